@@ -1,0 +1,278 @@
+"""Every exception this package raises on purpose, one class per cause.
+
+* DeepSeekError                   what happened, and what to do
+  - ConfigurationError            your side, before anything was sent
+    + MissingKeyError             no API key for the provider
+    + ParameterError              a parameter of the wrong type or out of range
+    + TemplateError               an expression in ``{{ }}`` that cannot be evaluated
+    + UnsafeSettingError          a setting that would do harm in this process
+    + LocalModelError             the embedded model is missing, damaged or cannot run here
+  - TransportError                the network, before or between answers
+    + UnreachableError            no connection could be made
+    + TimedOutError               connected, but nothing came in time
+    + TruncatedError              the answer broke off; what arrived is kept
+  - APIError                      the server answered no: status, request id, final URL
+    + BadRequestError             400, 422: a value the server does not accept
+      . ContextLengthError        the prompt and max_tokens exceed the model's context
+      . ContentRiskError          the provider's input filter refused the prompt
+      . ModelNotFoundError        the server does not know this model id
+    + AuthenticationError         401: the key is wrong or missing
+    + InsufficientBalanceError    402: the account has no money left
+    + PermissionDeniedError       403: the key may not do this
+    + EndpointError               404, 405, a redirect or a web page: the base URL is wrong
+    + RateLimitError              429: too many requests at once
+    + ServerError                 500 and other failures on their side
+      . OverloadedError           503, an empty reply, insufficient_system_resource
+  - ResponseError                 an answer came, but cannot be used
+    + EmptyAnswerError            no answer text at all
+    + InvalidResponseError        the body is not the JSON it should be
+
+Interruption by the user is not in the tree: `Interrupted` is a `KeyboardInterrupt`, so that
+code which catches errors does not swallow a stop.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+__all__ = [
+    "APIError",
+    "AuthenticationError",
+    "BadRequestError",
+    "ConfigurationError",
+    "ContentRiskError",
+    "ContextLengthError",
+    "DeepSeekError",
+    "EmptyAnswerError",
+    "EndpointError",
+    "InsufficientBalanceError",
+    "Interrupted",
+    "InvalidResponseError",
+    "LocalModelError",
+    "MissingKeyError",
+    "ModelNotFoundError",
+    "OverloadedError",
+    "ParameterError",
+    "PermissionDeniedError",
+    "RateLimitError",
+    "ResponseError",
+    "ServerError",
+    "TemplateError",
+    "TimedOutError",
+    "TransportError",
+    "TruncatedError",
+    "UnreachableError",
+    "UnsafeSettingError",
+]
+
+
+class DeepSeekError(Exception):
+    """Base of the tree. `what` says what happened, `hint` what to do about it.
+
+    `reply` holds what had arrived when the error struck (a `deepseek_jupyter.Reply`), or None.
+    In a notebook it shows as two lines without a traceback; the cell still counts as failed,
+    so Run All stops. `raise ... from` keeps the technical cause for those who want it.
+    """
+
+    hint_default = ""
+
+    def __init__(self, what: str, hint: str = "") -> None:
+        super().__init__(what)
+        self.what = what
+        self.hint = hint or self.hint_default
+        self.reply: Any = None
+
+    def __str__(self) -> str:
+        return f"{self.what}\n{self.hint}" if self.hint else self.what
+
+    def _render_traceback_(self) -> list[str]:
+        lines = [f"{type(self).__name__}: {self.what}"]
+        return [*lines, f"  → {self.hint}"] if self.hint else lines
+
+
+class ConfigurationError(DeepSeekError):
+    """Something on this side is missing or wrong; nothing was sent."""
+
+
+class MissingKeyError(ConfigurationError):
+    """No API key was found for the provider."""
+
+
+class ParameterError(ConfigurationError):
+    """A parameter is unknown to the provider, of the wrong type, or out of range."""
+
+
+class TemplateError(ConfigurationError):
+    """An expression between ``{{`` and ``}}`` could not be evaluated."""
+
+
+class UnsafeSettingError(ConfigurationError):
+    """A setting was refused because it would do harm in this process."""
+
+
+class LocalModelError(ConfigurationError):
+    """The embedded model is not installed, damaged, or cannot run on this machine."""
+
+
+class TransportError(DeepSeekError):
+    """The network failed. Whatever had arrived is in `reply`."""
+
+
+class UnreachableError(TransportError):
+    """No connection could be made."""
+
+    hint_default = "Check the address, the network and any proxy; then run the cell again."
+
+
+class TimedOutError(TransportError):
+    """Connected, but the server stayed silent for too long."""
+
+    hint_default = "Run the cell again; a busy server answers later."
+
+
+class TruncatedError(TransportError):
+    """The answer broke off before its end. The part that arrived is kept and marked."""
+
+    hint_default = "The part that arrived is kept (ds.last). Run the cell again for a whole answer."
+
+
+class APIError(DeepSeekError):
+    """The server answered with an error.
+
+    `status` is the HTTP status (None for an error inside a stream that had begun with 200),
+    `request_id` what the provider's support asks for (``x-ds-trace-id`` at DeepSeek),
+    `url` the final URL of the request, `provider` the profile's name.
+    """
+
+    def __init__(
+        self,
+        what: str,
+        hint: str = "",
+        *,
+        status: int | None = None,
+        provider: str = "",
+        url: str = "",
+        request_id: str = "",
+    ) -> None:
+        super().__init__(what, hint)
+        self.status = status
+        self.provider = provider
+        self.url = url
+        self.request_id = request_id
+
+    def __str__(self) -> str:
+        return "\n".join(filter(None, (self._first_line(), self.hint)))
+
+    def _render_traceback_(self) -> list[str]:
+        lines = [f"{type(self).__name__}: {self._first_line()}"]
+        return [*lines, f"  → {self.hint}"] if self.hint else lines
+
+    def _first_line(self) -> str:
+        where = ", ".join(
+            filter(
+                None,
+                (
+                    self.provider,
+                    f"HTTP {self.status}" if self.status else "",
+                    self.url,
+                    f"request {self.request_id}" if self.request_id else "",
+                ),
+            )
+        )
+        return f"{self.what} ({where})" if where else self.what
+
+
+class BadRequestError(APIError):
+    """400 or 422: the server does not accept a value in the request."""
+
+    hint_default = "Change the value it names and run the cell again."
+
+
+class ContextLengthError(BadRequestError):
+    """The messages and max_tokens together exceed the model's context window."""
+
+    hint_default = "Shorten the prompt, start afresh with %deepseek reset, or lower --max-tokens."
+
+
+class ContentRiskError(BadRequestError):
+    """The provider's safety filter refused the input ("Content Exists Risk")."""
+
+    hint_default = "Reword the prompt; sending the same text again will be refused again."
+
+
+class ModelNotFoundError(BadRequestError):
+    """The server does not know the model id."""
+
+    hint_default = "%deepseek models lists the ids this provider offers."
+
+
+class AuthenticationError(APIError):
+    """401: the key is missing or wrong."""
+
+    hint_default = "Set a valid key with %deepseek login, or in the provider's key variable."
+
+
+class InsufficientBalanceError(APIError):
+    """402: the account's balance is used up."""
+
+    hint_default = "Top up the account; %deepseek balance shows what is left."
+
+
+class PermissionDeniedError(APIError):
+    """403: this key may not use this model or feature."""
+
+    hint_default = "Check the account's permissions and the model id at the provider."
+
+
+class EndpointError(APIError):
+    """404, 405, a redirect or an HTML page: this URL is not the API."""
+
+    hint_default = "Check the base URL: %deepseek provider shows it."
+
+
+class RateLimitError(APIError):
+    """429: too many requests at once for this account."""
+
+    hint_default = "Wait a little, or run fewer cells at the same time."
+
+
+class ServerError(APIError):
+    """5xx: something failed on the server's side."""
+
+    hint_default = "Nothing is wrong with your request; try again in a moment."
+
+
+class OverloadedError(ServerError):
+    """The server is overloaded and gave up on the request."""
+
+    hint_default = "The server is busy; try again in a moment or choose another provider."
+
+
+class ResponseError(DeepSeekError):
+    """An answer arrived, but it cannot be used."""
+
+
+class EmptyAnswerError(ResponseError):
+    """The model returned no answer text."""
+
+    hint_default = "Raise --max-tokens, lower --effort, or use --no-think."
+
+
+class InvalidResponseError(ResponseError):
+    """The body is not the JSON the API promises."""
+
+    hint_default = "Check that the base URL leads to an OpenAI-compatible API: %deepseek provider."
+
+
+class Interrupted(KeyboardInterrupt):
+    """The user stopped the answer. `reply` holds what had arrived.
+
+    A `KeyboardInterrupt`, so Run All stops as for any interrupted cell, shown as one line.
+    """
+
+    def __init__(self, what: str = "Stopped. What had arrived is kept (ds.last).") -> None:
+        super().__init__(what)
+        self.reply: Any = None
+
+    def _render_traceback_(self) -> list[str]:
+        return [str(self)]
