@@ -141,7 +141,8 @@ class APIError(DeepSeekError):
 
     `status` is the HTTP status (None for an error inside a stream that had begun with 200),
     `request_id` what the provider's support asks for (``x-ds-trace-id`` at DeepSeek),
-    `url` the final URL of the request, `provider` the profile's name.
+    `url` the final URL of the request, `provider` the profile's name, `retry_after` the seconds
+    that the server asked to wait.
     """
 
     def __init__(
@@ -153,9 +154,11 @@ class APIError(DeepSeekError):
         provider: str = "",
         url: str = "",
         request_id: str = "",
+        retry_after: float | None = None,
     ) -> None:
         super().__init__(what, hint)
         self.status = status
+        self.retry_after = retry_after
         self.provider = provider
         self.url = url
         self.request_id = request_id

@@ -1,0 +1,203 @@
+"""How one provider's chat completions differ from the others', as data.
+
+A `Dialect` holds no state and no address: only what request building and stream reading need to
+know. Each named quirk carries its reason in the provider table (`transport.providers`).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from deepseek_jupyter.errors import ParameterError
+
+from .parameters import STANDARD, Parameter
+
+__all__ = ["Dialect", "Replay", "ThinkingFields", "ThinkingStyle", "thinking_fields"]
+
+ThinkingStyle = Literal[
+    "deepseek",  # thinking: {type}, reasoning_effort
+    "reasoning",  # reasoning: {enabled} or {effort}
+    "enable_thinking",  # enable_thinking: bool, reasoning_effort
+    "template",  # chat_template_kwargs: {...: bool}
+    "effort",  # reasoning_effort with "none" for off
+    "by_id",  # the model id chooses
+    "extra",  # the caller adds fields of its own (the embedded model)
+]
+
+Replay = Literal[
+    "reasoning_content",  # on every assistant turn
+    "reasoning_details",  # OpenRouter's items, unmodified
+    "none",
+]
+
+_EFFORTS = {
+    # DeepSeek's own mapping since 2026-08-13, applied here so that every host gets a known word.
+    "minimal": "low",
+    "low": "low",
+    "medium": "high",
+    "high": "high",
+    "xhigh": "high",
+    "max": "max",
+    "ultra": "max",
+}
+
+ThinkingFields = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Dialect:
+    """The differences, with DeepSeek's own API as the default.
+
+    `rows`            parameters the provider documents, by wire name
+    `thinking`        how thinking is switched
+    `efforts`         friendly effort -> the provider's word; an absent one is not offered
+    `template_keys`   keys set in ``chat_template_kwargs`` by the ``template`` style
+    `replay`          what of earlier thinking goes back
+    `stream_usage`    ask for usage with ``stream_options``
+    `think_implied`   replies begin inside ``<think>``
+    `beta`            prefix completion and strict tools need the beta base URL
+    `prefix`          an assistant message with ``prefix: true`` may end the request
+    `json_needs_word` JSON mode is refused unless a message says "json"
+    `thinks_by_default` the model thinks unless told not to
+    `ignored_when_thinking`, `ignored_when_not_thinking`, `ignored` parameters that the mode
+                      accepts without effect, each with a sentence that says so
+    """
+
+    provider: str = "deepseek"
+    rows: Mapping[str, Parameter] = field(default_factory=lambda: STANDARD)
+    thinking: ThinkingStyle = "deepseek"
+    efforts: Mapping[str, str] = field(
+        default_factory=lambda: {"low": "low", "high": "high", "max": "max"}
+    )
+    template_keys: tuple[str, ...] = ()
+    replay: Replay = "none"
+    stream_usage: bool = True
+    think_implied: bool = False
+    beta: bool = False
+    prefix: bool = False
+    json_needs_word: bool = False
+    thinks_by_default: bool = False
+    forced_tool_choice_with_thinking: bool = True
+    blank_content: str = ""
+    ignored_when_thinking: Mapping[str, str] = field(default_factory=dict)
+    ignored_when_not_thinking: Mapping[str, str] = field(default_factory=dict)
+    ignored: Mapping[str, str] = field(default_factory=dict)
+
+
+def thinking_fields(
+    dialect: Dialect, model: str, think: bool | None, effort: str | None
+) -> ThinkingFields:
+    """The body fields that say `think` and `effort` in the provider's words.
+
+    None means: not set by the user, nothing is sent. Raises `ParameterError` for combinations
+    that make no sense or that the provider does not offer.
+    """
+    if effort == "none":
+        if think:
+            raise ParameterError("--think and --effort none contradict each other.")
+        think, effort = False, None
+    if effort is not None:
+        effort = _friendly_effort(effort)
+        if think is False:
+            raise ParameterError(
+                f"--no-think and --effort {effort} contradict each other.", "Leave one out."
+            )
+    return _STYLES[dialect.thinking](dialect, model, think, effort)
+
+
+def _friendly_effort(effort: str) -> str:
+    if effort not in _EFFORTS:
+        raise ParameterError(f"effort {effort!r} is unknown.", "Use low, high, max or none.")
+    return _EFFORTS[effort]
+
+
+def _word(dialect: Dialect, effort: str) -> str:
+    word = dialect.efforts.get(effort)
+    if word is None:
+        offered = ", ".join(dialect.efforts) or "no effort setting; use --think or --no-think"
+        raise ParameterError(f"{dialect.provider} does not offer effort {effort}.", offered)
+    return word
+
+
+def _deepseek(d: Dialect, model: str, think: bool | None, effort: str | None) -> ThinkingFields:
+    fields: ThinkingFields = {}
+    if think is not None:
+        fields["thinking"] = {"type": "enabled" if think else "disabled"}
+    if effort is not None:
+        fields["reasoning_effort"] = _word(d, effort)
+    return fields
+
+
+def _reasoning(d: Dialect, model: str, think: bool | None, effort: str | None) -> ThinkingFields:
+    if effort is not None:
+        return {"reasoning": {"effort": _word(d, effort)}}
+    return {} if think is None else {"reasoning": {"enabled": think}}
+
+
+def _enable(d: Dialect, model: str, think: bool | None, effort: str | None) -> ThinkingFields:
+    fields: ThinkingFields = {}
+    if think is not None or effort is not None:
+        fields["enable_thinking"] = think is not False
+    if effort is not None:
+        fields["reasoning_effort"] = _word(d, effort)
+    return fields
+
+
+def _template(d: Dialect, model: str, think: bool | None, effort: str | None) -> ThinkingFields:
+    if effort is not None:
+        _word(d, effort)
+    if think is None and effort is None:
+        return {}
+    return {"chat_template_kwargs": dict.fromkeys(d.template_keys, think is not False)}
+
+
+def _effort_only(d: Dialect, model: str, think: bool | None, effort: str | None) -> ThinkingFields:
+    if effort is not None:
+        return {"reasoning_effort": _word(d, effort)}
+    if think is None:
+        return {}
+    return {"reasoning_effort": _word(d, "high") if think else "none"}
+
+
+# CometAPI's V3.2-Exp ids carry the mode in their name; later ids take DeepSeek's own fields.
+_MODE_IN_ID = re.compile(r"v3\.[0-2]", re.IGNORECASE)
+
+
+def _by_id(d: Dialect, model: str, think: bool | None, effort: str | None) -> ThinkingFields:
+    if not _MODE_IN_ID.search(model):
+        return _deepseek(d, model, think, effort)
+    if think is None and effort is None:
+        return {}
+    if effort is not None:
+        raise ParameterError(
+            f"{model} has no effort setting.", "Leave --effort out, or use a V4 or later id."
+        )
+    wanted = "-thinking" if think else "-nothinking"
+    if model.lower().endswith(wanted):
+        return {}
+    raise ParameterError(
+        f"At {d.provider} the id chooses the mode, and {model} is not the {wanted[1:]} one.",
+        f"Use -m DeepSeek-V3.2-Exp{wanted}.",
+    )
+
+
+def _extra(d: Dialect, model: str, think: bool | None, effort: str | None) -> ThinkingFields:
+    if effort is not None:
+        _word(d, effort)
+    return {}
+
+
+_STYLES: Mapping[
+    ThinkingStyle, Callable[[Dialect, str, bool | None, str | None], ThinkingFields]
+] = {
+    "deepseek": _deepseek,
+    "reasoning": _reasoning,
+    "enable_thinking": _enable,
+    "template": _template,
+    "effort": _effort_only,
+    "by_id": _by_id,
+    "extra": _extra,
+}

@@ -1,0 +1,173 @@
+"""Messages as the chat completions API knows them, and the repairs that keep a history legal.
+
+The rules are those of the API reference's message checks
+(api-docs.deepseek.com/api/create-chat-completion and DeepSeek's request validator):
+
+* assistant content is a string, never null;
+* ``tool_calls`` is absent or has at least one entry, its arguments are a string;
+* an assistant message with tool calls is followed at once by one tool message per id.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+__all__ = [
+    "Message",
+    "Role",
+    "ToolCall",
+    "assistant",
+    "flat",
+    "from_wire",
+    "json_text",
+    "legal",
+    "system",
+    "tool",
+    "user",
+]
+
+Role = Literal["system", "user", "assistant", "tool"]
+
+
+@dataclass(frozen=True, slots=True)
+class ToolCall:
+    """One function call of the model. `arguments` is JSON text as the model wrote it."""
+
+    id: str
+    name: str
+    arguments: str
+
+    def to_wire(self) -> dict[str, Any]:
+        """The element of ``tool_calls`` that says this call."""
+        function = {"name": self.name, "arguments": self.arguments}
+        return {"id": self.id, "type": "function", "function": function}
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One message on the wire: a pure value without identity.
+
+    `reasoning` is the chain of thought of an assistant message, None when it had none and ""
+    when the server sent it empty; the difference matters for replay. `prefix` asks the model
+    to go on from this assistant message (chat prefix completion).
+    """
+
+    role: Role
+    content: str
+    reasoning: str | None = None
+    tool_calls: tuple[ToolCall, ...] = ()
+    tool_call_id: str | None = None
+    prefix: bool = False
+    reasoning_details: tuple[dict[str, Any], ...] = ()
+
+
+def system(content: str) -> Message:
+    """A system message."""
+    return Message("system", content)
+
+
+def user(content: str) -> Message:
+    """A user message."""
+    return Message("user", content)
+
+
+def assistant(
+    content: str, *, reasoning: str | None = None, tool_calls: Iterable[ToolCall] = ()
+) -> Message:
+    """An assistant message."""
+    return Message("assistant", content, reasoning, tuple(tool_calls))
+
+
+def tool(content: str, tool_call_id: str) -> Message:
+    """The result of one tool call."""
+    return Message("tool", content, tool_call_id=tool_call_id)
+
+
+def legal(messages: Sequence[Message]) -> list[Message]:
+    """`messages` repaired to a sequence that every chat endpoint accepts.
+
+    Calls left unanswered by an interruption, and results without a call, are dropped; an
+    assistant message that is then empty is dropped too; neighbours of the same role (system
+    apart) are merged, as R1-era hosts refuse two in a row.
+    """
+    repaired: list[Message] = []
+    rest = list(messages)
+    while rest:
+        message = rest.pop(0)
+        if message.role == "tool":
+            continue  # an orphan: those that belong to a call are taken with it below
+        if message.tool_calls:
+            results = _take_results(rest, message)
+            answered = {result.tool_call_id for result in results}
+            calls = tuple(call for call in message.tool_calls if call.id in answered)
+            message = replace(message, tool_calls=calls)
+            if calls or message.content:
+                repaired += [message, *results]
+            continue
+        if message.role == "assistant" and not message.content and not message.prefix:
+            continue
+        if repaired and _mergeable(repaired[-1], message):
+            repaired[-1] = replace(repaired[-1], content=_join(repaired[-1], message))
+        else:
+            repaired.append(message)
+    return repaired
+
+
+def _take_results(rest: list[Message], caller: Message) -> list[Message]:
+    """Remove the tool messages at the head of `rest`; those that answer `caller`, once each."""
+    wanted = {call.id for call in caller.tool_calls}
+    results = []
+    while rest and rest[0].role == "tool":
+        result = rest.pop(0)
+        if result.tool_call_id in wanted:
+            wanted.discard(result.tool_call_id)
+            results.append(result)
+    return results
+
+
+def _mergeable(first: Message, second: Message) -> bool:
+    return first.role == second.role == "user"
+
+
+def _join(first: Message, second: Message) -> str:
+    return "\n\n".join(filter(None, (first.content, second.content)))
+
+
+def from_wire(wire: dict[str, Any]) -> Message:
+    """A message as other tools write it, brought into the form every host accepts.
+
+    ``developer`` becomes ``system`` (DeepSeek refuses the role), a list of text parts becomes one
+    string joined by blank lines, null content "", and ``arguments`` given as an object JSON text.
+    """
+    role: Role = "system" if wire["role"] == "developer" else wire["role"]
+    calls = tuple(
+        ToolCall(call["id"], call["function"]["name"], json_text(call["function"]["arguments"]))
+        for call in wire.get("tool_calls") or ()
+    )
+    return Message(
+        role,
+        flat(wire.get("content")),
+        wire.get("reasoning_content"),
+        calls,
+        wire.get("tool_call_id"),
+        bool(wire.get("prefix")),
+    )
+
+
+def flat(content: object) -> str:
+    """Message content as one string; text parts are joined with a blank line."""
+    if content is None:
+        return ""
+    if isinstance(content, str):
+        return content
+    if isinstance(content, Sequence):
+        return "\n\n".join(str(part["text"]) for part in content if part.get("type") == "text")
+    raise TypeError(f"message content is a string or a list of parts, not {type(content).__name__}")
+
+
+def json_text(arguments: object) -> str:
+    """Tool arguments as the JSON text the API wants; some hosts send an object."""
+    return arguments if isinstance(arguments, str) else json.dumps(arguments, ensure_ascii=False)

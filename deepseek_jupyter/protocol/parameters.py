@@ -1,0 +1,193 @@
+"""What a request may set, with the type and range that the providers document.
+
+`STANDARD` is the table; a provider's `Dialect` names the rows it takes and replaces those that
+it defines otherwise. Sources: api-docs.deepseek.com/api/create-chat-completion for DeepSeek,
+openrouter.ai/docs/parameters for the rows that wcode.net and OpenRouter share, each provider's own
+page for its additions.
+"""
+
+from __future__ import annotations
+
+import difflib
+import json
+import re
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from deepseek_jupyter.errors import ParameterError
+
+__all__ = ["STANDARD", "Parameter", "check_parameters", "parse_value"]
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """One row: a kind, and the range or choices within it.
+
+    `kind` is ``float``, ``int``, ``bool``, ``str``, ``object``, ``array``, ``stop``, ``choice``
+    (a tool_choice: word or object). `open_low` excludes the lower bound itself.
+    """
+
+    kind: str
+    low: float | None = None
+    high: float | None = None
+    open_low: bool = False
+    choices: tuple[str, ...] = ()
+    pattern: str = ""
+
+    def limits(self, *, low: float | None = None, high: float | None = None) -> Parameter:
+        """The same row with another range."""
+        return replace(
+            self,
+            low=self.low if low is None else low,
+            high=self.high if high is None else high,
+        )
+
+    def describe(self) -> str:
+        """The row in words, for error messages and help."""
+        if self.choices:
+            return "one of " + ", ".join(self.choices)
+        words = _KIND_WORDS[self.kind]
+        if self.low is not None and self.high is not None:
+            over = "above" if self.open_low else "from"
+            return f"{words} {over} {self.low:g} to {self.high:g}"
+        if self.low is not None:
+            return f"{words} of at least {self.low:g}"
+        return f"{words} matching {self.pattern}" if self.pattern else words
+
+
+_KIND_WORDS = {
+    "float": "a number",
+    "int": "a whole number",
+    "bool": "true or false",
+    "str": "a text",
+    "object": "a JSON object",
+    "array": "a JSON array",
+    "stop": "a text, or up to 16 texts",
+    "choice": "none, auto, required or a JSON object",
+    "flag or object": "true, false or a JSON object",
+}
+
+STANDARD: Mapping[str, Parameter] = {
+    "temperature": Parameter("float", 0, 2),
+    "top_p": Parameter("float", 0, 1, open_low=True),
+    "top_k": Parameter("int", 0),
+    "min_p": Parameter("float", 0, 1),
+    "top_a": Parameter("float", 0, 1),
+    "frequency_penalty": Parameter("float", -2, 2),
+    "presence_penalty": Parameter("float", -2, 2),
+    "repetition_penalty": Parameter("float", 0, 2),
+    "seed": Parameter("int"),
+    "max_tokens": Parameter("int", 1),
+    "stop": Parameter("stop"),
+    "logit_bias": Parameter("object"),
+    "logprobs": Parameter("bool"),
+    "top_logprobs": Parameter("int", 0, 20),
+    "response_format": Parameter("object"),
+    "structured_outputs": Parameter("flag or object"),
+    "tools": Parameter("array"),
+    "tool_choice": Parameter("choice"),
+    "parallel_tool_calls": Parameter("bool"),
+    "verbosity": Parameter("str", choices=("low", "medium", "high")),
+    "thinking": Parameter("object"),
+    "reasoning_effort": Parameter("str"),
+    "reasoning": Parameter("object"),
+    "user_id": Parameter("str", pattern=r"[A-Za-z0-9_-]{0,512}"),
+    "n": Parameter("int", 1, 1),
+    "enable_thinking": Parameter("bool"),
+    "thinking_budget": Parameter("int", 128, 32768),
+    "chat_template_kwargs": Parameter("object"),
+    "grammar": Parameter("str"),
+}
+
+_SYNONYMS = {"max_completion_tokens": "max_tokens"}  # DeepSeek ignores the newer name silently
+
+
+def parse_value(text: str) -> Any:
+    """The value in ``--param name=text``: JSON where it is JSON, else the text itself."""
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text
+
+
+def check_parameters(
+    values: Mapping[str, Any], rows: Mapping[str, Parameter], provider: str
+) -> dict[str, Any]:
+    """`values` under their wire names, each checked against its row.
+
+    Raises `ParameterError` for a name that the provider does not take or a value out of range.
+    """
+    checked: dict[str, Any] = {}
+    for given, value in values.items():
+        name = _SYNONYMS.get(given, given)
+        row = rows.get(name)
+        if row is None:
+            raise ParameterError(
+                f"{provider} has no parameter {given!r}.", _suggestion(given, rows)
+            )
+        if not _fits(row, value):
+            raise ParameterError(
+                f"{name} = {_shown(value)} does not fit: {provider} takes {row.describe()}."
+            )
+        checked[name] = [value] if name == "stop" and isinstance(value, str) else value
+    if checked.get("top_logprobs") is not None and not checked.get("logprobs"):
+        checked["logprobs"] = True  # the API refuses top_logprobs alone
+    return checked
+
+
+def _fits(row: Parameter, value: object) -> bool:
+    if not _KIND_TESTS[row.kind](value):
+        return False
+    if row.choices:
+        return value in row.choices
+    if row.pattern:
+        return re.fullmatch(row.pattern, str(value)) is not None
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return _in_range(row, value)
+    return True
+
+
+def _in_range(row: Parameter, value: float) -> bool:
+    if row.low is not None and (value <= row.low if row.open_low else value < row.low):
+        return False
+    return row.high is None or value <= row.high
+
+
+def _is_float(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and value == value
+
+
+def _is_stop(value: object) -> bool:
+    if isinstance(value, str):
+        return bool(value)
+    texts = isinstance(value, list) and all(isinstance(v, str) and v for v in value)
+    return texts and 1 <= len(value) <= 16  # type: ignore[arg-type]
+
+
+_KIND_TESTS: Mapping[str, Callable[[object], bool]] = {
+    "float": _is_float,
+    "int": lambda value: isinstance(value, int) and not isinstance(value, bool),
+    "bool": lambda value: isinstance(value, bool),
+    "str": lambda value: isinstance(value, str),
+    "object": lambda value: isinstance(value, dict),
+    "array": lambda value: isinstance(value, list),
+    "stop": _is_stop,
+    "choice": lambda value: value in ("none", "auto", "required") or isinstance(value, dict),
+    "flag or object": lambda value: isinstance(value, bool | dict),
+}
+
+
+def _shown(value: object) -> str:
+    shown = json.dumps(value, ensure_ascii=False, default=str)
+    return shown if len(shown) <= 60 else shown[:57] + "…"
+
+
+def _suggestion(name: str, rows: Iterable[str]) -> str:
+    names = sorted(rows)
+    close = difflib.get_close_matches(name, names, n=1)
+    if close:
+        return f"Did you mean {close[0]}?"
+    return (
+        f"It takes {', '.join(names)}. %config DeepSeek.extra_body passes any other field as it is."
+    )

@@ -1,0 +1,213 @@
+"""From a `ChatRequest` to the JSON body of ``POST /chat/completions``.
+
+Only what the user set is sent. Everything that the server would refuse is refused here, with the
+reason; what the server would silently ignore is sent and told in a notice.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from deepseek_jupyter.errors import ParameterError
+
+from .dialect import Dialect, Replay, thinking_fields
+from .messages import Message, legal
+from .parameters import check_parameters
+
+__all__ = ["Built", "ChatRequest", "build", "join_url", "repair"]
+
+SMALL_THINKING_BUDGET = 4096  # below this, thinking often leaves no tokens for the answer
+_JSON_WORD = "Answer with JSON only."
+_R1_IDS = re.compile(r"(?:^|[/_-])r1(?:$|[._-])", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class ChatRequest:
+    """One question, independent of any provider.
+
+    `parameters` are the user's, by wire name; `think` and `effort` (low, high, max, none) are
+    translated per provider, None meaning "as the provider does by itself". `extra` is merged
+    into the body last, unchecked.
+    """
+
+    model: str
+    messages: Sequence[Message]
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    think: bool | None = None
+    effort: str | None = None
+    stream: bool = True
+    extra: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Built:
+    """A body ready to be sent. `beta` asks for the beta base URL; `notices` are for the user."""
+
+    body: dict[str, Any]
+    beta: bool = False
+    notices: tuple[str, ...] = ()
+
+
+def build(request: ChatRequest, dialect: Dialect) -> Built:
+    """The body of `request` in the words of `dialect`.
+
+    Raises `ParameterError` for anything the provider would refuse.
+    """
+    if not request.model:
+        raise ParameterError("No model is set.", "Name one with -m, or %config DeepSeek.model.")
+    if not request.messages:
+        raise ParameterError("There is no message to send.")
+    notices: list[str] = []
+    values = check_parameters(request.parameters, dialect.rows, dialect.provider)
+    values = _with_thinking(values, request, dialect)
+    _settle_tool_choice(values, request, dialect, notices)
+    messages = _with_json_word(legal(request.messages), values, dialect)
+    body: dict[str, Any] = {"model": request.model, "messages": _wire(messages, request, dialect)}
+    body.update(values)
+    if request.stream:
+        body["stream"] = True
+        if dialect.stream_usage:
+            body["stream_options"] = {"include_usage": True}
+    body.update(request.extra)
+    notices += _mode_notices(values, dialect)
+    return Built(body, dialect.beta and _needs_beta(body), tuple(notices))
+
+
+def join_url(base: str, path: str) -> str:
+    """`base` and `path` with one slash between them.
+
+    A base that already ends in the path (a URL copied from a curl line) is left as it is.
+    """
+    base = base.strip().rstrip("/")
+    path = path.strip("/")
+    return base if base.endswith("/" + path) else f"{base}/{path}"
+
+
+def repair(message: str, dialect: Dialect) -> Dialect | None:
+    """The dialect to try once more with, after a 400 that says `message`; None when it can't help.
+
+    Two refusals are known to depend on the host's version: whether ``reasoning_content`` must or
+    must not come back, and whether an assistant message may be empty.
+    """
+    if "reasoning_content" in message:
+        flipped: Replay = "none" if dialect.replay == "reasoning_content" else "reasoning_content"
+        return replace(dialect, replay=flipped)
+    if "non-empty content" in message and not dialect.blank_content:
+        return replace(dialect, blank_content=" ")
+    return None
+
+
+def thinks(values: Mapping[str, Any], dialect: Dialect) -> bool:
+    """Whether the model will think, as far as the fields say."""
+    mode = (values.get("thinking") or {}).get("type")
+    if mode:
+        return bool(mode != "disabled")
+    if "enable_thinking" in values:
+        return bool(values["enable_thinking"])
+    template = values.get("chat_template_kwargs")
+    if isinstance(template, Mapping) and template:
+        return any(template.values())
+    reasoning = values.get("reasoning")
+    if isinstance(reasoning, Mapping):
+        return reasoning.get("enabled", True) is not False and reasoning.get("effort") != "none"
+    if values.get("reasoning_effort"):
+        return bool(values["reasoning_effort"] != "none")
+    return dialect.thinks_by_default
+
+
+def _with_thinking(
+    values: dict[str, Any], request: ChatRequest, dialect: Dialect
+) -> dict[str, Any]:
+    fields = thinking_fields(dialect, request.model, request.think, request.effort)
+    clash = next((name for name in fields if name in values), None)
+    if clash == "chat_template_kwargs":
+        return {**values, clash: {**values[clash], **fields[clash]}}
+    if clash:
+        raise ParameterError(
+            f"--param {clash} and --think/--effort both set {clash}.", "Leave one out."
+        )
+    return {**values, **fields}
+
+
+def _settle_tool_choice(
+    values: dict[str, Any], request: ChatRequest, dialect: Dialect, notices: list[str]
+) -> None:
+    """DeepSeek's thinking mode refuses a forced tool choice with 400: give one of the two up."""
+    choice = values.get("tool_choice")
+    forced = choice == "required" or isinstance(choice, Mapping)
+    if not forced or dialect.forced_tool_choice_with_thinking or not thinks(values, dialect):
+        return
+    if request.think or request.effort:
+        values["tool_choice"] = "auto"
+        notices.append("Thinking mode allows no forced tool choice: tool_choice auto was sent.")
+    else:
+        values["thinking"] = {"type": "disabled"}
+        values.pop("reasoning_effort", None)
+        notices.append("Thinking was switched off: it allows no forced tool choice.")
+
+
+def _with_json_word(
+    messages: list[Message], values: Mapping[str, Any], dialect: Dialect
+) -> list[Message]:
+    """JSON mode is refused when no message says "json"; say it at the end of the last one."""
+    wanted = (values.get("response_format") or {}).get("type") == "json_object"
+    if not (wanted and dialect.json_needs_word):
+        return messages
+    if any("json" in message.content.lower() for message in messages):
+        return messages
+    last = max(i for i, m in enumerate(messages) if m.role in ("user", "system"))
+    said = replace(messages[last], content=f"{messages[last].content}\n\n{_JSON_WORD}")
+    return [*messages[:last], said, *messages[last + 1 :]]
+
+
+def _wire(
+    messages: Iterable[Message], request: ChatRequest, dialect: Dialect
+) -> list[dict[str, Any]]:
+    return [_wire_message(message, request.model, dialect) for message in messages]
+
+
+def _wire_message(message: Message, model: str, dialect: Dialect) -> dict[str, Any]:
+    wire: dict[str, Any] = {"role": message.role, "content": message.content}
+    if message.role == "tool":
+        wire["tool_call_id"] = message.tool_call_id
+    if message.role != "assistant":
+        return wire
+    if not message.content:
+        wire["content"] = dialect.blank_content
+    if message.tool_calls:
+        wire["tool_calls"] = [call.to_wire() for call in message.tool_calls]
+    if message.prefix:
+        wire["prefix"] = True
+    if dialect.replay == "reasoning_content" and not _R1_IDS.search(model):
+        # Verbatim where the model thought; "" satisfies the check for calls made without.
+        if message.reasoning is not None or message.tool_calls:
+            wire["reasoning_content"] = message.reasoning or ""
+    elif dialect.replay == "reasoning_details" and message.reasoning_details:
+        wire["reasoning_details"] = list(message.reasoning_details)
+    return wire
+
+
+def _needs_beta(body: Mapping[str, Any]) -> bool:
+    """Prefix completion, and strict tools, are served only under the beta base URL."""
+    strict = any((t.get("function") or {}).get("strict") for t in body.get("tools") or ())
+    return bool(strict or body["messages"][-1].get("prefix"))
+
+
+def _mode_notices(values: Mapping[str, Any], dialect: Dialect) -> list[str]:
+    thinking = thinks(values, dialect)
+    by_mode = dialect.ignored_when_thinking if thinking else dialect.ignored_when_not_thinking
+    notices = [
+        sentence
+        for table in (by_mode, dialect.ignored)
+        for name, sentence in table.items()
+        if name in values
+    ]
+    if thinking and 0 < (values.get("max_tokens") or 0) < SMALL_THINKING_BUDGET:
+        notices.append(
+            f"max_tokens {values['max_tokens']} includes the thinking and may leave nothing for "
+            "the answer; use --no-think or a higher limit."
+        )
+    return notices

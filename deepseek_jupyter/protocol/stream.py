@@ -1,0 +1,339 @@
+"""`CompletionStream`: bytes of a streamed reply in, deltas out, the whole at any time.
+
+The life of one stream: `feed` the bytes as they come, `close` at their end, read `completion`
+whenever you like. It never raises on what a server sends: an error object becomes a `Fault`,
+unparsable data is counted, and what arrived before either is kept.
+
+A whole stream ends with a finish_reason and with ``[DONE]``. They are two facts: a stream with
+neither broke off (``truncated``); with one of them it counts as whole.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from .deltas import (
+    Delta,
+    Fault,
+    Finish,
+    Logprobs,
+    ReasoningDelta,
+    TextDelta,
+    ToolCallDelta,
+    decode_delta,
+)
+from .messages import Message, ToolCall
+from .sse import SSEDecoder
+from .think import ThinkSplitter
+from .usage import Usage
+
+__all__ = ["Completion", "CompletionStream", "deltas_of", "parse_response"]
+
+# A model stuck in JSON mode may emit blanks until max_tokens; stop reading after this many.
+RUNAWAY_BLANKS = 2048
+
+# Tool-call markup that a host's parser failed to take out of the text: DeepSeek's DSML with
+# full-width or ASCII bars, its older tokens, and the Hermes form.
+_LEAKED_CALL = re.compile(
+    r"<[｜|]{1,2}\s*(?:DSML|tool[▁_]calls?[▁_]begin)|<tool_call>", re.IGNORECASE
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Completion:
+    """What a model returned, whole or so far.
+
+    `reasoning` is None when the model did not think, "" when it thought nothing aloud.
+    `finish_reason` is the server's word, or None where it gave none. `ended` says that the
+    server ended the stream properly. `fault` is an error object met in the stream.
+    """
+
+    answer: str = ""
+    reasoning: str | None = None
+    tool_calls: tuple[ToolCall, ...] = ()
+    finish_reason: str | None = None
+    usage: Usage | None = None
+    model: str | None = None
+    id: str | None = None
+    logprobs: dict[str, list[dict[str, Any]]] | None = None
+    reasoning_details: tuple[dict[str, Any], ...] = ()
+    ended: bool = False
+    fault: Fault | None = None
+
+    @property
+    def empty(self) -> bool:
+        """Neither an answer nor a tool call, blanks apart."""
+        return not self.answer.strip() and not self.tool_calls
+
+    @property
+    def leaked_tool_call(self) -> bool:
+        """Whether the answer holds tool-call markup that the host failed to parse."""
+        return bool(_LEAKED_CALL.search(self.answer))
+
+    def message(self) -> Message:
+        """The assistant message that stands for this completion in the history."""
+        return Message(
+            "assistant",
+            self.answer,
+            self.reasoning,
+            self.tool_calls,
+            reasoning_details=self.reasoning_details,
+        )
+
+
+@dataclass(slots=True)
+class _Call:
+    id: str = ""
+    name: str = ""
+    arguments: list[str] = field(default_factory=list)
+
+
+class CompletionStream:
+    """The state of one streamed reply."""
+
+    def __init__(self, *, think_implied: bool = False) -> None:
+        self._sse = SSEDecoder()
+        self._splitter: ThinkSplitter | None = ThinkSplitter(implied=think_implied)
+        self._answer: list[str] = []
+        self._reasoning: list[str] | None = None
+        self._calls: list[_Call] = []
+        self._call_at: dict[int, int] = {}
+        self._details: list[dict[str, Any]] = []
+        self._logprobs: dict[str, list[dict[str, Any]]] = {}
+        self._finish: str | None = None
+        self._usage: Usage | None = None
+        self._model: str | None = None
+        self._id: str | None = None
+        self._done = False
+        self._fault: Fault | None = None
+        self._blanks = 0
+        self.events = 0
+        self.unparsable = 0
+
+    @property
+    def comments(self) -> int:
+        """Comment lines so far: the server is alive, the request waits."""
+        return self._sse.comments
+
+    @property
+    def junk(self) -> int:
+        """Lines so far that are no field of an event stream."""
+        return self._sse.junk
+
+    @property
+    def done(self) -> bool:
+        """``[DONE]`` was read: nothing more will come."""
+        return self._done
+
+    @property
+    def runaway(self) -> bool:
+        """The answer has ended in nothing but blanks for so long that it will not recover."""
+        return self._blanks > RUNAWAY_BLANKS
+
+    @property
+    def completion(self) -> Completion:
+        """Everything so far."""
+        return Completion(
+            answer="".join(self._answer),
+            reasoning=None if self._reasoning is None else "".join(self._reasoning),
+            tool_calls=tuple(ToolCall(c.id, c.name, "".join(c.arguments)) for c in self._calls),
+            finish_reason=self._finish,
+            usage=self._usage,
+            model=self._model,
+            id=self._id,
+            logprobs=self._logprobs or None,
+            reasoning_details=tuple(self._details),
+            ended=self._done or self._finish is not None,
+            fault=self._fault,
+        )
+
+    def feed(self, chunk: bytes) -> list[Delta]:
+        """The deltas in `chunk`."""
+        return self._decode(self._sse.feed(chunk))
+
+    def close(self) -> list[Delta]:
+        """The deltas that only the end of the stream makes certain."""
+        deltas = self._decode(self._sse.close())
+        if self._splitter:
+            self._keep(self._splitter.close(), deltas)
+            self._splitter = None
+        return deltas
+
+    def take(self, chunk: Mapping[str, Any]) -> list[Delta]:
+        """The deltas in one decoded chunk."""
+        deltas: list[Delta] = []
+        if self._model is None or self._id is None:
+            self._model = chunk.get("model") or self._model
+            self._id = chunk.get("id") or self._id
+        if chunk.get("usage"):
+            self._usage = Usage.from_wire(chunk["usage"], chunk.get("timings"))
+            deltas.append(self._usage)
+        if chunk.get("error"):
+            self._fault = _fault(chunk["error"])
+            deltas.append(self._fault)
+        choices = chunk.get("choices")
+        if choices:
+            self._take_choice(choices[0], deltas)
+        return deltas
+
+    def _decode(self, events: Iterable[str]) -> list[Delta]:
+        deltas: list[Delta] = []
+        loads = json.loads
+        for data in events:
+            self.events += 1
+            if data == "[DONE]":
+                self._done = True
+                continue
+            try:
+                chunk = loads(data)
+            except ValueError:
+                self.unparsable += 1
+                continue
+            if isinstance(chunk, dict):
+                deltas += self.take(chunk)
+            else:
+                self.unparsable += 1
+        return deltas
+
+    def _take_choice(self, choice: Mapping[str, Any], deltas: list[Delta]) -> None:
+        delta = choice.get("delta") or choice.get("message")
+        if delta:
+            if delta.get("reasoning_details"):
+                _merge_details(self._details, delta["reasoning_details"])
+            self._keep(decode_delta(delta), deltas)
+        logprobs = choice.get("logprobs")
+        if logprobs:
+            self._take_logprobs(logprobs, deltas)
+        reason = choice.get("finish_reason")
+        if reason and self._finish is None:  # some hosts repeat the finish chunk
+            self._finish = reason
+            deltas.append(Finish(reason))
+
+    def _keep(self, new: Iterable[Delta], deltas: list[Delta]) -> None:
+        for delta in new:
+            if isinstance(delta, TextDelta):
+                if self._splitter is None:
+                    self._keep_text(delta, deltas)
+                    continue
+                for part in self._splitter.feed(delta.text):
+                    if isinstance(part, TextDelta):
+                        self._keep_text(part, deltas)
+                    elif isinstance(part, ReasoningDelta):
+                        self._keep_reasoning(part, deltas)
+                if self._splitter.passive:
+                    self._splitter = None
+            elif isinstance(delta, ReasoningDelta):
+                if delta.text and self._splitter is not None:
+                    # Thinking has a field of its own here, so tags in the text are text.
+                    held, self._splitter = self._splitter.close(), None
+                    self._keep(held, deltas)
+                self._keep_reasoning(delta, deltas)
+            elif isinstance(delta, ToolCallDelta):
+                self._keep_call(delta)
+                deltas.append(delta)
+
+    def _keep_text(self, delta: TextDelta, deltas: list[Delta]) -> None:
+        self._answer.append(delta.text)
+        if delta.text.isspace():
+            self._blanks += len(delta.text)
+        else:
+            self._blanks = 0
+        deltas.append(delta)
+
+    def _keep_reasoning(self, delta: ReasoningDelta, deltas: list[Delta]) -> None:
+        if self._reasoning is None:
+            self._reasoning = []
+        if delta.text:
+            self._reasoning.append(delta.text)
+            deltas.append(delta)
+
+    def _keep_call(self, delta: ToolCallDelta) -> None:
+        """Add to the call that `delta` means.
+
+        By id where it has one, else by index, else to the newest; a new id at a used index is
+        another call (hosts that number every parallel call 0). Later nulls overwrite nothing.
+        """
+        known = next((c for c in self._calls if delta.id and c.id == delta.id), None)
+        if known is None and not delta.id:
+            at = self._call_at.get(delta.index) if delta.index is not None else None
+            if at is not None:
+                known = self._calls[at]
+            elif delta.index is None and self._calls:
+                known = self._calls[-1]
+        if known is None:
+            known = _Call()
+            self._calls.append(known)
+            if delta.index is not None:
+                self._call_at[delta.index] = len(self._calls) - 1
+        known.id = known.id or delta.id or ""
+        known.name = known.name or delta.name or ""
+        if delta.arguments:
+            known.arguments.append(delta.arguments)
+
+    def _take_logprobs(self, logprobs: Mapping[str, Any], deltas: list[Delta]) -> None:
+        content = logprobs.get("content") or []
+        reasoning = logprobs.get("reasoning_content") or []
+        for name, tokens in (("content", content), ("reasoning_content", reasoning)):
+            if tokens:
+                self._logprobs.setdefault(name, []).extend(tokens)
+        if content or reasoning:
+            deltas.append(Logprobs(content, reasoning))
+
+
+def parse_response(body: Mapping[str, Any], *, think_implied: bool = False) -> Completion | None:
+    """A non-streamed reply, read by the same rules as a stream; None when it is none.
+
+    A relay's wrapping ``{"data": {...}, "success": true}`` is taken off first.
+    """
+    inner = body.get("data")
+    if "choices" not in body and isinstance(inner, Mapping):
+        body = inner
+    if not body.get("choices"):
+        return None
+    stream = CompletionStream(think_implied=think_implied)
+    stream.take(body)
+    stream.close()
+    stream._done = True  # a parsed JSON body is whole
+    return stream.completion
+
+
+def _fault(error: object) -> Fault:
+    if isinstance(error, Mapping):
+        message = error.get("message") or json.dumps(dict(error), ensure_ascii=False)
+        return Fault(str(message), str(error.get("code") or error.get("type") or ""))
+    return Fault(str(error), "")
+
+
+def _merge_details(kept: list[dict[str, Any]], new: Iterable[Mapping[str, Any]]) -> None:
+    """Join OpenRouter's ``reasoning_details`` pieces, so that they can be sent back whole."""
+    for item in new:
+        last = kept[-1] if kept else None
+        if last and (last.get("type"), last.get("index")) == (item.get("type"), item.get("index")):
+            for key, value in item.items():
+                if key in ("text", "summary", "data") and isinstance(value, str):
+                    last[key] = (last.get(key) or "") + value
+                elif value is not None:
+                    last[key] = value
+        else:
+            kept.append(dict(item))
+
+
+def deltas_of(completion: Completion) -> Iterator[Delta]:
+    """A whole completion as the deltas that a stream would have brought."""
+    if completion.reasoning:
+        yield ReasoningDelta(completion.reasoning)
+    if completion.answer:
+        yield TextDelta(completion.answer)
+    for index, call in enumerate(completion.tool_calls):
+        yield ToolCallDelta(index, call.id, call.name, call.arguments)
+    if completion.logprobs:
+        content = completion.logprobs.get("content", [])
+        yield Logprobs(content, completion.logprobs.get("reasoning_content", []))
+    if completion.usage:
+        yield completion.usage
+    if completion.finish_reason:
+        yield Finish(completion.finish_reason)

@@ -1,0 +1,167 @@
+"""Tokens and money.
+
+Buckets are inclusive, as the API counts them: prompt = hit + miss, completion contains the
+reasoning tokens. Prices are per million tokens; reasoning is billed as output
+(api-docs.deepseek.com/quick_start/pricing).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, time
+from decimal import Decimal
+from typing import Any
+
+__all__ = ["Cost", "Price", "PricePeriod", "Usage", "price_of"]
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """Tokens of one request. `cost` is the host's own figure where it sends one, in USD."""
+
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    cache_hit_tokens: int = 0
+    reasoning_tokens: int = 0
+    cost: Decimal | None = None
+
+    @property
+    def cache_miss_tokens(self) -> int:
+        """Prompt tokens that were not in the provider's cache."""
+        return max(0, self.prompt_tokens - self.cache_hit_tokens)
+
+    @property
+    def total_tokens(self) -> int:
+        """Prompt and completion together."""
+        return self.prompt_tokens + self.completion_tokens
+
+    def __add__(self, other: Usage) -> Usage:
+        cost = None if self.cost is other.cost is None else (self.cost or 0) + (other.cost or 0)
+        return Usage(
+            self.prompt_tokens + other.prompt_tokens,
+            self.completion_tokens + other.completion_tokens,
+            self.cache_hit_tokens + other.cache_hit_tokens,
+            self.reasoning_tokens + other.reasoning_tokens,
+            Decimal(cost) if cost is not None else None,
+        )
+
+    def to_json(self) -> dict[str, int]:
+        """The record's form, every bucket spelled out."""
+        return {
+            "prompt_tokens": self.prompt_tokens,
+            "completion_tokens": self.completion_tokens,
+            "total_tokens": self.total_tokens,
+            "cache_hit_tokens": self.cache_hit_tokens,
+            "cache_miss_tokens": self.cache_miss_tokens,
+            "reasoning_tokens": self.reasoning_tokens,
+        }
+
+    @classmethod
+    def from_wire(cls, wire: Mapping[str, Any], timings: Mapping[str, Any] | None = None) -> Usage:
+        """Read a ``usage`` object of any host; unknown fields are ignored, missing ones are 0.
+
+        Cached tokens are taken from the first of the names in use: DeepSeek's
+        ``prompt_cache_hit_tokens``, OpenAI's ``prompt_tokens_details.cached_tokens``,
+        ``cache_read_input_tokens``, llama.cpp's ``timings.cache_n``.
+        """
+        prompt_details = _mapping(wire.get("prompt_tokens_details"))
+        hit = _first_int(
+            wire.get("prompt_cache_hit_tokens"),
+            prompt_details.get("prompt_cache_hit_tokens"),
+            prompt_details.get("cached_tokens"),
+            wire.get("cache_read_input_tokens"),
+            _mapping(timings).get("cache_n"),
+        )
+        reasoning = _mapping(wire.get("completion_tokens_details")).get("reasoning_tokens")
+        cost = wire.get("cost")
+        return cls(
+            prompt_tokens=_first_int(wire.get("prompt_tokens"), wire.get("input_tokens")),
+            completion_tokens=_first_int(wire.get("completion_tokens"), wire.get("output_tokens")),
+            cache_hit_tokens=hit,
+            reasoning_tokens=_first_int(reasoning),
+            cost=Decimal(str(cost)) if _is_number(cost) else None,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """An estimate of what a request cost."""
+
+    amount: Decimal
+    currency: str = "USD"
+
+    def to_json(self) -> dict[str, str]:
+        """The record's form: the amount is a decimal string."""
+        return {"amount": format(self.amount, "f"), "currency": self.currency}
+
+
+@dataclass(frozen=True, slots=True)
+class Price:
+    """Per million tokens: prompt found in the cache, prompt not found, output."""
+
+    hit: Decimal
+    miss: Decimal
+    output: Decimal
+    currency: str = "USD"
+
+    @classmethod
+    def of(cls, hit: str, miss: str, output: str, currency: str = "USD") -> Price:
+        """From decimal strings."""
+        return cls(Decimal(hit), Decimal(miss), Decimal(output), currency)
+
+    def times(self, factor: int) -> Price:
+        """The price in a peak window."""
+        return Price(self.hit * factor, self.miss * factor, self.output * factor, self.currency)
+
+    def cost(self, usage: Usage) -> Cost:
+        """What `usage` costs at this price."""
+        amount = (
+            usage.cache_hit_tokens * self.hit
+            + usage.cache_miss_tokens * self.miss
+            + usage.completion_tokens * self.output
+        ) / 1_000_000
+        return Cost(amount, self.currency)
+
+
+@dataclass(frozen=True, slots=True)
+class PricePeriod:
+    """A model's price from a moment on, dearer by `peak_factor` inside the peak windows.
+
+    `models` are the ids it is for. `peak` holds (begin, end) pairs of UTC times;
+    `peak_weekdays_only` leaves Saturday and Sunday out. Public holidays are not known here,
+    so an estimate on such a day may be too high.
+    """
+
+    models: frozenset[str]
+    since: datetime
+    price: Price
+    peak: tuple[tuple[time, time], ...] = ()
+    peak_factor: int = 2
+    peak_weekdays_only: bool = False
+
+    def at(self, when: datetime) -> Price:
+        """The price at the UTC moment `when`."""
+        in_window = any(begin <= when.time() < end for begin, end in self.peak)
+        if in_window and not (self.peak_weekdays_only and when.weekday() >= 5):
+            return self.price.times(self.peak_factor)
+        return self.price
+
+
+def price_of(periods: Sequence[PricePeriod], model: str, when: datetime) -> Price | None:
+    """The price of `model` at `when`, or None when the table does not know it."""
+    moment = when.astimezone(UTC)
+    known = [p for p in periods if model in p.models and p.since <= moment]
+    return max(known, key=lambda p: p.since).at(moment) if known else None
+
+
+def _mapping(value: object) -> Mapping[str, Any]:
+    return value if isinstance(value, Mapping) else {}
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _first_int(*values: object) -> int:
+    return next((int(v) for v in values if _is_number(v)), 0)  # type: ignore[call-overload]

@@ -1,0 +1,278 @@
+"""The one HTTP client: requests out, deltas in, foreign exceptions mapped to ours.
+
+The life of an exchange (`Client.stream`): wait for a place at the gate; build and post; read
+until the server ends the stream, passing on what each read brought; on a failure before any
+output, repair or wait and go back to the post; on a failure after it, raise, with the part that
+arrived in `Exchange.completion`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import random
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+
+from deepseek_jupyter._version import __version__
+from deepseek_jupyter.errors import (
+    BadRequestError,
+    DeepSeekError,
+    InvalidResponseError,
+    RateLimitError,
+    TimedOutError,
+    TruncatedError,
+    UnreachableError,
+)
+from deepseek_jupyter.protocol.deltas import Event, Notice, Waiting
+from deepseek_jupyter.protocol.request import Built, ChatRequest, join_url, repair
+from deepseek_jupyter.protocol.stream import deltas_of
+from deepseek_jupyter.protocol.wire import WIRES
+
+from .exchange import Exchange
+from .failures import Failure, concurrency_limit, request_id
+from .gate import Gate
+from .keys import Secret
+from .providers import Provider
+from .retry import RetryPolicy
+
+__all__ = ["Client", "Timeouts"]
+
+_STREAM_STARTS = (b"data:", b":", b"event:", b"id:", b"retry:")
+
+
+@dataclass(frozen=True, slots=True)
+class Timeouts:
+    """Seconds. DeepSeek may keep a request queued for ten minutes, hence `first`.
+
+    `idle` counts from the last byte of any kind: comments say that the server lives. There is no
+    limit on the whole.
+    """
+
+    connect: float = 10.0
+    first: float = 660.0
+    idle: float = 300.0
+    write: float = 60.0
+
+
+class _Bearer(httpx.Auth):
+    """Puts the key into the one header, so that it is in no variable of ours."""
+
+    def __init__(self, key: Secret) -> None:
+        self._key = key
+
+    def auth_flow(self, request: httpx.Request) -> Any:
+        if self._key:
+            request.headers["Authorization"] = f"Bearer {self._key.reveal()}"
+        yield request
+
+
+class Client:
+    """Sends exchanges; owns the connection pool. All of it lives on one event loop."""
+
+    def __init__(
+        self,
+        timeouts: Timeouts | None = None,
+        retry: RetryPolicy | None = None,
+        concurrency: int = 8,
+    ) -> None:
+        self.timeouts = timeouts or Timeouts()
+        self.retry = retry or RetryPolicy()
+        self._concurrency = concurrency
+        self._gates: dict[str, Gate] = {}
+        self._http: httpx.AsyncClient | None = None
+
+    async def stream(self, exchange: Exchange) -> AsyncIterator[list[Event]]:
+        """Post the request and pass on what each read brings, until the answer is whole.
+
+        Raises one of the package's errors; `exchange.completion` then holds what had arrived.
+        """
+        gate = self._gates.setdefault(exchange.provider.name, Gate(self._concurrency))
+        async with gate:
+            while True:
+                try:
+                    async for events in self._attempt(exchange):
+                        yield events
+                    return
+                except DeepSeekError as error:
+                    if exchange.has_output:
+                        raise
+                    notice = await self._recover(exchange, error, gate)
+                    if notice is None:
+                        raise
+                yield [Notice(notice)]
+
+    async def get(self, provider: Provider, path: str, key: Secret) -> Any:
+        """The JSON at `path` below the provider's base URL (models, balance)."""
+        exchange = Exchange(ChatRequest("", ()), provider, key)
+        exchange.url = join_url(provider.base_url, path)
+        async with self._mapped(exchange):
+            request = self._client().build_request(
+                "GET", exchange.url, headers=dict(provider.headers), timeout=30.0
+            )
+            response = await self._client().send(request, auth=_Bearer(key))
+        if response.status_code != 200:
+            raise exchange.error(Failure(response.status_code, response.headers, response.text))
+        return exchange.parse_json(response.text)
+
+    async def close(self) -> None:
+        """Close every connection."""
+        if self._http is not None:
+            await self._http.aclose()
+            self._http = None
+
+    async def _attempt(self, exchange: Exchange) -> AsyncIterator[list[Event]]:
+        """Post once and read to the end."""
+        provider, wire = exchange.provider, WIRES[exchange.provider.wire]
+        built = wire.build(exchange.request, exchange.dialect)
+        exchange.attempts += 1
+        exchange.decoder, exchange.whole = wire.stream(exchange.dialect), None
+        if built.notices and exchange.attempts == 1:
+            yield [Notice(text) for text in built.notices]
+        exchange.url = join_url(provider.beta_url if built.beta else provider.base_url, wire.path)
+        async with self._mapped(exchange), self._open(exchange, built) as (response, timer):
+            if response.status_code != 200:
+                body = (await response.aread()).decode("utf-8", "replace")
+                raise exchange.error(Failure(response.status_code, response.headers, body))
+            exchange.request_id = request_id(response.headers)
+            stream = "event-stream" in response.headers.get("content-type", "")
+            read = self._read_events if stream else self._read_unsure
+            async for events in read(exchange, response, timer):
+                yield events
+        exchange.judge()
+
+    @contextlib.asynccontextmanager
+    async def _open(
+        self, exchange: Exchange, built: Built
+    ) -> AsyncIterator[tuple[httpx.Response, asyncio.Timeout]]:
+        """The open response, under a timer that the reader winds on."""
+        accept = "text/event-stream" if built.body.get("stream") else "application/json"
+        async with asyncio.timeout(self.timeouts.first) as timer:
+            request = self._client().build_request(
+                "POST",
+                exchange.url,
+                json=built.body,
+                headers={"Accept": accept, **exchange.provider.headers},
+            )
+            response = await self._client().send(request, auth=_Bearer(exchange.key), stream=True)
+            try:
+                yield response, timer
+            finally:
+                # Merely leaving the iterator would keep the server generating, and billing.
+                await response.aclose()
+
+    async def _read_events(
+        self, exchange: Exchange, response: httpx.Response, timer: asyncio.Timeout
+    ) -> AsyncIterator[list[Event]]:
+        decoder = exchange.decoder
+        now = asyncio.get_running_loop().time
+        comments = 0
+        async for chunk in response.aiter_bytes():
+            events: list[Event] = list(decoder.feed(chunk))
+            if decoder.events:
+                timer.reschedule(now() + self.timeouts.idle)
+            elif decoder.comments > comments:
+                comments = decoder.comments
+                events.append(Waiting(comments))
+            if events:
+                yield events
+            if decoder.done or decoder.runaway:
+                break
+        if last := decoder.close():
+            yield list(last)
+
+    async def _read_unsure(
+        self, exchange: Exchange, response: httpx.Response, timer: asyncio.Timeout
+    ) -> AsyncIterator[list[Event]]:
+        """A reply that does not call itself a stream: JSON, a mislabelled stream, or neither.
+
+        A reply that waits its turn may begin with blank lines; they only show that it lives.
+        """
+        head = bytearray()
+        chunks = response.aiter_bytes()
+        async for chunk in chunks:
+            timer.reschedule(asyncio.get_running_loop().time() + self.timeouts.first)
+            head += chunk if head else chunk.lstrip()
+            if not head:
+                yield [Waiting(0)]
+            if len(head) >= max(map(len, _STREAM_STARTS)):
+                break
+        if head.startswith(_STREAM_STARTS):
+            yield list(exchange.decoder.feed(bytes(head)))
+            async for events in self._read_events(exchange, response, timer):
+                yield events
+            return
+        async for chunk in chunks:
+            head += chunk
+        if head:
+            self._take_json(exchange, response, head.decode("utf-8", "replace"))
+            yield list(deltas_of(exchange.completion))
+
+    def _take_json(self, exchange: Exchange, response: httpx.Response, text: str) -> None:
+        body = exchange.parse_json(text)
+        if isinstance(body, Mapping) and body.get("error") and "choices" not in body:
+            raise exchange.error(Failure(response.status_code, response.headers, text))
+        if isinstance(body, Mapping):
+            exchange.whole = WIRES[exchange.provider.wire].parse(body, exchange.dialect)
+        if exchange.whole is None:
+            raise InvalidResponseError(f"{exchange.url} answered with JSON that holds no choices.")
+
+    @contextlib.asynccontextmanager
+    async def _mapped(self, exchange: Exchange) -> AsyncIterator[None]:
+        """The one place where httpx's exceptions become ours."""
+        host = exchange.url.partition("://")[2].partition("/")[0] or exchange.url
+        try:
+            yield
+        except TimeoutError:
+            if exchange.has_output:
+                what = f"{host} fell silent for {self.timeouts.idle:g} seconds."
+                raise TruncatedError(what) from None
+            what = f"{host} sent no answer for {self.timeouts.first:g} seconds."
+            raise TimedOutError(what) from None
+        except (httpx.UnsupportedProtocol, httpx.InvalidURL) as error:
+            raise UnreachableError(
+                f"{exchange.url!r} is no web address.", "%deepseek provider shows where it is set."
+            ) from error
+        except (httpx.ConnectError, httpx.ConnectTimeout, httpx.ProxyError) as error:
+            raise UnreachableError(f"{host} cannot be reached ({_why(error)}).") from error
+        except httpx.HTTPError as error:
+            if exchange.has_output:
+                raise TruncatedError(f"The connection to {host} broke off.") from error
+            raise UnreachableError(f"{host} closed the connection ({_why(error)}).") from error
+
+    async def _recover(self, exchange: Exchange, error: DeepSeekError, gate: Gate) -> str | None:
+        """Prepare another attempt and say so in a sentence, or None when there shall be none."""
+        if isinstance(error, BadRequestError):
+            mended = repair(error.what, exchange.dialect)
+            if mended is None or exchange.dialect != exchange.provider.dialect:
+                return None
+            exchange.dialect = mended
+            return "The provider wants the earlier messages in another form; sent again."
+        if isinstance(error, RateLimitError) and (limit := concurrency_limit(error.what)):
+            gate.narrow(limit)
+        asked = getattr(error, "retry_after", None)
+        delay = self.retry.delay(error, exchange.attempts, random.random(), asked)
+        if delay is None:
+            return None
+        await asyncio.sleep(delay)
+        cause = error.what.rstrip(".")
+        return f"{cause}; try {exchange.attempts + 1} of {self.retry.attempts}."
+
+    def _client(self) -> httpx.AsyncClient:
+        if self._http is None:
+            self._http = httpx.AsyncClient(
+                follow_redirects=False,  # a key must not travel to another host
+                timeout=httpx.Timeout(
+                    None, connect=self.timeouts.connect, write=self.timeouts.write, pool=60.0
+                ),
+                headers={"User-Agent": f"deepseek-jupyter/{__version__}"},
+            )
+        return self._http
+
+
+def _why(error: Exception) -> str:
+    text = str(error) or type(error).__name__
+    return text if len(text) < 120 else text[:119] + "…"

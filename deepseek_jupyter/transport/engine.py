@@ -1,0 +1,170 @@
+"""One daemon thread with one event loop, for every exchange of this process.
+
+Why a thread: a cell of a notebook runs inside the kernel's own loop, where nothing can be awaited;
+the thread leaves that loop untouched, so queued cells, the user's own asyncio code and patched
+loops all keep working (with nest_asyncio applied, cells queued behind it can vanish).
+
+The caller drains events and does all display on its own thread. On KeyboardInterrupt the task is
+cancelled on its loop and its unwinding awaited, so the server's socket is closed before the cell
+ends.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import queue
+import threading
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from concurrent.futures import Future
+from typing import Any, Generic, TypeVar
+
+__all__ = ["Engine", "engine"]
+
+T = TypeVar("T")
+
+_TICK = 0.1  # seconds; also lets Ctrl-C through where a bare lock wait would hold it (Windows)
+_UNWIND = 2.0  # seconds to wait for a cancelled task
+
+
+class Engine:
+    """The thread and its loop, started at first use."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._pid = 0
+
+    @property
+    def loop(self) -> asyncio.AbstractEventLoop:
+        """The running loop. A fork gets a thread of its own: the parent's stays with the parent."""
+        with self._lock:
+            if self._loop is None or self._pid != os.getpid():
+                self._loop = asyncio.new_event_loop()
+                self._pid = os.getpid()
+                threading.Thread(
+                    target=self._loop.run_forever, name="deepseek_jupyter", daemon=True
+                ).start()
+            return self._loop
+
+    def run(self, work: Coroutine[Any, Any, T]) -> T:
+        """`work`'s result, waited for on this thread; an interrupt cancels it first."""
+        job = _Job(self.loop, work)
+        try:
+            while not job.finished.wait(_TICK):
+                pass
+        finally:
+            job.cancel()
+        return job.result.result()
+
+    async def arun(self, work: Coroutine[Any, Any, T]) -> T:
+        """The same for a caller with a loop of its own."""
+        job = _Job(self.loop, work)
+        try:
+            return await asyncio.wrap_future(job.result)
+        finally:
+            await asyncio.to_thread(job.cancel) if not job.finished.is_set() else None
+
+    def drain(self, source: Callable[[], AsyncIterator[T]]) -> Iterator[T | None]:
+        """The items of an async iterator, on this thread; None at each quiet tick.
+
+        Leaving the loop in any way (break, exception, interrupt) cancels the iterator and waits
+        until it has let go of its connection.
+        """
+        items: queue.SimpleQueue[T | _End] = queue.SimpleQueue()
+        job = _Job(self.loop, _pump(source, items.put))
+        try:
+            while True:
+                try:
+                    item = items.get(timeout=_TICK)
+                except queue.Empty:
+                    yield None
+                    continue
+                if isinstance(item, _End):
+                    break
+                yield item
+        finally:
+            job.cancel()
+        job.result.result()
+
+    async def adrain(self, source: Callable[[], AsyncIterator[T]]) -> AsyncIterator[T]:
+        """The same for a caller with a loop of its own, without ticks."""
+        here = asyncio.get_running_loop()
+        items: asyncio.Queue[T | _End] = asyncio.Queue()
+
+        def put(item: T | _End) -> None:
+            with contextlib.suppress(RuntimeError):  # the caller's loop is gone, and so is he
+                here.call_soon_threadsafe(items.put_nowait, item)
+
+        job = _Job(self.loop, _pump(source, put))
+        try:
+            while not isinstance(item := await items.get(), _End):
+                yield item
+            await asyncio.wrap_future(job.result)
+        finally:
+            if not job.finished.is_set():
+                await asyncio.to_thread(job.cancel)
+
+
+class _End:
+    """After the last item."""
+
+
+class _Job(Generic[T]):
+    """A coroutine on another thread's loop that can be cancelled *and waited for*.
+
+    The future of `asyncio.run_coroutine_threadsafe` counts as done the moment it is cancelled,
+    while the task still holds its socket.
+    """
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, work: Coroutine[Any, Any, T]) -> None:
+        self.finished = threading.Event()
+        self.result: Future[T] = Future()
+        self._loop = loop
+        self._task: asyncio.Task[T] | None = None
+        loop.call_soon_threadsafe(self._start, work)
+
+    def cancel(self) -> None:
+        """Cancel, unless it has finished, and wait for the unwinding."""
+        if not self.finished.is_set():
+            self._loop.call_soon_threadsafe(self._cancel)
+            self.finished.wait(_UNWIND)
+
+    def _start(self, work: Coroutine[Any, Any, T]) -> None:
+        self._task = self._loop.create_task(work)
+        self._task.add_done_callback(self._done)
+
+    def _cancel(self) -> None:
+        assert self._task is not None  # _start was queued before
+        self._task.cancel()
+
+    def _done(self, task: asyncio.Task[T]) -> None:
+        if not self.result.cancelled():
+            if task.cancelled():
+                self.result.cancel()
+            elif error := task.exception():
+                self.result.set_exception(error)
+            else:
+                self.result.set_result(task.result())
+        self.finished.set()
+
+
+async def _pump(source: Callable[[], AsyncIterator[T]], put: Callable[[T | _End], Any]) -> None:
+    iterator = source()
+    try:
+        async for item in iterator:
+            put(item)
+    finally:
+        # An async generator that is merely dropped would be closed at some later time.
+        if close := getattr(iterator, "aclose", None):
+            await close()
+        put(_End())
+
+
+_ENGINE = Engine()
+
+
+def engine() -> Engine:
+    """The engine of this process."""
+    return _ENGINE

@@ -1,0 +1,329 @@
+"""The ten first-class providers, as data, each with the page its facts come from.
+
+To add or change one without touching this file: ``%config DeepSeek.providers``, or
+`Provider.derive`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, fields, replace
+from types import MappingProxyType
+from typing import Any
+
+from deepseek_jupyter.errors import ConfigurationError
+from deepseek_jupyter.protocol.dialect import Dialect
+from deepseek_jupyter.protocol.parameters import STANDARD, Parameter
+from deepseek_jupyter.protocol.usage import Price, PricePeriod
+
+from .prices import DEEPSEEK_PRICES, WCODE_PRICES
+
+__all__ = ["PROVIDERS", "Provider", "provider_named"]
+
+
+@dataclass(frozen=True, slots=True)
+class Provider:
+    """One endpoint's profile: an address and a dialect. It keeps no state.
+
+    `key_variables` are read in order; an empty tuple means that the host asks for no key.
+    `default_model` "" means: ask the host which model it serves.
+    `balance_path` and `beta_path` are None where the host has no such thing.
+    """
+
+    name: str
+    title: str
+    base_url: str
+    source: str
+    dialect: Dialect
+    key_variables: tuple[str, ...] = ()
+    default_model: str = ""
+    beta_path: str | None = None
+    models_path: str = "models"
+    balance_path: str | None = None
+    prices: tuple[PricePeriod, ...] = ()
+    context_tokens: int | None = None
+    wire: str = "chat"
+    headers: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+
+    @property
+    def beta_url(self) -> str:
+        """Base URL of the beta features. Raises `ConfigurationError` where there are none."""
+        if self.beta_path is None:
+            raise ConfigurationError(
+                f"{self.title} has no prefix completion or strict tools.",
+                "Use -p deepseek for those.",
+            )
+        base = self.base_url.rstrip("/")
+        if base.endswith(self.beta_path):
+            return base
+        return base.removesuffix("/v1") + self.beta_path
+
+    def derive(self, **changes: Any) -> Provider:
+        """A provider like this one with other values; `dialect` may be a dict of changes.
+
+        Raises `ConfigurationError` for a field that does not exist.
+        """
+        _known(changes, Provider)
+        if isinstance(changes.get("dialect"), Mapping):
+            _known(changes["dialect"], Dialect)
+            changes["dialect"] = replace(self.dialect, **changes["dialect"])
+        if isinstance(changes.get("key_variables"), str):
+            changes["key_variables"] = (changes["key_variables"],)
+        derived = replace(self, **changes)
+        return replace(derived, dialect=replace(derived.dialect, provider=derived.name))
+
+
+def _known(changes: Mapping[str, Any], kind: type[Provider] | type[Dialect]) -> None:
+    names = {f.name for f in fields(kind)}
+    for name in changes:
+        if name not in names:
+            raise ConfigurationError(
+                f"A provider has no field {name!r}.", "It has " + ", ".join(sorted(names)) + "."
+            )
+
+
+def _rows(names: str, **own: Parameter) -> Mapping[str, Parameter]:
+    return MappingProxyType({**{name: STANDARD[name] for name in names.split()}, **own})
+
+
+_SAMPLING = "temperature top_p max_tokens stop seed frequency_penalty presence_penalty"
+_CALLING = "response_format tools tool_choice parallel_tool_calls"
+_OPENAI = f"{_SAMPLING} {_CALLING} logprobs top_logprobs logit_bias n user_id"
+# The schema that OpenRouter documents (openrouter.ai/docs/parameters) and wcode.net repeats.
+_OPENROUTER = (
+    f"{_OPENAI} top_k min_p top_a repetition_penalty structured_outputs verbosity reasoning"
+)
+_SELF_HOSTED = (
+    f"{_OPENAI} top_k min_p repetition_penalty structured_outputs reasoning_effort "
+    "chat_template_kwargs"
+)
+
+_TEMPERATURE_IGNORED = "In thinking mode temperature has no effect; use --no-think to sample."
+_NO_EFFECT = {
+    "frequency_penalty": "frequency_penalty has no effect on DeepSeek's models any more.",
+    "presence_penalty": "presence_penalty has no effect on DeepSeek's models any more.",
+    "parallel_tool_calls": "DeepSeek accepts parallel_tool_calls but ignores it.",
+}
+# api-docs.deepseek.com/guides/thinking_mode and /api/create-chat-completion, September 2026.
+_DEEPSEEK_MODES: dict[str, Any] = {
+    "ignored_when_thinking": {
+        "temperature": _TEMPERATURE_IGNORED,
+        "top_p": "In thinking mode a top_p below 0.95 counts as 0.95.",
+    },
+    "ignored_when_not_thinking": {"top_p": "Without thinking DeepSeek fixes top_p at 1.0."},
+    "ignored": _NO_EFFECT,
+}
+
+_DEEPSEEK = Provider(
+    name="deepseek",
+    title="DeepSeek",
+    base_url="https://api.deepseek.com",
+    source="https://api-docs.deepseek.com/api/create-chat-completion",
+    key_variables=("DEEPSEEK_API_KEY",),
+    default_model="deepseek-flash",
+    beta_path="/beta",
+    balance_path="user/balance",
+    prices=DEEPSEEK_PRICES,
+    context_tokens=1_048_576,
+    dialect=Dialect(
+        provider="deepseek",
+        rows=_rows(
+            f"{_SAMPLING} {_CALLING} logprobs top_logprobs n user_id thinking",
+            max_tokens=STANDARD["max_tokens"].limits(high=393_216),
+            reasoning_effort=Parameter("str", choices=("none", "low", "high", "max")),
+        ),
+        replay="reasoning_content",
+        beta=True,
+        prefix=True,
+        json_needs_word=True,
+        thinks_by_default=True,
+        forced_tool_choice_with_thinking=False,
+        **_DEEPSEEK_MODES,
+    ),
+)
+
+_OPENROUTER_DIALECT = Dialect(
+    provider="openrouter",
+    rows=_rows(_OPENROUTER),
+    thinking="reasoning",
+    efforts={"low": "low", "high": "high", "max": "xhigh"},
+    # Tool turns must bring the items back unmodified and in order.
+    replay="reasoning_details",
+)
+
+_ALL = (
+    _DEEPSEEK,
+    Provider(
+        name="cometapi",
+        title="CometAPI",
+        # Exactly this base: any other answers with a redirect or a web page.
+        base_url="https://api.cometapi.com/v1",
+        source="https://apidoc.cometapi.com/api/text/chat",
+        key_variables=("COMETAPI_API_KEY", "COMETAPI_KEY"),
+        default_model="deepseek-v3.2-exp",
+        dialect=Dialect(
+            provider="cometapi",
+            rows=_rows(f"{_OPENAI} thinking reasoning_effort reasoning"),
+            thinking="by_id",
+            replay="reasoning_content",
+            json_needs_word=True,
+        ),
+    ),
+    Provider(
+        name="wcode",
+        title="wcode.net",
+        base_url="https://wcode.net/api/gpt/v1",
+        source="https://wcode.net/model/deepseek-v3.2-exp",
+        key_variables=("WCODE_API_KEY",),
+        default_model="deepseek/deepseek-v3.2-exp",
+        prices=WCODE_PRICES,
+        context_tokens=131_072,
+        dialect=Dialect(
+            provider="wcode",
+            rows=_rows(_OPENROUTER),
+            thinking="reasoning",
+            efforts={},  # only reasoning.enabled is documented
+            replay="reasoning_details",
+        ),
+    ),
+    Provider(
+        name="openrouter",
+        title="OpenRouter",
+        base_url="https://openrouter.ai/api/v1",
+        source="https://openrouter.ai/docs/parameters",
+        key_variables=("OPENROUTER_API_KEY",),
+        default_model="deepseek/deepseek-v3.2-exp",
+        dialect=_OPENROUTER_DIALECT,
+    ),
+    Provider(
+        name="siliconflow",
+        title="SiliconFlow",
+        base_url="https://api.siliconflow.cn/v1",
+        source="https://docs.siliconflow.cn/docs/api/chat-completions-post",
+        key_variables=("SILICONFLOW_API_KEY",),
+        default_model="deepseek-ai/DeepSeek-V3.2-Exp",
+        dialect=Dialect(
+            provider="siliconflow",
+            rows=_rows(
+                f"{_SAMPLING} {_CALLING} top_k min_p n enable_thinking thinking_budget",
+                reasoning_effort=Parameter("str", choices=("high", "max")),
+            ),
+            thinking="enable_thinking",
+            efforts={"high": "high", "max": "max"},
+            replay="reasoning_content",
+            json_needs_word=True,
+        ),
+    ),
+    Provider(
+        name="vllm",
+        title="vLLM",
+        base_url="http://127.0.0.1:8000/v1",
+        source="https://docs.vllm.ai/en/v0.26.0/features/reasoning_outputs.html",
+        key_variables=("VLLM_API_KEY",),
+        dialect=Dialect(
+            provider="vllm",
+            rows=_rows(_SELF_HOSTED),
+            thinking="template",
+            # DeepSeek's template reads `thinking`, Qwen's `enable_thinking`.
+            template_keys=("thinking", "enable_thinking"),
+            efforts={},
+        ),
+    ),
+    Provider(
+        name="sglang",
+        title="SGLang",
+        base_url="http://127.0.0.1:30000/v1",
+        source="https://docs.sglang.io/docs/advanced_features/separate_reasoning",
+        key_variables=("SGLANG_API_KEY",),
+        dialect=Dialect(
+            provider="sglang",
+            rows=_rows(_SELF_HOSTED),
+            thinking="template",
+            template_keys=("thinking",),
+            efforts={},
+        ),
+    ),
+    Provider(
+        name="ollama",
+        title="Ollama",
+        base_url="http://127.0.0.1:11434/v1",
+        source="https://github.com/ollama/ollama/blob/main/docs/api/openai-compatibility.mdx",
+        key_variables=("OLLAMA_API_KEY",),
+        dialect=Dialect(
+            provider="ollama",
+            rows=_rows(
+                f"{_SAMPLING} response_format tools logprobs top_logprobs",
+                reasoning_effort=Parameter("str", choices=("none", "low", "medium", "high")),
+            ),
+            thinking="effort",
+            efforts={"low": "low", "high": "high", "max": "high"},
+        ),
+    ),
+    Provider(
+        name="llamacpp",
+        title="llama.cpp",
+        base_url="http://127.0.0.1:8080/v1",
+        source="https://github.com/ggml-org/llama.cpp/blob/master/tools/server/README.md",
+        key_variables=("LLAMA_API_KEY",),
+        dialect=Dialect(
+            provider="llamacpp",
+            rows=_rows(f"{_SELF_HOSTED} grammar"),
+            thinking="template",
+            template_keys=("enable_thinking",),
+            efforts={},
+        ),
+    ),
+    Provider(
+        name="local",
+        title="the embedded model",
+        base_url="",  # known once its server runs
+        source="https://github.com/ggml-org/llama.cpp/blob/master/tools/server/README.md",
+        context_tokens=8192,
+        dialect=Dialect(
+            provider="local",
+            rows=_rows(f"{_SELF_HOSTED} grammar"),
+            # Thinking is bounded by a grammar sent along: see deepseek_jupyter.local.
+            thinking="extra",
+            efforts={"low": "low", "high": "high", "max": "max"},
+        ),
+    ),
+)
+
+PROVIDERS: Mapping[str, Provider] = MappingProxyType({p.name: p for p in _ALL})
+
+# Keys at these hosts are the user's own choice: a self-hosted server asks for one only if told to.
+KEYLESS = frozenset({"vllm", "sglang", "ollama", "llamacpp", "local"})
+
+
+def provider_named(name: str, own: Mapping[str, Mapping[str, Any]] | None = None) -> Provider:
+    """The profile called `name`, the user's `own` definitions first.
+
+    An own definition is a dict of `Provider` fields; ``like`` names the profile it starts from
+    (its own name, else vllm, the plainest of the OpenAI-compatible ones). Raises
+    `ConfigurationError` for an unknown name.
+    """
+    own = own or {}
+    if name in own:
+        changes = dict(own[name])
+        like = str(changes.pop("like", name if name in PROVIDERS else "vllm"))
+        if like not in PROVIDERS:
+            raise ConfigurationError(f"Provider {name!r} is to be like {like!r}, which is unknown.")
+        title = changes.pop("title", name)
+        return PROVIDERS[like].derive(name=name, title=title, **changes)
+    if name not in PROVIDERS:
+        raise ConfigurationError(
+            f"There is no provider {name!r}.", f"Known are {_listed([*PROVIDERS, *own])}."
+        )
+    return PROVIDERS[name]
+
+
+def price_override(prices: Mapping[str, Iterable[Any]], model: str) -> Price | None:
+    """The user's own price for `model`: ``[hit, miss, output]`` and an optional currency."""
+    if model not in prices:
+        return None
+    hit, miss, output, *currency = prices[model]
+    return Price.of(str(hit), str(miss), str(output), *currency)
+
+
+def _listed(names: Iterable[str]) -> str:
+    return ", ".join(dict.fromkeys(names))
