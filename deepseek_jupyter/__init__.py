@@ -1,1 +1,83 @@
-"""DeepSeek in notebooks."""
+"""DeepSeek in notebooks.
+
+``%load_ext deepseek_jupyter`` brings ``%%deepseek`` (short ``%%ds``) and ``%ds``; the same from
+Python is `ask`, `aask` and `stream`. `last` is the newest `Reply`.
+
+Importing this package imports neither an HTTP client nor a data-frame library: each part is loaded
+when it is first used.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from ._version import __version__
+
+if TYPE_CHECKING:
+    from .api import Stream, aask, ask, session, stream
+    from .conversation.conversation import Conversation
+    from .errors import DeepSeekError, Interrupted
+    from .nested import enable_nested
+    from .reply import Reply
+
+    last: Reply | None
+
+__all__ = [
+    "Conversation",
+    "DeepSeekError",
+    "Interrupted",
+    "Reply",
+    "Stream",
+    "__version__",
+    "aask",
+    "ask",
+    "enable_nested",
+    "last",
+    "load_ipython_extension",
+    "session",
+    "stream",
+    "unload_ipython_extension",
+]
+
+_HOMES = {
+    "Conversation": "conversation.conversation",
+    "DeepSeekError": "errors",
+    "Interrupted": "errors",
+    "Reply": "reply",
+    "Stream": "api",
+    "aask": "api",
+    "ask": "api",
+    "enable_nested": "nested",
+    "session": "api",
+    "stream": "api",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name == "last":
+        from .api import last
+
+        return last()
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module
+
+    return getattr(import_module(f".{_HOMES[name]}", __name__), name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)
+
+
+def load_ipython_extension(ipython: Any) -> None:
+    """``%load_ext deepseek_jupyter``: register the magics and ``%config DeepSeek``."""
+    from .magics.magics import register
+
+    register(ipython)
+
+
+def unload_ipython_extension(ipython: Any) -> None:
+    """``%unload_ext deepseek_jupyter``: take them away again. The conversation stays."""
+    from .magics.magics import unregister
+
+    unregister(ipython)

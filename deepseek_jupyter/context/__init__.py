@@ -1,0 +1,1 @@
+"""Python objects to prompt text. May import `errors` only."""

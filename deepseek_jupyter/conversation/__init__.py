@@ -1,0 +1,1 @@
+"""Turns and the tree they form. May import `errors` and `protocol`."""

@@ -1,0 +1,1 @@
+"""What the user types. May import `session` and its neighbours, and `display`."""

@@ -133,9 +133,10 @@ class Waiting:
 
 @dataclass(slots=True, frozen=True)
 class Notice:
-    """Not from the model: one sentence that the user should read."""
+    """Not from the model: one sentence that the user should read, `once` in a session if so."""
 
     text: str
+    once: bool = False
 
 
 Event = Delta | Waiting | Notice

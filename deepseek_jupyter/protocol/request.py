@@ -14,13 +14,14 @@ from typing import Any
 from deepseek_jupyter.errors import ParameterError
 
 from .dialect import Dialect, Replay, thinking_fields
-from .messages import Message, legal
+from .messages import Message, legal, user
 from .parameters import check_parameters
 
-__all__ = ["Built", "ChatRequest", "build", "join_url", "repair"]
+__all__ = ["Built", "ChatRequest", "build", "insisting_on_json", "join_url", "repair", "thinks"]
 
 SMALL_THINKING_BUDGET = 4096  # below this, thinking often leaves no tokens for the answer
 _JSON_WORD = "Answer with JSON only."
+_INSIST_ON_JSON = "Reply with one JSON value and nothing else, beginning with { or [."
 _R1_IDS = re.compile(r"(?:^|[/_-])r1(?:$|[._-])", re.IGNORECASE)
 
 
@@ -98,6 +99,11 @@ def repair(message: str, dialect: Dialect) -> Dialect | None:
     if "non-empty content" in message and not dialect.blank_content:
         return replace(dialect, blank_content=" ")
     return None
+
+
+def insisting_on_json(request: ChatRequest) -> ChatRequest:
+    """`request` once more, with a last word about the form."""
+    return replace(request, messages=(*request.messages, user(_INSIST_ON_JSON)))
 
 
 def thinks(values: Mapping[str, Any], dialect: Dialect) -> bool:

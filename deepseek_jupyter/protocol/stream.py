@@ -175,9 +175,9 @@ class CompletionStream:
         if chunk.get("error"):
             self._fault = _fault(chunk["error"])
             deltas.append(self._fault)
-        choices = chunk.get("choices")
-        if choices:
-            self._take_choice(choices[0], deltas)
+        for choice in chunk.get("choices") or ():
+            if not choice.get("index"):  # other candidates (n > 1) are not part of this answer
+                self._take_choice(choice, deltas)
         return deltas
 
     def _decode(self, events: Iterable[str]) -> list[Delta]:

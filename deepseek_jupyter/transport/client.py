@@ -96,12 +96,14 @@ class Client:
                 try:
                     async for events in self._attempt(exchange):
                         yield events
-                    return
+                    if not exchange.insist_on_json():
+                        return
+                    notice = "The model returned nothing but blanks; asked once more."
                 except DeepSeekError as error:
                     if exchange.has_output:
                         raise
                     notice = await self._recover(exchange, error, gate)
-                    if notice is None:
+                    if not notice:
                         raise
                 yield [Notice(notice)]
 
@@ -131,7 +133,7 @@ class Client:
         exchange.attempts += 1
         exchange.decoder, exchange.whole = wire.stream(exchange.dialect), None
         if built.notices and exchange.attempts == 1:
-            yield [Notice(text) for text in built.notices]
+            yield [Notice(text, once=True) for text in built.notices]
         exchange.url = join_url(provider.beta_url if built.beta else provider.base_url, wire.path)
         async with self._mapped(exchange), self._open(exchange, built) as (response, timer):
             if response.status_code != 200:
@@ -243,12 +245,12 @@ class Client:
                 raise TruncatedError(f"The connection to {host} broke off.") from error
             raise UnreachableError(f"{host} closed the connection ({_why(error)}).") from error
 
-    async def _recover(self, exchange: Exchange, error: DeepSeekError, gate: Gate) -> str | None:
-        """Prepare another attempt and say so in a sentence, or None when there shall be none."""
+    async def _recover(self, exchange: Exchange, error: DeepSeekError, gate: Gate) -> str:
+        """Prepare another attempt and say so in a sentence, or "" when there shall be none."""
         if isinstance(error, BadRequestError):
             mended = repair(error.what, exchange.dialect)
             if mended is None or exchange.dialect != exchange.provider.dialect:
-                return None
+                return ""
             exchange.dialect = mended
             return "The provider wants the earlier messages in another form; sent again."
         if isinstance(error, RateLimitError) and (limit := concurrency_limit(error.what)):
@@ -256,7 +258,7 @@ class Client:
         asked = getattr(error, "retry_after", None)
         delay = self.retry.delay(error, exchange.attempts, random.random(), asked)
         if delay is None:
-            return None
+            return ""
         await asyncio.sleep(delay)
         cause = error.what.rstrip(".")
         return f"{cause}; try {exchange.attempts + 1} of {self.retry.attempts}."

@@ -16,7 +16,7 @@ import contextlib
 import os
 import queue
 import threading
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine, Generator
 from concurrent.futures import Future
 from typing import Any, Generic, TypeVar
 
@@ -66,7 +66,7 @@ class Engine:
         finally:
             await asyncio.to_thread(job.cancel) if not job.finished.is_set() else None
 
-    def drain(self, source: Callable[[], AsyncIterator[T]]) -> Iterator[T | None]:
+    def drain(self, source: Callable[[], AsyncIterator[T]]) -> Generator[T | None]:
         """The items of an async iterator, on this thread; None at each quiet tick.
 
         Leaving the loop in any way (break, exception, interrupt) cancels the iterator and waits
@@ -88,7 +88,7 @@ class Engine:
             job.cancel()
         job.result.result()
 
-    async def adrain(self, source: Callable[[], AsyncIterator[T]]) -> AsyncIterator[T]:
+    async def adrain(self, source: Callable[[], AsyncIterator[T]]) -> AsyncGenerator[T]:
         """The same for a caller with a loop of its own, without ticks."""
         here = asyncio.get_running_loop()
         items: asyncio.Queue[T | _End] = asyncio.Queue()

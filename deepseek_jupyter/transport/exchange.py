@@ -13,7 +13,7 @@ from deepseek_jupyter.errors import (
     TruncatedError,
     UnreachableError,
 )
-from deepseek_jupyter.protocol.request import ChatRequest
+from deepseek_jupyter.protocol.request import ChatRequest, insisting_on_json
 from deepseek_jupyter.protocol.stream import Completion, CompletionStream
 
 from .failures import Failure, api_error, looks_like_html
@@ -38,6 +38,7 @@ class Exchange:
         self.url = provider.base_url
         self.request_id = ""
         self.attempts = 0
+        self._insisted = False
         self.decoder = CompletionStream()
         self.whole: Completion | None = None
 
@@ -71,6 +72,22 @@ class Exchange:
             raise TruncatedError(what) if self.has_output else UnreachableError(what)
         if completion.finish_reason == "insufficient_system_resource" and not self.has_output:
             raise self.said(OverloadedError, "The server ran out of capacity.")
+
+    def insist_on_json(self) -> bool:
+        """Whether to ask again because JSON mode returned only blanks; true at most once.
+
+        Text around the JSON value is blanked out by DeepSeek's server, so an answer in prose
+        arrives as blanks (api-docs.deepseek.com/guides/json_mode: "may return empty content").
+        """
+        mode = self.request.parameters.get("response_format") or {}
+        completion = self.completion
+        if mode.get("type") != "json_object" or not completion.empty or self._insisted:
+            return False
+        if completion.finish_reason not in (None, "stop"):
+            return False
+        self._insisted = True
+        self.request = insisting_on_json(self.request)
+        return True
 
     def parse_json(self, text: str) -> object:
         """`text` as JSON; raises the error that fits when it is none."""

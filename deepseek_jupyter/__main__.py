@@ -1,0 +1,7 @@
+"""``python -m deepseek_jupyter`` is ``deepseek-jupyter``."""
+
+import sys
+
+from .cli import main
+
+sys.exit(main())

@@ -1,0 +1,113 @@
+"""The Python functions: `ask`, `aask`, `stream`, and the running `session`."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import fields
+from typing import TYPE_CHECKING, Any
+
+from .config import DeepSeek
+from .display.live import surface
+from .question import Question
+from .reply import Reply
+from .session import Session
+
+if TYPE_CHECKING:
+    from .protocol.deltas import Delta
+
+__all__ = ["Stream", "aask", "ask", "last", "session", "stream"]
+
+_session: Session | None = None
+
+_FIELDS = frozenset(f.name for f in fields(Question)) - {"prompt", "parameters"}
+
+
+def session() -> Session:
+    """The session of this process, made at first use."""
+    global _session
+    if _session is None:
+        ipython = sys.modules.get("IPython.core.getipython")
+        shell = ipython.get_ipython() if ipython else None
+        _session = Session(DeepSeek(parent=shell) if shell else DeepSeek())
+    return _session
+
+
+def last() -> Reply | None:
+    """The newest reply, whole or not; None before the first."""
+    return session().last
+
+
+def ask(prompt: str, *, show: bool | None = None, **options: Any) -> Reply:
+    """Ask the model and wait for the answer.
+
+    In a notebook or IPython terminal the answer streams into view (`show` False keeps it quiet);
+    in a script only the `Reply` comes back, unless `show` is True.
+
+    Options are the magic's flags by their long names: ``model``, ``provider``, ``think``
+    (True/False), ``effort`` ("low", "high", "max"), ``system``, ``format`` ("md", "code", "json",
+    "text"), ``stream`` (False for one plain request), ``history`` (False to ask outside the
+    conversation), ``new``, ``go_on``, ``budget``; and every parameter of the provider by its API
+    name: ``temperature``, ``top_p``, ``max_tokens``, ``stop``, ``seed``, ``tools``, ….
+
+    Raises a `DeepSeekError` with `reply` holding what had arrived, or `Interrupted` on Ctrl-C.
+
+    >>> import deepseek_jupyter as ds
+    >>> ds.ask("What is the capital of France?", think=False).text  # doctest: +SKIP
+    'Paris.'
+    """
+    return session().ask(_question(prompt, options), surface(_shown(show)))
+
+
+async def aask(prompt: str, *, show: bool | None = None, **options: Any) -> Reply:
+    """`ask` for code with an event loop of its own: ``reply = await ds.aask("…")``.
+
+    Cancelling the task stops the answer and closes the connection; several may run at once.
+    """
+    return await session().aask(_question(prompt, options), surface(_shown(show)))
+
+
+def stream(prompt: str, **options: Any) -> Stream:
+    """The deltas of an answer as they arrive, for ``for`` and for ``async for``.
+
+    >>> for delta in ds.stream("Count to three."):  # doctest: +SKIP
+    ...     print(delta)
+    TextDelta(text='1')
+    """
+    return Stream(session(), _question(prompt, options))
+
+
+class Stream:
+    """One answer to be iterated once. Nothing is sent before the first step."""
+
+    def __init__(self, session: Session, question: Question) -> None:
+        self._session = session
+        self._question = question
+        self.reply: Reply | None = None
+
+    def __iter__(self) -> Iterator[Delta]:
+        try:
+            yield from self._session.stream(self._question)
+        finally:
+            self.reply = self._session.last
+
+    async def __aiter__(self) -> AsyncIterator[Delta]:
+        try:
+            async for delta in self._session.astream(self._question):
+                yield delta
+        finally:
+            self.reply = self._session.last
+
+
+def _shown(show: bool | None) -> bool | None:
+    return False if show is None and session().config.quiet else show
+
+
+def _question(prompt: str, options: dict[str, Any]) -> Question:
+    """Split options into the question's own fields and the provider's parameters.
+
+    ``stream=True/False`` and ``stop=[...]`` keep their API meaning.
+    """
+    own = {name: value for name, value in options.items() if name in _FIELDS}
+    parameters = {name: value for name, value in options.items() if name not in _FIELDS}
+    return Question(prompt, parameters=parameters, **own)

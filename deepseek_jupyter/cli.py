@@ -1,0 +1,87 @@
+"""The ``deepseek-jupyter`` command: ``enable``, ``disable``, ``local``, ``doctor``."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from ._version import __version__
+from .errors import DeepSeekError
+
+__all__ = ["main"]
+
+_STARTUP = "50-deepseek-jupyter.py"
+_STARTUP_CODE = """\
+# Written by `deepseek-jupyter enable`; `deepseek-jupyter disable` removes it.
+try:
+    get_ipython().run_line_magic("load_ext", "deepseek_jupyter")
+except ImportError:  # another environment, without the package
+    pass
+"""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; the exit status is 0, or 1 with the error on stderr."""
+    options = _parser().parse_args(arguments)
+    try:
+        print(_run(options))
+    except DeepSeekError as error:
+        print(f"{type(error).__name__}: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("Stopped.", file=sys.stderr)
+        return 130
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser("deepseek-jupyter", description="DeepSeek in notebooks.")
+    parser.add_argument("--version", action="version", version=__version__)
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    for name, says in (
+        ("enable", "make IPython and every kernel load the extension by itself"),
+        ("disable", "take that back"),
+    ):
+        command = commands.add_parser(name, help=says)
+        command.add_argument("--profile", default="default", help="IPython profile")
+    commands.add_parser("doctor", help="check this installation")
+    local = commands.add_parser("local", help="the embedded model")
+    local.add_argument("verb", choices=("install", "status", "remove"))
+    local.add_argument("model", nargs="?", help="a model id, or a GGUF file to install")
+    return parser
+
+
+def _run(options: argparse.Namespace) -> str:
+    if options.command == "local":
+        return _local(options.verb, options.model)
+    if options.command == "doctor":
+        from .api import session
+        from .doctor import doctor
+
+        return str(doctor(session()))
+    startup = _startup_file(options.profile)
+    if options.command == "enable":
+        startup.parent.mkdir(parents=True, exist_ok=True)
+        startup.write_text(_STARTUP_CODE, "utf-8")
+        return f"Enabled: {startup}"
+    existed = startup.exists()
+    startup.unlink(missing_ok=True)
+    return f"Disabled: {startup} is gone." if existed else "It was not enabled."
+
+
+def _local(verb: str, model: str | None) -> str:
+    from .display.progress import Progress
+    from .local_reports import install_local, local_status, remove_local
+
+    if verb == "install":
+        return str(install_local(model, Progress()))
+    return str(remove_local(model) if verb == "remove" else local_status())
+
+
+def _startup_file(profile: str) -> Path:
+    """IPython runs every file in a profile's startup folder, in terminals and in kernels."""
+    from IPython.paths import get_ipython_dir
+
+    return Path(get_ipython_dir()) / f"profile_{profile}" / "startup" / _STARTUP

@@ -1,0 +1,77 @@
+"""Settings, as traitlets: ``%config DeepSeek`` lists them, ``%config DeepSeek.model = …`` sets one.
+
+They can also stand in ``ipython_config.py`` (``c.DeepSeek.model = "deepseek-v4-pro"``). A flag on
+the cell beats a setting, a setting beats the environment. There is no setting for a key.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from traitlets import Bool, Dict, Enum, Float, Int, Unicode
+from traitlets.config import Configurable
+
+__all__ = ["DeepSeek"]
+
+
+class DeepSeek(Configurable):
+    """Settings of deepseek_jupyter for this kernel."""
+
+    provider = Unicode(
+        "",
+        help="Provider profile: deepseek, cometapi, wcode, openrouter, siliconflow, vllm, sglang, "
+        "ollama, llamacpp, local, or one of your own. Empty: the first one that has a key, else "
+        "the embedded model.",
+    ).tag(config=True)
+    model = Unicode(
+        "", help="Model id, sent verbatim. Empty: DEEPSEEK_MODEL, else the provider's default."
+    ).tag(config=True)
+    base_url = Unicode(
+        "",
+        help="Base URL in place of the profile's. Empty: DEEPSEEK_BASE_URL, else the profile's.",
+    ).tag(config=True)
+    think = Enum(
+        ("auto", "on", "off"), "auto", help="Thinking mode; auto leaves it to the provider."
+    ).tag(config=True)
+    effort = Enum(
+        ("", "none", "low", "high", "max"), "", help="How much to think. Empty: the provider's."
+    ).tag(config=True)
+    system = Unicode("", help="System prompt of every conversation.").tag(config=True)
+    parameters = Dict(
+        help="Parameters sent with every question, by their API name: {'temperature': 0.3}."
+    ).tag(config=True)
+    extra_body = Dict(
+        help="Fields merged into every request body unchecked, for what a host alone knows."
+    ).tag(config=True)
+    stream = Bool(True, help="Stream the answer; off sends one plain request.").tag(config=True)
+    history = Bool(True, help="Send the conversation so far with each question.").tag(config=True)
+    on_error = Enum(
+        ("raise", "return"), "raise", help="raise stops Run All; return gives a Reply with .error."
+    ).tag(config=True)
+    quiet = Bool(False, help="Show nothing while asking; the Reply is returned.").tag(config=True)
+    budget = Float(
+        0.0,
+        help="Refuse a question that may cost more than this, in the provider's currency; "
+        "0 means no limit.",
+    ).tag(config=True)
+    local_model = Unicode("", help="Embedded model to use. Empty: the default one.").tag(
+        config=True
+    )
+    providers = Dict(
+        help="Your own providers or changes to known ones, e.g. {'lab': {'like': 'vllm', "
+        "'base_url': 'http://10.0.0.5:8000/v1', 'key_variables': 'LAB_KEY'}}."
+    ).tag(config=True)
+    prices = Dict(
+        help="Your own prices per million tokens: {'model-id': [hit, miss, output, 'USD']}."
+    ).tag(config=True)
+    attempts = Int(4, min=1, help="How often to try while the server is busy.").tag(config=True)
+    concurrency = Int(8, min=1, help="Requests to one provider at a time.").tag(config=True)
+    connect_timeout = Float(10.0, help="Seconds to wait for a connection.").tag(config=True)
+    first_timeout = Float(
+        660.0, help="Seconds to wait for the first word; DeepSeek queues up to ten minutes."
+    ).tag(config=True)
+    idle_timeout = Float(300.0, help="Seconds of silence that end a stream.").tag(config=True)
+
+    def items(self) -> dict[str, Any]:
+        """Every setting and its value."""
+        return {name: getattr(self, name) for name in sorted(self.trait_names(config=True))}

@@ -1,0 +1,79 @@
+"""``{{ expression }}`` in a prompt, evaluated in the notebook's namespace.
+
+The only interpolation there is: single braces, ``$`` and ``%`` are the user's own text, so JSON,
+LaTeX and f-strings need no escaping. ``\\{{`` stands for two literal braces.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Mapping
+from types import CodeType
+from typing import Any
+
+from deepseek_jupyter.errors import TemplateError
+
+__all__ = ["fill"]
+
+_OPEN = re.compile(r"\\?\{\{")
+_CLOSE = "}}"
+
+
+def fill(text: str, namespace: Mapping[str, Any]) -> str:
+    """`text` with each ``{{ expression }}`` replaced by the text of its value.
+
+    Raises `TemplateError` for an unclosed or malformed expression, an unknown name, or an
+    expression that raises.
+    """
+    pieces: list[str] = []
+    at = 0
+    while match := _OPEN.search(text, at):
+        pieces.append(text[at : match.start()])
+        if match[0].startswith("\\"):
+            pieces.append("{{")
+            at = match.end()
+            continue
+        code, source, at = _expression(text, match.end())
+        pieces.append(_value(code, source, namespace))
+    return "".join([*pieces, text[at:]])
+
+
+def _expression(text: str, start: int) -> tuple[CodeType, str, int]:
+    """The expression that begins at `start`, and where the text goes on after it.
+
+    The first ``}}`` that makes it compile ends it, so that ``{{ {"a": {"b": 1}} }}`` works.
+    """
+    end = start
+    while (end := text.find(_CLOSE, end)) != -1:
+        source = text[start:end].strip()
+        try:
+            return compile(source, "{{ }}", "eval"), source, end + len(_CLOSE)
+        except (SyntaxError, ValueError):
+            end += 1
+    first_line = text[start:].split("\n", 1)[0].strip()[:60]
+    raise TemplateError(
+        f"{{{{ {first_line} … is not a complete expression.",
+        "Close it with }}, or write \\{{ for two literal braces.",
+    )
+
+
+def _value(code: CodeType, source: str, namespace: Mapping[str, Any]) -> str:
+    try:
+        return str(eval(code, dict(namespace)))
+    except NameError as error:
+        raise TemplateError(
+            f"{{{{ {source} }}}}: there is no {error.name!r} in this notebook.",
+            _suggestion(error.name or source, namespace),
+        ) from None
+    except Exception as error:
+        raise TemplateError(
+            f"{{{{ {source} }}}} raised {type(error).__name__}: {error}",
+            "Correct the expression, or write \\{{ for two literal braces.",
+        ) from error
+
+
+def _suggestion(name: str, namespace: Mapping[str, Any]) -> str:
+    close = difflib.get_close_matches(name, [n for n in namespace if not n.startswith("_")], n=1)
+    meant = f"Did you mean {close[0]}? " if close else "Run the cell that defines it. "
+    return f"{meant}For two literal braces write \\{{{{."

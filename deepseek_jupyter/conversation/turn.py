@@ -1,0 +1,97 @@
+"""The turn: one question with all that answers it. A pure value, stored as written.
+
+`record` is its JSON form, described in docs/record.md; the TypeScript twin is `ITurnRecord` in
+``labextension/src/record.ts``.
+"""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
+
+from deepseek_jupyter.protocol.messages import Message, ToolCall, assistant, user
+from deepseek_jupyter.protocol.usage import Usage
+
+__all__ = ["SCHEMA", "Turn", "new_id"]
+
+SCHEMA = 1
+
+
+def new_id() -> str:
+    """A UUIDv7 (RFC 9562, section 5.7): unique, and sorted by time."""
+    milliseconds = time.time_ns() // 1_000_000
+    value = (milliseconds & (1 << 48) - 1) << 80 | secrets.randbits(76)
+    value = value & ~(0xF << 76) | 0x7 << 76  # version
+    value = value & ~(0x3 << 62) | 0x2 << 62  # variant
+    return str(UUID(int=value))
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """See docs/record.md for each field.
+
+    `sent` is the user message as it went on the wire, `history` whether the turn belongs to the
+    conversation's memory; both stay out of the record. `reasoning_details` are what OpenRouter
+    wants back unmodified.
+    """
+
+    id: str
+    conversation: str
+    prompt: str
+    sent: str = ""
+    parent: str | None = None
+    cell_id: str | None = None
+    created: str = ""
+    status: str = "waiting"
+    provider: str = ""
+    model: str = ""
+    served_model: str | None = None
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    attachments: tuple[Mapping[str, Any], ...] = ()
+    reasoning: str | None = None
+    answer: str = ""
+    tool_calls: tuple[ToolCall, ...] = ()
+    usage: Usage | None = None
+    cost: Mapping[str, str] | None = None
+    timing: Mapping[str, float | None] = field(default_factory=dict)
+    finish_reason: str | None = None
+    notices: tuple[str, ...] = ()
+    error: Mapping[str, str] | None = None
+    reasoning_details: tuple[dict[str, Any], ...] = ()
+    history: bool = True
+    format: str = "md"
+
+    def messages(self) -> list[Message]:
+        """What the turn adds to the history: the question, and the answer as far as it came."""
+        asked = user(self.sent or self.prompt)
+        if not self.answer:
+            return [asked]
+        answered = assistant(self.answer, reasoning=self.reasoning)
+        return [asked, answered]
+
+    @property
+    def record(self) -> dict[str, Any]:
+        """The JSON form."""
+        hidden = {"sent", "history", "reasoning_details", "usage", "tool_calls", "reasoning"}
+        record: dict[str, Any] = {"schema": SCHEMA}
+        record |= {f.name: getattr(self, f.name) for f in fields(self) if f.name not in hidden}
+        record["reasoning"] = self.reasoning or ""
+        record["tool_calls"] = [asdict(call) for call in self.tool_calls]
+        record["usage"] = self.usage.to_json() if self.usage else None
+        record["attachments"] = [dict(a) for a in self.attachments]
+        record["notices"] = list(self.notices)
+        record["parameters"] = dict(self.parameters)
+        record["timing"] = {
+            name: self.timing.get(name) for name in ("first_token", "thinking", "total")
+        }
+        return record
+
+
+def now() -> str:
+    """The present moment as records write it."""
+    return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

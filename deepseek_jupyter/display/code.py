@@ -1,0 +1,33 @@
+"""The code in an answer."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+__all__ = ["CodeBlock", "code_blocks"]
+
+_PYTHON = frozenset({"", "python", "py", "python3", "ipython", "ipython3"})
+
+
+@dataclass(frozen=True, slots=True)
+class CodeBlock:
+    """One fenced block: the language as written after the fence, and the text."""
+
+    language: str
+    text: str
+
+    @property
+    def is_python(self) -> bool:
+        """Whether it may go into a Python cell; a block without a language counts."""
+        return self.language.lower() in _PYTHON
+
+
+def code_blocks(markdown: str) -> list[CodeBlock]:
+    """The fenced blocks of `markdown`, in order, also those in lists and quotes."""
+    from markdown_it import MarkdownIt
+
+    return [
+        CodeBlock(token.info.split(None, 1)[0] if token.info.strip() else "", token.content)
+        for token in MarkdownIt("commonmark").parse(markdown)
+        if token.type == "fence"
+    ]

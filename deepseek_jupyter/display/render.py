@@ -1,0 +1,148 @@
+"""From a turn's record to the mimebundle of its output.
+
+A finished turn is shown four ways: the record for our renderer, script-free HTML, neutralised
+Markdown, and the answer's text. While it streams only HTML goes out, which every front end shows;
+a change of type in between would make JupyterLab throw the output away and build it anew.
+"""
+
+from __future__ import annotations
+
+import html
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from .footer import END_WORDS, seconds
+from .safe import Neutral, neutralise, plain
+
+__all__ = [
+    "OPENING",
+    "TURN_MIME",
+    "Bundle",
+    "card_html",
+    "final_bundle",
+    "shaped",
+    "streaming_bundle",
+]
+
+TURN_MIME = "application/vnd.deepseek.turn+json"
+
+Bundle = dict[str, Any]
+
+_SPECIAL = re.compile(r"[!-+\-/:<-@\[-`{-}]")
+
+_FENCE = "`" * 12  # longer than any fence that a model writes
+OPENING = {"json": f"{_FENCE}json\n", "text": f"{_FENCE}text\n"}
+
+_TAIL = 4_000  # characters of a long chain of thought that are shown while it grows
+_MUTED = "color:var(--jp-ui-font-color2,#6b6b6b)"
+_FOLD = f"margin:0 0 .6em;{_MUTED}"
+_THOUGHT = (
+    "white-space:pre-wrap;margin:.4em 0 0;padding-left:.8em;"
+    "border-left:2px solid var(--jp-border-color2,#ddd);max-height:24em;overflow:auto"
+)
+_FOOTER = f"margin-top:.6em;font-size:.85em;{_MUTED}"
+_WARNING = "margin-top:.4em;color:var(--jp-warn-color-normal,#b45309)"
+_ERROR = "margin-top:.4em;color:var(--jp-error-color1,#b91c1c)"
+
+
+def streaming_bundle(
+    answer_html: str, reasoning: str, *, status: str, elapsed: float, notices: list[str]
+) -> Bundle:
+    """The output while the answer grows."""
+    words = {"waiting": "Waiting", "thinking": "Thinking", "answering": "Answering"}
+    line = f"{words.get(status, status)}… {seconds(elapsed)}"
+    body = card_html(
+        answer_html,
+        reasoning if len(reasoning) <= 2 * _TAIL else "…" + reasoning[-_TAIL:],
+        thinking_label="Thinking…" if status == "thinking" else "Thought",
+        is_open=status == "thinking",
+        below=[*notices],
+        footer=line,
+        still=True,
+    )
+    return {"text/html": body, "text/plain": line}
+
+
+def shaped(answer: str, answer_format: str) -> str:
+    """The answer as Markdown: JSON and plain text become one code block."""
+    opening = OPENING.get(answer_format, "")
+    return f"{opening}{answer}\n{_FENCE}" if opening else answer
+
+
+def final_bundle(record: Mapping[str, Any], answer: Neutral | None = None) -> Bundle:
+    """The output that stays. `answer` is the neutralised answer where it is at hand."""
+    answer = answer or neutralise(shaped(record["answer"], record["format"]))
+    thinking = (record.get("timing") or {}).get("thinking")
+    label = f"Thought for {seconds(thinking)}" if thinking else "Thought"
+    problem = record.get("error")
+    page = card_html(
+        answer.html,
+        record["reasoning"],
+        thinking_label=label,
+        below=record["notices"],
+        footer=record["footer"],
+        problem=problem["message"] if problem else "",
+    )
+    return {
+        TURN_MIME: dict(record),
+        "text/html": page,
+        "text/markdown": _markdown(record, answer.markdown, label),
+        "text/plain": plain(record["answer"]) or ending(record),
+    }
+
+
+def ending(record: Mapping[str, Any]) -> str:
+    """What stands for an answer that has no text."""
+    reason = record.get("finish_reason")
+    words = END_WORDS.get(reason, reason) if reason else "no answer"
+    return f"({words or 'no answer'})"
+
+
+def card_html(
+    answer: str,
+    reasoning: str,
+    *,
+    thinking_label: str,
+    footer: str,
+    below: list[str],
+    problem: str = "",
+    is_open: bool = False,
+    still: bool = False,
+) -> str:
+    """The card. `answer` is neutralised HTML, everything else plain text.
+
+    `still` keeps MathJax away: a formula is typeset once, when the text is whole.
+    """
+    ignore = "mathjax_ignore tex2jax_ignore"
+    parts = [f'<div class="jp-DeepSeek-turn{" " + ignore if still else ""}">']
+    if reasoning:
+        parts.append(
+            f'<details{" open" if is_open else ""} style="{_FOLD}">'
+            f"<summary>{html.escape(thinking_label)}</summary>"
+            f'<div class="{ignore}" style="{_THOUGHT}">{html.escape(plain(reasoning))}</div>'
+            "</details>"
+        )
+    parts.append(answer)
+    if problem:
+        parts.append(f'<div class="{ignore}" style="{_ERROR}">{html.escape(problem)}</div>')
+    parts += [f'<div class="{ignore}" style="{_WARNING}">{html.escape(n)}</div>' for n in below]
+    parts.append(f'<div class="{ignore}" style="{_FOOTER}">{html.escape(footer)}</div></div>')
+    return "".join(parts)
+
+
+def _markdown(record: Mapping[str, Any], answer: str, label: str) -> str:
+    """The answer as Markdown, with the fold and the footer around it."""
+    parts = []
+    if record["reasoning"]:
+        thought = _entities(plain(record["reasoning"])).replace("\n", "<br>")
+        parts.append(f"<details><summary>{_entities(label)}</summary>{thought}</details>")
+    parts.append(answer)
+    parts += [f"*{_entities(text)}*" for text in record["notices"]]
+    parts.append(f"<sub>{_entities(record['footer'])}</sub>")
+    return "\n\n".join(filter(None, parts))
+
+
+def _entities(text: str) -> str:
+    """`text` in which no Markdown parser finds anything: specials become character references."""
+    return _SPECIAL.sub(lambda found: f"&#{ord(found[0])};", text)

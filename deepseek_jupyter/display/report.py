@@ -1,0 +1,55 @@
+"""Small tables, for what the line commands say."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+__all__ = ["Report"]
+
+_CELL = "text-align:left;vertical-align:top;padding:.15em 1em .15em 0"
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """A title, rows of text cells, optional column heads and a closing remark.
+
+    Shown as an HTML table in notebooks and as aligned columns elsewhere.
+    """
+
+    title: str
+    rows: Sequence[Sequence[str]] = ()
+    heads: Sequence[str] = ()
+    remark: str = ""
+
+    def __str__(self) -> str:
+        lines = [self.title] if self.title else []
+        table = [*([self.heads] if self.heads else []), *self.rows]
+        widths = [max(map(len, column)) for column in zip(*table, strict=True)] if table else []
+        for row in table:
+            cells = [cell.ljust(width) for cell, width in zip(row, widths, strict=True)]
+            lines.append(("  " + "  ".join(cells)).rstrip())
+        return "\n".join([*lines, self.remark] if self.remark else lines)
+
+    def _repr_pretty_(self, printer: Any, cycle: bool) -> None:
+        printer.text(str(self))
+
+    def _repr_html_(self) -> str:
+        parts = [f"<p><b>{html.escape(self.title)}</b></p>"] if self.title else []
+        if self.rows:
+            parts.append('<table style="margin:0">')
+            if self.heads:
+                parts.append(_row(self.heads, "th"))
+            parts += [_row(row, "td") for row in self.rows]
+            parts.append("</table>")
+        if self.remark:
+            remark = html.escape(self.remark).replace("\n", "<br>")
+            parts.append(f'<p style="white-space:pre-wrap">{remark}</p>')
+        return f'<div class="mathjax_ignore tex2jax_ignore">{"".join(parts)}</div>'
+
+
+def _row(cells: Sequence[str], tag: str) -> str:
+    inner = "".join(f'<{tag} style="{_CELL}">{html.escape(cell)}</{tag}>' for cell in cells)
+    return f"<tr>{inner}</tr>"

@@ -1,0 +1,112 @@
+"""`Transcript`: events in, what is to be seen out. A pure reducer; the clock is passed in.
+
+The TypeScript twin is ``labextension/src/transcript.ts``.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from deepseek_jupyter.protocol.deltas import (
+    Event,
+    Fault,
+    Finish,
+    Notice,
+    ReasoningDelta,
+    TextDelta,
+    ToolCallDelta,
+    Waiting,
+)
+from deepseek_jupyter.protocol.usage import Usage
+
+__all__ = ["Timing", "Transcript"]
+
+
+@dataclass(slots=True)
+class Timing:
+    """Seconds since the question was sent; None until it happened."""
+
+    first_token: float | None = None
+    answer_began: float | None = None
+    ended: float | None = None
+
+    def to_json(self) -> dict[str, float | None]:
+        """The record's form; `thinking` is the time between first token and answer."""
+        thinking = None
+        until = self.answer_began if self.answer_began is not None else self.ended
+        if self.first_token is not None and until is not None:
+            thinking = round(until - self.first_token, 3)
+        return {
+            "first_token": _rounded(self.first_token),
+            "thinking": thinking,
+            "total": _rounded(self.ended),
+        }
+
+
+class Transcript:
+    """The state of one turn on screen.
+
+    `status` is the record's: waiting, thinking, answering, then whatever `end` says. `fresh`
+    collects text since the last call of `take_fresh`, for displays that append.
+    """
+
+    def __init__(self, began: float) -> None:
+        self.status = "waiting"
+        self.notices: list[str] = []
+        self.timing = Timing()
+        self.usage: Usage | None = None
+        self.comments = 0
+        self.reasoning_size = 0
+        self.answer_size = 0
+        self._began = began
+        self._fresh_reasoning: list[str] = []
+        self._fresh_answer: list[str] = []
+
+    def apply(self, event: Event, now: float) -> None:
+        """Take one event in. `now` is on the clock that gave `began`."""
+        if isinstance(event, TextDelta):
+            if self.status != "answering":
+                self._enter("answering", now)
+            self.answer_size += len(event.text)
+            self._fresh_answer.append(event.text)
+        elif isinstance(event, ReasoningDelta):
+            if self.status == "waiting":
+                self._enter("thinking", now)
+            self.reasoning_size += len(event.text)
+            self._fresh_reasoning.append(event.text)
+        elif isinstance(event, ToolCallDelta | Finish | Fault):
+            if self.timing.first_token is None:
+                self.timing.first_token = now - self._began
+        elif isinstance(event, Usage):
+            self.usage = event
+        elif isinstance(event, Notice):
+            self.notices.append(event.text)
+        elif isinstance(event, Waiting):
+            self.comments = event.comments
+
+    def take_fresh(self) -> tuple[str, str]:
+        """Thinking and answer that came since the last call."""
+        fresh = "".join(self._fresh_reasoning), "".join(self._fresh_answer)
+        self._fresh_reasoning.clear()
+        self._fresh_answer.clear()
+        return fresh
+
+    def end(self, status: str, now: float) -> None:
+        """Nothing more will come."""
+        self.status = status
+        self.timing.ended = now - self._began
+
+    def elapsed(self, now: float) -> float:
+        """Seconds since the question was sent."""
+        return now - self._began
+
+    def _enter(self, status: str, now: float) -> None:
+        self.status = status
+        if self.timing.first_token is None:
+            self.timing.first_token = now - self._began
+        if status == "answering":
+            self.timing.answer_began = now - self._began
+
+
+def _rounded(seconds: float | None) -> float | None:
+    return None if seconds is None else round(seconds, 3)

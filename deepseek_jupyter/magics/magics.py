@@ -1,0 +1,161 @@
+"""The magics: ``%%deepseek``, its short form ``%%ds``, and the line forms.
+
+Each method parses, calls the session once and returns; what can be decided without IPython is in
+`arguments` and `commands`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from IPython.core.error import UsageError
+from IPython.core.magic import (
+    Magics,
+    line_cell_magic,
+    magics_class,
+    needs_local_scope,
+    no_var_expand,
+)
+
+from deepseek_jupyter.api import session
+from deepseek_jupyter.context.template import fill
+from deepseek_jupyter.display.live import current_cell, surface
+
+from .arguments import Command, UsageProblem, flag_help, parse_cell, parse_line
+
+__all__ = ["DeepSeekMagics", "register", "unregister"]
+
+_MANUAL = """Ask a DeepSeek model; thinking and answer stream into the output.
+
+The cell's text is the prompt. ``{{ expression }}`` is replaced by the value of a Python
+expression; single braces and ``$`` are left alone. The conversation goes on from cell to cell, and
+a cell that is run again replaces its own turn instead of adding one. The reply is returned (``_``),
+and ``deepseek_jupyter.last`` is the newest one.
+
+In a cell::
+
+    %%deepseek --think -m deepseek-flash
+    Why is the sky blue? Answer in {{ n }} sentences.
+
+On a line, with the question after the flags::
+
+    %ds --no-think What is the capital of France?
+
+Options
+-------
+"""
+
+
+@magics_class
+class DeepSeekMagics(Magics):
+    """``%%deepseek``, ``%deepseek``, ``%%ds`` and ``%ds``."""
+
+    @no_var_expand
+    @needs_local_scope
+    @line_cell_magic
+    def deepseek(self, line: str, cell: str | None = None, local_ns: Any = None) -> Any:
+        """Replaced by the manual below."""
+        if cell is None:
+            from .commands import run
+
+            return self._usage(run, line, self.shell)
+        return self._ask_cell(line, cell, local_ns)
+
+    @no_var_expand
+    @needs_local_scope
+    @line_cell_magic
+    def ds(self, line: str, cell: str | None = None, local_ns: Any = None) -> Any:
+        """Replaced by the manual below."""
+        if cell is not None:
+            return self._ask_cell(line, cell, local_ns)
+        if not line.strip():
+            raise UsageError("%ds takes a question; %deepseek shows the status.")
+        return self._ask(self._usage(parse_line, line, self._cell_id()), local_ns)
+
+    def _ask_cell(self, line: str, cell: str, local_ns: Any) -> Any:
+        return self._ask(self._usage(parse_cell, line, cell, self._cell_id()), local_ns)
+
+    def _ask(self, command: Command, local_ns: Mapping[str, Any] | None) -> Any:
+        from dataclasses import replace
+
+        names = {**self.shell.user_ns, **(local_ns or {})}
+        question = replace(command.question, prompt=fill(command.question.prompt, names))
+        quiet = command.quiet or session().config.quiet
+        before = session().last
+        try:
+            reply = session().ask(question, surface(False if quiet else None))
+        finally:
+            newest = session().last
+            if command.out and newest is not before:  # also a partial one
+                self.shell.user_ns[command.out] = newest
+        reply.shown_in = current_cell()
+        if command.code and reply.code:
+            self.shell.set_next_input(reply.code, replace=False)
+        return reply
+
+    def _usage(self, call: Any, *arguments: Any) -> Any:
+        """`call`, with a wrong flag as IPython's own one-line error."""
+        try:
+            return call(*arguments)
+        except UsageProblem as problem:
+            raise UsageError(str(problem)) from None
+
+    def _cell_id(self) -> str | None:
+        """The id of the running cell, where the front end sends one (JupyterLab, VS Code)."""
+        parent = self.shell.get_parent() if hasattr(self.shell, "get_parent") else {}
+        found = (parent or {}).get("metadata", {}).get("cellId")
+        return str(found) if found else None
+
+
+for _method in (DeepSeekMagics.deepseek, DeepSeekMagics.ds):
+    _method.__doc__ = _MANUAL + flag_help() + "\n``%deepseek help`` lists the line commands.\n"
+
+
+# A question mark at the end of a line makes IPython show help instead of running the magic
+# (ipython#14258). Only lines that begin with our own magic are taken out of its hands.
+_QUESTION_LINE = re.compile(r"^(\s*)((?:[\w.]+\s*=\s*)?)%ds\s+(.*\?)\s*$")
+_EMPTY_CELL = re.compile(r"^%%(?:ds|deepseek)\b")
+
+
+def keep_question_marks(lines: list[str]) -> list[str]:
+    """An input transform: ``%ds what?`` becomes the call that it means.
+
+    It also gives a cell magic without a body (``%%ds --continue``) the empty line without which
+    IPython refuses it.
+    """
+    if lines and _EMPTY_CELL.match(lines[0]):
+        body = "".join(lines[1:])
+        return [lines[0].rstrip("\n") + "\n", "\n"] if not body.strip() else lines
+    if lines and lines[0].startswith("%%"):
+        return lines
+    return [_called(line) for line in lines]
+
+
+def _called(line: str) -> str:
+    found = _QUESTION_LINE.match(line)
+    if not found:
+        return line
+    indent, target, question = found.groups()
+    return f"{indent}{target}get_ipython().run_line_magic('ds', {question!r})\n"
+
+
+def register(ipython: Any) -> None:
+    """Register the magics, the settings and the input transform; once, however often called."""
+    ipython.register_magics(DeepSeekMagics)
+    config = session().config
+    if config not in ipython.configurables:
+        ipython.configurables.append(config)
+    if keep_question_marks not in ipython.input_transformers_cleanup:
+        ipython.input_transformers_cleanup.append(keep_question_marks)
+
+
+def unregister(ipython: Any) -> None:
+    """Take everything back that `register` did."""
+    for kind in ("line", "cell"):
+        for name in ("deepseek", "ds"):
+            ipython.magics_manager.magics[kind].pop(name, None)
+    ipython.configurables[:] = [c for c in ipython.configurables if c is not session().config]
+    if keep_question_marks in ipython.input_transformers_cleanup:
+        ipython.input_transformers_cleanup.remove(keep_question_marks)

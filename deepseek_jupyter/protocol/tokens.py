@@ -1,0 +1,26 @@
+"""How many tokens a text is, estimated offline.
+
+DeepSeek's rule of thumb: an English character is about 0.3 token, a Chinese one about 0.6
+(api-docs.deepseek.com/quick_start/token_usage). Good to some 20 percent on prose.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from .messages import Message
+
+__all__ = ["estimate_messages", "estimate_tokens"]
+
+_PER_MESSAGE = 4  # what the chat template adds around each message
+
+
+def estimate_tokens(text: str) -> int:
+    """Tokens in `text`, rounded up."""
+    ascii_count = len(text.encode("ascii", "ignore"))
+    return int(ascii_count * 0.3 + (len(text) - ascii_count) * 0.6 + 0.999)
+
+
+def estimate_messages(messages: Iterable[Message]) -> int:
+    """Tokens in `messages`, the template's own included."""
+    return sum(_PER_MESSAGE + estimate_tokens(m.content) for m in messages)

@@ -1,0 +1,57 @@
+"""What a user asks for, as a value."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from .errors import ParameterError
+
+__all__ = ["FORMATS", "Question"]
+
+FORMATS = ("md", "code", "json", "text")
+
+_CODE_ONLY = "Reply with code only, in one fenced block."
+_CONTINUE = "Go on exactly where you stopped."
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What a user asks for, from a cell or from Python. None means: as the settings say.
+
+    `new` begins a new conversation first; `history` False asks outside the conversation;
+    `go_on` continues the last answer, which broke off or was cut. `on_error` is raise or return.
+    """
+
+    prompt: str
+    provider: str | None = None
+    model: str | None = None
+    think: bool | None = None
+    effort: str | None = None
+    system: str | None = None
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    stream: bool | None = None
+    history: bool | None = None
+    new: bool = False
+    go_on: bool = False
+    format: str = "md"
+    budget: float | None = None
+    on_error: str | None = None
+    cell_id: str | None = None
+
+    def check(self) -> None:
+        """Raise `ParameterError` for what no provider could make sense of."""
+        if not self.prompt.strip() and not self.go_on:
+            raise ParameterError("The prompt is empty.", "Write the question under the magic line.")
+        if self.format not in FORMATS:
+            raise ParameterError(
+                f"Format {self.format!r} is unknown.", f"Use one of {', '.join(FORMATS)}."
+            )
+
+    @property
+    def message(self) -> str:
+        """The user message as it goes on the wire."""
+        if self.go_on and not self.prompt.strip():
+            return _CONTINUE
+        return f"{self.prompt}\n\n{_CODE_ONLY}" if self.format == "code" else self.prompt

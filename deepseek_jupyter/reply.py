@@ -1,0 +1,131 @@
+"""`Reply`: what `ask` returns."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Any
+
+from .conversation.turn import Turn
+from .display.code import CodeBlock, code_blocks
+from .display.render import Bundle, final_bundle
+from .errors import DeepSeekError, InvalidResponseError
+from .protocol.messages import ToolCall
+from .protocol.usage import Usage
+
+__all__ = ["Reply"]
+
+
+class Reply:
+    """An answer, whole or as far as it came.
+
+    ``str(reply)`` is its text. `error` is the exception that ended it, or None. `shown_in` is the
+    cell in which it was shown as it streamed: ending that cell with it does not show it again.
+    """
+
+    def __init__(
+        self,
+        turn: Turn,
+        *,
+        logprobs: Mapping[str, Any] | None = None,
+        error: DeepSeekError | None = None,
+        record: Mapping[str, Any] | None = None,
+    ) -> None:
+        self.turn = turn
+        self.logprobs = logprobs
+        self.error = error
+        self.shown_in: int | None = None
+        self._record = record or turn.record
+
+    @property
+    def text(self) -> str:
+        """The answer, as the model wrote it."""
+        return self.turn.answer
+
+    @property
+    def reasoning(self) -> str | None:
+        """The chain of thought; None when the model did not think."""
+        return self.turn.reasoning
+
+    @property
+    def data(self) -> Any:
+        """The answer as JSON. Raises `InvalidResponseError` (with `reply`) when it is none."""
+        text = self.text.strip()
+        blocks = code_blocks(text)
+        try:
+            return json.loads(blocks[0].text if blocks and text.startswith("```") else text)
+        except ValueError:
+            error = InvalidResponseError(
+                "The answer is not JSON.", "Ask with -f json; the text is in reply.text."
+            )
+            error.reply = self
+            raise error from None
+
+    @property
+    def code(self) -> str:
+        """The Python code in the answer: its blocks joined by a blank line, "" if none."""
+        return "\n\n".join(block.text.rstrip("\n") for block in self.code_blocks if block.is_python)
+
+    @property
+    def code_blocks(self) -> list[CodeBlock]:
+        """Every fenced block."""
+        return code_blocks(self.text)
+
+    @property
+    def tool_calls(self) -> tuple[ToolCall, ...]:
+        """The functions that the model wants called."""
+        return self.turn.tool_calls
+
+    @property
+    def usage(self) -> Usage | None:
+        """Tokens, None where the host tells none."""
+        return self.turn.usage
+
+    @property
+    def cost(self) -> Decimal | None:
+        """Estimated cost in `currency`, None where no price is known."""
+        return Decimal(self.turn.cost["amount"]) if self.turn.cost else None
+
+    @property
+    def currency(self) -> str | None:
+        """Of `cost`: "USD" or "CNY"."""
+        return self.turn.cost["currency"] if self.turn.cost else None
+
+    @property
+    def finish_reason(self) -> str | None:
+        """As the server said it; ``interrupted``, ``truncated`` or ``error`` where it could not."""
+        return self.turn.finish_reason
+
+    @property
+    def model(self) -> str:
+        """The model that answered."""
+        return self.turn.served_model or self.turn.model
+
+    @property
+    def timing(self) -> Mapping[str, float | None]:
+        """Seconds: ``first_token``, ``thinking``, ``total``."""
+        return self.turn.timing
+
+    @property
+    def footer(self) -> str:
+        """The line under the answer."""
+        return str(self._record["footer"])
+
+    def __str__(self) -> str:
+        return self.text
+
+    def __repr__(self) -> str:
+        text = self.text if len(self.text) <= 60 else self.text[:57] + "…"
+        return f"<Reply {text!r}, {self.footer}>"
+
+    def _ipython_display_(self) -> None:
+        """Show it, unless the cell that just asked has shown it already."""
+        from .display.live import current_cell, publish
+
+        if self.shown_in is None or self.shown_in != current_cell():
+            publish(self.bundle())
+
+    def bundle(self) -> Bundle:
+        """The mimebundle of its output."""
+        return final_bundle(self._record)

@@ -1,0 +1,169 @@
+"""`Run`: one question on its way, from the first byte to the reply that is kept."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Iterable
+from dataclasses import replace
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
+
+from .display.footer import footer
+from .display.live import Surface, current_cell
+from .display.transcript import Transcript
+from .errors import DeepSeekError, EmptyAnswerError, Interrupted, TransportError, TruncatedError
+from .protocol.deltas import Delta, Event, Notice, Waiting
+from .protocol.stream import Completion
+from .protocol.usage import Cost
+from .reply import Reply
+
+if TYPE_CHECKING:
+    from .session import Prepared, Session
+
+__all__ = ["Run"]
+
+
+class Run:
+    """A context manager around the reading of one answer.
+
+    Whatever ends the reading (its end, an error, an interrupt, a cancellation), leaving the context
+    shows the last state, makes the `reply` and keeps it. Errors of this package are put into
+    ``reply.error`` and swallowed, for the session to raise; an interrupt goes on as `Interrupted`.
+    """
+
+    def __init__(self, session: Session, prepared: Prepared, on: Surface) -> None:
+        from .transport.exchange import Exchange
+
+        self.exchange = Exchange(prepared.request, prepared.provider, prepared.key)
+        self.reply: Reply | None = None
+        self._session = session
+        self._prepared = prepared
+        self._surface = on
+        self._turn = prepared.turn
+        self._transcript = Transcript(time.monotonic())
+
+    def __enter__(self) -> Run:
+        self._surface.begin(self._record())
+        return self
+
+    def take(self, batch: Iterable[Event] | None) -> list[Delta]:
+        """Show a batch of events (None: a quiet tick); returns those that are the model's."""
+        now = time.monotonic()
+        deltas: list[Delta] = []
+        for event in batch or ():
+            if isinstance(event, Notice):
+                if event.once and not self._session.first_time(event.text):
+                    continue
+            elif not isinstance(event, Waiting):
+                deltas.append(event)
+            self._transcript.apply(event, now)
+        self._surface.refresh(self._transcript, now)
+        return deltas
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> bool:
+        stopped = isinstance(error, KeyboardInterrupt | asyncio.CancelledError | GeneratorExit)
+        if error is not None and not stopped and not isinstance(error, DeepSeekError):
+            return False  # a bug, ours or the front end's: show it as it is
+        problem = error if isinstance(error, DeepSeekError) else None
+        self._finish(problem, stopped)
+        if isinstance(error, KeyboardInterrupt):
+            interrupted = Interrupted()
+            interrupted.reply = self.reply
+            raise interrupted from None
+        return problem is not None
+
+    def _finish(self, problem: DeepSeekError | None, stopped: bool) -> None:
+        completion = self.exchange.completion
+        if problem is None and not stopped and completion.empty and not completion.reasoning:
+            problem = EmptyAnswerError("The model returned no answer.")
+        status, reason = _ending(completion, problem, stopped)
+        self._transcript.end(status, time.monotonic())
+        for notice in _advice(completion, problem, stopped):
+            self._transcript.notices.append(notice)
+        self._turn = replace(
+            self._turn,
+            status=status,
+            served_model=completion.model,
+            reasoning=completion.reasoning,
+            answer=completion.answer,
+            tool_calls=completion.tool_calls,
+            usage=completion.usage,
+            cost=self._cost(completion),
+            timing=self._transcript.timing.to_json(),
+            finish_reason=reason,
+            notices=tuple(self._transcript.notices),
+            error=_told(problem),
+            reasoning_details=completion.reasoning_details,
+        )
+        record = self._record()
+        self.reply = Reply(self._turn, logprobs=completion.logprobs, error=problem, record=record)
+        if problem is not None:
+            problem.reply = self.reply
+        self._session.keep(self.reply)
+        self._surface.end(record)
+        self.reply.shown_in = current_cell() if self._surface.visible else None
+
+    def _record(self) -> dict[str, Any]:
+        record = self._turn.record
+        record["footer"] = footer(record)
+        return record
+
+    def _cost(self, completion: Completion) -> dict[str, str] | None:
+        usage = completion.usage
+        if usage is None:
+            return None
+        if usage.cost is not None:
+            return Cost(usage.cost).to_json()
+        provider, asked = self._prepared.provider, self._prepared.request.model
+        price = self._session.price(provider, completion.model, asked)
+        return price.cost(usage).to_json() if price else None
+
+
+def _ending(
+    completion: Completion, problem: DeepSeekError | None, stopped: bool
+) -> tuple[str, str | None]:
+    """Status and finish_reason of the record."""
+    if stopped:
+        return "interrupted", "interrupted"
+    if isinstance(problem, TruncatedError):
+        return "truncated", "truncated"
+    if problem is not None:
+        return "error", "error"
+    return "done", completion.finish_reason
+
+
+def _told(problem: DeepSeekError | None) -> dict[str, str] | None:
+    if problem is None:
+        return None
+    return {
+        "type": type(problem).__name__,
+        "message": str(problem).partition("\n")[0],
+        "hint": problem.hint,
+    }
+
+
+def _advice(completion: Completion, problem: DeepSeekError | None, stopped: bool) -> Iterable[str]:
+    """What the user should know about how the answer ended."""
+    if isinstance(problem, TransportError) and completion.answer:
+        yield "The answer is incomplete; --continue goes on from here."
+    if problem is not None or stopped:
+        return
+    if completion.empty and completion.reasoning:
+        yield (
+            "The model only thought and gave no answer; raise --max-tokens, lower --effort, "
+            "or use --no-think."
+        )
+    elif completion.finish_reason == "length":
+        yield "The answer was cut at the token limit; raise --max-tokens or use --continue."
+    elif completion.finish_reason == "content_filter":
+        yield "The provider's content filter cut the answer."
+    elif completion.finish_reason in ("insufficient_system_resource", "aborted"):
+        yield "The server gave up before the end of the answer; run the cell again."
+    if completion.leaked_tool_call:
+        yield "The answer contains tool-call markup that the host did not parse; nothing was run."

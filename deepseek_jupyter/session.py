@@ -1,0 +1,257 @@
+"""`Session`: everything this kernel holds, and the one place where the parts meet.
+
+The way of a question: `prepare` settles provider, model, key and parameters and refuses what is
+wrong before anything is sent; a `Run` carries it through the wire and onto a surface; its `Reply`
+and turn are kept.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from contextlib import aclosing, closing
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from .conversation.conversation import Conversation
+from .conversation.turn import Turn, new_id, now
+from .display.live import Surface, surface
+from .endpoint import Endpoints
+from .errors import (
+    ConfigurationError,
+    ContextLengthError,
+    ParameterError,
+)
+from .protocol.messages import Message, assistant, user
+from .protocol.request import ChatRequest, build
+from .protocol.tokens import estimate_messages
+from .protocol.usage import Price, Usage, price_of
+from .question import Question
+from .reply import Reply
+from .run import Run
+
+if TYPE_CHECKING:
+    from .config import DeepSeek
+    from .protocol.deltas import Delta
+    from .transport.keys import Secret
+    from .transport.providers import Provider
+
+__all__ = ["Question", "Session"]
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A question with everything settled."""
+
+    request: ChatRequest
+    provider: Provider
+    key: Secret
+    turn: Turn
+
+
+class Session:
+    """One per kernel; `deepseek_jupyter.session()` is the running one."""
+
+    def __init__(self, config: DeepSeek) -> None:
+        self.config = config
+        self.conversation = Conversation()
+        self.last: Reply | None = None
+        self.spent: list[tuple[Turn, Usage | None]] = []
+        self.endpoints = Endpoints(config)
+        self._told: set[str] = set()
+
+    # Asking
+
+    def ask(self, question: Question, on: Surface | None = None) -> Reply:
+        """Ask and wait. Raises one of the package's errors, or `Interrupted`, with `reply` set."""
+        from .transport.engine import engine
+
+        run = Run(self, self.prepare(question), on or surface(None))
+        client = self.endpoints.client
+        with run, closing(engine().drain(lambda: client.stream(run.exchange))) as batches:
+            for batch in batches:
+                run.take(batch)
+        return self._kept(run, question)
+
+    async def aask(self, question: Question, on: Surface | None = None) -> Reply:
+        """The same for code with a loop of its own; cancelling it stops the answer."""
+        from .transport.engine import engine
+
+        prepared = await asyncio.to_thread(self.prepare, question)
+        run = Run(self, prepared, on or surface(None))
+        client = self.endpoints.client
+        with run:
+            async with aclosing(engine().adrain(lambda: client.stream(run.exchange))) as batches:
+                async for batch in batches:
+                    run.take(batch)
+        return self._kept(run, question)
+
+    def stream(self, question: Question) -> Iterator[Delta]:
+        """The deltas as they come, shown nowhere; `last` is the reply once they are through."""
+        from .transport.engine import engine
+
+        run = Run(self, self.prepare(question), surface(False))
+        client = self.endpoints.client
+        with run, closing(engine().drain(lambda: client.stream(run.exchange))) as batches:
+            for batch in batches:
+                yield from run.take(batch)
+        self._kept(run, question)
+
+    async def astream(self, question: Question) -> AsyncIterator[Delta]:
+        """The same for ``async for``."""
+        from .transport.engine import engine
+
+        prepared = await asyncio.to_thread(self.prepare, question)
+        run = Run(self, prepared, surface(False))
+        client = self.endpoints.client
+        with run:
+            async with aclosing(engine().adrain(lambda: client.stream(run.exchange))) as batches:
+                async for batch in batches:
+                    for delta in run.take(batch):
+                        yield delta
+        self._kept(run, question)
+
+    def _kept(self, run: Run, question: Question) -> Reply:
+        assert run.reply is not None
+        on_error = question.on_error or self.config.on_error
+        if run.reply.error is not None and on_error != "return":
+            raise run.reply.error
+        return run.reply
+
+    # Settling a question
+
+    def prepare(self, question: Question) -> Prepared:
+        """Settle everything; raises `ConfigurationError` and its kind before anything is sent."""
+        question.check()
+        if question.new:
+            self.conversation.reset()
+        provider, key = self.endpoints.provider(question.provider)
+        model = self.endpoints.model(question.model, provider, key)
+        parent = self.conversation.parent_for(question.cell_id)
+        remember = self.config.history if question.history is None else question.history
+        turn = Turn(
+            id=new_id(),
+            conversation=self.conversation.id,
+            prompt=question.prompt,
+            sent=question.message,
+            parent=parent if remember else None,
+            cell_id=question.cell_id,
+            created=now(),
+            provider=provider.name,
+            model=model,
+            parameters=self._parameters(question),
+            history=remember,
+            format=question.format,
+        )
+        request = self._request(question, turn, provider)
+        build(request, provider.dialect)  # refuses wrong parameters while nothing is on its way
+        self._check_size(request, provider, question)
+        return Prepared(request, provider, key, turn)
+
+    # Results
+
+    def keep(self, reply: Reply) -> None:
+        """Remember a finished turn. One that brought no answer is no part of the conversation."""
+        self.last = reply
+        turn = reply.turn
+        self.spent.append((turn, turn.usage))
+        if turn.history and (turn.answer or turn.tool_calls):
+            self.conversation.add(turn)
+
+    def first_time(self, sentence: str) -> bool:
+        """True the first time a sentence is told in this session."""
+        if sentence in self._told:
+            return False
+        self._told.add(sentence)
+        return True
+
+    def price(self, provider: Provider, *models: str | None) -> Price | None:
+        """The price of the first of `models` that anyone knows."""
+        from datetime import UTC, datetime
+
+        from .transport.providers import price_override
+
+        for model in filter(None, models):
+            price = price_override(self.config.prices, model) or price_of(
+                provider.prices, model, datetime.now(UTC)
+            )
+            if price:
+                return price
+        return None
+
+    # Details
+
+    def _parameters(self, question: Question) -> dict[str, Any]:
+        values = {**self.config.parameters, **question.parameters}
+        if question.format == "json":
+            values.setdefault("response_format", {"type": "json_object"})
+        return values
+
+    def _request(self, question: Question, turn: Turn, provider: Provider) -> ChatRequest:
+        think = {"auto": None, "on": True, "off": False}[self.config.think]
+        think = think if question.think is None else question.think
+        effort = question.effort or (self.config.effort or None if question.think is None else None)
+        extra = dict(self.config.extra_body)
+        if provider.name == "local":
+            from . import local
+
+            thinks = bool(think) or effort not in (None, "none")
+            mode = (turn.parameters.get("response_format") or {}).get("type")
+            fields = local.thinking_body(
+                thinks,
+                response_format=bool(mode),
+                tools=bool(turn.parameters.get("tools")),
+                model=turn.model,
+            )
+            extra = {**fields, **extra}
+        return ChatRequest(
+            model=turn.model,
+            messages=self._messages(question, turn, provider),
+            parameters=turn.parameters,
+            think=think,
+            effort=effort,
+            stream=self.config.stream if question.stream is None else question.stream,
+            extra=extra,
+        )
+
+    def _messages(self, question: Question, turn: Turn, provider: Provider) -> list[Message]:
+        prompt = self.config.system if question.system is None else question.system
+        messages = self.conversation.messages(turn.parent if turn.history else None, prompt)
+        if not question.go_on:
+            return [*messages, user(turn.sent)]
+        last = self.last.turn if self.last else None
+        if last is None or not last.answer:
+            raise ParameterError("There is no answer to continue.", "Ask a question first.")
+        if self.conversation.tip != last.id:
+            messages += last.messages()
+        if provider.dialect.prefix:
+            begun = assistant(last.answer, reasoning=last.reasoning)
+            return [*messages[:-1], replace(begun, prefix=True)]
+        return [*messages, user(turn.sent)]
+
+    def _check_size(self, request: ChatRequest, provider: Provider, question: Question) -> None:
+        tokens = estimate_messages(request.messages)
+        limit = provider.context_tokens
+        if limit and tokens > limit * 1.3:  # the estimate may be a fifth too high
+            raise ContextLengthError(
+                f"The messages are about {tokens:,} tokens; {request.model} takes {limit:,}."
+            )
+        budget = self.config.budget if question.budget is None else question.budget
+        price = self.price(provider, request.model)
+        if not budget or price is None:
+            return
+        out = request.parameters.get("max_tokens") or _likely_output(request)
+        worst = price.cost(Usage(prompt_tokens=tokens, completion_tokens=int(out))).amount
+        if worst > budget:
+            raise ConfigurationError(
+                f"This question may cost up to {worst:.4f} {price.currency}; "
+                f"the budget is {budget:g}.",
+                "Raise --budget, lower --max-tokens, or ask with --new or --no-history.",
+            )
+
+
+def _likely_output(request: ChatRequest) -> int:
+    """DeepSeek's default max_tokens: 8K without thinking, 64K with, 128K at effort max."""
+    if request.think is False or request.effort == "none":
+        return 8_192
+    return 131_072 if request.effort == "max" else 65_536
