@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from ._version import __version__
 
 if TYPE_CHECKING:
-    from .api import Stream, aask, ask, session, stream
+    from .api import Stream, aask, ask, get_session, stream
     from .conversation.conversation import Conversation
     from .errors import DeepSeekError, Interrupted
     from .nested import enable_nested
@@ -34,7 +34,7 @@ __all__ = [
     "enable_nested",
     "last",
     "load_ipython_extension",
-    "session",
+    "get_session",
     "stream",
     "unload_ipython_extension",
 ]
@@ -48,7 +48,7 @@ _HOMES = {
     "aask": "api",
     "ask": "api",
     "enable_nested": "nested",
-    "session": "api",
+    "get_session": "api",
     "stream": "api",
 }
 

@@ -16,14 +16,14 @@ from .session import Session
 if TYPE_CHECKING:
     from .protocol.deltas import Delta
 
-__all__ = ["Stream", "aask", "ask", "last", "session", "stream"]
+__all__ = ["Stream", "aask", "ask", "last", "get_session", "stream"]
 
 _session: Session | None = None
 
 _FIELDS = frozenset(f.name for f in fields(Question)) - {"prompt", "parameters"}
 
 
-def session() -> Session:
+def get_session() -> Session:
     """The session of this process, made at first use."""
     global _session
     if _session is None:
@@ -35,7 +35,7 @@ def session() -> Session:
 
 def last() -> Reply | None:
     """The newest reply, whole or not; None before the first."""
-    return session().last
+    return get_session().last
 
 
 def ask(prompt: str, *, show: bool | None = None, **options: Any) -> Reply:
@@ -56,7 +56,7 @@ def ask(prompt: str, *, show: bool | None = None, **options: Any) -> Reply:
     >>> ds.ask("What is the capital of France?", think=False).text  # doctest: +SKIP
     'Paris.'
     """
-    return session().ask(_question(prompt, options), surface(_shown(show)))
+    return get_session().ask(_question(prompt, options), surface(_shown(show)))
 
 
 async def aask(prompt: str, *, show: bool | None = None, **options: Any) -> Reply:
@@ -64,7 +64,7 @@ async def aask(prompt: str, *, show: bool | None = None, **options: Any) -> Repl
 
     Cancelling the task stops the answer and closes the connection; several may run at once.
     """
-    return await session().aask(_question(prompt, options), surface(_shown(show)))
+    return await get_session().aask(_question(prompt, options), surface(_shown(show)))
 
 
 def stream(prompt: str, **options: Any) -> Stream:
@@ -74,7 +74,7 @@ def stream(prompt: str, **options: Any) -> Stream:
     ...     print(delta)
     TextDelta(text='1')
     """
-    return Stream(session(), _question(prompt, options))
+    return Stream(get_session(), _question(prompt, options))
 
 
 class Stream:
@@ -100,7 +100,7 @@ class Stream:
 
 
 def _shown(show: bool | None) -> bool | None:
-    return False if show is None and session().config.quiet else show
+    return False if show is None and get_session().config.quiet else show
 
 
 def _question(prompt: str, options: dict[str, Any]) -> Question:

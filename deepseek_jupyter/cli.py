@@ -57,10 +57,10 @@ def _run(options: argparse.Namespace) -> str:
     if options.command == "local":
         return _local(options.verb, options.model)
     if options.command == "doctor":
-        from .api import session
+        from .api import get_session
         from .doctor import doctor
 
-        return str(doctor(session()))
+        return str(doctor(get_session()))
     startup = _startup_file(options.profile)
     if options.command == "enable":
         startup.parent.mkdir(parents=True, exist_ok=True)

@@ -24,7 +24,10 @@ def home() -> Path:
 
 
 def private_directory(*parts: str) -> Path:
-    """`home()` / parts, created for its owner alone (mode 0700)."""
-    path = home().joinpath(*parts)
+    """`home()` / parts, each level created for its owner alone (mode 0700)."""
+    path = home()
     path.mkdir(parents=True, exist_ok=True, mode=0o700)
+    for part in parts:
+        path /= part
+        path.mkdir(exist_ok=True, mode=0o700)
     return path

@@ -201,6 +201,7 @@ class Session:
                 thinks,
                 response_format=bool(mode),
                 tools=bool(turn.parameters.get("tools")),
+                repeatable="seed" in turn.parameters or turn.parameters.get("temperature") == 0,
                 model=turn.model,
             )
             extra = {**fields, **extra}

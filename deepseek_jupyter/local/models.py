@@ -136,7 +136,7 @@ _ALL = (
                 size=98_362_432,
             ),
         ),
-        thinking=True,
+        thinking=False,  # it streams a thought, but often one without sense
         tools=False,
     ),
 )

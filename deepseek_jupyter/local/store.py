@@ -22,7 +22,7 @@ from deepseek_jupyter.local.models import DEFAULT_MODEL, MODELS
 __all__ = ["Progress", "Seal", "check", "choose", "digest", "installed", "model_path", "seal"]
 
 Progress = Callable[[int, int, str], None]
-"""Called with bytes done, bytes in all, and the phase: "download", "copy" or "verify"."""
+"""Called with bytes done, bytes in all, and the phase: "download" or "verify"."""
 
 _INSTALL = "Run `deepseek-jupyter local install`."
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from deepseek_jupyter.api import session
+from deepseek_jupyter.api import get_session
 from deepseek_jupyter.config import DeepSeek
 from deepseek_jupyter.display.progress import Progress
 from deepseek_jupyter.display.report import Report
@@ -36,7 +36,7 @@ def run(line: str, shell: Any = None) -> Report | None:
     except ValueError as error:
         raise UsageProblem(f"{error}: {line.strip()}") from None
     if not words:
-        return status(session())
+        return status(get_session())
     name, *arguments = words
     if name not in COMMANDS:
         close = suggestion(name, list(COMMANDS)) or " %deepseek help lists the commands."
@@ -45,20 +45,20 @@ def run(line: str, shell: Any = None) -> Report | None:
 
 
 def _models(arguments: Sequence[str]) -> Report:
-    return models(session(), _at_most_one(arguments, "models"))
+    return models(get_session(), _at_most_one(arguments, "models"))
 
 
 def _balance(arguments: Sequence[str]) -> Report:
-    return balance(session(), _at_most_one(arguments, "balance"))
+    return balance(get_session(), _at_most_one(arguments, "balance"))
 
 
 def _usage(arguments: Sequence[str]) -> Report:
-    return usage(session())
+    return usage(get_session())
 
 
 def _config(arguments: Sequence[str]) -> Report | None:
     """Without arguments every setting; ``name=value`` sets one."""
-    config = session().config
+    config = get_session().config
     if not arguments:
         return _settings(config)
     for item in arguments:
@@ -106,8 +106,8 @@ def _set_nested(text: str) -> None:
 def _provider(arguments: Sequence[str]) -> Report:
     name = _at_most_one(arguments, "provider")
     if name is not None:
-        session().endpoints.choose(name)
-    return providers(session())
+        get_session().endpoints.choose(name)
+    return providers(get_session())
 
 
 def _login(arguments: Sequence[str]) -> Report:
@@ -115,8 +115,8 @@ def _login(arguments: Sequence[str]) -> Report:
     names = [word for word in arguments if word != "--forget"]
     if any(word.startswith(("sk-", "sk_")) for word in names):
         raise UsageProblem("Never type a key into a cell: %deepseek login asks for it, hidden.")
-    name = _at_most_one(names, "login") or session().config.provider or "deepseek"
-    endpoints = session().endpoints
+    name = _at_most_one(names, "login") or get_session().config.provider or "deepseek"
+    endpoints = get_session().endpoints
     if "--forget" in arguments:
         found = endpoints.forget_key(name)
         return Report(f"The key for {name} is {'gone' if found else 'not stored'}.")
@@ -152,12 +152,12 @@ _LOCAL = ("install", "status", "remove")
 def _doctor(arguments: Sequence[str]) -> Report:
     from deepseek_jupyter.doctor import doctor
 
-    return doctor(session())
+    return doctor(get_session())
 
 
 def _reset(arguments: Sequence[str]) -> Report:
-    turns = len(list(session().conversation))
-    session().conversation.reset()
+    turns = len(list(get_session().conversation))
+    get_session().conversation.reset()
     return Report(f"A new conversation begins; the last one had {turns} turns.")
 
 

@@ -19,7 +19,7 @@ from IPython.core.magic import (
     no_var_expand,
 )
 
-from deepseek_jupyter.api import session
+from deepseek_jupyter.api import get_session
 from deepseek_jupyter.context.template import fill
 from deepseek_jupyter.display.live import current_cell, surface
 
@@ -82,12 +82,12 @@ class DeepSeekMagics(Magics):
 
         names = {**self.shell.user_ns, **(local_ns or {})}
         question = replace(command.question, prompt=fill(command.question.prompt, names))
-        quiet = command.quiet or session().config.quiet
-        before = session().last
+        quiet = command.quiet or get_session().config.quiet
+        before = get_session().last
         try:
-            reply = session().ask(question, surface(False if quiet else None))
+            reply = get_session().ask(question, surface(False if quiet else None))
         finally:
-            newest = session().last
+            newest = get_session().last
             if command.out and newest is not before:  # also a partial one
                 self.shell.user_ns[command.out] = newest
         reply.shown_in = current_cell()
@@ -144,7 +144,7 @@ def _called(line: str) -> str:
 def register(ipython: Any) -> None:
     """Register the magics, the settings and the input transform; once, however often called."""
     ipython.register_magics(DeepSeekMagics)
-    config = session().config
+    config = get_session().config
     if config not in ipython.configurables:
         ipython.configurables.append(config)
     if keep_question_marks not in ipython.input_transformers_cleanup:
@@ -156,6 +156,6 @@ def unregister(ipython: Any) -> None:
     for kind in ("line", "cell"):
         for name in ("deepseek", "ds"):
             ipython.magics_manager.magics[kind].pop(name, None)
-    ipython.configurables[:] = [c for c in ipython.configurables if c is not session().config]
+    ipython.configurables[:] = [c for c in ipython.configurables if c is not get_session().config]
     if keep_question_marks in ipython.input_transformers_cleanup:
         ipython.input_transformers_cleanup.remove(keep_question_marks)

@@ -89,9 +89,10 @@ def tool(content: str, tool_call_id: str) -> Message:
 def legal(messages: Sequence[Message]) -> list[Message]:
     """`messages` repaired to a sequence that every chat endpoint accepts.
 
-    Calls left unanswered by an interruption, and results without a call, are dropped; an
-    assistant message that is then empty is dropped too; neighbours of the same role (system
-    apart) are merged, as R1-era hosts refuse two in a row.
+    Calls left unanswered by an interruption, calls that repeat an id, and results without a call
+    are dropped; an assistant message that is then empty is dropped too; neighbouring user
+    messages are merged, as R1-era hosts refuse two in a row; `prefix` counts on the last message
+    alone.
     """
     repaired: list[Message] = []
     rest = list(messages)
@@ -99,11 +100,16 @@ def legal(messages: Sequence[Message]) -> list[Message]:
         message = rest.pop(0)
         if message.role == "tool":
             continue  # an orphan: those that belong to a call are taken with it below
+        if message.prefix and rest:
+            message = replace(message, prefix=False)
         if message.tool_calls:
             results = _take_results(rest, message)
             answered = {result.tool_call_id for result in results}
-            calls = tuple(call for call in message.tool_calls if call.id in answered)
-            message = replace(message, tool_calls=calls)
+            calls: dict[str, ToolCall] = {}
+            for call in message.tool_calls:
+                if call.id in answered:
+                    calls.setdefault(call.id, call)
+            message = replace(message, tool_calls=tuple(calls.values()))
             if calls or message.content:
                 repaired += [message, *results]
             continue

@@ -59,13 +59,13 @@ def build(request: ChatRequest, dialect: Dialect) -> Built:
     """
     if not request.model:
         raise ParameterError("No model is set.", "Name one with -m, or %config DeepSeek.model.")
-    if not request.messages:
-        raise ParameterError("There is no message to send.")
     notices: list[str] = []
     values = check_parameters(request.parameters, dialect.rows, dialect.provider)
     values = _with_thinking(values, request, dialect)
     _settle_tool_choice(values, request, dialect, notices)
     messages = _with_json_word(legal(request.messages), values, dialect)
+    if not messages:
+        raise ParameterError("There is no message to send.")
     body: dict[str, Any] = {"model": request.model, "messages": _wire(messages, request, dialect)}
     body.update(values)
     if request.stream:
@@ -162,9 +162,11 @@ def _with_json_word(
     wanted = (values.get("response_format") or {}).get("type") == "json_object"
     if not (wanted and dialect.json_needs_word):
         return messages
-    if any("json" in message.content.lower() for message in messages):
+    if not messages or any("json" in message.content.lower() for message in messages):
         return messages
-    last = max(i for i, m in enumerate(messages) if m.role in ("user", "system"))
+    last = max((i for i, m in enumerate(messages) if m.role in ("user", "system")), default=None)
+    if last is None:
+        return [user(_JSON_WORD), *messages]
     said = replace(messages[last], content=f"{messages[last].content}\n\n{_JSON_WORD}")
     return [*messages[:last], said, *messages[last + 1 :]]
 

@@ -51,7 +51,9 @@ class SSEDecoder:
                 data.append(line[6:].decode("utf-8", "replace"))
             elif not line:
                 if data:
-                    events.append(data[0] if len(data) == 1 else "\n".join(data))
+                    event = data[0] if len(data) == 1 else "\n".join(data)
+                    if event:
+                        events.append(event)
                     data.clear()
             else:
                 self._field(line)

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -35,6 +35,9 @@ __all__ = ["Completion", "CompletionStream", "deltas_of", "parse_response"]
 
 # A model stuck in JSON mode may emit blanks until max_tokens; stop reading after this many.
 RUNAWAY_BLANKS = 2048
+
+# What reading a value of another shape than the API's raises; such an event is passed over.
+_MALFORMED = (ValueError, TypeError, AttributeError, KeyError, OverflowError, RecursionError)
 
 # Tool-call markup that a host's parser failed to take out of the text: DeepSeek's DSML with
 # full-width or ASCII bars, its older tokens, and the Hermes form.
@@ -113,6 +116,8 @@ class CompletionStream:
         self._blanks = 0
         self.events = 0
         self.unparsable = 0
+        # Applied to a server's error words before anyone sees them: they may repeat a key.
+        self.redact: Callable[[str], str] = str
 
     @property
     def comments(self) -> int:
@@ -173,7 +178,7 @@ class CompletionStream:
             self._usage = Usage.from_wire(chunk["usage"], chunk.get("timings"))
             deltas.append(self._usage)
         if chunk.get("error"):
-            self._fault = _fault(chunk["error"])
+            self._fault = _fault(chunk["error"], self.redact)
             deltas.append(self._fault)
         for choice in chunk.get("choices") or ():
             if not choice.get("index"):  # other candidates (n > 1) are not part of this answer
@@ -189,13 +194,8 @@ class CompletionStream:
                 self._done = True
                 continue
             try:
-                chunk = loads(data)
-            except ValueError:
-                self.unparsable += 1
-                continue
-            if isinstance(chunk, dict):
-                deltas += self.take(chunk)
-            else:
+                deltas += self.take(loads(data))
+            except _MALFORMED:
                 self.unparsable += 1
         return deltas
 
@@ -258,12 +258,14 @@ class CompletionStream:
         another call (hosts that number every parallel call 0). Later nulls overwrite nothing.
         """
         known = next((c for c in self._calls if delta.id and c.id == delta.id), None)
-        if known is None and not delta.id:
+        if known is None:
             at = self._call_at.get(delta.index) if delta.index is not None else None
             if at is not None:
                 known = self._calls[at]
             elif delta.index is None and self._calls:
                 known = self._calls[-1]
+            if known and delta.id and known.id:
+                known = None
         if known is None:
             known = _Call()
             self._calls.append(known)
@@ -295,17 +297,20 @@ def parse_response(body: Mapping[str, Any], *, think_implied: bool = False) -> C
     if not body.get("choices"):
         return None
     stream = CompletionStream(think_implied=think_implied)
-    stream.take(body)
+    try:
+        stream.take(body)
+    except _MALFORMED:
+        return None
     stream.close()
     stream._done = True  # a parsed JSON body is whole
     return stream.completion
 
 
-def _fault(error: object) -> Fault:
+def _fault(error: object, redact: Callable[[str], str]) -> Fault:
     if isinstance(error, Mapping):
         message = error.get("message") or json.dumps(dict(error), ensure_ascii=False)
-        return Fault(str(message), str(error.get("code") or error.get("type") or ""))
-    return Fault(str(error), "")
+        return Fault(redact(str(message)), str(error.get("code") or error.get("type") or ""))
+    return Fault(redact(str(error)), "")
 
 
 def _merge_details(kept: list[dict[str, Any]], new: Iterable[Mapping[str, Any]]) -> None:

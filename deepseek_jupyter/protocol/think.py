@@ -14,6 +14,7 @@ __all__ = ["ThinkSplitter"]
 
 _OPEN = "<think>"
 _CLOSE = "</think>"
+_MAX_BLANKS = 64  # so many before a tag, and no tag will come
 
 
 class ThinkSplitter:
@@ -38,6 +39,10 @@ class ThinkSplitter:
         self._held += text
         if self._state == "start":
             self._begin()
+        if self._state == "opened":
+            self._held = self._held.lstrip("\n")
+            if self._held:
+                self._state = "thinking"
         if self._state == "thinking":
             yield from self._think()
         if self._state == "gap":
@@ -60,9 +65,9 @@ class ThinkSplitter:
     def _begin(self) -> None:
         text = self._held.lstrip()
         if text.startswith(_OPEN):
-            self._held = text.removeprefix(_OPEN).lstrip("\n")
-            self._state = "thinking"
-        elif text and not _OPEN.startswith(text):
+            self._held = text.removeprefix(_OPEN)
+            self._state = "opened"
+        elif (text and not _OPEN.startswith(text)) or len(self._held) > _MAX_BLANKS:
             self._state = "answer"
 
     def _think(self) -> Iterator[Delta]:

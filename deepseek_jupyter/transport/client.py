@@ -11,8 +11,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import random
-from collections.abc import AsyncIterator, Mapping
-from dataclasses import dataclass
+from collections.abc import AsyncIterator
 from typing import Any
 
 import httpx
@@ -20,16 +19,15 @@ import httpx
 from deepseek_jupyter._version import __version__
 from deepseek_jupyter.errors import (
     BadRequestError,
+    ConfigurationError,
     DeepSeekError,
-    InvalidResponseError,
     RateLimitError,
     TimedOutError,
     TruncatedError,
     UnreachableError,
 )
-from deepseek_jupyter.protocol.deltas import Event, Notice, Waiting
+from deepseek_jupyter.protocol.deltas import Event, Notice
 from deepseek_jupyter.protocol.request import Built, ChatRequest, join_url, repair
-from deepseek_jupyter.protocol.stream import deltas_of
 from deepseek_jupyter.protocol.wire import WIRES
 
 from .exchange import Exchange
@@ -37,31 +35,23 @@ from .failures import Failure, concurrency_limit, request_id
 from .gate import Gate
 from .keys import Secret
 from .providers import Provider
+from .reading import Timeouts, read_reply
 from .retry import RetryPolicy
 
 __all__ = ["Client", "Timeouts"]
 
-_STREAM_STARTS = (b"data:", b":", b"event:", b"id:", b"retry:")
-
-
-@dataclass(frozen=True, slots=True)
-class Timeouts:
-    """Seconds. DeepSeek may keep a request queued for ten minutes, hence `first`.
-
-    `idle` counts from the last byte of any kind: comments say that the server lives. There is no
-    limit on the whole.
-    """
-
-    connect: float = 10.0
-    first: float = 660.0
-    idle: float = 300.0
-    write: float = 60.0
+_LOOPBACK = ("all://127.0.0.1", "all://localhost", "all://[::1]")
 
 
 class _Bearer(httpx.Auth):
     """Puts the key into the one header, so that it is in no variable of ours."""
 
     def __init__(self, key: Secret) -> None:
+        if not (key.reveal().isascii() and key.reveal().isprintable()):
+            raise ConfigurationError(
+                "The API key holds characters that no key has, such as a line break.",
+                "Store it again with %deepseek login, or correct the variable it comes from.",
+            )
         self._key = key
 
     def auth_flow(self, request: httpx.Request) -> Any:
@@ -84,12 +74,14 @@ class Client:
         self._concurrency = concurrency
         self._gates: dict[str, Gate] = {}
         self._http: httpx.AsyncClient | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
 
     async def stream(self, exchange: Exchange) -> AsyncIterator[list[Event]]:
         """Post the request and pass on what each read brings, until the answer is whole.
 
         Raises one of the package's errors; `exchange.completion` then holds what had arrived.
         """
+        self._settle()
         gate = self._gates.setdefault(exchange.provider.name, Gate(self._concurrency))
         async with gate:
             while True:
@@ -109,6 +101,7 @@ class Client:
 
     async def get(self, provider: Provider, path: str, key: Secret) -> Any:
         """The JSON at `path` below the provider's base URL (models, balance)."""
+        self._settle()
         exchange = Exchange(ChatRequest("", ()), provider, key)
         exchange.url = join_url(provider.base_url, path)
         async with self._mapped(exchange):
@@ -132,19 +125,24 @@ class Client:
         built = wire.build(exchange.request, exchange.dialect)
         exchange.attempts += 1
         exchange.decoder, exchange.whole = wire.stream(exchange.dialect), None
+        exchange.decoder.redact = exchange.redact
         if built.notices and exchange.attempts == 1:
             yield [Notice(text, once=True) for text in built.notices]
         exchange.url = join_url(provider.beta_url if built.beta else provider.base_url, wire.path)
         async with self._mapped(exchange), self._open(exchange, built) as (response, timer):
             if response.status_code != 200:
-                body = (await response.aread()).decode("utf-8", "replace")
-                raise exchange.error(Failure(response.status_code, response.headers, body))
+                raise await self._refusal(exchange, response)
             exchange.request_id = request_id(response.headers)
-            stream = "event-stream" in response.headers.get("content-type", "")
-            read = self._read_events if stream else self._read_unsure
-            async for events in read(exchange, response, timer):
+            async for events in read_reply(exchange, response, timer, self.timeouts):
                 yield events
         exchange.judge()
+        if exchange.decoder.unparsable:
+            yield [Notice("A part of the stream could not be read; the answer may have a gap.")]
+
+    async def _refusal(self, exchange: Exchange, response: httpx.Response) -> DeepSeekError:
+        """The error for a reply that is not 200. The body, which may repeat the key, ends here."""
+        body = (await response.aread()).decode("utf-8", "replace")
+        return exchange.error(Failure(response.status_code, response.headers, body))
 
     @contextlib.asynccontextmanager
     async def _open(
@@ -166,62 +164,6 @@ class Client:
                 # Merely leaving the iterator would keep the server generating, and billing.
                 await response.aclose()
 
-    async def _read_events(
-        self, exchange: Exchange, response: httpx.Response, timer: asyncio.Timeout
-    ) -> AsyncIterator[list[Event]]:
-        decoder = exchange.decoder
-        now = asyncio.get_running_loop().time
-        comments = 0
-        async for chunk in response.aiter_bytes():
-            events: list[Event] = list(decoder.feed(chunk))
-            if decoder.events:
-                timer.reschedule(now() + self.timeouts.idle)
-            elif decoder.comments > comments:
-                comments = decoder.comments
-                events.append(Waiting(comments))
-            if events:
-                yield events
-            if decoder.done or decoder.runaway:
-                break
-        if last := decoder.close():
-            yield list(last)
-
-    async def _read_unsure(
-        self, exchange: Exchange, response: httpx.Response, timer: asyncio.Timeout
-    ) -> AsyncIterator[list[Event]]:
-        """A reply that does not call itself a stream: JSON, a mislabelled stream, or neither.
-
-        A reply that waits its turn may begin with blank lines; they only show that it lives.
-        """
-        head = bytearray()
-        chunks = response.aiter_bytes()
-        async for chunk in chunks:
-            timer.reschedule(asyncio.get_running_loop().time() + self.timeouts.first)
-            head += chunk if head else chunk.lstrip()
-            if not head:
-                yield [Waiting(0)]
-            if len(head) >= max(map(len, _STREAM_STARTS)):
-                break
-        if head.startswith(_STREAM_STARTS):
-            yield list(exchange.decoder.feed(bytes(head)))
-            async for events in self._read_events(exchange, response, timer):
-                yield events
-            return
-        async for chunk in chunks:
-            head += chunk
-        if head:
-            self._take_json(exchange, response, head.decode("utf-8", "replace"))
-            yield list(deltas_of(exchange.completion))
-
-    def _take_json(self, exchange: Exchange, response: httpx.Response, text: str) -> None:
-        body = exchange.parse_json(text)
-        if isinstance(body, Mapping) and body.get("error") and "choices" not in body:
-            raise exchange.error(Failure(response.status_code, response.headers, text))
-        if isinstance(body, Mapping):
-            exchange.whole = WIRES[exchange.provider.wire].parse(body, exchange.dialect)
-        if exchange.whole is None:
-            raise InvalidResponseError(f"{exchange.url} answered with JSON that holds no choices.")
-
     @contextlib.asynccontextmanager
     async def _mapped(self, exchange: Exchange) -> AsyncIterator[None]:
         """The one place where httpx's exceptions become ours."""
@@ -232,10 +174,11 @@ class Client:
             if exchange.has_output:
                 what = f"{host} fell silent for {self.timeouts.idle:g} seconds."
                 raise TruncatedError(what) from None
-            what = f"{host} sent no answer for {self.timeouts.first:g} seconds."
+            waited = self.timeouts.idle if exchange.decoder.events else self.timeouts.first
+            what = f"{host} sent no answer for {waited:g} seconds."
             raise TimedOutError(what) from None
         except (httpx.UnsupportedProtocol, httpx.InvalidURL) as error:
-            raise UnreachableError(
+            raise ConfigurationError(
                 f"{exchange.url!r} is no web address.", "%deepseek provider shows where it is set."
             ) from error
         except (httpx.ConnectError, httpx.ConnectTimeout, httpx.ProxyError) as error:
@@ -265,14 +208,27 @@ class Client:
 
     def _client(self) -> httpx.AsyncClient:
         if self._http is None:
-            self._http = httpx.AsyncClient(
-                follow_redirects=False,  # a key must not travel to another host
-                timeout=httpx.Timeout(
-                    None, connect=self.timeouts.connect, write=self.timeouts.write, pool=60.0
-                ),
-                headers={"User-Agent": f"deepseek-jupyter/{__version__}"},
-            )
+            try:
+                self._http = httpx.AsyncClient(
+                    follow_redirects=False,  # a key must not travel to another host
+                    timeout=httpx.Timeout(
+                        None, connect=self.timeouts.connect, write=self.timeouts.write, pool=60.0
+                    ),
+                    headers={"User-Agent": f"deepseek-jupyter/{__version__}"},
+                    mounts=dict.fromkeys(_LOOPBACK),  # past any proxy: this machine asks itself
+                )
+            except (ImportError, ValueError) as error:  # socks without socksio, a mistyped address
+                raise ConfigurationError(
+                    f"The proxy set in the environment cannot be used ({_why(error)}).",
+                    "Correct or unset HTTPS_PROXY and ALL_PROXY, or add the host to NO_PROXY.",
+                ) from error
         return self._http
+
+    def _settle(self) -> None:
+        """On another loop (a fork has its own) leave the old one's connections and gates to it."""
+        loop = asyncio.get_running_loop()
+        if self._loop is not loop:
+            self._loop, self._http, self._gates = loop, None, {}
 
 
 def _why(error: Exception) -> str:

@@ -59,8 +59,11 @@ class Exchange:
         if completion.fault:
             code = completion.fault.code
             body = json.dumps({"error": {"message": completion.fault.message, "code": code}})
-            status = int(code) if code.isdigit() and len(code) == 3 else 500
-            raise self.error(Failure(status, {}, body))
+            meant = 400 if "invalid_request" in code else 500
+            status = int(code) if code.isdigit() and len(code) == 3 else meant
+            error = self.error(Failure(status, {}, body))
+            error.status = None  # HTTP said 200
+            raise error
         if self.decoder.runaway:
             return  # blanks for ever: the caller meets an empty answer
         if self.whole is None and not self.decoder.events:
@@ -99,9 +102,13 @@ class Exchange:
             raise self.said(EndpointError, "The server answered with a web page, not JSON.")
         raise InvalidResponseError(f"{self.url} answered with something else than JSON.")
 
+    def redact(self, text: str) -> str:
+        """A server's own words without the key: some repeat what they were sent."""
+        return scrub(text, self.key)
+
     def error(self, failure: Failure) -> APIError:
         """The error for a refusal, with this exchange's particulars and no key in it."""
-        error = api_error(failure.at(scrub(failure.body, self.key), self.url, self.provider.name))
+        error = api_error(failure.at(self.redact(failure.body), self.url, self.provider.name))
         error.request_id = error.request_id or self.request_id
         return error
 

@@ -115,7 +115,7 @@ def looks_like_html(body: str) -> bool:
 
 
 def _words(body: str) -> tuple[str, str]:
-    """Message and code of an error body in any of its known forms."""
+    """Message, and code and type, of an error body in any of its known forms."""
     text = body.strip()
     try:
         parsed = json.loads(text)
@@ -129,8 +129,8 @@ def _words(body: str) -> tuple[str, str]:
     if not isinstance(error, Mapping):
         return _short(text), ""
     message = error.get("message") or error.get("detail") or error.get("msg") or ""
-    code = error.get("code") or error.get("type") or ""
-    return _short(message if isinstance(message, str) else json.dumps(message)), str(code)
+    codes = " ".join(str(error[name]) for name in ("code", "type") if error.get(name))
+    return _short(message if isinstance(message, str) else json.dumps(message)), codes
 
 
 def _short(text: str) -> str:
@@ -144,10 +144,11 @@ def _classify(failure: Failure, message: str, code: str) -> tuple[type[APIError]
     if 300 <= status < 400:
         target = urlsplit(failure.headers.get("location", "")).netloc or "another address"
         return EndpointError, f"The server redirects to {target}; keys are not sent along."
-    if looks_like_html(failure.body) and status < 500:
+    if looks_like_html(failure.body) and status < 500 and status not in (408, 429):
         return EndpointError, "The server answered with a web page instead of JSON."
-    if status in (400, 422) or (status == 500 and "invalid_request" in code):
-        # CometAPI reports some bad requests as 500 with this code.
+    if status in (400, 422) or (status == 500 and "invalid_request" in code.split()):
+        # CometAPI reports some bad requests as 500 with this very code. (DeepSeek writes
+        # "invalid_request_error" under every failure, also under those that pass.)
         return _bad_request(f"{message} {code}"), said or "The server refused the request."
     if _BALANCE.search(message) and status in (402, 403, 429):
         return InsufficientBalanceError, said
@@ -163,6 +164,7 @@ _BY_STATUS: Mapping[int, tuple[type[APIError], str]] = {
     403: (PermissionDeniedError, "This key may not do that."),
     404: (EndpointError, "There is nothing at this address."),
     405: (EndpointError, "This address does not take such requests."),
+    408: (ServerError, "The server gave up waiting for the request."),
     413: (BadRequestError, "The request is too large for the server."),
     415: (BadRequestError, "The server does not take this content type."),
     429: (RateLimitError, "Too many requests at once."),

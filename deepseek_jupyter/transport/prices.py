@@ -38,6 +38,7 @@ DEEPSEEK_PRICES = (
         _from(2025, 9, 29),
         Price.of("0.028", "0.28", "0.42"),  # V3.2-Exp, then V3.2
     ),
+    PricePeriod(_FLASH, _from(2026, 4, 24), Price.of("0.028", "0.14", "0.28")),
     PricePeriod(_FLASH, _from(2026, 4, 26, 12, 15), Price.of("0.0028", "0.14", "0.28")),
     PricePeriod(_PRO, _from(2026, 4, 24), Price.of("0.003625", "0.435", "0.87")),
     PricePeriod(_FLASH, _from(2026, 8, 16, 16), Price.of("0.007", "0.22", "0.66"), _PEAK),

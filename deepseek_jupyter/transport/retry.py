@@ -55,7 +55,9 @@ def retryable(error: DeepSeekError) -> bool:
     """Whether the same request may succeed a moment later."""
     if isinstance(error, OverloadedError | UnreachableError):
         return True
-    return isinstance(error, ServerError | RateLimitError) and error.status in _STATUSES
+    if not isinstance(error, ServerError | RateLimitError):
+        return False
+    return error.status is None or error.status in _STATUSES  # None: said inside a stream
 
 
 def retry_after(headers: Mapping[str, str], now: datetime | None = None) -> float | None:
@@ -71,4 +73,6 @@ def retry_after(headers: Mapping[str, str], now: datetime | None = None) -> floa
         moment = parsedate_to_datetime(value)
     except ValueError:
         return None
+    if moment.tzinfo is None:  # a date without zone means UTC
+        moment = moment.replace(tzinfo=UTC)
     return max(0.0, (moment - (now or datetime.now(UTC))).total_seconds())
