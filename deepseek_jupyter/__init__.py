@@ -32,9 +32,9 @@ __all__ = [
     "aask",
     "ask",
     "enable_nested",
+    "get_session",
     "last",
     "load_ipython_extension",
-    "get_session",
     "stream",
     "unload_ipython_extension",
 ]

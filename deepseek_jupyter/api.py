@@ -16,7 +16,7 @@ from .session import Session
 if TYPE_CHECKING:
     from .protocol.deltas import Delta
 
-__all__ = ["Stream", "aask", "ask", "last", "get_session", "stream"]
+__all__ = ["Stream", "aask", "ask", "get_session", "last", "stream"]
 
 _session: Session | None = None
 

@@ -121,7 +121,7 @@ class Reply:
 
     def _ipython_display_(self) -> None:
         """Show it, unless the cell that just asked has shown it already."""
-        from .display.live import current_cell, publish
+        from .display.frontend import current_cell, publish
 
         if self.shown_in is None or self.shown_in != current_cell():
             publish(self.bundle())

@@ -10,7 +10,8 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from .display.footer import footer
-from .display.live import Surface, current_cell
+from .display.frontend import current_cell
+from .display.live import Surface
 from .display.transcript import Transcript
 from .errors import DeepSeekError, EmptyAnswerError, Interrupted, TransportError, TruncatedError
 from .protocol.deltas import Delta, Event, Notice, Waiting
@@ -33,9 +34,11 @@ class Run:
     """
 
     def __init__(self, session: Session, prepared: Prepared, on: Surface) -> None:
+        from .transport.engine import Stop
         from .transport.exchange import Exchange
 
         self.exchange = Exchange(prepared.request, prepared.provider, prepared.key)
+        self.stop = Stop()
         self.reply: Reply | None = None
         self._session = session
         self._prepared = prepared
@@ -44,7 +47,7 @@ class Run:
         self._transcript = Transcript(time.monotonic())
 
     def __enter__(self) -> Run:
-        self._surface.begin(self._record())
+        self._surface.begin(self._record(), self.stop)
         return self
 
     def take(self, batch: Iterable[Event] | None) -> list[Delta]:

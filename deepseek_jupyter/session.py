@@ -32,7 +32,7 @@ from .run import Run
 
 if TYPE_CHECKING:
     from .config import DeepSeek
-    from .protocol.deltas import Delta
+    from .protocol.deltas import Delta, Event
     from .transport.keys import Secret
     from .transport.providers import Provider
 
@@ -64,52 +64,50 @@ class Session:
 
     def ask(self, question: Question, on: Surface | None = None) -> Reply:
         """Ask and wait. Raises one of the package's errors, or `Interrupted`, with `reply` set."""
-        from .transport.engine import engine
-
         run = Run(self, self.prepare(question), on or surface(None))
-        client = self.endpoints.client
-        with run, closing(engine().drain(lambda: client.stream(run.exchange))) as batches:
+        with run, closing(self._batches(run)) as batches:
             for batch in batches:
                 run.take(batch)
         return self._kept(run, question)
 
     async def aask(self, question: Question, on: Surface | None = None) -> Reply:
         """The same for code with a loop of its own; cancelling it stops the answer."""
-        from .transport.engine import engine
-
-        prepared = await asyncio.to_thread(self.prepare, question)
-        run = Run(self, prepared, on or surface(None))
-        client = self.endpoints.client
+        run = Run(self, await asyncio.to_thread(self.prepare, question), on or surface(None))
         with run:
-            async with aclosing(engine().adrain(lambda: client.stream(run.exchange))) as batches:
+            async with aclosing(self._abatches(run)) as batches:
                 async for batch in batches:
                     run.take(batch)
         return self._kept(run, question)
 
     def stream(self, question: Question) -> Iterator[Delta]:
         """The deltas as they come, shown nowhere; `last` is the reply once they are through."""
-        from .transport.engine import engine
-
         run = Run(self, self.prepare(question), surface(False))
-        client = self.endpoints.client
-        with run, closing(engine().drain(lambda: client.stream(run.exchange))) as batches:
+        with run, closing(self._batches(run)) as batches:
             for batch in batches:
                 yield from run.take(batch)
         self._kept(run, question)
 
     async def astream(self, question: Question) -> AsyncIterator[Delta]:
         """The same for ``async for``."""
-        from .transport.engine import engine
-
-        prepared = await asyncio.to_thread(self.prepare, question)
-        run = Run(self, prepared, surface(False))
-        client = self.endpoints.client
+        run = Run(self, await asyncio.to_thread(self.prepare, question), surface(False))
         with run:
-            async with aclosing(engine().adrain(lambda: client.stream(run.exchange))) as batches:
+            async with aclosing(self._abatches(run)) as batches:
                 async for batch in batches:
                     for delta in run.take(batch):
                         yield delta
         self._kept(run, question)
+
+    def _batches(self, run: Run) -> Generator[list[Event] | None]:
+        from .transport.engine import engine
+
+        client = self.endpoints.client
+        return engine().drain(lambda: client.stream(run.exchange), run.stop)
+
+    def _abatches(self, run: Run) -> AsyncGenerator[list[Event]]:
+        from .transport.engine import engine
+
+        client = self.endpoints.client
+        return engine().adrain(lambda: client.stream(run.exchange), run.stop)
 
     def _kept(self, run: Run, question: Question) -> Reply:
         assert run.reply is not None

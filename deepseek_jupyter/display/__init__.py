@@ -1,1 +1,1 @@
-"""What a person sees. May import `errors` and `protocol`; IPython only in `live` and `surfaces`."""
+"""What a person sees. May import `errors` and `protocol`; IPython only in `frontend`."""

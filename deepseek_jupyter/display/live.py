@@ -1,25 +1,23 @@
 """Where an answer is shown while it grows: notebook, terminal, capture, or nowhere.
 
-The one place of this folder that knows IPython. All of it runs on the thread of whoever
-asked: output sent from another thread would land in whichever cell runs at that moment.
+All of it runs on the thread of whoever asked: output sent from another thread would land in
+whichever cell runs at that moment.
 """
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import IO, Any, Protocol
-from uuid import uuid4
 
-from .render import OPENING, Bundle, final_bundle, shaped, streaming_bundle
-from .safe import Neutraliser
+from .frontend import captured, has_frontend, publish, shell
+from .notebook import Card, Notebook
+from .pages import pages
+from .render import final_bundle
 from .terminal import TerminalStyler
-from .throttle import Throttle
 from .transcript import Transcript
 
-__all__ = ["Surface", "current_cell", "has_frontend", "publish", "surface"]
-
-_SILENT_TICK = 1.0  # seconds between updates that only move the clock
+__all__ = ["Surface", "surface"]
 
 
 class Surface(Protocol):
@@ -27,8 +25,8 @@ class Surface(Protocol):
 
     visible: bool
 
-    def begin(self, record: Mapping[str, Any]) -> None:
-        """The question is about to be sent."""
+    def begin(self, record: Mapping[str, Any], stop: Callable[[], None]) -> None:
+        """The question is about to be sent; `stop` ends it, from any thread."""
 
     def refresh(self, transcript: Transcript, now: float) -> None:
         """Something arrived, or a tenth of a second passed."""
@@ -42,14 +40,13 @@ def surface(show: bool | None) -> Surface:
 
     `show` None means: in a notebook or IPython terminal yes, in a plain script no.
     """
-    shell = _shell()
-    if show is False or (show is None and shell is None):
+    if show is False or (show is None and shell() is None):
         return Nowhere()
     if not has_frontend():
         return Terminal(sys.stdout)
-    if _captured(shell):
+    if captured():
         return Once()
-    return Notebook()
+    return Card() if pages.connected else Notebook()
 
 
 class Nowhere:
@@ -57,7 +54,7 @@ class Nowhere:
 
     visible = False
 
-    def begin(self, record: Mapping[str, Any]) -> None:
+    def begin(self, record: Mapping[str, Any], stop: Callable[[], None]) -> None:
         """Nothing."""
 
     def refresh(self, transcript: Transcript, now: float) -> None:
@@ -78,62 +75,6 @@ class Once(Nowhere):
         publish(final_bundle(record))
 
 
-class Notebook:
-    """One output, updated as often as `Throttle` allows."""
-
-    visible = True
-
-    def __init__(self) -> None:
-        self._id = uuid4().hex
-        self._throttle = Throttle()
-        self._answer = Neutraliser()
-        self._reasoning = ""
-        self._status = ""
-        self._published = 0.0
-        self._fed: list[str] = []
-
-    def begin(self, record: Mapping[str, Any]) -> None:
-        """Open the output."""
-        self._feed(OPENING.get(record["format"], ""))
-        bundle = streaming_bundle("", "", status="waiting", elapsed=0.0, notices=[])
-        publish(bundle, self._id)
-
-    def refresh(self, transcript: Transcript, now: float) -> None:
-        """Update it, if it is time."""
-        entered = transcript.status != self._status and self._status != ""
-        silent = now - self._published >= _SILENT_TICK and transcript.status == "waiting"
-        if not (entered or self._throttle.due(now)):
-            return
-        reasoning, answer = transcript.take_fresh()
-        if not (reasoning or answer or entered or silent):
-            return
-        self._status = transcript.status
-        self._reasoning += reasoning
-        self._feed(answer)
-        bundle = streaming_bundle(
-            self._answer.snapshot(html_only=True).html,
-            self._reasoning,
-            status=transcript.status,
-            elapsed=transcript.elapsed(now),
-            notices=transcript.notices,
-        )
-        publish(bundle, self._id, update=True)
-        self._published = now
-        self._throttle.published(now, len(bundle["text/html"]))
-
-    def end(self, record: Mapping[str, Any]) -> None:
-        """The last update: all forms of the whole turn."""
-        shown, answer = "".join(self._fed), shaped(record["answer"], record["format"])
-        if not answer.startswith(shown):  # what was shown was taken back: JSON asked for again
-            self._answer, shown = Neutraliser(), ""
-        self._answer.feed(answer[len(shown) :])
-        publish(final_bundle(record, self._answer.finish()), self._id, update=True)
-
-    def _feed(self, text: str) -> None:
-        self._answer.feed(text)
-        self._fed.append(text)
-
-
 class Terminal:
     """Text as it comes, with thinking dimmed; the footer below."""
 
@@ -145,7 +86,7 @@ class Terminal:
         self._status = "waiting"
         self._notices = 0
 
-    def begin(self, record: Mapping[str, Any]) -> None:
+    def begin(self, record: Mapping[str, Any], stop: Callable[[], None]) -> None:
         """Nothing: there is no line to take back later."""
 
     def refresh(self, transcript: Transcript, now: float) -> None:
@@ -178,37 +119,3 @@ class Terminal:
         if text:
             self._out.write(text)
             self._out.flush()
-
-
-def publish(bundle: Bundle, display_id: str = "", *, update: bool = False) -> None:
-    """Send `bundle` as an output of the running cell, or as an update of an earlier one."""
-    if not has_frontend():
-        print(bundle["text/plain"])
-        return
-    shell = _shell()
-    transient = {"display_id": display_id} if display_id else {}
-    shell.display_pub.publish(bundle, {}, transient=transient, update=update)
-
-
-def current_cell() -> int | None:
-    """What tells the running cell from others; None outside IPython."""
-    shell = _shell()
-    return shell.execution_count if shell is not None else None
-
-
-def _shell() -> Any:
-    """The running IPython shell, without importing IPython into a plain script."""
-    module = sys.modules.get("IPython.core.getipython")
-    return module.get_ipython() if module is not None else None
-
-
-def has_frontend() -> bool:
-    """Whether outputs are mimebundles: a kernel's shell, not a terminal's or a script."""
-    shell = _shell()
-    if shell is None:
-        return False
-    return getattr(shell, "kernel", None) is not None or _captured(shell)
-
-
-def _captured(shell: Any) -> bool:
-    return type(shell.display_pub).__name__ == "CapturingDisplayPublisher"

@@ -7,7 +7,7 @@ import sys
 import time
 from uuid import uuid4
 
-from .live import has_frontend, publish
+from .frontend import has_frontend, publish
 
 __all__ = ["Progress"]
 

@@ -21,7 +21,9 @@ from IPython.core.magic import (
 
 from deepseek_jupyter.api import get_session
 from deepseek_jupyter.context.template import fill
-from deepseek_jupyter.display.live import current_cell, surface
+from deepseek_jupyter.display.frontend import current_cell
+from deepseek_jupyter.display.live import surface
+from deepseek_jupyter.display.pages import pages
 
 from .arguments import Command, UsageProblem, flag_help, parse_cell, parse_line
 
@@ -149,6 +151,8 @@ def register(ipython: Any) -> None:
         ipython.configurables.append(config)
     if keep_question_marks not in ipython.input_transformers_cleanup:
         ipython.input_transformers_cleanup.append(keep_question_marks)
+    if manager := _comm_manager(ipython):
+        pages.register(manager)
 
 
 def unregister(ipython: Any) -> None:
@@ -159,3 +163,10 @@ def unregister(ipython: Any) -> None:
     ipython.configurables[:] = [c for c in ipython.configurables if c is not get_session().config]
     if keep_question_marks in ipython.input_transformers_cleanup:
         ipython.input_transformers_cleanup.remove(keep_question_marks)
+    if manager := _comm_manager(ipython):
+        pages.unregister(manager)
+
+
+def _comm_manager(ipython: Any) -> Any:
+    """The kernel's comms; None in a terminal."""
+    return getattr(getattr(ipython, "kernel", None), "comm_manager", None)

@@ -26,6 +26,7 @@ from .deltas import (
     ToolCallDelta,
     decode_delta,
 )
+from .halves import HalvesJoiner, joined
 from .messages import Message, ToolCall
 from .sse import SSEDecoder
 from .think import ThinkSplitter
@@ -102,7 +103,9 @@ class CompletionStream:
         self._sse = SSEDecoder()
         self._splitter: ThinkSplitter | None = ThinkSplitter(implied=think_implied)
         self._answer: list[str] = []
+        self._answer_halves = HalvesJoiner()
         self._reasoning: list[str] | None = None
+        self._reasoning_halves = HalvesJoiner()
         self._calls: list[_Call] = []
         self._call_at: dict[int, int] = {}
         self._details: list[dict[str, Any]] = []
@@ -143,9 +146,11 @@ class CompletionStream:
     def completion(self) -> Completion:
         """Everything so far."""
         return Completion(
-            answer="".join(self._answer),
-            reasoning=None if self._reasoning is None else "".join(self._reasoning),
-            tool_calls=tuple(ToolCall(c.id, c.name, "".join(c.arguments)) for c in self._calls),
+            answer=_joined(self._answer),
+            reasoning=None if self._reasoning is None else _joined(self._reasoning),
+            tool_calls=tuple(
+                ToolCall(c.id, c.name, joined("".join(c.arguments))) for c in self._calls
+            ),
             finish_reason=self._finish,
             usage=self._usage,
             model=self._model,
@@ -166,6 +171,10 @@ class CompletionStream:
         if self._splitter:
             self._keep(self._splitter.close(), deltas)
             self._splitter = None
+        if half := self._reasoning_halves.close():
+            self._keep_reasoning(ReasoningDelta(half), deltas)
+        if half := self._answer_halves.close():
+            self._keep_text(TextDelta(half), deltas)
         return deltas
 
     def take(self, chunk: Mapping[str, Any]) -> list[Delta]:
@@ -237,6 +246,11 @@ class CompletionStream:
                 deltas.append(delta)
 
     def _keep_text(self, delta: TextDelta, deltas: list[Delta]) -> None:
+        text = self._answer_halves.feed(delta.text)
+        if text is not delta.text:
+            delta = TextDelta(text)
+        if not text:
+            return
         self._answer.append(delta.text)
         if delta.text.isspace():
             self._blanks += len(delta.text)
@@ -247,8 +261,11 @@ class CompletionStream:
     def _keep_reasoning(self, delta: ReasoningDelta, deltas: list[Delta]) -> None:
         if self._reasoning is None:
             self._reasoning = []
-        if delta.text:
-            self._reasoning.append(delta.text)
+        text = self._reasoning_halves.feed(delta.text)
+        if text is not delta.text:
+            delta = ReasoningDelta(text)
+        if text:
+            self._reasoning.append(text)
             deltas.append(delta)
 
     def _keep_call(self, delta: ToolCallDelta) -> None:
@@ -304,6 +321,19 @@ def parse_response(body: Mapping[str, Any], *, think_implied: bool = False) -> C
     stream.close()
     stream._done = True  # a parsed JSON body is whole
     return stream.completion
+
+
+def _joined(pieces: list[str]) -> str:
+    """The whole text; halves of a surrogate pair that two chunks brought are made one character.
+
+    A half without the other becomes U+FFFD: it can be put into no JSON message or file.
+    """
+    text = "".join(pieces)
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    return text
 
 
 def _fault(error: object, redact: Callable[[str], str]) -> Fault:

@@ -17,10 +17,12 @@ import os
 import queue
 import threading
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine, Generator
-from concurrent.futures import Future
+from concurrent.futures import CancelledError, Future
 from typing import Any, Generic, TypeVar
 
-__all__ = ["Engine", "engine"]
+from deepseek_jupyter.errors import Interrupted
+
+__all__ = ["Engine", "Stop", "engine"]
 
 T = TypeVar("T")
 
@@ -66,14 +68,19 @@ class Engine:
         finally:
             await asyncio.to_thread(job.cancel) if not job.finished.is_set() else None
 
-    def drain(self, source: Callable[[], AsyncIterator[T]]) -> Generator[T | None]:
+    def drain(
+        self, source: Callable[[], AsyncIterator[T]], stop: Stop | None = None
+    ) -> Generator[T | None]:
         """The items of an async iterator, on this thread; None at each quiet tick.
 
-        Leaving the loop in any way (break, exception, interrupt) cancels the iterator and waits
-        until it has let go of its connection.
+        `stop` lets another thread end it, which raises `Interrupted` here. Leaving the loop in any
+        way (break, exception, interrupt) cancels the iterator and waits until it has let go of its
+        connection.
         """
         items: queue.SimpleQueue[T | _End] = queue.SimpleQueue()
         job = _Job(self.loop, _pump(source, items.put))
+        if stop is not None:
+            stop.bind(job)
         try:
             while True:
                 try:
@@ -86,10 +93,18 @@ class Engine:
                 yield item
         finally:
             job.cancel()
-        job.result.result()
+        try:
+            job.result.result()
+        except CancelledError:
+            raise Interrupted from None
 
-    async def adrain(self, source: Callable[[], AsyncIterator[T]]) -> AsyncGenerator[T]:
-        """The same for a caller with a loop of its own, without ticks."""
+    async def adrain(
+        self, source: Callable[[], AsyncIterator[T]], stop: Stop | None = None
+    ) -> AsyncGenerator[T]:
+        """The same for a caller with a loop of its own, without ticks.
+
+        A stop cancels the caller's task: a KeyboardInterrupt would end his loop.
+        """
         here = asyncio.get_running_loop()
         items: asyncio.Queue[T | _End] = asyncio.Queue()
 
@@ -98,6 +113,8 @@ class Engine:
                 here.call_soon_threadsafe(items.put_nowait, item)
 
         job = _Job(self.loop, _pump(source, put))
+        if stop is not None:
+            stop.bind(job)
         try:
             while not isinstance(item := await items.get(), _End):
                 yield item
@@ -105,6 +122,25 @@ class Engine:
         finally:
             if not job.finished.is_set():
                 await asyncio.to_thread(job.cancel)
+
+
+class Stop:
+    """Ends a drain from any thread, without waiting for it. Call it, also before it has begun."""
+
+    def __init__(self) -> None:
+        self._asked = False
+        self._job: _Job[Any] | None = None
+
+    def bind(self, job: _Job[Any]) -> None:
+        """Say what a stop ends."""
+        self._job = job
+        if self._asked:
+            job.abandon()
+
+    def __call__(self) -> None:
+        self._asked = True
+        if self._job is not None:
+            self._job.abandon()
 
 
 class _End:
@@ -128,8 +164,12 @@ class _Job(Generic[T]):
     def cancel(self) -> None:
         """Cancel, unless it has finished, and wait for the unwinding."""
         if not self.finished.is_set():
-            self._loop.call_soon_threadsafe(self._cancel)
+            self.abandon()
             self.finished.wait(_UNWIND)
+
+    def abandon(self) -> None:
+        """Cancel without waiting."""
+        self._loop.call_soon_threadsafe(self._cancel)
 
     def _start(self, work: Coroutine[Any, Any, T]) -> None:
         self._task = self._loop.create_task(work)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 
@@ -19,6 +20,7 @@ from .failures import Failure
 __all__ = ["Timeouts", "read_reply"]
 
 _STREAM_STARTS = (b"data:", b":", b"event:", b"id:", b"retry:")
+_LAST_BYTES = 0.1  # seconds for what may follow [DONE]
 _OTHER_STARTS = (b"{", b"[", b"<")  # JSON or a web page, whatever it calls itself
 
 
@@ -84,6 +86,12 @@ async def _read_events(
             events.append(Waiting(comments))
         if events:
             yield events
+        if decoder.done:
+            # Read to the reply's end, if it is there: the connection serves the next question too.
+            with contextlib.suppress(TimeoutError, httpx.HTTPError):
+                async with asyncio.timeout(_LAST_BYTES):
+                    async for _ in chunks:
+                        pass
         if decoder.done or decoder.runaway:
             break
     if last := decoder.close():

@@ -1,0 +1,50 @@
+"""The running IPython: what kind it is, and how outputs are sent. Only this file here knows it."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import Any
+
+from .render import Bundle
+
+__all__ = ["captured", "current_cell", "has_frontend", "in_jupyter", "publish", "shell"]
+
+
+def shell() -> Any:
+    """The IPython shell, None in a plain script; IPython is never imported for the question."""
+    module = sys.modules.get("IPython.core.getipython")
+    return module.get_ipython() if module is not None else None
+
+
+def has_frontend() -> bool:
+    """Whether outputs are mimebundles: a kernel's shell, not a terminal's or a script."""
+    running = shell()
+    if running is None:
+        return False
+    return getattr(running, "kernel", None) is not None or captured()
+
+
+def captured() -> bool:
+    """Whether ``%%capture`` or `capture_output` keeps the outputs."""
+    return type(getattr(shell(), "display_pub", None)).__name__ == "CapturingDisplayPublisher"
+
+
+def in_jupyter() -> bool:
+    """Whether a Jupyter server started the kernel, so that its page may have our renderer."""
+    return bool(os.environ.get("JPY_SESSION_NAME"))
+
+
+def current_cell() -> int | None:
+    """What tells the running cell from others; None outside IPython."""
+    running = shell()
+    return running.execution_count if running is not None else None
+
+
+def publish(bundle: Bundle, display_id: str = "", *, update: bool = False) -> None:
+    """Send `bundle` as an output of the running cell, or as an update of an earlier one."""
+    if not has_frontend():
+        print(bundle["text/plain"])
+        return
+    transient = {"display_id": display_id} if display_id else {}
+    shell().display_pub.publish(bundle, {}, transient=transient, update=update)

@@ -1,0 +1,184 @@
+"""The two ways in which a notebook's page shows a turn that grows.
+
+`Notebook` updates one output, whole each time, as often as `Throttle` allows: for every front end.
+`Card` sends what is new over the data comm, to pages with our extension, and updates the output
+only at checkpoints; so streaming costs what the text costs, and a reload still finds most of it.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping
+from typing import Any
+from uuid import uuid4
+
+from .frontend import in_jupyter, publish
+from .pages import pages
+from .render import OPENING, TURN_MIME, Bundle, final_bundle, shaped, streaming_bundle
+from .safe import Neutraliser
+from .throttle import Throttle
+from .transcript import Transcript
+
+__all__ = ["Card", "Notebook"]
+
+_SILENT_TICK = 1.0  # seconds between updates that only move the clock
+_DELTA_GAP = 0.02  # seconds between messages to a page, which paints at most 60 times a second
+
+
+class Notebook:
+    """One output, updated."""
+
+    visible = True
+
+    def __init__(self) -> None:
+        self._id = uuid4().hex
+        self._throttle = Throttle()
+        self._answer = Neutraliser()
+        self._reasoning = ""
+        self._status = "waiting"
+        self._published = 0.0
+        self._fed: list[str] = []
+        self._record: dict[str, Any] = {}
+        self._stop: Callable[[], None] = lambda: None
+
+    def begin(self, record: Mapping[str, Any], stop: Callable[[], None]) -> None:
+        """Open the output."""
+        self._record, self._stop = dict(record), stop
+        pages.begin(record["id"], self)
+        self._feed(OPENING.get(record["format"], ""))
+        publish(self._bundle(0.0, []), self._id)
+
+    def refresh(self, transcript: Transcript, now: float) -> None:
+        """Update it, if it is time."""
+        entered = transcript.status != self._status
+        silent = now - self._published >= _SILENT_TICK and transcript.status == "waiting"
+        if not (entered or self._throttle.due(now)):
+            return
+        reasoning, answer = transcript.take_fresh()
+        if not (reasoning or answer or entered or silent):
+            return
+        self._status = transcript.status
+        self._reasoning += reasoning
+        self._feed(answer)
+        bundle = self._bundle(transcript.elapsed(now), transcript.notices)
+        publish(bundle, self._id, update=True)
+        self._published = now
+        self._throttle.published(now, sum(map(len, (bundle["text/html"], *self._texts(bundle)))))
+
+    def end(self, record: Mapping[str, Any]) -> None:
+        """The last update: all forms of the whole turn."""
+        pages.end(record["id"])
+        shown, answer = "".join(self._fed), shaped(record["answer"], record["format"])
+        if not answer.startswith(shown):  # what was shown was taken back: JSON asked for again
+            self._answer, shown = Neutraliser(), ""
+        self._answer.feed(answer[len(shown) :])
+        publish(final_bundle(record, self._answer.finish()), self._id, update=True)
+
+    def stop(self) -> None:
+        """A page asks to stop."""
+        self._stop()
+
+    def snapshot(self) -> Mapping[str, Any] | None:
+        """None: no deltas are sent."""
+        return None
+
+    def _feed(self, text: str) -> None:
+        self._answer.feed(text)
+        self._fed.append(text)
+
+    def _bundle(self, elapsed: float, notices: list[str]) -> Bundle:
+        bundle = streaming_bundle(
+            self._answer.snapshot(html_only=True).html,
+            self._reasoning,
+            status=self._status,
+            elapsed=elapsed,
+            notices=notices,
+        )
+        if in_jupyter():
+            # The type that the final bundle is shown by: a change of type rebuilds the output.
+            answer = "".join(self._fed[1:])
+            texts = {"reasoning": self._reasoning, "answer": answer}
+            bundle[TURN_MIME] = {**self._record, **texts, "status": self._status}
+        return bundle
+
+    def _texts(self, bundle: Bundle) -> tuple[str, ...]:
+        record = bundle.get(TURN_MIME)
+        return (record["reasoning"], record["answer"]) if record else ()
+
+
+class Card:
+    """Deltas to the pages, checkpoints to the output."""
+
+    visible = True
+
+    def __init__(self) -> None:
+        self._id = uuid4().hex
+        self._lock = threading.Lock()
+        self._checkpoints = Throttle(rate=10_000, shortest=2.0, small=0)
+        self._record: dict[str, Any] = {}
+        self._reasoning: list[str] = []
+        self._answer: list[str] = []
+        self._seq = 0
+        self._sent = 0.0
+        self._stop: Callable[[], None] = lambda: None
+
+    def begin(self, record: Mapping[str, Any], stop: Callable[[], None]) -> None:
+        """Open the output with an empty record."""
+        self._record, self._stop = dict(record), stop
+        pages.begin(record["id"], self)
+        publish(self._checkpoint(), self._id)
+
+    def refresh(self, transcript: Transcript, now: float) -> None:
+        """Send what is new, at most fifty times a second; sometimes a checkpoint."""
+        if transcript.status != self._record["status"]:
+            self._record["status"] = transcript.status
+            status = {"type": "status", "id": self._record["id"], "status": transcript.status}
+            pages.send(status)
+        elif now - self._sent < _DELTA_GAP:
+            return
+        self._delta(*transcript.take_fresh())
+        self._record["notices"] = list(transcript.notices)
+        self._sent = now
+        if self._checkpoints.due(now):
+            bundle = self._checkpoint()
+            publish(bundle, self._id, update=True)
+            record = bundle[TURN_MIME]
+            self._checkpoints.published(now, len(record["answer"]) + len(record["reasoning"]))
+
+    def end(self, record: Mapping[str, Any]) -> None:
+        """The last update: all forms of the whole turn."""
+        pages.end(record["id"])
+        publish(final_bundle(record), self._id, update=True)
+
+    def stop(self) -> None:
+        """A page asks to stop."""
+        self._stop()
+
+    def snapshot(self) -> Mapping[str, Any] | None:
+        """Everything so far, between two deltas."""
+        with self._lock:
+            return {
+                "type": "snapshot",
+                "id": self._record["id"],
+                "seq": self._seq,
+                "record": self._so_far(),
+            }
+
+    def _delta(self, reasoning: str, answer: str) -> None:
+        texts = {"reasoning": reasoning, "answer": answer}
+        new = {name: text for name, text in texts.items() if text}
+        if not new:
+            return
+        with self._lock:
+            self._reasoning.append(reasoning)
+            self._answer.append(answer)
+            seq, self._seq = self._seq, self._seq + 1
+            # Inside the lock: a snapshot from another thread must not overtake it.
+            pages.send({"type": "delta", "id": self._record["id"], "seq": seq, **new})
+
+    def _checkpoint(self) -> Bundle:
+        return {TURN_MIME: self._so_far(), "text/plain": "…"}
+
+    def _so_far(self) -> dict[str, Any]:
+        texts = {"reasoning": "".join(self._reasoning), "answer": "".join(self._answer)}
+        return {**self._record, **texts}
