@@ -146,8 +146,8 @@ class CompletionStream:
     def completion(self) -> Completion:
         """Everything so far."""
         return Completion(
-            answer=_joined(self._answer),
-            reasoning=None if self._reasoning is None else _joined(self._reasoning),
+            answer=joined("".join(self._answer)),
+            reasoning=None if self._reasoning is None else joined("".join(self._reasoning)),
             tool_calls=tuple(
                 ToolCall(c.id, c.name, joined("".join(c.arguments))) for c in self._calls
             ),
@@ -321,19 +321,6 @@ def parse_response(body: Mapping[str, Any], *, think_implied: bool = False) -> C
     stream.close()
     stream._done = True  # a parsed JSON body is whole
     return stream.completion
-
-
-def _joined(pieces: list[str]) -> str:
-    """The whole text; halves of a surrogate pair that two chunks brought are made one character.
-
-    A half without the other becomes U+FFFD: it can be put into no JSON message or file.
-    """
-    text = "".join(pieces)
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-    return text
 
 
 def _fault(error: object, redact: Callable[[str], str]) -> Fault:

@@ -214,6 +214,7 @@ class Client:
                     timeout=httpx.Timeout(
                         None, connect=self.timeouts.connect, write=self.timeouts.write, pool=60.0
                     ),
+                    limits=httpx.Limits(keepalive_expiry=60.0),  # people think between questions
                     headers={"User-Agent": f"deepseek-jupyter/{__version__}"},
                     mounts=dict.fromkeys(_LOOPBACK),  # past any proxy: this machine asks itself
                 )

@@ -1,0 +1,85 @@
+"""The ground every test stands on: no network, no keys, a state directory of its own.
+
+Fixtures: `server` (a scripted server, see tests/support/scripted.py), `environment` (automatic),
+`child_environment` (variables for a process or kernel that a test starts).
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import hypothesis
+import pytest
+
+from tests.support.guard import network_guard
+from tests.support.scripted import Server
+
+GUARD = Path(network_guard.__file__).parent
+ROOT = Path(__file__).parents[1]
+
+# A loaded machine is no failure, and a run leaves nothing behind in the checkout.
+hypothesis.settings.register_profile("here", deadline=None, database=None)
+hypothesis.settings.load_profile("here")
+
+# Set in the environment of the person who runs the tests, and meant for the tests.
+_KEPT = {"DEEPSEEK_RECORDINGS"}
+
+
+def pytest_configure() -> None:
+    network_guard.install()  # before collection, so that imports are guarded too
+
+
+@pytest.fixture(autouse=True)
+def network_guarded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Fails a test whose code, here or in a child, tried to leave this machine."""
+    log = tmp_path / "network-guard.log"
+    monkeypatch.setenv(network_guard.GUARD_LOG, str(log))
+    network_guard.attempts.clear()
+    yield
+    tried = list(network_guard.attempts)
+    network_guard.attempts.clear()
+    if log.exists():
+        tried += log.read_text("utf-8").splitlines()
+    if tried:
+        pytest.fail("\n".join(dict.fromkeys(tried)), pytrace=False)
+
+
+@pytest.fixture(autouse=True)
+def environment(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
+) -> Path:
+    """No key and no setting of the person who runs the tests; the state directory, an empty one.
+
+    Tests marked ``local_model`` keep the real state directory: the model lies there.
+    """
+    for name in list(os.environ):
+        upper = name.upper()
+        ours = upper.startswith("DEEPSEEK_") and name not in _KEPT
+        if ours and name == "DEEPSEEK_JUPYTER_HOME" and "local_model" in request.keywords:
+            continue
+        if ours or upper.endswith(("_API_KEY", "COMETAPI_KEY", "_PROXY")):
+            monkeypatch.delenv(name)
+    home = tmp_path / "home"
+    if "local_model" not in request.keywords:
+        monkeypatch.setenv("DEEPSEEK_JUPYTER_HOME", str(home))
+    monkeypatch.setenv("PYTHON_KEYRING_BACKEND", "keyring.backends.null.Keyring")
+    return home
+
+
+@pytest.fixture
+def child_environment(environment: Path) -> dict[str, str]:
+    """Environment for a child process or kernel: this one, with the network guard loaded in it."""
+    paths = [str(GUARD), str(ROOT), os.environ.get("PYTHONPATH", "")]
+    return {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, paths))}
+
+
+@pytest.fixture
+def server() -> Iterator[Server]:
+    """A scripted server; every body sent to it as DeepSeek is checked by DeepSeek's validator."""
+    with Server() as running:
+        yield running
+        complaints = list(running.complaints)
+    if complaints:
+        pytest.fail("deepseek-recipe refuses a request:\n" + "\n".join(complaints), pytrace=False)

@@ -1,0 +1,156 @@
+"""Which part may import which: the ladder of docs/architecture.md, read from the sources.
+
+Imports inside functions count: late is when, not whether.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).parents[1] / "deepseek_jupyter"
+
+# Files that ask nothing of the rest and may be asked by all. (_version and home: two facts.)
+LEAVES = {"errors", "home", "_version"}
+
+# part -> parts it may import, besides LEAVES and itself. First the folders, from the bottom up.
+LADDER: dict[str, set[str]] = {
+    "errors": set(),
+    "_version": set(),
+    "home": set(),
+    "protocol": set(),
+    "transport": {"protocol"},
+    "display": {"protocol"},
+    "context": set(),
+    "conversation": {"protocol"},
+    "tools": {"protocol", "context"},
+    "local": {"protocol"},
+    # The session and its helpers: the one place where the parts meet.
+    "config": set(),
+    "nested": set(),
+    "question": set(),
+    "reply": {"protocol", "conversation", "display"},
+    "endpoint": {"config", "transport", "local"},
+    "run": {"protocol", "transport", "display", "reply", "session"},
+    "session": {
+        *("protocol", "transport", "context", "conversation", "tools", "local", "display"),
+        *("config", "endpoint", "question", "reply", "run"),
+    },
+    # What people call. Never each other.
+    "api": {"session", "display", "protocol", "config", "question", "reply"},
+    "reports": {"session", "display", "protocol", "transport"},
+    "local_reports": {"local", "display"},
+    "doctor": {"session", "display", "local", "nested"},
+    "magics": {
+        *("session", "display", "api", "config", "question", "nested"),
+        *("reports", "local_reports", "doctor"),
+        "context",  # {{ expr }} is resolved in the namespace of the cell
+        "protocol",  # --param values are read as protocol.parameters reads them
+    },
+    "widget": {"session", "display", "api", "config"},
+    "cli": {"api", "display", "doctor", "local_reports"},
+    "__main__": {"cli"},
+    "__init__": {"api", "conversation", "magics", "nested", "reply"},
+}
+
+# outside package -> where it may be imported; everywhere else is a mistake
+OUTSIDE: dict[str, set[str]] = {
+    "httpx": {"transport"},
+    # cli: `deepseek-jupyter enable` writes IPython's own configuration
+    "IPython": {"display.live", "display.progress", "magics", "config", "cli"},
+    "ipykernel": {"magics"},
+    "traitlets": {"config", "magics"},
+    "anywidget": {"widget"},
+    "ipywidgets": {"widget"},
+    "narwhals": {"context"},
+    "pandas": set(),
+    "polars": set(),
+    "numpy": set(),
+    "requests": set(),
+    "openai": set(),
+    "xllamacpp": {"local"},
+    "markdown_it": {"display"},
+    "mdit_py_plugins": {"display"},
+    "nest_asyncio2": {"nested"},
+    "nest_asyncio": set(),
+    "keyring": {"transport.keys"},
+    "platformdirs": {"home"},
+}
+
+# file -> why it is longer than 300 lines
+LONG = {
+    "transport/providers.py": "a table of ten profiles, each with its sources",
+    "protocol/stream.py": "one stream's whole state and the result it builds; apart, both are odd",
+}
+
+MODULES = sorted(p for p in PACKAGE.rglob("*.py") if "labextension" not in p.parts)
+
+
+def dotted(path: Path) -> str:
+    """``transport/client.py`` -> ``transport.client``; a package's ``__init__`` is the package."""
+    parts = path.relative_to(PACKAGE).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" and len(parts) > 1 else parts)
+
+
+def imports(path: Path) -> Iterator[str]:
+    """Every module that `path` imports, ours as ``deepseek_jupyter.x``."""
+    here = ["deepseek_jupyter", *path.relative_to(PACKAGE).parts[:-1]]
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            base = ".".join(here[: len(here) - node.level + 1]) if node.level else ""
+            module = ".".join(filter(None, (base, node.module)))
+            if module == "deepseek_jupyter":  # from . import x: x is the module
+                yield from (f"{module}.{alias.name}" for alias in node.names)
+            else:
+                yield module
+
+
+def under(name: str, places: set[str]) -> bool:
+    return any(name == place or name.startswith(place + ".") for place in places)
+
+
+@pytest.mark.parametrize("path", MODULES, ids=dotted)
+def test_a_part_imports_only_what_stands_below_it(path):
+    part = dotted(path).partition(".")[0]
+    assert part in LADDER, f"{part} has no row in the table"
+    allowed = LADDER[part] | LEAVES | {part}
+    ours = {name.split(".")[1] for name in imports(path) if name.startswith("deepseek_jupyter.")}
+    row = f"{part:>12} may import: {', '.join(sorted(LADDER[part])) or 'nothing of ours'}"
+    assert ours <= allowed, f"{dotted(path)} imports {', '.join(sorted(ours - allowed))}\n{row}"
+
+
+@pytest.mark.parametrize("path", MODULES, ids=dotted)
+def test_outside_packages_stay_in_their_corner(path):
+    for name in imports(path):
+        top = name.partition(".")[0]
+        places = OUTSIDE.get(top)
+        assert places is None or under(dotted(path), places), (
+            f"{dotted(path)} imports {name}\n{top:>12} belongs in: {', '.join(places) or 'nowhere'}"
+        )
+
+
+@pytest.mark.parametrize("path", sorted((PACKAGE / "protocol").glob("*.py")), ids=dotted)
+def test_protocol_is_standard_library_only(path):
+    import sys
+
+    outside = {n.partition(".")[0] for n in imports(path)} - {"deepseek_jupyter"}
+    assert outside <= sys.stdlib_module_names
+
+
+@pytest.mark.parametrize("path", MODULES, ids=dotted)
+def test_a_file_is_short_or_says_why_not(path):
+    name = str(path.relative_to(PACKAGE))
+    lines = len(path.read_text("utf-8").splitlines())
+    assert lines <= 300 or name in LONG, f"{name} has {lines} lines"
+
+
+def test_the_reasons_are_still_needed():
+    needless = [
+        name for name in LONG if len((PACKAGE / name).read_text("utf-8").splitlines()) <= 300
+    ]
+    assert needless == []

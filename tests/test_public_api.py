@@ -1,0 +1,299 @@
+"""The recordings again, through `ask`, `aask` and `stream` as a user calls them (checklist 46).
+
+And what every caller may rely on when an answer does not come: one error with the part that
+arrived, no key in anything, nothing left running.
+"""
+
+from __future__ import annotations
+
+import random
+import signal
+import threading
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+import deepseek_jupyter as ds
+from deepseek_jupyter import api
+from deepseek_jupyter.config import DeepSeek
+from deepseek_jupyter.protocol.deltas import ReasoningDelta, TextDelta
+from deepseek_jupyter.session import Session
+
+from .support import recordings
+from .support.asking import KEY, assert_keyless
+from .support.recordings import Expected, Recording, disturbed, each, expected
+from .support.scripted import (
+    Reply,
+    Server,
+    answer,
+    chunk,
+    deltas,
+    error,
+    event,
+    reset,
+    send,
+    stall,
+    whole,
+)
+
+
+@pytest.fixture(scope="module")
+def kernel() -> Iterator[tuple[Session, Server]]:
+    """One session for all, as in a kernel, its providers at a scripted server."""
+    with Server() as server:
+        config = DeepSeek(attempts=1, first_timeout=5.0, idle_timeout=1.0)
+        config.providers = {
+            name: {"base_url": server.base_url(name)}
+            for name in ("deepseek", "openrouter", "vllm", "llamacpp")
+        }
+        config.provider = "deepseek"
+        yield Session(config), server
+
+
+@pytest.fixture
+def host(kernel, environment, monkeypatch) -> Server:
+    """The server, emptied, behind the functions of the package."""
+    session, server = kernel
+    server.forget()
+    session.conversation.reset()
+    monkeypatch.setattr(api, "_session", session)
+    for variable in ("DEEPSEEK_API_KEY", "OPENROUTER_API_KEY"):
+        monkeypatch.setenv(variable, KEY)
+    return server
+
+
+def asking(host: Server, recording: Recording, body: bytes | None = None, **how: Any) -> Any:
+    """Prompt and options for which the reply will be `recording`."""
+    host.queue(
+        Reply(
+            send(recording.body if body is None else body),
+            status=recording.status,
+            headers=recording.headers,
+            **how,
+        )
+    )
+    model = (recording.request or {}).get("model", "deepseek-chat")
+    return {
+        "prompt": "Say hello.",
+        "provider": recording.provider,
+        "model": model,
+        "stream": recording.kind != "json",
+        "show": False,
+        "history": False,
+        "on_error": "return",
+    }
+
+
+def told(reply: ds.Reply) -> Expected:
+    """A reply in the second reader's form."""
+    usage = reply.usage
+    return Expected(
+        reply.text,
+        reply.reasoning or "",
+        [(c.id, c.name, c.arguments) for c in reply.tool_calls],
+        reply.finish_reason,
+        reply.model,
+        usage
+        and (
+            usage.prompt_tokens,
+            usage.completion_tokens,
+            usage.cache_hit_tokens,
+            usage.reasoning_tokens,
+        ),
+    )
+
+
+def assert_told(reply: ds.Reply, recording: Recording) -> None:
+    said = expected(recording)
+    if not (said.text.strip() or said.tool_calls or said.reasoning):
+        assert type(reply.error).__name__ == "EmptyAnswerError"
+        said.finish_reason = "error"
+    else:
+        assert reply.error is None
+    assert told(reply) == said
+
+
+class TestRecordings:
+    @each(recordings.streams() + recordings.bodies())
+    def test_ask(self, host, recording):
+        assert_told(ds.ask(**asking(host, recording)), recording)
+        assert ds.last is api.get_session().last
+        assert not host.complaints
+
+    @each(recordings.streams() + recordings.bodies())
+    async def test_aask(self, host, recording):
+        assert_told(await ds.aask(**asking(host, recording)), recording)
+
+    @each(recordings.streams())
+    def test_stream(self, host, recording):
+        options = asking(host, recording)
+        del options["show"], options["stream"]
+        found = list(ds.stream(**options))
+        said = expected(recording)
+        assert "".join(d.text for d in found if isinstance(d, TextDelta)) == said.text
+        assert "".join(d.text for d in found if isinstance(d, ReasoningDelta)) == said.reasoning
+        assert_told(ds.last, recording)
+
+    @each(r for r in recordings.streams() if len(r.body) < 20_000)
+    async def test_stream_from_a_running_loop_one_byte_at_a_time(self, host, recording):
+        options = asking(host, recording, piece=1, framing="close")
+        del options["show"], options["stream"]
+        texts = [d.text async for d in ds.stream(**options) if isinstance(d, TextDelta)]
+        assert "".join(texts) == expected(recording).text
+        assert_told(ds.last, recording)
+
+    @each(recordings.streams())
+    def test_ask_with_comments_and_other_line_ends(self, host, recording):
+        body = disturbed(recording.body, random.Random(recording.name))
+        assert_told(ds.ask(**asking(host, recording, body)), recording)
+
+    @each(recordings.refusals())
+    def test_a_refusal_is_in_the_reply_or_raised(self, host, recording):
+        reply = ds.ask(**asking(host, recording))
+        assert isinstance(reply.error, ds.DeepSeekError)
+        assert_keyless(reply.error)
+        with pytest.raises(ds.DeepSeekError) as raised:
+            ds.ask(**asking(host, recording) | {"on_error": "raise"})
+        assert type(raised.value) is type(reply.error)
+        assert raised.value.reply is ds.last
+
+
+HALF = send(event(chunk({"content": "Half an ans"})))
+
+
+def ask(**options: Any) -> ds.Reply:
+    return ds.ask("Say hello.", show=False, **options)
+
+
+class TestTrouble:
+    @pytest.mark.parametrize(
+        "fault", [Reply(HALF), Reply(HALF, reset()), Reply(HALF, stall())], ids=["end", "reset", ""]
+    )
+    def test_a_broken_answer_is_kept_with_its_error(self, host, fault):
+        host.queue(fault)
+        with pytest.raises(ds.DeepSeekError) as broken:
+            ask()
+        assert broken.value.reply.text == "Half an ans"
+        assert broken.value.reply.finish_reason == "truncated"
+        assert ds.last is broken.value.reply
+        assert_keyless(broken.value)
+        assert KEY not in repr(ds.last) + str(ds.last.turn.record) + str(ds.last.bundle())
+
+    def test_a_server_that_repeats_the_key_does_not_get_it_into_the_record(self, host):
+        host.queue(Reply(HALF, send(event({"error": {"message": f"bad {KEY}", "code": "401"}}))))
+        reply = ask(on_error="return")
+        assert reply.text == "Half an ans"
+        assert KEY not in str(reply.error) + str(reply.turn.record) + str(reply.bundle())
+
+    def test_an_interrupt_keeps_the_part_and_closes_the_connection(self, host):
+        host.queue(Reply(deltas(100_000, rate=100)))
+        threading.Timer(0.4, signal.raise_signal, [signal.SIGINT]).start()
+        with pytest.raises(ds.Interrupted) as stopped:
+            ask()
+        assert host.requests[0].closed.wait(0.3)
+        assert stopped.value.reply.text
+        assert stopped.value.reply.finish_reason == "interrupted"
+        assert ds.last is stopped.value.reply
+
+    def test_leaving_a_stream_early_closes_the_connection(self, host):
+        host.queue(Reply(deltas(100_000, rate=100)))
+        stream = ds.stream("Say hello.")
+        for delta in stream:
+            if isinstance(delta, TextDelta):
+                break
+        began = time.monotonic()
+        del stream
+        assert host.requests[0].closed.wait(0.5)
+        assert time.monotonic() - began < 0.5
+
+    def test_the_next_question_works_after_any_trouble(self, host):
+        for fault in (error(500), Reply(HALF, reset()), error(401, "No.")):
+            host.queue(fault)
+            with pytest.raises(ds.DeepSeekError):
+                ask()
+            host.queue(answer("Fine."))
+            assert ask(history=False).text == "Fine."
+
+    def test_a_wrong_parameter_is_refused_before_anything_is_sent(self, host):
+        with pytest.raises(ds.DeepSeekError, match="temperature"):
+            ask(temperature=9)
+        assert host.requests == []
+
+
+def test_public_names_mean_the_same_before_and_after_use(host):
+    """A submodule of the same name would take a function's place once it is imported."""
+    host.queue(answer("Hello."))
+    ask()
+    assert ds.get_session() is api.get_session()
+    for name in ("ask", "aask", "stream", "enable_nested"):
+        assert callable(getattr(ds, name))
+
+
+class TestReply:
+    """Checklist 37, 38: everything that a caller may want to know, in one object."""
+
+    def test_it_tells_text_thinking_usage_cost_model_and_time(self, host):
+        host.queue(answer('{"a": 1}', reasoning="Hm."))
+        reply = ask(model="deepseek-chat", history=False)
+        assert str(reply) == reply.text == '{"a": 1}'
+        assert reply.reasoning == "Hm."
+        assert reply.data == {"a": 1}
+        assert reply.tool_calls == ()
+        assert reply.finish_reason == "stop"
+        assert reply.model == "deepseek-flash"  # which served, not which was asked
+        assert reply.usage.cache_hit_tokens == 4
+        assert reply.cost > 0
+        assert reply.currency == "USD"
+        assert 0 < reply.timing["first_token"] <= reply.timing["total"]
+        assert reply.error is None
+
+    @pytest.mark.parametrize(
+        "reason", ["length", "content_filter", "insufficient_system_resource", "aborted"]
+    )
+    def test_an_abnormal_end_is_told_under_the_answer(self, host, reason):
+        host.queue(answer("Half", finish=reason))
+        reply = ask(history=False)
+        assert reply.finish_reason == reason
+        assert reply.turn.notices
+
+    def test_a_thought_without_an_answer_is_explained(self, host):
+        """Checklist 39."""
+        host.queue(answer("", reasoning="Very long.", finish="length"))
+        reply = ask(history=False)
+        assert reply.text == ""
+        assert "--max-tokens" in reply.turn.notices[0]
+
+    def test_half_a_tool_call_is_left_as_it_is_and_nothing_runs(self, host):
+        """Checklist 40."""
+        from .support.wording import tool_call
+
+        half = tool_call("c1", "f", '{"city": "Par')
+        host.queue(answer("", tool_calls=[half], finish="length"))
+        reply = ask(history=False, tools=[{"type": "function", "function": {"name": "f"}}])
+        assert reply.tool_calls[0].arguments == '{"city": "Par'
+        assert reply.finish_reason == "length"
+        assert len(host.requests) == 1
+
+
+class TestConversation:
+    def test_a_second_question_brings_the_first_along(self, host):
+        host.queue(answer("Rome.", reasoning="Easy."), whole("Paris."))
+        ask()
+        ds.ask("And France?", show=False, stream=False)
+        assert [m["content"] for m in host.requests[1].json["messages"]] == [
+            "Say hello.",
+            "Rome.",
+            "And France?",
+        ]
+
+    def test_an_interrupted_tool_turn_does_not_spoil_the_next_question(self, host):
+        """The validator in the server would complain about an unanswered call."""
+        from .support.wording import tool_call
+
+        host.queue(answer("", tool_calls=[tool_call("c1", "f", "{}")], finish="tool_calls"))
+        host.queue(answer("Fine."))
+        ask(tools=[{"type": "function", "function": {"name": "f"}}])
+        assert ask().text == "Fine."
+        assert host.complaints == []

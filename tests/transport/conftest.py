@@ -1,0 +1,27 @@
+"""Whatever happens on the wire, no log record at any level holds the key."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+
+import pytest
+
+from deepseek_jupyter.transport.client import Client
+from deepseek_jupyter.transport.engine import engine
+from tests.support.asking import HASTY, KEY, QUICK
+
+
+@pytest.fixture(autouse=True)
+def logs_without_key(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
+    caplog.set_level(logging.DEBUG)
+    yield
+    assert KEY not in caplog.text
+
+
+@pytest.fixture
+def client() -> Iterator[Client]:
+    """Short timeouts, four tries with hardly a pause."""
+    client = Client(QUICK, HASTY)
+    yield client
+    engine().run(client.close())
