@@ -10,13 +10,21 @@ BIN := .venv/bin
 export DEEPSEEK_JUPYTER_HOME ?= $(CURDIR)/.make/home
 export DEEPSEEK_TEST_MODELS ?= $(DEEPSEEK_JUPYTER_HOME)/local/models
 
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+LAB := labextension
+LAB_SOURCES := $(shell find $(LAB)/src $(LAB)/style $(LAB)/locale -type f 2>/dev/null) \
+	$(LAB)/package.json $(LAB)/tsconfig.json
+LAB_TARGET := .venv/share/jupyter/labextensions/deepseek-jupyter
+
 .PHONY: run test test-fast check format bench clean
 
 run: .make/venv .make/model
 	$(BIN)/python notebooks/run.py notebooks/01-ask.ipynb $(if $(HEADLESS),--headless)
 
-test: check .make/model
-	$(BIN)/pytest
+test: check .make/model .make/chromium
+	npm --prefix $(LAB) test
+	$(BIN)/pytest -m "not browser and not local_model"
+	$(BIN)/pytest -m "browser or local_model"
 
 test-fast: .make/venv
 	$(BIN)/pytest -m "not browser and not local_model"
@@ -25,23 +33,49 @@ check: .make/venv
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
+	npm --prefix $(LAB) run check
 
 format: .make/venv
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
 
-bench: .make/venv
+bench: .make/venv .make/model
 	$(BIN)/python benchmarks/bench.py
 
 clean:
-	rm -rf .make .venv labextension/node_modules
+	rm -rf .make .venv $(LAB)/node_modules $(LAB)/lib deepseek_jupyter/labextension
 
-.make/venv: pyproject.toml
+# The built extension is linked, not copied, so that a rebuild needs no new install.
+.make/venv: pyproject.toml .make/labextension
+	$(PIP) -e '.[all,dev]' notebook
+	@rm -rf $(LAB_TARGET) && mkdir -p $(dir $(LAB_TARGET))
+	@ln -s $(CURDIR)/deepseek_jupyter/labextension $(LAB_TARGET)
+	@ln -sfn ../$(LAB)/locale deepseek_jupyter/locale
+	@touch $@
+
+.make/labextension: .make/builder .make/node $(LAB_SOURCES)
+	PATH="$(CURDIR)/$(BIN):$$PATH" npm --prefix $(LAB) run build
+	cp $(LAB)/install.json deepseek_jupyter/labextension/
+	@touch $@
+
+# The builder of JupyterLab extensions is a Python package that drives npm's.
+.make/builder:
 	@mkdir -p .make
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[all,dev]' notebook
+	$(PIP) 'jupyter-builder>=1.3'
 	@touch $@
+
+.make/node: $(LAB)/package-lock.json
+	@command -v npm >/dev/null || { echo "Node 20 or later with npm is needed to build labextension/."; exit 1; }
+	npm --prefix $(LAB) ci --no-audit --no-fund
+	@mkdir -p .make && touch $@
 
 .make/model: .make/venv
 	$(BIN)/deepseek-jupyter local install
 	@touch $@
+
+# The browser tests drive Chromium; where it cannot be installed they say so.
+.make/chromium:
+	command -v chromium >/dev/null || command -v google-chrome >/dev/null || \
+	  { apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium >/dev/null; } || true
+	@mkdir -p .make && touch $@

@@ -1,0 +1,245 @@
+/**
+ * The card: one turn of a conversation in the output of a cell.
+ *
+ * It shows the record of the output, and what the page has heard since over the data comm. Updates
+ * of either kind change only what differs.
+ */
+import { Clipboard } from '@jupyterlab/apputils';
+import { Widget } from '@lumino/widgets';
+import type { INotebookTracker } from '@jupyterlab/notebook';
+import type { IRenderMime } from '@jupyterlab/rendermime-interfaces';
+import type { ITranslator, TranslationBundle } from '@jupyterlab/translation';
+import type { Message } from '@lumino/messaging';
+import { insertBelow, isEditable, regenerate, replaceCell, runBelow, stop } from './actions';
+import { addCodeBars } from './codebar';
+import { Attachments, Notes, Tools } from './details';
+import { make, say } from './dom';
+import { Flow } from './flow';
+import { Header } from './header';
+import { BlockRenderer } from './markdown';
+import { findPlace, isExecuting, kernelOf } from './place';
+import { asMarkdown, isRunning, MIME_TYPE, readRecord, SCHEMA } from './record';
+import { Thinking } from './thinking';
+import { merge } from './transcript';
+import { announcement } from './words';
+import type { IPlace } from './place';
+import type { ITurnRecord } from './record';
+import type { ITranscript } from './transcript';
+import type { ICommHub } from './tokens';
+
+/** How long a turn is believed to run without a sign of it, in milliseconds. */
+const SILENCE = { shown: 2000, heard: 30_000 };
+
+/** How often a kernel is asked for a turn that should run but is not heard. */
+const ATTEMPTS = 5;
+
+/** Shows a turn. */
+export class Card extends Widget implements IRenderMime.IRenderer {
+  constructor(options: Card.IOptions) {
+    super();
+    this._options = options;
+    this._trans = options.translator.load('deepseek_jupyter');
+    const renderer = new BlockRenderer(options.rendererOptions);
+    const answer = make('div', 'flow');
+    answer.classList.add('jp-RenderedHTMLCommon', 'jp-RenderedMarkdown');
+    this._answer = new Flow(answer, renderer, node => {
+      addCodeBars(node, this._codeActions, this._trans);
+    });
+    this._thinking = new Thinking(renderer, this._trans);
+    this._header = new Header(
+      {
+        copy: () => Clipboard.copyToSystem(this._record.answer),
+        regenerate: () => this._at(place => regenerate(place, options.translator)),
+        stop: () => this._stop()
+      },
+      this._trans
+    );
+    this._attachments = new Attachments(this._trans);
+    this._tools = new Tools(this._trans);
+    const log = make('div', 'log');
+    log.setAttribute('role', 'log');
+    log.setAttribute('aria-live', 'off');
+    log.append(this._thinking.node, this._tools.node, answer);
+    this._status.setAttribute('role', 'status');
+    this.addClass('jp-DeepSeek-card');
+    this.node.setAttribute('role', 'group');
+    this.node.setAttribute('aria-label', this._trans.__('Answer of a DeepSeek model'));
+    this.node.append(
+      this._header.node,
+      this._attachments.node,
+      log,
+      this._notes.node,
+      this._status
+    );
+    options.hub?.heard.connect(this._onHeard, this);
+  }
+
+  /** Show the record of an output. */
+  async renderModel(model: IRenderMime.IMimeModel): Promise<void> {
+    const record = readRecord(model.data[MIME_TYPE]);
+    if (record.schema > SCHEMA) {
+      const text = model.data['text/markdown'];
+      this.addClass('jp-mod-plain');
+      await this._answer.set(Array.isArray(text) ? text.join('') : String(text ?? ''), true);
+      return;
+    }
+    this._saved = record;
+    this._lastSign = Date.now();
+    if (!isRunning(record.status)) {
+      this._options.hub?.forget(record.id);
+    } else if (this.isAttached) {
+      this._listen();
+    }
+    await this._update();
+  }
+
+  override dispose(): void {
+    if (this.isDisposed) {
+      return;
+    }
+    this._options.hub?.heard.disconnect(this._onHeard, this);
+    clearInterval(this._ticker);
+    this._answer.dispose();
+    this._thinking.dispose();
+    super.dispose();
+  }
+
+  protected override onAfterAttach(message: Message): void {
+    super.onAfterAttach(message);
+    this.toggleClass('jp-mod-inNotebook', this._place() !== null);
+    if (isRunning(this._record.status)) {
+      this._listen();
+      void this._update();
+    }
+  }
+
+  private async _update(): Promise<void> {
+    const heard = this._options.hub?.transcript(this._saved.id) ?? null;
+    const record = (this._record = merge(this._saved, heard));
+    const live = this._isLive(record, heard);
+    this._header.update(record, live);
+    this._attachments.update(record);
+    this._tools.update(record);
+    this._notes.update(record);
+    const words = announcement(record, live, this._trans);
+    if (this._spoken !== words && (live || this._spoken !== null)) {
+      say(this._status, words); // a finished turn that is merely opened says nothing
+    }
+    this._spoken = words;
+    this._tick(isRunning(record.status) && (live || this.isAttached));
+    await Promise.all([
+      this._thinking.update(record, live),
+      this._answer.set(asMarkdown(record), !live)
+    ]);
+  }
+
+  /** Whether a turn whose status says so really runs. */
+  private _isLive({ status }: ITurnRecord, heard: ITranscript | null): boolean {
+    if (!isRunning(status)) {
+      return false;
+    }
+    const silence = Date.now() - this._lastSign;
+    if (silence < (heard ? SILENCE.heard : SILENCE.shown)) {
+      return true;
+    }
+    return isExecuting(this._place());
+  }
+
+  /** Open the comms, and ask for what was said before. */
+  private _listen(): void {
+    const { hub } = this._options;
+    const kernel = kernelOf(this._place());
+    const { id } = this._saved;
+    if (hub && kernel && !hub.transcript(id) && this._attempts++ < ATTEMPTS) {
+      hub.connect(kernel);
+      hub.resync(id, kernel);
+    }
+  }
+
+  private _onHeard(_: ICommHub, transcript: ITranscript): void {
+    if (transcript.id === this._saved.id && isRunning(this._saved.status)) {
+      this._lastSign = Date.now();
+      this._soon();
+    }
+  }
+
+  /** Update once in the next frame, however much was heard. */
+  private _soon(): void {
+    if (!this._pending) {
+      this._pending = true;
+      const update = () => {
+        this._pending = false;
+        void this._update();
+      };
+      document.hidden ? setTimeout(update, 100) : requestAnimationFrame(update);
+    }
+  }
+
+  /** While a turn runs, its seconds count and its silence is noticed. */
+  private _tick(on: boolean): void {
+    if (on === (this._ticker !== undefined)) {
+      return;
+    }
+    clearInterval(this._ticker);
+    this._ticker = on
+      ? window.setInterval(() => {
+          this._listen();
+          void this._update();
+        }, 1000)
+      : undefined;
+  }
+
+  private _stop(): void {
+    const running = () => isRunning(this._record.status);
+    void stop(this._record.id, this._place(), this._options.hub, running);
+  }
+
+  private _place(): IPlace | null {
+    return findPlace(this._options.tracker, this.node);
+  }
+
+  private _at(action: (place: IPlace) => unknown): void {
+    const place = this._place();
+    if (place) {
+      void action(place);
+    }
+  }
+
+  private readonly _codeActions = {
+    insert: (code: string) => this._at(place => insertBelow(place, code)),
+    replace: (code: string) =>
+      this._at(place => isEditable(place) && replaceCell(place, code)),
+    run: (code: string) => this._at(place => runBelow(place, code, this._options.translator))
+  };
+
+  private _options: Card.IOptions;
+  private _trans: TranslationBundle;
+  private _header: Header;
+  private _thinking: Thinking;
+  private _attachments: Attachments;
+  private _tools: Tools;
+  private _answer: Flow;
+  private _notes = new Notes();
+  private _status = make('div', 'status');
+  private _saved: ITurnRecord = readRecord(null);
+  private _record: ITurnRecord = this._saved;
+  private _spoken: string | null = null;
+  private _lastSign = 0;
+  private _attempts = 0;
+  private _pending = false;
+  private _ticker: number | undefined;
+}
+
+/** The namespace of the card's options. */
+export namespace Card {
+  /** What a card needs. */
+  export interface IOptions {
+    /** The renderers that Lab hands to an output. */
+    rendererOptions: IRenderMime.IRendererOptions;
+    translator: ITranslator;
+    /** The comms, unless an administrator turned them off. */
+    hub: ICommHub | null;
+    /** The notebooks, where the host has some. */
+    tracker: INotebookTracker | null;
+  }
+}

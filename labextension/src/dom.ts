@@ -1,0 +1,44 @@
+/** Small makers of elements. */
+import { checkIcon } from '@jupyterlab/ui-components';
+import type { LabIcon } from '@jupyterlab/ui-components';
+
+/** An element with a class `jp-DeepSeek-<part>` and a text. */
+export function make<K extends keyof HTMLElementTagNameMap>(
+  tag: K,
+  part: string,
+  text = ''
+): HTMLElementTagNameMap[K] {
+  const node = document.createElement(tag);
+  node.className = `jp-DeepSeek-${part}`;
+  if (text) {
+    node.textContent = text;
+  }
+  return node;
+}
+
+/** A button with an icon; its label is for screen readers and as a tip. */
+export function button(icon: LabIcon, label: string, onClick: () => void): HTMLButtonElement {
+  const node = make('button', 'button');
+  node.type = 'button';
+  node.title = label;
+  node.setAttribute('aria-label', label);
+  node.appendChild(icon.element({ tag: 'span', elementSize: 'normal' }));
+  node.addEventListener('click', onClick);
+  return node;
+}
+
+/** Show on a button for a moment that it did what it says. */
+export function confirm(node: HTMLButtonElement, icon: LabIcon): void {
+  const show = (which: LabIcon) =>
+    node.replaceChildren(which.element({ tag: 'span', elementSize: 'normal' }));
+  show(checkIcon);
+  setTimeout(() => show(icon), 1500);
+}
+
+/** Set a text, if it is another. */
+export function say(node: HTMLElement, text: string): void {
+  if (node.textContent !== text) {
+    node.textContent = text;
+  }
+  node.hidden = !text;
+}

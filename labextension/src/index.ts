@@ -1,0 +1,77 @@
+/** The plugins, each for one role, so that each can be disabled alone. */
+import { INotebookTracker, NotebookActions } from '@jupyterlab/notebook';
+import { IRenderMimeRegistry } from '@jupyterlab/rendermime';
+import { ITranslator, nullTranslator } from '@jupyterlab/translation';
+import type { JupyterFrontEnd, JupyterFrontEndPlugin } from '@jupyterlab/application';
+import { Card } from './card';
+import { CommHub } from './comms';
+import { MIME_TYPE } from './record';
+import { ICommHub } from './tokens';
+
+export { ICommHub };
+
+/** Before every other kind of output. */
+const RANK = -10;
+
+const comms: JupyterFrontEndPlugin<ICommHub> = {
+  id: 'deepseek-jupyter:comms',
+  description: 'Opens the comms over which a kernel streams an answer and is told to stop.',
+  autoStart: true,
+  provides: ICommHub,
+  optional: [INotebookTracker],
+  activate: (_app: JupyterFrontEnd, tracker: INotebookTracker | null) => {
+    const hub = new CommHub();
+    // A cell that names the extension has most likely just loaded it.
+    NotebookActions.executed.connect((_, { notebook, cell }) => {
+      const panel = tracker?.find(item => item.content === notebook);
+      const kernel = panel?.sessionContext.session?.kernel;
+      if (kernel && cell.model.sharedModel.source.includes('deepseek')) {
+        hub.connect(kernel);
+      }
+    });
+    return hub;
+  }
+};
+
+const renderer: JupyterFrontEndPlugin<void> = {
+  id: 'deepseek-jupyter:renderer',
+  description: 'Shows the answer of a DeepSeek model in the output of a cell.',
+  autoStart: true,
+  requires: [IRenderMimeRegistry],
+  optional: [ICommHub, INotebookTracker, ITranslator],
+  activate: (
+    _app: JupyterFrontEnd,
+    rendermime: IRenderMimeRegistry,
+    hub: ICommHub | null,
+    tracker: INotebookTracker | null,
+    translator: ITranslator | null
+  ) => {
+    forbidNamePrefetch();
+    rendermime.addFactory(
+      {
+        safe: true,
+        mimeTypes: [MIME_TYPE],
+        defaultRank: RANK,
+        createRenderer: rendererOptions =>
+          new Card({ rendererOptions, translator: translator ?? nullTranslator, hub, tracker })
+      },
+      RANK
+    );
+  }
+};
+
+/**
+ * Keep the browser from looking up the host names of links that nobody clicked.
+ *
+ * #### Notes
+ * On a page served over http, Chromium asks for the name of every link's host as soon as the link
+ * exists. A model can be made to write data into such a name.
+ */
+function forbidNamePrefetch(): void {
+  const meta = document.createElement('meta');
+  meta.httpEquiv = 'x-dns-prefetch-control';
+  meta.content = 'off';
+  document.head.appendChild(meta);
+}
+
+export default [comms, renderer];

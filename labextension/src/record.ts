@@ -1,0 +1,160 @@
+/**
+ * The turn record: what one output of a cell holds.
+ *
+ * The fields are those of `docs/record.md`, the same in `deepseek_jupyter/display/`. A record may
+ * come from a file that somebody edited by hand, so reading one never trusts a type.
+ */
+
+/** The MIME type of the record. */
+export const MIME_TYPE = 'application/vnd.deepseek.turn+json';
+
+/** The newest record this reader understands. */
+export const SCHEMA = 1;
+
+const STATUSES = [
+  'waiting',
+  'thinking',
+  'answering',
+  'done',
+  'interrupted',
+  'truncated',
+  'error'
+] as const;
+
+/** Where a turn stands. */
+export type Status = (typeof STATUSES)[number];
+
+/** Something of the user's that went out with the prompt. */
+export interface IAttachment {
+  readonly name: string;
+  readonly kind: string;
+  readonly policy: string;
+  readonly tokens: number | null;
+}
+
+/** A function the model asked for. */
+export interface IToolCall {
+  readonly name: string;
+  readonly arguments: string;
+  readonly result: string | null;
+}
+
+/** What went wrong, and what to do. */
+export interface ITurnError {
+  readonly type: string;
+  readonly message: string;
+  readonly hint: string;
+}
+
+/** Which of the answers to one question this is, counted from 1. */
+export interface IBranch {
+  readonly index: number;
+  readonly count: number;
+}
+
+/** The part of a record that the card shows. */
+export interface ITurnRecord {
+  readonly schema: number;
+  readonly id: string;
+  readonly status: Status;
+  readonly model: string;
+  readonly served_model: string | null;
+  readonly provider: string;
+  readonly attachments: readonly IAttachment[];
+  readonly reasoning: string;
+  readonly answer: string;
+  /** What the answer was asked to be: `md`, `code`, `json` or `text`. */
+  readonly format: string;
+  readonly tool_calls: readonly IToolCall[];
+  readonly timing: { readonly thinking: number | null; readonly total: number | null };
+  readonly notices: readonly string[];
+  readonly error: ITurnError | null;
+  readonly footer: string;
+  readonly branch: IBranch | null;
+}
+
+/** Read a record, whatever the JSON may be. */
+export function readRecord(json: unknown): ITurnRecord {
+  const raw = object(json);
+  const timing = object(raw['timing']);
+  const error = raw['error'] ? object(raw['error']) : null;
+  return {
+    schema: number(raw['schema']) ?? SCHEMA,
+    id: text(raw['id']),
+    status: readStatus(raw['status']) ?? 'done',
+    model: text(raw['model']),
+    served_model: text(raw['served_model']) || null,
+    provider: text(raw['provider']),
+    attachments: list(raw['attachments']).map(item => ({
+      name: text(item['name']),
+      kind: text(item['kind']),
+      policy: text(item['policy']),
+      tokens: number(item['tokens'])
+    })),
+    reasoning: text(raw['reasoning']),
+    answer: text(raw['answer']),
+    format: text(raw['format']),
+    tool_calls: list(raw['tool_calls']).map(item => ({
+      name: text(item['name']),
+      arguments: written(item['arguments']),
+      result: item['result'] === undefined ? null : written(item['result'])
+    })),
+    timing: { thinking: number(timing['thinking']), total: number(timing['total']) },
+    notices: Array.isArray(raw['notices']) ? raw['notices'].map(text).filter(Boolean) : [],
+    error: error && {
+      type: text(error['type']),
+      message: text(error['message']),
+      hint: text(error['hint'])
+    },
+    footer: text(raw['footer']),
+    branch: readBranch(raw['branch'])
+  };
+}
+
+/** A status, or null for anything else. */
+export function readStatus(value: unknown): Status | null {
+  return STATUSES.find(status => status === value) ?? null;
+}
+
+/** The answer as Markdown: JSON and plain text become one block of code. */
+export function asMarkdown({ answer, format }: ITurnRecord): string {
+  return answer && (format === 'json' || format === 'text')
+    ? `${FENCE}${format}\n${answer}`
+    : answer;
+}
+
+/** Longer than any that an answer would close by chance. */
+const FENCE = '`'.repeat(16);
+
+/** Whether more may come. */
+export function isRunning(status: Status): boolean {
+  return status === 'waiting' || status === 'thinking' || status === 'answering';
+}
+
+function readBranch(value: unknown): IBranch | null {
+  const raw = object(value);
+  const index = number(raw['index']);
+  const count = number(raw['count']);
+  return index !== null && count !== null && count > 1 ? { index, count } : null;
+}
+
+function object(value: unknown): Record<string, unknown> {
+  return value !== null && typeof value === 'object' ? (value as Record<string, unknown>) : {};
+}
+
+function list(value: unknown): Record<string, unknown>[] {
+  return Array.isArray(value) ? value.map(object) : [];
+}
+
+function text(value: unknown): string {
+  return typeof value === 'string' ? value : '';
+}
+
+function number(value: unknown): number | null {
+  return typeof value === 'number' && Number.isFinite(value) ? value : null;
+}
+
+/** A value as a person would read it: text as it is, anything else as JSON. */
+function written(value: unknown): string {
+  return typeof value === 'string' ? value : JSON.stringify(value ?? '', null, 2);
+}

@@ -1,0 +1,147 @@
+/**
+ * What of a model's text may become part of the page.
+ *
+ * JupyterLab's own sanitiser stops scripts, but lets text load images and styles from anywhere: a
+ * prompt hidden in a dataframe could make the model write an image address that carries the data
+ * away. This one runs before the stock one (whose parser can lose the text behind a script) and
+ * again behind it, on an inert document that loads nothing. It lets through only what the tables
+ * below name:
+ *
+ *   - elements that are text, lists, tables, code and folds; the rest is unwrapped, its text kept;
+ *   - images that carry their own bytes; another becomes a link that shows where it points;
+ *   - links to http, https and mailto, opened in a new page that learns nothing of this one;
+ *   - no style, no id, no name, and no class but those of highlighted code.
+ */
+import type { IRenderMime } from '@jupyterlab/rendermime-interfaces';
+
+/** The class of a link that was an image. */
+export const IMAGE_CLASS = 'jp-DeepSeek-image';
+
+const ELEMENTS = new Set(
+  (
+    'a abbr b blockquote br caption cite code col colgroup dd del details dfn div dl dt em ' +
+    'figcaption figure h1 h2 h3 h4 h5 h6 hr i img input ins kbd li mark ol p pre q s samp small ' +
+    'span strike strong sub summary sup table tbody td tfoot th thead time tr tt u ul var wbr'
+  ).split(' ')
+);
+
+/** Elements whose content is not text for a reader. */
+const DROPPED = 'script, style, template, object, embed, link, meta, base, head';
+
+const ATTRIBUTES: Readonly<Record<string, readonly string[]>> = {
+  '*': ['class', 'dir', 'lang', 'title'],
+  a: ['href'],
+  col: ['span'],
+  colgroup: ['span'],
+  details: ['open'],
+  img: ['src', 'alt', 'width', 'height'],
+  input: ['type', 'checked', 'disabled'],
+  li: ['value'],
+  ol: ['start', 'reversed', 'type'],
+  td: ['align', 'colspan', 'rowspan'],
+  th: ['align', 'colspan', 'rowspan', 'scope']
+};
+
+/** Highlighted code: CodeMirror's generated names and the language; Lab's mermaid figure. */
+const CLASS = /^(?:ͼ[0-9a-z]+|cm-[\w-]+|hljs[\w-]*|language-[\w+#.-]+|jp-RenderedMermaid|jp-sr-only)$/;
+const CLASSED = new Set(['code', 'span', 'pre', 'div', 'figcaption']);
+
+const LINK = /^(?:https?:\/\/|mailto:)/i;
+const IMAGE = /^data:image\/(?:png|jpe?g|gif|webp|avif|bmp|svg\+xml)[;,]/i;
+
+/** A sanitiser for text that a model wrote. */
+export class CardSanitiser implements IRenderMime.ISanitizer {
+  constructor(stock: IRenderMime.ISanitizer) {
+    this._stock = stock;
+  }
+
+  /** Whether ids and names are let through: never. */
+  readonly allowNamedProperties = false;
+
+  /** Links are made where the model made them, not guessed. */
+  getAutolink(): boolean {
+    return false;
+  }
+
+  /** The part of an HTML text that is harmless. */
+  sanitize(dirty: string, options?: IRenderMime.ISanitizerOptions): string {
+    return hardened(this._stock.sanitize(hardened(dirty), options));
+  }
+
+  private _stock: IRenderMime.ISanitizer;
+}
+
+/** Parse without loading or running anything, and write down what is harmless. */
+function hardened(html: string): string {
+  const { body } = new DOMParser().parseFromString(`<body>${html}`, 'text/html');
+  harden(body);
+  return body.innerHTML;
+}
+
+/** Leave only what the tables name. */
+function harden(root: HTMLElement): void {
+  for (const element of root.querySelectorAll(DROPPED)) {
+    element.remove();
+  }
+  for (const element of [...root.querySelectorAll('*')]) {
+    const name = element.localName;
+    if (!ELEMENTS.has(name) || (name === 'input' && !isTaskMark(element))) {
+      element.replaceWith(...element.childNodes);
+      continue;
+    }
+    const source = element.getAttribute(name === 'img' ? 'src' : 'href') ?? '';
+    filterAttributes(element, name);
+    if (name === 'img' && !IMAGE.test(source)) {
+      element.replaceWith(imageLink(element, source));
+    } else if (name === 'a') {
+      hardenLink(element, source.trim());
+    }
+  }
+}
+
+function filterAttributes(element: Element, name: string): void {
+  for (const attribute of [...element.attributes]) {
+    const allowed =
+      element.namespaceURI === 'http://www.w3.org/1999/xhtml' &&
+      (ATTRIBUTES['*'].includes(attribute.name) || ATTRIBUTES[name]?.includes(attribute.name));
+    if (!allowed) {
+      element.removeAttribute(attribute.name);
+    }
+  }
+  const classes = CLASSED.has(name) ? [...element.classList].filter(item => CLASS.test(item)) : [];
+  if (classes.length) {
+    element.className = classes.join(' ');
+  } else {
+    element.removeAttribute('class');
+  }
+}
+
+/** Only the box of a task list is an input that belongs to text. */
+function isTaskMark(element: Element): boolean {
+  element.setAttribute('disabled', '');
+  return element.getAttribute('type') === 'checkbox' && element.closest('li') !== null;
+}
+
+/** A link says where it leads, or is no link. */
+function hardenLink(link: Element, target: string): void {
+  if (!LINK.test(target)) {
+    link.replaceWith(...link.childNodes);
+    return;
+  }
+  link.setAttribute('href', target);
+  link.setAttribute('title', target);
+  link.setAttribute('target', '_blank');
+  link.setAttribute('rel', 'noopener noreferrer nofollow');
+}
+
+/** What stands for an image that would have to be fetched. */
+function imageLink(image: Element, source: string): Element {
+  const target = source.trim();
+  const link = image.ownerDocument.createElement(LINK.test(target) ? 'a' : 'span');
+  link.textContent = image.getAttribute('alt')?.trim() || target || 'image';
+  if (link.localName === 'a' && !image.closest('a')) {
+    hardenLink(link, target);
+  }
+  link.className = IMAGE_CLASS;
+  return link;
+}

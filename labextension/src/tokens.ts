@@ -1,0 +1,37 @@
+import { Token } from '@lumino/coreutils';
+import type { ISignal } from '@lumino/signaling';
+import type { Kernel } from '@jupyterlab/services';
+import type { ITranscript } from './transcript';
+
+/** What the page and its kernels say to each other about turns. */
+export interface ICommHub {
+  /** A signal emitted when more was heard of a turn. */
+  readonly heard: ISignal<ICommHub, ITranscript>;
+
+  /** What was heard of a turn so far. */
+  transcript(id: string): ITranscript | null;
+
+  /**
+   * Open the two comms with a kernel, unless they are open.
+   *
+   * #### Notes
+   * Cheap to call often. A kernel that does not know the comms is asked again only when it is
+   * called after a while.
+   */
+  connect(kernel: Kernel.IKernelConnection): void;
+
+  /** Ask for all of a turn that runs; false if no comm is open. */
+  resync(id: string, kernel: Kernel.IKernelConnection): boolean;
+
+  /** Ask to stop a turn; false if no comm is open. */
+  stop(id: string, kernel: Kernel.IKernelConnection): boolean;
+
+  /** Forget a turn whose record is complete. */
+  forget(id: string): void;
+}
+
+/** The token of the comms. */
+export const ICommHub = new Token<ICommHub>(
+  'deepseek-jupyter:ICommHub',
+  'What the page and its kernels say to each other about turns.'
+);

@@ -1,0 +1,51 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { Gettext } from '@jupyterlab/translation/lib/gettext';
+import { describe, expect, it } from 'vitest';
+
+const SOURCE = new URL('../src/', `file://${__dirname}/`);
+const LOCALE = new URL('../locale/', `file://${__dirname}/`);
+
+/** Every string that the source hands to the translator. */
+function strings(): Set<string> {
+  const found = new Set<string>();
+  for (const file of readdirSync(SOURCE)) {
+    const text = readFileSync(new URL(file, SOURCE), 'utf8');
+    for (const match of text.matchAll(/trans\s*\.(?:__|_n)\(\s*'((?:[^'\\]|\\.)*)'/g)) {
+      found.add(match[1]);
+    }
+  }
+  return found;
+}
+
+function catalogue(language: string): Record<string, string[]> {
+  const file = new URL(`${language}/LC_MESSAGES/deepseek_jupyter.json`, LOCALE);
+  return JSON.parse(readFileSync(file, 'utf8'));
+}
+
+describe.each(['en', 'zh_CN'])('the %s catalogue', language => {
+  it('has every string, and no other', () => {
+    const { '': header, ...messages } = catalogue(language);
+    expect(Object.keys(messages).sort()).toEqual([...strings()].sort());
+  });
+
+  it('keeps the placeholders', () => {
+    const { '': header, ...messages } = catalogue(language);
+    for (const [key, [translated]] of Object.entries(messages)) {
+      expect((translated.match(/%\d/g) ?? []).sort()).toEqual((key.match(/%\d/g) ?? []).sort());
+    }
+  });
+
+  it('loads in JupyterLab', () => {
+    const gettext = new Gettext({ locale: language });
+    gettext.loadJSON(catalogue(language) as never, 'deepseek_jupyter');
+    gettext.setLocale(language);
+    expect(gettext.dcnpgettext('deepseek_jupyter', '', '%1 token', '%1 tokens', 2, 2)).toContain('2');
+  });
+});
+
+it('says something else in Chinese', () => {
+  const { '': header, ...messages } = catalogue('zh_CN');
+  for (const [key, [translated]] of Object.entries(messages)) {
+    expect(translated).not.toBe(key);
+  }
+});

@@ -1,0 +1,76 @@
+import { describe, expect, it } from 'vitest';
+import { readRecord } from '../src/record';
+import { emptyTranscript, merge, readMessage, reduce } from '../src/transcript';
+import type { ITranscript } from '../src/transcript';
+
+const delta = (seq: number, answer: string, reasoning = '') => ({
+  type: 'delta',
+  id: 't',
+  seq,
+  answer,
+  reasoning
+});
+
+function after(messages: unknown[], from: ITranscript = emptyTranscript('t')): ITranscript {
+  return messages.map(readMessage).reduce((state, message) => reduce(state, message!), from);
+}
+
+describe('reduce', () => {
+  it('appends deltas in order', () => {
+    const state = after([delta(0, '', 'hm'), delta(1, 'Hello'), delta(2, ' you')]);
+    expect(state).toMatchObject({ reasoning: 'hm', answer: 'Hello you', next: 3, behind: false });
+  });
+
+  it('is behind after a gap, and whole again with the snapshot', () => {
+    const gap = after([delta(0, 'a'), delta(2, 'c')]);
+    expect(gap).toMatchObject({ answer: 'a', behind: true });
+    const snapshot = {
+      type: 'snapshot',
+      id: 't',
+      seq: 2,
+      record: { id: 't', status: 'answering', answer: 'ab' }
+    };
+    expect(after([snapshot], gap)).toMatchObject({ answer: 'abc', next: 3, behind: false });
+  });
+
+  it('serves a page that came late', () => {
+    const late = after([delta(7, 'h'), delta(8, 'i')]);
+    expect(late.behind).toBe(true);
+    const snapshot = {
+      type: 'snapshot',
+      id: 't',
+      seq: 8,
+      record: { id: 't', status: 'answering', answer: 'abcdefgh' }
+    };
+    expect(after([snapshot, delta(9, 'j')], late).answer).toBe('abcdefghij');
+  });
+
+  it('ignores what a snapshot already said', () => {
+    expect(after([delta(0, 'a'), delta(0, 'a')]).answer).toBe('a');
+  });
+
+  it('takes the phase from a status', () => {
+    expect(after([{ type: 'status', id: 't', status: 'thinking' }]).status).toBe('thinking');
+  });
+});
+
+describe('readMessage', () => {
+  it.each([null, 1, 'delta', {}, { type: 'delta' }, { type: 'run', id: 't' }])(
+    'takes %j for no message',
+    json => expect(readMessage(json)).toBeNull()
+  );
+});
+
+describe('merge', () => {
+  const saved = readRecord({ id: 't', status: 'answering', answer: 'Hel' });
+
+  it('shows the longer text while the turn runs', () => {
+    expect(merge(saved, after([delta(0, 'Hello')])).answer).toBe('Hello');
+    expect(merge(saved, after([delta(0, 'H')])).answer).toBe('Hel');
+  });
+
+  it('leaves the last word to a record that is complete', () => {
+    const done = readRecord({ id: 't', status: 'done', answer: 'Hello' });
+    expect(merge(done, after([delta(0, 'Hello, more')]))).toBe(done);
+  });
+});

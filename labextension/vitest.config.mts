@@ -1,0 +1,11 @@
+import { defineConfig } from 'vitest/config';
+
+// JupyterLab's packages are ES modules that Node would read as CommonJS, so they are transformed.
+export default defineConfig({
+  test: {
+    environment: 'jsdom',
+    setupFiles: ['test/setup.ts'],
+    include: ['test/**/*.spec.ts'],
+    server: { deps: { inline: [/@jupyterlab/, /@lumino/, /@jupyter/] } }
+  }
+});
