@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import AsyncIterator, Iterator
+from contextlib import aclosing
 from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
@@ -83,20 +84,27 @@ class Stream:
     def __init__(self, session: Session, question: Question) -> None:
         self._session = session
         self._question = question
+        self._before = session.last
         self.reply: Reply | None = None
 
     def __iter__(self) -> Iterator[Delta]:
         try:
             yield from self._session.stream(self._question)
         finally:
-            self.reply = self._session.last
+            self._finished()
 
     async def __aiter__(self) -> AsyncIterator[Delta]:
         try:
-            async for delta in self._session.astream(self._question):
-                yield delta
+            # Closed before `reply` is read: an abandoned generator would end some time later.
+            async with aclosing(self._session.astream(self._question)) as deltas:
+                async for delta in deltas:
+                    yield delta
         finally:
-            self.reply = self._session.last
+            self._finished()
+
+    def _finished(self) -> None:
+        newest = self._session.last
+        self.reply = newest if newest is not self._before else None
 
 
 def _shown(show: bool | None) -> bool | None:

@@ -30,22 +30,31 @@ class Endpoints:
         self._served: dict[str, str] = {}
 
     def provider(self, name: str | None = None) -> tuple[Provider, Secret]:
-        """The provider called `name`, or the one that the settings lead to, and its key."""
-        from .transport.keys import Secret, find_key
-        from .transport.providers import provider_named
+        """The provider called `name`, or the one that the settings lead to, and its key.
 
-        own = self.config.providers
-        url = self.config.base_url or os.environ.get("DEEPSEEK_BASE_URL", "")
-        chosen = name or self.config.provider or ("deepseek" if url else self._first_with_key())
+        A base URL belongs to the provider it was set for: the setting to the provider that is set,
+        the environment's to DeepSeek, or to a server of the user's own. No other host's key goes
+        there.
+        """
+        from .transport.keys import Secret, find_key
+        from .transport.providers import KEYLESS, provider_named
+
+        own, settled = self.config.providers, self.config.provider
+        environment = os.environ.get("DEEPSEEK_BASE_URL", "")
+        addressed = bool(self.config.base_url or environment)
+        chosen = name or settled or ("deepseek" if addressed else self._first_with_key())
         provider = provider_named(chosen, own)
         if provider.name == "local":
             return self._local(provider)
-        if url and chosen == (self.config.provider or "deepseek"):
+        url = self.config.base_url if chosen == (settled or "deepseek") else ""
+        if not url and (chosen == "deepseek" or (chosen == settled and chosen in KEYLESS)):
+            url = environment
+        if url:
             provider = provider.derive(base_url=url)
         try:
             return provider, find_key(provider)
         except MissingKeyError:
-            if not url or not _loopback(url):
+            if not _loopback(provider.base_url):
                 raise
             return provider, Secret("")
 

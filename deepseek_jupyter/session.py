@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Generator, Iterator
-from contextlib import aclosing, closing
+from contextlib import aclosing, asynccontextmanager, closing
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -37,6 +37,8 @@ if TYPE_CHECKING:
     from .transport.providers import Provider
 
 __all__ = ["Question", "Session"]
+
+_TICK = 0.1  # seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +76,7 @@ class Session:
         """The same for code with a loop of its own; cancelling it stops the answer."""
         run = Run(self, await asyncio.to_thread(self.prepare, question), on or surface(None))
         with run:
-            async with aclosing(self._abatches(run)) as batches:
+            async with _ticking(run), aclosing(self._abatches(run)) as batches:
                 async for batch in batches:
                     run.take(batch)
         return self._kept(run, question)
@@ -87,11 +89,11 @@ class Session:
                 yield from run.take(batch)
         self._kept(run, question)
 
-    async def astream(self, question: Question) -> AsyncIterator[Delta]:
+    async def astream(self, question: Question) -> AsyncGenerator[Delta]:
         """The same for ``async for``."""
         run = Run(self, await asyncio.to_thread(self.prepare, question), surface(False))
         with run:
-            async with aclosing(self._abatches(run)) as batches:
+            async with _ticking(run), aclosing(self._abatches(run)) as batches:
                 async for batch in batches:
                     for delta in run.take(batch):
                         yield delta
@@ -121,15 +123,14 @@ class Session:
     def prepare(self, question: Question) -> Prepared:
         """Settle everything; raises `ConfigurationError` and its kind before anything is sent."""
         question.check()
-        if question.new:
-            self.conversation.reset()
+        conversation = Conversation() if question.new else self.conversation
         provider, key = self.endpoints.provider(question.provider)
         model = self.endpoints.model(question.model, provider, key)
-        parent = self.conversation.parent_for(question.cell_id)
+        parent = self._parent(question, conversation)
         remember = self.config.history if question.history is None else question.history
         turn = Turn(
             id=new_id(),
-            conversation=self.conversation.id,
+            conversation=conversation.id,
             prompt=question.prompt,
             sent=question.message,
             parent=parent if remember else None,
@@ -141,9 +142,10 @@ class Session:
             history=remember,
             format=question.format,
         )
-        request = self._request(question, turn, provider)
+        request = self._request(question, turn, conversation, provider)
         build(request, provider.dialect)  # refuses wrong parameters while nothing is on its way
         self._check_size(request, provider, question)
+        self.conversation = conversation  # only now: a refused question changes nothing
         return Prepared(request, provider, key, turn)
 
     # Results
@@ -185,7 +187,9 @@ class Session:
             values.setdefault("response_format", {"type": "json_object"})
         return values
 
-    def _request(self, question: Question, turn: Turn, provider: Provider) -> ChatRequest:
+    def _request(
+        self, question: Question, turn: Turn, conversation: Conversation, provider: Provider
+    ) -> ChatRequest:
         think = {"auto": None, "on": True, "off": False}[self.config.think]
         think = think if question.think is None else question.think
         effort = question.effort or (self.config.effort or None if question.think is None else None)
@@ -205,7 +209,7 @@ class Session:
             extra = {**fields, **extra}
         return ChatRequest(
             model=turn.model,
-            messages=self._messages(question, turn, provider),
+            messages=self._messages(question, turn, conversation, provider),
             parameters=turn.parameters,
             think=think,
             effort=effort,
@@ -213,15 +217,31 @@ class Session:
             extra=extra,
         )
 
-    def _messages(self, question: Question, turn: Turn, provider: Provider) -> list[Message]:
+    def _parent(self, question: Question, conversation: Conversation) -> str | None:
+        """The turn that this one follows. A continuation follows what it continues.
+
+        That is the last answer, unless the same cell made it by continuing: run again, it
+        continues the same turn as before.
+        """
+        last = self.last.turn if self.last else None
+        if not question.go_on or last is None or conversation.turn(last.id) is None:
+            return conversation.parent_for(question.cell_id)
+        again = last.cell_id is not None and last.cell_id == question.cell_id
+        return last.parent if again and not last.prompt.strip() else last.id
+
+    def _messages(
+        self, question: Question, turn: Turn, conversation: Conversation, provider: Provider
+    ) -> list[Message]:
         prompt = self.config.system if question.system is None else question.system
-        messages = self.conversation.messages(turn.parent if turn.history else None, prompt)
+        messages = conversation.messages(turn.parent if turn.history else None, prompt)
         if not question.go_on:
             return [*messages, user(turn.sent)]
         last = self.last.turn if self.last else None
+        if last is not None and turn.history and conversation.turn(last.id):
+            last = conversation.turn(turn.parent)  # see _parent
         if last is None or not last.answer:
             raise ParameterError("There is no answer to continue.", "Ask a question first.")
-        if self.conversation.tip != last.id:
+        if turn.parent != last.id:
             messages += last.messages()
         if provider.dialect.prefix:
             begun = assistant(last.answer, reasoning=last.reasoning)
@@ -247,6 +267,26 @@ class Session:
                 f"the budget is {budget:g}.",
                 "Raise --budget, lower --max-tokens, or ask with --new or --no-history.",
             )
+
+
+@asynccontextmanager
+async def _ticking(run: Run) -> AsyncIterator[None]:
+    """A quiet tick now and then, for the clock on the screen.
+
+    And for Stop: ipykernel (7.4) cancels an awaiting cell from a signal handler that does not wake
+    the loop, so that without other events the cell would go on until the server says something.
+    """
+
+    async def tick() -> None:
+        while True:
+            await asyncio.sleep(_TICK)
+            run.take(None)
+
+    ticking = asyncio.create_task(tick())
+    try:
+        yield
+    finally:
+        ticking.cancel()
 
 
 def _likely_output(request: ChatRequest) -> int:

@@ -1,11 +1,12 @@
 """Run a notebook, save the executed copy, print what was asked and answered, open JupyterLab on it.
 
-    python notebooks/run.py notebooks/01-ask.ipynb [--headless]
+python notebooks/run.py notebooks/01-ask.ipynb [--headless]
 """
 
 from __future__ import annotations
 
 import argparse
+import os
 import subprocess
 import sys
 import textwrap
@@ -66,7 +67,9 @@ def main() -> int:
     report(executed)
     print(f"Saved: {executed}")
     if not options.headless:
-        subprocess.run([sys.executable, "-m", "jupyterlab", str(executed)], check=False)
+        # JupyterLab refuses to run as root, which is what a container's user often is.
+        root = ["--allow-root"] if getattr(os, "geteuid", lambda: 1)() == 0 else []
+        subprocess.run([sys.executable, "-m", "jupyterlab", *root, str(executed)], check=False)
     return 0 if succeeded else 1
 
 

@@ -40,6 +40,10 @@ class Conversation:
             tip = turn.parent
         return turns[::-1]
 
+    def turn(self, id: str | None) -> Turn | None:
+        """The turn with this id, on whatever branch; None where there is none."""
+        return self._turns.get(id) if id is not None else None
+
     def parent_for(self, cell_id: str | None) -> str | None:
         """Where a question from `cell_id` attaches: beside the cell's own turn on the branch.
 

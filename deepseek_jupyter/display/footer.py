@@ -25,7 +25,9 @@ _SYMBOLS = {"USD": "$", "CNY": "¥", "EUR": "€"}
 
 
 def footer(record: Mapping[str, Any]) -> str:
-    """The footer of a finished turn, from its record."""
+    """The footer of a finished turn, from its record; "" while it runs."""
+    if record["status"] in ("waiting", "thinking", "answering"):
+        return ""
     parts = [record.get("served_model") or record["model"]]
     if usage := record.get("usage"):
         parts += _tokens(usage)

@@ -14,6 +14,7 @@ __all__ = ["TerminalStyler"]
 
 _DIM, _BOLD, _CODE, _RESET = "\x1b[2m", "\x1b[1m", "\x1b[36m", "\x1b[0m"
 _MARK = re.compile(r"```[^\n]*\n?|\*\*|`|\n")
+_INDENT = re.compile(r"[\s>]*(?:(?:[-*+]|\d+[.)])\s+)?")  # what may stand before a fence
 
 
 class TerminalStyler:
@@ -25,8 +26,9 @@ class TerminalStyler:
     def __init__(self, *, colour: bool) -> None:
         self._colour = colour
         self._held = ""
-        self._bold = self._code = self._fence = self._heading = False
-        self._line_start = True
+        self._bold = self._code = self._heading = False
+        self._fence = 0  # the number of ticks that opened it
+        self._line = ""  # the present line so far
 
     def thinking(self, text: str) -> str:
         """A piece of the chain of thought."""
@@ -49,8 +51,9 @@ class TerminalStyler:
         return self._style(held) + (_RESET if self._colour else "")
 
     def muted(self, text: str) -> str:
-        """A line of our own."""
-        return f"{_DIM}{text}{_RESET}" if self._colour else text
+        """A line of our own; names and words of a server may stand in it."""
+        clean = plain(text)
+        return f"{_DIM}{clean}{_RESET}" if self._colour else clean
 
     def _style(self, text: str) -> str:
         out: list[str] = []
@@ -63,41 +66,49 @@ class TerminalStyler:
         return "".join(out)
 
     def _words(self, text: str) -> str:
-        if not text:
-            return ""
-        if self._line_start and text.startswith("#") and not self._fence:
-            self._heading = True
-            text = _BOLD + text
-        self._line_start = False
-        return text
+        begins = not self._line and text.startswith("#") and not self._fence
+        self._line += text
+        self._heading = self._heading or begins
+        return _BOLD + text if begins else text
 
     def _turn(self, mark: str) -> str:
         if mark == "\n":
-            self._line_start = True
-            if self._heading:
-                self._heading = False
-                return _RESET + "\n"
-            return "\n"
+            return self._line_end()
         if mark.startswith("```"):
-            self._fence = not self._fence
-            self._line_start = mark.endswith("\n")
-            return (_CODE if self._fence else _RESET) + ("\n" if mark.endswith("\n") else "")
-        if self._fence:
+            return self._ticks(mark)
+        self._line += mark
+        if self._fence or (self._code and mark != "`"):
             return mark
         if mark == "`":
             self._code = not self._code
             return _CODE if self._code else _RESET
-        if self._code:
-            return mark
         self._bold = not self._bold
         return _BOLD if self._bold else _RESET
+
+    def _line_end(self) -> str:
+        self._line = ""
+        if self._fence or not (self._heading or self._bold or self._code):
+            return "\n"
+        # A mark without its partner must not style the rest of the answer.
+        self._heading = self._bold = self._code = False
+        return _RESET + "\n"
+
+    def _ticks(self, mark: str) -> str:
+        """Three ticks or more, and the rest of their line: a fence, if they begin it."""
+        ticks = len(mark) - len(mark.lstrip("`"))
+        info = mark[ticks:].strip()
+        fits = not info and ticks >= self._fence if self._fence else "`" not in info
+        if not fits or not _INDENT.fullmatch(self._line):
+            self._line += mark.rstrip("\n")
+            return mark.rstrip("\n") + (self._line_end() if mark.endswith("\n") else "")
+        self._line = ""
+        self._fence = 0 if self._fence else ticks
+        return (_CODE if self._fence else _RESET) + mark[len(mark.rstrip("\n")) :]
 
 
 def _unfinished(text: str) -> int:
     """Characters at the end that the next piece may turn into another mark."""
-    fence = text.rfind("```")
-    if fence != -1 and "\n" not in text[fence:]:
-        return len(text) - fence
-    if text.endswith("``"):
-        return 2
-    return 1 if text.endswith(("*", "`")) else 0
+    for mark in _MARK.finditer(text):
+        if mark[0].startswith("```") and not mark[0].endswith("\n"):
+            return len(text) - mark.start()
+    return len(text) - len(text.rstrip("*" if text.endswith("*") else "`"))

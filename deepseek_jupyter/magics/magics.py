@@ -7,7 +7,8 @@ Each method parses, calls the session once and returns; what can be decided with
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+import tokenize
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from IPython.core.error import UsageError
@@ -53,6 +54,9 @@ Options
 @magics_class
 class DeepSeekMagics(Magics):
     """``%%deepseek``, ``%deepseek``, ``%%ds`` and ``%ds``."""
+
+    _request = ""  # the execution that asked last, and how often it has asked
+    _asked = 0
 
     @no_var_expand
     @needs_local_scope
@@ -105,10 +109,19 @@ class DeepSeekMagics(Magics):
             raise UsageError(str(problem)) from None
 
     def _cell_id(self) -> str | None:
-        """The id of the running cell, where the front end sends one (JupyterLab, VS Code)."""
-        parent = self.shell.get_parent() if hasattr(self.shell, "get_parent") else {}
-        found = (parent or {}).get("metadata", {}).get("cellId")
-        return str(found) if found else None
+        """The id of the running cell, where the front end sends one (JupyterLab, VS Code).
+
+        The second question of one execution is ``ID#2``: it goes on from the first, and takes the
+        place of the second one when the cell is run again.
+        """
+        parent = (self.shell.get_parent() if hasattr(self.shell, "get_parent") else None) or {}
+        found = parent.get("metadata", {}).get("cellId")
+        if not found:
+            return None
+        request = parent.get("header", {}).get("msg_id", "")
+        self._asked = self._asked + 1 if request == self._request else 1
+        self._request = request
+        return f"{found}#{self._asked}" if self._asked > 1 else str(found)
 
 
 for _method in (DeepSeekMagics.deepseek, DeepSeekMagics.ds):
@@ -132,20 +145,32 @@ def keep_question_marks(lines: list[str]) -> list[str]:
         return [lines[0].rstrip("\n") + "\n", "\n"] if not body.strip() else lines
     if lines and lines[0].startswith("%%"):
         return lines
-    return [_called(line) for line in lines]
+    kept: list[str] = []
+    for line in lines:
+        found = _QUESTION_LINE.match(line)
+        if found and not _in_string(kept):
+            indent, target, question = found.groups()
+            line = f"{indent}{target}get_ipython().run_line_magic('ds', {question!r})\n"
+        kept.append(line)
+    return kept
 
 
-def _called(line: str) -> str:
-    found = _QUESTION_LINE.match(line)
-    if not found:
-        return line
-    indent, target, question = found.groups()
-    return f"{indent}{target}get_ipython().run_line_magic('ds', {question!r})\n"
+def _in_string(lines: Sequence[str]) -> bool:
+    """Whether a triple-quoted string is still open after `lines`."""
+    try:
+        for _ in tokenize.generate_tokens(iter(lines).__next__):
+            pass
+    except tokenize.TokenError as error:  # in the words of 3.11, and of 3.12 and later
+        return "multi-line string" in error.args[0] or "triple-quoted" in error.args[0]
+    except SyntaxError:  # indentation that only IPython's other transforms make sense of
+        return False
+    return False
 
 
 def register(ipython: Any) -> None:
     """Register the magics, the settings and the input transform; once, however often called."""
-    ipython.register_magics(DeepSeekMagics)
+    if not any(isinstance(c, DeepSeekMagics) for c in ipython.configurables):
+        ipython.register_magics(DeepSeekMagics)
     config = get_session().config
     if config not in ipython.configurables:
         ipython.configurables.append(config)
@@ -160,7 +185,10 @@ def unregister(ipython: Any) -> None:
     for kind in ("line", "cell"):
         for name in ("deepseek", "ds"):
             ipython.magics_manager.magics[kind].pop(name, None)
-    ipython.configurables[:] = [c for c in ipython.configurables if c is not get_session().config]
+    config = get_session().config
+    ipython.configurables[:] = [
+        c for c in ipython.configurables if c is not config and not isinstance(c, DeepSeekMagics)
+    ]
     if keep_question_marks in ipython.input_transformers_cleanup:
         ipython.input_transformers_cleanup.remove(keep_question_marks)
     if manager := _comm_manager(ipython):

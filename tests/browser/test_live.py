@@ -1,0 +1,189 @@
+"""The whole way: a scripted server, the real magic in a real kernel, a real page."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from deepseek_jupyter.display.render import final_bundle
+from tests.support.scripted import Reply, deltas, pause, send
+from tests.support.scripted import Server as Scripted
+from tests.support.wording import DONE, USAGE, chunk, event
+
+from .jupyter import Server
+from .notebook import Notebook
+from .test_attacks import ALARM, ATTACKS
+
+KEY = "sk-THE0KEY0MUST0NOT0SHOW0ANYWHERE"
+ANSWER = (
+    "Use `groupby`:\n\n```python\ndf.groupby('city').mean()\n```\n\n"
+    "| a | b |\n|---|---|\n| 1 | 2 |\n"
+)
+THOUGHT = "The user asks about groups. They want a mean."
+
+
+def stream(answer: str, reasoning: str = "", *, pieces: int = 12, gap: float = 0.02) -> Reply:
+    """A reply in so many pieces of thinking and of answer."""
+
+    def cut(text: str) -> list[str]:
+        size = max(1, -(-len(text) // pieces))
+        return [text[start : start + size] for start in range(0, len(text), size)]
+
+    said = [{"content": None, "reasoning_content": piece} for piece in cut(reasoning)]
+    said += [{"content": piece, "reasoning_content": None} for piece in cut(answer)]
+    steps = [step for delta in said for step in (send(event(chunk(delta))), pause(gap))]
+    last = event(chunk({"content": ""}, finish="stop", usage=USAGE)) + DONE
+    return Reply(*steps, send(last))
+
+
+@pytest.fixture(scope="module")
+def endpoint() -> Iterator[Scripted]:
+    with Scripted(validate=False) as running:
+        yield running
+
+
+@pytest.fixture(scope="module", params=["extension", "no extension"])
+def either(request, endpoint, tmp_path_factory) -> Iterator[Server]:
+    """A JupyterLab whose kernels ask the scripted server, with and without the extension."""
+    yield from _lab(request.param == "extension", endpoint, tmp_path_factory)
+
+
+@pytest.fixture(scope="module")
+def lab(endpoint, tmp_path_factory) -> Iterator[Server]:
+    yield from _lab(True, endpoint, tmp_path_factory)
+
+
+def _lab(extension: bool, endpoint: Scripted, folders) -> Iterator[Server]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("DEEPSEEK_BASE_URL", endpoint.base_url("deepseek"))
+        patch.setenv("DEEPSEEK_API_KEY", KEY)
+        patch.setenv("DEEPSEEK_JUPYTER_HOME", str(folders.mktemp("home")))
+        server = Server("lab", folders.mktemp("lab"), extension=extension)
+    server.extension = extension
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def notebook(browser, endpoint):
+    endpoint.forget()
+    contexts = []
+
+    def give(server: Server, *cells: str) -> Notebook:
+        context = browser.new_context(viewport={"width": 1100, "height": 900})
+        contexts.append(context)
+        cells = ("%load_ext deepseek_jupyter", *cells)
+        book = Notebook(server, context.new_page(), cells, load=False)
+        book.run(0)
+        book.until_done()
+        return book
+
+    yield give
+    for context in contexts:
+        context.close()
+
+
+def test_a_cell_streams_thinking_and_answer_and_saves_all_four_forms(either, endpoint, notebook):
+    book = notebook(either, "%%deepseek --think\nHow do I take a mean by group?")
+    endpoint.queue(stream(ANSWER, THOUGHT))
+    book.run(1)
+    book.page.get_by_text("Thinking…").first.wait_for()
+    book.until_done()
+    shown = book.page.locator(".jp-OutputArea").last.inner_text()
+    assert "df.groupby('city').mean()" in shown
+    assert "Thought" in shown
+    assert "tokens" in shown
+    book.page.evaluate("() => jupyterapp.commands.execute('docmanager:save')")
+    book.page.wait_for_timeout(500)
+    saved = json.loads((either.work / book.name).read_text())
+    (output,) = saved["cells"][1]["outputs"]
+    assert set(output["data"]) == set(final_bundle(output["data"][next(iter(output["data"]))]))
+    assert KEY not in json.dumps(saved)
+    assert book.requests == []
+
+
+def test_the_stop_button_keeps_the_partial_and_closes_the_servers_socket(lab, endpoint, notebook):
+    book = notebook(lab, "%%ds\nCount for ever.", "import deepseek_jupyter as ds; ds.last.text")
+    endpoint.queue(Reply(deltas(5000, rate=50)))
+    book.run(1)
+    book.page.wait_for_timeout(2000)
+    asked = endpoint.requests[-1]
+    start = time.monotonic()
+    book.card.get_by_role("button", name="Stop").click()
+    assert asked.closed.wait(1.0)
+    assert asked.closed_at - start < 0.5
+    book.until_done()
+    assert "stopped" in book.card.inner_text().lower()
+    book.run(2)
+    book.until_done()
+    assert len(book.result(2)) > 40
+
+
+def test_the_kernel_interrupt_does_the_same(either, endpoint, notebook):
+    book = notebook(either, "%%ds\nCount for ever.")
+    endpoint.queue(Reply(deltas(5000, rate=50)))
+    book.run(1)
+    book.page.wait_for_timeout(1500)
+    asked = endpoint.requests[-1]
+    book.page.evaluate("() => jupyterapp.commands.execute('notebook:interrupt-kernel')")
+    assert asked.closed.wait(1.0)
+    book.until_done()
+    shown = book.page.locator(".jp-OutputArea").last.inner_text()
+    assert "stopped" in shown.lower()
+    assert "Traceback" not in shown
+
+
+def test_no_attack_succeeds_in_a_cell_just_run(either, endpoint, notebook):
+    """JupyterLab trusts such an output; the kernel's neutraliser is all there is without ours."""
+    some = 40  # JupyterLab shows no more outputs of a cell than 50
+    cells = [
+        f"import deepseek_jupyter as ds\nfor _ in range({len(ATTACKS[start : start + some])}):\n"
+        "    ds.ask('x', history=False)"
+        for start in range(0, len(ATTACKS), some)
+    ]
+    book = notebook(either, *cells)
+    book.page.evaluate(ALARM)
+    for attack in ATTACKS:
+        endpoint.queue(stream(attack["text"], attack["text"][:200], pieces=3, gap=0.0))
+    for index in range(len(cells)):
+        book.run(1 + index)
+        book.until_done()
+    book.page.wait_for_timeout(3000)
+    assert book.page.evaluate("() => window.__alarm ?? 0") == 0
+    assert book.requests == []
+    dangerous = "script,iframe,object,embed,form,link,meta,base,[onerror],[onload],[onclick]"
+    found = ", ".join(f".jp-OutputArea {selector}" for selector in dangerous.split(","))
+    assert book.page.locator(found).count() == 0
+
+
+def test_no_attack_succeeds_in_nbconverts_html(browser, tmp_path: Path):
+    import nbformat
+    from nbconvert import HTMLExporter
+
+    from deepseek_jupyter.conversation.turn import Turn
+
+    notebook = nbformat.v4.new_notebook()
+    for attack in ATTACKS:
+        record = Turn("t", "c", "x", answer=attack["text"], reasoning=attack["text"]).record
+        bundle = final_bundle({**record, "status": "done", "footer": attack["text"][:200]})
+        cell = nbformat.v4.new_code_cell("# attack")
+        cell.outputs = [nbformat.v4.new_output("display_data", bundle)]
+        notebook.cells.append(cell)
+    page_file = tmp_path / "page.html"
+    exporter = HTMLExporter(mathjax_url="", require_js_url="")
+    page_file.write_text(exporter.from_notebook_node(notebook)[0])
+    context = browser.new_context()
+    page = context.new_page()
+    requests: list[str] = []
+    page.on("request", lambda request: requests.append(request.url))
+    page.add_init_script(f"({ALARM})()")
+    page.goto(page_file.as_uri())
+    page.wait_for_timeout(2000)
+    assert page.evaluate("() => window.__alarm ?? 0") == 0
+    beyond = [url for url in requests if not url.startswith(("file:", "data:", "blob:"))]
+    assert beyond == []
+    context.close()
