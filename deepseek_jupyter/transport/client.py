@@ -12,6 +12,7 @@ import asyncio
 import contextlib
 import random
 from collections.abc import AsyncIterator
+from dataclasses import dataclass
 from typing import Any
 
 import httpx
@@ -60,6 +61,14 @@ class _Bearer(httpx.Auth):
         yield request
 
 
+@dataclass(frozen=True, slots=True)
+class Again:
+    """Another attempt: what the user is told, and the seconds to wait first."""
+
+    notice: str
+    delay: float = 0.0
+
+
 class Client:
     """Sends exchanges; owns the connection pool. All of it lives on one event loop."""
 
@@ -90,14 +99,14 @@ class Client:
                         yield events
                     if not exchange.insist_on_json():
                         return
-                    notice = "The model returned nothing but blanks; asked once more."
+                    again = Again("The model returned nothing but blanks; asked once more.")
                 except DeepSeekError as error:
-                    if exchange.has_output:
+                    found = None if exchange.has_output else self._recovery(exchange, error, gate)
+                    if found is None:
                         raise
-                    notice = await self._recover(exchange, error, gate)
-                    if not notice:
-                        raise
-                yield [Notice(notice)]
+                    again = found
+                yield [Notice(again.notice)]
+                await asyncio.sleep(again.delay)
 
     async def get(self, provider: Provider, path: str, key: Secret) -> Any:
         """The JSON at `path` below the provider's base URL (models, balance)."""
@@ -188,23 +197,22 @@ class Client:
                 raise TruncatedError(f"The connection to {host} broke off.") from error
             raise UnreachableError(f"{host} closed the connection ({_why(error)}).") from error
 
-    async def _recover(self, exchange: Exchange, error: DeepSeekError, gate: Gate) -> str:
-        """Prepare another attempt and say so in a sentence, or "" when there shall be none."""
+    def _recovery(self, exchange: Exchange, error: DeepSeekError, gate: Gate) -> Again | None:
+        """Prepare another attempt, or None when there shall be none."""
         if isinstance(error, BadRequestError):
             mended = repair(error.what, exchange.dialect)
             if mended is None or exchange.dialect != exchange.provider.dialect:
-                return ""
+                return None
             exchange.dialect = mended
-            return "The provider wants the earlier messages in another form; sent again."
+            return Again("The provider wants the earlier messages in another form; sent again.")
         if isinstance(error, RateLimitError) and (limit := concurrency_limit(error.what)):
             gate.narrow(limit)
         asked = getattr(error, "retry_after", None)
         delay = self.retry.delay(error, exchange.attempts, random.random(), asked)
         if delay is None:
-            return ""
-        await asyncio.sleep(delay)
-        cause = error.what.rstrip(".")
-        return f"{cause}; try {exchange.attempts + 1} of {self.retry.attempts}."
+            return None
+        tries = f"try {exchange.attempts + 1} of {self.retry.attempts} in {delay:.1f} s"
+        return Again(f"{error.what.rstrip('.')}; {tries}.", delay)
 
     def _client(self) -> httpx.AsyncClient:
         if self._http is None:
