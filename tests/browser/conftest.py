@@ -1,0 +1,80 @@
+"""Browser tests: a real Chromium, a real JupyterLab or Notebook, real kernels.
+
+Nothing but loopback is reached, and a test fails if the page tries.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from .chromium import ARGS, find_chromium
+from .jupyter import BUILT, Server
+from .notebook import Notebook
+
+HERE = Path(__file__).parent
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if HERE in item.path.parents:
+            item.add_marker(pytest.mark.browser)
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[object]:
+    sync_api = pytest.importorskip("playwright.sync_api")
+    try:
+        executable = find_chromium()
+    except RuntimeError as error:
+        pytest.fail(str(error))
+    with sync_api.sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=executable, args=ARGS)
+        yield chromium
+        chromium.close()
+
+
+@pytest.fixture(scope="session")
+def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Server]]:
+    if not (BUILT / "package.json").exists():
+        pytest.fail(
+            "The labextension is not built: run 'npm ci && npm run build' in labextension/."
+        )
+    running: dict[str, Server] = {}
+    yield running
+    for server in running.values():
+        server.stop()
+
+
+@pytest.fixture(scope="session")
+def server_of(servers: dict[str, Server], tmp_path_factory: pytest.TempPathFactory):
+    """Give the server of a kind, started when first asked for."""
+
+    def give(kind: str) -> Server:
+        if kind not in servers:
+            server = Server(kind, tmp_path_factory.mktemp(kind))
+            for module in ("stream_script.py", "sample.py"):
+                shutil.copy(HERE / module, server.work)
+            servers[kind] = server
+        return servers[kind]
+
+    return give
+
+
+@pytest.fixture
+def open_notebook(browser, server_of):
+    """Open a notebook with the given cells in a page of its own."""
+    books: list[Notebook] = []
+
+    def give(*cells: str, kind: str = "lab", **options) -> Notebook:
+        context = browser.new_context(viewport={"width": 1100, "height": 900})
+        book = Notebook(server_of(kind), context.new_page(), cells, **options)
+        books.append(book)
+        return book
+
+    yield give
+    for book in books:
+        book.close()

@@ -1,0 +1,112 @@
+"""A real JupyterLab or Notebook for the tests: loopback only, own settings, no token."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+BUILT = ROOT / "deepseek_jupyter" / "labextension"
+NAME = "deepseek-jupyter"
+
+
+class Server:
+    """A server in a child process; `stop` ends it and its kernels."""
+
+    def __init__(self, kind: str, folder: Path, *, extension: bool = True) -> None:
+        self.kind = kind
+        self.folder = folder
+        self.work = folder / "work"
+        self.work.mkdir(parents=True)
+        self.environment = environment(folder, extension=extension)
+        self.port = free_port()
+        app = {"lab": "LabApp", "notebook": "JupyterNotebookApp"}[kind]
+        self._log = (folder / "server.log").open("wb")
+        self._process = subprocess.Popen(
+            [
+                *(sys.executable, "-m", {"lab": "jupyterlab", "notebook": "notebook"}[kind]),
+                *("--no-browser", "--allow-root", f"--ServerApp.port={self.port}"),
+                *("--ServerApp.ip=127.0.0.1", "--ServerApp.port_retries=0"),
+                *("--IdentityProvider.token=", f"--ServerApp.root_dir={self.work}"),
+                f"--{app}.expose_app_in_browser=True",
+            ],
+            env=self.environment,
+            cwd=self.work,
+            stdout=self._log,
+            stderr=subprocess.STDOUT,
+        )
+        self._wait()
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def page(self, name: str) -> str:
+        """The address of a notebook."""
+        if self.kind == "notebook":
+            return f"{self.url}/notebooks/{name}"
+        return f"{self.url}/lab/workspaces/w{time.time_ns()}/tree/{name}?reset"
+
+    def stop(self) -> None:
+        self._process.terminate()
+        try:
+            self._process.wait(10)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+        self._log.close()
+
+    def _wait(self) -> None:
+        deadline = time.monotonic() + 60
+        while time.monotonic() < deadline:
+            if self._process.poll() is not None:
+                break
+            try:
+                urllib.request.urlopen(f"{self.url}/api/status", timeout=1)
+                return
+            except (urllib.error.URLError, OSError):
+                time.sleep(0.1)
+        log = (self.folder / "server.log").read_text(errors="replace")
+        raise RuntimeError(f"The {self.kind} server did not start:\n{log[-3000:]}")
+
+
+def environment(folder: Path, *, extension: bool = True) -> dict[str, str]:
+    """An environment in which Jupyter reads and writes below a folder only."""
+    config = folder / "config"
+    labconfig = config / "labconfig"
+    labconfig.mkdir(parents=True)
+    disabled = {"@jupyterlab/apputils-extension:announcements": True}
+    if not extension:
+        disabled[NAME] = True  # it is also installed in the environment
+    page = {"disabledExtensions": disabled}
+    (labconfig / "page_config.json").write_text(json.dumps(page))
+    path = folder / "path"
+    extensions = path / "labextensions"
+    extensions.mkdir(parents=True)
+    if extension:
+        (extensions / NAME).symlink_to(BUILT)
+    return {
+        **{key: value for key, value in os.environ.items() if not key.startswith("JUPYTER")},
+        "HOME": str(folder),
+        "JUPYTER_CONFIG_DIR": str(config),
+        "JUPYTER_DATA_DIR": str(folder / "data"),
+        "JUPYTER_RUNTIME_DIR": str(folder / "runtime"),
+        "JUPYTER_PATH": str(path),
+        "JUPYTERLAB_SETTINGS_DIR": str(folder / "settings"),
+        "JUPYTERLAB_WORKSPACES_DIR": str(folder / "workspaces"),
+        "IPYTHONDIR": str(folder / "ipython"),
+        "PYDEVD_DISABLE_FILE_VALIDATION": "1",
+    }
+
+
+def free_port() -> int:
+    """A port that is free now."""
+    with socket.socket() as sock:
+        sock.bind(("127.0.0.1", 0))
+        return int(sock.getsockname()[1])

@@ -1,0 +1,145 @@
+"""A notebook open in a page: run its cells, read its cards."""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+from collections.abc import Sequence
+from typing import Any
+
+import nbformat
+
+from .jupyter import Server
+
+LOAD = "import stream_script, sample  # deepseek\nstream_script.channel.register()"
+CARD = ".jp-DeepSeek-card"
+LABS_OWN = re.compile(
+    r"/(?:api/|static/|custom/|favicon|lab/(?:api|extensions)/|lab/workspaces/\w+/tree/n\d+|"
+    r"notebooks/n\d+\.ipynb|lsp/|kernelspecs/)"
+)
+
+
+class Notebook:
+    """A page with one notebook."""
+
+    def __init__(
+        self,
+        server: Server,
+        page: Any,
+        cells: Sequence[str],
+        *,
+        outputs: dict[int, dict[str, Any]] | None = None,
+        kernel: bool = True,
+        load: bool = True,
+    ) -> None:
+        self.server = server
+        self.page = page
+        self.first = int(load)  # the index of the first of the given cells
+        self.requests: list[str] = []
+        self.errors: list[str] = []
+        page.on("pageerror", lambda error: self.errors.append(error.stack or str(error)))
+        page.route("**/*", self._guard)
+        self.name = f"n{time.time_ns()}.ipynb"
+        self.write([*([LOAD] if load else []), *cells], outputs or {}, kernel=kernel)
+        page.goto(server.page(self.name))
+        page.wait_for_function("() => window.jupyterapp !== undefined", timeout=60_000)
+        page.locator(".jp-Notebook .jp-Cell").first.wait_for(timeout=60_000)
+        if kernel:
+            self.until_idle()
+        if load:
+            self.run(0)
+            self.until_done()
+
+    def close(self) -> None:
+        """Close the page and end the kernels."""
+        self.page.evaluate("() => window.jupyterapp.serviceManager.sessions.shutdownAll()")
+        self.page.context.close()
+
+    def write(
+        self, cells: Sequence[str], outputs: dict[int, dict[str, Any]], *, kernel: bool
+    ) -> None:
+        notebook = nbformat.v4.new_notebook()
+        notebook.metadata["kernelspec"] = {
+            "name": "python3" if kernel else "there-is-none",
+            "display_name": "Python 3",
+            "language": "python",
+        }
+        for index, source in enumerate(cells):
+            cell = nbformat.v4.new_code_cell(source)
+            if index in outputs:
+                cell.execution_count = 1
+                cell.outputs = [nbformat.v4.new_output("display_data", outputs[index])]
+            notebook.cells.append(cell)
+        # Not nbformat.write: an attack may hold what is no text.
+        (self.server.work / self.name).write_text(json.dumps(notebook))
+
+    def run(self, index: int) -> None:
+        """Start a cell."""
+        self.page.evaluate(
+            """async index => {
+                const app = window.jupyterapp;
+                const panel = app.shell.currentWidget;
+                panel.content.activeCellIndex = index;
+                panel.content.deselectAll();
+                window.__ran = app.commands.execute('notebook:run-cell');
+            }""",
+            index,
+        )
+
+    def until_done(self) -> None:
+        """Wait until the cell that was started has run, and the page is at rest."""
+        self.page.evaluate("async () => { await window.__ran; }")
+        self.page.wait_for_timeout(300)
+
+    def until_idle(self, timeout: float = 60) -> None:
+        """Wait until the kernel is there and has nothing to do."""
+        self.page.wait_for_function(
+            """() => {
+                const session = window.jupyterapp.shell.currentWidget?.sessionContext;
+                const kernel = session?.session?.kernel;
+                return session?.isReady && kernel?.status === 'idle';
+            }""",
+            timeout=timeout * 1000,
+        )
+
+    def result(self, index: int) -> str:
+        """The plain text of a cell's result."""
+        return self.page.evaluate(
+            """index => {
+                const cell = window.jupyterapp.shell.currentWidget.content.widgets[index];
+                const outputs = cell.model.outputs.toJSON();
+                const last = outputs.filter(item => item.output_type === 'execute_result').pop();
+                return last ? last.data['text/plain'] : JSON.stringify(outputs);
+            }""",
+            index,
+        )
+
+    def sources(self) -> list[str]:
+        return self.page.evaluate(
+            """() => window.jupyterapp.shell.currentWidget.content.widgets
+                .map(cell => cell.model.sharedModel.getSource())"""
+        )
+
+    @property
+    def card(self) -> Any:
+        return self.page.locator(CARD).last
+
+    @property
+    def text(self) -> str:
+        return self.card.locator(".jp-DeepSeek-log > .jp-DeepSeek-flow").inner_text()
+
+    @property
+    def own_errors(self) -> list[str]:
+        """The errors of scripts in which the extension had a part."""
+        return [error for error in self.errors if "deepseek-jupyter" in error]
+
+    def _guard(self, route: Any) -> None:
+        """Let through what JupyterLab itself asks of its server, and note the rest."""
+        url = route.request.url
+        path = url.removeprefix(self.server.url)
+        if url.startswith(("data:", "blob:")) or (path != url and LABS_OWN.match(path)):
+            route.continue_()
+        else:
+            self.requests.append(url)
+            route.abort()

@@ -1,0 +1,41 @@
+"""The built extension, as JupyterLab sees it and as it is shipped."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+
+from .jupyter import BUILT, NAME, ROOT, environment
+
+
+def test_jupyterlab_lists_it_as_enabled(tmp_path):
+    done = subprocess.run(
+        [sys.executable, "-m", "jupyterlab.labextensions", "list"],
+        env=environment(tmp_path),
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+    lines = (done.stdout + done.stderr).splitlines()
+    line = next(line for line in lines if NAME in line)
+    plain = re.sub(r"\x1b\[\d+m", "", line)
+    assert "v0.1.0 enabled OK" in plain
+
+
+def test_the_static_folder_is_small():
+    size = sum(file.stat().st_size for file in (BUILT / "static").rglob("*"))
+    assert size < 150_000
+
+
+def test_jupyterlabs_own_packages_are_shared_not_bundled():
+    licences = json.loads((BUILT / "static" / "third-party-licenses.json").read_text())
+    names = [package["name"] for package in licences["packages"]]
+    assert [name for name in names if name.startswith(("@jupyterlab/", "@lumino/"))] == []
+
+
+def test_the_lock_file_names_no_host():
+    lock = (ROOT / "labextension" / "package-lock.json").read_text()
+    assert '"resolved"' not in lock

@@ -1,0 +1,46 @@
+"""Pictures of a finished card, for people to look at."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+ARTEFACTS = Path(__file__).resolve().parents[2] / "test-artefacts"
+
+PLAY = """stream_script.play(
+    sample.SECTION, sample.THINKING * 2, deltas=180, rate=30,
+    attachments=[
+        {"name": "sales", "kind": "pandas", "policy": "sample(20)", "tokens": 812}
+    ],
+    tool_calls=[
+        {"id": "1", "name": "describe", "arguments": '{"frame": "sales"}', "result": "12 rows"}
+    ],
+    notices=["The model left out two columns."],
+    branch={"index": 2, "count": 3},
+    footer="1,204 in (82 % cached) · 311 thinking · 512 out · $0.0004 · 4.1 s")"""
+
+
+@pytest.mark.parametrize(
+    "theme", ["JupyterLab Light", "JupyterLab Dark", "JupyterLab Dark High Contrast"]
+)
+def test_a_card_in_each_theme(open_notebook, theme):
+    book = open_notebook(PLAY)
+    page = book.page
+    page.evaluate("theme => jupyterapp.commands.execute('apputils:change-theme', {theme})", theme)
+    page.wait_for_timeout(500)
+    ARTEFACTS.mkdir(exist_ok=True)
+    name = theme.split(" ", 1)[1].lower().replace(" ", "-")
+    book.run(1)
+    page.locator(".jp-DeepSeek-thinking[open] p").first.wait_for()
+    page.screenshot(path=ARTEFACTS / f"card-{name}-thinking.png")
+    book.until_done()
+    page.set_viewport_size({"width": 1100, "height": 1250})
+    page.wait_for_timeout(800)
+    book.card.locator(".jp-DeepSeek-block", has_text="import numpy").first.hover()
+    page.wait_for_timeout(300)
+    book.card.screenshot(path=ARTEFACTS / f"card-{name}.png")
+    colours = book.card.evaluate(
+        "card => [getComputedStyle(card).backgroundColor, getComputedStyle(card).color]"
+    )
+    assert colours[0] != colours[1]
