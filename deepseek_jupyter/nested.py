@@ -13,6 +13,8 @@ for the whole process, so it is never applied at import, and refused where it do
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import warnings
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
@@ -51,7 +53,7 @@ def _obstacle() -> tuple[str, str] | None:
             "Restart the kernel and enable nesting before the package that applied it.",
         )
     if "uvloop" in type(_loop()).__module__:
-        return "The running loop is uvloop, which cannot be nested.", "Use the stock asyncio loop."
+        return "The event loop is uvloop, which cannot be nested.", "Use the stock asyncio loop."
     try:
         installed = version("nest-asyncio2")
     except PackageNotFoundError:
@@ -65,7 +67,8 @@ def _obstacle() -> tuple[str, str] | None:
 
 
 def _loop() -> Any:
-    try:
-        return asyncio.get_running_loop()
-    except RuntimeError:
-        return None
+    """The loop that would be patched: the running one, else the one set for this thread."""
+    with warnings.catch_warnings(), contextlib.suppress(RuntimeError):
+        warnings.simplefilter("ignore", DeprecationWarning)
+        return asyncio.get_event_loop()
+    return None

@@ -141,21 +141,27 @@ class Session:
             parameters=self._parameters(question),
             history=remember,
             format=question.format,
+            branch=_branch(conversation, parent) if remember else None,
         )
         request = self._request(question, turn, conversation, provider)
         build(request, provider.dialect)  # refuses wrong parameters while nothing is on its way
         self._check_size(request, provider, question)
-        self.conversation = conversation  # only now: a refused question changes nothing
+        if question.new:  # only now: a refused question changes nothing
+            self.conversation = conversation
         return Prepared(request, provider, key, turn)
 
     # Results
 
     def keep(self, reply: Reply) -> None:
-        """Remember a finished turn. One that brought no answer is no part of the conversation."""
+        """Remember a finished turn. One that brought no answer is no part of the conversation.
+
+        Nor is one that was asked before the conversation was begun afresh.
+        """
         self.last = reply
         turn = reply.turn
         self.spent.append((turn, turn.usage))
-        if turn.history and (turn.answer or turn.tool_calls):
+        ours = turn.history and turn.conversation == self.conversation.id
+        if ours and (turn.answer or turn.tool_calls):
             self.conversation.add(turn)
 
     def first_time(self, sentence: str) -> bool:
@@ -294,3 +300,9 @@ def _likely_output(request: ChatRequest) -> int:
     if request.think is False or request.effort == "none":
         return 8_192
     return 131_072 if request.effort == "max" else 65_536
+
+
+def _branch(conversation: Conversation, parent: str | None) -> dict[str, int] | None:
+    """Which of its siblings a new turn under `parent` is; None for the only one."""
+    count = len(conversation.children(parent)) + 1
+    return {"index": count, "count": count} if count > 1 else None

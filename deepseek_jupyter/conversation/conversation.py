@@ -55,9 +55,9 @@ class Conversation:
                     return turn.parent
         return self.tip
 
-    def siblings(self, turn: Turn) -> list[Turn]:
-        """The turns with the same parent, `turn` among them, oldest first."""
-        return [t for t in self._turns.values() if t.parent == turn.parent]
+    def children(self, parent: str | None) -> list[Turn]:
+        """The turns that follow `parent` (None: that begin the conversation), oldest first."""
+        return [turn for turn in self._turns.values() if turn.parent == parent]
 
     def add(self, turn: Turn) -> None:
         """Keep `turn` and make it the tip."""

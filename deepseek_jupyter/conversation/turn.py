@@ -65,6 +65,7 @@ class Turn:
     reasoning_details: tuple[dict[str, Any], ...] = ()
     history: bool = True
     format: str = "md"
+    branch: Mapping[str, int] | None = None
 
     def messages(self) -> list[Message]:
         """What the turn adds to the history: the question, and the answer as far as it came."""

@@ -151,8 +151,9 @@ class Card:
         publish(final_bundle(record), self._id, update=True)
 
     def stop(self) -> None:
-        """A page asks to stop."""
+        """A page asks to stop; the answer keeps it from interrupting the kernel instead."""
         self._stop()
+        pages.send({"type": "status", "id": self._record["id"], "status": "interrupted"})
 
     def snapshot(self) -> Mapping[str, Any] | None:
         """Everything so far, between two deltas."""

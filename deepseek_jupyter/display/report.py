@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from .safe import plain
+
 __all__ = ["Report"]
 
 _CELL = "text-align:left;vertical-align:top;padding:.15em 1em .15em 0"
@@ -25,6 +27,10 @@ class Report:
     remark: str = ""
 
     def __str__(self) -> str:
+        """Without controls: a host's own words may stand in it, such as the ids of its models."""
+        return plain(self._text())
+
+    def _text(self) -> str:
         lines = [self.title] if self.title else []
         table = [*([self.heads] if self.heads else []), *self.rows]
         widths = [max(map(len, column)) for column in zip(*table, strict=True)] if table else []

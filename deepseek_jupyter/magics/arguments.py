@@ -103,16 +103,21 @@ def parse_cell(line: str, body: str, cell_id: str | None = None) -> Command:
 
 
 def parse_line(line: str, cell_id: str | None = None) -> Command:
-    """The command of ``%ds [flags] QUESTION``: flags first, the rest is the question as written."""
+    """The command of ``%ds [flags] QUESTION``: flags first, the rest is the question as written.
+
+    ``--`` ends the flags, for a question that begins with a dash.
+    """
     words = _spans(line)
     parser = flag_parser()
     taken = 0
     while taken < len(words) and words[taken][0].startswith("-") and words[taken][0] != "-":
         flag = words[taken][0]
         taken += 1
+        if flag == "--":
+            break
         if "=" not in flag and taken < len(words) and _takes_value(parser, flag):
             taken += 1
-    flags = parser.parse_args([word for word, _ in words[:taken]])
+    flags = parser.parse_args([word for word, _ in words[:taken] if word != "--"])
     start = words[taken][1] if taken < len(words) else len(line)
     return _command(flags, line[start:].strip(), cell_id)
 
