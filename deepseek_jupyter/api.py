@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import AsyncIterator, Iterator
 from contextlib import aclosing
 from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
-from .config import DeepSeek
+from .config import settings
 from .display.live import surface
 from .question import Question
 from .reply import Reply
@@ -28,9 +27,7 @@ def get_session() -> Session:
     """The session of this process, made at first use."""
     global _session
     if _session is None:
-        ipython = sys.modules.get("IPython.core.getipython")
-        shell = ipython.get_ipython() if ipython else None
-        _session = Session(DeepSeek(parent=shell) if shell else DeepSeek())
+        _session = Session(settings())
     return _session
 
 

@@ -6,12 +6,13 @@ the cell beats a setting, a setting beats the environment. There is no setting f
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
 from traitlets import Bool, Dict, Enum, Float, Int, Unicode
 from traitlets.config import Configurable
 
-__all__ = ["DeepSeek"]
+__all__ = ["DeepSeek", "settings"]
 
 
 class DeepSeek(Configurable):
@@ -75,3 +76,16 @@ class DeepSeek(Configurable):
     def items(self) -> dict[str, Any]:
         """Every setting and its value."""
         return {name: getattr(self, name) for name in sorted(self.trait_names(config=True))}
+
+
+_settings: DeepSeek | None = None
+
+
+def settings() -> DeepSeek:
+    """The settings of this process, made at first use; in IPython they read its configuration."""
+    global _settings
+    if _settings is None:
+        ipython = sys.modules.get("IPython.core.getipython")
+        shell = ipython.get_ipython() if ipython else None
+        _settings = DeepSeek(parent=shell) if shell else DeepSeek()
+    return _settings

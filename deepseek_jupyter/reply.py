@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 from .conversation.turn import Turn
 from .display.code import CodeBlock, code_blocks
 from .display.render import Bundle, final_bundle
+from .display.terminal import erase_prompt
 from .errors import DeepSeekError, InvalidResponseError
 from .protocol.messages import ToolCall
 from .protocol.usage import Usage
@@ -121,10 +123,12 @@ class Reply:
 
     def _ipython_display_(self) -> None:
         """Show it, unless the cell that just asked has shown it already."""
-        from .display.frontend import current_cell, publish
+        from .display.frontend import current_cell, has_frontend, publish
 
         if self.shown_in is None or self.shown_in != current_cell():
             publish(self.bundle())
+        elif not has_frontend():
+            erase_prompt(sys.stdout)
 
     def bundle(self) -> Bundle:
         """The mimebundle of its output."""

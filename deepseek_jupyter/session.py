@@ -18,13 +18,11 @@ from .conversation.turn import Turn, new_id, now
 from .display.live import Surface, surface
 from .endpoint import Endpoints
 from .errors import (
-    ConfigurationError,
-    ContextLengthError,
     ParameterError,
 )
+from .limits import check_budget, check_context
 from .protocol.messages import Message, assistant, user
 from .protocol.request import ChatRequest, build
-from .protocol.tokens import estimate_messages
 from .protocol.usage import Price, Usage, price_of
 from .question import Question
 from .reply import Reply
@@ -145,7 +143,9 @@ class Session:
         )
         request = self._request(question, turn, conversation, provider)
         build(request, provider.dialect)  # refuses wrong parameters while nothing is on its way
-        self._check_size(request, provider, question)
+        check_context(request, provider.context_tokens)
+        budget = self.config.budget if question.budget is None else question.budget
+        check_budget(request, self.price(provider, request.model), budget)
         if question.new:  # only now: a refused question changes nothing
             self.conversation = conversation
         return Prepared(request, provider, key, turn)
@@ -254,26 +254,6 @@ class Session:
             return [*messages[:-1], replace(begun, prefix=True)]
         return [*messages, user(turn.sent)]
 
-    def _check_size(self, request: ChatRequest, provider: Provider, question: Question) -> None:
-        tokens = estimate_messages(request.messages)
-        limit = provider.context_tokens
-        if limit and tokens > limit * 1.3:  # the estimate may be a fifth too high
-            raise ContextLengthError(
-                f"The messages are about {tokens:,} tokens; {request.model} takes {limit:,}."
-            )
-        budget = self.config.budget if question.budget is None else question.budget
-        price = self.price(provider, request.model)
-        if not budget or price is None:
-            return
-        out = request.parameters.get("max_tokens") or _likely_output(request)
-        worst = price.cost(Usage(prompt_tokens=tokens, completion_tokens=int(out))).amount
-        if worst > budget:
-            raise ConfigurationError(
-                f"This question may cost up to {worst:.4f} {price.currency}; "
-                f"the budget is {budget:g}.",
-                "Raise --budget, lower --max-tokens, or ask with --new or --no-history.",
-            )
-
 
 @asynccontextmanager
 async def _ticking(run: Run) -> AsyncIterator[None]:
@@ -293,13 +273,6 @@ async def _ticking(run: Run) -> AsyncIterator[None]:
         yield
     finally:
         ticking.cancel()
-
-
-def _likely_output(request: ChatRequest) -> int:
-    """DeepSeek's default max_tokens: 8K without thinking, 64K with, 128K at effort max."""
-    if request.think is False or request.effort == "none":
-        return 8_192
-    return 131_072 if request.effort == "max" else 65_536
 
 
 def _branch(conversation: Conversation, parent: str | None) -> dict[str, int] | None:

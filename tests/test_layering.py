@@ -32,12 +32,13 @@ LADDER: dict[str, set[str]] = {
     "config": set(),
     "nested": set(),
     "question": set(),
+    "limits": {"protocol"},
     "reply": {"protocol", "conversation", "display"},
     "endpoint": {"config", "transport", "local"},
     "run": {"protocol", "transport", "display", "reply", "session"},
     "session": {
         *("protocol", "transport", "context", "conversation", "tools", "local", "display"),
-        *("config", "endpoint", "question", "reply", "run"),
+        *("config", "endpoint", "limits", "question", "reply", "run"),
     },
     # What people call. Never each other.
     "api": {"session", "display", "protocol", "config", "question", "reply"},

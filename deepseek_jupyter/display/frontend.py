@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from .render import Bundle
+if TYPE_CHECKING:
+    from .render import Bundle
 
 __all__ = ["captured", "current_cell", "has_frontend", "in_jupyter", "publish", "shell"]
 

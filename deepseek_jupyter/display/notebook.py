@@ -15,7 +15,7 @@ from uuid import uuid4
 from .frontend import in_jupyter, publish
 from .pages import pages
 from .render import OPENING, TURN_MIME, Bundle, final_bundle, shaped, streaming_bundle
-from .safe import Neutraliser
+from .safe import Neutral, Neutraliser, neutralise
 from .throttle import Throttle
 from .transcript import Transcript
 
@@ -23,6 +23,51 @@ __all__ = ["Card", "Notebook"]
 
 _SILENT_TICK = 1.0  # seconds between updates that only move the clock
 _DELTA_GAP = 0.02  # seconds between messages to a page, which paints at most 60 times a second
+
+
+class _Growing:
+    """Thinking and answer so far. The answer is neutralised as it comes, each block once, also
+    between updates: so a stop in a flood does not find all of it undone.
+    """
+
+    def __init__(self) -> None:
+        self.length = 0
+        self._format = "md"
+        self._neutraliser = Neutraliser()
+        self._reasoning: list[str] = []
+        self._answer: list[str] = []
+
+    @property
+    def reasoning(self) -> str:
+        return "".join(self._reasoning)
+
+    @property
+    def answer(self) -> str:
+        return "".join(self._answer)
+
+    def begin(self, answer_format: str) -> None:
+        self._format = answer_format
+        self._neutraliser.feed(OPENING.get(answer_format, ""))
+
+    def take(self, reasoning: str, answer: str) -> None:
+        self._reasoning.append(reasoning)
+        self._answer.append(answer)
+        self.length += len(reasoning) + len(answer)
+        if answer:
+            self._neutraliser.feed(answer)
+            self._neutraliser.render()
+
+    def html(self) -> str:
+        return self._neutraliser.snapshot(html_only=True).html
+
+    def finish(self, answer: str) -> Neutral:
+        """The whole `answer`, of which all but the end is rendered already."""
+        shown = self.answer
+        if not answer.startswith(shown):  # what was shown was taken back: JSON asked for again
+            return neutralise(shaped(answer, self._format))
+        opening = OPENING.get(self._format, "")
+        self._neutraliser.feed(shaped(answer, self._format)[len(opening) + len(shown) :])
+        return self._neutraliser.finish()
 
 
 class Notebook:
@@ -33,11 +78,10 @@ class Notebook:
     def __init__(self) -> None:
         self._id = uuid4().hex
         self._throttle = Throttle()
-        self._answer = Neutraliser()
-        self._reasoning = ""
+        self._text = _Growing()
         self._status = "waiting"
         self._published = 0.0
-        self._fed: list[str] = []
+        self._fresh = False
         self._record: dict[str, Any] = {}
         self._stop: Callable[[], None] = lambda: None
 
@@ -45,34 +89,30 @@ class Notebook:
         """Open the output."""
         self._record, self._stop = dict(record), stop
         pages.begin(record["id"], self)
-        self._feed(OPENING.get(record["format"], ""))
+        self._text.begin(record["format"])
         publish(self._bundle(0.0, []), self._id)
 
     def refresh(self, transcript: Transcript, now: float) -> None:
         """Update it, if it is time."""
+        reasoning, answer = transcript.take_fresh()
+        self._text.take(reasoning, answer)
+        self._fresh = self._fresh or bool(reasoning or answer)
         entered = transcript.status != self._status
         silent = now - self._published >= _SILENT_TICK and transcript.status == "waiting"
-        if not (entered or self._throttle.due(now)):
-            return
-        reasoning, answer = transcript.take_fresh()
-        if not (reasoning or answer or entered or silent):
+        if not (entered or silent or (self._fresh and self._throttle.due(now))):
             return
         self._status = transcript.status
-        self._reasoning += reasoning
-        self._feed(answer)
+        self._fresh = False
         bundle = self._bundle(transcript.elapsed(now), transcript.notices)
         publish(bundle, self._id, update=True)
         self._published = now
-        self._throttle.published(now, sum(map(len, (bundle["text/html"], *self._texts(bundle)))))
+        size = len(bundle["text/html"]) + (self._text.length if TURN_MIME in bundle else 0)
+        self._throttle.published(now, size, self._text.length)
 
     def end(self, record: Mapping[str, Any]) -> None:
         """The last update: all forms of the whole turn."""
         pages.end(record["id"])
-        shown, answer = "".join(self._fed), shaped(record["answer"], record["format"])
-        if not answer.startswith(shown):  # what was shown was taken back: JSON asked for again
-            self._answer, shown = Neutraliser(), ""
-        self._answer.feed(answer[len(shown) :])
-        publish(final_bundle(record, self._answer.finish()), self._id, update=True)
+        publish(final_bundle(record, self._text.finish(record["answer"])), self._id, update=True)
 
     def stop(self) -> None:
         """A page asks to stop."""
@@ -82,28 +122,16 @@ class Notebook:
         """None: no deltas are sent."""
         return None
 
-    def _feed(self, text: str) -> None:
-        self._answer.feed(text)
-        self._fed.append(text)
-
     def _bundle(self, elapsed: float, notices: list[str]) -> Bundle:
+        text = self._text
         bundle = streaming_bundle(
-            self._answer.snapshot(html_only=True).html,
-            self._reasoning,
-            status=self._status,
-            elapsed=elapsed,
-            notices=notices,
+            text.html(), text.reasoning, status=self._status, elapsed=elapsed, notices=notices
         )
         if in_jupyter():
             # The type that the final bundle is shown by: a change of type rebuilds the output.
-            answer = "".join(self._fed[1:])
-            texts = {"reasoning": self._reasoning, "answer": answer}
-            bundle[TURN_MIME] = {**self._record, **texts, "status": self._status}
+            so_far = {"reasoning": text.reasoning, "answer": text.answer, "status": self._status}
+            bundle[TURN_MIME] = {**self._record, **so_far}
         return bundle
-
-    def _texts(self, bundle: Bundle) -> tuple[str, ...]:
-        record = bundle.get(TURN_MIME)
-        return (record["reasoning"], record["answer"]) if record else ()
 
 
 class Card:
@@ -114,10 +142,9 @@ class Card:
     def __init__(self) -> None:
         self._id = uuid4().hex
         self._lock = threading.Lock()
-        self._checkpoints = Throttle(rate=10_000, shortest=2.0, small=0)
+        self._checkpoints = Throttle(rate=10_000, shortest=2.0, short=0)
+        self._text = _Growing()
         self._record: dict[str, Any] = {}
-        self._reasoning: list[str] = []
-        self._answer: list[str] = []
         self._seq = 0
         self._sent = 0.0
         self._stop: Callable[[], None] = lambda: None
@@ -126,6 +153,7 @@ class Card:
         """Open the output with an empty record."""
         self._record, self._stop = dict(record), stop
         pages.begin(record["id"], self)
+        self._text.begin(record["format"])
         publish(self._checkpoint(), self._id)
 
     def refresh(self, transcript: Transcript, now: float) -> None:
@@ -140,15 +168,13 @@ class Card:
         self._record["notices"] = list(transcript.notices)
         self._sent = now
         if self._checkpoints.due(now):
-            bundle = self._checkpoint()
-            publish(bundle, self._id, update=True)
-            record = bundle[TURN_MIME]
-            self._checkpoints.published(now, len(record["answer"]) + len(record["reasoning"]))
+            publish(self._checkpoint(), self._id, update=True)
+            self._checkpoints.published(now, self._text.length, self._text.length)
 
     def end(self, record: Mapping[str, Any]) -> None:
         """The last update: all forms of the whole turn."""
         pages.end(record["id"])
-        publish(final_bundle(record), self._id, update=True)
+        publish(final_bundle(record, self._text.finish(record["answer"])), self._id, update=True)
 
     def stop(self) -> None:
         """A page asks to stop; the answer keeps it from interrupting the kernel instead."""
@@ -171,8 +197,7 @@ class Card:
         if not new:
             return
         with self._lock:
-            self._reasoning.append(reasoning)
-            self._answer.append(answer)
+            self._text.take(reasoning, answer)
             seq, self._seq = self._seq, self._seq + 1
             # Inside the lock: a snapshot from another thread must not overtake it.
             pages.send({"type": "delta", "id": self._record["id"], "seq": seq, **new})
@@ -181,5 +206,4 @@ class Card:
         return {TURN_MIME: self._so_far(), "text/plain": "…"}
 
     def _so_far(self) -> dict[str, Any]:
-        texts = {"reasoning": "".join(self._reasoning), "answer": "".join(self._answer)}
-        return {**self._record, **texts}
+        return {**self._record, "reasoning": self._text.reasoning, "answer": self._text.answer}

@@ -90,7 +90,7 @@ class Neutraliser:
         """
         if self._result is not None:
             return self._result
-        self._render()
+        self.render()
         html = self._tail.html(self._splitter, self._refs)
         if html_only:
             return self._neutral(html, None)
@@ -98,7 +98,7 @@ class Neutraliser:
 
     def html_since(self, index: int) -> list[str]:
         """The HTML of the finished blocks from `index` on, without a join of all."""
-        self._render()
+        self.render()
         return [block.html for block in self._blocks[index:]]
 
     def finish(self) -> Neutral:
@@ -108,12 +108,13 @@ class Neutraliser:
                 self._return = False
                 self._waiting += self._splitter.feed("\n")
             self._waiting += self._splitter.close()
-            self._render()
+            self.render()
             self._resolve()
             self._result = self._neutral("", "")
         return self._result
 
-    def _render(self) -> None:
+    def render(self) -> None:
+        """Renders the blocks finished so far, without a look at the open one."""
         for source in self._waiting:
             block = Block(source.text(), len(self._refs))
             if source.fence:

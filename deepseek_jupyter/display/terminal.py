@@ -7,10 +7,11 @@ Markdown as it is, for pipes and dumb terminals.
 from __future__ import annotations
 
 import re
+from typing import IO
 
 from .safe import plain
 
-__all__ = ["TerminalStyler"]
+__all__ = ["TerminalStyler", "erase_prompt"]
 
 _DIM, _BOLD, _CODE, _RESET = "\x1b[2m", "\x1b[1m", "\x1b[36m", "\x1b[0m"
 _MARK = re.compile(r"```[^\n]*\n?|\*\*|`|\n")
@@ -104,6 +105,13 @@ class TerminalStyler:
         self._line = ""
         self._fence = 0 if self._fence else ticks
         return (_CODE if self._fence else _RESET) + mark[len(mark.rstrip("\n")) :]
+
+
+def erase_prompt(out: IO[str]) -> None:
+    """Take back the ``Out[1]:`` that IPython prints before it asks a value to show itself."""
+    if out.isatty():
+        out.write("\r\x1b[2K")
+        out.flush()
 
 
 def _unfinished(text: str) -> int:

@@ -14,18 +14,20 @@ __all__ = ["Throttle"]
 
 @dataclass(slots=True)
 class Throttle:
-    """`rate` in bytes a second; intervals in seconds; `small` in bytes.
+    """`rate` in bytes a second; intervals in seconds; `short` in characters of the text itself.
 
-    JupyterLab's server passes at most 1,000 messages a second, and a page needs some 10 ms for
-    each, so ten a second are the most that is ever useful.
+    A text that counts as short may be several times its length once it is HTML and, in a record,
+    itself again. JupyterLab's server passes at most 1,000 messages a second, and a page needs some
+    10 ms for each, so ten a second are the most that is ever useful.
     """
 
-    rate: float = 34_000.0
+    rate: float = 29_500.0
     shortest: float = 0.1
-    small: int = 14_000
-    longest_for_small: float = 0.18
+    short: int = 8_400
+    longest_for_short: float = 0.18
     _last: float = field(default=float("-inf"), init=False)
     _size: int = field(default=0, init=False)
+    _length: int = field(default=0, init=False)
 
     def due(self, now: float) -> bool:
         """Whether the next update may go out."""
@@ -35,8 +37,8 @@ class Throttle:
     def interval(self) -> float:
         """Seconds that the last update pays for."""
         wait = max(self.shortest, self._size / self.rate)
-        return min(wait, self.longest_for_small) if self._size <= self.small else wait
+        return min(wait, self.longest_for_short) if self._length <= self.short else wait
 
-    def published(self, now: float, size: int) -> None:
-        """Tell it what went out."""
-        self._last, self._size = now, size
+    def published(self, now: float, size: int, length: int) -> None:
+        """Tell it what went out: bytes in all, characters of text among them."""
+        self._last, self._size, self._length = now, size, length

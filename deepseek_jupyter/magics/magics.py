@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 import tokenize
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from IPython.core.error import UsageError
@@ -20,10 +21,7 @@ from IPython.core.magic import (
     no_var_expand,
 )
 
-from deepseek_jupyter.api import get_session
-from deepseek_jupyter.context.template import fill
-from deepseek_jupyter.display.frontend import current_cell
-from deepseek_jupyter.display.live import surface
+from deepseek_jupyter.config import settings
 from deepseek_jupyter.display.pages import pages
 
 from .arguments import Command, UsageProblem, flag_help, parse_cell, parse_line
@@ -84,16 +82,21 @@ class DeepSeekMagics(Magics):
         return self._ask(self._usage(parse_cell, line, cell, self._cell_id()), local_ns)
 
     def _ask(self, command: Command, local_ns: Mapping[str, Any] | None) -> Any:
-        from dataclasses import replace
+        # Not at the top: loading the extension must not cost what only a question needs.
+        from deepseek_jupyter.api import get_session
+        from deepseek_jupyter.context.template import fill
+        from deepseek_jupyter.display.frontend import current_cell
+        from deepseek_jupyter.display.live import surface
 
+        session = get_session()
         names = {**self.shell.user_ns, **(local_ns or {})}
         question = replace(command.question, prompt=fill(command.question.prompt, names))
-        quiet = command.quiet or get_session().config.quiet
-        before = get_session().last
+        before = session.last
         try:
-            reply = get_session().ask(question, surface(False if quiet else None))
+            quiet = command.quiet or session.config.quiet
+            reply = session.ask(question, surface(False if quiet else None))
         finally:
-            newest = get_session().last
+            newest = session.last
             if command.out and newest is not before:  # also a partial one
                 self.shell.user_ns[command.out] = newest
         reply.shown_in = current_cell()
@@ -171,7 +174,7 @@ def register(ipython: Any) -> None:
     """Register the magics, the settings and the input transform; once, however often called."""
     if not any(isinstance(c, DeepSeekMagics) for c in ipython.configurables):
         ipython.register_magics(DeepSeekMagics)
-    config = get_session().config
+    config = settings()
     if config not in ipython.configurables:
         ipython.configurables.append(config)
     if keep_question_marks not in ipython.input_transformers_cleanup:
@@ -185,7 +188,7 @@ def unregister(ipython: Any) -> None:
     for kind in ("line", "cell"):
         for name in ("deepseek", "ds"):
             ipython.magics_manager.magics[kind].pop(name, None)
-    config = get_session().config
+    config = settings()
     ipython.configurables[:] = [
         c for c in ipython.configurables if c is not config and not isinstance(c, DeepSeekMagics)
     ]

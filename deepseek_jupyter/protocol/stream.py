@@ -28,6 +28,7 @@ from .deltas import (
 )
 from .halves import HalvesJoiner, joined
 from .messages import Message, ToolCall
+from .repetition import Repetition
 from .sse import SSEDecoder
 from .think import ThinkSplitter
 from .usage import Usage
@@ -101,6 +102,7 @@ class CompletionStream:
 
     def __init__(self, *, think_implied: bool = False) -> None:
         self._sse = SSEDecoder()
+        self._repeated = Repetition()
         self._splitter: ThinkSplitter | None = ThinkSplitter(implied=think_implied)
         self._answer: list[str] = []
         self._answer_halves = HalvesJoiner()
@@ -196,16 +198,27 @@ class CompletionStream:
 
     def _decode(self, events: Iterable[str]) -> list[Delta]:
         deltas: list[Delta] = []
-        loads = json.loads
+        loads, repeated = json.loads, self._repeated
         for data in events:
             self.events += 1
+            text = repeated.text(data)
+            if text is not None:
+                if repeated.kind is TextDelta:
+                    self._keep_text(TextDelta(text), deltas)
+                else:
+                    self._keep_reasoning(ReasoningDelta(text), deltas)
+                continue
             if data == "[DONE]":
                 self._done = True
                 continue
             try:
-                deltas += self.take(loads(data))
+                brought = self.take(loads(data))
             except _MALFORMED:
                 self.unparsable += 1
+                continue
+            deltas += brought
+            if self._splitter is None:  # until then text may not be what it seems
+                repeated.learn(data, brought)
         return deltas
 
     def _take_choice(self, choice: Mapping[str, Any], deltas: list[Delta]) -> None:

@@ -1,0 +1,45 @@
+"""What is refused before it is sent because it is too long or may cost too much. Pure."""
+
+from __future__ import annotations
+
+from .errors import ConfigurationError, ContextLengthError
+from .protocol.request import ChatRequest
+from .protocol.tokens import estimate_messages
+from .protocol.usage import Price, Usage
+
+__all__ = ["check_budget", "check_context"]
+
+_DOUBT = 1.3  # an estimate may be a fifth too high, and a refusal must not be wrong
+
+
+def check_context(request: ChatRequest, limit: int | None) -> None:
+    """Raise `ContextLengthError` when the messages cannot fit `limit` tokens."""
+    tokens = estimate_messages(request.messages)
+    if limit and tokens > limit * _DOUBT:
+        raise ContextLengthError(
+            f"The messages are about {tokens:,} tokens; {request.model} takes {limit:,}."
+        )
+
+
+def check_budget(request: ChatRequest, price: Price | None, budget: float) -> None:
+    """Raise `ConfigurationError` when the answer may cost more than `budget` (0: no limit).
+
+    The worst case is meant: nothing cached, and as long an answer as the request allows.
+    """
+    if not budget or price is None:
+        return
+    out = request.parameters.get("max_tokens") or _longest_answer(request)
+    usage = Usage(prompt_tokens=estimate_messages(request.messages), completion_tokens=int(out))
+    worst = price.cost(usage).amount
+    if worst > budget:
+        raise ConfigurationError(
+            f"This question may cost up to {worst:.4f} {price.currency}; the budget is {budget:g}.",
+            "Raise --budget, lower --max-tokens, or ask with --new or --no-history.",
+        )
+
+
+def _longest_answer(request: ChatRequest) -> int:
+    """DeepSeek's default max_tokens: 8K without thinking, 64K with, 128K at effort max."""
+    if request.think is False or request.effort == "none":
+        return 8_192
+    return 131_072 if request.effort == "max" else 65_536
