@@ -47,7 +47,7 @@ clean:
 
 # The built extension is linked, not copied, so that a rebuild needs no new install.
 .make/venv: pyproject.toml .make/labextension
-	$(PIP) -e '.[all,dev]' notebook
+	SKIP_JUPYTER_BUILDER=1 $(PIP) -e '.[all,dev]' notebook
 	@rm -rf $(LAB_TARGET) && mkdir -p $(dir $(LAB_TARGET))
 	@ln -s $(CURDIR)/deepseek_jupyter/labextension $(LAB_TARGET)
 	@ln -sfn ../$(LAB)/locale deepseek_jupyter/locale
@@ -55,7 +55,6 @@ clean:
 
 .make/labextension: .make/builder .make/node $(LAB_SOURCES)
 	PATH="$(CURDIR)/$(BIN):$$PATH" npm --prefix $(LAB) run build
-	cp $(LAB)/install.json deepseek_jupyter/labextension/
 	@touch $@
 
 # The builder of JupyterLab extensions is a Python package that drives npm's.

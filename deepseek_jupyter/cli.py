@@ -23,17 +23,18 @@ except ImportError:  # another environment, without the package
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command; the exit status is 0, or 1 with the error on stderr."""
+    """Run one command; the exit status is 0, or 1 after an error or a finding of the doctor's."""
     options = _parser().parse_args(arguments)
     try:
-        print(_run(options))
+        told, status = _run(options)
+        print(told)
+        return status
     except DeepSeekError as error:
         print(f"{type(error).__name__}: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print("Stopped.", file=sys.stderr)
         return 130
-    return 0
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -53,22 +54,24 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _run(options: argparse.Namespace) -> str:
+def _run(options: argparse.Namespace) -> tuple[str, int]:
+    """What to print, and the exit status."""
     if options.command == "local":
-        return _local(options.verb, options.model)
+        return _local(options.verb, options.model), 0
     if options.command == "doctor":
         from .api import get_session
-        from .doctor import doctor
+        from .doctor import ALL_WELL, doctor
 
-        return str(doctor(get_session()))
+        report = doctor(get_session())
+        return str(report), 0 if report.remark == ALL_WELL else 1
     startup = _startup_file(options.profile)
     if options.command == "enable":
         startup.parent.mkdir(parents=True, exist_ok=True)
         startup.write_text(_STARTUP_CODE, "utf-8")
-        return f"Enabled: {startup}"
+        return f"Enabled: {startup}", 0
     existed = startup.exists()
     startup.unlink(missing_ok=True)
-    return f"Disabled: {startup} is gone." if existed else "It was not enabled."
+    return (f"Disabled: {startup} is gone." if existed else "It was not enabled."), 0
 
 
 def _local(verb: str, model: str | None) -> str:

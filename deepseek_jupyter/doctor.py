@@ -15,7 +15,9 @@ from .nested import nested_state
 if TYPE_CHECKING:
     from .session import Session
 
-__all__ = ["doctor"]
+__all__ = ["ALL_WELL", "doctor"]
+
+ALL_WELL = "Nothing to mend."
 
 Finding = tuple[str, str, str]  # mark, subject, what was found
 
@@ -33,7 +35,7 @@ def doctor(session: Session) -> Report:
     )
     rows = [finding for check in checks for finding in check(session)]
     bad = sum(mark == _BAD for mark, _, _ in rows)
-    remark = f"{bad} to mend." if bad else "Nothing to mend."
+    remark = f"{bad} to mend." if bad else ALL_WELL
     return Report("deepseek_jupyter doctor", rows, ("", "subject", "finding"), remark)
 
 

@@ -15,13 +15,13 @@ from .protocol.usage import Usage
 if TYPE_CHECKING:
     from .session import Session
 
-__all__ = ["balance", "models", "providers", "status", "usage"]
+__all__ = ["balance", "models", "providers", "status", "turns_in_words", "usage"]
 
 
 def status(session: Session) -> Report:
     """Where questions go, what is remembered, what was spent."""
     rows = [("version", __version__), *_endpoint(session)]
-    rows.append(("conversation", f"{len(list(session.conversation))} turns"))
+    rows.append(("conversation", turns_in_words(len(list(session.conversation)))))
     spent = _money(_totals(session).values())
     rows.append(("spent", f"{len(session.spent)} answers" + (f", {spent}" if spent else "")))
     if session.last:
@@ -38,6 +38,11 @@ def _endpoint(session: Session) -> list[tuple[str, str]]:
     source = key.source if key else "none needed"
     url = provider.base_url
     return [("provider", f"{provider.title}, {url}"), ("model", model), ("key", source)]
+
+
+def turns_in_words(count: int) -> str:
+    """1 turn, 2 turns."""
+    return f"{count} turn{'s' if count != 1 else ''}"
 
 
 def models(session: Session, name: str | None) -> Report:

@@ -8,12 +8,12 @@ a change of type in between would make JupyterLab throw the output away and buil
 from __future__ import annotations
 
 import html
-import re
 from collections.abc import Mapping
 from typing import Any
 
 from .footer import END_WORDS, seconds
 from .safe import Neutral, neutralise, plain
+from .safe_text import mark_code
 
 __all__ = [
     "OPENING",
@@ -28,8 +28,6 @@ __all__ = [
 TURN_MIME = "application/vnd.deepseek.turn+json"
 
 Bundle = dict[str, Any]
-
-_SPECIAL = re.compile(r"[!-+\-/:<-@\[-`{-}]")
 
 _FENCE = "`" * 12  # longer than any fence that a model writes
 OPENING = {"json": f"{_FENCE}json\n", "text": f"{_FENCE}text\n"}
@@ -119,15 +117,15 @@ def card_html(
     if reasoning:
         parts.append(
             f'<details{" open" if is_open else ""} style="{_FOLD}">'
-            f"<summary>{html.escape(thinking_label)}</summary>"
-            f'<div class="{ignore}" style="{_THOUGHT}">{html.escape(plain(reasoning))}</div>'
+            f"<summary>{_escaped(thinking_label)}</summary>"
+            f'<div class="{ignore}" style="{_THOUGHT}">{_escaped(reasoning)}</div>'
             "</details>"
         )
     parts.append(answer)
     if problem:
-        parts.append(f'<div class="{ignore}" style="{_ERROR}">{html.escape(problem)}</div>')
-    parts += [f'<div class="{ignore}" style="{_WARNING}">{html.escape(n)}</div>' for n in below]
-    parts.append(f'<div class="{ignore}" style="{_FOOTER}">{html.escape(footer)}</div></div>')
+        parts.append(f'<div class="{ignore}" style="{_ERROR}">{_escaped(problem)}</div>')
+    parts += [f'<div class="{ignore}" style="{_WARNING}">{_escaped(n)}</div>' for n in below]
+    parts.append(f'<div class="{ignore}" style="{_FOOTER}">{_escaped(footer)}</div></div>')
     return "".join(parts)
 
 
@@ -135,14 +133,19 @@ def _markdown(record: Mapping[str, Any], answer: str, label: str) -> str:
     """The answer as Markdown, with the fold and the footer around it."""
     parts = []
     if record["reasoning"]:
-        thought = _entities(plain(record["reasoning"])).replace("\n", "<br>")
-        parts.append(f"<details><summary>{_entities(label)}</summary>{thought}</details>")
+        thought = "<br>".join(mark_code(line) for line in plain(record["reasoning"]).split("\n"))
+        parts.append(f"<details><summary>{_marked(label)}</summary>{thought}</details>")
     parts.append(answer)
-    parts += [f"*{_entities(text)}*" for text in record["notices"]]
-    parts.append(f"<sub>{_entities(record['footer'])}</sub>")
+    parts += [f"*{_marked(text)}*" for text in record["notices"]]
+    parts.append(f"<sub>{_marked(record['footer'])}</sub>")
     return "\n\n".join(filter(None, parts))
 
 
-def _entities(text: str) -> str:
-    """`text` in which no Markdown parser finds anything: specials become character references."""
-    return _SPECIAL.sub(lambda found: f"&#{ord(found[0])};", text)
+def _marked(text: str) -> str:
+    """`text` on one line, in which no Markdown parser finds anything."""
+    return mark_code(" ".join(plain(text).split()))
+
+
+def _escaped(text: str) -> str:
+    """`text` for HTML: inert, and without what would restyle or reorder the page's own words."""
+    return html.escape(plain(text))

@@ -13,7 +13,14 @@ from deepseek_jupyter.config import DeepSeek
 from deepseek_jupyter.display.progress import Progress
 from deepseek_jupyter.display.report import Report
 from deepseek_jupyter.protocol.parameters import parse_value
-from deepseek_jupyter.reports import balance, models, providers, status, usage
+from deepseek_jupyter.reports import (
+    balance,
+    models,
+    providers,
+    status,
+    turns_in_words,
+    usage,
+)
 
 from .arguments import UsageProblem, flag_help, suggestion
 
@@ -158,7 +165,7 @@ def _doctor(arguments: Sequence[str]) -> Report:
 def _reset(arguments: Sequence[str]) -> Report:
     turns = len(list(get_session().conversation))
     get_session().conversation.reset()
-    return Report(f"A new conversation begins; the last one had {turns} turns.")
+    return Report(f"A new conversation begins; the last one had {turns_in_words(turns)}.")
 
 
 def _help(arguments: Sequence[str]) -> Report:

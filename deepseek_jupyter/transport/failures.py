@@ -62,6 +62,8 @@ _BALANCE = re.compile(
 )
 _LIMIT = re.compile(r"limit of (\d+)", re.IGNORECASE)
 _PROSE = re.compile(r"<[^>]*>|\s+")
+# Escape sequences and other controls: an error is also shown in terminals, which obey them.
+_CONTROL = re.compile(r"\x1b(?:\[[0-9;?]*[ -/]*[@-~]|.)|[\x00-\x08\x0e-\x1f\x7f-\x9f]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +136,7 @@ def _words(body: str) -> tuple[str, str]:
 
 
 def _short(text: str) -> str:
-    text = _PROSE.sub(" ", text).strip()
+    text = _PROSE.sub(" ", _CONTROL.sub("", text)).strip()
     return text if len(text) <= _MAX_SHOWN else text[: _MAX_SHOWN - 1] + "…"
 
 

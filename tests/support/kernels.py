@@ -2,7 +2,7 @@
 
     with Kernel(environment, folder) as kernel:
         ran = kernel.run("%load_ext deepseek_jupyter")
-        first, second = kernel.run_all(["%%ds\\nHello", "1 + 1"])     # sent at once, as Run All does
+        first, second = kernel.run_all(["%%ds\\nHello", "1 + 1"])  # sent at once
         cell = kernel.send("%%ds\\nA long story")
         kernel.interrupt()
         ran = kernel.finish(cell)
@@ -63,11 +63,14 @@ class Ran:
 
     @property
     def stdout(self) -> str:
-        return "".join(m.content["text"] for m in self.of("stream") if m.content["name"] == "stdout")
+        return self._printed("stdout")
 
     @property
     def stderr(self) -> str:
-        return "".join(m.content["text"] for m in self.of("stream") if m.content["name"] == "stderr")
+        return self._printed("stderr")
+
+    def _printed(self, name: str) -> str:
+        return "".join(m.content["text"] for m in self.of("stream") if m.content["name"] == name)
 
     @property
     def outputs(self) -> list[tuple[str, Any]]:
@@ -204,7 +207,7 @@ class Kernel:
     def run(self, code: str, *, answers: Iterable[str] = (), **how: Any) -> Ran:
         """Run one cell to its end; `answers` are typed where it asks."""
         self._answers = list(answers)
-        how.setdefault("allow_stdin", bool(self._answers))
+        how = {"allow_stdin": bool(self._answers), "stop_on_error": False, **how}
         timeout = how.pop("timeout", 30.0)
         return self.finish(self.send(code, **how), timeout)
 

@@ -1,0 +1,62 @@
+"""20,000 deltas as fast as the socket gives them: CPU in a real kernel, and bytes published."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from typing import Any
+
+from kernel import FRONT_ENDS, Kernel
+from rows import Row, alone, ratios
+from serving import Serving
+
+TITLE = "20,000 deltas at full speed"
+RUNS = 9
+DELTAS = 20_000
+
+# The scene's name, the kind of answer, how it is sent, who shows it.
+SCENES: list[tuple[str, str, dict[str, Any], str]] = [
+    *((f"{front_end}", "mixed", {}, front_end) for front_end in FRONT_ENDS),
+    ("an HTTP chunk per event", "mixed", {"each_its_chunk": True}, FRONT_ENDS[0]),
+    ("half of it thinking", "mixed", {"thinking": 0.5}, FRONT_ENDS[0]),
+    ("one endless line", "one line", {}, FRONT_ENDS[0]),
+]
+
+
+def rows() -> list[Row]:
+    """In one kernel per scene, the contestants take turns."""
+    found: list[Row] = []
+    for scene in SCENES:
+        found += _scene(*scene)
+    return found
+
+
+def _scene(scene: str, kind: str, how: dict[str, Any], front_end: str) -> list[Row]:
+    cpu: dict[str, list[float]] = defaultdict(list)
+    wall: dict[str, list[float]] = defaultdict(list)
+    published: list[float] = []
+    updates: list[float] = []
+    with Serving(kind, DELTAS, **how) as server, Kernel(server.url, front_end) as kernel:
+        kernel.run("import contestants")
+        for run in range(RUNS + 1):
+            for name in ("bare", "stream", "ask"):
+                cell = kernel.run(f"took = contestants.measure({name!r})")
+                took = kernel.value("took")
+                if run == 0:
+                    continue  # imports, first connections
+                cpu[name].append(took["cpu"])
+                wall[name].append(took["wall"])
+                if name == "ask":
+                    published.append(sum(cell.sizes) / cell.sizes[-1])
+                    updates.append(len(cell.sizes))
+    return [
+        Row(f"{scene}: CPU of ds.ask, shown, over bare", ratios(cpu["ask"], cpu["bare"]), "x", 2),
+        Row(f"{scene}: CPU of ds.stream over bare", ratios(cpu["stream"], cpu["bare"]), "x", 2),
+        Row(f"{scene}: published over the final bundle", published, "x", 6),
+        Row(f"{scene}: messages", updates, "messages"),
+        Row(f"{scene}: CPU of bare httpx + json.loads", cpu["bare"], "s"),
+        Row(f"{scene}: wall of ds.ask over bare", ratios(wall["ask"], wall["bare"]), "x"),
+    ]
+
+
+if __name__ == "__main__":
+    alone(TITLE, rows)

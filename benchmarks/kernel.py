@@ -1,0 +1,151 @@
+"""A real ipykernel, talked to over its sockets; every message is kept with its time of arrival."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import tempfile
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import psutil
+from jupyter_client import KernelManager
+from jupyter_client.blocking import BlockingKernelClient
+
+__all__ = ["FRONT_ENDS", "Cell", "Kernel", "clean_environment"]
+
+HERE = Path(__file__).parent
+
+_SHOWN = ("display_data", "update_display_data", "execute_result", "comm_msg")
+
+FRONT_ENDS = ("no Jupyter page", "page without extension", "page with extension")
+"""Whoever runs the kernel: nbclient or an editor; JupyterLab; JupyterLab with our extension."""
+
+
+def clean_environment(home: str, **more: str) -> dict[str, str]:
+    """This environment without keys, proxies and settings; `home` for all state."""
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.upper().startswith(("DEEPSEEK_", "JPY_"))
+        and not name.upper().endswith(("KEY", "_PROXY"))
+    }
+    own = {
+        "DEEPSEEK_JUPYTER_HOME": f"{home}/deepseek",
+        "IPYTHONDIR": f"{home}/ipython",
+        "PYTHON_KEYRING_BACKEND": "keyring.backends.null.Keyring",
+        "PYTHONPATH": os.pathsep.join(map(str, (HERE, HERE.parent))),  # this checkout, not another
+    }
+    return {**kept, **own, **more}
+
+
+@dataclass
+class Cell:
+    """What came of one cell. Times are `time.monotonic`, in this process."""
+
+    sent: float
+    idle: float = 0.0
+    error: str = ""
+    text: str = ""
+    shown: list[tuple[float, dict[str, Any]]] = field(default_factory=list)
+
+    @property
+    def seconds(self) -> float:
+        """From the request to the kernel's word that it is idle again."""
+        return self.idle - self.sent
+
+    @property
+    def sizes(self) -> list[int]:
+        """Bytes of each output's and comm message's content, as JSON on the wire."""
+        return [len(json.dumps(content, ensure_ascii=False).encode()) for _, content in self.shown]
+
+
+class Kernel:
+    """A fresh kernel. Given a `url`, the extension is loaded and asks that server.
+
+    `front_end` is one of `FRONT_ENDS`; the one with our extension opens its data comm.
+    """
+
+    def __init__(self, url: str = "", front_end: str = FRONT_ENDS[0], *, load: bool = True) -> None:
+        self._url = url
+        self._front_end = front_end
+        self._load = load and bool(url)
+
+    def __enter__(self) -> Kernel:
+        self._scratch = tempfile.TemporaryDirectory(prefix="bench-", ignore_cleanup_errors=True)
+        home = self._scratch.name
+        address = {"DEEPSEEK_BASE_URL": self._url, "DEEPSEEK_API_KEY": "sk-bench"}
+        page = {"JPY_SESSION_NAME": "bench.ipynb"} if self._front_end != FRONT_ENDS[0] else {}
+        self._manager = KernelManager()
+        self._manager.start_kernel(
+            env=clean_environment(home, **page, **(address if self._url else {})),
+            cwd=home,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        self._client: BlockingKernelClient = self._manager.blocking_client()
+        try:
+            self._client.start_channels()
+            self._client.wait_for_ready(timeout=60)
+            if self._load:
+                self.run("%load_ext deepseek_jupyter\nimport deepseek_jupyter as ds, time")
+            if self._front_end == FRONT_ENDS[2]:
+                self._open_page()
+            self.process = psutil.Process(int(self.value("__import__('os').getpid()")))
+        except BaseException:
+            self.__exit__()
+            raise
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._client.stop_channels()
+        self._manager.shutdown_kernel(now=True)
+        self._scratch.cleanup()
+
+    @property
+    def megabytes(self) -> float:
+        """Resident memory."""
+        return self.process.memory_info().rss / 1e6
+
+    def interrupt(self) -> float:
+        """As the stop button does; returns when."""
+        at = time.monotonic()
+        self._manager.interrupt_kernel()
+        return at
+
+    def run(self, code: str, timeout: float = 120.0, *, may_fail: bool = False) -> Cell:
+        """Run a cell to idle."""
+        cell = Cell(time.monotonic())
+        parent = self._client.execute(code, store_history=False)
+        while not cell.idle:
+            left = cell.sent + timeout - time.monotonic()
+            message = self._client.get_iopub_msg(timeout=max(left, 0.01))
+            arrived = time.monotonic()
+            if message["parent_header"].get("msg_id") != parent:
+                continue
+            kind, content = message["msg_type"], message["content"]
+            if kind in _SHOWN:
+                cell.shown.append((arrived, content))
+            elif kind == "stream":
+                cell.text += content["text"]
+            elif kind == "error":
+                cell.error = f"{content['ename']}: {content['evalue']}"
+            elif kind == "status" and content["execution_state"] == "idle":
+                cell.idle = arrived
+        self._client.get_shell_msg(timeout=10)
+        if cell.error and not may_fail:
+            raise RuntimeError(f"{code!r} failed: {cell.error}")
+        return cell
+
+    def _open_page(self) -> None:
+        """As the page's extension does: open the data comm."""
+        content = {"comm_id": "bench", "target_name": "deepseek.data", "data": {}}
+        self._client.shell_channel.send(self._client.session.msg("comm_open", content))
+
+    def value(self, expression: str) -> Any:
+        """The value of an expression that JSON can carry."""
+        return json.loads(self.run(f"print(__import__('json').dumps({expression}))").text)

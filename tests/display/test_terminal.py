@@ -1,0 +1,94 @@
+"""Answers in a terminal: the same however the stream is cut, and no escape code but our own."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from deepseek_jupyter.display.safe import plain
+from deepseek_jupyter.display.terminal import TerminalStyler
+
+FILE = Path(__file__).parents[1] / "data" / "attacks" / "attacks.json"
+ATTACKS = [attack["text"] for attack in json.loads(FILE.read_text("utf-8"))]
+ESCAPES = ["\x1b[31mred\x1b[0m", "\x1b]52;c;YWJj\x07", "\x9b2J", "\x1b[2J\x1b[1;1H", "a\x08b\x7f"]
+OURS = re.compile("\x1b\\[[0-9]*m")
+
+TEXTS = {
+    "bold": "a **bold** b *** c ****d**** e",
+    "code": "use `x = 1` and ``y`` or `**z**`",
+    "fence": "Text\n```python\nx = '''`'''\n**kw\n```\nafter **b**",
+    "long fence": "````md\n```py\nx\n```\n````\nafter",
+    "fence in a list": "1. do\n   ```\n   ls\n   ```\n- ```sh\n  x\n  ```\n> ```\n> q\n> ```\n",
+    "ticks in a line": "Write ``` to begin a fence\nand go on",
+    "headings": "# One\ntext # no\n## Two **b**\n#!x",
+    "unbalanced": "a ** b\nand `c\nplain",
+    "open at the end": "```\nx = **",
+}
+
+
+def styled(pieces, *, colour: bool = True) -> str:
+    styler = TerminalStyler(colour=colour)
+    return "".join([styler.answer(piece) for piece in pieces] + [styler.close()])
+
+
+@pytest.mark.parametrize("name", TEXTS)
+def test_every_cut_gives_the_same(name):
+    text = TEXTS[name]
+    whole = styled([text])
+    assert styled(text) == whole
+    for cut in range(len(text)):
+        assert styled([text[:cut], text[cut:]]) == whole, text[:cut]
+    for first, second in itertools.combinations(range(len(text)), 2):
+        assert styled([text[:first], text[first:second], text[second:]]) == whole
+
+
+@pytest.mark.parametrize("text", [*TEXTS.values(), *ATTACKS])
+def test_no_word_is_lost(text):
+    """Marks go, and a fence's language; every other character stays, in order."""
+    kept = iter(re.sub(r"(?m)^[\s>]*(?:[-*+] +)?`{3,}.*|\*\*|`", "", plain(text)))
+    shown = OURS.sub("", styled([text]))
+    assert all(char in shown for char in kept)
+    if "```" not in text:
+        assert re.sub(r"\*\*|`", "", plain(text)) == re.sub(r"\*\*|`", "", shown)
+
+
+@pytest.mark.parametrize("text", [*ESCAPES, *ATTACKS])
+@pytest.mark.parametrize("colour", [True, False])
+def test_no_escape_code_of_the_models_own(text, colour):
+    styler = TerminalStyler(colour=colour)
+    for shown in (
+        styled([text], colour=colour),
+        styled(text, colour=colour),
+        styler.thinking(text),
+        "".join(styler.thinking(char) for char in text),
+        styler.muted(text),
+    ):
+        left = OURS.sub("", shown) if colour else shown
+        assert not re.search("[\x00-\x08\x0b-\x1f\x7f-\x9f]", left)
+
+
+def test_without_colour_markdown_stays_as_it_is():
+    text = "# T\n**b** `c`\n```py\nx\n```"
+    assert styled(text, colour=False) == text
+
+
+def test_the_terminal_is_left_as_it_was():
+    for text in TEXTS.values():
+        assert styled([text]).endswith("\x1b[0m")
+
+
+def test_words_are_not_held_back():
+    styler = TerminalStyler(colour=True)
+    assert styler.answer("plain words") == "plain words"
+    assert styler.answer(" and *") == " and "
+    assert styler.answer("more") == "*more"
+
+
+def test_an_unbalanced_mark_ends_with_its_line():
+    first, second = styled(["a ** b\nplain"]).split("\n")
+    assert first == "a \x1b[1m b\x1b[0m"
+    assert second == "plain\x1b[0m"

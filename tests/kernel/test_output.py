@@ -1,0 +1,107 @@
+"""What goes out while an answer grows, and what stays: one output, few updates, all four forms."""
+
+from __future__ import annotations
+
+import json
+
+import nbformat
+import pytest
+from nbclient import NotebookClient
+
+from tests.support.kernels import TURN_MIME
+from tests.support.scripted import Reply, answer, chunk, deltas, pause, send, sse
+from tests.support.wording import USAGE, event
+
+FORMS = {TURN_MIME, "text/html", "text/markdown", "text/plain"}
+
+
+def test_updates_are_throttled_and_the_last_one_is_whole(kernel, server):
+    server.queue(Reply(deltas(600, rate=300)))
+    ran = kernel.run("%%ds\nTell me.")
+    sent = ran.of("display_data", "update_display_data")
+    seconds = sent[-1].at - sent[0].at
+    assert 5 * seconds <= len(sent) <= 12 * seconds + 5
+    assert set(sent[-1].data) == FORMS
+    (turn,) = ran.turns
+    assert len(turn["answer"]) == 4 * 600
+    assert turn["status"] == "done"
+
+
+@pytest.mark.parametrize("variable", ["JPY_SESSION_NAME", "NOTHING"])
+def test_while_it_streams_the_types_stay_the_same(kernel, server, variable):
+    server.queue(Reply(deltas(100, rate=200)))
+    kernel.run(f"import os\nos.environ['{variable}'] = 'a notebook under a Jupyter server'")
+    *growing, last = kernel.run("%%ds\nTell me.").of("display_data", "update_display_data")
+    kernel.run(f"del os.environ['{variable}']")
+    assert len({frozenset(m.data) for m in growing}) == 1
+    assert set(growing[0].data) < set(last.data) == FORMS
+
+
+def test_plain_text_is_the_answer(kernel, server):
+    server.queue(answer("# A title\n\nand *text*.", reasoning="Thought."))
+    (bundle,) = kernel.run("%%ds\nx").bundles
+    assert bundle["text/plain"] == "# A title\n\nand *text*."
+    assert "Thought." in bundle["text/html"]
+    assert "Thought." in bundle["text/markdown"]
+    assert bundle[TURN_MIME]["reasoning"] == "Thought."
+
+
+def test_the_footer_tells_model_tokens_money_and_time(kernel, server):
+    server.queue(answer("Hello.", reasoning="Hm.", usage=USAGE))
+    (bundle,) = kernel.run("%%ds\nx").bundles
+    footer = bundle[TURN_MIME]["footer"]
+    assert footer.startswith("deepseek-flash · 8 new + 4 cached + 3 thinking + 4 out tokens · ~$")
+    assert footer in bundle["text/html"]
+
+
+def test_thinking_is_open_while_it_grows_and_folded_after(kernel, server):
+    thought = [send(event(chunk({"reasoning_content": f"step {n} "}))) for n in "12"]
+    server.queue(Reply(thought[0], pause(0.3), thought[1], pause(0.3), answer("Done.").steps))
+    sent = kernel.run("%%ds\nx").of("display_data", "update_display_data")
+    pages = [m.data["text/html"] for m in sent if "step 1" in m.data["text/html"]]
+    assert "<details open" in pages[0]
+    assert "<details open" not in pages[-1]
+    assert "<details" in pages[-1]
+
+
+def test_capture_keeps_one_output(kernel, server):
+    server.queue(Reply(deltas(60, rate=200)))
+    assert kernel.run("%%capture taken\nreply = ds.ask('x')").outputs == []
+    assert kernel.value("len(taken.outputs)") == 1
+    assert kernel.value("sorted(taken.outputs[0].data)") == sorted(FORMS)
+    assert kernel.value("taken.outputs[0].data['text/plain'] == reply.text") is True
+
+
+def test_lone_surrogates_do_not_break_the_output(kernel, server):
+    texts = (r"a \ud83d b", r"\ud83d", r"\ude00")
+    pieces = [f'{{"choices":[{{"index":0,"delta":{{"content":"{t}"}}}}]}}' for t in texts]
+    server.queue(sse(*pieces, chunk({}, finish="stop")))
+    ran = kernel.run("%%ds\nx")
+    assert ran.ok, ran.error
+    assert ran.bundles[0]["text/plain"] == "a \ufffd b\U0001f600"
+    json.dumps(ran.turns[0], ensure_ascii=False).encode()
+    server.queue(answer("Next."))
+    assert kernel.run("%%ds\nand on").ok
+
+
+@pytest.mark.parametrize("text", ["", "   \n"])
+def test_an_empty_answer_fails_the_cell(kernel, server, text):
+    server.queue(answer(text))
+    ran = kernel.run("%%ds\nx")
+    assert not ran.ok
+    assert ran.error[0].startswith("EmptyAnswerError")
+
+
+def test_nbclient_executes_and_saves_it(base_environment, server, tmp_path):
+    server.queue(Reply(deltas(100, rate=200)), answer("Second."))
+    cells = ["%load_ext deepseek_jupyter", "%%ds\nOne.", "print('between')", "%ds Two?"]
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(c) for c in cells])
+    for cell, name in zip(notebook.cells, "abcd", strict=True):
+        cell.id = name
+    client = NotebookClient(notebook, timeout=60, resources={"metadata": {"path": str(tmp_path)}})
+    client.execute(env={**base_environment, "IPYTHONDIR": str(tmp_path / "ipython")})
+    nbformat.validate(notebook)
+    assert [len(cell.outputs) for cell in notebook.cells] == [0, 1, 1, 1]
+    assert set(notebook.cells[1].outputs[0].data) == FORMS
+    assert notebook.cells[3].outputs[0].data["text/plain"] == "Second."
+    assert nbformat.reads(nbformat.writes(notebook), as_version=4) == notebook

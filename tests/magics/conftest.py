@@ -1,0 +1,47 @@
+"""A real IPython shell in this process, with the magics loaded and a scripted DeepSeek."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from IPython.core.interactiveshell import InteractiveShell
+from traitlets.config import Config
+
+from deepseek_jupyter import api, config
+from tests.support.asking import KEY
+from tests.support.scripted import Server
+
+
+@pytest.fixture
+def shell(server: Server, monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> Iterator[Any]:
+    monkeypatch.setenv("IPYTHONDIR", str(tmp_path / "ipython"))
+    monkeypatch.setenv("DEEPSEEK_BASE_URL", server.base_url())
+    monkeypatch.setenv("DEEPSEEK_API_KEY", KEY)
+    monkeypatch.setattr(api, "_session", None)
+    monkeypatch.setattr(config, "_settings", None)
+    InteractiveShell.clear_instance()
+    setup = Config()
+    setup.HistoryManager.enabled = False
+    setup.InteractiveShell.colors = "nocolor"
+    running = InteractiveShell.instance(config=setup)
+    running.run_line_magic("load_ext", "deepseek_jupyter")
+    api.get_session().config.attempts = 1
+    yield running
+    running.run_line_magic("unload_ext", "deepseek_jupyter")
+    InteractiveShell.clear_instance()
+
+
+@pytest.fixture
+def run(shell: Any, capsys: pytest.CaptureFixture[str]) -> Callable[[str], str]:
+    """Run a cell; what it printed, on both streams. The key is never in it."""
+
+    def run_cell(code: str) -> str:
+        capsys.readouterr()
+        shell.run_cell(code, store_history=True)
+        told = capsys.readouterr()
+        assert KEY not in told.out + told.err
+        return told.out + told.err
+
+    return run_cell

@@ -1,0 +1,163 @@
+"""From a line to a question. Pure: no shell, no session."""
+
+from __future__ import annotations
+
+import pytest
+
+from deepseek_jupyter.errors import ParameterError
+from deepseek_jupyter.magics.arguments import (
+    Command,
+    UsageProblem,
+    flag_help,
+    flag_parser,
+    parse_cell,
+    parse_line,
+)
+from deepseek_jupyter.question import Question
+
+# flag on the line -> what it makes of an otherwise empty question or command
+FLAGS: dict[str, dict[str, object]] = {
+    "-m deepseek/deepseek-v3.2-exp": {"model": "deepseek/deepseek-v3.2-exp"},
+    "--model DeepSeek-V3.2-Exp-thinking": {"model": "DeepSeek-V3.2-Exp-thinking"},
+    "-p openrouter": {"provider": "openrouter"},
+    "--provider=wcode": {"provider": "wcode"},
+    "--think": {"think": True},
+    "--no-think": {"think": False},
+    "--effort max": {"effort": "max"},
+    "-t 0": {"parameters": {"temperature": 0.0}},
+    "--temperature 1.5": {"parameters": {"temperature": 1.5}},
+    "-t0.5": {"parameters": {"temperature": 0.5}},
+    "--top-p 0.9": {"parameters": {"top_p": 0.9}},
+    "--max-tokens 100": {"parameters": {"max_tokens": 100}},
+    "--stop END": {"parameters": {"stop": ["END"]}},
+    "--stop a --stop 'b c'": {"parameters": {"stop": ["a", "b c"]}},
+    "--seed -5": {"parameters": {"seed": -5}},
+    "--param top_k=40": {"parameters": {"top_k": 40}},
+    "--param verbosity=low": {"parameters": {"verbosity": "low"}},
+    "--param logprobs=true": {"parameters": {"logprobs": True}},
+    """--param 'thinking={"type": "enabled"}'""": {"parameters": {"thinking": {"type": "enabled"}}},
+    "--param a==b --param stop=[1]": {"parameters": {"a": "=b", "stop": [1]}},
+    "-s 'Be brief.'": {"system": "Be brief."},
+    '--system "It\'s \\"so\\""': {"system": 'It\'s "so"'},
+    "-f json": {"format": "json"},
+    "--format code": {"format": "code"},
+    "-o reply": {"out": "reply"},
+    "--out größe": {"out": "größe"},
+    "--code": {"code": True},
+    "--new": {"new": True},
+    "--no-history": {"history": False},
+    "--continue": {"go_on": True},
+    "--budget 0.01": {"budget": 0.01},
+    "--no-stream": {"stream": False},
+    "--on-error return": {"on_error": "return"},
+    "--quiet": {"quiet": True},
+}
+
+
+def command(prompt: str, **made: object) -> Command:
+    own = {name: made.pop(name) for name in ("out", "code", "quiet") if name in made}
+    return Command(Question(prompt, **made), **own)  # type: ignore[arg-type]
+
+
+def test_no_flag_is_forgotten_here():
+    used = {word.partition("=")[0][:20] for line in FLAGS for word in line.split()}
+    known = [flag for action in flag_parser()._actions for flag in action.option_strings]
+    assert [f for f in known if f.startswith("--") and f not in used] == []
+
+
+@pytest.mark.parametrize("line", FLAGS)
+def test_every_flag_of_a_cell(line):
+    assert parse_cell(line, "Why?\n") == command("Why?", **FLAGS[line])
+
+
+@pytest.mark.parametrize("line", FLAGS)
+def test_every_flag_of_a_line(line):
+    assert parse_line(f"{line} Why? ") == command("Why?", **FLAGS[line])
+
+
+def test_flags_add_up():
+    line = "--think -t 0 --max-tokens 9 --param seed=1 -m x --out y --code"
+    made = parse_cell(line, "Q", cell_id="c")
+    assert made.question.parameters == {"temperature": 0.0, "max_tokens": 9, "seed": 1}
+    assert (made.question.model, made.question.cell_id) == ("x", "c")
+    assert (made.out, made.code) == ("y", True)
+
+
+QUESTIONS = [
+    "don't panic?",
+    "what's 'this' and \"that\"?",
+    'say "hello',
+    "what does ls -x do, and -m?",
+    "a  b   c",
+    "back\\slash \\n $HOME {x} {{ x }} %s `code`",
+    "--- no",
+    "größer > kleiner; 1 | 2 & 3 # 4",
+    "is -1 < 0?",
+    "- a dash alone",
+]
+
+
+@pytest.mark.parametrize("question", [q for q in QUESTIONS if not q.startswith("---")])
+def test_a_question_on_a_line_stays_as_it_was_written(question):
+    assert parse_line(question).question.prompt == question
+    made = parse_line(f"--no-think -s 'two words' {question}").question
+    assert (made.prompt, made.system, made.think) == (question, "two words", False)
+
+
+@pytest.mark.parametrize("question", QUESTIONS)
+def test_two_dashes_end_the_flags(question):
+    made = parse_line(f"--no-think -- {question}").question
+    assert (made.prompt, made.think) == (question, False)
+
+
+def test_the_body_of_a_cell_stays_as_it_was_written():
+    body = "\n\n  indented 'n {x} -t 3 --new\n\n\ttab\n\n"
+    assert parse_cell("", body).question.prompt == body.strip("\n")
+
+
+WRONG = {
+    "--thnik": "Did you mean --think?",
+    "--temprature 1": "Did you mean --temperature?",
+    "--xyzzy": "%deepseek help",
+    "-x": "no flag -x",
+    "--temp 1": "no flag --temp",
+    "-t hot": "float",
+    "--max-tokens 1.5": "int",
+    "--effort enormous": "enormous",
+    "--format xml": "xml",
+    "--on-error ignore": "ignore",
+    "--out 1x": "--out 1x",
+    "--out a.b": "not a variable name",
+}
+
+
+@pytest.mark.parametrize("line", WRONG)
+@pytest.mark.parametrize("parse", [lambda line: parse_cell(line, "Q"), parse_line])
+def test_a_wrong_flag_is_one_line_with_what_was_meant(line, parse):
+    with pytest.raises(UsageProblem) as told:
+        parse(line)
+    assert WRONG[line] in str(told.value)
+    assert "\n" not in str(told.value)
+
+
+def test_a_missing_value_is_told():
+    with pytest.raises(UsageProblem, match="-m"):
+        parse_line("-m")
+    with pytest.raises(UsageProblem, match="quotation"):
+        parse_cell("-s 'open", "Q")
+    with pytest.raises(ParameterError, match="name=value"):
+        parse_cell("--param seed", "Q")
+
+
+def test_words_on_a_cells_line_belong_below_it():
+    with pytest.raises(UsageProblem, match="into the cell below"):
+        parse_cell("--think Why is it?", "Q")
+
+
+def test_the_help_names_every_flag_and_doubles_no_percent_sign():
+    shown = flag_help()
+    for action in flag_parser()._actions:
+        assert all(flag in shown for flag in action.option_strings)
+        assert action.help
+    assert "%%%" not in shown
+    assert "usage: %deepseek" in shown or "usage: %%deepseek" in shown

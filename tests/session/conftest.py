@@ -1,0 +1,20 @@
+"""A session whose DeepSeek is a scripted server on this machine; the package's functions use it."""
+
+from __future__ import annotations
+
+import pytest
+
+from deepseek_jupyter import api
+from deepseek_jupyter.config import DeepSeek
+from deepseek_jupyter.session import Session
+from tests.support.asking import KEY
+from tests.support.scripted import Server
+
+
+@pytest.fixture
+def session(server: Server, monkeypatch: pytest.MonkeyPatch) -> Session:
+    monkeypatch.setenv("DEEPSEEK_BASE_URL", server.base_url())
+    monkeypatch.setenv("DEEPSEEK_API_KEY", KEY)
+    made = Session(DeepSeek(attempts=1, first_timeout=5.0, idle_timeout=1.0))
+    monkeypatch.setattr(api, "_session", made)
+    return made

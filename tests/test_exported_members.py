@@ -1,0 +1,77 @@
+"""The public names: one list, few, all there, and nothing else behind `dir`."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import pkgutil
+import subprocess
+import sys
+
+import pytest
+
+import deepseek_jupyter as ds
+
+PUBLIC = {
+    *("ask", "aask", "stream", "last", "get_session", "enable_nested"),
+    *("Reply", "Stream", "Conversation", "DeepSeekError", "Interrupted"),
+    *("load_ipython_extension", "unload_ipython_extension", "__version__"),
+}
+MODULES = [
+    module.name
+    for module in pkgutil.walk_packages(ds.__path__, "deepseek_jupyter.")
+    if not module.name.endswith("__main__")
+]
+
+
+def test_the_public_names_are_these():
+    assert set(ds.__all__) == PUBLIC
+    assert len(ds.__all__) == len(PUBLIC)
+    assert dir(ds) == sorted(PUBLIC)
+
+
+@pytest.mark.parametrize("name", sorted(PUBLIC))
+def test_each_is_there_and_says_what_it_is(name):
+    value = getattr(ds, name)
+    if callable(value):
+        assert inspect.getdoc(value), f"{name} has no docstring"
+
+
+def test_each_also_comes_with_a_star_import():
+    names: dict[str, object] = {}
+    exec("from deepseek_jupyter import *", names)
+    assert set(names) >= PUBLIC
+
+
+def test_an_unknown_name_is_an_attribute_error():
+    with pytest.raises(AttributeError, match=r"deepseek_jupyter.*'answer'"):
+        _ = ds.answer  # type: ignore[attr-defined]
+
+
+def test_there_is_no_last_reply_at_first():
+    code = "import deepseek_jupyter as ds; assert ds.last is None"
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_what_a_module_lists_exists(name):
+    module = importlib.import_module(name)
+    for member in getattr(module, "__all__", ()):
+        assert hasattr(module, member), member
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_every_module_says_what_it_is_for(name):
+    module = importlib.import_module(name)
+    code = inspect.getsource(module).strip() if module.__file__ else ""
+    assert module.__doc__ or not code or name.endswith("._version")
+
+
+def test_importing_loads_none_of_the_parts():
+    code = (
+        "import sys, deepseek_jupyter; print(*[m for m in sys.modules if m.startswith('deepseek')])"
+    )
+    ran = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60
+    )
+    assert set(ran.stdout.split()) == {"deepseek_jupyter", "deepseek_jupyter._version"}
