@@ -118,6 +118,7 @@ def test_doctor(command, server):
     assert well.returncode == 0
     assert "Nothing to mend." in well.stdout
     ill = command("doctor", **where)
+    assert ill.returncode == 1
     assert "AuthenticationError" in ill.stdout
     assert "1 to mend." in ill.stdout
 
