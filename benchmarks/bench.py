@@ -10,6 +10,7 @@ import sys
 import time
 import traceback
 
+import bench_browser
 import bench_display
 import bench_load
 import bench_local
@@ -18,7 +19,15 @@ import bench_stop
 import bench_stream
 from rows import Row, machine, skipped, text_table, write_results
 
-FAMILIES = (bench_load, bench_stream, bench_display, bench_stop, bench_safe, bench_local)
+FAMILIES = (
+    bench_load,
+    bench_stream,
+    bench_display,
+    bench_stop,
+    bench_safe,
+    bench_local,
+    bench_browser,
+)
 
 
 def main() -> int:

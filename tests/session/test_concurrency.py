@@ -18,11 +18,11 @@ HALF = send(event(chunk({"content": "Half"})))
 
 
 async def test_several_at_once_take_no_longer_than_one(session, server):
-    slow = [Reply(pause(0.3), answer(f"A{n}").steps) for n in range(4)]
+    slow = [Reply(pause(1.0), answer(f"A{n}").steps) for n in range(4)]
     server.queue(*slow)
     began = time.monotonic()
     replies = await asyncio.gather(*[ds.aask(f"Q{n}", history=False) for n in range(4)])
-    assert time.monotonic() - began < 0.9
+    assert time.monotonic() - began < 3  # one after the other it would be 4
     assert sorted(r.text for r in replies) == ["A0", "A1", "A2", "A3"]
 
 
@@ -94,7 +94,7 @@ def test_breaking_out_of_a_stream_closes_it(session, server):
         if isinstance(delta, TextDelta):
             break
     iterator.close()
-    assert server.requests[0].closed.wait(0.5)
+    assert server.requests[0].closed.wait(5)
     assert stream.reply.finish_reason == "interrupted"
     assert stream.reply.text
 

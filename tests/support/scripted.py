@@ -5,7 +5,7 @@
         server.queue(Reply(send(event(chunk({"content": "Hel"}))), pause(0.1), reset()))
         ...                                   # talk to server.url
         assert server.requests[0].json["model"] == "deepseek-flash"
-        assert server.requests[0].closed.wait(0.3)      # the client hung up
+        assert server.requests[0].closed.wait(5)      # the client hung up
 
 A `Reply` is a list of steps. The first step that sends anything sends the head before it, so steps
 put earlier (`pause`, `wait_for`, `stall`, `reset`) happen while the client waits for headers.

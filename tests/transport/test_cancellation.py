@@ -30,7 +30,7 @@ from tests.support.scripted import (
     stall,
 )
 
-AT_ONCE = 0.3  # seconds from the stop to the server's seeing the socket closed
+AT_ONCE = 5.0  # seconds that a busy machine may need; the figure is a row of make bench
 
 
 @pytest.fixture
@@ -193,7 +193,7 @@ async def test_the_caller_s_loop_stays_free_while_an_answer_comes(server, client
 
 class TestEngine:
     def test_many_callers_drain_at_the_same_time(self, server, client):
-        server.fallback = answer("One of many.", before=[pause(0.1)])
+        server.fallback = answer("One of many.", before=[pause(0.5)])
         answers: list[str] = []
 
         def caller() -> None:
@@ -206,7 +206,7 @@ class TestEngine:
         for thread in threads:
             thread.join(10)
         assert answers == ["One of many."] * 8
-        assert time.monotonic() - began < 0.8  # together, not one after the other
+        assert time.monotonic() - began < 3  # one after the other it would be 4
 
     def test_no_more_than_the_gate_lets_in_are_asked_at_once(self, server):
         """Checklist 36."""
@@ -280,9 +280,9 @@ class TestEngine:
 def test_the_first_delta_does_not_wait_for_more(client):
     """First paint: a delta that arrived is handed on at once, whatever comes later."""
     with Server() as server:
-        server.queue(Reply(deltas(3, rate=2)))
+        server.queue(Reply(deltas(3, rate=0.1)))
         began = time.monotonic()
         for events in engine().drain(lambda: client.stream(exchange_with(provider_at(server)))):
             if events and any(isinstance(e, TextDelta) for e in events):
                 break
-        assert time.monotonic() - began < 0.3
+        assert time.monotonic() - began < 5  # the next one is ten seconds away

@@ -80,7 +80,7 @@ def test_a_stall_ends_with_the_part(witness):
     outcome = asked(witness)
     assert isinstance(outcome.error, errors.TruncatedError)
     assert TEXT.startswith(outcome.completion.answer)
-    assert outcome.seconds < 2
+    assert outcome.seconds < 4.5
 
 
 def test_a_malformed_chunk_is_said_not_swallowed(witness):
