@@ -7,6 +7,7 @@ Fixtures: `server` (a scripted server, see tests/support/scripted.py), `environm
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -29,6 +30,9 @@ _KEPT = {"DEEPSEEK_RECORDINGS"}
 
 def pytest_configure() -> None:
     network_guard.install()  # before collection, so that imports are guarded too
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        # As a shell starts its background jobs; children would inherit it, and be deaf to Ctrl-C.
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(autouse=True)

@@ -89,7 +89,7 @@ def notebook(browser, endpoint):
 
 def test_a_cell_streams_thinking_and_answer_and_saves_all_four_forms(either, endpoint, notebook):
     book = notebook(either, "%%deepseek --think\nHow do I take a mean by group?")
-    endpoint.queue(stream(ANSWER, THOUGHT))
+    endpoint.queue(stream(ANSWER, THOUGHT, gap=0.15))
     book.run(1)
     book.page.get_by_text("Thinking…").first.wait_for()
     book.until_done()

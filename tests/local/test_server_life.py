@@ -19,7 +19,7 @@ from deepseek_jupyter import local
 from deepseek_jupyter.errors import LocalModelError
 from deepseek_jupyter.local import serve
 
-from .conftest import Client, alive, gone_within
+from .conftest import Client, gone_within
 
 pytestmark = pytest.mark.local_model
 
@@ -168,7 +168,8 @@ def test_a_damaged_model_is_refused_and_nothing_starts(damaged: Path) -> None:
     with pytest.raises(LocalModelError, match="damaged"):
         local.ensure_server()
     assert not local.status().servers
-    assert not any(alive(child.pid) for child in psutil.Process().children())
+    started = [" ".join(child.cmdline()) for child in psutil.Process().children()]
+    assert not [line for line in started if "deepseek_jupyter.local.server" in line]
 
 
 def test_a_server_that_cannot_load_says_why(home: Path, tmp_path: Path) -> None:
