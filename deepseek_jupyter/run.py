@@ -72,7 +72,8 @@ class Run:
     ) -> bool:
         stopped = isinstance(error, KeyboardInterrupt | asyncio.CancelledError | GeneratorExit)
         if error is not None and not stopped and not isinstance(error, DeepSeekError):
-            return False  # a bug, ours or the front end's: show it as it is
+            self._rescue(error)
+            return False
         problem = error if isinstance(error, DeepSeekError) else None
         self._finish(problem, stopped)
         if isinstance(error, KeyboardInterrupt):
@@ -80,6 +81,13 @@ class Run:
             interrupted.reply = self.reply
             raise interrupted from None
         return problem is not None
+
+    def _rescue(self, bug: BaseException) -> None:
+        """Keep what had arrived when a bug struck, ours or the front end's."""
+        try:
+            self._finish(DeepSeekError(f"{type(bug).__name__}: {bug}"), stopped=False)
+        except Exception:  # the bug itself is shown next, and must not be hidden by its echo
+            return
 
     def _finish(self, problem: DeepSeekError | None, stopped: bool) -> None:
         completion = self.exchange.completion

@@ -17,6 +17,7 @@ __all__ = ["Pages", "RunningTurn", "pages"]
 
 DATA = "deepseek.data"
 CONTROL = "deepseek.control"
+_MOST_PAGES = 4
 
 
 class RunningTurn(Protocol):
@@ -72,6 +73,8 @@ class Pages:
     def _opened(self, comm: Any, message: Any) -> None:
         with self._lock:
             self._data[comm.comm_id] = comm
+            while len(self._data) > _MOST_PAGES:  # a reloaded page never closed its old comm
+                del self._data[next(iter(self._data))]
         comm.on_close(lambda _: self._closed(comm.comm_id))
 
     def _closed(self, comm_id: str) -> None:

@@ -15,6 +15,7 @@ from deepseek_jupyter.errors import (
     ParameterError,
     TruncatedError,
 )
+from deepseek_jupyter.question import Question
 from tests.support.scripted import Reply, answer, error, keepalives, reset, whole
 from tests.support.scripted import send as send
 from tests.support.wording import USAGE, chunk, event
@@ -336,3 +337,24 @@ class TestResults:
         assert type(ask(on_error="return").error).__name__ == "InsufficientBalanceError"
         session.config.on_error = "return"
         assert "failed" in ask().footer
+
+
+def test_a_bug_in_the_display_loses_nothing_that_arrived(session, server):
+    class Broken:
+        visible = False
+
+        def begin(self, record, stop):
+            pass
+
+        def refresh(self, transcript, now):
+            if transcript.answer_size > 20:
+                raise ZeroDivisionError("a bug")
+
+        def end(self, record):
+            pass
+
+    server.queue(answer("Words that arrived before it, and some more of them."))
+    with pytest.raises(ZeroDivisionError):
+        session.ask(Question("Say something."), Broken())
+    assert "Words that arrived" in session.last.text
+    assert session.last.turn.status == "error"
