@@ -71,7 +71,8 @@ class Database:
         self._pid = os.getpid()
         self._lock = threading.RLock()
         self._inode: tuple[int, int] | None = None
-        self._connection: Connection | None = self._opened()
+        self._connection: Connection | None = None
+        self._connection = self._opened()
 
     def close(self) -> None:
         """Close the file. What comes after opens it again."""
