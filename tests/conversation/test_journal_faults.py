@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import resource
 import sqlite3
 import subprocess
 import sys
@@ -20,7 +19,6 @@ from .turns import a_turn
 
 
 def goes_on(journal: Journal) -> None:
-    turn = a_turn("It goes on")
     conversation = Conversation(journal)
     turn = a_turn("It goes on", conversation=conversation.id)
     conversation.begin(turn)
@@ -212,7 +210,6 @@ print(journal.trouble)
 """
 
 
-@pytest.mark.skipif(not hasattr(resource, "RLIMIT_FSIZE"), reason="no such limit here")
 def test_a_file_that_may_not_grow_leaves_the_work_in_memory(path, child_environment):
     command = [sys.executable, "-c", LIMITED, str(path)]
     ran = subprocess.run(command, env=child_environment, capture_output=True, text=True)
