@@ -20,8 +20,8 @@ from deepseek_jupyter.protocol.messages import Message, system
 from deepseek_jupyter.protocol.tokens import estimate_messages
 
 from .drawing import DiffLine, diff_lines, tree_lines
-from .search import Hit, hit_in, matches, words_of
-from .tree import Tree, checked_name, node_of
+from .search import Hit, search_turns
+from .tree import Node, Tree, checked_name, node_of
 from .turn import Turn, new_id, now
 from .window import Window, dropped
 
@@ -48,7 +48,7 @@ class Conversation:
         self._tree = Tree()
         self._turns: dict[str, Turn] = {}
         self._unwritten: list[Turn] | None = []  # None once the journal knows the conversation
-        self._origin: tuple[str, str] | None = None
+        self.origin: tuple[str, str] | None = None  # the conversation it is a copy of, until when
         self._lock = threading.RLock()
 
     # Where it comes from
@@ -60,12 +60,7 @@ class Conversation:
         for node in journal.nodes(id):
             conversation._tree.plant(node)
         branches = journal.branches(id)
-        conversation.branches = {
-            name: tip if tip in conversation._tree else None for name, tip in branches.items()
-        } or {MAIN: None}
-        active = journal.active_branch(id)
-        conversation.active = active if active in conversation.branches else MAIN
-        conversation.branches.setdefault(conversation.active, None)
+        conversation._settle(branches, journal.active_branch(id))
         conversation._unwritten = None if len(conversation) or branches else []
         return conversation
 
@@ -86,10 +81,8 @@ class Conversation:
         conversation = cls(journal, notebook, id)
         for turn in turns:
             conversation._hold(turn)
-        conversation._unwritten = list(conversation._turns.values())
-        conversation.branches = dict(branches) or {MAIN: None}
-        conversation.active = active if active in conversation.branches else MAIN
-        conversation.branches.setdefault(conversation.active, None)
+        conversation._unwritten = conversation.turns()
+        conversation._settle(branches, active)
         return conversation
 
     def copy(self, notebook: str | None = None) -> Conversation:
@@ -99,7 +92,7 @@ class Conversation:
             copy._tree, copy._turns = self._tree.copy(), dict(self._turns)
             copy.branches, copy.active = dict(self.branches), self.active
             copy._unwritten = list(self._unwritten or ())
-        copy._origin = (self.id, now())
+        copy.origin = (self.id, now())
         return copy
 
     # Looking
@@ -121,12 +114,20 @@ class Conversation:
 
     def turn(self, id: str | None) -> Turn | None:
         """The turn with this id, on whatever branch; None where there is none."""
-        found = self._read([id]) if id is not None and id in self._tree else []
-        return found[0] if found else None
+        return next(iter(self._read([id] if id is not None and id in self else [])), None)
 
     def turns(self) -> list[Turn]:
         """All turns of all branches, in the order in which they were asked."""
         return self._read(self._tree.nodes)
+
+    def nodes(self) -> list[Node]:
+        """The same without their texts."""
+        return list(self._tree)
+
+    @property
+    def foreign(self) -> bool:
+        """Whether it holds turns from a file with which nobody has gone on yet."""
+        return any(turn.from_file for turn in self._unwritten or ())
 
     def path(self, tip: str | None) -> list[Turn]:
         """The turns from the root to `tip`."""
@@ -156,21 +157,21 @@ class Conversation:
         """Turns of this conversation that hold every word of `query`, the newest first."""
         if self.journal is not None and self._unwritten is None:
             return self.journal.search(query, limit, self.id)
-        words = words_of(query)
-        found = [turn for turn in reversed(self.turns()) if words and matches(turn, words)]
-        return [hit_in(turn, words) for turn in found[:limit]]
+        return search_turns(reversed(self.turns()), query, limit)
 
     def diff(self, a: str, b: str) -> list[DiffLine]:
         """How prompt and answer of two turns differ, line by line."""
-        return diff_lines(self._present(a), self._present(b))
+        turns = self._read([self.find(a), self.find(b)])
+        if len(turns) < 2:
+            raise ConversationError("One of the two is no longer in the journal.")
+        return diff_lines(*turns)
 
     def tree_lines(self, limit: int = 200) -> list[str]:
         """The tree as text, its newest `limit` turns."""
         nodes = list(self._tree)[-limit:]
         prompts = {turn.id: turn.prompt for turn in self._read([node.id for node in nodes])}
         way = {node.id for node in self._tree.way(self.tip)}
-        left_out = len(self) - len(nodes)
-        return tree_lines(nodes, prompts, way, self.branches, self.active, left_out)
+        return tree_lines(nodes, prompts, way, self.branches, self.active, len(self) - len(nodes))
 
     # What goes on the wire
 
@@ -193,8 +194,8 @@ class Conversation:
         """The same, cut to `limit` tokens (see `window`); None does not cut."""
         head = [system(system_prompt)] if system_prompt else []
         way = self._tree.way(parent)
-        room = None if limit is None else limit - estimate_messages(head)
-        cut = 0 if room is None else dropped([node.tokens for node in way], room)
+        sizes = [node.tokens for node in way]
+        cut = 0 if limit is None else dropped(sizes, limit - estimate_messages(head))
         turns = self._read([node.id for node in way[cut:]])
         return Window((*head, *(m for turn in turns for m in turn.messages())), cut)
 
@@ -222,8 +223,7 @@ class Conversation:
 
     def branch(self, name: str) -> None:
         """Go on with the branch `name`; a new one begins at the present tip."""
-        tip = self.branches.get(checked_name(name), self.tip)
-        self._move(name, tip)
+        self._move(name, self.branches.get(checked_name(name), self.tip))
 
     def fork(self, turn: str, name: str) -> None:
         """Begin the branch `name` at `turn` and go on with it."""
@@ -233,10 +233,8 @@ class Conversation:
 
     def checkout(self, reference: str) -> None:
         """Go on with another branch; or with another turn, to which the active branch moves."""
-        if reference in self.branches:
-            self._move(reference, self.branches[reference])
-        else:
-            self._move(self.active, self.find(reference))
+        name = reference if reference in self.branches else self.active
+        self._move(name, self.branches[name] if name == reference else self.find(reference))
 
     def undo(self, n: int = 1) -> list[Turn]:
         """Move the tip back by `n` turns; returns those, oldest first. They stay in the tree."""
@@ -246,6 +244,16 @@ class Conversation:
         if left:
             self._move(self.active, kept[-1].id if kept else None)
         return left
+
+    def join(self, turns: Iterable[Turn], tip: str | None = None) -> None:
+        """Add turns that were read elsewhere, parents first; the active branch moves to `tip`."""
+        new = [turn for turn in turns if turn.id not in self]
+        with self._lock:
+            for turn in new:
+                self._hold(turn)
+            self._unwritten = [*(self._unwritten or ()), *new] if new else self._unwritten
+            if tip is not None:
+                self._move(self.active, tip)
 
     def reset(self) -> None:
         """Begin a new conversation. The journal keeps the old one."""
@@ -262,11 +270,11 @@ class Conversation:
         found = (self._turns.get(id) or read.get(id) for id in wanted)
         return [turn for turn in found if turn is not None]
 
-    def _present(self, reference: str) -> Turn:
-        turn = self.turn(self.find(reference))
-        if turn is None:
-            raise ConversationError(f"The text of {reference} is no longer in the journal.")
-        return turn
+    def _settle(self, branches: Mapping[str, str | None], active: str) -> None:
+        """Take over branches; one whose tip was pruned away begins afresh."""
+        self.branches = {name: tip if tip in self else None for name, tip in branches.items()}
+        self.active = active if active in branches else MAIN
+        self.branches.setdefault(self.active, None)
 
     def _hold(self, turn: Turn) -> None:
         self._turns[turn.id] = turn
@@ -284,7 +292,7 @@ class Conversation:
         with self._lock:
             if self._unwritten is None:
                 return
-            journal.set_conversation(self.id, self.notebook, *(self._origin or (None, None)))
+            journal.set_conversation(self.id, self.notebook, *(self.origin or (None, None)))
             if self._unwritten:
                 journal.adopt(self._unwritten)
             for name in sorted(self.branches, key=lambda name: name == self.active):

@@ -32,6 +32,7 @@ Connection = sqlite3.Connection
 T = TypeVar("T")
 
 _PATIENCE = 10.0  # seconds to wait for another kernel's write
+_ATTEMPTS = 5  # at a file that other kernels are replacing too
 _BETWEEN_TRIES = 20.0  # seconds between attempts to come back to the disk
 
 _DAMAGED = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
@@ -43,6 +44,14 @@ _WHY = {
     sqlite3.SQLITE_IOERR: "the disk reports an error or is full",
     sqlite3.SQLITE_BUSY: "another program keeps it locked",
 }
+
+_DAMAGED_SENTENCE = (
+    "The journal of conversations was damaged; it is kept as {}, and a new one was begun."
+)
+_MEMORY_SENTENCE = (
+    "The journal of conversations ({}) is not in use: {}. "
+    "This conversation is kept in memory and in the notebook's outputs."
+)
 
 # Connections of a parent process, kept so that nothing closes them in its child.
 _inherited: list[Connection] = []
@@ -186,25 +195,25 @@ class Database:
         if self._connection is not None:
             self._connection.close()
             self._connection = None
-        if code_of(error) in _DAMAGED:
+        aside: Path | None = None
+        for _ in range(_ATTEMPTS):
+            damaged = code_of(error) in _DAMAGED
+            if not damaged and self._inode == inode_of(self.path):
+                break  # no other kernel has put another file there: it would fail again
             try:
-                aside = set_aside(self.path, self._inode)
-                connection = open_file(self.path, patience=_PATIENCE)
-            except (sqlite3.Error, OSError) as second:
-                error = second
-            else:
+                aside = (set_aside(self.path, self._inode) if damaged else None) or aside
                 self._inode = inode_of(self.path)
-                if aside is not None:
-                    self.trouble = (
-                        f"The journal of conversations was damaged; it is kept as {aside}, "
-                        "and a new one was begun."
-                    )
-                return connection
+                connection = open_file(self.path, patience=_PATIENCE)
+            except (sqlite3.Error, OSError) as again:
+                error = again
+                continue
+            self._inode = inode_of(self.path)
+            self.trouble = _DAMAGED_SENTENCE.format(aside) if aside else self.trouble
+            return connection
         why = _WHY.get(code_of(error), "") or getattr(error, "strerror", None) or str(error)
-        self.trouble = (
-            f"The journal of conversations ({self.path}) is not in use: {why}. "
-            "This conversation is kept in memory and in the notebook's outputs."
-        )
+        self.trouble = _MEMORY_SENTENCE.format(self.path, why)
+        if aside is not None:
+            self.trouble = f"{_DAMAGED_SENTENCE.format(aside)} {self.trouble}"
         self.in_memory = True
         self._tried = time.monotonic()
         return open_memory()

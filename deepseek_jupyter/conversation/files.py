@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import threading
 import time
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -12,6 +13,8 @@ from pathlib import Path
 from .migrations import migrate
 
 __all__ = ["code_of", "inode_of", "open_file", "open_memory", "set_aside"]
+
+_making = threading.Lock()  # no thread opens the file between its making and the closing below
 
 
 def open_memory() -> sqlite3.Connection:
@@ -44,12 +47,11 @@ def _make_private(path: Path) -> None:
     drop the locks that another connection of this process holds on it
     (sqlite.org/howtocorrupt.html, 2.2).
     """
-    try:
+    with _making, suppress(FileExistsError):
         os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
-    except FileExistsError:
+    with suppress(OSError):
         if os.stat(path).st_mode & 0o077:
-            with suppress(OSError):
-                os.chmod(path, 0o600)
+            os.chmod(path, 0o600)
 
 
 def _enter_wal(connection: sqlite3.Connection, patience: float) -> None:
@@ -94,7 +96,7 @@ def set_aside(path: Path, damaged: tuple[int, int] | None) -> Path | None:
         # The log first: a new file beside the old log would swallow it.
         for suffix in ("-wal", "-shm", ""):
             part = Path(f"{path}{suffix}")
-            if part.exists():
+            with suppress(FileNotFoundError):  # the last to close a journal removes its log
                 part.rename(f"{aside}{suffix}")
         return aside
     finally:

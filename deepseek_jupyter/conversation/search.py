@@ -8,8 +8,9 @@ several becomes a phrase; a part of a sentence is found as it should be.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import islice
 
 from .turn import Turn
 
@@ -19,7 +20,7 @@ __all__ = [
     "hit_in",
     "indexed_text",
     "match_expression",
-    "matches",
+    "search_turns",
     "snippet",
     "words_of",
 ]
@@ -88,8 +89,14 @@ def hit_in(turn: Turn, words: list[str]) -> Hit:
     return Hit(turn.id, turn.conversation, turn.created, turn.prompt, "prompt", ())
 
 
-def matches(turn: Turn, words: list[str]) -> bool:
-    """Whether every word occurs in `turn`; the search of what is in memory alone."""
+def search_turns(turns: Iterable[Turn], query: str, limit: int) -> list[Hit]:
+    """What `Journal.search` does, for turns that no journal knows; in their order."""
+    words = words_of(query)
+    found = (turn for turn in turns if words and _holds(turn, words))
+    return [hit_in(turn, words) for turn in islice(found, limit)]
+
+
+def _holds(turn: Turn, words: list[str]) -> bool:
     folded = "\n".join((turn.prompt, turn.answer, turn.reasoning or "")).casefold()
     return all(word.casefold() in folded for word in words)
 

@@ -25,7 +25,8 @@ def conversation() -> Conversation:
         conversation.add(
             a_turn(
                 prompt, parent=conversation.tip, answer=HOSTILE, reasoning=HOSTILE,
-                cell_id=f"cell{n}", model=HOSTILE, status="interrupted", cost={"amount": "0.1", "currency": "USD"},
+                cell_id=f"cell{n}", model=HOSTILE, status="interrupted",
+                cost={"amount": "0.1", "currency": "USD"},
                 sent="a SECRET card",
             )
         )  # fmt: skip

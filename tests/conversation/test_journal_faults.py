@@ -103,6 +103,7 @@ def test_of_several_kernels_that_find_the_damage_one_sets_it_aside(path):
     for thread in threads:
         thread.join()
     assert len(aside(path)) == 1
+    assert [journal.trouble for journal in journals if journal.in_memory] == []
     assert len(Journal.open(path).turns("c")) == 6
 
 

@@ -1,7 +1,8 @@
 """Turns for tests, and a child process that writes some to a journal.
 
 As a script: ``turns.py JOURNAL CONVERSATION COUNT PAUSE``. Says on its standard output what it has
-done, each line after the journal has returned: ``checkpoint ID LENGTH``, ``finished ID``, ``trouble …``.
+done, each line after the journal has returned: ``begun ID``, ``checkpoint ID LENGTH``,
+``finished ID``, ``trouble …``.
 """
 
 from __future__ import annotations
