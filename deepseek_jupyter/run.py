@@ -47,6 +47,10 @@ class Run:
         self._transcript = Transcript(time.monotonic())
 
     def __enter__(self) -> Run:
+        memory = self._session.memory
+        memory.begin(self._turn)
+        if memory.told and self._session.first_time(memory.told):
+            self._transcript.notices.append(memory.told)
         self._surface.begin(self._record(), self.stop)
         return self
 
@@ -62,6 +66,9 @@ class Run:
                 deltas.append(event)
             self._transcript.apply(event, now)
         self._surface.refresh(self._transcript, now)
+        memory = self._session.memory
+        if memory.due(now):
+            memory.checkpoint(self._turn, self._transcript.status, self.exchange.completion)
         return deltas
 
     def __exit__(
@@ -97,6 +104,9 @@ class Run:
         self._transcript.end(status, time.monotonic())
         for notice in _advice(completion, problem, stopped):
             self._transcript.notices.append(notice)
+        trouble = self._session.memory.trouble
+        if trouble and self._session.first_time(trouble):
+            self._transcript.notices.append(trouble)
         self._turn = replace(
             self._turn,
             status=status,

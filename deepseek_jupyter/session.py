@@ -15,12 +15,14 @@ from typing import TYPE_CHECKING, Any
 
 from .conversation.conversation import Conversation
 from .conversation.turn import Turn, new_id, now
+from .display.frontend import user_namespace
 from .display.live import Surface, surface
 from .endpoint import Endpoints
 from .errors import (
     ParameterError,
 )
 from .limits import check_budget, check_context
+from .memory import Memory
 from .protocol.messages import Message, assistant, user
 from .protocol.request import ChatRequest, build
 from .protocol.usage import Price, Usage, price_of
@@ -54,11 +56,16 @@ class Session:
 
     def __init__(self, config: DeepSeek) -> None:
         self.config = config
-        self.conversation = Conversation()
+        self.memory = Memory(persistent=config.journal, namespace=user_namespace())
         self.last: Reply | None = None
         self.spent: list[tuple[Turn, Usage | None]] = []
         self.endpoints = Endpoints(config)
         self._told: set[str] = set()
+
+    @property
+    def conversation(self) -> Conversation:
+        """The notebook's conversation."""
+        return self.memory.conversation
 
     # Asking
 
@@ -121,7 +128,7 @@ class Session:
     def prepare(self, question: Question) -> Prepared:
         """Settle everything; raises `ConfigurationError` and its kind before anything is sent."""
         question.check()
-        conversation = Conversation() if question.new else self.conversation
+        conversation = self.memory.another() if question.new else self.conversation
         provider, key = self.endpoints.provider(question.provider)
         model = self.endpoints.model(question.model, provider, key)
         parent = self._parent(question, conversation)
@@ -147,22 +154,16 @@ class Session:
         budget = self.config.budget if question.budget is None else question.budget
         check_budget(request, self.price(provider, request.model), budget)
         if question.new:  # only now: a refused question changes nothing
-            self.conversation = conversation
+            self.memory.conversation = conversation
         return Prepared(request, provider, key, turn)
 
     # Results
 
     def keep(self, reply: Reply) -> None:
-        """Remember a finished turn. One that brought no answer is no part of the conversation.
-
-        Nor is one that was asked before the conversation was begun afresh.
-        """
+        """Remember a finished turn."""
         self.last = reply
-        turn = reply.turn
-        self.spent.append((turn, turn.usage))
-        ours = turn.history and turn.conversation == self.conversation.id
-        if ours and (turn.answer or turn.tool_calls):
-            self.conversation.add(turn)
+        self.spent.append((reply.turn, reply.turn.usage))
+        self.memory.finish(reply.turn)
 
     def first_time(self, sentence: str) -> bool:
         """True the first time a sentence is told in this session."""

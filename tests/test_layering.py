@@ -33,12 +33,13 @@ LADDER: dict[str, set[str]] = {
     "nested": set(),
     "question": set(),
     "limits": {"protocol"},
+    "memory": {"protocol", "conversation"},
     "reply": {"protocol", "conversation", "display"},
     "endpoint": {"config", "transport", "local"},
     "run": {"protocol", "transport", "display", "reply", "session"},
     "session": {
         *("protocol", "transport", "context", "conversation", "tools", "local", "display"),
-        *("config", "endpoint", "limits", "question", "reply", "run"),
+        *("config", "endpoint", "limits", "memory", "question", "reply", "run"),
     },
     # What people call. Never each other.
     "api": {"session", "display", "protocol", "config", "question", "reply"},
