@@ -155,7 +155,7 @@ def _simulate(shown: Callable[[], list[int]], kind: str, thinking: bool = False)
     now = start
     for number, piece in enumerate(pieces):
         now = start + number / RATE
-        transcript.apply(made(piece), now)
+        transcript.apply(made(piece), now=now)
         place.refresh(transcript, now)
         collect(now)
     transcript.end("done", now)

@@ -49,7 +49,8 @@ class Memory:
 
     def another(self) -> Conversation:
         """An empty conversation of the same notebook."""
-        return Conversation(self._journal, self.conversation.notebook)
+        notebook = self.conversation.notebook  # first: this look may open the journal
+        return Conversation(self._journal, notebook)
 
     @property
     def trouble(self) -> str:

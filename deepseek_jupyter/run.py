@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
@@ -54,22 +54,28 @@ class Run:
         self._surface.begin(self._record(), self.stop)
         return self
 
-    def take(self, batch: Iterable[Event] | None) -> list[Delta]:
-        """Show a batch of events (None: a quiet tick); returns those that are the model's."""
+    def take(self, batch: list[Event] | None) -> None:
+        """Show a batch of events; None is a quiet tick."""
         now = time.monotonic()
-        deltas: list[Delta] = []
-        for event in batch or ():
-            if isinstance(event, Notice):
-                if event.once and not self._session.first_time(event.text):
-                    continue
-            elif not isinstance(event, Waiting):
-                deltas.append(event)
-            self._transcript.apply(event, now)
+        if batch and isinstance(batch[0], Notice):  # notices come by themselves
+            batch = [event for event in batch if self._is_news(event)]
+        if batch:
+            self._transcript.apply(*batch, now=now)
         self._surface.refresh(self._transcript, now)
         memory = self._session.memory
         if memory.due(now):
             memory.checkpoint(self._turn, self._transcript.status, self.exchange.completion)
-        return deltas
+
+    def deltas(self, batch: list[Event] | None) -> Iterator[Delta]:
+        """The same, and those of the events that are the model's."""
+        self.take(batch)
+        return (event for event in batch or () if not isinstance(event, Notice | Waiting))
+
+    def _is_news(self, event: Event) -> bool:
+        """Whether to show it: a sentence that is told once a session is shown once."""
+        if not isinstance(event, Notice) or not event.once:
+            return True
+        return self._session.first_time(event.text)
 
     def __exit__(
         self,

@@ -91,7 +91,7 @@ class Session:
         run = Run(self, self.prepare(question), surface(False))
         with run, closing(self._batches(run)) as batches:
             for batch in batches:
-                yield from run.take(batch)
+                yield from run.deltas(batch)
         self._kept(run, question)
 
     async def astream(self, question: Question) -> AsyncGenerator[Delta]:
@@ -100,7 +100,7 @@ class Session:
         with run:
             async with _ticking(run), aclosing(self._abatches(run)) as batches:
                 async for batch in batches:
-                    for delta in run.take(batch):
+                    for delta in run.deltas(batch):
                         yield delta
         self._kept(run, question)
 

@@ -48,7 +48,7 @@ LADDER: dict[str, set[str]] = {
     "doctor": {"session", "display", "local", "nested"},
     "magics": {
         *("session", "display", "api", "config", "question", "nested"),
-        *("reports", "local_reports", "doctor"),
+        *("reports", "local_reports", "doctor", "reply", "conversation"),
         "context",  # {{ expr }} is resolved in the namespace of the cell
         "protocol",  # --param values are read as protocol.parameters reads them
     },

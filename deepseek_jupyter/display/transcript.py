@@ -56,23 +56,26 @@ class Transcript:
         self.timing = Timing()
         self.usage: Usage | None = None
         self.comments = 0
-        self.reasoning_size = 0
-        self.answer_size = 0
         self._began = began
         self._fresh_reasoning: list[str] = []
         self._fresh_answer: list[str] = []
 
-    def apply(self, event: Event, now: float) -> None:
-        """Take one event in. `now` is on the clock that gave `began`."""
+    def apply(self, *events: Event, now: float) -> None:
+        """Take events in. `now` is on the clock that gave `began`."""
+        for event in events:
+            if type(event) is TextDelta and self.status == "answering":  # nearly always
+                self._fresh_answer.append(event.text)
+            else:
+                self._apply(event, now)
+
+    def _apply(self, event: Event, now: float) -> None:
         if isinstance(event, TextDelta):
             if self.status != "answering":
                 self._enter("answering", now)
-            self.answer_size += len(event.text)
             self._fresh_answer.append(event.text)
         elif isinstance(event, ReasoningDelta):
             if self.status == "waiting":
                 self._enter("thinking", now)
-            self.reasoning_size += len(event.text)
             self._fresh_reasoning.append(event.text)
         elif isinstance(event, ToolCallDelta | Finish | Fault):
             if self.timing.first_token is None:

@@ -53,7 +53,7 @@ def test_a_long_steady_answer_is_cheap_and_yet_lively(publisher, monkeypatch, la
     now = 0.0
     for start in range(0, 100_000, 4):
         now = start / 200
-        transcript.apply(TextDelta(TEXT[start : start + 4]), now)
+        transcript.apply(TextDelta(TEXT[start : start + 4]), now=now)
         before = len(publisher.sizes)
         shown.refresh(transcript, now)
         updates += [(now, start + 4)] * (len(publisher.sizes) - before)
@@ -67,7 +67,7 @@ def test_a_long_steady_answer_is_cheap_and_yet_lively(publisher, monkeypatch, la
 def test_the_first_words_go_out_at_once(publisher):
     shown, transcript = Notebook(), Transcript(0.0)
     shown.begin(RECORD, lambda: None)
-    transcript.apply(TextDelta("Hello"), 0.01)
+    transcript.apply(TextDelta("Hello"), now=0.01)
     shown.refresh(transcript, 0.01)
     assert len(publisher.sizes) == 2
 
@@ -75,7 +75,7 @@ def test_the_first_words_go_out_at_once(publisher):
 def test_nothing_new_is_not_published(publisher):
     shown, transcript = Notebook(), Transcript(0.0)
     shown.begin(RECORD, lambda: None)
-    transcript.apply(TextDelta("Hello"), 0.01)
+    transcript.apply(TextDelta("Hello"), now=0.01)
     for tick in range(1, 100):
         shown.refresh(transcript, tick / 10)
     assert len(publisher.sizes) == 2

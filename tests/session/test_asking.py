@@ -347,7 +347,7 @@ def test_a_bug_in_the_display_loses_nothing_that_arrived(session, server):
             pass
 
         def refresh(self, transcript, now):
-            if transcript.answer_size > 20:
+            if transcript.status == "answering":
                 raise ZeroDivisionError("a bug")
 
         def end(self, record):
@@ -356,5 +356,5 @@ def test_a_bug_in_the_display_loses_nothing_that_arrived(session, server):
     server.queue(answer("Words that arrived before it, and some more of them."))
     with pytest.raises(ZeroDivisionError):
         session.ask(Question("Say something."), Broken())
-    assert "Words that arrived" in session.last.text
+    assert session.last.text.startswith("Words")
     assert session.last.turn.status == "error"
