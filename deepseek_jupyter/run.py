@@ -49,6 +49,9 @@ class Run:
     def __enter__(self) -> Run:
         memory = self._session.memory
         memory.begin(self._turn)
+        if dropped := self._prepared.dropped:
+            what = "The oldest turn was" if dropped == 1 else f"The {dropped} oldest turns were"
+            self._transcript.notices.append(f"{what} left out: the context is full.")
         if memory.told and self._session.first_time(memory.told):
             self._transcript.notices.append(memory.told)
         self._surface.begin(self._record(), self.stop)

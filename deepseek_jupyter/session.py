@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from .conversation.conversation import Conversation
 from .conversation.turn import Turn, new_id, now
+from .conversation.window import Window
 from .display.frontend import user_namespace
 from .display.live import Surface, surface
 from .endpoint import Endpoints
@@ -43,12 +44,13 @@ _TICK = 0.1  # seconds
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """A question with everything settled."""
+    """A question with everything settled. `dropped` turns no longer fit the model's context."""
 
     request: ChatRequest
     provider: Provider
     key: Secret
     turn: Turn
+    dropped: int = 0
 
 
 class Session:
@@ -153,9 +155,10 @@ class Session:
         check_context(request, provider.context_tokens)
         budget = self.config.budget if question.budget is None else question.budget
         check_budget(request, self.price(provider, request.model), budget)
+        cut = self._window(question, turn, conversation, provider).dropped
         if question.new:  # only now: a refused question changes nothing
             self.memory.conversation = conversation
-        return Prepared(request, provider, key, turn)
+        return Prepared(request, provider, key, turn, cut)
 
     # Results
 
@@ -236,11 +239,18 @@ class Session:
         again = last.cell_id is not None and last.cell_id == question.cell_id
         return last.parent if again and not last.prompt.strip() else last.id
 
+    def _window(
+        self, question: Question, turn: Turn, conversation: Conversation, provider: Provider
+    ) -> Window:
+        """The history that fits three quarters of the context; the rest is for the answer."""
+        prompt = self.config.system if question.system is None else question.system
+        limit = provider.context_tokens * 3 // 4 if provider.context_tokens else None
+        return conversation.window(turn.parent if turn.history else None, prompt, limit)
+
     def _messages(
         self, question: Question, turn: Turn, conversation: Conversation, provider: Provider
     ) -> list[Message]:
-        prompt = self.config.system if question.system is None else question.system
-        messages = conversation.messages(turn.parent if turn.history else None, prompt)
+        messages = list(self._window(question, turn, conversation, provider).messages)
         if not question.go_on:
             return [*messages, user(turn.sent)]
         last = self.last.turn if self.last else None

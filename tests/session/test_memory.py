@@ -123,3 +123,18 @@ def test_a_journal_that_cannot_be_opened_is_told_and_the_question_is_answered(no
     reply = ask(kernel(), "A?")
     assert reply.text == "One."
     assert any("journal" in notice.lower() for notice in reply.turn.notices)
+
+
+def test_a_full_context_drops_the_oldest_turns_in_one_cut_and_says_so(notebook, server):
+    """Three quarters of 400 tokens are for the history; each turn here is about 90."""
+    small = {"small": {"like": "deepseek", "context_tokens": 400, "base_url": server.base_url()}}
+    session = kernel(providers=small, provider="small")
+    long = "word " * 30
+    told = []
+    for n in range(6):
+        server.queue(answer(f"{n} {long}"))
+        told.append(ask(session, f"{n} {long}").turn.notices)
+    lengths = [len(request.json["messages"]) for request in server.requests]
+    assert lengths == [1, 3, 5, 7, 3, 5]
+    assert told[3] == ()
+    assert told[4] == ("The 3 oldest turns were left out: the context is full.",)
