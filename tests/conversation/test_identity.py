@@ -7,7 +7,7 @@ import pytest
 from deepseek_jupyter.conversation.identity import Identity, decide, notebook_path
 from deepseek_jupyter.conversation.places import NotebookRow
 
-HERE, THERE = "/work/a.ipynb", "/work/b.ipynb"
+HERE, THERE = "/notebooks/a.ipynb", "/notebooks/b.ipynb"
 ROW = NotebookRow("id", HERE, None)
 
 

@@ -14,7 +14,7 @@ from deepseek_jupyter.conversation.restore import restore
 
 from .turns import a_turn
 
-HERE, THERE = "/work/a.ipynb", "/work/b.ipynb"
+HERE, THERE = "/notebooks/a.ipynb", "/notebooks/b.ipynb"
 
 
 class Disk:
