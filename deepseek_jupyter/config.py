@@ -46,6 +46,9 @@ class DeepSeek(Configurable):
     ).tag(config=True)
     stream = Bool(True, help="Stream the answer; off sends one plain request.").tag(config=True)
     history = Bool(True, help="Send the conversation so far with each question.").tag(config=True)
+    journal = Bool(
+        True, help="Keep conversations in the journal on this machine; off keeps them in memory."
+    ).tag(config=True)
     on_error = Enum(
         ("raise", "return"), "raise", help="raise stops Run All; return gives a Reply with .error."
     ).tag(config=True)

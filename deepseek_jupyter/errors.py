@@ -6,6 +6,7 @@
     + ParameterError              a parameter of the wrong type or out of range
     + TemplateError               an expression in ``{{ }}`` that cannot be evaluated
     + UnsafeSettingError          a setting that would do harm in this process
+    + ConversationError           a turn or branch that is not there, or a name that is taken
     + LocalModelError             the embedded model is missing, damaged or cannot run here
   - TransportError                the network, before or between answers
     + UnreachableError            no connection could be made
@@ -42,6 +43,7 @@ __all__ = [
     "ConfigurationError",
     "ContentRiskError",
     "ContextLengthError",
+    "ConversationError",
     "DeepSeekError",
     "EmptyAnswerError",
     "EndpointError",
@@ -104,6 +106,12 @@ class ParameterError(ConfigurationError):
 
 class TemplateError(ConfigurationError):
     """An expression between ``{{`` and ``}}`` could not be evaluated."""
+
+
+class ConversationError(ConfigurationError):
+    """A turn or branch does not exist, or the name of a new branch cannot be used."""
+
+    hint_default = "%deepseek tree shows the turns and branches."
 
 
 class UnsafeSettingError(ConfigurationError):

@@ -10,6 +10,7 @@ from typing import Any
 
 from .conversation.turn import Turn
 from .display.code import CodeBlock, code_blocks
+from .display.footer import footer
 from .display.render import Bundle, final_bundle
 from .display.terminal import erase_prompt
 from .errors import DeepSeekError, InvalidResponseError
@@ -38,7 +39,7 @@ class Reply:
         self.logprobs = logprobs
         self.error = error
         self.shown_in: int | None = None
-        self._record = record or turn.record
+        self._record = record or {**turn.record, "footer": footer(turn.record)}
 
     @property
     def text(self) -> str:

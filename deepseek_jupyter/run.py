@@ -47,6 +47,13 @@ class Run:
         self._transcript = Transcript(time.monotonic())
 
     def __enter__(self) -> Run:
+        memory = self._session.memory
+        memory.begin(self._turn)
+        if dropped := self._prepared.dropped:
+            what = "The oldest turn was" if dropped == 1 else f"The {dropped} oldest turns were"
+            self._transcript.notices.append(f"{what} left out: the context is full.")
+        if memory.told and self._session.first_time(memory.told):
+            self._transcript.notices.append(memory.told)
         self._surface.begin(self._record(), self.stop)
         return self
 
@@ -58,6 +65,9 @@ class Run:
         if batch:
             self._transcript.apply(*batch, now=now)
         self._surface.refresh(self._transcript, now)
+        memory = self._session.memory
+        if memory.due(now):
+            memory.checkpoint(self._turn, self._transcript.status, self.exchange.completion)
 
     def deltas(self, batch: list[Event] | None) -> Iterator[Delta]:
         """The same, and those of the events that are the model's."""
@@ -103,6 +113,9 @@ class Run:
         self._transcript.end(status, time.monotonic())
         for notice in _advice(completion, problem, stopped):
             self._transcript.notices.append(notice)
+        trouble = self._session.memory.trouble
+        if trouble and self._session.first_time(trouble):
+            self._transcript.notices.append(trouble)
         self._turn = replace(
             self._turn,
             status=status,

@@ -15,12 +15,15 @@ from typing import TYPE_CHECKING, Any
 
 from .conversation.conversation import Conversation
 from .conversation.turn import Turn, new_id, now
+from .conversation.window import Window
+from .display.frontend import user_namespace
 from .display.live import Surface, surface
 from .endpoint import Endpoints
 from .errors import (
     ParameterError,
 )
 from .limits import check_budget, check_context
+from .memory import Memory
 from .protocol.messages import Message, assistant, user
 from .protocol.request import ChatRequest, build
 from .protocol.usage import Price, Usage, price_of
@@ -41,12 +44,13 @@ _TICK = 0.1  # seconds
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """A question with everything settled."""
+    """A question with everything settled. `dropped` turns no longer fit the model's context."""
 
     request: ChatRequest
     provider: Provider
     key: Secret
     turn: Turn
+    dropped: int = 0
 
 
 class Session:
@@ -54,11 +58,16 @@ class Session:
 
     def __init__(self, config: DeepSeek) -> None:
         self.config = config
-        self.conversation = Conversation()
+        self.memory = Memory(persistent=config.journal, namespace=user_namespace())
         self.last: Reply | None = None
         self.spent: list[tuple[Turn, Usage | None]] = []
         self.endpoints = Endpoints(config)
         self._told: set[str] = set()
+
+    @property
+    def conversation(self) -> Conversation:
+        """The notebook's conversation."""
+        return self.memory.conversation
 
     # Asking
 
@@ -121,7 +130,7 @@ class Session:
     def prepare(self, question: Question) -> Prepared:
         """Settle everything; raises `ConfigurationError` and its kind before anything is sent."""
         question.check()
-        conversation = Conversation() if question.new else self.conversation
+        conversation = self.memory.another() if question.new else self.conversation
         provider, key = self.endpoints.provider(question.provider)
         model = self.endpoints.model(question.model, provider, key)
         parent = self._parent(question, conversation)
@@ -146,23 +155,18 @@ class Session:
         check_context(request, provider.context_tokens)
         budget = self.config.budget if question.budget is None else question.budget
         check_budget(request, self.price(provider, request.model), budget)
+        cut = self._window(question, turn, conversation, provider).dropped
         if question.new:  # only now: a refused question changes nothing
-            self.conversation = conversation
-        return Prepared(request, provider, key, turn)
+            self.memory.conversation = conversation
+        return Prepared(request, provider, key, turn, cut)
 
     # Results
 
     def keep(self, reply: Reply) -> None:
-        """Remember a finished turn. One that brought no answer is no part of the conversation.
-
-        Nor is one that was asked before the conversation was begun afresh.
-        """
+        """Remember a finished turn."""
         self.last = reply
-        turn = reply.turn
-        self.spent.append((turn, turn.usage))
-        ours = turn.history and turn.conversation == self.conversation.id
-        if ours and (turn.answer or turn.tool_calls):
-            self.conversation.add(turn)
+        self.spent.append((reply.turn, reply.turn.usage))
+        self.memory.finish(reply.turn)
 
     def first_time(self, sentence: str) -> bool:
         """True the first time a sentence is told in this session."""
@@ -235,11 +239,18 @@ class Session:
         again = last.cell_id is not None and last.cell_id == question.cell_id
         return last.parent if again and not last.prompt.strip() else last.id
 
+    def _window(
+        self, question: Question, turn: Turn, conversation: Conversation, provider: Provider
+    ) -> Window:
+        """The history that fits three quarters of the context; the rest is for the answer."""
+        prompt = self.config.system if question.system is None else question.system
+        limit = provider.context_tokens * 3 // 4 if provider.context_tokens else None
+        return conversation.window(turn.parent if turn.history else None, prompt, limit)
+
     def _messages(
         self, question: Question, turn: Turn, conversation: Conversation, provider: Provider
     ) -> list[Message]:
-        prompt = self.config.system if question.system is None else question.system
-        messages = conversation.messages(turn.parent if turn.history else None, prompt)
+        messages = list(self._window(question, turn, conversation, provider).messages)
         if not question.go_on:
             return [*messages, user(turn.sent)]
         last = self.last.turn if self.last else None

@@ -68,6 +68,7 @@ def environment(
     home = tmp_path / "home"
     if "local_model" not in request.keywords:
         monkeypatch.setenv("DEEPSEEK_JUPYTER_HOME", str(home))
+    monkeypatch.delenv("JPY_SESSION_NAME", raising=False)  # these tests are no notebook's
     monkeypatch.setenv("PYTHON_KEYRING_BACKEND", "keyring.backends.null.Keyring")
     return home
 

@@ -33,12 +33,13 @@ LADDER: dict[str, set[str]] = {
     "nested": set(),
     "question": set(),
     "limits": {"protocol"},
+    "memory": {"protocol", "conversation"},
     "reply": {"protocol", "conversation", "display"},
     "endpoint": {"config", "transport", "local"},
     "run": {"protocol", "transport", "display", "reply", "session"},
     "session": {
         *("protocol", "transport", "context", "conversation", "tools", "local", "display"),
-        *("config", "endpoint", "limits", "question", "reply", "run"),
+        *("config", "endpoint", "limits", "memory", "question", "reply", "run"),
     },
     # What people call. Never each other.
     "api": {"session", "display", "protocol", "config", "question", "reply"},
@@ -47,7 +48,7 @@ LADDER: dict[str, set[str]] = {
     "doctor": {"session", "display", "local", "nested"},
     "magics": {
         *("session", "display", "api", "config", "question", "nested"),
-        *("reports", "local_reports", "doctor"),
+        *("reports", "local_reports", "doctor", "reply", "conversation"),
         "context",  # {{ expr }} is resolved in the namespace of the cell
         "protocol",  # --param values are read as protocol.parameters reads them
     },

@@ -1,78 +1,300 @@
-"""`Conversation`: the turns of one notebook, a tree with one active branch. In memory.
+"""`Conversation`: the turns of one notebook, a tree with named branches.
 
-A cell that is run again makes a *sibling* of the turn it made before: same parent, the new one
-active, the old one kept. So running a notebook twice gives the same conversation, not a doubled
-one.
+A branch is a name for a turn, its *tip*; the conversation so far is the path from the root to the
+tip of the active branch. A cell that is run again makes a *sibling* of the turn it made before:
+same parent, the new one active, the old one kept. So running a notebook twice gives the same
+conversation, not a doubled one. Nothing here deletes a turn: tips move.
+
+With a journal every change is written through to it, and only the tree is held here; turns are read
+when somebody looks at them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import threading
+from collections.abc import Iterable, Iterator, Mapping
+from typing import TYPE_CHECKING
 
+from deepseek_jupyter.errors import ConversationError
 from deepseek_jupyter.protocol.messages import Message, system
+from deepseek_jupyter.protocol.tokens import estimate_messages
 
-from .turn import Turn, new_id
+from .drawing import DiffLine, diff_lines, tree_lines
+from .search import Hit, search_turns
+from .tree import Node, Tree, checked_name, node_of
+from .turn import Turn, new_id, now
+from .window import Window, dropped
 
-__all__ = ["Conversation"]
+if TYPE_CHECKING:
+    from .journal import Journal
+
+__all__ = ["MAIN", "Conversation"]
+
+MAIN = "main"
 
 
 class Conversation:
-    """Turns by id, and the tip of the active branch (None while it is empty)."""
+    """Turns by id, and the tips of the branches (None: a branch that begins afresh)."""
 
-    def __init__(self) -> None:
-        self.id = new_id()
-        self.tip: str | None = None
+    def __init__(
+        self, journal: Journal | None = None, notebook: str | None = None, id: str | None = None
+    ) -> None:
+        """An empty one. Nothing is written before its first turn."""
+        self.id = id or new_id()
+        self.journal = journal
+        self.notebook = notebook
+        self.active = MAIN
+        self.branches: dict[str, str | None] = {MAIN: None}
+        self._tree = Tree()
         self._turns: dict[str, Turn] = {}
+        self._unwritten: list[Turn] | None = []  # None once the journal knows the conversation
+        self.origin: tuple[str, str] | None = None  # the conversation it is a copy of, until when
+        self._lock = threading.RLock()
+
+    # Where it comes from
+
+    @classmethod
+    def load(cls, journal: Journal, id: str, notebook: str | None = None) -> Conversation:
+        """The conversation as the journal has it; empty where it has none."""
+        conversation = cls(journal, notebook, id)
+        for node in journal.nodes(id):
+            conversation._tree.plant(node)
+        branches = journal.branches(id)
+        conversation._settle(branches, journal.active_branch(id))
+        conversation._unwritten = None if len(conversation) or branches else []
+        return conversation
+
+    @classmethod
+    def of_turns(
+        cls,
+        id: str,
+        turns: Iterable[Turn],
+        branches: Mapping[str, str | None],
+        active: str,
+        journal: Journal | None = None,
+        notebook: str | None = None,
+    ) -> Conversation:
+        """One made of turns that were read elsewhere, parents first.
+
+        The journal learns of them when the conversation goes on.
+        """
+        conversation = cls(journal, notebook, id)
+        for turn in turns:
+            conversation._hold(turn)
+        conversation._unwritten = conversation.turns()
+        conversation._settle(branches, active)
+        return conversation
+
+    def copy(self, notebook: str | None = None) -> Conversation:
+        """The same turns and branches, from here on apart: for a notebook that was copied."""
+        copy = Conversation(self.journal, notebook)
+        with self._lock:
+            copy._tree, copy._turns = self._tree.copy(), dict(self._turns)
+            copy.branches, copy.active = dict(self.branches), self.active
+            copy._unwritten = list(self._unwritten or ())
+        copy.origin = (self.id, now())
+        return copy
+
+    # Looking
 
     def __len__(self) -> int:
-        return len(self._turns)
+        return len(self._tree)
+
+    def __contains__(self, id: object) -> bool:
+        return id in self._tree
 
     def __iter__(self) -> Iterator[Turn]:
         """The turns of the active branch, oldest first."""
         return iter(self.path(self.tip))
 
-    def path(self, tip: str | None) -> list[Turn]:
-        """The turns from the root to `tip`."""
-        turns = []
-        while tip is not None:
-            turn = self._turns[tip]
-            turns.append(turn)
-            tip = turn.parent
-        return turns[::-1]
+    @property
+    def tip(self) -> str | None:
+        """The turn that the next one follows; None while there is none."""
+        return self.branches[self.active]
 
     def turn(self, id: str | None) -> Turn | None:
         """The turn with this id, on whatever branch; None where there is none."""
-        return self._turns.get(id) if id is not None else None
+        return next(iter(self._read([id] if id is not None and id in self else [])), None)
 
-    def parent_for(self, cell_id: str | None) -> str | None:
-        """Where a question from `cell_id` attaches: beside the cell's own turn on the branch.
+    def turns(self) -> list[Turn]:
+        """All turns of all branches, in the order in which they were asked."""
+        return self._read(self._tree.nodes)
 
-        A cell that is new to the branch, or has no id, goes on from the tip.
-        """
-        if cell_id is not None:
-            for turn in self:
-                if turn.cell_id == cell_id:
-                    return turn.parent
-        return self.tip
+    def nodes(self) -> list[Node]:
+        """The same without their texts."""
+        return list(self._tree)
+
+    @property
+    def foreign(self) -> bool:
+        """Whether it holds turns from a file with which nobody has gone on yet."""
+        return any(turn.from_file for turn in self._unwritten or ())
+
+    def path(self, tip: str | None) -> list[Turn]:
+        """The turns from the root to `tip`."""
+        return self._read([node.id for node in self._tree.way(tip)])
 
     def children(self, parent: str | None) -> list[Turn]:
         """The turns that follow `parent` (None: that begin the conversation), oldest first."""
-        return [turn for turn in self._turns.values() if turn.parent == parent]
+        return self._read(self._tree.children(parent))
 
-    def add(self, turn: Turn) -> None:
-        """Keep `turn` and make it the tip."""
-        self._turns[turn.id] = turn
-        self.tip = turn.id
+    def siblings(self, id: str) -> list[Turn]:
+        """The turn and those that answer the same place in its stead, oldest first."""
+        return self.children(self._tree.nodes[id].parent)
 
-    def reset(self) -> None:
-        """Begin a new conversation."""
-        self.id = new_id()
-        self.tip = None
-        self._turns.clear()
+    def find(self, reference: str) -> str:
+        """The id that a user means: a branch's tip, an id, or the end of one (the tree shows six).
+
+        Raises `ConversationError` where that is none or several.
+        """
+        if reference in self.branches:
+            tip = self.branches[reference]
+            if tip is None:
+                raise ConversationError(f"The branch {reference} has no turn yet.")
+            return tip
+        return self._tree.find(reference)
+
+    def search(self, query: str, limit: int = 20) -> list[Hit]:
+        """Turns of this conversation that hold every word of `query`, the newest first."""
+        if self.journal is not None and self._unwritten is None:
+            return self.journal.search(query, limit, self.id)
+        return search_turns(reversed(self.turns()), query, limit)
+
+    def diff(self, a: str, b: str) -> list[DiffLine]:
+        """How prompt and answer of two turns differ, line by line."""
+        turns = self._read([self.find(a), self.find(b)])
+        if len(turns) < 2:
+            raise ConversationError("One of the two is no longer in the journal.")
+        return diff_lines(*turns)
+
+    def tree_lines(self, limit: int = 200) -> list[str]:
+        """The tree as text, its newest `limit` turns."""
+        nodes = list(self._tree)[-limit:]
+        prompts = {turn.id: turn.prompt for turn in self._read([node.id for node in nodes])}
+        way = {node.id for node in self._tree.way(self.tip)}
+        return tree_lines(nodes, prompts, way, self.branches, self.active, len(self) - len(nodes))
+
+    # What goes on the wire
+
+    def parent_for(self, cell_id: str | None, prompt: str | None = None) -> str | None:
+        """Where a question from `cell_id` attaches: beside the cell's own turn on the branch.
+
+        A cell is known by its id, or without one by its prompt (the newest turn without a cell that
+        asked the same); give no prompt where the same words may be meant anew. What is new to the
+        branch goes on from the tip.
+        """
+        return self._tree.parent_for(self.tip, cell_id, prompt)
 
     def messages(self, parent: str | None, system_prompt: str = "") -> list[Message]:
         """The history before a turn under `parent`, as it goes on the wire."""
-        messages = [system(system_prompt)] if system_prompt else []
-        for turn in self.path(parent):
-            messages += turn.messages()
-        return messages
+        return list(self.window(parent, system_prompt).messages)
+
+    def window(
+        self, parent: str | None, system_prompt: str = "", limit: int | None = None
+    ) -> Window:
+        """The same, cut to `limit` tokens (see `window`); None does not cut."""
+        head = [system(system_prompt)] if system_prompt else []
+        way = self._tree.way(parent)
+        sizes = [node.tokens for node in way]
+        cut = 0 if limit is None else dropped(sizes, limit - estimate_messages(head))
+        turns = self._read([node.id for node in way[cut:]])
+        return Window((*head, *(m for turn in turns for m in turn.messages())), cut)
+
+    # Changing
+
+    def begin(self, turn: Turn) -> None:
+        """A question is about to be sent: from now on it survives the process."""
+        if self.journal is not None:
+            self._introduce(self.journal)
+            self.journal.begin(turn)
+
+    def checkpoint(self, turn: Turn) -> None:
+        """What has arrived; at least every second while it streams."""
+        if self.journal is not None:
+            self.journal.checkpoint(turn)
+
+    def add(self, turn: Turn) -> None:
+        """Keep a finished `turn` and make it the tip of the active branch."""
+        with self._lock:
+            self._hold(turn)
+            self.branches[self.active] = turn.id
+            if self.journal is not None:
+                self._introduce(self.journal)
+                self.journal.finish(turn, self.active)
+
+    def branch(self, name: str) -> None:
+        """Go on with the branch `name`; a new one begins at the present tip."""
+        self._move(name, self.branches.get(checked_name(name), self.tip))
+
+    def fork(self, turn: str, name: str) -> None:
+        """Begin the branch `name` at `turn` and go on with it."""
+        if checked_name(name) in self.branches:
+            raise ConversationError(f"There is a branch {name} already.")
+        self._move(name, self.find(turn))
+
+    def checkout(self, reference: str) -> None:
+        """Go on with another branch; or with another turn, to which the active branch moves."""
+        name = reference if reference in self.branches else self.active
+        self._move(name, self.branches[name] if name == reference else self.find(reference))
+
+    def undo(self, n: int = 1) -> list[Turn]:
+        """Move the tip back by `n` turns; returns those, oldest first. They stay in the tree."""
+        way = self._tree.way(self.tip)
+        kept = way[: max(0, len(way) - n)] if n > 0 else way
+        left = self.path(self.tip)[len(kept) :]
+        if left:
+            self._move(self.active, kept[-1].id if kept else None)
+        return left
+
+    def join(self, turns: Iterable[Turn], tip: str | None = None) -> None:
+        """Add turns that were read elsewhere, parents first; the active branch moves to `tip`."""
+        new = [turn for turn in turns if turn.id not in self]
+        with self._lock:
+            for turn in new:
+                self._hold(turn)
+            self._unwritten = [*(self._unwritten or ()), *new] if new else self._unwritten
+            if tip is not None:
+                self._move(self.active, tip)
+
+    def reset(self) -> None:
+        """Begin a new conversation. The journal keeps the old one."""
+        with self._lock:
+            self.__init__(self.journal, self.notebook)  # type: ignore[misc]
+
+    # Details
+
+    def _read(self, ids: Iterable[str]) -> list[Turn]:
+        """The turns with these ids, in this order. One that was pruned away is left out."""
+        wanted = list(ids)
+        missing = [id for id in wanted if id not in self._turns]
+        read = self.journal.turns_of(missing) if self.journal is not None and missing else {}
+        found = (self._turns.get(id) or read.get(id) for id in wanted)
+        return [turn for turn in found if turn is not None]
+
+    def _settle(self, branches: Mapping[str, str | None], active: str) -> None:
+        """Take over branches; one whose tip was pruned away begins afresh."""
+        self.branches = {name: tip if tip in self else None for name, tip in branches.items()}
+        self.active = active if active in branches else MAIN
+        self.branches.setdefault(self.active, None)
+
+    def _hold(self, turn: Turn) -> None:
+        self._turns[turn.id] = turn
+        self._tree.plant(node_of(turn))
+
+    def _move(self, name: str, tip: str | None) -> None:
+        with self._lock:
+            self.branches[name] = tip
+            self.active = name
+            if self.journal is not None and self._unwritten is None:
+                self.journal.set_tip(self.id, name, tip)
+
+    def _introduce(self, journal: Journal) -> None:
+        """Tell the journal of a conversation that it does not know yet, and of its turns."""
+        with self._lock:
+            if self._unwritten is None:
+                return
+            journal.set_conversation(self.id, self.notebook, *(self.origin or (None, None)))
+            if self._unwritten:
+                journal.adopt(self._unwritten)
+            for name in sorted(self.branches, key=lambda name: name == self.active):
+                journal.set_tip(self.id, name, self.branches[name])
+            self._unwritten = None

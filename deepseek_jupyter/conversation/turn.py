@@ -17,7 +17,7 @@ from uuid import UUID
 from deepseek_jupyter.protocol.messages import Message, ToolCall, assistant, user
 from deepseek_jupyter.protocol.usage import Usage
 
-__all__ = ["SCHEMA", "Turn", "new_id"]
+__all__ = ["SCHEMA", "Turn", "new_id", "now"]
 
 SCHEMA = 1
 
@@ -35,9 +35,11 @@ def new_id() -> str:
 class Turn:
     """See docs/record.md for each field.
 
-    `sent` is the user message as it went on the wire, `history` whether the turn belongs to the
-    conversation's memory; both stay out of the record. `reasoning_details` are what OpenRouter
-    wants back unmodified.
+    `sent` is the user message as it went on the wire; it may hold cards and stays out of the
+    record. `history` says whether the turn belongs to the conversation's memory. `request_hash` is
+    the hash of everything that was asked, by which a pinned answer is found again. `from_file`
+    marks a turn that was read from a notebook and not asked here: untrusted until the user goes on.
+    `reasoning_details` are what OpenRouter wants back unmodified.
     """
 
     id: str
@@ -66,6 +68,8 @@ class Turn:
     history: bool = True
     format: str = "md"
     branch: Mapping[str, int] | None = None
+    request_hash: str | None = None
+    from_file: bool = False
 
     def messages(self) -> list[Message]:
         """What the turn adds to the history: the question, and the answer as far as it came."""
@@ -78,7 +82,7 @@ class Turn:
     @property
     def record(self) -> dict[str, Any]:
         """The JSON form."""
-        hidden = {"sent", "history", "reasoning_details", "usage", "tool_calls", "reasoning"}
+        hidden = {"sent", "from_file", "reasoning_details", "usage", "tool_calls", "reasoning"}
         record: dict[str, Any] = {"schema": SCHEMA}
         record |= {f.name: getattr(self, f.name) for f in fields(self) if f.name not in hidden}
         record["reasoning"] = self.reasoning or ""

@@ -9,7 +9,15 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from .render import Bundle
 
-__all__ = ["captured", "current_cell", "has_frontend", "in_jupyter", "publish", "shell"]
+__all__ = [
+    "captured",
+    "current_cell",
+    "has_frontend",
+    "in_jupyter",
+    "publish",
+    "shell",
+    "user_namespace",
+]
 
 
 def shell() -> Any:
@@ -24,6 +32,12 @@ def has_frontend() -> bool:
     if running is None:
         return False
     return getattr(running, "kernel", None) is not None or captured()
+
+
+def user_namespace() -> dict[str, Any]:
+    """The user's variables; empty outside IPython."""
+    running = shell()
+    return running.user_ns if running is not None else {}
 
 
 def captured() -> bool:

@@ -9,7 +9,7 @@ from typing import Any
 
 from .safe import plain
 
-__all__ = ["Report"]
+__all__ = ["Drawing", "Report"]
 
 _CELL = "text-align:left;vertical-align:top;padding:.15em 1em .15em 0"
 
@@ -59,3 +59,20 @@ class Report:
 def _row(cells: Sequence[str], tag: str) -> str:
     inner = "".join(f'<{tag} style="{_CELL}">{html.escape(cell)}</{tag}>' for cell in cells)
     return f"<tr>{inner}</tr>"
+
+
+@dataclass(frozen=True, slots=True)
+class Drawing:
+    """Lines whose columns matter: a tree, a diff."""
+
+    text: str
+
+    def __str__(self) -> str:
+        return plain(self.text)
+
+    def _repr_pretty_(self, printer: Any, cycle: bool) -> None:
+        printer.text(str(self))
+
+    def _repr_html_(self) -> str:
+        shown = html.escape(plain(self.text))
+        return f'<pre class="mathjax_ignore tex2jax_ignore">{shown}</pre>'

@@ -22,6 +22,7 @@ from deepseek_jupyter.reports import (
     usage,
 )
 
+from . import conversations
 from .arguments import UsageProblem, flag_help, suggestion
 
 __all__ = ["COMMANDS", "run"]
@@ -31,12 +32,12 @@ __all__ = ["COMMANDS", "run"]
 class LineCommand:
     """A command, the form of its arguments, and what it does in one line."""
 
-    call: Callable[[Sequence[str]], Report | None]
+    call: Callable[[Sequence[str]], Any]
     form: str
     says: str
 
 
-def run(line: str, shell: Any = None) -> Report | None:
+def run(line: str, shell: Any = None) -> Any:
     """Carry out ``%deepseek LINE``. Raises `UsageProblem` for an unknown command."""
     try:
         words = shlex.split(line)
@@ -187,6 +188,14 @@ COMMANDS: dict[str, LineCommand] = {
     "provider": LineCommand(_provider, "[NAME]", "list providers, or choose one"),
     "login": LineCommand(_login, "[PROVIDER] [--forget]", "store a key, typed hidden"),
     "local": LineCommand(_local, "install|status|remove [MODEL]", "the embedded model"),
+    "tree": LineCommand(conversations.tree, "", "the conversation, with its branches"),
+    "show": LineCommand(conversations.show, "[TURN]", "a turn again"),
+    "undo": LineCommand(conversations.undo, "[N]", "take the newest turns off the branch"),
+    "fork": LineCommand(conversations.fork, "TURN NAME", "begin a branch at a turn"),
+    "checkout": LineCommand(conversations.checkout, "NAME|TURN", "go on with another branch"),
+    "diff": LineCommand(conversations.diff, "TURN TURN", "how two turns differ"),
+    "search": LineCommand(conversations.search, "WORDS", "find turns of this conversation"),
+    "export": LineCommand(conversations.export, "FILE", "write .md, .html, .json or .ipynb"),
     "reset": LineCommand(_reset, "", "begin a new conversation"),
     "doctor": LineCommand(_doctor, "", "check this installation and say what to mend"),
     "help": LineCommand(_help, "", "this list, and the flags of %%deepseek"),

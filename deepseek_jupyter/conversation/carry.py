@@ -1,0 +1,49 @@
+"""Back to the disk: what was kept in memory while it refused."""
+
+from __future__ import annotations
+
+import sqlite3
+
+from .rows import index, put, turn_of, unindex
+
+__all__ = ["carry"]
+
+
+def carry(memory: sqlite3.Connection, disk: sqlite3.Connection) -> None:
+    """Copy notebooks, conversations, branches and turns, all or nothing."""
+    disk.execute("BEGIN IMMEDIATE")
+    try:
+        _places(memory, disk)
+        _turns(memory, disk)
+        disk.execute("COMMIT")
+    except BaseException:
+        if disk.in_transaction:
+            disk.execute("ROLLBACK")
+        raise
+
+
+def _places(memory: sqlite3.Connection, disk: sqlite3.Connection) -> None:
+    """Tips in memory are newer; of a conversation that the disk knows, it knows more."""
+    for table, how in (
+        ("notebooks", "REPLACE"),
+        ("conversations", "IGNORE"),
+        ("branches", "REPLACE"),
+    ):
+        for row in memory.execute(f"SELECT * FROM {table}"):
+            marks = ",".join("?" * len(row))
+            disk.execute(f"INSERT OR {how} INTO {table} VALUES ({marks})", row)
+    for active, id in memory.execute("SELECT active, id FROM conversations"):
+        disk.execute("UPDATE conversations SET active = ? WHERE id = ?", (active, id))
+
+
+def _turns(memory: sqlite3.Connection, disk: sqlite3.Connection) -> None:
+    rows = memory.execute(
+        "SELECT body, owner, updated FROM turns JOIN bodies USING (key) ORDER BY key"
+    )
+    for body, owner, updated in rows:
+        turn = turn_of(body)
+        if turn is not None:
+            unindex(disk, turn.id)
+            key = put(disk, turn, owner, updated)
+            if owner is None:
+                index(disk, key, turn)

@@ -1,0 +1,166 @@
+"""A conversation as a file: Markdown, a web page, JSON, a notebook.
+
+Model text is neutralised by a function of the caller's, as for the screen. Cards of attached data
+stay behind: a file carries what the user wrote and the model answered, not what was looked up.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterable, Iterator
+from html import escape
+from typing import Any
+
+from .conversation import Conversation
+from .notebook_records import METADATA, MIME_TYPE
+from .turn import SCHEMA, Turn
+
+__all__ = ["to_html", "to_json", "to_markdown", "to_notebook"]
+
+Neutralise = Callable[[str], str]
+
+_CELL_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")  # nbformat 4.5
+_ENDINGS = {"interrupted": "stopped", "truncated": "broke off", "error": "failed"}
+
+_PAGE = """<!DOCTYPE html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'; \
+img-src data:; base-uri 'none'; form-action 'none'">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>{title}</title>
+<style>
+:root {{ color-scheme: light dark; }}
+body {{ font: 16px/1.55 system-ui, sans-serif; }}
+body {{ max-width: 46rem; margin: 2rem auto; padding: 0 1rem; }}
+pre {{ overflow-x: auto; padding: .6rem .8rem; border-radius: 6px; background: #8881; }}
+.prompt {{ white-space: pre-wrap; font: inherit; border-left: 3px solid #4d6bfe; }}
+details, footer {{ color: #888; font-size: .9em; }}
+details pre {{ white-space: pre-wrap; }}
+table {{ border-collapse: collapse; }} td, th {{ border: 1px solid #8884; padding: .2rem .5rem; }}
+</style>
+</head>
+<body>
+<h1>{title}</h1>
+{body}
+</body>
+</html>
+"""
+
+
+def to_json(conversation: Conversation) -> str:
+    """The whole tree: every record, and the branches. `rebuild_records` reads it back."""
+    whole = {
+        "schema": SCHEMA,
+        "conversation": conversation.id,
+        **_branches(conversation),
+        "turns": [turn.record for turn in conversation.turns()],
+    }
+    return json.dumps(whole, indent=1, ensure_ascii=False)
+
+
+def to_markdown(turns: Iterable[Turn], neutralise: Neutralise, title: str = "Conversation") -> str:
+    """Prompts and answers of a path; `neutralise` makes the model's Markdown harmless."""
+    parts = [f"# {neutralise(title)}"]
+    for number, turn in enumerate(turns, 1):
+        parts += [f"## {number}", _fenced(turn.prompt, "text"), neutralise(turn.answer)]
+        parts.append(f"*{' · '.join(map(_plain, _facts(turn)))}*")
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def to_html(turns: Iterable[Turn], render: Neutralise, title: str = "Conversation") -> str:
+    """A page that stands alone and loads nothing; `render` makes safe HTML of model Markdown."""
+    body = "\n".join("\n".join(_section(turn, render)) for turn in turns)
+    return _PAGE.format(title=escape(title), body=body)
+
+
+def to_notebook(conversation: Conversation, neutralise: Neutralise) -> dict[str, Any]:
+    """A notebook (nbformat 4.5) of the active branch, one cell a turn, with its outputs.
+
+    The other branches lie in its metadata, so that the whole tree can be rebuilt from it.
+    """
+    way = list(conversation)
+    shown = {turn.id for turn in way}
+    taken: set[str] = set()
+    return {
+        "nbformat": 4,
+        "nbformat_minor": 5,
+        "metadata": {
+            "kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"},
+            "language_info": {"name": "python"},
+            METADATA: {
+                **({"notebook": conversation.notebook} if conversation.notebook else {}),
+                **_branches(conversation),
+                "elsewhere": [t.record for t in conversation.turns() if t.id not in shown],
+            },
+        },
+        "cells": [_loading_cell(), *(_cell(turn, neutralise, taken) for turn in way)],
+    }
+
+
+def _branches(conversation: Conversation) -> dict[str, Any]:
+    return {"active": conversation.active, "branches": dict(conversation.branches)}
+
+
+def _loading_cell() -> dict[str, Any]:
+    return {
+        "cell_type": "code",
+        "id": "load-deepseek",
+        "execution_count": None,
+        "metadata": {},
+        "source": "%load_ext deepseek_jupyter",
+        "outputs": [],
+    }
+
+
+def _cell(turn: Turn, neutralise: Neutralise, taken: set[str]) -> dict[str, Any]:
+    asked_in = turn.cell_id or ""
+    usable = _CELL_ID.fullmatch(asked_in) and asked_in not in taken
+    id = asked_in if usable else re.sub(r"[^A-Za-z0-9_-]", "-", turn.id)[:64]
+    taken.add(id)
+    data = {
+        MIME_TYPE: turn.record,
+        "text/markdown": neutralise(turn.answer),
+        "text/plain": turn.answer,
+    }
+    output = {"output_type": "display_data", "data": data, "metadata": {}}
+    return {
+        "cell_type": "code",
+        "id": id,
+        "execution_count": None,
+        "metadata": {},
+        "source": f"%%deepseek\n{turn.prompt}",
+        "outputs": [output],
+    }
+
+
+def _section(turn: Turn, render: Neutralise) -> Iterator[str]:
+    yield f'<section>\n<pre class="prompt">{escape(turn.prompt)}</pre>'
+    if turn.reasoning:
+        yield f"<details><summary>Thinking</summary><pre>{escape(turn.reasoning)}</pre></details>"
+    yield f"<div>{render(turn.answer)}</div>"
+    yield f"<footer>{escape(' · '.join(_facts(turn)))}</footer>\n</section>\n<hr>"
+
+
+def _facts(turn: Turn) -> list[str]:
+    """What the line under an answer says."""
+    facts = [turn.served_model or turn.model, turn.created, _ENDINGS.get(turn.status, "")]
+    if turn.usage is not None:
+        facts.append(f"{turn.usage.total_tokens:,} tokens")
+    if turn.cost is not None:
+        facts.append(f"{turn.cost['amount']} {turn.cost['currency']}")
+    return [fact for fact in facts if fact]
+
+
+def _plain(text: str) -> str:
+    """`text` of a name or figure without what Markdown or HTML would read as markup."""
+    return re.sub(r"[^\w\s.,:+/@-]", "", text)
+
+
+def _fenced(text: str, language: str) -> str:
+    """A code block around `text`, whatever fences it holds itself."""
+    longest = max((len(run) for run in re.findall(r"`+", text)), default=0)
+    fence = "`" * max(3, longest + 1)
+    return f"{fence}{language}\n{text}\n{fence}"

@@ -1,0 +1,134 @@
+"""The journal's schema, as the steps that made it.
+
+A function decorated with `migration` is one step; its name is its id, and the order in this file
+is the order in which they run. (The idea is that of simonw/llm's ``migrations.py``.) Published
+steps are never edited: a change is a new step, and it only adds, so that an older version of this
+package in another environment can go on using the same journal.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+__all__ = ["MIGRATIONS", "make_search_index", "migrate", "migration", "suppress_missing_fts5"]
+
+Migration = Callable[[sqlite3.Connection], None]
+
+MIGRATIONS: list[Migration] = []
+
+
+def migration(step: Migration) -> Migration:
+    """Append a step to the list."""
+    MIGRATIONS.append(step)
+    return step
+
+
+def migrate(connection: sqlite3.Connection) -> None:
+    """Run the steps that the database lacks, each in a transaction of its own.
+
+    Two processes may do this at once: who waits for the lock looks again before it acts.
+    """
+    applied = _applied(connection)
+    for step in MIGRATIONS:
+        if step.__name__ not in applied:
+            _apply(connection, step)
+
+
+@contextmanager
+def suppress_missing_fts5() -> Iterator[None]:
+    """Pass over a statement that needs FTS5 or the index, where there is none."""
+    try:
+        yield
+    except sqlite3.OperationalError as error:
+        if str(error) not in ("no such module: fts5", "no such table: search"):
+            raise
+
+
+def _applied(connection: sqlite3.Connection) -> set[str]:
+    exists = "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'migrations'"
+    if connection.execute(exists).fetchone() is None:
+        return set()
+    return {name for (name,) in connection.execute("SELECT name FROM migrations")}
+
+
+def _apply(connection: sqlite3.Connection, step: Migration) -> None:
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        connection.execute(
+            "CREATE TABLE IF NOT EXISTS migrations "
+            "(name TEXT PRIMARY KEY, applied TEXT DEFAULT CURRENT_TIMESTAMP)"
+        )
+        if step.__name__ not in _applied(connection):
+            step(connection)
+            connection.execute("INSERT INTO migrations(name) VALUES (?)", (step.__name__,))
+        connection.execute("COMMIT")
+    except BaseException:
+        connection.execute("ROLLBACK")
+        raise
+
+
+@migration
+def m001_notebooks_and_conversations(connection: sqlite3.Connection) -> None:
+    """A notebook has conversations; a conversation has branches, named pointers to a tip."""
+    connection.execute(
+        "CREATE TABLE notebooks (id TEXT PRIMARY KEY, path TEXT, origin TEXT, seen TEXT NOT NULL)"
+    )
+    connection.execute("CREATE INDEX notebooks_path ON notebooks(path)")
+    connection.execute(
+        "CREATE TABLE conversations (id TEXT PRIMARY KEY, notebook TEXT, created TEXT NOT NULL, "
+        "active TEXT NOT NULL DEFAULT 'main', origin TEXT, origin_until TEXT)"
+    )
+    connection.execute("CREATE INDEX conversations_notebook ON conversations(notebook)")
+    connection.execute(
+        "CREATE TABLE branches (conversation TEXT NOT NULL, name TEXT NOT NULL, tip TEXT, "
+        "PRIMARY KEY (conversation, name)) WITHOUT ROWID"
+    )
+
+
+@migration
+def m002_turns(connection: sqlite3.Connection) -> None:
+    """What is asked of many turns lies in `turns`, what is read of one in `bodies`.
+
+    Apart, so that opening a conversation of ten thousand turns reads no answer. `owner` is the
+    process that is writing the turn, null once it is finished; `tokens` an estimate of what the
+    turn adds to the messages; `key` is never used twice, so it can name the turn in the search
+    index.
+    """
+    connection.execute(
+        "CREATE TABLE turns (key INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE, "
+        "conversation TEXT NOT NULL, parent TEXT, cell_id TEXT, created TEXT NOT NULL, "
+        "day TEXT NOT NULL, status TEXT NOT NULL, finish_reason TEXT, provider TEXT NOT NULL, "
+        "model TEXT NOT NULL, served_model TEXT, request_hash TEXT, prompt_hash TEXT NOT NULL, "
+        "history INTEGER NOT NULL, from_file INTEGER NOT NULL, answered INTEGER NOT NULL, "
+        "tokens INTEGER NOT NULL, prompt_tokens INTEGER, cache_hit_tokens INTEGER, "
+        "completion_tokens INTEGER, reasoning_tokens INTEGER, cost TEXT, currency TEXT, "
+        "owner TEXT, updated REAL NOT NULL, indexed INTEGER NOT NULL DEFAULT 0)"
+    )
+    connection.execute("CREATE INDEX turns_conversation ON turns(conversation, key)")
+    connection.execute("CREATE INDEX turns_day ON turns(day)")
+    connection.execute(
+        "CREATE INDEX turns_request ON turns(request_hash, key) WHERE request_hash IS NOT NULL"
+    )
+    connection.execute("CREATE INDEX turns_owner ON turns(owner) WHERE owner IS NOT NULL")
+    connection.execute("CREATE TABLE bodies (key INTEGER PRIMARY KEY, body TEXT NOT NULL)")
+
+
+@migration
+def m003_search(connection: sqlite3.Connection) -> None:
+    """Full text of prompts, answers and thinking; the words alone, the text is in `bodies`.
+
+    FTS5 is part of every SQLite that CPython is distributed with; a home-made one may lack it, and
+    then goes without search.
+    """
+    with suppress_missing_fts5():
+        make_search_index(connection)
+
+
+def make_search_index(connection: sqlite3.Connection) -> None:
+    """An empty search index."""
+    connection.execute(
+        "CREATE VIRTUAL TABLE search USING fts5(prompt, answer, reasoning, content='', "
+        "tokenize='unicode61 remove_diacritics 2')"
+    )

@@ -1,0 +1,192 @@
+"""Reading a turn back from its record (docs/record.md). The record may have been forged.
+
+`read` is the one parser, for the journal's rows and for notebooks of strangers alike: it checks
+every type and size, leaves out what is malformed, and raises nothing. What identifies a turn and
+what it says must be sound, or there is no turn; every other field falls back to its default.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Any
+
+from deepseek_jupyter.protocol.messages import ToolCall
+from deepseek_jupyter.protocol.usage import Usage
+
+from .turn import SCHEMA, Turn
+
+__all__ = ["LONGEST_TEXT", "STATUSES", "dump", "read", "sound_id"]
+
+STATUSES = frozenset(
+    {"waiting", "thinking", "answering", "done", "interrupted", "truncated", "error"}
+)
+
+# Characters. The largest context in use is a million tokens, about 4 million characters.
+LONGEST_TEXT = 8_000_000
+_LONGEST_NAME = 500
+_LONGEST_OBJECT = 256_000  # of JSON
+_MOST_ITEMS = 1_000
+
+_ID = re.compile(r"[A-Za-z0-9_.:-]{1,128}")
+_MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,9})?(?:Z|[+-]\d\d:\d\d)")
+_AMOUNT = re.compile(r"\d{1,12}(?:\.\d{1,18})?")
+_CURRENCY = re.compile(r"[A-Z]{3}")
+_LARGEST = 2**53
+
+
+def read(record: object) -> Turn | None:
+    """The turn that `record` says, or None where it says none. `sent` and the like stay empty."""
+    if not isinstance(record, Mapping) or not _known_schema(record.get("schema")):
+        return None
+    prompt, answer = _text(record.get("prompt")), _text(record.get("answer"))
+    id, conversation = sound_id(record.get("id")), sound_id(record.get("conversation"))
+    parent = sound_id(record.get("parent"))
+    if prompt is None or answer is None or id is None or conversation is None:
+        return None
+    if parent == id or (parent is None and record.get("parent") is not None):
+        return None
+    return Turn(
+        id=id,
+        conversation=conversation,
+        prompt=prompt,
+        parent=parent,
+        cell_id=_name(record.get("cell_id")) or None,
+        created=_matching(_MOMENT, record.get("created")) or "",
+        status=_status(record.get("status")),
+        provider=_name(record.get("provider")) or "",
+        model=_name(record.get("model")) or "",
+        served_model=_name(record.get("served_model")),
+        parameters=_object(record.get("parameters")) or {},
+        attachments=tuple(filter(None, map(_object, _list(record.get("attachments"))))),
+        reasoning=_text(record.get("reasoning")) or None,
+        answer=answer,
+        tool_calls=tuple(filter(None, map(_call, _list(record.get("tool_calls"))))),
+        usage=_usage(record.get("usage")),
+        cost=_cost(record.get("cost")),
+        timing=_seconds(record.get("timing")),
+        finish_reason=_name(record.get("finish_reason")),
+        notices=tuple(filter(None, map(_sentence, _list(record.get("notices"))))),
+        error=_error(record.get("error")),
+        history=record.get("history") is not False,
+        format=_name(record.get("format")) or "md",
+        branch=_branch(record.get("branch")),
+        request_hash=sound_id(record.get("request_hash")),
+    )
+
+
+def dump(value: object) -> str:
+    """`value` as JSON that can be stored and read back, lone surrogates (escaped) included."""
+    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"), default=str)
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return json.dumps(value, separators=(",", ":"), default=str)
+    return text
+
+
+def sound_id(value: object) -> str | None:
+    """`value` where it can be an id of ours or a front end's, else None."""
+    return _matching(_ID, value)
+
+
+def _known_schema(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= SCHEMA
+
+
+def _matching(pattern: re.Pattern[str], value: object) -> str | None:
+    return value if isinstance(value, str) and pattern.fullmatch(value) else None
+
+
+def _text(value: object, longest: int = LONGEST_TEXT) -> str | None:
+    return value if isinstance(value, str) and len(value) <= longest else None
+
+
+def _name(value: object) -> str | None:
+    return _text(value, _LONGEST_NAME)
+
+
+def _sentence(value: object) -> str | None:
+    return _text(value, 10_000)
+
+
+def _status(value: object) -> str:
+    return value if isinstance(value, str) and value in STATUSES else "done"
+
+
+def _list(value: object) -> list[Any]:
+    return value[:_MOST_ITEMS] if isinstance(value, list) else []
+
+
+def _object(value: object) -> dict[str, Any] | None:
+    """A JSON object of bearable size, as plain values."""
+    if not isinstance(value, dict):
+        return None
+    try:
+        text = json.dumps(value, allow_nan=False)
+    except (TypeError, ValueError, RecursionError):
+        return None
+    return json.loads(text) if len(text) <= _LONGEST_OBJECT else None
+
+
+def _call(value: object) -> ToolCall | None:
+    if not isinstance(value, Mapping):
+        return None
+    id, name = _name(value.get("id")), _name(value.get("name"))
+    arguments = _text(value.get("arguments"))
+    return ToolCall(id, name, arguments) if id and name and arguments is not None else None
+
+
+def _count(value: object) -> int:
+    whole = isinstance(value, int) and not isinstance(value, bool)
+    return value if whole and 0 <= value < _LARGEST else 0  # type: ignore[operator, return-value]
+
+
+def _usage(value: object) -> Usage | None:
+    if not isinstance(value, Mapping):
+        return None
+    return Usage(
+        _count(value.get("prompt_tokens")),
+        _count(value.get("completion_tokens")),
+        _count(value.get("cache_hit_tokens")),
+        _count(value.get("reasoning_tokens")),
+    )
+
+
+def _cost(value: object) -> dict[str, str] | None:
+    if not isinstance(value, Mapping):
+        return None
+    amount = _matching(_AMOUNT, value.get("amount"))
+    currency = _matching(_CURRENCY, value.get("currency"))
+    return (
+        {"amount": format(Decimal(amount), "f"), "currency": currency}
+        if amount and currency
+        else None
+    )
+
+
+def _seconds(value: object) -> dict[str, float | None]:
+    given = value if isinstance(value, Mapping) else {}
+    names = ("first_token", "thinking", "total")
+    return {name: _duration(given.get(name)) for name in names if name in given}
+
+
+def _duration(value: object) -> float | None:
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    return value if number and 0 <= value < 1e9 else None  # type: ignore[operator, return-value]
+
+
+def _error(value: object) -> dict[str, str] | None:
+    if not isinstance(value, Mapping):
+        return None
+    told = {name: _sentence(value.get(name)) for name in ("type", "message", "hint")}
+    return {name: text or "" for name, text in told.items()}
+
+
+def _branch(value: object) -> dict[str, int] | None:
+    if not isinstance(value, Mapping):
+        return None
+    index, count = _count(value.get("index")), _count(value.get("count"))
+    return {"index": index, "count": count} if 1 <= index <= count else None

@@ -1,0 +1,138 @@
+"""Between a `Turn` and its two rows in the journal: columns to ask by, the body as written."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from contextlib import suppress
+from dataclasses import replace
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from .migrations import suppress_missing_fts5
+from .records import dump, read
+from .search import indexed_text
+from .tree import node_of
+from .turn import Turn
+
+__all__ = ["index", "put", "turn_of", "unindex"]
+
+_SEARCHED = "INSERT INTO search(rowid, prompt, answer, reasoning) VALUES (?, ?, ?, ?)"
+_UNSEARCHED = (
+    "INSERT INTO search(search, rowid, prompt, answer, reasoning) VALUES ('delete', ?, ?, ?, ?)"
+)
+
+
+def put(connection: sqlite3.Connection, turn: Turn, owner: str | None, when: float) -> int:
+    """Insert or replace `turn`; returns its key. `when` is the Unix time of this writing."""
+    row = _columns(turn) | {"owner": owner, "updated": when}
+    names = ", ".join(row)
+    marks = ", ".join(f":{name}" for name in row)
+    changes = ", ".join(f"{name} = excluded.{name}" for name in row if name != "id")
+    connection.execute(
+        f"INSERT INTO turns({names}) VALUES ({marks}) ON CONFLICT(id) DO UPDATE SET {changes}", row
+    )
+    (key,) = connection.execute("SELECT key FROM turns WHERE id = ?", (turn.id,)).fetchone()
+    connection.execute(
+        "INSERT INTO bodies(key, body) VALUES (?, ?) "
+        "ON CONFLICT(key) DO UPDATE SET body = excluded.body",
+        (key, _body(turn)),
+    )
+    return int(key)
+
+
+def index(connection: sqlite3.Connection, key: int, turn: Turn) -> None:
+    """Make the words of a turn findable. One that is written anew is taken out first: `unindex`."""
+    with suppress_missing_fts5():
+        connection.execute(_SEARCHED, (key, *_texts(turn)))
+        connection.execute("UPDATE turns SET indexed = 1 WHERE key = ?", (key,))
+
+
+def unindex(connection: sqlite3.Connection, id: str) -> None:
+    """Take the words of a turn out of the index, as they were put in; nothing where it has none."""
+    row = connection.execute(
+        "SELECT key, body FROM turns JOIN bodies USING (key) WHERE id = ? AND indexed", (id,)
+    ).fetchone()
+    turn = turn_of(row[1]) if row else None
+    if turn is not None:
+        with suppress_missing_fts5():
+            connection.execute(_UNSEARCHED, (row[0], *_texts(turn)))
+            connection.execute("UPDATE turns SET indexed = 0 WHERE key = ?", (row[0],))
+
+
+def turn_of(body: str) -> Turn | None:
+    """The turn that a body says; None for one that no version of this package wrote."""
+    try:
+        stored = json.loads(body)
+    except (ValueError, RecursionError):
+        return None
+    turn = read(stored.get("record")) if isinstance(stored, dict) else None
+    if turn is None:
+        return None
+    usage = turn.usage
+    if usage is not None and stored.get("host_cost") is not None:
+        usage = replace(usage, cost=Decimal(stored["host_cost"]))
+    return replace(
+        turn,
+        sent=stored.get("sent", ""),
+        usage=usage,
+        # The record says "" for both; the wire tells an empty chain of thought from none.
+        reasoning=turn.reasoning or ("" if stored.get("reasoned") else None),
+        reasoning_details=tuple(stored.get("reasoning_details", ())),
+        from_file=stored.get("from_file", False),
+    )
+
+
+def _body(turn: Turn) -> str:
+    stored: dict[str, Any] = {"record": turn.record, "sent": turn.sent}
+    if turn.reasoning is not None:
+        stored["reasoned"] = True
+    if turn.reasoning_details:
+        stored["reasoning_details"] = turn.reasoning_details
+    if turn.from_file:
+        stored["from_file"] = True
+    if turn.usage is not None and turn.usage.cost is not None:
+        stored["host_cost"] = str(turn.usage.cost)
+    return dump(stored)
+
+
+def _columns(turn: Turn) -> dict[str, Any]:
+    node, usage, cost = node_of(turn), turn.usage, turn.cost or {}
+    return {
+        "id": turn.id,
+        "conversation": turn.conversation,
+        "parent": turn.parent,
+        "cell_id": turn.cell_id,
+        "created": turn.created,
+        "day": _local_day(turn.created),
+        "status": turn.status,
+        "finish_reason": turn.finish_reason,
+        "provider": turn.provider,
+        "model": turn.model,
+        "served_model": turn.served_model,
+        "request_hash": turn.request_hash,
+        "prompt_hash": node.prompt_hash,
+        "history": turn.history,
+        "from_file": turn.from_file,
+        "answered": node.answered,
+        "tokens": node.tokens,
+        "prompt_tokens": usage.prompt_tokens if usage else None,
+        "cache_hit_tokens": usage.cache_hit_tokens if usage else None,
+        "completion_tokens": usage.completion_tokens if usage else None,
+        "reasoning_tokens": usage.reasoning_tokens if usage else None,
+        "cost": cost.get("amount"),
+        "currency": cost.get("currency"),
+    }
+
+
+def _local_day(created: str) -> str:
+    """The user's own date of a UTC moment; a turn without one counts as of today."""
+    moment = datetime.now().astimezone()
+    with suppress(ValueError, OverflowError, OSError):
+        moment = datetime.fromisoformat(created).astimezone()
+    return moment.date().isoformat()
+
+
+def _texts(turn: Turn) -> tuple[str, str, str]:
+    return indexed_text(turn.prompt), indexed_text(turn.answer), indexed_text(turn.reasoning)

@@ -1,0 +1,99 @@
+"""What turns used and cost, summed. Money is summed as decimals, a currency at a time."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal, InvalidOperation
+from typing import Literal
+
+from deepseek_jupyter.protocol.usage import Usage
+
+__all__ = ["By", "Total", "totals"]
+
+By = Literal["turn", "branch", "conversation", "notebook", "day", "model"]
+
+# What a row is keyed by. A day is the user's own; a model the one that answered.
+_KEYS = {
+    "turn": "t.id",
+    "conversation": "t.conversation",
+    "notebook": "coalesce(c.notebook, '')",
+    "day": "t.day",
+    "model": "coalesce(t.served_model, t.model)",
+}
+
+# Every turn that leads to a tip; one that two branches share counts for both.
+_BRANCHES = """
+WITH RECURSIVE way(name, id, parent) AS (
+    SELECT b.name, t.id, t.parent FROM branches b JOIN turns t ON t.id = b.tip
+    WHERE b.conversation = :conversation
+    UNION
+    SELECT way.name, t.id, t.parent FROM way JOIN turns t ON t.id = way.parent
+)
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Total:
+    """Sums over the turns that share `key`. `cost` is by currency, always an estimate."""
+
+    key: str
+    turns: int = 0
+    usage: Usage = field(default_factory=Usage)
+    cost: Mapping[str, Decimal] = field(default_factory=dict)
+
+    def __add__(self, other: Total) -> Total:
+        cost = dict(self.cost)
+        for currency, amount in other.cost.items():
+            cost[currency] = cost.get(currency, Decimal()) + amount
+        return Total(self.key, self.turns + other.turns, self.usage + other.usage, cost)
+
+
+def totals(
+    connection: sqlite3.Connection, by: By, conversation: str | None, notebook: str | None
+) -> list[Total]:
+    """One `Total` a key, oldest first, of one conversation or notebook or of everything.
+
+    Turns that were read from a notebook are left out: they were paid for elsewhere.
+    """
+    connection.create_aggregate("decimal_sum", 1, _DecimalSum)  # type: ignore[arg-type]
+    key, head, join = _KEYS.get(by, "way.name"), "", ""
+    if by == "branch":
+        head, join = _BRANCHES, "JOIN way ON way.id = t.id"
+    rows = connection.execute(
+        f"{head} SELECT {key}, count(*), total(prompt_tokens), total(completion_tokens), "
+        "total(cache_hit_tokens), total(reasoning_tokens), currency, decimal_sum(cost) "
+        f"FROM turns t LEFT JOIN conversations c ON c.id = t.conversation {join} "
+        "WHERE NOT from_file AND (:every OR t.conversation = :conversation) "
+        "AND (:notebook IS NULL OR c.notebook = :notebook) "
+        "GROUP BY 1, currency ORDER BY min(t.key)",
+        {
+            "every": conversation is None or by == "branch",
+            "conversation": conversation,
+            "notebook": notebook,
+        },
+    )
+    found: dict[str, Total] = {}
+    for row_key, turns, prompt, completion, hit, reasoning, currency, amount in rows:
+        usage = Usage(int(prompt), int(completion), int(hit), int(reasoning))
+        cost = {currency: Decimal(amount)} if currency and amount else {}
+        total = Total(str(row_key), turns, usage, cost)
+        found[total.key] = found[total.key] + total if total.key in found else total
+    return list(found.values())
+
+
+class _DecimalSum:
+    """An SQL aggregate: SQLite would sum money as binary fractions."""
+
+    def __init__(self) -> None:
+        self.total = Decimal()
+
+    def step(self, amount: str | None) -> None:
+        try:
+            self.total += Decimal(amount or 0)
+        except InvalidOperation:
+            return
+
+    def finalize(self) -> str:
+        return format(self.total, "f")

@@ -1,0 +1,136 @@
+"""`Tree`: how the turns of a conversation follow each other. Ids and parents, no texts."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from deepseek_jupyter.errors import ConversationError
+from deepseek_jupyter.protocol.tokens import estimate_messages
+
+from .turn import Turn
+
+__all__ = ["Node", "Tree", "checked_name", "is_branch_name", "node_of", "prompt_hash"]
+
+_NAME = re.compile(r"\w[\w./-]{0,59}")
+_SHORTEST_REFERENCE = 4  # characters of an id's end
+
+
+class Node(NamedTuple):
+    """What the tree needs of a turn; the turn itself is read when somebody looks at it.
+
+    `tokens` is the estimate for its messages; `answered` whether it holds anything of the model's.
+    """
+
+    id: str
+    parent: str | None
+    cell_id: str | None
+    created: str
+    prompt_hash: str
+    tokens: int
+    answered: bool
+    status: str
+
+
+def node_of(turn: Turn) -> Node:
+    """The node of a turn."""
+    return Node(
+        turn.id,
+        turn.parent,
+        turn.cell_id,
+        turn.created,
+        prompt_hash(turn.prompt),
+        estimate_messages(turn.messages()),
+        bool(turn.answer or turn.tool_calls),
+        turn.status,
+    )
+
+
+def prompt_hash(prompt: str) -> str:
+    """By which a prompt without a cell is known again; blanks at its ends do not count."""
+    return hashlib.sha256(prompt.strip().encode("utf-8", "replace")).hexdigest()[:16]
+
+
+class Tree:
+    """Nodes by id, in the order in which they were asked."""
+
+    def __init__(self) -> None:
+        self.nodes: dict[str, Node] = {}
+        self._children: dict[str | None, list[str]] = {}
+
+    def __len__(self) -> int:
+        return len(self.nodes)
+
+    def __contains__(self, id: object) -> bool:
+        return id in self.nodes
+
+    def __iter__(self) -> Iterator[Node]:
+        return iter(self.nodes.values())
+
+    def copy(self) -> Tree:
+        """Another tree of the same nodes."""
+        copy = Tree()
+        copy.nodes = dict(self.nodes)
+        copy._children = {parent: list(ids) for parent, ids in self._children.items()}
+        return copy
+
+    def plant(self, node: Node) -> None:
+        """Add a node, or put another in the place of the one with its id."""
+        if node.id not in self.nodes:
+            self._children.setdefault(node.parent, []).append(node.id)
+        self.nodes[node.id] = node
+
+    def children(self, parent: str | None) -> list[str]:
+        """The ids that follow `parent` (None: that begin the conversation), oldest first."""
+        return list(self._children.get(parent, ()))
+
+    def way(self, tip: str | None) -> list[Node]:
+        """The nodes from the root to `tip`. A turn that was pruned away ends the way there."""
+        nodes = []
+        while tip is not None and tip in self.nodes:
+            node = self.nodes[tip]
+            nodes.append(node)
+            tip = node.parent
+        return nodes[::-1]
+
+    def parent_for(self, tip: str | None, cell_id: str | None, prompt: str | None) -> str | None:
+        """See `Conversation.parent_for`."""
+        wanted = prompt_hash(prompt) if cell_id is None and prompt is not None else None
+        if cell_id is None and wanted is None:
+            return tip
+        way = self.way(tip)
+        for node in way if cell_id is not None else reversed(way):
+            if node.cell_id == cell_id and (wanted is None or node.prompt_hash == wanted):
+                return node.parent
+        return tip
+
+    def find(self, reference: str) -> str:
+        """The id that is, or alone ends in, `reference`. Raises `ConversationError`."""
+        if reference in self.nodes:
+            return reference
+        long_enough = len(reference) >= _SHORTEST_REFERENCE
+        found = [id for id in self.nodes if long_enough and id.endswith(reference)]
+        if not found:
+            raise ConversationError(f"No branch is called {reference!r}, and no turn ends so.")
+        if len(found) > 1:
+            raise ConversationError(
+                f"{len(found)} turns end in {reference!r}; give more of the id."
+            )
+        return found[0]
+
+
+def is_branch_name(name: object) -> bool:
+    """Whether `name` can be a branch's: letters, digits, . _ / and -, at most 60."""
+    return isinstance(name, str) and _NAME.fullmatch(name) is not None
+
+
+def checked_name(name: str) -> str:
+    """`name`, or `ConversationError` where it cannot be a branch's."""
+    if not is_branch_name(name):
+        raise ConversationError(
+            f"{name!r} cannot be the name of a branch.",
+            "Names are letters, digits, . _ / and -, at most 60 of them.",
+        )
+    return name

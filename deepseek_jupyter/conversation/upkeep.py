@@ -1,0 +1,151 @@
+"""Keeping the journal in order: turns that a kill left unfinished, and what the user lets go."""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+
+from .migrations import make_search_index
+from .owner import alive
+from .rows import index, put, turn_of, unindex
+from .turn import Turn
+
+__all__ = ["Pruned", "compact", "doomed", "forget", "left_behind", "recover", "reindex", "size"]
+
+_LEFT_BEHIND = "The kernel ended during this answer; what had arrived by then is kept."
+
+
+@dataclass(frozen=True, slots=True)
+class Pruned:
+    """What `prune` removed; sizes in bytes, before and after."""
+
+    turns: int
+    before: int
+    after: int
+
+
+def left_behind(connection: sqlite3.Connection) -> list[str]:
+    """Ids of turns whose writer is dead."""
+    rows = connection.execute("SELECT id, owner, updated FROM turns WHERE owner IS NOT NULL")
+    return [id for id, owner, updated in rows if not alive(owner, time.time() - updated)]
+
+
+def recover(connection: sqlite3.Connection, ids: list[str]) -> None:
+    """End turns that their kernel could not end; a partial answer becomes the tip.
+
+    As it would have, had the user stopped it. Not where the conversation went on since.
+    """
+    for id in ids:
+        row = connection.execute(
+            "SELECT body FROM turns JOIN bodies USING (key) WHERE id = ? AND owner IS NOT NULL",
+            (id,),
+        ).fetchone()
+        turn = turn_of(row[0]) if row else None
+        if turn is None:
+            connection.execute("UPDATE turns SET owner = NULL WHERE id = ?", (id,))
+            continue
+        ended = _ended(turn)
+        index(connection, put(connection, ended, None, time.time()), ended)
+        if ended.history and (ended.answer or ended.tool_calls):
+            connection.execute(
+                "UPDATE branches SET tip = :id WHERE conversation = :conversation AND name = "
+                "(SELECT active FROM conversations WHERE id = :conversation) AND NOT EXISTS "
+                "(SELECT 1 FROM turns later WHERE later.conversation = :conversation "
+                "AND later.answered AND later.key > (SELECT key FROM turns WHERE id = :id))",
+                {"id": id, "conversation": ended.conversation},
+            )
+
+
+def _ended(turn: Turn) -> Turn:
+    return replace(
+        turn,
+        status="interrupted",
+        finish_reason="interrupted",
+        notices=(*turn.notices, _LEFT_BEHIND),
+    )
+
+
+def reindex(connection: sqlite3.Connection) -> None:
+    """Make the search index anew from the turns."""
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        connection.execute("DROP TABLE IF EXISTS search")
+        make_search_index(connection)
+        connection.execute("UPDATE turns SET indexed = 0")
+        rows = connection.execute(
+            "SELECT key, body FROM turns JOIN bodies USING (key) WHERE owner IS NULL"
+        ).fetchall()
+        for key, body in rows:
+            turn = turn_of(body)
+            if turn is not None:
+                index(connection, key, turn)
+        connection.execute("COMMIT")
+    except BaseException:
+        connection.execute("ROLLBACK")
+        raise
+
+
+def size(connection: sqlite3.Connection) -> int:
+    """Bytes in use, without the pages that wait to be filled again."""
+    (pages,) = connection.execute("PRAGMA page_count").fetchone()
+    (free,) = connection.execute("PRAGMA freelist_count").fetchone()
+    (each,) = connection.execute("PRAGMA page_size").fetchone()
+    return int((pages - free) * each)
+
+
+def doomed(
+    connection: sqlite3.Connection, keep_days: float | None, max_bytes: int | None
+) -> list[str]:
+    """Ids of the turns that are too old, and of the oldest beyond `max_bytes`; none being written.
+
+    The share of a turn in the file is taken to be that of its text in all text.
+    """
+    rows = connection.execute(
+        "SELECT id, created, length(body) FROM turns JOIN bodies USING (key) "
+        "WHERE owner IS NULL ORDER BY key DESC"
+    ).fetchall()
+    oldest = ""
+    if keep_days is not None:
+        oldest = (datetime.now(UTC) - timedelta(days=keep_days)).isoformat()
+    text = sum(length for _, _, length in rows) or 1
+    allowed = text * max_bytes / size(connection) if max_bytes is not None else float("inf")
+    ids: list[str] = []
+    kept = 0
+    for id, created, length in rows:
+        kept += length
+        if created < oldest or kept > allowed:
+            ids.append(id)
+    return ids
+
+
+def forget(connection: sqlite3.Connection, ids: list[str]) -> None:
+    """Delete turns, the branches that end in them, and conversations left without any."""
+    for id in ids:
+        unindex(connection, id)
+        connection.execute(
+            "DELETE FROM bodies WHERE key = (SELECT key FROM turns WHERE id = ?)", (id,)
+        )
+        connection.execute("DELETE FROM turns WHERE id = ?", (id,))
+        connection.execute("DELETE FROM branches WHERE tip = ?", (id,))
+    connection.execute(
+        "DELETE FROM conversations WHERE id NOT IN (SELECT conversation FROM turns) AND id NOT IN "
+        "(SELECT origin FROM conversations WHERE origin IS NOT NULL) AND origin IS NULL"
+    )
+    connection.execute(
+        "DELETE FROM branches WHERE conversation NOT IN (SELECT id FROM conversations)"
+    )
+    connection.execute(
+        "DELETE FROM notebooks WHERE id NOT IN "
+        "(SELECT notebook FROM conversations WHERE notebook IS NOT NULL)"
+    )
+
+
+def compact(connection: sqlite3.Connection) -> None:
+    """Write the file anew without the gaps; put off where another kernel is in the way."""
+    with suppress(sqlite3.OperationalError):
+        connection.execute("INSERT INTO search(search) VALUES ('optimize')")
+        connection.execute("VACUUM")
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")

@@ -1,0 +1,126 @@
+"""The conversation's commands: ``%deepseek tree``, ``show``, ``undo``, ``fork`` and the others."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from deepseek_jupyter.api import get_session
+from deepseek_jupyter.display.report import Drawing, Report
+from deepseek_jupyter.reply import Reply
+from deepseek_jupyter.reports import turns_in_words
+
+from .arguments import UsageProblem
+
+if TYPE_CHECKING:
+    from deepseek_jupyter.conversation.conversation import Conversation
+
+__all__ = ["checkout", "diff", "export", "fork", "search", "show", "tree", "undo"]
+
+_FORMATS = {".md": "markdown", ".html": "html", ".json": "json", ".ipynb": "notebook"}
+
+
+def tree(arguments: Sequence[str]) -> Drawing | Report:
+    """The whole tree; the turns of the active branch are marked."""
+    _none(arguments, "tree")
+    conversation = _conversation()
+    if not len(conversation):
+        return Report("The conversation has no turn yet.")
+    return Drawing("\n".join(conversation.tree_lines()))
+
+
+def show(arguments: Sequence[str]) -> Reply:
+    """One turn again, the newest without a name."""
+    conversation = _conversation()
+    named = conversation.find(arguments[0]) if arguments else conversation.tip
+    turn = conversation.turn(named)
+    if turn is None:
+        raise UsageProblem("The conversation has no turn yet.")
+    return Reply(turn)
+
+
+def undo(arguments: Sequence[str]) -> Report:
+    """Take the newest turns off the branch; they stay in the tree."""
+    count = arguments[0] if arguments else "1"
+    if not count.isdigit() or len(arguments) > 1:
+        raise UsageProblem("undo takes the number of turns, 1 without one.")
+    left = _conversation().undo(int(count))
+    return Report(f"{turns_in_words(len(left))} taken back; %deepseek tree still shows them.")
+
+
+def fork(arguments: Sequence[str]) -> Report:
+    """Begin a branch at a turn and go on with it."""
+    if len(arguments) != 2:
+        raise UsageProblem("fork takes a turn (as %deepseek tree names it) and the branch's name.")
+    _conversation().fork(*arguments)
+    return _where()
+
+
+def checkout(arguments: Sequence[str]) -> Report:
+    """Go on with another branch, or from another turn."""
+    if len(arguments) != 1:
+        raise UsageProblem("checkout takes the name of a branch or of a turn.")
+    _conversation().checkout(arguments[0])
+    return _where()
+
+
+def diff(arguments: Sequence[str]) -> Drawing:
+    """How two turns differ, prompt and answer, line by line."""
+    from deepseek_jupyter.conversation.drawing import diff_text
+
+    if len(arguments) != 2:
+        raise UsageProblem("diff takes two turns, as %deepseek tree names them.")
+    return Drawing(diff_text(_conversation().diff(*arguments)))
+
+
+def search(arguments: Sequence[str]) -> Report:
+    """Turns that hold every word, in prompt, answer or thinking; the newest first."""
+    if not arguments:
+        raise UsageProblem("search takes the words to look for.")
+    found = _conversation().search(" ".join(arguments))
+    rows = [(hit.turn[-6:], hit.field, " ".join(hit.snippet.split())) for hit in found]
+    return Report(f"{len(rows)} found", rows, ("turn", "in", "") if rows else ())
+
+
+def export(arguments: Sequence[str]) -> Report:
+    """Write the conversation to a file: .md, .html, .json or .ipynb by its ending."""
+    from deepseek_jupyter.conversation import exports
+    from deepseek_jupyter.display.safe import neutralise
+
+    if len(arguments) != 1 or Path(arguments[0]).suffix not in _FORMATS:
+        raise UsageProblem(f"export takes a file name that ends in {', '.join(_FORMATS)}.")
+    conversation, path = _conversation(), Path(arguments[0]).expanduser()
+    if path.exists():
+        raise UsageProblem(f"{path} exists; nothing is overwritten.")
+
+    def inert(text: str) -> str:
+        return neutralise(text).markdown
+
+    if path.suffix == ".md":
+        text = exports.to_markdown(conversation, inert)
+    elif path.suffix == ".html":
+        text = exports.to_html(conversation, lambda answer: neutralise(answer).html)
+    elif path.suffix == ".json":
+        text = exports.to_json(conversation)
+    else:
+        import json
+
+        text = json.dumps(exports.to_notebook(conversation, inert), indent=1)
+    path.write_text(text, "utf-8")
+    return Report(f"Written: {path}")
+
+
+def _conversation() -> Conversation:
+    return get_session().conversation
+
+
+def _where() -> Report:
+    conversation = _conversation()
+    turns = turns_in_words(len(list(conversation)))
+    return Report(f"On branch {conversation.active}, {turns}.")
+
+
+def _none(arguments: Sequence[str], command: str) -> None:
+    if arguments:
+        raise UsageProblem(f"{command} takes no argument.")

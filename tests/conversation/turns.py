@@ -1,0 +1,91 @@
+"""Turns for tests, and a child process that writes some to a journal.
+
+As a script: ``turns.py JOURNAL CONVERSATION COUNT PAUSE``. Says on its standard output what it has
+done, each line after the journal has returned: ``begun ID``, ``checkpoint ID LENGTH``,
+``finished ID``, ``trouble …``.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from deepseek_jupyter.conversation.turn import Turn, new_id, now
+from deepseek_jupyter.protocol.usage import Usage
+
+UNTIMED = {"first_token": None, "thinking": None, "total": None}
+PIECE = "Every piece of the answer counts. "
+
+
+def a_turn(prompt: str = "Hello?", **fields: Any) -> Turn:
+    """A finished turn."""
+    given = {
+        "id": new_id(),
+        "conversation": "c",
+        "created": now(),
+        "status": "done",
+        "finish_reason": "stop",
+        "provider": "deepseek",
+        "model": "deepseek-chat",
+        "answer": f"An answer to: {prompt}",
+        "sent": prompt,
+        "timing": UNTIMED,
+    }
+    return Turn(prompt=prompt, **{**given, **fields})
+
+
+def a_full_turn() -> Turn:
+    """One with something in every field."""
+    return a_turn(
+        "Was ist 线性回归? \ud800",
+        parent="someone",
+        cell_id="vscode-notebook-cell:/a%20b.ipynb#W0sZmlsZQ==",
+        sent="Was ist 线性回归?\n\n| a card |",
+        served_model="deepseek-chat-0324",
+        parameters={"temperature": 0.5, "stop": ["x"]},
+        attachments=({"name": "df", "kind": "frame", "hash": "ab", "policy": "full", "tokens": 9},),
+        reasoning="",
+        usage=Usage(100, 50, 64, 20),
+        cost={"amount": "0.000123", "currency": "USD"},
+        timing={"first_token": 0.1, "thinking": None, "total": 2.5},
+        notices=("One.", "Two."),
+        error={"type": "TruncatedError", "message": "It broke off.", "hint": "Go on."},
+        reasoning_details=({"type": "reasoning.text", "text": "x"},),
+        branch={"index": 2, "count": 3},
+        request_hash="deadbeef",
+    )
+
+
+def write(path: Path, conversation: str, count: int, pause: float) -> None:
+    from deepseek_jupyter.conversation.conversation import Conversation
+    from deepseek_jupyter.conversation.journal import Journal
+
+    journal = Journal.open(path)
+    kept = Conversation.load(journal, conversation, notebook="n")
+    say("ready")
+    for _ in range(count):
+        turn = a_turn(
+            "Tell me all.", conversation=conversation, parent=kept.tip, answer="", status="waiting"
+        )
+        kept.begin(turn)
+        say("begun", turn.id)
+        for _ in range(8):
+            turn = replace(turn, answer=turn.answer + PIECE, status="answering")
+            kept.checkpoint(turn)
+            say("checkpoint", turn.id, len(turn.answer))
+            time.sleep(pause)
+        kept.add(replace(turn, status="done"))
+        say("finished", turn.id)
+    if journal.trouble:
+        say("trouble", journal.trouble)
+
+
+def say(*words: object) -> None:
+    print(*words, flush=True)
+
+
+if __name__ == "__main__":
+    write(Path(sys.argv[1]), sys.argv[2], int(sys.argv[3]), float(sys.argv[4]))

@@ -1,0 +1,88 @@
+"""``%deepseek tree`` and its neighbours, in a real shell."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from tests.support.scripted import answer
+
+
+@pytest.fixture
+def talk(run, server):
+    """Two questions, both answered."""
+    server.queue(answer("Hello Ada."), answer("Four."))
+    run("%ds I am Ada.")
+    run("%ds 2 + 2?")
+    return run
+
+
+def names(tree: str) -> list[str]:
+    """The six characters by which the tree names its turns."""
+    return re.findall(r"\b[0-9a-f]{6}\b", tree)
+
+
+def test_tree_draws_every_turn(talk):
+    tree = talk("%deepseek tree")
+    assert "I am Ada." in tree
+    assert "2 + 2?" in tree
+    assert len(names(tree)) == 2
+
+
+def test_undo_takes_a_turn_off_the_wire_but_not_out_of_the_tree(talk, server):
+    assert "1 turn taken back" in talk("%deepseek undo")
+    server.queue(answer("Five."))
+    talk("%ds 2 + 3?")
+    sent = [message["content"] for message in server.requests[-1].json["messages"]]
+    assert sent == ["I am Ada.", "Hello Ada.", "2 + 3?"]
+    assert "2 + 2?" in talk("%deepseek tree")
+
+
+def test_fork_and_checkout(talk, server):
+    first = names(talk("%deepseek tree"))[0]
+    assert "On branch other, 1 turn." in talk(f"%deepseek fork {first} other")
+    server.queue(answer("Six."))
+    talk("%ds 3 + 3?")
+    sent = [message["content"] for message in server.requests[-1].json["messages"]]
+    assert sent == ["I am Ada.", "Hello Ada.", "3 + 3?"]
+    assert "On branch main, 2 turns." in talk("%deepseek checkout main")
+
+
+def test_diff_shows_both_answers(talk):
+    first, second = names(talk("%deepseek tree"))
+    told = talk(f"%deepseek diff {first} {second}")
+    assert "Hello Ada." in told
+    assert "Four." in told
+
+
+def test_search_finds_answers_and_prompts(talk):
+    assert "1 found" in talk("%deepseek search Ada hello")
+    assert "0 found" in talk("%deepseek search nowhere")
+
+
+def test_show_shows_a_turn_again(talk):
+    assert "Four." in talk("%deepseek show")
+
+
+@pytest.mark.parametrize("ending", ["md", "html", "json", "ipynb"])
+def test_export_writes_a_file_and_overwrites_none(talk, tmp_path: Path, ending):
+    file = tmp_path / f"talk.{ending}"
+    assert "Written" in talk(f"%deepseek export {file}")
+    text = file.read_text("utf-8")
+    assert "Hello Ada." in text
+    if ending in ("json", "ipynb"):
+        json.loads(text)
+    assert "nothing is overwritten" in talk(f"%deepseek export {file}")
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    ["undo x", "fork one", "checkout", "diff one", "search", "export talk.txt", "checkout zzzz9"],
+)
+def test_a_wrong_use_is_told_in_a_line(talk, wrong):
+    told = talk(f"%deepseek {wrong}")
+    assert "Error" in told
+    assert "Traceback" not in told
