@@ -54,7 +54,7 @@ class Prepared:
 
 
 class Session:
-    """One per kernel; `deepseek_jupyter.session()` is the running one."""
+    """One per kernel; `deepseek_jupyter.get_session()` is the running one."""
 
     def __init__(self, config: DeepSeek) -> None:
         self.config = config

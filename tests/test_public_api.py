@@ -1,4 +1,4 @@
-"""The recordings again, through `ask`, `aask` and `stream` as a user calls them (checklist 46).
+"""The recordings again, through `ask`, `aask` and `stream` as a user calls them.
 
 And what every caller may rely on when an answer does not come: one error with the part that
 arrived, no key in anything, nothing left running.
@@ -229,7 +229,7 @@ def test_public_names_mean_the_same_before_and_after_use(host):
 
 
 class TestReply:
-    """Checklist 37, 38: everything that a caller may want to know, in one object."""
+    """Everything that a caller may want to know, in one object."""
 
     def test_it_tells_text_thinking_usage_cost_model_and_time(self, host):
         host.queue(answer('{"a": 1}', reasoning="Hm."))
@@ -256,14 +256,12 @@ class TestReply:
         assert reply.turn.notices
 
     def test_a_thought_without_an_answer_is_explained(self, host):
-        """Checklist 39."""
         host.queue(answer("", reasoning="Very long.", finish="length"))
         reply = ask(history=False)
         assert reply.text == ""
         assert "--max-tokens" in reply.turn.notices[0]
 
     def test_half_a_tool_call_is_left_as_it_is_and_nothing_runs(self, host):
-        """Checklist 40."""
         from .support.wording import tool_call
 
         half = tool_call("c1", "f", '{"city": "Par')

@@ -1,7 +1,7 @@
 """Every recorded reply, read by the package and by a second reader: they must agree.
 
 Whole, over a real socket, sync and async; and at the decoder, cut at every byte, cut at random,
-cut inside characters, with comments and other line ends mixed in (checklist 16-23, 46, 49).
+cut inside characters, with comments and other line ends mixed in.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Thinking and effort in each provider's words (checklist 2, 4)."""
+"""Thinking and effort in each provider's words."""
 
 from __future__ import annotations
 
@@ -113,7 +113,6 @@ def test_every_provider_is_in_the_table():
 
 @pytest.mark.parametrize(("provider", "model"), TABLE)
 def test_what_the_user_did_not_say_is_not_sent(provider, model):
-    """Checklist 3."""
     assert thinking_fields(PROVIDERS[provider].dialect, model, None, None) == {}
 
 
@@ -137,7 +136,6 @@ def test_effort_none_is_no_thinking():
 
 @pytest.mark.parametrize(("think", "effort"), [(True, "none"), (False, "high"), (None, "mighty")])
 def test_nonsense_is_refused_here(think, effort):
-    """Checklist 4."""
     with pytest.raises(ParameterError):
         thinking_fields(PROVIDERS["deepseek"].dialect, "m", think, effort)
 

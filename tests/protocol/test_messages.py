@@ -1,4 +1,4 @@
-"""Any history becomes one that the API accepts (checklist 7-10)."""
+"""Any history becomes one that the API accepts."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class TestLegal:
         assert legal(history) == history
 
     def test_an_interrupted_tool_turn_is_dropped(self):
-        """Checklist 9: no unanswered calls."""
+        """No unanswered calls."""
         assert legal([user("q"), assistant("", tool_calls=[CALL])]) == [user("q")]
 
     def test_its_text_stays(self):
@@ -85,7 +85,7 @@ messages = st.one_of(
 
 @given(st.lists(messages, max_size=10))
 def test_whatever_came_before_the_next_question_is_accepted(history):
-    """Checklist 9, 10, 48: any order, interrupted anywhere, and DeepSeek's validator agrees."""
+    """Any order, interrupted anywhere, and DeepSeek's validator agrees."""
     request = ChatRequest("deepseek-flash", [*history, user("The next question.")])
     assert complaint(build(request, DEEPSEEK).body) is None
 
@@ -97,7 +97,6 @@ def test_repairing_twice_changes_nothing_more(history):
 
 class TestFromWire:
     def test_developer_becomes_system(self):
-        """Checklist 7."""
         assert from_wire({"role": "developer", "content": "x"}) == system("x")
 
     @pytest.mark.parametrize(
@@ -111,7 +110,6 @@ class TestFromWire:
         ],
     )
     def test_content_becomes_one_text(self, content, text):
-        """Checklist 8."""
         assert flat(content) == text
         assert from_wire({"role": "user", "content": content}).content == text
 

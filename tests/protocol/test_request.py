@@ -1,4 +1,4 @@
-"""The body that goes out, for every provider (checklist 1-15, 48).
+"""The body that goes out, for every provider.
 
 Whole bodies are files in tests/data/requests, so that reviewing is reading. After a change that
 is meant: ``UPDATE_GOLDEN=1 pytest tests/protocol/test_request.py``, then read the difference.
@@ -103,7 +103,7 @@ def test_each_provider_s_bodies_are_the_golden_ones(name):
 
 @pytest.mark.parametrize("name", ["deepseek", "cometapi", "siliconflow"])
 def test_deepseek_s_own_validator_accepts_them(name):
-    """Checklist 48; hosts that pass the fields on to DeepSeek are held to its rules too."""
+    """Hosts that pass the fields on to DeepSeek are held to its rules too."""
     for body in bodies(name).values():
         assert complaint(body) is None
 
@@ -118,14 +118,13 @@ def built(*messages: Message, dialect: Any = DEEPSEEK, **request: Any) -> Built:
 
 class TestWhatIsSent:
     def test_only_what_was_set(self):
-        """Checklist 3."""
         assert built(stream=False).body == {
             "model": "deepseek-flash",
             "messages": [{"role": "user", "content": "q"}],
         }
 
     def test_usage_is_asked_for_when_streaming_and_only_then(self):
-        """Checklist 6: DeepSeek refuses stream_options without stream."""
+        """DeepSeek refuses stream_options without stream."""
         assert built().body["stream_options"] == {"include_usage": True}
         assert "stream_options" not in built(stream=False).body
 
@@ -145,17 +144,15 @@ class TestWhatIsSent:
     )
     @pytest.mark.parametrize("name", PROVIDERS)
     def test_model_ids_go_through_letter_by_letter(self, name, model):
-        """Checklist 44."""
         assert built(dialect=PROVIDERS[name].dialect, model=model).body["model"] == model
 
     def test_the_same_history_gives_the_same_bytes_and_a_longer_one_the_same_prefix(self):
-        """Checklist 14: the provider's cache works by prefix."""
+        """The provider's cache works by prefix."""
         short = json.dumps(built(*HISTORY).body["messages"])[:-1]
         longer = json.dumps(built(*HISTORY, assistant("Dry."), user("Sure?")).body["messages"])
         assert longer.startswith(short)
 
     def test_user_id_only_if_asked(self):
-        """Checklist 14."""
         assert "user_id" not in built().body
         assert built(parameters={"user_id": "x"}).body["user_id"] == "x"
 
@@ -175,7 +172,7 @@ class TestWhatIsSent:
 
 
 class TestReplay:
-    """Checklist 10: what of earlier thinking goes back, and where."""
+    """What of earlier thinking goes back, and where."""
 
     CALLED = assistant("", tool_calls=[ToolCall("c1", "f", "{}")])
 
@@ -219,14 +216,13 @@ class TestReplay:
         assert "reasoning_content" not in sent
 
     def test_content_is_never_null_and_calls_never_empty(self):
-        """Checklist 9."""
         sent = self.sent(self.CALLED)
         assert sent["content"] == ""
         assert "tool_calls" not in self.sent(assistant("a"))
 
 
 class TestRepair:
-    """Checklist 10: one automatic repair on that 400."""
+    """One automatic repair on that 400."""
 
     def test_replay_is_flipped(self):
         message = "The `reasoning_content` in the thinking mode must be passed back to the API."
@@ -261,7 +257,6 @@ class TestThinking:
         assert thinks(values, DEEPSEEK) is thinking
 
     def test_what_the_mode_ignores_is_sent_and_said(self):
-        """Checklist 5."""
         found = built(parameters={"temperature": 0.5, "top_p": 0.5, "presence_penalty": 1})
         assert found.body["temperature"] == 0.5
         assert [n.split()[0] for n in found.notices] == ["In", "In", "presence_penalty"]
@@ -269,7 +264,6 @@ class TestThinking:
         assert quiet.notices == ()
 
     def test_small_max_tokens_with_thinking_is_warned_about(self):
-        """Checklist 15."""
         assert "max_tokens" in built(parameters={"max_tokens": 500}).notices[0]
         assert built(parameters={"max_tokens": 5000}).notices == ()
         assert built(parameters={"max_tokens": 500}, think=False).notices == ()
@@ -288,7 +282,7 @@ class TestThinking:
 
 
 class TestForcedTools:
-    """Checklist 11: DeepSeek's thinking mode refuses a forced tool choice."""
+    """DeepSeek's thinking mode refuses a forced tool choice."""
 
     FORCED: tuple[Any, ...] = ("required", {"type": "function", "function": {"name": "weather"}})
 
@@ -312,7 +306,7 @@ class TestForcedTools:
 
 
 class TestJSON:
-    """Checklist 12: DeepSeek refuses JSON mode unless a message says "json"."""
+    """DeepSeek refuses JSON mode unless a message says "json"."""
 
     MODE: ClassVar = {"parameters": {"response_format": {"type": "json_object"}}}
 
@@ -340,7 +334,7 @@ class TestJSON:
 
 
 class TestBeta:
-    """Checklist 13: only prefix completion and strict tools go to the beta URL."""
+    """Only prefix completion and strict tools go to the beta URL."""
 
     def test_a_plain_request_does_not(self):
         assert not built(parameters={"tools": [WEATHER]}).beta
@@ -362,7 +356,7 @@ class TestBeta:
 
 
 class TestURL:
-    """Checklist 1: any base URL, joined once."""
+    """Any base URL, joined once."""
 
     @pytest.mark.parametrize(
         ("base", "url"),

@@ -1,4 +1,4 @@
-"""Bytes to events by the standard, whatever the cuts (checklist 16, 17)."""
+"""Bytes to events by the standard, whatever the cuts."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ bodies = st.lists(
 
 @given(bodies, st.data())
 def test_no_cut_changes_what_is_said(parts, data):
-    """Checklist 49: random unicode, random line ends, random cuts."""
+    """Random unicode, random line ends, random cuts."""
     body = "".join(f": c{end}{field}{text}{end}{end}" for text, end, field in parts).encode()
     cuts = sorted(data.draw(st.lists(st.integers(0, len(body)), max_size=8)))
     chunks = [body[a:b] for a, b in zip([0, *cuts], [*cuts, len(body)], strict=True)]

@@ -1,4 +1,4 @@
-"""The whole of a stream: texts, calls, usage, ends (checklist 16-24, 40, 41, 49)."""
+"""The whole of a stream: texts, calls, usage, ends."""
 
 from __future__ import annotations
 
@@ -59,7 +59,6 @@ def piece(index: int | None = None, arguments: str = "", **fields: Any) -> dict[
 
 class TestTexts:
     def test_null_empty_and_absent_content_are_the_same(self):
-        """Checklist 19."""
         said = deltas({"content": None}, {"content": ""}, {}, {"content": "a"}, {"content": None})
         assert said.answer == "a"
 
@@ -84,7 +83,7 @@ class TestTexts:
         ],
     )
     def test_thinking_by_any_name_is_read_once(self, delta):
-        """Checklist 22: never doubled."""
+        """Never doubled."""
         said = deltas(delta, {"content": "Yes."})
         assert (said.reasoning, said.answer) == ("Hm.", "Yes.")
 
@@ -123,7 +122,7 @@ class TestTexts:
 
 
 class TestToolCalls:
-    """Checklist 20: by index, nulls overwrite nothing, a missing index is inferred, a new id
+    """By index, nulls overwrite nothing, a missing index is inferred, a new id
     at a used index is another call.
     """
 
@@ -171,7 +170,7 @@ class TestToolCalls:
         assert calls(odd) == [("a", "f", '{"x": "ü"}')]
 
     def test_a_length_stop_may_leave_half_a_call_and_it_stays_half(self):
-        """Checklist 40: whoever runs calls must look at the finish reason and the arguments."""
+        """Whoever runs calls must look at the finish reason and the arguments."""
         said = read(
             chunk({"tool_calls": [piece(0, '{"city": "Par', id="a", name="f")]}),
             chunk(finish="length"),
@@ -186,7 +185,6 @@ class TestToolCalls:
         st.booleans(),
     )
     def test_any_interleaving_gives_the_same_calls(self, arguments, rng, cut_small):
-        """Checklist 49."""
         queues = [
             [piece(i, id=f"id{i}", name=f"f{i}")]
             + [piece(i, part) for part in (text if cut_small else [text])]
@@ -209,7 +207,7 @@ class TestToolCalls:
         ],
     )
     def test_leaked_call_markup_is_noticed_and_never_a_call(self, text):
-        """Checklist 41, also when split over chunks."""
+        """Whole, and split over chunks."""
         said = deltas(*({"content": letter} for letter in "So: " + text))
         assert said.leaked_tool_call
         assert said.tool_calls == ()
@@ -219,7 +217,7 @@ class TestToolCalls:
 
 
 class TestUsage:
-    """Checklist 21: the last that is not null, wherever it rides, never summed."""
+    """The last that is not null, wherever it rides, never summed."""
 
     @pytest.mark.parametrize(
         "chunks",
@@ -240,8 +238,6 @@ class TestUsage:
 
 
 class TestEnds:
-    """Checklist 18, 23, 24."""
-
     @pytest.mark.parametrize(
         ("finish", "done", "ended"),
         [("stop", True, True), ("stop", False, True), (None, True, True), (None, False, False)],
@@ -294,7 +290,6 @@ class TestEnds:
         assert stream.runaway
 
     def test_thinking_alone_is_an_empty_answer(self):
-        """Checklist 39."""
         assert deltas({"reasoning_content": "long"}).empty
         assert deltas({"content": " \n"}).empty
         assert not deltas({"content": "a"}).empty
@@ -397,7 +392,6 @@ unicode_texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=40)
 
 @given(unicode_texts.filter(lambda t: "<" not in t), unicode_texts, st.integers(0, 2**32))
 def test_any_unicode_arrives_whole_under_any_cut(text, reasoning, seed):
-    """Checklist 17, 49."""
     body = b"".join(map(event, answer_chunks(text, reasoning))) + DONE
     rng, stream, at = random.Random(seed), CompletionStream(), 0
     while at < len(body):
@@ -410,7 +404,7 @@ def test_any_unicode_arrives_whole_under_any_cut(text, reasoning, seed):
 
 
 def test_twenty_thousand_deltas_cost_linear_time():
-    """Checklist 28: lists, not string sums; ten times the deltas, about ten times the work."""
+    """Lists, not string sums; ten times the deltas, about ten times the work."""
     import time
 
     def seconds(count: int) -> float:

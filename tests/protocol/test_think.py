@@ -1,4 +1,4 @@
-"""``<think>`` inside the answer becomes thinking, however it is cut (checklist 22)."""
+"""``<think>`` inside the answer becomes thinking, however it is cut."""
 
 from __future__ import annotations
 

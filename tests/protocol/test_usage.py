@@ -1,4 +1,4 @@
-"""Tokens from every host's words, and what they cost at which hour (checklist 21, 42)."""
+"""Tokens from every host's words, and what they cost at which hour."""
 
 from __future__ import annotations
 

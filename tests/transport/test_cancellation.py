@@ -1,5 +1,4 @@
-"""A stop closes the server's socket at once, keeps the part, and leaves nothing running
-(checklist 27).
+"""A stop closes the server's socket at once, keeps the part, and leaves nothing running.
 """
 
 from __future__ import annotations
@@ -209,7 +208,6 @@ class TestEngine:
         assert time.monotonic() - began < 3  # one after the other it would be 4
 
     def test_no_more_than_the_gate_lets_in_are_asked_at_once(self, server):
-        """Checklist 36."""
         client = Client(QUICK, ONCE, concurrency=2)
         release = threading.Event()
         server.fallback = answer("In turn.", before=[lambda c: c.wait(5, release)])

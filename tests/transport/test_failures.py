@@ -1,4 +1,4 @@
-"""Error bodies of every known host, as one class and one sentence (checklist 29-31)."""
+"""Error bodies of every known host, as one class and one sentence."""
 
 from __future__ import annotations
 

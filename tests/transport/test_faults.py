@@ -1,4 +1,4 @@
-"""What a server or a network can do wrong, and the one error each becomes (checklist 29-36).
+"""What a server or a network can do wrong, and the one error each becomes.
 
 `ask` looks for the key in everything an error shows; `logs_without_key` in every log record.
 """
@@ -60,8 +60,7 @@ def asked(server, client=None, provider="deepseek", **request):
 
 
 class TestRefusals:
-    """A status and a body become one class, with status, URL and request id in it
-    (checklist 30, 31).
+    """A status and a body become one class, with status, URL and request id in it.
     """
 
     @pytest.mark.parametrize(
@@ -159,7 +158,7 @@ class TestRefusals:
 
 
 class TestAddresses:
-    """Mistakes in the base URL; keys stay where they belong (checklist 34)."""
+    """Mistakes in the base URL; keys stay where they belong."""
 
     def test_a_redirect_is_not_followed_and_the_key_stays(self, server):
         with Server(validate=False, fallback=whole("stolen")) as elsewhere:
@@ -216,7 +215,7 @@ class TestAddresses:
 
 
 class TestWaiting:
-    """Queues, keep-alives and silence (checklist 25, 26)."""
+    """Queues, keep-alives and silence."""
 
     def test_the_waits_are_those_that_deepseek_needs(self):
         """A request may be queued for ten minutes; there is no limit on the whole."""
@@ -335,8 +334,7 @@ class TestRetryAfter:
 
 
 class TestBrokenStreams:
-    """Resets, cuts and junk: before output tried again, after it kept and marked
-    (checklist 18, 24, 33).
+    """Resets, cuts and junk: before output tried again, after it kept and marked.
     """
 
     @pytest.mark.parametrize(
@@ -540,8 +538,6 @@ class TestMislabelled:
 
 
 class TestFinishReasons:
-    """Checklist 23, 32, 38."""
-
     def test_no_capacity_before_output_is_tried_again(self, server, client):
         full = sse(chunk({"content": ""}, finish="insufficient_system_resource"))
         server.queue(full, answer("Now."))

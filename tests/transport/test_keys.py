@@ -1,4 +1,4 @@
-"""Where keys are found, and that they do not show (checklist 35)."""
+"""Where keys are found, and that they do not show."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The ten profiles, and a user's own (checklist 1, 2, 43)."""
+"""The ten profiles, and a user's own."""
 
 from __future__ import annotations
 
@@ -104,7 +104,6 @@ class TestOnTheWire:
         assert request.headers["user-agent"].startswith("deepseek-jupyter/")
 
     def test_beta_features_go_to_the_beta_url(self, server):
-        """Checklist 13."""
         from deepseek_jupyter.protocol.messages import Message, user
 
         server.queue(answer("print(1)"))
@@ -122,7 +121,7 @@ class TestOnTheWire:
         assert "authorization" not in server.requests[0].headers
 
     def test_a_model_list_of_either_shape(self, server):
-        """Checklist 44: fields other than id are optional."""
+        """Fields other than id are optional."""
         server.queue(plain({"object": "list", "data": [{"id": "deepseek-flash"}]}))
         client = Client(QUICK, RetryPolicy(attempts=1))
         asked = exchange_with(provider_at(server))

@@ -1,4 +1,4 @@
-"""Which failures are tried again, and when (checklist 32)."""
+"""Which failures are tried again, and when."""
 
 from __future__ import annotations
 
