@@ -1,5 +1,4 @@
-"""A stop closes the server's socket at once, keeps the part, and leaves nothing running.
-"""
+"""A stop closes the server's socket at once, keeps the part, and leaves nothing running."""
 
 from __future__ import annotations
 

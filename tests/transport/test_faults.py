@@ -60,8 +60,7 @@ def asked(server, client=None, provider="deepseek", **request):
 
 
 class TestRefusals:
-    """A status and a body become one class, with status, URL and request id in it.
-    """
+    """A status and a body become one class, with status, URL and request id in it."""
 
     @pytest.mark.parametrize(
         ("reply", "kind"),
@@ -334,8 +333,7 @@ class TestRetryAfter:
 
 
 class TestBrokenStreams:
-    """Resets, cuts and junk: before output tried again, after it kept and marked.
-    """
+    """Resets, cuts and junk: before output tried again, after it kept and marked."""
 
     @pytest.mark.parametrize(
         "fault",
