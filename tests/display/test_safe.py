@@ -5,7 +5,9 @@ The attacks in `tests/data/attacks/attacks.json` are shared with the card's own 
 
 from __future__ import annotations
 
+import cProfile
 import json
+import pstats
 import random
 import re
 import subprocess
@@ -404,18 +406,21 @@ def test_snapshots_grow_block_by_block() -> None:
     ids=["fence", "list", "prose", "inline", "table"],
 )
 def test_a_long_block_costs_no_square(unit: str) -> None:
-    def cost(text: str) -> float:
-        start = time.process_time()
+    def cost(text: str) -> int:
+        """Function calls, which no other work on the machine can change."""
+        profile = cProfile.Profile()
+        profile.enable()
         whole = Neutraliser()
         for at in range(0, len(text), 100):
             whole.feed(text[at : at + 100])
             whole.snapshot(html_only=True)
         whole.finish()
-        return time.process_time() - start
+        profile.disable()
+        return int(pstats.Stats(profile).total_calls)
 
     cost(unit[:2000])
     # Four times the text: a linear pass costs four times as much, a square one sixteen times.
-    assert cost(unit) < 9 * cost(unit[: len(unit) // 4]) + 0.05
+    assert cost(unit) < 9 * cost(unit[: len(unit) // 4])
 
 
 STORMS = [">", "[", "![", "*", "_a ", "- ", "> - ", "`", "$", "$$\n", "\\(", "**a*", "[a](<b", "|a"]
@@ -425,7 +430,7 @@ STORMS = [">", "[", "![", "*", "_a ", "- ", "> - ", "`", "$", "$$\n", "\\(", "**
 def test_ten_thousand_of_anything_take_no_time(unit: str) -> None:
     start = time.process_time()
     neutral = neutralise(unit * 10_000 + "shown")
-    assert time.process_time() - start < 3
+    assert time.process_time() - start < 20  # a square or a power would take minutes
     assert "shown" in neutral.html
     assert "<" not in TAGS.sub("", neutral.markdown)
 
