@@ -79,14 +79,15 @@ class Memory:
         """Whether a second has passed since the last checkpoint."""
         return now - self._saved >= _CHECKPOINT
 
-    def finish(self, turn: Turn) -> None:
-        """Keep a finished turn. One that brought no answer is no part of the conversation.
+    def finish(self, turn: Turn, branch: str | None = None) -> None:
+        """Keep a finished turn as the tip of `branch` (None: the active one).
 
-        Nor is one that was asked before the conversation was begun afresh.
+        One that brought no answer is no part of the conversation, nor is one that was asked before
+        the conversation was begun afresh.
         """
         ours = turn.history and turn.conversation == self.conversation.id
-        if ours and (turn.answer or turn.tool_calls):
-            self.conversation.add(turn)
+        if ours and (turn.answer or turn.tool_calls or turn.steps):
+            self.conversation.add(turn, branch)
         elif self._journal is not None:
             self._journal.finish(turn)
 

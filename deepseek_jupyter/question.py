@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from .errors import ParameterError
 
-__all__ = ["FORMATS", "Question"]
+__all__ = ["FORMATS", "REPLAYS", "Question"]
 
 FORMATS = ("md", "code", "json", "text")
+REPLAYS = ("auto", "always", "never")
 
 _CODE_ONLY = "Reply with code only, in one fenced block."
 _CONTINUE = "Go on exactly where you stopped."
@@ -20,8 +21,11 @@ _CONTINUE = "Go on exactly where you stopped."
 class Question:
     """What a user asks for, from a cell or from Python. None means: as the settings say.
 
-    `new` begins a new conversation first; `history` False asks outside the conversation;
-    `go_on` continues the last answer, which broke off or was cut. `on_error` is raise or return.
+    `new` begins a new conversation first; `history` False asks outside the conversation; `go_on`
+    continues the last answer, which broke off or was cut; `branch` asks on that branch and leaves
+    the active one; `instead_of` is the id of the turn whose sibling this becomes. `on_error` is
+    raise or return; `replay` one of `REPLAYS`; `dry_run` shows what would be sent, and sends
+    nothing. `attach`, `cells`, `schema`, `tools` and `approve`: see `deepseek_jupyter.ask`.
     """
 
     prompt: str
@@ -39,6 +43,15 @@ class Question:
     budget: float | None = None
     on_error: str | None = None
     cell_id: str | None = None
+    branch: str | None = None
+    instead_of: str | None = None
+    replay: str | None = None
+    dry_run: bool = False
+    attach: tuple[Any, ...] = ()
+    cells: str | None = None
+    schema: Any = None
+    tools: tuple[str | Callable[..., Any], ...] = ()
+    approve: str | None = None
 
     def check(self) -> None:
         """Raise `ParameterError` for what no provider could make sense of."""
@@ -47,6 +60,10 @@ class Question:
         if self.format not in FORMATS:
             raise ParameterError(
                 f"Format {self.format!r} is unknown.", f"Use one of {', '.join(FORMATS)}."
+            )
+        if self.replay not in (None, *REPLAYS):
+            raise ParameterError(
+                f"Replay {self.replay!r} is unknown.", f"Use one of {', '.join(REPLAYS)}."
             )
 
     @property

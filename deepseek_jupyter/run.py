@@ -20,7 +20,8 @@ from .protocol.usage import Cost
 from .reply import Reply
 
 if TYPE_CHECKING:
-    from .session import Prepared, Session
+    from .prepare import Prepared
+    from .session import Session
 
 __all__ = ["Run"]
 
@@ -135,7 +136,7 @@ class Run:
         self.reply = Reply(self._turn, logprobs=completion.logprobs, error=problem, record=record)
         if problem is not None:
             problem.reply = self.reply
-        self._session.keep(self.reply)
+        self._session.keep(self.reply, self._prepared.branch)
         self._surface.end(record)
         self.reply.shown_in = current_cell() if self._surface.visible else None
 

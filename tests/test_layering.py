@@ -36,10 +36,11 @@ LADDER: dict[str, set[str]] = {
     "memory": {"protocol", "conversation"},
     "reply": {"protocol", "conversation", "display"},
     "endpoint": {"config", "transport", "local"},
-    "run": {"protocol", "transport", "display", "reply", "session"},
+    "prepare": {"protocol", "transport", "conversation", "local", "limits", "question", "session"},
+    "run": {"protocol", "transport", "display", "reply", "prepare", "session"},
     "session": {
         *("protocol", "transport", "context", "conversation", "tools", "local", "display"),
-        *("config", "endpoint", "limits", "memory", "question", "reply", "run"),
+        *("config", "endpoint", "memory", "prepare", "question", "reply", "run"),
     },
     # What people call. Never each other.
     "api": {"session", "display", "protocol", "config", "question", "reply"},

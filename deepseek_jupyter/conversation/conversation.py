@@ -21,7 +21,8 @@ from deepseek_jupyter.protocol.tokens import estimate_messages
 
 from .drawing import DiffLine, diff_lines, tree_lines
 from .search import Hit, search_turns
-from .tree import Node, Tree, checked_name, node_of
+from .store import TurnStore
+from .tree import checked_name
 from .turn import Turn, new_id, now
 from .window import Window, dropped
 
@@ -33,20 +34,18 @@ __all__ = ["MAIN", "Conversation"]
 MAIN = "main"
 
 
-class Conversation:
+class Conversation(TurnStore):
     """Turns by id, and the tips of the branches (None: a branch that begins afresh)."""
 
     def __init__(
         self, journal: Journal | None = None, notebook: str | None = None, id: str | None = None
     ) -> None:
         """An empty one. Nothing is written before its first turn."""
+        super().__init__(journal)
         self.id = id or new_id()
-        self.journal = journal
         self.notebook = notebook
         self.active = MAIN
         self.branches: dict[str, str | None] = {MAIN: None}
-        self._tree = Tree()
-        self._turns: dict[str, Turn] = {}
         self._unwritten: list[Turn] | None = []  # None once the journal knows the conversation
         self.origin: tuple[str, str] | None = None  # the conversation it is a copy of, until when
         self._lock = threading.RLock()
@@ -97,12 +96,6 @@ class Conversation:
 
     # Looking
 
-    def __len__(self) -> int:
-        return len(self._tree)
-
-    def __contains__(self, id: object) -> bool:
-        return id in self._tree
-
     def __iter__(self) -> Iterator[Turn]:
         """The turns of the active branch, oldest first."""
         return iter(self.path(self.tip))
@@ -112,34 +105,10 @@ class Conversation:
         """The turn that the next one follows; None while there is none."""
         return self.branches[self.active]
 
-    def turn(self, id: str | None) -> Turn | None:
-        """The turn with this id, on whatever branch; None where there is none."""
-        return next(iter(self._read([id] if id is not None and id in self else [])), None)
-
-    def turns(self) -> list[Turn]:
-        """All turns of all branches, in the order in which they were asked."""
-        return self._read(self._tree.nodes)
-
-    def nodes(self) -> list[Node]:
-        """The same without their texts."""
-        return list(self._tree)
-
     @property
     def foreign(self) -> bool:
         """Whether it holds turns from a file with which nobody has gone on yet."""
         return any(turn.from_file for turn in self._unwritten or ())
-
-    def path(self, tip: str | None) -> list[Turn]:
-        """The turns from the root to `tip`."""
-        return self._read([node.id for node in self._tree.way(tip)])
-
-    def children(self, parent: str | None) -> list[Turn]:
-        """The turns that follow `parent` (None: that begin the conversation), oldest first."""
-        return self._read(self._tree.children(parent))
-
-    def siblings(self, id: str) -> list[Turn]:
-        """The turn and those that answer the same place in its stead, oldest first."""
-        return self.children(self._tree.nodes[id].parent)
 
     def find(self, reference: str) -> str:
         """The id that a user means: a branch's tip, an id, or the end of one (the tree shows six).
@@ -175,14 +144,23 @@ class Conversation:
 
     # What goes on the wire
 
-    def parent_for(self, cell_id: str | None, prompt: str | None = None) -> str | None:
+    def parent_for(
+        self, cell_id: str | None, prompt: str | None = None, branch: str | None = None
+    ) -> str | None:
         """Where a question from `cell_id` attaches: beside the cell's own turn on the branch.
 
         A cell is known by its id, or without one by its prompt (the newest turn without a cell that
         asked the same); give no prompt where the same words may be meant anew. What is new to the
         branch goes on from the tip.
+
+        `branch` is another than the active one, a new one to be begun at the present tip, or None.
+        A cell that began it in an earlier run of the notebook begins it again on the turn of that
+        cell which the active branch has now.
         """
-        return self._tree.parent_for(self.tip, cell_id, prompt)
+        if branch is None or branch == self.active:
+            return self._tree.parent_for(self.tip, cell_id, prompt)
+        tip = self.branches.get(checked_name(branch), self.tip)
+        return self._tree.counterpart(self._tree.parent_for(tip, cell_id, prompt), self.tip)
 
     def messages(self, parent: str | None, system_prompt: str = "") -> list[Message]:
         """The history before a turn under `parent`, as it goes on the wire."""
@@ -212,14 +190,17 @@ class Conversation:
         if self.journal is not None:
             self.journal.checkpoint(turn)
 
-    def add(self, turn: Turn) -> None:
-        """Keep a finished `turn` and make it the tip of the active branch."""
+    def add(self, turn: Turn, branch: str | None = None) -> None:
+        """Keep a finished `turn` and make it the tip of `branch`; of the active one without it."""
+        branch = checked_name(branch or self.active)
         with self._lock:
             self._hold(turn)
-            self.branches[self.active] = turn.id
+            self.branches[branch] = turn.id
             if self.journal is not None:
                 self._introduce(self.journal)
-                self.journal.finish(turn, self.active)
+                self.journal.finish(turn, branch)
+                if branch != self.active:
+                    self.journal.set_tip(self.id, self.active, self.tip)
 
     def branch(self, name: str) -> None:
         """Go on with the branch `name`; a new one begins at the present tip."""
@@ -262,23 +243,11 @@ class Conversation:
 
     # Details
 
-    def _read(self, ids: Iterable[str]) -> list[Turn]:
-        """The turns with these ids, in this order. One that was pruned away is left out."""
-        wanted = list(ids)
-        missing = [id for id in wanted if id not in self._turns]
-        read = self.journal.turns_of(missing) if self.journal is not None and missing else {}
-        found = (self._turns.get(id) or read.get(id) for id in wanted)
-        return [turn for turn in found if turn is not None]
-
     def _settle(self, branches: Mapping[str, str | None], active: str) -> None:
         """Take over branches; one whose tip was pruned away begins afresh."""
         self.branches = {name: tip if tip in self else None for name, tip in branches.items()}
         self.active = active if active in branches else MAIN
         self.branches.setdefault(self.active, None)
-
-    def _hold(self, turn: Turn) -> None:
-        self._turns[turn.id] = turn
-        self._tree.plant(node_of(turn))
 
     def _move(self, name: str, tip: str | None) -> None:
         with self._lock:

@@ -16,7 +16,7 @@ from typing import Any
 from deepseek_jupyter.protocol.messages import ToolCall
 from deepseek_jupyter.protocol.usage import Usage
 
-from .turn import SCHEMA, Turn
+from .turn import SCHEMA, Step, Turn
 
 __all__ = ["LONGEST_TEXT", "STATUSES", "dump", "read", "sound_id"]
 
@@ -74,6 +74,8 @@ def read(record: object) -> Turn | None:
         format=_name(record.get("format")) or "md",
         branch=_branch(record.get("branch")),
         request_hash=sound_id(record.get("request_hash")),
+        steps=tuple(filter(None, map(_step, _list(record.get("steps"))))),
+        replayed=record.get("replayed") is True,
     )
 
 
@@ -137,6 +139,22 @@ def _call(value: object) -> ToolCall | None:
     id, name = _name(value.get("id")), _name(value.get("name"))
     arguments = _text(value.get("arguments"))
     return ToolCall(id, name, arguments) if id and name and arguments is not None else None
+
+
+def _step(value: object) -> Step | None:
+    if not isinstance(value, Mapping):
+        return None
+    calls = tuple(filter(None, map(_call, _list(value.get("tool_calls")))))
+    results = tuple(filter(None, map(_result, _list(value.get("results")))))
+    reasoning = _text(value.get("reasoning")) or None
+    return Step(calls, results, _text(value.get("answer")) or "", reasoning) if calls else None
+
+
+def _result(value: object) -> tuple[str, str] | None:
+    if not isinstance(value, Mapping):
+        return None
+    id, text = _name(value.get("id")), _text(value.get("text"))
+    return (id, text) if id and text is not None else None
 
 
 def _count(value: object) -> int:

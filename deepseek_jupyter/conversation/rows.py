@@ -81,6 +81,7 @@ def turn_of(body: str) -> Turn | None:
         reasoning=turn.reasoning or ("" if stored.get("reasoned") else None),
         reasoning_details=tuple(stored.get("reasoning_details", ())),
         from_file=stored.get("from_file", False),
+        images=tuple(stored.get("images", ())),
     )
 
 
@@ -90,6 +91,8 @@ def _body(turn: Turn) -> str:
         stored["reasoned"] = True
     if turn.reasoning_details:
         stored["reasoning_details"] = turn.reasoning_details
+    if turn.images:
+        stored["images"] = turn.images
     if turn.from_file:
         stored["from_file"] = True
     if turn.usage is not None and turn.usage.cost is not None:

@@ -43,7 +43,7 @@ def node_of(turn: Turn) -> Node:
         turn.created,
         prompt_hash(turn.prompt),
         estimate_messages(turn.messages()),
-        bool(turn.answer or turn.tool_calls),
+        bool(turn.answer or turn.tool_calls or turn.steps),
         turn.status,
     )
 
@@ -105,6 +105,14 @@ class Tree:
             if node.cell_id == cell_id and (wanted is None or node.prompt_hash == wanted):
                 return node.parent
         return tip
+
+    def counterpart(self, id: str | None, tip: str | None) -> str | None:
+        """`id`, or the turn of the same cell on the way to `tip` where `id` is not on that way."""
+        way = self.way(tip)
+        node = self.nodes.get(id) if id is not None else None
+        if node is None or node.cell_id is None or any(other.id == id for other in way):
+            return id
+        return next((other.id for other in way if other.cell_id == node.cell_id), id)
 
     def find(self, reference: str) -> str:
         """The id that is, or alone ends in, `reference`. Raises `ConversationError`."""

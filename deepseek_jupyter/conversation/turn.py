@@ -14,10 +14,10 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
-from deepseek_jupyter.protocol.messages import Message, ToolCall, assistant, user
+from deepseek_jupyter.protocol.messages import Message, ToolCall, assistant, tool, user
 from deepseek_jupyter.protocol.usage import Usage
 
-__all__ = ["SCHEMA", "Turn", "new_id", "now"]
+__all__ = ["SCHEMA", "Step", "Turn", "new_id", "now"]
 
 SCHEMA = 1
 
@@ -32,6 +32,25 @@ def new_id() -> str:
 
 
 @dataclass(frozen=True, slots=True)
+class Step:
+    """One round of tool calls on the way to the answer.
+
+    `answer` and `reasoning` are what the model said with its calls; `results` are pairs of a call's
+    id and the text that went back.
+    """
+
+    tool_calls: tuple[ToolCall, ...]
+    results: tuple[tuple[str, str], ...] = ()
+    answer: str = ""
+    reasoning: str | None = None
+
+    def messages(self) -> list[Message]:
+        """The assistant message with the calls, and a tool message for each result."""
+        called = assistant(self.answer, reasoning=self.reasoning, tool_calls=self.tool_calls)
+        return [called, *(tool(text, id) for id, text in self.results)]
+
+
+@dataclass(frozen=True, slots=True)
 class Turn:
     """See docs/record.md for each field.
 
@@ -39,7 +58,9 @@ class Turn:
     record. `history` says whether the turn belongs to the conversation's memory. `request_hash` is
     the hash of everything that was asked, by which a pinned answer is found again. `from_file`
     marks a turn that was read from a notebook and not asked here: untrusted until the user goes on.
-    `reasoning_details` are what OpenRouter wants back unmodified.
+    `reasoning_details` are what OpenRouter wants back unmodified. `images` went with `sent`.
+    `steps` came before the answer; `tool_calls` are those left open at its end. `replayed` says
+    that the answer is that of an earlier turn and nothing was sent.
     """
 
     id: str
@@ -70,23 +91,27 @@ class Turn:
     branch: Mapping[str, int] | None = None
     request_hash: str | None = None
     from_file: bool = False
+    images: tuple[str, ...] = ()
+    steps: tuple[Step, ...] = ()
+    replayed: bool = False
 
     def messages(self) -> list[Message]:
         """What the turn adds to the history: the question, and the answer as far as it came."""
-        asked = user(self.sent or self.prompt)
-        if not self.answer:
-            return [asked]
-        answered = assistant(self.answer, reasoning=self.reasoning)
-        return [asked, answered]
+        said = [user(self.sent or self.prompt, self.images)]
+        said += [message for step in self.steps for message in step.messages()]
+        if self.answer:
+            said.append(assistant(self.answer, reasoning=self.reasoning))
+        return said
 
     @property
     def record(self) -> dict[str, Any]:
         """The JSON form."""
-        hidden = {"sent", "from_file", "reasoning_details", "usage", "tool_calls", "reasoning"}
+        hidden = {"sent", "images", "from_file", "reasoning_details"}
         record: dict[str, Any] = {"schema": SCHEMA}
         record |= {f.name: getattr(self, f.name) for f in fields(self) if f.name not in hidden}
         record["reasoning"] = self.reasoning or ""
         record["tool_calls"] = [asdict(call) for call in self.tool_calls]
+        record["steps"] = [_step_record(step) for step in self.steps]
         record["usage"] = self.usage.to_json() if self.usage else None
         record["attachments"] = [dict(a) for a in self.attachments]
         record["notices"] = list(self.notices)
@@ -95,6 +120,15 @@ class Turn:
             name: self.timing.get(name) for name in ("first_token", "thinking", "total")
         }
         return record
+
+
+def _step_record(step: Step) -> dict[str, Any]:
+    return {
+        "answer": step.answer,
+        "reasoning": step.reasoning or "",
+        "tool_calls": [asdict(call) for call in step.tool_calls],
+        "results": [{"id": id, "text": text} for id, text in step.results],
+    }
 
 
 def now() -> str:

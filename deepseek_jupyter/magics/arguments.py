@@ -15,7 +15,7 @@ from typing import Any, NoReturn
 
 from deepseek_jupyter.errors import ParameterError
 from deepseek_jupyter.protocol.parameters import parse_value
-from deepseek_jupyter.question import FORMATS, Question
+from deepseek_jupyter.question import FORMATS, REPLAYS, Question
 
 __all__ = ["Command", "UsageProblem", "flag_help", "flag_parser", "parse_cell", "parse_line"]
 
@@ -78,6 +78,13 @@ def flag_parser() -> argparse.ArgumentParser:
     add("--new", action="store_true", help="begin a new conversation")
     add("--no-history", action="store_true", help="ask outside the conversation")
     add("--continue", dest="go_on", action="store_true", help="go on with the last answer")
+    add("--branch", metavar="NAME", help="ask on this branch; a new one begins here")
+    add(
+        "--replay",
+        choices=REPLAYS,
+        help="answer from the journal or the notebook: auto where the same was asked before, "
+        "always or not at all, never",
+    )
     add("--budget", type=float, metavar="SUM", help="refuse a question that may cost more")
     add("--no-stream", action="store_true", help="one plain request instead of a stream")
     add("--on-error", choices=("raise", "return"), help="return: no exception, see Reply.error")
@@ -139,6 +146,8 @@ def _command(flags: argparse.Namespace, prompt: str, cell_id: str | None) -> Com
         budget=flags.budget,
         on_error=flags.on_error,
         cell_id=cell_id,
+        branch=flags.branch,
+        replay=flags.replay,
     )
     if flags.out is not None and not flags.out.isidentifier():
         raise UsageProblem(f"--out {flags.out}: not a variable name.")

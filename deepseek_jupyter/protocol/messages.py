@@ -52,7 +52,8 @@ class Message:
 
     `reasoning` is the chain of thought of an assistant message, None when it had none and ""
     when the server sent it empty; the difference matters for replay. `prefix` asks the model
-    to go on from this assistant message (chat prefix completion).
+    to go on from this assistant message (chat prefix completion). `images` are https or data URLs
+    of a user message, for models that see.
     """
 
     role: Role
@@ -62,6 +63,7 @@ class Message:
     tool_call_id: str | None = None
     prefix: bool = False
     reasoning_details: tuple[dict[str, Any], ...] = ()
+    images: tuple[str, ...] = ()
 
 
 def system(content: str) -> Message:
@@ -69,9 +71,9 @@ def system(content: str) -> Message:
     return Message("system", content)
 
 
-def user(content: str) -> Message:
+def user(content: str, images: Iterable[str] = ()) -> Message:
     """A user message."""
-    return Message("user", content)
+    return Message("user", content, images=tuple(images))
 
 
 def assistant(
@@ -116,7 +118,8 @@ def legal(messages: Sequence[Message]) -> list[Message]:
         if message.role == "assistant" and not message.content and not message.prefix:
             continue
         if repaired and _mergeable(repaired[-1], message):
-            repaired[-1] = replace(repaired[-1], content=_join(repaired[-1], message))
+            both = repaired[-1].images + message.images
+            repaired[-1] = replace(repaired[-1], content=_join(repaired[-1], message), images=both)
         else:
             repaired.append(message)
     return repaired

@@ -181,6 +181,9 @@ def _wire_message(message: Message, model: str, dialect: Dialect) -> dict[str, A
     wire: dict[str, Any] = {"role": message.role, "content": message.content}
     if message.role == "tool":
         wire["tool_call_id"] = message.tool_call_id
+    if message.images:
+        pictures = [{"type": "image_url", "image_url": {"url": url}} for url in message.images]
+        wire["content"] = [{"type": "text", "text": message.content}, *pictures]
     if message.role != "assistant":
         return wire
     if not message.content:

@@ -13,6 +13,7 @@ from .messages import Message
 __all__ = ["estimate_messages", "estimate_tokens"]
 
 _PER_MESSAGE = 4  # what the chat template adds around each message
+_PER_IMAGE = 1_000  # within a factor of two for a picture of some hundred pixels a side
 
 
 def estimate_tokens(text: str) -> int:
@@ -23,4 +24,6 @@ def estimate_tokens(text: str) -> int:
 
 def estimate_messages(messages: Iterable[Message]) -> int:
     """Tokens in `messages`, the template's own included."""
-    return sum(_PER_MESSAGE + estimate_tokens(m.content) for m in messages)
+    return sum(
+        _PER_MESSAGE + estimate_tokens(m.content) + _PER_IMAGE * len(m.images) for m in messages
+    )

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from deepseek_jupyter.conversation.turn import SCHEMA, Turn, now
+from deepseek_jupyter.conversation.turn import SCHEMA, Step, Turn, now
 from deepseek_jupyter.display.footer import footer
 from deepseek_jupyter.protocol.messages import ToolCall
 from deepseek_jupyter.protocol.usage import Usage
@@ -42,6 +42,8 @@ FULL = Turn(
     model="asked",
     served_model="served",
     parameters={"temperature": 0.3, "stop": ["x"]},
+    steps=(Step((ToolCall("call_0", "f", "{}"),), (("call_0", "four"),), "Let me see.", "hm"),),
+    replayed=True,
     attachments=({"name": "df", "kind": "frame", "hash": "h", "policy": "schema", "tokens": 9},),
     reasoning="R",
     answer="A",

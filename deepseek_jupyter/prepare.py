@@ -1,0 +1,182 @@
+"""From a `Question` to everything that a request needs, refused here or fit to be sent.
+
+Provider, key, model, the turn's place in the tree and its messages are settled in this order, so
+that the cheapest refusal comes first; nothing is changed before the last of them is past.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from .conversation.turn import Turn, new_id, now
+from .errors import ParameterError
+from .limits import check_budget, check_context
+from .protocol.messages import Message, assistant, user
+from .protocol.request import ChatRequest, build
+
+if TYPE_CHECKING:
+    from .conversation.conversation import Conversation
+    from .conversation.window import Window
+    from .question import Question
+    from .session import Session
+    from .transport.keys import Secret
+    from .transport.providers import Provider
+
+__all__ = ["Prepared", "place", "prepare"]
+
+_THINK = {"auto": None, "on": True, "off": False}
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A question with everything settled. `dropped` turns no longer fit the model's context."""
+
+    request: ChatRequest
+    provider: Provider
+    key: Secret
+    turn: Turn
+    conversation: Conversation
+    branch: str
+    dropped: int = 0
+
+
+def place(session: Session, question: Question) -> tuple[Conversation, Turn]:
+    """Where the question stands: its conversation, and its turn without provider and model."""
+    question.check()
+    memory = session.memory
+    conversation = memory.another() if question.new else memory.conversation
+    remember = session.config.history if question.history is None else question.history
+    parent = _parent(session, question, conversation) if remember else None
+    turn = Turn(
+        id=new_id(),
+        conversation=conversation.id,
+        prompt=question.prompt,
+        sent=question.message,
+        parent=parent,
+        cell_id=question.cell_id,
+        created=now(),
+        parameters=_parameters(session, question),
+        history=remember,
+        format=question.format,
+        branch=_sibling(conversation, parent) if remember else None,
+    )
+    return conversation, turn
+
+
+def prepare(session: Session, question: Question) -> Prepared:
+    """Settle everything. Raises `ConfigurationError` and its kind before anything is sent."""
+    conversation, turn = place(session, question)
+    provider, key = session.endpoints.provider(question.provider)
+    model = session.endpoints.model(question.model, provider, key)
+    turn = replace(turn, provider=provider.name, model=model)
+    window = _window(session, question, turn, conversation, provider)
+    messages = _messages(session, question, turn, conversation, provider, window)
+    request = _request(session, question, turn, messages)
+    build(request, provider.dialect)  # refuses wrong parameters while nothing is on its way
+    check_context(request, provider.context_tokens)
+    budget = session.config.budget if question.budget is None else question.budget
+    check_budget(request, session.price(provider, request.model), budget)
+    if question.new:  # only now: a refused question changes nothing
+        session.memory.conversation = conversation
+    branch = question.branch or conversation.active
+    return Prepared(request, provider, key, turn, conversation, branch, window.dropped)
+
+
+def _parameters(session: Session, question: Question) -> dict[str, Any]:
+    values = {**session.config.parameters, **question.parameters}
+    if question.format == "json":
+        values.setdefault("response_format", {"type": "json_object"})
+    return values
+
+
+def _request(
+    session: Session, question: Question, turn: Turn, messages: list[Message]
+) -> ChatRequest:
+    config = session.config
+    think = _THINK[config.think] if question.think is None else question.think
+    effort = question.effort or (config.effort or None if question.think is None else None)
+    extra = dict(config.extra_body)
+    if turn.provider == "local":
+        extra = {**_local_fields(turn, think, effort), **extra}
+    return ChatRequest(
+        model=turn.model,
+        messages=messages,
+        parameters=turn.parameters,
+        think=think,
+        effort=effort,
+        stream=config.stream if question.stream is None else question.stream,
+        extra=extra,
+    )
+
+
+def _local_fields(turn: Turn, think: bool | None, effort: str | None) -> dict[str, Any]:
+    from . import local
+
+    mode = (turn.parameters.get("response_format") or {}).get("type")
+    return local.thinking_body(
+        bool(think) or effort not in (None, "none"),
+        response_format=bool(mode),
+        tools=bool(turn.parameters.get("tools")),
+        repeatable="seed" in turn.parameters or turn.parameters.get("temperature") == 0,
+        model=turn.model,
+    )
+
+
+def _parent(session: Session, question: Question, conversation: Conversation) -> str | None:
+    """The turn that this one follows. A continuation follows what it continues.
+
+    That is the last answer, unless the same cell made it by continuing: run again, it continues the
+    same turn as before.
+    """
+    if question.instead_of is not None:
+        replaced = conversation.turn(question.instead_of)
+        return replaced.parent if replaced else conversation.tip
+    last = session.last.turn if session.last else None
+    if not question.go_on or last is None or conversation.turn(last.id) is None:
+        return conversation.parent_for(question.cell_id, branch=question.branch)
+    again = last.cell_id is not None and last.cell_id == question.cell_id
+    return last.parent if again and not last.prompt.strip() else last.id
+
+
+def _window(
+    session: Session,
+    question: Question,
+    turn: Turn,
+    conversation: Conversation,
+    provider: Provider,
+) -> Window:
+    """The history that fits three quarters of the context; the rest is for the answer."""
+    prompt = session.config.system if question.system is None else question.system
+    limit = provider.context_tokens * 3 // 4 if provider.context_tokens else None
+    return conversation.window(turn.parent if turn.history else None, prompt, limit)
+
+
+def _messages(
+    session: Session,
+    question: Question,
+    turn: Turn,
+    conversation: Conversation,
+    provider: Provider,
+    window: Window,
+) -> list[Message]:
+    messages = list(window.messages)
+    if not question.go_on:
+        return [*messages, user(turn.sent, turn.images)]
+    last = session.last.turn if session.last else None
+    if last is not None and turn.history and conversation.turn(last.id):
+        last = conversation.turn(turn.parent)  # see _parent
+    if last is None or not last.answer:
+        raise ParameterError("There is no answer to continue.", "Ask a question first.")
+    if turn.parent != last.id:
+        messages += last.messages()
+    if provider.dialect.prefix:
+        begun = assistant(last.answer, reasoning=last.reasoning)
+        return [*messages[:-1], replace(begun, prefix=True)]
+    return [*messages, user(turn.sent, turn.images)]
+
+
+def _sibling(conversation: Conversation, parent: str | None) -> dict[str, int] | None:
+    """Which of its siblings a new turn under `parent` is; None for the only one."""
+    count = len(conversation.children(parent)) + 1
+    return {"index": count, "count": count} if count > 1 else None
