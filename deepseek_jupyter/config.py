@@ -49,6 +49,12 @@ class DeepSeek(Configurable):
     journal = Bool(
         True, help="Keep conversations in the journal on this machine; off keeps them in memory."
     ).tag(config=True)
+    replay = Enum(
+        ("auto", "always", "never"),
+        "never",
+        help="auto answers a question that was asked before from what was kept, at no cost; always "
+        "asks nobody; never asks each time.",
+    ).tag(config=True)
     on_error = Enum(
         ("raise", "return"), "raise", help="raise stops Run All; return gives a Reply with .error."
     ).tag(config=True)
@@ -57,6 +63,11 @@ class DeepSeek(Configurable):
         0.0,
         help="Refuse a question that may cost more than this, in the provider's currency; "
         "0 means no limit.",
+    ).tag(config=True)
+    notebook_budget = Float(
+        0.0,
+        help="Refuse a question that may bring this notebook's cost above this, in the provider's "
+        "currency; 0 means no limit.",
     ).tag(config=True)
     local_model = Unicode("", help="Embedded model to use. Empty: the default one.").tag(
         config=True

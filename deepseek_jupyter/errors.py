@@ -6,6 +6,7 @@
     + ParameterError              a parameter of the wrong type or out of range
     + TemplateError               an expression in ``{{ }}`` that cannot be evaluated
     + UnsafeSettingError          a setting that would do harm in this process
+    + ReplayError                 no kept answer, where only a kept one was wanted
     + ConversationError           a turn or branch that is not there, or a name that is taken
     + LocalModelError             the embedded model is missing, damaged or cannot run here
   - TransportError                the network, before or between answers
@@ -57,6 +58,7 @@ __all__ = [
     "ParameterError",
     "PermissionDeniedError",
     "RateLimitError",
+    "ReplayError",
     "ResponseError",
     "ServerError",
     "TemplateError",
@@ -106,6 +108,12 @@ class ParameterError(ConfigurationError):
 
 class TemplateError(ConfigurationError):
     """An expression between ``{{`` and ``}}`` could not be evaluated."""
+
+
+class ReplayError(ConfigurationError):
+    """No kept answer to this question, and asking was not allowed."""
+
+    hint_default = "Ask it once with --replay auto; other words or another history count as new."
 
 
 class ConversationError(ConfigurationError):

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from .conversation.turn import Turn, new_id, now
 from .errors import ParameterError
 from .limits import check_budget, check_context
+from .pin import request_hash
 from .protocol.messages import Message, assistant, user
 from .protocol.request import ChatRequest, build
 
@@ -61,7 +62,10 @@ def place(session: Session, question: Question) -> tuple[Conversation, Turn]:
         format=question.format,
         branch=_sibling(conversation, parent) if remember else None,
     )
-    return conversation, turn
+    before = conversation.turn(turn.parent)
+    return conversation, replace(
+        turn, request_hash=request_hash(session.config, question, turn, before)
+    )
 
 
 def prepare(session: Session, question: Question) -> Prepared:

@@ -20,6 +20,7 @@ from .memory import Memory
 from .prepare import Prepared, prepare
 from .protocol.usage import Price, Usage, price_of
 from .question import Question
+from .replay import deltas_of, replayed
 from .reply import Reply
 from .run import Run
 
@@ -53,7 +54,10 @@ class Session:
 
     def ask(self, question: Question, on: Surface | None = None) -> Reply:
         """Ask and wait. Raises one of the package's errors, or `Interrupted`, with `reply` set."""
-        run = Run(self, self.prepare(question), on or surface(None))
+        on = on or surface(None)
+        if kept := replayed(self, question, on):
+            return self._shown_again(kept)
+        run = Run(self, self.prepare(question), on)
         with run, closing(self._batches(run)) as batches:
             for batch in batches:
                 run.take(batch)
@@ -61,7 +65,10 @@ class Session:
 
     async def aask(self, question: Question, on: Surface | None = None) -> Reply:
         """The same for code with a loop of its own; cancelling it stops the answer."""
-        run = Run(self, await asyncio.to_thread(self.prepare, question), on or surface(None))
+        on = on or surface(None)
+        if kept := replayed(self, question, on):
+            return self._shown_again(kept)
+        run = Run(self, await asyncio.to_thread(self.prepare, question), on)
         with run:
             async with _ticking(run), aclosing(self._abatches(run)) as batches:
                 async for batch in batches:
@@ -70,6 +77,9 @@ class Session:
 
     def stream(self, question: Question) -> Iterator[Delta]:
         """The deltas as they come, shown nowhere; `last` is the reply once they are through."""
+        if kept := replayed(self, question, surface(False)):
+            yield from deltas_of(self._shown_again(kept))
+            return
         run = Run(self, self.prepare(question), surface(False))
         with run, closing(self._batches(run)) as batches:
             for batch in batches:
@@ -78,6 +88,10 @@ class Session:
 
     async def astream(self, question: Question) -> AsyncGenerator[Delta]:
         """The same for ``async for``."""
+        if kept := replayed(self, question, surface(False)):
+            for delta in deltas_of(self._shown_again(kept)):
+                yield delta
+            return
         run = Run(self, await asyncio.to_thread(self.prepare, question), surface(False))
         with run:
             async with _ticking(run), aclosing(self._abatches(run)) as batches:
@@ -116,6 +130,10 @@ class Session:
         self.last = reply
         self.spent.append((reply.turn, reply.turn.usage))
         self.memory.finish(reply.turn, branch)
+
+    def _shown_again(self, kept: Reply) -> Reply:
+        self.last = kept
+        return kept
 
     def first_time(self, sentence: str) -> bool:
         """True the first time a sentence is told in this session."""

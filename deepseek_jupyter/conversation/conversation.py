@@ -202,6 +202,15 @@ class Conversation(TurnStore):
                 if branch != self.active:
                     self.journal.set_tip(self.id, self.active, self.tip)
 
+    def stand_on(self, id: str, branch: str | None = None) -> None:
+        """See that the turn `id` is on `branch` (None: the active one); its tip moves if not."""
+        name = checked_name(branch or self.active)
+        if all(node.id != id for node in self._tree.way(self.branches.get(name))):
+            active = self.active
+            self._move(name, id)
+            if name != active:
+                self._move(active, self.branches[active])
+
     def branch(self, name: str) -> None:
         """Go on with the branch `name`; a new one begins at the present tip."""
         self._move(name, self.branches.get(checked_name(name), self.tip))

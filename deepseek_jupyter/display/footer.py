@@ -28,7 +28,8 @@ def footer(record: Mapping[str, Any]) -> str:
     """The footer of a finished turn, from its record; "" while it runs."""
     if record["status"] in ("waiting", "thinking", "answering"):
         return ""
-    parts = [record.get("served_model") or record["model"]]
+    parts = ["replayed"] if record.get("replayed") else []
+    parts.append(record.get("served_model") or record["model"])
     if usage := record.get("usage"):
         parts += _tokens(usage)
     if cost := record.get("cost"):
