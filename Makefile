@@ -11,6 +11,8 @@ export DEEPSEEK_JUPYTER_HOME ?= $(CURDIR)/.make/home
 export DEEPSEEK_TEST_MODELS ?= $(DEEPSEEK_JUPYTER_HOME)/local/models
 
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+# On as many processes as there are cores; tests beside each other share their process's kernel.
+PYTEST_FAST := $(BIN)/pytest -n auto --maxprocesses 8 --dist worksteal -m "not browser and not local_model"
 LAB := labextension
 LAB_SOURCES := $(shell find $(LAB)/src $(LAB)/style $(LAB)/locale -type f 2>/dev/null) \
 	$(LAB)/package.json $(LAB)/tsconfig.json
@@ -23,11 +25,11 @@ run: .make/venv .make/model
 
 test: check .make/model .make/chromium
 	npm --prefix $(LAB) test
-	$(BIN)/pytest -m "not browser and not local_model"
+	$(PYTEST_FAST)
 	$(BIN)/pytest -m "browser or local_model"
 
 test-fast: .make/venv
-	$(BIN)/pytest -m "not browser and not local_model"
+	$(PYTEST_FAST)
 
 check: .make/venv
 	$(BIN)/ruff check

@@ -157,7 +157,7 @@ def test_a_stream_cut_at_every_byte_reads_the_same(recording):
     """All cuts at once, then two-way cuts: at every byte where the stream is short."""
     body = recording.body
     assert_reads_alike(recording, (body[i : i + 1] for i in range(len(body))))
-    affordable = max(20, 1_500_000 // len(body))
+    affordable = max(20, 600_000 // len(body))
     step = max(1, len(body) // affordable)
     for at in range(0, len(body), step):
         assert_reads_alike(recording, (body[:at], body[at:]))

@@ -400,8 +400,8 @@ def test_snapshots_grow_block_by_block() -> None:
 @pytest.mark.parametrize(
     "unit",
     [
-        *("```py\n" + "x = 1 < 2\n" * 4000, "- item **x**\n" * 3000, "word " * 8000),
-        *("**w** " * 6000, "|a|b|\n|-|-|\n" + "|x|y|\n" * 6000),
+        *("```py\n" + "x = 1 < 2\n" * 2000, "- item **x**\n" * 1500, "word " * 4000),
+        *("**w** " * 3000, "|a|b|\n|-|-|\n" + "|x|y|\n" * 3000),
     ],
     ids=["fence", "list", "prose", "inline", "table"],
 )

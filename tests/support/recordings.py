@@ -158,10 +158,15 @@ _DATA = re.compile(rb"^data: ?(\{.*\})\r?$", re.MULTILINE)
 
 def expected(recording: Recording) -> Expected:
     """What `recording` says."""
-    if recording.kind == "stream":
-        chunks = [json.loads(found) for found in _DATA.findall(recording.body)]
+    return _expected(recording.kind, recording.body)
+
+
+@cache  # asked for once for every cut
+def _expected(kind: Kind, body: bytes) -> Expected:
+    if kind == "stream":
+        chunks = [json.loads(found) for found in _DATA.findall(body)]
     else:
-        chunks = [json.loads(recording.body)]
+        chunks = [json.loads(body)]
     said = Expected(model=next((c["model"] for c in chunks if c.get("model")), None))
     calls: dict[int, dict[str, str]] = {}
     for chunk in chunks:
