@@ -1,4 +1,6 @@
-"""The ``deepseek-jupyter`` command: ``enable``, ``disable``, ``local``, ``doctor``."""
+"""The ``deepseek-jupyter`` command: ``enable``, ``disable``, ``local``, ``doctor``,
+``export``, ``prune``.
+"""
 
 from __future__ import annotations
 
@@ -51,6 +53,17 @@ def _parser() -> argparse.ArgumentParser:
     local = commands.add_parser("local", help="the embedded model")
     local.add_argument("verb", choices=("install", "status", "remove"))
     local.add_argument("model", nargs="?", help="a model id, or a GGUF file to install")
+    export = commands.add_parser("export", help="write a notebook's conversation to a file")
+    export.add_argument("notebook", type=Path, help="an .ipynb file")
+    export.add_argument(
+        "file",
+        type=Path,
+        nargs="?",
+        help="ends in .md, .html, .json or .ipynb; default: NAME-conversation.md",
+    )
+    prune = commands.add_parser("prune", help="delete old turns from the journal for good")
+    prune.add_argument("--keep-days", type=float, metavar="N", help="delete what is older")
+    prune.add_argument("--max-mb", type=float, metavar="N", help="delete the oldest beyond this")
     return parser
 
 
@@ -64,6 +77,10 @@ def _run(options: argparse.Namespace) -> tuple[str, int]:
 
         report = doctor(get_session())
         return str(report), 0 if report.remark == ALL_WELL else 1
+    if options.command == "export":
+        return _export(options.notebook, options.file), 0
+    if options.command == "prune":
+        return _prune(options.keep_days, options.max_mb), 0
     startup = _startup_file(options.profile)
     if options.command == "enable":
         startup.parent.mkdir(parents=True, exist_ok=True)
@@ -81,6 +98,27 @@ def _local(verb: str, model: str | None) -> str:
     if verb == "install":
         return str(install_local(model, Progress()))
     return str(remove_local(model) if verb == "remove" else local_status())
+
+
+def _export(notebook: Path, file: Path | None) -> str:
+    from .export import of_notebook, write
+
+    target = file or notebook.with_name(f"{notebook.stem}-conversation.md")
+    write(of_notebook(notebook), target)
+    return f"Written: {target}"
+
+
+def _prune(keep_days: float | None, megabytes: float | None) -> str:
+    from .conversation.journal import Journal
+
+    journal = Journal.open()
+    if keep_days is None and megabytes is None:
+        return f"The journal takes {journal.size() / 1e6:.1f} MB: {journal.path}"
+    pruned = journal.prune(keep_days, None if megabytes is None else int(megabytes * 1e6))
+    return (
+        f"{pruned.turns} turns deleted; "
+        f"{pruned.before / 1e6:.1f} MB before, {pruned.after / 1e6:.1f} MB now."
+    )
 
 
 def _startup_file(profile: str) -> Path:

@@ -49,6 +49,12 @@ class DeepSeek(Configurable):
     journal = Bool(
         True, help="Keep conversations in the journal on this machine; off keeps them in memory."
     ).tag(config=True)
+    keep_days = Float(
+        0.0, min=0, help="Delete turns older than this from the journal; 0 keeps them."
+    ).tag(config=True)
+    journal_megabytes = Float(
+        0.0, min=0, help="Delete the oldest turns of a journal larger than this; 0 keeps them."
+    ).tag(config=True)
     replay = Enum(
         ("auto", "always", "never"),
         "never",

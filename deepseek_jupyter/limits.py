@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+
 from .errors import ConfigurationError, ContextLengthError
 from .protocol.request import ChatRequest
 from .protocol.tokens import estimate_messages
 from .protocol.usage import Price, Usage
 
-__all__ = ["check_budget", "check_context"]
+__all__ = ["check_budget", "check_context", "check_notebook_budget"]
 
 _DOUBT = 1.3  # an estimate may be a fifth too high, and a refusal must not be wrong
 
@@ -28,14 +30,34 @@ def check_budget(request: ChatRequest, price: Price | None, budget: float) -> No
     """
     if not budget or price is None:
         return
-    out = request.parameters.get("max_tokens") or _longest_answer(request)
-    usage = Usage(prompt_tokens=estimate_messages(request.messages), completion_tokens=int(out))
-    worst = price.cost(usage).amount
+    worst = worst_cost(request, price)
     if worst > budget:
         raise ConfigurationError(
             f"This question may cost up to {worst:.4f} {price.currency}; the budget is {budget:g}.",
             "Raise --budget, lower --max-tokens, or ask with --new or --no-history.",
         )
+
+
+def check_notebook_budget(
+    request: ChatRequest, price: Price | None, cap: float, spent: Decimal
+) -> None:
+    """Raise `ConfigurationError` when `spent` and this answer may come to more than `cap`."""
+    if not cap or price is None:
+        return
+    worst = worst_cost(request, price)
+    if spent + worst > cap:
+        raise ConfigurationError(
+            f"This notebook has cost {spent:.4f} {price.currency} and this question may cost up to "
+            f"{worst:.4f}; its budget is {cap:g}.",
+            "Raise it with %config DeepSeek.notebook_budget, or lower --max-tokens.",
+        )
+
+
+def worst_cost(request: ChatRequest, price: Price) -> Decimal:
+    """What the answer costs with nothing cached and every token used that the request allows."""
+    out = request.parameters.get("max_tokens") or _longest_answer(request)
+    usage = Usage(prompt_tokens=estimate_messages(request.messages), completion_tokens=int(out))
+    return price.cost(usage).amount
 
 
 def _longest_answer(request: ChatRequest) -> int:

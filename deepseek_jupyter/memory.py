@@ -26,10 +26,22 @@ _LARGEST = 50_000_000  # bytes of a notebook file that is still read for its rec
 
 
 class Memory:
-    """The conversation in use, and where it is kept. `persistent` off keeps it in this process."""
+    """The conversation in use, and where it is kept. `persistent` off keeps it in this process.
 
-    def __init__(self, *, persistent: bool = True, namespace: dict[str, Any] | None = None) -> None:
+    Turns older than `keep_days` and the oldest of a journal larger than `megabytes` are deleted
+    when the journal is opened; 0 keeps them.
+    """
+
+    def __init__(
+        self,
+        *,
+        persistent: bool = True,
+        namespace: dict[str, Any] | None = None,
+        keep_days: float = 0,
+        megabytes: float = 0,
+    ) -> None:
         self.told = ""
+        self._retention = (keep_days or None, int(megabytes * 1e6) or None)
         self._persistent = persistent
         self._namespace = namespace or {}
         self._journal: Journal | None = None
@@ -97,6 +109,8 @@ class Memory:
         from .conversation.restore import restore
 
         self._journal = Journal.open()
+        if any(self._retention):
+            self._journal.prune(*self._retention)
         path = notebook_path(os.environ, self._namespace)
         found = restore(self._journal, path, _content(path))
         self.told = found.told

@@ -9,9 +9,10 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from .accounts import notebook_cost
 from .conversation.turn import Turn, new_id, now
 from .errors import ParameterError
-from .limits import check_budget, check_context
+from .limits import check_budget, check_context, check_notebook_budget
 from .pin import request_hash
 from .protocol.messages import Message, assistant, user
 from .protocol.request import ChatRequest, build
@@ -80,7 +81,10 @@ def prepare(session: Session, question: Question) -> Prepared:
     build(request, provider.dialect)  # refuses wrong parameters while nothing is on its way
     check_context(request, provider.context_tokens)
     budget = session.config.budget if question.budget is None else question.budget
-    check_budget(request, session.price(provider, request.model), budget)
+    price = session.price(provider, request.model)
+    check_budget(request, price, budget)
+    if price is not None and (cap := session.config.notebook_budget):
+        check_notebook_budget(request, price, cap, notebook_cost(session, price.currency))
     if question.new:  # only now: a refused question changes nothing
         session.memory.conversation = conversation
     branch = question.branch or conversation.active

@@ -7,22 +7,21 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from ._version import __version__
-from .display.footer import money
+from .accounts import in_words, session_totals
 from .display.report import Report
 from .errors import DeepSeekError
-from .protocol.usage import Usage
 
 if TYPE_CHECKING:
     from .session import Session
 
-__all__ = ["balance", "models", "providers", "status", "turns_in_words", "usage"]
+__all__ = ["balance", "models", "providers", "status", "turns_in_words"]
 
 
 def status(session: Session) -> Report:
     """Where questions go, what is remembered, what was spent."""
     rows = [("version", __version__), *_endpoint(session)]
     rows.append(("conversation", turns_in_words(len(list(session.conversation)))))
-    spent = _money(_totals(session).values())
+    spent = in_words(session_totals(session))
     rows.append(("spent", f"{len(session.spent)} answers" + (f", {spent}" if spent else "")))
     if session.last:
         rows.append(("last answer", session.last.footer))
@@ -77,51 +76,6 @@ def _balance_row(info: Mapping[str, Any]) -> tuple[str, ...]:
     currency = str(info.get("currency") or "")
     names = ("total_balance", "granted_balance", "topped_up_balance")
     return tuple(f"{Decimal(str(info.get(name) or 0)):.2f} {currency}".strip() for name in names)
-
-
-def usage(session: Session) -> Report:
-    """Tokens and cost of this session, a row per model and one for the whole."""
-    rows = [_usage_row(model, *totals) for model, totals in sorted(_totals(session).items())]
-    heads = ("model", "answers", "new", "cached", "thinking", "out", "cost (estimate)")
-    spent = _money(_totals(session).values())
-    return Report("This session", rows, heads if rows else (), f"In all {spent}." if spent else "")
-
-
-Totals = tuple[int, Usage, dict[str, Decimal]]
-
-
-def _totals(session: Session) -> dict[str, Totals]:
-    totals: dict[str, Totals] = {}
-    for turn, used in session.spent:
-        model = turn.served_model or turn.model
-        count, tokens, costs = totals.get(model, (0, Usage(), {}))
-        if turn.cost:
-            currency = turn.cost["currency"]
-            costs[currency] = costs.get(currency, Decimal(0)) + Decimal(turn.cost["amount"])
-        totals[model] = (count + 1, tokens + (used or Usage()), costs)
-    return totals
-
-
-def _usage_row(
-    model: str, count: int, used: Usage, costs: Mapping[str, Decimal]
-) -> tuple[str, ...]:
-    counts = (
-        count,
-        used.cache_miss_tokens,
-        used.cache_hit_tokens,
-        used.reasoning_tokens,
-        max(0, used.completion_tokens - used.reasoning_tokens),
-    )
-    shown = " + ".join(money(amount, currency) for currency, amount in costs.items())
-    return (model, *(f"{n:,}" for n in counts), shown or "no price known")
-
-
-def _money(totals: Any) -> str:
-    sums: dict[str, Decimal] = {}
-    for _, _, costs in totals:
-        for currency, amount in costs.items():
-            sums[currency] = sums.get(currency, Decimal(0)) + amount
-    return " + ".join(f"~{money(amount, currency)}" for currency, amount in sums.items())
 
 
 def providers(session: Session) -> Report:

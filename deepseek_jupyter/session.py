@@ -39,7 +39,12 @@ class Session:
 
     def __init__(self, config: DeepSeek) -> None:
         self.config = config
-        self.memory = Memory(persistent=config.journal, namespace=user_namespace())
+        self.memory = Memory(
+            persistent=config.journal,
+            namespace=user_namespace(),
+            keep_days=config.keep_days,
+            megabytes=config.journal_megabytes,
+        )
         self.last: Reply | None = None
         self.spent: list[tuple[Turn, Usage | None]] = []
         self.endpoints = Endpoints(config)

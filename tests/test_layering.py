@@ -17,58 +17,60 @@ PACKAGE = Path(__file__).parents[1] / "deepseek_jupyter"
 LEAVES = {"errors", "home", "_version"}
 
 # part -> parts it may import, besides LEAVES and itself. First the folders, from the bottom up.
-LADDER: dict[str, set[str]] = {
-    "errors": set(),
-    "_version": set(),
-    "home": set(),
-    "protocol": set(),
-    "transport": {"protocol"},
-    "display": {"protocol"},
-    "context": set(),
-    "conversation": {"protocol"},
-    "tools": {"protocol", "context"},
-    "local": {"protocol"},
-    # The session and its helpers: the one place where the parts meet.
-    "config": set(),
-    "nested": set(),
-    "question": set(),
-    "limits": {"protocol"},
-    "memory": {"protocol", "conversation"},
-    "reply": {"protocol", "conversation", "display"},
-    "endpoint": {"config", "transport", "local"},
-    "pin": {"conversation", "config", "question"},
-    "replay": {"protocol", "conversation", "display", "prepare", "question", "reply", "session"},
-    "prepare": {
-        "pin",
-        "protocol",
-        "transport",
-        "conversation",
-        "local",
-        "limits",
-        "question",
-        "session",
-    },
-    "run": {"protocol", "transport", "display", "reply", "prepare", "session"},
-    "session": {
-        *("protocol", "transport", "context", "conversation", "tools", "local", "display"),
-        *("config", "endpoint", "memory", "prepare", "question", "replay", "reply", "run"),
-    },
-    # What people call. Never each other.
-    "api": {"session", "display", "protocol", "config", "question", "reply"},
-    "reports": {"session", "display", "protocol", "transport"},
-    "local_reports": {"local", "display"},
-    "doctor": {"session", "display", "local", "nested"},
-    "magics": {
-        *("session", "display", "api", "config", "question", "nested"),
-        *("reports", "local_reports", "doctor", "reply", "conversation"),
-        "context",  # {{ expr }} is resolved in the namespace of the cell
-        "protocol",  # --param values are read as protocol.parameters reads them
-    },
-    "widget": {"session", "display", "api", "config"},
-    "cli": {"api", "display", "doctor", "local_reports"},
-    "__main__": {"cli"},
-    "__init__": {"api", "conversation", "magics", "nested", "reply"},
-}
+ROWS = """
+errors
+_version
+home
+protocol
+transport      protocol
+display        protocol
+context
+conversation   protocol
+tools          protocol context
+local          protocol
+
+# The session and its helpers: the one place where the parts meet.
+config
+nested
+question
+limits         protocol
+memory         protocol conversation
+reply          protocol conversation display
+endpoint       config transport local
+accounts       protocol conversation display session
+export         conversation display
+pin            conversation config question
+prepare        protocol transport conversation local accounts limits pin question session
+replay         protocol conversation display prepare question reply session
+run            protocol transport display reply prepare session
+session        protocol transport context conversation tools local display
+session        config endpoint memory prepare question replay reply run
+
+# What people call. Never each other. (magics: {{ expr }} is resolved in the cell's namespace, and
+# --param values are read as protocol.parameters reads them.)
+api            session display protocol config question reply
+reports        session display protocol transport accounts
+local_reports  local display
+doctor         session display local nested
+magics         session display api config question nested accounts export
+magics         reports local_reports doctor reply conversation context protocol
+widget         session display api config
+cli            api conversation display doctor export local_reports
+__main__       cli
+__init__       api conversation magics nested reply
+"""
+
+
+def ladder() -> dict[str, set[str]]:
+    table: dict[str, set[str]] = {}
+    for row in ROWS.splitlines():
+        if row and not row.startswith("#"):
+            part, *below = row.split()
+            table.setdefault(part, set()).update(below)
+    return table
+
+
+LADDER = ladder()
 
 # outside package -> where it may be imported; everywhere else is a mistake
 OUTSIDE: dict[str, set[str]] = {

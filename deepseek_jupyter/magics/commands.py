@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from deepseek_jupyter.accounts import WAYS, usage
 from deepseek_jupyter.api import get_session
 from deepseek_jupyter.config import DeepSeek
 from deepseek_jupyter.display.progress import Progress
@@ -19,7 +20,6 @@ from deepseek_jupyter.reports import (
     providers,
     status,
     turns_in_words,
-    usage,
 )
 
 from . import conversations
@@ -61,7 +61,11 @@ def _balance(arguments: Sequence[str]) -> Report:
 
 
 def _usage(arguments: Sequence[str]) -> Report:
-    return usage(get_session())
+    """``usage [turn|branch|conversation|notebook|day|model]``; without one, this session."""
+    by = _at_most_one(arguments, "usage")
+    if by is not None and by not in WAYS:
+        raise UsageProblem(f"usage takes {', '.join(WAYS)}.{suggestion(by, WAYS)}")
+    return usage(get_session(), by)  # type: ignore[arg-type]
 
 
 def _config(arguments: Sequence[str]) -> Report | None:
@@ -183,7 +187,9 @@ def _at_most_one(arguments: Sequence[str], command: str) -> str | None:
 COMMANDS: dict[str, LineCommand] = {
     "models": LineCommand(_models, "[PROVIDER]", "the model ids that the provider lists"),
     "balance": LineCommand(_balance, "[PROVIDER]", "what is left on the account"),
-    "usage": LineCommand(_usage, "", "tokens and cost of this session, by model"),
+    "usage": LineCommand(
+        _usage, "[turn|branch|notebook|day|model]", "tokens and cost, of this session without one"
+    ),
     "config": LineCommand(_config, "[NAME=VALUE]", "show or change settings"),
     "provider": LineCommand(_provider, "[NAME]", "list providers, or choose one"),
     "login": LineCommand(_login, "[PROVIDER] [--forget]", "store a key, typed hidden"),

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from deepseek_jupyter.api import get_session
 from deepseek_jupyter.display.report import Drawing, Report
+from deepseek_jupyter.export import ENDINGS, write
 from deepseek_jupyter.reply import Reply
 from deepseek_jupyter.reports import turns_in_words
 
@@ -17,8 +18,6 @@ if TYPE_CHECKING:
     from deepseek_jupyter.conversation.conversation import Conversation
 
 __all__ = ["checkout", "diff", "export", "fork", "search", "show", "tree", "undo"]
-
-_FORMATS = {".md": "markdown", ".html": "html", ".json": "json", ".ipynb": "notebook"}
 
 
 def tree(arguments: Sequence[str]) -> Drawing | Report:
@@ -85,29 +84,10 @@ def search(arguments: Sequence[str]) -> Report:
 
 def export(arguments: Sequence[str]) -> Report:
     """Write the conversation to a file: .md, .html, .json or .ipynb by its ending."""
-    from deepseek_jupyter.conversation import exports
-    from deepseek_jupyter.display.safe import neutralise
-
-    if len(arguments) != 1 or Path(arguments[0]).suffix not in _FORMATS:
-        raise UsageProblem(f"export takes a file name that ends in {', '.join(_FORMATS)}.")
-    conversation, path = _conversation(), Path(arguments[0]).expanduser()
-    if path.exists():
-        raise UsageProblem(f"{path} exists; nothing is overwritten.")
-
-    def inert(text: str) -> str:
-        return neutralise(text).markdown
-
-    if path.suffix == ".md":
-        text = exports.to_markdown(conversation, inert)
-    elif path.suffix == ".html":
-        text = exports.to_html(conversation, lambda answer: neutralise(answer).html)
-    elif path.suffix == ".json":
-        text = exports.to_json(conversation)
-    else:
-        import json
-
-        text = json.dumps(exports.to_notebook(conversation, inert), indent=1)
-    path.write_text(text, "utf-8")
+    if len(arguments) != 1 or Path(arguments[0]).suffix not in ENDINGS:
+        raise UsageProblem(f"export takes a file name that ends in {', '.join(ENDINGS)}.")
+    path = Path(arguments[0]).expanduser()
+    write(_conversation(), path)
     return Report(f"Written: {path}")
 
 

@@ -323,7 +323,7 @@ class TestResults:
         assert ds.last is reply
 
     def test_what_was_spent_is_kept_by_model(self, session, server):
-        from deepseek_jupyter.reports import usage
+        from deepseek_jupyter.accounts import usage
 
         server.queue(answer("A", usage=USAGE), answer("B", usage=USAGE))
         ask()
