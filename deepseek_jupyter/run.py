@@ -14,8 +14,8 @@ from .display.frontend import current_cell
 from .display.live import Surface
 from .display.transcript import Transcript
 from .errors import DeepSeekError, EmptyAnswerError, Interrupted, TransportError, TruncatedError
+from .protocol.completion import Completion
 from .protocol.deltas import Delta, Event, Notice, Waiting
-from .protocol.stream import Completion
 from .protocol.usage import Cost
 from .reply import Reply
 
