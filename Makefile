@@ -2,6 +2,7 @@
 #   make run              install, run notebooks/01-ask.ipynb on the embedded model, open JupyterLab
 #   make run HEADLESS=1   the same without a browser: prints question, answer and footer of each cell
 #   make test             everything; make test-fast leaves out browser and model
+#   make fuzz             the property tests for long; FUZZ_SCALE=50
 #   make check            lint and types; make bench the figures
 
 SHELL := /bin/bash
@@ -18,7 +19,7 @@ LAB_SOURCES := $(shell find $(LAB)/src $(LAB)/style $(LAB)/locale -type f 2>/dev
 	$(LAB)/package.json $(LAB)/tsconfig.json
 LAB_TARGET := .venv/share/jupyter/labextensions/deepseek-jupyter
 
-.PHONY: run test test-fast check format bench clean
+.PHONY: run test test-fast fuzz check format bench clean
 
 run: .make/venv .make/model
 	$(BIN)/python notebooks/run.py notebooks/01-ask.ipynb $(if $(HEADLESS),--headless)
@@ -30,6 +31,10 @@ test: check .make/model .make/chromium
 
 test-fast: .make/venv
 	$(PYTEST_FAST)
+
+# FUZZ_SCALE times the examples of `make test`; what fails is kept in .make/hypothesis.
+fuzz: .make/venv
+	HYPOTHESIS_PROFILE=fuzz $(BIN)/pytest -n auto --timeout 0 -m "hypothesis and not browser"
 
 check: .make/venv
 	$(BIN)/ruff check

@@ -17,7 +17,7 @@ from .conversation.turn import Turn
 
 if TYPE_CHECKING:
     from .conversation.journal import Journal
-    from .protocol.stream import Completion
+    from .protocol.completion import Completion
 
 __all__ = ["Memory"]
 

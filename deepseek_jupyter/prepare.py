@@ -151,7 +151,8 @@ def _parent(session: Session, question: Question, conversation: Conversation) ->
         return replaced.parent if replaced else conversation.tip
     last = session.last.turn if session.last else None
     if not question.go_on or last is None or conversation.turn(last.id) is None:
-        return conversation.parent_for(question.cell_id, branch=question.branch)
+        prompt = question.prompt if question.by_prompt else None
+        return conversation.parent_for(question.cell_id, prompt, question.branch)
     again = last.cell_id is not None and last.cell_id == question.cell_id
     return last.parent if again and not last.prompt.strip() else last.id
 

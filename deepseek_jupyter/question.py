@@ -21,6 +21,7 @@ _CONTINUE = "Go on exactly where you stopped."
 class Question:
     """What a user asks for, from a cell or from Python. None means: as the settings say.
 
+    `by_prompt` knows a cell without an id again by its prompt.
     `new` begins a new conversation first; `history` False asks outside the conversation; `go_on`
     continues the last answer, which broke off or was cut; `branch` asks on that branch and leaves
     the active one; `instead_of` is the id of the turn whose sibling this becomes. `on_error` is
@@ -43,6 +44,7 @@ class Question:
     budget: float | None = None
     on_error: str | None = None
     cell_id: str | None = None
+    by_prompt: bool = False
     branch: str | None = None
     instead_of: str | None = None
     replay: str | None = None

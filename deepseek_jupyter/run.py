@@ -15,8 +15,8 @@ from .display.live import Surface
 from .display.transcript import Transcript
 from .errors import DeepSeekError, EmptyAnswerError, Interrupted, TransportError, TruncatedError
 from .prefix import what_broke
+from .protocol.completion import Completion
 from .protocol.deltas import Delta, Event, Notice, Waiting
-from .protocol.stream import Completion
 from .protocol.usage import Cost
 from .reply import Reply
 

@@ -11,18 +11,16 @@ import signal
 from collections.abc import Iterator
 from pathlib import Path
 
-import hypothesis
 import pytest
 
+from tests.support import fuzzing
 from tests.support.guard import network_guard
 from tests.support.scripted import Server
 
 GUARD = Path(network_guard.__file__).parent
 ROOT = Path(__file__).parents[1]
 
-# A loaded machine is no failure, and a run leaves nothing behind in the checkout.
-hypothesis.settings.register_profile("here", deadline=None, database=None)
-hypothesis.settings.load_profile("here")
+fuzzing.load_profile()
 
 # Set in the environment of the person who runs the tests, and meant for the tests.
 _KEPT = {"DEEPSEEK_RECORDINGS"}

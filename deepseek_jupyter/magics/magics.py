@@ -22,6 +22,7 @@ from IPython.core.magic import (
 )
 
 from deepseek_jupyter.config import settings
+from deepseek_jupyter.display.frontend import in_jupyter
 from deepseek_jupyter.display.pages import pages
 
 from .arguments import Command, UsageProblem, flag_help, parse_cell, parse_line
@@ -79,7 +80,10 @@ class DeepSeekMagics(Magics):
         return self._ask(self._usage(parse_line, line, self._cell_id()), local_ns)
 
     def _ask_cell(self, line: str, cell: str, local_ns: Any) -> Any:
-        return self._ask(self._usage(parse_cell, line, cell, self._cell_id()), local_ns)
+        command = self._usage(parse_cell, line, cell, self._cell_id())
+        if command.question.cell_id is None and in_jupyter():  # a front end that tells no cell ids
+            command = replace(command, question=replace(command.question, by_prompt=True))
+        return self._ask(command, local_ns)
 
     def _ask(self, command: Command, local_ns: Mapping[str, Any] | None) -> Any:
         # Not at the top: loading the extension must not cost what only a question needs.

@@ -11,10 +11,11 @@ over recorded streams of DeepSeek (2025 and 2026), Azure, OpenRouter, llama.cpp 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from .halves import word
 from .messages import json_text
 from .usage import Usage
 
@@ -30,6 +31,7 @@ __all__ = [
     "ToolCallDelta",
     "Waiting",
     "decode_delta",
+    "merge_details",
     "reasoning_text",
 ]
 
@@ -103,6 +105,20 @@ def reasoning_text(delta: Mapping[str, Any]) -> str | None:
     return named
 
 
+def merge_details(kept: list[dict[str, Any]], new: Iterable[Mapping[str, Any]]) -> None:
+    """Join OpenRouter's ``reasoning_details`` pieces, so that they can be sent back whole."""
+    for item in new:
+        last = kept[-1] if kept else None
+        if last and (last.get("type"), last.get("index")) == (item.get("type"), item.get("index")):
+            for key, value in item.items():
+                if key in ("text", "summary", "data") and isinstance(value, str):
+                    last[key] = (last.get(key) or "") + value
+                elif value is not None:
+                    last[key] = value
+        else:
+            kept.append(dict(item))
+
+
 def decode_delta(delta: Mapping[str, Any]) -> Iterator[Delta]:
     """The deltas in a ``delta`` (or whole ``message``) object: thinking, text, calls."""
     reasoning = reasoning_text(delta)
@@ -118,8 +134,8 @@ def decode_delta(delta: Mapping[str, Any]) -> Iterator[Delta]:
         arguments = function.get("arguments")
         yield ToolCallDelta(
             call.get("index"),
-            call.get("id"),
-            function.get("name"),
+            word(call.get("id")) or None,
+            word(function.get("name")) or None,
             "" if arguments is None else json_text(arguments),
         )
 

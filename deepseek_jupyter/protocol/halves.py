@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 
-__all__ = ["HalvesJoiner", "joined"]
+__all__ = ["HalvesJoiner", "joined", "word"]
 
 _HALF = re.compile("[\ud800-\udfff]")
 
@@ -19,6 +19,13 @@ def joined(text: str) -> str:
     if text.isascii() or not _HALF.search(text):
         return text
     return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+
+
+def word(value: object) -> str:
+    """A name or id of a server's as text that can be kept: numbers too, "" for anything else."""
+    if isinstance(value, str):
+        return joined(value)
+    return str(value) if type(value) is int else ""
 
 
 class HalvesJoiner:

@@ -11,11 +11,11 @@ neither broke off (``truncated``); with one of them it counts as whole.
 from __future__ import annotations
 
 import json
-import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from .completion import Completion
 from .deltas import (
     Delta,
     Fault,
@@ -25,69 +25,22 @@ from .deltas import (
     TextDelta,
     ToolCallDelta,
     decode_delta,
+    merge_details,
 )
-from .halves import HalvesJoiner, joined
-from .messages import Message, ToolCall
+from .halves import HalvesJoiner, joined, word
+from .messages import ToolCall
 from .repetition import Repetition
 from .sse import SSEDecoder
 from .think import ThinkSplitter
 from .usage import Usage
 
-__all__ = ["Completion", "CompletionStream", "deltas_of", "parse_response"]
+__all__ = ["CompletionStream", "parse_response"]
 
 # A model stuck in JSON mode may emit blanks until max_tokens; stop reading after this many.
 RUNAWAY_BLANKS = 2048
 
 # What reading a value of another shape than the API's raises; such an event is passed over.
 _MALFORMED = (ValueError, TypeError, AttributeError, KeyError, OverflowError, RecursionError)
-
-# Tool-call markup that a host's parser failed to take out of the text: DeepSeek's DSML with
-# full-width or ASCII bars, its older tokens, and the Hermes form.
-_LEAKED_CALL = re.compile(
-    r"<[｜|]{1,2}\s*(?:DSML|tool[▁_]calls?[▁_]begin)|<tool_call>", re.IGNORECASE
-)
-
-
-@dataclass(frozen=True, slots=True)
-class Completion:
-    """What a model returned, whole or so far.
-
-    `reasoning` is None when the model did not think, "" when it thought nothing aloud.
-    `finish_reason` is the server's word, or None where it gave none. `ended` says that the
-    server ended the stream properly. `fault` is an error object met in the stream.
-    """
-
-    answer: str = ""
-    reasoning: str | None = None
-    tool_calls: tuple[ToolCall, ...] = ()
-    finish_reason: str | None = None
-    usage: Usage | None = None
-    model: str | None = None
-    id: str | None = None
-    logprobs: dict[str, list[dict[str, Any]]] | None = None
-    reasoning_details: tuple[dict[str, Any], ...] = ()
-    ended: bool = False
-    fault: Fault | None = None
-
-    @property
-    def empty(self) -> bool:
-        """Neither an answer nor a tool call, blanks apart."""
-        return not self.answer.strip() and not self.tool_calls
-
-    @property
-    def leaked_tool_call(self) -> bool:
-        """Whether the answer holds tool-call markup that the host failed to parse."""
-        return bool(_LEAKED_CALL.search(self.answer))
-
-    def message(self) -> Message:
-        """The assistant message that stands for this completion in the history."""
-        return Message(
-            "assistant",
-            self.answer,
-            self.reasoning,
-            self.tool_calls,
-            reasoning_details=self.reasoning_details,
-        )
 
 
 @dataclass(slots=True)
@@ -182,9 +135,14 @@ class CompletionStream:
     def take(self, chunk: Mapping[str, Any]) -> list[Delta]:
         """The deltas in one decoded chunk."""
         deltas: list[Delta] = []
+        self._take(chunk, deltas)
+        return deltas
+
+    def _take(self, chunk: Mapping[str, Any], deltas: list[Delta]) -> None:
+        """Add to `deltas` as it goes: what stands before a malformed value has arrived."""
         if self._model is None or self._id is None:
-            self._model = chunk.get("model") or self._model
-            self._id = chunk.get("id") or self._id
+            self._model = word(chunk.get("model")) or self._model
+            self._id = word(chunk.get("id")) or self._id
         if chunk.get("usage"):
             self._usage = Usage.from_wire(chunk["usage"], chunk.get("timings"))
             deltas.append(self._usage)
@@ -194,7 +152,6 @@ class CompletionStream:
         for choice in chunk.get("choices") or ():
             if not choice.get("index"):  # other candidates (n > 1) are not part of this answer
                 self._take_choice(choice, deltas)
-        return deltas
 
     def _decode(self, events: Iterable[str]) -> list[Delta]:
         deltas: list[Delta] = []
@@ -211,26 +168,27 @@ class CompletionStream:
             if data == "[DONE]":
                 self._done = True
                 continue
+            brought: list[Delta] = []
             try:
-                brought = self.take(loads(data))
+                self._take(loads(data), brought)
             except _MALFORMED:
                 self.unparsable += 1
-                continue
+            else:
+                if self._splitter is None:  # until then text may not be what it seems
+                    repeated.learn(data, brought)
             deltas += brought
-            if self._splitter is None:  # until then text may not be what it seems
-                repeated.learn(data, brought)
         return deltas
 
     def _take_choice(self, choice: Mapping[str, Any], deltas: list[Delta]) -> None:
         delta = choice.get("delta") or choice.get("message")
         if delta:
             if delta.get("reasoning_details"):
-                _merge_details(self._details, delta["reasoning_details"])
+                merge_details(self._details, delta["reasoning_details"])
             self._keep(decode_delta(delta), deltas)
         logprobs = choice.get("logprobs")
         if logprobs:
             self._take_logprobs(logprobs, deltas)
-        reason = choice.get("finish_reason")
+        reason = word(choice.get("finish_reason"))
         if reason and self._finish is None:  # some hosts repeat the finish chunk
             self._finish = reason
             deltas.append(Finish(reason))
@@ -265,10 +223,7 @@ class CompletionStream:
         if not text:
             return
         self._answer.append(delta.text)
-        if delta.text.isspace():
-            self._blanks += len(delta.text)
-        else:
-            self._blanks = 0
+        self._blanks = self._blanks + len(text) if text.isspace() else 0
         deltas.append(delta)
 
     def _keep_reasoning(self, delta: ReasoningDelta, deltas: list[Delta]) -> None:
@@ -341,34 +296,3 @@ def _fault(error: object, redact: Callable[[str], str]) -> Fault:
         message = error.get("message") or json.dumps(dict(error), ensure_ascii=False)
         return Fault(redact(str(message)), str(error.get("code") or error.get("type") or ""))
     return Fault(redact(str(error)), "")
-
-
-def _merge_details(kept: list[dict[str, Any]], new: Iterable[Mapping[str, Any]]) -> None:
-    """Join OpenRouter's ``reasoning_details`` pieces, so that they can be sent back whole."""
-    for item in new:
-        last = kept[-1] if kept else None
-        if last and (last.get("type"), last.get("index")) == (item.get("type"), item.get("index")):
-            for key, value in item.items():
-                if key in ("text", "summary", "data") and isinstance(value, str):
-                    last[key] = (last.get(key) or "") + value
-                elif value is not None:
-                    last[key] = value
-        else:
-            kept.append(dict(item))
-
-
-def deltas_of(completion: Completion) -> Iterator[Delta]:
-    """A whole completion as the deltas that a stream would have brought."""
-    if completion.reasoning:
-        yield ReasoningDelta(completion.reasoning)
-    if completion.answer:
-        yield TextDelta(completion.answer)
-    for index, call in enumerate(completion.tool_calls):
-        yield ToolCallDelta(index, call.id, call.name, call.arguments)
-    if completion.logprobs:
-        content = completion.logprobs.get("content", [])
-        yield Logprobs(content, completion.logprobs.get("reasoning_content", []))
-    if completion.usage:
-        yield completion.usage
-    if completion.finish_reason:
-        yield Finish(completion.finish_reason)

@@ -10,9 +10,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from .completion import Completion
 from .dialect import Dialect
 from .request import Built, ChatRequest, build
-from .stream import Completion, CompletionStream, parse_response
+from .stream import CompletionStream, parse_response
 
 __all__ = ["WIRES", "ChatCompletions", "Wire"]
 

@@ -13,8 +13,9 @@ from deepseek_jupyter.errors import (
     TruncatedError,
     UnreachableError,
 )
+from deepseek_jupyter.protocol.completion import Completion
 from deepseek_jupyter.protocol.request import ChatRequest, insisting_on_json
-from deepseek_jupyter.protocol.stream import Completion, CompletionStream
+from deepseek_jupyter.protocol.stream import CompletionStream
 
 from .failures import Failure, api_error, looks_like_html
 from .keys import Secret, scrub

@@ -100,7 +100,7 @@ def request_id(headers: Mapping[str, str], message: str = "") -> str:
     """What the provider's support asks for, "" where none was given."""
     for name in _REQUEST_IDS:
         if headers.get(name):
-            return headers[name]
+            return _short(headers[name])
     found = _COMET_ID.search(message)
     return found[1] if found else ""
 
@@ -121,7 +121,7 @@ def _words(body: str) -> tuple[str, str]:
     text = body.strip()
     try:
         parsed = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return ("" if looks_like_html(text) else _short(text)), ""
     if not isinstance(parsed, Mapping):
         return _short(text), ""

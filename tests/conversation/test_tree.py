@@ -17,6 +17,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from deepseek_jupyter.conversation.conversation import Conversation
 from deepseek_jupyter.conversation.journal import Journal
 from deepseek_jupyter.errors import ConversationError
+from tests.support.fuzzing import examples
 
 from .turns import a_turn
 
@@ -127,5 +128,5 @@ class Trees(RuleBasedStateMachine):
             assert [turn.id for turn in self.conversation.siblings(id)] == family
 
 
-Trees.TestCase.settings = settings(max_examples=25, stateful_step_count=25, deadline=None)
+Trees.TestCase.settings = settings(examples(25), stateful_step_count=25)
 TestTrees = Trees.TestCase

@@ -19,13 +19,14 @@ from pathlib import Path
 
 import mistune
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
 from deepseek_jupyter.display.math_rules import typesettable
 from deepseek_jupyter.display.safe import Neutraliser, neutralise, plain
 from deepseek_jupyter.display.safe_markdown import TAGS
+from tests.support.fuzzing import examples
 
 ATTACKS = json.loads(
     (Path(__file__).parents[1] / "data" / "attacks" / "attacks.json").read_text("utf-8")
@@ -296,7 +297,7 @@ ANY_TEXT = st.text(max_size=60) | MARKUP
 
 
 @given(MARKUP)
-@settings(max_examples=700, deadline=None)
+@examples(700)
 def test_any_text_stays_within_the_allowed(text: str) -> None:
     neutral = neutralise(text)
     assert faults(neutral.html) == []
@@ -304,7 +305,7 @@ def test_any_text_stays_within_the_allowed(text: str) -> None:
 
 
 @given(ANY_TEXT, st.lists(st.integers(0, 60), max_size=6), st.booleans())
-@settings(max_examples=500, deadline=None)
+@examples(500)
 def test_any_cuts_give_the_same(text: str, cuts: list[int], look: bool) -> None:
     pieces = Neutraliser()
     start = 0
@@ -446,7 +447,7 @@ def test_a_terminal_is_left_alone() -> None:
 
 
 @given(st.text(st.characters(), max_size=60) | MARKUP)
-@settings(max_examples=200, deadline=None)
+@examples(200)
 def test_a_terminal_never_sees_a_control(text: str) -> None:
     assert not re.search("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]", plain(text))
 

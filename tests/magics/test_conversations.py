@@ -86,3 +86,20 @@ def test_a_wrong_use_is_told_in_a_line(talk, wrong):
     told = talk(f"%deepseek {wrong}")
     assert "Error" in told
     assert "Traceback" not in told
+
+
+def test_without_cell_ids_a_notebooks_cell_is_known_by_its_prompt(run, server, monkeypatch):
+    monkeypatch.setenv("JPY_SESSION_NAME", "/nowhere/study.ipynb")
+    server.queue(*(answer(f"A{n}") for n in range(4)))
+    for prompt in ("First?", "Second?", "First?", "Second?"):
+        run(f"%%deepseek\n{prompt}")
+    sent = [message["content"] for message in server.requests[-1].json["messages"]]
+    assert sent == ["First?", "A2", "Second?"]
+
+
+def test_in_a_terminal_the_same_words_are_meant_anew(run, server):
+    server.queue(answer("A0"), answer("A1"))
+    run("%%deepseek\nGo on.")
+    run("%%deepseek\nGo on.")
+    sent = [message["content"] for message in server.requests[-1].json["messages"]]
+    assert sent == ["Go on.", "A0", "Go on."]

@@ -10,13 +10,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from deepseek_jupyter.protocol.completion import deltas_of
 from deepseek_jupyter.protocol.deltas import Fault, Finish, ReasoningDelta, TextDelta, ToolCallDelta
 from deepseek_jupyter.protocol.messages import ToolCall
 from deepseek_jupyter.protocol.stream import (
     RUNAWAY_BLANKS,
     Completion,
     CompletionStream,
-    deltas_of,
     parse_response,
 )
 from deepseek_jupyter.protocol.usage import Usage

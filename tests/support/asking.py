@@ -9,10 +9,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from deepseek_jupyter.errors import DeepSeekError
+from deepseek_jupyter.protocol.completion import Completion
 from deepseek_jupyter.protocol.deltas import Event, Notice, ReasoningDelta, TextDelta, Waiting
 from deepseek_jupyter.protocol.messages import Message, user
 from deepseek_jupyter.protocol.request import ChatRequest
-from deepseek_jupyter.protocol.stream import Completion
 from deepseek_jupyter.transport.client import Client, Timeouts
 from deepseek_jupyter.transport.engine import engine
 from deepseek_jupyter.transport.exchange import Exchange
