@@ -43,7 +43,7 @@ def usage(session: Session, by: By | None = None) -> Report:
     within = conversation.id if by in ("turn", "branch") else None
     notebook = conversation.notebook if by == "conversation" else None
     totals = journal.totals(by, conversation=within, notebook=notebook)
-    named = _named(totals, by, session, journal)
+    named = _named(totals, by, journal)
     return _report(_SCOPES[by], by, named)
 
 
@@ -78,11 +78,11 @@ def in_words(totals: Iterable[Total]) -> str:
     return " + ".join(f"~{money(amount, currency)}" for currency, amount in sums.items())
 
 
-def _named(totals: Iterable[Total], by: By, session: Session, journal: Journal) -> list[Total]:
+def _named(totals: list[Total], by: By, journal: Journal) -> list[Total]:
     """The same under names that a person knows."""
     if by == "turn":
-        prompts = {turn.id: turn.prompt for turn in session.conversation.turns()}
-        name = {id: f"{id[-6:]}  {_head(prompt)}" for id, prompt in prompts.items()}
+        turns = journal.turns_of([total.key for total in totals])
+        name = {id: f"{id[-6:]}  {_head(turn.prompt)}" for id, turn in turns.items()}
     elif by == "notebook":
         rows = {total.key: journal.notebook(total.key) for total in totals}
         name = {id: os.path.basename(row.path) for id, row in rows.items() if row and row.path}

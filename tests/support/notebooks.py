@@ -1,0 +1,74 @@
+"""Executing the project's notebooks on the embedded model, as ``make run HEADLESS=1`` does."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import nbformat
+
+NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
+TURN_MIME = "application/vnd.deepseek.turn+json"
+
+
+class Executed(NamedTuple):
+    """What was printed, and the notebook with its outputs."""
+
+    printed: str
+    notebook: Any
+
+    @property
+    def outputs(self) -> list[Any]:
+        return [output for cell in self.notebook.cells for output in cell.get("outputs", ())]
+
+    @property
+    def turns(self) -> list[dict[str, Any]]:
+        """The record of each output that is an answer, in order."""
+        return [o["data"][TURN_MIME] for o in self.outputs if TURN_MIME in o.get("data", {})]
+
+    @property
+    def texts(self) -> str:
+        """Everything else that the cells said."""
+        plain = [o["data"].get("text/plain", "") for o in self.outputs if "data" in o]
+        return "\n".join([*plain, *(o["text"] for o in self.outputs if "text" in o)])
+
+    @property
+    def errors(self) -> list[Any]:
+        return [output for output in self.outputs if output["output_type"] == "error"]
+
+
+def execute(name: str, home: Path, folder: Path, times: int = 1) -> list[Executed]:
+    """Run a copy of notebooks/`name` in `folder`, with the models of `home`."""
+    for file in NOTEBOOKS.iterdir():
+        if file.name in (name, "run.py"):
+            shutil.copy(file, folder)
+        elif file.is_dir() and file.name != "executed":
+            shutil.copytree(file, folder / file.name, dirs_exist_ok=True)
+    environment = {
+        **{k: v for k, v in os.environ.items() if not k.startswith("DEEPSEEK_")},
+        "DEEPSEEK_JUPYTER_HOME": str(home),
+        "IPYTHONDIR": str(folder / "ipython"),
+    }
+    try:
+        return [_once(name, folder, environment) for _ in range(times)]
+    finally:
+        code = "from deepseek_jupyter import local; local.stop_server()"
+        subprocess.run([sys.executable, "-c", code], env=environment, check=False, timeout=60)
+
+
+def _once(name: str, folder: Path, environment: dict[str, str]) -> Executed:
+    ran = subprocess.run(
+        [sys.executable, "run.py", name, "--headless"],
+        cwd=folder,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=280,
+        check=False,
+    )
+    assert ran.returncode == 0, ran.stderr
+    return Executed(ran.stdout, nbformat.read(folder / "executed" / name, as_version=4))
