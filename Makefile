@@ -2,8 +2,9 @@
 #   make run              install, run notebooks/01-ask.ipynb on the embedded model, open JupyterLab
 #   make run HEADLESS=1   the same without a browser: prints question, answer and footer of each cell
 #   make test             everything; make test-fast leaves out browser and model
+#   make test-pythons     the fast tests on every other CPython from 3.11 on that is here
 #   make fuzz             the property tests for long; FUZZ_SCALE=50
-#   make check            lint and types; make bench the figures
+#   make check            lint and types; make bench the figures; make docs the site
 
 SHELL := /bin/bash
 PYTHON ?= python3
@@ -13,24 +14,28 @@ export DEEPSEEK_TEST_MODELS ?= $(DEEPSEEK_JUPYTER_HOME)/local/models
 
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 # On as many processes as there are cores; tests beside each other share their process's kernel.
-PYTEST_FAST := $(BIN)/pytest -n auto --maxprocesses 8 --dist worksteal -m "not browser and not local_model"
+FAST := -n auto --maxprocesses 8 --dist worksteal -m "not browser and not local_model"
 LAB := labextension
 LAB_SOURCES := $(shell find $(LAB)/src $(LAB)/style $(LAB)/locale -type f 2>/dev/null) \
 	$(LAB)/package.json $(LAB)/tsconfig.json
 LAB_TARGET := .venv/share/jupyter/labextensions/deepseek-jupyter
 
-.PHONY: run test test-fast fuzz check format bench clean
+.PHONY: run test test-fast test-pythons fuzz check format bench soak docs clean
 
 run: .make/venv .make/model
 	$(BIN)/python notebooks/run.py notebooks/01-ask.ipynb $(if $(HEADLESS),--headless)
 
 test: check .make/model .make/chromium
 	npm --prefix $(LAB) test
-	$(PYTEST_FAST)
+	$(BIN)/pytest $(FAST)
 	$(BIN)/pytest -m "browser or local_model"
 
 test-fast: .make/venv
-	$(PYTEST_FAST)
+	$(BIN)/pytest $(FAST)
+
+# Also on every other CPython from 3.11 on that this machine has.
+test-pythons: .make/venv
+	$(BIN)/python tests/pythons.py $(FAST)
 
 # FUZZ_SCALE times the examples of `make test`; what fails is kept in .make/hypothesis.
 fuzz: .make/venv
@@ -48,6 +53,16 @@ format: .make/venv
 
 bench: .make/venv .make/model
 	$(BIN)/python benchmarks/bench.py
+
+# Pages and drawings from the code, then the site in .make/site; a warning is a failure.
+docs: .make/docs
+	$(BIN)/python docs/generate.py
+	$(BIN)/sphinx-build -W --keep-going -q -d .make/doctrees docs .make/site
+	@echo "file://$(CURDIR)/.make/site/index.html"
+
+# Random faults on running notebooks, for an hour; exit 1 where anything was lost.
+soak: .make/venv
+	$(BIN)/python tests/soak/soak.py
 
 clean:
 	rm -rf .make .venv $(LAB)/node_modules $(LAB)/lib deepseek_jupyter/labextension
@@ -78,6 +93,10 @@ clean:
 
 .make/model: .make/venv
 	$(BIN)/deepseek-jupyter local install
+	@touch $@
+
+.make/docs: .make/venv
+	SKIP_JUPYTER_BUILDER=1 $(PIP) -e '.[docs]'
 	@touch $@
 
 # The browser tests drive Chromium; where it cannot be installed they say so.

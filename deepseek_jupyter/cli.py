@@ -12,7 +12,7 @@ from pathlib import Path
 from ._version import __version__
 from .errors import DeepSeekError
 
-__all__ = ["main"]
+__all__ = ["main", "parser"]
 
 _STARTUP = "50-deepseek-jupyter.py"
 _STARTUP_CODE = """\
@@ -26,7 +26,7 @@ except ImportError:  # another environment, without the package
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; the exit status is 0, or 1 after an error or a finding of the doctor's."""
-    options = _parser().parse_args(arguments)
+    options = parser().parse_args(arguments)
     try:
         told, status = _run(options)
         print(told)
@@ -39,10 +39,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 130
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser("deepseek-jupyter", description="DeepSeek in notebooks.")
-    parser.add_argument("--version", action="version", version=__version__)
-    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+def parser() -> argparse.ArgumentParser:
+    """The commands and their flags."""
+    made = argparse.ArgumentParser("deepseek-jupyter", description="DeepSeek in notebooks.")
+    made.add_argument("--version", action="version", version=__version__)
+    commands = made.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for name, says in (
         ("enable", "make IPython and every kernel load the extension by itself"),
         ("disable", "take that back"),
@@ -64,7 +65,7 @@ def _parser() -> argparse.ArgumentParser:
     prune = commands.add_parser("prune", help="delete old turns from the journal for good")
     prune.add_argument("--keep-days", type=float, metavar="N", help="delete what is older")
     prune.add_argument("--max-mb", type=float, metavar="N", help="delete the oldest beyond this")
-    return parser
+    return made
 
 
 def _run(options: argparse.Namespace) -> tuple[str, int]:

@@ -49,6 +49,7 @@ _SHIFT = re.compile(
 _FAR = re.compile(r"\d{3}|\d\d(?:\.\d*)?\s*(?:em|ex|cm|mm|in|pc)|-\s*\d")
 _BACKWARD = re.compile(r"(?:\\!\s*){6}|(?:\\negt\w+\s*){4}")
 _ENTITY = re.compile(r"&(?=[#\w])")
+_DEFINITION = re.compile(r"^([ \t]*):", re.MULTILINE)  # of the term above, some parsers say
 
 
 def typesettable(tex: str, display: bool) -> bool:
@@ -93,7 +94,7 @@ def mark_math(tex: str) -> str:
     if "]" in tex or "[" in tex:
         tex = tex.replace("![", "! [").replace("](", "] (").replace("][", "] [")
         tex = tex.replace("]:", "] :")
-    return _ENTITY.sub("& ", tex)
+    return _ENTITY.sub("& ", _DEFINITION.sub(r"\1{}:", tex))
 
 
 def install(md: MarkdownIt) -> None:

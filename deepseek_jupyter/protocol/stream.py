@@ -124,8 +124,8 @@ class CompletionStream:
         """The deltas that only the end of the stream makes certain."""
         deltas = self._decode(self._sse.close())
         if self._splitter:
-            self._keep(self._splitter.close(), deltas)
-            self._splitter = None
+            held, self._splitter = self._splitter.close(), None  # or it would hold it back again
+            self._keep(held, deltas)
         if half := self._reasoning_halves.close():
             self._keep_reasoning(ReasoningDelta(half), deltas)
         if half := self._answer_halves.close():

@@ -19,7 +19,7 @@ from pathlib import Path
 
 import mistune
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
@@ -297,6 +297,7 @@ ANY_TEXT = st.text(max_size=60) | MARKUP
 
 
 @given(MARKUP)
+@example("$$: a$$")
 @examples(700)
 def test_any_text_stays_within_the_allowed(text: str) -> None:
     neutral = neutralise(text)

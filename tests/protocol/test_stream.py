@@ -390,7 +390,15 @@ def test_no_bytes_that_a_server_may_send_raise(data):
 unicode_texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=40)
 
 
-@given(unicode_texts.filter(lambda t: "<" not in t), unicode_texts, st.integers(0, 2**32))
+@pytest.mark.parametrize("text", ["<", "<thin", " ", "\n"])
+def test_an_answer_that_might_have_become_a_tag_is_an_answer(text):
+    stream = CompletionStream()
+    told = stream.feed(event(chunk({"content": text})) + DONE) + stream.close()
+    assert told == [TextDelta(text)]
+    assert stream.completion.answer == text
+
+
+@given(unicode_texts.filter(lambda t: "<think>" not in t), unicode_texts, st.integers(0, 2**32))
 def test_any_unicode_arrives_whole_under_any_cut(text, reasoning, seed):
     body = b"".join(map(event, answer_chunks(text, reasoning))) + DONE
     rng, stream, at = random.Random(seed), CompletionStream(), 0
