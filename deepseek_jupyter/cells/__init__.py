@@ -1,1 +1,1 @@
-"""The notebook's executed cells as values: what each does to names, and which of them matter. Pure."""
+"""The executed cells as values: what each does to names, and which of them matter. Pure."""

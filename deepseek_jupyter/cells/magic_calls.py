@@ -14,12 +14,12 @@ from dataclasses import dataclass
 __all__ = ["Magic", "blanked", "magic_of"]
 
 # They run their Python in the user's namespace.
-_CELL = frozenset({"time", "capture", "prun", "memit", "mprun", "snakeviz", "pyinstrument", "scalene"})
+_CELL = frozenset({"time", "capture", "prun", "memit", "mprun", "pyinstrument", "scalene"})
 _LINE = frozenset({"time", "prun", "memit", "lprun"})
 # They run it in one of their own: it is read, and binds nothing.
 _ASIDE = frozenset({"timeit"})
 _OUT = re.compile(r"(?:^|\s)(?:-o|--out)[ =](\w+)")
-_LINES = re.compile(r"^(\s*)(?:[%!?].*|(?:[\w.]+\s*=\s*)?[%!].*|.*\?{1,2}\s*)$")
+_IPYTHONS = re.compile(r"^(\s*)(?:[%!?].*|[\w.]+\s*=\s*[%!].*|.*\?{1,2}\s*)$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,8 +79,4 @@ def blanked(source: str) -> str:
     lines = source.splitlines()
     if lines and lines[0].lstrip().startswith("%%"):
         lines = ["", *textwrap.dedent("\n".join(lines[1:])).splitlines()]
-    return "\n".join(_LINES.sub(r"\1pass", line) if _odd(line) else line for line in lines)
-
-
-def _odd(line: str) -> bool:
-    return bool(re.match(r"\s*(?:[%!?]|[\w.]+\s*=\s*[%!])", line)) or line.rstrip().endswith("?")
+    return "\n".join(_IPYTHONS.sub(r"\1pass", line) for line in lines)

@@ -7,21 +7,27 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from .magic_calls import Magic, blanked
+from .tree import called, in_place, parameters, roots, shared, stored
 
 __all__ = ["Scan"]
 
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
 # Methods that change their object, of the containers, files, frames and models people use.
-_CHANGING = frozenset(
+_CHANGING = _words(
     "append extend insert remove pop clear sort reverse update add discard setdefault popitem "
     "appendleft popleft extendleft rotate difference_update intersection_update "
     "symmetric_difference_update fit partial_fit fill resize put itemset write writelines seek "
-    "truncate close read readline readlines send".split()
+    "truncate close read readline readlines send"
 )
 # As a statement of their own these only show something.
-_SHOWING = frozenset(
+_SHOWING = _words(
     "print display show plot hist scatter bar barh boxplot imshow head tail info describe help "
     "len type isinstance repr assert_frame_equal savefig figure title legend xlabel ylabel "
-    "to_csv to_parquet to_json to_excel".split()
+    "to_csv to_parquet to_json to_excel"
 )
 
 
@@ -213,9 +219,9 @@ class Scan(ast.NodeVisitor):
     def _stored(self) -> set[str]:
         return self.binds | self.may_bind | self.deletes
 
-    def _body(self, arguments: ast.arguments, body: list[ast.stmt] | list[ast.expr]) -> tuple[
-        Scan, set[str]
-    ]:
+    def _body(
+        self, arguments: ast.arguments, body: list[ast.stmt] | list[ast.expr]
+    ) -> tuple[Scan, set[str]]:
         """The scan of a function's body, and the names it takes from outside."""
         inner = Scan(self._magic_of)
         for statement in body:
@@ -242,9 +248,10 @@ class Scan(ast.NodeVisitor):
             return
         if isinstance(node.func, ast.Name):
             self._called(node.func.id, node)
-        elif isinstance(node.func, ast.Attribute):
-            if node.func.attr in _CHANGING or _in_place(node):
-                self._change(node.func.value)
+        elif isinstance(node.func, ast.Attribute) and (
+            node.func.attr in _CHANGING or in_place(node)
+        ):
+            self._change(node.func.value)
         for keyword in node.keywords:
             if keyword.arg == "out":
                 self._change(keyword.value)
@@ -273,55 +280,3 @@ class Scan(ast.NodeVisitor):
         inner.visit(tree)
         for name in inner.reads:
             self._read(name)
-
-
-def parameters(arguments: ast.arguments) -> set[str]:
-    """The names of a function's parameters."""
-    every = [*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs]
-    every += [a for a in (arguments.vararg, arguments.kwarg) if a is not None]
-    return {a.arg for a in every}
-
-
-def stored(target: ast.AST) -> Iterator[str]:
-    """The names that an assignment to `target` binds."""
-    for node in ast.walk(target):
-        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
-            yield node.id
-
-
-def roots(node: ast.AST) -> Iterator[str]:
-    """The name under ``a``, ``a.b``, ``a[0].c`` and, in displays, of each element."""
-    while isinstance(node, ast.Attribute | ast.Subscript | ast.Starred):
-        node = node.value
-    if isinstance(node, ast.Name):
-        yield node.id
-    elif isinstance(node, ast.Tuple | ast.List | ast.Set):
-        for element in node.elts:
-            yield from roots(element)
-
-
-def shared(value: ast.expr) -> Iterator[str]:
-    """The names whose objects `value` may be, or hold: not those that a call works on."""
-    if isinstance(value, ast.Dict):
-        for item in value.values:
-            yield from shared(item)
-    elif isinstance(value, ast.IfExp):
-        yield from shared(value.body)
-        yield from shared(value.orelse)
-    else:
-        yield from roots(value)
-
-
-def called(call: ast.Call) -> str:
-    """The last word of what is called."""
-    function = call.func
-    if isinstance(function, ast.Attribute):
-        return function.attr
-    return function.id if isinstance(function, ast.Name) else ""
-
-
-def _in_place(call: ast.Call) -> bool:
-    return any(
-        k.arg == "inplace" and not (isinstance(k.value, ast.Constant) and k.value.value is False)
-        for k in call.keywords
-    )

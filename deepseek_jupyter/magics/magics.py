@@ -26,6 +26,7 @@ from deepseek_jupyter.display.frontend import in_jupyter
 from deepseek_jupyter.display.pages import pages
 
 from .arguments import Command, UsageProblem, flag_help, parse_cell, parse_line
+from .watch import unwatch, watch
 
 __all__ = ["DeepSeekMagics", "register", "unregister"]
 
@@ -183,6 +184,7 @@ def register(ipython: Any) -> None:
         ipython.configurables.append(config)
     if keep_question_marks not in ipython.input_transformers_cleanup:
         ipython.input_transformers_cleanup.append(keep_question_marks)
+    watch(ipython)
     if manager := _comm_manager(ipython):
         pages.register(manager)
 
@@ -198,6 +200,7 @@ def unregister(ipython: Any) -> None:
     ]
     if keep_question_marks in ipython.input_transformers_cleanup:
         ipython.input_transformers_cleanup.remove(keep_question_marks)
+    unwatch(ipython)
     if manager := _comm_manager(ipython):
         pages.unregister(manager)
 
