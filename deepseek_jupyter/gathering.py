@@ -27,14 +27,20 @@ class Material:
 
     cell: Executed
     selection: Selection
+    runs: tuple[Executed, ...] = ()
     notes: tuple[str, ...] = ()
     failure: Failure | None = None
 
     @property
     def cells(self) -> dict[int, Executed]:
-        """The cells that an answer may rewrite, by count: those shown whole."""
+        """The cells that an answer may rewrite, by count: shown whole, and as they are now."""
         shown = [chosen.run for chosen in self.selection.cells if chosen.whole]
-        return {run.count: run for run in [*shown, self.cell]}
+        newest = {run.id: run.count for run in self.runs if run.id}
+        return {
+            run.count: run
+            for run in [*shown, self.cell]
+            if run.id is None or newest.get(run.id, run.count) <= run.count or run is self.cell
+        }
 
     def text(self, kind: str, target: str) -> str:
         """The prompt `kind` about `target`."""
@@ -69,4 +75,4 @@ def gather(
         count=estimate_tokens,
     )
     notes = stale_notes(selection.cells, cell, runs, notebook_cells(notebook) or None)
-    return Material(cell, selection, tuple(notes), failure)
+    return Material(cell, selection, tuple(runs), tuple(notes), failure)

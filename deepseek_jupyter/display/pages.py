@@ -91,6 +91,15 @@ class Pages:
         for comm in listening:
             comm.send(dict(message))
 
+    def send_newest(self, message: Mapping[str, Any]) -> bool:
+        """Send to the page that connected last; False where there is none."""
+        with self._lock:
+            comm = next(reversed(self._data.values()), None)
+        if comm is None:
+            return False
+        comm.send(dict(message))
+        return True
+
     def begin(self, turn_id: str, turn: RunningTurn) -> None:
         """A turn may be asked about from now on."""
         with self._lock:

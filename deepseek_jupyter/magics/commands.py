@@ -22,7 +22,7 @@ from deepseek_jupyter.reports import (
     turns_in_words,
 )
 
-from . import conversations
+from . import conversations, fixing
 from .arguments import UsageProblem, flag_help, suggestion
 
 __all__ = ["COMMANDS", "run"]
@@ -30,14 +30,18 @@ __all__ = ["COMMANDS", "run"]
 
 @dataclass(frozen=True, slots=True)
 class LineCommand:
-    """A command, the form of its arguments, and what it does in one line."""
+    """A command, the form of its arguments, and what it does in one line.
 
-    call: Callable[[Sequence[str]], Any]
+    One that `asks` the model is also given the id of the asking cell.
+    """
+
+    call: Callable[..., Any]
     form: str
     says: str
+    asks: bool = False
 
 
-def run(line: str, shell: Any = None) -> Any:
+def run(line: str, cell_id: Callable[[], str | None] = lambda: None) -> Any:
     """Carry out ``%deepseek LINE``. Raises `UsageProblem` for an unknown command."""
     try:
         words = shlex.split(line)
@@ -49,7 +53,8 @@ def run(line: str, shell: Any = None) -> Any:
     if name not in COMMANDS:
         close = suggestion(name, list(COMMANDS)) or " %deepseek help lists the commands."
         raise UsageProblem(f"There is no command {name!r}.{close}")
-    return COMMANDS[name].call(arguments)
+    command = COMMANDS[name]
+    return command.call(arguments, cell_id()) if command.asks else command.call(arguments)
 
 
 def _models(arguments: Sequence[str]) -> Report:
@@ -190,6 +195,7 @@ COMMANDS: dict[str, LineCommand] = {
     "usage": LineCommand(
         _usage, "[turn|branch|notebook|day|model]", "tokens and cost, of this session without one"
     ),
+    **{name: LineCommand(*row, asks=True) for name, row in fixing.COMMANDS.items()},
     "config": LineCommand(_config, "[NAME=VALUE]", "show or change settings"),
     "provider": LineCommand(_provider, "[NAME]", "list providers, or choose one"),
     "login": LineCommand(_login, "[PROVIDER] [--forget]", "store a key, typed hidden"),

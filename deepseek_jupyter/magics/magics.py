@@ -66,7 +66,7 @@ class DeepSeekMagics(Magics):
         if cell is None:
             from .commands import run
 
-            return self._usage(run, line, self.shell)
+            return self._usage(run, line, self._cell_id)
         return self._ask_cell(line, cell, local_ns)
 
     @no_var_expand
@@ -106,7 +106,9 @@ class DeepSeekMagics(Magics):
                 self.shell.user_ns[command.out] = newest
         reply.shown_in = current_cell()
         if command.code and reply.code:
-            self.shell.set_next_input(reply.code, replace=False)
+            from .fixing import place
+
+            place(session, command, reply)
         return reply
 
     def _usage(self, call: Any, *arguments: Any) -> Any:
