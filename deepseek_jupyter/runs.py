@@ -65,7 +65,7 @@ def find(named: str) -> Executed:
         by_id = [run for run in runs if run.id == named]
         found = by_id[-1] if by_id else Lineage(runs).definition(named)
     if found is None:
-        raise CellError(f"No cell ran as {named!r}, and none defined it.")
+        raise CellError(f"No cell ran as {named}, and none defined it.")
     return found
 
 

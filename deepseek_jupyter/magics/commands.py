@@ -32,7 +32,7 @@ __all__ = ["COMMANDS", "run"]
 class LineCommand:
     """A command, the form of its arguments, and what it does in one line.
 
-    One that `asks` the model is also given the id of the asking cell.
+    One that `asks` the model is given the line as it was written, and the id of the asking cell.
     """
 
     call: Callable[..., Any]
@@ -43,6 +43,9 @@ class LineCommand:
 
 def run(line: str, cell_id: Callable[[], str | None] = lambda: None) -> Any:
     """Carry out ``%deepseek LINE``. Raises `UsageProblem` for an unknown command."""
+    first, _, rest = line.strip().partition(" ")
+    if first in COMMANDS and COMMANDS[first].asks:
+        return COMMANDS[first].call(rest, cell_id())
     try:
         words = shlex.split(line)
     except ValueError as error:
@@ -53,8 +56,7 @@ def run(line: str, cell_id: Callable[[], str | None] = lambda: None) -> Any:
     if name not in COMMANDS:
         close = suggestion(name, list(COMMANDS)) or " %deepseek help lists the commands."
         raise UsageProblem(f"There is no command {name!r}.{close}")
-    command = COMMANDS[name]
-    return command.call(arguments, cell_id()) if command.asks else command.call(arguments)
+    return COMMANDS[name].call(arguments)
 
 
 def _models(arguments: Sequence[str]) -> Report:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
@@ -23,22 +22,23 @@ __all__ = ["COMMANDS", "place"]
 _VERBS = ("accept", "reject", "revert")
 
 
-def cell_command(kind: str, arguments: Sequence[str], cell_id: str | None) -> Proposal | Reply:
+def cell_command(kind: str, line: str, cell_id: str | None) -> Proposal | Reply:
     """Ask for a change and show it, or decide on the one that was offered."""
-    if arguments and arguments[0] in _VERBS:
-        return _decide(arguments[0], arguments[1:])
+    words = line.split()
+    if words and words[0] in _VERBS:
+        return _decide(words[0], words[1:])
     from deepseek_jupyter import fixes
     from deepseek_jupyter.display.frontend import current_cell, user_namespace
     from deepseek_jupyter.display.live import surface
 
     session = get_session()
-    command = parse_line(shlex.join(arguments), cell_id)
-    target, words = _target(kind, command.question.prompt)
+    command = parse_line(line, cell_id)
+    target, wish = _target(kind, command.question.prompt)
     quiet = command.quiet or session.config.quiet
     proposal = fixes.propose(
         session,
         kind,
-        replace(command.question, prompt=words),
+        replace(command.question, prompt=wish),
         target=target,
         on=surface(False if quiet else None),
     )
