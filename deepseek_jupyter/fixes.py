@@ -7,6 +7,7 @@ as new input. Commands call these functions, and so may the buttons of a page.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
@@ -16,7 +17,7 @@ from .cells.executed import Executed
 from .cells.failure import Failure
 from .conversation.identity import notebook_path
 from .display.cell_writer import Answer, Change
-from .display.frontend import has_frontend, offer_input, run_here
+from .display.frontend import has_frontend, offer_input, run_here, user_namespace
 from .display.live import Surface
 from .errors import CellError, ChangedCellError
 from .gathering import Material, gather
@@ -56,7 +57,8 @@ def propose(
     cell, failure = _target(kind, target)
     if kind != "explain":
         check_insertion(session)
-    material = gather(cell, failure, budget=_budget(session, question), notebook=_notebook())
+    path = notebook_path(os.environ, user_namespace())
+    material = gather(cell, failure, budget=_budget(session, question), notebook=path)
     reply = session.ask(_asked(session, kind, question, material, target), on)
     if kind == "test":
         place_code([_reveal(session)(cell) for cell in reply.code_cells], reply, question.cell_id)
@@ -159,16 +161,6 @@ def _reveal(session: Session) -> Callable[[str], str]:
 def _of_gate(session: Session, name: str) -> Callable[[str], str]:
     gate: Any = getattr(session, "gate", None)
     return getattr(gate, name, None) or (lambda text: text)
-
-
-def _notebook() -> object:
-    """The notebook's file as it was saved last; None where it cannot be read."""
-    import os
-
-    from .display.frontend import user_namespace
-    from .memory import notebook_content
-
-    return notebook_content(notebook_path(os.environ, user_namespace()))
 
 
 # Deciding

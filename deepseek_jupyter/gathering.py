@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -9,9 +10,10 @@ from .cells.effects import effects
 from .cells.excerpt import names_on_line
 from .cells.executed import Executed
 from .cells.lineage import Lineage, Selection
-from .cells.stale import stale_notes
+from .cells.stale import Placed, stale_notes
 from .cells.wording import cells_text, notes_text, prompt
 from .display.frontend import user_namespace
+from .memory import notebook_content
 from .protocol.tokens import estimate_tokens
 from .runs import executed, iterators, notebook_cells
 
@@ -59,9 +61,9 @@ def gather(
     failure: Failure | None = None,
     *,
     budget: int = 6_000,
-    notebook: object = None,
+    notebook: str | None = None,
 ) -> Material:
-    """`budget` is in tokens, for the earlier cells; `notebook` the notebook file as it is known."""
+    """`budget` is in tokens, for the earlier cells; `notebook` the path of the notebook file."""
     runs = executed()
     namespace = user_namespace()
     lineage = Lineage(runs, iterators(namespace))
@@ -74,5 +76,15 @@ def gather(
         budget=budget,
         count=estimate_tokens,
     )
-    notes = stale_notes(selection.cells, cell, runs, notebook_cells(notebook) or None)
+    placed, saved = _saved(notebook)
+    notes = stale_notes(selection.cells, cell, runs, placed, saved)
     return Material(cell, selection, tuple(runs), tuple(notes), failure)
+
+
+def _saved(path: str | None) -> tuple[dict[str, Placed] | None, float]:
+    """The notebook's cells by id as they were saved last, and when that was."""
+    placed = notebook_cells(notebook_content(path))
+    try:
+        return placed or None, os.path.getmtime(path) if path else 0.0
+    except OSError:
+        return None, 0.0

@@ -51,10 +51,10 @@ session        config endpoint memory prefix prepare question replay reply run t
 
 # Changes to cells: what ran, what a question about it holds, where code goes.
 runs           cells display
-gathering      cells display protocol runs
+gathering      cells display memory protocol runs
 placing        display reply
 proposal       cells display reply
-fixes          cells conversation display gathering memory placing proposal question
+fixes          cells conversation display gathering placing proposal question
 fixes          reply runs session
 
 # What people call. Never each other. (magics: {{ expr }} is resolved in the cell's namespace, and

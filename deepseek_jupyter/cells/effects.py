@@ -34,7 +34,8 @@ class Effects:
 
     `later`: function or class → the global names its body reads. `writes`: function → the globals
     it assigns. `passes`: function → the names handed to it. `mutators`: functions that change an
-    argument of theirs. `strings`: the literals in the cell.
+    argument of theirs. `strings`: the literals in the cell, `modules`:
+    the names of imported modules.
     """
 
     reads: frozenset[str] = frozenset()
@@ -44,6 +45,7 @@ class Effects:
     deletes: frozenset[str] = frozenset()
     aliases: frozenset[tuple[str, str]] = frozenset()
     strings: frozenset[str] = frozenset()
+    modules: frozenset[str] = frozenset()
     mutators: frozenset[str] = frozenset()
     later: Mapping[str, frozenset[str]] = field(default_factory=dict)
     writes: Mapping[str, frozenset[str]] = field(default_factory=dict)
@@ -73,6 +75,7 @@ def effects(python: str) -> Effects:
         deletes=frozenset(scan.deletes),
         aliases=frozenset(scan.aliases),
         strings=frozenset(scan.strings),
+        modules=frozenset(scan.modules),
         mutators=frozenset(scan.mutators),
         later={name: frozenset(names) for name, names in scan.later.items()},
         writes={name: frozenset(names) for name, names in scan.writes.items()},

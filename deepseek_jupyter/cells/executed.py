@@ -16,7 +16,8 @@ class Executed:
 
     `count` is the number in ``In[…]``, `source` what the cell said, `python` what IPython made of
     it (magics turned into calls; the source itself where that is unknown), `id` the cell's id where
-    the front end sends one, `failed` whether the run ended in an error.
+    the front end sends one, `failed` whether the run ended in an error, `at` when it ended
+    (seconds since the epoch, 0 where that is unknown).
     """
 
     count: int
@@ -24,6 +25,7 @@ class Executed:
     python: str = ""
     id: str | None = None
     failed: bool = False
+    at: float = 0.0
 
     @property
     def name(self) -> str:

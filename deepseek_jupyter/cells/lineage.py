@@ -53,8 +53,10 @@ class Lineage:
         self.runs = list(runs)
         self.effects: list[Effects] = [effects(run.python) for run in self.runs]
         self._iterators = frozenset(iterators)
-        self._touched = [_touches(e, self._iterators) for e in self.effects]
+        modules: frozenset[str] = frozenset().union(*(e.modules for e in self.effects))
+        self._touched = [_touches(e, self._iterators, modules) for e in self.effects]
         self._add_calls()
+        self._pairs = [(i, *pair) for i, e in enumerate(self.effects) for pair in e.aliases]
         self._where: dict[str, list[int]] = defaultdict(list)
         for index, names in enumerate(self._touched):
             for name in names:
@@ -120,7 +122,10 @@ class Lineage:
                 # A function reads its globals when it is called: as they were at the end.
                 later = done.later.get(name, frozenset())
                 queue.extend((read, end, depth + 1) for read in sorted(later))
-            queue.extend((other, end, depth + 1) for other in self._aliases(name, end))
+            for index in self._through(name, end):
+                needs.setdefault(index, _Need(depth + 1)).names.setdefault(name)
+                done = self.effects[index]
+                queue.extend((read, index, depth + 2) for read in sorted(done.reads))
         return needs
 
     def _history(self, name: str, end: int) -> Iterator[int]:
@@ -137,15 +142,46 @@ class Lineage:
                 yield index
                 return
 
-    def _aliases(self, name: str, end: int) -> list[str]:
-        pairs = {
-            pair
-            for index in self._where.get(name, ())
-            if index < end
-            for pair in self.effects[index].aliases
-        }
-        pairs |= {pair for e in self.effects[:end] for pair in e.aliases if name == pair[1]}
-        return sorted({b if a == name else a for a, b in pairs if name in (a, b)})
+    def _through(self, name: str, end: int) -> list[int]:
+        """The runs that changed what `name` stands for by another name, and made that a name of it.
+
+        ``clean = df`` and then ``clean.pop("x")`` changes df, until either is bound to something
+        else.
+        """
+        found: list[int] = []
+        seen = {name}
+        ways: list[tuple[str, list[int]]] = [(name, [])]
+        while ways:
+            current, way = ways.pop()
+            since = self._bound_last(current, end)
+            for index, one, two in self._pairs:
+                other = two if one == current else one
+                if current not in (one, two) or other in seen or not since <= index < end:
+                    continue
+                seen.add(other)
+                ways.append((other, [*way, index]))
+                if later := self._changing(other, index, end):
+                    found += [*way, index, *later]
+        return found
+
+    def _bound_last(self, name: str, end: int) -> int:
+        """The run before `end` that surely bound `name`, -1 without one."""
+        binding = (i for i in reversed(self._where.get(name, ())) if name in self.effects[i].binds)
+        return next((i for i in binding if i < end), -1)
+
+    def _changing(self, name: str, since: int, end: int) -> list[int]:
+        """The runs from `since` on that changed `name`, until it is bound anew."""
+        changing: list[int] = []
+        for index in self._where.get(name, ()):
+            if not since <= index < end:
+                continue
+            done = self.effects[index]
+            if name in done.binds and index > since:
+                break
+            # Touched, but neither bound nor deleted: a call changed it.
+            if name in done.changes or name not in done.names | done.deletes:
+                changing.append(index)
+        return changing
 
     def _add_calls(self) -> None:
         """What calls do beyond the cell they stand in: globals assigned, arguments changed."""
@@ -189,6 +225,7 @@ class Lineage:
         )
 
 
-def _touches(done: Effects, iterators: frozenset[str]) -> set[str]:
+def _touches(done: Effects, iterators: frozenset[str], modules: frozenset[str]) -> set[str]:
+    """Whose history this run belongs to. ``np.random.seed(1)`` is no part of that of np."""
     used_up = done.reads & iterators
-    return set(done.names | done.changes | done.deletes | used_up)
+    return set(done.names | (done.changes - modules) | done.deletes | used_up)

@@ -42,6 +42,7 @@ class Scan(ast.NodeVisitor):
         self.deletes: set[str] = set()
         self.aliases: set[tuple[str, str]] = set()
         self.strings: set[str] = set()
+        self.modules: set[str] = set()
         self.mutators: set[str] = set()
         self.later: dict[str, set[str]] = {}
         self.writes: dict[str, set[str]] = {}
@@ -128,7 +129,10 @@ class Scan(ast.NodeVisitor):
 
     def visit_Import(self, node: ast.Import | ast.ImportFrom) -> None:
         for alias in node.names:
-            self._bind(alias.asname or alias.name.partition(".")[0])
+            name = alias.asname or alias.name.partition(".")[0]
+            self._bind(name)
+            if isinstance(node, ast.Import):
+                self.modules.add(name)
 
     visit_ImportFrom = visit_Import
 

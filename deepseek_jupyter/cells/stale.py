@@ -25,17 +25,19 @@ def stale_notes(
     cell: Executed,
     runs: Sequence[Executed],
     notebook: Mapping[str, Placed] | None = None,
+    saved: float = 0.0,
 ) -> list[str]:
     """One sentence for each definition that the page does not show as it took effect.
 
-    `notebook` has the cells by id, as far as they are known; without it only the runs speak.
+    `notebook` has the cells by id as they were `saved` (seconds since the epoch); what it says of
+    runs that are newer proves nothing. Without it only the runs speak.
     """
     notes: list[str] = []
     bound: dict[str, Executed] = {}
     for item in sorted(chosen, key=lambda c: c.run.count):
         run, names = item.run, ", ".join(item.names)
         notes += _replaced(run, names, cell, runs)
-        if notebook is not None and run.id is not None:
+        if notebook is not None and run.id is not None and 0 < run.at <= saved:
             notes += _edited(run, names, cell, notebook)
         for name in effects(run.python).binds & set(item.names):
             before = bound.get(name)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 from IPython.core.error import UsageError
@@ -36,6 +37,7 @@ def _ended(result: Any) -> None:
         python=getattr(info, "transformed_cell", None) or "",
         id=getattr(info, "cell_id", None),
         failed=error is not None,
+        at=time.time(),
     )
     log.add(run, error if _is_the_codes(error) else None)
 
