@@ -19,17 +19,17 @@ _OURS = re.compile(r"\s*%{1,2}(?:deepseek|ds)\b")
 
 
 def executed() -> list[Executed]:
-    """Every run before the running cell, in order. Empty outside IPython."""
+    """Every run that has ended, in order. Empty outside IPython.
+
+    The shell remembers the sources of those that ran before the extension was loaded; the last that
+    it remembers is the running cell's.
+    """
     running = shell()
     if running is None:
         return []
     history = getattr(running, "history_manager", None)
-    earlier = list(getattr(history, "input_hist_raw", ()) or ())
-    return [
-        run
-        for run in log.runs(earlier, running.transform_cell)
-        if run.count < running.execution_count
-    ]
+    earlier = list(getattr(history, "input_hist_raw", ()) or ())[:-1]
+    return log.runs(earlier, running.transform_cell)
 
 
 def last_failure() -> tuple[Executed, Failure]:
