@@ -26,7 +26,8 @@ class Question:
     continues the last answer, which broke off or was cut; `branch` asks on that branch and leaves
     the active one; `instead_of` is the id of the turn whose sibling this becomes. `on_error` is
     raise or return; `replay` one of `REPLAYS`; `dry_run` shows what would be sent, and sends
-    nothing. `attach`, `cells`, `schema`, `tools` and `approve`: see `deepseek_jupyter.ask`.
+    nothing. `material` is sent below the prompt and is no part of it. `attach`, `cells`, `schema`,
+    `tools` and `approve`: see `deepseek_jupyter.ask`.
     """
 
     prompt: str
@@ -49,6 +50,7 @@ class Question:
     instead_of: str | None = None
     replay: str | None = None
     dry_run: bool = False
+    material: str = ""
     attach: tuple[Any, ...] = ()
     cells: str | None = None
     schema: Any = None
@@ -73,4 +75,5 @@ class Question:
         """The user message as it goes on the wire."""
         if self.go_on and not self.prompt.strip():
             return _CONTINUE
-        return f"{self.prompt}\n\n{_CODE_ONLY}" if self.format == "code" else self.prompt
+        code_only = _CODE_ONLY if self.format == "code" else ""
+        return "\n\n".join(filter(None, (self.prompt, self.material, code_only)))

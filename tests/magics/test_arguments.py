@@ -44,6 +44,7 @@ FLAGS: dict[str, dict[str, object]] = {
     "-o reply": {"out": "reply"},
     "--out größe": {"out": "größe"},
     "--code": {"code": True},
+    "--run": {"code": True, "run": True},
     "--new": {"new": True},
     "--no-history": {"history": False},
     "--continue": {"go_on": True},
@@ -58,7 +59,7 @@ FLAGS: dict[str, dict[str, object]] = {
 
 
 def command(prompt: str, **made: object) -> Command:
-    own = {name: made.pop(name) for name in ("out", "code", "quiet") if name in made}
+    own = {name: made.pop(name) for name in ("out", "code", "run", "quiet") if name in made}
     return Command(Question(prompt, **made), **own)  # type: ignore[arg-type]
 
 
