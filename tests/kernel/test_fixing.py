@@ -54,10 +54,8 @@ def test_fix_run_again_is_a_sibling_and_no_second_question(kernel, server):
     failed(kernel)
     for _ in range(2):
         kernel.run("%deepseek fix", cell_id="fix")
-    assert kernel.value("[len(list(ds.get_session().conversation)), ds.last.turn.branch['count']]") == [
-        1,
-        2,
-    ]
+    counts = "[len(list(ds.get_session().conversation)), ds.last.turn.branch['count']]"
+    assert kernel.value(counts) == [1, 2]
 
 
 def test_a_run_that_nobody_can_allow_is_refused_and_the_code_is_kept(kernel, server):
