@@ -34,10 +34,10 @@ class Attachment:
     """An object as it goes into a prompt.
 
     `source` is what the object is in its library's words (``pandas DataFrame``); `text` is what
-    leaves besides, the same for the same content in any library; `images` are ``data:`` or https URLs. `hash` tells whether the object has
-    changed. `rows` is how many rows have values in the text. `masked` counts what was taken out, by
-    reason; `protected` are texts that the policy keeps here and that must not leave by other ways
-    either, each with the word that its pseudonym begins with.
+    leaves besides, the same for the same content in any library; `images` are ``data:`` or https
+    URLs. `hash` tells whether the object has changed. `rows` is how many rows have values in the
+    text. `masked` counts what was taken out, by reason; `protected` are texts that the policy keeps
+    here and that must not leave by other ways either, each with the word of its pseudonym.
     """
 
     name: str

@@ -13,14 +13,14 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from .plain import cut
 from .tokens import count_tokens
 
 __all__ = ["Described", "Fitted", "Rows", "fit"]
 
-_WIDTHS = (60, 24, 12)
+_WIDTH = 60  # characters of a cell
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,8 +39,8 @@ class Described:
 class Rows:
     """Sample rows, gated: heads, and for each row its number and its cells.
 
-    A cell of None is not shown at all, for its column shows fewer rows. `lengths` are those of the
-    cells' whole texts.
+    A cell of None is not shown at all, for its column shows fewer rows. `lengths` are those of
+    whole texts where cells hold only a part, else 0.
     """
 
     heads: Sequence[str] = ()
@@ -59,36 +59,61 @@ class Fitted:
     rows: int
 
 
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """How much of everything: detail of descriptions, sample rows, width of cells."""
+
+    detail: int
+    rows: int
+    width: int
+
+
 def fit(head: str, columns: Sequence[Described], rows: Rows, budget: int) -> Fitted:
     """The longest card that `budget` tokens hold. `head` alone is always in it."""
-    for detail, share, width in _plans(len(rows.places)):
-        build = _builder(head, columns, rows, share, width)
-        text = build(len(columns), detail, 0)
-        if count_tokens(text) > budget:
-            continue
-        if detail < 2:
-            extra = _most(len(columns), lambda n: build(len(columns), detail, n), budget)
-            text = build(len(columns), detail, extra)
-        elif share < len(rows.places) and width == _WIDTHS[0]:
-            more = _most(
-                len(rows.places),
-                lambda n: _builder(head, columns, rows, n, width)(len(columns), 2, 0),
-                budget,
-            )
-            share = max(more, share)
-            text = _builder(head, columns, rows, share, width)(len(columns), detail, 0)
-        return Fitted(text, len(columns), share)
-    build = _builder(head, columns, rows, 0, 0)
-    count = _most(len(columns), lambda n: build(n, 0, 0), budget)
-    extra = _most(count, lambda n: build(count, 0, n), budget)
-    return Fitted(build(count, 0, extra), count, 0)
+    draft = _Draft(head, columns, rows)
+    every = len(columns)
+    for plan in _plans(len(rows.places)):
+        if count_tokens(draft.text(plan, every)) <= budget:
+            return draft.enriched(plan, every, budget)
+    least = _Plan(0, 0, 0)
+    count = _most(every, lambda n: draft.text(least, n), budget)
+    return draft.enriched(least, count, budget)
 
 
-def _plans(rows: int) -> list[tuple[int, int, int]]:
-    """Detail, number of rows and width of cells, from the most to the least."""
-    few = min(rows, 3)
-    steps = [(2, rows, 60), (2, few, 60), (2, few, 24), (2, min(rows, 1), 24), (2, min(rows, 1), 12)]
-    return [*dict.fromkeys(steps), (2, 0, 0), (1, 0, 0), (0, 0, 0)]
+class _Draft:
+    """A card to be, as a function of how much is in it."""
+
+    def __init__(self, head: str, columns: Sequence[Described], rows: Rows) -> None:
+        self._head, self._columns, self._rows = head, columns, rows
+
+    def text(self, plan: _Plan, count: int, extra: int = 0) -> str:
+        """The card with `count` columns, the first `extra` of them at one detail more."""
+        shown, detail = self._columns[:count], plan.detail
+        if detail == extra == 0:
+            lines = _by_type(shown)
+        else:
+            lines = [column.line(detail + (at < extra)) for at, column in enumerate(shown)]
+        rest = _rest(self._columns[count:], count)
+        return "\n".join([self._head, *lines, *rest, *_table(self._rows, plan.rows, plan.width)])
+
+    def enriched(self, plan: _Plan, count: int, budget: int) -> Fitted:
+        """`plan`, with what it leaves of the budget spent on more rows or longer descriptions."""
+        extra = 0
+        if plan.detail < 2:
+            extra = _most(count, lambda n: self.text(plan, count, n), budget)
+        elif plan.rows and plan.width == _WIDTH:
+            rows = len(self._rows.places)
+            more = _most(rows, lambda n: self.text(replace(plan, rows=n), count), budget)
+            plan = replace(plan, rows=max(plan.rows, more))
+        return Fitted(self.text(plan, count, extra), count, plan.rows)
+
+
+def _plans(rows: int) -> list[_Plan]:
+    """From the most to the least; a step that would repeat the one before is left out."""
+    few, one = min(rows, 3), min(rows, 1)
+    steps = [(2, rows, _WIDTH), (2, few, _WIDTH), (2, few, 24), (2, one, 24), (2, one, 12)]
+    steps += [(2, 0, 0), (1, 0, 0), (0, 0, 0)]
+    return [_Plan(*step) for step in dict.fromkeys(steps)]
 
 
 def _most(highest: int, build: Callable[[int], str], budget: int) -> int:
@@ -101,22 +126,6 @@ def _most(highest: int, build: Callable[[int], str], budget: int) -> int:
         else:
             high = middle - 1
     return low
-
-
-def _builder(
-    head: str, columns: Sequence[Described], rows: Rows, share: int, width: int
-) -> Callable[[int, int, int], str]:
-    """`build(count, detail, extra)`: the card with that many columns, `extra` at more detail."""
-    table = _table(rows, share, width)
-
-    def build(count: int, detail: int, extra: int) -> str:
-        if detail == 0 and extra == 0:
-            lines = _by_type(columns[:count])
-        else:
-            lines = [c.line(detail + (at < extra)) for at, c in enumerate(columns[:count])]
-        return "\n".join([head, *lines, *_rest(columns[count:], count), *table])
-
-    return build
 
 
 def _by_type(columns: Sequence[Described]) -> list[str]:

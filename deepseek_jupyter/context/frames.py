@@ -36,7 +36,9 @@ def attach(name: str, value: Any, policy: Policy, gate: Gate) -> Attachment:
     levels = [policy.level(column.name) for column in table.columns]
     protected = _protected(table, levels)
     gate.protect(protected)
-    columns = [_Gated(c, table, level, gate) for c, level in zip(table.columns, levels, strict=True)]
+    columns = [
+        _Gated(c, table, level, gate) for c, level in zip(table.columns, levels, strict=True)
+    ]
     rows = _rows(table, columns, gate, policy.budget)
     head = _head(gate.text(name), table, columns)
     fitted = fit(head, [column.described for column in columns], rows, policy.budget)
@@ -82,6 +84,10 @@ class _Gated:
             return self._gate.text(text)
         return self._gate.pseudonym(self.veil, text)
 
+    def length(self, at: int) -> int:
+        """Of the whole text, where it was read cut."""
+        return self.column.sizes[at] if self.column.sizes else 0
+
     def use(self, rows: int) -> ColumnUse:
         """What of it leaves, in words, when the card shows `rows` rows."""
         if self.level == NONE:
@@ -110,7 +116,11 @@ def _head(name: str, table: Table, columns: list[_Gated]) -> str:
     else:
         text = f"`{name}`: {table.rows:,} row{'' if table.rows == 1 else 's'} × {width}"
     if table.lazy:
-        text += f" (lazy: only its first {read_rows:,} rows were read; figures are theirs)"
+        text += (
+            f" (lazy: only its first {read_rows:,} rows were read; figures are theirs)"
+            if table.rows is None
+            else " (lazy: all of it was read)"
+        )
     elif not table.whole:
         text += f" (≈ is estimated from {read_rows:,} rows; the rest is exact)"
     return text
@@ -136,7 +146,7 @@ def _rows(table: Table, columns: list[_Gated], gate: Gate, budget: int) -> Rows:
                 for column, n in zip(open_columns, allowed, strict=True)
             ]
         )
-    lengths = [[len(text or "") for text in row] for row in cells]
+    lengths = [[column.length(at) for column in open_columns] for at in chosen]
     return Rows(
         [column.name for column in open_columns],
         [table.places[at] for at in chosen],
@@ -148,7 +158,7 @@ def _rows(table: Table, columns: list[_Gated], gate: Gate, budget: int) -> Rows:
 
 def _clear(name: str) -> str:
     """A column's name on one line, in quotes where it would not be seen to end."""
-    odd = not name or name != name.strip() or set(name) & set("\n\r\t,:;`\"")
+    odd = not name or name != name.strip() or set(name) & set('\n\r\t,:;`"')
     text = repr(name) if odd else name
     return text if len(text) <= _NAME else f"{text[: _NAME - 1]}… ({len(name):,} characters)"
 
@@ -203,6 +213,6 @@ def _hash(table: Table) -> str:
     """A digest of shape, types, exact figures and the rows read."""
     digest = blake2b(repr((table.kind, table.rows)).encode(), digest_size=8)
     for c in table.columns:
-        figures = (c.name, c.type, c.index, c.missing, c.low, c.high, c.total, c.lengths)
+        figures = (c.name, c.type, c.index, c.missing, c.low, c.high, c.total, c.lengths, c.sizes)
         digest.update(repr((figures, c.values)).encode("utf-8", "surrogatepass"))
     return digest.hexdigest()

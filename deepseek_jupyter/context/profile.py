@@ -9,8 +9,8 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from .policy import SAMPLE, SCHEMA, STATS, Level
 from .plain import Opaque, cut, shown
+from .policy import SAMPLE, SCHEMA, Level
 from .reading import Column, Table
 
 __all__ = ["facts"]

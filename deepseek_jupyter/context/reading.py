@@ -19,16 +19,17 @@ from typing import Any
 from deepseek_jupyter.errors import ParameterError
 
 from .plain import plain
+from .types import type_name, type_of_values
 
 __all__ = ["HEAD", "Column", "Table", "is_frame", "read"]
 
 HEAD = 1_000  # rows of a lazy frame
 _MOST_ROWS, _LEAST_ROWS, _CELLS = 10_000, 200, 400_000
 _LONGEST = 2_000  # characters of a text that are read
-_LIBRARIES = frozenset(
-    "pandas polars pyarrow duckdb _duckdb dask dask_expr pyspark sqlframe ibis modin cudf narwhals"
-    " geopandas".split()
-)
+_LIBRARIES = {
+    *("pandas", "polars", "pyarrow", "duckdb", "_duckdb", "dask", "dask_expr", "pyspark"),
+    *("sqlframe", "ibis", "modin", "cudf", "narwhals"),
+}
 _ORDERED = ("int", "float", "decimal", "date", "datetime", "time", "duration")
 
 
@@ -38,8 +39,8 @@ class Column:
 
     `missing` counts the whole frame's (of a lazy one: the rows read); `low` and `high` are its
     least and greatest where it is ordered; `total` its sum, to tell whether it has changed;
-    `longest` the length of the longest text read, which `values` may hold cut. `series` is the
-    whole column.
+    `lengths` those of the shortest and the longest text read. Where `values` hold texts cut,
+    `sizes` has the lengths of the whole ones. `series` is the whole column.
     """
 
     name: str
@@ -50,6 +51,7 @@ class Column:
     high: Any = None
     total: Any = None
     lengths: tuple[int, int] | None = None
+    sizes: list[int] | None = None
     index: bool = False
     series: Any = None
 
@@ -70,6 +72,7 @@ class Table:
 
     @property
     def whole(self) -> bool:
+        """Whether every row was read."""
         return self.rows == len(self.places)
 
 
@@ -81,8 +84,14 @@ def is_frame(value: Any) -> bool:
         return True
     import narwhals as nw
 
+    if type(value).__module__.startswith("narwhals"):
+        return isinstance(value, nw.DataFrame | nw.LazyFrame | nw.Series)
+    if nw.dependencies.is_pandas_like_dataframe(value) or nw.dependencies.is_pyarrow_table(value):
+        return True  # narwhals itself refuses them when names repeat
+    if nw.dependencies.is_pandas_index(value) or _is_batch(value):
+        return True
     wrapped = nw.from_native(value, pass_through=True, allow_series=True)
-    return isinstance(wrapped, nw.DataFrame | nw.LazyFrame | nw.Series) or _is_batch(value)
+    return isinstance(wrapped, nw.DataFrame | nw.LazyFrame | nw.Series)
 
 
 def read(value: Any) -> Table:
@@ -93,9 +102,9 @@ def read(value: Any) -> Table:
     native = value.to_native() if type(value).__module__.startswith("narwhals") else value
     if _is_batch(native):
         native = _table_of(native)
-    lazy = _is_dask(native) or isinstance(
-        nw.from_native(native, pass_through=True, allow_series=True), nw.LazyFrame
-    )
+    elif nw.dependencies.is_pandas_index(native):
+        native = native.to_frame(index=False)
+    lazy = _is_lazy(native)
     try:
         columns = list(_series(_head(native) if lazy else native))
     except ParameterError:
@@ -125,14 +134,24 @@ def _is_dask(value: Any) -> bool:
     return root in ("dask", "dask_expr") and hasattr(value, "npartitions")
 
 
+def _is_lazy(native: Any) -> bool:
+    import narwhals as nw
+
+    if _is_dask(native):
+        return True
+    if nw.dependencies.is_pandas_like_dataframe(native) or nw.dependencies.is_pyarrow_table(native):
+        return False
+    return isinstance(nw.from_native(native, allow_series=True), nw.LazyFrame)
+
+
 def _is_batch(value: Any) -> bool:
     return type(value).__name__ == "RecordBatch" and type(value).__module__.startswith("pyarrow")
 
 
 def _table_of(batch: Any) -> Any:
-    import pyarrow as pa
+    import sys
 
-    return pa.Table.from_batches([batch])
+    return sys.modules["pyarrow"].Table.from_batches([batch])
 
 
 def _head(native: Any) -> Any:
@@ -151,17 +170,17 @@ def _series(native: Any) -> Iterator[tuple[str, Any, bool]]:
     """Name, narwhals series and whether it is an index, for each column of an eager frame."""
     import narwhals as nw
 
-    wrapped: Any = nw.from_native(native, pass_through=True, allow_series=True)
-    is_series = isinstance(wrapped, nw.Series)
-    if nw.dependencies.is_pandas_like_dataframe(native) or nw.dependencies.is_pandas_like_series(
-        native
-    ):
-        yield from _pandas(native, is_series)
-    elif is_series:
-        yield wrapped.name or "value", wrapped, False
-    elif nw.dependencies.is_pyarrow_table(native):
+    known = nw.dependencies
+    if known.is_pandas_like_dataframe(native) or known.is_pandas_like_series(native):
+        yield from _pandas(native, known.is_pandas_like_series(native))
+        return
+    if known.is_pyarrow_table(native):
         for at, name in enumerate(native.column_names):
             yield name, nw.from_native(native.column(at), series_only=True), False
+        return
+    wrapped: Any = nw.from_native(native, allow_series=True)
+    if isinstance(wrapped, nw.Series):
+        yield wrapped.name or "value", wrapped, False
     else:
         yield from ((series.name, series, False) for series in wrapped.iter_columns())
 
@@ -215,20 +234,20 @@ def _places(rows: int, count: int) -> list[int]:
 def _column(name: str, series: Any, places: list[int], count: int, index: bool) -> Column:
     kind = type_name(series.dtype)
     part = series if len(places) == count else series[places]
-    lengths = None
-    if kind == "text":
-        lengths = _lengths(part)
-        if lengths is not None and lengths[1] > _LONGEST:
-            part = part.str.slice(0, _LONGEST)
+    lengths = _lengths(part) if kind == "text" else None
+    sizes = None
+    if lengths is not None and lengths[1] > _LONGEST:
+        sizes = [int(size) if size == size and size else 0 for size in part.str.len_chars()]
+        part = part.str.slice(0, _LONGEST)
     values = [plain(value) for value in part.to_list()]
     if kind == "object":
-        kind = _of_values(values)
+        kind = type_of_values(values)
     whole = len(places) == count
     missing = sum(v is None for v in values) if whole else _missing(series, kind)
     low, high, total = _extent(series, values, kind, whole)
     if kind == "text" and lengths is None:
         lengths = _measured(values)
-    return Column(name, kind, values, missing, low, high, total, lengths, index, series)
+    return Column(name, kind, values, missing, low, high, total, lengths, sizes, index, series)
 
 
 def _lengths(part: Any) -> tuple[int, int] | None:
@@ -274,43 +293,3 @@ def _extent(series: Any, values: list[Any], kind: str, whole: bool) -> tuple[Any
         present = [value for value in values if value is not None]
         return (min(present), max(present), total) if present else (None, None, total)
     return low, high, f"{total:.10g}" if isinstance(total, float) else total
-
-
-def type_name(dtype: Any) -> str:
-    """A type in one word, the same for every library; nested ones with their parts."""
-    name = type(dtype).__name__ if not isinstance(dtype, type) else dtype.__name__
-    if name.startswith(("Int", "UInt")):
-        return "int"
-    if name.startswith("Float"):
-        return "float"
-    if name == "Datetime":
-        zone = getattr(dtype, "time_zone", None)
-        return f"datetime[{zone}]" if zone else "datetime"
-    if name in ("List", "Array"):
-        return f"list[{type_name(dtype.inner)}]"
-    if name == "Struct":
-        fields = [f"{field.name}: {type_name(field.dtype)}" for field in dtype.fields]
-        more = [f"… {len(fields) - 20} more"] if len(fields) > 20 else []
-        return f"struct{{{', '.join(fields[:20] + more)}}}"
-    return _TYPES.get(name, "object")
-
-
-_TYPES = {
-    "Boolean": "bool", "String": "text", "Categorical": "category", "Enum": "category",
-    "Date": "date", "Time": "time", "Duration": "duration", "Binary": "binary",
-    "Decimal": "decimal",
-}  # fmt: skip
-_PYTHON = {
-    "str": "text", "int": "int", "float": "float", "bool": "bool", "datetime": "datetime",
-    "date": "date", "time": "time", "timedelta": "duration", "Decimal": "decimal",
-    "bytes": "binary", "list": "list", "dict": "struct",
-}  # fmt: skip
-
-
-def _of_values(values: list[Any]) -> str:
-    """The type of a column of Python objects, from its values."""
-    names = {type(value).__name__ for value in values if value is not None}
-    kinds = sorted({_PYTHON.get(name, "object") for name in names})
-    if not kinds:
-        return "empty"
-    return kinds[0] if len(kinds) == 1 else f"mixed {', '.join(kinds)}"
