@@ -16,7 +16,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from .plain import cut
-from .tokens import count_tokens
+from .tokens import within
 
 __all__ = ["Described", "Fitted", "Rows", "fit"]
 
@@ -73,7 +73,7 @@ def fit(head: str, columns: Sequence[Described], rows: Rows, budget: int) -> Fit
     draft = _Draft(head, columns, rows)
     every = len(columns)
     for plan in _plans(len(rows.places)):
-        if count_tokens(draft.text(plan, every)) <= budget:
+        if within(draft.text(plan, every), budget):
             return draft.enriched(plan, every, budget)
     least = _Plan(0, 0, 0)
     count = _most(every, lambda n: draft.text(least, n), budget)
@@ -121,7 +121,7 @@ def _most(highest: int, build: Callable[[int], str], budget: int) -> int:
     low, high = 0, highest
     while low < high:
         middle = (low + high + 1) // 2
-        if count_tokens(build(middle)) <= budget:
+        if within(build(middle), budget):
             low = middle
         else:
             high = middle - 1

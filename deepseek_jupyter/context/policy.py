@@ -47,6 +47,11 @@ class Level:
         rank = _NAMES.index(match[1].lower())
         return cls(rank, int(match[2] or _ROWS)) if rank == SAMPLE.rank else cls(rank)
 
+    @property
+    def samples(self) -> bool:
+        """Whether values of rows may leave."""
+        return self.rank >= SAMPLE.rank
+
     def __str__(self) -> str:
         name = _NAMES[self.rank]
         return f"{name}({self.rows})" if name == "sample" else name

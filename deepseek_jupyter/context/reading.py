@@ -14,16 +14,17 @@ import random
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import pairwise
 from typing import Any
 
 from deepseek_jupyter.errors import ParameterError
 
+from .lazy import head, is_dask, is_lazy
 from .plain import plain
 from .types import type_name, type_of_values
 
-__all__ = ["HEAD", "Column", "Table", "is_frame", "read"]
+__all__ = ["Column", "Table", "is_frame", "read"]
 
-HEAD = 1_000  # rows of a lazy frame
 _MOST_ROWS, _LEAST_ROWS, _CELLS = 10_000, 200, 400_000
 _LONGEST = 2_000  # characters of a text that are read
 _LIBRARIES = {
@@ -80,7 +81,7 @@ def is_frame(value: Any) -> bool:
     """Whether `value` is a frame or series; nothing is imported for values of other libraries."""
     if not any(c.__module__.partition(".")[0] in _LIBRARIES for c in type(value).__mro__):
         return False
-    if _is_dask(value):
+    if is_dask(value):
         return True
     import narwhals as nw
 
@@ -104,9 +105,10 @@ def read(value: Any) -> Table:
         native = _table_of(native)
     elif nw.dependencies.is_pandas_index(native):
         native = native.to_frame(index=False)
-    lazy = _is_lazy(native)
+    lazy = is_lazy(native)
     try:
-        columns = list(_series(_head(native) if lazy else native))
+        eager, complete = head(native) if lazy else (native, True)
+        columns = list(_series(eager))
     except ParameterError:
         raise
     except Exception as error:
@@ -114,10 +116,10 @@ def read(value: Any) -> Table:
             f"The {kind} cannot be read: {type(error).__name__}: {str(error)[:300]}",
             "Attach a part of it that its library can compute.",
         ) from error
-    count = len(columns[0][1]) if columns else _height(native)
+    count = len(columns[0][1]) if columns else _height(eager)
     places = _places(count, _MOST_ROWS if not columns else _sample(len(columns)))
     found = [_column(name, series, places, count, index) for name, series, index in columns]
-    rows = None if lazy and count >= HEAD else count
+    rows = count if complete else None
     is_series = hasattr(value, "name") and not hasattr(value, "columns")
     return Table(kind, found, rows, places, lazy, is_series)
 
@@ -129,21 +131,6 @@ def _kind(value: Any) -> str:
     return f"{names.get(module, module)} {names.get(type(value).__name__, type(value).__name__)}"
 
 
-def _is_dask(value: Any) -> bool:
-    root = type(value).__module__.partition(".")[0]
-    return root in ("dask", "dask_expr") and hasattr(value, "npartitions")
-
-
-def _is_lazy(native: Any) -> bool:
-    import narwhals as nw
-
-    if _is_dask(native):
-        return True
-    if nw.dependencies.is_pandas_like_dataframe(native) or nw.dependencies.is_pyarrow_table(native):
-        return False
-    return isinstance(nw.from_native(native, allow_series=True), nw.LazyFrame)
-
-
 def _is_batch(value: Any) -> bool:
     return type(value).__name__ == "RecordBatch" and type(value).__module__.startswith("pyarrow")
 
@@ -152,18 +139,6 @@ def _table_of(batch: Any) -> Any:
     import sys
 
     return sys.modules["pyarrow"].Table.from_batches([batch])
-
-
-def _head(native: Any) -> Any:
-    """The first rows of a lazy frame, as an eager one."""
-    import narwhals as nw
-
-    if _is_dask(native):  # one partition: narwhals would read the head of each
-        return native.head(HEAD, npartitions=1, compute=True)
-    if type(native).__module__.startswith("polars"):
-        return native.head(HEAD).collect(engine="streaming")  # stops reading when it has enough
-    lazy: Any = nw.from_native(native)
-    return lazy.head(HEAD).collect().to_native()
 
 
 def _series(native: Any) -> Iterator[tuple[str, Any, bool]]:
@@ -222,8 +197,8 @@ def _sample(columns: int) -> int:
 def _drawn(rows: int, count: int) -> tuple[int, ...]:
     """One row of each of `count` equal stretches: even, and out of step with any period."""
     chance = random.Random(0)
-    step = rows / count
-    inner = (int((at + chance.random()) * step) for at in range(1, count - 1))
+    edges = [at * rows // count for at in range(count + 1)]
+    inner = (low + int(chance.random() * (high - low)) for low, high in pairwise(edges[1:-1]))
     return (0, *inner, rows - 1)
 
 
@@ -267,13 +242,10 @@ def _measured(values: list[Any]) -> tuple[int, int] | None:
 
 def _missing(series: Any, kind: str) -> int:
     count = int(series.null_count())
-    if kind == "float":  # NaN is missing to pandas; to everybody else it is a value
-        try:
-            nan = series.is_nan().sum()
-            return count + (int(nan) if nan == nan and nan is not None else 0)
-        except Exception:
-            return count
-    return count
+    if kind != "float" or series.implementation.is_pandas_like():
+        return count
+    nan = series.is_nan().sum()  # a value to polars and pyarrow, missing to pandas and to the card
+    return count + int(nan or 0)
 
 
 def _extent(series: Any, values: list[Any], kind: str, whole: bool) -> tuple[Any, Any, Any]:

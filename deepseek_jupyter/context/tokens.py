@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from functools import lru_cache
 
-__all__ = ["count_tokens"]
+__all__ = ["count_tokens", "within"]
 
 _PIECE = re.compile(
     r"(?P<digits> ?\d+)|(?P<word> ?[A-Za-z]+)|(?P<other>[^\W\d_]\w*)|(?P<space>\s+)"
@@ -35,11 +36,22 @@ def count_tokens(text: str) -> int:
     return round(sum(_COUNTS[piece.lastgroup or "rest"](piece[0]) for piece in pieces))
 
 
+def within(text: str, budget: int) -> bool:
+    """Whether `text` has at most `budget` tokens; a long text is read no further than that."""
+    count = 0.0
+    for piece in _PIECE.finditer(text):
+        count += _COUNTS[piece.lastgroup or "rest"](piece[0])
+        if count > budget + 0.5:
+            return False
+    return round(count) <= budget
+
+
 def _digits(piece: str) -> float:
     count = len(piece.lstrip())
     return (count + 2) // 3 + (len(piece) - count)
 
 
+@lru_cache(maxsize=4096)
 def _word(piece: str) -> float:
     humps = _HUMP.findall(piece)
     return sum(_hump(hump.lower(), piece[0] == " " and len(humps) == 1) for hump in humps)

@@ -117,7 +117,10 @@ def test_what_has_passed_passes_again_unchanged_and_comes_back_whole(values, tex
         assert gate.reveal(out) == text
 
 
-@given(st.lists(st.sampled_from(["<email-1>", "<email-12>", "<", "a", "<e", ">", "-1>", "<b>\n"])), st.data())
+@given(
+    st.lists(st.sampled_from(["<email-1>", "<email-12>", "<", "a", "<e", ">", "-1>", "<b>\n"])),
+    st.data(),
+)
 def test_pieces_show_what_the_whole_would_show(parts, data):
     gate = Gate(known={"<email-1>": "ann@x.org", "<email-12>": "bob@x.org"})
     text = "".join(parts)

@@ -71,7 +71,9 @@ def test_patterns_limit_whatever_was_asked_for():
     assert policy.whole == STATS
 
 
-@given(asked=LEVELS, column=LEVELS, limits=st.lists(st.tuples(st.sampled_from(["*", "a*"]), LEVELS)))
+@given(
+    asked=LEVELS, column=LEVELS, limits=st.lists(st.tuples(st.sampled_from(["*", "a*"]), LEVELS))
+)
 def test_limits_only_ever_tighten(asked, column, limits):
     policy = Policy(default=asked, columns={"age": column})
     tight = policy.tightened(limits)
