@@ -8,6 +8,7 @@
     + UnsafeSettingError          a setting that would do harm in this process
     + ReplayError                 no kept answer, where only a kept one was wanted
     + ConversationError           a turn or branch that is not there, or a name that is taken
+    + PolicyError                 a deepseek-policy.toml forbids it, or cannot be understood
     + LocalModelError             the embedded model is missing, damaged or cannot run here
   - TransportError                the network, before or between answers
     + UnreachableError            no connection could be made
@@ -57,6 +58,7 @@ __all__ = [
     "OverloadedError",
     "ParameterError",
     "PermissionDeniedError",
+    "PolicyError",
     "RateLimitError",
     "ReplayError",
     "ResponseError",
@@ -128,6 +130,12 @@ class UnsafeSettingError(ConfigurationError):
 
 class LocalModelError(ConfigurationError):
     """The embedded model is not installed, damaged, or cannot run on this machine."""
+
+
+class PolicyError(ConfigurationError):
+    """A ``deepseek-policy.toml`` forbids the question, or cannot be read or understood."""
+
+    hint_default = "%deepseek doctor lists the policy files and their rules."
 
 
 class TransportError(DeepSeekError):

@@ -42,7 +42,10 @@ endpoint       config transport local
 accounts       protocol conversation display session
 export         conversation display
 pin            conversation config question
+notebook_cells context conversation display
+teaching       context protocol
 prepare        protocol transport conversation local accounts limits pin prefix question session
+prepare        context notebook_cells teaching
 replay         protocol conversation display prepare question reply session
 run            protocol transport display reply prefix prepare session
 session        protocol transport context conversation tools local display
