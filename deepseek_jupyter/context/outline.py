@@ -113,7 +113,7 @@ class Outline:
 
 def sampled(level: Level) -> bool:
     """Whether a number of values was named: ``sample`` alone leaves it to the budget."""
-    return level.rank == SAMPLE.rank and level != SAMPLE
+    return level.rank == VALUES.rank and level != Policy().default
 
 
 def in_words(value: Any) -> str:
