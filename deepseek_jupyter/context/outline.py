@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 
 from .cutting import counted, shortened
 from .making import VALUES, type_name
-from .policy import NONE, SAMPLE, STATS, Level, Policy
+from .policy import NONE, STATS, Level, Policy
 
 __all__ = ["SCALARS", "SEQUENCES", "Limits", "Outline", "fields_of", "in_words", "sampled"]
 
