@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from .conversation.journal import Journal
     from .session import Session
 
-__all__ = ["WAYS", "in_words", "notebook_cost", "session_totals", "usage"]
+__all__ = ["WAYS", "in_words", "notebook_cost", "notebook_tokens", "session_totals", "usage"]
 
 WAYS: tuple[str, ...] = get_args(By)
 
@@ -60,13 +60,23 @@ def session_totals(session: Session) -> list[Total]:
 
 def notebook_cost(session: Session, currency: str) -> Decimal:
     """What the notebook's turns have cost so far in `currency`, in all kernels; an estimate."""
+    totals = _spent(session)
+    return sum((total.cost.get(currency, Decimal()) for total in totals), Decimal())
+
+
+def notebook_tokens(session: Session) -> int:
+    """The tokens that the notebook's turns have used so far, prompts and answers."""
+    return sum(
+        total.usage.prompt_tokens + total.usage.completion_tokens for total in _spent(session)
+    )
+
+
+def _spent(session: Session) -> list[Total]:
     conversation = session.conversation
     journal = conversation.journal
     if journal is None or conversation.notebook is None:
-        totals = session_totals(session)
-    else:
-        totals = journal.totals("notebook", notebook=conversation.notebook)
-    return sum((total.cost.get(currency, Decimal()) for total in totals), Decimal())
+        return session_totals(session)
+    return journal.totals("notebook", notebook=conversation.notebook)
 
 
 def in_words(totals: Iterable[Total]) -> str:

@@ -46,6 +46,11 @@ class DeepSeek(Configurable):
     ).tag(config=True)
     stream = Bool(True, help="Stream the answer; off sends one plain request.").tag(config=True)
     history = Bool(True, help="Send the conversation so far with each question.").tag(config=True)
+    cells = Unicode(
+        "none",
+        help="The notebook's own code cells sent along with each question: above, all, a number "
+        "of the nearest, or none.",
+    ).tag(config=True)
     journal = Bool(
         True, help="Keep conversations in the journal on this machine; off keeps them in memory."
     ).tag(config=True)

@@ -10,6 +10,7 @@
     + ConversationError           a turn or branch that is not there, or a name that is taken
     + CellError                   no such cell, or nothing in it to work on
       . ChangedCellError          a cell that changed since a change to it was offered
+    + PolicyError                 a deepseek-policy.toml forbids it, or cannot be understood
     + LocalModelError             the embedded model is missing, damaged or cannot run here
   - TransportError                the network, before or between answers
     + UnreachableError            no connection could be made
@@ -61,6 +62,7 @@ __all__ = [
     "OverloadedError",
     "ParameterError",
     "PermissionDeniedError",
+    "PolicyError",
     "RateLimitError",
     "ReplayError",
     "ResponseError",
@@ -142,6 +144,12 @@ class UnsafeSettingError(ConfigurationError):
 
 class LocalModelError(ConfigurationError):
     """The embedded model is not installed, damaged, or cannot run on this machine."""
+
+
+class PolicyError(ConfigurationError):
+    """A ``deepseek-policy.toml`` forbids the question, or cannot be read or understood."""
+
+    hint_default = "%deepseek doctor lists the policy files and their rules."
 
 
 class TransportError(DeepSeekError):

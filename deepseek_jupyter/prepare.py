@@ -9,16 +9,21 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from .accounts import notebook_cost
+from .accounts import notebook_cost, notebook_tokens
+from .context.images import check_images
 from .conversation.turn import Turn, new_id, now
 from .errors import ParameterError
-from .limits import check_budget, check_context, check_notebook_budget
+from .limits import check_budget, check_context, check_notebook_budget, worst_cost
+from .notebook_cells import chosen_cells
 from .pin import request_hash
 from .prefix import Prefix
 from .protocol.messages import Message, assistant, user
 from .protocol.request import ChatRequest, build
+from .teaching import Teaching
+from .transport.providers import KEYLESS
 
 if TYPE_CHECKING:
+    from .context.cells import Chosen
     from .conversation.conversation import Conversation
     from .conversation.window import Window
     from .question import Question
@@ -42,6 +47,7 @@ class Prepared:
     conversation: Conversation
     branch: str
     prefix: Prefix
+    notices: tuple[str, ...] = ()
 
 
 def place(session: Session, question: Question) -> tuple[Conversation, Turn]:
@@ -65,33 +71,56 @@ def place(session: Session, question: Question) -> tuple[Conversation, Turn]:
         branch=_sibling(conversation, parent) if remember else None,
     )
     before = conversation.turn(turn.parent)
-    return conversation, replace(
-        turn, request_hash=request_hash(session.config, question, turn, before)
-    )
+    cells = _cells(session, question)
+    hash = request_hash(session.config, question, _with_cells(turn, cells.text()), before)
+    known = "\n".join(t.sent for t in conversation.path(parent)) if cells.cells else ""
+    return conversation, replace(_with_cells(turn, cells.text(known)), request_hash=hash)
+
+
+def _cells(session: Session, question: Question) -> Chosen:
+    choice = session.config.cells if question.cells is None else question.cells
+    return chosen_cells(choice, question.cell_id, session.gate.text)
+
+
+def _with_cells(turn: Turn, cells: str) -> Turn:
+    return replace(turn, sent=f"{cells}\n\n{turn.sent}") if cells else turn
 
 
 def prepare(session: Session, question: Question) -> Prepared:
     """Settle everything. Raises `ConfigurationError` and its kind before anything is sent."""
+    teaching = Teaching(session.policy_files())
     conversation, turn = place(session, question)
     provider, key = session.endpoints.provider(question.provider)
+    teaching.check_provider(provider.name)
     model = session.endpoints.model(question.model, provider, key)
-    turn = replace(turn, provider=provider.name, model=model)
-    window = _window(session, question, turn, conversation, provider)
+    teaching.check_model(model)
+    turn = replace(turn, provider=provider.name, model=model, policy=teaching.marks)
+    system = session.config.system if question.system is None else question.system
+    window = _window(teaching.system(system), turn, conversation, provider)
     messages = _messages(session, question, turn, conversation, provider, window)
     request = _request(session, question, turn, messages)
-    build(request, provider.dialect)  # refuses wrong parameters while nothing is on its way
+    request = replace(request, think=teaching.think(request.think, request.effort))
+    body = build(request, provider.dialect).body  # refuses wrong parameters before anything is sent
+    teaching.check_body(body, provider.dialect)
+    check_images(url for message in messages for url in message.images)
     check_context(request, provider.context_tokens)
     budget = session.config.budget if question.budget is None else question.budget
     price = session.price(provider, request.model)
     check_budget(request, price, budget)
     if price is not None and (cap := session.config.notebook_budget):
         check_notebook_budget(request, price, cap, notebook_cost(session, price.currency))
+    teaching.check_budget(
+        lambda currency: notebook_cost(session, currency),
+        lambda: notebook_tokens(session),
+        (worst_cost(request, price), price.currency) if price else None,
+        free=provider.name in KEYLESS,
+    )
     if question.new:  # only now: a refused question changes nothing
         session.memory.conversation = conversation
     branch = question.branch or conversation.active
-    return Prepared(
-        request, provider, key, turn, conversation, branch, _prefix(request, turn, window)
-    )
+    prefix = _prefix(request, turn, window)
+    notices = (teaching.notice,) if teaching else ()
+    return Prepared(request, provider, key, turn, conversation, branch, prefix, notices)
 
 
 def _prefix(request: ChatRequest, turn: Turn, window: Window) -> Prefix:
@@ -157,17 +186,10 @@ def _parent(session: Session, question: Question, conversation: Conversation) ->
     return last.parent if again and not last.prompt.strip() else last.id
 
 
-def _window(
-    session: Session,
-    question: Question,
-    turn: Turn,
-    conversation: Conversation,
-    provider: Provider,
-) -> Window:
+def _window(system: str, turn: Turn, conversation: Conversation, provider: Provider) -> Window:
     """The history that fits three quarters of the context; the rest is for the answer."""
-    prompt = session.config.system if question.system is None else question.system
     limit = provider.context_tokens * 3 // 4 if provider.context_tokens else None
-    return conversation.window(turn.parent if turn.history else None, prompt, limit)
+    return conversation.window(turn.parent if turn.history else None, system, limit)
 
 
 def _messages(

@@ -58,6 +58,7 @@ class Run:
         if dropped := prefix.dropped:
             what = "The oldest turn was" if dropped == 1 else f"The {dropped} oldest turns were"
             self._transcript.notices.append(f"{what} left out: the context is full.")
+        self._transcript.notices += filter(self._session.first_time, self._prepared.notices)
         if memory.told and self._session.first_time(memory.told):
             self._transcript.notices.append(memory.told)
         self._surface.begin(self._record(), self.stop)

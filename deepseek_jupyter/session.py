@@ -12,6 +12,7 @@ from contextlib import aclosing, asynccontextmanager, closing
 from typing import TYPE_CHECKING
 
 from .conversation.conversation import Conversation
+from .conversation.identity import notebook_path
 from .conversation.turn import Turn
 from .display.frontend import user_namespace
 from .display.live import Surface, surface
@@ -28,6 +29,8 @@ from .tokenizer import use_exact_tokens
 
 if TYPE_CHECKING:
     from .config import DeepSeek
+    from .context.gate import Gate
+    from .context.policy_file import PolicyFiles
     from .protocol.deltas import Delta, Event
     from .transport.providers import Provider
 
@@ -53,11 +56,29 @@ class Session:
         self.endpoints = Endpoints(config)
         use_exact_tokens(config.exact_tokens)
         self._told: set[str] = set()
+        self._gate: Gate | None = None
 
     @property
     def conversation(self) -> Conversation:
         """The notebook's conversation."""
         return self.memory.conversation
+
+    @property
+    def gate(self) -> Gate:
+        """What every text passes on its way out."""
+        from .context.gate import Gate
+
+        if self._gate is None:
+            self._gate = Gate()
+        return self._gate
+
+    def policy_files(self) -> PolicyFiles:
+        """The policy files that hold for this notebook, read anew. Raises `PolicyError`."""
+        import os
+
+        from .context.policy_file import load
+
+        return load(notebook_path(os.environ, user_namespace()), os.environ)
 
     # Asking
 

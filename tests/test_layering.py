@@ -43,7 +43,10 @@ endpoint       config transport local
 accounts       protocol conversation display session
 export         conversation display
 pin            conversation config question
+notebook_cells context conversation display
+teaching       context protocol
 prepare        protocol transport conversation local accounts limits pin prefix question session
+prepare        context notebook_cells teaching
 replay         protocol conversation display prepare question reply session
 run            protocol transport display reply prefix prepare session
 session        protocol transport context conversation tools local display
@@ -60,10 +63,10 @@ fixes          reply runs session
 # What people call. Never each other. (magics: {{ expr }} is resolved in the cell's namespace, and
 # --param values are read as protocol.parameters reads them.)
 api            session display protocol config question reply
-reports        session display protocol transport accounts
+reports        session display protocol transport accounts teaching
 local_reports  local display
-doctor         session display local nested
-magics         session display api config question nested accounts export
+doctor         session display local nested teaching
+magics         session display api config question nested accounts export teaching
 magics         reports local_reports doctor reply conversation context protocol
 magics         cells runs placing proposal fixes
 widget         session display api config

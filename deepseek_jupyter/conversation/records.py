@@ -76,6 +76,7 @@ def read(record: object) -> Turn | None:
         request_hash=sound_id(record.get("request_hash")),
         steps=tuple(filter(None, map(_step, _list(record.get("steps"))))),
         replayed=record.get("replayed") is True,
+        policy=tuple(filter(None, map(_name, _list(record.get("policy"))))),
     )
 
 

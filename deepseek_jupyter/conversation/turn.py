@@ -60,7 +60,8 @@ class Turn:
     marks a turn that was read from a notebook and not asked here: untrusted until the user goes on.
     `reasoning_details` are what OpenRouter wants back unmodified. `images` went with `sent`.
     `steps` came before the answer; `tool_calls` are those left open at its end. `replayed` says
-    that the answer is that of an earlier turn and nothing was sent.
+    that the answer is that of an earlier turn and nothing was sent. `policy` names the rules of a
+    policy file that held for it.
     """
 
     id: str
@@ -94,6 +95,7 @@ class Turn:
     images: tuple[str, ...] = ()
     steps: tuple[Step, ...] = ()
     replayed: bool = False
+    policy: tuple[str, ...] = ()
 
     def messages(self) -> list[Message]:
         """What the turn adds to the history: the question, and the answer as far as it came."""
@@ -115,6 +117,7 @@ class Turn:
         record["usage"] = self.usage.to_json() if self.usage else None
         record["attachments"] = [dict(a) for a in self.attachments]
         record["notices"] = list(self.notices)
+        record["policy"] = list(self.policy)
         record["parameters"] = dict(self.parameters)
         record["timing"] = {
             name: self.timing.get(name) for name in ("first_token", "thinking", "total")

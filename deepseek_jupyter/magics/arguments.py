@@ -80,6 +80,11 @@ def flag_parser() -> argparse.ArgumentParser:
     add("--new", action="store_true", help="begin a new conversation")
     add("--no-history", action="store_true", help="ask outside the conversation")
     add("--continue", dest="go_on", action="store_true", help="go on with the last answer")
+    add(
+        "--cells",
+        metavar="above|all|N|none",
+        help="send the notebook's own code cells along: those above, all, or the N nearest",
+    )
     add("--branch", metavar="NAME", help="ask on this branch; a new one begins here")
     add(
         "--replay",
@@ -149,6 +154,7 @@ def _command(flags: argparse.Namespace, prompt: str, cell_id: str | None) -> Com
         on_error=flags.on_error,
         cell_id=cell_id,
         branch=flags.branch,
+        cells=flags.cells,
         replay=flags.replay,
     )
     if flags.out is not None and not flags.out.isidentifier():

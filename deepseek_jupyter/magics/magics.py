@@ -92,8 +92,11 @@ class DeepSeekMagics(Magics):
         from deepseek_jupyter.context.template import fill
         from deepseek_jupyter.display.frontend import current_cell
         from deepseek_jupyter.display.live import surface
+        from deepseek_jupyter.teaching import Teaching
 
         session = get_session()
+        if command.code:
+            Teaching(session.policy_files()).check_code_insertion()
         names = {**self.shell.user_ns, **(local_ns or {})}
         question = replace(command.question, prompt=fill(command.question.prompt, names))
         before = session.last

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields, replace
+from fnmatch import fnmatchcase
 from types import MappingProxyType
 from typing import Any
 
@@ -27,7 +28,8 @@ class Provider:
 
     `key_variables` are read in order; an empty tuple means that the host asks for no key.
     `default_model` "" means: ask the host which model it serves.
-    `balance_path` and `beta_path` are None where the host has no such thing.
+    `balance_path` and `beta_path` are None where the host has no such thing. `vision` are patterns
+    (`fnmatch`) of the ids known to see images.
     """
 
     name: str
@@ -42,6 +44,7 @@ class Provider:
     balance_path: str | None = None
     prices: tuple[PricePeriod, ...] = ()
     context_tokens: int | None = None
+    vision: tuple[str, ...] = ()
     wire: str = "chat"
     headers: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
 
@@ -58,6 +61,14 @@ class Provider:
             return base
         return base.removesuffix("/v1") + self.beta_path
 
+    def sees_images(self, model: str) -> bool:
+        """Whether `model` is known to see images here.
+
+        DeepSeek's other models are given a placeholder in place of a picture, without a word.
+        """
+        folded = model.casefold()
+        return any(fnmatchcase(folded, pattern.casefold()) for pattern in self.vision)
+
     def derive(self, **changes: Any) -> Provider:
         """A provider like this one with other values; `dialect` may be a dict of changes.
 
@@ -67,8 +78,9 @@ class Provider:
         if isinstance(changes.get("dialect"), Mapping):
             _known(changes["dialect"], Dialect)
             changes["dialect"] = replace(self.dialect, **changes["dialect"])
-        if isinstance(changes.get("key_variables"), str):
-            changes["key_variables"] = (changes["key_variables"],)
+        for name in ("key_variables", "vision"):
+            if isinstance(changes.get(name), str):
+                changes[name] = (changes[name],)
         derived = replace(self, **changes)
         return replace(derived, dialect=replace(derived.dialect, provider=derived.name))
 
@@ -125,6 +137,8 @@ _DEEPSEEK = Provider(
     balance_path="user/balance",
     prices=DEEPSEEK_PRICES,
     context_tokens=1_048_576,
+    # api-docs.deepseek.com/guides/vision; v4-flash ids are served by deepseek-flash.
+    vision=("deepseek-flash", "deepseek-v4-flash*"),
     dialect=Dialect(
         provider="deepseek",
         rows=_rows(

@@ -1,0 +1,151 @@
+"""Arrays as an attachment: numpy's, and those that torch, JAX, xarray and others can show as one.
+
+numpy is taken from the process, where it is as soon as there is an array.
+"""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import replace
+from typing import Any
+
+from .attachment import Attachment
+from .cutting import fitting
+from .gate import Gate
+from .making import VALUES, digest, made, type_name
+from .policy import STATS, Policy
+
+__all__ = ["attach", "fingerprint", "fits"]
+
+_MOST = 20_000_000  # elements that figures are made of; of a larger array, evenly spaced ones
+_MOST_KEPT = 200_000
+_CORNERS = (20, 12, 8, 6, 4, 3)
+
+
+def fits(value: Any) -> bool:
+    """Whether it is an array or an array's scalar: of a shape, a dtype, and numpy at hand."""
+    if "numpy" not in sys.modules or isinstance(value, type):
+        return False
+    if type(value).__module__.partition(".")[0] == "numpy":
+        return hasattr(value, "dtype") and hasattr(value, "shape")
+    return hasattr(value, "dtype") and hasattr(value, "__array__") and _sizes(value) is not None
+
+
+def attach(name: str, value: Any, policy: Policy, gate: Gate) -> Attachment:
+    """Type and shape; from ``stats`` on figures; from ``sample`` on the values of a corner."""
+    numpy = sys.modules["numpy"]
+    array = _seen(numpy, value)
+    level = policy.whole
+    parts = []
+    if array is not None and level >= STATS:
+        parts += _figures(numpy, array)
+    if array is not None and level >= VALUES and array.size:
+        room = policy.budget - 80
+        parts.append(fitting(lambda size: gate.text(_corner(numpy, array, size)), _CORNERS, room))
+    if array is not None and level < VALUES:
+        gate.protect(kept := _texts(array))
+    else:
+        kept = {}
+    head = f"{type_name(value)}, {_shape(value)}, {value.dtype}"
+    if array is None:
+        parts.append("Its values are not in this process's memory.")
+    body = "\n".join(parts)
+    attachment = made(name, "array", head, body, policy, gate, hash=fingerprint(value))
+    return replace(attachment, protected=kept)
+
+
+def fingerprint(value: Any) -> str:
+    """Of dtype, shape and values; of a very large array, of evenly spaced ones."""
+    numpy = sys.modules["numpy"]
+    array = _seen(numpy, value)
+    if array is None:
+        return digest(type_name(value), str(_sizes(value)), str(value.dtype))
+    some = _thinned(array)
+    raw = repr(some.tolist()) if some.dtype.hasobject else numpy.ascontiguousarray(some).tobytes()
+    return digest(str(array.dtype), str(array.shape), raw)
+
+
+def _sizes(value: Any) -> tuple[int, ...] | None:
+    try:
+        return tuple(int(size) for size in value.shape)
+    except (TypeError, ValueError, AttributeError):  # a symbolic or an unknown size
+        return None
+
+
+def _shape(value: Any) -> str:
+    sizes = _sizes(value)
+    if not sizes:
+        return "a single value"
+    return f"shape ({', '.join(f'{size:,}' for size in sizes)}{',' * (len(sizes) == 1)})"
+
+
+def _seen(numpy: Any, value: Any) -> Any:
+    """`value` as a numpy array without a copy where possible; None where it lies elsewhere."""
+    device = str(getattr(value, "device", "cpu")).lower()
+    if "cpu" not in device or hasattr(value, "dask"):
+        return None
+    try:
+        detached = value.detach() if hasattr(value, "detach") else value
+        return numpy.asarray(detached)
+    except Exception:  # any library's own refusal: sparse, lazy, on another machine
+        return None
+
+
+def _texts(array: Any) -> dict[str, str]:
+    """The texts in it, as far as they can be remembered."""
+    if array.dtype.kind not in "OUST":
+        return {}
+    return {item: "value" for item in array.reshape(-1)[:_MOST_KEPT].tolist() if type(item) is str}
+
+
+def _thinned(array: Any) -> Any:
+    if array.size <= _MOST:
+        return array
+    step = -(-array.size // _MOST)
+    return array.reshape(-1)[::step] if array.flags.c_contiguous else array.flat[::step]
+
+
+def _figures(numpy: Any, array: Any) -> list[str]:
+    """Range, mean and deviation of numbers; true values; missing ones."""
+    if not array.size:
+        return ["empty"]
+    of = "" if array.size <= _MOST else " (of evenly spaced elements)"
+    some = _thinned(array)
+    kind = some.dtype.kind
+    if kind == "b":
+        return [f"true: {int(some.sum()):,} of {some.size:,}{of}"]
+    if kind in "mM":
+        present = some[~numpy.isnat(some)]
+        lines = [f"min {present.min()}, max {present.max()}{of}"] if present.size else []
+        return [*lines, *_missing(some.size - present.size)]
+    if kind not in "iufc":
+        return []
+    finite = some[numpy.isfinite(some)] if kind in "fc" else some
+    lines = _missing(int(numpy.isnan(some).sum())) if kind in "fc" else []
+    if kind in "fc" and (infinite := int(numpy.isinf(some).sum())):
+        lines.append(f"infinite: {infinite:,}")
+    if finite.size and kind != "c":
+        wide = finite.astype("float64") if kind == "f" else finite
+        figures = {"min": wide.min(), "max": wide.max(), "mean": wide.mean(), "std": wide.std()}
+        lines.append(", ".join(f"{name} {value:.6g}" for name, value in figures.items()) + of)
+    return lines
+
+
+def _missing(count: int) -> list[str]:
+    return [f"missing: {count:,}"] if count else []
+
+
+def _corner(numpy: Any, array: Any, size: int) -> str:
+    """The first `size` values along each of the last two axes, those before at 0."""
+    if array.ndim == 0:
+        return f"value: {array.item()!r}"
+    lead = (0,) * max(0, array.ndim - 2)
+    corner = array[(*lead, *(slice(size),) * min(2, array.ndim))]
+    if array.ndim == 1:
+        corner = array[: size * 4]
+    place = "".join(f"{at}, " for at in lead)
+    sides = " x ".join(str(length) for length in corner.shape)
+    whole = corner.size == array.size
+    title = "values:" if whole else f"corner [{place}…], {sides}:" if lead else f"first {sides}:"
+    with numpy.printoptions(precision=6, suppress=True, threshold=10**9, linewidth=100):
+        return f"{title}\n{corner}"

@@ -1,0 +1,167 @@
+"""Cells of the notebook: one as an attachment, several by ``--cells``. Pure.
+
+Where they come from (the page's view of the document, the saved file, the kernel's history) is
+`deepseek_jupyter.notebook_cells`; here is what is chosen and how it reads.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from deepseek_jupyter.errors import ParameterError
+
+from .attachment import Attachment
+from .cutting import counted, shortened
+from .gate import Gate
+from .making import VALUES, digest, made
+from .policy import Policy
+from .tokens import count_tokens
+
+__all__ = [
+    "Cell",
+    "Chosen",
+    "attach",
+    "check_choice",
+    "choose",
+    "fingerprint",
+    "fits",
+    "plain_text",
+]
+
+BUDGET = 2_000  # tokens of all cells together
+_OUTPUT = 400  # characters of one cell's outputs
+_ANSI = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
+_MAGIC_CELL = re.compile(r"\s*%%(?:ds|deepseek)\b")
+_MAGIC_LINE = re.compile(
+    r"^\s*(?:[\w.]+\s*=\s*)?%(?:ds|deepseek|load_ext\s+deepseek_jupyter)\b.*\n?", re.MULTILINE
+)
+CHOICES = "above, all, none or a number"
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """A cell: `number` is its execution count, `output` its outputs as short text."""
+
+    source: str
+    output: str = ""
+    number: int | None = None
+    id: str | None = None
+    images: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """The chosen cells as text, in the notebook's order; `left_out` more did not fit."""
+
+    cells: tuple[str, ...] = ()
+    left_out: int = 0
+    order: str = ""
+
+    def text(self, known: str = "") -> str:
+        """For the prompt, "" for none; cells that stand in `known` are not told again."""
+        if not self.cells:
+            return ""
+        fresh = [cell for cell in self.cells if cell not in known]
+        remarks = [f"{self.left_out:,} more did not fit"] if self.left_out else []
+        if len(fresh) < len(self.cells):
+            remarks.append(f"{len(self.cells) - len(fresh):,} unchanged, shown before")
+        remark = f" ({'; '.join(remarks)})" if remarks else ""
+        head = f"{counted(len(self.cells), 'code cell')} of the notebook{self.order}{remark}:"
+        return "\n\n".join([head, *fresh])
+
+
+def check_choice(choice: str) -> str:
+    """`choice` as `choose` takes it. Raises `ParameterError`."""
+    if choice in ("above", "all", "none") or (choice.isdigit() and int(choice) > 0):
+        return choice
+    raise ParameterError(f"--cells {choice} is none of {CHOICES}.", "Write --cells above.")
+
+
+def choose(
+    cells: Sequence[Cell],
+    here: int,
+    choice: str,
+    mask: Callable[[str], str],
+    budget: int = BUDGET,
+) -> Chosen:
+    """The text of the cells around place `here` that `choice` names, in the notebook's order.
+
+    ``above`` are those before `here`, a number the nearest so many of them, ``all`` those after it
+    too. The nearest come first until the `budget` of tokens is used up; a cell that does not fit
+    ends the choice, so that what is shown has no gaps. The cell at `here`, and cells that only ask
+    (`%%deepseek`), are no context: the conversation has them.
+    """
+    places = [at for at, cell in enumerate(cells) if at != here and _code(cell)]
+    if choice == "none":
+        return Chosen()
+    if choice != "all":
+        places = [at for at in places if at < here]
+    nearest = sorted(places, key=lambda at: (abs(at - here), at > here))
+    if choice.isdigit():
+        nearest = nearest[: int(choice)]
+    drawn: dict[int, str] = {}
+    left = budget - 40  # the line above them
+    for at in nearest:
+        text = _drawn(cells[at], mask)
+        cost = count_tokens(text) + 2
+        if cost > left:
+            break
+        drawn[at], left = text, left - cost
+    order = "" if choice == "all" else " above this one"
+    texts = tuple(drawn[at] for at in sorted(drawn))
+    return Chosen(texts, len(nearest) - len(drawn), order)
+
+
+def _code(cell: Cell) -> str:
+    """Its source without what only asks; "" where nothing is left."""
+    if _MAGIC_CELL.match(cell.source):
+        return ""
+    return _MAGIC_LINE.sub("", cell.source).strip("\n").rstrip()
+
+
+def _drawn(cell: Cell, mask: Callable[[str], str]) -> str:
+    number = f" [{cell.number}]" if cell.number else ""
+    parts = [f"In{number}:\n{mask(_code(cell))}"]
+    if output := mask(plain_text(cell.output)).strip():
+        parts.append(f"Out{number}:\n{shortened(output, _OUTPUT)}")
+    return "\n".join(parts)
+
+
+def plain_text(text: str) -> str:
+    """`text` as a terminal would show it in the end: no colours, progress bars at their last."""
+    lines = (line.rstrip("\r").rpartition("\r")[2] for line in _ANSI.sub("", text).split("\n"))
+    return "\n".join(lines)
+
+
+# One cell as an attachment
+
+
+def fits(value: Any) -> bool:
+    """Whether it is a cell."""
+    return isinstance(value, Cell)
+
+
+def attach(name: str, value: Any, policy: Policy, gate: Gate) -> Attachment:
+    """Source and outputs, pictures among them; below ``sample`` the source alone."""
+    cell: Cell = value
+    parts = [cell.source.strip("\n")]
+    shown = policy.whole >= VALUES
+    if shown and (output := plain_text(cell.output).strip()):
+        parts += ["Output:", output] if cell.source else [output]
+    images = cell.images if shown else ()
+    head = "cell" if cell.source else "output of a cell"
+    body = "\n".join(filter(None, parts))
+    return made(name, "cell", head, body, policy, gate, hash=fingerprint(cell), images=images)
+
+
+def fingerprint(value: Any) -> str:
+    """Of source and outputs."""
+    return digest(value.source, value.output, *value.images)
+
+
+def joined(outputs: Iterable[str]) -> str:
+    """Several outputs of one cell as one text."""
+    return "\n".join(text.rstrip("\n") for text in outputs if text.strip())

@@ -1,0 +1,119 @@
+"""Files by their path: texts, and pictures as image parts. Binary files and tables are refused."""
+
+from __future__ import annotations
+
+import os
+import re
+from fnmatch import fnmatchcase
+from pathlib import Path, PurePath
+from typing import Any
+
+from deepseek_jupyter.errors import ParameterError
+
+from .attachment import Attachment
+from .cutting import counted
+from .gate import Gate
+from .images import SUFFIXES, picture
+from .making import VALUES, digest, made
+from .policy import Policy
+
+__all__ = ["attach", "fingerprint", "fits", "path_meant"]
+
+_LARGEST = 5_000_000  # bytes of a text file; only what the budget holds is sent
+_LARGEST_IMAGE = 64 * 2**20
+
+# The policy's rules are about columns; a table that is read as text would go round them.
+_TABLES = {
+    **dict.fromkeys((".csv", ".tsv"), "pd.read_csv"),
+    **dict.fromkeys((".parquet", ".pq"), "pd.read_parquet"),
+    **dict.fromkeys((".xlsx", ".xls", ".ods"), "pd.read_excel"),
+    **dict.fromkeys((".feather", ".arrow"), "pd.read_feather"),
+    **dict.fromkeys((".jsonl", ".ndjson"), "pd.read_json"),
+}
+_SECRET = (
+    *(".env", ".env.*", "*.pem", "*.key", "*.pfx", "*.p12", "*.kdbx", "id_rsa*", "id_ed25519*"),
+    *("id_ecdsa*", ".netrc", ".pgpass", ".git-credentials", "credentials", "credentials.json"),
+)
+_WRITTEN = re.compile(r"(?:\.{1,2}|~)?/\S|[A-Za-z]:[\\/]\S|~/")
+
+
+def fits(value: Any) -> bool:
+    """Whether it is a path of `pathlib`."""
+    return isinstance(value, PurePath)
+
+
+def path_meant(expression: str) -> Path | None:
+    """The path that ``--attach`` or ``@"…"`` means by `expression`, None for Python.
+
+    Meant is what begins with ``./``, ``../``, ``/`` or ``~/``, and a quoted text that names a file.
+    """
+    text = expression.strip()
+    quoted = len(text) > 1 and text[0] in "\"'" and text[-1] == text[0]
+    if quoted:
+        path = Path(text[1:-1]).expanduser()
+        return path if _WRITTEN.match(text[1:-1]) or path.is_file() else None
+    return Path(text).expanduser() if _WRITTEN.match(text) else None
+
+
+def attach(name: str, value: Any, policy: Policy, gate: Gate) -> Attachment:
+    """The text of a file, or its picture. Raises `ParameterError` with the reason and a way."""
+    path = Path(value)
+    _refuse_by_name(path)
+    if path.suffix.lower() in SUFFIXES:
+        return picture(path.name, _read(path, _LARGEST_IMAGE), policy, gate)
+    raw = _read(path, _LARGEST)
+    text = _decoded(path, raw)
+    lines = counted(text.count("\n") + 1, "line")
+    head = f"file, {counted(len(raw), 'byte')} in {lines}"
+    body = text if policy.whole >= VALUES else ""
+    return made(path.name, "file", head, body, policy, gate, hash=digest(raw))
+
+
+def fingerprint(value: Any) -> str:
+    """Of the file's bytes."""
+    try:
+        return digest(Path(value).read_bytes())
+    except OSError:
+        return ""
+
+
+def _refuse_by_name(path: Path) -> None:
+    low = path.name.lower()
+    if any(fnmatchcase(low, pattern) for pattern in _SECRET):
+        raise ParameterError(
+            f"{path} holds secrets by its name and is not sent.",
+            "Copy what the question needs into a file of another name.",
+        )
+    if reader := _TABLES.get(path.suffix.lower()):
+        raise ParameterError(
+            f"{path} is a table; as a text it would pass by the rules for columns.",
+            f'Attach it as a frame: df = {reader}("{path.name}"), then @df.',
+        )
+
+
+def _read(path: Path, most: int) -> bytes:
+    try:
+        if not path.is_file():
+            what = "a folder" if path.is_dir() else "not a file" if path.exists() else "not there"
+            raise ParameterError(f"{path} is {what}.", f"The working directory is {os.getcwd()}.")
+        size = path.stat().st_size
+        if size > most:
+            raise ParameterError(
+                f"{path} has {size:,} bytes; the limit is {most:,}.", "Attach a part of it."
+            )
+        return path.read_bytes()
+    except OSError as error:
+        raise ParameterError(
+            f"{path} cannot be read: {error.strerror or error}.", "Check the path and its rights."
+        ) from None
+
+
+def _decoded(path: Path, raw: bytes) -> str:
+    if b"\0" not in raw:
+        try:
+            return raw.decode("utf-8-sig").replace("\r\n", "\n")
+        except UnicodeDecodeError:
+            pass
+    raise ParameterError(
+        f"{path} is not a text in UTF-8.", "Read it in Python and attach what it holds."
+    )

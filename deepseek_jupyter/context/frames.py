@@ -1,0 +1,219 @@
+"""Frames and series of every library as attachments: read, gated, fitted to the budget."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from hashlib import blake2b
+from typing import Any
+
+from .attachment import Attachment, ColumnUse
+from .card import Described, Rows, fit
+from .detectors import column_kind
+from .gate import Gate
+from .lazy import HEAD
+from .plain import leaves, shown
+from .policy import FULL, NONE, SCHEMA, STATS, Level, Policy
+from .profile import facts
+from .reading import Column, Table, is_frame, read
+from .tokens import count_tokens
+
+__all__ = ["attach", "fingerprint", "fits"]
+
+_NAME = 60  # characters of a name
+_MOST_TEXTS = 200_000  # distinct texts of a column that are protected
+_MOST_NUMBERS = 50_000
+
+fits = is_frame
+
+
+def fingerprint(value: Any) -> str:
+    """See `Kind.fingerprint`."""
+    return _hash(read(value))
+
+
+def attach(name: str, value: Any, policy: Policy, gate: Gate) -> Attachment:
+    """See `attachment.attach`."""
+    table = read(value)
+    levels = [policy.level(column.name) for column in table.columns]
+    protected = _protected(table, levels)
+    gate.protect(protected)
+    columns = [
+        _Gated(c, table, level, gate) for c, level in zip(table.columns, levels, strict=True)
+    ]
+    rows = _rows(table, columns, gate, policy.budget)
+    head = _head(gate.text(name), table, columns)
+    fitted = fit(head, [column.described for column in columns], rows, policy.budget)
+    return Attachment(
+        name=name,
+        kind="series" if table.series else "frame",
+        text=fitted.text,
+        source=table.kind,
+        hash=_hash(table),
+        policy=str(policy),
+        tokens=count_tokens(fitted.text),
+        columns=tuple(column.use(fitted.rows) for column in columns),
+        rows=fitted.rows,
+        masked=gate.count(fitted.text),
+        protected=protected,
+    )
+
+
+class _Gated:
+    """A column under its level; every text of it has passed the gate."""
+
+    def __init__(self, column: Column, table: Table, level: Level, gate: Gate) -> None:
+        self.column, self.level, self._gate = column, level, gate
+        self.veil = column_kind(column.name)
+        if level == NONE:
+            self.name = gate.pseudonym("column", column.name)
+            self.described = Described(self.name, "withheld", ["withheld"] * 3)
+            return
+        self.name = _clear(gate.text(column.name))
+        details = facts(column, table, level, gate.text, veiled=self.veil is not None)
+        label = f"{self.name} (index)" if column.index else self.name
+        self.described = Described(label, details[0], details)
+
+    def rows(self) -> int | None:
+        """How many rows of values may leave; None for any number."""
+        if not self.level.samples:
+            return 0
+        return None if self.level == FULL else self.level.rows
+
+    def cell(self, at: int) -> str:
+        text = shown(self.column.values[at])
+        if not text or self.veil is None:
+            return self._gate.text(text)
+        return self._gate.pseudonym(self.veil, text)
+
+    def length(self, at: int) -> int:
+        """Of the whole text, where it was read cut."""
+        return self.column.sizes[at] if self.column.sizes else 0
+
+    def use(self, rows: int) -> ColumnUse:
+        """What of it leaves, in words, when the card shows `rows` rows."""
+        if self.level == NONE:
+            return ColumnUse(self.column.name, "none", "nothing")
+        if self.level == SCHEMA:
+            return ColumnUse(self.column.name, "schema", "name and type")
+        allowed = self.rows()
+        count = rows if allowed is None else min(rows, allowed)
+        parts = ["name, type, figures"]
+        if self.level.samples and self.veil is None:
+            parts.append("frequent values")
+        if count:
+            masked = f", as <{self.veil}-…>" if self.veil else ""
+            parts.append(f"values of {count:,} row{'' if count == 1 else 's'}{masked}")
+        return ColumnUse(self.column.name, str(self.level), "; ".join(parts))
+
+
+def _head(name: str, table: Table, columns: list[_Gated]) -> str:
+    """The first lines: what it is, how large, what was read of it."""
+    name = name if len(name) <= _NAME else f"{name[: _NAME - 1]}…"
+    count = sum(not c.column.index for c in columns)
+    width = f"{count:,} column{'' if count == 1 else 's'}"
+    read_rows = len(table.places)
+    if table.rows is None:
+        text = f"`{name}`: {width}, {HEAD:,} rows or more"
+    else:
+        text = f"`{name}`: {table.rows:,} row{'' if table.rows == 1 else 's'} × {width}"
+    if table.lazy:
+        text += (
+            f" (lazy: only its first {read_rows:,} rows were read; figures are theirs)"
+            if table.rows is None
+            else " (lazy: all of it was read)"
+        )
+    elif not table.whole:
+        text += f" (≈ is estimated from {read_rows:,} rows; the rest is exact)"
+    return text
+
+
+def _rows(table: Table, columns: list[_Gated], gate: Gate, budget: int) -> Rows:
+    """The rows whose values may leave, as many as the budget could hold at most."""
+    open_columns = [column for column in columns if column.level.samples]
+    allowed = [column.rows() for column in open_columns]
+    read_rows = len(table.places)
+    holds = max(budget // max(len(open_columns), 1), 1)
+    most = max((read_rows if n is None else min(n, read_rows) for n in allowed), default=0)
+    most = min(most, holds)
+    if not most or not open_columns:
+        return Rows()
+    step = max(most - 1, 1)
+    chosen = [at * (read_rows - 1) // step for at in range(most)] if most > 1 else [0]
+    cells: list[list[str | None]] = []
+    for number, at in enumerate(chosen):
+        cells.append(
+            [
+                column.cell(at) if n is None or number < n else None
+                for column, n in zip(open_columns, allowed, strict=True)
+            ]
+        )
+    lengths = [[column.length(at) for column in open_columns] for at in chosen]
+    return Rows(
+        [column.name for column in open_columns],
+        [table.places[at] for at in chosen],
+        cells,
+        lengths,
+        table.rows,
+    )
+
+
+def _clear(name: str) -> str:
+    """A column's name on one line, in quotes where it would not be seen to end."""
+    odd = not name or name != name.strip() or set(name) & set('\n\r\t,:;`"')
+    text = repr(name) if odd else name
+    return text if len(text) <= _NAME else f"{text[: _NAME - 1]}… ({len(name):,} characters)"
+
+
+def _protected(table: Table, levels: list[Level]) -> dict[str, str]:
+    """What the policy keeps here, texts before numbers, each with the word of its pseudonym."""
+    found: dict[str, str] = {}
+    kept = [pair for pair in zip(table.columns, levels, strict=True) if pair[1] <= STATS]
+    for column, level in kept:
+        if level == NONE:
+            found[column.name] = "column"
+    for column, level in sorted(kept, key=lambda pair: pair[0].type in ("int", "float")):
+        label = column_kind(column.name) or "value"
+        told = {shown(v) for v in (column.low, column.high)} if level == STATS else set()
+        for text in _texts(column):
+            if text and text not in told:
+                found.setdefault(text, label)
+    return found
+
+
+def _texts(column: Column) -> Iterator[str]:
+    """Every distinct value of a column as texts write it, up to a limit."""
+    from .plain import plain
+
+    numbers = column.type in ("int", "float", "decimal")
+    if column.type == "bool":
+        return
+    most = _MOST_NUMBERS if numbers else _MOST_TEXTS
+    try:
+        values = column.series.unique().head(most).to_list()
+    except Exception:  # lists, dicts and mixed objects have no order and no hash
+        values = column.series.head(most).to_list()
+    for value in values:
+        for leaf in leaves(plain(value)):
+            yield from _writings(leaf)
+
+
+def _writings(leaf: Any) -> Iterator[str]:
+    """The ways in which Python writes a value."""
+    if isinstance(leaf, bytes):
+        yield leaf.decode("utf-8", "replace")
+        yield repr(leaf)[2:-1]
+    elif isinstance(leaf, float):
+        yield from {repr(leaf), shown(leaf)}
+    else:
+        yield str(leaf)
+        if hasattr(leaf, "isoformat"):
+            yield from {leaf.isoformat(), shown(leaf)}
+
+
+def _hash(table: Table) -> str:
+    """A digest of shape, types, exact figures and the rows read."""
+    digest = blake2b(repr((table.kind, table.rows)).encode(), digest_size=8)
+    for c in table.columns:
+        figures = (c.name, c.type, c.index, c.missing, c.low, c.high, c.total, c.lengths, c.sizes)
+        digest.update(repr((figures, c.values)).encode("utf-8", "surrogatepass"))
+    return digest.hexdigest()

@@ -1,0 +1,267 @@
+"""`read`: a frame of any library as a `Table` of plain Python values.
+
+Eager frames: number of rows, missing values, least, greatest and sum of each column are exact, by
+the library's own means; everything else comes from up to 10,000 rows (fewer of wide frames), drawn
+evenly over the frame and always the same ones. Lazy frames: the first 1,000 rows are asked for and
+nothing else, so no scan runs to its end.
+
+Columns are read one by one and by place: names may repeat (pandas, pyarrow) or be no texts at all.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+from itertools import pairwise
+from typing import Any
+
+from deepseek_jupyter.errors import ParameterError
+
+from .lazy import head, is_dask, is_lazy
+from .plain import plain
+from .types import type_name, type_of_values
+
+__all__ = ["Column", "Table", "is_frame", "read"]
+
+_MOST_ROWS, _LEAST_ROWS, _CELLS = 10_000, 200, 400_000
+_LONGEST = 2_000  # characters of a text that are read
+_LIBRARIES = {
+    *("pandas", "polars", "pyarrow", "duckdb", "_duckdb", "dask", "dask_expr", "pyspark"),
+    *("sqlframe", "ibis", "modin", "cudf", "narwhals"),
+}
+_ORDERED = ("int", "float", "decimal", "date", "datetime", "time", "duration")
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One column. `values` are those of the rows that were read, None for a missing one.
+
+    `missing` counts the whole frame's (of a lazy one: the rows read); `low` and `high` are its
+    least and greatest where it is ordered; `total` its sum, to tell whether it has changed;
+    `lengths` those of the shortest and the longest text read. Where `values` hold texts cut,
+    `sizes` has the lengths of the whole ones. `series` is the whole column.
+    """
+
+    name: str
+    type: str
+    values: list[Any]
+    missing: int
+    low: Any = None
+    high: Any = None
+    total: Any = None
+    lengths: tuple[int, int] | None = None
+    sizes: list[int] | None = None
+    index: bool = False
+    series: Any = None
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A frame that was read. `rows` is None for a lazy frame that has more than were read.
+
+    `places` are the numbers of the rows read, from 0; `whole` says that they are all.
+    """
+
+    kind: str
+    columns: list[Column]
+    rows: int | None
+    places: list[int]
+    lazy: bool = False
+    series: bool = False
+
+    @property
+    def whole(self) -> bool:
+        """Whether every row was read."""
+        return self.rows == len(self.places)
+
+
+def is_frame(value: Any) -> bool:
+    """Whether `value` is a frame or series; nothing is imported for values of other libraries."""
+    if not any(c.__module__.partition(".")[0] in _LIBRARIES for c in type(value).__mro__):
+        return False
+    if is_dask(value):
+        return True
+    import narwhals as nw
+
+    if type(value).__module__.startswith("narwhals"):
+        return isinstance(value, nw.DataFrame | nw.LazyFrame | nw.Series)
+    if nw.dependencies.is_pandas_like_dataframe(value) or nw.dependencies.is_pyarrow_table(value):
+        return True  # narwhals itself refuses them when names repeat
+    if nw.dependencies.is_pandas_index(value) or _is_batch(value):
+        return True
+    wrapped = nw.from_native(value, pass_through=True, allow_series=True)
+    return isinstance(wrapped, nw.DataFrame | nw.LazyFrame | nw.Series)
+
+
+def read(value: Any) -> Table:
+    """Read a frame or series. Raises `ParameterError` when its library cannot."""
+    import narwhals as nw
+
+    kind = _kind(value)
+    native = value.to_native() if type(value).__module__.startswith("narwhals") else value
+    if _is_batch(native):
+        native = _table_of(native)
+    elif nw.dependencies.is_pandas_index(native):
+        native = native.to_frame(index=False)
+    lazy = is_lazy(native)
+    try:
+        eager, complete = head(native) if lazy else (native, True)
+        columns = list(_series(eager))
+    except ParameterError:
+        raise
+    except Exception as error:
+        raise ParameterError(
+            f"The {kind} cannot be read: {type(error).__name__}: {str(error)[:300]}",
+            "Attach a part of it that its library can compute.",
+        ) from error
+    count = len(columns[0][1]) if columns else _height(eager)
+    places = _places(count, _MOST_ROWS if not columns else _sample(len(columns)))
+    found = [_column(name, series, places, count, index) for name, series, index in columns]
+    rows = count if complete else None
+    is_series = hasattr(value, "name") and not hasattr(value, "columns")
+    return Table(kind, found, rows, places, lazy, is_series)
+
+
+def _kind(value: Any) -> str:
+    """``pandas DataFrame``."""
+    module = type(value).__module__.partition(".")[0].lstrip("_")
+    names = {"DuckDBPyRelation": "relation", "dask_expr": "dask"}
+    return f"{names.get(module, module)} {names.get(type(value).__name__, type(value).__name__)}"
+
+
+def _is_batch(value: Any) -> bool:
+    return type(value).__name__ == "RecordBatch" and type(value).__module__.startswith("pyarrow")
+
+
+def _table_of(batch: Any) -> Any:
+    import sys
+
+    return sys.modules["pyarrow"].Table.from_batches([batch])
+
+
+def _series(native: Any) -> Iterator[tuple[str, Any, bool]]:
+    """Name, narwhals series and whether it is an index, for each column of an eager frame."""
+    import narwhals as nw
+
+    known = nw.dependencies
+    if known.is_pandas_like_dataframe(native) or known.is_pandas_like_series(native):
+        yield from _pandas(native, known.is_pandas_like_series(native))
+        return
+    if known.is_pyarrow_table(native):
+        for at, name in enumerate(native.column_names):
+            yield name, nw.from_native(native.column(at), series_only=True), False
+        return
+    wrapped: Any = nw.from_native(native, allow_series=True)
+    if isinstance(wrapped, nw.Series):
+        yield wrapped.name or "value", wrapped, False
+    else:
+        yield from ((series.name, series, False) for series in wrapped.iter_columns())
+
+
+def _pandas(native: Any, is_series: bool) -> Iterator[tuple[str, Any, bool]]:
+    import narwhals as nw
+
+    index = native.index
+    if type(index).__name__ != "RangeIndex" or index.start or index.step != 1:
+        for at, name in enumerate(index.names):
+            level = index.get_level_values(at).to_series()
+            label = _label(name) if name is not None else f"index {at}" if at else "index"
+            yield label, nw.from_native(level, series_only=True), True
+    if is_series:
+        label = _label(native.name) if native.name is not None else "value"
+        yield label, nw.from_native(native, series_only=True), False
+        return
+    for at, name in enumerate(native.columns):
+        yield _label(name), nw.from_native(native.iloc[:, at], series_only=True), False
+
+
+def _label(name: Any) -> str:
+    return " / ".join(map(str, name)) if isinstance(name, tuple) else str(name)
+
+
+def _height(native: Any) -> int:
+    """Rows of a frame without columns."""
+    try:
+        return len(native)
+    except TypeError:
+        return 0
+
+
+def _sample(columns: int) -> int:
+    return min(_MOST_ROWS, max(_LEAST_ROWS, _CELLS // columns))
+
+
+@lru_cache(maxsize=4)
+def _drawn(rows: int, count: int) -> tuple[int, ...]:
+    """One row of each of `count` equal stretches: even, and out of step with any period."""
+    chance = random.Random(0)
+    edges = [at * rows // count for at in range(count + 1)]
+    inner = (low + int(chance.random() * (high - low)) for low, high in pairwise(edges[1:-1]))
+    return (0, *inner, rows - 1)
+
+
+def _places(rows: int, count: int) -> list[int]:
+    return list(range(rows)) if rows <= count else list(_drawn(rows, count))
+
+
+def _column(name: str, series: Any, places: list[int], count: int, index: bool) -> Column:
+    kind = type_name(series.dtype)
+    part = series if len(places) == count else series[places]
+    lengths = _lengths(part) if kind == "text" else None
+    sizes = None
+    if lengths is not None and lengths[1] > _LONGEST:
+        sizes = [int(size) if size == size and size else 0 for size in part.str.len_chars()]
+        part = part.str.slice(0, _LONGEST)
+    values = [plain(value) for value in part.to_list()]
+    if kind == "object":
+        kind = type_of_values(values)
+    whole = len(places) == count
+    missing = sum(v is None for v in values) if whole else _missing(series, kind)
+    low, high, total = _extent(series, values, kind, whole)
+    if kind == "text" and lengths is None:
+        lengths = _measured(values)
+    return Column(name, kind, values, missing, low, high, total, lengths, sizes, index, series)
+
+
+def _lengths(part: Any) -> tuple[int, int] | None:
+    """Shortest and longest text; None where the library cannot measure (mixed objects)."""
+    try:
+        measured = part.str.len_chars()
+        low, high = measured.min(), measured.max()
+    except Exception:  # whatever the library says: the values themselves are measured
+        return None
+    return None if low is None or low != low else (int(low), int(high))
+
+
+def _measured(values: list[Any]) -> tuple[int, int] | None:
+    sizes = [len(value) for value in values if isinstance(value, str)]
+    return (min(sizes), max(sizes)) if sizes else None
+
+
+def _missing(series: Any, kind: str) -> int:
+    count = int(series.null_count())
+    if kind != "float" or series.implementation.is_pandas_like():
+        return count
+    nan = series.is_nan().sum()  # a value to polars and pyarrow, missing to pandas and to the card
+    return count + int(nan or 0)
+
+
+def _extent(series: Any, values: list[Any], kind: str, whole: bool) -> tuple[Any, Any, Any]:
+    """Least, greatest and sum."""
+    if kind not in _ORDERED:
+        return None, None, None
+    if whole:
+        present = [value for value in values if value is not None]
+        return (min(present), max(present), None) if present else (None, None, None)
+    try:
+        total = plain(series.sum()) if kind in ("int", "float") else None
+        low, high = plain(series.min()), plain(series.max())
+    except Exception:  # an order that the library does not know: the rows read have one
+        present = [value for value in values if value is not None]
+        return (min(present), max(present), None) if present else (None, None, None)
+    if kind == "float" and (low is None or high is None):  # polars counts NaN as the greatest
+        present = [value for value in values if value is not None]
+        return (min(present), max(present), total) if present else (None, None, total)
+    return low, high, f"{total:.10g}" if isinstance(total, float) else total

@@ -1,0 +1,47 @@
+"""The types of columns in one word each, the same for every library. Pure."""
+
+from __future__ import annotations
+
+from typing import Any
+
+__all__ = ["type_name", "type_of_values"]
+
+
+def type_name(dtype: Any) -> str:
+    """A type in one word, the same for every library; nested ones with their parts."""
+    name = type(dtype).__name__ if not isinstance(dtype, type) else dtype.__name__
+    if name.startswith(("Int", "UInt")):
+        return "int"
+    if name.startswith("Float"):
+        return "float"
+    if name == "Datetime":
+        zone = getattr(dtype, "time_zone", None)
+        return f"datetime[{zone}]" if zone else "datetime"
+    if name in ("List", "Array"):
+        return f"list[{type_name(dtype.inner)}]"
+    if name == "Struct":
+        fields = [f"{field.name}: {type_name(field.dtype)}" for field in dtype.fields]
+        more = [f"… {len(fields) - 20} more"] if len(fields) > 20 else []
+        return f"struct{{{', '.join(fields[:20] + more)}}}"
+    return _TYPES.get(name, "object")
+
+
+_TYPES = {
+    "Boolean": "bool", "String": "text", "Categorical": "category", "Enum": "category",
+    "Date": "date", "Time": "time", "Duration": "duration", "Binary": "binary",
+    "Decimal": "decimal",
+}  # fmt: skip
+_PYTHON = {
+    "str": "text", "int": "int", "float": "float", "bool": "bool", "datetime": "datetime",
+    "date": "date", "time": "time", "timedelta": "duration", "Decimal": "decimal",
+    "bytes": "binary", "list": "list", "dict": "struct",
+}  # fmt: skip
+
+
+def type_of_values(values: list[Any]) -> str:
+    """The type of a column of Python objects, from its values."""
+    names = {type(value).__name__ for value in values if value is not None}
+    kinds = sorted({_PYTHON.get(name, "object") for name in names})
+    if not kinds:
+        return "empty"
+    return kinds[0] if len(kinds) == 1 else f"mixed {', '.join(kinds)}"
