@@ -13,7 +13,7 @@ come from a file, and "always" said once may have been meant for another noteboo
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 from .tool import Tool
@@ -36,7 +36,7 @@ Decision = Literal[
 class Memory:
     """The tools that the user has allowed for the rest of a conversation, in this kernel."""
 
-    allowed: set[tuple[str, str]]
+    allowed: set[tuple[str, str]] = field(default_factory=set)
 
     def allow(self, conversation: str, tool: str) -> None:
         """Ask no more for this tool in this conversation."""

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from deepseek_jupyter.errors import SchemaError
+
 from .references import Document
 
 __all__ = ["example"]
 
-_DEEPEST = 6
+_DEEPEST = 12  # a recursive type ends well before
 _BY_FORMAT = {
     "date": "2024-05-31",
     "date-time": "2024-05-31T12:00:00Z",
@@ -34,7 +36,11 @@ def _value(schema: Any, document: Document, depth: int) -> Any:
         return None
     if "$ref" in schema:
         return _value(document.target(str(schema["$ref"])), document, depth + 1)
-    schema = document.merged(schema)
+    if "allOf" in schema:
+        try:
+            schema = document.merged(schema)
+        except SchemaError:  # parts that contradict: any value shows as much
+            return None
     if schema.get("examples"):
         return schema["examples"][0]
     if "const" in schema:
@@ -53,7 +59,7 @@ def _value(schema: Any, document: Document, depth: int) -> Any:
 def _shown(alternatives: list[Any], depth: int) -> Any:
     """The one to show: null only where a recursive type must end."""
     null = {"type": "null"}
-    if depth >= _DEEPEST // 2 and null in alternatives:
+    if depth >= _DEEPEST // 3 and null in alternatives:
         return null
     return next((one for one in alternatives if one != null), null)
 
@@ -64,19 +70,31 @@ def _of_kind(kind: object, schema: Mapping[str, Any], document: Document, depth:
     if kind == "array" or "prefixItems" in schema:
         if "prefixItems" in schema:
             return [_value(part, document, depth + 1) for part in schema["prefixItems"]]
-        return [] if depth > _DEEPEST // 2 else [_value(schema.get("items"), document, depth + 1)]
+        least = schema.get("minItems", 0)
+        if depth > _DEEPEST // 3 and not least:
+            return []
+        return [_value(schema.get("items"), document, depth + 1)] * max(1, least)
     if kind in ("integer", "number"):
         return _number(schema)
     if kind == "string":
-        return _BY_FORMAT.get(str(schema.get("format")), _BY_KIND["string"])
+        text = _BY_FORMAT.get(str(schema.get("format")), str(_BY_KIND["string"]))
+        return text.ljust(schema.get("minLength", 0), "x")[: schema.get("maxLength")]
     return _BY_KIND.get(str(kind))
 
 
 def _object(schema: Mapping[str, Any], document: Document, depth: int) -> dict[str, Any]:
     properties = schema.get("properties") or {}
     if not properties and isinstance(schema.get("additionalProperties"), Mapping):
-        return {"key": _value(schema["additionalProperties"], document, depth + 1)}
-    return {name: _value(part, document, depth + 1) for name, part in properties.items()}
+        if depth > _DEEPEST // 3:
+            return {}
+        key = _value(schema.get("propertyNames", {"const": "key"}), document, depth + 1)
+        return {str(key): _value(schema["additionalProperties"], document, depth + 1)}
+    required = set(schema.get("required") or ()) if depth > _DEEPEST // 3 else properties.keys()
+    return {
+        name: _value(part, document, depth + 1)
+        for name, part in properties.items()
+        if name in required
+    }
 
 
 def _number(schema: Mapping[str, Any]) -> Any:
