@@ -38,14 +38,18 @@ limits         protocol
 prefix         protocol
 tokenizer      protocol
 memory         protocol conversation
-reply          protocol conversation display
+reply          protocol conversation display tools
 endpoint       config transport local
 accounts       protocol conversation display session
 export         conversation display
 pin            conversation config question
+toolset        display tools question session
 prepare        protocol transport conversation local accounts limits pin prefix question session
-replay         protocol conversation display prepare question reply session
-run            protocol transport display reply prefix prepare session
+prepare        tools toolset
+replay         protocol conversation display tools prepare question reply session
+rounds         protocol transport conversation display tools
+rounds         accounts limits prepare session toolset
+run            protocol transport display reply prefix prepare rounds session
 session        protocol transport context conversation tools local display
 session        config endpoint memory prefix prepare question replay reply run tokenizer
 
@@ -64,6 +68,7 @@ reports        session display protocol transport accounts
 local_reports  local display
 doctor         session display local nested
 magics         session display api config question nested accounts export
+magics         toolset
 magics         reports local_reports doctor reply conversation context protocol
 magics         cells runs placing proposal fixes
 widget         session display api config

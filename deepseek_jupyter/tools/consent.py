@@ -18,9 +18,7 @@ from typing import Literal
 
 from .tool import Tool
 
-__all__ = ["APPROVE", "Decision", "Memory", "first_word"]
-
-APPROVE = ("ask", "always", "never")
+__all__ = ["Decision", "Memory", "first_word"]
 
 Decision = Literal[
     "not asked",  # ran: no consent was needed

@@ -6,13 +6,13 @@ Pure: what runs, when and with whose consent is decided above (`toolrun`).
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from deepseek_jupyter.errors import ToolArgumentsError, ToolError
+from deepseek_jupyter.protocol.completion import Completion
 from deepseek_jupyter.protocol.messages import ToolCall
-from deepseek_jupyter.protocol.stream import Completion
 
 from .functions import tool_of
 from .tool import Tool
@@ -63,9 +63,14 @@ def runnable(completion: Completion) -> bool:
     return bool(completion.tool_calls) and whole and completion.fault is None
 
 
-def plan(calls: Sequence[ToolCall], tools: Mapping[str, Tool]) -> list[Planned]:
-    """Every call with its tool and checked arguments, or with what is wrong."""
-    return [_planned(call, tools) for call in _identified(calls)]
+def plan(
+    calls: Sequence[ToolCall], tools: Mapping[str, Tool], reveal: Callable[[str], str] = str
+) -> list[Planned]:
+    """Every call with its tool and checked arguments, or with what is wrong.
+
+    `reveal` puts back what was masked on the way out, so that a function gets the real value.
+    """
+    return [_planned(call, tools, reveal) for call in _identified(calls)]
 
 
 def as_text(planned: Planned) -> str:
@@ -88,7 +93,7 @@ def _identified(calls: Sequence[ToolCall]) -> list[ToolCall]:
     return found
 
 
-def _planned(call: ToolCall, tools: Mapping[str, Tool]) -> Planned:
+def _planned(call: ToolCall, tools: Mapping[str, Tool], reveal: Callable[[str], str]) -> Planned:
     tool = tools.get(call.name)
     if tool is None:
         known = ", ".join(tools) or "none"
@@ -101,8 +106,19 @@ def _planned(call: ToolCall, tools: Mapping[str, Tool]) -> Planned:
         arguments = {}
     if not isinstance(arguments, dict):
         return Planned(call, tool, problem="The arguments must be one JSON object.")
+    arguments = _revealed(arguments, reveal)
     try:
         keywords = tool.check(arguments) if tool.check else arguments
     except ToolArgumentsError as error:
         return Planned(call, tool, arguments, problem=error.what)
     return Planned(call, tool, arguments, keywords)
+
+
+def _revealed(value: Any, reveal: Callable[[str], str]) -> Any:
+    if isinstance(value, str):
+        return reveal(value)
+    if isinstance(value, list):
+        return [_revealed(item, reveal) for item in value]
+    if isinstance(value, dict):
+        return {name: _revealed(item, reveal) for name, item in value.items()}
+    return value

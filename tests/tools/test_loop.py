@@ -7,9 +7,9 @@ from dataclasses import replace
 import pytest
 
 from deepseek_jupyter.errors import ToolError
+from deepseek_jupyter.protocol.completion import Completion
 from deepseek_jupyter.protocol.deltas import Fault
 from deepseek_jupyter.protocol.messages import ToolCall
-from deepseek_jupyter.protocol.stream import Completion
 from deepseek_jupyter.tools.consent import Memory, first_word
 from deepseek_jupyter.tools.functions import tool_of
 from deepseek_jupyter.tools.loop import as_text, plan, runnable, toolbox
