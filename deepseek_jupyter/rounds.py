@@ -7,42 +7,38 @@ fit is asked for once more. Everything that was called, decided and returned is 
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from .accounts import notebook_cost
 from .conversation.turn import Step
-from .display.consent import Asking, shown
 from .errors import SchemaMismatchError
 from .limits import check_budget, check_context, check_notebook_budget
 from .protocol.completion import Completion
-from .protocol.messages import Message, ToolCall, tool, user
+from .protocol.messages import tool, user
 from .protocol.request import ChatRequest
 from .protocol.usage import Usage
-from .toolset import guards, keep
+from .round import Round
+from .toolset import guards
 
 if TYPE_CHECKING:
     from .display.transcript import Transcript
     from .prepare import Prepared
     from .session import Session
-    from .tools.calling import Outcome
     from .tools.loop import Planned
 
 __all__ = ["Rounds"]
 
-_NOT_RUN = "not run: "
-_LIMIT = "the limit of {} rounds of calls is reached. Answer with what you have."
-_TICK = 0.1  # seconds
+_LIMIT = "not run: the limit of {} rounds of calls is reached. Answer with what you have."
 
 
 class Rounds:
     """The rounds of one question. `refresh` shows the transcript, `stopped` says whether the user
     wants it to end, `on_card` whether the surface has buttons for consent.
 
-    The life of one: `take` a completion; if it is not the `end`, `run` (or `arun`) its calls, send
-    `request`, and so on.
+    The life of one: `take` a completion; if it is not the `end`, run the `round` of its calls where
+    there is one, send `request`, and so on.
     """
 
     def __init__(
@@ -68,10 +64,7 @@ class Rounds:
         self._taken = False  # the present completion stands in `steps`, or is to be repaired
         self._rejected = ""
         self._answer: str | None = None
-        self._planned: list[Planned] = []
-        self._said = Completion()
-        self._results: dict[str, str] = {}
-        self._decisions: dict[str, str] = {}
+        self.round: Round | None = None  # the calls to run before `request`
         self._repaired = False
         self._last = False
 
@@ -83,10 +76,9 @@ class Rounds:
         if prepared.tools and completion.tool_calls:
             from .tools.loop import plan, runnable
 
+            _, reveal = guards(self._session)
             if runnable(completion) and not self._last:
-                self._said = completion
-                self._planned = plan(completion.tool_calls, prepared.tools, self._guards[1])
-                self._account(completion)
+                self._begin(completion, plan(completion.tool_calls, prepared.tools, reveal))
                 return
             self._transcript.notices.append(
                 "The model still asked for calls after the last round; they were not run."
@@ -115,52 +107,12 @@ class Rounds:
 
     def all_steps(self) -> tuple[Step, ...]:
         """The finished rounds, and one that was broken off, as far as it came."""
-        return (*self.steps, self._step()) if self._planned else tuple(self.steps)
-
-    # Running
-
-    @property
-    def planned(self) -> bool:
-        """Whether there are calls to run before `request`."""
-        return bool(self._planned)
-
-    def run(self) -> None:
-        """Run the calls on this thread, side by side on the engine where that is safe."""
-        from .tools.calling import call_all, call_here, side_by_side
-        from .transport.engine import engine
-
-        allowed = [p for p in self._planned if self._decide(p)]
-        seconds = self._session.config.tool_timeout
-        beside = []
-        for planned in allowed:
-            if side_by_side(planned):
-                beside.append(planned)
-            else:
-                self._finish(planned, call_here(planned, seconds))
-        if beside:
-            for planned, outcome in zip(
-                beside, engine().run(call_all(beside, seconds)), strict=True
-            ):
-                self._finish(planned, outcome)
-
-    async def arun(self) -> None:
-        """The same for a caller with a loop: async functions run on it."""
-        from .tools.calling import call_all, call_here, side_by_side
-
-        allowed = [p for p in self._planned if await self._adecide(p)]
-        seconds = self._session.config.tool_timeout
-        beside = [p for p in allowed if side_by_side(p)]
-        for planned in allowed:
-            if planned not in beside:
-                self._finish(planned, call_here(planned, seconds))
-                await asyncio.sleep(0)
-        for planned, outcome in zip(beside, await call_all(beside, seconds), strict=True):
-            self._finish(planned, outcome)
+        return (*self.steps, self.round.step) if self.round else tuple(self.steps)
 
     def request(self) -> ChatRequest:
         """The next request. Raises what the limits of context and budget raise."""
-        if self._planned:
-            self._request = self._after_calls()
+        if self.round is not None:
+            self._request = self._after_calls(self.round)
         self._check(self._request)
         self._taken, self._rejected = False, ""
         return self._request
@@ -216,112 +168,27 @@ class Rounds:
         messages = (*request.messages, said, *replies)
         return replace(request, messages=messages, parameters=parameters)
 
-    # One call
-
-    def _decide(self, planned: Planned) -> bool:
-        """Whether the call runs; waits for the user where it has to."""
-        asking = self._begin(planned)
-        if asking is None:
-            return planned.call.id not in self._results
-        try:
-            while (answer := asking.poll(_TICK)) is None:
-                if self._stopped():
-                    raise KeyboardInterrupt
-        finally:
-            asking.close()
-        return self._decided(planned, answer)
-
-    async def _adecide(self, planned: Planned) -> bool:
-        asking = self._begin(planned)
-        if asking is None:
-            return planned.call.id not in self._results
-        try:
-            while (answer := asking.poll()) is None:
-                if self._stopped():
-                    raise asyncio.CancelledError
-                await asyncio.sleep(_TICK / 2)
-        finally:
-            asking.close()
-        return self._decided(planned, answer)
-
-    def _begin(self, planned: Planned) -> Asking | None:
-        """What stands before any question to the user; None: no question is needed."""
-        from .tools.consent import first_word
-        from .tools.loop import DENIED, as_text
-
-        call, session = planned.call, self._session
-        limit = session.config.tool_steps
-        if planned.problem or len(self.steps) >= limit:
-            self._last = self._last or len(self.steps) >= limit
-            words = planned.problem or _NOT_RUN + _LIMIT.format(limit)
-            self._tell(call, words, "not run")
-            return None
-        assert planned.tool is not None
-        word = first_word(
-            planned.tool,
-            asked=self._prepared.approve,
-            setting=session.config.approve,
-            remembered=session.allowed.allows(self._prepared.turn.conversation, call.name),
-        )
-        if word == "denied":
-            self._tell(call, DENIED, word)
-            return None
-        text = shown(as_text(planned))
-        if word is not None:
-            self._decisions[call.id] = word
-            self._show()
-            return None
-        self._decisions[call.id] = "asking"
-        self._show(asking={"call": call.id, "text": text})
-        return Asking(self._prepared.turn.id, call.id, call.name, text, on_card=self._on_card)
-
-    def _decided(self, planned: Planned, answer: str) -> bool:
-        from .tools.loop import DENIED
-
-        call = planned.call
-        if answer == "always":
-            self._session.allowed.allow(self._prepared.turn.conversation, call.name)
-        if answer in ("yes", "always"):
-            always = " for the conversation" if answer == "always" else ""
-            self._decisions[call.id] = f"approved{always}"
-            self._show()
-            return True
-        self._tell(call, DENIED, "denied" if answer == "no" else "nobody to ask")
-        return False
-
-    def _finish(self, planned: Planned, outcome: Outcome) -> None:
-        """Put the outcome into words, which pass the gate."""
-        from .tools.results import told
-
-        assert planned.tool is not None
-        call, config = planned.call, self._session.config
-        if outcome.error is not None:
-            text = f"Error: {outcome.problem}"
-        elif planned.tool.text is not None:
-            text = planned.tool.text(outcome.value)
-        else:
-            caps = {"rows": config.tool_rows, "tokens": config.tool_tokens}
-            found = told(outcome.value, **caps)
-            if not found.whole and (name := keep(outcome.value)):
-                found = told(outcome.value, **caps, name=name)
-            text = found.text
-        self._tell(call, text, self._decisions.get(call.id, ""))
-
-    def _tell(self, call: ToolCall, text: str, decision: str) -> None:
-        self._results[call.id] = self._guards[0](text)
-        self._decisions[call.id] = decision
-        self._show()
-
     # Between the rounds
 
-    def _after_calls(self) -> ChatRequest:
-        step = self._step()
-        self.steps.append(step)
-        calls = tuple(p.call for p in self._planned)
-        said = replace(self._said.message(), tool_calls=calls)
-        results = [tool(text, id) for id, text in step.results]
-        self._planned, self._results, self._decisions = [], {}, {}
-        self._show()
+    def _begin(self, completion: Completion, planned: list[Planned]) -> None:
+        limit = self._session.config.tool_steps
+        self._last = len(self.steps) >= limit
+        self.round = Round(
+            self._session,
+            self._prepared,
+            completion,
+            planned,
+            show=self._show,
+            stopped=self._stopped,
+            on_card=self._on_card,
+            refused=_LIMIT.format(limit) if self._last else "",
+        )
+        self._account(completion)
+
+    def _after_calls(self, done: Round) -> ChatRequest:
+        self.steps.append(done.step)
+        self.round = None
+        self._show(None)
         parameters = dict(self._request.parameters)
         if parameters.get("tool_choice") not in (None, "auto", "none"):
             parameters["tool_choice"] = "auto"  # once called, it need not be called for ever
@@ -329,7 +196,7 @@ class Rounds:
             parameters = self._without_calls(parameters)
             limit = self._session.config.tool_steps
             self._transcript.notices.append(f"The model was stopped after {limit} rounds of calls.")
-        messages: tuple[Message, ...] = (*self._request.messages, said, *results)
+        messages = (*self._request.messages, *done.messages())
         return replace(self._request, messages=messages, parameters=parameters)
 
     def _without_calls(self, parameters: dict[str, Any]) -> dict[str, Any]:
@@ -356,23 +223,7 @@ class Rounds:
         self._usage = _sum(self._usage, completion.usage)
         self._taken = True
 
-    @property
-    def _guards(self) -> tuple[Callable[[str], str], Callable[[str], str]]:
-        return guards(self._session)
-
-    # What is shown
-
-    def _step(self) -> Step:
-        calls = tuple(p.call for p in self._planned)
-        return Step(
-            calls,
-            tuple((c.id, self._results[c.id]) for c in calls if c.id in self._results),
-            self._said.answer,
-            self._said.reasoning,
-            tuple((c.id, self._decisions[c.id]) for c in calls if c.id in self._decisions),
-        )
-
-    def _show(self, asking: dict[str, str] | None = None) -> None:
+    def _show(self, asking: dict[str, str] | None) -> None:
         self._transcript.show_steps([step.record for step in self.all_steps()], asking)
         self._refresh()
 

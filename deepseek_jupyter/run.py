@@ -99,15 +99,15 @@ class Run:
         request. False when the answer is there.
         """
         self._rounds.take(self.exchange.completion)
-        if self._rounds.planned:
-            self._rounds.run()
+        if self._rounds.round is not None:
+            self._rounds.round.run()
         return self._again()
 
     async def ago_on(self) -> bool:
         """The same on the caller's loop."""
         self._rounds.take(self.exchange.completion)
-        if self._rounds.planned:
-            await self._rounds.arun()
+        if self._rounds.round is not None:
+            await self._rounds.round.arun()
         return self._again()
 
     def _again(self) -> bool:

@@ -33,9 +33,7 @@ def _resolved(session: Session, question: Question, tool: Any) -> Any:
         return tool
     name = tool.strip()
     if name in BUILTIN:
-        from .tools.builtin import builtin_tool
-
-        return builtin_tool(name, session, question)
+        return _builtin(name, session, question)
     found = user_namespace().get(name)
     if not callable(found):
         known = ", ".join(BUILTIN)
@@ -44,6 +42,16 @@ def _resolved(session: Session, question: Question, tool: Any) -> Any:
             f"Define it in a cell first; built in are {known}.",
         )
     return found
+
+
+def _builtin(name: str, session: Session, question: Question) -> Tool:
+    from importlib import import_module
+    from importlib.util import find_spec
+
+    if find_spec("deepseek_jupyter.builtin") is None:
+        raise ToolError(f"The tool {name} is not part of this installation.")
+    made: Tool = import_module("deepseek_jupyter.builtin").builtin_tool(name, session, question)
+    return made
 
 
 def guards(session: Session) -> tuple[Callable[[str], str], Callable[[str], str]]:

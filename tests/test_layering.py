@@ -47,8 +47,8 @@ toolset        display tools question session
 prepare        protocol transport conversation local accounts limits pin prefix question session
 prepare        tools toolset
 replay         protocol conversation display tools prepare question reply session
-rounds         protocol transport conversation display tools
-rounds         accounts limits prepare session toolset
+round          protocol transport conversation display tools prepare session toolset
+rounds         protocol conversation display tools accounts limits prepare round session toolset
 run            protocol transport display reply prefix prepare rounds session
 session        protocol transport context conversation tools local display
 session        config endpoint memory prefix prepare question replay reply run tokenizer
