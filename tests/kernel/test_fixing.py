@@ -54,7 +54,9 @@ def test_fix_run_again_is_a_sibling_and_no_second_question(kernel, server):
     failed(kernel)
     for _ in range(2):
         kernel.run("%deepseek fix", cell_id="fix")
-    assert kernel.value("[len(list(ds.get_session().conversation)), ds.last.turn.branch['count']]") == [
+    assert kernel.value(
+        "[len(list(ds.get_session().conversation)), ds.last.turn.branch['count']]"
+    ) == [
         1,
         2,
     ]
