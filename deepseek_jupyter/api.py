@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import aclosing
 from dataclasses import fields
 from typing import TYPE_CHECKING, Any
@@ -45,7 +45,10 @@ def ask(prompt: str, *, show: bool | None = None, **options: Any) -> Reply:
     Options are the magic's flags by their long names: ``model``, ``provider``, ``think``
     (True/False), ``effort`` ("low", "high", "max"), ``system``, ``format`` ("md", "code", "json",
     "text"), ``stream`` (False for one plain request), ``history`` (False to ask outside the
-    conversation), ``new``, ``go_on``, ``budget``; and every parameter of the provider by its API
+    conversation), ``new``, ``go_on``, ``budget``; ``schema`` (a pydantic model, dataclass,
+    TypedDict, enum, any other type, or a JSON schema: see `Reply.data`); ``tools`` (functions that
+    the model may call, and the names "sql", "inspect", "run_python") with ``approve`` ("ask",
+    "always", "never"); and every parameter of the provider by its API
     name: ``temperature``, ``top_p``, ``max_tokens``, ``stop``, ``seed``, ``tools``, ….
 
     Raises a `DeepSeekError` with `reply` holding what had arrived, or `Interrupted` on Ctrl-C.
@@ -111,8 +114,16 @@ def _shown(show: bool | None) -> bool | None:
 def _question(prompt: str, options: dict[str, Any]) -> Question:
     """Split options into the question's own fields and the provider's parameters.
 
-    ``stream=True/False`` and ``stop=[...]`` keep their API meaning.
+    ``stream=True/False`` and ``stop=[...]`` keep their API meaning; so does ``tools`` given as the
+    API's own dicts: their calls are the caller's to answer.
     """
     own = {name: value for name, value in options.items() if name in _FIELDS}
     parameters = {name: value for name, value in options.items() if name not in _FIELDS}
+    if "tools" in own:
+        tools = own.pop("tools")
+        tools = [tools] if callable(tools) or isinstance(tools, str) else list(tools or ())
+        if tools and all(isinstance(tool, Mapping) for tool in tools):
+            parameters["tools"] = tools
+        else:
+            own["tools"] = tuple(tools)
     return Question(prompt, parameters=parameters, **own)

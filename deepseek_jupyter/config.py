@@ -83,6 +83,22 @@ class DeepSeek(Configurable):
         help="Refuse a question that may bring this notebook's cost above this, in the provider's "
         "currency; 0 means no limit.",
     ).tag(config=True)
+    approve = Enum(
+        ("", "ask", "always", "never"),
+        "",
+        help="Whether calls of the model's wait for your yes. Empty: those of tools that act do. "
+        "For these, always counts only on the question itself (--approve always).",
+    ).tag(config=True)
+    tool_steps = Int(10, min=1, help="Rounds of calls that one question may take.").tag(config=True)
+    tool_timeout = Float(60.0, help="Seconds that one call may take; 0 means no limit.").tag(
+        config=True
+    )
+    tool_rows = Int(50, min=1, help="Rows of a call's result that the model reads.").tag(
+        config=True
+    )
+    tool_tokens = Int(2000, min=10, help="Tokens of a call's result that the model reads.").tag(
+        config=True
+    )
     local_model = Unicode("", help="Embedded model to use. Empty: the default one.").tag(
         config=True
     )

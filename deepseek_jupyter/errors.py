@@ -12,6 +12,8 @@
       . ChangedCellError          a cell that changed since a change to it was offered
     + PolicyError                 a deepseek-policy.toml forbids it, or cannot be understood
     + LocalModelError             the embedded model is missing, damaged or cannot run here
+    + SchemaError                 a schema that no provider could be asked to keep to
+    + ToolError                   a function that cannot be offered to the model
   - TransportError                the network, before or between answers
     + UnreachableError            no connection could be made
     + TimedOutError               connected, but nothing came in time
@@ -31,6 +33,8 @@
   - ResponseError                 an answer came, but cannot be used
     + EmptyAnswerError            no answer text at all
     + InvalidResponseError        the body is not the JSON it should be
+      . SchemaMismatchError       the answer does not fit the schema, also after a repair
+    + ToolArgumentsError          the model's arguments do not fit the function
 
 Interruption by the user is not in the tree: `Interrupted` is a `KeyboardInterrupt`, so that
 code which catches errors does not swallow a stop.
@@ -66,9 +70,13 @@ __all__ = [
     "RateLimitError",
     "ReplayError",
     "ResponseError",
+    "SchemaError",
+    "SchemaMismatchError",
     "ServerError",
     "TemplateError",
     "TimedOutError",
+    "ToolArgumentsError",
+    "ToolError",
     "TransportError",
     "TruncatedError",
     "UnreachableError",
@@ -150,6 +158,14 @@ class PolicyError(ConfigurationError):
     """A ``deepseek-policy.toml`` forbids the question, or cannot be read or understood."""
 
     hint_default = "%deepseek doctor lists the policy files and their rules."
+
+
+class SchemaError(ConfigurationError):
+    """What was given as a schema is none, or asks for what no provider can promise."""
+
+
+class ToolError(ConfigurationError):
+    """A function cannot be described to the model, or is not known by that name."""
 
 
 class TransportError(DeepSeekError):
@@ -303,6 +319,16 @@ class InvalidResponseError(ResponseError):
     """The body is not the JSON the API promises."""
 
     hint_default = "Check that the base URL leads to an OpenAI-compatible API: %deepseek provider."
+
+
+class SchemaMismatchError(InvalidResponseError):
+    """The answer does not fit the schema. Its text is in `reply.text`."""
+
+    hint_default = "The text is kept (ds.last.text); run the cell again, or loosen the schema."
+
+
+class ToolArgumentsError(ResponseError):
+    """The model called a function with arguments that do not fit; the message is for the model."""
 
 
 class Interrupted(KeyboardInterrupt):

@@ -6,7 +6,8 @@ that the cheapest refusal comes first; nothing is changed before the last of the
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from .accounts import notebook_cost, notebook_tokens
@@ -20,6 +21,7 @@ from .prefix import Prefix
 from .protocol.messages import Message, assistant, user
 from .protocol.request import ChatRequest, build
 from .teaching import Teaching
+from .toolset import tools_of
 from .transport.providers import KEYLESS
 
 if TYPE_CHECKING:
@@ -28,6 +30,8 @@ if TYPE_CHECKING:
     from .conversation.window import Window
     from .question import Question
     from .session import Session
+    from .tools.asking import Asked
+    from .tools.tool import Tool
     from .transport.keys import Secret
     from .transport.providers import Provider
 
@@ -48,6 +52,10 @@ class Prepared:
     branch: str
     prefix: Prefix
     notices: tuple[str, ...] = ()
+    budget: float = 0.0
+    approve: str | None = None
+    tools: Mapping[str, Tool] = field(default_factory=dict)
+    asked: Asked | None = None
 
 
 def place(session: Session, question: Question) -> tuple[Conversation, Turn]:
@@ -67,7 +75,7 @@ def place(session: Session, question: Question) -> tuple[Conversation, Turn]:
         created=now(),
         parameters=_parameters(session, question),
         history=remember,
-        format=question.format,
+        format="json" if question.schema is not None else question.format,
         branch=_sibling(conversation, parent) if remember else None,
     )
     before = conversation.turn(turn.parent)
@@ -95,10 +103,15 @@ def prepare(session: Session, question: Question) -> Prepared:
     model = session.endpoints.model(question.model, provider, key)
     teaching.check_model(model)
     turn = replace(turn, provider=provider.name, model=model, policy=teaching.marks)
+    tools = tools_of(session, question)
+    asked = _asked(question, provider, tools)
+    if asked is not None:
+        turn = replace(turn, sent="\n\n".join(filter(None, (turn.sent, asked.words))))
     system = session.config.system if question.system is None else question.system
     window = _window(teaching.system(system), turn, conversation, provider)
     messages = _messages(session, question, turn, conversation, provider, window)
-    request = _request(session, question, turn, messages)
+    parameters = _with_tools(turn.parameters, tools, asked)
+    request = _request(session, question, turn, messages, parameters)
     request = replace(request, think=teaching.think(request.think, request.effort))
     body = build(request, provider.dialect).body  # refuses wrong parameters before anything is sent
     teaching.check_body(body, provider.dialect)
@@ -118,37 +131,78 @@ def prepare(session: Session, question: Question) -> Prepared:
     if question.new:  # only now: a refused question changes nothing
         session.memory.conversation = conversation
     branch = question.branch or conversation.active
-    prefix = _prefix(request, turn, window)
-    notices = (teaching.notice,) if teaching else ()
-    return Prepared(request, provider, key, turn, conversation, branch, prefix, notices)
+    return Prepared(
+        request,
+        provider,
+        key,
+        turn,
+        conversation,
+        branch,
+        _prefix(request, turn, window),
+        (teaching.notice,) if teaching else (),
+        budget,
+        question.approve,
+        tools,
+        asked,
+    )
+
+
+def _asked(question: Question, provider: Provider, tools: Mapping[str, Tool]) -> Asked | None:
+    if question.schema is None:
+        return None
+    from .tools.asking import ask_for
+    from .tools.schemas import shape_of
+
+    return ask_for(shape_of(question.schema), provider.dialect.schema, tools=bool(tools))
+
+
+def _with_tools(
+    parameters: Mapping[str, Any], tools: Mapping[str, Tool], asked: Asked | None
+) -> dict[str, Any]:
+    """The parameters with what tools and schema add to them; they cannot both be given twice."""
+    added: dict[str, Any] = dict(asked.parameters) if asked else {}
+    if tools:
+        added["tools"] = [tool.to_wire() for tool in tools.values()]
+    for name in added:
+        if name in parameters:
+            raise ParameterError(
+                f"The parameter {name} and {'tools' if tools else 'a schema'} exclude each other.",
+                "Leave one out.",
+            )
+    return {**parameters, **added}
 
 
 def _prefix(request: ChatRequest, turn: Turn, window: Window) -> Prefix:
     names = ("tools", "response_format")
-    shape = {name: turn.parameters[name] for name in names if turn.parameters.get(name)}
+    given = request.parameters
+    shape = {name: given[name] for name in names if given.get(name)}
     return Prefix(turn.provider, turn.model, tuple(request.messages), repr(shape), window.dropped)
 
 
 def _parameters(session: Session, question: Question) -> dict[str, Any]:
     values = {**session.config.parameters, **question.parameters}
-    if question.format == "json":
+    if question.format == "json" and question.schema is None:
         values.setdefault("response_format", {"type": "json_object"})
     return values
 
 
 def _request(
-    session: Session, question: Question, turn: Turn, messages: list[Message]
+    session: Session,
+    question: Question,
+    turn: Turn,
+    messages: list[Message],
+    parameters: Mapping[str, Any],
 ) -> ChatRequest:
     config = session.config
     think = _THINK[config.think] if question.think is None else question.think
     effort = question.effort or (config.effort or None if question.think is None else None)
     extra = dict(config.extra_body)
     if turn.provider == "local":
-        extra = {**_local_fields(turn, think, effort), **extra}
+        extra = {**_local_fields(turn.model, parameters, think, effort), **extra}
     return ChatRequest(
         model=turn.model,
         messages=messages,
-        parameters=turn.parameters,
+        parameters=parameters,
         think=think,
         effort=effort,
         stream=config.stream if question.stream is None else question.stream,
@@ -156,16 +210,18 @@ def _request(
     )
 
 
-def _local_fields(turn: Turn, think: bool | None, effort: str | None) -> dict[str, Any]:
+def _local_fields(
+    model: str, parameters: Mapping[str, Any], think: bool | None, effort: str | None
+) -> dict[str, Any]:
     from . import local
 
-    mode = (turn.parameters.get("response_format") or {}).get("type")
+    mode = (parameters.get("response_format") or {}).get("type")
     return local.thinking_body(
         bool(think) or effort not in (None, "none"),
         response_format=bool(mode),
-        tools=bool(turn.parameters.get("tools")),
-        repeatable="seed" in turn.parameters or turn.parameters.get("temperature") == 0,
-        model=turn.model,
+        tools=bool(parameters.get("tools")),
+        repeatable="seed" in parameters or parameters.get("temperature") == 0,
+        model=model,
     )
 
 

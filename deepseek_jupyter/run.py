@@ -16,9 +16,10 @@ from .display.transcript import Transcript
 from .errors import DeepSeekError, EmptyAnswerError, Interrupted, TransportError, TruncatedError
 from .prefix import what_broke
 from .protocol.completion import Completion
-from .protocol.deltas import Delta, Event, Notice, Waiting
+from .protocol.deltas import Delta, Event, Notice, TextDelta, ToolCallDelta, Waiting
 from .protocol.usage import Cost
 from .reply import Reply
+from .rounds import Rounds
 
 if TYPE_CHECKING:
     from .prepare import Prepared
@@ -47,6 +48,14 @@ class Run:
         self._surface = on
         self._turn = prepared.turn
         self._transcript = Transcript(time.monotonic())
+        self._rounds = Rounds(
+            session,
+            prepared,
+            self._transcript,
+            lambda: self.take(None),
+            lambda: self.stop.asked,
+            on_card=getattr(on, "asks", False),
+        )
 
     def __enter__(self) -> Run:
         memory = self._session.memory
@@ -69,6 +78,7 @@ class Run:
         now = time.monotonic()
         if batch and isinstance(batch[0], Notice):  # notices come by themselves
             batch = [event for event in batch if self._is_news(event)]
+        batch = self._in_answer(batch)
         if batch:
             self._transcript.apply(*batch, now=now)
         self._surface.refresh(self._transcript, now)
@@ -79,7 +89,50 @@ class Run:
     def deltas(self, batch: list[Event] | None) -> Iterator[Delta]:
         """The same, and those of the events that are the model's."""
         self.take(batch)
-        return (event for event in batch or () if not isinstance(event, Notice | Waiting))
+        return (
+            event
+            for event in self._in_answer(batch) or ()
+            if not isinstance(event, Notice | Waiting)
+        )
+
+    def go_on(self) -> bool:
+        """After the end of a stream: run the calls that it asks for, and be ready for the next
+        request. False when the answer is there.
+        """
+        self._rounds.take(self.exchange.completion)
+        if self._rounds.round is not None:
+            self._rounds.round.run()
+        return self._again()
+
+    async def ago_on(self) -> bool:
+        """The same on the caller's loop."""
+        self._rounds.take(self.exchange.completion)
+        if self._rounds.round is not None:
+            await self._rounds.round.arun()
+        return self._again()
+
+    def _again(self) -> bool:
+        from .transport.exchange import Exchange
+
+        if self._rounds.end:
+            return False
+        request = self._rounds.request()
+        self._turn = replace(self._turn, steps=self._rounds.all_steps())
+        self._session.memory.checkpoint(self._turn, "waiting", Completion())
+        self.exchange = Exchange(request, self._prepared.provider, self._prepared.key)
+        self._transcript.begin_round()
+        self._surface.refresh(self._transcript, time.monotonic())
+        return True
+
+    def _in_answer(self, batch: list[Event] | None) -> list[Event] | None:
+        """The arguments of the function that is the answer, as the answer's text."""
+        asked = self._prepared.asked
+        if not batch or asked is None or not asked.function:
+            return batch
+        return [
+            TextDelta(event.arguments or "") if isinstance(event, ToolCallDelta) else event
+            for event in batch
+        ]
 
     def _is_news(self, event: Event) -> bool:
         """Whether to show it: a sentence that is told once a session is shown once."""
@@ -113,7 +166,7 @@ class Run:
             return
 
     def _finish(self, problem: DeepSeekError | None, stopped: bool) -> None:
-        completion = self.exchange.completion
+        completion = self._rounds.settled(self.exchange.completion)
         if problem is None and not stopped and completion.empty and not completion.reasoning:
             problem = EmptyAnswerError("The model returned no answer.")
         status, reason = _ending(completion, problem, stopped)
@@ -130,6 +183,7 @@ class Run:
             reasoning=completion.reasoning,
             answer=completion.answer,
             tool_calls=completion.tool_calls,
+            steps=self._rounds.all_steps(),
             usage=completion.usage,
             cost=self._cost(completion),
             timing=self._transcript.timing.to_json(),
@@ -139,7 +193,10 @@ class Run:
             reasoning_details=completion.reasoning_details,
         )
         record = self._record()
-        self.reply = Reply(self._turn, logprobs=completion.logprobs, error=problem, record=record)
+        shape = self._prepared.asked.shape if self._prepared.asked else None
+        self.reply = Reply(
+            self._turn, logprobs=completion.logprobs, error=problem, record=record, shape=shape
+        )
         if problem is not None:
             problem.reply = self.reply
         self._session.keep(self.reply, self._prepared.branch)

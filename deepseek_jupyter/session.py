@@ -26,6 +26,7 @@ from .replay import deltas_of, replayed
 from .reply import Reply
 from .run import Run
 from .tokenizer import use_exact_tokens
+from .tools.consent import Memory as Allowed
 
 if TYPE_CHECKING:
     from .config import DeepSeek
@@ -55,6 +56,7 @@ class Session:
         self.prefix: Prefix | None = None
         self.endpoints = Endpoints(config)
         use_exact_tokens(config.exact_tokens)
+        self.allowed = Allowed()
         self._told: set[str] = set()
         self._gate: Gate | None = None
 
@@ -88,9 +90,13 @@ class Session:
         if kept := replayed(self, question, on):
             return self._shown_again(kept)
         run = Run(self, self.prepare(question), on)
-        with run, closing(self._batches(run)) as batches:
-            for batch in batches:
-                run.take(batch)
+        with run:
+            while True:
+                with closing(self._batches(run)) as batches:
+                    for batch in batches:
+                        run.take(batch)
+                if not run.go_on():
+                    break
         return self._kept(run, question)
 
     async def aask(self, question: Question, on: Surface | None = None) -> Reply:
@@ -100,9 +106,12 @@ class Session:
             return self._shown_again(kept)
         run = Run(self, await asyncio.to_thread(self.prepare, question), on)
         with run:
-            async with _ticking(run), aclosing(self._abatches(run)) as batches:
-                async for batch in batches:
-                    run.take(batch)
+            while True:
+                async with _ticking(run), aclosing(self._abatches(run)) as batches:
+                    async for batch in batches:
+                        run.take(batch)
+                if not await run.ago_on():
+                    break
         return self._kept(run, question)
 
     def stream(self, question: Question) -> Iterator[Delta]:
@@ -111,9 +120,13 @@ class Session:
             yield from deltas_of(self._shown_again(kept))
             return
         run = Run(self, self.prepare(question), surface(False))
-        with run, closing(self._batches(run)) as batches:
-            for batch in batches:
-                yield from run.deltas(batch)
+        with run:
+            while True:
+                with closing(self._batches(run)) as batches:
+                    for batch in batches:
+                        yield from run.deltas(batch)
+                if not run.go_on():
+                    break
         self._kept(run, question)
 
     async def astream(self, question: Question) -> AsyncGenerator[Delta]:
@@ -124,10 +137,13 @@ class Session:
             return
         run = Run(self, await asyncio.to_thread(self.prepare, question), surface(False))
         with run:
-            async with _ticking(run), aclosing(self._abatches(run)) as batches:
-                async for batch in batches:
-                    for delta in run.deltas(batch):
-                        yield delta
+            while True:
+                async with _ticking(run), aclosing(self._abatches(run)) as batches:
+                    async for batch in batches:
+                        for delta in run.deltas(batch):
+                            yield delta
+                if not await run.ago_on():
+                    break
         self._kept(run, question)
 
     def _batches(self, run: Run) -> Generator[list[Event] | None]:

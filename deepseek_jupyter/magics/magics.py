@@ -94,11 +94,18 @@ class DeepSeekMagics(Magics):
         from deepseek_jupyter.display.live import surface
         from deepseek_jupyter.teaching import Teaching
 
+        from .names import resolve_schema, resolve_tools
+
         session = get_session()
         if command.code:
             Teaching(session.policy_files()).check_code_insertion()
         names = {**self.shell.user_ns, **(local_ns or {})}
-        question = replace(command.question, prompt=fill(command.question.prompt, names))
+        question = replace(
+            command.question,
+            prompt=fill(command.question.prompt, names),
+            schema=resolve_schema(command.schema, names) if command.schema else None,
+            tools=resolve_tools(command.question.tools, names),
+        )
         before = session.last
         try:
             quiet = command.quiet or session.config.quiet

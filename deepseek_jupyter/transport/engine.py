@@ -137,6 +137,11 @@ class Stop:
         if self._asked:
             job.abandon()
 
+    @property
+    def asked(self) -> bool:
+        """Whether somebody has."""
+        return self._asked
+
     def __call__(self) -> None:
         self._asked = True
         if self._job is not None:

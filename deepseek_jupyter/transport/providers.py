@@ -147,6 +147,8 @@ _DEEPSEEK = Provider(
             reasoning_effort=Parameter("str", choices=("none", "low", "high", "max")),
         ),
         replay="reasoning_content",
+        # json_schema is offered on /responses alone; api-docs.deepseek.com/guides/tool_calls.
+        schema="strict function",
         beta=True,
         prefix=True,
         json_needs_word=True,
@@ -163,6 +165,7 @@ _OPENROUTER_DIALECT = Dialect(
     efforts={"low": "low", "high": "high", "max": "xhigh"},
     # Tool turns must bring the items back unmodified and in order.
     replay="reasoning_details",
+    schema="strict json_schema",  # openrouter.ai/docs/features/structured-outputs
 )
 
 _ALL = (
@@ -238,6 +241,7 @@ _ALL = (
             provider="vllm",
             rows=_rows(_SELF_HOSTED),
             thinking="template",
+            schema="json_schema",  # docs.vllm.ai, features/structured_outputs
             # DeepSeek's template reads `thinking`, Qwen's `enable_thinking`.
             template_keys=("thinking", "enable_thinking"),
             efforts={},
@@ -255,6 +259,7 @@ _ALL = (
             thinking="template",
             template_keys=("thinking",),
             efforts={},
+            schema="json_schema",  # docs.sglang.io, advanced_features/structured_outputs
         ),
     ),
     Provider(
@@ -269,6 +274,7 @@ _ALL = (
                 f"{_SAMPLING} response_format tools logprobs top_logprobs",
                 reasoning_effort=Parameter("str", choices=("none", "low", "medium", "high")),
             ),
+            schema="json_schema",
             thinking="effort",
             efforts={"low": "low", "high": "high", "max": "high"},
         ),
@@ -285,6 +291,7 @@ _ALL = (
             thinking="template",
             template_keys=("enable_thinking",),
             efforts={},
+            schema="json_schema",  # turned into a grammar by the server
         ),
     ),
     Provider(
@@ -296,6 +303,7 @@ _ALL = (
         dialect=Dialect(
             provider="local",
             rows=_rows(f"{_SELF_HOSTED} grammar"),
+            schema="json_schema",
             # Thinking is bounded by a grammar sent along: see deepseek_jupyter.local.
             thinking="extra",
             efforts={"low": "low", "high": "high", "max": "max"},
