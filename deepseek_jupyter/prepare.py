@@ -6,15 +6,16 @@ that the cheapest refusal comes first; nothing is changed before the last of the
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from .accounts import notebook_cost, notebook_tokens
+from .composing import Parts
 from .context.images import check_images
 from .conversation.turn import Turn, new_id, now
-from .errors import ParameterError
+from .errors import MissingKeyError, ParameterError
 from .limits import check_budget, check_context, check_notebook_budget, worst_cost
-from .notebook_cells import chosen_cells
 from .pin import request_hash
 from .prefix import Prefix
 from .protocol.messages import Message, assistant, user
@@ -23,7 +24,7 @@ from .teaching import Teaching
 from .transport.providers import KEYLESS
 
 if TYPE_CHECKING:
-    from .context.cells import Chosen
+    from .context.gate import Gate
     from .conversation.conversation import Conversation
     from .conversation.window import Window
     from .question import Question
@@ -47,11 +48,20 @@ class Prepared:
     conversation: Conversation
     branch: str
     prefix: Prefix
+    gate: Gate
     notices: tuple[str, ...] = ()
 
 
 def place(session: Session, question: Question) -> tuple[Conversation, Turn]:
-    """Where the question stands: its conversation, and its turn without provider and model."""
+    """Where the question stands: its conversation, and its turn without provider and model.
+
+    The turn's message is whole, as if nothing stood before it.
+    """
+    conversation, turn, _ = _placed(session, question)
+    return conversation, turn
+
+
+def _placed(session: Session, question: Question) -> tuple[Conversation, Turn, Parts]:
     question.check()
     memory = session.memory
     conversation = memory.another() if question.new else memory.conversation
@@ -61,7 +71,6 @@ def place(session: Session, question: Question) -> tuple[Conversation, Turn]:
         id=new_id(),
         conversation=conversation.id,
         prompt=question.prompt,
-        sent=question.message,
         parent=parent,
         cell_id=question.cell_id,
         created=now(),
@@ -70,33 +79,27 @@ def place(session: Session, question: Question) -> tuple[Conversation, Turn]:
         format=question.format,
         branch=_sibling(conversation, parent) if remember else None,
     )
+    parts = session.parts(question, conversation)
+    turn = parts.written(turn)
     before = conversation.turn(turn.parent)
-    cells = _cells(session, question)
-    hash = request_hash(session.config, question, _with_cells(turn, cells.text()), before)
-    known = "\n".join(t.sent for t in conversation.path(parent)) if cells.cells else ""
-    return conversation, replace(_with_cells(turn, cells.text(known)), request_hash=hash)
-
-
-def _cells(session: Session, question: Question) -> Chosen:
-    choice = session.config.cells if question.cells is None else question.cells
-    return chosen_cells(choice, question.cell_id, session.gate.text)
-
-
-def _with_cells(turn: Turn, cells: str) -> Turn:
-    return replace(turn, sent=f"{cells}\n\n{turn.sent}") if cells else turn
+    hash = request_hash(session.config, question, turn, before)
+    return conversation, replace(turn, request_hash=hash), parts
 
 
 def prepare(session: Session, question: Question) -> Prepared:
     """Settle everything. Raises `ConfigurationError` and its kind before anything is sent."""
     teaching = Teaching(session.policy_files())
-    conversation, turn = place(session, question)
-    provider, key = session.endpoints.provider(question.provider)
+    conversation, turn, parts = _placed(session, question)
+    provider, key = _endpoint(session, question)
     teaching.check_provider(provider.name)
     model = session.endpoints.model(question.model, provider, key)
     teaching.check_model(model)
     turn = replace(turn, provider=provider.name, model=model, policy=teaching.marks)
     system = session.config.system if question.system is None else question.system
-    window = _window(teaching.system(system), turn, conversation, provider)
+    system = parts.gate.text(teaching.system(system))
+    window = _window(system, turn, conversation, provider, parts.gate.text)
+    if turn.history:
+        turn = parts.written(turn, conversation.path(turn.parent)[window.dropped :])
     messages = _messages(session, question, turn, conversation, provider, window)
     request = _request(session, question, turn, messages)
     request = replace(request, think=teaching.think(request.think, request.effort))
@@ -115,12 +118,27 @@ def prepare(session: Session, question: Question) -> Prepared:
         (worst_cost(request, price), price.currency) if price else None,
         free=provider.name in KEYLESS,
     )
-    if question.new:  # only now: a refused question changes nothing
+    turn = replace(
+        turn,
+        pseudonyms=parts.gate.used(*(message.content for message in messages)),
+        sending={**turn.sending, "system": system, "dropped": window.dropped},
+    )
+    if question.new and not question.dry_run:  # only now: a refused question changes nothing
         session.memory.conversation = conversation
     branch = question.branch or conversation.active
     prefix = _prefix(request, turn, window)
     notices = (teaching.notice,) if teaching else ()
-    return Prepared(request, provider, key, turn, conversation, branch, prefix, notices)
+    return Prepared(request, provider, key, turn, conversation, branch, prefix, parts.gate, notices)
+
+
+def _endpoint(session: Session, question: Question) -> tuple[Provider, Secret]:
+    """The provider and its key; nothing is sent by a dry run, so that it needs none."""
+    try:
+        return session.endpoints.provider(question.provider)
+    except MissingKeyError:
+        if not question.dry_run:
+            raise
+        return session.endpoints.keyless(question.provider)
 
 
 def _prefix(request: ChatRequest, turn: Turn, window: Window) -> Prefix:
@@ -186,10 +204,16 @@ def _parent(session: Session, question: Question, conversation: Conversation) ->
     return last.parent if again and not last.prompt.strip() else last.id
 
 
-def _window(system: str, turn: Turn, conversation: Conversation, provider: Provider) -> Window:
+def _window(
+    system: str,
+    turn: Turn,
+    conversation: Conversation,
+    provider: Provider,
+    mask: Callable[[str], str],
+) -> Window:
     """The history that fits three quarters of the context; the rest is for the answer."""
     limit = provider.context_tokens * 3 // 4 if provider.context_tokens else None
-    return conversation.window(turn.parent if turn.history else None, system, limit)
+    return conversation.window(turn.parent if turn.history else None, system, limit, mask)
 
 
 def _messages(

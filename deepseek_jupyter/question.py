@@ -26,7 +26,8 @@ class Question:
     continues the last answer, which broke off or was cut; `branch` asks on that branch and leaves
     the active one; `instead_of` is the id of the turn whose sibling this becomes. `on_error` is
     raise or return; `replay` one of `REPLAYS`; `dry_run` shows what would be sent, and sends
-    nothing. `attach`, `cells`, `schema`, `tools` and `approve`: see `deepseek_jupyter.ask`.
+    nothing. `attach`, `cells`, `schema`, `tools` and `approve`: see `deepseek_jupyter.ask`. `said`
+    is the prompt as the message says it, where that differs: names in place of ``@name``.
     """
 
     prompt: str
@@ -50,6 +51,7 @@ class Question:
     replay: str | None = None
     dry_run: bool = False
     attach: tuple[Any, ...] = ()
+    said: str | None = None
     cells: str | None = None
     schema: Any = None
     tools: tuple[str | Callable[..., Any], ...] = ()
@@ -73,4 +75,5 @@ class Question:
         """The user message as it goes on the wire."""
         if self.go_on and not self.prompt.strip():
             return _CONTINUE
-        return f"{self.prompt}\n\n{_CODE_ONLY}" if self.format == "code" else self.prompt
+        said = self.prompt if self.said is None else self.said
+        return f"{said}\n\n{_CODE_ONLY}" if self.format == "code" else said

@@ -14,13 +14,14 @@ import pytest
 PACKAGE = Path(__file__).parents[1] / "deepseek_jupyter"
 
 # Files that ask nothing of the rest and may be asked by all. (_version and home: two facts.)
-LEAVES = {"errors", "home", "_version"}
+LEAVES = {"errors", "home", "_version", "pseudonyms"}
 
 # part -> parts it may import, besides LEAVES and itself. First the folders, from the bottom up.
 ROWS = """
 errors
 _version
 home
+pseudonyms
 protocol
 transport      protocol
 display        protocol
@@ -37,28 +38,34 @@ limits         protocol
 prefix         protocol
 tokenizer      protocol
 memory         protocol conversation
-reply          protocol conversation display
+reply          protocol conversation context display
 endpoint       config transport local
 accounts       protocol conversation display session
 export         conversation display
 pin            conversation config question
+attaching      context conversation notebook_cells question session
+composing      context conversation display attaching notebook_cells question session
+unveil         context protocol
+preview        protocol conversation display prepare question session
+data_card      context display attaching session
 notebook_cells context conversation display
 teaching       context protocol
 prepare        protocol transport conversation local accounts limits pin prefix question session
-prepare        context notebook_cells teaching
+prepare        context composing teaching
 replay         protocol conversation display prepare question reply session
-run            protocol transport display reply prefix prepare session
+run            protocol transport display reply prefix prepare session unveil
 session        protocol transport context conversation tools local display
 session        config endpoint memory prefix prepare question replay reply run tokenizer
+session        composing preview
 
 # What people call. Never each other. (magics: {{ expr }} is resolved in the cell's namespace, and
 # --param values are read as protocol.parameters reads them.)
-api            session display protocol config question reply
+api            session display protocol config question reply data_card
 reports        session display protocol transport accounts
 local_reports  local display
 doctor         session display local nested
 magics         session display api config question nested accounts export
-magics         reports local_reports doctor reply conversation context protocol
+magics         attaching preview reports local_reports doctor reply conversation context protocol
 widget         session display api config
 cli            api conversation display doctor export local_reports
 __main__       cli
