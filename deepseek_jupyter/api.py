@@ -48,8 +48,9 @@ def ask(prompt: str, *, show: bool | None = None, **options: Any) -> Reply:
     "text"), ``stream`` (False for one plain request), ``history`` (False to ask outside the
     conversation), ``new``, ``go_on``, ``budget``, ``cells``; ``attach`` (a list of objects, of
     texts like ``"df:schema,price=full"`` and of pairs ``(df, "schema")``, or a dict of names and
-    objects); ``dry_run`` (True: a `Preview` of what would be sent instead of an answer); and every parameter of the provider by its API
-    name: ``temperature``, ``top_p``, ``max_tokens``, ``stop``, ``seed``, ``tools``, ….
+    objects); ``dry_run`` (True: a `Preview` of what would be sent instead of an answer); and every
+    parameter of the provider by its API name: ``temperature``, ``top_p``, ``max_tokens``, ``stop``,
+    ``seed``, ``tools``, ….
 
     Raises a `DeepSeekError` with `reply` holding what had arrived, or `Interrupted` on Ctrl-C.
 

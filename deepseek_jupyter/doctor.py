@@ -11,6 +11,7 @@ from .display.report import Report
 from .errors import DeepSeekError
 from .home import home
 from .nested import nested_state
+from .teaching import data_in_words, in_words
 
 if TYPE_CHECKING:
     from .session import Session
@@ -32,6 +33,7 @@ def doctor(session: Session) -> Report:
         _endpoint,
         _embedded,
         _nesting,
+        _policy,
     )
     rows = [finding for check in checks for finding in check(session)]
     bad = sum(mark == _BAD for mark, _, _ in rows)
@@ -83,6 +85,17 @@ def _embedded(session: Session) -> Iterator[Finding]:
         yield _BAD, "embedded model", now.problem
     else:
         yield _NOTE, "embedded model", "not installed; %deepseek local install brings it"
+
+
+def _policy(session: Session) -> Iterator[Finding]:
+    try:
+        files = session.policy_files()
+    except DeepSeekError as error:
+        yield _BAD, "policy", f"{error.what} {error.hint}".strip()
+        return
+    for file in files.files:
+        rules = [*in_words(file.teaching), *data_in_words(file.data)]
+        yield _NOTE, "policy", f"{file.path}: {'; '.join(rules) or 'no rules'}"
 
 
 def _nesting(session: Session) -> Iterator[Finding]:

@@ -63,14 +63,12 @@ class _Waiting:
 _waiting: dict[str, _Waiting] = {}
 
 
-def take_document(request: Any) -> Mapping[str, Any]:
+def take_document(body: Mapping[str, Any]) -> None:
     """A page tells its document: ``{type: "document", ask, cells: [nbformat cells]}``."""
-    body = request.body
     asked = _waiting.get(str(body.get("ask")))
     if asked is not None:
         asked.cells = body.get("cells")
         asked.came.set()
-    return {}
 
 
 def _from_page(cell_id: str | None) -> Document | None:
@@ -128,14 +126,17 @@ def cells_of(cells: object, cell_id: str | None) -> Document | None:
 
 
 def from_history(running: Any) -> Document:
-    """What this kernel has run, each source once, where it was run last."""
+    """What this kernel has run, each source once, where it was run last.
+
+    The cell that asks stands last in it already; questions from elsewhere than a cell (a page) come
+    on other threads.
+    """
     manager = getattr(running, "history_manager", None)
     sources: Sequence[str] = list(getattr(manager, "input_hist_raw", None) or [""])
-    now = getattr(running, "execution_count", len(sources))
+    in_cell = threading.current_thread() is threading.main_thread()
     newest: dict[str, int] = {}
-    for number, source in enumerate(sources):
-        # The running cell is in the history already: ipykernel counts up before it runs.
-        if number and source.strip() and number < len(sources) - (now <= len(sources)):
+    for number, source in enumerate(sources[:-1] if in_cell else sources):
+        if number and source.strip():
             newest.pop(source, None)
             newest[source] = number
     cells = tuple(

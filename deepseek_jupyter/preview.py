@@ -93,9 +93,8 @@ def sent(conversation: Conversation, turn: Turn) -> Preview:
     messages = [*([system(prompt)] if prompt else []), *history, *own]
     title = f"Sent for turn {turn.id[-6:]} to {turn.provider}, {turn.model}:"
     body = {"messages": [_wire(message) for message in messages]}
-    return Preview(
-        title, body, b"", [_tokens(messages, turn, None), *_data(turn), *_masked(messages)]
-    )
+    reports = [_tokens(messages, turn, None), *_data(turn), *_masked(messages)]
+    return Preview(title, body, b"", reports)
 
 
 def _body(prepared: Prepared) -> dict[str, Any]:

@@ -10,6 +10,8 @@ from ._version import __version__
 from .accounts import in_words, session_totals
 from .display.report import Report
 from .errors import DeepSeekError
+from .teaching import data_in_words
+from .teaching import in_words as rules_in_words
 
 if TYPE_CHECKING:
     from .session import Session
@@ -20,12 +22,26 @@ __all__ = ["balance", "models", "providers", "status", "turns_in_words"]
 def status(session: Session) -> Report:
     """Where questions go, what is remembered, what was spent."""
     rows = [("version", __version__), *_endpoint(session)]
+    rows += _policy(session)
     rows.append(("conversation", turns_in_words(len(list(session.conversation)))))
     spent = in_words(session_totals(session))
     rows.append(("spent", f"{len(session.spent)} answers" + (f", {spent}" if spent else "")))
     if session.last:
         rows.append(("last answer", session.last.footer))
     return Report("deepseek_jupyter", rows, remark="%deepseek help lists the commands.")
+
+
+def _policy(session: Session) -> list[tuple[str, str]]:
+    """The rules of the policy files, a row a file; what is wrong with one."""
+    try:
+        files = session.policy_files()
+    except DeepSeekError as error:
+        return [("policy", error.what), ("to do", error.hint)]
+    rows = []
+    for file in files.files:
+        rules = [*rules_in_words(file.teaching), *data_in_words(file.data)]
+        rows.append(("policy", f"{file.path}: {'; '.join(rules) or 'no rules'}"))
+    return rows
 
 
 def _endpoint(session: Session) -> list[tuple[str, str]]:

@@ -18,7 +18,7 @@ from .errors import PolicyError
 from .protocol.dialect import Dialect
 from .protocol.request import thinks
 
-__all__ = ["HINTS", "NO_SOLUTIONS", "Teaching"]
+__all__ = ["HINTS", "NO_SOLUTIONS", "Teaching", "data_in_words", "in_words"]
 
 HINTS = (
     "You are a tutor. Give one hint or one question at a time that helps the learner to take the "
@@ -77,7 +77,7 @@ class Teaching:
     def lines(self) -> Iterator[tuple[str, str]]:
         """Each rule in words, with the path of its file."""
         for file in self.files.files:
-            yield from ((file.path, line) for line in _in_words(file.teaching))
+            yield from ((file.path, line) for line in in_words(file.teaching))
 
     # What may be asked
 
@@ -193,7 +193,7 @@ def _tool_names(body: Mapping[str, Any]) -> Iterable[str]:
             yield str((tool.get("function") or {}).get("name") or tool.get("type"))
 
 
-def _in_words(rules: TeachingRules) -> Iterator[str]:
+def in_words(rules: TeachingRules) -> Iterator[str]:
     """A short phrase a rule."""
     if rules.hints_only:
         yield "hints only"

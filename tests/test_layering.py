@@ -61,10 +61,10 @@ session        composing preview
 # What people call. Never each other. (magics: {{ expr }} is resolved in the cell's namespace, and
 # --param values are read as protocol.parameters reads them.)
 api            session display protocol config question reply data_card
-reports        session display protocol transport accounts
+reports        session display protocol transport accounts teaching
 local_reports  local display
-doctor         session display local nested
-magics         session display api config question nested accounts export
+doctor         session display local nested teaching
+magics         session display api config question nested accounts export teaching
 magics         attaching preview reports local_reports doctor reply conversation context protocol
 widget         session display api config
 cli            api conversation display doctor export local_reports
@@ -111,6 +111,7 @@ OUTSIDE: dict[str, set[str]] = {
 
 # file -> why it is longer than 300 lines
 LONG = {
+    "errors.py": "the tree of every error, in one place",
     "transport/providers.py": "a table of ten profiles, each with its sources",
 }
 

@@ -6,17 +6,19 @@ numpy is taken from the process, where it is as soon as there is an array.
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from typing import Any
 
 from .attachment import Attachment
 from .cutting import fitting
 from .gate import Gate
-from .making import digest, made, type_name
-from .policy import SAMPLE, STATS, Policy
+from .making import VALUES, digest, made, type_name
+from .policy import STATS, Policy
 
 __all__ = ["attach", "fingerprint", "fits"]
 
 _MOST = 20_000_000  # elements that figures are made of; of a larger array, evenly spaced ones
+_MOST_KEPT = 200_000
 _CORNERS = (20, 12, 8, 6, 4, 3)
 
 
@@ -37,13 +39,19 @@ def attach(name: str, value: Any, policy: Policy, gate: Gate) -> Attachment:
     parts = []
     if array is not None and level >= STATS:
         parts += _figures(numpy, array)
-    if array is not None and level >= SAMPLE and array.size:
+    if array is not None and level >= VALUES and array.size:
         room = policy.budget - 80
         parts.append(fitting(lambda size: gate.text(_corner(numpy, array, size)), _CORNERS, room))
+    if array is not None and level < VALUES:
+        gate.protect(kept := _texts(array))
+    else:
+        kept = {}
     head = f"{type_name(value)}, {_shape(value)}, {value.dtype}"
     if array is None:
         parts.append("Its values are not in this process's memory.")
-    return made(name, "array", head, "\n".join(parts), policy, gate, hash=fingerprint(value))
+    body = "\n".join(parts)
+    attachment = made(name, "array", head, body, policy, gate, hash=fingerprint(value))
+    return replace(attachment, protected=kept)
 
 
 def fingerprint(value: Any) -> str:
@@ -81,6 +89,13 @@ def _seen(numpy: Any, value: Any) -> Any:
         return numpy.asarray(detached)
     except Exception:  # any library's own refusal: sparse, lazy, on another machine
         return None
+
+
+def _texts(array: Any) -> dict[str, str]:
+    """The texts in it, as far as they can be remembered."""
+    if array.dtype.kind not in "OUST":
+        return {}
+    return {item: "value" for item in array.reshape(-1)[:_MOST_KEPT].tolist() if type(item) is str}
 
 
 def _thinned(array: Any) -> Any:

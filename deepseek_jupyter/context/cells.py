@@ -16,8 +16,8 @@ from deepseek_jupyter.errors import ParameterError
 from .attachment import Attachment
 from .cutting import counted, shortened
 from .gate import Gate
-from .making import digest, made
-from .policy import SAMPLE, Policy
+from .making import VALUES, digest, made
+from .policy import Policy
 from .tokens import count_tokens
 
 __all__ = [
@@ -148,7 +148,7 @@ def attach(name: str, value: Any, policy: Policy, gate: Gate) -> Attachment:
     """Source and outputs, pictures among them; below ``sample`` the source alone."""
     cell: Cell = value
     parts = [cell.source.strip("\n")]
-    shown = policy.whole >= SAMPLE
+    shown = policy.whole >= VALUES
     if shown and (output := plain_text(cell.output).strip()):
         parts += ["Output:", output] if cell.source else [output]
     images = cell.images if shown else ()

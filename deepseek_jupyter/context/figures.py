@@ -15,8 +15,8 @@ from . import figure_words
 from .attachment import Attachment
 from .gate import Gate
 from .images import data_url
-from .making import digest, made, type_name
-from .policy import SAMPLE, Policy
+from .making import VALUES, digest, made, type_name
+from .policy import Policy
 
 __all__ = ["attach", "fingerprint", "fits"]
 
@@ -34,7 +34,7 @@ def attach(name: str, value: Any, policy: Policy, gate: Gate) -> Attachment:
     words = _WORDS[library](_whole(value), policy.whole)
     images: tuple[str, ...] = ()
     remark = ""
-    if policy.whole >= SAMPLE:
+    if policy.whole >= VALUES:
         drawn, remark = _PICTURES[library](_whole(value))
         images = (drawn,) if drawn else ()
     body = "\n".join(filter(None, (words, remark)))

@@ -14,8 +14,8 @@ from .attachment import Attachment
 from .cutting import counted
 from .gate import Gate
 from .images import SUFFIXES, picture
-from .making import digest, made
-from .policy import SAMPLE, Policy
+from .making import VALUES, digest, made
+from .policy import Policy
 
 __all__ = ["attach", "fingerprint", "fits", "path_meant"]
 
@@ -65,7 +65,7 @@ def attach(name: str, value: Any, policy: Policy, gate: Gate) -> Attachment:
     text = _decoded(path, raw)
     lines = counted(text.count("\n") + 1, "line")
     head = f"file, {counted(len(raw), 'byte')} in {lines}"
-    body = text if policy.whole >= SAMPLE else ""
+    body = text if policy.whole >= VALUES else ""
     return made(path.name, "file", head, body, policy, gate, hash=digest(raw))
 
 

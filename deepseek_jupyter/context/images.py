@@ -17,8 +17,8 @@ from deepseek_jupyter.errors import ParameterError
 
 from .attachment import Attachment
 from .gate import Gate
-from .making import IMAGE_TOKENS, digest, made
-from .policy import SAMPLE, Policy
+from .making import IMAGE_TOKENS, VALUES, digest, made
+from .policy import Policy
 
 __all__ = [
     *("attach", "check_images", "encoded", "fingerprint"),
@@ -79,7 +79,7 @@ def _made(
     gate: Gate,
     data: bytes | None = None,
 ) -> Attachment:
-    seen = images if policy.whole >= SAMPLE else ()
+    seen = images if policy.whole >= VALUES else ()
     body = "" if seen else "The data policy keeps the picture back."
     hash = digest(*images) if data is None else digest(data)
     return made(name, "image", head, body, policy, gate, hash=hash, images=seen)

@@ -10,12 +10,13 @@ from typing import Any
 from .attachment import Attachment
 from .cutting import guarded
 from .gate import Gate
-from .policy import NONE, Policy
+from .policy import NONE, SAMPLE, Level, Policy
 from .tokens import count_tokens
 
-__all__ = ["IMAGE_TOKENS", "article", "digest", "made", "type_name"]
+__all__ = ["IMAGE_TOKENS", "VALUES", "article", "digest", "made", "type_name"]
 
 _PSEUDONYM = re.compile(r"<([a-z]+)-\d+>")
+VALUES = Level(SAMPLE.rank)  # from here on values leave; sample(3) is stricter than sample
 IMAGE_TOKENS = 1_000  # at most, whatever its size (api-docs.deepseek.com/guides/vision)
 
 

@@ -16,8 +16,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from .cutting import counted, shortened
-from .making import type_name
-from .policy import NONE, SAMPLE, STATS, Level, Policy
+from .making import VALUES, type_name
+from .policy import NONE, STATS, Level, Policy
 
 __all__ = ["SCALARS", "SEQUENCES", "Limits", "Outline", "fields_of", "in_words", "sampled"]
 
@@ -88,7 +88,7 @@ class Outline:
 
     def _sequence(self, value: Any, level: Level, depth: int, inside: tuple[int, ...]) -> str:
         items = _ordered(value)
-        if level < SAMPLE:
+        if level < VALUES:
             return f"<{in_words(value)}{_range(items) if level >= STATS else ''}>"
         most = min(self.limits.entries, level.rows) if sampled(level) else self.limits.entries
         drawn = [self.draw(item, level, depth + 1, inside) for item in items[:most]]
@@ -102,7 +102,7 @@ class Outline:
     def _scalar(self, value: Any, level: Level) -> str:
         if not isinstance(value, SCALARS):
             return _named(value)
-        if isinstance(value, bytes | bytearray) or (level < SAMPLE and value is not None):
+        if isinstance(value, bytes | bytearray) or (level < VALUES and value is not None):
             if isinstance(value, str | bytes | bytearray) and level >= STATS:
                 return f"<{type_name(value)}, length {len(value):,}>"
             return f"<{type_name(value)}>"
@@ -113,7 +113,7 @@ class Outline:
 
 def sampled(level: Level) -> bool:
     """Whether a number of values was named: ``sample`` alone leaves it to the budget."""
-    return SAMPLE.rank == level.rank and level != SAMPLE
+    return level.rank == VALUES.rank and level != Policy().default
 
 
 def in_words(value: Any) -> str:

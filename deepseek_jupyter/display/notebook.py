@@ -125,7 +125,12 @@ class Notebook:
     def _bundle(self, elapsed: float, notices: list[str]) -> Bundle:
         text = self._text
         bundle = streaming_bundle(
-            text.html(), text.reasoning, status=self._status, elapsed=elapsed, notices=notices
+            text.html(),
+            text.reasoning,
+            status=self._status,
+            elapsed=elapsed,
+            notices=notices,
+            is_open="thinking" in self._record.get("policy", ()),
         )
         if in_jupyter():
             # The type that the final bundle is shown by: a change of type rebuilds the output.

@@ -45,16 +45,22 @@ _ERROR = "margin-top:.4em;color:var(--jp-error-color1,#b91c1c)"
 
 
 def streaming_bundle(
-    answer_html: str, reasoning: str, *, status: str, elapsed: float, notices: list[str]
+    answer_html: str,
+    reasoning: str,
+    *,
+    status: str,
+    elapsed: float,
+    notices: list[str],
+    is_open: bool = False,
 ) -> Bundle:
-    """The output while the answer grows."""
+    """The output while the answer grows; `is_open` keeps the thinking open in the answer too."""
     words = {"waiting": "Waiting", "thinking": "Thinking", "answering": "Answering"}
     line = f"{words.get(status, status)}… {seconds(elapsed)}"
     body = card_html(
         answer_html,
         reasoning if len(reasoning) <= 2 * _TAIL else "…" + reasoning[-_TAIL:],
         thinking_label="Thinking…" if status == "thinking" else "Thought",
-        is_open=status == "thinking",
+        is_open=is_open or status == "thinking",
         below=[*notices],
         footer=line,
         still=True,
@@ -80,6 +86,7 @@ def final_bundle(record: Mapping[str, Any], answer: Neutral | None = None) -> Bu
         thinking_label=label,
         below=record["notices"],
         footer=record["footer"],
+        is_open="thinking" in record.get("policy", ()),
         problem=problem["message"] if problem else "",
     )
     return {
@@ -134,7 +141,8 @@ def _markdown(record: Mapping[str, Any], answer: str, label: str) -> str:
     parts = []
     if record["reasoning"]:
         thought = "<br>".join(mark_code(line) for line in plain(record["reasoning"]).split("\n"))
-        parts.append(f"<details><summary>{_marked(label)}</summary>{thought}</details>")
+        shown = " open" if "thinking" in record.get("policy", ()) else ""
+        parts.append(f"<details{shown}><summary>{_marked(label)}</summary>{thought}</details>")
     parts.append(answer)
     parts += [f"*{_marked(text)}*" for text in record["notices"]]
     parts.append(f"<sub>{_marked(record['footer'])}</sub>")

@@ -93,8 +93,11 @@ class DeepSeekMagics(Magics):
         from deepseek_jupyter.context.template import fill
         from deepseek_jupyter.display.frontend import current_cell
         from deepseek_jupyter.display.live import surface
+        from deepseek_jupyter.teaching import Teaching
 
         session = get_session()
+        if command.code:
+            Teaching(session.policy_files()).check_code_insertion()
         names = {**self.shell.user_ns, **(local_ns or {})}
         framed: list[Wanted] = []
 

@@ -121,6 +121,7 @@ export class Card extends Widget implements IRenderMime.IRenderer {
     this._attachments.update(record);
     this._tools.update(record);
     this._notes.update(record);
+    this.toggleClass('jp-mod-noCode', record.policy.includes('no_code'));
     const words = announcement(record, live, this._trans);
     if (this._spoken !== words && (live || this._spoken !== null)) {
       say(this._status, words); // a finished turn that is merely opened says nothing

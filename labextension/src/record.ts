@@ -68,6 +68,8 @@ export interface ITurnRecord {
   readonly tool_calls: readonly IToolCall[];
   readonly timing: { readonly thinking: number | null; readonly total: number | null };
   readonly notices: readonly string[];
+  /** The rules of a policy file that hold for it: `thinking`, `no_code` and others. */
+  readonly policy: readonly string[];
   readonly error: ITurnError | null;
   readonly footer: string;
   readonly branch: IBranch | null;
@@ -101,6 +103,7 @@ export function readRecord(json: unknown): ITurnRecord {
     })),
     timing: { thinking: number(timing['thinking']), total: number(timing['total']) },
     notices: Array.isArray(raw['notices']) ? raw['notices'].map(text).filter(Boolean) : [],
+    policy: Array.isArray(raw['policy']) ? raw['policy'].map(text).filter(Boolean) : [],
     error: error && {
       type: text(error['type']),
       message: text(error['message']),

@@ -2,7 +2,8 @@
  * The fold with the model's thinking.
  *
  * It opens while the model thinks and closes when the answer starts, as long as the reader has not
- * touched it; from then on it stays as the reader put it. A closed fold draws nothing.
+ * touched it; from then on it stays as the reader put it. A closed fold draws nothing. A policy file
+ * may want the thinking always shown: then it cannot be closed.
  */
 import type { TranslationBundle } from '@jupyterlab/translation';
 import { make, say } from './dom';
@@ -29,8 +30,11 @@ export class Thinking {
     body.appendChild(host);
     this._body = body;
     this._summary = make('summary', 'thinking-summary');
-    this._summary.addEventListener('click', () => {
+    this._summary.addEventListener('click', event => {
       this._touched = true;
+      if (this._pinned) {
+        event.preventDefault();
+      }
     });
     this.node.append(this._summary, body);
     this.node.addEventListener('toggle', () => void this._draw());
@@ -53,7 +57,10 @@ export class Thinking {
     const seconds = record.timing.thinking ?? this._took ?? (thinking ? elapsed : null);
     say(this._summary, thought(thinking ? 'thinking' : 'done', seconds, live, this._trans));
     this.node.classList.toggle('jp-mod-running', thinking);
-    if (!this._touched && !this._holdsSelection() && this.node.open !== thinking) {
+    this._pinned = record.policy.includes('thinking');
+    if (this._pinned) {
+      this.node.open = true;
+    } else if (!this._touched && !this._holdsSelection() && this.node.open !== thinking) {
       this.node.open = thinking;
     }
     this._source = reasoning;
@@ -89,6 +96,7 @@ export class Thinking {
   private _source = '';
   private _finished = false;
   private _touched = false;
+  private _pinned = false;
   private _since: number | null = null;
   private _took: number | null = null;
 }

@@ -48,6 +48,7 @@ FLAGS: dict[str, dict[str, object]] = {
     "--no-history": {"history": False},
     "--continue": {"go_on": True},
     "--branch formal": {"branch": "formal"},
+    "--cells above": {"cells": "above"},
     "--replay auto": {"replay": "auto"},
     "--replay=always": {"replay": "always"},
     "--budget 0.01": {"budget": 0.01},
