@@ -8,6 +8,8 @@
     + UnsafeSettingError          a setting that would do harm in this process
     + ReplayError                 no kept answer, where only a kept one was wanted
     + ConversationError           a turn or branch that is not there, or a name that is taken
+    + CellError                   no such cell, or nothing in it to work on
+      . ChangedCellError          a cell that changed since a change to it was offered
     + PolicyError                 a deepseek-policy.toml forbids it, or cannot be understood
     + LocalModelError             the embedded model is missing, damaged or cannot run here
   - TransportError                the network, before or between answers
@@ -42,6 +44,8 @@ __all__ = [
     "APIError",
     "AuthenticationError",
     "BadRequestError",
+    "CellError",
+    "ChangedCellError",
     "ConfigurationError",
     "ContentRiskError",
     "ContextLengthError",
@@ -122,6 +126,16 @@ class ConversationError(ConfigurationError):
     """A turn or branch does not exist, or the name of a new branch cannot be used."""
 
     hint_default = "%deepseek tree shows the turns and branches."
+
+
+class CellError(ConfigurationError):
+    """There is no such cell, or nothing in it to work on."""
+
+
+class ChangedCellError(CellError):
+    """The cell is no longer what it was when a change to it was offered; nothing was written."""
+
+    hint_default = "Ask again: a new answer starts from the cell as it is now."
 
 
 class UnsafeSettingError(ConfigurationError):

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from .conversation.journal import Journal
     from .protocol.completion import Completion
 
-__all__ = ["Memory"]
+__all__ = ["Memory", "notebook_content"]
 
 _CHECKPOINT = 1.0  # seconds; what a killed kernel may lose
 _LARGEST = 50_000_000  # bytes of a notebook file that is still read for its records
@@ -112,12 +112,12 @@ class Memory:
         if any(self._retention):
             self._journal.prune(*self._retention)
         path = notebook_path(os.environ, self._namespace)
-        found = restore(self._journal, path, _content(path))
+        found = restore(self._journal, path, notebook_content(path))
         self.told = found.told
         return found.conversation
 
 
-def _content(path: str | None) -> object:
+def notebook_content(path: str | None) -> object:
     """The notebook file, parsed; None where there is none to read."""
     try:
         file = Path(path) if path else None

@@ -26,8 +26,9 @@ class Question:
     continues the last answer, which broke off or was cut; `branch` asks on that branch and leaves
     the active one; `instead_of` is the id of the turn whose sibling this becomes. `on_error` is
     raise or return; `replay` one of `REPLAYS`; `dry_run` shows what would be sent, and sends
-    nothing. `attach`, `cells`, `schema`, `tools` and `approve`: see `deepseek_jupyter.ask`. `said`
-    is the prompt as the message says it, where that differs: names in place of ``@name``.
+    nothing. `material` is sent below the prompt and is no part of it. `attach`, `cells`, `schema`,
+    `tools` and `approve`: see `deepseek_jupyter.ask`. `said` is the prompt as the message says it,
+    where that differs: names in place of ``@name``.
     """
 
     prompt: str
@@ -50,6 +51,7 @@ class Question:
     instead_of: str | None = None
     replay: str | None = None
     dry_run: bool = False
+    material: str = ""
     attach: tuple[Any, ...] = ()
     said: str | None = None
     cells: str | None = None
@@ -76,4 +78,5 @@ class Question:
         if self.go_on and not self.prompt.strip():
             return _CONTINUE
         said = self.prompt if self.said is None else self.said
-        return f"{said}\n\n{_CODE_ONLY}" if self.format == "code" else said
+        code_only = _CODE_ONLY if self.format == "code" else ""
+        return "\n\n".join(filter(None, (said, self.material, code_only)))

@@ -69,7 +69,12 @@ class Reply:
     @property
     def code(self) -> str:
         """The Python code in the answer: its blocks joined by a blank line, "" if none."""
-        return "\n\n".join(block.text.rstrip("\n") for block in self.code_blocks if block.is_python)
+        return "\n\n".join(self.code_cells)
+
+    @property
+    def code_cells(self) -> list[str]:
+        """The same, a cell for each block."""
+        return [block.text.rstrip("\n") for block in self.code_blocks if block.is_python]
 
     @property
     def code_blocks(self) -> list[CodeBlock]:

@@ -26,6 +26,7 @@ protocol
 transport      protocol
 display        protocol
 context
+cells
 conversation   protocol
 tools          protocol context
 local          protocol
@@ -58,6 +59,14 @@ session        protocol transport context conversation tools local display
 session        config endpoint memory prefix prepare question replay reply run tokenizer
 session        composing preview
 
+# Changes to cells: what ran, what a question about it holds, where code goes.
+runs           cells display
+gathering      cells display memory protocol runs
+placing        display reply
+proposal       cells display reply
+fixes          cells conversation display gathering placing proposal question
+fixes          reply runs session
+
 # What people call. Never each other. (magics: {{ expr }} is resolved in the cell's namespace, and
 # --param values are read as protocol.parameters reads them.)
 api            session display protocol config question reply data_card
@@ -66,6 +75,7 @@ local_reports  local display
 doctor         session display local nested teaching
 magics         session display api config question nested accounts export teaching
 magics         attaching preview reports local_reports doctor reply conversation context protocol
+magics         cells runs placing proposal fixes
 widget         session display api config
 cli            api conversation display doctor export local_reports
 __main__       cli
@@ -111,7 +121,7 @@ OUTSIDE: dict[str, set[str]] = {
 
 # file -> why it is longer than 300 lines
 LONG = {
-    "errors.py": "the tree of every error, in one place",
+    "errors.py": "the whole exception tree, drawn at its top",
     "transport/providers.py": "a table of ten profiles, each with its sources",
 }
 

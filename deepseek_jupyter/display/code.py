@@ -11,10 +11,13 @@ _PYTHON = frozenset({"", "python", "py", "python3", "ipython", "ipython3"})
 
 @dataclass(frozen=True, slots=True)
 class CodeBlock:
-    """One fenced block: the language as written after the fence, and the text."""
+    """One fenced block: the language as written after the fence, the text, and the whole of what
+    stands after the fence.
+    """
 
     language: str
     text: str
+    info: str = ""
 
     @property
     def is_python(self) -> bool:
@@ -27,7 +30,11 @@ def code_blocks(markdown: str) -> list[CodeBlock]:
     from markdown_it import MarkdownIt
 
     return [
-        CodeBlock(token.info.split(None, 1)[0] if token.info.strip() else "", token.content)
+        CodeBlock(
+            token.info.split(None, 1)[0] if token.info.strip() else "",
+            token.content,
+            token.info.strip(),
+        )
         for token in MarkdownIt("commonmark").parse(markdown)
         if token.type == "fence"
     ]

@@ -14,7 +14,9 @@ __all__ = [
     "current_cell",
     "has_frontend",
     "in_jupyter",
+    "offer_input",
     "publish",
+    "run_here",
     "shell",
     "user_namespace",
 ]
@@ -54,6 +56,21 @@ def current_cell() -> int | None:
     """What tells the running cell from others; None outside IPython."""
     running = shell()
     return running.execution_count if running is not None else None
+
+
+def offer_input(code: str) -> bool:
+    """Put `code` into a new cell below, or the terminal's next prompt; False outside IPython."""
+    running = shell()
+    if running is None:
+        return False
+    running.set_next_input(code, replace=False)
+    return True
+
+
+def run_here(code: str) -> bool:
+    """Run `code` in the running cell, its errors shown there; whether it ended well."""
+    running = shell()
+    return running is not None and bool(running.run_cell(code, store_history=False).success)
 
 
 def publish(bundle: Bundle, display_id: str = "", *, update: bool = False) -> None:

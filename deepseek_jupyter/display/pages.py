@@ -4,16 +4,21 @@ A page opens both when it meets the extension; here they are kept, deltas are se
 and requests from a page are carried out. The TypeScript twin is ``labextension/src/comms.ts``.
 
 Requests arrive on whatever thread the kernel serves the control comm on (a subshell's, on
-ipykernel 7), so nothing here prints or displays, and the state has a lock.
+ipykernel 7), so nothing here prints or displays, and the state has a lock. Answers go out on the
+data comm: ipykernel 7.4 serves a comm on the shell that last published on it, so one answer given
+on the control comm while the main shell still serves it would leave it deaf behind every cell.
 """
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-__all__ = ["Pages", "RunningTurn", "pages"]
+from deepseek_jupyter.errors import DeepSeekError
+
+__all__ = ["Handler", "Pages", "Request", "RunningTurn", "pages"]
 
 DATA = "deepseek.data"
 CONTROL = "deepseek.control"
@@ -30,11 +35,27 @@ class RunningTurn(Protocol):
         """The ``snapshot`` message for a page that missed a delta; None where none are sent."""
 
 
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What a page asks. `body` comes from outside: check every field of it."""
+
+    body: Mapping[str, Any]
+    _send: Callable[[Mapping[str, Any]], None] = field(repr=False)
+
+    def tell(self, message: Mapping[str, Any]) -> None:
+        """Send a message to the page that asked, before the answer or after it; any thread."""
+        self._send(message)
+
+
+Handler = Callable[[Request], Mapping[str, Any] | None]
+
+
 class Pages:
-    """The open comms, and the turns that a page may ask about."""
+    """The open comms, the turns that a page may ask about, and who answers its requests."""
 
     def __init__(self) -> None:
         self._lock = threading.RLock()
+        self._handlers: dict[str, tuple[Handler, bool]] = {}
         self._data: dict[str, Any] = {}
         self._turns: dict[str, RunningTurn] = {}
 
@@ -48,6 +69,16 @@ class Pages:
         manager.unregister_target(DATA, self._opened)
         manager.unregister_target(CONTROL, self._control_opened)
 
+    def handle(self, type: str, function: Handler, *, slow: bool = False) -> None:
+        """Let `function` answer requests of this type, from now on.
+
+        A request is ``{type, request, page, …}`` (docs/record.md). What `function` returns is the
+        answer's `result`; a `DeepSeekError` or another exception becomes its `error`. It is called
+        on the thread that serves the control comm and holds up the next request, a stop too; with
+        `slow` on a thread of its own. Either way beside the thread of the cells: no display.
+        """
+        self._handlers[type] = (function, slow)
+
     @property
     def connected(self) -> bool:
         """Whether any page listens."""
@@ -59,6 +90,15 @@ class Pages:
             listening = list(self._data.values())
         for comm in listening:
             comm.send(dict(message))
+
+    def send_newest(self, message: Mapping[str, Any]) -> bool:
+        """Send to the page that connected last; False where there is none."""
+        with self._lock:
+            comm = next(reversed(self._data.values()), None)
+        if comm is None:
+            return False
+        comm.send(dict(message))
+        return True
 
     def begin(self, turn_id: str, turn: RunningTurn) -> None:
         """A turn may be asked about from now on."""
@@ -84,7 +124,12 @@ class Pages:
     def _control_opened(self, comm: Any, message: Any) -> None:
         comm.on_msg(lambda asked: self._asked(asked["content"]["data"]))
 
-    def _asked(self, request: Mapping[str, Any]) -> None:
+    def _asked(self, request: Any) -> None:
+        if not isinstance(request, Mapping):
+            return
+        if isinstance(request.get("request"), str):
+            self._take(request)
+            return
         with self._lock:
             turn = self._turns.get(str(request.get("id")))
         if turn is None:
@@ -93,6 +138,42 @@ class Pages:
             turn.stop()
         elif request.get("type") == "resync" and (snapshot := turn.snapshot()):
             self.send(snapshot)
+
+    def _take(self, body: Mapping[str, Any]) -> None:
+        function, slow = self._handlers.get(str(body.get("type")), (_unknown, False))
+        page = body.get("page")
+
+        def tell(message: Mapping[str, Any]) -> None:
+            with self._lock:
+                comm = self._data.get(page) if isinstance(page, str) else None
+            comm.send(dict(message)) if comm is not None else self.send(message)
+
+        def work() -> None:
+            tell(_answer(function, Request(body, tell)))
+
+        if slow:
+            threading.Thread(target=work, name="deepseek_jupyter.request", daemon=True).start()
+        else:
+            work()
+
+
+def _answer(function: Handler, request: Request) -> dict[str, Any]:
+    answer = {"type": "answer", "to": request.body["request"]}
+    try:
+        return {**answer, "ok": True, "result": function(request)}
+    except Exception as error:  # a bug, too, must not leave the page waiting
+        return {**answer, "ok": False, "error": _told(error)}
+
+
+def _told(error: Exception) -> dict[str, str]:
+    name = type(error).__name__
+    if isinstance(error, DeepSeekError):
+        return {"type": name, "message": str(error).partition("\n")[0], "hint": error.hint}
+    return {"type": name, "message": f"{name}: {error}", "hint": ""}
+
+
+def _unknown(request: Request) -> None:
+    raise DeepSeekError(f"The kernel does not know the request {request.body.get('type')!r}.")
 
 
 pages = Pages()

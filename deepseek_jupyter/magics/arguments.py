@@ -31,6 +31,7 @@ class Command:
     question: Question
     out: str | None = None
     code: bool = False
+    run: bool = False
     quiet: bool = False
 
 
@@ -75,6 +76,7 @@ def flag_parser() -> argparse.ArgumentParser:
     add("-f", "--format", choices=FORMATS, default="md", help="how to ask for and show the answer")
     add("-o", "--out", metavar="NAME", help="put the Reply into this variable")
     add("--code", action="store_true", help="put the answer's Python code into the next cell")
+    add("--run", action="store_true", help="the same, and run it after a yes")
     add("--new", action="store_true", help="begin a new conversation")
     add("--no-history", action="store_true", help="ask outside the conversation")
     add("--continue", dest="go_on", action="store_true", help="go on with the last answer")
@@ -169,7 +171,7 @@ def _command(flags: argparse.Namespace, prompt: str, cell_id: str | None) -> Com
     )
     if flags.out is not None and not flags.out.isidentifier():
         raise UsageProblem(f"--out {flags.out}: not a variable name.")
-    return Command(question, flags.out, flags.code, flags.quiet)
+    return Command(question, flags.out, flags.code or flags.run, flags.run, flags.quiet)
 
 
 def _parameters(flags: argparse.Namespace) -> dict[str, Any]:

@@ -22,7 +22,7 @@ from deepseek_jupyter.reports import (
     turns_in_words,
 )
 
-from . import conversations
+from . import conversations, fixing
 from .arguments import UsageProblem, flag_help, suggestion
 
 __all__ = ["COMMANDS", "run"]
@@ -30,15 +30,22 @@ __all__ = ["COMMANDS", "run"]
 
 @dataclass(frozen=True, slots=True)
 class LineCommand:
-    """A command, the form of its arguments, and what it does in one line."""
+    """A command, the form of its arguments, and what it does in one line.
 
-    call: Callable[[Sequence[str]], Any]
+    One that `asks` the model is given the line as it was written, and the id of the asking cell.
+    """
+
+    call: Callable[..., Any]
     form: str
     says: str
+    asks: bool = False
 
 
-def run(line: str, shell: Any = None) -> Any:
+def run(line: str, cell_id: Callable[[], str | None] = lambda: None) -> Any:
     """Carry out ``%deepseek LINE``. Raises `UsageProblem` for an unknown command."""
+    first, _, rest = line.strip().partition(" ")
+    if first in COMMANDS and COMMANDS[first].asks:
+        return COMMANDS[first].call(rest, cell_id())
     try:
         words = shlex.split(line)
     except ValueError as error:
@@ -190,6 +197,7 @@ COMMANDS: dict[str, LineCommand] = {
     "usage": LineCommand(
         _usage, "[turn|branch|notebook|day|model]", "tokens and cost, of this session without one"
     ),
+    **{name: LineCommand(*row, asks=True) for name, row in fixing.COMMANDS.items()},
     "config": LineCommand(_config, "[NAME=VALUE]", "show or change settings"),
     "provider": LineCommand(_provider, "[NAME]", "list providers, or choose one"),
     "login": LineCommand(_login, "[PROVIDER] [--forget]", "store a key, typed hidden"),

@@ -26,6 +26,7 @@ from deepseek_jupyter.display.frontend import in_jupyter
 from deepseek_jupyter.display.pages import pages
 
 from .arguments import Command, UsageProblem, flag_help, parse_cell, parse_line
+from .watch import unwatch, watch
 
 __all__ = ["DeepSeekMagics", "register", "unregister"]
 
@@ -65,7 +66,7 @@ class DeepSeekMagics(Magics):
         if cell is None:
             from .commands import run
 
-            return self._usage(run, line, self.shell)
+            return self._usage(run, line, self._cell_id)
         return self._ask_cell(line, cell, local_ns)
 
     @no_var_expand
@@ -123,7 +124,9 @@ class DeepSeekMagics(Magics):
                 self.shell.user_ns[command.out] = newest
         reply.shown_in = current_cell()
         if command.code and reply.code:
-            self.shell.set_next_input(reply.code, replace=False)
+            from .fixing import place
+
+            place(session, command, reply)
         return reply
 
     def _usage(self, call: Any, *arguments: Any) -> Any:
@@ -201,6 +204,7 @@ def register(ipython: Any) -> None:
         ipython.configurables.append(config)
     if keep_question_marks not in ipython.input_transformers_cleanup:
         ipython.input_transformers_cleanup.append(keep_question_marks)
+    watch(ipython)
     if manager := _comm_manager(ipython):
         pages.register(manager)
 
@@ -216,6 +220,7 @@ def unregister(ipython: Any) -> None:
     ]
     if keep_question_marks in ipython.input_transformers_cleanup:
         ipython.input_transformers_cleanup.remove(keep_question_marks)
+    unwatch(ipython)
     if manager := _comm_manager(ipython):
         pages.unregister(manager)
 

@@ -5,13 +5,15 @@
  * ipykernel 7.4. Both may be missing (an old kernel, no extension loaded): the card then lives on
  * display updates and stops by interrupt. The counterpart is `deepseek_jupyter/display/`.
  */
+import { UUID } from '@lumino/coreutils';
 import { Signal } from '@lumino/signaling';
 import type { ISignal } from '@lumino/signaling';
 import type { JSONObject } from '@lumino/coreutils';
 import type { Kernel, KernelMessage } from '@jupyterlab/services';
 import { emptyTranscript, readMessage, reduce } from './transcript';
 import type { ITranscript } from './transcript';
-import type { ICommHub } from './tokens';
+import { readAnswer } from './requests';
+import type { ICommHub, ITold } from './tokens';
 
 const DATA = 'deepseek.data';
 const CONTROL = 'deepseek.control';
@@ -25,11 +27,26 @@ const RESYNC = 1000;
 /** How many turns are kept in mind. */
 const KEPT = 64;
 
+/** How long the subshells of the comms are waited for, in milliseconds. */
+const SUBSHELL = 2000;
+
+/** A request that waits for its answer. */
+interface IPending {
+  resolve(result: JSONObject): void;
+  reject(error: Error): void;
+}
+
+/** A comm of Lab 4.4 and later, which may have a subshell of its own. */
+interface ISubshellComm extends Kernel.IComm {
+  readonly subshellStarted?: Promise<void>;
+}
+
 /** The comms with one kernel. */
 class Link {
   constructor(
     readonly kernel: Kernel.IKernelConnection,
-    private _receive: (json: unknown, link: Link) => void
+    private _receive: (json: unknown, link: Link) => void,
+    private _changed: () => void
   ) {
     kernel.statusChanged.connect(this._onStatus, this);
   }
@@ -40,20 +57,41 @@ class Link {
     if (this._data || !kernel.handleComms || kernel.isDisposed || Date.now() < this._quietUntil) {
       return;
     }
-    this._data = this._openComm(DATA);
-    this._control = this._openComm(CONTROL);
+    this._data = this._makeComm(DATA);
+    this._control = this._makeComm(CONTROL);
     this._data.onMsg = (message: KernelMessage.ICommMsgMsg) => {
-      this._receive(message.content.data, this);
+      const answer = readAnswer(message.content.data);
+      answer ? this._answered(answer) : this._receive(message.content.data, this);
     };
+    this._openOn(this._data, this._control);
+    this._changed();
   }
 
-  /** Send a request; false if there is nobody to send it to. */
+  /** Whether the comms are there, open or about to be. */
+  get isOpen(): boolean {
+    return this._control !== null && !this._control.isDisposed;
+  }
+
+  /** Send a request that wants no answer; false if there is nobody to send it to. */
   request(request: JSONObject): boolean {
-    if (!this._control || this._control.isDisposed) {
+    if (!this.isOpen) {
       return false;
     }
-    this._control.send(request);
+    this._waiting ? this._waiting.push(request) : this._control!.send(request);
     return true;
+  }
+
+  /** Send a request and wait for the answer. */
+  ask(type: string, body: JSONObject): Promise<JSONObject> {
+    const request = UUID.uuid4();
+    return new Promise((resolve, reject) => {
+      const page = this._data?.commId ?? '';
+      if (this.request({ ...body, type, request, page })) {
+        this._pending.set(request, { resolve, reject });
+      } else {
+        reject(new Error('no kernel'));
+      }
+    });
   }
 
   dispose(): void {
@@ -61,21 +99,59 @@ class Link {
     this._drop();
   }
 
-  private _openComm(target: string): Kernel.IComm {
+  private _makeComm(target: string): Kernel.IComm {
     const comm = this.kernel.createComm(target);
     comm.onClose = () => {
       this._quietUntil = Date.now() + REFUSED;
       this._drop();
     };
-    comm.open().done.catch(() => undefined); // the kernel went away while it was asked
     return comm;
+  }
+
+  /**
+   * Open the comms, on their subshells where the kernel has some.
+   *
+   * #### Notes
+   * Sent before the subshell is there, the message would wait behind a cell that runs.
+   */
+  private _openOn(...comms: ISubshellComm[]): void {
+    const open = () => {
+      for (const comm of comms.filter(item => !item.isDisposed)) {
+        comm.open().done.catch(() => undefined); // the kernel went away while it was asked
+      }
+    };
+    const started = comms.map(comm => comm.subshellStarted);
+    if (!this.kernel.supportsSubshells || started.some(promise => !promise)) {
+      open();
+      return;
+    }
+    this._waiting = [];
+    const late = new Promise(resolve => setTimeout(resolve, SUBSHELL));
+    void Promise.race([Promise.all(started).catch(() => undefined), late]).then(() => {
+      if (this._data === comms[0]) {
+        open();
+        const requests = this._waiting ?? [];
+        this._waiting = null;
+        requests.forEach(request => this.request(request));
+      }
+    });
+  }
+
+  private _answered({ to, result, error }: ReturnType<typeof readAnswer> & object): void {
+    const asked = this._pending.get(to);
+    this._pending.delete(to);
+    result ? asked?.resolve(result) : asked?.reject(error!);
   }
 
   private _drop(): void {
     for (const comm of [this._data, this._control]) {
       comm?.dispose();
     }
-    this._data = this._control = null;
+    this._data = this._control = this._waiting = null;
+    const pending = [...this._pending.values()];
+    this._pending.clear();
+    pending.forEach(({ reject }) => reject(new Error('the kernel is gone')));
+    this._changed();
   }
 
   /** A kernel that starts again has forgotten its comms; once it is ready it is asked again. */
@@ -93,6 +169,8 @@ class Link {
 
   private _data: Kernel.IComm | null = null;
   private _control: Kernel.IComm | null = null;
+  private _waiting: JSONObject[] | null = null;
+  private _pending = new Map<string, IPending>();
   private _quietUntil = 0;
   private _restarted = false;
 }
@@ -103,6 +181,23 @@ export class CommHub implements ICommHub {
     return this._heard;
   }
 
+  get told(): ISignal<ICommHub, ITold> {
+    return this._told;
+  }
+
+  get connected(): ISignal<ICommHub, Kernel.IKernelConnection> {
+    return this._connected;
+  }
+
+  isConnected(kernel: Kernel.IKernelConnection): boolean {
+    return this._links.get(kernel)?.isOpen ?? false;
+  }
+
+  request(kernel: Kernel.IKernelConnection, type: string, body: JSONObject = {}): Promise<JSONObject> {
+    this.connect(kernel);
+    return this._links.get(kernel)!.ask(type, body);
+  }
+
   transcript(id: string): ITranscript | null {
     return this._transcripts.get(id) ?? null;
   }
@@ -110,7 +205,11 @@ export class CommHub implements ICommHub {
   connect(kernel: Kernel.IKernelConnection): void {
     let link = this._links.get(kernel);
     if (!link) {
-      link = new Link(kernel, (json, from) => this._receive(json, from));
+      link = new Link(
+        kernel,
+        (json, from) => this._receive(json, from),
+        () => this._connected.emit(kernel)
+      );
       this._links.set(kernel, link);
       kernel.disposed.connect(() => {
         link?.dispose();
@@ -135,6 +234,7 @@ export class CommHub implements ICommHub {
   private _receive(json: unknown, link: Link): void {
     const message = readMessage(json);
     if (!message) {
+      this._told.emit({ kernel: link.kernel, message: json });
       return;
     }
     const before = this._transcripts.get(message.id) ?? emptyTranscript(message.id);
@@ -165,6 +265,8 @@ export class CommHub implements ICommHub {
   }
 
   private _heard = new Signal<ICommHub, ITranscript>(this);
+  private _told = new Signal<ICommHub, ITold>(this);
+  private _connected = new Signal<ICommHub, Kernel.IKernelConnection>(this);
   private _links = new Map<Kernel.IKernelConnection, Link>();
   private _transcripts = new Map<string, ITranscript>();
   private _asking = new Set<string>();

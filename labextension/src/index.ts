@@ -5,6 +5,7 @@ import { ITranslator, nullTranslator } from '@jupyterlab/translation';
 import type { JupyterFrontEnd, JupyterFrontEndPlugin } from '@jupyterlab/application';
 import { Card } from './card';
 import { CommHub } from './comms';
+import { CellWriter } from './edits';
 import { MIME_TYPE } from './record';
 import { ICommHub } from './tokens';
 
@@ -60,6 +61,22 @@ const renderer: JupyterFrontEndPlugin<void> = {
   }
 };
 
+const edits: JupyterFrontEndPlugin<void> = {
+  id: 'deepseek-jupyter:edits',
+  description: 'Writes changes that the user accepted in the kernel to the cells of its notebook.',
+  autoStart: true,
+  requires: [ICommHub, INotebookTracker],
+  optional: [ITranslator],
+  activate: (
+    _app: JupyterFrontEnd,
+    hub: ICommHub,
+    tracker: INotebookTracker,
+    translator: ITranslator | null
+  ) => {
+    new CellWriter(hub, tracker, translator ?? undefined);
+  }
+};
+
 /**
  * Keep the browser from looking up the host names of links that nobody clicked.
  *
@@ -74,4 +91,4 @@ function forbidNamePrefetch(): void {
   document.head.appendChild(meta);
 }
 
-export default [comms, renderer];
+export default [comms, renderer, edits];

@@ -1,12 +1,35 @@
 import { Token } from '@lumino/coreutils';
+import type { JSONObject } from '@lumino/coreutils';
 import type { ISignal } from '@lumino/signaling';
 import type { Kernel } from '@jupyterlab/services';
 import type { ITranscript } from './transcript';
+
+/** A message of a kernel that is not about the text of a turn. Whoever reads it checks it. */
+export interface ITold {
+  readonly kernel: Kernel.IKernelConnection;
+  readonly message: unknown;
+}
 
 /** What the page and its kernels say to each other about turns. */
 export interface ICommHub {
   /** A signal emitted when more was heard of a turn. */
   readonly heard: ISignal<ICommHub, ITranscript>;
+
+  /** A signal emitted when a kernel said something else. */
+  readonly told: ISignal<ICommHub, ITold>;
+
+  /** A signal emitted when the comms with a kernel were opened or closed. */
+  readonly connected: ISignal<ICommHub, Kernel.IKernelConnection>;
+
+  /** Whether the comms with a kernel are open, or about to be. */
+  isConnected(kernel: Kernel.IKernelConnection): boolean;
+
+  /**
+   * Send a request to a kernel, opening the comms before if need be.
+   *
+   * @returns The result, or a `RequestError`; an error also where the kernel goes away meanwhile.
+   */
+  request(kernel: Kernel.IKernelConnection, type: string, body?: JSONObject): Promise<JSONObject>;
 
   /** What was heard of a turn so far. */
   transcript(id: string): ITranscript | null;

@@ -107,4 +107,30 @@ describe('CommHub', () => {
     kernel.say({ type: 'eval', id: 't' });
     expect(hub.transcript('t')).toBeNull();
   });
+
+  it('gives the answer to the one who asked', async () => {
+    const first = hub.request(connection, 'add', { of: [1, 2] });
+    const second = hub.request(connection, 'refuse');
+    const [one, two] = kernel.comm('deepseek.control').sent as Record<string, unknown>[];
+    expect(one).toMatchObject({ type: 'add', of: [1, 2] });
+    const told = { type: 'ParameterError', message: 'No.', hint: 'Ask again.' };
+    kernel.say({ type: 'answer', to: two['request'], ok: false, error: told });
+    kernel.say({ type: 'answer', to: one['request'], ok: true, result: { sum: 3 } });
+    expect(await first).toEqual({ sum: 3 });
+    await expect(second).rejects.toMatchObject({ kind: 'ParameterError', hint: 'Ask again.' });
+  });
+
+  it('lets nobody wait for a kernel that is gone', async () => {
+    const asked = hub.request(connection, 'add');
+    kernel.statusChanged.emit('restarting');
+    await expect(asked).rejects.toThrow('gone');
+    expect(hub.isConnected(connection)).toBe(false);
+  });
+
+  it('hands on what else a kernel says', () => {
+    const told: unknown[] = [];
+    hub.told.connect((_, { message }) => told.push(message));
+    kernel.say({ type: 'tip', conversation: 'c' });
+    expect(told).toEqual([{ type: 'tip', conversation: 'c' }]);
+  });
 });

@@ -44,11 +44,15 @@ FLAGS: dict[str, dict[str, object]] = {
     "-o reply": {"out": "reply"},
     "--out größe": {"out": "größe"},
     "--code": {"code": True},
+    "--run": {"code": True, "run": True},
     "--new": {"new": True},
     "--no-history": {"history": False},
     "--continue": {"go_on": True},
     "--branch formal": {"branch": "formal"},
     "--cells above": {"cells": "above"},
+    "-a df": {"attach": ("df",)},
+    "--attach 'df:price=full' -a x": {"attach": ("df:price=full", "x")},
+    "--dry-run": {"dry_run": True},
     "--replay auto": {"replay": "auto"},
     "--replay=always": {"replay": "always"},
     "--budget 0.01": {"budget": 0.01},
@@ -59,7 +63,7 @@ FLAGS: dict[str, dict[str, object]] = {
 
 
 def command(prompt: str, **made: object) -> Command:
-    own = {name: made.pop(name) for name in ("out", "code", "quiet") if name in made}
+    own = {name: made.pop(name) for name in ("out", "code", "run", "quiet") if name in made}
     return Command(Question(prompt, **made), **own)  # type: ignore[arg-type]
 
 

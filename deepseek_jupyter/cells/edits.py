@@ -1,0 +1,108 @@
+"""A change to a cell as a value, how a model writes one, and its difference line by line."""
+
+from __future__ import annotations
+
+import difflib
+import re
+import unicodedata
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Literal, NamedTuple
+
+from .executed import Executed
+
+__all__ = ["DiffLine", "Edit", "diff", "read_edits"]
+
+Mark = Literal[" ", "-", "+", "@"]
+_LABEL = re.compile(r"(?:\bIn ?\[(\d+)\]|\bcell[ =:#]*(\d+)|\[(\d+)\])", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class Edit:
+    """`run` is the cell as it ran, `after` the whole new source."""
+
+    run: Executed
+    after: str
+
+    @property
+    def before(self) -> str:
+        """What the cell says now, if nobody touched it."""
+        return self.run.source
+
+
+class DiffLine(NamedTuple):
+    """``-`` only before, ``+`` only after, ``@`` where it stands, a space in both."""
+
+    mark: Mark
+    text: str
+
+
+def read_edits(
+    blocks: Iterable[tuple[str, str]], cells: Mapping[int, Executed], default: int
+) -> tuple[list[Edit], list[str]]:
+    """The edits in an answer's Python blocks, each (what stands after the fence, text).
+
+    A block is for the cell whose ``In[N]`` stands after its fence or in a comment on its first
+    line. One without a number is for `default`, unless a numbered one is there: then it is an
+    example. The last block for a cell counts. Also returns a sentence for each block that is for
+    no cell that was shown.
+    """
+    found: dict[int, str] = {}
+    unnumbered: list[str] = []
+    notes: list[str] = []
+    for info, text in blocks:
+        count, source = _addressed(info, text)
+        if count is None:
+            unnumbered.append(source)
+        elif count in cells:
+            found[count] = source
+        else:
+            notes.append(f"The answer changes In[{count}], which was not sent; that is left out.")
+    if not found and unnumbered:
+        found[default] = unnumbered[-1]
+    edits = [
+        Edit(cells[count], source)
+        for count, source in sorted(found.items())
+        if source.strip() and source.rstrip() != cells[count].source.rstrip()
+    ]
+    return edits, notes
+
+
+def _addressed(info: str, text: str) -> tuple[int | None, str]:
+    source = text.rstrip("\n")
+    if (label := _LABEL.search(info)) is not None:
+        return int(label[1] or label[2] or label[3]), source
+    first, _, rest = source.partition("\n")
+    if first.lstrip().startswith("#") and (label := re.search(r"\bIn ?\[(\d+)\]", first)):
+        return int(label[1]), rest
+    return None, source
+
+
+def diff(before: str, after: str, context: int = 3) -> list[DiffLine]:
+    """The difference of two sources, with `context` lines around each change."""
+    lines: list[DiffLine] = []
+    unified = difflib.unified_diff(before.splitlines(), after.splitlines(), n=context, lineterm="")
+    for number, line in enumerate(unified):
+        if number < 2:  # the two file names
+            continue
+        mark: Mark = line[0]  # type: ignore[assignment]
+        if mark == "@":
+            if lines:
+                lines.append(DiffLine("@", "…"))
+            continue
+        lines.append(DiffLine(mark, visible(line[1:])))
+    return lines
+
+
+def visible(text: str) -> str:
+    """`text` with every character that hides or reorders others written out.
+
+    A difference that looks harmless must be harmless: see CVE-2021-42574.
+    """
+    return "".join(
+        f"\\u{{{ord(c):04x}}}" if c != "\t" and unicodedata.category(c) in _HIDDEN else c
+        for c in text
+    )
+
+
+_HIDDEN = frozenset({"Cc", "Cf", "Co", "Cs", "Zl", "Zp"})

@@ -1,0 +1,231 @@
+"""Which earlier cells a cell depends on: the definitions of its names, and theirs in turn.
+
+A name is followed backwards through the runs, from the moment at which it was read: every run that
+changed it counts, up to the one that surely bound it anew. What that run read is followed from
+there, in breadth first order, so the nearest cells come first and a token budget cuts the far ones.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict, deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+
+from .effects import EVERYTHING, Effects, effects
+from .excerpt import excerpt
+from .executed import Executed
+from .words import alike
+
+__all__ = ["Chosen", "Lineage", "Selection"]
+
+_MOST = 200  # runs that are followed; a prompt holds far fewer
+_SIMILAR = 3  # cells that are looked at for a name that nobody defined
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """A run that matters. `names` are the reason; `text` is its source, or an excerpt of it."""
+
+    run: Executed
+    names: tuple[str, ...]
+    text: str
+    whole: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """`cells` in the order in which they ran; `left_out` were too long for the budget."""
+
+    cells: tuple[Chosen, ...] = ()
+    left_out: tuple[Chosen, ...] = ()
+
+
+@dataclass(slots=True)
+class _Need:
+    depth: int
+    names: dict[str, None] = field(default_factory=dict)  # a set that keeps its order
+
+
+class Lineage:
+    """The runs of a kernel, in order. `iterators` are names whose values reading uses up."""
+
+    def __init__(self, runs: Sequence[Executed], iterators: Iterable[str] = ()) -> None:
+        self.runs = list(runs)
+        self.effects: list[Effects] = [effects(run.python) for run in self.runs]
+        self._iterators = frozenset(iterators)
+        modules: frozenset[str] = frozenset().union(*(e.modules for e in self.effects))
+        self._touched = [_touches(e, self._iterators, modules) for e in self.effects]
+        self._add_calls()
+        self._pairs = [(i, *pair) for i, e in enumerate(self.effects) for pair in e.aliases]
+        self._where: dict[str, list[int]] = defaultdict(list)
+        for index, names in enumerate(self._touched):
+            for name in names:
+                self._where[name].append(index)
+
+    def choose(
+        self,
+        cell: Executed,
+        *,
+        first: Iterable[str] = (),
+        called: Iterable[int] = (),
+        missing: Iterable[str] = (),
+        budget: int = 6_000,
+        count: Callable[[str], int] = lambda text: len(text) // 3 + 1,
+    ) -> Selection:
+        """The runs before `cell` that it depends on.
+
+        `first` are the names on the failing line; they come before the cell's other names. `called`
+        are the counts of the cells that stand in the traceback, `missing` the words that the error
+        did not find: cells that know a similar one matter too. `budget` is in tokens as `count`
+        counts them.
+        """
+        end = sum(run.count < cell.count for run in self.runs)
+        own = effects(cell.python)
+        first = frozenset(first)
+        names = own.reads | {name for later in own.later.values() for name in later}
+        needs = self._follow(
+            [(name, end, int(bool(first) and name not in first)) for name in sorted(names)]
+            + [(name, end, 0) for name in sorted(first - names)]
+        )
+        for index, run in enumerate(self.runs[:end]):
+            if run.count in called:
+                needs.setdefault(index, _Need(0)).depth = 0
+        for word in missing:
+            for index in self._similar(word, end):
+                needs.setdefault(index, _Need(1)).names.setdefault(word)
+        order = sorted(needs, key=lambda index: (needs[index].depth, -index))
+        return self._fit([(self.runs[i], tuple(needs[i].names)) for i in order], budget, count)
+
+    def definition(self, name: str) -> Executed | None:
+        """The newest run that defined a function, class or variable of this name."""
+        binding = [i for i in self._where.get(name, ()) if name in self.effects[i].names]
+        defining = [i for i in binding if name in self.effects[i].later]
+        found = defining or binding
+        return self.runs[found[-1]] if found else None
+
+    # Following names
+
+    def _follow(self, start: list[tuple[str, int, int]]) -> dict[int, _Need]:
+        needs: dict[int, _Need] = {}
+        seen: set[tuple[str, int]] = set()
+        queue = deque(sorted(start, key=lambda item: item[2]))
+        while queue and len(needs) < _MOST:
+            name, end, depth = queue.popleft()
+            if (name, end) in seen:
+                continue
+            seen.add((name, end))
+            for index in self._history(name, end):
+                need = needs.setdefault(index, _Need(depth))
+                need.names.setdefault(name)
+                done = self.effects[index]
+                queue.extend((read, index, depth + 1) for read in sorted(done.reads))
+                # A function reads its globals when it is called: as they were at the end.
+                later = done.later.get(name, frozenset())
+                queue.extend((read, end, depth + 1) for read in sorted(later))
+            for index in self._through(name, end):
+                needs.setdefault(index, _Need(depth + 1)).names.setdefault(name)
+                done = self.effects[index]
+                queue.extend((read, index, depth + 2) for read in sorted(done.reads))
+        return needs
+
+    def _history(self, name: str, end: int) -> Iterator[int]:
+        """The runs before `end` that made `name` what it was, the newest first."""
+        bound = False
+        for index in reversed(self._where.get(name, ())):
+            if index < end:
+                yield index
+                if name in self.effects[index].binds:
+                    bound = True
+                    break
+        for index in reversed(self._where.get(EVERYTHING, ())):
+            if index < end and (not bound or EVERYTHING in self.effects[index].deletes):
+                yield index
+                return
+
+    def _through(self, name: str, end: int) -> list[int]:
+        """The runs that changed what `name` stands for by another name, and made that a name of it.
+
+        ``clean = df`` and then ``clean.pop("x")`` changes df, until either is bound to something
+        else.
+        """
+        found: list[int] = []
+        seen = {name}
+        ways: list[tuple[str, list[int]]] = [(name, [])]
+        while ways:
+            current, way = ways.pop()
+            since = self._bound_last(current, end)
+            for index, one, two in self._pairs:
+                other = two if one == current else one
+                if current not in (one, two) or other in seen or not since <= index < end:
+                    continue
+                seen.add(other)
+                ways.append((other, [*way, index]))
+                if later := self._changing(other, index, end):
+                    found += [*way, index, *later]
+        return found
+
+    def _bound_last(self, name: str, end: int) -> int:
+        """The run before `end` that surely bound `name`, -1 without one."""
+        binding = (i for i in reversed(self._where.get(name, ())) if name in self.effects[i].binds)
+        return next((i for i in binding if i < end), -1)
+
+    def _changing(self, name: str, since: int, end: int) -> list[int]:
+        """The runs from `since` on that changed `name`, until it is bound anew."""
+        changing: list[int] = []
+        for index in self._where.get(name, ()):
+            if not since <= index < end:
+                continue
+            done = self.effects[index]
+            if name in done.binds and index > since:
+                break
+            # Touched, but neither bound nor deleted: a call changed it.
+            if name in done.changes or name not in done.names | done.deletes:
+                changing.append(index)
+        return changing
+
+    def _add_calls(self) -> None:
+        """What calls do beyond the cell they stand in: globals assigned, arguments changed."""
+        writes: dict[str, frozenset[str]] = {}
+        mutators: set[str] = set()
+        for index, done in enumerate(self.effects):
+            writes.update(done.writes)
+            mutators |= done.mutators
+            for function, handed in done.passes.items():
+                self._touched[index] |= writes.get(function, frozenset())
+                if function in mutators:
+                    self._touched[index] |= handed
+
+    def _similar(self, word: str, end: int) -> list[int]:
+        """The newest runs that know a word like one that was not found."""
+        found = []
+        for index in reversed(range(end)):
+            done = self.effects[index]
+            if alike(word, done.names | done.strings):
+                found.append(index)
+        return found[:_SIMILAR]
+
+    @staticmethod
+    def _fit(
+        wanted: list[tuple[Executed, tuple[str, ...]]], budget: int, count: Callable[[str], int]
+    ) -> Selection:
+        taken: list[Chosen] = []
+        left_out: list[Chosen] = []
+        for run, names in wanted:
+            chosen = Chosen(run, names, run.source)
+            if count(chosen.text) > budget:
+                chosen = Chosen(run, names, excerpt(run.python, names), whole=False)
+            if not chosen.text or count(chosen.text) > budget:
+                left_out.append(chosen)
+                continue
+            budget -= count(chosen.text)
+            taken.append(chosen)
+        return Selection(
+            tuple(sorted(taken, key=lambda c: c.run.count)),
+            tuple(sorted(left_out, key=lambda c: c.run.count)),
+        )
+
+
+def _touches(done: Effects, iterators: frozenset[str], modules: frozenset[str]) -> set[str]:
+    """Whose history this run belongs to. ``np.random.seed(1)`` is no part of that of np."""
+    used_up = done.reads & iterators
+    return set(done.names | (done.changes - modules) | done.deletes | used_up)

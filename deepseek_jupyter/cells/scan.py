@@ -1,0 +1,286 @@
+"""The walk over one cell's syntax tree that collects `effects`."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from .magic_calls import Magic, blanked
+from .tree import called, in_place, parameters, roots, shared, stored
+
+__all__ = ["Scan"]
+
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
+# Methods that change their object, of the containers, files, frames and models people use.
+_CHANGING = _words(
+    "append extend insert remove pop clear sort reverse update add discard setdefault popitem "
+    "appendleft popleft extendleft rotate difference_update intersection_update "
+    "symmetric_difference_update fit partial_fit fill resize put itemset write writelines seek "
+    "truncate close read readline readlines send"
+)
+# As a statement of their own these only show something.
+_SHOWING = _words(
+    "print display show plot hist scatter bar barh boxplot imshow head tail info describe help "
+    "len type isinstance repr assert_frame_equal savefig figure title legend xlabel ylabel "
+    "to_csv to_parquet to_json to_excel"
+)
+
+
+class Scan(ast.NodeVisitor):
+    """Visits statements in order; what it finds lies in its sets (see `effects.Effects`)."""
+
+    def __init__(self, magic_of: Callable[[ast.Call], Magic | None]) -> None:
+        self.reads: set[str] = set()
+        self.binds: set[str] = set()
+        self.may_bind: set[str] = set()
+        self.changes: set[str] = set()
+        self.deletes: set[str] = set()
+        self.aliases: set[tuple[str, str]] = set()
+        self.strings: set[str] = set()
+        self.modules: set[str] = set()
+        self.mutators: set[str] = set()
+        self.later: dict[str, set[str]] = {}
+        self.writes: dict[str, set[str]] = {}
+        self.passes: dict[str, set[str]] = {}
+        self._magic_of = magic_of
+        self._loads: set[str] = set()  # every name read, local or not
+        self._globals: set[str] = set()
+        self._hidden: list[set[str]] = []  # the names of comprehensions that we are in
+        self._deferred: set[str] = set()  # what the lambdas of this statement read when called
+        self._unsure = 0
+
+    # Names
+
+    def visit_Name(self, node: ast.Name) -> None:
+        if isinstance(node.ctx, ast.Store):
+            self._bind(node.id)
+        elif isinstance(node.ctx, ast.Del):
+            self._read(node.id)
+            self.binds.discard(node.id)
+            self.deletes.add(node.id)
+        else:
+            self._read(node.id)
+
+    def _read(self, name: str) -> None:
+        if any(name in names for names in self._hidden):
+            return
+        self._loads.add(name)
+        if name not in self.binds:
+            self.reads.add(name)
+
+    def _bind(self, name: str) -> None:
+        if any(name in names for names in self._hidden):
+            return
+        (self.may_bind if self._unsure else self.binds).add(name)
+
+    def visit_Attribute(self, node: ast.Attribute) -> None:
+        self._element(node)
+
+    def visit_Subscript(self, node: ast.Subscript) -> None:
+        self._element(node)
+
+    def _element(self, node: ast.Attribute | ast.Subscript) -> None:
+        if not isinstance(node.ctx, ast.Load):
+            self._change(node)
+        self.generic_visit(node)
+
+    def _change(self, node: ast.AST) -> None:
+        self.changes |= set(roots(node))
+
+    def visit_Constant(self, node: ast.Constant) -> None:
+        if isinstance(node.value, str) and len(node.value) <= 200:
+            self.strings.add(node.value)
+
+    # Statements
+
+    def visit_Assign(self, node: ast.Assign) -> None:
+        self._assign(node.value, node.targets)
+
+    def visit_AnnAssign(self, node: ast.AnnAssign) -> None:
+        self.visit(node.annotation)
+        if node.value is not None:
+            self._assign(node.value, [node.target])
+
+    def visit_NamedExpr(self, node: ast.NamedExpr) -> None:
+        self._assign(node.value, [node.target])
+
+    def _assign(self, value: ast.expr, targets: list[ast.expr]) -> None:
+        self._deferred = set()
+        self.visit(value)
+        names = {name for target in targets for name in stored(target)}
+        for name in names:
+            self.aliases |= {(name, root) for root in shared(value) if root != name}
+            if self._deferred:
+                self.later[name] = set(self._deferred)
+        for target in targets:
+            self.visit(target)
+
+    def visit_AugAssign(self, node: ast.AugAssign) -> None:
+        for root in roots(node.target):
+            self._read(root)
+            self.changes.add(root)
+        self.visit(node.value)
+        self.visit(node.target)
+
+    def visit_Import(self, node: ast.Import | ast.ImportFrom) -> None:
+        for alias in node.names:
+            name = alias.asname or alias.name.partition(".")[0]
+            self._bind(name)
+            if isinstance(node, ast.Import):
+                self.modules.add(name)
+
+    visit_ImportFrom = visit_Import
+
+    def visit_Expr(self, node: ast.Expr) -> None:
+        call = node.value.value if isinstance(node.value, ast.Await) else node.value
+        if isinstance(call, ast.Call) and called(call) not in _SHOWING:
+            # Nobody takes the result: it was called for what it does.
+            if isinstance(call.func, ast.Attribute):
+                self._change(call.func.value)
+            if not isinstance(call.func, ast.Name):  # of a name, `passes` and `mutators` tell
+                for argument in call.args:
+                    self._change(argument)
+        self.visit(node.value)
+
+    def visit_Global(self, node: ast.Global) -> None:
+        self._globals |= set(node.names)
+
+    # Where things happen on some path only
+
+    @contextmanager
+    def _perhaps(self) -> Iterator[None]:
+        self._unsure += 1
+        yield
+        self._unsure -= 1
+
+    def _branching(self, node: ast.AST) -> None:
+        with self._perhaps():
+            self.generic_visit(node)
+
+    visit_If = visit_While = visit_Try = visit_TryStar = visit_Match = visit_IfExp = _branching
+
+    def visit_ExceptHandler(self, node: ast.ExceptHandler) -> None:
+        self.generic_visit(node)  # its name is gone after the handler
+
+    def visit_For(self, node: ast.For | ast.AsyncFor) -> None:
+        self.visit(node.iter)
+        for name in stored(node.target):
+            self.aliases |= {(name, root) for root in shared(node.iter) if root != name}
+        with self._perhaps():
+            for part in (node.target, *node.body, *node.orelse):
+                self.visit(part)
+
+    visit_AsyncFor = visit_For
+
+    # Scopes
+
+    def visit_FunctionDef(self, node: ast.FunctionDef | ast.AsyncFunctionDef) -> None:
+        for part in (*node.decorator_list, *node.args.defaults, *node.args.kw_defaults):
+            if part is not None:
+                self.visit(part)
+        inner, free = self._body(node.args, node.body)
+        self._loads |= free
+        self.later[node.name] = free
+        if inner._globals & inner._stored:
+            self.writes[node.name] = inner._globals & inner._stored
+        if inner.changes & parameters(node.args):
+            self.mutators.add(node.name)
+        if outside := inner.changes & free:
+            self.writes.setdefault(node.name, set()).update(outside)
+        self.strings |= inner.strings
+        self._bind(node.name)
+
+    visit_AsyncFunctionDef = visit_FunctionDef
+
+    def visit_Lambda(self, node: ast.Lambda) -> None:
+        for default in (*node.args.defaults, *node.args.kw_defaults):
+            if default is not None:
+                self.visit(default)
+        _, free = self._body(node.args, [node.body])
+        self._deferred |= free
+        for name in free:
+            self._read(name)
+
+    def visit_ClassDef(self, node: ast.ClassDef) -> None:
+        for part in (*node.decorator_list, *node.bases, *(k.value for k in node.keywords)):
+            self.visit(part)
+        inner = Scan(self._magic_of)
+        for statement in node.body:
+            inner.visit(statement)
+        for name in inner.reads:
+            self._read(name)
+        self._loads |= inner._loads
+        self.strings |= inner.strings
+        self.later[node.name] = set().union(*inner.later.values())
+        self._bind(node.name)
+
+    @property
+    def _stored(self) -> set[str]:
+        return self.binds | self.may_bind | self.deletes
+
+    def _body(
+        self, arguments: ast.arguments, body: list[ast.stmt] | list[ast.expr]
+    ) -> tuple[Scan, set[str]]:
+        """The scan of a function's body, and the names it takes from outside."""
+        inner = Scan(self._magic_of)
+        for statement in body:
+            inner.visit(statement)
+        local = (inner._stored | parameters(arguments)) - inner._globals
+        return inner, inner._loads - local
+
+    def _comprehension(
+        self, node: ast.ListComp | ast.SetComp | ast.DictComp | ast.GeneratorExp
+    ) -> None:
+        self.visit(node.generators[0].iter)
+        self._hidden.append({name for g in node.generators for name in stored(g.target)})
+        self.generic_visit(node)
+        self._hidden.pop()
+
+    visit_ListComp = visit_SetComp = visit_DictComp = visit_GeneratorExp = _comprehension
+
+    # Calls
+
+    def visit_Call(self, node: ast.Call) -> None:
+        magic = self._magic_of(node)
+        if magic is not None:
+            self._magic(magic)
+            return
+        if isinstance(node.func, ast.Name):
+            self._called(node.func.id, node)
+        elif isinstance(node.func, ast.Attribute) and (
+            node.func.attr in _CHANGING or in_place(node)
+        ):
+            self._change(node.func.value)
+        for keyword in node.keywords:
+            if keyword.arg == "out":
+                self._change(keyword.value)
+        self.generic_visit(node)
+
+    def _called(self, name: str, node: ast.Call) -> None:
+        values = [*node.args, *(k.value for k in node.keywords)]
+        handed = {root for value in values for root in roots(value)}
+        self.passes.setdefault(name, set()).update(handed)
+        if name in self.binds:
+            for needed in self.later.get(name, ()):
+                self._read(needed)
+
+    def _magic(self, magic: Magic) -> None:
+        for name in magic.binds:
+            self.may_bind.add(name) if name == "*" else self._bind(name)
+        self.deletes |= set(magic.deletes)
+        try:
+            tree = ast.parse(blanked(magic.code))
+        except (SyntaxError, ValueError):
+            return
+        if not magic.aside:
+            self.visit(tree)
+            return
+        inner = Scan(self._magic_of)
+        inner.visit(tree)
+        for name in inner.reads:
+            self._read(name)

@@ -1,0 +1,221 @@
+"""Changes to cells: `propose` asks the model for one; `accept`, `reject` and `revert` decide on it.
+
+Nothing is written before `accept`, and nothing into a cell that is no longer what the model was
+shown. With a page that has our extension the cells themselves change; elsewhere the code is offered
+as new input. Commands call these functions, and so may the buttons of a page.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Any
+
+from .cells.edits import Edit, read_edits
+from .cells.executed import Executed
+from .cells.failure import Failure
+from .conversation.identity import notebook_path
+from .display.cell_writer import Answer, Change
+from .display.frontend import has_frontend, offer_input, run_here, user_namespace
+from .display.live import Surface
+from .errors import CellError, ChangedCellError
+from .gathering import Material, gather
+from .placing import check_insertion, place_code, provenance, writer
+from .proposal import Proposal, State
+from .question import Question
+from .reply import Reply
+from .runs import executed, find, last_failure, previous
+from .session import Session
+
+__all__ = ["KINDS", "accept", "newest", "propose", "reject", "revert"]
+
+KINDS = ("fix", "explain", "doc", "test", "optimize")
+_EDITING = ("fix", "doc", "optimize")
+
+_BUDGET = 6_000  # tokens of earlier cells
+_KEPT = 32  # proposals that can still be decided on
+
+_proposals: dict[str, Proposal] = {}
+
+
+def propose(
+    session: Session,
+    kind: str,
+    question: Question | None = None,
+    *,
+    target: str = "",
+    on: Surface | None = None,
+) -> Proposal:
+    """Ask for a change. `kind` is one of `KINDS`; "explain" changes nothing, "test" makes a cell.
+
+    `target` is a cell (``3``, ``In[3]``, an id) or a name that a cell defined; without it the cell
+    that failed last ("fix") or ran last. `question` brings flags, and in its prompt what the user
+    adds. Raises `CellError` where there is nothing to work on, and what asking raises.
+    """
+    question = question or Question("")
+    cell, failure = _target(kind, target)
+    if kind != "explain":
+        check_insertion(session)
+    path = notebook_path(os.environ, user_namespace())
+    material = gather(cell, failure, budget=_budget(session, question), notebook=path)
+    reply = session.ask(_asked(session, kind, question, material, target), on)
+    if kind == "test":
+        place_code([_reveal(session)(cell) for cell in reply.code_cells], reply, question.cell_id)
+    proposal = _read(session, kind, material, reply)
+    _proposals[proposal.id] = proposal
+    while len(_proposals) > _KEPT:
+        del _proposals[next(iter(_proposals))]
+    return proposal
+
+
+def accept(session: Session, turn: str | None = None, *, run: bool = False) -> Proposal:
+    """Apply a proposal, the newest without the id of its `turn`; with `run` run its cells too.
+
+    Raises `ChangedCellError` when a cell changed since, `CellError` when nothing is offered.
+    """
+    proposal = _in_state(turn, ("offered", "reverted"), "accept")
+    check_insertion(session)
+    _refuse_changed(proposal.edits)
+    new = provenance(proposal.reply)
+    changes = [
+        Change(e.run.id, e.before, e.after, new) for e in proposal.edits if e.run.id is not None
+    ]
+    _write(proposal, changes, "accepted", run)
+    return proposal
+
+
+def reject(turn: str | None = None) -> Proposal:
+    """Drop a proposal; nothing was changed and nothing will be."""
+    proposal = _in_state(turn, ("offered",), "reject")
+    proposal.state = "rejected"
+    return proposal
+
+
+def revert(turn: str | None = None) -> Proposal:
+    """Take an accepted proposal back. Raises `ChangedCellError` when a cell changed since."""
+    proposal = _in_state(turn, ("accepted",), "revert")
+    before = [*proposal.before, *(None for _ in proposal.edits)]
+    changes = [
+        Change(e.run.id, e.after, e.before, old)
+        for e, old in zip(proposal.edits, before, strict=False)
+        if e.run.id is not None
+    ]
+    _write(proposal, changes, "reverted", run=False)
+    return proposal
+
+
+def newest() -> Proposal | None:
+    """The proposal that came last."""
+    return next(reversed(_proposals.values()), None)
+
+
+# Asking
+
+
+def _target(kind: str, target: str) -> tuple[Executed, Failure | None]:
+    if kind == "fix":
+        return last_failure()
+    return (find(target) if target else previous()), None
+
+
+def _asked(
+    session: Session, kind: str, question: Question, material: Material, target: str
+) -> Question:
+    """What the user sees as the prompt is short; what is sent holds the cells, through the gate."""
+    cell = material.cell
+    named = target if target and target.isidentifier() else ""
+    about = f"`{named}` in {cell.name}" if named else f"the cell {cell.name}"
+    title = f"{kind.capitalize()} {cell.name}"
+    if material.failure is not None:
+        title = f"{title}: {material.failure.kind}"  # its message may hold values
+    elif named:
+        title = f"{kind.capitalize()} {named} ({cell.name})"
+    prompt = "\n\n".join(filter(None, (title, question.prompt)))
+    return replace(question, prompt=prompt, material=_guard(session)(material.text(kind, about)))
+
+
+def _read(session: Session, kind: str, material: Material, reply: Reply) -> Proposal:
+    if kind not in _EDITING:
+        return Proposal(kind, reply)
+    reveal = _reveal(session)
+    blocks = [(b.info, reveal(b.text)) for b in reply.code_blocks if b.is_python]
+    edits, notes = read_edits(blocks, material.cells, material.cell.count)
+    return Proposal(kind, reply, tuple(edits), tuple(notes), "offered" if edits else "none")
+
+
+def _budget(session: Session, question: Question) -> int:
+    """A quarter of a small model's context is for the earlier cells."""
+    provider, _ = session.endpoints.provider(question.provider)
+    return min(_BUDGET, (provider.context_tokens or 4 * _BUDGET) // 4)
+
+
+def _guard(session: Session) -> Callable[[str], str]:
+    return _of_gate(session, "text")
+
+
+def _reveal(session: Session) -> Callable[[str], str]:
+    return _of_gate(session, "reveal")
+
+
+def _of_gate(session: Session, name: str) -> Callable[[str], str]:
+    gate: Any = getattr(session, "gate", None)
+    return getattr(gate, name, None) or (lambda text: text)
+
+
+# Deciding
+
+
+def _in_state(turn: str | None, states: Sequence[State], verb: str) -> Proposal:
+    proposal = newest() if turn is None else _proposals.get(turn)
+    if proposal is None:
+        raise CellError(f"There is nothing to {verb}.", "%deepseek fix asks for a change.")
+    if proposal.state not in states:
+        raise CellError(f"There is nothing to {verb}: {proposal.changes().remark}")
+    return proposal
+
+
+def _refuse_changed(edits: Sequence[Edit]) -> None:
+    """Before any page is asked: the kernel itself may know of a newer version."""
+    for edit in edits:
+        for run in executed():
+            same = run.id == edit.run.id and run.id is not None
+            if same and run.count > edit.run.count and run.source != edit.before:
+                raise ChangedCellError(f"{edit.run.name} was changed and ran as {run.name}.")
+
+
+def _write(proposal: Proposal, changes: Sequence[Change], goal: State, run: bool) -> None:
+    if not writer.available or len(changes) < len(proposal.edits):
+        _offer(proposal, goal, run)
+        proposal.state = goal
+        return
+    came_from = proposal.state
+
+    def done(answer: Answer) -> None:
+        applied = answer.outcome == "applied"
+        proposal.state = goal if applied else came_from
+        if applied and goal == "accepted":
+            proposal.before = answer.provenance
+
+    proposal.state = "asked"
+    answer = writer.edit(changes, run=run, late=done)
+    if answer.outcome == "asked":
+        return
+    done(answer)
+    if answer.outcome == "refused":
+        raise ChangedCellError(answer.why)
+
+
+def _offer(proposal: Proposal, goal: State, run: bool) -> None:
+    """Without a page: the new code as the next input, and run here if that was asked."""
+    several = len(proposal.edits) > 1
+    sources = [
+        (f"# {edit.run.name}\n" if several else "")
+        + (edit.after if goal == "accepted" else edit.before)
+        for edit in proposal.edits
+    ]
+    code = "\n\n".join(sources)
+    if has_frontend() or not run:  # a terminal keeps no cells: there it only runs
+        offer_input(code)
+    if run:
+        run_here(code)

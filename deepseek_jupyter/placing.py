@@ -1,0 +1,78 @@
+"""Where code goes: into cells through a page that has our extension, else into the next input."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from .display.cell_writer import CellWriter
+from .display.frontend import offer_input, run_here
+from .display.pages import pages
+from .errors import CellError
+
+if TYPE_CHECKING:
+    from .reply import Reply
+
+__all__ = ["check_insertion", "may_run", "place_code", "plain_cell_id", "provenance", "writer"]
+
+writer = CellWriter(pages)
+
+
+def check_insertion(session: Any) -> None:
+    """Raise `CellError` where the notebook's teaching rules keep model code out of cells."""
+    rules = getattr(session, "teaching", None) or ()
+    if any(getattr(rule, "forbid_code_insertion", False) for rule in rules):
+        raise CellError(
+            "The policy of this notebook keeps the model's code out of the cells.",
+            "Write the change yourself; the answer above explains it.",
+        )
+
+
+def may_run(code: str, approve: str | None) -> bool:
+    """Ask whether new code may run, unless `approve` is "always" or "never".
+
+    Where nobody can answer (nbclient, a script) it is no.
+    """
+    if approve in ("always", "never"):
+        return approve == "always"
+    lines = len(code.splitlines())
+    what = "this line" if lines == 1 else f"these {lines} lines"
+    try:
+        answer = input(f"Run {what} of the model's code? [y/N] ")
+    except Exception:  # ipykernel's StdinNotImplementedError, EOFError without a terminal
+        return False
+    return answer.strip().lower() in ("y", "yes")
+
+
+def place_code(
+    sources: Sequence[str], reply: Reply, cell_id: str | None, *, run: bool = False
+) -> str:
+    """Put new code below the asking cell, a cell for each of `sources`; what became of it.
+
+    With `run` it also runs: its consent is the caller's business. Without a page the next input
+    takes all of it in one, or, to be run, the asking cell runs it.
+    """
+    if not sources:
+        return ""
+    if writer.available and cell_id:
+        answer = writer.insert(plain_cell_id(cell_id), sources, provenance(reply), run=run)
+        if answer.outcome != "refused":
+            return ""
+        why = f"{answer.why} "
+    else:
+        why = ""
+    code = "\n\n".join(sources)
+    if run:
+        run_here(code)
+        return ""
+    return why if offer_input(code) else f"{why}The code is in reply.code."
+
+
+def provenance(reply: Reply) -> dict[str, str]:
+    """What a cell's metadata says about code that a model wrote."""
+    return {"turn": reply.turn.id, "model": reply.model}
+
+
+def plain_cell_id(cell_id: str) -> str:
+    """The cell's own id: a cell's second question of one execution is ``ID#2``."""
+    return cell_id.partition("#")[0]

@@ -1,0 +1,85 @@
+/** What a kernel may wish for the cells of its notebook, read from its messages. */
+import type { JSONObject } from '@lumino/coreutils';
+
+/** New source for a cell that says what is expected. */
+export interface IChange {
+  readonly cell_id: string;
+  readonly expect: string;
+  readonly source: string;
+  /** Who wrote it, for the cell's metadata; null to say that nobody but the user did. */
+  readonly provenance: JSONObject | null;
+}
+
+/** Change cells, all or none. */
+export interface IEdit {
+  readonly type: 'edit';
+  readonly id: string;
+  readonly edits: readonly IChange[];
+  readonly run: boolean;
+}
+
+/** Put new cells below another. */
+export interface IInsertion {
+  readonly type: 'insert';
+  readonly id: string;
+  readonly after: string;
+  readonly sources: readonly string[];
+  readonly provenance: JSONObject;
+  readonly run: boolean;
+}
+
+/** Either. */
+export type IWish = IEdit | IInsertion;
+
+/** Read a message; null for anything that is no wish, whole and well-formed. */
+export function readWish(json: unknown): IWish | null {
+  const raw = object(json);
+  if (!raw || !isText(raw['id'])) {
+    return null;
+  }
+  const id = raw['id'];
+  const run = raw['run'] === true;
+  if (raw['type'] === 'edit' && Array.isArray(raw['edits'])) {
+    const edits = raw['edits'].map(readChange);
+    return edits.length && edits.every(edit => edit !== null)
+      ? { type: 'edit', id, run, edits: edits as IChange[] }
+      : null;
+  }
+  const { after, sources } = raw;
+  if (raw['type'] === 'insert' && isText(after) && Array.isArray(sources)) {
+    const provenance = (object(raw['provenance']) ?? {}) as JSONObject;
+    return sources.length && sources.every(isText)
+      ? { type: 'insert', id, run, after, sources, provenance }
+      : null;
+  }
+  return null;
+}
+
+/** A short name of a text, to tell later whether it was changed (FNV-1a, 32 bits, and length). */
+export function digest(text: string): string {
+  let hash = 0x811c9dc5;
+  for (let index = 0; index < text.length; index++) {
+    hash = Math.imul(hash ^ text.charCodeAt(index), 0x01000193) >>> 0;
+  }
+  return `${hash.toString(16)}-${text.length}`;
+}
+
+function readChange(json: unknown): IChange | null {
+  const raw = object(json);
+  const texts = raw && [raw['cell_id'], raw['expect'], raw['source']];
+  if (!texts?.every(isText)) {
+    return null;
+  }
+  const [cell_id, expect, source] = texts as [string, string, string];
+  return { cell_id, expect, source, provenance: object(raw!['provenance']) as JSONObject | null };
+}
+
+function isText(value: unknown): value is string {
+  return typeof value === 'string';
+}
+
+function object(value: unknown): Record<string, unknown> | null {
+  return value !== null && typeof value === 'object' && !Array.isArray(value)
+    ? (value as Record<string, unknown>)
+    : null;
+}

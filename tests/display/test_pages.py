@@ -1,0 +1,109 @@
+"""The comms to the page: who answers its requests, and where the answer goes."""
+
+from __future__ import annotations
+
+import threading
+from typing import Any
+
+import pytest
+
+from deepseek_jupyter.display.pages import CONTROL, DATA, Pages, Request
+from deepseek_jupyter.errors import ParameterError
+
+
+class Comm:
+    """A comm as ipykernel gives it, without the wire."""
+
+    def __init__(self, comm_id: str) -> None:
+        self.comm_id = comm_id
+        self.sent: list[dict[str, Any]] = []
+        self.arrived = threading.Event()
+
+    def send(self, message: dict[str, Any]) -> None:
+        self.sent.append(message)
+        self.arrived.set()
+
+    def on_msg(self, callback: Any) -> None:
+        self.receive = lambda data: callback({"content": {"data": data}})
+
+    def on_close(self, callback: Any) -> None:
+        self.close = callback
+
+
+class Manager:
+    def register_target(self, name: str, function: Any) -> None:
+        setattr(self, name.partition(".")[2], function)
+
+    def page(self, name: str) -> tuple[Comm, Comm]:
+        """The two comms of a page that has just opened them."""
+        data, control = Comm(f"{name}-data"), Comm(f"{name}-control")
+        self.data(data, {})
+        self.control(control, {})
+        return data, control
+
+
+@pytest.fixture
+def hub() -> tuple[Pages, Manager]:
+    pages, manager = Pages(), Manager()
+    pages.register(manager)
+    assert (DATA, CONTROL) == ("deepseek.data", "deepseek.control")
+    return pages, manager
+
+
+def test_an_answer_goes_to_the_page_that_asked_and_never_on_the_control_comm(hub):
+    pages, manager = hub
+    pages.handle("add", lambda request: {"sum": sum(request.body["of"])})
+    (data, control), (other, _) = manager.page("one"), manager.page("two")
+    control.receive({"type": "add", "request": "r1", "page": "one-data", "of": [1, 2]})
+    assert data.sent == [{"type": "answer", "to": "r1", "ok": True, "result": {"sum": 3}}]
+    assert other.sent == []
+    assert control.sent == []
+
+
+def test_a_request_without_a_page_is_answered_to_all(hub):
+    pages, manager = hub
+    pages.handle("hello", lambda request: {})
+    (data, control), (other, _) = manager.page("one"), manager.page("two")
+    control.receive({"type": "hello", "request": "r1", "page": ["no", "id"]})
+    assert len(data.sent) == len(other.sent) == 1
+
+
+def test_a_failure_is_an_answer(hub):
+    pages, manager = hub
+
+    def refuse(request: Request) -> None:
+        raise ParameterError("That cannot be.", "Try this.")
+
+    pages.handle("refuse", refuse)
+    pages.handle("break", lambda request: 1 / 0)
+    data, control = manager.page("one")
+    for kind in ("refuse", "break", "unheard of"):
+        control.receive({"type": kind, "request": kind, "page": "one-data"})
+    refused, broken, unknown = (message["error"] for message in data.sent)
+    assert refused == {"type": "ParameterError", "message": "That cannot be.", "hint": "Try this."}
+    assert broken["message"] == "ZeroDivisionError: division by zero"
+    assert "unheard of" in unknown["message"]
+    assert not any(message["ok"] for message in data.sent)
+
+
+def test_a_slow_request_holds_up_nothing(hub):
+    pages, manager = hub
+    go_on = threading.Event()
+    pages.handle("slow", lambda request: {"waited": go_on.wait(10)}, slow=True)
+    pages.handle("quick", lambda request: {})
+    data, control = manager.page("one")
+    control.receive({"type": "slow", "request": "s", "page": "one-data"})
+    control.receive({"type": "quick", "request": "q", "page": "one-data"})
+    assert [message["to"] for message in data.sent] == ["q"]
+    data.arrived.clear()
+    go_on.set()
+    assert data.arrived.wait(10)
+    assert data.sent[-1] == {"type": "answer", "to": "s", "ok": True, "result": {"waited": True}}
+
+
+@pytest.mark.parametrize("message", [None, 3, "stop", [], {}, {"type": None}, {"request": 7}])
+def test_what_is_no_request_is_left_alone(hub, message):
+    _, manager = hub
+    data, control = manager.page("one")
+    control.receive(message)
+    assert data.sent == []

@@ -1,0 +1,234 @@
+"""``%deepseek fix`` and its kin in a real shell: what is asked, offered and written."""
+
+from __future__ import annotations
+
+import pytest
+
+from deepseek_jupyter import fixes
+from tests.support.scripted import answer
+
+BROKEN = ("rows = [3, 4]", "LIMIT = 9", "big = [r for r in rows if r > LIMIT]", "1 / len(big)")
+CHANGE = "The limit is too high.\n\n```python In[2]\nLIMIT = 3\n```\n"
+
+
+@pytest.fixture
+def broken(run, server):
+    """A notebook whose last cell failed, and an answer that changes its second."""
+    for cell in BROKEN:
+        run(cell)
+    server.queue(answer(CHANGE))
+
+
+def next_input(shell) -> str | None:
+    return getattr(shell, "rl_next_input", None)
+
+
+def sent(server) -> str:
+    return str(server.requests[-1].json["messages"][-1]["content"])
+
+
+def test_fix_sends_the_error_and_the_cells_it_depends_on(run, server, broken):
+    told = run("%deepseek fix")
+    asked = sent(server)
+    assert asked.startswith("Fix In[4]: ZeroDivisionError\n")
+    assert "ZeroDivisionError: division by zero\n  In[4], line 1: 1 / len(big)" in asked
+    assert "The cell that failed, In[4]:\n```python\n1 / len(big)\n```" in asked
+    for number, cell in enumerate(BROKEN[:3], 1):
+        assert f"In[{number}] (for " in asked
+        assert cell in asked
+    assert "The limit is too high." in told
+    assert "In[2]\n- LIMIT = 9\n+ LIMIT = 3\n" in told
+    assert "%deepseek fix accept" in told
+
+
+def test_words_and_flags_go_along(run, server, broken):
+    run("%deepseek fix --no-think -m deepseek-v4-pro the limit must stay")
+    body = server.requests[-1].json
+    assert body["model"] == "deepseek-v4-pro"
+    assert body["messages"][-1]["content"].startswith(
+        "Fix In[4]: ZeroDivisionError\n\nthe limit must stay\n\n"
+    )
+
+
+def test_the_history_holds_the_short_prompt(run, server, broken):
+    run("%deepseek fix")
+    import deepseek_jupyter as ds
+
+    assert ds.last.turn.prompt == "Fix In[4]: ZeroDivisionError"
+
+
+def test_nothing_is_written_before_accept(run, shell, server, broken):
+    run("%deepseek fix")
+    assert next_input(shell) is None
+    assert shell.user_ns["LIMIT"] == 9
+
+
+def test_accept_offers_the_new_code(run, shell, server, broken):
+    run("%deepseek fix")
+    assert "Accepted." in run("%deepseek fix accept")
+    assert next_input(shell) == "LIMIT = 3"
+    assert shell.user_ns["LIMIT"] == 9, "it was not run"
+
+
+def test_accept_and_run(run, shell, server, broken):
+    run("%deepseek fix")
+    run("%deepseek fix accept --run")
+    assert shell.user_ns["LIMIT"] == 3
+
+
+def test_reject_and_then_there_is_nothing_to_accept(run, shell, server, broken):
+    run("%deepseek fix")
+    assert "Rejected" in run("%deepseek fix reject")
+    assert "CellError: There is nothing to accept" in run("%deepseek fix accept")
+    assert next_input(shell) is None
+
+
+def test_revert_brings_the_old_code_back(run, shell, server, broken):
+    run("%deepseek fix")
+    assert "nothing to revert" in run("%deepseek fix revert")
+    run("%deepseek fix accept")
+    assert "Taken back" in run("%deepseek fix revert")
+    assert next_input(shell) == "LIMIT = 9"
+
+
+def test_refused_when_the_cell_changed_since(run, shell, server):
+    for number, cell in enumerate(BROKEN):
+        shell.run_cell(cell, store_history=True, cell_id=f"c{number}")
+    server.queue(answer(CHANGE))
+    run("%deepseek fix")
+    shell.run_cell("LIMIT = 2", store_history=True, cell_id="c1")
+    told = run("%deepseek fix accept")
+    assert "ChangedCellError: In[2] was changed and ran as In[6]." in told
+    assert next_input(shell) is None
+    assert fixes.newest().state == "offered"
+
+
+def test_an_answer_without_code_offers_nothing(run, server, broken):
+    server.forget()
+    server.queue(answer("The file is missing; download it first."))
+    told = run("%deepseek fix")
+    assert "No change is offered." in told
+    assert "nothing to accept" in run("%deepseek fix accept")
+
+
+def test_a_change_to_a_cell_that_was_not_sent_is_left_out(run, server, broken):
+    server.forget()
+    server.queue(answer("```python In[77]\nimport os\n```\n"))
+    told = run("%deepseek fix")
+    assert "The answer changes In[77], which was not sent" in told
+    assert fixes.newest().edits == ()
+
+
+def test_without_an_error_there_is_nothing_to_fix(run, server):
+    run("x = 1")
+    assert "CellError: No cell has failed" in run("%deepseek fix")
+    assert server.requests == []
+
+
+def test_an_error_that_was_mended_is_not_asked_about(run, shell, server):
+    shell.run_cell("1 / 0", store_history=True, cell_id="a")
+    shell.run_cell("1 / 1", store_history=True, cell_id="a")
+    assert "In[1] ran without an error as In[2]." in run("%deepseek fix")
+    assert server.requests == []
+
+
+def test_our_own_errors_are_not_the_codes(run, shell, server):
+    run("1 / 0")
+    run("%deepseek nonsense")
+    run("%ds {{ missing }}")
+    server.queue(answer("Divide by something else."))
+    run("%deepseek fix")
+    assert "Fix In[1]: ZeroDivisionError" in sent(server)
+
+
+def test_a_syntax_error_is_fixed_too(run, server):
+    run("total = 3")
+    run("print(total")
+    server.queue(answer("```python In[2]\nprint(total)\n```"))
+    told = run("%deepseek fix")
+    assert "SyntaxError" in sent(server)
+    assert "total = 3" in sent(server)
+    assert "+ print(total)" in told
+
+
+def test_magics_and_shell_lines_do_not_hide_what_cells_define(run, server):
+    run("%%time\nvalues = [1]")
+    run("lines = !echo one\n%precision 3")
+    run("values[len(lines)]")
+    server.queue(answer("Index 0."))
+    run("%deepseek fix")
+    assert "%%time\nvalues = [1]" in sent(server)
+    assert "lines = !echo one" in sent(server)
+
+
+def test_a_hidden_character_in_a_change_is_written_out(run, server, broken):
+    server.forget()
+    server.queue(answer("```python In[2]\nLIMIT = 3  # \u202e }\n```"))
+    told = run("%deepseek fix")
+    assert "\\u{202e}" in told.split("```")[-1]
+
+
+def test_explain_is_about_the_cell_before(run, server):
+    run("def area(r):\n    return 3 * r * r")
+    run("area(2)")
+    server.queue(answer("It multiplies."))
+    assert "It multiplies." in run("%deepseek explain")
+    assert "The cell, In[2]:\n```python\narea(2)\n```" in sent(server)
+    assert "def area" in sent(server)
+
+
+@pytest.mark.parametrize("named", ["1", "In[1]", "[1]", "area"])
+def test_a_cell_is_named_by_number_or_by_what_it_defines(run, server, named):
+    run("def area(r):\n    return 3 * r * r")
+    run("x = 1")
+    server.queue(answer("It multiplies."))
+    run(f"%deepseek explain {named}")
+    assert "The cell, In[1]:" in sent(server)
+    assert ("`area`" in sent(server)) == (named == "area")
+
+
+def test_a_cell_that_is_not_there(run, server):
+    run("x = 1")
+    assert "No cell ran as In[9], and none defined it." in run("%deepseek explain In[9]")
+    assert server.requests == []
+
+
+def test_doc_and_optimize_propose_changes(run, shell, server):
+    run("def area(r):\n    return 3 * r * r")
+    for kind in ("doc", "optimize"):
+        server.queue(
+            answer('```python In[1]\ndef area(r):\n    """Of a disc."""\n    return 3\n```')
+        )
+        told = run(f"%deepseek {kind} area")
+        assert '+     """Of a disc."""' in told
+    run("%deepseek optimize accept")
+    assert '"""Of a disc."""' in next_input(shell)
+
+
+def test_test_puts_tests_into_a_new_cell(run, shell, server):
+    run("def area(r):\n    return 3 * r * r")
+    server.queue(answer("```python\nassert area(1) == 3\n```"))
+    run("%deepseek test area")
+    assert next_input(shell) == "assert area(1) == 3"
+
+
+def test_code_of_several_blocks_goes_into_the_next_input(run, shell, server):
+    server.queue(answer("```python\na = 1\n```\nand\n```python\nb = 2\n```"))
+    run("%%ds --code\nTwo variables.")
+    assert next_input(shell) == "a = 1\n\nb = 2"
+
+
+@pytest.mark.parametrize(("typed", "ran"), [("y", True), ("n", False), (None, False)])
+def test_run_asks_first_and_means_no_where_nobody_answers(
+    run, shell, server, monkeypatch, typed, ran
+):
+    def typing(prompt: str = "") -> str:
+        if typed is None:
+            raise EOFError
+        return typed
+
+    monkeypatch.setattr("builtins.input", typing)
+    server.queue(answer("```python\nbrand_new = 1\n```"))
+    run("%%ds --run\nMake a variable.")
+    assert ("brand_new" in shell.user_ns) is ran
+    assert (next_input(shell) == "brand_new = 1") is not ran
