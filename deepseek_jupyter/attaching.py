@@ -45,10 +45,13 @@ class Wanted:
 
 @dataclass(frozen=True, slots=True)
 class Gathered:
-    """The attachments of a question. `known` are those whose cards the history has."""
+    """The attachments of a question. `known` are those whose cards the history has, `changed` those
+    of which it has another state.
+    """
 
     attachments: tuple[Attachment, ...] = ()
     known: frozenset[str] = frozenset()
+    changed: frozenset[str] = frozenset()
 
     def text(self) -> str:
         """What stands before the prompt, "" for nothing."""
@@ -57,7 +60,8 @@ class Gathered:
     def _part(self, a: Attachment) -> str:
         if a.name in self.known:
             return f"`{a.name}` is as it was above."
-        said = f"`{a.name}` is a {a.source}.\n" if a.source else ""
+        since = ", changed since it was shown above" if a.name in self.changed else ""
+        said = f"`{a.name}` is a {a.source}{since}.\n" if a.source else ""
         return f"{said}{a.text}"
 
     @property
@@ -83,7 +87,10 @@ class Gathered:
             if not r.get("again")
         }
         known = {a.name for a in self.attachments if a.hash and (a.name, a.hash, a.policy) in cards}
-        return replace(self, known=frozenset(known))
+        hashes = {(name, hash) for name, hash, _ in cards}
+        shown = {name for name, _ in hashes}
+        changed = {a.name for a in self.attachments if (a.name, a.hash) not in hashes} & shown
+        return replace(self, known=frozenset(known), changed=frozenset(changed))
 
 
 # Finding
@@ -94,14 +101,13 @@ def resolved(question: Question, names: Mapping[str, Any]) -> Question:
 
     Raises `ParameterError` for a name that is not there, or an expression that fails.
     """
-    found = list(wanted(question.attach, names))
-    prompt, mentioned = _mentioned(question.prompt, names)
-    known = {item.name for item in found}
-    for item in mentioned:
-        if item.name not in known:
-            known.add(item.name)
-            found.append(item)
-    return replace(question, attach=tuple(found), said=prompt)
+    prompt, mentioned = question.said, list[Wanted]()
+    if prompt is None:
+        prompt, mentioned = _mentioned(question.prompt, names)
+    found: dict[str, Wanted] = {}
+    for item in (*wanted(question.attach, names), *mentioned):
+        found.setdefault(item.name, item)  # what a flag says of it comes first
+    return replace(question, attach=tuple(found.values()), said=prompt)
 
 
 def wanted(items: Iterable[Any], names: Mapping[str, Any]) -> Iterator[Wanted]:
@@ -207,6 +213,7 @@ def gather(session: Session, question: Question, gate: Gate) -> Gathered:
     made: list[Attachment] = []
     withheld = 0
     items = [(item, policy_of(session, item, files)) for item in question.attach]
+    session.lift({item.name: str(policy) for item, policy in items})
     for _ in range(2):  # what the last one withholds must not stand in the first one
         made = [attach(item.name, item.value, policy, gate) for item, policy in items]
         before, withheld = withheld, sum(len(a.protected) for a in made)
@@ -214,6 +221,7 @@ def gather(session: Session, question: Question, gate: Gate) -> Gathered:
             break
     for attachment in made:
         check_kind(attachment, files)
+    session.withheld.update({a.name: (a.policy, a.protected) for a in made})
     return Gathered(tuple(made))
 
 

@@ -75,7 +75,11 @@ class Preview:
 
 def preview(session: Session, question: Question) -> Preview:
     """What `question` would send now. Nothing is sent, kept or changed by it."""
-    prepared = prepare(session, replace(question, dry_run=True))
+    before = dict(session.withheld)
+    try:
+        prepared = prepare(session, replace(question, dry_run=True))
+    finally:  # a policy that was only tried on lifts none
+        session.withholding(before)
     body = _body(prepared)
     price = session.price(prepared.provider, prepared.request.model)
     title = f"Nothing was sent. To {prepared.provider.title}, {prepared.request.model}:"
@@ -139,7 +143,7 @@ def _price(count: int, price: Price | None) -> tuple[str, ...]:
         return ()
     miss = price.cost(Usage(prompt_tokens=count)).amount
     hit = price.cost(Usage(prompt_tokens=count, cache_hit_tokens=count)).amount
-    return f"{miss:.6f}", f"{hit:.6f}"
+    return f"{miss:.7f}", f"{hit:.7f}"
 
 
 def _data(turn: Turn) -> list[Report]:

@@ -133,7 +133,10 @@ class Reply:
         from .display.frontend import current_cell, has_frontend, publish
 
         if self.shown_in is None or self.shown_in != current_cell():
-            publish(self.bundle(self.changed()))
+            told = self.changed()
+            publish(self.bundle(told))
+            if told and not has_frontend():
+                print(*told, sep="\n")
         elif not has_frontend():
             erase_prompt(sys.stdout)
 

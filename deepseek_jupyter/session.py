@@ -7,7 +7,7 @@ sent; a `Run` carries it through the wire and onto a surface; its `Reply` and tu
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Generator, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Generator, Iterator, Mapping
 from contextlib import aclosing, asynccontextmanager, closing
 from typing import TYPE_CHECKING
 
@@ -41,6 +41,7 @@ if TYPE_CHECKING:
 __all__ = ["Question", "Session"]
 
 _TICK = 0.1  # seconds
+Withheld = tuple[str, Mapping[str, str]]
 
 
 class Session:
@@ -60,6 +61,7 @@ class Session:
         self.endpoints = Endpoints(config)
         use_exact_tokens(config.exact_tokens)
         self._told: set[str] = set()
+        self.withheld: dict[str, Withheld] = {}
         self._gates: dict[str, Gate] = {}
         self._protected: Protected | None = None
         self._parts: tuple[Question, str, Parts] | None = None
@@ -91,6 +93,22 @@ class Session:
         asked = [name for rules in self.policy_files().data for name in rules.detectors]
         gate.detectors = frozenset({*self.config.detectors, *asked})
         return gate
+
+    def lift(self, policies: Mapping[str, str]) -> None:
+        """Let go of what these attachments withheld, where their policy is another now.
+
+        The last policy that a name was attached under holds.
+        """
+        old = [n for n, policy in policies.items() if self.withheld.get(n, (policy,))[0] != policy]
+        self.withholding({name: kept for name, kept in self.withheld.items() if name not in old})
+
+    def withholding(self, withheld: Mapping[str, Withheld]) -> None:
+        """Withhold exactly this: by attachment its policy, and the texts that it keeps here."""
+        if dict(withheld) != self.withheld and self._protected is not None:
+            self._protected.clear()
+            for _, values in withheld.values():
+                self._protected.add(values)
+        self.withheld = dict(withheld)
 
     def parts(self, question: Question, conversation: Conversation) -> Parts:
         """See `compose`; a question that is looked at twice on its way is composed once."""
