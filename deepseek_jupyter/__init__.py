@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from ._version import __version__
 
 if TYPE_CHECKING:
-    from .api import Stream, aask, ask, get_session, stream
+    from .api import Stream, aask, ask, card, get_session, stream
     from .conversation.conversation import Conversation
     from .errors import DeepSeekError, Interrupted
     from .nested import enable_nested
@@ -31,6 +31,7 @@ __all__ = [
     "__version__",
     "aask",
     "ask",
+    "card",
     "enable_nested",
     "get_session",
     "last",
@@ -47,6 +48,7 @@ _HOMES = {
     "Stream": "api",
     "aask": "api",
     "ask": "api",
+    "card": "api",
     "enable_nested": "nested",
     "get_session": "api",
     "stream": "api",

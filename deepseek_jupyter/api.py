@@ -14,9 +14,10 @@ from .reply import Reply
 from .session import Session
 
 if TYPE_CHECKING:
+    from .data_card import DataCard
     from .protocol.deltas import Delta
 
-__all__ = ["Stream", "aask", "ask", "get_session", "last", "stream"]
+__all__ = ["Stream", "aask", "ask", "card", "get_session", "last", "stream"]
 
 _session: Session | None = None
 
@@ -45,11 +46,13 @@ def ask(prompt: str, *, show: bool | None = None, **options: Any) -> Reply:
     Options are the magic's flags by their long names: ``model``, ``provider``, ``think``
     (True/False), ``effort`` ("low", "high", "max"), ``system``, ``format`` ("md", "code", "json",
     "text"), ``stream`` (False for one plain request), ``history`` (False to ask outside the
-    conversation), ``new``, ``go_on``, ``budget``; ``schema`` (a pydantic model, dataclass,
-    TypedDict, enum, any other type, or a JSON schema: see `Reply.data`); ``tools`` (functions that
-    the model may call, and the names "sql", "inspect", "run_python") with ``approve`` ("ask",
-    "always", "never"); and every parameter of the provider by its API
-    name: ``temperature``, ``top_p``, ``max_tokens``, ``stop``, ``seed``, ``tools``, ….
+    conversation), ``new``, ``go_on``, ``budget``, ``cells``; ``attach`` (a list of objects, of
+    texts like ``"df:schema,price=full"`` and of pairs ``(df, "schema")``, or a dict of names and
+    objects); ``dry_run`` (True: a `Preview` of what would be sent instead of an answer); ``schema``
+    (a pydantic model, dataclass, TypedDict, enum, any other type, or a JSON schema: see
+    `Reply.data`); ``tools`` (functions that the model may call, and the names "sql", "inspect",
+    "run_python") with ``approve`` ("ask", "always", "never"); and every parameter of the provider
+    by its API name: ``temperature``, ``top_p``, ``max_tokens``, ``stop``, ``seed``, ….
 
     Raises a `DeepSeekError` with `reply` holding what had arrived, or `Interrupted` on Ctrl-C.
 
@@ -57,7 +60,21 @@ def ask(prompt: str, *, show: bool | None = None, **options: Any) -> Reply:
     >>> ds.ask("What is the capital of France?", think=False).text  # doctest: +SKIP
     'Paris.'
     """
-    return get_session().ask(_question(prompt, options), surface(_shown(show)))
+    question = _question(prompt, options)
+    if question.dry_run:  # a `Preview` is what the caller asked for; all other calls get a Reply
+        return get_session().preview(question)  # type: ignore[return-value]
+    return get_session().ask(question, surface(_shown(show)))
+
+
+def card(value: Any, policy: str = "", *, name: str = "df") -> DataCard:
+    """What a model sees of `value` when it is attached: the text, its tokens, what leaves.
+
+    `policy` is what ``--attach`` takes behind the colon: ``"schema,price=full,budget=500"``.
+    Nothing is sent. Raises `ParameterError` for a policy that cannot be read.
+    """
+    from .data_card import data_card
+
+    return data_card(get_session(), value, name, policy)
 
 
 async def aask(prompt: str, *, show: bool | None = None, **options: Any) -> Reply:
@@ -118,6 +135,7 @@ def _question(prompt: str, options: dict[str, Any]) -> Question:
     API's own dicts: their calls are the caller's to answer.
     """
     own = {name: value for name, value in options.items() if name in _FIELDS}
+    own["attach"] = _attached(own.get("attach", ()))
     parameters = {name: value for name, value in options.items() if name not in _FIELDS}
     if "tools" in own:
         tools = own.pop("tools")
@@ -127,3 +145,13 @@ def _question(prompt: str, options: dict[str, Any]) -> Question:
         else:
             own["tools"] = tuple(tools)
     return Question(prompt, parameters=parameters, **own)
+
+
+def _attached(attach: Any) -> tuple[Any, ...]:
+    """``attach=`` as a tuple: a list of things, a dict of them, or one."""
+    if isinstance(attach, list):
+        return tuple(attach)
+    pair = isinstance(attach, tuple) and len(attach) == 2 and isinstance(attach[1], str)
+    if isinstance(attach, tuple) and not (pair and not isinstance(attach[0], str)):
+        return attach
+    return (attach,)

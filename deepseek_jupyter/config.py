@@ -9,7 +9,7 @@ from __future__ import annotations
 import sys
 from typing import Any
 
-from traitlets import Bool, Dict, Enum, Float, Int, Unicode
+from traitlets import Bool, Dict, Enum, Float, Int, List, Unicode
 from traitlets.config import Configurable
 
 __all__ = ["DeepSeek", "settings"]
@@ -50,6 +50,19 @@ class DeepSeek(Configurable):
         "none",
         help="The notebook's own code cells sent along with each question: above, all, a number "
         "of the nearest, or none.",
+    ).tag(config=True)
+    data_policy = Unicode(
+        "sample(5)",
+        help="What of an attached frame's columns leaves, where a question says nothing else: "
+        "none, schema, stats, sample(N), full; and of single columns: stats,price=full.",
+    ).tag(config=True)
+    card_tokens = Int(
+        1500, min=50, help="Tokens that one attachment may take; --attach df:budget=500 for one."
+    ).tag(config=True)
+    detectors = List(
+        Enum(("email", "phone", "card", "iban", "secret")),
+        ["email", "phone", "card", "iban", "secret"],
+        help="What is replaced by a pseudonym wherever it stands in what is sent.",
     ).tag(config=True)
     journal = Bool(
         True, help="Keep conversations in the journal on this machine; off keeps them in memory."

@@ -58,6 +58,12 @@ class Endpoints:
                 raise
             return provider, Secret("")
 
+    def keyless(self, name: str | None = None) -> tuple[Provider, Secret]:
+        """The profile that `provider` would need a key for, without one."""
+        from .transport.keys import Secret
+
+        return self._named(name or self.config.provider or "deepseek"), Secret("")
+
     def choose(self, name: str) -> None:
         """Make `name` the provider of this kernel."""
         self._named(name)

@@ -6,26 +6,27 @@ that the cheapest refusal comes first; nothing is changed before the last of the
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from .accounts import notebook_cost, notebook_tokens
+from .composing import Parts
 from .context.images import check_images
 from .conversation.turn import Turn, new_id, now
-from .errors import ParameterError
+from .errors import MissingKeyError, ParameterError
 from .limits import check_budget, check_context, check_notebook_budget, worst_cost
-from .notebook_cells import chosen_cells
 from .pin import request_hash
 from .prefix import Prefix
 from .protocol.messages import Message, assistant, user
 from .protocol.request import ChatRequest, build
+from .requesting import asked_shape, parameters_of, request_of, with_tools
 from .teaching import Teaching
 from .toolset import tools_of
 from .transport.providers import KEYLESS
 
 if TYPE_CHECKING:
-    from .context.cells import Chosen
+    from .context.gate import Gate
     from .conversation.conversation import Conversation
     from .conversation.window import Window
     from .question import Question
@@ -36,8 +37,6 @@ if TYPE_CHECKING:
     from .transport.providers import Provider
 
 __all__ = ["Prepared", "place", "prepare"]
-
-_THINK = {"auto": None, "on": True, "off": False}
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +50,7 @@ class Prepared:
     conversation: Conversation
     branch: str
     prefix: Prefix
+    gate: Gate
     notices: tuple[str, ...] = ()
     budget: float = 0.0
     approve: str | None = None
@@ -59,7 +59,15 @@ class Prepared:
 
 
 def place(session: Session, question: Question) -> tuple[Conversation, Turn]:
-    """Where the question stands: its conversation, and its turn without provider and model."""
+    """Where the question stands: its conversation, and its turn without provider and model.
+
+    The turn's message is whole, as if nothing stood before it.
+    """
+    conversation, turn, _ = _placed(session, question)
+    return conversation, turn
+
+
+def _placed(session: Session, question: Question) -> tuple[Conversation, Turn, Parts]:
     question.check()
     memory = session.memory
     conversation = memory.another() if question.new else memory.conversation
@@ -69,49 +77,42 @@ def place(session: Session, question: Question) -> tuple[Conversation, Turn]:
         id=new_id(),
         conversation=conversation.id,
         prompt=question.prompt,
-        sent=question.message,
         parent=parent,
         cell_id=question.cell_id,
         created=now(),
-        parameters=_parameters(session, question),
+        parameters=parameters_of(session, question),
         history=remember,
         format="json" if question.schema is not None else question.format,
         branch=_sibling(conversation, parent) if remember else None,
     )
+    parts = session.parts(question, conversation)
+    turn = parts.written(turn)
     before = conversation.turn(turn.parent)
-    cells = _cells(session, question)
-    hash = request_hash(session.config, question, _with_cells(turn, cells.text()), before)
-    known = "\n".join(t.sent for t in conversation.path(parent)) if cells.cells else ""
-    return conversation, replace(_with_cells(turn, cells.text(known)), request_hash=hash)
-
-
-def _cells(session: Session, question: Question) -> Chosen:
-    choice = session.config.cells if question.cells is None else question.cells
-    return chosen_cells(choice, question.cell_id, session.gate.text)
-
-
-def _with_cells(turn: Turn, cells: str) -> Turn:
-    return replace(turn, sent=f"{cells}\n\n{turn.sent}") if cells else turn
+    hash = request_hash(session.config, question, turn, before)
+    return conversation, replace(turn, request_hash=hash), parts
 
 
 def prepare(session: Session, question: Question) -> Prepared:
     """Settle everything. Raises `ConfigurationError` and its kind before anything is sent."""
     teaching = Teaching(session.policy_files())
-    conversation, turn = place(session, question)
-    provider, key = session.endpoints.provider(question.provider)
+    conversation, turn, parts = _placed(session, question)
+    provider, key = _endpoint(session, question)
     teaching.check_provider(provider.name)
     model = session.endpoints.model(question.model, provider, key)
     teaching.check_model(model)
     turn = replace(turn, provider=provider.name, model=model, policy=teaching.marks)
     tools = tools_of(session, question)
-    asked = _asked(question, provider, tools)
+    asked = asked_shape(question, provider, tools)
+    system = session.config.system if question.system is None else question.system
+    system = parts.gate.text(teaching.system(system))
+    window = _window(system, turn, conversation, provider, parts.gate.text)
+    if turn.history:
+        turn = parts.written(turn, conversation.path(turn.parent)[window.dropped :])
     if asked is not None:
         turn = replace(turn, sent="\n\n".join(filter(None, (turn.sent, asked.words))))
-    system = session.config.system if question.system is None else question.system
-    window = _window(teaching.system(system), turn, conversation, provider)
     messages = _messages(session, question, turn, conversation, provider, window)
-    parameters = _with_tools(turn.parameters, tools, asked)
-    request = _request(session, question, turn, messages, parameters)
+    parameters = with_tools(turn.parameters, tools, asked)
+    request = request_of(session, question, turn, messages, parameters)
     request = replace(request, think=teaching.think(request.think, request.effort))
     body = build(request, provider.dialect).body  # refuses wrong parameters before anything is sent
     teaching.check_body(body, provider.dialect)
@@ -128,7 +129,12 @@ def prepare(session: Session, question: Question) -> Prepared:
         (worst_cost(request, price), price.currency) if price else None,
         free=provider.name in KEYLESS,
     )
-    if question.new:  # only now: a refused question changes nothing
+    turn = replace(
+        turn,
+        pseudonyms=parts.gate.used(*(message.content for message in messages)),
+        sending={**turn.sending, "system": system, "dropped": window.dropped},
+    )
+    if question.new and not question.dry_run:  # only now: a refused question changes nothing
         session.memory.conversation = conversation
     branch = question.branch or conversation.active
     return Prepared(
@@ -139,6 +145,7 @@ def prepare(session: Session, question: Question) -> Prepared:
         conversation,
         branch,
         _prefix(request, turn, window),
+        parts.gate,
         (teaching.notice,) if teaching else (),
         budget,
         question.approve,
@@ -147,29 +154,14 @@ def prepare(session: Session, question: Question) -> Prepared:
     )
 
 
-def _asked(question: Question, provider: Provider, tools: Mapping[str, Tool]) -> Asked | None:
-    if question.schema is None:
-        return None
-    from .tools.asking import ask_for
-    from .tools.schemas import shape_of
-
-    return ask_for(shape_of(question.schema), provider.dialect.schema, tools=bool(tools))
-
-
-def _with_tools(
-    parameters: Mapping[str, Any], tools: Mapping[str, Tool], asked: Asked | None
-) -> dict[str, Any]:
-    """The parameters with what tools and schema add to them; they cannot both be given twice."""
-    added: dict[str, Any] = dict(asked.parameters) if asked else {}
-    if tools:
-        added["tools"] = [tool.to_wire() for tool in tools.values()]
-    for name in added:
-        if name in parameters:
-            raise ParameterError(
-                f"The parameter {name} and {'tools' if tools else 'a schema'} exclude each other.",
-                "Leave one out.",
-            )
-    return {**parameters, **added}
+def _endpoint(session: Session, question: Question) -> tuple[Provider, Secret]:
+    """The provider and its key; nothing is sent by a dry run, so that it needs none."""
+    try:
+        return session.endpoints.provider(question.provider)
+    except MissingKeyError:
+        if not question.dry_run:
+            raise
+        return session.endpoints.keyless(question.provider)
 
 
 def _prefix(request: ChatRequest, turn: Turn, window: Window) -> Prefix:
@@ -177,52 +169,6 @@ def _prefix(request: ChatRequest, turn: Turn, window: Window) -> Prefix:
     given = request.parameters
     shape = {name: given[name] for name in names if given.get(name)}
     return Prefix(turn.provider, turn.model, tuple(request.messages), repr(shape), window.dropped)
-
-
-def _parameters(session: Session, question: Question) -> dict[str, Any]:
-    values = {**session.config.parameters, **question.parameters}
-    if question.format == "json" and question.schema is None:
-        values.setdefault("response_format", {"type": "json_object"})
-    return values
-
-
-def _request(
-    session: Session,
-    question: Question,
-    turn: Turn,
-    messages: list[Message],
-    parameters: Mapping[str, Any],
-) -> ChatRequest:
-    config = session.config
-    think = _THINK[config.think] if question.think is None else question.think
-    effort = question.effort or (config.effort or None if question.think is None else None)
-    extra = dict(config.extra_body)
-    if turn.provider == "local":
-        extra = {**_local_fields(turn.model, parameters, think, effort), **extra}
-    return ChatRequest(
-        model=turn.model,
-        messages=messages,
-        parameters=parameters,
-        think=think,
-        effort=effort,
-        stream=config.stream if question.stream is None else question.stream,
-        extra=extra,
-    )
-
-
-def _local_fields(
-    model: str, parameters: Mapping[str, Any], think: bool | None, effort: str | None
-) -> dict[str, Any]:
-    from . import local
-
-    mode = (parameters.get("response_format") or {}).get("type")
-    return local.thinking_body(
-        bool(think) or effort not in (None, "none"),
-        response_format=bool(mode),
-        tools=bool(parameters.get("tools")),
-        repeatable="seed" in parameters or parameters.get("temperature") == 0,
-        model=model,
-    )
 
 
 def _parent(session: Session, question: Question, conversation: Conversation) -> str | None:
@@ -242,10 +188,16 @@ def _parent(session: Session, question: Question, conversation: Conversation) ->
     return last.parent if again and not last.prompt.strip() else last.id
 
 
-def _window(system: str, turn: Turn, conversation: Conversation, provider: Provider) -> Window:
+def _window(
+    system: str,
+    turn: Turn,
+    conversation: Conversation,
+    provider: Provider,
+    mask: Callable[[str], str],
+) -> Window:
     """The history that fits three quarters of the context; the rest is for the answer."""
     limit = provider.context_tokens * 3 // 4 if provider.context_tokens else None
-    return conversation.window(turn.parent if turn.history else None, system, limit)
+    return conversation.window(turn.parent if turn.history else None, system, limit, mask)
 
 
 def _messages(

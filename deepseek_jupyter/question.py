@@ -28,7 +28,8 @@ class Question:
     the active one; `instead_of` is the id of the turn whose sibling this becomes. `on_error` is
     raise or return; `replay` one of `REPLAYS`; `dry_run` shows what would be sent, and sends
     nothing. `material` is sent below the prompt and is no part of it. `attach`, `cells`, `schema`,
-    `tools` and `approve`: see `deepseek_jupyter.ask`.
+    `tools` and `approve`: see `deepseek_jupyter.ask`. `said` is the prompt as the message says it,
+    where that differs: names in place of ``@name``.
     """
 
     prompt: str
@@ -53,6 +54,7 @@ class Question:
     dry_run: bool = False
     material: str = ""
     attach: tuple[Any, ...] = ()
+    said: str | None = None
     cells: str | None = None
     schema: Any = None
     tools: tuple[str | Callable[..., Any], ...] = ()
@@ -80,5 +82,6 @@ class Question:
         """The user message as it goes on the wire."""
         if self.go_on and not self.prompt.strip():
             return _CONTINUE
+        said = self.prompt if self.said is None else self.said
         code_only = _CODE_ONLY if self.format == "code" else ""
-        return "\n\n".join(filter(None, (self.prompt, self.material, code_only)))
+        return "\n\n".join(filter(None, (said, self.material, code_only)))

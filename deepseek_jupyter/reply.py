@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
@@ -40,6 +40,7 @@ class Reply:
         shape: Shape | None = None,
     ) -> None:
         self.turn = turn
+        self._seen = turn.seen()
         self.logprobs = logprobs
         self.error = error
         self.shown_in: int | None = None
@@ -49,13 +50,13 @@ class Reply:
 
     @property
     def text(self) -> str:
-        """The answer, as the model wrote it."""
-        return self.turn.answer
+        """The answer; pseudonyms that went out have their originals again."""
+        return self._seen.answer
 
     @property
     def reasoning(self) -> str | None:
         """The chain of thought; None when the model did not think."""
-        return self.turn.reasoning
+        return self._seen.reasoning
 
     @property
     def data(self) -> Any:
@@ -115,12 +116,12 @@ class Reply:
     @property
     def tool_calls(self) -> tuple[ToolCall, ...]:
         """The functions that the model wants called: those that ran stand in `steps`."""
-        return self.turn.tool_calls
+        return self._seen.tool_calls
 
     @property
     def steps(self) -> tuple[Step, ...]:
         """The rounds of tool calls before the answer, with results and decisions."""
-        return self.turn.steps
+        return self._seen.steps
 
     @property
     def usage(self) -> Usage | None:
@@ -169,10 +170,32 @@ class Reply:
         from .display.frontend import current_cell, has_frontend, publish
 
         if self.shown_in is None or self.shown_in != current_cell():
-            publish(self.bundle())
+            told = self.changed()
+            publish(self.bundle(told))
+            if told and not has_frontend():
+                print(*told, sep="\n")
         elif not has_frontend():
             erase_prompt(sys.stdout)
 
-    def bundle(self) -> Bundle:
-        """The mimebundle of its output."""
-        return final_bundle(self._record)
+    def bundle(self, notices: Iterable[str] = ()) -> Bundle:
+        """The mimebundle of its output, with `notices` added."""
+        notices = [*self._record.get("notices", ()), *notices]
+        return final_bundle({**self._record, "notices": notices})
+
+    def changed(self) -> list[str]:
+        """A sentence for each attached object that is another now than when it was asked about.
+
+        Known by its name in the notebook; what is gone or was an expression is not looked at.
+        """
+        if not self.turn.attachments:
+            return []
+        from .context.attachment import fingerprint
+        from .display.frontend import user_namespace
+
+        names = user_namespace()
+        return [
+            f"{a['name']} has changed since this answer."
+            for a in self.turn.attachments
+            if a.get("hash") and a.get("name") in names
+            if fingerprint(names[a["name"]]) != a["hash"]
+        ]

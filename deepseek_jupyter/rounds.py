@@ -46,7 +46,7 @@ class Rounds:
         session: Session,
         prepared: Prepared,
         transcript: Transcript,
-        refresh: Callable[[], None],
+        refresh: Callable[[], object],
         stopped: Callable[[], bool],
         *,
         on_card: bool,

@@ -20,6 +20,7 @@ from .protocol.deltas import Delta, Event, Notice, TextDelta, ToolCallDelta, Wai
 from .protocol.usage import Cost
 from .reply import Reply
 from .rounds import Rounds
+from .unveil import Unveil
 
 if TYPE_CHECKING:
     from .prepare import Prepared
@@ -56,6 +57,7 @@ class Run:
             lambda: self.stop.asked,
             on_card=getattr(on, "asks", False),
         )
+        self._unveil = Unveil(prepared.gate)
 
     def __enter__(self) -> Run:
         memory = self._session.memory
@@ -73,27 +75,24 @@ class Run:
         self._surface.begin(self._record(), self.stop)
         return self
 
-    def take(self, batch: list[Event] | None) -> None:
-        """Show a batch of events; None is a quiet tick."""
+    def take(self, batch: list[Event] | None) -> list[Event]:
+        """Show a batch of events (None is a quiet tick); returns them as they are shown."""
         now = time.monotonic()
         if batch and isinstance(batch[0], Notice):  # notices come by themselves
             batch = [event for event in batch if self._is_news(event)]
-        batch = self._in_answer(batch)
-        if batch:
-            self._transcript.apply(*batch, now=now)
+        shown = self._unveil.events(self._in_answer(batch) or [])
+        if shown:
+            self._transcript.apply(*shown, now=now)
         self._surface.refresh(self._transcript, now)
         memory = self._session.memory
         if memory.due(now):
             memory.checkpoint(self._turn, self._transcript.status, self.exchange.completion)
+        return shown
 
     def deltas(self, batch: list[Event] | None) -> Iterator[Delta]:
         """The same, and those of the events that are the model's."""
-        self.take(batch)
-        return (
-            event
-            for event in self._in_answer(batch) or ()
-            if not isinstance(event, Notice | Waiting)
-        )
+        shown = self.take(batch)
+        return (event for event in shown if not isinstance(event, Notice | Waiting))
 
     def go_on(self) -> bool:
         """After the end of a stream: run the calls that it asks for, and be ready for the next
@@ -170,6 +169,7 @@ class Run:
         if problem is None and not stopped and completion.empty and not completion.reasoning:
             problem = EmptyAnswerError("The model returned no answer.")
         status, reason = _ending(completion, problem, stopped)
+        self._transcript.apply(*self._unveil.rest(), now=time.monotonic())
         self._transcript.end(status, time.monotonic())
         for notice in _advice(completion, problem, stopped):
             self._transcript.notices.append(notice)
@@ -191,6 +191,7 @@ class Run:
             notices=tuple(self._transcript.notices),
             error=_told(problem),
             reasoning_details=completion.reasoning_details,
+            pseudonyms=self._pseudonyms(completion),
         )
         record = self._record()
         shape = self._prepared.asked.shape if self._prepared.asked else None
@@ -202,6 +203,15 @@ class Run:
         self._session.keep(self.reply, self._prepared.branch)
         self._surface.end(record)
         self.reply.shown_in = current_cell() if self._surface.visible else None
+
+    def _pseudonyms(self, completion: Completion) -> dict[str, str]:
+        """Those that went out, and those that came back."""
+        steps = self._rounds.all_steps()
+        calls = [call for step in steps for call in step.tool_calls]
+        texts = [call.arguments for call in (*calls, *completion.tool_calls)]
+        texts += [text for step in steps for _, text in step.results]
+        used = self._prepared.gate.used(completion.answer, completion.reasoning, *texts)
+        return {**self._turn.pseudonyms, **used}
 
     def _record(self) -> dict[str, Any]:
         record = self._turn.record

@@ -7,16 +7,18 @@ sent; a `Run` carries it through the wire and onto a surface; its `Reply` and tu
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Generator, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Generator, Iterator, Mapping
 from contextlib import aclosing, asynccontextmanager, closing
 from typing import TYPE_CHECKING
 
+from .composing import Parts, compose
 from .conversation.conversation import Conversation
 from .conversation.identity import notebook_path
 from .conversation.turn import Turn
 from .display.frontend import user_namespace
 from .display.live import Surface, surface
 from .endpoint import Endpoints
+from .errors import ParameterError
 from .memory import Memory
 from .prefix import Prefix
 from .prepare import Prepared, prepare
@@ -32,12 +34,15 @@ if TYPE_CHECKING:
     from .config import DeepSeek
     from .context.gate import Gate
     from .context.policy_file import PolicyFiles
+    from .context.protected import Protected
+    from .preview import Preview
     from .protocol.deltas import Delta, Event
     from .transport.providers import Provider
 
 __all__ = ["Question", "Session"]
 
 _TICK = 0.1  # seconds
+Withheld = tuple[str, Mapping[str, str]]
 
 
 class Session:
@@ -58,7 +63,10 @@ class Session:
         use_exact_tokens(config.exact_tokens)
         self.allowed = Allowed()
         self._told: set[str] = set()
-        self._gate: Gate | None = None
+        self.withheld: dict[str, Withheld] = {}
+        self._gates: dict[str, Gate] = {}
+        self._protected: Protected | None = None
+        self._parts: tuple[Question, str, Parts] | None = None
 
     @property
     def conversation(self) -> Conversation:
@@ -67,12 +75,51 @@ class Session:
 
     @property
     def gate(self) -> Gate:
-        """What every text passes on its way out."""
-        from .context.gate import Gate
+        """What every text of the notebook's conversation passes on its way out."""
+        return self.gate_of(self.conversation)
 
-        if self._gate is None:
-            self._gate = Gate()
-        return self._gate
+    def gate_of(self, conversation: Conversation) -> Gate:
+        """The gate of a conversation, with the pseudonyms that its turns have used.
+
+        What a data policy withholds is withheld from all of them.
+        """
+        from .context.gate import Gate
+        from .context.protected import Protected
+
+        self._protected = self._protected or Protected()
+        gate = self._gates.get(conversation.id)
+        if gate is None:
+            gate = self._gates[conversation.id] = Gate(protected=self._protected)
+            for turn in conversation.turns():
+                gate.remember(turn.pseudonyms)
+        asked = [name for rules in self.policy_files().data for name in rules.detectors]
+        gate.detectors = frozenset({*self.config.detectors, *asked})
+        return gate
+
+    def lift(self, policies: Mapping[str, str]) -> None:
+        """Let go of what these attachments withheld, where their policy is another now.
+
+        The last policy that a name was attached under holds.
+        """
+        old = [n for n, policy in policies.items() if self.withheld.get(n, (policy,))[0] != policy]
+        self.withholding({name: kept for name, kept in self.withheld.items() if name not in old})
+
+    def withholding(self, withheld: Mapping[str, Withheld]) -> None:
+        """Withhold exactly this: by attachment its policy, and the texts that it keeps here."""
+        if dict(withheld) != self.withheld and self._protected is not None:
+            self._protected.clear()
+            for _, values in withheld.values():
+                self._protected.add(values)
+        self.withheld = dict(withheld)
+
+    def parts(self, question: Question, conversation: Conversation) -> Parts:
+        """See `compose`; a question that is looked at twice on its way is composed once."""
+        kept, self._parts = self._parts, None
+        if kept is not None and kept[0] is question and kept[1] == conversation.id:
+            return kept[2]
+        parts = compose(self, question, conversation)
+        self._parts = (question, conversation.id, parts)
+        return parts
 
     def policy_files(self) -> PolicyFiles:
         """The policy files that hold for this notebook, read anew. Raises `PolicyError`."""
@@ -167,7 +214,15 @@ class Session:
 
     def prepare(self, question: Question) -> Prepared:
         """See `prepare.prepare`."""
+        if question.dry_run:
+            raise ParameterError("A dry run sends nothing.", "Session.preview shows what would be.")
         return prepare(self, question)
+
+    def preview(self, question: Question) -> Preview:
+        """What `question` would send. Raises what asking it would raise before sending."""
+        from .preview import preview
+
+        return preview(self, question)
 
     # Results
 
@@ -178,7 +233,7 @@ class Session:
         self.memory.finish(reply.turn, branch)
 
     def _shown_again(self, kept: Reply) -> Reply:
-        self.last = kept
+        self.last, self._parts = kept, None
         return kept
 
     def first_time(self, sentence: str) -> bool:

@@ -56,8 +56,7 @@ def _builtin(name: str, session: Session, question: Question) -> Tool:
 
 def guards(session: Session) -> tuple[Callable[[str], str], Callable[[str], str]]:
     """What a result passes on its way out, and what an argument passes on its way in."""
-    gate = getattr(session, "gate", None)
-    return (gate.text, gate.reveal) if gate is not None else (str, str)
+    return session.gate.text, session.gate.reveal
 
 
 def keep(value: Any) -> str:

@@ -14,13 +14,14 @@ import pytest
 PACKAGE = Path(__file__).parents[1] / "deepseek_jupyter"
 
 # Files that ask nothing of the rest and may be asked by all. (_version and home: two facts.)
-LEAVES = {"errors", "home", "_version"}
+LEAVES = {"errors", "home", "_version", "pseudonyms"}
 
 # part -> parts it may import, besides LEAVES and itself. First the folders, from the bottom up.
 ROWS = """
 errors
 _version
 home
+pseudonyms
 protocol
 transport      protocol
 display        protocol
@@ -38,22 +39,29 @@ limits         protocol
 prefix         protocol
 tokenizer      protocol
 memory         protocol conversation
-reply          protocol conversation display tools
+reply          protocol conversation context display tools
 endpoint       config transport local
 accounts       protocol conversation display session
 export         conversation display
 pin            conversation config question
+attaching      context conversation notebook_cells question session
+composing      context conversation display attaching notebook_cells question session
+unveil         context protocol
+preview        protocol conversation display prepare question session
+data_card      context display attaching session
 notebook_cells context conversation display
 teaching       context protocol
 toolset        display tools question session
 prepare        protocol transport conversation local accounts limits pin prefix question session
-prepare        context notebook_cells teaching tools toolset
+requesting     protocol transport conversation local question session tools
+prepare        context composing requesting teaching tools toolset
 replay         protocol conversation display tools prepare question reply session
 round          protocol transport conversation display tools prepare session toolset
 rounds         protocol conversation display tools accounts limits prepare round session toolset
-run            protocol transport display reply prefix prepare rounds session
+run            protocol transport display reply prefix prepare rounds session unveil
 session        protocol transport context conversation tools local display
 session        config endpoint memory prefix prepare question replay reply run tokenizer
+session        composing preview
 
 # Changes to cells: what ran, what a question about it holds, where code goes.
 runs           cells display
@@ -65,12 +73,12 @@ fixes          reply runs session
 
 # What people call. Never each other. (magics: {{ expr }} is resolved in the cell's namespace, and
 # --param values are read as protocol.parameters reads them.)
-api            session display protocol config question reply
+api            session display protocol config question reply data_card
 reports        session display protocol transport accounts teaching
 local_reports  local display
 doctor         session display local nested teaching
 magics         session display api config question nested accounts export teaching toolset
-magics         reports local_reports doctor reply conversation context protocol
+magics         attaching preview reports local_reports doctor reply conversation context protocol
 magics         cells runs placing proposal fixes
 widget         session display api config
 cli            api conversation display doctor export local_reports

@@ -12,7 +12,7 @@ from .detectors import column_kind
 from .gate import Gate
 from .lazy import HEAD
 from .plain import leaves, shown
-from .policy import FULL, NONE, SCHEMA, STATS, Level, Policy
+from .policy import FULL, NONE, SAMPLE, SCHEMA, STATS, Level, Policy
 from .profile import facts
 from .reading import Column, Table, is_frame, read
 from .tokens import count_tokens
@@ -75,7 +75,7 @@ class _Gated:
 
     def rows(self) -> int | None:
         """How many rows of values may leave; None for any number."""
-        if not self.level.samples:
+        if self.level < SAMPLE:
             return 0
         return None if self.level == FULL else self.level.rows
 
@@ -98,7 +98,7 @@ class _Gated:
         allowed = self.rows()
         count = rows if allowed is None else min(rows, allowed)
         parts = ["name, type, figures"]
-        if self.level.samples and self.veil is None:
+        if self.level >= SAMPLE and self.veil is None:
             parts.append("frequent values")
         if count:
             masked = f", as <{self.veil}-…>" if self.veil else ""
@@ -129,7 +129,7 @@ def _head(name: str, table: Table, columns: list[_Gated]) -> str:
 
 def _rows(table: Table, columns: list[_Gated], gate: Gate, budget: int) -> Rows:
     """The rows whose values may leave, as many as the budget could hold at most."""
-    open_columns = [column for column in columns if column.level.samples]
+    open_columns = [column for column in columns if column.level >= SAMPLE]
     allowed = [column.rows() for column in open_columns]
     read_rows = len(table.places)
     holds = max(budget // max(len(open_columns), 1), 1)

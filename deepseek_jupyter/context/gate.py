@@ -14,12 +14,13 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from hashlib import blake2b
 
+from deepseek_jupyter.pseudonyms import PSEUDONYM, reveal
+
 from .detectors import DETECTORS, find
 from .protected import Protected
 
 __all__ = ["Gate", "Masked", "Revealer"]
 
-_PSEUDONYM = re.compile(r"<([a-z]{2,12})-(\d{1,7})>")
 _BEGUN = re.compile(r"<(?:[a-z]{0,12}|[a-z]{2,12}-\d{0,7})\Z")
 
 
@@ -33,14 +34,18 @@ class Masked:
 
 class Gate:
     """One per conversation. `known` maps pseudonyms to originals, as an earlier gate left them;
-    it holds no secret's original, only that the number is taken.
+    it holds no secret's original, only that the number is taken. `protected` can be shared: what a
+    policy withholds is withheld from every conversation.
     """
 
     def __init__(
-        self, detectors: Iterable[str] = DETECTORS, known: Mapping[str, str] | None = None
+        self,
+        detectors: Iterable[str] = DETECTORS,
+        known: Mapping[str, str] | None = None,
+        protected: Protected | None = None,
     ) -> None:
         self.detectors = frozenset(detectors)
-        self.protected = Protected()
+        self.protected = Protected() if protected is None else protected
         self._originals: dict[str, str] = {}
         self._pseudonyms: dict[tuple[str, str], str] = {}
         self._numbers: Counter[str] = Counter()
@@ -54,7 +59,7 @@ class Gate:
     def remember(self, known: Mapping[str, str]) -> None:
         """Take over pseudonyms that were given before; one that is known here stays as it is."""
         for pseudonym, original in known.items():
-            match = _PSEUDONYM.fullmatch(pseudonym)
+            match = PSEUDONYM.fullmatch(pseudonym)
             if match is None or pseudonym in self._originals:
                 continue
             kind, number = match[1], int(match[2])
@@ -83,7 +88,7 @@ class Gate:
 
     def masked(self, text: str) -> Masked:
         """The same, with counts by kind."""
-        known = [m.span() for m in _PSEUDONYM.finditer(text) if m[0] in self._originals]
+        known = [m.span() for m in PSEUDONYM.finditer(text) if m[0] in self._originals]
         spans = [(m.start, m.end, m.label) for m in self.protected.find(text)]
         spans += [(f.start, f.end, f.kind) for f in find(text, self.detectors)]
         pieces: list[str] = []
@@ -97,16 +102,16 @@ class Gate:
 
     def reveal(self, text: str) -> str:
         """`text` with the originals in place of their pseudonyms; secrets stay masked."""
-        return _PSEUDONYM.sub(lambda m: self._originals.get(m[0]) or m[0], text)
+        return reveal(text, self._originals)
 
     def count(self, text: str) -> dict[str, int]:
         """How many pseudonyms of each kind stand in `text`."""
-        found = (m for m in _PSEUDONYM.finditer(text) if m[0] in self._originals)
+        found = (m for m in PSEUDONYM.finditer(text) if m[0] in self._originals)
         return dict(sorted(Counter(match[1] for match in found).items()))
 
     def used(self, *texts: str | None) -> dict[str, str]:
         """The part of `known` that stands in `texts`."""
-        names = {match[0] for text in texts if text for match in _PSEUDONYM.finditer(text)}
+        names = {match[0] for text in texts if text for match in PSEUDONYM.finditer(text)}
         return {name: self._originals[name] for name in sorted(names) if name in self._originals}
 
 

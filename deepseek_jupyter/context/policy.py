@@ -47,17 +47,13 @@ class Level:
         rank = _NAMES.index(match[1].lower())
         return cls(rank, int(match[2] or _ROWS)) if rank == SAMPLE.rank else cls(rank)
 
-    @property
-    def samples(self) -> bool:
-        """Whether values of rows may leave."""
-        return self.rank >= SAMPLE.rank
-
     def __str__(self) -> str:
         name = _NAMES[self.rank]
         return f"{name}({self.rows})" if name == "sample" else name
 
 
-NONE, SCHEMA, STATS, SAMPLE, FULL = Level(0), Level(1), Level(2), Level(3, _ROWS), Level(4)
+# SAMPLE is the least of its kind, for comparisons: any number of rows is at least it.
+NONE, SCHEMA, STATS, SAMPLE, FULL = Level(0), Level(1), Level(2), Level(3), Level(4)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +64,7 @@ class Policy:
     (``*``, ``*_id``; case does not matter) and the highest level it allows.
     """
 
-    default: Level = SAMPLE
+    default: Level = Level(3, _ROWS)
     columns: Mapping[str, Level] = field(default_factory=dict)
     budget: int = BUDGET
     limits: tuple[tuple[str, Level], ...] = ()

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from .plain import Opaque, cut, shown
-from .policy import SCHEMA, Level
+from .policy import SAMPLE, SCHEMA, Level
 from .reading import Column, Table
 
 __all__ = ["facts"]
@@ -37,7 +37,7 @@ def facts(column: Column, table: Table, level: Level, passed: Pass, *, veiled: b
     spread = [] if veiled else [passed(part) for part in _range(column)]
     more = [] if veiled else [passed(part) for part in _quartiles(column, table)]
     top = []
-    if level.samples and not veiled:
+    if level >= SAMPLE and not veiled:
         top = _top(counts, column, table, passed)
     short = "; ".join(filter(None, [kind, missing, *spread]))
     return [kind, short, "; ".join(filter(None, [kind, missing, distinct, *spread, *more, *top]))]

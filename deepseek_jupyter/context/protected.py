@@ -61,6 +61,10 @@ class Protected:
         self._grams: dict[str, tuple[str, int]] = {}  # twelve characters -> (form, place in it)
         self._originals = 0
 
+    def clear(self) -> None:
+        """Protect nothing any more."""
+        self.__init__()  # type: ignore[misc]
+
     def __len__(self) -> int:
         return self._originals
 

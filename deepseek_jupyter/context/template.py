@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from types import CodeType
 from typing import Any
 
@@ -20,8 +20,14 @@ _OPEN = re.compile(r"\\?\{\{")
 _CLOSE = "}}"
 
 
-def fill(text: str, namespace: Mapping[str, Any]) -> str:
+Keep = Callable[[str, Any], str | None]
+
+
+def fill(text: str, namespace: Mapping[str, Any], keep: Keep = lambda source, value: None) -> str:
     """`text` with each ``{{ expression }}`` replaced by the text of its value.
+
+    `keep` is asked first, with the expression and its value: what it returns stands for a value
+    that has no business in a text, such as a whole frame.
 
     Raises `TemplateError` for an unclosed or malformed expression, an unknown name, or an
     expression that raises.
@@ -35,7 +41,7 @@ def fill(text: str, namespace: Mapping[str, Any]) -> str:
             at = match.end()
             continue
         code, source, at = _expression(text, match.end())
-        pieces.append(_value(code, source, namespace))
+        pieces.append(_value(code, source, namespace, keep))
     return "".join([*pieces, text[at:]])
 
 
@@ -58,9 +64,11 @@ def _expression(text: str, start: int) -> tuple[CodeType, str, int]:
     )
 
 
-def _value(code: CodeType, source: str, namespace: Mapping[str, Any]) -> str:
+def _value(code: CodeType, source: str, namespace: Mapping[str, Any], keep: Keep) -> str:
     try:
-        return str(eval(code, dict(namespace)))
+        value = eval(code, dict(namespace))
+        kept = keep(source, value)
+        return str(value) if kept is None else kept
     except NameError as error:
         raise TemplateError(
             f"{{{{ {source} }}}}: there is no {error.name!r} in this notebook.",

@@ -12,7 +12,7 @@ when somebody looks at them.
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from deepseek_jupyter.errors import ConversationError
@@ -24,7 +24,7 @@ from .search import Hit, search_turns
 from .store import TurnStore
 from .tree import checked_name
 from .turn import Turn, new_id, now
-from .window import Window, dropped
+from .window import Window, dropped, messages_of
 
 if TYPE_CHECKING:
     from .journal import Journal
@@ -167,15 +167,23 @@ class Conversation(TurnStore):
         return list(self.window(parent, system_prompt).messages)
 
     def window(
-        self, parent: str | None, system_prompt: str = "", limit: int | None = None
+        self,
+        parent: str | None,
+        system_prompt: str = "",
+        limit: int | None = None,
+        mask: Callable[[str], str] | None = None,
     ) -> Window:
-        """The same, cut to `limit` tokens (see `window`); None does not cut."""
+        """The same, cut to `limit` tokens (see `window`); None does not cut.
+
+        What was sent before is sent again as it was; turns that were never sent from here, but read
+        from a file, go through `mask`.
+        """
         head = [system(system_prompt)] if system_prompt else []
         way = self._tree.way(parent)
         sizes = [node.tokens for node in way]
         cut = 0 if limit is None else dropped(sizes, limit - estimate_messages(head))
         turns = self._read([node.id for node in way[cut:]])
-        return Window((*head, *(m for turn in turns for m in turn.messages())), cut)
+        return Window((*head, *(m for turn in turns for m in messages_of(turn, mask))), cut)
 
     # Changing
 

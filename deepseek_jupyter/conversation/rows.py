@@ -82,17 +82,23 @@ def turn_of(body: str) -> Turn | None:
         reasoning_details=tuple(stored.get("reasoning_details", ())),
         from_file=stored.get("from_file", False),
         images=tuple(stored.get("images", ())),
+        pseudonyms=stored.get("pseudonyms", {}),
+        sending=stored.get("sending", {}),
     )
 
 
 def _body(turn: Turn) -> str:
-    stored: dict[str, Any] = {"record": turn.record, "sent": turn.sent}
+    stored: dict[str, Any] = {"record": turn.written, "sent": turn.sent}
     if turn.reasoning is not None:
         stored["reasoned"] = True
     if turn.reasoning_details:
         stored["reasoning_details"] = turn.reasoning_details
     if turn.images:
         stored["images"] = turn.images
+    if turn.pseudonyms:
+        stored["pseudonyms"] = dict(turn.pseudonyms)
+    if turn.sending:
+        stored["sending"] = dict(turn.sending)
     if turn.from_file:
         stored["from_file"] = True
     if turn.usage is not None and turn.usage.cost is not None:
@@ -138,4 +144,5 @@ def _local_day(created: str) -> str:
 
 
 def _texts(turn: Turn) -> tuple[str, str, str]:
-    return indexed_text(turn.prompt), indexed_text(turn.answer), indexed_text(turn.reasoning)
+    seen = turn.seen()
+    return indexed_text(seen.prompt), indexed_text(seen.answer), indexed_text(seen.reasoning)

@@ -8,14 +8,15 @@ from __future__ import annotations
 
 import secrets
 import time
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field, fields, replace
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
 from deepseek_jupyter.protocol.messages import Message, ToolCall, assistant, tool, user
 from deepseek_jupyter.protocol.usage import Usage
+from deepseek_jupyter.pseudonyms import reveal
 
 __all__ = ["SCHEMA", "Step", "Turn", "new_id", "now"]
 
@@ -78,6 +79,11 @@ class Turn:
     `steps` came before the answer; `tool_calls` are those left open at its end. `replayed` says
     that the answer is that of an earlier turn and nothing was sent. `policy` names the rules of a
     policy file that held for it.
+
+    `answer`, `reasoning` and `steps` are as the model wrote them, with the pseudonyms that went out
+    in place of what the gate kept; `pseudonyms` has their originals, and `seen` puts them back.
+    `sending` says what else went with `sent`: ``system``, ``dropped`` turns, and of each attachment
+    which columns and rows left and what was masked.
     """
 
     id: str
@@ -112,6 +118,8 @@ class Turn:
     steps: tuple[Step, ...] = ()
     replayed: bool = False
     policy: tuple[str, ...] = ()
+    pseudonyms: Mapping[str, str] = field(default_factory=dict)
+    sending: Mapping[str, Any] = field(default_factory=dict)
 
     def messages(self) -> list[Message]:
         """What the turn adds to the history: the question, and the answer as far as it came."""
@@ -121,10 +129,31 @@ class Turn:
             said.append(assistant(self.answer, reasoning=self.reasoning))
         return said
 
+    def seen(self) -> Turn:
+        """The turn for the user's eyes: the originals in place of their pseudonyms."""
+        if not self.pseudonyms:
+            return self
+
+        def back(text: str) -> str:
+            return reveal(text, self.pseudonyms)
+
+        return replace(
+            self,
+            answer=back(self.answer),
+            reasoning=self.reasoning and back(self.reasoning),
+            tool_calls=tuple(_call_seen(call, back) for call in self.tool_calls),
+            steps=tuple(_step_seen(step, back) for step in self.steps),
+        )
+
     @property
     def record(self) -> dict[str, Any]:
-        """The JSON form."""
-        hidden = {"sent", "images", "from_file", "reasoning_details"}
+        """The JSON form, for the user's eyes: see `seen`."""
+        return self.seen().written
+
+    @property
+    def written(self) -> dict[str, Any]:
+        """The JSON form as the model wrote it."""
+        hidden = {"sent", "images", "from_file", "reasoning_details", "pseudonyms", "sending"}
         record: dict[str, Any] = {"schema": SCHEMA}
         record |= {f.name: getattr(self, f.name) for f in fields(self) if f.name not in hidden}
         record["reasoning"] = self.reasoning or ""
@@ -139,6 +168,19 @@ class Turn:
             name: self.timing.get(name) for name in ("first_token", "thinking", "total")
         }
         return record
+
+
+def _call_seen(call: ToolCall, back: Callable[[str], str]) -> ToolCall:
+    return replace(call, arguments=back(call.arguments))
+
+
+def _step_seen(step: Step, back: Callable[[str], str]) -> Step:
+    return Step(
+        tuple(_call_seen(call, back) for call in step.tool_calls),
+        tuple((id, back(text)) for id, text in step.results),
+        back(step.answer),
+        step.reasoning and back(step.reasoning),
+    )
 
 
 def now() -> str:

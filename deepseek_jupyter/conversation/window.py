@@ -11,13 +11,15 @@ behind it are the same bytes as before.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
 
 from deepseek_jupyter.protocol.messages import Message
 from deepseek_jupyter.protocol.tokens import estimate_messages
 
-__all__ = ["Window", "dropped", "fitted"]
+from .turn import Turn
+
+__all__ = ["Window", "dropped", "fitted", "messages_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,3 +57,20 @@ def fitted(head: Sequence[Message], turns: Sequence[Sequence[Message]], limit: i
     sizes = [estimate_messages(turn) for turn in turns]
     cut = dropped(sizes, limit - estimate_messages(head))
     return Window((*head, *(m for turn in turns[cut:] for m in turn)), cut)
+
+
+def messages_of(turn: Turn, mask: Callable[[str], str] | None) -> list[Message]:
+    """What `turn` adds to the history; texts that were never sent from here go through `mask`."""
+    if turn.sent or mask is None:
+        return turn.messages()
+    return [
+        replace(
+            message,
+            content=mask(message.content),
+            reasoning=message.reasoning and mask(message.reasoning),
+            tool_calls=tuple(
+                replace(call, arguments=mask(call.arguments)) for call in message.tool_calls
+            ),
+        )
+        for message in turn.messages()
+    ]

@@ -105,6 +105,16 @@ def flag_parser() -> argparse.ArgumentParser:
         metavar="above|all|N|none",
         help="send the notebook's own code cells along: those above, all, or the N nearest",
     )
+    add(
+        "-a",
+        "--attach",
+        action="append",
+        default=[],
+        metavar="EXPR[:POLICY]",
+        help="send this object along; df:schema,price=full,name=none,budget=500 says what of it; "
+        "repeatable",
+    )
+    add("--dry-run", action="store_true", help="show what would be sent, and send nothing")
     add("--branch", metavar="NAME", help="ask on this branch; a new one begins here")
     add(
         "--replay",
@@ -175,6 +185,8 @@ def _command(flags: argparse.Namespace, prompt: str, cell_id: str | None) -> Com
         cell_id=cell_id,
         branch=flags.branch,
         cells=flags.cells,
+        attach=tuple(flags.attach),
+        dry_run=flags.dry_run,
         replay=flags.replay,
         tools=tuple(filter(None, (name.strip() for name in flags.tools.split(",")))),
         approve=flags.approve,

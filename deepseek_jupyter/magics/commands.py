@@ -203,7 +203,7 @@ COMMANDS: dict[str, LineCommand] = {
     "login": LineCommand(_login, "[PROVIDER] [--forget]", "store a key, typed hidden"),
     "local": LineCommand(_local, "install|status|remove [MODEL]", "the embedded model"),
     "tree": LineCommand(conversations.tree, "", "the conversation, with its branches"),
-    "show": LineCommand(conversations.show, "[TURN]", "a turn again"),
+    "show": LineCommand(conversations.show, "[TURN] [--sent]", "a turn again, or what was sent"),
     "undo": LineCommand(conversations.undo, "[N]", "take the newest turns off the branch"),
     "fork": LineCommand(conversations.fork, "TURN NAME", "begin a branch at a turn"),
     "checkout": LineCommand(conversations.checkout, "NAME|TURN", "go on with another branch"),

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from deepseek_jupyter.api import get_session
 from deepseek_jupyter.display.report import Drawing, Report
 from deepseek_jupyter.export import ENDINGS, write
+from deepseek_jupyter.preview import Preview, sent
 from deepseek_jupyter.reply import Reply
 from deepseek_jupyter.reports import turns_in_words
 
@@ -29,13 +30,20 @@ def tree(arguments: Sequence[str]) -> Drawing | Report:
     return Drawing("\n".join(conversation.tree_lines()))
 
 
-def show(arguments: Sequence[str]) -> Reply:
-    """One turn again, the newest without a name."""
+def show(arguments: Sequence[str]) -> Reply | Preview:
+    """One turn again, the newest without a name; ``--sent``: what went out for it."""
     conversation = _conversation()
-    named = conversation.find(arguments[0]) if arguments else conversation.tip
+    names = [word for word in arguments if word != "--sent"]
+    if len(names) > 1:
+        raise UsageProblem("show takes one turn, as %deepseek tree names it, and --sent.")
+    named = conversation.find(names[0]) if names else conversation.tip
     turn = conversation.turn(named)
     if turn is None:
         raise UsageProblem("The conversation has no turn yet.")
+    if "--sent" in arguments:
+        if not turn.sent:
+            raise UsageProblem("This turn was read from a file; nothing was sent for it from here.")
+        return sent(conversation, turn)
     return Reply(turn)
 
 

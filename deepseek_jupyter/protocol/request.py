@@ -6,6 +6,7 @@ reason; what the server would silently ignore is sent and told in a notice.
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -17,7 +18,16 @@ from .dialect import Dialect, Replay, thinking_fields
 from .messages import Message, legal, user
 from .parameters import check_parameters
 
-__all__ = ["Built", "ChatRequest", "build", "insisting_on_json", "join_url", "repair", "thinks"]
+__all__ = [
+    "Built",
+    "ChatRequest",
+    "build",
+    "encoded",
+    "insisting_on_json",
+    "join_url",
+    "repair",
+    "thinks",
+]
 
 SMALL_THINKING_BUDGET = 4096  # below this, thinking often leaves no tokens for the answer
 _JSON_WORD = "Answer with JSON only."
@@ -50,6 +60,12 @@ class Built:
     body: dict[str, Any]
     beta: bool = False
     notices: tuple[str, ...] = ()
+
+
+def encoded(body: Mapping[str, Any]) -> bytes:
+    """The bytes of a body, as they are posted."""
+    text = json.dumps(body, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+    return text.encode()
 
 
 def build(request: ChatRequest, dialect: Dialect) -> Built:

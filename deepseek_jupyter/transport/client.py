@@ -28,7 +28,7 @@ from deepseek_jupyter.errors import (
     UnreachableError,
 )
 from deepseek_jupyter.protocol.deltas import Event, Notice
-from deepseek_jupyter.protocol.request import Built, ChatRequest, join_url, repair
+from deepseek_jupyter.protocol.request import Built, ChatRequest, encoded, join_url, repair
 from deepseek_jupyter.protocol.wire import WIRES
 
 from .exchange import Exchange
@@ -163,8 +163,12 @@ class Client:
             request = self._client().build_request(
                 "POST",
                 exchange.url,
-                json=built.body,
-                headers={"Accept": accept, **exchange.provider.headers},
+                content=encoded(built.body),
+                headers={
+                    "Accept": accept,
+                    "Content-Type": "application/json",
+                    **exchange.provider.headers,
+                },
             )
             response = await self._client().send(request, auth=_Bearer(exchange.key), stream=True)
             try:

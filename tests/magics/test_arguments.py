@@ -50,8 +50,14 @@ FLAGS: dict[str, dict[str, object]] = {
     "--continue": {"go_on": True},
     "--branch formal": {"branch": "formal"},
     "--cells above": {"cells": "above"},
+    "-a df": {"attach": ("df",)},
+    "--attach 'df:price=full' -a x": {"attach": ("df:price=full", "x")},
+    "--dry-run": {"dry_run": True},
     "--replay auto": {"replay": "auto"},
     "--replay=always": {"replay": "always"},
+    "--schema list[City]": {"schema": "list[City]"},
+    "--tools sql,mean": {"tools": ("sql", "mean")},
+    "--approve never": {"approve": "never"},
     "--budget 0.01": {"budget": 0.01},
     "--no-stream": {"stream": False},
     "--on-error return": {"on_error": "return"},
@@ -60,7 +66,7 @@ FLAGS: dict[str, dict[str, object]] = {
 
 
 def command(prompt: str, **made: object) -> Command:
-    own = {name: made.pop(name) for name in ("out", "code", "run", "quiet") if name in made}
+    own = {name: made.pop(name) for name in ("out", "code", "run", "quiet", "schema") if name in made}
     return Command(Question(prompt, **made), **own)  # type: ignore[arg-type]
 
 

@@ -284,19 +284,7 @@ def test_a_big_result_is_cut_for_the_model(session, server):
     assert told(server) == ["x\n0\n1\n… (the first 2 of 100 rows)"]
 
 
-class Mask:
-    """A gate that knows one secret."""
-
-    def text(self, text: str) -> str:
-        return text.replace("Ada", "<name-1>")
-
-    def reveal(self, text: str) -> str:
-        return text.replace("<name-1>", "Ada")
-
-
 def test_results_and_errors_pass_the_gate_and_arguments_come_back_through_it(session, server):
-    session.gate = Mask()
-
     def find(name: str) -> str:
         """Find."""
         RAN.append(name)
@@ -306,11 +294,15 @@ def test_results_and_errors_pass_the_gate_and_arguments_come_back_through_it(ses
         """Fail."""
         raise ValueError(f"no {name}")
 
-    server.queue(calls(("find", {"name": "<name-1>"}), ("fail", {"name": "<name-1>"})), answer("."))
-    reply = ds.ask("Go.", tools=[find, fail])
-    assert RAN == ["Ada"]
-    assert told(server) == ["<name-1> is here", "Error: ValueError: no <name-1>"]
-    assert "Ada" not in json.dumps(reply.turn.record)
+    masked, ada = "<email-1>", "ada@example.org"
+    queue = (("find", {"name": masked}), ("fail", {"name": masked}))
+    server.queue(calls(*queue), answer(f"Found {masked}."))
+    reply = ds.ask(f"Find {ada}.", tools=[find, fail])
+    assert [ada] == RAN
+    assert told(server) == [f"{masked} is here", f"Error: ValueError: no {masked}"]
+    assert all(ada.encode() not in request.raw for request in server.requests)
+    assert reply.text == f"Found {ada}."
+    assert ada in reply.steps[0].results[0][1]
 
 
 def test_an_interrupt_keeps_the_calls_that_were_made(session, server):

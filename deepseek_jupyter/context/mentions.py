@@ -1,0 +1,57 @@
+"""``@name`` in a prompt: which places may mean an object of the notebook. Pure.
+
+Not those in code (fenced or between backticks), not a decorator above its function, not what stands
+behind a letter or digit, as in an e-mail address.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+__all__ = ["Mention", "mentions", "readings"]
+
+_MENTION = re.compile(
+    r"(?<![\w@/\\.`-])@(?P<said>\"[^\"\n]{1,300}\"|"
+    r"[^\W\d]\w*(?:\.[^\W\d]\w*|\[[^\[\]\n]{1,100}\])*)"
+)
+_CODE = re.compile(r"^[ \t]*(```+|~~~+)[\s\S]*?(?:^[ \t]*\1|\Z)|(`+)[^`\n]+\2", re.MULTILINE)
+_DECORATED = re.compile(r"[^\n]*\n\s*(?:@|def |class |async def )")
+_TAIL = re.compile(r"(?:\.[^\W\d]\w*|\[[^\[\]\n]*\])\Z")
+
+
+@dataclass(frozen=True, slots=True)
+class Mention:
+    """Characters `start` to `end` of a prompt say ``@expression``."""
+
+    start: int
+    end: int
+    expression: str
+
+
+def mentions(text: str) -> Iterator[Mention]:
+    """The places in `text` that may mean an object, in order."""
+    if "@" not in text:
+        return
+    code = [match.span() for match in _CODE.finditer(text)]
+    for match in _MENTION.finditer(text):
+        start = match.start()
+        if any(begin <= start < end for begin, end in code):
+            continue
+        first = not text[:start].rpartition("\n")[2].strip()
+        if first and _DECORATED.match(text, match.end()):
+            continue
+        yield Mention(start, match.end(), match["said"])
+
+
+def readings(expression: str) -> Iterator[str]:
+    """What `expression` may mean, the longest first: a sentence may go on behind the name.
+
+    >>> list(readings("df.price.Then"))
+    ['df.price.Then', 'df.price', 'df']
+    """
+    yield expression
+    while tail := _TAIL.search(expression):
+        expression = expression[: tail.start()]
+        yield expression
