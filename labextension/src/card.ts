@@ -22,6 +22,7 @@ import { asMarkdown, isRunning, MIME_TYPE, readRecord, SCHEMA } from './record';
 import { Thinking } from './thinking';
 import { merge } from './transcript';
 import { announcement } from './words';
+import type { Word } from './details';
 import type { IPlace } from './place';
 import type { ITurnRecord } from './record';
 import type { ITranscript } from './transcript';
@@ -55,7 +56,7 @@ export class Card extends Widget implements IRenderMime.IRenderer {
       this._trans
     );
     this._attachments = new Attachments(this._trans);
-    this._tools = new Tools(this._trans);
+    this._tools = new Tools(this._trans, (call, word) => this._say(call, word));
     const log = make('div', 'log');
     log.setAttribute('role', 'log');
     log.setAttribute('aria-live', 'off');
@@ -119,7 +120,8 @@ export class Card extends Widget implements IRenderMime.IRenderer {
     const live = this._isLive(record, heard);
     this._header.update(record, live);
     this._attachments.update(record);
-    this._tools.update(record);
+    // Only what the kernel says now may be asked: a record may come from a stranger's file.
+    this._tools.update(record, live ? (heard?.asking ?? null) : null);
     this._notes.update(record);
     this.toggleClass('jp-mod-noCode', record.policy.includes('no_code'));
     const words = announcement(record, live, this._trans);
@@ -193,6 +195,13 @@ export class Card extends Widget implements IRenderMime.IRenderer {
   private _stop(): void {
     const running = () => isRunning(this._record.status);
     void stop(this._record.id, this._place(), this._options.hub, running);
+  }
+
+  private _say(call: string, word: Word): void {
+    const kernel = kernelOf(this._place());
+    if (kernel) {
+      this._options.hub?.decide(this._record.id, call, word, kernel);
+    }
   }
 
   private _place(): IPlace | null {
