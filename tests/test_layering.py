@@ -107,6 +107,8 @@ OUTSIDE: dict[str, set[str]] = {
     "traitlets": {"config", "magics"},
     "anywidget": {"widget"},
     "ipywidgets": {"widget"},
+    "duckdb": {"tools.sql_worker"},  # in a process of its own
+    "pyarrow": {"tools"},
     "narwhals": {"context", "tools"},
     "pandas": set(),
     "polars": set(),
