@@ -102,7 +102,7 @@ LADDER = ladder()
 OUTSIDE: dict[str, set[str]] = {
     "httpx": {"transport"},
     # cli: `deepseek-jupyter enable` writes IPython's own configuration
-    "IPython": {"display.live", "display.progress", "magics", "config", "cli"},
+    "IPython": {"display.live", "display.progress", "tools.python", "magics", "config", "cli"},
     "ipykernel": {"magics"},
     "traitlets": {"config", "magics"},
     "anywidget": {"widget"},

@@ -17,12 +17,15 @@ from typing import TYPE_CHECKING, Any
 from deepseek_jupyter.errors import QueryError, ToolError
 from deepseek_jupyter.protocol.tokens import estimate_tokens
 
-from .queryable import Mask, SqlTable, arrow, sql_tables, time_zone
+from .queryable import SqlTable, fill, sql_tables, time_zone
 from .sandbox import Limits, Sandbox
 from .tool import Tool
 
 if TYPE_CHECKING:
     import pyarrow as pa
+
+    from deepseek_jupyter.context.gate import Gate
+    from deepseek_jupyter.context.policy import Policy
 
 __all__ = ["QueryResult", "SqlTool", "sql_tool"]
 
@@ -61,18 +64,18 @@ class SqlTool:
         self,
         tables: tuple[SqlTable, ...],
         *,
-        mask: Mask | None = None,
+        gate: Gate | None = None,
         keep: Callable[[pa.Table], str] | None = None,
         limits: Limits | None = None,
     ) -> None:
         self.tables = tables
-        self._mask = mask
+        self._gate = gate
         self._keep = keep
         self._limits = limits
         self._sandbox: Sandbox | None = None
 
     def __call__(self, query: str) -> QueryResult:
-        """The result of `query`. Raises the errors of `Sandbox.query` and of `queryable.arrow`."""
+        """The result of `query`. Raises the errors of `Sandbox.query` and of `queryable.fill`."""
         try:
             answer = self._opened().query(query)
         except QueryError as error:
@@ -96,7 +99,7 @@ class SqlTool:
 
     def _opened(self) -> Sandbox:
         if self._sandbox is None:
-            tables = {table.name: arrow(table, self._mask) for table in self.tables}
+            tables = {table.name: fill(table, self._gate) for table in self.tables}
             self._sandbox = Sandbox(tables, self._limits, time_zone(tables.values()))
         return self._sandbox
 
@@ -110,27 +113,27 @@ class SqlTool:
 
 def sql_tool(
     frames: Mapping[str, Any],
-    levels: Mapping[str, Mapping[str, str]],
+    policies: Mapping[str, Policy],
     *,
-    mask: Mask | None = None,
+    gate: Gate | None = None,
     keep: Callable[[pa.Table], str] | None = None,
     limits: Limits | None = None,
 ) -> Tool:
-    """The tool over `frames` by name, within `levels`: none to full, by frame and column.
+    """The tool over `frames` by name, within `policies`; what `gate` masks, SQL sees masked.
 
-    `mask` is what texts go through before SQL sees them. Raises `ToolError` when DuckDB is not
-    installed, or when no frame has a column that may be queried.
+    Raises `ToolError` when DuckDB is not installed, or when no frame has a column that may be
+    queried.
     """
     missing = [name for name in ("duckdb", "pyarrow", "narwhals") if find_spec(name) is None]
     if missing:
         raise ToolError(
             f"The sql tool needs {' and '.join(missing)}.", "pip install 'deepseek-jupyter[sql]'"
         )
-    tables = sql_tables(frames, levels)
+    tables = sql_tables(frames, policies, gate)
     if not tables:
         what = "No column may be queried by the data policy." if frames else "No frame is attached."
         raise ToolError(f"The sql tool has no table. {what}", "Attach one: --attach df:full")
-    tool = SqlTool(tables, mask=mask, keep=keep, limits=limits)
+    tool = SqlTool(tables, gate=gate, keep=keep, limits=limits)
     return Tool(
         name="sql",
         description=tool.description,
@@ -201,14 +204,14 @@ def _interval(value: Any) -> str:
 
 
 def _line(table: SqlTable) -> str:
-    names = [_quoted(name) for name in table.columns]
+    names = [_quoted(column.name) for column in table.columns]
     more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
     columns = ", ".join(names[:_NAMED]) + more
-    if table.sample is None:
+    if table.chosen is None:
         return f"{_quoted(table.name)}: {columns}"
     return (
-        f"{_quoted(table.name)} (only {table.sample} sample rows, by the user's data policy: no "
-        f"basis for totals; the user can attach the frame with the level full): {columns}"
+        f"{_quoted(table.name)} (only {len(table.chosen)} sample rows, by the user's data policy: "
+        f"no basis for totals; the user can attach the frame with the level full): {columns}"
     )
 
 
