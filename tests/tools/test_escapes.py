@@ -181,7 +181,7 @@ def test_it_ends_with_the_one_who_asked(sandbox):
 
 
 def test_an_interrupt_ends_the_query_and_the_process():
-    box = Sandbox({"df": FRAME})
+    box = Sandbox({"df": FRAME}, Limits(seconds=3))
     box.query("SELECT 1")
     process = box._process
     main = threading.main_thread().ident
@@ -189,7 +189,7 @@ def test_an_interrupt_ends_the_query_and_the_process():
     timer.start()
     with pytest.raises(KeyboardInterrupt):
         box.query(HOGS["endless recursion"])
-    assert process.wait(timeout=30) == -signal.SIGKILL
+    assert process.wait(timeout=30) != 0
     assert box.query("SELECT 1 AS a").table.to_pylist() == [{"a": 1}]
     box.close()
 

@@ -136,29 +136,31 @@ class TestFrames:
         assert ask(tool_of(df=(frame, "full"), gate=Gate()), "FROM df") == "a\n(no rows)"
 
 
-class TestPolicy:
-    FRAME = pl.DataFrame(
-        {
-            "region": ["north", "south"] * 50,
-            "price": range(100),
-            "salary": [f"SALARY-{n:03}" for n in range(100)],
-            "diagnosis": [f"DIAGNOSIS-{n:03}" for n in range(100)],
-            "ward": [f"WARD-{n:03}" for n in range(100)],
-        }
-    )
-    SPEC = "sample(3),region=full,price=full,salary=stats,diagnosis=schema,ward=none"
+WARDS = pl.DataFrame(
+    {
+        "region": ["north", "south"] * 50,
+        "price": range(100),
+        "salary": [f"SALARY-{n:03}" for n in range(100)],
+        "diagnosis": [f"DIAGNOSIS-{n:03}" for n in range(100)],
+        "ward": [f"WARD-{n:03}" for n in range(100)],
+    }
+)
+WARDS_SPEC = "sample(3),region=full,price=full,salary=stats,diagnosis=schema,ward=none"
 
+
+@pytest.fixture(scope="module")
+def wards():
+    policy = parse_spec(f"df:{WARDS_SPEC},region=sample")[1]
+    tool = sql_tool({"df": WARDS}, {"df": policy})
+    yield tool
+    tool.call.close()
+
+
+class TestPolicy:
     def test_only_columns_at_full_are_there_with_all_rows(self, tool_of):
-        text = ask(tool_of(df=(self.FRAME, self.SPEC)), "FROM df")
+        text = ask(tool_of(df=(WARDS, WARDS_SPEC)), "FROM df")
         assert text.startswith("region,price\nnorth,0\n")
         assert text.endswith("(the first 50 of 100 rows)")
-
-    @pytest.fixture(scope="class")
-    def tool(self):
-        policy = parse_spec(f"df:{self.SPEC},region=sample")[1]
-        tool = sql_tool({"df": self.FRAME}, {"df": policy})
-        yield tool
-        tool.call.close()
 
     @pytest.mark.parametrize("column", ["salary", "diagnosis", "ward"])
     @pytest.mark.parametrize(
@@ -175,16 +177,16 @@ class TestPolicy:
             "SELECT * FROM df_sample WHERE {} IS NOT NULL",
         ],
     )
-    def test_kept_columns_cannot_be_asked_in_any_way(self, tool, query, column):
+    def test_kept_columns_cannot_be_asked_in_any_way(self, wards, query, column):
         with pytest.raises(QueryError) as caught:
-            tool.call(query=query.format(column))
+            wards.call(query=query.format(column))
         assert "-0" not in str(caught.value)
 
     @pytest.mark.parametrize(
         "query", ["SUMMARIZE df", "DESCRIBE df", "FROM df_sample", "SHOW ALL TABLES"]
     )
-    def test_kept_values_are_in_no_description_either(self, tool, query):
-        text = ask(tool, query) + tool.description
+    def test_kept_values_are_in_no_description_either(self, wards, query):
+        text = ask(wards, query) + wards.description
         assert not [kept for kept in ("SALARY", "DIAGNOSIS", "WARD") if kept in text]
         assert "ward" not in text
 
