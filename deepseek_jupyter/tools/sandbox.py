@@ -99,7 +99,10 @@ class Sandbox:
             raise self._error(problem, header.get("message", ""))
         import pyarrow as pa
 
-        table = pa.ipc.open_stream(pa.py_buffer(body)).read_all()
+        try:
+            table = pa.ipc.open_stream(pa.py_buffer(body)).read_all()
+        except pa.ArrowException as error:
+            raise QueryError(f"The result has a type that cannot be read here: {error}") from error
         return Answer(table, tuple(header["types"]), header["more"])
 
     def close(self) -> None:

@@ -81,7 +81,6 @@ REACHES = {
     "read_xlsx": "SELECT * FROM read_xlsx('{dir}/canary.xlsx')",
     "read_avro": "SELECT * FROM read_avro('{dir}/canary.avro')",
     "getenv": "SELECT getenv('HOME')",
-    "duckdb_extensions": "SELECT * FROM duckdb_extensions()",
     "logging to a file": "SELECT * FROM enable_logging(storage='file', "
     "storage_config={{'path': '{dir}/log'}})",
     "a Python variable": "SELECT * FROM other_frame",
@@ -101,6 +100,7 @@ REACHES = {
 
 # Asks about the machine. May be answered, with nothing in the answer.
 LOOKS = {
+    "duckdb_extensions": "SELECT * FROM duckdb_extensions()",
     "duckdb_secrets": "SELECT * FROM duckdb_secrets()",
     "which_secret": "SELECT * FROM which_secret('s3://canary/x', 's3')",
     "settings": "SELECT value FROM duckdb_settings()",
@@ -220,7 +220,6 @@ HOGS = {
     "a histogram": "SELECT histogram(i) FROM range(100000000) t(i)",
     "a wide result": "SELECT repeat('x', 70000000)",
     "a large result": "SELECT repeat('x', 100000) FROM range(100000)",
-    "deep brackets": "SELECT {open}1{close}",
     "a deep list": "SELECT {lists}1{stsil}",
     "a deep call": "SELECT {calls}1{close}",
     "a deep subquery": "{queries}SELECT 1{seireuq}",
@@ -234,7 +233,6 @@ def written(template: str, **places: str) -> str:
     """A query with the long and the local parts in their places."""
     return template.format(
         **places,
-        open="(" * 5000,
         close=")" * 5000,
         lists="[" * 5000,
         stsil="]" * 5000,

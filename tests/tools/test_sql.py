@@ -49,7 +49,7 @@ def of_library(name: str):
     if name.startswith("pyarrow"):
         return table.to_batches()[0] if "batch" in name else table
     if name == "duckdb":
-        return pytest.importorskip("duckdb").connect().from_arrow(table)
+        return pytest.importorskip("duckdb").from_arrow(table)
     if name == "dask":
         dask = pytest.importorskip("dask.dataframe")
         return dask.from_pandas(table.to_pandas(), npartitions=2)
