@@ -1,10 +1,10 @@
-"""Columns of any library as Arrow arrays of types that DuckDB reads."""
+"""Columns of any library as Arrow arrays of types that DuckDB reads, and results as its frames."""
 
 from __future__ import annotations
 
 from typing import Any
 
-__all__ = ["arrow_of", "plain_array"]
+__all__ = ["arrow_of", "frame_like", "plain_array"]
 
 _STRANGE = {"pandas.period", "pandas.interval"}  # numbers and pairs to all but pandas
 
@@ -50,3 +50,30 @@ def _texts(series: Any) -> Any:
 
     values = (plain(value) for value in series.to_list())
     return pa.array([None if value is None else shown(value) for value in values], pa.string())
+
+
+def frame_like(frame: Any, table: Any) -> Any:
+    """An Arrow table as a frame of the library that `frame` is of: pandas, Polars or pyarrow."""
+    import narwhals as nw
+
+    found = nw.from_native(_whole_numbers(table), eager_only=True)
+    library = type(frame).__module__.partition(".")[0]
+    if library == "polars":
+        return found.to_polars()
+    if library in ("pandas", "dask", "dask_expr", "modin"):
+        return found.to_pandas()
+    return found.to_native()
+
+
+def _whole_numbers(table: Any) -> Any:
+    """Sums of integers are HUGEINT, decimals in Arrow: integers again where they fit."""
+    import pyarrow as pa
+
+    for place, field in enumerate(table.schema):
+        if pa.types.is_decimal(field.type) and field.type.scale == 0:
+            try:
+                column = table.column(place).cast(pa.int64())
+            except pa.ArrowInvalid:
+                continue
+            table = table.set_column(place, field.name, column)
+    return table

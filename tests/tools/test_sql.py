@@ -17,6 +17,7 @@ from deepseek_jupyter.context.gate import Gate  # noqa: E402
 from deepseek_jupyter.context.policy import parse_spec  # noqa: E402
 from deepseek_jupyter.errors import QueryError, SandboxError, ToolError  # noqa: E402
 from deepseek_jupyter.tools import queryable, sql  # noqa: E402
+from deepseek_jupyter.tools.arrays import frame_like  # noqa: E402
 from deepseek_jupyter.tools.sql import QueryResult, sql_tool, told  # noqa: E402
 
 
@@ -362,3 +363,19 @@ def test_what_never_asks_imports_nothing_of_it(child_environment):
         [sys.executable, "-c", code], env=child_environment, capture_output=True, text=True
     )
     assert done.stdout.strip() == "[]", done.stderr
+
+
+class TestKeeping:
+    TABLE = pa.table({"s": pa.array([1, 2**40], pa.decimal128(38, 0)), "t": ["a", None]})
+
+    @pytest.mark.parametrize("name", ["pandas", "polars", "polars lazy", "pyarrow", "duckdb"])
+    def test_a_result_is_a_frame_of_the_kind_attached(self, name):
+        kept = frame_like(of_library(name), self.TABLE)
+        kind = {"polars lazy": pl.DataFrame, "duckdb": pa.Table}
+        assert isinstance(kept, kind.get(name, type(of_library(name))))
+        assert [int(str(value)) for value in kept["s"]] == [1, 2**40]
+
+    def test_sums_of_whole_numbers_are_whole_numbers(self):
+        assert frame_like(pd.DataFrame(), self.TABLE)["s"].dtype == "int64"
+        huge = pa.table({"s": pa.array([10**30], pa.decimal128(38, 0))})
+        assert frame_like(huge, huge)["s"][0].as_py() == 10**30
