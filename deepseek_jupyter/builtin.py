@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from .attaching import Wanted, policy_of, resolved
+from .attaching import Wanted, policy_of
 from .context.attachment import attach, kind_of
 from .context.policy import Policy
 from .display.frontend import user_namespace
 from .errors import ParameterError, ToolError
-from .toolset import keep
 
 if TYPE_CHECKING:
     from .context.gate import Gate
@@ -21,19 +20,23 @@ if TYPE_CHECKING:
 __all__ = ["builtin_tool"]
 
 
-def builtin_tool(name: str, session: Session, question: Question, gate: Gate | None = None) -> Tool:
-    """The tool called `name`. Raises `ToolError` where it cannot be offered."""
+def builtin_tool(
+    name: str, session: Session, question: Question, gate: Gate, keep: Callable[[Any], str]
+) -> Tool:
+    """The tool called `name` for a resolved question. `keep` stores a value in the notebook and
+    returns its name. Raises `ToolError` where the tool cannot be offered.
+    """
     if name == "run_python":
         from .tools.python import python_tool
 
         return python_tool(user_namespace().get("get_ipython", lambda: None)())
-    attached = Attached(session, question, gate or session.gate)
+    attached = Attached(session, question, gate)
     if name == "inspect":
         from .tools.variables import inspect_tool
 
         return inspect_tool(attached.names, attached.describe)
     if name == "sql":
-        return attached.sql()
+        return attached.sql(keep)
     raise ToolError(f"There is no built-in tool {name!r}.")
 
 
@@ -41,9 +44,7 @@ class Attached:
     """What a question attaches, each under the policy that holds for it."""
 
     def __init__(self, session: Session, question: Question, gate: Gate) -> None:
-        items: tuple[Any, ...] = question.attach
-        if not all(isinstance(item, Wanted) for item in items):
-            items = resolved(question, user_namespace()).attach
+        items: tuple[Wanted, ...] = question.attach
         files = session.policy_files().data
         self._items: dict[str, Wanted] = {item.name: item for item in items}
         self._policies: Mapping[str, Policy] = {
@@ -59,7 +60,7 @@ class Attached:
         """The card of what the notebook has under this name now."""
         return attach(name, self._now(name), self._policies[name], self._gate).text
 
-    def sql(self) -> Tool:
+    def sql(self, keep: Callable[[Any], str]) -> Tool:
         """The `sql` tool over the frames."""
         from .tools.arrays import frame_like
         from .tools.sql import sql_tool

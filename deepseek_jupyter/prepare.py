@@ -101,7 +101,7 @@ def prepare(session: Session, question: Question) -> Prepared:
     model = session.endpoints.model(question.model, provider, key)
     teaching.check_model(model)
     turn = replace(turn, provider=provider.name, model=model, policy=teaching.marks)
-    tools = tools_of(session, question)
+    tools = tools_of(session, parts.question, parts.gate)
     asked = asked_shape(question, provider, tools)
     system = session.config.system if question.system is None else question.system
     system = parts.gate.text(teaching.system(system))

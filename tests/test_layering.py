@@ -51,7 +51,8 @@ preview        protocol conversation display prepare question session
 data_card      context display attaching session
 notebook_cells context conversation display
 teaching       context protocol
-toolset        display tools question session
+builtin        context display tools attaching question session
+toolset        context display tools builtin question session
 prepare        protocol transport conversation local accounts limits pin prefix question session
 requesting     protocol transport conversation local question session tools
 prepare        context composing requesting teaching tools toolset

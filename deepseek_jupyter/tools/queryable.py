@@ -14,7 +14,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from deepseek_jupyter.context.policy import FULL, Policy
+from deepseek_jupyter.context.policy import FULL, SAMPLE, Policy
 from deepseek_jupyter.context.reading import Column, Table, is_frame, read
 from deepseek_jupyter.errors import DeepSeekError, SandboxError
 
@@ -68,7 +68,7 @@ def _tables(
     table = read(frame)
     levels = [policy.level(column.name) for column in table.columns]
     names = _names(table.columns, gate)
-    shown = [at for at, level in enumerate(levels) if level.samples]
+    shown = [at for at, level in enumerate(levels) if level >= SAMPLE]
     whole = tuple(SqlColumn(names[at], at) for at in shown if levels[at] == FULL)
     if whole:
         yield SqlTable(name, frame, table, whole)

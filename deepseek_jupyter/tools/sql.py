@@ -143,6 +143,8 @@ def sql_tool(
         text=told,
         preview=lambda arguments: str(arguments.get("query", "")),
         on_caller_thread=False,
+        masked=True,
+        close=tool.close,
     )
 
 
