@@ -51,6 +51,7 @@ class Attached:
             name: policy_of(session, item, files) for name, item in self._items.items()
         }
         self._gate = gate
+        self._config = session.config
 
     def names(self) -> dict[str, str]:
         """What is attached, with a word on each."""
@@ -63,15 +64,20 @@ class Attached:
     def sql(self, keep: Callable[[Any], str]) -> Tool:
         """The `sql` tool over the frames."""
         from .tools.arrays import frame_like
+        from .tools.sandbox import Limits
         from .tools.sql import sql_tool
 
         frames = {name: item.value for name, item in self._items.items()}
         first = next(iter(frames.values()), None)
+        config = self._config
         return sql_tool(
             frames,
             self._policies,
             gate=self._gate,
             keep=lambda table: keep(frame_like(first, table)),
+            limits=Limits(seconds=config.sql_seconds, memory=config.sql_memory),
+            rows=config.tool_rows,
+            tokens=config.tool_tokens,
         )
 
     def _now(self, name: str) -> Any:

@@ -42,9 +42,13 @@ class SqlColumn:
 
 @dataclass(frozen=True, slots=True)
 class SqlTable:
-    """A table by its `name` in SQL. `chosen` are places among the rows read; None is every row."""
+    """A table by its `name` in SQL, made of the `frame` that the user calls `source`.
+
+    `chosen` are places among the rows read; None is every row.
+    """
 
     name: str
+    source: str
     frame: Any
     read: Table
     columns: tuple[SqlColumn, ...]
@@ -71,7 +75,7 @@ def _tables(
     shown = [at for at, level in enumerate(levels) if level >= SAMPLE]
     whole = tuple(SqlColumn(names[at], at) for at in shown if levels[at] == FULL)
     if whole:
-        yield SqlTable(name, frame, table, whole)
+        yield SqlTable(name, name, frame, table, whole)
     counts = [levels[at].rows for at in shown if levels[at] != FULL]
     if counts:
         allowed = [None if levels[at] == FULL else levels[at].rows for at in shown]
@@ -79,7 +83,7 @@ def _tables(
             SqlColumn(names[at], at, rows) for at, rows in zip(shown, allowed, strict=True)
         )
         chosen = _chosen(len(table.places), allowed, policy.budget)[: max(counts)]
-        yield SqlTable(_free(f"{name}_sample", taken), frame, table, part, chosen)
+        yield SqlTable(_free(f"{name}_sample", taken), name, frame, table, part, chosen)
 
 
 def _chosen(read_rows: int, allowed: list[int | None], budget: int) -> tuple[int, ...]:

@@ -67,11 +67,13 @@ class SqlTool:
         gate: Gate | None = None,
         keep: Callable[[pa.Table], str] | None = None,
         limits: Limits | None = None,
+        rows: int = ROWS,
     ) -> None:
         self.tables = tables
         self._gate = gate
         self._keep = keep
         self._limits = limits
+        self._rows = rows
         self._sandbox: Sandbox | None = None
 
     def __call__(self, query: str) -> QueryResult:
@@ -81,7 +83,7 @@ class SqlTool:
         except QueryError as error:
             raise type(error)(error.what, self._advice(error)) from None
         name = ""
-        if self._keep is not None and (answer.more or answer.table.num_rows > ROWS):
+        if self._keep is not None and (answer.more or answer.table.num_rows > self._rows):
             name = self._keep(answer.table)
         return QueryResult(answer.table, answer.more, name)
 
@@ -118,9 +120,13 @@ def sql_tool(
     gate: Gate | None = None,
     keep: Callable[[pa.Table], str] | None = None,
     limits: Limits | None = None,
+    rows: int = ROWS,
+    tokens: int = TOKENS,
 ) -> Tool:
     """The tool over `frames` by name, within `policies`; what `gate` masks, SQL sees masked.
 
+    The model reads up to `rows` rows within `tokens`; `keep` stores a larger result in the notebook
+    and returns its name.
     Raises `ToolError` when DuckDB is not installed, or when no frame has a column that may be
     queried.
     """
@@ -133,33 +139,34 @@ def sql_tool(
     if not tables:
         what = "No column may be queried by the data policy." if frames else "No frame is attached."
         raise ToolError(f"The sql tool has no table. {what}", "Attach one: --attach df:full")
-    tool = SqlTool(tables, gate=gate, keep=keep, limits=limits)
+    tool = SqlTool(tables, gate=gate, keep=keep, limits=limits, rows=rows)
     return Tool(
         name="sql",
         description=tool.description,
         parameters_schema=_PARAMETERS,
         call=tool,
         consent="never needed",
-        text=told,
+        text=lambda result: told(result, rows, tokens),
         preview=lambda arguments: str(arguments.get("query", "")),
         on_caller_thread=False,
         masked=True,
         close=tool.close,
+        notice=_notice(tables),
     )
 
 
-def told(result: QueryResult) -> str:
+def told(result: QueryResult, rows: int = ROWS, tokens: int = TOKENS) -> str:
     """A result as the model reads it: CSV, and how much of it that is."""
     table = result.table
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(table.column_names)
-    shown, tokens = 0, estimate_tokens(text.getvalue())
-    for row in _rows(table.slice(0, ROWS)):
+    shown, used = 0, estimate_tokens(text.getvalue())
+    for row in _rows(table.slice(0, rows)):
         begin = text.tell()
         writer.writerow(row)
-        tokens += estimate_tokens(text.getvalue()[begin:])
-        if tokens > TOKENS and shown:
+        used += estimate_tokens(text.getvalue()[begin:])
+        if used > tokens and shown:
             text.truncate(begin)
             break
         shown += 1
@@ -203,6 +210,16 @@ def _interval(value: Any) -> str:
     if seconds or rest or not parts:
         parts.append(str(timedelta(seconds=seconds, microseconds=rest // 1_000)))
     return " ".join(parts)
+
+
+def _notice(tables: tuple[SqlTable, ...]) -> str:
+    """What the user should know when SQL has only samples of some frames."""
+    whole = {id(table.frame) for table in tables if table.chosen is None}
+    samples = [t for t in tables if t.chosen is not None and id(t.frame) not in whole]
+    if not samples:
+        return ""
+    names = ", ".join(table.source for table in samples)
+    return f"SQL sees only sample rows of {names}; attach with :full to let it query all rows."
 
 
 def _line(table: SqlTable) -> str:

@@ -28,7 +28,8 @@ class Tool:
     consenting: all of what would run; None shows the arguments as JSON. `on_caller_thread` False
     lets synchronous calls of one round run side by side in threads; such a call may not display.
     `masked` gives `call` the arguments as the model wrote them, pseudonyms and all: its data has
-    the same ones. `close` is called once the question is answered.
+    the same ones. `close` is called once the question is answered. `notice` is a sentence for the
+    user that stands under the answer.
     """
 
     name: str
@@ -42,6 +43,7 @@ class Tool:
     on_caller_thread: bool = True
     masked: bool = False
     close: Callable[[], None] | None = None
+    notice: str = ""
 
     def to_wire(self) -> dict[str, Any]:
         """The item of the request's ``tools``."""

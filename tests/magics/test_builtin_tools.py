@@ -142,6 +142,21 @@ class TestSql:
         assert "The tables are df_sample" in text
         assert query(frame, server, "SELECT count(*) AS n FROM df_sample", "df") == "n\n5\n(1 row)"
 
+    def test_the_user_is_told_that_it_is_a_sample(self, frame, server):
+        query(frame, server, "SELECT 1", "df")
+        assert ds.last.turn.notices == (
+            "SQL sees only sample rows of df; attach with :full to let it query all rows.",
+        )
+        query(frame, server, "SELECT 1", "df:sample,price=full")
+        assert ds.last.turn.notices == ()
+
+    def test_the_settings_limits_hold(self, frame, server):
+        config = ds.get_session().config
+        config.sql_seconds, config.tool_rows = 0.3, 2
+        text = query(frame, server, "SELECT max(a.price * b) FROM df a, range(1000000000000) t(b)")
+        assert "QueryTimeoutError: The query was stopped after 0.3 s." in text
+        assert "(the first 2 of 120 rows" in query(frame, server, "FROM df")
+
     def test_a_large_result_stays_in_the_notebook(self, frame, server):
         text = query(frame, server, "SELECT price, region FROM df")
         name = text.rpartition(" as ")[2].rstrip(")")
