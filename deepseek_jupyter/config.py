@@ -112,6 +112,12 @@ class DeepSeek(Configurable):
     tool_tokens = Int(2000, min=10, help="Tokens of a call's result that the model reads.").tag(
         config=True
     )
+    sql_seconds = Float(10.0, min=0.1, help="Seconds that one query of the model's may take.").tag(
+        config=True
+    )
+    sql_memory = Int(
+        512, min=64, help="Megabytes that its queries may take, beside the frames' own."
+    ).tag(config=True)
     local_model = Unicode("", help="Embedded model to use. Empty: the default one.").tag(
         config=True
     )

@@ -14,6 +14,7 @@
     + LocalModelError             the embedded model is missing, damaged or cannot run here
     + SchemaError                 a schema that no provider could be asked to keep to
     + ToolError                   a function that cannot be offered to the model
+    + SandboxError                SQL has no process to run in, or the frames do not get there
   - TransportError                the network, before or between answers
     + UnreachableError            no connection could be made
     + TimedOutError               connected, but nothing came in time
@@ -35,6 +36,11 @@
     + InvalidResponseError        the body is not the JSON it should be
       . SchemaMismatchError       the answer does not fit the schema, also after a repair
     + ToolArgumentsError          the model's arguments do not fit the function
+    + QueryError                  the model's SQL: DuckDB says no
+      . QueryRefusedError         not a query, or more than one statement
+      . QueryTimeoutError         it took too long
+      . QueryMemoryError          it took too much memory
+      . QuerySizeError            its result is too large
 
 Interruption by the user is not in the tree: `Interrupted` is a `KeyboardInterrupt`, so that
 code which catches errors does not swallow a stop.
@@ -67,9 +73,15 @@ __all__ = [
     "ParameterError",
     "PermissionDeniedError",
     "PolicyError",
+    "QueryError",
+    "QueryMemoryError",
+    "QueryRefusedError",
+    "QuerySizeError",
+    "QueryTimeoutError",
     "RateLimitError",
     "ReplayError",
     "ResponseError",
+    "SandboxError",
     "SchemaError",
     "SchemaMismatchError",
     "ServerError",
@@ -166,6 +178,10 @@ class SchemaError(ConfigurationError):
 
 class ToolError(ConfigurationError):
     """A function cannot be described to the model, or is not known by that name."""
+
+
+class SandboxError(ConfigurationError):
+    """The process for SQL cannot be started, or a frame cannot be copied into it."""
 
 
 class TransportError(DeepSeekError):
@@ -329,6 +345,34 @@ class SchemaMismatchError(InvalidResponseError):
 
 class ToolArgumentsError(ResponseError):
     """The model called a function with arguments that do not fit; the message is for the model."""
+
+
+class QueryError(ResponseError):
+    """DuckDB cannot run the model's query; the message is DuckDB's, for the model."""
+
+
+class QueryRefusedError(QueryError):
+    """The model's statement is not a single query, and was not run."""
+
+    hint_default = "Run one SELECT, WITH, FROM, VALUES, DESCRIBE, SUMMARIZE or SHOW at a time."
+
+
+class QueryTimeoutError(QueryError):
+    """The model's query was stopped at its time limit."""
+
+    hint_default = "Filter or aggregate first, and avoid cross joins and unbounded recursion."
+
+
+class QueryMemoryError(QueryError):
+    """The model's query was stopped at its memory limit."""
+
+    hint_default = "Filter or aggregate first."
+
+
+class QuerySizeError(QueryError):
+    """The result of the model's query is too large to be handed back."""
+
+    hint_default = "Select fewer columns or rows, or aggregate."
 
 
 class Interrupted(KeyboardInterrupt):

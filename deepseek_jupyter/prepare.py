@@ -101,7 +101,7 @@ def prepare(session: Session, question: Question) -> Prepared:
     model = session.endpoints.model(question.model, provider, key)
     teaching.check_model(model)
     turn = replace(turn, provider=provider.name, model=model, policy=teaching.marks)
-    tools = tools_of(session, question)
+    tools = tools_of(session, parts.question, parts.gate)
     asked = asked_shape(question, provider, tools)
     system = session.config.system if question.system is None else question.system
     system = parts.gate.text(teaching.system(system))
@@ -137,6 +137,7 @@ def prepare(session: Session, question: Question) -> Prepared:
     if question.new and not question.dry_run:  # only now: a refused question changes nothing
         session.memory.conversation = conversation
     branch = question.branch or conversation.active
+    told = ((teaching.notice if teaching else ""), *(tool.notice for tool in tools.values()))
     return Prepared(
         request,
         provider,
@@ -146,7 +147,7 @@ def prepare(session: Session, question: Question) -> Prepared:
         branch,
         _prefix(request, turn, window),
         parts.gate,
-        (teaching.notice,) if teaching else (),
+        tuple(filter(None, told)),
         budget,
         question.approve,
         tools,

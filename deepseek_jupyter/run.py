@@ -165,6 +165,9 @@ class Run:
             return
 
     def _finish(self, problem: DeepSeekError | None, stopped: bool) -> None:
+        for tool in self._prepared.tools.values():
+            if tool.close is not None:
+                tool.close()
         completion = self._rounds.settled(self.exchange.completion)
         if problem is None and not stopped and completion.empty and not completion.reasoning:
             problem = EmptyAnswerError("The model returned no answer.")

@@ -9,6 +9,7 @@ from .display.frontend import user_namespace
 from .errors import ToolError
 
 if TYPE_CHECKING:
+    from .context.gate import Gate
     from .question import Question
     from .session import Session
     from .tools.tool import Tool
@@ -19,21 +20,23 @@ __all__ = ["BUILTIN", "guards", "keep", "tools_of"]
 BUILTIN = ("sql", "inspect", "run_python")
 
 
-def tools_of(session: Session, question: Question) -> dict[str, Tool]:
-    """The question's tools by name. Raises `ToolError` for what cannot be one."""
+def tools_of(session: Session, question: Question, gate: Gate) -> dict[str, Tool]:
+    """The tools of a resolved question by name. Raises `ToolError` for what cannot be one."""
     if not question.tools:
         return {}
     from .tools.loop import toolbox
 
-    return toolbox(_resolved(session, question, tool) for tool in question.tools)
+    return toolbox(_resolved(session, question, gate, tool) for tool in question.tools)
 
 
-def _resolved(session: Session, question: Question, tool: Any) -> Any:
+def _resolved(session: Session, question: Question, gate: Gate, tool: Any) -> Any:
     if not isinstance(tool, str):
         return tool
     name = tool.strip()
     if name in BUILTIN:
-        return _builtin(name, session, question)
+        from .builtin import builtin_tool
+
+        return builtin_tool(name, session, question, gate, keep)
     found = user_namespace().get(name)
     if not callable(found):
         known = ", ".join(BUILTIN)
@@ -42,16 +45,6 @@ def _resolved(session: Session, question: Question, tool: Any) -> Any:
             f"Define it in a cell first; built in are {known}.",
         )
     return found
-
-
-def _builtin(name: str, session: Session, question: Question) -> Tool:
-    from importlib import import_module
-    from importlib.util import find_spec
-
-    if find_spec("deepseek_jupyter.builtin") is None:
-        raise ToolError(f"The tool {name} is not part of this installation.")
-    made: Tool = import_module("deepseek_jupyter.builtin").builtin_tool(name, session, question)
-    return made
 
 
 def guards(session: Session) -> tuple[Callable[[str], str], Callable[[str], str]]:

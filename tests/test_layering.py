@@ -51,7 +51,8 @@ preview        protocol conversation display prepare question session
 data_card      context display attaching session
 notebook_cells context conversation display
 teaching       context protocol
-toolset        display tools question session
+builtin        context display tools attaching question session
+toolset        context display tools builtin question session
 prepare        protocol transport conversation local accounts limits pin prefix question session
 requesting     protocol transport conversation local question session tools
 prepare        context composing requesting teaching tools toolset
@@ -102,11 +103,13 @@ LADDER = ladder()
 OUTSIDE: dict[str, set[str]] = {
     "httpx": {"transport"},
     # cli: `deepseek-jupyter enable` writes IPython's own configuration
-    "IPython": {"display.live", "display.progress", "magics", "config", "cli"},
+    "IPython": {"display.live", "display.progress", "tools.python", "magics", "config", "cli"},
     "ipykernel": {"magics"},
     "traitlets": {"config", "magics"},
     "anywidget": {"widget"},
     "ipywidgets": {"widget"},
+    "duckdb": {"tools.sql_worker"},  # in a process of its own
+    "pyarrow": {"tools"},
     "narwhals": {"context", "tools"},
     "pandas": set(),
     "polars": set(),

@@ -106,7 +106,8 @@ def _planned(call: ToolCall, tools: Mapping[str, Tool], reveal: Callable[[str], 
         arguments = {}
     if not isinstance(arguments, dict):
         return Planned(call, tool, problem="The arguments must be one JSON object.")
-    arguments = _revealed(arguments, reveal)
+    if not tool.masked:
+        arguments = _revealed(arguments, reveal)
     try:
         keywords = tool.check(arguments) if tool.check else arguments
     except ToolArgumentsError as error:

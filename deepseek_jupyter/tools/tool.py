@@ -27,6 +27,9 @@ class Tool:
     for the model; None passes them as they are. `preview` is what the user is shown before
     consenting: all of what would run; None shows the arguments as JSON. `on_caller_thread` False
     lets synchronous calls of one round run side by side in threads; such a call may not display.
+    `masked` gives `call` the arguments as the model wrote them, pseudonyms and all: its data has
+    the same ones. `close` is called once the question is answered. `notice` is a sentence for the
+    user that stands under the answer.
     """
 
     name: str
@@ -38,6 +41,9 @@ class Tool:
     check: Callable[[Mapping[str, Any]], Mapping[str, Any]] | None = None
     preview: Callable[[Mapping[str, Any]], str] | None = None
     on_caller_thread: bool = True
+    masked: bool = False
+    close: Callable[[], None] | None = None
+    notice: str = ""
 
     def to_wire(self) -> dict[str, Any]:
         """The item of the request's ``tools``."""
