@@ -77,7 +77,7 @@ def rows() -> list[Row]:
         ]
         if peer is not OURS:
             ratio = [bill.dollars / ours.dollars]
-            found.append(Row(f"cost: {peer.title} over ours", ratio, "x", 1.0, at_least=True))
+            found.append(Row(f"cost: {peer.title} over ours", ratio, "x", versus=True))
     share = [100 * ours.hit / ours.best]
     found.append(Row("ours: hits of the best possible", share, "%", 97, at_least=True))
     return found

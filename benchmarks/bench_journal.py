@@ -76,8 +76,8 @@ def _fill(path: Path, number: int, conversation: str) -> None:
 def _open(path: Path) -> None:
     journal = Journal(path)
     conversation = Conversation.load(journal, "notebook")
-    assert len(conversation) == NOTEBOOK or len(conversation.tree_lines()) > 1
-    conversation.window(conversation.tip, 60_000)  # what the next question needs
+    assert len(conversation) == NOTEBOOK
+    conversation.window(conversation.tip, "", 60_000)  # what the next question needs
     journal.close()
 
 

@@ -38,7 +38,8 @@ class Row:
     `bound` None: for information. `at_least`: the bound is a floor. `each`: the values are of
     different cases, so the worst is held against the bound, not the median. The unit "runs" counts
     how many runs were so (values 1 or 0), and all must be. No values: skipped, `note` says why.
-    Rows of one `chart` are bars beside each other in the picture.
+    Rows of one `chart` are bars beside each other in the picture. `versus`: times that another's
+    figure is ours, where more is better for us; nothing was promised, but who is ahead is told.
     """
 
     claim: str
@@ -49,12 +50,16 @@ class Row:
     each: bool = False
     note: str = ""
     chart: str = ""
+    versus: bool = False
 
     @property
     def verdict(self) -> str:
-        """met, NOT MET, skipped, or nothing where nothing was promised."""
+        """met, NOT MET, skipped, nothing where nothing was promised; beside others who leads."""
         if not self.values:
             return "skipped"
+        if self.versus:
+            times = median(self.values)
+            return "even" if 0.95 <= times <= 1.05 else "we lead" if times > 1 else "THEY LEAD"
         if self.unit == "runs":
             return "met" if all(self.values) else "NOT MET"
         if self.bound is None:
