@@ -20,7 +20,7 @@ from typing import Any
 from bench_peers import _side_by_side
 from peers import OURS, PEERS, Peer, environment_of, python_of
 from rows import Row, alone, skipped
-from serving import Reply, chunk, event, paced, pause
+from serving import Reply, chunk, event, events, fast, paced, pause
 from serving import Server as Scripted
 from texts import tokens
 
@@ -35,8 +35,13 @@ EVERYONE = (OURS, *PEERS)
 DELTAS, RATE = 600, 100
 WATCH = Path(__file__).with_name("watch_output.js").read_text("utf-8")
 
-# Asks, and tells when the kernel had the end.
-_CELL = "{ask}\nimport time; open('ended', 'w').write(str(time.time()))"
+_WARM_UP = "A few words first."
+# Tells when the kernel had the end of a cell.
+_TELL = """
+import time as _time
+_tell = lambda *_: open("ended", "w").write(str(_time.time())) and None
+get_ipython().events.register("post_run_cell", _tell)
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +103,10 @@ def _pieces() -> list[str]:
 
 def _reply(request: Request) -> Reply:
     pieces = _pieces()
+    if _WARM_UP in str(request.json["messages"][-1]["content"]):
+        few = events("mixed", 150)  # brings MathJax and the languages of code
+        text = "".join(tokens("mixed", 150))
+        return fast(few) if request.json.get("stream") else whole(text)
     if request.json.get("stream"):
         return paced([event(chunk({"content": piece})) for piece in pieces], RATE)
     end = whole("".join(pieces))
@@ -140,13 +149,12 @@ def _lab(server: Scripted) -> Iterator[Any]:
         @contextmanager
         def opened(peer: Peer) -> Iterator[tuple[Notebook, Path]]:
             context = chromium.new_context(viewport={"width": 1100, "height": 900})
-            ready = "print('ready')\n" + peer.ready.format(url=url)
-            small = "a = 1  # the page's first output: nothing is loaded late"
+            ready = peer.ready.format(url=url) + _TELL
             cells = [
                 peer.load.format(url=url),
                 ready,
-                small,
-                _CELL.format(ask=peer.asking("Go on.")),
+                peer.asking(_WARM_UP),
+                peer.asking("Go on."),
             ]
             book = _PeersNotebook(lab, context.new_page(), cells, peer.name)
             try:
