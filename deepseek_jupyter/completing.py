@@ -22,6 +22,7 @@ from .protocol.deltas import TextDelta
 from .protocol.fim import FimRequest
 from .protocol.tokens import estimate_tokens
 from .protocol.usage import Usage
+from .standing import tell as tell_standing
 
 if TYPE_CHECKING:
     from .display.pages import Request
@@ -133,6 +134,8 @@ class Completing:
         finally:
             if exchange is not None and exchange.attempts:
                 self._account(asked, exchange, refused=error is not None)
+                # On a thread: it reads the journal; unawaited: this task may be cancelled.
+                asyncio.get_running_loop().run_in_executor(None, tell_standing, self._session)
             with self._lock:
                 if self._running.get(page, ("",))[0] == id:
                     del self._running[page]

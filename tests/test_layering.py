@@ -44,7 +44,7 @@ endpoint       config transport local
 accounts       protocol conversation display session
 export         conversation display
 alternatives   conversation reply
-completing     protocol transport conversation display session
+completing     protocol transport conversation display standing session
 standing       protocol conversation display accounts session
 pin            conversation config question
 attaching      context conversation notebook_cells question session
