@@ -170,10 +170,7 @@ export class Commands {
     const cells = content.widgets.slice(index + 1, last + 1);
     const toRun = run ? cells : cells.slice(0, -1);
     if (!run) {
-      content.mode = 'edit';
-      const editor = content.activeCell?.editor;
-      editor?.setCursorPosition(editor.getPositionAt(source.length)!);
-      editor?.focus();
+      void enterAtEnd(content, cells[cells.length - 1]);
     }
     if (toRun.length) {
       return NotebookActions.runCells(
@@ -228,6 +225,15 @@ const SCHEMA = {
 function speaksPython(panel: NotebookPanel): boolean {
   const language = panel.content.model?.defaultKernelLanguage || 'python';
   return /^i?python/i.test(language);
+}
+
+/** Go into a cell, behind its text. A new cell has no editor before it is drawn. */
+async function enterAtEnd(content: NotebookPanel['content'], cell: Cell): Promise<void> {
+  await cell.ready;
+  content.mode = 'edit';
+  const { editor } = cell;
+  editor?.setCursorPosition(editor.getPositionAt(cell.model.sharedModel.source.length)!);
+  editor?.focus();
 }
 
 function outputsOf(cell: Cell): IOutput[] {

@@ -1,4 +1,4 @@
-"""Ghost text in JupyterLab: asked for when it should be, cancelled when it should be, else never."""
+"""Ghost text in JupyterLab: asked for when it should be, cancelled when it should be."""
 
 from __future__ import annotations
 
@@ -141,7 +141,6 @@ def test_what_is_of_no_use_any_more_is_closed_at_the_server(ghost_book, server, 
     wait_for_ghost(book, "return a")
     leave(book)
     assert server.requests[0].closed.wait(10)
-    assert not server.requests[0].answered.wait(0) or server.requests[0].closed_at is not None
 
 
 def test_one_that_has_not_answered_is_closed_too(ghost_book, server):
@@ -156,8 +155,8 @@ def test_one_that_has_not_answered_is_closed_too(ghost_book, server):
 
 
 def test_so_many_lines_and_the_server_may_stop(ghost_book, server):
-    lines = "".join(event(chunk).decode() for chunk in fim_chunks("a = 1\nb = 2\nc = 3\nd = 4\n")[:-1])
-    server.queue(Reply(send(lines), stall()))
+    chunks = fim_chunks("a = 1\nb = 2\nc = 3\nd = 4\n")[:-1]
+    server.queue(Reply(send(*map(event, chunks)), stall()))
     book = ghost_book(maxLines=2)
     enter(book)
     write(book, "start = 0; ")

@@ -24,7 +24,7 @@ def tree(session, server):
 
 
 def test_looking_changes_nothing(session, tree):
-    a, b, again = tree
+    a, _, again = tree
     seen = sibling(session.conversation, again, -1)
     record = seen["bundle"][TURN]
     assert (record["id"], record["answer"], record["prompt"]) == (a, "a", "A")
@@ -36,7 +36,7 @@ def test_looking_changes_nothing(session, tree):
 
 
 def test_using_an_answer_brings_back_what_was_asked_after_it(session, tree, server):
-    a, b, again = tree
+    a, b, _ = tree
     used = use(session.conversation, a)
     assert used["active"]
     assert used["bundle"][TURN]["id"] == a
@@ -71,9 +71,11 @@ def test_there_is_nothing_beside_the_last(session, tree, step):
 
 @pytest.mark.parametrize("id", ["", "None", "01999999-0000-7000-8000-000000000000"])
 def test_an_answer_of_another_conversation_is_refused(session, tree, id):
-    for ask in (lambda: sibling(session.conversation, id, 0), lambda: use(session.conversation, id)):
-        with pytest.raises(ConversationError, match="not in the notebook's conversation"):
-            ask()
+    refused = pytest.raises(ConversationError, match="not in the notebook's conversation")
+    with refused:
+        sibling(session.conversation, id, 0)
+    with refused:
+        use(session.conversation, id)
 
 
 def test_the_newest_after_a_turn_is_found_on_a_bent_way(session, tree, server):
