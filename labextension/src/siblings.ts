@@ -10,9 +10,13 @@ import type { TranslationBundle } from '@jupyterlab/translation';
 import { caretLeftIcon, caretRightIcon } from '@jupyterlab/ui-components';
 import { button, make, say } from './dom';
 import { MIME_TYPE, readRecord } from './record';
+import { RequestError } from './requests';
 import type { IPlace } from './place';
 import type { ITurnRecord } from './record';
 import type { ICommHub } from './tokens';
+
+/** When a request that nobody heard is sent again, in milliseconds. */
+const AGAIN = 1200;
 
 /** An answer that is looked at. */
 interface ILooked {
@@ -123,18 +127,37 @@ export class Switch {
     this._busy = true;
     this._enable();
     try {
-      const { bundle, active } = await this._hub.request(kernel, type, body);
+      const { bundle, active } = await this._request(this._hub, kernel, type, body);
       const data = bundle as JSONObject;
       say(this._trouble, '');
       this._looked = { record: readRecord(data[MIME_TYPE]), bundle: data, active: active === true };
       return this._looked;
     } catch (error) {
-      const { message, hint } = error as { message: string; hint?: string };
-      say(this._trouble, [message, hint].filter(Boolean).join(' '));
+      const told = error instanceof RequestError ? [error.message, error.hint] : [];
+      const unheard = this._trans.__('The kernel does not answer: run %load_ext deepseek_jupyter');
+      say(this._trouble, told.filter(Boolean).join(' ') || unheard);
       return null;
     } finally {
       this._busy = false;
       this._host.changed();
+    }
+  }
+
+  /** Once more after a moment: a kernel that has just started refuses until the extension is there. */
+  private async _request(
+    hub: ICommHub,
+    kernel: Kernel.IKernelConnection,
+    type: string,
+    body: JSONObject
+  ): Promise<JSONObject> {
+    try {
+      return await hub.request(kernel, type, body);
+    } catch (error) {
+      if (error instanceof RequestError) {
+        throw error;
+      }
+      await new Promise(resolve => setTimeout(resolve, AGAIN));
+      return hub.request(kernel, type, body);
     }
   }
 
