@@ -16,8 +16,10 @@ from contextlib import aclosing
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from .context.gate import Revealer
 from .conversation.totals import Total
 from .errors import DeepSeekError
+from .ghost_rules import check_ghost
 from .protocol.deltas import TextDelta
 from .protocol.fim import FimRequest
 from .protocol.tokens import estimate_tokens
@@ -118,14 +120,16 @@ class Completing:
         error: DeepSeekError | None = None
         exchange: Exchange | None = None
         try:
-            host = await asyncio.to_thread(self._settled)
-            asked = replace(asked, model=host.model)
+            asked, host = await asyncio.to_thread(self._ready, asked)
             exchange = Exchange(asked, host.provider, host.key)
+            revealer = Revealer(self._session.gate)
             async with aclosing(self._its_client().stream(exchange)) as batches:  # type: ignore[type-var]
                 async for batch in batches:
                     text = "".join(event.text for event in batch if isinstance(event, TextDelta))
-                    if text:
+                    if text := revealer.feed(text):
                         tell(text=text)
+            if text := revealer.flush():
+                tell(text=text)
         except DeepSeekError as problem:
             error = problem
             self._host = None  # the key, the model or the server may be another by now
@@ -145,6 +149,16 @@ class Completing:
             said = str(error).partition("\n")[0]
             told = {"type": type(error).__name__, "message": said, "hint": error.hint}
             tell(done=True, error=told)
+
+    def _ready(self, asked: FimRequest) -> tuple[FimRequest, _Host]:
+        """What may leave, and where to. Raises what forbids it."""
+        host = self._settled()
+        mask = self._session.gate.text
+        asked = replace(
+            asked, model=host.model, prefix=mask(asked.prefix), suffix=mask(asked.suffix)
+        )
+        check_ghost(self._session, asked, host.provider, self.total())
+        return asked, host
 
     def _settled(self) -> _Host:
         """Provider, key and model. Asks the key store, or starts the embedded model: slow."""

@@ -44,7 +44,8 @@ endpoint       config transport local
 accounts       protocol conversation display session
 export         conversation display
 alternatives   conversation reply
-completing     protocol transport conversation display standing session
+ghost_rules    protocol transport conversation accounts teaching session
+completing     protocol transport context conversation display ghost_rules standing session
 standing       protocol conversation display accounts session
 pin            conversation config question
 attaching      context conversation notebook_cells question session

@@ -13,10 +13,11 @@ from typing import Any
 
 from deepseek_jupyter.errors import ParameterError
 
+from .completion import Completion
 from .deltas import Delta
 from .dialect import Dialect
 from .request import Built
-from .stream import Completion, CompletionStream
+from .stream import CompletionStream
 
 __all__ = ["MOST_TOKENS", "FimCompletions", "FimRequest", "Infill"]
 
@@ -112,14 +113,13 @@ class _TextStream(CompletionStream):
         super().__init__()
         self._splitter = None
 
-    def take(self, chunk: Mapping[str, Any]) -> list[Delta]:
-        """The deltas in one decoded chunk."""
+    def _take(self, chunk: Mapping[str, Any], deltas: list[Delta]) -> None:
         choices = [
             {"delta": {"content": choice.get("text")}, "finish_reason": choice.get("finish_reason")}
             for choice in chunk.get("choices") or ()
             if not choice.get("index")
         ]
-        return super().take({**chunk, "choices": choices})
+        super()._take({**chunk, "choices": choices}, deltas)
 
 
 class _InfillStream(CompletionStream):
@@ -129,8 +129,7 @@ class _InfillStream(CompletionStream):
         super().__init__()
         self._splitter = None
 
-    def take(self, chunk: Mapping[str, Any]) -> list[Delta]:
-        """The deltas in one decoded chunk."""
+    def _take(self, chunk: Mapping[str, Any], deltas: list[Delta]) -> None:
         ended = bool(chunk.get("stop"))
         kind = str(chunk.get("stop_type") or "")
         choice = {
@@ -142,7 +141,7 @@ class _InfillStream(CompletionStream):
             "completion_tokens": chunk.get("tokens_predicted"),
         }
         read = {**chunk, "choices": [choice], "usage": usage if ended else None}
-        return super().take(read)
+        super()._take(read, deltas)
 
 
 def _whole(stream: CompletionStream, body: Mapping[str, Any]) -> Completion:

@@ -29,8 +29,8 @@ class Provider:
     `key_variables` are read in order; an empty tuple means that the host asks for no key.
     `default_model` "" means: ask the host which model it serves.
     `balance_path` and `beta_path` are None where the host has no such thing. `vision` are patterns
-    (`fnmatch`) of the ids known to see images. `fim` is the wire of its fill-in-the-middle, "" where
-    it has none.
+    (`fnmatch`) of the ids known to see images. `fim` is the wire of its fill-in-the-middle, ""
+    where it has none.
     """
 
     name: str

@@ -175,3 +175,34 @@ def test_a_malformed_request_ends_with_an_error_or_an_answer(session, server, bo
     server.queue(fim("x"))
     session.completing.complete(Request({"page": "p", **body}, page._tell))
     page.until(lambda m: m.get("done"))
+
+
+def test_what_the_gate_masks_leaves_masked_and_comes_back(page, server):
+    server.queue(fim("send(<email-1>)"))
+    page.complete(
+        "g1", prefix="to = 'anna.schmidt@example.org'\n", suffix="\n# sk-abcdefghijklmnop1234"
+    )
+    page.done("g1")
+    sent = server.requests[0].raw.decode()
+    assert "anna.schmidt" not in sent
+    assert "<email-1>" in sent
+    assert "sk-abcdefghijklmnop1234" not in sent
+    assert page.text("g1") == "send(anna.schmidt@example.org)"
+
+
+@pytest.mark.parametrize(
+    "rule", ["hints_only = true", "no_whole_solutions = true", "forbid_code_insertion = true"]
+)
+def test_a_teaching_policy_leaves_no_place_for_it(page, server, tmp_path, monkeypatch, rule):
+    (tmp_path / "deepseek-policy.toml").write_text(f"[teaching]\n{rule}\n")
+    monkeypatch.setenv("JPY_SESSION_NAME", str(tmp_path / "n.ipynb"))
+    page.complete("g1")
+    assert "no place for ghost text" in page.done("g1")["error"]["message"]
+    assert server.requests == []
+
+
+def test_a_notebooks_budget_holds_for_it(page, server, session):
+    session.config.notebook_budget = 0.0000001
+    page.complete("g1")
+    assert "budget" in page.done("g1")["error"]["message"]
+    assert server.requests == []
