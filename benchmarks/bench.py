@@ -12,6 +12,7 @@ import traceback
 
 import bench_browser
 import bench_display
+import bench_lab
 import bench_load
 import bench_local
 import bench_safe
@@ -20,6 +21,7 @@ import bench_stream
 from rows import Row, machine, skipped, text_table, write_results
 
 FAMILIES = (
+    bench_lab,
     bench_load,
     bench_stream,
     bench_display,

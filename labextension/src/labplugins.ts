@@ -1,8 +1,8 @@
 /**
  * The plugins around the notebook: commands, the button at errors, ghost text, status, launcher.
  *
- * Each does one thing and can be disabled alone; each is loaded when JupyterLab starts it, which a
- * page without it never does.
+ * Each does one thing and can be disabled alone. Their code is one file of its own, which a page
+ * fetches when it starts the first of them; none waits for its settings, for JupyterLab would too.
  */
 import { ICommandPalette, IToolbarWidgetRegistry, ToolbarButton } from '@jupyterlab/apputils';
 import { ICompletionProviderManager } from '@jupyterlab/completer';
@@ -35,8 +35,8 @@ const commands: JupyterFrontEndPlugin<void> = {
     settings: ISettingRegistry | null,
     translator: ITranslator | null
   ) => {
-    const { COMMANDS, Commands } = await import('./commands');
-    const { deepSeekIcon } = await import('./icon');
+    const { COMMANDS, Commands } = await import(/* webpackChunkName: 'lab' */ './commands');
+    const { deepSeekIcon } = await import(/* webpackChunkName: 'lab' */ './icon');
     const given = translator ?? nullTranslator;
     const trans = given.load('deepseek_jupyter');
     const made = new Commands({ app, tracker, translator: given, hub });
@@ -50,7 +50,7 @@ const commands: JupyterFrontEndPlugin<void> = {
       return button;
     });
     // Menu, shortcuts and the toolbar's item stand in the schema.
-    await settings?.load('deepseek-jupyter:commands').catch(() => undefined);
+    settings?.load('deepseek-jupyter:commands').catch(() => undefined);
   }
 };
 
@@ -67,7 +67,7 @@ const fixButton: JupyterFrontEndPlugin<void> = {
     registry: ISettingRegistry | null,
     translator: ITranslator | null
   ) => {
-    const { ERROR_TYPE, ErrorWithButton } = await import('./fixbutton');
+    const { ERROR_TYPE, ErrorWithButton } = await import(/* webpackChunkName: 'lab' */ './fixbutton');
     const trans = (translator ?? nullTranslator).load('deepseek_jupyter');
     let isShown = true;
     rendermime.addFactory(
@@ -82,12 +82,16 @@ const fixButton: JupyterFrontEndPlugin<void> = {
       },
       0
     );
-    const settings = await registry?.load('deepseek-jupyter:fix-button').catch(() => null);
-    const read = () => {
-      isShown = settings?.get('enabled').composite !== false;
-    };
-    settings?.changed.connect(read);
-    read();
+    registry?.load('deepseek-jupyter:fix-button').then(
+      settings => {
+        const read = () => {
+          isShown = settings.get('enabled').composite !== false;
+        };
+        settings.changed.connect(read);
+        read();
+      },
+      () => undefined // no settings: the button is shown
+    );
   }
 };
 
@@ -106,25 +110,32 @@ const ghostText: JupyterFrontEndPlugin<void> = {
     translator: ITranslator | null
   ) => {
     const trans = (translator ?? nullTranslator).load('deepseek_jupyter');
-    const settings = await registry.load('deepseek-jupyter:ghost-text');
-    const isOn = () => settings.get('enabled').composite === true;
+    let settings: ISettingRegistry.ISettings | null = null;
+    const isOn = () => settings?.get('enabled').composite === true;
     app.commands.addCommand(TOGGLE, {
       label: trans.__('Ghost Text'),
       caption: trans.__('Suggest code at the cursor; each suggestion is a paid request'),
+      isEnabled: () => settings !== null,
       isToggled: isOn,
       describedBy: { args: { type: 'object', properties: {} } },
-      execute: () => settings.set('enabled', !isOn())
+      execute: () => settings?.set('enabled', !isOn())
     });
     palette?.addItem({ command: TOGGLE, category: CATEGORY });
-    const { GhostText } = await import('./ghost');
+    const { GhostText } = await import(/* webpackChunkName: 'lab' */ './ghost');
     const provider = new GhostText(hub, trans);
-    const read = () => {
-      provider.settings = settings.composite as unknown as IGhostSettings;
-      app.commands.notifyCommandChanged(TOGGLE);
-    };
-    settings.changed.connect(read);
-    read();
     manager.registerInlineProvider(provider);
+    registry.load('deepseek-jupyter:ghost-text').then(
+      loaded => {
+        settings = loaded;
+        const read = () => {
+          provider.settings = loaded.composite as unknown as IGhostSettings;
+          app.commands.notifyCommandChanged(TOGGLE);
+        };
+        loaded.changed.connect(read);
+        read();
+      },
+      () => undefined // no settings: it stays off
+    );
   }
 };
 
@@ -141,7 +152,7 @@ const status: JupyterFrontEndPlugin<void> = {
     bar: IStatusBar,
     translator: ITranslator | null
   ) => {
-    const { StatusItem } = await import('./status');
+    const { StatusItem } = await import(/* webpackChunkName: 'lab' */ './status');
     const trans = (translator ?? nullTranslator).load('deepseek_jupyter');
     const item = new StatusItem(hub, tracker, trans, () => {
       if (app.commands.hasCommand('deepseek:usage')) {
@@ -164,7 +175,7 @@ const identity: JupyterFrontEndPlugin<void> = {
   autoStart: true,
   requires: [ICommHub, INotebookTracker],
   activate: async (_app: JupyterFrontEnd, hub: ICommHub, tracker: INotebookTracker) => {
-    const { keepIdentity } = await import('./identity');
+    const { keepIdentity } = await import(/* webpackChunkName: 'lab' */ './identity');
     keepIdentity(hub, tracker);
   }
 };
@@ -181,7 +192,7 @@ const launcher: JupyterFrontEndPlugin<void> = {
     translator: ITranslator | null
   ) => {
     const trans = (translator ?? nullTranslator).load('deepseek_jupyter');
-    const { deepSeekIcon } = await import('./icon');
+    const { deepSeekIcon } = await import(/* webpackChunkName: 'lab' */ './icon');
     app.commands.addCommand(NEW_NOTEBOOK, {
       label: args =>
         args['isPalette'] ? trans.__('New Notebook With DeepSeek') : trans.__('DeepSeek Notebook'),
@@ -197,7 +208,7 @@ const launcher: JupyterFrontEndPlugin<void> = {
         }
       },
       execute: async args => {
-        const { newNotebook } = await import('./launch');
+        const { newNotebook } = await import(/* webpackChunkName: 'lab' */ './launch');
         return newNotebook(app, String(args['cwd'] ?? ''), trans.__('Ask here, then run the cell.'));
       }
     });
