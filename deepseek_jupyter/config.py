@@ -44,6 +44,12 @@ class DeepSeek(Configurable):
     extra_body = Dict(
         help="Fields merged into every request body unchecked, for what a host alone knows."
     ).tag(config=True)
+    fim_provider = Unicode(
+        "", help="Provider of ghost text (fill-in-the-middle). Empty: the one that is asked."
+    ).tag(config=True)
+    fim_model = Unicode(
+        "", help="Model of ghost text. Empty: that provider's, as for a question."
+    ).tag(config=True)
     stream = Bool(True, help="Stream the answer; off sends one plain request.").tag(config=True)
     history = Bool(True, help="Send the conversation so far with each question.").tag(config=True)
     cells = Unicode(

@@ -11,6 +11,8 @@ from collections.abc import AsyncGenerator, AsyncIterator, Generator, Iterator, 
 from contextlib import aclosing, asynccontextmanager, closing
 from typing import TYPE_CHECKING
 
+from . import standing
+from .completing import Completing
 from .composing import Parts, compose
 from .conversation.conversation import Conversation
 from .conversation.identity import notebook_path
@@ -62,6 +64,7 @@ class Session:
         self.endpoints = Endpoints(config)
         use_exact_tokens(config.exact_tokens)
         self.allowed = Allowed()
+        self.completing = Completing(self)
         self._told: set[str] = set()
         self.withheld: dict[str, Withheld] = {}
         self._gates: dict[str, Gate] = {}
@@ -231,6 +234,7 @@ class Session:
         self.last = reply
         self.spent.append((reply.turn, reply.turn.usage))
         self.memory.finish(reply.turn, branch)
+        standing.tell(self)
 
     def _shown_again(self, kept: Reply) -> Reply:
         self.last, self._parts = kept, None

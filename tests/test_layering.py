@@ -43,6 +43,10 @@ reply          protocol conversation context display tools
 endpoint       config transport local
 accounts       protocol conversation display session
 export         conversation display
+alternatives   conversation reply
+ghost_rules    protocol transport conversation accounts teaching session
+completing     protocol transport context conversation display ghost_rules standing session
+standing       protocol conversation display accounts session
 pin            conversation config question
 attaching      context conversation notebook_cells question session
 composing      context conversation display attaching notebook_cells question session
@@ -61,6 +65,7 @@ round          protocol transport conversation display tools prepare session too
 rounds         protocol conversation display tools accounts limits prepare round session toolset
 run            protocol transport display reply prefix prepare rounds session unveil
 session        protocol transport context conversation tools local display
+session        completing standing
 session        config endpoint memory prefix prepare question replay reply run tokenizer
 session        composing preview
 
@@ -75,9 +80,11 @@ fixes          reply runs session
 # What people call. Never each other. (magics: {{ expr }} is resolved in the cell's namespace, and
 # --param values are read as protocol.parameters reads them.)
 api            session display protocol config question reply data_card
+page_requests  api session display standing alternatives
 reports        session display protocol transport accounts teaching
 local_reports  local display
 doctor         session display local nested teaching
+magics         page_requests
 magics         session display api config question nested accounts export teaching toolset
 magics         attaching preview reports local_reports doctor reply conversation context protocol
 magics         cells runs placing proposal fixes

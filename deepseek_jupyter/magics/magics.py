@@ -21,6 +21,7 @@ from IPython.core.magic import (
     no_var_expand,
 )
 
+from deepseek_jupyter import page_requests
 from deepseek_jupyter.config import settings
 from deepseek_jupyter.display.frontend import in_jupyter
 from deepseek_jupyter.display.pages import pages
@@ -214,6 +215,7 @@ def register(ipython: Any) -> None:
         ipython.input_transformers_cleanup.append(keep_question_marks)
     watch(ipython)
     if manager := _comm_manager(ipython):
+        page_requests.register()
         pages.register(manager)
 
 

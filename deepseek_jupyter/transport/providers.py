@@ -29,7 +29,8 @@ class Provider:
     `key_variables` are read in order; an empty tuple means that the host asks for no key.
     `default_model` "" means: ask the host which model it serves.
     `balance_path` and `beta_path` are None where the host has no such thing. `vision` are patterns
-    (`fnmatch`) of the ids known to see images.
+    (`fnmatch`) of the ids known to see images. `fim` is the wire of its fill-in-the-middle, ""
+    where it has none.
     """
 
     name: str
@@ -46,6 +47,7 @@ class Provider:
     context_tokens: int | None = None
     vision: tuple[str, ...] = ()
     wire: str = "chat"
+    fim: str = ""
     headers: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
 
     @property
@@ -68,6 +70,20 @@ class Provider:
         """
         folded = model.casefold()
         return any(fnmatchcase(folded, pattern.casefold()) for pattern in self.vision)
+
+    def for_fim(self) -> Provider:
+        """The same host as it is asked for fill-in-the-middle.
+
+        Raises `ConfigurationError` where it has none.
+        """
+        if not self.fim:
+            raise ConfigurationError(
+                f"{self.title} has no fill-in-the-middle, so no ghost text.",
+                "Name another provider for it: %deepseek config fim_provider=deepseek (or local).",
+            )
+        base = self.base_url.rstrip("/")
+        below = base.removesuffix("/v1") if self.fim == "infill" else base  # /infill is no OpenAI's
+        return replace(self, wire=self.fim, base_url=below)
 
     def derive(self, **changes: Any) -> Provider:
         """A provider like this one with other values; `dialect` may be a dict of changes.
@@ -134,6 +150,7 @@ _DEEPSEEK = Provider(
     key_variables=("DEEPSEEK_API_KEY",),
     default_model="deepseek-flash",
     beta_path="/beta",
+    fim="fim",
     balance_path="user/balance",
     prices=DEEPSEEK_PRICES,
     context_tokens=1_048_576,
@@ -267,6 +284,7 @@ _ALL = (
         title="Ollama",
         base_url="http://127.0.0.1:11434/v1",
         source="https://github.com/ollama/ollama/blob/main/docs/api/openai-compatibility.mdx",
+        fim="fim",
         key_variables=("OLLAMA_API_KEY",),
         dialect=Dialect(
             provider="ollama",
@@ -284,6 +302,7 @@ _ALL = (
         title="llama.cpp",
         base_url="http://127.0.0.1:8080/v1",
         source="https://github.com/ggml-org/llama.cpp/blob/master/tools/server/README.md",
+        fim="infill",
         key_variables=("LLAMA_API_KEY",),
         dialect=Dialect(
             provider="llamacpp",
@@ -299,6 +318,7 @@ _ALL = (
         title="the embedded model",
         base_url="",  # known once its server runs
         source="https://github.com/ggml-org/llama.cpp/blob/master/tools/server/README.md",
+        fim="infill",
         context_tokens=8192,
         dialect=Dialect(
             provider="local",

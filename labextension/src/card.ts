@@ -19,6 +19,7 @@ import { Header } from './header';
 import { BlockRenderer } from './markdown';
 import { findPlace, isExecuting, kernelOf } from './place';
 import { asMarkdown, isRunning, MIME_TYPE, readRecord, SCHEMA } from './record';
+import { Switch } from './siblings';
 import { Thinking } from './thinking';
 import { merge } from './transcript';
 import { announcement } from './words';
@@ -47,12 +48,22 @@ export class Card extends Widget implements IRenderMime.IRenderer {
       addCodeBars(node, this._codeActions, this._trans);
     });
     this._thinking = new Thinking(renderer, this._trans);
+    this._switch = new Switch(
+      options.hub,
+      {
+        kernel: () => kernelOf(this._place()),
+        place: () => this._place(),
+        changed: () => void this._update()
+      },
+      this._trans
+    );
     this._header = new Header(
       {
         copy: () => Clipboard.copyToSystem(this._record.answer),
         regenerate: () => this._at(place => regenerate(place, options.translator)),
         stop: () => this._stop()
       },
+      this._switch.node,
       this._trans
     );
     this._attachments = new Attachments(this._trans);
@@ -67,6 +78,7 @@ export class Card extends Widget implements IRenderMime.IRenderer {
     this.node.setAttribute('aria-label', this._trans.__('Answer of a DeepSeek model'));
     this.node.append(
       this._header.node,
+      this._switch.bar,
       this._attachments.node,
       log,
       this._notes.node,
@@ -85,6 +97,7 @@ export class Card extends Widget implements IRenderMime.IRenderer {
       return;
     }
     this._saved = record;
+    this._switch.reset();
     this._lastSign = Date.now();
     if (!isRunning(record.status)) {
       this._options.hub?.forget(record.id);
@@ -116,8 +129,10 @@ export class Card extends Widget implements IRenderMime.IRenderer {
 
   private async _update(): Promise<void> {
     const heard = this._options.hub?.transcript(this._saved.id) ?? null;
-    const record = (this._record = merge(this._saved, heard));
-    const live = this._isLive(record, heard);
+    const own = merge(this._saved, heard);
+    const live = this._isLive(own, heard);
+    const record = (this._record = this._switch.looked ?? own);
+    this._switch.update(own, live);
     this._header.update(record, live);
     this._attachments.update(record);
     // Only what the kernel says now may be asked: a record may come from a stranger's file.
@@ -225,6 +240,7 @@ export class Card extends Widget implements IRenderMime.IRenderer {
   private _options: Card.IOptions;
   private _trans: TranslationBundle;
   private _header: Header;
+  private _switch: Switch;
   private _thinking: Thinking;
   private _attachments: Attachments;
   private _tools: Tools;

@@ -6,6 +6,7 @@ import type { JupyterFrontEnd, JupyterFrontEndPlugin } from '@jupyterlab/applica
 import { Card } from './card';
 import { CommHub } from './comms';
 import { CellWriter } from './edits';
+import { labPlugins } from './labplugins';
 import { MIME_TYPE } from './record';
 import { ICommHub } from './tokens';
 
@@ -91,4 +92,4 @@ function forbidNamePrefetch(): void {
   document.head.appendChild(meta);
 }
 
-export default [comms, renderer, edits];
+export default [comms, renderer, edits, ...labPlugins];

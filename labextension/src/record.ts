@@ -71,6 +71,7 @@ export interface ITurnRecord {
   readonly model: string;
   readonly served_model: string | null;
   readonly provider: string;
+  readonly prompt: string;
   readonly attachments: readonly IAttachment[];
   readonly reasoning: string;
   readonly answer: string;
@@ -98,6 +99,7 @@ export function readRecord(json: unknown): ITurnRecord {
     model: text(raw['model']),
     served_model: text(raw['served_model']) || null,
     provider: text(raw['provider']),
+    prompt: text(raw['prompt']),
     attachments: list(raw['attachments']).map(item => ({
       name: text(item['name']),
       kind: text(item['kind']),
