@@ -59,8 +59,8 @@ def propose(
         check_insertion(session)
     path = notebook_path(os.environ, user_namespace())
     material = gather(cell, failure, budget=_budget(session, question), notebook=path)
-    reply = session.ask(_asked(session, kind, question, material, target), on)
-    if kind == "test":
+    reply = session.ask(_asked(kind, question, material, target), on)
+    if kind == "test" and not reply.cut:
         place_code([_reveal(session)(cell) for cell in reply.code_cells], reply, question.cell_id)
     proposal = _read(session, kind, material, reply)
     _proposals[proposal.id] = proposal
@@ -119,10 +119,8 @@ def _target(kind: str, target: str) -> tuple[Executed, Failure | None]:
     return (find(target) if target else previous()), None
 
 
-def _asked(
-    session: Session, kind: str, question: Question, material: Material, target: str
-) -> Question:
-    """What the user sees as the prompt is short; what is sent holds the cells, through the gate."""
+def _asked(kind: str, question: Question, material: Material, target: str) -> Question:
+    """What the user sees as the prompt is short; what is sent below it holds the cells."""
     cell = material.cell
     named = target if target and target.isidentifier() else ""
     about = f"`{named}` in {cell.name}" if named else f"the cell {cell.name}"
@@ -132,12 +130,14 @@ def _asked(
     elif named:
         title = f"{kind.capitalize()} {named} ({cell.name})"
     prompt = "\n\n".join(filter(None, (title, question.prompt)))
-    return replace(question, prompt=prompt, material=_guard(session)(material.text(kind, about)))
+    return replace(question, prompt=prompt, material=material.text(kind, about))
 
 
 def _read(session: Session, kind: str, material: Material, reply: Reply) -> Proposal:
     if kind not in _EDITING:
         return Proposal(kind, reply)
+    if reply.cut:
+        return Proposal(kind, reply, notes=("The answer was cut; half a change is not offered.",))
     reveal = _reveal(session)
     blocks = [(b.info, reveal(b.text)) for b in reply.code_blocks if b.is_python]
     edits, notes = read_edits(blocks, material.cells, material.cell.count)
@@ -150,17 +150,10 @@ def _budget(session: Session, question: Question) -> int:
     return min(_BUDGET, (provider.context_tokens or 4 * _BUDGET) // 4)
 
 
-def _guard(session: Session) -> Callable[[str], str]:
-    return _of_gate(session, "text")
-
-
 def _reveal(session: Session) -> Callable[[str], str]:
-    return _of_gate(session, "reveal")
-
-
-def _of_gate(session: Session, name: str) -> Callable[[str], str]:
+    """What puts the user's own values back where the gate has masked them."""
     gate: Any = getattr(session, "gate", None)
-    return getattr(gate, name, None) or (lambda text: text)
+    return getattr(gate, "reveal", None) or (lambda text: text)
 
 
 # Deciding

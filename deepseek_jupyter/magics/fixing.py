@@ -54,7 +54,7 @@ def place(session: Session, command: Command, reply: Reply) -> None:
 
     check_insertion(session)
     question = command.question
-    run = command.run and may_run(reply.code, question.approve)
+    run = command.run and not reply.cut and may_run(reply.code, question.approve)
     if told := place_code(reply.code_cells, reply, question.cell_id, run=run):
         print(told)
 

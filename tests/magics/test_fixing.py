@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from deepseek_jupyter import fixes
-from tests.support.scripted import answer
+from tests.support.scripted import answer, chunk, sse
 
 BROKEN = ("rows = [3, 4]", "LIMIT = 9", "big = [r for r in rows if r > LIMIT]", "1 / len(big)")
 CHANGE = "The limit is too high.\n\n```python In[2]\nLIMIT = 3\n```\n"
@@ -117,6 +117,29 @@ def test_a_change_to_a_cell_that_was_not_sent_is_left_out(run, server, broken):
     told = run("%deepseek fix")
     assert "The answer changes In[77], which was not sent" in told
     assert fixes.newest().edits == ()
+
+
+def test_half_a_change_is_not_offered(run, shell, server, broken):
+    server.forget()
+    server.queue(
+        sse(chunk({"content": "```python In[2]\nLIMIT = 3\nif LIM"}), chunk({}, finish="length"))
+    )
+    told = run("%deepseek fix")
+    assert "The answer was cut; half a change is not offered." in told
+    assert fixes.newest().edits == ()
+
+
+def test_half_an_answer_does_not_run(run, shell, server, monkeypatch):
+    monkeypatch.setattr("builtins.input", lambda prompt="": "y")
+    server.queue(sse(chunk({"content": "```python\nhalf = 1\n"}), chunk({}, finish="length")))
+    run("%%ds --run\nMake a variable.")
+    assert "half" not in shell.user_ns
+
+
+def test_code_that_does_not_parse_is_told(run, server, broken):
+    server.forget()
+    server.queue(answer("```python In[2]\nLIMIT = = 3\n```"))
+    assert "The new source of In[2] is no valid Python" in run("%deepseek fix")
 
 
 def test_without_an_error_there_is_nothing_to_fix(run, server):
