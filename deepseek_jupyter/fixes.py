@@ -21,12 +21,13 @@ from .display.frontend import has_frontend, offer_input, run_here, user_namespac
 from .display.live import Surface
 from .errors import CellError, ChangedCellError
 from .gathering import Material, gather
-from .placing import check_insertion, place_code, provenance, writer
+from .placing import place_code, provenance, writer
 from .proposal import Proposal, State
 from .question import Question
 from .reply import Reply
 from .runs import executed, find, last_failure, previous
 from .session import Session
+from .teaching import Teaching
 
 __all__ = ["KINDS", "accept", "newest", "propose", "reject", "revert"]
 
@@ -56,7 +57,7 @@ def propose(
     question = question or Question("")
     cell, failure = _target(kind, target)
     if kind != "explain":
-        check_insertion(session)
+        Teaching(session.policy_files()).check_code_insertion()
     path = notebook_path(os.environ, user_namespace())
     material = gather(cell, failure, budget=_budget(session, question), notebook=path)
     reply = session.ask(_asked(kind, question, material, target), on)
@@ -75,7 +76,7 @@ def accept(session: Session, turn: str | None = None, *, run: bool = False) -> P
     Raises `ChangedCellError` when a cell changed since, `CellError` when nothing is offered.
     """
     proposal = _in_state(turn, ("offered", "reverted"), "accept")
-    check_insertion(session)
+    Teaching(session.policy_files()).check_code_insertion()
     _refuse_changed(proposal.edits)
     new = provenance(proposal.reply)
     changes = [

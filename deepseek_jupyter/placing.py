@@ -3,29 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from .display.cell_writer import CellWriter
 from .display.frontend import offer_input, run_here
 from .display.pages import pages
-from .errors import CellError
 
 if TYPE_CHECKING:
     from .reply import Reply
 
-__all__ = ["check_insertion", "may_run", "place_code", "plain_cell_id", "provenance", "writer"]
+__all__ = ["may_run", "place_code", "plain_cell_id", "provenance", "writer"]
 
 writer = CellWriter(pages)
-
-
-def check_insertion(session: Any) -> None:
-    """Raise `CellError` where the notebook's teaching rules keep model code out of cells."""
-    rules = getattr(session, "teaching", None) or ()
-    if any(getattr(rule, "forbid_code_insertion", False) for rule in rules):
-        raise CellError(
-            "The policy of this notebook keeps the model's code out of the cells.",
-            "Write the change yourself; the answer above explains it.",
-        )
 
 
 def may_run(code: str, approve: str | None) -> bool:

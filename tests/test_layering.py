@@ -69,7 +69,7 @@ gathering      cells display memory protocol runs
 placing        display reply
 proposal       cells display reply
 fixes          cells conversation display gathering placing proposal question
-fixes          reply runs session
+fixes          reply runs session teaching
 
 # What people call. Never each other. (magics: {{ expr }} is resolved in the cell's namespace, and
 # --param values are read as protocol.parameters reads them.)

@@ -15,7 +15,6 @@ from .arguments import Command, UsageProblem, parse_line
 if TYPE_CHECKING:
     from deepseek_jupyter.proposal import Proposal
     from deepseek_jupyter.reply import Reply
-    from deepseek_jupyter.session import Session
 
 __all__ = ["COMMANDS", "place"]
 
@@ -48,11 +47,10 @@ def cell_command(kind: str, line: str, cell_id: str | None) -> Proposal | Reply:
     return proposal.reply if kind in ("explain", "test") else proposal
 
 
-def place(session: Session, command: Command, reply: Reply) -> None:
+def place(command: Command, reply: Reply) -> None:
     """What ``--code`` and ``--run`` do with an answer's code."""
-    from deepseek_jupyter.placing import check_insertion, may_run, place_code
+    from deepseek_jupyter.placing import may_run, place_code
 
-    check_insertion(session)
     question = command.question
     run = command.run and not reply.cut and may_run(reply.code, question.approve)
     if told := place_code(reply.code_cells, reply, question.cell_id, run=run):

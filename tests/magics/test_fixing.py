@@ -142,6 +142,19 @@ def test_code_that_does_not_parse_is_told(run, server, broken):
     assert "The new source of In[2] is no valid Python" in run("%deepseek fix")
 
 
+def test_a_policy_that_keeps_code_out_of_cells_leaves_explaining(
+    run, server, broken, tmp_path, monkeypatch
+):
+    policy = tmp_path / "deepseek-policy.toml"
+    policy.write_text("[teaching]\nforbid_code_insertion = true\n")
+    monkeypatch.setenv("DEEPSEEK_POLICY", str(policy))
+    for line in ("%deepseek fix", "%deepseek test", "%deepseek doc 1"):
+        assert "forbids putting the model's code into cells" in run(line)
+    assert server.requests == []
+    run("%deepseek explain 1")
+    assert len(server.requests) == 1
+
+
 def test_without_an_error_there_is_nothing_to_fix(run, server):
     run("x = 1")
     assert "CellError: No cell has failed" in run("%deepseek fix")
