@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from .cells.edits import Edit, read_edits
@@ -19,6 +20,7 @@ from .conversation.identity import notebook_path
 from .display.cell_writer import Answer, Change
 from .display.frontend import has_frontend, offer_input, run_here, user_namespace
 from .display.live import Surface
+from .display.pages import Request, pages
 from .errors import CellError, ChangedCellError
 from .gathering import Material, gather
 from .placing import place_code, provenance, writer
@@ -65,6 +67,7 @@ def propose(
         place_code([_reveal(session)(cell) for cell in reply.code_cells], reply, question.cell_id)
     proposal = _read(session, kind, material, reply)
     _proposals[proposal.id] = proposal
+    pages.handle("decide", partial(_decide, session), slow=True)
     while len(_proposals) > _KEPT:
         del _proposals[next(iter(_proposals))]
     return proposal
@@ -109,6 +112,18 @@ def revert(turn: str | None = None) -> Proposal:
 def newest() -> Proposal | None:
     """The proposal that came last."""
     return next(reversed(_proposals.values()), None)
+
+
+def _decide(session: Session, request: Request) -> dict[str, str]:
+    """A button on a page: ``{turn, verb, run}`` → ``{state}``. The page itself writes the cells."""
+    turn, verb = str(request.body.get("turn")), request.body.get("verb")
+    if verb == "accept":
+        decided = accept(session, turn, run=request.body.get("run") is True)
+    elif verb in ("reject", "revert"):
+        decided = reject(turn) if verb == "reject" else revert(turn)
+    else:
+        raise CellError(f"There is no way to {verb} a change.")
+    return {"state": decided.state}
 
 
 # Asking
