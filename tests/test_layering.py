@@ -66,7 +66,7 @@ session        composing preview
 # Changes to cells: what ran, what a question about it holds, where code goes.
 runs           cells display
 gathering      cells display memory protocol runs
-placing        display reply
+placing        display reply session
 proposal       cells display reply
 fixes          cells conversation display gathering placing proposal question
 fixes          reply runs session teaching

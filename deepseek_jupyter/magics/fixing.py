@@ -52,7 +52,7 @@ def place(command: Command, reply: Reply) -> None:
     from deepseek_jupyter.placing import may_run, place_code
 
     question = command.question
-    run = command.run and not reply.cut and may_run(reply.code, question.approve)
+    run = command.run and not reply.cut and may_run(get_session(), reply, question.approve)
     if told := place_code(reply.code_cells, reply, question.cell_id, run=run):
         print(told)
 

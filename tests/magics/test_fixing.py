@@ -129,10 +129,9 @@ def test_half_a_change_is_not_offered(run, shell, server, broken):
     assert fixes.newest().edits == ()
 
 
-def test_half_an_answer_does_not_run(run, shell, server, monkeypatch):
-    monkeypatch.setattr("builtins.input", lambda prompt="": "y")
+def test_half_an_answer_does_not_run(run, shell, server):
     server.queue(sse(chunk({"content": "```python\nhalf = 1\n"}), chunk({}, finish="length")))
-    run("%%ds --run\nMake a variable.")
+    run("%%ds --run --approve always\nMake a variable.")
     assert "half" not in shell.user_ns
 
 
@@ -254,17 +253,19 @@ def test_code_of_several_blocks_goes_into_the_next_input(run, shell, server):
     assert next_input(shell) == "a = 1\n\nb = 2"
 
 
-@pytest.mark.parametrize(("typed", "ran"), [("y", True), ("n", False), (None, False)])
-def test_run_asks_first_and_means_no_where_nobody_answers(
-    run, shell, server, monkeypatch, typed, ran
-):
-    def typing(prompt: str = "") -> str:
-        if typed is None:
-            raise EOFError
-        return typed
+RUNS = {"": False, "--approve always": True, "--approve never": False, "--approve ask": False}
 
-    monkeypatch.setattr("builtins.input", typing)
+
+@pytest.mark.parametrize("flags", RUNS)
+def test_where_nobody_can_answer_code_runs_only_if_the_question_says_so(run, shell, server, flags):
+    server.queue(answer("```python\nbrand_new = 1\n```"))
+    run(f"%%ds --run {flags}\nMake a variable.")
+    assert ("brand_new" in shell.user_ns) is RUNS[flags]
+    assert (next_input(shell) == "brand_new = 1") is not RUNS[flags]
+
+
+def test_a_setting_cannot_let_code_run(run, shell, server):
+    run("%deepseek config approve=always")
     server.queue(answer("```python\nbrand_new = 1\n```"))
     run("%%ds --run\nMake a variable.")
-    assert ("brand_new" in shell.user_ns) is ran
-    assert (next_input(shell) == "brand_new = 1") is not ran
+    assert "brand_new" not in shell.user_ns
