@@ -8,11 +8,12 @@ as new input. Commands call these functions, and so may the buttons of a page.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING
 
+from .attaching import Wanted
 from .cells.edits import Edit, read_edits
 from .cells.executed import Executed
 from .cells.failure import Failure
@@ -31,7 +32,10 @@ from .runs import executed, find, last_failure, previous
 from .session import Session
 from .teaching import Teaching
 
-__all__ = ["KINDS", "accept", "newest", "propose", "reject", "revert"]
+if TYPE_CHECKING:
+    from .preview import Preview
+
+__all__ = ["KINDS", "accept", "newest", "preview", "propose", "reject", "revert"]
 
 KINDS = ("fix", "explain", "doc", "test", "optimize")
 _EDITING = ("fix", "doc", "optimize")
@@ -56,21 +60,21 @@ def propose(
     that failed last ("fix") or ran last. `question` brings flags, and in its prompt what the user
     adds. Raises `CellError` where there is nothing to work on, and what asking raises.
     """
-    question = question or Question("")
-    cell, failure = _target(kind, target)
-    if kind != "explain":
-        Teaching(session.policy_files()).check_code_insertion()
-    path = notebook_path(os.environ, user_namespace())
-    material = gather(cell, failure, budget=_budget(session, question), notebook=path)
-    reply = session.ask(_asked(kind, question, material, target), on)
+    material, asked = _composed(session, kind, question or Question(""), target)
+    reply = session.ask(asked, on)
     if kind == "test" and not reply.cut:
-        place_code([_reveal(session)(cell) for cell in reply.code_cells], reply, question.cell_id)
+        place_code([session.gate.reveal(cell) for cell in reply.code_cells], reply, asked.cell_id)
     proposal = _read(session, kind, material, reply)
     _proposals[proposal.id] = proposal
     pages.handle("decide", partial(_decide, session), slow=True)
     while len(_proposals) > _KEPT:
         del _proposals[next(iter(_proposals))]
     return proposal
+
+
+def preview(session: Session, kind: str, question: Question, target: str = "") -> Preview:
+    """What `propose` would send. Raises what it raises before sending."""
+    return session.preview(_composed(session, kind, question, target)[1])
 
 
 def accept(session: Session, turn: str | None = None, *, run: bool = False) -> Proposal:
@@ -135,6 +139,37 @@ def _target(kind: str, target: str) -> tuple[Executed, Failure | None]:
     return (find(target) if target else previous()), None
 
 
+def _composed(
+    session: Session, kind: str, question: Question, target: str
+) -> tuple[Material, Question]:
+    """What is gathered, and the question that says it."""
+    cell, failure = _target(kind, target)
+    if kind != "explain":
+        Teaching(session.policy_files()).check_code_insertion()
+    path = notebook_path(os.environ, user_namespace())
+    material = gather(cell, failure, budget=_budget(session, question), notebook=path)
+    asked = _asked(kind, question, material, target)
+    frames = _frames(session, material.on_the_line)
+    chosen = "none" if question.cells is None else question.cells  # the cells are in the material
+    return material, replace(asked, attach=(*asked.attach, *frames), cells=chosen)
+
+
+def _frames(session: Session, names: frozenset[str]) -> list[Wanted]:
+    """The frames in the statement that failed: names and types of their columns, no values.
+
+    Not where the settings let nothing of a frame leave; a policy file's rules hold as ever.
+    """
+    from .context.frames import fits
+    from .context.policy import SCHEMA, parse_spec
+
+    _, policy = parse_spec(f"x:{session.config.data_policy}")
+    if policy.whole < SCHEMA:
+        return []
+    namespace = user_namespace()
+    found = [(name, namespace[name]) for name in sorted(names) if name in namespace]
+    return [Wanted(name, value, "schema") for name, value in found if fits(value)]
+
+
 def _asked(kind: str, question: Question, material: Material, target: str) -> Question:
     """What the user sees as the prompt is short; what is sent below it holds the cells."""
     cell = material.cell
@@ -154,7 +189,7 @@ def _read(session: Session, kind: str, material: Material, reply: Reply) -> Prop
         return Proposal(kind, reply)
     if reply.cut:
         return Proposal(kind, reply, notes=("The answer was cut; half a change is not offered.",))
-    reveal = _reveal(session)
+    reveal = session.gate.reveal
     blocks = [(b.info, reveal(b.text)) for b in reply.code_blocks if b.is_python]
     edits, notes = read_edits(blocks, material.cells, material.cell.count)
     return Proposal(kind, reply, tuple(edits), tuple(notes), "offered" if edits else "none")
@@ -162,14 +197,10 @@ def _read(session: Session, kind: str, material: Material, reply: Reply) -> Prop
 
 def _budget(session: Session, question: Question) -> int:
     """A quarter of a small model's context is for the earlier cells."""
-    provider, _ = session.endpoints.provider(question.provider)
+    endpoints = session.endpoints
+    find_provider = endpoints.keyless if question.dry_run else endpoints.provider
+    provider, _ = find_provider(question.provider)
     return min(_BUDGET, (provider.context_tokens or 4 * _BUDGET) // 4)
-
-
-def _reveal(session: Session) -> Callable[[str], str]:
-    """What puts the user's own values back where the gate has masked them."""
-    gate: Any = getattr(session, "gate", None)
-    return getattr(gate, "reveal", None) or (lambda text: text)
 
 
 # Deciding

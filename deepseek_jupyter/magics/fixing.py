@@ -13,6 +13,7 @@ from deepseek_jupyter.errors import CellError
 from .arguments import Command, UsageProblem, parse_line
 
 if TYPE_CHECKING:
+    from deepseek_jupyter.preview import Preview
     from deepseek_jupyter.proposal import Proposal
     from deepseek_jupyter.reply import Reply
 
@@ -21,7 +22,7 @@ __all__ = ["COMMANDS", "place"]
 _VERBS = ("accept", "reject", "revert")
 
 
-def cell_command(kind: str, line: str, cell_id: str | None) -> Proposal | Reply:
+def cell_command(kind: str, line: str, cell_id: str | None) -> Proposal | Reply | Preview:
     """Ask for a change and show it, or decide on the one that was offered."""
     words = line.split()
     if words and words[0] in _VERBS:
@@ -33,14 +34,12 @@ def cell_command(kind: str, line: str, cell_id: str | None) -> Proposal | Reply:
     session = get_session()
     command = parse_line(line, cell_id)
     target, wish = _target(kind, command.question.prompt)
+    question = replace(command.question, prompt=wish)
+    if question.dry_run:
+        return fixes.preview(session, kind, question, target)
     quiet = command.quiet or session.config.quiet
-    proposal = fixes.propose(
-        session,
-        kind,
-        replace(command.question, prompt=wish),
-        target=target,
-        on=surface(False if quiet else None),
-    )
+    on = surface(False if quiet else None)
+    proposal = fixes.propose(session, kind, question, target=target, on=on)
     proposal.reply.shown_in = current_cell()
     if command.out:
         user_namespace()[command.out] = proposal.reply

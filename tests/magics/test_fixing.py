@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from deepseek_jupyter import fixes
@@ -139,6 +141,44 @@ def test_code_that_does_not_parse_is_told(run, server, broken):
     server.forget()
     server.queue(answer("```python In[2]\nLIMIT = = 3\n```"))
     assert "The new source of In[2] is no valid Python" in run("%deepseek fix")
+
+
+def test_a_frame_on_the_failing_line_is_described_without_its_values(run, server):
+    run("import io, pandas as pd")
+    run("source = io.StringIO('city,Price\\nRome,4711')\nsales = pd.read_csv(source)")
+    run("other = pd.DataFrame({'secret': [1]})")
+    run("sales['price']")
+    server.queue(answer("Write Price."))
+    run("%deepseek fix")
+    asked = sent(server)
+    before, _, _ = asked.partition("Fix In[")
+    assert "Price" in before
+    assert "4711" not in before
+    assert "secret" not in asked
+    run("%deepseek config data_policy=none")
+    server.queue(answer("Write Price."))
+    run("%deepseek fix --new")
+    assert sent(server).startswith("Fix In[")
+
+
+def test_a_dry_run_shows_it_and_sends_nothing(run, server, broken):
+    told = run("%deepseek fix --dry-run")
+    assert "The cell that failed, In[4]:" in told
+    assert server.requests == []
+    assert "nothing to accept" in run("%deepseek fix accept")
+
+
+def test_masked_values_leave_under_another_name_and_come_back_in_the_change(run, server):
+    run("contact = 'ada@example.com'")
+    run("contact.nothing")
+    server.queue(answer("No such attribute."))
+    run("%deepseek fix")
+    asked = sent(server)
+    assert "ada@example.com" not in asked
+    (alias,) = set(re.findall(r"contact = '([^']*)'", asked))
+    server.queue(answer(f"```python In[1]\ncontact = '{alias}'.upper()\n```"))
+    told = run("%deepseek fix")
+    assert "+ contact = 'ada@example.com'.upper()" in told
 
 
 def test_a_policy_that_keeps_code_out_of_cells_leaves_explaining(
