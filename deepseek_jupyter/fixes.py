@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
+from weakref import WeakKeyDictionary
 
 from .attaching import Wanted
 from .cells.edits import Edit, read_edits
@@ -43,7 +44,8 @@ _EDITING = ("fix", "doc", "optimize")
 _BUDGET = 6_000  # tokens of earlier cells
 _KEPT = 32  # proposals that can still be decided on
 
-_proposals: dict[str, Proposal] = {}
+# A session's proposals by the id of their turn.
+_offered: WeakKeyDictionary[Session, dict[str, Proposal]] = WeakKeyDictionary()
 
 
 def propose(
@@ -65,10 +67,11 @@ def propose(
     if kind == "test" and not reply.cut:
         place_code([session.gate.reveal(cell) for cell in reply.code_cells], reply, asked.cell_id)
     proposal = _read(session, kind, material, reply)
-    _proposals[proposal.id] = proposal
+    offered = _offered.setdefault(session, {})
+    offered[proposal.id] = proposal
     pages.handle("decide", partial(_decide, session), slow=True)
-    while len(_proposals) > _KEPT:
-        del _proposals[next(iter(_proposals))]
+    while len(offered) > _KEPT:
+        del offered[next(iter(offered))]
     return proposal
 
 
@@ -82,7 +85,7 @@ def accept(session: Session, turn: str | None = None, *, run: bool = False) -> P
 
     Raises `ChangedCellError` when a cell changed since, `CellError` when nothing is offered.
     """
-    proposal = _in_state(turn, ("offered", "reverted"), "accept")
+    proposal = _in_state(session, turn, ("offered", "reverted"), "accept")
     Teaching(session.policy_files()).check_code_insertion()
     _refuse_changed(proposal.edits)
     new = provenance(proposal.reply)
@@ -93,16 +96,16 @@ def accept(session: Session, turn: str | None = None, *, run: bool = False) -> P
     return proposal
 
 
-def reject(turn: str | None = None) -> Proposal:
+def reject(session: Session, turn: str | None = None) -> Proposal:
     """Drop a proposal; nothing was changed and nothing will be."""
-    proposal = _in_state(turn, ("offered",), "reject")
+    proposal = _in_state(session, turn, ("offered",), "reject")
     proposal.state = "rejected"
     return proposal
 
 
-def revert(turn: str | None = None) -> Proposal:
+def revert(session: Session, turn: str | None = None) -> Proposal:
     """Take an accepted proposal back. Raises `ChangedCellError` when a cell changed since."""
-    proposal = _in_state(turn, ("accepted",), "revert")
+    proposal = _in_state(session, turn, ("accepted",), "revert")
     before = [*proposal.before, *(None for _ in proposal.edits)]
     changes = [
         Change(e.run.id, e.after, e.before, old)
@@ -113,9 +116,9 @@ def revert(turn: str | None = None) -> Proposal:
     return proposal
 
 
-def newest() -> Proposal | None:
+def newest(session: Session) -> Proposal | None:
     """The proposal that came last."""
-    return next(reversed(_proposals.values()), None)
+    return next(reversed(_offered.get(session, {}).values()), None)
 
 
 def _decide(session: Session, request: Request) -> dict[str, str]:
@@ -124,7 +127,7 @@ def _decide(session: Session, request: Request) -> dict[str, str]:
     if verb == "accept":
         decided = accept(session, turn, run=request.body.get("run") is True)
     elif verb in ("reject", "revert"):
-        decided = reject(turn) if verb == "reject" else revert(turn)
+        decided = reject(session, turn) if verb == "reject" else revert(session, turn)
     else:
         raise CellError(f"There is no way to {verb} a change.")
     return {"state": decided.state}
@@ -206,8 +209,8 @@ def _budget(session: Session, question: Question) -> int:
 # Deciding
 
 
-def _in_state(turn: str | None, states: Sequence[State], verb: str) -> Proposal:
-    proposal = newest() if turn is None else _proposals.get(turn)
+def _in_state(session: Session, turn: str | None, states: Sequence[State], verb: str) -> Proposal:
+    proposal = newest(session) if turn is None else _offered.get(session, {}).get(turn)
     if proposal is None:
         raise CellError(f"There is nothing to {verb}.", "%deepseek fix asks for a change.")
     if proposal.state not in states:

@@ -64,9 +64,10 @@ def _decide(verb: str, arguments: Sequence[str]) -> Proposal:
     if len(turns) > 1 or (run and verb != "accept"):
         raise UsageProblem(f"{verb} takes {'--run' if verb == 'accept' else 'nothing'} at most.")
     turn = turns[0] if turns else None
+    session = get_session()
     if verb == "accept":
-        return fixes.accept(get_session(), turn, run=run)
-    return fixes.reject(turn) if verb == "reject" else fixes.revert(turn)
+        return fixes.accept(session, turn, run=run)
+    return fixes.reject(session, turn) if verb == "reject" else fixes.revert(session, turn)
 
 
 def _target(kind: str, words: str) -> tuple[str, str]:

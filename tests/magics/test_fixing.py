@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from deepseek_jupyter import fixes
+from deepseek_jupyter import api, fixes
 from tests.support.scripted import answer, chunk, sse
 
 BROKEN = ("rows = [3, 4]", "LIMIT = 9", "big = [r for r in rows if r > LIMIT]", "1 / len(big)")
@@ -102,7 +102,7 @@ def test_refused_when_the_cell_changed_since(run, shell, server):
     told = run("%deepseek fix accept")
     assert "ChangedCellError: In[2] was changed and ran as In[6]." in told
     assert next_input(shell) is None
-    assert fixes.newest().state == "offered"
+    assert fixes.newest(api.get_session()).state == "offered"
 
 
 def test_an_answer_without_code_offers_nothing(run, server, broken):
@@ -118,7 +118,7 @@ def test_a_change_to_a_cell_that_was_not_sent_is_left_out(run, server, broken):
     server.queue(answer("```python In[77]\nimport os\n```\n"))
     told = run("%deepseek fix")
     assert "The answer changes In[77], which was not sent" in told
-    assert fixes.newest().edits == ()
+    assert fixes.newest(api.get_session()).edits == ()
 
 
 def test_half_a_change_is_not_offered(run, shell, server, broken):
@@ -128,7 +128,7 @@ def test_half_a_change_is_not_offered(run, shell, server, broken):
     )
     told = run("%deepseek fix")
     assert "The answer was cut; half a change is not offered." in told
-    assert fixes.newest().edits == ()
+    assert fixes.newest(api.get_session()).edits == ()
 
 
 def test_half_an_answer_does_not_run(run, shell, server):
