@@ -22,6 +22,11 @@ if TYPE_CHECKING:
 
 __all__ = ["Reply"]
 
+_CUT = frozenset(
+    {"length", "content_filter", "insufficient_system_resource", "aborted"}
+    | {"interrupted", "truncated", "error"}
+)
+
 
 class Reply:
     """An answer, whole or as far as it came.
@@ -147,6 +152,14 @@ class Reply:
     def model(self) -> str:
         """The model that answered."""
         return self.turn.served_model or self.turn.model
+
+    @property
+    def cut(self) -> bool:
+        """Whether the answer ended before its end: stopped, broken off, refused or too long.
+
+        The last of its code may then be half a block.
+        """
+        return self.error is not None or self.finish_reason in _CUT
 
     @property
     def timing(self) -> Mapping[str, float | None]:

@@ -72,10 +72,10 @@ session        composing preview
 # Changes to cells: what ran, what a question about it holds, where code goes.
 runs           cells display
 gathering      cells display memory protocol runs
-placing        display reply
+placing        display reply session
 proposal       cells display reply
-fixes          cells conversation display gathering placing proposal question
-fixes          reply runs session
+fixes          attaching cells context conversation display gathering placing preview
+fixes          proposal question reply runs session teaching
 
 # What people call. Never each other. (magics: {{ expr }} is resolved in the cell's namespace, and
 # --param values are read as protocol.parameters reads them.)

@@ -135,7 +135,7 @@ class DeepSeekMagics(Magics):
         if command.code and reply.code:
             from .fixing import place
 
-            place(session, command, reply)
+            place(command, reply)
         return reply
 
     def _usage(self, call: Any, *arguments: Any) -> Any:
