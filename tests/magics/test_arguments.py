@@ -66,7 +66,9 @@ FLAGS: dict[str, dict[str, object]] = {
 
 
 def command(prompt: str, **made: object) -> Command:
-    own = {name: made.pop(name) for name in ("out", "code", "run", "quiet", "schema") if name in made}
+    own = {
+        name: made.pop(name) for name in ("out", "code", "run", "quiet", "schema") if name in made
+    }
     return Command(Question(prompt, **made), **own)  # type: ignore[arg-type]
 
 
