@@ -62,7 +62,7 @@ requesting     protocol transport conversation local question session tools
 prepare        context composing requesting teaching tools toolset
 replay         protocol conversation display tools prepare question reply session
 round          protocol transport conversation display tools prepare session toolset
-rounds         protocol conversation display tools accounts limits prepare round session toolset
+rounds         protocol conversation display tools accounts limits prepare round session
 run            protocol transport display reply prefix prepare rounds session unveil
 session        protocol transport context conversation tools local display
 session        completing standing
