@@ -6,6 +6,7 @@ import json
 import os
 import queue
 import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Mapping
@@ -18,9 +19,12 @@ from jupyter_client import KernelManager
 from jupyter_client.blocking import BlockingKernelClient
 from jupyter_client.kernelspec import KernelSpec
 
-__all__ = ["FRONT_ENDS", "Cell", "Kernel", "clean_environment"]
-
 HERE = Path(__file__).parent
+sys.path[:0] = [str(HERE.parent)] if str(HERE.parent) not in sys.path else []
+
+from tests.support.kernels import without_keys  # noqa: E402
+
+__all__ = ["FRONT_ENDS", "Cell", "Kernel", "clean_environment"]
 
 _SHOWN = ("display_data", "update_display_data", "execute_result", "comm_msg")
 
@@ -30,19 +34,13 @@ FRONT_ENDS = ("no Jupyter page", "page without extension", "page with extension"
 
 def clean_environment(home: str, **more: str) -> dict[str, str]:
     """This environment without keys, proxies and settings; `home` for all state."""
-    kept = {
-        name: value
-        for name, value in os.environ.items()
-        if not name.upper().startswith(("DEEPSEEK_", "JPY_"))
-        and not name.upper().endswith(("KEY", "_PROXY"))
-    }
     own = {
         "DEEPSEEK_JUPYTER_HOME": f"{home}/deepseek",
         "IPYTHONDIR": f"{home}/ipython",
         "PYTHON_KEYRING_BACKEND": "keyring.backends.null.Keyring",
         "PYTHONPATH": os.pathsep.join(map(str, (HERE, HERE.parent))),  # this checkout, not another
     }
-    return {**kept, **own, **more}
+    return {**without_keys(os.environ), **own, **more}
 
 
 @dataclass

@@ -14,7 +14,7 @@ import pytest
 from tests.conftest import GUARD, ROOT
 from tests.support.asking import KEY
 from tests.support.guard import network_guard
-from tests.support.kernels import Kernel, kernel_environment
+from tests.support.kernels import Kernel, kernel_environment, without_keys
 from tests.support.scripted import Server
 
 _AFRESH = """\
@@ -49,19 +49,13 @@ def base_environment(kernel_home: Path, shared_server: Server) -> dict[str, str]
     import os
 
     paths = [str(GUARD), str(ROOT), os.environ.get("PYTHONPATH", "")]
-    kept = {
-        name: value
-        for name, value in os.environ.items()
-        if not name.upper().startswith("DEEPSEEK_")
-        and not name.upper().endswith(("_API_KEY", "COMETAPI_KEY", "_PROXY"))
-    }
-    kept |= {
+    own = {
         "PYTHONPATH": os.pathsep.join(filter(None, paths)),
         "DEEPSEEK_JUPYTER_HOME": str(kernel_home / "state"),
         "PYTHON_KEYRING_BACKEND": "keyring.backends.null.Keyring",
         network_guard.GUARD_LOG: str(kernel_home / "network-guard.log"),
     }
-    return kernel_environment(kept, shared_server.base_url(), KEY)
+    return kernel_environment({**without_keys(os.environ), **own}, shared_server.base_url(), KEY)
 
 
 @pytest.fixture(scope="session")

@@ -25,7 +25,7 @@ from deepseek_jupyter.conversation.journal import Journal  # noqa: E402
 from tests.soak.book import Book, compare, run_together  # noqa: E402
 from tests.soak.disk import Disk  # noqa: E402
 from tests.support.guard import network_guard  # noqa: E402
-from tests.support.kernels import kernel_environment  # noqa: E402
+from tests.support.kernels import kernel_environment, without_keys  # noqa: E402
 from tests.support.scripted import Reply, Request, Server, error  # noqa: E402
 
 KEY = "sk-THE0KEY0OF0THE0SOAK"
@@ -33,20 +33,14 @@ KEY = "sk-THE0KEY0OF0THE0SOAK"
 
 def environment(state: Path, log: Path, server: Server) -> dict[str, str]:
     """For the kernels: this checkout, nobody's keys, and the guard."""
-    kept = {
-        name: value
-        for name, value in os.environ.items()
-        if not name.upper().startswith(("DEEPSEEK_", "JPY_"))
-        and not name.upper().endswith(("KEY", "_PROXY"))
-    }
     guard = Path(network_guard.__file__).parent
-    kept |= {
+    own = {
         "PYTHONPATH": os.pathsep.join([str(guard), str(ROOT)]),
         "DEEPSEEK_JUPYTER_HOME": str(state),
         "PYTHON_KEYRING_BACKEND": "keyring.backends.null.Keyring",
         network_guard.GUARD_LOG: str(log),
     }
-    return kernel_environment(kept, server.base_url(), KEY)
+    return kernel_environment({**without_keys(os.environ), **own}, server.base_url(), KEY)
 
 
 def soak(seconds: float, seed: int) -> list[Book]:

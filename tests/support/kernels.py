@@ -275,6 +275,16 @@ class Kernel:
             self._client.input(self._answers.pop(0) if self._answers else "")
 
 
+def without_keys(environ: Mapping[str, str]) -> dict[str, str]:
+    """`environ` without keys, proxies, settings of ours and the notebook that it was made for."""
+    return {
+        name: value
+        for name, value in environ.items()
+        if not name.upper().startswith(("DEEPSEEK_", "JPY_"))
+        and not name.upper().endswith(("_API_KEY", "COMETAPI_KEY", "_PROXY"))
+    }
+
+
 def kernel_environment(base: Mapping[str, str], url: str, key: str) -> dict[str, str]:
     """`base` with DeepSeek at `url`; the interpreter's own folder first on the path."""
     path = os.pathsep.join([str(Path(sys.executable).parent), base.get("PATH", "")])
