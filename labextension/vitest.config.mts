@@ -4,6 +4,7 @@ import { defineConfig } from 'vitest/config';
 export default defineConfig({
   test: {
     environment: 'jsdom',
+    testTimeout: 120_000, // a busy machine is no failure
     setupFiles: ['test/setup.ts'],
     include: ['test/**/*.spec.ts'],
     server: { deps: { inline: [/@jupyterlab/, /@lumino/, /@jupyter/] } }

@@ -109,6 +109,11 @@ class Gate:
         found = (m for m in PSEUDONYM.finditer(text) if m[0] in self._originals)
         return dict(sorted(Counter(match[1] for match in found).items()))
 
+    @property
+    def masks(self) -> bool:
+        """Whether anything has got a pseudonym yet."""
+        return bool(self._originals)
+
     def used(self, *texts: str | None) -> dict[str, str]:
         """The part of `known` that stands in `texts`."""
         names = {match[0] for text in texts if text for match in PSEUDONYM.finditer(text)}
