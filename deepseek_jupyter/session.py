@@ -161,6 +161,7 @@ class Session:
         with run, closing(self._batches(run)) as batches:
             for batch in batches:
                 yield from run.deltas(batch)
+        yield from run.left
         self._kept(run, question)
 
     async def astream(self, question: Question) -> AsyncGenerator[Delta]:
@@ -175,6 +176,8 @@ class Session:
                 async for batch in batches:
                     for delta in run.deltas(batch):
                         yield delta
+        for delta in run.left:
+            yield delta
         self._kept(run, question)
 
     def _batches(self, run: Run) -> Generator[list[Event] | None]:
