@@ -45,7 +45,7 @@ accounts       protocol conversation display session
 export         conversation display
 pin            conversation config question
 attaching      context conversation notebook_cells question session
-composing      context conversation display attaching notebook_cells question session
+composing      protocol context conversation display attaching notebook_cells question session
 unveil         context protocol
 preview        protocol conversation display prepare question session
 data_card      context display attaching session
