@@ -4,7 +4,8 @@
 #   make test             everything; make test-fast leaves out browser and model
 #   make test-pythons     the fast tests on every other CPython from 3.11 on that is here
 #   make fuzz             the property tests for long; FUZZ_SCALE=50
-#   make check            lint and types; make bench the figures; make docs the site
+#   make check            lint and types; make bench the figures (FAMILY="peers stop"); make docs the site
+#   make soak             an hour of random faults on running notebooks; SOAK_SECONDS=90
 
 SHELL := /bin/bash
 PYTHON ?= python3
@@ -14,7 +15,7 @@ export DEEPSEEK_TEST_MODELS ?= $(DEEPSEEK_JUPYTER_HOME)/local/models
 
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 # On as many processes as there are cores; tests beside each other share their process's kernel.
-FAST := -n auto --maxprocesses 8 --dist worksteal -m "not browser and not local_model"
+FAST := -n auto --maxprocesses 8 --dist worksteal -m "not browser and not local_model and not soak"
 LAB := labextension
 LAB_SOURCES := $(shell find $(LAB)/src $(LAB)/style $(LAB)/locale -type f 2>/dev/null) \
 	$(LAB)/package.json $(LAB)/tsconfig.json
@@ -28,7 +29,7 @@ run: .make/venv .make/model
 test: check .make/model .make/chromium
 	npm --prefix $(LAB) test
 	$(BIN)/pytest $(FAST)
-	$(BIN)/pytest -m "browser or local_model"
+	$(BIN)/pytest -m "browser or local_model or soak"
 
 test-fast: .make/venv
 	$(BIN)/pytest $(FAST)
@@ -52,7 +53,7 @@ format: .make/venv
 	$(BIN)/ruff format
 
 bench: .make/venv .make/model
-	$(BIN)/python benchmarks/bench.py
+	$(BIN)/python benchmarks/bench.py $(FAMILY)
 
 # Pages and drawings from the code, then the site in .make/site; a warning is a failure.
 docs: .make/docs

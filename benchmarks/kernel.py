@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import queue
 import subprocess
 import tempfile
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,6 +16,7 @@ from typing import Any
 import psutil
 from jupyter_client import KernelManager
 from jupyter_client.blocking import BlockingKernelClient
+from jupyter_client.kernelspec import KernelSpec
 
 __all__ = ["FRONT_ENDS", "Cell", "Kernel", "clean_environment"]
 
@@ -44,13 +47,17 @@ def clean_environment(home: str, **more: str) -> dict[str, str]:
 
 @dataclass
 class Cell:
-    """What came of one cell. Times are `time.monotonic`, in this process."""
+    """What came of one cell. Times are `time.monotonic`, in this process.
+
+    `shown` holds outputs and comm messages; where those are only weighed, `weight` is their bytes.
+    """
 
     sent: float
     idle: float = 0.0
     error: str = ""
     text: str = ""
     shown: list[tuple[float, dict[str, Any]]] = field(default_factory=list)
+    weight: int = 0
 
     @property
     def seconds(self) -> float:
@@ -66,11 +73,22 @@ class Cell:
 class Kernel:
     """A fresh kernel. Given a `url`, the extension is loaded and asks that server.
 
-    `front_end` is one of `FRONT_ENDS`; the one with our extension opens its data comm.
+    `front_end` is one of `FRONT_ENDS`; the one with our extension opens its data comm. `python` is
+    another environment's interpreter, `more` goes into its environment.
     """
 
-    def __init__(self, url: str = "", front_end: str = FRONT_ENDS[0], *, load: bool = True) -> None:
+    def __init__(
+        self,
+        url: str = "",
+        front_end: str = FRONT_ENDS[0],
+        *,
+        load: bool = True,
+        python: Path | None = None,
+        more: Mapping[str, str] | None = None,
+    ) -> None:
         self._url = url
+        self._python = python
+        self._more = dict(more or {})
         self._front_end = front_end
         self._load = load and bool(url)
 
@@ -80,8 +98,12 @@ class Kernel:
         address = {"DEEPSEEK_BASE_URL": self._url, "DEEPSEEK_API_KEY": "sk-bench"}
         page = {"JPY_SESSION_NAME": "bench.ipynb"} if self._front_end != FRONT_ENDS[0] else {}
         self._manager = KernelManager()
+        if self._python is not None:
+            argv = [str(self._python), "-m", "ipykernel_launcher", "-f", "{connection_file}"]
+            self._manager._kernel_spec = KernelSpec(argv=argv, language="python")
+        given = {**page, **(address if self._url else {}), **self._more}
         self._manager.start_kernel(
-            env=clean_environment(home, **page, **(address if self._url else {})),
+            env=clean_environment(home, **given),
             cwd=home,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
@@ -117,18 +139,27 @@ class Kernel:
         self._manager.interrupt_kernel()
         return at
 
-    def run(self, code: str, timeout: float = 120.0, *, may_fail: bool = False) -> Cell:
-        """Run a cell to idle."""
+    def run(
+        self, code: str, timeout: float = 120.0, *, may_fail: bool = False, weigh: bool = False
+    ) -> Cell:
+        """Run a cell to idle. Raises TimeoutError. `weigh`: outputs may be gigabytes, keep none."""
         cell = Cell(time.monotonic())
         parent = self._client.execute(code, store_history=False)
         while not cell.idle:
             left = cell.sent + timeout - time.monotonic()
-            message = self._client.get_iopub_msg(timeout=max(left, 0.01))
+            if left <= 0:
+                raise TimeoutError(f"not idle after {timeout:.0f} s: {code!r}")
+            try:
+                message = self._client.get_iopub_msg(timeout=left)
+            except queue.Empty:
+                continue
             arrived = time.monotonic()
             if message["parent_header"].get("msg_id") != parent:
                 continue
             kind, content = message["msg_type"], message["content"]
-            if kind in _SHOWN:
+            if kind in _SHOWN and weigh:
+                cell.weight += len(json.dumps(content, ensure_ascii=False).encode())
+            elif kind in _SHOWN:
                 cell.shown.append((arrived, content))
             elif kind == "stream":
                 cell.text += content["text"]

@@ -2,19 +2,31 @@
 
 from __future__ import annotations
 
+import json
 import os
 import platform
 import sys
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
 from statistics import median
 
-__all__ = ["Row", "alone", "machine", "ratios", "skipped", "text_table", "write_results"]
+__all__ = [
+    "Row",
+    "alone",
+    "keep",
+    "kept",
+    "machine",
+    "ratios",
+    "skipped",
+    "text_table",
+    "write_results",
+]
 
 RESULTS = Path(__file__).with_name("results.md")
+KEPT = Path(__file__).parents[1] / ".make" / "bench"
 
 _NAMED = ("ipykernel", "ipython", "httpx", "markdown-it-py", "jupyter-client", "xllamacpp")
 
@@ -26,6 +38,8 @@ class Row:
     `bound` None: for information. `at_least`: the bound is a floor. `each`: the values are of
     different cases, so the worst is held against the bound, not the median. The unit "runs" counts
     how many runs were so (values 1 or 0), and all must be. No values: skipped, `note` says why.
+    Rows of one `chart` are bars beside each other in the picture. `versus`: times that another's
+    figure is ours, where more is better for us; nothing was promised, but who is ahead is told.
     """
 
     claim: str
@@ -35,12 +49,17 @@ class Row:
     at_least: bool = False
     each: bool = False
     note: str = ""
+    chart: str = ""
+    versus: bool = False
 
     @property
     def verdict(self) -> str:
-        """met, NOT MET, skipped, or nothing where nothing was promised."""
+        """met, NOT MET, skipped, nothing where nothing was promised; beside others who leads."""
         if not self.values:
             return "skipped"
+        if self.versus:
+            times = median(self.values)
+            return "even" if 0.95 <= times <= 1.05 else "we lead" if times > 1 else "THEY LEAD"
         if self.unit == "runs":
             return "met" if all(self.values) else "NOT MET"
         if self.bound is None:
@@ -120,12 +139,35 @@ def machine() -> list[str]:
     ]
 
 
-def write_results(families: dict[str, list[Row]], about: list[str]) -> None:
-    """`results.md`, as a run left it."""
+def keep(family: str, title: str, rows: Sequence[Row]) -> None:
+    """A family's rows, for `write_results` to find; those of its last run are replaced."""
+    KEPT.mkdir(parents=True, exist_ok=True)
+    told = {"title": title, "about": machine(), "rows": [asdict(row) for row in rows]}
+    (KEPT / f"{family}.json").write_text(json.dumps(told, indent=1), "utf-8")
+
+
+def kept(families: Iterable[str]) -> dict[str, tuple[list[str], list[Row]]]:
+    """What was measured last: title to machine and rows, in the order of `families`."""
+    found: dict[str, tuple[list[str], list[Row]]] = {}
+    for family in families:
+        path = KEPT / f"{family}.json"
+        if path.exists():
+            told = json.loads(path.read_text("utf-8"))
+            found[told["title"]] = told["about"], [Row(**row) for row in told["rows"]]
+    return found
+
+
+def write_results(families: Mapping[str, tuple[list[str], list[Row]]]) -> None:
+    """`results.md`: each family as its last run left it."""
     lines = ["# Results", "", "Written by `make bench`; README.md says what each row means.", ""]
-    lines += [f"- {line}" for line in about]
-    for title, rows in families.items():
-        lines += ["", f"## {title}", "", _line(_HEADS), _line(["---"] * len(_HEADS))]
+    lines += ["![Ours beside other packages](../docs/images/bench.svg)"]
+    about: list[str] = []
+    for title, (measured_on, rows) in families.items():
+        lines += ["", f"## {title}", ""]
+        new = [line for line in measured_on if line not in about]
+        lines += [*(f"- {line}" for line in new), *([""] if new else [])]
+        about = measured_on
+        lines += [_line(_HEADS), _line(["---"] * len(_HEADS))]
         lines += [_line(row.cells) for row in rows]
     RESULTS.write_text("\n".join(lines) + "\n", encoding="utf-8")
 

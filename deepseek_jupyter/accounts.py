@@ -35,7 +35,7 @@ _EIGHTHS = " ▏▎▍▌▋▊▉"
 def usage(session: Session, by: By | None = None) -> Report:
     """Tokens and cost, a row a `by` and a bar for its share; without `by` of this session."""
     if by is None:
-        return _report("This session", "model", session_totals(session))
+        return _report("This session", "model", [*session_totals(session), *_ghosts(session)])
     conversation = session.conversation
     journal = conversation.journal
     if journal is None:
@@ -56,6 +56,12 @@ def session_totals(session: Session) -> list[Total]:
         total = Total(model, 1, used or Usage(), cost)
         found[model] = found[model] + total if model in found else total
     return sorted(found.values(), key=lambda total: total.key)
+
+
+def _ghosts(session: Session) -> list[Total]:
+    """Ghost texts, which belong to no conversation, by model."""
+    found = sorted(session.completing.spent.values(), key=lambda total: total.key)
+    return [Total(f"{t.key} (ghost text)", t.turns, t.usage, t.cost) for t in found]
 
 
 def notebook_cost(session: Session, currency: str) -> Decimal:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import aclosing
 from dataclasses import fields
 from typing import TYPE_CHECKING, Any
@@ -48,9 +48,11 @@ def ask(prompt: str, *, show: bool | None = None, **options: Any) -> Reply:
     "text"), ``stream`` (False for one plain request), ``history`` (False to ask outside the
     conversation), ``new``, ``go_on``, ``budget``, ``cells``; ``attach`` (a list of objects, of
     texts like ``"df:schema,price=full"`` and of pairs ``(df, "schema")``, or a dict of names and
-    objects); ``dry_run`` (True: a `Preview` of what would be sent instead of an answer); and every
-    parameter of the provider by its API name: ``temperature``, ``top_p``, ``max_tokens``, ``stop``,
-    ``seed``, ``tools``, ….
+    objects); ``dry_run`` (True: a `Preview` of what would be sent instead of an answer); ``schema``
+    (a pydantic model, dataclass, TypedDict, enum, any other type, or a JSON schema: see
+    `Reply.data`); ``tools`` (functions that the model may call, and the names "sql", "inspect",
+    "run_python") with ``approve`` ("ask", "always", "never"); and every parameter of the provider
+    by its API name: ``temperature``, ``top_p``, ``max_tokens``, ``stop``, ``seed``, ….
 
     Raises a `DeepSeekError` with `reply` holding what had arrived, or `Interrupted` on Ctrl-C.
 
@@ -129,11 +131,19 @@ def _shown(show: bool | None) -> bool | None:
 def _question(prompt: str, options: dict[str, Any]) -> Question:
     """Split options into the question's own fields and the provider's parameters.
 
-    ``stream=True/False`` and ``stop=[...]`` keep their API meaning.
+    ``stream=True/False`` and ``stop=[...]`` keep their API meaning; so does ``tools`` given as the
+    API's own dicts: their calls are the caller's to answer.
     """
     own = {name: value for name, value in options.items() if name in _FIELDS}
     own["attach"] = _attached(own.get("attach", ()))
     parameters = {name: value for name, value in options.items() if name not in _FIELDS}
+    if "tools" in own:
+        tools = own.pop("tools")
+        tools = [tools] if callable(tools) or isinstance(tools, str) else list(tools or ())
+        if tools and all(isinstance(tool, Mapping) for tool in tools):
+            parameters["tools"] = tools
+        else:
+            own["tools"] = tuple(tools)
     return Question(prompt, parameters=parameters, **own)
 
 

@@ -44,6 +44,12 @@ class DeepSeek(Configurable):
     extra_body = Dict(
         help="Fields merged into every request body unchecked, for what a host alone knows."
     ).tag(config=True)
+    fim_provider = Unicode(
+        "", help="Provider of ghost text (fill-in-the-middle). Empty: the one that is asked."
+    ).tag(config=True)
+    fim_model = Unicode(
+        "", help="Model of ghost text. Empty: that provider's, as for a question."
+    ).tag(config=True)
     stream = Bool(True, help="Stream the answer; off sends one plain request.").tag(config=True)
     history = Bool(True, help="Send the conversation so far with each question.").tag(config=True)
     cells = Unicode(
@@ -95,6 +101,28 @@ class DeepSeek(Configurable):
         0.0,
         help="Refuse a question that may bring this notebook's cost above this, in the provider's "
         "currency; 0 means no limit.",
+    ).tag(config=True)
+    approve = Enum(
+        ("", "ask", "always", "never"),
+        "",
+        help="Whether calls of the model's wait for your yes. Empty: those of tools that act do. "
+        "For these, always counts only on the question itself (--approve always).",
+    ).tag(config=True)
+    tool_steps = Int(10, min=1, help="Rounds of calls that one question may take.").tag(config=True)
+    tool_timeout = Float(60.0, help="Seconds that one call may take; 0 means no limit.").tag(
+        config=True
+    )
+    tool_rows = Int(50, min=1, help="Rows of a call's result that the model reads.").tag(
+        config=True
+    )
+    tool_tokens = Int(2000, min=10, help="Tokens of a call's result that the model reads.").tag(
+        config=True
+    )
+    sql_seconds = Float(10.0, min=0.1, help="Seconds that one query of the model's may take.").tag(
+        config=True
+    )
+    sql_memory = Int(
+        512, min=64, help="Megabytes that its queries may take, beside the frames' own."
     ).tag(config=True)
     local_model = Unicode("", help="Embedded model to use. Empty: the default one.").tag(
         config=True

@@ -12,6 +12,9 @@
       . ChangedCellError          a cell that changed since a change to it was offered
     + PolicyError                 a deepseek-policy.toml forbids it, or cannot be understood
     + LocalModelError             the embedded model is missing, damaged or cannot run here
+    + SchemaError                 a schema that no provider could be asked to keep to
+    + ToolError                   a function that cannot be offered to the model
+    + SandboxError                SQL has no process to run in, or the frames do not get there
   - TransportError                the network, before or between answers
     + UnreachableError            no connection could be made
     + TimedOutError               connected, but nothing came in time
@@ -31,6 +34,13 @@
   - ResponseError                 an answer came, but cannot be used
     + EmptyAnswerError            no answer text at all
     + InvalidResponseError        the body is not the JSON it should be
+      . SchemaMismatchError       the answer does not fit the schema, also after a repair
+    + ToolArgumentsError          the model's arguments do not fit the function
+    + QueryError                  the model's SQL: DuckDB says no
+      . QueryRefusedError         not a query, or more than one statement
+      . QueryTimeoutError         it took too long
+      . QueryMemoryError          it took too much memory
+      . QuerySizeError            its result is too large
 
 Interruption by the user is not in the tree: `Interrupted` is a `KeyboardInterrupt`, so that
 code which catches errors does not swallow a stop.
@@ -63,12 +73,22 @@ __all__ = [
     "ParameterError",
     "PermissionDeniedError",
     "PolicyError",
+    "QueryError",
+    "QueryMemoryError",
+    "QueryRefusedError",
+    "QuerySizeError",
+    "QueryTimeoutError",
     "RateLimitError",
     "ReplayError",
     "ResponseError",
+    "SandboxError",
+    "SchemaError",
+    "SchemaMismatchError",
     "ServerError",
     "TemplateError",
     "TimedOutError",
+    "ToolArgumentsError",
+    "ToolError",
     "TransportError",
     "TruncatedError",
     "UnreachableError",
@@ -150,6 +170,18 @@ class PolicyError(ConfigurationError):
     """A ``deepseek-policy.toml`` forbids the question, or cannot be read or understood."""
 
     hint_default = "%deepseek doctor lists the policy files and their rules."
+
+
+class SchemaError(ConfigurationError):
+    """What was given as a schema is none, or asks for what no provider can promise."""
+
+
+class ToolError(ConfigurationError):
+    """A function cannot be described to the model, or is not known by that name."""
+
+
+class SandboxError(ConfigurationError):
+    """The process for SQL cannot be started, or a frame cannot be copied into it."""
 
 
 class TransportError(DeepSeekError):
@@ -303,6 +335,44 @@ class InvalidResponseError(ResponseError):
     """The body is not the JSON the API promises."""
 
     hint_default = "Check that the base URL leads to an OpenAI-compatible API: %deepseek provider."
+
+
+class SchemaMismatchError(InvalidResponseError):
+    """The answer does not fit the schema. Its text is in `reply.text`."""
+
+    hint_default = "The text is kept (ds.last.text); run the cell again, or loosen the schema."
+
+
+class ToolArgumentsError(ResponseError):
+    """The model called a function with arguments that do not fit; the message is for the model."""
+
+
+class QueryError(ResponseError):
+    """DuckDB cannot run the model's query; the message is DuckDB's, for the model."""
+
+
+class QueryRefusedError(QueryError):
+    """The model's statement is not a single query, and was not run."""
+
+    hint_default = "Run one SELECT, WITH, FROM, VALUES, DESCRIBE, SUMMARIZE or SHOW at a time."
+
+
+class QueryTimeoutError(QueryError):
+    """The model's query was stopped at its time limit."""
+
+    hint_default = "Filter or aggregate first, and avoid cross joins and unbounded recursion."
+
+
+class QueryMemoryError(QueryError):
+    """The model's query was stopped at its memory limit."""
+
+    hint_default = "Filter or aggregate first."
+
+
+class QuerySizeError(QueryError):
+    """The result of the model's query is too large to be handed back."""
+
+    hint_default = "Select fewer columns or rows, or aggregate."
 
 
 class Interrupted(KeyboardInterrupt):

@@ -8,10 +8,13 @@ as new input. Commands call these functions, and so may the buttons of a page.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
+from functools import partial
+from typing import TYPE_CHECKING
+from weakref import WeakKeyDictionary
 
+from .attaching import Wanted
 from .cells.edits import Edit, read_edits
 from .cells.executed import Executed
 from .cells.failure import Failure
@@ -19,16 +22,21 @@ from .conversation.identity import notebook_path
 from .display.cell_writer import Answer, Change
 from .display.frontend import has_frontend, offer_input, run_here, user_namespace
 from .display.live import Surface
+from .display.pages import Request, pages
 from .errors import CellError, ChangedCellError
 from .gathering import Material, gather
-from .placing import check_insertion, place_code, provenance, writer
+from .placing import place_code, provenance, writer
 from .proposal import Proposal, State
 from .question import Question
 from .reply import Reply
 from .runs import executed, find, last_failure, previous
 from .session import Session
+from .teaching import Teaching
 
-__all__ = ["KINDS", "accept", "newest", "propose", "reject", "revert"]
+if TYPE_CHECKING:
+    from .preview import Preview
+
+__all__ = ["KINDS", "accept", "newest", "preview", "propose", "reject", "revert"]
 
 KINDS = ("fix", "explain", "doc", "test", "optimize")
 _EDITING = ("fix", "doc", "optimize")
@@ -36,7 +44,8 @@ _EDITING = ("fix", "doc", "optimize")
 _BUDGET = 6_000  # tokens of earlier cells
 _KEPT = 32  # proposals that can still be decided on
 
-_proposals: dict[str, Proposal] = {}
+# A session's proposals by the id of their turn.
+_offered: WeakKeyDictionary[Session, dict[str, Proposal]] = WeakKeyDictionary()
 
 
 def propose(
@@ -53,20 +62,22 @@ def propose(
     that failed last ("fix") or ran last. `question` brings flags, and in its prompt what the user
     adds. Raises `CellError` where there is nothing to work on, and what asking raises.
     """
-    question = question or Question("")
-    cell, failure = _target(kind, target)
-    if kind != "explain":
-        check_insertion(session)
-    path = notebook_path(os.environ, user_namespace())
-    material = gather(cell, failure, budget=_budget(session, question), notebook=path)
-    reply = session.ask(_asked(session, kind, question, material, target), on)
-    if kind == "test":
-        place_code([_reveal(session)(cell) for cell in reply.code_cells], reply, question.cell_id)
+    material, asked = _composed(session, kind, question or Question(""), target)
+    reply = session.ask(asked, on)
+    if kind == "test" and not reply.cut:
+        place_code([session.gate.reveal(cell) for cell in reply.code_cells], reply, asked.cell_id)
     proposal = _read(session, kind, material, reply)
-    _proposals[proposal.id] = proposal
-    while len(_proposals) > _KEPT:
-        del _proposals[next(iter(_proposals))]
+    offered = _offered.setdefault(session, {})
+    offered[proposal.id] = proposal
+    pages.handle("decide", partial(_decide, session), slow=True)
+    while len(offered) > _KEPT:
+        del offered[next(iter(offered))]
     return proposal
+
+
+def preview(session: Session, kind: str, question: Question, target: str = "") -> Preview:
+    """What `propose` would send. Raises what it raises before sending."""
+    return session.preview(_composed(session, kind, question, target)[1])
 
 
 def accept(session: Session, turn: str | None = None, *, run: bool = False) -> Proposal:
@@ -74,8 +85,8 @@ def accept(session: Session, turn: str | None = None, *, run: bool = False) -> P
 
     Raises `ChangedCellError` when a cell changed since, `CellError` when nothing is offered.
     """
-    proposal = _in_state(turn, ("offered", "reverted"), "accept")
-    check_insertion(session)
+    proposal = _in_state(session, turn, ("offered", "reverted"), "accept")
+    Teaching(session.policy_files()).check_code_insertion()
     _refuse_changed(proposal.edits)
     new = provenance(proposal.reply)
     changes = [
@@ -85,16 +96,16 @@ def accept(session: Session, turn: str | None = None, *, run: bool = False) -> P
     return proposal
 
 
-def reject(turn: str | None = None) -> Proposal:
+def reject(session: Session, turn: str | None = None) -> Proposal:
     """Drop a proposal; nothing was changed and nothing will be."""
-    proposal = _in_state(turn, ("offered",), "reject")
+    proposal = _in_state(session, turn, ("offered",), "reject")
     proposal.state = "rejected"
     return proposal
 
 
-def revert(turn: str | None = None) -> Proposal:
+def revert(session: Session, turn: str | None = None) -> Proposal:
     """Take an accepted proposal back. Raises `ChangedCellError` when a cell changed since."""
-    proposal = _in_state(turn, ("accepted",), "revert")
+    proposal = _in_state(session, turn, ("accepted",), "revert")
     before = [*proposal.before, *(None for _ in proposal.edits)]
     changes = [
         Change(e.run.id, e.after, e.before, old)
@@ -105,9 +116,21 @@ def revert(turn: str | None = None) -> Proposal:
     return proposal
 
 
-def newest() -> Proposal | None:
+def newest(session: Session) -> Proposal | None:
     """The proposal that came last."""
-    return next(reversed(_proposals.values()), None)
+    return next(reversed(_offered.get(session, {}).values()), None)
+
+
+def _decide(session: Session, request: Request) -> dict[str, str]:
+    """A button on a page: ``{turn, verb, run}`` → ``{state}``. The page itself writes the cells."""
+    turn, verb = str(request.body.get("turn")), request.body.get("verb")
+    if verb == "accept":
+        decided = accept(session, turn, run=request.body.get("run") is True)
+    elif verb in ("reject", "revert"):
+        decided = reject(session, turn) if verb == "reject" else revert(session, turn)
+    else:
+        raise CellError(f"There is no way to {verb} a change.")
+    return {"state": decided.state}
 
 
 # Asking
@@ -119,10 +142,39 @@ def _target(kind: str, target: str) -> tuple[Executed, Failure | None]:
     return (find(target) if target else previous()), None
 
 
-def _asked(
-    session: Session, kind: str, question: Question, material: Material, target: str
-) -> Question:
-    """What the user sees as the prompt is short; what is sent holds the cells, through the gate."""
+def _composed(
+    session: Session, kind: str, question: Question, target: str
+) -> tuple[Material, Question]:
+    """What is gathered, and the question that says it."""
+    cell, failure = _target(kind, target)
+    if kind != "explain":
+        Teaching(session.policy_files()).check_code_insertion()
+    path = notebook_path(os.environ, user_namespace())
+    material = gather(cell, failure, budget=_budget(session, question), notebook=path)
+    asked = _asked(kind, question, material, target)
+    frames = _frames(session, material.on_the_line)
+    chosen = "none" if question.cells is None else question.cells  # the cells are in the material
+    return material, replace(asked, attach=(*asked.attach, *frames), cells=chosen)
+
+
+def _frames(session: Session, names: frozenset[str]) -> list[Wanted]:
+    """The frames in the statement that failed: names and types of their columns, no values.
+
+    Not where the settings let nothing of a frame leave; a policy file's rules hold as ever.
+    """
+    from .context.frames import fits
+    from .context.policy import SCHEMA, parse_spec
+
+    _, policy = parse_spec(f"x:{session.config.data_policy}")
+    if policy.whole < SCHEMA:
+        return []
+    namespace = user_namespace()
+    found = [(name, namespace[name]) for name in sorted(names) if name in namespace]
+    return [Wanted(name, value, "schema") for name, value in found if fits(value)]
+
+
+def _asked(kind: str, question: Question, material: Material, target: str) -> Question:
+    """What the user sees as the prompt is short; what is sent below it holds the cells."""
     cell = material.cell
     named = target if target and target.isidentifier() else ""
     about = f"`{named}` in {cell.name}" if named else f"the cell {cell.name}"
@@ -132,13 +184,15 @@ def _asked(
     elif named:
         title = f"{kind.capitalize()} {named} ({cell.name})"
     prompt = "\n\n".join(filter(None, (title, question.prompt)))
-    return replace(question, prompt=prompt, material=_guard(session)(material.text(kind, about)))
+    return replace(question, prompt=prompt, material=material.text(kind, about))
 
 
 def _read(session: Session, kind: str, material: Material, reply: Reply) -> Proposal:
     if kind not in _EDITING:
         return Proposal(kind, reply)
-    reveal = _reveal(session)
+    if reply.cut:
+        return Proposal(kind, reply, notes=("The answer was cut; half a change is not offered.",))
+    reveal = session.gate.reveal
     blocks = [(b.info, reveal(b.text)) for b in reply.code_blocks if b.is_python]
     edits, notes = read_edits(blocks, material.cells, material.cell.count)
     return Proposal(kind, reply, tuple(edits), tuple(notes), "offered" if edits else "none")
@@ -146,28 +200,17 @@ def _read(session: Session, kind: str, material: Material, reply: Reply) -> Prop
 
 def _budget(session: Session, question: Question) -> int:
     """A quarter of a small model's context is for the earlier cells."""
-    provider, _ = session.endpoints.provider(question.provider)
+    endpoints = session.endpoints
+    find_provider = endpoints.keyless if question.dry_run else endpoints.provider
+    provider, _ = find_provider(question.provider)
     return min(_BUDGET, (provider.context_tokens or 4 * _BUDGET) // 4)
-
-
-def _guard(session: Session) -> Callable[[str], str]:
-    return _of_gate(session, "text")
-
-
-def _reveal(session: Session) -> Callable[[str], str]:
-    return _of_gate(session, "reveal")
-
-
-def _of_gate(session: Session, name: str) -> Callable[[str], str]:
-    gate: Any = getattr(session, "gate", None)
-    return getattr(gate, name, None) or (lambda text: text)
 
 
 # Deciding
 
 
-def _in_state(turn: str | None, states: Sequence[State], verb: str) -> Proposal:
-    proposal = newest() if turn is None else _proposals.get(turn)
+def _in_state(session: Session, turn: str | None, states: Sequence[State], verb: str) -> Proposal:
+    proposal = newest(session) if turn is None else _offered.get(session, {}).get(turn)
     if proposal is None:
         raise CellError(f"There is nothing to {verb}.", "%deepseek fix asks for a change.")
     if proposal.state not in states:

@@ -25,13 +25,17 @@ __all__ = ["Material", "gather"]
 
 @dataclass(frozen=True, slots=True)
 class Material:
-    """What a question about `cell` says beside the user's own words."""
+    """What a question about `cell` says beside the user's own words.
+
+    `on_the_line` are the names in the statement that failed.
+    """
 
     cell: Executed
     selection: Selection
     runs: tuple[Executed, ...] = ()
     notes: tuple[str, ...] = ()
     failure: Failure | None = None
+    on_the_line: frozenset[str] = frozenset()
 
     @property
     def cells(self) -> dict[int, Executed]:
@@ -68,9 +72,10 @@ def gather(
     namespace = user_namespace()
     lineage = Lineage(runs, iterators(namespace))
     line = failure.line_in(cell.count) if failure else None
+    first = names_on_line(cell.python, line) & effects(cell.python).reads if line else frozenset()
     selection = lineage.choose(
         cell,
-        first=names_on_line(cell.python, line) & effects(cell.python).reads if line else (),
+        first=first,
         called=failure.cells if failure else (),
         missing=failure.missing if failure else (),
         budget=budget,
@@ -78,7 +83,7 @@ def gather(
     )
     placed, saved = _saved(notebook)
     notes = stale_notes(selection.cells, cell, runs, placed, saved)
-    return Material(cell, selection, tuple(runs), tuple(notes), failure)
+    return Material(cell, selection, tuple(runs), tuple(notes), failure, first)
 
 
 def _saved(path: str | None) -> tuple[dict[str, Placed] | None, float]:

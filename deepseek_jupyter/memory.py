@@ -98,7 +98,7 @@ class Memory:
         the conversation was begun afresh.
         """
         ours = turn.history and turn.conversation == self.conversation.id
-        if ours and (turn.answer or turn.tool_calls or turn.steps):
+        if ours and (turn.answer.strip() or turn.tool_calls or turn.steps):
             self.conversation.add(turn, branch)
         elif self._journal is not None:
             self._journal.finish(turn)

@@ -39,10 +39,16 @@ def request_hash(config: DeepSeek, question: Question, turn: Turn, parent: Turn 
         "think": config.think if question.think is None else question.think,
         "effort": question.effort or config.effort,
         "go_on": question.go_on,
-        "tools": [tool if isinstance(tool, str) else tool.__name__ for tool in question.tools],
+        "tools": [_tool_name(tool) for tool in question.tools],
         "schema": _schema_text(question.schema),
     }
     return _hash(asked)
+
+
+def _tool_name(tool: Any) -> str:
+    if isinstance(tool, str):
+        return tool
+    return str(getattr(tool, "__name__", "") or getattr(tool, "name", "") or type(tool).__name__)
 
 
 def _schema_text(schema: Any) -> str:

@@ -3,45 +3,39 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from .display.cell_writer import CellWriter
+from .display.consent import Asking, shown
 from .display.frontend import offer_input, run_here
 from .display.pages import pages
-from .errors import CellError
 
 if TYPE_CHECKING:
     from .reply import Reply
+    from .session import Session
 
-__all__ = ["check_insertion", "may_run", "place_code", "plain_cell_id", "provenance", "writer"]
+__all__ = ["may_run", "place_code", "plain_cell_id", "provenance", "writer"]
 
 writer = CellWriter(pages)
 
-
-def check_insertion(session: Any) -> None:
-    """Raise `CellError` where the notebook's teaching rules keep model code out of cells."""
-    rules = getattr(session, "teaching", None) or ()
-    if any(getattr(rule, "forbid_code_insertion", False) for rule in rules):
-        raise CellError(
-            "The policy of this notebook keeps the model's code out of the cells.",
-            "Write the change yourself; the answer above explains it.",
-        )
+_RUN = "--run"  # in the place of a tool's name
 
 
-def may_run(code: str, approve: str | None) -> bool:
-    """Ask whether new code may run, unless `approve` is "always" or "never".
+def may_run(session: Session, reply: Reply, approve: str | None) -> bool:
+    """Whether the answer's code may run: as the question says, or as the user says to all of it.
 
-    Where nobody can answer (nbclient, a script) it is no.
+    It is a call like that of a tool that acts (`tools.consent`): a setting can only forbid it, and
+    where nobody can answer (nbclient, a script) it is no.
     """
-    if approve in ("always", "never"):
+    if approve == "always" or (approve or session.config.approve) == "never":
         return approve == "always"
-    lines = len(code.splitlines())
-    what = "this line" if lines == 1 else f"these {lines} lines"
-    try:
-        answer = input(f"Run {what} of the model's code? [y/N] ")
-    except Exception:  # ipykernel's StdinNotImplementedError, EOFError without a terminal
-        return False
-    return answer.strip().lower() in ("y", "yes")
+    turn = reply.turn
+    if session.allowed.allows(turn.conversation, _RUN):
+        return True
+    answer = Asking(turn.id, _RUN, "this code", shown(reply.code), on_card=False).poll()
+    if answer == "always":
+        session.allowed.allow(turn.conversation, _RUN)
+    return answer in ("yes", "always")
 
 
 def place_code(

@@ -6,9 +6,9 @@ that the cheapest refusal comes first; nothing is changed before the last of the
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
 
 from .accounts import notebook_cost, notebook_tokens
 from .composing import Parts
@@ -20,7 +20,9 @@ from .pin import request_hash
 from .prefix import Prefix
 from .protocol.messages import Message, assistant, user
 from .protocol.request import ChatRequest, build
+from .requesting import asked_shape, parameters_of, request_of, with_tools
 from .teaching import Teaching
+from .toolset import tools_of
 from .transport.providers import KEYLESS
 
 if TYPE_CHECKING:
@@ -29,12 +31,12 @@ if TYPE_CHECKING:
     from .conversation.window import Window
     from .question import Question
     from .session import Session
+    from .tools.asking import Asked
+    from .tools.tool import Tool
     from .transport.keys import Secret
     from .transport.providers import Provider
 
 __all__ = ["Prepared", "place", "prepare"]
-
-_THINK = {"auto": None, "on": True, "off": False}
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +52,10 @@ class Prepared:
     prefix: Prefix
     gate: Gate
     notices: tuple[str, ...] = ()
+    budget: float = 0.0
+    approve: str | None = None
+    tools: Mapping[str, Tool] = field(default_factory=dict)
+    asked: Asked | None = None
 
 
 def place(session: Session, question: Question) -> tuple[Conversation, Turn]:
@@ -74,9 +80,9 @@ def _placed(session: Session, question: Question) -> tuple[Conversation, Turn, P
         parent=parent,
         cell_id=question.cell_id,
         created=now(),
-        parameters=_parameters(session, question),
+        parameters=parameters_of(session, question),
         history=remember,
-        format=question.format,
+        format="json" if question.schema is not None else question.format,
         branch=_sibling(conversation, parent) if remember else None,
     )
     parts = session.parts(question, conversation)
@@ -95,13 +101,18 @@ def prepare(session: Session, question: Question) -> Prepared:
     model = session.endpoints.model(question.model, provider, key)
     teaching.check_model(model)
     turn = replace(turn, provider=provider.name, model=model, policy=teaching.marks)
+    tools = tools_of(session, parts.question, parts.gate)
+    asked = asked_shape(question, provider, tools)
     system = session.config.system if question.system is None else question.system
     system = parts.gate.text(teaching.system(system))
     window = _window(system, turn, conversation, provider, parts.gate.text)
     if turn.history:
         turn = parts.written(turn, conversation.path(turn.parent)[window.dropped :])
+    if asked is not None:
+        turn = replace(turn, sent="\n\n".join(filter(None, (turn.sent, asked.words))))
     messages = _messages(session, question, turn, conversation, provider, window)
-    request = _request(session, question, turn, messages)
+    parameters = with_tools(turn.parameters, tools, asked)
+    request = request_of(session, question, turn, messages, parameters)
     request = replace(request, think=teaching.think(request.think, request.effort))
     body = build(request, provider.dialect).body  # refuses wrong parameters before anything is sent
     teaching.check_body(body, provider.dialect)
@@ -126,9 +137,22 @@ def prepare(session: Session, question: Question) -> Prepared:
     if question.new and not question.dry_run:  # only now: a refused question changes nothing
         session.memory.conversation = conversation
     branch = question.branch or conversation.active
-    prefix = _prefix(request, turn, window)
-    notices = (teaching.notice,) if teaching else ()
-    return Prepared(request, provider, key, turn, conversation, branch, prefix, parts.gate, notices)
+    told = ((teaching.notice if teaching else ""), *(tool.notice for tool in tools.values()))
+    return Prepared(
+        request,
+        provider,
+        key,
+        turn,
+        conversation,
+        branch,
+        _prefix(request, turn, window),
+        parts.gate,
+        tuple(filter(None, told)),
+        budget,
+        question.approve,
+        tools,
+        asked,
+    )
 
 
 def _endpoint(session: Session, question: Question) -> tuple[Provider, Secret]:
@@ -143,48 +167,9 @@ def _endpoint(session: Session, question: Question) -> tuple[Provider, Secret]:
 
 def _prefix(request: ChatRequest, turn: Turn, window: Window) -> Prefix:
     names = ("tools", "response_format")
-    shape = {name: turn.parameters[name] for name in names if turn.parameters.get(name)}
+    given = request.parameters
+    shape = {name: given[name] for name in names if given.get(name)}
     return Prefix(turn.provider, turn.model, tuple(request.messages), repr(shape), window.dropped)
-
-
-def _parameters(session: Session, question: Question) -> dict[str, Any]:
-    values = {**session.config.parameters, **question.parameters}
-    if question.format == "json":
-        values.setdefault("response_format", {"type": "json_object"})
-    return values
-
-
-def _request(
-    session: Session, question: Question, turn: Turn, messages: list[Message]
-) -> ChatRequest:
-    config = session.config
-    think = _THINK[config.think] if question.think is None else question.think
-    effort = question.effort or (config.effort or None if question.think is None else None)
-    extra = dict(config.extra_body)
-    if turn.provider == "local":
-        extra = {**_local_fields(turn, think, effort), **extra}
-    return ChatRequest(
-        model=turn.model,
-        messages=messages,
-        parameters=turn.parameters,
-        think=think,
-        effort=effort,
-        stream=config.stream if question.stream is None else question.stream,
-        extra=extra,
-    )
-
-
-def _local_fields(turn: Turn, think: bool | None, effort: str | None) -> dict[str, Any]:
-    from . import local
-
-    mode = (turn.parameters.get("response_format") or {}).get("type")
-    return local.thinking_body(
-        bool(think) or effort not in (None, "none"),
-        response_format=bool(mode),
-        tools=bool(turn.parameters.get("tools")),
-        repeatable="seed" in turn.parameters or turn.parameters.get("temperature") == 0,
-        model=turn.model,
-    )
 
 
 def _parent(session: Session, question: Question, conversation: Conversation) -> str | None:

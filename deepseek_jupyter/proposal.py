@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
 from .cells.edits import Edit, diff
 from .display.changes import Changes
 from .reply import Reply
 
-__all__ = ["Proposal", "State"]
+__all__ = ["MIME", "Proposal", "State"]
+
+MIME = "application/vnd.deepseek.changes+json"
 
 State = Literal["none", "offered", "asked", "accepted", "rejected", "reverted"]
 
@@ -52,8 +54,27 @@ class Proposal:
         ]
         return Changes(parts, "\n".join([*self.notes, _WORDS[self.state]]))
 
+    @property
+    def record(self) -> dict[str, Any]:
+        """For a page that has our extension; its twin is `IProposal` in ``changes.ts``."""
+        shown = self.changes()
+        return {
+            "schema": 1,
+            "turn": self.id,
+            "kind": self.kind,
+            "state": self.state,
+            "cells": [
+                {"name": name, "lines": [list(line) for line in lines]}
+                for name, lines in shown.parts
+            ],
+            "notes": list(self.notes),
+        }
+
     def __str__(self) -> str:
         return str(self.changes())
+
+    def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, Any]:
+        return {MIME: self.record}
 
     def _repr_html_(self) -> str:
         return self.changes()._repr_html_()

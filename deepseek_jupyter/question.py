@@ -8,10 +8,11 @@ from typing import Any
 
 from .errors import ParameterError
 
-__all__ = ["FORMATS", "REPLAYS", "Question"]
+__all__ = ["APPROVALS", "FORMATS", "REPLAYS", "Question"]
 
 FORMATS = ("md", "code", "json", "text")
 REPLAYS = ("auto", "always", "never")
+APPROVALS = ("ask", "always", "never")
 
 _CODE_ONLY = "Reply with code only, in one fenced block."
 _CONTINUE = "Go on exactly where you stopped."
@@ -70,6 +71,10 @@ class Question:
         if self.replay not in (None, *REPLAYS):
             raise ParameterError(
                 f"Replay {self.replay!r} is unknown.", f"Use one of {', '.join(REPLAYS)}."
+            )
+        if self.approve not in (None, *APPROVALS):
+            raise ParameterError(
+                f"Approve {self.approve!r} is unknown.", f"Use one of {', '.join(APPROVALS)}."
             )
 
     @property

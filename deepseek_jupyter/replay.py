@@ -15,7 +15,7 @@ from .conversation.turn import Turn
 from .display.footer import footer
 from .display.live import Surface
 from .display.transcript import Transcript
-from .errors import ReplayError
+from .errors import InvalidResponseError, ReplayError
 from .prepare import place
 from .protocol.deltas import Delta, ReasoningDelta, TextDelta
 from .reply import Reply
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from .conversation.conversation import Conversation
     from .question import Question
     from .session import Session
+    from .tools.schemas import Shape
 
 __all__ = ["deltas_of", "replayed"]
 
@@ -38,13 +39,16 @@ def replayed(session: Session, question: Question, on: Surface) -> Reply | None:
         return None
     conversation, turn = place(session, question)
     kept = _kept(session, conversation, turn)
+    shape = _shape(question)
+    if kept is not None and shape is not None and not _has_shape(kept, shape):
+        kept = None  # the type has changed since
     if kept is None:
         if wanted == "always":
             raise ReplayError("This question has no kept answer, and --replay always asks nobody.")
         return None
     if question.new:
         session.memory.conversation = conversation
-    return _play(session, conversation, turn, kept, question.branch, on)
+    return _play(session, conversation, turn, kept, question.branch, on, shape)
 
 
 def deltas_of(reply: Reply) -> Iterator[Delta]:
@@ -68,6 +72,21 @@ def _fits(kept: Turn, turn: Turn) -> bool:
     return kept.request_hash == turn.request_hash and kept.status == "done"
 
 
+def _shape(question: Question) -> Shape | None:
+    if question.schema is None:
+        return None
+    from .tools.schemas import shape_of
+
+    return shape_of(question.schema)
+
+
+def _has_shape(kept: Turn, shape: Shape) -> bool:
+    try:
+        return Reply(kept, shape=shape).data is not ...
+    except InvalidResponseError:
+        return False
+
+
 def _play(
     session: Session,
     conversation: Conversation,
@@ -75,6 +94,7 @@ def _play(
     kept: Turn,
     branch: str | None,
     on: Surface,
+    shape: Shape | None,
 ) -> Reply:
     began = time.monotonic()
     shown = replace(kept, replayed=True)
@@ -88,7 +108,7 @@ def _play(
         session.memory.finish(shown, branch)
     record = {**shown.record, "footer": footer(shown.record)}
     transcript = Transcript(began)
-    reply = Reply(shown, record=record)
+    reply = Reply(shown, record=record, shape=shape)
     on.begin({**record, "status": "waiting", "answer": "", "reasoning": ""}, lambda: None)
     transcript.apply(*deltas_of(reply), now=time.monotonic())
     on.refresh(transcript, time.monotonic())

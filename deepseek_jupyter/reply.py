@@ -6,18 +6,26 @@ import json
 import sys
 from collections.abc import Iterable, Mapping
 from decimal import Decimal
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from .conversation.turn import Turn
+from .conversation.turn import Step, Turn
 from .display.code import CodeBlock, code_blocks
 from .display.footer import footer
 from .display.render import Bundle, final_bundle
 from .display.terminal import erase_prompt
-from .errors import DeepSeekError, InvalidResponseError
+from .errors import DeepSeekError, InvalidResponseError, SchemaMismatchError
 from .protocol.messages import ToolCall
 from .protocol.usage import Usage
 
+if TYPE_CHECKING:
+    from .tools.schemas import Shape
+
 __all__ = ["Reply"]
+
+_CUT = frozenset(
+    {"length", "content_filter", "insufficient_system_resource", "aborted"}
+    | {"interrupted", "truncated", "error"}
+)
 
 
 class Reply:
@@ -34,12 +42,15 @@ class Reply:
         logprobs: Mapping[str, Any] | None = None,
         error: DeepSeekError | None = None,
         record: Mapping[str, Any] | None = None,
+        shape: Shape | None = None,
     ) -> None:
         self.turn = turn
         self._seen = turn.seen()
         self.logprobs = logprobs
         self.error = error
         self.shown_in: int | None = None
+        self._shape = shape
+        self._data: Any = None
         self._record = record or {**turn.record, "footer": footer(turn.record)}
 
     @property
@@ -54,17 +65,43 @@ class Reply:
 
     @property
     def data(self) -> Any:
-        """The answer as JSON. Raises `InvalidResponseError` (with `reply`) when it is none."""
+        """The answer as the type that `schema` asked for, without one as JSON.
+
+        Raises `InvalidResponseError` (with `reply`) when it is none, and its kind
+        `SchemaMismatchError` when it does not fit the schema.
+        """
+        if self._data is None and isinstance(self.error, SchemaMismatchError):
+            raise self.error
+        if self._data is None:
+            try:
+                value = self._json()
+                self._data = value if self._shape is None else self._shape.validate(value)
+            except InvalidResponseError as error:
+                error.reply = self
+                raise
+        return self._data
+
+    def _json(self) -> Any:
         text = self.text.strip()
         blocks = code_blocks(text)
         try:
             return json.loads(blocks[0].text if blocks and text.startswith("```") else text)
         except ValueError:
-            error = InvalidResponseError(
+            raise InvalidResponseError(
                 "The answer is not JSON.", "Ask with -f json; the text is in reply.text."
-            )
-            error.reply = self
-            raise error from None
+            ) from None
+
+    def frame(self, backend: str | None = None) -> Any:
+        """The records of `data` as a frame.
+
+        `backend` is "pandas", "polars" or "pyarrow"; None takes that of the first attached frame,
+        else the first that is installed. Raises `InvalidResponseError` where there are no records.
+        """
+        from .tools.frames import BACKENDS, frame_of
+
+        kinds = [f"{a.get('kind')} {a.get('source')}".lower() for a in self.turn.attachments]
+        attached = (name for kind in kinds for name in BACKENDS if name in kind)
+        return frame_of(self.data, backend or next(attached, None))
 
     @property
     def code(self) -> str:
@@ -83,8 +120,13 @@ class Reply:
 
     @property
     def tool_calls(self) -> tuple[ToolCall, ...]:
-        """The functions that the model wants called."""
+        """The functions that the model wants called: those that ran stand in `steps`."""
         return self._seen.tool_calls
+
+    @property
+    def steps(self) -> tuple[Step, ...]:
+        """The rounds of tool calls before the answer, with results and decisions."""
+        return self._seen.steps
 
     @property
     def usage(self) -> Usage | None:
@@ -110,6 +152,14 @@ class Reply:
     def model(self) -> str:
         """The model that answered."""
         return self.turn.served_model or self.turn.model
+
+    @property
+    def cut(self) -> bool:
+        """Whether the answer ended before its end: stopped, broken off, refused or too long.
+
+        The last of its code may then be half a block.
+        """
+        return self.error is not None or self.finish_reason in _CUT
 
     @property
     def timing(self) -> Mapping[str, float | None]:

@@ -16,9 +16,18 @@ from .display.transcript import Transcript
 from .errors import DeepSeekError, EmptyAnswerError, Interrupted, TransportError, TruncatedError
 from .prefix import what_broke
 from .protocol.completion import Completion
-from .protocol.deltas import Delta, Event, Notice, ReasoningDelta, TextDelta, Waiting
+from .protocol.deltas import (
+    Delta,
+    Event,
+    Notice,
+    ReasoningDelta,
+    TextDelta,
+    ToolCallDelta,
+    Waiting,
+)
 from .protocol.usage import Cost
 from .reply import Reply
+from .rounds import Rounds
 from .unveil import Unveil
 
 if TYPE_CHECKING:
@@ -49,6 +58,14 @@ class Run:
         self._surface = on
         self._turn = prepared.turn
         self._transcript = Transcript(time.monotonic())
+        self._rounds = Rounds(
+            session,
+            prepared,
+            self._transcript,
+            lambda: self.take(None),
+            lambda: self.stop.asked,
+            on_card=getattr(on, "asks", False),
+        )
         self._unveil = Unveil(prepared.gate)
 
     def __enter__(self) -> Run:
@@ -72,7 +89,7 @@ class Run:
         now = time.monotonic()
         if batch and isinstance(batch[0], Notice):  # notices come by themselves
             batch = [event for event in batch if self._is_news(event)]
-        shown = self._unveil.events(batch or [])
+        shown = self._unveil.events(self._in_answer(batch) or [])
         if shown:
             self._transcript.apply(*shown, now=now)
         self._surface.refresh(self._transcript, now)
@@ -85,6 +102,45 @@ class Run:
         """The same, and those of the events that are the model's."""
         shown = self.take(batch)
         return (event for event in shown if not isinstance(event, Notice | Waiting))
+
+    def go_on(self) -> bool:
+        """After the end of a stream: run the calls that it asks for, and be ready for the next
+        request. False when the answer is there.
+        """
+        self._rounds.take(self.exchange.completion)
+        if self._rounds.round is not None:
+            self._rounds.round.run()
+        return self._again()
+
+    async def ago_on(self) -> bool:
+        """The same on the caller's loop."""
+        self._rounds.take(self.exchange.completion)
+        if self._rounds.round is not None:
+            await self._rounds.round.arun()
+        return self._again()
+
+    def _again(self) -> bool:
+        from .transport.exchange import Exchange
+
+        if self._rounds.end:
+            return False
+        request = self._rounds.request()
+        self._turn = replace(self._turn, steps=self._rounds.all_steps())
+        self._session.memory.checkpoint(self._turn, "waiting", Completion())
+        self.exchange = Exchange(request, self._prepared.provider, self._prepared.key)
+        self._transcript.begin_round()
+        self._surface.refresh(self._transcript, time.monotonic())
+        return True
+
+    def _in_answer(self, batch: list[Event] | None) -> list[Event] | None:
+        """The arguments of the function that is the answer, as the answer's text."""
+        asked = self._prepared.asked
+        if not batch or asked is None or not asked.function:
+            return batch
+        return [
+            TextDelta(event.arguments or "") if isinstance(event, ToolCallDelta) else event
+            for event in batch
+        ]
 
     def _is_news(self, event: Event) -> bool:
         """Whether to show it: a sentence that is told once a session is shown once."""
@@ -118,7 +174,10 @@ class Run:
             return
 
     def _finish(self, problem: DeepSeekError | None, stopped: bool) -> None:
-        completion = self.exchange.completion
+        for tool in self._prepared.tools.values():
+            if tool.close is not None:
+                tool.close()
+        completion = self._rounds.settled(self.exchange.completion)
         if problem is None and not stopped and completion.empty and not completion.reasoning:
             problem = EmptyAnswerError("The model returned no answer.")
         status, reason = _ending(completion, problem, stopped)
@@ -137,6 +196,7 @@ class Run:
             reasoning=completion.reasoning,
             answer=completion.answer,
             tool_calls=completion.tool_calls,
+            steps=self._rounds.all_steps(),
             usage=completion.usage,
             cost=self._cost(completion),
             timing=self._transcript.timing.to_json(),
@@ -147,7 +207,10 @@ class Run:
             pseudonyms=self._pseudonyms(completion),
         )
         record = self._record()
-        self.reply = Reply(self._turn, logprobs=completion.logprobs, error=problem, record=record)
+        shape = self._prepared.asked.shape if self._prepared.asked else None
+        self.reply = Reply(
+            self._turn, logprobs=completion.logprobs, error=problem, record=record, shape=shape
+        )
         if problem is not None:
             problem.reply = self.reply
         self._session.keep(self.reply, self._prepared.branch)
@@ -156,8 +219,11 @@ class Run:
 
     def _pseudonyms(self, completion: Completion) -> dict[str, str]:
         """Those that went out, and those that came back."""
-        arguments = (call.arguments for call in completion.tool_calls)
-        used = self._prepared.gate.used(completion.answer, completion.reasoning, *arguments)
+        steps = self._rounds.all_steps()
+        calls = [call for step in steps for call in step.tool_calls]
+        texts = [call.arguments for call in (*calls, *completion.tool_calls)]
+        texts += [text for step in steps for _, text in step.results]
+        used = self._prepared.gate.used(completion.answer, completion.reasoning, *texts)
         return {**self._turn.pseudonyms, **used}
 
     def _record(self) -> dict[str, Any]:

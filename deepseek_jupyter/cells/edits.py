@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
+from .effects import parsed
 from .executed import Executed
 
 __all__ = ["DiffLine", "Edit", "diff", "read_edits"]
@@ -44,8 +45,8 @@ def read_edits(
 
     A block is for the cell whose ``In[N]`` stands after its fence or in a comment on its first
     line. One without a number is for `default`, unless a numbered one is there: then it is an
-    example. The last block for a cell counts. Also returns a sentence for each block that is for
-    no cell that was shown.
+    example. The last block for a cell counts. Also returns what the user should know: of blocks
+    for cells that were not shown, and of code that does not parse.
     """
     found: dict[int, str] = {}
     unnumbered: list[str] = []
@@ -64,6 +65,11 @@ def read_edits(
         Edit(cells[count], source)
         for count, source in sorted(found.items())
         if source.strip() and source.rstrip() != cells[count].source.rstrip()
+    ]
+    notes += [
+        f"The new source of {edit.run.name} is no valid Python; look at it before you accept."
+        for edit in edits
+        if parsed(edit.after) is None
     ]
     return edits, notes
 

@@ -19,6 +19,7 @@ from .words import alike
 __all__ = ["Chosen", "Lineage", "Selection"]
 
 _MOST = 200  # runs that are followed; a prompt holds far fewer
+_LONGEST = 8  # names of names of one object
 _SIMILAR = 3  # cells that are looked at for a name that nobody defined
 
 
@@ -56,7 +57,11 @@ class Lineage:
         modules: frozenset[str] = frozenset().union(*(e.modules for e in self.effects))
         self._touched = [_touches(e, self._iterators, modules) for e in self.effects]
         self._add_calls()
-        self._pairs = [(i, *pair) for i, e in enumerate(self.effects) for pair in e.aliases]
+        self._shared: dict[str, list[tuple[int, str]]] = defaultdict(list)
+        for index, done in enumerate(self.effects):
+            for one, two in sorted(done.aliases):
+                self._shared[one].append((index, two))
+                self._shared[two].append((index, one))
         self._where: dict[str, list[int]] = defaultdict(list)
         for index, names in enumerate(self._touched):
             for name in names:
@@ -154,9 +159,8 @@ class Lineage:
         while ways:
             current, way = ways.pop()
             since = self._bound_last(current, end)
-            for index, one, two in self._pairs:
-                other = two if one == current else one
-                if current not in (one, two) or other in seen or not since <= index < end:
+            for index, other in self._shared.get(current, ()):
+                if other in seen or not since <= index < end or len(way) > _LONGEST:
                     continue
                 seen.add(other)
                 ways.append((other, [*way, index]))

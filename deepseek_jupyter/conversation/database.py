@@ -16,10 +16,12 @@ opens its own, and the parent's is never closed there.
 
 from __future__ import annotations
 
+import atexit
 import os
 import sqlite3
 import threading
 import time
+import weakref
 from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
@@ -53,6 +55,16 @@ _MEMORY_SENTENCE = (
     "This conversation is kept in memory and in the notebook's outputs."
 )
 
+# Databases whose disk refused once: what is still in memory when the kernel ends is tried again.
+_refused: weakref.WeakSet[Database] = weakref.WeakSet()
+
+
+def _last_try() -> None:
+    for database in list(_refused):
+        if database.in_memory:
+            database.come_back(at_once=True)
+
+
 # Connections of a parent process, kept so that nothing closes them in its child.
 _inherited: list[Connection] = []
 
@@ -84,8 +96,10 @@ class Database:
         self._connection = self._opened()
 
     def close(self) -> None:
-        """Close the file. What comes after opens it again."""
+        """Close the file; in memory, try the disk once more. What comes after opens it again."""
         with self._mine():
+            if self.in_memory:
+                self.come_back(at_once=True)
             if self._connection is not None:
                 self._connection.close()
                 self._connection = None
@@ -114,14 +128,18 @@ class Database:
         with self._mine():
             return self._guarded(transaction)
 
-    def come_back(self) -> None:
-        """Notice a file that was moved away; in memory, try the disk again. Cheap: once a turn."""
+    def come_back(self, *, at_once: bool = False) -> None:
+        """Notice a file that was moved away; in memory, try the disk again. Cheap: once a turn.
+
+        `at_once`: even if the last try was a moment ago.
+        """
         with self._mine():
             if not self.in_memory:
                 if self._inode != inode_of(self.path):
                     self._reopen()
                 return
-            if self.path is None or time.monotonic() - self._tried < _BETWEEN_TRIES:
+            early = time.monotonic() - self._tried < _BETWEEN_TRIES
+            if self.path is None or (early and not at_once):
                 return
             self._tried = time.monotonic()
             memory = self._connection
@@ -216,6 +234,9 @@ class Database:
             self.trouble = f"{_DAMAGED_SENTENCE.format(aside)} {self.trouble}"
         self.in_memory = True
         self._tried = time.monotonic()
+        if not _refused:
+            atexit.register(_last_try)
+        _refused.add(self)
         return open_memory()
 
     def _take(self, disk: Connection) -> None:

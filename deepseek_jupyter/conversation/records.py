@@ -148,7 +148,9 @@ def _step(value: object) -> Step | None:
     calls = tuple(filter(None, map(_call, _list(value.get("tool_calls")))))
     results = tuple(filter(None, map(_result, _list(value.get("results")))))
     reasoning = _text(value.get("reasoning")) or None
-    return Step(calls, results, _text(value.get("answer")) or "", reasoning) if calls else None
+    decisions = tuple(filter(None, map(_decision, _list(value.get("results")))))
+    said = _text(value.get("answer")) or ""
+    return Step(calls, results, said, reasoning, decisions) if calls else None
 
 
 def _result(value: object) -> tuple[str, str] | None:
@@ -156,6 +158,13 @@ def _result(value: object) -> tuple[str, str] | None:
         return None
     id, text = _name(value.get("id")), _text(value.get("text"))
     return (id, text) if id and text is not None else None
+
+
+def _decision(value: object) -> tuple[str, str] | None:
+    if not isinstance(value, Mapping):
+        return None
+    id, decision = _name(value.get("id")), _name(value.get("decision"))
+    return (id, decision) if id and decision else None
 
 
 def _count(value: object) -> int:

@@ -37,18 +37,34 @@ class Step:
     """One round of tool calls on the way to the answer.
 
     `answer` and `reasoning` are what the model said with its calls; `results` are pairs of a call's
-    id and the text that went back.
+    id and the text that went back; `decisions` are pairs of a call's id and what was decided about
+    it (docs/tools.md).
     """
 
     tool_calls: tuple[ToolCall, ...]
     results: tuple[tuple[str, str], ...] = ()
     answer: str = ""
     reasoning: str | None = None
+    decisions: tuple[tuple[str, str], ...] = ()
 
     def messages(self) -> list[Message]:
         """The assistant message with the calls, and a tool message for each result."""
         called = assistant(self.answer, reasoning=self.reasoning, tool_calls=self.tool_calls)
         return [called, *(tool(text, id) for id, text in self.results)]
+
+    @property
+    def record(self) -> dict[str, Any]:
+        """The JSON form. A call that was decided on and has not returned has the text null."""
+        results, decided = dict(self.results), dict(self.decisions)
+        ids = [call.id for call in self.tool_calls if call.id in results or call.id in decided]
+        return {
+            "answer": self.answer,
+            "reasoning": self.reasoning or "",
+            "tool_calls": [asdict(call) for call in self.tool_calls],
+            "results": [
+                {"id": id, "text": results.get(id), "decision": decided.get(id, "")} for id in ids
+            ],
+        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +158,7 @@ class Turn:
         record |= {f.name: getattr(self, f.name) for f in fields(self) if f.name not in hidden}
         record["reasoning"] = self.reasoning or ""
         record["tool_calls"] = [asdict(call) for call in self.tool_calls]
-        record["steps"] = [_step_record(step) for step in self.steps]
+        record["steps"] = [step.record for step in self.steps]
         record["usage"] = self.usage.to_json() if self.usage else None
         record["attachments"] = [dict(a) for a in self.attachments]
         record["notices"] = list(self.notices)
@@ -165,15 +181,6 @@ def _step_seen(step: Step, back: Callable[[str], str]) -> Step:
         back(step.answer),
         step.reasoning and back(step.reasoning),
     )
-
-
-def _step_record(step: Step) -> dict[str, Any]:
-    return {
-        "answer": step.answer,
-        "reasoning": step.reasoning or "",
-        "tool_calls": [asdict(call) for call in step.tool_calls],
-        "results": [{"id": id, "text": text} for id, text in step.results],
-    }
 
 
 def now() -> str:

@@ -7,13 +7,13 @@ whichever cell runs at that moment.
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import IO, Any, Protocol
 
 from .frontend import captured, has_frontend, publish, shell
 from .notebook import Card, Notebook
 from .pages import pages
-from .render import final_bundle
+from .render import calls, final_bundle
 from .terminal import TerminalStyler
 from .transcript import Transcript
 
@@ -85,6 +85,7 @@ class Terminal:
         self._styler = TerminalStyler(colour=out.isatty())
         self._status = "waiting"
         self._notices = 0
+        self._told: set[tuple[int, int]] = set()
 
     def begin(self, record: Mapping[str, Any], stop: Callable[[], None]) -> None:
         """Nothing: there is no line to take back later."""
@@ -92,6 +93,7 @@ class Terminal:
     def refresh(self, transcript: Transcript, now: float) -> None:
         """Print what is new."""
         reasoning, answer = transcript.take_fresh()
+        self._calls(transcript.steps)
         for notice in transcript.notices[self._notices :]:
             self._print(self._styler.muted(notice) + "\n")
         self._notices = len(transcript.notices)
@@ -114,6 +116,20 @@ class Terminal:
         for notice in record["notices"][self._notices :]:
             self._print(self._styler.muted(notice) + "\n")
         self._print(self._styler.muted(record["footer"]) + "\n")
+
+    def _calls(self, steps: Sequence[Mapping[str, Any]]) -> None:
+        """A line for each call that has a result, once."""
+        for place, step in enumerate(steps):
+            for number, (line, arguments, result) in enumerate(calls(step)):
+                if not result or (place, number) in self._told:
+                    continue
+                self._told.add((place, number))
+                first, _, more = result.strip().partition("\n")
+                gist = f"{first[:80]}…" if more or len(first) > 80 else first
+                start = "" if self._status == "waiting" else "\n"
+                self._status = "waiting"
+                said = " ".join(f"→ {line} {arguments}: {gist}".split())
+                self._print(f"{self._styler.close()}{start}{self._styler.muted(said)}\n")
 
     def _print(self, text: str) -> None:
         if text:

@@ -82,6 +82,7 @@ class Notebook:
         self._status = "waiting"
         self._published = 0.0
         self._fresh = False
+        self._steps_seen = self._rounds = 0
         self._record: dict[str, Any] = {}
         self._stop: Callable[[], None] = lambda: None
 
@@ -94,12 +95,13 @@ class Notebook:
 
     def refresh(self, transcript: Transcript, now: float) -> None:
         """Update it, if it is time."""
+        called = self._take_steps(transcript)
         reasoning, answer = transcript.take_fresh()
         self._text.take(reasoning, answer)
         self._fresh = self._fresh or bool(reasoning or answer)
         entered = transcript.status != self._status
         silent = now - self._published >= _SILENT_TICK and transcript.status == "waiting"
-        if not (entered or silent or (self._fresh and self._throttle.due(now))):
+        if not (called or entered or silent or (self._fresh and self._throttle.due(now))):
             return
         self._status = transcript.status
         self._fresh = False
@@ -108,6 +110,17 @@ class Notebook:
         self._published = now
         size = len(bundle["text/html"]) + (self._text.length if TURN_MIME in bundle else 0)
         self._throttle.published(now, size, self._text.length)
+
+    def _take_steps(self, transcript: Transcript) -> bool:
+        """Whether calls changed, or a new round emptied what was shown of the last."""
+        changed = transcript.steps_seen != self._steps_seen or transcript.rounds != self._rounds
+        if transcript.rounds != self._rounds:
+            self._text = _Growing()
+            self._text.begin(self._record["format"])
+        self._steps_seen, self._rounds = transcript.steps_seen, transcript.rounds
+        if changed:
+            self._record["steps"] = transcript.steps
+        return changed
 
     def end(self, record: Mapping[str, Any]) -> None:
         """The last update: all forms of the whole turn."""
@@ -131,6 +144,7 @@ class Notebook:
             elapsed=elapsed,
             notices=notices,
             is_open="thinking" in self._record.get("policy", ()),
+            steps=self._record.get("steps", ()),
         )
         if in_jupyter():
             # The type that the final bundle is shown by: a change of type rebuilds the output.
@@ -144,6 +158,11 @@ class Card:
 
     visible = True
 
+    @property
+    def asks(self) -> bool:
+        """Whether its buttons can be heard while the cell runs."""
+        return pages.can_answer
+
     def __init__(self) -> None:
         self._id = uuid4().hex
         self._lock = threading.Lock()
@@ -152,6 +171,7 @@ class Card:
         self._record: dict[str, Any] = {}
         self._seq = 0
         self._sent = 0.0
+        self._steps_seen = self._rounds = 0
         self._stop: Callable[[], None] = lambda: None
 
     def begin(self, record: Mapping[str, Any], stop: Callable[[], None]) -> None:
@@ -163,6 +183,7 @@ class Card:
 
     def refresh(self, transcript: Transcript, now: float) -> None:
         """Send what is new, at most fifty times a second; sometimes a checkpoint."""
+        self._show_steps(transcript)
         if transcript.status != self._record["status"]:
             self._record["status"] = transcript.status
             status = {"type": "status", "id": self._record["id"], "status": transcript.status}
@@ -195,6 +216,24 @@ class Card:
                 "seq": self._seq,
                 "record": self._so_far(),
             }
+
+    def _show_steps(self, transcript: Transcript) -> None:
+        """Send the calls as they stand; a new round empties what was shown of the last."""
+        if transcript.rounds != self._rounds:
+            self._rounds = transcript.rounds
+            with self._lock:
+                self._text = _Growing()
+                self._text.begin(self._record["format"])
+                self._record["steps"] = transcript.steps
+            publish(self._checkpoint(), self._id, update=True)
+            if snapshot := self.snapshot():
+                pages.send(snapshot)
+        if transcript.steps_seen == self._steps_seen:
+            return
+        self._steps_seen = transcript.steps_seen
+        self._record["steps"], self._record["asking"] = transcript.steps, transcript.asking
+        steps = {"steps": transcript.steps, "asking": transcript.asking}
+        pages.send({"type": "steps", "id": self._record["id"], **steps})
 
     def _delta(self, reasoning: str, answer: str) -> None:
         texts = {"reasoning": reasoning, "answer": answer}

@@ -14,15 +14,28 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 from deepseek_jupyter.errors import DeepSeekError
 
-__all__ = ["Handler", "Pages", "Request", "RunningTurn", "pages"]
+__all__ = ["Answer", "Handler", "Pages", "Request", "RunningTurn", "pages"]
 
 DATA = "deepseek.data"
 CONTROL = "deepseek.control"
 _MOST_PAGES = 4
+
+
+Answer = Literal["yes", "no", "always", "nobody"]
+
+_ANSWERS: dict[str, Answer] = {"approve": "yes", "deny": "no", "always": "always"}
+
+
+class _Expected:
+    """A question that a page may answer."""
+
+    def __init__(self) -> None:
+        self.said = threading.Event()
+        self.answer: Answer | None = None
 
 
 class RunningTurn(Protocol):
@@ -58,6 +71,8 @@ class Pages:
         self._handlers: dict[str, tuple[Handler, bool]] = {}
         self._data: dict[str, Any] = {}
         self._turns: dict[str, RunningTurn] = {}
+        self._beside: set[str] = set()
+        self._expected: dict[tuple[str, str], _Expected] = {}
 
     def register(self, manager: Any) -> None:
         """Accept both comms at this comm manager."""
@@ -83,6 +98,33 @@ class Pages:
     def connected(self) -> bool:
         """Whether any page listens."""
         return bool(self._data)
+
+    @property
+    def can_answer(self) -> bool:
+        """Whether a page can be heard while a cell runs: its control comm has a thread of its own.
+
+        That is so on kernels with subshells; elsewhere a click would wait for the cell's end.
+        """
+        return bool(self._data) and bool(self._beside)
+
+    def expect(self, turn_id: str, call: str) -> None:
+        """A page may say whether this call may run."""
+        with self._lock:
+            self._expected[turn_id, call] = _Expected()
+
+    def answer(self, turn_id: str, call: str, seconds: float) -> Answer | None:
+        """What a page said to it, waited for up to `seconds`; None: nothing yet."""
+        with self._lock:
+            expected = self._expected.get((turn_id, call))
+        if expected is None:
+            return "nobody"
+        expected.said.wait(seconds)
+        return expected.answer
+
+    def expect_no_more(self, turn_id: str, call: str) -> None:
+        """Whatever is said from now on comes too late."""
+        with self._lock:
+            self._expected.pop((turn_id, call), None)
 
     def send(self, message: Mapping[str, Any]) -> None:
         """Send to every page."""
@@ -122,7 +164,11 @@ class Pages:
             self._data.pop(comm_id, None)
 
     def _control_opened(self, comm: Any, message: Any) -> None:
+        with self._lock:
+            if threading.current_thread() is not threading.main_thread():
+                self._beside.add(comm.comm_id)
         comm.on_msg(lambda asked: self._asked(asked["content"]["data"]))
+        comm.on_close(lambda _: self._beside.discard(comm.comm_id))
 
     def _asked(self, request: Any) -> None:
         if not isinstance(request, Mapping):
@@ -132,6 +178,10 @@ class Pages:
             return
         with self._lock:
             turn = self._turns.get(str(request.get("id")))
+            expected = self._expected.get((str(request.get("id")), str(request.get("call"))))
+        if expected is not None and (answer := _ANSWERS.get(str(request.get("type")))):
+            expected.answer = answer
+            expected.said.set()
         if turn is None:
             return
         if request.get("type") == "stop":

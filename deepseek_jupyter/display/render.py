@@ -8,7 +8,7 @@ a change of type in between would make JupyterLab throw the output away and buil
 from __future__ import annotations
 
 import html
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from .footer import END_WORDS, seconds
@@ -19,6 +19,7 @@ __all__ = [
     "OPENING",
     "TURN_MIME",
     "Bundle",
+    "calls",
     "card_html",
     "final_bundle",
     "shaped",
@@ -52,6 +53,7 @@ def streaming_bundle(
     elapsed: float,
     notices: list[str],
     is_open: bool = False,
+    steps: Sequence[Mapping[str, Any]] = (),
 ) -> Bundle:
     """The output while the answer grows; `is_open` keeps the thinking open in the answer too."""
     words = {"waiting": "Waiting", "thinking": "Thinking", "answering": "Answering"}
@@ -63,6 +65,7 @@ def streaming_bundle(
         is_open=is_open or status == "thinking",
         below=[*notices],
         footer=line,
+        steps=steps,
         still=True,
     )
     return {"text/html": body, "text/plain": line}
@@ -88,6 +91,7 @@ def final_bundle(record: Mapping[str, Any], answer: Neutral | None = None) -> Bu
         footer=record["footer"],
         is_open="thinking" in record.get("policy", ()),
         problem=problem["message"] if problem else "",
+        steps=record.get("steps", ()),
     )
     return {
         TURN_MIME: dict(record),
@@ -111,6 +115,7 @@ def card_html(
     thinking_label: str,
     footer: str,
     below: list[str],
+    steps: Sequence[Mapping[str, Any]] = (),
     problem: str = "",
     is_open: bool = False,
     still: bool = False,
@@ -121,6 +126,7 @@ def card_html(
     """
     ignore = "mathjax_ignore tex2jax_ignore"
     parts = [f'<div class="jp-DeepSeek-turn{" " + ignore if still else ""}">']
+    parts += [calls_html(step, ignore) for step in steps]
     if reasoning:
         parts.append(
             f'<details{" open" if is_open else ""} style="{_FOLD}">'
@@ -139,6 +145,7 @@ def card_html(
 def _markdown(record: Mapping[str, Any], answer: str, label: str) -> str:
     """The answer as Markdown, with the fold and the footer around it."""
     parts = []
+    parts += [calls_markdown(step) for step in record.get("steps", ())]
     if record["reasoning"]:
         thought = "<br>".join(mark_code(line) for line in plain(record["reasoning"]).split("\n"))
         shown = " open" if "thinking" in record.get("policy", ()) else ""
@@ -147,6 +154,39 @@ def _markdown(record: Mapping[str, Any], answer: str, label: str) -> str:
     parts += [f"*{_marked(text)}*" for text in record["notices"]]
     parts.append(f"<sub>{_marked(record['footer'])}</sub>")
     return "\n\n".join(filter(None, parts))
+
+
+def calls(step: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
+    """Each call of a step: a line that says what became of it, its arguments, its result."""
+    results = {result["id"]: result for result in step.get("results", ())}
+    for call in step.get("tool_calls", ()):
+        result = results.get(call["id"], {})
+        decision = result.get("decision") or ""
+        note = "" if decision in ("", "not asked") else f" ({decision})"
+        yield f"{call['name']}{note}", call["arguments"], result.get("text") or ""
+
+
+def calls_html(step: Mapping[str, Any], ignore: str) -> str:
+    """A step's words and its calls, each a fold."""
+    said = step.get("answer") or ""
+    parts = [f'<p class="{ignore}">{_escaped(said)}</p>'] if said else []
+    for line, arguments, result in calls(step):
+        parts.append(
+            f'<details style="{_FOLD}"><summary>{_escaped(line)}</summary>'
+            f'<div class="{ignore}" style="{_THOUGHT}">{_escaped(arguments)}\n\n'
+            f"{_escaped(result)}</div></details>"
+        )
+    return "".join(parts)
+
+
+def calls_markdown(step: Mapping[str, Any]) -> str:
+    """The same as Markdown."""
+    parts = [_marked(step["answer"])] if step.get("answer") else []
+    for line, arguments, result in calls(step):
+        lines = [*plain(arguments).split("\n"), "", *plain(result).split("\n")]
+        told = "<br>".join(mark_code(text) for text in lines)
+        parts.append(f"<details><summary>{_marked(line)}</summary>{told}</details>")
+    return "\n\n".join(parts)
 
 
 def _marked(text: str) -> str:

@@ -5,7 +5,9 @@ The TypeScript twin is ``labextension/src/transcript.ts``.
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from deepseek_jupyter.protocol.deltas import (
     Event,
@@ -56,6 +58,10 @@ class Transcript:
         self.timing = Timing()
         self.usage: Usage | None = None
         self.comments = 0
+        self.rounds = 0  # the times that the answer has begun anew
+        self.steps: list[Mapping[str, Any]] = []
+        self.asking: Mapping[str, str] | None = None
+        self.steps_seen = 0  # counts what changed in them, for displays that send changes
         self._began = began
         self._fresh_reasoning: list[str] = []
         self._fresh_answer: list[str] = []
@@ -93,6 +99,22 @@ class Transcript:
         self._fresh_reasoning.clear()
         self._fresh_answer.clear()
         return fresh
+
+    def show_steps(
+        self, steps: Sequence[Mapping[str, Any]], asking: Mapping[str, str] | None
+    ) -> None:
+        """The rounds of tool calls so far, in the record's form, the last one as it stands.
+
+        `asking` is the call that waits for the user's word: ``{call, text}``.
+        """
+        self.steps, self.asking = list(steps), asking
+        self.steps_seen += 1
+
+    def begin_round(self) -> None:
+        """What was said so far belongs to a step; the answer begins anew."""
+        self.take_fresh()
+        self.status = "waiting"
+        self.rounds += 1
 
     def end(self, status: str, now: float) -> None:
         """Nothing more will come."""

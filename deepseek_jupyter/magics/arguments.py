@@ -15,7 +15,7 @@ from typing import Any, NoReturn
 
 from deepseek_jupyter.errors import ParameterError
 from deepseek_jupyter.protocol.parameters import parse_value
-from deepseek_jupyter.question import FORMATS, REPLAYS, Question
+from deepseek_jupyter.question import APPROVALS, FORMATS, REPLAYS, Question
 
 __all__ = ["Command", "UsageProblem", "flag_help", "flag_parser", "parse_cell", "parse_line"]
 
@@ -26,13 +26,17 @@ class UsageProblem(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """A parsed ``%%deepseek`` or ``%ds``: the question, and what to do with the reply."""
+    """A parsed ``%%deepseek`` or ``%ds``: the question, and what to do with the reply.
+
+    `schema` is an expression; it and the names in the question's `tools` are the notebook's.
+    """
 
     question: Question
     out: str | None = None
     code: bool = False
     run: bool = False
     quiet: bool = False
+    schema: str = ""
 
 
 class _Parser(argparse.ArgumentParser):
@@ -74,6 +78,22 @@ def flag_parser() -> argparse.ArgumentParser:
     )
     add("-s", "--system", metavar="TEXT", help="system prompt for this question")
     add("-f", "--format", choices=FORMATS, default="md", help="how to ask for and show the answer")
+    add(
+        "--schema",
+        metavar="EXPR",
+        help="what the answer is to be: a type or JSON schema of the notebook, as list[City]",
+    )
+    add(
+        "--tools",
+        metavar="A,B",
+        default="",
+        help="functions that the model may call; built in: sql, inspect, run_python",
+    )
+    add(
+        "--approve",
+        choices=APPROVALS,
+        help="whether calls wait for your yes; without it only those of tools that act",
+    )
     add("-o", "--out", metavar="NAME", help="put the Reply into this variable")
     add("--code", action="store_true", help="put the answer's Python code into the next cell")
     add("--run", action="store_true", help="the same, and run it after a yes")
@@ -168,10 +188,13 @@ def _command(flags: argparse.Namespace, prompt: str, cell_id: str | None) -> Com
         attach=tuple(flags.attach),
         dry_run=flags.dry_run,
         replay=flags.replay,
+        tools=tuple(filter(None, (name.strip() for name in flags.tools.split(",")))),
+        approve=flags.approve,
     )
     if flags.out is not None and not flags.out.isidentifier():
         raise UsageProblem(f"--out {flags.out}: not a variable name.")
-    return Command(question, flags.out, flags.code or flags.run, flags.run, flags.quiet)
+    asked = flags.code or flags.run
+    return Command(question, flags.out, asked, flags.run, flags.quiet, flags.schema or "")
 
 
 def _parameters(flags: argparse.Namespace) -> dict[str, Any]:

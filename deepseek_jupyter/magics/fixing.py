@@ -13,16 +13,16 @@ from deepseek_jupyter.errors import CellError
 from .arguments import Command, UsageProblem, parse_line
 
 if TYPE_CHECKING:
+    from deepseek_jupyter.preview import Preview
     from deepseek_jupyter.proposal import Proposal
     from deepseek_jupyter.reply import Reply
-    from deepseek_jupyter.session import Session
 
 __all__ = ["COMMANDS", "place"]
 
 _VERBS = ("accept", "reject", "revert")
 
 
-def cell_command(kind: str, line: str, cell_id: str | None) -> Proposal | Reply:
+def cell_command(kind: str, line: str, cell_id: str | None) -> Proposal | Reply | Preview:
     """Ask for a change and show it, or decide on the one that was offered."""
     words = line.split()
     if words and words[0] in _VERBS:
@@ -34,27 +34,24 @@ def cell_command(kind: str, line: str, cell_id: str | None) -> Proposal | Reply:
     session = get_session()
     command = parse_line(line, cell_id)
     target, wish = _target(kind, command.question.prompt)
+    question = replace(command.question, prompt=wish)
+    if question.dry_run:
+        return fixes.preview(session, kind, question, target)
     quiet = command.quiet or session.config.quiet
-    proposal = fixes.propose(
-        session,
-        kind,
-        replace(command.question, prompt=wish),
-        target=target,
-        on=surface(False if quiet else None),
-    )
+    on = surface(False if quiet else None)
+    proposal = fixes.propose(session, kind, question, target=target, on=on)
     proposal.reply.shown_in = current_cell()
     if command.out:
         user_namespace()[command.out] = proposal.reply
     return proposal.reply if kind in ("explain", "test") else proposal
 
 
-def place(session: Session, command: Command, reply: Reply) -> None:
+def place(command: Command, reply: Reply) -> None:
     """What ``--code`` and ``--run`` do with an answer's code."""
-    from deepseek_jupyter.placing import check_insertion, may_run, place_code
+    from deepseek_jupyter.placing import may_run, place_code
 
-    check_insertion(session)
     question = command.question
-    run = command.run and may_run(reply.code, question.approve)
+    run = command.run and not reply.cut and may_run(get_session(), reply, question.approve)
     if told := place_code(reply.code_cells, reply, question.cell_id, run=run):
         print(told)
 
@@ -67,9 +64,10 @@ def _decide(verb: str, arguments: Sequence[str]) -> Proposal:
     if len(turns) > 1 or (run and verb != "accept"):
         raise UsageProblem(f"{verb} takes {'--run' if verb == 'accept' else 'nothing'} at most.")
     turn = turns[0] if turns else None
+    session = get_session()
     if verb == "accept":
-        return fixes.accept(get_session(), turn, run=run)
-    return fixes.reject(turn) if verb == "reject" else fixes.revert(turn)
+        return fixes.accept(session, turn, run=run)
+    return fixes.reject(session, turn) if verb == "reject" else fixes.revert(session, turn)
 
 
 def _target(kind: str, words: str) -> tuple[str, str]:

@@ -21,6 +21,7 @@ from IPython.core.magic import (
     no_var_expand,
 )
 
+from deepseek_jupyter import page_requests
 from deepseek_jupyter.config import settings
 from deepseek_jupyter.display.frontend import in_jupyter
 from deepseek_jupyter.display.pages import pages
@@ -96,6 +97,8 @@ class DeepSeekMagics(Magics):
         from deepseek_jupyter.display.live import surface
         from deepseek_jupyter.teaching import Teaching
 
+        from .names import resolve_schema, resolve_tools
+
         session = get_session()
         if command.code:
             Teaching(session.policy_files()).check_code_insertion()
@@ -110,8 +113,14 @@ class DeepSeekMagics(Magics):
             return f"`{source}`"
 
         asked = command.question
-        prompt = fill(asked.prompt, names, keep)
-        question = resolved(replace(asked, prompt=prompt, attach=(*asked.attach, *framed)), names)
+        asked = replace(
+            asked,
+            prompt=fill(asked.prompt, names, keep),
+            attach=(*asked.attach, *framed),
+            schema=resolve_schema(command.schema, names) if command.schema else None,
+            tools=resolve_tools(asked.tools, names),
+        )
+        question = resolved(asked, names)
         if question.dry_run:
             return session.preview(question)
         before = session.last
@@ -126,7 +135,7 @@ class DeepSeekMagics(Magics):
         if command.code and reply.code:
             from .fixing import place
 
-            place(session, command, reply)
+            place(command, reply)
         return reply
 
     def _usage(self, call: Any, *arguments: Any) -> Any:
@@ -206,6 +215,7 @@ def register(ipython: Any) -> None:
         ipython.input_transformers_cleanup.append(keep_question_marks)
     watch(ipython)
     if manager := _comm_manager(ipython):
+        page_requests.register()
         pages.register(manager)
 
 

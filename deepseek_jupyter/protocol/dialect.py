@@ -15,7 +15,14 @@ from deepseek_jupyter.errors import ParameterError
 
 from .parameters import STANDARD, Parameter
 
-__all__ = ["Dialect", "Replay", "ThinkingFields", "ThinkingStyle", "thinking_fields"]
+__all__ = [
+    "Dialect",
+    "Replay",
+    "SchemaStyle",
+    "ThinkingFields",
+    "ThinkingStyle",
+    "thinking_fields",
+]
 
 ThinkingStyle = Literal[
     "deepseek",  # thinking: {type}, reasoning_effort
@@ -31,6 +38,13 @@ Replay = Literal[
     "reasoning_content",  # on every assistant turn
     "reasoning_details",  # OpenRouter's items, unmodified
     "none",
+]
+
+SchemaStyle = Literal[
+    "strict function",  # a function with strict: true that the model must call
+    "strict json_schema",  # response_format json_schema, in strict mode's subset
+    "json_schema",  # response_format json_schema, any schema
+    "json mode",  # response_format json_object; the schema stands in the prompt
 ]
 
 _EFFORTS = {
@@ -58,6 +72,7 @@ class Dialect:
     `replay`          what of earlier thinking goes back
     `stream_usage`    ask for usage with ``stream_options``
     `think_implied`   replies begin inside ``<think>``
+    `schema`          how an answer is held to a schema
     `beta`            prefix completion and strict tools need the beta base URL
     `prefix`          an assistant message with ``prefix: true`` may end the request
     `json_needs_word` JSON mode is refused unless a message says "json"
@@ -76,6 +91,7 @@ class Dialect:
     replay: Replay = "none"
     stream_usage: bool = True
     think_implied: bool = False
+    schema: SchemaStyle = "json mode"
     beta: bool = False
     prefix: bool = False
     json_needs_word: bool = False

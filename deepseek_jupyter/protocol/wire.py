@@ -12,6 +12,7 @@ from typing import Any, Protocol
 
 from .completion import Completion
 from .dialect import Dialect
+from .fim import FimCompletions, Infill
 from .request import Built, ChatRequest, build
 from .stream import CompletionStream, parse_response
 
@@ -25,8 +26,8 @@ class Wire(Protocol):
     def path(self) -> str:
         """Path below the provider's base URL."""
 
-    def build(self, request: ChatRequest, dialect: Dialect) -> Built:
-        """The body for `request`. Raises `ParameterError`."""
+    def build(self, request: Any, dialect: Dialect) -> Built:
+        """The body for `request`, a value of the wire's own kind. Raises `ParameterError`."""
 
     def stream(self, dialect: Dialect) -> CompletionStream:
         """A fresh decoder for one streamed reply."""
@@ -54,4 +55,8 @@ class ChatCompletions:
         return parse_response(body, think_implied=dialect.think_implied)
 
 
-WIRES: Mapping[str, Wire] = {"chat": ChatCompletions()}
+WIRES: Mapping[str, Wire] = {
+    "chat": ChatCompletions(),
+    "fim": FimCompletions(),
+    "infill": Infill(),
+}

@@ -68,6 +68,10 @@ class Engine:
         finally:
             await asyncio.to_thread(job.cancel) if not job.finished.is_set() else None
 
+    def start(self, work: Coroutine[Any, Any, Any], stop: Stop) -> None:
+        """Begin `work` and return at once; `stop` ends it. What it raises is lost."""
+        stop.bind(_Job(self.loop, work))
+
     def drain(
         self, source: Callable[[], AsyncIterator[T]], stop: Stop | None = None
     ) -> Generator[T | None]:
@@ -136,6 +140,11 @@ class Stop:
         self._job = job
         if self._asked:
             job.abandon()
+
+    @property
+    def asked(self) -> bool:
+        """Whether somebody has."""
+        return self._asked
 
     def __call__(self) -> None:
         self._asked = True

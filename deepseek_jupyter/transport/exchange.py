@@ -14,6 +14,7 @@ from deepseek_jupyter.errors import (
     UnreachableError,
 )
 from deepseek_jupyter.protocol.completion import Completion
+from deepseek_jupyter.protocol.fim import FimRequest
 from deepseek_jupyter.protocol.request import ChatRequest, insisting_on_json
 from deepseek_jupyter.protocol.stream import CompletionStream
 
@@ -31,7 +32,7 @@ class Exchange:
     say where from; `attempts` counts the requests that were sent.
     """
 
-    def __init__(self, request: ChatRequest, provider: Provider, key: Secret) -> None:
+    def __init__(self, request: ChatRequest | FimRequest, provider: Provider, key: Secret) -> None:
         self.request = request
         self.provider = provider
         self.key = key
@@ -83,6 +84,8 @@ class Exchange:
         Text around the JSON value is blanked out by DeepSeek's server, so an answer in prose
         arrives as blanks (api-docs.deepseek.com/guides/json_mode: "may return empty content").
         """
+        if isinstance(self.request, FimRequest):
+            return False
         mode = self.request.parameters.get("response_format") or {}
         completion = self.completion
         if mode.get("type") != "json_object" or not completion.empty or self._insisted:

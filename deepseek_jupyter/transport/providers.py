@@ -29,7 +29,8 @@ class Provider:
     `key_variables` are read in order; an empty tuple means that the host asks for no key.
     `default_model` "" means: ask the host which model it serves.
     `balance_path` and `beta_path` are None where the host has no such thing. `vision` are patterns
-    (`fnmatch`) of the ids known to see images.
+    (`fnmatch`) of the ids known to see images. `fim` is the wire of its fill-in-the-middle, ""
+    where it has none.
     """
 
     name: str
@@ -46,6 +47,7 @@ class Provider:
     context_tokens: int | None = None
     vision: tuple[str, ...] = ()
     wire: str = "chat"
+    fim: str = ""
     headers: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
 
     @property
@@ -68,6 +70,20 @@ class Provider:
         """
         folded = model.casefold()
         return any(fnmatchcase(folded, pattern.casefold()) for pattern in self.vision)
+
+    def for_fim(self) -> Provider:
+        """The same host as it is asked for fill-in-the-middle.
+
+        Raises `ConfigurationError` where it has none.
+        """
+        if not self.fim:
+            raise ConfigurationError(
+                f"{self.title} has no fill-in-the-middle, so no ghost text.",
+                "Name another provider for it: %deepseek config fim_provider=deepseek (or local).",
+            )
+        base = self.base_url.rstrip("/")
+        below = base.removesuffix("/v1") if self.fim == "infill" else base  # /infill is no OpenAI's
+        return replace(self, wire=self.fim, base_url=below)
 
     def derive(self, **changes: Any) -> Provider:
         """A provider like this one with other values; `dialect` may be a dict of changes.
@@ -134,6 +150,7 @@ _DEEPSEEK = Provider(
     key_variables=("DEEPSEEK_API_KEY",),
     default_model="deepseek-flash",
     beta_path="/beta",
+    fim="fim",
     balance_path="user/balance",
     prices=DEEPSEEK_PRICES,
     context_tokens=1_048_576,
@@ -147,6 +164,8 @@ _DEEPSEEK = Provider(
             reasoning_effort=Parameter("str", choices=("none", "low", "high", "max")),
         ),
         replay="reasoning_content",
+        # json_schema is offered on /responses alone; api-docs.deepseek.com/guides/tool_calls.
+        schema="strict function",
         beta=True,
         prefix=True,
         json_needs_word=True,
@@ -163,6 +182,7 @@ _OPENROUTER_DIALECT = Dialect(
     efforts={"low": "low", "high": "high", "max": "xhigh"},
     # Tool turns must bring the items back unmodified and in order.
     replay="reasoning_details",
+    schema="strict json_schema",  # openrouter.ai/docs/features/structured-outputs
 )
 
 _ALL = (
@@ -238,6 +258,7 @@ _ALL = (
             provider="vllm",
             rows=_rows(_SELF_HOSTED),
             thinking="template",
+            schema="json_schema",  # docs.vllm.ai, features/structured_outputs
             # DeepSeek's template reads `thinking`, Qwen's `enable_thinking`.
             template_keys=("thinking", "enable_thinking"),
             efforts={},
@@ -255,6 +276,7 @@ _ALL = (
             thinking="template",
             template_keys=("thinking",),
             efforts={},
+            schema="json_schema",  # docs.sglang.io, advanced_features/structured_outputs
         ),
     ),
     Provider(
@@ -262,6 +284,7 @@ _ALL = (
         title="Ollama",
         base_url="http://127.0.0.1:11434/v1",
         source="https://github.com/ollama/ollama/blob/main/docs/api/openai-compatibility.mdx",
+        fim="fim",
         key_variables=("OLLAMA_API_KEY",),
         dialect=Dialect(
             provider="ollama",
@@ -269,6 +292,7 @@ _ALL = (
                 f"{_SAMPLING} response_format tools logprobs top_logprobs",
                 reasoning_effort=Parameter("str", choices=("none", "low", "medium", "high")),
             ),
+            schema="json_schema",
             thinking="effort",
             efforts={"low": "low", "high": "high", "max": "high"},
         ),
@@ -278,6 +302,7 @@ _ALL = (
         title="llama.cpp",
         base_url="http://127.0.0.1:8080/v1",
         source="https://github.com/ggml-org/llama.cpp/blob/master/tools/server/README.md",
+        fim="infill",
         key_variables=("LLAMA_API_KEY",),
         dialect=Dialect(
             provider="llamacpp",
@@ -285,6 +310,7 @@ _ALL = (
             thinking="template",
             template_keys=("enable_thinking",),
             efforts={},
+            schema="json_schema",  # turned into a grammar by the server
         ),
     ),
     Provider(
@@ -292,10 +318,12 @@ _ALL = (
         title="the embedded model",
         base_url="",  # known once its server runs
         source="https://github.com/ggml-org/llama.cpp/blob/master/tools/server/README.md",
+        fim="infill",
         context_tokens=8192,
         dialect=Dialect(
             provider="local",
             rows=_rows(f"{_SELF_HOSTED} grammar"),
+            schema="json_schema",
             # Thinking is bounded by a grammar sent along: see deepseek_jupyter.local.
             thinking="extra",
             efforts={"low": "low", "high": "high", "max": "max"},

@@ -19,9 +19,11 @@ import { Header } from './header';
 import { BlockRenderer } from './markdown';
 import { findPlace, isExecuting, kernelOf } from './place';
 import { asMarkdown, isRunning, MIME_TYPE, readRecord, SCHEMA } from './record';
+import { Switch } from './siblings';
 import { Thinking } from './thinking';
 import { merge } from './transcript';
 import { announcement } from './words';
+import type { Word } from './details';
 import type { IPlace } from './place';
 import type { ITurnRecord } from './record';
 import type { ITranscript } from './transcript';
@@ -46,16 +48,26 @@ export class Card extends Widget implements IRenderMime.IRenderer {
       addCodeBars(node, this._codeActions, this._trans);
     });
     this._thinking = new Thinking(renderer, this._trans);
+    this._switch = new Switch(
+      options.hub,
+      {
+        kernel: () => kernelOf(this._place()),
+        place: () => this._place(),
+        changed: () => void this._update()
+      },
+      this._trans
+    );
     this._header = new Header(
       {
         copy: () => Clipboard.copyToSystem(this._record.answer),
         regenerate: () => this._at(place => regenerate(place, options.translator)),
         stop: () => this._stop()
       },
+      this._switch.node,
       this._trans
     );
     this._attachments = new Attachments(this._trans);
-    this._tools = new Tools(this._trans);
+    this._tools = new Tools(this._trans, (call, word) => this._say(call, word));
     const log = make('div', 'log');
     log.setAttribute('role', 'log');
     log.setAttribute('aria-live', 'off');
@@ -66,6 +78,7 @@ export class Card extends Widget implements IRenderMime.IRenderer {
     this.node.setAttribute('aria-label', this._trans.__('Answer of a DeepSeek model'));
     this.node.append(
       this._header.node,
+      this._switch.bar,
       this._attachments.node,
       log,
       this._notes.node,
@@ -84,6 +97,7 @@ export class Card extends Widget implements IRenderMime.IRenderer {
       return;
     }
     this._saved = record;
+    this._switch.reset();
     this._lastSign = Date.now();
     if (!isRunning(record.status)) {
       this._options.hub?.forget(record.id);
@@ -115,11 +129,14 @@ export class Card extends Widget implements IRenderMime.IRenderer {
 
   private async _update(): Promise<void> {
     const heard = this._options.hub?.transcript(this._saved.id) ?? null;
-    const record = (this._record = merge(this._saved, heard));
-    const live = this._isLive(record, heard);
+    const own = merge(this._saved, heard);
+    const live = this._isLive(own, heard);
+    const record = (this._record = this._switch.looked ?? own);
+    this._switch.update(own, live);
     this._header.update(record, live);
     this._attachments.update(record);
-    this._tools.update(record);
+    // Only what the kernel says now may be asked: a record may come from a stranger's file.
+    this._tools.update(record, live ? (heard?.asking ?? null) : null);
     this._notes.update(record);
     this.toggleClass('jp-mod-noCode', record.policy.includes('no_code'));
     const words = announcement(record, live, this._trans);
@@ -195,6 +212,13 @@ export class Card extends Widget implements IRenderMime.IRenderer {
     void stop(this._record.id, this._place(), this._options.hub, running);
   }
 
+  private _say(call: string, word: Word): void {
+    const kernel = kernelOf(this._place());
+    if (kernel) {
+      this._options.hub?.decide(this._record.id, call, word, kernel);
+    }
+  }
+
   private _place(): IPlace | null {
     return findPlace(this._options.tracker, this.node);
   }
@@ -216,6 +240,7 @@ export class Card extends Widget implements IRenderMime.IRenderer {
   private _options: Card.IOptions;
   private _trans: TranslationBundle;
   private _header: Header;
+  private _switch: Switch;
   private _thinking: Thinking;
   private _attachments: Attachments;
   private _tools: Tools;

@@ -227,6 +227,15 @@ export class CommHub implements ICommHub {
     return this._links.get(kernel)?.request({ type: 'stop', id }) ?? false;
   }
 
+  decide(
+    id: string,
+    call: string,
+    word: 'approve' | 'deny' | 'always',
+    kernel: Kernel.IKernelConnection
+  ): boolean {
+    return this._links.get(kernel)?.request({ type: word, id, call }) ?? false;
+  }
+
   forget(id: string): void {
     this._transcripts.delete(id);
   }

@@ -17,7 +17,12 @@ export interface IHeaderActions {
 export class Header {
   readonly node = make('header', 'header');
 
-  constructor(actions: IHeaderActions, private _trans: TranslationBundle) {
+  /** `branch` leads to the other answers. */
+  constructor(
+    actions: IHeaderActions,
+    branch: HTMLElement,
+    private _trans: TranslationBundle
+  ) {
     const trans = this._trans;
     this._copy = button(copyIcon, trans.__('Copy the answer'), () => {
       actions.copy();
@@ -32,20 +37,15 @@ export class Header {
     this._stop.classList.add('jp-DeepSeek-stop');
     const buttons = make('div', 'buttons');
     buttons.append(this._copy, this._regenerate, this._stop);
-    this.node.append(this._model, this._branch, this._phase, buttons);
+    this.node.append(this._model, branch, this._phase, buttons);
   }
 
   /** Show a record's header. */
   update(record: ITurnRecord, live: boolean): void {
-    const { model, served_model, provider, branch, status } = record;
+    const { model, served_model, provider, status } = record;
     const running = live && isRunning(status);
     say(this._model, served_model || model);
     this._model.title = provider;
-    say(this._branch, branch ? `‹ ${branch.index}/${branch.count} ›` : '');
-    if (branch) {
-      const { index, count } = branch;
-      this._branch.title = this._trans.__('Answer %1 of %2 to this question', index, count);
-    }
     // While it thinks, the fold says so.
     const silent = running && status === 'thinking';
     say(this._phase, silent ? '' : phase(status, live, this._trans));
@@ -57,7 +57,6 @@ export class Header {
   }
 
   private _model = make('span', 'model');
-  private _branch = make('span', 'branch');
   private _phase = make('span', 'phase');
   private _copy: HTMLButtonElement;
   private _regenerate: HTMLButtonElement;

@@ -4,8 +4,10 @@ import { IRenderMimeRegistry } from '@jupyterlab/rendermime';
 import { ITranslator, nullTranslator } from '@jupyterlab/translation';
 import type { JupyterFrontEnd, JupyterFrontEndPlugin } from '@jupyterlab/application';
 import { Card } from './card';
+import { Changes, CHANGES_MIME } from './changes';
 import { CommHub } from './comms';
 import { CellWriter } from './edits';
+import { labPlugins } from './labplugins';
 import { MIME_TYPE } from './record';
 import { ICommHub } from './tokens';
 
@@ -77,6 +79,32 @@ const edits: JupyterFrontEndPlugin<void> = {
   }
 };
 
+const changes: JupyterFrontEndPlugin<void> = {
+  id: 'deepseek-jupyter:changes',
+  description: 'Shows changes that a model proposes, with buttons to accept or reject them.',
+  autoStart: true,
+  requires: [IRenderMimeRegistry],
+  optional: [ICommHub, INotebookTracker, ITranslator],
+  activate: (
+    _app: JupyterFrontEnd,
+    rendermime: IRenderMimeRegistry,
+    hub: ICommHub | null,
+    tracker: INotebookTracker | null,
+    translator: ITranslator | null
+  ) => {
+    const options = { translator: translator ?? nullTranslator, hub, tracker };
+    rendermime.addFactory(
+      {
+        safe: true,
+        mimeTypes: [CHANGES_MIME],
+        defaultRank: RANK,
+        createRenderer: () => new Changes(options)
+      },
+      RANK
+    );
+  }
+};
+
 /**
  * Keep the browser from looking up the host names of links that nobody clicked.
  *
@@ -91,4 +119,4 @@ function forbidNamePrefetch(): void {
   document.head.appendChild(meta);
 }
 
-export default [comms, renderer, edits];
+export default [comms, renderer, edits, changes, ...labPlugins];

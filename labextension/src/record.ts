@@ -34,9 +34,20 @@ export interface IAttachment {
 
 /** A function the model asked for. */
 export interface IToolCall {
+  readonly id: string;
   readonly name: string;
   readonly arguments: string;
   readonly result: string | null;
+  /** What was decided about it; see `docs/tools.md`. */
+  readonly decision: string;
+  /** What the model said with the first call of a round. */
+  readonly said: string;
+}
+
+/** A call that waits for the user's word: all that would run, in characters that hide nothing. */
+export interface IAsking {
+  readonly call: string;
+  readonly text: string;
 }
 
 /** What went wrong, and what to do. */
@@ -60,6 +71,7 @@ export interface ITurnRecord {
   readonly model: string;
   readonly served_model: string | null;
   readonly provider: string;
+  readonly prompt: string;
   readonly attachments: readonly IAttachment[];
   readonly reasoning: string;
   readonly answer: string;
@@ -87,6 +99,7 @@ export function readRecord(json: unknown): ITurnRecord {
     model: text(raw['model']),
     served_model: text(raw['served_model']) || null,
     provider: text(raw['provider']),
+    prompt: text(raw['prompt']),
     attachments: list(raw['attachments']).map(item => ({
       name: text(item['name']),
       kind: text(item['kind']),
@@ -96,11 +109,7 @@ export function readRecord(json: unknown): ITurnRecord {
     reasoning: text(raw['reasoning']),
     answer: text(raw['answer']),
     format: text(raw['format']),
-    tool_calls: list(raw['tool_calls']).map(item => ({
-      name: text(item['name']),
-      arguments: written(item['arguments']),
-      result: item['result'] === undefined ? null : written(item['result'])
-    })),
+    tool_calls: [...readSteps(raw['steps']), ...list(raw['tool_calls']).map(item => readCall(item))],
     timing: { thinking: number(timing['thinking']), total: number(timing['total']) },
     notices: Array.isArray(raw['notices']) ? raw['notices'].map(text).filter(Boolean) : [],
     policy: Array.isArray(raw['policy']) ? raw['policy'].map(text).filter(Boolean) : [],
@@ -112,6 +121,29 @@ export function readRecord(json: unknown): ITurnRecord {
     footer: text(raw['footer']),
     branch: readBranch(raw['branch'])
   };
+}
+
+/** The calls of all rounds, in order, each with what became of it. */
+export function readSteps(json: unknown): IToolCall[] {
+  return list(json).flatMap(step => {
+    const results = new Map(list(step['results']).map(item => [text(item['id']), item]));
+    return list(step['tool_calls']).map((item, index) => {
+      const result = results.get(text(item['id']));
+      const said = index ? '' : text(step['answer']);
+      return readCall(
+        { ...item, result: result?.['text'] ?? undefined },
+        text(result?.['decision']),
+        said
+      );
+    });
+  });
+}
+
+/** The call that waits for the user, or null. */
+export function readAsking(json: unknown): IAsking | null {
+  const raw = object(json);
+  const call = text(raw['call']);
+  return call ? { call, text: text(raw['text']) } : null;
 }
 
 /** A status, or null for anything else. */
@@ -132,6 +164,17 @@ const FENCE = '`'.repeat(16);
 /** Whether more may come. */
 export function isRunning(status: Status): boolean {
   return status === 'waiting' || status === 'thinking' || status === 'answering';
+}
+
+function readCall(item: Record<string, unknown>, decision = '', said = ''): IToolCall {
+  return {
+    id: text(item['id']),
+    name: text(item['name']),
+    arguments: written(item['arguments']),
+    result: item['result'] === undefined ? null : written(item['result']),
+    decision,
+    said
+  };
 }
 
 function readBranch(value: unknown): IBranch | null {

@@ -49,6 +49,14 @@ export interface ICommHub {
   /** Ask to stop a turn; false if no comm is open. */
   stop(id: string, kernel: Kernel.IKernelConnection): boolean;
 
+  /** Say whether a call that waits for the user may run; false if no comm is open. */
+  decide(
+    id: string,
+    call: string,
+    word: 'approve' | 'deny' | 'always',
+    kernel: Kernel.IKernelConnection
+  ): boolean;
+
   /** Forget a turn whose record is complete. */
   forget(id: string): void;
 }

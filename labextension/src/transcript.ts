@@ -6,8 +6,8 @@
  * expect: the transcript is then `behind`, keeps what arrives aside, and is whole again with the
  * next snapshot.
  */
-import { isRunning, readRecord, readStatus } from './record';
-import type { ITurnRecord, Status } from './record';
+import { isRunning, readAsking, readRecord, readStatus, readSteps } from './record';
+import type { IAsking, IToolCall, ITurnRecord, Status } from './record';
 
 /** A turn as the page knows it. */
 export interface ITranscript {
@@ -19,6 +19,10 @@ export interface ITranscript {
   readonly status: Status | null;
   /** The record of the last snapshot. */
   readonly record: ITurnRecord | null;
+  /** The calls as they stand, where the kernel has told of any. */
+  readonly calls: readonly IToolCall[] | null;
+  /** The call that waits for the user. */
+  readonly asking: IAsking | null;
   /** Whether a delta is missing. */
   readonly behind: boolean;
   /** Deltas that wait for the snapshot. */
@@ -36,7 +40,19 @@ export interface IDelta {
 export type Message =
   | { readonly type: 'delta'; readonly id: string; readonly delta: IDelta }
   | { readonly type: 'status'; readonly id: string; readonly status: Status }
-  | { readonly type: 'snapshot'; readonly id: string; readonly seq: number; readonly record: ITurnRecord };
+  | {
+      readonly type: 'steps';
+      readonly id: string;
+      readonly calls: readonly IToolCall[];
+      readonly asking: IAsking | null;
+    }
+  | {
+      readonly type: 'snapshot';
+      readonly id: string;
+      readonly seq: number;
+      readonly record: ITurnRecord;
+      readonly asking: IAsking | null;
+    };
 
 /** Read a message of the data comm; null for anything that is none. */
 export function readMessage(json: unknown): Message | null {
@@ -60,8 +76,24 @@ export function readMessage(json: unknown): Message | null {
       const status = readStatus(raw['status']);
       return status && { type: 'status', id, status };
     }
-    case 'snapshot':
-      return { type: 'snapshot', id, seq, record: readRecord(raw['record']) };
+    case 'steps':
+      return {
+        type: 'steps',
+        id,
+        calls: readSteps(raw['steps']),
+        asking: readAsking(raw['asking'])
+      };
+    case 'snapshot': {
+      const record = raw['record'];
+      const told = (record ?? {}) as Record<string, unknown>;
+      return {
+        type: 'snapshot',
+        id,
+        seq,
+        record: readRecord(record),
+        asking: readAsking(told['asking'])
+      };
+    }
     default:
       return null;
   }
@@ -76,6 +108,8 @@ export function emptyTranscript(id: string): ITranscript {
     answer: '',
     status: null,
     record: null,
+    calls: null,
+    asking: null,
     behind: false,
     aside: []
   };
@@ -88,8 +122,10 @@ export function reduce(state: ITranscript, message: Message): ITranscript {
       return append(state, message.delta);
     case 'status':
       return { ...state, status: message.status };
+    case 'steps':
+      return { ...state, calls: message.calls, asking: message.asking };
     case 'snapshot': {
-      const { record, seq } = message;
+      const { record, seq, asking } = message;
       const caughtUp: ITranscript = {
         ...state,
         next: seq,
@@ -97,6 +133,8 @@ export function reduce(state: ITranscript, message: Message): ITranscript {
         answer: record.answer,
         status: record.status,
         record,
+        calls: record.tool_calls,
+        asking,
         behind: false,
         aside: []
       };
@@ -120,6 +158,7 @@ export function merge(saved: ITurnRecord, heard: ITranscript | null): ITurnRecor
     ...base,
     reasoning: longer(base.reasoning, heard.reasoning),
     answer: longer(base.answer, heard.answer),
+    tool_calls: heard.calls ?? base.tool_calls,
     status: heard.status ?? base.status
   };
 }

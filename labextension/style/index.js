@@ -1,1 +1,3 @@
 import './base.css';
+import './lab.css';
+import './changes.css';

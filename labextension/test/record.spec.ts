@@ -29,3 +29,30 @@ describe('asMarkdown', () => {
     expect(asMarkdown(readRecord({ answer: '**a**', format: 'md' }))).toBe('**a**');
   });
 });
+
+describe('the calls of a record', () => {
+  it('are those of all rounds, with what became of them, and those left open', () => {
+    const { tool_calls } = readRecord({
+      steps: [
+        {
+          answer: 'Let me look.',
+          tool_calls: [
+            { id: 'a', name: 'sql', arguments: '{}' },
+            { id: 'b', name: 'run_python', arguments: '{}' }
+          ],
+          results: [
+            { id: 'a', text: 'x\n1', decision: 'not asked' },
+            { id: 'b', text: null, decision: 'asking' }
+          ]
+        },
+        'nonsense'
+      ],
+      tool_calls: [{ id: 'c', name: 'open', arguments: '{}' }]
+    });
+    expect(tool_calls.map(call => [call.id, call.result, call.decision, call.said])).toEqual([
+      ['a', 'x\n1', 'not asked', 'Let me look.'],
+      ['b', null, 'asking', ''],
+      ['c', null, '', '']
+    ]);
+  });
+});

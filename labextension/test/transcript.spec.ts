@@ -74,3 +74,44 @@ describe('merge', () => {
     expect(merge(done, after([delta(0, 'Hello, more')]))).toBe(done);
   });
 });
+
+describe('calls', () => {
+  const steps = (decision: string, text: string | null = null) => ({
+    type: 'steps',
+    id: 't',
+    steps: [
+      {
+        tool_calls: [{ id: 'c', name: 'run_python', arguments: '{"code": "1"}' }],
+        results: [{ id: 'c', text, decision }]
+      }
+    ],
+    asking: decision === 'asking' ? { call: 'c', text: '1' } : null
+  });
+
+  it('are shown as they stand, and one may wait for the user', () => {
+    const asked = after([steps('asking')]);
+    expect(asked.asking).toEqual({ call: 'c', text: '1' });
+    const done = after([steps('approved', '1')], asked);
+    expect(done.asking).toBeNull();
+    const saved = readRecord({ id: 't', status: 'waiting' });
+    expect(merge(saved, done).tool_calls).toMatchObject([{ result: '1', decision: 'approved' }]);
+  });
+
+  it('of a snapshot take their place, and a new round begins with no text', () => {
+    const before = after([delta(0, 'Let me look.'), steps('not asked', 'x')]);
+    const snapshot = {
+      type: 'snapshot',
+      id: 't',
+      seq: 1,
+      record: { id: 't', status: 'waiting', answer: '', steps: steps('not asked', 'x').steps }
+    };
+    const state = after([snapshot], before);
+    expect(state).toMatchObject({ answer: '', next: 1 });
+    expect(state.calls).toHaveLength(1);
+  });
+
+  it('of a forged record never ask', () => {
+    const saved = readRecord({ id: 't', status: 'waiting', asking: { call: 'c', text: 'rm' } });
+    expect(merge(saved, null)).not.toHaveProperty('asking');
+  });
+});

@@ -32,6 +32,7 @@ class Notebook:
         outputs: dict[int, dict[str, Any]] | None = None,
         kernel: bool = True,
         load: bool = True,
+        content: dict[str, Any] | None = None,
     ) -> None:
         self.server = server
         self.page = page
@@ -41,7 +42,10 @@ class Notebook:
         page.on("pageerror", lambda error: self.errors.append(error.stack or str(error)))
         page.route("**/*", self._guard)
         self.name = f"n{time.time_ns()}.ipynb"
-        self.write([*([LOAD] if load else []), *cells], outputs or {}, kernel=kernel)
+        if content is None:
+            self.write([*([LOAD] if load else []), *cells], outputs or {}, kernel=kernel)
+        else:
+            (server.work / self.name).write_text(json.dumps(content))
         page.goto(server.page(self.name))
         page.wait_for_function("() => window.jupyterapp !== undefined", timeout=60_000)
         page.locator(".jp-Notebook .jp-Cell").first.wait_for(timeout=60_000)

@@ -14,6 +14,7 @@ import pytest
 from deepseek_jupyter.conversation import database
 from deepseek_jupyter.conversation.conversation import Conversation
 from deepseek_jupyter.conversation.journal import Journal
+from tests.conftest import ROOT
 
 from .turns import a_turn
 
@@ -159,6 +160,25 @@ def test_a_directory_that_cannot_be_made_leaves_the_work_in_memory(tmp_path):
     journal = Journal.open(tmp_path / "file" / "journal.sqlite3")
     one_sentence(journal.trouble, "in memory")
     goes_on(journal)
+
+
+def test_a_kernel_that_ends_while_its_work_is_in_memory_tries_the_disk_once_more(tmp_path):
+    place = tmp_path / "disk"
+    code = (
+        "import sys; from pathlib import Path\n"
+        "from deepseek_jupyter.conversation.journal import Journal\n"
+        "from tests.conversation.turns import a_turn\n"
+        f"place = Path({str(place)!r})\n"
+        "journal = Journal.open(place / 'journal.sqlite3')\n"
+        "try: (place / 'ballast').write_bytes(bytes(2_000_000))\n"
+        "except OSError: pass\n"
+        "for n in range(20): journal.finish(a_turn(str(n), answer='x' * 10_000))\n"
+        "assert journal.in_memory\n"
+        "(place / 'ballast').unlink()\n"
+    )
+    with file_system(place, "size=1m"):
+        subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True)
+        assert len(Journal.open(place / "journal.sqlite3").turns("c")) == 20
 
 
 def test_a_disk_that_fills_up_leaves_the_work_in_memory_and_comes_back(tmp_path, monkeypatch):

@@ -67,9 +67,17 @@ def test_a_run_that_nobody_can_allow_is_refused_and_the_code_is_kept(kernel, ser
 
 def test_a_run_that_is_allowed(kernel, server):
     server.queue(answer("```python\nfresh = 1\n```"))
-    kernel.run("%%ds --run\nMake a variable.", cell_id="ask", answers=["y"])
+    ran = kernel.run("%%ds --run\nMake a variable.", cell_id="ask", answers=["y"])
     assert kernel.value("fresh") == 1
-    assert "Run this line of the model's code?" in kernel.prompts[-1]["prompt"]
+    assert "The model asks to run this code:\n\nfresh = 1\n" in ran.stdout
+    assert "Run it?" in kernel.prompts[-1]["prompt"]
+
+
+def test_a_run_that_is_denied(kernel, server):
+    server.queue(answer("```python\nfresh = 1\n```"))
+    ran = kernel.run("%%ds --run\nMake a variable.", cell_id="ask", answers=["n"])
+    assert kernel.value("'fresh' in globals()") is False
+    assert inputs(ran) == ["fresh = 1"]
 
 
 def test_cells_that_ran_before_the_extension_was_loaded_count(fresh_kernel, server):

@@ -55,6 +55,9 @@ FLAGS: dict[str, dict[str, object]] = {
     "--dry-run": {"dry_run": True},
     "--replay auto": {"replay": "auto"},
     "--replay=always": {"replay": "always"},
+    "--schema list[City]": {"schema": "list[City]"},
+    "--tools sql,mean": {"tools": ("sql", "mean")},
+    "--approve never": {"approve": "never"},
     "--budget 0.01": {"budget": 0.01},
     "--no-stream": {"stream": False},
     "--on-error return": {"on_error": "return"},
@@ -63,7 +66,9 @@ FLAGS: dict[str, dict[str, object]] = {
 
 
 def command(prompt: str, **made: object) -> Command:
-    own = {name: made.pop(name) for name in ("out", "code", "run", "quiet") if name in made}
+    own = {
+        name: made.pop(name) for name in ("out", "code", "run", "quiet", "schema") if name in made
+    }
     return Command(Question(prompt, **made), **own)  # type: ignore[arg-type]
 
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
-from deepseek_jupyter import fixes
-from tests.support.scripted import answer
+from deepseek_jupyter import api, fixes
+from tests.support.scripted import answer, chunk, sse
 
 BROKEN = ("rows = [3, 4]", "LIMIT = 9", "big = [r for r in rows if r > LIMIT]", "1 / len(big)")
 CHANGE = "The limit is too high.\n\n```python In[2]\nLIMIT = 3\n```\n"
@@ -100,7 +102,7 @@ def test_refused_when_the_cell_changed_since(run, shell, server):
     told = run("%deepseek fix accept")
     assert "ChangedCellError: In[2] was changed and ran as In[6]." in told
     assert next_input(shell) is None
-    assert fixes.newest().state == "offered"
+    assert fixes.newest(api.get_session()).state == "offered"
 
 
 def test_an_answer_without_code_offers_nothing(run, server, broken):
@@ -116,7 +118,80 @@ def test_a_change_to_a_cell_that_was_not_sent_is_left_out(run, server, broken):
     server.queue(answer("```python In[77]\nimport os\n```\n"))
     told = run("%deepseek fix")
     assert "The answer changes In[77], which was not sent" in told
-    assert fixes.newest().edits == ()
+    assert fixes.newest(api.get_session()).edits == ()
+
+
+def test_half_a_change_is_not_offered(run, shell, server, broken):
+    server.forget()
+    server.queue(
+        sse(chunk({"content": "```python In[2]\nLIMIT = 3\nif LIM"}), chunk({}, finish="length"))
+    )
+    told = run("%deepseek fix")
+    assert "The answer was cut; half a change is not offered." in told
+    assert fixes.newest(api.get_session()).edits == ()
+
+
+def test_half_an_answer_does_not_run(run, shell, server):
+    server.queue(sse(chunk({"content": "```python\nhalf = 1\n"}), chunk({}, finish="length")))
+    run("%%ds --run --approve always\nMake a variable.")
+    assert "half" not in shell.user_ns
+
+
+def test_code_that_does_not_parse_is_told(run, server, broken):
+    server.forget()
+    server.queue(answer("```python In[2]\nLIMIT = = 3\n```"))
+    assert "The new source of In[2] is no valid Python" in run("%deepseek fix")
+
+
+def test_a_frame_on_the_failing_line_is_described_without_its_values(run, server):
+    run("import io, pandas as pd")
+    run("source = io.StringIO('city,Price\\nRome,4711')\nsales = pd.read_csv(source)")
+    run("other = pd.DataFrame({'secret': [1]})")
+    run("sales['price']")
+    server.queue(answer("Write Price."))
+    run("%deepseek fix")
+    asked = sent(server)
+    before, _, _ = asked.partition("Fix In[")
+    assert "Price" in before
+    assert "4711" not in before
+    assert "secret" not in asked
+    run("%deepseek config data_policy=none")
+    server.queue(answer("Write Price."))
+    run("%deepseek fix --new")
+    assert sent(server).startswith("Fix In[")
+
+
+def test_a_dry_run_shows_it_and_sends_nothing(run, server, broken):
+    told = run("%deepseek fix --dry-run")
+    assert "The cell that failed, In[4]:" in told
+    assert server.requests == []
+    assert "nothing to accept" in run("%deepseek fix accept")
+
+
+def test_masked_values_leave_under_another_name_and_come_back_in_the_change(run, server):
+    run("contact = 'ada@example.com'")
+    run("contact.nothing")
+    server.queue(answer("No such attribute."))
+    run("%deepseek fix")
+    asked = sent(server)
+    assert "ada@example.com" not in asked
+    (alias,) = set(re.findall(r"contact = '([^']*)'", asked))
+    server.queue(answer(f"```python In[1]\ncontact = '{alias}'.upper()\n```"))
+    told = run("%deepseek fix")
+    assert "+ contact = 'ada@example.com'.upper()" in told
+
+
+def test_a_policy_that_keeps_code_out_of_cells_leaves_explaining(
+    run, server, broken, tmp_path, monkeypatch
+):
+    policy = tmp_path / "deepseek-policy.toml"
+    policy.write_text("[teaching]\nforbid_code_insertion = true\n")
+    monkeypatch.setenv("DEEPSEEK_POLICY", str(policy))
+    for line in ("%deepseek fix", "%deepseek test", "%deepseek doc 1"):
+        assert "forbids putting the model's code into cells" in run(line)
+    assert server.requests == []
+    run("%deepseek explain 1")
+    assert len(server.requests) == 1
 
 
 def test_without_an_error_there_is_nothing_to_fix(run, server):
@@ -218,17 +293,19 @@ def test_code_of_several_blocks_goes_into_the_next_input(run, shell, server):
     assert next_input(shell) == "a = 1\n\nb = 2"
 
 
-@pytest.mark.parametrize(("typed", "ran"), [("y", True), ("n", False), (None, False)])
-def test_run_asks_first_and_means_no_where_nobody_answers(
-    run, shell, server, monkeypatch, typed, ran
-):
-    def typing(prompt: str = "") -> str:
-        if typed is None:
-            raise EOFError
-        return typed
+RUNS = {"": False, "--approve always": True, "--approve never": False, "--approve ask": False}
 
-    monkeypatch.setattr("builtins.input", typing)
+
+@pytest.mark.parametrize("flags", RUNS)
+def test_where_nobody_can_answer_code_runs_only_if_the_question_says_so(run, shell, server, flags):
+    server.queue(answer("```python\nbrand_new = 1\n```"))
+    run(f"%%ds --run {flags}\nMake a variable.")
+    assert ("brand_new" in shell.user_ns) is RUNS[flags]
+    assert (next_input(shell) == "brand_new = 1") is not RUNS[flags]
+
+
+def test_a_setting_cannot_let_code_run(run, shell, server):
+    run("%deepseek config approve=always")
     server.queue(answer("```python\nbrand_new = 1\n```"))
     run("%%ds --run\nMake a variable.")
-    assert ("brand_new" in shell.user_ns) is ran
-    assert (next_input(shell) == "brand_new = 1") is not ran
+    assert "brand_new" not in shell.user_ns

@@ -154,6 +154,11 @@ class Kernel:
         self._manager.shutdown_kernel(now=True)
         self._manager.cleanup_resources()
 
+    def shut_down(self) -> None:
+        """Ask it to end, as a front end's restart does, and wait until it has; then leave."""
+        self._manager.shutdown_kernel(now=False)
+        self.__exit__()
+
     @property
     def pid(self) -> int:
         return int(self._manager.provisioner.pid)

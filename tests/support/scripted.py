@@ -323,10 +323,15 @@ class Server:
     """The server. `validate=False` leaves bodies unchecked; so does another provider's path.
 
     `requests` in order of arrival; `complaints` of the validator; `fallback` answers what the
-    queue does not.
+    queue does not: one reply for all, or a function of the request.
     """
 
-    def __init__(self, *, validate: bool = True, fallback: Reply | None = None) -> None:
+    def __init__(
+        self,
+        *,
+        validate: bool = True,
+        fallback: Reply | Callable[[Request], Reply] | None = None,
+    ) -> None:
         self.validate = validate
         self.fallback = fallback or error(400, "the script has no more replies")
         self.requests: list[Request] = []
@@ -411,6 +416,8 @@ class Server:
         with self._arrival:
             self.requests.append(request)
             reply = self._queue.popleft() if self._queue else self.fallback
+            if not isinstance(reply, Reply):
+                reply = reply(request)
             self._arrival.notify_all()
         if self.validate and request.path.endswith("/chat/completions"):
             owner = request.path.split("/")[1]

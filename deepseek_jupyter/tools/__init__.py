@@ -1,0 +1,1 @@
+"""Answers that do something: typed results, and functions that the model may call, with consent."""

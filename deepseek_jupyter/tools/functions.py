@@ -1,0 +1,218 @@
+"""Plain functions as tools: signature and hints become the schema, the docstring its words."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import json
+import re
+import typing
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from deepseek_jupyter.errors import SchemaError, ToolArgumentsError, ToolError
+
+from .schemas import adapter_of, modern, schema_of
+from .tool import Tool
+
+__all__ = ["tool_of"]
+
+_NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
+_LONGEST_DESCRIPTION = 1024
+_VARIADIC: dict[Any, str] = {
+    inspect.Parameter.VAR_POSITIONAL: "*",
+    inspect.Parameter.VAR_KEYWORD: "**",
+}
+
+
+def tool_of(function: Callable[..., Any] | Tool) -> Tool:
+    """`function` as a tool: a function, method, partial or callable object, async or not.
+
+    The user hands it over by passing it, so its calls need no further yes. Arguments are coerced
+    to their hints before the call; those with a default may be left out. Raises `ToolError` for
+    what the model could not call by name: ``*args``, ``**kwargs``, positional-only parameters,
+    hints without a JSON form.
+    """
+    if isinstance(function, Tool):
+        return function
+    if not callable(function):
+        raise ToolError(f"{function!r} is no function.", "Pass functions, or names of tools.")
+    name = _name(function)
+    parameters = _parameters(function, name)
+    documented = _documented(function)
+    adapter = _adapter(function, name, parameters, documented.parameters)
+    try:
+        schema = _plain(schema_of(adapter, name, empty=True))
+    except SchemaError as error:
+        raise ToolError(f"{name} cannot be described: {error.what}", error.hint) from error
+    return Tool(
+        name,
+        documented.summary or f"Call the function {name}.",
+        schema,
+        _bound(function, parameters),
+        consent="never needed",
+        check=_checker(name, adapter),
+    )
+
+
+def _name(function: Callable[..., Any]) -> str:
+    inner = _unwrapped(function)
+    name = str(getattr(inner, "__name__", "") or type(inner).__name__)
+    if name == "<lambda>":
+        raise ToolError("A lambda has no name to call it by.", "Use def.")
+    if not _NAME.fullmatch(name):
+        raise ToolError(
+            f"{name!r} cannot be the name of a tool.",
+            "Use letters, digits, _ and -, at most 64 of them.",
+        )
+    return name
+
+
+def _unwrapped(function: Any) -> Any:
+    while isinstance(function, functools.partial):
+        function = function.func
+    return function
+
+
+def _parameters(function: Callable[..., Any], name: str) -> list[inspect.Parameter]:
+    try:
+        parameters = list(inspect.signature(function).parameters.values())
+    except (ValueError, TypeError) as error:
+        raise ToolError(
+            f"The signature of {name} cannot be read.", "Wrap it in a function with hints."
+        ) from error
+    for parameter in parameters:
+        if star := _VARIADIC.get(parameter.kind):
+            raise ToolError(
+                f"{name} takes {star}{parameter.name}, which a model cannot be told about.",
+                "Pass a function that names its parameters.",
+            )
+        if parameter.kind is inspect.Parameter.POSITIONAL_ONLY:
+            raise ToolError(
+                f"{name} takes {parameter.name} by position only; models call by name.",
+                "Remove the / from its signature, or wrap it.",
+            )
+    return parameters
+
+
+class _Documented(typing.NamedTuple):
+    summary: str
+    parameters: Mapping[str, str]
+
+
+def _documented(function: Callable[..., Any]) -> _Documented:
+    """What the docstring says of the function, and of each parameter."""
+    from docstring_parser import ParseError, parse
+
+    inner = _unwrapped(function)
+    text = inspect.getdoc(inner) if _has_own_doc(inner) else inspect.getdoc(type(inner).__call__)
+    if not text:
+        return _Documented("", {})
+    try:
+        parsed = parse(text)
+    except ParseError:
+        return _Documented(_shortened(text), {})
+    words = [parsed.short_description or "", parsed.long_description or ""]
+    if parsed.returns and parsed.returns.description:
+        words.append(f"Returns: {parsed.returns.description}")
+    told = {p.arg_name.lstrip("*"): " ".join((p.description or "").split()) for p in parsed.params}
+    return _Documented(_shortened("\n".join(filter(None, words))), told)
+
+
+def _has_own_doc(function: Any) -> bool:
+    return inspect.isroutine(function) or inspect.isclass(function)
+
+
+def _shortened(text: str) -> str:
+    return text if len(text) <= _LONGEST_DESCRIPTION else text[: _LONGEST_DESCRIPTION - 1] + "…"
+
+
+def _adapter(
+    function: Callable[..., Any],
+    name: str,
+    parameters: list[inspect.Parameter],
+    told: Mapping[str, str],
+) -> Any:
+    """What reads the arguments: a TypedDict, since it takes any parameter name."""
+    import typing_extensions
+    from pydantic import ConfigDict, Field
+
+    hints = _hints(function)
+    fields: dict[str, Any] = {}
+    for parameter in parameters:
+        hint = hints.get(parameter.name, Any)
+        how: dict[str, Any] = {}
+        if words := told.get(parameter.name):
+            how["description"] = words
+        required = parameter.default is inspect.Parameter.empty
+        if not required and _is_json(parameter.default):
+            how["json_schema_extra"] = {"default": parameter.default}
+        annotated = typing.Annotated[modern(hint), Field(**how)] if how else modern(hint)
+        kind = typing_extensions.Required if required else typing_extensions.NotRequired
+        fields[parameter.name] = kind[annotated]
+    make: Any = typing_extensions.TypedDict
+    arguments = make(name, fields)
+    arguments.__pydantic_config__ = ConfigDict(extra="forbid")
+    try:
+        return adapter_of(arguments)
+    except SchemaError as error:
+        raise ToolError(f"{name} cannot be described: {error.what}", error.hint) from error
+
+
+def _hints(function: Callable[..., Any]) -> dict[str, Any]:
+    inner = _unwrapped(function)
+    if inspect.isclass(inner):
+        inner = inner.__init__
+    elif not inspect.isroutine(inner):
+        inner = type(inner).__call__
+    try:
+        return typing.get_type_hints(inner, include_extras=True)
+    except (NameError, TypeError) as error:
+        name = getattr(inner, "__name__", "the function")
+        raise ToolError(
+            f"The hints of {name} cannot be read: {error}.", "Import what they name."
+        ) from error
+
+
+def _is_json(value: object) -> bool:
+    try:
+        json.dumps(value)
+    except (TypeError, ValueError):
+        return False
+    return value is not None
+
+
+def _plain(schema: dict[str, Any]) -> dict[str, Any]:
+    """Without the titles that only repeat the names: they would be paid for with every request."""
+    properties = {
+        name: {word: value for word, value in part.items() if word != "title"}
+        for name, part in schema.get("properties", {}).items()
+    }
+    kept = {word: value for word, value in schema.items() if word not in ("title", "description")}
+    return {**kept, "type": "object", "properties": properties}
+
+
+def _bound(function: Callable[..., Any], parameters: list[inspect.Parameter]) -> Callable[..., Any]:
+    """A generator of values is read to its end here, so that its work happens within the call."""
+    if inspect.isgeneratorfunction(_unwrapped(function)):
+        return lambda **arguments: list(function(**arguments))
+    return function
+
+
+def _checker(name: str, adapter: Any) -> Callable[[Mapping[str, Any]], Mapping[str, Any]]:
+    def check(arguments: Mapping[str, Any]) -> Mapping[str, Any]:
+        from pydantic import ValidationError
+
+        try:
+            checked: Mapping[str, Any] = adapter.validate_json(json.dumps(arguments))
+        except ValidationError as error:
+            problems = "; ".join(
+                f"{'.'.join(map(str, e['loc'])) or 'arguments'}: {e['msg']}"
+                for e in error.errors(include_url=False)
+            )
+            raise ToolArgumentsError(
+                f"The arguments of {name} are wrong: {problems}.", "Call it again, corrected."
+            ) from error
+        return checked
+
+    return check

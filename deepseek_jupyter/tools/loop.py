@@ -1,0 +1,125 @@
+"""The plan of one round: which of the model's calls can run, and what it is told about the others.
+
+Pure: what runs, when and with whose consent is decided above (`toolrun`).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from deepseek_jupyter.errors import ToolArgumentsError, ToolError
+from deepseek_jupyter.protocol.completion import Completion
+from deepseek_jupyter.protocol.messages import ToolCall
+
+from .functions import tool_of
+from .tool import Tool
+
+__all__ = ["Planned", "as_text", "plan", "runnable", "toolbox"]
+
+DENIED = (
+    "denied: the user did not agree to this call. Do not try it again; go on without it, or say "
+    "what you would have needed."
+)
+# Ends that say the calls are whole. Some hosts end a round of calls with "stop".
+_WHOLE = frozenset({"tool_calls", "stop", "function_call"})
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """One call of a round. `problem` is what the model is told instead of a result.
+
+    `arguments` are as the model gave them, `keywords` as the function takes them.
+    """
+
+    call: ToolCall
+    tool: Tool | None = None
+    arguments: Mapping[str, Any] = field(default_factory=dict)
+    keywords: Mapping[str, Any] = field(default_factory=dict)
+    problem: str = ""
+
+
+def toolbox(tools: Iterable[Any]) -> dict[str, Tool]:
+    """Tools by name. Raises `ToolError` for two of one name, and for what `tool_of` refuses."""
+    found: dict[str, Tool] = {}
+    for tool in map(tool_of, tools):
+        if tool.name in found:
+            raise ToolError(
+                f"Two tools are called {tool.name}.", "Rename one: the model calls by name."
+            )
+        found[tool.name] = tool
+    return found
+
+
+def runnable(completion: Completion) -> bool:
+    """Whether the calls of a completion may run: none that a limit or a filter cut off.
+
+    Markup in the text that a host failed to parse is text: it never becomes a call.
+    """
+    reason = completion.finish_reason
+    whole = reason in _WHOLE if reason else completion.ended
+    return bool(completion.tool_calls) and whole and completion.fault is None
+
+
+def plan(
+    calls: Sequence[ToolCall], tools: Mapping[str, Tool], reveal: Callable[[str], str] = str
+) -> list[Planned]:
+    """Every call with its tool and checked arguments, or with what is wrong.
+
+    `reveal` puts back what was masked on the way out, so that a function gets the real value.
+    """
+    return [_planned(call, tools, reveal) for call in _identified(calls)]
+
+
+def as_text(planned: Planned) -> str:
+    """All that the call would run, for the eyes of who is asked."""
+    assert planned.tool is not None
+    return planned.tool.shown(planned.arguments)
+
+
+def _identified(calls: Sequence[ToolCall]) -> list[ToolCall]:
+    """Each with an id of its own: some hosts send none, or one for all."""
+    taken: set[str] = set()
+    found = []
+    for place, call in enumerate(calls, 1):
+        id = call.id
+        while not id or id in taken:
+            id = f"{call.id or 'call'}_{place}"
+            place += len(calls)
+        taken.add(id)
+        found.append(replace(call, id=id))
+    return found
+
+
+def _planned(call: ToolCall, tools: Mapping[str, Tool], reveal: Callable[[str], str]) -> Planned:
+    tool = tools.get(call.name)
+    if tool is None:
+        known = ", ".join(tools) or "none"
+        return Planned(call, problem=f"There is no function {call.name!r}; there is: {known}.")
+    try:
+        arguments = json.loads(call.arguments) if call.arguments.strip() else {}
+    except ValueError as error:
+        return Planned(call, tool, problem=f"The arguments are not JSON: {error}.")
+    if arguments is None:
+        arguments = {}
+    if not isinstance(arguments, dict):
+        return Planned(call, tool, problem="The arguments must be one JSON object.")
+    if not tool.masked:
+        arguments = _revealed(arguments, reveal)
+    try:
+        keywords = tool.check(arguments) if tool.check else arguments
+    except ToolArgumentsError as error:
+        return Planned(call, tool, arguments, problem=error.what)
+    return Planned(call, tool, arguments, keywords)
+
+
+def _revealed(value: Any, reveal: Callable[[str], str]) -> Any:
+    if isinstance(value, str):
+        return reveal(value)
+    if isinstance(value, list):
+        return [_revealed(item, reveal) for item in value]
+    if isinstance(value, dict):
+        return {name: _revealed(item, reveal) for name, item in value.items()}
+    return value

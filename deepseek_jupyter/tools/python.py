@@ -1,0 +1,217 @@
+"""The `run_python` tool: the model's code in this kernel, never without the user's consent.
+
+The code runs as a cell does, in the notebook's variables: magics work, figures are shown. What it
+prints, its last expression and its error go back as text; In, Out and the numbers of cells stay as
+they are. The time limit is the loop's, as for every tool.
+
+Only on the main thread, where a cell would run. A question from a panel is on another one: its code
+waits for the kernel to be free, for a moment, and is refused when it is not.
+"""
+
+from __future__ import annotations
+
+import sys
+import threading
+import traceback
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from deepseek_jupyter.errors import ToolArgumentsError, ToolError
+
+from .tool import Tool
+
+__all__ = ["Ran", "python_tool", "run_here"]
+
+CHARACTERS = 8_000  # of output, of the result and of the error, each
+WAIT = 2.0  # seconds for a kernel that is busy
+_DESCRIPTION = (
+    "Run Python code in the user's notebook kernel, with its variables, and get what it prints, "
+    "the value of its last line and its error. The user reads the code before it runs and may say "
+    "no. Figures are shown to the user, not to you."
+)
+_PARAMETERS = {
+    "type": "object",
+    "properties": {"code": {"type": "string", "description": "Python code, as in a cell."}},
+    "required": ["code"],
+    "additionalProperties": False,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Ran:
+    """What came of a piece of code. `shown` counts the figures and other rich outputs by type."""
+
+    printed: str = ""
+    result: str = ""
+    error: str = ""
+    shown: Mapping[str, int] | None = None
+
+    @property
+    def text(self) -> str:
+        """For the model."""
+        parts = []
+        if self.printed:
+            parts.append(f"Printed:\n{_cut(self.printed)}")
+        if self.result:
+            parts.append(f"Result:\n{_cut(self.result)}")
+        for kind, count in (self.shown or {}).items():
+            parts.append(f"(Shown to the user: {count} × {kind})")
+        if self.error:
+            parts.append(f"Error:\n{_cut(self.error)}")
+        return "\n".join(parts) or "(It ran, and printed and returned nothing.)"
+
+
+def python_tool(shell: Any) -> Tool:
+    """The tool for an IPython `shell`. Raises `ToolError` where there is none."""
+    if shell is None:
+        raise ToolError("run_python needs a notebook or an IPython shell.", "Run it from a cell.")
+    return Tool(
+        name="run_python",
+        description=_DESCRIPTION,
+        parameters_schema=_PARAMETERS,
+        call=lambda code: run(shell, code),
+        consent="ask",
+        text=lambda ran: ran.text,
+        check=_checked,
+        preview=lambda arguments: str(arguments.get("code", "")),
+    )
+
+
+def _checked(arguments: Mapping[str, Any]) -> Mapping[str, Any]:
+    code = arguments.get("code")
+    if not isinstance(code, str) or not code.strip():
+        raise ToolArgumentsError("code must be a string of Python.")
+    return {"code": code}
+
+
+def run(shell: Any, code: str) -> Ran:
+    """Run `code` here, or on the main thread when it is free. Raises `ToolError` when it is not."""
+    if threading.current_thread() is threading.main_thread():
+        return run_here(shell, code)
+    loop = getattr(getattr(shell, "kernel", None), "io_loop", None)
+    if loop is None:
+        raise ToolError("Code can run from a cell only here: there is no kernel to give it to.")
+    return _handed_over(loop.add_callback, lambda: run_here(shell, code))
+
+
+def _handed_over(schedule: Callable[[Callable[[], None]], Any], work: Callable[[], Ran]) -> Ran:
+    """Do `work` on the main thread. What has not begun in time never will."""
+    turn = threading.Lock()  # whoever gets it first decides: the kernel, or the wait
+    begun, done = threading.Event(), threading.Event()
+    found: list[Any] = []
+
+    def job() -> None:
+        if not turn.acquire(blocking=False):
+            return
+        begun.set()
+        try:
+            found.append(work())
+        except BaseException as error:
+            found.append(error)
+        finally:
+            done.set()
+
+    schedule(job)
+    if not begun.wait(WAIT) and turn.acquire(blocking=False):
+        raise ToolError("The kernel is busy with a cell.", "Ask again when it is done.")
+    done.wait()
+    if isinstance(found[0], BaseException):
+        raise found[0]
+    result: Ran = found[0]
+    return result
+
+
+def run_here(shell: Any, code: str) -> Ran:
+    """Run `code` as a cell on this thread. A `KeyboardInterrupt` of the user goes on."""
+    from IPython.utils.capture import capture_output
+
+    if _awaits(shell, code):
+        return Ran(error="await cannot stand at the top here; use asyncio.run or plain code.")
+    results: list[str] = []
+    with capture_output() as captured, _untraced(shell), _hooked(shell, results):
+        outcome = shell.run_cell(code, store_history=False)
+    shown = _show(captured.outputs)
+    error = outcome.error_before_exec or outcome.error_in_exec
+    if isinstance(error, KeyboardInterrupt):
+        raise error
+    printed = captured.stdout + captured.stderr
+    return Ran(printed, "\n".join(results), _told(error, code) if error else "", shown)
+
+
+def _awaits(shell: Any, code: str) -> bool:
+    """Whether it needs a running loop; the kernel's own is in the middle of a cell."""
+    try:
+        cell = shell.transform_cell(code)
+    except SyntaxError:  # running it tells what is wrong
+        return False
+    return bool(shell.should_run_async(code, transformed_cell=cell))
+
+
+@contextmanager
+def _untraced(shell: Any) -> Iterator[None]:
+    """Errors of the code are the model's: no traceback in the user's cell, no trace of the run."""
+    names = ("showtraceback", "showsyntaxerror")
+    before = (shell.last_execution_succeeded, shell.last_execution_result)
+    for name in names:
+        setattr(shell, name, lambda *_, **__: None)
+    try:
+        yield
+    finally:
+        for name in names:
+            delattr(shell, name)
+        shell.last_execution_succeeded, shell.last_execution_result = before
+
+
+@contextmanager
+def _hooked(shell: Any, results: list[str]) -> Iterator[None]:
+    """Put values of expressions into `results`; what has a picture or a table is shown as well."""
+
+    def hook(value: Any) -> None:
+        if value is None:
+            return
+        data, metadata = shell.display_formatter.format(value)
+        results.append(str(data.get("text/plain", "")))
+        if len(data) > 1:
+            shell.display_pub.publish(data, metadata)
+
+    trap = shell.display_trap
+    before = trap.hook, sys.displayhook
+    trap.hook = sys.displayhook = hook  # the trap sets the one when no cell is running around us
+    try:
+        yield
+    finally:
+        trap.hook, sys.displayhook = before
+
+
+def _show(outputs: list[Any]) -> dict[str, int]:
+    """Show figures and tables to the user, and count them by kind."""
+    counts: dict[str, int] = {}
+    for output in outputs:
+        output.display()
+        kinds = [kind for kind in output.data if kind != "text/plain"]
+        kind = next((k for k in kinds if k.startswith("image/")), (kinds or ["text/plain"])[0])
+        counts[kind] = counts.get(kind, 0) + 1
+    return counts
+
+
+def _told(error: BaseException, code: str) -> str:
+    """The error, and the lines of the code that it went through."""
+    lines = code.splitlines()
+    found = []
+    for frame in traceback.extract_tb(error.__traceback__):
+        cell = frame.filename.startswith("<ipython-input") or "ipykernel_" in frame.filename
+        number = frame.lineno or 0
+        if cell and frame.line and 0 < number <= len(lines):
+            found.append(f"line {number}: {frame.line}")
+    return "\n".join([*found, "".join(traceback.format_exception_only(error)).strip()])
+
+
+def _cut(text: str) -> str:
+    """The beginning and the end of a long text: both tell more than the middle."""
+    text = text.rstrip()
+    if len(text) <= CHARACTERS:
+        return text
+    half = CHARACTERS // 2
+    return f"{text[:half]}\n… ({len(text) - 2 * half:,} characters left out) …\n{text[-half:]}"

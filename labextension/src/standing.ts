@@ -1,0 +1,94 @@
+/** Where a notebook stands, as its kernel tells after each turn (docs/record.md). Pure. */
+import type { TranslationBundle } from '@jupyterlab/translation';
+
+/** What a notebook's conversation and its ghost texts cost. */
+export interface IStanding {
+  /** The UUID that the kernel knows the notebook by; null before the first question. */
+  readonly notebook: string | null;
+  /** Whether anything was asked since the kernel started. */
+  readonly asked: boolean;
+  readonly turns: number;
+  /** Money, as the kernel words it; empty where no price is known. */
+  readonly spent: string;
+  readonly tokens: number;
+  /** The share of prompt tokens that the provider's cache had. */
+  readonly hit: number | null;
+  readonly ghosts: number;
+  readonly ghostSpent: string;
+}
+
+const UUID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
+
+/** Read what a kernel tells, or answers; null for anything else. */
+export function readStanding(json: unknown): IStanding | null {
+  if (json === null || typeof json !== 'object') {
+    return null;
+  }
+  const raw = json as Record<string, unknown>;
+  if (typeof raw['asked'] !== 'boolean') {
+    return null;
+  }
+  const { notebook } = raw;
+  return {
+    notebook: typeof notebook === 'string' && UUID.test(notebook) ? notebook : null,
+    asked: raw['asked'],
+    turns: number(raw['turns']) ?? 0,
+    spent: text(raw['spent']),
+    tokens: number(raw['tokens']) ?? 0,
+    hit: number(raw['hit']),
+    ghosts: number(raw['ghosts']) ?? 0,
+    ghostSpent: text(raw['ghost_spent'])
+  };
+}
+
+/** Whether a message of the data comm is one. */
+export function isStanding(message: unknown): boolean {
+  return (message as { type?: unknown } | null)?.type === 'standing';
+}
+
+/** The words in the status bar; empty where there is nothing to tell. */
+export function inShort(standing: IStanding | null, trans: TranslationBundle): string {
+  if (!standing || (!standing.turns && !standing.ghosts)) {
+    return '';
+  }
+  const { turns, spent, tokens, hit, ghosts, ghostSpent } = standing;
+  const parts = turns ? [spent || trans._n('%1 token', '%1 tokens', tokens)] : [];
+  if (hit !== null) {
+    parts.push(trans.__('%1% cached', Math.round(100 * hit)));
+  }
+  if (ghosts) {
+    parts.push(trans.__('ghost text %1', ghostSpent || String(ghosts)));
+  }
+  return `DeepSeek ${parts.join(' · ')}`;
+}
+
+/** The same in sentences. */
+export function atLength(standing: IStanding | null, trans: TranslationBundle): string {
+  if (!standing) {
+    return '';
+  }
+  const { turns, spent, hit, ghosts, ghostSpent } = standing;
+  const lines = [];
+  if (turns) {
+    lines.push(trans._n('This notebook asked %1 question.', 'This notebook asked %1 questions.', turns));
+  }
+  if (turns && spent) {
+    lines.push(trans.__('Estimated cost: %1', spent));
+  }
+  if (hit !== null) {
+    lines.push(trans.__('%1% of the prompt tokens came from the cache.', Math.round(100 * hit)));
+  }
+  if (ghosts) {
+    const cost = ghostSpent || trans.__('no price known');
+    lines.push(trans._n('%1 ghost text, %2', '%1 ghost texts, %2', ghosts, cost));
+  }
+  return lines.join('\n');
+}
+
+function number(value: unknown): number | null {
+  return typeof value === 'number' && Number.isFinite(value) ? value : null;
+}
+
+function text(value: unknown): string {
+  return typeof value === 'string' ? value : '';
+}

@@ -1,0 +1,50 @@
+"""The card asks before a tool that acts runs, and its buttons are heard while the cell blocks."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from tests.support.scripted import answer
+from tests.support.wording import tool_call
+
+from .test_live import endpoint, lab, notebook  # noqa: F401
+
+TOOL = """\
+import deepseek_jupyter as ds
+from deepseek_jupyter.tools.tool import Tool
+done = []
+tool = Tool("act", "Run code.", {"type": "object", "properties": {"code": {"type": "string"}}},
+            lambda code: done.append(code) or "ran", consent="ask", preview=lambda a: a["code"])
+"""
+CODE = "open('x.txt', 'w')  # <img src=x onerror=alert(1)>"
+ASK = "reply = ds.ask('Go.', tools=[tool])"
+RESULT = "print(done, [d for s in reply.steps for _, d in s.decisions])"
+
+
+@pytest.mark.parametrize(
+    ("button", "result"),
+    [
+        ("Approve", ["approved"]),
+        ("Deny", ["denied"]),
+        ("Always in this conversation", ["approved for the conversation"]),
+    ],
+)
+def test_the_card_asks_and_obeys(lab, endpoint, notebook, button, result):  # noqa: F811
+    call = tool_call("call_1", "act", json.dumps({"code": CODE}))
+    endpoint.queue(answer("Let me see.", None, [call], finish="tool_calls"), answer("Done."))
+    book = notebook(lab, TOOL, "%ds --no-history Hello", ASK, RESULT)
+    book.run(1)
+    book.until_done()
+    book.run(3)
+    book.card.get_by_role("button", name=button).wait_for()
+    assert CODE in book.card.inner_text()
+    assert book.card.locator("img").count() == 0
+    book.card.get_by_role("button", name=button).click()
+    book.until_done()
+    book.run(4)
+    book.until_done()
+    ran = [] if button == "Deny" else [CODE]
+    assert book.page.get_by_text(f"{ran} {result}").count() >= 1
+    assert book.requests == []
