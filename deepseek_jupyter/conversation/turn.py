@@ -175,11 +175,12 @@ def _call_seen(call: ToolCall, back: Callable[[str], str]) -> ToolCall:
 
 
 def _step_seen(step: Step, back: Callable[[str], str]) -> Step:
-    return Step(
-        tuple(_call_seen(call, back) for call in step.tool_calls),
-        tuple((id, back(text)) for id, text in step.results),
-        back(step.answer),
-        step.reasoning and back(step.reasoning),
+    return replace(
+        step,
+        tool_calls=tuple(_call_seen(call, back) for call in step.tool_calls),
+        results=tuple((id, back(text)) for id, text in step.results),
+        answer=back(step.answer),
+        reasoning=step.reasoning and back(step.reasoning),
     )
 
 
