@@ -7,15 +7,17 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
+from playwright.sync_api import sync_playwright
 from rows import Row, alone, skipped
 
 from tests.browser.chromium import ARGS, find_chromium
-from tests.browser.jupyter import Server
+from tests.browser.jupyter import BUILT, Server
 from tests.browser.measure import GROWING_CELLS, SMOOTH_CELLS, growth, smoothness
 from tests.browser.notebook import Notebook
 
@@ -31,7 +33,14 @@ def rows() -> list[Row]:
         find_chromium()
     except RuntimeError as error:
         return [skipped(TITLE, str(error))]
-    return [*_smooth("lab"), *_smooth("notebook"), *_growing(), *_stopping()]
+    return [
+        *_smooth("lab"),
+        *_smooth("notebook"),
+        *_growing(),
+        *_stopping(),
+        *_starting(),
+        Row("the extension's static folder", [_static_kilobytes()], "KB", 250),
+    ]
 
 
 def _smooth(kind: str) -> list[Row]:
@@ -70,6 +79,42 @@ def _stopping() -> list[Row]:
     ]
 
 
+def _starting() -> list[Row]:
+    """A page opened until JupyterLab is restored, in turns with our extension and without it."""
+    with ExitStack() as stack:
+        servers = {}
+        for ours in (True, False):
+            folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+            servers[ours] = Server("lab", folder / "lab", extension=ours)
+            stack.callback(servers[ours].stop)
+        play = stack.enter_context(sync_playwright())
+        chromium = play.chromium.launch(executable_path=find_chromium(), args=ARGS)
+        stack.callback(chromium.close)
+        more = []
+        for run in range(RUNS + 1):
+            took = {ours: _opened(chromium, server) for ours, server in servers.items()}
+            if run:  # the first fills the browser's and the system's caches
+                more.append(took[True] - took[False])
+    return [Row("JupyterLab's start with the extension over without", more, "s", 0.3)]
+
+
+def _opened(chromium: Any, server: Server) -> float:
+    context = chromium.new_context()
+    page = context.new_page()
+    began = time.monotonic()
+    page.goto(f"{server.url}/lab/workspaces/w{time.time_ns()}?reset")
+    page.wait_for_function("() => window.jupyterapp !== undefined", timeout=60_000)
+    page.evaluate("async () => { await window.jupyterapp.restored; }")
+    took = time.monotonic() - began
+    context.close()
+    return took
+
+
+def _static_kilobytes() -> float:
+    files = (path for path in (BUILT / "static").rglob("*") if path.is_file())
+    return sum(path.stat().st_size for path in files if path.suffix != ".map") / 1000
+
+
 def _stopped(book: Notebook, act) -> float:
     book.run(book.first)
     book.page.wait_for_timeout(1500)
@@ -87,8 +132,6 @@ def _stopped(book: Notebook, act) -> float:
 
 @contextmanager
 def _open(kind: str, *cells: str) -> Iterator[Notebook]:
-    from playwright.sync_api import sync_playwright
-
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
         server = Server(kind, Path(folder) / kind)
         for module in ("stream_script.py", "sample.py"):

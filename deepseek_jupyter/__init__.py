@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from .errors import DeepSeekError, Interrupted
     from .nested import enable_nested
     from .reply import Reply
+    from .widget.shown import panel
 
     last: Reply | None
 
@@ -36,6 +37,7 @@ __all__ = [
     "get_session",
     "last",
     "load_ipython_extension",
+    "panel",
     "stream",
     "unload_ipython_extension",
 ]
@@ -51,6 +53,7 @@ _HOMES = {
     "card": "api",
     "enable_nested": "nested",
     "get_session": "api",
+    "panel": "widget.shown",
     "stream": "api",
 }
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import aclosing
 from dataclasses import fields
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 __all__ = ["Stream", "aask", "ask", "card", "get_session", "last", "stream"]
 
 _session: Session | None = None
+_making = threading.Lock()
 
 _FIELDS = frozenset(f.name for f in fields(Question)) - {"prompt", "parameters"}
 
@@ -27,9 +29,10 @@ _FIELDS = frozenset(f.name for f in fields(Question)) - {"prompt", "parameters"}
 def get_session() -> Session:
     """The session of this process, made at first use."""
     global _session
-    if _session is None:
-        _session = Session(settings())
-    return _session
+    with _making:  # a cell and a panel may be the first at the same moment
+        if _session is None:
+            _session = Session(settings())
+        return _session
 
 
 def last() -> Reply | None:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from .attaching import Gathered, gather, resolved
 from .context.cells import Chosen
+from .context.images import for_model
 from .conversation.turn import Turn
 from .display.frontend import user_namespace
 from .notebook_cells import chosen_cells
@@ -33,6 +34,11 @@ class Parts:
     gate: Gate
     cells: Chosen
     gathered: Gathered
+
+    def for_model(self, model: str, *, sees: bool) -> Parts:
+        """The same as `model` can take it: see `context.images.for_model`."""
+        taken = tuple(for_model(a, model, sees=sees) for a in self.gathered.attachments)
+        return replace(self, gathered=replace(self.gathered, attachments=taken))
 
     def written(self, turn: Turn, path: Iterable[Turn] = ()) -> Turn:
         """`turn` with its message behind the turns of `path`, which it does not repeat."""

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import threading
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -46,14 +47,16 @@ class Memory:
         self._namespace = namespace or {}
         self._journal: Journal | None = None
         self._conversation: Conversation | None = None
-        self._saved = 0.0
+        self._saved: dict[str, float] = {}
+        self._lock = threading.RLock()
 
     @property
     def conversation(self) -> Conversation:
         """The notebook's conversation; the first look brings it back."""
-        if self._conversation is None:
-            self._conversation = self._restored() if self._persistent else Conversation()
-        return self._conversation
+        with self._lock:  # a cell and a panel may look at the same moment
+            if self._conversation is None:
+                self._conversation = self._restored() if self._persistent else Conversation()
+            return self._conversation
 
     @conversation.setter
     def conversation(self, conversation: Conversation) -> None:
@@ -71,12 +74,12 @@ class Memory:
 
     def begin(self, turn: Turn) -> None:
         """A question is about to be sent."""
-        self._saved = time.monotonic()
+        self._saved[turn.id] = time.monotonic()
         self.conversation.begin(turn)
 
     def checkpoint(self, turn: Turn, status: str, completion: Completion) -> None:
         """Keep what has arrived of a running turn. Call it only when `due`."""
-        self._saved = time.monotonic()
+        self._saved[turn.id] = time.monotonic()
         self.conversation.checkpoint(
             replace(
                 turn,
@@ -87,9 +90,9 @@ class Memory:
             )
         )
 
-    def due(self, now: float) -> bool:
-        """Whether a second has passed since the last checkpoint."""
-        return now - self._saved >= _CHECKPOINT
+    def due(self, turn: Turn, now: float) -> bool:
+        """Whether a second has passed since the turn's last checkpoint."""
+        return now - self._saved.get(turn.id, now) >= _CHECKPOINT
 
     def finish(self, turn: Turn, branch: str | None = None) -> None:
         """Keep a finished turn as the tip of `branch` (None: the active one).
@@ -97,6 +100,7 @@ class Memory:
         One that brought no answer is no part of the conversation, nor is one that was asked before
         the conversation was begun afresh.
         """
+        self._saved.pop(turn.id, None)
         ours = turn.history and turn.conversation == self.conversation.id
         if ours and (turn.answer.strip() or turn.tool_calls or turn.steps):
             self.conversation.add(turn, branch)

@@ -25,6 +25,13 @@ def register() -> None:
     pages.handle("standing", lambda request: _standing(), slow=True)
     pages.handle("sibling", _sibling, slow=True)
     pages.handle("use", _use, slow=True)
+    pages.handle("document", _document)
+
+
+def _document(request: Request) -> None:
+    from .notebook_cells import take_document
+
+    take_document(request.body)
 
 
 def _session() -> Session:

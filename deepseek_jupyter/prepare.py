@@ -106,16 +106,19 @@ def prepare(session: Session, question: Question) -> Prepared:
     system = session.config.system if question.system is None else question.system
     system = parts.gate.text(teaching.system(system))
     window = _window(system, turn, conversation, provider, parts.gate.text)
-    if turn.history:
-        turn = parts.written(turn, conversation.path(turn.parent)[window.dropped :])
+    sees = provider.sees_images(model)
+    path = conversation.path(turn.parent)[window.dropped :] if turn.history else ()
+    turn = parts.for_model(model, sees=sees).written(turn, path)
     if asked is not None:
         turn = replace(turn, sent="\n\n".join(filter(None, (turn.sent, asked.words))))
     messages = _messages(session, question, turn, conversation, provider, window)
+    unseen = 0 if sees else sum(len(message.images) for message in messages)
+    messages = [replace(m, images=()) if m.images else m for m in messages] if unseen else messages
     parameters = with_tools(turn.parameters, tools, asked)
     request = request_of(session, question, turn, messages, parameters)
     request = replace(request, think=teaching.think(request.think, request.effort))
     body = build(request, provider.dialect).body  # refuses wrong parameters before anything is sent
-    teaching.check_body(body, provider.dialect)
+    teaching.check_body(body, parts.gate.text(teaching.words), provider.dialect)
     check_images(url for message in messages for url in message.images)
     check_context(request, provider.context_tokens)
     budget = session.config.budget if question.budget is None else question.budget
@@ -147,12 +150,20 @@ def prepare(session: Session, question: Question) -> Prepared:
         branch,
         _prefix(request, turn, window),
         parts.gate,
-        tuple(filter(None, told)),
+        tuple(filter(None, (*told, _left_out(unseen, model)))),
         budget,
         question.approve,
         tools,
         asked,
     )
+
+
+def _left_out(pictures: int, model: str) -> str:
+    """What is told of pictures of earlier turns that this model cannot be sent."""
+    if not pictures:
+        return ""
+    which = "A picture" if pictures == 1 else f"{pictures} pictures"
+    return f"{which} of earlier turns stayed here: {model} is not known to see images."
 
 
 def _endpoint(session: Session, question: Question) -> tuple[Provider, Secret]:

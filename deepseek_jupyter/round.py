@@ -11,7 +11,7 @@ from .conversation.turn import Step
 from .display.consent import Asking, shown
 from .protocol.completion import Completion
 from .protocol.messages import Message, ToolCall, tool
-from .toolset import guards, keep
+from .toolset import keep
 
 if TYPE_CHECKING:
     from .prepare import Prepared
@@ -196,6 +196,6 @@ class Round:
         self._tell(call, text, self.decisions.get(call.id, ""))
 
     def _tell(self, call: ToolCall, text: str, decision: str) -> None:
-        self.results[call.id] = guards(self._session)[0](text)
+        self.results[call.id] = self._prepared.gate.text(text)
         self.decisions[call.id] = decision
         self._show(None)

@@ -20,7 +20,6 @@ from .protocol.messages import tool, user
 from .protocol.request import ChatRequest
 from .protocol.usage import Usage
 from .round import Round
-from .toolset import guards
 
 if TYPE_CHECKING:
     from .display.transcript import Transcript
@@ -76,9 +75,10 @@ class Rounds:
         if prepared.tools and completion.tool_calls:
             from .tools.loop import plan, runnable
 
-            _, reveal = guards(self._session)
             if runnable(completion) and not self._last:
-                self._begin(completion, plan(completion.tool_calls, prepared.tools, reveal))
+                self._begin(
+                    completion, plan(completion.tool_calls, prepared.tools, prepared.gate.reveal)
+                )
                 return
             self._transcript.notices.append(
                 "The model still asked for calls after the last round; they were not run."

@@ -81,7 +81,9 @@ class Run:
         self._transcript.notices += filter(self._session.first_time, self._prepared.notices)
         if memory.told and self._session.first_time(memory.told):
             self._transcript.notices.append(memory.told)
-        self._surface.begin(self._record(), self.stop)
+        record = self._record()
+        self._surface.begin(record, self.stop)
+        self._session.announce("begun", record)
         return self
 
     def take(self, batch: list[Event] | None) -> list[Event]:
@@ -94,7 +96,7 @@ class Run:
             self._transcript.apply(*shown, now=now)
         self._surface.refresh(self._transcript, now)
         memory = self._session.memory
-        if memory.due(now):
+        if memory.due(self._turn, now):
             memory.checkpoint(self._turn, self._transcript.status, self.exchange.completion)
         return shown
 
@@ -215,6 +217,7 @@ class Run:
             problem.reply = self.reply
         self._session.keep(self.reply, self._prepared.branch)
         self._surface.end(record)
+        self._session.announce("ended", record)
         self.reply.shown_in = current_cell() if self._surface.visible else None
 
     def _pseudonyms(self, completion: Completion) -> dict[str, str]:

@@ -7,9 +7,16 @@ sent; a `Run` carries it through the wire and onto a surface; its `Reply` and tu
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Generator, Iterator, Mapping
+from collections.abc import (
+    AsyncGenerator,
+    AsyncIterator,
+    Callable,
+    Generator,
+    Iterator,
+    Mapping,
+)
 from contextlib import aclosing, asynccontextmanager, closing
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from . import standing
 from .completing import Completing
@@ -46,6 +53,8 @@ __all__ = ["Question", "Session"]
 _TICK = 0.1  # seconds
 Withheld = tuple[str, Mapping[str, str]]
 
+Watcher = Callable[[str, Mapping[str, Any]], None]
+
 
 class Session:
     """One per kernel; `deepseek_jupyter.get_session()` is the running one."""
@@ -65,6 +74,7 @@ class Session:
         use_exact_tokens(config.exact_tokens)
         self.allowed = Allowed()
         self.completing = Completing(self)
+        self.watchers: list[Watcher] = []
         self._told: set[str] = set()
         self.withheld: dict[str, Withheld] = {}
         self._gates: dict[str, Gate] = {}
@@ -242,6 +252,11 @@ class Session:
     def _shown_again(self, kept: Reply) -> Reply:
         self.last, self._parts = kept, None
         return kept
+
+    def announce(self, event: str, record: Mapping[str, Any]) -> None:
+        """Tell the `watchers` that a turn has ``begun`` or ``ended``, on the asker's thread."""
+        for watcher in self.watchers:
+            watcher(event, record)
 
     def first_time(self, sentence: str) -> bool:
         """True the first time a sentence is told in this session."""

@@ -103,10 +103,11 @@ class Teaching:
                 think = True
         return think
 
-    def check_body(self, body: Mapping[str, Any], dialect: Dialect) -> None:
+    def check_body(self, body: Mapping[str, Any], words: str, dialect: Dialect) -> None:
         """Raise `PolicyError` where what is about to be sent goes round a rule.
 
-        Extra fields and parameters can change anything in the body, so that this is asked last.
+        `words` are the policy's, as the gate let them through. Extra fields and parameters can
+        change anything in the body, so that this is asked last.
         """
         self.check_model(str(body.get("model")))
         for file in self.files.files:
@@ -116,7 +117,7 @@ class Teaching:
             for name in _tool_names(body):
                 if any(fnmatchcase(name, pattern) for pattern in rules.forbid_tools):
                     raise PolicyError(f"{file.path} forbids the tool {name}.", _ASK)
-        if self.words and not any(self.words in text for text in _system_texts(body)):
+        if words and not any(words in text for text in _system_texts(body)):
             raise PolicyError(
                 "The messages were replaced, and lack what the policy says.",
                 "Leave messages out of extra_body.",

@@ -1,8 +1,7 @@
-"""The tools of one question, and what the session gives to them: names, guards, a place to keep."""
+"""The tools of one question, and what the session gives to them: names, a place to keep."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from .display.frontend import user_namespace
@@ -14,7 +13,7 @@ if TYPE_CHECKING:
     from .session import Session
     from .tools.tool import Tool
 
-__all__ = ["BUILTIN", "guards", "keep", "tools_of"]
+__all__ = ["BUILTIN", "keep", "tools_of"]
 
 # These names always mean the built-in tools; a function of the same name can be passed itself.
 BUILTIN = ("sql", "inspect", "run_python")
@@ -45,11 +44,6 @@ def _resolved(session: Session, question: Question, gate: Gate, tool: Any) -> An
             f"Define it in a cell first; built in are {known}.",
         )
     return found
-
-
-def guards(session: Session) -> tuple[Callable[[str], str], Callable[[str], str]]:
-    """What a result passes on its way out, and what an argument passes on its way in."""
-    return session.gate.text, session.gate.reveal
 
 
 def keep(value: Any) -> str:

@@ -62,7 +62,7 @@ requesting     protocol transport conversation local question session tools
 prepare        context composing requesting teaching tools toolset
 replay         protocol conversation display tools prepare question reply session
 round          protocol transport conversation display tools prepare session toolset
-rounds         protocol conversation display tools accounts limits prepare round session toolset
+rounds         protocol conversation display tools accounts limits prepare round session
 run            protocol transport display reply prefix prepare rounds session unveil
 session        protocol transport context conversation tools local display
 session        completing standing
@@ -80,18 +80,18 @@ fixes          proposal question reply runs session teaching
 # What people call. Never each other. (magics: {{ expr }} is resolved in the cell's namespace, and
 # --param values are read as protocol.parameters reads them.)
 api            session display protocol config question reply data_card
-page_requests  api session display standing alternatives
+page_requests  api session display standing alternatives notebook_cells
 reports        session display protocol transport accounts teaching
 local_reports  local display
 doctor         session display local nested teaching
 magics         page_requests
 magics         session display api config question nested accounts export teaching toolset
 magics         attaching preview reports local_reports doctor reply conversation context protocol
-magics         cells runs placing proposal fixes
-widget         session display api config
+magics         cells runs placing proposal fixes widget
+widget         session display api config question conversation protocol
 cli            api conversation display doctor export local_reports
 __main__       cli
-__init__       api conversation magics nested reply
+__init__       api conversation magics nested reply widget
 """
 
 

@@ -37,9 +37,28 @@ def find(text: str, kinds: Iterable[str] = DETECTORS) -> list[Found]:
     ]
     kept: list[Found] = []
     for _, item in sorted(found):
-        if all(item.end <= other.start or item.start >= other.end for other in kept):
-            kept.append(item)
+        kept += _beside(item, kept, text)
     return sorted(kept)
+
+
+def _beside(item: Found, kept: Iterable[Found], text: str) -> list[Found]:
+    """`item`, or what of it is still one beside the others: a number may run into an address."""
+    parts = [item]
+    for other in sorted(kept):
+        *whole, last = parts
+        if other.end <= last.start or other.start >= last.end:
+            continue
+        before = Found(last.start, max(last.start, other.start), item.kind)
+        after = Found(min(last.end, other.end), last.end, item.kind)
+        parts = [*whole, before, after]
+    if len(parts) == 1:
+        return parts
+    detect = _DETECTORS[item.kind]
+    return [
+        Found(part.start + start, part.start + end, item.kind)
+        for part in parts
+        for start, end in detect(text[part.start : part.end])
+    ]
 
 
 # Keys by their issuers' own marks. Lengths are lower bounds: issuers have lengthened them before.

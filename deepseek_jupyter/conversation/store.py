@@ -36,6 +36,10 @@ class TurnStore:
         """All turns of all branches, in the order in which they were asked."""
         return self._read(self._tree.nodes)
 
+    def turns_of(self, ids: Iterable[str]) -> list[Turn]:
+        """Those with these ids, in this order; what is not there is left out."""
+        return self._read([id for id in ids if id in self])
+
     def nodes(self) -> list[Node]:
         """The same without their texts."""
         return list(self._tree)

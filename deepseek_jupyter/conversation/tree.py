@@ -119,7 +119,7 @@ class Tree:
         if reference in self.nodes:
             return reference
         long_enough = len(reference) >= _SHORTEST_REFERENCE
-        found = [id for id in self.nodes if long_enough and id.endswith(reference)]
+        found = [id for id in list(self.nodes) if long_enough and id.endswith(reference)]
         if not found:
             raise ConversationError(f"No branch is called {reference!r}, and no turn ends so.")
         if len(found) > 1:

@@ -1,8 +1,9 @@
-"""The two ways in which a notebook's page shows a turn that grows.
+"""The ways in which a notebook's page shows a turn that grows.
 
 `Notebook` updates one output, whole each time, as often as `Throttle` allows: for every front end.
 `Card` sends what is new over the data comm, to pages with our extension, and updates the output
 only at checkpoints; so streaming costs what the text costs, and a reload still finds most of it.
+`Beside` sends the same deltas for a turn without an output, one that was asked in the panel.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from .safe import Neutral, Neutraliser, neutralise
 from .throttle import Throttle
 from .transcript import Transcript
 
-__all__ = ["Card", "Notebook"]
+__all__ = ["Beside", "Card", "Notebook"]
 
 _SILENT_TICK = 1.0  # seconds between updates that only move the clock
 _DELTA_GAP = 0.02  # seconds between messages to a page, which paints at most 60 times a second
@@ -183,18 +184,8 @@ class Card:
 
     def refresh(self, transcript: Transcript, now: float) -> None:
         """Send what is new, at most fifty times a second; sometimes a checkpoint."""
-        self._show_steps(transcript)
-        if transcript.status != self._record["status"]:
-            self._record["status"] = transcript.status
-            status = {"type": "status", "id": self._record["id"], "status": transcript.status}
-            pages.send(status)
-        elif now - self._sent < _DELTA_GAP:
-            return
-        self._delta(*transcript.take_fresh())
-        self._record["notices"] = list(transcript.notices)
-        self._sent = now
-        if self._checkpoints.due(now):
-            publish(self._checkpoint(), self._id, update=True)
+        if self._news(transcript, now) and self._checkpoints.due(now):
+            self._save()
             self._checkpoints.published(now, self._text.length, self._text.length)
 
     def end(self, record: Mapping[str, Any]) -> None:
@@ -225,7 +216,7 @@ class Card:
                 self._text = _Growing()
                 self._text.begin(self._record["format"])
                 self._record["steps"] = transcript.steps
-            publish(self._checkpoint(), self._id, update=True)
+            self._save()
             if snapshot := self.snapshot():
                 pages.send(snapshot)
         if transcript.steps_seen == self._steps_seen:
@@ -234,6 +225,23 @@ class Card:
         self._record["steps"], self._record["asking"] = transcript.steps, transcript.asking
         steps = {"steps": transcript.steps, "asking": transcript.asking}
         pages.send({"type": "steps", "id": self._record["id"], **steps})
+
+    def _save(self) -> None:
+        publish(self._checkpoint(), self._id, update=True)
+
+    def _news(self, transcript: Transcript, now: float) -> bool:
+        """Send what is new, unless something was sent just now."""
+        self._show_steps(transcript)
+        if transcript.status != self._record["status"]:
+            self._record["status"] = transcript.status
+            status = {"type": "status", "id": self._record["id"], "status": transcript.status}
+            pages.send(status)
+        elif now - self._sent < _DELTA_GAP:
+            return False
+        self._delta(*transcript.take_fresh())
+        self._record["notices"] = list(transcript.notices)
+        self._sent = now
+        return True
 
     def _delta(self, reasoning: str, answer: str) -> None:
         texts = {"reasoning": reasoning, "answer": answer}
@@ -251,3 +259,25 @@ class Card:
 
     def _so_far(self) -> dict[str, Any]:
         return {**self._record, "reasoning": self._text.reasoning, "answer": self._text.answer}
+
+
+class Beside(Card):
+    """Deltas to the pages and no output: for a turn that no cell asked."""
+
+    visible = False
+
+    def begin(self, record: Mapping[str, Any], stop: Callable[[], None]) -> None:
+        """Let pages ask about it."""
+        self._record, self._stop = dict(record), stop
+        pages.begin(record["id"], self)
+
+    def refresh(self, transcript: Transcript, now: float) -> None:
+        """Send what is new, at most fifty times a second."""
+        self._news(transcript, now)
+
+    def end(self, record: Mapping[str, Any]) -> None:
+        """The record is told by whoever asked."""
+        pages.end(record["id"])
+
+    def _save(self) -> None:
+        """There is no output."""

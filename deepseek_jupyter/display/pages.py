@@ -23,6 +23,7 @@ __all__ = ["Answer", "Handler", "Pages", "Request", "RunningTurn", "pages"]
 DATA = "deepseek.data"
 CONTROL = "deepseek.control"
 _MOST_PAGES = 4
+_LATE = 2.0  # seconds for a comm that is being opened
 
 
 Answer = Literal["yes", "no", "always", "nobody"]
@@ -68,6 +69,7 @@ class Pages:
 
     def __init__(self) -> None:
         self._lock = threading.RLock()
+        self._arrived = threading.Condition(self._lock)
         self._handlers: dict[str, tuple[Handler, bool]] = {}
         self._data: dict[str, Any] = {}
         self._turns: dict[str, RunningTurn] = {}
@@ -155,6 +157,7 @@ class Pages:
     def _opened(self, comm: Any, message: Any) -> None:
         with self._lock:
             self._data[comm.comm_id] = comm
+            self._arrived.notify_all()
             while len(self._data) > _MOST_PAGES:  # a reloaded page never closed its old comm
                 del self._data[next(iter(self._data))]
         comm.on_close(lambda _: self._closed(comm.comm_id))
@@ -189,13 +192,18 @@ class Pages:
         elif request.get("type") == "resync" and (snapshot := turn.snapshot()):
             self.send(snapshot)
 
+    def _page(self, id: str) -> Any:
+        """A page's data comm. Each comm is opened on a thread of its own, so it may yet come."""
+        with self._arrived:
+            self._arrived.wait_for(lambda: id in self._data, _LATE)
+            return self._data.get(id)
+
     def _take(self, body: Mapping[str, Any]) -> None:
         function, slow = self._handlers.get(str(body.get("type")), (_unknown, False))
         page = body.get("page")
 
         def tell(message: Mapping[str, Any]) -> None:
-            with self._lock:
-                comm = self._data.get(page) if isinstance(page, str) else None
+            comm = self._page(page) if isinstance(page, str) else None
             comm.send(dict(message)) if comm is not None else self.send(message)
 
         def work() -> None:

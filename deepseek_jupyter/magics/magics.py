@@ -21,7 +21,7 @@ from IPython.core.magic import (
     no_var_expand,
 )
 
-from deepseek_jupyter import page_requests
+from deepseek_jupyter import page_requests, widget
 from deepseek_jupyter.config import settings
 from deepseek_jupyter.display.frontend import in_jupyter
 from deepseek_jupyter.display.pages import pages
@@ -217,6 +217,7 @@ def register(ipython: Any) -> None:
     if manager := _comm_manager(ipython):
         page_requests.register()
         pages.register(manager)
+        widget.register()
 
 
 def unregister(ipython: Any) -> None:

@@ -51,10 +51,10 @@ class Link {
     kernel.statusChanged.connect(this._onStatus, this);
   }
 
-  /** Open both comms, unless they are open or were refused just now. */
-  open(): void {
+  /** Open both comms, unless they are open or were refused just now and nothing is `sure`. */
+  open(sure = false): void {
     const { kernel } = this;
-    if (this._data || !kernel.handleComms || kernel.isDisposed || Date.now() < this._quietUntil) {
+    if (this._data || !kernel.handleComms || kernel.isDisposed || (!sure && Date.now() < this._quietUntil)) {
       return;
     }
     this._data = this._makeComm(DATA);
@@ -202,7 +202,7 @@ export class CommHub implements ICommHub {
     return this._transcripts.get(id) ?? null;
   }
 
-  connect(kernel: Kernel.IKernelConnection): void {
+  connect(kernel: Kernel.IKernelConnection, sure = false): void {
     let link = this._links.get(kernel);
     if (!link) {
       link = new Link(
@@ -216,7 +216,7 @@ export class CommHub implements ICommHub {
         this._links.delete(kernel);
       });
     }
-    link.open();
+    link.open(sure);
   }
 
   resync(id: string, kernel: Kernel.IKernelConnection): boolean {

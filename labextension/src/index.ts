@@ -9,9 +9,10 @@ import { CommHub } from './comms';
 import { CellWriter } from './edits';
 import { labPlugins } from './labplugins';
 import { MIME_TYPE } from './record';
-import { ICommHub } from './tokens';
+import { output, sidebar } from './panel/plugin';
+import { ICommHub, ISidePanel } from './tokens';
 
-export { ICommHub };
+export { ICommHub, ISidePanel };
 
 /** Before every other kind of output. */
 const RANK = -10;
@@ -119,4 +120,4 @@ function forbidNamePrefetch(): void {
   document.head.appendChild(meta);
 }
 
-export default [comms, renderer, edits, changes, ...labPlugins];
+export default [comms, renderer, edits, changes, sidebar, output, ...labPlugins];

@@ -54,6 +54,16 @@ const commands: JupyterFrontEndPlugin<void> = {
   }
 };
 
+const documents: JupyterFrontEndPlugin<void> = {
+  id: 'deepseek-jupyter:document',
+  description: 'Tells a kernel that asks the code cells of its notebook as they stand.',
+  autoStart: true,
+  requires: [ICommHub, INotebookTracker],
+  activate: async (_app: JupyterFrontEnd, hub: ICommHub, tracker: INotebookTracker) => {
+    (await import('./document')).tellDocuments(hub, tracker);
+  }
+};
+
 const fixButton: JupyterFrontEndPlugin<void> = {
   id: 'deepseek-jupyter:fix-button',
   description: 'A button under the error of a cell that asks for a correction.',
@@ -217,4 +227,4 @@ const launcher: JupyterFrontEndPlugin<void> = {
   }
 };
 
-export const labPlugins = [commands, fixButton, ghostText, status, identity, launcher];
+export const labPlugins = [commands, fixButton, ghostText, status, identity, launcher, documents];

@@ -67,11 +67,14 @@ export interface IBranch {
 export interface ITurnRecord {
   readonly schema: number;
   readonly id: string;
+  readonly parent: string | null;
+  readonly conversation: string;
+  readonly cell_id: string | null;
+  readonly prompt: string;
   readonly status: Status;
   readonly model: string;
   readonly served_model: string | null;
   readonly provider: string;
-  readonly prompt: string;
   readonly attachments: readonly IAttachment[];
   readonly reasoning: string;
   readonly answer: string;
@@ -95,11 +98,14 @@ export function readRecord(json: unknown): ITurnRecord {
   return {
     schema: number(raw['schema']) ?? SCHEMA,
     id: text(raw['id']),
+    parent: text(raw['parent']) || null,
+    conversation: text(raw['conversation']),
+    cell_id: text(raw['cell_id']) || null,
+    prompt: text(raw['prompt']),
     status: readStatus(raw['status']) ?? 'done',
     model: text(raw['model']),
     served_model: text(raw['served_model']) || null,
     provider: text(raw['provider']),
-    prompt: text(raw['prompt']),
     attachments: list(raw['attachments']).map(item => ({
       name: text(item['name']),
       kind: text(item['kind']),

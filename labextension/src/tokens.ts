@@ -39,9 +39,9 @@ export interface ICommHub {
    *
    * #### Notes
    * Cheap to call often. A kernel that does not know the comms is asked again only when it is
-   * called after a while.
+   * called after a while, or by somebody who is `sure` that it does know them by now.
    */
-  connect(kernel: Kernel.IKernelConnection): void;
+  connect(kernel: Kernel.IKernelConnection, sure?: boolean): void;
 
   /** Ask for all of a turn that runs; false if no comm is open. */
   resync(id: string, kernel: Kernel.IKernelConnection): boolean;
@@ -65,4 +65,19 @@ export interface ICommHub {
 export const ICommHub = new Token<ICommHub>(
   'deepseek-jupyter:ICommHub',
   'What the page and its kernels say to each other about turns.'
+);
+
+/** The panel in the side bar. */
+export interface ISidePanel {
+  /** Show the panel, with the caret in its composer. */
+  open(): void;
+
+  /** Show the panel and write something into its composer, behind what is there. */
+  write(text: string): Promise<void>;
+}
+
+/** The token of the panel in the side bar. */
+export const ISidePanel = new Token<ISidePanel>(
+  'deepseek-jupyter:ISidePanel',
+  'The panel in the side bar.'
 );

@@ -1,3 +1,4 @@
 import './base.css';
 import './lab.css';
 import './changes.css';
+import './panel.css';

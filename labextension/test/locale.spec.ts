@@ -8,9 +8,12 @@ const LOCALE = new URL('../locale/', `file://${__dirname}/`);
 /** Every string that the source hands to the translator. */
 function strings(): Set<string> {
   const found = new Set<string>();
-  for (const file of readdirSync(SOURCE)) {
+  const files = (readdirSync(SOURCE, { recursive: true }) as string[]).filter(name =>
+    name.endsWith('.ts')
+  );
+  for (const file of files) {
     const text = readFileSync(new URL(file, SOURCE), 'utf8');
-    for (const match of text.matchAll(/trans\s*\.(?:__|_n)\(\s*'((?:[^'\\]|\\.)*)'/g)) {
+    for (const match of text.matchAll(/(?:trans|'deepseek_jupyter'\))\s*\.(?:__|_n)\(\s*'((?:[^'\\]|\\.)*)'/g)) {
       found.add(match[1]);
     }
   }

@@ -187,3 +187,40 @@ def test_no_attack_succeeds_in_nbconverts_html(browser, tmp_path: Path):
     beyond = [url for url in requests if not url.startswith(("file:", "data:", "blob:"))]
     assert beyond == []
     context.close()
+
+
+def test_cells_are_those_of_the_page_also_where_nothing_is_saved(lab, endpoint, notebook):
+    book = notebook(lab, "%%ds\nHello?", "was = 'saved'", "%%ds --cells all\nWhat is in them?")
+    endpoint.queue(stream("Hello."), stream("Two things."))
+    book.run(1)
+    book.until_done()
+    book.page.evaluate(
+        """() => window.jupyterapp.shell.currentWidget.content.widgets[2]
+            .model.sharedModel.setSource("is_now = 'typed and never saved'")"""
+    )
+    book.run(3)
+    book.until_done()
+    said = endpoint.requests[-1].json["messages"][-1]["content"]
+    assert "is_now = 'typed and never saved'" in said
+    assert "was = 'saved'" not in said
+    assert said.endswith("What is in them?")
+
+
+def test_a_policy_keeps_the_thinking_open_and_code_out_of_the_cells(lab, endpoint, notebook):
+    policy = lab.work / "deepseek-policy.toml"
+    policy.write_text('[teaching]\nthinking = "shown"\nforbid_code_insertion = true\n')
+    try:
+        book = notebook(lab, "%%ds\nHow do I take a mean by group?")
+        endpoint.queue(stream(ANSWER, THOUGHT))
+        book.run(1)
+        book.until_done()
+    finally:
+        policy.unlink()
+    thinking = book.card.locator("details.jp-DeepSeek-thinking")
+    assert thinking.evaluate("node => node.open")
+    thinking.locator("summary").click()
+    assert thinking.evaluate("node => node.open")
+    book.card.locator("pre").hover()
+    shown = book.card.locator(".jp-DeepSeek-codebar button:visible")
+    assert shown.count() == 1  # copying is allowed
+    assert "A policy holds for this notebook" in book.card.inner_text()

@@ -107,3 +107,14 @@ def test_what_is_no_request_is_left_alone(hub, message):
     data, control = manager.page("one")
     control.receive(message)
     assert data.sent == []
+
+
+def test_an_answer_waits_for_the_data_comm_that_is_being_opened(hub):
+    pages, manager = hub
+    pages.handle("hello", lambda request: {})
+    data, control = Comm("one-data"), Comm("one-control")
+    manager.control(control, {})
+    timer = threading.Timer(0.05, manager.data, (data, {}))
+    timer.start()
+    control.receive({"type": "hello", "request": "r1", "page": "one-data"})
+    assert [message["to"] for message in data.sent] == ["r1"]

@@ -12,7 +12,7 @@ from deepseek_jupyter.doctor import doctor
 from deepseek_jupyter.errors import PolicyError
 from deepseek_jupyter.reports import status
 from deepseek_jupyter.session import Session
-from deepseek_jupyter.teaching import HINTS, NO_SOLUTIONS
+from deepseek_jupyter.teaching import HINTS, NO_SOLUTIONS, Teaching
 from tests.support.scripted import Server, answer, plain
 
 
@@ -129,6 +129,15 @@ class TestTools:
         tool = {"type": "function", "function": {"name": "run_python", "parameters": {}}}
         session.config.extra_body = {"tools": [tool]}
         assert refused(server) == f"{file} forbids the tool run_python."
+
+
+class TestCode:
+    def test_the_code_flag_is_refused(self, session, server, course):
+        rule(course, "forbid_code_insertion = true")
+        with pytest.raises(PolicyError, match="forbids putting the model's code into cells"):
+            Teaching(session.policy_files()).check_code_insertion()
+        server.queue(answer("Fine."))
+        assert ask().turn.policy == ("no_code",)
 
 
 class TestBudget:

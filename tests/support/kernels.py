@@ -131,6 +131,7 @@ class Kernel:
         self._replies: dict[str, dict[str, Any]] = {}
         self._answers: list[str] = []
         self.prompts: list[dict[str, Any]] = []  # input requests, as they came
+        self.told: list[tuple[str, dict[str, Any]]] = []  # (comm id, data) of every comm message
 
     def __enter__(self) -> Kernel:
         self._folder.mkdir(parents=True, exist_ok=True)
@@ -232,6 +233,25 @@ class Kernel:
         self._manager.interrupt_kernel()
         return time.monotonic()
 
+    def subshell(self) -> str:
+        """A new subshell, as JupyterLab makes one for the comms of a target."""
+        message = self._client.session.msg("create_subshell_request", {})
+        self._client.control_channel.send(message)
+        while True:
+            reply = self._client.control_channel.get_msg(timeout=20)
+            if reply["parent_header"].get("msg_id") == message["header"]["msg_id"]:
+                return str(reply["content"]["subshell_id"])
+
+    def say(self, kind: str, content: dict[str, Any], subshell: str) -> None:
+        """Send a shell message (``comm_open``, ``comm_msg``) to a subshell."""
+        message = self._client.session.msg(kind, content)
+        message["header"]["subshell_id"] = subshell
+        self._client.shell_channel.send(message)
+
+    def listen(self) -> None:
+        """Take in what the kernel has said."""
+        self._listen()
+
     def _idle(self, cell: str) -> bool:
         states = [m.content["execution_state"] for m in self._seen[cell] if m.kind == "status"]
         return "idle" in states
@@ -242,6 +262,8 @@ class Kernel:
             parent = told["parent_header"].get("msg_id", "")
             kind = told["header"]["msg_type"]
             self._seen[parent].append(Message(kind, told["content"], time.monotonic()))
+            if kind == "comm_msg":
+                self.told.append((told["content"]["comm_id"], told["content"]["data"]))
         except queue.Empty:
             pass
         while self._client.shell_channel.msg_ready():

@@ -76,7 +76,7 @@ def at(sentinels: Sentinels, query: str) -> str:
 
 
 def test_there_are_enough_of_them():
-    assert len(REACHES) + len(STATEMENTS) + len(HOGS) >= 190
+    assert len(REACHES) + len(LOOKS) + len(STATEMENTS) + len(HOGS) >= 190
 
 
 @rows(REACHES)

@@ -1,0 +1,162 @@
+"""Requests that look at the conversation and change nothing."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+from deepseek_jupyter.conversation.totals import Total
+from deepseek_jupyter.display.footer import footer
+from deepseek_jupyter.display.safe import neutralise
+from deepseek_jupyter.errors import ParameterError
+from deepseek_jupyter.protocol.usage import Usage
+
+from .fields import ids, text, whole
+from .settings import values
+from .watching import running
+from .whereabouts import way, whereabouts
+
+if TYPE_CHECKING:
+    from deepseek_jupyter.conversation.turn import Turn
+    from deepseek_jupyter.display.pages import Request
+    from deepseek_jupyter.session import Session
+
+__all__ = ["conversation", "conversations", "export", "search", "tree", "turns", "usage"]
+
+_VERSION = 1
+_HEAD = 90  # characters of a prompt that stand for it
+_LARGEST_TURN = 2_000_000  # characters of one record sent to a page
+
+
+def conversation(session: Session, request: Request) -> dict[str, Any]:
+    """Where it stands, its active branch without texts, what runs, and the settings."""
+    found = session.conversation
+    return {
+        "version": _VERSION,
+        **whereabouts(found),
+        "way": way(found),
+        "running": [record for record in running() if record["conversation"] == found.id],
+        "settings": values(session),
+        "foreign": found.foreign,
+        "trouble": session.memory.trouble,
+    }
+
+
+def turns(session: Session, request: Request) -> dict[str, Any]:
+    """``{ids}``: the records of these turns; those that are not there are left out."""
+    found = session.conversation.turns_of(ids(request.body, "ids"))
+    return {"records": [_record(turn) for turn in found]}
+
+
+def tree(session: Session, request: Request) -> dict[str, Any]:
+    """``{limit?}``: the newest nodes, parents before children, each with the head of its prompt."""
+    limit = whole(request.body, "limit", 1, 2000, 400)
+    found = session.conversation
+    nodes = found.nodes()[-limit:]
+    heads = _heads(session, [node.id for node in nodes])
+    return {
+        **whereabouts(found),
+        "earlier": len(found) - len(nodes),
+        "nodes": [
+            {"id": n.id, "parent": n.parent, "head": heads.get(n.id, ""), "status": n.status}
+            for n in nodes
+        ],
+    }
+
+
+def search(session: Session, request: Request) -> dict[str, Any]:
+    """``{query, limit?}``: turns of this conversation with all the words, the newest first."""
+    query = text(request.body, "query", 1000)
+    hits = session.conversation.search(query, whole(request.body, "limit", 1, 100, 30))
+    return {
+        "hits": [
+            {
+                "turn": hit.turn,
+                "head": _head(hit.prompt),
+                "field": hit.field,
+                "pieces": [[piece, found] for piece, found in hit.pieces],
+            }
+            for hit in hits
+        ]
+    }
+
+
+def conversations(session: Session, request: Request) -> dict[str, Any]:
+    """``{limit?}``: those of this notebook, with the first prompt as title."""
+    limit = whole(request.body, "limit", 1, 200, 50)
+    found = session.conversation
+    rows = found.journal.conversations(found.notebook) if found.journal else []
+    listed = []
+    for row in rows[:limit]:
+        assert found.journal is not None
+        first = [node.id for node in found.journal.nodes(row.id)[:1]]
+        title = next((turn.prompt for turn in found.journal.turns_of(first).values()), "")
+        listed.append(
+            {"id": row.id, "turns": row.turns, "newest": row.newest, "title": _head(title)}
+        )
+    if found.id not in [row["id"] for row in listed]:
+        first_turn = next(iter(found.turns()), None)
+        title = _head(first_turn.prompt) if first_turn else ""
+        listed.insert(0, {"id": found.id, "turns": len(found), "newest": None, "title": title})
+    return {"current": found.id, "conversations": listed}
+
+
+def usage(session: Session, request: Request) -> dict[str, Any]:
+    """Tokens and money of this conversation, all branches; money by currency, an estimate."""
+    found = session.conversation
+    total = Total(found.id)
+    if found.journal is not None:
+        total = sum(found.journal.totals("conversation", conversation=found.id), total)
+    else:
+        for turn in found.turns():
+            cost = {turn.cost["currency"]: Decimal(turn.cost["amount"])} if turn.cost else {}
+            total += Total(found.id, 1, turn.usage or Usage(), cost)
+    return {
+        "turns": total.turns,
+        "prompt": total.usage.prompt_tokens,
+        "cached": total.usage.cache_hit_tokens,
+        "thinking": total.usage.reasoning_tokens,
+        "out": total.usage.completion_tokens,
+        "cost": {currency: format(amount, "f") for currency, amount in total.cost.items()},
+    }
+
+
+def export(session: Session, request: Request) -> dict[str, Any]:
+    """``{format: md | html | json | ipynb}``: the file's name and text."""
+    from deepseek_jupyter.conversation import exports
+
+    def inert(answer: str) -> str:
+        return neutralise(answer).markdown
+
+    found = session.conversation
+    writers = {
+        "md": lambda: exports.to_markdown(found, inert),
+        "html": lambda: exports.to_html(found, lambda answer: neutralise(answer).html),
+        "json": lambda: exports.to_json(found),
+        "ipynb": lambda: json.dumps(exports.to_notebook(found, inert), indent=1),
+    }
+    kind = text(request.body, "format", 10)
+    if kind not in writers:
+        raise ParameterError(f"A conversation is exported as {', '.join(writers)}.")
+    return {"name": f"conversation-{found.id[-6:]}.{kind}", "text": writers[kind]()}
+
+
+def _record(turn: Turn) -> dict[str, Any]:
+    record = turn.record
+    record["footer"] = footer(record)
+    for name in ("prompt", "answer", "reasoning"):
+        if len(record[name]) > _LARGEST_TURN:
+            record[name] = record[name][:_LARGEST_TURN] + "…"
+    return record
+
+
+def _heads(session: Session, wanted: Iterable[str]) -> dict[str, str]:
+    found = session.conversation.turns_of(wanted)
+    return {turn.id: _head(turn.prompt) for turn in found}
+
+
+def _head(prompt: str) -> str:
+    line = " ".join(prompt[: 4 * _HEAD].split())
+    return line if len(line) <= _HEAD else line[: _HEAD - 1] + "…"

@@ -1,0 +1,49 @@
+"""Where a conversation stands: its active branch, from the root to the tip, as small values."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from deepseek_jupyter.conversation.conversation import Conversation
+
+__all__ = ["newest_below", "way", "whereabouts"]
+
+
+def whereabouts(conversation: Conversation) -> dict[str, Any]:
+    """What tells one state of the tree from another; branches by name with their tips."""
+    return {
+        "conversation": conversation.id,
+        "active": conversation.active,
+        "tip": conversation.tip,
+        "branches": dict(conversation.branches),
+        "count": len(conversation),
+    }
+
+
+def way(conversation: Conversation) -> list[list[Any]]:
+    """``[id, tokens, index, count]`` of each turn of the active branch, oldest first.
+
+    `index` and `count` say which of how many siblings it is, from 1. Texts stay where they are.
+    """
+    nodes = conversation.nodes()
+    by_id = {node.id: node for node in nodes}
+    siblings: dict[str | None, list[str]] = {}
+    for node in nodes:
+        siblings.setdefault(node.parent, []).append(node.id)
+    found: list[list[Any]] = []
+    at = conversation.tip
+    while at is not None and at in by_id:
+        node = by_id[at]
+        same = siblings[node.parent]
+        found.append([at, node.tokens, same.index(at) + 1, len(same)])
+        at = node.parent
+    return found[::-1]
+
+
+def newest_below(conversation: Conversation, turn: str) -> str:
+    """The end of the newest branch that goes through `turn`: where somebody was last."""
+    below: dict[str | None, str] = {node.parent: node.id for node in conversation.nodes()}
+    while turn in below:
+        turn = below[turn]
+    return turn

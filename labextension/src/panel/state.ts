@@ -1,0 +1,190 @@
+/**
+ * What the panel shows, as a value; every message gives the next one.
+ *
+ * The active branch is known by its ids; records are read when they come into view. Turns that run
+ * hang under their parent: what followed it on the branch gives way to them.
+ */
+import { readRecord } from '../record';
+import type { ITurnRecord } from '../record';
+
+/** A turn's place on the active branch. */
+export interface IStep {
+  readonly id: string;
+  /** An estimate, for its height before it is drawn. */
+  readonly tokens: number;
+  /** Which of how many siblings it is, from 1. */
+  readonly index: number;
+  readonly count: number;
+}
+
+/** The kernel's settings that the panel has controls for. */
+export interface ISettings {
+  readonly model: string;
+  readonly think: string;
+  readonly effort: string;
+  readonly temperature: number | null;
+  readonly max_tokens: number | null;
+}
+
+/** What the panel knows. */
+export interface IState {
+  readonly conversation: string;
+  readonly tip: string | null;
+  readonly active: string;
+  readonly way: readonly IStep[];
+  readonly records: ReadonlyMap<string, ITurnRecord>;
+  /** Turns that run, in the order in which they began. */
+  readonly running: readonly string[];
+  /** A turn that ended without an answer, and so is no part of the branch. */
+  readonly failed: string | null;
+  readonly settings: ISettings;
+  /** Whether the branch that is known is not the kernel's any more. */
+  readonly stale: boolean;
+}
+
+/** Nothing yet. */
+export const NOTHING: IState = {
+  conversation: '',
+  tip: null,
+  active: 'main',
+  way: [],
+  records: new Map(),
+  running: [],
+  failed: null,
+  settings: { model: '', think: 'auto', effort: '', temperature: null, max_tokens: null },
+  stale: false
+};
+
+/** The state after the answer to `conversation`. */
+export function opened(state: IState, json: unknown): IState {
+  const raw = object(json);
+  const running = list(raw['running']).map(readRecord);
+  const same = raw['conversation'] === state.conversation;
+  const records = new Map(same ? state.records : []);
+  for (const record of running) {
+    records.set(record.id, record);
+  }
+  const way = list(raw['way']).map(readStep);
+  return {
+    conversation: String(raw['conversation'] ?? ''),
+    tip: text(raw['tip']),
+    active: String(raw['active'] ?? 'main'),
+    way,
+    records,
+    running: running.map(record => record.id),
+    failed: same && state.tip === text(raw['tip']) ? state.failed : null,
+    settings: readSettings(raw['settings']),
+    stale: false
+  };
+}
+
+/** The state with records that were read. */
+export function withRecords(state: IState, json: unknown): IState {
+  const records = new Map(state.records);
+  for (const record of list(object(json)['records']).map(readRecord)) {
+    records.set(record.id, record);
+  }
+  return { ...state, records };
+}
+
+/** The state for a notebook without a kernel: what its file holds. */
+export function fromFile(saved: readonly ITurnRecord[]): IState {
+  return {
+    ...NOTHING,
+    way: saved.map(({ id, branch, prompt, answer }) => ({
+      id,
+      tokens: Math.ceil((prompt.length + answer.length) / 4),
+      index: branch?.index ?? 1,
+      count: 1
+    })),
+    records: new Map(saved.map(record => [record.id, record]))
+  };
+}
+
+/** The state after a message of the kernel. */
+export function reduce(state: IState, json: unknown): IState {
+  const raw = object(json);
+  if (raw['type'] === 'turn') {
+    return turn(state, raw['event'] === 'begun', readRecord(raw['record']));
+  }
+  if (raw['type'] === 'moved') {
+    const moved =
+      raw['conversation'] !== state.conversation ||
+      text(raw['tip']) !== state.tip ||
+      raw['active'] !== state.active;
+    return {
+      ...state,
+      stale: state.stale || moved,
+      settings: readSettings(raw['settings'])
+    };
+  }
+  return state;
+}
+
+/** The turns to show, in their order. */
+export function shown(state: IState): readonly IStep[] {
+  const loose = [...state.running, ...(state.failed ? [state.failed] : [])].filter(
+    id => !state.way.some(step => step.id === id)
+  );
+  const last = state.records.get(loose[loose.length - 1]);
+  if (!last) {
+    return state.way;
+  }
+  const at = state.way.findIndex(step => step.id === last.parent);
+  const kept = last.parent === null ? [] : at < 0 ? state.way : state.way.slice(0, at + 1);
+  const together = loose.filter(id => state.records.get(id)?.parent === last.parent);
+  return [...kept, ...together.map(id => ({ id, tokens: 40, index: 1, count: 1 }))];
+}
+
+function turn(state: IState, begun: boolean, record: ITurnRecord): IState {
+  if (record.conversation !== state.conversation) {
+    return { ...state, stale: true };
+  }
+  const records = new Map(state.records).set(record.id, record);
+  const others = state.running.filter(id => id !== record.id);
+  if (begun) {
+    return { ...state, records, running: [...others, record.id], failed: null };
+  }
+  const kept = record.answer !== '' || record.tool_calls.length > 0;
+  return {
+    ...state,
+    records,
+    // Until the branch is read again it keeps its place, so that nothing jumps.
+    running: kept ? state.running : others,
+    failed: kept ? state.failed : record.id,
+    stale: state.stale || kept
+  };
+}
+
+function readStep(json: unknown): IStep {
+  const [id, tokens, index, count] = Array.isArray(json) ? json : [];
+  return { id: String(id), tokens: whole(tokens), index: whole(index), count: whole(count) };
+}
+
+function readSettings(json: unknown): ISettings {
+  const raw = object(json);
+  const number = (value: unknown) => (typeof value === 'number' ? value : null);
+  return {
+    model: String(raw['model'] ?? ''),
+    think: String(raw['think'] ?? 'auto'),
+    effort: String(raw['effort'] ?? ''),
+    temperature: number(raw['temperature']),
+    max_tokens: number(raw['max_tokens'])
+  };
+}
+
+function object(value: unknown): Record<string, unknown> {
+  return value !== null && typeof value === 'object' ? (value as Record<string, unknown>) : {};
+}
+
+function list(value: unknown): unknown[] {
+  return Array.isArray(value) ? value : [];
+}
+
+function text(value: unknown): string | null {
+  return typeof value === 'string' ? value : null;
+}
+
+function whole(value: unknown): number {
+  return typeof value === 'number' && Number.isFinite(value) ? Math.max(0, Math.floor(value)) : 1;
+}

@@ -1,0 +1,329 @@
+"""The panel in the side bar: the life of a conversation, as a user lives it."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+
+import pytest
+
+from tests.support.scripted import Reply, deltas
+from tests.support.scripted import Server as Scripted
+
+from .jupyter import Server
+from .notebook import Notebook
+from .panel import Panel
+from .test_live import KEY, stream
+
+LOAD = "%load_ext deepseek_jupyter"
+SHOW = "name => jupyterapp.commands.execute('docmanager:open', {path: name})"
+
+
+@pytest.fixture(scope="module")
+def endpoint() -> Iterator[Scripted]:
+    with Scripted(validate=False) as running:
+        yield running
+
+
+@pytest.fixture(scope="module", params=["lab", "notebook"])
+def host(request, endpoint, tmp_path_factory) -> Iterator[Server]:
+    yield from _host(request.param, endpoint, tmp_path_factory)
+
+
+@pytest.fixture(scope="module")
+def lab(endpoint, tmp_path_factory) -> Iterator[Server]:
+    yield from _host("lab", endpoint, tmp_path_factory)
+
+
+def _host(kind: str, endpoint: Scripted, folders) -> Iterator[Server]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("DEEPSEEK_BASE_URL", endpoint.base_url("deepseek"))
+        patch.setenv("DEEPSEEK_API_KEY", KEY)
+        patch.setenv("DEEPSEEK_JUPYTER_HOME", str(folders.mktemp("home")))
+        server = Server(kind, folders.mktemp(kind))
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def notebook(browser, endpoint):
+    endpoint.forget()
+    contexts = []
+
+    def give(server: Server, *cells: str, **options) -> Notebook:
+        context = browser.new_context(viewport={"width": 1300, "height": 900})
+        contexts.append(context)
+        return Notebook(server, context.new_page(), (LOAD, *cells), load=False, **options)
+
+    yield give
+    for context in contexts:
+        context.close()
+
+
+def run(book: Notebook, index: int) -> None:
+    book.run(index)
+    book.until_done()
+
+
+def restart(book: Notebook) -> None:
+    """Restart the kernel, as the menu does."""
+    book.page.evaluate(
+        "() => jupyterapp.shell.currentWidget.sessionContext.session.kernel.restart()"
+    )
+    book.until_idle()
+
+
+def sent(endpoint: Scripted) -> list[str]:
+    """The texts of the last request."""
+    return [message["content"] for message in endpoint.requests[-1].json["messages"]]
+
+
+def test_the_life_of_a_conversation(host, endpoint, notebook):
+    book = notebook(host, "%%ds --think\nHow do I take a mean?", "%deepseek undo")
+    run(book, 0)
+    panel = Panel.open(book)
+
+    # A cell asks, and the panel shows it while it streams.
+    endpoint.queue(stream("Use `groupby`.", "They want a mean.", gap=0.1))
+    book.run(1)
+    panel.node.get_by_text("Thinking…").first.wait_for()
+    book.until_done()
+    panel.until("How do I take a mean?", "groupby")
+
+    # The panel goes on, and the model is told what the cell asked.
+    endpoint.queue(stream("As a **table**.", gap=0.02))
+    panel.ask("And how do I show it?")
+    panel.until("And how do I show it?", "As a table.")
+    assert sent(endpoint)[-3:] == [
+        "How do I take a mean?",
+        "Use `groupby`.",
+        "And how do I show it?",
+    ]
+
+    # Asked again it has two answers, and the switch goes between them.
+    endpoint.queue(stream("As a chart.", gap=0.02))
+    turn = panel.turn("And how do I show it?")
+    turn.hover()
+    turn.get_by_role("button", name="Ask again").click()
+    turn = panel.until("And how do I show it?", "As a chart.")
+    turn.get_by_text("2/2", exact=True).wait_for()
+    turn.get_by_role("button", name="Earlier answer").click()
+    turn = panel.until("And how do I show it?", "As a table.")
+    turn.get_by_text("1/2", exact=True).wait_for()
+
+    # Edited, the question becomes a third beside them.
+    endpoint.queue(stream("As a map.", gap=0.02))
+    turn.hover()
+    turn.get_by_role("button", name="Edit the question").click()
+    assert panel.field.input_value() == "And how do I show it?"
+    panel.ask("And how do I draw it?")
+    turn = panel.until("And how do I draw it?", "As a map.")
+    turn.get_by_text("3/3", exact=True).wait_for()
+    assert sent(endpoint)[-2:] == ["Use `groupby`.", "And how do I draw it?"]
+
+    # Stopped, what arrived stays.
+    endpoint.queue(Reply(deltas(4000, rate=40)))
+    panel.ask("Count for ever.")
+    turn = panel.turn("Count for ever.")
+    turn.locator(".jp-DeepSeek-flow .jp-DeepSeek-block").first.wait_for()
+    panel.node.locator(".jp-DeepSeek-panel-composer").get_by_role("button", name="Stop").click()
+    assert endpoint.requests[-1].closed.wait(10)
+    turn.get_by_text("Stopped", exact=True).wait_for()
+    assert turn.locator(".jp-DeepSeek-flow").last.inner_text()
+
+    # A command in a cell moves the panel.
+    run(book, 2)
+    panel.until_prompts("How do I take a mean?", "And how do I draw it?")
+
+    # The kernel starts again: the file can be read, and the first question brings all back.
+    restart(book)
+    panel.node.get_by_text("has not loaded").wait_for()
+    panel.until_prompts("How do I take a mean?")
+    endpoint.queue(stream("You are welcome.", gap=0.02))
+    panel.ask("Thanks.")
+    panel.until("Thanks.", "You are welcome.")
+    assert sent(endpoint)[-3:] == ["And how do I draw it?", "As a map.", "Thanks."]
+    panel.until_prompts("How do I take a mean?", "And how do I draw it?", "Thanks.")
+
+    # Reloaded, the page finds the same.
+    book.page.evaluate("() => jupyterapp.commands.execute('docmanager:save')")
+    book.page.wait_for_timeout(500)
+    book.page.reload()
+    book.page.wait_for_function("() => window.jupyterapp !== undefined", timeout=60_000)
+    book.page.locator(".jp-Notebook .jp-Cell").first.wait_for(timeout=60_000)
+    book.until_idle()
+    panel = Panel.open(book)
+    panel.until_prompts("How do I take a mean?", "And how do I draw it?", "Thanks.")
+    assert "4 turns" not in panel.meter  # all that was paid for, other branches too
+    assert re.search(r"\d+ turns · .*% cached · ~\$", panel.meter)
+    assert KEY not in book.page.content()
+    assert book.own_errors == []
+    assert book.requests == []
+
+
+def test_without_a_kernel_the_file_is_read_and_nothing_can_be_asked(lab, endpoint, notebook):
+    from deepseek_jupyter.conversation.turn import Turn
+    from deepseek_jupyter.display.render import final_bundle
+
+    turn = Turn(
+        "0198c0de-0000-7000-8000-000000000001", "c", "Who goes there?", answer="A **friend**."
+    )
+    record = {**turn.record, "status": "done", "footer": "a footer"}
+    book = notebook(lab, "pass", outputs={1: final_bundle(record)}, kernel=False)
+    book.page.wait_for_timeout(1000)
+    panel = Panel.open(book)
+    panel.until("Who goes there?", "A friend.")
+    panel.node.get_by_text("No kernel").wait_for()
+    assert panel.field.is_disabled()
+    assert panel.node.get_by_role("button", name="Ask again").count() == 0
+
+
+def test_the_panel_follows_the_notebook_in_front(lab, endpoint, notebook):
+    book = notebook(lab, "%%ds\nFirst notebook?")
+    run(book, 0)
+    panel = Panel.open(book)
+    endpoint.queue(stream("The first.", gap=0.0))
+    run(book, 1)
+    panel.until("First notebook?", "The first.")
+    first = book.name
+    book.name = "other-" + first
+    book.write([LOAD, "%%ds\nSecond notebook?"], {}, kernel=True)
+    book.page.evaluate(
+        "name => jupyterapp.commands.execute('docmanager:open', {path: name})", book.name
+    )
+    book.page.wait_for_function(
+        "name => jupyterapp.shell.currentWidget?.context?.path === name", arg=book.name
+    )
+    book.until_idle()
+    run(book, 0)
+    endpoint.queue(stream("The second.", gap=0.0))
+    run(book, 1)
+    panel.until("Second notebook?", "The second.")
+    assert panel.prompts == ["Second notebook?"]
+    book.page.evaluate(
+        "name => jupyterapp.commands.execute('docmanager:open', {path: name})", first
+    )
+    panel.until_prompts("First notebook?")
+
+
+def test_the_panel_stands_in_an_output_too_and_both_show_the_same(host, endpoint, notebook):
+    book = notebook(host, "import deepseek_jupyter as ds\nds.panel(height=400)")
+    run(book, 0)
+    run(book, 1)
+    side, out = Panel.open(book), Panel(book, ".jp-OutputArea")
+    endpoint.queue(stream("In both.", gap=0.02))
+    out.ask("Where do you stand?")
+    for panel in (out, side):
+        panel.until("Where do you stand?", "In both.")
+    assert book.sources() == [LOAD, "import deepseek_jupyter as ds\nds.panel(height=400)"]
+
+
+def test_names_are_completed_with_type_and_shape_and_sent_by_keyboard(lab, endpoint, notebook):
+    book = notebook(lab, "import pandas as pd\nsales = pd.DataFrame({'price': [1, 2, 3]})")
+    run(book, 0)
+    run(book, 1)
+    panel = Panel.open(book)
+    panel.field.focus()
+    book.page.keyboard.type("What is in @sa")
+    option = panel.node.get_by_role("option")
+    option.wait_for()
+    assert option.inner_text().split() == ["sales", "DataFrame", "3", "×", "1"]
+    book.page.keyboard.press("Enter")
+    assert panel.field.input_value() == "What is in @sales "
+    book.page.keyboard.press("Shift+Enter")
+    book.page.keyboard.type("Say it briefly.")
+    endpoint.queue(stream("Prices.", gap=0.0))
+    book.page.keyboard.press("Enter")
+    panel.until("What is in @sales", "Prices.")
+    assert panel.field.input_value() == ""
+    book.page.keyboard.press("ArrowUp")
+    assert panel.field.input_value() == "What is in @sales \nSay it briefly."
+
+
+def test_the_enter_that_ends_a_composition_sends_nothing(lab, endpoint, notebook):
+    book = notebook(lab)
+    run(book, 0)
+    panel = Panel.open(book)
+    panel.field.focus()
+    session = book.page.context.new_cdp_session(book.page)
+    session.send(
+        "Input.imeSetComposition", {"text": "にほん", "selectionStart": 3, "selectionEnd": 3}
+    )
+    session.send(
+        "Input.dispatchKeyEvent",
+        {"type": "rawKeyDown", "key": "Process", "code": "Enter", "windowsVirtualKeyCode": 229},
+    )
+    session.send("Input.insertText", {"text": "日本"})
+    book.page.wait_for_timeout(500)
+    assert endpoint.requests == []
+    assert panel.field.input_value() == "日本"
+    endpoint.queue(stream("はい。", gap=0.0))
+    panel.field.press("Enter")
+    panel.until("日本", "はい。")
+
+
+def test_tree_search_settings_conversations_and_export(lab, endpoint, notebook):
+    book = notebook(lab)
+    run(book, 0)
+    panel = Panel.open(book)
+    for prompt, answer in (("One?", "The first."), ("Two?", "The second word is groupby.")):
+        endpoint.queue(stream(answer, gap=0.0))
+        panel.ask(prompt)
+        panel.until(prompt, answer)
+
+    panel.button("Tree of the conversation").click()
+    panel.node.get_by_role("button", name="One?").click()
+    panel.until_prompts("One?")
+
+    panel.button("Search").click()
+    book.page.keyboard.type("groupby")
+    panel.node.locator(".jp-DeepSeek-panel-mark").wait_for()
+    panel.node.locator(".jp-DeepSeek-panel-found").get_by_role("button").click()
+    panel.until_prompts("One?", "Two?")
+
+    panel.button("Settings").click()
+    panel.node.locator("label", has_text="Thinking").locator("select").select_option("on")
+    panel.node.get_by_label("Temperature").fill("0.4")
+    panel.node.get_by_label("Temperature").press("Tab")
+    endpoint.queue(stream("Yes.", "Hm.", gap=0.0))
+    panel.ask("With thought?")
+    panel.until("With thought?", "Yes.")
+    assert endpoint.requests[-1].json["thinking"] == {"type": "enabled"}
+
+    panel.button("New conversation").click()
+    panel.until_prompts()
+    panel.button("Conversations").click()
+    panel.node.locator(".jp-DeepSeek-panel-item", has_text="One?").click()
+    panel.until_prompts("One?", "Two?", "With thought?")
+
+    panel.button("Export").click()
+    with book.page.expect_download() as coming:
+        panel.node.get_by_role("button", name="JSON").click()
+    turns = json.loads(coming.value.path().read_text())["turns"]
+    assert [turn["prompt"] for turn in turns] == ["One?", "Two?", "With thought?"]
+
+
+def test_what_would_be_sent_can_be_read_first(lab, endpoint, notebook):
+    book = notebook(lab)
+    run(book, 0)
+    panel = Panel.open(book)
+    panel.field.fill("Is this sent?")
+    panel.node.get_by_role("button", name="Show what would be sent").click()
+    panel.node.locator(".jp-DeepSeek-tool-text", has_text="Is this sent?").wait_for()
+    assert endpoint.requests == []
+    assert panel.field.input_value() == "Is this sent?"
+
+
+def test_what_is_refused_is_said_and_not_lost(lab, endpoint, notebook):
+    book = notebook(lab)
+    run(book, 0)
+    panel = Panel.open(book)
+    book.page.evaluate(
+        """() => jupyterapp.shell.currentWidget.sessionContext.session.kernel.requestExecute({
+            code: "import deepseek_jupyter as ds; ds.get_session().config.budget = 1e-12"}).done"""
+    )
+    panel.ask("Too dear?")
+    panel.node.get_by_role("alert").filter(has_text=re.compile(r"\w")).wait_for()
+    assert panel.field.input_value() == "Too dear?"
+    assert endpoint.requests == []

@@ -1,0 +1,31 @@
+"""The kernel of tests/kernel, and a page that is open on it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.kernel.conftest import (  # noqa: F401
+    base_environment,
+    kernel,
+    kernel_home,
+    running_kernel,
+    server,
+    shared_server,
+)
+from tests.support.kernels import Kernel
+from tests.support.page import Page
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if Path(__file__).parent in item.path.parents and "page" in getattr(
+            item, "fixturenames", ()
+        ):
+            item.add_marker(pytest.mark.kernel)
+
+
+@pytest.fixture
+def page(kernel: Kernel) -> Page:  # noqa: F811
+    return Page(kernel)

@@ -1,0 +1,176 @@
+"""The panel asks through the kernel, beside its cells: nothing waits, nothing is lost."""
+
+from __future__ import annotations
+
+import time
+
+from tests.support.scripted import Reply, answer, deltas, error, pause
+
+
+def prompts(page) -> list[str]:
+    """The questions of the active branch."""
+    way = [id for id, *_ in page.ask("conversation")["way"]]
+    return [record["prompt"] for record in page.ask("turns", ids=way)["records"]] if way else []
+
+
+def test_a_question_of_the_panel_is_answered_and_stays_in_the_conversation(page, server):
+    server.queue(answer("Paris.", reasoning="France, so"))
+    page.ask("conversation")
+    done = page.ask("ask", prompt="The capital of France?")
+    assert done["status"] == "done"
+    (record,) = page.ask("turns", ids=[done["turn"]])["records"]
+    assert (record["answer"], record["reasoning"]) == ("Paris.", "France, so")
+    assert record["cell_id"] is None
+    streamed = "".join(m.get("answer", "") for m in page.heard if m["type"] == "delta")
+    assert streamed
+    assert "Paris.".startswith(streamed)  # the rest came with the record
+    assert prompts(page) == ["The capital of France?"]
+
+
+def test_the_panel_answers_while_a_cell_runs(page, kernel, server):
+    page.ask("conversation")
+    cell = kernel.send("import time\nfor _ in range(100): time.sleep(0.1)")
+    kernel.wait_for(cell, "status", "busy")
+    server.queue(answer("At once."))
+    assert page.ask("ask", prompt="Now?")["status"] == "done"
+    assert page.ask("names")["names"] is not None
+    assert not kernel._idle(cell)
+    kernel.interrupt()
+    kernel.finish(cell)
+
+
+def test_the_kernel_is_free_while_the_panel_streams(page, kernel, server):
+    page.ask("conversation")
+    server.queue(Reply(deltas(400, rate=50)))
+    asked = page.send("ask", prompt="A long story")
+    running = page.turn("begun", "A long story")
+    assert kernel.run("21 * 2").bundles[-1]["text/plain"] == "42"
+    page.say({"type": "stop", "id": running["id"]})
+    assert page.answer(asked)["status"] == "interrupted"
+
+
+def test_a_turn_of_a_cell_is_told_to_the_page_at_once(page, kernel, server):
+    page.ask("conversation")
+    server.queue(Reply([*deltas(20, rate=50)]))
+    cell = kernel.send("%%ds\nFrom a cell", cell_id="c-1")
+    begun = page.turn("begun", "From a cell")
+    assert begun["cell_id"] == "c-1"
+    assert not kernel._idle(cell)
+    ended = page.turn("ended", "From a cell")
+    assert ended["id"] == begun["id"]
+    assert ended["answer"]
+    kernel.finish(cell)
+    moved = page.until(lambda m: m["type"] == "moved" and m["tip"] == begun["id"])
+    assert moved["count"] == 1
+
+
+def test_a_cell_goes_on_from_what_the_panel_asked(page, kernel, server):
+    page.ask("conversation")
+    server.queue(answer("Seven."), answer("Eight."))
+    page.ask("ask", prompt="Pick a number.")
+    assert kernel.run("%%ds\nAdd one.").ok
+    sent = [m["content"] for m in server.requests[-1].json["messages"]]
+    assert sent == ["Pick a number.", "Seven.", "Add one."]
+
+
+def test_asking_again_makes_a_sibling_and_the_switch_goes_between_them(page, server):
+    server.queue(answer("One."), answer("Two."), answer("After two."))
+    page.ask("conversation")
+    first = page.ask("ask", prompt="Say a word.")["turn"]
+    second = page.ask("regenerate", turn=first)["turn"]
+    after = page.ask("ask", prompt="And then?")["turn"]
+    way = page.ask("conversation")["way"]
+    assert [(id, index, count) for id, _, index, count in way] == [(second, 2, 2), (after, 1, 1)]
+    assert page.ask("switch", turn=second, step=-1)["tip"] == first
+    assert page.ask("switch", turn=first, step=1)["tip"] == after  # where it was left
+
+
+def test_an_edited_question_takes_the_place_of_the_old_one(page, server):
+    server.queue(answer("Hello."), answer("It is red."), answer("It is blue."))
+    page.ask("conversation")
+    page.ask("ask", prompt="Hi")
+    old = page.ask("ask", prompt="What is blood's colour?")["turn"]
+    page.ask("ask", prompt="What is the sky's colour?", instead_of=old)
+    assert prompts(page) == ["Hi", "What is the sky's colour?"]
+    sent = [m["content"] for m in server.requests[-1].json["messages"]]
+    assert sent == ["Hi", "Hello.", "What is the sky's colour?"]
+
+
+def test_a_cell_and_the_panel_at_once_are_both_kept(page, kernel, server):
+    page.ask("conversation")
+    server.queue(answer("The root."))
+    root = page.ask("ask", prompt="Begin")["turn"]
+    server.queue(Reply(deltas(60, rate=40)), Reply(deltas(20, rate=40)))
+    cell = kernel.send("%%ds\nBy the cell")
+    page.turn("begun", "By the cell")
+    by_panel = page.ask("ask", prompt="By the panel")["turn"]
+    kernel.finish(cell)
+    by_cell = page.turn("ended", "By the cell")
+    nodes = {node["id"]: node for node in page.ask("tree")["nodes"]}
+    assert set(nodes) == {root, by_panel, by_cell["id"]}
+    assert nodes[by_panel]["parent"] == nodes[by_cell["id"]]["parent"] == root
+
+
+def test_what_fails_is_told_and_the_panel_goes_on(page, server):
+    page.ask("conversation")
+    server.queue(error(401, {"error": {"message": "no such key"}}))
+    assert page.ask("ask", prompt="Hello?")["status"] == "error"
+    record = page.turn("ended", "Hello?")
+    assert record["error"]["type"] == "AuthenticationError"
+    server.queue(answer("Yes."))
+    assert page.ask("ask", prompt="Hello again?")["status"] == "done"
+    assert prompts(page) == ["Hello again?"]
+
+
+def test_a_turn_of_the_panel_survives_a_kernel_that_is_killed(base_environment, server, tmp_path):
+    import os
+    import signal
+
+    from tests.support.kernels import Kernel
+    from tests.support.page import Page
+
+    environment = {**base_environment, "JPY_SESSION_NAME": str(tmp_path / "n.ipynb")}
+    environment["DEEPSEEK_JUPYTER_HOME"] = str(tmp_path / "state")
+    server.queue(answer("Whole."), Reply([*deltas(200, rate=20), pause(10)]))
+    with Kernel(environment, tmp_path / "one") as kernel:
+        kernel.run("%load_ext deepseek_jupyter")
+        page = Page(kernel)
+        page.ask("ask", prompt="First")
+        page.send("ask", prompt="Second")
+        page.until(lambda m: m["type"] == "delta" and m["seq"] > 30)
+        time.sleep(0.2)
+        os.kill(kernel.pid, signal.SIGKILL)
+    with Kernel(environment, tmp_path / "two") as kernel:
+        kernel.run("%load_ext deepseek_jupyter")
+        page = Page(kernel)
+        way = [id for id, *_ in page.ask("conversation")["way"]]
+        first, second = page.ask("turns", ids=way)["records"]
+    assert first["answer"] == "Whole."
+    assert second["status"] == "interrupted"
+    assert second["answer"]
+
+
+def test_a_dry_run_sends_nothing_and_tells_all(page, server):
+    server.queue(answer("Hello."))
+    page.ask("ask", prompt="Hi")
+    seen = len(server.requests)
+    shown = page.ask("dry_run", prompt="And now?")
+    assert len(server.requests) == seen
+    assert [m["text"] for m in shown["messages"]] == ["Hi", "Hello.", "And now?"]
+    assert "Nothing was sent" in shown["title"]
+    assert {report["title"] for report in shown["reports"]} == {"Tokens", "Nothing was masked."}
+    assert prompts(page) == ["Hi"]
+
+
+def test_a_frame_is_attached_under_the_policy_of_its_chip(page, kernel, server):
+    kernel.run("import pandas as pd\nsales = pd.DataFrame({'price': [12345, 67890]})")
+    server.queue(answer("Two rows."))
+    page.ask("conversation")
+    shown = page.ask("dry_run", prompt="What is in @sales?", attach=["sales:schema"])
+    body = shown["messages"][-1]["text"]
+    assert "price" in body
+    assert "12345" not in body
+    page.ask("ask", prompt="What is in @sales?", attach=["sales:schema"])
+    assert server.requests[-1].json["messages"][-1]["content"] == body
+    record = page.turn("ended", "What is in @sales?")
+    assert record["attachments"][0]["policy"].startswith("schema")

@@ -1,0 +1,143 @@
+"""What a page may ask besides asking the model, and what it may not."""
+
+from __future__ import annotations
+
+import pytest
+
+from deepseek_jupyter.widget import REQUESTS
+from deepseek_jupyter.widget.names import describe
+from tests.support.page import Refused
+from tests.support.scripted import answer
+
+
+def test_names_come_with_type_and_shape_and_no_value():
+    import pandas as pd
+    import polars as pl
+
+    class Sly:
+        @property
+        def shape(self):
+            raise AssertionError("code of the user's was run")
+
+        __len__ = shape
+
+    namespace = {
+        "sales": pd.DataFrame({"price": [1.0, 2.0]}),
+        "lake": pl.DataFrame({"a": [1]}).lazy(),
+        "key": "sk-secret",
+        "sly": Sly(),
+        "pd": pd,
+        "f": lambda: None,
+        "_hidden": 1,
+        "In": ["x"],
+    }
+    assert describe(namespace, {"In"}) == [
+        ["lake", "LazyFrame", ""],
+        ["sales", "DataFrame", "2 × 1"],
+        ["key", "str", "9"],
+        ["sly", "Sly", ""],
+    ]
+
+
+def test_the_notebooks_variables_are_listed(page, kernel):
+    kernel.run("import pandas as pd\nsales = pd.DataFrame({'a': [1, 2, 3]})\nn = 7")
+    assert page.ask("names")["names"][:2] == [["sales", "DataFrame", "3 × 1"], ["n", "int", ""]]
+
+
+def test_settings_are_the_kernels_and_heard_of_whoever_sets_them(page, kernel):
+    page.ask("conversation")
+    told = page.ask("settings", set={"think": "on", "temperature": 0.5, "max_tokens": 100})
+    assert told["think"] == "on"
+    parameters = kernel.value("ds.get_session().config.parameters")
+    assert parameters == {"temperature": 0.5, "max_tokens": 100}
+    kernel.run("%deepseek config model=deepseek-reasoner")
+    page.until(lambda m: m["type"] == "moved" and m["settings"]["model"] == "deepseek-reasoner")
+    assert page.ask("settings", set={"temperature": None})["temperature"] is None
+    assert kernel.value("ds.get_session().config.parameters") == {"max_tokens": 100}
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        *({"think": "maybe"}, {"temperature": "hot"}, {"temperature": 9}, {"max_tokens": 0}),
+        *({"api_key": "x"}, {"base_url": "http://elsewhere"}, [1], "model"),
+    ],
+    ids=str,
+)
+def test_no_other_setting_can_be_reached(page, wrong):
+    with pytest.raises(Refused, match="ParameterError"):
+        page.ask("settings", set=wrong)
+
+
+def test_a_command_in_a_cell_moves_the_panel(page, kernel, server):
+    server.queue(answer("One."), answer("Two."))
+    page.ask("conversation")
+    first = page.ask("ask", prompt="One?")["turn"]
+    page.ask("ask", prompt="Two?")
+    kernel.run("%deepseek undo")
+    page.until(lambda m: m["type"] == "moved" and m["tip"] == first and m["count"] == 2)
+
+
+def test_another_conversation_is_begun_and_the_old_one_opened_again(page, kernel, server):
+    server.queue(answer("Old answer."), answer("New answer."), answer("Older still."))
+    old = page.ask("conversation")["conversation"]
+    page.ask("ask", prompt="Old question")
+    new = page.ask("new")["conversation"]
+    assert new != old
+    page.ask("ask", prompt="New question")
+    assert [m["content"] for m in server.requests[-1].json["messages"]] == ["New question"]
+    listed = page.ask("conversations")
+    assert listed["current"] == new
+    assert {row["title"] for row in listed["conversations"]} >= {"Old question", "New question"}
+    assert page.ask("open", conversation=old)["conversation"] == old
+    page.ask("ask", prompt="Go on")
+    sent = [m["content"] for m in server.requests[-1].json["messages"]]
+    assert sent == ["Old question", "Old answer.", "Go on"]
+
+
+def test_a_conversation_of_another_notebook_cannot_be_opened(page):
+    page.ask("conversation")
+    with pytest.raises(Refused, match="no such conversation"):
+        page.ask("open", conversation="0198c0de-0000-7000-8000-000000000000")
+
+
+def test_search_finds_words_and_says_where(page, server):
+    server.queue(answer("Use groupby and mean."))
+    page.ask("ask", prompt="How do I average?")
+    (hit,) = page.ask("search", query="groupby")["hits"]
+    assert hit["field"] == "answer"
+    assert ["groupby", True] in hit["pieces"]
+
+
+def test_usage_adds_up(page, server):
+    server.queue(answer("One."), answer("Two."))
+    page.ask("ask", prompt="One?")
+    page.ask("ask", prompt="Two?")
+    told = page.ask("usage")
+    assert (told["turns"], told["prompt"], told["cached"]) == (2, 24, 8)
+    assert list(told["cost"]) == ["USD"]
+
+
+@pytest.mark.parametrize("kind", ["md", "html", "json", "ipynb"])
+def test_the_conversation_is_exported(page, server, kind):
+    server.queue(answer("<script>alert(1)</script> The answer."))
+    page.ask("ask", prompt="The question")
+    file = page.ask("export", format=kind)
+    assert file["name"].endswith(f".{kind}")
+    assert "The question" in file["text"]
+    assert kind in ("json", "ipynb") or "<script>alert" not in file["text"]
+
+
+WRONG = [None, 7, "", "x" * 300, [], ["?"], {"a": 1}, -1, True, "../../etc/passwd"]
+FIELDS = ["prompt", "turn", "ids", "to", "conversation", "query", "format", "limit", "step"]
+
+
+@pytest.mark.parametrize("name", sorted({*REQUESTS} - {"ask", "regenerate", "models"}))
+def test_no_request_breaks_the_kernel_whatever_is_in_it(page, name):
+    asked = [page.send(name, **dict.fromkeys(FIELDS, wrong)) for wrong in WRONG]
+    for request in asked:
+        try:
+            page.answer(request)
+        except Refused as refusal:
+            told = str(refusal)
+            assert told.startswith(("ParameterError", "ConversationError", "Missing")), told
