@@ -55,7 +55,12 @@ class Gathered:
 
     def text(self) -> str:
         """What stands before the prompt, "" for nothing."""
-        return "\n\n".join(self._part(attachment) for attachment in self.attachments)
+        return "\n\n".join(self.texts.values())
+
+    @property
+    def texts(self) -> dict[str, str]:
+        """The text of each attachment, by its name."""
+        return {attachment.name: self._part(attachment) for attachment in self.attachments}
 
     def _part(self, a: Attachment) -> str:
         if a.name in self.known:

@@ -15,6 +15,7 @@ from .context.images import for_model
 from .conversation.turn import Turn
 from .display.frontend import user_namespace
 from .notebook_cells import chosen_cells
+from .protocol.tokens import estimate_tokens
 
 if TYPE_CHECKING:
     from .context.gate import Gate
@@ -45,6 +46,8 @@ class Parts:
         gathered = self.gathered.behind(before)
         cells = self.cells.text("\n".join(turn.sent for turn in before))
         parts = (cells, gathered.text(), self.question.message)
+        named = {"cells": cells, **gathered.texts, "prompt": self.question.message}
+        sizes = [[name, estimate_tokens(text)] for name, text in named.items() if text]
         details = [
             {
                 "name": a.name,
@@ -59,7 +62,7 @@ class Parts:
             sent=self.gate.text("\n\n".join(filter(None, parts))),
             images=gathered.images,
             attachments=gathered.records,
-            sending={**turn.sending, "attachments": details} if details else turn.sending,
+            sending={**turn.sending, "attachments": details, "parts": sizes},
         )
 
 

@@ -124,10 +124,10 @@ def _tokens(messages: Sequence[Message], turn: Turn, price: Price | None) -> Rep
         rows.append(("system prompt", estimate_messages(messages[:1])))
     if last > first:
         rows.append(("history", estimate_messages(messages[first:last])))
-    attached = [(str(a.get("name")), int(a.get("tokens") or 0)) for a in turn.attachments]
-    rows += [(name, count) for name, count in attached if count]
-    rest = estimate_messages(messages[last:]) - sum(count for _, count in attached)
-    rows.append(("prompt", max(rest, 0)))
+    rows += [(str(name), int(count)) for name, count in turn.sending.get("parts", ())]
+    rest = estimate_messages(messages) - sum(count for _, count in rows)
+    if rest > 0:
+        rows.append(("between them", rest))
     total = sum(count for _, count in rows)
     heads = ("part", "tokens") if price is None else ("part", "tokens", "not in cache", "in cache")
     table = [(name, f"{count:,}", *_price(count, price)) for name, count in rows]

@@ -16,7 +16,15 @@ from .display.transcript import Transcript
 from .errors import DeepSeekError, EmptyAnswerError, Interrupted, TransportError, TruncatedError
 from .prefix import what_broke
 from .protocol.completion import Completion
-from .protocol.deltas import Delta, Event, Notice, TextDelta, ToolCallDelta, Waiting
+from .protocol.deltas import (
+    Delta,
+    Event,
+    Notice,
+    ReasoningDelta,
+    TextDelta,
+    ToolCallDelta,
+    Waiting,
+)
 from .protocol.usage import Cost
 from .reply import Reply
 from .rounds import Rounds
@@ -44,6 +52,7 @@ class Run:
         self.exchange = Exchange(prepared.request, prepared.provider, prepared.key)
         self.stop = Stop()
         self.reply: Reply | None = None
+        self.left: tuple[TextDelta | ReasoningDelta, ...] = ()  # shown at the very end
         self._session = session
         self._prepared = prepared
         self._surface = on
@@ -174,7 +183,8 @@ class Run:
         if problem is None and not stopped and completion.empty and not completion.reasoning:
             problem = EmptyAnswerError("The model returned no answer.")
         status, reason = _ending(completion, problem, stopped)
-        self._transcript.apply(*self._unveil.rest(), now=time.monotonic())
+        self.left = tuple(self._unveil.rest())
+        self._transcript.apply(*self.left, now=time.monotonic())
         self._transcript.end(status, time.monotonic())
         for notice in _advice(completion, problem, stopped):
             self._transcript.notices.append(notice)

@@ -187,6 +187,7 @@ class Session:
                         yield from run.deltas(batch)
                 if not run.go_on():
                     break
+        yield from run.left
         self._kept(run, question)
 
     async def astream(self, question: Question) -> AsyncGenerator[Delta]:
@@ -204,6 +205,8 @@ class Session:
                             yield delta
                 if not await run.ago_on():
                     break
+        for delta in run.left:
+            yield delta
         self._kept(run, question)
 
     def _batches(self, run: Run) -> Generator[list[Event] | None]:

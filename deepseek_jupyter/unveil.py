@@ -23,7 +23,7 @@ class Unveil:
             return batch
         return [shown for event in batch for shown in self._event(event)]
 
-    def rest(self, but: type | None = None) -> Iterator[Event]:
+    def rest(self, but: type | None = None) -> Iterator[ReasoningDelta | TextDelta]:
         """What still waits; the answer has gone on to something else, or ended."""
         for kind, revealer in self._revealers.items():
             if kind is not but and (held := revealer.flush()):

@@ -49,7 +49,7 @@ completing     protocol transport context conversation display ghost_rules stand
 standing       protocol conversation display accounts session
 pin            conversation config question
 attaching      context conversation notebook_cells question session
-composing      context conversation display attaching notebook_cells question session
+composing      protocol context conversation display attaching notebook_cells question session
 unveil         context protocol
 preview        protocol conversation display prepare question session
 data_card      context display attaching session

@@ -56,6 +56,33 @@ class TestAsk:
         assert "Saved: " in runs[0].printed
 
 
+class TestDataframes:
+    @pytest.fixture(scope="class")
+    @classmethod
+    def executed(cls, installed_home, tmp_path_factory):  # noqa: F811
+        return run("02-dataframes.ipynb", installed_home, tmp_path_factory)[0]
+
+    def test_every_question_is_answered(self, executed):
+        check(executed)
+        assert len({turn["id"] for turn in executed.turns}) == 5
+
+    def test_what_stands_in_a_card_is_read_out_of_it(self, executed):
+        assert "344" in executed.turns[0]["answer"]
+        assert "survived" in executed.turns[2]["answer"].lower()
+
+    def test_the_names_stay_here_and_come_back(self, executed):
+        (asked,) = (t for t in executed.turns if t["prompt"].startswith("Repeat"))
+        assert "Abbing" in asked["prompt"]
+        assert "KeyError '<value-" in executed.texts
+        assert "<column-1>: withheld" in executed.texts
+        assert all("<value-" not in turn["answer"] for turn in executed.turns)
+
+    def test_a_changed_frame_is_told(self, executed):
+        shown = [o for o in executed.outputs if "text/html" in o.get("data", {})]
+        told = "diamonds has changed since this answer."
+        assert sum(told in output["data"]["text/html"] for output in shown) == 1
+
+
 class TestConversations:
     @pytest.fixture(scope="class")
     @classmethod

@@ -13,7 +13,7 @@ from .gate import Gate
 from .lazy import HEAD
 from .plain import leaves, shown
 from .policy import FULL, NONE, SAMPLE, SCHEMA, STATS, Level, Policy
-from .profile import facts
+from .profile import facts, told
 from .reading import Column, Table, is_frame, read
 from .tokens import count_tokens
 
@@ -173,9 +173,9 @@ def _protected(table: Table, levels: list[Level]) -> dict[str, str]:
             found[column.name] = "column"
     for column, level in sorted(kept, key=lambda pair: pair[0].type in ("int", "float")):
         label = column_kind(column.name) or "value"
-        told = {shown(v) for v in (column.low, column.high)} if level == STATS else set()
+        figures = told(column) if level == STATS else set()
         for text in _texts(column):
-            if text and text not in told:
+            if text and text not in figures:
                 found.setdefault(text, label)
     return found
 

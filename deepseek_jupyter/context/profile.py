@@ -13,7 +13,7 @@ from .plain import Opaque, cut, shown
 from .policy import SAMPLE, SCHEMA, Level
 from .reading import Column, Table
 
-__all__ = ["facts"]
+__all__ = ["facts", "told"]
 
 _WIDTH = 40  # characters of a frequent value
 _TOP = 8
@@ -96,14 +96,33 @@ def _lengths(lengths: tuple[int, int] | None) -> list[str]:
     return [f"{size} character{'' if low == high == 1 else 's'}"]
 
 
+def told(column: Column) -> set[str]:
+    """The values of rows that are figures of the column, and leave as such."""
+    quartiles = _present(column)
+    figures = [column.low, column.high]
+    if len(quartiles) >= 4:
+        figures += [_quantile(quartiles, q) for q in (1, 2, 3)] if _measured(column) else []
+        figures.append(quartiles[(len(quartiles) - 1) // 2])
+    return {shown(figure) for figure in figures} | {repr(figure) for figure in figures}
+
+
+def _measured(column: Column) -> bool:
+    return column.type in _MEASURED
+
+
+def _present(column: Column) -> list[Any]:
+    """The values in order, of a column whose values have one that says something."""
+    if not _measured(column) and column.type.partition("[")[0] not in _SPANNED:
+        return []
+    return sorted(value for value in column.values if value is not None)
+
+
 def _quartiles(column: Column, table: Table) -> list[str]:
-    present = sorted(value for value in column.values if value is not None) if (
-        column.type in _MEASURED or column.type.partition("[")[0] in _SPANNED
-    ) else []  # fmt: skip
+    present = _present(column)
     if len(present) < 4 or column.low == column.high:
         return []
     mark = "" if table.whole or table.rows is None else "≈ "
-    if column.type in _MEASURED:
+    if _measured(column):
         return [f"quartiles {mark}{' | '.join(shown(_quantile(present, q)) for q in (1, 2, 3))}"]
     return [f"median {mark}{shown(present[(len(present) - 1) // 2])}"]
 

@@ -20,7 +20,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 __all__ = ["Match", "Protected"]
 
@@ -104,7 +104,7 @@ class Protected:
                 at += 1
                 continue
             while matches and matches[-1].end > match.start:  # a piece that reaches back
-                matches.pop()
+                match = replace(match, start=min(matches.pop().start, match.start))
             matches.append(match)
             at = match.end
         return matches

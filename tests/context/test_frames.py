@@ -298,3 +298,12 @@ def test_policy_rules_hide_and_tighten():
     frame = pandas({"user_id": [12345], "n": [1]})
     shown = attach("df", frame, Policy().tightened([("*_id", NONE), ("*", SCHEMA)]), Gate())
     assert body(shown.text) == "- <column-1>: withheld\n- n: int"
+
+
+def test_figures_that_leave_are_not_masked_and_the_other_values_are():
+    gate = Gate()
+    shown = card(pandas({"pay": [11111.5, 22222.5, 33333.5, 44444.5, 55555.5]}), "df:stats", gate)
+    assert "11111.5 to 55555.5; quartiles 22222.5 | 33333.5 | 44444.5" in shown.text
+    gate = Gate()
+    card(pandas({"pay": [10000.0 + n for n in range(99)]}), "df:stats", gate)
+    assert gate.text("10033.0") == "<value-1>"
