@@ -68,7 +68,7 @@ def test_accept_changes_the_cell_and_says_who_wrote_it_and_revert_takes_both_bac
     assert "- LIMIT = 9\n+ LIMIT = 3" in shown(book, FIX)
     assert book.sources()[LIMIT] == "LIMIT = 9"
     run(book, ACCEPT)
-    assert "Accepted." in shown(book, ACCEPT)
+    assert "Accepted" in shown(book, ACCEPT)
     assert book.sources()[LIMIT] == "LIMIT = 3"
     written = metadata(book, LIMIT)
     assert set(written) == {"turn", "model"}
