@@ -200,7 +200,8 @@ class Rounds:
         return replace(self._request, messages=messages, parameters=parameters)
 
     def _without_calls(self, parameters: dict[str, Any]) -> dict[str, Any]:
-        if "tool_choice" in self._prepared.provider.dialect.rows:
+        dialect = self._prepared.provider.dialect
+        if "tool_choice" in dialect.rows and dialect.tool_choice_none:
             return {**parameters, "tool_choice": "none"}
         return {name: value for name, value in parameters.items() if name != "tools"}
 

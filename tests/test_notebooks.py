@@ -109,3 +109,26 @@ class TestConversations:
         asked, pinned = (t for t in executed.turns if "prime" in t["prompt"])
         assert (asked["replayed"], pinned["replayed"]) == (False, True)
         assert asked["answer"] == pinned["answer"]
+
+
+class TestTools:
+    @pytest.fixture(scope="class")
+    @classmethod
+    def executed(cls, installed_home, tmp_path_factory):  # noqa: F811
+        return run("03-tools.ipynb", installed_home, tmp_path_factory)[0]
+
+    def test_every_question_is_answered(self, executed):
+        check(executed)
+        assert len(executed.turns) == 2
+
+    def test_the_answer_is_of_the_class_that_was_asked_for(self, executed):
+        assert "City(name='Ulm', country='Germany', population=128928)" in executed.texts
+        assert executed.turns[0]["format"] == "json"
+
+    def test_sql_ran_over_the_frame_and_its_result_went_to_the_model(self, executed):
+        step = executed.turns[1]["steps"][0]
+        assert [call["name"] for call in step["tool_calls"]] == ["sql"]
+        (result,) = step["results"]
+        assert result["decision"] == "not asked"
+        assert result["text"].splitlines()[1] == "4"
+        assert "bikes" in step["tool_calls"][0]["arguments"]

@@ -76,6 +76,7 @@ class Dialect:
     `beta`            prefix completion and strict tools need the beta base URL
     `prefix`          an assistant message with ``prefix: true`` may end the request
     `json_needs_word` JSON mode is refused unless a message says "json"
+    `tool_choice_none` with it the model is told of no tools; llama.cpp tells it all the same
     `thinks_by_default` the model thinks unless told not to
     `ignored_when_thinking`, `ignored_when_not_thinking`, `ignored` parameters that the mode
                       accepts without effect, each with a sentence that says so
@@ -97,6 +98,7 @@ class Dialect:
     json_needs_word: bool = False
     thinks_by_default: bool = False
     forced_tool_choice_with_thinking: bool = True
+    tool_choice_none: bool = True
     blank_content: str = ""
     ignored_when_thinking: Mapping[str, str] = field(default_factory=dict)
     ignored_when_not_thinking: Mapping[str, str] = field(default_factory=dict)

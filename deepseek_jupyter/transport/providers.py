@@ -311,6 +311,7 @@ _ALL = (
             template_keys=("enable_thinking",),
             efforts={},
             schema="json_schema",  # turned into a grammar by the server
+            tool_choice_none=False,
         ),
     ),
     Provider(
@@ -324,6 +325,7 @@ _ALL = (
             provider="local",
             rows=_rows(f"{_SELF_HOSTED} grammar"),
             schema="json_schema",
+            tool_choice_none=False,
             # Thinking is bounded by a grammar sent along: see deepseek_jupyter.local.
             thinking="extra",
             efforts={"low": "low", "high": "high", "max": "max"},
