@@ -10,6 +10,8 @@ import pytest
 from .local.conftest import installed_home, model_file  # noqa: F401
 from .support.notebooks import Executed, execute
 
+PANEL_MIME = "application/vnd.deepseek.panel+json"
+
 pytestmark = [pytest.mark.local_model, pytest.mark.kernel, pytest.mark.timeout(600)]
 
 
@@ -132,3 +134,19 @@ class TestTools:
         assert result["decision"] == "not asked"
         assert result["text"].splitlines()[1] == "4"
         assert "bikes" in step["tool_calls"][0]["arguments"]
+
+
+class TestPanel:
+    @pytest.fixture(scope="class")
+    @classmethod
+    def executed(cls, installed_home, tmp_path_factory):  # noqa: F811
+        return run("05-panel.ipynb", installed_home, tmp_path_factory)[0]
+
+    def test_the_cells_share_the_panels_conversation(self, executed):
+        check(executed)
+        assert len(executed.turns) == 2
+        assert "apple" in executed.turns[1]["answer"].lower()
+
+    def test_the_panel_is_an_output(self, executed):
+        panels = [o["data"].get(PANEL_MIME) for o in executed.outputs if "data" in o]
+        assert {"height": 520} in panels

@@ -66,10 +66,6 @@ class Panel:
             timeout=timeout * 1000,
         )
 
-    @property
-    def meter(self) -> str:
-        return self.node.locator(".jp-DeepSeek-panel-meter").inner_text()
-
 
 def _json(prompts: tuple[str, ...]) -> str:
     import json
