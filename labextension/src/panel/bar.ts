@@ -79,7 +79,7 @@ export class Bar {
       const close = make('button', 'panel-textbutton', this._trans.__('Close'));
       close.addEventListener('click', () => drawer.close());
       drawer.node.append(close);
-      close.focus();
+      close.focus({ preventScroll: true });
     }
   }
 
