@@ -13,7 +13,7 @@ import pytest
 import deepseek_jupyter as ds
 
 PUBLIC = {
-    *("ask", "aask", "stream", "last", "get_session", "enable_nested", "card"),
+    *("ask", "aask", "stream", "last", "get_session", "enable_nested", "card", "panel"),
     *("Reply", "Stream", "Conversation", "DeepSeekError", "Interrupted"),
     *("load_ipython_extension", "unload_ipython_extension", "__version__"),
 }

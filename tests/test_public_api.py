@@ -10,6 +10,7 @@ import random
 import signal
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -108,7 +109,7 @@ def assert_told(reply: ds.Reply, recording: Recording) -> None:
     said = expected(recording)
     if not (said.text.strip() or said.tool_calls or said.reasoning):
         assert type(reply.error).__name__ == "EmptyAnswerError"
-        said.finish_reason = "error"
+        said = replace(said, finish_reason="error")  # the original is shared
     else:
         assert reply.error is None
     assert told(reply) == said
