@@ -103,7 +103,7 @@ class Session:
         gate = self._gates.get(conversation.id)
         if gate is None:
             gate = self._gates[conversation.id] = Gate(protected=self._protected)
-            for turn in conversation.turns():
+            for turn in conversation.masked():
                 gate.remember(turn.pseudonyms)
         asked = [name for rules in self.policy_files().data for name in rules.detectors]
         gate.detectors = frozenset({*self.config.detectors, *asked})

@@ -111,9 +111,12 @@ class Journal:
         """The turn with this id, as it was written last."""
         return self.turns_of([id]).get(id)
 
-    def turns_of(self, ids: Sequence[str]) -> dict[str, Turn]:
-        """The turns with these ids, by id; those that are not there are left out."""
-        return self._database.read(lambda c: queries.turns_of(c, ids))
+    def turns_of(self, ids: Sequence[str], *, masked: bool = False) -> dict[str, Turn]:
+        """The turns with these ids, by id; those that are not there are left out.
+
+        With `masked` those alone that used pseudonyms.
+        """
+        return self._database.read(lambda c: queries.turns_of(c, ids, masked=masked))
 
     def turns(self, conversation: str) -> list[Turn]:
         """The turns of a conversation in the order in which they were asked; see `nodes`."""

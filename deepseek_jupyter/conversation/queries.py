@@ -27,14 +27,20 @@ WITH RECURSIVE line(id, until) AS (
 """
 
 
-def turns_of(connection: sqlite3.Connection, ids: Sequence[str]) -> dict[str, Turn]:
-    """The turns with these ids, by id; those that are not there are left out."""
+def turns_of(
+    connection: sqlite3.Connection, ids: Sequence[str], *, masked: bool = False
+) -> dict[str, Turn]:
+    """The turns with these ids, by id; those that are not there are left out.
+
+    With `masked` those alone that used pseudonyms; the others are not parsed.
+    """
+    only = """AND instr(body, '"pseudonyms":') > 0""" if masked else ""
     found = {}
     for begin in range(0, len(ids), _AT_ONCE):
         some = ids[begin : begin + _AT_ONCE]
         marks = ",".join("?" * len(some))
         rows = connection.execute(
-            f"SELECT body FROM turns JOIN bodies USING (key) WHERE id IN ({marks})", some
+            f"SELECT body FROM turns JOIN bodies USING (key) WHERE id IN ({marks}) {only}", some
         )
         for (body,) in rows:
             turn = turn_of(body)

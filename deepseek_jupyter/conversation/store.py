@@ -56,6 +56,12 @@ class TurnStore:
         """The turn and those that answer the same place in its stead, oldest first."""
         return self.children(self._tree.nodes[id].parent)
 
+    def masked(self) -> list[Turn]:
+        """The turns that used pseudonyms; the others are not read."""
+        missing = [id for id in self._tree.nodes if id not in self._turns]
+        read = self.journal.turns_of(missing, masked=True) if self.journal and missing else {}
+        return [turn for turn in (*self._turns.values(), *read.values()) if turn.pseudonyms]
+
     def _read(self, ids: Iterable[str]) -> list[Turn]:
         """The turns with these ids, in this order. One that was pruned away is left out."""
         wanted = list(ids)
