@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import sys
 import tempfile
@@ -10,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
@@ -20,6 +22,10 @@ from tests.browser.chromium import ARGS, find_chromium
 from tests.browser.jupyter import BUILT, Server
 from tests.browser.measure import GROWING_CELLS, SMOOTH_CELLS, growth, smoothness
 from tests.browser.notebook import Notebook
+from tests.browser.panel import Panel
+from tests.browser.panel_measure import LONG, opening, typing
+from tests.support.scripted import Reply, deltas
+from tests.support.scripted import Server as Scripted
 
 TITLE = "Browser"
 RUNS = 5
@@ -39,6 +45,7 @@ def rows() -> list[Row]:
         *_growing(),
         *_stopping(),
         *_starting(),
+        *_panel(),
         Row("the extension's static folder", [_static_kilobytes()], "KB", 250),
     ]
 
@@ -98,6 +105,35 @@ def _starting() -> list[Row]:
     return [Row("JupyterLab's start with the extension over without", more, "s", 0.3)]
 
 
+def _panel() -> list[Row]:
+    """A conversation of 2,000 turns, and keys pressed while a reply streams at 100 Hz."""
+    with ExitStack() as stack:
+        endpoint = stack.enter_context(Scripted(validate=False))
+        asked = {
+            "DEEPSEEK_BASE_URL": endpoint.base_url("deepseek"),
+            "DEEPSEEK_API_KEY": "sk-none",
+            "DEEPSEEK_JUPYTER_HOME": stack.enter_context(tempfile.TemporaryDirectory()),
+        }
+        stack.enter_context(patch.dict(os.environ, asked))
+        seen, typed = [], []
+        for _ in range(3):
+            with _open("lab", "%load_ext deepseek_jupyter", LONG, load=False) as book:
+                for index in (0, 1):
+                    book.run(index)
+                    book.until_done()
+                panel = Panel(book)
+                seen.append(opening(panel))
+                endpoint.queue(Reply(deltas(1000, rate=100)))
+                panel.ask("A long story")
+                panel.turn("A long story").locator(".jp-DeepSeek-block").first.wait_for()
+                typed.append(typing(panel, "The quick brown fox jumps over the lazy dog. " * 2))
+    return [
+        Row("panel: 2,000 turns opened", [s.seconds for s in seen], "s", 1.0),
+        Row("panel: scrolled, frames over 100 ms", [s.long_frames for s in seen], "", 0),
+        Row("panel: a key while a reply streams", [t.median for t in typed], "ms", 50),
+    ]
+
+
 def _opened(chromium: Any, server: Server) -> float:
     context = chromium.new_context()
     page = context.new_page()
@@ -131,7 +167,7 @@ def _stopped(book: Notebook, act) -> float:
 
 
 @contextmanager
-def _open(kind: str, *cells: str) -> Iterator[Notebook]:
+def _open(kind: str, *cells: str, load: bool = True) -> Iterator[Notebook]:
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
         server = Server(kind, Path(folder) / kind)
         for module in ("stream_script.py", "sample.py"):
@@ -139,7 +175,7 @@ def _open(kind: str, *cells: str) -> Iterator[Notebook]:
         chromium = playwright.chromium.launch(executable_path=find_chromium(), args=ARGS)
         try:
             page = chromium.new_context(viewport={"width": 1100, "height": 900}).new_page()
-            yield Notebook(server, page, cells)
+            yield Notebook(server, page, cells, load=load)
         finally:
             chromium.close()
             server.stop()
