@@ -57,4 +57,8 @@ def _sibling(request: Request) -> Mapping[str, Any]:
 def _use(request: Request) -> Mapping[str, Any]:
     from .alternatives import use
 
-    return use(_session().conversation, str(request.body.get("id")))
+    used = use(_session().conversation, str(request.body.get("id")))
+    from .widget import watching
+
+    watching.tell()  # the panel stands where the conversation stands
+    return used

@@ -80,7 +80,7 @@ fixes          proposal question reply runs session teaching
 # What people call. Never each other. (magics: {{ expr }} is resolved in the cell's namespace, and
 # --param values are read as protocol.parameters reads them.)
 api            session display protocol config question reply data_card
-page_requests  api session display standing alternatives notebook_cells
+page_requests  api session display standing alternatives notebook_cells widget
 reports        session display protocol transport accounts teaching
 local_reports  local display
 doctor         session display local nested teaching

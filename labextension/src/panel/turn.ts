@@ -99,6 +99,7 @@ export class TurnView implements IItem {
     if (!saved) {
       return;
     }
+    this.node.classList.toggle('jp-mod-noCode', saved.policy.includes('no_code'));
     const record = (this._record = merge(saved, heard));
     say(this._prompt, record.prompt);
     this._card.hidden = false;
