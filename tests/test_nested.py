@@ -87,7 +87,7 @@ enable()
 
 @pytest.mark.parametrize("how", LOOPS)
 def test_it_is_refused_on_uvloop(child_environment, how):
-    pytest.importorskip("uvloop")
+    pytest.importorskip("uvloop", reason="uvloop has no wheel here")
     told = child("import uvloop" + LOOPS[how], child_environment)
     assert "refused" in told
     assert "uvloop" in told

@@ -129,7 +129,7 @@ class TestDocument:
         assert output_text(outputs) == "a\nb\n[an image]\n42\nKeyError: 'x'"
 
     def test_a_frames_output_is_only_named(self):
-        pandas = pytest.importorskip("pandas")
+        pandas = pytest.importorskip("pandas", reason="pandas has no wheel for this Python")
         frame = pandas.DataFrame({"who": ["Quandt"]})
         data = {"text/html": frame._repr_html_(), "text/plain": repr(frame)}
         assert output_text([{"output_type": "execute_result", "data": data}]) == (

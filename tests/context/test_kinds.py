@@ -59,7 +59,7 @@ class TestPlain:
         assert "'b': 2" in text(Counter("abb"))
 
     def test_objects_within_are_named_and_not_unfolded(self):
-        pandas = pytest.importorskip("pandas")
+        pandas = pytest.importorskip("pandas", reason="pandas has no wheel for this Python")
         said = text({"df": pandas.DataFrame({"who": [SECRET]}), "m": Model(), "f": print})
         assert "DataFrame 1 x 1>" in said
         assert "Model>" in said

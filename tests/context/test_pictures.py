@@ -16,7 +16,7 @@ from deepseek_jupyter.context.policy import parse_spec
 from deepseek_jupyter.errors import ParameterError
 from deepseek_jupyter.transport.providers import PROVIDERS, provider_named
 
-Image = pytest.importorskip("PIL.Image")
+Image = pytest.importorskip("PIL.Image", reason="pictures need Pillow")
 
 
 def attached(value, spec: str = "", name: str = "it"):
@@ -54,20 +54,23 @@ class TestPictures:
     def test_what_a_camera_writes_beside_the_picture_stays_here(self):
         exif = Image.Exif()
         exif[0x010E] = "at home, 52.5 N 13.4 E"
-        display = pytest.importorskip("IPython.display")
+        from IPython import display
+
         made = attached(display.Image(data=jpeg(exif=exif.tobytes(), comment=b"private")))
         sent = base64.b64decode(made.images[0].partition(",")[2])
         assert b"at home" not in sent
         assert b"private" not in sent
 
     def test_an_address_is_sent_only_as_https(self):
-        display = pytest.importorskip("IPython.display")
+        from IPython import display
+
         assert attached(display.Image(url="https://x.org/a.png")).images == ("https://x.org/a.png",)
         with pytest.raises(ParameterError, match="https"):
             attached(display.Image(url="http://x.org/a.png"))
 
     def test_bytes_that_are_no_picture_are_refused(self):
-        display = pytest.importorskip("IPython.display")
+        from IPython import display
+
         with pytest.raises(ParameterError, match="not an image that can be read"):
             attached(display.Image(data=b"\x89PNG\r\n\x1a\nrubbish", format="png"))
 
@@ -119,7 +122,7 @@ class TestWhoSees:
 
 
 def pyplot():
-    matplotlib = pytest.importorskip("matplotlib")
+    matplotlib = pytest.importorskip("matplotlib", reason="matplotlib has no wheel for this Python")
     matplotlib.use("agg")
     import matplotlib.pyplot as plt
 
@@ -167,7 +170,7 @@ class TestMatplotlib:
 
 
 def test_a_plotly_figure_is_told_in_words():
-    go = pytest.importorskip("plotly.graph_objects")
+    go = pytest.importorskip("plotly.graph_objects", reason="plotly has no wheel for this Python")
     figure = go.Figure(go.Scatter(x=[1, 2, 3], y=[4, 5, 6], name="people"))
     figure.update_layout(title="Fares", xaxis_title="age")
     said = attached(figure).text
@@ -178,8 +181,8 @@ def test_a_plotly_figure_is_told_in_words():
 
 
 def test_an_altair_chart_is_told_by_its_specification_without_data():
-    altair = pytest.importorskip("altair")
-    pandas = pytest.importorskip("pandas")
+    altair = pytest.importorskip("altair", reason="altair has no wheel for this Python")
+    pandas = pytest.importorskip("pandas", reason="pandas has no wheel for this Python")
     data = pandas.DataFrame({"who": ["Quandt-Weyl"], "n": [3]})
     chart = altair.Chart(data).mark_bar().encode(x="who", y="n")
     said = attached(chart).text

@@ -37,7 +37,7 @@ def test_functions_and_classes_of_cells_by_their_newest_source(kernel, sent):
 
 
 def test_a_figure_goes_as_a_picture_and_in_words(kernel, sent):
-    pytest.importorskip("matplotlib")
+    pytest.importorskip("matplotlib", reason="matplotlib has no wheel for this Python")
     kernel.run(
         "import matplotlib; matplotlib.use('agg')\n"
         "import matplotlib.pyplot as plt\n"
@@ -52,7 +52,7 @@ def test_a_figure_goes_as_a_picture_and_in_words(kernel, sent):
 
 
 def test_a_picture_is_refused_where_nobody_sees_it(kernel, server):
-    pytest.importorskip("PIL")
+    pytest.importorskip("PIL", reason="pictures need Pillow")
     kernel.run("from PIL import Image; cat = Image.new('RGB', (9, 9))")
     ran = kernel.run("%%ds -m deepseek-v4-pro --no-history\nWhat is @cat?")
     assert not ran.ok
@@ -61,7 +61,7 @@ def test_a_picture_is_refused_where_nobody_sees_it(kernel, server):
 
 
 def test_a_picture_of_an_earlier_turn_is_left_out_for_a_model_that_does_not_see(kernel, sent):
-    pytest.importorskip("PIL")
+    pytest.importorskip("PIL", reason="pictures need Pillow")
     kernel.run("from PIL import Image; cat = Image.new('RGB', (9, 9))")
     assert isinstance(sent("What is @cat?", "--new"), list)
     said = sent("And now?", "-m deepseek-v4-pro")
@@ -69,7 +69,7 @@ def test_a_picture_of_an_earlier_turn_is_left_out_for_a_model_that_does_not_see(
 
 
 def test_the_same_picture_is_not_sent_twice(kernel, sent, server):
-    pytest.importorskip("PIL")
+    pytest.importorskip("PIL", reason="pictures need Pillow")
     kernel.run("from PIL import Image; cat = Image.new('RGB', (9, 9))")
     sent("What is @cat?", "--new")
     sent("Once more: @cat?", "")

@@ -8,8 +8,8 @@ import time
 import psutil
 import pytest
 
-pytest.importorskip("duckdb")
-pytest.importorskip("pyarrow")
+pytest.importorskip("duckdb", reason="duckdb has no wheel for this Python")
+pytest.importorskip("pyarrow", reason="pyarrow has no wheel for this Python")
 
 from tests.support.scripted import answer
 from tests.support.wording import tool_call

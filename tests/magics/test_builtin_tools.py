@@ -7,8 +7,8 @@ import json
 import psutil
 import pytest
 
-pytest.importorskip("duckdb")
-pytest.importorskip("pyarrow")
+pytest.importorskip("duckdb", reason="duckdb has no wheel for this Python")
+pytest.importorskip("pyarrow", reason="pyarrow has no wheel for this Python")
 
 import deepseek_jupyter as ds
 from tests.support.scripted import answer

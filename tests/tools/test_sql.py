@@ -7,10 +7,10 @@ import sys
 
 import pytest
 
-pa = pytest.importorskip("pyarrow")
-pytest.importorskip("duckdb")
-pd = pytest.importorskip("pandas")
-pl = pytest.importorskip("polars")
+pa = pytest.importorskip("pyarrow", reason="pyarrow has no wheel for this Python")
+pytest.importorskip("duckdb", reason="duckdb has no wheel for this Python")
+pd = pytest.importorskip("pandas", reason="pandas has no wheel for this Python")
+pl = pytest.importorskip("polars", reason="polars has no wheel for this Python")
 
 from deepseek_jupyter.context.attachment import attach  # noqa: E402
 from deepseek_jupyter.context.gate import Gate  # noqa: E402
@@ -50,11 +50,13 @@ def of_library(name: str):
     if name.startswith("pyarrow"):
         return table.to_batches()[0] if "batch" in name else table
     if name == "duckdb":
-        return pytest.importorskip("duckdb").from_arrow(table)
+        return pytest.importorskip(
+            "duckdb", reason="duckdb has no wheel for this Python"
+        ).from_arrow(table)
     if name == "dask":
-        dask = pytest.importorskip("dask.dataframe")
+        dask = pytest.importorskip("dask.dataframe", reason="dask has no wheel for this Python")
         return dask.from_pandas(table.to_pandas(), npartitions=2)
-    return pytest.importorskip("ibis").memtable(table)
+    return pytest.importorskip("ibis", reason="ibis has no wheel for this Python").memtable(table)
 
 
 LIBRARIES = [

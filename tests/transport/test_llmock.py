@@ -11,7 +11,7 @@ from deepseek_jupyter.transport.providers import PROVIDERS
 from deepseek_jupyter.transport.retry import RetryPolicy
 from tests.support.asking import HASTY, Outcome, ask, exchange_with
 
-pytest.importorskip("llmock")
+pytest.importorskip("llmock", reason="needs llmock")
 TEXT = "The quick brown fox jumps over the lazy dog, and then does it again."
 
 
