@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+
 import pytest
 
 from deepseek_jupyter import api
@@ -18,3 +21,15 @@ def session(server: Server, monkeypatch: pytest.MonkeyPatch) -> Session:
     made = Session(DeepSeek(attempts=1, first_timeout=5.0, idle_timeout=1.0))
     monkeypatch.setattr(api, "_session", made)
     return made
+
+
+@pytest.fixture
+def notebook(tmp_path: Path, server, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty notebook file, as a kernel that a Jupyter server started for it knows it."""
+    path = tmp_path / "work" / "study.ipynb"
+    path.parent.mkdir()
+    path.write_text(json.dumps({"cells": [], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}))
+    monkeypatch.setenv("JPY_SESSION_NAME", str(path))
+    monkeypatch.setenv("DEEPSEEK_BASE_URL", server.base_url())
+    monkeypatch.setenv("DEEPSEEK_API_KEY", KEY)
+    return path

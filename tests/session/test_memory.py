@@ -2,31 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import sqlite3
-from pathlib import Path
-
-import pytest
 
 from deepseek_jupyter.config import DeepSeek
 from deepseek_jupyter.display.live import Nowhere
 from deepseek_jupyter.home import home
 from deepseek_jupyter.question import Question
 from deepseek_jupyter.session import Session
+from tests.support.asking import KEY
 from tests.support.scripted import Reply, answer, chunk, event, send, stall
-
-KEY = "sk-THE0KEY0MUST0NOT0SHOW0ANYWHERE"
-
-
-@pytest.fixture
-def notebook(tmp_path: Path, server, monkeypatch: pytest.MonkeyPatch) -> Path:
-    path = tmp_path / "work" / "study.ipynb"
-    path.parent.mkdir()
-    path.write_text(json.dumps({"cells": [], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}))
-    monkeypatch.setenv("JPY_SESSION_NAME", str(path))
-    monkeypatch.setenv("DEEPSEEK_BASE_URL", server.base_url())
-    monkeypatch.setenv("DEEPSEEK_API_KEY", KEY)
-    return path
 
 
 def kernel(**settings: object) -> Session:

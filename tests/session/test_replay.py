@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 
 import pytest
 
@@ -14,19 +13,7 @@ from deepseek_jupyter.home import home
 from deepseek_jupyter.protocol.deltas import ReasoningDelta, TextDelta
 from deepseek_jupyter.question import Question
 from deepseek_jupyter.session import Session
-from tests.support.asking import KEY
 from tests.support.scripted import answer, error
-
-
-@pytest.fixture
-def notebook(tmp_path: Path, server, monkeypatch: pytest.MonkeyPatch) -> Path:
-    path = tmp_path / "work" / "study.ipynb"
-    path.parent.mkdir()
-    path.write_text(json.dumps({"cells": [], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}))
-    monkeypatch.setenv("JPY_SESSION_NAME", str(path))
-    monkeypatch.setenv("DEEPSEEK_BASE_URL", server.base_url())
-    monkeypatch.setenv("DEEPSEEK_API_KEY", KEY)
-    return path
 
 
 def kernel(**settings: object) -> Session:
