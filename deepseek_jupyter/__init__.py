@@ -15,10 +15,10 @@ from ._version import __version__
 
 if TYPE_CHECKING:
     from .api import Stream, aask, ask, card, get_session, stream
+    from .asking.reply import Reply
     from .conversation.conversation import Conversation
     from .errors import DeepSeekError, Interrupted
     from .nested import enable_nested
-    from .reply import Reply
     from .widget.shown import panel
 
     last: Reply | None
@@ -46,7 +46,7 @@ _HOMES = {
     "Conversation": "conversation.conversation",
     "DeepSeekError": "errors",
     "Interrupted": "errors",
-    "Reply": "reply",
+    "Reply": "asking.reply",
     "Stream": "api",
     "aask": "api",
     "ask": "api",

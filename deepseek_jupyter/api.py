@@ -8,14 +8,14 @@ from contextlib import aclosing
 from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
-from .config import settings
+from .asking.question import Question
+from .asking.reply import Reply
 from .display.live import surface
-from .question import Question
-from .reply import Reply
-from .session import Session
+from .session.config import settings
+from .session.session import Session
 
 if TYPE_CHECKING:
-    from .data_card import DataCard
+    from .asking.data_card import DataCard
     from .protocol.deltas import Delta
 
 __all__ = ["Stream", "aask", "ask", "card", "get_session", "last", "stream"]
@@ -75,7 +75,7 @@ def card(value: Any, policy: str = "", *, name: str = "df") -> DataCard:
     `policy` is what ``--attach`` takes behind the colon: ``"schema,price=full,budget=500"``.
     Nothing is sent. Raises `ParameterError` for a policy that cannot be read.
     """
-    from .data_card import data_card
+    from .asking.data_card import data_card
 
     return data_card(get_session(), value, name, policy)
 

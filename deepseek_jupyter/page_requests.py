@@ -13,7 +13,7 @@ from .display.pages import pages
 
 if TYPE_CHECKING:
     from .display.pages import Request
-    from .session import Session
+    from .session.session import Session
 
 __all__ = ["register"]
 
@@ -29,7 +29,7 @@ def register() -> None:
 
 
 def _document(request: Request) -> None:
-    from .notebook_cells import take_document
+    from .asking.notebook_cells import take_document
 
     take_document(request.body)
 
@@ -41,13 +41,13 @@ def _session() -> Session:
 
 
 def _standing() -> Mapping[str, Any]:
-    from .standing import standing
+    from .session.standing import standing
 
     return standing(_session())
 
 
 def _sibling(request: Request) -> Mapping[str, Any]:
-    from .alternatives import sibling
+    from .session.alternatives import sibling
 
     step = request.body.get("step")
     step = step if isinstance(step, int) else 0
@@ -55,7 +55,7 @@ def _sibling(request: Request) -> Mapping[str, Any]:
 
 
 def _use(request: Request) -> Mapping[str, Any]:
-    from .alternatives import use
+    from .session.alternatives import use
 
     used = use(_session().conversation, str(request.body.get("id")))
     from .widget import watching

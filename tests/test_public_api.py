@@ -17,9 +17,9 @@ import pytest
 
 import deepseek_jupyter as ds
 from deepseek_jupyter import api
-from deepseek_jupyter.config import DeepSeek
 from deepseek_jupyter.protocol.deltas import ReasoningDelta, TextDelta
-from deepseek_jupyter.session import Session
+from deepseek_jupyter.session.config import DeepSeek
+from deepseek_jupyter.session.session import Session
 
 from .support import recordings
 from .support.asking import KEY, assert_keyless

@@ -13,9 +13,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
+from deepseek_jupyter.asking.question import APPROVALS, FORMATS, REPLAYS, Question
 from deepseek_jupyter.errors import ParameterError
 from deepseek_jupyter.protocol.parameters import parse_value
-from deepseek_jupyter.question import APPROVALS, FORMATS, REPLAYS, Question
 
 __all__ = ["Command", "UsageProblem", "flag_help", "flag_parser", "parse_cell", "parse_line"]
 

@@ -8,19 +8,19 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from deepseek_jupyter.accounts import WAYS, usage
 from deepseek_jupyter.api import get_session
-from deepseek_jupyter.config import DeepSeek
 from deepseek_jupyter.display.progress import Progress
 from deepseek_jupyter.display.report import Report
 from deepseek_jupyter.protocol.parameters import parse_value
-from deepseek_jupyter.reports import (
+from deepseek_jupyter.reports.reports import (
     balance,
     models,
     providers,
     status,
     turns_in_words,
 )
+from deepseek_jupyter.session.accounts import WAYS, usage
+from deepseek_jupyter.session.config import DeepSeek
 
 from . import conversations, fixing
 from .arguments import UsageProblem, flag_help, suggestion
@@ -152,7 +152,7 @@ def _login(arguments: Sequence[str]) -> Report:
 
 def _local(arguments: Sequence[str]) -> Report:
     """``local [status|install|remove] [MODEL or file]``."""
-    from deepseek_jupyter.local_reports import install_local, local_status, remove_local
+    from deepseek_jupyter.reports.local_reports import install_local, local_status, remove_local
 
     verb, *rest = arguments or ["status"]
     model = _at_most_one(rest, f"local {verb}")
@@ -169,7 +169,7 @@ _LOCAL = ("install", "status", "remove")
 
 
 def _doctor(arguments: Sequence[str]) -> Report:
-    from deepseek_jupyter.doctor import doctor
+    from deepseek_jupyter.reports.doctor import doctor
 
     return doctor(get_session())
 

@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from deepseek_jupyter.api import get_session
+from deepseek_jupyter.asking.preview import Preview, sent
+from deepseek_jupyter.asking.reply import Reply
 from deepseek_jupyter.display.report import Drawing, Report
-from deepseek_jupyter.export import ENDINGS, write
-from deepseek_jupyter.preview import Preview, sent
-from deepseek_jupyter.reply import Reply
-from deepseek_jupyter.reports import turns_in_words
+from deepseek_jupyter.reports.export import ENDINGS, write
+from deepseek_jupyter.reports.reports import turns_in_words
 
 from .arguments import UsageProblem
 

@@ -22,9 +22,9 @@ from IPython.core.magic import (
 )
 
 from deepseek_jupyter import page_requests, widget
-from deepseek_jupyter.config import settings
 from deepseek_jupyter.display.frontend import in_jupyter
 from deepseek_jupyter.display.pages import pages
+from deepseek_jupyter.session.config import settings
 
 from .arguments import Command, UsageProblem, flag_help, parse_cell, parse_line
 from .watch import unwatch, watch
@@ -90,12 +90,12 @@ class DeepSeekMagics(Magics):
     def _ask(self, command: Command, local_ns: Mapping[str, Any] | None) -> Any:
         # Not at the top: loading the extension must not cost what only a question needs.
         from deepseek_jupyter.api import get_session
-        from deepseek_jupyter.attaching import Wanted, resolved
+        from deepseek_jupyter.asking.attaching import Wanted, resolved
+        from deepseek_jupyter.asking.teaching import Teaching
         from deepseek_jupyter.context.frames import fits
         from deepseek_jupyter.context.template import fill
         from deepseek_jupyter.display.frontend import current_cell
         from deepseek_jupyter.display.live import surface
-        from deepseek_jupyter.teaching import Teaching
 
         from .names import resolve_schema, resolve_tools
 

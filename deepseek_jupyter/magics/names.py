@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from deepseek_jupyter.asking.toolset import BUILTIN
 from deepseek_jupyter.errors import SchemaError, ToolError
-from deepseek_jupyter.toolset import BUILTIN
 
 __all__ = ["resolve_schema", "resolve_tools"]
 

@@ -9,15 +9,15 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
+from deepseek_jupyter.asking.question import Question
 from deepseek_jupyter.display.notebook import Beside
 from deepseek_jupyter.errors import ConversationError, Interrupted
-from deepseek_jupyter.question import Question
 
 from .fields import flag, optional_text, text, texts, turn_id
 
 if TYPE_CHECKING:
     from deepseek_jupyter.display.pages import Request
-    from deepseek_jupyter.session import Session
+    from deepseek_jupyter.session.session import Session
 
 __all__ = ["ask", "dry_run", "regenerate"]
 

@@ -13,7 +13,7 @@ from .whereabouts import newest_below, whereabouts
 
 if TYPE_CHECKING:
     from deepseek_jupyter.display.pages import Request
-    from deepseek_jupyter.session import Session
+    from deepseek_jupyter.session.session import Session
 
 __all__ = ["checkout", "new", "open", "switch"]
 

@@ -12,7 +12,7 @@ from .fields import whole
 
 if TYPE_CHECKING:
     from deepseek_jupyter.display.pages import Request
-    from deepseek_jupyter.session import Session
+    from deepseek_jupyter.session.session import Session
 
 __all__ = ["describe", "names"]
 

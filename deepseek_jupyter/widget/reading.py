@@ -21,7 +21,7 @@ from .whereabouts import way, whereabouts
 if TYPE_CHECKING:
     from deepseek_jupyter.conversation.turn import Turn
     from deepseek_jupyter.display.pages import Request
-    from deepseek_jupyter.session import Session
+    from deepseek_jupyter.session.session import Session
 
 __all__ = ["conversation", "conversations", "export", "search", "tree", "turns", "usage"]
 

@@ -11,7 +11,7 @@ from .fields import number
 
 if TYPE_CHECKING:
     from deepseek_jupyter.display.pages import Request
-    from deepseek_jupyter.session import Session
+    from deepseek_jupyter.session.session import Session
 
 __all__ = ["models", "settings", "values"]
 

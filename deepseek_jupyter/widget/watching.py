@@ -19,7 +19,7 @@ from .settings import values
 from .whereabouts import whereabouts
 
 if TYPE_CHECKING:
-    from deepseek_jupyter.session import Session
+    from deepseek_jupyter.session.session import Session
 
 __all__ = ["running", "session", "tell"]
 

@@ -114,7 +114,7 @@ def test_schema_and_moment():
 def test_statuses_are_documented():
     import inspect
 
-    from deepseek_jupyter import run
+    from deepseek_jupyter.asking import run
     from deepseek_jupyter.display import transcript
 
     used = set(

@@ -6,8 +6,8 @@ import ast
 
 import pytest
 
-from deepseek_jupyter.config import DeepSeek
-from deepseek_jupyter.session import Session
+from deepseek_jupyter.session.config import DeepSeek
+from deepseek_jupyter.session.session import Session
 from tests.support.ghosts import Page
 
 pytestmark = pytest.mark.local_model

@@ -9,7 +9,8 @@ import pytest
 from IPython.core.interactiveshell import InteractiveShell
 from traitlets.config import Config
 
-from deepseek_jupyter import api, config
+from deepseek_jupyter import api
+from deepseek_jupyter.session import config
 from tests.support.asking import KEY
 from tests.support.scripted import Server
 

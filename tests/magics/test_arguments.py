@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from deepseek_jupyter.asking.question import Question
 from deepseek_jupyter.errors import ParameterError
 from deepseek_jupyter.magics.arguments import (
     Command,
@@ -13,7 +14,6 @@ from deepseek_jupyter.magics.arguments import (
     parse_cell,
     parse_line,
 )
-from deepseek_jupyter.question import Question
 
 # flag on the line -> what it makes of an otherwise empty question or command
 FLAGS: dict[str, dict[str, object]] = {

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from deepseek_jupyter import api, notebook_cells
+from deepseek_jupyter import api
+from deepseek_jupyter.asking import notebook_cells
 from deepseek_jupyter.display.pages import pages
 from tests.support.scripted import answer
 

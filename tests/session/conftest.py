@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from deepseek_jupyter import api
-from deepseek_jupyter.config import DeepSeek
-from deepseek_jupyter.session import Session
+from deepseek_jupyter.session.config import DeepSeek
+from deepseek_jupyter.session.session import Session
 from tests.support.asking import KEY
 from tests.support.scripted import Server
 

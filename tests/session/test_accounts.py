@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 import deepseek_jupyter as ds
-from deepseek_jupyter.accounts import notebook_cost, usage
 from deepseek_jupyter.errors import ConfigurationError
+from deepseek_jupyter.session.accounts import notebook_cost, usage
 from tests.support.scripted import answer
 
 USAGE = {
@@ -80,7 +80,7 @@ def test_a_notebook_that_may_cost_too_much_is_refused_before_sending(two_turns, 
 
 
 def test_a_new_kernel_knows_what_the_notebook_has_cost(two_turns):
-    from deepseek_jupyter.session import Session
+    from deepseek_jupyter.session.session import Session
 
     again = Session(two_turns.config)
     again.memory.conversation = type(two_turns.conversation).load(

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from deepseek_jupyter.alternatives import newest_after, sibling, use
+from deepseek_jupyter.asking.question import Question
 from deepseek_jupyter.errors import ConversationError
-from deepseek_jupyter.question import Question
-from deepseek_jupyter.standing import standing
+from deepseek_jupyter.session.alternatives import newest_after, sibling, use
+from deepseek_jupyter.session.standing import standing
 from tests.support.scripted import answer
 
 TURN = "application/vnd.deepseek.turn+json"

@@ -9,7 +9,7 @@ import pytest
 
 from deepseek_jupyter.display.pages import Request
 from deepseek_jupyter.protocol.tokens import estimate_tokens
-from deepseek_jupyter.standing import standing
+from deepseek_jupyter.session.standing import standing
 from tests.support.asking import KEY
 from tests.support.ghosts import Page
 from tests.support.scripted import Reply, error, event, send, stall

@@ -1,0 +1,246 @@
+"""The notebook's cells, from whoever knows them best.
+
+1. A page with the extension: the document as it is at this moment.
+2. The notebook's file, where the running cell stands in it: the document as it was saved last.
+3. The kernel's history: what was run, in the order in which it was run.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import threading
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+from deepseek_jupyter.context.cells import Cell, Chosen, check_choice, choose, joined
+from deepseek_jupyter.conversation.identity import notebook_path
+from deepseek_jupyter.display.frontend import shell, user_namespace
+from deepseek_jupyter.display.pages import pages
+from deepseek_jupyter.errors import ParameterError
+
+__all__ = ["Document", "cell_named", "cells_of", "chosen_cells", "from_history", "output_text"]
+
+_PATIENCE = 0.5  # seconds that a page has to tell its document
+_LARGEST = 20_000_000  # bytes of a notebook file
+_TURN = "application/vnd.deepseek.turn+json"
+_LOOKED_AT = 4_000  # characters of one output
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """Code cells in the notebook's order, and the place of the one that asks (their number where
+    it is none of them).
+    """
+
+    cells: tuple[Cell, ...]
+    here: int
+
+
+def chosen_cells(choice: str, cell_id: str | None, mask: Callable[[str], str]) -> Chosen:
+    """The cells for ``--cells``; see `context.cells.choose`. Raises `ParameterError`."""
+    if check_choice(choice) == "none":
+        return Chosen()
+    document = _from_page(cell_id) or _from_file(cell_id) or from_history(shell())
+    return choose(document.cells, document.here, choice, mask)
+
+
+# The page
+
+
+class _Waiting:
+    """The page's answer to one question for its document."""
+
+    def __init__(self) -> None:
+        self.came = threading.Event()
+        self.cells: object = None
+
+
+_waiting: dict[str, _Waiting] = {}
+
+
+def take_document(body: Mapping[str, Any]) -> None:
+    """A page tells its document: ``{type: "document", ask, cells: [nbformat cells]}``."""
+    asked = _waiting.get(str(body.get("ask")))
+    if asked is not None:
+        asked.cells = body.get("cells")
+        asked.came.set()
+
+
+def _from_page(cell_id: str | None) -> Document | None:
+    if not pages.connected:
+        return None
+    ask, waiting = uuid4().hex, _Waiting()
+    _waiting[ask] = waiting
+    try:
+        pages.send({"type": "document", "ask": ask})
+        waiting.came.wait(_PATIENCE)
+    finally:
+        del _waiting[ask]
+    return cells_of(waiting.cells, cell_id)
+
+
+# The file
+
+
+def _from_file(cell_id: str | None) -> Document | None:
+    path = notebook_path(os.environ, user_namespace())
+    if path is None or cell_id is None:
+        return None
+    try:
+        file = Path(path)
+        if file.stat().st_size > _LARGEST:
+            return None
+        content = json.loads(file.read_text("utf-8"))
+    except (OSError, ValueError):
+        return None
+    cells = content.get("cells") if isinstance(content, dict) else None
+    document = cells_of(cells, cell_id)
+    return document if document and document.here < len(document.cells) else None
+
+
+def cells_of(cells: object, cell_id: str | None) -> Document | None:
+    """The code cells of a notebook's JSON, which is not trusted to be one; None for nonsense."""
+    if not isinstance(cells, list):
+        return None
+    wanted = (cell_id or "").partition("#")[0]
+    found: list[Cell] = []
+    here: int | None = None
+    for cell in cells:
+        if not isinstance(cell, Mapping) or cell.get("cell_type") != "code":
+            continue
+        if wanted and cell.get("id") == wanted:
+            here = len(found)
+        number = cell.get("execution_count")
+        output = output_text(cell.get("outputs"))
+        count = number if isinstance(number, int) else None
+        found.append(Cell(_text(cell.get("source")), output, count, str(cell.get("id") or "")))
+    return Document(tuple(found), len(found) if here is None else here)
+
+
+# The history
+
+
+def from_history(running: Any) -> Document:
+    """What this kernel has run, each source once, where it was run last.
+
+    The cell that asks stands last in it already; questions from elsewhere than a cell (a page) come
+    on other threads.
+    """
+    manager = getattr(running, "history_manager", None)
+    sources: Sequence[str] = list(getattr(manager, "input_hist_raw", None) or [""])
+    in_cell = threading.current_thread() is threading.main_thread()
+    newest: dict[str, int] = {}
+    for number, source in enumerate(sources[:-1] if in_cell else sources):
+        if number and source.strip():
+            newest.pop(source, None)
+            newest[source] = number
+    cells = tuple(
+        Cell(source, output_text(_outputs(manager, number)), number)
+        for source, number in newest.items()
+    )
+    return Document(cells, len(cells))
+
+
+def _outputs(manager: Any, number: int) -> list[dict[str, Any]]:
+    """A cell's outputs in the notebook's form. IPython before 8.37 keeps only results."""
+    kept = getattr(manager, "outputs", None)
+    if not isinstance(kept, Mapping):
+        text = (getattr(manager, "output_hist_reprs", None) or {}).get(number)
+        return [{"output_type": "execute_result", "data": {"text/plain": text}}] if text else []
+    outputs: list[dict[str, Any]] = []
+    for output in kept.get(number) or ():
+        if output.output_type in ("out_stream", "err_stream"):
+            text = _text(output.bundle.get("stream"))
+            outputs.append({"output_type": "stream", "text": text})
+        else:
+            outputs.append({"output_type": output.output_type, "data": output.bundle})
+    failed = (getattr(manager, "exceptions", None) or {}).get(number)
+    return [*outputs, {"output_type": "error", **failed}] if failed else outputs
+
+
+# One cell by its number
+
+_NUMBERED = re.compile(r"(In|Out)\s*\[\s*(\d+)\s*\]")
+
+
+def cell_named(expression: str) -> Cell | None:
+    """The cell that ``In[n]`` names, or the outputs that ``Out[n]`` names where it has no value.
+
+    None for any other expression. Raises `ParameterError` for a cell that was not run.
+    """
+    match = _NUMBERED.fullmatch(expression.strip())
+    running = shell()
+    if match is None or running is None:
+        return None
+    number, manager = int(match[2]), running.history_manager
+    sources = manager.input_hist_raw
+    if not 0 < number < len(sources):
+        raise ParameterError(
+            f"{expression}: this kernel has run no cell [{number}].",
+            f"The newest is [{len(sources) - 1}].",
+        )
+    if match[1] == "In":
+        return Cell(sources[number], number=number)
+    if number in user_namespace().get("Out", {}):
+        return None
+    outputs = _outputs(manager, number)
+    text, images = output_text(outputs), tuple(_pictures(outputs))
+    if not text and not images:
+        raise ParameterError(
+            f"{expression}: cell [{number}] has left no output in the kernel.",
+            f"Attach In[{number}], or give its last line a value.",
+        )
+    return Cell("", text, number, images=images)
+
+
+# Outputs
+
+
+def output_text(outputs: object) -> str:
+    """The outputs of a cell, in the notebook's form, as text.
+
+    A frame's output is only named: its values leave by ``--attach``, where the policy holds.
+    """
+    if not isinstance(outputs, list):
+        return ""
+    return joined(_one(output) for output in outputs if isinstance(output, Mapping))
+
+
+def _one(output: Mapping[str, Any]) -> str:
+    if output.get("output_type") == "error":
+        return f"{_text(output.get('ename'))}: {_text(output.get('evalue'))}"[:_LOOKED_AT]
+    if output.get("output_type") == "stream":
+        return _text(output.get("text"))[:_LOOKED_AT]
+    data = output.get("data")
+    if not isinstance(data, Mapping) or _TURN in data:
+        return ""
+    plain = _text(data.get("text/plain"))[:_LOOKED_AT]
+    if 'class="dataframe"' in _text(data.get("text/html"))[:_LOOKED_AT]:
+        return "[a frame; attach it to show it]"
+    return "[an image]" if any(str(kind).startswith("image/") for kind in data) else plain
+
+
+def _pictures(outputs: Iterable[Mapping[str, Any]]) -> Iterable[str]:
+    for output in outputs:
+        for kind in ("image/png", "image/jpeg"):
+            if isinstance(raw := (output.get("data") or {}).get(kind), str | bytes):
+                text = raw if isinstance(raw, str) else _base64(raw)
+                yield f"data:{kind};base64,{''.join(text.split())}"
+
+
+def _base64(raw: bytes) -> str:
+    import base64
+
+    return base64.b64encode(raw).decode("ascii")
+
+
+def _text(value: object) -> str:
+    """A multi-line string of nbformat: a string, or a list of them."""
+    if isinstance(value, list):
+        return "".join(item for item in value if isinstance(item, str))
+    return value if isinstance(value, str) else ""

@@ -1,0 +1,244 @@
+"""From a `Question` to everything that a request needs, refused here or fit to be sent.
+
+Provider, key, model, the turn's place in the tree and its messages are settled in this order, so
+that the cheapest refusal comes first; nothing is changed before the last of them is past.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+from deepseek_jupyter.context.images import check_images
+from deepseek_jupyter.conversation.turn import Turn, new_id, now
+from deepseek_jupyter.errors import MissingKeyError, ParameterError
+from deepseek_jupyter.protocol.messages import Message, assistant, user
+from deepseek_jupyter.protocol.request import ChatRequest, build
+from deepseek_jupyter.session.accounts import notebook_cost, notebook_tokens
+from deepseek_jupyter.transport.providers import KEYLESS
+
+from .composing import Parts
+from .limits import check_budget, check_context, check_notebook_budget, worst_cost
+from .pin import request_hash
+from .prefix import Prefix
+from .requesting import asked_shape, parameters_of, request_of, with_tools
+from .teaching import Teaching
+from .toolset import tools_of
+
+if TYPE_CHECKING:
+    from deepseek_jupyter.context.gate import Gate
+    from deepseek_jupyter.conversation.conversation import Conversation
+    from deepseek_jupyter.conversation.window import Window
+    from deepseek_jupyter.session.session import Session
+    from deepseek_jupyter.tools.asking import Asked
+    from deepseek_jupyter.tools.tool import Tool
+    from deepseek_jupyter.transport.keys import Secret
+    from deepseek_jupyter.transport.providers import Provider
+
+    from .question import Question
+
+__all__ = ["Prepared", "place", "prepare"]
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A question with everything settled."""
+
+    request: ChatRequest
+    provider: Provider
+    key: Secret
+    turn: Turn
+    conversation: Conversation
+    branch: str
+    prefix: Prefix
+    gate: Gate
+    notices: tuple[str, ...] = ()
+    budget: float = 0.0
+    approve: str | None = None
+    tools: Mapping[str, Tool] = field(default_factory=dict)
+    asked: Asked | None = None
+
+
+def place(session: Session, question: Question) -> tuple[Conversation, Turn]:
+    """Where the question stands: its conversation, and its turn without provider and model.
+
+    The turn's message is whole, as if nothing stood before it.
+    """
+    conversation, turn, _ = _placed(session, question)
+    return conversation, turn
+
+
+def _placed(session: Session, question: Question) -> tuple[Conversation, Turn, Parts]:
+    question.check()
+    memory = session.memory
+    conversation = memory.another() if question.new else memory.conversation
+    remember = session.config.history if question.history is None else question.history
+    parent = _parent(session, question, conversation) if remember else None
+    turn = Turn(
+        id=new_id(),
+        conversation=conversation.id,
+        prompt=question.prompt,
+        parent=parent,
+        cell_id=question.cell_id,
+        created=now(),
+        parameters=parameters_of(session, question),
+        history=remember,
+        format="json" if question.schema is not None else question.format,
+        branch=_sibling(conversation, parent) if remember else None,
+    )
+    parts = session.parts(question, conversation)
+    turn = parts.written(turn)
+    before = conversation.turn(turn.parent)
+    hash = request_hash(session.config, question, turn, before)
+    return conversation, replace(turn, request_hash=hash), parts
+
+
+def prepare(session: Session, question: Question) -> Prepared:
+    """Settle everything. Raises `ConfigurationError` and its kind before anything is sent."""
+    teaching = Teaching(session.policy_files())
+    conversation, turn, parts = _placed(session, question)
+    provider, key = _endpoint(session, question)
+    teaching.check_provider(provider.name)
+    model = session.endpoints.model(question.model, provider, key)
+    teaching.check_model(model)
+    turn = replace(turn, provider=provider.name, model=model, policy=teaching.marks)
+    tools = tools_of(session, parts.question, parts.gate)
+    asked = asked_shape(question, provider, tools)
+    system = session.config.system if question.system is None else question.system
+    system = parts.gate.text(teaching.system(system))
+    window = _window(system, turn, conversation, provider, parts.gate.text)
+    sees = provider.sees_images(model)
+    path = conversation.path(turn.parent)[window.dropped :] if turn.history else ()
+    turn = parts.for_model(model, sees=sees).written(turn, path)
+    if asked is not None:
+        turn = replace(turn, sent="\n\n".join(filter(None, (turn.sent, asked.words))))
+    messages = _messages(session, question, turn, conversation, provider, window)
+    unseen = 0 if sees else sum(len(message.images) for message in messages)
+    messages = [replace(m, images=()) if m.images else m for m in messages] if unseen else messages
+    parameters = with_tools(turn.parameters, tools, asked)
+    request = request_of(session, question, turn, messages, parameters)
+    request = replace(request, think=teaching.think(request.think, request.effort))
+    body = build(request, provider.dialect).body  # refuses wrong parameters before anything is sent
+    teaching.check_body(body, parts.gate.text(teaching.words), provider.dialect)
+    check_images(url for message in messages for url in message.images)
+    check_context(request, provider.context_tokens)
+    budget = session.config.budget if question.budget is None else question.budget
+    price = session.price(provider, request.model)
+    check_budget(request, price, budget)
+    if price is not None and (cap := session.config.notebook_budget):
+        check_notebook_budget(request, price, cap, notebook_cost(session, price.currency))
+    teaching.check_budget(
+        lambda currency: notebook_cost(session, currency),
+        lambda: notebook_tokens(session),
+        (worst_cost(request, price), price.currency) if price else None,
+        free=provider.name in KEYLESS,
+    )
+    turn = replace(
+        turn,
+        pseudonyms=parts.gate.used(*(message.content for message in messages)),
+        sending={**turn.sending, "system": system, "dropped": window.dropped},
+    )
+    if question.new and not question.dry_run:  # only now: a refused question changes nothing
+        session.memory.conversation = conversation
+    branch = question.branch or conversation.active
+    told = ((teaching.notice if teaching else ""), *(tool.notice for tool in tools.values()))
+    return Prepared(
+        request,
+        provider,
+        key,
+        turn,
+        conversation,
+        branch,
+        _prefix(request, turn, window),
+        parts.gate,
+        tuple(filter(None, (*told, _left_out(unseen, model)))),
+        budget,
+        question.approve,
+        tools,
+        asked,
+    )
+
+
+def _left_out(pictures: int, model: str) -> str:
+    """What is told of pictures of earlier turns that this model cannot be sent."""
+    if not pictures:
+        return ""
+    which = "A picture" if pictures == 1 else f"{pictures} pictures"
+    return f"{which} of earlier turns stayed here: {model} is not known to see images."
+
+
+def _endpoint(session: Session, question: Question) -> tuple[Provider, Secret]:
+    """The provider and its key; nothing is sent by a dry run, so that it needs none."""
+    try:
+        return session.endpoints.provider(question.provider)
+    except MissingKeyError:
+        if not question.dry_run:
+            raise
+        return session.endpoints.keyless(question.provider)
+
+
+def _prefix(request: ChatRequest, turn: Turn, window: Window) -> Prefix:
+    names = ("tools", "response_format")
+    given = request.parameters
+    shape = {name: given[name] for name in names if given.get(name)}
+    return Prefix(turn.provider, turn.model, tuple(request.messages), repr(shape), window.dropped)
+
+
+def _parent(session: Session, question: Question, conversation: Conversation) -> str | None:
+    """The turn that this one follows. A continuation follows what it continues.
+
+    That is the last answer, unless the same cell made it by continuing: run again, it continues the
+    same turn as before.
+    """
+    if question.instead_of is not None:
+        replaced = conversation.turn(question.instead_of)
+        return replaced.parent if replaced else conversation.tip
+    last = session.last.turn if session.last else None
+    if not question.go_on or last is None or conversation.turn(last.id) is None:
+        prompt = question.prompt if question.by_prompt else None
+        return conversation.parent_for(question.cell_id, prompt, question.branch)
+    again = last.cell_id is not None and last.cell_id == question.cell_id
+    return last.parent if again and not last.prompt.strip() else last.id
+
+
+def _window(
+    system: str,
+    turn: Turn,
+    conversation: Conversation,
+    provider: Provider,
+    mask: Callable[[str], str],
+) -> Window:
+    """The history that fits three quarters of the context; the rest is for the answer."""
+    limit = provider.context_tokens * 3 // 4 if provider.context_tokens else None
+    return conversation.window(turn.parent if turn.history else None, system, limit, mask)
+
+
+def _messages(
+    session: Session,
+    question: Question,
+    turn: Turn,
+    conversation: Conversation,
+    provider: Provider,
+    window: Window,
+) -> list[Message]:
+    messages = list(window.messages)
+    if not question.go_on:
+        return [*messages, user(turn.sent, turn.images)]
+    last = session.last.turn if session.last else None
+    if last is not None and turn.history and conversation.turn(last.id):
+        last = conversation.turn(turn.parent)  # see _parent
+    if last is None or not last.answer:
+        raise ParameterError("There is no answer to continue.", "Ask a question first.")
+    if turn.parent != last.id:
+        messages += last.messages()
+    if provider.dialect.prefix:
+        begun = assistant(last.answer, reasoning=last.reasoning)
+        return [*messages[:-1], replace(begun, prefix=True)]
+    return [*messages, user(turn.sent, turn.images)]
+
+
+def _sibling(conversation: Conversation, parent: str | None) -> dict[str, int] | None:
+    """Which of its siblings a new turn under `parent` is; None for the only one."""
+    count = len(conversation.children(parent)) + 1
+    return {"index": count, "count": count} if count > 1 else None

@@ -1,0 +1,198 @@
+"""What a question would send, or a turn has sent: the messages, what leaves, what was masked.
+
+A dry run goes the same way as a question, up to the moment at which the request would be posted;
+`payload` is the request's body, byte for byte.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from deepseek_jupyter.conversation.turn import Turn
+from deepseek_jupyter.display.report import Drawing, Report
+from deepseek_jupyter.protocol.messages import Message, system
+from deepseek_jupyter.protocol.request import encoded
+from deepseek_jupyter.protocol.tokens import estimate_messages
+from deepseek_jupyter.protocol.usage import Price, Usage
+from deepseek_jupyter.protocol.wire import WIRES
+from deepseek_jupyter.pseudonyms import PSEUDONYM
+
+from .prepare import Prepared, prepare
+
+if TYPE_CHECKING:
+    from deepseek_jupyter.conversation.conversation import Conversation
+    from deepseek_jupyter.session.session import Session
+
+    from .question import Question
+
+__all__ = ["Preview", "preview", "sent"]
+
+_WHY = {
+    "email": "an e-mail address",
+    "phone": "a phone number",
+    "card": "a payment card's number",
+    "iban": "a bank account's number",
+    "secret": "a key or password; it is not put back into the answer",
+    "person": "a column of people's names",
+    "id": "a column of personal numbers",
+    "column": "the name of a column that the data policy withholds",
+    "value": "a value that the data policy withholds",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """Everything that leaves. `messages` and `body` are those of the request, `payload` its bytes;
+    of a turn that was sent before, `body` holds the messages alone and `payload` is empty.
+    """
+
+    title: str
+    body: Mapping[str, Any]
+    payload: bytes
+    reports: Sequence[Report]
+
+    @property
+    def messages(self) -> list[dict[str, Any]]:
+        """As the body has them."""
+        return list(self.body["messages"])
+
+    def __str__(self) -> str:
+        return "\n\n".join([self.title, *map(str, self.reports), str(_drawn(self.messages))])
+
+    def __repr__(self) -> str:
+        return f"<Preview: {self.title}>"
+
+    def _repr_pretty_(self, printer: Any, cycle: bool) -> None:
+        printer.text(str(self))
+
+    def _repr_html_(self) -> str:
+        drawn = _drawn(self.messages)._repr_html_()
+        parts = [report._repr_html_() for report in (Report(self.title), *self.reports)]
+        opened = f"<details open><summary>The messages, as they are sent</summary>{drawn}</details>"
+        return "".join([*parts, opened])
+
+
+def preview(session: Session, question: Question) -> Preview:
+    """What `question` would send now. Nothing is sent, kept or changed by it."""
+    before = session.withholding.held
+    try:
+        prepared = prepare(session, replace(question, dry_run=True))
+    finally:  # a policy that was only tried on lifts none
+        session.withholding.hold(before)
+    body = _body(prepared)
+    price = session.price(prepared.provider, prepared.request.model)
+    title = f"Nothing was sent. To {prepared.provider.title}, {prepared.request.model}:"
+    reports = [_tokens(prepared.request.messages, prepared.turn, price), *_data(prepared.turn)]
+    reports += _masked(prepared.request.messages)
+    return Preview(title, body, encoded(body), reports)
+
+
+def sent(conversation: Conversation, turn: Turn) -> Preview:
+    """What went out for a turn that was asked here, as the journal has it."""
+    path = conversation.path(turn.parent) if turn.history else []
+    history = [m for before in path[turn.sending.get("dropped", 0) :] for m in before.messages()]
+    prompt = turn.sending.get("system", "")
+    own = turn.messages()[: -1 if turn.answer else None]
+    messages = [*([system(prompt)] if prompt else []), *history, *own]
+    title = f"Sent for turn {turn.id[-6:]} to {turn.provider}, {turn.model}:"
+    body = {"messages": [_wire(message) for message in messages]}
+    reports = [_tokens(messages, turn, None), *_data(turn), *_masked(messages)]
+    return Preview(title, body, b"", reports)
+
+
+def _body(prepared: Prepared) -> dict[str, Any]:
+    wire = WIRES[prepared.provider.wire]
+    return wire.build(prepared.request, prepared.provider.dialect).body
+
+
+def _wire(message: Message) -> dict[str, Any]:
+    said: dict[str, Any] = {"role": message.role, "content": message.content}
+    if message.tool_calls:
+        said["tool_calls"] = [call.to_wire() for call in message.tool_calls]
+    if message.images:
+        said["images"] = list(message.images)
+    return said
+
+
+def _tokens(messages: Sequence[Message], turn: Turn, price: Price | None) -> Report:
+    """Tokens by part, and what they cost found in the cache and not found."""
+    last = max((at for at, m in enumerate(messages) if m.role == "user"), default=0)
+    first = 1 if messages and messages[0].role == "system" else 0
+    rows: list[tuple[str, int]] = []
+    if first:
+        rows.append(("system prompt", estimate_messages(messages[:1])))
+    if last > first:
+        rows.append(("history", estimate_messages(messages[first:last])))
+    rows += [(str(name), int(count)) for name, count in turn.sending.get("parts", ())]
+    rest = estimate_messages(messages) - sum(count for _, count in rows)
+    if rest > 0:
+        rows.append(("between them", rest))
+    total = sum(count for _, count in rows)
+    heads = ("part", "tokens") if price is None else ("part", "tokens", "not in cache", "in cache")
+    table = [(name, f"{count:,}", *_price(count, price)) for name, count in rows]
+    table.append(("together", f"{total:,}", *_price(total, price)))
+    remark = (
+        "" if price is None else f"Prices in {price.currency}, estimates; the answer costs extra."
+    )
+    return Report("Tokens", table, heads, remark)
+
+
+def _price(count: int, price: Price | None) -> tuple[str, ...]:
+    if price is None:
+        return ()
+    miss = price.cost(Usage(prompt_tokens=count)).amount
+    hit = price.cost(Usage(prompt_tokens=count, cache_hit_tokens=count)).amount
+    return f"{miss:.7f}", f"{hit:.7f}"
+
+
+def _data(turn: Turn) -> list[Report]:
+    """What of each attachment leaves, column by column."""
+    reports = []
+    for record, details in zip(turn.attachments, turn.sending.get("attachments", ()), strict=False):
+        if record.get("again"):
+            reports.append(Report(f"{record['name']}: unchanged, its card stands in the history"))
+            continue
+        rows = [(c["name"], c["level"], c["leaves"]) for c in details["columns"]]
+        count = details["rows"]
+        remark = f"Values of {count:,} row{'' if count == 1 else 's'} leave." if rows else ""
+        title = f"{record['name']}: {record['kind']}, policy {record['policy']}"
+        reports.append(Report(title, rows, ("column", "level", "leaves") if rows else (), remark))
+    return reports
+
+
+def _masked(messages: Sequence[Message]) -> list[Report]:
+    """Which pseudonyms stand in the messages, how often, and why."""
+    found = Counter(m[0] for message in messages for m in PSEUDONYM.finditer(message.content))
+    rows = [(name, f"{count:,}", _why(name)) for name, count in sorted(found.items()) if _why(name)]
+    heads = ("instead", "times", "of")
+    return [Report("Masked", rows, heads)] if rows else [Report("Nothing was masked.")]
+
+
+def _why(name: str) -> str:
+    match = PSEUDONYM.fullmatch(name)
+    return _WHY.get(match[1], "a value that the data policy withholds") if match else ""
+
+
+def _drawn(messages: Sequence[Mapping[str, Any]]) -> Drawing:
+    return Drawing("\n\n".join(f"── {m['role']} ──\n{_content(m)}" for m in messages))
+
+
+def _content(message: Mapping[str, Any]) -> str:
+    content = message.get("content")
+    parts = [content] if isinstance(content, str) else [_part(part) for part in content or ()]
+    parts += [f"calls {call['function']}" for call in message.get("tool_calls", ())]
+    parts += [_image(url) for url in message.get("images", ())]
+    return "\n".join(parts)
+
+
+def _part(part: Mapping[str, Any]) -> str:
+    if part.get("type") == "text":
+        return str(part["text"])
+    return _image(str(part.get("image_url", {}).get("url", "")))
+
+
+def _image(url: str) -> str:
+    return url if len(url) < 200 else f"{url[:40]}… ({len(url):,} characters of an image)"

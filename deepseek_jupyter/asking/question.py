@@ -1,0 +1,87 @@
+"""What a user asks for, as a value."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from deepseek_jupyter.errors import ParameterError
+
+__all__ = ["APPROVALS", "FORMATS", "REPLAYS", "Question"]
+
+FORMATS = ("md", "code", "json", "text")
+REPLAYS = ("auto", "always", "never")
+APPROVALS = ("ask", "always", "never")
+
+_CODE_ONLY = "Reply with code only, in one fenced block."
+_CONTINUE = "Go on exactly where you stopped."
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What a user asks for, from a cell or from Python. None means: as the settings say.
+
+    `by_prompt` knows a cell without an id again by its prompt.
+    `new` begins a new conversation first; `history` False asks outside the conversation; `go_on`
+    continues the last answer, which broke off or was cut; `branch` asks on that branch and leaves
+    the active one; `instead_of` is the id of the turn whose sibling this becomes. `on_error` is
+    raise or return; `replay` one of `REPLAYS`; `dry_run` shows what would be sent, and sends
+    nothing. `material` is sent below the prompt and is no part of it. `attach`, `cells`, `schema`,
+    `tools` and `approve`: see `deepseek_jupyter.ask`. `said` is the prompt as the message says it,
+    where that differs: names in place of ``@name``.
+    """
+
+    prompt: str
+    provider: str | None = None
+    model: str | None = None
+    think: bool | None = None
+    effort: str | None = None
+    system: str | None = None
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    stream: bool | None = None
+    history: bool | None = None
+    new: bool = False
+    go_on: bool = False
+    format: str = "md"
+    budget: float | None = None
+    on_error: str | None = None
+    cell_id: str | None = None
+    by_prompt: bool = False
+    branch: str | None = None
+    instead_of: str | None = None
+    replay: str | None = None
+    dry_run: bool = False
+    material: str = ""
+    attach: tuple[Any, ...] = ()
+    said: str | None = None
+    cells: str | None = None
+    schema: Any = None
+    tools: tuple[str | Callable[..., Any], ...] = ()
+    approve: str | None = None
+
+    def check(self) -> None:
+        """Raise `ParameterError` for what no provider could make sense of."""
+        if not self.prompt.strip() and not self.go_on:
+            raise ParameterError("The prompt is empty.", "Write the question under the magic line.")
+        if self.format not in FORMATS:
+            raise ParameterError(
+                f"Format {self.format!r} is unknown.", f"Use one of {', '.join(FORMATS)}."
+            )
+        if self.replay not in (None, *REPLAYS):
+            raise ParameterError(
+                f"Replay {self.replay!r} is unknown.", f"Use one of {', '.join(REPLAYS)}."
+            )
+        if self.approve not in (None, *APPROVALS):
+            raise ParameterError(
+                f"Approve {self.approve!r} is unknown.", f"Use one of {', '.join(APPROVALS)}."
+            )
+
+    @property
+    def message(self) -> str:
+        """The user message as it goes on the wire."""
+        if self.go_on and not self.prompt.strip():
+            return _CONTINUE
+        said = self.prompt if self.said is None else self.said
+        code_only = _CODE_ONLY if self.format == "code" else ""
+        return "\n\n".join(filter(None, (said, self.material, code_only)))

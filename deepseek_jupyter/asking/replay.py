@@ -1,0 +1,119 @@
+"""Pinned answers: a question that was asked before is answered from what was kept of it.
+
+Nothing is sent for it, no key is needed and nothing is billed. Which questions are the same says
+`pin.request_hash`.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from deepseek_jupyter.conversation.turn import Turn
+from deepseek_jupyter.display.footer import footer
+from deepseek_jupyter.display.live import Surface
+from deepseek_jupyter.display.transcript import Transcript
+from deepseek_jupyter.errors import InvalidResponseError, ReplayError
+from deepseek_jupyter.protocol.deltas import Delta, ReasoningDelta, TextDelta
+
+from .prepare import place
+from .reply import Reply
+
+if TYPE_CHECKING:
+    from deepseek_jupyter.conversation.conversation import Conversation
+    from deepseek_jupyter.session.session import Session
+    from deepseek_jupyter.tools.schemas import Shape
+
+    from .question import Question
+
+__all__ = ["deltas_of", "replayed"]
+
+
+def replayed(session: Session, question: Question, on: Surface) -> Reply | None:
+    """The kept answer to `question`, shown; None where it has to be asked.
+
+    Raises `ReplayError` where the user wants nothing but kept answers and there is none.
+    """
+    wanted = question.replay or session.config.replay
+    if wanted == "never" or question.dry_run:
+        return None
+    conversation, turn = place(session, question)
+    kept = _kept(session, conversation, turn)
+    shape = _shape(question)
+    if kept is not None and shape is not None and not _has_shape(kept, shape):
+        kept = None  # the type has changed since
+    if kept is None:
+        if wanted == "always":
+            raise ReplayError("This question has no kept answer, and --replay always asks nobody.")
+        return None
+    if question.new:
+        session.memory.conversation = conversation
+    return _play(session, conversation, turn, kept, question.branch, on, shape)
+
+
+def deltas_of(reply: Reply) -> Iterator[Delta]:
+    """A kept answer as a stream gives it: its thinking, then its text."""
+    if reply.reasoning:
+        yield ReasoningDelta(reply.reasoning)
+    if reply.text:
+        yield TextDelta(reply.text)
+
+
+def _kept(session: Session, conversation: Conversation, turn: Turn) -> Turn | None:
+    """The newest whole answer: of this conversation, of the notebook's file, of the journal."""
+    here = (t for t in reversed(conversation.children(turn.parent)) if _fits(t, turn))
+    found = next(here, None)
+    if found is None and conversation.journal is not None:
+        found = conversation.journal.find_by_request(str(turn.request_hash))
+    return found
+
+
+def _fits(kept: Turn, turn: Turn) -> bool:
+    return kept.request_hash == turn.request_hash and kept.status == "done"
+
+
+def _shape(question: Question) -> Shape | None:
+    if question.schema is None:
+        return None
+    from deepseek_jupyter.tools.schemas import shape_of
+
+    return shape_of(question.schema)
+
+
+def _has_shape(kept: Turn, shape: Shape) -> bool:
+    try:
+        return Reply(kept, shape=shape).data is not ...
+    except InvalidResponseError:
+        return False
+
+
+def _play(
+    session: Session,
+    conversation: Conversation,
+    turn: Turn,
+    kept: Turn,
+    branch: str | None,
+    on: Surface,
+    shape: Shape | None,
+) -> Reply:
+    began = time.monotonic()
+    shown = replace(kept, replayed=True)
+    if turn.history and kept.id in conversation and kept.parent == turn.parent:
+        conversation.stand_on(kept.id, branch)
+    else:
+        # A turn of its own, which nobody paid for again.
+        own = ("id", "conversation", "parent", "cell_id", "created", "history", "branch", "prompt")
+        mine = {name: getattr(turn, name) for name in own}
+        shown = replace(shown, **mine, usage=None, cost=None, from_file=False)
+        session.memory.finish(shown, branch)
+    record = {**shown.record, "footer": footer(shown.record)}
+    transcript = Transcript(began)
+    reply = Reply(shown, record=record, shape=shape)
+    on.begin({**record, "status": "waiting", "answer": "", "reasoning": ""}, lambda: None)
+    transcript.apply(*deltas_of(reply), now=time.monotonic())
+    on.refresh(transcript, time.monotonic())
+    transcript.end(shown.status, time.monotonic())
+    on.end(record)
+    return reply

@@ -1,0 +1,214 @@
+"""`Reply`: what `ask` returns."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterable, Mapping
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+from deepseek_jupyter.conversation.turn import Step, Turn
+from deepseek_jupyter.display.code import CodeBlock, code_blocks
+from deepseek_jupyter.display.footer import footer
+from deepseek_jupyter.display.render import Bundle, final_bundle
+from deepseek_jupyter.display.terminal import erase_prompt
+from deepseek_jupyter.errors import DeepSeekError, InvalidResponseError, SchemaMismatchError
+from deepseek_jupyter.protocol.messages import ToolCall
+from deepseek_jupyter.protocol.usage import Usage
+
+if TYPE_CHECKING:
+    from deepseek_jupyter.tools.schemas import Shape
+
+__all__ = ["Reply"]
+
+_CUT = frozenset(
+    {"length", "content_filter", "insufficient_system_resource", "aborted"}
+    | {"interrupted", "truncated", "error"}
+)
+
+
+class Reply:
+    """An answer, whole or as far as it came.
+
+    ``str(reply)`` is its text. `error` is the exception that ended it, or None. `shown_in` is the
+    cell in which it was shown as it streamed: ending that cell with it does not show it again.
+    """
+
+    def __init__(
+        self,
+        turn: Turn,
+        *,
+        logprobs: Mapping[str, Any] | None = None,
+        error: DeepSeekError | None = None,
+        record: Mapping[str, Any] | None = None,
+        shape: Shape | None = None,
+    ) -> None:
+        self.turn = turn
+        self._seen = turn.seen()
+        self.logprobs = logprobs
+        self.error = error
+        self.shown_in: int | None = None
+        self._shape = shape
+        self._data: Any = None
+        self._record = record or {**turn.record, "footer": footer(turn.record)}
+
+    @property
+    def text(self) -> str:
+        """The answer; pseudonyms that went out have their originals again."""
+        return self._seen.answer
+
+    @property
+    def reasoning(self) -> str | None:
+        """The chain of thought; None when the model did not think."""
+        return self._seen.reasoning
+
+    @property
+    def data(self) -> Any:
+        """The answer as the type that `schema` asked for, without one as JSON.
+
+        Raises `InvalidResponseError` (with `reply`) when it is none, and its kind
+        `SchemaMismatchError` when it does not fit the schema.
+        """
+        if self._data is None and isinstance(self.error, SchemaMismatchError):
+            raise self.error
+        if self._data is None:
+            try:
+                value = self._json()
+                self._data = value if self._shape is None else self._shape.validate(value)
+            except InvalidResponseError as error:
+                error.reply = self
+                raise
+        return self._data
+
+    def _json(self) -> Any:
+        text = self.text.strip()
+        blocks = code_blocks(text)
+        try:
+            return json.loads(blocks[0].text if blocks and text.startswith("```") else text)
+        except ValueError:
+            raise InvalidResponseError(
+                "The answer is not JSON.", "Ask with -f json; the text is in reply.text."
+            ) from None
+
+    def frame(self, backend: str | None = None) -> Any:
+        """The records of `data` as a frame.
+
+        `backend` is "pandas", "polars" or "pyarrow"; None takes that of the first attached frame,
+        else the first that is installed. Raises `InvalidResponseError` where there are no records.
+        """
+        from deepseek_jupyter.tools.frames import BACKENDS, frame_of
+
+        kinds = [f"{a.get('kind')} {a.get('source')}".lower() for a in self.turn.attachments]
+        attached = (name for kind in kinds for name in BACKENDS if name in kind)
+        return frame_of(self.data, backend or next(attached, None))
+
+    @property
+    def code(self) -> str:
+        """The Python code in the answer: its blocks joined by a blank line, "" if none."""
+        return "\n\n".join(self.code_cells)
+
+    @property
+    def code_cells(self) -> list[str]:
+        """The same, a cell for each block."""
+        return [block.text.rstrip("\n") for block in self.code_blocks if block.is_python]
+
+    @property
+    def code_blocks(self) -> list[CodeBlock]:
+        """Every fenced block."""
+        return code_blocks(self.text)
+
+    @property
+    def tool_calls(self) -> tuple[ToolCall, ...]:
+        """The functions that the model wants called: those that ran stand in `steps`."""
+        return self._seen.tool_calls
+
+    @property
+    def steps(self) -> tuple[Step, ...]:
+        """The rounds of tool calls before the answer, with results and decisions."""
+        return self._seen.steps
+
+    @property
+    def usage(self) -> Usage | None:
+        """Tokens, None where the host tells none."""
+        return self.turn.usage
+
+    @property
+    def cost(self) -> Decimal | None:
+        """Estimated cost in `currency`, None where no price is known."""
+        return Decimal(self.turn.cost["amount"]) if self.turn.cost else None
+
+    @property
+    def currency(self) -> str | None:
+        """Of `cost`: "USD" or "CNY"."""
+        return self.turn.cost["currency"] if self.turn.cost else None
+
+    @property
+    def finish_reason(self) -> str | None:
+        """As the server said it; ``interrupted``, ``truncated`` or ``error`` where it could not."""
+        return self.turn.finish_reason
+
+    @property
+    def model(self) -> str:
+        """The model that answered."""
+        return self.turn.served_model or self.turn.model
+
+    @property
+    def cut(self) -> bool:
+        """Whether the answer ended before its end: stopped, broken off, refused or too long.
+
+        The last of its code may then be half a block.
+        """
+        return self.error is not None or self.finish_reason in _CUT
+
+    @property
+    def timing(self) -> Mapping[str, float | None]:
+        """Seconds: ``first_token``, ``thinking``, ``total``."""
+        return self.turn.timing
+
+    @property
+    def footer(self) -> str:
+        """The line under the answer."""
+        return str(self._record["footer"])
+
+    def __str__(self) -> str:
+        return self.text
+
+    def __repr__(self) -> str:
+        text = self.text if len(self.text) <= 60 else self.text[:57] + "…"
+        return f"<Reply {text!r}, {self.footer}>"
+
+    def _ipython_display_(self) -> None:
+        """Show it, unless the cell that just asked has shown it already."""
+        from deepseek_jupyter.display.frontend import current_cell, has_frontend, publish
+
+        if self.shown_in is None or self.shown_in != current_cell():
+            told = self.changed()
+            publish(self.bundle(told))
+            if told and not has_frontend():
+                print(*told, sep="\n")
+        elif not has_frontend():
+            erase_prompt(sys.stdout)
+
+    def bundle(self, notices: Iterable[str] = ()) -> Bundle:
+        """The mimebundle of its output, with `notices` added."""
+        notices = [*self._record.get("notices", ()), *notices]
+        return final_bundle({**self._record, "notices": notices})
+
+    def changed(self) -> list[str]:
+        """A sentence for each attached object that is another now than when it was asked about.
+
+        Known by its name in the notebook; what is gone or was an expression is not looked at.
+        """
+        if not self.turn.attachments:
+            return []
+        from deepseek_jupyter.context.attachment import fingerprint
+        from deepseek_jupyter.display.frontend import user_namespace
+
+        names = user_namespace()
+        return [
+            f"{a['name']} has changed since this answer."
+            for a in self.turn.attachments
+            if a.get("hash") and a.get("name") in names
+            if fingerprint(names[a["name"]]) != a["hash"]
+        ]

@@ -1,0 +1,297 @@
+"""`Run`: one question on its way, from the first byte to the reply that is kept."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
+
+from deepseek_jupyter.display.footer import footer
+from deepseek_jupyter.display.frontend import current_cell
+from deepseek_jupyter.display.live import Surface
+from deepseek_jupyter.display.transcript import Transcript
+from deepseek_jupyter.errors import (
+    DeepSeekError,
+    EmptyAnswerError,
+    Interrupted,
+    TransportError,
+    TruncatedError,
+)
+from deepseek_jupyter.protocol.completion import Completion
+from deepseek_jupyter.protocol.deltas import (
+    Delta,
+    Event,
+    Notice,
+    ReasoningDelta,
+    TextDelta,
+    ToolCallDelta,
+    Waiting,
+)
+from deepseek_jupyter.protocol.usage import Cost
+
+from .prefix import what_broke
+from .reply import Reply
+from .rounds import Rounds
+from .unveil import Unveil
+
+if TYPE_CHECKING:
+    from deepseek_jupyter.session.session import Session
+
+    from .prepare import Prepared
+
+__all__ = ["Run"]
+
+
+class Run:
+    """A context manager around the reading of one answer.
+
+    Whatever ends the reading (its end, an error, an interrupt, a cancellation), leaving the context
+    shows the last state, makes the `reply` and keeps it. Errors of this package are put into
+    ``reply.error`` and swallowed, for the session to raise; an interrupt goes on as `Interrupted`.
+    """
+
+    def __init__(self, session: Session, prepared: Prepared, on: Surface) -> None:
+        from deepseek_jupyter.transport.engine import Stop
+        from deepseek_jupyter.transport.exchange import Exchange
+
+        self.exchange = Exchange(prepared.request, prepared.provider, prepared.key)
+        self.stop = Stop()
+        self.reply: Reply | None = None
+        self.left: tuple[TextDelta | ReasoningDelta, ...] = ()  # shown at the very end
+        self._session = session
+        self._prepared = prepared
+        self._surface = on
+        self._turn = prepared.turn
+        self._transcript = Transcript(time.monotonic())
+        self._rounds = Rounds(
+            session,
+            prepared,
+            self._transcript,
+            lambda: self.take(None),
+            lambda: self.stop.asked,
+            on_card=getattr(on, "asks", False),
+        )
+        self._unveil = Unveil(prepared.gate)
+
+    def __enter__(self) -> Run:
+        memory = self._session.memory
+        memory.begin(self._turn)
+        prefix = self._prepared.prefix
+        if broken := what_broke(self._session.prefix, prefix):
+            self._transcript.notices.append(broken)
+        self._session.prefix = prefix if self._turn.history else self._session.prefix
+        if dropped := prefix.dropped:
+            what = "The oldest turn was" if dropped == 1 else f"The {dropped} oldest turns were"
+            self._transcript.notices.append(f"{what} left out: the context is full.")
+        self._transcript.notices += filter(self._session.first_time, self._prepared.notices)
+        if memory.told and self._session.first_time(memory.told):
+            self._transcript.notices.append(memory.told)
+        record = self._record()
+        self._surface.begin(record, self.stop)
+        self._session.announce("begun", record)
+        return self
+
+    def take(self, batch: list[Event] | None) -> list[Event]:
+        """Show a batch of events (None is a quiet tick); returns them as they are shown."""
+        now = time.monotonic()
+        if batch and isinstance(batch[0], Notice):  # notices come by themselves
+            batch = [event for event in batch if self._is_news(event)]
+        shown = self._unveil.events(self._in_answer(batch) or [])
+        if shown:
+            self._transcript.apply(*shown, now=now)
+        self._surface.refresh(self._transcript, now)
+        memory = self._session.memory
+        if memory.due(self._turn, now):
+            memory.checkpoint(self._turn, self._transcript.status, self.exchange.completion)
+        return shown
+
+    def deltas(self, batch: list[Event] | None) -> Iterator[Delta]:
+        """The same, and those of the events that are the model's."""
+        shown = self.take(batch)
+        return (event for event in shown if not isinstance(event, Notice | Waiting))
+
+    def go_on(self) -> bool:
+        """After the end of a stream: run the calls that it asks for, and be ready for the next
+        request. False when the answer is there.
+        """
+        self._rounds.take(self.exchange.completion)
+        if self._rounds.round is not None:
+            self._rounds.round.run()
+        return self._again()
+
+    async def ago_on(self) -> bool:
+        """The same on the caller's loop."""
+        self._rounds.take(self.exchange.completion)
+        if self._rounds.round is not None:
+            await self._rounds.round.arun()
+        return self._again()
+
+    def _again(self) -> bool:
+        from deepseek_jupyter.transport.exchange import Exchange
+
+        if self._rounds.end:
+            return False
+        request = self._rounds.request()
+        self._turn = replace(self._turn, steps=self._rounds.all_steps())
+        self._session.memory.checkpoint(self._turn, "waiting", Completion())
+        self.exchange = Exchange(request, self._prepared.provider, self._prepared.key)
+        self._transcript.begin_round()
+        self._surface.refresh(self._transcript, time.monotonic())
+        return True
+
+    def _in_answer(self, batch: list[Event] | None) -> list[Event] | None:
+        """The arguments of the function that is the answer, as the answer's text."""
+        asked = self._prepared.asked
+        if not batch or asked is None or not asked.function:
+            return batch
+        return [
+            TextDelta(event.arguments or "") if isinstance(event, ToolCallDelta) else event
+            for event in batch
+        ]
+
+    def _is_news(self, event: Event) -> bool:
+        """Whether to show it: a sentence that is told once a session is shown once."""
+        if not isinstance(event, Notice) or not event.once:
+            return True
+        return self._session.first_time(event.text)
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> bool:
+        stopped = isinstance(error, KeyboardInterrupt | asyncio.CancelledError | GeneratorExit)
+        if error is not None and not stopped and not isinstance(error, DeepSeekError):
+            self._rescue(error)
+            return False
+        problem = error if isinstance(error, DeepSeekError) else None
+        self._finish(problem, stopped)
+        if isinstance(error, KeyboardInterrupt):
+            interrupted = Interrupted()
+            interrupted.reply = self.reply
+            raise interrupted from None
+        return problem is not None
+
+    def _rescue(self, bug: BaseException) -> None:
+        """Keep what had arrived when a bug struck, ours or the front end's."""
+        try:
+            self._finish(DeepSeekError(f"{type(bug).__name__}: {bug}"), stopped=False)
+        except Exception:  # the bug itself is shown next, and must not be hidden by its echo
+            return
+
+    def _finish(self, problem: DeepSeekError | None, stopped: bool) -> None:
+        for tool in self._prepared.tools.values():
+            if tool.close is not None:
+                tool.close()
+        completion = self._rounds.settled(self.exchange.completion)
+        if problem is None and not stopped and completion.empty and not completion.reasoning:
+            problem = EmptyAnswerError("The model returned no answer.")
+        status, reason = _ending(completion, problem, stopped)
+        self.left = tuple(self._unveil.rest())
+        self._transcript.apply(*self.left, now=time.monotonic())
+        self._transcript.end(status, time.monotonic())
+        for notice in _advice(completion, problem, stopped):
+            self._transcript.notices.append(notice)
+        trouble = self._session.memory.trouble
+        if trouble and self._session.first_time(trouble):
+            self._transcript.notices.append(trouble)
+        self._turn = replace(
+            self._turn,
+            status=status,
+            served_model=completion.model,
+            reasoning=completion.reasoning,
+            answer=completion.answer,
+            tool_calls=completion.tool_calls,
+            steps=self._rounds.all_steps(),
+            usage=completion.usage,
+            cost=self._cost(completion),
+            timing=self._transcript.timing.to_json(),
+            finish_reason=reason,
+            notices=tuple(self._transcript.notices),
+            error=_told(problem),
+            reasoning_details=completion.reasoning_details,
+            pseudonyms=self._pseudonyms(completion),
+        )
+        record = self._record()
+        shape = self._prepared.asked.shape if self._prepared.asked else None
+        self.reply = Reply(
+            self._turn, logprobs=completion.logprobs, error=problem, record=record, shape=shape
+        )
+        if problem is not None:
+            problem.reply = self.reply
+        self._session.keep(self.reply, self._prepared.branch)
+        self._surface.end(record)
+        self._session.announce("ended", record)
+        self.reply.shown_in = current_cell() if self._surface.visible else None
+
+    def _pseudonyms(self, completion: Completion) -> dict[str, str]:
+        """Those that went out, and those that came back."""
+        steps = self._rounds.all_steps()
+        calls = [call for step in steps for call in step.tool_calls]
+        texts = [call.arguments for call in (*calls, *completion.tool_calls)]
+        texts += [text for step in steps for _, text in step.results]
+        used = self._prepared.gate.used(completion.answer, completion.reasoning, *texts)
+        return {**self._turn.pseudonyms, **used}
+
+    def _record(self) -> dict[str, Any]:
+        record = self._turn.record
+        record["footer"] = footer(record)
+        return record
+
+    def _cost(self, completion: Completion) -> dict[str, str] | None:
+        usage = completion.usage
+        if usage is None:
+            return None
+        if usage.cost is not None:
+            return Cost(usage.cost).to_json()
+        provider, asked = self._prepared.provider, self._prepared.request.model
+        price = self._session.price(provider, completion.model, asked)
+        return price.cost(usage).to_json() if price else None
+
+
+def _ending(
+    completion: Completion, problem: DeepSeekError | None, stopped: bool
+) -> tuple[str, str | None]:
+    """Status and finish_reason of the record."""
+    if stopped:
+        return "interrupted", "interrupted"
+    if isinstance(problem, TruncatedError):
+        return "truncated", "truncated"
+    if problem is not None:
+        return "error", "error"
+    return "done", completion.finish_reason
+
+
+def _told(problem: DeepSeekError | None) -> dict[str, str] | None:
+    if problem is None:
+        return None
+    return {
+        "type": type(problem).__name__,
+        "message": str(problem).partition("\n")[0],
+        "hint": problem.hint,
+    }
+
+
+def _advice(completion: Completion, problem: DeepSeekError | None, stopped: bool) -> Iterable[str]:
+    """What the user should know about how the answer ended."""
+    if isinstance(problem, TransportError) and completion.answer:
+        yield "The answer is incomplete; --continue goes on from here."
+    if problem is not None or stopped:
+        return
+    if completion.empty and completion.reasoning:
+        yield (
+            "The model only thought and gave no answer; raise --max-tokens, lower --effort, "
+            "or use --no-think."
+        )
+    elif completion.finish_reason == "length":
+        yield "The answer was cut at the token limit; raise --max-tokens or use --continue."
+    elif completion.finish_reason == "content_filter":
+        yield "The provider's content filter cut the answer."
+    elif completion.finish_reason in ("insufficient_system_resource", "aborted"):
+        yield "The server gave up before the end of the answer; run the cell again."
+    if completion.leaked_tool_call:
+        yield "The answer contains tool-call markup that the host did not parse; nothing was run."

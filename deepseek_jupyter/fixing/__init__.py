@@ -1,0 +1,1 @@
+"""Changes to cells: asked for, decided on, written, taken back."""

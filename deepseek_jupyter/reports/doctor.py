@@ -1,0 +1,106 @@
+"""``%deepseek doctor``: what could keep an answer from coming, and what to do about it."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from importlib.metadata import PackageNotFoundError, version
+from typing import TYPE_CHECKING
+
+from deepseek_jupyter.asking.teaching import data_in_words, in_words
+from deepseek_jupyter.display.report import Report
+from deepseek_jupyter.errors import DeepSeekError
+from deepseek_jupyter.home import home
+from deepseek_jupyter.nested import nested_state
+
+if TYPE_CHECKING:
+    from deepseek_jupyter.session.session import Session
+
+__all__ = ["ALL_WELL", "doctor"]
+
+ALL_WELL = "Nothing to mend."
+
+Finding = tuple[str, str, str]  # mark, subject, what was found
+
+_GOOD, _NOTE, _BAD = "ok", "note", "MEND"
+
+
+def doctor(session: Session) -> Report:
+    """Every check, in the order in which a question would meet them. Sends one request: /models."""
+    checks: tuple[Callable[[Session], Iterator[Finding]], ...] = (
+        _packages,
+        _directory,
+        _endpoint,
+        _embedded,
+        _nesting,
+        _policy,
+    )
+    rows = [finding for check in checks for finding in check(session)]
+    bad = sum(mark == _BAD for mark, _, _ in rows)
+    remark = f"{bad} to mend." if bad else ALL_WELL
+    return Report("deepseek_jupyter doctor", rows, ("", "subject", "finding"), remark)
+
+
+def _packages(session: Session) -> Iterator[Finding]:
+    yield _GOOD, "Python", sys.version.split()[0]
+    for name in ("ipython", "ipykernel", "jupyterlab", "httpx", "nest-asyncio2"):
+        try:
+            yield _GOOD, name, version(name)
+        except PackageNotFoundError:
+            yield _NOTE, name, "not installed"
+
+
+def _directory(session: Session) -> Iterator[Finding]:
+    path = home()
+    probe = path
+    while not probe.exists():
+        probe = probe.parent
+    import os
+
+    if os.access(probe, os.W_OK):
+        yield _GOOD, "state", str(path)
+    else:
+        yield _BAD, "state", f"{path} cannot be written; set DEEPSEEK_JUPYTER_HOME."
+
+
+def _endpoint(session: Session) -> Iterator[Finding]:
+    try:
+        provider, key = session.endpoints.provider()
+        yield _GOOD, "provider", f"{provider.title}, {provider.base_url}"
+        yield _GOOD, "key", key.source if key else "none needed"
+        listed = session.endpoints.models(provider, key)
+    except DeepSeekError as error:
+        yield _BAD, type(error).__name__, f"{error.what} {error.hint}".strip()
+        return
+    yield _GOOD, "answers", f"yes, {len(listed)} models listed"
+
+
+def _embedded(session: Session) -> Iterator[Finding]:
+    from deepseek_jupyter import local
+
+    now = local.status()
+    if now.models and not now.problem:
+        yield _GOOD, "embedded model", ", ".join(model.id for model in now.models)
+    elif now.models:
+        yield _BAD, "embedded model", now.problem
+    else:
+        yield _NOTE, "embedded model", "not installed; %deepseek local install brings it"
+
+
+def _policy(session: Session) -> Iterator[Finding]:
+    try:
+        files = session.policy_files()
+    except DeepSeekError as error:
+        yield _BAD, "policy", f"{error.what} {error.hint}".strip()
+        return
+    for file in files.files:
+        rules = [*in_words(file.teaching), *data_in_words(file.data)]
+        yield _NOTE, "policy", f"{file.path}: {'; '.join(rules) or 'no rules'}"
+
+
+def _nesting(session: Session) -> Iterator[Finding]:
+    state = nested_state()
+    if "original" in state:
+        yield _BAD, "nested asyncio", f"{state}. Restart the kernel without it: see docs."
+    else:
+        yield _GOOD, "nested asyncio", state

@@ -1,0 +1,126 @@
+"""What the commands say about the session, as `Report`s; shared by magics and command line."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+from deepseek_jupyter._version import __version__
+from deepseek_jupyter.asking.teaching import data_in_words
+from deepseek_jupyter.asking.teaching import in_words as rules_in_words
+from deepseek_jupyter.display.report import Report
+from deepseek_jupyter.errors import DeepSeekError
+from deepseek_jupyter.session.accounts import in_words, session_totals
+
+if TYPE_CHECKING:
+    from deepseek_jupyter.session.session import Session
+
+__all__ = ["balance", "models", "providers", "status", "turns_in_words"]
+
+
+def status(session: Session) -> Report:
+    """Where questions go, what is remembered, what was spent."""
+    rows = [("version", __version__), *_endpoint(session)]
+    rows += _policy(session)
+    rows.append(("conversation", turns_in_words(len(list(session.conversation)))))
+    spent = in_words(session_totals(session))
+    rows.append(("spent", f"{len(session.spent)} answers" + (f", {spent}" if spent else "")))
+    if session.last:
+        rows.append(("last answer", session.last.footer))
+    return Report("deepseek_jupyter", rows, remark="%deepseek help lists the commands.")
+
+
+def _policy(session: Session) -> list[tuple[str, str]]:
+    """The rules of the policy files, a row a file; what is wrong with one."""
+    try:
+        files = session.policy_files()
+    except DeepSeekError as error:
+        return [("policy", error.what), ("to do", error.hint)]
+    rows = []
+    for file in files.files:
+        rules = [*rules_in_words(file.teaching), *data_in_words(file.data)]
+        rows.append(("policy", f"{file.path}: {'; '.join(rules) or 'no rules'}"))
+    return rows
+
+
+def _endpoint(session: Session) -> list[tuple[str, str]]:
+    try:
+        provider, key = session.endpoints.provider()
+        model = session.endpoints.model(None, provider, key)
+    except DeepSeekError as error:
+        return [("provider", error.what), ("to do", error.hint)]
+    source = key.source if key else "none needed"
+    url = provider.base_url
+    return [("provider", f"{provider.title}, {url}"), ("model", model), ("key", source)]
+
+
+def turns_in_words(count: int) -> str:
+    """1 turn, 2 turns."""
+    return f"{count} turn{'s' if count != 1 else ''}"
+
+
+def models(session: Session, name: str | None) -> Report:
+    """The ids that the provider lists, with what it says of each."""
+    provider, key = session.endpoints.provider(name)
+    listed = session.endpoints.models(provider, key)
+    rows = [
+        (str(m["id"]), _size(m.get("context_window")), str(m.get("owned_by") or "")) for m in listed
+    ]
+    return Report(
+        f"{len(rows)} models at {provider.title}",
+        sorted(rows),
+        ("id", "context", "owner") if rows else (),
+        "Other ids are sent as they are; not every host lists all it serves.",
+    )
+
+
+def _size(tokens: object) -> str:
+    return f"{tokens:,}" if isinstance(tokens, int) else ""
+
+
+def balance(session: Session, name: str | None) -> Report:
+    """What is left on the account. Granted credit is spent before money topped up."""
+    provider, key = session.endpoints.provider(name)
+    answer = session.endpoints.balance(provider, key)
+    rows = [_balance_row(info) for info in answer.get("balance_infos") or ()]
+    remark = "" if answer.get("is_available", True) else "Not enough for a request: top up."
+    return Report(f"Balance at {provider.title}", rows, ("total", "granted", "topped up"), remark)
+
+
+def _balance_row(info: Mapping[str, Any]) -> tuple[str, ...]:
+    currency = str(info.get("currency") or "")
+    names = ("total_balance", "granted_balance", "topped_up_balance")
+    return tuple(f"{Decimal(str(info.get(name) or 0)):.2f} {currency}".strip() for name in names)
+
+
+def providers(session: Session) -> Report:
+    """Every profile: where it is, where its key comes from, its default model."""
+    from deepseek_jupyter.errors import MissingKeyError
+    from deepseek_jupyter.transport.keys import find_key
+    from deepseek_jupyter.transport.providers import PROVIDERS, provider_named
+
+    own = session.config.providers
+    rows = []
+    for name in dict.fromkeys([*PROVIDERS, *own]):
+        provider = provider_named(name, own)
+        try:
+            key = find_key(provider)
+            source = key.source if key else "needs none"
+        except MissingKeyError:
+            source = f"no key ({provider.key_variables[0]})"
+        chosen = "→ " if name == session.config.provider else ""
+        rows.append(
+            (
+                chosen + name,
+                provider.base_url or "started when used",
+                source,
+                provider.default_model,
+            )
+        )
+    return Report(
+        "Providers",
+        rows,
+        ("name", "base URL", "key", "default model"),
+        "%deepseek provider NAME chooses one for this kernel; -p NAME for one question.",
+    )

@@ -1,0 +1,1 @@
+"""What a kernel holds, and the one place where the parts meet."""

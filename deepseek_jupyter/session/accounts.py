@@ -1,0 +1,163 @@
+"""What was spent: by model in this session; by turn, branch, notebook or day in the journal."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping
+from decimal import Decimal
+from typing import TYPE_CHECKING, get_args
+
+from deepseek_jupyter.conversation.totals import By, Total
+from deepseek_jupyter.display.footer import money
+from deepseek_jupyter.display.report import Report
+from deepseek_jupyter.protocol.usage import Usage
+
+if TYPE_CHECKING:
+    from deepseek_jupyter.conversation.journal import Journal
+
+    from .session import Session
+
+__all__ = ["WAYS", "in_words", "notebook_cost", "notebook_tokens", "session_totals", "usage"]
+
+WAYS: tuple[str, ...] = get_args(By)
+
+_SCOPES: Mapping[str, str] = {
+    "turn": "This conversation",
+    "branch": "This conversation",
+    "conversation": "This notebook",
+    "notebook": "Every notebook on this machine",
+    "day": "Every notebook on this machine",
+    "model": "Every notebook on this machine",
+}
+_BAR = 12  # characters of the longest bar
+_EIGHTHS = " ▏▎▍▌▋▊▉"
+
+
+def usage(session: Session, by: By | None = None) -> Report:
+    """Tokens and cost, a row a `by` and a bar for its share; without `by` of this session."""
+    if by is None:
+        return _report("This session", "model", [*session_totals(session), *_ghosts(session)])
+    conversation = session.conversation
+    journal = conversation.journal
+    if journal is None:
+        return Report("The journal is off, so only this session is known: %deepseek usage.")
+    within = conversation.id if by in ("turn", "branch") else None
+    notebook = conversation.notebook if by == "conversation" else None
+    totals = journal.totals(by, conversation=within, notebook=notebook)
+    named = _named(totals, by, journal)
+    return _report(_SCOPES[by], by, named)
+
+
+def session_totals(session: Session) -> list[Total]:
+    """One `Total` a model, of what this kernel asked."""
+    found: dict[str, Total] = {}
+    for turn, used in session.spent:
+        model = turn.served_model or turn.model
+        cost = {turn.cost["currency"]: Decimal(turn.cost["amount"])} if turn.cost else {}
+        total = Total(model, 1, used or Usage(), cost)
+        found[model] = found[model] + total if model in found else total
+    return sorted(found.values(), key=lambda total: total.key)
+
+
+def _ghosts(session: Session) -> list[Total]:
+    """Ghost texts, which belong to no conversation, by model."""
+    found = sorted(session.completing.spent.values(), key=lambda total: total.key)
+    return [Total(f"{t.key} (ghost text)", t.turns, t.usage, t.cost) for t in found]
+
+
+def notebook_cost(session: Session, currency: str) -> Decimal:
+    """What the notebook's turns have cost so far in `currency`, in all kernels; an estimate."""
+    totals = _spent(session)
+    return sum((total.cost.get(currency, Decimal()) for total in totals), Decimal())
+
+
+def notebook_tokens(session: Session) -> int:
+    """The tokens that the notebook's turns have used so far, prompts and answers."""
+    return sum(
+        total.usage.prompt_tokens + total.usage.completion_tokens for total in _spent(session)
+    )
+
+
+def _spent(session: Session) -> list[Total]:
+    conversation = session.conversation
+    journal = conversation.journal
+    if journal is None or conversation.notebook is None:
+        return session_totals(session)
+    return journal.totals("notebook", notebook=conversation.notebook)
+
+
+def in_words(totals: Iterable[Total]) -> str:
+    """The money of `totals`, a currency at a time: "~$0.02 + ~¥1.10", "" for none."""
+    sums: dict[str, Decimal] = {}
+    for total in totals:
+        for currency, amount in total.cost.items():
+            sums[currency] = sums.get(currency, Decimal()) + amount
+    return " + ".join(f"~{money(amount, currency)}" for currency, amount in sums.items())
+
+
+def _named(totals: list[Total], by: By, journal: Journal) -> list[Total]:
+    """The same under names that a person knows."""
+    if by == "turn":
+        turns = journal.turns_of([total.key for total in totals])
+        name = {id: f"{id[-6:]}  {_head(turn.prompt)}" for id, turn in turns.items()}
+    elif by == "notebook":
+        rows = {total.key: journal.notebook(total.key) for total in totals}
+        name = {id: os.path.basename(row.path) for id, row in rows.items() if row and row.path}
+    else:
+        name = {}
+    short = {total.key: total.key[-6:] for total in totals} if by == "conversation" else {}
+    return [
+        Total(
+            name.get(t.key) or short.get(t.key) or t.key or "not in a notebook",
+            t.turns,
+            t.usage,
+            t.cost,
+        )
+        for t in totals
+    ]
+
+
+def _head(prompt: str, longest: int = 40) -> str:
+    line = " ".join(prompt.split())
+    return line if len(line) <= longest else line[: longest - 1] + "…"
+
+
+def _report(title: str, by: str, totals: list[Total]) -> Report:
+    heads = (by, "answers", "new", "cached", "thinking", "out", "cost (estimate)", "share")
+    weights = _weights(totals)
+    most = max(weights, default=Decimal())
+    rows = [
+        (*_row(total), _bar(weight, most)) for total, weight in zip(totals, weights, strict=True)
+    ]
+    spent = in_words(totals)
+    cached = sum((total.usage for total in totals), Usage())
+    remark = f"In all {spent}." if spent else ""
+    if cached.prompt_tokens:
+        share = cached.cache_hit_tokens / cached.prompt_tokens
+        remark = f"{remark} {share:.0%} of the prompt tokens came from the cache.".strip()
+    return Report(title, rows, heads if rows else (), remark)
+
+
+def _weights(totals: list[Total]) -> list[Decimal]:
+    """What the bars show: money where there is one currency, else tokens."""
+    if len({currency for total in totals for currency in total.cost}) == 1:
+        return [sum(total.cost.values(), Decimal()) for total in totals]
+    return [Decimal(t.usage.prompt_tokens + t.usage.completion_tokens) for t in totals]
+
+
+def _bar(weight: Decimal, most: Decimal) -> str:
+    eighths = int(weight / most * _BAR * 8) if most else 0
+    return ("█" * (eighths // 8) + _EIGHTHS[eighths % 8]).rstrip()
+
+
+def _row(total: Total) -> tuple[str, ...]:
+    used = total.usage
+    counts = (
+        total.turns,
+        used.cache_miss_tokens,
+        used.cache_hit_tokens,
+        used.reasoning_tokens,
+        max(0, used.completion_tokens - used.reasoning_tokens),
+    )
+    shown = " + ".join(money(amount, currency) for currency, amount in total.cost.items())
+    return (total.key, *(f"{n:,}" for n in counts), shown or "no price known")

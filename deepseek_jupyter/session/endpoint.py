@@ -1,0 +1,179 @@
+"""`Endpoints`: from settings and environment to a provider, its key and a model id.
+
+Everything that asks a host for something else than an answer (its models, the balance) is here too.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from deepseek_jupyter.errors import ConfigurationError, MissingKeyError
+
+if TYPE_CHECKING:
+    from deepseek_jupyter.transport.client import Client
+    from deepseek_jupyter.transport.keys import Secret
+    from deepseek_jupyter.transport.providers import Provider
+
+    from .config import DeepSeek
+
+__all__ = ["Endpoints"]
+
+
+class Endpoints:
+    """The endpoints that the settings lead to. Raises `ConfigurationError` and its kind."""
+
+    def __init__(self, config: DeepSeek) -> None:
+        self.config = config
+        self._client: Client | None = None
+        self._settings: tuple[float, ...] = ()
+        self._served: dict[str, str] = {}
+
+    def provider(self, name: str | None = None) -> tuple[Provider, Secret]:
+        """The provider called `name`, or the one that the settings lead to, and its key.
+
+        A base URL belongs to the provider it was set for: the setting to the provider that is set,
+        the environment's to DeepSeek, or to a server of the user's own. No other host's key goes
+        there.
+        """
+        from deepseek_jupyter.transport.keys import Secret, find_key
+        from deepseek_jupyter.transport.providers import KEYLESS, provider_named
+
+        own, settled = self.config.providers, self.config.provider
+        environment = os.environ.get("DEEPSEEK_BASE_URL", "")
+        addressed = bool(self.config.base_url or environment)
+        chosen = name or settled or ("deepseek" if addressed else self._first_with_key())
+        provider = provider_named(chosen, own)
+        if provider.name == "local":
+            return self._local(provider)
+        url = self.config.base_url if chosen == (settled or "deepseek") else ""
+        if not url and (chosen == "deepseek" or (chosen == settled and chosen in KEYLESS)):
+            url = environment
+        if url:
+            provider = provider.derive(base_url=url)
+        try:
+            return provider, find_key(provider)
+        except MissingKeyError:
+            if not _loopback(provider.base_url):
+                raise
+            return provider, Secret("")
+
+    def keyless(self, name: str | None = None) -> tuple[Provider, Secret]:
+        """The profile that `provider` would need a key for, without one."""
+        from deepseek_jupyter.transport.keys import Secret
+
+        return self._named(name or self.config.provider or "deepseek"), Secret("")
+
+    def choose(self, name: str) -> None:
+        """Make `name` the provider of this kernel."""
+        self._named(name)
+        self.config.provider = name
+
+    def store_key(self, name: str, key: str) -> str:
+        """Keep a key for later sessions; returns where."""
+        from deepseek_jupyter.transport.keys import store_key
+
+        return store_key(self._named(name), key)
+
+    def forget_key(self, name: str) -> bool:
+        """Delete a stored key; False when there was none."""
+        from deepseek_jupyter.transport.keys import forget_key
+
+        return forget_key(self._named(name))
+
+    def model(self, named: str | None, provider: Provider, key: Secret) -> str:
+        """The model id to send: flag, setting, environment, profile, or what the host serves."""
+        chosen = named or self.config.model
+        if not chosen and provider.name == "deepseek":
+            chosen = os.environ.get("DEEPSEEK_MODEL", "")
+        chosen = chosen or provider.default_model or self._served.get(provider.base_url, "")
+        if not chosen:
+            models = self.models(provider, key)
+            if not models:
+                raise ConfigurationError(
+                    f"{provider.title} at {provider.base_url} serves no model.",
+                    "Load one there, or name it with -m.",
+                )
+            chosen = self._served[provider.base_url] = models[0]["id"]
+        return str(chosen)
+
+    def models(self, provider: Provider, key: Secret) -> list[dict[str, Any]]:
+        """The models that the host lists; every field but ``id`` may be missing."""
+        from deepseek_jupyter.transport.engine import engine
+
+        answer = engine().run(self.client.get(provider, provider.models_path, key))
+        listed = answer.get("data") if isinstance(answer, Mapping) else None
+        return [m for m in listed or () if isinstance(m, Mapping) and m.get("id")]  # type: ignore[misc]
+
+    def balance(self, provider: Provider, key: Secret) -> Mapping[str, Any]:
+        """The account's balance as DeepSeek words it; amounts are decimal strings."""
+        from deepseek_jupyter.transport.engine import engine
+
+        if provider.balance_path is None:
+            raise ConfigurationError(f"{provider.title} does not tell balances.")
+        answer: Mapping[str, Any] = engine().run(
+            self.client.get(provider, provider.balance_path, key)
+        )
+        return answer
+
+    @property
+    def client(self) -> Client:
+        """The HTTP client for the present settings."""
+        from deepseek_jupyter.transport.client import Client, Timeouts
+        from deepseek_jupyter.transport.retry import RetryPolicy
+
+        c = self.config
+        settings = (
+            c.connect_timeout,
+            c.first_timeout,
+            c.idle_timeout,
+            c.attempts,
+            c.concurrency,
+            os.getpid(),  # a forked child must not share the parent's connections
+        )
+        if self._client is None or settings != self._settings:
+            timeouts = Timeouts(c.connect_timeout, c.first_timeout, c.idle_timeout)
+            self._client = Client(timeouts, RetryPolicy(attempts=c.attempts), c.concurrency)
+            self._settings = settings
+        return self._client
+
+    def _named(self, name: str) -> Provider:
+        from deepseek_jupyter.transport.providers import provider_named
+
+        return provider_named(name, self.config.providers)
+
+    def _first_with_key(self) -> str:
+        from deepseek_jupyter.transport.keys import find_key
+        from deepseek_jupyter.transport.providers import KEYLESS, PROVIDERS
+
+        for provider in PROVIDERS.values():
+            if provider.name in KEYLESS:
+                continue
+            try:
+                if find_key(provider):
+                    return provider.name
+            except MissingKeyError:
+                continue
+        from deepseek_jupyter import local
+
+        if local.status().ready:
+            return "local"
+        raise MissingKeyError(
+            "There is no API key, and the embedded model is not installed.",
+            "%deepseek login stores a key (or set DEEPSEEK_API_KEY); "
+            "%deepseek local install brings the embedded model.",
+        )
+
+    def _local(self, provider: Provider) -> tuple[Provider, Secret]:
+        from deepseek_jupyter import local
+        from deepseek_jupyter.transport.keys import Secret
+
+        endpoint = local.ensure_server(self.config.local_model or None)
+        running = provider.derive(base_url=endpoint.base_url, default_model=endpoint.model)
+        return running, Secret(endpoint.api_key, "the embedded server")
+
+
+def _loopback(url: str) -> bool:
+    host = url.partition("://")[2].partition("/")[0].rpartition("@")[2]
+    return host.startswith(("127.", "localhost", "[::1]"))

@@ -1,0 +1,133 @@
+"""`Memory`: the notebook's conversation, brought back at the first look and kept in the journal.
+
+Nothing is opened or read before that, so loading the extension costs nothing.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import threading
+import time
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from deepseek_jupyter.conversation.conversation import Conversation
+from deepseek_jupyter.conversation.turn import Turn
+
+if TYPE_CHECKING:
+    from deepseek_jupyter.conversation.journal import Journal
+    from deepseek_jupyter.protocol.completion import Completion
+
+__all__ = ["Memory", "notebook_content"]
+
+_CHECKPOINT = 1.0  # seconds; what a killed kernel may lose
+_LARGEST = 50_000_000  # bytes of a notebook file that is still read for its records
+
+
+class Memory:
+    """The conversation in use, and where it is kept. `persistent` off keeps it in this process.
+
+    Turns older than `keep_days` and the oldest of a journal larger than `megabytes` are deleted
+    when the journal is opened; 0 keeps them.
+    """
+
+    def __init__(
+        self,
+        *,
+        persistent: bool = True,
+        namespace: dict[str, Any] | None = None,
+        keep_days: float = 0,
+        megabytes: float = 0,
+    ) -> None:
+        self.told = ""
+        self._retention = (keep_days or None, int(megabytes * 1e6) or None)
+        self._persistent = persistent
+        self._namespace = namespace or {}
+        self._journal: Journal | None = None
+        self._conversation: Conversation | None = None
+        self._saved: dict[str, float] = {}
+        self._lock = threading.RLock()
+
+    @property
+    def conversation(self) -> Conversation:
+        """The notebook's conversation; the first look brings it back."""
+        with self._lock:  # a cell and a panel may look at the same moment
+            if self._conversation is None:
+                self._conversation = self._restored() if self._persistent else Conversation()
+            return self._conversation
+
+    @conversation.setter
+    def conversation(self, conversation: Conversation) -> None:
+        self._conversation = conversation
+
+    def another(self) -> Conversation:
+        """An empty conversation of the same notebook."""
+        notebook = self.conversation.notebook  # first: this look may open the journal
+        return Conversation(self._journal, notebook)
+
+    @property
+    def trouble(self) -> str:
+        """One sentence when turns cannot be kept on the disk, else ""."""
+        return self._journal.trouble if self._journal is not None else ""
+
+    def begin(self, turn: Turn) -> None:
+        """A question is about to be sent."""
+        self._saved[turn.id] = time.monotonic()
+        self.conversation.begin(turn)
+
+    def checkpoint(self, turn: Turn, status: str, completion: Completion) -> None:
+        """Keep what has arrived of a running turn. Call it only when `due`."""
+        self._saved[turn.id] = time.monotonic()
+        self.conversation.checkpoint(
+            replace(
+                turn,
+                status=status,
+                answer=completion.answer,
+                reasoning=completion.reasoning,
+                tool_calls=completion.tool_calls,
+            )
+        )
+
+    def due(self, turn: Turn, now: float) -> bool:
+        """Whether a second has passed since the turn's last checkpoint."""
+        return now - self._saved.get(turn.id, now) >= _CHECKPOINT
+
+    def finish(self, turn: Turn, branch: str | None = None) -> None:
+        """Keep a finished turn as the tip of `branch` (None: the active one).
+
+        One that brought no answer is no part of the conversation, nor is one that was asked before
+        the conversation was begun afresh.
+        """
+        self._saved.pop(turn.id, None)
+        ours = turn.history and turn.conversation == self.conversation.id
+        if ours and (turn.answer.strip() or turn.tool_calls or turn.steps):
+            self.conversation.add(turn, branch)
+        elif self._journal is not None:
+            self._journal.finish(turn)
+
+    def _restored(self) -> Conversation:
+        from deepseek_jupyter.conversation.identity import notebook_path
+        from deepseek_jupyter.conversation.journal import Journal
+        from deepseek_jupyter.conversation.restore import restore
+
+        self._journal = Journal.open()
+        if any(self._retention):
+            self._journal.prune(*self._retention)
+        path = notebook_path(os.environ, self._namespace)
+        found = restore(self._journal, path, notebook_content(path))
+        self.told = found.told
+        return found.conversation
+
+
+def notebook_content(path: str | None) -> object:
+    """The notebook file, parsed; None where there is none to read."""
+    try:
+        file = Path(path) if path else None
+        if file is None or file.stat().st_size > _LARGEST:
+            return None
+        content: object = json.loads(file.read_text("utf-8"))
+    except (OSError, ValueError):
+        return None
+    return content

@@ -1,0 +1,156 @@
+"""Pinned answers: a question that was asked before is answered without asking again."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from deepseek_jupyter.asking.question import Question
+from deepseek_jupyter.display.live import Nowhere
+from deepseek_jupyter.errors import ReplayError
+from deepseek_jupyter.home import home
+from deepseek_jupyter.protocol.deltas import ReasoningDelta, TextDelta
+from deepseek_jupyter.session.config import DeepSeek
+from deepseek_jupyter.session.session import Session
+from tests.support.scripted import answer, error
+
+
+def kernel(**settings: object) -> Session:
+    made = Session(DeepSeek(attempts=1, first_timeout=5.0, idle_timeout=0.5, **settings))
+    made.config.replay = settings.get("replay", "auto")
+    return made
+
+
+def run_all(session: Session, **how: object) -> list[tuple[str, str | None, bool]]:
+    """Three cells; each one's answer, thinking, and whether it was replayed."""
+    questions = [Question(f"Question {n}?", cell_id=f"c{n}", **how) for n in (1, 2, 3)]
+    replies = [session.ask(question, Nowhere()) for question in questions]
+    return [(reply.text, reply.reasoning, reply.turn.replayed) for reply in replies]
+
+
+@pytest.fixture
+def first_run(notebook, server):
+    server.queue(*(answer(f"Answer {n}.", reasoning=f"Hm {n}.") for n in (1, 2, 3)))
+    return run_all(kernel())
+
+
+def test_the_second_run_sends_nothing_and_says_the_same(first_run, server):
+    again = run_all(kernel())
+    assert [(text, thought) for text, thought, _ in again] == [
+        (text, thought) for text, thought, _ in first_run
+    ]
+    assert [replayed for *_, replayed in first_run + again] == [False] * 3 + [True] * 3
+    assert len(server.requests) == 3
+
+
+def test_it_needs_neither_server_nor_key(first_run, server, monkeypatch):
+    server.__exit__()
+    monkeypatch.delenv("DEEPSEEK_API_KEY")
+    monkeypatch.delenv("DEEPSEEK_BASE_URL")
+    assert [text for text, *_ in run_all(kernel())] == ["Answer 1.", "Answer 2.", "Answer 3."]
+
+
+def test_the_conversation_does_not_grow_and_nothing_is_spent(first_run):
+    session = kernel()
+    run_all(session)
+    assert len(session.conversation) == 3
+    assert session.spent == []
+    total = sum(t.turns for t in session.conversation.journal.totals("day"))
+    assert total == 3
+
+
+def test_a_changed_question_is_asked_and_so_is_what_follows_it(first_run, server):
+    server.queue(answer("Other."), answer("Another."))
+    session = kernel()
+    session.ask(Question("Question 1?", cell_id="c1"), Nowhere())
+    session.ask(Question("Something else?", cell_id="c2"), Nowhere())
+    reply = session.ask(Question("Question 3?", cell_id="c3"), Nowhere())
+    assert (reply.text, reply.turn.replayed) == ("Another.", False)
+    assert len(server.requests) == 5
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"model": "deepseek-v4-pro"},
+        {"system": "Be brief."},
+        {"parameters": {"temperature": 1.5}},
+        {"think": False},
+        {"effort": "max"},
+    ],
+    ids=lambda change: next(iter(change)),
+)
+def test_what_the_user_sets_makes_another_question(first_run, server, change):
+    server.queue(answer("Fresh."))
+    reply = kernel().ask(Question("Question 1?", cell_id="c1", **change), Nowhere())
+    assert (reply.text, reply.turn.replayed) == ("Fresh.", False)
+
+
+def test_never_is_the_default(notebook, server):
+    server.queue(answer("One."), answer("Two."))
+    session = kernel(replay="never")
+    assert DeepSeek().replay == "never"
+    replies = [session.ask(Question("Q?", cell_id="c"), Nowhere()) for _ in range(2)]
+    assert [reply.text for reply in replies] == ["One.", "Two."]
+
+
+def test_always_asks_nobody(notebook, server):
+    with pytest.raises(ReplayError, match="no kept answer"):
+        kernel().ask(Question("Q?", replay="always"), Nowhere())
+    assert server.requests == []
+
+
+def test_an_answer_that_failed_is_not_kept(notebook, server):
+    server.queue(error(500, "Busy."), answer("Fine."))
+    session = kernel(on_error="return")
+    replies = [session.ask(Question("Q?", cell_id="c"), Nowhere()) for _ in range(2)]
+    assert [reply.text for reply in replies] == ["", "Fine."]
+
+
+def test_another_notebook_has_a_turn_of_its_own_that_cost_nothing(first_run, notebook, monkeypatch):
+    monkeypatch.setenv("JPY_SESSION_NAME", str(notebook.with_name("other.ipynb")))
+    session = kernel()
+    reply = session.ask(Question("Question 1?", cell_id="x"), Nowhere())
+    assert (reply.text, reply.turn.replayed, reply.cost) == ("Answer 1.", True, None)
+    assert [turn.id for turn in session.conversation] == [reply.turn.id]
+
+
+def test_without_a_journal_the_notebook_itself_answers(first_run, notebook, server):
+    session = kernel()
+    cells = [
+        {
+            "cell_type": "code",
+            "id": turn.cell_id,
+            "source": "",
+            "metadata": {},
+            "execution_count": None,
+            "outputs": [
+                {
+                    "output_type": "display_data",
+                    "metadata": {},
+                    "data": {"application/vnd.deepseek.turn+json": turn.record},
+                }
+            ],
+        }
+        for turn in session.conversation
+    ]
+    notebook.write_text(
+        json.dumps({"cells": cells, "metadata": {}, "nbformat": 4, "nbformat_minor": 5})
+    )
+    files = list(home().rglob("*.sqlite*"))
+    assert files
+    for file in files:
+        file.unlink()
+    assert [replayed for *_, replayed in run_all(kernel())] == [True] * 3
+    assert len(server.requests) == 3
+
+
+def test_a_kept_answer_streams_as_deltas(first_run):
+    deltas = list(kernel().stream(Question("Question 1?", cell_id="c1")))
+    assert deltas == [ReasoningDelta("Hm 1."), TextDelta("Answer 1.")]
+
+
+def test_the_footer_says_so(first_run):
+    reply = kernel().ask(Question("Question 1?", cell_id="c1"), Nowhere())
+    assert reply.footer.startswith("replayed · ")
