@@ -36,6 +36,7 @@ DELTAS, RATE = 600, 100
 WATCH = Path(__file__).with_name("watch_output.js").read_text("utf-8")
 
 _WARM_UP = "A few words first."
+_FIRST = "The sky"  # of the answer, whether its Markdown is rendered or not
 # Tells when the kernel had the end of a cell.
 _TELL = """
 import time as _time
@@ -119,7 +120,7 @@ def _watched(opened: Any) -> Seen:
         for index in (0, 1, 2):
             book.run(index)
             book.until_done()
-        page.evaluate("() => { window.__watched = 3; }")
+        page.evaluate("words => { window.__watched = 3; window.__firstWords = words; }", _FIRST)
         page.evaluate(WATCH)
         book.run(3)
         book.until_done()

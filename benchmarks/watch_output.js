@@ -8,12 +8,13 @@
   let before = performance.now();
   let length = 0;
   const frame = now => {
-    const text = area()?.textContent.length ?? 0;
+    const content = area()?.textContent ?? '';
+    const text = content.length;
     if (seen.first) {
       seen.frames.push(now - before);
     }
-    // Words, not a status line: the first answer is longer than this.
-    if (!seen.first && text > 120) {
+    // The answer's own words: a page's text also holds status lines and style sheets.
+    if (!seen.first && content.includes(window.__firstWords)) {
       seen.first = Date.now() - began;
     }
     seen.blank += length > 120 && text < length / 2 ? 1 : 0;
