@@ -11,7 +11,7 @@ from .card import Described, Rows, fit
 from .detectors import column_kind
 from .gate import Gate
 from .lazy import HEAD
-from .plain import leaves, shown
+from .plain import leaves, plain, shown
 from .policy import FULL, NONE, SAMPLE, SCHEMA, STATS, Level, Policy
 from .profile import facts, told
 from .reading import Column, Table, is_frame, read
@@ -182,8 +182,6 @@ def _protected(table: Table, levels: list[Level]) -> dict[str, str]:
 
 def _texts(column: Column) -> Iterator[str]:
     """Every distinct value of a column as texts write it, up to a limit."""
-    from .plain import plain
-
     numbers = column.type in ("int", "float", "decimal")
     if column.type == "bool":
         return

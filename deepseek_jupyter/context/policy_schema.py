@@ -15,10 +15,11 @@ from typing import Any
 
 from deepseek_jupyter.errors import PolicyError
 
-__all__ = ["DETECTORS", "KINDS", "DataRules", "FrameRule", "Money", "TeachingRules", "parse"]
+from .detectors import DETECTORS
+
+__all__ = ["KINDS", "DataRules", "FrameRule", "Money", "TeachingRules", "parse"]
 
 LEVEL = re.compile(r"none|schema|stats|sample(\([1-9]\d*\))?|full")
-DETECTORS = ("email", "phone", "card", "iban", "secret")
 KINDS = (
     *("frame", "series", "array", "dict", "list", "text", "number", "source", "module"),
     *("figure", "image", "file", "cell", "object"),

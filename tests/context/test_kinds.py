@@ -49,7 +49,7 @@ class TestPlain:
     def test_a_dict_is_written_as_python_writes_it(self):
         value = {"lr": 0.1, "deep": {"a": [1, 2, (3,)], "b": None}, "of": {2, 1}}
         assert text(value) == (
-            "it: dict, 3 keys\n{'lr': 0.1, 'deep': {'a': [1, 2, (3)], 'b': None}, 'of': {1, 2}}"
+            "it: dict, 3 keys\n{'lr': 0.1, 'deep': {'a': [1, 2, (3,)], 'b': None}, 'of': {1, 2}}"
         )
 
     def test_fields_of_any_sort_count_as_keys(self):
@@ -70,6 +70,17 @@ class TestPlain:
         value: list = [1]
         value.append(value)
         assert text(value) == "it: list, 2 items\n[1, <itself>]"
+
+    def test_an_integer_too_long_to_write_is_named(self):
+        assert "<int, too long to write>" in text(2**40_000)
+        assert "[1, <int, too long to write>]" in text([1, 2**40_000])
+
+    def test_a_key_that_is_cut_was_masked_before(self):
+        """Cut first, half of an address would leave: no detector knows it by its half."""
+        said = text({f"{number:05} {'k' * 12} ann.margarete@example.com": "v" * 200
+                     for number in range(60)})  # fmt: skip
+        assert "ann.marg" not in said
+        assert "<email-1>" in said
 
     @pytest.mark.parametrize("value", [3, 2.5, None, True, 1 + 2j, b"abc", range(3)])
     def test_single_values(self, value):
