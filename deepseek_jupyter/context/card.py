@@ -1,4 +1,4 @@
-"""`card`: the text that stands for a frame, within a number of tokens. Pure.
+"""`fit`: the text that stands for a frame, within a number of tokens. Pure.
 
 Every text is gated first, in a fixed order, and then fitted: the budget may leave things out, but
 never changes what a pseudonym stands for. What is left out is counted.

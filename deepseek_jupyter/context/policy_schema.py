@@ -19,7 +19,7 @@ from .detectors import DETECTORS
 
 __all__ = ["KINDS", "DataRules", "FrameRule", "Money", "TeachingRules", "parse"]
 
-LEVEL = re.compile(r"none|schema|stats|sample(\([1-9]\d*\))?|full")
+_LEVEL = re.compile(r"none|schema|stats|sample(\([1-9]\d*\))?|full")
 KINDS = (
     *("frame", "series", "array", "dict", "list", "text", "number", "source", "module"),
     *("figure", "image", "file", "cell", "object"),
@@ -128,7 +128,7 @@ def _checked(
 
 
 def _level(value: Any) -> str:
-    if not isinstance(value, str) or not LEVEL.fullmatch(value):
+    if not isinstance(value, str) or not _LEVEL.fullmatch(value):
         raise ValueError("is one of none, schema, stats, sample, sample(N), full")
     return value
 
