@@ -144,7 +144,7 @@ class TestFiles:
 
     def test_no_file_is_no_policy(self, tmp_path):
         assert load(str(tmp_path / "x.ipynb"), {}) == PolicyFiles()
-        assert not NO_FILES
+        assert not PolicyFiles()
 
     def test_the_variable_names_one_more(self, tmp_path):
         admin = self.write(tmp_path / "etc", "[teaching]\nno_whole_solutions = true\n")
