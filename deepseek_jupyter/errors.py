@@ -113,11 +113,14 @@ class DeepSeekError(Exception):
         self.reply: Any = None
 
     def __str__(self) -> str:
-        return f"{self.what}\n{self.hint}" if self.hint else self.what
+        return "\n".join(filter(None, (self._first_line(), self.hint)))
 
     def _render_traceback_(self) -> list[str]:
-        lines = [f"{type(self).__name__}: {self.what}"]
+        lines = [f"{type(self).__name__}: {self._first_line()}"]
         return [*lines, f"  → {self.hint}"] if self.hint else lines
+
+    def _first_line(self) -> str:
+        return self.what
 
 
 class ConfigurationError(DeepSeekError):
@@ -175,6 +178,8 @@ class PolicyError(ConfigurationError):
 class SchemaError(ConfigurationError):
     """What was given as a schema is none, or asks for what no provider can promise."""
 
+    hint_default = "Change the type or the schema, or ask without --schema."
+
 
 class ToolError(ConfigurationError):
     """A function cannot be described to the model, or is not known by that name."""
@@ -182,6 +187,8 @@ class ToolError(ConfigurationError):
 
 class SandboxError(ConfigurationError):
     """The process for SQL cannot be started, or a frame cannot be copied into it."""
+
+    hint_default = "Attach a selection of the rows or columns, or ask without --tools sql."
 
 
 class TransportError(DeepSeekError):
@@ -232,13 +239,6 @@ class APIError(DeepSeekError):
         self.provider = provider
         self.url = url
         self.request_id = request_id
-
-    def __str__(self) -> str:
-        return "\n".join(filter(None, (self._first_line(), self.hint)))
-
-    def _render_traceback_(self) -> list[str]:
-        lines = [f"{type(self).__name__}: {self._first_line()}"]
-        return [*lines, f"  → {self.hint}"] if self.hint else lines
 
     def _first_line(self) -> str:
         where = ", ".join(

@@ -12,7 +12,6 @@ from collections.abc import Iterable, Iterator
 import pytest
 
 from deepseek_jupyter import errors
-from deepseek_jupyter.protocol.messages import from_wire
 from deepseek_jupyter.protocol.stream import CompletionStream
 from deepseek_jupyter.transport.client import Client
 from deepseek_jupyter.transport.engine import engine
@@ -20,6 +19,7 @@ from deepseek_jupyter.transport.exchange import Exchange
 
 from .support import recordings
 from .support.asking import ONCE, QUICK, aask, ask, assert_keyless, exchange_with, provider_at
+from .support.histories import from_wire
 from .support.recordings import Expected, Recording, disturbed, each, expected, seen
 from .support.scripted import Reply, Server, send
 

@@ -8,6 +8,7 @@ stands in the history already is named in one line, so that the prefix is not pa
 from __future__ import annotations
 
 import difflib
+import os
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -16,7 +17,7 @@ from deepseek_jupyter.context.attachment import Attachment, attach
 from deepseek_jupyter.context.files import path_meant
 from deepseek_jupyter.context.mentions import Mention, mentions, readings
 from deepseek_jupyter.context.policy import Policy, parse_spec
-from deepseek_jupyter.context.rules import check_kind, tightened
+from deepseek_jupyter.context.rules import check_columns, check_kind, tightened
 from deepseek_jupyter.conversation.turn import Turn
 from deepseek_jupyter.errors import ParameterError
 
@@ -147,7 +148,7 @@ def _name_of(value: Any, names: Mapping[str, Any], number: int) -> str:
 
 def _of_spec(spec: str, names: Mapping[str, Any]) -> Wanted:
     whole = path_meant(spec)
-    if whole is not None and whole.exists():  # a colon may be a part of a path
+    if whole is not None and os.path.exists(whole):  # a colon may be a part of a path
         return Wanted(spec.strip("\"'"), whole)
     expression, _ = parse_spec(spec)
     rules = spec.strip()[len(expression) :].lstrip().removeprefix(":")
@@ -226,8 +227,9 @@ def gather(session: Session, question: Question, gate: Gate) -> Gathered:
         before, withheld = withheld, sum(len(a.protected) for a in made)
         if len(items) < 2 or withheld == before or not withheld:
             break
-    for attachment in made:
+    for attachment, item in zip(made, question.attach, strict=True):
         check_kind(attachment, files)
+        check_columns(attachment, parse_spec(f"x:{item.rules}")[1].columns)
     session.withholding.add({a.name: (a.policy, a.protected) for a in made})
     return Gathered(tuple(made))
 

@@ -89,8 +89,15 @@ class Rounds:
             )
         if prepared.asked is not None:
             self._take_answer(completion)
-        else:
-            self.end = True
+            return
+        self.end = True
+        if prepared.tools and not completion.tool_calls and not completion.leaked_tool_call:
+            from deepseek_jupyter.tools.loop import written_call
+
+            if name := written_call(completion.answer, prepared.tools):
+                self._transcript.notices.append(
+                    f"The model wrote a call of {name} as text; it was not run."
+                )
 
     def settled(self, completion: Completion) -> Completion:
         """`completion` as the turn keeps it: the sum of all usage, the answer as its JSON."""

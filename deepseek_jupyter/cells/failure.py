@@ -12,6 +12,7 @@ from pathlib import PurePath
 __all__ = ["Failure", "Frame"]
 
 _MESSAGE = 1_500  # characters; some libraries print whole tables into theirs
+_CAUSES = 20  # of one error; a loop that tries again and again makes thousands
 _QUOTED = re.compile(r"'([^'\n]{2,60})'|\"([^\"\n]{2,60})\"")
 
 
@@ -43,14 +44,17 @@ class Failure:
     @classmethod
     def of(cls, error: BaseException, cell_of: Callable[[str], int | None]) -> Failure:
         """`cell_of` tells the count of the cell that a code's file name stands for."""
-        cause = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
-        return cls(
-            type(error).__name__,
-            _shortened(_message(error)),
-            tuple(_frames(error, cell_of)),
-            tuple(dict.fromkeys(_missing(error))),
-            cls.of(cause, cell_of) if cause is not None and cause is not error else None,
-        )
+        found: Failure | None = None
+        for one in reversed(_chain(error)):
+            found = cls(
+                type(one).__name__,
+                _shortened(_message(one)),
+                tuple(_frames(one, cell_of)),
+                tuple(dict.fromkeys(_missing(one))),
+                found,
+            )
+        assert found is not None
+        return found
 
     @property
     def cells(self) -> tuple[int, ...]:
@@ -85,6 +89,16 @@ class Failure:
         if self.cause is not None:
             lines += ["caused by", self.cause.text()]
         return "\n".join(lines)
+
+
+def _chain(error: BaseException) -> list[BaseException]:
+    """`error` and its causes, the nearest first; causes may go round in a circle."""
+    chain: list[BaseException] = []
+    one: BaseException | None = error
+    while one is not None and len(chain) < _CAUSES and not any(one is other for other in chain):
+        chain.append(one)
+        one = one.__cause__ or (None if one.__suppress_context__ else one.__context__)
+    return chain
 
 
 def _passed(frames: list[Frame]) -> list[str]:

@@ -12,8 +12,8 @@ from typing import Any
 from .attachment import Attachment
 from .cutting import fitting
 from .gate import Gate
-from .making import VALUES, digest, made, type_name
-from .policy import STATS, Policy
+from .making import digest, made, type_name
+from .policy import SAMPLE, STATS, Policy
 
 __all__ = ["attach", "fingerprint", "fits"]
 
@@ -39,10 +39,10 @@ def attach(name: str, value: Any, policy: Policy, gate: Gate) -> Attachment:
     parts = []
     if array is not None and level >= STATS:
         parts += _figures(numpy, array)
-    if array is not None and level >= VALUES and array.size:
+    if array is not None and level >= SAMPLE and array.size:
         room = policy.budget - 80
         parts.append(fitting(lambda size: gate.text(_corner(numpy, array, size)), _CORNERS, room))
-    if array is not None and level < VALUES:
+    if array is not None and level < SAMPLE:
         gate.protect(kept := _texts(array))
     else:
         kept = {}

@@ -1,7 +1,8 @@
 """`attach`: any object of the notebook as text and images for a prompt.
 
-Each kind of object is a module with two functions, listed in `_kinds`, first fit first. A kind
-asks its library by the object's own module, so that nothing is imported that the user has not.
+Each kind of object is a module with the functions of `Kind`, listed in `_kinds`, first fit first.
+A kind asks its library by the object's own module, so that nothing is imported that the user has
+not.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from .policy import Policy
 if TYPE_CHECKING:
     from .gate import Gate
 
-__all__ = ["Attachment", "ColumnUse", "Kind", "attach"]
+__all__ = ["Attachment", "ColumnUse", "Kind", "attach", "fingerprint", "kind_of"]
 
 
 @dataclass(frozen=True, slots=True)

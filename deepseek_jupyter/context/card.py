@@ -1,4 +1,4 @@
-"""`card`: the text that stands for a frame, within a number of tokens. Pure.
+"""`fit`: the text that stands for a frame, within a number of tokens. Pure.
 
 Every text is gated first, in a fixed order, and then fitted: the budget may leave things out, but
 never changes what a pseudonym stands for. What is left out is counted.
@@ -18,7 +18,7 @@ from dataclasses import dataclass, replace
 from .plain import cut
 from .tokens import within
 
-__all__ = ["Described", "Fitted", "Rows", "fit"]
+__all__ = ["Described", "Fitted", "Rows", "fit", "spread"]
 
 _WIDTH = 60  # characters of a cell
 
@@ -156,7 +156,7 @@ def _rest(columns: Sequence[Described], before: int) -> list[str]:
 def _table(rows: Rows, share: int, width: int) -> list[str]:
     if not share or not rows.heads:
         return []
-    chosen = _spread(len(rows.places), share)
+    chosen = spread(len(rows.places), share)
     places = [rows.places[at] + 1 for at in chosen]
     lines = [f"{_numbers(places, rows.total)} as CSV:", ",".join(map(_quoted, rows.heads))]
     for at in chosen:
@@ -165,11 +165,11 @@ def _table(rows: Rows, share: int, width: int) -> list[str]:
     return lines
 
 
-def _spread(count: int, share: int) -> list[int]:
+def spread(count: int, share: int) -> list[int]:
     """`share` of `count` places, the first and the last among them."""
     if share >= count:
         return list(range(count))
-    return [0] if share == 1 else [at * (count - 1) // (share - 1) for at in range(share)]
+    return [at * (count - 1) // max(share - 1, 1) for at in range(share)]
 
 
 def _numbers(places: Sequence[int], total: int | None) -> str:

@@ -1,7 +1,7 @@
 """Cells of the notebook: one as an attachment, several by ``--cells``. Pure.
 
 Where they come from (the page's view of the document, the saved file, the kernel's history) is
-`deepseek_jupyter.notebook_cells`; here is what is chosen and how it reads.
+`asking.notebook_cells`; here is what is chosen and how it reads.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from deepseek_jupyter.errors import ParameterError
 from .attachment import Attachment
 from .cutting import counted, shortened
 from .gate import Gate
-from .making import VALUES, digest, made
-from .policy import Policy
+from .making import digest, made
+from .policy import SAMPLE, Policy
 from .tokens import count_tokens
 
 __all__ = [
@@ -28,6 +28,7 @@ __all__ = [
     "choose",
     "fingerprint",
     "fits",
+    "joined",
     "plain_text",
 ]
 
@@ -75,7 +76,7 @@ class Chosen:
 
 def check_choice(choice: str) -> str:
     """`choice` as `choose` takes it. Raises `ParameterError`."""
-    if choice in ("above", "all", "none") or (choice.isdigit() and int(choice) > 0):
+    if choice in ("above", "all", "none") or (choice.isdecimal() and int(choice) > 0):
         return choice
     raise ParameterError(f"--cells {choice} is none of {CHOICES}.", "Write --cells above.")
 
@@ -100,7 +101,7 @@ def choose(
     if choice != "all":
         places = [at for at in places if at < here]
     nearest = sorted(places, key=lambda at: (abs(at - here), at > here))
-    if choice.isdigit():
+    if choice.isdecimal():
         nearest = nearest[: int(choice)]
     drawn: dict[int, str] = {}
     left = budget - 40  # the line above them
@@ -148,7 +149,7 @@ def attach(name: str, value: Any, policy: Policy, gate: Gate) -> Attachment:
     """Source and outputs, pictures among them; below ``sample`` the source alone."""
     cell: Cell = value
     parts = [cell.source.strip("\n")]
-    shown = policy.whole >= VALUES
+    shown = policy.whole >= SAMPLE
     if shown and (output := plain_text(cell.output).strip()):
         parts += ["Output:", output] if cell.source else [output]
     images = cell.images if shown else ()

@@ -11,9 +11,9 @@ from typing import Any
 from .attachment import Attachment
 from .cutting import counted, fitting
 from .gate import Gate
-from .making import VALUES, digest, made, type_name
+from .making import digest, made, type_name
 from .outline import SCALARS, SEQUENCES, Limits, Outline, fields_of, in_words, sampled
-from .policy import FULL, Policy
+from .policy import FULL, SAMPLE, Policy
 
 __all__ = ["attach", "fingerprint", "fits"]
 
@@ -68,7 +68,7 @@ def _kind(value: Any) -> str:
 
 def _text(value: str, policy: Policy, gate: Gate) -> str:
     level = policy.whole
-    if level < VALUES:
+    if level < SAMPLE:
         return ""
     if sampled(level) and value.count("\n") >= level.rows:
         lines = value.split("\n", level.rows)
@@ -80,13 +80,13 @@ def _text(value: str, policy: Policy, gate: Gate) -> str:
 def _kept_back(value: Any, policy: Policy) -> dict[str, str]:
     """The texts and numbers that the policy keeps here, with the word of their key."""
     kept: dict[str, str] = {}
-    todo: list[tuple[Any, str, int]] = [(value, "" if policy.whole >= VALUES else "value", 0)]
+    todo: list[tuple[Any, str, int]] = [(value, "" if policy.whole >= SAMPLE else "value", 0)]
     while todo and len(kept) < _MOST_KEPT:
         item, label, depth = todo.pop()
         fields = fields_of(item) if depth < _DEEPEST else None
         if fields is not None:
             for key, inner in fields.items():
-                own = label or ("" if policy.level(str(key)) >= VALUES else _word(str(key)))
+                own = label or ("" if policy.level(str(key)) >= SAMPLE else _word(str(key)))
                 todo.append((inner, own, depth + 1))
         elif isinstance(item, SEQUENCES) and depth < _DEEPEST:
             todo += [(inner, label, depth + 1) for inner in item]

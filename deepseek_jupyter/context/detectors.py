@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 import re
+from bisect import bisect_left, bisect_right, insort
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -29,36 +30,30 @@ class Found:
 
 def find(text: str, kinds: Iterable[str] = DETECTORS) -> list[Found]:
     """What is found in `text`, in order, without overlaps; a secret wins over all others."""
-    found = [
-        (rank, item)
-        for rank, (kind, detect) in enumerate(_DETECTORS.items())
-        if kind in kinds
-        for item in (Found(start, end, kind) for start, end in detect(text))
-    ]
+    wanted = frozenset(kinds)
     kept: list[Found] = []
-    for _, item in sorted(found):
-        kept += _beside(item, kept, text)
-    return sorted(kept)
+    for kind, detect in _DETECTORS.items():
+        if kind in wanted:
+            for start, end in sorted(detect(text)):
+                _add(Found(start, end, kind), kept, text)
+    return kept
 
 
-def _beside(item: Found, kept: Iterable[Found], text: str) -> list[Found]:
-    """`item`, or what of it is still one beside the others: a number may run into an address."""
-    parts = [item]
-    for other in sorted(kept):
-        *whole, last = parts
-        if other.end <= last.start or other.start >= last.end:
-            continue
-        before = Found(last.start, max(last.start, other.start), item.kind)
-        after = Found(min(last.end, other.end), last.end, item.kind)
-        parts = [*whole, before, after]
-    if len(parts) == 1:
-        return parts
-    detect = _DETECTORS[item.kind]
-    return [
-        Found(part.start + start, part.start + end, item.kind)
-        for part in parts
-        for start, end in detect(text[part.start : part.end])
-    ]
+def _add(item: Found, kept: list[Found], text: str) -> None:
+    """Add `item`, or what of it is still one beside the others: a number may run into an address.
+
+    `kept` stays in order and without overlaps, so those that `item` meets are neighbours.
+    """
+    first = bisect_right(kept, item.start, key=lambda other: other.end)
+    met = kept[first : bisect_left(kept, item.end, key=lambda other: other.start)]
+    if not met:
+        insort(kept, item)
+        return
+    begins = [item.start, *(other.end for other in met)]
+    ends = [*(other.start for other in met), item.end]
+    for begin, end in zip(begins, ends, strict=True):
+        for start, stop in _DETECTORS[item.kind](text[begin:end]) if begin < end else ():
+            _add(Found(begin + start, begin + stop, item.kind), kept, text)
 
 
 # Keys by their issuers' own marks. Lengths are lower bounds: issuers have lengthened them before.

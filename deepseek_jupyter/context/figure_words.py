@@ -9,8 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from .cutting import counted
-from .making import VALUES
-from .policy import STATS, Level
+from .policy import SAMPLE, STATS, Level
 
 __all__ = ["altair", "matplotlib", "plotly"]
 
@@ -37,7 +36,7 @@ def matplotlib(figure: Any, level: Level) -> str:
 def _axis(which: str, axes: Any, level: Level) -> str:
     label = getattr(axes, f"get_{which}label")()
     words = f"{which} {label!r}" if label else which
-    if level >= VALUES and (ticks := _categories(getattr(axes, f"get_{which}ticklabels")())):
+    if level >= SAMPLE and (ticks := _categories(getattr(axes, f"get_{which}ticklabels")())):
         return f"{words}: {_listed(ticks)}"
     if level < STATS:
         return words
@@ -75,7 +74,7 @@ def _artists(axes: Any, level: Level) -> Iterator[str]:
 
 
 def _series(what: str, label: Any, count: int, points: Any, level: Level) -> str:
-    name = f" {label!r}" if level >= VALUES and label and not str(label).startswith("_") else ""
+    name = f" {label!r}" if level >= SAMPLE and label and not str(label).startswith("_") else ""
     words = f"  {what}{name}: {counted(count, 'point')}"
     spans = [_span(points[:, at]) for at in (0, 1)] if level >= STATS and count else ["", ""]
     return words + "".join(
@@ -90,11 +89,11 @@ def _span(values: Any) -> str:
 
 def _bars(container: Any, bars: list[Any], level: Level) -> str:
     label = container.get_label()
-    named = level >= VALUES and label and not str(label).startswith("_")
+    named = level >= SAMPLE and label and not str(label).startswith("_")
     words = f"  bars{f' {label!r}' if named else ''}: {len(bars):,}"
     upright = getattr(container, "orientation", "vertical") != "horizontal"
     sizes = [bar.get_height() if upright else bar.get_width() for bar in bars]
-    if level >= VALUES:
+    if level >= SAMPLE:
         return f"{words}, {_listed(f'{size:.6g}' for size in sizes)}"
     return f"{words}, {_span(sizes)}" if level >= STATS else words
 
@@ -108,7 +107,7 @@ def plotly(figure: Any, level: Level) -> str:
             lines.append(f"{name}: {_title(part)!r}")
     traces = []
     for trace in figure.data:
-        name = f" {trace.name!r}" if level >= VALUES and trace.name else ""
+        name = f" {trace.name!r}" if level >= SAMPLE and trace.name else ""
         sizes = [(axis, trace[axis]) for axis in "xyz" if axis in trace and trace[axis] is not None]
         words = [f"{axis}: {_values(values, level)}" for axis, values in sizes]
         traces.append(f"  {trace.type}{name}" + (f": {', '.join(words)}" if words else ""))
@@ -132,7 +131,11 @@ def _title(part: Mapping[str, Any]) -> str:
 
 def altair(chart: Any, level: Level) -> str:
     """The specification without its data, its values and its look."""
-    spec = chart.to_dict(validate=False)
+    import altair
+
+    # Beyond 5,000 rows Altair refuses to write a chart's data, which is left out here anyway.
+    with altair.data_transformers.disable_max_rows():
+        spec = chart.to_dict(validate=False)
     for name in ("$schema", "config", "datasets"):
         spec.pop(name, None)
     return json.dumps(_bare(spec, level), ensure_ascii=False, sort_keys=True)
@@ -142,7 +145,7 @@ def _bare(part: Any, level: Level) -> Any:
     """`part` of a specification; data, and below ``sample`` every value that may come from it."""
     if isinstance(part, Mapping):
         dropped = {"data", "params", "usermeta"}
-        if level < VALUES:
+        if level < SAMPLE:
             dropped |= {"domain", "sort", "transform", "datum", "value", "values", "text", "scale"}
         return {name: _bare(inner, level) for name, inner in part.items() if name not in dropped}
     return [_bare(inner, level) for inner in part] if isinstance(part, list) else part

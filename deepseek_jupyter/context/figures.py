@@ -15,8 +15,8 @@ from . import figure_words
 from .attachment import Attachment
 from .gate import Gate
 from .images import data_url
-from .making import VALUES, digest, made, type_name
-from .policy import Policy
+from .making import digest, made, type_name
+from .policy import SAMPLE, Policy
 
 __all__ = ["attach", "fingerprint", "fits"]
 
@@ -30,25 +30,26 @@ def fits(value: Any) -> bool:
 
 def attach(name: str, value: Any, policy: Policy, gate: Gate) -> Attachment:
     """Words, as far as the level allows; from ``sample`` on the picture too."""
-    library = _library(value)
-    words = _WORDS[library](_whole(value), policy.whole)
+    library, figure = _library(value), _whole(value)
+    drawn, remark = _PICTURES[library](figure)
+    body = words = _WORDS[library](figure, policy.whole)
     images: tuple[str, ...] = ()
-    remark = ""
-    if policy.whole >= VALUES:
-        drawn, remark = _PICTURES[library](_whole(value))
+    if policy.whole >= SAMPLE:
+        body = "\n".join(filter(None, (words, remark)))
         images = (drawn,) if drawn else ()
-    body = "\n".join(filter(None, (words, remark)))
-    hash = digest(words, *images)
-    head = f"{library} figure"
+    hash, head = _hash(library, figure, drawn), f"{library} figure"
     return made(name, "figure", head, body, policy, gate, hash=hash, images=images)
 
 
 def fingerprint(value: Any) -> str:
     """Of all its words and its picture."""
-    library = _library(value)
-    drawn = _PICTURES[library](_whole(value))[0]
-    words = _WORDS[library](_whole(value), Policy().whole)
-    return digest(words, *((drawn,) if drawn else ()))
+    library, figure = _library(value), _whole(value)
+    return _hash(library, figure, _PICTURES[library](figure)[0])
+
+
+def _hash(library: str, figure: Any, drawn: str) -> str:
+    """The same under every policy: a stricter one makes no other figure."""
+    return digest(_WORDS[library](figure, SAMPLE), drawn)
 
 
 def _library(value: Any) -> str:

@@ -13,14 +13,13 @@ from deepseek_jupyter.errors import ParameterError
 from .attachment import Attachment
 from .cutting import counted
 from .gate import Gate
-from .images import SUFFIXES, picture
-from .making import VALUES, digest, made
-from .policy import Policy
+from .images import LARGEST, SUFFIXES, picture
+from .making import digest, made
+from .policy import SAMPLE, Policy
 
 __all__ = ["attach", "fingerprint", "fits", "path_meant"]
 
-_LARGEST = 5_000_000  # bytes of a text file; only what the budget holds is sent
-_LARGEST_IMAGE = 64 * 2**20
+_LARGEST_TEXT = 5_000_000  # bytes; only what the budget holds is sent
 
 # The policy's rules are about columns; a table that is read as text would go round them.
 _TABLES = {
@@ -50,9 +49,11 @@ def path_meant(expression: str) -> Path | None:
     text = expression.strip()
     quoted = len(text) > 1 and text[0] in "\"'" and text[-1] == text[0]
     if quoted:
-        path = Path(text[1:-1]).expanduser()
-        return path if _WRITTEN.match(text[1:-1]) or path.is_file() else None
-    return Path(text).expanduser() if _WRITTEN.match(text) else None
+        text = text[1:-1]
+    # os.path, for `pathlib` raises over an unknown user and over a text too long for a name.
+    path = os.path.expanduser(text)
+    meant = _WRITTEN.match(text) or (quoted and os.path.isfile(path))
+    return Path(path) if meant else None
 
 
 def attach(name: str, value: Any, policy: Policy, gate: Gate) -> Attachment:
@@ -60,12 +61,12 @@ def attach(name: str, value: Any, policy: Policy, gate: Gate) -> Attachment:
     path = Path(value)
     _refuse_by_name(path)
     if path.suffix.lower() in SUFFIXES:
-        return picture(path.name, _read(path, _LARGEST_IMAGE), policy, gate)
-    raw = _read(path, _LARGEST)
+        return picture(path.name, _read(path, LARGEST), policy, gate)
+    raw = _read(path, _LARGEST_TEXT)
     text = _decoded(path, raw)
     lines = counted(text.count("\n") + 1, "line")
     head = f"file, {counted(len(raw), 'byte')} in {lines}"
-    body = text if policy.whole >= VALUES else ""
+    body = text if policy.whole >= SAMPLE else ""
     return made(path.name, "file", head, body, policy, gate, hash=digest(raw))
 
 

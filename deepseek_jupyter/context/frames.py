@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from hashlib import blake2b
 from typing import Any
 
 from .attachment import Attachment, ColumnUse
-from .card import Described, Rows, fit
+from .card import Described, Rows, fit, spread
 from .detectors import column_kind
 from .gate import Gate
 from .lazy import HEAD
-from .plain import leaves, shown
+from .plain import leaves, plain, shown
 from .policy import FULL, NONE, SAMPLE, SCHEMA, STATS, Level, Policy
 from .profile import facts, told
 from .reading import Column, Table, is_frame, read
 from .tokens import count_tokens
 
-__all__ = ["attach", "fingerprint", "fits"]
+__all__ = ["attach", "fingerprint", "fits", "shown_rows"]
 
 _NAME = 60  # characters of a name
 _MOST_TEXTS = 200_000  # distinct texts of a column that are protected
@@ -131,14 +131,9 @@ def _rows(table: Table, columns: list[_Gated], gate: Gate, budget: int) -> Rows:
     """The rows whose values may leave, as many as the budget could hold at most."""
     open_columns = [column for column in columns if column.level >= SAMPLE]
     allowed = [column.rows() for column in open_columns]
-    read_rows = len(table.places)
-    holds = max(budget // max(len(open_columns), 1), 1)
-    most = max((read_rows if n is None else min(n, read_rows) for n in allowed), default=0)
-    most = min(most, holds)
-    if not most or not open_columns:
+    chosen = shown_rows(len(table.places), allowed, budget)
+    if not chosen:
         return Rows()
-    step = max(most - 1, 1)
-    chosen = [at * (read_rows - 1) // step for at in range(most)] if most > 1 else [0]
     cells: list[list[str | None]] = []
     for number, at in enumerate(chosen):
         cells.append(
@@ -155,6 +150,15 @@ def _rows(table: Table, columns: list[_Gated], gate: Gate, budget: int) -> Rows:
         lengths,
         table.rows,
     )
+
+
+def shown_rows(read_rows: int, allowed: Sequence[int | None], budget: int) -> list[int]:
+    """The rows, of so many read, whose values a card may show: as many as its budget could hold.
+
+    `allowed` has for each open column how many of its values may leave, None for any number.
+    """
+    most = max((read_rows if n is None else min(n, read_rows) for n in allowed), default=0)
+    return spread(read_rows, min(most, max(budget // max(len(allowed), 1), 1)))
 
 
 def _clear(name: str) -> str:
@@ -182,8 +186,6 @@ def _protected(table: Table, levels: list[Level]) -> dict[str, str]:
 
 def _texts(column: Column) -> Iterator[str]:
     """Every distinct value of a column as texts write it, up to a limit."""
-    from .plain import plain
-
     numbers = column.type in ("int", "float", "decimal")
     if column.type == "bool":
         return

@@ -17,17 +17,17 @@ from deepseek_jupyter.errors import ParameterError
 
 from .attachment import Attachment
 from .gate import Gate
-from .making import IMAGE_TOKENS, VALUES, digest, made
-from .policy import Policy
+from .making import IMAGE_TOKENS, digest, made
+from .policy import SAMPLE, Policy
 
 __all__ = [
-    *("attach", "check_images", "encoded", "fingerprint"),
+    *("LARGEST", "SUFFIXES", "attach", "check_images", "data_url", "encoded", "fingerprint"),
     *("fits", "for_model", "opened", "picture"),
 ]
 
 _SIDE = 2_048  # pixels
 _PNG = 3_000_000  # bytes; beyond it a JPEG is sent
-_SOURCE = 64 * 2**20  # bytes of a file
+LARGEST = 64 * 2**20  # bytes of a file
 # Of one request (api-docs.deepseek.com/guides/vision); the body's 48 MiB hold the texts as well.
 _COUNT, _BYTES, _URL = 600, 45 * 2**20, 8_192
 
@@ -79,7 +79,7 @@ def _made(
     gate: Gate,
     data: bytes | None = None,
 ) -> Attachment:
-    seen = images if policy.whole >= VALUES else ()
+    seen = images if policy.whole >= SAMPLE else ()
     body = "" if seen else "The data policy keeps the picture back."
     hash = digest(*images) if data is None else digest(data)
     return made(name, "image", head, body, policy, gate, hash=hash, images=seen)
@@ -118,9 +118,9 @@ def opened(data: bytes, name: str) -> Any:
         raise ParameterError(
             f"{name} cannot be attached without Pillow.", "%pip install pillow brings it."
         ) from None
-    if len(data) > _SOURCE:
+    if len(data) > LARGEST:
         raise ParameterError(
-            f"{name} is an image of {len(data):,} bytes; the limit is {_SOURCE:,}.",
+            f"{name} is an image of {len(data):,} bytes; the limit is {LARGEST:,}.",
             "Attach a smaller one.",
         )
     try:

@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-import re
-from collections import Counter
 from hashlib import sha256
 from typing import Any
 
 from .attachment import Attachment
 from .cutting import guarded
 from .gate import Gate
-from .policy import NONE, SAMPLE, Level, Policy
+from .policy import NONE, Policy
 from .tokens import count_tokens
 
-__all__ = ["IMAGE_TOKENS", "VALUES", "article", "digest", "made", "type_name"]
+__all__ = ["IMAGE_TOKENS", "digest", "made", "type_name"]
 
-_PSEUDONYM = re.compile(r"<([a-z]+)-\d+>")
-VALUES = Level(SAMPLE.rank)  # from here on values leave; sample(3) is stricter than sample
 IMAGE_TOKENS = 1_000  # at most, whatever its size (api-docs.deepseek.com/guides/vision)
 
 
@@ -41,7 +37,6 @@ def made(
     else:
         text = "\n".join(filter(None, (f"{name}: {head}", body)))
         text = guarded(text, gate.text, policy.budget)
-    masked = Counter(found[1] for found in _PSEUDONYM.finditer(text) if found[0] in gate.known)
     return Attachment(
         name=name,
         kind=kind,
@@ -50,7 +45,7 @@ def made(
         hash=hash,
         policy=str(policy),
         tokens=count_tokens(text) + IMAGE_TOKENS * len(images),
-        masked=dict(masked),
+        masked=gate.count(text),
     )
 
 
@@ -71,8 +66,3 @@ def type_name(value: Any) -> str:
         return kind.__qualname__
     public = [part for part in module.split(".") if not part.startswith("_")]
     return ".".join([*public, kind.__qualname__])
-
-
-def article(word: str) -> str:
-    """``a dict``, ``an int``."""
-    return f"{'an' if word[:1].lower() in 'aeio' else 'a'} {word}"

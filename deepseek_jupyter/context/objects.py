@@ -9,8 +9,8 @@ from typing import Any
 from .attachment import Attachment
 from .cutting import settled, shortened
 from .gate import Gate
-from .making import VALUES, digest, made, type_name
-from .policy import Policy
+from .making import digest, made, type_name
+from .policy import SAMPLE, Policy
 
 __all__ = ["attach", "fingerprint", "fits"]
 
@@ -30,7 +30,7 @@ def attach(name: str, value: Any, policy: Policy, gate: Gate) -> Attachment:
     """
     about = (inspect.getdoc(type(value)) or "").partition("\n\n")[0]
     parts = [shortened(gate.text(about), 400)]
-    said = _said(value) if policy.whole >= VALUES else ""
+    said = _said(value) if policy.whole >= SAMPLE else ""
     parts.append(said or _attributes(value))
     body = "\n".join(filter(None, parts))
     return made(name, "object", type_name(value), body, policy, gate, hash=fingerprint(value))

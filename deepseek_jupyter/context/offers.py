@@ -15,8 +15,8 @@ from .attachment import Attachment
 from .gate import Gate
 from .images import encoded, opened
 from .images import fits as is_image
-from .making import VALUES, digest, made, type_name
-from .policy import Policy
+from .making import digest, made, type_name
+from .policy import SAMPLE, Policy
 
 __all__ = ["attach", "fingerprint", "fits"]
 
@@ -30,7 +30,7 @@ def fits(value: Any) -> bool:
 
 def attach(name: str, value: Any, policy: Policy, gate: Gate) -> Attachment:
     """What the object says; below ``sample`` only its type. Raises `ParameterError`."""
-    text, images = _said(name, value) if policy.whole >= VALUES else ("", ())
+    text, images = _said(name, value) if policy.whole >= SAMPLE else ("", ())
     head, hash = type_name(value), fingerprint(value)
     return made(name, "object", head, text, policy, gate, hash=hash, images=images)
 

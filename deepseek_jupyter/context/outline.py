@@ -16,8 +16,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from .cutting import counted, shortened
-from .making import VALUES, type_name
-from .policy import NONE, STATS, Level, Policy
+from .making import type_name
+from .policy import NONE, SAMPLE, STATS, Level, Policy
 
 __all__ = ["SCALARS", "SEQUENCES", "Limits", "Outline", "fields_of", "in_words", "sampled"]
 
@@ -81,20 +81,20 @@ class Outline:
             if own == NONE:
                 drawn.append(f"<key-{place + 1}>")
                 continue
-            label = self.mask(shortened(repr(key), max(self.limits.characters, 40)))
+            label = shortened(self.mask(_repr(key)), max(self.limits.characters, 40))
             drawn.append(f"{label}: {self.draw(fields[key], own, depth + 1, inside)}")
         begin = "{" if isinstance(value, Mapping) else f"{type(value).__name__} {{"
         return _bracketed(begin, drawn, "}", depth)
 
     def _sequence(self, value: Any, level: Level, depth: int, inside: tuple[int, ...]) -> str:
         items = _ordered(value)
-        if level < VALUES:
+        if level < SAMPLE:
             return f"<{in_words(value)}{_range(items) if level >= STATS else ''}>"
         most = min(self.limits.entries, level.rows) if sampled(level) else self.limits.entries
         drawn = [self.draw(item, level, depth + 1, inside) for item in items[:most]]
         if len(items) > most:
             drawn.append(f"… {counted(len(items) - most, 'more item')}")
-        begin, end = "()" if isinstance(value, tuple) else "[]"
+        begin, end = ("(", ",)" if len(items) == 1 else ")") if isinstance(value, tuple) else "[]"
         if isinstance(value, set | frozenset):
             begin, end = "{}"
         return _bracketed(begin, drawn, end, depth)
@@ -102,18 +102,18 @@ class Outline:
     def _scalar(self, value: Any, level: Level) -> str:
         if not isinstance(value, SCALARS):
             return _named(value)
-        if isinstance(value, bytes | bytearray) or (level < VALUES and value is not None):
+        if isinstance(value, bytes | bytearray) or (level < SAMPLE and value is not None):
             if isinstance(value, str | bytes | bytearray) and level >= STATS:
                 return f"<{type_name(value)}, length {len(value):,}>"
             return f"<{type_name(value)}>"
-        text = value if isinstance(value, str) else repr(value)
+        text = value if isinstance(value, str) else _repr(value)
         text = shortened(self.mask(text), self.limits.characters)
         return repr(text) if isinstance(value, str) else text
 
 
 def sampled(level: Level) -> bool:
     """Whether a number of values was named: ``sample`` alone leaves it to the budget."""
-    return level.rank == VALUES.rank and level != Policy().default
+    return level.rank == SAMPLE.rank and level != Policy().default
 
 
 def in_words(value: Any) -> str:
@@ -146,6 +146,13 @@ def _of_what(values: Iterable[Any]) -> str:
     """`` of int`` where all items are of one type."""
     kinds = {type(value) for value in values}
     return f" of {kinds.pop().__name__}" if len(kinds) == 1 else ""
+
+
+def _repr(value: Any) -> str:
+    try:
+        return repr(value)
+    except ValueError:  # Python writes no integer of more than some thousand digits
+        return f"<{type_name(value)}, too long to write>"
 
 
 def _named(value: Any) -> str:

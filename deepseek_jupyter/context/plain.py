@@ -11,6 +11,7 @@ __all__ = ["Opaque", "cut", "leaves", "plain", "shown"]
 
 _PLAIN = (int, str, bool, bytes, date, datetime, time, timedelta, Decimal)
 _ITEMS, _DEPTH = 100, 8
+_LONGEST = 14_000  # bits of an integer; Python writes hardly more
 
 
 class Opaque(str):
@@ -24,14 +25,17 @@ def plain(value: Any, depth: int = 0) -> Any:
     kind = type(value)
     if kind is float:
         return None if value != value else value
+    if kind is int:
+        bits = value.bit_length()
+        return value if bits <= _LONGEST else Opaque(f"(an integer of {bits:,} bits)")
     if kind in _PLAIN or value is None:
-        return value
+        return None if kind is Decimal and value.is_nan() else value
     name = kind.__name__
     if name in ("NaTType", "NAType"):
         return None
-    if name == "Timestamp":
+    if name == "Timestamp" and hasattr(value, "to_pydatetime"):
         return value.to_pydatetime(warn=False)
-    if name == "Timedelta":
+    if name == "Timedelta" and hasattr(value, "to_pytimedelta"):
         return value.to_pytimedelta()
     if name in ("Period", "Interval", "UUID") or name.endswith("Path"):
         return str(value)
@@ -40,12 +44,23 @@ def plain(value: Any, depth: int = 0) -> Any:
     if hasattr(value, "as_py"):  # pyarrow scalars
         return plain(value.as_py(), depth)
     if hasattr(value, "item") and kind.__module__.startswith("numpy"):
-        return plain(value.item(), depth)
+        return _of_numpy(value, kind, depth)
     if isinstance(value, str | bytes | int | Decimal | datetime | date | time | timedelta):
         return value
     if isinstance(value, float):
         return plain(float(value))
     return _container(value, depth)
+
+
+def _of_numpy(value: Any, kind: type, depth: int) -> Any:
+    if value.dtype.kind in "mM":  # of nanoseconds numpy gives a bare number
+        value = value.astype(f"{value.dtype.kind}8[us]")
+    inner = value.item()
+    if type(inner) is kind:  # longer than Python's own
+        return plain(float(value)) if value.dtype.kind == "f" else Opaque(f"({kind.__name__})")
+    if value.dtype.kind == "M" and type(inner) is int:  # a year that Python has not
+        return str(value)
+    return plain(inner, depth)
 
 
 def _container(value: Any, depth: int) -> Any:

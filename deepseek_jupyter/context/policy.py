@@ -52,7 +52,8 @@ class Level:
         return f"{name}({self.rows})" if name == "sample" else name
 
 
-# SAMPLE is the least of its kind, for comparisons: any number of rows is at least it.
+# SAMPLE is the least of its kind, for comparisons: any number of rows is at least it, and from it
+# on values leave.
 NONE, SCHEMA, STATS, SAMPLE, FULL = Level(0), Level(1), Level(2), Level(3), Level(4)
 
 

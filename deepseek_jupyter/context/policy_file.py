@@ -15,7 +15,7 @@ from deepseek_jupyter.errors import PolicyError
 
 from .policy_schema import DataRules, TeachingRules, parse
 
-__all__ = ["FILE", "NO_FILES", "VARIABLE", "PolicyFile", "PolicyFiles", "find", "load"]
+__all__ = ["FILE", "VARIABLE", "PolicyFile", "PolicyFiles", "find", "load"]
 
 FILE = "deepseek-policy.toml"
 VARIABLE = "DEEPSEEK_POLICY"
@@ -54,9 +54,6 @@ class PolicyFiles:
     def teaching(self) -> tuple[TeachingRules, ...]:
         """The ``[teaching]`` rules of every file; all of them hold."""
         return tuple(file.teaching for file in self.files)
-
-
-NO_FILES = PolicyFiles()
 
 
 def load(notebook: str | None, environ: Mapping[str, str]) -> PolicyFiles:

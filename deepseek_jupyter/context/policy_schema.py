@@ -15,10 +15,11 @@ from typing import Any
 
 from deepseek_jupyter.errors import PolicyError
 
-__all__ = ["DETECTORS", "KINDS", "DataRules", "FrameRule", "Money", "TeachingRules", "parse"]
+from .detectors import DETECTORS
 
-LEVEL = re.compile(r"none|schema|stats|sample(\([1-9]\d*\))?|full")
-DETECTORS = ("email", "phone", "card", "iban", "secret")
+__all__ = ["KINDS", "DataRules", "FrameRule", "Money", "TeachingRules", "parse"]
+
+_LEVEL = re.compile(r"none|schema|stats|sample(\([1-9]\d*\))?|full")
 KINDS = (
     *("frame", "series", "array", "dict", "list", "text", "number", "source", "module"),
     *("figure", "image", "file", "cell", "object"),
@@ -127,7 +128,7 @@ def _checked(
 
 
 def _level(value: Any) -> str:
-    if not isinstance(value, str) or not LEVEL.fullmatch(value):
+    if not isinstance(value, str) or not _LEVEL.fullmatch(value):
         raise ValueError("is one of none, schema, stats, sample, sample(N), full")
     return value
 

@@ -38,7 +38,9 @@ table shown empty email phone card iban secret person name data length lengths n
 """
 _COMMON = frozenset(_WORDS.split())
 _NUMBER = re.compile(r"[+-]?\d+(?:[.,]\d+)*(?:[eE][+-]?\d+)?")
-_IDENTIFIER = re.compile(r"(?=[\w-]*\d)(?=[\w-]*[^\W\d_])\w[\w-]{5,}|\d{6,}")
+_RUN = re.compile(r"\w[\w-]{5,}")
+_LETTER = re.compile(r"[^\W\d_]")
+_DIGITS = re.compile(r"\d{6,}")
 _QUOTES = frozenset("'\"`")
 
 
@@ -142,7 +144,16 @@ def _forms(value: str) -> Iterator[str]:
         yield stripped
     if not value.isalnum():
         yield from {repr(value)[1:-1], json.dumps(value)[1:-1]} - {value}
-        yield from (match[0] for match in _IDENTIFIER.finditer(value) if match[0] != value)
+        yield from (found for found in _identifiers(value) if found != value)
+
+
+def _identifiers(value: str) -> Iterator[str]:
+    """What in it has letters and digits, and runs of digits alone."""
+    for run in _RUN.findall(value):
+        if not _LETTER.search(run):
+            yield from _DIGITS.findall(run)
+        elif any(map(str.isdecimal, run)):
+            yield run
 
 
 def _stands_alone(text: str, start: int, end: int) -> bool:

@@ -109,6 +109,9 @@ def read(value: Any) -> Table:
     try:
         eager, complete = head(native) if lazy else (native, True)
         columns = list(_series(eager))
+        count = len(columns[0][1]) if columns else _height(eager)
+        places = _places(count, _MOST_ROWS if not columns else _sample(len(columns)))
+        found = [_column(name, series, places, count, index) for name, series, index in columns]
     except ParameterError:
         raise
     except Exception as error:
@@ -116,9 +119,6 @@ def read(value: Any) -> Table:
             f"The {kind} cannot be read: {type(error).__name__}: {str(error)[:300]}",
             "Attach a part of it that its library can compute.",
         ) from error
-    count = len(columns[0][1]) if columns else _height(eager)
-    places = _places(count, _MOST_ROWS if not columns else _sample(len(columns)))
-    found = [_column(name, series, places, count, index) for name, series, index in columns]
     rows = count if complete else None
     is_series = hasattr(value, "name") and not hasattr(value, "columns")
     return Table(kind, found, rows, places, lazy, is_series)
@@ -207,6 +207,15 @@ def _places(rows: int, count: int) -> list[int]:
 
 
 def _column(name: str, series: Any, places: list[int], count: int, index: bool) -> Column:
+    try:
+        return _read_column(name, series, places, count, index)
+    except (ValueError, OverflowError):  # dates of years that Python has not: as texts
+        import narwhals as nw
+
+        return _read_column(name, series.cast(nw.String), places, count, index)
+
+
+def _read_column(name: str, series: Any, places: list[int], count: int, index: bool) -> Column:
     kind = type_name(series.dtype)
     part = series if len(places) == count else series[places]
     lengths = _lengths(part) if kind == "text" else None
@@ -250,18 +259,21 @@ def _missing(series: Any, kind: str) -> int:
 
 def _extent(series: Any, values: list[Any], kind: str, whole: bool) -> tuple[Any, Any, Any]:
     """Least, greatest and sum."""
-    if kind not in _ORDERED:
+    if kind.partition("[")[0] not in _ORDERED:  # datetime[UTC]
         return None, None, None
     if whole:
-        present = [value for value in values if value is not None]
-        return (min(present), max(present), None) if present else (None, None, None)
+        return (*_ends(values), None)
     try:
         total = plain(series.sum()) if kind in ("int", "float") else None
         low, high = plain(series.min()), plain(series.max())
     except Exception:  # an order that the library does not know: the rows read have one
-        present = [value for value in values if value is not None]
-        return (min(present), max(present), None) if present else (None, None, None)
+        return (*_ends(values), None)
     if kind == "float" and (low is None or high is None):  # polars counts NaN as the greatest
-        present = [value for value in values if value is not None]
-        return (min(present), max(present), total) if present else (None, None, total)
+        low, high = _ends(values)
     return low, high, f"{total:.10g}" if isinstance(total, float) else total
+
+
+def _ends(values: list[Any]) -> tuple[Any, Any]:
+    """The least and the greatest that is there."""
+    present = [value for value in values if value is not None]
+    return (min(present), max(present)) if present else (None, None)

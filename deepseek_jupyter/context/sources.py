@@ -17,8 +17,8 @@ from typing import Any
 from .attachment import Attachment
 from .cutting import counted, fitting, settled
 from .gate import Gate
-from .making import VALUES, digest, made
-from .policy import Policy
+from .making import digest, made
+from .policy import SAMPLE, Policy
 
 __all__ = ["attach", "fingerprint", "fits", "source_of"]
 
@@ -41,7 +41,7 @@ def attach(name: str, value: Any, policy: Policy, gate: Gate) -> Attachment:
     if isinstance(value, types.ModuleType):
         return _module(name, value, policy, gate)
     source = source_of(value)
-    body = source if source is not None and policy.whole >= VALUES else _described(value)
+    body = source if source is not None and policy.whole >= SAMPLE else _described(value)
     word = "class" if isinstance(value, type) else "function"
     head = word if source is not None else f"{word} without Python source"
     return made(name, "source", head, body, policy, gate, hash=fingerprint(value))

@@ -40,8 +40,18 @@ _PYTHON = {
 
 def type_of_values(values: list[Any]) -> str:
     """The type of a column of Python objects, from its values."""
-    names = {type(value).__name__ for value in values if value is not None}
-    kinds = sorted({_PYTHON.get(name, "object") for name in names})
+    kinds = sorted({_type_of(value) for value in values if value is not None})
     if not kinds:
         return "empty"
-    return kinds[0] if len(kinds) == 1 else f"mixed {', '.join(kinds)}"
+    if len(kinds) == 1:
+        return kinds[0].removesuffix(_ZONED)
+    return f"mixed {', '.join(kinds)}"
+
+
+_ZONED = " with zone"
+
+
+def _type_of(value: Any) -> str:
+    """Times with a zone and those without are two types: they have no order among each other."""
+    kind = _PYTHON.get(type(value).__name__, "object")
+    return kind + _ZONED if getattr(value, "tzinfo", None) is not None else kind

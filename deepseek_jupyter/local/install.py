@@ -131,7 +131,9 @@ def _take(named: Path, model_id: str | None, progress: Progress | None) -> Path:
         with path.open("rb") as file:
             magic = file.read(4)
     except OSError as error:
-        raise LocalModelError(f"{named} cannot be read: {error.strerror}.") from error
+        raise LocalModelError(
+            f"{named} cannot be read: {error.strerror}.", "Name a GGUF file that you may read."
+        ) from error
     if magic != b"GGUF":
         raise LocalModelError(f"{named} is not a GGUF file.", "Name a model in llama.cpp's format.")
     sha256 = store.digest(path, progress)

@@ -115,7 +115,9 @@ def _number(variable: str, default: Any, kind: type) -> Any:
     except ValueError:
         number = 0
     if number <= 0:
-        raise LocalModelError(f"{variable}={value!r} is not a positive number.")
+        raise LocalModelError(
+            f"{variable}={value!r} is not a positive number.", "Correct or unset the variable."
+        )
     return number
 
 

@@ -17,6 +17,7 @@ import socket
 
 __all__ = ["Lease", "connect"]
 
+_LONGEST = 200  # bytes of an answer; who knows what listens on an old server's port
 _ANSWER = 5.0  # seconds; the server answers at once unless the machine is overloaded
 
 
@@ -31,10 +32,10 @@ class Lease:
         """Send a word; the answer, or None if the server is gone."""
         try:
             self._connection.sendall(word.encode() + b"\n")
-            answer = self._lines.readline()
+            answer = self._lines.readline(_LONGEST)
         except OSError:
             return None
-        return answer.decode().strip() or None
+        return answer.decode("ascii", "replace").strip() or None
 
     def close(self) -> None:
         """Give the lease up."""

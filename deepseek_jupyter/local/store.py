@@ -45,8 +45,6 @@ def models_directory() -> Path:
 
 def private(name: str) -> Path:
     """``<home>/local/<name>``, created; every level of it for its owner alone."""
-    private_directory()
-    private_directory("local")
     return private_directory("local", name)
 
 

@@ -78,6 +78,8 @@ class Dialect:
     `json_needs_word` JSON mode is refused unless a message says "json"
     `tool_choice_none` with it the model is told of no tools; llama.cpp tells it all the same
     `thinks_by_default` the model thinks unless told not to
+    `forced_tool_choice_with_thinking` a thinking model may be told which tool to call
+    `blank_content`   what an assistant message without text is sent as
     `ignored_when_thinking`, `ignored_when_not_thinking`, `ignored` parameters that the mode
                       accepts without effect, each with a sentence that says so
     """
@@ -115,7 +117,9 @@ def thinking_fields(
     """
     if effort == "none":
         if think:
-            raise ParameterError("--think and --effort none contradict each other.")
+            raise ParameterError(
+                "--think and --effort none contradict each other.", "Leave one out."
+            )
         think, effort = False, None
     if effort is not None:
         effort = _friendly_effort(effort)
@@ -135,7 +139,7 @@ def _friendly_effort(effort: str) -> str:
 def _word(dialect: Dialect, effort: str) -> str:
     word = dialect.efforts.get(effort)
     if word is None:
-        offered = ", ".join(dialect.efforts) or "no effort setting; use --think or --no-think"
+        offered = f"It offers {', '.join(dialect.efforts) or 'none; use --think or --no-think'}."
         raise ParameterError(f"{dialect.provider} does not offer effort {effort}.", offered)
     return word
 

@@ -7,6 +7,7 @@ llama.cpp has ``POST /infill`` beside its ``/v1`` and puts the model's own FIM t
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -144,9 +145,8 @@ class _InfillStream(CompletionStream):
         super()._take(read, deltas)
 
 
-def _whole(stream: CompletionStream, body: Mapping[str, Any]) -> Completion:
-    """What a reply in one piece holds, whole by its nature."""
-    stream.take(body)
+def _whole(stream: CompletionStream, body: Mapping[str, Any]) -> Completion | None:
+    """A reply in one piece, read as the one event of a stream; None where it is malformed."""
+    stream.feed(b"data: " + json.dumps(body).encode() + b"\n\ndata: [DONE]\n\n")
     stream.close()
-    stream.feed(b"data: [DONE]\n\n")
-    return stream.completion
+    return None if stream.unparsable else stream.completion

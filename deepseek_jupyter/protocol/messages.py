@@ -11,6 +11,7 @@ The rules are those of the API reference's message checks
 from __future__ import annotations
 
 import json
+from collections import deque
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
@@ -20,8 +21,6 @@ __all__ = [
     "Role",
     "ToolCall",
     "assistant",
-    "flat",
-    "from_wire",
     "json_text",
     "legal",
     "system",
@@ -97,9 +96,9 @@ def legal(messages: Sequence[Message]) -> list[Message]:
     alone.
     """
     repaired: list[Message] = []
-    rest = list(messages)
+    rest = deque(messages)
     while rest:
-        message = rest.pop(0)
+        message = rest.popleft()
         if message.role == "tool":
             continue  # an orphan: those that belong to a call are taken with it below
         if message.prefix and rest:
@@ -125,12 +124,12 @@ def legal(messages: Sequence[Message]) -> list[Message]:
     return repaired
 
 
-def _take_results(rest: list[Message], caller: Message) -> list[Message]:
+def _take_results(rest: deque[Message], caller: Message) -> list[Message]:
     """Remove the tool messages at the head of `rest`; those that answer `caller`, once each."""
     wanted = {call.id for call in caller.tool_calls}
     results = []
     while rest and rest[0].role == "tool":
-        result = rest.pop(0)
+        result = rest.popleft()
         if result.tool_call_id in wanted:
             wanted.discard(result.tool_call_id)
             results.append(result)
@@ -143,38 +142,6 @@ def _mergeable(first: Message, second: Message) -> bool:
 
 def _join(first: Message, second: Message) -> str:
     return "\n\n".join(filter(None, (first.content, second.content)))
-
-
-def from_wire(wire: dict[str, Any]) -> Message:
-    """A message as other tools write it, brought into the form every host accepts.
-
-    ``developer`` becomes ``system`` (DeepSeek refuses the role), a list of text parts becomes one
-    string joined by blank lines, null content "", and ``arguments`` given as an object JSON text.
-    """
-    role: Role = "system" if wire["role"] == "developer" else wire["role"]
-    calls = tuple(
-        ToolCall(call["id"], call["function"]["name"], json_text(call["function"]["arguments"]))
-        for call in wire.get("tool_calls") or ()
-    )
-    return Message(
-        role,
-        flat(wire.get("content")),
-        wire.get("reasoning_content"),
-        calls,
-        wire.get("tool_call_id"),
-        bool(wire.get("prefix")),
-    )
-
-
-def flat(content: object) -> str:
-    """Message content as one string; text parts are joined with a blank line."""
-    if content is None:
-        return ""
-    if isinstance(content, str):
-        return content
-    if isinstance(content, Sequence):
-        return "\n\n".join(str(part["text"]) for part in content if part.get("type") == "text")
-    raise TypeError(f"message content is a string or a list of parts, not {type(content).__name__}")
 
 
 def json_text(arguments: object) -> str:

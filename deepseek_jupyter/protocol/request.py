@@ -15,6 +15,7 @@ from typing import Any
 from deepseek_jupyter.errors import ParameterError
 
 from .dialect import Dialect, Replay, thinking_fields
+from .halves import joined
 from .messages import Message, legal, user
 from .parameters import check_parameters
 
@@ -63,9 +64,18 @@ class Built:
 
 
 def encoded(body: Mapping[str, Any]) -> bytes:
-    """The bytes of a body, as they are posted."""
-    text = json.dumps(body, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
-    return text.encode()
+    """The bytes of a body, as they are posted. Raises `ParameterError` for what JSON cannot say."""
+    try:
+        text = json.dumps(body, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+    except ValueError as error:
+        raise ParameterError(
+            f"The request cannot be written as JSON: {error}.",
+            "Look for NaN and infinity in --param and in %config DeepSeek.extra_body.",
+        ) from error
+    try:
+        return text.encode()
+    except UnicodeEncodeError:  # half a character, from a file name or from text cut in UTF-16
+        return joined(text).encode()
 
 
 def build(request: ChatRequest, dialect: Dialect) -> Built:
@@ -219,8 +229,12 @@ def _wire_message(message: Message, model: str, dialect: Dialect) -> dict[str, A
 
 def _needs_beta(body: Mapping[str, Any]) -> bool:
     """Prefix completion, and strict tools, are served only under the beta base URL."""
-    strict = any((t.get("function") or {}).get("strict") for t in body.get("tools") or ())
-    return bool(strict or body["messages"][-1].get("prefix"))
+    return any(map(_is_strict, body.get("tools") or ())) or bool(body["messages"][-1].get("prefix"))
+
+
+def _is_strict(tool: object) -> bool:
+    function = tool.get("function") if isinstance(tool, Mapping) else None
+    return isinstance(function, Mapping) and bool(function.get("strict"))
 
 
 def _mode_notices(values: Mapping[str, Any], dialect: Dialect) -> list[str]:

@@ -34,7 +34,15 @@ def estimate_tokens(text: str) -> int:
 
 
 def estimate_messages(messages: Iterable[Message]) -> int:
-    """Tokens in `messages`, the template's own included."""
+    """Tokens in `messages`, those of their calls and the template's own included.
+
+    Thinking is not counted: whether it goes back is the provider's, and what goes back of earlier
+    turns most of them drop.
+    """
     return sum(
-        _PER_MESSAGE + estimate_tokens(m.content) + _PER_IMAGE * len(m.images) for m in messages
+        _PER_MESSAGE
+        + estimate_tokens(m.content)
+        + sum(estimate_tokens(call.name + call.arguments) for call in m.tool_calls)
+        + _PER_IMAGE * len(m.images)
+        for m in messages
     )

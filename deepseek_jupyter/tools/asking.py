@@ -18,6 +18,7 @@ import json
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any
 
 from deepseek_jupyter.errors import SchemaError, SchemaMismatchError
@@ -32,6 +33,7 @@ __all__ = ["Asked", "ask_for", "pretty", "repair_request"]
 
 _FENCED = re.compile(r"```[\w+-]*\n(.*?)\n?```", re.DOTALL)
 _WRAPPER = "value"
+_LOOKED_AT = 200  # brackets at which a value may begin
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,12 +166,12 @@ def _parsed(text: str) -> Any:
     for found in (text, *_FENCED.findall(text)[:1]):
         try:
             return json.loads(found)
-        except ValueError:
+        except (ValueError, RecursionError):
             continue
-    for at, char in enumerate(text):
-        if char in "{[":
-            try:
-                return json.JSONDecoder().raw_decode(text[at:])[0]
-            except ValueError:
-                continue
+    decoder = json.JSONDecoder()
+    for begun in islice(re.finditer(r"[{\[]", text), _LOOKED_AT):
+        try:
+            return decoder.raw_decode(text, begun.start())[0]
+        except (ValueError, RecursionError):
+            continue
     return text

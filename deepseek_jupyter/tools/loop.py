@@ -1,12 +1,12 @@
 """The plan of one round: which of the model's calls can run, and what it is told about the others.
 
-Pure: what runs, when and with whose consent is decided above (`toolrun`).
+Pure: what runs, when and with whose consent is decided above (`asking.round`).
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -17,7 +17,7 @@ from deepseek_jupyter.protocol.messages import ToolCall
 from .functions import tool_of
 from .tool import Tool
 
-__all__ = ["Planned", "as_text", "plan", "runnable", "toolbox"]
+__all__ = ["DENIED", "Planned", "as_text", "plan", "runnable", "toolbox", "written_call"]
 
 DENIED = (
     "denied: the user did not agree to this call. Do not try it again; go on without it, or say "
@@ -25,6 +25,9 @@ DENIED = (
 )
 # Ends that say the calls are whole. Some hosts end a round of calls with "stop".
 _WHOLE = frozenset({"tool_calls", "stop", "function_call"})
+_NAME_KEYS = ("name", "function", "tool")
+_ARGUMENT_KEYS = frozenset({"arguments", "parameters", "args", "input"})
+_LOOKED_AT = 50  # braces of an answer at which a call may begin
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +64,38 @@ def runnable(completion: Completion) -> bool:
     reason = completion.finish_reason
     whole = reason in _WHOLE if reason else completion.ended
     return bool(completion.tool_calls) and whole and completion.fault is None
+
+
+def written_call(text: str, names: Collection[str]) -> str:
+    """The one of `names` that a call written as JSON in `text` means; "" without one.
+
+    Small models write ``{"name": "sql", "arguments": {…}}`` into their answer. That is text and
+    never runs, but whoever reads it should know that.
+    """
+    decoder, end = json.JSONDecoder(), 0
+    for _ in range(_LOOKED_AT):
+        begin = text.find("{", end)
+        if begin < 0:
+            break
+        try:
+            value, end = decoder.raw_decode(text, begin)
+        except (ValueError, RecursionError):
+            value, end = None, begin + 1
+        if name := _called(value, names):
+            return name
+    return ""
+
+
+def _called(value: Any, names: Collection[str]) -> str:
+    """The name in a call, which may lie within other values."""
+    if isinstance(value, dict):
+        if value.keys() & _ARGUMENT_KEYS:
+            found = (value[key] for key in _NAME_KEYS if isinstance(value.get(key), str))
+            if name := next((name for name in found if name in names), ""):
+                return str(name)
+        value = list(value.values())
+    inner = value if isinstance(value, list) else ()
+    return next((name for item in inner if (name := _called(item, names))), "")
 
 
 def plan(
@@ -100,7 +135,7 @@ def _planned(call: ToolCall, tools: Mapping[str, Tool], reveal: Callable[[str], 
         return Planned(call, problem=f"There is no function {call.name!r}; there is: {known}.")
     try:
         arguments = json.loads(call.arguments) if call.arguments.strip() else {}
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         return Planned(call, tool, problem=f"The arguments are not JSON: {error}.")
     if arguments is None:
         arguments = {}

@@ -92,7 +92,10 @@ def run(shell: Any, code: str) -> Ran:
         return run_here(shell, code)
     loop = getattr(getattr(shell, "kernel", None), "io_loop", None)
     if loop is None:
-        raise ToolError("Code can run from a cell only here: there is no kernel to give it to.")
+        raise ToolError(
+            "Code can run from a cell only here: there is no kernel to give it to.",
+            "Ask from a cell, or without run_python.",
+        )
     return _handed_over(loop.add_callback, lambda: run_here(shell, code))
 
 

@@ -14,6 +14,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from deepseek_jupyter.context.frames import shown_rows
 from deepseek_jupyter.context.policy import FULL, SAMPLE, Policy
 from deepseek_jupyter.context.reading import Column, Table, is_frame, read
 from deepseek_jupyter.errors import DeepSeekError, SandboxError
@@ -82,17 +83,8 @@ def _tables(
         part = tuple(
             SqlColumn(names[at], at, rows) for at, rows in zip(shown, allowed, strict=True)
         )
-        chosen = _chosen(len(table.places), allowed, policy.budget)[: max(counts)]
+        chosen = tuple(shown_rows(len(table.places), allowed, policy.budget)[: max(counts)])
         yield SqlTable(_free(f"{name}_sample", taken), name, frame, table, part, chosen)
-
-
-def _chosen(read_rows: int, allowed: list[int | None], budget: int) -> tuple[int, ...]:
-    """The rows that the card shows: the twin of `context.frames._rows`."""
-    most = max((read_rows if n is None else min(n, read_rows) for n in allowed), default=0)
-    most = min(most, max(budget // len(allowed), 1))
-    if most < 2:
-        return (0,)[:most]
-    return tuple(at * (read_rows - 1) // (most - 1) for at in range(most))
 
 
 def _names(columns: Iterable[Column], gate: Gate | None) -> list[str]:

@@ -7,10 +7,12 @@ from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 from typing import Any
 
+from deepseek_jupyter.context.plain import plain, shown
+
 __all__ = ["ROWS", "TOKENS", "Told", "told"]
 
-ROWS = 50
-TOKENS = 2000
+ROWS = 50  # that the model reads
+TOKENS = 2_000  # that they may take
 _CHARACTERS_A_TOKEN = 3  # 1 English character is about 0.3 tokens
 _NOTHING = "(done; it returned nothing)"
 
@@ -78,7 +80,7 @@ def _line(values: Sequence[Any]) -> str:
 
 
 def _cell(value: Any) -> str:
-    text = "" if value is None else f"{value:g}" if isinstance(value, float) else str(value)
+    text = shown(plain(value)) if isinstance(value, float) or value is None else str(value)
     return json.dumps(text, ensure_ascii=False) if set(text) & set(',"\n\r') else text
 
 

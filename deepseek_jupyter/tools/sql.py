@@ -18,6 +18,7 @@ from deepseek_jupyter.errors import QueryError, ToolError
 from deepseek_jupyter.protocol.tokens import estimate_tokens
 
 from .queryable import SqlTable, fill, sql_tables, time_zone
+from .results import ROWS, TOKENS
 from .sandbox import Limits, Sandbox
 from .tool import Tool
 
@@ -29,8 +30,6 @@ if TYPE_CHECKING:
 
 __all__ = ["QueryResult", "SqlTool", "sql_tool"]
 
-ROWS = 50  # that the model reads
-TOKENS = 2_000  # that they may take
 _CELL = 300  # characters of one value
 _NAMED = 60  # columns of a table that the description lists
 _DESCRIPTION = (

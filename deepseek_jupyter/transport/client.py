@@ -115,7 +115,7 @@ class Client:
         exchange.url = join_url(provider.base_url, path)
         async with self._mapped(exchange):
             request = self._client().build_request(
-                "GET", exchange.url, headers=dict(provider.headers), timeout=30.0
+                "GET", exchange.url, headers=dict(provider.headers), timeout=self.timeouts.listing
             )
             response = await self._client().send(request, auth=_Bearer(key))
         if response.status_code != 200:
@@ -196,6 +196,9 @@ class Client:
             ) from error
         except (httpx.ConnectError, httpx.ConnectTimeout, httpx.ProxyError) as error:
             raise UnreachableError(f"{host} cannot be reached ({_why(error)}).") from error
+        except httpx.ReadTimeout as error:  # of `get`: a stream is read under a timer of its own
+            what = f"{host} sent no answer for {self.timeouts.listing:g} seconds."
+            raise TimedOutError(what) from error
         except httpx.HTTPError as error:
             if exchange.has_output:
                 raise TruncatedError(f"The connection to {host} broke off.") from error

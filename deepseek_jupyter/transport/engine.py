@@ -17,7 +17,7 @@ import os
 import queue
 import threading
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine, Generator
-from concurrent.futures import CancelledError, Future
+from concurrent.futures import CancelledError, Future, InvalidStateError
 from typing import Any, Generic, TypeVar
 
 from deepseek_jupyter.errors import Interrupted
@@ -66,7 +66,8 @@ class Engine:
         try:
             return await asyncio.wrap_future(job.result)
         finally:
-            await asyncio.to_thread(job.cancel) if not job.finished.is_set() else None
+            if not job.finished.is_set():
+                await asyncio.to_thread(job.cancel)
 
     def start(self, work: Coroutine[Any, Any, Any], stop: Stop) -> None:
         """Begin `work` and return at once; `stop` ends it. What it raises is lost."""
@@ -189,7 +190,7 @@ class _Job(Generic[T]):
         self._task.cancel()
 
     def _done(self, task: asyncio.Task[T]) -> None:
-        if not self.result.cancelled():
+        with contextlib.suppress(InvalidStateError):  # cancelled by who waits, perhaps just now
             if task.cancelled():
                 self.result.cancel()
             elif error := task.exception():

@@ -62,7 +62,7 @@ class Exchange:
             code = completion.fault.code
             body = json.dumps({"error": {"message": completion.fault.message, "code": code}})
             meant = 400 if "invalid_request" in code else 500
-            status = int(code) if code.isdigit() and len(code) == 3 else meant
+            status = int(code) if code.isdecimal() and len(code) == 3 else meant
             error = self.error(Failure(status, {}, body))
             error.status = None  # HTTP said 200
             raise error

@@ -36,6 +36,6 @@ class Gate:
         traceback: TracebackType | None,
     ) -> None:
         self._inside -= 1
-        # Not awaited under cancellation: a plain wake-up of whoever waits.
+        # Nobody holds the lock while awaiting anything else, so this is no wait.
         async with self._free:
             self._free.notify_all()

@@ -10,16 +10,17 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields, replace
 from fnmatch import fnmatchcase
 from types import MappingProxyType
-from typing import Any
+from typing import Any, get_args
 
 from deepseek_jupyter.errors import ConfigurationError
-from deepseek_jupyter.protocol.dialect import Dialect
+from deepseek_jupyter.protocol.dialect import Dialect, Replay, SchemaStyle, ThinkingStyle
 from deepseek_jupyter.protocol.parameters import STANDARD, Parameter
 from deepseek_jupyter.protocol.usage import Price, PricePeriod
+from deepseek_jupyter.protocol.wire import WIRES
 
 from .prices import DEEPSEEK_PRICES, WCODE_PRICES
 
-__all__ = ["PROVIDERS", "Provider", "provider_named"]
+__all__ = ["KEYLESS", "PROVIDERS", "Provider", "price_override", "provider_named"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,15 +89,20 @@ class Provider:
     def derive(self, **changes: Any) -> Provider:
         """A provider like this one with other values; `dialect` may be a dict of changes.
 
-        Raises `ConfigurationError` for a field that does not exist.
+        Raises `ConfigurationError` for a field that does not exist, and for a word that is none of
+        those a field takes.
         """
         _known(changes, Provider)
         if isinstance(changes.get("dialect"), Mapping):
             _known(changes["dialect"], Dialect)
+            for name, words in _WORDS.items():
+                _among(changes["dialect"], name, words)
             changes["dialect"] = replace(self.dialect, **changes["dialect"])
         for name in ("key_variables", "vision"):
             if isinstance(changes.get(name), str):
                 changes[name] = (changes[name],)
+        _among(changes, "wire", WIRES)
+        _among(changes, "fim", ("", *WIRES))
         derived = replace(self, **changes)
         return replace(derived, dialect=replace(derived.dialect, provider=derived.name))
 
@@ -108,6 +114,18 @@ def _known(changes: Mapping[str, Any], kind: type[Provider] | type[Dialect]) -> 
             raise ConfigurationError(
                 f"A provider has no field {name!r}.", "It has " + ", ".join(sorted(names)) + "."
             )
+
+
+_WORDS = {"thinking": ThinkingStyle, "replay": Replay, "schema": SchemaStyle}
+
+
+def _among(changes: Mapping[str, Any], name: str, words: Any) -> None:
+    known = [*(get_args(words) or words)]
+    if name in changes and changes[name] not in known:
+        raise ConfigurationError(
+            f"A provider's {name} cannot be {changes[name]!r}.",
+            f"It is one of {', '.join(map(repr, known))}.",
+        )
 
 
 def _rows(names: str, **own: Parameter) -> Mapping[str, Parameter]:
@@ -351,7 +369,12 @@ def provider_named(name: str, own: Mapping[str, Mapping[str, Any]] | None = None
         changes = dict(own[name])
         like = str(changes.pop("like", name if name in PROVIDERS else "vllm"))
         if like not in PROVIDERS:
-            raise ConfigurationError(f"Provider {name!r} is to be like {like!r}, which is unknown.")
+            raise ConfigurationError(
+                f"Provider {name!r} is to be like {like!r}, which is unknown.",
+                f"Known are {_listed(PROVIDERS)}.",
+            )
+        if like in KEYLESS and name != like:  # nor does it get the other's key
+            changes.setdefault("key_variables", ())
         title = changes.pop("title", name)
         return PROVIDERS[like].derive(name=name, title=title, **changes)
     if name not in PROVIDERS:

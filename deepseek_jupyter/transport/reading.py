@@ -29,13 +29,14 @@ class Timeouts:
     """Seconds. DeepSeek may keep a request queued for ten minutes, hence `first`.
 
     `idle` counts from the last byte of any kind: comments say that the server lives. There is no
-    limit on the whole.
+    limit on the whole. `listing` is for what is not an answer: models, the balance.
     """
 
     connect: float = 10.0
     first: float = 660.0
     idle: float = 300.0
     write: float = 60.0
+    listing: float = 30.0
 
 
 async def read_reply(

@@ -38,6 +38,17 @@ def message(server, at=-1, which=-1):
     return server.requests[at].json["messages"][which]["content"]
 
 
+def test_a_rule_for_a_column_that_is_not_there_stops_the_question(session, server, names):
+    with pytest.raises(ParameterError, match="no column 'emial'") as told:
+        ask("?", attach=["df:emial=none"])
+    assert told.value.hint == "Did you mean 'email'?"
+    assert server.requests == []
+    session.config.data_policy = "sample,nowhere=none"  # said of every frame there will be
+    server.queue(answer("Fine."))
+    ask("?", attach=["df:email=none"])
+    assert "email" not in message(server)
+
+
 def test_a_mentioned_frame_goes_as_its_card(session, server, names):
     server.queue(answer("Fine."))
     reply = ask("What is in @df? Ask ann@home.org, not @nobody.")

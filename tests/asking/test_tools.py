@@ -233,6 +233,16 @@ def test_markup_of_a_call_in_the_text_never_runs(session, server, leak):
     assert any("nothing was run" in notice for notice in reply.turn.notices)
 
 
+def test_a_call_that_the_model_writes_as_text_is_told_and_never_runs(session, server):
+    server.queue(answer('```json\n{"name": "weather", "arguments": {"city": "Ulm"}}\n```'))
+    reply = ds.ask("?", tools=[weather])
+    assert RAN == []
+    assert "The model wrote a call of weather as text; it was not run." in reply.turn.notices
+    server.queue(answer('{"name": "weather", "arguments": {"city": "Ulm"}}'))
+    plain = ds.ask("How would a call look?")
+    assert not any("as text" in notice for notice in plain.turn.notices)
+
+
 def test_the_rounds_have_a_limit(session, server):
     session.config.tool_steps = 2
     server.queue(*[calls(("weather", {"city": str(n)})) for n in range(3)], answer("Enough."))

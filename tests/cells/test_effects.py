@@ -43,6 +43,7 @@ MAY_BIND = {
     "try:\n    import a\nexcept ImportError:\n    a = None": "a",
     "while a:\n    x = 1": "x",
     "match a:\n    case 1:\n        x = 2": "x",
+    "match a:\n    case [b, *c] | {'k': b, **c}: pass\n    case T(d) as e: pass": "b c d e",
     "%run other.py": EVERYTHING,
 }
 CHANGES = {

@@ -46,6 +46,23 @@ def test_the_cause_is_told():
     assert "caused by\nKeyError: 'k'" in told.text()
 
 
+def test_causes_that_go_round_in_a_circle_end():
+    one, two = ValueError("one"), KeyError("two")
+    one.__cause__, two.__cause__ = two, one
+    assert Failure.of(one, CELLS.get).text() == "ValueError: one\ncaused by\nKeyError: 'two'"
+
+
+def test_of_a_long_chain_the_nearest_causes_are_told():
+    error: Exception = ValueError("the first")
+    for number in range(5_000):
+        later = ValueError(f"try {number}")
+        later.__context__, error = error, later
+    told = Failure.of(error, CELLS.get).text()
+    assert "try 4999" in told
+    assert "try 4980" in told
+    assert "the first" not in told
+
+
 def test_a_message_that_holds_a_table_is_cut():
     told = failure("raise ValueError('x' * 100_000)")
     assert len(told.text()) < 2_000

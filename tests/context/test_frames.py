@@ -110,6 +110,59 @@ def test_a_frame_may_be_odd():
     assert '"{k: [1, {z: null}]}"' in nested.text
 
 
+ODD = {
+    "longdouble": (lambda np: np.array([1.5, 2.5], dtype=np.longdouble), "float; ", "1.5 to 2.5"),
+    "with and without a zone": (
+        lambda np: [dt.datetime(2024, 1, 1), dt.datetime(2024, 1, 2, tzinfo=dt.UTC)],
+        "mixed datetime, datetime with zone; ",
+        "2024-01-02 00:00:00+00:00",
+    ),
+    "decimals without a number": (
+        lambda np: [decimal.Decimal("NaN"), decimal.Decimal("1.50"), decimal.Decimal(3)],
+        "decimal; 33.3% missing; ",
+        "1.50 to 3",
+    ),
+    "years that Python has not": (
+        lambda np: np.array(["30000-01-02", "2024-01-01"], dtype="datetime64[s]"),
+        "text; ",
+        "30000-01-02",
+    ),
+    "numpy's dates as objects": (
+        lambda np: [np.datetime64("2024-01-01", "ns"), np.datetime64("-0100-01-01")],
+        "mixed datetime, text; ",
+        "-100-01-01",
+    ),
+    "integers too long to write": (
+        lambda np: [1, 2**40_000],
+        "mixed int, object",
+        "an integer of 40,001 bits",
+    ),
+    "a Timestamp of nobody's": (lambda np: [type("Timestamp", (), {})()], "object", "(Timestamp)"),
+}
+
+
+@pytest.mark.parametrize("what", ODD)
+def test_values_that_others_choke_on_are_said(what):
+    import numpy as np
+    import pandas as pd
+
+    values, kind, said = ODD[what]
+    dtype = None if what in ("longdouble", "years that Python has not") else object
+    column = pd.Series(values(np), dtype=dtype)
+    for spec in ("df", "df:stats"):  # what is withheld is read as well
+        assert f"- x: {kind}" in card(pd.DataFrame({"x": column}), spec).text
+    assert said in card(pd.DataFrame({"x": column})).text
+
+
+def test_times_with_a_zone_have_a_range_as_all_others():
+    import polars as pl
+
+    days = [dt.datetime(2024, 1, day, tzinfo=dt.UTC) for day in range(1, 6)]
+    said = "2024-01-01 00:00:00+00:00 to 2024-01-05 00:00:00+00:00; median 2024-01-03"
+    assert said in card(pl.DataFrame({"t": days})).text
+    assert said in card(pandas({"t": days})).text
+
+
 def test_types_that_only_polars_has():
     import polars as pl
 

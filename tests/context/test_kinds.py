@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from deepseek_jupyter.context.attachment import attach, fingerprint
 from deepseek_jupyter.context.gate import Gate
+from deepseek_jupyter.context.outline import Limits, Outline
 from deepseek_jupyter.context.policy import Policy, parse_spec
 from deepseek_jupyter.context.tokens import count_tokens
 
@@ -49,7 +50,7 @@ class TestPlain:
     def test_a_dict_is_written_as_python_writes_it(self):
         value = {"lr": 0.1, "deep": {"a": [1, 2, (3,)], "b": None}, "of": {2, 1}}
         assert text(value) == (
-            "it: dict, 3 keys\n{'lr': 0.1, 'deep': {'a': [1, 2, (3)], 'b': None}, 'of': {1, 2}}"
+            "it: dict, 3 keys\n{'lr': 0.1, 'deep': {'a': [1, 2, (3,)], 'b': None}, 'of': {1, 2}}"
         )
 
     def test_fields_of_any_sort_count_as_keys(self):
@@ -70,6 +71,17 @@ class TestPlain:
         value: list = [1]
         value.append(value)
         assert text(value) == "it: list, 2 items\n[1, <itself>]"
+
+    def test_an_integer_too_long_to_write_is_named(self):
+        assert "<int, too long to write>" in text(2**40_000)
+        assert "[1, <int, too long to write>]" in text([1, 2**40_000])
+
+    def test_a_key_that_is_cut_was_masked_before(self):
+        """Cut first, half of an address would leave: no detector knows it by its half."""
+        outline = Outline(Policy(), Limits(10, 40, 3), Gate().text)
+        assert outline.draw({f"{'k ' * 10} ann.margarete@example.com": 1}).startswith(
+            "{'k k k k k k k k k k  <email-1>'"
+        )
 
     @pytest.mark.parametrize("value", [3, 2.5, None, True, 1 + 2j, b"abc", range(3)])
     def test_single_values(self, value):

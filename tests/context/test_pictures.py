@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
+import sys
 from pathlib import Path
 
 import pytest
@@ -164,6 +165,14 @@ class TestMatplotlib:
         assert "Ann" not in stats.text
         assert "mean" not in stats.text
 
+    @pytest.mark.parametrize("level", ["none", "schema", "stats", "sample"])
+    def test_whether_it_has_changed_is_told_under_every_policy(self, level):
+        figure = self.figure()
+        before = attached(figure, level).hash
+        assert before == fingerprint(figure)
+        figure.axes[0].get_lines()[0].set_color("red")
+        assert before != fingerprint(figure)
+
     def test_axes_stand_for_their_figure(self):
         figure = self.figure()
         assert attached(figure.axes[0]).text == attached(figure).text
@@ -188,6 +197,34 @@ def test_an_altair_chart_is_told_by_its_specification_without_data():
     said = attached(chart).text
     assert '"field": "who"' in said
     assert "Quandt" not in said
+
+
+def test_a_chart_of_more_rows_than_altair_writes_is_told_as_well():
+    altair = pytest.importorskip("altair", reason="altair has no wheel for this Python")
+    data = altair.Data(values=[{"n": n} for n in range(5_001)])
+    pandas = pytest.importorskip("pandas", reason="pandas has no wheel for this Python")
+    for given in (data, pandas.DataFrame({"n": range(5_001)})):
+        chart = altair.Chart(given).mark_point().encode(x="n:Q")
+        assert '"field": "n"' in attached(chart, "stats").text
+
+
+def test_an_altair_chart_is_drawn_without_network():
+    altair = pytest.importorskip("altair", reason="altair has no wheel for this Python")
+    pytest.importorskip("vl_convert", reason="vl-convert has no wheel for this Python")
+    chart = altair.Chart(altair.Data(values=[{"n": 1}, {"n": 5}])).mark_bar().encode(x="n:Q")
+    made = attached(chart)
+    assert opened(made.images[0]).format == "PNG"
+    assert "No picture" not in made.text
+    assert made == attached(chart)
+    assert attached(chart, "stats").images == ()
+
+
+def test_without_an_exporter_the_words_say_what_is_missing(monkeypatch):
+    altair = pytest.importorskip("altair", reason="altair has no wheel for this Python")
+    monkeypatch.setitem(sys.modules, "vl_convert", None)
+    made = attached(altair.Chart(altair.Data(values=[{"n": 1}])).mark_bar())
+    assert made.images == ()
+    assert "altair needs vl-convert-python" in made.text
 
 
 class TestFiles:
@@ -240,6 +277,9 @@ class TestFiles:
             ("notes", None),
             ("'a plain text'", None),
             ("x[1:3]", None),
+            ('"~nobody said this"', None),
+            (f'"{"x" * 299}"', None),
+            ('"a\0b"', None),
         ],
     )
     def test_which_expressions_are_paths(self, expression, meant):

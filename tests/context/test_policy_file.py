@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from deepseek_jupyter.context.policy_file import FILE, NO_FILES, VARIABLE, find, load
+from deepseek_jupyter.context.policy_file import FILE, VARIABLE, PolicyFiles, find, load
 from deepseek_jupyter.context.policy_schema import (
     DETECTORS,
     DataRules,
@@ -143,8 +143,8 @@ class TestFiles:
         assert load("/not/on/this/machine/x.ipynb", {}).paths == (str(file),)
 
     def test_no_file_is_no_policy(self, tmp_path):
-        assert load(str(tmp_path / "x.ipynb"), {}) == NO_FILES
-        assert not NO_FILES
+        assert load(str(tmp_path / "x.ipynb"), {}) == PolicyFiles()
+        assert not PolicyFiles()
 
     def test_the_variable_names_one_more(self, tmp_path):
         admin = self.write(tmp_path / "etc", "[teaching]\nno_whole_solutions = true\n")

@@ -90,6 +90,20 @@ def test_llamacpps_limit_is_called_length():
     assert stream.completion.finish_reason == "length"
 
 
+@pytest.mark.parametrize(
+    ("wire", "body"),
+    [
+        (FimCompletions(), {"choices": ["x"]}),
+        (FimCompletions(), {"choices": [{"text": 3}]}),
+        (FimCompletions(), {"choices": []}),
+        (Infill(), {"content": 3}),
+        (Infill(), {"error": "no"}),
+    ],
+)
+def test_a_reply_of_another_form_is_none(wire, body):
+    assert wire.parse(body, DEEPSEEK) is None
+
+
 def fim_exchange(server, name: str = "deepseek"):
     from deepseek_jupyter.transport.exchange import Exchange
     from deepseek_jupyter.transport.keys import Secret

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -10,8 +9,6 @@ from deepseek_jupyter.protocol.messages import (
     Message,
     ToolCall,
     assistant,
-    flat,
-    from_wire,
     legal,
     system,
     tool,
@@ -93,39 +90,3 @@ def test_whatever_came_before_the_next_question_is_accepted(history):
 @given(st.lists(messages, max_size=10))
 def test_repairing_twice_changes_nothing_more(history):
     assert legal(legal(history)) == legal(history)
-
-
-class TestFromWire:
-    def test_developer_becomes_system(self):
-        assert from_wire({"role": "developer", "content": "x"}) == system("x")
-
-    @pytest.mark.parametrize(
-        ("content", "text"),
-        [
-            (None, ""),
-            ("x", "x"),
-            ([{"type": "text", "text": "a"}, {"type": "text", "text": "b"}], "a\n\nb"),
-            ([{"type": "image_url", "image_url": {}}, {"type": "text", "text": "b"}], "b"),
-            ([], ""),
-        ],
-    )
-    def test_content_becomes_one_text(self, content, text):
-        assert flat(content) == text
-        assert from_wire({"role": "user", "content": content}).content == text
-
-    def test_content_of_another_kind_is_a_type_error(self):
-        with pytest.raises(TypeError):
-            flat(3)
-
-    def test_arguments_given_as_an_object_become_text(self):
-        wire = {
-            "role": "assistant",
-            "content": None,
-            "tool_calls": [{"id": "c", "function": {"name": "f", "arguments": {"x": "é"}}}],
-        }
-        assert from_wire(wire).tool_calls == (ToolCall("c", "f", '{"x": "é"}'),)
-
-    def test_reasoning_and_tool_ids_are_kept(self):
-        wire = {"role": "assistant", "content": "a", "reasoning_content": ""}
-        assert from_wire(wire).reasoning == ""
-        assert from_wire({"role": "tool", "content": "r", "tool_call_id": "c"}) == tool("r", "c")

@@ -14,11 +14,13 @@ from typing import Any, ClassVar
 import pytest
 
 from deepseek_jupyter.errors import ParameterError
+from deepseek_jupyter.protocol.dialect import Dialect
 from deepseek_jupyter.protocol.messages import Message, ToolCall, assistant, system, tool, user
 from deepseek_jupyter.protocol.request import (
     Built,
     ChatRequest,
     build,
+    encoded,
     insisting_on_json,
     join_url,
     repair,
@@ -378,3 +380,22 @@ class TestURL:
     def test_beta_replaces_v1(self, base):
         provider = PROVIDERS["deepseek"].derive(base_url="https://h" + base)
         assert provider.beta_url == "https://h/beta"
+
+
+def test_what_json_cannot_say_is_refused_before_it_is_sent():
+    for value in (float("nan"), float("inf")):
+        request = ChatRequest("m", [user("x")], extra={"top": [value]})
+        with pytest.raises(ParameterError, match="cannot be written as JSON") as told:
+            encoded(build(request, Dialect()).body)
+        assert "extra_body" in told.value.hint
+
+
+def test_half_a_character_in_the_prompt_goes_out_as_the_sign_for_it():
+    body = build(ChatRequest("m", [user("a\ud83d b \ud83d\ude00")]), Dialect()).body
+    sent = json.loads(encoded(body))
+    assert sent["messages"][0]["content"] == "a\ufffd b \U0001f600"
+
+
+@pytest.mark.parametrize("tools", [[1], [{"function": "f"}], [None]])
+def test_tools_of_another_form_are_left_to_the_server(tools):
+    assert build(ChatRequest("m", [user("x")], {"tools": tools}), Dialect()).body["tools"] == tools

@@ -128,3 +128,9 @@ class TestPrices:
         when = datetime(2026, 11, 21, tzinfo=UTC)
         found = price_of(WCODE_PRICES, "deepseek/deepseek-v3.2-exp", when)
         assert found.cost(Usage(1000, 1000)).to_json() == {"amount": "0.009", "currency": "CNY"}
+
+
+@pytest.mark.parametrize("figure", [float("nan"), float("inf"), True, "3", None])
+def test_a_figure_that_is_none_counts_as_none(figure):
+    usage = Usage.from_wire({"prompt_tokens": figure, "cost": figure})
+    assert (usage.prompt_tokens, usage.cost) == (0, None)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+import time
 from typing import Literal
 
 import pytest
@@ -160,3 +161,12 @@ def _without_patterns(schema):
     if not isinstance(schema, dict):
         return schema
     return {word: _without_patterns(v) for word, v in schema.items() if word != "pattern"}
+
+
+@pytest.mark.parametrize("text", ["[" * 100_000, '{"a":' * 100_000, "[1, " * 50_000])
+def test_an_answer_that_opens_brackets_for_ever_is_a_mismatch(text):
+    """Small models fall into such loops; Python's parser gives up at some depth."""
+    began = time.process_time()
+    with pytest.raises(SchemaMismatchError):
+        ask_for(shape_of(int), "json mode").read(text)
+    assert time.process_time() - began < 10

@@ -12,7 +12,7 @@ from deepseek_jupyter.protocol.deltas import Fault
 from deepseek_jupyter.protocol.messages import ToolCall
 from deepseek_jupyter.tools.consent import Memory, first_word
 from deepseek_jupyter.tools.functions import tool_of
-from deepseek_jupyter.tools.loop import as_text, plan, runnable, toolbox
+from deepseek_jupyter.tools.loop import as_text, plan, runnable, toolbox, written_call
 from deepseek_jupyter.tools.tool import Tool
 
 
@@ -38,6 +38,7 @@ def test_a_good_call_comes_with_its_tool_and_checked_arguments():
         (ToolCall("c", "subtract", "{}"), "no function 'subtract'; there is: add"),
         (ToolCall("c", "add", '{"a": 1'), "not JSON"),
         (ToolCall("c", "add", "[1]"), "one JSON object"),
+        (ToolCall("c", "add", "[" * 100_000), "not JSON"),
         (ToolCall("c", "add", ""), "a: Field required"),
         (ToolCall("c", "add", '{"a": 1, "c": 2}'), "c: Extra inputs"),
     ],
@@ -75,6 +76,38 @@ def test_whole_calls_run():
     assert not runnable(Completion(tool_calls=(CALL,)))
     assert not runnable(Completion(tool_calls=(CALL,), ended=True, fault=Fault("x", "")))
     assert not runnable(Completion("<tool_call>{}</tool_call>", finish_reason="stop", ended=True))
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        '{"name": "add", "arguments": {"a": 1}}',
+        'I will add.\n```json\n{\n  "name": "add",\n  "parameters": {}\n}\n```',
+        '{"tool_calls": [{"function": {"name": "add", "arguments": "{}"}}]}',
+        '[{"function": "add", "args": [1]}]',
+        '{} {"a": {{"tool": "add", "input": null}',
+    ],
+)
+def test_a_call_written_as_text_is_recognised(answer):
+    assert written_call(answer, ADD) == "add"
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        "",
+        "add(a=1)",
+        '{"name": "add"}',
+        '{"name": "subtract", "arguments": {}}',
+        '{"name": ["add"], "arguments": {}}',
+        '{"arguments": {"name": "add"}}',
+        "{" * 100_000,
+        '{"a":' * 100_000,
+    ],
+    ids=lambda text: text[:30],
+)
+def test_other_text_is_no_call(answer):
+    assert written_call(answer, ADD) == ""
 
 
 def test_two_tools_of_one_name_are_refused():

@@ -63,6 +63,11 @@ def test_a_lazy_frame_is_collected_no_further_than_needed():
     assert told(pl.LazyFrame({"x": range(10)}), rows=2).text == "x\n0\n1\n… (the first 2 rows)"
 
 
+def test_a_whole_number_keeps_its_digits_where_a_missing_one_made_it_a_float():
+    frame = pd.DataFrame({"id": [12345678, None], "share": [1 / 3, None]})
+    assert told(frame).text == "id,share\n12345678,0.333333\n,"
+
+
 def test_a_series_is_a_table_of_one_column():
     assert told(pd.Series([1, 2], name="x")).text == "x\n1\n2"
 

@@ -281,8 +281,7 @@ class TestWaiting:
         assert server.requests[0].closed.wait(5)
         assert len(server.requests) == 1
 
-    def test_a_silent_balance_request_ends(self, server):
-        """`get` has a limit of its own; here only that its errors are of the tree."""
+    def test_a_balance_request_that_is_reset_is_an_error_of_the_tree(self, server):
         server.queue(Reply(reset()))
         client = Client(QUICK, ONCE)
         exchange = exchange_with(provider_at(server))

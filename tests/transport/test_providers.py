@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from urllib.parse import urlsplit
 
 import pytest
 
 from deepseek_jupyter import errors
 from deepseek_jupyter.protocol.usage import Price
-from deepseek_jupyter.transport.client import Client
+from deepseek_jupyter.transport.client import Client, Timeouts
 from deepseek_jupyter.transport.engine import engine
+from deepseek_jupyter.transport.keys import find_key
 from deepseek_jupyter.transport.providers import PROVIDERS, price_override, provider_named
 from deepseek_jupyter.transport.retry import RetryPolicy
 from tests.support.asking import KEY, QUICK, ask, exchange_with, provider_at
-from tests.support.scripted import answer, error, plain
+from tests.support.scripted import Reply, answer, error, plain, stall
 
 
 def test_the_ten_are_there():
@@ -70,12 +72,32 @@ class TestOwn:
         own = {"lab": {"base_url": "http://x", "dialect": {"thinking": "effort"}}}
         assert provider_named("lab", own).dialect.thinking == "effort"
 
+    def test_a_self_hosted_one_needs_no_key_and_gets_nobody_elses(self, monkeypatch):
+        monkeypatch.setenv("VLLM_API_KEY", KEY)
+        lab = {"base_url": "http://lab:8000/v1"}
+        assert not find_key(provider_named("lab", {"lab": lab}))
+        assert find_key(provider_named("vllm", {"vllm": lab})).reveal() == KEY
+        own = provider_named("lab", {"lab": {**lab, "key_variables": "LAB_KEY"}})
+        with pytest.raises(errors.MissingKeyError, match="lab"):
+            find_key(own)
+
     @pytest.mark.parametrize(
-        "own", [{"lab": {"bas_url": "x"}}, {"lab": {"dialect": {"x": 1}}}, {"lab": {"like": "?"}}]
+        ("lab", "named"),
+        [
+            ({"bas_url": "x"}, "bas_url"),
+            ({"dialect": {"x": 1}}, "'x'"),
+            ({"like": "?"}, "'?'"),
+            ({"wire": "anthropic"}, "'anthropic'"),
+            ({"fim": True}, "True"),
+            ({"dialect": {"thinking": "hard"}}, "'hard'"),
+            ({"dialect": {"replay": "all"}}, "'all'"),
+            ({"dialect": {"schema": "xml"}}, "'xml'"),
+        ],
     )
-    def test_mistakes_are_named(self, own):
-        with pytest.raises(errors.ConfigurationError):
-            provider_named("lab", own)
+    def test_mistakes_are_named(self, lab, named):
+        with pytest.raises(errors.ConfigurationError, match=re.escape(named)) as told:
+            provider_named("lab", {"lab": lab})
+        assert told.value.hint
 
     def test_an_unknown_name_lists_the_known(self):
         with pytest.raises(errors.ConfigurationError) as unknown:
@@ -129,6 +151,13 @@ class TestOnTheWire:
         assert listed["data"][0]["id"] == "deepseek-flash"
         assert server.requests[0].method == "GET"
         assert server.requests[0].headers["authorization"] == f"Bearer {KEY}"
+
+    def test_a_list_that_does_not_come_says_so(self, server):
+        server.queue(Reply(stall()))
+        client = Client(Timeouts(listing=0.1))
+        asked = exchange_with(provider_at(server))
+        with pytest.raises(errors.TimedOutError, match=r"sent no answer for 0\.1 seconds"):
+            engine().run(client.get(asked.provider, "models", asked.key))
 
     def test_a_refused_list_is_its_error(self, server):
         server.queue(error(401, "Authentication Fails"))

@@ -78,6 +78,8 @@ def test_the_server_s_wish_wins_within_patience():
         ("Sat, 21 Nov 2026 11:00:00 GMT", 0.0),
         ("", None),
         ("soon", None),
+        ("Sat, 99999999999999999999 Nov 2026 12:00:00 GMT", None),
+        ("nan", 0.0),
     ],
 )
 def test_retry_after_in_seconds_or_as_a_date(value, seconds):
