@@ -54,7 +54,8 @@ replay         protocol conversation display tools prepare question reply sessio
 round          protocol transport conversation display tools prepare session toolset
 rounds         protocol conversation display tools accounts limits prepare round session
 unveil         context protocol
-run            protocol transport display reply prefix prepare rounds session unveil
+ending         protocol
+run            protocol transport display ending reply prefix prepare rounds session unveil
 
 # session/: what a kernel holds.
 config
@@ -69,7 +70,7 @@ ghost_rules    protocol transport conversation accounts teaching session
 completing     protocol transport context conversation display ghost_rules standing session
 session        protocol transport context conversation tools local display
 session        completing standing config endpoint memory tokenizer withholding
-session        composing prefix prepare preview question replay reply run
+session        prefix prepare preview question replay reply run
 
 # fixing/: changes to cells: what ran, what a question about it holds, where code goes.
 fixing

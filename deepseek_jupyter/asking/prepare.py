@@ -18,7 +18,7 @@ from deepseek_jupyter.protocol.request import ChatRequest, build
 from deepseek_jupyter.session.accounts import notebook_cost, notebook_tokens
 from deepseek_jupyter.transport.providers import KEYLESS
 
-from .composing import Parts
+from .composing import Parts, compose
 from .limits import check_budget, check_context, check_notebook_budget, worst_cost
 from .pin import request_hash
 from .prefix import Prefix
@@ -38,7 +38,20 @@ if TYPE_CHECKING:
 
     from .question import Question
 
-__all__ = ["Prepared", "place", "prepare"]
+__all__ = ["Placed", "Prepared", "place", "prepare"]
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """A question at its place in the conversation.
+
+    The turn has neither provider nor model yet; its message is whole, as if nothing stood before.
+    """
+
+    question: Question
+    conversation: Conversation
+    turn: Turn
+    parts: Parts
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,16 +73,8 @@ class Prepared:
     asked: Asked | None = None
 
 
-def place(session: Session, question: Question) -> tuple[Conversation, Turn]:
-    """Where the question stands: its conversation, and its turn without provider and model.
-
-    The turn's message is whole, as if nothing stood before it.
-    """
-    conversation, turn, _ = _placed(session, question)
-    return conversation, turn
-
-
-def _placed(session: Session, question: Question) -> tuple[Conversation, Turn, Parts]:
+def place(session: Session, question: Question) -> Placed:
+    """Where the question stands, and what it says. Raises `ParameterError`, `PolicyError`."""
     question.check()
     memory = session.memory
     conversation = memory.another() if question.new else memory.conversation
@@ -87,17 +92,18 @@ def _placed(session: Session, question: Question) -> tuple[Conversation, Turn, P
         format="json" if question.schema is not None else question.format,
         branch=_sibling(conversation, parent) if remember else None,
     )
-    parts = session.parts(question, conversation)
+    parts = compose(session, question, conversation)
     turn = parts.written(turn)
     before = conversation.turn(turn.parent)
     hash = request_hash(session.config, question, turn, before)
-    return conversation, replace(turn, request_hash=hash), parts
+    return Placed(question, conversation, replace(turn, request_hash=hash), parts)
 
 
-def prepare(session: Session, question: Question) -> Prepared:
+def prepare(session: Session, placed: Placed) -> Prepared:
     """Settle everything. Raises `ConfigurationError` and its kind before anything is sent."""
+    question, conversation = placed.question, placed.conversation
+    turn, parts = placed.turn, placed.parts
     teaching = Teaching(session.policy_files())
-    conversation, turn, parts = _placed(session, question)
     provider, key = _endpoint(session, question)
     teaching.check_provider(provider.name)
     model = session.endpoints.model(question.model, provider, key)

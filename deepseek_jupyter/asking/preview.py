@@ -20,7 +20,7 @@ from deepseek_jupyter.protocol.usage import Price, Usage
 from deepseek_jupyter.protocol.wire import WIRES
 from deepseek_jupyter.pseudonyms import PSEUDONYM
 
-from .prepare import Prepared, prepare
+from .prepare import Prepared, place, prepare
 
 if TYPE_CHECKING:
     from deepseek_jupyter.conversation.conversation import Conversation
@@ -79,7 +79,7 @@ def preview(session: Session, question: Question) -> Preview:
     """What `question` would send now. Nothing is sent, kept or changed by it."""
     before = session.withholding.held
     try:
-        prepared = prepare(session, replace(question, dry_run=True))
+        prepared = prepare(session, place(session, replace(question, dry_run=True)))
     finally:  # a policy that was only tried on lifts none
         session.withholding.hold(before)
     body = _body(prepared)

@@ -122,6 +122,33 @@ def test_a_stream_that_could_not_begin_has_no_reply(session, server):
     assert stream.reply is None
 
 
+def test_a_stream_that_fails_does_not_take_anothers_reply(session, server):
+    stream = ds.stream("Q", temperature=9)
+    server.queue(answer("Meanwhile."))
+    ds.ask("Another", show=False)
+    with pytest.raises(ds.DeepSeekError):
+        list(stream)
+    assert stream.reply is None
+
+
+def test_a_stream_has_its_own_reply_whoever_asks_before_its_last_delta(session, server):
+    server.queue(answer("Write to <ema"), answer("Another's."))
+    stream = ds.stream("How do I reach ada@example.com?")
+    for delta in stream:
+        if delta == TextDelta("<ema"):  # might have been a pseudonym, so it comes at the very end
+            ds.ask("Another", show=False)
+    assert len(server.requests) == 2
+    assert stream.reply.text == "Write to <ema"
+
+
+async def test_a_dry_run_can_be_awaited(session, server):
+    shown = await ds.aask("What would go out?", dry_run=True)
+    assert shown.messages[-1]["content"] == "What would go out?"
+    with pytest.raises(ds.DeepSeekError, match="sends nothing"):
+        list(ds.stream("What would go out?", dry_run=True))
+    assert server.requests == []
+
+
 def test_threads_ask_at_the_same_time(session, server):
     server.queue(*[Reply(pause(0.2), answer(f"A{n}").steps) for n in range(3)])
     found: list[str] = []
