@@ -45,14 +45,15 @@ teaching       context protocol
 builtin        context display tools attaching question session
 toolset        context display tools builtin question session
 requesting     protocol transport conversation local question session tools
-prepare        protocol transport context conversation local accounts limits pin prefix question
+spending       protocol transport accounts limits session teaching
+prepare        protocol transport context conversation local limits pin prefix question spending
 prepare        composing requesting session teaching tools toolset
 preview        protocol conversation display prepare question session
 data_card      context display attaching session
 reply          protocol conversation context display tools
 replay         protocol conversation display tools prepare question reply session
 round          protocol transport conversation display tools prepare session toolset
-rounds         protocol conversation display tools accounts limits prepare round session
+rounds         protocol conversation display tools limits prepare round session spending
 unveil         context protocol
 ending         protocol
 run            protocol transport display ending reply prefix prepare rounds session unveil

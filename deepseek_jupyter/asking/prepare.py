@@ -15,14 +15,13 @@ from deepseek_jupyter.conversation.turn import Turn, new_id, now
 from deepseek_jupyter.errors import MissingKeyError, ParameterError
 from deepseek_jupyter.protocol.messages import Message, assistant, user
 from deepseek_jupyter.protocol.request import ChatRequest, build
-from deepseek_jupyter.session.accounts import notebook_cost, notebook_tokens
-from deepseek_jupyter.transport.providers import KEYLESS
 
 from .composing import Parts, compose
-from .limits import check_budget, check_context, check_notebook_budget, worst_cost
+from .limits import check_context
 from .pin import request_hash
 from .prefix import Prefix
 from .requesting import asked_shape, parameters_of, request_of, with_tools
+from .spending import check_spending
 from .teaching import Teaching
 from .toolset import tools_of
 
@@ -66,6 +65,7 @@ class Prepared:
     branch: str
     prefix: Prefix
     gate: Gate
+    teaching: Teaching
     notices: tuple[str, ...] = ()
     budget: float = 0.0
     approve: str | None = None
@@ -130,16 +130,7 @@ def prepare(session: Session, placed: Placed) -> Prepared:
     check_images(url for message in messages for url in message.images)
     check_context(request, provider.context_tokens)
     budget = session.config.budget if question.budget is None else question.budget
-    price = session.price(provider, request.model)
-    check_budget(request, price, budget)
-    if price is not None and (cap := session.config.notebook_budget):
-        check_notebook_budget(request, price, cap, notebook_cost(session, price.currency))
-    teaching.check_budget(
-        lambda currency: notebook_cost(session, currency),
-        lambda: notebook_tokens(session),
-        (worst_cost(request, price), price.currency) if price else None,
-        free=provider.name in KEYLESS,
-    )
+    check_spending(session, request, provider, teaching, budget)
     turn = replace(
         turn,
         pseudonyms=parts.gate.used(*(message.content for message in messages)),
@@ -158,6 +149,7 @@ def prepare(session: Session, placed: Placed) -> Prepared:
         branch,
         _prefix(request, turn, window),
         parts.gate,
+        teaching,
         tuple(filter(None, (*told, _left_out(unseen, model)))),
         budget,
         question.approve,

@@ -11,6 +11,8 @@ import time
 import pytest
 
 import deepseek_jupyter as ds
+from deepseek_jupyter.asking.question import Question
+from deepseek_jupyter.display.live import Nowhere
 from deepseek_jupyter.protocol.deltas import TextDelta
 from tests.support.scripted import Reply, answer, chunk, deltas, event, pause, send, stall
 
@@ -61,10 +63,18 @@ async def test_a_conversation_begun_afresh_meanwhile_is_left_alone(session, serv
 
 
 async def test_a_timeout_around_it_works(session, server):
+    class Late(Nowhere):
+        """Lets the time run out when the first words are there."""
+
+        def refresh(self, transcript, now):
+            super().refresh(transcript, now)
+            if transcript.status == "answering":
+                timer.reschedule(asyncio.get_running_loop().time())
+
     server.queue(Reply(HALF, stall()))
     with pytest.raises(TimeoutError):
-        async with asyncio.timeout(0.3):
-            await ds.aask("Q")
+        async with asyncio.timeout(30) as timer:
+            await session.aask(Question("Q"), Late())
     assert ds.last.text == "Half"
     await asyncio.sleep(0)
     assert len(asyncio.all_tasks()) == 1
