@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING
 
 from deepseek_jupyter.context.images import check_images
 from deepseek_jupyter.conversation.turn import Turn, new_id, now
+from deepseek_jupyter.conversation.window import Window, messages_of
 from deepseek_jupyter.errors import MissingKeyError, ParameterError
-from deepseek_jupyter.protocol.messages import Message, assistant, user
+from deepseek_jupyter.protocol.messages import Message, user
 from deepseek_jupyter.protocol.request import ChatRequest, build
 
 from .composing import Parts, compose
@@ -28,7 +29,6 @@ from .toolset import tools_of
 if TYPE_CHECKING:
     from deepseek_jupyter.context.gate import Gate
     from deepseek_jupyter.conversation.conversation import Conversation
-    from deepseek_jupyter.conversation.window import Window
     from deepseek_jupyter.session.session import Session
     from deepseek_jupyter.tools.asking import Asked
     from deepseek_jupyter.tools.tool import Tool
@@ -119,7 +119,7 @@ def prepare(session: Session, placed: Placed) -> Prepared:
     turn = parts.for_model(model, sees=sees).written(turn, path)
     if asked is not None:
         turn = replace(turn, sent="\n\n".join(filter(None, (turn.sent, asked.words))))
-    messages = _messages(session, question, turn, conversation, provider, window)
+    messages = _messages(session, question, turn, conversation, provider, window, parts.gate.text)
     unseen = 0 if sees else sum(len(message.images) for message in messages)
     messages = [replace(m, images=()) if m.images else m for m in messages] if unseen else messages
     parameters = with_tools(turn.parameters, tools, asked)
@@ -180,24 +180,34 @@ def _prefix(request: ChatRequest, turn: Turn, window: Window) -> Prefix:
     names = ("tools", "response_format")
     given = request.parameters
     shape = {name: given[name] for name in names if given.get(name)}
-    return Prefix(turn.provider, turn.model, tuple(request.messages), repr(shape), window.dropped)
+    return Prefix(
+        turn.conversation,
+        turn.provider,
+        turn.model,
+        tuple(request.messages),
+        repr(shape),
+        window.dropped,
+    )
 
 
 def _parent(session: Session, question: Question, conversation: Conversation) -> str | None:
-    """The turn that this one follows. A continuation follows what it continues.
-
-    That is the last answer, unless the same cell made it by continuing: run again, it continues the
-    same turn as before.
+    """The turn that this one follows. A continuation follows what it continues, unless the same
+    cell made that by continuing: run again, it continues the same turn as before.
     """
     if question.instead_of is not None:
         replaced = conversation.turn(question.instead_of)
         return replaced.parent if replaced else conversation.tip
-    last = session.last.turn if session.last else None
+    last = _last(session, conversation)
     if not question.go_on or last is None or conversation.turn(last.id) is None:
         prompt = question.prompt if question.by_prompt else None
         return conversation.parent_for(question.cell_id, prompt, question.branch)
     again = last.cell_id is not None and last.cell_id == question.cell_id
     return last.parent if again and not last.prompt.strip() else last.id
+
+
+def _last(session: Session, conversation: Conversation) -> Turn | None:
+    """What a continuation continues: the last answer, in a new kernel where the last one ended."""
+    return session.last.turn if session.last else conversation.turn(conversation.tip)
 
 
 def _window(
@@ -219,20 +229,20 @@ def _messages(
     conversation: Conversation,
     provider: Provider,
     window: Window,
+    mask: Callable[[str], str],
 ) -> list[Message]:
     messages = list(window.messages)
     if not question.go_on:
         return [*messages, user(turn.sent, turn.images)]
-    last = session.last.turn if session.last else None
+    last = _last(session, conversation)
     if last is not None and turn.history and conversation.turn(last.id):
         last = conversation.turn(turn.parent)  # see _parent
     if last is None or not last.answer:
         raise ParameterError("There is no answer to continue.", "Ask a question first.")
     if turn.parent != last.id:
-        messages += last.messages()
+        messages += messages_of(last, mask)
     if provider.dialect.prefix:
-        begun = assistant(last.answer, reasoning=last.reasoning)
-        return [*messages[:-1], replace(begun, prefix=True)]
+        return [*messages[:-1], replace(messages[-1], prefix=True)]
     return [*messages, user(turn.sent, turn.images)]
 
 

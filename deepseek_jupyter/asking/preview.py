@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from deepseek_jupyter.conversation.turn import Turn
+from deepseek_jupyter.conversation.window import messages_of
 from deepseek_jupyter.display.report import Drawing, Report
 from deepseek_jupyter.protocol.messages import Message, system
 from deepseek_jupyter.protocol.request import encoded
@@ -23,7 +24,6 @@ from deepseek_jupyter.pseudonyms import PSEUDONYM
 from .prepare import Prepared, place, prepare
 
 if TYPE_CHECKING:
-    from deepseek_jupyter.conversation.conversation import Conversation
     from deepseek_jupyter.session.session import Session
 
     from .question import Question
@@ -90,10 +90,11 @@ def preview(session: Session, question: Question) -> Preview:
     return Preview(title, body, encoded(body), reports)
 
 
-def sent(conversation: Conversation, turn: Turn) -> Preview:
+def sent(session: Session, turn: Turn) -> Preview:
     """What went out for a turn that was asked here, as the journal has it."""
-    path = conversation.path(turn.parent) if turn.history else []
-    history = [m for before in path[turn.sending.get("dropped", 0) :] for m in before.messages()]
+    path = session.conversation.path(turn.parent) if turn.history else []
+    kept = path[turn.sending.get("dropped", 0) :]
+    history = [m for before in kept for m in messages_of(before, session.gate.text)]
     prompt = turn.sending.get("system", "")
     own = turn.messages()[: -1 if turn.answer else None]
     messages = [*([system(prompt)] if prompt else []), *history, *own]

@@ -83,9 +83,10 @@ class Run:
         memory = self._session.memory
         memory.begin(self._turn)
         prefix = self._prepared.prefix
-        if broken := what_broke(self._session.prefix, prefix):
-            self._transcript.notices.append(broken)
-        self._session.prefix = prefix if self._turn.history else self._session.prefix
+        if self._turn.history:
+            if broken := what_broke(self._session.prefix, prefix):
+                self._transcript.notices.append(broken)
+            self._session.prefix = prefix
         if dropped := prefix.dropped:
             what = "The oldest turn was" if dropped == 1 else f"The {dropped} oldest turns were"
             self._transcript.notices.append(f"{what} left out: the context is full.")

@@ -43,7 +43,7 @@ def show(arguments: Sequence[str]) -> Reply | Preview:
     if "--sent" in arguments:
         if not turn.sent:
             raise UsageProblem("This turn was read from a file; nothing was sent for it from here.")
-        return sent(conversation, turn)
+        return sent(get_session(), turn)
     return Reply(turn)
 
 

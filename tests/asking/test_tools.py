@@ -415,5 +415,5 @@ def test_what_cannot_be_a_tool_is_refused_before_anything_is_sent(session, serve
 
 
 def test_an_unknown_approval_is_refused(session):
-    with pytest.raises(ParameterError, match="Approve 'maybe'"):
+    with pytest.raises(ParameterError, match="approve cannot be 'maybe'"):
         ds.ask("Go.", tools=[weather], approve="maybe")
