@@ -38,7 +38,7 @@ question
 pin            protocol conversation config question
 prefix         protocol
 limits         protocol
-notebook_cells context conversation display
+notebook_cells cells context conversation display memory
 attaching      context conversation notebook_cells question session
 composing      protocol context conversation display attaching notebook_cells question session
 teaching       context protocol
