@@ -351,6 +351,13 @@ def test_a_turn_of_somebody_elses_file_is_shown_as_it_went_out_masked(session, s
     assert "ann@x.org" not in str(seen)
 
 
+def test_a_frame_may_be_called_prompt(session, server, names):
+    names["prompt"] = names["df"]
+    shown = ask("What is in @prompt?", dry_run=True)
+    rows = [row[0] for row in shown.reports[0].rows]
+    assert rows == ["prompt", "prompt", "between them", "together"]
+
+
 def test_a_card_can_be_seen_without_asking(session, server, df):
     card = ds.card(df, "city=none,budget=300")
     assert "<column-1>: withheld" in card.text
