@@ -52,7 +52,7 @@ preview        protocol conversation display prepare question session
 data_card      context display attaching session
 reply          protocol conversation context display tools
 replay         protocol conversation display tools prepare question reply session
-round          protocol transport conversation display tools prepare session toolset
+round          protocol transport conversation display tools builtin prepare session
 rounds         protocol conversation display tools limits prepare round session spending
 unveil         context protocol
 ending         protocol
@@ -94,10 +94,10 @@ nested
 api            session display protocol config question reply data_card
 page_requests  api session display standing alternatives notebook_cells widget
 magics         page_requests
-magics         session display api config question nested accounts export teaching toolset
+magics         session display api config question nested accounts export teaching builtin toolset
 magics         attaching preview reports local_reports doctor reply conversation context protocol
 magics         cells runs placing proposal fixes widget
-widget         session display api config question conversation protocol
+widget         session display api config question conversation export
 cli            api conversation display doctor export local_reports
 __main__       cli
 __init__       api conversation magics nested reply widget

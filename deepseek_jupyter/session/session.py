@@ -30,7 +30,7 @@ from deepseek_jupyter.conversation.turn import Turn
 from deepseek_jupyter.display.frontend import user_namespace
 from deepseek_jupyter.display.live import Surface, surface
 from deepseek_jupyter.errors import ParameterError
-from deepseek_jupyter.protocol.usage import Price, Usage, price_of
+from deepseek_jupyter.protocol.usage import Price, price_of
 from deepseek_jupyter.tools.consent import Memory as Allowed
 
 from . import standing
@@ -67,7 +67,7 @@ class Session:
             megabytes=config.journal_megabytes,
         )
         self.last: Reply | None = None
-        self.spent: list[tuple[Turn, Usage | None]] = []
+        self.spent: list[Turn] = []  # of this kernel; replayed ones cost nothing
         self.prefix: Prefix | None = None
         self.endpoints = Endpoints(config)
         use_exact_tokens(config.exact_tokens)
@@ -216,7 +216,7 @@ class Session:
     def keep(self, reply: Reply, branch: str | None = None) -> None:
         """Remember a finished turn, on the active branch or another."""
         self.last = reply
-        self.spent.append((reply.turn, reply.turn.usage))
+        self.spent.append(reply.turn)
         self.memory.finish(reply.turn, branch)
         standing.tell(self)
 
