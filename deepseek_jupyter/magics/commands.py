@@ -195,7 +195,7 @@ COMMANDS: dict[str, LineCommand] = {
     "models": LineCommand(_models, "[PROVIDER]", "the model ids that the provider lists"),
     "balance": LineCommand(_balance, "[PROVIDER]", "what is left on the account"),
     "usage": LineCommand(
-        _usage, "[turn|branch|notebook|day|model]", "tokens and cost, of this session without one"
+        _usage, f"[{'|'.join(WAYS)}]", "tokens and cost, of this session without one"
     ),
     **{name: LineCommand(*row, asks=True) for name, row in fixing.COMMANDS.items()},
     "config": LineCommand(_config, "[NAME=VALUE]", "show or change settings"),
