@@ -1,7 +1,8 @@
-"""The Python functions: `ask`, `aask`, `stream`, and the running `session`."""
+"""The Python functions: `ask`, `aask`, `stream`, `card`, and the session behind them."""
 
 from __future__ import annotations
 
+import asyncio
 import threading
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import aclosing
@@ -85,7 +86,10 @@ async def aask(prompt: str, *, show: bool | None = None, **options: Any) -> Repl
 
     Cancelling the task stops the answer and closes the connection; several may run at once.
     """
-    return await get_session().aask(_question(prompt, options), surface(_shown(show)))
+    question = _question(prompt, options)
+    if question.dry_run:
+        return await asyncio.to_thread(get_session().preview, question)  # type: ignore[arg-type]
+    return await get_session().aask(question, surface(_shown(show)))
 
 
 def stream(prompt: str, **options: Any) -> Stream:
@@ -99,32 +103,27 @@ def stream(prompt: str, **options: Any) -> Stream:
 
 
 class Stream:
-    """One answer to be iterated once. Nothing is sent before the first step."""
+    """One answer to be iterated once. Nothing is sent before the first step.
+
+    `reply` is set once it has ended, also one that was broken off; None before.
+    """
 
     def __init__(self, session: Session, question: Question) -> None:
         self._session = session
         self._question = question
-        self._before = session.last
         self.reply: Reply | None = None
 
     def __iter__(self) -> Iterator[Delta]:
-        try:
-            yield from self._session.stream(self._question)
-        finally:
-            self._finished()
+        yield from self._session.stream(self._question, self._ended)
 
     async def __aiter__(self) -> AsyncIterator[Delta]:
-        try:
-            # Closed before `reply` is read: an abandoned generator would end some time later.
-            async with aclosing(self._session.astream(self._question)) as deltas:
-                async for delta in deltas:
-                    yield delta
-        finally:
-            self._finished()
+        # Closed here: an abandoned generator would end some time later.
+        async with aclosing(self._session.astream(self._question, self._ended)) as deltas:
+            async for delta in deltas:
+                yield delta
 
-    def _finished(self) -> None:
-        newest = self._session.last
-        self.reply = newest if newest is not self._before else None
+    def _ended(self, reply: Reply) -> None:
+        self.reply = reply
 
 
 def _shown(show: bool | None) -> bool | None:

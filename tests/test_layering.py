@@ -38,23 +38,25 @@ question
 pin            protocol conversation config question
 prefix         protocol
 limits         protocol
-notebook_cells context conversation display
+notebook_cells cells context conversation display memory
 attaching      context conversation notebook_cells question session
 composing      protocol context conversation display attaching notebook_cells question session
 teaching       context protocol
 builtin        context display tools attaching question session
 toolset        context display tools builtin question session
 requesting     protocol transport conversation local question session tools
-prepare        protocol transport context conversation local accounts limits pin prefix question
+spending       protocol transport accounts limits session teaching
+prepare        protocol transport context conversation local limits pin prefix question spending
 prepare        composing requesting session teaching tools toolset
 preview        protocol conversation display prepare question session
 data_card      context display attaching session
 reply          protocol conversation context display tools
 replay         protocol conversation display tools prepare question reply session
-round          protocol transport conversation display tools prepare session toolset
-rounds         protocol conversation display tools accounts limits prepare round session
+round          protocol transport conversation display tools builtin prepare session
+rounds         protocol conversation display tools limits prepare round session spending
 unveil         context protocol
-run            protocol transport display reply prefix prepare rounds session unveil
+ending         protocol
+run            protocol transport display ending reply prefix prepare rounds session unveil
 
 # session/: what a kernel holds.
 config
@@ -69,7 +71,7 @@ ghost_rules    protocol transport conversation accounts teaching session
 completing     protocol transport context conversation display ghost_rules standing session
 session        protocol transport context conversation tools local display
 session        completing standing config endpoint memory tokenizer withholding
-session        composing prefix prepare preview question replay reply run
+session        prefix prepare preview question replay reply run
 
 # fixing/: changes to cells: what ran, what a question about it holds, where code goes.
 fixing
@@ -92,10 +94,10 @@ nested
 api            session display protocol config question reply data_card
 page_requests  api session display standing alternatives notebook_cells widget
 magics         page_requests
-magics         session display api config question nested accounts export teaching toolset
+magics         session display api config question nested accounts export teaching builtin toolset
 magics         attaching preview reports local_reports doctor reply conversation context protocol
 magics         cells runs placing proposal fixes widget
-widget         session display api config question conversation protocol
+widget         session display api config question conversation export
 cli            api conversation display doctor export local_reports
 __main__       cli
 __init__       api conversation magics nested reply widget

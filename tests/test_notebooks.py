@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import nbformat
 import pytest
 
@@ -15,8 +13,18 @@ PANEL_MIME = "application/vnd.deepseek.panel+json"
 pytestmark = [pytest.mark.local_model, pytest.mark.kernel, pytest.mark.timeout(600)]
 
 
-def run(name: str, home: Path, factory: pytest.TempPathFactory, times: int = 1) -> list[Executed]:
-    return execute(name, home, factory.mktemp("notebooks"), times)
+@pytest.fixture(scope="class")
+def runs(request, installed_home, tmp_path_factory) -> list[Executed]:  # noqa: F811
+    """The notebook of the test's class, run as often as the class says."""
+    folder = tmp_path_factory.mktemp("notebooks")
+    return execute(request.cls.notebook, installed_home, folder, getattr(request.cls, "times", 1))
+
+
+@pytest.fixture(scope="class")
+def executed(runs: list[Executed]) -> Executed:
+    """The same where it was run once."""
+    (once,) = runs
+    return once
 
 
 def check(executed: Executed) -> None:
@@ -31,10 +39,8 @@ def check(executed: Executed) -> None:
 
 
 class TestAsk:
-    @pytest.fixture(scope="class")
-    @classmethod
-    def runs(cls, installed_home, tmp_path_factory):  # noqa: F811
-        return run("01-ask.ipynb", installed_home, tmp_path_factory, times=2)
+    notebook = "01-ask.ipynb"
+    times = 2  # the second time nothing may come out otherwise
 
     def test_every_question_is_answered_by_the_embedded_model(self, runs):
         for executed in runs:
@@ -59,10 +65,7 @@ class TestAsk:
 
 
 class TestDataframes:
-    @pytest.fixture(scope="class")
-    @classmethod
-    def executed(cls, installed_home, tmp_path_factory):  # noqa: F811
-        return run("02-dataframes.ipynb", installed_home, tmp_path_factory)[0]
+    notebook = "02-dataframes.ipynb"
 
     def test_every_question_is_answered(self, executed):
         check(executed)
@@ -86,10 +89,7 @@ class TestDataframes:
 
 
 class TestConversations:
-    @pytest.fixture(scope="class")
-    @classmethod
-    def executed(cls, installed_home, tmp_path_factory):  # noqa: F811
-        return run("04-conversations.ipynb", installed_home, tmp_path_factory)[0]
+    notebook = "04-conversations.ipynb"
 
     def test_every_question_is_answered(self, executed):
         check(executed)
@@ -114,10 +114,7 @@ class TestConversations:
 
 
 class TestTools:
-    @pytest.fixture(scope="class")
-    @classmethod
-    def executed(cls, installed_home, tmp_path_factory):  # noqa: F811
-        return run("03-tools.ipynb", installed_home, tmp_path_factory)[0]
+    notebook = "03-tools.ipynb"
 
     def test_every_question_is_answered(self, executed):
         check(executed)
@@ -137,10 +134,7 @@ class TestTools:
 
 
 class TestPanel:
-    @pytest.fixture(scope="class")
-    @classmethod
-    def executed(cls, installed_home, tmp_path_factory):  # noqa: F811
-        return run("05-panel.ipynb", installed_home, tmp_path_factory)[0]
+    notebook = "05-panel.ipynb"
 
     def test_the_cells_share_the_panels_conversation(self, executed):
         check(executed)

@@ -56,14 +56,10 @@ class Gathered:
     known: frozenset[str] = frozenset()
     changed: frozenset[str] = frozenset()
 
-    def text(self) -> str:
-        """What stands before the prompt, "" for nothing."""
-        return "\n\n".join(self.texts.values())
-
     @property
-    def texts(self) -> dict[str, str]:
-        """The text of each attachment, by its name."""
-        return {attachment.name: self._part(attachment) for attachment in self.attachments}
+    def texts(self) -> list[tuple[str, str]]:
+        """Name and text of each attachment, in the order in which they stand before the prompt."""
+        return [(attachment.name, self._part(attachment)) for attachment in self.attachments]
 
     def _part(self, a: Attachment) -> str:
         if a.name in self.known:
@@ -218,15 +214,12 @@ def _meant(mention: Mention, names: Mapping[str, Any]) -> Wanted | None:
 def gather(session: Session, question: Question, gate: Gate) -> Gathered:
     """The attachments of a resolved question. Raises `ParameterError`, `PolicyError`."""
     files = session.policy_files().data
-    made: list[Attachment] = []
-    withheld = 0
     items = [(item, policy_of(session, item, files)) for item in question.attach]
     session.withholding.lift({item.name: str(policy) for item, policy in items})
-    for _ in range(2):  # what the last one withholds must not stand in the first one
+    made = [attach(item.name, item.value, policy, gate) for item, policy in items]
+    if len(made) > 1 and any(a.protected for a in made):
+        # Once more: what the last one withholds must not stand in the first one.
         made = [attach(item.name, item.value, policy, gate) for item, policy in items]
-        before, withheld = withheld, sum(len(a.protected) for a in made)
-        if len(items) < 2 or withheld == before or not withheld:
-            break
     for attachment, item in zip(made, question.attach, strict=True):
         check_kind(attachment, files)
         check_columns(attachment, parse_spec(f"x:{item.rules}")[1].columns)

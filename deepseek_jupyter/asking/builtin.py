@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from deepseek_jupyter.context.attachment import attach, kind_of
 from deepseek_jupyter.context.policy import Policy
 from deepseek_jupyter.display.frontend import user_namespace
-from deepseek_jupyter.errors import ParameterError, ToolError
+from deepseek_jupyter.errors import ParameterError
 
 from .attaching import Wanted, policy_of
 
@@ -19,14 +19,16 @@ if TYPE_CHECKING:
 
     from .question import Question
 
-__all__ = ["builtin_tool"]
+__all__ = ["BUILTIN", "builtin_tool", "keep"]
+
+# These names always mean the built-in tools; a function of the same name can be passed itself.
+BUILTIN = ("sql", "inspect", "run_python")
 
 
-def builtin_tool(
-    name: str, session: Session, question: Question, gate: Gate, keep: Callable[[Any], str]
-) -> Tool:
-    """The tool called `name` for a resolved question. `keep` stores a value in the notebook and
-    returns its name. Raises `ToolError` where the tool cannot be offered.
+def builtin_tool(name: str, session: Session, question: Question, gate: Gate) -> Tool:
+    """The tool called `name`, one of `BUILTIN`, for a resolved question.
+
+    Raises `ToolError` where the tool cannot be offered.
     """
     if name == "run_python":
         from deepseek_jupyter.tools.python import python_tool
@@ -37,9 +39,20 @@ def builtin_tool(
         from deepseek_jupyter.tools.variables import inspect_tool
 
         return inspect_tool(attached.names, attached.describe)
-    if name == "sql":
-        return attached.sql(keep)
-    raise ToolError(f"There is no built-in tool {name!r}.")
+    return attached.sql()
+
+
+def keep(value: Any) -> str:
+    """Keep a large result in the notebook; the name under which it is, "" outside IPython."""
+    names = user_namespace()
+    if "get_ipython" not in names:
+        return ""
+    number = 1
+    while f"_tool_{number}" in names:
+        number += 1
+    name = f"_tool_{number}"
+    names[name] = value
+    return name
 
 
 class Attached:
@@ -63,7 +76,7 @@ class Attached:
         """The card of what the notebook has under this name now."""
         return attach(name, self._now(name), self._policies[name], self._gate).text
 
-    def sql(self, keep: Callable[[Any], str]) -> Tool:
+    def sql(self) -> Tool:
         """The `sql` tool over the frames."""
         from deepseek_jupyter.tools.arrays import frame_like
         from deepseek_jupyter.tools.sandbox import Limits

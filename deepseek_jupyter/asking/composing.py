@@ -47,9 +47,8 @@ class Parts:
         before = list(path)
         gathered = self.gathered.behind(before)
         cells = self.cells.text("\n".join(turn.sent for turn in before))
-        parts = (cells, gathered.text(), self.question.message)
-        named = {"cells": cells, **gathered.texts, "prompt": self.question.message}
-        sizes = [[name, estimate_tokens(text)] for name, text in named.items() if text]
+        parts = [("cells", cells), *gathered.texts, ("prompt", self.question.message)]
+        sizes = [[name, estimate_tokens(text)] for name, text in parts if text]
         details = [
             {
                 "name": a.name,
@@ -61,7 +60,7 @@ class Parts:
         ]
         return replace(
             turn,
-            sent=self.gate.text("\n\n".join(filter(None, parts))),
+            sent=self.gate.text("\n\n".join(text for _, text in parts if text)),
             images=gathered.images,
             attachments=gathered.records,
             sending={**turn.sending, "attachments": details, "parts": sizes},

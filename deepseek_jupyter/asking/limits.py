@@ -9,7 +9,7 @@ from deepseek_jupyter.protocol.request import ChatRequest
 from deepseek_jupyter.protocol.tokens import estimate_messages
 from deepseek_jupyter.protocol.usage import Price, Usage
 
-__all__ = ["check_budget", "check_context", "check_notebook_budget"]
+__all__ = ["check_budget", "check_context", "check_notebook_budget", "worst_cost"]
 
 _DOUBT = 1.3  # an estimate may be a fifth too high, and a refusal must not be wrong
 
@@ -23,14 +23,15 @@ def check_context(request: ChatRequest, limit: int | None) -> None:
         )
 
 
-def check_budget(request: ChatRequest, price: Price | None, budget: float) -> None:
-    """Raise `ConfigurationError` when the answer may cost more than `budget` (0: no limit).
+def check_budget(request: ChatRequest, price: Price | None, budget: float, spent: Decimal) -> None:
+    """Raise `ConfigurationError` when the question may cost more than `budget` (0: no limit).
 
-    The worst case is meant: nothing cached, and as long an answer as the request allows.
+    The worst case is meant: nothing cached, and as long an answer as the request allows. `spent` is
+    what its earlier requests have cost.
     """
     if not budget or price is None:
         return
-    worst = worst_cost(request, price)
+    worst = spent + worst_cost(request, price)
     if worst > budget:
         raise ConfigurationError(
             f"This question may cost up to {worst:.4f} {price.currency}; the budget is {budget:g}.",

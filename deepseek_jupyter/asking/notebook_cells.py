@@ -7,26 +7,25 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
+from deepseek_jupyter.cells.executed import log
 from deepseek_jupyter.context.cells import Cell, Chosen, check_choice, choose, joined
 from deepseek_jupyter.conversation.identity import notebook_path
 from deepseek_jupyter.display.frontend import shell, user_namespace
 from deepseek_jupyter.display.pages import pages
 from deepseek_jupyter.errors import ParameterError
+from deepseek_jupyter.session.memory import notebook_content
 
 __all__ = ["Document", "cell_named", "cells_of", "chosen_cells", "from_history", "output_text"]
 
 _PATIENCE = 0.5  # seconds that a page has to tell its document
-_LARGEST = 20_000_000  # bytes of a notebook file
 _TURN = "application/vnd.deepseek.turn+json"
 _LOOKED_AT = 4_000  # characters of one output
 
@@ -88,16 +87,9 @@ def _from_page(cell_id: str | None) -> Document | None:
 
 
 def _from_file(cell_id: str | None) -> Document | None:
-    path = notebook_path(os.environ, user_namespace())
-    if path is None or cell_id is None:
+    if cell_id is None:
         return None
-    try:
-        file = Path(path)
-        if file.stat().st_size > _LARGEST:
-            return None
-        content = json.loads(file.read_text("utf-8"))
-    except (OSError, ValueError):
-        return None
+    content = notebook_content(notebook_path(os.environ, user_namespace()))
     cells = content.get("cells") if isinstance(content, dict) else None
     document = cells_of(cells, cell_id)
     return document if document and document.here < len(document.cells) else None
@@ -128,14 +120,13 @@ def cells_of(cells: object, cell_id: str | None) -> Document | None:
 def from_history(running: Any) -> Document:
     """What this kernel has run, each source once, where it was run last.
 
-    The cell that asks stands last in it already; questions from elsewhere than a cell (a page) come
-    on other threads.
+    The cell that asks stands last in it already; it has not ended, and is left out.
     """
     manager = getattr(running, "history_manager", None)
     sources: Sequence[str] = list(getattr(manager, "input_hist_raw", None) or [""])
-    in_cell = threading.current_thread() is threading.main_thread()
+    asks = not log.has(len(sources) - 1)
     newest: dict[str, int] = {}
-    for number, source in enumerate(sources[:-1] if in_cell else sources):
+    for number, source in enumerate(sources[:-1] if asks else sources):
         if number and source.strip():
             newest.pop(source, None)
             newest[source] = number

@@ -53,8 +53,10 @@ def _tool_name(tool: Any) -> str:
 
 
 def _schema_text(schema: Any) -> str:
-    """A type by its name: its fields are found in the answer that fits them."""
-    return schema if isinstance(schema, str) else getattr(schema, "__name__", repr(schema))
+    """A class by its name: its fields are found in the answer that fits them. `repr` has the
+    arguments of ``list[int]``, whose name is ``list``.
+    """
+    return schema.__name__ if isinstance(schema, type) else repr(schema)
 
 
 def _before(parent: Turn | None) -> str:

@@ -20,8 +20,11 @@ _WORTH_TELLING = 1024  # tokens; less is not worth a sentence
 
 @dataclass(frozen=True, slots=True)
 class Prefix:
-    """What a request begins with. `dropped` counts the turns that its window left out."""
+    """What a request of a conversation begins with. `dropped` counts the turns that its window left
+    out.
+    """
 
+    conversation: str
     provider: str
     model: str
     messages: tuple[Message, ...]
@@ -36,8 +39,12 @@ class Prefix:
 
 
 def what_broke(before: Prefix | None, now: Prefix) -> str:
-    """One sentence on why `now` finds nothing of `before` in the cache; "" where it may."""
-    if before is None or estimate_messages(before.messages) < _WORTH_TELLING:
+    """One sentence on why `now` finds nothing of `before` in the cache; "" where it may, and where
+    a new conversation is begun.
+    """
+    if before is None or before.conversation != now.conversation:
+        return ""
+    if estimate_messages(before.messages) < _WORTH_TELLING:
         return ""
     reason = _reason(before, now)
     return f"The cache begins anew: {reason}." if reason else ""

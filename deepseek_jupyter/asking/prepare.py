@@ -12,24 +12,23 @@ from typing import TYPE_CHECKING
 
 from deepseek_jupyter.context.images import check_images
 from deepseek_jupyter.conversation.turn import Turn, new_id, now
+from deepseek_jupyter.conversation.window import Window, messages_of
 from deepseek_jupyter.errors import MissingKeyError, ParameterError
-from deepseek_jupyter.protocol.messages import Message, assistant, user
+from deepseek_jupyter.protocol.messages import Message, user
 from deepseek_jupyter.protocol.request import ChatRequest, build
-from deepseek_jupyter.session.accounts import notebook_cost, notebook_tokens
-from deepseek_jupyter.transport.providers import KEYLESS
 
-from .composing import Parts
-from .limits import check_budget, check_context, check_notebook_budget, worst_cost
+from .composing import Parts, compose
+from .limits import check_context
 from .pin import request_hash
 from .prefix import Prefix
 from .requesting import asked_shape, parameters_of, request_of, with_tools
+from .spending import check_spending
 from .teaching import Teaching
 from .toolset import tools_of
 
 if TYPE_CHECKING:
     from deepseek_jupyter.context.gate import Gate
     from deepseek_jupyter.conversation.conversation import Conversation
-    from deepseek_jupyter.conversation.window import Window
     from deepseek_jupyter.session.session import Session
     from deepseek_jupyter.tools.asking import Asked
     from deepseek_jupyter.tools.tool import Tool
@@ -38,7 +37,20 @@ if TYPE_CHECKING:
 
     from .question import Question
 
-__all__ = ["Prepared", "place", "prepare"]
+__all__ = ["Placed", "Prepared", "place", "prepare"]
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """A question at its place in the conversation.
+
+    The turn has neither provider nor model yet; its message is whole, as if nothing stood before.
+    """
+
+    question: Question
+    conversation: Conversation
+    turn: Turn
+    parts: Parts
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +65,7 @@ class Prepared:
     branch: str
     prefix: Prefix
     gate: Gate
+    teaching: Teaching
     notices: tuple[str, ...] = ()
     budget: float = 0.0
     approve: str | None = None
@@ -60,16 +73,8 @@ class Prepared:
     asked: Asked | None = None
 
 
-def place(session: Session, question: Question) -> tuple[Conversation, Turn]:
-    """Where the question stands: its conversation, and its turn without provider and model.
-
-    The turn's message is whole, as if nothing stood before it.
-    """
-    conversation, turn, _ = _placed(session, question)
-    return conversation, turn
-
-
-def _placed(session: Session, question: Question) -> tuple[Conversation, Turn, Parts]:
+def place(session: Session, question: Question) -> Placed:
+    """Where the question stands, and what it says. Raises `ParameterError`, `PolicyError`."""
     question.check()
     memory = session.memory
     conversation = memory.another() if question.new else memory.conversation
@@ -87,17 +92,18 @@ def _placed(session: Session, question: Question) -> tuple[Conversation, Turn, P
         format="json" if question.schema is not None else question.format,
         branch=_sibling(conversation, parent) if remember else None,
     )
-    parts = session.parts(question, conversation)
+    parts = compose(session, question, conversation)
     turn = parts.written(turn)
     before = conversation.turn(turn.parent)
     hash = request_hash(session.config, question, turn, before)
-    return conversation, replace(turn, request_hash=hash), parts
+    return Placed(question, conversation, replace(turn, request_hash=hash), parts)
 
 
-def prepare(session: Session, question: Question) -> Prepared:
+def prepare(session: Session, placed: Placed) -> Prepared:
     """Settle everything. Raises `ConfigurationError` and its kind before anything is sent."""
+    question, conversation = placed.question, placed.conversation
+    turn, parts = placed.turn, placed.parts
     teaching = Teaching(session.policy_files())
-    conversation, turn, parts = _placed(session, question)
     provider, key = _endpoint(session, question)
     teaching.check_provider(provider.name)
     model = session.endpoints.model(question.model, provider, key)
@@ -113,7 +119,7 @@ def prepare(session: Session, question: Question) -> Prepared:
     turn = parts.for_model(model, sees=sees).written(turn, path)
     if asked is not None:
         turn = replace(turn, sent="\n\n".join(filter(None, (turn.sent, asked.words))))
-    messages = _messages(session, question, turn, conversation, provider, window)
+    messages = _messages(session, question, turn, conversation, provider, window, parts.gate.text)
     unseen = 0 if sees else sum(len(message.images) for message in messages)
     messages = [replace(m, images=()) if m.images else m for m in messages] if unseen else messages
     parameters = with_tools(turn.parameters, tools, asked)
@@ -124,16 +130,7 @@ def prepare(session: Session, question: Question) -> Prepared:
     check_images(url for message in messages for url in message.images)
     check_context(request, provider.context_tokens)
     budget = session.config.budget if question.budget is None else question.budget
-    price = session.price(provider, request.model)
-    check_budget(request, price, budget)
-    if price is not None and (cap := session.config.notebook_budget):
-        check_notebook_budget(request, price, cap, notebook_cost(session, price.currency))
-    teaching.check_budget(
-        lambda currency: notebook_cost(session, currency),
-        lambda: notebook_tokens(session),
-        (worst_cost(request, price), price.currency) if price else None,
-        free=provider.name in KEYLESS,
-    )
+    check_spending(session, request, provider, teaching, budget)
     turn = replace(
         turn,
         pseudonyms=parts.gate.used(*(message.content for message in messages)),
@@ -152,6 +149,7 @@ def prepare(session: Session, question: Question) -> Prepared:
         branch,
         _prefix(request, turn, window),
         parts.gate,
+        teaching,
         tuple(filter(None, (*told, _left_out(unseen, model)))),
         budget,
         question.approve,
@@ -182,24 +180,34 @@ def _prefix(request: ChatRequest, turn: Turn, window: Window) -> Prefix:
     names = ("tools", "response_format")
     given = request.parameters
     shape = {name: given[name] for name in names if given.get(name)}
-    return Prefix(turn.provider, turn.model, tuple(request.messages), repr(shape), window.dropped)
+    return Prefix(
+        turn.conversation,
+        turn.provider,
+        turn.model,
+        tuple(request.messages),
+        repr(shape),
+        window.dropped,
+    )
 
 
 def _parent(session: Session, question: Question, conversation: Conversation) -> str | None:
-    """The turn that this one follows. A continuation follows what it continues.
-
-    That is the last answer, unless the same cell made it by continuing: run again, it continues the
-    same turn as before.
+    """The turn that this one follows. A continuation follows what it continues, unless the same
+    cell made that by continuing: run again, it continues the same turn as before.
     """
     if question.instead_of is not None:
         replaced = conversation.turn(question.instead_of)
         return replaced.parent if replaced else conversation.tip
-    last = session.last.turn if session.last else None
+    last = _last(session, conversation)
     if not question.go_on or last is None or conversation.turn(last.id) is None:
         prompt = question.prompt if question.by_prompt else None
         return conversation.parent_for(question.cell_id, prompt, question.branch)
     again = last.cell_id is not None and last.cell_id == question.cell_id
     return last.parent if again and not last.prompt.strip() else last.id
+
+
+def _last(session: Session, conversation: Conversation) -> Turn | None:
+    """What a continuation continues: the last answer, in a new kernel where the last one ended."""
+    return session.last.turn if session.last else conversation.turn(conversation.tip)
 
 
 def _window(
@@ -221,20 +229,20 @@ def _messages(
     conversation: Conversation,
     provider: Provider,
     window: Window,
+    mask: Callable[[str], str],
 ) -> list[Message]:
     messages = list(window.messages)
     if not question.go_on:
         return [*messages, user(turn.sent, turn.images)]
-    last = session.last.turn if session.last else None
+    last = _last(session, conversation)
     if last is not None and turn.history and conversation.turn(last.id):
         last = conversation.turn(turn.parent)  # see _parent
     if last is None or not last.answer:
         raise ParameterError("There is no answer to continue.", "Ask a question first.")
     if turn.parent != last.id:
-        messages += last.messages()
+        messages += messages_of(last, mask)
     if provider.dialect.prefix:
-        begun = assistant(last.answer, reasoning=last.reasoning)
-        return [*messages[:-1], replace(begun, prefix=True)]
+        return [*messages[:-1], replace(messages[-1], prefix=True)]
     return [*messages, user(turn.sent, turn.images)]
 
 

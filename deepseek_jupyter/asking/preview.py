@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from deepseek_jupyter.conversation.turn import Turn
+from deepseek_jupyter.conversation.window import messages_of
 from deepseek_jupyter.display.report import Drawing, Report
 from deepseek_jupyter.protocol.messages import Message, system
 from deepseek_jupyter.protocol.request import encoded
@@ -20,10 +21,9 @@ from deepseek_jupyter.protocol.usage import Price, Usage
 from deepseek_jupyter.protocol.wire import WIRES
 from deepseek_jupyter.pseudonyms import PSEUDONYM
 
-from .prepare import Prepared, prepare
+from .prepare import Prepared, place, prepare
 
 if TYPE_CHECKING:
-    from deepseek_jupyter.conversation.conversation import Conversation
     from deepseek_jupyter.session.session import Session
 
     from .question import Question
@@ -79,7 +79,7 @@ def preview(session: Session, question: Question) -> Preview:
     """What `question` would send now. Nothing is sent, kept or changed by it."""
     before = session.withholding.held
     try:
-        prepared = prepare(session, replace(question, dry_run=True))
+        prepared = prepare(session, place(session, replace(question, dry_run=True)))
     finally:  # a policy that was only tried on lifts none
         session.withholding.hold(before)
     body = _body(prepared)
@@ -90,10 +90,11 @@ def preview(session: Session, question: Question) -> Preview:
     return Preview(title, body, encoded(body), reports)
 
 
-def sent(conversation: Conversation, turn: Turn) -> Preview:
+def sent(session: Session, turn: Turn) -> Preview:
     """What went out for a turn that was asked here, as the journal has it."""
-    path = conversation.path(turn.parent) if turn.history else []
-    history = [m for before in path[turn.sending.get("dropped", 0) :] for m in before.messages()]
+    path = session.conversation.path(turn.parent) if turn.history else []
+    kept = path[turn.sending.get("dropped", 0) :]
+    history = [m for before in kept for m in messages_of(before, session.gate.text)]
     prompt = turn.sending.get("system", "")
     own = turn.messages()[: -1 if turn.answer else None]
     messages = [*([system(prompt)] if prompt else []), *history, *own]

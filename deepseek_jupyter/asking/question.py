@@ -8,11 +8,14 @@ from typing import Any
 
 from deepseek_jupyter.errors import ParameterError
 
-__all__ = ["APPROVALS", "FORMATS", "REPLAYS", "Question"]
+__all__ = ["APPROVALS", "FORMATS", "ON_ERROR", "REPLAYS", "Question"]
 
 FORMATS = ("md", "code", "json", "text")
 REPLAYS = ("auto", "always", "never")
 APPROVALS = ("ask", "always", "never")
+ON_ERROR = ("raise", "return")
+
+_KNOWN = {"format": FORMATS, "replay": REPLAYS, "approve": APPROVALS, "on_error": ON_ERROR}
 
 _CODE_ONLY = "Reply with code only, in one fenced block."
 _CONTINUE = "Go on exactly where you stopped."
@@ -25,11 +28,10 @@ class Question:
     `by_prompt` knows a cell without an id again by its prompt.
     `new` begins a new conversation first; `history` False asks outside the conversation; `go_on`
     continues the last answer, which broke off or was cut; `branch` asks on that branch and leaves
-    the active one; `instead_of` is the id of the turn whose sibling this becomes. `on_error` is
-    raise or return; `replay` one of `REPLAYS`; `dry_run` shows what would be sent, and sends
-    nothing. `material` is sent below the prompt and is no part of it. `attach`, `cells`, `schema`,
-    `tools` and `approve`: see `deepseek_jupyter.ask`. `said` is the prompt as the message says it,
-    where that differs: names in place of ``@name``.
+    the active one; `instead_of` is the id of the turn whose sibling this becomes. `dry_run` shows
+    what would be sent, and sends nothing. `material` is sent below the prompt and is no part of it.
+    `attach`, `cells`, `schema`, `tools` and `approve`: see `deepseek_jupyter.ask`. `said` is the
+    prompt as the message says it, where that differs: names in place of ``@name``.
     """
 
     prompt: str
@@ -64,18 +66,10 @@ class Question:
         """Raise `ParameterError` for what no provider could make sense of."""
         if not self.prompt.strip() and not self.go_on:
             raise ParameterError("The prompt is empty.", "Write the question under the magic line.")
-        if self.format not in FORMATS:
-            raise ParameterError(
-                f"Format {self.format!r} is unknown.", f"Use one of {', '.join(FORMATS)}."
-            )
-        if self.replay not in (None, *REPLAYS):
-            raise ParameterError(
-                f"Replay {self.replay!r} is unknown.", f"Use one of {', '.join(REPLAYS)}."
-            )
-        if self.approve not in (None, *APPROVALS):
-            raise ParameterError(
-                f"Approve {self.approve!r} is unknown.", f"Use one of {', '.join(APPROVALS)}."
-            )
+        for name, known in _KNOWN.items():
+            value = getattr(self, name)
+            if value is not None and value not in known:
+                raise ParameterError(f"{name} cannot be {value!r}.", f"Use {', '.join(known)}.")
 
     @property
     def message(self) -> str:

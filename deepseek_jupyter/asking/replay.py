@@ -18,7 +18,6 @@ from deepseek_jupyter.display.transcript import Transcript
 from deepseek_jupyter.errors import InvalidResponseError, ReplayError
 from deepseek_jupyter.protocol.deltas import Delta, ReasoningDelta, TextDelta
 
-from .prepare import place
 from .reply import Reply
 
 if TYPE_CHECKING:
@@ -26,20 +25,21 @@ if TYPE_CHECKING:
     from deepseek_jupyter.session.session import Session
     from deepseek_jupyter.tools.schemas import Shape
 
+    from .prepare import Placed
     from .question import Question
 
 __all__ = ["deltas_of", "replayed"]
 
 
-def replayed(session: Session, question: Question, on: Surface) -> Reply | None:
-    """The kept answer to `question`, shown; None where it has to be asked.
+def replayed(session: Session, placed: Placed, on: Surface) -> Reply | None:
+    """The kept answer to a question, shown; None where it has to be asked.
 
     Raises `ReplayError` where the user wants nothing but kept answers and there is none.
     """
+    question, conversation, turn = placed.question, placed.conversation, placed.turn
     wanted = question.replay or session.config.replay
-    if wanted == "never" or question.dry_run:
+    if wanted == "never":
         return None
-    conversation, turn = place(session, question)
     kept = _kept(session, conversation, turn)
     shape = _shape(question)
     if kept is not None and shape is not None and not _has_shape(kept, shape):
@@ -84,9 +84,10 @@ def _shape(question: Question) -> Shape | None:
 
 def _has_shape(kept: Turn, shape: Shape) -> bool:
     try:
-        return Reply(kept, shape=shape).data is not ...
+        shape.validate(Reply(kept).data)
     except InvalidResponseError:
         return False
+    return True
 
 
 def _play(

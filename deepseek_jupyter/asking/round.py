@@ -12,7 +12,7 @@ from deepseek_jupyter.display.consent import Asking, shown
 from deepseek_jupyter.protocol.completion import Completion
 from deepseek_jupyter.protocol.messages import Message, ToolCall, tool
 
-from .toolset import keep
+from .builtin import keep
 
 if TYPE_CHECKING:
     from deepseek_jupyter.session.session import Session

@@ -17,10 +17,10 @@ from deepseek_jupyter.protocol.completion import Completion
 from deepseek_jupyter.protocol.messages import tool, user
 from deepseek_jupyter.protocol.request import ChatRequest
 from deepseek_jupyter.protocol.usage import Usage
-from deepseek_jupyter.session.accounts import notebook_cost
 
-from .limits import check_budget, check_context, check_notebook_budget
+from .limits import check_context
 from .round import Round
+from .spending import check_spending
 
 if TYPE_CHECKING:
     from deepseek_jupyter.display.transcript import Transcript
@@ -216,18 +216,16 @@ class Rounds:
 
     def _check(self, request: ChatRequest) -> None:
         """The limits once more: each round pays for all that was said before."""
-        session, provider = self._session, self._prepared.provider
-        check_context(request, provider.context_tokens)
-        price = session.price(provider, request.model)
-        if price is None:
-            return
-        spent = price.cost(self._usage).amount if self._usage else 0
-        if budget := self._prepared.budget:
-            # What is left may be nothing, and 0 would mean: no limit.
-            check_budget(request, price, max(budget - float(spent), 1e-12))
-        if cap := session.config.notebook_budget:
-            before = notebook_cost(session, price.currency)
-            check_notebook_budget(request, price, cap, before + spent)
+        prepared = self._prepared
+        check_context(request, prepared.provider.context_tokens)
+        check_spending(
+            self._session,
+            request,
+            prepared.provider,
+            prepared.teaching,
+            prepared.budget,
+            self._usage,
+        )
 
     def _account(self, completion: Completion) -> None:
         self._usage = _sum(self._usage, completion.usage)

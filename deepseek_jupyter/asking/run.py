@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
@@ -13,13 +13,7 @@ from deepseek_jupyter.display.footer import footer
 from deepseek_jupyter.display.frontend import current_cell
 from deepseek_jupyter.display.live import Surface
 from deepseek_jupyter.display.transcript import Transcript
-from deepseek_jupyter.errors import (
-    DeepSeekError,
-    EmptyAnswerError,
-    Interrupted,
-    TransportError,
-    TruncatedError,
-)
+from deepseek_jupyter.errors import DeepSeekError, EmptyAnswerError, Interrupted
 from deepseek_jupyter.protocol.completion import Completion
 from deepseek_jupyter.protocol.deltas import (
     Delta,
@@ -32,6 +26,7 @@ from deepseek_jupyter.protocol.deltas import (
 )
 from deepseek_jupyter.protocol.usage import Cost
 
+from .ending import advice, ending, told
 from .prefix import what_broke
 from .reply import Reply
 from .rounds import Rounds
@@ -51,15 +46,23 @@ class Run:
     Whatever ends the reading (its end, an error, an interrupt, a cancellation), leaving the context
     shows the last state, makes the `reply` and keeps it. Errors of this package are put into
     ``reply.error`` and swallowed, for the session to raise; an interrupt goes on as `Interrupted`.
+    `ended` is given the reply in any case.
     """
 
-    def __init__(self, session: Session, prepared: Prepared, on: Surface) -> None:
+    def __init__(
+        self,
+        session: Session,
+        prepared: Prepared,
+        on: Surface,
+        ended: Callable[[Reply], None] = lambda _: None,
+    ) -> None:
         from deepseek_jupyter.transport.engine import Stop
         from deepseek_jupyter.transport.exchange import Exchange
 
         self.exchange = Exchange(prepared.request, prepared.provider, prepared.key)
         self.stop = Stop()
         self.reply: Reply | None = None
+        self._ended = ended
         self.left: tuple[TextDelta | ReasoningDelta, ...] = ()  # shown at the very end
         self._session = session
         self._prepared = prepared
@@ -80,9 +83,10 @@ class Run:
         memory = self._session.memory
         memory.begin(self._turn)
         prefix = self._prepared.prefix
-        if broken := what_broke(self._session.prefix, prefix):
-            self._transcript.notices.append(broken)
-        self._session.prefix = prefix if self._turn.history else self._session.prefix
+        if self._turn.history:
+            if broken := what_broke(self._session.prefix, prefix):
+                self._transcript.notices.append(broken)
+            self._session.prefix = prefix
         if dropped := prefix.dropped:
             what = "The oldest turn was" if dropped == 1 else f"The {dropped} oldest turns were"
             self._transcript.notices.append(f"{what} left out: the context is full.")
@@ -190,12 +194,11 @@ class Run:
         completion = self._rounds.settled(self.exchange.completion)
         if problem is None and not stopped and completion.empty and not completion.reasoning:
             problem = EmptyAnswerError("The model returned no answer.")
-        status, reason = _ending(completion, problem, stopped)
+        status, reason = ending(completion, problem, stopped)
         self.left = tuple(self._unveil.rest())
         self._transcript.apply(*self.left, now=time.monotonic())
         self._transcript.end(status, time.monotonic())
-        for notice in _advice(completion, problem, stopped):
-            self._transcript.notices.append(notice)
+        self._transcript.notices += advice(completion, problem, stopped)
         trouble = self._session.memory.trouble
         if trouble and self._session.first_time(trouble):
             self._transcript.notices.append(trouble)
@@ -212,7 +215,7 @@ class Run:
             timing=self._transcript.timing.to_json(),
             finish_reason=reason,
             notices=tuple(self._transcript.notices),
-            error=_told(problem),
+            error=told(problem),
             reasoning_details=completion.reasoning_details,
             pseudonyms=self._pseudonyms(completion),
         )
@@ -223,6 +226,7 @@ class Run:
         )
         if problem is not None:
             problem.reply = self.reply
+        self._ended(self.reply)
         self._session.keep(self.reply, self._prepared.branch)
         self._surface.end(record)
         self._session.announce("ended", record)
@@ -251,47 +255,3 @@ class Run:
         provider, asked = self._prepared.provider, self._prepared.request.model
         price = self._session.price(provider, completion.model, asked)
         return price.cost(usage).to_json() if price else None
-
-
-def _ending(
-    completion: Completion, problem: DeepSeekError | None, stopped: bool
-) -> tuple[str, str | None]:
-    """Status and finish_reason of the record."""
-    if stopped:
-        return "interrupted", "interrupted"
-    if isinstance(problem, TruncatedError):
-        return "truncated", "truncated"
-    if problem is not None:
-        return "error", "error"
-    return "done", completion.finish_reason
-
-
-def _told(problem: DeepSeekError | None) -> dict[str, str] | None:
-    if problem is None:
-        return None
-    return {
-        "type": type(problem).__name__,
-        "message": str(problem).partition("\n")[0],
-        "hint": problem.hint,
-    }
-
-
-def _advice(completion: Completion, problem: DeepSeekError | None, stopped: bool) -> Iterable[str]:
-    """What the user should know about how the answer ended."""
-    if isinstance(problem, TransportError) and completion.answer:
-        yield "The answer is incomplete; --continue goes on from here."
-    if problem is not None or stopped:
-        return
-    if completion.empty and completion.reasoning:
-        yield (
-            "The model only thought and gave no answer; raise --max-tokens, lower --effort, "
-            "or use --no-think."
-        )
-    elif completion.finish_reason == "length":
-        yield "The answer was cut at the token limit; raise --max-tokens or use --continue."
-    elif completion.finish_reason == "content_filter":
-        yield "The provider's content filter cut the answer."
-    elif completion.finish_reason in ("insufficient_system_resource", "aborted"):
-        yield "The server gave up before the end of the answer; run the cell again."
-    if completion.leaked_tool_call:
-        yield "The answer contains tool-call markup that the host did not parse; nothing was run."

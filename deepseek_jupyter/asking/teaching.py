@@ -18,7 +18,7 @@ from deepseek_jupyter.errors import PolicyError
 from deepseek_jupyter.protocol.dialect import Dialect
 from deepseek_jupyter.protocol.request import thinks
 
-__all__ = ["HINTS", "NO_SOLUTIONS", "Teaching", "data_in_words", "in_words"]
+__all__ = ["HINTS", "NO_SOLUTIONS", "Teaching", "file_in_words"]
 
 HINTS = (
     "You are a tutor. Give one hint or one question at a time that helps the learner to take the "
@@ -77,7 +77,7 @@ class Teaching:
     def lines(self) -> Iterator[tuple[str, str]]:
         """Each rule in words, with the path of its file."""
         for file in self.files.files:
-            yield from ((file.path, line) for line in in_words(file.teaching))
+            yield from ((file.path, line) for line in _in_words(file.teaching))
 
     # What may be asked
 
@@ -194,7 +194,13 @@ def _tool_names(body: Mapping[str, Any]) -> Iterable[str]:
             yield str((tool.get("function") or {}).get("name") or tool.get("type"))
 
 
-def in_words(rules: TeachingRules) -> Iterator[str]:
+def file_in_words(file: PolicyFile) -> str:
+    """A policy file's path, and each of its rules."""
+    rules = [*_in_words(file.teaching), *_data_in_words(file.data)]
+    return f"{file.path}: {'; '.join(rules) or 'no rules'}"
+
+
+def _in_words(rules: TeachingRules) -> Iterator[str]:
     """A short phrase a rule."""
     if rules.hints_only:
         yield "hints only"
@@ -218,7 +224,7 @@ def in_words(rules: TeachingRules) -> Iterator[str]:
         yield "no code put into cells"
 
 
-def data_in_words(rules: DataRules) -> Iterator[str]:
+def _data_in_words(rules: DataRules) -> Iterator[str]:
     """The same of ``[data]``."""
     if rules.level is not None:
         yield f"data at most {rules.level}"

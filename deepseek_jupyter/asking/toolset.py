@@ -1,11 +1,14 @@
-"""The tools of one question, and what the session gives to them: names, a place to keep."""
+"""The tools of one question: functions of the notebook and built-in ones."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from deepseek_jupyter.display.frontend import user_namespace
 from deepseek_jupyter.errors import ToolError
+
+from .builtin import BUILTIN, builtin_tool
 
 if TYPE_CHECKING:
     from deepseek_jupyter.context.gate import Gate
@@ -14,10 +17,7 @@ if TYPE_CHECKING:
 
     from .question import Question
 
-__all__ = ["BUILTIN", "keep", "tools_of"]
-
-# These names always mean the built-in tools; a function of the same name can be passed itself.
-BUILTIN = ("sql", "inspect", "run_python")
+__all__ = ["function_named", "tools_of"]
 
 
 def tools_of(session: Session, question: Question, gate: Gate) -> dict[str, Tool]:
@@ -34,27 +34,19 @@ def _resolved(session: Session, question: Question, gate: Gate, tool: Any) -> An
         return tool
     name = tool.strip()
     if name in BUILTIN:
-        from .builtin import builtin_tool
+        return builtin_tool(name, session, question, gate)
+    return function_named(name, user_namespace())
 
-        return builtin_tool(name, session, question, gate, keep)
-    found = user_namespace().get(name)
+
+def function_named(name: str, names: Mapping[str, Any]) -> Callable[..., Any]:
+    """The function that `name` means, also ``object.method``. Raises `ToolError` for none."""
+    first, *rest = name.split(".")
+    found = names.get(first)
+    for part in rest:
+        found = getattr(found, part, None)
     if not callable(found):
-        known = ", ".join(BUILTIN)
         raise ToolError(
             f"There is no function {name!r} in this notebook.",
-            f"Define it in a cell first; built in are {known}.",
+            f"Define it in a cell first; built in are {', '.join(BUILTIN)}.",
         )
-    return found
-
-
-def keep(value: Any) -> str:
-    """Keep a large result in the notebook; the name under which it is, "" outside IPython."""
-    names = user_namespace()
-    if "get_ipython" not in names:
-        return ""
-    number = 1
-    while f"_tool_{number}" in names:
-        number += 1
-    name = f"_tool_{number}"
-    names[name] = value
-    return name
+    return found  # type: ignore[no-any-return]

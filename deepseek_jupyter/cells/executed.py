@@ -49,6 +49,10 @@ class Log:
         if error is not None:
             self.failed, self.error = run, error
 
+    def has(self, count: int) -> bool:
+        """Whether this run was noted, and so has ended."""
+        return count in self._runs
+
     def clear(self) -> None:
         """Forget everything."""
         self.__init__()  # type: ignore[misc]

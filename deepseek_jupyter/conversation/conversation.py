@@ -22,7 +22,7 @@ from deepseek_jupyter.protocol.tokens import estimate_messages
 from .drawing import DiffLine, diff_lines, tree_lines
 from .search import Hit, search_turns
 from .store import TurnStore
-from .tree import checked_name
+from .tree import Node, checked_name
 from .turn import Turn, new_id, now
 from .window import Window, dropped, messages_of
 
@@ -104,6 +104,10 @@ class Conversation(TurnStore):
     def tip(self) -> str | None:
         """The turn that the next one follows; None while there is none."""
         return self.branches[self.active]
+
+    def way(self) -> list[Node]:
+        """The turns of the active branch without their texts, oldest first."""
+        return self._tree.way(self.tip)
 
     @property
     def foreign(self) -> bool:

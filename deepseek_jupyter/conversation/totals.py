@@ -10,6 +10,8 @@ from typing import Literal
 
 from deepseek_jupyter.protocol.usage import Usage
 
+from .turn import Turn
+
 __all__ = ["By", "Total", "totals"]
 
 By = Literal["turn", "branch", "conversation", "notebook", "day", "model"]
@@ -42,6 +44,12 @@ class Total:
     turns: int = 0
     usage: Usage = field(default_factory=Usage)
     cost: Mapping[str, Decimal] = field(default_factory=dict)
+
+    @classmethod
+    def of_turn(cls, key: str, turn: Turn) -> Total:
+        """What one turn used and cost."""
+        cost = {turn.cost["currency"]: Decimal(turn.cost["amount"])} if turn.cost else {}
+        return cls(key, 1, turn.usage or Usage(), cost)
 
     def __add__(self, other: Total) -> Total:
         cost = dict(self.cost)

@@ -39,7 +39,7 @@ class Changes:
 
     def _repr_html_(self) -> str:
         parts = [
-            f'<p><b>{html.escape(heading)}</b></p><pre class="ds-diff" '
+            f'<p><b>{html.escape(plain(heading))}</b></p><pre class="ds-diff" '
             f'style="line-height:1.35">{chr(10).join(map(_line, part))}</pre>'
             for heading, part in self.parts
         ]

@@ -43,7 +43,7 @@ class Report:
         printer.text(str(self))
 
     def _repr_html_(self) -> str:
-        parts = [f"<p><b>{html.escape(self.title)}</b></p>"] if self.title else []
+        parts = [f"<p><b>{_text(self.title)}</b></p>"] if self.title else []
         if self.rows:
             parts.append('<table style="margin:0">')
             if self.heads:
@@ -51,13 +51,18 @@ class Report:
             parts += [_row(row, "td") for row in self.rows]
             parts.append("</table>")
         if self.remark:
-            remark = html.escape(self.remark).replace("\n", "<br>")
+            remark = _text(self.remark).replace("\n", "<br>")
             parts.append(f'<p style="white-space:pre-wrap">{remark}</p>')
         return f'<div class="mathjax_ignore tex2jax_ignore">{"".join(parts)}</div>'
 
 
+def _text(text: str) -> str:
+    """As an element's content, without controls that hide or reorder it."""
+    return html.escape(plain(text))
+
+
 def _row(cells: Sequence[str], tag: str) -> str:
-    inner = "".join(f'<{tag} style="{_CELL}">{html.escape(cell)}</{tag}>' for cell in cells)
+    inner = "".join(f'<{tag} style="{_CELL}">{_text(cell)}</{tag}>' for cell in cells)
     return f"<tr>{inner}</tr>"
 
 
@@ -74,5 +79,4 @@ class Drawing:
         printer.text(str(self))
 
     def _repr_html_(self) -> str:
-        shown = html.escape(plain(self.text))
-        return f'<pre class="mathjax_ignore tex2jax_ignore">{shown}</pre>'
+        return f'<pre class="mathjax_ignore tex2jax_ignore">{_text(self.text)}</pre>'

@@ -17,7 +17,16 @@ from deepseek_jupyter.asking.question import APPROVALS, FORMATS, REPLAYS, Questi
 from deepseek_jupyter.errors import ParameterError
 from deepseek_jupyter.protocol.parameters import parse_value
 
-__all__ = ["Command", "UsageProblem", "flag_help", "flag_parser", "parse_cell", "parse_line"]
+__all__ = [
+    "Command",
+    "UsageProblem",
+    "flag_help",
+    "flag_parser",
+    "no_arguments",
+    "parse_cell",
+    "parse_line",
+    "suggestion",
+]
 
 
 class UsageProblem(Exception):
@@ -239,6 +248,12 @@ def _spans(line: str) -> list[tuple[str, int]]:
             word = match[0]
         found.append((word, match.start()))
     return found
+
+
+def no_arguments(words: Sequence[str], command: str) -> None:
+    """Raise `UsageProblem` where a command that takes none was given `words`."""
+    if words:
+        raise UsageProblem(f"{command} takes no argument.")
 
 
 def suggestion(word: str, known: Sequence[str]) -> str:

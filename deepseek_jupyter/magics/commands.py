@@ -23,7 +23,7 @@ from deepseek_jupyter.session.accounts import WAYS, usage
 from deepseek_jupyter.session.config import DeepSeek
 
 from . import conversations, fixing
-from .arguments import UsageProblem, flag_help, suggestion
+from .arguments import UsageProblem, flag_help, no_arguments, suggestion
 
 __all__ = ["COMMANDS", "run"]
 
@@ -171,11 +171,13 @@ _LOCAL = ("install", "status", "remove")
 def _doctor(arguments: Sequence[str]) -> Report:
     from deepseek_jupyter.reports.doctor import doctor
 
+    no_arguments(arguments, "doctor")
     return doctor(get_session())
 
 
 def _reset(arguments: Sequence[str]) -> Report:
-    turns = len(list(get_session().conversation))
+    no_arguments(arguments, "reset")
+    turns = len(get_session().conversation.way())
     get_session().conversation.reset()
     return Report(f"A new conversation begins; the last one had {turns_in_words(turns)}.")
 
@@ -195,7 +197,7 @@ COMMANDS: dict[str, LineCommand] = {
     "models": LineCommand(_models, "[PROVIDER]", "the model ids that the provider lists"),
     "balance": LineCommand(_balance, "[PROVIDER]", "what is left on the account"),
     "usage": LineCommand(
-        _usage, "[turn|branch|notebook|day|model]", "tokens and cost, of this session without one"
+        _usage, f"[{'|'.join(WAYS)}]", "tokens and cost, of this session without one"
     ),
     **{name: LineCommand(*row, asks=True) for name, row in fixing.COMMANDS.items()},
     "config": LineCommand(_config, "[NAME=VALUE]", "show or change settings"),

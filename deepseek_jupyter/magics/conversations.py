@@ -13,7 +13,7 @@ from deepseek_jupyter.display.report import Drawing, Report
 from deepseek_jupyter.reports.export import ENDINGS, write
 from deepseek_jupyter.reports.reports import turns_in_words
 
-from .arguments import UsageProblem
+from .arguments import UsageProblem, no_arguments
 
 if TYPE_CHECKING:
     from deepseek_jupyter.conversation.conversation import Conversation
@@ -23,7 +23,7 @@ __all__ = ["checkout", "diff", "export", "fork", "search", "show", "tree", "undo
 
 def tree(arguments: Sequence[str]) -> Drawing | Report:
     """The whole tree; the turns of the active branch are marked."""
-    _none(arguments, "tree")
+    no_arguments(arguments, "tree")
     conversation = _conversation()
     if not len(conversation):
         return Report("The conversation has no turn yet.")
@@ -43,7 +43,7 @@ def show(arguments: Sequence[str]) -> Reply | Preview:
     if "--sent" in arguments:
         if not turn.sent:
             raise UsageProblem("This turn was read from a file; nothing was sent for it from here.")
-        return sent(conversation, turn)
+        return sent(get_session(), turn)
     return Reply(turn)
 
 
@@ -105,10 +105,5 @@ def _conversation() -> Conversation:
 
 def _where() -> Report:
     conversation = _conversation()
-    turns = turns_in_words(len(list(conversation)))
+    turns = turns_in_words(len(conversation.way()))
     return Report(f"On branch {conversation.active}, {turns}.")
-
-
-def _none(arguments: Sequence[str], command: str) -> None:
-    if arguments:
-        raise UsageProblem(f"{command} takes no argument.")

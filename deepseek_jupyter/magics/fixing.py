@@ -25,7 +25,7 @@ _VERBS = ("accept", "reject", "revert")
 def cell_command(kind: str, line: str, cell_id: str | None) -> Proposal | Reply | Preview:
     """Ask for a change and show it, or decide on the one that was offered."""
     words = line.split()
-    if words and words[0] in _VERBS:
+    if words and words[0] in _VERBS and kind not in ("explain", "test"):  # those change no cell
         return _decide(words[0], words[1:])
     from deepseek_jupyter.display.frontend import current_cell, user_namespace
     from deepseek_jupyter.display.live import surface

@@ -24,6 +24,7 @@ from IPython.core.magic import (
 from deepseek_jupyter import page_requests, widget
 from deepseek_jupyter.display.frontend import in_jupyter
 from deepseek_jupyter.display.pages import pages
+from deepseek_jupyter.errors import DeepSeekError, Interrupted
 from deepseek_jupyter.session.config import settings
 
 from .arguments import Command, UsageProblem, flag_help, parse_cell, parse_line
@@ -123,14 +124,15 @@ class DeepSeekMagics(Magics):
         question = resolved(asked, names)
         if question.dry_run:
             return session.preview(question)
-        before = session.last
+        quiet = command.quiet or session.config.quiet
         try:
-            quiet = command.quiet or session.config.quiet
             reply = session.ask(question, surface(False if quiet else None))
-        finally:
-            newest = session.last
-            if command.out and newest is not before:  # also a partial one
-                self.shell.user_ns[command.out] = newest
+        except (DeepSeekError, Interrupted) as error:
+            if command.out and error.reply is not None:  # what had arrived
+                self.shell.user_ns[command.out] = error.reply
+            raise
+        if command.out:
+            self.shell.user_ns[command.out] = reply
         reply.shown_in = current_cell()
         if command.code and reply.code:
             from .fixing import place

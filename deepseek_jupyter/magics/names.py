@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from deepseek_jupyter.asking.toolset import BUILTIN
-from deepseek_jupyter.errors import SchemaError, ToolError
+from deepseek_jupyter.asking.builtin import BUILTIN
+from deepseek_jupyter.asking.toolset import function_named
+from deepseek_jupyter.errors import SchemaError
 
 __all__ = ["resolve_schema", "resolve_tools"]
 
@@ -29,24 +30,10 @@ def resolve_tools(
     tools: Sequence[str | Callable[..., Any]], names: Mapping[str, Any]
 ) -> tuple[str | Callable[..., Any], ...]:
     """The functions of ``--tools``; built-in names stay names. Raises `ToolError`."""
-    return tuple(_function(tool, names) for tool in tools)
-
-
-def _function(tool: str | Callable[..., Any], names: Mapping[str, Any]) -> str | Callable[..., Any]:
-    if not isinstance(tool, str) or tool in BUILTIN:
-        return tool
-    found: Any = names
-    for place, part in enumerate(tool.split(".")):
-        try:
-            found = found[part] if place == 0 else getattr(found, part)
-        except (KeyError, AttributeError):
-            raise ToolError(
-                f"--tools {tool}: there is no {part!r} in this notebook.",
-                f"Define it in a cell first; built in are {', '.join(BUILTIN)}.",
-            ) from None
-    if not callable(found):
-        raise ToolError(f"--tools {tool}: that is no function.", "Name a function.")
-    return found  # type: ignore[no-any-return]
+    return tuple(
+        tool if not isinstance(tool, str) or tool in BUILTIN else function_named(tool, names)
+        for tool in tools
+    )
 
 
 def _typing() -> dict[str, Any]:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING
 
-from deepseek_jupyter.asking.teaching import data_in_words, in_words
+from deepseek_jupyter.asking.teaching import file_in_words
 from deepseek_jupyter.display.report import Report
 from deepseek_jupyter.errors import DeepSeekError
 from deepseek_jupyter.home import home
@@ -94,13 +94,16 @@ def _policy(session: Session) -> Iterator[Finding]:
         yield _BAD, "policy", f"{error.what} {error.hint}".strip()
         return
     for file in files.files:
-        rules = [*in_words(file.teaching), *data_in_words(file.data)]
-        yield _NOTE, "policy", f"{file.path}: {'; '.join(rules) or 'no rules'}"
+        yield _NOTE, "policy", file_in_words(file)
 
 
 def _nesting(session: Session) -> Iterator[Finding]:
     state = nested_state()
     if "original" in state:
-        yield _BAD, "nested asyncio", f"{state}. Restart the kernel without it: see docs."
+        yield (
+            _BAD,
+            "nested asyncio",
+            f"{state}. Restart the kernel and leave nest_asyncio.apply() out.",
+        )
     else:
         yield _GOOD, "nested asyncio", state

@@ -7,8 +7,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from deepseek_jupyter._version import __version__
-from deepseek_jupyter.asking.teaching import data_in_words
-from deepseek_jupyter.asking.teaching import in_words as rules_in_words
+from deepseek_jupyter.asking.teaching import file_in_words
 from deepseek_jupyter.display.report import Report
 from deepseek_jupyter.errors import DeepSeekError
 from deepseek_jupyter.session.accounts import in_words, session_totals
@@ -23,7 +22,7 @@ def status(session: Session) -> Report:
     """Where questions go, what is remembered, what was spent."""
     rows = [("version", __version__), *_endpoint(session)]
     rows += _policy(session)
-    rows.append(("conversation", turns_in_words(len(list(session.conversation)))))
+    rows.append(("conversation", turns_in_words(len(session.conversation.way()))))
     spent = in_words(session_totals(session))
     rows.append(("spent", f"{len(session.spent)} answers" + (f", {spent}" if spent else "")))
     if session.last:
@@ -37,11 +36,7 @@ def _policy(session: Session) -> list[tuple[str, str]]:
         files = session.policy_files()
     except DeepSeekError as error:
         return [("policy", error.what), ("to do", error.hint)]
-    rows = []
-    for file in files.files:
-        rules = [*rules_in_words(file.teaching), *data_in_words(file.data)]
-        rows.append(("policy", f"{file.path}: {'; '.join(rules) or 'no rules'}"))
-    return rows
+    return [("policy", file_in_words(file)) for file in files.files]
 
 
 def _endpoint(session: Session) -> list[tuple[str, str]]:

@@ -17,7 +17,15 @@ if TYPE_CHECKING:
 
     from .session import Session
 
-__all__ = ["WAYS", "in_words", "notebook_cost", "notebook_tokens", "session_totals", "usage"]
+__all__ = [
+    "WAYS",
+    "in_words",
+    "notebook_cost",
+    "notebook_tokens",
+    "notebook_totals",
+    "session_totals",
+    "usage",
+]
 
 WAYS: tuple[str, ...] = get_args(By)
 
@@ -51,10 +59,9 @@ def usage(session: Session, by: By | None = None) -> Report:
 def session_totals(session: Session) -> list[Total]:
     """One `Total` a model, of what this kernel asked."""
     found: dict[str, Total] = {}
-    for turn, used in session.spent:
+    for turn in session.spent:
         model = turn.served_model or turn.model
-        cost = {turn.cost["currency"]: Decimal(turn.cost["amount"])} if turn.cost else {}
-        total = Total(model, 1, used or Usage(), cost)
+        total = Total.of_turn(model, turn)
         found[model] = found[model] + total if model in found else total
     return sorted(found.values(), key=lambda total: total.key)
 
@@ -67,18 +74,20 @@ def _ghosts(session: Session) -> list[Total]:
 
 def notebook_cost(session: Session, currency: str) -> Decimal:
     """What the notebook's turns have cost so far in `currency`, in all kernels; an estimate."""
-    totals = _spent(session)
+    totals = notebook_totals(session)
     return sum((total.cost.get(currency, Decimal()) for total in totals), Decimal())
 
 
 def notebook_tokens(session: Session) -> int:
     """The tokens that the notebook's turns have used so far, prompts and answers."""
     return sum(
-        total.usage.prompt_tokens + total.usage.completion_tokens for total in _spent(session)
+        total.usage.prompt_tokens + total.usage.completion_tokens
+        for total in notebook_totals(session)
     )
 
 
-def _spent(session: Session) -> list[Total]:
+def notebook_totals(session: Session) -> list[Total]:
+    """What the notebook's turns used, of earlier kernels too where the journal knows them."""
     conversation = session.conversation
     journal = conversation.journal
     if journal is None or conversation.notebook is None:

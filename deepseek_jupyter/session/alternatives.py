@@ -73,8 +73,4 @@ def _shown(conversation: Conversation, answers: list[Turn], at: int) -> dict[str
 
 def _on_the_way(conversation: Conversation, id: str) -> bool:
     """Whether the turn is one of those that the next question goes on from."""
-    parents = {node.id: node.parent for node in conversation.nodes()}
-    at = conversation.tip
-    while at is not None and at != id:
-        at = parents.get(at)
-    return at == id
+    return any(node.id == id for node in conversation.way())

@@ -18,9 +18,8 @@ from collections.abc import (
 from contextlib import aclosing, asynccontextmanager, closing
 from typing import TYPE_CHECKING, Any
 
-from deepseek_jupyter.asking.composing import Parts, compose
 from deepseek_jupyter.asking.prefix import Prefix
-from deepseek_jupyter.asking.prepare import Prepared, prepare
+from deepseek_jupyter.asking.prepare import Placed, place, prepare
 from deepseek_jupyter.asking.question import Question
 from deepseek_jupyter.asking.replay import deltas_of, replayed
 from deepseek_jupyter.asking.reply import Reply
@@ -31,7 +30,7 @@ from deepseek_jupyter.conversation.turn import Turn
 from deepseek_jupyter.display.frontend import user_namespace
 from deepseek_jupyter.display.live import Surface, surface
 from deepseek_jupyter.errors import ParameterError
-from deepseek_jupyter.protocol.usage import Price, Usage, price_of
+from deepseek_jupyter.protocol.usage import Price, price_of
 from deepseek_jupyter.tools.consent import Memory as Allowed
 
 from . import standing
@@ -68,7 +67,7 @@ class Session:
             megabytes=config.journal_megabytes,
         )
         self.last: Reply | None = None
-        self.spent: list[tuple[Turn, Usage | None]] = []
+        self.spent: list[Turn] = []  # of this kernel; replayed ones cost nothing
         self.prefix: Prefix | None = None
         self.endpoints = Endpoints(config)
         use_exact_tokens(config.exact_tokens)
@@ -77,7 +76,6 @@ class Session:
         self.watchers: list[Watcher] = []
         self._told: set[str] = set()
         self.withholding = Withholding()
-        self._parts: tuple[Question, str, Parts] | None = None
 
     @property
     def conversation(self) -> Conversation:
@@ -95,15 +93,6 @@ class Session:
         detectors = frozenset({*self.config.detectors, *asked})
         return self.withholding.gate_of(conversation, detectors)
 
-    def parts(self, question: Question, conversation: Conversation) -> Parts:
-        """See `compose`; a question that is looked at twice on its way is composed once."""
-        kept, self._parts = self._parts, None
-        if kept is not None and kept[0] is question and kept[1] == conversation.id:
-            return kept[2]
-        parts = compose(self, question, conversation)
-        self._parts = (question, conversation.id, parts)
-        return parts
-
     def policy_files(self) -> PolicyFiles:
         """The policy files that hold for this notebook, read anew. Raises `PolicyError`."""
         import os
@@ -117,9 +106,10 @@ class Session:
     def ask(self, question: Question, on: Surface | None = None) -> Reply:
         """Ask and wait. Raises one of the package's errors, or `Interrupted`, with `reply` set."""
         on = on or surface(None)
-        if kept := replayed(self, question, on):
+        placed = self._placed(question)
+        if kept := replayed(self, placed, on):
             return self._shown_again(kept)
-        run = Run(self, self.prepare(question), on)
+        run = Run(self, prepare(self, placed), on)
         with run:
             while True:
                 with closing(self._batches(run)) as batches:
@@ -132,9 +122,10 @@ class Session:
     async def aask(self, question: Question, on: Surface | None = None) -> Reply:
         """The same for code with a loop of its own; cancelling it stops the answer."""
         on = on or surface(None)
-        if kept := replayed(self, question, on):
+        placed = await asyncio.to_thread(self._placed, question)
+        if kept := replayed(self, placed, on):
             return self._shown_again(kept)
-        run = Run(self, await asyncio.to_thread(self.prepare, question), on)
+        run = Run(self, await asyncio.to_thread(prepare, self, placed), on)
         with run:
             while True:
                 async with _ticking(run), aclosing(self._abatches(run)) as batches:
@@ -144,12 +135,16 @@ class Session:
                     break
         return self._kept(run, question)
 
-    def stream(self, question: Question) -> Iterator[Delta]:
-        """The deltas as they come, shown nowhere; `last` is the reply once they are through."""
-        if kept := replayed(self, question, surface(False)):
-            yield from deltas_of(self._shown_again(kept))
+    def stream(
+        self, question: Question, ended: Callable[[Reply], None] = lambda _: None
+    ) -> Iterator[Delta]:
+        """The deltas as they come, shown nowhere; `ended` is given the reply, whole or not."""
+        placed = self._placed(question)
+        if kept := replayed(self, placed, surface(False)):
+            ended(self._shown_again(kept))
+            yield from deltas_of(kept)
             return
-        run = Run(self, self.prepare(question), surface(False))
+        run = Run(self, prepare(self, placed), surface(False), ended)
         with run:
             while True:
                 with closing(self._batches(run)) as batches:
@@ -160,13 +155,17 @@ class Session:
         yield from run.left
         self._kept(run, question)
 
-    async def astream(self, question: Question) -> AsyncGenerator[Delta]:
+    async def astream(
+        self, question: Question, ended: Callable[[Reply], None] = lambda _: None
+    ) -> AsyncGenerator[Delta]:
         """The same for ``async for``."""
-        if kept := replayed(self, question, surface(False)):
-            for delta in deltas_of(self._shown_again(kept)):
+        placed = await asyncio.to_thread(self._placed, question)
+        if kept := replayed(self, placed, surface(False)):
+            ended(self._shown_again(kept))
+            for delta in deltas_of(kept):
                 yield delta
             return
-        run = Run(self, await asyncio.to_thread(self.prepare, question), surface(False))
+        run = Run(self, await asyncio.to_thread(prepare, self, placed), surface(False), ended)
         with run:
             while True:
                 async with _ticking(run), aclosing(self._abatches(run)) as batches:
@@ -198,11 +197,13 @@ class Session:
             raise run.reply.error
         return run.reply
 
-    def prepare(self, question: Question) -> Prepared:
-        """See `prepare.prepare`."""
+    def _placed(self, question: Question) -> Placed:
         if question.dry_run:
-            raise ParameterError("A dry run sends nothing.", "Session.preview shows what would be.")
-        return prepare(self, question)
+            raise ParameterError(
+                "A dry run sends nothing, so there is no answer to wait for.",
+                "ds.ask(…, dry_run=True) shows what would be sent.",
+            )
+        return place(self, question)
 
     def preview(self, question: Question) -> Preview:
         """What `question` would send. Raises what asking it would raise before sending."""
@@ -215,12 +216,12 @@ class Session:
     def keep(self, reply: Reply, branch: str | None = None) -> None:
         """Remember a finished turn, on the active branch or another."""
         self.last = reply
-        self.spent.append((reply.turn, reply.turn.usage))
+        self.spent.append(reply.turn)
         self.memory.finish(reply.turn, branch)
         standing.tell(self)
 
     def _shown_again(self, kept: Reply) -> Reply:
-        self.last, self._parts = kept, None
+        self.last = kept
         return kept
 
     def announce(self, event: str, record: Mapping[str, Any]) -> None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from deepseek_jupyter.conversation.totals import Total
 from deepseek_jupyter.display.pages import pages
 
-from .accounts import in_words, session_totals
+from .accounts import in_words, notebook_totals
 
 if TYPE_CHECKING:
     from .session import Session
@@ -38,7 +38,7 @@ def standing(session: Session) -> dict[str, Any]:
     }
     if not session.spent:
         return told
-    total = _notebook(session)
+    total = sum(notebook_totals(session), Total(""))
     usage = total.usage
     share = usage.cache_hit_tokens / usage.prompt_tokens if usage.prompt_tokens else None
     return told | {
@@ -54,13 +54,3 @@ def tell(session: Session) -> None:
     """Tell every page."""
     if pages.connected:
         pages.send({"type": "standing", **standing(session)})
-
-
-def _notebook(session: Session) -> Total:
-    """The notebook's turns, of earlier sessions too where the journal knows them."""
-    conversation = session.conversation
-    if conversation.journal is not None and conversation.notebook is not None:
-        totals = conversation.journal.totals("notebook", notebook=conversation.notebook)
-    else:
-        totals = session_totals(session)
-    return sum(totals, Total(""))

@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable
-from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from deepseek_jupyter.conversation.totals import Total
 from deepseek_jupyter.display.footer import footer
-from deepseek_jupyter.display.safe import neutralise
-from deepseek_jupyter.errors import ParameterError
-from deepseek_jupyter.protocol.usage import Usage
 
 from .fields import ids, text, whole
 from .settings import values
@@ -110,9 +105,7 @@ def usage(session: Session, request: Request) -> dict[str, Any]:
     if found.journal is not None:
         total = sum(found.journal.totals("conversation", conversation=found.id), total)
     else:
-        for turn in found.turns():
-            cost = {turn.cost["currency"]: Decimal(turn.cost["amount"])} if turn.cost else {}
-            total += Total(found.id, 1, turn.usage or Usage(), cost)
+        total = sum((Total.of_turn(found.id, turn) for turn in found.turns()), total)
     return {
         "turns": total.turns,
         "prompt": total.usage.prompt_tokens,
@@ -125,22 +118,10 @@ def usage(session: Session, request: Request) -> dict[str, Any]:
 
 def export(session: Session, request: Request) -> dict[str, Any]:
     """``{format: md | html | json | ipynb}``: the file's name and text."""
-    from deepseek_jupyter.conversation import exports
+    from deepseek_jupyter.reports.export import text_of
 
-    def inert(answer: str) -> str:
-        return neutralise(answer).markdown
-
-    found = session.conversation
-    writers = {
-        "md": lambda: exports.to_markdown(found, inert),
-        "html": lambda: exports.to_html(found, lambda answer: neutralise(answer).html),
-        "json": lambda: exports.to_json(found),
-        "ipynb": lambda: json.dumps(exports.to_notebook(found, inert), indent=1),
-    }
-    kind = text(request.body, "format", 10)
-    if kind not in writers:
-        raise ParameterError(f"A conversation is exported as {', '.join(writers)}.")
-    return {"name": f"conversation-{found.id[-6:]}.{kind}", "text": writers[kind]()}
+    found, kind = session.conversation, text(request.body, "format", 10)
+    return {"name": f"conversation-{found.id[-6:]}.{kind}", "text": text_of(found, f".{kind}")}
 
 
 def _record(turn: Turn) -> dict[str, Any]:

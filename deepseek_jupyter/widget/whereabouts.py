@@ -26,19 +26,14 @@ def way(conversation: Conversation) -> list[list[Any]]:
 
     `index` and `count` say which of how many siblings it is, from 1. Texts stay where they are.
     """
-    nodes = conversation.nodes()
-    by_id = {node.id: node for node in nodes}
     siblings: dict[str | None, list[str]] = {}
-    for node in nodes:
+    for node in conversation.nodes():
         siblings.setdefault(node.parent, []).append(node.id)
     found: list[list[Any]] = []
-    at = conversation.tip
-    while at is not None and at in by_id:
-        node = by_id[at]
+    for node in conversation.way():
         same = siblings[node.parent]
-        found.append([at, node.tokens, same.index(at) + 1, len(same)])
-        at = node.parent
-    return found[::-1]
+        found.append([node.id, node.tokens, same.index(node.id) + 1, len(same)])
+    return found
 
 
 def newest_below(conversation: Conversation, turn: str) -> str:

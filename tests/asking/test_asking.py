@@ -104,6 +104,8 @@ class TestRequest:
             ask(temprature=1)
         with pytest.raises(ParameterError, match="json"):
             ask(format="xml")
+        with pytest.raises(ParameterError, match="on_error"):
+            ask(on_error="ignore")
         assert server.requests == []
 
 

@@ -11,6 +11,8 @@ import pytest
 import deepseek_jupyter as ds
 from deepseek_jupyter.api import ask
 from deepseek_jupyter.asking.preview import Preview, sent
+from deepseek_jupyter.conversation.conversation import Conversation
+from deepseek_jupyter.conversation.turn import Turn, new_id
 from deepseek_jupyter.errors import ParameterError, PolicyError
 from deepseek_jupyter.protocol.deltas import TextDelta
 from deepseek_jupyter.session.session import Session
@@ -341,11 +343,30 @@ def test_what_was_sent_can_be_seen_afterwards(session, server, names):
     server.queue(answer("A"), answer("B <email-1>"))
     ask("Q1 @df", system="S ann@x.org")
     reply = ask("Q2 @df", system="S ann@x.org", attach="df:city=none")
-    seen = sent(session.conversation, session.conversation.turn(reply.turn.id))
+    seen = sent(session, session.conversation.turn(reply.turn.id))
     assert [m["content"] for m in seen.messages] == [
         m["content"] for m in server.requests[-1].json["messages"]
     ]
     assert "nothing" in str(seen)
+
+
+def test_a_turn_of_somebody_elses_file_is_shown_as_it_went_out_masked(session, server):
+    foreign = Turn(new_id(), "", "Mail ann@x.org", answer="Sent to ann@x.org.", from_file=True)
+    session.memory.conversation = Conversation.of_turns(
+        new_id(), [foreign], {"main": foreign.id}, "main", session.conversation.journal
+    )
+    server.queue(answer("Yes."))
+    reply = ask("Did you?")
+    seen = sent(session, reply.turn)
+    assert seen.messages == server.requests[-1].json["messages"]
+    assert "ann@x.org" not in str(seen)
+
+
+def test_a_frame_may_be_called_prompt(session, server, names):
+    names["prompt"] = names["df"]
+    shown = ask("What is in @prompt?", dry_run=True)
+    rows = [row[0] for row in shown.reports[0].rows]
+    assert rows == ["prompt", "prompt", "between them", "together"]
 
 
 def test_a_card_can_be_seen_without_asking(session, server, df):

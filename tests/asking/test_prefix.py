@@ -87,6 +87,15 @@ def test_a_short_conversation_is_not_worth_a_sentence(session, server):
     assert ask("Go on.", system="Be brief.").turn.notices == ()
 
 
+@pytest.mark.parametrize("option", ["new", "outside"])
+def test_a_question_that_stands_elsewhere_breaks_nothing(session, server, option):
+    server.queue(answer("One."), answer("Two."), answer("Three."))
+    ask(CARD)
+    elsewhere = ask("Hello.", new=True) if option == "new" else ask("Hello.", history=False)
+    assert elsewhere.turn.notices == ()
+    assert ask("Go on.").turn.notices == ()
+
+
 class TestTokens:
     @pytest.fixture(autouse=True)
     def estimated_again(self):

@@ -87,6 +87,16 @@ def test_what_the_user_sets_makes_another_question(first_run, server, change):
     assert (reply.text, reply.turn.replayed) == ("Fresh.", False)
 
 
+def test_types_of_one_family_are_not_the_same_question(notebook, server):
+    server.queue(answer('{"value": [1]}'), answer('{"value": [2.5]}'))
+    session = kernel()
+    ints, floats = (
+        session.ask(Question("Numbers?", cell_id="c", schema=schema), Nowhere())
+        for schema in (list[int], list[float])
+    )
+    assert (ints.data, floats.data) == ([1], [2.5])
+
+
 def test_never_is_the_default(notebook, server):
     server.queue(answer("One."), answer("Two."))
     session = kernel(replay="never")

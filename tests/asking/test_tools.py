@@ -12,7 +12,7 @@ import pytest
 
 import deepseek_jupyter as ds
 from deepseek_jupyter.conversation.records import read
-from deepseek_jupyter.errors import ConfigurationError, ParameterError, ToolError
+from deepseek_jupyter.errors import ConfigurationError, ParameterError, PolicyError, ToolError
 from deepseek_jupyter.tools.tool import Tool
 from tests.support.scripted import answer, whole
 from tests.support.wording import tool_call
@@ -270,10 +270,26 @@ def test_the_budget_holds_for_all_rounds_together(session, server):
     with pytest.raises(ConfigurationError, match="budget") as caught:
         ds.ask("Go.", tools=[weather], budget=0.1, max_tokens=100)
     assert len(server.requests) == 1
+    assert "the budget is 0.1." in str(caught.value), "as it was given, not what is left of it"
     reply = caught.value.reply
     assert reply.steps[0].results == (("call_0", "Sun in Ulm."),)
     assert reply.usage.prompt_tokens == 1_000_000
     assert reply.text == ""
+
+
+@pytest.mark.parametrize("rule", ['budget = "0.1 USD"', "budget_tokens = 1000"])
+def test_a_policys_budget_holds_between_the_rounds_too(
+    session, server, tmp_path, monkeypatch, rule
+):
+    policy = tmp_path / "deepseek-policy.toml"
+    policy.write_text(f"[teaching]\n{rule}\n")
+    monkeypatch.setenv("DEEPSEEK_POLICY", str(policy))
+    usage = {"prompt_tokens": 1_000_000, "completion_tokens": 10, "total_tokens": 1_000_010}
+    server.queue(calls(("weather", {"city": "Ulm"}), usage=usage), answer("Sun."))
+    with pytest.raises(PolicyError, match="This notebook has") as caught:
+        ds.ask("Go.", tools=[weather], max_tokens=100)
+    assert len(server.requests) == 1
+    assert caught.value.reply.steps[0].results == (("call_0", "Sun in Ulm."),)
 
 
 def test_a_forced_call_is_forced_once(session, server):
@@ -409,5 +425,5 @@ def test_what_cannot_be_a_tool_is_refused_before_anything_is_sent(session, serve
 
 
 def test_an_unknown_approval_is_refused(session):
-    with pytest.raises(ParameterError, match="Approve 'maybe'"):
+    with pytest.raises(ParameterError, match="approve cannot be 'maybe'"):
         ds.ask("Go.", tools=[weather], approve="maybe")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from deepseek_jupyter.display.report import Report
 
 REPORT = Report("Title", [("a", "1"), ("longer", "22")], ("name", "n"), "A remark.\nOn two lines.")
@@ -28,8 +30,9 @@ def test_the_page_gets_text_only():
     assert "mathjax_ignore" in page
 
 
-def test_the_terminal_gets_no_controls():
+@pytest.mark.parametrize("shown_by", [str, Report._repr_html_], ids=["terminal", "page"])
+def test_nobody_gets_controls(shown_by):
     evil = "a\x1b[31mb\x1b]0;t\x07c\x9b2Jd\u202e"
-    shown = str(Report(evil, [(evil,)], (evil,), evil))
+    shown = shown_by(Report(evil, [(evil,)], (evil,), evil))
     assert not any(char in shown for char in "\x1b\x07\x9b\u202e")
-    assert "abcd" in shown
+    assert shown.count("abcd") == 4

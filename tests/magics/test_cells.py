@@ -83,6 +83,21 @@ class TestHistory:
         assert "n = 1" in sent(server)
         assert "ds.ask" not in sent(server)
 
+    def test_a_cell_that_awaits_the_answer_is_not_its_own_context(self, run, asked, server):
+        run("n = 1")
+        server.queue(answer("Because."))
+        ask = "r = await ds.aask('So?', cells='all', history=False, show=False)"
+        run(f"import deepseek_jupyter as ds\n{ask}")
+        assert "n = 1" in sent(server)
+        assert "ds.aask" not in sent(server)
+
+    def test_a_run_that_keeps_no_history_hides_no_cell(self, run, asked, shell, server):
+        run("n = 1")
+        run("m = 2")
+        server.queue(answer("Because."))
+        shell.run_cell("%%ds --cells all\nWhy?", store_history=False)
+        assert "m = 2" in sent(server)
+
     def test_it_passes_the_gate(self, run, asked):
         run("mail = 'ada@example.com'; print(mail)")
         said = asked("--cells above")

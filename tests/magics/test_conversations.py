@@ -80,7 +80,17 @@ def test_export_writes_a_file_and_overwrites_none(talk, tmp_path: Path, ending):
 
 @pytest.mark.parametrize(
     "wrong",
-    ["undo x", "fork one", "checkout", "diff one", "search", "export talk.txt", "checkout zzzz9"],
+    [
+        "undo x",
+        "reset now",
+        "doctor x",
+        "fork one",
+        "checkout",
+        "diff one",
+        "search",
+        "export talk.txt",
+        "checkout zzzz9",
+    ],
 )
 def test_a_wrong_use_is_told_in_a_line(talk, wrong):
     told = talk(f"%deepseek {wrong}")

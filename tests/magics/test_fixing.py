@@ -281,6 +281,17 @@ def test_doc_and_optimize_propose_changes(run, shell, server):
     assert '"""Of a disc."""' in next_input(shell)
 
 
+@pytest.mark.parametrize("kind", ["explain", "test"])
+def test_a_function_may_be_called_accept(run, shell, server, kind, broken):
+    run("%deepseek fix")
+    run("def accept(offer):\n    return True")
+    server.queue(answer("It says yes."))
+    run(f"%deepseek {kind} accept")
+    assert "`accept` in In[6]" in sent(server)
+    assert fixes.newest(api.get_session()).kind == kind
+    assert next_input(shell) is None, "the fix that was offered is still only offered"
+
+
 def test_test_puts_tests_into_a_new_cell(run, shell, server):
     run("def area(r):\n    return 3 * r * r")
     server.queue(answer("```python\nassert area(1) == 3\n```"))

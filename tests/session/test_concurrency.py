@@ -11,6 +11,8 @@ import time
 import pytest
 
 import deepseek_jupyter as ds
+from deepseek_jupyter.asking.question import Question
+from deepseek_jupyter.display.live import Nowhere
 from deepseek_jupyter.protocol.deltas import TextDelta
 from tests.support.scripted import Reply, answer, chunk, deltas, event, pause, send, stall
 
@@ -61,10 +63,18 @@ async def test_a_conversation_begun_afresh_meanwhile_is_left_alone(session, serv
 
 
 async def test_a_timeout_around_it_works(session, server):
+    class Late(Nowhere):
+        """Lets the time run out when the first words are there."""
+
+        def refresh(self, transcript, now):
+            super().refresh(transcript, now)
+            if transcript.status == "answering":
+                timer.reschedule(asyncio.get_running_loop().time())
+
     server.queue(Reply(HALF, stall()))
     with pytest.raises(TimeoutError):
-        async with asyncio.timeout(0.3):
-            await ds.aask("Q")
+        async with asyncio.timeout(30) as timer:
+            await session.aask(Question("Q"), Late())
     assert ds.last.text == "Half"
     await asyncio.sleep(0)
     assert len(asyncio.all_tasks()) == 1
@@ -120,6 +130,33 @@ def test_a_stream_that_could_not_begin_has_no_reply(session, server):
     with pytest.raises(ds.DeepSeekError):
         list(stream)
     assert stream.reply is None
+
+
+def test_a_stream_that_fails_does_not_take_anothers_reply(session, server):
+    stream = ds.stream("Q", temperature=9)
+    server.queue(answer("Meanwhile."))
+    ds.ask("Another", show=False)
+    with pytest.raises(ds.DeepSeekError):
+        list(stream)
+    assert stream.reply is None
+
+
+def test_a_stream_has_its_own_reply_whoever_asks_before_its_last_delta(session, server):
+    server.queue(answer("Write to <ema"), answer("Another's."))
+    stream = ds.stream("How do I reach ada@example.com?")
+    for delta in stream:
+        if delta == TextDelta("<ema"):  # might have been a pseudonym, so it comes at the very end
+            ds.ask("Another", show=False)
+    assert len(server.requests) == 2
+    assert stream.reply.text == "Write to <ema"
+
+
+async def test_a_dry_run_can_be_awaited(session, server):
+    shown = await ds.aask("What would go out?", dry_run=True)
+    assert shown.messages[-1]["content"] == "What would go out?"
+    with pytest.raises(ds.DeepSeekError, match="sends nothing"):
+        list(ds.stream("What would go out?", dry_run=True))
+    assert server.requests == []
 
 
 def test_threads_ask_at_the_same_time(session, server):

@@ -69,6 +69,16 @@ def test_a_stopped_answer_is_there_in_the_next_kernel(notebook, server):
     assert asked(server) == ["Tell me.", "Half of it", "Go on."]
 
 
+def test_a_stopped_answer_is_continued_in_the_next_kernel(notebook, server):
+    half = send(event(chunk({"content": "Half of it"})))
+    server.queue(Reply(half, stall()), answer(", and the rest."))
+    ask(kernel(on_error="return"), "Tell me.", cell_id="c1")
+    ask(kernel(), "", go_on=True, cell_id="c2")
+    question, begun = server.requests[-1].json["messages"]
+    assert question["content"] == "Tell me."
+    assert (begun["content"], begun["prefix"]) == ("Half of it", True)
+
+
 def test_new_begins_afresh_and_the_old_one_is_kept(notebook, server):
     server.queue(answer("One."), answer("Two."), answer("Three."))
     ask(kernel(), "A?")
