@@ -4,7 +4,7 @@ import { announcement } from '../words';
 import { List } from './list';
 import { shown } from './state';
 import { TurnView } from './turn';
-import type { BlockRenderer } from '../markdown';
+import type { IBlockRenderer } from '../renderer';
 import type { ILink } from './link';
 import type { IEntry } from './list';
 import type { IState, IStep } from './state';
@@ -14,7 +14,7 @@ import type { ITurnActions } from './turn';
 export interface ITurnsOptions {
   readonly link: ILink;
   readonly actions: ITurnActions;
-  readonly renderer: BlockRenderer;
+  readonly renderer: IBlockRenderer;
   readonly trans: TranslationBundle;
   /** The state that is shown. */
   state(): IState;

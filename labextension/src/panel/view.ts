@@ -6,10 +6,8 @@
  * `turns.ts` shows it; here is what the user does.
  */
 import type { JSONObject } from '@lumino/coreutils';
-import type { IRenderMime } from '@jupyterlab/rendermime-interfaces';
 import type { TranslationBundle } from '@jupyterlab/translation';
 import { make, say } from '../dom';
-import { BlockRenderer } from '../markdown';
 import { RequestError } from '../requests';
 import { Attached } from './attached';
 import { Bar } from './bar';
@@ -18,6 +16,7 @@ import { Reading } from './reading';
 import { Turns } from './turns';
 import type { Word } from '../details';
 import type { ITurnRecord } from '../record';
+import type { IBlockRenderer } from '../renderer';
 import type { ILink } from './link';
 import type { IState } from './state';
 
@@ -27,7 +26,7 @@ export class PanelView {
 
   constructor(
     private _link: ILink,
-    rendererOptions: IRenderMime.IRendererOptions,
+    renderer: IBlockRenderer,
     private _trans: TranslationBundle
   ) {
     const trans = _trans;
@@ -44,7 +43,7 @@ export class PanelView {
     this._turns = new Turns({
       link: _link,
       actions: this._actions,
-      renderer: new BlockRenderer(rendererOptions),
+      renderer,
       trans,
       state: () => this._reading.state,
       inView: ids => void this._reading.read(ids),
