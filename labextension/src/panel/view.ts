@@ -199,7 +199,10 @@ export class PanelView {
     const trans = this._trans;
     switch (this._link.presence) {
       case 'none':
-        return trans.__('No kernel: the turns that the file holds, to be read only.');
+        return (
+          this._link.absence ??
+          trans.__('No kernel: the turns that the file holds, to be read only.')
+        );
       case 'unloaded':
         return trans.__('The kernel has not loaded deepseek_jupyter; the first question loads it.');
       case 'live':
