@@ -90,6 +90,7 @@ class Pages:
         """Accept them no more."""
         manager.unregister_target(DATA, self._opened)
         manager.unregister_target(CONTROL, self._control_opened)
+        self._panels.clear()
 
     def handle(self, type: str, function: Handler, *, slow: bool = False) -> None:
         """Let `function` answer requests of this type, from now on.
