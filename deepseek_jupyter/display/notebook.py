@@ -266,6 +266,11 @@ class Beside(Card):
 
     visible = False
 
+    @property
+    def asks(self) -> bool:
+        """Whether anybody can be asked: it has a thread of its own, so a click may take its time."""
+        return pages.heard
+
     def begin(self, record: Mapping[str, Any], stop: Callable[[], None]) -> None:
         """Let pages ask about it."""
         self._record, self._stop = dict(record), stop
