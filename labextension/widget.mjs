@@ -51,6 +51,11 @@ async function styled(name) {
   });
 }
 
+/** What the packages of Jupyter say of themselves, which carry no licence file. */
+const MODIFIED_BSD =
+  'Copyright (c) Jupyter Development Team.\n' +
+  'Distributed under the terms of the Modified BSD License: https://opensource.org/license/bsd-3-clause\n';
+
 /** The licences of the packages that the module carries. */
 async function licences(inputs) {
   const folders = new Set(
@@ -61,10 +66,17 @@ async function licences(inputs) {
   const texts = [...folders].sort().map(async folder => {
     const { name, version, license } = JSON.parse(await readFile(`${folder}/package.json`, 'utf8'));
     const file = (await readdir(folder)).find(entry => /^licen[cs]e/i.test(entry));
-    const text = file ? await readFile(`${folder}/${file}`, 'utf8') : '';
+    const text = file ? await readFile(`${folder}/${file}`, 'utf8') : MODIFIED_BSD;
     return `${name} ${version} (${license})\n\n${text}`;
   });
   return (await Promise.all(texts)).join('\n----\n\n');
+}
+
+/** The translations, without what only JupyterLab reads of them. */
+async function catalogues() {
+  const file = here('locale/zh_CN/LC_MESSAGES/deepseek_jupyter.json');
+  const { '': header, ...messages } = JSON.parse(await readFile(file, 'utf8'));
+  return { zh: messages };
 }
 
 const { metafile } = await build({
@@ -77,6 +89,8 @@ const { metafile } = await build({
   target: 'es2021',
   legalComments: 'eof',
   metafile: true,
+  charset: 'utf8',
+  define: { CATALOGUES: JSON.stringify(await catalogues()) },
   alias: {
     '@jupyterlab/ui-components': here('src/widget/icons.ts'),
     '@jupyterlab/apputils': here('src/widget/clipboard.ts')

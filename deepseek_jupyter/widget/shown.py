@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .anypanel import PanelWidget
 
 __all__ = ["MIME_TYPE", "PLAIN", "Panel", "panel"]
 
@@ -27,7 +30,7 @@ class Panel:
         return {MIME_TYPE: {"height": self.height}, "text/plain": PLAIN}
 
 
-def panel(height: int = 480) -> Any:
+def panel(height: int = 480) -> PanelWidget | Panel:
     """A panel with the notebook's conversation, `height` pixels high, as the output of a cell.
 
     The same as the side bar: it shows what cells ask, and asks beside them. Turns that are asked in

@@ -9,8 +9,12 @@ import { make } from '../dom';
 import { PanelView } from '../panel/view';
 import { WidgetLink } from './link';
 import { WidgetRenderer } from './markdown';
-import { words } from './words';
+import { catalogueFor, wordsOf } from './words';
 import type { IModel } from './link';
+import type { Catalogue } from './words';
+
+/** The catalogues, put here by the build. */
+declare const CATALOGUES: Record<string, Catalogue>;
 
 /** The least and the greatest height, in pixels. */
 const BOUNDS = [240, 1600];
@@ -33,6 +37,7 @@ function render({ model, el }: { model: IModel; el: HTMLElement }): () => void {
   model.on('change:height', resize);
   el.append(host);
   host.style.colorScheme = isDark(el) ? 'dark' : 'light';
+  const words = wordsOf(catalogueFor(navigator.languages, CATALOGUES));
   const link = new WidgetLink(model, words);
   const view = new PanelView(link, new WidgetRenderer(), words);
   host.append(view.node);

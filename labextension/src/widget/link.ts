@@ -47,10 +47,8 @@ export class WidgetLink implements ILink {
   }
 
   get absence(): string {
-    return this._trans.__(
-      'The kernel does not answer. It may do so when the running cell has ended; ' +
-        'if it was started again, run this cell again.'
-    );
+    const trans = this._trans;
+    return trans.__('The kernel does not answer yet. If it was started again, run this cell again.');
   }
 
   get changed(): ISignal<ILink, void> {
