@@ -268,7 +268,7 @@ class Beside(Card):
 
     @property
     def asks(self) -> bool:
-        """Whether anybody can be asked: it has a thread of its own, so a click may take its time."""
+        """Whether anybody can be asked; a click may take its time, no cell waits for it."""
         return pages.heard
 
     def begin(self, record: Mapping[str, Any], stop: Callable[[], None]) -> None:

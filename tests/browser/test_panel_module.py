@@ -14,6 +14,7 @@ import pytest
 
 from deepseek_jupyter.widget.anypanel import PanelWidget
 
+from .test_accessible import ANSWER, serious
 from .test_attacks import ALARM, ATTACKS, CUT_BY_MARKDOWN
 
 ORIGIN = "http://panel.test"
@@ -74,7 +75,7 @@ READ = """() => window.panels.flatMap(el =>
     }))"""
 
 REACHES = """() => window.panels.flatMap(el => {
-    const bad = 'script, style, iframe, form, link, meta, base, object, embed, svg, math, video, [id]';
+    const bad = 'script, style, iframe, form, link, meta, base, object, embed, svg, math, [id]';
     return [...el.querySelectorAll('.jp-DeepSeek-flow')].flatMap(flow => [
         ...[...flow.querySelectorAll(bad)].filter(node => !node.closest('.jp-DeepSeek-button')),
         ...[...flow.querySelectorAll('*')].filter(node =>
@@ -161,3 +162,30 @@ def test_a_name_is_completed_in_a_shadow_root_and_the_colours_follow_the_page(as
     )
     assert text == "rgb(255, 255, 255)"
     assert background != text
+
+
+@pytest.mark.parametrize(
+    "scheme", ["background: #fff; color: #111", "background: #111; color: #eee"]
+)
+def test_axe_finds_nothing_serious_without_a_theme(asked, scheme):
+    page, _ = asked
+    page.evaluate("style => { document.body.style.cssText = style; }", scheme)
+    turn = {
+        "id": "a",
+        "conversation": "c",
+        "prompt": "By whom?",
+        "answer": ANSWER,
+        "reasoning": "They want a mean.",
+        "footer": "one · two",
+        "status": "done",
+    }
+    page.evaluate("turn => window.show([turn], false)", turn)
+    page.wait_for_function(DRAWN)
+    page.locator(".jp-DeepSeek-panel-field").press_sequentially("What of @sal")
+    page.get_by_role("option").wait_for()
+    findings = serious(page, ".jp-DeepSeek-widget")
+    page.get_by_role("option").click()
+    for name in ("Settings", "Search"):
+        page.get_by_role("button", name=name).click()
+        findings += serious(page, ".jp-DeepSeek-widget")
+    assert sorted(set(findings)) == []

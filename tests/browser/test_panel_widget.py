@@ -12,7 +12,6 @@ from tests.support.scripted import Server as Scripted
 from tests.support.wording import DONE, USAGE, chunk, event
 
 from .jupyter import Server
-from .notebook import Notebook
 from .panel import Panel
 from .test_live import KEY, stream
 from .test_panel import endpoint, notebook, restart, run, sent  # noqa: F401

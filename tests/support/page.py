@@ -91,7 +91,7 @@ class Page:
 
 
 class WidgetPage(Page):
-    """The comm of a widget that the kernel has opened, spoken to on a subshell as JupyterLab does."""
+    """The comm of a widget, which the kernel has opened; spoken to on a subshell, as in Lab."""
 
     def __init__(self, kernel: Kernel, model: str) -> None:
         self._kernel = kernel
