@@ -18,7 +18,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 FAST := -n auto --maxprocesses 8 --dist worksteal -m "not browser and not local_model and not soak"
 LAB := labextension
 LAB_SOURCES := $(shell find $(LAB)/src $(LAB)/style $(LAB)/locale -type f 2>/dev/null) \
-	$(LAB)/package.json $(LAB)/tsconfig.json
+	$(LAB)/package.json $(LAB)/tsconfig.json $(LAB)/widget.mjs
 LAB_TARGET := .venv/share/jupyter/labextensions/deepseek-jupyter
 
 .PHONY: run test test-fast test-pythons fuzz check format bench soak docs clean
@@ -66,7 +66,8 @@ soak: .make/venv
 	$(BIN)/python tests/soak/soak.py
 
 clean:
-	rm -rf .make .venv $(LAB)/node_modules $(LAB)/lib deepseek_jupyter/labextension
+	rm -rf .make .venv $(LAB)/node_modules $(LAB)/lib deepseek_jupyter/labextension \
+	  deepseek_jupyter/widget/static
 
 # The built extension is linked, not copied, so that a rebuild needs no new install.
 .make/venv: pyproject.toml .make/labextension

@@ -135,9 +135,9 @@ OUTSIDE: dict[str, set[str]] = {
         "cli",
     },
     "ipykernel": {"magics"},
-    "traitlets": {"session.config", "magics"},
-    "anywidget": {"widget"},
-    "ipywidgets": {"widget"},
+    "traitlets": {"session.config", "magics", "widget.anypanel"},
+    "anywidget": {"widget.anypanel"},
+    "ipywidgets": set(),
     "duckdb": {"tools.sql_worker"},  # in a process of its own
     "pyarrow": {"tools"},
     "narwhals": {"context", "tools"},

@@ -16,6 +16,7 @@ from .pages import pages
 from .render import calls, final_bundle
 from .terminal import TerminalStyler
 from .transcript import Transcript
+from .watched import Watched
 
 __all__ = ["Surface", "surface"]
 
@@ -46,7 +47,9 @@ def surface(show: bool | None) -> Surface:
         return Terminal(sys.stdout)
     if captured():
         return Once()
-    return Card() if pages.connected else Notebook()
+    if pages.connected:
+        return Card()
+    return Watched() if pages.heard else Notebook()
 
 
 class Nowhere:

@@ -266,6 +266,11 @@ class Beside(Card):
 
     visible = False
 
+    @property
+    def asks(self) -> bool:
+        """Whether anybody can be asked; a click may take its time, no cell waits for it."""
+        return pages.heard
+
     def begin(self, record: Mapping[str, Any], stop: Callable[[], None]) -> None:
         """Let pages ask about it."""
         self._record, self._stop = dict(record), stop

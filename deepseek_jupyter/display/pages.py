@@ -1,7 +1,9 @@
-"""The pages that have our extension, reached over the two comms of docs/record.md.
+"""The pages that have our extension, reached over the two comms of docs/record.md, and panels.
 
 A page opens both when it meets the extension; here they are kept, deltas are sent to every page,
 and requests from a page are carried out. The TypeScript twin is ``labextension/src/comms.ts``.
+A panel is a widget that stands in a page without the extension: it hears the same and may request
+the same, by the comm of its own model; cells are shown, written to and read by pages alone.
 
 Requests arrive on whatever thread the kernel serves the control comm on (a subshell's, on
 ipykernel 7), so nothing here prints or displays, and the state has a lock. Answers go out on the
@@ -18,13 +20,15 @@ from typing import Any, Literal, Protocol
 
 from deepseek_jupyter.errors import DeepSeekError
 
-__all__ = ["Answer", "Handler", "Pages", "Request", "RunningTurn", "pages"]
+__all__ = ["Answer", "Handler", "Pages", "Request", "RunningTurn", "Tell", "pages"]
 
 DATA = "deepseek.data"
 CONTROL = "deepseek.control"
 _MOST_PAGES = 4
 _LATE = 2.0  # seconds for a comm that is being opened
 
+
+Tell = Callable[[Mapping[str, Any]], None]
 
 Answer = Literal["yes", "no", "always", "nobody"]
 
@@ -54,7 +58,7 @@ class Request:
     """What a page asks. `body` comes from outside: check every field of it."""
 
     body: Mapping[str, Any]
-    _send: Callable[[Mapping[str, Any]], None] = field(repr=False)
+    _send: Tell = field(repr=False)
 
     def tell(self, message: Mapping[str, Any]) -> None:
         """Send a message to the page that asked, before the answer or after it; any thread."""
@@ -74,6 +78,7 @@ class Pages:
         self._data: dict[str, Any] = {}
         self._turns: dict[str, RunningTurn] = {}
         self._beside: set[str] = set()
+        self._panels: dict[str, Tell] = {}
         self._expected: dict[tuple[str, str], _Expected] = {}
 
     def register(self, manager: Any) -> None:
@@ -85,6 +90,7 @@ class Pages:
         """Accept them no more."""
         manager.unregister_target(DATA, self._opened)
         manager.unregister_target(CONTROL, self._control_opened)
+        self._panels.clear()
 
     def handle(self, type: str, function: Handler, *, slow: bool = False) -> None:
         """Let `function` answer requests of this type, from now on.
@@ -98,8 +104,13 @@ class Pages:
 
     @property
     def connected(self) -> bool:
-        """Whether any page listens."""
+        """Whether any page with our extension listens."""
         return bool(self._data)
+
+    @property
+    def heard(self) -> bool:
+        """Whether anybody listens, a panel in a page without our extension too."""
+        return bool(self._data) or bool(self._panels)
 
     @property
     def can_answer(self) -> bool:
@@ -129,11 +140,24 @@ class Pages:
             self._expected.pop((turn_id, call), None)
 
     def send(self, message: Mapping[str, Any]) -> None:
-        """Send to every page."""
+        """Send to every page and panel."""
         with self._lock:
-            listening = list(self._data.values())
-        for comm in listening:
-            comm.send(dict(message))
+            listening = [*(comm.send for comm in self._data.values()), *self._panels.values()]
+        for tell in listening:
+            tell(dict(message))
+
+    def join(self, panel: str, tell: Tell) -> None:
+        """A panel listens from now on. Those that asked longest ago are told no more."""
+        with self._lock:
+            self._panels.pop(panel, None)
+            self._panels[panel] = tell
+            while len(self._panels) > _MOST_PAGES:
+                del self._panels[next(iter(self._panels))]
+
+    def leave(self, panel: str) -> None:
+        """It is closed."""
+        with self._lock:
+            self._panels.pop(panel, None)
 
     def send_newest(self, message: Mapping[str, Any]) -> bool:
         """Send to the page that connected last; False where there is none."""
@@ -170,14 +194,15 @@ class Pages:
         with self._lock:
             if threading.current_thread() is not threading.main_thread():
                 self._beside.add(comm.comm_id)
-        comm.on_msg(lambda asked: self._asked(asked["content"]["data"]))
+        comm.on_msg(lambda asked: self.asked(asked["content"]["data"]))
         comm.on_close(lambda _: self._beside.discard(comm.comm_id))
 
-    def _asked(self, request: Any) -> None:
+    def asked(self, request: Any, tell: Tell | None = None) -> None:
+        """Carry out what a page asks. Its answers go to `tell`, else to the page that it names."""
         if not isinstance(request, Mapping):
             return
         if isinstance(request.get("request"), str):
-            self._take(request)
+            self._take(request, tell or self._teller(request.get("page")))
             return
         with self._lock:
             turn = self._turns.get(str(request.get("id")))
@@ -198,13 +223,15 @@ class Pages:
             self._arrived.wait_for(lambda: id in self._data, _LATE)
             return self._data.get(id)
 
-    def _take(self, body: Mapping[str, Any]) -> None:
-        function, slow = self._handlers.get(str(body.get("type")), (_unknown, False))
-        page = body.get("page")
-
+    def _teller(self, page: Any) -> Tell:
         def tell(message: Mapping[str, Any]) -> None:
             comm = self._page(page) if isinstance(page, str) else None
             comm.send(dict(message)) if comm is not None else self.send(message)
+
+        return tell
+
+    def _take(self, body: Mapping[str, Any], tell: Tell) -> None:
+        function, slow = self._handlers.get(str(body.get("type")), (_unknown, False))
 
         def work() -> None:
             tell(_answer(function, Request(body, tell)))

@@ -43,7 +43,7 @@ def doctor(session: Session) -> Report:
 
 def _packages(session: Session) -> Iterator[Finding]:
     yield _GOOD, "Python", sys.version.split()[0]
-    for name in ("ipython", "ipykernel", "jupyterlab", "httpx", "nest-asyncio2"):
+    for name in ("ipython", "ipykernel", "jupyterlab", "anywidget", "httpx", "nest-asyncio2"):
         try:
             yield _GOOD, name, version(name)
         except PackageNotFoundError:

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-__all__ = ["MIME_TYPE", "Panel", "panel"]
+if TYPE_CHECKING:
+    from .anypanel import PanelWidget
+
+__all__ = ["MIME_TYPE", "PLAIN", "Panel", "panel"]
 
 MIME_TYPE = "application/vnd.deepseek.panel+json"
 
-_PLAIN = "The panel is shown by JupyterLab 4 and Notebook 7 where deepseek_jupyter is installed."
+PLAIN = (
+    "The panel is shown where deepseek_jupyter is installed beside JupyterLab 4 or Notebook 7; "
+    "elsewhere it needs anywidget and a running kernel."
+)
 
 
 class Panel:
-    """The conversation of the notebook it is shown in. Ending a cell with it shows it."""
+    """The panel where anywidget is not installed: JupyterLab's extension shows it."""
 
     def __init__(self, height: int) -> None:
         self.height = height
@@ -21,17 +27,23 @@ class Panel:
         return f"panel(height={self.height})"
 
     def _repr_mimebundle_(self, **_: Any) -> dict[str, Any]:
-        return {MIME_TYPE: {"height": self.height}, "text/plain": _PLAIN}
+        return {MIME_TYPE: {"height": self.height}, "text/plain": PLAIN}
 
 
-def panel(height: int = 480) -> Panel:
+def panel(height: int = 480) -> PanelWidget | Panel:
     """A panel with the notebook's conversation, `height` pixels high, as the output of a cell.
 
     The same as the side bar: it shows what cells ask, and asks beside them. Turns that are asked in
-    it live in the journal; the notebook file holds those of cells only.
+    it live in the journal; the notebook file holds those of cells only. It is an
+    `anywidget.AnyWidget`; where anywidget is not installed, only JupyterLab's extension can show
+    it.
 
     >>> import deepseek_jupyter as ds
     >>> ds.panel(height=600)
     panel(height=600)
     """
-    return Panel(height)
+    try:
+        from .anypanel import BUILT, PanelWidget
+    except ImportError:
+        return Panel(height)
+    return PanelWidget(height) if BUILT else Panel(height)

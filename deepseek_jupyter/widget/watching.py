@@ -63,7 +63,7 @@ def tell() -> None:
 
 
 def _cell_has_run(*_: Any) -> None:
-    if pages.connected:
+    if pages.heard:
         tell()
 
 
@@ -73,7 +73,7 @@ def _turn(event: str, record: Mapping[str, Any]) -> None:
             _running[record["id"]] = record
         else:
             _running.pop(record["id"], None)
-    if pages.connected:
+    if pages.heard:
         pages.send({"type": "turn", "event": event, "record": record})
         if event == "ended":
             tell()

@@ -10,9 +10,10 @@ import { Signal } from '@lumino/signaling';
 import type { ISignal } from '@lumino/signaling';
 import type { JSONObject } from '@lumino/coreutils';
 import type { Kernel, KernelMessage } from '@jupyterlab/services';
-import { emptyTranscript, readMessage, reduce } from './transcript';
-import type { ITranscript } from './transcript';
+import { Transcripts } from './transcripts';
 import { readAnswer } from './requests';
+import type { ITranscript } from './transcript';
+import type { ISource } from './transcripts';
 import type { ICommHub, ITold } from './tokens';
 
 const DATA = 'deepseek.data';
@@ -20,12 +21,6 @@ const CONTROL = 'deepseek.control';
 
 /** How long a kernel that refused is left alone, in milliseconds. */
 const REFUSED = 1000;
-
-/** How long a snapshot may take before it is asked for again. */
-const RESYNC = 1000;
-
-/** How many turns are kept in mind. */
-const KEPT = 64;
 
 /** How long the subshells of the comms are waited for, in milliseconds. */
 const SUBSHELL = 2000;
@@ -42,7 +37,7 @@ interface ISubshellComm extends Kernel.IComm {
 }
 
 /** The comms with one kernel. */
-class Link {
+class Link implements ISource {
   constructor(
     readonly kernel: Kernel.IKernelConnection,
     private _receive: (json: unknown, link: Link) => void,
@@ -70,6 +65,15 @@ class Link {
   /** Whether the comms are there, open or about to be. */
   get isOpen(): boolean {
     return this._control !== null && !this._control.isDisposed;
+  }
+
+  get isGone(): boolean {
+    return this.kernel.isDisposed;
+  }
+
+  /** Ask for all of a turn that runs. */
+  resync(id: string): boolean {
+    return this.request({ type: 'resync', id });
   }
 
   /** Send a request that wants no answer; false if there is nobody to send it to. */
@@ -199,7 +203,7 @@ export class CommHub implements ICommHub {
   }
 
   transcript(id: string): ITranscript | null {
-    return this._transcripts.get(id) ?? null;
+    return this._transcripts.get(id);
   }
 
   connect(kernel: Kernel.IKernelConnection, sure = false): void {
@@ -220,7 +224,7 @@ export class CommHub implements ICommHub {
   }
 
   resync(id: string, kernel: Kernel.IKernelConnection): boolean {
-    return this._links.get(kernel)?.request({ type: 'resync', id }) ?? false;
+    return this._links.get(kernel)?.resync(id) ?? false;
   }
 
   stop(id: string, kernel: Kernel.IKernelConnection): boolean {
@@ -237,46 +241,21 @@ export class CommHub implements ICommHub {
   }
 
   forget(id: string): void {
-    this._transcripts.delete(id);
+    this._transcripts.forget(id);
   }
 
   private _receive(json: unknown, link: Link): void {
-    const message = readMessage(json);
-    if (!message) {
+    const heard = this._transcripts.receive(json, link);
+    if (heard) {
+      this._heard.emit(heard);
+    } else {
       this._told.emit({ kernel: link.kernel, message: json });
-      return;
     }
-    const before = this._transcripts.get(message.id) ?? emptyTranscript(message.id);
-    const after = reduce(before, message);
-    this._transcripts.set(message.id, after);
-    if (this._transcripts.size > KEPT) {
-      this._transcripts.delete(this._transcripts.keys().next().value!);
-    }
-    if (after.behind) {
-      this._catchUp(message.id, link);
-    }
-    this._heard.emit(after);
-  }
-
-  /** Ask for a snapshot, and again if it does not come. */
-  private _catchUp(id: string, link: Link): void {
-    if (this._asking.has(id)) {
-      return;
-    }
-    this._asking.add(id);
-    this.resync(id, link.kernel);
-    setTimeout(() => {
-      this._asking.delete(id);
-      if (this._transcripts.get(id)?.behind && !link.kernel.isDisposed) {
-        this._catchUp(id, link);
-      }
-    }, RESYNC);
   }
 
   private _heard = new Signal<ICommHub, ITranscript>(this);
   private _told = new Signal<ICommHub, ITold>(this);
   private _connected = new Signal<ICommHub, Kernel.IKernelConnection>(this);
   private _links = new Map<Kernel.IKernelConnection, Link>();
-  private _transcripts = new Map<string, ITranscript>();
-  private _asking = new Set<string>();
+  private _transcripts = new Transcripts();
 }

@@ -35,6 +35,11 @@ export function confirm(node: HTMLButtonElement, icon: LabIcon): void {
   setTimeout(() => show(icon), 1500);
 }
 
+/** The element that has the focus, as seen from another: some hosts show outputs in shadow roots. */
+export function focused(from: Node): Element | null {
+  return (from.getRootNode() as Partial<DocumentOrShadowRoot>).activeElement ?? null;
+}
+
 /** Set a text, if it is another. */
 export function say(node: HTMLElement, text: string): void {
   if (node.textContent !== text) {

@@ -13,7 +13,7 @@ import { split } from './blocks';
 import { mend } from './mend';
 import { morph } from './morph';
 import type { IBlock } from './blocks';
-import type { BlockRenderer } from './markdown';
+import type { IBlockRenderer } from './renderer';
 
 /** How much of a frame drawing may take, in milliseconds. */
 const SLICE = 12;
@@ -36,7 +36,7 @@ export class Flow {
    */
   constructor(
     readonly host: HTMLElement,
-    renderer: BlockRenderer,
+    renderer: IBlockRenderer,
     decorate: (node: HTMLElement, block: IBlock) => void = () => undefined
   ) {
     this._renderer = renderer;
@@ -196,7 +196,7 @@ export class Flow {
     this._patience = 0;
   }
 
-  private _renderer: BlockRenderer;
+  private _renderer: IBlockRenderer;
   private _decorate: (node: HTMLElement, block: IBlock) => void;
   private _source = '';
   private _added = '';

@@ -10,39 +10,32 @@ import { extractMath, insertMath, MATH_CLASS, scrubMath } from './math';
 import { CardSanitiser } from './sanitiser';
 import { closeFence } from './blocks';
 import { guardDiagrams } from './diagrams';
+import { asSource, cleaned, guardLinks } from './renderer';
 import type { IBlock } from './blocks';
+import type { IBlockRenderer } from './renderer';
 
 /** Draws blocks of Markdown. */
-export class BlockRenderer {
+export class BlockRenderer implements IBlockRenderer {
   constructor(options: IRenderMime.IRendererOptions) {
     this._options = options;
     this._sanitiser = new CardSanitiser(options.sanitizer);
   }
 
-  /**
-   * Draw a block.
-   *
-   * @param definitions - Link definitions of other blocks, which this one may use.
-   * @returns An element that is not on the page; its formulas wait for `typeset`.
-   */
   async render(block: IBlock, closed: boolean, definitions = ''): Promise<HTMLElement> {
     const host = document.createElement('div');
-    const source = block.source.replace(/\r\n?/g, '\n').replace(/[\uE000\uE001]/g, '');
+    const source = cleaned(block.source);
     if (!this._options.markdownParser) {
-      host.appendChild(document.createElement('pre')).textContent = source;
+      asSource(host, source);
       return host;
     }
     try {
       await this._render(host, block.kind === 'fence', source, closed, definitions);
     } catch {
-      // Nesting too deep for the parser. The text is what matters.
-      host.replaceChildren();
-      host.appendChild(document.createElement('pre')).textContent = source;
+      asSource(host, source); // nesting too deep for the parser; the text is what matters
     }
     return host;
   }
 
-  /** Typeset the formulas of an element on the page that are not typeset yet. */
   async typeset(host: HTMLElement): Promise<void> {
     const { latexTypesetter } = this._options;
     if (!latexTypesetter) {
@@ -95,8 +88,5 @@ function tidy(host: HTMLElement): void {
   for (const node of host.querySelectorAll('[data-jupyter-id]')) {
     node.removeAttribute('data-jupyter-id');
   }
-  for (const link of host.querySelectorAll('a')) {
-    link.target = '_blank';
-    link.rel = 'noopener noreferrer nofollow';
-  }
+  guardLinks(host);
 }

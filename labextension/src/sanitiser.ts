@@ -71,6 +71,13 @@ export class CardSanitiser implements IRenderMime.ISanitizer {
   private _stock: IRenderMime.ISanitizer;
 }
 
+/** The harmless part of an HTML text as nodes, for a page that has no other sanitiser. */
+export function harmless(html: string): Node[] {
+  const { body } = new DOMParser().parseFromString(`<body>${hardened(html)}`, 'text/html');
+  harden(body); // what parsing twice may have made of the text
+  return [...body.childNodes];
+}
+
 /** Parse without loading or running anything, and write down what is harmless. */
 function hardened(html: string): string {
   const { body } = new DOMParser().parseFromString(`<body>${html}`, 'text/html');

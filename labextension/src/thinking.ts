@@ -10,7 +10,7 @@ import { make, say } from './dom';
 import { Flow } from './flow';
 import { isRunning } from './record';
 import { thought } from './words';
-import type { BlockRenderer } from './markdown';
+import type { IBlockRenderer } from './renderer';
 import type { ITurnRecord } from './record';
 
 /** How near to its end, in pixels, the thinking is followed as it grows. */
@@ -20,7 +20,7 @@ const NEAR = 24;
 export class Thinking {
   readonly node = make('details', 'thinking');
 
-  constructor(renderer: BlockRenderer, private _trans: TranslationBundle) {
+  constructor(renderer: IBlockRenderer, private _trans: TranslationBundle) {
     const body = make('div', 'thinking-body');
     body.tabIndex = 0;
     body.setAttribute('role', 'region');

@@ -229,20 +229,20 @@ def test_an_answer_from_a_page_decides():
     pages = Pages()
     pages.expect("turn", "call")
     assert pages.answer("turn", "call", 0) is None
-    pages._asked({"type": "approve", "id": "another", "call": "call"})
-    pages._asked({"type": "approve", "id": "turn", "call": "another"})
-    pages._asked({"type": "run it", "id": "turn", "call": "call"})
+    pages.asked({"type": "approve", "id": "another", "call": "call"})
+    pages.asked({"type": "approve", "id": "turn", "call": "another"})
+    pages.asked({"type": "run it", "id": "turn", "call": "call"})
     assert pages.answer("turn", "call", 0) is None
-    pages._asked({"type": "deny", "id": "turn", "call": "call"})
+    pages.asked({"type": "deny", "id": "turn", "call": "call"})
     assert pages.answer("turn", "call", 0) == "no"
     pages.expect_no_more("turn", "call")
-    pages._asked({"type": "approve", "id": "turn", "call": "call"})
+    pages.asked({"type": "approve", "id": "turn", "call": "call"})
     assert pages.answer("turn", "call", 0) == "nobody"
 
 
 def test_a_page_that_says_yes_beforehand_is_not_believed():
     pages = Pages()
-    pages._asked({"type": "approve", "id": "turn", "call": "call"})
+    pages.asked({"type": "approve", "id": "turn", "call": "call"})
     pages.expect("turn", "call")
     assert pages.answer("turn", "call", 0) is None
 

@@ -36,6 +36,20 @@ def test_jupyterlabs_own_packages_are_shared_not_bundled():
     assert [name for name in names if name.startswith(("@jupyterlab/", "@lumino/"))] == []
 
 
+def test_the_widgets_module_stands_alone_and_is_small():
+    static = ROOT / "deepseek_jupyter" / "widget" / "static"
+    script = (static / "panel.js").read_text()
+    assert len(script.encode()) + (static / "panel.css").stat().st_size < 180_000
+    assert not re.search(r"\b(?:import|from)\s*[\"']|\bimport\(|\brequire\(", script)
+    carried = (static / "third-party-licenses.txt").read_text()
+    assert re.findall(r"^(\S+) [\d.]+ \(", carried, re.M) == [
+        "@lumino/algorithm",
+        "@lumino/coreutils",
+        "@lumino/signaling",
+        "marked",
+    ]
+
+
 def test_the_lock_file_names_no_host():
     lock = (ROOT / "labextension" / "package-lock.json").read_text()
     assert '"resolved"' not in lock

@@ -213,11 +213,22 @@ def test_the_panel_stands_in_an_output_too_and_both_show_the_same(host, endpoint
     run(book, 0)
     run(book, 1)
     side, out = Panel.open(book), Panel(book, ".jp-OutputArea")
+    assert book.page.locator(".jp-DeepSeek-widget").count() == 0  # the extension's, not the widget
     endpoint.queue(stream("In both.", gap=0.02))
     out.ask("Where do you stand?")
     for panel in (out, side):
         panel.until("Where do you stand?", "In both.")
     assert book.sources() == [LOAD, "import deepseek_jupyter as ds\nds.panel(height=400)"]
+
+
+def test_a_panel_that_outlived_its_kernel_is_shown_from_the_file(lab, endpoint, notebook):
+    import deepseek_jupyter as ds
+
+    bundle, _ = ds.panel()._repr_mimebundle_()
+    assert "application/vnd.jupyter.widget-view+json" in bundle
+    book = notebook(lab, "ds.panel()", outputs={1: bundle}, kernel=False)
+    Panel(book, ".jp-OutputArea").node.get_by_text("No kernel").wait_for()
+    assert "Error displaying widget" not in book.page.content()
 
 
 def test_names_are_completed_with_type_and_shape_and_sent_by_keyboard(lab, endpoint, notebook):

@@ -118,3 +118,52 @@ def test_an_answer_waits_for_the_data_comm_that_is_being_opened(hub):
     timer.start()
     control.receive({"type": "hello", "request": "r1", "page": "one-data"})
     assert [message["to"] for message in data.sent] == ["r1"]
+
+
+def test_a_panel_hears_what_pages_hear_and_is_no_page():
+    pages = Pages()
+    heard: list[Any] = []
+    assert not pages.heard
+    pages.join("panel", heard.append)
+    pages.send({"type": "news"})
+    assert heard == [{"type": "news"}]
+    assert pages.heard
+    assert not pages.connected  # cells are not its to show
+    assert not pages.send_newest({"type": "edit"})  # nor to change
+    pages.leave("panel")
+    pages.send({"type": "news"})
+    assert len(heard) == 1
+    assert not pages.heard
+
+
+def test_a_panels_request_is_answered_to_it_alone():
+    pages, manager = Pages(), Manager()
+    pages.register(manager)
+    data, _ = manager.page("a")
+    pages.handle("double", lambda request: {"n": 2 * request.body["n"]})
+    told: list[Any] = []
+    pages.asked({"type": "double", "request": "r", "n": 4}, told.append)
+    assert told == [{"type": "answer", "to": "r", "ok": True, "result": {"n": 8}}]
+    assert data.sent == []
+
+
+def test_panels_that_were_shown_again_and_again_do_not_pile_up():
+    pages = Pages()
+    heard: list[str] = []
+    for number in range(20):
+        pages.join(f"p{number}", lambda _, number=number: heard.append(f"p{number}"))
+    pages.join("p16", lambda _: heard.append("p16"))  # it asks again
+    pages.send({"type": "news"})
+    assert heard == ["p17", "p18", "p19", "p16"]
+
+
+def test_a_turn_of_the_panel_can_ask_its_user_wherever_one_listens():
+    from deepseek_jupyter.display.notebook import Beside
+    from deepseek_jupyter.display.pages import pages
+
+    assert not Beside().asks
+    pages.join("panel", lambda _: None)
+    try:
+        assert Beside().asks
+    finally:
+        pages.leave("panel")

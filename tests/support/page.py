@@ -5,6 +5,8 @@ page.ask("conversation")                    # waits for the answer; raises Refus
 asked = page.send("ask", prompt="Hello")    # does not wait
 page.until(lambda m: m["type"] == "turn" and m["event"] == "begun")
 page.answer(asked)
+
+`WidgetPage` is the same for a page without the extension, in which `ds.panel()` stands as a widget.
 """
 
 from __future__ import annotations
@@ -16,7 +18,7 @@ from uuid import uuid4
 
 from .kernels import Kernel
 
-__all__ = ["Page", "Refused"]
+__all__ = ["Page", "Refused", "WidgetPage"]
 
 
 class Refused(Exception):
@@ -34,6 +36,7 @@ class Page:
         for name, shell in self._shells.items():
             opened = {"comm_id": self._ids[name], "target_name": f"deepseek.{name}", "data": {}}
             kernel.say("comm_open", opened, shell)
+        self._address = {"page": self._ids["data"]}
 
     @property
     def heard(self) -> list[dict[str, Any]]:
@@ -49,7 +52,7 @@ class Page:
     def send(self, type: str, **body: Any) -> str:
         """Send a request; returns its id."""
         request = uuid4().hex
-        self.say({"type": type, "request": request, "page": self._ids["data"], **body})
+        self.say({"type": type, "request": request, **self._address, **body})
         return request
 
     def answer(self, request: str, timeout: float = 20.0) -> dict[str, Any]:
@@ -85,3 +88,25 @@ class Page:
 
         record: dict[str, Any] = self.until(holds)["record"]
         return record
+
+
+class WidgetPage(Page):
+    """The comm of a widget, which the kernel has opened; spoken to on a subshell, as in Lab."""
+
+    def __init__(self, kernel: Kernel, model: str) -> None:
+        self._kernel = kernel
+        self._first = len(kernel.told)
+        self._model = model
+        self._shell = kernel.subshell()
+        self._address = {}
+
+    @property
+    def heard(self) -> list[dict[str, Any]]:
+        """Every message so far."""
+        told = self._kernel.told[self._first :]
+        return [data["content"] for comm, data in told if comm == self._model and "content" in data]
+
+    def say(self, body: dict[str, Any]) -> None:
+        """Send a message, as the model's ``send`` does."""
+        data = {"method": "custom", "content": body}
+        self._kernel.say("comm_msg", {"comm_id": self._model, "data": data}, self._shell)

@@ -6,7 +6,7 @@
  */
 import { runIcon, stopIcon } from '@jupyterlab/ui-components';
 import type { TranslationBundle } from '@jupyterlab/translation';
-import { button, make, say } from '../dom';
+import { button, focused, make, say } from '../dom';
 import { complete, matches, mention, mentioned } from './complete';
 import { History } from './history';
 import type { IMention, IName } from './complete';
@@ -158,7 +158,7 @@ export class Composer {
     this._history.leave();
     this._grow();
     const { field } = this;
-    this._mention = document.activeElement === field ? mention(this.text, field.selectionEnd) : null;
+    this._mention = focused(field) === field ? mention(this.text, field.selectionEnd) : null;
     if (!this._mention) {
       this._close();
       this._report();

@@ -1,7 +1,7 @@
 /** The controls for model, thinking, effort, temperature and length of answers. */
 import type { JSONObject } from '@lumino/coreutils';
 import type { TranslationBundle } from '@jupyterlab/translation';
-import { make } from '../dom';
+import { focused, make } from '../dom';
 import type { ISettings } from './state';
 
 let controls = 0;
@@ -55,7 +55,7 @@ export class Controls {
   /** Show settings, but not over what is being typed. */
   update(settings: ISettings): void {
     const show = (input: HTMLInputElement | HTMLSelectElement, value: string) => {
-      if (document.activeElement !== input && input.value !== value) {
+      if (focused(input) !== input && input.value !== value) {
         input.value = value;
       }
     };

@@ -19,6 +19,8 @@ export interface ILink {
   /** What the panel is about, for its title. */
   readonly name: string;
   readonly presence: Presence;
+  /** What to say where nobody answers, if it is not that there is no kernel. */
+  readonly absence?: string;
   /** A signal emitted when `presence` changed, or the kernel is another one. */
   readonly changed: ISignal<ILink, void>;
   /** A signal emitted with each message of the kernel that is not about a turn's text. */

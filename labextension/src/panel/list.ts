@@ -4,7 +4,7 @@
  * The drawn items stand in the flow between two spacers. When heights turn out other than guessed,
  * what the reader looks at stays where it is; who is at the end stays at the end.
  */
-import { make } from '../dom';
+import { focused, make } from '../dom';
 import { Heights } from './window';
 
 /** How far around the view items are drawn, in pixels. */
@@ -123,10 +123,10 @@ export class List {
 
   private _exchange(wanted: readonly string[]): void {
     const keep = new Set(wanted);
-    const focused = document.activeElement;
+    const held = focused(this.node);
     for (const [id, item] of [...this._items]) {
       if (!keep.has(id)) {
-        if (item.node.contains(focused)) {
+        if (item.node.contains(held)) {
           this.node.focus({ preventScroll: true });
         }
         this._observer.unobserve(item.node);

@@ -5,6 +5,7 @@ import type { INotebookTracker } from '@jupyterlab/notebook';
 import type { IRenderMime } from '@jupyterlab/rendermime-interfaces';
 import type { ITranslator } from '@jupyterlab/translation';
 import { make } from '../dom';
+import { BlockRenderer } from '../markdown';
 import type { ICommHub } from '../tokens';
 
 /** The MIME type of a panel. */
@@ -67,7 +68,7 @@ export class PanelOutput extends Widget implements IRenderMime.IRenderer {
       return;
     }
     const link = new NotebookLink(panel, this._hub, this._translator);
-    const view = new PanelView(link, this._options, trans);
+    const view = new PanelView(link, new BlockRenderer(this._options), trans);
     this.node.replaceChildren(view.node);
     this._close = () => {
       view.dispose();

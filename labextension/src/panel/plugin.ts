@@ -9,8 +9,8 @@ import { ICommHub, ISidePanel } from '../tokens';
 import { PANEL_TYPE, PanelOutput } from './output';
 import { SideBar } from './sidebar';
 
-/** Before every other kind of output, a widget's too. */
-const RANK = -10;
+/** Before every other kind of output; a widget has -10, and `ds.panel()` may be shown as one, too. */
+const RANK = -20;
 
 const ID = 'deepseek-jupyter-panel';
 

@@ -5,6 +5,7 @@ import type { INotebookTracker, NotebookPanel } from '@jupyterlab/notebook';
 import type { IRenderMimeRegistry } from '@jupyterlab/rendermime';
 import type { ITranslator } from '@jupyterlab/translation';
 import { make } from '../dom';
+import { BlockRenderer } from '../markdown';
 import type { ICommHub } from '../tokens';
 import type { PanelView } from './view';
 
@@ -80,12 +81,12 @@ export class SideBar extends Widget {
     const { sanitizer, latexTypesetter, markdownParser } = rendermime;
     const view = new PanelView(
       link,
-      {
+      new BlockRenderer({
         mimeType: 'text/markdown',
         resolver: null,
         linkHandler: null,
         ...{ sanitizer, latexTypesetter, markdownParser, translator }
-      },
+      }),
       trans
     );
     this._view = view;

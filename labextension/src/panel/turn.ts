@@ -11,7 +11,7 @@ import { asMarkdown, isRunning } from '../record';
 import { Thinking } from '../thinking';
 import { merge } from '../transcript';
 import type { Word } from '../details';
-import type { BlockRenderer } from '../markdown';
+import type { IBlockRenderer } from '../renderer';
 import type { ITurnRecord } from '../record';
 import type { ITranscript } from '../transcript';
 import type { ICodeTarget } from './link';
@@ -36,7 +36,7 @@ export class TurnView implements IItem {
 
   constructor(
     private _actions: ITurnActions,
-    renderer: BlockRenderer,
+    renderer: IBlockRenderer,
     private _trans: TranslationBundle
   ) {
     const trans = _trans;

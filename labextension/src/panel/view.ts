@@ -2,36 +2,23 @@
  * The panel: one conversation, whoever is at the other end of its link.
  *
  * What it shows is a pure function of `state.ts`; messages of the kernel give the next state, and
- * the next frame shows it. Side bar and widget use the same view.
+ * the next frame shows it. Side bar and widget use the same view. `reading.ts` keeps the state,
+ * `turns.ts` shows it; here is what the user does.
  */
 import type { JSONObject } from '@lumino/coreutils';
-import type { IRenderMime } from '@jupyterlab/rendermime-interfaces';
 import type { TranslationBundle } from '@jupyterlab/translation';
 import { make, say } from '../dom';
-import { BlockRenderer } from '../markdown';
-import { isRunning } from '../record';
 import { RequestError } from '../requests';
-import { announcement } from '../words';
 import { Attached } from './attached';
 import { Bar } from './bar';
-import { readNames } from './complete';
 import { Composer } from './composer';
-import { List } from './list';
-import { meter } from './meter';
-import { fromFile, NOTHING, opened, reduce, shown, withRecords } from './state';
-import { TurnView } from './turn';
+import { Reading } from './reading';
+import { Turns } from './turns';
 import type { Word } from '../details';
 import type { ITurnRecord } from '../record';
-import type { IName } from './complete';
+import type { IBlockRenderer } from '../renderer';
 import type { ILink } from './link';
-import type { IEntry } from './list';
-import type { IState, IStep } from './state';
-
-/** How many records are asked for at once. */
-const BATCH = 24;
-
-/** How long names that were read are good for, in milliseconds. */
-const NAMES = 3000;
+import type { IState } from './state';
 
 /** Shows a conversation, and asks. */
 export class PanelView {
@@ -39,30 +26,35 @@ export class PanelView {
 
   constructor(
     private _link: ILink,
-    rendererOptions: IRenderMime.IRendererOptions,
+    renderer: IBlockRenderer,
     private _trans: TranslationBundle
   ) {
     const trans = _trans;
-    const renderer = new BlockRenderer(rendererOptions);
-    this._list = new List(
-      id => {
-        const turn = new TurnView(this._actions, renderer, trans);
-        this._turns.set(id, turn);
-        this._show(id);
-        return { node: turn.node, dispose: () => (turn.dispose(), void this._turns.delete(id)) };
+    this._reading = new Reading(
+      _link,
+      {
+        changed: state => this._show(state),
+        used: line => say(this._meter, line),
+        begun: () => this._turns.toEnd(),
+        failed: error => this._fail(error)
       },
-      ids => void this._read(ids)
+      trans
     );
-    const { node } = this._list;
-    node.tabIndex = 0;
-    node.setAttribute('role', 'feed');
-    node.setAttribute('aria-label', trans.__('Conversation'));
+    this._turns = new Turns({
+      link: _link,
+      actions: this._actions,
+      renderer,
+      trans,
+      state: () => this._reading.state,
+      inView: ids => void this._reading.read(ids),
+      announce: words => say(this._status, words)
+    });
     this._composer = new Composer(
       {
         send: prompt => void this._ask(prompt),
         stop: () => this._stopLast(),
         cancel: () => this._edit(null),
-        names: () => this._names(),
+        names: () => this._reading.names(),
         changed: (prompt, names) => this._attached.update(prompt, names)
       },
       trans
@@ -86,15 +78,12 @@ export class PanelView {
       this._bar.node,
       this._bar.drawer.node,
       this._about,
-      node,
+      this._turns.node,
       this._notice,
       foot,
       this._status
     );
-    _link.changed.connect(this._onLink, this);
-    _link.told.connect(this._onTold, this);
-    _link.heard.connect(this._onHeard, this);
-    void this._refresh();
+    void this._reading.refresh();
   }
 
   /** Put the caret into the composer. */
@@ -110,77 +99,8 @@ export class PanelView {
   }
 
   dispose(): void {
-    this._disposed = true;
-    this._link.changed.disconnect(this._onLink, this);
-    this._link.told.disconnect(this._onTold, this);
-    this._link.heard.disconnect(this._onHeard, this);
-    this._list.dispose();
-  }
-
-  // Reading
-
-  /** Read the conversation again; once more if it was asked for meanwhile. */
-  private async _refresh(): Promise<void> {
-    if (this._refreshing) {
-      this._again = true;
-      return;
-    }
-    this._refreshing = true;
-    try {
-      do {
-        this._again = false;
-        await this._load();
-      } while (this._again && !this._disposed);
-    } finally {
-      this._refreshing = false;
-    }
-  }
-
-  private async _load(): Promise<void> {
-    const { presence } = this._link;
-    if (presence !== 'live') {
-      this._set(fromFile(this._link.saved()));
-      say(this._meter, '');
-      return;
-    }
-    try {
-      const json = await this._link.request('conversation');
-      this._set(opened(this._state, json));
-      const missing = this._state.running.filter(id => !this._link.transcript(id));
-      missing.forEach(id => this._link.resync(id));
-      say(this._meter, meter(await this._link.request('usage'), this._trans));
-    } catch (error) {
-      if (this._link.presence === 'live') {
-        this._again = false;
-        this._fail(error);
-      }
-    }
-  }
-
-  /** Read the records of turns that came into view. */
-  private async _read(ids: readonly string[]): Promise<void> {
-    const { records } = this._state;
-    const missing = ids.filter(id => !records.has(id) && !this._reading.has(id)).slice(0, BATCH);
-    if (!missing.length || this._link.presence !== 'live') {
-      return;
-    }
-    missing.forEach(id => this._reading.add(id));
-    try {
-      const json = await this._link.request('turns', { ids: missing });
-      this._set(withRecords(this._state, json));
-    } catch {
-      return; // the kernel went away; what takes its place reads again
-    } finally {
-      missing.forEach(id => this._reading.delete(id));
-    }
-  }
-
-  private async _names(): Promise<readonly IName[]> {
-    if (this._link.presence === 'live' && Date.now() - this._namesAt > NAMES) {
-      this._namesAt = Date.now();
-      this._known = readNames(await this._link.request('names'));
-    }
-    return this._known;
+    this._reading.dispose();
+    this._turns.dispose();
   }
 
   // Asking
@@ -194,7 +114,7 @@ export class PanelView {
       return;
     }
     this._edit(null);
-    this._list.toEnd();
+    this._turns.toEnd();
     await this._request('ask', body, () => {
       this._composer.text ||= prompt; // what was refused is not lost
     });
@@ -228,7 +148,7 @@ export class PanelView {
   }
 
   private _stopLast(): void {
-    const id = this._running().pop();
+    const id = this._reading.running.pop();
     if (id) {
       this._link.stop(id);
     }
@@ -236,7 +156,7 @@ export class PanelView {
 
   private async _checkout(id: string): Promise<void> {
     await this._request('checkout', { to: id });
-    this._list.reveal(id);
+    this._turns.reveal(id);
   }
 
   /** Ask the kernel; an error is shown, and gives null. */
@@ -254,6 +174,18 @@ export class PanelView {
     }
   }
 
+  // Showing
+
+  private _show(state: IState): void {
+    const count = this._turns.update();
+    const live = this._link.presence === 'live';
+    this._bar.update(this._link.name, live, state.settings);
+    this._composer.enabled = this._link.presence !== 'none';
+    this._composer.running = this._reading.running.length > 0;
+    say(this._about, this._aboutText(count));
+    void this._reading.read(this._turns.drawn);
+  }
+
   private _fail(error: unknown): void {
     const hint = error instanceof RequestError ? error.hint : '';
     this._say([(error as Error).message, hint].filter(Boolean).join(' '));
@@ -263,112 +195,19 @@ export class PanelView {
     say(this._notice, text);
   }
 
-  // Hearing
-
-  private _onLink(): void {
-    this._reading.clear();
-    void this._refresh();
-  }
-
-  private _onTold(_: ILink, message: unknown): void {
-    const before = this._running().length;
-    this._set(reduce(this._state, message));
-    if (this._running().length > before) {
-      this._list.toEnd();
-    }
-    if (this._state.stale) {
-      this._state = { ...this._state, stale: false };
-      void this._refresh();
-    }
-  }
-
-  private _onHeard(_: ILink, { id }: { id: string }): void {
-    if (this._turns.has(id) && !this._heard.has(id)) {
-      this._heard.add(id);
-      requestAnimationFrame(() => {
-        this._heard.delete(id);
-        this._show(id);
-      });
-    }
-  }
-
-  // Showing
-
-  private _set(state: IState): void {
-    if (this._disposed) {
-      return;
-    }
-    this._state = state;
-    const steps = shown(state);
-    this._steps = new Map(steps.map((step, index) => [step.id, [step, index]]));
-    this._list.set(steps.map(entry));
-    this._turns.forEach((_, id) => this._show(id));
-    const live = this._link.presence === 'live';
-    this._bar.update(this._link.name, live, state.settings);
-    this._composer.enabled = this._link.presence !== 'none';
-    this._composer.running = this._running().length > 0;
-    say(this._about, this._aboutText(steps.length));
-    void this._read([...this._turns.keys()]);
-  }
-
-  /** Show a turn as it is now; one that is new to the page waits until the reader rests. */
-  private _show(id: string, waited = false): void {
-    const turn = this._turns.get(id);
-    const [step, index] = this._steps.get(id) ?? [];
-    if (!turn || !step) {
-      return;
-    }
-    const live = this._state.running.includes(id);
-    let record = this._state.records.get(id) ?? null;
-    if (record && !turn.isDrawn && !live && !waited) {
-      this._waiting.add(id);
-      this._drawWaiting();
-      record = null;
-    }
-    const heard = live ? this._link.transcript(id) : null;
-    turn.update(step, record, heard, live);
-    turn.position(index! + 1, this._steps.size);
-    if (live && record) {
-      const words = announcement(heard?.status ? { ...record, status: heard.status } : record, true, this._trans);
-      if (words !== this._spoken) {
-        this._spoken = words;
-        say(this._status, words);
-      }
-    }
-  }
-
-  /** Draw the turns that wait, one a frame, while the list is not scrolled. */
-  private _drawWaiting(): void {
-    if (this._drawing || this._disposed || !this._waiting.size) {
-      return;
-    }
-    this._drawing = true;
-    requestAnimationFrame(() => {
-      this._drawing = false;
-      if (!this._list.isScrolling) {
-        const [id] = this._waiting;
-        this._waiting.delete(id);
-        this._show(id, true);
-      }
-      this._drawWaiting();
-    });
-  }
-
   private _aboutText(count: number): string {
     const trans = this._trans;
     switch (this._link.presence) {
       case 'none':
-        return trans.__('No kernel: the turns that the file holds, to be read only.');
+        return (
+          this._link.absence ??
+          trans.__('No kernel: the turns that the file holds, to be read only.')
+        );
       case 'unloaded':
         return trans.__('The kernel has not loaded deepseek_jupyter; the first question loads it.');
       case 'live':
         return count ? '' : trans.__('Nothing was asked yet. What cells ask appears here, too.');
     }
-  }
-
-  private _running(): string[] {
-    const { running, records } = this._state;
-    return running.filter(id => isRunning(records.get(id)?.status ?? 'done'));
   }
 
   private readonly _actions = {
@@ -388,30 +227,13 @@ export class PanelView {
   };
 
   private _bar: Bar;
-  private _list: List;
+  private _turns: Turns;
+  private _reading: Reading;
   private _composer: Composer;
   private _attached: Attached;
   private _about = make('p', 'panel-about');
   private _notice = make('p', 'panel-error');
   private _meter = make('div', 'panel-meter');
   private _status = make('div', 'status');
-  private _state: IState = NOTHING;
-  private _steps = new Map<string, [IStep, number]>();
-  private _turns = new Map<string, TurnView>();
-  private _reading = new Set<string>();
-  private _heard = new Set<string>();
-  private _waiting = new Set<string>();
-  private _drawing = false;
-  private _known: readonly IName[] = [];
-  private _namesAt = 0;
   private _editing: string | null = null;
-  private _spoken = '';
-  private _refreshing = false;
-  private _again = false;
-  private _disposed = false;
-}
-
-/** The height of a turn before it is drawn, by the length of its texts. */
-function entry({ id, tokens }: IStep): IEntry {
-  return { id, guess: 110 + Math.min(tokens, 4000) * 1.6 };
 }
