@@ -6,7 +6,10 @@ Fixtures: `server` (a scripted server, see tests/support/scripted.py), `environm
 
 from __future__ import annotations
 
+import gc
+import itertools
 import os
+import re
 import signal
 from collections.abc import Iterator
 from pathlib import Path
@@ -25,12 +28,30 @@ fuzzing.load_profile()
 # Set in the environment of the person who runs the tests, and meant for the tests.
 _KEPT = {"DEEPSEEK_RECORDINGS"}
 
+_numbers = itertools.count()
+
 
 def pytest_configure() -> None:
     network_guard.install()  # before collection, so that imports are guarded too
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         # As a shell starts its background jobs; children would inherit it, and be deaf to Ctrl-C.
         signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def pytest_collection_finish() -> None:
+    # What thousands of tests are made of stays to the end: no collection need walk it again.
+    # (IPython collects at each reset and at the exit of each shell.)
+    gc.collect()
+    gc.freeze()
+
+
+@pytest.fixture
+def tmp_path(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Path:
+    """pytest's own reads the names of all folders so far, for each of thousands of tests."""
+    name = re.sub(r"\W", "_", request.node.name)[:30]
+    path = tmp_path_factory.getbasetemp() / f"{name}-{next(_numbers)}"
+    path.mkdir(mode=0o700)
+    return path
 
 
 @pytest.fixture(autouse=True)

@@ -14,6 +14,7 @@ import pytest
 from .chromium import ARGS, find_chromium
 from .jupyter import BUILT, Server
 from .notebook import Notebook
+from .pages import take
 
 HERE = Path(__file__).parent
 
@@ -66,12 +67,13 @@ def server_of(servers: dict[str, Server], tmp_path_factory: pytest.TempPathFacto
 
 @pytest.fixture
 def open_notebook(browser, server_of):
-    """Open a notebook with the given cells in a page of its own."""
+    """Open a notebook with the given cells in a page of its own; `fresh`: one just loaded."""
     books: list[Notebook] = []
 
-    def give(*cells: str, kind: str = "lab", **options) -> Notebook:
-        context = browser.new_context(viewport={"width": 1100, "height": 900})
-        book = Notebook(server_of(kind), context.new_page(), cells, **options)
+    def give(*cells: str, kind: str = "lab", fresh: bool = False, **options) -> Notebook:
+        fresh = fresh or not options.get("kernel", True)  # JupyterLab asks for one, in a dialog
+        page = take(browser, server_of(kind), fresh=fresh)
+        book = Notebook(server_of(kind), page, cells, **options)
         books.append(book)
         return book
 

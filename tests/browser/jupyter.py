@@ -11,6 +11,7 @@ import time
 import urllib.error
 import urllib.request
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).resolve().parents[2]
 BUILT = ROOT / "deepseek_jupyter" / "labextension"
@@ -26,6 +27,7 @@ class Server:
         self.work = folder / "work"
         self.work.mkdir(parents=True)
         self.environment = environment(folder, extension=extension)
+        self.pages: list[Any] = []  # loaded, and not in use
         self.port = free_port()
         app = {"lab": "LabApp", "notebook": "JupyterNotebookApp"}[kind]
         self._log = (folder / "server.log").open("wb")
@@ -55,6 +57,8 @@ class Server:
         return f"{self.url}/lab/workspaces/w{time.time_ns()}/tree/{name}?reset"
 
     def stop(self) -> None:
+        for page in self.pages:
+            page.context.close()
         self._process.terminate()
         try:
             self._process.wait(10)

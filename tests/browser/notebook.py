@@ -10,6 +10,7 @@ from typing import Any
 
 import nbformat
 
+from . import pages
 from .jupyter import Server
 
 LOAD = "import stream_script, sample  # deepseek\nstream_script.channel.register()"
@@ -46,8 +47,12 @@ class Notebook:
             self.write([*([LOAD] if load else []), *cells], outputs or {}, kernel=kernel)
         else:
             (server.work / self.name).write_text(json.dumps(content))
-        page.goto(server.page(self.name))
-        page.wait_for_function("() => window.jupyterapp !== undefined", timeout=60_000)
+        if page.url == "about:blank":
+            page.goto(server.page(self.name))
+            page.wait_for_function("() => window.jupyterapp !== undefined", timeout=60_000)
+            pages.mark(page)
+        else:
+            pages.show(page, self.name)
         page.locator(".jp-Notebook .jp-Cell").first.wait_for(timeout=60_000)
         if kernel:
             self.until_idle()
@@ -56,9 +61,8 @@ class Notebook:
             self.until_done()
 
     def close(self) -> None:
-        """Close the page and end the kernels."""
-        self.page.evaluate("() => window.jupyterapp.serviceManager.sessions.shutdownAll()")
-        self.page.context.close()
+        """End the kernels, and leave the page to the next test or close it."""
+        pages.leave(self.page, self.server)
 
     def write(
         self, cells: Sequence[str], outputs: dict[int, dict[str, Any]], *, kernel: bool

@@ -23,7 +23,8 @@ def ghost_book(open_notebook, server_of, server, tmp_path):
 
     def give(*cells: str, enabled: bool = True, load: bool = True, **options):
         files.append(ghost_settings(server_of("lab"), enabled=enabled, delay=150, **options))
-        book = open_notebook(loading(server, tmp_path / "home"), *cells, "", load=False)
+        cells = (loading(server, tmp_path / "home"), *cells, "")
+        book = open_notebook(*cells, load=False, fresh=True)  # settings are read at the start
         if load:
             run(book, 0)
         return book

@@ -16,6 +16,7 @@ from tests.support.wording import DONE, USAGE, chunk, event
 
 from .jupyter import Server
 from .notebook import Notebook
+from .pages import take
 from .test_attacks import ALARM, ATTACKS
 
 KEY = "sk-THE0KEY0MUST0NOT0SHOW0ANYWHERE"
@@ -71,20 +72,19 @@ def _lab(extension: bool, endpoint: Scripted, folders) -> Iterator[Server]:
 @pytest.fixture
 def notebook(browser, endpoint):
     endpoint.forget()
-    contexts = []
+    books = []
 
     def give(server: Server, *cells: str) -> Notebook:
-        context = browser.new_context(viewport={"width": 1100, "height": 900})
-        contexts.append(context)
         cells = ("%load_ext deepseek_jupyter", *cells)
-        book = Notebook(server, context.new_page(), cells, load=False)
+        book = Notebook(server, take(browser, server), cells, load=False)
+        books.append(book)
         book.run(0)
         book.until_done()
         return book
 
     yield give
-    for context in contexts:
-        context.close()
+    for book in books:
+        book.close()
 
 
 def test_a_cell_streams_thinking_and_answer_and_saves_all_four_forms(either, endpoint, notebook):

@@ -13,6 +13,7 @@ from tests.support.scripted import Server as Scripted
 
 from .jupyter import Server
 from .notebook import Notebook
+from .pages import take
 from .panel import Panel
 from .test_live import KEY, stream
 
@@ -49,16 +50,17 @@ def _host(kind: str, endpoint: Scripted, folders) -> Iterator[Server]:
 @pytest.fixture
 def notebook(browser, endpoint):
     endpoint.forget()
-    contexts = []
+    books = []
 
     def give(server: Server, *cells: str, **options) -> Notebook:
-        context = browser.new_context(viewport={"width": 1300, "height": 900})
-        contexts.append(context)
-        return Notebook(server, context.new_page(), (LOAD, *cells), load=False, **options)
+        fresh = not options.get("kernel", True)  # JupyterLab asks for one, in a dialog
+        page = take(browser, server, {"width": 1300, "height": 900}, fresh=fresh)
+        books.append(Notebook(server, page, (LOAD, *cells), load=False, **options))
+        return books[-1]
 
     yield give
-    for context in contexts:
-        context.close()
+    for book in books:
+        book.close()
 
 
 def run(book: Notebook, index: int) -> None:

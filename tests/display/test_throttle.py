@@ -8,13 +8,13 @@ from typing import Any
 
 import pytest
 from IPython.core.displaypub import DisplayPublisher
-from IPython.core.interactiveshell import InteractiveShell
 
 from deepseek_jupyter.conversation.turn import Turn
 from deepseek_jupyter.display.notebook import Notebook
 from deepseek_jupyter.display.throttle import Throttle
 from deepseek_jupyter.display.transcript import Transcript
 from deepseek_jupyter.protocol.deltas import TextDelta
+from tests.support.shells import one_shell
 
 TEXT = "A line of prose with `code` and **bold** words in it.\n\n" * 1900
 RECORD = {**Turn(id="t", conversation="c", prompt="p", model="m").record, "footer": "m"}
@@ -31,13 +31,11 @@ class Publisher(DisplayPublisher):
 
 @pytest.fixture
 def publisher(monkeypatch):
-    InteractiveShell.clear_instance()
-    shell = InteractiveShell.instance()
-    shell.kernel = object()  # as a kernel's shell has
-    shell.display_pub = Publisher()
-    shell.display_pub.sizes = []
-    yield shell.display_pub
-    InteractiveShell.clear_instance()
+    with one_shell() as shell:
+        shell.kernel = object()  # as a kernel's shell has
+        shell.display_pub = Publisher()
+        shell.display_pub.sizes = []
+        yield shell.display_pub
 
 
 @pytest.mark.parametrize("lab", [False, True], ids=["any front end", "under a Jupyter server"])

@@ -6,13 +6,13 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from IPython.core.interactiveshell import InteractiveShell
 from traitlets.config import Config
 
 from deepseek_jupyter import api
 from deepseek_jupyter.session import config
 from tests.support.asking import KEY
 from tests.support.scripted import Server
+from tests.support.shells import one_shell
 
 
 @pytest.fixture
@@ -22,16 +22,14 @@ def shell(server: Server, monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> Ite
     monkeypatch.setenv("DEEPSEEK_API_KEY", KEY)
     monkeypatch.setattr(api, "_session", None)
     monkeypatch.setattr(config, "_settings", None)
-    InteractiveShell.clear_instance()
     setup = Config()
     setup.HistoryManager.enabled = False
     setup.InteractiveShell.colors = "nocolor"
-    running = InteractiveShell.instance(config=setup)
-    running.run_line_magic("load_ext", "deepseek_jupyter")
-    api.get_session().config.attempts = 1
-    yield running
-    running.run_line_magic("unload_ext", "deepseek_jupyter")
-    InteractiveShell.clear_instance()
+    with one_shell(config=setup) as running:
+        running.run_line_magic("load_ext", "deepseek_jupyter")
+        api.get_session().config.attempts = 1
+        yield running
+        running.run_line_magic("unload_ext", "deepseek_jupyter")
 
 
 @pytest.fixture

@@ -5,18 +5,17 @@ from __future__ import annotations
 import threading
 
 import pytest
-from IPython.core.interactiveshell import InteractiveShell
 
 from deepseek_jupyter.errors import ToolArgumentsError, ToolError
 from deepseek_jupyter.tools import python
 from deepseek_jupyter.tools.python import python_tool
+from tests.support.shells import one_shell
 
 
 @pytest.fixture(scope="module")
 def shell():
-    InteractiveShell.clear_instance()
-    yield InteractiveShell.instance()
-    InteractiveShell.clear_instance()
+    with one_shell() as running:
+        yield running
 
 
 @pytest.fixture

@@ -1,0 +1,76 @@
+"""Pages with JupyterLab loaded, kept for the next test: loading it costs more than most tests do.
+
+A page goes back only as it was: with nothing open, and untouched by scripts of a test. One that was
+reloaded, instrumented, or that shows a dialog is closed instead.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .jupyter import Server
+
+__all__ = ["leave", "mark", "show", "take"]
+
+SIZE = {"width": 1100, "height": 900}
+
+# What belongs to the page itself. Scripts of tests keep what they find in other names.
+_MARK = "() => { window.testsFound = new Set(Object.keys(window)); }"
+
+_CLEAR = """async () => {
+    const { shell, serviceManager } = window.jupyterapp;
+    await serviceManager.sessions.shutdownAll();
+    const own = ['testsFound', '__ran'];
+    const found = window.testsFound;
+    const others = Object.keys(window).filter(key => !found?.has(key) && !own.includes(key));
+    if (!found || others.some(key => key.startsWith('__')) || document.querySelector('.jp-Dialog')) {
+        return false;
+    }
+    for (const widget of [...shell.widgets('main')]) {
+        widget.dispose();
+    }
+    shell.collapseRight();
+    return true;
+}"""
+
+_SHOW = """async name => {
+    const { commands, shell } = window.jupyterapp;
+    const opened = await commands.execute('docmanager:open', { path: name });
+    await opened.context.ready;
+    for (const widget of [...shell.widgets('main')]) {
+        if (widget !== opened) {
+            widget.dispose(); // the launcher that an empty window shows
+        }
+    }
+    shell.activateById(opened.id);
+}"""
+
+
+def take(browser: Any, server: Server, size: dict[str, int] = SIZE, *, fresh: bool = False) -> Any:
+    """A page for a notebook of the server: one that is loaded, or a blank one."""
+    if fresh or not server.pages:
+        return browser.new_context(viewport=size).new_page()
+    page = server.pages.pop()
+    page.set_viewport_size(size)
+    return page
+
+
+def mark(page: Any) -> None:
+    """The page is loaded and nothing was done to it yet."""
+    page.evaluate(_MARK)
+
+
+def show(page: Any, name: str) -> None:
+    """Open a notebook in a page that is loaded."""
+    page.evaluate(_SHOW, name)
+
+
+def leave(page: Any, server: Server) -> None:
+    """End the kernels, and keep the page if it is as it was."""
+    clean = page.evaluate(_CLEAR)
+    if clean and server.kind == "lab":
+        page.unroute_all()
+        page.context.clear_permissions()
+        server.pages.append(page)
+    else:
+        page.context.close()
