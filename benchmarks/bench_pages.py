@@ -8,7 +8,6 @@ have ended.
 from __future__ import annotations
 
 import json
-import os
 import tempfile
 from collections import defaultdict
 from collections.abc import Iterator
@@ -17,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from bench_peers import _side_by_side
+from beside import RUNS, side_by_side
 from peers import OURS, PEERS, Peer, environment_of, python_of
 from rows import Row, alone, skipped
 from serving import Reply, chunk, event, events, fast, paced, pause
@@ -30,7 +29,6 @@ from tests.browser.notebook import Notebook
 from tests.support.scripted import Request, whole
 
 TITLE = "Beside other packages, in the page"
-RUNS = int(os.environ.get("BENCH_RUNS", "5"))
 EVERYONE = (OURS, *PEERS)
 DELTAS, RATE = 600, 100
 WATCH = Path(__file__).with_name("watch_output.js").read_text("utf-8")
@@ -81,7 +79,7 @@ def _rows(seen: dict[str, list[Seen]], broken: dict[str, str]) -> list[Row]:
     found = [skipped(f"in the page: {titles[name]}", why) for name, why in broken.items()]
     whole_ones = tuple(p for p in EVERYONE if p.name not in broken)
     first = {name: [s.first for s in answers] for name, answers in seen.items()}
-    found += _side_by_side("first words on the page after", first, "s", whole_ones)
+    found += side_by_side("first words on the page after", first, "s", whole_ones)
     for peer in whole_ones:
         answers = seen[peer.name]
         bounds = (1.0, 3, 0) if peer is OURS else (None, None, None)
