@@ -199,12 +199,6 @@ IN_A_BROWSER = [
         "attacks",
     ),
     Count(
-        "the same texts where nobody guards: the alarm rings",
-        3,
-        "attacks",
-        ("browser/test_attacks.py::test_the_same_text_does_harm_where_nobody_guards",),
-    ),
-    Count(
         "panel, side bar and card in light, dark and high contrast: serious findings of axe-core",
         0,
         "findings",

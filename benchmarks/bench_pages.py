@@ -79,14 +79,27 @@ def _rows(seen: dict[str, list[Seen]], broken: dict[str, str]) -> list[Row]:
     found = [skipped(f"in the page: {titles[name]}", why) for name, why in broken.items()]
     whole_ones = tuple(p for p in EVERYONE if p.name not in broken)
     first = {name: [s.first for s in answers] for name, answers in seen.items()}
-    found += side_by_side("first words on the page after", first, "s", whole_ones)
+    found += side_by_side(
+        "first sentence on the page after",
+        first,
+        "s",
+        whole_ones,
+        chart="until the first sentence stands on the page, seconds",
+        streamed=True,
+    )
     for peer in whole_ones:
         answers = seen[peer.name]
         bounds = (1.0, 3, 0) if peer is OURS else (None, None, None)
         behind, long, blank = bounds
         title = peer.title
         found += [
-            Row(f"page behind kernel: {title}", [s.behind for s in answers], "s", behind),
+            Row(
+                f"page behind kernel: {title}",
+                [s.behind for s in answers],
+                "s",
+                behind,
+                chart="page still changes after the kernel's end, seconds",
+            ),
             Row(f"frames over 50 ms: {title}", [s.long_frames for s in answers], "", long),
             Row(f"frames that lost half the text: {title}", [s.blank for s in answers], "", blank),
         ]
@@ -97,6 +110,11 @@ def _pieces() -> list[str]:
     text = "".join(tokens("mixed", 6_000))[:8_000]
     size = len(text) // DELTAS + 1
     return [text[at : at + size] for at in range(0, len(text), size)]
+
+
+def _first_sentence() -> str:
+    """That of the first paragraph: every renderer leaves its words as they are."""
+    return "".join(_pieces()).split("\n\n")[1].split(".")[0]
 
 
 def _reply(request: Request) -> Reply:
@@ -117,8 +135,7 @@ def _watched(opened: Any) -> Seen:
         for index in (0, 1, 2):
             book.run(index)
             book.until_done()
-        page.evaluate("() => { window.__watched = 3; }")
-        page.evaluate(WATCH)
+        page.evaluate(WATCH, {"cell": 3, "words": _first_sentence()})
         book.run(3)
         book.until_done()
         page.wait_for_timeout(1500)

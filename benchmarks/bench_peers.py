@@ -45,8 +45,8 @@ def _installed() -> list[Row]:
     for peer in EVERYONE:
         count, size = brought[peer.name]
         name = f"{peer.title} ({version_of(peer)})"
-        found.append(Row(f"distributions added: {name}", [count], "", chart="distributions"))
-        found.append(Row(f"disk added: {name}", [size], "MB", chart="disk, MB"))
+        found.append(Row(f"distributions added: {name}", [count], "", chart="distributions added"))
+        found.append(Row(f"disk added: {name}", [size], "MB", chart="disk added, MB"))
     return found
 
 
@@ -62,7 +62,7 @@ def _loading() -> list[Row]:
                 seconds[peer.name].append(loading - nothing)
                 memory[peer.name].append(kernel.megabytes - before)
     return [
-        *side_by_side("load, seconds", seconds, "s", EVERYONE, chart="load, seconds"),
+        *side_by_side("load, seconds", seconds, "s", EVERYONE, chart="loading, seconds"),
         *side_by_side("load, memory", memory, "MB", EVERYONE),
     ]
 
@@ -85,8 +85,15 @@ def _deltas(number: int) -> list[Row]:
                     wall[peer.name].append(took[1])
     what = f"{number:,} deltas"
     return [
-        *side_by_side(f"{what}, CPU", cpu, "s", EVERYONE, chart=f"CPU for {what}, seconds"),
-        *side_by_side(f"{what}, seconds", wall, "s", EVERYONE),
+        *side_by_side(
+            f"{what}, CPU",
+            cpu,
+            "s",
+            EVERYONE,
+            chart=f"CPU of the kernel for {what}, seconds",
+            streamed=True,
+        ),
+        *side_by_side(f"{what}, seconds", wall, "s", EVERYONE, streamed=True),
         *(
             skipped(f"{what}: {peer.title}", f"not idle after {PATIENCE} s; stopped")
             for peer in EVERYONE
@@ -117,7 +124,12 @@ def _published() -> list[Row]:
                 cell = kernels[peer.name].run(peer.asking("Go on."), timeout=600, weigh=True)
                 sizes[peer.name].append((cell.weight + len(cell.text.encode())) / 1e6)
     return side_by_side(
-        "100 KB answer, published", sizes, "MB", SHOWING, chart="published for 100 KB, MB"
+        "100 KB answer, published",
+        sizes,
+        "MB",
+        SHOWING,
+        chart="sent to the page for an answer of 100 KB, MB",
+        streamed=True,
     )
 
 
@@ -165,7 +177,9 @@ def _stopping() -> list[Row]:
                 told = kernel.run(f"print(len({peer.kept}))", may_fail=True).text.strip()
                 kept[peer.name].append(float(told.isdigit() and int(told) > 20))
     return [
-        *side_by_side("stop to idle", idle, "s", SHOWING),
+        *side_by_side(
+            "stop to idle", idle, "s", SHOWING, chart="from stop until the kernel is idle, seconds"
+        ),
         *side_by_side("stop until the server sees the socket close", closed, "s", SHOWING),
         *(
             Row(

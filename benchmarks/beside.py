@@ -60,11 +60,25 @@ def either(stream: Reply | Callable[[], Reply], text: str) -> Answering:
 
 
 def side_by_side(
-    what: str, values: Values, unit: str, peers: Sequence[Peer], chart: str = ""
+    what: str,
+    values: Values,
+    unit: str,
+    peers: Sequence[Peer],
+    chart: str = "",
+    streamed: bool = False,
 ) -> list[Row]:
-    """A row for each, and one for each peer over ours, run by run."""
+    """A row for each, and one for each peer over ours, run by run.
+
+    `streamed`: what is measured is an answer that streams, so those that do not are marked.
+    """
     found = [
-        Row(f"{what}: {peer.title}", values[peer.name], unit, chart=chart)
+        Row(
+            f"{what}: {peer.title}",
+            values[peer.name],
+            unit,
+            note="" if peer.streams or not streamed else "does not stream",
+            chart=chart,
+        )
         for peer in peers
         if values[peer.name]
     ]
@@ -85,7 +99,7 @@ def _why_ahead(what: str, peer: Peer) -> str:
         return "shows nothing and keeps nothing"
     if what.startswith("stop until"):
         return "both within milliseconds"
-    if peer.name.startswith("magics"):
+    if not peer.streams:
         return "does not stream: one plain reply, shown at the end"
     if peer.name == "llm" and "published" in what:
         return "plain text, not rendered"
