@@ -49,8 +49,9 @@ _ROWS = 165
 _FRAME = """
 import io, pandas
 stations = pandas.read_csv(io.StringIO(frame))
+%config DeepSeek.data_policy = "full"
+%config DeepSeek.card_tokens = 3000
 """
-_ATTACHED = "--attach stations:full,budget=3000"
 
 # Those whose conversation goes on are given the table once; the magics keep two exchanges at most,
 # so a cell about the table has to bring it.
@@ -124,9 +125,7 @@ def _attached_session() -> tuple[Bill, int]:
     with _answering() as server, Kernel(server.base_url()) as kernel:
         kernel.run(_TABLE.replace("{rows}", str(_ROWS)) + _FRAME)
         for number in range(QUESTIONS):
-            flags = _ATTACHED if number == 0 else ""
-            asked = f"{_asked(number)} It is in @stations."
-            kernel.run(f"get_ipython().run_cell_magic('deepseek', {flags!r}, {asked!r})")
+            kernel.run(OURS.asking(f"{_asked(number)} It is in @stations."))
         bodies = [request.json for request in server.requests]
     return billed(bodies, _ANSWER), len(_tokens(_text(bodies[0]["messages"])))
 
@@ -163,7 +162,9 @@ def billed(bodies: Iterable[dict[str, Any]], answer: str) -> Bill:
         hits = BLOCK * sum(block in known for block in blocks)
         hit, miss = hit + hits, miss + len(sent) - hits
         best += min(longest, len(sent)) // BLOCK * BLOCK
-        whole_exchange = sent + _tokens(_text([{"role": "assistant", "content": answer}]))
+        # As one text: a token may reach over the place where the answer begins.
+        said = {"role": "assistant", "content": answer}
+        whole_exchange = _tokens(_text([*body["messages"], said]))
         ends = range(BLOCK, len(whole_exchange) + 1, BLOCK)
         known.update(tuple(whole_exchange[:end]) for end in ends)
         longest = max(longest, len(whole_exchange))
