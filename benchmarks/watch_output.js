@@ -11,11 +11,11 @@
     const text = area()?.textContent ?? '';
     if (seen.first) {
       seen.frames.push(now - before);
+      seen.blank += text.length < length / 2 ? 1 : 0;
     }
     if (!seen.first && text.includes(words)) {
       seen.first = Date.now() - began;
     }
-    seen.blank += seen.first && text.length < length / 2 ? 1 : 0;
     if (text.length !== length) {
       seen.last = Date.now();
     }
