@@ -13,6 +13,7 @@ sys.path.insert(0, str(BENCHMARKS))
 
 import bench_counts  # noqa: E402
 import chart  # noqa: E402
+import counts  # noqa: E402
 from rows import Row  # noqa: E402
 
 
@@ -63,19 +64,17 @@ def test_what_tests_counted_is_read(tally):
 
 def test_a_count_whose_test_failed_is_not_met(tally, monkeypatch):
     monkeypatch.setattr(bench_counts, "_run", lambda count: tally)
-    row = bench_counts._row(bench_counts.Count("kills", 40, "kills", ("x",), "kills"))
+    row = bench_counts._row(counts.Count("kills", 40, "kills", ("x",), "kills"))
     assert row.cells[2:] == ("1 of 2", "2", "NOT MET: lost one")
 
 
-@pytest.mark.parametrize(
-    "count", [*bench_counts.COUNTS, *bench_counts.IN_A_BROWSER], ids=lambda count: count.claim
-)
+@pytest.mark.parametrize("count", counts.COUNTS, ids=lambda count: count.claim)
 def test_the_tests_of_a_count_are_there(count):
     for test in count.tests:
         file, _, function = test.partition("::")
         text = (BENCHMARKS.parent / "tests" / file).read_text("utf-8")
         assert f"def {function}(" in text if function else "def test_" in text
-        if count.counted not in (bench_counts.CASES, bench_counts.EXAMPLES):
+        if count.counted not in (counts.CASES, counts.EXAMPLES):
             assert f'record_property("{count.counted}"' in text
 
 
