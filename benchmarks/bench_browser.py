@@ -1,4 +1,4 @@
-"""The card in a real JupyterLab and Notebook 7, in Chromium: smooth, on time, stopped at once."""
+"""Card and panel in a real JupyterLab and Notebook 7: smooth, on time, stopped at once."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Any
 from unittest.mock import patch
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
@@ -19,7 +18,7 @@ from playwright.sync_api import sync_playwright
 from rows import Row, alone, skipped
 
 from tests.browser.chromium import ARGS, find_chromium
-from tests.browser.jupyter import BUILT, Server
+from tests.browser.jupyter import Server
 from tests.browser.measure import GROWING_CELLS, SMOOTH_CELLS, growth, smoothness
 from tests.browser.notebook import Notebook
 from tests.browser.panel import Panel
@@ -44,9 +43,7 @@ def rows() -> list[Row]:
         *_smooth("notebook"),
         *_growing(),
         *_stopping(),
-        *_starting(),
         *_panel(),
-        Row("the extension's static folder", [_static_kilobytes()], "KB", 250),
     ]
 
 
@@ -68,8 +65,10 @@ def _growing() -> list[Row]:
     with _open("lab", *GROWING_CELLS) as book:
         book.run(book.first)
         book.until_done()
-        runs = [growth(book) for _ in range(3)]
-    return [Row("100 KB: a character in the last tenth over the first", runs, "x", 1.5)]
+        runs = [growth(book) for _ in range(RUNS)]
+    claim = "100 KB: a character in the last tenth over the first"
+    why = "layout and paint of a longer page; script and style stay level"
+    return [Row(claim, runs, "x", 1.5, reason=why)]
 
 
 def _stopping() -> list[Row]:
@@ -86,25 +85,6 @@ def _stopping() -> list[Row]:
     ]
 
 
-def _starting() -> list[Row]:
-    """A page opened until JupyterLab is restored, in turns with our extension and without it."""
-    with ExitStack() as stack:
-        servers = {}
-        for ours in (True, False):
-            folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-            servers[ours] = Server("lab", folder / "lab", extension=ours)
-            stack.callback(servers[ours].stop)
-        play = stack.enter_context(sync_playwright())
-        chromium = play.chromium.launch(executable_path=find_chromium(), args=ARGS)
-        stack.callback(chromium.close)
-        more = []
-        for run in range(RUNS + 1):
-            took = {ours: _opened(chromium, server) for ours, server in servers.items()}
-            if run:  # the first fills the browser's and the system's caches
-                more.append(took[True] - took[False])
-    return [Row("JupyterLab's start with the extension over without", more, "s", 0.3)]
-
-
 def _panel() -> list[Row]:
     """A conversation of 2,000 turns, and keys pressed while a reply streams at 100 Hz."""
     with ExitStack() as stack:
@@ -116,7 +96,7 @@ def _panel() -> list[Row]:
         }
         stack.enter_context(patch.dict(os.environ, asked))
         seen, typed = [], []
-        for _ in range(3):
+        for _ in range(RUNS):
             with _open("lab", "%load_ext deepseek_jupyter", LONG, load=False) as book:
                 for index in (0, 1):
                     book.run(index)
@@ -132,23 +112,6 @@ def _panel() -> list[Row]:
         Row("panel: scrolled, frames over 100 ms", [s.long_frames for s in seen], "", 0),
         Row("panel: a key while a reply streams", [t.median for t in typed], "ms", 50),
     ]
-
-
-def _opened(chromium: Any, server: Server) -> float:
-    context = chromium.new_context()
-    page = context.new_page()
-    began = time.monotonic()
-    page.goto(f"{server.url}/lab/workspaces/w{time.time_ns()}?reset")
-    page.wait_for_function("() => window.jupyterapp !== undefined", timeout=60_000)
-    page.evaluate("async () => { await window.jupyterapp.restored; }")
-    took = time.monotonic() - began
-    context.close()
-    return took
-
-
-def _static_kilobytes() -> float:
-    files = (path for path in (BUILT / "static").rglob("*") if path.is_file())
-    return sum(path.stat().st_size for path in files if path.suffix != ".map") / 1000
 
 
 def _stopped(book: Notebook, act) -> float:

@@ -5,13 +5,16 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import threading
+import time
+from collections.abc import Callable
 from typing import Any
 
 from rows import Row, alone, ratios
 
 TITLE = "Cards of frames"
 ROWS = 10_000_000
-PAIRS = 3
+RUNS = 5
 LIBRARIES = ("pandas", "polars")
 
 
@@ -20,15 +23,15 @@ def rows() -> list[Row]:
     found = []
     for library in LIBRARIES:
         told = _measured(library)
-        size = f"{library}, 10 million rows × 20 columns"
+        name = f"{library}, 10 million rows × 20 columns"
         shares = ratios(told["card"], told["describe"])
-        beyond = [told["beyond"] / 1e6]
+        beyond = [size / 1e6 for size in told["beyond"]]
         found += [
-            Row(f"{size}: card over describe of all columns", shares, "×", 0.25, note="in turns"),
-            Row(f"{size}: the card", told["card"], "s"),
-            Row(f"{size}: describe", told["describe"], "s"),
-            Row(f"{size}: memory beyond the frame", beyond, "MB", 300, note="highest resident"),
-            Row(f"{size}: tokens of the card", [told["tokens"]], "tokens", 1500),
+            Row(f"{name}: card over describe of all columns", shares, "×", 0.25, note="in turns"),
+            Row(f"{name}: the card", told["card"], "s"),
+            Row(f"{name}: describe", told["describe"], "s"),
+            Row(f"{name}: memory beyond the frame", beyond, "MB", 300, note="highest resident"),
+            Row(f"{name}: tokens of the card", [told["tokens"]], "tokens", 1500),
         ]
     return found
 
@@ -42,10 +45,7 @@ def _measured(library: str) -> dict[str, Any]:
 
 
 def measure(library: str) -> dict[str, Any]:
-    """The card and describe in turns; a thread watches the memory while a card is made."""
-    import threading
-    import time
-
+    """Memory first, over cards with nothing between them; then card and describe in turns."""
     import psutil
 
     from deepseek_jupyter.context.attachment import attach
@@ -54,36 +54,41 @@ def measure(library: str) -> dict[str, Any]:
 
     frame = _frame(library)
     attach("small", frame.head(10), Policy(), Gate())  # imports are not the card's
-    process = psutil.Process()
-    before = process.memory_info().rss
-    highest, running = before, True
 
-    def watch() -> None:
-        nonlocal highest
-        while running:
-            highest = max(highest, process.memory_info().rss)
-            time.sleep(0.002)
+    def card() -> Any:
+        return attach("df", frame, Policy(), Gate())
 
-    watching = threading.Thread(target=watch)
-    watching.start()
-    cards = [_timed(lambda: attach("df", frame, Policy(), Gate()))]
-    running = False
-    watching.join()
-    describes = [_timed(lambda: _describe(library, frame))]
-    for _ in range(PAIRS - 1):
-        cards.append(_timed(lambda: attach("df", frame, Policy(), Gate())))
-        describes.append(_timed(lambda: _describe(library, frame)))
+    before = psutil.Process().memory_info().rss
+    highest = [_highest_memory(card) for _ in range(RUNS)]
+    pairs = [(_timed(card), _timed(lambda: _describe(library, frame))) for _ in range(RUNS)]
     return {
-        "card": cards,
-        "describe": describes,
-        "beyond": highest - before,
-        "tokens": attach("df", frame, Policy(), Gate()).tokens,
+        "card": [card for card, _ in pairs],
+        "describe": [describe for _, describe in pairs],
+        "beyond": [high - before for high in highest],  # so what a card leaves behind adds up
+        "tokens": card().tokens,
     }
 
 
-def _timed(call: Any) -> float:
-    import time
+def _highest_memory(call: Callable[[], object]) -> int:
+    """The highest resident memory while it runs, in bytes; a thread looks every 2 ms."""
+    import psutil
 
+    process = psutil.Process()
+    seen, done = [process.memory_info().rss], threading.Event()
+
+    def watch() -> None:
+        while not done.wait(0.002):
+            seen.append(process.memory_info().rss)
+
+    watching = threading.Thread(target=watch)
+    watching.start()
+    call()
+    done.set()
+    watching.join()
+    return max(seen)
+
+
+def _timed(call: Callable[[], object]) -> float:
     began = time.perf_counter()
     call()
     return time.perf_counter() - began

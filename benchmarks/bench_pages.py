@@ -8,7 +8,6 @@ have ended.
 from __future__ import annotations
 
 import json
-import os
 import tempfile
 from collections import defaultdict
 from collections.abc import Iterator
@@ -17,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from bench_peers import _side_by_side
+from beside import RUNS, side_by_side
 from peers import OURS, PEERS, Peer, environment_of, python_of
 from rows import Row, alone, skipped
 from serving import Reply, chunk, event, events, fast, paced, pause
@@ -30,13 +29,11 @@ from tests.browser.notebook import Notebook
 from tests.support.scripted import Request, whole
 
 TITLE = "Beside other packages, in the page"
-RUNS = int(os.environ.get("BENCH_RUNS", "5"))
 EVERYONE = (OURS, *PEERS)
 DELTAS, RATE = 600, 100
 WATCH = Path(__file__).with_name("watch_output.js").read_text("utf-8")
 
 _WARM_UP = "A few words first."
-_FIRST = "The sky"  # of the answer, whether its Markdown is rendered or not
 # Tells when the kernel had the end of a cell.
 _TELL = """
 import time as _time
@@ -82,14 +79,27 @@ def _rows(seen: dict[str, list[Seen]], broken: dict[str, str]) -> list[Row]:
     found = [skipped(f"in the page: {titles[name]}", why) for name, why in broken.items()]
     whole_ones = tuple(p for p in EVERYONE if p.name not in broken)
     first = {name: [s.first for s in answers] for name, answers in seen.items()}
-    found += _side_by_side("first words on the page after", first, "s", whole_ones)
+    found += side_by_side(
+        "first sentence on the page after",
+        first,
+        "s",
+        whole_ones,
+        chart="until the first sentence stands on the page, seconds",
+        streamed=True,
+    )
     for peer in whole_ones:
         answers = seen[peer.name]
         bounds = (1.0, 3, 0) if peer is OURS else (None, None, None)
         behind, long, blank = bounds
         title = peer.title
         found += [
-            Row(f"page behind kernel: {title}", [s.behind for s in answers], "s", behind),
+            Row(
+                f"page behind kernel: {title}",
+                [s.behind for s in answers],
+                "s",
+                behind,
+                chart="page still changes after the kernel's end, seconds",
+            ),
             Row(f"frames over 50 ms: {title}", [s.long_frames for s in answers], "", long),
             Row(f"frames that lost half the text: {title}", [s.blank for s in answers], "", blank),
         ]
@@ -100,6 +110,11 @@ def _pieces() -> list[str]:
     text = "".join(tokens("mixed", 6_000))[:8_000]
     size = len(text) // DELTAS + 1
     return [text[at : at + size] for at in range(0, len(text), size)]
+
+
+def _first_sentence() -> str:
+    """That of the first paragraph: every renderer leaves its words as they are."""
+    return "".join(_pieces()).split("\n\n")[1].split(".")[0]
 
 
 def _reply(request: Request) -> Reply:
@@ -120,8 +135,7 @@ def _watched(opened: Any) -> Seen:
         for index in (0, 1, 2):
             book.run(index)
             book.until_done()
-        page.evaluate("words => { window.__watched = 3; window.__firstWords = words; }", _FIRST)
-        page.evaluate(WATCH)
+        page.evaluate(WATCH, {"cell": 3, "words": _first_sentence()})
         book.run(3)
         book.until_done()
         page.wait_for_timeout(1500)

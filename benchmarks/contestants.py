@@ -1,6 +1,7 @@
 """Ways to read one stream to its end, run inside a kernel; each in its own function.
 
-`bare` is the limit: httpx and `json.loads` and nothing else. Peers are added to `CONTESTANTS`.
+`bare` is the limit: httpx and `json.loads` and nothing else. `parse` adds the least that anything
+needs that shows Markdown: one parse of the whole.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ import gc
 import json
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 _clients: list[Any] = []
@@ -17,6 +18,20 @@ _clients: list[Any] = []
 
 def bare() -> None:
     """httpx and `json.loads` alone."""
+    for _ in _chunks():
+        pass
+
+
+def parse() -> None:
+    """The same, then one parse of the answer by markdown-it."""
+    from markdown_it import MarkdownIt
+
+    deltas = [choice["delta"] for chunk in _chunks() for choice in chunk["choices"]]
+    text = "".join(delta.get("content") or "" for delta in deltas)
+    MarkdownIt("commonmark").enable(["table", "strikethrough"]).parse(text)
+
+
+def _chunks() -> Iterator[Any]:
     import httpx
 
     if not _clients:
@@ -26,7 +41,7 @@ def bare() -> None:
     with _clients[0].stream("POST", url, json=body) as response:
         for line in response.iter_lines():
             if line.startswith("data: ") and line != "data: [DONE]":
-                json.loads(line[6:])
+                yield json.loads(line[6:])
 
 
 def stream() -> None:
@@ -44,7 +59,12 @@ def ask() -> None:
     ds.ask("Go on.", history=False)
 
 
-CONTESTANTS: dict[str, Callable[[], None]] = {"bare": bare, "stream": stream, "ask": ask}
+CONTESTANTS: dict[str, Callable[[], None]] = {
+    "bare": bare,
+    "parse": parse,
+    "stream": stream,
+    "ask": ask,
+}
 
 
 def measure(name: str) -> dict[str, float]:

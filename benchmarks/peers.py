@@ -27,7 +27,7 @@ class Peer:
     `load` is the cell whose time counts as loading, `ready` what else it needs once; `{url}` in
     them is the server's. `ask` is the cell that asks and shows: `{prompt}` in it is a Python
     literal. `kept` is an expression for the text that its conversation holds of the last answer,
-    "" where it has none.
+    "" where it has none. `streams`: whether the cell shows the answer as it comes.
     """
 
     name: str
@@ -38,6 +38,7 @@ class Peer:
     ask: str
     kept: str = "''"
     counted: str = ""  # the distribution whose version is told
+    streams: bool = True
 
     def asking(self, prompt: str) -> str:
         """The cell for a question."""
@@ -84,6 +85,7 @@ PEERS = (
         "",
         "get_ipython().run_cell_magic('ai', 'openai-chat-custom:deepseek-flash', {prompt})",
         counted="jupyter-ai-magics",
+        streams=False,
     ),
     Peer(
         "magics3",
@@ -93,6 +95,7 @@ PEERS = (
         '_line = "openai/gpt-4o --api-base {url}"',
         "get_ipython().run_cell_magic('ai', _line, {prompt})",
         counted="jupyter-ai",
+        streams=False,
     ),
     Peer(
         "chatlas",

@@ -40,6 +40,8 @@ class Row:
     how many runs were so (values 1 or 0), and all must be. No values: skipped, `note` says why.
     Rows of one `chart` are bars beside each other in the picture. `versus`: times that another's
     figure is ours, where more is better for us; nothing was promised, but who is ahead is told.
+    `others`: another's own figure, so nothing was promised either. `reason`: why the bound is
+    missed, or another ahead; told only where that is so.
     """
 
     claim: str
@@ -51,6 +53,8 @@ class Row:
     note: str = ""
     chart: str = ""
     versus: bool = False
+    others: bool = False
+    reason: str = ""
 
     @property
     def verdict(self) -> str:
@@ -60,6 +64,8 @@ class Row:
         if self.versus:
             times = median(self.values)
             return "even" if 0.95 <= times <= 1.05 else "we lead" if times > 1 else "THEY LEAD"
+        if self.others:
+            return ""
         if self.unit == "runs":
             return "met" if all(self.values) else "NOT MET"
         if self.bound is None:
@@ -72,8 +78,15 @@ class Row:
         return "met" if good else "NOT MET"
 
     @property
+    def lost(self) -> bool:
+        """Whether there is something to give a reason for."""
+        return self.verdict in ("NOT MET", "THEY LEAD")
+
+    @property
     def told_bound(self) -> str:
         """The bound in words."""
+        if self.others:
+            return "-"
         if self.unit == "runs":
             return "every run"
         if self.bound is None:
@@ -96,7 +109,8 @@ class Row:
     def cells(self) -> tuple[str, ...]:
         """The row's text, cell by cell."""
         claim = f"{self.claim} ({self.note})" if self.note else self.claim
-        return claim, self.told_bound, self.measured, str(len(self.values)), self.verdict
+        verdict = f"{self.verdict}: {self.reason}" if self.lost and self.reason else self.verdict
+        return claim, self.told_bound, self.measured, str(len(self.values)), verdict
 
 
 _HEADS = ("claim", "bound", "median [min-max]", "runs", "verdict")

@@ -128,7 +128,7 @@ def _described(package: object, name: str) -> list[str]:
         ]
         return [*lines, "", *_table(("member", "what it is"), members)] if members else lines
     if callable(value) and not inspect.isclass(value):
-        signature = str(inspect.signature(value)).replace("'", "")
+        signature = re.sub(r"(: |-> )'([^']*)'", r"\1\2", str(inspect.signature(value)))
         return ["```python", f"{name}{signature}", "```", "", *_with_example(lines)]
     return lines
 

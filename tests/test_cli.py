@@ -117,6 +117,7 @@ def test_doctor(command, server):
     well = command("doctor", **where)
     assert well.returncode == 0
     assert "Nothing to mend." in well.stdout
+    assert "journal.sqlite3, 0." in well.stdout
     ill = command("doctor", **where)
     assert ill.returncode == 1
     assert "AuthenticationError" in ill.stdout

@@ -54,6 +54,30 @@ def test_every_page_is_in_the_site_s_contents():
     assert {path.stem for path in ROOT.glob("docs/*.md")} - {"index"} == listed
 
 
+SOURCES = [*ROOT.glob("labextension/src/**/*.ts"), *ROOT.glob("labextension/test/*.ts")]
+TOLD = [path for path in [*PAGES, *SOURCES] if path.name != "CHANGELOG.md"]
+
+
+@pytest.mark.parametrize("path", TOLD, ids=name)
+def test_a_file_that_is_named_is_where_it_is_said_to_be(path):
+    folders = "deepseek_jupyter|labextension|tests|benchmarks|docs|notebooks"
+    named = re.findall(rf"(?<![\w/.-])((?:{folders})/[\w./-]*\w)", path.read_text("utf-8"))
+    built = ("deepseek_jupyter/labextension", "docs/images/bench.svg")  # by `make`
+    missing = [n for n in named if not n.startswith(built) and not (ROOT / n).exists()]
+    assert missing == []
+
+
+def test_the_page_names_every_plugin_of_the_labextension():
+    page = (ROOT / "docs" / "lab.md").read_text("utf-8")
+    ids = {
+        id
+        for path in ROOT.glob("labextension/src/**/*.ts")
+        for id in re.findall(r"^  id: 'deepseek-jupyter:([\w-]+)'", path.read_text("utf-8"), re.M)
+    }
+    assert {"comms", "renderer", "ghost-text"} <= ids
+    assert [id for id in sorted(ids) if f"`{id}`" not in page] == []
+
+
 FLAGS = {flag for action in flag_parser()._actions for flag in action.option_strings}
 
 

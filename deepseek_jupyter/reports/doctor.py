@@ -8,6 +8,8 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING
 
 from deepseek_jupyter.asking.teaching import file_in_words
+from deepseek_jupyter.display.frontend import in_jupyter
+from deepseek_jupyter.display.pages import pages
 from deepseek_jupyter.display.report import Report
 from deepseek_jupyter.errors import DeepSeekError
 from deepseek_jupyter.home import home
@@ -30,6 +32,8 @@ def doctor(session: Session) -> Report:
     checks: tuple[Callable[[Session], Iterator[Finding]], ...] = (
         _packages,
         _directory,
+        _journal,
+        _page,
         _endpoint,
         _embedded,
         _nesting,
@@ -61,6 +65,24 @@ def _directory(session: Session) -> Iterator[Finding]:
         yield _GOOD, "state", str(path)
     else:
         yield _BAD, "state", f"{path} cannot be written; set DEEPSEEK_JUPYTER_HOME."
+
+
+def _journal(session: Session) -> Iterator[Finding]:
+    journal = session.conversation.journal
+    if journal is None:
+        yield _NOTE, "journal", "off: conversations are kept in memory only"
+    elif journal.trouble:
+        yield _BAD, "journal", journal.trouble
+    else:
+        yield _GOOD, "journal", f"{journal.path}, {journal.size() / 1e6:.1f} MB"
+
+
+def _page(session: Session) -> Iterator[Finding]:
+    if pages.connected:
+        yield _GOOD, "page", "listens: answers stream into cards"
+    elif in_jupyter():
+        told = "none has our extension: reload it; `jupyter labextension list` should name it"
+        yield _NOTE, "page", told
 
 
 def _endpoint(session: Session) -> Iterator[Finding]:

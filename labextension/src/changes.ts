@@ -3,13 +3,14 @@
  *
  * The record comes from an output and so from a file that anyone may have written: it is shown as
  * text, and a button only names the turn. What would be written is the kernel's own knowledge.
- * The twin is `deepseek_jupyter/proposal.py`.
+ * The twin is `deepseek_jupyter/fixing/proposal.py`.
  */
 import { Widget } from '@lumino/widgets';
 import type { INotebookTracker } from '@jupyterlab/notebook';
 import type { IRenderMime } from '@jupyterlab/rendermime-interfaces';
 import type { ITranslator, TranslationBundle } from '@jupyterlab/translation';
 import { make, say } from './dom';
+import { list, object, text } from './json';
 import { findPlace, kernelOf } from './place';
 import { RequestError } from './requests';
 import type { ICommHub } from './tokens';
@@ -31,13 +32,13 @@ export function readProposal(json: unknown): IProposal {
   return {
     turn: text(raw['turn']),
     state: text(raw['state']),
-    cells: array(raw['cells']).map(item => ({
+    cells: list(raw['cells']).map(item => ({
       name: text(object(item)['name']),
-      lines: array(object(item)['lines'])
-        .map(array)
+      lines: list(object(item)['lines'])
+        .map(list)
         .map(line => [text(line[0]), text(line[1])] as const)
     })),
-    notes: array(raw['notes']).map(text)
+    notes: list(raw['notes']).map(text)
   };
 }
 
@@ -138,16 +139,4 @@ export namespace Changes {
     /** The notebooks, where the host has some. */
     tracker: INotebookTracker | null;
   }
-}
-
-function object(value: unknown): Record<string, unknown> {
-  return value !== null && typeof value === 'object' ? (value as Record<string, unknown>) : {};
-}
-
-function array(value: unknown): unknown[] {
-  return Array.isArray(value) ? value : [];
-}
-
-function text(value: unknown): string {
-  return typeof value === 'string' ? value : '';
 }

@@ -13,8 +13,9 @@ export class Attachments {
   }
 
   update({ attachments }: ITurnRecord): void {
-    if (this._shown !== attachments.length) {
-      this._shown = attachments.length;
+    const key = JSON.stringify(attachments);
+    if (this._shown !== key) {
+      this._shown = key;
       this.node.hidden = !attachments.length;
       this.node.replaceChildren(...attachments.map(item => this._chip(item)));
     }
@@ -30,7 +31,7 @@ export class Attachments {
     return chip;
   }
 
-  private _shown = 0;
+  private _shown = '[]';
 }
 
 /** What a user may say to a call. */

@@ -1,12 +1,13 @@
 /**
  * The notebook's code cells as they stand at this moment, for a kernel that asks (`--cells`).
  *
- * The counterpart is `deepseek_jupyter/notebook_cells.py`. What the kernel would not show anyway
+ * The counterpart is `deepseek_jupyter/asking/notebook_cells.py`. What the kernel would not show anyway
  * (pictures, long outputs) is not sent.
  */
 import type { INotebookTracker } from '@jupyterlab/notebook';
 import type { Kernel } from '@jupyterlab/services';
 import type { JSONObject } from '@lumino/coreutils';
+import { list, object, text } from './json';
 import type { ICommHub } from './tokens';
 
 /** How much of one output is told, in characters. */
@@ -26,7 +27,7 @@ export function tellDocuments(hub: ICommHub, tracker: INotebookTracker): void {
 
 /** The number of the question, where a message asks for the document; else null. */
 export function asked(message: unknown): string | null {
-  const { type, ask } = (message ?? {}) as { type?: unknown; ask?: unknown };
+  const { type, ask } = object(message);
   return type === 'document' && typeof ask === 'string' ? ask : null;
 }
 
@@ -35,11 +36,11 @@ export function brief(cell: JSONObject): JSONObject | null {
   if (cell['cell_type'] !== 'code') {
     return null;
   }
-  const outputs = Array.isArray(cell['outputs']) ? (cell['outputs'] as JSONObject[]) : [];
+  const outputs = list(cell['outputs']) as JSONObject[];
   return {
     cell_type: 'code',
     id: cell['id'] ?? '',
-    source: text(cell['source']),
+    source: joined(cell['source']),
     execution_count: cell['execution_count'] ?? null,
     outputs: outputs.map(briefOutput)
   };
@@ -49,14 +50,14 @@ function briefOutput(output: JSONObject): JSONObject {
   const kept: JSONObject = { output_type: output['output_type'] ?? '' };
   for (const name of ['text', 'ename', 'evalue']) {
     if (name in output) {
-      kept[name] = text(output[name]).slice(0, LONGEST);
+      kept[name] = joined(output[name]).slice(0, LONGEST);
     }
   }
   const data = output['data'];
   if (data && typeof data === 'object') {
     const entries = Object.entries(data as JSONObject).map(([type, value]) => [
       type,
-      /^text\/(?:plain|html)$/.test(type) ? text(value).slice(0, LONGEST) : ''
+      /^text\/(?:plain|html)$/.test(type) ? joined(value).slice(0, LONGEST) : ''
     ]);
     kept['data'] = Object.fromEntries(entries) as JSONObject;
   }
@@ -64,8 +65,8 @@ function briefOutput(output: JSONObject): JSONObject {
 }
 
 /** A multi-line string of the notebook format. */
-function text(value: unknown): string {
-  return Array.isArray(value) ? value.join('') : typeof value === 'string' ? value : '';
+function joined(value: unknown): string {
+  return Array.isArray(value) ? value.join('') : text(value);
 }
 
 function cellsFor(

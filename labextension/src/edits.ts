@@ -34,10 +34,6 @@ export class CellWriter {
     _hub.told.connect(this._onTold, this);
   }
 
-  dispose(): void {
-    this._hub.told.disconnect(this._onTold, this);
-  }
-
   private _onTold(_: ICommHub, { kernel, message }: ITold): void {
     const wish = readWish(message);
     if (!wish) {

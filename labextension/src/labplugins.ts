@@ -60,7 +60,8 @@ const documents: JupyterFrontEndPlugin<void> = {
   autoStart: true,
   requires: [ICommHub, INotebookTracker],
   activate: async (_app: JupyterFrontEnd, hub: ICommHub, tracker: INotebookTracker) => {
-    (await import('./document')).tellDocuments(hub, tracker);
+    const { tellDocuments } = await import(/* webpackChunkName: 'lab' */ './document');
+    tellDocuments(hub, tracker);
   }
 };
 

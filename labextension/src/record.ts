@@ -4,6 +4,7 @@
  * The fields are those of `docs/record.md`, the same in `deepseek_jupyter/display/`. A record may
  * come from a file that somebody edited by hand, so reading one never trusts a type.
  */
+import { list, number, object, text } from './json';
 
 /** The MIME type of the record. */
 export const MIME_TYPE = 'application/vnd.deepseek.turn+json';
@@ -106,7 +107,7 @@ export function readRecord(json: unknown): ITurnRecord {
     model: text(raw['model']),
     served_model: text(raw['served_model']) || null,
     provider: text(raw['provider']),
-    attachments: list(raw['attachments']).map(item => ({
+    attachments: objects(raw['attachments']).map(item => ({
       name: text(item['name']),
       kind: text(item['kind']),
       policy: text(item['policy']),
@@ -115,10 +116,10 @@ export function readRecord(json: unknown): ITurnRecord {
     reasoning: text(raw['reasoning']),
     answer: text(raw['answer']),
     format: text(raw['format']),
-    tool_calls: [...readSteps(raw['steps']), ...list(raw['tool_calls']).map(item => readCall(item))],
+    tool_calls: [...readSteps(raw['steps']), ...objects(raw['tool_calls']).map(item => readCall(item))],
     timing: { thinking: number(timing['thinking']), total: number(timing['total']) },
-    notices: Array.isArray(raw['notices']) ? raw['notices'].map(text).filter(Boolean) : [],
-    policy: Array.isArray(raw['policy']) ? raw['policy'].map(text).filter(Boolean) : [],
+    notices: list(raw['notices']).map(text).filter(Boolean),
+    policy: list(raw['policy']).map(text).filter(Boolean),
     error: error && {
       type: text(error['type']),
       message: text(error['message']),
@@ -131,9 +132,9 @@ export function readRecord(json: unknown): ITurnRecord {
 
 /** The calls of all rounds, in order, each with what became of it. */
 export function readSteps(json: unknown): IToolCall[] {
-  return list(json).flatMap(step => {
-    const results = new Map(list(step['results']).map(item => [text(item['id']), item]));
-    return list(step['tool_calls']).map((item, index) => {
+  return objects(json).flatMap(step => {
+    const results = new Map(objects(step['results']).map(item => [text(item['id']), item]));
+    return objects(step['tool_calls']).map((item, index) => {
       const result = results.get(text(item['id']));
       const said = index ? '' : text(step['answer']);
       return readCall(
@@ -190,20 +191,8 @@ function readBranch(value: unknown): IBranch | null {
   return index !== null && count !== null && count > 1 ? { index, count } : null;
 }
 
-function object(value: unknown): Record<string, unknown> {
-  return value !== null && typeof value === 'object' ? (value as Record<string, unknown>) : {};
-}
-
-function list(value: unknown): Record<string, unknown>[] {
-  return Array.isArray(value) ? value.map(object) : [];
-}
-
-function text(value: unknown): string {
-  return typeof value === 'string' ? value : '';
-}
-
-function number(value: unknown): number | null {
-  return typeof value === 'number' && Number.isFinite(value) ? value : null;
+function objects(value: unknown): Record<string, unknown>[] {
+  return list(value).map(object);
 }
 
 /** A value as a person would read it: text as it is, anything else as JSON. */

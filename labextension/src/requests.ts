@@ -1,5 +1,6 @@
 /** The kernel's answers to a page's requests (docs/record.md). */
 import type { JSONObject } from '@lumino/coreutils';
+import { object, text } from './json';
 
 /** An answer: a result or an error. */
 export interface IAnswer {
@@ -19,17 +20,13 @@ export class RequestError extends Error {
 /** Read an answer; null for anything that is none. */
 export function readAnswer(json: unknown): IAnswer | null {
   const raw = object(json);
-  if (raw?.['type'] !== 'answer' || typeof raw['to'] !== 'string') {
+  if (raw['type'] !== 'answer' || typeof raw['to'] !== 'string') {
     return null;
   }
   if (raw['ok'] === true) {
-    return { to: raw['to'], result: (object(raw['result']) ?? {}) as JSONObject, error: null };
+    return { to: raw['to'], result: object(raw['result']) as JSONObject, error: null };
   }
-  const told = object(raw['error']) ?? {};
-  const [kind, message, hint] = ['type', 'message', 'hint'].map(name => String(told[name] ?? ''));
+  const told = object(raw['error']);
+  const [kind, message, hint] = ['type', 'message', 'hint'].map(name => text(told[name]));
   return { to: raw['to'], result: null, error: new RequestError(kind, message, hint) };
-}
-
-function object(value: unknown): Record<string, unknown> | null {
-  return value !== null && typeof value === 'object' ? (value as Record<string, unknown>) : null;
 }

@@ -1,5 +1,6 @@
 /** Where a notebook stands, as its kernel tells after each turn (docs/record.md). Pure. */
 import type { TranslationBundle } from '@jupyterlab/translation';
+import { number, object, text } from './json';
 
 /** What a notebook's conversation and its ghost texts cost. */
 export interface IStanding {
@@ -21,10 +22,7 @@ const UUID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 
 /** Read what a kernel tells, or answers; null for anything else. */
 export function readStanding(json: unknown): IStanding | null {
-  if (json === null || typeof json !== 'object') {
-    return null;
-  }
-  const raw = json as Record<string, unknown>;
+  const raw = object(json);
   if (typeof raw['asked'] !== 'boolean') {
     return null;
   }
@@ -43,7 +41,7 @@ export function readStanding(json: unknown): IStanding | null {
 
 /** Whether a message of the data comm is one. */
 export function isStanding(message: unknown): boolean {
-  return (message as { type?: unknown } | null)?.type === 'standing';
+  return object(message)['type'] === 'standing';
 }
 
 /** The words in the status bar; empty where there is nothing to tell. */
@@ -83,12 +81,4 @@ export function atLength(standing: IStanding | null, trans: TranslationBundle): 
     lines.push(trans._n('%1 ghost text, %2', '%1 ghost texts, %2', ghosts, cost));
   }
   return lines.join('\n');
-}
-
-function number(value: unknown): number | null {
-  return typeof value === 'number' && Number.isFinite(value) ? value : null;
-}
-
-function text(value: unknown): string {
-  return typeof value === 'string' ? value : '';
 }

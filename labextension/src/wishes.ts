@@ -1,5 +1,6 @@
 /** What a kernel may wish for the cells of its notebook, read from its messages. */
 import type { JSONObject } from '@lumino/coreutils';
+import { maybeObject, object } from './json';
 
 /** New source for a cell that says what is expected. */
 export interface IChange {
@@ -34,7 +35,7 @@ export type IWish = IEdit | IInsertion;
 /** Read a message; null for anything that is no wish, whole and well-formed. */
 export function readWish(json: unknown): IWish | null {
   const raw = object(json);
-  if (!raw || !isText(raw['id'])) {
+  if (!isText(raw['id'])) {
     return null;
   }
   const id = raw['id'];
@@ -47,7 +48,7 @@ export function readWish(json: unknown): IWish | null {
   }
   const { after, sources } = raw;
   if (raw['type'] === 'insert' && isText(after) && Array.isArray(sources)) {
-    const provenance = (object(raw['provenance']) ?? {}) as JSONObject;
+    const provenance = object(raw['provenance']) as JSONObject;
     return sources.length && sources.every(isText)
       ? { type: 'insert', id, run, after, sources, provenance }
       : null;
@@ -66,20 +67,13 @@ export function digest(text: string): string {
 
 function readChange(json: unknown): IChange | null {
   const raw = object(json);
-  const texts = raw && [raw['cell_id'], raw['expect'], raw['source']];
-  if (!texts?.every(isText)) {
-    return null;
-  }
-  const [cell_id, expect, source] = texts as [string, string, string];
-  return { cell_id, expect, source, provenance: object(raw!['provenance']) as JSONObject | null };
+  const { cell_id, expect, source } = raw;
+  const provenance = maybeObject(raw['provenance']) as JSONObject | null;
+  return isText(cell_id) && isText(expect) && isText(source)
+    ? { cell_id, expect, source, provenance }
+    : null;
 }
 
 function isText(value: unknown): value is string {
   return typeof value === 'string';
-}
-
-function object(value: unknown): Record<string, unknown> | null {
-  return value !== null && typeof value === 'object' && !Array.isArray(value)
-    ? (value as Record<string, unknown>)
-    : null;
 }

@@ -1,6 +1,6 @@
 import { describe, expect, it, vi } from 'vitest';
 import { nullTranslator } from '@jupyterlab/translation';
-import { Tools } from '../src/details';
+import { Attachments, Tools } from '../src/details';
 import { readRecord } from '../src/record';
 
 const trans = nullTranslator.load('deepseek_jupyter');
@@ -40,5 +40,21 @@ describe('a call that waits for the user', () => {
     const tools = new Tools(trans, vi.fn());
     tools.update(record('asking', null));
     expect(tools.node.querySelector('button')).toBeNull();
+  });
+});
+
+describe('attachments', () => {
+  const names = (attachments: Attachments) =>
+    [...attachments.node.children].map(chip => chip.firstChild!.textContent);
+  const of = (...given: string[]) => readRecord({ attachments: given.map(name => ({ name })) });
+
+  it('are those of the answer that is looked at, though it has as many', () => {
+    const attachments = new Attachments(trans);
+    expect(attachments.node.hidden).toBe(true);
+    attachments.update(of('sales'));
+    attachments.update(of('prices'));
+    expect(names(attachments)).toEqual(['prices']);
+    attachments.update(of());
+    expect(attachments.node.hidden).toBe(true);
   });
 });

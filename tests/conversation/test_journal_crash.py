@@ -16,8 +16,9 @@ from deepseek_jupyter.conversation.journal import Journal
 
 from .turns import PIECE, a_turn
 
-# DEEPSEEK_TEST_KILLS=200 for the whole claim; fewer keep the tests quick.
+# 200 and 10,000 for the whole claims, as `make bench` runs them; fewer keep the tests quick.
 KILLS = int(os.environ.get("DEEPSEEK_TEST_KILLS", "40"))
+TURNS = int(os.environ.get("DEEPSEEK_TEST_TURNS", "100"))
 
 WHOLE = PIECE * 8
 
@@ -25,7 +26,7 @@ WHOLE = PIECE * 8
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="no kill -9 here")
 @pytest.mark.timeout(60 + 2 * KILLS)
 def test_a_killed_kernel_loses_nothing_that_was_finished_and_at_most_the_last_checkpoint(
-    writer, path
+    writer, path, record_property
 ):
     dice = random.Random(4)
     finished: set[str] = set()
@@ -72,13 +73,15 @@ def test_a_killed_kernel_loses_nothing_that_was_finished_and_at_most_the_last_ch
     assert check.execute(doubled).fetchall() == []
     lost_half = "SELECT (SELECT count(*) FROM turns) - (SELECT count(*) FROM bodies)"
     assert check.execute(lost_half).fetchone() == (0,)
+    record_property("kills", KILLS)
 
 
-def test_four_processes_write_to_one_journal(writer, path):
-    count = 25
+@pytest.mark.timeout(120 + TURNS // 20)
+def test_four_processes_write_to_one_journal(writer, path, record_property):
+    count = TURNS // 4
     processes = [writer(f"c{n}", count) for n in range(4)]  # all four make the file and its schema
     for process in processes:
-        said, _ = process.communicate(timeout=100)
+        said, _ = process.communicate()
         assert process.returncode == 0
         assert "trouble" not in said
     journal = Journal.open(path)
@@ -87,15 +90,18 @@ def test_four_processes_write_to_one_journal(writer, path):
         assert len(turns) == count
         assert {(turn.status, turn.answer) for turn in turns} == {("done", WHOLE)}
         assert len(list(Conversation.load(journal, f"c{n}"))) == count
+    record_property("turns", 4 * count)
 
 
-def test_two_kernels_of_one_notebook_lose_no_turn(writer, path):
-    count = 25
+@pytest.mark.timeout(120 + TURNS // 20)
+def test_two_kernels_of_one_notebook_lose_no_turn(writer, path, record_property):
+    count = TURNS // 2
     processes = [writer("c", count) for _ in range(2)]
     for process in processes:
-        said, _ = process.communicate(timeout=100)
+        said, _ = process.communicate()
         assert "trouble" not in said
     assert len(Journal.open(path).turns("c")) == 2 * count
+    record_property("turns", 2 * count)
 
 
 def test_a_turn_left_behind_is_ended_and_becomes_the_tip(writer, path):

@@ -35,8 +35,9 @@ def of(part, **more):
 
 
 @pytest.mark.parametrize("block", range(30))
-def test_three_hundred_models_are_accepted_and_lose_nothing(block):
-    for seed in range(10 * block, 10 * block + 10):
+def test_three_hundred_models_are_accepted_and_lose_nothing(block, record_property):
+    seeds = range(10 * block, 10 * block + 10)
+    for seed in seeds:
         rng = random.Random(seed)
         model, make = a_model(rng, 4)
         adapter = TypeAdapter(model)
@@ -53,6 +54,7 @@ def test_three_hundred_models_are_accepted_and_lose_nothing(block):
             restored = made.restore(json.loads(json.dumps(written)))
             assert restored == plain, (seed, schema, made.schema, written)
             assert repr(restored) == repr(plain), seed  # 1, 1.0 and True are equal
+    record_property("models", len(seeds))
 
 
 @pytest.mark.parametrize(

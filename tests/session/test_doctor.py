@@ -1,0 +1,67 @@
+"""What `%deepseek doctor` says of the parts that no question would name."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import pytest
+
+from deepseek_jupyter.display.pages import DATA, pages
+from deepseek_jupyter.home import home
+from deepseek_jupyter.reports.doctor import doctor
+from deepseek_jupyter.session.config import DeepSeek
+from deepseek_jupyter.session.session import Session
+from tests.support.scripted import plain
+
+
+@pytest.fixture
+def found(session, server):
+    """What is found, by subject."""
+
+    def look() -> dict[str, tuple[str, str]]:
+        server.queue(plain({"data": []}))
+        return {subject: (mark, told) for mark, subject, told in doctor(session).rows}
+
+    return look
+
+
+def test_the_journal_is_told_with_its_place(found):
+    mark, told = found()["journal"]
+    assert mark == "ok"
+    assert told.startswith(str(home() / "journal.sqlite3"))
+
+
+def test_a_journal_that_cannot_be_written_is_to_be_mended(found):
+    home().mkdir(parents=True)
+    (home() / "journal.sqlite3").mkdir()
+    mark, told = found()["journal"]
+    assert mark == "MEND"
+    assert told
+
+
+def test_a_journal_that_is_off_is_said_to_be(environment, server, monkeypatch):
+    monkeypatch.setenv("DEEPSEEK_BASE_URL", server.base_url())
+    monkeypatch.setenv("DEEPSEEK_API_KEY", "sk-none")
+    server.queue(plain({"data": []}))
+    rows = doctor(Session(DeepSeek(journal=False))).rows
+    assert ("note", "journal") in [row[:2] for row in rows]
+
+
+def test_a_page_without_the_extension_is_told_and_one_with_it_too(found, monkeypatch):
+    assert "page" not in found()  # a script has none
+    monkeypatch.setenv("JPY_SESSION_NAME", "/somewhere/a.ipynb")
+    assert found()["page"][0] == "note"
+    targets = {}
+    manager = SimpleNamespace(
+        register_target=targets.__setitem__, unregister_target=lambda name, _: targets.pop(name)
+    )
+    closing = []
+    comm = SimpleNamespace(comm_id="page", on_close=closing.append, send=lambda data: None)
+    pages.register(manager)
+    targets[DATA](comm, {})
+    try:
+        assert found()["page"][0] == "ok"
+    finally:
+        for close in closing:
+            close({})
+        pages.unregister(manager)
