@@ -37,10 +37,10 @@ class Prefix:
 
 def what_broke(before: Prefix | None, now: Prefix) -> str:
     """One sentence on why `now` finds nothing of `before` in the cache; "" where it may."""
-    if before is None or estimate_messages(before.messages) < _WORTH_TELLING:
+    reason = _reason(before, now) if before is not None else ""
+    if before is None or not reason or estimate_messages(before.messages) < _WORTH_TELLING:
         return ""
-    reason = _reason(before, now)
-    return f"The cache begins anew: {reason}." if reason else ""
+    return f"The cache begins anew: {reason}."
 
 
 def _reason(before: Prefix, now: Prefix) -> str:

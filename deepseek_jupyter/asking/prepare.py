@@ -131,7 +131,7 @@ def prepare(session: Session, question: Question) -> Prepared:
     teaching.check_budget(
         lambda currency: notebook_cost(session, currency),
         lambda: notebook_tokens(session),
-        (worst_cost(request, price), price.currency) if price else None,
+        lambda: (worst_cost(request, price), price.currency) if price else None,
         free=provider.name in KEYLESS,
     )
     turn = replace(
