@@ -15,8 +15,6 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Any
 
-import httpx
-
 from deepseek_jupyter._version import __version__
 from deepseek_jupyter.errors import (
     BadRequestError,
@@ -35,6 +33,7 @@ from .exchange import Exchange
 from .failures import Failure, concurrency_limit, request_id
 from .gate import Gate
 from .keys import Secret
+from .lean import httpx
 from .providers import Provider
 from .reading import Timeouts, read_reply
 from .retry import RetryPolicy

@@ -7,8 +7,6 @@ import contextlib
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 
-import httpx
-
 from deepseek_jupyter.errors import DeepSeekError, InvalidResponseError
 from deepseek_jupyter.protocol.completion import deltas_of
 from deepseek_jupyter.protocol.deltas import Event, Waiting
@@ -16,6 +14,7 @@ from deepseek_jupyter.protocol.wire import WIRES
 
 from .exchange import Exchange
 from .failures import Failure
+from .lean import httpx
 
 __all__ = ["Timeouts", "read_reply"]
 
