@@ -9,7 +9,7 @@ written by `safe_html` and `safe_markdown`.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ _TABLE = re.compile(
     r"(?P<head>\|[^\\\n]*\|)[ \t]*\n(?P<rule>\|(?:[ \t]*:?-+:?[ \t]*\|)+)"
     r"(?P<rows>(?:[ \t]*\n\|[^\\\n]*\|)*+)[ \t]*"
 )
-_SIDES = {(True, False): "left", (True, True): "center", (False, True): "right"}
+_ALIGNED = {(True, False): "left", (True, True): "center", (False, True): "right"}
 _BLANKS = " \t"
 
 
@@ -49,6 +49,8 @@ def simple_inline(text: str) -> list[Token] | None:
     """The tokens of one line without anything but plain emphasis and code; None for any other."""
     from markdown_it.token import Token
 
+    if text.isalnum():
+        return [Token("text", "", 0, content=text)]
     tokens: list[Token] = []
     at = 0
     while at < len(text):
@@ -82,10 +84,12 @@ def flat_list(text: str) -> list[Token] | None:
     paragraph = Token("paragraph_open", "p", 1, hidden=True)
     end = Token("paragraph_close", "p", -1, hidden=True)
     close = Token("list_item_close", "li", -1, markup=mark)
+    item = Token("list_item_open", "li", 1, markup=mark)
     for line in text.split("\n"):
         number, _, content = line.partition(" ")
-        tokens.append(Token("list_item_open", "li", 1, markup=mark, info=number[:-1]))
-        tokens += [paragraph, Token("inline", "", 0, content=mdTrim(content)), end, close]
+        if len(number) > 1:
+            item = Token("list_item_open", "li", 1, markup=mark, info=number[:-1])
+        tokens += [item, paragraph, Token("inline", "", 0, content=mdTrim(content)), end, close]
     if tokens[1].info and int(tokens[1].info) != 1:
         tokens[0].attrs = {"start": int(tokens[1].info)}
     tokens.append(Token(f"{kind}_close", tag, -1, markup=mark))
@@ -104,26 +108,33 @@ def flat_table(text: str) -> list[Token] | None:
     if len(head) != len(sides):
         return None
 
-    def row(cells: list[str], tag: str) -> Iterator[Token]:
-        yield Token("tr_open", "tr", 1)
-        for number, side in enumerate(sides):
-            style = {"style": f"text-align:{side}"} if side else {}
-            yield Token(f"{tag}_open", tag, 1, attrs=dict(style))
-            content = cells[number] if number < len(cells) else ""
-            yield Token("inline", "", 0, content=content)
-            yield Token(f"{tag}_close", tag, -1)
-        yield Token("tr_close", "tr", -1)
-
     tokens = [Token("table_open", "table", 1), Token("thead_open", "thead", 1)]
-    tokens += [*row(head, "th"), Token("thead_close", "thead", -1)]
-    rows = match["rows"].split("\n")[1:]
-    if rows:
+    tokens += _rows([head], "th", sides)
+    tokens.append(Token("thead_close", "thead", -1))
+    lines = match["rows"].split("\n")[1:]
+    if lines:
         tokens.append(Token("tbody_open", "tbody", 1))
-        for line in rows:
-            tokens += row(_cells(line.rstrip(_BLANKS)), "td")
+        tokens += _rows((_cells(line.rstrip(_BLANKS)) for line in lines), "td", sides)
         tokens.append(Token("tbody_close", "tbody", -1))
     tokens.append(Token("table_close", "table", -1))
     return tokens
+
+
+def _rows(rows: Iterable[list[str]], tag: str, sides: list[str]) -> Iterator[Token]:
+    """Rows as wide as `sides`; what stands for the same in each of them is one token."""
+    from markdown_it.token import Token
+
+    styles = ({"style": f"text-align:{side}"} if side else {} for side in sides)
+    opened = [Token(f"{tag}_open", tag, 1, attrs=dict(style)) for style in styles]
+    closed = Token(f"{tag}_close", tag, -1)
+    begin, end = Token("tr_open", "tr", 1), Token("tr_close", "tr", -1)
+    for cells in rows:
+        yield begin
+        for number, cell in enumerate(opened):
+            yield cell
+            yield Token("inline", "", 0, content=cells[number] if number < len(cells) else "")
+            yield closed
+        yield end
 
 
 def _cells(line: str) -> list[str]:
@@ -133,4 +144,4 @@ def _cells(line: str) -> list[str]:
 
 
 def _side(rule: str) -> str:
-    return _SIDES.get((rule.startswith(":"), rule.endswith(":")), "")
+    return _ALIGNED.get((rule.startswith(":"), rule.endswith(":")), "")
