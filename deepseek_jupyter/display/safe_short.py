@@ -29,9 +29,7 @@ _PIECE = re.compile(
 )
 
 # A line that opens no block inside an item: see `safe_parse._PARAGRAPH`.
-_CALM = (
-    r"(?!\d{1,9}[.)]|[*_][ \t]|[*_ \t]+$|\\begin|\\\[|\$\$|`{3})[^\s\-+=#:\[>|~][^\n]*+"
-)
+_CALM = r"(?!\d{1,9}[.)]|[*_][ \t]|[*_ \t]+$|\\begin|\\\[|\$\$|`{3})[^\s\-+=#:\[>|~][^\n]*+"
 _ITEMS = re.compile(
     rf"(?P<bullet>[-+*]) {_CALM}(?:\n(?P=bullet) {_CALM})*+"
     rf"|\d{{1,9}}(?P<mark>[.)]) {_CALM}(?:\n\d{{1,9}}(?P=mark) {_CALM})*+",

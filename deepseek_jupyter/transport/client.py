@@ -121,6 +121,13 @@ class Client:
             raise exchange.error(Failure(response.status_code, response.headers, response.text))
         return exchange.parse_json(response.text)
 
+    def warm(self) -> None:
+        """Build the connection pool, which takes a tenth of a second, before it is needed.
+
+        From any thread. Nothing is connected.
+        """
+        self._client()
+
     async def close(self) -> None:
         """Close every connection."""
         if self._http is not None:
@@ -240,7 +247,9 @@ class Client:
         """On another loop (a fork has its own) leave the old one's connections and gates to it."""
         loop = asyncio.get_running_loop()
         if self._loop is not loop:
-            self._loop, self._http, self._gates = loop, None, {}
+            if self._loop is not None:
+                self._http, self._gates = None, {}
+            self._loop = loop
 
 
 def _why(error: Exception) -> str:
