@@ -33,14 +33,20 @@ FRONT_ENDS = ("no Jupyter page", "page without extension", "page with extension"
 
 
 def clean_environment(home: str, **more: str) -> dict[str, str]:
-    """This environment without keys, proxies and settings; `home` for all state."""
+    """This environment without keys, proxies and settings; `home` for all state.
+
+    Bytecode is written whatever this environment says: an installed package has its own, and one
+    that is compiled anew for each kernel is measured as slower than it is.
+    """
     own = {
         "DEEPSEEK_JUPYTER_HOME": f"{home}/deepseek",
         "IPYTHONDIR": f"{home}/ipython",
         "PYTHON_KEYRING_BACKEND": "keyring.backends.null.Keyring",
         "PYTHONPATH": os.pathsep.join(map(str, (HERE, HERE.parent))),  # this checkout, not another
     }
-    return {**without_keys(os.environ), **own, **more}
+    found = without_keys(os.environ)
+    found.pop("PYTHONDONTWRITEBYTECODE", None)
+    return {**found, **own, **more}
 
 
 @dataclass

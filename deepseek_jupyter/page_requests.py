@@ -20,6 +20,7 @@ __all__ = ["register"]
 
 def register() -> None:
     """Answer these requests from now on."""
+    pages.handle("settle", lambda request: _session().completing.settle(request), slow=True)
     pages.handle("complete", lambda request: _session().completing.complete(request))
     pages.handle("cancel", lambda request: _session().completing.cancel(request))
     pages.handle("standing", lambda request: _standing(), slow=True)

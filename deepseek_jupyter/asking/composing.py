@@ -13,7 +13,7 @@ from deepseek_jupyter.context.cells import Chosen
 from deepseek_jupyter.context.images import for_model
 from deepseek_jupyter.conversation.turn import Turn
 from deepseek_jupyter.display.frontend import user_namespace
-from deepseek_jupyter.protocol.tokens import estimate_tokens
+from deepseek_jupyter.protocol.tokens import count_tokens, estimate_tokens
 
 from .attaching import Gathered, gather, resolved
 from .notebook_cells import chosen_cells
@@ -48,7 +48,9 @@ class Parts:
         gathered = self.gathered.behind(before)
         cells = self.cells.text("\n".join(turn.sent for turn in before))
         parts = [("cells", cells), *gathered.texts, ("prompt", self.question.message)]
-        sizes = [[name, estimate_tokens(text)] for name, text in parts if text]
+        # Who tries a question wants figures; who asks one wants the answer.
+        size = count_tokens if self.question.dry_run else estimate_tokens
+        sizes = [[name, size(text)] for name, text in parts if text]
         details = [
             {
                 "name": a.name,

@@ -6,7 +6,7 @@ from decimal import Decimal
 
 from deepseek_jupyter.errors import ConfigurationError, ContextLengthError
 from deepseek_jupyter.protocol.request import ChatRequest
-from deepseek_jupyter.protocol.tokens import estimate_messages
+from deepseek_jupyter.protocol.tokens import count_messages, surely_within
 from deepseek_jupyter.protocol.usage import Price, Usage
 
 __all__ = ["check_budget", "check_context", "check_notebook_budget", "worst_cost"]
@@ -16,8 +16,10 @@ _DOUBT = 1.3  # an estimate may be a fifth too high, and a refusal must not be w
 
 def check_context(request: ChatRequest, limit: int | None) -> None:
     """Raise `ContextLengthError` when the messages cannot fit `limit` tokens."""
-    tokens = estimate_messages(request.messages)
-    if limit and tokens > limit * _DOUBT:
+    if not limit or surely_within(request.messages, limit * _DOUBT):
+        return
+    tokens = count_messages(request.messages)
+    if tokens > limit * _DOUBT:
         raise ContextLengthError(
             f"The messages are about {tokens:,} tokens; {request.model} takes {limit:,}."
         )
@@ -57,7 +59,7 @@ def check_notebook_budget(
 def worst_cost(request: ChatRequest, price: Price) -> Decimal:
     """What the answer costs with nothing cached and every token used that the request allows."""
     out = request.parameters.get("max_tokens") or _longest_answer(request)
-    usage = Usage(prompt_tokens=estimate_messages(request.messages), completion_tokens=int(out))
+    usage = Usage(prompt_tokens=count_messages(request.messages), completion_tokens=int(out))
     return price.cost(usage).amount
 
 

@@ -44,10 +44,10 @@ def what_broke(before: Prefix | None, now: Prefix) -> str:
     """
     if before is None or before.conversation != now.conversation:
         return ""
-    if estimate_messages(before.messages) < _WORTH_TELLING:
-        return ""
     reason = _reason(before, now)
-    return f"The cache begins anew: {reason}." if reason else ""
+    if not reason or estimate_messages(before.messages) < _WORTH_TELLING:
+        return ""
+    return f"The cache begins anew: {reason}."
 
 
 def _reason(before: Prefix, now: Prefix) -> str:

@@ -7,7 +7,7 @@ A dry run goes the same way as a question, up to the moment at which the request
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +16,7 @@ from deepseek_jupyter.conversation.window import messages_of
 from deepseek_jupyter.display.report import Drawing, Report
 from deepseek_jupyter.protocol.messages import Message, system
 from deepseek_jupyter.protocol.request import encoded
-from deepseek_jupyter.protocol.tokens import estimate_messages
+from deepseek_jupyter.protocol.tokens import count_messages, estimate_messages
 from deepseek_jupyter.protocol.usage import Price, Usage
 from deepseek_jupyter.protocol.wire import WIRES
 from deepseek_jupyter.pseudonyms import PSEUDONYM
@@ -85,7 +85,8 @@ def preview(session: Session, question: Question) -> Preview:
     body = _body(prepared)
     price = session.price(prepared.provider, prepared.request.model)
     title = f"Nothing was sent. To {prepared.provider.title}, {prepared.request.model}:"
-    reports = [_tokens(prepared.request.messages, prepared.turn, price), *_data(prepared.turn)]
+    tokens = _tokens(prepared.request.messages, prepared.turn, count_messages, price)
+    reports = [tokens, *_data(prepared.turn)]
     reports += _masked(prepared.request.messages)
     return Preview(title, body, encoded(body), reports)
 
@@ -100,7 +101,7 @@ def sent(session: Session, turn: Turn) -> Preview:
     messages = [*([system(prompt)] if prompt else []), *history, *own]
     title = f"Sent for turn {turn.id[-6:]} to {turn.provider}, {turn.model}:"
     body = {"messages": [_wire(message) for message in messages]}
-    reports = [_tokens(messages, turn, None), *_data(turn), *_masked(messages)]
+    reports = [_tokens(messages, turn, estimate_messages), *_data(turn), *_masked(messages)]
     return Preview(title, body, b"", reports)
 
 
@@ -118,22 +119,30 @@ def _wire(message: Message) -> dict[str, Any]:
     return said
 
 
-def _tokens(messages: Sequence[Message], turn: Turn, price: Price | None) -> Report:
-    """Tokens by part, and what they cost found in the cache and not found."""
+def _tokens(
+    messages: Sequence[Message],
+    turn: Turn,
+    count: Callable[[Iterable[Message]], int],
+    price: Price | None = None,
+) -> Report:
+    """Tokens by part, and what they cost found in the cache and not found.
+
+    `count` is what the sizes of the turn's own parts were measured by.
+    """
     last = max((at for at, m in enumerate(messages) if m.role == "user"), default=0)
     first = 1 if messages and messages[0].role == "system" else 0
     rows: list[tuple[str, int]] = []
     if first:
-        rows.append(("system prompt", estimate_messages(messages[:1])))
+        rows.append(("system prompt", count(messages[:1])))
     if last > first:
-        rows.append(("history", estimate_messages(messages[first:last])))
-    rows += [(str(name), int(count)) for name, count in turn.sending.get("parts", ())]
-    rest = estimate_messages(messages) - sum(count for _, count in rows)
+        rows.append(("history", count(messages[first:last])))
+    rows += [(str(name), int(size)) for name, size in turn.sending.get("parts", ())]
+    rest = count(messages) - sum(size for _, size in rows)
     if rest > 0:
         rows.append(("between them", rest))
-    total = sum(count for _, count in rows)
+    total = sum(size for _, size in rows)
     heads = ("part", "tokens") if price is None else ("part", "tokens", "not in cache", "in cache")
-    table = [(name, f"{count:,}", *_price(count, price)) for name, count in rows]
+    table = [(name, f"{size:,}", *_price(size, price)) for name, size in rows]
     table.append(("together", f"{total:,}", *_price(total, price)))
     remark = (
         "" if price is None else f"Prices in {price.currency}, estimates; the answer costs extra."

@@ -101,7 +101,7 @@ class Run:
     def take(self, batch: list[Event] | None) -> list[Event]:
         """Show a batch of events (None is a quiet tick); returns them as they are shown."""
         now = time.monotonic()
-        if batch and isinstance(batch[0], Notice):  # notices come by themselves
+        if batch and Notice in set(map(type, batch)):
             batch = [event for event in batch if self._is_news(event)]
         shown = self._unveil.events(self._in_answer(batch) or [])
         if shown:

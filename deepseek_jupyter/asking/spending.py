@@ -42,6 +42,6 @@ def check_spending(
         # `spent` is in the currency of `price`; in another one a budget is refused anyway.
         lambda currency: notebook_cost(session, currency) + spent,
         lambda: notebook_tokens(session) + used.prompt_tokens + used.completion_tokens,
-        (worst_cost(request, price), price.currency) if price else None,
+        lambda: (worst_cost(request, price), price.currency) if price else None,
         free=provider.name in KEYLESS,
     )

@@ -138,14 +138,15 @@ class Teaching:
         self,
         spent: Callable[[str], Decimal],
         used: Callable[[], int],
-        worst: tuple[Decimal, str] | None,
+        worst: Callable[[], tuple[Decimal, str] | None],
         *,
         free: bool,
     ) -> None:
         """Raise `PolicyError` where the notebook's budget is used up or may be with this answer.
 
-        `spent` tells what the notebook has cost in a currency, `used` its tokens; `worst` is what
-        the answer may cost, None where no price is known; `free` says that nobody is paid.
+        `spent` tells what the notebook has cost in a currency, `used` its tokens; `worst` what the
+        answer may cost, None where no price is known; `free` says that nobody is paid. None of them
+        is asked where no file sets a budget.
         """
         for file in self.files.files:
             money, tokens = file.teaching.budget, file.teaching.budget_tokens
@@ -154,19 +155,20 @@ class Teaching:
                     f"This notebook has used {so_far:,} tokens; {file.path} allows {tokens:,}.",
                     _ASK,
                 )
-            if money is None or (worst is None and free):
+            most = worst() if money is not None else None
+            if money is None or (most is None and free):
                 continue
-            if worst is None or worst[1] != money.currency:
+            if most is None or most[1] != money.currency:
                 raise PolicyError(
                     f"{file.path} sets a budget in {money.currency}, and the price of this model "
                     "is not known in it.",
                     "Use another model, or tell its price: %config DeepSeek.prices.",
                 )
             total = spent(money.currency)
-            if total + worst[0] > money.amount:
+            if total + most[0] > money.amount:
                 raise PolicyError(
                     f"This notebook has cost {total:.4f} {money.currency}, this question may cost "
-                    f"{worst[0]:.4f}; {file.path} allows {money.amount}.",
+                    f"{most[0]:.4f}; {file.path} allows {money.amount}.",
                     "Lower --max-tokens, use --no-think, or ask who wrote the policy.",
                 )
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from deepseek_jupyter.errors import ConversationError
-from deepseek_jupyter.protocol.tokens import estimate_messages
+from deepseek_jupyter.protocol.tokens import estimate_messages, estimate_tokens, most_tokens
 
 from .turn import Turn
 
@@ -42,10 +42,25 @@ def node_of(turn: Turn) -> Node:
         turn.cell_id,
         turn.created,
         prompt_hash(turn.prompt),
-        estimate_messages(turn.messages()),
+        _tokens(turn),
         bool(turn.answer or turn.tool_calls or turn.steps),
         turn.status,
     )
+
+
+def _tokens(turn: Turn) -> int:
+    """The estimate for a turn's messages; for the answer the host's count where that is higher.
+
+    An estimate may be half of the truth for figures, and a window that is too full is refused. But
+    no host is believed that counts more tokens than the answer has bytes.
+    """
+    tokens, usage = estimate_messages(turn.messages()), turn.usage
+    if usage is None or turn.steps:  # their usage is the sum of several requests
+        return tokens
+    if turn.reasoning and not usage.reasoning_tokens:  # then it counts as answer
+        return tokens
+    counted = usage.completion_tokens - usage.reasoning_tokens
+    return tokens + max(0, min(counted, most_tokens(turn.answer)) - estimate_tokens(turn.answer))
 
 
 def prompt_hash(prompt: str) -> str:

@@ -123,6 +123,7 @@ class Neutraliser:
                 block.show(code_html(code, source.info), code_mark(code, source.info))
             else:
                 block.parse({"references": self._refs})
+                block.settle()
             self._blocks.append(block)
         self._waiting.clear()
         if self._joined < len(self._blocks):
@@ -134,6 +135,7 @@ class Neutraliser:
         late = [b for b in self._blocks if b.refs < len(self._refs) and "[" in b.source]
         for block in late:
             block.parse({"references": self._refs})
+            block.settle()
         if late:
             self._html = "".join(block.html for block in self._blocks)
 

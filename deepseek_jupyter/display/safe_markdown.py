@@ -170,6 +170,8 @@ def _rule(tokens: Sequence[Token]) -> str:
 
 
 def _inline(children: Sequence[Token], in_table: bool = False) -> str:
+    if len(children) == 1 and children[0].type == "text" and children[0].content.isalnum():
+        return children[0].content  # a cell's number or word
     out: list[str] = []
     url, label_from = "", 0
     for at, token in enumerate(children):

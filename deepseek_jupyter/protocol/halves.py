@@ -29,20 +29,20 @@ def word(value: object) -> str:
 
 
 class HalvesJoiner:
-    """Text in, text out; a first half at the end is held until the next call."""
+    """Text in, text out; a first half at the end is `held` until the next call."""
 
     def __init__(self) -> None:
-        self._held = ""
+        self.held = ""
 
     def feed(self, text: str) -> str:
         """What is certain of `text`; the very same string where it has no halves."""
-        if self._held:
-            text, self._held = self._held + text, ""
+        if self.held:
+            text, self.held = self.held + text, ""
         if text and "\ud800" <= text[-1] <= "\udbff":
-            text, self._held = text[:-1], text[-1]
+            text, self.held = text[:-1], text[-1]
         return joined(text)
 
     def close(self) -> str:
         """What is left when no more will come."""
-        held, self._held = self._held, ""
+        held, self.held = self.held, ""
         return joined(held)

@@ -7,8 +7,7 @@ Facts that shaped it:
 
 * Lines end in LF, CRLF or a lone CR. `str.splitlines` would also split at U+2028 and its like,
   which occur inside JSON strings.
-* A TCP read may end inside a character, so bytes are cut into lines first and each whole line
-  is decoded.
+* A TCP read may end inside a character, so only whole lines are decoded.
 * A comment followed by a blank line must not dispatch an empty event.
 * A relay may send ``data:`` without the space, several data lines per event, or a BOM.
 """
@@ -43,21 +42,32 @@ class SSEDecoder:
         text = self._rest + chunk if self._rest else chunk
         if self._at_start:
             text = self._without_bom(text)
-        lines = self._cut(text)
         events: list[str] = []
+        if b"\r" in text or self._data:
+            self._take(self._cut(text), events)
+            return events
+        # A line end is never part of another character: what is whole can be decoded at once.
+        whole, gap, text = text.rpartition(b"\n\n")
+        for event in whole.decode("utf-8", "replace").split("\n\n") if gap else ():
+            if event[:6] == "data: " and "\n" not in event:  # nearly always
+                if len(event) > 6:
+                    events.append(event[6:])
+            else:
+                self._take([*event.split("\n"), ""], events)
+        self._take(self._cut(text), events)
+        return events
+
+    def _take(self, lines: list[str], events: list[str]) -> None:
         data = self._data
         for line in lines:
-            if line[:6] == b"data: ":  # the line that is nearly always meant
-                data.append(line[6:].decode("utf-8", "replace"))
+            if line[:6] == "data: ":
+                data.append(line[6:])
             elif not line:
-                if data:
-                    event = data[0] if len(data) == 1 else "\n".join(data)
-                    if event:
-                        events.append(event)
-                    data.clear()
+                if data and (event := "\n".join(data)):
+                    events.append(event)
+                data.clear()
             else:
                 self._field(line)
-        return events
 
     def close(self) -> list[str]:
         """The data of an event that the end of the stream cut short.
@@ -75,21 +85,22 @@ class SSEDecoder:
         self._at_start = False
         return text.removeprefix(_BOM)
 
-    def _cut(self, text: bytes) -> list[bytes]:
+    def _cut(self, text: bytes) -> list[str]:
+        """The lines that have ended; what follows them is kept."""
         if b"\r" not in text:
-            *lines, self._rest = text.split(b"\n")
-            return lines
+            whole, end, self._rest = text.rpartition(b"\n")
+            return whole.decode("utf-8", "replace").split("\n") if end else []
         # A CR at the very end may be half of a CRLF: leave it for the next call.
         held = b"\r" if text.endswith(b"\r") else b""
         *lines, rest = _LINE_END.split(text[: len(text) - len(held)])
         self._rest = rest + held
-        return lines
+        return [line.decode("utf-8", "replace") for line in lines]
 
-    def _field(self, line: bytes) -> None:
-        name, _, value = line.partition(b":")
-        if name == b"data":
-            self._data.append(value.removeprefix(b" ").decode("utf-8", "replace"))
+    def _field(self, line: str) -> None:
+        name, _, value = line.partition(":")
+        if name == "data":
+            self._data.append(value.removeprefix(" "))
         elif not name:
             self.comments += 1
-        elif name not in (b"event", b"id", b"retry"):
+        elif name not in ("event", "id", "retry"):
             self.junk += 1

@@ -217,12 +217,14 @@ class CompletionStream:
                 deltas.append(delta)
 
     def _keep_text(self, delta: TextDelta, deltas: list[Delta]) -> None:
-        text = self._answer_halves.feed(delta.text)
-        if text is not delta.text:
-            delta = TextDelta(text)
+        text = delta.text
+        if self._answer_halves.held or not text.isascii():
+            text = self._answer_halves.feed(text)
+            if text is not delta.text:
+                delta = TextDelta(text)
         if not text:
             return
-        self._answer.append(delta.text)
+        self._answer.append(text)
         self._blanks = self._blanks + len(text) if text.isspace() else 0
         deltas.append(delta)
 

@@ -1,6 +1,7 @@
 """`Completing`: ghost text for a page, asked of the provider's fill-in-the-middle.
 
-The life of one: a page sends ``complete`` with the code before and after the cursor; a task on the
+The life of one: while somebody types a page sends ``settle``, so that provider and key are known
+when they are needed; then ``complete`` with the code before and after the cursor; a task on the
 engine asks and tells the page what comes, piece by piece; the page's ``cancel``, or its next
 ``complete``, ends the task, which closes the connection, so that the server stops writing. It is
 no part of the conversation: nothing of it is kept but what it cost.
@@ -12,7 +13,7 @@ import asyncio
 import threading
 import time
 from collections.abc import Callable
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -43,6 +44,7 @@ _DEFAULT_TOKENS = 96
 _MOST_TOKENS = 512  # more is no ghost text, whatever the page asks
 _LONGEST = 400_000  # characters of prefix or suffix; the page cuts far below
 _SETTLED = 30.0  # seconds for which provider and key are not looked up again
+_AHEAD = 10.0  # seconds before their end in which a page that types has them looked up again
 
 
 class _Host(NamedTuple):
@@ -51,6 +53,9 @@ class _Host(NamedTuple):
     provider: Provider
     key: Secret
     model: str
+
+
+_Found = tuple[FimRequest, _Host]  # what may leave, and where to
 
 
 class Completing:
@@ -66,6 +71,13 @@ class Completing:
         self._running: dict[str, tuple[str, Stop]] = {}  # page -> its newest request
         self._host: tuple[float, tuple[str, ...], _Host] | None = None
         self._client: Client | None = None
+
+    def settle(self, request: Request) -> None:
+        """Look up what a ghost text needs, before it is asked for; what forbids it is told then."""
+        with suppress(DeepSeekError):
+            self._settled(_AHEAD)
+            self._its_client().warm()
+            _ = self._session.gate
 
     def complete(self, request: Request) -> None:
         """Begin a ghost text: ``{id, prefix, suffix, max_tokens}``; what comes is told.
@@ -91,7 +103,13 @@ class Completing:
         def tell(**message: Any) -> None:
             request.tell({"type": "ghost", "id": id, **message})
 
-        engine().start(self._carry(asked, tell, page, id), stop)
+        found: _Found | DeepSeekError | None = None
+        if self._known() is not None:  # then it takes a millisecond, and no thread is waited for
+            try:
+                found = self._ready(asked)
+            except DeepSeekError as error:
+                found = error
+        engine().start(self._carry(asked, found, tell, page, id), stop)
 
     def cancel(self, request: Request) -> None:
         """End a page's ghost text ``{id}``, if it is still on its way."""
@@ -114,15 +132,26 @@ class Completing:
             before[1]()
 
     async def _carry(
-        self, asked: FimRequest, tell: Callable[..., None], page: str, id: str
+        self,
+        asked: FimRequest,
+        found: _Found | DeepSeekError | None,
+        tell: Callable[..., None],
+        page: str,
+        id: str,
     ) -> None:
-        """One ghost text, from its place at the provider to its last word."""
+        """One ghost text, from its place at the provider to its last word.
+
+        `found` is what `_ready` said, None where it has not been asked.
+        """
         from deepseek_jupyter.transport.exchange import Exchange
 
         error: DeepSeekError | None = None
         exchange: Exchange | None = None
         try:
-            asked, host = await asyncio.to_thread(self._ready, asked)
+            found = found or await asyncio.to_thread(self._ready, asked)
+            if isinstance(found, DeepSeekError):
+                raise found
+            asked, host = found
             exchange = Exchange(asked, host.provider, host.key)
             revealer = Revealer(self._session.gate)
             async with aclosing(self._its_client().stream(exchange)) as batches:  # type: ignore[type-var]
@@ -152,7 +181,7 @@ class Completing:
             told = {"type": type(error).__name__, "message": said, "hint": error.hint}
             tell(done=True, error=told)
 
-    def _ready(self, asked: FimRequest) -> tuple[FimRequest, _Host]:
+    def _ready(self, asked: FimRequest) -> _Found:
         """What may leave, and where to. Raises what forbids it."""
         host = self._settled()
         mask = self._session.gate.text
@@ -162,20 +191,28 @@ class Completing:
         check_ghost(self._session, asked, host.provider, self.total())
         return asked, host
 
-    def _settled(self) -> _Host:
-        """Provider, key and model. Asks the key store, or starts the embedded model: slow."""
-        config = self._session.config
+    def _known(self, ahead: float = 0.0) -> _Host | None:
+        """Provider, key and model, where they hold for the present settings, `ahead` seconds on."""
+        kept = self._host
+        if kept is None or kept[1] != self._settings() or time.monotonic() + ahead >= kept[0]:
+            return None
+        return kept[2]
+
+    def _settings(self) -> tuple[str, ...]:
         names = ("provider", "base_url", "model", "local_model", "fim_provider", "fim_model")
-        settings = tuple(str(getattr(config, name)) for name in names)
-        now = time.monotonic()
-        if self._host is not None and self._host[1] == settings and now < self._host[0]:
-            return self._host[2]
+        return tuple(str(getattr(self._session.config, name)) for name in names)
+
+    def _settled(self, ahead: float = 0.0) -> _Host:
+        """Provider, key and model. Asks the key store, or starts the embedded model: slow."""
+        if known := self._known(ahead):
+            return known
+        config, settings = self._session.config, self._settings()
         endpoints = self._session.endpoints
         provider, key = endpoints.provider(config.fim_provider or None)
         wired = provider.for_fim()
         model = config.fim_model or endpoints.model(None, provider, key)
         host = _Host(wired, key, model)
-        self._host = (now + _SETTLED, settings, host)
+        self._host = (time.monotonic() + _SETTLED, settings, host)
         return host
 
     def _its_client(self) -> Client:

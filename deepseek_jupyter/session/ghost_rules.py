@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from deepseek_jupyter.asking.teaching import Teaching
 from deepseek_jupyter.errors import ConfigurationError, PolicyError
-from deepseek_jupyter.protocol.tokens import estimate_tokens
+from deepseek_jupyter.protocol.tokens import count_tokens
 from deepseek_jupyter.protocol.usage import Usage
 
 from .accounts import notebook_cost, notebook_tokens
@@ -41,18 +41,22 @@ def check_ghost(session: Session, asked: FimRequest, provider: Provider, spent: 
         )
     teaching.check_provider(provider.name)
     teaching.check_model(asked.model)
-    price = session.price(provider, asked.model)
-    read = estimate_tokens(asked.prefix) + estimate_tokens(asked.suffix)
-    usage = Usage(prompt_tokens=read, completion_tokens=asked.parameters["max_tokens"])
-    worst = price.cost(usage) if price else None
+    cap = session.config.notebook_budget
+
+    def worst() -> tuple[Decimal, str] | None:
+        price = session.price(provider, asked.model)
+        if price is None:
+            return None
+        read = count_tokens(asked.prefix) + count_tokens(asked.suffix)
+        cost = price.cost(Usage(read, asked.parameters["max_tokens"]))
+        return cost.amount, cost.currency
 
     def paid(currency: str) -> Decimal:
         return notebook_cost(session, currency) + spent.cost.get(currency, Decimal())
 
-    cap = session.config.notebook_budget
-    if cap and worst is not None and paid(worst.currency) + worst.amount > cap:
+    if cap and (most := worst()) is not None and paid(most[1]) + most[0] > cap:
         raise ConfigurationError(
-            f"The notebook's budget of {cap:g} {worst.currency} is used up.",
+            f"The notebook's budget of {cap:g} {most[1]} is used up.",
             "Raise it with %config DeepSeek.notebook_budget.",
         )
     teaching.check_budget(
@@ -60,6 +64,6 @@ def check_ghost(session: Session, asked: FimRequest, provider: Provider, spent: 
         lambda: (
             notebook_tokens(session) + spent.usage.prompt_tokens + spent.usage.completion_tokens
         ),
-        (worst.amount, worst.currency) if worst else None,
+        worst,
         free=provider.name in KEYLESS,
     )

@@ -74,15 +74,18 @@ class Engine:
         stop.bind(_Job(self.loop, work))
 
     def drain(
-        self, source: Callable[[], AsyncIterator[T]], stop: Stop | None = None
-    ) -> Generator[T | None]:
-        """The items of an async iterator, on this thread; None at each quiet tick.
+        self, source: Callable[[], AsyncIterator[list[T]]], stop: Stop | None = None
+    ) -> Generator[list[T] | None]:
+        """The lists of an async iterator, on this thread; None at each quiet tick.
+
+        Lists that came while the caller was busy are handed over as one: in a flood of small ones
+        it is the number of turns that costs.
 
         `stop` lets another thread end it, which raises `Interrupted` here. Leaving the loop in any
         way (break, exception, interrupt) cancels the iterator and waits until it has let go of its
         connection.
         """
-        items: queue.SimpleQueue[T | _End] = queue.SimpleQueue()
+        items: queue.SimpleQueue[list[T] | _End] = queue.SimpleQueue()
         job = _Job(self.loop, _pump(source, items.put))
         if stop is not None:
             stop.bind(job)
@@ -95,7 +98,7 @@ class Engine:
                     continue
                 if isinstance(item, _End):
                     break
-                yield item
+                yield _with_waiting(item, items)
         finally:
             job.cancel()
         try:
@@ -104,16 +107,16 @@ class Engine:
             raise Interrupted from None
 
     async def adrain(
-        self, source: Callable[[], AsyncIterator[T]], stop: Stop | None = None
-    ) -> AsyncGenerator[T]:
+        self, source: Callable[[], AsyncIterator[list[T]]], stop: Stop | None = None
+    ) -> AsyncGenerator[list[T]]:
         """The same for a caller with a loop of its own, without ticks.
 
         A stop cancels the caller's task: a KeyboardInterrupt would end his loop.
         """
         here = asyncio.get_running_loop()
-        items: asyncio.Queue[T | _End] = asyncio.Queue()
+        items: asyncio.Queue[list[T] | _End] = asyncio.Queue()
 
-        def put(item: T | _End) -> None:
+        def put(item: list[T] | _End) -> None:
             with contextlib.suppress(RuntimeError):  # the caller's loop is gone, and so is he
                 here.call_soon_threadsafe(items.put_nowait, item)
 
@@ -122,7 +125,7 @@ class Engine:
             stop.bind(job)
         try:
             while not isinstance(item := await items.get(), _End):
-                yield item
+                yield _with_waiting(item, items)
             await asyncio.wrap_future(job.result)
         finally:
             if not job.finished.is_set():
@@ -198,6 +201,21 @@ class _Job(Generic[T]):
             else:
                 self.result.set_result(task.result())
         self.finished.set()
+
+
+def _with_waiting(
+    item: list[T], items: queue.SimpleQueue[list[T] | _End] | asyncio.Queue[list[T] | _End]
+) -> list[T]:
+    """`item` and what waits behind it, as one list."""
+    joined = item
+    for _ in range(items.qsize()):
+        more = items.get_nowait()
+        if isinstance(more, _End):  # the last there is
+            items.put_nowait(more)
+            break
+        joined = [*item] if joined is item else joined
+        joined += more
+    return joined
 
 
 async def _pump(source: Callable[[], AsyncIterator[T]], put: Callable[[T | _End], Any]) -> None:

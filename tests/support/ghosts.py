@@ -21,6 +21,9 @@ class Page:
     def complete(self, id: str, prefix: str = "def add(a, b):\n    ", **more) -> None:
         self.session.completing.complete(self._request(id=id, prefix=prefix, **more))
 
+    def settle(self) -> None:
+        self.session.completing.settle(self._request())
+
     def cancel(self, id: str) -> None:
         self.session.completing.cancel(self._request(id=id))
 
