@@ -17,6 +17,10 @@ from .panel import Panel
 from .test_live import KEY, stream
 
 LOAD = "%load_ext deepseek_jupyter"
+STAFF = (
+    "import pandas as pd\n"
+    "staff = pd.DataFrame({'name': ['Zelda Quill', 'Odo Marsh'], 'salary': [91731, 82642]})"
+)
 SHOW = "name => jupyterapp.commands.execute('docmanager:open', {path: name})"
 
 
@@ -80,7 +84,7 @@ def sent(endpoint: Scripted) -> list[str]:
 
 
 def test_the_life_of_a_conversation(host, endpoint, notebook):
-    book = notebook(host, "%%ds --think\nHow do I take a mean?", "%deepseek undo")
+    book = notebook(host, "%%ds --think\nHow do I take a mean?", "%deepseek undo", STAFF)
     run(book, 0)
     panel = Panel.open(book)
 
@@ -136,6 +140,32 @@ def test_the_life_of_a_conversation(host, endpoint, notebook):
     run(book, 2)
     panel.until_prompts("How do I take a mean?", "And how do I draw it?")
 
+    # A frame is attached, and what its chip lets out can be read before it is sent.
+    run(book, 3)
+    panel.field.focus()
+    book.page.keyboard.type("What is in @st")
+    option = panel.node.get_by_role("option")
+    option.wait_for()
+    assert option.inner_text().split() == ["staff", "DataFrame", "2", "×", "2"]
+    book.page.keyboard.press("Enter")
+    asked = len(endpoint.requests)
+    chip = panel.node.locator(".jp-DeepSeek-panel-attached .jp-DeepSeek-chip")
+    dry_run = panel.node.locator(".jp-DeepSeek-panel-drawer")
+    for policy, shown in (("full", True), ("schema", False)):
+        chip.get_by_label("What of staff may be sent").select_option(policy)
+        panel.node.get_by_role("button", name="Show what would be sent").click()
+        dry_run.get_by_text("salary").first.wait_for()
+        dry_run.get_by_text(policy).first.wait_for()
+        assert ("91731" in dry_run.inner_text()) is shown
+        assert ("Zelda" in dry_run.inner_text()) is shown
+    dry_run.get_by_role("button", name="Close").click()
+    assert len(endpoint.requests) == asked
+    endpoint.queue(stream("Names and pay.", gap=0.02))
+    panel.field.press("Enter")
+    panel.until("What is in @staff", "Names and pay.")
+    assert "salary" in sent(endpoint)[-1]
+    assert not re.search("91731|82642|Zelda|Odo", endpoint.requests[-1].raw.decode())
+
     # The kernel starts again: the file can be read, and the first question brings all back.
     restart(book)
     panel.node.get_by_text("has not loaded").wait_for()
@@ -143,8 +173,9 @@ def test_the_life_of_a_conversation(host, endpoint, notebook):
     endpoint.queue(stream("You are welcome.", gap=0.02))
     panel.ask("Thanks.")
     panel.until("Thanks.", "You are welcome.")
-    assert sent(endpoint)[-3:] == ["And how do I draw it?", "As a map.", "Thanks."]
-    panel.until_prompts("How do I take a mean?", "And how do I draw it?", "Thanks.")
+    assert sent(endpoint)[-2:] == ["Names and pay.", "Thanks."]
+    kept = ("How do I take a mean?", "And how do I draw it?", "What is in @staff ", "Thanks.")
+    panel.until_prompts(*kept)
 
     # Reloaded, the page finds the same.
     book.page.evaluate("() => jupyterapp.commands.execute('docmanager:save')")
@@ -154,7 +185,7 @@ def test_the_life_of_a_conversation(host, endpoint, notebook):
     book.page.locator(".jp-Notebook .jp-Cell").first.wait_for(timeout=60_000)
     book.until_idle()
     panel = Panel.open(book)
-    panel.until_prompts("How do I take a mean?", "And how do I draw it?", "Thanks.")
+    panel.until_prompts(*kept)
     # All that was paid for is counted, the other branches too.
     meter = panel.node.locator(".jp-DeepSeek-panel-meter")
     meter.filter(has_text=re.compile(r"[5-9] turns · .*% cached · ~\$")).wait_for()
