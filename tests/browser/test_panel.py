@@ -162,7 +162,8 @@ def test_the_life_of_a_conversation(host, endpoint, notebook):
     assert len(endpoint.requests) == asked
     endpoint.queue(stream("Names and pay.", gap=0.02))
     panel.field.press("Enter")
-    panel.until("What is in @staff", "Names and pay.")
+    turn = panel.until("What is in @staff", "Names and pay.")
+    assert "schema" in turn.locator(".jp-DeepSeek-chip", has_text="staff").inner_text()
     assert "salary" in sent(endpoint)[-1]
     assert not re.search("91731|82642|Zelda|Odo", endpoint.requests[-1].raw.decode())
 
