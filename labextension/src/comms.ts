@@ -94,6 +94,13 @@ class Link {
     });
   }
 
+  /** Say that this page is closed: the kernel cannot tell it from one that is silent. */
+  leave(): void {
+    if (!this.kernel.isDisposed) {
+      this.request({ type: 'leave', page: this._data?.commId ?? '' });
+    }
+  }
+
   dispose(): void {
     this.kernel.statusChanged.disconnect(this._onStatus, this);
     this._drop();
@@ -103,7 +110,7 @@ class Link {
     const comm = this.kernel.createComm(target);
     comm.onClose = () => {
       this._quietUntil = Date.now() + REFUSED;
-      this._drop();
+      this._drop(comm);
     };
     return comm;
   }
@@ -143,9 +150,20 @@ class Link {
     result ? asked?.resolve(result) : asked?.reject(error!);
   }
 
-  private _drop(): void {
+  /**
+   * Give the comms up.
+   *
+   * #### Notes
+   * A kernel that `closed` one, because it knows no such target, closes the other in a moment. That
+   * one has to be there until then, or Lab reports a comm that it does not know.
+   */
+  private _drop(closed: Kernel.IComm | null = null): void {
     for (const comm of [this._data, this._control]) {
-      comm?.dispose();
+      if (comm && closed && comm !== closed) {
+        comm.onClose = () => comm.dispose();
+      } else {
+        comm?.dispose();
+      }
     }
     this._data = this._control = this._waiting = null;
     const pending = [...this._pending.values()];
@@ -234,6 +252,10 @@ export class CommHub implements ICommHub {
     kernel: Kernel.IKernelConnection
   ): boolean {
     return this._links.get(kernel)?.request({ type: word, id, call }) ?? false;
+  }
+
+  leave(kernel: Kernel.IKernelConnection | null = null): void {
+    this._links.forEach((link, other) => (kernel ?? other) === other && link.leave());
   }
 
   forget(id: string): void {

@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from tests.support.page import Refused
+from tests.support.page import Page, Refused
 from tests.support.scripted import Reply, answer, deltas, error, pause
 from tests.support.wording import tool_call
 
@@ -236,3 +236,46 @@ def test_the_panels_tools_are_called_by_its_questions_alone(page, kernel, server
     assert second["messages"][-1]["content"] == "42"
     kernel.run("%%ds --no-history\nHello")
     assert "tools" not in server.requests[-1].json
+
+
+ACTS = """\
+import deepseek_jupyter as ds
+from deepseek_jupyter.display.pages import pages
+from deepseek_jupyter.tools.tool import Tool
+done = []
+acts = Tool("act", "Act.", {"type": "object", "properties": {}},
+            lambda: done.append("acted") or "ran", consent="ask", preview=lambda a: "act()")
+"""
+
+
+def test_a_question_goes_on_to_the_next_page_and_ends_with_the_last(fresh_kernel, server):
+    kernel = fresh_kernel
+    assert kernel.run(f"%load_ext deepseek_jupyter\n{ACTS}").ok
+    call = answer("", None, [tool_call("c1", "act", "{}")], finish="tool_calls")
+
+    def begun(page: Page) -> str:
+        server.queue(call, answer("Ok."))
+        cell = kernel.send("reply = ds.ask('Go.', tools=[acts])")
+        page.until(lambda m: m["type"] == "steps" and m["asking"])
+        return cell
+
+    first = Page(kernel)
+    first.ask("conversation")
+    cell = begun(first)
+    first.leave()  # and is loaded again
+    second = Page(kernel)
+    shown = second.until(lambda m: m["type"] == "snapshot" and m["record"].get("asking"))
+    assert shown["record"]["asking"] == {"call": "c1", "text": "act()"}
+    second.say({"type": "approve", "id": shown["id"], "call": "c1"})
+    assert kernel.finish(cell).ok
+    assert kernel.value("done") == ["acted"]
+
+    assert kernel.run("pages.grace = 0.0").ok
+    cell = begun(second)
+    second.leave()
+    ran = kernel.finish(cell)
+    assert ran.ok, ran.error
+    assert kernel.value("done") == ["acted"]
+    assert kernel.value("[d for s in reply.steps for _, d in s.decisions]") == ["nobody to ask"]
+    assert "act was denied: the page that asked was closed." in ran.turns[-1]["notices"]
+    assert server.requests[-1].json["messages"][-1]["content"].startswith("denied")
