@@ -17,7 +17,15 @@ if TYPE_CHECKING:
 
     from .session import Session
 
-__all__ = ["WAYS", "in_words", "notebook_cost", "notebook_tokens", "session_totals", "usage"]
+__all__ = [
+    "WAYS",
+    "in_words",
+    "notebook_cost",
+    "notebook_ghosts",
+    "notebook_tokens",
+    "session_totals",
+    "usage",
+]
 
 WAYS: tuple[str, ...] = get_args(By)
 
@@ -45,7 +53,8 @@ def usage(session: Session, by: By | None = None) -> Report:
     notebook = conversation.notebook if by == "conversation" else None
     totals = journal.totals(by, conversation=within, notebook=notebook)
     named = _named(totals, by, journal)
-    return _report(_SCOPES[by], by, named)
+    ghosts = _named(journal.ghosts(by, notebook=notebook), by, journal)
+    return _report(_SCOPES[by], by, [*named, *map(_as_ghosts, ghosts)])
 
 
 def session_totals(session: Session) -> list[Total]:
@@ -62,17 +71,32 @@ def session_totals(session: Session) -> list[Total]:
 def _ghosts(session: Session) -> list[Total]:
     """Ghost texts, which belong to no conversation, by model."""
     found = sorted(session.completing.spent.values(), key=lambda total: total.key)
-    return [Total(f"{t.key} (ghost text)", t.turns, t.usage, t.cost) for t in found]
+    return list(map(_as_ghosts, found))
+
+
+def _as_ghosts(total: Total) -> Total:
+    """The same under a name that says what it is."""
+    name = f"{total.key} (ghost text)" if total.key else "ghost text"
+    return Total(name, total.turns, total.usage, total.cost)
+
+
+def notebook_ghosts(session: Session) -> Total:
+    """What the notebook's ghost texts have cost so far, in all kernels; an estimate."""
+    conversation = session.conversation
+    if conversation.journal is None or conversation.notebook is None:
+        return session.completing.total()
+    return sum(conversation.journal.ghosts(notebook=conversation.notebook), Total(""))
 
 
 def notebook_cost(session: Session, currency: str) -> Decimal:
-    """What the notebook's turns have cost so far in `currency`, in all kernels; an estimate."""
+    """What the notebook has cost so far in `currency`, in all kernels, ghost text too; an estimate.
+    """
     totals = _spent(session)
     return sum((total.cost.get(currency, Decimal()) for total in totals), Decimal())
 
 
 def notebook_tokens(session: Session) -> int:
-    """The tokens that the notebook's turns have used so far, prompts and answers."""
+    """The tokens that the notebook has used so far, prompts and answers, ghost text too."""
     return sum(
         total.usage.prompt_tokens + total.usage.completion_tokens for total in _spent(session)
     )
@@ -81,9 +105,10 @@ def notebook_tokens(session: Session) -> int:
 def _spent(session: Session) -> list[Total]:
     conversation = session.conversation
     journal = conversation.journal
+    ghosts = notebook_ghosts(session)
     if journal is None or conversation.notebook is None:
-        return session_totals(session)
-    return journal.totals("notebook", notebook=conversation.notebook)
+        return [*session_totals(session), ghosts]
+    return [*journal.totals("notebook", notebook=conversation.notebook), ghosts]
 
 
 def in_words(totals: Iterable[Total]) -> str:
@@ -105,10 +130,11 @@ def _named(totals: list[Total], by: By, journal: Journal) -> list[Total]:
         name = {id: os.path.basename(row.path) for id, row in rows.items() if row and row.path}
     else:
         name = {}
+    nowhere = "" if by == "conversation" else "not in a notebook"
     short = {total.key: total.key[-6:] for total in totals} if by == "conversation" else {}
     return [
         Total(
-            name.get(t.key) or short.get(t.key) or t.key or "not in a notebook",
+            name.get(t.key) or short.get(t.key) or t.key or nowhere,
             t.turns,
             t.usage,
             t.cost,

@@ -3,7 +3,7 @@
 The life of one: a page sends ``complete`` with the code before and after the cursor; a task on the
 engine asks and tells the page what comes, piece by piece; the page's ``cancel``, or its next
 ``complete``, ends the task, which closes the connection, so that the server stops writing. It is
-no part of the conversation: nothing of it is kept but what it cost.
+no part of the conversation: nothing of it is kept but what it cost, in the journal.
 """
 
 from __future__ import annotations
@@ -28,6 +28,8 @@ from .ghost_rules import check_ghost
 from .standing import tell as tell_standing
 
 if TYPE_CHECKING:
+    from concurrent.futures import ThreadPoolExecutor
+
     from deepseek_jupyter.display.pages import Request
     from deepseek_jupyter.transport.client import Client
     from deepseek_jupyter.transport.engine import Stop
@@ -54,7 +56,7 @@ class _Host(NamedTuple):
 
 
 class Completing:
-    """The ghost texts of this kernel's pages. `spent` is what they cost, by model.
+    """The ghost texts of this kernel's pages. `spent` is what they cost in this kernel, by model.
 
     Those that were cancelled are estimated: no host tells what it billed for them.
     """
@@ -66,6 +68,7 @@ class Completing:
         self._running: dict[str, tuple[str, Stop]] = {}  # page -> its newest request
         self._host: tuple[float, tuple[str, ...], _Host] | None = None
         self._client: Client | None = None
+        self._clerk: ThreadPoolExecutor | None = None  # one thread: what was paid, in its order
 
     def complete(self, request: Request) -> None:
         """Begin a ghost text: ``{id, prefix, suffix, max_tokens}``; what comes is told.
@@ -102,7 +105,7 @@ class Completing:
             self._replace(page, None)
 
     def total(self) -> Total:
-        """All of it."""
+        """All of it, of this kernel."""
         return sum(self.spent.values(), Total(""))
 
     def _replace(self, page: str, running: tuple[str, Stop] | None) -> None:
@@ -139,9 +142,9 @@ class Completing:
             error = DeepSeekError(f"{type(bug).__name__}: {bug}")
         finally:
             if exchange is not None and exchange.attempts:
-                self._account(asked, exchange, refused=error is not None)
-                # On a thread: it reads the journal; unawaited: this task may be cancelled.
-                asyncio.get_running_loop().run_in_executor(None, tell_standing, self._session)
+                if (paid := self._account(asked, exchange, refused=error is not None)) is not None:
+                    # On a thread, for the disk may be slow; unawaited: this task may be cancelled.
+                    self._clerks().submit(self._write_down, paid)
             with self._lock:
                 if self._running.get(page, ("",))[0] == id:
                     del self._running[page]
@@ -154,12 +157,14 @@ class Completing:
 
     def _ready(self, asked: FimRequest) -> tuple[FimRequest, _Host]:
         """What may leave, and where to. Raises what forbids it."""
+        if self._clerk is not None:
+            self._clerk.submit(lambda: None).result()  # the budget knows what was paid until now
         host = self._settled()
         mask = self._session.gate.text
         asked = replace(
             asked, model=host.model, prefix=mask(asked.prefix), suffix=mask(asked.suffix)
         )
-        check_ghost(self._session, asked, host.provider, self.total())
+        check_ghost(self._session, asked, host.provider)
         return asked, host
 
     def _settled(self) -> _Host:
@@ -188,12 +193,27 @@ class Completing:
             self._client = Client(timeouts, RetryPolicy(attempts=1), concurrency=4)
         return self._client
 
-    def _account(self, asked: FimRequest, exchange: Exchange, refused: bool) -> None:
+    def _clerks(self) -> ThreadPoolExecutor:
+        from concurrent.futures import ThreadPoolExecutor
+
+        if self._clerk is None:
+            self._clerk = ThreadPoolExecutor(1, "deepseek_jupyter.accounts")
+        return self._clerk
+
+    def _write_down(self, paid: Total) -> None:
+        """Keep in the journal what a ghost text cost, and tell the pages."""
+        conversation = self._session.conversation
+        if conversation.journal is not None:
+            conversation.journal.spend_ghosts(conversation.notebook or "", paid)
+        tell_standing(self._session)
+
+    def _account(self, asked: FimRequest, exchange: Exchange, refused: bool) -> Total | None:
+        """What this one cost; None for nothing."""
         completion = exchange.completion
         usage = completion.usage
         if usage is None:
             if refused and not completion.answer:
-                return
+                return None
             # Cancelled: the host bills what it read and wrote, and told neither.
             read = estimate_tokens(asked.prefix) + estimate_tokens(asked.suffix)
             usage = Usage(prompt_tokens=read, completion_tokens=estimate_tokens(completion.answer))
@@ -202,3 +222,4 @@ class Completing:
         cost = price.cost(usage) if price else None
         spent = Total(model, 1, usage, {cost.currency: cost.amount} if cost else {})
         self.spent[model] = self.spent.get(model, Total(model)) + spent
+        return spent

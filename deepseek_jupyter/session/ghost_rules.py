@@ -1,12 +1,10 @@
 """What forbids ghost text: a policy that keeps the model's code out, and budgets.
 
-They hold for ghost text as for a question; what it cost so far counts in, though no conversation
-has it.
+They hold for ghost text as for a question.
 """
 
 from __future__ import annotations
 
-from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from deepseek_jupyter.asking.teaching import Teaching
@@ -17,7 +15,6 @@ from deepseek_jupyter.protocol.usage import Usage
 from .accounts import notebook_cost, notebook_tokens
 
 if TYPE_CHECKING:
-    from deepseek_jupyter.conversation.totals import Total
     from deepseek_jupyter.protocol.fim import FimRequest
     from deepseek_jupyter.transport.providers import Provider
 
@@ -26,11 +23,8 @@ if TYPE_CHECKING:
 __all__ = ["check_ghost"]
 
 
-def check_ghost(session: Session, asked: FimRequest, provider: Provider, spent: Total) -> None:
-    """Raise `PolicyError` or `ConfigurationError` where `asked` may not be sent.
-
-    `spent` is what the ghost texts of this kernel have cost.
-    """
+def check_ghost(session: Session, asked: FimRequest, provider: Provider) -> None:
+    """Raise `PolicyError` or `ConfigurationError` where `asked` may not be sent."""
     from deepseek_jupyter.transport.providers import KEYLESS
 
     teaching = Teaching(session.policy_files())
@@ -46,20 +40,15 @@ def check_ghost(session: Session, asked: FimRequest, provider: Provider, spent: 
     usage = Usage(prompt_tokens=read, completion_tokens=asked.parameters["max_tokens"])
     worst = price.cost(usage) if price else None
 
-    def paid(currency: str) -> Decimal:
-        return notebook_cost(session, currency) + spent.cost.get(currency, Decimal())
-
     cap = session.config.notebook_budget
-    if cap and worst is not None and paid(worst.currency) + worst.amount > cap:
+    if cap and worst is not None and notebook_cost(session, worst.currency) + worst.amount > cap:
         raise ConfigurationError(
             f"The notebook's budget of {cap:g} {worst.currency} is used up.",
             "Raise it with %config DeepSeek.notebook_budget.",
         )
     teaching.check_budget(
-        paid,
-        lambda: (
-            notebook_tokens(session) + spent.usage.prompt_tokens + spent.usage.completion_tokens
-        ),
+        lambda currency: notebook_cost(session, currency),
+        lambda: notebook_tokens(session),
         (worst.amount, worst.currency) if worst else None,
         free=provider.name in KEYLESS,
     )
