@@ -21,7 +21,18 @@ from fnmatch import fnmatchcase
 
 from deepseek_jupyter.errors import ParameterError
 
-__all__ = ["BUDGET", "FULL", "NONE", "SAMPLE", "SCHEMA", "STATS", "Level", "Policy", "asked_of", "parse_spec"]
+__all__ = [
+    "BUDGET",
+    "FULL",
+    "NONE",
+    "SAMPLE",
+    "SCHEMA",
+    "STATS",
+    "Level",
+    "Policy",
+    "asked_of",
+    "parse_spec",
+]
 
 BUDGET = 1_500  # tokens of one card
 _LEAST_BUDGET = 50

@@ -6,8 +6,6 @@ import sqlite3
 from collections.abc import Iterable
 from decimal import Decimal
 
-from deepseek_jupyter.protocol.usage import Usage
-
 from .totals import By, Total, added_up, decimal_sum
 
 __all__ = ["carry", "forget", "paid", "spend"]
@@ -23,8 +21,12 @@ _COUNTS = ("asked", "prompt_tokens", "cache_hit_tokens", "completion_tokens", "r
 def spend(connection: sqlite3.Connection, notebook: str, day: str, spent: Total) -> None:
     """Add what ghost texts of one model cost on a day; `spent.key` is the model."""
     used = spent.usage
-    counts = (used.prompt_tokens, used.cache_hit_tokens)
-    counts += (used.completion_tokens, used.reasoning_tokens)
+    counts = (
+        used.prompt_tokens,
+        used.cache_hit_tokens,
+        used.completion_tokens,
+        used.reasoning_tokens,
+    )
     for number, (currency, amount) in enumerate(spent.cost.items() or [("", Decimal())]):
         # Counted once, however many currencies there are.
         told = (0, 0, 0, 0, 0) if number else (spent.turns, *counts)

@@ -89,8 +89,7 @@ def notebook_ghosts(session: Session) -> Total:
 
 
 def notebook_cost(session: Session, currency: str) -> Decimal:
-    """What the notebook has cost so far in `currency`, in all kernels, ghost text too; an estimate.
-    """
+    """What the notebook has cost so far in `currency`, ghost text too, in all kernels."""
     totals = _spent(session)
     return sum((total.cost.get(currency, Decimal()) for total in totals), Decimal())
 

@@ -141,10 +141,12 @@ class Completing:
         except Exception as bug:  # the page must not wait for what will never come
             error = DeepSeekError(f"{type(bug).__name__}: {bug}")
         finally:
+            paid: Total | None = None
             if exchange is not None and exchange.attempts:
-                if (paid := self._account(asked, exchange, refused=error is not None)) is not None:
-                    # On a thread, for the disk may be slow; unawaited: this task may be cancelled.
-                    self._clerks().submit(self._write_down, paid)
+                paid = self._account(asked, exchange, refused=error is not None)
+            if paid is not None:
+                # On a thread, for the disk may be slow; unawaited: this task may be cancelled.
+                self._clerks().submit(self._write_down, paid)
             with self._lock:
                 if self._running.get(page, ("",))[0] == id:
                     del self._running[page]

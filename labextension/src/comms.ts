@@ -13,6 +13,7 @@ import type { Kernel, KernelMessage } from '@jupyterlab/services';
 import { emptyTranscript, readMessage, reduce } from './transcript';
 import type { ITranscript } from './transcript';
 import { readAnswer } from './requests';
+import { newSubshell, sayOn } from './subshell';
 import type { ICommHub, ITold } from './tokens';
 
 const DATA = 'deepseek.data';
@@ -77,7 +78,14 @@ class Link {
     if (!this.isOpen) {
       return false;
     }
-    this._waiting ? this._waiting.push(request) : this._control!.send(request);
+    if (this._waiting) {
+      this._waiting.push(request);
+    } else if (this._shell) {
+      const content = { comm_id: this._control!.commId, data: request };
+      sayOn(this._shell, this.kernel, 'comm_msg', content);
+    } else {
+      this._control!.send(request);
+    }
     return true;
   }
 
@@ -116,10 +124,11 @@ class Link {
   }
 
   /**
-   * Open the comms, on their subshells where the kernel has some.
+   * Open the comms, on subshells where the kernel has some.
    *
    * #### Notes
-   * Sent before the subshell is there, the message would wait behind a cell that runs.
+   * Sent before the subshell is there, the message would wait behind a cell that runs. The same
+   * cell keeps Lab from learning of subshells; then there is one of our own.
    */
   private _openOn(...comms: ISubshellComm[]): void {
     const open = () => {
@@ -128,20 +137,43 @@ class Link {
       }
     };
     const started = comms.map(comm => comm.subshellStarted);
-    if (!this.kernel.supportsSubshells || started.some(promise => !promise)) {
-      open();
+    if (started.some(promise => !promise)) {
+      open(); // a Lab that knows no subshells
       return;
     }
     this._waiting = [];
-    const late = new Promise(resolve => setTimeout(resolve, SUBSHELL));
-    void Promise.race([Promise.all(started).catch(() => undefined), late]).then(() => {
-      if (this._data === comms[0]) {
-        open();
-        const requests = this._waiting ?? [];
-        this._waiting = null;
-        requests.forEach(request => this.request(request));
+    void this._ownShell(started).then(shell => {
+      if (this._data !== comms[0]) {
+        return; // given up meanwhile
       }
+      this._shell = shell;
+      if (shell) {
+        comms.forEach(({ commId, targetName }) => {
+          const content = { comm_id: commId, target_name: targetName, data: {} };
+          sayOn(shell, this.kernel, 'comm_open', content);
+        });
+      } else {
+        open();
+      }
+      const requests = this._waiting ?? [];
+      this._waiting = null;
+      requests.forEach(request => this.request(request));
     });
+  }
+
+  /** A subshell of our own, where the kernel is too busy to tell Lab that it has some. */
+  private async _ownShell(started: (Promise<void> | undefined)[]): Promise<string | null> {
+    const { kernel } = this;
+    const known = kernel.info.then(async () => {
+      kernel.supportsSubshells && (await Promise.all(started));
+    });
+    const late = new Promise<'late'>(resolve => setTimeout(() => resolve('late'), SUBSHELL));
+    try {
+      const silent = (await Promise.race([known, late])) === 'late' && !kernel.supportsSubshells;
+      return silent ? await newSubshell(kernel) : null;
+    } catch {
+      return null; // Lab's own way says what is wrong
+    }
   }
 
   private _answered({ to, result, error }: ReturnType<typeof readAnswer> & object): void {
@@ -165,7 +197,7 @@ class Link {
         comm?.dispose();
       }
     }
-    this._data = this._control = this._waiting = null;
+    this._data = this._control = this._waiting = this._shell = null;
     const pending = [...this._pending.values()];
     this._pending.clear();
     pending.forEach(({ reject }) => reject(new Error('the kernel is gone')));
@@ -188,6 +220,7 @@ class Link {
   private _data: Kernel.IComm | null = null;
   private _control: Kernel.IComm | null = null;
   private _waiting: JSONObject[] | null = null;
+  private _shell: string | null = null;
   private _pending = new Map<string, IPending>();
   private _quietUntil = 0;
   private _restarted = false;

@@ -63,7 +63,7 @@ def test_a_reload_shows_the_question_again_and_a_closed_page_is_a_no(lab, endpoi
     page.evaluate("() => jupyterapp.commands.execute('docmanager:save')")
     page.wait_for_timeout(500)
     page.reload()
-    book.card.get_by_role("button", name="Approve").click(timeout=60_000)
+    book.card.get_by_role("button", name="Approve").click(timeout=30_000)
     endpoint.wait_for_requests(2, 30)
     assert endpoint.requests[-1].json["messages"][-1]["content"] == "ran"
     leave = {

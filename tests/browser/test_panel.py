@@ -301,10 +301,10 @@ def test_tree_search_settings_conversations_and_export(lab, endpoint, notebook):
     book = notebook(lab)
     run(book, 0)
     panel = Panel.open(book)
-    for prompt, answer in (("One?", "The first."), ("Two?", "The second word is groupby.")):
-        endpoint.queue(stream(answer, gap=0.0))
+    for prompt, said in (("One?", "The first."), ("Two?", "The second word is groupby.")):
+        endpoint.queue(stream(said, gap=0.0))
         panel.ask(prompt)
-        panel.until(prompt, answer)
+        panel.until(prompt, said)
 
     panel.button("Tree of the conversation").click()
     panel.node.get_by_role("button", name="One?").click()
