@@ -97,7 +97,8 @@ magics         page_requests
 magics         session display api config question nested accounts export teaching builtin toolset
 magics         attaching preview reports local_reports doctor reply conversation context protocol
 magics         cells runs placing proposal fixes widget
-widget         session display api config question conversation export
+widget         session display api attaching config question conversation export protocol
+widget         context notebook_cells
 cli            api conversation display doctor export local_reports
 __main__       cli
 __init__       api conversation magics nested reply widget

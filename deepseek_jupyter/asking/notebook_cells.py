@@ -23,7 +23,15 @@ from deepseek_jupyter.display.pages import pages
 from deepseek_jupyter.errors import ParameterError
 from deepseek_jupyter.session.memory import notebook_content
 
-__all__ = ["Document", "cell_named", "cells_of", "chosen_cells", "from_history", "output_text"]
+__all__ = [
+    "Document",
+    "cell_named",
+    "cells_of",
+    "chosen_cells",
+    "from_history",
+    "given_cells",
+    "output_text",
+]
 
 _PATIENCE = 0.5  # seconds that a page has to tell its document
 _TURN = "application/vnd.deepseek.turn+json"
@@ -187,6 +195,18 @@ def cell_named(expression: str) -> Cell | None:
             f"Attach In[{number}], or give its last line a value.",
         )
     return Cell("", text, number, images=images)
+
+
+def given_cells(cells: Iterable[Mapping[str, Any]]) -> list[tuple[str, Cell]]:
+    """Cells as a page gives them, nbformat's JSON and their `place`, each with a name."""
+    found = []
+    for at, cell in enumerate(cells, 1):
+        number, place = cell.get("execution_count"), cell.get("place")
+        count = number if isinstance(number, int) else None
+        name = f"In[{count}]" if count else f"cell {place if isinstance(place, int) else at}"
+        output = output_text(cell.get("outputs"))
+        found.append((name, Cell(_text(cell.get("source")), output, count)))
+    return found
 
 
 # Outputs

@@ -31,8 +31,8 @@ Show = Callable[[dict[str, str] | None], None]
 
 class Round:
     """One round. `show` is called whenever something has changed, `stopped` says whether the user
-    wants it to end, `on_card` whether the surface has buttons for consent. With `refused` none of
-    the calls runs, and the model is told that.
+    wants it to end, `on_card` whether the surface has buttons for consent; `note` tells the user
+    something. With `refused` none of the calls runs, and the model is told that.
     """
 
     def __init__(
@@ -43,6 +43,7 @@ class Round:
         planned: Sequence[Planned],
         *,
         show: Show,
+        note: Callable[[str], object],
         stopped: Callable[[], bool],
         on_card: bool,
         refused: str = "",
@@ -54,6 +55,7 @@ class Round:
         self._prepared = prepared
         self._said = said
         self._show = show
+        self._note = note
         self._stopped = stopped
         self._on_card = on_card
         self._refused = refused
@@ -176,6 +178,8 @@ class Round:
             self.decisions[call.id] = f"approved{always}"
             self._show(None)
             return True
+        if answer == "gone":
+            self._note(f"{call.name} was denied: the page that asked was closed.")
         self._tell(call, DENIED, "denied" if answer == "no" else "nobody to ask")
         return False
 

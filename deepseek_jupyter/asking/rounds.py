@@ -188,6 +188,7 @@ class Rounds:
             completion,
             planned,
             show=self._show,
+            note=self._transcript.notices.append,
             stopped=self._stopped,
             on_card=self._on_card,
             refused=_LIMIT.format(limit) if self._last else "",

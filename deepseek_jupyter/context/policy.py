@@ -21,13 +21,25 @@ from fnmatch import fnmatchcase
 
 from deepseek_jupyter.errors import ParameterError
 
-__all__ = ["BUDGET", "FULL", "NONE", "SAMPLE", "SCHEMA", "STATS", "Level", "Policy", "parse_spec"]
+__all__ = [
+    "BUDGET",
+    "FULL",
+    "NONE",
+    "SAMPLE",
+    "SCHEMA",
+    "STATS",
+    "Level",
+    "Policy",
+    "asked_of",
+    "parse_spec",
+]
 
 BUDGET = 1_500  # tokens of one card
 _LEAST_BUDGET = 50
 _ROWS = 5  # of ``sample`` without a number
 _NAMES = ("none", "schema", "stats", "sample", "full")
 _LEVEL = re.compile(r"(none|schema|stats|sample|full)(?:\(\s*(\d+)\s*\))?", re.IGNORECASE)
+_LIMIT = re.compile(r"<=[^=\"']*$")
 _HELP = "Levels are none, schema, stats, sample, sample(5) and full: df:stats,price=full,name=none."
 
 
@@ -120,6 +132,11 @@ def parse_spec(spec: str, base: Policy | None = None) -> tuple[str, Policy]:
         else:
             columns[name] = Level.parse(value)
     return expression, replace(policy, columns=columns)
+
+
+def asked_of(policy: str) -> str:
+    """What a user asked for, of a policy as ``str`` writes it: without the rules laid over it."""
+    return ",".join(rule for rule in _pieces(policy, ",") if not _LIMIT.search(rule))
 
 
 def _budget(tokens: int) -> int:

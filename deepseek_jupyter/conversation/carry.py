@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import sqlite3
 
+from . import ghost_texts
 from .rows import index, put, turn_of, unindex
 
 __all__ = ["carry"]
 
 
 def carry(memory: sqlite3.Connection, disk: sqlite3.Connection) -> None:
-    """Copy notebooks, conversations, branches and turns, all or nothing."""
+    """Copy notebooks, conversations, branches, turns and accounts, all or nothing."""
     disk.execute("BEGIN IMMEDIATE")
     try:
         _places(memory, disk)
         _turns(memory, disk)
+        ghost_texts.carry(memory, disk)
         disk.execute("COMMIT")
     except BaseException:
         if disk.in_transaction:
@@ -32,8 +34,11 @@ def _places(memory: sqlite3.Connection, disk: sqlite3.Connection) -> None:
         for row in memory.execute(f"SELECT * FROM {table}"):
             marks = ",".join("?" * len(row))
             disk.execute(f"INSERT OR {how} INTO {table} VALUES ({marks})", row)
-    for active, id in memory.execute("SELECT active, id FROM conversations"):
-        disk.execute("UPDATE conversations SET active = ? WHERE id = ?", (active, id))
+    for active, opened, id in memory.execute("SELECT active, opened, id FROM conversations"):
+        disk.execute(
+            "UPDATE conversations SET active = ?, opened = coalesce(?, opened) WHERE id = ?",
+            (active, opened, id),
+        )
 
 
 def _turns(memory: sqlite3.Connection, disk: sqlite3.Connection) -> None:

@@ -12,6 +12,7 @@ when somebody looks at them.
 from __future__ import annotations
 
 import threading
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING
 
@@ -46,6 +47,7 @@ class Conversation(TurnStore):
         self.notebook = notebook
         self.active = MAIN
         self.branches: dict[str, str | None] = {MAIN: None}
+        self.moves: Counter[str] = Counter()  # by branch: how often the user moved its tip
         self._unwritten: list[Turn] | None = []  # None once the journal knows the conversation
         self.origin: tuple[str, str] | None = None  # the conversation it is a copy of, until when
         self._lock = threading.RLock()
@@ -214,6 +216,14 @@ class Conversation(TurnStore):
                 if branch != self.active:
                     self.journal.set_tip(self.id, self.active, self.tip)
 
+    def hang(self, turn: Turn) -> None:
+        """Keep a finished `turn` where it was asked, and leave every tip where it is."""
+        with self._lock:
+            self._hold(turn)
+            if self.journal is not None:
+                self._introduce(self.journal)
+                self.journal.finish(turn)
+
     def stand_on(self, id: str, branch: str | None = None) -> None:
         """See that the turn `id` is on `branch` (None: the active one); its tip moves if not."""
         name = checked_name(branch or self.active)
@@ -272,6 +282,7 @@ class Conversation(TurnStore):
 
     def _move(self, name: str, tip: str | None) -> None:
         with self._lock:
+            self.moves[name] += tip != self.branches.get(name, tip)
             self.branches[name] = tip
             self.active = name
             if self.journal is not None and self._unwritten is None:

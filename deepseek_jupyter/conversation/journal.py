@@ -18,12 +18,13 @@ from __future__ import annotations
 import sqlite3
 import time
 from collections.abc import Sequence
+from datetime import date, timedelta
 from pathlib import Path
 
 from deepseek_jupyter.errors import ConversationError
 from deepseek_jupyter.home import home
 
-from . import carry, places, queries, upkeep
+from . import carry, ghost_texts, places, queries, upkeep
 from .database import Database
 from .owner import this_process
 from .places import ConversationRow, NotebookRow
@@ -192,6 +193,10 @@ class Journal:
         """The name of the branch that questions go on from."""
         return self._database.read(lambda c: places.active_branch(c, conversation))
 
+    def opened(self, conversation: str) -> None:
+        """The user went back to a conversation: the next kernel begins with it."""
+        self._database.write(lambda c: places.opened(c, conversation))
+
     def adopt(self, turns: Sequence[Turn]) -> None:
         """Write turns that were asked elsewhere and that this journal lacks, in one go."""
 
@@ -220,6 +225,15 @@ class Journal:
         """Tokens and money, one `Total` a turn, branch (of `conversation`), day, model, …"""
         return self._database.read(lambda c: totals(c, by, conversation, notebook))
 
+    def spend_ghosts(self, notebook: str, spent: Total) -> None:
+        """Ghost texts of the model `spent.key` were paid for, today, in `notebook`."""
+        today = date.today().isoformat()
+        self._database.write(lambda c: ghost_texts.spend(c, notebook, today, spent))
+
+    def ghosts(self, by: By = "notebook", *, notebook: str | None = None) -> list[Total]:
+        """What ghost texts cost, one `Total` a notebook, day or model; see `totals`."""
+        return self._database.read(lambda c: ghost_texts.paid(c, by, notebook))
+
     def prune(self, keep_days: float | None = None, max_bytes: int | None = None) -> upkeep.Pruned:
         """Delete turns older than `keep_days`, and the oldest of what exceeds `max_bytes`.
 
@@ -227,6 +241,9 @@ class Journal:
         """
         before = self.size()
         ids = self._database.read(lambda c: upkeep.doomed(c, keep_days, max_bytes))
+        if keep_days is not None:
+            oldest = (date.today() - timedelta(days=keep_days)).isoformat()
+            self._database.write(lambda c: ghost_texts.forget(c, oldest))
         if ids:
             self._database.write(lambda c: upkeep.forget(c, ids), full=True)
             self._database.read(upkeep.compact)

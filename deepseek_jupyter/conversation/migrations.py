@@ -126,6 +126,22 @@ def m003_search(connection: sqlite3.Connection) -> None:
         make_search_index(connection)
 
 
+@migration
+def m004_ghost_texts_and_opened(connection: sqlite3.Connection) -> None:
+    """What ghost text cost, a row for each notebook, day, model and currency; no text of it.
+
+    And when a conversation was opened last, null for one that was only begun.
+    """
+    connection.execute(
+        "CREATE TABLE ghost_texts (notebook TEXT NOT NULL, day TEXT NOT NULL, model TEXT NOT NULL, "
+        "currency TEXT NOT NULL, asked INTEGER NOT NULL, prompt_tokens INTEGER NOT NULL, "
+        "cache_hit_tokens INTEGER NOT NULL, completion_tokens INTEGER NOT NULL, "
+        "reasoning_tokens INTEGER NOT NULL, cost TEXT NOT NULL, "
+        "PRIMARY KEY (notebook, day, model, currency)) WITHOUT ROWID"
+    )
+    connection.execute("ALTER TABLE conversations ADD COLUMN opened TEXT")
+
+
 def make_search_index(connection: sqlite3.Connection) -> None:
     """An empty search index."""
     connection.execute(

@@ -15,6 +15,7 @@ __all__ = [
     "conversations",
     "know",
     "notebook",
+    "opened",
     "set_conversation",
     "set_notebook",
     "set_tip",
@@ -30,7 +31,9 @@ class NotebookRow(NamedTuple):
 
 
 class ConversationRow(NamedTuple):
-    """A conversation of a notebook: its active branch, how many turns, when the newest was."""
+    """A conversation of a notebook: its active branch, how many turns, when the newest was, and
+    when it was opened last, by being begun or gone back to.
+    """
 
     id: str
     notebook: str | None
@@ -38,6 +41,7 @@ class ConversationRow(NamedTuple):
     active: str
     turns: int
     newest: str | None
+    opened: str
 
 
 def notebook(connection: sqlite3.Connection, test: str, value: str) -> NotebookRow | None:
@@ -81,12 +85,18 @@ def set_conversation(
 def conversations(connection: sqlite3.Connection, notebook: str | None) -> list[ConversationRow]:
     """See `Journal.conversations`."""
     rows = connection.execute(
-        "SELECT c.id, notebook, c.created, active, count(t.key), max(t.created) "
+        "SELECT c.id, notebook, c.created, active, count(t.key), max(t.created), "
+        "coalesce(c.opened, c.created) "
         "FROM conversations c LEFT JOIN turns t ON t.conversation = c.id "
         "WHERE ? IS NULL OR notebook = ? GROUP BY c.id ORDER BY c.created DESC, c.rowid DESC",
         (notebook, notebook),
     )
     return [ConversationRow._make(row) for row in rows]
+
+
+def opened(connection: sqlite3.Connection, conversation: str) -> None:
+    """See `Journal.opened`."""
+    connection.execute("UPDATE conversations SET opened = ? WHERE id = ?", (now(), conversation))
 
 
 def know(connection: sqlite3.Connection, conversation: str) -> None:

@@ -14,6 +14,7 @@ from .conversation import Conversation
 from .identity import Identity, decide
 from .journal import Journal
 from .notebook_records import notebook_id, rebuild
+from .places import ConversationRow
 from .turn import new_id
 
 __all__ = ["Restored", "restore"]
@@ -61,16 +62,22 @@ def _known(journal: Journal, identity: Identity, saved: Conversation | None) -> 
     """What the journal has of the notebook, or an empty conversation."""
     own = journal.conversations(identity.notebook)
     if own:
-        return Conversation.load(journal, own[0].id, identity.notebook)
+        return Conversation.load(journal, _opened_last(own).id, identity.notebook)
     row = journal.notebook(identity.notebook)
     origin = journal.conversations(row.origin) if row is not None and row.origin else []
     if not origin:
         return Conversation(journal, identity.notebook)
     named = [c.id for c in origin if saved is not None and c.id == saved.id]
-    copy = Conversation.load(journal, (named or [origin[0].id])[0]).copy(identity.notebook)
+    begun = (named or [_opened_last(origin).id])[0]
+    copy = Conversation.load(journal, begun).copy(identity.notebook)
     if saved is not None and saved.tip in copy:
         copy.checkout(str(saved.tip))  # where the file was copied, not where the original is now
     return copy
+
+
+def _opened_last(rows: list[ConversationRow]) -> ConversationRow:
+    """The one that was begun or gone back to last; `rows` are in the order of `conversations`."""
+    return max(rows, key=lambda row: row.opened)
 
 
 def _joined(conversation: Conversation, saved: Conversation | None) -> Conversation:
@@ -80,6 +87,10 @@ def _joined(conversation: Conversation, saved: Conversation | None) -> Conversat
     if not len(conversation):
         return saved
     missing = [turn for turn in saved.turns() if turn.id not in conversation]
+    if missing and conversation.journal is not None and saved.id != conversation.id:
+        # The file may hold another conversation of this notebook's; it is news if it is not known.
+        known = conversation.journal.turns_of([turn.id for turn in missing])
+        missing = [turn for turn in missing if turn.id not in known]
     newest = max(node.created for node in conversation.nodes())
     if saved.id == conversation.id:
         conversation.join(missing, saved.tip if _newer(saved, newest) else None)

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal, InvalidOperation
-from typing import Literal
+from typing import Any, Literal
 
 from deepseek_jupyter.protocol.usage import Usage
 
 from .turn import Turn
 
-__all__ = ["By", "Total", "totals"]
+__all__ = ["By", "Total", "added_up", "decimal_sum", "totals"]
 
 By = Literal["turn", "branch", "conversation", "notebook", "day", "model"]
 
@@ -65,7 +65,7 @@ def totals(
 
     Turns that were read from a notebook are left out: they were paid for elsewhere.
     """
-    connection.create_aggregate("decimal_sum", 1, _DecimalSum)  # type: ignore[arg-type]
+    decimal_sum(connection)
     key, head, join = _KEYS.get(by, "way.name"), "", ""
     if by == "branch":
         head, join = _BRANCHES, "JOIN way ON way.id = t.id"
@@ -82,6 +82,19 @@ def totals(
             "notebook": notebook,
         },
     )
+    return added_up(rows)
+
+
+def decimal_sum(connection: sqlite3.Connection) -> None:
+    """Give the connection the aggregate `decimal_sum`, for money as text."""
+    connection.create_aggregate("decimal_sum", 1, _DecimalSum)  # type: ignore[arg-type]
+
+
+def added_up(rows: Iterable[tuple[Any, ...]]) -> list[Total]:
+    """One `Total` a key, of rows that may be several a key: a currency each.
+
+    A row is key, number, prompt, completion, hit and reasoning tokens, currency, amount.
+    """
     found: dict[str, Total] = {}
     for row_key, turns, prompt, completion, hit, reasoning, currency, amount in rows:
         usage = Usage(int(prompt), int(completion), int(hit), int(reasoning))

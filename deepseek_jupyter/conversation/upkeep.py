@@ -139,7 +139,8 @@ def forget(connection: sqlite3.Connection, ids: list[str]) -> None:
     )
     connection.execute(
         "DELETE FROM notebooks WHERE id NOT IN "
-        "(SELECT notebook FROM conversations WHERE notebook IS NOT NULL)"
+        "(SELECT notebook FROM conversations WHERE notebook IS NOT NULL) "
+        "AND id NOT IN (SELECT notebook FROM ghost_texts)"
     )
 
 

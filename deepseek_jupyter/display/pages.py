@@ -14,6 +14,7 @@ on the control comm while the main shell still serves it would leave it deaf beh
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
@@ -26,11 +27,13 @@ DATA = "deepseek.data"
 CONTROL = "deepseek.control"
 _MOST_PAGES = 4
 _LATE = 2.0  # seconds for a comm that is being opened
+_GRACE = 30.0  # seconds for a page that is loaded again
 
 
 Tell = Callable[[Mapping[str, Any]], None]
 
-Answer = Literal["yes", "no", "always", "nobody"]
+# nobody: could ever answer; gone: the last page that could was closed.
+Answer = Literal["yes", "no", "always", "nobody", "gone"]
 
 _ANSWERS: dict[str, Answer] = {"approve": "yes", "deny": "no", "always": "always"}
 
@@ -69,9 +72,16 @@ Handler = Callable[[Request], Mapping[str, Any] | None]
 
 
 class Pages:
-    """The open comms, the turns that a page may ask about, and who answers its requests."""
+    """The open comms, the turns that a page may ask about, and who answers its requests.
 
-    def __init__(self) -> None:
+    A page says when it is closed or loaded again. A question that waits for a page's answer is
+    shown by the next page, too; it is given up where none has come `grace` seconds after the last
+    one left. A page whose computer sleeps, or whose network is gone, has not left.
+    """
+
+    def __init__(self, grace: float = _GRACE) -> None:
+        self.grace = grace
+        self._left: float | None = None  # when the last page did
         self._lock = threading.RLock()
         self._arrived = threading.Condition(self._lock)
         self._handlers: dict[str, tuple[Handler, bool]] = {}
@@ -132,7 +142,12 @@ class Pages:
         if expected is None:
             return "nobody"
         expected.said.wait(seconds)
-        return expected.answer
+        return expected.answer or ("gone" if self._deserted() else None)
+
+    def _deserted(self) -> bool:
+        with self._lock:
+            left = self._left
+            return left is not None and time.monotonic() - left >= self.grace
 
     def expect_no_more(self, turn_id: str, call: str) -> None:
         """Whatever is said from now on comes too late."""
@@ -181,25 +196,38 @@ class Pages:
     def _opened(self, comm: Any, message: Any) -> None:
         with self._lock:
             self._data[comm.comm_id] = comm
+            self._left = None
             self._arrived.notify_all()
             while len(self._data) > _MOST_PAGES:  # a reloaded page never closed its old comm
                 del self._data[next(iter(self._data))]
+            waiting = [self._turns[id] for id, _ in self._expected if id in self._turns]
         comm.on_close(lambda _: self._closed(comm.comm_id))
+        for turn in waiting:  # outside the lock: a snapshot has a lock of its own
+            if snapshot := turn.snapshot():
+                comm.send(dict(snapshot))
 
     def _closed(self, comm_id: str) -> None:
         with self._lock:
-            self._data.pop(comm_id, None)
+            known = self._data.pop(comm_id, None)
+            if known is not None and not self._data:
+                self._left = time.monotonic()
 
     def _control_opened(self, comm: Any, message: Any) -> None:
         with self._lock:
             if threading.current_thread() is not threading.main_thread():
                 self._beside.add(comm.comm_id)
-        comm.on_msg(lambda asked: self.asked(asked["content"]["data"]))
+        comm.on_msg(lambda asked: self.asked(asked["content"]["data"], control=comm.comm_id))
         comm.on_close(lambda _: self._beside.discard(comm.comm_id))
 
-    def asked(self, request: Any, tell: Tell | None = None) -> None:
-        """Carry out what a page asks. Its answers go to `tell`, else to the page that it names."""
+    def asked(self, request: Any, tell: Tell | None = None, control: str = "") -> None:
+        """Carry out what a page asks on its `control` comm. Answers go to `tell`, else to the page
+        that the request names.
+        """
         if not isinstance(request, Mapping):
+            return
+        if request.get("type") == "leave":  # here, for the data comm is deaf while a cell runs
+            self._beside.discard(control)
+            self._closed(str(request.get("page")))
             return
         if isinstance(request.get("request"), str):
             self._take(request, tell or self._teller(request.get("page")))

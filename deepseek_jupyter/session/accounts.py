@@ -21,6 +21,7 @@ __all__ = [
     "WAYS",
     "in_words",
     "notebook_cost",
+    "notebook_ghosts",
     "notebook_tokens",
     "notebook_totals",
     "session_totals",
@@ -53,7 +54,8 @@ def usage(session: Session, by: By | None = None) -> Report:
     notebook = conversation.notebook if by == "conversation" else None
     totals = journal.totals(by, conversation=within, notebook=notebook)
     named = _named(totals, by, journal)
-    return _report(_SCOPES[by], by, named)
+    ghosts = _named(journal.ghosts(by, notebook=notebook), by, journal)
+    return _report(_SCOPES[by], by, [*named, *map(_as_ghosts, ghosts)])
 
 
 def session_totals(session: Session) -> list[Total]:
@@ -69,21 +71,33 @@ def session_totals(session: Session) -> list[Total]:
 def _ghosts(session: Session) -> list[Total]:
     """Ghost texts, which belong to no conversation, by model."""
     found = sorted(session.completing.spent.values(), key=lambda total: total.key)
-    return [Total(f"{t.key} (ghost text)", t.turns, t.usage, t.cost) for t in found]
+    return list(map(_as_ghosts, found))
+
+
+def _as_ghosts(total: Total) -> Total:
+    """The same under a name that says what it is."""
+    name = f"{total.key} (ghost text)" if total.key else "ghost text"
+    return Total(name, total.turns, total.usage, total.cost)
+
+
+def notebook_ghosts(session: Session) -> Total:
+    """What the notebook's ghost texts have cost so far, in all kernels; an estimate."""
+    conversation = session.conversation
+    if conversation.journal is None or conversation.notebook is None:
+        return session.completing.total()
+    return sum(conversation.journal.ghosts(notebook=conversation.notebook), Total(""))
 
 
 def notebook_cost(session: Session, currency: str) -> Decimal:
-    """What the notebook's turns have cost so far in `currency`, in all kernels; an estimate."""
-    totals = notebook_totals(session)
+    """What the notebook has cost so far in `currency`, ghost text too, in all kernels."""
+    totals = [*notebook_totals(session), notebook_ghosts(session)]
     return sum((total.cost.get(currency, Decimal()) for total in totals), Decimal())
 
 
 def notebook_tokens(session: Session) -> int:
-    """The tokens that the notebook's turns have used so far, prompts and answers."""
-    return sum(
-        total.usage.prompt_tokens + total.usage.completion_tokens
-        for total in notebook_totals(session)
-    )
+    """The tokens that the notebook has used so far, prompts and answers, ghost text too."""
+    totals = [*notebook_totals(session), notebook_ghosts(session)]
+    return sum(total.usage.prompt_tokens + total.usage.completion_tokens for total in totals)
 
 
 def notebook_totals(session: Session) -> list[Total]:
@@ -114,10 +128,11 @@ def _named(totals: list[Total], by: By, journal: Journal) -> list[Total]:
         name = {id: os.path.basename(row.path) for id, row in rows.items() if row and row.path}
     else:
         name = {}
+    nowhere = "" if by == "conversation" else "not in a notebook"
     short = {total.key: total.key[-6:] for total in totals} if by == "conversation" else {}
     return [
         Total(
-            name.get(t.key) or short.get(t.key) or t.key or "not in a notebook",
+            name.get(t.key) or short.get(t.key) or t.key or nowhere,
             t.turns,
             t.usage,
             t.cost,

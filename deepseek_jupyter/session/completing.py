@@ -4,7 +4,7 @@ The life of one: while somebody types a page sends ``settle``, so that provider 
 when they are needed; then ``complete`` with the code before and after the cursor; a task on the
 engine asks and tells the page what comes, piece by piece; the page's ``cancel``, or its next
 ``complete``, ends the task, which closes the connection, so that the server stops writing. It is
-no part of the conversation: nothing of it is kept but what it cost.
+no part of the conversation: nothing of it is kept but what it cost, in the journal.
 """
 
 from __future__ import annotations
@@ -29,6 +29,8 @@ from .ghost_rules import check_ghost
 from .standing import tell as tell_standing
 
 if TYPE_CHECKING:
+    from concurrent.futures import ThreadPoolExecutor
+
     from deepseek_jupyter.display.pages import Request
     from deepseek_jupyter.transport.client import Client
     from deepseek_jupyter.transport.engine import Stop
@@ -59,7 +61,7 @@ _Found = tuple[FimRequest, _Host]  # what may leave, and where to
 
 
 class Completing:
-    """The ghost texts of this kernel's pages. `spent` is what they cost, by model.
+    """The ghost texts of this kernel's pages. `spent` is what they cost in this kernel, by model.
 
     Those that were cancelled are estimated: no host tells what it billed for them.
     """
@@ -71,6 +73,7 @@ class Completing:
         self._running: dict[str, tuple[str, Stop]] = {}  # page -> its newest request
         self._host: tuple[float, tuple[str, ...], _Host] | None = None
         self._client: Client | None = None
+        self._clerk: ThreadPoolExecutor | None = None  # one thread: what was paid, in its order
 
     def settle(self, request: Request) -> None:
         """Look up what a ghost text needs, before it is asked for; what forbids it is told then."""
@@ -120,7 +123,7 @@ class Completing:
             self._replace(page, None)
 
     def total(self) -> Total:
-        """All of it."""
+        """All of it, of this kernel."""
         return sum(self.spent.values(), Total(""))
 
     def _replace(self, page: str, running: tuple[str, Stop] | None) -> None:
@@ -167,10 +170,12 @@ class Completing:
         except Exception as bug:  # the page must not wait for what will never come
             error = DeepSeekError(f"{type(bug).__name__}: {bug}")
         finally:
+            paid: Total | None = None
             if exchange is not None and exchange.attempts:
-                self._account(asked, exchange, refused=error is not None)
-                # On a thread: it reads the journal; unawaited: this task may be cancelled.
-                asyncio.get_running_loop().run_in_executor(None, tell_standing, self._session)
+                paid = self._account(asked, exchange, refused=error is not None)
+            if paid is not None:
+                # On a thread, for the disk may be slow; unawaited: this task may be cancelled.
+                self._clerks().submit(self._write_down, paid)
             with self._lock:
                 if self._running.get(page, ("",))[0] == id:
                     del self._running[page]
@@ -183,12 +188,14 @@ class Completing:
 
     def _ready(self, asked: FimRequest) -> _Found:
         """What may leave, and where to. Raises what forbids it."""
+        if self._clerk is not None:
+            self._clerk.submit(lambda: None).result()  # the budget knows what was paid until now
         host = self._settled()
         mask = self._session.gate.text
         asked = replace(
             asked, model=host.model, prefix=mask(asked.prefix), suffix=mask(asked.suffix)
         )
-        check_ghost(self._session, asked, host.provider, self.total())
+        check_ghost(self._session, asked, host.provider)
         return asked, host
 
     def _known(self, ahead: float = 0.0) -> _Host | None:
@@ -225,12 +232,27 @@ class Completing:
             self._client = Client(timeouts, RetryPolicy(attempts=1), concurrency=4)
         return self._client
 
-    def _account(self, asked: FimRequest, exchange: Exchange, refused: bool) -> None:
+    def _clerks(self) -> ThreadPoolExecutor:
+        from concurrent.futures import ThreadPoolExecutor
+
+        if self._clerk is None:
+            self._clerk = ThreadPoolExecutor(1, "deepseek_jupyter.accounts")
+        return self._clerk
+
+    def _write_down(self, paid: Total) -> None:
+        """Keep in the journal what a ghost text cost, and tell the pages."""
+        conversation = self._session.conversation
+        if conversation.journal is not None:
+            conversation.journal.spend_ghosts(conversation.notebook or "", paid)
+        tell_standing(self._session)
+
+    def _account(self, asked: FimRequest, exchange: Exchange, refused: bool) -> Total | None:
+        """What this one cost; None for nothing."""
         completion = exchange.completion
         usage = completion.usage
         if usage is None:
             if refused and not completion.answer:
-                return
+                return None
             # Cancelled: the host bills what it read and wrote, and told neither.
             read = estimate_tokens(asked.prefix) + estimate_tokens(asked.suffix)
             usage = Usage(prompt_tokens=read, completion_tokens=estimate_tokens(completion.answer))
@@ -239,3 +261,4 @@ class Completing:
         cost = price.cost(usage) if price else None
         spent = Total(model, 1, usage, {cost.currency: cost.amount} if cost else {})
         self.spent[model] = self.spent.get(model, Total(model)) + spent
+        return spent

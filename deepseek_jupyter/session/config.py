@@ -108,6 +108,11 @@ class DeepSeek(Configurable):
         help="Whether calls of the model's wait for your yes. Empty: those of tools that act do. "
         "For these, always counts only on the question itself (--approve always).",
     ).tag(config=True)
+    panel_tools = List(
+        Unicode(),
+        help="Tools that questions of the panel may call: run_python, names of the notebook's "
+        "functions, and, where something is attached, sql and inspect.",
+    ).tag(config=True)
     tool_steps = Int(10, min=1, help="Rounds of calls that one question may take.").tag(config=True)
     tool_timeout = Float(60.0, help="Seconds that one call may take; 0 means no limit.").tag(
         config=True

@@ -1,7 +1,6 @@
 """What forbids ghost text: a policy that keeps the model's code out, and budgets.
 
-They hold for ghost text as for a question; what it cost so far counts in, though no conversation
-has it.
+They hold for ghost text as for a question.
 """
 
 from __future__ import annotations
@@ -17,7 +16,6 @@ from deepseek_jupyter.protocol.usage import Usage
 from .accounts import notebook_cost, notebook_tokens
 
 if TYPE_CHECKING:
-    from deepseek_jupyter.conversation.totals import Total
     from deepseek_jupyter.protocol.fim import FimRequest
     from deepseek_jupyter.transport.providers import Provider
 
@@ -26,11 +24,8 @@ if TYPE_CHECKING:
 __all__ = ["check_ghost"]
 
 
-def check_ghost(session: Session, asked: FimRequest, provider: Provider, spent: Total) -> None:
-    """Raise `PolicyError` or `ConfigurationError` where `asked` may not be sent.
-
-    `spent` is what the ghost texts of this kernel have cost.
-    """
+def check_ghost(session: Session, asked: FimRequest, provider: Provider) -> None:
+    """Raise `PolicyError` or `ConfigurationError` where `asked` may not be sent."""
     from deepseek_jupyter.transport.providers import KEYLESS
 
     teaching = Teaching(session.policy_files())
@@ -52,7 +47,7 @@ def check_ghost(session: Session, asked: FimRequest, provider: Provider, spent: 
         return cost.amount, cost.currency
 
     def paid(currency: str) -> Decimal:
-        return notebook_cost(session, currency) + spent.cost.get(currency, Decimal())
+        return notebook_cost(session, currency)
 
     if cap and (most := worst()) is not None and paid(most[1]) + most[0] > cap:
         raise ConfigurationError(
@@ -61,9 +56,7 @@ def check_ghost(session: Session, asked: FimRequest, provider: Provider, spent: 
         )
     teaching.check_budget(
         paid,
-        lambda: (
-            notebook_tokens(session) + spent.usage.prompt_tokens + spent.usage.completion_tokens
-        ),
+        lambda: notebook_tokens(session),
         worst,
         free=provider.name in KEYLESS,
     )

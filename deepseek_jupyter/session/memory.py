@@ -48,6 +48,7 @@ class Memory:
         self._journal: Journal | None = None
         self._conversation: Conversation | None = None
         self._saved: dict[str, float] = {}
+        self._asked: dict[str, tuple[Conversation, str, int]] = {}  # running turns, see `begin`
         self._lock = threading.RLock()
 
     @property
@@ -67,20 +68,40 @@ class Memory:
         notebook = self.conversation.notebook  # first: this look may open the journal
         return Conversation(self._journal, notebook)
 
+    def open(self, id: str) -> None:
+        """Go on with another conversation of the notebook; the next kernel begins with it.
+
+        One in which a turn runs is the one that the turn will be added to.
+        """
+        present = self.conversation
+        journal = present.journal
+        running = (asked for asked, _, _ in list(self._asked.values()) if asked.id == id)
+        found = next(running, None)
+        if found is None and journal is not None:
+            found = Conversation.load(journal, id, present.notebook)
+        if found is not None:
+            self.conversation = found
+        if journal is not None:
+            journal.opened(id)
+
     @property
     def trouble(self) -> str:
         """One sentence when turns cannot be kept on the disk, else ""."""
         return self._journal.trouble if self._journal is not None else ""
 
-    def begin(self, turn: Turn) -> None:
-        """A question is about to be sent."""
+    def begin(self, turn: Turn, branch: str | None = None) -> None:
+        """A question is about to be sent, on `branch` (None: the active one)."""
+        conversation = self.conversation
+        branch = branch or conversation.active
         self._saved[turn.id] = time.monotonic()
-        self.conversation.begin(turn)
+        self._asked[turn.id] = (conversation, branch, conversation.moves[branch])
+        conversation.begin(turn)
 
     def checkpoint(self, turn: Turn, status: str, completion: Completion) -> None:
         """Keep what has arrived of a running turn. Call it only when `due`."""
         self._saved[turn.id] = time.monotonic()
-        self.conversation.checkpoint(
+        conversation = self._asked.get(turn.id, (self.conversation,))[0]
+        conversation.checkpoint(
             replace(
                 turn,
                 status=status,
@@ -97,13 +118,18 @@ class Memory:
     def finish(self, turn: Turn, branch: str | None = None) -> None:
         """Keep a finished turn as the tip of `branch` (None: the active one).
 
-        One that brought no answer is no part of the conversation, nor is one that was asked before
-        the conversation was begun afresh.
+        Where the user moved that branch since the turn was begun, the turn is kept and the tip
+        stays. One that brought no answer is no part of the conversation, nor is one that was asked
+        before the conversation was begun afresh.
         """
         self._saved.pop(turn.id, None)
-        ours = turn.history and turn.conversation == self.conversation.id
+        conversation, began_on, moves = self._asked.pop(turn.id, (self.conversation, branch, None))
+        ours = turn.history and turn.conversation == conversation.id
         if ours and (turn.answer.strip() or turn.tool_calls or turn.steps):
-            self.conversation.add(turn, branch)
+            if moves is not None and conversation.moves[str(began_on)] != moves:
+                conversation.hang(turn)
+            else:
+                conversation.add(turn, branch or began_on)
         elif self._journal is not None:
             self._journal.finish(turn)
 

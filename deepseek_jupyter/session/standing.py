@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from deepseek_jupyter.conversation.totals import Total
 from deepseek_jupyter.display.pages import pages
 
-from .accounts import in_words, notebook_totals
+from .accounts import in_words, notebook_ghosts, notebook_totals
 
 if TYPE_CHECKING:
     from .session import Session
@@ -23,9 +23,11 @@ def standing(session: Session) -> dict[str, Any]:
     """``{notebook, asked, turns, spent, tokens, hit, ghosts, ghost_spent}``.
 
     Before the first question `asked` is false and `notebook` null: looking must not open the
-    journal, nor give a UUID to a notebook that never asks anything.
+    journal, nor give a UUID to a notebook that never asks anything. Ghost texts of earlier kernels
+    count from the first question or ghost text on.
     """
-    ghosts = session.completing.total()
+    paid = bool(session.spent or session.completing.spent)
+    ghosts = notebook_ghosts(session) if paid else Total("")
     told: dict[str, Any] = {
         "notebook": None,
         "asked": bool(session.spent),

@@ -6,26 +6,40 @@ the events of `watching`.
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from deepseek_jupyter.asking.attaching import Wanted, resolved
+from deepseek_jupyter.asking.notebook_cells import given_cells
 from deepseek_jupyter.asking.question import Question
+from deepseek_jupyter.context.policy import asked_of
+from deepseek_jupyter.display.frontend import user_namespace
 from deepseek_jupyter.display.notebook import Beside
 from deepseek_jupyter.errors import ConversationError, Interrupted
 
-from .fields import flag, optional_text, text, texts, turn_id
+from .fields import flag, objects, optional_text, text, texts, turn_id
 
 if TYPE_CHECKING:
+    from deepseek_jupyter.conversation.turn import Turn
     from deepseek_jupyter.display.pages import Request
     from deepseek_jupyter.session.session import Session
 
 __all__ = ["ask", "dry_run", "regenerate"]
 
+_OF_ATTACHMENTS = ("sql", "inspect")
+
+# What the panel's questions attached, by turn: "Ask again" attaches the same, under the same rules.
+_given: OrderedDict[str, tuple[Any, ...]] = OrderedDict()
+_MOST_GIVEN = 500
+
 
 def ask(session: Session, request: Request) -> dict[str, Any]:
-    """``{prompt, instead_of?, new?, attach?}``: ask. With `instead_of` it is that turn's sibling.
+    """``{prompt, instead_of?, new?, attach?, cells?}``: ask; `instead_of` makes it a sibling.
 
     `attach` are texts ``name:policy``; what the prompt mentions with ``@`` is attached anyway.
+    `cells` are cells of the notebook, nbformat's JSON with their `place`.
     """
     return _asked(session, request, _question(request.body))
 
@@ -36,13 +50,16 @@ def regenerate(session: Session, request: Request) -> dict[str, Any]:
     turn = session.conversation.turn(id)
     if turn is None:
         raise ConversationError("This turn is no part of the conversation.")
-    question = Question(turn.prompt, instead_of=id, format=turn.format, on_error="return")
+    attach = _given.get(id) or _attached(turn)
+    question = Question(
+        turn.prompt, instead_of=id, format=turn.format, attach=attach, on_error="return"
+    )
     return _asked(session, request, question)
 
 
 def dry_run(session: Session, request: Request) -> dict[str, Any]:
     """As `ask`, but nothing is sent: the messages that would be, and tables of what they hold."""
-    shown = session.preview(_question(request.body))
+    shown = session.preview(_with_tools(session, _question(request.body)))
     return {
         "title": shown.title,
         "messages": [{"role": m["role"], "text": _text(m.get("content"))} for m in shown.messages],
@@ -60,17 +77,44 @@ def _question(body: Mapping[str, Any]) -> Question:
         text(body, "prompt"),
         instead_of=None if replaced is None else turn_id(body, "instead_of"),
         new=flag(body, "new"),
-        attach=tuple(texts(body, "attach")),
+        attach=(
+            *texts(body, "attach"),
+            *(Wanted(name, cell) for name, cell in given_cells(objects(body, "cells"))),
+        ),
         on_error="return",
     )
 
 
+def _attached(turn: Turn) -> tuple[str, ...]:
+    """What a turn attached under which rules, as far as the notebook still has it."""
+    names = user_namespace()
+    specs = []
+    for attachment in turn.attachments:
+        name, policy = str(attachment.get("name")), str(attachment.get("policy") or "")
+        if name.isidentifier() and name in names:
+            specs.append(f"{name}:{asked_of(policy)}")
+    return tuple(specs)
+
+
+def _with_tools(session: Session, question: Question) -> Question:
+    """The question with the panel's tools; those that read attachments need one."""
+    tools = session.config.panel_tools
+    if not tools:
+        return question
+    question = resolved(question, user_namespace())
+    usable = (tool for tool in tools if question.attach or tool not in _OF_ATTACHMENTS)
+    return replace(question, tools=tuple(usable))
+
+
 def _asked(session: Session, request: Request, question: Question) -> dict[str, Any]:
     def begun(id: str) -> None:
+        _given[id] = question.attach
+        if len(_given) > _MOST_GIVEN:
+            _given.popitem(last=False)
         request.tell({"type": "asked", "to": request.body.get("request"), "turn": id})
 
     try:
-        reply = session.ask(question, _Announced(begun))
+        reply = session.ask(_with_tools(session, question), _Announced(begun))
     except Interrupted as stopped:
         reply = stopped.reply
     turn = getattr(reply, "turn", None)

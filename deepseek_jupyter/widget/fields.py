@@ -8,7 +8,7 @@ from typing import Any
 from deepseek_jupyter.conversation.records import sound_id
 from deepseek_jupyter.errors import ParameterError
 
-__all__ = ["flag", "ids", "number", "optional_text", "text", "texts", "turn_id", "whole"]
+__all__ = ["flag", "ids", "number", "objects", "optional_text", "text", "texts", "turn_id", "whole"]
 
 _LONGEST_PROMPT = 4_000_000  # characters
 _MOST_IDS = 64
@@ -52,6 +52,15 @@ def texts(body: Body, name: str) -> list[str]:
     found = value if isinstance(value, list) else [None]
     if len(found) > _MOST_IDS or not all(isinstance(t, str) and len(t) <= 500 for t in found):
         raise ParameterError(f"The request's {name} are no list of at most {_MOST_IDS} texts.")
+    return list(found)
+
+
+def objects(body: Body, name: str) -> list[Body]:
+    """Some objects, at most 64; none where there are none. Their own fields are unchecked."""
+    value = body.get(name, [])
+    found = value if isinstance(value, list) else [None]
+    if len(found) > _MOST_IDS or not all(isinstance(item, Mapping) for item in found):
+        raise ParameterError(f"The request's {name} are no list of at most {_MOST_IDS} objects.")
     return list(found)
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from deepseek_jupyter.conversation.conversation import Conversation
 from deepseek_jupyter.errors import ConversationError
 
 from .fields import text, turn_id, whole
@@ -12,6 +11,7 @@ from .watching import tell
 from .whereabouts import newest_below, whereabouts
 
 if TYPE_CHECKING:
+    from deepseek_jupyter.conversation.conversation import Conversation
     from deepseek_jupyter.display.pages import Request
     from deepseek_jupyter.session.session import Session
 
@@ -45,7 +45,7 @@ def open(session: Session, request: Request) -> dict[str, Any]:
         rows = present.journal.conversations(present.notebook) if present.journal else []
         if wanted not in [row.id for row in rows] or present.journal is None:
             raise ConversationError("The journal has no such conversation of this notebook.")
-        session.memory.conversation = Conversation.load(present.journal, wanted, present.notebook)
+        session.memory.open(wanted)
     return _moved(session.conversation)
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from deepseek_jupyter.errors import DeepSeekError, ParameterError
 
-from .fields import number
+from .fields import number, texts
 
 if TYPE_CHECKING:
     from deepseek_jupyter.display.pages import Request
@@ -20,7 +20,10 @@ _EFFORTS = ("", "none", "low", "high", "max")
 
 
 def settings(session: Session, request: Request) -> dict[str, Any]:
-    """``{set?: {model?, think?, effort?, temperature?, max_tokens?}}``: set some, tell all."""
+    """``{set?: {model?, think?, effort?, temperature?, max_tokens?, tools?}}``: set some, tell all.
+
+    `tools` are names; see `DeepSeek.panel_tools`.
+    """
     wanted = request.body.get("set", {})
     if not isinstance(wanted, Mapping):
         raise ParameterError("The request's set is no object.")
@@ -29,6 +32,8 @@ def settings(session: Session, request: Request) -> dict[str, Any]:
     for name, value in checked.items():
         if name in ("model", "think", "effort"):
             setattr(config, name, value)
+        elif name == "tools":
+            config.panel_tools = value
         else:
             others = {key: kept for key, kept in config.parameters.items() if key != name}
             config.parameters = others if value is None else {**others, name: value}
@@ -48,6 +53,7 @@ def values(session: Session) -> dict[str, Any]:
         "effort": config.effort,
         "temperature": config.parameters.get("temperature"),
         "max_tokens": config.parameters.get("max_tokens"),
+        "tools": list(config.panel_tools),
     }
 
 
@@ -74,4 +80,6 @@ def _checked(name: str, value: object) -> Any:
     if name == "max_tokens":
         count = number(value, name, 1, 10_000_000)
         return None if count is None else int(count)
+    if name == "tools":
+        return list(dict.fromkeys(filter(None, map(str.strip, texts({name: value}, name)))))
     raise ParameterError(f"The setting {name!r} cannot be {value!r}.")

@@ -12,6 +12,7 @@ import type { JSONObject } from '@lumino/coreutils';
 import type { Kernel, KernelMessage } from '@jupyterlab/services';
 import { Transcripts } from './transcripts';
 import { readAnswer } from './requests';
+import { newSubshell, sayOn } from './subshell';
 import type { ITranscript } from './transcript';
 import type { ISource } from './transcripts';
 import type { ICommHub, ITold } from './tokens';
@@ -81,7 +82,14 @@ class Link implements ISource {
     if (!this.isOpen) {
       return false;
     }
-    this._waiting ? this._waiting.push(request) : this._control!.send(request);
+    if (this._waiting) {
+      this._waiting.push(request);
+    } else if (this._shell) {
+      const content = { comm_id: this._control!.commId, data: request };
+      sayOn(this._shell, this.kernel, 'comm_msg', content);
+    } else {
+      this._control!.send(request);
+    }
     return true;
   }
 
@@ -98,6 +106,13 @@ class Link implements ISource {
     });
   }
 
+  /** Say that this page is closed: the kernel cannot tell it from one that is silent. */
+  leave(): void {
+    if (!this.kernel.isDisposed) {
+      this.request({ type: 'leave', page: this._data?.commId ?? '' });
+    }
+  }
+
   dispose(): void {
     this.kernel.statusChanged.disconnect(this._onStatus, this);
     this._drop();
@@ -107,16 +122,17 @@ class Link implements ISource {
     const comm = this.kernel.createComm(target);
     comm.onClose = () => {
       this._quietUntil = Date.now() + REFUSED;
-      this._drop();
+      this._drop(comm);
     };
     return comm;
   }
 
   /**
-   * Open the comms, on their subshells where the kernel has some.
+   * Open the comms, on subshells where the kernel has some.
    *
    * #### Notes
-   * Sent before the subshell is there, the message would wait behind a cell that runs.
+   * Sent before the subshell is there, the message would wait behind a cell that runs. The same
+   * cell keeps Lab from learning of subshells; then there is one of our own.
    */
   private _openOn(...comms: ISubshellComm[]): void {
     const open = () => {
@@ -125,20 +141,43 @@ class Link implements ISource {
       }
     };
     const started = comms.map(comm => comm.subshellStarted);
-    if (!this.kernel.supportsSubshells || started.some(promise => !promise)) {
-      open();
+    if (started.some(promise => !promise)) {
+      open(); // a Lab that knows no subshells
       return;
     }
     this._waiting = [];
-    const late = new Promise(resolve => setTimeout(resolve, SUBSHELL));
-    void Promise.race([Promise.all(started).catch(() => undefined), late]).then(() => {
-      if (this._data === comms[0]) {
-        open();
-        const requests = this._waiting ?? [];
-        this._waiting = null;
-        requests.forEach(request => this.request(request));
+    void this._ownShell(started).then(shell => {
+      if (this._data !== comms[0]) {
+        return; // given up meanwhile
       }
+      this._shell = shell;
+      if (shell) {
+        comms.forEach(({ commId, targetName }) => {
+          const content = { comm_id: commId, target_name: targetName, data: {} };
+          sayOn(shell, this.kernel, 'comm_open', content);
+        });
+      } else {
+        open();
+      }
+      const requests = this._waiting ?? [];
+      this._waiting = null;
+      requests.forEach(request => this.request(request));
     });
+  }
+
+  /** A subshell of our own, where the kernel is too busy to tell Lab that it has some. */
+  private async _ownShell(started: (Promise<void> | undefined)[]): Promise<string | null> {
+    const { kernel } = this;
+    const known = kernel.info.then(async () => {
+      kernel.supportsSubshells && (await Promise.all(started));
+    });
+    const late = new Promise<'late'>(resolve => setTimeout(() => resolve('late'), SUBSHELL));
+    try {
+      const silent = (await Promise.race([known, late])) === 'late' && !kernel.supportsSubshells;
+      return silent ? await newSubshell(kernel) : null;
+    } catch {
+      return null; // Lab's own way says what is wrong
+    }
   }
 
   private _answered({ to, result, error }: ReturnType<typeof readAnswer> & object): void {
@@ -147,11 +186,22 @@ class Link implements ISource {
     result ? asked?.resolve(result) : asked?.reject(error!);
   }
 
-  private _drop(): void {
+  /**
+   * Give the comms up.
+   *
+   * #### Notes
+   * A kernel that `closed` one, because it knows no such target, closes the other in a moment. That
+   * one has to be there until then, or Lab reports a comm that it does not know.
+   */
+  private _drop(closed: Kernel.IComm | null = null): void {
     for (const comm of [this._data, this._control]) {
-      comm?.dispose();
+      if (comm && closed && comm !== closed) {
+        comm.onClose = () => comm.dispose();
+      } else {
+        comm?.dispose();
+      }
     }
-    this._data = this._control = this._waiting = null;
+    this._data = this._control = this._waiting = this._shell = null;
     const pending = [...this._pending.values()];
     this._pending.clear();
     pending.forEach(({ reject }) => reject(new Error('the kernel is gone')));
@@ -174,6 +224,7 @@ class Link implements ISource {
   private _data: Kernel.IComm | null = null;
   private _control: Kernel.IComm | null = null;
   private _waiting: JSONObject[] | null = null;
+  private _shell: string | null = null;
   private _pending = new Map<string, IPending>();
   private _quietUntil = 0;
   private _restarted = false;
@@ -238,6 +289,10 @@ export class CommHub implements ICommHub {
     kernel: Kernel.IKernelConnection
   ): boolean {
     return this._links.get(kernel)?.request({ type: word, id, call }) ?? false;
+  }
+
+  leave(kernel: Kernel.IKernelConnection | null = null): void {
+    this._links.forEach((link, other) => (kernel ?? other) === other && link.leave());
   }
 
   forget(id: string): void {

@@ -67,7 +67,9 @@ export class Tools {
           item.appendChild(make('p', 'tool-said', call.said));
         }
         item.appendChild(fold);
+        const focused = old?.contains(document.activeElement) ?? false;
         old ? old.replaceWith(item) : this.node.appendChild(item);
+        focused && fold.querySelector('summary')!.focus();
         if (waits) {
           item.appendChild(this._question(call));
         }
@@ -88,6 +90,8 @@ export class Tools {
       button.type = 'button';
       button.dataset['word'] = word;
       button.addEventListener('click', () => {
+        // Whoever answers by keyboard stays with the call: what has no button any more has no focus.
+        question.parentElement?.querySelector('summary')?.focus();
         for (const other of question.querySelectorAll('button')) {
           other.disabled = true;
         }

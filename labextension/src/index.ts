@@ -33,6 +33,15 @@ const comms: JupyterFrontEndPlugin<ICommHub> = {
         hub.connect(kernel);
       }
     });
+    // Before its connection ends: a question must not wait for a page that is closed.
+    tracker?.widgetAdded.connect((_, { sessionContext }) => {
+      sessionContext.disposed.connect(() => {
+        const kernel = sessionContext.session?.kernel;
+        kernel && hub.leave(kernel);
+      });
+    });
+    // A page that is only put aside may come back.
+    window.addEventListener('pagehide', ({ persisted }) => persisted || hub.leave());
     return hub;
   }
 };

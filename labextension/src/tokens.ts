@@ -57,6 +57,9 @@ export interface ICommHub {
     kernel: Kernel.IKernelConnection
   ): boolean;
 
+  /** Tell a kernel, or all of them, that nobody will answer from this page any more. */
+  leave(kernel?: Kernel.IKernelConnection | null): void;
+
   /** Forget a turn whose record is complete. */
   forget(id: string): void;
 }

@@ -6,6 +6,7 @@ import type { Kernel } from '@jupyterlab/services';
 /** A comm that remembers what was sent. */
 class FakeComm {
   constructor(readonly targetName: string) {}
+  readonly commId = `id-${Math.random()}`;
   readonly sent: unknown[] = [];
   isDisposed = false;
   onMsg: (message: unknown) => void = () => undefined;
@@ -91,6 +92,28 @@ describe('CommHub', () => {
     vi.advanceTimersByTime(1100);
     hub.connect(connection);
     expect(kernel.comms).toHaveLength(4);
+  });
+
+  it('keeps the other comm until it is closed too', () => {
+    // A kernel without the extension closes one after the other; Lab looks each of them up.
+    const control = kernel.comm('deepseek.control');
+    kernel.comm('deepseek.data').onClose({});
+    expect(control.isDisposed).toBe(false);
+    expect(hub.isConnected(connection)).toBe(false);
+    control.onClose({});
+    expect(control.isDisposed).toBe(true);
+  });
+
+  it('says when it leaves, to one kernel or to all', () => {
+    const other = new FakeKernel();
+    hub.connect(other as unknown as Kernel.IKernelConnection);
+    const left = (of: FakeKernel) => of.comm('deepseek.control').sent;
+    hub.leave(connection);
+    expect(left(kernel)).toEqual([{ type: 'leave', page: kernel.comm('deepseek.data').commId }]);
+    expect(left(other)).toEqual([]);
+    hub.leave();
+    expect(left(kernel)).toHaveLength(2);
+    expect(left(other)).toHaveLength(1);
   });
 
   it('opens them again after a restart', () => {

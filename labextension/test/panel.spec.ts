@@ -16,7 +16,7 @@ const CONVERSATION = {
   tip: 'b',
   way: [['a', 10, 1, 1], ['b', 20, 2, 2]],
   running: [],
-  settings: { model: 'm', think: 'on', effort: '', temperature: 0.5, max_tokens: null }
+  settings: { model: 'm', think: 'on', effort: '', temperature: 0.5, max_tokens: null, tools: ['sql'] }
 };
 
 const record = (id: string, parent: string | null, more = {}) => ({
@@ -36,6 +36,7 @@ describe('the state of the panel', () => {
     expect(ids(start)).toEqual(['a', 'b']);
     expect(start.way[1]).toEqual({ id: 'b', tokens: 20, index: 2, count: 2 });
     expect(start.settings.temperature).toBe(0.5);
+    expect(start.settings.tools).toEqual(['sql']);
   });
 
   it('shows a turn that begins behind its parent, and what followed gives way', () => {

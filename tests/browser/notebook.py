@@ -40,7 +40,9 @@ class Notebook:
         self.first = int(load)  # the index of the first of the given cells
         self.requests: list[str] = []
         self.errors: list[str] = []
+        self.console: list[str] = []  # errors alone
         page.on("pageerror", lambda error: self.errors.append(error.stack or str(error)))
+        page.on("console", lambda m: self.console.append(m.text) if m.type == "error" else None)
         page.route("**/*", self._guard)
         self.name = f"n{time.time_ns()}.ipynb"
         if content is None:

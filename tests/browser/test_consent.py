@@ -20,6 +20,7 @@ tool = Tool("act", "Run code.", {"type": "object", "properties": {"code": {"type
 """
 CODE = "open('x.txt', 'w')  # <img src=x onerror=alert(1)>"
 ASK = "reply = ds.ask('Go.', tools=[tool])"
+GRACE = "from deepseek_jupyter.display.pages import pages; pages.grace = 0.0"
 RESULT = "print(done, [d for s in reply.steps for _, d in s.decisions])"
 
 
@@ -48,3 +49,41 @@ def test_the_card_asks_and_obeys(lab, endpoint, notebook, button, result):  # no
     ran = [] if button == "Deny" else [CODE]
     assert book.page.get_by_text(f"{ran} {result}").count() >= 1
     assert book.requests == []
+
+
+def test_a_reload_shows_the_question_again_and_a_closed_page_is_a_no(lab, endpoint, notebook):  # noqa: F811
+    call = tool_call("call_1", "act", json.dumps({"code": CODE}))
+    endpoint.queue(answer("", None, [call], finish="tool_calls"), answer("Done."))
+    book = notebook(lab, TOOL, "%ds --no-history Hello", ASK, GRACE)
+    page = book.page
+    book.run(1)
+    book.until_done()
+    book.run(3)
+    book.card.get_by_role("button", name="Approve").wait_for()
+    page.evaluate("() => jupyterapp.commands.execute('docmanager:save')")
+    page.wait_for_timeout(500)
+    page.reload()
+    book.card.get_by_role("button", name="Approve").click(timeout=30_000)
+    endpoint.wait_for_requests(2, 30)
+    assert endpoint.requests[-1].json["messages"][-1]["content"] == "ran"
+    leave = {
+        "the notebook's tab": lambda: page.evaluate(
+            "() => void jupyterapp.shell.currentWidget.dispose()"
+        ),
+        "the browser's tab": lambda: page.goto("about:blank"),
+    }
+    for number, close in enumerate(leave.values(), 1):
+        book.until_idle()
+        book.run(4)
+        book.until_done()
+        endpoint.queue(answer("", None, [call], finish="tool_calls"), answer("Done."))
+        book.run(3)
+        book.card.get_by_role("button", name="Approve").wait_for()
+        close()
+        endpoint.wait_for_requests(2 + 2 * number, 30)
+        assert endpoint.requests[-1].json["messages"][-1]["content"].startswith("denied")
+        if number == 1:
+            page.evaluate(
+                "name => jupyterapp.commands.execute('docmanager:open', {path: name})", book.name
+            )
+            page.locator(".jp-Notebook .jp-Cell").first.wait_for()

@@ -197,6 +197,7 @@ def test_a_kernel_without_the_extension_is_left_alone(ghost_book, server):
     book.page.wait_for_timeout(800)
     assert server.requests == []
     assert book.own_errors == []
+    assert [line for line in book.console if "comm" in line.lower()] == []
 
 
 def test_its_cost_stands_in_the_status_bar_and_not_in_the_conversation(ghost_book, server):

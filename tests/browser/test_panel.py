@@ -8,8 +8,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.support.scripted import Reply, deltas
+from tests.support.scripted import Reply, answer, deltas
 from tests.support.scripted import Server as Scripted
+from tests.support.wording import tool_call
 
 from .jupyter import Server
 from .notebook import Notebook
@@ -18,6 +19,10 @@ from .panel import Panel
 from .test_live import KEY, stream
 
 LOAD = "%load_ext deepseek_jupyter"
+STAFF = (
+    "import pandas as pd\n"
+    "staff = pd.DataFrame({'name': ['Zelda Quill', 'Odo Marsh'], 'salary': [91731, 82642]})"
+)
 SHOW = "name => jupyterapp.commands.execute('docmanager:open', {path: name})"
 
 
@@ -82,7 +87,7 @@ def sent(endpoint: Scripted) -> list[str]:
 
 
 def test_the_life_of_a_conversation(host, endpoint, notebook):
-    book = notebook(host, "%%ds --think\nHow do I take a mean?", "%deepseek undo")
+    book = notebook(host, "%%ds --think\nHow do I take a mean?", "%deepseek undo", STAFF)
     run(book, 0)
     panel = Panel.open(book)
 
@@ -138,6 +143,33 @@ def test_the_life_of_a_conversation(host, endpoint, notebook):
     run(book, 2)
     panel.until_prompts("How do I take a mean?", "And how do I draw it?")
 
+    # A frame is attached, and what its chip lets out can be read before it is sent.
+    run(book, 3)
+    panel.field.focus()
+    book.page.keyboard.type("What is in @st")
+    option = panel.node.get_by_role("option")
+    option.wait_for()
+    assert option.inner_text().split() == ["staff", "DataFrame", "2", "×", "2"]
+    book.page.keyboard.press("Enter")
+    asked = len(endpoint.requests)
+    chip = panel.node.locator(".jp-DeepSeek-panel-attached .jp-DeepSeek-chip")
+    dry_run = panel.node.locator(".jp-DeepSeek-panel-drawer")
+    for policy, shown in (("full", True), ("schema", False)):
+        chip.get_by_label("What of staff may be sent").select_option(policy)
+        panel.node.get_by_role("button", name="Show what would be sent").click()
+        dry_run.get_by_text("salary").first.wait_for()
+        dry_run.get_by_text(policy).first.wait_for()
+        assert ("91731" in dry_run.inner_text()) is shown
+        assert ("Zelda" in dry_run.inner_text()) is shown
+    dry_run.get_by_role("button", name="Close").click()
+    assert len(endpoint.requests) == asked
+    endpoint.queue(stream("Names and pay.", gap=0.02))
+    panel.field.press("Enter")
+    turn = panel.until("What is in @staff", "Names and pay.")
+    assert "schema" in turn.locator(".jp-DeepSeek-chip", has_text="staff").inner_text()
+    assert "salary" in sent(endpoint)[-1]
+    assert not re.search("91731|82642|Zelda|Odo", endpoint.requests[-1].raw.decode())
+
     # The kernel starts again: the file can be read, and the first question brings all back.
     restart(book)
     panel.node.get_by_text("has not loaded").wait_for()
@@ -145,8 +177,9 @@ def test_the_life_of_a_conversation(host, endpoint, notebook):
     endpoint.queue(stream("You are welcome.", gap=0.02))
     panel.ask("Thanks.")
     panel.until("Thanks.", "You are welcome.")
-    assert sent(endpoint)[-3:] == ["And how do I draw it?", "As a map.", "Thanks."]
-    panel.until_prompts("How do I take a mean?", "And how do I draw it?", "Thanks.")
+    assert sent(endpoint)[-2:] == ["Names and pay.", "Thanks."]
+    kept = ("How do I take a mean?", "And how do I draw it?", "What is in @staff ", "Thanks.")
+    panel.until_prompts(*kept)
 
     # Reloaded, the page finds the same.
     book.page.evaluate("() => jupyterapp.commands.execute('docmanager:save')")
@@ -156,7 +189,7 @@ def test_the_life_of_a_conversation(host, endpoint, notebook):
     book.page.locator(".jp-Notebook .jp-Cell").first.wait_for(timeout=60_000)
     book.until_idle()
     panel = Panel.open(book)
-    panel.until_prompts("How do I take a mean?", "And how do I draw it?", "Thanks.")
+    panel.until_prompts(*kept)
     # All that was paid for is counted, the other branches too.
     meter = panel.node.locator(".jp-DeepSeek-panel-meter")
     meter.filter(has_text=re.compile(r"[5-9] turns · .*% cached · ~\$")).wait_for()
@@ -281,10 +314,10 @@ def test_tree_search_settings_conversations_and_export(lab, endpoint, notebook):
     book = notebook(lab)
     run(book, 0)
     panel = Panel.open(book)
-    for prompt, answer in (("One?", "The first."), ("Two?", "The second word is groupby.")):
-        endpoint.queue(stream(answer, gap=0.0))
+    for prompt, said in (("One?", "The first."), ("Two?", "The second word is groupby.")):
+        endpoint.queue(stream(said, gap=0.0))
         panel.ask(prompt)
-        panel.until(prompt, answer)
+        panel.until(prompt, said)
 
     panel.button("Tree of the conversation").click()
     panel.node.get_by_role("button", name="One?").click()
@@ -341,3 +374,85 @@ def test_what_is_refused_is_said_and_not_lost(lab, endpoint, notebook):
     panel.node.get_by_role("alert").filter(has_text=re.compile(r"\w")).wait_for()
     assert panel.field.input_value() == "Too dear?"
     assert endpoint.requests == []
+
+
+def press_until(book: Notebook, key: str, name: str, most: int = 20) -> None:
+    """Press a key until the button with this name has the focus."""
+    for _ in range(most):
+        book.page.keyboard.press(key)
+        if book.page.evaluate("() => document.activeElement.textContent") == name:
+            return
+    raise AssertionError(f"{name} is not reached by {key}")
+
+
+def test_a_call_that_needs_consent_waits_for_a_click_or_a_key(lab, endpoint, notebook):
+    book = notebook(lab, "print(done)")
+    run(book, 0)
+    panel = Panel.open(book)
+    panel.button("Settings").click()
+    panel.node.get_by_label("Tools").fill("run_python")
+    panel.node.get_by_label("Tools").press("Tab")
+    panel.button("Settings").click()
+    consent = panel.node.get_by_role("alertdialog", name="May run_python run?")
+
+    def ask(prompt: str, code: str) -> None:
+        call = tool_call("call_1", "run_python", json.dumps({"code": code}))
+        endpoint.queue(answer("", None, [call], finish="tool_calls"), answer(f"To {prompt}"))
+        panel.ask(prompt)
+        consent.wait_for()
+        assert code in panel.turn(prompt).inner_text()
+
+    ask("Run it by a click.", "done = ['by a click']")
+    consent.get_by_role("button", name="Approve").click()
+    panel.until("Run it by a click.", "To Run it by a click.")
+    ask("Run it by a key.", "done.append('by a key')")
+    press_until(book, "Shift+Tab", "Approve")
+    book.page.keyboard.press("Enter")
+    panel.until("Run it by a key.", "To Run it by a key.")
+    ask("Refuse it by a key.", "done.append('refused')")
+    press_until(book, "Shift+Tab", "Deny")
+    book.page.keyboard.press("Space")
+    turn = panel.until("Refuse it by a key.", "To Refuse it by a key.")
+    assert "denied" in turn.locator(".jp-DeepSeek-tool-summary").inner_text()
+    assert endpoint.requests[-1].json["messages"][-1]["content"].startswith("denied")
+    focused = "() => document.activeElement.closest('.jp-DeepSeek-panel-turn') !== null"
+    assert book.page.evaluate(focused)
+    run(book, 1)
+    book.page.get_by_text("['by a click', 'by a key']", exact=True).wait_for()
+    assert book.own_errors == []
+
+
+def test_cells_that_are_dragged_in_go_along_with_the_question(lab, endpoint, notebook):
+    book = notebook(lab, "x = 41\nprint('seen', x)", "y = x + 1  # not run")
+    run(book, 0)
+    run(book, 1)
+    panel = Panel.open(book)
+    prompts = book.page.locator(".jp-Notebook .jp-InputPrompt")
+    chips = panel.node.locator(".jp-DeepSeek-panel-attached .jp-DeepSeek-chip")
+
+    def drag(onto) -> None:
+        source, target = prompts.nth(1).bounding_box(), onto.bounding_box()
+        book.page.mouse.move(source["x"] + 20, source["y"] + 8)
+        book.page.mouse.down()
+        book.page.mouse.move(source["x"] + 40, source["y"] + 20, steps=4)
+        book.page.mouse.move(target["x"] + 30, target["y"] + 10, steps=8)
+        book.page.locator(".jp-DeepSeek-panel.jp-mod-dropTarget").wait_for()
+        book.page.mouse.up()
+        book.page.locator(".jp-mod-dropTarget").wait_for(state="detached")
+
+    prompts.nth(1).click()
+    drag(panel.field)
+    assert chips.all_inner_texts() == ["In[2]"]
+    prompts.nth(1).click()
+    prompts.nth(2).click(modifiers=["Shift"])
+    drag(panel.node.get_by_role("feed"))
+    assert chips.all_inner_texts() == ["In[2]", "cell 3"]
+    endpoint.queue(stream("Forty-two.", gap=0.0))
+    panel.ask("What is y?")
+    turn = panel.until("What is y?", "Forty-two.")
+    said = sent(endpoint)[-1]
+    assert all(part in said for part in ("x = 41", "seen 41", "y = x + 1  # not run"))
+    assert chips.count() == 0
+    assert turn.locator(".jp-DeepSeek-chip").count() == 2
+    assert book.sources() == [LOAD, "x = 41\nprint('seen', x)", "y = x + 1  # not run"]
+    assert book.own_errors == []

@@ -67,6 +67,20 @@ def test_a_kernel_restart_gives_it_back(begun, journal, disk):
     assert prompts(disk.kernel(journal, HERE)[0]) == ["one", "two", "three"]  # and it was not saved
 
 
+def test_the_one_opened_last_comes_back_though_the_file_holds_another(begun, journal, disk):
+    other = Conversation(journal, begun.notebook)
+    ask(other, "another")
+    disk.save(HERE, other)
+    assert prompts(disk.kernel(journal, HERE)[0]) == ["another"]
+    journal.opened(begun.id)
+    conversation, _ = disk.kernel(journal, HERE)
+    assert (conversation.id, prompts(conversation)) == (begun.id, ["one", "two"])
+    assert not conversation.foreign
+    newest = Conversation(journal, begun.notebook)
+    ask(newest, "begun since")
+    assert prompts(disk.kernel(journal, HERE)[0]) == ["begun since"]
+
+
 def test_a_renamed_notebook_keeps_it(begun, journal, disk):
     disk.files[THERE] = disk.files.pop(HERE)
     conversation, _ = disk.kernel(journal, THERE)

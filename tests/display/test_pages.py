@@ -167,3 +167,67 @@ def test_a_turn_of_the_panel_can_ask_its_user_wherever_one_listens():
         assert Beside().asks
     finally:
         pages.leave("panel")
+
+
+class Asking:
+    """A turn that waits for the user's word."""
+
+    def stop(self) -> None: ...
+
+    def snapshot(self) -> dict[str, Any]:
+        return {"type": "snapshot", "id": "turn", "record": {"asking": {"call": "c"}}}
+
+
+def test_a_question_is_given_up_when_the_last_page_has_left(hub):
+    pages, manager = hub
+    (_, one), (_, two) = manager.page("one"), manager.page("two")
+    pages.expect("turn", "c")
+    pages.grace = 0.0
+    one.receive({"type": "leave", "page": "one-data"})
+    assert pages.answer("turn", "c", 0) is None
+    pages.grace = 3600.0
+    two.receive({"type": "leave", "page": "two-data"})
+    assert pages.answer("turn", "c", 0) is None, "a page that is loaded again has a while"
+    assert not pages.connected
+    pages.grace = 0.0
+    assert pages.answer("turn", "c", 0) == "gone"
+
+
+def test_a_comm_that_is_closed_is_a_page_that_left(hub):
+    pages, manager = hub
+    pages.grace = 0.0
+    data, _ = manager.page("one")
+    pages.expect("turn", "c")
+    data.close({})
+    assert pages.answer("turn", "c", 0) == "gone"
+
+
+def test_the_next_page_is_shown_the_question_and_may_answer(hub):
+    pages, manager = hub
+    first, control = manager.page("one")
+    pages.begin("turn", Asking())
+    pages.expect("turn", "c")
+    control.receive({"type": "leave", "page": "one-data"})
+    data, control = manager.page("two")
+    assert data.sent == [Asking().snapshot()]
+    pages.grace = 0.0
+    assert pages.answer("turn", "c", 0) is None
+    control.receive({"type": "approve", "id": "turn", "call": "c"})
+    assert pages.answer("turn", "c", 0) == "yes"
+    assert first.sent == []
+
+
+def test_a_page_that_opens_is_not_told_of_turns_that_ask_nothing(hub):
+    pages, manager = hub
+    pages.begin("turn", Asking())
+    assert manager.page("one")[0].sent == []
+
+
+def test_what_is_said_goes_before_who_has_left(hub):
+    pages, manager = hub
+    pages.grace = 0.0
+    _, control = manager.page("one")
+    pages.expect("turn", "c")
+    control.receive({"type": "approve", "id": "turn", "call": "c"})
+    control.receive({"type": "leave", "page": "one-data"})
+    assert pages.answer("turn", "c", 0) == "yes"

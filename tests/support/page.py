@@ -49,6 +49,10 @@ class Page:
         content = {"comm_id": self._ids["control"], "data": body}
         self._kernel.say("comm_msg", content, self._shells["control"])
 
+    def leave(self) -> None:
+        """Say that the page is closed, as a browser's does."""
+        self.say({"type": "leave", "page": self._ids["data"]})
+
     def send(self, type: str, **body: Any) -> str:
         """Send a request; returns its id."""
         request = uuid4().hex

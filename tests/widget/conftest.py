@@ -8,6 +8,7 @@ import pytest
 
 from tests.kernel.conftest import (  # noqa: F401
     base_environment,
+    fresh_kernel,
     kernel,
     kernel_home,
     running_kernel,

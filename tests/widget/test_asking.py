@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import time
 
+import pytest
+
+from tests.support.page import Page, Refused
 from tests.support.scripted import Reply, answer, deltas, error, pause
+from tests.support.wording import tool_call
 
 
 def prompts(page) -> list[str]:
@@ -174,3 +178,104 @@ def test_a_frame_is_attached_under_the_policy_of_its_chip(page, kernel, server):
     assert server.requests[-1].json["messages"][-1]["content"] == body
     record = page.turn("ended", "What is in @sales?")
     assert record["attachments"][0]["policy"].startswith("schema")
+
+
+def test_asking_again_attaches_the_same_under_the_same_policy(page, kernel, server):
+    kernel.run("import pandas as pd\nsales = pd.DataFrame({'price': [12345, 67890]})")
+    server.queue(answer("One."), answer("Two."), answer("Three."), answer("Four."))
+    page.ask("conversation")
+    turn = page.ask("ask", prompt="What is in @sales?", attach=["sales:schema"])["turn"]
+    page.ask("regenerate", turn=turn)
+    kernel.run("%%ds --attach sales:stats\nOf a cell: what is in it?")
+    by_cell = page.turn("ended", "Of a cell: what is in it?")
+    assert by_cell["attachments"][0]["policy"] == "stats"
+    page.ask("regenerate", turn=by_cell["id"])
+    records = page.ask("turns", ids=[n["id"] for n in page.ask("tree")["nodes"]])["records"]
+    policies = [record["attachments"][0]["policy"] for record in records]
+    assert policies == ["schema", "schema", "stats", "stats"]
+    sent = [m["content"] for r in server.requests[:2] for m in r.json["messages"]]
+    assert all("price" in text and "12345" not in text for text in sent)
+
+
+def test_cells_of_a_page_are_attached_and_pass_the_gate(page, kernel, server):
+    server.queue(answer("One."), answer("Two."))
+    page.ask("conversation")
+    printed = {"output_type": "stream", "name": "stdout", "text": "to: ada@example.org\n"}
+    cells = [
+        {"cell_type": "code", "source": "x = 41", "execution_count": 7, "outputs": [printed]},
+        {"cell_type": "markdown", "source": "# Aims", "place": 3},
+    ]
+    turn = page.ask("ask", prompt="Why?", cells=cells)["turn"]
+    record = page.turn("ended", "Why?")
+    assert [a["name"] for a in record["attachments"]] == ["In[7]", "cell 3"]
+    said = server.requests[-1].json["messages"][-1]["content"]
+    assert "x = 41" in said
+    assert "# Aims" in said
+    assert "ada@example.org" not in said
+    assert "<email-1>" in said
+    page.ask("regenerate", turn=turn)
+    assert server.requests[-1].json["messages"][-1]["content"] == said
+
+
+@pytest.mark.parametrize("wrong", ["x", [1], [{}] * 65, {"a": 1}], ids=str)
+def test_what_is_no_list_of_cells_is_refused(page, server, wrong):
+    with pytest.raises(Refused, match="ParameterError"):
+        page.ask("ask", prompt="Why?", cells=wrong)
+    assert server.requests == []
+
+
+def test_the_panels_tools_are_called_by_its_questions_alone(page, kernel, server):
+    kernel.run("def double(n: int) -> int:\n    'Twice n.'\n    return 2 * n")
+    told = page.ask("settings", set={"tools": [" double ", "sql", "", "double"]})
+    assert told["tools"] == ["double", "sql"]
+    call = tool_call("c1", "double", '{"n": 21}')
+    server.queue(answer("", None, [call], finish="tool_calls"), answer("42."), answer("Hi."))
+    assert page.ask("ask", prompt="Twice 21?")["status"] == "done"
+    first, second = (request.json for request in server.requests)
+    assert [tool["function"]["name"] for tool in first["tools"]] == ["double"]  # sql has no table
+    assert second["messages"][-1]["content"] == "42"
+    kernel.run("%%ds --no-history\nHello")
+    assert "tools" not in server.requests[-1].json
+
+
+ACTS = """\
+import deepseek_jupyter as ds
+from deepseek_jupyter.display.pages import pages
+from deepseek_jupyter.tools.tool import Tool
+done = []
+acts = Tool("act", "Act.", {"type": "object", "properties": {}},
+            lambda: done.append("acted") or "ran", consent="ask", preview=lambda a: "act()")
+"""
+
+
+def test_a_question_goes_on_to_the_next_page_and_ends_with_the_last(fresh_kernel, server):
+    kernel = fresh_kernel
+    assert kernel.run(f"%load_ext deepseek_jupyter\n{ACTS}").ok
+    call = answer("", None, [tool_call("c1", "act", "{}")], finish="tool_calls")
+
+    def begun(page: Page) -> str:
+        server.queue(call, answer("Ok."))
+        cell = kernel.send("reply = ds.ask('Go.', tools=[acts])")
+        page.until(lambda m: m["type"] == "steps" and m["asking"])
+        return cell
+
+    first = Page(kernel)
+    first.ask("conversation")
+    cell = begun(first)
+    first.leave()  # and is loaded again
+    second = Page(kernel)
+    shown = second.until(lambda m: m["type"] == "snapshot" and m["record"].get("asking"))
+    assert shown["record"]["asking"] == {"call": "c1", "text": "act()"}
+    second.say({"type": "approve", "id": shown["id"], "call": "c1"})
+    assert kernel.finish(cell).ok
+    assert kernel.value("done") == ["acted"]
+
+    assert kernel.run("pages.grace = 0.0").ok
+    cell = begun(second)
+    second.leave()
+    ran = kernel.finish(cell)
+    assert ran.ok, ran.error
+    assert kernel.value("done") == ["acted"]
+    assert kernel.value("[d for s in reply.steps for _, d in s.decisions]") == ["nobody to ask"]
+    assert "act was denied: the page that asked was closed." in ran.turns[-1]["notices"]
+    assert server.requests[-1].json["messages"][-1]["content"].startswith("denied")

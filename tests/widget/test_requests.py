@@ -60,6 +60,7 @@ def test_settings_are_the_kernels_and_heard_of_whoever_sets_them(page, kernel):
     "wrong",
     [
         *({"think": "maybe"}, {"temperature": "hot"}, {"temperature": 9}, {"max_tokens": 0}),
+        *({"tools": "run_python"}, {"tools": [1]}),
         *({"api_key": "x"}, {"base_url": "http://elsewhere"}, [1], "model"),
     ],
     ids=str,

@@ -1,7 +1,13 @@
-/** The chips of what a question mentions with `@`: each with how much of it may go out. */
+/**
+ * The chips of what goes along with a question: what it mentions with `@`, each with how much of it
+ * may go out, and cells that were dragged in.
+ */
+import { closeIcon } from '@jupyterlab/ui-components';
+import type { JSONObject } from '@lumino/coreutils';
 import type { TranslationBundle } from '@jupyterlab/translation';
-import { make } from '../dom';
+import { button, make } from '../dom';
 import type { IName } from './complete';
+import type { IDropped } from './drop';
 
 /** Types that have columns, and so a policy. */
 const FRAMES = /^(?:DataFrame|LazyFrame|Series|Table|RecordBatch|DuckDBPyRelation)$/;
@@ -19,26 +25,61 @@ export class Attached {
     this._preview.addEventListener('click', preview);
     this._chips.setAttribute('aria-label', _trans.__('Attached'));
     this.node.append(this._chips, this._preview);
-    this.node.hidden = true;
+    this._show();
   }
 
-  /** What is attached with a policy of the user's choice: `name:policy`. */
-  get specifications(): string[] {
-    return [...this._policies].filter(([, policy]) => policy).map(([name, policy]) => `${name}:${policy}`);
+  /** The fields of a request: policies of the user's choice as `name:policy`, and cells. */
+  get fields(): JSONObject {
+    const attach = this._names
+      .map(({ name }) => [name, this._policies.get(name)])
+      .filter(([, policy]) => policy)
+      .map(pair => pair.join(':'));
+    const cells = this._cells.map(({ cell }) => cell);
+    return { ...(attach.length ? { attach } : {}), ...(cells.length ? { cells } : {}) };
   }
 
-  /** Show the chips of a prompt. */
+  /** Show the chips of a prompt. A policy that was chosen for a name is kept for the next one. */
   update(prompt: string, names: readonly IName[]): void {
-    this.node.hidden = !prompt.trim();
-    const shown = names.map(({ name }) => name).join();
-    if (shown === this._shown) {
-      return;
+    this._written = prompt.trim() !== '';
+    const same = names.map(({ name }) => name).join() === this._names.map(({ name }) => name).join();
+    this._names = names;
+    this._show(!same);
+  }
+
+  /** Attach cells; one that is there already is taken as it is now. */
+  add(cells: readonly IDropped[]): void {
+    const labels = new Set(cells.map(({ label }) => label));
+    this._cells = [...this._cells.filter(({ label }) => !labels.has(label)), ...cells];
+    this._show();
+  }
+
+  /** Let go of the cells, which went out; returns them. */
+  release(): readonly IDropped[] {
+    const cells = this._cells;
+    this._cells = [];
+    this._show();
+    return cells;
+  }
+
+  private _show(anew = true): void {
+    this.node.hidden = !this._written && !this._cells.length;
+    if (anew) {
+      const chips = [...this._names.map(name => this._chip(name)), ...this._cells.map(c => this._cell(c))];
+      this._chips.replaceChildren(...chips);
+      this._chips.hidden = !chips.length;
     }
-    this._shown = shown;
-    const kept = new Map(names.map(({ name }) => [name, this._policies.get(name) ?? '']));
-    this._policies = kept;
-    this._chips.replaceChildren(...names.map(name => this._chip(name)));
-    this._chips.hidden = !names.length;
+  }
+
+  private _cell(dropped: IDropped): HTMLElement {
+    const chip = make('li', 'chip', dropped.label);
+    chip.title = String(dropped.cell['source']);
+    chip.append(
+      button(closeIcon, this._trans.__('Do not attach %1', dropped.label), () => {
+        this._cells = this._cells.filter(other => other !== dropped);
+        this._show();
+      })
+    );
+    return chip;
   }
 
   private _chip({ name, type, shape }: IName): HTMLElement {
@@ -67,5 +108,7 @@ export class Attached {
   private _chips = make('ul', 'chips');
   private _preview: HTMLButtonElement;
   private _policies = new Map<string, string>();
-  private _shown = '';
+  private _names: readonly IName[] = [];
+  private _cells: readonly IDropped[] = [];
+  private _written = false;
 }

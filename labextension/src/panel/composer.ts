@@ -97,8 +97,8 @@ export class Composer {
       return;
     }
     this._history.add(prompt);
+    this._actions.send(prompt); // before the field is emptied: its chips go with their policies
     this.text = '';
-    this._actions.send(prompt);
   }
 
   private _key(event: KeyboardEvent): void {

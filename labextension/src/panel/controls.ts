@@ -1,4 +1,4 @@
-/** The controls for model, thinking, effort, temperature and length of answers. */
+/** The controls for model, thinking, effort, temperature, length of answers and tools. */
 import type { JSONObject } from '@lumino/coreutils';
 import type { TranslationBundle } from '@jupyterlab/translation';
 import { focused, make } from '../dom';
@@ -42,13 +42,19 @@ export class Controls {
     for (const input of [this._temperature, this._tokens]) {
       input.placeholder = trans.__('the default');
     }
+    this._tools.placeholder = trans.__('none; run_python, sql or your functions');
+    this._tools.spellcheck = false;
+    this._tools.addEventListener('change', () => {
+      this._set({ tools: this._tools.value.split(/[\s,]+/).filter(Boolean) });
+    });
     this.node.append(
       this._list,
       labelled(trans.__('Model'), this._model),
       labelled(trans.__('Thinking'), this._think),
       labelled(trans.__('Effort'), this._effort),
       labelled(trans.__('Temperature'), this._temperature),
-      labelled(trans.__('Longest answer (tokens)'), this._tokens)
+      labelled(trans.__('Longest answer (tokens)'), this._tokens),
+      labelled(trans.__('Tools'), this._tools)
     );
   }
 
@@ -64,6 +70,7 @@ export class Controls {
     show(this._effort, settings.effort);
     show(this._temperature, settings.temperature?.toString() ?? '');
     show(this._tokens, settings.max_tokens?.toString() ?? '');
+    show(this._tools, settings.tools.join(', '));
   }
 
   private async _offer(): Promise<void> {
@@ -100,6 +107,7 @@ export class Controls {
   private _effort = make('select', 'panel-input');
   private _temperature = make('input', 'panel-input');
   private _tokens = make('input', 'panel-input');
+  private _tools = make('input', 'panel-input');
 }
 
 function labelled(label: string, input: HTMLElement): HTMLElement {

@@ -24,6 +24,8 @@ export interface ISettings {
   readonly effort: string;
   readonly temperature: number | null;
   readonly max_tokens: number | null;
+  /** Names of the tools that questions of the panel may call. */
+  readonly tools: readonly string[];
 }
 
 /** What the panel knows. */
@@ -51,7 +53,7 @@ export const NOTHING: IState = {
   records: new Map(),
   running: [],
   failed: null,
-  settings: { model: '', think: 'auto', effort: '', temperature: null, max_tokens: null },
+  settings: { model: '', think: 'auto', effort: '', temperature: null, max_tokens: null, tools: [] },
   stale: false
 };
 
@@ -169,7 +171,8 @@ function readSettings(json: unknown): ISettings {
     think: String(raw['think'] ?? 'auto'),
     effort: String(raw['effort'] ?? ''),
     temperature: number(raw['temperature']),
-    max_tokens: number(raw['max_tokens'])
+    max_tokens: number(raw['max_tokens']),
+    tools: list(raw['tools']).map(String)
   };
 }
 

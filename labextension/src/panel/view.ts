@@ -12,6 +12,7 @@ import { RequestError } from '../requests';
 import { Attached } from './attached';
 import { Bar } from './bar';
 import { Composer } from './composer';
+import { takeCells } from './drop';
 import { Reading } from './reading';
 import { Turns } from './turns';
 import type { Word } from '../details';
@@ -60,6 +61,10 @@ export class PanelView {
       trans
     );
     this._attached = new Attached(() => void this._bar.preview(this._question()), trans);
+    takeCells(this.node, () => this._link.presence !== 'none', cells => {
+      this._attached.add(cells);
+      this.focus();
+    });
     this._bar = new Bar(
       {
         request: (type, body) => this._request(type, body),
@@ -115,18 +120,19 @@ export class PanelView {
     }
     this._edit(null);
     this._turns.toEnd();
+    const cells = this._attached.release();
     await this._request('ask', body, () => {
       this._composer.text ||= prompt; // what was refused is not lost
+      this._attached.add(cells);
     });
   }
 
   /** What would be sent now. */
   private _question(): JSONObject {
-    const attach = this._attached.specifications;
     return {
       prompt: this._composer.text,
       ...(this._editing ? { instead_of: this._editing } : {}),
-      ...(attach.length ? { attach } : {})
+      ...this._attached.fields
     };
   }
 
