@@ -16,23 +16,28 @@ export DEEPSEEK_TEST_MODELS ?= $(DEEPSEEK_JUPYTER_HOME)/local/models
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 # On as many processes as there are cores; tests beside each other share their process's kernel.
 FAST := -n auto --maxprocesses 8 --dist worksteal -m "not browser and not local_model and not soak"
+# One process for the model, and browser tests file by file; a page or an answer is awaited often.
+SLOW := -n 2 --dist loadgroup -m "browser or local_model or soak"
 LAB := labextension
 LAB_SOURCES := $(shell find $(LAB)/src $(LAB)/style $(LAB)/locale -type f 2>/dev/null) \
 	$(LAB)/package.json $(LAB)/tsconfig.json $(LAB)/widget.mjs
 LAB_TARGET := .venv/share/jupyter/labextensions/deepseek-jupyter
 
-.PHONY: run test test-fast test-pythons fuzz check format bench soak docs clean
+.PHONY: run test test-fast test-labextension test-pythons fuzz check format bench soak docs clean
 
 run: .make/venv .make/model
 	$(BIN)/python notebooks/run.py notebooks/01-ask.ipynb $(if $(HEADLESS),--headless)
 
-test: check .make/model .make/chromium
-	npm --prefix $(LAB) test
+test: .make/venv .make/model .make/chromium
+	$(MAKE) --output-sync -j 2 check test-labextension
 	$(BIN)/pytest $(FAST)
-	$(BIN)/pytest -m "browser or local_model or soak"
+	$(BIN)/pytest $(SLOW)
 
 test-fast: .make/venv
 	$(BIN)/pytest $(FAST)
+
+test-labextension: .make/node
+	npm --prefix $(LAB) test
 
 # Also on every other CPython from 3.11 on that this machine has.
 test-pythons: .make/venv

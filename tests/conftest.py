@@ -33,9 +33,23 @@ _numbers = itertools.count()
 
 def pytest_configure() -> None:
     network_guard.install()  # before collection, so that imports are guarded too
+    gc.disable()  # until the tests are collected
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         # As a shell starts its background jobs; children would inherit it, and be deaf to Ctrl-C.
         signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Beside each other (`--dist loadgroup`) run files of browser tests, and all with the model.
+
+    A file shares its servers and pages; two models would share the cores.
+    """
+    for item in items:
+        if "local_model" in item.keywords:
+            item.add_marker(pytest.mark.xdist_group("model"))
+        elif item.path.parent.name == "browser":
+            item.add_marker(pytest.mark.xdist_group(item.path.name))
 
 
 def pytest_collection_finish() -> None:
@@ -43,6 +57,7 @@ def pytest_collection_finish() -> None:
     # (IPython collects at each reset and at the exit of each shell.)
     gc.collect()
     gc.freeze()
+    gc.enable()
 
 
 @pytest.fixture

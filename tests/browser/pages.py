@@ -23,7 +23,8 @@ _CLEAR = """async () => {
     const own = ['testsFound', '__ran'];
     const found = window.testsFound;
     const others = Object.keys(window).filter(key => !found?.has(key) && !own.includes(key));
-    if (!found || others.some(key => key.startsWith('__')) || document.querySelector('.jp-Dialog')) {
+    const touched = !found || others.some(key => key.startsWith('__'));
+    if (touched || document.querySelector('.jp-Dialog')) {
         return false;
     }
     for (const widget of [...shell.widgets('main')]) {

@@ -137,7 +137,7 @@ def test_without_a_kernel_the_buttons_say_what_they_need(asked, open_notebook):
     button = card(again).get_by_role("button", name="Previous answer")
     assert button.is_disabled()
     assert button.get_attribute("title") == "The other answers need a running kernel"
-    assert text(again) == "Yellow."
+    wait_for(again, "Yellow.")
     assert again.own_errors == []
 
 

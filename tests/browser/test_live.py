@@ -87,6 +87,16 @@ def notebook(browser, endpoint):
         book.close()
 
 
+def until_shown(book: Notebook, text: str) -> None:
+    """Wait until an output holds a text, whatever the space between its words."""
+    book.page.wait_for_function(
+        """text => [...document.querySelectorAll('.jp-OutputArea')]
+            .some(area => area.innerText.replace(/\\s+/g, ' ').includes(text))""",
+        arg=text,
+        timeout=30_000,
+    )
+
+
 def test_a_cell_streams_thinking_and_answer_and_saves_all_four_forms(either, endpoint, notebook):
     book = notebook(either, "%%deepseek --think\nHow do I take a mean by group?")
     endpoint.queue(stream(ANSWER, THOUGHT, gap=0.15))
@@ -110,7 +120,7 @@ def test_the_stop_button_keeps_the_partial_and_closes_the_servers_socket(lab, en
     book = notebook(lab, "%%ds\nCount for ever.", "import deepseek_jupyter as ds; ds.last.text")
     endpoint.queue(Reply(deltas(5000, rate=50)))
     book.run(1)
-    book.page.wait_for_timeout(2000)
+    until_shown(book, "9 10 11 12")
     asked = endpoint.requests[-1]
     start = time.monotonic()
     book.card.get_by_role("button", name="Stop").click()
@@ -127,7 +137,7 @@ def test_the_kernel_interrupt_does_the_same(either, endpoint, notebook):
     book = notebook(either, "%%ds\nCount for ever.")
     endpoint.queue(Reply(deltas(5000, rate=50)))
     book.run(1)
-    book.page.wait_for_timeout(1500)
+    until_shown(book, "9 10 11 12")
     asked = endpoint.requests[-1]
     book.page.evaluate("() => jupyterapp.commands.execute('notebook:interrupt-kernel')")
     assert asked.closed.wait(5)
