@@ -11,7 +11,7 @@ from typing import Any
 from .cutting import counted
 from .policy import SAMPLE, STATS, Level
 
-__all__ = ["altair", "matplotlib", "plotly"]
+__all__ = ["altair", "matplotlib", "plotly", "specification"]
 
 _MOST = 30  # series of one pair of axes, bars of one series
 
@@ -131,14 +131,23 @@ def _title(part: Mapping[str, Any]) -> str:
 
 def altair(chart: Any, level: Level) -> str:
     """The specification without its data, its values and its look."""
-    import altair
-
-    # Beyond 5,000 rows Altair refuses to write a chart's data, which is left out here anyway.
-    with altair.data_transformers.disable_max_rows():
-        spec = chart.to_dict(validate=False)
+    spec = _specified(chart)
     for name in ("$schema", "config", "datasets"):
         spec.pop(name, None)
     return json.dumps(_bare(spec, level), ensure_ascii=False, sort_keys=True)
+
+
+def specification(chart: Any) -> str:
+    """An altair chart as JSON, its data included."""
+    return json.dumps(_specified(chart), sort_keys=True, default=str)
+
+
+def _specified(chart: Any) -> dict[str, Any]:
+    import altair as library
+
+    with library.data_transformers.disable_max_rows():  # 5,000; most of it stays here anyway
+        spec: dict[str, Any] = chart.to_dict(validate=False)
+    return spec
 
 
 def _bare(part: Any, level: Level) -> Any:

@@ -31,25 +31,29 @@ def fits(value: Any) -> bool:
 def attach(name: str, value: Any, policy: Policy, gate: Gate) -> Attachment:
     """Words, as far as the level allows; from ``sample`` on the picture too."""
     library, figure = _library(value), _whole(value)
-    drawn, remark = _PICTURES[library](figure)
-    body = words = _WORDS[library](figure, policy.whole)
-    images: tuple[str, ...] = ()
+    words = _WORDS[library](figure, policy.whole)
+    drawn = remark = ""
     if policy.whole >= SAMPLE:
-        body = "\n".join(filter(None, (words, remark)))
-        images = (drawn,) if drawn else ()
+        drawn, remark = _PICTURES[library](figure)
+    body = "\n".join(filter(None, (words, remark)))
+    images = (drawn,) if drawn else ()
     hash, head = _hash(library, figure, drawn), f"{library} figure"
     return made(name, "figure", head, body, policy, gate, hash=hash, images=images)
 
 
 def fingerprint(value: Any) -> str:
-    """Of all its words and its picture."""
-    library, figure = _library(value), _whole(value)
-    return _hash(library, figure, _PICTURES[library](figure)[0])
+    """Of all that it shows."""
+    return _hash(_library(value), _whole(value))
 
 
-def _hash(library: str, figure: Any, drawn: str) -> str:
-    """The same under every policy: a stricter one makes no other figure."""
-    return digest(_WORDS[library](figure, SAMPLE), drawn)
+def _hash(library: str, figure: Any, drawn: str = "") -> str:
+    """The same under every policy: a stricter one makes no other figure.
+
+    Of a plotly figure or an altair chart by its data, for drawing them takes seconds.
+    """
+    if library == "matplotlib":
+        return digest(drawn or _matplotlib_picture(figure)[0])
+    return digest(figure.to_json() if library == "plotly" else figure_words.specification(figure))
 
 
 def _library(value: Any) -> str:

@@ -219,6 +219,19 @@ def test_an_altair_chart_is_drawn_without_network():
     assert attached(chart, "stats").images == ()
 
 
+def test_a_changed_number_in_a_plotly_figure_or_an_altair_chart_tells():
+    go = pytest.importorskip("plotly.graph_objects", reason="plotly has no wheel for this Python")
+    altair = pytest.importorskip("altair", reason="altair has no wheel for this Python")
+
+    def figures(middle: int):
+        yield go.Figure(go.Scatter(y=[1, middle, 9]))
+        yield altair.Chart(altair.Data(values=[{"n": 1}, {"n": middle}])).mark_bar().encode(x="n:Q")
+
+    for one, same, other in zip(figures(2), figures(2), figures(3), strict=True):
+        assert fingerprint(one) == fingerprint(same) != fingerprint(other)
+        assert fingerprint(one) == attached(one, "stats").hash == attached(one).hash
+
+
 def test_without_an_exporter_the_words_say_what_is_missing(monkeypatch):
     altair = pytest.importorskip("altair", reason="altair has no wheel for this Python")
     monkeypatch.setitem(sys.modules, "vl_convert", None)

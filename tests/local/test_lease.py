@@ -1,0 +1,49 @@
+"""Leases and locks where there is no model and no server."""
+
+from __future__ import annotations
+
+import socket
+import threading
+from pathlib import Path
+
+import pytest
+
+from deepseek_jupyter.errors import LocalModelError
+from deepseek_jupyter.local import serve, store
+from deepseek_jupyter.local.lease import connect
+from deepseek_jupyter.local.locks import locked
+from deepseek_jupyter.local.models import DEFAULT_MODEL
+
+
+@pytest.mark.parametrize("said", [b"\xff\xfe\x00\n", b"SSH-2.0-x\r\n", b"x" * 100_000, b""])
+def test_another_program_on_an_old_servers_port_is_no_server(said: bytes) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def serve_once() -> None:
+            connection, _ = listener.accept()
+            with connection:
+                connection.sendall(said)
+                connection.recv(1000)
+
+        threading.Thread(target=serve_once, daemon=True).start()
+        assert connect(listener.getsockname()[1], "key") is None
+
+
+def test_a_kernel_that_never_ends_to_start_a_server_is_an_error_that_says_so(
+    empty_home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(serve, "_READY", -5.0)  # do not wait
+    state = store.private("run") / f"{DEFAULT_MODEL}.json"
+    state.write_text("{}", "utf-8")
+    with locked(state.with_suffix(".lock"), timeout=1):
+        for ask in (serve.stop_server, lambda: serve.stop_server(DEFAULT_MODEL)):
+            with pytest.raises(LocalModelError, match="Another kernel"):
+                ask()
+    assert not serve.stop_server()
+
+
+def test_each_level_of_the_home_is_its_owners_alone(empty_home: Path) -> None:
+    made = store.private("run")
+    assert made == empty_home / "local" / "run"
+    for level in (empty_home, empty_home / "local", made):
+        assert level.stat().st_mode & 0o777 == 0o700
