@@ -33,10 +33,10 @@ class Material:
 
     cell: Executed
     selection: Selection
-    runs: tuple[Executed, ...] = ()
-    notes: tuple[str, ...] = ()
-    failure: Failure | None = None
-    on_the_line: frozenset[str] = frozenset()
+    runs: tuple[Executed, ...]
+    notes: tuple[str, ...]
+    failure: Failure | None
+    on_the_line: frozenset[str]
 
     @property
     def cells(self) -> dict[int, Executed]:
@@ -62,11 +62,7 @@ class Material:
 
 
 def gather(
-    cell: Executed,
-    failure: Failure | None = None,
-    *,
-    budget: int = 6_000,
-    notebook: str | None = None,
+    cell: Executed, failure: Failure | None, *, budget: int, notebook: str | None
 ) -> Material:
     """`budget` is in tokens, for the earlier cells; `notebook` the path of the notebook file."""
     runs = executed()

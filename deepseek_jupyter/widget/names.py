@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from types import BuiltinFunctionType, FunctionType, ModuleType
 from typing import TYPE_CHECKING, Any
 
@@ -33,7 +33,7 @@ def names(session: Session, request: Request) -> dict[str, Any]:
     return {"names": found[:limit]}
 
 
-def describe(namespace: Mapping[str, Any], hidden: set[str] = frozenset()) -> list[list[str]]:  # type: ignore[assignment]
+def describe(namespace: Mapping[str, Any], hidden: Collection[str]) -> list[list[str]]:
     """``[name, type, shape]`` of what a user would call a variable. `shape` may be empty."""
     found = []
     for name, value in namespace.items():

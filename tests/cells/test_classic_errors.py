@@ -15,7 +15,7 @@ def chosen_for(run, broken) -> tuple[str, set[int]]:
     for cell in broken.cells:
         run(cell)
     failed, failure = last_failure()
-    material = gather(failed, failure)
+    material = gather(failed, failure, budget=6_000, notebook=None)
     return failure.kind, {count - 1 for count in material.cells}
 
 

@@ -1,0 +1,45 @@
+"""What streams is shown with the originals in it, and in the order in which it came."""
+
+from __future__ import annotations
+
+import pytest
+
+from deepseek_jupyter.asking.unveil import Unveil
+from deepseek_jupyter.context.gate import Gate
+from deepseek_jupyter.protocol.deltas import Finish, ReasoningDelta, TextDelta
+
+
+@pytest.fixture
+def unveil() -> Unveil:
+    gate = Gate(frozenset({"email"}))
+    assert gate.text("Mail ann@x.org.") == "Mail <email-1>."
+    return Unveil(gate)
+
+
+def test_a_pseudonym_in_pieces_becomes_the_original(unveil):
+    pieces = [TextDelta(piece) for piece in ("To <em", "ail-", "1>", " now")]
+    shown = [event.text for piece in pieces for event in unveil.events([piece])]
+    assert "".join(shown) == "To ann@x.org now"
+    assert not any("<" in text for text in shown)
+
+
+def test_thinking_that_is_held_back_comes_before_the_answer_that_follows_it(unveil):
+    shown = unveil.events([ReasoningDelta("Hm <ema"), TextDelta("Yes <"), Finish("stop")])
+    assert shown == [
+        ReasoningDelta("Hm "),
+        ReasoningDelta("<ema"),
+        TextDelta("Yes "),
+        TextDelta("<"),
+        Finish("stop"),
+    ]
+
+
+def test_what_is_held_back_at_the_very_end_is_not_lost(unveil):
+    assert unveil.events([TextDelta("Yes <em")]) == [TextDelta("Yes ")]
+    assert list(unveil.rest()) == [TextDelta("<em")]
+    assert list(unveil.rest()) == []
+
+
+def test_where_nothing_was_masked_nothing_waits():
+    batch = [TextDelta("a <em")]
+    assert Unveil(Gate()).events(batch) is batch
