@@ -21,9 +21,7 @@ def ghost_book(open_notebook, server_of, server, tmp_path):
     """A notebook with the extension loaded, ghost text on, and an empty cell at its end."""
     files = []
 
-    def give(
-        *cells: str, enabled: bool = True, load: bool = True, kind: str = "lab", **options
-    ):
+    def give(*cells: str, enabled: bool = True, load: bool = True, kind: str = "lab", **options):
         files.append(ghost_settings(server_of(kind), enabled=enabled, delay=150, **options))
         book = open_notebook(loading(server, tmp_path / "home"), *cells, "", load=False, kind=kind)
         if load:
