@@ -21,10 +21,11 @@ def ghost_book(open_notebook, server_of, server, tmp_path):
     """A notebook with the extension loaded, ghost text on, and an empty cell at its end."""
     files = []
 
-    def give(*cells: str, enabled: bool = True, load: bool = True, **options):
-        files.append(ghost_settings(server_of("lab"), enabled=enabled, delay=150, **options))
+    def give(*cells: str, enabled: bool = True, load: bool = True, kind: str = "lab", **options):
+        files.append(ghost_settings(server_of(kind), enabled=enabled, delay=150, **options))
         cells = (loading(server, tmp_path / "home"), *cells, "")
-        book = open_notebook(*cells, load=False, fresh=True)  # settings are read at the start
+        # Settings are read at the start.
+        book = open_notebook(*cells, load=False, kind=kind, fresh=True)
         if load:
             run(book, 0)
         return book
@@ -222,3 +223,25 @@ def test_it_works_while_a_cell_runs(ghost_book, server):
     write(book, "total = add(1, ")
     wait_for_ghost(book, "2)")
     assert time.monotonic() - began < 5.5
+
+
+def test_notebook_7_has_ghost_text_and_the_button_of_a_cell(ghost_book, server):
+    server.queue(fim("2) + 3"))
+    book = ghost_book(ABOVE, kind="notebook")
+    enter(book)
+    write(book, "total = add(1, ")
+    wait_for_ghost(book, "2) + 3")
+    book.page.keyboard.press("Tab")
+    book.page.wait_for_function(
+        """() => jupyterapp.shell.currentWidget.content.widgets.at(-1).model.sharedModel
+            .getSource().startsWith('total = add(1, 2) + 3')"""
+    )
+    button = book.page.locator(".jp-Notebook .jp-Cell.jp-mod-active")
+    button.locator("[data-jp-item-name='deepseek-menu']").get_by_role("button").click()
+    book.page.get_by_role("menuitem", name="Ask About This Cell").click()
+    book.page.wait_for_function(
+        """() => jupyterapp.shell.currentWidget.content.widgets.at(-1).model.sharedModel
+            .getSource().startsWith('%%deepseek')"""
+    )
+    assert "total = add(1, 2) + 3" in book.sources()[-1]
+    assert book.own_errors == []
