@@ -80,11 +80,11 @@ def _rows(seen: dict[str, list[Seen]], broken: dict[str, str]) -> list[Row]:
     whole_ones = tuple(p for p in EVERYONE if p.name not in broken)
     first = {name: [s.first for s in answers] for name, answers in seen.items()}
     found += side_by_side(
-        "first sentence on the page after",
+        "first words on the page after",
         first,
         "s",
         whole_ones,
-        chart="until the first sentence stands on the page, seconds",
+        chart="until the first words stand on the page, seconds",
         streamed=True,
     )
     for peer in whole_ones:
@@ -112,11 +112,6 @@ def _pieces() -> list[str]:
     return [text[at : at + size] for at in range(0, len(text), size)]
 
 
-def _first_sentence() -> str:
-    """That of the first paragraph: every renderer leaves its words as they are."""
-    return "".join(_pieces()).split("\n\n")[1].split(".")[0]
-
-
 def _reply(request: Request) -> Reply:
     pieces = _pieces()
     if _WARM_UP in str(request.json["messages"][-1]["content"]):
@@ -135,7 +130,7 @@ def _watched(opened: Any) -> Seen:
         for index in (0, 1, 2):
             book.run(index)
             book.until_done()
-        page.evaluate(WATCH, {"cell": 3, "words": _first_sentence()})
+        page.evaluate(WATCH, {"cell": 3, "words": _FIRST})
         book.run(3)
         book.until_done()
         page.wait_for_timeout(1500)

@@ -13,6 +13,7 @@
       seen.frames.push(now - before);
       seen.blank += text.length < length / 2 ? 1 : 0;
     }
+    // The answer's own words: a page's text also holds status lines and style sheets.
     if (!seen.first && text.includes(words)) {
       seen.first = Date.now() - began;
     }
