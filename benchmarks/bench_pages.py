@@ -34,6 +34,7 @@ DELTAS, RATE = 600, 100
 WATCH = Path(__file__).with_name("watch_output.js").read_text("utf-8")
 
 _WARM_UP = "A few words first."
+_FIRST = "The sky"  # of the answer, whether its Markdown is rendered or not
 # Tells when the kernel had the end of a cell.
 _TELL = """
 import time as _time

@@ -10,7 +10,6 @@ import { stop } from './actions';
 import { CellState } from './cellstate';
 import { deepSeekIcon } from './icon';
 import { askCell, LOAD, outputCell, workCell } from './prompts';
-import { isRunning } from './record';
 import type { Words, Work } from './prompts';
 import type { ICommHub } from './tokens';
 
@@ -50,11 +49,6 @@ export class Commands {
   constructor(private _options: ICommandOptions) {
     this._trans = _options.translator.load('deepseek_jupyter');
     this._state = new CellState(_options.tracker);
-    _options.hub?.heard.connect((_, { id, status }) => {
-      if (status && isRunning(status)) {
-        this._running = id;
-      }
-    });
     this._addAll();
   }
 
@@ -139,9 +133,10 @@ export class Commands {
   private async _stop({ panel, index, cell }: ITarget): Promise<void> {
     const place = { panel, index, cell: cell as CodeCell };
     const { hub } = this._options;
-    const id = this._running;
-    const runs = () => isRunning(hub?.transcript(id)?.status ?? 'done');
-    await stop(id, place, runs() ? hub : null, () => runs() || !hub);
+    const kernel = panel.sessionContext.session?.kernel;
+    const running = () => (kernel && hub?.running(kernel)) || '';
+    const id = running();
+    await stop(id, place, id ? hub : null, () => !hub || (id !== '' && running() === id));
   }
 
   /**
@@ -211,7 +206,6 @@ export class Commands {
 
   private _trans: TranslationBundle;
   private _state: CellState;
-  private _running = '';
 }
 
 const SCHEMA = {

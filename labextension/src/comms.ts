@@ -11,6 +11,7 @@ import type { ISignal } from '@lumino/signaling';
 import type { JSONObject } from '@lumino/coreutils';
 import type { Kernel, KernelMessage } from '@jupyterlab/services';
 import { Transcripts } from './transcripts';
+import { isRunning } from './record';
 import { readAnswer } from './requests';
 import { newSubshell, sayOn } from './subshell';
 import type { ITranscript } from './transcript';
@@ -39,6 +40,9 @@ interface ISubshellComm extends Kernel.IComm {
 
 /** The comms with one kernel. */
 class Link implements ISource {
+  /** The turn that was heard of last. */
+  latest = '';
+
   constructor(
     readonly kernel: Kernel.IKernelConnection,
     private _receive: (json: unknown, link: Link) => void,
@@ -257,6 +261,11 @@ export class CommHub implements ICommHub {
     return this._transcripts.get(id);
   }
 
+  running(kernel: Kernel.IKernelConnection): string {
+    const id = this._links.get(kernel)?.latest ?? '';
+    return isRunning(this._transcripts.get(id)?.status ?? 'done') ? id : '';
+  }
+
   connect(kernel: Kernel.IKernelConnection, sure = false): void {
     let link = this._links.get(kernel);
     if (!link) {
@@ -302,6 +311,7 @@ export class CommHub implements ICommHub {
   private _receive(json: unknown, link: Link): void {
     const heard = this._transcripts.receive(json, link);
     if (heard) {
+      link.latest = heard.id;
       this._heard.emit(heard);
     } else {
       this._told.emit({ kernel: link.kernel, message: json });

@@ -34,6 +34,9 @@ export interface ICommHub {
   /** What was heard of a turn so far. */
   transcript(id: string): ITranscript | null;
 
+  /** The turn of a kernel that was heard of last, if it runs; '' for none. */
+  running(kernel: Kernel.IKernelConnection): string;
+
   /**
    * Open the two comms with a kernel, unless they are open.
    *

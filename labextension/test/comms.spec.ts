@@ -84,6 +84,18 @@ describe('CommHub', () => {
     expect(control.sent).toHaveLength(2);
   });
 
+  it('knows which turn runs in which kernel', () => {
+    const other = new FakeKernel();
+    const second = other as unknown as Kernel.IKernelConnection;
+    hub.connect(second);
+    const snapshot = (id: string, status: string) => ({ type: 'snapshot', id, seq: 0, record: { status } });
+    kernel.say(snapshot('one', 'answering'));
+    other.say(snapshot('two', 'thinking'));
+    expect([hub.running(connection), hub.running(second)]).toEqual(['one', 'two']);
+    other.say(snapshot('two', 'done'));
+    expect([hub.running(connection), hub.running(second)]).toEqual(['one', '']);
+  });
+
   it('leaves a kernel that refused alone for a moment', () => {
     kernel.comm('deepseek.data').onClose({});
     expect(hub.stop('t', connection)).toBe(false);
