@@ -127,6 +127,16 @@ class TestRefusalsBeforeSending:
         server.queue(answer("Fine."))
         assert ask(budget=0).text == "Fine."
 
+    @pytest.mark.parametrize(
+        ("how", "worst"),
+        [({"think": False}, "0.0082"), ({}, "0.0655"), ({"effort": "max"}, "0.1311")],
+        ids=str,
+    )
+    def test_the_longest_answer_that_may_come_is_what_counts(self, session, server, how, worst):
+        session.config.prices = {"deepseek-flash": [0, 0, 1, "USD"]}
+        with pytest.raises(ConfigurationError, match=f"up to {worst} USD"):
+            ask(budget=0.001, **how)
+
     def test_own_prices_count_for_budget_and_cost(self, session, server):
         session.config.prices = {"deepseek-flash": [1, 10, 100, "EUR"]}
         with pytest.raises(ConfigurationError, match="EUR"):

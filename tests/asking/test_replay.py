@@ -128,6 +128,15 @@ def test_another_notebook_has_a_turn_of_its_own_that_cost_nothing(first_run, not
     assert [turn.id for turn in session.conversation] == [reply.turn.id]
 
 
+def test_a_kept_answer_may_begin_a_new_conversation(first_run):
+    session = kernel()
+    before = session.conversation.id
+    reply = session.ask(Question("Question 1?", cell_id="x", new=True), Nowhere())
+    assert (reply.text, reply.turn.replayed) == ("Answer 1.", True)
+    assert session.conversation.id == reply.turn.conversation != before
+    assert len(session.conversation) == 1
+
+
 def test_without_a_journal_the_notebook_itself_answers(first_run, notebook, server):
     session = kernel()
     cells = [

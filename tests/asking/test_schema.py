@@ -51,6 +51,7 @@ def test_deepseek_is_asked_by_a_strict_function_on_beta(session, server):
     (tool,) = request.json["tools"]
     assert tool["function"]["strict"] is True
     assert request.json["tool_choice"]["function"]["name"] == "City"
+    assert (reply.finish_reason, reply.tool_calls) == ("stop", ()), "the call is the answer"
     assert server.complaints == []
 
 

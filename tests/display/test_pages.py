@@ -50,6 +50,14 @@ def hub() -> tuple[Pages, Manager]:
     return pages, manager
 
 
+def test_only_the_newest_pages_are_spoken_to(hub):
+    """A page that is reloaded never closes its old comms."""
+    pages, manager = hub
+    opened = [manager.page(str(n))[0] for n in range(6)]
+    pages.send({"type": "status"})
+    assert [len(data.sent) for data in opened] == [0, 0, 1, 1, 1, 1]
+
+
 def test_an_answer_goes_to_the_page_that_asked_and_never_on_the_control_comm(hub):
     pages, manager = hub
     pages.handle("add", lambda request: {"sum": sum(request.body["of"])})
