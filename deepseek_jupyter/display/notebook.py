@@ -14,9 +14,9 @@ from typing import Any
 from uuid import uuid4
 
 from .frontend import in_jupyter, publish
+from .growing import Growing, Plain
 from .pages import pages
-from .render import OPENING, TURN_MIME, Bundle, final_bundle, shaped, streaming_bundle
-from .safe import Neutral, Neutraliser, neutralise
+from .render import TURN_MIME, Bundle, final_bundle, streaming_bundle
 from .throttle import Throttle
 from .transcript import Transcript
 
@@ -24,51 +24,6 @@ __all__ = ["Beside", "Card", "Notebook"]
 
 _SILENT_TICK = 1.0  # seconds between updates that only move the clock
 _DELTA_GAP = 0.02  # seconds between messages to a page, which paints at most 60 times a second
-
-
-class _Growing:
-    """Thinking and answer so far. The answer is neutralised as it comes, each block once, also
-    between updates: so a stop in a flood does not find all of it undone.
-    """
-
-    def __init__(self) -> None:
-        self.length = 0
-        self._format = "md"
-        self._neutraliser = Neutraliser()
-        self._reasoning: list[str] = []
-        self._answer: list[str] = []
-
-    @property
-    def reasoning(self) -> str:
-        return "".join(self._reasoning)
-
-    @property
-    def answer(self) -> str:
-        return "".join(self._answer)
-
-    def begin(self, answer_format: str) -> None:
-        self._format = answer_format
-        self._neutraliser.feed(OPENING.get(answer_format, ""))
-
-    def take(self, reasoning: str, answer: str) -> None:
-        self._reasoning.append(reasoning)
-        self._answer.append(answer)
-        self.length += len(reasoning) + len(answer)
-        if answer:
-            self._neutraliser.feed(answer)
-            self._neutraliser.render()
-
-    def html(self) -> str:
-        return self._neutraliser.snapshot(html_only=True).html
-
-    def finish(self, answer: str) -> Neutral:
-        """The whole `answer`, of which all but the end is rendered already."""
-        shown = self.answer
-        if not answer.startswith(shown):  # what was shown was taken back: JSON asked for again
-            return neutralise(shaped(answer, self._format))
-        opening = OPENING.get(self._format, "")
-        self._neutraliser.feed(shaped(answer, self._format)[len(opening) + len(shown) :])
-        return self._neutraliser.finish()
 
 
 class Notebook:
@@ -79,7 +34,7 @@ class Notebook:
     def __init__(self) -> None:
         self._id = uuid4().hex
         self._throttle = Throttle()
-        self._text = _Growing()
+        self._text = Growing()
         self._status = "waiting"
         self._published = 0.0
         self._fresh = False
@@ -116,7 +71,7 @@ class Notebook:
         """Whether calls changed, or a new round emptied what was shown of the last."""
         changed = transcript.steps_seen != self._steps_seen or transcript.rounds != self._rounds
         if transcript.rounds != self._rounds:
-            self._text = _Growing()
+            self._text = Growing()
             self._text.begin(self._record["format"])
         self._steps_seen, self._rounds = transcript.steps_seen, transcript.rounds
         if changed:
@@ -158,6 +113,7 @@ class Card:
     """Deltas to the pages, checkpoints to the output."""
 
     visible = True
+    _new_text: type[Growing] = Growing
 
     @property
     def asks(self) -> bool:
@@ -168,7 +124,7 @@ class Card:
         self._id = uuid4().hex
         self._lock = threading.Lock()
         self._checkpoints = Throttle(rate=10_000, shortest=2.0, short=0)
-        self._text = _Growing()
+        self._text = self._new_text()
         self._record: dict[str, Any] = {}
         self._seq = 0
         self._sent = 0.0
@@ -213,7 +169,7 @@ class Card:
         if transcript.rounds != self._rounds:
             self._rounds = transcript.rounds
             with self._lock:
-                self._text = _Growing()
+                self._text = self._new_text()
                 self._text.begin(self._record["format"])
                 self._record["steps"] = transcript.steps
             self._save()
@@ -265,6 +221,7 @@ class Beside(Card):
     """Deltas to the pages and no output: for a turn that no cell asked."""
 
     visible = False
+    _new_text = Plain
 
     @property
     def asks(self) -> bool:
