@@ -7,6 +7,7 @@ behind a letter or digit, as in an e-mail address.
 from __future__ import annotations
 
 import re
+from bisect import bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -37,9 +38,10 @@ def mentions(text: str) -> Iterator[Mention]:
     code = [match.span() for match in _CODE.finditer(text)]
     for match in _MENTION.finditer(text):
         start = match.start()
-        if any(begin <= start < end for begin, end in code):
+        before = bisect_right(code, start, key=lambda span: span[0])
+        if before and start < code[before - 1][1]:
             continue
-        first = not text[:start].rpartition("\n")[2].strip()
+        first = not text[text.rfind("\n", 0, start) + 1 : start].strip()
         if first and _DECORATED.match(text, match.end()):
             continue
         yield Mention(start, match.end(), match["said"])

@@ -18,6 +18,7 @@ __all__ = ["fill"]
 
 _OPEN = re.compile(r"\\?\{\{")
 _CLOSE = "}}"
+_TRIES = 200  # closing braces that may stand within one expression
 
 
 Keep = Callable[[str, Any], str | None]
@@ -51,7 +52,9 @@ def _expression(text: str, start: int) -> tuple[CodeType, str, int]:
     The first ``}}`` that makes it compile ends it, so that ``{{ {"a": {"b": 1}} }}`` works.
     """
     end = start
-    while (end := text.find(_CLOSE, end)) != -1:
+    for _ in range(_TRIES):
+        if (end := text.find(_CLOSE, end)) == -1:
+            break
         source = text[start:end].strip()
         try:
             return compile(source, "{{ }}", "eval"), source, end + len(_CLOSE)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from deepseek_jupyter.context.mentions import mentions, readings
@@ -63,3 +65,9 @@ def test_a_name_may_begin_a_prompt_of_several_lines():
 def test_a_sentence_may_go_on_behind_a_name():
     assert list(readings("df.price.Then")) == ["df.price.Then", "df.price", "df"]
     assert list(readings("df['a']")) == ["df['a']", "df"]
+
+
+def test_names_among_much_code_cost_no_more_than_the_length_of_the_text():
+    began = time.process_time()
+    assert said("`@a` @b ```@c``` " * 20_000) == ["b"] * 20_000
+    assert time.process_time() - began < 20

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -77,6 +79,14 @@ def test_what_is_no_expression_is_told(text):
     with pytest.raises(TemplateError, match="complete expression") as told:
         fill(text, NAMES)
     assert "\\{{" in told.value.hint
+
+
+def test_what_never_closes_costs_no_more_than_its_length():
+    """Each pair of braces may be the end: trying them all took the square of the text."""
+    began = time.process_time()
+    with pytest.raises(TemplateError):
+        fill("{{ [" + "1, {2: {3: 4}}, " * 20_000, {})
+    assert time.process_time() - began < 20
 
 
 def test_an_expression_that_raises_says_what():
