@@ -40,7 +40,7 @@ _PARAGRAPH = re.compile(
     r"[^\s\-+=#:\[>|~][^\n]*+(?:\n|\Z))+",
     re.MULTILINE,
 )
-# Where one of the inline rules in use may begin; at all other characters each would be tried in vain.
+# Where an inline rule in use may begin; at all other characters each would be tried in vain.
 _SPECIAL = re.compile(r"[\n\\`~*_\[\]!<&$]")
 
 

@@ -95,7 +95,7 @@ def flat_list(text: str) -> list[Token] | None:
 
 
 def flat_table(text: str) -> list[Token] | None:
-    """The block tokens of a table with a pipe at both ends of each line; None for any other text."""
+    """The block tokens of a table with a pipe at both ends of a line; None for any other text."""
     from markdown_it.token import Token
 
     match = _TABLE.fullmatch(text)

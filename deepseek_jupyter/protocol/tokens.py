@@ -1,8 +1,8 @@
 """How many tokens a text is: estimated, or counted where a tokenizer is given.
 
 `estimate_*` costs nothing and is what every question passes. DeepSeek's rule of thumb: an English
-character is about 0.3 token, a Chinese one about 0.6 (api-docs.deepseek.com/quick_start/token_usage).
-Good to some 20 percent on prose.
+character is about 0.3 token, a Chinese one about 0.6
+(api-docs.deepseek.com/quick_start/token_usage). Good to some 20 percent on prose.
 
 `count_*` is for whoever promises a figure. It may load a tokenizer, which takes a third of a second
 and 60 MB, so no plain question may need it: ask `surely_within` first.

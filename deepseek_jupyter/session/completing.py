@@ -151,7 +151,8 @@ class Completing:
         error: DeepSeekError | None = None
         exchange: Exchange | None = None
         try:
-            found = found or await asyncio.to_thread(self._ready, asked)
+            if found is None:
+                found = await asyncio.to_thread(self._ready, asked)
             if isinstance(found, DeepSeekError):
                 raise found
             asked, host = found

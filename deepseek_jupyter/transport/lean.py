@@ -1,8 +1,8 @@
 """httpx without its command line.
 
-`import httpx` also imports its command line where click, rich and pygments are installed, as they are
-beside any IPython: half of the time of that import, for something that no kernel runs. httpx goes
-on without it where that import fails; here it is made to fail, for that moment.
+`import httpx` also imports its command line where click, rich and pygments are installed, as they
+often are: half of the time of that import, for something that no kernel runs. httpx goes on without
+it where that import fails; here it is made to fail, for that moment.
 """
 
 from __future__ import annotations

@@ -7,7 +7,9 @@
  *    grows, so the next time comes no sooner than `PATIENCE` times what the last one took.
  * 4. `finish` closes what is open.
  *
- * A frame's work stops when its time is up and goes on in the next.
+ * A frame's work stops when its time is up and goes on in the next. Blocks stand in groups: when the
+ * last block grows, the browser looks again at each of its siblings and at each sibling of its group,
+ * but not into the other groups, so a long text grows as quickly as a short one.
  */
 import { split } from './blocks';
 import { mend } from './mend';
@@ -20,6 +22,9 @@ const SLICE = 12;
 
 /** The open block is idle this many times as long as its last drawing took. */
 const PATIENCE = 6;
+
+/** How many blocks stand in a group. */
+const GROUP = 32;
 
 const DEFINITION = /^ {0,3}\[[^\]\n]+\]:[ \t]*\S+.*$/gm;
 const REFERENCE = /\]\[|\[[^\]\n]+\](?![(:])/;
@@ -167,8 +172,8 @@ export class Flow {
       return;
     }
     morph(node, drawn);
-    if (node.parentNode !== this.host) {
-      this.host.appendChild(node);
+    if (!node.parentNode) {
+      this._group().appendChild(node);
     }
     await this._renderer.typeset(node);
   }
@@ -180,6 +185,17 @@ export class Flow {
       this._tail.className = 'jp-DeepSeek-block';
     }
     return this._tail;
+  }
+
+  /** Where the next block goes. */
+  private _group(): Element {
+    const last = this.host.lastElementChild;
+    if (last && last.childElementCount < GROUP) {
+      return last;
+    }
+    const group = document.createElement('div');
+    group.className = 'jp-DeepSeek-group';
+    return this.host.appendChild(group);
   }
 
   /** Begin again: the text is another one. */

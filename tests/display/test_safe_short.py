@@ -1,4 +1,4 @@
-"""The short cuts give what the tokenizer gives: with them and without, every text reads the same."""
+"""The short cuts give what the tokenizer gives: with or without them, a text reads the same."""
 
 from __future__ import annotations
 
