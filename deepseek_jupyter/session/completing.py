@@ -45,6 +45,7 @@ __all__ = ["Completing"]
 _DEFAULT_TOKENS = 96
 _MOST_TOKENS = 512  # more is no ghost text, whatever the page asks
 _LONGEST = 400_000  # characters of prefix or suffix; the page cuts far below
+_CLERK = "deepseek_jupyter.accounts"
 _SETTLED = 30.0  # seconds for which provider and key are not looked up again
 _AHEAD = 10.0  # seconds before their end in which a page that types has them looked up again
 
@@ -126,6 +127,12 @@ class Completing:
         """All of it, of this kernel."""
         return sum(self.spent.values(), Total(""))
 
+    def settle(self) -> None:
+        """Wait until the journal knows all that was paid. Not for the engine's thread."""
+        here = threading.current_thread().name
+        if self._clerk is not None and not here.startswith(_CLERK):
+            self._clerk.submit(lambda: None).result()
+
     def _replace(self, page: str, running: tuple[str, Stop] | None) -> None:
         with self._lock:
             before = self._running.pop(page, None)
@@ -189,8 +196,6 @@ class Completing:
 
     def _ready(self, asked: FimRequest) -> _Found:
         """What may leave, and where to. Raises what forbids it."""
-        if self._clerk is not None:
-            self._clerk.submit(lambda: None).result()  # the budget knows what was paid until now
         host = self._settled()
         mask = self._session.gate.text
         asked = replace(
@@ -237,7 +242,7 @@ class Completing:
         from concurrent.futures import ThreadPoolExecutor
 
         if self._clerk is None:
-            self._clerk = ThreadPoolExecutor(1, "deepseek_jupyter.accounts")
+            self._clerk = ThreadPoolExecutor(1, _CLERK)
         return self._clerk
 
     def _write_down(self, paid: Total) -> None:
