@@ -42,7 +42,8 @@ def browser() -> Iterator[object]:
 
 
 @pytest.fixture(scope="session")
-def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Server]]:
+def servers(browser: object) -> Iterator[dict[str, Server]]:
+    """By kind; ended before the browser, whose pages they keep."""
     if not (BUILT / "package.json").exists():
         pytest.fail(
             "The labextension is not built: run 'npm ci && npm run build' in labextension/."
