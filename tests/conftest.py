@@ -60,6 +60,10 @@ def pytest_collection_finish() -> None:
     gc.enable()
 
 
+def pytest_unconfigure() -> None:
+    gc.unfreeze()  # what is frozen is not taken down at the end, and some libraries count
+
+
 @pytest.fixture
 def tmp_path(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Path:
     """pytest's own reads the names of all folders so far, for each of thousands of tests."""

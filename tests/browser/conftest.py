@@ -11,6 +11,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.asking import KEY
+from tests.support.scripted import Server as Scripted
+
 from .chromium import ARGS, find_chromium
 from .jupyter import BUILT, Server
 from .notebook import Notebook
@@ -39,7 +42,8 @@ def browser() -> Iterator[object]:
 
 
 @pytest.fixture(scope="session")
-def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Server]]:
+def servers(browser: object) -> Iterator[dict[str, Server]]:
+    """By kind; ended before the browser, whose pages they keep."""
     if not (BUILT / "package.json").exists():
         pytest.fail(
             "The labextension is not built: run 'npm ci && npm run build' in labextension/."
@@ -61,6 +65,31 @@ def server_of(servers: dict[str, Server], tmp_path_factory: pytest.TempPathFacto
                 shutil.copy(HERE / module, server.work)
             servers[kind] = server
         return servers[kind]
+
+    return give
+
+
+@pytest.fixture(scope="session")
+def asking_endpoint() -> Iterator[Scripted]:
+    """The DeepSeek that the kernels of `asking_server` ask."""
+    with Scripted(validate=False) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def asking_server(servers, asking_endpoint, tmp_path_factory: pytest.TempPathFactory):
+    """Give a server whose kernels ask a scripted DeepSeek, started when first asked for."""
+
+    def give(kind: str = "lab", *, extension: bool = True) -> Server:
+        name = f"asking {kind}" + ("" if extension else ", no extension")
+        if name not in servers:
+            with pytest.MonkeyPatch.context() as patch:
+                patch.setenv("DEEPSEEK_BASE_URL", asking_endpoint.base_url("deepseek"))
+                patch.setenv("DEEPSEEK_API_KEY", KEY)
+                patch.setenv("DEEPSEEK_JUPYTER_HOME", str(tmp_path_factory.mktemp("home")))
+                folder = tmp_path_factory.mktemp(kind)
+                servers[name] = Server(kind, folder, extension=extension)
+        return servers[name]
 
     return give
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -42,31 +41,19 @@ def stream(answer: str, reasoning: str = "", *, pieces: int = 12, gap: float = 0
 
 
 @pytest.fixture(scope="module")
-def endpoint() -> Iterator[Scripted]:
-    with Scripted(validate=False) as running:
-        yield running
+def endpoint(asking_endpoint: Scripted) -> Scripted:
+    return asking_endpoint
 
 
 @pytest.fixture(scope="module", params=["extension", "no extension"])
-def either(request, endpoint, tmp_path_factory) -> Iterator[Server]:
+def either(request, asking_server) -> Server:
     """A JupyterLab whose kernels ask the scripted server, with and without the extension."""
-    yield from _lab(request.param == "extension", endpoint, tmp_path_factory)
+    return asking_server(extension=request.param == "extension")
 
 
 @pytest.fixture(scope="module")
-def lab(endpoint, tmp_path_factory) -> Iterator[Server]:
-    yield from _lab(True, endpoint, tmp_path_factory)
-
-
-def _lab(extension: bool, endpoint: Scripted, folders) -> Iterator[Server]:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("DEEPSEEK_BASE_URL", endpoint.base_url("deepseek"))
-        patch.setenv("DEEPSEEK_API_KEY", KEY)
-        patch.setenv("DEEPSEEK_JUPYTER_HOME", str(folders.mktemp("home")))
-        server = Server("lab", folders.mktemp("lab"), extension=extension)
-    server.extension = extension
-    yield server
-    server.stop()
+def lab(asking_server) -> Server:
+    return asking_server()
 
 
 @pytest.fixture

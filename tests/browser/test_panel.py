@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
 
 import pytest
 
@@ -27,29 +26,18 @@ SHOW = "name => jupyterapp.commands.execute('docmanager:open', {path: name})"
 
 
 @pytest.fixture(scope="module")
-def endpoint() -> Iterator[Scripted]:
-    with Scripted(validate=False) as running:
-        yield running
+def endpoint(asking_endpoint: Scripted) -> Scripted:
+    return asking_endpoint
 
 
 @pytest.fixture(scope="module", params=["lab", "notebook"])
-def host(request, endpoint, tmp_path_factory) -> Iterator[Server]:
-    yield from _host(request.param, endpoint, tmp_path_factory)
+def host(request, asking_server) -> Server:
+    return asking_server(request.param)
 
 
 @pytest.fixture(scope="module")
-def lab(endpoint, tmp_path_factory) -> Iterator[Server]:
-    yield from _host("lab", endpoint, tmp_path_factory)
-
-
-def _host(kind: str, endpoint: Scripted, folders) -> Iterator[Server]:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("DEEPSEEK_BASE_URL", endpoint.base_url("deepseek"))
-        patch.setenv("DEEPSEEK_API_KEY", KEY)
-        patch.setenv("DEEPSEEK_JUPYTER_HOME", str(folders.mktemp("home")))
-        server = Server(kind, folders.mktemp(kind))
-    yield server
-    server.stop()
+def lab(asking_server) -> Server:
+    return asking_server()
 
 
 @pytest.fixture
