@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import random
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -33,7 +33,7 @@ from .exchange import Exchange
 from .failures import Failure, concurrency_limit, request_id
 from .gate import Gate
 from .keys import Secret
-from .lean import httpx
+import httpx
 from .providers import Provider
 from .reading import Timeouts, read_reply
 from .retry import RetryPolicy
@@ -188,7 +188,8 @@ class Client:
         """The one place where httpx's exceptions become ours."""
         host = exchange.url.partition("://")[2].partition("/")[0] or exchange.url
         try:
-            yield
+            with _frameless():
+                yield
         except TimeoutError:
             if exchange.has_output:
                 what = f"{host} fell silent for {self.timeouts.idle:g} seconds."
@@ -253,6 +254,23 @@ class Client:
             if self._loop is not None:
                 self._http, self._gates = None, {}
             self._loop = loop
+
+
+@contextlib.contextmanager
+def _frameless() -> Iterator[None]:
+    """What is raised here forgets its frames, and so do those that it came of.
+
+    Those of httpcore hold the headers while they are written, and a verbose traceback prints them.
+    """
+    try:
+        yield
+    except (httpx.HTTPError, httpx.InvalidURL, TimeoutError) as error:
+        linked: list[BaseException | None] = [error]
+        while linked:
+            if (one := linked.pop()) is not None and one.__traceback__ is not None:
+                one.__traceback__ = None
+                linked += [one.__cause__, one.__context__]
+        raise
 
 
 def _why(error: Exception) -> str:

@@ -14,7 +14,7 @@ from deepseek_jupyter.protocol.wire import WIRES
 
 from .exchange import Exchange
 from .failures import Failure
-from .lean import httpx
+import httpx
 
 __all__ = ["Timeouts", "read_reply"]
 

@@ -272,6 +272,21 @@ class TestWaiting:
         assert server.requests[0].closed.wait(5)
         assert outcome.seconds < 10
 
+    @pytest.mark.parametrize(
+        ("timeouts", "kind"),
+        [
+            (Timeouts(first=0.4), errors.TimedOutError),
+            (Timeouts(write=0.4), errors.UnreachableError),
+        ],
+        ids=["no answer", "no writing"],
+    )
+    def test_headers_that_nobody_reads_show_no_key(self, timeouts, kind):
+        with socket.create_server(("127.0.0.1", 0)) as deaf:
+            url = f"http://127.0.0.1:{deaf.getsockname()[1]}"
+            wide = PROVIDERS["deepseek"].derive(base_url=url, headers={"x-wide": "x" * 20_000_000})
+            outcome = ask(exchange_with(wide), Client(timeouts, ONCE))
+        assert type(outcome.error) is kind
+
     def test_silence_after_output_keeps_the_part(self, server):
         server.queue(Reply(send(HALF), stall()))
         outcome = asked(server, Client(PATIENT, HASTY))
