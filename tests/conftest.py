@@ -13,6 +13,7 @@ import re
 import signal
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -39,17 +40,22 @@ def pytest_configure() -> None:
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
-@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Beside each other (`--dist loadgroup`) run files of browser tests, and all with the model.
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """`--dist loadfile`, with all that needs the model as one file: two would share the cores.
 
-    A file shares its servers and pages; two models would share the cores.
+    (`loadgroup` would be the mark for it, but does nothing under pytest 9.2 with xdist 3.8.)
     """
-    for item in items:
-        if "local_model" in item.keywords:
-            item.add_marker(pytest.mark.xdist_group("model"))
-        elif item.path.parent.name == "browser":
-            item.add_marker(pytest.mark.xdist_group(item.path.name))
+    if config.getvalue("dist") != "loadfile":
+        return None
+    from xdist.scheduler import LoadFileScheduling
+
+    class OneModel(LoadFileScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            model = nodeid.startswith(("tests/local/", "tests/test_notebooks.py"))
+            return "model" if model else super()._split_scope(nodeid)
+
+    return OneModel(config, log)
 
 
 def pytest_collection_finish() -> None:
