@@ -145,12 +145,14 @@ class Database:
             memory = self._connection
             try:
                 disk = open_file(self.path, patience=0.2)
-            except (sqlite3.Error, OSError):
+            except (sqlite3.Error, OSError) as error:
+                self.trouble = _in_memory(self.path, error)
                 return
             try:
                 if memory is not None:
                     self._carry(memory, disk)
-            except sqlite3.Error:
+            except sqlite3.Error as error:
+                self.trouble = _in_memory(self.path, error)
                 disk.close()
                 return
             self._take(disk)
@@ -228,8 +230,7 @@ class Database:
             self._inode = inode_of(self.path)
             self.trouble = _DAMAGED_SENTENCE.format(aside) if aside else self.trouble
             return connection
-        why = _WHY.get(code_of(error), "") or getattr(error, "strerror", None) or str(error)
-        self.trouble = _MEMORY_SENTENCE.format(self.path, why)
+        self.trouble = _in_memory(self.path, error)
         if aside is not None:
             self.trouble = f"{_DAMAGED_SENTENCE.format(aside)} {self.trouble}"
         self.in_memory = True
@@ -246,3 +247,8 @@ class Database:
         self._inode = inode_of(self.path)
         self.in_memory = False
         self.trouble = ""
+
+
+def _in_memory(path: Path, error: sqlite3.Error | OSError) -> str:
+    why = _WHY.get(code_of(error), "") or getattr(error, "strerror", None) or str(error)
+    return _MEMORY_SENTENCE.format(path, why)

@@ -85,7 +85,7 @@ def notebook_ghosts(session: Session) -> Total:
     conversation = session.conversation
     if conversation.journal is None or conversation.notebook is None:
         return session.completing.total()
-    session.completing.settle()
+    session.completing.flush()
     return sum(conversation.journal.ghosts(notebook=conversation.notebook), Total(""))
 
 

@@ -127,7 +127,7 @@ class Completing:
         """All of it, of this kernel."""
         return sum(self.spent.values(), Total(""))
 
-    def settle(self) -> None:
+    def flush(self) -> None:
         """Wait until the journal knows all that was paid. Not for the engine's thread."""
         here = threading.current_thread().name
         if self._clerk is not None and not here.startswith(_CLERK):

@@ -15,6 +15,8 @@ from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from typing import Any
 
+import httpx
+
 from deepseek_jupyter._version import __version__
 from deepseek_jupyter.errors import (
     BadRequestError,
@@ -33,7 +35,6 @@ from .exchange import Exchange
 from .failures import Failure, concurrency_limit, request_id
 from .gate import Gate
 from .keys import Secret
-import httpx
 from .providers import Provider
 from .reading import Timeouts, read_reply
 from .retry import RetryPolicy

@@ -7,6 +7,8 @@ import contextlib
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 
+import httpx
+
 from deepseek_jupyter.errors import DeepSeekError, InvalidResponseError
 from deepseek_jupyter.protocol.completion import deltas_of
 from deepseek_jupyter.protocol.deltas import Event, Waiting
@@ -14,7 +16,6 @@ from deepseek_jupyter.protocol.wire import WIRES
 
 from .exchange import Exchange
 from .failures import Failure
-import httpx
 
 __all__ = ["Timeouts", "read_reply"]
 

@@ -33,6 +33,7 @@ _database._BETWEEN_TRIES = 1.0  # a soak has no twenty seconds to wait for a dis
 _JUMP = "if '_clock' not in globals(): _clock = time.time\ntime.time = lambda: _clock() + ({})"
 # The journal takes a checkpoint every second; a loaded machine is late by as much again.
 _CHECKPOINT = 3.0
+_TRIES = 60  # turns, which try the disk each 20 seconds
 _STOPPED = 1.0  # what was sent this long before a stop has been read
 
 
@@ -185,9 +186,7 @@ class Book:
 
     def _kill(self) -> None:
         with self.disk.well():
-            while self._kernel.value("ds.get_session().conversation.journal.in_memory"):
-                time.sleep(1.2)  # the user was told that this is gone with the kernel
-                self._ask("none")
+            self._until_on_disk()  # the user was told that what is in memory is gone with the kernel
             asked = self._new("none", slow=True)
             self._kernel.send(f"%%ds\n{asked.script.key} Go on.", cell_id=asked.script.key)
             self._after_some_words(asked)
@@ -197,6 +196,16 @@ class Book:
             self.tally.count("kills")
             self._remembered = None if not asked.owed else asked.script.key
             self._start()
+
+    def _until_on_disk(self) -> None:
+        """There is room, so each turn tries it."""
+        journal = "ds.get_session().conversation.journal"
+        for _ in range(_TRIES):
+            if not self._kernel.value(f"{journal}.in_memory"):
+                return
+            time.sleep(1.2)
+            self._ask("none")
+        raise RuntimeError(f"still in memory: {self._kernel.value(f'{journal}.trouble')}")
 
     def _restart(self) -> None:
         with self.disk.well():
