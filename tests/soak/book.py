@@ -186,7 +186,7 @@ class Book:
 
     def _kill(self) -> None:
         with self.disk.well():
-            self._until_on_disk()  # the user was told that what is in memory is gone with the kernel
+            self._until_on_disk()  # what is in memory is gone with the kernel, as the user is told
             asked = self._new("none", slow=True)
             self._kernel.send(f"%%ds\n{asked.script.key} Go on.", cell_id=asked.script.key)
             self._after_some_words(asked)
