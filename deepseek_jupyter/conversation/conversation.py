@@ -2,8 +2,8 @@
 
 A branch is a name for a turn, its *tip*; the conversation so far is the path from the root to the
 tip of the active branch. A cell that is run again makes a *sibling* of the turn it made before:
-same parent, the new one active, the old one kept. So running a notebook twice gives the same
-conversation, not a doubled one. Nothing here deletes a turn: tips move.
+same parent, the new one active, the old one kept; so a notebook that is run twice gives one
+conversation. Nothing here deletes a turn: tips move.
 
 With a journal every change is written through to it, and only the tree is held here; turns are read
 when somebody looks at them.
@@ -181,8 +181,7 @@ class Conversation(TurnStore):
     ) -> Window:
         """The same, cut to `limit` tokens (see `window`); None does not cut.
 
-        What was sent before is sent again as it was; turns that were never sent from here, but read
-        from a file, go through `mask`.
+        What was sent is sent again as it was; turns that were read from a file go through `mask`.
         """
         head = [system(system_prompt)] if system_prompt else []
         way = self._tree.way(parent)

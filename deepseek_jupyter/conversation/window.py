@@ -11,15 +11,14 @@ behind it are the same bytes as before.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 
 from deepseek_jupyter.protocol.messages import Message
-from deepseek_jupyter.protocol.tokens import estimate_messages
 
 from .turn import Turn
 
-__all__ = ["Window", "dropped", "fitted", "messages_of"]
+__all__ = ["Window", "dropped", "messages_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,16 +46,6 @@ def dropped(sizes: Iterable[int], limit: int) -> int:
                 kept -= sizes[first]
                 first += 1
     return first
-
-
-def fitted(head: Sequence[Message], turns: Sequence[Sequence[Message]], limit: int) -> Window:
-    """`head` (the system prompt) and as many of the newest turns as `limit` tokens hold.
-
-    A turn is dropped whole, so that no tool result loses its call.
-    """
-    sizes = [estimate_messages(turn) for turn in turns]
-    cut = dropped(sizes, limit - estimate_messages(head))
-    return Window((*head, *(m for turn in turns[cut:] for m in turn)), cut)
 
 
 def messages_of(turn: Turn, mask: Callable[[str], str] | None) -> list[Message]:

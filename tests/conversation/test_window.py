@@ -5,9 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from deepseek_jupyter.conversation.window import dropped, fitted
-from deepseek_jupyter.protocol.messages import assistant, system, tool, user
-from deepseek_jupyter.protocol.tokens import estimate_messages
+from deepseek_jupyter.conversation.window import dropped
 
 SIZES = st.lists(st.integers(1, 400), max_size=120)
 LIMITS = st.integers(50, 2_000)
@@ -39,21 +37,3 @@ def test_a_cut_happens_only_when_the_window_is_full_and_goes_to_half(sizes, limi
 def test_the_prefix_changes_only_once_in_half_a_window(sizes, limit):
     cuts = {dropped(sizes[:n], limit) for n in range(len(sizes) + 1)}
     assert len(cuts) - 1 <= sum(sizes) / (limit / 2 - 20) + 1
-
-
-@given(st.lists(st.text(max_size=400), max_size=40), st.integers(60, 1_000))
-def test_the_messages_sent_are_the_end_of_all_messages(texts, limit):
-    head = [system("Be brief.")]
-    turns = [[user(text), assistant(text)] for text in texts]
-    window = fitted(head, turns, limit)
-    rest = [message for turn in turns[window.dropped :] for message in turn]
-    assert list(window.messages) == head + rest
-    assert estimate_messages(window.messages) <= limit
-
-
-def test_a_turn_with_tools_is_dropped_whole():
-    turn = [user("?"), assistant("x" * 400), tool("y" * 400, "id"), assistant("z" * 400)]
-    window = fitted([], [turn, turn, turn], 800)
-    assert window.dropped in (1, 2)
-    assert len(window.messages) == 4 * (3 - window.dropped)
-    assert window.messages[0].role == "user"

