@@ -142,20 +142,41 @@ class Database:
             if self.path is None or (early and not at_once):
                 return
             self._tried = time.monotonic()
-            memory = self._connection
             try:
-                disk = open_file(self.path, patience=0.2)
+                self._take(*self._landed(self.path))
             except (sqlite3.Error, OSError) as error:
                 self.trouble = _in_memory(self.path, error)
-                return
+
+    def _landed(self, path: Path) -> tuple[Connection, str]:
+        """The file with what memory holds, and a sentence where a damaged one was set aside."""
+        aside: Path | None = None
+        for _ in range(_ATTEMPTS):
+            found = inode_of(path)
             try:
-                if memory is not None:
-                    self._carry(memory, disk)
+                disk = open_file(path, patience=0.2)
+                try:
+                    self._carried(disk)
+                except BaseException:
+                    disk.close()
+                    raise
             except sqlite3.Error as error:
-                self.trouble = _in_memory(self.path, error)
-                disk.close()
-                return
-            self._take(disk)
+                if code_of(error) not in _DAMAGED:
+                    raise
+                failed, aside = error, set_aside(path, found) or aside
+                continue
+            return disk, _DAMAGED_SENTENCE.format(aside) if aside else ""
+        raise failed
+
+    def _carried(self, disk: Connection) -> None:
+        if self._connection is None:
+            return
+        try:
+            self._carry(self._connection, disk)
+        except sqlite3.DatabaseError as error:
+            if error.sqlite_errorcode != sqlite3.SQLITE_CORRUPT_VTAB:
+                raise
+            self._mend(disk)  # the search index alone
+            self._carry(self._connection, disk)
 
     # Details
 
@@ -240,13 +261,13 @@ class Database:
         _refused.add(self)
         return open_memory()
 
-    def _take(self, disk: Connection) -> None:
+    def _take(self, disk: Connection, trouble: str) -> None:
         if self._connection is not None:
             self._connection.close()
         self._connection = disk
         self._inode = inode_of(self.path)
         self.in_memory = False
-        self.trouble = ""
+        self.trouble = trouble
 
 
 def _in_memory(path: Path, error: sqlite3.Error | OSError) -> str:

@@ -214,6 +214,43 @@ def test_a_disk_that_fills_up_leaves_the_work_in_memory_and_comes_back(tmp_path,
         assert len(again) == 21
 
 
+def refused(path, monkeypatch):
+    """A journal in memory with a turn, whose file at `path` is there again by now."""
+    away = path.parent.rename(path.parent.with_name("away"))
+    path.parent.write_text("no folder")
+    journal = Journal.open(path)
+    journal.finish(a_turn("In memory"))
+    assert journal.in_memory
+    path.parent.unlink()
+    away.rename(path.parent)
+    monkeypatch.setattr(database, "_BETWEEN_TRIES", 0.0)
+    return journal
+
+
+def test_a_damaged_file_does_not_keep_the_work_in_memory(path, monkeypatch):
+    damage(path)
+    journal = refused(path, monkeypatch)
+    goes_on(journal)
+    assert not journal.in_memory
+    (kept,) = aside(path)
+    one_sentence(journal.trouble, str(kept))
+    assert [t.prompt for t in Journal.open(path).turns("c")] == ["In memory"]
+
+
+def test_nor_does_a_damaged_search_index(journal, path, monkeypatch):
+    journal.finish(a_turn("Before"))
+    journal.close()
+    raw = sqlite3.connect(path)
+    raw.execute("UPDATE search_data SET block = x'0102030405' WHERE id > 10")
+    raw.commit()
+    raw.close()
+    again = refused(path, monkeypatch)
+    goes_on(again)
+    assert not again.in_memory
+    assert aside(path) == []
+    assert [t.prompt for t in Journal.open(path).turns("c")] == ["Before", "In memory"]
+
+
 LIMITED = """
 import resource, sys
 from pathlib import Path
