@@ -12,6 +12,8 @@ PYTHON ?= python3
 BIN := .venv/bin
 export DEEPSEEK_JUPYTER_HOME ?= $(CURDIR)/.make/home
 export DEEPSEEK_TEST_MODELS ?= $(DEEPSEEK_JUPYTER_HOME)/local/models
+# Tests start hundreds of interpreters; without bytecode each would compile the package anew.
+unexport PYTHONDONTWRITEBYTECODE
 
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 # On as many processes as there are cores; tests beside each other share their process's kernel.
