@@ -19,7 +19,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 # On as many processes as there are cores; tests beside each other share their process's kernel.
 FAST := -n auto --maxprocesses 8 --dist worksteal -m "not browser and not local_model and not soak"
 # One process for the model, and browser tests file by file; a page or an answer is awaited often.
-SLOW := -n 2 --dist loadfile -m "browser or local_model or soak"
+SLOW := -n 2 --dist loadfile -m "(browser or local_model or soak) and not undisturbed"
 LAB := labextension
 LAB_SOURCES := $(shell find $(LAB)/src $(LAB)/style $(LAB)/locale -type f 2>/dev/null) \
 	$(LAB)/package.json $(LAB)/tsconfig.json $(LAB)/widget.mjs
@@ -34,6 +34,7 @@ test: .make/venv .make/model .make/chromium
 	$(MAKE) --output-sync -j 2 check test-labextension
 	$(BIN)/pytest $(FAST)
 	$(BIN)/pytest $(SLOW)
+	$(BIN)/pytest -m undisturbed
 
 test-fast: .make/venv
 	$(BIN)/pytest $(FAST)

@@ -18,6 +18,9 @@ SIZE = {"width": 1100, "height": 900}
 _MARK = "() => { window.testsFound = new Set(Object.keys(window)); }"
 
 _CLEAR = """async () => {
+    if (!window.jupyterapp) {
+        return false; // it is being loaded again
+    }
     const { shell, serviceManager } = window.jupyterapp;
     await serviceManager.sessions.shutdownAll();
     const own = ['testsFound', '__ran'];

@@ -12,6 +12,8 @@ import pytest
 from .measure import GROWING_CELLS, SMOOTH_CELLS, growth, smoothness
 from .watch import seen, watch
 
+pytestmark = pytest.mark.undisturbed
+
 
 @pytest.mark.parametrize("kind", ["lab", "notebook"])
 def test_600_deltas_at_100_hz_arrive_without_flicker(open_notebook, kind):
@@ -43,7 +45,7 @@ def test_without_comms_the_display_updates_are_enough(open_notebook):
     book.page.evaluate("() => jupyterapp.shell.currentWidget.content.activeCellIndex = 1")
     watch(book.page)
     book.run(1)
-    book.page.wait_for_timeout(1500)
+    book.page.wait_for_function("() => document.body.innerText.includes('least squares')")
     assert "least squares" in book.text
     book.until_done()
     book.page.wait_for_timeout(800)
