@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 
 from . import ghost_texts
+from .places import opened
 from .rows import index, put, turn_of, unindex
 
 __all__ = ["carry"]
@@ -34,11 +35,10 @@ def _places(memory: sqlite3.Connection, disk: sqlite3.Connection) -> None:
         for row in memory.execute(f"SELECT * FROM {table}"):
             marks = ",".join("?" * len(row))
             disk.execute(f"INSERT OR {how} INTO {table} VALUES ({marks})", row)
-    for active, opened, id in memory.execute("SELECT active, opened, id FROM conversations"):
-        disk.execute(
-            "UPDATE conversations SET active = ?, opened = coalesce(?, opened) WHERE id = ?",
-            (active, opened, id),
-        )
+    worked_on = memory.execute("SELECT active, id FROM conversations ORDER BY opened")
+    for active, id in worked_on.fetchall():
+        disk.execute("UPDATE conversations SET active = ? WHERE id = ?", (active, id))
+        opened(disk, id)
 
 
 def _turns(memory: sqlite3.Connection, disk: sqlite3.Connection) -> None:

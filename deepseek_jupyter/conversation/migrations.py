@@ -130,7 +130,8 @@ def m003_search(connection: sqlite3.Connection) -> None:
 def m004_ghost_texts_and_opened(connection: sqlite3.Connection) -> None:
     """What ghost text cost, a row for each notebook, day, model and currency; no text of it.
 
-    And when a conversation was opened last, null for one that was only begun.
+    And the order in which conversations were opened last, by being begun or gone back to: a number
+    that grows, for clocks are set back. Null for one that was begun before there was this column.
     """
     connection.execute(
         "CREATE TABLE ghost_texts (notebook TEXT NOT NULL, day TEXT NOT NULL, model TEXT NOT NULL, "
@@ -139,7 +140,7 @@ def m004_ghost_texts_and_opened(connection: sqlite3.Connection) -> None:
         "reasoning_tokens INTEGER NOT NULL, cost TEXT NOT NULL, "
         "PRIMARY KEY (notebook, day, model, currency)) WITHOUT ROWID"
     )
-    connection.execute("ALTER TABLE conversations ADD COLUMN opened TEXT")
+    connection.execute("ALTER TABLE conversations ADD COLUMN opened INTEGER")
 
 
 def make_search_index(connection: sqlite3.Connection) -> None:

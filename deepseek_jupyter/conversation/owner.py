@@ -6,6 +6,7 @@ import os
 import secrets
 import socket
 import sys
+from pathlib import Path
 
 __all__ = ["alive", "this_process"]
 
@@ -17,28 +18,41 @@ _token: tuple[int, str] = (0, "")
 
 
 def this_process() -> str:
-    """Host, pid and a token that tells this process from a later one with the same pid."""
+    """Host, pid, and what tells this process from a later one with the same pid."""
     global _token
     if _token[0] != os.getpid():
-        _token = (os.getpid(), secrets.token_hex(6))
+        _token = (os.getpid(), f"{_began(os.getpid())}.{secrets.token_hex(6)}")
     return f"{socket.gethostname()}:{_token[0]}:{_token[1]}"
 
 
 def alive(owner: str, silent: float) -> bool:
     """Whether the process `owner`, not heard of for `silent` seconds, may still be writing."""
-    host, _, rest = owner.rpartition(":")[0].rpartition(":")
-    mine = this_process()
-    if owner == mine:
+    host, pid, token = [*owner.rsplit(":", 2), "", ""][:3]
+    if owner == this_process():
         return True
     if host != socket.gethostname() or sys.platform == "win32":
         return silent < _SILENCE
-    pid = int(rest) if rest.isdecimal() else 0
-    if pid in (0, os.getpid()):  # the pid is ours now: in a container pids come again at once
+    # A pid comes again: at once in a container, elsewhere when the numbers have gone round.
+    if not pid.isdecimal() or int(pid) in (0, os.getpid()):
         return False
+    began, _, unique = token.partition(".")
+    if unique and began and (running := _began(int(pid))):
+        return running == began
     try:
-        os.kill(pid, 0)
+        os.kill(int(pid), 0)
     except ProcessLookupError:
         return False
     except OSError:
         return True
     return True
+
+
+def _began(pid: int) -> str:
+    """When a process began, in ticks since the machine's start; "ended" for one that only waits to
+    be reaped, "" where that is not told (proc(5), the fields state and starttime).
+    """
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text("utf-8").rpartition(")")[2].split()
+    except (OSError, UnicodeDecodeError):
+        return ""
+    return "ended" if fields[0] in ("Z", "X") else fields[19]

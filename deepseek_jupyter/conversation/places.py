@@ -22,6 +22,9 @@ __all__ = [
 ]
 
 
+_LATEST = "(SELECT coalesce(max(opened), 0) + 1 FROM conversations)"
+
+
 class NotebookRow(NamedTuple):
     """A notebook as it was last seen. `origin` is the notebook it is a copy of."""
 
@@ -31,8 +34,9 @@ class NotebookRow(NamedTuple):
 
 
 class ConversationRow(NamedTuple):
-    """A conversation of a notebook: its active branch, how many turns, when the newest was, and
-    when it was opened last, by being begun or gone back to.
+    """A conversation of a notebook: its active branch, how many turns, when the newest was.
+
+    `opened` is greater for one that was begun or gone back to later.
     """
 
     id: str
@@ -41,7 +45,7 @@ class ConversationRow(NamedTuple):
     active: str
     turns: int
     newest: str | None
-    opened: str
+    opened: int
 
 
 def notebook(connection: sqlite3.Connection, test: str, value: str) -> NotebookRow | None:
@@ -73,8 +77,8 @@ def set_conversation(
 ) -> None:
     """See `Journal.set_conversation`."""
     connection.execute(
-        "INSERT INTO conversations(id, notebook, created, origin, origin_until) "
-        "VALUES (?, ?, ?, ?, ?) ON CONFLICT(id) DO UPDATE SET "
+        "INSERT INTO conversations(id, notebook, created, origin, origin_until, opened) "
+        f"VALUES (?, ?, ?, ?, ?, {_LATEST}) ON CONFLICT(id) DO UPDATE SET "
         "notebook = coalesce(excluded.notebook, notebook), "
         "origin = coalesce(excluded.origin, origin), "
         "origin_until = coalesce(excluded.origin_until, origin_until)",
@@ -86,7 +90,7 @@ def conversations(connection: sqlite3.Connection, notebook: str | None) -> list[
     """See `Journal.conversations`."""
     rows = connection.execute(
         "SELECT c.id, notebook, c.created, active, count(t.key), max(t.created), "
-        "coalesce(c.opened, c.created) "
+        "coalesce(c.opened, 0) "
         "FROM conversations c LEFT JOIN turns t ON t.conversation = c.id "
         "WHERE ? IS NULL OR notebook = ? GROUP BY c.id ORDER BY c.created DESC, c.rowid DESC",
         (notebook, notebook),
@@ -96,13 +100,14 @@ def conversations(connection: sqlite3.Connection, notebook: str | None) -> list[
 
 def opened(connection: sqlite3.Connection, conversation: str) -> None:
     """See `Journal.opened`."""
-    connection.execute("UPDATE conversations SET opened = ? WHERE id = ?", (now(), conversation))
+    connection.execute(f"UPDATE conversations SET opened = {_LATEST} WHERE id = ?", (conversation,))
 
 
 def know(connection: sqlite3.Connection, conversation: str) -> None:
     """See that there is a row for a conversation, so that no turn is without one."""
     connection.execute(
-        "INSERT OR IGNORE INTO conversations(id, created) VALUES (?, ?)", (conversation, now())
+        f"INSERT OR IGNORE INTO conversations(id, created, opened) VALUES (?, ?, {_LATEST})",
+        (conversation, now()),
     )
 
 
