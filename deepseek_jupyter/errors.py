@@ -119,6 +119,12 @@ class DeepSeekError(Exception):
         lines = [f"{type(self).__name__}: {self._first_line()}"]
         return [*lines, f"  → {self.hint}"] if self.hint else lines
 
+    @property
+    def record(self) -> dict[str, str]:
+        """Type, message and hint, as a turn's record has them and a page is told them."""
+        message = self._first_line().partition("\n")[0]
+        return {"type": type(self).__name__, "message": message, "hint": self.hint}
+
     def _first_line(self) -> str:
         return self.what
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from deepseek_jupyter.errors import DeepSeekError, TransportError, TruncatedError
 from deepseek_jupyter.protocol.completion import Completion
 
-__all__ = ["advice", "ending", "told"]
+__all__ = ["advice", "ending"]
 
 
 def ending(
@@ -21,17 +21,6 @@ def ending(
     if problem is not None:
         return "error", "error"
     return "done", completion.finish_reason
-
-
-def told(problem: DeepSeekError | None) -> dict[str, str] | None:
-    """The error as the record has it."""
-    if problem is None:
-        return None
-    return {
-        "type": type(problem).__name__,
-        "message": str(problem).partition("\n")[0],
-        "hint": problem.hint,
-    }
 
 
 def advice(completion: Completion, problem: DeepSeekError | None, stopped: bool) -> Iterator[str]:

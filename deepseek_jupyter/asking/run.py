@@ -26,7 +26,7 @@ from deepseek_jupyter.protocol.deltas import (
 )
 from deepseek_jupyter.protocol.usage import Cost
 
-from .ending import advice, ending, told
+from .ending import advice, ending
 from .prefix import what_broke
 from .reply import Reply
 from .rounds import Rounds
@@ -215,7 +215,7 @@ class Run:
             timing=self._transcript.timing.to_json(),
             finish_reason=reason,
             notices=tuple(self._transcript.notices),
-            error=told(problem),
+            error=problem.record if problem else None,
             reasoning_details=completion.reasoning_details,
             pseudonyms=self._pseudonyms(completion),
         )

@@ -1,7 +1,7 @@
 """The pages that have our extension, reached over the two comms of docs/record.md, and panels.
 
 A page opens both when it meets the extension; here they are kept, deltas are sent to every page,
-and requests from a page are carried out. The TypeScript twin is ``labextension/src/comms.ts``.
+and requests from a page are carried out. The twin is ``labextension/src/kernelcomms.ts``.
 A panel is a widget that stands in a page without the extension: it hears the same and may request
 the same, by the comm of its own model; cells are shown, written to and read by pages alone.
 
@@ -279,9 +279,9 @@ def _answer(function: Handler, request: Request) -> dict[str, Any]:
 
 
 def _told(error: Exception) -> dict[str, str]:
-    name = type(error).__name__
     if isinstance(error, DeepSeekError):
-        return {"type": name, "message": str(error).partition("\n")[0], "hint": error.hint}
+        return error.record
+    name = type(error).__name__
     return {"type": name, "message": f"{name}: {error}", "hint": ""}
 
 

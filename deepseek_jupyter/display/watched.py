@@ -48,9 +48,8 @@ class _Copy:
         self._new = ("", "")
 
     def add(self, reasoning: str, answer: str) -> None:
-        if (
-            self._rounds != self._transcript.rounds
-        ):  # what was left of the last round is in its step
+        # What was left of the last round is in its step.
+        if self._rounds != self._transcript.rounds:
             self._rounds, self._new = self._transcript.rounds, ("", "")
         self._new = self._new[0] + reasoning, self._new[1] + answer
 

@@ -190,9 +190,7 @@ class Completing:
         if error is None:
             tell(done=True)
         else:
-            said = str(error).partition("\n")[0]
-            told = {"type": type(error).__name__, "message": said, "hint": error.hint}
-            tell(done=True, error=told)
+            tell(done=True, error=error.record)
 
     def _ready(self, asked: FimRequest) -> _Found:
         """What may leave, and where to. Raises what forbids it."""

@@ -45,6 +45,15 @@ class Panel:
         turn.locator(".jp-DeepSeek-footer", has_text=re.compile(r"\w")).wait_for()
         return turn
 
+    def stop(self, prompt: str) -> Any:
+        """Stop the turn with this question once some of its answer is there."""
+        turn = self.turn(prompt)
+        turn.locator(".jp-DeepSeek-flow .jp-DeepSeek-block").first.wait_for()
+        composer = self.node.locator(".jp-DeepSeek-panel-composer")
+        composer.get_by_role("button", name="Stop").click()
+        turn.get_by_text("Stopped", exact=True).wait_for()
+        return turn
+
     def button(self, name: str) -> Any:
         """A button of the bar."""
         bar = self.node.locator(".jp-DeepSeek-panel-bar")

@@ -120,11 +120,8 @@ def test_the_life_of_a_conversation(host, endpoint, notebook):
     # Stopped, what arrived stays.
     endpoint.queue(Reply(deltas(4000, rate=40)))
     panel.ask("Count for ever.")
-    turn = panel.turn("Count for ever.")
-    turn.locator(".jp-DeepSeek-flow .jp-DeepSeek-block").first.wait_for()
-    panel.node.locator(".jp-DeepSeek-panel-composer").get_by_role("button", name="Stop").click()
+    turn = panel.stop("Count for ever.")
     assert endpoint.requests[-1].closed.wait(10)
-    turn.get_by_text("Stopped", exact=True).wait_for()
     assert turn.locator(".jp-DeepSeek-flow").last.inner_text()
 
     # A command in a cell moves the panel.

@@ -90,11 +90,8 @@ def test_the_widget_alone_is_the_whole_panel(bare, endpoint, notebook):  # noqa:
     # Stopped, what arrived stays.
     endpoint.queue(Reply(deltas(4000, rate=40)))
     panel.ask("Count for ever.")
-    turn = panel.turn("Count for ever.")
-    turn.locator(".jp-DeepSeek-flow .jp-DeepSeek-block").first.wait_for()
-    panel.node.locator(".jp-DeepSeek-panel-composer").get_by_role("button", name="Stop").click()
+    turn = panel.stop("Count for ever.")
     assert endpoint.requests[-1].closed.wait(10)
-    turn.get_by_text("Stopped", exact=True).wait_for()
     assert turn.locator(".jp-DeepSeek-flow").last.inner_text()
 
     assert KEY not in book.page.content()
