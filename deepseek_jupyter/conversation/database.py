@@ -26,7 +26,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
 
-from .files import code_of, inode_of, open_file, open_memory, set_aside
+from .files import code_of, inode_of, open_file, open_memory, open_unwritable, set_aside
 
 __all__ = ["Database"]
 
@@ -35,6 +35,7 @@ T = TypeVar("T")
 
 _PATIENCE = 10.0  # seconds to wait for another kernel's write
 _ATTEMPTS = 5  # at a file that other kernels are replacing too
+_MOST_LENT = 256_000_000  # bytes of a file that are copied to memory
 _BETWEEN_TRIES = 20.0  # seconds between attempts to come back to the disk
 
 _DAMAGED = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
@@ -75,17 +76,19 @@ class Database:
     def __init__(
         self,
         path: Path | None,
+        lend: Callable[[Connection, Connection], None],
         carry: Callable[[Connection, Connection], None],
         mend: Callable[[Connection], None],
     ) -> None:
         """`path` None is a database in memory.
 
-        `carry` copies what the first connection holds to the second; `mend` makes a damaged search
-        index anew.
+        `lend` copies what the first connection holds to the second, for as long as the first cannot
+        be written; `carry` copies what is new back; `mend` makes a damaged search index anew.
         """
         self.path = path
         self.trouble = ""
         self.in_memory = path is None
+        self._lend = lend
         self._carry = carry
         self._mend = mend
         self._tried = time.monotonic()
@@ -233,9 +236,10 @@ class Database:
     def _replaced(self, error: sqlite3.Error | OSError) -> Connection:
         """What to go on with after `error`: a new file, or memory."""
         assert self.path is not None
-        if self._connection is not None:
-            self._connection.close()
-            self._connection = None
+        before, self._connection = self._connection, None
+        if before is not None and code_of(error) in _DAMAGED:
+            before.close()
+            before = None
         aside: Path | None = None
         for _ in range(_ATTEMPTS):
             damaged = code_of(error) in _DAMAGED
@@ -250,6 +254,8 @@ class Database:
                 continue
             self._inode = inode_of(self.path)
             self.trouble = _DAMAGED_SENTENCE.format(aside) if aside else self.trouble
+            if before is not None:
+                before.close()
             return connection
         self.trouble = _in_memory(self.path, error)
         if aside is not None:
@@ -259,7 +265,21 @@ class Database:
         if not _refused:
             atexit.register(_last_try)
         _refused.add(self)
-        return open_memory()
+        return self._lent(before, self.path)
+
+    def _lent(self, before: Connection | None, path: Path) -> Connection:
+        """Memory, with what the file has; empty where that cannot be read, or is too much."""
+        memory = open_memory()
+        try:
+            if path.stat().st_size <= _MOST_LENT:
+                before = before or open_unwritable(path)
+                self._lend(before, memory)
+        except (sqlite3.Error, OSError):
+            memory.close()
+            memory = open_memory()
+        if before is not None:
+            before.close()
+        return memory
 
     def _take(self, disk: Connection, trouble: str) -> None:
         if self._connection is not None:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from .migrations import migrate
 
-__all__ = ["code_of", "inode_of", "open_file", "open_memory", "set_aside"]
+__all__ = ["code_of", "inode_of", "open_file", "open_memory", "open_unwritable", "set_aside"]
 
 _making = threading.Lock()  # no thread opens the file between its making and the closing below
 
@@ -38,6 +38,26 @@ def open_file(path: Path, *, patience: float) -> sqlite3.Connection:
         connection.close()
         raise
     return connection
+
+
+def open_unwritable(path: Path) -> sqlite3.Connection:
+    """A connection that only reads. On a full disk SQLite cannot make the index of its log; then
+    the file is read as it is, without what only the log has. Raises `sqlite3.Error`.
+    """
+    for how in ("mode=ro", "immutable=1"):
+        connection = sqlite3.connect(
+            f"{path.absolute().as_uri()}?{how}",
+            uri=True,
+            isolation_level=None,
+            check_same_thread=False,
+        )
+        try:
+            connection.execute("SELECT count(*) FROM sqlite_master")
+            return connection
+        except sqlite3.Error as error:
+            connection.close()
+            failed = error
+    raise failed
 
 
 def _make_private(path: Path) -> None:

@@ -46,7 +46,7 @@ class Journal:
     """See the top of this file. `Journal.open()` is the way in; `Journal()` is one in memory."""
 
     def __init__(self, path: Path | None = None) -> None:
-        self._database = Database(path, carry.carry, upkeep.reindex)
+        self._database = Database(path, carry.lend, carry.carry, upkeep.reindex)
         dead = self._database.read(upkeep.left_behind)
         if dead:
             self._database.write(lambda c: upkeep.recover(c, dead))

@@ -8,20 +8,7 @@ from deepseek_jupyter.conversation.conversation import Conversation
 from deepseek_jupyter.conversation.journal import Journal
 from deepseek_jupyter.errors import ConversationError
 
-from .turns import a_turn
-
-
-def ask(conversation: Conversation, prompt: str, cell: str | None = None, **fields):
-    """What a session does with a question."""
-    parent = conversation.parent_for(cell, prompt if cell is None else None)
-    turn = a_turn(prompt, conversation=conversation.id, parent=parent, cell_id=cell, **fields)
-    conversation.begin(turn)
-    conversation.add(turn)
-    return turn
-
-
-def prompts(conversation: Conversation) -> list[str]:
-    return [turn.prompt for turn in conversation]
+from .turns import a_turn, ask, prompts
 
 
 @pytest.fixture(params=["memory", "journal"])

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
+import socket
 import sqlite3
 import subprocess
 import sys
 import threading
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import pytest
 
@@ -16,7 +17,9 @@ from deepseek_jupyter.conversation.conversation import Conversation
 from deepseek_jupyter.conversation.journal import Journal
 from tests.conftest import ROOT
 
-from .turns import a_turn
+from .turns import a_turn, ask, prompts
+
+HOST = socket.gethostname()
 
 
 def goes_on(journal: Journal) -> None:
@@ -212,6 +215,77 @@ def test_a_disk_that_fills_up_leaves_the_work_in_memory_and_comes_back(tmp_path,
         again = Conversation.load(Journal.open(place / "journal.sqlite3"), conversation.id)
         assert again.tip == turns[-1].id
         assert len(again) == 21
+
+
+@contextmanager
+def filled(place, ballast):
+    """Meanwhile nothing more can be written there."""
+    with suppress(OSError), ballast.open("wb", buffering=0) as file:
+        while True:
+            file.write(bytes(4096))
+    try:
+        yield
+    finally:
+        ballast.unlink()
+
+
+@pytest.mark.parametrize("another", [True, False], ids=["another kernel", "alone"])
+def test_a_kernel_on_a_full_disk_knows_what_was_said(tmp_path, monkeypatch, another):
+    place = tmp_path / "disk"
+    path = place / "journal.sqlite3"
+    with file_system(place, "size=8m"):
+        first = Journal.open(path)
+        begun = Conversation(first, "n")
+        asked = [ask(begun, f"{n}", answer="x" * 20_000) for n in range(20)]
+        elsewhere = Conversation(first, "m")
+        ask(elsewhere, "elsewhere")
+        if not another:
+            first.close()
+        with filled(place, place / "ballast"):
+            journal = Journal.open(path)
+            journal.set_notebook("n", "/n.ipynb", None)
+            conversation = Conversation.load(journal, begun.id, "n")
+            assert prompts(conversation) == [turn.prompt for turn in asked]
+            ask(conversation, "on the full disk", answer="y" * 2_000_000)
+            one_sentence(journal.trouble, "in memory")
+        ask(elsewhere, "meanwhile")
+        monkeypatch.setattr(database, "_BETWEEN_TRIES", 0.0)
+        ask(conversation, "again")
+        assert journal.trouble == ""
+        journal.close()
+        again = Journal.open(path)
+        assert prompts(Conversation.load(again, begun.id))[-2:] == ["on the full disk", "again"]
+        assert len(Conversation.load(again, begun.id)) == 22
+        newer = prompts(Conversation.load(again, elsewhere.id))
+        assert newer == ["elsewhere", "meanwhile"], "what was lent does not come back"
+        again.close()
+        first.close()
+
+
+def test_a_tip_that_was_mended_in_memory_does_not_undo_what_came_since(tmp_path, monkeypatch):
+    place = tmp_path / "disk"
+    path = place / "journal.sqlite3"
+    with file_system(place, "size=8m"):
+        first = Journal.open(path)
+        begun = Conversation(first, "n")
+        ask(begun, "one")
+        left = a_turn("left behind", conversation=begun.id, parent=begun.tip, answer="A par")
+        begun.begin(left)
+        raw = sqlite3.connect(path)
+        raw.execute("UPDATE turns SET owner = ? WHERE id = ?", (f"{HOST}:1073741824:1.x", left.id))
+        raw.commit()
+        raw.close()
+        with filled(place, place / "ballast"):
+            other = Journal.open(path)  # mends it, in memory
+            assert other.in_memory
+        first = Journal.open(path)  # mends it, on the disk
+        going_on = Conversation.load(first, begun.id)
+        assert prompts(going_on) == ["one", "left behind"]
+        ask(going_on, "two")
+        monkeypatch.setattr(database, "_BETWEEN_TRIES", 0.0)
+        goes_on(other)
+        assert not other.in_memory
+        assert prompts(Conversation.load(first, begun.id)) == ["one", "left behind", "two"]
 
 
 def refused(path, monkeypatch):

@@ -13,6 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from deepseek_jupyter.conversation.conversation import Conversation
 from deepseek_jupyter.conversation.turn import Turn, new_id, now
 from deepseek_jupyter.protocol.usage import Usage
 
@@ -89,3 +90,16 @@ def say(*words: object) -> None:
 
 if __name__ == "__main__":
     write(Path(sys.argv[1]), sys.argv[2], int(sys.argv[3]), float(sys.argv[4]))
+
+
+def ask(conversation: Conversation, prompt: str, cell: str | None = None, **fields):
+    """What a session does with a question."""
+    parent = conversation.parent_for(cell, prompt if cell is None else None)
+    turn = a_turn(prompt, conversation=conversation.id, parent=parent, cell_id=cell, **fields)
+    conversation.begin(turn)
+    conversation.add(turn)
+    return turn
+
+
+def prompts(conversation: Conversation) -> list[str]:
+    return [turn.prompt for turn in conversation]
