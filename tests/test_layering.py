@@ -97,7 +97,7 @@ magics         session display api config question nested accounts export teachi
 magics         attaching preview reports local_reports doctor reply conversation context protocol
 magics         cells runs placing proposal fixes widget
 widget         session display api attaching config question conversation export protocol
-widget         context notebook_cells
+widget         context notebook_cells alternatives
 cli            api conversation display doctor export local_reports
 __main__       cli
 __init__       api conversation magics nested reply widget

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from deepseek_jupyter.conversation.conversation import Conversation
     from deepseek_jupyter.conversation.turn import Turn
 
-__all__ = ["newest_after", "sibling", "use"]
+__all__ = ["go_on_from", "newest_after", "sibling", "use"]
 
 
 def sibling(conversation: Conversation, id: str, step: int) -> dict[str, Any]:
@@ -32,15 +32,20 @@ def sibling(conversation: Conversation, id: str, step: int) -> dict[str, Any]:
 
 
 def use(conversation: Conversation, id: str) -> dict[str, Any]:
-    """Go on from the turn `id`, and from what was asked after it the last time; its bundle.
+    """`go_on_from` the turn `id`; its bundle."""
+    answers, at = _answers(conversation, id)
+    go_on_from(conversation, id)
+    return _shown(conversation, answers, at)
+
+
+def go_on_from(conversation: Conversation, id: str) -> None:
+    """Go on from the turn `id`, and from what was asked after it the last time.
 
     A branch that ends there is gone back to; otherwise the active branch moves.
     """
-    answers, at = _answers(conversation, id)
     leaf = newest_after(conversation, id)
     named = (name for name, tip in conversation.branches.items() if tip == leaf)
     conversation.checkout(next(named, leaf))
-    return _shown(conversation, answers, at)
 
 
 def newest_after(conversation: Conversation, id: str) -> str:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from deepseek_jupyter.errors import ConversationError
+from deepseek_jupyter.session.alternatives import go_on_from
 
 from .fields import text, turn_id, whole
 from .watching import tell
-from .whereabouts import newest_below, whereabouts
+from .whereabouts import whereabouts
 
 if TYPE_CHECKING:
     from deepseek_jupyter.conversation.conversation import Conversation
@@ -27,7 +28,7 @@ def switch(session: Session, request: Request) -> dict[str, Any]:
         raise ConversationError("This turn is no part of the conversation.")
     siblings = [sibling.id for sibling in conversation.siblings(turn)]
     place = min(max(siblings.index(turn) + step, 0), len(siblings) - 1)
-    conversation.checkout(newest_below(conversation, siblings[place]))
+    go_on_from(conversation, siblings[place])
     return _moved(conversation)
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from deepseek_jupyter.conversation.conversation import Conversation
 
-__all__ = ["newest_below", "way", "whereabouts"]
+__all__ = ["way", "whereabouts"]
 
 
 def whereabouts(conversation: Conversation) -> dict[str, Any]:
@@ -34,11 +34,3 @@ def way(conversation: Conversation) -> list[list[Any]]:
         same = siblings[node.parent]
         found.append([node.id, node.tokens, same.index(node.id) + 1, len(same)])
     return found
-
-
-def newest_below(conversation: Conversation, turn: str) -> str:
-    """The end of the newest branch that goes through `turn`: where somebody was last."""
-    below: dict[str | None, str] = {node.parent: node.id for node in conversation.nodes()}
-    while turn in below:
-        turn = below[turn]
-    return turn

@@ -77,6 +77,17 @@ def test_a_cell_goes_on_from_what_the_panel_asked(page, kernel, server):
     assert sent == ["Pick a number.", "Seven.", "Add one."]
 
 
+def test_the_switch_goes_back_to_the_branch_that_ends_there(page, kernel, server):
+    server.queue(answer("One."), answer("Two."))
+    first = page.ask("ask", prompt="Go.")["turn"]
+    kernel.run(f"%deepseek fork {first} other")
+    kernel.run("%deepseek checkout main")
+    second = page.ask("regenerate", turn=first)["turn"]
+    moved = page.ask("switch", turn=second, step=-1)
+    assert (moved["tip"], moved["active"]) == (first, "other")
+    assert moved["branches"]["main"] == second
+
+
 def test_asking_again_makes_a_sibling_and_the_switch_goes_between_them(page, server):
     server.queue(answer("One."), answer("Two."), answer("After two."))
     page.ask("conversation")
