@@ -49,8 +49,8 @@ def measure(library: str) -> dict[str, Any]:
     import psutil
 
     from deepseek_jupyter.context.attachment import attach
-    from deepseek_jupyter.context.gate import Gate
-    from deepseek_jupyter.context.policy import Policy
+    from deepseek_jupyter.privacy.levels import Policy
+    from deepseek_jupyter.privacy.redaction import Gate
 
     frame = _frame(library)
     attach("small", frame.head(10), Policy(), Gate())  # imports are not the card's

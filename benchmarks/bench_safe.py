@@ -46,13 +46,13 @@ def _parser() -> Any:
 
 
 def _whole(text: str) -> None:
-    from deepseek_jupyter.display.safe import neutralise
+    from deepseek_jupyter.sanitizer.sanitize import neutralise
 
     neutralise(text)
 
 
 def _grown(kind: str, size: int) -> None:
-    from deepseek_jupyter.display.safe import Neutraliser
+    from deepseek_jupyter.sanitizer.sanitize import Neutraliser
 
     growing = Neutraliser()
     for number, piece in enumerate(tokens(kind, size // 4)):

@@ -16,7 +16,7 @@ from .session.config import settings
 from .session.session import Session
 
 if TYPE_CHECKING:
-    from .asking.data_card import DataCard
+    from .asking.attachments import DataCard
     from .protocol.deltas import Delta
 
 __all__ = ["Stream", "aask", "ask", "card", "get_session", "last", "stream"]
@@ -76,7 +76,7 @@ def card(value: Any, policy: str = "", *, name: str = "df") -> DataCard:
     `policy` is what ``--attach`` takes behind the colon: ``"schema,price=full,budget=500"``.
     Nothing is sent. Raises `ParameterError` for a policy that cannot be read.
     """
-    from .asking.data_card import data_card
+    from .asking.attachments import data_card
 
     return data_card(get_session(), value, name, policy)
 

@@ -6,14 +6,14 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from deepseek_jupyter.context.attachment import attach, kind_of
-from deepseek_jupyter.context.policy import Policy
 from deepseek_jupyter.display.frontend import user_namespace
 from deepseek_jupyter.errors import ParameterError
+from deepseek_jupyter.privacy.levels import Policy
 
-from .attaching import Wanted, policy_of
+from .attachments import Wanted, policy_of
 
 if TYPE_CHECKING:
-    from deepseek_jupyter.context.gate import Gate
+    from deepseek_jupyter.privacy.redaction import Gate
     from deepseek_jupyter.session.session import Session
     from deepseek_jupyter.tools.tool import Tool
 

@@ -2,33 +2,41 @@
 
 Provider, key, model, the turn's place in the tree and its messages are settled in this order, so
 that the cheapest refusal comes first; nothing is changed before the last of them is past.
+
+The message of a question: its cells, what it attaches, and the prompt, through the gate.
+
+Everything that leaves is put together here, once, and is resent afterwards as it was sent.
+
+The `ChatRequest` of a turn: parameters, thinking, tools and schema, and what a provider adds.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import asdict, dataclass, field, replace
+from typing import TYPE_CHECKING, Any
 
-from deepseek_jupyter.context.images import check_images
+from deepseek_jupyter.context.cells import Chosen
+from deepseek_jupyter.context.images import check_images, for_model
 from deepseek_jupyter.conversation.turn import Turn, new_id, now
 from deepseek_jupyter.conversation.window import Window, messages_of
+from deepseek_jupyter.display.frontend import user_namespace
 from deepseek_jupyter.errors import MissingKeyError, ParameterError
+from deepseek_jupyter.privacy.rules import Teaching
 from deepseek_jupyter.protocol.messages import Message, user
 from deepseek_jupyter.protocol.request import ChatRequest, build
+from deepseek_jupyter.protocol.tokens import count_tokens, estimate_tokens
 
-from .composing import Parts, compose
-from .limits import check_context
+from .attachments import Gathered, gather, resolved
+from .budget import check_context, check_spending
+from .notebook_cells import chosen_cells
 from .pin import request_hash
-from .prefix import Prefix
-from .requesting import asked_shape, parameters_of, request_of, with_tools
-from .spending import check_spending
-from .teaching import Teaching
+from .prompt_cache import Prefix
 from .toolset import tools_of
 
 if TYPE_CHECKING:
-    from deepseek_jupyter.context.gate import Gate
     from deepseek_jupyter.conversation.conversation import Conversation
+    from deepseek_jupyter.privacy.redaction import Gate
     from deepseek_jupyter.session.session import Session
     from deepseek_jupyter.tools.asking import Asked
     from deepseek_jupyter.tools.tool import Tool
@@ -36,8 +44,6 @@ if TYPE_CHECKING:
     from deepseek_jupyter.transport.providers import Provider
 
     from .question import Question
-
-__all__ = ["Placed", "Prepared", "place", "prepare"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -250,3 +256,131 @@ def _sibling(conversation: Conversation, parent: str | None) -> dict[str, int] |
     """Which of its siblings a new turn under `parent` is; None for the only one."""
     count = len(conversation.children(parent)) + 1
     return {"index": count, "count": count} if count > 1 else None
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What a message is made of."""
+
+    question: Question
+    gate: Gate
+    cells: Chosen
+    gathered: Gathered
+
+    def for_model(self, model: str, *, sees: bool) -> Parts:
+        """The same as `model` can take it: see `context.images.for_model`."""
+        taken = tuple(for_model(a, model, sees=sees) for a in self.gathered.attachments)
+        return replace(self, gathered=replace(self.gathered, attachments=taken))
+
+    def written(self, turn: Turn, path: Iterable[Turn] = ()) -> Turn:
+        """`turn` with its message behind the turns of `path`, which it does not repeat."""
+        before = list(path)
+        gathered = self.gathered.behind(before)
+        cells = self.cells.text("\n".join(turn.sent for turn in before))
+        parts = [("cells", cells), *gathered.texts, ("prompt", self.question.message)]
+        # Who tries a question wants figures; who asks one wants the answer.
+        size = count_tokens if self.question.dry_run else estimate_tokens
+        sizes = [[name, size(text)] for name, text in parts if text]
+        details = [
+            {
+                "name": a.name,
+                "rows": a.rows,
+                "columns": [asdict(column) for column in a.columns],
+                "masked": dict(a.masked),
+            }
+            for a in gathered.attachments
+        ]
+        return replace(
+            turn,
+            sent=self.gate.text("\n\n".join(text for _, text in parts if text)),
+            images=gathered.images,
+            attachments=gathered.records,
+            sending={**turn.sending, "attachments": details, "parts": sizes},
+        )
+
+
+def compose(session: Session, question: Question, conversation: Conversation) -> Parts:
+    """The parts of the message. Raises `ParameterError`, `PolicyError`."""
+    gate = session.gate_of(conversation)
+    question = resolved(question, user_namespace())
+    choice = session.config.cells if question.cells is None else question.cells
+    gathered = gather(session, question, gate)
+    cells = chosen_cells(choice, question.cell_id, gate.text)
+    return Parts(question, gate, cells, gathered)
+
+
+_THINK = {"auto": None, "on": True, "off": False}
+
+
+def parameters_of(session: Session, question: Question) -> dict[str, Any]:
+    """The settings' parameters and the question's, by wire name."""
+    values = {**session.config.parameters, **question.parameters}
+    if question.format == "json" and question.schema is None:
+        values.setdefault("response_format", {"type": "json_object"})
+    return values
+
+
+def request_of(
+    session: Session,
+    question: Question,
+    turn: Turn,
+    messages: list[Message],
+    parameters: Mapping[str, Any],
+) -> ChatRequest:
+    """The request of a turn, as the settings and the question want it."""
+    config = session.config
+    think = _THINK[config.think] if question.think is None else question.think
+    effort = question.effort or (config.effort or None if question.think is None else None)
+    extra = dict(config.extra_body)
+    if turn.provider == "local":
+        extra = {**_local_fields(turn.model, parameters, think, effort), **extra}
+    return ChatRequest(
+        model=turn.model,
+        messages=messages,
+        parameters=parameters,
+        think=think,
+        effort=effort,
+        stream=config.stream if question.stream is None else question.stream,
+        extra=extra,
+    )
+
+
+def _local_fields(
+    model: str, parameters: Mapping[str, Any], think: bool | None, effort: str | None
+) -> dict[str, Any]:
+    from deepseek_jupyter import local
+
+    mode = (parameters.get("response_format") or {}).get("type")
+    return local.thinking_body(
+        bool(think) or effort not in (None, "none"),
+        response_format=bool(mode),
+        tools=bool(parameters.get("tools")),
+        repeatable="seed" in parameters or parameters.get("temperature") == 0,
+        model=model,
+    )
+
+
+def asked_shape(question: Question, provider: Provider, tools: Mapping[str, Tool]) -> Asked | None:
+    """How the answer's schema is asked of this provider; None without one."""
+    if question.schema is None:
+        return None
+    from deepseek_jupyter.tools.asking import ask_for
+    from deepseek_jupyter.tools.schemas import shape_of
+
+    return ask_for(shape_of(question.schema), provider.dialect.schema, tools=bool(tools))
+
+
+def with_tools(
+    parameters: Mapping[str, Any], tools: Mapping[str, Tool], asked: Asked | None
+) -> dict[str, Any]:
+    """The parameters with what tools and schema add to them; they cannot both be given twice."""
+    added: dict[str, Any] = dict(asked.parameters) if asked else {}
+    if tools:
+        added["tools"] = [tool.to_wire() for tool in tools.values()]
+    for name in added:
+        if name in parameters:
+            raise ParameterError(
+                f"The parameter {name} and {'tools' if tools else 'a schema'} exclude each other.",
+                "Leave one out.",
+            )
+    return {**parameters, **added}

@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING, Any
 from deepseek_jupyter.conversation.turn import Turn
 from deepseek_jupyter.conversation.window import messages_of
 from deepseek_jupyter.display.report import Drawing, Report
+from deepseek_jupyter.privacy.redaction import PSEUDONYM
 from deepseek_jupyter.protocol.messages import Message, system
 from deepseek_jupyter.protocol.request import encoded
 from deepseek_jupyter.protocol.tokens import count_messages, estimate_messages
 from deepseek_jupyter.protocol.usage import Price, Usage
 from deepseek_jupyter.protocol.wire import WIRES
-from deepseek_jupyter.pseudonyms import PSEUDONYM
 
 from .prepare import Prepared, place, prepare
 

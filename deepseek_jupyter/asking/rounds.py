@@ -18,9 +18,8 @@ from deepseek_jupyter.protocol.messages import tool, user
 from deepseek_jupyter.protocol.request import ChatRequest
 from deepseek_jupyter.protocol.usage import Usage
 
-from .limits import check_context
+from .budget import check_context, check_spending
 from .round import Round
-from .spending import check_spending
 
 if TYPE_CHECKING:
     from deepseek_jupyter.display.transcript import Transcript

@@ -27,7 +27,7 @@ from deepseek_jupyter.protocol.deltas import (
 from deepseek_jupyter.protocol.usage import Cost
 
 from .ending import advice, ending
-from .prefix import what_broke
+from .prompt_cache import what_broke
 from .reply import Reply
 from .rounds import Rounds
 from .unveil import Unveil

@@ -11,7 +11,7 @@ from deepseek_jupyter.errors import ToolError
 from .builtin import BUILTIN, builtin_tool
 
 if TYPE_CHECKING:
-    from deepseek_jupyter.context.gate import Gate
+    from deepseek_jupyter.privacy.redaction import Gate
     from deepseek_jupyter.session.session import Session
     from deepseek_jupyter.tools.tool import Tool
 

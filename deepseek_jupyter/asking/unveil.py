@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from deepseek_jupyter.context.gate import Gate, Revealer
+from deepseek_jupyter.privacy.redaction import Gate, Revealer
 from deepseek_jupyter.protocol.deltas import (
     Event,
     Fault,

@@ -7,6 +7,15 @@ a function's body are read when it is called, which may be much later: they are 
 
 Where syntax cannot tell, the answer errs on the side of an effect: a cell too many in a prompt
 costs tokens, one too few hides the cause.
+
+The walk over one cell's syntax tree that collects `effects`.
+
+IPython's magics in a cell: what they mean for names. Pure, and no IPython is needed.
+
+IPython turns ``%%time`` and its like into calls of ``get_ipython().run_cell_magic(name, line,
+body)``; the body of those that run Python here is read like any other code.
+
+Questions to a piece of a syntax tree.
 """
 
 from __future__ import annotations
@@ -15,13 +24,10 @@ import ast
 import builtins
 import keyword
 import re
-from collections.abc import Mapping
+import textwrap
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
-
-from .magic_calls import blanked, magic_of
-from .scan import Scan
-
-__all__ = ["EVERYTHING", "Effects", "effects"]
 
 EVERYTHING = "*"  # stands for every name: ``%reset``, ``from x import *``, ``%run``
 _NAME = re.compile(r"(?<![\w.'\"])[^\W\d]\w*")
@@ -91,3 +97,408 @@ def parsed(python: str) -> ast.Module | None:
         except (SyntaxError, ValueError, RecursionError, MemoryError):
             continue
     return None
+
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
+# Methods that change their object, of the containers, files, frames and models people use.
+_CHANGING = _words(
+    "append extend insert remove pop clear sort reverse update add discard setdefault popitem "
+    "appendleft popleft extendleft rotate difference_update intersection_update "
+    "symmetric_difference_update fit partial_fit fill resize put itemset write writelines seek "
+    "truncate close read readline readlines send"
+)
+# As a statement of their own these only show something.
+_SHOWING = _words(
+    "print display show plot hist scatter bar barh boxplot imshow head tail info describe help "
+    "len type isinstance repr assert_frame_equal savefig figure title legend xlabel ylabel "
+    "to_csv to_parquet to_json to_excel"
+)
+
+
+class Scan(ast.NodeVisitor):
+    """Visits statements in order; what it finds lies in its sets (see `effects.Effects`)."""
+
+    def __init__(self, magic_of: Callable[[ast.Call], Magic | None]) -> None:
+        self.reads: set[str] = set()
+        self.binds: set[str] = set()
+        self.may_bind: set[str] = set()
+        self.changes: set[str] = set()
+        self.deletes: set[str] = set()
+        self.aliases: set[tuple[str, str]] = set()
+        self.strings: set[str] = set()
+        self.modules: set[str] = set()
+        self.mutators: set[str] = set()
+        self.later: dict[str, set[str]] = {}
+        self.writes: dict[str, set[str]] = {}
+        self.passes: dict[str, set[str]] = {}
+        self._magic_of = magic_of
+        self._loads: set[str] = set()  # every name read, local or not
+        self._globals: set[str] = set()
+        self._hidden: list[set[str]] = []  # the names of comprehensions that we are in
+        self._deferred: set[str] = set()  # what the lambdas of this statement read when called
+        self._unsure = 0
+
+    # Names
+
+    def visit_Name(self, node: ast.Name) -> None:
+        if isinstance(node.ctx, ast.Store):
+            self._bind(node.id)
+        elif isinstance(node.ctx, ast.Del):
+            self._read(node.id)
+            self.binds.discard(node.id)
+            self.deletes.add(node.id)
+        else:
+            self._read(node.id)
+
+    def _read(self, name: str) -> None:
+        if any(name in names for names in self._hidden):
+            return
+        self._loads.add(name)
+        if name not in self.binds:
+            self.reads.add(name)
+
+    def _bind(self, name: str) -> None:
+        if any(name in names for names in self._hidden):
+            return
+        (self.may_bind if self._unsure else self.binds).add(name)
+
+    def visit_Attribute(self, node: ast.Attribute) -> None:
+        self._element(node)
+
+    def visit_Subscript(self, node: ast.Subscript) -> None:
+        self._element(node)
+
+    def _element(self, node: ast.Attribute | ast.Subscript) -> None:
+        if not isinstance(node.ctx, ast.Load):
+            self._change(node)
+        self.generic_visit(node)
+
+    def _change(self, node: ast.AST) -> None:
+        self.changes |= set(roots(node))
+
+    def visit_Constant(self, node: ast.Constant) -> None:
+        if isinstance(node.value, str) and len(node.value) <= 200:
+            self.strings.add(node.value)
+
+    # Statements
+
+    def visit_Assign(self, node: ast.Assign) -> None:
+        self._assign(node.value, node.targets)
+
+    def visit_AnnAssign(self, node: ast.AnnAssign) -> None:
+        self.visit(node.annotation)
+        if node.value is not None:
+            self._assign(node.value, [node.target])
+
+    def visit_NamedExpr(self, node: ast.NamedExpr) -> None:
+        self._assign(node.value, [node.target])
+
+    def _assign(self, value: ast.expr, targets: list[ast.expr]) -> None:
+        self._deferred = set()
+        self.visit(value)
+        names = {name for target in targets for name in stored(target)}
+        for name in names:
+            self.aliases |= {(name, root) for root in shared(value) if root != name}
+            if self._deferred:
+                self.later[name] = set(self._deferred)
+        for target in targets:
+            self.visit(target)
+
+    def visit_AugAssign(self, node: ast.AugAssign) -> None:
+        for root in roots(node.target):
+            self._read(root)
+            self.changes.add(root)
+        self.visit(node.value)
+        self.visit(node.target)
+
+    def visit_Import(self, node: ast.Import | ast.ImportFrom) -> None:
+        for alias in node.names:
+            name = alias.asname or alias.name.partition(".")[0]
+            self._bind(name)
+            if isinstance(node, ast.Import):
+                self.modules.add(name)
+
+    visit_ImportFrom = visit_Import
+
+    def visit_Expr(self, node: ast.Expr) -> None:
+        call = node.value.value if isinstance(node.value, ast.Await) else node.value
+        if isinstance(call, ast.Call) and called(call) not in _SHOWING:
+            # Nobody takes the result: it was called for what it does.
+            if isinstance(call.func, ast.Attribute):
+                self._change(call.func.value)
+            if not isinstance(call.func, ast.Name):  # of a name, `passes` and `mutators` tell
+                for argument in call.args:
+                    self._change(argument)
+        self.visit(node.value)
+
+    def visit_Global(self, node: ast.Global) -> None:
+        self._globals |= set(node.names)
+
+    # Where things happen on some path only
+
+    @contextmanager
+    def _perhaps(self) -> Iterator[None]:
+        self._unsure += 1
+        yield
+        self._unsure -= 1
+
+    def _branching(self, node: ast.AST) -> None:
+        with self._perhaps():
+            self.generic_visit(node)
+
+    visit_If = visit_While = visit_Try = visit_TryStar = visit_Match = visit_IfExp = _branching
+
+    def visit_MatchAs(self, node: ast.MatchAs | ast.MatchStar) -> None:
+        if node.name is not None:
+            self._bind(node.name)
+        self.generic_visit(node)
+
+    visit_MatchStar = visit_MatchAs
+
+    def visit_MatchMapping(self, node: ast.MatchMapping) -> None:
+        if node.rest is not None:
+            self._bind(node.rest)
+        self.generic_visit(node)
+
+    def visit_For(self, node: ast.For | ast.AsyncFor) -> None:
+        self.visit(node.iter)
+        for name in stored(node.target):
+            self.aliases |= {(name, root) for root in shared(node.iter) if root != name}
+        with self._perhaps():
+            for part in (node.target, *node.body, *node.orelse):
+                self.visit(part)
+
+    visit_AsyncFor = visit_For
+
+    # Scopes
+
+    def visit_FunctionDef(self, node: ast.FunctionDef | ast.AsyncFunctionDef) -> None:
+        for part in (*node.decorator_list, *node.args.defaults, *node.args.kw_defaults):
+            if part is not None:
+                self.visit(part)
+        inner, free = self._body(node.args, node.body)
+        self._loads |= free
+        self.later[node.name] = free
+        if inner._globals & inner._stored:
+            self.writes[node.name] = inner._globals & inner._stored
+        if inner.changes & parameters(node.args):
+            self.mutators.add(node.name)
+        if outside := inner.changes & free:
+            self.writes.setdefault(node.name, set()).update(outside)
+        self.strings |= inner.strings
+        self._bind(node.name)
+
+    visit_AsyncFunctionDef = visit_FunctionDef
+
+    def visit_Lambda(self, node: ast.Lambda) -> None:
+        for default in (*node.args.defaults, *node.args.kw_defaults):
+            if default is not None:
+                self.visit(default)
+        _, free = self._body(node.args, [node.body])
+        self._deferred |= free
+        for name in free:
+            self._read(name)
+
+    def visit_ClassDef(self, node: ast.ClassDef) -> None:
+        for part in (*node.decorator_list, *node.bases, *(k.value for k in node.keywords)):
+            self.visit(part)
+        inner = Scan(self._magic_of)
+        for statement in node.body:
+            inner.visit(statement)
+        for name in inner.reads:
+            self._read(name)
+        self._loads |= inner._loads
+        self.strings |= inner.strings
+        self.later[node.name] = set().union(*inner.later.values())
+        self._bind(node.name)
+
+    @property
+    def _stored(self) -> set[str]:
+        return self.binds | self.may_bind | self.deletes
+
+    def _body(
+        self, arguments: ast.arguments, body: list[ast.stmt] | list[ast.expr]
+    ) -> tuple[Scan, set[str]]:
+        """The scan of a function's body, and the names it takes from outside."""
+        inner = Scan(self._magic_of)
+        for statement in body:
+            inner.visit(statement)
+        local = (inner._stored | parameters(arguments)) - inner._globals
+        return inner, inner._loads - local
+
+    def _comprehension(
+        self, node: ast.ListComp | ast.SetComp | ast.DictComp | ast.GeneratorExp
+    ) -> None:
+        self.visit(node.generators[0].iter)
+        self._hidden.append({name for g in node.generators for name in stored(g.target)})
+        self.generic_visit(node)
+        self._hidden.pop()
+
+    visit_ListComp = visit_SetComp = visit_DictComp = visit_GeneratorExp = _comprehension
+
+    # Calls
+
+    def visit_Call(self, node: ast.Call) -> None:
+        magic = self._magic_of(node)
+        if magic is not None:
+            self._magic(magic)
+            return
+        if isinstance(node.func, ast.Name):
+            self._called(node.func.id, node)
+        elif isinstance(node.func, ast.Attribute) and (
+            node.func.attr in _CHANGING or in_place(node)
+        ):
+            self._change(node.func.value)
+        for keyword in node.keywords:
+            if keyword.arg == "out":
+                self._change(keyword.value)
+        self.generic_visit(node)
+
+    def _called(self, name: str, node: ast.Call) -> None:
+        values = [*node.args, *(k.value for k in node.keywords)]
+        handed = {root for value in values for root in roots(value)}
+        self.passes.setdefault(name, set()).update(handed)
+        if name in self.binds:
+            for needed in self.later.get(name, ()):
+                self._read(needed)
+
+    def _magic(self, magic: Magic) -> None:
+        for name in magic.binds:
+            self.may_bind.add(name) if name == "*" else self._bind(name)
+        self.deletes |= set(magic.deletes)
+        try:
+            tree = ast.parse(blanked(magic.code))
+        except (SyntaxError, ValueError):
+            return
+        if not magic.aside:
+            self.visit(tree)
+            return
+        inner = Scan(self._magic_of)
+        inner.visit(tree)
+        for name in inner.reads:
+            self._read(name)
+
+
+# They run their Python in the user's namespace.
+_CELL = frozenset({"time", "capture", "prun", "memit", "mprun", "pyinstrument", "scalene"})
+_LINE = frozenset({"time", "prun", "memit", "lprun"})
+# They run it in one of their own: it is read, and binds nothing.
+_ASIDE = frozenset({"timeit"})
+_OUT = re.compile(r"(?:^|\s)(?:-o|--out)[ =](\w+)")
+_IPYTHONS = re.compile(r"^(\s*)(?:[%!?].*|[\w.]+\s*=\s*[%!].*|.*\?{1,2}\s*)$")
+
+
+@dataclass(frozen=True, slots=True)
+class Magic:
+    """`code` is run here (`aside`: its names do not come back), `binds` and `deletes` are names."""
+
+    code: str = ""
+    aside: bool = False
+    binds: tuple[str, ...] = ()
+    deletes: tuple[str, ...] = ()
+
+
+def magic_of(call: ast.Call) -> Magic | None:
+    """What ``get_ipython().run_…_magic(…)`` means; None for any other call."""
+    function = call.func
+    if not isinstance(function, ast.Attribute) or function.attr not in (
+        "run_cell_magic",
+        "run_line_magic",
+    ):
+        return None
+    words = [str(a.value) for a in call.args if isinstance(a, ast.Constant)]
+    if len(words) != len(call.args) or len(words) < 2:
+        return Magic()
+    if function.attr == "run_cell_magic":
+        return _cell_magic(words[0], words[1], words[2] if len(words) > 2 else "")
+    return _line_magic(words[0], words[1])
+
+
+def _cell_magic(name: str, line: str, body: str) -> Magic:
+    if name in ("deepseek", "ds"):
+        return Magic(binds=tuple(_OUT.findall(line)))
+    binds = tuple(w for w in line.split()[:1] if w.isidentifier()) if name == "capture" else ()
+    if name in _CELL:
+        return Magic(code=body, binds=binds)
+    return Magic(code=body, aside=True) if name in _ASIDE else Magic()
+
+
+def _line_magic(name: str, line: str) -> Magic:
+    if name in ("deepseek", "ds"):
+        return Magic(binds=tuple(_OUT.findall(line)))
+    if name in ("reset", "reset_selective"):
+        return Magic(deletes=("*",))
+    if name in ("xdel", "del"):
+        return Magic(deletes=tuple(w for w in line.split() if w.isidentifier()))
+    if name in ("run", "load", "pylab", "store"):
+        return Magic(binds=("*",))
+    if name in _LINE | _ASIDE:
+        return Magic(code=line, aside=name in _ASIDE)
+    return Magic()
+
+
+def blanked(source: str) -> str:
+    """`source` with the lines that only IPython understands replaced by ``pass``.
+
+    A cell magic's own line goes; what stands below it is kept, and parses if it is Python.
+    """
+    lines = source.splitlines()
+    if lines and lines[0].lstrip().startswith("%%"):
+        lines = ["", *textwrap.dedent("\n".join(lines[1:])).splitlines()]
+    return "\n".join(_IPYTHONS.sub(r"\1pass", line) for line in lines)
+
+
+def parameters(arguments: ast.arguments) -> set[str]:
+    """The names of a function's parameters."""
+    every = [*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs]
+    every += [a for a in (arguments.vararg, arguments.kwarg) if a is not None]
+    return {a.arg for a in every}
+
+
+def stored(target: ast.AST) -> Iterator[str]:
+    """The names that an assignment to `target` binds."""
+    for node in ast.walk(target):
+        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+            yield node.id
+
+
+def roots(node: ast.AST) -> Iterator[str]:
+    """The name under ``a``, ``a.b``, ``a[0].c`` and, in displays, of each element."""
+    while isinstance(node, ast.Attribute | ast.Subscript | ast.Starred):
+        node = node.value
+    if isinstance(node, ast.Name):
+        yield node.id
+    elif isinstance(node, ast.Tuple | ast.List | ast.Set):
+        for element in node.elts:
+            yield from roots(element)
+
+
+def shared(value: ast.expr) -> Iterator[str]:
+    """The names whose objects `value` may be, or hold: not those that a call works on."""
+    if isinstance(value, ast.Dict):
+        for item in value.values:
+            yield from shared(item)
+    elif isinstance(value, ast.IfExp):
+        yield from shared(value.body)
+        yield from shared(value.orelse)
+    else:
+        yield from roots(value)
+
+
+def called(call: ast.Call) -> str:
+    """The last word of what is called."""
+    function = call.func
+    if isinstance(function, ast.Attribute):
+        return function.attr
+    return function.id if isinstance(function, ast.Name) else ""
+
+
+def in_place(call: ast.Call) -> bool:
+    """Whether a call says ``inplace=`` anything but False."""
+    return any(
+        k.arg == "inplace" and not (isinstance(k.value, ast.Constant) and k.value.value is False)
+        for k in call.keywords
+    )

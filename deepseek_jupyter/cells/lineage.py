@@ -3,20 +3,30 @@
 A name is followed backwards through the runs, from the moment at which it was read: every run that
 changed it counts, up to the one that surely bound it anew. What that run read is followed from
 there, in breadth first order, so the nearest cells come first and a token budget cuts the far ones.
+
+Where the state of the kernel and the notebook on the page have come apart.
+
+The statements of a long cell that matter.
+
+The prompts about cells, one Markdown file each; ``$name`` stands for a part.
+
+Which known name someone may have meant by one that is unknown.
 """
 
 from __future__ import annotations
 
+import ast
+import difflib
+import re
 from collections import defaultdict, deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
+from importlib.resources import files
+from string import Template
 
-from .effects import EVERYTHING, Effects, effects
-from .excerpt import excerpt
+from .effects import EVERYTHING, Effects, effects, parsed
 from .executed import Executed
-from .words import alike
-
-__all__ = ["Chosen", "Lineage", "Selection"]
 
 _MOST = 200  # runs that are followed; a prompt holds far fewer
 _LONGEST = 8  # names of names of one object
@@ -233,3 +243,176 @@ def _touches(done: Effects, iterators: frozenset[str], modules: frozenset[str]) 
     """Whose history this run belongs to. ``np.random.seed(1)`` is no part of that of np."""
     used_up = done.reads & iterators
     return set(done.names | (done.changes - modules) | done.deletes | used_up)
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """A cell as it stands in the notebook now: its place from the top, and its source."""
+
+    index: int
+    source: str
+
+
+def stale_notes(
+    chosen: Iterable[Chosen],
+    cell: Executed,
+    runs: Sequence[Executed],
+    notebook: Mapping[str, Placed] | None = None,
+    saved: float = 0.0,
+) -> list[str]:
+    """One sentence for each definition that the page does not show as it took effect.
+
+    `notebook` has the cells by id as they were `saved` (seconds since the epoch); what it says of
+    runs that are newer proves nothing. Without it only the runs speak.
+    """
+    notes: list[str] = []
+    bound: dict[str, Executed] = {}
+    for item in sorted(chosen, key=lambda c: c.run.count):
+        run, names = item.run, ", ".join(item.names)
+        notes += _replaced(run, names, cell, runs)
+        if notebook is not None and run.id is not None and 0 < run.at <= saved:
+            notes += _edited(run, names, cell, notebook)
+        for name in effects(run.python).binds & set(item.names):
+            before = bound.get(name)
+            if before is not None and notebook is not None and _stands_above(run, before, notebook):
+                notes.append(
+                    f"{name} was bound in {before.name} and again in {run.name}, above it."
+                )
+            bound[name] = run
+    return list(dict.fromkeys(notes))
+
+
+def _replaced(run: Executed, names: str, cell: Executed, runs: Sequence[Executed]) -> list[str]:
+    """The same cell ran again with other code, which did not bind these names anew."""
+    for newer in runs:
+        same = run.id is not None and newer.id == run.id
+        if same and run.count < newer.count < cell.count and newer.source != run.source:
+            return [
+                f"{run.name} was run again with other code as {newer.name}; "
+                f"what it did to {names or 'other names'} is still in effect."
+            ]
+    return []
+
+
+def _edited(run: Executed, names: str, cell: Executed, notebook: Mapping[str, Placed]) -> list[str]:
+    placed = notebook.get(run.id or "")
+    if placed is None:
+        return [f"The cell that ran as {run.name} is no longer in the notebook."]
+    notes = []
+    if placed.source.rstrip() != run.source.rstrip():
+        notes.append(f"The cell that ran as {run.name} was edited after it ran.")
+    here = notebook.get(cell.id or "")
+    if here is not None and placed.index > here.index:
+        notes.append(f"{run.name} stands below {cell.name} and ran before it ({names}).")
+    return notes
+
+
+def _stands_above(run: Executed, before: Executed, notebook: Mapping[str, Placed]) -> bool:
+    a, b = notebook.get(run.id or ""), notebook.get(before.id or "")
+    return a is not None and b is not None and run.id != before.id and a.index < b.index
+
+
+def excerpt(python: str, names: Iterable[str]) -> str:
+    """The top-level statements that bind, change or delete one of `names`; "" if there are none.
+
+    What lies between two of them is one line of dots.
+    """
+    tree, wanted = parsed(python), set(names)
+    if tree is None:
+        return ""
+    lines = python.splitlines()
+    pieces: list[str] = []
+    end = 0
+    for statement in tree.body:
+        begin = min([statement.lineno, *(d.lineno for d in _decorators(statement))])
+        piece = "\n".join(lines[begin - 1 : statement.end_lineno])
+        done = effects(piece)
+        if wanted & (done.names | done.changes | done.deletes):
+            if begin > end + 1:
+                pieces.append("# …")
+            pieces.append(piece)
+            end = statement.end_lineno or begin
+    if pieces and end < len(lines):
+        pieces.append("# …")
+    return "\n".join(pieces)
+
+
+def names_on_line(python: str, line: int) -> frozenset[str]:
+    """The names in the innermost statement that stands on `line` (from 1)."""
+    tree = parsed(python)
+    if tree is None:
+        return frozenset()
+    around = [
+        node
+        for node in ast.walk(tree)
+        if isinstance(node, ast.stmt) and node.lineno <= line <= (node.end_lineno or 0)
+    ]
+    if not around:
+        return frozenset()
+    inner = min(around, key=lambda node: (node.end_lineno or 0) - node.lineno)
+    return frozenset(node.id for node in ast.walk(inner) if isinstance(node, ast.Name))
+
+
+def _decorators(statement: ast.stmt) -> list[ast.expr]:
+    return list(getattr(statement, "decorator_list", ()))
+
+
+def prompt(kind: str, **parts: str) -> str:
+    """The prompt `kind` (a file's name) with its parts; empty ones leave no gap."""
+    filled = Template(_template(kind)).substitute(parts)
+    return re.sub(r"\n{3,}", "\n\n", filled).strip()
+
+
+def cells_text(chosen: Sequence[Chosen], cell: Executed, left_out: Iterable[Chosen] = ()) -> str:
+    """The cells in the order in which they ran, each with the reason, and `cell` as the last."""
+    parts = ["Earlier cells, in the order in which they ran:"] if chosen else []
+    for item in chosen:
+        why = f" (for {', '.join(item.names)})" if item.names else ""
+        part = "" if item.whole else ", an excerpt that must not be rewritten"
+        parts.append(f"{item.run.name}{why}{part}:\n{fenced(item.text)}")
+    parts += [
+        f"{item.run.name} (for {', '.join(item.names)}) is too long to show." for item in left_out
+    ]
+    what = "The cell that failed" if cell.failed else "The cell"
+    parts.append(f"{what}, {cell.name}:\n{fenced(cell.source)}")
+    return "\n\n".join(parts)
+
+
+def notes_text(notes: Sequence[str]) -> str:
+    """Facts about the kernel's state as a list."""
+    return "\n".join(["Note:", *(f"- {note}" for note in notes)]) if notes else ""
+
+
+def fenced(text: str, language: str = "python") -> str:
+    """`text` in a fence that is longer than any in it."""
+    longest = max((len(run) for run in re.findall(r"`{3,}", text)), default=2)
+    fence = "`" * (longest + 1)
+    return f"{fence}{language}\n{text.rstrip()}\n{fence}"
+
+
+@cache
+def _template(kind: str) -> str:
+    return files(__package__).joinpath("prompts", f"{kind}.md").read_text("utf-8")
+
+
+def alike(word: str, known: Iterable[str]) -> list[str]:
+    """The known words that someone who wrote `word` may have meant.
+
+    Near in spelling but for case, sharing a part (``load_data``, ``load_frame``), or, for a short
+    word, its letters in order from the first (``np``, ``numpy``).
+    """
+    plain = word.casefold()
+    candidates = {known_word.casefold(): known_word for known_word in known if known_word}
+    close = set(difflib.get_close_matches(plain, candidates, n=3, cutoff=0.7))
+    parts = {part for part in re.split(r"[\W_]+", plain) if len(part) > 2}
+    for candidate in candidates:
+        theirs = set(re.split(r"[\W_]+", candidate))
+        short = len(plain) <= 3 and candidate.isidentifier() and _in_order(plain, candidate)
+        if parts & theirs or short:
+            close.add(candidate)
+    return sorted(candidates[match] for match in close)
+
+
+def _in_order(letters: str, word: str) -> bool:
+    rest = iter(word)
+    return word[:1] == letters[:1] and all(letter in rest for letter in letters)

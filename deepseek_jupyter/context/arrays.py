@@ -9,11 +9,10 @@ import sys
 from dataclasses import replace
 from typing import Any
 
-from .attachment import Attachment
-from .cutting import fitting
-from .gate import Gate
-from .making import digest, made, type_name
-from .policy import SAMPLE, STATS, Policy
+from deepseek_jupyter.privacy.levels import SAMPLE, STATS, Policy
+from deepseek_jupyter.privacy.redaction import Gate
+
+from .attachment import Attachment, digest, fitting, made, type_name
 
 __all__ = ["attach", "fingerprint", "fits"]
 

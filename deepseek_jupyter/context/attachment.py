@@ -3,22 +3,25 @@
 Each kind of object is a module with the functions of `Kind`, listed in `_kinds`, first fit first.
 A kind asks its library by the object's own module, so that nothing is imported that the user has
 not.
+
+How the kinds other than frames make an `Attachment` of their text.
+
+Text within a budget of tokens, and what was cut told. Pure.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Protocol
+from hashlib import sha256
+from typing import Any, Protocol, TypeVar
 
 from deepseek_jupyter.errors import ParameterError
+from deepseek_jupyter.privacy.levels import NONE, Policy
+from deepseek_jupyter.privacy.redaction import Gate
 
-from .policy import Policy
-
-if TYPE_CHECKING:
-    from .gate import Gate
-
-__all__ = ["Attachment", "ColumnUse", "Kind", "attach", "fingerprint", "kind_of"]
+from .tokens import count_tokens
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,18 +83,8 @@ class Kind(Protocol):
 
 
 def _kinds() -> tuple[Kind, ...]:
-    from . import (
-        arrays,
-        cells,
-        containers,
-        figures,
-        files,
-        frames,
-        images,
-        objects,
-        offers,
-        sources,
-    )
+    from . import arrays, cells, containers, figures, files, frames, images, objects, sources
+    from . import objects as offers
 
     kinds: list[Any] = [offers, frames, arrays, figures, images, files, cells]
     return (*kinds, sources, containers, objects)
@@ -116,3 +109,133 @@ def fingerprint(value: Any) -> str:
         return kind_of(value).fingerprint(value)
     except ParameterError:
         return ""
+
+
+IMAGE_TOKENS = 1_000  # at most, whatever its size (api-docs.deepseek.com/guides/vision)
+
+
+def made(
+    name: str,
+    kind: str,
+    head: str,
+    body: str,
+    policy: Policy,
+    gate: Gate,
+    *,
+    hash: str,
+    images: tuple[str, ...] = (),
+) -> Attachment:
+    """An attachment whose text is `head` (one line: what it is) and `body`, masked and in budget.
+
+    Where the policy is ``none`` only the name leaves.
+    """
+    if policy.whole == NONE:
+        text = gate.text(f"{name}: kept back by the data policy.")
+        images = ()
+    else:
+        text = "\n".join(filter(None, (f"{name}: {head}", body)))
+        text = guarded(text, gate.text, policy.budget)
+    return Attachment(
+        name=name,
+        kind=kind,
+        text=text,
+        images=images,
+        hash=hash,
+        policy=str(policy),
+        tokens=count_tokens(text) + IMAGE_TOKENS * len(images),
+        masked=gate.count(text),
+    )
+
+
+def digest(*parts: str | bytes) -> str:
+    """The `hash` of an attachment: 16 hexadecimal digits of what `parts` say."""
+    found = sha256()
+    for part in parts:
+        raw = part.encode("utf-8", "surrogatepass") if isinstance(part, str) else part
+        found.update(len(raw).to_bytes(8, "big") + raw)
+    return found.hexdigest()[:16]
+
+
+def type_name(value: Any) -> str:
+    """``dict``, ``numpy.ndarray``, ``sklearn.linear_model.LogisticRegression``: as users say it."""
+    kind = type(value)
+    module = kind.__module__
+    if module in ("builtins", "__main__"):
+        return kind.__qualname__
+    public = [part for part in module.split(".") if not part.startswith("_")]
+    return ".".join([*public, kind.__qualname__])
+
+
+_LOOKED_AT = 16  # characters a token; more than any text has that fits
+_MARGIN = 2_000  # characters; what a gate must see whole is shorter
+
+T = TypeVar("T")
+
+
+def cut(text: str, tokens: int, more: int = 0) -> str:
+    """`text`, or its beginning and how much is left out, in at most `tokens`.
+
+    `more` characters are known to follow that are not in `text`.
+    """
+    if not more and count_tokens(text) <= tokens:
+        return text
+    end = min(len(text), tokens * _LOOKED_AT)
+    while end > 0:
+        have = count_tokens(text[:end] + _remark(text, end, more))
+        if have <= tokens:
+            break
+        end = min(end - 1, int(end * tokens / have * 0.99))
+    line_end = text.rfind("\n", end * 3 // 4, end)
+    end = line_end if line_end > 0 and end < len(text) else end
+    return text[:end] + _remark(text, end, more)
+
+
+def _remark(text: str, end: int, more: int) -> str:
+    lines = text.count("\n", end)
+    told = counted(len(text) - end + more, "more character")
+    where = f" in {counted(lines, 'line')}" if lines > 1 and not more else ""
+    return f"\n[… {told}{where}]"
+
+
+def guarded(text: str, mask: Callable[[str], str], tokens: int) -> str:
+    """`text` masked, then cut to `tokens`: what is masked is never half there.
+
+    Of a very long text only the beginning is looked at; the last `_MARGIN` characters of that, in
+    which something to be masked could be cut in two, never stay.
+    """
+    most = tokens * _LOOKED_AT + _MARGIN
+    if len(text) <= most:
+        return cut(mask(text), tokens)
+    masked = mask(text[:most])
+    kept = masked[: max(0, len(masked) - _MARGIN)]
+    return cut(kept, tokens, more=len(text) - most + len(masked) - len(kept))
+
+
+def fitting(make: Callable[[T], str], ladder: Sequence[T], tokens: int) -> str:
+    """What `make` makes of the first of `ladder` that fits `tokens`, else of the last."""
+    text = ""
+    for step in ladder:
+        text = make(step)
+        if count_tokens(text) <= tokens:
+            break
+    return text
+
+
+def shortened(text: str, most: int) -> str:
+    """`text` in at most `most` characters, and a count of the others."""
+    if len(text) <= most:
+        return text
+    return f"{text[:most]}… ({counted(len(text) - most, 'more character')})"
+
+
+def counted(count: int, noun: str) -> str:
+    """1 line, 2 lines."""
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+
+
+_ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+")
+
+
+def settled(text: str) -> str:
+    """`text` without memory addresses, which differ from run to run."""
+    return _ADDRESS.sub("", text)

@@ -12,12 +12,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from deepseek_jupyter.errors import ParameterError
+from deepseek_jupyter.privacy.levels import SAMPLE, Policy
+from deepseek_jupyter.privacy.redaction import Gate
 
-from .attachment import Attachment
-from .cutting import counted, shortened
-from .gate import Gate
-from .making import digest, made
-from .policy import SAMPLE, Policy
+from .attachment import Attachment, counted, digest, made, shortened
 from .tokens import count_tokens
 
 __all__ = [

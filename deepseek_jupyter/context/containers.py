@@ -1,21 +1,206 @@
-"""Dicts, lists, sets, texts, numbers and whatever is made of them, as an attachment."""
+"""Values in the manner of Python literals, as far as a policy and limits allow. Pure.
+
+A key of a dict counts as a column: the policy's rules for columns hold for it, at any depth. What
+lies inside and has a kind of its own (a frame, an array, a model) is named and not unfolded.
+
+Dicts, lists, sets, texts, numbers and whatever is made of them, as an attachment.
+"""
 
 from __future__ import annotations
 
 import dataclasses
+import datetime
 import decimal
+import enum
+import fractions
 import re
-from collections.abc import Mapping
-from typing import Any
+import uuid
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
 
-from .attachment import Attachment
-from .cutting import counted, fitting
-from .gate import Gate
-from .making import digest, made, type_name
-from .outline import SCALARS, SEQUENCES, Limits, Outline, fields_of, in_words, sampled
-from .policy import FULL, SAMPLE, Policy
+from deepseek_jupyter.privacy.levels import FULL, NONE, SAMPLE, STATS, Level, Policy
+from deepseek_jupyter.privacy.redaction import Gate
 
-__all__ = ["attach", "fingerprint", "fits"]
+from .attachment import Attachment, counted, digest, fitting, made, shortened, type_name
+
+SCALARS = (
+    *(str, bytes, bytearray, bool, int, float, complex, type(None), type(...), slice),
+    *(datetime.date, datetime.time, datetime.timedelta, datetime.tzinfo),
+    *(decimal.Decimal, fractions.Fraction, uuid.UUID, enum.Enum, range),
+)
+SEQUENCES = (list, tuple, set, frozenset)
+_WIDE = 88
+_SHORT = 12
+
+
+class Limits(NamedTuple):
+    """How much is drawn: entries of one container, characters of one text, depth."""
+
+    entries: int
+    characters: int
+    depth: int
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Outline:
+    """How to draw: every text goes through `mask` before it is shortened."""
+
+    policy: Policy
+    limits: Limits
+    mask: Callable[[str], str]
+
+    def draw(
+        self, value: Any, level: Level | None = None, depth: int = 0, above: tuple[int, ...] = ()
+    ) -> str:
+        """`value` at `level` (None: the policy's), inside of the objects with the ids `above`."""
+        level = self.policy.whole if level is None else level
+        fields = fields_of(value)
+        if fields is None and not isinstance(value, SEQUENCES):
+            return self._scalar(value, level)
+        if id(value) in above:
+            return "<itself>"
+        if depth >= self.limits.depth:
+            return f"<{in_words(value)}>"
+        inside = (*above, id(value))
+        if fields is not None:
+            return self._mapping(value, fields, level, depth, inside)
+        return self._sequence(value, level, depth, inside)
+
+    def _mapping(
+        self,
+        value: Any,
+        fields: Mapping[Any, Any],
+        level: Level,
+        depth: int,
+        inside: tuple[int, ...],
+    ) -> str:
+        drawn = []
+        for place, key in enumerate(fields):
+            if place >= self.limits.entries:
+                drawn.append(f"… {counted(len(fields) - place, 'more key')}")
+                break
+            own = min(level, self.policy.level(str(key)))
+            if own == NONE:
+                drawn.append(f"<key-{place + 1}>")
+                continue
+            label = shortened(self.mask(_repr(key)), max(self.limits.characters, 40))
+            drawn.append(f"{label}: {self.draw(fields[key], own, depth + 1, inside)}")
+        begin = "{" if isinstance(value, Mapping) else f"{type(value).__name__} {{"
+        return _bracketed(begin, drawn, "}", depth)
+
+    def _sequence(self, value: Any, level: Level, depth: int, inside: tuple[int, ...]) -> str:
+        items = _ordered(value)
+        if level < SAMPLE:
+            return f"<{in_words(value)}{_range(items) if level >= STATS else ''}>"
+        most = min(self.limits.entries, level.rows) if sampled(level) else self.limits.entries
+        drawn = [self.draw(item, level, depth + 1, inside) for item in items[:most]]
+        if len(items) > most:
+            drawn.append(f"… {counted(len(items) - most, 'more item')}")
+        begin, end = ("(", ",)" if len(items) == 1 else ")") if isinstance(value, tuple) else "[]"
+        if isinstance(value, set | frozenset):
+            begin, end = "{}"
+        return _bracketed(begin, drawn, end, depth)
+
+    def _scalar(self, value: Any, level: Level) -> str:
+        if not isinstance(value, SCALARS):
+            return _named(value)
+        if isinstance(value, bytes | bytearray) or (level < SAMPLE and value is not None):
+            if isinstance(value, str | bytes | bytearray) and level >= STATS:
+                return f"<{type_name(value)}, length {len(value):,}>"
+            return f"<{type_name(value)}>"
+        text = value if isinstance(value, str) else _repr(value)
+        text = shortened(self.mask(text), self.limits.characters)
+        return repr(text) if isinstance(value, str) else text
+
+
+def sampled(level: Level) -> bool:
+    """Whether a number of values was named: ``sample`` alone leaves it to the budget."""
+    return level.rank == SAMPLE.rank and level != Policy().default
+
+
+def in_words(value: Any) -> str:
+    """What it is in a few words, without any value."""
+    if isinstance(value, Mapping):
+        return f"{type_name(value)}, {counted(len(value), 'key')}"
+    if fields_of(value) is None and isinstance(value, SEQUENCES):
+        return f"{type_name(value)}, {counted(len(value), 'item')}{_of_what(value)}"
+    return type_name(value)
+
+
+def fields_of(value: Any) -> Mapping[Any, Any] | None:
+    """The named fields of a mapping, dataclass, named tuple or pydantic model; None for others."""
+    if isinstance(value, type):
+        return None
+    if isinstance(value, Mapping):
+        return value
+    if dataclasses.is_dataclass(value):
+        names = [field.name for field in dataclasses.fields(value)]
+    elif isinstance(value, tuple) and hasattr(value, "_fields"):
+        names = list(value._fields)
+    elif isinstance(getattr(type(value), "model_fields", None), dict):
+        names = list(type(value).model_fields)
+    else:
+        return None
+    return {name: getattr(value, name, None) for name in names}
+
+
+def _of_what(values: Iterable[Any]) -> str:
+    """`` of int`` where all items are of one type."""
+    kinds = {type(value) for value in values}
+    return f" of {kinds.pop().__name__}" if len(kinds) == 1 else ""
+
+
+def _repr(value: Any) -> str:
+    try:
+        return repr(value)
+    except ValueError:  # Python writes no integer of more than some thousand digits
+        return f"<{type_name(value)}, too long to write>"
+
+
+def _named(value: Any) -> str:
+    """An object that has a kind of its own, by type and shape."""
+    shape = getattr(value, "shape", None)
+    if isinstance(shape, tuple) and all(isinstance(size, int) for size in shape):
+        return f"<{type_name(value)} {' x '.join(map(str, shape))}>"
+    if callable(value):
+        return f"<{getattr(value, '__qualname__', type_name(value))}>"
+    return f"<{type_name(value)}>"
+
+
+def _range(items: Sequence[Any]) -> str:
+    """The range of numbers."""
+    if items and all(isinstance(item, int | float) and item == item for item in items):
+        return f", {min(items)!r} to {max(items)!r}"
+    return ""
+
+
+def _ordered(value: Any) -> Sequence[Any]:
+    if isinstance(value, set | frozenset):
+        return sorted(value, key=lambda item: (type_name(item), repr(item)))
+    return list(value)
+
+
+def _bracketed(begin: str, drawn: list[str], end: str, depth: int) -> str:
+    line = f"{begin}{', '.join(drawn)}{end}"
+    if len(line) + 2 * depth <= _WIDE and "\n" not in line:
+        return line
+    indent = "  " * (depth + 1)
+    rows = [f"{indent}{item}," for item in drawn]
+    if all(len(item) <= _SHORT and "\n" not in item for item in drawn[:-1]):
+        rows = _packed(drawn, indent)
+    return "\n".join([begin, *rows, "  " * depth + end])
+
+
+def _packed(drawn: list[str], indent: str) -> list[str]:
+    """Short items side by side."""
+    rows = [indent]
+    for item in drawn:
+        if len(rows[-1]) + len(item) > _WIDE:
+            rows[-1] = rows[-1].rstrip()
+            rows.append(indent)
+        rows[-1] += f"{item}, "
+    return [row.rstrip() for row in rows]
+
 
 _DEEPEST = 8
 _MOST_KEPT = 50_000

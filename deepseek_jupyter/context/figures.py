@@ -2,23 +2,25 @@
 
 The words are for models that see no images, and for everyone who reads what was sent: titles, axes,
 series. Plotly and altair draw pictures only where kaleido or vl-convert is installed.
+
+What a figure shows, in words: from ``schema`` on titles and axes, from ``stats`` on ranges, from
+``sample`` on the names of series and categories, and the heights of bars.
 """
 
 from __future__ import annotations
 
 import importlib.util
 import io
+import json
 import sys
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from . import figure_words
-from .attachment import Attachment
-from .gate import Gate
-from .images import data_url
-from .making import digest, made, type_name
-from .policy import SAMPLE, Policy
+from deepseek_jupyter.privacy.levels import SAMPLE, STATS, Level, Policy
+from deepseek_jupyter.privacy.redaction import Gate
 
-__all__ = ["attach", "fingerprint", "fits"]
+from .attachment import Attachment, counted, digest, made, type_name
+from .images import data_url
 
 _SIDE = 1_600  # pixels of the longer side
 
@@ -124,3 +126,165 @@ _PICTURES = {
     "plotly": _plotly_picture,
     "altair": _altair_picture,
 }
+
+
+_MOST = 30  # series of one pair of axes, bars of one series
+
+
+def matplotlib(figure: Any, level: Level) -> str:
+    """A line for each pair of axes, and one for each of its series."""
+    lines = []
+    title = figure.get_suptitle() if hasattr(figure, "get_suptitle") else ""
+    if title:
+        lines.append(f"title: {title!r}")
+    for number, axes in enumerate(figure.axes, 1):
+        words = [
+            _named("title", axes.get_title()),
+            _axis("x", axes, level),
+            _axis("y", axes, level),
+        ]
+        lines.append(f"axes {number}: {', '.join(filter(None, words))}")
+        lines += _some(list(_artists(axes, level)))
+    return "\n".join(lines)
+
+
+def _axis(which: str, axes: Any, level: Level) -> str:
+    label = getattr(axes, f"get_{which}label")()
+    words = f"{which} {label!r}" if label else which
+    if level >= SAMPLE and (ticks := _categories(getattr(axes, f"get_{which}ticklabels")())):
+        return f"{words}: {_listed(ticks)}"
+    if level < STATS:
+        return words
+    low, high = getattr(axes, f"get_{which}lim")()
+    scale = getattr(axes, f"get_{which}scale")()
+    return f"{words} from {low:.6g} to {high:.6g}{'' if scale == 'linear' else f' ({scale})'}"
+
+
+def _categories(labels: Iterable[Any]) -> list[str]:
+    """Tick labels that are words; numbers are told by the range."""
+    texts = [label.get_text().strip() for label in labels]
+    worded = [
+        text for text in texts if any(c.isalpha() for c in text) and "mathdefault" not in text
+    ]
+    return texts if worded else []
+
+
+def _artists(axes: Any, level: Level) -> Iterator[str]:
+    for line in axes.get_lines():
+        points = line.get_xydata()
+        yield _series("line", line.get_label(), len(points), points, level)
+    for collection in axes.collections:
+        points = collection.get_offsets()
+        if len(points) > 1:
+            yield _series("points", collection.get_label(), len(points), points, level)
+        else:
+            yield f"  {type(collection).__name__}"
+    for container in axes.containers:
+        bars = [patch for patch in container if hasattr(patch, "get_height")]
+        if bars:
+            yield _bars(container, bars, level)
+    for image in axes.images:
+        shape = getattr(image.get_array(), "shape", ())
+        yield f"  image of {' x '.join(map(str, shape))}"
+
+
+def _series(what: str, label: Any, count: int, points: Any, level: Level) -> str:
+    name = f" {label!r}" if level >= SAMPLE and label and not str(label).startswith("_") else ""
+    words = f"  {what}{name}: {counted(count, 'point')}"
+    spans = [_span(points[:, at]) for at in (0, 1)] if level >= STATS and count else ["", ""]
+    return words + "".join(
+        f", {axis} {span}" for axis, span in zip("xy", spans, strict=True) if span
+    )
+
+
+def _span(values: Any) -> str:
+    finite = [float(value) for value in values if value == value and abs(value) != float("inf")]
+    return f"{min(finite):.6g} to {max(finite):.6g}" if finite else ""
+
+
+def _bars(container: Any, bars: list[Any], level: Level) -> str:
+    label = container.get_label()
+    named = level >= SAMPLE and label and not str(label).startswith("_")
+    words = f"  bars{f' {label!r}' if named else ''}: {len(bars):,}"
+    upright = getattr(container, "orientation", "vertical") != "horizontal"
+    sizes = [bar.get_height() if upright else bar.get_width() for bar in bars]
+    if level >= SAMPLE:
+        return f"{words}, {_listed(f'{size:.6g}' for size in sizes)}"
+    return f"{words}, {_span(sizes)}" if level >= STATS else words
+
+
+def plotly(figure: Any, level: Level) -> str:
+    """Titles of figure and axes, and the traces."""
+    layout = figure.layout.to_plotly_json()
+    lines = [_named("title", _title(layout))]
+    for name, part in sorted(layout.items()):
+        if name[:5] in ("xaxis", "yaxis") and isinstance(part, Mapping) and _title(part):
+            lines.append(f"{name}: {_title(part)!r}")
+    traces = []
+    for trace in figure.data:
+        name = f" {trace.name!r}" if level >= SAMPLE and trace.name else ""
+        sizes = [(axis, trace[axis]) for axis in "xyz" if axis in trace and trace[axis] is not None]
+        words = [f"{axis}: {_values(values, level)}" for axis, values in sizes]
+        traces.append(f"  {trace.type}{name}" + (f": {', '.join(words)}" if words else ""))
+    return "\n".join(filter(None, [*lines, *_some(traces)]))
+
+
+def _values(values: Any, level: Level) -> str:
+    items = list(values)
+    words = counted(len(items), "value")
+    if level >= STATS and all(isinstance(item, int | float) for item in items):
+        return f"{words}, {_span(items)}" if items else words
+    if level >= STATS and hasattr(values, "dtype") and values.dtype.kind in "iuf":
+        return f"{words}, {_span(items)}"
+    return words
+
+
+def _title(part: Mapping[str, Any]) -> str:
+    title = part.get("title")
+    return str(title.get("text") or "") if isinstance(title, Mapping) else str(title or "")
+
+
+def altair(chart: Any, level: Level) -> str:
+    """The specification without its data, its values and its look."""
+    spec = _specified(chart)
+    for name in ("$schema", "config", "datasets"):
+        spec.pop(name, None)
+    return json.dumps(_bare(spec, level), ensure_ascii=False, sort_keys=True)
+
+
+def specification(chart: Any) -> str:
+    """An altair chart as JSON, its data included."""
+    return json.dumps(_specified(chart), sort_keys=True, default=str)
+
+
+def _specified(chart: Any) -> dict[str, Any]:
+    import altair as library
+
+    with library.data_transformers.disable_max_rows():  # 5,000; most of it stays here anyway
+        spec: dict[str, Any] = chart.to_dict(validate=False)
+    return spec
+
+
+def _bare(part: Any, level: Level) -> Any:
+    """`part` of a specification; data, and below ``sample`` every value that may come from it."""
+    if isinstance(part, Mapping):
+        dropped = {"data", "params", "usermeta"}
+        if level < SAMPLE:
+            dropped |= {"domain", "sort", "transform", "datum", "value", "values", "text", "scale"}
+        return {name: _bare(inner, level) for name, inner in part.items() if name not in dropped}
+    return [_bare(inner, level) for inner in part] if isinstance(part, list) else part
+
+
+def _named(word: str, text: str) -> str:
+    return f"{word} {text!r}" if text else ""
+
+
+def _listed(items: Iterable[str]) -> str:
+    listed = list(items)
+    left = [f"… {len(listed) - _MOST:,} more"] if len(listed) > _MOST else []
+    return ", ".join([*listed[:_MOST], *left])
+
+
+def _some(lines: list[str]) -> list[str]:
+    left = [f"  … {len(lines) - _MOST:,} more"] if len(lines) > _MOST else []
+    return [*lines[:_MOST], *left]

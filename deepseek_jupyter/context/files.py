@@ -9,13 +9,11 @@ from pathlib import Path, PurePath
 from typing import Any
 
 from deepseek_jupyter.errors import ParameterError
+from deepseek_jupyter.privacy.levels import SAMPLE, Policy
+from deepseek_jupyter.privacy.redaction import Gate
 
-from .attachment import Attachment
-from .cutting import counted
-from .gate import Gate
+from .attachment import Attachment, counted, digest, made
 from .images import LARGEST, SUFFIXES, picture
-from .making import digest, made
-from .policy import SAMPLE, Policy
 
 __all__ = ["attach", "fingerprint", "fits", "path_meant"]
 

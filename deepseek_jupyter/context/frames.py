@@ -6,15 +6,13 @@ from collections.abc import Iterator, Sequence
 from hashlib import blake2b
 from typing import Any
 
+from deepseek_jupyter.privacy.detectors import column_kind
+from deepseek_jupyter.privacy.levels import FULL, NONE, SAMPLE, SCHEMA, STATS, Level, Policy
+from deepseek_jupyter.privacy.redaction import Gate
+
 from .attachment import Attachment, ColumnUse
-from .card import Described, Rows, fit, spread
-from .detectors import column_kind
-from .gate import Gate
-from .lazy import HEAD
-from .plain import leaves, plain, shown
-from .policy import FULL, NONE, SAMPLE, SCHEMA, STATS, Level, Policy
-from .profile import facts, told
-from .reading import Column, Table, is_frame, read
+from .card import Described, Rows, facts, fit, spread, told
+from .table import HEAD, Column, Table, is_frame, leaves, plain, read, shown
 from .tokens import count_tokens
 
 __all__ = ["attach", "fingerprint", "fits", "shown_rows"]

@@ -14,11 +14,10 @@ from dataclasses import replace
 from typing import Any
 
 from deepseek_jupyter.errors import ParameterError
+from deepseek_jupyter.privacy.levels import SAMPLE, Policy
+from deepseek_jupyter.privacy.redaction import Gate
 
-from .attachment import Attachment
-from .gate import Gate
-from .making import IMAGE_TOKENS, digest, made
-from .policy import SAMPLE, Policy
+from .attachment import IMAGE_TOKENS, Attachment, digest, made
 
 __all__ = [
     *("LARGEST", "SUFFIXES", "attach", "check_images", "data_url", "encoded", "fingerprint"),

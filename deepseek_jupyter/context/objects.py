@@ -1,18 +1,25 @@
-"""Any other object: what its library says it is. The last of the kinds."""
+"""Any other object: what its library says it is. The last of the kinds.
+
+Objects that say themselves what stands for them: the ``_deepseek_context_`` protocol.
+
+A method ``_deepseek_context_(self)`` returns a text, or a dict with ``text`` and ``images``: a list
+of PNG or JPEG bytes, PIL images, or ``data:`` and https URLs. What it returns passes the gate.
+"""
 
 from __future__ import annotations
 
 import inspect
 import re
+from collections.abc import Mapping
 from typing import Any
 
-from .attachment import Attachment
-from .cutting import settled, shortened
-from .gate import Gate
-from .making import digest, made, type_name
-from .policy import SAMPLE, Policy
+from deepseek_jupyter.errors import ParameterError
+from deepseek_jupyter.privacy.levels import SAMPLE, Policy
+from deepseek_jupyter.privacy.redaction import Gate
 
-__all__ = ["attach", "fingerprint", "fits"]
+from .attachment import Attachment, digest, made, settled, shortened, type_name
+from .images import encoded, opened
+from .images import fits as is_image
 
 _MOST_NAMES = 40
 _BARE = re.compile(r"<[\w.<>]+(?: object)?(?: at 0x[0-9a-fA-F]+)?>")
@@ -61,3 +68,60 @@ def _attributes(value: Any) -> str:
     if len(public) > _MOST_NAMES:
         lines.append(f"  … {len(public) - _MOST_NAMES:,} more")
     return "\n".join(["attributes:", *lines]) if lines else ""
+
+
+METHOD = "_deepseek_context_"
+
+
+def offers(value: Any) -> bool:
+    """Whether its class has the method. (An object with any attribute you ask for has it not.)"""
+    return not isinstance(value, type) and callable(getattr(type(value), METHOD, None))
+
+
+def attach_offer(name: str, value: Any, policy: Policy, gate: Gate) -> Attachment:
+    """What the object says; below ``sample`` only its type. Raises `ParameterError`."""
+    text, images = _offer(name, value) if policy.whole >= SAMPLE else ("", ())
+    head, hash = type_name(value), offer_fingerprint(value)
+    return made(name, "object", head, text, policy, gate, hash=hash, images=images)
+
+
+def offer_fingerprint(value: Any) -> str:
+    """Of what it says; "" where it fails."""
+    try:
+        text, images = _offer("", value)
+    except ParameterError:
+        return ""
+    return digest(type_name(value), text, *images)
+
+
+def _offer(name: str, value: Any) -> tuple[str, tuple[str, ...]]:
+    try:
+        said = getattr(value, METHOD)()
+    except Exception as error:
+        raise ParameterError(
+            f"{name}: {type_name(value)}.{METHOD} raised {type(error).__name__}: {error}",
+            "Mend the method, or attach something else.",
+        ) from error
+    if isinstance(said, str):
+        return said, ()
+    if isinstance(said, Mapping) and set(said) <= {"text", "images"}:
+        images = said.get("images") or ()
+        if isinstance(said.get("text", ""), str) and isinstance(images, list | tuple):
+            return said.get("text", ""), tuple(_url(name, image) for image in images)
+    raise ParameterError(
+        f"{name}: {type_name(value)}.{METHOD} returned {type_name(said)}.",
+        "It returns a text, or a dict with text and images.",
+    )
+
+
+def _url(name: str, image: Any) -> str:
+    if isinstance(image, str) and image.startswith(("data:image/", "https://")):
+        return image
+    if isinstance(image, bytes):
+        return encoded(opened(image, name))[0]
+    if is_image(image) and hasattr(image, "width"):
+        return encoded(image)[0]
+    raise ParameterError(
+        f"{name}: an image of {METHOD} is {type_name(image)}.",
+        "It is bytes of a PNG or JPEG file, a PIL image, or a data: or https URL.",
+    )

@@ -14,11 +14,10 @@ import types
 from collections.abc import Iterator
 from typing import Any
 
-from .attachment import Attachment
-from .cutting import counted, fitting, settled
-from .gate import Gate
-from .making import digest, made
-from .policy import SAMPLE, Policy
+from deepseek_jupyter.privacy.levels import SAMPLE, Policy
+from deepseek_jupyter.privacy.redaction import Gate
+
+from .attachment import Attachment, counted, digest, fitting, made, settled
 
 __all__ = ["attach", "fingerprint", "fits", "source_of"]
 

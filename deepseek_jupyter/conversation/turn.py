@@ -14,9 +14,9 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
+from deepseek_jupyter.privacy.redaction import reveal
 from deepseek_jupyter.protocol.messages import Message, ToolCall, assistant, tool, user
 from deepseek_jupyter.protocol.usage import Usage
-from deepseek_jupyter.pseudonyms import reveal
 
 __all__ = ["SCHEMA", "Step", "Turn", "new_id", "now"]
 

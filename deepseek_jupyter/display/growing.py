@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from deepseek_jupyter.sanitizer.sanitize import Neutral, Neutraliser, neutralise
+
 from .render import OPENING, shaped
-from .safe import Neutral, Neutraliser, neutralise
 
 __all__ = ["Growing", "Plain"]
 

@@ -11,9 +11,10 @@ import html
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from deepseek_jupyter.sanitizer.sanitize import Neutral, neutralise, plain
+from deepseek_jupyter.sanitizer.text import mark_code
+
 from .footer import END_WORDS, seconds
-from .safe import Neutral, neutralise, plain
-from .safe_text import mark_code
 
 __all__ = [
     "OPENING",

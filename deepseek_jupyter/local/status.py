@@ -8,10 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from deepseek_jupyter.home import home
-from deepseek_jupyter.local import store, support
-from deepseek_jupyter.local.lease import connect
 from deepseek_jupyter.local.models import MODELS
 from deepseek_jupyter.local.serve import read_state, stop_server
+
+from . import models as store
+from . import support
+from .serve import connect
 
 __all__ = ["InstalledModel", "LocalStatus", "RunningServer", "remove", "status"]
 

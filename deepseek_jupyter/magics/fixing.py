@@ -15,7 +15,7 @@ from .arguments import Command, UsageProblem, parse_line
 if TYPE_CHECKING:
     from deepseek_jupyter.asking.preview import Preview
     from deepseek_jupyter.asking.reply import Reply
-    from deepseek_jupyter.fixing.proposal import Proposal
+    from deepseek_jupyter.fixing.fix import Proposal
 
 __all__ = ["COMMANDS", "place"]
 
@@ -29,7 +29,7 @@ def cell_command(kind: str, line: str, cell_id: str | None) -> Proposal | Reply 
         return _decide(words[0], words[1:])
     from deepseek_jupyter.display.frontend import current_cell, user_namespace
     from deepseek_jupyter.display.live import surface
-    from deepseek_jupyter.fixing import fixes
+    from deepseek_jupyter.fixing import fix as fixes
 
     session = get_session()
     command = parse_line(line, cell_id)
@@ -48,7 +48,7 @@ def cell_command(kind: str, line: str, cell_id: str | None) -> Proposal | Reply 
 
 def place(command: Command, reply: Reply) -> None:
     """What ``--code`` and ``--run`` do with an answer's code."""
-    from deepseek_jupyter.fixing.placing import may_run, place_code
+    from deepseek_jupyter.fixing.placement import may_run, place_code
 
     question = command.question
     run = command.run and not reply.cut and may_run(get_session(), reply, question.approve)
@@ -57,7 +57,7 @@ def place(command: Command, reply: Reply) -> None:
 
 
 def _decide(verb: str, arguments: Sequence[str]) -> Proposal:
-    from deepseek_jupyter.fixing import fixes
+    from deepseek_jupyter.fixing import fix as fixes
 
     run = "--run" in arguments
     turns = [word for word in arguments if word != "--run"]
@@ -75,7 +75,7 @@ def _target(kind: str, words: str) -> tuple[str, str]:
     first, _, rest = words.partition(" ")
     if kind == "fix" or not first:
         return "", words
-    from deepseek_jupyter.fixing.runs import find
+    from deepseek_jupyter.fixing.cell_runs import find
 
     try:
         find(first)

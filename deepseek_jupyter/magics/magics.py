@@ -91,12 +91,12 @@ class DeepSeekMagics(Magics):
     def _ask(self, command: Command, local_ns: Mapping[str, Any] | None) -> Any:
         # Not at the top: loading the extension must not cost what only a question needs.
         from deepseek_jupyter.api import get_session
-        from deepseek_jupyter.asking.attaching import Wanted, resolved
-        from deepseek_jupyter.asking.teaching import Teaching
+        from deepseek_jupyter.asking.attachments import Wanted, resolved
         from deepseek_jupyter.context.frames import fits
-        from deepseek_jupyter.context.template import fill
+        from deepseek_jupyter.context.prompt import fill
         from deepseek_jupyter.display.frontend import current_cell
         from deepseek_jupyter.display.live import surface
+        from deepseek_jupyter.privacy.rules import Teaching
 
         from .names import resolve_schema, resolve_tools
 

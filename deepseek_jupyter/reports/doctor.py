@@ -7,13 +7,13 @@ from collections.abc import Callable, Iterator
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING
 
-from deepseek_jupyter.asking.teaching import file_in_words
 from deepseek_jupyter.display.frontend import in_jupyter
 from deepseek_jupyter.display.pages import pages
 from deepseek_jupyter.display.report import Report
 from deepseek_jupyter.errors import DeepSeekError
 from deepseek_jupyter.home import home
 from deepseek_jupyter.nested import nested_state
+from deepseek_jupyter.privacy.rules import file_in_words
 
 if TYPE_CHECKING:
     from deepseek_jupyter.session.session import Session

@@ -35,7 +35,7 @@ def write(conversation: Conversation, path: Path) -> None:
 def text_of(conversation: Conversation, ending: str) -> str:
     """The file's text. Raises `ConversationError` for an ending that is none of `ENDINGS`."""
     from deepseek_jupyter.conversation import exports
-    from deepseek_jupyter.display.safe import neutralise
+    from deepseek_jupyter.sanitizer.sanitize import neutralise
 
     def inert(text: str) -> str:
         return neutralise(text).markdown

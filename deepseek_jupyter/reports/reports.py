@@ -7,9 +7,9 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from deepseek_jupyter._version import __version__
-from deepseek_jupyter.asking.teaching import file_in_words
 from deepseek_jupyter.display.report import Report
 from deepseek_jupyter.errors import DeepSeekError
+from deepseek_jupyter.privacy.rules import file_in_words
 from deepseek_jupyter.session.accounts import in_words, session_totals
 
 if TYPE_CHECKING:

@@ -17,9 +17,9 @@ from contextlib import aclosing, suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from deepseek_jupyter.context.gate import Revealer
 from deepseek_jupyter.conversation.totals import Total
 from deepseek_jupyter.errors import DeepSeekError
+from deepseek_jupyter.privacy.redaction import Revealer
 from deepseek_jupyter.protocol.deltas import TextDelta
 from deepseek_jupyter.protocol.fim import FimRequest
 from deepseek_jupyter.protocol.tokens import estimate_tokens

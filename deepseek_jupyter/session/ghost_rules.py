@@ -8,8 +8,8 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
-from deepseek_jupyter.asking.teaching import Teaching
 from deepseek_jupyter.errors import ConfigurationError, PolicyError
+from deepseek_jupyter.privacy.rules import Teaching
 from deepseek_jupyter.protocol.tokens import count_tokens
 from deepseek_jupyter.protocol.usage import Usage
 

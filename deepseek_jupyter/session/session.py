@@ -18,8 +18,8 @@ from collections.abc import (
 from contextlib import aclosing, asynccontextmanager, closing
 from typing import TYPE_CHECKING, Any
 
-from deepseek_jupyter.asking.prefix import Prefix
 from deepseek_jupyter.asking.prepare import Placed, place, prepare
+from deepseek_jupyter.asking.prompt_cache import Prefix
 from deepseek_jupyter.asking.question import Question
 from deepseek_jupyter.asking.replay import deltas_of, replayed
 from deepseek_jupyter.asking.reply import Reply
@@ -42,8 +42,8 @@ from .withholding import Withholding
 
 if TYPE_CHECKING:
     from deepseek_jupyter.asking.preview import Preview
-    from deepseek_jupyter.context.gate import Gate
-    from deepseek_jupyter.context.policy_file import PolicyFiles
+    from deepseek_jupyter.privacy.policy_file import PolicyFiles
+    from deepseek_jupyter.privacy.redaction import Gate
     from deepseek_jupyter.protocol.deltas import Delta, Event
     from deepseek_jupyter.transport.providers import Provider
 
@@ -97,7 +97,7 @@ class Session:
         """The policy files that hold for this notebook, read anew. Raises `PolicyError`."""
         import os
 
-        from deepseek_jupyter.context.policy_file import load
+        from deepseek_jupyter.privacy.policy_file import load
 
         return load(notebook_path(os.environ, user_namespace()), os.environ)
 

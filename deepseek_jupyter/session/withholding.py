@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from deepseek_jupyter.context.gate import Gate
-    from deepseek_jupyter.context.protected import Protected
     from deepseek_jupyter.conversation.conversation import Conversation
+    from deepseek_jupyter.privacy.redaction import Gate
+    from deepseek_jupyter.privacy.withheld import Protected
 
 __all__ = ["Withheld", "Withholding"]
 
@@ -25,8 +25,8 @@ class Withholding:
 
     def gate_of(self, conversation: Conversation, detectors: frozenset[str]) -> Gate:
         """A conversation's gate, with the pseudonyms that its turns have used."""
-        from deepseek_jupyter.context.gate import Gate
-        from deepseek_jupyter.context.protected import Protected
+        from deepseek_jupyter.privacy.redaction import Gate
+        from deepseek_jupyter.privacy.withheld import Protected
 
         self._protected = self._protected or Protected()
         gate = self._gates.get(conversation.id)

@@ -46,7 +46,7 @@ def _texts(series: Any) -> Any:
     """Mixed objects as a card writes them."""
     import pyarrow as pa
 
-    from deepseek_jupyter.context.plain import plain, shown
+    from deepseek_jupyter.context.table import plain, shown
 
     values = (plain(value) for value in series.to_list())
     return pa.array([None if value is None else shown(value) for value in values], pa.string())

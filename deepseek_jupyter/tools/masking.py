@@ -8,11 +8,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from deepseek_jupyter.context.detectors import column_kind
-from deepseek_jupyter.context.plain import plain, shown
+from deepseek_jupyter.context.table import plain, shown
+from deepseek_jupyter.privacy.detectors import column_kind
 
 if TYPE_CHECKING:
-    from deepseek_jupyter.context.gate import Gate
+    from deepseek_jupyter.privacy.redaction import Gate
 
 __all__ = ["Masker"]
 

@@ -15,9 +15,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from deepseek_jupyter.context.frames import shown_rows
-from deepseek_jupyter.context.policy import FULL, SAMPLE, Policy
-from deepseek_jupyter.context.reading import Column, Table, is_frame, read
+from deepseek_jupyter.context.table import Column, Table, is_frame, read
 from deepseek_jupyter.errors import DeepSeekError, SandboxError
+from deepseek_jupyter.privacy.levels import FULL, SAMPLE, Policy
 
 from .arrays import arrow_of, plain_array
 from .masking import Masker
@@ -25,7 +25,7 @@ from .masking import Masker
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from deepseek_jupyter.context.gate import Gate
+    from deepseek_jupyter.privacy.redaction import Gate
 
 __all__ = ["SqlTable", "fill", "sql_tables", "time_zone"]
 

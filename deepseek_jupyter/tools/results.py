@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 from typing import Any
 
-from deepseek_jupyter.context.plain import plain, shown
+from deepseek_jupyter.context.table import plain, shown
 
 __all__ = ["ROWS", "TOKENS", "Told", "told"]
 

@@ -25,8 +25,8 @@ from .tool import Tool
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from deepseek_jupyter.context.gate import Gate
-    from deepseek_jupyter.context.policy import Policy
+    from deepseek_jupyter.privacy.levels import Policy
+    from deepseek_jupyter.privacy.redaction import Gate
 
 __all__ = ["QueryResult", "SqlTool", "sql_tool"]
 

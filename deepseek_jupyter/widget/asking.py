@@ -11,13 +11,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from deepseek_jupyter.asking.attaching import Wanted, resolved
+from deepseek_jupyter.asking.attachments import Wanted, resolved
 from deepseek_jupyter.asking.notebook_cells import given_cells
 from deepseek_jupyter.asking.question import Question
-from deepseek_jupyter.context.policy import asked_of
 from deepseek_jupyter.display.frontend import user_namespace
 from deepseek_jupyter.display.notebook import Beside
 from deepseek_jupyter.errors import ConversationError, Interrupted
+from deepseek_jupyter.privacy.levels import asked_of
 
 from .fields import flag, objects, optional_text, text, texts, turn_id
 

@@ -3,7 +3,7 @@
  *
  * The record comes from an output and so from a file that anyone may have written: it is shown as
  * text, and a button only names the turn. What would be written is the kernel's own knowledge.
- * The twin is `deepseek_jupyter/fixing/proposal.py`.
+ * The twin is `deepseek_jupyter/fixing/fix.py`.
  */
 import { Widget } from '@lumino/widgets';
 import type { INotebookTracker } from '@jupyterlab/notebook';

@@ -31,7 +31,7 @@ def df():
 def names(monkeypatch, df):
     """The variables of a notebook."""
     space = {"df": df, "n": 3, "ds": ds}
-    for module in ("asking.composing", "asking.notebook_cells", "display.frontend"):
+    for module in ("asking.prepare", "asking.notebook_cells", "display.frontend"):
         monkeypatch.setattr(f"deepseek_jupyter.{module}.user_namespace", lambda: space)
     return space
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from deepseek_jupyter.asking.unveil import Unveil
-from deepseek_jupyter.context.gate import Gate
+from deepseek_jupyter.privacy.redaction import Gate
 from deepseek_jupyter.protocol.deltas import Finish, ReasoningDelta, TextDelta
 
 

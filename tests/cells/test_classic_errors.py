@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from deepseek_jupyter.fixing.gathering import gather
-from deepseek_jupyter.fixing.runs import last_failure
+from deepseek_jupyter.fixing.cell_runs import last_failure
+from deepseek_jupyter.fixing.fix import gather
 
 from .notebook_errors import ERRORS
 

@@ -6,7 +6,7 @@ import pytest
 
 from deepseek_jupyter.cells.edits import Edit, diff, read_edits, visible
 from deepseek_jupyter.cells.executed import Executed
-from deepseek_jupyter.cells.wording import fenced, prompt
+from deepseek_jupyter.cells.lineage import fenced, prompt
 
 CELLS = {n: Executed(n, f"x = {n}") for n in (1, 2, 3)}
 

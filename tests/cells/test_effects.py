@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from IPython.core.inputtransformer2 import TransformerManager
 
 from deepseek_jupyter.cells.effects import EVERYTHING, Effects, effects
-from deepseek_jupyter.cells.excerpt import excerpt, names_on_line
+from deepseek_jupyter.cells.lineage import excerpt, names_on_line
 
 
 def of(source: str) -> Effects:

@@ -5,8 +5,7 @@ from __future__ import annotations
 import pytest
 
 from deepseek_jupyter.cells.executed import Executed
-from deepseek_jupyter.cells.lineage import Lineage, Selection
-from deepseek_jupyter.cells.words import alike
+from deepseek_jupyter.cells.lineage import Lineage, Selection, alike
 
 
 def runs(*sources: str) -> list[Executed]:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from deepseek_jupyter.cells.executed import Executed
-from deepseek_jupyter.cells.lineage import Lineage
-from deepseek_jupyter.cells.stale import Placed, stale_notes
+from deepseek_jupyter.cells.lineage import Lineage, Placed, stale_notes
 
 
 def notes(*cells: tuple[str, str], notebook: dict[str, Placed] | None = None) -> list[str]:

@@ -7,10 +7,10 @@ import pytest
 from deepseek_jupyter.asking.notebook_cells import cells_of, output_text
 from deepseek_jupyter.context.attachment import attach
 from deepseek_jupyter.context.cells import Cell, check_choice, choose
-from deepseek_jupyter.context.gate import Gate
-from deepseek_jupyter.context.policy import Policy, parse_spec
 from deepseek_jupyter.context.tokens import count_tokens
 from deepseek_jupyter.errors import ParameterError
+from deepseek_jupyter.privacy.levels import Policy, parse_spec
+from deepseek_jupyter.privacy.redaction import Gate
 
 CELLS = [Cell(f"x{n} = {n}", f"out {n}", n + 1) for n in range(6)]
 

@@ -11,7 +11,7 @@ from itertools import pairwise
 
 import pytest
 
-from deepseek_jupyter.context.detectors import column_kind, find
+from deepseek_jupyter.privacy.detectors import column_kind, find
 
 FOUND = {
     "email": [

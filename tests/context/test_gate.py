@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from deepseek_jupyter.context.gate import Gate, Revealer
+from deepseek_jupyter.privacy.redaction import Gate, Revealer
 
 KEY = "sk-0123456789abcdef0123456789abcdef"
 

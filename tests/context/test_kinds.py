@@ -15,10 +15,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from deepseek_jupyter.context.attachment import attach, fingerprint
-from deepseek_jupyter.context.gate import Gate
-from deepseek_jupyter.context.outline import Limits, Outline
-from deepseek_jupyter.context.policy import Policy, parse_spec
+from deepseek_jupyter.context.containers import Limits, Outline
 from deepseek_jupyter.context.tokens import count_tokens
+from deepseek_jupyter.privacy.levels import Policy, parse_spec
+from deepseek_jupyter.privacy.redaction import Gate
 
 SECRET = "Margarete Quandt-Weyl"
 
@@ -311,8 +311,8 @@ def test_no_value_of_a_protected_key_is_in_the_text(secrets, other):
 _ACROSS = """
 import json, sys, numpy as np
 from deepseek_jupyter.context.attachment import attach
-from deepseek_jupyter.context.gate import Gate
-from deepseek_jupyter.context.policy import Policy
+from deepseek_jupyter.privacy.redaction import Gate
+from deepseek_jupyter.privacy.levels import Policy
 values = [{"b": {3, "x", None}, "a": object()}, {"e", "f", "g"}, np, json, np.arange(9), object()]
 for value in values:
     made = attach("it", value, Policy(), Gate())

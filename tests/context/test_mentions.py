@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from deepseek_jupyter.context.mentions import mentions, readings
+from deepseek_jupyter.context.prompt import mentions, readings
 
 
 def said(text):

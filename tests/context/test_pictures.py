@@ -11,10 +11,10 @@ import pytest
 
 from deepseek_jupyter.context.attachment import attach, fingerprint
 from deepseek_jupyter.context.files import path_meant
-from deepseek_jupyter.context.gate import Gate
 from deepseek_jupyter.context.images import check_images, for_model
-from deepseek_jupyter.context.policy import parse_spec
 from deepseek_jupyter.errors import ParameterError
+from deepseek_jupyter.privacy.levels import parse_spec
+from deepseek_jupyter.privacy.redaction import Gate
 from deepseek_jupyter.transport.providers import PROVIDERS, provider_named
 
 Image = pytest.importorskip("PIL.Image", reason="pictures need Pillow")

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from deepseek_jupyter.context.policy import (
+from deepseek_jupyter.errors import ParameterError
+from deepseek_jupyter.privacy.levels import (
     FULL,
     NONE,
     SAMPLE,
@@ -16,7 +17,6 @@ from deepseek_jupyter.context.policy import (
     Policy,
     parse_spec,
 )
-from deepseek_jupyter.errors import ParameterError
 
 LEVELS = st.sampled_from([NONE, SCHEMA, STATS, Level(3, 1), Level(3, 9), FULL])
 

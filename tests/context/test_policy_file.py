@@ -8,16 +8,20 @@ from pathlib import Path
 
 import pytest
 
-from deepseek_jupyter.context.policy_file import FILE, VARIABLE, PolicyFiles, find, load
-from deepseek_jupyter.context.policy_schema import (
+from deepseek_jupyter.errors import PolicyError
+from deepseek_jupyter.privacy.policy_file import (
     DETECTORS,
+    FILE,
+    VARIABLE,
     DataRules,
     FrameRule,
     Money,
+    PolicyFiles,
     TeachingRules,
+    find,
+    load,
     parse,
 )
-from deepseek_jupyter.errors import PolicyError
 
 EVERYTHING = """\
 [data]

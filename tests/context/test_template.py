@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from deepseek_jupyter.context.template import fill
+from deepseek_jupyter.context.prompt import fill
 from deepseek_jupyter.errors import TemplateError
 
 NAMES = {"n": 3, "name": "Ada", "d": {"a": {"b": 1}}, "text": "{{ n }}", "f": lambda x: x * 2}

@@ -23,9 +23,9 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
-from deepseek_jupyter.display.math_rules import typesettable
-from deepseek_jupyter.display.safe import Neutraliser, neutralise, plain
-from deepseek_jupyter.display.safe_markdown import TAGS
+from deepseek_jupyter.sanitizer.markdown import TAGS
+from deepseek_jupyter.sanitizer.math import typesettable
+from deepseek_jupyter.sanitizer.sanitize import Neutraliser, neutralise, plain
 from tests.support.fuzzing import examples
 
 ATTACKS = json.loads(
@@ -454,6 +454,6 @@ def test_a_terminal_never_sees_a_control(text: str) -> None:
 
 
 def test_importing_parses_nothing() -> None:
-    code = "import sys, deepseek_jupyter.display.safe; print('markdown_it' in sys.modules)"
+    code = "import sys, deepseek_jupyter.sanitizer.sanitize; print('markdown_it' in sys.modules)"
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert run.stdout.strip() == "False"

@@ -7,8 +7,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
-from deepseek_jupyter.display import safe_parse
-from deepseek_jupyter.display.safe_parse import Block
+from deepseek_jupyter.sanitizer import parse as safe_parse
+from deepseek_jupyter.sanitizer.parse import Block
 from tests.support.fuzzing import examples
 
 SHORT_CUTS = ("flat_list", "flat_table", "simple_inline")

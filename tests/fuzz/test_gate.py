@@ -6,7 +6,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from deepseek_jupyter.context.gate import Gate
+from deepseek_jupyter.privacy.redaction import Gate
 from tests.support.fuzzing import examples
 
 PLAIN = ["ada.lovelace@example.org", "DE89 3704 0044 0532 0130 00", "4111 1111 1111 1111"]

@@ -8,7 +8,7 @@ import shlex
 from hypothesis import given
 from hypothesis import strategies as st
 
-from deepseek_jupyter.context.template import fill
+from deepseek_jupyter.context.prompt import fill
 from deepseek_jupyter.errors import DeepSeekError, TemplateError
 from deepseek_jupyter.magics.arguments import UsageProblem, flag_parser, parse_cell, parse_line
 from tests.support.fuzzing import examples

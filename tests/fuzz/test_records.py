@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from deepseek_jupyter.conversation.exports import to_json, to_notebook
 from deepseek_jupyter.conversation.notebook_records import rebuild
 from deepseek_jupyter.conversation.turn import Turn
-from deepseek_jupyter.display.safe import neutralise
+from deepseek_jupyter.sanitizer.sanitize import neutralise
 from tests.conversation.turns import a_full_turn, a_turn
 from tests.support.fuzzing import examples
 

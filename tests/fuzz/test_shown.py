@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from deepseek_jupyter.display.render import final_bundle
-from deepseek_jupyter.display.safe import neutralise
+from deepseek_jupyter.sanitizer.sanitize import neutralise
 from tests.conversation.turns import a_full_turn
 from tests.display.test_safe import ATTACKS, faults, fed, markdown_faults
 from tests.support.fuzzing import examples

@@ -14,7 +14,7 @@ import psutil
 import pytest
 
 from deepseek_jupyter import local
-from deepseek_jupyter.local.store import model_path
+from deepseek_jupyter.local.models import model_path
 
 REPOSITORY = Path(__file__).parents[2]
 

@@ -11,7 +11,7 @@ import pytest
 
 from deepseek_jupyter import local
 from deepseek_jupyter.errors import LocalModelError
-from deepseek_jupyter.local import store
+from deepseek_jupyter.local import models as store
 
 pytestmark = pytest.mark.local_model
 

@@ -13,7 +13,8 @@ import pytest
 
 from deepseek_jupyter import local
 from deepseek_jupyter.errors import LocalModelError
-from deepseek_jupyter.local import sources, store
+from deepseek_jupyter.local import install as sources
+from deepseek_jupyter.local import models as store
 from deepseek_jupyter.local.models import MODELS, Part
 
 DEFAULT = MODELS[local.DEFAULT_MODEL]

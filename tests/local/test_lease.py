@@ -9,10 +9,11 @@ from pathlib import Path
 import pytest
 
 from deepseek_jupyter.errors import LocalModelError
-from deepseek_jupyter.local import serve, store
-from deepseek_jupyter.local.lease import connect
+from deepseek_jupyter.local import models as store
+from deepseek_jupyter.local import serve
 from deepseek_jupyter.local.locks import locked
 from deepseek_jupyter.local.models import DEFAULT_MODEL
+from deepseek_jupyter.local.serve import connect
 
 
 @pytest.mark.parametrize("said", [b"\xff\xfe\x00\n", b"SSH-2.0-x\r\n", b"x" * 100_000, b""])

@@ -7,7 +7,7 @@ import re
 import pytest
 
 from deepseek_jupyter import api
-from deepseek_jupyter.fixing import fixes
+from deepseek_jupyter.fixing import fix as fixes
 from tests.support.scripted import answer, chunk, sse
 
 BROKEN = ("rows = [3, 4]", "LIMIT = 9", "big = [r for r in rows if r > LIMIT]", "1 / len(big)")

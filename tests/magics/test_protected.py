@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from deepseek_jupyter.context.policy_file import FILE
+from deepseek_jupyter.privacy.policy_file import FILE
 from tests.support.scripted import answer
 
 NAME = "Margarete Quandt-Weyl"

@@ -13,9 +13,9 @@ pd = pytest.importorskip("pandas", reason="pandas has no wheel for this Python")
 pl = pytest.importorskip("polars", reason="polars has no wheel for this Python")
 
 from deepseek_jupyter.context.attachment import attach  # noqa: E402
-from deepseek_jupyter.context.gate import Gate  # noqa: E402
-from deepseek_jupyter.context.policy import parse_spec  # noqa: E402
 from deepseek_jupyter.errors import QueryError, SandboxError, ToolError  # noqa: E402
+from deepseek_jupyter.privacy.levels import parse_spec  # noqa: E402
+from deepseek_jupyter.privacy.redaction import Gate  # noqa: E402
 from deepseek_jupyter.tools import queryable, sql  # noqa: E402
 from deepseek_jupyter.tools.arrays import frame_like  # noqa: E402
 from deepseek_jupyter.tools.sql import QueryResult, sql_tool, told  # noqa: E402

@@ -1,0 +1,278 @@
+"""What a question attaches: found in prompt, flags or call, and written once a conversation.
+
+`wanted` finds the objects, `gather` makes attachments of them under the settings, the question's
+own rules and the policy files, and `Gathered` writes them into the message. A frame whose card
+stands in the history already is named in one line, so that the prefix is not paid twice.
+
+`DataCard`: what a model would see of an object, to look at before it is asked anything.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from deepseek_jupyter.context.attachment import Attachment, attach
+from deepseek_jupyter.context.files import path_meant
+from deepseek_jupyter.context.prompt import Mention, mentions, readings
+from deepseek_jupyter.conversation.turn import Turn
+from deepseek_jupyter.display.report import Drawing, Report
+from deepseek_jupyter.errors import ParameterError
+from deepseek_jupyter.privacy.levels import Policy, parse_spec
+from deepseek_jupyter.privacy.redaction import Gate
+from deepseek_jupyter.privacy.rules import check_columns, check_kind, tightened
+
+from .notebook_cells import cell_named
+
+if TYPE_CHECKING:
+    from deepseek_jupyter.privacy.policy_file import DataRules
+    from deepseek_jupyter.session.session import Session
+
+    from .question import Question
+
+
+_NO_DATA = {"In", "Out", "exit", "quit", "get_ipython", "display", "open"}
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Wanted:
+    """An object that a question attaches, under the name it has there; `rules` as a spec has
+    them behind its colon, "" for those of the settings.
+    """
+
+    name: str
+    value: Any
+    rules: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Gathered:
+    """The attachments of a question. `known` are those whose cards the history has, `changed` those
+    of which it has another state.
+    """
+
+    attachments: tuple[Attachment, ...] = ()
+    known: frozenset[str] = frozenset()
+    changed: frozenset[str] = frozenset()
+
+    @property
+    def texts(self) -> list[tuple[str, str]]:
+        """Name and text of each attachment, in the order in which they stand before the prompt."""
+        return [(attachment.name, self._part(attachment)) for attachment in self.attachments]
+
+    def _part(self, a: Attachment) -> str:
+        if a.name in self.known:
+            return f"`{a.name}` is as it was above."
+        since = ", changed since it was shown above" if a.name in self.changed else ""
+        said = f"`{a.name}` is a {a.source}{since}.\n" if a.source else ""
+        return f"{said}{a.text}"
+
+    @property
+    def images(self) -> tuple[str, ...]:
+        """Of all attachments that are not known."""
+        return tuple(url for a in self.attachments if a.name not in self.known for url in a.images)
+
+    @property
+    def records(self) -> tuple[dict[str, Any], ...]:
+        """What the turn's record says of them; ``again`` marks those named in one line."""
+        return tuple(
+            {**a.record, "tokens": 0, "again": True} if a.name in self.known else a.record
+            for a in self.attachments
+        )
+
+    def behind(self, path: Iterable[Turn]) -> Gathered:
+        """The same behind the turns of `path`: cards that stand there are known."""
+        cards = {
+            (r.get("name"), r.get("hash"), r.get("policy"))
+            for turn in path
+            if turn.sent
+            for r in turn.attachments
+            if not r.get("again")
+        }
+        known = {a.name for a in self.attachments if a.hash and (a.name, a.hash, a.policy) in cards}
+        hashes = {(name, hash) for name, hash, _ in cards}
+        shown = {name for name, _ in hashes}
+        changed = {a.name for a in self.attachments if (a.name, a.hash) not in hashes} & shown
+        return replace(self, known=frozenset(known), changed=frozenset(changed))
+
+
+# Finding
+
+
+def resolved(question: Question, names: Mapping[str, Any]) -> Question:
+    """`question` with everything that it attaches found in `names`, and ``@df`` said as `` `df` ``.
+
+    Raises `ParameterError` for a name that is not there, or an expression that fails.
+    """
+    prompt, mentioned = question.said, list[Wanted]()
+    if prompt is None:
+        prompt, mentioned = _mentioned(question.prompt, names)
+    found: dict[str, Wanted] = {}
+    for item in (*wanted(question.attach, names), *mentioned):
+        found.setdefault(item.name, item)  # what a flag says of it comes first
+    return replace(question, attach=tuple(found.values()), said=prompt)
+
+
+def wanted(items: Iterable[Any], names: Mapping[str, Any]) -> Iterator[Wanted]:
+    """`items` as ``--attach`` and ``attach=`` give them.
+
+    A text is ``EXPR[:POLICY]``; a mapping has names and objects; a pair an object and its policy;
+    anything else is an object, called as the notebook calls it.
+    """
+    if isinstance(items, Mapping):
+        items = (items,)
+    for number, item in enumerate(items, 1):
+        if isinstance(item, Wanted):
+            yield item
+        elif isinstance(item, str):
+            yield _of_spec(item, names)
+        elif isinstance(item, Mapping):
+            yield from (Wanted(str(name), value) for name, value in item.items())
+        elif isinstance(item, tuple) and len(item) == 2 and isinstance(item[1], str):
+            yield Wanted(_name_of(item[0], names, number), item[0], item[1])
+        else:
+            yield Wanted(_name_of(item, names, number), item)
+
+
+def _name_of(value: Any, names: Mapping[str, Any], number: int) -> str:
+    for name, other in names.items():
+        if other is value and not name.startswith("_"):
+            return name
+    return str(getattr(value, "__name__", "")) or f"data_{number}"
+
+
+def _of_spec(spec: str, names: Mapping[str, Any]) -> Wanted:
+    whole = path_meant(spec)
+    if whole is not None and os.path.exists(whole):  # a colon may be a part of a path
+        return Wanted(spec.strip("\"'"), whole)
+    expression, _ = parse_spec(spec)
+    rules = spec.strip()[len(expression) :].lstrip().removeprefix(":")
+    path = path_meant(expression)
+    if path is not None:
+        return Wanted(expression.strip("\"'"), path, rules)
+    cell = cell_named(expression)
+    return Wanted(expression, _value(expression, names) if cell is None else cell, rules)
+
+
+def _value(expression: str, names: Mapping[str, Any]) -> Any:
+    try:
+        return eval(expression, dict(names))
+    except NameError as error:
+        close = difflib.get_close_matches(str(error.name), names, n=1)
+        meant = f"Did you mean {close[0]}?" if close else "Run the cell that defines it."
+        raise ParameterError(
+            f"--attach {expression}: there is no {error.name!r} in this notebook.", meant
+        ) from None
+    except Exception as error:
+        raise ParameterError(
+            f"--attach {expression} raised {type(error).__name__}: {error}",
+            "Attach a name, or an expression that has a value.",
+        ) from error
+
+
+def _mentioned(prompt: str, names: Mapping[str, Any]) -> tuple[str, list[Wanted]]:
+    """The prompt with the names of what it mentions, and what that is."""
+    pieces: list[str] = []
+    found: list[Wanted] = []
+    at = 0
+    for mention in mentions(prompt):
+        meant = _meant(mention, names)
+        if meant is not None:
+            length = len(meant.name) + (2 if mention.expression.startswith('"') else 0)
+            pieces += (prompt[at : mention.start], f"`{meant.name}`")
+            at = mention.start + 1 + length
+            found.append(meant)
+    return "".join([*pieces, prompt[at:]]), found
+
+
+def _meant(mention: Mention, names: Mapping[str, Any]) -> Wanted | None:
+    """The object that is mentioned; None for a word that happens to stand behind an @."""
+    path = path_meant(mention.expression)
+    if path is not None:
+        return Wanted(mention.expression.strip('"'), path)
+    for expression in readings(mention.expression):
+        if (cell := cell_named(expression)) is not None:
+            return Wanted(expression, cell)
+        base = expression.partition(".")[0].partition("[")[0]
+        if base == expression:
+            plain = not base.startswith("_") and base not in _NO_DATA
+            return Wanted(base, names[base]) if base in names and plain else None
+        if base in names:
+            try:
+                value = eval(expression, dict(names))
+            except Exception:  # the sentence goes on: "of @df.The rest"
+                continue
+            if not callable(value):
+                return Wanted(expression, value)
+    return None
+
+
+# Making
+
+
+def gather(session: Session, question: Question, gate: Gate) -> Gathered:
+    """The attachments of a resolved question. Raises `ParameterError`, `PolicyError`."""
+    files = session.policy_files().data
+    items = [(item, policy_of(session, item, files)) for item in question.attach]
+    session.withholding.lift({item.name: str(policy) for item, policy in items})
+    made = [attach(item.name, item.value, policy, gate) for item, policy in items]
+    if len(made) > 1 and any(a.protected for a in made):
+        # Once more: what the last one withholds must not stand in the first one.
+        made = [attach(item.name, item.value, policy, gate) for item, policy in items]
+    for attachment, item in zip(made, question.attach, strict=True):
+        check_kind(attachment, files)
+        check_columns(attachment, parse_spec(f"x:{item.rules}")[1].columns)
+    session.withholding.add({a.name: (a.policy, a.protected) for a in made})
+    return Gathered(tuple(made))
+
+
+def policy_of(session: Session, item: Wanted, files: Iterable[DataRules]) -> Policy:
+    """The settings' policy, what the question says, and the files' rules over both."""
+    config = session.config
+    base = parse_spec(f"x:{config.data_policy}", Policy(budget=config.card_tokens))[1]
+    policy = parse_spec(f"x:{item.rules}", base)[1] if item.rules else base
+    return tightened(policy, item.name, files)
+
+
+class DataCard:
+    """``str(card)`` is the text; `attachment` has what leaves, by column and row."""
+
+    def __init__(self, attachment: Attachment) -> None:
+        self.attachment = attachment
+
+    @property
+    def text(self) -> str:
+        """What leaves."""
+        return self.attachment.text
+
+    @property
+    def tokens(self) -> int:
+        """Of the text, about."""
+        return self.attachment.tokens
+
+    def __str__(self) -> str:
+        return self.text
+
+    def __repr__(self) -> str:
+        return f"<DataCard of {self.attachment.name}, about {self.tokens:,} tokens>"
+
+    def _repr_pretty_(self, printer: Any, cycle: bool) -> None:
+        printer.text(self.text)
+
+    def _repr_html_(self) -> str:
+        rows = [(use.name, use.level, use.leaves) for use in self.attachment.columns]
+        report = Report("", rows, ("column", "level", "leaves"), f"About {self.tokens:,} tokens.")
+        return Drawing(self.text)._repr_html_() + report._repr_html_()
+
+
+def data_card(session: Session, value: Any, name: str, rules: str) -> DataCard:
+    """The card of `value` under the settings, `rules` and the policy files."""
+    files = session.policy_files().data
+    wanted = Wanted(name, value, rules)
+    gate = Gate(session.config.detectors)
+    attachment = attach(name, value, policy_of(session, wanted, files), gate)
+    check_kind(attachment, files)
+    return DataCard(attachment)

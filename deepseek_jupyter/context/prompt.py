@@ -1,0 +1,141 @@
+r"""``{{ expression }}`` in a prompt, evaluated in the notebook's namespace.
+
+The only interpolation there is: single braces, ``$`` and ``%`` are the user's own text, so JSON,
+LaTeX and f-strings need no escaping. ``\{{`` stands for two literal braces.
+
+``@name`` in a prompt: which places may mean an object of the notebook. Pure.
+
+Not those in code (fenced or between backticks), not a decorator above its function, not what stands
+behind a letter or digit, as in an e-mail address.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from bisect import bisect_right
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from types import CodeType
+from typing import Any
+
+from deepseek_jupyter.errors import TemplateError
+
+_OPEN = re.compile(r"\\?\{\{")
+_CLOSE = "}}"
+_TRIES = 200  # closing braces that may stand within one expression
+
+
+Keep = Callable[[str, Any], str | None]
+
+
+def fill(text: str, namespace: Mapping[str, Any], keep: Keep = lambda source, value: None) -> str:
+    """`text` with each ``{{ expression }}`` replaced by the text of its value.
+
+    `keep` is asked first, with the expression and its value: what it returns stands for a value
+    that has no business in a text, such as a whole frame.
+
+    Raises `TemplateError` for an unclosed or malformed expression, an unknown name, or an
+    expression that raises.
+    """
+    pieces: list[str] = []
+    at = 0
+    while match := _OPEN.search(text, at):
+        pieces.append(text[at : match.start()])
+        if match[0].startswith("\\"):
+            pieces.append("{{")
+            at = match.end()
+            continue
+        code, source, at = _expression(text, match.end())
+        pieces.append(_value(code, source, namespace, keep))
+    return "".join([*pieces, text[at:]])
+
+
+def _expression(text: str, start: int) -> tuple[CodeType, str, int]:
+    """The expression that begins at `start`, and where the text goes on after it.
+
+    The first ``}}`` that makes it compile ends it, so that ``{{ {"a": {"b": 1}} }}`` works.
+    """
+    end = start
+    for _ in range(_TRIES):
+        if (end := text.find(_CLOSE, end)) == -1:
+            break
+        source = text[start:end].strip()
+        try:
+            return compile(source, "{{ }}", "eval"), source, end + len(_CLOSE)
+        except (SyntaxError, ValueError):
+            end += 1
+    first_line = text[start:].split("\n", 1)[0].strip()[:60]
+    raise TemplateError(
+        f"{{{{ {first_line} … is not a complete expression.",
+        "Close it with }}, or write \\{{ for two literal braces.",
+    )
+
+
+def _value(code: CodeType, source: str, namespace: Mapping[str, Any], keep: Keep) -> str:
+    try:
+        value = eval(code, dict(namespace))
+        kept = keep(source, value)
+        return str(value) if kept is None else kept
+    except NameError as error:
+        raise TemplateError(
+            f"{{{{ {source} }}}}: there is no {error.name!r} in this notebook.",
+            _suggestion(error.name or source, namespace),
+        ) from None
+    except Exception as error:
+        raise TemplateError(
+            f"{{{{ {source} }}}} raised {type(error).__name__}: {error}",
+            "Correct the expression, or write \\{{ for two literal braces.",
+        ) from error
+
+
+def _suggestion(name: str, namespace: Mapping[str, Any]) -> str:
+    close = difflib.get_close_matches(name, [n for n in namespace if not n.startswith("_")], n=1)
+    meant = f"Did you mean {close[0]}? " if close else "Run the cell that defines it. "
+    return f"{meant}For two literal braces write \\{{{{."
+
+
+_MENTION = re.compile(
+    r"(?<![\w@/\\.`-])@(?P<said>\"[^\"\n]{1,300}\"|"
+    r"[^\W\d]\w*(?:\.[^\W\d]\w*|\[[^\[\]\n]{1,100}\])*)"
+)
+_CODE = re.compile(r"^[ \t]*(```+|~~~+)[\s\S]*?(?:^[ \t]*\1|\Z)|(`+)[^`\n]+\2", re.MULTILINE)
+_DECORATED = re.compile(r"[^\n]*\n\s*(?:@|def |class |async def )")
+_TAIL = re.compile(r"(?:\.[^\W\d]\w*|\[[^\[\]\n]*\])\Z")
+
+
+@dataclass(frozen=True, slots=True)
+class Mention:
+    """Characters `start` to `end` of a prompt say ``@expression``."""
+
+    start: int
+    end: int
+    expression: str
+
+
+def mentions(text: str) -> Iterator[Mention]:
+    """The places in `text` that may mean an object, in order."""
+    if "@" not in text:
+        return
+    code = [match.span() for match in _CODE.finditer(text)]
+    for match in _MENTION.finditer(text):
+        start = match.start()
+        before = bisect_right(code, start, key=lambda span: span[0])
+        if before and start < code[before - 1][1]:
+            continue
+        first = not text[text.rfind("\n", 0, start) + 1 : start].strip()
+        if first and _DECORATED.match(text, match.end()):
+            continue
+        yield Mention(start, match.end(), match["said"])
+
+
+def readings(expression: str) -> Iterator[str]:
+    """What `expression` may mean, the longest first: a sentence may go on behind the name.
+
+    >>> list(readings("df.price.Then"))
+    ['df.price.Then', 'df.price', 'df']
+    """
+    yield expression
+    while tail := _TAIL.search(expression):
+        expression = expression[: tail.start()]
+        yield expression

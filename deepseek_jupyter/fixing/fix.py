@@ -1,0 +1,419 @@
+"""Changes to cells: `propose` asks the model for one; `accept`, `reject` and `revert` decide on it.
+
+Nothing is written before `accept`, and nothing into a cell that is no longer what the model was
+shown. With a page that has our extension the cells themselves change; elsewhere the code is offered
+as new input. Commands call these functions, and so may the buttons of a page.
+
+The material of a question about a cell: the cells it depends on, the error, what is stale.
+
+A change to cells that a model proposes, and what has become of it.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import partial
+from typing import TYPE_CHECKING, Any, Literal
+from weakref import WeakKeyDictionary
+
+from deepseek_jupyter.asking.attachments import Wanted
+from deepseek_jupyter.asking.question import Question
+from deepseek_jupyter.asking.reply import Reply
+from deepseek_jupyter.cells.edits import Edit, diff, read_edits
+from deepseek_jupyter.cells.effects import effects
+from deepseek_jupyter.cells.executed import Executed
+from deepseek_jupyter.cells.failure import Failure
+from deepseek_jupyter.cells.lineage import (
+    Lineage,
+    Placed,
+    Selection,
+    cells_text,
+    names_on_line,
+    notes_text,
+    prompt,
+    stale_notes,
+)
+from deepseek_jupyter.conversation.identity import notebook_path
+from deepseek_jupyter.display.cell_writer import Answer, Change
+from deepseek_jupyter.display.changes import Changes
+from deepseek_jupyter.display.frontend import has_frontend, offer_input, run_here, user_namespace
+from deepseek_jupyter.display.live import Surface
+from deepseek_jupyter.display.pages import Request, pages
+from deepseek_jupyter.errors import CellError, ChangedCellError
+from deepseek_jupyter.privacy.rules import Teaching
+from deepseek_jupyter.protocol.tokens import estimate_tokens
+from deepseek_jupyter.session.memory import notebook_content
+from deepseek_jupyter.session.session import Session
+
+from .cell_runs import executed, find, iterators, last_failure, notebook_cells, previous
+from .placement import place_code, provenance, writer
+
+if TYPE_CHECKING:
+    from deepseek_jupyter.asking.preview import Preview
+
+
+KINDS = ("fix", "explain", "doc", "test", "optimize")
+_EDITING = ("fix", "doc", "optimize")
+
+_BUDGET = 6_000  # tokens of earlier cells
+_KEPT = 32  # proposals that can still be decided on
+
+# A session's proposals by the id of their turn.
+_offered: WeakKeyDictionary[Session, dict[str, Proposal]] = WeakKeyDictionary()
+
+
+def propose(
+    session: Session,
+    kind: str,
+    question: Question | None = None,
+    *,
+    target: str = "",
+    on: Surface | None = None,
+) -> Proposal:
+    """Ask for a change. `kind` is one of `KINDS`; "explain" changes nothing, "test" makes a cell.
+
+    `target` is a cell (``3``, ``In[3]``, an id) or a name that a cell defined; without it the cell
+    that failed last ("fix") or ran last. `question` brings flags, and in its prompt what the user
+    adds. Raises `CellError` where there is nothing to work on, and what asking raises.
+    """
+    material, asked = _composed(session, kind, question or Question(""), target)
+    reply = session.ask(asked, on)
+    if kind == "test" and not reply.cut:
+        place_code([session.gate.reveal(cell) for cell in reply.code_cells], reply, asked.cell_id)
+    proposal = _read(session, kind, material, reply)
+    offered = _offered.setdefault(session, {})
+    offered[proposal.id] = proposal
+    pages.handle("decide", partial(_decide, session), slow=True)
+    while len(offered) > _KEPT:
+        del offered[next(iter(offered))]
+    return proposal
+
+
+def preview(session: Session, kind: str, question: Question, target: str = "") -> Preview:
+    """What `propose` would send. Raises what it raises before sending."""
+    return session.preview(_composed(session, kind, question, target)[1])
+
+
+def accept(session: Session, turn: str | None = None, *, run: bool = False) -> Proposal:
+    """Apply a proposal, the newest without the id of its `turn`; with `run` run its cells too.
+
+    Raises `ChangedCellError` when a cell changed since, `CellError` when nothing is offered.
+    """
+    proposal = _in_state(session, turn, ("offered", "reverted"), "accept")
+    Teaching(session.policy_files()).check_code_insertion()
+    _refuse_changed(proposal.edits)
+    new = provenance(proposal.reply)
+    changes = [
+        Change(e.run.id, e.before, e.after, new) for e in proposal.edits if e.run.id is not None
+    ]
+    _write(proposal, changes, "accepted", run)
+    return proposal
+
+
+def reject(session: Session, turn: str | None = None) -> Proposal:
+    """Drop a proposal; nothing was changed and nothing will be."""
+    proposal = _in_state(session, turn, ("offered",), "reject")
+    proposal.state = "rejected"
+    return proposal
+
+
+def revert(session: Session, turn: str | None = None) -> Proposal:
+    """Take an accepted proposal back. Raises `ChangedCellError` when a cell changed since."""
+    proposal = _in_state(session, turn, ("accepted",), "revert")
+    before = [*proposal.before, *(None for _ in proposal.edits)]
+    changes = [
+        Change(e.run.id, e.after, e.before, old)
+        for e, old in zip(proposal.edits, before, strict=False)
+        if e.run.id is not None
+    ]
+    _write(proposal, changes, "reverted", run=False)
+    return proposal
+
+
+def newest(session: Session) -> Proposal | None:
+    """The proposal that came last."""
+    return next(reversed(_offered.get(session, {}).values()), None)
+
+
+def _decide(session: Session, request: Request) -> dict[str, str]:
+    """A button on a page: ``{turn, verb, run}`` → ``{state}``. The page itself writes the cells."""
+    turn, verb = str(request.body.get("turn")), request.body.get("verb")
+    if verb == "accept":
+        decided = accept(session, turn, run=request.body.get("run") is True)
+    elif verb in ("reject", "revert"):
+        decided = reject(session, turn) if verb == "reject" else revert(session, turn)
+    else:
+        raise CellError(f"There is no way to {verb} a change.")
+    return {"state": decided.state}
+
+
+# Asking
+
+
+def _target(kind: str, target: str) -> tuple[Executed, Failure | None]:
+    if kind == "fix":
+        return last_failure()
+    return (find(target) if target else previous()), None
+
+
+def _composed(
+    session: Session, kind: str, question: Question, target: str
+) -> tuple[Material, Question]:
+    """What is gathered, and the question that says it."""
+    cell, failure = _target(kind, target)
+    if kind != "explain":
+        Teaching(session.policy_files()).check_code_insertion()
+    path = notebook_path(os.environ, user_namespace())
+    material = gather(cell, failure, budget=_budget(session, question), notebook=path)
+    asked = _asked(kind, question, material, target)
+    frames = _frames(session, material.on_the_line)
+    chosen = "none" if question.cells is None else question.cells  # the cells are in the material
+    return material, replace(asked, attach=(*asked.attach, *frames), cells=chosen)
+
+
+def _frames(session: Session, names: frozenset[str]) -> list[Wanted]:
+    """The frames in the statement that failed: names and types of their columns, no values.
+
+    Not where the settings let nothing of a frame leave; a policy file's rules hold as ever.
+    """
+    from deepseek_jupyter.context.frames import fits
+    from deepseek_jupyter.privacy.levels import SCHEMA, parse_spec
+
+    _, policy = parse_spec(f"x:{session.config.data_policy}")
+    if policy.whole < SCHEMA:
+        return []
+    namespace = user_namespace()
+    found = [(name, namespace[name]) for name in sorted(names) if name in namespace]
+    return [Wanted(name, value, "schema") for name, value in found if fits(value)]
+
+
+def _asked(kind: str, question: Question, material: Material, target: str) -> Question:
+    """What the user sees as the prompt is short; what is sent below it holds the cells."""
+    cell = material.cell
+    named = target if target and target.isidentifier() else ""
+    about = f"`{named}` in {cell.name}" if named else f"the cell {cell.name}"
+    title = f"{kind.capitalize()} {cell.name}"
+    if material.failure is not None:
+        title = f"{title}: {material.failure.kind}"  # its message may hold values
+    elif named:
+        title = f"{kind.capitalize()} {named} ({cell.name})"
+    prompt = "\n\n".join(filter(None, (title, question.prompt)))
+    return replace(question, prompt=prompt, material=material.text(kind, about))
+
+
+def _read(session: Session, kind: str, material: Material, reply: Reply) -> Proposal:
+    if kind not in _EDITING:
+        return Proposal(kind, reply)
+    if reply.cut:
+        return Proposal(kind, reply, notes=("The answer was cut; half a change is not offered.",))
+    reveal = session.gate.reveal
+    blocks = [(b.info, reveal(b.text)) for b in reply.code_blocks if b.is_python]
+    edits, notes = read_edits(blocks, material.cells, material.cell.count)
+    return Proposal(kind, reply, tuple(edits), tuple(notes), "offered" if edits else "none")
+
+
+def _budget(session: Session, question: Question) -> int:
+    """A quarter of a small model's context is for the earlier cells."""
+    endpoints = session.endpoints
+    find_provider = endpoints.keyless if question.dry_run else endpoints.provider
+    provider, _ = find_provider(question.provider)
+    return min(_BUDGET, (provider.context_tokens or 4 * _BUDGET) // 4)
+
+
+# Deciding
+
+
+def _in_state(session: Session, turn: str | None, states: Sequence[State], verb: str) -> Proposal:
+    proposal = newest(session) if turn is None else _offered.get(session, {}).get(turn)
+    if proposal is None:
+        raise CellError(f"There is nothing to {verb}.", "%deepseek fix asks for a change.")
+    if proposal.state not in states:
+        raise CellError(f"There is nothing to {verb}: {proposal.changes().remark}")
+    return proposal
+
+
+def _refuse_changed(edits: Sequence[Edit]) -> None:
+    """Before any page is asked: the kernel itself may know of a newer version."""
+    for edit in edits:
+        for run in executed():
+            same = run.id == edit.run.id and run.id is not None
+            if same and run.count > edit.run.count and run.source != edit.before:
+                raise ChangedCellError(f"{edit.run.name} was changed and ran as {run.name}.")
+
+
+def _write(proposal: Proposal, changes: Sequence[Change], goal: State, run: bool) -> None:
+    if not writer.available or len(changes) < len(proposal.edits):
+        _offer(proposal, goal, run)
+        proposal.state = goal
+        return
+    came_from = proposal.state
+
+    def done(answer: Answer) -> None:
+        applied = answer.outcome == "applied"
+        proposal.state = goal if applied else came_from
+        if applied and goal == "accepted":
+            proposal.before = answer.provenance
+
+    proposal.state = "asked"
+    answer = writer.edit(changes, run=run, late=done)
+    if answer.outcome == "asked":
+        return
+    done(answer)
+    if answer.outcome == "refused":
+        raise ChangedCellError(answer.why)
+
+
+def _offer(proposal: Proposal, goal: State, run: bool) -> None:
+    """Without a page: the new code as the next input, and run here if that was asked."""
+    several = len(proposal.edits) > 1
+    sources = [
+        (f"# {edit.run.name}\n" if several else "")
+        + (edit.after if goal == "accepted" else edit.before)
+        for edit in proposal.edits
+    ]
+    code = "\n\n".join(sources)
+    if has_frontend() or not run:  # a terminal keeps no cells: there it only runs
+        offer_input(code)
+    if run:
+        run_here(code)
+
+
+@dataclass(frozen=True, slots=True)
+class Material:
+    """What a question about `cell` says beside the user's own words.
+
+    `on_the_line` are the names in the statement that failed.
+    """
+
+    cell: Executed
+    selection: Selection
+    runs: tuple[Executed, ...]
+    notes: tuple[str, ...]
+    failure: Failure | None
+    on_the_line: frozenset[str]
+
+    @property
+    def cells(self) -> dict[int, Executed]:
+        """The cells that an answer may rewrite, by count: shown whole, and as they are now."""
+        shown = [chosen.run for chosen in self.selection.cells if chosen.whole]
+        newest = {run.id: run.count for run in self.runs if run.id}
+        return {
+            run.count: run
+            for run in [*shown, self.cell]
+            if run.id is None or newest.get(run.id, run.count) <= run.count or run is self.cell
+        }
+
+    def text(self, kind: str, target: str) -> str:
+        """The prompt `kind` about `target`."""
+        return prompt(
+            kind,
+            cells=cells_text(self.selection.cells, self.cell, self.selection.left_out),
+            notes=notes_text(self.notes),
+            target=target,
+            name=self.cell.name,
+            failure=self.failure.text() if self.failure else "",
+        )
+
+
+def gather(
+    cell: Executed, failure: Failure | None, *, budget: int, notebook: str | None
+) -> Material:
+    """`budget` is in tokens, for the earlier cells; `notebook` the path of the notebook file."""
+    runs = executed()
+    namespace = user_namespace()
+    lineage = Lineage(runs, iterators(namespace))
+    line = failure.line_in(cell.count) if failure else None
+    first = names_on_line(cell.python, line) & effects(cell.python).reads if line else frozenset()
+    selection = lineage.choose(
+        cell,
+        first=first,
+        called=failure.cells if failure else (),
+        missing=failure.missing if failure else (),
+        budget=budget,
+        count=estimate_tokens,
+    )
+    placed, saved = _saved(notebook)
+    notes = stale_notes(selection.cells, cell, runs, placed, saved)
+    return Material(cell, selection, tuple(runs), tuple(notes), failure, first)
+
+
+def _saved(path: str | None) -> tuple[dict[str, Placed] | None, float]:
+    """The notebook's cells by id as they were saved last, and when that was."""
+    placed = notebook_cells(notebook_content(path))
+    try:
+        return placed or None, os.path.getmtime(path) if path else 0.0
+    except OSError:
+        return None, 0.0
+
+
+MIME = "application/vnd.deepseek.changes+json"
+
+State = Literal["none", "offered", "asked", "accepted", "rejected", "reverted"]
+
+_WORDS = {
+    "none": "No change is offered.",
+    "offered": "%deepseek fix accept [--run] applies it, %deepseek fix reject drops it.",
+    "asked": "The page was asked to write it and has not answered yet.",
+    "accepted": "Accepted. %deepseek fix revert takes it back.",
+    "rejected": "Rejected; nothing was changed.",
+    "reverted": "Taken back: the cells are as they were.",
+}
+
+
+@dataclass(slots=True)
+class Proposal:
+    """`reply` is the answer it came with; `id` that turn's.
+
+    States: offered → accepted → reverted, which may be accepted again, or offered → rejected.
+    `asked` stands between them while a page has not answered; `none` is an answer without edits.
+    """
+
+    kind: str
+    reply: Reply
+    edits: tuple[Edit, ...] = ()
+    notes: tuple[str, ...] = ()
+    state: State = "none"
+    before: tuple[Mapping[str, str] | None, ...] = field(default=(), repr=False)
+
+    @property
+    def id(self) -> str:
+        """The id of the turn."""
+        return self.reply.turn.id
+
+    def changes(self) -> Changes:
+        """The difference, cell by cell, and what can be done about it."""
+        parts = [
+            (f"{edit.run.name}", [(mark, text) for mark, text in diff(edit.before, edit.after)])
+            for edit in self.edits
+        ]
+        return Changes(parts, "\n".join([*self.notes, _WORDS[self.state]]))
+
+    @property
+    def record(self) -> dict[str, Any]:
+        """For a page that has our extension; its twin is `IProposal` in ``changes.ts``."""
+        shown = self.changes()
+        return {
+            "schema": 1,
+            "turn": self.id,
+            "kind": self.kind,
+            "state": self.state,
+            "cells": [
+                {"name": name, "lines": [list(line) for line in lines]}
+                for name, lines in shown.parts
+            ],
+            "notes": list(self.notes),
+        }
+
+    def __str__(self) -> str:
+        return str(self.changes())
+
+    def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, Any]:
+        return {MIME: self.record}
+
+    def _repr_html_(self) -> str:
+        return self.changes()._repr_html_()
+
+    def _repr_pretty_(self, printer: object, cycle: bool) -> None:
+        self.changes()._repr_pretty_(printer, cycle)

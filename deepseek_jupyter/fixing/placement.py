@@ -1,0 +1,71 @@
+"""Where code goes: into cells through a page that has our extension, else into the next input."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from deepseek_jupyter.display.cell_writer import CellWriter
+from deepseek_jupyter.display.consent import Asking, shown
+from deepseek_jupyter.display.frontend import offer_input, run_here
+from deepseek_jupyter.display.pages import pages
+
+if TYPE_CHECKING:
+    from deepseek_jupyter.asking.reply import Reply
+    from deepseek_jupyter.session.session import Session
+
+
+writer = CellWriter(pages)
+
+_RUN = "--run"  # in the place of a tool's name
+
+
+def may_run(session: Session, reply: Reply, approve: str | None) -> bool:
+    """Whether the answer's code may run: as the question says, or as the user says to all of it.
+
+    It is a call like that of a tool that acts (`tools.consent`): a setting can only forbid it, and
+    where nobody can answer (nbclient, a script) it is no.
+    """
+    if approve == "always" or (approve or session.config.approve) == "never":
+        return approve == "always"
+    turn = reply.turn
+    if session.allowed.allows(turn.conversation, _RUN):
+        return True
+    answer = Asking(turn.id, _RUN, "this code", shown(reply.code), on_card=False).poll()
+    if answer == "always":
+        session.allowed.allow(turn.conversation, _RUN)
+    return answer in ("yes", "always")
+
+
+def place_code(
+    sources: Sequence[str], reply: Reply, cell_id: str | None, *, run: bool = False
+) -> str:
+    """Put new code below the asking cell, a cell for each of `sources`; what became of it.
+
+    With `run` it also runs: its consent is the caller's business. Without a page the next input
+    takes all of it in one, or, to be run, the asking cell runs it.
+    """
+    if not sources:
+        return ""
+    if writer.available and cell_id:
+        answer = writer.insert(plain_cell_id(cell_id), sources, provenance(reply), run=run)
+        if answer.outcome != "refused":
+            return ""
+        why = f"{answer.why} "
+    else:
+        why = ""
+    code = "\n\n".join(sources)
+    if run:
+        run_here(code)
+        return ""
+    return why if offer_input(code) else f"{why}The code is in reply.code."
+
+
+def provenance(reply: Reply) -> dict[str, str]:
+    """What a cell's metadata says about code that a model wrote."""
+    return {"turn": reply.turn.id, "model": reply.model}
+
+
+def plain_cell_id(cell_id: str) -> str:
+    """The cell's own id: a cell's second question of one execution is ``ID#2``."""
+    return cell_id.partition("#")[0]

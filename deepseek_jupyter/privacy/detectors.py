@@ -1,0 +1,208 @@
+"""Texts that should not leave by accident: e-mail, phone, payment card, IBAN, secret. Pure.
+
+Each detector asks for more than a shape where shape is weak: a card number must pass Luhn's check
+and belong to an issuer, an IBAN the remainder of 97, a password must stand beside a name that says
+so. Plain numbers, dates, times, versions and hashes are left alone.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from bisect import bisect_left, bisect_right, insort
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+
+DETECTORS = ("email", "phone", "card", "iban", "secret")
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Found:
+    """Characters `start` to `end` of a text are of this `kind`."""
+
+    start: int
+    end: int
+    kind: str
+
+
+def find(text: str, kinds: Iterable[str] = DETECTORS) -> list[Found]:
+    """What is found in `text`, in order, without overlaps; a secret wins over all others."""
+    wanted = frozenset(kinds)
+    kept: list[Found] = []
+    for kind, detect in _DETECTORS.items():
+        if kind in wanted:
+            for start, end in sorted(detect(text)):
+                _add(Found(start, end, kind), kept, text)
+    return kept
+
+
+def _add(item: Found, kept: list[Found], text: str) -> None:
+    """Add `item`, or what of it is still one beside the others: a number may run into an address.
+
+    `kept` stays in order and without overlaps, so those that `item` meets are neighbours.
+    """
+    first = bisect_right(kept, item.start, key=lambda other: other.end)
+    met = kept[first : bisect_left(kept, item.end, key=lambda other: other.start)]
+    if not met:
+        insort(kept, item)
+        return
+    begins = [item.start, *(other.end for other in met)]
+    ends = [*(other.start for other in met), item.end]
+    for begin, end in zip(begins, ends, strict=True):
+        for start, stop in _DETECTORS[item.kind](text[begin:end]) if begin < end else ():
+            _add(Found(begin + start, begin + stop, item.kind), kept, text)
+
+
+# Keys by their issuers' own marks. Lengths are lower bounds: issuers have lengthened them before.
+_MARKED = re.compile(
+    r"-----BEGIN [A-Z ]*PRIVATE KEY-----[\s\S]{0,20000}?(?:-----END [A-Z ]*PRIVATE KEY-----|\Z)"
+    r"|\beyJ[\w-]{8,}\.eyJ[\w-]{8,}\.[\w-]{8,}"  # JWT
+    r"|\b(?:sk|pk|rk)[-_](?:[A-Za-z]+[-_])*[A-Za-z0-9_-]{16,}"  # OpenAI, DeepSeek, Stripe
+    r"|\b(?:AKIA|ASIA)[0-9A-Z]{16}\b"
+    r"|\bgh[opsur]_[A-Za-z0-9]{30,}|\bgithub_pat_\w{30,}|\bglpat-[\w-]{20,}"
+    r"|\bxox[abeoprs]-[\w-]{10,}|\bAIza[\w-]{35}|\bhf_[A-Za-z0-9]{30,}|\bnpm_[A-Za-z0-9]{30,}"
+    r"|\bpypi-[\w-]{30,}|\bSG\.[\w-]{16,}\.[\w-]{16,}"
+)
+_BEARER = re.compile(r"\b(?:Bearer|Basic)\s+([A-Za-z0-9._~+/=-]{20,})")
+_IN_URL = re.compile(r"\b[a-z][a-z0-9+.-]{1,20}://[^\s:/@]{0,100}:([^\s/@]{3,200})@")
+_ASSIGNED = re.compile(
+    r"(?i)(?<![a-z])(?:[a-z0-9]{1,20}[_-]){0,4}(api_?key|apikey|access[_-]?key|secret(?:[_-]?key)?"
+    r"|auth[_-]?token|token|passwd|password|passphrase|pwd|credentials?)"
+    r"[\"']?\s{0,3}(?::=|=|:)\s{0,3}(?:(?P<quote>[\"'])(?P<quoted>[^\"'\n]{6,300})(?P=quote)"
+    r"|(?P<bare>[^\s\"',;(){}\[\]<>]{10,300}))"
+)
+
+
+def _secrets(text: str) -> Iterator[tuple[int, int]]:
+    yield from (match.span() for match in _MARKED.finditer(text))
+    yield from (match.span(1) for match in _BEARER.finditer(text))
+    yield from (match.span(1) for match in _IN_URL.finditer(text))
+    for match in _ASSIGNED.finditer(text):
+        group = "quoted" if match["quoted"] is not None else "bare"
+        value = match[group]
+        spoken = match[1].lower().startswith(("pass", "pwd"))
+        if (group == "quoted" and spoken and not _PLACEHOLDER.search(value)) or _random(value):
+            yield match.span(group)
+
+
+_PLACEHOLDER = re.compile(r"(?i)^(?:your|my|the|change|example|enter|x{3,}|\*{3,}|\.{3})|[<>{}$ ]")
+
+
+def _random(value: str) -> bool:
+    """Whether `value` looks drawn by lot and not written by hand."""
+    mixed = bool(re.search(r"\d", value)) and bool(re.search(r"[A-Za-z]", value))
+    if len(value) < 10 or not mixed or _PLACEHOLDER.search(value):
+        return False
+    counts = Counter(value)
+    entropy = -sum(n / len(value) * math.log2(n / len(value)) for n in counts.values())
+    return entropy >= 3.0
+
+
+_IBAN = re.compile(
+    r"(?<![A-Za-z0-9])[A-Z]{2}\d{2}(?: ?[A-Z0-9]{4}){2,7}(?: ?[A-Z0-9]{1,3})?(?![A-Za-z0-9])"
+)
+
+
+def _ibans(text: str) -> Iterator[tuple[int, int]]:
+    for match in _IBAN.finditer(text):
+        value = match[0].replace(" ", "")
+        moved = value[4:] + value[:4]
+        if len(value) >= 15 and int("".join(str(int(c, 36)) for c in moved)) % 97 == 1:
+            yield match.span()
+
+
+_CARD = re.compile(
+    r"(?<![\w.-])(?:\d{13,19}|\d{4}([ -])\d{4}\1\d{4}\1\d{1,7}|\d{4}([ -])\d{6}\2\d{4,5})"
+    r"(?!\w|[.-]\d)"
+)
+# Visa; Mastercard; American Express; Discover, UnionPay and Maestro; JCB; Diners.
+_ISSUERS = re.compile(
+    r"4(?:\d{12}|\d{15}|\d{18})|5[0-8]\d{14}|2[2-7]\d{14}|3[47]\d{13}"
+    r"|6(?:[0457]\d{14}|2\d{14,17})|35\d{14}|3[068]\d{12}"
+)
+
+
+def _cards(text: str) -> Iterator[tuple[int, int]]:
+    for match in _CARD.finditer(text):
+        digits = re.sub(r"\D", "", match[0])
+        if _ISSUERS.fullmatch(digits) and _luhn(digits):
+            yield match.span()
+
+
+def _luhn(digits: str) -> bool:
+    total = 0
+    for place, digit in enumerate(reversed(digits)):
+        value = int(digit) * (2 if place % 2 else 1)
+        total += value - 9 if value > 9 else value
+    return total % 10 == 0
+
+
+_EMAIL = re.compile(
+    r"(?<![\w.+-])[\w.%+'-]{1,64}@(?:[\w-]{1,63}\.){1,6}[A-Za-z]{2,24}(?![\w-])(?!\.\w)"
+)
+
+
+def _emails(text: str) -> Iterator[tuple[int, int]]:
+    for match in _EMAIL.finditer(text):
+        start = match.start() + len(match[0]) - len(match[0].lstrip("'.-"))
+        yield start, match.end()
+
+
+_PHONES = (
+    re.compile(r"(?<![\w+.])\+\d[\d ()./-]{6,20}\d(?!\w)"),  # +49 (0)30 123456
+    re.compile(r"(?<![\w.-])(?:1[ -])?\(\d{3}\) ?\d{3}[-. ]\d{4}(?!\w)"),  # (415) 555-2671
+    re.compile(r"(?<![\w.-])(?:1-)?\d{3}([-.])\d{3}\1\d{4}(?![\w-]|\.\d)"),  # 415-555-2671
+    re.compile(r"(?<![\w.-])1[3-9]\d([ -])\d{4}\1\d{4}(?![\w-])"),  # 138 0013 8000
+    re.compile(r"(?<![\w.:/-])0\d{1,4}[ /]\d{2,8}(?: \d{2,4}){0,4}(?![\w:/.-])"),  # 030 1234567
+)
+_NEAR_PHONE = re.compile(
+    r"(?i)(?:\b(?:phone|tel|telephone|telefon|mobile|cell|fax|whatsapp)\b|手机号?|电话)"
+    r"[^\d+\n]{0,12}(\+?\d[\d ()/-]{5,16}\d)(?!\w)"
+)
+_DATE = re.compile(r"\d{1,2}[ /.-]\d{1,2}[ /.-](?:19|20)\d\d|(?:19|20)\d\d[ /.-]\d\d[ /.-]\d\d")
+
+
+def _phones(text: str) -> Iterator[tuple[int, int]]:
+    for pattern in _PHONES:
+        for match in pattern.finditer(text):
+            digits = re.sub(r"\D", "", match[0])
+            enough = 9 <= len(digits) + match[0].startswith("+") <= 16 and len(set(digits)) > 2
+            if enough and not _DATE.search(match[0]):
+                yield match.span()
+    for match in _NEAR_PHONE.finditer(text):
+        if 7 <= sum(map(str.isdigit, match[1])) <= 15 and not _DATE.search(match[1]):
+            yield match.span(1)
+
+
+_DETECTORS: dict[str, Callable[[str], Iterator[tuple[int, int]]]] = {
+    "secret": _secrets,
+    "iban": _ibans,
+    "card": _cards,
+    "email": _emails,
+    "phone": _phones,
+}
+
+_COLUMNS = {
+    "secret": re.compile(
+        r"(?:^|_)(?:password|passwd|pwd|passphrase|api_?key|secret(?:_key)?|(?:access|auth)_token)$"
+    ),
+    "person": re.compile(
+        r"(?:^|_)(?:(?:first|last|full|middle|given|family|maiden|patient|customer|client|employee"
+        r"|person|student|contact|holder|cardholder)_?names?|surnames?|forenames?|vornamen?"
+        r"|nachnamen?)$|姓名"
+    ),
+    "phone": re.compile(
+        r"(?:^|_)(?:phone|telephone|telefon|mobile|cell_?phone|fax)(?:_?(?:number|no|nr))?$"
+        r"|手机|电话"
+    ),
+    "id": re.compile(r"(?:^|_)(?:ssn|social_security(?:_number)?|passport(?:_(?:no|number))?)$"
+                     r"|身份证"),
+}  # fmt: skip
+
+
+def column_kind(name: str) -> str | None:
+    """What all values of a column are, by its name: secret, person, phone, id; None for most."""
+    plain = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name)
+    plain = re.sub(r"[\s.\-]+", "_", plain).lower()
+    return next((kind for kind, pattern in _COLUMNS.items() if pattern.search(plain)), None)

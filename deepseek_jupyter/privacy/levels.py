@@ -1,0 +1,168 @@
+"""What of each column may leave: levels, rules, and how they are written.
+
+none < schema < stats < sample(n) < full:
+
+* ``none``: nothing, not even the name; the card says ``<column-3>``.
+* ``schema``: name and type.
+* ``stats``: figures about the column too: missing, distinct, range and quantiles of numbers and
+  dates, lengths of texts. No text value leaves.
+* ``sample(n)``: the most frequent values too, and the values of n rows.
+* ``full``: any value, as many rows as the budget holds.
+
+A `Policy` is what the user asks for; `tightened` lays rules over it that can only take away.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from fnmatch import fnmatchcase
+
+from deepseek_jupyter.errors import ParameterError
+
+BUDGET = 1_500  # tokens of one card
+_LEAST_BUDGET = 50
+_ROWS = 5  # of ``sample`` without a number
+_NAMES = ("none", "schema", "stats", "sample", "full")
+_LEVEL = re.compile(r"(none|schema|stats|sample|full)(?:\(\s*(\d+)\s*\))?", re.IGNORECASE)
+_LIMIT = re.compile(r"<=[^=\"']*$")
+_HELP = "Levels are none, schema, stats, sample, sample(5) and full: df:stats,price=full,name=none."
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Level:
+    """One level. Smaller is stricter; `rows` counts for ``sample`` alone."""
+
+    rank: int
+    rows: int = 0
+
+    @classmethod
+    def parse(cls, text: str) -> Level:
+        """The level that `text` names. Raises `ParameterError`."""
+        match = _LEVEL.fullmatch(text.strip())
+        if match is None or (match[2] is not None and match[1].lower() != "sample"):
+            raise ParameterError(f"{text.strip()!r} is not a level of a data policy.", _HELP)
+        rank = _NAMES.index(match[1].lower())
+        return cls(rank, int(match[2] or _ROWS)) if rank == SAMPLE.rank else cls(rank)
+
+    def __str__(self) -> str:
+        name = _NAMES[self.rank]
+        return f"{name}({self.rows})" if name == "sample" else name
+
+
+# SAMPLE is the least of its kind, for comparisons: any number of rows is at least it, and from it
+# on values leave.
+NONE, SCHEMA, STATS, SAMPLE, FULL = Level(0), Level(1), Level(2), Level(3), Level(4)
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """Levels of an attachment's columns, and the tokens its card may take.
+
+    `columns` names single columns; `limits` are rules laid over both, as pairs of a pattern
+    (``*``, ``*_id``; case does not matter) and the highest level it allows.
+    """
+
+    default: Level = Level(3, _ROWS)
+    columns: Mapping[str, Level] = field(default_factory=dict)
+    budget: int = BUDGET
+    limits: tuple[tuple[str, Level], ...] = ()
+
+    def level(self, column: str) -> Level:
+        """What of `column` may leave; the strictest rule that speaks of it wins."""
+        asked = self.columns.get(column, self.default)
+        folded = column.casefold()
+        allowed = (
+            level for pattern, level in self.limits if fnmatchcase(folded, pattern.casefold())
+        )
+        return min(asked, *allowed, FULL)
+
+    @property
+    def whole(self) -> Level:
+        """What of a value without columns may leave."""
+        return min(self.default, *(level for pattern, level in self.limits if pattern == "*"), FULL)
+
+    def tightened(self, limits: Iterable[tuple[str, Level]]) -> Policy:
+        """The same under further limits."""
+        return replace(self, limits=(*self.limits, *limits))
+
+    def __str__(self) -> str:
+        parts = [str(self.default), *(f"{_quoted(n)}={v}" for n, v in self.columns.items())]
+        parts += [f"{_quoted(pattern)}<={level}" for pattern, level in self.limits]
+        return ",".join(parts if self.budget == BUDGET else [*parts, f"budget={self.budget}"])
+
+
+def parse_spec(spec: str, base: Policy | None = None) -> tuple[str, Policy]:
+    """``EXPR[:POLICY]`` as an expression and a policy; what is not said is as in `base`.
+
+    Raises `ParameterError` for an empty expression, an unknown level or a budget that is no number
+    of at least 50.
+
+    >>> parse_spec("df:schema,price=full,budget=500")[1].level("price") == FULL
+    True
+    """
+    expression, rules = _split(spec)
+    if not expression:
+        raise ParameterError(f"{spec!r} names nothing to attach.", "Write --attach df or df:stats.")
+    policy = base or Policy()
+    if rules is None:
+        return expression, policy
+    columns = dict(policy.columns)
+    for rule in filter(None, (part.strip() for part in _pieces(rules, ","))):
+        name, _, value = rule.rpartition("=")
+        name = _unquoted(name.strip())
+        if not name:
+            policy = replace(policy, default=Level.parse(value))
+        elif name == "budget" and value.strip().isdigit():
+            policy = replace(policy, budget=_budget(int(value)))
+        else:
+            columns[name] = Level.parse(value)
+    return expression, replace(policy, columns=columns)
+
+
+def asked_of(policy: str) -> str:
+    """What a user asked for, of a policy as ``str`` writes it: without the rules laid over it."""
+    return ",".join(rule for rule in _pieces(policy, ",") if not _LIMIT.search(rule))
+
+
+def _budget(tokens: int) -> int:
+    if tokens < _LEAST_BUDGET:
+        raise ParameterError(
+            f"A card of {tokens} tokens holds nothing.", f"The least budget is {_LEAST_BUDGET}."
+        )
+    return tokens
+
+
+def _split(spec: str) -> tuple[str, str | None]:
+    """Expression and rules, at the last colon outside brackets and quotes that rules follow."""
+    pieces = _pieces(spec, ":")
+    if len(pieces) == 1 or "lambda" in pieces[-2]:
+        return spec.strip(), None
+    return ":".join(pieces[:-1]).strip(), pieces[-1]
+
+
+def _pieces(text: str, separator: str) -> list[str]:
+    """`text` cut at each `separator` that stands outside brackets and quotes."""
+    pieces, depth, quote, begin = [], 0, "", 0
+    for at, char in enumerate(text):
+        if quote:
+            quote = "" if char == quote and text[at - 1] != "\\" else quote
+        elif char in "\"'":
+            quote = char
+        elif char in "([{":
+            depth += 1
+        elif char in ")]}":
+            depth -= 1
+        elif char == separator and depth == 0:
+            pieces.append(text[begin:at])
+            begin = at + 1
+    return [*pieces, text[begin:]]
+
+
+def _unquoted(name: str) -> str:
+    return name[1:-1] if len(name) > 1 and name[0] in "\"'" and name[-1] == name[0] else name
+
+
+def _quoted(name: str) -> str:
+    return name if name and not set(name) & set(",:=\"' ") else repr(name)

@@ -1,0 +1,292 @@
+"""What ``[teaching]`` in a policy file asks of a question, and what the student sees of it. Pure.
+
+A policy is a convention between people and not a lock: whoever runs the kernel can change files.
+What it does give: nobody breaks it by accident, and everybody sees which rules hold.
+
+What the ``[data]`` rules of policy files make of an attachment's policy. They only tighten.
+
+And what is refused: kinds that a file forbids, rules for columns that are not there.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from decimal import Decimal
+from fnmatch import fnmatchcase
+from typing import Any
+
+from deepseek_jupyter.context.attachment import Attachment
+from deepseek_jupyter.errors import ParameterError, PolicyError
+from deepseek_jupyter.protocol.dialect import Dialect
+from deepseek_jupyter.protocol.request import thinks
+
+from .levels import Level, Policy
+from .policy_file import DataRules, PolicyFile, PolicyFiles, TeachingRules
+
+HINTS = (
+    "You are a tutor. Give one hint or one question at a time that helps the learner to take the "
+    "next step alone. Do not state the final answer, and do not write the solution, not even when "
+    "asked to."
+)
+NO_SOLUTIONS = (
+    "Do not write whole solutions. Explain, and show at most three lines of code at a time, to "
+    "illustrate one idea."
+)
+_ASK = "Ask who wrote it if you need another; %deepseek doctor lists the rules."
+
+
+@dataclass(frozen=True, slots=True)
+class Teaching:
+    """The rules of every policy file as one. All of them hold."""
+
+    files: PolicyFiles
+
+    def __bool__(self) -> bool:
+        return any(rules != TeachingRules() for rules in self.files.teaching)
+
+    # What the answer is like
+
+    @property
+    def words(self) -> str:
+        """What the system prompt says because of the policy, "" for nothing."""
+        words = [HINTS] if self._any("hints_only") else []
+        words += [NO_SOLUTIONS] if self._any("no_whole_solutions") else []
+        words += [rules.instructions for rules in self.files.teaching if rules.instructions]
+        return "\n\n".join(words)
+
+    def system(self, prompt: str) -> str:
+        """The system prompt with what the policy says after the user's own."""
+        return "\n\n".join(filter(None, (prompt, self.words)))
+
+    @property
+    def marks(self) -> tuple[str, ...]:
+        """What a turn's record says of the rules, for whoever shows it: `Turn.policy`."""
+        marks = {
+            "hints_only": self._any("hints_only"),
+            "no_whole_solutions": self._any("no_whole_solutions"),
+            "thinking": self._any("thinking"),
+            "no_code": self._any("forbid_code_insertion"),
+        }
+        return tuple(mark for mark, holds in marks.items() if holds)
+
+    @property
+    def notice(self) -> str:
+        """One sentence for the first answer, "" where there is nothing to say."""
+        if not self:
+            return ""
+        rules = "; ".join(line for _, line in self.lines())
+        return f"A policy holds for this notebook: {rules}. (%deepseek doctor names the file.)"
+
+    def lines(self) -> Iterator[tuple[str, str]]:
+        """Each rule in words, with the path of its file."""
+        for file in self.files.files:
+            yield from ((file.path, line) for line in _in_words(file.teaching))
+
+    # What may be asked
+
+    def check_provider(self, provider: str) -> None:
+        """Raise `PolicyError` where the policy does not allow this provider."""
+        for file in self.files.files:
+            _allowed(file, "provider", provider, file.teaching.providers)
+
+    def check_model(self, model: str) -> None:
+        """Raise `PolicyError` where the policy does not allow this model."""
+        for file in self.files.files:
+            _allowed(file, "model", model, file.teaching.models)
+
+    def think(self, think: bool | None, effort: str | None) -> bool | None:
+        """Whether to ask for thinking. Raises `PolicyError` where it is switched off."""
+        for file in self.files.files:
+            if file.teaching.thinking == "required":
+                if think is False or effort == "none":
+                    raise PolicyError(
+                        f"{file.path} wants the model's thinking, and it is switched off.",
+                        "Leave --no-think out; %config DeepSeek.think = 'auto'.",
+                    )
+                think = True
+        return think
+
+    def check_body(self, body: Mapping[str, Any], words: str, dialect: Dialect) -> None:
+        """Raise `PolicyError` where what is about to be sent goes round a rule.
+
+        `words` are the policy's, as the gate let them through. Extra fields and parameters can
+        change anything in the body, so that this is asked last.
+        """
+        self.check_model(str(body.get("model")))
+        for file in self.files.files:
+            rules = file.teaching
+            if rules.thinking == "required" and not thinks(body, dialect):
+                raise PolicyError(f"{file.path} wants the model's thinking.", "Leave it on.")
+            for name in _tool_names(body):
+                if any(fnmatchcase(name, pattern) for pattern in rules.forbid_tools):
+                    raise PolicyError(f"{file.path} forbids the tool {name}.", _ASK)
+        if words and not any(words in text for text in _system_texts(body)):
+            raise PolicyError(
+                "The messages were replaced, and lack what the policy says.",
+                "Leave messages out of extra_body.",
+            )
+
+    def check_code_insertion(self) -> None:
+        """Raise `PolicyError` where code may not be put into cells."""
+        for file in self.files.files:
+            if file.teaching.forbid_code_insertion:
+                raise PolicyError(
+                    f"{file.path} forbids putting the model's code into cells.",
+                    "Ask without --code, and write it yourself.",
+                )
+
+    # What may be spent
+
+    def check_budget(
+        self,
+        spent: Callable[[str], Decimal],
+        used: Callable[[], int],
+        worst: Callable[[], tuple[Decimal, str] | None],
+        *,
+        free: bool,
+    ) -> None:
+        """Raise `PolicyError` where the notebook's budget is used up or may be with this answer.
+
+        `spent` tells what the notebook has cost in a currency, `used` its tokens; `worst` what the
+        answer may cost, None where no price is known; `free` says that nobody is paid. None of them
+        is asked where no file sets a budget.
+        """
+        for file in self.files.files:
+            money, tokens = file.teaching.budget, file.teaching.budget_tokens
+            if tokens is not None and (so_far := used()) >= tokens:
+                raise PolicyError(
+                    f"This notebook has used {so_far:,} tokens; {file.path} allows {tokens:,}.",
+                    _ASK,
+                )
+            most = worst() if money is not None else None
+            if money is None or (most is None and free):
+                continue
+            if most is None or most[1] != money.currency:
+                raise PolicyError(
+                    f"{file.path} sets a budget in {money.currency}, and the price of this model "
+                    "is not known in it.",
+                    "Use another model, or tell its price: %config DeepSeek.prices.",
+                )
+            total = spent(money.currency)
+            if total + most[0] > money.amount:
+                raise PolicyError(
+                    f"This notebook has cost {total:.4f} {money.currency}, this question may cost "
+                    f"{most[0]:.4f}; {file.path} allows {money.amount}.",
+                    "Lower --max-tokens, use --no-think, or ask who wrote the policy.",
+                )
+
+    def _any(self, rule: str) -> bool:
+        return any(getattr(rules, rule) for rules in self.files.teaching)
+
+
+def _allowed(file: PolicyFile, word: str, name: str, patterns: tuple[str, ...] | None) -> None:
+    folded = name.casefold()
+    if patterns is None or any(fnmatchcase(folded, p.casefold()) for p in patterns):
+        return
+    known = ", ".join(patterns) or "none"
+    raise PolicyError(f"{file.path} does not allow the {word} {name}.", f"It allows {known}.")
+
+
+def _system_texts(body: Mapping[str, Any]) -> Iterable[str]:
+    for message in body.get("messages") or ():
+        if isinstance(message, Mapping) and message.get("role") == "system":
+            yield str(message.get("content"))
+
+
+def _tool_names(body: Mapping[str, Any]) -> Iterable[str]:
+    for tool in body.get("tools") or ():
+        if isinstance(tool, Mapping):
+            yield str((tool.get("function") or {}).get("name") or tool.get("type"))
+
+
+def file_in_words(file: PolicyFile) -> str:
+    """A policy file's path, and each of its rules."""
+    rules = [*_in_words(file.teaching), *_data_in_words(file.data)]
+    return f"{file.path}: {'; '.join(rules) or 'no rules'}"
+
+
+def _in_words(rules: TeachingRules) -> Iterator[str]:
+    """A short phrase a rule."""
+    if rules.hints_only:
+        yield "hints only"
+    if rules.no_whole_solutions:
+        yield "no whole solutions"
+    if rules.instructions:
+        yield f"the model is told {rules.instructions!r}"
+    if rules.thinking:
+        yield "thinking is always shown" + (" and on" if rules.thinking == "required" else "")
+    if rules.models is not None:
+        yield f"models {', '.join(rules.models) or 'none'}"
+    if rules.providers is not None:
+        yield f"providers {', '.join(rules.providers) or 'none'}"
+    if rules.budget:
+        yield f"{rules.budget} for the notebook"
+    if rules.budget_tokens:
+        yield f"{rules.budget_tokens:,} tokens for the notebook"
+    if rules.forbid_tools:
+        yield f"no tools {', '.join(rules.forbid_tools)}"
+    if rules.forbid_code_insertion:
+        yield "no code put into cells"
+
+
+def _data_in_words(rules: DataRules) -> Iterator[str]:
+    """The same of ``[data]``."""
+    if rules.level is not None:
+        yield f"data at most {rules.level}"
+    if rules.columns:
+        yield ", ".join(f"columns {pattern} at most {level}" for pattern, level in rules.columns)
+    for frame in rules.frames:
+        levels = [frame.level] if frame.level is not None else []
+        levels += [f"{pattern}={level}" for pattern, level in frame.columns]
+        yield f"frame {frame.name} at most {', '.join(levels)}"
+    if rules.detectors:
+        yield f"detectors always on: {', '.join(rules.detectors)}"
+    if rules.budget:
+        yield f"{rules.budget:,} tokens an attachment"
+    if rules.forbid:
+        yield f"nothing of the kind {', '.join(rules.forbid)}"
+
+
+def tightened(policy: Policy, name: str, files: Iterable[DataRules]) -> Policy:
+    """`policy` of the attachment `name` under all rules of all files."""
+    for rules in files:
+        policy = policy.tightened(_limits(rules, name))
+        if rules.budget is not None:
+            policy = replace(policy, budget=min(policy.budget, rules.budget))
+    return policy
+
+
+def check_kind(attachment: Attachment, files: Iterable[DataRules]) -> None:
+    """Raise `PolicyError` where a file forbids attachments of this kind."""
+    if any(attachment.kind in rules.forbid for rules in files):
+        raise PolicyError(
+            f"The data policy forbids attaching {attachment.name}: it is a {attachment.kind}.",
+            "%deepseek doctor lists the rules, and the files in which they stand.",
+        )
+
+
+def check_columns(attachment: Attachment, names: Iterable[str]) -> None:
+    """Raise `ParameterError` where a frame has none of these columns: a misspelt rule would let
+    the column that was meant leave.
+    """
+    known = [column.name for column in attachment.columns]
+    for name in names:
+        if known and name not in known:
+            close = difflib.get_close_matches(name, known, n=1)
+            raise ParameterError(
+                f"{attachment.name} has no column {name!r}, so a rule for it keeps nothing back.",
+                f"Did you mean {close[0]!r}?" if close else f"It has {', '.join(known[:12])}.",
+            )
+
+
+def _limits(rules: DataRules, name: str) -> Iterator[tuple[str, Level]]:
+    if rules.level is not None:
+        yield "*", Level.parse(rules.level)
+    yield from ((pattern, Level.parse(level)) for pattern, level in rules.columns)
+    for frame in rules.frames:
+        if fnmatchcase(name.casefold(), frame.name.casefold()):
+            if frame.level is not None:
+                yield "*", Level.parse(frame.level)
+            yield from ((pattern, Level.parse(level)) for pattern, level in frame.columns)

@@ -1,0 +1,212 @@
+"""HTML from tokens, safe by construction: every tag and attribute below is written here.
+
+Nothing a model wrote is ever copied as markup. What comes from it are characters in elements
+(escaped), an address that `safe_url` let through, a language's name that `language` did.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from .math import typesettable
+from .text import attribute, clean, escape, host, html_text, language, safe_url
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from markdown_it.token import Token
+
+
+# The whole vocabulary, with what is fixed of each element. `start` and `class` get checked values.
+_FIXED = {
+    "paragraph_close": "</p>\n",
+    "bullet_list_open": "<ul>\n",
+    "bullet_list_close": "</ul>\n",
+    "ordered_list_close": "</ol>\n",
+    "list_item_open": "<li>",
+    "list_item_close": "</li>\n",
+    "blockquote_open": "<blockquote>\n",
+    "blockquote_close": "</blockquote>\n",
+    "hr": "<hr>\n",
+    "table_open": "<table>\n",
+    "table_close": "</table>\n",
+    "thead_open": "<thead>\n",
+    "thead_close": "</thead>\n",
+    "tbody_open": "<tbody>\n",
+    "tbody_close": "</tbody>\n",
+    "tr_open": "<tr>",
+    "tr_close": "</tr>\n",
+    "th_close": "</th>",
+    "td_close": "</td>",
+    "em_open": "<em>",
+    "em_close": "</em>",
+    "strong_open": "<strong>",
+    "strong_close": "</strong>",
+    "s_open": "<del>",
+    "s_close": "</del>",
+    "softbreak": "\n",
+    "hardbreak": "<br>\n",
+}
+_ALIGNED = {
+    f"text-align:{side}": f' style="text-align:{side}"' for side in ("left", "center", "right")
+}
+
+BARE_URL = re.compile(
+    r"https?://[\w.\-]+(?::\d+)?(?:[/?#](?:[\w\-.~/:?#@!,;=+%&'(]|\)(?=[\w/]))*)?(?<![.,;:!?'(])",
+    re.IGNORECASE | re.ASCII,
+)
+_LOOKS_LIKE_HOST = re.compile(r"[^\W_][\w-]*\.[^\W\d_]{2,}")
+
+
+def code_open(info: str) -> str:
+    """The start of a code block; it is written apart because a long block grows line by line."""
+    name = language(info)
+    return f'<pre><code class="language-{name}">' if name else "<pre><code>"
+
+
+CODE_CLOSE = "</code></pre>\n"
+
+
+def code_html(code: str, info: str = "") -> str:
+    """A code block; a newline at its end belongs to it as in CommonMark."""
+    return code_open(info) + escape(code) + CODE_CLOSE
+
+
+def plain_html(text: str) -> str:
+    """Text that is not parsed (yet): its own lines and gaps, nothing else."""
+    return f'<p style="white-space:pre-wrap">{html_text(text)}</p>\n'
+
+
+def math_html(tex: str, display: bool) -> str:
+    """A formula in an element of its own for the page's MathJax, or as code if it could act."""
+    if not typesettable(tex, display):
+        return f"<code>{escape(tex)}</code>"
+    fence = "$$" if display else "$"
+    return f'<span class="math">{fence}{escape(tex)}{fence}</span>'
+
+
+def link_html(url: str, label: str) -> str:
+    """A link to an address that `safe_url` has let through; `label` is HTML."""
+    return f'<a href="{attribute(url)}" target="_blank" rel="noopener noreferrer">{label}</a>'
+
+
+def image_label(token: Token) -> str:
+    """What is shown for an image, which never loads: its description and where it lies."""
+    alt = " ".join(flat_text(token.children or ()).split())
+    where = host(safe_url(str(token.attrs.get("src", ""))))
+    return f"image: {alt} ({where})" if alt else f"image ({where})"
+
+
+def flat_text(children: Sequence[Token]) -> str:
+    """The characters of inline tokens."""
+    parts = []
+    for token in children:
+        if token.type == "image":
+            parts.append(image_label(token))
+        elif token.type.endswith("break"):
+            parts.append(" ")
+        else:
+            parts.append(token.content)
+    return clean("".join(parts))
+
+
+def true_host(url: str, label: str) -> str:
+    """The host to name behind a link whose text claims another one."""
+    where = host(url)
+    if where and where not in label.lower() and _LOOKS_LIKE_HOST.search(label):
+        return f" ({where})"
+    return ""
+
+
+def html_of(tokens: Sequence[Token]) -> str:
+    """The rendering of one block's tokens."""
+    out: list[str] = []
+    for token in tokens:
+        kind = token.type
+        fixed = _FIXED.get(kind)
+        if token.hidden:
+            continue
+        if fixed is not None:
+            out.append(fixed)
+        elif kind == "inline":
+            inline_html(token.children or (), out)
+        else:
+            out.append(_block(token))
+    return "".join(out)
+
+
+def _block(token: Token) -> str:
+    kind = token.type
+    if kind == "paragraph_open":
+        return "<p>"
+    if kind == "heading_open":
+        return f"<h{_level(token)}>"
+    if kind == "heading_close":
+        return f"</h{_level(token)}>\n"
+    if kind == "ordered_list_open":
+        start = int(token.attrs.get("start", 1))
+        return "<ol>\n" if start == 1 else f'<ol start="{start}">\n'
+    if kind in ("th_open", "td_open"):
+        return f"<{kind[:2]}{_ALIGNED.get(str(token.attrs.get('style', '')), '')}>"
+    if kind in ("fence", "code_block"):
+        return code_html(token.content, token.info)
+    if kind == "math_block":
+        return f"<p>{math_html(token.content, True)}</p>\n"
+    return f"<p>{html_text(token.content)}</p>\n" if token.content else ""
+
+
+def _level(token: Token) -> int:
+    return min(max(int(token.tag[1:]), 1), 6)
+
+
+def inline_html(children: Sequence[Token], out: list[str]) -> None:
+    """Writes inline tokens to `out`; a link within a link loses its own address."""
+    url, label_from = "", 0
+    for at, token in enumerate(children):
+        kind = token.type
+        if kind in ("text", "text_special"):
+            text = token.content
+            if not url and "://" in text:
+                _bare_urls(text, out)
+            else:
+                out.append(html_text(clean(text)))
+        elif (fixed := _FIXED.get(kind)) is not None:
+            out.append(fixed)
+        elif kind == "code_inline":
+            out.append(f"<code>{escape(token.content)}</code>")
+        elif kind == "link_open":
+            if not url and (url := safe_url(str(token.attrs.get("href", "")))):
+                label_from = at
+                out.append(link_html(url, "")[:-4])
+        elif kind == "link_close":
+            if url:
+                label = flat_text(children[label_from + 1 : at])
+                shown = "" if label.strip() else html_text(host(url))
+                out.append(f"{shown}</a>{html_text(true_host(url, label))}")
+                url = ""
+        elif kind == "math_inline":
+            out.append(math_html(token.content, token.markup == "$$"))
+        elif kind == "image":
+            out.append(_image(token, bool(url)))
+        else:
+            out.append(html_text(clean(token.content)))
+    if url:
+        out.append("</a>")
+
+
+def _image(token: Token, inside_link: bool) -> str:
+    label = html_text(image_label(token))
+    url = safe_url(str(token.attrs.get("src", "")))
+    return link_html(url, label) if url and not inside_link else label
+
+
+def _bare_urls(text: str, out: list[str]) -> None:
+    end = 0
+    text = clean(text)
+    for match in BARE_URL.finditer(text):
+        if url := safe_url(match[0]):
+            out.append(html_text(text[end : match.start()]))
+            out.append(link_html(url, html_text(match[0])))
+            end = match.end()
+    out.append(html_text(text[end:]))

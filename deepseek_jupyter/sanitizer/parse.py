@@ -1,0 +1,184 @@
+"""One block of Markdown parsed, or shown as it was written if parsing it would be dear.
+
+The tokenizer is markdown-it with our math rules. Short cuts stand before it, for text whose meaning
+is plain: prose without a special character needs no parser at all, lines that cannot open another
+block need no block rules, and what models write most has a way of its own (`safe_short`).
+"""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+from . import math as math_rules
+from .html import html_of, plain_html
+from .markdown import code_mark, markdown_of
+from .shortcuts import flat_list, flat_table, simple_inline
+from .text import safe_url
+
+if TYPE_CHECKING:
+    from markdown_it import MarkdownIt
+    from markdown_it.rules_core import StateCore
+    from markdown_it.token import Token
+
+
+MAX_NESTING = 40
+"""Containers within containers; deeper text is shown as it was written."""
+
+_LONGEST_BLOCK = 200_000
+_MOST_BRACKETS = 2000
+_MOST_CELLS = 200  # of one row
+_MOST_MISSING = 5000  # cells that the parser would add to short rows
+
+# Lines that cannot open anything, of characters that mean nothing: half of all blocks.
+_PROSE = re.compile(
+    r"(?:(?!\d{1,9}[.)])[^\s\-+=#:%\\`*_\[\]<>&$~|@][^\\`*_\[\]<>&$~|@\n]*+(?:\n|\Z))+"
+)
+# Lines of one paragraph: none can open another block, a table or a definition.
+_PARAGRAPH = re.compile(
+    r"(?:(?!\d{1,9}[.)]|[*_][ \t]|[*_ \t]+$|\\begin|\\\[|\$\$|`{3})"
+    r"[^\s\-+=#:\[>|~][^\n]*+(?:\n|\Z))+",
+    re.MULTILINE,
+)
+# Where an inline rule in use may begin; at all other characters each would be tried in vain.
+_SPECIAL = re.compile(r"[\n\\`~*_\[\]!<&$]")
+
+
+class Block:
+    """A block of the text: rendered as HTML at once, as Markdown when somebody wants it.
+
+    Attributes:
+        source: The text as it came; empty where it need not be parsed again.
+        refs: How many link references were defined when it was parsed.
+        html: The rendering.
+    """
+
+    __slots__ = ("_markdown", "_tokens", "html", "refs", "source")
+
+    def __init__(self, source: str, refs: int) -> None:
+        self.source = source
+        self.refs = refs
+        self.html = ""
+        self._markdown: str | None = None
+        self._tokens: list[Token] = []
+
+    @property
+    def markdown(self) -> str:
+        """The other rendering, made at the first look."""
+        if self._markdown is None:
+            self._markdown = markdown_of(self._tokens)
+            self._tokens = []
+        return self._markdown
+
+    def settle(self) -> None:
+        """Makes the other rendering, and lets go of the tokens: kept until the end, those of a long
+        answer are so many that collecting garbage takes longer than this.
+        """
+        _ = self.markdown
+
+    def show(self, html: str, markdown: str) -> None:
+        """Sets both renderings, where no parser is needed."""
+        self.html, self._markdown = html, markdown
+
+    def parse(self, env: dict[str, Any]) -> None:
+        """Renders the source; text that no parser should see is shown as it is."""
+        text = self.source.strip("\n")
+        if not text:
+            self.show("", "")
+            return
+        if _PROSE.fullmatch(text) and "://" not in text and " \n" not in text:
+            body = text.rstrip()
+            self.show(f"<p>{body}</p>\n", body)
+            return
+        tokens = None if _too_much(text) else _tokens(text, env)
+        if tokens is None:
+            self.show(plain_html(text), code_mark(text))
+            return
+        self.html = html_of(tokens)
+        self._markdown, self._tokens = None, tokens
+
+
+def _too_much(text: str) -> bool:
+    """Is this a text whose parsing could take long? Such text was made to."""
+    if len(text) > _LONGEST_BLOCK or text.count("[") > _MOST_BRACKETS:
+        return True
+    cells = text.count("|")
+    if cells < 10:
+        return False
+    lines = text.split("\n")
+    widest = max(line.count("|") for line in lines)
+    return widest > _MOST_CELLS or widest * len(lines) > 4 * cells + _MOST_MISSING
+
+
+def _tokens(text: str, env: dict[str, Any]) -> list[Token] | None:
+    """The block's tokens, or None if it is nested too deeply for the parser or for a reader."""
+    parser = _parser()
+    try:
+        if _PARAGRAPH.fullmatch(text):
+            return _paragraph(parser, text.strip(), env)
+        if tokens := flat_list(text) or flat_table(text):
+            return _filled(parser, tokens, env)
+        tokens = parser.parse(text, env)
+    except (RecursionError, RuntimeError, ValueError, IndexError):
+        return None  # the parser's own faults; the text is shown unparsed
+    deepest = 0
+    for at, token in enumerate(tokens):
+        deepest = max(deepest, token.level)
+        if token.type == "inline" and at > 1 and tokens[at - 2].type == "list_item_open":
+            _mark_task(token)
+    return None if deepest >= MAX_NESTING - 2 else tokens
+
+
+def _paragraph(parser: MarkdownIt, text: str, env: dict[str, Any]) -> list[Token]:
+    """A text known to be one paragraph, without the block rules."""
+    from markdown_it.token import Token
+
+    children: list[Token] = []
+    parser.inline.parse(text, parser, env, children)
+    inline = Token("inline", "", 0, children=children)
+    return [Token("paragraph_open", "p", 1), inline, Token("paragraph_close", "p", -1)]
+
+
+def _filled(parser: MarkdownIt, tokens: list[Token], env: dict[str, Any]) -> list[Token]:
+    """Block tokens with what stands in them: the rest of the parser's way."""
+    from markdown_it.rules_core import StateCore, text_join
+
+    state = StateCore("", parser, env, tokens)
+    _inlines(state)
+    text_join(state)
+    return state.tokens
+
+
+def _inlines(state: StateCore) -> None:
+    """The parser's rule for what stands in blocks, with the short cut before it."""
+    for token in state.tokens:
+        if token.type == "inline":
+            token.children = simple_inline(token.content)
+            if token.children is None:
+                token.children = []
+                state.md.inline.parse(token.content, state.md, state.env, token.children)
+
+
+def _mark_task(inline: Token) -> None:
+    """A task's box as a character: no renderer makes an input of it."""
+    first = inline.children[0] if inline.children else None
+    if first is not None and first.type == "text" and first.content[:4] in _BOXES:
+        first.content = _BOXES[first.content[:4]] + first.content[4:]
+
+
+_BOXES = {"[ ] ": "\u2610 ", "[x] ": "\u2611 ", "[X] ": "\u2611 "}
+
+
+@cache
+def _parser() -> MarkdownIt:
+    """The tokenizer, imported when the first text needs it: loading the extension stays quick."""
+    from markdown_it import MarkdownIt
+
+    parser = MarkdownIt("commonmark", {"maxNesting": MAX_NESTING})
+    parser.enable(["table", "strikethrough"]).disable(["html_block", "html_inline"])
+    parser.core.ruler.at("inline", _inlines)
+    parser.inline.terminator_re = _SPECIAL
+    parser.validateLink = lambda url: bool(safe_url(url))  # type: ignore[method-assign]
+    math_rules.install(parser)
+    return parser

@@ -1,0 +1,214 @@
+"""Model text made inert: HTML and Markdown that show everything and do nothing.
+
+What a model writes can be dictated by whoever filled one cell of a data frame, and JupyterLab
+trusts the output of a cell just run: it sanitises nothing there, so scripts run, event handlers
+fire and images load from anywhere. Therefore the kernel neutralises, with a real tokenizer
+(markdown-it-py, CommonMark with tables and strikethrough: `safe_parse`), and writes two renderings
+of the same tokens: HTML of our own tags only (`safe_html`), and Markdown that stays inert whatever
+parser reads it again (`safe_markdown`). Raw HTML is text, links lead to http, https and mailto
+only, images become links, and formulas with macros that act are code.
+
+A `Neutraliser`'s life:
+
+1. `feed` takes text as it arrives and cuts it into top-level blocks (`safe_blocks`), no more.
+2. `snapshot` renders the blocks finished since the last one, each of them once, and the open tail.
+3. `finish` closes the tail. Blocks that used a link reference before its definition came are
+   rendered again; so the result depends on the text alone, not on its cuts.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from .blocks import Source, Splitter
+from .html import CODE_CLOSE, code_html, code_open, plain_html
+from .markdown import code_mark
+from .parse import Block
+from .text import clean, escape
+
+SHORT_TAIL = 2000
+"""Characters of an open block that every snapshot parses; a longer one waits to grow by a quarter,
+so that all the parsing of a block costs a constant times its length."""
+
+
+@dataclass(frozen=True, slots=True)
+class Neutral:
+    """What may be shown of a text so far.
+
+    Attributes:
+        html: The finished blocks' HTML and the open tail's.
+        markdown: The same as Markdown; empty in a snapshot for HTML only.
+        tail_start: Where in `html` the open tail begins; before it nothing will change, but for
+            link references that are defined later.
+        blocks: How many blocks are finished; an index for `Neutraliser.html_since`.
+    """
+
+    html: str
+    markdown: str
+    tail_start: int
+    blocks: int
+
+
+class Neutraliser:
+    """Takes text as it arrives; finished top-level blocks are rendered once."""
+
+    def __init__(self) -> None:
+        self._splitter = Splitter()
+        self._waiting: list[Source] = []
+        self._blocks: list[Block] = []
+        self._refs: dict[str, Any] = {}
+        self._html = ""
+        self._joined = 0
+        self._return = False
+        self._tail = _Tail()
+        self._result: Neutral | None = None
+
+    def feed(self, text: str) -> None:
+        """Appends `text`, in any cuts; nothing is rendered before somebody looks.
+
+        Raises:
+            RuntimeError: After `finish`.
+        """
+        if self._result is not None:
+            raise RuntimeError("the text is finished; start a new Neutraliser")
+        if self._return:
+            text = "\r" + text
+        self._return = text.endswith("\r")
+        if self._return:
+            text = text[:-1]
+        if text:
+            self._waiting += self._splitter.feed(clean(text))
+
+    def snapshot(self, html_only: bool = False) -> Neutral:
+        """The text so far. It costs what is new, the open tail, and one join.
+
+        Args:
+            html_only: Leave `markdown` empty; while text streams, only its end is ever read.
+        """
+        if self._result is not None:
+            return self._result
+        self.render()
+        html = self._tail.html(self._splitter, self._refs)
+        if html_only:
+            return self._neutral(html, None)
+        return self._neutral(html, self._tail.markdown(self._splitter))
+
+    def html_since(self, index: int) -> list[str]:
+        """The HTML of the finished blocks from `index` on, without a join of all."""
+        self.render()
+        return [block.html for block in self._blocks[index:]]
+
+    def finish(self) -> Neutral:
+        """The whole text, all blocks closed. Asking again gives the same."""
+        if self._result is None:
+            if self._return:
+                self._return = False
+                self._waiting += self._splitter.feed("\n")
+            self._waiting += self._splitter.close()
+            self.render()
+            self._resolve()
+            self._result = self._neutral("", "")
+        return self._result
+
+    def render(self) -> None:
+        """Renders the blocks finished so far, without a look at the open one."""
+        for source in self._waiting:
+            block = Block(source.text(), len(self._refs))
+            if source.fence:
+                code = "".join(f"{line}\n" for line in source.code())
+                block.source = ""
+                block.show(code_html(code, source.info), code_mark(code, source.info))
+            else:
+                block.parse({"references": self._refs})
+                block.settle()
+            self._blocks.append(block)
+        self._waiting.clear()
+        if self._joined < len(self._blocks):
+            self._html += "".join(block.html for block in self._blocks[self._joined :])
+            self._joined = len(self._blocks)
+
+    def _resolve(self) -> None:
+        """Renders again what may have used a definition that came after it."""
+        late = [b for b in self._blocks if b.refs < len(self._refs) and "[" in b.source]
+        for block in late:
+            block.parse({"references": self._refs})
+            block.settle()
+        if late:
+            self._html = "".join(block.html for block in self._blocks)
+
+    def _neutral(self, tail_html: str, tail_markdown: str | None) -> Neutral:
+        markdown = ""
+        if tail_markdown is not None:
+            parts = [block.markdown for block in self._blocks]
+            parts.append(tail_markdown)
+            markdown = "\n\n".join(part for part in parts if part)
+        return Neutral(self._html + tail_html, markdown, len(self._html), len(self._blocks))
+
+
+class _Tail:
+    """The open block as shown so far, without parsing it from its start each time.
+
+    A fence is escaped line by line. Of a list the items that ended are rendered once, as lists of
+    their own. Other blocks are parsed while they are short, then whenever they grew by a quarter;
+    what is newer than that is shown as text.
+    """
+
+    def __init__(self) -> None:
+        self._reset(None)
+
+    def _reset(self, source: Source | None) -> None:
+        self._source = source
+        self._lines = 0  # how many of the source's lines `_html` and `_items` hold
+        self._html = ""
+        self._items: list[Block] = []
+        self._parsed = Block("", 0)
+        self._rest = ""
+
+    def html(self, splitter: Splitter, refs: dict[str, Any]) -> str:
+        """HTML of what `splitter` holds open."""
+        source, partial = splitter.open, splitter.partial()
+        if source is not self._source:
+            self._reset(source)
+        if source.fence:
+            lines = source.code(self._lines)
+            self._html += "".join(f"{escape(line)}\n" for line in lines)
+            self._lines += len(lines)
+            return code_open(source.info) + self._html + escape(partial) + CODE_CLOSE
+        self._ended_items(source, refs)
+        text = "\n".join([*source.lines[self._lines :], partial])
+        self._growing(text, refs)
+        rest = plain_html(self._rest) if self._rest.strip() else ""
+        return self._html + self._parsed.html + rest
+
+    def markdown(self, splitter: Splitter) -> str:
+        """Markdown of what the last `html` showed."""
+        source = splitter.open
+        if source.fence:
+            return code_mark("\n".join([*source.code(), splitter.partial()]), source.info)
+        parts = [block.markdown for block in [*self._items, self._parsed]]
+        parts.append(code_mark(self._rest) if self._rest.strip() else "")
+        return "\n\n".join(part for part in parts if part)
+
+    def _ended_items(self, source: Source, refs: dict[str, Any]) -> None:
+        last = source.items[-1] if source.items else 0
+        if last > self._lines:
+            block = Block("\n".join(source.lines[self._lines : last]), 0)
+            block.parse({"references": dict(refs)})
+            self._html += block.html
+            self._items.append(block)
+            self._lines, self._parsed = last, Block("", 0)
+
+    def _growing(self, text: str, refs: dict[str, Any]) -> None:
+        size = len(self._parsed.source)
+        if len(text) <= SHORT_TAIL or not size or len(text) >= size * 5 // 4:
+            self._parsed = Block(text, 0)
+            self._parsed.parse({"references": dict(refs)})
+        self._rest = text[len(self._parsed.source) :]
+
+
+def neutralise(text: str) -> Neutral:
+    """The whole of `text` at once; the same as feeding it in any cuts."""
+    whole = Neutraliser()
+    whole.feed(text)
+    return whole.finish()
