@@ -48,7 +48,7 @@ def measure(library: str) -> dict[str, Any]:
     """Memory first, over cards with nothing between them; then card and describe in turns."""
     import psutil
 
-    from deepseek_jupyter.context.attachment import attach
+    from deepseek_jupyter.context.attach import attach
     from deepseek_jupyter.privacy.levels import Policy
     from deepseek_jupyter.privacy.redaction import Gate
 

@@ -15,7 +15,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from deepseek_jupyter.context.attachment import Attachment, attach
+from deepseek_jupyter.context.attachment import Attachment
 from deepseek_jupyter.context.files import path_meant
 from deepseek_jupyter.context.prompt import Mention, mentions, readings
 from deepseek_jupyter.conversation.turn import Turn
@@ -215,6 +215,10 @@ def _meant(mention: Mention, names: Mapping[str, Any]) -> Wanted | None:
 
 def gather(session: Session, question: Question, gate: Gate) -> Gathered:
     """The attachments of a resolved question. Raises `ParameterError`, `PolicyError`."""
+    if not question.attach:
+        return Gathered()
+    from deepseek_jupyter.context.attach import attach
+
     files = session.policy_files().data
     items = [(item, policy_of(session, item, files)) for item in question.attach]
     session.withholding.lift({item.name: str(policy) for item, policy in items})
@@ -223,8 +227,9 @@ def gather(session: Session, question: Question, gate: Gate) -> Gathered:
         # Once more: what the last one withholds must not stand in the first one.
         made = [attach(item.name, item.value, policy, gate) for item, policy in items]
     for attachment, item in zip(made, question.attach, strict=True):
-        check_kind(attachment, files)
-        check_columns(attachment, parse_spec(f"x:{item.rules}")[1].columns)
+        check_kind(attachment.name, attachment.kind, files)
+        columns = [column.name for column in attachment.columns]
+        check_columns(attachment.name, columns, parse_spec(f"x:{item.rules}")[1].columns)
     session.withholding.add({a.name: (a.policy, a.protected) for a in made})
     return Gathered(tuple(made))
 
@@ -270,9 +275,11 @@ class DataCard:
 
 def data_card(session: Session, value: Any, name: str, rules: str) -> DataCard:
     """The card of `value` under the settings, `rules` and the policy files."""
+    from deepseek_jupyter.context.attach import attach
+
     files = session.policy_files().data
     wanted = Wanted(name, value, rules)
     gate = Gate(session.config.detectors)
     attachment = attach(name, value, policy_of(session, wanted, files), gate)
-    check_kind(attachment, files)
+    check_kind(attachment.name, attachment.kind, files)
     return DataCard(attachment)

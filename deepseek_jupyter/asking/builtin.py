@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from deepseek_jupyter.context.attachment import attach, kind_of
+from deepseek_jupyter.context.attach import attach, kind_of
 from deepseek_jupyter.display.frontend import user_namespace
 from deepseek_jupyter.errors import ParameterError
 from deepseek_jupyter.privacy.levels import Policy

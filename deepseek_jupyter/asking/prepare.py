@@ -24,7 +24,7 @@ from deepseek_jupyter.display.frontend import user_namespace
 from deepseek_jupyter.errors import MissingKeyError, ParameterError
 from deepseek_jupyter.privacy.rules import Teaching
 from deepseek_jupyter.protocol.messages import Message, user
-from deepseek_jupyter.protocol.request import ChatRequest, build
+from deepseek_jupyter.protocol.request import ChatRequest, build, thinks
 from deepseek_jupyter.protocol.tokens import count_tokens, estimate_tokens
 
 from .attachments import Gathered, gather, resolved
@@ -132,7 +132,8 @@ def prepare(session: Session, placed: Placed) -> Prepared:
     request = request_of(session, question, turn, messages, parameters)
     request = replace(request, think=teaching.think(request.think, request.effort))
     body = build(request, provider.dialect).body  # refuses wrong parameters before anything is sent
-    teaching.check_body(body, parts.gate.text(teaching.words), provider.dialect)
+    words = parts.gate.text(teaching.words)
+    teaching.check_body(body, words, thinks=thinks(body, provider.dialect))
     check_images(url for message in messages for url in message.images)
     check_context(request, provider.context_tokens)
     budget = session.config.budget if question.budget is None else question.budget

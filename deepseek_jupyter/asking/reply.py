@@ -202,7 +202,7 @@ class Reply:
         """
         if not self.turn.attachments:
             return []
-        from deepseek_jupyter.context.attachment import fingerprint
+        from deepseek_jupyter.context.attach import fingerprint
         from deepseek_jupyter.display.frontend import user_namespace
 
         names = user_namespace()

@@ -352,9 +352,9 @@ class Scan(ast.NodeVisitor):
             node.func.attr in _CHANGING or in_place(node)
         ):
             self._change(node.func.value)
-        for keyword in node.keywords:
-            if keyword.arg == "out":
-                self._change(keyword.value)
+        for given in node.keywords:
+            if given.arg == "out":
+                self._change(given.value)
         self.generic_visit(node)
 
     def _called(self, name: str, node: ast.Call) -> None:

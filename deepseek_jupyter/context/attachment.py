@@ -1,12 +1,7 @@
-"""`attach`: any object of the notebook as text and images for a prompt.
+"""`Attachment`: an object of the notebook as text and images for a prompt. Pure.
 
-Each kind of object is a module with the functions of `Kind`, listed in `_kinds`, first fit first.
-A kind asks its library by the object's own module, so that nothing is imported that the user has
-not.
-
-How the kinds other than frames make an `Attachment` of their text.
-
-Text within a budget of tokens, and what was cut told. Pure.
+`made` is how every kind but frames makes one: its text masked, then cut to the policy's budget with
+a remark on what was left out. `context.attach` chooses the kind.
 """
 
 from __future__ import annotations
@@ -15,9 +10,8 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
-from typing import Any, Protocol, TypeVar
+from typing import Any, TypeVar
 
-from deepseek_jupyter.errors import ParameterError
 from deepseek_jupyter.privacy.levels import NONE, Policy
 from deepseek_jupyter.privacy.redaction import Gate
 
@@ -67,48 +61,6 @@ class Attachment:
             "policy": self.policy,
             "tokens": self.tokens,
         }
-
-
-class Kind(Protocol):
-    """A module that knows one kind of object."""
-
-    def fits(self, value: Any) -> bool:
-        """Whether `value` is of this kind; cheap, and imports nothing."""
-
-    def attach(self, name: str, value: Any, policy: Policy, gate: Gate) -> Attachment:
-        """The attachment. Every text of `value` in it has gone through `gate`."""
-
-    def fingerprint(self, value: Any) -> str:
-        """The attachment's `hash`, without the rest."""
-
-
-def _kinds() -> tuple[Kind, ...]:
-    from . import arrays, cells, containers, figures, files, frames, images, objects, sources
-    from . import objects as offers
-
-    kinds: list[Any] = [offers, frames, arrays, figures, images, files, cells]
-    return (*kinds, sources, containers, objects)
-
-
-def kind_of(value: Any) -> Kind:
-    """The kind that knows `value`."""
-    return next(kind for kind in _kinds() if kind.fits(value))  # `objects` takes anything
-
-
-def attach(name: str, value: Any, policy: Policy, gate: Gate) -> Attachment:
-    """`value` as an attachment called `name`, within ``policy.budget`` tokens.
-
-    Raises `ParameterError` for what cannot be sent: a binary file, a picture that cannot be read.
-    """
-    return kind_of(value).attach(name, value, policy, gate)
-
-
-def fingerprint(value: Any) -> str:
-    """The hash of `value` as its attachment has it; "" where there is none."""
-    try:
-        return kind_of(value).fingerprint(value)
-    except ParameterError:
-        return ""
 
 
 IMAGE_TOKENS = 1_000  # at most, whatever its size (api-docs.deepseek.com/guides/vision)

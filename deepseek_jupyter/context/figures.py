@@ -55,7 +55,7 @@ def _hash(library: str, figure: Any, drawn: str = "") -> str:
     """
     if library == "matplotlib":
         return digest(drawn or _matplotlib_picture(figure)[0])
-    return digest(figure.to_json() if library == "plotly" else figure_words.specification(figure))
+    return digest(figure.to_json() if library == "plotly" else specification(figure))
 
 
 def _library(value: Any) -> str:
@@ -114,18 +114,6 @@ def _altair_picture(chart: Any) -> tuple[str, str]:
     except Exception as error:  # a chart whose data is not at hand, among others
         return "", f"(No picture was drawn: vl-convert failed with {type(error).__name__}.)"
     return data_url(buffer.getvalue(), "png"), ""
-
-
-_WORDS = {
-    "matplotlib": figure_words.matplotlib,
-    "plotly": figure_words.plotly,
-    "altair": figure_words.altair,
-}
-_PICTURES = {
-    "matplotlib": _matplotlib_picture,
-    "plotly": _plotly_picture,
-    "altair": _altair_picture,
-}
 
 
 _MOST = 30  # series of one pair of axes, bars of one series
@@ -288,3 +276,15 @@ def _listed(items: Iterable[str]) -> str:
 def _some(lines: list[str]) -> list[str]:
     left = [f"  … {len(lines) - _MOST:,} more"] if len(lines) > _MOST else []
     return [*lines[:_MOST], *left]
+
+
+_WORDS = {
+    "matplotlib": matplotlib,
+    "plotly": plotly,
+    "altair": altair,
+}
+_PICTURES = {
+    "matplotlib": _matplotlib_picture,
+    "plotly": _plotly_picture,
+    "altair": _altair_picture,
+}

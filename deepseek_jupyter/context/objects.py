@@ -1,9 +1,8 @@
-"""Any other object: what its library says it is. The last of the kinds.
+"""Any other object: what it says of itself, else what its library says. The last of the kinds.
 
-Objects that say themselves what stands for them: the ``_deepseek_context_`` protocol.
-
-A method ``_deepseek_context_(self)`` returns a text, or a dict with ``text`` and ``images``: a list
-of PNG or JPEG bytes, PIL images, or ``data:`` and https URLs. What it returns passes the gate.
+An object says itself what stands for it by the ``_deepseek_context_`` protocol: the method
+``_deepseek_context_(self)`` returns a text, or a dict with ``text`` and ``images``: a list of PNG
+or JPEG bytes, PIL images, or ``data:`` and https URLs. What it returns passes the gate.
 """
 
 from __future__ import annotations
@@ -21,6 +20,7 @@ from .attachment import Attachment, digest, made, settled, shortened, type_name
 from .images import encoded, opened
 from .images import fits as is_image
 
+METHOD = "_deepseek_context_"
 _MOST_NAMES = 40
 _BARE = re.compile(r"<[\w.<>]+(?: object)?(?: at 0x[0-9a-fA-F]+)?>")
 
@@ -31,10 +31,16 @@ def fits(value: Any) -> bool:
 
 
 def attach(name: str, value: Any, policy: Policy, gate: Gate) -> Attachment:
-    """Type and documentation, and its repr; where that says nothing, its attributes by type.
+    """What the object offers; else type and documentation, and its repr; where that says nothing,
+    its attributes by type.
 
-    Below ``sample`` the repr stays here: it may show values.
+    Below ``sample`` offer and repr stay here: they may show values. Raises `ParameterError` for an
+    offer that fails.
     """
+    if offers(value):
+        text, images = _offer(name, value) if policy.whole >= SAMPLE else ("", ())
+        hash = fingerprint(value)
+        return made(name, "object", type_name(value), text, policy, gate, hash=hash, images=images)
     about = (inspect.getdoc(type(value)) or "").partition("\n\n")[0]
     parts = [shortened(gate.text(about), 400)]
     said = _said(value) if policy.whole >= SAMPLE else ""
@@ -44,7 +50,13 @@ def attach(name: str, value: Any, policy: Policy, gate: Gate) -> Attachment:
 
 
 def fingerprint(value: Any) -> str:
-    """Of type and repr; "" where the repr says nothing."""
+    """Of type and repr, or of what it offers; "" where that says nothing or fails."""
+    if offers(value):
+        try:
+            text, images = _offer("", value)
+        except ParameterError:
+            return ""
+        return digest(type_name(value), text, *images)
     said = _said(value)
     return digest(type_name(value), said) if said else ""
 
@@ -70,28 +82,9 @@ def _attributes(value: Any) -> str:
     return "\n".join(["attributes:", *lines]) if lines else ""
 
 
-METHOD = "_deepseek_context_"
-
-
 def offers(value: Any) -> bool:
     """Whether its class has the method. (An object with any attribute you ask for has it not.)"""
     return not isinstance(value, type) and callable(getattr(type(value), METHOD, None))
-
-
-def attach_offer(name: str, value: Any, policy: Policy, gate: Gate) -> Attachment:
-    """What the object says; below ``sample`` only its type. Raises `ParameterError`."""
-    text, images = _offer(name, value) if policy.whole >= SAMPLE else ("", ())
-    head, hash = type_name(value), offer_fingerprint(value)
-    return made(name, "object", head, text, policy, gate, hash=hash, images=images)
-
-
-def offer_fingerprint(value: Any) -> str:
-    """Of what it says; "" where it fails."""
-    try:
-        text, images = _offer("", value)
-    except ParameterError:
-        return ""
-    return digest(type_name(value), text, *images)
 
 
 def _offer(name: str, value: Any) -> tuple[str, tuple[str, ...]]:
@@ -100,7 +93,7 @@ def _offer(name: str, value: Any) -> tuple[str, tuple[str, ...]]:
     except Exception as error:
         raise ParameterError(
             f"{name}: {type_name(value)}.{METHOD} raised {type(error).__name__}: {error}",
-            "Mend the method, or attach something else.",
+            "Correct the method, or attach something else.",
         ) from error
     if isinstance(said, str):
         return said, ()

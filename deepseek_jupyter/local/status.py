@@ -8,12 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from deepseek_jupyter.home import home
-from deepseek_jupyter.local.models import MODELS
-from deepseek_jupyter.local.serve import read_state, stop_server
 
-from . import models as store
 from . import support
-from .serve import connect
+from .models import MODELS, forget, installed, model_path, sealed
+from .serve import connect, read_state, stop_server
 
 __all__ = ["InstalledModel", "LocalStatus", "RunningServer", "remove", "status"]
 
@@ -59,7 +57,7 @@ class LocalStatus:
 def status() -> LocalStatus:
     """Look at the disk and at the servers; starts nothing and hashes nothing."""
     return LocalStatus(
-        models=tuple(_model(model_id) for model_id in store.installed()),
+        models=tuple(_model(model_id) for model_id in installed()),
         servers=_servers(),
         has_package=support.has_package(),
         platform=f"{sys.platform} {platform.machine()}",
@@ -74,10 +72,10 @@ def remove(model_id: str | None = None) -> int:
     """
     partials = (path.name.removesuffix(".gguf.partial") for path in _partials())
     freed = 0
-    for found in {*store.installed(), *partials}:
+    for found in {*installed(), *partials}:
         if model_id in (None, found):
             stop_server(found)
-            freed += store.forget(found)
+            freed += forget(found)
     return freed
 
 
@@ -86,7 +84,7 @@ def _partials() -> list[Path]:
 
 
 def _model(model_id: str) -> InstalledModel:
-    path, known, seal = store.model_path(model_id), MODELS.get(model_id), store.sealed(model_id)
+    path, known, seal = model_path(model_id), MODELS.get(model_id), sealed(model_id)
     return InstalledModel(
         id=model_id,
         title=known.title if known else f"{model_id} (your own file)",

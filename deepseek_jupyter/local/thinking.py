@@ -17,7 +17,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from deepseek_jupyter.local.models import DEFAULT_MODEL, MODELS
+from .models import DEFAULT_MODEL, MODELS
 
 __all__ = ["thinking_body"]
 

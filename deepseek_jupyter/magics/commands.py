@@ -12,13 +12,7 @@ from deepseek_jupyter.api import get_session
 from deepseek_jupyter.display.progress import Progress
 from deepseek_jupyter.display.report import Report
 from deepseek_jupyter.protocol.parameters import parse_value
-from deepseek_jupyter.reports.reports import (
-    balance,
-    models,
-    providers,
-    status,
-    turns_in_words,
-)
+from deepseek_jupyter.reports.reports import balance, models, providers, status, turns_in_words
 from deepseek_jupyter.session.accounts import WAYS, usage
 from deepseek_jupyter.session.config import DeepSeek
 

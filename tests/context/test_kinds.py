@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from deepseek_jupyter.context.attachment import attach, fingerprint
+from deepseek_jupyter.context.attach import attach, fingerprint
 from deepseek_jupyter.context.containers import Limits, Outline
 from deepseek_jupyter.context.tokens import count_tokens
 from deepseek_jupyter.privacy.levels import Policy, parse_spec
@@ -310,7 +310,7 @@ def test_no_value_of_a_protected_key_is_in_the_text(secrets, other):
 
 _ACROSS = """
 import json, sys, numpy as np
-from deepseek_jupyter.context.attachment import attach
+from deepseek_jupyter.context.attach import attach
 from deepseek_jupyter.privacy.redaction import Gate
 from deepseek_jupyter.privacy.levels import Policy
 values = [{"b": {3, "x", None}, "a": object()}, {"e", "f", "g"}, np, json, np.arange(9), object()]

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from deepseek_jupyter.context.attachment import attach, fingerprint
+from deepseek_jupyter.context.attach import attach, fingerprint
 from deepseek_jupyter.context.files import path_meant
 from deepseek_jupyter.context.images import check_images, for_model
 from deepseek_jupyter.errors import ParameterError

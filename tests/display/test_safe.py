@@ -25,7 +25,8 @@ from markdown_it import MarkdownIt
 
 from deepseek_jupyter.sanitizer.markdown import TAGS
 from deepseek_jupyter.sanitizer.math import typesettable
-from deepseek_jupyter.sanitizer.sanitize import Neutraliser, neutralise, plain
+from deepseek_jupyter.sanitizer.sanitize import Neutraliser, neutralise
+from deepseek_jupyter.sanitizer.text import plain
 from tests.support.fuzzing import examples
 
 ATTACKS = json.loads(

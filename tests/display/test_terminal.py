@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from deepseek_jupyter.display.terminal import TerminalStyler
-from deepseek_jupyter.sanitizer.sanitize import plain
+from deepseek_jupyter.sanitizer.text import plain
 
 FILE = Path(__file__).parents[1] / "data" / "attacks" / "attacks.json"
 ATTACKS = [attack["text"] for attack in json.loads(FILE.read_text("utf-8"))]

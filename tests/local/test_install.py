@@ -13,11 +13,11 @@ import pytest
 
 from deepseek_jupyter import local
 from deepseek_jupyter.errors import LocalModelError
-from deepseek_jupyter.local import install as sources
 from deepseek_jupyter.local import models as store
 from deepseek_jupyter.local.models import MODELS, Part
 
 DEFAULT = MODELS[local.DEFAULT_MODEL]
+sources = sys.modules["deepseek_jupyter.local.install"]  # the package exports the function
 
 
 @pytest.fixture
@@ -191,7 +191,7 @@ import sys
 sys.modules["xllamacpp"] = None
 from deepseek_jupyter.errors import LocalModelError
 from deepseek_jupyter import local
-from deepseek_jupyter.local import launch, support
+from deepseek_jupyter.local import serve, support
 print(local.status().problem)
 try:
     support.need_support()

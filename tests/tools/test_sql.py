@@ -12,7 +12,7 @@ pytest.importorskip("duckdb", reason="duckdb has no wheel for this Python")
 pd = pytest.importorskip("pandas", reason="pandas has no wheel for this Python")
 pl = pytest.importorskip("polars", reason="polars has no wheel for this Python")
 
-from deepseek_jupyter.context.attachment import attach  # noqa: E402
+from deepseek_jupyter.context.attach import attach  # noqa: E402
 from deepseek_jupyter.errors import QueryError, SandboxError, ToolError  # noqa: E402
 from deepseek_jupyter.privacy.levels import parse_spec  # noqa: E402
 from deepseek_jupyter.privacy.redaction import Gate  # noqa: E402

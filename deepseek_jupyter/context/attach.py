@@ -1,0 +1,67 @@
+"""`attach`: any object of the notebook as an attachment, by the first kind that knows it.
+
+Each kind is a module with the functions of `Kind`. A kind recognises its library by the object's
+own module, so that nothing is imported that the notebook has not imported. An object whose class
+has a ``_deepseek_context_`` method says itself what stands for it, whatever else it is.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+from deepseek_jupyter.errors import ParameterError
+from deepseek_jupyter.privacy.levels import Policy
+from deepseek_jupyter.privacy.redaction import Gate
+
+from . import arrays, cells, containers, figures, files, frames, images, objects, sources
+from .attachment import Attachment
+
+
+class Kind(Protocol):
+    """A module that knows one kind of object."""
+
+    def fits(self, value: Any) -> bool:
+        """Whether `value` is of this kind; cheap, and imports nothing."""
+
+    def attach(self, name: str, value: Any, policy: Policy, gate: Gate) -> Attachment:
+        """The attachment. Every text of `value` in it has gone through `gate`."""
+
+    def fingerprint(self, value: Any) -> str:
+        """The attachment's `hash`, without the rest."""
+
+
+_KINDS: tuple[Any, ...] = (
+    frames,
+    arrays,
+    figures,
+    images,
+    files,
+    cells,
+    sources,
+    containers,
+    objects,
+)
+
+
+def kind_of(value: Any) -> Kind:
+    """The kind that knows `value`."""
+    if objects.offers(value):
+        return objects
+    kind: Kind = next(kind for kind in _KINDS if kind.fits(value))  # `objects` fits anything
+    return kind
+
+
+def attach(name: str, value: Any, policy: Policy, gate: Gate) -> Attachment:
+    """`value` as an attachment called `name`, within ``policy.budget`` tokens.
+
+    Raises `ParameterError` for what cannot be sent: a binary file, a picture that cannot be read.
+    """
+    return kind_of(value).attach(name, value, policy, gate)
+
+
+def fingerprint(value: Any) -> str:
+    """The hash of `value` as its attachment has it; "" where there is none."""
+    try:
+        return kind_of(value).fingerprint(value)
+    except ParameterError:
+        return ""
