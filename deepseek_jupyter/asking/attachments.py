@@ -28,7 +28,7 @@ from deepseek_jupyter.privacy.rules import check_columns, check_kind, tightened
 from .notebook_cells import cell_named
 
 if TYPE_CHECKING:
-    from deepseek_jupyter.privacy.policy_file import DataRules
+    from deepseek_jupyter.privacy.policy_file import DataRules, PolicyFiles
     from deepseek_jupyter.session.session import Session
 
     from .question import Question
@@ -213,13 +213,13 @@ def _meant(mention: Mention, names: Mapping[str, Any]) -> Wanted | None:
 # Making
 
 
-def gather(session: Session, question: Question, gate: Gate) -> Gathered:
+def gather(session: Session, question: Question, gate: Gate, policy_files: PolicyFiles) -> Gathered:
     """The attachments of a resolved question. Raises `ParameterError`, `PolicyError`."""
     if not question.attach:
         return Gathered()
     from deepseek_jupyter.context.attach import attach
 
-    files = session.policy_files().data
+    files = policy_files.data
     items = [(item, policy_of(session, item, files)) for item in question.attach]
     session.withholding.lift({item.name: str(policy) for item, policy in items})
     made = [attach(item.name, item.value, policy, gate) for item, policy in items]

@@ -13,6 +13,7 @@ from deepseek_jupyter.privacy.levels import Policy
 from .attachments import Wanted, policy_of
 
 if TYPE_CHECKING:
+    from deepseek_jupyter.privacy.policy_file import PolicyFiles
     from deepseek_jupyter.privacy.redaction import Gate
     from deepseek_jupyter.session.session import Session
     from deepseek_jupyter.tools.tool import Tool
@@ -25,7 +26,9 @@ __all__ = ["BUILTIN", "builtin_tool", "keep"]
 BUILTIN = ("sql", "inspect", "run_python")
 
 
-def builtin_tool(name: str, session: Session, question: Question, gate: Gate) -> Tool:
+def builtin_tool(
+    name: str, session: Session, question: Question, gate: Gate, files: PolicyFiles
+) -> Tool:
     """The tool called `name`, one of `BUILTIN`, for a resolved question.
 
     Raises `ToolError` where the tool cannot be offered.
@@ -34,7 +37,7 @@ def builtin_tool(name: str, session: Session, question: Question, gate: Gate) ->
         from deepseek_jupyter.tools.python import python_tool
 
         return python_tool(user_namespace().get("get_ipython", lambda: None)())
-    attached = Attached(session, question, gate)
+    attached = Attached(session, question, gate, files)
     if name == "inspect":
         from deepseek_jupyter.tools.variables import inspect_tool
 
@@ -58,12 +61,13 @@ def keep(value: Any) -> str:
 class Attached:
     """What a question attaches, each under the policy that holds for it."""
 
-    def __init__(self, session: Session, question: Question, gate: Gate) -> None:
+    def __init__(
+        self, session: Session, question: Question, gate: Gate, files: PolicyFiles
+    ) -> None:
         items: tuple[Wanted, ...] = question.attach
-        files = session.policy_files().data
         self._items: dict[str, Wanted] = {item.name: item for item in items}
         self._policies: Mapping[str, Policy] = {
-            name: policy_of(session, item, files) for name, item in self._items.items()
+            name: policy_of(session, item, files.data) for name, item in self._items.items()
         }
         self._gate = gate
         self._config = session.config

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from deepseek_jupyter.conversation.turn import Turn
@@ -22,8 +23,15 @@ if TYPE_CHECKING:
 __all__ = ["request_hash"]
 
 
-def request_hash(config: DeepSeek, question: Question, turn: Turn, parent: Turn | None) -> str:
-    """The hash by which an answer to `turn` is found again.
+def request_hash(
+    config: DeepSeek,
+    question: Question,
+    parameters: Mapping[str, Any],
+    parent: Turn | None,
+    message: str,
+    images: Iterable[str],
+) -> str:
+    """The hash by which an answer to `question` with this `message` is found again.
 
     The history is in it through the hash of the turn before, so that it costs the same however long
     the conversation is.
@@ -33,9 +41,9 @@ def request_hash(config: DeepSeek, question: Question, turn: Turn, parent: Turn 
         "model": question.model or config.model,
         "before": _before(parent),
         "system": config.system if question.system is None else question.system,
-        "message": turn.sent,
-        "images": [hashlib.sha256(url.encode()).hexdigest() for url in turn.images],
-        "parameters": dict(turn.parameters),
+        "message": message,
+        "images": [hashlib.sha256(url.encode()).hexdigest() for url in images],
+        "parameters": dict(parameters),
         "extra": config.extra_body,
         "think": config.think if question.think is None else question.think,
         "effort": question.effort or config.effort,

@@ -1,13 +1,10 @@
 """From a `Question` to everything that a request needs, refused here or fit to be sent.
 
-Provider, key, model, the turn's place in the tree and its messages are settled in this order, so
-that the cheapest refusal comes first; nothing is changed before the last of them is past.
-
-The message of a question: its cells, what it attaches, and the prompt, through the gate.
+`place` finds where the question stands and reads what it says, under the policy files, which are
+read once; `prepare` settles provider, key, model, the turn's messages and the request, in this
+order, so that the cheapest refusal comes first. Nothing is changed before the last of them is past.
 
 Everything that leaves is put together here, once, and is resent afterwards as it was sent.
-
-The `ChatRequest` of a turn: parameters, thinking, tools and schema, and what a provider adds.
 """
 
 from __future__ import annotations
@@ -24,8 +21,15 @@ from deepseek_jupyter.display.frontend import user_namespace
 from deepseek_jupyter.errors import MissingKeyError, ParameterError
 from deepseek_jupyter.privacy.rules import Teaching
 from deepseek_jupyter.protocol.messages import Message, user
-from deepseek_jupyter.protocol.request import ChatRequest, build, thinks
-from deepseek_jupyter.protocol.tokens import count_tokens, estimate_tokens
+from deepseek_jupyter.protocol.request import Built, ChatRequest
+from deepseek_jupyter.protocol.tokens import (
+    count_body,
+    count_forms,
+    count_message,
+    count_tokens,
+    estimate_tokens,
+)
+from deepseek_jupyter.protocol.wire import WIRES
 
 from .attachments import Gathered, gather, resolved
 from .budget import check_context, check_spending
@@ -36,6 +40,7 @@ from .toolset import tools_of
 
 if TYPE_CHECKING:
     from deepseek_jupyter.conversation.conversation import Conversation
+    from deepseek_jupyter.privacy.policy_file import PolicyFiles
     from deepseek_jupyter.privacy.redaction import Gate
     from deepseek_jupyter.session.session import Session
     from deepseek_jupyter.tools.asking import Asked
@@ -50,13 +55,15 @@ if TYPE_CHECKING:
 class Placed:
     """A question at its place in the conversation.
 
-    The turn has neither provider nor model yet; its message is whole, as if nothing stood before.
+    The turn has neither provider, model nor message yet. `files` are the policy files that hold,
+    read once for the whole question.
     """
 
     question: Question
     conversation: Conversation
     turn: Turn
     parts: Parts
+    files: PolicyFiles
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +71,7 @@ class Prepared:
     """A question with everything settled."""
 
     request: ChatRequest
+    built: Built
     provider: Provider
     key: Secret
     turn: Turn
@@ -86,6 +94,10 @@ def place(session: Session, question: Question) -> Placed:
     conversation = memory.another() if question.new else memory.conversation
     remember = session.config.history if question.history is None else question.history
     parent = _parent(session, question, conversation) if remember else None
+    parameters = parameters_of(session, question)
+    files = session.policy_files()
+    parts = compose(session, question, conversation, files)
+    before = conversation.turn(parent)
     turn = Turn(
         id=new_id(),
         conversation=conversation.id,
@@ -93,76 +105,127 @@ def place(session: Session, question: Question) -> Placed:
         parent=parent,
         cell_id=question.cell_id,
         created=now(),
-        parameters=parameters_of(session, question),
+        parameters=parameters,
         history=remember,
         format="json" if question.schema is not None else question.format,
         branch=_sibling(conversation, parent) if remember else None,
+        request_hash=request_hash(
+            session.config, question, parameters, before, parts.message, parts.images
+        ),
     )
-    parts = compose(session, question, conversation)
-    turn = parts.written(turn)
-    before = conversation.turn(turn.parent)
-    hash = request_hash(session.config, question, turn, before)
-    return Placed(question, conversation, replace(turn, request_hash=hash), parts)
+    return Placed(question, conversation, turn, parts, files)
 
 
 def prepare(session: Session, placed: Placed) -> Prepared:
-    """Settle everything. Raises `ConfigurationError` and its kind before anything is sent."""
-    question, conversation = placed.question, placed.conversation
-    turn, parts = placed.turn, placed.parts
-    teaching = Teaching(session.policy_files())
-    provider, key = _endpoint(session, question)
-    teaching.check_provider(provider.name)
-    model = session.endpoints.model(question.model, provider, key)
-    teaching.check_model(model)
-    turn = replace(turn, provider=provider.name, model=model, policy=teaching.marks)
-    tools = tools_of(session, parts.question, parts.gate)
+    """Settle everything. Raises `ConfigurationError` and its kind before anything is sent.
+
+    The body is built here, once: it is what is counted, drawn, checked and posted.
+    """
+    question, conversation, parts = placed.question, placed.conversation, placed.parts
+    teaching = Teaching(placed.files)
+    provider, key, model = _endpoint(session, question, teaching)
+    tools = tools_of(session, parts.question, parts.gate, placed.files)
     asked = asked_shape(question, provider, tools)
+    words = parts.gate.text(teaching.words)
     system = session.config.system if question.system is None else question.system
-    system = parts.gate.text(teaching.system(system))
+    system = "\n\n".join(filter(None, (parts.gate.text(system), words)))
+    turn = replace(placed.turn, provider=provider.name, model=model, policy=teaching.marks)
     window = _window(system, turn, conversation, provider, parts.gate.text)
-    sees = provider.sees_images(model)
-    path = conversation.path(turn.parent)[window.dropped :] if turn.history else ()
-    turn = parts.for_model(model, sees=sees).written(turn, path)
-    if asked is not None:
-        turn = replace(turn, sent="\n\n".join(filter(None, (turn.sent, asked.words))))
+    turn, texts = _written(parts, turn, conversation, window, provider.sees_images(model), asked)
     messages = _messages(session, question, turn, conversation, provider, window, parts.gate.text)
-    unseen = 0 if sees else sum(len(message.images) for message in messages)
-    messages = [replace(m, images=()) if m.images else m for m in messages] if unseen else messages
+    messages, unseen = _seen(messages, provider.sees_images(model))
     parameters = with_tools(turn.parameters, tools, asked)
     request = request_of(session, question, turn, messages, parameters)
     request = replace(request, think=teaching.think(request.think, request.effort))
-    body = build(request, provider.dialect).body  # refuses wrong parameters before anything is sent
-    words = parts.gate.text(teaching.words)
-    teaching.check_body(body, words, thinks=thinks(body, provider.dialect))
-    check_images(url for message in messages for url in message.images)
-    check_context(request, provider.context_tokens)
+    built = WIRES[provider.wire].build(request, provider.dialect)  # refuses wrong parameters
     budget = session.config.budget if question.budget is None else question.budget
-    check_spending(session, request, provider, teaching, budget)
+    teaching.check_body(built.body, words, thinks=built.thinks)
+    check_images(url for message in messages for url in message.images)
+    check_context(built, provider.context_tokens)
+    check_spending(session, built, provider, teaching, budget)
+    # Who tries a question wants figures; who asks one wants the answer.
+    sizes = body_sizes(built, texts, count_tokens if question.dry_run else estimate_tokens)
     turn = replace(
         turn,
         pseudonyms=parts.gate.used(*(message.content for message in messages)),
-        sending={**turn.sending, "system": system, "dropped": window.dropped},
+        sending={**turn.sending, "system": system, "dropped": window.dropped, "parts": sizes},
     )
     if question.new and not question.dry_run:  # only now: a refused question changes nothing
         session.memory.conversation = conversation
-    branch = question.branch or conversation.active
-    told = ((teaching.notice if teaching else ""), *(tool.notice for tool in tools.values()))
     return Prepared(
         request,
+        built,
         provider,
         key,
         turn,
         conversation,
-        branch,
+        question.branch or conversation.active,
         _prefix(request, turn, window),
         parts.gate,
         teaching,
-        tuple(filter(None, (*told, _left_out(unseen, model)))),
+        _notices(teaching, tools, unseen, model),
         budget,
         question.approve,
         tools,
         asked,
     )
+
+
+def _written(
+    parts: Parts,
+    turn: Turn,
+    conversation: Conversation,
+    window: Window,
+    sees: bool,
+    asked: Asked | None,
+) -> tuple[Turn, list[tuple[str, str]]]:
+    """The turn with its message as the model can take it, and the texts of that by name."""
+    path = conversation.path(turn.parent)[window.dropped :] if turn.history else ()
+    turn, texts = parts.for_model(turn.model, sees=sees).written(turn, path)
+    if asked is not None and asked.words:
+        texts.append(("form of the answer", asked.words))
+        turn = replace(turn, sent="\n\n".join(filter(None, (turn.sent, asked.words))))
+    return turn, texts
+
+
+def _seen(messages: list[Message], sees: bool) -> tuple[list[Message], int]:
+    """The messages as the model can take them, and how many pictures of them stayed here."""
+    unseen = 0 if sees else sum(len(message.images) for message in messages)
+    if unseen:
+        messages = [replace(m, images=()) if m.images else m for m in messages]
+    return messages, unseen
+
+
+def _notices(
+    teaching: Teaching, tools: Mapping[str, Tool], unseen: int, model: str
+) -> tuple[str, ...]:
+    """What the user is told with the answer."""
+    said = [teaching.notice if teaching else "", *(tool.notice for tool in tools.values())]
+    return tuple(filter(None, (*said, _left_out(unseen, model))))
+
+
+def body_sizes(
+    built: Built, texts: Iterable[tuple[str, str]], measure: Callable[[str], int]
+) -> list[list[Any]]:
+    """Tokens of each part of a body as ``[name, tokens]``; together they are the whole.
+
+    `texts` are the parts of the last message by name.
+    """
+    body = built.body
+    messages = body["messages"]
+    first = 1 if messages and messages[0].get("role") == "system" else 0
+    last = max((at for at, m in enumerate(messages) if m.get("role") == "user"), default=first)
+    history = messages[first:last]
+    thinking = sum(measure(m.get("reasoning_content") or "") for m in history)
+    rows: list[tuple[str, int]] = [
+        ("system prompt", sum(count_message(m, measure) for m in messages[:first])),
+        ("history", sum(count_message(m, measure) for m in history) - thinking),
+        ("earlier thinking, sent again", thinking),
+        *((name, measure(text)) for name, text in texts),
+        ("tools and answer schema", count_forms(body, measure)),
+    ]
+    rest = count_body(body, measure) - sum(size for _, size in rows)
+    return [[name, size] for name, size in (*rows, ("chat template", rest)) if size > 0]
 
 
 def _left_out(pictures: int, model: str) -> str:
@@ -173,14 +236,23 @@ def _left_out(pictures: int, model: str) -> str:
     return f"{which} of earlier turns stayed here: {model} is not known to see images."
 
 
-def _endpoint(session: Session, question: Question) -> tuple[Provider, Secret]:
-    """The provider and its key; nothing is sent by a dry run, so that it needs none."""
+def _endpoint(
+    session: Session, question: Question, teaching: Teaching
+) -> tuple[Provider, Secret, str]:
+    """Provider, key and model. A dry run sends nothing, so that it needs no key.
+
+    Raises `MissingKeyError`, and `PolicyError` for what the policy does not allow.
+    """
     try:
-        return session.endpoints.provider(question.provider)
+        provider, key = session.endpoints.provider(question.provider)
     except MissingKeyError:
         if not question.dry_run:
             raise
-        return session.endpoints.keyless(question.provider)
+        provider, key = session.endpoints.keyless(question.provider)
+    teaching.check_provider(provider.name)
+    model = session.endpoints.model(question.model, provider, key)
+    teaching.check_model(model)
+    return provider, key, model
 
 
 def _prefix(request: ChatRequest, turn: Turn, window: Window) -> Prefix:
@@ -268,20 +340,31 @@ class Parts:
     cells: Chosen
     gathered: Gathered
 
+    @property
+    def message(self) -> str:
+        """All of it as one text, as if nothing stood before; what the gate takes out is in it."""
+        texts = (self.cells.text(), *(a.text for a in self.gathered.attachments))
+        return "\n\n".join((*texts, self.question.message))
+
+    @property
+    def images(self) -> tuple[str, ...]:
+        """Of all attachments."""
+        return tuple(url for a in self.gathered.attachments for url in a.images)
+
     def for_model(self, model: str, *, sees: bool) -> Parts:
-        """The same as `model` can take it: see `context.images.for_model`."""
+        """What of them `model` can take: see `context.images.for_model`."""
         taken = tuple(for_model(a, model, sees=sees) for a in self.gathered.attachments)
         return replace(self, gathered=replace(self.gathered, attachments=taken))
 
-    def written(self, turn: Turn, path: Iterable[Turn] = ()) -> Turn:
-        """`turn` with its message behind the turns of `path`, which it does not repeat."""
+    def written(self, turn: Turn, path: Iterable[Turn]) -> tuple[Turn, list[tuple[str, str]]]:
+        """`turn` with its message behind the turns of `path`, which it does not repeat, and the
+        texts that the message is made of, by name.
+        """
         before = list(path)
         gathered = self.gathered.behind(before)
         cells = self.cells.text("\n".join(turn.sent for turn in before))
         parts = [("cells", cells), *gathered.texts, ("prompt", self.question.message)]
-        # Who tries a question wants figures; who asks one wants the answer.
-        size = count_tokens if self.question.dry_run else estimate_tokens
-        sizes = [[name, size(text)] for name, text in parts if text]
+        texts = [(name, text) for name, text in parts if text]
         details = [
             {
                 "name": a.name,
@@ -291,21 +374,24 @@ class Parts:
             }
             for a in gathered.attachments
         ]
-        return replace(
+        turn = replace(
             turn,
-            sent=self.gate.text("\n\n".join(text for _, text in parts if text)),
+            sent=self.gate.text("\n\n".join(text for _, text in texts)),
             images=gathered.images,
             attachments=gathered.records,
-            sending={**turn.sending, "attachments": details, "parts": sizes},
+            sending={**turn.sending, "attachments": details},
         )
+        return turn, texts
 
 
-def compose(session: Session, question: Question, conversation: Conversation) -> Parts:
+def compose(
+    session: Session, question: Question, conversation: Conversation, files: PolicyFiles
+) -> Parts:
     """The parts of the message. Raises `ParameterError`, `PolicyError`."""
-    gate = session.gate_of(conversation)
+    gate = session.gate_of(conversation, files)
     question = resolved(question, user_namespace())
     choice = session.config.cells if question.cells is None else question.cells
-    gathered = gather(session, question, gate)
+    gathered = gather(session, question, gate, files)
     cells = chosen_cells(choice, question.cell_id, gate.text)
     return Parts(question, gate, cells, gathered)
 

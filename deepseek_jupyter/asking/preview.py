@@ -6,8 +6,9 @@ A dry run goes the same way as a question, up to the moment at which the request
 
 from __future__ import annotations
 
+import json
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -15,13 +16,11 @@ from deepseek_jupyter.conversation.turn import Turn
 from deepseek_jupyter.conversation.window import messages_of
 from deepseek_jupyter.display.report import Drawing, Report
 from deepseek_jupyter.privacy.redaction import PSEUDONYM
-from deepseek_jupyter.protocol.messages import Message, system
-from deepseek_jupyter.protocol.request import encoded
-from deepseek_jupyter.protocol.tokens import count_messages, estimate_messages
+from deepseek_jupyter.protocol.messages import Message, legal, system
+from deepseek_jupyter.protocol.request import encoded, wire_messages
 from deepseek_jupyter.protocol.usage import Price, Usage
-from deepseek_jupyter.protocol.wire import WIRES
 
-from .prepare import Prepared, place, prepare
+from .prepare import place, prepare
 
 if TYPE_CHECKING:
     from deepseek_jupyter.session.session import Session
@@ -60,7 +59,8 @@ class Preview:
         return list(self.body["messages"])
 
     def __str__(self) -> str:
-        return "\n\n".join([self.title, *map(str, self.reports), str(_drawn(self.messages))])
+        drawn = [_drawn(self.messages), *_forms(self.body)]
+        return "\n\n".join([self.title, *map(str, self.reports), *map(str, drawn)])
 
     def __repr__(self) -> str:
         return f"<Preview: {self.title}>"
@@ -69,7 +69,7 @@ class Preview:
         printer.text(str(self))
 
     def _repr_html_(self) -> str:
-        drawn = _drawn(self.messages)._repr_html_()
+        drawn = "".join(d._repr_html_() for d in (_drawn(self.messages), *_forms(self.body)))
         parts = [report._repr_html_() for report in (Report(self.title), *self.reports)]
         opened = f"<details open><summary>The messages, as they are sent</summary>{drawn}</details>"
         return "".join([*parts, opened])
@@ -82,11 +82,10 @@ def preview(session: Session, question: Question) -> Preview:
         prepared = prepare(session, place(session, replace(question, dry_run=True)))
     finally:  # a policy that was only tried on lifts none
         session.withholding.hold(before)
-    body = _body(prepared)
+    body = prepared.built.body
     price = session.price(prepared.provider, prepared.request.model)
     title = f"Nothing was sent. To {prepared.provider.title}, {prepared.request.model}:"
-    tokens = _tokens(prepared.request.messages, prepared.turn, count_messages, price)
-    reports = [tokens, *_data(prepared.turn)]
+    reports = [_tokens(prepared.turn, price), *_data(prepared.turn)]
     reports += _masked(prepared.request.messages)
     return Preview(title, body, encoded(body), reports)
 
@@ -100,46 +99,15 @@ def sent(session: Session, turn: Turn) -> Preview:
     own = turn.messages()[: -1 if turn.answer else None]
     messages = [*([system(prompt)] if prompt else []), *history, *own]
     title = f"Sent for turn {turn.id[-6:]} to {turn.provider}, {turn.model}:"
-    body = {"messages": [_wire(message) for message in messages]}
-    reports = [_tokens(messages, turn, estimate_messages), *_data(turn), *_masked(messages)]
+    dialect = session.endpoints.keyless(turn.provider)[0].dialect
+    body = {"messages": wire_messages(legal(messages), turn.model, dialect)}
+    reports = [_tokens(turn), *_data(turn), *_masked(messages)]
     return Preview(title, body, b"", reports)
 
 
-def _body(prepared: Prepared) -> dict[str, Any]:
-    wire = WIRES[prepared.provider.wire]
-    return wire.build(prepared.request, prepared.provider.dialect).body
-
-
-def _wire(message: Message) -> dict[str, Any]:
-    said: dict[str, Any] = {"role": message.role, "content": message.content}
-    if message.tool_calls:
-        said["tool_calls"] = [call.to_wire() for call in message.tool_calls]
-    if message.images:
-        said["images"] = list(message.images)
-    return said
-
-
-def _tokens(
-    messages: Sequence[Message],
-    turn: Turn,
-    count: Callable[[Iterable[Message]], int],
-    price: Price | None = None,
-) -> Report:
-    """Tokens by part, and what they cost found in the cache and not found.
-
-    `count` is what the sizes of the turn's own parts were measured by.
-    """
-    last = max((at for at, m in enumerate(messages) if m.role == "user"), default=0)
-    first = 1 if messages and messages[0].role == "system" else 0
-    rows: list[tuple[str, int]] = []
-    if first:
-        rows.append(("system prompt", count(messages[:1])))
-    if last > first:
-        rows.append(("history", count(messages[first:last])))
-    rows += [(str(name), int(size)) for name, size in turn.sending.get("parts", ())]
-    rest = count(messages) - sum(size for _, size in rows)
-    if rest > 0:
-        rows.append(("between them", rest))
+def _tokens(turn: Turn, price: Price | None = None) -> Report:
+    """Tokens by part, and what they cost found in the cache and not found."""
+    rows = [(str(name), int(size)) for name, size in turn.sending.get("parts", ())]
     total = sum(size for _, size in rows)
     heads = ("part", "tokens") if price is None else ("part", "tokens", "not in cache", "in cache")
     table = [(name, f"{size:,}", *_price(size, price)) for name, size in rows]
@@ -190,12 +158,19 @@ def _drawn(messages: Sequence[Mapping[str, Any]]) -> Drawing:
     return Drawing("\n\n".join(f"── {m['role']} ──\n{_content(m)}" for m in messages))
 
 
+def _forms(body: Mapping[str, Any]) -> list[Drawing]:
+    """Tools and the schema of the answer, as they are sent."""
+    forms = {name: body[name] for name in ("tools", "response_format") if body.get(name)}
+    return [Drawing(f"── {name} ──\n{json.dumps(f, indent=1)}") for name, f in forms.items()]
+
+
 def _content(message: Mapping[str, Any]) -> str:
     content = message.get("content")
+    thinking = message.get("reasoning_content")
+    before = [f"[thinking, sent again]\n{thinking}"] if thinking else []
     parts = [content] if isinstance(content, str) else [_part(part) for part in content or ()]
     parts += [f"calls {call['function']}" for call in message.get("tool_calls", ())]
-    parts += [_image(url) for url in message.get("images", ())]
-    return "\n".join(parts)
+    return "\n".join([*before, *parts])
 
 
 def _part(part: Mapping[str, Any]) -> str:

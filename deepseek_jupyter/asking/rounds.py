@@ -17,6 +17,7 @@ from deepseek_jupyter.protocol.completion import Completion
 from deepseek_jupyter.protocol.messages import tool, user
 from deepseek_jupyter.protocol.request import ChatRequest
 from deepseek_jupyter.protocol.usage import Usage
+from deepseek_jupyter.protocol.wire import WIRES
 
 from .budget import check_context, check_spending
 from .round import Round
@@ -217,10 +218,11 @@ class Rounds:
     def _check(self, request: ChatRequest) -> None:
         """The limits once more: each round pays for all that was said before."""
         prepared = self._prepared
-        check_context(request, prepared.provider.context_tokens)
+        built = WIRES[prepared.provider.wire].build(request, prepared.provider.dialect)
+        check_context(built, prepared.provider.context_tokens)
         check_spending(
             self._session,
-            request,
+            built,
             prepared.provider,
             prepared.teaching,
             prepared.budget,

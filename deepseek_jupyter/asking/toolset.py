@@ -11,6 +11,7 @@ from deepseek_jupyter.errors import ToolError
 from .builtin import BUILTIN, builtin_tool
 
 if TYPE_CHECKING:
+    from deepseek_jupyter.privacy.policy_file import PolicyFiles
     from deepseek_jupyter.privacy.redaction import Gate
     from deepseek_jupyter.session.session import Session
     from deepseek_jupyter.tools.tool import Tool
@@ -20,21 +21,25 @@ if TYPE_CHECKING:
 __all__ = ["function_named", "tools_of"]
 
 
-def tools_of(session: Session, question: Question, gate: Gate) -> dict[str, Tool]:
+def tools_of(
+    session: Session, question: Question, gate: Gate, files: PolicyFiles
+) -> dict[str, Tool]:
     """The tools of a resolved question by name. Raises `ToolError` for what cannot be one."""
     if not question.tools:
         return {}
     from deepseek_jupyter.tools.loop import toolbox
 
-    return toolbox(_resolved(session, question, gate, tool) for tool in question.tools)
+    return toolbox(_resolved(session, question, gate, files, tool) for tool in question.tools)
 
 
-def _resolved(session: Session, question: Question, gate: Gate, tool: Any) -> Any:
+def _resolved(
+    session: Session, question: Question, gate: Gate, files: PolicyFiles, tool: Any
+) -> Any:
     if not isinstance(tool, str):
         return tool
     name = tool.strip()
     if name in BUILTIN:
-        return builtin_tool(name, session, question, gate)
+        return builtin_tool(name, session, question, gate, files)
     return function_named(name, user_namespace())
 
 

@@ -14,8 +14,7 @@ from typing import Any, TypeVar
 
 from deepseek_jupyter.privacy.levels import NONE, Policy
 from deepseek_jupyter.privacy.redaction import Gate
-
-from .tokens import count_tokens
+from deepseek_jupyter.protocol.tokens import PER_IMAGE, estimate_tokens
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,9 +62,6 @@ class Attachment:
         }
 
 
-IMAGE_TOKENS = 1_000  # at most, whatever its size (api-docs.deepseek.com/guides/vision)
-
-
 def made(
     name: str,
     kind: str,
@@ -94,7 +90,7 @@ def made(
         images=images,
         hash=hash,
         policy=str(policy),
-        tokens=count_tokens(text) + IMAGE_TOKENS * len(images),
+        tokens=estimate_tokens(text) + PER_IMAGE * len(images),
         masked=gate.count(text),
     )
 
@@ -129,11 +125,11 @@ def cut(text: str, tokens: int, more: int = 0) -> str:
 
     `more` characters are known to follow that are not in `text`.
     """
-    if not more and count_tokens(text) <= tokens:
+    if not more and estimate_tokens(text) <= tokens:
         return text
     end = min(len(text), tokens * _LOOKED_AT)
     while end > 0:
-        have = count_tokens(text[:end] + _remark(text, end, more))
+        have = estimate_tokens(text[:end] + _remark(text, end, more))
         if have <= tokens:
             break
         end = min(end - 1, int(end * tokens / have * 0.99))
@@ -168,7 +164,7 @@ def fitting(make: Callable[[T], str], ladder: Sequence[T], tokens: int) -> str:
     text = ""
     for step in ladder:
         text = make(step)
-        if count_tokens(text) <= tokens:
+        if estimate_tokens(text) <= tokens:
             break
     return text
 

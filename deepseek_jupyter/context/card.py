@@ -21,9 +21,9 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from deepseek_jupyter.privacy.levels import SAMPLE, SCHEMA, Level
+from deepseek_jupyter.protocol.tokens import within
 
 from .table import Column, Opaque, Table, cut, shown
-from .tokens import within
 
 _WIDTH = 60  # characters of a cell
 

@@ -14,9 +14,9 @@ from typing import Any
 from deepseek_jupyter.errors import ParameterError
 from deepseek_jupyter.privacy.levels import SAMPLE, Policy
 from deepseek_jupyter.privacy.redaction import Gate
+from deepseek_jupyter.protocol.tokens import estimate_tokens
 
 from .attachment import Attachment, counted, digest, made, shortened
-from .tokens import count_tokens
 
 __all__ = [
     "Cell",
@@ -105,7 +105,7 @@ def choose(
     left = budget - 40  # the line above them
     for at in nearest:
         text = _drawn(cells[at], mask)
-        cost = count_tokens(text) + 2
+        cost = estimate_tokens(text) + 2
         if cost > left:
             break
         drawn[at], left = text, left - cost

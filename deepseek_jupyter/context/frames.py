@@ -9,11 +9,11 @@ from typing import Any
 from deepseek_jupyter.privacy.detectors import column_kind
 from deepseek_jupyter.privacy.levels import FULL, NONE, SAMPLE, SCHEMA, STATS, Level, Policy
 from deepseek_jupyter.privacy.redaction import Gate
+from deepseek_jupyter.protocol.tokens import estimate_tokens
 
 from .attachment import Attachment, ColumnUse
 from .card import Described, Rows, facts, fit, spread, told
 from .table import HEAD, Column, Table, is_frame, leaves, plain, read, shown
-from .tokens import count_tokens
 
 __all__ = ["attach", "fingerprint", "fits", "shown_rows"]
 
@@ -48,7 +48,7 @@ def attach(name: str, value: Any, policy: Policy, gate: Gate) -> Attachment:
         source=table.kind,
         hash=_hash(table),
         policy=str(policy),
-        tokens=count_tokens(fitted.text),
+        tokens=estimate_tokens(fitted.text),
         columns=tuple(column.use(fitted.rows) for column in columns),
         rows=fitted.rows,
         masked=gate.count(fitted.text),

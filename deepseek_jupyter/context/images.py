@@ -16,8 +16,9 @@ from typing import Any
 from deepseek_jupyter.errors import ParameterError
 from deepseek_jupyter.privacy.levels import SAMPLE, Policy
 from deepseek_jupyter.privacy.redaction import Gate
+from deepseek_jupyter.protocol.tokens import PER_IMAGE
 
-from .attachment import IMAGE_TOKENS, Attachment, digest, made
+from .attachment import Attachment, digest, made
 
 __all__ = [
     *("LARGEST", "SUFFIXES", "attach", "check_images", "data_url", "encoded", "fingerprint"),
@@ -158,7 +159,7 @@ def for_model(attachment: Attachment, model: str, *, sees: bool) -> Attachment:
         attachment,
         images=(),
         text=f"{attachment.text}\n(Its picture was not sent: {model} sees no images.)",
-        tokens=attachment.tokens - IMAGE_TOKENS * len(attachment.images) + 15,
+        tokens=attachment.tokens - PER_IMAGE * len(attachment.images) + 15,
     )
 
 

@@ -56,11 +56,16 @@ class ChatRequest:
 
 @dataclass(frozen=True, slots=True)
 class Built:
-    """A body ready to be sent. `beta` asks for the beta base URL; `notices` are for the user."""
+    """A body ready to be sent.
+
+    `beta` asks for the beta base URL; `notices` are for the user; `thinks` says whether the model
+    will think, as far as the body tells.
+    """
 
     body: dict[str, Any]
     beta: bool = False
     notices: tuple[str, ...] = ()
+    thinks: bool = False
 
 
 def encoded(body: Mapping[str, Any]) -> bytes:
@@ -92,7 +97,10 @@ def build(request: ChatRequest, dialect: Dialect) -> Built:
     messages = _with_json_word(legal(request.messages), values, dialect)
     if not messages:
         raise ParameterError("There is no message to send.")
-    body: dict[str, Any] = {"model": request.model, "messages": _wire(messages, request, dialect)}
+    body: dict[str, Any] = {
+        "model": request.model,
+        "messages": wire_messages(messages, request.model, dialect),
+    }
     body.update(values)
     if request.stream:
         body["stream"] = True
@@ -100,7 +108,8 @@ def build(request: ChatRequest, dialect: Dialect) -> Built:
             body["stream_options"] = {"include_usage": True}
     body.update(request.extra)
     notices += _mode_notices(values, dialect)
-    return Built(body, dialect.beta and _needs_beta(body), tuple(notices))
+    beta = dialect.beta and _needs_beta(body)
+    return Built(body, beta, tuple(notices), thinks(body, dialect))
 
 
 def join_url(base: str, path: str) -> str:
@@ -197,10 +206,11 @@ def _with_json_word(
     return [*messages[:last], said, *messages[last + 1 :]]
 
 
-def _wire(
-    messages: Iterable[Message], request: ChatRequest, dialect: Dialect
+def wire_messages(
+    messages: Iterable[Message], model: str, dialect: Dialect
 ) -> list[dict[str, Any]]:
-    return [_wire_message(message, request.model, dialect) for message in messages]
+    """Messages as the body has them; whether thinking goes back with them is the dialect's."""
+    return [_wire_message(message, model, dialect) for message in messages]
 
 
 def _wire_message(message: Message, model: str, dialect: Dialect) -> dict[str, Any]:

@@ -30,6 +30,7 @@ from deepseek_jupyter.conversation.turn import Turn
 from deepseek_jupyter.display.frontend import user_namespace
 from deepseek_jupyter.display.live import Surface, surface
 from deepseek_jupyter.errors import ParameterError
+from deepseek_jupyter.protocol.tokens import use_exact_tokens
 from deepseek_jupyter.protocol.usage import Price, price_of
 from deepseek_jupyter.tools.consent import Memory as Allowed
 
@@ -37,7 +38,6 @@ from . import standing
 from .completing import Completing
 from .endpoint import Endpoints
 from .memory import Memory
-from .tokenizer import use_exact_tokens
 from .withholding import Withholding
 
 if TYPE_CHECKING:
@@ -85,16 +85,16 @@ class Session:
     @property
     def gate(self) -> Gate:
         """What every text of the notebook's conversation passes on its way out."""
-        return self.gate_of(self.conversation)
+        return self.gate_of(self.conversation, self.policy_files())
 
-    def gate_of(self, conversation: Conversation) -> Gate:
+    def gate_of(self, conversation: Conversation, files: PolicyFiles) -> Gate:
         """The gate of a conversation; a policy file may ask for detectors of its own."""
-        asked = [name for rules in self.policy_files().data for name in rules.detectors]
+        asked = [name for rules in files.data for name in rules.detectors]
         detectors = frozenset({*self.config.detectors, *asked})
         return self.withholding.gate_of(conversation, detectors)
 
     def policy_files(self) -> PolicyFiles:
-        """The policy files that hold for this notebook, read anew. Raises `PolicyError`."""
+        """The policy files that hold for this notebook, read now. Raises `PolicyError`."""
         import os
 
         from deepseek_jupyter.privacy.policy_file import load

@@ -14,8 +14,8 @@ from datetime import timedelta
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
-from deepseek_jupyter.context.tokens import count_tokens
 from deepseek_jupyter.errors import QueryError, ToolError
+from deepseek_jupyter.protocol.tokens import estimate_tokens
 
 from .queryable import SqlTable, fill, sql_tables, time_zone
 from .results import ROWS, TOKENS
@@ -160,11 +160,11 @@ def told(result: QueryResult, rows: int = ROWS, tokens: int = TOKENS) -> str:
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(table.column_names)
-    shown, used = 0, count_tokens(text.getvalue())
+    shown, used = 0, estimate_tokens(text.getvalue())
     for row in _rows(table.slice(0, rows)):
         begin = text.tell()
         writer.writerow(row)
-        used += count_tokens(text.getvalue()[begin:])
+        used += estimate_tokens(text.getvalue()[begin:])
         if used > tokens and shown:
             text.truncate(begin)
             break

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 import deepseek_jupyter as ds
 from deepseek_jupyter.protocol import tokens
-from deepseek_jupyter.session.tokenizer import use_exact_tokens
+from deepseek_jupyter.protocol.tokens import use_exact_tokens
 from tests.support.scripted import answer
 
 BLOCK = 128  # tokens; DeepSeek caches whole blocks of a prefix
@@ -155,4 +155,4 @@ class TestTokens:
 
     def test_a_setting_keeps_the_estimate(self):
         assert use_exact_tokens(False) is False
-        assert tokens.count_tokens("a" * 100) == tokens.estimate_tokens("a" * 100) == 30
+        assert tokens.count_tokens("a" * 100) == tokens.estimate_tokens("a" * 100)

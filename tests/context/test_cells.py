@@ -7,10 +7,10 @@ import pytest
 from deepseek_jupyter.asking.notebook_cells import cells_of, output_text
 from deepseek_jupyter.context.attach import attach
 from deepseek_jupyter.context.cells import Cell, check_choice, choose
-from deepseek_jupyter.context.tokens import count_tokens
 from deepseek_jupyter.errors import ParameterError
 from deepseek_jupyter.privacy.levels import Policy, parse_spec
 from deepseek_jupyter.privacy.redaction import Gate
+from deepseek_jupyter.protocol.tokens import estimate_tokens
 
 CELLS = [Cell(f"x{n} = {n}", f"out {n}", n + 1) for n in range(6)]
 
@@ -44,7 +44,7 @@ class TestChoice:
         assert names == sorted(names)
         assert set(nearer) <= set(names)
         assert f"({chosen.left_out} more did not fit)" in chosen.text()
-        assert count_tokens(chosen.text()) <= 600
+        assert estimate_tokens(chosen.text()) <= 600
         assert len(chosen.cells) + chosen.left_out == 29
 
     def test_a_cell_too_large_ends_the_choice_so_that_there_are_no_gaps(self):

@@ -16,9 +16,9 @@ from hypothesis import strategies as st
 
 from deepseek_jupyter.context.attach import attach, fingerprint
 from deepseek_jupyter.context.containers import Limits, Outline
-from deepseek_jupyter.context.tokens import count_tokens
 from deepseek_jupyter.privacy.levels import Policy, parse_spec
 from deepseek_jupyter.privacy.redaction import Gate
+from deepseek_jupyter.protocol.tokens import estimate_tokens
 
 SECRET = "Margarete Quandt-Weyl"
 
@@ -295,7 +295,7 @@ _VALUES = st.recursive(
 @given(_VALUES, st.integers(50, 400))
 def test_the_budget_is_kept_by_any_value(value, budget):
     made = attach("it", value, Policy(budget=budget), Gate())
-    assert count_tokens(made.text) <= budget * 1.05
+    assert estimate_tokens(made.text) <= budget * 1.05
 
 
 @settings(max_examples=60)

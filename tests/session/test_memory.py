@@ -123,7 +123,7 @@ def test_a_full_context_drops_the_oldest_turns_in_one_cut_and_says_so(notebook, 
     """Three quarters of 400 tokens are for the history; each turn here is about 90."""
     small = {"small": {"like": "deepseek", "context_tokens": 400, "base_url": server.base_url()}}
     session = kernel(providers=small, provider="small", exact_tokens=False)
-    long = "word " * 30
+    long = "word " * 42
     told = []
     for n in range(6):
         server.queue(answer(f"{n} {long}"))
