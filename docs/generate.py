@@ -22,7 +22,7 @@ from layers import drawing  # beside this file
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from tests.test_layering import FOLDER_OF, LADDER, LEAVES  # noqa: E402
+from tests.test_layering import LADDER, LEAVES  # noqa: E402
 
 _MADE = "<!-- Made by docs/generate.py; change the code, then run `make docs`. -->"
 
@@ -32,21 +32,12 @@ def pages() -> dict[Path, str]:
     return {
         ROOT / "docs/magics.md": magics_page(),
         ROOT / "docs/python.md": python_page(),
-        ROOT / "docs/images/layers.svg": drawing(by_folder(LADDER), LEAVES),
+        ROOT / "docs/images/layers.svg": drawing(LADDER, LEAVES),
         **{
             path: between((path).read_text("utf-8"), "providers", provider_table())
             for path in (ROOT / "README.md", ROOT / "docs/providers.md")
         },
     }
-
-
-def by_folder(ladder: dict[str, set[str]]) -> dict[str, set[str]]:
-    """The ladder with one part for each folder."""
-    folders: dict[str, set[str]] = {}
-    for part, below in ladder.items():
-        folder = FOLDER_OF.get(part, part)
-        folders.setdefault(folder, set()).update(FOLDER_OF.get(use, use) for use in below)
-    return {folder: below - {folder} for folder, below in folders.items()}
 
 
 def magics_page() -> str:
