@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from deepseek_jupyter.context.gate import Gate
     from deepseek_jupyter.conversation.conversation import Conversation
     from deepseek_jupyter.session.session import Session
-    from deepseek_jupyter.tools.asking import Asked
+    from deepseek_jupyter.tools.schemas import Asked
     from deepseek_jupyter.tools.tool import Tool
     from deepseek_jupyter.transport.keys import Secret
     from deepseek_jupyter.transport.providers import Provider
@@ -140,6 +140,7 @@ def prepare(session: Session, placed: Placed) -> Prepared:
         session.memory.conversation = conversation
     branch = question.branch or conversation.active
     told = ((teaching.notice if teaching else ""), *(tool.notice for tool in tools.values()))
+    told = (*told, asked.notice if asked else "")
     return Prepared(
         request,
         provider,

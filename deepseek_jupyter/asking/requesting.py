@@ -12,7 +12,7 @@ from deepseek_jupyter.protocol.request import ChatRequest
 
 if TYPE_CHECKING:
     from deepseek_jupyter.session.session import Session
-    from deepseek_jupyter.tools.asking import Asked
+    from deepseek_jupyter.tools.schemas import Asked
     from deepseek_jupyter.tools.tool import Tool
     from deepseek_jupyter.transport.providers import Provider
 
@@ -75,8 +75,7 @@ def asked_shape(question: Question, provider: Provider, tools: Mapping[str, Tool
     """How the answer's schema is asked of this provider; None without one."""
     if question.schema is None:
         return None
-    from deepseek_jupyter.tools.asking import ask_for
-    from deepseek_jupyter.tools.schemas import shape_of
+    from deepseek_jupyter.tools.schemas import ask_for, shape_of
 
     return ask_for(shape_of(question.schema), provider.dialect.schema, tools=bool(tools))
 
