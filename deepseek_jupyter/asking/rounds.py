@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from deepseek_jupyter.conversation.turn import Step
 from deepseek_jupyter.errors import SchemaMismatchError
-from deepseek_jupyter.protocol.completion import Completion
+from deepseek_jupyter.protocol.deltas import Completion
 from deepseek_jupyter.protocol.messages import tool, user
 from deepseek_jupyter.protocol.request import ChatRequest
 from deepseek_jupyter.protocol.usage import Usage

@@ -8,10 +8,10 @@ The ways of asking, by the dialect's `schema`:
     strict function      a function that the model must call, its parameters the strict schema
     strict json_schema   response_format with the strict schema
     json_schema          response_format with the schema as it is; llama.cpp makes a grammar of it
-    json mode            response_format json_object; schema and example stand in the prompt
+    json mode            response_format json_object; schema and example are in the prompt
 
 Only the first two show the model the schema; for the others the prompt does. A schema that has no
-strict form is asked for in JSON mode. With tools in the same question the schema stands in the
+strict form is asked for in JSON mode. With tools in the same question the schema is in the
 prompt while they run; it is enforced in the repair round.
 """
 

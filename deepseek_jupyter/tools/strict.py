@@ -171,7 +171,7 @@ class _Rewriter:
         if kind is None:
             raise SchemaError("Strict mode has no values of any type.")
         if kind not in _KINDS:
-            raise SchemaError(f"The schema has a type {kind!r}, which JSON has not.")
+            raise SchemaError(f"The schema has a type {kind!r}, which is not one of JSON's.")
         return _scalar(kind, schema)
 
     def _choice(self, alternatives: list[Any]) -> dict[str, Any]:
@@ -213,7 +213,7 @@ def _alternatives(schema: Any) -> list[Any]:
     for word in ("anyOf", "oneOf"):
         if word in schema:
             if not schema[word] or schema.keys() & {"type", "properties", "items"}:
-                raise SchemaError(f"Strict mode has no {word} that is empty or has a type beside.")
+                raise SchemaError(f"Strict mode takes {word} only with alternatives, alone.")
             return list(schema[word])
     kinds = schema.get("type")
     return [{**schema, "type": one} for one in kinds] if isinstance(kinds, list) else []
