@@ -164,6 +164,8 @@ OUTSIDE: dict[str, set[str]] = {
 # file -> why it is longer than 300 lines
 LONG = {
     "errors.py": "the whole exception tree, drawn at its top",
+    "protocol/stream.py": "bytes to deltas: one reader, with what it takes off the text",
+    "tools/schemas.py": "shapes, how each provider is asked for one, and an example of it",
     "transport/providers.py": "a table of ten profiles, each with its sources",
 }
 

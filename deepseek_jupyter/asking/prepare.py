@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from deepseek_jupyter.conversation.conversation import Conversation
     from deepseek_jupyter.privacy.redaction import Gate
     from deepseek_jupyter.session.session import Session
-    from deepseek_jupyter.tools.asking import Asked
+    from deepseek_jupyter.tools.schemas import Asked
     from deepseek_jupyter.tools.tool import Tool
     from deepseek_jupyter.transport.keys import Secret
     from deepseek_jupyter.transport.providers import Provider
@@ -146,6 +146,7 @@ def prepare(session: Session, placed: Placed) -> Prepared:
         session.memory.conversation = conversation
     branch = question.branch or conversation.active
     told = ((teaching.notice if teaching else ""), *(tool.notice for tool in tools.values()))
+    told = (*told, asked.notice if asked else "")
     return Prepared(
         request,
         provider,
@@ -364,8 +365,7 @@ def asked_shape(question: Question, provider: Provider, tools: Mapping[str, Tool
     """How the answer's schema is asked of this provider; None without one."""
     if question.schema is None:
         return None
-    from deepseek_jupyter.tools.asking import ask_for
-    from deepseek_jupyter.tools.schemas import shape_of
+    from deepseek_jupyter.tools.schemas import ask_for, shape_of
 
     return ask_for(shape_of(question.schema), provider.dialect.schema, tools=bool(tools))
 
