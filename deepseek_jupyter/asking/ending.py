@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from deepseek_jupyter.errors import DeepSeekError, TransportError, TruncatedError
-from deepseek_jupyter.protocol.completion import Completion
+from deepseek_jupyter.protocol.deltas import Completion
 
 __all__ = ["advice", "ending"]
 

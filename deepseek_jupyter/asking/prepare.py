@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from deepseek_jupyter.privacy.policy_file import PolicyFiles
     from deepseek_jupyter.privacy.redaction import Gate
     from deepseek_jupyter.session.session import Session
-    from deepseek_jupyter.tools.asking import Asked
+    from deepseek_jupyter.tools.schemas import Asked
     from deepseek_jupyter.tools.tool import Tool
     from deepseek_jupyter.transport.keys import Secret
     from deepseek_jupyter.transport.providers import Provider
@@ -163,7 +163,7 @@ def prepare(session: Session, placed: Placed) -> Prepared:
         _prefix(request, turn, window),
         parts.gate,
         teaching,
-        _notices(teaching, tools, unseen, model),
+        _notices(teaching, tools, asked, unseen, model),
         budget,
         question.approve,
         tools,
@@ -197,10 +197,11 @@ def _seen(messages: list[Message], sees: bool) -> tuple[list[Message], int]:
 
 
 def _notices(
-    teaching: Teaching, tools: Mapping[str, Tool], unseen: int, model: str
+    teaching: Teaching, tools: Mapping[str, Tool], asked: Asked | None, unseen: int, model: str
 ) -> tuple[str, ...]:
     """What the user is told with the answer."""
     said = [teaching.notice if teaching else "", *(tool.notice for tool in tools.values())]
+    said.append(asked.notice if asked else "")
     return tuple(filter(None, (*said, _left_out(unseen, model))))
 
 
@@ -451,8 +452,7 @@ def asked_shape(question: Question, provider: Provider, tools: Mapping[str, Tool
     """How the answer's schema is asked of this provider; None without one."""
     if question.schema is None:
         return None
-    from deepseek_jupyter.tools.asking import ask_for
-    from deepseek_jupyter.tools.schemas import shape_of
+    from deepseek_jupyter.tools.schemas import ask_for, shape_of
 
     return ask_for(shape_of(question.schema), provider.dialect.schema, tools=bool(tools))
 

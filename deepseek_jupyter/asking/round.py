@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from deepseek_jupyter.conversation.turn import Step
 from deepseek_jupyter.display.consent import Asking, shown
-from deepseek_jupyter.protocol.completion import Completion
+from deepseek_jupyter.protocol.deltas import Completion
 from deepseek_jupyter.protocol.messages import Message, ToolCall, tool
 
 from .builtin import keep

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from deepseek_jupyter.conversation.turn import Step
 from deepseek_jupyter.errors import SchemaMismatchError
-from deepseek_jupyter.protocol.completion import Completion
+from deepseek_jupyter.protocol.deltas import Completion
 from deepseek_jupyter.protocol.messages import tool, user
 from deepseek_jupyter.protocol.request import ChatRequest
 from deepseek_jupyter.protocol.usage import Usage
@@ -129,7 +129,7 @@ class Rounds:
     # Answers of a shape
 
     def _take_answer(self, completion: Completion) -> None:
-        from deepseek_jupyter.tools.asking import pretty, repair_request
+        from deepseek_jupyter.tools.schemas import pretty, repair_request
 
         asked = self._prepared.asked
         assert asked is not None
@@ -159,7 +159,7 @@ class Rounds:
         return own[-1].arguments if own else completion.answer
 
     def _repair(self, completion: Completion, words: str) -> ChatRequest:
-        from deepseek_jupyter.tools.asking import ask_for
+        from deepseek_jupyter.tools.schemas import ask_for
 
         asked, request = self._prepared.asked, self._request
         assert asked is not None

@@ -14,8 +14,8 @@ from deepseek_jupyter.display.frontend import current_cell
 from deepseek_jupyter.display.live import Surface
 from deepseek_jupyter.display.transcript import Transcript
 from deepseek_jupyter.errors import DeepSeekError, EmptyAnswerError, Interrupted
-from deepseek_jupyter.protocol.completion import Completion
 from deepseek_jupyter.protocol.deltas import (
+    Completion,
     Delta,
     Event,
     Notice,

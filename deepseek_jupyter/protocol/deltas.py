@@ -1,4 +1,4 @@
-"""What one chunk of a stream adds.
+"""What one chunk of a stream adds (`Delta`), and what all of them come to (`Completion`).
 
 A chunk is the JSON of one ``chat.completion.chunk`` event. The variants read here were counted
 over recorded streams of DeepSeek (2025 and 2026), Azure, OpenRouter, llama.cpp and others:
@@ -7,19 +7,24 @@ over recorded streams of DeepSeek (2025 and 2026), Azure, OpenRouter, llama.cpp 
 * thinking arrives as ``reasoning_content``, ``reasoning`` or ``reasoning_details[].text``, by
   some hosts as two of them with the same text: the first that holds text is taken;
 * usage may ride on any chunk, with or without choices.
+
+JSON may write a character beyond U+FFFF (an emoji) as two escapes, ``\\ud83d\\ude00``, and a relay
+that counts in UTF-16 may cut between them. Python reads each half as a lone surrogate, which no
+output can encode: `SurrogateJoiner` and `joined` put them together again.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from .halves import word
-from .messages import json_text
+from .messages import Message, ToolCall, json_text
 from .usage import Usage
 
 __all__ = [
+    "Completion",
     "Delta",
     "Event",
     "Fault",
@@ -27,13 +32,24 @@ __all__ = [
     "Logprobs",
     "Notice",
     "ReasoningDelta",
+    "SurrogateJoiner",
     "TextDelta",
     "ToolCallDelta",
     "Waiting",
     "decode_delta",
+    "deltas_of",
+    "joined",
     "merge_details",
     "reasoning_text",
+    "word",
 ]
+
+# Tool-call markup that a host's parser failed to take out of the text: DeepSeek's DSML with
+# full-width or ASCII bars, its older tokens, and the Hermes form.
+_LEAKED_CALL = re.compile(
+    r"<[｜|]{1,2}\s*(?:DSML|tool[▁_]calls?[▁_]begin)|<tool_call>", re.IGNORECASE
+)
+_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 @dataclass(slots=True, frozen=True)
@@ -156,3 +172,96 @@ class Notice:
 
 
 Event = Delta | Waiting | Notice
+
+
+@dataclass(frozen=True, slots=True)
+class Completion:
+    """What a model returned, whole or so far.
+
+    `reasoning` is None when the model did not think, "" when it thought nothing aloud.
+    `finish_reason` is the server's word, or None where it gave none. `ended` says that the
+    server ended the stream properly. `fault` is an error object met in the stream.
+    """
+
+    answer: str = ""
+    reasoning: str | None = None
+    tool_calls: tuple[ToolCall, ...] = ()
+    finish_reason: str | None = None
+    usage: Usage | None = None
+    model: str | None = None
+    id: str | None = None
+    logprobs: dict[str, list[dict[str, Any]]] | None = None
+    reasoning_details: tuple[dict[str, Any], ...] = ()
+    ended: bool = False
+    fault: Fault | None = None
+
+    @property
+    def empty(self) -> bool:
+        """Neither an answer nor a tool call, blanks apart."""
+        return not self.answer.strip() and not self.tool_calls
+
+    @property
+    def leaked_tool_call(self) -> bool:
+        """Whether the answer holds tool-call markup that the host failed to parse."""
+        return bool(_LEAKED_CALL.search(self.answer))
+
+    def message(self) -> Message:
+        """The assistant message that stands for this completion in the history."""
+        return Message(
+            "assistant",
+            self.answer,
+            self.reasoning,
+            self.tool_calls,
+            reasoning_details=self.reasoning_details,
+        )
+
+
+def deltas_of(completion: Completion) -> Iterator[Delta]:
+    """A whole completion as the deltas that a stream would have brought."""
+    if completion.reasoning:
+        yield ReasoningDelta(completion.reasoning)
+    if completion.answer:
+        yield TextDelta(completion.answer)
+    for index, call in enumerate(completion.tool_calls):
+        yield ToolCallDelta(index, call.id, call.name, call.arguments)
+    if completion.logprobs:
+        content = completion.logprobs.get("content", [])
+        yield Logprobs(content, completion.logprobs.get("reasoning_content", []))
+    if completion.usage:
+        yield completion.usage
+    if completion.finish_reason:
+        yield Finish(completion.finish_reason)
+
+
+def joined(text: str) -> str:
+    """`text` with neighbouring halves joined; a half without its other becomes U+FFFD."""
+    if text.isascii() or not _SURROGATE.search(text):
+        return text
+    return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+
+
+def word(value: object) -> str:
+    """A name or id of a server's as text that can be kept: numbers too, "" for anything else."""
+    if isinstance(value, str):
+        return joined(value)
+    return str(value) if type(value) is int else ""
+
+
+class SurrogateJoiner:
+    """Text in, text out; a first half of a pair at the end is `held` until the next call."""
+
+    def __init__(self) -> None:
+        self.held = ""
+
+    def feed(self, text: str) -> str:
+        """What is certain of `text`; the very same string where it has no halves."""
+        if self.held:
+            text, self.held = self.held + text, ""
+        if text and "\ud800" <= text[-1] <= "\udbff":
+            text, self.held = text[:-1], text[-1]
+        return joined(text)
+
+    def close(self) -> str:
+        """What is left when no more will come."""
+        held, self.held = self.held, ""
+        return joined(held)

@@ -14,8 +14,7 @@ from typing import Any
 
 from deepseek_jupyter.errors import ParameterError
 
-from .completion import Completion
-from .deltas import Delta
+from .deltas import Completion, Delta
 from .dialect import Dialect
 from .request import Built
 from .stream import CompletionStream

@@ -14,8 +14,8 @@ from typing import Any
 
 from deepseek_jupyter.errors import ParameterError
 
+from .deltas import joined
 from .dialect import Dialect, Replay, thinking_fields
-from .halves import joined
 from .messages import Message, legal, user
 from .parameters import check_parameters
 

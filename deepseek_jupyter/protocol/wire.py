@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from .completion import Completion
+from .deltas import Completion
 from .dialect import Dialect
 from .fim import FimCompletions, Infill
 from .request import Built, ChatRequest, build

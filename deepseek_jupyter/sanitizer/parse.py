@@ -1,8 +1,8 @@
 """One block of Markdown parsed, or shown as it was written if parsing it would be dear.
 
-The tokenizer is markdown-it with our math rules. Short cuts stand before it, for text whose meaning
-is plain: prose without a special character needs no parser at all, lines that cannot open another
-block need no block rules, and what models write most has a way of its own (`safe_short`).
+The tokenizer is markdown-it with our math rules. It is spared text whose meaning is plain: prose
+without a special character needs no parser at all, lines that cannot open another block need no
+block rules, and text in which no inline rule may begin needs no inline rules.
 """
 
 from __future__ import annotations
@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any
 from . import math as math_rules
 from .html import html_of, plain_html
 from .markdown import code_mark, markdown_of
-from .shortcuts import flat_list, flat_table, simple_inline
 from .text import safe_url
 
 if TYPE_CHECKING:
@@ -117,8 +116,6 @@ def _tokens(text: str, env: dict[str, Any]) -> list[Token] | None:
     try:
         if _PARAGRAPH.fullmatch(text):
             return _paragraph(parser, text.strip(), env)
-        if tokens := flat_list(text) or flat_table(text):
-            return _filled(parser, tokens, env)
         tokens = parser.parse(text, env)
     except (RecursionError, RuntimeError, ValueError, IndexError):
         return None  # the parser's own faults; the text is shown unparsed
@@ -140,24 +137,18 @@ def _paragraph(parser: MarkdownIt, text: str, env: dict[str, Any]) -> list[Token
     return [Token("paragraph_open", "p", 1), inline, Token("paragraph_close", "p", -1)]
 
 
-def _filled(parser: MarkdownIt, tokens: list[Token], env: dict[str, Any]) -> list[Token]:
-    """Block tokens with what stands in them: the rest of the parser's way."""
-    from markdown_it.rules_core import StateCore, text_join
-
-    state = StateCore("", parser, env, tokens)
-    _inlines(state)
-    text_join(state)
-    return state.tokens
-
-
 def _inlines(state: StateCore) -> None:
-    """The parser's rule for what stands in blocks, with the short cut before it."""
+    """Stands in for the parser's rule "inline": plain text becomes one token without its rules."""
+    from markdown_it.token import Token
+
     for token in state.tokens:
-        if token.type == "inline":
-            token.children = simple_inline(token.content)
-            if token.children is None:
-                token.children = []
-                state.md.inline.parse(token.content, state.md, state.env, token.children)
+        if token.type != "inline":
+            continue
+        if token.content and not _SPECIAL.search(token.content):
+            token.children = [Token("text", "", 0, content=token.content)]
+        else:
+            token.children = []
+            state.md.inline.parse(token.content, state.md, state.env, token.children)
 
 
 def _mark_task(inline: Token) -> None:
@@ -178,7 +169,7 @@ def _parser() -> MarkdownIt:
     parser = MarkdownIt("commonmark", {"maxNesting": MAX_NESTING})
     parser.enable(["table", "strikethrough"]).disable(["html_block", "html_inline"])
     parser.core.ruler.at("inline", _inlines)
-    parser.inline.terminator_re = _SPECIAL
+    parser.inline.terminator_re = _SPECIAL  # older versions of markdown-it-py do not read it
     parser.validateLink = lambda url: bool(safe_url(url))  # type: ignore[method-assign]
     math_rules.install(parser)
     return parser

@@ -18,7 +18,7 @@ from deepseek_jupyter.conversation.turn import Turn
 
 if TYPE_CHECKING:
     from deepseek_jupyter.conversation.journal import Journal
-    from deepseek_jupyter.protocol.completion import Completion
+    from deepseek_jupyter.protocol.deltas import Completion
 
 __all__ = ["Memory", "notebook_content"]
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from deepseek_jupyter.errors import ToolArgumentsError, ToolError
-from deepseek_jupyter.protocol.completion import Completion
+from deepseek_jupyter.protocol.deltas import Completion
 from deepseek_jupyter.protocol.messages import ToolCall
 
 from .functions import tool_of

@@ -1,29 +1,72 @@
-"""`Shape`: what an answer is to be, made of a Python type or a JSON schema.
+"""Answers of a shape: `Shape`, made of a Python type or a JSON schema, and how one is asked for.
 
 Pydantic reads the type and validates the answer, so a field's constraints, aliases and validators
 count; for a schema given as a dict it is `jsonschema`. Both are imported when a shape is made.
+
+The ways of asking, by the dialect's `schema`:
+
+    strict function      a function that the model must call, its parameters the strict schema
+    strict json_schema   response_format with the strict schema
+    json_schema          response_format with the schema as it is; llama.cpp makes a grammar of it
+    json mode            response_format json_object; schema and example are in the prompt
+
+Only the first two show the model the schema; for the others the prompt does. A schema that has no
+strict form is asked for in JSON mode. With tools in the same question the schema is in the
+prompt while they run; it is enforced in the repair round.
 """
 
 from __future__ import annotations
 
 import enum
 import json
+import re
 import sys
 import types
 import typing
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any
 
 from deepseek_jupyter.errors import SchemaError, SchemaMismatchError
+from deepseek_jupyter.protocol.dialect import SchemaStyle
+from deepseek_jupyter.protocol.messages import ToolCall
 
-__all__ = ["Shape", "adapter_of", "modern", "schema_of", "shape_of"]
+from .strict import WRAPPER, References, strict
 
-_MOST_PROBLEMS = 8  # told to the model; the rest only counted
+__all__ = [
+    "Asked",
+    "Shape",
+    "adapter_of",
+    "ask_for",
+    "example",
+    "modern",
+    "pretty",
+    "repair_request",
+    "schema_of",
+    "shape_of",
+]
+
+_MOST_PROBLEMS = 8  # named to the model; the rest only counted
 _KINDS = (
     "Use a pydantic model, a dataclass, a TypedDict, a NamedTuple, an enum, a plain type such as "
     "list[int], or a JSON schema as a dict."
 )
+_FENCED = re.compile(r"```[\w+-]*\n(.*?)\n?```", re.DOTALL)
+_LOOKED_AT = 200  # brackets at which a value may begin
+_DEEPEST = 12  # a recursive type ends well before
+_BY_FORMAT = {
+    "date": "2024-05-31",
+    "date-time": "2024-05-31T12:00:00Z",
+    "time": "12:00:00",
+    "duration": "PT1H",
+    "email": "name@example.org",
+    "uuid": "00000000-0000-4000-8000-000000000000",
+    "uri": "https://example.org",
+    "ipv4": "192.0.2.1",
+    "ipv6": "2001:db8::1",
+}
+_BY_KIND: Mapping[str, Any] = {"string": "text", "boolean": True, "null": None}
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,10 +208,10 @@ def _says_something(schema: Mapping[str, Any]) -> bool:
 
 
 def _mismatch(problems: list[tuple[str, str]]) -> SchemaMismatchError:
-    told = [f"{where}: {what}" if where else what for where, what in problems[:_MOST_PROBLEMS]]
+    words = [f"{where}: {what}" if where else what for where, what in problems[:_MOST_PROBLEMS]]
     if len(problems) > _MOST_PROBLEMS:
-        told.append(f"and {len(problems) - _MOST_PROBLEMS} more")
-    return SchemaMismatchError("The answer does not fit the schema: " + "; ".join(told) + ".")
+        words.append(f"and {len(problems) - _MOST_PROBLEMS} more")
+    return SchemaMismatchError("The answer does not fit the schema: " + "; ".join(words) + ".")
 
 
 def _refuse_values(wanted: object) -> None:
@@ -244,3 +287,240 @@ def _shown(wanted: object) -> str:
 
 def _first(error: BaseException) -> str:
     return str(error).partition("\n")[0].rstrip(".") + "."
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A shape as one provider is asked for it.
+
+    `parameters` go into the request, `words` to the end of the user message. `function` is the
+    name of the function whose arguments are the answer, "" where the answer is text. `notice` is
+    for the user.
+    """
+
+    shape: Shape
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    words: str = ""
+    function: str = ""
+    notice: str = ""
+    _restore: Callable[[Any], Any] = lambda value: value
+
+    def read(self, text: str, calls: tuple[ToolCall, ...] = ()) -> tuple[Any, Any]:
+        """The answer as plain JSON and as the typed value.
+
+        Raises `SchemaMismatchError` in words that help the model to repair it.
+        """
+        own = [call for call in calls if self.function and call.name == self.function]
+        value = _parsed(own[-1].arguments if own else text)
+        problems = []
+        for candidate in self._candidates(value):
+            try:
+                return candidate, self.shape.validate(candidate)
+            except SchemaMismatchError as error:
+                problems.append(error)
+        if isinstance(value, str) and not own:
+            raise SchemaMismatchError("The answer is not JSON that fits the schema.")
+        raise problems[0]
+
+    def _candidates(self, value: Any) -> list[Any]:
+        """The value as it is meant: restored from the strict form, unwrapped, or as it is."""
+        found = [self._restore(value)]
+        if isinstance(value, dict) and value.keys() == {WRAPPER}:
+            found.append(value[WRAPPER])
+        found.append(value)
+        return [one for place, one in enumerate(found) if one not in found[:place]]
+
+
+def ask_for(shape: Shape, style: SchemaStyle, *, tools: bool = False) -> Asked:
+    """`shape` in the way `style`; `tools` says that the question has functions of its own."""
+    if tools:
+        return Asked(shape, words=_in_words(shape))
+    if style == "json mode":
+        return _json_mode(shape)
+    if style == "json_schema":
+        schema = _as_object(shape.schema)
+        return Asked(shape, _response_format(shape.name, schema), _in_words(shape))
+    try:
+        made = strict(shape.schema)
+    except SchemaError as error:
+        return _json_mode(shape, f"{error.what} The answer is asked for in JSON mode.")
+    if style == "strict json_schema":
+        parameters = _response_format(shape.name, made.schema, strict=True)
+        return Asked(shape, parameters, _restore=made.restore)
+    name = shape.name
+    function = {
+        "name": name,
+        "description": shape.description or "Give the answer to the user's question.",
+        "strict": True,
+        "parameters": made.schema,
+    }
+    parameters = {
+        "tools": [{"type": "function", "function": function}],
+        "tool_choice": {"type": "function", "function": {"name": name}},
+    }
+    return Asked(shape, parameters, function=name, _restore=made.restore)
+
+
+def repair_request(error: SchemaMismatchError) -> str:
+    """What to write to the model after an answer that does not fit."""
+    return f"{error.what} Give the whole answer again, corrected."
+
+
+def pretty(value: Any) -> str:
+    """JSON for people."""
+    return json.dumps(value, ensure_ascii=False, indent=2)
+
+
+def _json_mode(shape: Shape, notice: str = "") -> Asked:
+    parameters = {"response_format": {"type": "json_object"}}
+    schema = _as_object(shape.schema)
+    given = json.dumps(example(schema), ensure_ascii=False)
+    return Asked(shape, parameters, f"{_in_words(shape)}\nIn form like: {given}", notice=notice)
+
+
+def _in_words(shape: Shape) -> str:
+    schema = json.dumps(_as_object(shape.schema), ensure_ascii=False)
+    return f"Answer with JSON alone that fits this JSON schema:\n{schema}"
+
+
+def _response_format(
+    name: str, schema: Mapping[str, Any], *, strict: bool = False
+) -> dict[str, Any]:
+    named: dict[str, Any] = {"name": name, "schema": dict(schema)}
+    if strict:
+        named["strict"] = True
+    return {"response_format": {"type": "json_schema", "json_schema": named}}
+
+
+def _as_object(schema: Mapping[str, Any]) -> dict[str, Any]:
+    """`schema` where it is an object's, else an object's with the value in it: JSON mode gives
+    objects alone, and hosts differ on anything else.
+    """
+    plain = {word: value for word, value in schema.items() if word != "$defs"}
+    top: Any = plain
+    while isinstance(top, Mapping) and str(top.get("$ref", "")).startswith("#/$defs/"):
+        top = schema["$defs"][top["$ref"].removeprefix("#/$defs/")]
+    if isinstance(top, Mapping) and (top.get("type") == "object" or "properties" in top):
+        return dict(schema)
+    wrapped: dict[str, Any] = {
+        "type": "object",
+        "properties": {WRAPPER: plain},
+        "required": [WRAPPER],
+    }
+    return {**wrapped, "$defs": schema["$defs"]} if "$defs" in schema else wrapped
+
+
+def _parsed(text: str) -> Any:
+    """The JSON value in a text: all of it, its fenced block, or what begins with a bracket.
+
+    A text without any is itself the value: for an enum or a plain string it may be right.
+    """
+    text = text.strip()
+    for found in (text, *_FENCED.findall(text)[:1]):
+        try:
+            return json.loads(found)
+        except (ValueError, RecursionError):
+            continue
+    decoder = json.JSONDecoder()
+    for begun in islice(re.finditer(r"[{\[]", text), _LOOKED_AT):
+        try:
+            return decoder.raw_decode(text, begun.start())[0]
+        except (ValueError, RecursionError):
+            continue
+    return text
+
+
+def example(schema: Mapping[str, Any]) -> Any:
+    """A value in the form of `schema`; patterns and the like may not hold for it."""
+    return _value(schema, References(schema), 0)
+
+
+def _value(schema: Any, references: References, depth: int) -> Any:
+    if not isinstance(schema, Mapping) or depth > _DEEPEST:
+        return None
+    schema = references.resolve(schema)
+    if not isinstance(schema, Mapping):
+        return None
+    if "allOf" in schema:
+        return _value(_joined(schema, references), references, depth + 1)
+    if schema.get("examples"):
+        return schema["examples"][0]
+    if "const" in schema:
+        return schema["const"]
+    if schema.get("enum"):
+        return schema["enum"][0]
+    alternatives = schema.get("anyOf") or schema.get("oneOf")
+    if alternatives:
+        return _value(_alternative(alternatives, depth), references, depth + 1)
+    kind = schema.get("type")
+    if isinstance(kind, list):
+        kind = next((k for k in kind if k != "null"), "null")
+    return _of_kind(kind, schema, references, depth)
+
+
+def _joined(schema: Mapping[str, Any], references: References) -> dict[str, Any]:
+    """`schema` and the parts of its allOf as one; where they contradict, the last counts."""
+    joined = {word: value for word, value in schema.items() if word != "allOf"}
+    for part in map(references.resolve, schema["allOf"]):
+        if isinstance(part, Mapping):
+            both = {w: joined[w] for w in ("properties", "required") if w in joined and w in part}
+            joined |= part
+            if "properties" in both:
+                joined["properties"] = {**both["properties"], **part["properties"]}
+            if "required" in both:
+                joined["required"] = [*both["required"], *part["required"]]
+    return joined
+
+
+def _alternative(alternatives: list[Any], depth: int) -> Any:
+    """The one to show: null only where a recursive type must end."""
+    null = {"type": "null"}
+    if depth >= _DEEPEST // 3 and null in alternatives:
+        return null
+    return next((one for one in alternatives if one != null), null)
+
+
+def _of_kind(kind: object, schema: Mapping[str, Any], references: References, depth: int) -> Any:
+    if kind == "object" or "properties" in schema:
+        return _object(schema, references, depth)
+    if kind == "array" or "prefixItems" in schema:
+        if "prefixItems" in schema:
+            return [_value(part, references, depth + 1) for part in schema["prefixItems"]]
+        least = schema.get("minItems", 0)
+        if depth > _DEEPEST // 3 and not least:
+            return []
+        return [_value(schema.get("items"), references, depth + 1)] * max(1, least)
+    if kind in ("integer", "number"):
+        return _number(schema)
+    if kind == "string":
+        text = _BY_FORMAT.get(str(schema.get("format")), str(_BY_KIND["string"]))
+        return text.ljust(schema.get("minLength", 0), "x")[: schema.get("maxLength")]
+    return _BY_KIND.get(str(kind))
+
+
+def _object(schema: Mapping[str, Any], references: References, depth: int) -> dict[str, Any]:
+    properties = schema.get("properties") or {}
+    if not properties and isinstance(schema.get("additionalProperties"), Mapping):
+        if depth > _DEEPEST // 3:
+            return {}
+        key = _value(schema.get("propertyNames", {"const": "key"}), references, depth + 1)
+        return {str(key): _value(schema["additionalProperties"], references, depth + 1)}
+    required = set(schema.get("required") or ()) if depth > _DEEPEST // 3 else properties.keys()
+    return {
+        name: _value(part, references, depth + 1)
+        for name, part in properties.items()
+        if name in required
+    }
+
+
+def _number(schema: Mapping[str, Any]) -> Any:
+    """A number within the bounds."""
+    low = schema.get("minimum", schema.get("exclusiveMinimum"))
+    high = schema.get("maximum", schema.get("exclusiveMaximum"))
+    step = schema.get("multipleOf") or 1
+    if low is not None:
+        number = low if "minimum" in schema else low + step
+        number = -(-number // step) * step if step != 1 else number
+    else:
+        number = high if "maximum" in schema else (high - step if high is not None else 1)
+    return int(number) if schema.get("type") == "integer" else number

@@ -1,10 +1,14 @@
-"""Any JSON schema in the subset that strict function calls allow, and the way back.
+"""A JSON schema in the subset that strict mode takes, for those schemas that have such a form.
 
 The subset, from api-docs.deepseek.com/guides/tool_calls and DeepSeek's own validator: a schema is
-a type, an anyOf or a $ref; objects have properties, all required, and no others; arrays have
-items; strings keep pattern and five formats, numbers their bounds. The top is an object. Any
-other keyword becomes words in the description: the model reads them, the local validation after
-`Strict.restore` enforces them. Recursive types stay recursive, through ``$defs``.
+a type or an anyOf; objects have properties, all required, and no others; arrays have items;
+strings keep pattern and five formats, numbers their bounds. The top is an object. A property that
+may be left out becomes one that may be null, and `Strict.restore` leaves it out again. References
+are written out. Any other keyword becomes words in the description: the model reads them, the
+validation of the answer enforces them.
+
+Mappings, tuples, values of any type and types that contain themselves have no such form:
+`SchemaError` says so, and the answer is asked for in another way.
 """
 
 from __future__ import annotations
@@ -12,176 +16,270 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from deepseek_jupyter.errors import SchemaError
 
-from .alternatives import written_out
-from .leaves import KINDS, choice, enumerated, key, scalar
-from .references import Document
-from .restoring import ANY, EMPTY, Field, Misfit, Part, array, closed, mapping, obj, tuple_of, whole
-from .wording import described, noted, words
+__all__ = ["WRAPPER", "References", "Strict", "strict"]
 
-__all__ = ["Strict", "strict"]
+WRAPPER = "value"
+"""The property that holds an answer which is no object itself."""
+
+_FORMATS = frozenset({"email", "hostname", "ipv4", "ipv6", "uuid"})
+_BOUNDS = ("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf")
+# Lookaround, named groups and backreferences: a grammar cannot be made of them.
+_HARD_PATTERN = re.compile(r"\(\?(?!:)|\\[1-9kpPbBAZz]")
+_MOST_PLACES = 1000  # with references written out a small schema can become a very large one
+# Keywords that say something to programs only, or that the strict form says itself.
+_SILENT = frozenset(
+    (
+        *("$schema", "$id", "$anchor", "$comment", "$defs", "definitions", "title", "description"),
+        *("discriminator", "type", "anyOf", "oneOf", "enum", "const", "$ref"),
+        *("properties", "required", "additionalProperties", "items"),
+        *("readOnly", "writeOnly", "deprecated"),
+    )
+)
+_KINDS: Mapping[str, Callable[[Any], bool]] = {
+    "string": lambda v: isinstance(v, str),
+    "integer": lambda v: type(v) is int or (isinstance(v, float) and v.is_integer()),
+    "number": lambda v: type(v) in (int, float),
+    "boolean": lambda v: isinstance(v, bool),
+    "null": lambda v: v is None,
+}
+_KIND_OF = {str: "string", int: "integer", float: "number", bool: "boolean", type(None): "null"}
 
 
 @dataclass(frozen=True, slots=True)
 class Strict:
-    """`schema` goes to the model; `restore` turns its value into one of the original schema.
-
-    A value that is not of the strict form comes back as it is, for the validation to judge.
-    """
+    """`schema` goes to the model; `restore` turns its value into one of the original schema."""
 
     schema: dict[str, Any]
-    _restore: Callable[[Any], Any]
-
-    def restore(self, value: Any) -> Any:
-        """The value in the original schema's form, properties left out where null stood for it."""
-        try:
-            return self._restore(value)
-        except Misfit:
-            return value
+    restore: Callable[[Any], Any]
 
 
 def strict(schema: Mapping[str, Any]) -> Strict:
-    """`schema` in the strict subset. Raises `SchemaError` for what cannot be brought into it."""
-    rewriter = _Rewriter(schema)
-    top = rewriter.part(schema)
-    if "$ref" in top.schema:  # a recursive type: its top is written out
-        top = replace(top, schema={**rewriter.referred(top.schema), **described(top.schema)})
-    wrapped = top.schema.get("type") != "object"
-    root = closed({"value": top.schema}) if wrapped else dict(top.schema)
-    root = written_out(root, rewriter.definitions)
+    """`schema` in strict mode's subset. Raises `SchemaError` for what has no such form."""
+    references = References(schema)
+    made = _Rewriter(references).rewrite(schema)
+    wrapped = made.get("type") != "object"
 
     def restore(value: Any) -> Any:
-        if wrapped:
-            if not isinstance(value, dict) or value.keys() != {"value"}:
-                raise Misfit
-            value = value["value"]
-        return top.restore(value, True)
+        if wrapped and isinstance(value, dict) and value.keys() == {WRAPPER}:
+            value = value[WRAPPER]
+        return _restored(schema, value, references)
 
-    return Strict(root, restore)
+    return Strict(_closed({WRAPPER: made}) if wrapped else made, restore)
+
+
+class References:
+    """What the places of one schema refer to."""
+
+    def __init__(self, root: Mapping[str, Any]) -> None:
+        self._root = root
+
+    def resolve(self, schema: Any) -> Any:
+        """`schema` with what its ``$ref`` leads to; its own keywords win."""
+        seen: set[str] = set()
+        while isinstance(schema, Mapping) and "$ref" in schema:
+            pointer = str(schema["$ref"])
+            if pointer in seen:
+                raise SchemaError(f"The schema's {pointer} is defined by itself alone.")
+            seen.add(pointer)
+            target, own = self._target(pointer), {w: v for w, v in schema.items() if w != "$ref"}
+            schema = {**target, **own} if isinstance(target, Mapping) else target
+        return schema
+
+    def allows_null(self, schema: Any) -> bool:
+        """Whether null is a value of `schema`, which has a strict form."""
+        return self.fits(schema, None, exactly=True)
+
+    def fits(self, schema: Any, value: Any, *, exactly: bool) -> bool:
+        """Whether `value` has the structure of `schema`; limits and patterns are not looked at.
+
+        If not `exactly`, null may stand for a property that may be left out.
+        """
+        schema = self.resolve(schema)
+        if alternatives := _alternatives(schema):
+            return any(self.fits(one, value, exactly=exactly) for one in alternatives)
+        if "const" in schema or "enum" in schema:
+            values = schema.get("enum", [schema.get("const")])
+            return any(type(v) is type(value) and v == value for v in values)
+        if isinstance(value, dict):
+            properties = schema.get("properties") or {}
+            required = schema.get("required") or ()
+            return value.keys() <= properties.keys() >= set(required) <= value.keys() and all(
+                (v is None and not exactly and name not in required)
+                or self.fits(properties[name], v, exactly=exactly)
+                for name, v in value.items()
+            )
+        if isinstance(value, list):
+            items = schema.get("items")
+            return bool(items) and all(self.fits(items, v, exactly=exactly) for v in value)
+        return schema.get("type") in _KINDS and _KINDS[schema["type"]](value)
+
+    def _target(self, pointer: str) -> Any:
+        missing = f"The schema refers to {pointer}, which is not in it."
+        if not pointer.startswith("#"):
+            raise SchemaError(missing, "Put what it refers to under $defs.")
+        place: Any = self._root
+        for step in filter(None, pointer[1:].split("/")):
+            step = step.replace("~1", "/").replace("~0", "~")
+            try:
+                place = place[int(step)] if isinstance(place, list) else place[step]
+            except (KeyError, IndexError, ValueError, TypeError):
+                raise SchemaError(missing) from None
+        return place
 
 
 class _Rewriter:
-    """Rewrites places of one document; what they refer to is rewritten once."""
+    def __init__(self, references: References) -> None:
+        self._references = references
+        self._inside: list[str] = []  # the references that are being written out
+        self._places = 0
 
-    def __init__(self, document: Mapping[str, Any]) -> None:
-        self._document = Document(document)
-        self._names: dict[str, str] = {}  # pointer -> name in $defs
-        self._made: dict[str, Part] = {}
-
-    def part(self, schema: Any, *, name: str = "") -> Part:
-        """The part for `schema`, its descriptions and notes included."""
-        if schema is False:
-            raise SchemaError("The schema forbids every value (false).")
-        if schema is True or not schema:
-            return ANY
-        schema = self._document.merged(schema)
+    def rewrite(self, schema: Any) -> dict[str, Any]:
+        """The strict form of one place, with its description."""
+        self._places += 1
+        if self._places > _MOST_PLACES:
+            raise SchemaError("The schema is too large for strict mode.")
+        pointer = str(schema["$ref"]) if isinstance(schema, Mapping) and "$ref" in schema else ""
+        if pointer and (pointer in self._inside or pointer == "#"):
+            raise SchemaError(f"The type {pointer.rpartition('/')[2]} contains itself.")
+        schema = self._references.resolve(schema)
+        if not isinstance(schema, Mapping):
+            raise SchemaError("Strict mode has no schemas that are true, false or missing.")
+        self._inside.append(pointer)
         made = self._bare(schema)
-        return replace(made, schema={**made.schema, **words(schema, made.schema, name)})
+        self._inside.pop()
+        return {**made, **_described(schema, made)}
 
-    def referred(self, schema: Mapping[str, Any]) -> dict[str, Any]:
-        """The rewritten schema that a ``$ref`` of ours leads to."""
-        return self._made[schema["$ref"].rpartition("/")[2]].schema
-
-    @property
-    def definitions(self) -> dict[str, Any]:
-        """What was referred to, rewritten."""
-        return {name: part.schema for name, part in self._made.items()}
-
-    def _bare(self, schema: Mapping[str, Any]) -> Part:
-        if "$ref" in schema:
-            return self._reference(str(schema["$ref"]))
-        if "const" in schema:
-            return enumerated([schema["const"]])
-        if "enum" in schema:
-            return enumerated(schema["enum"])
-        for word in ("anyOf", "oneOf"):
-            if word in schema:
-                common = {k: v for k, v in schema.items() if k in ("type", "properties", "items")}
-                given = [{**common, **s} if isinstance(s, Mapping) else s for s in schema[word]]
-                return choice([self.part(one) for one in given])
+    def _bare(self, schema: Mapping[str, Any]) -> dict[str, Any]:
+        if "allOf" in schema:
+            raise SchemaError("Strict mode has no allOf.")
+        if alternatives := _alternatives(schema):
+            return self._choice(alternatives)
+        if "enum" in schema or "const" in schema:
+            return _enumerated(schema.get("enum", [schema.get("const")]))
         kind = schema.get("type")
-        if isinstance(kind, list):
-            return choice([self._bare({**schema, "type": one}) for one in kind])
         if kind == "object" or (kind is None and "properties" in schema):
             return self._object(schema)
-        if kind == "array" or (kind is None and ("items" in schema or "prefixItems" in schema)):
-            return self._array(schema)
+        if kind == "array" or (kind is None and "items" in schema):
+            if "prefixItems" in schema:
+                raise SchemaError("Strict mode has no tuples.")
+            return {"type": "array", "items": self.rewrite(schema.get("items"))}
         if kind is None:
-            return ANY
-        if kind not in KINDS:
-            raise SchemaError(f"The schema has a type {kind!r}, which is none.")
-        return whole(scalar(kind, schema), KINDS[kind])
+            raise SchemaError("Strict mode has no values of any type.")
+        if kind not in _KINDS:
+            raise SchemaError(f"The schema has a type {kind!r}, which is not one of JSON's.")
+        return _scalar(kind, schema)
 
-    def _object(self, schema: Mapping[str, Any]) -> Part:
-        properties = schema.get("properties") or {}
-        others = schema.get("additionalProperties")
-        patterns = schema.get("patternProperties") or {}
-        if not properties and others is None and "properties" not in schema and not patterns:
-            others = True
-        rest = None
-        if patterns or (others is not None and others is not False):
-            values = [
-                *patterns.values(),
-                *([] if patterns and others in (None, False) else [others]),
-            ]
-            keys = self.part(schema.get("propertyNames") or {"type": "string"})
-            if len(patterns) == 1 and others in (None, False):
-                keys = self.part({"type": "string", "pattern": next(iter(patterns))})
-            rest = mapping(key(keys), choice([self.part(v) for v in values]))
-        if not properties:
-            return rest or EMPTY
-        required = set(schema.get("required") or ())
-        fields = {
-            name: Field(self._property(name, inner, name in required), name in required)
-            for name, inner in properties.items()
-        }
-        spare = "additional_properties"
-        while spare in fields:
-            spare += "_"
-        return obj(fields, (spare, rest) if rest else None)
+    def _choice(self, alternatives: list[Any]) -> dict[str, Any]:
+        made: list[dict[str, Any]] = []
+        for one in alternatives:
+            part = self.rewrite(one)
+            made += [p for p in part.get("anyOf", [part]) if p not in made]
+        return made[0] if len(made) == 1 else {"anyOf": made}
 
-    def _property(self, name: str, schema: Any, required: bool) -> Part:
-        made = self.part(schema, name=name)
-        if required or made.nullable:
+    def _object(self, schema: Mapping[str, Any]) -> dict[str, Any]:
+        properties = schema.get("properties")
+        if not properties or schema.get("additionalProperties") or "patternProperties" in schema:
+            raise SchemaError("Strict mode takes only objects whose properties are all named.")
+        required = schema.get("required") or ()
+        return _closed({n: self._property(p, n in required) for n, p in properties.items()})
+
+    def _property(self, schema: Any, required: bool) -> dict[str, Any]:
+        made = self.rewrite(schema)
+        # A constant need not be left out, and tells the alternatives of a union apart.
+        if required or "const" in schema or self._references.allows_null(schema):
             return made
-        default = schema.get("default") if isinstance(schema, Mapping) else None
-        means = "left out" if default is None else json.dumps(default, ensure_ascii=False)
-        return replace(made, schema=noted(made.schema, [f"null: {means}"]))
+        description = f"{made.pop('description', '')} (null: left out)".strip()
+        parts = [*made.get("anyOf", [made]), {"type": "null"}]
+        return {"anyOf": parts, "description": description}
 
-    def _array(self, schema: Mapping[str, Any]) -> Part:
-        items = schema.get("items", True)
-        if "prefixItems" not in schema:
-            return array(self.part(items)) if items is not False else array(ANY)
-        least = schema.get("minItems", 0)
-        most = schema.get("maxItems")
-        fields = [
-            Field(self.part(inner), place < least)
-            for place, inner in enumerate(schema["prefixItems"])
-        ]
-        open_end = items is not False and (most is None or most > len(fields))
-        return tuple_of(fields, self.part(items) if open_end else None)
 
-    def _reference(self, pointer: str) -> Part:
-        name = self._names.get(pointer)
-        if name is None:
-            target = self._document.target(pointer)
-            name = self._names[pointer] = self._free_name(pointer)
-            self._made[name] = self.part(target)
-        known, made = name, self._made
+def _closed(properties: Mapping[str, Any]) -> dict[str, Any]:
+    """An object as strict mode wants it: all properties required, no others."""
+    return {
+        "type": "object",
+        "properties": dict(properties),
+        "required": list(properties),
+        "additionalProperties": False,
+    }
 
-        def restore(value: Any, lenient: bool) -> Any:
-            return made[known].restore(value, lenient)
 
-        nullable = self._document.allows_null({"$ref": pointer})
-        return Part({"$ref": f"#/$defs/{name}"}, restore, nullable)
+def _alternatives(schema: Any) -> list[Any]:
+    """What a value of `schema` may be one of: its anyOf, oneOf or types; [] if it is one thing."""
+    for word in ("anyOf", "oneOf"):
+        if word in schema:
+            if not schema[word] or schema.keys() & {"type", "properties", "items"}:
+                raise SchemaError(f"Strict mode takes {word} only with alternatives, alone.")
+            return list(schema[word])
+    kinds = schema.get("type")
+    return [{**schema, "type": one} for one in kinds] if isinstance(kinds, list) else []
 
-    def _free_name(self, pointer: str) -> str:
-        base = re.sub(r"\W", "_", pointer.rpartition("/")[2], flags=re.ASCII).strip("#") or "Top"
-        name, n = base, 2
-        while name in self._names.values():
-            name, n = f"{base}_{n}", n + 1
-        return name
+
+def _enumerated(values: list[Any]) -> dict[str, Any]:
+    """Values of one type each: strict mode wants every enum typed, and has none of booleans."""
+    if not values or any(type(value) not in _KIND_OF for value in values):
+        raise SchemaError("Strict mode has no enum that is empty or holds arrays or objects.")
+    made = []
+    for kind in dict.fromkeys(_KIND_OF[type(value)] for value in values):
+        own = [value for value in values if _KIND_OF[type(value)] == kind]
+        made.append({"type": kind} | ({} if kind in ("boolean", "null") else {"enum": own}))
+    return made[0] if len(made) == 1 else {"anyOf": made}
+
+
+def _scalar(kind: str, schema: Mapping[str, Any]) -> dict[str, Any]:
+    """A value of one type, with those of its limits that strict mode takes."""
+    kept: dict[str, Any] = {"type": kind}
+    if kind == "string":
+        if schema.get("format") in _FORMATS:
+            kept["format"] = schema["format"]
+        if "pattern" in schema and _plain_pattern(schema["pattern"]):
+            kept["pattern"] = schema["pattern"]
+    elif kind in ("integer", "number"):
+        kept |= {w: schema[w] for w in _BOUNDS if _KINDS["number"](schema.get(w))}
+    return kept
+
+
+def _plain_pattern(pattern: object) -> bool:
+    try:
+        return not _HARD_PATTERN.search(str(pattern)) and bool(re.compile(str(pattern)))
+    except re.error:
+        return False
+
+
+def _described(schema: Mapping[str, Any], made: Mapping[str, Any]) -> dict[str, str]:
+    """The description, with what the strict form does not say."""
+    notes = [
+        f"{word}: {value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)}"
+        for word, value in schema.items()
+        if word not in _SILENT and word not in made and not (word == "default" and value is None)
+    ]
+    description = str(schema.get("description") or made.get("description") or "")
+    text = f"{description} ({'; '.join(notes)})".strip() if notes else description
+    return {"description": text} if text else {}
+
+
+def _restored(schema: Any, value: Any, references: References) -> Any:
+    """`value` without the nulls that stand for properties left out."""
+    schema = references.resolve(schema)
+    if alternatives := _alternatives(schema):
+        for exactly in (True, False):
+            for one in alternatives:
+                if references.fits(one, value, exactly=exactly):
+                    return _restored(one, value, references)
+        return value
+    if isinstance(value, list):
+        items = schema.get("items")
+        return [_restored(items, v, references) for v in value] if items else value
+    properties = schema.get("properties") or {}
+    if not isinstance(value, dict) or not value.keys() <= properties.keys():
+        return value
+    required = schema.get("required") or ()
+    return {
+        name: _restored(properties[name], v, references)
+        for name, v in value.items()
+        if v is not None or name in required or references.allows_null(properties[name])
+    }

@@ -13,7 +13,7 @@ from deepseek_jupyter.errors import (
     TruncatedError,
     UnreachableError,
 )
-from deepseek_jupyter.protocol.completion import Completion
+from deepseek_jupyter.protocol.deltas import Completion
 from deepseek_jupyter.protocol.fim import FimRequest
 from deepseek_jupyter.protocol.request import ChatRequest, insisting_on_json
 from deepseek_jupyter.protocol.stream import CompletionStream

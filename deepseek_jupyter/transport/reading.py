@@ -10,8 +10,7 @@ from dataclasses import dataclass
 import httpx
 
 from deepseek_jupyter.errors import DeepSeekError, InvalidResponseError
-from deepseek_jupyter.protocol.completion import deltas_of
-from deepseek_jupyter.protocol.deltas import Event, Waiting
+from deepseek_jupyter.protocol.deltas import Event, Waiting, deltas_of
 from deepseek_jupyter.protocol.wire import WIRES
 
 from .exchange import Exchange

@@ -171,7 +171,7 @@ def test_one_record_is_one_row_and_a_lone_list_its_rows(session, server):
         "required": ["points"],
     }
     server.forget()
-    server.queue(given({"points": [{"entries": [{"key": "x", "value": {"json": "1"}}]}]}, "Answer"))
+    server.queue(answer('{"points": [{"x": 1}]}'))
     assert ds.ask("Points?", schema=schema).frame().to_dict("records") == [{"x": 1}]
 
 
@@ -186,6 +186,15 @@ def test_a_schema_and_a_response_format_exclude_each_other(session, server):
     with pytest.raises(ParameterError, match="exclude"):
         ds.ask("Ulm?", schema=City, tool_choice="auto")
     assert server.requests == []
+
+
+def test_a_type_that_strict_mode_cannot_say_is_asked_for_in_json_mode(session, server):
+    server.queue(answer('{"Ulm": "many"}'), answer('{"Ulm": 128928}'))
+    reply = ds.ask("People by city?", schema=dict[str, int])
+    assert reply.data == {"Ulm": 128_928}, "repaired once like any other answer"
+    assert server.requests[0].json["response_format"] == {"type": "json_object"}
+    assert any("JSON mode" in notice for notice in reply.turn.notices)
+    assert server.complaints == []
 
 
 async def test_the_async_form_does_the_same(session, server):

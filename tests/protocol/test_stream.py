@@ -10,8 +10,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from deepseek_jupyter.protocol.completion import deltas_of
-from deepseek_jupyter.protocol.deltas import Fault, Finish, ReasoningDelta, TextDelta, ToolCallDelta
+from deepseek_jupyter.protocol.deltas import (
+    Fault,
+    Finish,
+    ReasoningDelta,
+    TextDelta,
+    ToolCallDelta,
+    deltas_of,
+)
 from deepseek_jupyter.protocol.messages import ToolCall
 from deepseek_jupyter.protocol.stream import (
     RUNAWAY_BLANKS,

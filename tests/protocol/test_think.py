@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from deepseek_jupyter.protocol.deltas import ReasoningDelta, TextDelta
-from deepseek_jupyter.protocol.think import ThinkSplitter
+from deepseek_jupyter.protocol.stream import ThinkSplitter
 
 
 def split(*parts: str, implied: bool = False) -> tuple[str, str]:

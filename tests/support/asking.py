@@ -9,8 +9,14 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from deepseek_jupyter.errors import DeepSeekError
-from deepseek_jupyter.protocol.completion import Completion
-from deepseek_jupyter.protocol.deltas import Event, Notice, ReasoningDelta, TextDelta, Waiting
+from deepseek_jupyter.protocol.deltas import (
+    Completion,
+    Event,
+    Notice,
+    ReasoningDelta,
+    TextDelta,
+    Waiting,
+)
 from deepseek_jupyter.protocol.messages import Message, user
 from deepseek_jupyter.protocol.request import ChatRequest
 from deepseek_jupyter.transport.client import Client, Timeouts

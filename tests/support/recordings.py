@@ -23,7 +23,7 @@ from typing import Any, Literal
 
 import pytest
 
-from deepseek_jupyter.protocol.completion import Completion
+from deepseek_jupyter.protocol.deltas import Completion
 
 ROOT = Path(__file__).parents[2]
 FOLDER = Path(os.environ.get("DEEPSEEK_RECORDINGS") or ROOT / ".." / "shared" / "recorded")

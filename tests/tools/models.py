@@ -5,7 +5,6 @@ from __future__ import annotations
 import datetime
 import decimal
 import enum
-import json
 import random
 import typing
 import uuid
@@ -219,55 +218,29 @@ class Writer:
 
     def top(self, value: Any) -> Any:
         written = self.write(self.document, value)
-        top = self._deref(self.document)
-        is_any = not top.keys() - _WORDS_ONLY
-        is_object = is_any or top.get("type") == "object" or "prefixItems" in top
-        return written if is_object else {"value": written}
+        return (
+            written if isinstance(value, dict) and _is_object(self.document) else {"value": written}
+        )
 
     def write(self, schema: Any, value: Any) -> Any:
         schema = self._deref(schema)
-        if not isinstance(schema, Mapping) or not schema.keys() - _WORDS_ONLY:
-            return {"json": json.dumps(value)}
         for word in ("anyOf", "oneOf"):
             if word in schema:
                 return self.write(self._alternative(schema[word], value), value)
         if isinstance(value, dict):
-            return self._object(schema, value)
+            return {
+                name: self.write(part, value[name]) if name in value else self._left_out(part)
+                for name, part in schema["properties"].items()
+            }
         if isinstance(value, list):
-            return self._array(schema, value)
+            return [self.write(schema["items"], v) for v in value]
         return value
 
-    def _object(self, schema: Mapping[str, Any], value: dict[str, Any]) -> Any:
-        properties = schema.get("properties", {})
-        others = schema.get("additionalProperties")
-        patterns = list(schema.get("patternProperties", {}).values())
-        inner = others if others not in (None, False) else (patterns or [True])[0]
-        entries = [
-            {"key": k, "value": self.write(inner, v)}
-            for k, v in value.items()
-            if k not in properties
-        ]
-        if not properties:
-            fixed = others is False and not patterns
-            return {"empty": None} if fixed else {"entries": entries}
-        written = {}
-        for name, part in properties.items():
-            if name in value:
-                written[name] = self.write(part, value[name])
-            elif self.valid(part, None) and self._deref(part):
-                written[name] = self.write(part, part.get("default"))
-            else:
-                written[name] = None
-        if others not in (None, False):
-            written["additional_properties"] = {"entries": entries}
-        return written
-
-    def _array(self, schema: Mapping[str, Any], value: list[Any]) -> Any:
-        if "prefixItems" in schema:
-            parts = schema["prefixItems"]
-            pairs = zip(parts, value, strict=True)
-            return {f"item_{n}": self.write(p, v) for n, (p, v) in enumerate(pairs, 1)}
-        return [self.write(schema.get("items", True), v) for v in value]
+    def _left_out(self, part: Any) -> Any:
+        """A constant is written; a value that may itself be null is its default."""
+        if "const" in part:
+            return part["const"]
+        return self.write(part, part.get("default")) if self.valid(part, None) else None
 
     def valid(self, schema: Any, value: Any) -> bool:
         if isinstance(schema, Mapping) and "$defs" in self.document:
@@ -283,6 +256,10 @@ class Writer:
         return schema
 
 
+def _is_object(schema: Mapping[str, Any]) -> bool:
+    return "properties" in schema or "$ref" in schema
+
+
 def _closed(schema: Any) -> Any:
     """Objects that say nothing about other properties have none: else any object fits them."""
     if isinstance(schema, list):
@@ -293,6 +270,3 @@ def _closed(schema: Any) -> Any:
     if schema.get("type") == "object" and "properties" in schema:
         closed.setdefault("additionalProperties", False)
     return closed
-
-
-_WORDS_ONLY = {"title", "description", "default", "examples", "$defs"}

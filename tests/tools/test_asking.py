@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import random
 import time
-from typing import Literal
+from typing import Any, Literal
 
 import pytest
 from jsonschema import Draft202012Validator
@@ -14,9 +14,7 @@ from pydantic import BaseModel
 from deepseek_jupyter.errors import SchemaMismatchError
 from deepseek_jupyter.protocol.messages import ToolCall, user
 from deepseek_jupyter.protocol.request import ChatRequest, build
-from deepseek_jupyter.tools.asking import ask_for, pretty, repair_request
-from deepseek_jupyter.tools.examples import example
-from deepseek_jupyter.tools.schemas import shape_of
+from deepseek_jupyter.tools.schemas import ask_for, example, pretty, repair_request, shape_of
 from deepseek_jupyter.transport.providers import PROVIDERS
 from tests.support.validator import complaint
 
@@ -31,7 +29,8 @@ class City(BaseModel):
     nick: str = "none"
 
 
-SHAPES = [City, list[City], Literal["red", "blue"], dict[str, int], Tree, int]
+SHAPES = [City, list[City], Literal["red", "blue"], int]
+NOT_STRICT = [dict[str, int], tuple[int, str], list[Any], Tree]
 
 
 def request(asked, provider, **how) -> ChatRequest:
@@ -39,13 +38,17 @@ def request(asked, provider, **how) -> ChatRequest:
     return ChatRequest(model, (user(f"Go.\n\n{asked.words}"),), asked.parameters, **how)
 
 
-@pytest.mark.parametrize("wanted", SHAPES, ids=str)
+@pytest.mark.parametrize("wanted", [*SHAPES, *NOT_STRICT], ids=str)
 @pytest.mark.parametrize("name", sorted(PROVIDERS))
 def test_every_provider_takes_the_request(name, wanted):
     provider = PROVIDERS[name]
     asked = ask_for(shape_of(wanted), provider.dialect.schema)
     built = build(request(asked, provider), provider.dialect)
-    if name == "deepseek":
+    if name == "deepseek" and wanted in NOT_STRICT:
+        assert not built.beta
+        assert complaint(built.body) is None
+        assert built.body["response_format"] == {"type": "json_object"}
+    elif name == "deepseek":
         assert built.beta, "strict functions are served under the beta base URL"
         assert complaint(built.body) is None
         assert built.body["thinking"] == {"type": "disabled"}
@@ -73,12 +76,33 @@ def test_json_mode_says_json_shows_the_schema_and_an_example():
     assert complaint({**built.body, "model": "x"}) is None
 
 
-def test_what_strict_mode_cannot_say_goes_to_json_mode_and_the_user_is_told():
-    schema = {"type": "object", "properties": {"a": {"allOf": [{"type": "string"},
-              {"type": "integer"}]}}}  # fmt: skip
-    asked = ask_for(shape_of(schema), "strict function")
+@pytest.mark.parametrize(
+    ("wanted", "reason"),
+    [
+        ({"type": "object", "properties": {"a": {"allOf": [{"type": "string"}]}}}, "no allOf"),
+        (dict[str, int], "all named"),
+        (tuple[int, str], "no tuples"),
+        (Tree, "Tree contains itself"),
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("style", ["strict function", "strict json_schema"])
+def test_a_schema_without_a_strict_form_goes_to_json_mode_and_the_user_reads_why(
+    style, wanted, reason
+):
+    asked = ask_for(shape_of(wanted), style)
     assert asked.parameters["response_format"] == {"type": "json_object"}
-    assert "allOf" in asked.notice
+    assert reason in asked.notice
+    assert "JSON mode" in asked.notice
+
+
+def test_parts_of_an_all_of_are_joined_in_the_example():
+    schema = {
+        "$defs": {"Base": {"properties": {"a": {"type": "string"}}, "required": ["a"]}},
+        "allOf": [{"$ref": "#/$defs/Base"}, {"properties": {"b": {"type": "integer"}}}],
+    }
+    assert example(schema) == {"a": "text", "b": 1}
+    assert example({"allOf": [{"$ref": "#"}]}) is None
 
 
 def test_with_tools_of_the_question_s_own_the_prompt_says_the_schema():

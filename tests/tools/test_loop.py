@@ -7,8 +7,7 @@ from dataclasses import replace
 import pytest
 
 from deepseek_jupyter.errors import ToolError
-from deepseek_jupyter.protocol.completion import Completion
-from deepseek_jupyter.protocol.deltas import Fault
+from deepseek_jupyter.protocol.deltas import Completion, Fault
 from deepseek_jupyter.protocol.messages import ToolCall
 from deepseek_jupyter.tools.consent import Memory, first_word
 from deepseek_jupyter.tools.functions import tool_of

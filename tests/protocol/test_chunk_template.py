@@ -9,8 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from deepseek_jupyter.protocol.deltas import ReasoningDelta, TextDelta
-from deepseek_jupyter.protocol.repetition import Repetition
-from deepseek_jupyter.protocol.stream import CompletionStream
+from deepseek_jupyter.protocol.stream import ChunkTemplate, CompletionStream
 from tests.support.wording import chunk
 
 texts = st.text(max_size=8) | st.sampled_from(
@@ -41,22 +40,22 @@ def test_a_stream_reads_the_same_as_its_chunks_parsed_one_by_one(said):
     assert fast.completion == slow.completion
 
 
-def learned(event: str, brought: object) -> Repetition:
-    repetition = Repetition()
-    repetition.learn(event, [brought])
-    return repetition
+def learned(event: str, brought: object) -> ChunkTemplate:
+    template = ChunkTemplate()
+    template.learn(event, [brought])
+    return template
 
 
 def test_another_text_in_the_same_place_is_read():
-    repetition = learned('{"c":[{"delta":{"content":"a"}}]}', TextDelta("a"))
-    assert repetition.text('{"c":[{"delta":{"content":"and more"}}]}') == "and more"
-    assert repetition.kind is TextDelta
+    template = learned('{"c":[{"delta":{"content":"a"}}]}', TextDelta("a"))
+    assert template.text('{"c":[{"delta":{"content":"and more"}}]}') == "and more"
+    assert template.kind is TextDelta
 
 
 def test_thinking_is_learnt_as_thinking():
-    repetition = learned('{"delta":{"reasoning_content":"a"}}', ReasoningDelta("a"))
-    assert repetition.text('{"delta":{"reasoning_content":"b"}}') == "b"
-    assert repetition.kind is ReasoningDelta
+    template = learned('{"delta":{"reasoning_content":"a"}}', ReasoningDelta("a"))
+    assert template.text('{"delta":{"reasoning_content":"b"}}') == "b"
+    assert template.kind is ReasoningDelta
 
 
 @pytest.mark.parametrize(
