@@ -128,6 +128,9 @@ class Again:
     delay: float = 0.0
 
 
+_BLANKS = Again("The model returned nothing but blanks; asked once more.")
+
+
 class Client:
     """Sends exchanges; owns the connection pool. All of it lives on one event loop."""
 
@@ -161,18 +164,15 @@ class Client:
                         yield rest
                     if not exchange.insist_on_json():
                         return
-                    again: Again | None = Again(
-                        "The model returned nothing but blanks; asked once more."
-                    )
+                    again = _BLANKS
                 except DeepSeekError as error:
                     exchange.clean(error)
-                    again = (
-                        None if exchange.has_output else self._recovery(exchange, error, limiter)
-                    )
-                    if again is None:
+                    found = self._recovery(exchange, error, limiter)
+                    if found is None:
                         if rest := exchange.rest():
                             yield rest
                         raise
+                    again = found
                 except Exception as bug:
                     raise exchange.unreadable(bug) from None
                 yield [Notice(again.notice)]
@@ -295,6 +295,8 @@ class Client:
 
     def _recovery(self, exchange: Exchange, error: DeepSeekError, limiter: Limiter) -> Again | None:
         """Prepare another attempt, or None when there shall be none."""
+        if exchange.has_output:
+            return None
         if isinstance(error, BadRequestError):
             repaired = repair(error.what, exchange.dialect)
             if repaired is None or exchange.dialect != exchange.provider.dialect:
@@ -333,7 +335,7 @@ class Client:
         return self._http
 
     def _settle(self) -> None:
-        """On another loop (a fork has its own) leave the old one's connections and limiters to it."""
+        """On another loop (a fork has its own) leave what belongs to the old one to it."""
         loop = asyncio.get_running_loop()
         if self._loop is not loop:
             if self._loop is not None:

@@ -181,6 +181,8 @@ class KeyFilter:
 
     def close(self) -> str:
         """What had to wait, when no more will come."""
+        if not (self._tail or self._escape):
+            return ""
         text = self._take(self._escape)
         half = len(self._tail) >= max(6, len(self._key) // 2)
         text += _MASK if half else self._tail[self._told :]
