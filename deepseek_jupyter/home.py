@@ -7,7 +7,9 @@ server's socket file and the conversations' journal all lie below it.
 
 from __future__ import annotations
 
+import errno
 import os
+import stat
 from pathlib import Path
 
 __all__ = ["home", "private_directory"]
@@ -24,10 +26,41 @@ def home() -> Path:
 
 
 def private_directory(*parts: str) -> Path:
-    """`home()` / parts, each level created for its owner alone (mode 0700)."""
+    """`home()` / parts, each level created for its owner alone (mode 0700).
+
+    A level that is open to others is closed to them. Raises `PermissionError` where others can
+    write and that cannot be changed: a directory of another user, or one shared on purpose.
+    """
     path = home()
     path.mkdir(parents=True, exist_ok=True, mode=0o700)
+    _close_to_others(path)
     for part in parts:
         path /= part
         path.mkdir(exist_ok=True, mode=0o700)
+        _close_to_others(path)
     return path
+
+
+def _around_home() -> list[Path]:
+    """The user's home directory and those it lies in: not this package's to change."""
+    try:
+        here = Path.home().resolve()
+    except (OSError, RuntimeError):
+        return []
+    return [here, *here.parents]
+
+
+def _close_to_others(path: Path) -> None:
+    if os.name != "posix":
+        return  # Windows has no such modes; user data lies in the user's own profile
+    found = path.stat()
+    mode = stat.S_IMODE(found.st_mode)
+    if not mode & 0o077:
+        return
+    shared = mode & stat.S_ISVTX or path.resolve() in _around_home()
+    if found.st_uid == os.getuid() and not shared:
+        path.chmod(0o700)
+    elif mode & 0o022:
+        raise PermissionError(
+            errno.EPERM, "others can write to it; set DEEPSEEK_JUPYTER_HOME to one of your own"
+        )

@@ -10,14 +10,19 @@ Facts that shaped it:
 * A TCP read may end inside a character, so only whole lines are decoded.
 * A comment followed by a blank line must not dispatch an empty event.
 * A relay may send ``data:`` without the space, several data lines per event, or a BOM.
+* A line may come in any number of reads, and may never end: time is linear in what arrived, and an
+  event of more than `LARGEST` bytes ends the decoding.
 """
 
 from __future__ import annotations
 
 import re
 
-__all__ = ["SSEDecoder"]
+__all__ = ["LARGEST", "SSEDecoder"]
 
+LARGEST = 17 * 1024 * 1024  # bytes of one line or event: 16 MiB and what is around them
+
+_LONG = 65536  # bytes of a line that came in several reads
 _LINE_END = re.compile(rb"\r\n|\n|\r")
 _BOM = b"\xef\xbb\xbf"
 
@@ -27,19 +32,45 @@ class SSEDecoder:
 
     `comments` counts the comment lines seen (DeepSeek sends ``: keep-alive`` while a request
     waits its turn). `junk` counts lines that are no field of the standard, as a proxy's plain
-    text would be.
+    text would be. `oversized` says that an event was too large: nothing is read after it.
     """
 
     def __init__(self) -> None:
         self.comments = 0
         self.junk = 0
-        self._rest = b""
-        self._data: list[str] = []
+        self.oversized = False
+        self._rest = bytearray()  # of a line that has not ended
+        self._data: list[str] = []  # of an event that has not ended
+        self._held = 0  # the size of `_data`
         self._at_start = True
 
     def feed(self, chunk: bytes) -> list[str]:
         """The data of every event that `chunk` completes, in order."""
-        text = self._rest + chunk if self._rest else chunk
+        if self.oversized:
+            return []
+        rest = self._rest
+        if rest and b"\n" not in chunk and b"\r" not in chunk and rest[-1] != 13:
+            # Decoded when the line ends: looking at all of it for each read would take the square.
+            rest += chunk
+            events = []
+        elif len(rest) > _LONG and b"\r" not in chunk and rest[:6] == b"data: " and rest[-1] != 13:
+            # Copied once: memory that was never touched before is what a long line costs most.
+            end = chunk.index(b"\n")
+            rest += chunk[:end]
+            with memoryview(rest) as line:
+                self._data.append(str(line[6:], "utf-8", "replace"))
+            self._held += len(rest)
+            rest.clear()
+            events = self._events(chunk[end + 1 :])
+        else:
+            events = self._events(bytes(rest) + chunk if rest else chunk)
+        if len(self._rest) + self._held > LARGEST:
+            self.oversized = True
+            self._rest.clear()
+            self._data.clear()
+        return events
+
+    def _events(self, text: bytes) -> list[str]:
         if self._at_start:
             text = self._without_bom(text)
         events: list[str] = []
@@ -62,10 +93,12 @@ class SSEDecoder:
         for line in lines:
             if line[:6] == "data: ":
                 data.append(line[6:])
+                self._held += len(line)
             elif not line:
                 if data and (event := "\n".join(data)):
                     events.append(event)
                 data.clear()
+                self._held = 0
             else:
                 self._field(line)
 
@@ -76,7 +109,7 @@ class SSEDecoder:
         text that was really cut fails to parse and is dropped there.
         """
         events = self.feed(b"\n\n") if self._rest or self._data else []
-        self._rest = b""
+        self._rest.clear()
         return events
 
     def _without_bom(self, text: bytes) -> bytes:
@@ -88,18 +121,20 @@ class SSEDecoder:
     def _cut(self, text: bytes) -> list[str]:
         """The lines that have ended; what follows them is kept."""
         if b"\r" not in text:
-            whole, end, self._rest = text.rpartition(b"\n")
+            whole, end, rest = text.rpartition(b"\n")
+            self._rest = bytearray(rest)
             return whole.decode("utf-8", "replace").split("\n") if end else []
         # A CR at the very end may be half of a CRLF: leave it for the next call.
         held = b"\r" if text.endswith(b"\r") else b""
         *lines, rest = _LINE_END.split(text[: len(text) - len(held)])
-        self._rest = rest + held
+        self._rest = bytearray(rest + held)
         return [line.decode("utf-8", "replace") for line in lines]
 
     def _field(self, line: str) -> None:
         name, _, value = line.partition(":")
         if name == "data":
             self._data.append(value.removeprefix(" "))
+            self._held += len(line)
         elif not name:
             self.comments += 1
         elif name not in ("event", "id", "retry"):

@@ -32,13 +32,16 @@ from .deltas import (
     word,
 )
 from .messages import ToolCall
-from .sse import SSEDecoder
+from .sse import LARGEST, SSEDecoder
 from .usage import Usage
 
-__all__ = ["CompletionStream", "parse_response"]
+__all__ = ["CompletionStream", "parse_json", "parse_response"]
 
 # A model stuck in JSON mode may emit blanks until max_tokens; stop reading after this many.
 RUNAWAY_BLANKS = 2048
+
+_DEEPEST = 64  # levels of a server's JSON; no API of ours has ten
+_MOST_CALLS = 10_000
 
 # What reading a value of another shape than the API's raises; such an event is passed over.
 _MALFORMED = (ValueError, TypeError, AttributeError, KeyError, OverflowError, RecursionError)
@@ -71,6 +74,7 @@ class CompletionStream:
         self._reasoning_surrogates = SurrogateJoiner()
         self._calls: list[_Call] = []
         self._call_at: dict[int, int] = {}
+        self._call_of: dict[str, _Call] = {}
         self._details: list[dict[str, Any]] = []
         self._logprobs: dict[str, list[dict[str, Any]]] = {}
         self._finish: str | None = None
@@ -82,8 +86,9 @@ class CompletionStream:
         self._blanks = 0
         self.events = 0
         self.unparsable = 0
-        # Applied to a server's error words before anyone sees them: they may repeat a key.
-        self.redact: Callable[[str], str] = str
+        self._size = 0
+        # Applied to error words and log probabilities as they arrive: they may repeat a key.
+        self.redact: Callable[[Any], Any] = lambda value: value
 
     @property
     def comments(self) -> int:
@@ -104,6 +109,11 @@ class CompletionStream:
     def runaway(self) -> bool:
         """The answer has ended in nothing but blanks for so long that it will not recover."""
         return self._blanks > RUNAWAY_BLANKS
+
+    @property
+    def oversized(self) -> bool:
+        """More arrived than an answer can be; nothing is read any more."""
+        return self._size > LARGEST or self._sse.oversized
 
     @property
     def completion(self) -> Completion:
@@ -163,8 +173,10 @@ class CompletionStream:
 
     def _decode(self, events: Iterable[str]) -> list[Delta]:
         deltas: list[Delta] = []
-        loads, template = json.loads, self._template
+        loads, template = parse_json, self._template
         for data in events:
+            if self._size > LARGEST:
+                break
             self.events += 1
             text = template.text(data)
             if text is not None:
@@ -177,6 +189,7 @@ class CompletionStream:
                 self._done = True
                 continue
             brought: list[Delta] = []
+            self._size += len(data) >> 4  # what is around the text is not kept, or not all of it
             try:
                 self._take(loads(data), brought)
             except _MALFORMED:
@@ -233,6 +246,7 @@ class CompletionStream:
         if not text:
             return
         self._answer.append(text)
+        self._size += len(text)
         self._blanks = self._blanks + len(text) if text.isspace() else 0
         deltas.append(delta)
 
@@ -244,6 +258,7 @@ class CompletionStream:
             delta = ReasoningDelta(text)
         if text:
             self._reasoning.append(text)
+            self._size += len(text)
             deltas.append(delta)
 
     def _keep_call(self, delta: ToolCallDelta) -> None:
@@ -252,7 +267,7 @@ class CompletionStream:
         By id where it has one, else by index, else to the newest; a new id at a used index is
         another call (hosts that number every parallel call 0). Later nulls overwrite nothing.
         """
-        known = next((c for c in self._calls if delta.id and c.id == delta.id), None)
+        known = self._call_of.get(delta.id) if delta.id else None
         if known is None:
             at = self._call_at.get(delta.index) if delta.index is not None else None
             if at is not None:
@@ -262,23 +277,53 @@ class CompletionStream:
             if known and delta.id and known.id:
                 known = None
         if known is None:
+            if len(self._calls) >= _MOST_CALLS:
+                self._size = LARGEST + 1
+                raise ValueError("more calls than an answer can have")
             known = _Call()
             self._calls.append(known)
             if delta.index is not None:
                 self._call_at[delta.index] = len(self._calls) - 1
-        known.id = known.id or delta.id or ""
+        if delta.id and not known.id:
+            known.id = delta.id
+            self._call_of.setdefault(delta.id, known)
         known.name = known.name or delta.name or ""
         if delta.arguments:
             known.arguments.append(delta.arguments)
+            self._size += len(delta.arguments)
 
     def _take_logprobs(self, logprobs: Mapping[str, Any], deltas: list[Delta]) -> None:
-        content = logprobs.get("content") or []
-        reasoning = logprobs.get("reasoning_content") or []
+        content = self.redact(logprobs.get("content") or [])
+        reasoning = self.redact(logprobs.get("reasoning_content") or [])
         for name, tokens in (("content", content), ("reasoning_content", reasoning)):
             if tokens:
                 self._logprobs.setdefault(name, []).extend(tokens)
         if content or reasoning:
             deltas.append(Logprobs(content, reasoning))
+
+
+def parse_json(text: str) -> Any:
+    """A server's JSON. Raises `ValueError` for what is none, or nested too deeply to be any API's.
+
+    Python's own limit is the stack's: what it still parses, the next function may not get through.
+    """
+    try:
+        value = json.loads(text)
+    except RecursionError:
+        raise ValueError("nested too deeply") from None
+    if text.count("[") + text.count("{") > _DEEPEST:
+        level = [value] if isinstance(value, dict | list) else []
+        for _ in range(_DEEPEST):
+            level = [item for one in level for item in _nested(one)]
+        if level:
+            raise ValueError("nested too deeply")
+    return value
+
+
+def _nested(value: Any) -> list[Any]:
+    """The lists and dicts in a list or dict."""
+    inner = value.values() if isinstance(value, dict) else value
+    return [item for item in inner if isinstance(item, dict | list)]
 
 
 def parse_response(body: Mapping[str, Any], *, think_implied: bool = False) -> Completion | None:

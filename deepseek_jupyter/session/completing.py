@@ -229,7 +229,7 @@ class Completing:
     def _its_client(self) -> Client:
         """A client of its own: no second tries, and no place taken from a question."""
         from deepseek_jupyter.transport.client import Client, Timeouts
-        from deepseek_jupyter.transport.retry import RetryPolicy
+        from deepseek_jupyter.transport.failures import RetryPolicy
 
         if self._client is None:
             timeouts = Timeouts(connect=5.0, first=30.0, idle=10.0, write=10.0)

@@ -121,7 +121,7 @@ class Endpoints:
     def client(self) -> Client:
         """The HTTP client for the present settings."""
         from deepseek_jupyter.transport.client import Client, Timeouts
-        from deepseek_jupyter.transport.retry import RetryPolicy
+        from deepseek_jupyter.transport.failures import RetryPolicy
 
         c = self.config
         settings = (

@@ -1,9 +1,12 @@
 """The one HTTP client: requests out, deltas in, foreign exceptions mapped to ours.
 
-The life of an exchange (`Client.stream`): wait for a place at the gate; build and post; read
+The life of an exchange (`Client.stream`): wait for a place at the limiter; build and post; read
 until the server ends the stream, passing on what each read brought; on a failure before any
 output, repair or wait and go back to the post; on a failure after it, raise, with the part that
 arrived in `Exchange.completion`.
+
+Nothing that a server does takes more than linear time, or more memory than `LARGEST` bytes and what
+is made of them: bodies are unpacked piece by piece, and an error's is not read to its end.
 """
 
 from __future__ import annotations
@@ -11,8 +14,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import random
-from collections.abc import AsyncIterator, Iterator
+import zlib
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 from dataclasses import dataclass
+from types import TracebackType
 from typing import Any
 
 import httpx
@@ -22,26 +27,79 @@ from deepseek_jupyter.errors import (
     BadRequestError,
     ConfigurationError,
     DeepSeekError,
+    InvalidResponseError,
     RateLimitError,
     TimedOutError,
     TruncatedError,
     UnreachableError,
 )
-from deepseek_jupyter.protocol.deltas import Event, Notice
+from deepseek_jupyter.protocol.deltas import Event, Notice, Waiting, deltas_of
 from deepseek_jupyter.protocol.request import Built, ChatRequest, encoded, join_url, repair
-from deepseek_jupyter.protocol.wire import WIRES
+from deepseek_jupyter.protocol.sse import LARGEST
 
 from .exchange import Exchange
-from .failures import Failure, concurrency_limit, request_id
-from .gate import Gate
-from .keys import Secret
+from .failures import RetryPolicy, concurrency_limit, request_id
+from .keys import Secret, travels_in_clear
 from .providers import Provider
-from .reading import Timeouts, read_reply
-from .retry import RetryPolicy
 
-__all__ = ["Client", "Timeouts"]
+__all__ = ["Client", "Limiter", "Timeouts"]
 
 _LOOPBACK = ("all://127.0.0.1", "all://localhost", "all://[::1]")
+_LARGEST_ERROR = 65536  # bytes of an error's body that are read
+_PIECE = 65536  # bytes that are unpacked at a time
+
+_STREAM_STARTS = (b"data:", b":", b"event:", b"id:", b"retry:")
+_OTHER_STARTS = (b"{", b"[", b"<")  # JSON or a web page, whatever it calls itself
+_SLACK = 0.01  # of the time that a stream may be silent; winding a timer for each event is dear
+_LAST_BYTES = 0.1  # seconds for what may follow [DONE]
+
+
+@dataclass(frozen=True, slots=True)
+class Timeouts:
+    """Seconds. DeepSeek may keep a request queued for ten minutes, hence `first`.
+
+    `idle` counts from the last byte of any kind: comments say that the server lives. There is no
+    limit on the whole. `listing` is for what is not an answer: models, the balance.
+    """
+
+    connect: float = 10.0
+    first: float = 660.0
+    idle: float = 300.0
+    write: float = 60.0
+    listing: float = 30.0
+
+
+class Limiter:
+    """How many requests to one provider run at once: a semaphore that can be narrowed in use.
+
+    DeepSeek limits concurrency, not rate, and may lower the limit with the balance; the 429 says
+    the number.
+    """
+
+    def __init__(self, limit: int) -> None:
+        self.limit = limit
+        self._inside = 0
+        self._free = asyncio.Condition()
+
+    def narrow(self, limit: int) -> None:
+        """Let at most `limit` in from now on; never fewer than one."""
+        self.limit = max(1, min(self.limit, limit))
+
+    async def __aenter__(self) -> None:
+        async with self._free:
+            await self._free.wait_for(lambda: self._inside < self.limit)
+            self._inside += 1
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._inside -= 1
+        # No task holds the lock while awaiting anything else, so this is no wait.
+        async with self._free:
+            self._free.notify_all()
 
 
 class _Bearer(httpx.Auth):
@@ -69,6 +127,9 @@ class Again:
     delay: float = 0.0
 
 
+_BLANKS = Again("The model returned nothing but blanks; asked once more.")
+
+
 class Client:
     """Sends exchanges; owns the connection pool. All of it lives on one event loop."""
 
@@ -81,7 +142,7 @@ class Client:
         self.timeouts = timeouts or Timeouts()
         self.retry = retry or RetryPolicy()
         self._concurrency = concurrency
-        self._gates: dict[str, Gate] = {}
+        self._limiters: dict[str, Limiter] = {}
         self._http: httpx.AsyncClient | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
 
@@ -91,20 +152,28 @@ class Client:
         Raises one of the package's errors; `exchange.completion` then holds what had arrived.
         """
         self._settle()
-        gate = self._gates.setdefault(exchange.provider.name, Gate(self._concurrency))
-        async with gate:
+        limiter = self._limiters.setdefault(exchange.provider.name, Limiter(self._concurrency))
+        async with limiter:
             while True:
                 try:
                     async for events in self._attempt(exchange):
-                        yield events
+                        if events := exchange.received(events):
+                            yield events
+                    if rest := exchange.rest():
+                        yield rest
                     if not exchange.insist_on_json():
                         return
-                    again = Again("The model returned nothing but blanks; asked once more.")
+                    again = _BLANKS
                 except DeepSeekError as error:
-                    found = None if exchange.has_output else self._recovery(exchange, error, gate)
+                    exchange.clean(error)
+                    found = self._recovery(exchange, error, limiter)
                     if found is None:
+                        if rest := exchange.rest():
+                            yield rest
                         raise
                     again = found
+                except Exception as bug:
+                    raise exchange.unreadable(bug) from None
                 yield [Notice(again.notice)]
                 await asyncio.sleep(again.delay)
 
@@ -113,14 +182,26 @@ class Client:
         self._settle()
         exchange = Exchange(ChatRequest("", ()), provider, key)
         exchange.url = join_url(provider.base_url, path)
-        async with self._mapped(exchange):
+        try:
+            return await self._got(exchange)
+        except DeepSeekError as error:
+            exchange.clean(error)
+            raise
+        except Exception as bug:
+            raise exchange.unreadable(bug) from None
+
+    async def _got(self, exchange: Exchange) -> Any:
+        seconds = self.timeouts.listing
+        async with self._mapped(exchange, seconds), asyncio.timeout(seconds):
             request = self._client().build_request(
-                "GET", exchange.url, headers=dict(provider.headers), timeout=self.timeouts.listing
+                "GET", exchange.url, headers=dict(exchange.provider.headers), timeout=seconds
             )
-            response = await self._client().send(request, auth=_Bearer(key))
-        if response.status_code != 200:
-            raise exchange.error(Failure(response.status_code, response.headers, response.text))
-        return exchange.parse_json(response.text)
+            response = await self._client().send(request, auth=_Bearer(exchange.key), stream=True)
+            async with contextlib.aclosing(response):
+                if response.status_code != 200:
+                    raise await _refusal(exchange, response)
+                body = await _read(response, LARGEST)
+        return exchange.decoded(body.decode("utf-8", "replace"))
 
     def warm(self) -> None:
         """Build the connection pool, which takes a tenth of a second, before it is needed.
@@ -137,28 +218,26 @@ class Client:
 
     async def _attempt(self, exchange: Exchange) -> AsyncIterator[list[Event]]:
         """Post once and read to the end."""
-        provider, wire = exchange.provider, WIRES[exchange.provider.wire]
-        built = wire.build(exchange.request, exchange.dialect)
-        exchange.attempts += 1
-        exchange.decoder, exchange.whole = wire.stream(exchange.dialect), None
-        exchange.decoder.redact = exchange.redact
-        if built.notices and exchange.attempts == 1:
-            yield [Notice(text, once=True) for text in built.notices]
-        exchange.url = join_url(provider.beta_url if built.beta else provider.base_url, wire.path)
-        async with self._mapped(exchange), self._open(exchange, built) as (response, timer):
+        built = exchange.begin()
+        notices = list(built.notices)
+        if exchange.key and travels_in_clear(exchange.url):
+            notices.append(
+                f"The key goes to {exchange.url} unencrypted: anyone on the way reads it."
+            )
+        if notices and exchange.attempts == 1:
+            yield [Notice(text, once=True) for text in notices]
+        async with (
+            self._mapped(exchange, self.timeouts.first),
+            self._open(exchange, built) as (response, timer),
+        ):
             if response.status_code != 200:
-                raise await self._refusal(exchange, response)
+                raise await _refusal(exchange, response)
             exchange.request_id = request_id(response.headers)
-            async for events in read_reply(exchange, response, timer, self.timeouts):
+            async for events in _read_reply(exchange, response, timer, self.timeouts):
                 yield events
         exchange.judge()
-        if exchange.decoder.unparsable:
+        if exchange.decoder is not None and exchange.decoder.unparsable:
             yield [Notice("A part of the stream could not be read; the answer may have a gap.")]
-
-    async def _refusal(self, exchange: Exchange, response: httpx.Response) -> DeepSeekError:
-        """The error for a reply that is not 200. The body, which may repeat the key, ends here."""
-        body = (await response.aread()).decode("utf-8", "replace")
-        return exchange.error(Failure(response.status_code, response.headers, body))
 
     @contextlib.asynccontextmanager
     async def _open(
@@ -185,8 +264,8 @@ class Client:
                 await response.aclose()
 
     @contextlib.asynccontextmanager
-    async def _mapped(self, exchange: Exchange) -> AsyncIterator[None]:
-        """The one place where httpx's exceptions become ours."""
+    async def _mapped(self, exchange: Exchange, first: float) -> AsyncIterator[None]:
+        """The one place where httpx's exceptions become ours. `first`: the seconds waited for."""
         host = exchange.url.partition("://")[2].partition("/")[0] or exchange.url
         try:
             with _frameless():
@@ -195,7 +274,8 @@ class Client:
             if exchange.has_output:
                 what = f"{host} fell silent for {self.timeouts.idle:g} seconds."
                 raise TruncatedError(what) from None
-            waited = self.timeouts.idle if exchange.decoder.events else self.timeouts.first
+            begun = exchange.decoder is not None and exchange.decoder.events
+            waited = self.timeouts.idle if begun else first
             what = f"{host} sent no answer for {waited:g} seconds."
             raise TimedOutError(what) from None
         except (httpx.UnsupportedProtocol, httpx.InvalidURL) as error:
@@ -212,16 +292,18 @@ class Client:
                 raise TruncatedError(f"The connection to {host} broke off.") from error
             raise UnreachableError(f"{host} closed the connection ({_why(error)}).") from error
 
-    def _recovery(self, exchange: Exchange, error: DeepSeekError, gate: Gate) -> Again | None:
+    def _recovery(self, exchange: Exchange, error: DeepSeekError, limiter: Limiter) -> Again | None:
         """Prepare another attempt, or None when there shall be none."""
+        if exchange.has_output:
+            return None
         if isinstance(error, BadRequestError):
-            mended = repair(error.what, exchange.dialect)
-            if mended is None or exchange.dialect != exchange.provider.dialect:
+            repaired = repair(error.what, exchange.dialect)
+            if repaired is None or exchange.dialect != exchange.provider.dialect:
                 return None
-            exchange.dialect = mended
+            exchange.change_dialect(repaired)
             return Again("The provider wants the earlier messages in another form; sent again.")
         if isinstance(error, RateLimitError) and (limit := concurrency_limit(error.what)):
-            gate.narrow(limit)
+            limiter.narrow(limit)
         asked = getattr(error, "retry_after", None)
         delay = self.retry.delay(error, exchange.attempts, random.random(), asked)
         if delay is None:
@@ -238,7 +320,10 @@ class Client:
                         None, connect=self.timeouts.connect, write=self.timeouts.write, pool=60.0
                     ),
                     limits=httpx.Limits(keepalive_expiry=60.0),  # people think between questions
-                    headers={"User-Agent": f"deepseek-jupyter/{__version__}"},
+                    headers={
+                        "User-Agent": f"deepseek-jupyter/{__version__}",
+                        "Accept-Encoding": "gzip, deflate",  # what `_pieces` can unpack
+                    },
                     mounts=dict.fromkeys(_LOOPBACK),  # past any proxy: this machine asks itself
                 )
             except (ImportError, ValueError) as error:  # socks without socksio, a mistyped address
@@ -249,11 +334,11 @@ class Client:
         return self._http
 
     def _settle(self) -> None:
-        """On another loop (a fork has its own) leave the old one's connections and gates to it."""
+        """On another loop (a fork has its own) leave what belongs to the old one to it."""
         loop = asyncio.get_running_loop()
         if self._loop is not loop:
             if self._loop is not None:
-                self._http, self._gates = None, {}
+                self._http, self._limiters = None, {}
             self._loop = loop
 
 
@@ -272,6 +357,134 @@ def _frameless() -> Iterator[None]:
                 one.__traceback__ = None
                 linked += [one.__cause__, one.__context__]
         raise
+
+
+async def _read_reply(
+    exchange: Exchange, response: httpx.Response, timer: asyncio.Timeout, timeouts: Timeouts
+) -> AsyncIterator[list[Event]]:
+    """A stream or JSON, told apart by the first bytes: content types lie at times.
+
+    Each item is what one read brought. A reply that waits its turn may begin with blank lines;
+    they only show that it lives.
+    """
+    head = bytearray()
+    chunks = _pieces(response)
+    async for chunk in chunks:
+        head += chunk if head else chunk.lstrip()
+        if len(head) >= max(map(len, _STREAM_STARTS)):
+            break
+        if not head:
+            timer.reschedule(asyncio.get_running_loop().time() + timeouts.first)
+            yield [Waiting(0)]
+    labelled = "event-stream" in response.headers.get("content-type", "")
+    if head.startswith(_STREAM_STARTS) or (labelled and not head.startswith(_OTHER_STARTS)):
+        async for events in _read_events(exchange, _joined(head, chunks), timer, timeouts.idle):
+            yield events
+        return
+    async for chunk in chunks:
+        head += chunk
+        if len(head) > LARGEST:
+            raise InvalidResponseError(f"{exchange.url} sent more than an answer can be.")
+    if not head:
+        return
+    exchange.take_json(response.status_code, response.headers, head.decode("utf-8", "replace"))
+    yield list(deltas_of(exchange.completion))
+
+
+async def _read_events(
+    exchange: Exchange, chunks: AsyncIterator[bytes], timer: asyncio.Timeout, idle: float
+) -> AsyncIterator[list[Event]]:
+    decoder = exchange.decoder
+    assert decoder is not None
+    now = asyncio.get_running_loop().time
+    comments = 0
+    wind_at = 0.0
+    async for chunk in chunks:
+        events: list[Event] = [*decoder.feed(chunk)]
+        if decoder.events and (at := now()) >= wind_at:
+            timer.reschedule(at + idle)
+            wind_at = at + idle * _SLACK
+        elif decoder.comments > comments:
+            comments = decoder.comments
+            events.append(Waiting(comments))
+        if events:
+            yield events
+        if decoder.done:
+            # Read to the reply's end, if it is there: the connection serves the next question too.
+            with contextlib.suppress(TimeoutError, httpx.HTTPError):
+                async with asyncio.timeout(_LAST_BYTES):
+                    async for _ in chunks:
+                        pass
+        if decoder.done or decoder.runaway or decoder.oversized:
+            break
+    if last := decoder.close():
+        yield list(last)
+
+
+async def _joined(head: bytearray, rest: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    """`head`, then `rest`."""
+    yield bytes(head)
+    async for chunk in rest:
+        yield chunk
+
+
+async def _refusal(exchange: Exchange, response: httpx.Response) -> DeepSeekError:
+    """The error for a reply that is not 200."""
+    body = await _read(response, _LARGEST_ERROR, cut=True)
+    return exchange.error(response.status_code, response.headers, body.decode("utf-8", "replace"))
+
+
+async def _read(response: httpx.Response, limit: int, *, cut: bool = False) -> bytes:
+    """The body. One of more than `limit` bytes is cut there, or else an error."""
+    body = bytearray()
+    async with contextlib.aclosing(_pieces(response)) as pieces:
+        async for piece in pieces:
+            body += piece
+            if len(body) > limit and cut:
+                break
+            if len(body) > limit:
+                raise InvalidResponseError(f"{response.url} sent more than an answer can be.")
+    return bytes(body[:limit])
+
+
+async def _pieces(response: httpx.Response) -> AsyncGenerator[bytes]:
+    """The body as it arrives. A packed one is unpacked in pieces, for it may be a million times
+    larger than what arrived.
+    """
+    packed = response.headers.get("content-encoding", "").strip().lower()
+    if packed in ("", "identity"):
+        async for chunk in response.aiter_raw():
+            yield chunk
+        return
+    if packed not in ("gzip", "x-gzip", "deflate"):
+        raise InvalidResponseError(f"{response.url} packed its reply in a way not asked for.")
+    unpack: Any = None
+    head = b""
+    async for chunk in response.aiter_raw():
+        if unpack is None:
+            head += chunk
+            if len(head) < 2:
+                continue
+            unpack, chunk = _unpacker(packed, head), head
+        more = True
+        while more:
+            try:
+                piece = unpack.decompress(chunk, _PIECE)
+            except zlib.error as error:
+                raise httpx.DecodingError(str(error)) from None
+            chunk = unpack.unconsumed_tail
+            more = bool(chunk) or len(piece) == _PIECE
+            if piece:
+                yield piece
+            if more:
+                await asyncio.sleep(0)  # other answers come in on this loop too
+
+
+def _unpacker(packed: str, head: bytes) -> Any:
+    """What unpacks a body that begins with `head`; some leave out the two bytes before deflate."""
+    named = head[0] & 15 == 8 and int.from_bytes(head[:2], "big") % 31 == 0
+    bare = packed == "deflate" and not named
+    return zlib.decompressobj(-zlib.MAX_WBITS if bare else zlib.MAX_WBITS | 32)
 
 
 def _why(error: Exception) -> str:

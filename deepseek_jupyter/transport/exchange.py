@@ -1,8 +1,17 @@
-"""One question and its answer, and the verdict on what came."""
+"""One question and its answer, and the verdict on what came.
+
+What a server says leaves here alone: `received` for what is streamed, `completion` for what has
+arrived, `clean` for an error. A server may repeat the key, on purpose or not, in any of its words.
+"""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable, Iterator, Sequence
+from copy import copy
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, TypeVar
 
 from deepseek_jupyter.errors import (
     APIError,
@@ -13,26 +22,43 @@ from deepseek_jupyter.errors import (
     TruncatedError,
     UnreachableError,
 )
-from deepseek_jupyter.protocol.deltas import Completion
+from deepseek_jupyter.protocol.deltas import (
+    Completion,
+    Event,
+    ReasoningDelta,
+    TextDelta,
+    ToolCallDelta,
+)
+from deepseek_jupyter.protocol.dialect import Dialect
 from deepseek_jupyter.protocol.fim import FimRequest
-from deepseek_jupyter.protocol.request import ChatRequest, insisting_on_json
-from deepseek_jupyter.protocol.stream import CompletionStream
+from deepseek_jupyter.protocol.request import Built, ChatRequest, insisting_on_json, join_url
+from deepseek_jupyter.protocol.stream import CompletionStream, parse_json
+from deepseek_jupyter.protocol.wire import WIRES
 
-from .failures import Failure, api_error, looks_like_html
-from .keys import Secret, scrub
+from .failures import Refusal, api_error, looks_like_html
+from .keys import KeyFilter, Secret, scrub
 from .providers import Provider
 
 __all__ = ["Exchange"]
+
+E = TypeVar("E", bound=BaseException)
 
 
 class Exchange:
     """The input of `Client.stream`, and what has come of it so far.
 
-    After the stream has ended, or failed, `completion` holds what arrived; `url` and `request_id`
-    say where from; `attempts` counts the requests that were sent.
+    `built` is the body of `request` where the caller has it already. After the stream has ended,
+    or failed, `completion` holds what arrived; `url` and `request_id` say where from; `attempts`
+    counts the requests that were sent.
     """
 
-    def __init__(self, request: ChatRequest | FimRequest, provider: Provider, key: Secret) -> None:
+    def __init__(
+        self,
+        request: ChatRequest | FimRequest,
+        provider: Provider,
+        key: Secret,
+        built: Built | None = None,
+    ) -> None:
         self.request = request
         self.provider = provider
         self.key = key
@@ -40,14 +66,99 @@ class Exchange:
         self.url = provider.base_url
         self.request_id = ""
         self.attempts = 0
+        self.decoder: CompletionStream | None = None
+        self._built = built
+        self._whole: Completion | None = None
         self._insisted = False
-        self.decoder = CompletionStream()
-        self.whole: Completion | None = None
+        self._filter = KeyFilter(key)
+        self._filters: dict[object, KeyFilter] = {}
+
+    def begin(self) -> Built:
+        """Forget an earlier attempt; returns the body to post."""
+        wire = WIRES[self.provider.wire]
+        if self._built is None:
+            self._built = wire.build(self.request, self.dialect)
+        self.attempts += 1
+        self.decoder, self._whole = wire.stream(self.dialect), None
+        self.decoder.redact = self._filter.whole
+        self._filters = {}
+        base = self.provider.beta_url if self._built.beta else self.provider.base_url
+        self.url = join_url(base, wire.path)
+        return self._built
+
+    def change_dialect(self, dialect: Dialect) -> None:
+        """Speak to the server in this dialect from the next attempt on."""
+        self.dialect, self._built = dialect, None
+
+    # What the server said, without the key
 
     @property
     def completion(self) -> Completion:
         """What has arrived."""
-        return self.whole or self.decoder.completion
+        if self._whole is not None:
+            return self._whole
+        if self.decoder is None:
+            return Completion()
+        arrived = self.decoder.completion
+        logprobs = arrived.logprobs  # cleaned as they arrive: there may be many
+        cleaned: Completion = self._filter.whole(replace(arrived, logprobs=None))
+        return replace(cleaned, logprobs=logprobs)
+
+    def received(self, events: Sequence[Event]) -> list[Event]:
+        """`events` as they may be passed on."""
+        kinds = set(map(type, events))
+        if len(kinds) == 1 and kinds <= _TEXTS:
+            joined = "".join([event.text for event in events])  # type: ignore[union-attr]
+            if self._channel(*kinds).passes(joined):
+                return list(events)
+        return list(self._cleaned(events))
+
+    def rest(self) -> list[Event]:
+        """The ends of texts that waited, being beginnings of the key."""
+        ends = {channel: filter.close() for channel, filter in self._filters.items()}
+        return [_delta(channel, text) for channel, text in ends.items() if text]
+
+    def decoded(self, text: str) -> object:
+        """The JSON in `text`. Raises the error that fits where it is none."""
+        return self._filter.whole(self._parsed(text))
+
+    def clean(self, error: E) -> E:
+        """`error`, and what it came of, without the key and without their frames.
+
+        The frames hold what the server said and what was sent.
+        """
+        linked: list[BaseException | None] = [error]
+        seen: set[int] = set()
+        while linked:
+            one = linked.pop()
+            if one is None or id(one) in seen:
+                continue
+            seen.add(id(one))
+            linked += [one.__cause__, one.__context__]
+            one.__traceback__ = None
+            one.args = tuple(self.redact(a) if isinstance(a, str) else a for a in one.args)
+            if isinstance(one, json.JSONDecodeError):
+                one.doc = ""
+        for name in _SAID:
+            if isinstance(text := getattr(error, name, None), str):
+                setattr(error, name, self.redact(text))
+        return error
+
+    def unreadable(self, bug: Exception) -> DeepSeekError:
+        """The error for a reply that our own code fell over. Where it fell is said in words."""
+        at = bug.__traceback__
+        while at is not None and at.tb_next is not None:
+            at = at.tb_next
+        where = f", {Path(at.tb_frame.f_code.co_filename).name} line {at.tb_lineno}" if at else ""
+        what = f"{self.url} answered with something that cannot be read"
+        self.clean(bug)
+        return self.clean(InvalidResponseError(f"{what} ({type(bug).__name__}{where})."))
+
+    def redact(self, text: str) -> str:
+        """Words about a failure without the key."""
+        return scrub(text, self.key)
+
+    # The verdict
 
     @property
     def has_output(self) -> bool:
@@ -57,19 +168,22 @@ class Exchange:
 
     def judge(self) -> None:
         """Raise if what came, now that the stream has ended, is no whole answer."""
-        completion = self.completion
+        completion, decoder = self.completion, self.decoder
+        assert decoder is not None
+        if decoder.oversized:
+            raise InvalidResponseError(f"{self.url} sent more than an answer can be.")
         if completion.fault:
             code = completion.fault.code
             body = json.dumps({"error": {"message": completion.fault.message, "code": code}})
             meant = 400 if "invalid_request" in code else 500
             status = int(code) if code.isdecimal() and len(code) == 3 else meant
-            error = self.error(Failure(status, {}, body))
+            error = self.error(status, {}, body)
             error.status = None  # HTTP said 200
             raise error
-        if self.decoder.runaway:
+        if decoder.runaway:
             return  # blanks for ever: the caller meets an empty answer
-        if self.whole is None and not self.decoder.events:
-            if self.decoder.junk or self.decoder.unparsable:
+        if self._whole is None and not decoder.events:
+            if decoder.junk or decoder.unparsable:
                 raise InvalidResponseError(f"{self.url} answered with something else than events.")
             raise self.said(OverloadedError, "The server ended the reply without a word.")
         if not completion.ended:
@@ -93,29 +207,66 @@ class Exchange:
         if completion.finish_reason not in (None, "stop"):
             return False
         self._insisted = True
-        self.request = insisting_on_json(self.request)
+        self.request, self._built = insisting_on_json(self.request), None
         return True
 
-    def parse_json(self, text: str) -> object:
-        """`text` as JSON; raises the error that fits when it is none."""
+    # Replies in one piece
+
+    def take_json(self, status: int, headers: Any, text: str) -> None:
+        """Keep the answer in `text`. Raises the error that fits where there is none."""
+        parsed = self._parsed(text)
+        if isinstance(parsed, dict):
+            if parsed.get("error") and not parsed.get("choices"):
+                raise self.error(status, headers, text)
+            whole = WIRES[self.provider.wire].parse(parsed, self.dialect)
+            self._whole = self._filter.whole(whole)
+        if self._whole is None:
+            raise InvalidResponseError(f"{self.url} answered with JSON that holds no choices.")
+
+    def _parsed(self, text: str) -> object:
         try:
-            return json.loads(text)
+            return parse_json(text)
         except ValueError:
             pass
         if looks_like_html(text):
             raise self.said(EndpointError, "The server answered with a web page, not JSON.")
         raise InvalidResponseError(f"{self.url} answered with something else than JSON.")
 
-    def redact(self, text: str) -> str:
-        """A server's own words without the key: some repeat what they were sent."""
-        return scrub(text, self.key)
-
-    def error(self, failure: Failure) -> APIError:
+    def error(self, status: int, headers: Any, body: str) -> APIError:
         """The error for a refusal, with this exchange's particulars and no key in it."""
-        error = api_error(failure.at(self.redact(failure.body), self.url, self.provider.name))
+        refusal = Refusal(status, headers, body, self.url, self.provider.name, self.redact)
+        error = api_error(refusal)
         error.request_id = error.request_id or self.request_id
         return error
 
     def said(self, kind: type[APIError], what: str) -> DeepSeekError:
         """An error in our own words."""
         return kind(what, provider=self.provider.name, url=self.url, request_id=self.request_id)
+
+    def _channel(self, channel: object) -> KeyFilter:
+        if channel not in self._filters:
+            self._filters[channel] = copy(self._filter)
+        return self._filters[channel]
+
+    def _cleaned(self, events: Iterable[Event]) -> Iterator[Event]:
+        for event in events:
+            if isinstance(event, TextDelta | ReasoningDelta):
+                text = self._channel(type(event)).feed(event.text)
+                if text:
+                    yield event if text is event.text else type(event)(text)
+            elif isinstance(event, ToolCallDelta):
+                index = event.index if isinstance(event.index, int) else None
+                arguments = self._channel(index).feed(event.arguments)
+                yield replace(self._filter.whole(event), arguments=arguments)
+            else:
+                yield self._filter.whole(event)
+
+
+_TEXTS = {TextDelta, ReasoningDelta}
+_SAID = ("what", "hint", "url", "request_id", "provider")  # of an error
+
+
+def _delta(channel: Any, text: str) -> Event:
+    if channel in _TEXTS:
+        return channel(text)  # type: ignore[no-any-return]
+    return ToolCallDelta(channel, None, None, text)

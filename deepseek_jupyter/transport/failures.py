@@ -10,9 +10,11 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from urllib.parse import urlsplit
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from urllib.parse import unquote, urlsplit
 
 from deepseek_jupyter.errors import (
     APIError,
@@ -20,6 +22,7 @@ from deepseek_jupyter.errors import (
     BadRequestError,
     ContentRiskError,
     ContextLengthError,
+    DeepSeekError,
     EndpointError,
     InsufficientBalanceError,
     ModelNotFoundError,
@@ -27,11 +30,19 @@ from deepseek_jupyter.errors import (
     PermissionDeniedError,
     RateLimitError,
     ServerError,
+    UnreachableError,
 )
 
-from .retry import retry_after
-
-__all__ = ["Failure", "api_error", "concurrency_limit", "looks_like_html", "request_id"]
+__all__ = [
+    "Refusal",
+    "RetryPolicy",
+    "api_error",
+    "concurrency_limit",
+    "looks_like_html",
+    "request_id",
+    "retry_after",
+    "retryable",
+]
 
 _MAX_SHOWN = 400  # characters of a server's own words
 
@@ -61,13 +72,13 @@ _BALANCE = re.compile(
     re.IGNORECASE,
 )
 _LIMIT = re.compile(r"limit of (\d+)", re.IGNORECASE)
-_PROSE = re.compile(r"<[^>]*>|\s+")
+_PROSE = re.compile(r"<[^<>]*>|\s+")
 # Escape sequences and other controls: an error is also shown in terminals, which obey them.
 _CONTROL = re.compile(r"\x1b(?:\[[0-9;?]*[ -/]*[@-~]|.)|[\x00-\x08\x0e-\x1f\x7f-\x9f]")
 
 
 @dataclass(frozen=True, slots=True)
-class Failure:
+class Refusal:
     """A reply that is not an answer."""
 
     status: int
@@ -75,24 +86,25 @@ class Failure:
     body: str
     url: str = ""
     provider: str = ""
+    redact: Callable[[str], str] = str  # takes the key out of the server's words
 
-    def at(self, body: str, url: str, provider: str) -> Failure:
-        """The same with its particulars."""
-        return Failure(self.status, self.headers, body, url, provider)
+    def short(self, text: str) -> str:
+        """`text` of the server's as one line that can be shown."""
+        return _short(text, self.redact)
 
 
-def api_error(failure: Failure) -> APIError:
-    """The error for `failure`, with the server's words, request id and URL in it."""
-    message, code = _words(failure.body)
-    kind, said = _classify(failure, message, code)
+def api_error(refusal: Refusal) -> APIError:
+    """The error for `refusal`, with the server's words, request id and URL in it."""
+    message, code = _words(refusal)
+    kind, said = _classify(refusal, message, code)
     return kind(
         said,
-        _hint(failure, kind),
-        status=failure.status,
-        provider=failure.provider,
-        url=failure.url,
-        request_id=request_id(failure.headers, message),
-        retry_after=retry_after(failure.headers),
+        _hint(refusal, kind),
+        status=refusal.status,
+        provider=refusal.provider,
+        url=refusal.url,
+        request_id=request_id(refusal.headers, message),
+        retry_after=retry_after(refusal.headers),
     )
 
 
@@ -116,37 +128,38 @@ def looks_like_html(body: str) -> bool:
     return body.lstrip()[:15].lower().startswith(("<!doctype", "<html", "<head", "<?xml"))
 
 
-def _words(body: str) -> tuple[str, str]:
+def _words(refusal: Refusal) -> tuple[str, str]:
     """Message, and code and type, of an error body in any of its known forms."""
-    text = body.strip()
+    text, short = refusal.body.strip(), refusal.short
     try:
         parsed = json.loads(text)
     except (ValueError, RecursionError):
-        return ("" if looks_like_html(text) else _short(text)), ""
+        return ("" if looks_like_html(text) else short(text)), ""
     if not isinstance(parsed, Mapping):
-        return _short(text), ""
+        return short(text), ""
     error = parsed.get("error", parsed)
     if isinstance(error, str):
-        return _short(error), ""
+        return short(error), ""
     if not isinstance(error, Mapping):
-        return _short(text), ""
+        return short(text), ""
     message = error.get("message") or error.get("detail") or error.get("msg") or ""
     codes = " ".join(str(error[name]) for name in ("code", "type") if error.get(name))
-    return _short(message if isinstance(message, str) else json.dumps(message)), codes
+    return short(message if isinstance(message, str) else json.dumps(message)), codes
 
 
-def _short(text: str) -> str:
-    text = _PROSE.sub(" ", _CONTROL.sub("", text)).strip()
+def _short(text: str, redact: Callable[[str], str] = str) -> str:
+    """`text` as one line; redacted as it will be read, and before a cut could halve a key."""
+    text = redact(_PROSE.sub(" ", _CONTROL.sub("", text)).strip())
     return text if len(text) <= _MAX_SHOWN else text[: _MAX_SHOWN - 1] + "…"
 
 
-def _classify(failure: Failure, message: str, code: str) -> tuple[type[APIError], str]:
-    status = failure.status
+def _classify(refusal: Refusal, message: str, code: str) -> tuple[type[APIError], str]:
+    status = refusal.status
     said = message.rstrip(".") + "." if message else ""
     if 300 <= status < 400:
-        target = urlsplit(failure.headers.get("location", "")).netloc or "another address"
+        target = refusal.short(_host(refusal.headers.get("location", ""))) or "another address"
         return EndpointError, f"The server redirects to {target}; keys are not sent along."
-    if looks_like_html(failure.body) and status < 500 and status not in (408, 429):
+    if looks_like_html(refusal.body) and status < 500 and status not in (408, 429):
         return EndpointError, "The server answered with a web page instead of JSON."
     if status in (400, 422) or (status == 500 and "invalid_request" in code.split()):
         # CometAPI reports some bad requests as 500 with this very code. (DeepSeek writes
@@ -158,6 +171,13 @@ def _classify(failure: Failure, message: str, code: str) -> tuple[type[APIError]
         return ModelNotFoundError, said
     kind, words = _BY_STATUS.get(status, (ServerError if status >= 500 else BadRequestError, ""))
     return kind, said or words or f"The server answered HTTP {status} without saying why."
+
+
+def _host(url: str) -> str:
+    try:
+        return unquote(urlsplit(url).netloc)
+    except ValueError:
+        return ""
 
 
 _BY_STATUS: Mapping[int, tuple[type[APIError], str]] = {
@@ -189,7 +209,68 @@ def _bad_request(message: str) -> type[APIError]:
     return ModelNotFoundError if _MODEL.search(message) else BadRequestError
 
 
-def _hint(failure: Failure, kind: type[APIError]) -> str:
-    if kind is InsufficientBalanceError and failure.provider == "deepseek":
+def _hint(refusal: Refusal, kind: type[APIError]) -> str:
+    if kind is InsufficientBalanceError and refusal.provider == "deepseek":
         return "Top up at platform.deepseek.com; %deepseek balance shows what is left."
     return ""
+
+
+# Which failures are tried again, and after how long; the client sleeps. Backoff is exponential with
+# full jitter (the wait is drawn from zero to the bound), so that many kernels do not come back in
+# step. Nothing is ever tried again after output was seen or a tool ran.
+
+_STATUSES = frozenset({408, 429, 500, 502, 503, 504, 524, 529})
+
+
+@dataclass(frozen=True, slots=True)
+class RetryPolicy:
+    """`attempts` in all; the n-th wait is at most `base` * 2**(n-1) seconds, and `cap`.
+
+    A server's own Retry-After is honoured up to `patience` seconds; a longer one ends the tries.
+    """
+
+    attempts: int = 4
+    base: float = 0.5
+    cap: float = 20.0
+    patience: float = 60.0
+
+    def delay(
+        self, error: DeepSeekError, attempt: int, draw: float, asked: float | None = None
+    ) -> float | None:
+        """Seconds to wait after the failure of try number `attempt` (from 1); None to give up.
+
+        `draw` is a random number in [0, 1); `asked` is the server's Retry-After.
+        """
+        if attempt >= self.attempts or not retryable(error):
+            return None
+        if asked is not None:
+            return asked if asked <= self.patience else None
+        bound: float = min(self.cap, self.base * 2 ** (attempt - 1))
+        return bound * draw
+
+
+def retryable(error: DeepSeekError) -> bool:
+    """Whether the same request may succeed a moment later."""
+    if isinstance(error, OverloadedError | UnreachableError):
+        return True
+    if not isinstance(error, ServerError | RateLimitError):
+        return False
+    return error.status is None or error.status in _STATUSES  # None: said inside a stream
+
+
+def retry_after(headers: Mapping[str, str], now: datetime | None = None) -> float | None:
+    """Seconds that a Retry-After header asks for: a number or an HTTP date."""
+    value = headers.get("retry-after", "").strip()
+    if not value:
+        return None
+    try:
+        return max(0.0, float(value))
+    except ValueError:
+        pass
+    try:
+        moment = parsedate_to_datetime(value)
+    except (ValueError, OverflowError):
+        return None
+    if moment.tzinfo is None:  # a date without zone means UTC
+        moment = moment.replace(tzinfo=UTC)
+    return max(0.0, (moment - (now or datetime.now(UTC))).total_seconds())

@@ -9,20 +9,51 @@ repr, log or traceback.
 from __future__ import annotations
 
 import contextlib
+import html
 import json
 import os
 import re
+from collections.abc import Mapping
+from dataclasses import fields, is_dataclass, replace
 from pathlib import Path
+from typing import Any
+from urllib.parse import unquote, urlsplit
 
-from deepseek_jupyter.errors import MissingKeyError
+from deepseek_jupyter.errors import ConfigurationError, MissingKeyError
 from deepseek_jupyter.home import home, private_directory
 
 from .providers import KEYLESS, Provider
 
-__all__ = ["Secret", "find_key", "forget_key", "scrub", "store_key"]
+__all__ = [
+    "KeyFilter",
+    "Secret",
+    "find_key",
+    "forget_key",
+    "scrub",
+    "store_key",
+    "travels_in_clear",
+]
 
 _SERVICE = "deepseek-jupyter"
 _MASK = "••••"
+_LOOPBACK = re.compile(r"127(?:\.\d{1,3}){3}|::1|(?:.+\.)?localhost")
+_USER = re.compile(r"(?<=//)[^/@\s]{1,200}@")  # of an address: a name and a password
+_ESCAPED = re.compile(r"\\{1,3}(?:u([0-9a-fA-F]{4})|x([0-9a-fA-F]{2})|(.))", re.DOTALL)
+
+# What pages and terminals leave out of a text: escape sequences, controls, marks of no width.
+_LONGEST_ESCAPE = 160
+_HIDDEN = re.compile(
+    "(?:\x1b\\[|\x9b)[0-?]{0,32}[ -/]{0,8}[@-~]"
+    "|(?:\x1b[\\]PX^_]|[\x90\x98\x9d-\x9f])[^\x07\x1b\x9c\n]{0,128}(?:\x07|\x1b\\\\|\x9c)"
+    "|\x1b[ -/]{0,8}[0-~]"
+    "|[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\xad\u034f\u061c\u180e\u200b-\u200f\u202a-\u202e"
+    "\u2060-\u206f\ufe00-\ufe0f\ufeff\ud800-\udfff]"
+)
+_OPEN_ESCAPE = re.compile(
+    "(?:(?:\x1b\\[|\x9b)[0-?]{0,32}[ -/]{0,8}"
+    "|(?:\x1b[\\]PX^_]|[\x90\x98\x9d-\x9f])[^\x07\x1b\x9c\n]{0,128}\x1b?"
+    "|\x1b[ -/]{0,8})\\Z"
+)
 _KEY_SHAPED = re.compile(r"\b(?:sk|gsk|xai|hf)[-_][A-Za-z0-9_-]{12,}")
 
 
@@ -67,6 +98,17 @@ def find_key(provider: Provider) -> Secret:
     )
 
 
+def travels_in_clear(url: str) -> bool:
+    """Whether what is sent to `url` can be read on its way: plain http to another machine."""
+    try:
+        parts = urlsplit(url.strip())
+    except ValueError:
+        return False
+    if parts.scheme != "http":
+        return False
+    return _LOOPBACK.fullmatch(parts.hostname or "") is None
+
+
 def store_key(provider: Provider, key: str) -> str:
     """Keep `key` for later sessions; returns where. The keyring if there is one, else a file."""
     if _to_keyring(provider.name, key.strip()):
@@ -94,12 +136,115 @@ def forget_key(provider: Provider) -> bool:
     return found
 
 
+class KeyFilter:
+    """Takes a key out of text that arrives in pieces.
+
+    A key may be cut in two by the pieces, or have characters in it that no reader sees. The end of
+    a piece waits for the next one while it is a beginning of the key, but for a few characters.
+    """
+
+    def __init__(self, key: Secret) -> None:
+        self._key = _maskable(key)
+        self._starts = tuple(self._key[:n] for n in range(1, len(self._key)))
+        self._shown = min(3, len(self._key) // 4)  # of a beginning: "sk-" ends many a piece
+        self._tail = ""  # what was read last and is a beginning of the key
+        self._told = 0  # how much of it has been passed on
+        self._escape = ""  # an escape sequence that has not ended
+
+    def passes(self, text: str) -> bool:
+        """Whether `text` may be passed on as it is, pieces and all."""
+        return not self._key or not (
+            self._tail
+            or self._escape
+            or self._key in text
+            or text.endswith(self._starts)
+            or _HIDDEN.search(text)
+        )
+
+    def feed(self, text: str) -> str:
+        """What can be passed on once `text` has arrived."""
+        if self.passes(text):
+            return text
+        text, self._escape = _without_open_escape(self._escape + text)
+        return self._take(text)
+
+    def _take(self, text: str) -> str:
+        seen = self._tail + _HIDDEN.sub("", text)
+        *masked, rest = seen.split(self._key)
+        tail = next((start for start in reversed(self._starts) if rest.endswith(start)), "")
+        waited, told = self._tail[self._told :], self._told
+        self._tail, self._told = tail, min(len(tail), self._shown)
+        if not masked and len(tail) <= self._shown:
+            return waited + text
+        end = len(rest) - len(tail) + self._told
+        return _MASK.join([*masked, rest[:end]])[told:]
+
+    def close(self) -> str:
+        """What had to wait, when no more will come."""
+        if not (self._tail or self._escape):
+            return ""
+        text = self._take(self._escape)
+        half = len(self._tail) >= max(6, len(self._key) // 2)
+        text += _MASK if half else self._tail[self._told :]
+        self._tail, self._told, self._escape = "", 0, ""
+        return text
+
+    def whole(self, value: Any) -> Any:
+        """`value`, with the key taken out of every text in it: of dataclasses, lists and dicts.
+
+        For a filter that is between texts.
+        """
+        if not self._key:
+            return value
+        if isinstance(value, str):
+            return value if self.passes(value) else self.feed(value) + self.close()
+        if isinstance(value, Mapping):
+            return {self.whole(k): self.whole(v) for k, v in value.items()}
+        if isinstance(value, list | tuple):
+            return type(value)(self.whole(item) for item in value)
+        if is_dataclass(value) and not isinstance(value, type):
+            return replace(
+                value, **{f.name: self.whole(getattr(value, f.name)) for f in fields(value)}
+            )
+        return value
+
+
 def scrub(text: str, *secrets: Secret) -> str:
-    """`text` without any of `secrets`, and without anything else shaped like a key."""
+    """Words about a failure, without what no reader sees and without keys.
+
+    Neither any of `secrets`, however it is escaped, nor anything else that is shaped like a key.
+    """
+    text = _HIDDEN.sub("", text)
     for secret in secrets:
-        if len(secret.reveal()) >= 6:  # a shorter one would blank ordinary words
-            text = text.replace(secret.reveal(), _MASK)
-    return _KEY_SHAPED.sub(_MASK, text)
+        key = _maskable(secret)
+        if not key:
+            continue
+        any_case = re.compile(re.escape(key), re.IGNORECASE)
+        read = text
+        for decode in (str, _unescaped, unquote, html.unescape):
+            read = _HIDDEN.sub("", decode(read))
+            if any_case.search(read):
+                text = read = any_case.sub(_MASK, read)
+    return _USER.sub("", _KEY_SHAPED.sub(_MASK, text))
+
+
+def _maskable(secret: Secret) -> str:
+    """The key, or "" for one so short that masking it would blank ordinary words."""
+    return secret.reveal() if len(secret.reveal()) >= 6 else ""
+
+
+def _unescaped(text: str) -> str:
+    """`text` as JSON would read it, though it may not be JSON."""
+    return _ESCAPED.sub(lambda m: chr(int(m[1] or m[2], 16)) if m[1] or m[2] else m[3], text)
+
+
+def _without_open_escape(text: str) -> tuple[str, str]:
+    """`text` up to an escape sequence that has not ended, and that sequence."""
+    found = _OPEN_ESCAPE.search(text[-_LONGEST_ESCAPE:])
+    if not found:
+        return text, ""
+    at = max(len(text) - _LONGEST_ESCAPE, 0) + found.start()
+    return text[:at], text[at:]
 
 
 def _from_keyring(name: str) -> Secret | None:
@@ -139,15 +284,16 @@ def _from_file(name: str) -> Secret | None:
     return Secret(key, str(_file())) if key else None
 
 
-def _owner_only(path: str, flags: int) -> int:
-    """An opener: the file is its owner's alone from the first byte on."""
-    return os.open(path, flags, 0o600)
-
-
 def _write(path: Path, keys: dict[str, str]) -> None:
-    private_directory()
-    partial = path.with_suffix(".partial")
-    with open(partial, "w", encoding="utf-8", opener=_owner_only) as file:
-        json.dump(keys, file)
-    partial.chmod(0o600)
-    partial.replace(path)
+    """Replace the file by one that nobody else can have opened, or led elsewhere, before."""
+    try:
+        partial = private_directory() / f".keys-{os.urandom(8).hex()}"
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0)
+        with open(os.open(partial, flags, 0o600), "w", encoding="utf-8") as file:
+            json.dump(keys, file)
+        partial.replace(path)
+    except OSError as error:
+        raise ConfigurationError(
+            f"The key cannot be kept in {path.parent}: {error.strerror or error}.",
+            "Correct the directory, or set the key's environment variable instead.",
+        ) from None

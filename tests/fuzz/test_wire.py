@@ -13,7 +13,7 @@ from deepseek_jupyter.errors import APIError
 from deepseek_jupyter.protocol.deltas import ReasoningDelta, TextDelta
 from deepseek_jupyter.protocol.sse import SSEDecoder
 from deepseek_jupyter.protocol.stream import CompletionStream, parse_response
-from deepseek_jupyter.transport.failures import Failure, api_error
+from deepseek_jupyter.transport.failures import Refusal, api_error
 from tests.support.fuzzing import examples
 from tests.support.wording import DONE, answer_chunks, event, tool_call
 
@@ -154,7 +154,7 @@ said = st.text(max_size=60) | VALUES.map(json.dumps) | st.sampled_from(
 )
 @example(500, "[" * 100_000, {})
 def test_any_refusal_is_an_error_of_ours_that_no_terminal_obeys(status, body, headers):
-    error = api_error(Failure(status, headers, body, "https://api.example/chat", "deepseek"))
+    error = api_error(Refusal(status, headers, body, "https://api.example/chat", "deepseek"))
     assert isinstance(error, APIError)
     told = str(error)
     assert not any(unicodedata.category(c) == "Cc" and c not in "\n\t\r" for c in told)

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from deepseek_jupyter.protocol.usage import Price, Usage, price_of
-from deepseek_jupyter.transport.prices import DEEPSEEK_PRICES, WCODE_PRICES
+from deepseek_jupyter.transport.providers import DEEPSEEK_PRICES, WCODE_PRICES
 
 
 class TestUsage:

@@ -7,7 +7,7 @@ import json
 import pytest
 
 from deepseek_jupyter import errors
-from deepseek_jupyter.transport.failures import Failure, api_error, concurrency_limit, request_id
+from deepseek_jupyter.transport.failures import Refusal, api_error, concurrency_limit, request_id
 
 # host and case -> status, body, class
 KNOWN = {
@@ -71,7 +71,7 @@ KNOWN = {
 @pytest.mark.parametrize(("status", "body", "kind"), KNOWN.values(), ids=KNOWN)
 def test_every_known_body_is_its_class_and_a_sentence(status, body, kind):
     text = body if isinstance(body, str) else json.dumps(body)
-    found = api_error(Failure(status, {}, text, "https://x/y", "host"))
+    found = api_error(Refusal(status, {}, text, "https://x/y", "host"))
     assert type(found) is kind
     assert found.what.endswith((".", "…"))
     assert "https://x/y" in str(found)
@@ -79,7 +79,7 @@ def test_every_known_body_is_its_class_and_a_sentence(status, body, kind):
 
 
 def test_every_class_is_reached_from_some_status():
-    reached = {type(api_error(Failure(s, {}, "", "", ""))) for s in range(300, 600)}
+    reached = {type(api_error(Refusal(s, {}, "", "", ""))) for s in range(300, 600)}
     assert reached >= {
         errors.AuthenticationError,
         errors.InsufficientBalanceError,
@@ -94,12 +94,12 @@ def test_every_class_is_reached_from_some_status():
 
 def test_long_words_of_a_server_are_cut():
     body = json.dumps({"error": {"message": "x" * 5000}})
-    assert len(api_error(Failure(400, {}, body)).what) < 500
+    assert len(api_error(Refusal(400, {}, body)).what) < 500
 
 
 def test_the_notebook_form_is_two_lines_what_and_what_to_do():
     body = json.dumps({"error": {"message": "Insufficient Balance"}})
-    lines = api_error(Failure(402, {}, body, "https://x", "deepseek"))._render_traceback_()
+    lines = api_error(Refusal(402, {}, body, "https://x", "deepseek"))._render_traceback_()
     assert len(lines) == 2
     assert lines[0].startswith("InsufficientBalanceError: Insufficient Balance.")
     assert "platform.deepseek.com" in lines[1]

@@ -17,8 +17,8 @@ from deepseek_jupyter import errors
 from deepseek_jupyter.protocol.messages import ToolCall, assistant, tool, user
 from deepseek_jupyter.transport.client import Client, Timeouts
 from deepseek_jupyter.transport.engine import engine
+from deepseek_jupyter.transport.failures import RetryPolicy
 from deepseek_jupyter.transport.providers import PROVIDERS
-from deepseek_jupyter.transport.retry import RetryPolicy
 from tests.support import wording
 from tests.support.asking import (
     HASTY,
@@ -342,7 +342,7 @@ class TestRetryAfter:
         client = Client(QUICK, RetryPolicy(attempts=2, base=0.0, cap=0.0), concurrency=8)
         server.queue(error(429, said), answer("One."))
         assert asked(server, client).error is None
-        assert client._gates["deepseek"].limit == 2
+        assert client._limiters["deepseek"].limit == 2
         engine().run(client.close())
 
 
