@@ -9,6 +9,8 @@ from contextlib import aclosing
 from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
+from .asking import ask as asking
+from .asking.preview import preview
 from .asking.question import Question
 from .asking.reply import Reply
 from .display.live import surface
@@ -38,7 +40,8 @@ def get_session() -> Session:
 
 def last() -> Reply | None:
     """The newest reply, whole or not; None before the first."""
-    return get_session().last
+    newest = get_session().last
+    return newest if isinstance(newest, Reply) else None
 
 
 def ask(prompt: str, *, show: bool | None = None, **options: Any) -> Reply:
@@ -66,8 +69,8 @@ def ask(prompt: str, *, show: bool | None = None, **options: Any) -> Reply:
     """
     question = _question(prompt, options)
     if question.dry_run:  # a `Preview` is what the caller asked for; all other calls get a Reply
-        return get_session().preview(question)  # type: ignore[return-value]
-    return get_session().ask(question, surface(_shown(show)))
+        return preview(get_session(), question)  # type: ignore[return-value]
+    return asking.ask(get_session(), question, surface(_shown(show)))
 
 
 def card(value: Any, policy: str = "", *, name: str = "df") -> DataCard:
@@ -88,8 +91,8 @@ async def aask(prompt: str, *, show: bool | None = None, **options: Any) -> Repl
     """
     question = _question(prompt, options)
     if question.dry_run:
-        return await asyncio.to_thread(get_session().preview, question)  # type: ignore[arg-type]
-    return await get_session().aask(question, surface(_shown(show)))
+        return await asyncio.to_thread(preview, get_session(), question)  # type: ignore[arg-type]
+    return await asking.aask(get_session(), question, surface(_shown(show)))
 
 
 def stream(prompt: str, **options: Any) -> Stream:
@@ -114,11 +117,12 @@ class Stream:
         self.reply: Reply | None = None
 
     def __iter__(self) -> Iterator[Delta]:
-        yield from self._session.stream(self._question, self._ended)
+        yield from asking.stream(self._session, self._question, self._ended)
 
     async def __aiter__(self) -> AsyncIterator[Delta]:
         # Closed here: an abandoned generator would end some time later.
-        async with aclosing(self._session.astream(self._question, self._ended)) as deltas:
+        source = asking.astream(self._session, self._question, self._ended)
+        async with aclosing(source) as deltas:
             async for delta in deltas:
                 yield delta
 

@@ -55,6 +55,7 @@ round          protocol transport conversation display tools builtin prepare ses
 rounds         protocol conversation display tools limits prepare round session spending
 unveil         context protocol
 ending         protocol
+ask            protocol transport display prepare question replay reply run session
 run            protocol transport display ending reply prefix prepare rounds session unveil
 
 # session/: what a kernel holds.
@@ -70,7 +71,6 @@ ghost_rules    protocol transport conversation accounts teaching session
 completing     protocol transport context conversation display ghost_rules standing session
 session        protocol transport context conversation tools local display
 session        completing standing config endpoint memory tokenizer withholding
-session        prefix prepare preview question replay reply run
 
 # fixing/: changes to cells: what ran, what a question about it holds, where code goes.
 fixing
@@ -79,7 +79,7 @@ gathering      cells display memory protocol runs
 placing        display reply session
 proposal       cells display reply
 fixes          attaching cells context conversation display gathering placing preview
-fixes          proposal question reply runs session teaching
+fixes          ask proposal question reply runs session teaching
 
 # reports/: what the line commands say and write.
 reports        session display protocol transport accounts teaching
@@ -90,14 +90,14 @@ doctor         session display local nested teaching
 # What people call. Never each other. (magics: {{ expr }} is resolved in the cell's namespace, and
 # --param values are read as protocol.parameters reads them.)
 nested
-api            session display protocol config question reply data_card
+api            ask preview session display protocol config question reply data_card
 page_requests  api session display standing alternatives notebook_cells widget
 magics         page_requests
 magics         session display api config question nested accounts export teaching builtin toolset
 magics         attaching preview reports local_reports doctor reply conversation context protocol
-magics         cells runs placing proposal fixes widget
+magics         cells runs placing proposal fixes widget ask
 widget         session display api attaching config question conversation export protocol
-widget         context notebook_cells alternatives
+widget         context notebook_cells alternatives ask preview
 cli            api conversation display doctor export local_reports
 __main__       cli
 __init__       api conversation magics nested reply widget

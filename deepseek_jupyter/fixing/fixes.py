@@ -14,7 +14,10 @@ from functools import partial
 from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
 
+from deepseek_jupyter.asking.ask import ask
 from deepseek_jupyter.asking.attaching import Wanted
+from deepseek_jupyter.asking.preview import Preview
+from deepseek_jupyter.asking.preview import preview as preview_of
 from deepseek_jupyter.asking.question import Question
 from deepseek_jupyter.asking.reply import Reply
 from deepseek_jupyter.asking.teaching import Teaching
@@ -64,7 +67,7 @@ def propose(
     adds. Raises `CellError` where there is nothing to work on, and what asking raises.
     """
     material, asked = _composed(session, kind, question or Question(""), target)
-    reply = session.ask(asked, on)
+    reply = ask(session, asked, on)
     if kind == "test" and not reply.cut:
         place_code([session.gate.reveal(cell) for cell in reply.code_cells], reply, asked.cell_id)
     proposal = _read(session, kind, material, reply)
@@ -78,7 +81,7 @@ def propose(
 
 def preview(session: Session, kind: str, question: Question, target: str = "") -> Preview:
     """What `propose` would send. Raises what it raises before sending."""
-    return session.preview(_composed(session, kind, question, target)[1])
+    return preview_of(session, _composed(session, kind, question, target)[1])
 
 
 def accept(session: Session, turn: str | None = None, *, run: bool = False) -> Proposal:

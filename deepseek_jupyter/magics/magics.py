@@ -91,7 +91,9 @@ class DeepSeekMagics(Magics):
     def _ask(self, command: Command, local_ns: Mapping[str, Any] | None) -> Any:
         # Not at the top: loading the extension must not cost what only a question needs.
         from deepseek_jupyter.api import get_session
+        from deepseek_jupyter.asking.ask import ask
         from deepseek_jupyter.asking.attaching import Wanted, resolved
+        from deepseek_jupyter.asking.preview import preview
         from deepseek_jupyter.asking.teaching import Teaching
         from deepseek_jupyter.context.frames import fits
         from deepseek_jupyter.context.template import fill
@@ -123,10 +125,10 @@ class DeepSeekMagics(Magics):
         )
         question = resolved(asked, names)
         if question.dry_run:
-            return session.preview(question)
+            return preview(session, question)
         quiet = command.quiet or session.config.quiet
         try:
-            reply = session.ask(question, surface(False if quiet else None))
+            reply = ask(session, question, surface(False if quiet else None))
         except (DeepSeekError, Interrupted) as error:
             if command.out and error.reply is not None:  # what had arrived
                 self.shell.user_ns[command.out] = error.reply

@@ -11,8 +11,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from deepseek_jupyter.asking.ask import ask as ask_model
 from deepseek_jupyter.asking.attaching import Wanted, resolved
 from deepseek_jupyter.asking.notebook_cells import given_cells
+from deepseek_jupyter.asking.preview import preview
 from deepseek_jupyter.asking.question import Question
 from deepseek_jupyter.context.policy import asked_of
 from deepseek_jupyter.display.frontend import user_namespace
@@ -59,7 +61,7 @@ def regenerate(session: Session, request: Request) -> dict[str, Any]:
 
 def dry_run(session: Session, request: Request) -> dict[str, Any]:
     """As `ask`, but nothing is sent: the messages that would be, and tables of what they hold."""
-    shown = session.preview(_with_tools(session, _question(request.body)))
+    shown = preview(session, _with_tools(session, _question(request.body)))
     return {
         "title": shown.title,
         "messages": [{"role": m["role"], "text": _text(m.get("content"))} for m in shown.messages],
@@ -114,7 +116,7 @@ def _asked(session: Session, request: Request, question: Question) -> dict[str, 
         request.tell({"type": "asked", "to": request.body.get("request"), "turn": id})
 
     try:
-        reply = session.ask(_with_tools(session, question), _Announced(begun))
+        reply = ask_model(session, _with_tools(session, question), _Announced(begun))
     except Interrupted as stopped:
         reply = stopped.reply
     turn = getattr(reply, "turn", None)

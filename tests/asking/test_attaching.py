@@ -10,7 +10,8 @@ import pytest
 
 import deepseek_jupyter as ds
 from deepseek_jupyter.api import ask
-from deepseek_jupyter.asking.preview import Preview, sent
+from deepseek_jupyter.asking.ask import aask
+from deepseek_jupyter.asking.preview import Preview, preview, sent
 from deepseek_jupyter.conversation.conversation import Conversation
 from deepseek_jupyter.conversation.turn import Turn, new_id
 from deepseek_jupyter.errors import ParameterError, PolicyError
@@ -186,7 +187,7 @@ def test_pseudonyms_survive_the_kernel(session, server, names, tmp_path, monkeyp
     server.queue(answer("<email-1>"), answer("<email-1> <email-4>"))
     ask("Q @df")
     later = Session(session.config)
-    reply = asyncio.run(later.aask(ds.api._question("again: new@z.org, bob@y.org", {})))
+    reply = asyncio.run(aask(later, ds.api._question("again: new@z.org, bob@y.org", {})))
     messages = [m["content"] for m in server.requests[-1].json["messages"]]
     assert messages[0] == message(server, 0)
     assert messages[1] == "<email-1>"
@@ -236,7 +237,7 @@ def test_a_new_conversation_has_pseudonyms_of_its_own_and_withholds_the_same(
 def test_the_last_policy_of_a_name_holds(session, server, names):
     server.queue(*(answer("A") for _ in range(3)))
     ask("Q", attach="df:city=none")
-    session.preview(ds.api._question("Q", {"attach": "df:city=full"}))
+    preview(session, ds.api._question("Q", {"attach": "df:city=full"}))
     ask("Rome")
     assert message(server) == "<value-1>"
     ask("Rome", attach="df:city=full")

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from deepseek_jupyter.asking.ask import ask
 from deepseek_jupyter.asking.question import Question
 from deepseek_jupyter.asking.reply import Reply
 from deepseek_jupyter.display.live import Nowhere
@@ -52,7 +53,7 @@ class Notebook:
         for name in names:
             self._answered += 1
             self.server.queue(answer(f"(answer {self._answered})", reasoning="(thinking)"))
-            reply = self.session.ask(Question(self.cells[name], cell_id=name, **how), Nowhere())
+            reply = ask(self.session, Question(self.cells[name], cell_id=name, **how), Nowhere())
             self.outputs[name] = reply.turn.record
             replies.append(reply)
             self.story.append(f"\nrun {name}" + "".join(f" {k}={v}" for k, v in how.items()))

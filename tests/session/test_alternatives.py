@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from deepseek_jupyter.asking.ask import ask
 from deepseek_jupyter.asking.question import Question
 from deepseek_jupyter.errors import ConversationError
 from deepseek_jupyter.session.alternatives import newest_after, sibling, use
@@ -19,7 +20,7 @@ def tree(session, server):
     ids = []
     for prompt, cell, text in (("A", "1", "a"), ("B", "2", "b"), ("A!", "1", "a'")):
         server.queue(answer(text))
-        ids.append(session.ask(Question(prompt, cell_id=cell)).turn.id)
+        ids.append(ask(session, Question(prompt, cell_id=cell)).turn.id)
     return ids
 
 
@@ -42,7 +43,7 @@ def test_using_an_answer_brings_back_what_was_asked_after_it(session, tree, serv
     assert used["bundle"][TURN]["id"] == a
     assert session.conversation.tip == b
     server.queue(answer("c"))
-    session.ask(Question("C", cell_id="3"))
+    ask(session, Question("C", cell_id="3"))
     contents = [message["content"] for message in server.requests[-1].json["messages"]]
     assert contents == ["A", "a", "B", "b", "C"]
 
@@ -82,8 +83,8 @@ def test_the_newest_after_a_turn_is_found_on_a_bent_way(session, tree, server):
     a, b, _ = tree
     use(session.conversation, a)
     server.queue(answer("c"), answer("b'"))
-    c = session.ask(Question("C", cell_id="3")).turn.id
-    other = session.ask(Question("B", cell_id="2")).turn.id  # beside b, newer than c
+    c = ask(session, Question("C", cell_id="3")).turn.id
+    other = ask(session, Question("B", cell_id="2")).turn.id  # beside b, newer than c
     assert newest_after(session.conversation, b) == c
     assert newest_after(session.conversation, a) == other
 
@@ -93,7 +94,7 @@ def test_the_standing_tells_the_notebook_only_after_a_question(session, server):
     assert (before["asked"], before["notebook"], before["spent"]) == (False, None, "")
     assert session.memory._conversation is None  # looking has opened nothing
     server.queue(answer("x"))
-    session.ask(Question("Q"))
+    ask(session, Question("Q"))
     after = standing(session)
     assert after["asked"]
     assert after["notebook"] == session.conversation.notebook

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 
+from deepseek_jupyter.asking.ask import ask as ask_model
 from deepseek_jupyter.asking.question import Question
 from deepseek_jupyter.display.live import Nowhere
 from deepseek_jupyter.home import home
@@ -19,7 +20,7 @@ def kernel(**settings: object) -> Session:
 
 
 def ask(session: Session, prompt: str, **how: object):
-    return session.ask(Question(prompt, **how), Nowhere())
+    return ask_model(session, Question(prompt, **how), Nowhere())
 
 
 def asked(server) -> list[str]:
