@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from .conversation.conversation import Conversation
     from .errors import DeepSeekError, Interrupted
     from .nested import enable_nested
-    from .widget.shown import panel
+    from .page.panel import panel
 
     last: Reply | None
 
@@ -53,7 +53,7 @@ _HOMES = {
     "card": "api",
     "enable_nested": "nested",
     "get_session": "api",
-    "panel": "widget.shown",
+    "panel": "page.panel",
     "stream": "api",
 }
 

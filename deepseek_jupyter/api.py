@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import threading
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import aclosing
 from dataclasses import fields
@@ -14,28 +13,21 @@ from .asking.preview import preview
 from .asking.question import Question
 from .asking.reply import Reply
 from .display.live import surface
-from .session.config import settings
-from .session.session import Session
+from .page.state import session
 
 if TYPE_CHECKING:
     from .asking.data_card import DataCard
     from .protocol.deltas import Delta
+    from .session.session import Session
 
 __all__ = ["Stream", "aask", "ask", "card", "get_session", "last", "stream"]
-
-_session: Session | None = None
-_making = threading.Lock()
 
 _FIELDS = frozenset(f.name for f in fields(Question)) - {"prompt", "parameters"}
 
 
 def get_session() -> Session:
     """The session of this process, made at first use."""
-    global _session
-    with _making:  # a cell and a panel may be the first at the same moment
-        if _session is None:
-            _session = Session(settings())
-        return _session
+    return session()
 
 
 def last() -> Reply | None:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from deepseek_jupyter.conversation.turn import Turn
 
 if TYPE_CHECKING:
-    from deepseek_jupyter.session.config import DeepSeek
+    from deepseek_jupyter.config import DeepSeek
 
     from .question import Question
 

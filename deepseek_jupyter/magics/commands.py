@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from deepseek_jupyter.api import get_session
+from deepseek_jupyter.config import DeepSeek
 from deepseek_jupyter.display.progress import Progress
 from deepseek_jupyter.display.report import Report
 from deepseek_jupyter.protocol.parameters import parse_value
@@ -20,7 +21,6 @@ from deepseek_jupyter.reports.reports import (
     turns_in_words,
 )
 from deepseek_jupyter.session.accounts import WAYS, usage
-from deepseek_jupyter.session.config import DeepSeek
 
 from . import conversations, fixing
 from .arguments import UsageProblem, flag_help, no_arguments, suggestion

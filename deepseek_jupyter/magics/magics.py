@@ -21,11 +21,11 @@ from IPython.core.magic import (
     no_var_expand,
 )
 
-from deepseek_jupyter import page_requests, widget
+from deepseek_jupyter.config import settings
 from deepseek_jupyter.display.frontend import in_jupyter
 from deepseek_jupyter.display.pages import pages
 from deepseek_jupyter.errors import DeepSeekError, Interrupted
-from deepseek_jupyter.session.config import settings
+from deepseek_jupyter.page import requests
 
 from .arguments import Command, UsageProblem, flag_help, parse_cell, parse_line
 from .watch import unwatch, watch
@@ -219,9 +219,8 @@ def register(ipython: Any) -> None:
         ipython.input_transformers_cleanup.append(keep_question_marks)
     watch(ipython)
     if manager := _comm_manager(ipython):
-        page_requests.register()
+        requests.register()
         pages.register(manager)
-        widget.register()
 
 
 def unregister(ipython: Any) -> None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Protocol
 
+from deepseek_jupyter.config import DeepSeek, settings
 from deepseek_jupyter.conversation.conversation import Conversation
 from deepseek_jupyter.conversation.identity import notebook_path
 from deepseek_jupyter.conversation.turn import Turn
@@ -12,8 +14,7 @@ from deepseek_jupyter.display.frontend import user_namespace
 from deepseek_jupyter.protocol.usage import Price, price_of
 from deepseek_jupyter.tools.consent import Memory as Allowed
 
-from . import standing
-from .completing import Completing
+from .accounts import GhostCosts
 from .endpoint import Endpoints
 from .memory import Memory
 from .tokenizer import use_exact_tokens
@@ -24,9 +25,7 @@ if TYPE_CHECKING:
     from deepseek_jupyter.context.policy_file import PolicyFiles
     from deepseek_jupyter.transport.providers import Provider
 
-    from .config import DeepSeek
-
-__all__ = ["Answer", "Session"]
+__all__ = ["Answer", "Session", "get_session"]
 
 Watcher = Callable[[str, Mapping[str, Any]], None]
 
@@ -54,11 +53,11 @@ class Session:
         )
         self.last: Answer | None = None
         self.spent: list[Turn] = []  # of this kernel; replayed ones cost nothing
+        self.ghosts = GhostCosts()
         self.prefix: object = None  # what the last request began with; `asking` compares it
         self.endpoints = Endpoints(config)
         use_exact_tokens(config.exact_tokens)
         self.allowed = Allowed()
-        self.completing = Completing(self)
         self.watchers: list[Watcher] = []
         self._told: set[str] = set()
         self.withholding = Withholding()
@@ -92,10 +91,13 @@ class Session:
         self.last = reply
         self.spent.append(reply.turn)
         self.memory.finish(reply.turn, branch)
-        standing.tell(self)
+        self.announce("kept", {"id": reply.turn.id})
 
     def announce(self, event: str, record: Mapping[str, Any]) -> None:
-        """Tell the `watchers` that a turn has ``begun`` or ``ended``, on the asker's thread."""
+        """Call the `watchers` on this thread.
+
+        A turn has ``begun``, was ``kept``, has ``ended``, or a ghost text was ``paid``.
+        """
         for watcher in self.watchers:
             watcher(event, record)
 
@@ -119,3 +121,16 @@ class Session:
             if price:
                 return price
         return None
+
+
+_session: Session | None = None
+_making = threading.Lock()
+
+
+def get_session() -> Session:
+    """The session of this process, made at first use."""
+    global _session
+    with _making:  # a cell and a panel may be the first at the same moment
+        if _session is None:
+            _session = Session(settings())
+        return _session

@@ -8,11 +8,11 @@ import pytest
 
 from deepseek_jupyter.asking.ask import ask, stream
 from deepseek_jupyter.asking.question import Question
+from deepseek_jupyter.config import DeepSeek
 from deepseek_jupyter.display.live import Nowhere
 from deepseek_jupyter.errors import ReplayError
 from deepseek_jupyter.home import home
 from deepseek_jupyter.protocol.deltas import ReasoningDelta, TextDelta
-from deepseek_jupyter.session.config import DeepSeek
 from deepseek_jupyter.session.session import Session
 from tests.support.scripted import answer, error
 

@@ -17,9 +17,9 @@ import pytest
 from deepseek_jupyter.asking.ask import ask
 from deepseek_jupyter.asking.question import Question
 from deepseek_jupyter.asking.reply import Reply
+from deepseek_jupyter.config import DeepSeek
 from deepseek_jupyter.display.live import Nowhere
 from deepseek_jupyter.home import home
-from deepseek_jupyter.session.config import DeepSeek
 from deepseek_jupyter.session.session import Session
 from tests.support.asking import KEY
 from tests.support.scripted import Server, answer

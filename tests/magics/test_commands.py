@@ -8,9 +8,9 @@ import stat
 import pytest
 
 from deepseek_jupyter import api
+from deepseek_jupyter.config import DeepSeek
 from deepseek_jupyter.magics import commands
 from deepseek_jupyter.magics.arguments import flag_parser
-from deepseek_jupyter.session.config import DeepSeek
 from tests.support.scripted import answer, error, plain
 from tests.support.wording import USAGE
 

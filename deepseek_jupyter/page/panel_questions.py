@@ -1,7 +1,7 @@
 """Requests that ask the model. Each runs on a thread of its own, so the cells' thread stays free.
 
 The answer comes at the end; until then the page hears ``asked`` (the turn's id), the deltas and
-the events of `watching`.
+the events of `state`.
 """
 
 from __future__ import annotations
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     from deepseek_jupyter.display.pages import Request
     from deepseek_jupyter.session.session import Session
 
-__all__ = ["ask", "dry_run", "regenerate"]
 
 _OF_ATTACHMENTS = ("sql", "inspect")
 
