@@ -1,5 +1,6 @@
 """The way of a question: `ask` waits for the answer, `stream` yields it, each also for async code.
 
+Every question, from a cell, from Python or from a panel, first comes through `resolve`.
 `prepare` settles everything and refuses what is wrong before anything is sent; a `Run` carries the
 question through the wire and onto a surface; its `Reply` and turn are kept. A question with a kept
 answer (`replay`) sends nothing.
@@ -8,28 +9,112 @@ answer (`replay`) sends nothing.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Generator, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Generator, Iterator, Mapping
 from contextlib import aclosing, asynccontextmanager, closing
-from typing import TYPE_CHECKING
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
 from deepseek_jupyter.display.live import Surface, surface
-from deepseek_jupyter.errors import ParameterError
+from deepseek_jupyter.errors import ParameterError, SchemaError
 from deepseek_jupyter.protocol.deltas import Delta, Event
 
+from .attaching import Wanted, resolved
+from .builtin import BUILTIN
 from .prepare import Placed, place, prepare
 from .question import Question
 from .replay import deltas_of, replayed
 from .reply import Reply
 from .run import Run
+from .toolset import function_named
 
 if TYPE_CHECKING:
     from deepseek_jupyter.session.session import Session
 
-__all__ = ["aask", "ask", "astream", "stream"]
+__all__ = ["aask", "ask", "astream", "resolve", "stream"]
 
 _TICK = 0.1  # seconds
 
 Ended = Callable[[Reply], None]
+
+
+# The front door
+
+
+def resolve(asked: Question, names: Mapping[str, Any], *, template: bool = False) -> Question:
+    """`asked` with what it names found in `names`: attachments and ``@name``, tools and schema.
+
+    In a `template`, ``{{ expression }}`` becomes the text of its value; a frame goes as a card,
+    under its policy. Raises `ParameterError`, `TemplateError`, `SchemaError` or `ToolError` for
+    what is not there or cannot be read.
+    """
+    framed: list[Wanted] = []
+    prompt = _filled(asked.prompt, names, framed) if template else asked.prompt
+    tools = _tools(asked.tools)
+    parameters = asked.parameters
+    if tools and all(isinstance(tool, Mapping) for tool in tools):  # the API's own: not ours to run
+        parameters, tools = {**parameters, "tools": list(tools)}, ()
+    schema = asked.schema
+    asked = replace(
+        asked,
+        prompt=prompt,
+        attach=(*_attached(asked.attach), *framed),
+        schema=_value(schema, names) if isinstance(schema, str) else schema,
+        tools=tuple(_function(tool, names) for tool in tools),
+        parameters=parameters,
+    )
+    return resolved(asked, names)
+
+
+def _filled(prompt: str, names: Mapping[str, Any], framed: list[Wanted]) -> str:
+    from deepseek_jupyter.context.frames import fits
+    from deepseek_jupyter.context.template import fill
+
+    def as_card(source: str, value: Any) -> str | None:
+        if not fits(value):
+            return None
+        framed.append(Wanted(source, value))
+        return f"`{source}`"
+
+    return fill(prompt, names, as_card)
+
+
+def _attached(attach: Any) -> tuple[Any, ...]:
+    """One thing or several, as a tuple. ``(df, "schema")`` is one: an object and its policy."""
+    if isinstance(attach, list):
+        return tuple(attach)
+    pair = isinstance(attach, tuple) and len(attach) == 2 and isinstance(attach[1], str)
+    if isinstance(attach, tuple) and not (pair and not isinstance(attach[0], str)):
+        return attach
+    return (attach,)
+
+
+def _tools(tools: Any) -> tuple[Any, ...]:
+    """The tools, one or several; a text names some: ``"sql,mean"``."""
+    if isinstance(tools, str):
+        return tuple(filter(None, map(str.strip, tools.split(","))))
+    return (tools,) if callable(tools) or isinstance(tools, Mapping) else tuple(tools or ())
+
+
+def _function(tool: Any, names: Mapping[str, Any]) -> Any:
+    """The function that a text names; built-in names stay names."""
+    return function_named(tool, names) if isinstance(tool, str) and tool not in BUILTIN else tool
+
+
+def _value(expression: str, names: Mapping[str, Any]) -> Any:
+    """The type or JSON schema that an expression of the user's means."""
+    import typing
+
+    known = {name: getattr(typing, name) for name in ("Annotated", "Any", "Literal", "Optional")}
+    try:
+        return eval(expression, {**known, **names})
+    except Exception as error:
+        raise SchemaError(
+            f"--schema {expression}: {type(error).__name__}: {error}.",
+            "Name a type or a JSON schema that this notebook has.",
+        ) from error
+
+
+# Asking
 
 
 def ask(session: Session, question: Question, on: Surface | None = None) -> Reply:

@@ -12,10 +12,9 @@ from typing import TYPE_CHECKING
 from deepseek_jupyter.context.cells import Chosen
 from deepseek_jupyter.context.images import for_model
 from deepseek_jupyter.conversation.turn import Turn
-from deepseek_jupyter.display.frontend import user_namespace
 from deepseek_jupyter.protocol.tokens import count_tokens, estimate_tokens
 
-from .attaching import Gathered, gather, resolved
+from .attaching import Gathered, gather
 from .notebook_cells import chosen_cells
 
 if TYPE_CHECKING:
@@ -70,10 +69,9 @@ class Parts:
 
 
 def compose(session: Session, question: Question, conversation: Conversation) -> Parts:
-    """The parts of the message. Raises `ParameterError`, `PolicyError`."""
+    """The parts of a resolved question's message. Raises `ParameterError`, `PolicyError`."""
     gate = session.gate_of(conversation)
-    question = resolved(question, user_namespace())
-    choice = session.config.cells if question.cells is None else question.cells
+    choice = session.config.cells if question.cells is None else str(question.cells)
     gathered = gather(session, question, gate)
     cells = chosen_cells(choice, question.cell_id, gate.text)
     return Parts(question, gate, cells, gathered)

@@ -14,7 +14,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
 
-from deepseek_jupyter.asking.ask import ask
+from deepseek_jupyter.asking.ask import ask, resolve
 from deepseek_jupyter.asking.attaching import Wanted
 from deepseek_jupyter.asking.preview import Preview
 from deepseek_jupyter.asking.preview import preview as preview_of
@@ -158,7 +158,8 @@ def _composed(
     asked = _asked(kind, question, material, target)
     frames = _frames(session, material.on_the_line)
     chosen = "none" if question.cells is None else question.cells  # the cells are in the material
-    return material, replace(asked, attach=(*asked.attach, *frames), cells=chosen)
+    asked = replace(asked, attach=(*asked.attach, *frames), cells=chosen)
+    return material, resolve(asked, user_namespace())
 
 
 def _frames(session: Session, names: frozenset[str]) -> list[Wanted]:

@@ -13,7 +13,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
-from deepseek_jupyter.asking.question import APPROVALS, FORMATS, REPLAYS, Question
+from deepseek_jupyter.asking.question import (
+    APPROVALS,
+    FORMATS,
+    NAMED_PARAMETERS,
+    REPLAYS,
+    Question,
+)
 from deepseek_jupyter.errors import ParameterError
 from deepseek_jupyter.protocol.parameters import parse_value
 
@@ -35,17 +41,13 @@ class UsageProblem(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """A parsed ``%%deepseek`` or ``%ds``: the question, and what to do with the reply.
-
-    `schema` is an expression; it and the names in the question's `tools` are the notebook's.
-    """
+    """A parsed ``%%deepseek`` or ``%ds``: the question, and what to do with the reply."""
 
     question: Question
     out: str | None = None
     code: bool = False
     run: bool = False
     quiet: bool = False
-    schema: str = ""
 
 
 class _Parser(argparse.ArgumentParser):
@@ -195,6 +197,7 @@ def _command(flags: argparse.Namespace, prompt: str, cell_id: str | None) -> Com
         branch=flags.branch,
         cells=flags.cells,
         attach=tuple(flags.attach),
+        schema=flags.schema or None,
         dry_run=flags.dry_run,
         replay=flags.replay,
         tools=tuple(filter(None, (name.strip() for name in flags.tools.split(",")))),
@@ -203,14 +206,11 @@ def _command(flags: argparse.Namespace, prompt: str, cell_id: str | None) -> Com
     if flags.out is not None and not flags.out.isidentifier():
         raise UsageProblem(f"--out {flags.out}: not a variable name.")
     asked = flags.code or flags.run
-    return Command(question, flags.out, asked, flags.run, flags.quiet, flags.schema or "")
+    return Command(question, flags.out, asked, flags.run, flags.quiet)
 
 
 def _parameters(flags: argparse.Namespace) -> dict[str, Any]:
-    named = {
-        name: getattr(flags, name)
-        for name in ("temperature", "top_p", "max_tokens", "seed", "stop")
-    }
+    named = {name: getattr(flags, name) for name in NAMED_PARAMETERS}
     values = {name: value for name, value in named.items() if value is not None}
     for item in flags.param:
         name, equals, text = item.partition("=")

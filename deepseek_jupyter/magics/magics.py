@@ -91,39 +91,17 @@ class DeepSeekMagics(Magics):
     def _ask(self, command: Command, local_ns: Mapping[str, Any] | None) -> Any:
         # Not at the top: loading the extension must not cost what only a question needs.
         from deepseek_jupyter.api import get_session
-        from deepseek_jupyter.asking.ask import ask
-        from deepseek_jupyter.asking.attaching import Wanted, resolved
+        from deepseek_jupyter.asking.ask import ask, resolve
         from deepseek_jupyter.asking.preview import preview
         from deepseek_jupyter.asking.teaching import Teaching
-        from deepseek_jupyter.context.frames import fits
-        from deepseek_jupyter.context.template import fill
         from deepseek_jupyter.display.frontend import current_cell
         from deepseek_jupyter.display.live import surface
-
-        from .names import resolve_schema, resolve_tools
 
         session = get_session()
         if command.code:
             Teaching(session.policy_files()).check_code_insertion()
         names = {**self.shell.user_ns, **(local_ns or {})}
-        framed: list[Wanted] = []
-
-        def keep(source: str, value: Any) -> str | None:
-            """A frame goes as a card, under its policy, and not as its repr."""
-            if not fits(value):
-                return None
-            framed.append(Wanted(source, value))
-            return f"`{source}`"
-
-        asked = command.question
-        asked = replace(
-            asked,
-            prompt=fill(asked.prompt, names, keep),
-            attach=(*asked.attach, *framed),
-            schema=resolve_schema(command.schema, names) if command.schema else None,
-            tools=resolve_tools(asked.tools, names),
-        )
-        question = resolved(asked, names)
+        question = resolve(command.question, names, template=True)
         if question.dry_run:
             return preview(session, question)
         quiet = command.quiet or session.config.quiet

@@ -12,7 +12,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from deepseek_jupyter.asking.ask import ask as ask_model
-from deepseek_jupyter.asking.attaching import Wanted, resolved
+from deepseek_jupyter.asking.ask import resolve
+from deepseek_jupyter.asking.attaching import Wanted
 from deepseek_jupyter.asking.notebook_cells import given_cells
 from deepseek_jupyter.asking.preview import preview
 from deepseek_jupyter.asking.question import Question
@@ -60,7 +61,7 @@ def regenerate(session: Session, request: Request) -> dict[str, Any]:
 
 def dry_run(session: Session, request: Request) -> dict[str, Any]:
     """As `ask`, but nothing is sent: the messages that would be, and tables of what they hold."""
-    shown = preview(session, _with_tools(session, _question(request.body)))
+    shown = preview(session, _resolved(session, _question(request.body)))
     return {
         "title": shown.title,
         "messages": [{"role": m["role"], "text": _text(m.get("content"))} for m in shown.messages],
@@ -97,14 +98,13 @@ def _attached(turn: Turn) -> tuple[str, ...]:
     return tuple(specs)
 
 
-def _with_tools(session: Session, question: Question) -> Question:
+def _resolved(session: Session, question: Question) -> Question:
     """The question with the panel's tools; those that read attachments need one."""
-    tools = session.config.panel_tools
-    if not tools:
+    tools = tuple(session.config.panel_tools)
+    question = resolve(replace(question, tools=tools), user_namespace())
+    if question.attach:
         return question
-    question = resolved(question, user_namespace())
-    usable = (tool for tool in tools if question.attach or tool not in _OF_ATTACHMENTS)
-    return replace(question, tools=tuple(usable))
+    return replace(question, tools=tuple(t for t in question.tools if t not in _OF_ATTACHMENTS))
 
 
 def _asked(session: Session, request: Request, question: Question) -> dict[str, Any]:
@@ -115,7 +115,7 @@ def _asked(session: Session, request: Request, question: Question) -> dict[str, 
         request.tell({"type": "asked", "to": request.body.get("request"), "turn": id})
 
     try:
-        reply = ask_model(session, _with_tools(session, question), _Announced(begun))
+        reply = ask_model(session, _resolved(session, question), _Announced(begun))
     except Interrupted as stopped:
         reply = stopped.reply
     turn = getattr(reply, "turn", None)
