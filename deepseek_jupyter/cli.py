@@ -74,7 +74,7 @@ def _run(options: argparse.Namespace) -> tuple[str, int]:
         return _local(options.verb, options.model), 0
     if options.command == "doctor":
         from .api import get_session
-        from .reports.doctor import ALL_WELL, doctor
+        from .magics.doctor import ALL_WELL, doctor
 
         report = doctor(get_session())
         return str(report), 0 if report.remark == ALL_WELL else 1
@@ -94,7 +94,7 @@ def _run(options: argparse.Namespace) -> tuple[str, int]:
 
 def _local(verb: str, model: str | None) -> str:
     from .display.progress import Progress
-    from .reports.local_reports import install_local, local_status, remove_local
+    from .magics.reports import install_local, local_status, remove_local
 
     if verb == "install":
         return str(install_local(model, Progress()))

@@ -44,19 +44,17 @@ placing        display asking session
 proposal       asking cells display
 fixes          asking cells context conversation display gathering placing proposal runs session
 
-# reports/: what the line commands say and write.
-reports        session display protocol transport asking
-local_reports  local display
+# reports/: a conversation as a file.
+reports
 export         conversation display
-doctor         session display local nested asking
 
 # page/: what a page or a panel may ask. Then what people call and type.
 page           asking session conversation context display protocol transport export
 nested
 api            page asking session display protocol
 magics         api page fixing asking session config nested cells context conversation display
-magics         protocol runs placing proposal fixes reports local_reports doctor export
-cli            api conversation display doctor export local_reports
+magics         protocol transport local runs placing proposal fixes export
+cli            api conversation display magics export
 __main__       cli
 __init__       api asking conversation magics nested page
 """
@@ -121,6 +119,7 @@ OUTSIDE: dict[str, set[str]] = {
 
 # file -> why it is longer than 300 lines
 LONG = {
+    "magics/commands.py": "a function for each of the commands",
     "page/inline_completion.py": "asking for ghost text, and what forbids it",
     "errors.py": "the whole exception tree, drawn at its top",
     "transport/providers.py": "a table of ten profiles, each with its sources",

@@ -1,16 +1,17 @@
 """The magics: ``%%deepseek``, its short form ``%%ds``, and the line forms.
 
-Each method parses, calls the session once and returns; what can be decided without IPython is in
-`arguments` and `commands`.
+Each method parses, asks once and returns; what can be decided without IPython is in `arguments` and
+`commands`. `register` also hooks what looks at cells: the input transform, and the log of runs.
 """
 
 from __future__ import annotations
 
 import re
+import time
 import tokenize
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from IPython.core.error import UsageError
 from IPython.core.magic import (
@@ -21,6 +22,7 @@ from IPython.core.magic import (
     no_var_expand,
 )
 
+from deepseek_jupyter.cells.executed import Executed, log
 from deepseek_jupyter.config import settings
 from deepseek_jupyter.display.frontend import in_jupyter
 from deepseek_jupyter.display.pages import pages
@@ -28,9 +30,10 @@ from deepseek_jupyter.errors import DeepSeekError, Interrupted
 from deepseek_jupyter.page import requests
 
 from .arguments import Command, UsageProblem, flag_help, parse_cell, parse_line
-from .watch import unwatch, watch
 
-__all__ = ["DeepSeekMagics", "register", "unregister"]
+if TYPE_CHECKING:
+    from deepseek_jupyter.asking.reply import Reply
+    from deepseek_jupyter.session.session import Session
 
 _MANUAL = """Ask a DeepSeek model; thinking and answer stream into the output.
 
@@ -115,9 +118,7 @@ class DeepSeekMagics(Magics):
             self.shell.user_ns[command.out] = reply
         reply.shown_in = current_cell()
         if command.code and reply.code:
-            from .fixing import place
-
-            place(command, reply)
+            _place(session, command, reply)
         return reply
 
     def _usage(self, call: Any, *arguments: Any) -> Any:
@@ -145,6 +146,16 @@ class DeepSeekMagics(Magics):
 
 for _method in (DeepSeekMagics.deepseek, DeepSeekMagics.ds):
     _method.__doc__ = _MANUAL + flag_help() + "\n``%deepseek help`` lists the line commands.\n"
+
+
+def _place(session: Session, command: Command, reply: Reply) -> None:
+    """What ``--code`` and ``--run`` do with an answer's code."""
+    from deepseek_jupyter.fixing.placing import may_run, place_code
+
+    question = command.question
+    run = command.run and not reply.cut and may_run(session, reply, question.approve)
+    if notice := place_code(reply.code_cells, reply, question.cell_id, run=run):
+        print(notice)
 
 
 # A question mark at the end of a line makes IPython show help instead of running the magic
@@ -184,6 +195,43 @@ def _in_string(lines: Sequence[str]) -> bool:
     except SyntaxError:  # indentation that only IPython's other transforms make sense of
         return False
     return False
+
+
+# Which cells ran, and the error that came last: what %deepseek fix looks at.
+
+
+def watch(shell: Any) -> None:
+    """Note every cell from now on; once, however often called."""
+    if _ended not in shell.events.callbacks["post_run_cell"]:
+        shell.events.register("post_run_cell", _ended)
+
+
+def unwatch(shell: Any) -> None:
+    """Note nothing more, and forget what was noted."""
+    if _ended in shell.events.callbacks["post_run_cell"]:
+        shell.events.unregister("post_run_cell", _ended)
+    log.clear()
+
+
+def _ended(result: Any) -> None:
+    info = result.info
+    if info.silent or not info.store_history or result.execution_count is None:
+        return
+    error = result.error_before_exec or result.error_in_exec
+    run = Executed(
+        count=result.execution_count,
+        source=info.raw_cell,
+        python=getattr(info, "transformed_cell", None) or "",
+        id=getattr(info, "cell_id", None),
+        failed=error is not None,
+        at=time.time(),
+    )
+    log.add(run, error if _of_the_code(error) else None)
+
+
+def _of_the_code(error: BaseException | None) -> bool:
+    """Whether the user's code raised it: a stop and our own refusals do not count."""
+    return isinstance(error, Exception) and not isinstance(error, DeepSeekError | UsageError)
 
 
 def register(ipython: Any) -> None:

@@ -10,8 +10,8 @@ import deepseek_jupyter as ds
 from deepseek_jupyter.asking.teaching import HINTS, NO_SOLUTIONS, Teaching
 from deepseek_jupyter.context.policy_file import FILE
 from deepseek_jupyter.errors import PolicyError
-from deepseek_jupyter.reports.doctor import doctor
-from deepseek_jupyter.reports.reports import status
+from deepseek_jupyter.magics.doctor import doctor
+from deepseek_jupyter.magics.reports import status
 from deepseek_jupyter.session.session import Session
 from tests.support.scripted import Server, answer, plain
 

@@ -9,7 +9,7 @@ import pytest
 from deepseek_jupyter.config import DeepSeek
 from deepseek_jupyter.display.pages import DATA, pages
 from deepseek_jupyter.home import home
-from deepseek_jupyter.reports.doctor import doctor
+from deepseek_jupyter.magics.doctor import doctor
 from deepseek_jupyter.session.session import Session
 from tests.support.scripted import plain
 

@@ -18,8 +18,6 @@ from deepseek_jupyter.nested import nested_state
 if TYPE_CHECKING:
     from deepseek_jupyter.session.session import Session
 
-__all__ = ["ALL_WELL", "doctor"]
-
 ALL_WELL = "Nothing to mend."
 
 Finding = tuple[str, str, str]  # mark, subject, what was found
