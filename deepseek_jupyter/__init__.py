@@ -1,7 +1,7 @@
 """DeepSeek in notebooks.
 
-``%load_ext deepseek_jupyter`` brings ``%%deepseek`` (short ``%%ds``) and ``%ds``; the same from
-Python is `ask`, `aask` and `stream`. `last` is the newest `Reply`.
+``%load_ext deepseek_jupyter`` brings ``%%deepseek`` (short ``%%ds``) and ``%ds``; Python code
+calls `ask`, `aask` and `stream`. `last` is the newest `Reply`.
 
 Importing this package imports neither an HTTP client nor a data-frame library: each part is loaded
 when it is first used.

@@ -28,8 +28,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; the exit status is 0, or 1 after an error or a finding of the doctor's."""
     options = parser().parse_args(arguments)
     try:
-        told, status = _run(options)
-        print(told)
+        text, status = _run(options)
+        print(text)
         return status
     except DeepSeekError as error:
         print(f"{type(error).__name__}: {error}", file=sys.stderr)

@@ -107,7 +107,7 @@ def flag_parser() -> argparse.ArgumentParser:
     )
     add("-o", "--out", metavar="NAME", help="put the Reply into this variable")
     add("--code", action="store_true", help="put the answer's Python code into the next cell")
-    add("--run", action="store_true", help="the same, and run it after a yes")
+    add("--run", action="store_true", help="put the code there, and run it after a yes")
     add("--new", action="store_true", help="begin a new conversation")
     add("--no-history", action="store_true", help="ask outside the conversation")
     add("--continue", dest="go_on", action="store_true", help="go on with the last answer")
@@ -130,7 +130,7 @@ def flag_parser() -> argparse.ArgumentParser:
     add(
         "--replay",
         choices=REPLAYS,
-        help="answer from the journal or the notebook: auto where the same was asked before, "
+        help="answer from the journal or the notebook: auto where it was asked before, "
         "always or not at all, never",
     )
     add("--budget", type=float, metavar="SUM", help="refuse a question that may cost more")

@@ -147,7 +147,7 @@ def _login(arguments: Sequence[str]) -> Report:
         key = getpass.getpass(f"API key for {name} (hidden): ")
     except Exception as error:  # ipykernel's StdinNotImplementedError, EOFError without a terminal
         raise UsageProblem(
-            f"Nobody can type a key here ({error}); set the provider's key variable instead."
+            f"A key cannot be typed here ({error}); set the provider's key variable instead."
         ) from None
     if not key.strip():
         return Report("Nothing was typed; nothing is changed.")
@@ -352,7 +352,7 @@ _OF_CELLS = {
     "explain": ("[CELL|NAME]", "what a cell or function does"),
     "doc": ("[CELL|NAME]", "docstrings and comments, as a change to accept"),
     "test": ("[CELL|NAME]", "tests in a new cell"),
-    "optimize": ("[CELL|NAME]", "the same result faster, as a change to accept"),
+    "optimize": ("[CELL|NAME]", "faster code with equal results, as a change to accept"),
 }
 
 
@@ -379,6 +379,6 @@ COMMANDS: dict[str, LineCommand] = {
     "search": LineCommand(_search, "WORDS", "find turns of this conversation"),
     "export": LineCommand(_export, "FILE", "write .md, .html, .json or .ipynb"),
     "reset": LineCommand(_reset, "", "begin a new conversation"),
-    "doctor": LineCommand(_doctor, "", "check this installation and say what to mend"),
+    "doctor": LineCommand(_doctor, "", "check this installation and say what to fix"),
     "help": LineCommand(_help, "", "this list, and the flags of %%deepseek"),
 }

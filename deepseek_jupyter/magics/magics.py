@@ -87,7 +87,7 @@ class DeepSeekMagics(Magics):
 
     def _ask_cell(self, line: str, cell: str, local_ns: Any) -> Any:
         command = self._usage(parse_cell, line, cell, self._cell_id())
-        if command.question.cell_id is None and in_jupyter():  # a front end that tells no cell ids
+        if command.question.cell_id is None and in_jupyter():  # a front end without cell ids
             command = replace(command, question=replace(command.question, by_prompt=True))
         return self._ask(command, local_ns)
 

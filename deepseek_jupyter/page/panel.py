@@ -12,8 +12,8 @@ if TYPE_CHECKING:
 MIME_TYPE = "application/vnd.deepseek.panel+json"
 
 PLAIN = (
-    "The panel is shown where deepseek_jupyter is installed beside JupyterLab 4 or Notebook 7; "
-    "elsewhere it needs anywidget and a running kernel."
+    "The panel is shown where deepseek_jupyter is installed together with JupyterLab 4 or "
+    "Notebook 7; elsewhere it needs anywidget and a running kernel."
 )
 
 

@@ -17,12 +17,12 @@ if TYPE_CHECKING:
     from deepseek_jupyter.session.session import Session
 
 _VERSION = 1
-_HEAD = 90  # characters of a prompt that stand for it
+_HEAD = 90  # characters of a prompt that represent it
 _LARGEST_TURN = 2_000_000  # characters of one record sent to a page
 
 
 def conversation(session: Session, request: Request) -> dict[str, Any]:
-    """Where it stands, its active branch without texts, what runs, and the settings."""
+    """Its position, its active branch without texts, what runs, and the settings."""
     found = session.conversation
     return {
         "version": _VERSION,

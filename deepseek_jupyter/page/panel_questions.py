@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 _OF_ATTACHMENTS = ("sql", "inspect")
 
-# What the panel's questions attached, by turn: "Ask again" attaches the same, under the same rules.
+# What the panel's questions attached, by turn: "Ask again" attaches it under the rules it had.
 _given: OrderedDict[str, tuple[Any, ...]] = OrderedDict()
 _MOST_GIVEN = 500
 
@@ -123,7 +123,7 @@ def _asked(session: Session, request: Request, question: Question) -> dict[str, 
 
 
 class _Announced(Beside):
-    """Tells the page that asked which turn it was."""
+    """A surface that sends the id of the turn to the page that asked."""
 
     def __init__(self, begun: Callable[[str], None]) -> None:
         super().__init__()

@@ -31,7 +31,7 @@ def sibling(session: Session, request: Request) -> dict[str, Any]:
     """``{id, step}``: the answer `step` places further than the turn `id`."""
     step = request.body.get("step")
     step = step if isinstance(step, int) else 0
-    return answer_beside(session.conversation, str(request.body.get("id")), step)
+    return neighbour(session.conversation, str(request.body.get("id")), step)
 
 
 def use(session: Session, request: Request) -> dict[str, Any]:
@@ -41,7 +41,7 @@ def use(session: Session, request: Request) -> dict[str, Any]:
     return used
 
 
-def answer_beside(conversation: Conversation, id: str, step: int) -> dict[str, Any]:
+def neighbour(conversation: Conversation, id: str, step: int) -> dict[str, Any]:
     """The answer `step` places from the turn `id`: its bundle, and whether it is the active one.
 
     Raises `ConversationError` where there is none.

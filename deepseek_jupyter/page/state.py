@@ -177,7 +177,7 @@ def standing(session: Session, request: Request) -> dict[str, Any]:
 
 
 def settings(session: Session, request: Request) -> dict[str, Any]:
-    """``{set?: {model?, think?, effort?, temperature?, max_tokens?, tools?}}``: set some, tell all.
+    """``{set?: {model?, think?, effort?, temperature?, max_tokens?, tools?}}``: set, answer all.
 
     `tools` are names; see `DeepSeek.panel_tools`.
     """

@@ -166,7 +166,7 @@ def in_words(totals: Iterable[Total]) -> str:
 
 
 def _named(totals: list[Total], by: By, journal: Journal) -> list[Total]:
-    """The same under names that a person knows."""
+    """The totals, under names that a person knows in place of ids."""
     if by == "turn":
         turns = journal.turns_of([total.key for total in totals])
         name = {id: f"{id[-6:]}  {_head(turn.prompt)}" for id, turn in turns.items()}

@@ -79,7 +79,7 @@ class Session:
         return self.withholding.gate_of(conversation, detectors)
 
     def policy_files(self) -> PolicyFiles:
-        """The policy files that hold for this notebook, read anew. Raises `PolicyError`."""
+        """The policy files that hold for this notebook, read each time. Raises `PolicyError`."""
         import os
 
         from deepseek_jupyter.context.policy_file import load
@@ -102,7 +102,7 @@ class Session:
             watcher(event, record)
 
     def first_time(self, sentence: str) -> bool:
-        """True the first time a sentence is told in this session."""
+        """True the first time that a sentence is to be shown in this session."""
         if sentence in self._told:
             return False
         self._told.add(sentence)

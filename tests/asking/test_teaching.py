@@ -199,4 +199,4 @@ class TestMalformed:
         file = rule(course, "hint_only = true")
         assert any(str(file) in row[1] for row in status(session).rows)
         server.queue(plain({"data": [{"id": "deepseek-flash"}]}))
-        assert any(row[0] == "MEND" and str(file) in row[2] for row in doctor(session).rows)
+        assert any(row[0] == "FIX" and str(file) in row[2] for row in doctor(session).rows)

@@ -7,7 +7,7 @@ import pytest
 from deepseek_jupyter.asking.ask import ask
 from deepseek_jupyter.asking.question import Question
 from deepseek_jupyter.errors import ConversationError
-from deepseek_jupyter.page.siblings import answer_beside, newest_after, use_answer
+from deepseek_jupyter.page.siblings import neighbour, newest_after, use_answer
 from deepseek_jupyter.page.state import status
 from tests.support.scripted import answer
 
@@ -26,7 +26,7 @@ def tree(session, server):
 
 def test_looking_changes_nothing(session, tree):
     a, _, again = tree
-    seen = answer_beside(session.conversation, again, -1)
+    seen = neighbour(session.conversation, again, -1)
     record = seen["bundle"][TURN]
     assert (record["id"], record["answer"], record["prompt"]) == (a, "a", "A")
     assert record["branch"] == {"index": 1, "count": 2}
@@ -50,7 +50,7 @@ def test_using_an_answer_brings_back_what_was_asked_after_it(session, tree, serv
 
 def test_using_the_newer_one_again_leads_back(session, tree):
     use_answer(session.conversation, tree[0])
-    assert answer_beside(session.conversation, tree[0], 1)["active"] is False
+    assert neighbour(session.conversation, tree[0], 1)["active"] is False
     use_answer(session.conversation, tree[2])
     assert session.conversation.tip == tree[2]
 
@@ -67,14 +67,14 @@ def test_a_branch_that_ends_there_is_gone_back_to(session, tree):
 @pytest.mark.parametrize("step", [-2, 1, 1000])
 def test_there_is_nothing_beside_the_last(session, tree, step):
     with pytest.raises(ConversationError, match="no other answer"):
-        answer_beside(session.conversation, tree[2], step)
+        neighbour(session.conversation, tree[2], step)
 
 
 @pytest.mark.parametrize("id", ["", "None", "01999999-0000-7000-8000-000000000000"])
 def test_an_answer_of_another_conversation_is_refused(session, tree, id):
     refused = pytest.raises(ConversationError, match="not in the notebook's conversation")
     with refused:
-        answer_beside(session.conversation, id, 0)
+        neighbour(session.conversation, id, 0)
     with refused:
         use_answer(session.conversation, id)
 

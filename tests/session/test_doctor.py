@@ -35,7 +35,7 @@ def test_a_journal_that_cannot_be_written_is_to_be_mended(found):
     home().mkdir(parents=True)
     (home() / "journal.sqlite3").mkdir()
     mark, told = found()["journal"]
-    assert mark == "MEND"
+    assert mark == "FIX"
     assert told
 
 
