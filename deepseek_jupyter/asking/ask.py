@@ -85,7 +85,7 @@ def _attached(attach: Any) -> tuple[Any, ...]:
     pair = isinstance(attach, tuple) and len(attach) == 2 and isinstance(attach[1], str)
     if isinstance(attach, tuple) and not (pair and not isinstance(attach[0], str)):
         return attach
-    return (attach,)
+    return () if attach is None else (attach,)
 
 
 def _tools(tools: Any) -> tuple[Any, ...]:
