@@ -31,76 +31,32 @@ conversation   protocol
 tools          protocol context
 local          protocol
 
-# asking/: the way of a question, from what was typed to the reply.
-asking
-question
-pin            protocol conversation config question
-prefix         protocol
-limits         protocol
-notebook_cells cells context conversation display memory
-attaching      context conversation notebook_cells question session
-composing      protocol context conversation display attaching notebook_cells question session
-teaching       context protocol
-builtin        context display tools attaching question session
-toolset        context display tools builtin question session
-requesting     protocol transport conversation local question session tools
-spending       protocol transport accounts limits session teaching
-prepare        protocol transport context conversation local limits pin prefix question spending
-prepare        composing requesting session teaching tools toolset
-preview        protocol conversation display prepare question session
-data_card      context display attaching session
-reply          protocol conversation context display tools
-replay         protocol conversation display tools prepare question reply session
-round          protocol transport conversation display tools builtin prepare session
-rounds         protocol conversation display tools limits prepare round session spending
-unveil         context protocol
-ending         protocol
-run            protocol transport display ending reply prefix prepare rounds session unveil
-
-# session/: what a kernel holds.
 config
-tokenizer      protocol
-memory         protocol conversation
-withholding    context conversation
-endpoint       config transport local
-accounts       protocol conversation display session
-standing       protocol conversation display accounts session
-alternatives   conversation reply
-ghost_rules    protocol transport conversation accounts teaching session
-completing     protocol transport context conversation display ghost_rules standing session
-session        protocol transport context conversation tools local display
-session        completing standing config endpoint memory tokenizer withholding
-session        prefix prepare preview question replay reply run
+# session/: what a kernel holds. asking/: the steps of a question.
+session        config protocol transport context conversation display tools local
+asking         session config protocol transport context conversation display tools local cells
 
 # fixing/: changes to cells: what ran, what a question about it holds, where code goes.
 fixing
 runs           cells display
-gathering      cells display memory protocol runs
-placing        display reply session
-proposal       cells display reply
-fixes          attaching cells context conversation display gathering placing preview
-fixes          proposal question reply runs session teaching
+gathering      cells display session protocol runs
+placing        display asking session
+proposal       asking cells display
+fixes          asking cells context conversation display gathering placing proposal runs session
 
-# reports/: what the line commands say and write.
-reports        session display protocol transport accounts teaching
-local_reports  local display
+# reports/: a conversation as a file.
+reports
 export         conversation display
-doctor         session display local nested teaching
 
-# What people call. Never each other. (magics: {{ expr }} is resolved in the cell's namespace, and
-# --param values are read as protocol.parameters reads them.)
+# page/: what a page or a panel may ask. Then what people call and type.
+page           asking session conversation context display protocol transport export
 nested
-api            session display protocol config question reply data_card
-page_requests  api session display standing alternatives notebook_cells widget
-magics         page_requests
-magics         session display api config question nested accounts export teaching builtin toolset
-magics         attaching preview reports local_reports doctor reply conversation context protocol
-magics         cells runs placing proposal fixes widget
-widget         session display api attaching config question conversation export protocol
-widget         context notebook_cells alternatives
-cli            api conversation display doctor export local_reports
+api            page asking session display protocol
+magics         api page fixing asking session config nested cells context conversation display
+magics         protocol transport local runs placing proposal fixes export
+cli            api conversation display magics export
 __main__       cli
-__init__       api conversation magics nested reply widget
+__init__       api asking conversation magics nested page
 """
 
 
@@ -116,7 +72,7 @@ def ladder() -> dict[str, set[str]]:
 LADDER = ladder()
 
 # Folders whose files each have a row: everything meets there, so a row for all would hold nothing.
-BY_FILE = {"asking", "session", "fixing", "reports"}
+BY_FILE = {"fixing", "reports"}
 PACKAGES = {"deepseek_jupyter", *(f"deepseek_jupyter.{folder}" for folder in BY_FILE)}
 FOLDER_OF = {
     path.stem: folder for folder in BY_FILE for path in (PACKAGE / folder).glob("[a-z]*.py")
@@ -131,12 +87,12 @@ OUTSIDE: dict[str, set[str]] = {
         "display.progress",
         "tools.python",
         "magics",
-        "session.config",
+        "config",
         "cli",
     },
     "ipykernel": {"magics"},
-    "traitlets": {"session.config", "magics", "widget.anypanel"},
-    "anywidget": {"widget.anypanel"},
+    "traitlets": {"config", "magics", "page.panel_widget"},
+    "anywidget": {"page.panel_widget"},
     "ipywidgets": set(),
     "duckdb": {"tools.sql_worker"},  # in a process of its own
     "pyarrow": {"tools"},
@@ -163,6 +119,8 @@ OUTSIDE: dict[str, set[str]] = {
 
 # file -> why it is longer than 300 lines
 LONG = {
+    "magics/commands.py": "a function for each of the commands",
+    "page/inline_completion.py": "asking for ghost text, and what forbids it",
     "errors.py": "the whole exception tree, drawn at its top",
     "transport/providers.py": "a table of ten profiles, each with its sources",
 }

