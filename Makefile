@@ -75,7 +75,7 @@ soak: .make/venv
 
 clean:
 	rm -rf .make .venv $(LAB)/node_modules $(LAB)/lib deepseek_jupyter/labextension \
-	  deepseek_jupyter/widget/static
+	  deepseek_jupyter/page/static
 
 # The built extension is linked, not copied, so that a rebuild needs no new install.
 .make/venv: pyproject.toml .make/labextension

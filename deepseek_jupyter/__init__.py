@@ -1,7 +1,7 @@
 """DeepSeek in notebooks.
 
-``%load_ext deepseek_jupyter`` brings ``%%deepseek`` (short ``%%ds``) and ``%ds``; the same from
-Python is `ask`, `aask` and `stream`. `last` is the newest `Reply`.
+``%load_ext deepseek_jupyter`` brings ``%%deepseek`` (short ``%%ds``) and ``%ds``; Python code
+calls `ask`, `aask` and `stream`. `last` is the newest `Reply`.
 
 Importing this package imports neither an HTTP client nor a data-frame library: each part is loaded
 when it is first used.
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from .conversation.conversation import Conversation
     from .errors import DeepSeekError, Interrupted
     from .nested import enable_nested
-    from .widget.shown import panel
+    from .page.panel import panel
 
     last: Reply | None
 
@@ -53,7 +53,7 @@ _HOMES = {
     "card": "api",
     "enable_nested": "nested",
     "get_session": "api",
-    "panel": "widget.shown",
+    "panel": "page.panel",
     "stream": "api",
 }
 

@@ -3,103 +3,162 @@
 from __future__ import annotations
 
 import asyncio
-import threading
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterator
 from contextlib import aclosing
-from dataclasses import fields
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, overload
 
-from .asking.question import Question
+from .asking import ask as asking
+from .asking.preview import Preview, preview
+from .asking.question import NAMED_PARAMETERS, Question
 from .asking.reply import Reply
+from .display.frontend import user_namespace
 from .display.live import surface
-from .session.config import settings
-from .session.session import Session
+from .page.state import session
 
 if TYPE_CHECKING:
     from .asking.attachments import DataCard
     from .protocol.deltas import Delta
+    from .session.session import Session
 
 __all__ = ["Stream", "aask", "ask", "card", "get_session", "last", "stream"]
-
-_session: Session | None = None
-_making = threading.Lock()
-
-_FIELDS = frozenset(f.name for f in fields(Question)) - {"prompt", "parameters"}
 
 
 def get_session() -> Session:
     """The session of this process, made at first use."""
-    global _session
-    with _making:  # a cell and a panel may be the first at the same moment
-        if _session is None:
-            _session = Session(settings())
-        return _session
+    return session()
 
 
 def last() -> Reply | None:
     """The newest reply, whole or not; None before the first."""
-    return get_session().last
+    newest = get_session().last
+    return newest if isinstance(newest, Reply) else None
 
 
-def ask(prompt: str, *, show: bool | None = None, **options: Any) -> Reply:
+# The options are the magic's flags, as `magics.arguments` has them: a test holds them to it.
+# fmt: off
+
+
+@overload
+def ask(prompt: str, *, dry_run: Literal[True], **options: Any) -> Preview: ...
+@overload
+def ask(
+    prompt: str, *, show: bool | None = None, dry_run: Literal[False] = False,
+    model: str | None = None, provider: str | None = None, system: str | None = None,
+    think: bool | None = None, effort: str | None = None, temperature: float | None = None,
+    top_p: float | None = None, max_tokens: int | None = None, seed: int | None = None,
+    stop: str | list[str] | None = None, format: str = "md", schema: Any = None, tools: Any = (),
+    approve: str | None = None, attach: Any = (), cells: str | int | None = None, new: bool = False,
+    go_on: bool = False, history: bool | None = None, branch: str | None = None,
+    replay: str | None = None, budget: float | None = None, stream: bool | None = None,
+    on_error: str | None = None, **parameters: Any,
+) -> Reply: ...
+def ask(
+    prompt: str, *, show: bool | None = None, dry_run: bool = False,
+    model: str | None = None, provider: str | None = None, system: str | None = None,
+    think: bool | None = None, effort: str | None = None, temperature: float | None = None,
+    top_p: float | None = None, max_tokens: int | None = None, seed: int | None = None,
+    stop: str | list[str] | None = None, format: str = "md", schema: Any = None, tools: Any = (),
+    approve: str | None = None, attach: Any = (), cells: str | int | None = None, new: bool = False,
+    go_on: bool = False, history: bool | None = None, branch: str | None = None,
+    replay: str | None = None, budget: float | None = None, stream: bool | None = None,
+    on_error: str | None = None, **parameters: Any,
+) -> Reply | Preview:
     """Ask the model and wait for the answer.
 
     In a notebook or IPython terminal the answer streams into view (`show` False keeps it quiet);
-    in a script only the `Reply` comes back, unless `show` is True.
+    in a script only the `Reply` comes back, unless `show` is True. Without an option the settings
+    hold (``%config DeepSeek``).
 
-    Options are the magic's flags by their long names: ``model``, ``provider``, ``think``
-    (True/False), ``effort`` ("low", "high", "max"), ``system``, ``format`` ("md", "code", "json",
-    "text"), ``stream`` (False for one plain request), ``history`` (False to ask outside the
-    conversation), ``new``, ``go_on``, ``budget``, ``cells``; ``attach`` (a list of objects, of
-    texts like ``"df:schema,price=full"`` and of pairs ``(df, "schema")``, or a dict of names and
-    objects); ``dry_run`` (True: a `Preview` of what would be sent instead of an answer); ``schema``
-    (a pydantic model, dataclass, TypedDict, enum, any other type, or a JSON schema: see
-    `Reply.data`); ``tools`` (functions that the model may call, and the names "sql", "inspect",
-    "run_python") with ``approve`` ("ask", "always", "never"); and every parameter of the provider
-    by its API name: ``temperature``, ``top_p``, ``max_tokens``, ``stop``, ``seed``, ….
+    Who answers: `provider`; `model`, sent verbatim; `think` (True or False) and `effort` ("none",
+    "low", "high", "max"); `system`, the system prompt. How: `temperature`, `top_p`, `max_tokens`,
+    `stop`, `seed`, and every other parameter of the provider by its API name.
 
-    Raises a `DeepSeekError` with `reply` holding what had arrived, or `Interrupted` on Ctrl-C.
+    What goes along: `attach`, one or a list of objects, of texts like ``"df:schema,price=full"``
+    and of pairs ``(df, "schema")``, or a dict of names and objects; `cells`, the notebook's own
+    ("above", "all", "none", or how many). What is already there: `new` begins a conversation,
+    `history` False asks outside it, `branch` asks on that branch, `go_on` continues the last
+    answer.
+
+    What comes back: `format` ("md", "code", "json", "text"); `schema`, a pydantic model, dataclass,
+    TypedDict, enum, any other type, or a JSON schema (see `Reply.data`); `tools`, functions that
+    the model may call and the names "sql", "inspect" and "run_python", with `approve` ("ask",
+    "always", "never"). `stream` False sends one plain request. `replay` ("auto", "always", "never")
+    answers from what was kept.
+
+    What must not happen: `budget` refuses a question that may cost more; `dry_run` sends nothing
+    and returns a `Preview` of what would be sent. Raises a `DeepSeekError` with `reply` holding
+    what had arrived, or `Interrupted` on Ctrl-C; with `on_error` "return" the reply comes back,
+    its error in `Reply.error`.
 
     >>> import deepseek_jupyter as ds
     >>> ds.ask("What is the capital of France?", think=False).text  # doctest: +SKIP
     'Paris.'
     """
-    question = _question(prompt, options)
-    if question.dry_run:  # a `Preview` is what the caller asked for; all other calls get a Reply
-        return get_session().preview(question)  # type: ignore[return-value]
-    return get_session().ask(question, surface(_shown(show)))
+    question = _question(**locals())
+    if question.dry_run:
+        return preview(get_session(), question)
+    return asking.ask(get_session(), question, surface(_shown(show)))
 
 
-def card(value: Any, policy: str = "", *, name: str = "df") -> DataCard:
-    """What a model sees of `value` when it is attached: the text, its tokens, what leaves.
-
-    `policy` is what ``--attach`` takes behind the colon: ``"schema,price=full,budget=500"``.
-    Nothing is sent. Raises `ParameterError` for a policy that cannot be read.
-    """
-    from .asking.attachments import data_card
-
-    return data_card(get_session(), value, name, policy)
-
-
-async def aask(prompt: str, *, show: bool | None = None, **options: Any) -> Reply:
+@overload
+async def aask(prompt: str, *, dry_run: Literal[True], **options: Any) -> Preview: ...
+@overload
+async def aask(
+    prompt: str, *, show: bool | None = None, dry_run: Literal[False] = False,
+    model: str | None = None, provider: str | None = None, system: str | None = None,
+    think: bool | None = None, effort: str | None = None, temperature: float | None = None,
+    top_p: float | None = None, max_tokens: int | None = None, seed: int | None = None,
+    stop: str | list[str] | None = None, format: str = "md", schema: Any = None, tools: Any = (),
+    approve: str | None = None, attach: Any = (), cells: str | int | None = None, new: bool = False,
+    go_on: bool = False, history: bool | None = None, branch: str | None = None,
+    replay: str | None = None, budget: float | None = None, stream: bool | None = None,
+    on_error: str | None = None, **parameters: Any,
+) -> Reply: ...
+async def aask(
+    prompt: str, *, show: bool | None = None, dry_run: bool = False,
+    model: str | None = None, provider: str | None = None, system: str | None = None,
+    think: bool | None = None, effort: str | None = None, temperature: float | None = None,
+    top_p: float | None = None, max_tokens: int | None = None, seed: int | None = None,
+    stop: str | list[str] | None = None, format: str = "md", schema: Any = None, tools: Any = (),
+    approve: str | None = None, attach: Any = (), cells: str | int | None = None, new: bool = False,
+    go_on: bool = False, history: bool | None = None, branch: str | None = None,
+    replay: str | None = None, budget: float | None = None, stream: bool | None = None,
+    on_error: str | None = None, **parameters: Any,
+) -> Reply | Preview:
     """`ask` for code with an event loop of its own: ``reply = await ds.aask("…")``.
 
-    Cancelling the task stops the answer and closes the connection; several may run at once.
+    It takes the options of `ask`. Cancelling the task stops the answer and closes the connection;
+    several may run at once.
     """
-    question = _question(prompt, options)
+    question = _question(**locals())
     if question.dry_run:
-        return await asyncio.to_thread(get_session().preview, question)  # type: ignore[arg-type]
-    return await get_session().aask(question, surface(_shown(show)))
+        return await asyncio.to_thread(preview, get_session(), question)
+    return await asking.aask(get_session(), question, surface(_shown(show)))
 
 
-def stream(prompt: str, **options: Any) -> Stream:
+def stream(
+    prompt: str, *, dry_run: bool = False,
+    model: str | None = None, provider: str | None = None, system: str | None = None,
+    think: bool | None = None, effort: str | None = None, temperature: float | None = None,
+    top_p: float | None = None, max_tokens: int | None = None, seed: int | None = None,
+    stop: str | list[str] | None = None, format: str = "md", schema: Any = None, tools: Any = (),
+    approve: str | None = None, attach: Any = (), cells: str | int | None = None, new: bool = False,
+    go_on: bool = False, history: bool | None = None, branch: str | None = None,
+    replay: str | None = None, budget: float | None = None, stream: bool | None = None,
+    on_error: str | None = None, **parameters: Any,
+) -> Stream:
     """The deltas of an answer as they arrive, for ``for`` and for ``async for``.
+
+    It takes the options of `ask`, but for `show`: nothing is displayed.
 
     >>> for delta in ds.stream("Count to three."):  # doctest: +SKIP
     ...     print(delta)
     TextDelta(text='1')
     """
-    return Stream(get_session(), _question(prompt, options))
+    return Stream(get_session(), _question(**locals()))
+
+
+# fmt: on
 
 
 class Stream:
@@ -114,11 +173,12 @@ class Stream:
         self.reply: Reply | None = None
 
     def __iter__(self) -> Iterator[Delta]:
-        yield from self._session.stream(self._question, self._ended)
+        yield from asking.stream(self._session, self._question, self._ended)
 
     async def __aiter__(self) -> AsyncIterator[Delta]:
         # Closed here: an abandoned generator would end some time later.
-        async with aclosing(self._session.astream(self._question, self._ended)) as deltas:
+        source = asking.astream(self._session, self._question, self._ended)
+        async with aclosing(source) as deltas:
             async for delta in deltas:
                 yield delta
 
@@ -126,34 +186,25 @@ class Stream:
         self.reply = reply
 
 
+def card(value: Any, policy: str = "", *, name: str = "df") -> DataCard:
+    """What a model sees of `value` when it is attached: the text, its tokens, what leaves.
+
+    `policy` is what ``--attach`` takes behind the colon: ``"schema,price=full,budget=500"``.
+    Nothing is sent. Raises `ParameterError` for a policy that cannot be read.
+    """
+    from .asking.attachments import data_card
+
+    return data_card(get_session(), value, name, policy)
+
+
 def _shown(show: bool | None) -> bool | None:
     return False if show is None and get_session().config.quiet else show
 
 
-def _question(prompt: str, options: dict[str, Any]) -> Question:
-    """Split options into the question's own fields and the provider's parameters.
-
-    ``stream=True/False`` and ``stop=[...]`` keep their API meaning; so does ``tools`` given as the
-    API's own dicts: their calls are the caller's to answer.
-    """
-    own = {name: value for name, value in options.items() if name in _FIELDS}
-    own["attach"] = _attached(own.get("attach", ()))
-    parameters = {name: value for name, value in options.items() if name not in _FIELDS}
-    if "tools" in own:
-        tools = own.pop("tools")
-        tools = [tools] if callable(tools) or isinstance(tools, str) else list(tools or ())
-        if tools and all(isinstance(tool, Mapping) for tool in tools):
-            parameters["tools"] = tools
-        else:
-            own["tools"] = tuple(tools)
-    return Question(prompt, parameters=parameters, **own)
-
-
-def _attached(attach: Any) -> tuple[Any, ...]:
-    """``attach=`` as a tuple: a list of things, a dict of them, or one."""
-    if isinstance(attach, list):
-        return tuple(attach)
-    pair = isinstance(attach, tuple) and len(attach) == 2 and isinstance(attach[1], str)
-    if isinstance(attach, tuple) and not (pair and not isinstance(attach[0], str)):
-        return attach
-    return (attach,)
+def _question(
+    prompt: str, parameters: dict[str, Any], show: bool | None = None, **options: Any
+) -> Question:
+    named = {name: options.pop(name) for name in NAMED_PARAMETERS}
+    given = {name: value for name, value in named.items() if value is not None}
+    asked = Question(prompt, parameters={**given, **parameters}, **options)
+    return asking.resolve(asked, user_namespace())

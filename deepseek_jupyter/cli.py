@@ -28,8 +28,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; the exit status is 0, or 1 after an error or a finding of the doctor's."""
     options = parser().parse_args(arguments)
     try:
-        told, status = _run(options)
-        print(told)
+        text, status = _run(options)
+        print(text)
         return status
     except DeepSeekError as error:
         print(f"{type(error).__name__}: {error}", file=sys.stderr)
@@ -74,7 +74,7 @@ def _run(options: argparse.Namespace) -> tuple[str, int]:
         return _local(options.verb, options.model), 0
     if options.command == "doctor":
         from .api import get_session
-        from .reports.doctor import ALL_WELL, doctor
+        from .magics.doctor import ALL_WELL, doctor
 
         report = doctor(get_session())
         return str(report), 0 if report.remark == ALL_WELL else 1
@@ -94,7 +94,7 @@ def _run(options: argparse.Namespace) -> tuple[str, int]:
 
 def _local(verb: str, model: str | None) -> str:
     from .display.progress import Progress
-    from .reports.local_reports import install_local, local_status, remove_local
+    from .magics.reports import install_local, local_status, remove_local
 
     if verb == "install":
         return str(install_local(model, Progress()))

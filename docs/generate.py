@@ -75,7 +75,7 @@ def flag_rows() -> Iterable[tuple[str, str]]:
 
 def setting_rows() -> Iterable[tuple[str, str, str]]:
     """As the traits know them."""
-    from deepseek_jupyter.session.config import DeepSeek
+    from deepseek_jupyter.config import DeepSeek
 
     helps = DeepSeek.class_traits(config=True)
     for name, default in DeepSeek().items().items():

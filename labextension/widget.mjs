@@ -1,6 +1,6 @@
 /**
  * Builds `ds.panel()`'s module for front ends other than JupyterLab: one script and one style sheet
- * in `deepseek_jupyter/widget/static`, which the wheel carries and anywidget hands to the page.
+ * in `deepseek_jupyter/page/static`, which the wheel carries and anywidget hands to the page.
  *
  * The view is the one of the side bar. What it takes of JupyterLab is replaced here, so that the
  * module stands alone; a package of JupyterLab that finds its way in is an error.
@@ -10,7 +10,7 @@ import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
 
 const here = path => fileURLToPath(new URL(path, import.meta.url));
-const TARGET = here('../deepseek_jupyter/widget/static/');
+const TARGET = here('../deepseek_jupyter/page/static/');
 
 /** What a host without JupyterLab's colours shows: VS Code's, or those of the page itself. */
 const FALLBACKS = {

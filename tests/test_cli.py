@@ -116,12 +116,12 @@ def test_doctor(command, server):
     server.queue(plain({"data": [{"id": "deepseek-flash"}]}), error(401, f"Wrong key {KEY}"))
     well = command("doctor", **where)
     assert well.returncode == 0
-    assert "Nothing to mend." in well.stdout
+    assert "Nothing to fix." in well.stdout
     assert "journal.sqlite3, 0." in well.stdout
     ill = command("doctor", **where)
     assert ill.returncode == 1
     assert "AuthenticationError" in ill.stdout
-    assert "1 to mend." in ill.stdout
+    assert "1 to fix." in ill.stdout
 
 
 def test_doctor_without_a_key(command):

@@ -132,7 +132,7 @@ class TestInAKernel:
     def test_the_doctor_names_the_original(self, kernel):
         kernel.run("import asyncio\nasyncio._nest_patched = True")
         rows = kernel.run("%deepseek doctor").bundles[0]["text/plain"]
-        assert "MEND" in rows
+        assert "FIX" in rows
         assert "original" in rows
         refused = kernel.run("%deepseek config nested=on")
         assert refused.error[0].startswith("UnsafeSettingError")

@@ -17,8 +17,9 @@ import pytest
 
 import deepseek_jupyter as ds
 from deepseek_jupyter import api
+from deepseek_jupyter.config import DeepSeek
 from deepseek_jupyter.protocol.deltas import ReasoningDelta, TextDelta
-from deepseek_jupyter.session.config import DeepSeek
+from deepseek_jupyter.session import session as sessions
 from deepseek_jupyter.session.session import Session
 
 from .support import recordings
@@ -58,7 +59,7 @@ def host(kernel, environment, monkeypatch) -> Server:
     session, server = kernel
     server.forget()
     session.conversation.reset()
-    monkeypatch.setattr(api, "_session", session)
+    monkeypatch.setattr(sessions, "_session", session)
     for variable in ("DEEPSEEK_API_KEY", "OPENROUTER_API_KEY"):
         monkeypatch.setenv(variable, KEY)
     return server

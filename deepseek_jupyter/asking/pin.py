@@ -1,6 +1,6 @@
-"""When two questions are the same, so that the answer to one can be kept for the other. Pure.
+"""When two questions are equal, so that the answer to one can be kept for the other. Pure.
 
-They are when everything that the user determines is the same: the words, what is attached, the
+They are when everything that the user determines is equal: the words, what is attached, the
 whole history, system prompt, parameters, and model and provider as far as they are named. What the
 environment adds (which key there is, a default model) does not count: a notebook answers the same
 next year.
@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from deepseek_jupyter.conversation.turn import Turn
 
 if TYPE_CHECKING:
-    from deepseek_jupyter.session.config import DeepSeek
+    from deepseek_jupyter.config import DeepSeek
 
     from .question import Question
 

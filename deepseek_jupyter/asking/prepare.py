@@ -17,7 +17,6 @@ from deepseek_jupyter.context.cells import Chosen
 from deepseek_jupyter.context.images import check_images, for_model
 from deepseek_jupyter.conversation.turn import Turn, new_id, now
 from deepseek_jupyter.conversation.window import Window, messages_of
-from deepseek_jupyter.display.frontend import user_namespace
 from deepseek_jupyter.errors import MissingKeyError, ParameterError
 from deepseek_jupyter.privacy.rules import Teaching
 from deepseek_jupyter.protocol.messages import Message, user
@@ -31,7 +30,7 @@ from deepseek_jupyter.protocol.tokens import (
 )
 from deepseek_jupyter.protocol.wire import WIRES
 
-from .attachments import Gathered, gather, resolved
+from .attachments import Gathered, gather
 from .budget import check_context, check_spending
 from .notebook_cells import chosen_cells
 from .pin import request_hash
@@ -388,10 +387,9 @@ class Parts:
 def compose(
     session: Session, question: Question, conversation: Conversation, files: PolicyFiles
 ) -> Parts:
-    """The parts of the message. Raises `ParameterError`, `PolicyError`."""
+    """The parts of a resolved question's message. Raises `ParameterError`, `PolicyError`."""
     gate = session.gate_of(conversation, files)
-    question = resolved(question, user_namespace())
-    choice = session.config.cells if question.cells is None else question.cells
+    choice = session.config.cells if question.cells is None else str(question.cells)
     gathered = gather(session, question, gate, files)
     cells = chosen_cells(choice, question.cell_id, gate.text)
     return Parts(question, gate, cells, gathered)

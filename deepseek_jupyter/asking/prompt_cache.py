@@ -36,11 +36,11 @@ class Prefix:
         return first.content if first is not None and first.role == "system" else ""
 
 
-def what_broke(before: Prefix | None, now: Prefix) -> str:
+def what_broke(before: object, now: Prefix) -> str:
     """One sentence on why `now` finds nothing of `before` in the cache; "" where it may, and where
     a new conversation is begun.
     """
-    if before is None or before.conversation != now.conversation:
+    if not isinstance(before, Prefix) or before.conversation != now.conversation:
         return ""
     reason = _reason(before, now)
     if not reason or estimate_messages(before.messages) < _WORTH_TELLING:

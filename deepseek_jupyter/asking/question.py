@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from deepseek_jupyter.errors import ParameterError
 
-__all__ = ["APPROVALS", "FORMATS", "ON_ERROR", "REPLAYS", "Question"]
+__all__ = ["APPROVALS", "FORMATS", "NAMED_PARAMETERS", "ON_ERROR", "REPLAYS", "Question"]
 
 FORMATS = ("md", "code", "json", "text")
 REPLAYS = ("auto", "always", "never")
 APPROVALS = ("ask", "always", "never")
 ON_ERROR = ("raise", "return")
+
+# The provider's parameters that have a flag, and a keyword of `ds.ask`, of their own.
+NAMED_PARAMETERS = ("temperature", "top_p", "max_tokens", "seed", "stop")
 
 _KNOWN = {"format": FORMATS, "replay": REPLAYS, "approve": APPROVALS, "on_error": ON_ERROR}
 
@@ -23,15 +26,17 @@ _CONTINUE = "Go on exactly where you stopped."
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """What a user asks for, from a cell or from Python. None means: as the settings say.
+    """What a user asks for, from a cell, from Python or from a panel. None: as the settings say.
+
+    As flags and callers give it, `attach`, `tools`, `schema` and `cells` are in any form that
+    `deepseek_jupyter.ask` takes; `ask.resolve` makes values of them.
 
     `by_prompt` knows a cell without an id again by its prompt.
     `new` begins a new conversation first; `history` False asks outside the conversation; `go_on`
     continues the last answer, which broke off or was cut; `branch` asks on that branch and leaves
     the active one; `instead_of` is the id of the turn whose sibling this becomes. `dry_run` shows
     what would be sent, and sends nothing. `material` is sent below the prompt and is no part of it.
-    `attach`, `cells`, `schema`, `tools` and `approve`: see `deepseek_jupyter.ask`. `said` is the
-    prompt as the message says it, where that differs: names in place of ``@name``.
+    `said` is the prompt as the message says it, where that differs: names in place of ``@name``.
     """
 
     prompt: str
@@ -55,11 +60,11 @@ class Question:
     replay: str | None = None
     dry_run: bool = False
     material: str = ""
-    attach: tuple[Any, ...] = ()
+    attach: Any = ()
     said: str | None = None
-    cells: str | None = None
+    cells: str | int | None = None
     schema: Any = None
-    tools: tuple[str | Callable[..., Any], ...] = ()
+    tools: Any = ()
     approve: str | None = None
 
     def check(self) -> None:

@@ -1,7 +1,7 @@
 """Pinned answers: a question that was asked before is answered from what was kept of it.
 
-Nothing is sent for it, no key is needed and nothing is billed. Which questions are the same says
-`pin.request_hash`.
+Nothing is sent for it, no key is needed and nothing is billed. `pin.request_hash` decides
+which questions are equal.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ def replayed(session: Session, placed: Placed, on: Surface) -> Reply | None:
         kept = None  # the type has changed since
     if kept is None:
         if wanted == "always":
-            raise ReplayError("This question has no kept answer, and --replay always asks nobody.")
+            raise ReplayError("This question has no kept answer; --replay always sends nothing.")
         return None
     if question.new:
         session.memory.conversation = conversation
@@ -104,7 +104,7 @@ def _play(
     if turn.history and kept.id in conversation and kept.parent == turn.parent:
         conversation.stand_on(kept.id, branch)
     else:
-        # A turn of its own, which nobody paid for again.
+        # A turn of its own, which cost nothing.
         own = ("id", "conversation", "parent", "cell_id", "created", "history", "branch", "prompt")
         mine = {name: getattr(turn, name) for name in own}
         shown = replace(shown, **mine, usage=None, cost=None, from_file=False)

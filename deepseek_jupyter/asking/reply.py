@@ -110,7 +110,7 @@ class Reply:
 
     @property
     def code_cells(self) -> list[str]:
-        """The same, a cell for each block."""
+        """The Python code in the answer, a cell for each block."""
         return [block.text.rstrip("\n") for block in self.code_blocks if block.is_python]
 
     @property
@@ -120,7 +120,7 @@ class Reply:
 
     @property
     def tool_calls(self) -> tuple[ToolCall, ...]:
-        """The functions that the model wants called: those that ran stand in `steps`."""
+        """The functions that the model wants called: those that ran are in `steps`."""
         return self._seen.tool_calls
 
     @property
@@ -130,7 +130,7 @@ class Reply:
 
     @property
     def usage(self) -> Usage | None:
-        """Tokens, None where the host tells none."""
+        """Tokens, None where the host reports none."""
         return self.turn.usage
 
     @property
@@ -183,10 +183,10 @@ class Reply:
         from deepseek_jupyter.display.frontend import current_cell, has_frontend, publish
 
         if self.shown_in is None or self.shown_in != current_cell():
-            told = self.changed()
-            publish(self.bundle(told))
-            if told and not has_frontend():
-                print(*told, sep="\n")
+            changed = self.changed()
+            publish(self.bundle(changed))
+            if changed and not has_frontend():
+                print(*changed, sep="\n")
         elif not has_frontend():
             erase_prompt(sys.stdout)
 

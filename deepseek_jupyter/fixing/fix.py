@@ -15,10 +15,13 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 from weakref import WeakKeyDictionary
 
+from deepseek_jupyter.asking.ask import ask, resolve
 from deepseek_jupyter.asking.attachments import Wanted
+from deepseek_jupyter.asking.preview import Preview
+from deepseek_jupyter.asking.preview import preview as preview_of
 from deepseek_jupyter.asking.question import Question
 from deepseek_jupyter.asking.reply import Reply
 from deepseek_jupyter.cells.edits import Edit, diff, read_edits
@@ -50,10 +53,6 @@ from deepseek_jupyter.session.session import Session
 from .cell_runs import executed, find, iterators, last_failure, notebook_cells, previous
 from .placement import place_code, provenance, writer
 
-if TYPE_CHECKING:
-    from deepseek_jupyter.asking.preview import Preview
-
-
 KINDS = ("fix", "explain", "doc", "test", "optimize")
 _EDITING = ("fix", "doc", "optimize")
 
@@ -79,7 +78,7 @@ def propose(
     adds. Raises `CellError` where there is nothing to work on, and what asking raises.
     """
     material, asked = _composed(session, kind, question or Question(""), target)
-    reply = session.ask(asked, on)
+    reply = ask(session, asked, on)
     if kind == "test" and not reply.cut:
         place_code([session.gate.reveal(cell) for cell in reply.code_cells], reply, asked.cell_id)
     proposal = _read(session, kind, material, reply)
@@ -93,7 +92,7 @@ def propose(
 
 def preview(session: Session, kind: str, question: Question, target: str = "") -> Preview:
     """What `propose` would send. Raises what it raises before sending."""
-    return session.preview(_composed(session, kind, question, target)[1])
+    return preview_of(session, _composed(session, kind, question, target)[1])
 
 
 def accept(session: Session, turn: str | None = None, *, run: bool = False) -> Proposal:
@@ -170,7 +169,8 @@ def _composed(
     asked = _asked(kind, question, material, target)
     frames = _frames(session, material.on_the_line)
     chosen = "none" if question.cells is None else question.cells  # the cells are in the material
-    return material, replace(asked, attach=(*asked.attach, *frames), cells=chosen)
+    asked = replace(asked, attach=(*asked.attach, *frames), cells=chosen)
+    return material, resolve(asked, user_namespace())
 
 
 def _frames(session: Session, names: frozenset[str]) -> list[Wanted]:

@@ -1,1 +1,8 @@
-"""What the user types. May import `session` and its neighbours, and `display`."""
+"""What the user types.
+
+arguments  from the line of a magic to a value; pure
+magics     ``%%deepseek``, ``%ds`` and what loading the extension hooks
+commands   ``%deepseek COMMAND``
+reports    what the commands say of session, providers and the embedded model
+doctor     ``%deepseek doctor``
+"""

@@ -13,7 +13,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
-from deepseek_jupyter.asking.question import APPROVALS, FORMATS, REPLAYS, Question
+from deepseek_jupyter.asking.question import (
+    APPROVALS,
+    FORMATS,
+    NAMED_PARAMETERS,
+    REPLAYS,
+    Question,
+)
 from deepseek_jupyter.errors import ParameterError
 from deepseek_jupyter.protocol.parameters import parse_value
 
@@ -35,17 +41,13 @@ class UsageProblem(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """A parsed ``%%deepseek`` or ``%ds``: the question, and what to do with the reply.
-
-    `schema` is an expression; it and the names in the question's `tools` are the notebook's.
-    """
+    """A parsed ``%%deepseek`` or ``%ds``: the question, and what to do with the reply."""
 
     question: Question
     out: str | None = None
     code: bool = False
     run: bool = False
     quiet: bool = False
-    schema: str = ""
 
 
 class _Parser(argparse.ArgumentParser):
@@ -105,7 +107,7 @@ def flag_parser() -> argparse.ArgumentParser:
     )
     add("-o", "--out", metavar="NAME", help="put the Reply into this variable")
     add("--code", action="store_true", help="put the answer's Python code into the next cell")
-    add("--run", action="store_true", help="the same, and run it after a yes")
+    add("--run", action="store_true", help="put the code there, and run it after a yes")
     add("--new", action="store_true", help="begin a new conversation")
     add("--no-history", action="store_true", help="ask outside the conversation")
     add("--continue", dest="go_on", action="store_true", help="go on with the last answer")
@@ -128,7 +130,7 @@ def flag_parser() -> argparse.ArgumentParser:
     add(
         "--replay",
         choices=REPLAYS,
-        help="answer from the journal or the notebook: auto where the same was asked before, "
+        help="answer from the journal or the notebook: auto where it was asked before, "
         "always or not at all, never",
     )
     add("--budget", type=float, metavar="SUM", help="refuse a question that may cost more")
@@ -195,6 +197,7 @@ def _command(flags: argparse.Namespace, prompt: str, cell_id: str | None) -> Com
         branch=flags.branch,
         cells=flags.cells,
         attach=tuple(flags.attach),
+        schema=flags.schema or None,
         dry_run=flags.dry_run,
         replay=flags.replay,
         tools=tuple(filter(None, (name.strip() for name in flags.tools.split(",")))),
@@ -203,14 +206,11 @@ def _command(flags: argparse.Namespace, prompt: str, cell_id: str | None) -> Com
     if flags.out is not None and not flags.out.isidentifier():
         raise UsageProblem(f"--out {flags.out}: not a variable name.")
     asked = flags.code or flags.run
-    return Command(question, flags.out, asked, flags.run, flags.quiet, flags.schema or "")
+    return Command(question, flags.out, asked, flags.run, flags.quiet)
 
 
 def _parameters(flags: argparse.Namespace) -> dict[str, Any]:
-    named = {
-        name: getattr(flags, name)
-        for name in ("temperature", "top_p", "max_tokens", "seed", "stop")
-    }
+    named = {name: getattr(flags, name) for name in NAMED_PARAMETERS}
     values = {name: value for name, value in named.items() if value is not None}
     for item in flags.param:
         name, equals, text = item.partition("=")

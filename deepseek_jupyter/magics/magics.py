@@ -1,16 +1,17 @@
 """The magics: ``%%deepseek``, its short form ``%%ds``, and the line forms.
 
-Each method parses, calls the session once and returns; what can be decided without IPython is in
-`arguments` and `commands`.
+Each method parses, asks once and returns; what can be decided without IPython is in `arguments` and
+`commands`. `register` also hooks what looks at cells: the input transform, and the log of runs.
 """
 
 from __future__ import annotations
 
 import re
+import time
 import tokenize
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from IPython.core.error import UsageError
 from IPython.core.magic import (
@@ -21,16 +22,18 @@ from IPython.core.magic import (
     no_var_expand,
 )
 
-from deepseek_jupyter import page_requests, widget
+from deepseek_jupyter.cells.executed import Executed, log
+from deepseek_jupyter.config import settings
 from deepseek_jupyter.display.frontend import in_jupyter
 from deepseek_jupyter.display.pages import pages
 from deepseek_jupyter.errors import DeepSeekError, Interrupted
-from deepseek_jupyter.session.config import settings
+from deepseek_jupyter.page import requests
 
 from .arguments import Command, UsageProblem, flag_help, parse_cell, parse_line
-from .watch import unwatch, watch
 
-__all__ = ["DeepSeekMagics", "register", "unregister"]
+if TYPE_CHECKING:
+    from deepseek_jupyter.asking.reply import Reply
+    from deepseek_jupyter.session.session import Session
 
 _MANUAL = """Ask a DeepSeek model; thinking and answer stream into the output.
 
@@ -84,49 +87,29 @@ class DeepSeekMagics(Magics):
 
     def _ask_cell(self, line: str, cell: str, local_ns: Any) -> Any:
         command = self._usage(parse_cell, line, cell, self._cell_id())
-        if command.question.cell_id is None and in_jupyter():  # a front end that tells no cell ids
+        if command.question.cell_id is None and in_jupyter():  # a front end without cell ids
             command = replace(command, question=replace(command.question, by_prompt=True))
         return self._ask(command, local_ns)
 
     def _ask(self, command: Command, local_ns: Mapping[str, Any] | None) -> Any:
         # Not at the top: loading the extension must not cost what only a question needs.
         from deepseek_jupyter.api import get_session
-        from deepseek_jupyter.asking.attachments import Wanted, resolved
-        from deepseek_jupyter.context.frames import fits
-        from deepseek_jupyter.context.prompt import fill
+        from deepseek_jupyter.asking.ask import ask, resolve
+        from deepseek_jupyter.asking.preview import preview
         from deepseek_jupyter.display.frontend import current_cell
         from deepseek_jupyter.display.live import surface
         from deepseek_jupyter.privacy.rules import Teaching
-
-        from .names import resolve_schema, resolve_tools
 
         session = get_session()
         if command.code:
             Teaching(session.policy_files()).check_code_insertion()
         names = {**self.shell.user_ns, **(local_ns or {})}
-        framed: list[Wanted] = []
-
-        def keep(source: str, value: Any) -> str | None:
-            """A frame goes as a card, under its policy, and not as its repr."""
-            if not fits(value):
-                return None
-            framed.append(Wanted(source, value))
-            return f"`{source}`"
-
-        asked = command.question
-        asked = replace(
-            asked,
-            prompt=fill(asked.prompt, names, keep),
-            attach=(*asked.attach, *framed),
-            schema=resolve_schema(command.schema, names) if command.schema else None,
-            tools=resolve_tools(asked.tools, names),
-        )
-        question = resolved(asked, names)
+        question = resolve(command.question, names, template=True)
         if question.dry_run:
-            return session.preview(question)
+            return preview(session, question)
         quiet = command.quiet or session.config.quiet
         try:
-            reply = session.ask(question, surface(False if quiet else None))
+            reply = ask(session, question, surface(False if quiet else None))
         except (DeepSeekError, Interrupted) as error:
             if command.out and error.reply is not None:  # what had arrived
                 self.shell.user_ns[command.out] = error.reply
@@ -135,9 +118,7 @@ class DeepSeekMagics(Magics):
             self.shell.user_ns[command.out] = reply
         reply.shown_in = current_cell()
         if command.code and reply.code:
-            from .fixing import place
-
-            place(command, reply)
+            _place(session, command, reply)
         return reply
 
     def _usage(self, call: Any, *arguments: Any) -> Any:
@@ -165,6 +146,16 @@ class DeepSeekMagics(Magics):
 
 for _method in (DeepSeekMagics.deepseek, DeepSeekMagics.ds):
     _method.__doc__ = _MANUAL + flag_help() + "\n``%deepseek help`` lists the line commands.\n"
+
+
+def _place(session: Session, command: Command, reply: Reply) -> None:
+    """What ``--code`` and ``--run`` do with an answer's code."""
+    from deepseek_jupyter.fixing.placement import may_run, place_code
+
+    question = command.question
+    run = command.run and not reply.cut and may_run(session, reply, question.approve)
+    if notice := place_code(reply.code_cells, reply, question.cell_id, run=run):
+        print(notice)
 
 
 # A question mark at the end of a line makes IPython show help instead of running the magic
@@ -206,6 +197,43 @@ def _in_string(lines: Sequence[str]) -> bool:
     return False
 
 
+# Which cells ran, and the error that came last: what %deepseek fix looks at.
+
+
+def watch(shell: Any) -> None:
+    """Note every cell from now on; once, however often called."""
+    if _ended not in shell.events.callbacks["post_run_cell"]:
+        shell.events.register("post_run_cell", _ended)
+
+
+def unwatch(shell: Any) -> None:
+    """Note nothing more, and forget what was noted."""
+    if _ended in shell.events.callbacks["post_run_cell"]:
+        shell.events.unregister("post_run_cell", _ended)
+    log.clear()
+
+
+def _ended(result: Any) -> None:
+    info = result.info
+    if info.silent or not info.store_history or result.execution_count is None:
+        return
+    error = result.error_before_exec or result.error_in_exec
+    run = Executed(
+        count=result.execution_count,
+        source=info.raw_cell,
+        python=getattr(info, "transformed_cell", None) or "",
+        id=getattr(info, "cell_id", None),
+        failed=error is not None,
+        at=time.time(),
+    )
+    log.add(run, error if _of_the_code(error) else None)
+
+
+def _of_the_code(error: BaseException | None) -> bool:
+    """Whether the user's code raised it: a stop and our own refusals do not count."""
+    return isinstance(error, Exception) and not isinstance(error, DeepSeekError | UsageError)
+
+
 def register(ipython: Any) -> None:
     """Register the magics, the settings and the input transform; once, however often called."""
     if not any(isinstance(c, DeepSeekMagics) for c in ipython.configurables):
@@ -217,9 +245,8 @@ def register(ipython: Any) -> None:
         ipython.input_transformers_cleanup.append(keep_question_marks)
     watch(ipython)
     if manager := _comm_manager(ipython):
-        page_requests.register()
+        requests.register()
         pages.register(manager)
-        widget.register()
 
 
 def unregister(ipython: Any) -> None:

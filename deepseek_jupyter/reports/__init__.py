@@ -1,1 +1,1 @@
-"""What the line commands say and write, for magics and command line alike."""
+"""A conversation as a file."""

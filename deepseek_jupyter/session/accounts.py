@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping
+import threading
+from collections.abc import Callable, Iterable, Mapping
 from decimal import Decimal
-from typing import TYPE_CHECKING, get_args
+from typing import TYPE_CHECKING, Protocol, get_args
 
 from deepseek_jupyter.conversation.totals import By, Total
 from deepseek_jupyter.display.footer import money
@@ -13,12 +14,15 @@ from deepseek_jupyter.display.report import Report
 from deepseek_jupyter.protocol.usage import Usage
 
 if TYPE_CHECKING:
-    from deepseek_jupyter.conversation.journal import Journal
+    from concurrent.futures import ThreadPoolExecutor
 
-    from .session import Session
+    from deepseek_jupyter.conversation.conversation import Conversation
+    from deepseek_jupyter.conversation.journal import Journal
+    from deepseek_jupyter.conversation.turn import Turn
 
 __all__ = [
     "WAYS",
+    "GhostCosts",
     "in_words",
     "notebook_cost",
     "notebook_ghosts",
@@ -40,9 +44,51 @@ _SCOPES: Mapping[str, str] = {
 }
 _BAR = 12  # characters of the longest bar
 _EIGHTHS = " ▏▎▍▌▋▊▉"
+_WRITER = "deepseek_jupyter.ghost_costs"
 
 
-def usage(session: Session, by: By | None = None) -> Report:
+class GhostCosts:
+    """What ghost text cost in this kernel: `spent`, by model; it is written down in order.
+
+    A cancelled one is estimated: no host says what it billed for it.
+    """
+
+    def __init__(self) -> None:
+        self.spent: dict[str, Total] = {}
+        self._writer: ThreadPoolExecutor | None = None  # one thread, for the disk may be slow
+
+    def add(self, paid: Total, write: Callable[[Total], None]) -> None:
+        """Add one; `write` is called with it soon, on a thread of its own."""
+        from concurrent.futures import ThreadPoolExecutor
+
+        self.spent[paid.key] = self.spent.get(paid.key, Total(paid.key)) + paid
+        if self._writer is None:
+            self._writer = ThreadPoolExecutor(1, _WRITER)
+        self._writer.submit(write, paid)
+
+    def total(self) -> Total:
+        """All of it."""
+        return sum(self.spent.values(), Total(""))
+
+    def flush(self) -> None:
+        """Wait until all of it is written. Not for the engine's thread."""
+        here = threading.current_thread().name
+        if self._writer is not None and not here.startswith(_WRITER):
+            self._writer.submit(lambda: None).result()
+
+
+class Spender(Protocol):
+    """The session, as far as accounts know it."""
+
+    spent: list[Turn]
+    ghosts: GhostCosts
+
+    @property
+    def conversation(self) -> Conversation:
+        """The notebook's conversation."""
+
+
+def usage(session: Spender, by: By | None = None) -> Report:
     """Tokens and cost, a row a `by` and a bar for its share; without `by` of this session."""
     if by is None:
         return _report("This session", "model", [*session_totals(session), *_ghosts(session)])
@@ -58,7 +104,7 @@ def usage(session: Session, by: By | None = None) -> Report:
     return _report(_SCOPES[by], by, [*named, *map(_as_ghosts, ghosts)])
 
 
-def session_totals(session: Session) -> list[Total]:
+def session_totals(session: Spender) -> list[Total]:
     """One `Total` a model, of what this kernel asked."""
     found: dict[str, Total] = {}
     for turn in session.spent:
@@ -68,40 +114,40 @@ def session_totals(session: Session) -> list[Total]:
     return sorted(found.values(), key=lambda total: total.key)
 
 
-def _ghosts(session: Session) -> list[Total]:
+def _ghosts(session: Spender) -> list[Total]:
     """Ghost texts, which belong to no conversation, by model."""
-    found = sorted(session.completing.spent.values(), key=lambda total: total.key)
+    found = sorted(session.ghosts.spent.values(), key=lambda total: total.key)
     return list(map(_as_ghosts, found))
 
 
 def _as_ghosts(total: Total) -> Total:
-    """The same under a name that says what it is."""
+    """`total` under a name that says that it is of ghost text."""
     name = f"{total.key} (ghost text)" if total.key else "ghost text"
     return Total(name, total.turns, total.usage, total.cost)
 
 
-def notebook_ghosts(session: Session) -> Total:
+def notebook_ghosts(session: Spender) -> Total:
     """What the notebook's ghost texts have cost so far, in all kernels; an estimate."""
     conversation = session.conversation
     if conversation.journal is None or conversation.notebook is None:
-        return session.completing.total()
-    session.completing.flush()
+        return session.ghosts.total()
+    session.ghosts.flush()
     return sum(conversation.journal.ghosts(notebook=conversation.notebook), Total(""))
 
 
-def notebook_cost(session: Session, currency: str) -> Decimal:
+def notebook_cost(session: Spender, currency: str) -> Decimal:
     """What the notebook has cost so far in `currency`, ghost text too, in all kernels."""
     totals = [*notebook_totals(session), notebook_ghosts(session)]
     return sum((total.cost.get(currency, Decimal()) for total in totals), Decimal())
 
 
-def notebook_tokens(session: Session) -> int:
+def notebook_tokens(session: Spender) -> int:
     """The tokens that the notebook has used so far, prompts and answers, ghost text too."""
     totals = [*notebook_totals(session), notebook_ghosts(session)]
     return sum(total.usage.prompt_tokens + total.usage.completion_tokens for total in totals)
 
 
-def notebook_totals(session: Session) -> list[Total]:
+def notebook_totals(session: Spender) -> list[Total]:
     """What the notebook's turns used, of earlier kernels too where the journal knows them."""
     conversation = session.conversation
     journal = conversation.journal
@@ -120,7 +166,7 @@ def in_words(totals: Iterable[Total]) -> str:
 
 
 def _named(totals: list[Total], by: By, journal: Journal) -> list[Total]:
-    """The same under names that a person knows."""
+    """The totals, under names that a person knows in place of ids."""
     if by == "turn":
         turns = journal.turns_of([total.key for total in totals])
         name = {id: f"{id[-6:]}  {_head(turn.prompt)}" for id, turn in turns.items()}

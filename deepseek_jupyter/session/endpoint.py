@@ -12,11 +12,10 @@ from typing import TYPE_CHECKING, Any
 from deepseek_jupyter.errors import ConfigurationError, MissingKeyError
 
 if TYPE_CHECKING:
+    from deepseek_jupyter.config import DeepSeek
     from deepseek_jupyter.transport.client import Client
     from deepseek_jupyter.transport.keys import Secret
     from deepseek_jupyter.transport.providers import Provider
-
-    from .config import DeepSeek
 
 __all__ = ["Endpoints"]
 

@@ -39,11 +39,11 @@ class Withholding:
 
     @property
     def held(self) -> Mapping[str, Withheld]:
-        """By attachment what is withheld, as it stands; `hold` it to come back to it."""
+        """What is withheld now, by attachment; `hold` it to come back to it."""
         return dict(self._withheld)
 
     def add(self, withheld: Mapping[str, Withheld]) -> None:
-        """Withhold this too; the texts themselves the gate was told when it wrote the card."""
+        """Withhold this too; the gate got the texts themselves when it wrote the card."""
         self._withheld.update(withheld)
 
     def lift(self, policies: Mapping[str, str]) -> None:

@@ -7,6 +7,7 @@ from decimal import Decimal
 import pytest
 
 import deepseek_jupyter as ds
+from deepseek_jupyter.asking.ask import ask as ask_model
 from deepseek_jupyter.asking.question import Question
 from deepseek_jupyter.errors import (
     ConfigurationError,
@@ -368,7 +369,7 @@ def test_a_bug_in_the_display_loses_nothing_that_arrived(session, server):
     words = "Words that arrived before it, and some more of them."
     server.queue(answer(words))
     with pytest.raises(ZeroDivisionError):
-        session.ask(Question("Say something."), Broken())
+        ask_model(session, Question("Say something."), Broken())
     assert session.last.text
     assert words.startswith(session.last.text)
     assert session.last.turn.status == "error"

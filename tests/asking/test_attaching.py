@@ -10,7 +10,9 @@ import pytest
 
 import deepseek_jupyter as ds
 from deepseek_jupyter.api import ask
-from deepseek_jupyter.asking.preview import Preview, sent
+from deepseek_jupyter.asking.ask import aask, resolve
+from deepseek_jupyter.asking.preview import Preview, preview, sent
+from deepseek_jupyter.asking.question import Question
 from deepseek_jupyter.conversation.conversation import Conversation
 from deepseek_jupyter.conversation.turn import Turn, new_id
 from deepseek_jupyter.errors import ParameterError, PolicyError
@@ -31,7 +33,7 @@ def df():
 def names(monkeypatch, df):
     """The variables of a notebook."""
     space = {"df": df, "n": 3, "ds": ds}
-    for module in ("asking.prepare", "asking.notebook_cells", "display.frontend"):
+    for module in ("api", "asking.notebook_cells", "display.frontend"):
         monkeypatch.setattr(f"deepseek_jupyter.{module}.user_namespace", lambda: space)
     return space
 
@@ -186,7 +188,7 @@ def test_pseudonyms_survive_the_kernel(session, server, names, tmp_path, monkeyp
     server.queue(answer("<email-1>"), answer("<email-1> <email-4>"))
     ask("Q @df")
     later = Session(session.config)
-    reply = asyncio.run(later.aask(ds.api._question("again: new@z.org, bob@y.org", {})))
+    reply = asyncio.run(aask(later, Question("again: new@z.org, bob@y.org")))
     messages = [m["content"] for m in server.requests[-1].json["messages"]]
     assert messages[0] == message(server, 0)
     assert messages[1] == "<email-1>"
@@ -236,7 +238,7 @@ def test_a_new_conversation_has_pseudonyms_of_its_own_and_withholds_the_same(
 def test_the_last_policy_of_a_name_holds(session, server, names):
     server.queue(*(answer("A") for _ in range(3)))
     ask("Q", attach="df:city=none")
-    session.preview(ds.api._question("Q", {"attach": "df:city=full"}))
+    preview(session, resolve(Question("Q", attach="df:city=full"), names))
     ask("Rome")
     assert message(server) == "<value-1>"
     ask("Rome", attach="df:city=full")
@@ -395,3 +397,17 @@ def test_a_frame_that_changed_since_the_answer_is_told_when_it_is_shown_again(
     assert "df has changed since this answer." in reply.bundle(reply.changed())["text/html"]
     del names["df"]
     assert reply.changed() == []
+
+
+def test_a_function_takes_every_form_that_a_flag_takes(session, server, names):
+    def mean(values: list[float]) -> float:
+        """The mean."""
+        return sum(values) / len(values)
+
+    names["mean"] = mean
+    options = {"attach": "df:schema", "tools": "mean, inspect", "stop": "END", "cells": 2}
+    shown = ask("Q", dry_run=True, schema="list[str]", **options)
+    assert [tool["function"]["name"] for tool in shown.body["tools"]][:2] == ["mean", "inspect"]
+    assert shown.body["stop"] == ["END"]
+    assert "`df` is a" in shown.messages[-1]["content"]
+    assert server.requests == []

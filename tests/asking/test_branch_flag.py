@@ -5,12 +5,16 @@ from __future__ import annotations
 import pytest
 
 import deepseek_jupyter as ds
+from deepseek_jupyter.asking.ask import ask as ask_model
+from deepseek_jupyter.asking.question import Question
+from deepseek_jupyter.display.live import Nowhere
 from deepseek_jupyter.errors import ConversationError
 from tests.support.scripted import answer
 
 
 def ask(prompt: str, **options):
-    return ds.ask(prompt, show=False, **options)
+    question = Question(prompt, **options)
+    return ask_model(ds.get_session(), question, Nowhere())
 
 
 def sent(server, n: int = -1) -> list[str]:

@@ -14,6 +14,7 @@ import pandas as pd
 import pytest
 
 import deepseek_jupyter as ds
+from deepseek_jupyter.asking.ask import aask, ask
 from deepseek_jupyter.display.consent import shown
 from deepseek_jupyter.display.pages import Pages
 from deepseek_jupyter.tools.tool import Tool
@@ -255,7 +256,7 @@ async def test_cancelling_while_the_user_is_asked_keeps_the_turn(session, server
         asks = True
 
     server.queue(run("1 + 1"))
-    asked = asyncio.create_task(session.aask(Question("Compute.", tools=(PREVIEW,)), Buttons()))
+    asked = asyncio.create_task(aask(session, Question("Compute.", tools=(PREVIEW,)), Buttons()))
     await asyncio.to_thread(server.wait_for_requests, 1)
     for _ in range(200):
         await asyncio.sleep(0.02)
@@ -296,7 +297,7 @@ def test_stop_ends_a_question_to_the_user(session, server):
     server.queue(run("1 + 1"))
     threading.Thread(target=press).start()
     with pytest.raises(ds.Interrupted):
-        session.ask(Question("Compute.", tools=(PREVIEW,)), Buttons())
+        ask(session, Question("Compute.", tools=(PREVIEW,)), Buttons())
     assert RAN == []
     assert not pages._expected
 

@@ -6,12 +6,13 @@ import json
 
 import pytest
 
+from deepseek_jupyter.asking.ask import ask, stream
 from deepseek_jupyter.asking.question import Question
+from deepseek_jupyter.config import DeepSeek
 from deepseek_jupyter.display.live import Nowhere
 from deepseek_jupyter.errors import ReplayError
 from deepseek_jupyter.home import home
 from deepseek_jupyter.protocol.deltas import ReasoningDelta, TextDelta
-from deepseek_jupyter.session.config import DeepSeek
 from deepseek_jupyter.session.session import Session
 from tests.support.scripted import answer, error
 
@@ -25,7 +26,7 @@ def kernel(**settings: object) -> Session:
 def run_all(session: Session, **how: object) -> list[tuple[str, str | None, bool]]:
     """Three cells; each one's answer, thinking, and whether it was replayed."""
     questions = [Question(f"Question {n}?", cell_id=f"c{n}", **how) for n in (1, 2, 3)]
-    replies = [session.ask(question, Nowhere()) for question in questions]
+    replies = [ask(session, question, Nowhere()) for question in questions]
     return [(reply.text, reply.reasoning, reply.turn.replayed) for reply in replies]
 
 
@@ -65,9 +66,9 @@ def test_the_conversation_does_not_grow_and_nothing_is_spent(first_run):
 def test_a_changed_question_is_asked_and_so_is_what_follows_it(first_run, server):
     server.queue(answer("Other."), answer("Another."))
     session = kernel()
-    session.ask(Question("Question 1?", cell_id="c1"), Nowhere())
-    session.ask(Question("Something else?", cell_id="c2"), Nowhere())
-    reply = session.ask(Question("Question 3?", cell_id="c3"), Nowhere())
+    ask(session, Question("Question 1?", cell_id="c1"), Nowhere())
+    ask(session, Question("Something else?", cell_id="c2"), Nowhere())
+    reply = ask(session, Question("Question 3?", cell_id="c3"), Nowhere())
     assert (reply.text, reply.turn.replayed) == ("Another.", False)
     assert len(server.requests) == 5
 
@@ -85,7 +86,7 @@ def test_a_changed_question_is_asked_and_so_is_what_follows_it(first_run, server
 )
 def test_what_the_user_sets_makes_another_question(first_run, server, change):
     server.queue(answer("Fresh."))
-    reply = kernel().ask(Question("Question 1?", cell_id="c1", **change), Nowhere())
+    reply = ask(kernel(), Question("Question 1?", cell_id="c1", **change), Nowhere())
     assert (reply.text, reply.turn.replayed) == ("Fresh.", False)
 
 
@@ -93,7 +94,7 @@ def test_types_of_one_family_are_not_the_same_question(notebook, server):
     server.queue(answer('{"value": [1]}'), answer('{"value": [2.5]}'))
     session = kernel()
     ints, floats = (
-        session.ask(Question("Numbers?", cell_id="c", schema=schema), Nowhere())
+        ask(session, Question("Numbers?", cell_id="c", schema=schema), Nowhere())
         for schema in (list[int], list[float])
     )
     assert (ints.data, floats.data) == ([1], [2.5])
@@ -103,27 +104,27 @@ def test_never_is_the_default(notebook, server):
     server.queue(answer("One."), answer("Two."))
     session = kernel(replay="never")
     assert DeepSeek().replay == "never"
-    replies = [session.ask(Question("Q?", cell_id="c"), Nowhere()) for _ in range(2)]
+    replies = [ask(session, Question("Q?", cell_id="c"), Nowhere()) for _ in range(2)]
     assert [reply.text for reply in replies] == ["One.", "Two."]
 
 
 def test_always_asks_nobody(notebook, server):
     with pytest.raises(ReplayError, match="no kept answer"):
-        kernel().ask(Question("Q?", replay="always"), Nowhere())
+        ask(kernel(), Question("Q?", replay="always"), Nowhere())
     assert server.requests == []
 
 
 def test_an_answer_that_failed_is_not_kept(notebook, server):
     server.queue(error(500, "Busy."), answer("Fine."))
     session = kernel(on_error="return")
-    replies = [session.ask(Question("Q?", cell_id="c"), Nowhere()) for _ in range(2)]
+    replies = [ask(session, Question("Q?", cell_id="c"), Nowhere()) for _ in range(2)]
     assert [reply.text for reply in replies] == ["", "Fine."]
 
 
 def test_another_notebook_has_a_turn_of_its_own_that_cost_nothing(first_run, notebook, monkeypatch):
     monkeypatch.setenv("JPY_SESSION_NAME", str(notebook.with_name("other.ipynb")))
     session = kernel()
-    reply = session.ask(Question("Question 1?", cell_id="x"), Nowhere())
+    reply = ask(session, Question("Question 1?", cell_id="x"), Nowhere())
     assert (reply.text, reply.turn.replayed, reply.cost) == ("Answer 1.", True, None)
     assert [turn.id for turn in session.conversation] == [reply.turn.id]
 
@@ -131,7 +132,7 @@ def test_another_notebook_has_a_turn_of_its_own_that_cost_nothing(first_run, not
 def test_a_kept_answer_may_begin_a_new_conversation(first_run):
     session = kernel()
     before = session.conversation.id
-    reply = session.ask(Question("Question 1?", cell_id="x", new=True), Nowhere())
+    reply = ask(session, Question("Question 1?", cell_id="x", new=True), Nowhere())
     assert (reply.text, reply.turn.replayed) == ("Answer 1.", True)
     assert session.conversation.id == reply.turn.conversation != before
     assert len(session.conversation) == 1
@@ -168,10 +169,10 @@ def test_without_a_journal_the_notebook_itself_answers(first_run, notebook, serv
 
 
 def test_a_kept_answer_streams_as_deltas(first_run):
-    deltas = list(kernel().stream(Question("Question 1?", cell_id="c1")))
+    deltas = list(stream(kernel(), Question("Question 1?", cell_id="c1")))
     assert deltas == [ReasoningDelta("Hm 1."), TextDelta("Answer 1.")]
 
 
 def test_the_footer_says_so(first_run):
-    reply = kernel().ask(Question("Question 1?", cell_id="c1"), Nowhere())
+    reply = ask(kernel(), Question("Question 1?", cell_id="c1"), Nowhere())
     assert reply.footer.startswith("replayed · ")

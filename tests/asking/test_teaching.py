@@ -8,10 +8,10 @@ import pytest
 
 import deepseek_jupyter as ds
 from deepseek_jupyter.errors import PolicyError
+from deepseek_jupyter.magics.doctor import doctor
+from deepseek_jupyter.magics.reports import status
 from deepseek_jupyter.privacy.policy_file import FILE
 from deepseek_jupyter.privacy.rules import HINTS, NO_SOLUTIONS, Teaching
-from deepseek_jupyter.reports.doctor import doctor
-from deepseek_jupyter.reports.reports import status
 from deepseek_jupyter.session.session import Session
 from tests.support.scripted import Server, answer, plain
 
@@ -199,4 +199,4 @@ class TestMalformed:
         file = rule(course, "hint_only = true")
         assert any(str(file) in row[1] for row in status(session).rows)
         server.queue(plain({"data": [{"id": "deepseek-flash"}]}))
-        assert any(row[0] == "MEND" and str(file) in row[2] for row in doctor(session).rows)
+        assert any(row[0] == "FIX" and str(file) in row[2] for row in doctor(session).rows)

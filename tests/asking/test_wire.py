@@ -14,11 +14,12 @@ from pathlib import Path
 
 import pytest
 
+from deepseek_jupyter.asking.ask import ask
 from deepseek_jupyter.asking.question import Question
 from deepseek_jupyter.asking.reply import Reply
+from deepseek_jupyter.config import DeepSeek
 from deepseek_jupyter.display.live import Nowhere
 from deepseek_jupyter.home import home
-from deepseek_jupyter.session.config import DeepSeek
 from deepseek_jupyter.session.session import Session
 from tests.support.asking import KEY
 from tests.support.scripted import Server, answer
@@ -52,7 +53,7 @@ class Notebook:
         for name in names:
             self._answered += 1
             self.server.queue(answer(f"(answer {self._answered})", reasoning="(thinking)"))
-            reply = self.session.ask(Question(self.cells[name], cell_id=name, **how), Nowhere())
+            reply = ask(self.session, Question(self.cells[name], cell_id=name, **how), Nowhere())
             self.outputs[name] = reply.turn.record
             replies.append(reply)
             self.story.append(f"\nrun {name}" + "".join(f" {k}={v}" for k, v in how.items()))

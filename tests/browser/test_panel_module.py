@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from deepseek_jupyter.widget.anypanel import PanelWidget
+from deepseek_jupyter.page.panel_widget import PanelWidget
 
 from .test_accessible import ANSWER, serious
 from .test_attacks import ALARM, ATTACKS, CUT_BY_MARKDOWN

@@ -20,8 +20,8 @@ from tests.support.scripted import Server
 _AFRESH = """\
 get_ipython().run_line_magic("reset", "-f")
 get_ipython().extension_manager.unload_extension("deepseek_jupyter")
-import deepseek_jupyter.api as _api, deepseek_jupyter.session.config as _config
-_api._session = _config._settings = None
+import deepseek_jupyter.session.session as _session, deepseek_jupyter.config as _config
+_session._session = _config._settings = None
 get_ipython().extension_manager.load_extension("deepseek_jupyter")
 import deepseek_jupyter as ds
 """

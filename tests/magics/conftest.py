@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from traitlets.config import Config
 
-from deepseek_jupyter import api
-from deepseek_jupyter.session import config
+from deepseek_jupyter import api, config
+from deepseek_jupyter.session import session as sessions
 from tests.support.asking import KEY
 from tests.support.scripted import Server
 from tests.support.shells import one_shell
@@ -20,7 +20,7 @@ def shell(server: Server, monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> Ite
     monkeypatch.setenv("IPYTHONDIR", str(tmp_path / "ipython"))
     monkeypatch.setenv("DEEPSEEK_BASE_URL", server.base_url())
     monkeypatch.setenv("DEEPSEEK_API_KEY", KEY)
-    monkeypatch.setattr(api, "_session", None)
+    monkeypatch.setattr(sessions, "_session", None)
     monkeypatch.setattr(config, "_settings", None)
     setup = Config()
     setup.HistoryManager.enabled = False

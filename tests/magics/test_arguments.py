@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import inspect
+import re
+
 import pytest
 
+import deepseek_jupyter as ds
 from deepseek_jupyter.asking.question import Question
 from deepseek_jupyter.errors import ParameterError
 from deepseek_jupyter.magics.arguments import (
@@ -66,9 +70,7 @@ FLAGS: dict[str, dict[str, object]] = {
 
 
 def command(prompt: str, **made: object) -> Command:
-    own = {
-        name: made.pop(name) for name in ("out", "code", "run", "quiet", "schema") if name in made
-    }
+    own = {name: made.pop(name) for name in ("out", "code", "run", "quiet") if name in made}
     return Command(Question(prompt, **made), **own)  # type: ignore[arg-type]
 
 
@@ -76,6 +78,28 @@ def test_no_flag_is_forgotten_here():
     used = {word.partition("=")[0][:20] for line in FLAGS for word in line.split()}
     known = [flag for action in flag_parser()._actions for flag in action.option_strings]
     assert [f for f in known if f.startswith("--") and f not in used] == []
+
+
+# What a flag is called in Python, where that is not its own long name. The rest is for cells.
+IN_PYTHON = {"no_history": "history", "no_stream": "stream", "param": "parameters"}
+ONLY_IN_CELLS = {"out", "code", "run", "quiet"}
+
+
+@pytest.mark.parametrize("function", [ds.ask, ds.aask, ds.stream])
+def test_the_functions_take_what_the_flags_take(function):
+    flags = {action.dest for action in flag_parser()._actions} - ONLY_IN_CELLS
+    parameters = inspect.signature(function).parameters.values()
+    first, *others, last = parameters
+    assert (first.name, last.kind) == ("prompt", last.VAR_KEYWORD)
+    assert {p.kind for p in others} == {last.KEYWORD_ONLY}
+    names = {p.name for p in parameters} - {"prompt", "show"}
+    assert names == {IN_PYTHON.get(flag, flag) for flag in flags}
+
+
+def test_the_docstring_names_every_option():
+    said = set(re.findall(r"`(\w+)`", inspect.getdoc(ds.ask) or ""))
+    named = {p.name for p in inspect.signature(ds.ask).parameters.values()}
+    assert named - said == {"prompt", "parameters"}
 
 
 @pytest.mark.parametrize("line", FLAGS)

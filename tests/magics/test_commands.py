@@ -8,9 +8,9 @@ import stat
 import pytest
 
 from deepseek_jupyter import api
+from deepseek_jupyter.config import DeepSeek
 from deepseek_jupyter.magics import commands
 from deepseek_jupyter.magics.arguments import flag_parser
-from deepseek_jupyter.session.config import DeepSeek
 from tests.support.scripted import answer, error, plain
 from tests.support.wording import USAGE
 
@@ -206,7 +206,7 @@ def test_doctor_finds_the_endpoint_well(run, server):
     server.queue(plain({"data": [{"id": "deepseek-flash"}]}))
     told = run("%deepseek doctor")
     assert "yes, 1 models listed" in told
-    assert "Nothing to mend" in told
+    assert "Nothing to fix" in told
 
 
 def test_doctor_says_what_to_mend(run, server):
@@ -214,7 +214,7 @@ def test_doctor_says_what_to_mend(run, server):
     told = run("%deepseek doctor")
     assert "AuthenticationError" in told
     assert "%deepseek login" in told
-    assert "1 to mend" in told
+    assert "1 to fix" in told
 
 
 def test_local_status_without_a_model(run):

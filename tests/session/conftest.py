@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from deepseek_jupyter import api
-from deepseek_jupyter.session.config import DeepSeek
+from deepseek_jupyter.config import DeepSeek
+from deepseek_jupyter.session import session as sessions
 from deepseek_jupyter.session.session import Session
 from tests.support.asking import KEY
 from tests.support.scripted import Server
@@ -19,7 +19,7 @@ def session(server: Server, monkeypatch: pytest.MonkeyPatch) -> Session:
     monkeypatch.setenv("DEEPSEEK_BASE_URL", server.base_url())
     monkeypatch.setenv("DEEPSEEK_API_KEY", KEY)
     made = Session(DeepSeek(attempts=1, first_timeout=5.0, idle_timeout=1.0))
-    monkeypatch.setattr(api, "_session", made)
+    monkeypatch.setattr(sessions, "_session", made)
     return made
 
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import pytest
 
+from deepseek_jupyter.asking.ask import ask
 from deepseek_jupyter.asking.question import Question
 from deepseek_jupyter.errors import ConversationError
-from deepseek_jupyter.session.alternatives import newest_after, sibling, use
-from deepseek_jupyter.session.standing import standing
+from deepseek_jupyter.page.siblings import neighbour, newest_after, use_answer
+from deepseek_jupyter.page.state import status
 from tests.support.scripted import answer
 
 TURN = "application/vnd.deepseek.turn+json"
@@ -19,13 +20,13 @@ def tree(session, server):
     ids = []
     for prompt, cell, text in (("A", "1", "a"), ("B", "2", "b"), ("A!", "1", "a'")):
         server.queue(answer(text))
-        ids.append(session.ask(Question(prompt, cell_id=cell)).turn.id)
+        ids.append(ask(session, Question(prompt, cell_id=cell)).turn.id)
     return ids
 
 
 def test_looking_changes_nothing(session, tree):
     a, _, again = tree
-    seen = sibling(session.conversation, again, -1)
+    seen = neighbour(session.conversation, again, -1)
     record = seen["bundle"][TURN]
     assert (record["id"], record["answer"], record["prompt"]) == (a, "a", "A")
     assert record["branch"] == {"index": 1, "count": 2}
@@ -37,20 +38,20 @@ def test_looking_changes_nothing(session, tree):
 
 def test_using_an_answer_brings_back_what_was_asked_after_it(session, tree, server):
     a, b, _ = tree
-    used = use(session.conversation, a)
+    used = use_answer(session.conversation, a)
     assert used["active"]
     assert used["bundle"][TURN]["id"] == a
     assert session.conversation.tip == b
     server.queue(answer("c"))
-    session.ask(Question("C", cell_id="3"))
+    ask(session, Question("C", cell_id="3"))
     contents = [message["content"] for message in server.requests[-1].json["messages"]]
     assert contents == ["A", "a", "B", "b", "C"]
 
 
 def test_using_the_newer_one_again_leads_back(session, tree):
-    use(session.conversation, tree[0])
-    assert sibling(session.conversation, tree[0], 1)["active"] is False
-    use(session.conversation, tree[2])
+    use_answer(session.conversation, tree[0])
+    assert neighbour(session.conversation, tree[0], 1)["active"] is False
+    use_answer(session.conversation, tree[2])
     assert session.conversation.tip == tree[2]
 
 
@@ -58,7 +59,7 @@ def test_a_branch_that_ends_there_is_gone_back_to(session, tree):
     conversation = session.conversation
     conversation.fork(tree[1], "other")
     conversation.checkout("main")
-    use(conversation, tree[0])
+    use_answer(conversation, tree[0])
     assert conversation.active == "other"
     assert conversation.branches == {"main": tree[2], "other": tree[1]}
 
@@ -66,35 +67,35 @@ def test_a_branch_that_ends_there_is_gone_back_to(session, tree):
 @pytest.mark.parametrize("step", [-2, 1, 1000])
 def test_there_is_nothing_beside_the_last(session, tree, step):
     with pytest.raises(ConversationError, match="no other answer"):
-        sibling(session.conversation, tree[2], step)
+        neighbour(session.conversation, tree[2], step)
 
 
 @pytest.mark.parametrize("id", ["", "None", "01999999-0000-7000-8000-000000000000"])
 def test_an_answer_of_another_conversation_is_refused(session, tree, id):
     refused = pytest.raises(ConversationError, match="not in the notebook's conversation")
     with refused:
-        sibling(session.conversation, id, 0)
+        neighbour(session.conversation, id, 0)
     with refused:
-        use(session.conversation, id)
+        use_answer(session.conversation, id)
 
 
 def test_the_newest_after_a_turn_is_found_on_a_bent_way(session, tree, server):
     a, b, _ = tree
-    use(session.conversation, a)
+    use_answer(session.conversation, a)
     server.queue(answer("c"), answer("b'"))
-    c = session.ask(Question("C", cell_id="3")).turn.id
-    other = session.ask(Question("B", cell_id="2")).turn.id  # beside b, newer than c
+    c = ask(session, Question("C", cell_id="3")).turn.id
+    other = ask(session, Question("B", cell_id="2")).turn.id  # beside b, newer than c
     assert newest_after(session.conversation, b) == c
     assert newest_after(session.conversation, a) == other
 
 
-def test_the_standing_tells_the_notebook_only_after_a_question(session, server):
-    before = standing(session)
+def test_the_status_tells_the_notebook_only_after_a_question(session, server):
+    before = status(session)
     assert (before["asked"], before["notebook"], before["spent"]) == (False, None, "")
     assert session.memory._conversation is None  # looking has opened nothing
     server.queue(answer("x"))
-    session.ask(Question("Q"))
-    after = standing(session)
+    ask(session, Question("Q"))
+    after = status(session)
     assert after["asked"]
     assert after["notebook"] == session.conversation.notebook
     assert after["turns"] == 1

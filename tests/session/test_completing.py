@@ -8,8 +8,9 @@ import time
 import pytest
 
 from deepseek_jupyter.display.pages import Request
+from deepseek_jupyter.page.inline_completion import completion_of
+from deepseek_jupyter.page.state import status
 from deepseek_jupyter.protocol.tokens import estimate_tokens
-from deepseek_jupyter.session.standing import standing
 from tests.support.asking import KEY
 from tests.support.ghosts import Page
 from tests.support.scripted import Reply, error, event, send, stall
@@ -122,7 +123,7 @@ def test_it_may_come_from_another_provider_than_the_answers(page, server, sessio
 
 
 def session_total(page):
-    return page.session.completing.total()
+    return page.session.ghosts.total()
 
 
 def test_it_is_paid_apart_from_the_conversation(page, server, session):
@@ -134,7 +135,7 @@ def test_it_is_paid_apart_from_the_conversation(page, server, session):
     assert total.turns == 2
     assert total.usage.prompt_tokens == 40
     assert total.cost["USD"] > 0
-    told = standing(session)
+    told = status(session)
     assert told["ghosts"] == 2
     assert told["ghost_spent"].startswith("~$")
     assert told["turns"] == 0
@@ -161,7 +162,7 @@ def test_a_cancelled_one_is_estimated(page, server):
 def test_a_malformed_request_ends_with_an_error_or_an_answer(session, server, body):
     page = Page(session)
     server.queue(fim("x"))
-    session.completing.complete(Request({"page": "p", **body}, page._tell))
+    completion_of(session).complete(Request({"page": "p", **body}, page._tell))
     page.until(lambda m: m.get("done"))
 
 

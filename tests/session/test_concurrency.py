@@ -11,6 +11,7 @@ import time
 import pytest
 
 import deepseek_jupyter as ds
+from deepseek_jupyter.asking.ask import aask
 from deepseek_jupyter.asking.question import Question
 from deepseek_jupyter.display.live import Nowhere
 from deepseek_jupyter.protocol.deltas import TextDelta
@@ -74,7 +75,7 @@ async def test_a_timeout_around_it_works(session, server):
     server.queue(Reply(HALF, stall()))
     with pytest.raises(TimeoutError):
         async with asyncio.timeout(30) as timer:
-            await session.aask(Question("Q"), Late())
+            await aask(session, Question("Q"), Late())
     assert ds.last.text == "Half"
     await asyncio.sleep(0)
     assert len(asyncio.all_tasks()) == 1

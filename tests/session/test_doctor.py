@@ -6,10 +6,10 @@ from types import SimpleNamespace
 
 import pytest
 
+from deepseek_jupyter.config import DeepSeek
 from deepseek_jupyter.display.pages import DATA, pages
 from deepseek_jupyter.home import home
-from deepseek_jupyter.reports.doctor import doctor
-from deepseek_jupyter.session.config import DeepSeek
+from deepseek_jupyter.magics.doctor import doctor
 from deepseek_jupyter.session.session import Session
 from tests.support.scripted import plain
 
@@ -35,7 +35,7 @@ def test_a_journal_that_cannot_be_written_is_to_be_mended(found):
     home().mkdir(parents=True)
     (home() / "journal.sqlite3").mkdir()
     mark, told = found()["journal"]
-    assert mark == "MEND"
+    assert mark == "FIX"
     assert told
 
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import sqlite3
 
+from deepseek_jupyter.asking.ask import ask as ask_model
 from deepseek_jupyter.asking.question import Question
+from deepseek_jupyter.config import DeepSeek
 from deepseek_jupyter.display.live import Nowhere
 from deepseek_jupyter.home import home
-from deepseek_jupyter.session.config import DeepSeek
 from deepseek_jupyter.session.session import Session
 from tests.support.asking import KEY
 from tests.support.scripted import Reply, answer, chunk, event, send, stall
@@ -19,7 +20,7 @@ def kernel(**settings: object) -> Session:
 
 
 def ask(session: Session, prompt: str, **how: object):
-    return session.ask(Question(prompt, **how), Nowhere())
+    return ask_model(session, Question(prompt, **how), Nowhere())
 
 
 def asked(server) -> list[str]:

@@ -6,6 +6,7 @@ import json
 import threading
 
 from deepseek_jupyter.display.pages import Request
+from deepseek_jupyter.page.inline_completion import completion_of
 
 __all__ = ["Page"]
 
@@ -19,13 +20,13 @@ class Page:
         self._news = threading.Condition()
 
     def complete(self, id: str, prefix: str = "def add(a, b):\n    ", **more) -> None:
-        self.session.completing.complete(self._request(id=id, prefix=prefix, **more))
+        completion_of(self.session).complete(self._request(id=id, prefix=prefix, **more))
 
     def settle(self) -> None:
-        self.session.completing.settle(self._request())
+        completion_of(self.session).settle(self._request())
 
     def cancel(self, id: str) -> None:
-        self.session.completing.cancel(self._request(id=id))
+        completion_of(self.session).cancel(self._request(id=id))
 
     def until(self, test, seconds: float = 10):
         with self._news:

@@ -1,10 +1,11 @@
-"""`Completing`: ghost text for a page, asked of the provider's fill-in-the-middle.
+"""`InlineCompletion`: ghost text for a page, asked of the provider's fill-in-the-middle.
 
-The life of one: while somebody types a page sends ``settle``, so that provider and key are known
+The life of one: while the user types a page sends ``settle``, so that provider and key are known
 when they are needed; then ``complete`` with the code before and after the cursor; a task on the
-engine asks and tells the page what comes, piece by piece; the page's ``cancel``, or its next
+engine asks and sends the page what comes, piece by piece; the page's ``cancel``, or its next
 ``complete``, ends the task, which closes the connection, so that the server stops writing. It is
-no part of the conversation: nothing of it is kept but what it cost, in the journal.
+no part of the conversation: nothing of it is kept but what it cost, in the journal. The rules of a
+policy and the budgets hold for it as for a question.
 """
 
 from __future__ import annotations
@@ -15,37 +16,31 @@ import time
 from collections.abc import Callable
 from contextlib import aclosing, suppress
 from dataclasses import replace
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from deepseek_jupyter.conversation.totals import Total
-from deepseek_jupyter.errors import DeepSeekError
+from deepseek_jupyter.errors import ConfigurationError, DeepSeekError, PolicyError
 from deepseek_jupyter.privacy.redaction import Revealer
+from deepseek_jupyter.privacy.rules import Teaching
 from deepseek_jupyter.protocol.deltas import TextDelta
 from deepseek_jupyter.protocol.fim import FimRequest
-from deepseek_jupyter.protocol.tokens import estimate_tokens
+from deepseek_jupyter.protocol.tokens import count_tokens, estimate_tokens
 from deepseek_jupyter.protocol.usage import Usage
-
-from .ghost_rules import check_ghost
-from .standing import tell as tell_standing
+from deepseek_jupyter.session.accounts import notebook_cost, notebook_tokens
 
 if TYPE_CHECKING:
-    from concurrent.futures import ThreadPoolExecutor
-
     from deepseek_jupyter.display.pages import Request
+    from deepseek_jupyter.session.session import Session
     from deepseek_jupyter.transport.client import Client
     from deepseek_jupyter.transport.engine import Stop
     from deepseek_jupyter.transport.exchange import Exchange
     from deepseek_jupyter.transport.keys import Secret
     from deepseek_jupyter.transport.providers import Provider
 
-    from .session import Session
-
-__all__ = ["Completing"]
-
 _DEFAULT_TOKENS = 96
 _MOST_TOKENS = 512  # more is no ghost text, whatever the page asks
 _LONGEST = 400_000  # characters of prefix or suffix; the page cuts far below
-_CLERK = "deepseek_jupyter.accounts"
 _SETTLED = 30.0  # seconds for which provider and key are not looked up again
 _AHEAD = 10.0  # seconds before their end in which a page that types has them looked up again
 
@@ -61,33 +56,28 @@ class _Host(NamedTuple):
 _Found = tuple[FimRequest, _Host]  # what may leave, and where to
 
 
-class Completing:
-    """The ghost texts of this kernel's pages. `spent` is what they cost in this kernel, by model.
-
-    Those that were cancelled are estimated: no host tells what it billed for them.
-    """
+class InlineCompletion:
+    """The ghost texts of this kernel's pages; what they cost is in ``session.ghosts``."""
 
     def __init__(self, session: Session) -> None:
-        self.spent: dict[str, Total] = {}
-        self._session = session
+        self.session = session
         self._lock = threading.Lock()
         self._running: dict[str, tuple[str, Stop]] = {}  # page -> its newest request
         self._host: tuple[float, tuple[str, ...], _Host] | None = None
         self._client: Client | None = None
-        self._clerk: ThreadPoolExecutor | None = None  # one thread: what was paid, in its order
 
     def settle(self, request: Request) -> None:
-        """Look up what a ghost text needs, before it is asked for; what forbids it is told then."""
+        """Look up what a ghost text needs; what forbids one is said when one is asked for."""
         with suppress(DeepSeekError):
             self._settled(_AHEAD)
             self._its_client().warm()
-            _ = self._session.gate
+            _ = self.session.gate
 
     def complete(self, request: Request) -> None:
-        """Begin a ghost text: ``{id, prefix, suffix, max_tokens}``; what comes is told.
+        """Begin a ghost text: ``{id, prefix, suffix, max_tokens}``.
 
-        ``{type: "ghost", id, text}`` for each piece, then ``{type: "ghost", id, done: true}`` with
-        ``error`` where it failed.
+        The page gets ``{type: "ghost", id, text}`` for each piece, then ``{type: "ghost", id,
+        done: true}``, with ``error`` where it failed.
         """
         from deepseek_jupyter.transport.engine import Stop, engine
 
@@ -123,16 +113,6 @@ class Completing:
         if running is not None and running[0] == id:
             self._replace(page, None)
 
-    def total(self) -> Total:
-        """All of it, of this kernel."""
-        return sum(self.spent.values(), Total(""))
-
-    def flush(self) -> None:
-        """Wait until the journal knows all that was paid. Not for the engine's thread."""
-        here = threading.current_thread().name
-        if self._clerk is not None and not here.startswith(_CLERK):
-            self._clerk.submit(lambda: None).result()
-
     def _replace(self, page: str, running: tuple[str, Stop] | None) -> None:
         with self._lock:
             before = self._running.pop(page, None)
@@ -164,7 +144,7 @@ class Completing:
                 raise found
             asked, host = found
             exchange = Exchange(asked, host.provider, host.key)
-            revealer = Revealer(self._session.gate)
+            revealer = Revealer(self.session.gate)
             async with aclosing(self._its_client().stream(exchange)) as batches:  # type: ignore[type-var]
                 async for batch in batches:
                     text = "".join(event.text for event in batch if isinstance(event, TextDelta))
@@ -178,12 +158,10 @@ class Completing:
         except Exception as bug:  # the page must not wait for what will never come
             error = DeepSeekError(f"{type(bug).__name__}: {bug}")
         finally:
-            paid: Total | None = None
             if exchange is not None and exchange.attempts:
-                paid = self._account(asked, exchange, refused=error is not None)
-            if paid is not None:
-                # On a thread, for the disk may be slow; unawaited: this task may be cancelled.
-                self._clerks().submit(self._write_down, paid)
+                paid = self._cost(asked, exchange, refused=error is not None)
+                if paid is not None:  # written unawaited: this task may be cancelled
+                    self.session.ghosts.add(paid, self._write_down)
             with self._lock:
                 if self._running.get(page, ("",))[0] == id:
                     del self._running[page]
@@ -195,11 +173,11 @@ class Completing:
     def _ready(self, asked: FimRequest) -> _Found:
         """What may leave, and where to. Raises what forbids it."""
         host = self._settled()
-        mask = self._session.gate.text
+        mask = self.session.gate.text
         asked = replace(
             asked, model=host.model, prefix=mask(asked.prefix), suffix=mask(asked.suffix)
         )
-        check_ghost(self._session, asked, host.provider)
+        check_ghost(self.session, asked, host.provider)
         return asked, host
 
     def _known(self, ahead: float = 0.0) -> _Host | None:
@@ -211,14 +189,14 @@ class Completing:
 
     def _settings(self) -> tuple[str, ...]:
         names = ("provider", "base_url", "model", "local_model", "fim_provider", "fim_model")
-        return tuple(str(getattr(self._session.config, name)) for name in names)
+        return tuple(str(getattr(self.session.config, name)) for name in names)
 
     def _settled(self, ahead: float = 0.0) -> _Host:
         """Provider, key and model. Asks the key store, or starts the embedded model: slow."""
         if known := self._known(ahead):
             return known
-        config, settings = self._session.config, self._settings()
-        endpoints = self._session.endpoints
+        config, settings = self.session.config, self._settings()
+        endpoints = self.session.endpoints
         provider, key = endpoints.provider(config.fim_provider or None)
         wired = provider.for_fim()
         model = config.fim_model or endpoints.model(None, provider, key)
@@ -236,33 +214,90 @@ class Completing:
             self._client = Client(timeouts, RetryPolicy(attempts=1), concurrency=4)
         return self._client
 
-    def _clerks(self) -> ThreadPoolExecutor:
-        from concurrent.futures import ThreadPoolExecutor
-
-        if self._clerk is None:
-            self._clerk = ThreadPoolExecutor(1, _CLERK)
-        return self._clerk
-
     def _write_down(self, paid: Total) -> None:
-        """Keep in the journal what a ghost text cost, and tell the pages."""
-        conversation = self._session.conversation
+        """Keep in the journal what a ghost text cost."""
+        conversation = self.session.conversation
         if conversation.journal is not None:
             conversation.journal.spend_ghosts(conversation.notebook or "", paid)
-        tell_standing(self._session)
+        self.session.announce("paid", {})
 
-    def _account(self, asked: FimRequest, exchange: Exchange, refused: bool) -> Total | None:
+    def _cost(self, asked: FimRequest, exchange: Exchange, refused: bool) -> Total | None:
         """What this one cost; None for nothing."""
         completion = exchange.completion
         usage = completion.usage
         if usage is None:
             if refused and not completion.answer:
                 return None
-            # Cancelled: the host bills what it read and wrote, and told neither.
+            # Cancelled: the host bills what it read and wrote, and says neither.
             read = estimate_tokens(asked.prefix) + estimate_tokens(asked.suffix)
             usage = Usage(prompt_tokens=read, completion_tokens=estimate_tokens(completion.answer))
         model = completion.model or asked.model
-        price = self._session.price(exchange.provider, completion.model, asked.model)
+        price = self.session.price(exchange.provider, completion.model, asked.model)
         cost = price.cost(usage) if price else None
-        spent = Total(model, 1, usage, {cost.currency: cost.amount} if cost else {})
-        self.spent[model] = self.spent.get(model, Total(model)) + spent
-        return spent
+        return Total(model, 1, usage, {cost.currency: cost.amount} if cost else {})
+
+
+def check_ghost(session: Session, asked: FimRequest, provider: Provider) -> None:
+    """Raise `PolicyError` or `ConfigurationError` where `asked` may not be sent."""
+    from deepseek_jupyter.transport.providers import KEYLESS
+
+    teaching = Teaching(session.policy_files())
+    if teaching.marks:  # ghost text writes code, never thinks, and knows no system prompt
+        raise PolicyError(
+            "The policy of this notebook leaves no place for ghost text.",
+            "%deepseek doctor names its file.",
+        )
+    teaching.check_provider(provider.name)
+    teaching.check_model(asked.model)
+    cap = session.config.notebook_budget
+
+    def worst() -> tuple[Decimal, str] | None:
+        price = session.price(provider, asked.model)
+        if price is None:
+            return None
+        read = count_tokens(asked.prefix) + count_tokens(asked.suffix)
+        cost = price.cost(Usage(read, asked.parameters["max_tokens"]))
+        return cost.amount, cost.currency
+
+    def paid(currency: str) -> Decimal:
+        return notebook_cost(session, currency)
+
+    if cap and (most := worst()) is not None and paid(most[1]) + most[0] > cap:
+        raise ConfigurationError(
+            f"The notebook's budget of {cap:g} {most[1]} is used up.",
+            "Raise it with %config DeepSeek.notebook_budget.",
+        )
+    teaching.check_budget(
+        paid,
+        lambda: notebook_tokens(session),
+        worst,
+        free=provider.name in KEYLESS,
+    )
+
+
+# Requests
+
+_made: InlineCompletion | None = None
+
+
+def completion_of(session: Session) -> InlineCompletion:
+    """The one of `session`, made at first use."""
+    global _made
+    if _made is None or _made.session is not session:
+        _made = InlineCompletion(session)
+    return _made
+
+
+def settle(session: Session, request: Request) -> None:
+    """See `InlineCompletion.settle`."""
+    completion_of(session).settle(request)
+
+
+def complete(session: Session, request: Request) -> None:
+    """See `InlineCompletion.complete`."""
+    completion_of(session).complete(request)
+
+
+def cancel(session: Session, request: Request) -> None:
+    """See `InlineCompletion.cancel`."""
+    completion_of(session).cancel(request)

@@ -33,7 +33,7 @@ def test_without_anywidget_the_extension_still_shows_it(monkeypatch):
 
     import deepseek_jupyter as ds
 
-    monkeypatch.delitem(sys.modules, "deepseek_jupyter.widget.anypanel", raising=False)
+    monkeypatch.delitem(sys.modules, "deepseek_jupyter.page.panel_widget", raising=False)
     monkeypatch.setitem(sys.modules, "anywidget", None)
     shown = ds.panel(height=300)
     assert shown._repr_mimebundle_().keys() == {OURS, "text/plain"}

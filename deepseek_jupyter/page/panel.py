@@ -1,19 +1,19 @@
-"""`panel`: the conversation as an output."""
+"""`ds.panel()`: the conversation as an output."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-if TYPE_CHECKING:
-    from .anypanel import PanelWidget
+from . import requests
 
-__all__ = ["MIME_TYPE", "PLAIN", "Panel", "panel"]
+if TYPE_CHECKING:
+    from .panel_widget import PanelWidget
 
 MIME_TYPE = "application/vnd.deepseek.panel+json"
 
 PLAIN = (
-    "The panel is shown where deepseek_jupyter is installed beside JupyterLab 4 or Notebook 7; "
-    "elsewhere it needs anywidget and a running kernel."
+    "The panel is shown where deepseek_jupyter is installed together with JupyterLab 4 or "
+    "Notebook 7; elsewhere it needs anywidget and a running kernel."
 )
 
 
@@ -33,8 +33,8 @@ class Panel:
 def panel(height: int = 480) -> PanelWidget | Panel:
     """A panel with the notebook's conversation, `height` pixels high, as the output of a cell.
 
-    The same as the side bar: it shows what cells ask, and asks beside them. Turns that are asked in
-    it live in the journal; the notebook file holds those of cells only. It is an
+    Like the side bar, it shows what cells ask, and asks between them. Turns that are asked in it
+    are kept in the journal; the notebook file holds those of cells only. It is an
     `anywidget.AnyWidget`; where anywidget is not installed, only JupyterLab's extension can show
     it.
 
@@ -42,8 +42,12 @@ def panel(height: int = 480) -> PanelWidget | Panel:
     >>> ds.panel(height=600)
     panel(height=600)
     """
+    shown = Panel(height)
     try:
-        from .anypanel import BUILT, PanelWidget
+        from .panel_widget import BUILT, PanelWidget
     except ImportError:
-        return Panel(height)
-    return PanelWidget(height) if BUILT else Panel(height)
+        return shown
+    if not BUILT:
+        return shown
+    requests.register()
+    return PanelWidget(height, shown._repr_mimebundle_())

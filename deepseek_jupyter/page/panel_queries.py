@@ -9,28 +9,24 @@ from deepseek_jupyter.conversation.totals import Total
 from deepseek_jupyter.display.footer import footer
 
 from .fields import ids, text, whole
-from .settings import values
-from .watching import running
-from .whereabouts import way, whereabouts
+from .state import position, running, values, way
 
 if TYPE_CHECKING:
     from deepseek_jupyter.conversation.turn import Turn
     from deepseek_jupyter.display.pages import Request
     from deepseek_jupyter.session.session import Session
 
-__all__ = ["conversation", "conversations", "export", "search", "tree", "turns", "usage"]
-
 _VERSION = 1
-_HEAD = 90  # characters of a prompt that stand for it
+_HEAD = 90  # characters of a prompt that represent it
 _LARGEST_TURN = 2_000_000  # characters of one record sent to a page
 
 
 def conversation(session: Session, request: Request) -> dict[str, Any]:
-    """Where it stands, its active branch without texts, what runs, and the settings."""
+    """Its position, its active branch without texts, what runs, and the settings."""
     found = session.conversation
     return {
         "version": _VERSION,
-        **whereabouts(found),
+        **position(found),
         "way": way(found),
         "running": [record for record in running() if record["conversation"] == found.id],
         "settings": values(session),
@@ -52,7 +48,7 @@ def tree(session: Session, request: Request) -> dict[str, Any]:
     nodes = found.nodes()[-limit:]
     heads = _heads(session, [node.id for node in nodes])
     return {
-        **whereabouts(found),
+        **position(found),
         "earlier": len(found) - len(nodes),
         "nodes": [
             {"id": n.id, "parent": n.parent, "head": heads.get(n.id, ""), "status": n.status}

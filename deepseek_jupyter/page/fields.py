@@ -8,8 +8,6 @@ from typing import Any
 from deepseek_jupyter.conversation.records import sound_id
 from deepseek_jupyter.errors import ParameterError
 
-__all__ = ["flag", "ids", "number", "objects", "optional_text", "text", "texts", "turn_id", "whole"]
-
 _LONGEST_PROMPT = 4_000_000  # characters
 _MOST_IDS = 64
 

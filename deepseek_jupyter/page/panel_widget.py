@@ -1,6 +1,6 @@
-"""`ds.panel()` as a widget, for every front end that shows widgets: the module of its page and us.
+"""`PanelWidget`: the panel for every front end that shows widgets.
 
-Imported only where anywidget is installed and the module was built (``labextension/widget.mjs``).
+Imported only where anywidget is installed; ``labextension/widget.mjs`` builds the page's side.
 """
 
 from __future__ import annotations
@@ -14,11 +14,6 @@ import traitlets
 
 from deepseek_jupyter.display.pages import pages
 
-from . import register
-from .shown import MIME_TYPE, PLAIN
-
-__all__ = ["BUILT", "PanelWidget"]
-
 _STATIC = Path(__file__).with_name("static")
 BUILT = (_STATIC / "panel.js").exists()
 
@@ -26,18 +21,18 @@ BUILT = (_STATIC / "panel.js").exists()
 class PanelWidget(anywidget.AnyWidget):
     """A panel in an output, `height` pixels high.
 
-    The output carries the form that JupyterLab's extension shows, too: it is preferred there, and
-    outlives the kernel, whose widgets do not.
+    The output also carries `bundle`, the form that JupyterLab's extension shows: it is preferred
+    there, and outlives the kernel, whose widgets do not.
     """
 
     _esm = _STATIC / "panel.js"
     _css = _STATIC / "panel.css"
     height = traitlets.Int(480).tag(sync=True)
 
-    def __init__(self, height: int = 480) -> None:
+    def __init__(self, height: int, bundle: dict[str, Any]) -> None:
         super().__init__(height=height)
+        self._bundle = bundle
         self._asking: Context | None = None
-        register()
         self.on_msg(self._asked)
 
     def __repr__(self) -> str:
@@ -70,4 +65,4 @@ class PanelWidget(anywidget.AnyWidget):
         if shown is None:  # closed
             return None
         data, metadata = shown
-        return {**data, MIME_TYPE: {"height": self.height}, "text/plain": PLAIN}, metadata
+        return {**data, **self._bundle}, metadata

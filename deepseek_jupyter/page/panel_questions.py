@@ -1,7 +1,7 @@
 """Requests that ask the model. Each runs on a thread of its own, so the cells' thread stays free.
 
 The answer comes at the end; until then the page hears ``asked`` (the turn's id), the deltas and
-the events of `watching`.
+the events of `state`.
 """
 
 from __future__ import annotations
@@ -11,8 +11,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from deepseek_jupyter.asking.attachments import Wanted, resolved
+from deepseek_jupyter.asking.ask import ask as ask_model
+from deepseek_jupyter.asking.ask import resolve
+from deepseek_jupyter.asking.attachments import Wanted
 from deepseek_jupyter.asking.notebook_cells import given_cells
+from deepseek_jupyter.asking.preview import preview
 from deepseek_jupyter.asking.question import Question
 from deepseek_jupyter.display.frontend import user_namespace
 from deepseek_jupyter.display.notebook import Beside
@@ -26,11 +29,10 @@ if TYPE_CHECKING:
     from deepseek_jupyter.display.pages import Request
     from deepseek_jupyter.session.session import Session
 
-__all__ = ["ask", "dry_run", "regenerate"]
 
 _OF_ATTACHMENTS = ("sql", "inspect")
 
-# What the panel's questions attached, by turn: "Ask again" attaches the same, under the same rules.
+# What the panel's questions attached, by turn: "Ask again" attaches it under the rules it had.
 _given: OrderedDict[str, tuple[Any, ...]] = OrderedDict()
 _MOST_GIVEN = 500
 
@@ -59,7 +61,7 @@ def regenerate(session: Session, request: Request) -> dict[str, Any]:
 
 def dry_run(session: Session, request: Request) -> dict[str, Any]:
     """As `ask`, but nothing is sent: the messages that would be, and tables of what they hold."""
-    shown = session.preview(_with_tools(session, _question(request.body)))
+    shown = preview(session, _resolved(session, _question(request.body)))
     return {
         "title": shown.title,
         "messages": [{"role": m["role"], "text": _text(m.get("content"))} for m in shown.messages],
@@ -96,14 +98,13 @@ def _attached(turn: Turn) -> tuple[str, ...]:
     return tuple(specs)
 
 
-def _with_tools(session: Session, question: Question) -> Question:
+def _resolved(session: Session, question: Question) -> Question:
     """The question with the panel's tools; those that read attachments need one."""
-    tools = session.config.panel_tools
-    if not tools:
+    tools = tuple(session.config.panel_tools)
+    question = resolve(replace(question, tools=tools), user_namespace())
+    if question.attach:
         return question
-    question = resolved(question, user_namespace())
-    usable = (tool for tool in tools if question.attach or tool not in _OF_ATTACHMENTS)
-    return replace(question, tools=tuple(usable))
+    return replace(question, tools=tuple(t for t in question.tools if t not in _OF_ATTACHMENTS))
 
 
 def _asked(session: Session, request: Request, question: Question) -> dict[str, Any]:
@@ -114,7 +115,7 @@ def _asked(session: Session, request: Request, question: Question) -> dict[str, 
         request.tell({"type": "asked", "to": request.body.get("request"), "turn": id})
 
     try:
-        reply = session.ask(_with_tools(session, question), _Announced(begun))
+        reply = ask_model(session, _resolved(session, question), _Announced(begun))
     except Interrupted as stopped:
         reply = stopped.reply
     turn = getattr(reply, "turn", None)
@@ -122,7 +123,7 @@ def _asked(session: Session, request: Request, question: Question) -> dict[str, 
 
 
 class _Announced(Beside):
-    """Tells the page that asked which turn it was."""
+    """A surface that sends the id of the turn to the page that asked."""
 
     def __init__(self, begun: Callable[[str], None]) -> None:
         super().__init__()

@@ -1,6 +1,6 @@
 """Settings, as traitlets: ``%config DeepSeek`` lists them, ``%config DeepSeek.model = …`` sets one.
 
-They can also stand in ``ipython_config.py`` (``c.DeepSeek.model = "deepseek-v4-pro"``). A flag on
+They can also be set in ``ipython_config.py`` (``c.DeepSeek.model = "deepseek-v4-pro"``). A flag on
 the cell beats a setting, a setting beats the environment. There is no setting for a key.
 """
 
@@ -68,7 +68,7 @@ class DeepSeek(Configurable):
     detectors = List(
         Enum(("email", "phone", "card", "iban", "secret")),
         ["email", "phone", "card", "iban", "secret"],
-        help="What is replaced by a pseudonym wherever it stands in what is sent.",
+        help="What is replaced by a pseudonym wherever it occurs in what is sent.",
     ).tag(config=True)
     journal = Bool(
         True, help="Keep conversations in the journal on this machine; off keeps them in memory."
@@ -86,7 +86,7 @@ class DeepSeek(Configurable):
         ("auto", "always", "never"),
         "never",
         help="auto answers a question that was asked before from what was kept, at no cost; always "
-        "asks nobody; never asks each time.",
+        "sends nothing; never asks each time.",
     ).tag(config=True)
     on_error = Enum(
         ("raise", "return"), "raise", help="raise stops Run All; return gives a Reply with .error."
@@ -127,7 +127,7 @@ class DeepSeek(Configurable):
         config=True
     )
     sql_memory = Int(
-        512, min=64, help="Megabytes that its queries may take, beside the frames' own."
+        512, min=64, help="Megabytes that its queries may take, in addition to the frames' own."
     ).tag(config=True)
     local_model = Unicode("", help="Embedded model to use. Empty: the default one.").tag(
         config=True

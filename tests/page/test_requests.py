@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from deepseek_jupyter.widget import REQUESTS
-from deepseek_jupyter.widget.names import describe
+from deepseek_jupyter.page.mention_names import describe
+from deepseek_jupyter.page.requests import PANEL_REQUESTS
 from tests.support.page import Refused
 from tests.support.scripted import answer
 
@@ -133,7 +133,7 @@ WRONG = [None, 7, "", "x" * 300, [], ["?"], {"a": 1}, -1, True, "../../etc/passw
 FIELDS = ["prompt", "turn", "ids", "to", "conversation", "query", "format", "limit", "step"]
 
 
-@pytest.mark.parametrize("name", sorted({*REQUESTS} - {"ask", "regenerate", "models"}))
+@pytest.mark.parametrize("name", sorted({*PANEL_REQUESTS} - {"ask", "regenerate", "models"}))
 def test_no_request_breaks_the_kernel_whatever_is_in_it(page, name):
     asked = [page.send(name, **dict.fromkeys(FIELDS, wrong)) for wrong in WRONG]
     for request in asked:

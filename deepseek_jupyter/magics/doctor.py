@@ -18,13 +18,11 @@ from deepseek_jupyter.privacy.rules import file_in_words
 if TYPE_CHECKING:
     from deepseek_jupyter.session.session import Session
 
-__all__ = ["ALL_WELL", "doctor"]
-
-ALL_WELL = "Nothing to mend."
+ALL_WELL = "Nothing to fix."
 
 Finding = tuple[str, str, str]  # mark, subject, what was found
 
-_GOOD, _NOTE, _BAD = "ok", "note", "MEND"
+_GOOD, _NOTE, _BAD = "ok", "note", "FIX"
 
 
 def doctor(session: Session) -> Report:
@@ -41,7 +39,7 @@ def doctor(session: Session) -> Report:
     )
     rows = [finding for check in checks for finding in check(session)]
     bad = sum(mark == _BAD for mark, _, _ in rows)
-    remark = f"{bad} to mend." if bad else ALL_WELL
+    remark = f"{bad} to fix." if bad else ALL_WELL
     return Report("deepseek_jupyter doctor", rows, ("", "subject", "finding"), remark)
 
 
@@ -81,8 +79,8 @@ def _page(session: Session) -> Iterator[Finding]:
     if pages.connected:
         yield _GOOD, "page", "listens: answers stream into cards"
     elif in_jupyter():
-        told = "none has our extension: reload it; `jupyter labextension list` should name it"
-        yield _NOTE, "page", told
+        found = "none has our extension: reload it; `jupyter labextension list` should name it"
+        yield _NOTE, "page", found
 
 
 def _endpoint(session: Session) -> Iterator[Finding]:

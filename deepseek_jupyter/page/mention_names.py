@@ -1,4 +1,4 @@
-"""The notebook's frames and variables by name, type and shape; never a value."""
+"""What ``@`` may name: the notebook's frames and variables, never a value, and its cells."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Collection, Mapping
 from types import BuiltinFunctionType, FunctionType, ModuleType
 from typing import TYPE_CHECKING, Any
 
+from deepseek_jupyter.asking.notebook_cells import take_document
 from deepseek_jupyter.display.frontend import shell
 
 from .fields import whole
@@ -14,7 +15,6 @@ if TYPE_CHECKING:
     from deepseek_jupyter.display.pages import Request
     from deepseek_jupyter.session.session import Session
 
-__all__ = ["describe", "names"]
 
 # Whose shape can be asked without computing anything.
 _SHAPED = {"pandas", "polars", "numpy", "pyarrow", "xarray", "torch", "scipy", "cudf", "modin"}
@@ -31,6 +31,11 @@ def names(session: Session, request: Request) -> dict[str, Any]:
     hidden = set(running.user_ns_hidden)
     found = describe(dict(running.user_ns), hidden)
     return {"names": found[:limit]}
+
+
+def document(session: Session, request: Request) -> None:
+    """``{cells, …}``: the notebook as the page has it; questions that send cells read it."""
+    take_document(request.body)
 
 
 def describe(namespace: Mapping[str, Any], hidden: Collection[str]) -> list[list[str]]:

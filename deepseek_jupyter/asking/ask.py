@@ -1,0 +1,254 @@
+"""The way of a question: `ask` waits for the answer, `stream` yields it, each also for async code.
+
+Every question, from a cell, from Python or from a panel, first comes through `resolve`.
+`prepare` settles everything and refuses what is wrong before anything is sent; a `Run` carries the
+question through the wire and onto a surface; its `Reply` and turn are kept. A question with a kept
+answer (`replay`) sends nothing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Generator, Iterator, Mapping
+from contextlib import aclosing, asynccontextmanager, closing
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from deepseek_jupyter.display.live import Surface, surface
+from deepseek_jupyter.errors import ParameterError, SchemaError
+from deepseek_jupyter.protocol.deltas import Delta, Event
+
+from .attachments import Wanted, resolved
+from .builtin import BUILTIN
+from .prepare import Placed, place, prepare
+from .question import Question
+from .replay import deltas_of, replayed
+from .reply import Reply
+from .run import Run
+from .toolset import function_named
+
+if TYPE_CHECKING:
+    from deepseek_jupyter.session.session import Session
+
+__all__ = ["aask", "ask", "astream", "resolve", "stream"]
+
+_TICK = 0.1  # seconds
+
+Ended = Callable[[Reply], None]
+
+
+# The front door
+
+
+def resolve(asked: Question, names: Mapping[str, Any], *, template: bool = False) -> Question:
+    """`asked` with what it names found in `names`: attachments and ``@name``, tools and schema.
+
+    In a `template`, ``{{ expression }}`` becomes the text of its value; a frame goes as a card,
+    under its policy. Raises `ParameterError`, `TemplateError`, `SchemaError` or `ToolError` for
+    what is not there or cannot be read.
+    """
+    framed: list[Wanted] = []
+    prompt = _filled(asked.prompt, names, framed) if template else asked.prompt
+    tools = _tools(asked.tools)
+    parameters = asked.parameters
+    if tools and all(isinstance(tool, Mapping) for tool in tools):  # the API's own: not ours to run
+        parameters, tools = {**parameters, "tools": list(tools)}, ()
+    schema = asked.schema
+    asked = replace(
+        asked,
+        prompt=prompt,
+        attach=(*_attached(asked.attach), *framed),
+        schema=_value(schema, names) if isinstance(schema, str) else schema,
+        tools=tuple(_function(tool, names) for tool in tools),
+        parameters=parameters,
+    )
+    return resolved(asked, names)
+
+
+def _filled(prompt: str, names: Mapping[str, Any], framed: list[Wanted]) -> str:
+    from deepseek_jupyter.context.frames import fits
+    from deepseek_jupyter.context.prompt import fill
+
+    def as_card(source: str, value: Any) -> str | None:
+        if not fits(value):
+            return None
+        framed.append(Wanted(source, value))
+        return f"`{source}`"
+
+    return fill(prompt, names, as_card)
+
+
+def _attached(attach: Any) -> tuple[Any, ...]:
+    """One thing or several, as a tuple. ``(df, "schema")`` is one: an object and its policy."""
+    if isinstance(attach, list):
+        return tuple(attach)
+    pair = isinstance(attach, tuple) and len(attach) == 2 and isinstance(attach[1], str)
+    if isinstance(attach, tuple) and not (pair and not isinstance(attach[0], str)):
+        return attach
+    return () if attach is None else (attach,)
+
+
+def _tools(tools: Any) -> tuple[Any, ...]:
+    """The tools, one or several; a text names some: ``"sql,mean"``."""
+    if isinstance(tools, str):
+        return tuple(filter(None, map(str.strip, tools.split(","))))
+    return (tools,) if callable(tools) or isinstance(tools, Mapping) else tuple(tools or ())
+
+
+def _function(tool: Any, names: Mapping[str, Any]) -> Any:
+    """The function that a text names; built-in names stay names."""
+    return function_named(tool, names) if isinstance(tool, str) and tool not in BUILTIN else tool
+
+
+def _value(expression: str, names: Mapping[str, Any]) -> Any:
+    """The type or JSON schema that an expression of the user's means."""
+    import typing
+
+    known = {name: getattr(typing, name) for name in ("Annotated", "Any", "Literal", "Optional")}
+    try:
+        return eval(expression, {**known, **names})
+    except Exception as error:
+        raise SchemaError(
+            f"--schema {expression}: {type(error).__name__}: {error}.",
+            "Name a type or a JSON schema that this notebook has.",
+        ) from error
+
+
+# Asking
+
+
+def ask(session: Session, question: Question, on: Surface | None = None) -> Reply:
+    """Ask and wait. Raises one of the package's errors, or `Interrupted`, with `reply` set."""
+    on = on or surface(None)
+    placed = _placed(session, question)
+    if kept := _kept(session, placed, on):
+        return kept
+    run = Run(session, prepare(session, placed), on)
+    with run, closing(_batches(session, run)) as batches:
+        for batch in batches:
+            run.take(batch)
+    return _reply(session, question, run)
+
+
+async def aask(session: Session, question: Question, on: Surface | None = None) -> Reply:
+    """`ask` for code with a loop of its own; cancelling it stops the answer."""
+    on = on or surface(None)
+    placed = await asyncio.to_thread(_placed, session, question)
+    if kept := _kept(session, placed, on):
+        return kept
+    run = Run(session, await asyncio.to_thread(prepare, session, placed), on)
+    with run:
+        async with aclosing(_abatches(session, run)) as batches:
+            async for batch in batches:
+                run.take(batch)
+    return _reply(session, question, run)
+
+
+def stream(session: Session, question: Question, ended: Ended = lambda _: None) -> Iterator[Delta]:
+    """The deltas as they come, shown nowhere; `ended` is given the reply, whole or not."""
+    nowhere = surface(False)
+    placed = _placed(session, question)
+    if kept := _kept(session, placed, nowhere):
+        ended(kept)
+        yield from deltas_of(kept)
+        return
+    run = Run(session, prepare(session, placed), nowhere, ended)
+    with run, closing(_batches(session, run)) as batches:
+        for batch in batches:
+            yield from run.deltas(batch)
+    yield from run.left
+    _reply(session, question, run)
+
+
+async def astream(
+    session: Session, question: Question, ended: Ended = lambda _: None
+) -> AsyncGenerator[Delta]:
+    """`stream` for ``async for``."""
+    nowhere = surface(False)
+    placed = await asyncio.to_thread(_placed, session, question)
+    if kept := _kept(session, placed, nowhere):
+        ended(kept)
+        for delta in deltas_of(kept):
+            yield delta
+        return
+    run = Run(session, await asyncio.to_thread(prepare, session, placed), nowhere, ended)
+    with run:
+        async with aclosing(_abatches(session, run)) as batches:
+            async for batch in batches:
+                for delta in run.deltas(batch):
+                    yield delta
+    for delta in run.left:
+        yield delta
+    _reply(session, question, run)
+
+
+def _placed(session: Session, question: Question) -> Placed:
+    if question.dry_run:
+        raise ParameterError(
+            "A dry run sends nothing, so there is no answer to wait for.",
+            "ds.ask(…, dry_run=True) shows what would be sent.",
+        )
+    return place(session, question)
+
+
+def _kept(session: Session, placed: Placed, on: Surface) -> Reply | None:
+    """The answer that was kept of the question, shown again; None where it has to be asked."""
+    kept = replayed(session, placed, on)
+    if kept is not None:
+        session.last = kept
+    return kept
+
+
+def _reply(session: Session, question: Question, run: Run) -> Reply:
+    """The reply of a run that is over. Raises its error, unless that is to be returned."""
+    assert run.reply is not None
+    on_error = question.on_error or session.config.on_error
+    if run.reply.error is not None and on_error != "return":
+        raise run.reply.error
+    return run.reply
+
+
+def _batches(session: Session, run: Run) -> Generator[list[Event] | None]:
+    """The events of each request until the answer is there; None is a quiet tick."""
+    from deepseek_jupyter.transport.engine import engine
+
+    client = session.endpoints.client
+    while True:
+        with closing(engine().drain(lambda: client.stream(run.exchange), run.stop)) as batches:
+            yield from batches
+        if not run.go_on():
+            return
+
+
+async def _abatches(session: Session, run: Run) -> AsyncGenerator[list[Event]]:
+    """`_batches` on the caller's loop."""
+    from deepseek_jupyter.transport.engine import engine
+
+    client = session.endpoints.client
+    while True:
+        source = engine().adrain(lambda: client.stream(run.exchange), run.stop)
+        async with _ticking(run), aclosing(source) as batches:
+            async for batch in batches:
+                yield batch
+        if not await run.ago_on():
+            return
+
+
+@asynccontextmanager
+async def _ticking(run: Run) -> AsyncIterator[None]:
+    """A quiet tick now and then, for the clock on the screen.
+
+    And for Stop: ipykernel (7.4) cancels an awaiting cell from a signal handler that does not wake
+    the loop, so that without other events the cell would go on until the server says something.
+    """
+
+    async def tick() -> None:
+        while True:
+            await asyncio.sleep(_TICK)
+            run.take(None)
+
+    ticking = asyncio.create_task(tick())
+    try:
+        yield
+    finally:
+        ticking.cancel()

@@ -1,0 +1,148 @@
+"""Other answers to a question, and other places to go on from.
+
+For the ``< 2/3 >`` of a card a page looks at another answer (`sibling`), which changes nothing, or
+goes on from it (`use`); it is sent the whole mimebundle, so that its output can be saved as if the
+question had been answered so. The panel moves the tip or changes the conversation; each of its
+requests answers with the `position` after it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from deepseek_jupyter.asking.reply import Reply
+from deepseek_jupyter.errors import ConversationError
+
+from .fields import text, turn_id, whole
+from .state import position, send_state
+
+if TYPE_CHECKING:
+    from deepseek_jupyter.conversation.conversation import Conversation
+    from deepseek_jupyter.conversation.turn import Turn
+    from deepseek_jupyter.display.pages import Request
+    from deepseek_jupyter.session.session import Session
+
+
+# Of a card
+
+
+def sibling(session: Session, request: Request) -> dict[str, Any]:
+    """``{id, step}``: the answer `step` places further than the turn `id`."""
+    step = request.body.get("step")
+    step = step if isinstance(step, int) else 0
+    return neighbour(session.conversation, str(request.body.get("id")), step)
+
+
+def use(session: Session, request: Request) -> dict[str, Any]:
+    """``{id}``: go on from the turn; the panel moves along."""
+    used = use_answer(session.conversation, str(request.body.get("id")))
+    send_state()
+    return used
+
+
+def neighbour(conversation: Conversation, id: str, step: int) -> dict[str, Any]:
+    """The answer `step` places from the turn `id`: its bundle, and whether it is the active one.
+
+    Raises `ConversationError` where there is none.
+    """
+    answers, at = _answers(conversation, id)
+    at += step
+    if not 0 <= at < len(answers):
+        raise ConversationError("There is no other answer there.")
+    return _shown(conversation, answers, at)
+
+
+def use_answer(conversation: Conversation, id: str) -> dict[str, Any]:
+    """`go_on_from` the turn `id`; its bundle."""
+    answers, at = _answers(conversation, id)
+    go_on_from(conversation, id)
+    return _shown(conversation, answers, at)
+
+
+def go_on_from(conversation: Conversation, id: str) -> None:
+    """Go on from the turn `id`, and from what was asked after it the last time.
+
+    A branch that ends there is gone back to; otherwise the active branch moves.
+    """
+    leaf = newest_after(conversation, id)
+    named = (name for name, tip in conversation.branches.items() if tip == leaf)
+    conversation.checkout(next(named, leaf))
+
+
+def newest_after(conversation: Conversation, id: str) -> str:
+    """The newest turn among `id` and all that follows it."""
+    below = {id}
+    newest = id
+    for node in conversation.nodes():  # in the order in which they were asked
+        if node.parent in below:
+            below.add(node.id)
+            newest = node.id
+    return newest
+
+
+def _answers(conversation: Conversation, id: str) -> tuple[list[Turn], int]:
+    """The answers, and which of them `id` is."""
+    answers = conversation.siblings(id) if id in conversation else []
+    at = next((index for index, turn in enumerate(answers) if turn.id == id), None)
+    if at is None:
+        raise ConversationError(
+            "This answer is not in the notebook's conversation.",
+            "Run the cell again to make it part of it.",
+        )
+    return answers, at
+
+
+def _shown(conversation: Conversation, answers: list[Turn], at: int) -> dict[str, Any]:
+    turn = replace(answers[at], branch={"index": at + 1, "count": len(answers)})
+    return {"bundle": Reply(turn).bundle(), "active": _on_the_way(conversation, turn.id)}
+
+
+def _on_the_way(conversation: Conversation, id: str) -> bool:
+    """Whether the turn is one of those that the next question goes on from."""
+    return any(node.id == id for node in conversation.way())
+
+
+# Of the panel
+
+
+def switch(session: Session, request: Request) -> dict[str, Any]:
+    """``{turn, step}``: go on with the sibling so many places further, where it was left."""
+    conversation = session.conversation
+    turn = turn_id(request.body, "turn")
+    step = whole(request.body, "step", -1000, 1000, 1)
+    if turn not in conversation:
+        raise ConversationError("This turn is no part of the conversation.")
+    siblings = [sibling.id for sibling in conversation.siblings(turn)]
+    place = min(max(siblings.index(turn) + step, 0), len(siblings) - 1)
+    go_on_from(conversation, siblings[place])
+    return _moved(conversation)
+
+
+def checkout(session: Session, request: Request) -> dict[str, Any]:
+    """``{to}``: go on with a branch, or from a turn."""
+    session.conversation.checkout(text(request.body, "to", 200))
+    return _moved(session.conversation)
+
+
+def open(session: Session, request: Request) -> dict[str, Any]:
+    """``{conversation}``: go on with another conversation of this notebook."""
+    wanted = turn_id(request.body, "conversation")
+    present = session.conversation
+    if present.id != wanted:
+        rows = present.journal.conversations(present.notebook) if present.journal else []
+        if wanted not in [row.id for row in rows] or present.journal is None:
+            raise ConversationError("The journal has no such conversation of this notebook.")
+        session.memory.open(wanted)
+    return _moved(session.conversation)
+
+
+def new(session: Session, request: Request) -> dict[str, Any]:
+    """Begin a new conversation; the journal keeps the present one."""
+    session.memory.conversation = session.memory.another()
+    return _moved(session.conversation)
+
+
+def _moved(conversation: Conversation) -> dict[str, Any]:
+    send_state()
+    return position(conversation)

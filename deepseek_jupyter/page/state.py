@@ -1,0 +1,240 @@
+"""What pages hear of the kernel: running turns, position, settings, and what the notebook cost.
+
+The session announces turns as they happen, from a cell, a panel or Python alike. Commands and
+assignments of cells (``%deepseek undo``, ``%config DeepSeek.model = …``) are noticed when their
+cell has run.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+from weakref import WeakSet
+
+from deepseek_jupyter.conversation.totals import Total
+from deepseek_jupyter.display.frontend import shell
+from deepseek_jupyter.display.pages import pages
+from deepseek_jupyter.errors import DeepSeekError, ParameterError
+from deepseek_jupyter.session.accounts import in_words, notebook_ghosts, notebook_totals
+from deepseek_jupyter.session.session import get_session
+
+from .fields import number, texts
+
+if TYPE_CHECKING:
+    from deepseek_jupyter.conversation.conversation import Conversation
+    from deepseek_jupyter.display.pages import Request
+    from deepseek_jupyter.session.session import Session
+
+_THINK = ("auto", "on", "off")
+_EFFORTS = ("", "none", "low", "high", "max")
+
+_lock = threading.Lock()
+_running: dict[str, Mapping[str, Any]] = {}
+_sent: dict[str, Any] = {}
+_hooked: WeakSet[Any] = WeakSet()
+
+
+# Watching
+
+
+def session() -> Session:
+    """The running session; from now on its status is sent to the pages after each turn."""
+    found = get_session()
+    with _lock:
+        if _send_status not in found.watchers:
+            found.watchers.append(_send_status)
+    return found
+
+
+def panel_session() -> Session:
+    """The running session; from now on its turns, moves and settings too are sent to the pages."""
+    found = session()
+    with _lock:
+        if _send_turn not in found.watchers:
+            found.watchers.append(_send_turn)
+        running_shell = shell()
+        if running_shell is not None and running_shell not in _hooked:
+            _hooked.add(running_shell)
+            running_shell.events.register("post_run_cell", _cell_has_run)
+    return found
+
+
+def running() -> list[Mapping[str, Any]]:
+    """The records, without texts, of the turns that run."""
+    with _lock:
+        return list(_running.values())
+
+
+def send_state() -> None:
+    """Send position and settings to the pages, if they are others than the last time."""
+    found = get_session()
+    state = {**position(found.conversation), "settings": values(found)}
+    with _lock:
+        if state == _sent:
+            return
+        _sent.clear()
+        _sent.update(state)
+    pages.send({"type": "moved", **state})
+
+
+def _cell_has_run(*_: Any) -> None:
+    if pages.heard:
+        send_state()
+
+
+def _send_turn(event: str, record: Mapping[str, Any]) -> None:
+    if event not in ("begun", "ended"):
+        return
+    with _lock:
+        if event == "begun":
+            _running[record["id"]] = record
+        else:
+            _running.pop(record["id"], None)
+    if pages.heard:
+        pages.send({"type": "turn", "event": event, "record": record})
+        if event == "ended":
+            send_state()
+
+
+def _send_status(event: str, record: Mapping[str, Any]) -> None:
+    if event in ("kept", "paid") and pages.connected:
+        pages.send({"type": "standing", **status(get_session())})
+
+
+# Position
+
+
+def position(conversation: Conversation) -> dict[str, Any]:
+    """What distinguishes one state of the tree from another; branches by name with their tips."""
+    return {
+        "conversation": conversation.id,
+        "active": conversation.active,
+        "tip": conversation.tip,
+        "branches": dict(conversation.branches),
+        "count": len(conversation),
+    }
+
+
+def way(conversation: Conversation) -> list[list[Any]]:
+    """``[id, tokens, index, count]`` of each turn of the active branch, oldest first.
+
+    `index` and `count` say which of how many siblings it is, from 1.
+    """
+    siblings: dict[str | None, list[str]] = {}
+    for node in conversation.nodes():
+        siblings.setdefault(node.parent, []).append(node.id)
+    found: list[list[Any]] = []
+    for node in conversation.way():
+        same = siblings[node.parent]
+        found.append([node.id, node.tokens, same.index(node.id) + 1, len(same)])
+    return found
+
+
+# Status
+
+
+def status(session: Session) -> dict[str, Any]:
+    """``{notebook, asked, turns, spent, tokens, hit, ghosts, ghost_spent}``.
+
+    Money is an estimate; `hit` is the share of the prompt tokens that the provider's cache had.
+    Before the first question `asked` is false and `notebook` null: looking must not open the
+    journal, nor give a UUID to a notebook that never asks anything. Ghost texts of earlier kernels
+    count from the first question or ghost text on.
+    """
+    paid = bool(session.spent or session.ghosts.spent)
+    ghosts = notebook_ghosts(session) if paid else Total("")
+    found: dict[str, Any] = {
+        "notebook": None,
+        "asked": bool(session.spent),
+        "turns": 0,
+        "spent": "",
+        "tokens": 0,
+        "hit": None,
+        "ghosts": ghosts.turns,
+        "ghost_spent": in_words([ghosts]),
+    }
+    if not session.spent:
+        return found
+    total = sum(notebook_totals(session), Total(""))
+    usage = total.usage
+    share = usage.cache_hit_tokens / usage.prompt_tokens if usage.prompt_tokens else None
+    return found | {
+        "notebook": session.conversation.notebook,
+        "turns": total.turns,
+        "spent": in_words([total]),
+        "tokens": usage.prompt_tokens + usage.completion_tokens,
+        "hit": share,
+    }
+
+
+def standing(session: Session, request: Request) -> dict[str, Any]:
+    """The `status`."""
+    return status(session)
+
+
+# Settings
+
+
+def settings(session: Session, request: Request) -> dict[str, Any]:
+    """``{set?: {model?, think?, effort?, temperature?, max_tokens?, tools?}}``: set, answer all.
+
+    `tools` are names; see `DeepSeek.panel_tools`.
+    """
+    wanted = request.body.get("set", {})
+    if not isinstance(wanted, Mapping):
+        raise ParameterError("The request's set is no object.")
+    checked = {name: _checked(name, value) for name, value in wanted.items()}
+    config = session.config
+    for name, value in checked.items():
+        if name in ("model", "think", "effort"):
+            setattr(config, name, value)
+        elif name == "tools":
+            config.panel_tools = value
+        else:
+            others = {key: kept for key, kept in config.parameters.items() if key != name}
+            config.parameters = others if value is None else {**others, name: value}
+    if checked:
+        send_state()
+    return values(session)
+
+
+def values(session: Session) -> dict[str, Any]:
+    """Each of them as it is, None where the provider decides."""
+    config = session.config
+    return {
+        "model": config.model,
+        "think": config.think,
+        "effort": config.effort,
+        "temperature": config.parameters.get("temperature"),
+        "max_tokens": config.parameters.get("max_tokens"),
+        "tools": list(config.panel_tools),
+    }
+
+
+def models(session: Session, request: Request) -> dict[str, Any]:
+    """The ids that the provider lists, and the one that is used when none is set."""
+    provider, key = session.endpoints.provider(None)
+    try:
+        listed = [str(m["id"]) for m in session.endpoints.models(provider, key)]
+    except DeepSeekError:
+        listed = []  # any id can be typed; a host that lists none is no trouble
+    default = session.endpoints.model(None, provider, key)
+    return {"provider": provider.title, "default": default, "models": sorted({*listed, default})}
+
+
+def _checked(name: str, value: object) -> Any:
+    if name == "model" and isinstance(value, str) and len(value) <= 200:
+        return value.strip()
+    if name == "think" and value in _THINK:
+        return value
+    if name == "effort" and value in _EFFORTS:
+        return value
+    if name == "temperature":
+        return number(value, name, 0, 2)
+    if name == "max_tokens":
+        count = number(value, name, 1, 10_000_000)
+        return None if count is None else int(count)
+    if name == "tools":
+        return list(dict.fromkeys(filter(None, map(str.strip, texts({name: value}, name)))))
+    raise ParameterError(f"The setting {name!r} cannot be {value!r}.")
