@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from deepseek_jupyter.conversation.conversation import Conversation
     from deepseek_jupyter.session.session import Session
     from deepseek_jupyter.tools.asking import Asked
-    from deepseek_jupyter.tools.tool import Tool
+    from deepseek_jupyter.tools.functions import Tool
     from deepseek_jupyter.transport.keys import Secret
     from deepseek_jupyter.transport.providers import Provider
 

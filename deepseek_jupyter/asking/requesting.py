@@ -13,7 +13,7 @@ from deepseek_jupyter.protocol.request import ChatRequest
 if TYPE_CHECKING:
     from deepseek_jupyter.session.session import Session
     from deepseek_jupyter.tools.asking import Asked
-    from deepseek_jupyter.tools.tool import Tool
+    from deepseek_jupyter.tools.functions import Tool
     from deepseek_jupyter.transport.providers import Provider
 
     from .question import Question

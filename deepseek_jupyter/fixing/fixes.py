@@ -22,10 +22,9 @@ from deepseek_jupyter.cells.edits import Edit, read_edits
 from deepseek_jupyter.cells.executed import Executed
 from deepseek_jupyter.cells.failure import Failure
 from deepseek_jupyter.conversation.identity import notebook_path
-from deepseek_jupyter.display.cell_writer import Answer, Change
 from deepseek_jupyter.display.frontend import has_frontend, offer_input, run_here, user_namespace
-from deepseek_jupyter.display.live import Surface
-from deepseek_jupyter.display.pages import Request, pages
+from deepseek_jupyter.display.pages import Change, EditAnswer, Request, pages
+from deepseek_jupyter.display.surfaces import Surface
 from deepseek_jupyter.errors import CellError, ChangedCellError
 from deepseek_jupyter.session.session import Session
 
@@ -235,7 +234,7 @@ def _write(proposal: Proposal, changes: Sequence[Change], goal: State, run: bool
         return
     came_from = proposal.state
 
-    def done(answer: Answer) -> None:
+    def done(answer: EditAnswer) -> None:
         applied = answer.outcome == "applied"
         proposal.state = goal if applied else came_from
         if applied and goal == "accepted":

@@ -11,7 +11,7 @@ from typing import Any
 
 from deepseek_jupyter.errors import ToolArgumentsError
 
-from .tool import Tool
+from .functions import Tool
 
 __all__ = ["inspect_tool"]
 
