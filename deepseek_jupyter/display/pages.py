@@ -13,12 +13,12 @@ on the control comm while the main shell still serves it would leave it deaf beh
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal, Protocol
-from uuid import uuid4
 
 from deepseek_jupyter.errors import DeepSeekError
 
@@ -31,7 +31,7 @@ _PATIENCE = 3.0  # seconds; a page without subshells answers only when the runni
 
 Tell = Callable[[Mapping[str, Any]], None]
 
-# nobody: could ever answer; gone: the last page that could was closed.
+# nobody: no page or prompt could ever answer; gone: the last page that could was closed.
 ConsentAnswer = Literal["yes", "no", "always", "nobody", "gone"]
 
 _CONSENT: dict[str, ConsentAnswer] = {"approve": "yes", "deny": "no", "always": "always"}
@@ -107,7 +107,7 @@ class Pages:
         A request is ``{type, request, page, …}`` (docs/record.md). What `function` returns is the
         answer's `result`; a `DeepSeekError` or another exception becomes its `error`. It is called
         on the thread that serves the control comm and holds up the next request, a stop too; with
-        `slow` on a thread of its own. Either way beside the thread of the cells: no display.
+        `slow` on a thread of its own. Neither is the thread of the cells: no display.
         """
         self._handlers[type] = (function, slow)
 
@@ -161,7 +161,7 @@ class Pages:
             tell(dict(message))
 
     def join(self, panel: str, tell: Tell) -> None:
-        """A panel listens from now on. Those that asked longest ago are told no more."""
+        """A panel listens from now on; of too many, those that joined first are dropped."""
         with self._lock:
             self._panels.pop(panel, None)
             self._panels[panel] = tell
@@ -372,7 +372,7 @@ class CellWriter:
     def _ask(
         self, message: Mapping[str, Any], late: Callable[[EditAnswer], None] | None, patience: float
     ) -> EditAnswer:
-        name = uuid4().hex
+        name = os.urandom(16).hex()
         waiting = _PendingEdit(late=late)
         with self._lock:
             self._waiting[name] = waiting

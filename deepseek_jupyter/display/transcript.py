@@ -107,7 +107,7 @@ class Transcript:
     def show_steps(
         self, steps: Sequence[Mapping[str, Any]], asking: Mapping[str, str] | None
     ) -> None:
-        """The rounds of tool calls so far, in the record's form, the last one as it stands.
+        """The rounds of tool calls so far, in the record's form, the last one as far as it is.
 
         `asking` is the call that waits for the user's word: ``{call, text}``.
         """

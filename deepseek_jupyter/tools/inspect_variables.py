@@ -13,8 +13,6 @@ from deepseek_jupyter.errors import ToolArgumentsError
 
 from .functions import Tool
 
-__all__ = ["inspect_tool"]
-
 _DESCRIPTION = (
     "Describe a variable that the user attached: columns, types, figures and sample rows, as far "
     "as the user's data policy lets them out. Without a name: list the attached variables."

@@ -201,7 +201,7 @@ class CallOutcome:
 
 
 def side_by_side(planned: Planned) -> bool:
-    """Whether the call may run beside others: an async function, or one that never displays."""
+    """Whether the call may run while others do: an async function, or one that never displays."""
     assert planned.tool is not None
     return _is_async(planned.tool.call) or not planned.tool.on_caller_thread
 
@@ -341,7 +341,7 @@ def _of_frame(frame: Any, rows: int) -> tuple[str, str]:
 
     if isinstance(frame, nw.Series):
         frame = frame.to_frame()
-    if isinstance(frame, nw.LazyFrame):  # one row more tells whether there are more
+    if isinstance(frame, nw.LazyFrame):  # one row more shows whether there are more
         head, count = frame.head(rows + 1).collect(), None
     else:
         head, count = frame.head(rows + 1), len(frame)

@@ -273,6 +273,45 @@ def test_a_page_that_says_yes_beforehand_is_not_believed():
     assert pages.answer("turn", "call", 0) is None
 
 
+def click(word: str) -> threading.Thread:
+    """A click on the card, as soon as it shows a request for consent."""
+    from deepseek_jupyter.display.pages import pages
+
+    def press() -> None:
+        deadline = time.monotonic() + 10
+        while not pages._expected and time.monotonic() < deadline:
+            time.sleep(0.01)
+        turn, call = next(iter(pages._expected))
+        pages.asked({"type": word, "id": turn, "call": call})
+
+    thread = threading.Thread(target=press)
+    thread.start()
+    return thread
+
+
+@pytest.mark.parametrize("word", ["approve", "always", "deny"])
+@pytest.mark.parametrize("awaited", [False, True], ids=["ask", "aask"])
+async def test_a_click_on_the_card_decides(session, server, word, awaited):
+    from deepseek_jupyter.asking.question import Question
+    from deepseek_jupyter.display.surfaces import Nowhere
+
+    class Buttons(Nowhere):
+        asks = True
+
+    server.queue(run("1 + 1"), answer("Ok."))
+    question = Question("Compute.", tools=(PREVIEW,))
+    pressing = click(word)
+    if awaited:
+        reply = await session.aask(question, Buttons())
+    else:
+        reply = session.ask(question, Buttons())
+    pressing.join()
+    assert ([] if word == "deny" else ["1 + 1"]) == RAN
+    decisions = {"approve": "approved", "always": "approved for the conversation"}
+    assert decision(reply) == decisions.get(word, "denied")
+    assert not _is_asking(session)
+
+
 async def test_cancelling_while_the_user_is_asked_keeps_the_turn(session, server):
     from deepseek_jupyter.asking.question import Question
     from deepseek_jupyter.display.surfaces import Nowhere
