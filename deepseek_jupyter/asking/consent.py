@@ -56,7 +56,7 @@ _INVISIBLE = frozenset({"Cc", "Cf", "Co", "Cs", "Cn", "Zl", "Zp"})
 _TICK = 0.1  # seconds
 
 
-def settled(
+def known_decision(
     consent: Consent, *, asked: str | None, setting: str = "", remembered: bool = False
 ) -> Decision | None:
     """The decision on a call of a tool with this `consent`; None: the user has to be asked.

@@ -20,7 +20,7 @@ from deepseek_jupyter.protocol.messages import Message, ToolCall, tool, user
 from deepseek_jupyter.protocol.request import ChatRequest
 from deepseek_jupyter.protocol.usage import Usage
 
-from .consent import DECISIONS, REFUSALS, ConsentRequest, settled, visible
+from .consent import DECISIONS, REFUSALS, ConsentRequest, known_decision, visible
 from .limits import check_context
 from .spending import check_spending
 from .toolset import keep
@@ -216,7 +216,7 @@ class ToolRounds:
             yield from self._conclude(current, call, problem, "not run")
             return False
         assert planned.tool is not None
-        decision = settled(
+        decision = known_decision(
             planned.tool.consent,
             asked=self._prepared.approve,
             setting=session.config.approve,

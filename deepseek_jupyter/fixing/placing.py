@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from deepseek_jupyter.asking.consent import DECISIONS, REFUSALS, by_input, settled, visible
+from deepseek_jupyter.asking.consent import DECISIONS, REFUSALS, by_input, known_decision, visible
 from deepseek_jupyter.display.frontend import offer_input, run_here
 from deepseek_jupyter.display.pages import CellWriter, pages
 
@@ -27,7 +27,7 @@ def may_run(session: Session, reply: Reply, approve: str | None) -> bool:
     and where nobody can answer (nbclient, a script) it is no.
     """
     permit = (reply.turn.conversation, _RUN)
-    decision = settled(
+    decision = known_decision(
         "ask",
         asked=approve,
         setting=session.config.approve,

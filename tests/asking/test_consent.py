@@ -15,7 +15,7 @@ import pandas as pd
 import pytest
 
 import deepseek_jupyter as ds
-from deepseek_jupyter.asking.consent import settled, visible
+from deepseek_jupyter.asking.consent import known_decision, visible
 from deepseek_jupyter.display.pages import Pages
 from deepseek_jupyter.tools.functions import Tool
 from tests.support.scripted import answer
@@ -82,7 +82,7 @@ def decision(reply) -> str:
     ],
 )
 def test_whose_word_decides(consent, asked, setting, remembered, decision):
-    assert settled(consent, asked=asked, setting=setting, remembered=remembered) == decision
+    assert known_decision(consent, asked=asked, setting=setting, remembered=remembered) == decision
 
 
 def test_a_script_has_nobody_to_ask_and_that_is_no(session, server, monkeypatch):
