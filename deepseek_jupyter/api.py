@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from .asking.question import Question
 from .asking.reply import Reply
-from .display.live import surface
+from .display.surfaces import surface
 from .session.config import settings
 from .session.session import Session
 

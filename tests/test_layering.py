@@ -41,8 +41,7 @@ notebook_cells cells context conversation display memory
 attaching      context conversation notebook_cells question session
 composing      protocol context conversation display attaching notebook_cells question session
 teaching       context protocol
-builtin        context display tools attaching question session
-toolset        context display tools builtin question session
+toolset        context display tools attaching question session
 requesting     protocol transport conversation local question session tools
 spending       protocol transport accounts limits session teaching
 prepare        protocol transport context conversation local limits pin prefix question spending
@@ -51,11 +50,11 @@ preview        protocol conversation display prepare question session
 data_card      context display attaching session
 reply          protocol conversation context display tools
 replay         protocol conversation display tools prepare question reply session
-round          protocol transport conversation display tools builtin prepare session
-rounds         protocol conversation display tools limits prepare round session spending
-unveil         context protocol
-ending         protocol
-run            protocol transport display ending reply prefix prepare rounds session unveil
+consent        display tools transport
+tool_rounds    protocol transport conversation display tools consent limits prepare session
+tool_rounds    spending toolset
+run            protocol transport context display consent reply prefix prepare session
+run            tool_rounds
 
 # session/: what a kernel holds.
 config
@@ -68,7 +67,7 @@ standing       protocol conversation display accounts session
 alternatives   conversation reply
 ghost_rules    protocol transport conversation accounts teaching session
 completing     protocol transport context conversation display ghost_rules standing session
-session        protocol transport context conversation tools local display
+session        protocol transport context conversation local display
 session        completing standing config endpoint memory tokenizer withholding
 session        prefix prepare preview question replay reply run
 
@@ -76,7 +75,7 @@ session        prefix prepare preview question replay reply run
 fixing
 runs           cells display
 gathering      cells display memory protocol runs
-placing        display reply session
+placing        display consent reply session
 proposal       cells display reply
 fixes          attaching cells context conversation display gathering placing preview
 fixes          proposal question reply runs session teaching
@@ -93,7 +92,7 @@ nested
 api            session display protocol config question reply data_card
 page_requests  api session display standing alternatives notebook_cells widget
 magics         page_requests
-magics         session display api config question nested accounts export teaching builtin toolset
+magics         session display api config question nested accounts export teaching toolset
 magics         attaching preview reports local_reports doctor reply conversation context protocol
 magics         cells runs placing proposal fixes widget
 widget         session display api attaching config question conversation export protocol
@@ -127,7 +126,7 @@ OUTSIDE: dict[str, set[str]] = {
     "httpx": {"transport"},
     # cli: `deepseek-jupyter enable` writes IPython's own configuration
     "IPython": {
-        "display.live",
+        "display.surfaces",
         "display.progress",
         "tools.python",
         "magics",
@@ -163,6 +162,11 @@ OUTSIDE: dict[str, set[str]] = {
 
 # file -> why it is longer than 300 lines
 LONG = {
+    "asking/run.py": "how a reply is made, with what it says of its end",
+    "asking/tool_rounds.py": "the whole tool loop",
+    "display/pages.py": "all that is said with the pages",
+    "display/surfaces.py": "all surfaces",
+    "tools/loop.py": "a round of calls, from its plan to its results",
     "errors.py": "the whole exception tree, drawn at its top",
     "transport/providers.py": "a table of ten profiles, each with its sources",
 }

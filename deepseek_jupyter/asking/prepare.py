@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from deepseek_jupyter.privacy.redaction import Gate
     from deepseek_jupyter.session.session import Session
     from deepseek_jupyter.tools.asking import Asked
-    from deepseek_jupyter.tools.tool import Tool
+    from deepseek_jupyter.tools.functions import Tool
     from deepseek_jupyter.transport.keys import Secret
     from deepseek_jupyter.transport.providers import Provider
 

@@ -95,7 +95,7 @@ class DeepSeekMagics(Magics):
         from deepseek_jupyter.context.frames import fits
         from deepseek_jupyter.context.prompt import fill
         from deepseek_jupyter.display.frontend import current_cell
-        from deepseek_jupyter.display.live import surface
+        from deepseek_jupyter.display.surfaces import surface
         from deepseek_jupyter.privacy.rules import Teaching
 
         from .names import resolve_schema, resolve_tools

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from deepseek_jupyter.asking.builtin import BUILTIN
-from deepseek_jupyter.asking.toolset import function_named
+from deepseek_jupyter.asking.toolset import BUILTIN, function_named
 from deepseek_jupyter.errors import SchemaError
 
 __all__ = ["resolve_schema", "resolve_tools"]

@@ -28,10 +28,9 @@ from deepseek_jupyter.conversation.conversation import Conversation
 from deepseek_jupyter.conversation.identity import notebook_path
 from deepseek_jupyter.conversation.turn import Turn
 from deepseek_jupyter.display.frontend import user_namespace
-from deepseek_jupyter.display.live import Surface, surface
+from deepseek_jupyter.display.surfaces import Surface, surface
 from deepseek_jupyter.errors import ParameterError
 from deepseek_jupyter.protocol.usage import Price, price_of
-from deepseek_jupyter.tools.consent import Memory as Allowed
 
 from . import standing
 from .completing import Completing
@@ -71,7 +70,7 @@ class Session:
         self.prefix: Prefix | None = None
         self.endpoints = Endpoints(config)
         use_exact_tokens(config.exact_tokens)
-        self.allowed = Allowed()
+        self.allowed: set[tuple[str, str]] = set()  # conversation and tool, by "always"
         self.completing = Completing(self)
         self.watchers: list[Watcher] = []
         self._told: set[str] = set()

@@ -7,7 +7,7 @@ import json
 import pytest
 
 from deepseek_jupyter.asking.question import Question
-from deepseek_jupyter.display.live import Nowhere
+from deepseek_jupyter.display.surfaces import Nowhere
 from deepseek_jupyter.errors import ReplayError
 from deepseek_jupyter.home import home
 from deepseek_jupyter.protocol.deltas import ReasoningDelta, TextDelta

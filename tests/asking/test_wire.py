@@ -16,7 +16,7 @@ import pytest
 
 from deepseek_jupyter.asking.question import Question
 from deepseek_jupyter.asking.reply import Reply
-from deepseek_jupyter.display.live import Nowhere
+from deepseek_jupyter.display.surfaces import Nowhere
 from deepseek_jupyter.home import home
 from deepseek_jupyter.session.config import DeepSeek
 from deepseek_jupyter.session.session import Session

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 
 from deepseek_jupyter.asking.question import Question
-from deepseek_jupyter.display.live import Nowhere
+from deepseek_jupyter.display.surfaces import Nowhere
 from deepseek_jupyter.home import home
 from deepseek_jupyter.session.config import DeepSeek
 from deepseek_jupyter.session.session import Session
