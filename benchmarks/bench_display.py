@@ -135,7 +135,7 @@ def _set(variables: dict[str, str | None]) -> None:
 
 def _simulate(shown: Callable[[], list[int]], kind: str, thinking: bool = False) -> Published:
     """Drive the surface as a `Run` does, a token at a time; no second passes."""
-    from deepseek_jupyter.display.live import surface
+    from deepseek_jupyter.display.surfaces import surface
     from deepseek_jupyter.display.transcript import Transcript
     from deepseek_jupyter.protocol.deltas import ReasoningDelta, TextDelta
 
@@ -156,7 +156,7 @@ def _simulate(shown: Callable[[], list[int]], kind: str, thinking: bool = False)
     for number, piece in enumerate(pieces):
         now = start + number / RATE
         transcript.apply(made(piece), now=now)
-        place.refresh(transcript, now)
+        place.refresh(transcript, transcript.take_fresh(), now)
         collect(now)
     transcript.end("done", now)
     texts = ("", text) if thinking else (text, "")

@@ -12,8 +12,9 @@ from .asking.preview import Preview, preview
 from .asking.question import NAMED_PARAMETERS, Question
 from .asking.reply import Reply
 from .display.frontend import user_namespace
-from .display.live import surface
+from .display.surfaces import surface
 from .page.state import session
+from .session.session import Session
 
 if TYPE_CHECKING:
     from .asking.attachments import DataCard

@@ -14,7 +14,7 @@ from contextlib import aclosing, asynccontextmanager, closing
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from deepseek_jupyter.display.live import Surface, surface
+from deepseek_jupyter.display.surfaces import Surface, surface
 from deepseek_jupyter.errors import ParameterError, SchemaError
 from deepseek_jupyter.protocol.deltas import Delta, Event
 

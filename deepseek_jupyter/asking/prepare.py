@@ -42,8 +42,8 @@ if TYPE_CHECKING:
     from deepseek_jupyter.privacy.policy_file import PolicyFiles
     from deepseek_jupyter.privacy.redaction import Gate
     from deepseek_jupyter.session.session import Session
+    from deepseek_jupyter.tools.functions import Tool
     from deepseek_jupyter.tools.schemas import Asked
-    from deepseek_jupyter.tools.tool import Tool
     from deepseek_jupyter.transport.keys import Secret
     from deepseek_jupyter.transport.providers import Provider
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from deepseek_jupyter.conversation.turn import Turn
 from deepseek_jupyter.display.footer import footer
-from deepseek_jupyter.display.live import Surface
+from deepseek_jupyter.display.surfaces import Surface
 from deepseek_jupyter.display.transcript import Transcript
 from deepseek_jupyter.errors import InvalidResponseError, ReplayError
 from deepseek_jupyter.protocol.deltas import Delta, ReasoningDelta, TextDelta
@@ -114,7 +114,7 @@ def _play(
     reply = Reply(shown, record=record, shape=shape)
     on.begin({**record, "status": "waiting", "answer": "", "reasoning": ""}, lambda: None)
     transcript.apply(*deltas_of(reply), now=time.monotonic())
-    on.refresh(transcript, time.monotonic())
+    on.refresh(transcript, transcript.take_fresh(), time.monotonic())
     transcript.end(shown.status, time.monotonic())
     on.end(record)
     return reply

@@ -11,13 +11,22 @@ from typing import TYPE_CHECKING, Any
 
 from deepseek_jupyter.display.footer import footer
 from deepseek_jupyter.display.frontend import current_cell
-from deepseek_jupyter.display.live import Surface
+from deepseek_jupyter.display.surfaces import Surface
 from deepseek_jupyter.display.transcript import Transcript
-from deepseek_jupyter.errors import DeepSeekError, EmptyAnswerError, Interrupted
+from deepseek_jupyter.errors import (
+    DeepSeekError,
+    EmptyAnswerError,
+    Interrupted,
+    TransportError,
+    TruncatedError,
+)
+from deepseek_jupyter.privacy.redaction import Revealer
 from deepseek_jupyter.protocol.deltas import (
     Completion,
     Delta,
     Event,
+    Fault,
+    Finish,
     Notice,
     ReasoningDelta,
     TextDelta,
@@ -26,18 +35,17 @@ from deepseek_jupyter.protocol.deltas import (
 )
 from deepseek_jupyter.protocol.usage import Cost
 
-from .ending import advice, ending
+from .consent import ConsentRequest
 from .prompt_cache import what_broke
 from .reply import Reply
-from .rounds import Rounds
-from .unveil import Unveil
+from .tool_rounds import Calls, ToolRounds
 
 if TYPE_CHECKING:
+    from deepseek_jupyter.privacy.redaction import Gate
+    from deepseek_jupyter.protocol.request import ChatRequest
     from deepseek_jupyter.session.session import Session
 
     from .prepare import Prepared
-
-__all__ = ["Run"]
 
 
 class Run:
@@ -69,15 +77,12 @@ class Run:
         self._surface = on
         self._turn = prepared.turn
         self._transcript = Transcript(time.monotonic())
-        self._rounds = Rounds(
-            session,
-            prepared,
-            self._transcript,
-            lambda: self.take(None),
-            lambda: self.stop.asked,
-            on_card=getattr(on, "asks", False),
+        self._rounds = ToolRounds(
+            session, prepared, self._transcript, on_card=getattr(on, "asks", False)
         )
-        self._unveil = Unveil(prepared.gate)
+        self._flow = self._rounds.flow()
+        next(self._flow)  # the first request, for which the exchange is made already
+        self._restored = RestoredEvents(prepared.gate)
 
     def __enter__(self) -> Run:
         memory = self._session.memory
@@ -103,17 +108,17 @@ class Run:
         now = time.monotonic()
         if batch and Notice in set(map(type, batch)):
             batch = [event for event in batch if self._is_news(event)]
-        shown = self._unveil.events(self._in_answer(batch) or [])
+        shown = self._restored.events(self._in_answer(batch) or [])
         if shown:
             self._transcript.apply(*shown, now=now)
-        self._surface.refresh(self._transcript, now)
+        self._refresh(now)
         memory = self._session.memory
         if memory.due(self._turn, now):
             memory.checkpoint(self._turn, self._transcript.status, self.exchange.completion)
         return shown
 
     def deltas(self, batch: list[Event] | None) -> Iterator[Delta]:
-        """The same, and those of the events that are the model's."""
+        """Show a batch of events; returns those of them that come from the model."""
         shown = self.take(batch)
         return (event for event in shown if not isinstance(event, Notice | Waiting))
 
@@ -121,30 +126,42 @@ class Run:
         """After the end of a stream: run the calls that it asks for, and be ready for the next
         request. False when the answer is there.
         """
-        self._rounds.take(self.exchange.completion)
-        if self._rounds.round is not None:
-            self._rounds.round.run()
-        return self._again()
+        need = self._next(self.exchange.completion)
+        while isinstance(need, ConsentRequest | Calls):
+            need = self._next(need.meet(self.stop))
+        return self._send(need)
 
     async def ago_on(self) -> bool:
-        """The same on the caller's loop."""
-        self._rounds.take(self.exchange.completion)
-        if self._rounds.round is not None:
-            await self._rounds.round.arun()
-        return self._again()
+        """As `go_on`, on the caller's loop."""
+        need = self._next(self.exchange.completion)
+        while isinstance(need, ConsentRequest | Calls):
+            need = self._next(await need.ameet(self.stop))
+        return self._send(need)
 
-    def _again(self) -> bool:
+    def _next(self, met: Any) -> ChatRequest | ConsentRequest | Calls | None:
+        """What the tool rounds need after `met`, which they needed before; None at their end."""
+        try:
+            while (need := self._flow.send(met)) is None:
+                self.take(None)
+                met = None
+        except StopIteration:
+            return None
+        return need
+
+    def _send(self, request: ChatRequest | None) -> bool:
         from deepseek_jupyter.transport.exchange import Exchange
 
-        if self._rounds.end:
+        if request is None:
             return False
-        request = self._rounds.request()
-        self._turn = replace(self._turn, steps=self._rounds.all_steps())
+        self._turn = replace(self._turn, steps=self._rounds.steps)
         self._session.memory.checkpoint(self._turn, "waiting", Completion())
         self.exchange = Exchange(request, self._prepared.provider, self._prepared.key)
         self._transcript.begin_round()
-        self._surface.refresh(self._transcript, time.monotonic())
+        self._refresh(time.monotonic())
         return True
+
+    def _refresh(self, now: float) -> None:
+        self._surface.refresh(self._transcript, self._transcript.take_fresh(), now)
 
     def _in_answer(self, batch: list[Event] | None) -> list[Event] | None:
         """The arguments of the function that is the answer, as the answer's text."""
@@ -157,7 +174,7 @@ class Run:
         ]
 
     def _is_news(self, event: Event) -> bool:
-        """Whether to show it: a sentence that is told once a session is shown once."""
+        """Whether to show it: some sentences are shown once a session."""
         if not isinstance(event, Notice) or not event.once:
             return True
         return self._session.first_time(event.text)
@@ -194,8 +211,8 @@ class Run:
         completion = self._rounds.settled(self.exchange.completion)
         if problem is None and not stopped and completion.empty and not completion.reasoning:
             problem = EmptyAnswerError("The model returned no answer.")
-        status, reason = ending(completion, problem, stopped)
-        self.left = tuple(self._unveil.rest())
+        status, reason = end_state(completion, problem, stopped)
+        self.left = tuple(self._restored.rest())
         self._transcript.apply(*self.left, now=time.monotonic())
         self._transcript.end(status, time.monotonic())
         self._transcript.notices += advice(completion, problem, stopped)
@@ -209,7 +226,7 @@ class Run:
             reasoning=completion.reasoning,
             answer=completion.answer,
             tool_calls=completion.tool_calls,
-            steps=self._rounds.all_steps(),
+            steps=self._rounds.steps,
             usage=completion.usage,
             cost=self._cost(completion),
             timing=self._transcript.timing.to_json(),
@@ -234,7 +251,7 @@ class Run:
 
     def _pseudonyms(self, completion: Completion) -> dict[str, str]:
         """Those that went out, and those that came back."""
-        steps = self._rounds.all_steps()
+        steps = self._rounds.steps
         calls = [call for step in steps for call in step.tool_calls]
         texts = [call.arguments for call in (*calls, *completion.tool_calls)]
         texts += [text for step in steps for _, text in step.results]
@@ -255,3 +272,70 @@ class Run:
         provider, asked = self._prepared.provider, self._prepared.request.model
         price = self._session.price(provider, completion.model, asked)
         return price.cost(usage).to_json() if price else None
+
+
+class RestoredEvents:
+    """The events of one answer for the user's eyes: pseudonyms become the originals again, also
+    those that arrive in pieces.
+    """
+
+    def __init__(self, gate: Gate) -> None:
+        self._gate = gate
+        self._revealers = {kind: Revealer(gate) for kind in (ReasoningDelta, TextDelta)}
+
+    def events(self, batch: list[Event]) -> list[Event]:
+        """`batch` as it is shown. What may be the beginning of a pseudonym waits for its end."""
+        if not self._gate.masks:  # nearly always; a flood of deltas must not pay for it
+            return batch
+        return [shown for event in batch for shown in self._event(event)]
+
+    def rest(self, but: type | None = None) -> Iterator[ReasoningDelta | TextDelta]:
+        """What still waits; the answer has gone on to something else, or ended."""
+        for kind, revealer in self._revealers.items():
+            if kind is not but and (held := revealer.flush()):
+                yield kind(held)
+
+    def _event(self, event: Event) -> Iterator[Event]:
+        kind = type(event)
+        if isinstance(event, ReasoningDelta | TextDelta):
+            yield from self.rest(but=kind)
+            if text := self._revealers[type(event)].feed(event.text):
+                yield type(event)(text)
+            return
+        if isinstance(event, Finish | Fault | ToolCallDelta):
+            yield from self.rest()
+        yield event
+
+
+def end_state(
+    completion: Completion, problem: DeepSeekError | None, stopped: bool
+) -> tuple[str, str | None]:
+    """Status and finish_reason of the record."""
+    if stopped:
+        return "interrupted", "interrupted"
+    if isinstance(problem, TruncatedError):
+        return "truncated", "truncated"
+    if problem is not None:
+        return "error", "error"
+    return "done", completion.finish_reason
+
+
+def advice(completion: Completion, problem: DeepSeekError | None, stopped: bool) -> Iterator[str]:
+    """What the user should know about how the answer ended."""
+    if isinstance(problem, TransportError) and completion.answer:
+        yield "The answer is incomplete; --continue goes on from here."
+    if problem is not None or stopped:
+        return
+    if completion.empty and completion.reasoning:
+        yield (
+            "The model only thought and gave no answer; raise --max-tokens, lower --effort, "
+            "or use --no-think."
+        )
+    elif completion.finish_reason == "length":
+        yield "The answer was cut at the token limit; raise --max-tokens or use --continue."
+    elif completion.finish_reason == "content_filter":
+        yield "The provider's content filter cut the answer."
+    elif completion.finish_reason in ("insufficient_system_resource", "aborted"):
+        yield "The server gave up before the end of the answer; run the cell again."
+    if completion.leaked_tool_call:
+        yield "The answer contains tool-call markup that the host did not parse; nothing was run."

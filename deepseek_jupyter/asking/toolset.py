@@ -1,4 +1,6 @@
-"""The tools of one question: functions of the notebook and built-in ones."""
+"""The tools of one question: functions of the notebook, and the built-in `sql`, `inspect` and
+`run_python` with what the question attaches.
+"""
 
 from __future__ import annotations
 
@@ -6,19 +8,21 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from deepseek_jupyter.display.frontend import user_namespace
-from deepseek_jupyter.errors import ToolError
+from deepseek_jupyter.errors import ParameterError, ToolError
+from deepseek_jupyter.privacy.levels import Policy
 
-from .builtin import BUILTIN, builtin_tool
+from .attachments import Wanted, policy_of
 
 if TYPE_CHECKING:
     from deepseek_jupyter.privacy.policy_file import PolicyFiles
     from deepseek_jupyter.privacy.redaction import Gate
     from deepseek_jupyter.session.session import Session
-    from deepseek_jupyter.tools.tool import Tool
+    from deepseek_jupyter.tools.functions import Tool
 
     from .question import Question
 
-__all__ = ["function_named", "tools_of"]
+# These names always mean the built-in tools; a function of the same name can be passed itself.
+BUILTIN = ("sql", "inspect", "run_python")
 
 
 def tools_of(
@@ -39,7 +43,7 @@ def _resolved(
         return tool
     name = tool.strip()
     if name in BUILTIN:
-        return builtin_tool(name, session, question, gate, files)
+        return _builtin_tool(name, session, question, gate, files)
     return function_named(name, user_namespace())
 
 
@@ -55,3 +59,90 @@ def function_named(name: str, names: Mapping[str, Any]) -> Callable[..., Any]:
             f"Define it in a cell first; built in are {', '.join(BUILTIN)}.",
         )
     return found  # type: ignore[no-any-return]
+
+
+def _builtin_tool(
+    name: str, session: Session, question: Question, gate: Gate, files: PolicyFiles
+) -> Tool:
+    """The tool called `name`, one of `BUILTIN`, for a resolved question.
+
+    Raises `ToolError` where the tool cannot be offered.
+    """
+    if name == "run_python":
+        from deepseek_jupyter.tools.python import python_tool
+
+        return python_tool(user_namespace().get("get_ipython", lambda: None)())
+    attached = _Attached(session, question, gate, files)
+    if name == "inspect":
+        from deepseek_jupyter.tools.inspect_variables import inspect_tool
+
+        return inspect_tool(attached.names, attached.describe)
+    return attached.sql()
+
+
+def keep(value: Any) -> str:
+    """Keep a large result in the notebook; the name under which it is, "" outside IPython."""
+    names = user_namespace()
+    if "get_ipython" not in names:
+        return ""
+    number = 1
+    while f"_tool_{number}" in names:
+        number += 1
+    name = f"_tool_{number}"
+    names[name] = value
+    return name
+
+
+class _Attached:
+    """What a question attaches, each under the policy that holds for it."""
+
+    def __init__(
+        self, session: Session, question: Question, gate: Gate, files: PolicyFiles
+    ) -> None:
+        items: tuple[Wanted, ...] = question.attach
+        self._items: dict[str, Wanted] = {item.name: item for item in items}
+        self._policies: Mapping[str, Policy] = {
+            name: policy_of(session, item, files.data) for name, item in self._items.items()
+        }
+        self._gate = gate
+        self._config = session.config
+
+    def names(self) -> dict[str, str]:
+        """What is attached, with a word on each."""
+        return {name: type(self._now(name)).__name__ for name in self._items}
+
+    def describe(self, name: str) -> str:
+        """The card of what the notebook has under this name now."""
+        from deepseek_jupyter.context.attach import attach
+
+        return attach(name, self._now(name), self._policies[name], self._gate).text
+
+    def sql(self) -> Tool:
+        """The `sql` tool over the frames."""
+        from deepseek_jupyter.tools.arrays import frame_like
+        from deepseek_jupyter.tools.sandbox import Limits
+        from deepseek_jupyter.tools.sql import sql_tool
+
+        frames = {name: item.value for name, item in self._items.items()}
+        first = next(iter(frames.values()), None)
+        config = self._config
+        return sql_tool(
+            frames,
+            self._policies,
+            gate=self._gate,
+            keep=lambda table: keep(frame_like(first, table)),
+            limits=Limits(seconds=config.sql_seconds, memory=config.sql_memory),
+            rows=config.tool_rows,
+            tokens=config.tool_tokens,
+        )
+
+    def _now(self, name: str) -> Any:
+        """The object; the newer one where a cell has bound the name to another of its kind."""
+        from deepseek_jupyter.context.attach import kind_of
+
+        value = self._items[name].value
+        newer = user_namespace().get(name, value)
+        try:
+            return newer if kind_of(newer) is kind_of(value) else value
+        except ParameterError:
+            return value

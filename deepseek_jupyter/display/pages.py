@@ -2,8 +2,8 @@
 
 A page opens both when it meets the extension; here they are kept, deltas are sent to every page,
 and requests from a page are carried out. The twin is ``labextension/src/kernelcomms.ts``.
-A panel is a widget that stands in a page without the extension: it hears the same and may request
-the same, by the comm of its own model; cells are shown, written to and read by pages alone.
+A panel is a widget in a page without the extension: it gets the same messages and may request the
+same, by the comm of its own model. Only pages show, write and read cells (`CellWriter`).
 
 Requests arrive on whatever thread the kernel serves the control comm on (a subshell's, on
 ipykernel 7), so nothing here prints or displays, and the state has a lock. Answers go out on the
@@ -13,37 +13,36 @@ on the control comm while the main shell still serves it would leave it deaf beh
 
 from __future__ import annotations
 
+import os
 import threading
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from typing import Any, Literal, Protocol
 
 from deepseek_jupyter.errors import DeepSeekError
-
-__all__ = ["Answer", "Handler", "Pages", "Request", "RunningTurn", "Tell", "pages"]
 
 DATA = "deepseek.data"
 CONTROL = "deepseek.control"
 _MOST_PAGES = 4
 _LATE = 2.0  # seconds for a comm that is being opened
 _GRACE = 30.0  # seconds for a page that is loaded again
-
+_PATIENCE = 3.0  # seconds; a page without subshells answers only when the running cell has ended
 
 Tell = Callable[[Mapping[str, Any]], None]
 
-# nobody: could ever answer; gone: the last page that could was closed.
-Answer = Literal["yes", "no", "always", "nobody", "gone"]
+# nobody: no page or prompt could ever answer; gone: the last page that could was closed.
+ConsentAnswer = Literal["yes", "no", "always", "nobody", "gone"]
 
-_ANSWERS: dict[str, Answer] = {"approve": "yes", "deny": "no", "always": "always"}
+_CONSENT: dict[str, ConsentAnswer] = {"approve": "yes", "deny": "no", "always": "always"}
 
 
-class _Expected:
+class _ExpectedConsent:
     """A question that a page may answer."""
 
     def __init__(self) -> None:
         self.said = threading.Event()
-        self.answer: Answer | None = None
+        self.answer: ConsentAnswer | None = None
 
 
 class RunningTurn(Protocol):
@@ -89,7 +88,7 @@ class Pages:
         self._turns: dict[str, RunningTurn] = {}
         self._beside: set[str] = set()
         self._panels: dict[str, Tell] = {}
-        self._expected: dict[tuple[str, str], _Expected] = {}
+        self._expected: dict[tuple[str, str], _ExpectedConsent] = {}
 
     def register(self, manager: Any) -> None:
         """Accept both comms at this comm manager."""
@@ -108,7 +107,7 @@ class Pages:
         A request is ``{type, request, page, …}`` (docs/record.md). What `function` returns is the
         answer's `result`; a `DeepSeekError` or another exception becomes its `error`. It is called
         on the thread that serves the control comm and holds up the next request, a stop too; with
-        `slow` on a thread of its own. Either way beside the thread of the cells: no display.
+        `slow` on a thread of its own. Neither is the thread of the cells: no display.
         """
         self._handlers[type] = (function, slow)
 
@@ -133,9 +132,9 @@ class Pages:
     def expect(self, turn_id: str, call: str) -> None:
         """A page may say whether this call may run."""
         with self._lock:
-            self._expected[turn_id, call] = _Expected()
+            self._expected[turn_id, call] = _ExpectedConsent()
 
-    def answer(self, turn_id: str, call: str, seconds: float) -> Answer | None:
+    def answer(self, turn_id: str, call: str, seconds: float) -> ConsentAnswer | None:
         """What a page said to it, waited for up to `seconds`; None: nothing yet."""
         with self._lock:
             expected = self._expected.get((turn_id, call))
@@ -162,7 +161,7 @@ class Pages:
             tell(dict(message))
 
     def join(self, panel: str, tell: Tell) -> None:
-        """A panel listens from now on. Those that asked longest ago are told no more."""
+        """A panel listens from now on; of too many, those that joined first are dropped."""
         with self._lock:
             self._panels.pop(panel, None)
             self._panels[panel] = tell
@@ -235,7 +234,7 @@ class Pages:
         with self._lock:
             turn = self._turns.get(str(request.get("id")))
             expected = self._expected.get((str(request.get("id")), str(request.get("call"))))
-        if expected is not None and (answer := _ANSWERS.get(str(request.get("type")))):
+        if expected is not None and (answer := _CONSENT.get(str(request.get("type")))):
             expected.answer = answer
             expected.said.set()
         if turn is None:
@@ -287,6 +286,124 @@ def _told(error: Exception) -> dict[str, str]:
 
 def _unknown(request: Request) -> None:
     raise DeepSeekError(f"The kernel does not know the request {request.body.get('type')!r}.")
+
+
+# Cells
+
+EditOutcome = Literal["applied", "refused", "asked"]
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """`source` for a cell that says `expect`; `provenance` for its metadata, None for none."""
+
+    cell_id: str
+    expect: str
+    source: str
+    provenance: Mapping[str, str] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class EditAnswer:
+    """`asked` means that the page has not said yet. `why` is a refusal's reason.
+
+    `provenance` is what each changed cell had before.
+    """
+
+    outcome: EditOutcome
+    why: str = ""
+    provenance: tuple[Mapping[str, str] | None, ...] = ()
+
+
+@dataclass(slots=True)
+class _PendingEdit:
+    done: threading.Event = field(default_factory=threading.Event)
+    answer: EditAnswer = EditAnswer("asked")
+    given_up: bool = False
+    late: Callable[[EditAnswer], None] | None = None
+
+
+class CellWriter:
+    """Writes to the notebook's cells, which only a page can do; it asks the newest one.
+
+    An answer that comes after the wait is over goes to `late`. The TypeScript twin is
+    ``labextension/src/edits.ts``.
+    """
+
+    def __init__(self, pages: Pages) -> None:
+        self._pages = pages
+        self._lock = threading.Lock()
+        self._waiting: dict[str, _PendingEdit] = {}
+        pages.handle("edited", self._answered)
+
+    @property
+    def available(self) -> bool:
+        """Whether there is a page to ask."""
+        return self._pages.connected
+
+    def edit(
+        self,
+        changes: Sequence[Change],
+        *,
+        run: bool = False,
+        late: Callable[[EditAnswer], None] | None = None,
+        patience: float = _PATIENCE,
+    ) -> EditAnswer:
+        """Change cells, all or none of them, as far as each still says what is expected."""
+        message = {"type": "edit", "edits": [asdict(change) for change in changes], "run": run}
+        return self._ask(message, late, patience)
+
+    def insert(
+        self,
+        after: str,
+        sources: Sequence[str],
+        provenance: Mapping[str, str],
+        *,
+        run: bool = False,
+        patience: float = _PATIENCE,
+    ) -> EditAnswer:
+        """Put new cells below the cell `after`, in order.
+
+        Those that an earlier run of that cell put there go, unless they were changed since.
+        """
+        message = {"type": "insert", "after": after, "sources": list(sources), "run": run}
+        return self._ask({**message, "provenance": dict(provenance)}, None, patience)
+
+    def _ask(
+        self, message: Mapping[str, Any], late: Callable[[EditAnswer], None] | None, patience: float
+    ) -> EditAnswer:
+        name = os.urandom(16).hex()
+        waiting = _PendingEdit(late=late)
+        with self._lock:
+            self._waiting[name] = waiting
+        self._pages.send_newest({**message, "id": name})
+        waiting.done.wait(patience)
+        with self._lock:
+            waiting.given_up = not waiting.done.is_set()
+            if not waiting.given_up:
+                del self._waiting[name]
+            return waiting.answer
+
+    def _answered(self, request: Request) -> None:
+        body = request.body
+        with self._lock:
+            waiting = self._waiting.get(str(body.get("id")))
+            if waiting is None or waiting.done.is_set():
+                return
+            waiting.answer = _edit_answer(body)
+            waiting.done.set()
+            if waiting.given_up:
+                del self._waiting[str(body["id"])]
+        if waiting.given_up and waiting.late is not None:
+            waiting.late(waiting.answer)
+
+
+def _edit_answer(body: Mapping[str, Any]) -> EditAnswer:
+    if body.get("outcome") != "applied":
+        return EditAnswer("refused", str(body.get("why") or "The page did not write it."))
+    given = body.get("provenance")
+    before = given if isinstance(given, list) else []
+    return EditAnswer("applied", "", tuple(p if isinstance(p, dict) else None for p in before))
 
 
 pages = Pages()

@@ -1,4 +1,5 @@
-"""`Transcript`: events in, what is to be seen out. A pure reducer; the clock is passed in.
+"""One turn while it grows: `Transcript` reduces events to what is to be seen, `GrowingText` renders
+the text so far, `Throttle` says when it may be published. Pure: the clock is passed in.
 
 The TypeScript twin is ``labextension/src/transcript.ts``.
 """
@@ -6,7 +7,7 @@ The TypeScript twin is ``labextension/src/transcript.ts``.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from deepseek_jupyter.protocol.deltas import (
@@ -20,8 +21,11 @@ from deepseek_jupyter.protocol.deltas import (
     Waiting,
 )
 from deepseek_jupyter.protocol.usage import Usage
+from deepseek_jupyter.sanitizer.sanitize import Neutral, Neutraliser, neutralise
 
-__all__ = ["Timing", "Transcript"]
+from .render import OPENING, shaped
+
+Fresh = tuple[str, str]  # thinking and answer that have not been shown yet
 
 
 @dataclass(slots=True)
@@ -48,8 +52,8 @@ class Timing:
 class Transcript:
     """The state of one turn on screen.
 
-    `status` is the record's: waiting, thinking, answering, then whatever `end` says. `fresh`
-    collects text since the last call of `take_fresh`, for displays that append.
+    `status` is the record's: waiting, thinking, answering, then what `end` says. Text is kept only
+    until `take_fresh`: surfaces append.
     """
 
     def __init__(self, began: float) -> None:
@@ -58,7 +62,7 @@ class Transcript:
         self.timing = Timing()
         self.usage: Usage | None = None
         self.comments = 0
-        self.rounds = 0  # the times that the answer has begun anew
+        self.rounds = 0  # the times that the answer has begun again
         self.steps: list[Mapping[str, Any]] = []
         self.asking: Mapping[str, str] | None = None
         self.steps_seen = 0  # counts what changed in them, for displays that send changes
@@ -93,7 +97,7 @@ class Transcript:
         elif isinstance(event, Waiting):
             self.comments = event.comments
 
-    def take_fresh(self) -> tuple[str, str]:
+    def take_fresh(self) -> Fresh:
         """Thinking and answer that came since the last call."""
         fresh = "".join(self._fresh_reasoning), "".join(self._fresh_answer)
         self._fresh_reasoning.clear()
@@ -103,7 +107,7 @@ class Transcript:
     def show_steps(
         self, steps: Sequence[Mapping[str, Any]], asking: Mapping[str, str] | None
     ) -> None:
-        """The rounds of tool calls so far, in the record's form, the last one as it stands.
+        """The rounds of tool calls so far, in the record's form, the last one as far as it is.
 
         `asking` is the call that waits for the user's word: ``{call, text}``.
         """
@@ -111,7 +115,7 @@ class Transcript:
         self.steps_seen += 1
 
     def begin_round(self) -> None:
-        """What was said so far belongs to a step; the answer begins anew."""
+        """What was said so far belongs to a step; the answer begins again."""
         self.take_fresh()
         self.status = "waiting"
         self.rounds += 1
@@ -135,3 +139,90 @@ class Transcript:
 
 def _rounded(seconds: float | None) -> float | None:
     return None if seconds is None else round(seconds, 3)
+
+
+class GrowingText:
+    """Thinking and answer so far, of the record's `answer_format`.
+
+    The answer is neutralised as it comes, each block once, also between updates: so a stop in a
+    flood does not find all of it undone. With `rendered` False it is not: there is no output.
+    """
+
+    def __init__(self, answer_format: str, *, rendered: bool = True) -> None:
+        self.length = 0
+        self._format = answer_format
+        self._rendered = rendered
+        self._neutraliser = Neutraliser()
+        self._neutraliser.feed(OPENING.get(answer_format, ""))
+        self._reasoning: list[str] = []
+        self._answer: list[str] = []
+
+    @property
+    def reasoning(self) -> str:
+        """The thinking so far, raw."""
+        return "".join(self._reasoning)
+
+    @property
+    def answer(self) -> str:
+        """The answer so far, raw."""
+        return "".join(self._answer)
+
+    def take(self, reasoning: str, answer: str) -> None:
+        """Add what is new."""
+        self._reasoning.append(reasoning)
+        self._answer.append(answer)
+        self.length += len(reasoning) + len(answer)
+        if answer and self._rendered:
+            self._neutraliser.feed(answer)
+            self._neutraliser.render()
+
+    def html(self) -> str:
+        """The answer so far, neutralised."""
+        return self._neutraliser.snapshot(html_only=True).html
+
+    def finish(self, answer: str) -> Neutral:
+        """The whole `answer`, of which all but the end is rendered already."""
+        shown = self.answer
+        if not answer.startswith(shown):  # what was shown was taken back: JSON asked for again
+            return neutralise(shaped(answer, self._format))
+        opening = OPENING.get(self._format, "")
+        self._neutraliser.feed(shaped(answer, self._format)[len(opening) + len(shown) :])
+        return self._neutraliser.finish()
+
+
+@dataclass(slots=True)
+class Throttle:
+    """How often a growing output may be published.
+
+    Every update carries the whole text so far, so updates must become rarer as it grows: a constant
+    budget of bytes a second keeps the total linear in time. Short texts are exempt, because what is
+    read as it comes must move at least five times a second.
+
+    `rate` in bytes a second; intervals in seconds; `short` in characters of the text itself.
+
+    A text that counts as short may be several times its length once it is HTML and, in a record,
+    itself again. JupyterLab's server passes at most 1,000 messages a second, and a page needs some
+    10 ms for each, so ten a second are the most that is ever useful.
+    """
+
+    rate: float = 29_500.0
+    shortest: float = 0.1
+    short: int = 8_400
+    longest_for_short: float = 0.18
+    _last: float = field(default=float("-inf"), init=False)
+    _size: int = field(default=0, init=False)
+    _length: int = field(default=0, init=False)
+
+    def due(self, now: float) -> bool:
+        """Whether the next update may go out."""
+        return now - self._last >= self.interval
+
+    @property
+    def interval(self) -> float:
+        """Seconds that the last update pays for."""
+        wait = max(self.shortest, self._size / self.rate)
+        return min(wait, self.longest_for_short) if self._length <= self.short else wait
+
+    def published(self, now: float, size: int, length: int) -> None:
+        """Something went out: `size` in bytes, `length` characters of text among them."""
+        self._last, self._size, self._length = now, size, length

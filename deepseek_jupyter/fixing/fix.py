@@ -39,11 +39,10 @@ from deepseek_jupyter.cells.lineage import (
     stale_notes,
 )
 from deepseek_jupyter.conversation.identity import notebook_path
-from deepseek_jupyter.display.cell_writer import Answer, Change
 from deepseek_jupyter.display.changes import Changes
 from deepseek_jupyter.display.frontend import has_frontend, offer_input, run_here, user_namespace
-from deepseek_jupyter.display.live import Surface
-from deepseek_jupyter.display.pages import Request, pages
+from deepseek_jupyter.display.pages import Change, EditAnswer, Request, pages
+from deepseek_jupyter.display.surfaces import Surface
 from deepseek_jupyter.errors import CellError, ChangedCellError
 from deepseek_jupyter.privacy.rules import Teaching
 from deepseek_jupyter.protocol.tokens import estimate_tokens
@@ -250,7 +249,7 @@ def _write(proposal: Proposal, changes: Sequence[Change], goal: State, run: bool
         return
     came_from = proposal.state
 
-    def done(answer: Answer) -> None:
+    def done(answer: EditAnswer) -> None:
         applied = answer.outcome == "applied"
         proposal.state = goal if applied else came_from
         if applied and goal == "accepted":

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from deepseek_jupyter.display.cell_writer import CellWriter
-from deepseek_jupyter.display.consent import Asking, shown
+from deepseek_jupyter.asking.consent import DECISIONS, REFUSALS, by_input, known_decision, visible
 from deepseek_jupyter.display.frontend import offer_input, run_here
-from deepseek_jupyter.display.pages import pages
+from deepseek_jupyter.display.pages import CellWriter, pages
 
 if TYPE_CHECKING:
     from deepseek_jupyter.asking.reply import Reply
@@ -23,18 +22,22 @@ _RUN = "--run"  # in the place of a tool's name
 def may_run(session: Session, reply: Reply, approve: str | None) -> bool:
     """Whether the answer's code may run: as the question says, or as the user says to all of it.
 
-    It is a call like that of a tool that acts (`tools.consent`): a setting can only forbid it, and
-    where nobody can answer (nbclient, a script) it is no.
+    It is a call like that of a tool that acts (`asking.consent`): a setting can only forbid it,
+    and where nobody can answer (nbclient, a script) it is no.
     """
-    if approve == "always" or (approve or session.config.approve) == "never":
-        return approve == "always"
-    turn = reply.turn
-    if session.allowed.allows(turn.conversation, _RUN):
-        return True
-    answer = Asking(turn.id, _RUN, "this code", shown(reply.code), on_card=False).poll()
-    if answer == "always":
-        session.allowed.allow(turn.conversation, _RUN)
-    return answer in ("yes", "always")
+    permit = (reply.turn.conversation, _RUN)
+    decision = known_decision(
+        "ask",
+        asked=approve,
+        setting=session.config.approve,
+        remembered=permit in session.allowed,
+    )
+    if decision is None:
+        answer = by_input("this code", visible(reply.code))
+        decision = DECISIONS[answer]
+        if answer == "always":
+            session.allowed.add(permit)
+    return decision not in REFUSALS
 
 
 def place_code(

@@ -299,7 +299,7 @@ def _cell_command(kind: str, line: str, cell_id: str | None) -> Proposal | Reply
     if words and words[0] in _VERBS and kind not in ("explain", "test"):  # those change no cell
         return _decide(words[0], words[1:])
     from deepseek_jupyter.display.frontend import current_cell, user_namespace
-    from deepseek_jupyter.display.live import surface
+    from deepseek_jupyter.display.surfaces import surface
     from deepseek_jupyter.fixing import fix as fixes
 
     session = get_session()

@@ -97,7 +97,7 @@ class DeepSeekMagics(Magics):
         from deepseek_jupyter.asking.ask import ask, resolve
         from deepseek_jupyter.asking.preview import preview
         from deepseek_jupyter.display.frontend import current_cell
-        from deepseek_jupyter.display.live import surface
+        from deepseek_jupyter.display.surfaces import surface
         from deepseek_jupyter.privacy.rules import Teaching
 
         session = get_session()

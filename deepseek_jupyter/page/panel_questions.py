@@ -18,7 +18,7 @@ from deepseek_jupyter.asking.notebook_cells import given_cells
 from deepseek_jupyter.asking.preview import preview
 from deepseek_jupyter.asking.question import Question
 from deepseek_jupyter.display.frontend import user_namespace
-from deepseek_jupyter.display.notebook import Beside
+from deepseek_jupyter.display.surfaces import Deltas
 from deepseek_jupyter.errors import ConversationError, Interrupted
 from deepseek_jupyter.privacy.levels import asked_of
 
@@ -122,7 +122,7 @@ def _asked(session: Session, request: Request, question: Question) -> dict[str, 
     return {"turn": turn.id, "status": turn.status} if turn is not None else {}
 
 
-class _Announced(Beside):
+class _Announced(Deltas):
     """A surface that sends the id of the turn to the page that asked."""
 
     def __init__(self, begun: Callable[[str], None]) -> None:

@@ -13,7 +13,6 @@ from deepseek_jupyter.conversation.turn import Turn
 from deepseek_jupyter.display.frontend import user_namespace
 from deepseek_jupyter.protocol.tokens import use_exact_tokens
 from deepseek_jupyter.protocol.usage import Price, price_of
-from deepseek_jupyter.tools.consent import Memory as Allowed
 
 from .accounts import GhostCosts
 from .endpoint import Endpoints
@@ -57,7 +56,7 @@ class Session:
         self.prefix: object = None  # what the last request began with; `asking` compares it
         self.endpoints = Endpoints(config)
         use_exact_tokens(config.exact_tokens)
-        self.allowed = Allowed()
+        self.allowed: set[tuple[str, str]] = set()  # conversation and tool, by "always"
         self.watchers: list[Watcher] = []
         self._told: set[str] = set()
         self.withholding = Withholding()

@@ -1,23 +1,38 @@
-"""The plan of one round: which of the model's calls can run, and what it is told about the others.
+"""One round of the model's calls: which of them can run, running them, their results as text.
 
-Pure: what runs, when and with whose consent is decided above (`asking.round`).
+Planning and wording are pure. Who consents, and in which order the calls run, is decided in
+`asking.tool_rounds`.
 """
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
+import functools
+import inspect
 import json
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+import signal
+import threading
+import time
+from collections.abc import (
+    Awaitable,
+    Callable,
+    Collection,
+    Iterable,
+    Iterator,
+    Mapping,
+    Sequence,
+    Set,
+)
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from deepseek_jupyter.context.table import plain, shown
 from deepseek_jupyter.errors import ToolArgumentsError, ToolError
 from deepseek_jupyter.protocol.deltas import Completion
 from deepseek_jupyter.protocol.messages import ToolCall
 
-from .functions import tool_of
-from .tool import Tool
-
-__all__ = ["DENIED", "Planned", "as_text", "plan", "runnable", "toolbox", "written_call"]
+from .functions import Tool, tool_of
 
 DENIED = (
     "denied: the user did not agree to this call. Do not try it again; go on without it, or say "
@@ -29,10 +44,15 @@ _NAME_KEYS = ("name", "function", "tool")
 _ARGUMENT_KEYS = frozenset({"arguments", "parameters", "args", "input"})
 _LOOKED_AT = 50  # braces of an answer at which a call may begin
 
+ROWS = 50  # that the model reads
+TOKENS = 2_000  # that they may take
+_CHARACTERS_A_TOKEN = 3  # 1 English character is about 0.3 tokens
+_NOTHING = "(done; it returned nothing)"
+
 
 @dataclass(frozen=True, slots=True)
 class Planned:
-    """One call of a round. `problem` is what the model is told instead of a result.
+    """One call of a round. `problem` is what the model reads instead of a result.
 
     `arguments` are as the model gave them, `keywords` as the function takes them.
     """
@@ -42,6 +62,12 @@ class Planned:
     arguments: Mapping[str, Any] = field(default_factory=dict)
     keywords: Mapping[str, Any] = field(default_factory=dict)
     problem: str = ""
+
+    @property
+    def preview(self) -> str:
+        """All that the call would run, for the user who is asked about it."""
+        assert self.tool is not None
+        return self.tool.shown(self.arguments)
 
 
 def toolbox(tools: Iterable[Any]) -> dict[str, Tool]:
@@ -70,7 +96,7 @@ def written_call(text: str, names: Collection[str]) -> str:
     """The one of `names` that a call written as JSON in `text` means; "" without one.
 
     Small models write ``{"name": "sql", "arguments": {…}}`` into their answer. That is text and
-    never runs, but whoever reads it should know that.
+    never runs, and the user should know it.
     """
     decoder, end = json.JSONDecoder(), 0
     for _ in range(_LOOKED_AT):
@@ -106,12 +132,6 @@ def plan(
     `reveal` puts back what was masked on the way out, so that a function gets the real value.
     """
     return [_planned(call, tools, reveal) for call in _identified(calls)]
-
-
-def as_text(planned: Planned) -> str:
-    """All that the call would run, for the eyes of who is asked."""
-    assert planned.tool is not None
-    return planned.tool.shown(planned.arguments)
 
 
 def _identified(calls: Sequence[ToolCall]) -> list[ToolCall]:
@@ -158,3 +178,209 @@ def _revealed(value: Any, reveal: Callable[[str], str]) -> Any:
     if isinstance(value, dict):
         return {name: _revealed(item, reveal) for name, item in value.items()}
     return value
+
+
+# Running them
+
+
+@dataclass(frozen=True, slots=True)
+class CallOutcome:
+    """What a call returned or raised."""
+
+    value: Any = None
+    error: BaseException | None = None
+    seconds: float = 0.0
+
+    @property
+    def problem(self) -> str:
+        """The error as the model reads it, "" where there was none."""
+        if self.error is None:
+            return ""
+        words = str(self.error).strip()
+        return f"{type(self.error).__name__}: {words}" if words else type(self.error).__name__
+
+
+def side_by_side(planned: Planned) -> bool:
+    """Whether the call may run while others do: an async function, or one that never displays."""
+    assert planned.tool is not None
+    return _is_async(planned.tool.call) or not planned.tool.on_caller_thread
+
+
+def call_here(planned: Planned, seconds: float) -> CallOutcome:
+    """Call on this thread, so that what the function shows lands in the running cell.
+
+    What it raises becomes a `CallOutcome`, except a `KeyboardInterrupt`, which stops everything.
+    """
+    assert planned.tool is not None
+    began = time.monotonic()
+    try:
+        with _limited(seconds):
+            value = planned.tool.call(**planned.keywords)
+    except (Exception, SystemExit) as error:
+        return CallOutcome(error=error, seconds=time.monotonic() - began)
+    return CallOutcome(value, seconds=time.monotonic() - began)
+
+
+async def call_all(calls: Sequence[Planned], seconds: float) -> list[CallOutcome]:
+    """Call all at once on the running loop, synchronous ones in threads."""
+    return list(await asyncio.gather(*(_call(planned, seconds) for planned in calls)))
+
+
+async def _call(planned: Planned, seconds: float) -> CallOutcome:
+    assert planned.tool is not None
+    began = time.monotonic()
+    function, keywords = planned.tool.call, planned.keywords
+    try:
+        work = _awaitable(function, keywords)
+        value = await asyncio.wait_for(work, seconds or None)
+        if inspect.isawaitable(value):
+            value = await asyncio.wait_for(value, seconds or None)
+    except TimeoutError as error:
+        late = seconds and time.monotonic() - began >= seconds
+        return CallOutcome(error=_too_long(seconds) if late else error)
+    except (Exception, SystemExit) as error:
+        return CallOutcome(error=error, seconds=time.monotonic() - began)
+    return CallOutcome(value, seconds=time.monotonic() - began)
+
+
+def _awaitable(function: Callable[..., Any], keywords: Mapping[str, Any]) -> Awaitable[Any]:
+    if _is_async(function):
+        return function(**keywords)  # type: ignore[no-any-return]
+    return asyncio.to_thread(function, **keywords)
+
+
+def _is_async(function: Any) -> bool:
+    while isinstance(function, functools.partial):
+        function = function.func
+    return inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(
+        getattr(function, "__call__", None)  # noqa: B004 - the method, not whether it is there
+    )
+
+
+def _too_long(seconds: float) -> TimeoutError:
+    return TimeoutError(f"it took longer than {seconds:g} seconds and was stopped")
+
+
+@contextlib.contextmanager
+def _limited(seconds: float) -> Iterator[None]:
+    """Stop the block after `seconds`; 0 lets it run.
+
+    By the alarm signal, the one means that also ends a blocking call and leaves the function on
+    this thread. Where there is none (Windows, other threads) the block runs to its end.
+    """
+    here = threading.current_thread() is threading.main_thread()
+    if not seconds or not here or not hasattr(signal, "setitimer"):
+        yield
+        return
+
+    def stop(*_: object) -> None:
+        raise _too_long(seconds)
+
+    before = signal.signal(signal.SIGALRM, stop)
+    began = time.monotonic()
+    left, again = signal.setitimer(signal.ITIMER_REAL, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+        if left:  # an alarm that was set before goes on
+            left = max(0.001, left - (time.monotonic() - began))
+            signal.setitimer(signal.ITIMER_REAL, left, again)
+
+
+# Their results as text
+
+
+@dataclass(frozen=True, slots=True)
+class ResultText:
+    """`text` for the model; `whole` is False where it is only the beginning."""
+
+    text: str
+    whole: bool = True
+
+
+def result_text(
+    value: Any, *, rows: int = ROWS, tokens: int = TOKENS, name: str = ""
+) -> ResultText:
+    """`value` as text. What is over a cap is cut; `name` is where the whole of it stays."""
+    frame = _frame(value)
+    if frame is not None:
+        text, cut = _of_frame(frame, rows)
+    elif isinstance(value, str):
+        text, cut = value, ""
+    elif value is None:
+        text, cut = _NOTHING, ""
+    else:
+        text, cut = _of_value(value, rows)
+    longest = tokens * _CHARACTERS_A_TOKEN
+    if len(text) > longest:
+        cut = f"cut after {longest:,} of {len(text):,} characters"
+        text = text[:longest]
+    if not cut:
+        return ResultText(text)
+    kept = f"; the whole is the notebook's variable {name}" if name else ""
+    return ResultText(f"{text}\n… ({cut}{kept})", whole=False)
+
+
+def _frame(value: Any) -> Any:
+    """`value` as a narwhals frame or series; None for anything else."""
+    import narwhals.stable.v2 as nw
+
+    if isinstance(value, str | int | float | list | dict | tuple) or value is None:
+        return None
+    found = nw.from_native(value, pass_through=True, allow_series=True)
+    if isinstance(found, nw.LazyFrame):
+        return found
+    return found if isinstance(found, nw.DataFrame | nw.Series) else None
+
+
+def _of_frame(frame: Any, rows: int) -> tuple[str, str]:
+    """A table as comma-separated lines, the form that costs the fewest tokens."""
+    import narwhals.stable.v2 as nw
+
+    if isinstance(frame, nw.Series):
+        frame = frame.to_frame()
+    if isinstance(frame, nw.LazyFrame):  # one row more shows whether there are more
+        head, count = frame.head(rows + 1).collect(), None
+    else:
+        head, count = frame.head(rows + 1), len(frame)
+    more = len(head) > rows
+    lines = [_line(head.columns)]
+    lines += [_line(row) for row in head.head(rows).iter_rows()]
+    in_all = f" of {count:,}" if count is not None else ""
+    return "\n".join(lines), f"the first {rows}{in_all} rows" if more else ""
+
+
+def _line(values: Sequence[Any]) -> str:
+    return ",".join(_cell(value) for value in values)
+
+
+def _cell(value: Any) -> str:
+    text = shown(plain(value)) if isinstance(value, float) or value is None else str(value)
+    return json.dumps(text, ensure_ascii=False) if set(text) & set(',"\n\r') else text
+
+
+def _of_value(value: Any, rows: int) -> tuple[str, str]:
+    cut = ""
+    if (
+        isinstance(value, Sequence | Set)
+        and not isinstance(value, bytes | range)
+        and (len(value) > rows)
+    ):
+        cut = f"the first {rows} of {len(value):,} items"
+        value = list(value)[:rows]
+    elif isinstance(value, Mapping) and len(value) > rows:
+        cut = f"the first {rows} of {len(value):,} entries"
+        value = dict(list(value.items())[:rows])
+    return _json(value), cut
+
+
+def _json(value: Any) -> str:
+    """JSON where the value has such a form, else its repr."""
+    from pydantic_core import PydanticSerializationError, to_jsonable_python
+
+    try:
+        return json.dumps(to_jsonable_python(value), ensure_ascii=False)
+    except (PydanticSerializationError, ValueError, TypeError, RecursionError):
+        return repr(value)

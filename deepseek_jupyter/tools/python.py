@@ -20,7 +20,7 @@ from typing import Any
 
 from deepseek_jupyter.errors import ToolArgumentsError, ToolError
 
-from .tool import Tool
+from .functions import Tool
 
 __all__ = ["Ran", "python_tool", "run_here"]
 

@@ -17,10 +17,10 @@ from typing import TYPE_CHECKING, Any
 from deepseek_jupyter.errors import QueryError, ToolError
 from deepseek_jupyter.protocol.tokens import estimate_tokens
 
+from .functions import Tool
+from .loop import ROWS, TOKENS
 from .queryable import SqlTable, fill, sql_tables, time_zone
-from .results import ROWS, TOKENS
 from .sandbox import Limits, Sandbox
-from .tool import Tool
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -2,7 +2,7 @@
  * Writes to cells what the kernel asks for, after the user has accepted it there.
  *
  * A cell is written only as long as it says what the kernel expects; of several cells all are
- * written or none. The counterpart is `deepseek_jupyter/display/cell_writer.py`, the messages are in
+ * written or none. The counterpart is `deepseek_jupyter/display/pages.py`, the messages are in
  * docs/record.md.
  */
 import { NotebookActions } from '@jupyterlab/notebook';

@@ -359,7 +359,7 @@ def test_a_bug_in_the_display_loses_nothing_that_arrived(session, server):
         def begin(self, record, stop):
             pass
 
-        def refresh(self, transcript, now):
+        def refresh(self, transcript, fresh, now):
             if transcript.status == "answering":
                 raise ZeroDivisionError("a bug")
 

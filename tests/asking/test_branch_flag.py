@@ -7,7 +7,7 @@ import pytest
 import deepseek_jupyter as ds
 from deepseek_jupyter.asking.ask import ask as ask_model
 from deepseek_jupyter.asking.question import Question
-from deepseek_jupyter.display.live import Nowhere
+from deepseek_jupyter.display.surfaces import Nowhere
 from deepseek_jupyter.errors import ConversationError
 from tests.support.scripted import answer
 

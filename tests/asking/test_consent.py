@@ -9,15 +9,16 @@ import subprocess
 import sys
 import threading
 import time
+from dataclasses import replace
 
 import pandas as pd
 import pytest
 
 import deepseek_jupyter as ds
 from deepseek_jupyter.asking.ask import aask, ask
-from deepseek_jupyter.display.consent import shown
+from deepseek_jupyter.asking.consent import known_decision, visible
 from deepseek_jupyter.display.pages import Pages
-from deepseek_jupyter.tools.tool import Tool
+from deepseek_jupyter.tools.functions import Tool
 from tests.support.scripted import answer
 from tests.support.wording import tool_call
 
@@ -63,6 +64,26 @@ def told(server) -> str:
 
 def decision(reply) -> str:
     return reply.steps[-1].decisions[0][1]
+
+
+@pytest.mark.parametrize(
+    ("consent", "asked", "setting", "remembered", "decision"),
+    [
+        ("never needed", None, "", False, "not asked"),
+        ("ask", None, "", False, None),
+        ("never needed", "ask", "", False, None),
+        ("ask", "always", "", False, "not asked"),
+        ("ask", None, "always", False, None),  # a setting may come from a file
+        ("never needed", None, "always", False, "not asked"),
+        ("never needed", "never", "", False, "denied"),
+        ("never needed", None, "never", False, "denied"),
+        ("ask", "never", "always", True, "denied"),
+        ("ask", None, "", True, "approved for the conversation"),
+        ("ask", "ask", "never", False, None),  # the question's own word goes first
+    ],
+)
+def test_whose_word_decides(consent, asked, setting, remembered, decision):
+    assert known_decision(consent, asked=asked, setting=setting, remembered=remembered) == decision
 
 
 def test_a_script_has_nobody_to_ask_and_that_is_no(session, server, monkeypatch):
@@ -134,7 +155,7 @@ def test_characters_that_hide_or_reorder_are_written_out(session, server, types,
     assert odd
     assert not set(odd) & set(seen)
     assert all(f"U+{ord(char):04X}" in seen for char in odd)
-    assert shown(trick) in seen
+    assert visible(trick) in seen
 
 
 def test_always_lasts_for_the_conversation_and_one_tool(session, server, types):
@@ -145,8 +166,13 @@ def test_always_lasts_for_the_conversation_and_one_tool(session, server, types):
     assert RAN == ["1", "2", "3"]
     assert decision(reply) == "approved for the conversation"
     types("n")
-    server.queue(run("4", "c4"), answer("Ok."))
-    assert decision(ds.ask("Afresh.", tools=[PREVIEW], new=True)) == "denied"
+    other = replace(PREVIEW, name="run_shell")
+    call = tool_call("c4", "run_shell", json.dumps({"code": "4"}))
+    server.queue(answer("", None, [call], finish="tool_calls"), answer("Ok."))
+    assert decision(ds.ask("And in the shell?", tools=[other])) == "denied"
+    types("n")
+    server.queue(run("5", "c5"), answer("Ok."))
+    assert decision(ds.ask("From the beginning.", tools=[PREVIEW], new=True)) == "denied"
     assert RAN == ["1", "2", "3"]
 
 
@@ -248,9 +274,48 @@ def test_a_page_that_says_yes_beforehand_is_not_believed():
     assert pages.answer("turn", "call", 0) is None
 
 
+def click(word: str) -> threading.Thread:
+    """A click on the card, as soon as it shows a request for consent."""
+    from deepseek_jupyter.display.pages import pages
+
+    def press() -> None:
+        deadline = time.monotonic() + 10
+        while not pages._expected and time.monotonic() < deadline:
+            time.sleep(0.01)
+        turn, call = next(iter(pages._expected))
+        pages.asked({"type": word, "id": turn, "call": call})
+
+    thread = threading.Thread(target=press)
+    thread.start()
+    return thread
+
+
+@pytest.mark.parametrize("word", ["approve", "always", "deny"])
+@pytest.mark.parametrize("awaited", [False, True], ids=["ask", "aask"])
+async def test_a_click_on_the_card_decides(session, server, word, awaited):
+    from deepseek_jupyter.asking.question import Question
+    from deepseek_jupyter.display.surfaces import Nowhere
+
+    class Buttons(Nowhere):
+        asks = True
+
+    server.queue(run("1 + 1"), answer("Ok."))
+    question = Question("Compute.", tools=(PREVIEW,))
+    pressing = click(word)
+    if awaited:
+        reply = await session.aask(question, Buttons())
+    else:
+        reply = session.ask(question, Buttons())
+    pressing.join()
+    assert ([] if word == "deny" else ["1 + 1"]) == RAN
+    decisions = {"approve": "approved", "always": "approved for the conversation"}
+    assert decision(reply) == decisions.get(word, "denied")
+    assert not _is_asking(session)
+
+
 async def test_cancelling_while_the_user_is_asked_keeps_the_turn(session, server):
     from deepseek_jupyter.asking.question import Question
-    from deepseek_jupyter.display.live import Nowhere
+    from deepseek_jupyter.display.surfaces import Nowhere
 
     class Buttons(Nowhere):
         asks = True
@@ -277,8 +342,8 @@ def _is_asking(session) -> bool:
 
 def test_stop_ends_a_question_to_the_user(session, server):
     from deepseek_jupyter.asking.question import Question
-    from deepseek_jupyter.display.live import Nowhere
     from deepseek_jupyter.display.pages import pages
+    from deepseek_jupyter.display.surfaces import Nowhere
 
     stops = []
 
@@ -305,7 +370,7 @@ def test_stop_ends_a_question_to_the_user(session, server):
 def test_without_a_terminal_a_process_denies(server):
     code = (
         "import deepseek_jupyter as ds\n"
-        "from deepseek_jupyter.tools.tool import Tool\n"
+        "from deepseek_jupyter.tools.functions import Tool\n"
         "t = Tool('run_python', 'Run.', {'type': 'object', 'properties': {}}, lambda: 1)\n"
         "print(ds.ask('Go.', tools=[t]).steps[0].decisions)\n"
     )

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 import deepseek_jupyter as ds
-from deepseek_jupyter.tools.tool import Tool
+from deepseek_jupyter.tools.functions import Tool
 from tests.support.histories import flat
 from tests.support.recordings import WHY_MISSING, Recording, expected, present, recordings
 from tests.support.scripted import Reply, answer, send, whole

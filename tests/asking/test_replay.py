@@ -9,7 +9,7 @@ import pytest
 from deepseek_jupyter.asking.ask import ask, stream
 from deepseek_jupyter.asking.question import Question
 from deepseek_jupyter.config import DeepSeek
-from deepseek_jupyter.display.live import Nowhere
+from deepseek_jupyter.display.surfaces import Nowhere
 from deepseek_jupyter.errors import ReplayError
 from deepseek_jupyter.home import home
 from deepseek_jupyter.protocol.deltas import ReasoningDelta, TextDelta

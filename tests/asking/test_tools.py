@@ -13,7 +13,7 @@ import pytest
 import deepseek_jupyter as ds
 from deepseek_jupyter.conversation.records import read
 from deepseek_jupyter.errors import ConfigurationError, ParameterError, PolicyError, ToolError
-from deepseek_jupyter.tools.tool import Tool
+from deepseek_jupyter.tools.functions import Tool
 from tests.support.scripted import answer, whole
 from tests.support.wording import tool_call
 

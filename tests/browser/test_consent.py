@@ -13,7 +13,7 @@ from .test_live import endpoint, lab, notebook  # noqa: F401
 
 TOOL = """\
 import deepseek_jupyter as ds
-from deepseek_jupyter.tools.tool import Tool
+from deepseek_jupyter.tools.functions import Tool
 done = []
 tool = Tool("act", "Run code.", {"type": "object", "properties": {"code": {"type": "string"}}},
             lambda code: done.append(code) or "ran", consent="ask", preview=lambda a: a["code"])

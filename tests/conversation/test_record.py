@@ -114,13 +114,13 @@ def test_schema_and_moment():
 def test_statuses_are_documented():
     import inspect
 
-    from deepseek_jupyter.asking import ending, run
+    from deepseek_jupyter.asking import run
     from deepseek_jupyter.display import transcript
 
     used = set(
         re.findall(
             r'"(waiting|thinking|answering|done|interrupted|truncated|error)"',
-            "".join(map(inspect.getsource, (ending, run, transcript))),
+            "".join(map(inspect.getsource, (run, transcript))),
         )
     )
     assert all(f"`{status}`" in DOCUMENTED["status"][1] for status in used)

@@ -166,13 +166,13 @@ def test_panels_that_were_shown_again_and_again_do_not_pile_up():
 
 
 def test_a_turn_of_the_panel_can_ask_its_user_wherever_one_listens():
-    from deepseek_jupyter.display.notebook import Beside
     from deepseek_jupyter.display.pages import pages
+    from deepseek_jupyter.display.surfaces import Deltas
 
-    assert not Beside().asks
+    assert not Deltas().asks
     pages.join("panel", lambda _: None)
     try:
-        assert Beside().asks
+        assert Deltas().asks
     finally:
         pages.leave("panel")
 

@@ -10,9 +10,8 @@ import pytest
 from IPython.core.displaypub import DisplayPublisher
 
 from deepseek_jupyter.conversation.turn import Turn
-from deepseek_jupyter.display.notebook import Notebook
-from deepseek_jupyter.display.throttle import Throttle
-from deepseek_jupyter.display.transcript import Transcript
+from deepseek_jupyter.display.surfaces import Notebook
+from deepseek_jupyter.display.transcript import Throttle, Transcript
 from deepseek_jupyter.protocol.deltas import TextDelta
 from tests.support.shells import one_shell
 
@@ -53,7 +52,7 @@ def test_a_long_steady_answer_is_cheap_and_yet_lively(publisher, monkeypatch, la
         now = start / 200
         transcript.apply(TextDelta(TEXT[start : start + 4]), now=now)
         before = len(publisher.sizes)
-        shown.refresh(transcript, now)
+        shown.refresh(transcript, transcript.take_fresh(), now)
         updates += [(now, start + 4)] * (len(publisher.sizes) - before)
     assert sum(publisher.sizes) / now <= 40_000
     early = [at for at, size in updates if size <= 8_000]
@@ -66,7 +65,7 @@ def test_the_first_words_go_out_at_once(publisher):
     shown, transcript = Notebook(), Transcript(0.0)
     shown.begin(RECORD, lambda: None)
     transcript.apply(TextDelta("Hello"), now=0.01)
-    shown.refresh(transcript, 0.01)
+    shown.refresh(transcript, transcript.take_fresh(), 0.01)
     assert len(publisher.sizes) == 2
 
 
@@ -75,7 +74,7 @@ def test_nothing_new_is_not_published(publisher):
     shown.begin(RECORD, lambda: None)
     transcript.apply(TextDelta("Hello"), now=0.01)
     for tick in range(1, 100):
-        shown.refresh(transcript, tick / 10)
+        shown.refresh(transcript, transcript.take_fresh(), tick / 10)
     assert len(publisher.sizes) == 2
 
 
@@ -83,7 +82,7 @@ def test_while_it_waits_the_clock_moves_once_a_second(publisher):
     shown, transcript = Notebook(), Transcript(0.0)
     shown.begin(RECORD, lambda: None)
     for tick in range(1, 101):
-        shown.refresh(transcript, tick / 10)
+        shown.refresh(transcript, transcript.take_fresh(), tick / 10)
     assert 9 <= len(publisher.sizes) <= 12
 
 

@@ -10,7 +10,7 @@ from tests.support.scripted import answer
 from tests.support.wording import tool_call
 
 TOOL = """\
-from deepseek_jupyter.tools.tool import Tool
+from deepseek_jupyter.tools.functions import Tool
 done = []
 def act(code):
     "Run code."

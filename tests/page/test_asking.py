@@ -252,7 +252,7 @@ def test_the_panels_tools_are_called_by_its_questions_alone(page, kernel, server
 ACTS = """\
 import deepseek_jupyter as ds
 from deepseek_jupyter.display.pages import pages
-from deepseek_jupyter.tools.tool import Tool
+from deepseek_jupyter.tools.functions import Tool
 done = []
 acts = Tool("act", "Act.", {"type": "object", "properties": {}},
             lambda: done.append("acted") or "ran", consent="ask", preview=lambda a: "act()")

@@ -13,7 +13,7 @@ import pytest
 import deepseek_jupyter as ds
 from deepseek_jupyter.asking.ask import aask
 from deepseek_jupyter.asking.question import Question
-from deepseek_jupyter.display.live import Nowhere
+from deepseek_jupyter.display.surfaces import Nowhere
 from deepseek_jupyter.protocol.deltas import TextDelta
 from tests.support.scripted import Reply, answer, chunk, deltas, event, pause, send, stall
 
@@ -67,8 +67,8 @@ async def test_a_timeout_around_it_works(session, server):
     class Late(Nowhere):
         """Lets the time run out when the first words are there."""
 
-        def refresh(self, transcript, now):
-            super().refresh(transcript, now)
+        def refresh(self, transcript, fresh, now):
+            super().refresh(transcript, fresh, now)
             if transcript.status == "answering":
                 timer.reschedule(asyncio.get_running_loop().time())
 

@@ -7,7 +7,7 @@ import sqlite3
 from deepseek_jupyter.asking.ask import ask as ask_model
 from deepseek_jupyter.asking.question import Question
 from deepseek_jupyter.config import DeepSeek
-from deepseek_jupyter.display.live import Nowhere
+from deepseek_jupyter.display.surfaces import Nowhere
 from deepseek_jupyter.home import home
 from deepseek_jupyter.session.session import Session
 from tests.support.asking import KEY

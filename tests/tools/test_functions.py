@@ -14,8 +14,7 @@ import pytest
 from pydantic import BaseModel, Field
 
 from deepseek_jupyter.errors import ToolArgumentsError, ToolError
-from deepseek_jupyter.tools.functions import tool_of
-from deepseek_jupyter.tools.tool import Tool
+from deepseek_jupyter.tools.functions import Tool, tool_of
 from tests.support.validator import complaint
 
 

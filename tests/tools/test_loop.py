@@ -9,10 +9,8 @@ import pytest
 from deepseek_jupyter.errors import ToolError
 from deepseek_jupyter.protocol.deltas import Completion, Fault
 from deepseek_jupyter.protocol.messages import ToolCall
-from deepseek_jupyter.tools.consent import Memory, first_word
-from deepseek_jupyter.tools.functions import tool_of
-from deepseek_jupyter.tools.loop import as_text, plan, runnable, toolbox, written_call
-from deepseek_jupyter.tools.tool import Tool
+from deepseek_jupyter.tools.functions import Tool, tool_of
+from deepseek_jupyter.tools.loop import plan, runnable, toolbox, written_call
 
 
 def add(a: int, b: int = 1) -> int:
@@ -114,41 +112,9 @@ def test_two_tools_of_one_name_are_refused():
         toolbox([add, Tool("add", "", {}, print)])
 
 
-ACTS = Tool("run_python", "Run.", {"type": "object"}, print, consent="ask")
-READS = tool_of(add)
-
-
-@pytest.mark.parametrize(
-    ("tool", "asked", "setting", "remembered", "decision"),
-    [
-        (READS, None, "", False, "not asked"),
-        (ACTS, None, "", False, None),
-        (READS, "ask", "", False, None),
-        (ACTS, "always", "", False, "not asked"),
-        (ACTS, None, "always", False, None),  # a setting may come from a file
-        (READS, None, "always", False, "not asked"),
-        (READS, "never", "", False, "denied"),
-        (READS, None, "never", False, "denied"),
-        (ACTS, "never", "always", True, "denied"),
-        (ACTS, None, "", True, "approved for the conversation"),
-        (ACTS, "ask", "never", False, None),  # the question's own word goes first
-    ],
-)
-def test_whose_word_decides(tool, asked, setting, remembered, decision):
-    assert first_word(tool, asked=asked, setting=setting, remembered=remembered) == decision
-
-
-def test_what_was_allowed_for_one_conversation_is_not_for_another():
-    memory = Memory()
-    memory.allow("one", "sql")
-    assert memory.allows("one", "sql")
-    assert not memory.allows("two", "sql")
-    assert not memory.allows("one", "run_python")
-
-
 def test_the_user_is_shown_all_of_what_would_run():
     (planned,) = plan([CALL], ADD)
-    assert as_text(planned) == '{\n  "a": 1\n}'
+    assert planned.preview == '{\n  "a": 1\n}'
     code = Tool("run_python", "", {}, print, preview=lambda arguments: arguments["code"])
     (planned,) = plan([ToolCall("c", "run_python", '{"code": "import os"}')], {"run_python": code})
-    assert as_text(planned) == "import os"
+    assert planned.preview == "import os"

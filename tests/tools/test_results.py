@@ -11,7 +11,7 @@ import polars as pl
 import pytest
 from pydantic import BaseModel
 
-from deepseek_jupyter.tools.results import told
+from deepseek_jupyter.tools.loop import result_text
 
 
 class City(BaseModel):
@@ -40,19 +40,19 @@ class Pair:
     ids=lambda v: str(v)[:20],
 )  # fmt: skip
 def test_values_become_text(value, text):
-    assert told(value).text == text
-    assert told(value).whole
+    assert result_text(value).text == text
+    assert result_text(value).whole
 
 
 @pytest.mark.parametrize("library", [pd, pl])
 def test_a_frame_becomes_lines_of_values(library):
     frame = library.DataFrame({"name": ["Ulm", "a,b"], "x": [1.5, 2.0], "n": [1, 2]})
-    assert told(frame).text == 'name,x,n\nUlm,1.5,1\n"a,b",2,2'
+    assert result_text(frame).text == 'name,x,n\nUlm,1.5,1\n"a,b",2,2'
 
 
 @pytest.mark.parametrize("library", [pd, pl])
 def test_a_long_frame_is_cut_and_says_where_the_rest_is(library):
-    cut = told(library.DataFrame({"x": range(1000)}), rows=3, name="_tool_1")
+    cut = result_text(library.DataFrame({"x": range(1000)}), rows=3, name="_tool_1")
     assert not cut.whole
     assert cut.text == (
         "x\n0\n1\n2\n… (the first 3 of 1,000 rows; the whole is the notebook's variable _tool_1)"
@@ -60,22 +60,26 @@ def test_a_long_frame_is_cut_and_says_where_the_rest_is(library):
 
 
 def test_a_lazy_frame_is_collected_no_further_than_needed():
-    assert told(pl.LazyFrame({"x": range(10)}), rows=2).text == "x\n0\n1\n… (the first 2 rows)"
+    assert (
+        result_text(pl.LazyFrame({"x": range(10)}), rows=2).text == "x\n0\n1\n… (the first 2 rows)"
+    )
 
 
 def test_a_whole_number_keeps_its_digits_where_a_missing_one_made_it_a_float():
     frame = pd.DataFrame({"id": [12345678, None], "share": [1 / 3, None]})
-    assert told(frame).text == "id,share\n12345678,0.333333\n,"
+    assert result_text(frame).text == "id,share\n12345678,0.333333\n,"
 
 
 def test_a_series_is_a_table_of_one_column():
-    assert told(pd.Series([1, 2], name="x")).text == "x\n1\n2"
+    assert result_text(pd.Series([1, 2], name="x")).text == "x\n1\n2"
 
 
 def test_long_lists_and_long_texts_are_cut():
-    assert told(list(range(100)), rows=2).text == "[0, 1]\n… (the first 2 of 100 items)"
-    assert told({n: n for n in range(100)}, rows=1).text.endswith("(the first 1 of 100 entries)")
-    cut = told("x" * 10_000, tokens=10)
+    assert result_text(list(range(100)), rows=2).text == "[0, 1]\n… (the first 2 of 100 items)"
+    assert result_text({n: n for n in range(100)}, rows=1).text.endswith(
+        "(the first 1 of 100 entries)"
+    )
+    cut = result_text("x" * 10_000, tokens=10)
     assert cut.text == "x" * 30 + "\n… (cut after 30 of 10,000 characters)"
     assert not cut.whole
 
@@ -83,5 +87,5 @@ def test_long_lists_and_long_texts_are_cut():
 def test_a_value_without_a_json_form_is_shown_by_its_repr():
     recursive: list = []
     recursive.append(recursive)
-    assert told(recursive).text == "[[...]]"
-    assert told(object).text == "<class 'object'>"
+    assert result_text(recursive).text == "[[...]]"
+    assert result_text(object).text == "<class 'object'>"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from deepseek_jupyter.errors import ToolArgumentsError
-from deepseek_jupyter.tools.variables import inspect_tool
+from deepseek_jupyter.tools.inspect_variables import inspect_tool
 
 
 @pytest.fixture

@@ -11,9 +11,7 @@ from typing import Any
 
 from deepseek_jupyter.errors import ToolArgumentsError
 
-from .tool import Tool
-
-__all__ = ["inspect_tool"]
+from .functions import Tool
 
 _DESCRIPTION = (
     "Describe a variable that the user attached: columns, types, figures and sample rows, as far "

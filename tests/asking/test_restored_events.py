@@ -4,27 +4,27 @@ from __future__ import annotations
 
 import pytest
 
-from deepseek_jupyter.asking.unveil import Unveil
+from deepseek_jupyter.asking.run import RestoredEvents
 from deepseek_jupyter.privacy.redaction import Gate
 from deepseek_jupyter.protocol.deltas import Finish, ReasoningDelta, TextDelta
 
 
 @pytest.fixture
-def unveil() -> Unveil:
+def restored() -> RestoredEvents:
     gate = Gate(frozenset({"email"}))
     assert gate.text("Mail ann@x.org.") == "Mail <email-1>."
-    return Unveil(gate)
+    return RestoredEvents(gate)
 
 
-def test_a_pseudonym_in_pieces_becomes_the_original(unveil):
+def test_a_pseudonym_in_pieces_becomes_the_original(restored):
     pieces = [TextDelta(piece) for piece in ("To <em", "ail-", "1>", " now")]
-    shown = [event.text for piece in pieces for event in unveil.events([piece])]
+    shown = [event.text for piece in pieces for event in restored.events([piece])]
     assert "".join(shown) == "To ann@x.org now"
     assert not any("<" in text for text in shown)
 
 
-def test_thinking_that_is_held_back_comes_before_the_answer_that_follows_it(unveil):
-    shown = unveil.events([ReasoningDelta("Hm <ema"), TextDelta("Yes <"), Finish("stop")])
+def test_thinking_that_is_held_back_comes_before_the_answer_that_follows_it(restored):
+    shown = restored.events([ReasoningDelta("Hm <ema"), TextDelta("Yes <"), Finish("stop")])
     assert shown == [
         ReasoningDelta("Hm "),
         ReasoningDelta("<ema"),
@@ -34,12 +34,12 @@ def test_thinking_that_is_held_back_comes_before_the_answer_that_follows_it(unve
     ]
 
 
-def test_what_is_held_back_at_the_very_end_is_not_lost(unveil):
-    assert unveil.events([TextDelta("Yes <em")]) == [TextDelta("Yes ")]
-    assert list(unveil.rest()) == [TextDelta("<em")]
-    assert list(unveil.rest()) == []
+def test_what_is_held_back_at_the_very_end_is_not_lost(restored):
+    assert restored.events([TextDelta("Yes <em")]) == [TextDelta("Yes ")]
+    assert list(restored.rest()) == [TextDelta("<em")]
+    assert list(restored.rest()) == []
 
 
 def test_where_nothing_was_masked_nothing_waits():
     batch = [TextDelta("a <em")]
-    assert Unveil(Gate()).events(batch) is batch
+    assert RestoredEvents(Gate()).events(batch) is batch

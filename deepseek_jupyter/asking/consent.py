@@ -1,0 +1,154 @@
+"""Who decides whether a call runs: the tool, the question, the user now, the user earlier.
+
+| `approve`    | a function the user passed, and a tool that only reads | a tool that acts        |
+|--------------|--------------------------------------------------------|-------------------------|
+| not given    | runs                                                   | the user is asked       |
+| ``ask``      | the user is asked                                      | the user is asked       |
+| ``always``   | runs                                                   | runs                    |
+| ``never``    | denied                                                 | denied                  |
+
+For a tool that acts ``always`` counts only as an option of the question itself: a setting may come
+from a file, and an "always" that the user said once may have been meant for another notebook.
+
+The user is asked by the buttons of the card or by `input`, and shown everything that would run, in
+characters that cannot hide or reorder anything. Where nobody can answer (nbclient, papermill, a
+script without a terminal) it is no.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import unicodedata
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from deepseek_jupyter.display.frontend import shell
+from deepseek_jupyter.display.pages import ConsentAnswer, pages
+
+if TYPE_CHECKING:
+    from deepseek_jupyter.tools.functions import Consent
+    from deepseek_jupyter.transport.engine import Stop
+
+Decision = Literal[
+    "not asked",  # ran: no consent was needed
+    "approved",  # ran: the user said yes
+    "approved for the conversation",  # ran: the user said yes, also for later calls
+    "denied",  # the user said no
+    "nobody to ask",  # nobody could answer, which is a no
+    "not run",  # unknown function, wrong arguments, cut off, or over the step limit
+]
+REFUSALS = frozenset({"denied", "nobody to ask"})
+DECISIONS: dict[ConsentAnswer, Decision] = {
+    "yes": "approved",
+    "always": "approved for the conversation",
+    "no": "denied",
+    "nobody": "nobody to ask",
+    "gone": "nobody to ask",
+}
+_TYPED: dict[str, ConsentAnswer] = {
+    **dict.fromkeys(("y", "yes"), "yes"),
+    **dict.fromkeys(("a", "always"), "always"),
+}
+_INVISIBLE = frozenset({"Cc", "Cf", "Co", "Cs", "Cn", "Zl", "Zp"})
+_TICK = 0.1  # seconds
+
+
+def known_decision(
+    consent: Consent, *, asked: str | None, setting: str = "", remembered: bool = False
+) -> Decision | None:
+    """The decision on a call of a tool with this `consent`; None: the user has to be asked.
+
+    `asked` is the question's own `approve`, `setting` the configured one; `remembered` says that
+    the user allowed the tool for the conversation.
+    """
+    mode = asked or setting
+    if mode == "never":
+        return "denied"
+    if asked == "always":
+        return "not asked"
+    if remembered:
+        return "approved for the conversation"
+    if mode == "ask" or consent == "ask":
+        return None
+    return "not asked"
+
+
+@dataclass(frozen=True, slots=True)
+class ConsentRequest:
+    """Asks the user whether one call may run; `text` is all that it would run.
+
+    With `on_card` the card of the turn shows the request and has the buttons for it.
+    """
+
+    turn: str
+    call: str
+    name: str
+    text: str
+    on_card: bool
+
+    def meet(self, stop: Stop) -> ConsentAnswer:
+        """The answer, waited for on this thread; a stop ends the wait as an interrupt does."""
+        if not self.on_card:
+            return by_input(self.name, self.text)
+        with self._expected():
+            while (answer := pages.answer(self.turn, self.call, _TICK)) is None:
+                if stop.asked:
+                    raise KeyboardInterrupt
+            return answer
+
+    async def ameet(self, stop: Stop) -> ConsentAnswer:
+        """The answer, waited for on the caller's loop; a stop ends the wait by cancelling it."""
+        if not self.on_card:
+            return by_input(self.name, self.text)
+        with self._expected():
+            while (answer := pages.answer(self.turn, self.call, 0.0)) is None:
+                if stop.asked:
+                    raise asyncio.CancelledError
+                await asyncio.sleep(_TICK / 2)
+            return answer
+
+    @contextmanager
+    def _expected(self) -> Iterator[None]:
+        pages.expect(self.turn, self.call)
+        try:
+            yield
+        finally:
+            pages.expect_no_more(self.turn, self.call)
+
+
+def by_input(name: str, text: str) -> ConsentAnswer:
+    """Ask at the prompt whether `name` may run `text`; only a clear yes is one."""
+    if not _can_type():
+        return "nobody"
+    print(f"The model asks to run {visible(name)}:\n\n{text}\n", flush=True)
+    try:
+        said = input("Run it? [y]es, [n]o, [a]lways in this conversation: ")
+    except (EOFError, NotImplementedError):
+        return "nobody"
+    return _TYPED.get(said.strip().lower(), "no")
+
+
+def visible(text: str) -> str:
+    """`text` with every invisible character written as its code point."""
+    return "".join(
+        f"⟨U+{ord(char):04X}⟩"
+        if char not in "\n\t" and unicodedata.category(char) in _INVISIBLE
+        else char
+        for char in text
+    )
+
+
+def _can_type() -> bool:
+    """Whether the user can type an answer: a front end says so with each execution."""
+    running = shell()
+    if getattr(running, "kernel", None) is not None:
+        parent = running.get_parent() if hasattr(running, "get_parent") else None
+        return bool(((parent or {}).get("content") or {}).get("allow_stdin"))
+    stream = sys.stdin
+    try:
+        return stream is not None and stream.isatty()
+    except ValueError:  # closed
+        return False

@@ -1,0 +1,365 @@
+"""`ToolRounds`: what follows each completion of one question.
+
+A completion asks for calls, or gives an answer that has to fit a shape, or is the end. The calls
+run with the user's consent and their results go back in the next request; an answer that does not
+fit is asked for once more. `flow` says all of this once, as a generator that yields what it needs
+next; `Run.go_on` and `Run.ago_on` provide it, on the caller's thread and on the caller's loop.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Generator, Sequence
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+from deepseek_jupyter.conversation.turn import Step
+from deepseek_jupyter.errors import SchemaMismatchError
+from deepseek_jupyter.protocol.deltas import Completion
+from deepseek_jupyter.protocol.messages import Message, ToolCall, tool, user
+from deepseek_jupyter.protocol.request import ChatRequest
+from deepseek_jupyter.protocol.usage import Usage
+from deepseek_jupyter.protocol.wire import WIRES
+
+from .budget import check_context, check_spending
+from .consent import DECISIONS, REFUSALS, ConsentRequest, known_decision, visible
+from .toolset import keep
+
+if TYPE_CHECKING:
+    from deepseek_jupyter.display.pages import ConsentAnswer
+    from deepseek_jupyter.display.transcript import Transcript
+    from deepseek_jupyter.session.session import Session
+    from deepseek_jupyter.tools.loop import CallOutcome, Planned
+    from deepseek_jupyter.transport.engine import Stop
+
+    from .consent import Decision
+    from .prepare import Prepared
+
+_LIMIT = "not run: the limit of {} rounds of calls is reached. Answer with what you have."
+
+
+@dataclass(frozen=True, slots=True)
+class Calls:
+    """Calls to run, for at most `seconds` each: all at once with `together`, else one by one."""
+
+    planned: Sequence[Planned]
+    seconds: float
+    together: bool
+
+    def meet(self, stop: Stop) -> list[CallOutcome]:
+        """Their outcomes; without `together` they run on this thread."""
+        from deepseek_jupyter.tools.loop import call_all, call_here
+        from deepseek_jupyter.transport.engine import engine
+
+        if self.together:
+            return engine().run(call_all(self.planned, self.seconds))
+        return [call_here(planned, self.seconds) for planned in self.planned]
+
+    async def ameet(self, stop: Stop) -> list[CallOutcome]:
+        """Their outcomes; async functions run on the caller's loop."""
+        from deepseek_jupyter.tools.loop import call_all, call_here
+
+        if self.together:
+            return await call_all(self.planned, self.seconds)
+        await asyncio.sleep(0)  # between two calls the loop has its turn
+        return [call_here(planned, self.seconds) for planned in self.planned]
+
+
+# What `flow` yields: a request to send (it is sent the completion), consent to ask for (the
+# answer), calls to run (their outcomes); None: show the transcript, which has changed.
+Need = ChatRequest | ConsentRequest | Calls | None
+Flow = Generator[Need, Any, None]
+
+
+@dataclass(slots=True)
+class _Round:
+    """The calls of one completion, with what has become of each so far."""
+
+    completion: Completion
+    planned: Sequence[Planned]
+    results: dict[str, str] = field(default_factory=dict)
+    decisions: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def step(self) -> Step:
+        calls = tuple(p.call for p in self.planned)
+        return Step(
+            calls,
+            tuple((c.id, self.results[c.id]) for c in calls if c.id in self.results),
+            self.completion.answer,
+            self.completion.reasoning,
+            tuple((c.id, self.decisions[c.id]) for c in calls if c.id in self.decisions),
+        )
+
+    def messages(self) -> list[Message]:
+        """What the round adds to the request: the calls and their results."""
+        step = self.step
+        said = replace(self.completion.message(), tool_calls=step.tool_calls)
+        return [said, *(tool(text, id) for id, text in step.results)]
+
+
+class ToolRounds:
+    """The rounds of one question. `on_card`: the surface has buttons for consent."""
+
+    def __init__(
+        self, session: Session, prepared: Prepared, transcript: Transcript, *, on_card: bool
+    ) -> None:
+        self._session = session
+        self._prepared = prepared
+        self._transcript = transcript
+        self._on_card = on_card
+        self._request = prepared.request
+        self._rounds: list[_Round] = []
+        self._usage: Usage | None = None  # of the completions that are dealt with
+        # Of the present completion, once it is dealt with, the text that is in no step.
+        self._rejected: str | None = None
+        self._repaired = False
+        self._answer: str | None = None  # as JSON that fits the shape
+
+    @property
+    def steps(self) -> tuple[Step, ...]:
+        """What was called, decided and returned; of a round that was cut off, what there was."""
+        return tuple(done.step for done in self._rounds)
+
+    def flow(self) -> Flow:
+        """All rounds, from the first request to the answer.
+
+        Raises `SchemaMismatchError` after a failed repair, and what the limits of context and
+        budget raise: each round pays for all that was said before.
+        """
+        request: ChatRequest | None = self._request
+        while request is not None:
+            self._request, self._rejected = request, None
+            completion: Completion = yield request
+            request = yield from self._after(completion)
+            if request is not None:
+                self._check(request)
+
+    def settled(self, completion: Completion) -> Completion:
+        """`completion` as the turn keeps it: the sum of all usage, the answer as its JSON."""
+        if self._rejected is not None:
+            completion = Completion(self._rejected, model=completion.model, ended=completion.ended)
+        elif (asked := self._prepared.asked) is not None:
+            text = self._text(completion) if self._answer is None else self._answer
+            open_calls = tuple(c for c in completion.tool_calls if c.name != asked.function)
+            reason = completion.finish_reason
+            if reason == "tool_calls" and not open_calls:
+                reason = "stop"  # the call was the answer's vehicle
+            completion = replace(
+                completion, answer=text, tool_calls=open_calls, finish_reason=reason
+            )
+        return replace(completion, usage=_sum(self._usage, completion.usage))
+
+    def _after(self, completion: Completion) -> Generator[Need, Any, ChatRequest | None]:
+        """The request that follows `completion`; None where it is the answer."""
+        prepared, note = self._prepared, self._transcript.notices.append
+        if prepared.tools and completion.tool_calls:
+            from deepseek_jupyter.tools.loop import runnable
+
+            if runnable(completion) and not self._over_limit:
+                return (yield from self._round(completion))
+            note(
+                "The model still asked for calls after the last round; they were not run."
+                if self._over_limit
+                else "The answer was cut inside its calls; none of them was run."
+            )
+        if prepared.asked is not None:
+            return self._read_answer(completion)
+        if prepared.tools and not completion.tool_calls and not completion.leaked_tool_call:
+            from deepseek_jupyter.tools.loop import written_call
+
+            if name := written_call(completion.answer, prepared.tools):
+                note(f"The model wrote a call of {name} as text; it was not run.")
+        return None
+
+    # Calls
+
+    @property
+    def _over_limit(self) -> bool:
+        """Whether the newest round is one too many: none of its calls runs."""
+        return bool(len(self._rounds) > self._session.config.tool_steps)
+
+    def _round(self, completion: Completion) -> Generator[Need, Any, ChatRequest]:
+        """Decide on the calls of `completion`, then run those that may."""
+        from deepseek_jupyter.tools.loop import plan, side_by_side
+
+        prepared = self._prepared
+        planned = plan(completion.tool_calls, prepared.tools, prepared.gate.reveal)
+        current = _Round(completion, planned)
+        self._rounds.append(current)
+        self._account(completion)
+        apart: list[Planned] = []
+        together: list[Planned] = []
+        for one in planned:
+            if (yield from self._may_run(current, one)):
+                (together if side_by_side(one) else apart).append(one)
+        for one in apart:
+            yield from self._run(current, [one], together=False)
+        if together:
+            yield from self._run(current, together, together=True)
+        yield from self._show()
+        return self._request_after(current)
+
+    def _run(self, current: _Round, planned: Sequence[Planned], *, together: bool) -> Flow:
+        seconds = self._session.config.tool_timeout
+        outcomes: list[CallOutcome] = yield Calls(planned, seconds, together)
+        for one, outcome in zip(planned, outcomes, strict=True):
+            decision = current.decisions[one.call.id]
+            yield from self._conclude(current, one.call, self._words(one, outcome), decision)
+
+    def _may_run(self, current: _Round, planned: Planned) -> Generator[Need, Any, bool]:
+        from deepseek_jupyter.tools.loop import DENIED
+
+        call, session = planned.call, self._session
+        limit = _LIMIT.format(session.config.tool_steps) if self._over_limit else ""
+        if problem := planned.problem or limit:
+            yield from self._conclude(current, call, problem, "not run")
+            return False
+        assert planned.tool is not None
+        decision = known_decision(
+            planned.tool.consent,
+            asked=self._prepared.approve,
+            setting=session.config.approve,
+            remembered=(self._prepared.turn.conversation, call.name) in session.allowed,
+        )
+        if decision is None:
+            decision = yield from self._ask(current, planned)
+        if decision in REFUSALS:
+            yield from self._conclude(current, call, DENIED, decision)
+            return False
+        current.decisions[call.id] = decision
+        yield from self._show()
+        return True
+
+    def _ask(self, current: _Round, planned: Planned) -> Generator[Need, Any, Decision]:
+        call, turn = planned.call, self._prepared.turn
+        text = visible(planned.preview)
+        current.decisions[call.id] = "asking"
+        yield from self._show({"call": call.id, "text": text})
+        answer: ConsentAnswer = yield ConsentRequest(
+            turn.id, call.id, call.name, text, self._on_card
+        )
+        if answer == "always":
+            self._session.allowed.add((turn.conversation, call.name))
+        elif answer == "gone":
+            self._transcript.notices.append(
+                f"{call.name} was denied: the page that asked was closed."
+            )
+        return DECISIONS[answer]
+
+    def _words(self, planned: Planned, outcome: CallOutcome) -> str:
+        """What the model reads of an outcome."""
+        from deepseek_jupyter.tools.loop import result_text
+
+        assert planned.tool is not None
+        if outcome.error is not None:
+            return f"Error: {outcome.problem}"
+        if planned.tool.text is not None:
+            return planned.tool.text(outcome.value)
+        config = self._session.config
+        caps = {"rows": config.tool_rows, "tokens": config.tool_tokens}
+        found = result_text(outcome.value, **caps)
+        if not found.whole and (name := keep(outcome.value)):
+            found = result_text(outcome.value, **caps, name=name)
+        return found.text
+
+    def _conclude(self, current: _Round, call: ToolCall, text: str, decision: str) -> Flow:
+        """Give the model `text` for the call; it passes the gate like all that leaves."""
+        current.results[call.id] = self._prepared.gate.text(text)
+        current.decisions[call.id] = decision
+        yield from self._show()
+
+    def _show(self, asking: dict[str, str] | None = None) -> Flow:
+        self._transcript.show_steps([step.record for step in self.steps], asking)
+        yield None
+
+    def _request_after(self, done: _Round) -> ChatRequest:
+        parameters = dict(self._request.parameters)
+        if parameters.get("tool_choice") not in (None, "auto", "none"):
+            parameters["tool_choice"] = "auto"  # once called, it need not be called for ever
+        if self._over_limit:
+            parameters = self._without_calls(parameters)
+            limit = self._session.config.tool_steps
+            self._transcript.notices.append(f"The model was stopped after {limit} rounds of calls.")
+        messages = (*self._request.messages, *done.messages())
+        return replace(self._request, messages=messages, parameters=parameters)
+
+    def _without_calls(self, parameters: dict[str, Any]) -> dict[str, Any]:
+        dialect = self._prepared.provider.dialect
+        if "tool_choice" in dialect.rows and dialect.tool_choice_none:
+            return {**parameters, "tool_choice": "none"}
+        return {name: value for name, value in parameters.items() if name != "tools"}
+
+    # Answers of a shape
+
+    def _read_answer(self, completion: Completion) -> ChatRequest | None:
+        """None where the answer fits its shape, else the request to repair it."""
+        from deepseek_jupyter.tools.schemas import pretty, repair_request
+
+        asked = self._prepared.asked
+        assert asked is not None
+        if completion.finish_reason == "length":
+            raise SchemaMismatchError(
+                "The answer was cut at the token limit, inside its JSON.",
+                "Raise --max-tokens, or use --no-think.",
+            )
+        try:
+            plain, _ = asked.read(completion.answer, completion.tool_calls)
+        except SchemaMismatchError as error:
+            if self._repaired:
+                raise
+            self._repaired = True
+            self._account(completion, self._text(completion))
+            self._transcript.notices.append(f"{error.what} The model was asked once more.")
+            return self._repair(completion, repair_request(error))
+        self._answer = pretty(plain)
+        return None
+
+    def _text(self, completion: Completion) -> str:
+        """What the model gave as its answer, as it gave it."""
+        asked = self._prepared.asked
+        own = [c for c in completion.tool_calls if asked and c.name == asked.function]
+        return own[-1].arguments if own else completion.answer
+
+    def _repair(self, completion: Completion, words: str) -> ChatRequest:
+        from deepseek_jupyter.tools.schemas import ask_for
+
+        asked, request = self._prepared.asked, self._request
+        assert asked is not None
+        said = completion.message()
+        if completion.tool_calls:
+            replies = [tool(words, call.id) for call in completion.tool_calls]
+        else:
+            replies = [user(words)]
+        parameters = dict(request.parameters)
+        if self._prepared.tools:  # they have done their part: now the form is enforced
+            enforced = ask_for(asked.shape, self._prepared.provider.dialect.schema)
+            self._prepared = replace(self._prepared, asked=enforced, tools={})
+            parameters = {k: v for k, v in parameters.items() if k not in ("tools", "tool_choice")}
+            parameters |= enforced.parameters
+        messages = (*request.messages, said, *replies)
+        return replace(request, messages=messages, parameters=parameters)
+
+    # Between the rounds
+
+    def _check(self, request: ChatRequest) -> None:
+        prepared = self._prepared
+        built = WIRES[prepared.provider.wire].build(request, prepared.provider.dialect)
+        check_context(built, prepared.provider.context_tokens)
+        check_spending(
+            self._session,
+            built,
+            prepared.provider,
+            prepared.teaching,
+            prepared.budget,
+            self._usage,
+        )
+
+    def _account(self, completion: Completion, rejected: str = "") -> None:
+        """`completion` is dealt with: it is in a step, or `rejected`."""
+        self._usage = _sum(self._usage, completion.usage)
+        self._rejected = rejected
+
+
+def _sum(one: Usage | None, other: Usage | None) -> Usage | None:
+    return one + other if one and other else one or other

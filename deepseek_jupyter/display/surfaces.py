@@ -1,0 +1,402 @@
+"""Where an answer is shown while it grows: notebook, terminal, capture, panel, or nowhere.
+
+`Notebook` updates one output, whole each time, as often as `Throttle` allows: for every front end.
+`Deltas` sends what is new over the data comm, to pages with our extension and to panels; there is
+no output, for a turn that was asked in the panel. `Card` does so and updates an output at
+checkpoints only; streaming costs what the text costs, and a reload still finds most of it.
+`Watched` is an output for a page without our extension, and deltas for the panel in it.
+
+All of it runs on the thread that asked: output sent from another thread would land in the cell
+that runs at that moment.
+"""
+
+from __future__ import annotations
+
+import sys
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from typing import IO, Any, Protocol
+from uuid import uuid4
+
+from .frontend import captured, has_frontend, in_jupyter, publish, shell
+from .pages import pages
+from .render import TURN_MIME, Bundle, calls, final_bundle, streaming_bundle
+from .terminal import TerminalStyler
+from .transcript import Fresh, GrowingText, Throttle, Transcript
+
+_SILENT_TICK = 1.0  # seconds between updates that only move the clock
+_DELTA_GAP = 0.02  # seconds between messages to a page, which paints at most 60 times a second
+
+
+class Surface(Protocol):
+    """A place to show one turn on; `visible` is False where it is not seen in the running cell."""
+
+    visible: bool
+
+    def begin(self, record: Mapping[str, Any], stop: Callable[[], None]) -> None:
+        """The question is about to be sent; `stop` ends it, from any thread."""
+
+    def refresh(self, transcript: Transcript, fresh: Fresh, now: float) -> None:
+        """Something arrived, or a tenth of a second passed. `fresh` is the new text."""
+
+    def end(self, record: Mapping[str, Any]) -> None:
+        """The last word: the whole record."""
+
+
+def surface(show: bool | None) -> Surface:
+    """The surface that fits where we run.
+
+    `show` None means: in a notebook or IPython terminal yes, in a plain script no.
+    """
+    if show is False or (show is None and shell() is None):
+        return Nowhere()
+    if not has_frontend():
+        return Terminal(sys.stdout)
+    if captured():
+        return Once()
+    if pages.connected:
+        return Card()
+    return Watched() if pages.heard else Notebook()
+
+
+class Nowhere:
+    """Shows nothing."""
+
+    visible = False
+
+    def begin(self, record: Mapping[str, Any], stop: Callable[[], None]) -> None:
+        """Nothing."""
+
+    def refresh(self, transcript: Transcript, fresh: Fresh, now: float) -> None:
+        """Nothing."""
+
+    def end(self, record: Mapping[str, Any]) -> None:
+        """Nothing."""
+
+
+class Once(Nowhere):
+    """One output at the end: ``%%capture`` would keep every update as an output of its own."""
+
+    visible = True
+
+    def end(self, record: Mapping[str, Any]) -> None:
+        """Publish the finished turn."""
+        publish(final_bundle(record))
+
+
+class Terminal:
+    """Text as it comes, with thinking dimmed; the footer below."""
+
+    visible = True
+
+    def __init__(self, out: IO[str]) -> None:
+        self._out = out
+        self._styler = TerminalStyler(colour=out.isatty())
+        self._status = "waiting"
+        self._notices = 0
+        self._called: set[tuple[int, int]] = set()
+
+    def begin(self, record: Mapping[str, Any], stop: Callable[[], None]) -> None:
+        """Nothing: there is no line to take back later."""
+
+    def refresh(self, transcript: Transcript, fresh: Fresh, now: float) -> None:
+        """Print what is new."""
+        reasoning, answer = fresh
+        self._print_calls(transcript.steps)
+        for notice in transcript.notices[self._notices :]:
+            self._print(self._styler.muted(notice) + "\n")
+        self._notices = len(transcript.notices)
+        if reasoning:
+            if self._status == "waiting":
+                self._print(self._styler.muted("Thinking…") + "\n")
+            self._status = "thinking"
+            self._print(self._styler.thinking(reasoning))
+        if answer:
+            if self._status == "thinking":
+                self._print("\n\n")
+            self._status = "answering"
+            self._print(self._styler.answer(answer))
+
+    def end(self, record: Mapping[str, Any]) -> None:
+        """The footer."""
+        self._print(self._styler.close())
+        if self._status != "waiting":
+            self._print("\n")
+        for notice in record["notices"][self._notices :]:
+            self._print(self._styler.muted(notice) + "\n")
+        self._print(self._styler.muted(record["footer"]) + "\n")
+
+    def _print_calls(self, steps: Sequence[Mapping[str, Any]]) -> None:
+        """A line for each call that has a result, once."""
+        for place, step in enumerate(steps):
+            for number, (line, arguments, result) in enumerate(calls(step)):
+                if not result or (place, number) in self._called:
+                    continue
+                self._called.add((place, number))
+                first, _, more = result.strip().partition("\n")
+                gist = f"{first[:80]}…" if more or len(first) > 80 else first
+                start = "" if self._status == "waiting" else "\n"
+                self._status = "waiting"
+                said = " ".join(f"→ {line} {arguments}: {gist}".split())
+                self._print(f"{self._styler.close()}{start}{self._styler.muted(said)}\n")
+
+    def _print(self, text: str) -> None:
+        if text:
+            self._out.write(text)
+            self._out.flush()
+
+
+class _PageTurn:
+    """A turn that the pages may ask about and stop while it grows."""
+
+    visible = True
+    _text: GrowingText
+
+    def __init__(self) -> None:
+        self._id = uuid4().hex  # of the output, where there is one
+        self._record: dict[str, Any] = {}
+        self._rounds = self._steps_seen = 0
+        self._stop: Callable[[], None] = lambda: None
+
+    def begin(self, record: Mapping[str, Any], stop: Callable[[], None]) -> None:
+        """Open it."""
+        self._record, self._stop = dict(record), stop
+        self._text = self._empty_text()
+        pages.begin(record["id"], self)
+
+    def end(self, record: Mapping[str, Any]) -> None:
+        """Close it."""
+        pages.end(record["id"])
+
+    def stop(self) -> None:
+        """A page asks to stop."""
+        self._stop()
+
+    def snapshot(self) -> Mapping[str, Any] | None:
+        """None: no deltas are sent."""
+        return None
+
+    def _empty_text(self) -> GrowingText:
+        return GrowingText(self._record["format"])
+
+    def _publish_end(self, record: Mapping[str, Any]) -> None:
+        """The last update of an output: all forms of the whole turn."""
+        publish(final_bundle(record, self._text.finish(record["answer"])), self._id, update=True)
+
+
+class Notebook(_PageTurn):
+    """One output, updated."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._throttle = Throttle()
+        self._status = "waiting"
+        self._published = 0.0
+        self._unseen = False
+
+    def begin(self, record: Mapping[str, Any], stop: Callable[[], None]) -> None:
+        """Open the output."""
+        super().begin(record, stop)
+        publish(self._bundle(0.0, []), self._id)
+
+    def refresh(self, transcript: Transcript, fresh: Fresh, now: float) -> None:
+        """Update it, if it is time."""
+        called = self._take_steps(transcript)
+        self._text.take(*fresh)
+        self._unseen = self._unseen or any(fresh)
+        entered = transcript.status != self._status
+        silent = now - self._published >= _SILENT_TICK and transcript.status == "waiting"
+        if not (called or entered or silent or (self._unseen and self._throttle.due(now))):
+            return
+        self._status = transcript.status
+        self._unseen = False
+        bundle = self._bundle(transcript.elapsed(now), transcript.notices)
+        publish(bundle, self._id, update=True)
+        self._published = now
+        size = len(bundle["text/html"]) + (self._text.length if TURN_MIME in bundle else 0)
+        self._throttle.published(now, size, self._text.length)
+
+    def end(self, record: Mapping[str, Any]) -> None:
+        """The last update."""
+        super().end(record)
+        self._publish_end(record)
+
+    def _take_steps(self, transcript: Transcript) -> bool:
+        """Whether calls changed, or a new round emptied what was shown of the last."""
+        if transcript.rounds != self._rounds:
+            self._text = self._empty_text()
+        elif transcript.steps_seen == self._steps_seen:
+            return False
+        self._steps_seen, self._rounds = transcript.steps_seen, transcript.rounds
+        self._record["steps"] = transcript.steps
+        return True
+
+    def _bundle(self, elapsed: float, notices: list[str]) -> Bundle:
+        text = self._text
+        bundle = streaming_bundle(
+            text.html(),
+            text.reasoning,
+            status=self._status,
+            elapsed=elapsed,
+            notices=notices,
+            is_open="thinking" in self._record.get("policy", ()),
+            steps=self._record.get("steps", ()),
+        )
+        if in_jupyter():
+            # The type that the final bundle is shown by: a change of type rebuilds the output.
+            so_far = {"reasoning": text.reasoning, "answer": text.answer, "status": self._status}
+            bundle[TURN_MIME] = {**self._record, **so_far}
+        return bundle
+
+
+class Deltas(_PageTurn):
+    """Deltas to the pages and no output: for a turn that no cell asked."""
+
+    visible = False
+
+    @property
+    def asks(self) -> bool:
+        """Whether a page can be asked; a click may take its time, no cell waits for it."""
+        return pages.heard
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._lock = threading.Lock()
+        self._unsent: list[Fresh] = []
+        self._seq = 0
+        self._sent = 0.0
+
+    def refresh(self, transcript: Transcript, fresh: Fresh, now: float) -> None:
+        """Send what is new, at most fifty times a second."""
+        self._send_news(transcript, fresh, now)
+
+    def stop(self) -> None:
+        """A page asks to stop; the answer keeps it from interrupting the kernel instead."""
+        super().stop()
+        self._send("status", status="interrupted")
+
+    def snapshot(self) -> Mapping[str, Any]:
+        """Everything so far, between two deltas."""
+        with self._lock:
+            return {
+                "type": "snapshot",
+                "id": self._record["id"],
+                "seq": self._seq,
+                "record": self._so_far(),
+            }
+
+    def _empty_text(self) -> GrowingText:
+        return GrowingText(self._record["format"], rendered=False)
+
+    def _send(self, type: str, **more: Any) -> None:
+        pages.send({"type": type, "id": self._record["id"], **more})
+
+    def _send_news(self, transcript: Transcript, fresh: Fresh, now: float) -> bool:
+        """Send what is new, unless something was sent just now; whether it was sent."""
+        if transcript.rounds != self._rounds:
+            self._begin_round(transcript)
+            pages.send(self.snapshot())
+        if transcript.steps_seen != self._steps_seen:
+            self._steps_seen = transcript.steps_seen
+            self._record["steps"], self._record["asking"] = transcript.steps, transcript.asking
+            self._send("steps", steps=transcript.steps, asking=transcript.asking)
+        if any(fresh):
+            self._unsent.append(fresh)
+        if transcript.status != self._record["status"]:
+            self._record["status"] = transcript.status
+            self._send("status", status=transcript.status)
+        elif now - self._sent < _DELTA_GAP:
+            return False
+        self._send_delta()
+        self._record["notices"] = list(transcript.notices)
+        self._sent = now
+        return True
+
+    def _begin_round(self, transcript: Transcript) -> None:
+        """A new round empties what was shown of the last: all of that is in its step."""
+        self._rounds = transcript.rounds
+        with self._lock:
+            self._text = self._empty_text()
+            self._record["steps"] = transcript.steps
+        self._unsent.clear()
+
+    def _send_delta(self) -> None:
+        if not self._unsent:
+            return
+        reasoning, answer = map("".join, zip(*self._unsent, strict=True))
+        self._unsent.clear()
+        texts = {"reasoning": reasoning, "answer": answer}
+        with self._lock:
+            self._text.take(reasoning, answer)
+            seq, self._seq = self._seq, self._seq + 1
+            # Inside the lock: a snapshot from another thread must not overtake it.
+            self._send("delta", seq=seq, **{name: text for name, text in texts.items() if text})
+
+    def _so_far(self) -> dict[str, Any]:
+        return {**self._record, "reasoning": self._text.reasoning, "answer": self._text.answer}
+
+
+class Card(Deltas):
+    """Deltas to the pages, checkpoints to the output."""
+
+    visible = True
+
+    @property
+    def asks(self) -> bool:
+        """Whether its buttons can be heard while the cell runs."""
+        return pages.can_answer
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._checkpoints = Throttle(rate=10_000, shortest=2.0, short=0)
+
+    def begin(self, record: Mapping[str, Any], stop: Callable[[], None]) -> None:
+        """Open the output with an empty record."""
+        super().begin(record, stop)
+        publish(self._checkpoint(), self._id)
+
+    def refresh(self, transcript: Transcript, fresh: Fresh, now: float) -> None:
+        """Send what is new, at most fifty times a second; sometimes a checkpoint."""
+        if self._send_news(transcript, fresh, now) and self._checkpoints.due(now):
+            publish(self._checkpoint(), self._id, update=True)
+            self._checkpoints.published(now, self._text.length, self._text.length)
+
+    def end(self, record: Mapping[str, Any]) -> None:
+        """The last update."""
+        super().end(record)
+        self._publish_end(record)
+
+    def _empty_text(self) -> GrowingText:
+        return GrowingText(self._record["format"])
+
+    def _begin_round(self, transcript: Transcript) -> None:
+        super()._begin_round(transcript)
+        publish(self._checkpoint(), self._id, update=True)
+
+    def _checkpoint(self) -> Bundle:
+        return {TURN_MIME: self._so_far(), "text/plain": "…"}
+
+
+class Watched:
+    """One output, updated, and deltas for the panel in the page."""
+
+    visible = True
+
+    def __init__(self) -> None:
+        # The panel last: what it asks about the turn is answered with what it was sent.
+        self._parts = (Notebook(), Deltas())
+
+    def begin(self, record: Mapping[str, Any], stop: Callable[[], None]) -> None:
+        """Open both."""
+        for part in self._parts:
+            part.begin(record, stop)
+
+    def refresh(self, transcript: Transcript, fresh: Fresh, now: float) -> None:
+        """Update the output and send what is new, each if it is time."""
+        for part in self._parts:
+            part.refresh(transcript, fresh, now)
+
+    def end(self, record: Mapping[str, Any]) -> None:
+        """Close both."""
+        for part in self._parts:
+            part.end(record)

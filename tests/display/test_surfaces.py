@@ -1,0 +1,76 @@
+"""Deltas for pages and panels, on a clock that the test winds."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from deepseek_jupyter.conversation.turn import Turn
+from deepseek_jupyter.display.pages import pages
+from deepseek_jupyter.display.surfaces import Deltas, Surface, Watched
+from deepseek_jupyter.display.transcript import Transcript
+from deepseek_jupyter.protocol.deltas import ReasoningDelta, TextDelta
+
+RECORD = {**Turn(id="t", conversation="c", prompt="p", model="m").record, "footer": "m"}
+
+
+@pytest.fixture
+def heard() -> Iterator[list[dict[str, Any]]]:
+    messages: list[dict[str, Any]] = []
+    pages.join("panel", lambda message: messages.append(dict(message)))
+    yield messages
+    pages.leave("panel")
+    pages.end("t")
+
+
+def show(surface: Surface, transcript: Transcript, now: float) -> None:
+    surface.refresh(transcript, transcript.take_fresh(), now)
+
+
+def test_what_comes_too_soon_after_a_message_goes_with_the_next(heard):
+    deltas, transcript = Deltas(), Transcript(0.0)
+    deltas.begin(RECORD, lambda: None)
+    for number, text in enumerate("abcdef"):
+        transcript.apply(TextDelta(text), now=number / 100)
+        show(deltas, transcript, number / 100)
+    sent = [m["answer"] for m in heard if m["type"] == "delta"]
+    assert sent == ["a", "bc", "de"]
+    assert [m["seq"] for m in heard if m["type"] == "delta"] == [0, 1, 2]
+    show(deltas, transcript, 1.0)
+    assert deltas.snapshot()["record"]["answer"] == "abcdef"
+
+
+def test_a_new_round_drops_what_was_not_sent_of_the_last(heard):
+    deltas, transcript = Deltas(), Transcript(0.0)
+    deltas.begin(RECORD, lambda: None)
+    for text in ("sent", "unsent"):
+        transcript.apply(TextDelta(text), now=0.0)
+        show(deltas, transcript, 0.0)
+    transcript.show_steps([{"answer": "sentunsent"}], None)
+    transcript.begin_round()
+    show(deltas, transcript, 1.0)
+    transcript.apply(TextDelta("answer"), now=2.0)
+    show(deltas, transcript, 2.0)
+    kinds = [m["type"] for m in heard]
+    assert kinds == ["status", "delta", "snapshot", "steps", "status", "status", "delta"]
+    assert [m["answer"] for m in heard if m["type"] == "delta"] == ["sent", "answer"]
+    assert deltas.snapshot()["record"]["answer"] == "answer"
+
+
+def test_an_output_and_a_panel_are_shown_the_same(heard, capsys):
+    watched, transcript, stops = Watched(), Transcript(0.0), []
+    watched.begin(RECORD, lambda: stops.append("stop"))
+    for event in (ReasoningDelta("Hm."), TextDelta("Hi"), TextDelta(" there.")):
+        transcript.apply(event, now=0.0)
+        show(watched, transcript, 0.0)
+    show(watched, transcript, 1.0)
+    pages.asked({"type": "stop", "id": "t"})
+    watched.end({**RECORD, "answer": "Hi there.", "reasoning": "Hm.", "footer": "done"})
+    deltas = [m for m in heard if m["type"] == "delta"]
+    assert "".join(m.get("reasoning", "") for m in deltas) == "Hm."
+    assert "".join(m.get("answer", "") for m in deltas) == "Hi there."
+    assert stops == ["stop"]
+    assert heard[-1] == {"type": "status", "id": "t", "status": "interrupted"}
+    assert capsys.readouterr().out.splitlines()[-1] == "Hi there."
