@@ -334,6 +334,15 @@ def test_ordinary_markdown_keeps_its_meaning(name: str) -> None:
         assert [{"s": "del"}.get(tag, tag) for tag in again] == shape
 
 
+@pytest.mark.parametrize("info", ["mermaid", "Mermaid", "mermaid title=x", "mermaid-js"])
+def test_a_diagram_is_code_without_a_language(info: str) -> None:
+    """Front ends run the diagrams of a language that is called so, and their links with them."""
+    neutral = neutralise(f"```{info}\ngraph LR\nclick A href 'https://evil.example'\n```")
+    for html in (neutral.html, GFM.render(neutral.markdown)):
+        assert "<pre><code>graph LR" in html
+    assert "mermaid" not in neutral.html + neutral.markdown
+
+
 def test_money_is_no_math() -> None:
     html = neutralise("It costs $5 and then $6, US$7 or 8$.").html
     assert "math" not in html.replace("mathjax_ignore", "")
