@@ -13,6 +13,8 @@ from deepseek_jupyter.protocol.completion import Completion
 from deepseek_jupyter.protocol.deltas import Event, Notice, ReasoningDelta, TextDelta, Waiting
 from deepseek_jupyter.protocol.messages import Message, user
 from deepseek_jupyter.protocol.request import ChatRequest
+from deepseek_jupyter.session.config import DeepSeek
+from deepseek_jupyter.session.session import Session
 from deepseek_jupyter.transport.client import Client, Timeouts
 from deepseek_jupyter.transport.engine import engine
 from deepseek_jupyter.transport.exchange import Exchange
@@ -40,6 +42,15 @@ def exchange_with(provider: Provider, *messages: Message, **request: Any) -> Exc
         **request,
     )
     return Exchange(asked, provider, Secret(KEY, "a test"))
+
+
+def session_at(server: Any) -> Session:
+    """A session whose providers are all at a scripted server."""
+    config = DeepSeek(attempts=1, first_timeout=5.0, idle_timeout=1.0)
+    names = ("deepseek", "openrouter", "vllm", "llamacpp")
+    config.providers = {name: {"base_url": server.base_url(name)} for name in names}
+    config.provider = "deepseek"
+    return Session(config)
 
 
 @dataclass
