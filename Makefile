@@ -3,7 +3,7 @@
 #   make run HEADLESS=1   the same without a browser: prints question, answer and footer of each cell
 #   make test             everything; make test-fast leaves out browser and model
 #   make test-pythons     the fast tests on every other CPython from 3.11 on that is here
-#   make fuzz             the property tests for long; FUZZ_SCALE=50
+#   make fuzz             the property tests for long; FUZZ_SCALE=50; kills, turns and frames in full
 #   make check            lint and types; make bench the figures (FAMILY="peers stop"); make docs the site
 #   make soak             an hour of random faults on running notebooks; SOAK_SECONDS=90
 
@@ -49,6 +49,8 @@ test-pythons: .make/venv
 # FUZZ_SCALE times the examples of `make test`; what fails is kept in .make/hypothesis.
 fuzz: .make/venv
 	HYPOTHESIS_PROFILE=fuzz $(BIN)/pytest -n auto --timeout 0 -m "hypothesis and not browser"
+	DEEPSEEK_TEST_KILLS=200 DEEPSEEK_TEST_TURNS=10000 SENTINELS=1000 $(BIN)/pytest --timeout 1200 \
+	  tests/conversation/test_journal_crash.py tests/asking/test_sentinels.py
 
 check: .make/venv
 	$(BIN)/ruff check

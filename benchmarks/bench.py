@@ -20,7 +20,7 @@ from rows import Row, keep, kept, machine, skipped, text_table, write_results
 
 # The order of the page; a family that is not named here comes after these.
 ORDER = ("load", "stream", "display", "stop", "safe", "card", "journal", "browser", "lab", "local")
-LAST = ("counts", "peers", "cost", "pages")
+LAST = ("peers", "cost", "pages")
 
 
 def families() -> list[str]:

@@ -1,30 +1,25 @@
-"""The recordings again, through `ask`, `aask` and `stream` as a user calls them.
+"""What every caller of `ask`, `aask` and `stream` may rely on, above all where no answer comes.
 
-And what every caller may rely on when an answer does not come: one error with the part that
-arrived, no key in anything, nothing left running.
+One error with the part that arrived, no key in anything, nothing left running. `test_recordings`
+reads every recorded reply through these functions.
 """
 
 from __future__ import annotations
 
-import random
 import signal
 import threading
 from collections.abc import Iterator
-from dataclasses import replace
 from typing import Any
 
 import pytest
 
 import deepseek_jupyter as ds
 from deepseek_jupyter import api
-from deepseek_jupyter.config import DeepSeek
-from deepseek_jupyter.protocol.deltas import ReasoningDelta, TextDelta
+from deepseek_jupyter.protocol.deltas import TextDelta
 from deepseek_jupyter.session import session as sessions
 from deepseek_jupyter.session.session import Session
 
-from .support import recordings
-from .support.asking import KEY, assert_keyless
-from .support.recordings import Expected, Recording, disturbed, each, expected
+from .support.asking import KEY, assert_keyless, session_at
 from .support.scripted import (
     Reply,
     Server,
@@ -44,13 +39,7 @@ from .support.scripted import (
 def kernel() -> Iterator[tuple[Session, Server]]:
     """One session for all, as in a kernel, its providers at a scripted server."""
     with Server() as server:
-        config = DeepSeek(attempts=1, first_timeout=5.0, idle_timeout=1.0)
-        config.providers = {
-            name: {"base_url": server.base_url(name)}
-            for name in ("deepseek", "openrouter", "vllm", "llamacpp")
-        }
-        config.provider = "deepseek"
-        yield Session(config), server
+        yield session_at(server), server
 
 
 @pytest.fixture
@@ -63,102 +52,6 @@ def host(kernel, environment, monkeypatch) -> Server:
     for variable in ("DEEPSEEK_API_KEY", "OPENROUTER_API_KEY"):
         monkeypatch.setenv(variable, KEY)
     return server
-
-
-def asking(host: Server, recording: Recording, body: bytes | None = None, **how: Any) -> Any:
-    """Prompt and options for which the reply will be `recording`."""
-    host.queue(
-        Reply(
-            send(recording.body if body is None else body),
-            status=recording.status,
-            headers=recording.headers,
-            **how,
-        )
-    )
-    model = (recording.request or {}).get("model", "deepseek-chat")
-    return {
-        "prompt": "Say hello.",
-        "provider": recording.provider,
-        "model": model,
-        "stream": recording.kind != "json",
-        "show": False,
-        "history": False,
-        "on_error": "return",
-    }
-
-
-def told(reply: ds.Reply) -> Expected:
-    """A reply in the second reader's form."""
-    usage = reply.usage
-    return Expected(
-        reply.text,
-        reply.reasoning or "",
-        [(c.id, c.name, c.arguments) for c in reply.tool_calls],
-        reply.finish_reason,
-        reply.model,
-        usage
-        and (
-            usage.prompt_tokens,
-            usage.completion_tokens,
-            usage.cache_hit_tokens,
-            usage.reasoning_tokens,
-        ),
-    )
-
-
-def assert_told(reply: ds.Reply, recording: Recording) -> None:
-    said = expected(recording)
-    if not (said.text.strip() or said.tool_calls or said.reasoning):
-        assert type(reply.error).__name__ == "EmptyAnswerError"
-        said = replace(said, finish_reason="error")  # the original is shared
-    else:
-        assert reply.error is None
-    assert told(reply) == said
-
-
-class TestRecordings:
-    @each(recordings.streams() + recordings.bodies())
-    def test_ask(self, host, recording):
-        assert_told(ds.ask(**asking(host, recording)), recording)
-        assert ds.last is api.get_session().last
-        assert not host.complaints
-
-    @each(recordings.streams() + recordings.bodies())
-    async def test_aask(self, host, recording):
-        assert_told(await ds.aask(**asking(host, recording)), recording)
-
-    @each(recordings.streams())
-    def test_stream(self, host, recording):
-        options = asking(host, recording)
-        del options["show"], options["stream"]
-        found = list(ds.stream(**options))
-        said = expected(recording)
-        assert "".join(d.text for d in found if isinstance(d, TextDelta)) == said.text
-        assert "".join(d.text for d in found if isinstance(d, ReasoningDelta)) == said.reasoning
-        assert_told(ds.last, recording)
-
-    @each(r for r in recordings.streams() if len(r.body) < 20_000)
-    async def test_stream_from_a_running_loop_one_byte_at_a_time(self, host, recording):
-        options = asking(host, recording, piece=1, framing="close")
-        del options["show"], options["stream"]
-        texts = [d.text async for d in ds.stream(**options) if isinstance(d, TextDelta)]
-        assert "".join(texts) == expected(recording).text
-        assert_told(ds.last, recording)
-
-    @each(recordings.streams())
-    def test_ask_with_comments_and_other_line_ends(self, host, recording):
-        body = disturbed(recording.body, random.Random(recording.name))
-        assert_told(ds.ask(**asking(host, recording, body)), recording)
-
-    @each(recordings.refusals())
-    def test_a_refusal_is_in_the_reply_or_raised(self, host, recording):
-        reply = ds.ask(**asking(host, recording))
-        assert isinstance(reply.error, ds.DeepSeekError)
-        assert_keyless(reply.error)
-        with pytest.raises(ds.DeepSeekError) as raised:
-            ds.ask(**asking(host, recording) | {"on_error": "raise"})
-        assert type(raised.value) is type(reply.error)
-        assert raised.value.reply is ds.last
 
 
 HALF = send(event(chunk({"content": "Half an ans"})))

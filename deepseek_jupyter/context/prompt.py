@@ -101,6 +101,7 @@ _MENTION = re.compile(
 )
 _CODE = re.compile(r"^[ \t]*(```+|~~~+)[\s\S]*?(?:^[ \t]*\1|\Z)|(`+)[^`\n]+\2", re.MULTILINE)
 _DECORATED = re.compile(r"[^\n]*\n\s*(?:@|def |class |async def )")
+_BLANK = re.compile(r"\s*")
 _TAIL = re.compile(r"(?:\.[^\W\d]\w*|\[[^\[\]\n]*\])\Z")
 
 
@@ -117,14 +118,15 @@ def mentions(text: str) -> Iterator[Mention]:
     """The places in `text` that may mean an object, in order."""
     if "@" not in text:
         return
+    lines = [0, *(match.end() for match in re.finditer("\n", text))]
     code = [match.span() for match in _CODE.finditer(text)]
     for match in _MENTION.finditer(text):
         start = match.start()
         before = bisect_right(code, start, key=lambda span: span[0])
         if before and start < code[before - 1][1]:
             continue
-        first = not text[text.rfind("\n", 0, start) + 1 : start].strip()
-        if first and _DECORATED.match(text, match.end()):
+        line = lines[bisect_right(lines, start) - 1]
+        if _BLANK.fullmatch(text, line, start) and _DECORATED.match(text, match.end()):
             continue
         yield Mention(start, match.end(), match["said"])
 

@@ -288,7 +288,7 @@ def test_a_rule_may_be_about_one_frame_and_about_a_kind(session, server, names, 
 # Looking first
 
 
-def test_the_dry_run_is_the_request_byte_for_byte(session, server, names, record_property):
+def test_the_dry_run_is_the_request_byte_for_byte(session, server, names):
     server.queue(*(answer("To <email-1>.", reasoning="Hm.") for _ in range(4)))
     questions = [
         {"prompt": "What of @df? ann@home.org", "system": "Be kind to bob@y.org.", "think": True},
@@ -304,7 +304,6 @@ def test_the_dry_run_is_the_request_byte_for_byte(session, server, names, record
         ask(**asked)
         assert server.requests[-1].raw == shown.payload
         assert server.requests[-1].json["messages"] == shown.messages
-    record_property("requests", len(server.requests))
 
 
 def test_the_dry_run_changes_nothing(session, server, names):

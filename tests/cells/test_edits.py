@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from deepseek_jupyter.cells.edits import Edit, diff, read_edits, visible
+from deepseek_jupyter.cells.edits import diff, read_edits, visible
 from deepseek_jupyter.cells.executed import Executed
 from deepseek_jupyter.cells.lineage import fenced, prompt
 
@@ -74,7 +74,3 @@ def test_a_fence_is_longer_than_those_in_the_cell():
 def test_a_dollar_in_a_cell_is_no_part_of_a_prompt():
     parts = dict.fromkeys(("failure", "notes", "target", "name"), "")
     assert "x = '$notes ${name}'" in prompt("fix", cells="x = '$notes ${name}'", **parts)
-
-
-def test_an_edit_knows_the_source_before():
-    assert Edit(CELLS[1], "y").before == "x = 1"

@@ -69,6 +69,14 @@ def test_what_is_not_there_is_said_so(conversation):
         assert told.value.hint
 
 
+def test_a_turn_is_named_by_four_characters_of_its_end_and_not_by_fewer(conversation):
+    conversation.add(a_turn(id="first-1234", conversation=conversation.id))
+    assert conversation.find("1234") == "first-1234"
+    for short in ("234", "34", "4"):
+        with pytest.raises(ConversationError, match="no turn ends so"):
+            conversation.find(short)
+
+
 def test_an_end_that_several_ids_share_is_refused(conversation):
     for id in ("first-1234", "other-1234"):
         conversation.add(a_turn(id=id, conversation=conversation.id))

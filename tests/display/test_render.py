@@ -1,7 +1,6 @@
 """Everything in a bundle that came from a model or a server is text, wherever in it it stands.
 
-The attacks of `tests/data/attacks/attacks.json` here go through the thinking, the notices, the
-error and the footer; `test_safe` sends them through the answer.
+`test_attacks` sends the corpus of attacks through each of its parts.
 """
 
 from __future__ import annotations
@@ -22,8 +21,6 @@ from deepseek_jupyter.display.render import (
     shaped,
     streaming_bundle,
 )
-
-from .test_safe import ATTACKS, NAMES, PARSERS
 
 TAGS = {"div", "details", "summary", "p", "br", "sub", "em", "span"}
 OWN = {("details", "open"), ("div", "class"), ("div", "style"), ("details", "style")}
@@ -57,33 +54,6 @@ def record(**changes: Any) -> dict[str, Any]:
     made = {**turn.record, **changes}
     made.setdefault("footer", footer(made))
     return made
-
-
-@pytest.mark.parametrize("attack", ATTACKS, ids=NAMES)
-def test_an_attack_beside_the_answer_is_shown_and_does_nothing(attack):
-    text = attack["text"]
-    made = record(
-        reasoning=text,
-        notices=[text],
-        footer=text,
-        error={"type": "ServerError", "message": text, "hint": ""},
-    )
-    bundle = final_bundle(made)
-    page = Page(bundle["text/html"])
-    assert page.faults == []
-    assert page.shown().count(attack["must_show"]) >= 4
-    growing = streaming_bundle("", text, status="thinking", elapsed=1.0, notices=[text])
-    assert Page(growing["text/html"]).faults == []
-
-
-# A line of a notice or footer that begins with a fence or four spaces becomes a block of code, and
-# JupyterLab takes `@@0@@` for the place of a formula.
-@pytest.mark.parametrize("attack", ATTACKS, ids=NAMES)
-def test_nor_in_the_markdown(attack):
-    text = attack["text"]
-    bundle = final_bundle(record(reasoning=text, notices=[text], footer=text))
-    for name, parse in PARSERS.items():
-        assert Page(str(parse(bundle["text/markdown"]))).faults == [], name
 
 
 def test_a_served_models_name_is_text_too():

@@ -8,11 +8,9 @@ from __future__ import annotations
 import cProfile
 import json
 import pstats
-import random
 import re
 import subprocess
 import sys
-import time
 from html import escape
 from html.parser import HTMLParser
 from pathlib import Path
@@ -28,6 +26,7 @@ from deepseek_jupyter.sanitizer.math import typesettable
 from deepseek_jupyter.sanitizer.sanitize import Neutraliser, neutralise
 from deepseek_jupyter.sanitizer.text import plain
 from tests.support.fuzzing import examples
+from tests.support.growth import assert_linear
 
 ATTACKS = json.loads(
     (Path(__file__).parents[1] / "data" / "attacks" / "attacks.json").read_text("utf-8")
@@ -219,30 +218,6 @@ def fed(text: str, *cuts: int) -> Neutraliser:
     return whole
 
 
-@pytest.mark.parametrize("attack", ATTACKS, ids=NAMES)
-def test_an_attack_is_shown_and_does_nothing(attack: dict[str, str]) -> None:
-    neutral = neutralise(attack["text"])
-    assert faults(neutral.html) == []
-    assert attack["must_show"] in Page(neutral.html).shown()
-    assert markdown_faults(neutral.markdown) == []
-    assert attack["must_show"] in Page(GFM.render(neutral.markdown)).shown()
-
-
-@pytest.mark.parametrize("attack", ATTACKS, ids=NAMES)
-def test_an_attack_in_pieces_does_nothing_either(attack: dict[str, str]) -> None:
-    text = attack["text"]
-    whole = neutralise(text)
-    chance = random.Random(attack["name"])
-    cuts = range(len(text)) if len(text) < 120 else chance.sample(range(len(text)), 12)
-    growing = Neutraliser()
-    for before, cut in zip((0, *sorted(cuts)), sorted(cuts), strict=False):
-        assert fed(text, cut).finish() == whole, f"cut at {cut}"
-        growing.feed(text[before:cut])
-        seen = growing.snapshot(html_only=cut % 4 != 0)
-        assert faults(seen.html) == [], f"after {cut}"
-        assert "<" not in TAGS.sub("", seen.markdown), f"after {cut}"
-
-
 def test_control_without_neutralising_the_checks_fire() -> None:
     caught = {a["name"] for a in ATTACKS if faults(GFM.render(a["text"]))}
     assert len(caught) > 100
@@ -360,6 +335,15 @@ def test_ordinary_markdown_keeps_its_meaning(name: str) -> None:
         assert [{"s": "del"}.get(tag, tag) for tag in again] == shape
 
 
+@pytest.mark.parametrize("info", ["mermaid", "Mermaid", "mermaid title=x", "mermaid-js"])
+def test_a_diagram_is_code_without_a_language(info: str) -> None:
+    """Front ends run the diagrams of a language that is called so, and their links with them."""
+    neutral = neutralise(f"```{info}\ngraph LR\nclick A href 'https://evil.example'\n```")
+    for html in (neutral.html, GFM.render(neutral.markdown)):
+        assert "<pre><code>graph LR" in html
+    assert "mermaid" not in neutral.html + neutral.markdown
+
+
 def test_money_is_no_math() -> None:
     html = neutralise("It costs $5 and then $6, US$7 or 8$.").html
     assert "math" not in html.replace("mathjax_ignore", "")
@@ -430,10 +414,9 @@ STORMS = [">", "[", "![", "*", "_a ", "- ", "> - ", "`", "$", "$$\n", "\\(", "**
 
 
 @pytest.mark.parametrize("unit", [*STORMS, "&#x", "<", "{", "~~a ", "\n", "\t", "1. ", "[a]: "])
-def test_ten_thousand_of_anything_take_no_time(unit: str) -> None:
-    start = time.process_time()
+def test_ten_thousand_of_anything_cost_four_times_a_quarter(unit: str) -> None:
+    assert_linear(lambda count: neutralise(unit * count + "shown"), 2500)
     neutral = neutralise(unit * 10_000 + "shown")
-    assert time.process_time() - start < 20  # a square or a power would take minutes
     assert "shown" in neutral.html
     assert "<" not in TAGS.sub("", neutral.markdown)
 

@@ -7,12 +7,11 @@ from tests.support.scripted import Reply, answer, deltas
 PATCHED = "[hasattr(asyncio, '_nest_patched'), asyncio.run.__module__, asyncio.Task.__module__]"
 
 
-def test_three_queued_cells_run_after_a_streamed_one(kernel, server, record_property):
+def test_three_queued_cells_run_after_a_streamed_one(kernel, server):
     server.queue(Reply(deltas(40, rate=100)))
     asked, *queued = kernel.run_all(["%%ds\nTell me.", "print(1)", "print(2)", "print(3)"])
     assert asked.ok
     assert [ran.stdout for ran in queued] == ["1\n", "2\n", "3\n"]
-    record_property("queued", len(queued))
 
 
 def test_nothing_is_patched_after_import_and_after_a_streamed_cell(fresh_kernel, server):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from tests.support.scripted import Reply, answer, chunk, deltas, event, send, stall
 
 HALF = send(event(chunk({"content": "Half an "})), event(chunk({"content": "answer"})))
+AT_ONCE = 1.0  # second, of a machine that runs other tests; the figure is a row of make bench
 THOUGHT = send(event(chunk({"content": None, "reasoning_content": "Let me think"})))
 
 
@@ -23,7 +24,7 @@ def stopped(kernel, server, code: str, reply: Reply, holding: str):
 
 def test_stopped_while_streaming(kernel, server):
     ran, seconds = stopped(kernel, server, "%%ds\nGo on.", Reply(HALF, stall()), "Half an answer")
-    assert seconds < 5  # at once; the figure is a row of make bench
+    assert seconds < AT_ONCE
     assert server.requests[0].closed.wait(5)
     assert ran.reply["status"] == "error"
     assert len(ran.error) == 1
@@ -47,7 +48,7 @@ def test_stopped_while_thinking(kernel, server):
 
 def test_stopped_while_waiting_for_headers(kernel, server):
     ran, seconds = stopped(kernel, server, "%%ds\nGo on.", Reply(stall()), "")
-    assert seconds < 5  # at once; the figure is a row of make bench
+    assert seconds < AT_ONCE
     assert server.requests[0].closed.wait(5)
     assert len(ran.error) == 1
     assert ran.bundles[0]["text/plain"] == "(stopped)"
@@ -69,7 +70,7 @@ def test_queued_cells_are_dropped_and_the_next_one_runs(kernel, server):
 def test_stopped_in_an_async_cell(kernel, server):
     code = "reply = await ds.aask('Go on.')"
     ran, seconds = stopped(kernel, server, code, Reply(HALF, stall()), "Half an answer")
-    assert seconds < 5  # at once; the figure is a row of make bench
+    assert seconds < AT_ONCE
     assert ran.reply["status"] == "error"
     assert server.requests[0].closed.wait(5)
     assert ran.turns[0]["answer"] == "Half an answer"

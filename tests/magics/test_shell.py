@@ -86,11 +86,15 @@ def test_the_docstring_is_the_manual(magic):
     assert "%%deepseek --think" in manual
 
 
-def test_the_manual_is_what_help_shows(run, monkeypatch):
+@pytest.mark.parametrize("magic", ["%%deepseek", "%ds"])
+def test_help_shows_every_line_of_the_manual(run, monkeypatch, magic):
     shown: list[str] = []
     monkeypatch.setattr("IPython.core.page.page", lambda text, *a, **k: shown.append(str(text)))
-    run("%%deepseek?")
-    assert "--max-tokens" in shown[0]
+    run(f"{magic}?")
+    (page,) = shown
+    lines = [line.strip() for line in DeepSeekMagics.deepseek.__doc__.splitlines()]
+    assert len(lines) > 40
+    assert [line for line in lines if line not in page] == []
 
 
 def test_inside_capture_one_output_is_kept(run, shell, server):

@@ -9,6 +9,7 @@ from deepseek_jupyter.asking.question import Question
 from deepseek_jupyter.config import DeepSeek
 from deepseek_jupyter.display.surfaces import Nowhere
 from deepseek_jupyter.home import home
+from deepseek_jupyter.session.memory import notebook_content
 from deepseek_jupyter.session.session import Session
 from tests.support.asking import KEY
 from tests.support.scripted import Reply, answer, chunk, event, send, stall
@@ -118,6 +119,13 @@ def test_a_journal_that_cannot_be_opened_is_told_and_the_question_is_answered(no
     reply = ask(kernel(), "A?")
     assert reply.text == "One."
     assert any("journal" in notice.lower() for notice in reply.turn.notices)
+
+
+def test_a_notebook_file_of_more_than_fifty_megabytes_is_not_read(tmp_path):
+    notebook = tmp_path / "large.ipynb"
+    for megabytes, content in ((49, {}), (51, None)):
+        notebook.write_bytes(b"{" + b" " * (megabytes * 1_000_000) + b"}")
+        assert notebook_content(str(notebook)) == content
 
 
 def test_a_full_context_drops_the_oldest_turns_in_one_cut_and_says_so(notebook, server):

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+from deepseek_jupyter.config import DeepSeek
 from deepseek_jupyter.errors import DeepSeekError
 from deepseek_jupyter.protocol.deltas import (
     Completion,
@@ -19,6 +20,7 @@ from deepseek_jupyter.protocol.deltas import (
 )
 from deepseek_jupyter.protocol.messages import Message, user
 from deepseek_jupyter.protocol.request import ChatRequest
+from deepseek_jupyter.session.session import Session
 from deepseek_jupyter.transport.client import Client, Timeouts
 from deepseek_jupyter.transport.engine import engine
 from deepseek_jupyter.transport.exchange import Exchange
@@ -46,6 +48,15 @@ def exchange_with(provider: Provider, *messages: Message, **request: Any) -> Exc
         **request,
     )
     return Exchange(asked, provider, Secret(KEY, "a test"))
+
+
+def session_at(server: Any) -> Session:
+    """A session whose providers are all at a scripted server."""
+    config = DeepSeek(attempts=1, first_timeout=5.0, idle_timeout=1.0)
+    names = ("deepseek", "openrouter", "vllm", "llamacpp")
+    config.providers = {name: {"base_url": server.base_url(name)} for name in names}
+    config.provider = "deepseek"
+    return Session(config)
 
 
 @dataclass

@@ -220,13 +220,17 @@ def seen(completion: Completion) -> Expected:
         [(c.id, c.name, c.arguments) for c in completion.tool_calls],
         completion.finish_reason,
         completion.model,
-        usage
-        and (
-            usage.prompt_tokens,
-            usage.completion_tokens,
-            usage.cache_hit_tokens,
-            usage.reasoning_tokens,
-        ),
+        usage and counted(usage),
+    )
+
+
+def counted(usage: Any) -> tuple[int, int, int, int]:
+    """A usage in the second reader's form."""
+    return (
+        usage.prompt_tokens,
+        usage.completion_tokens,
+        usage.cache_hit_tokens,
+        usage.reasoning_tokens,
     )
 
 
