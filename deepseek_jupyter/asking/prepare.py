@@ -11,8 +11,8 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from deepseek_jupyter.context.images import check_images
+from deepseek_jupyter.conversation.conversation import Window, messages_of
 from deepseek_jupyter.conversation.turn import Turn, new_id, now
-from deepseek_jupyter.conversation.window import Window, messages_of
 from deepseek_jupyter.errors import MissingKeyError, ParameterError
 from deepseek_jupyter.protocol.messages import Message, user
 from deepseek_jupyter.protocol.request import ChatRequest, build

@@ -14,17 +14,6 @@ from itertools import islice
 
 from .turn import Turn
 
-__all__ = [
-    "Hit",
-    "find_words",
-    "hit_in",
-    "indexed_text",
-    "match_expression",
-    "search_turns",
-    "snippet",
-    "words_of",
-]
-
 _IDEOGRAPH = re.compile(
     "([\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af\uf900-\ufaff\U00020000-\U0003ffff])"
 )

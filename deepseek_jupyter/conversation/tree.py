@@ -12,8 +12,6 @@ from deepseek_jupyter.protocol.tokens import estimate_messages, estimate_tokens,
 
 from .turn import Turn
 
-__all__ = ["Node", "Tree", "checked_name", "is_branch_name", "node_of", "prompt_hash"]
-
 _NAME = re.compile(r"\w[\w./-]{0,59}")
 _SHORTEST_REFERENCE = 4  # characters of an id's end
 

@@ -18,8 +18,6 @@ from deepseek_jupyter.protocol.messages import Message, ToolCall, assistant, too
 from deepseek_jupyter.protocol.usage import Usage
 from deepseek_jupyter.pseudonyms import reveal
 
-__all__ = ["SCHEMA", "Step", "Turn", "new_id", "now"]
-
 SCHEMA = 1
 
 

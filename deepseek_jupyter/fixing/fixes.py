@@ -21,7 +21,7 @@ from deepseek_jupyter.asking.teaching import Teaching
 from deepseek_jupyter.cells.edits import Edit, read_edits
 from deepseek_jupyter.cells.executed import Executed
 from deepseek_jupyter.cells.failure import Failure
-from deepseek_jupyter.conversation.identity import notebook_path
+from deepseek_jupyter.conversation.restore import notebook_path
 from deepseek_jupyter.display.cell_writer import Answer, Change
 from deepseek_jupyter.display.frontend import has_frontend, offer_input, run_here, user_namespace
 from deepseek_jupyter.display.live import Surface

@@ -20,8 +20,6 @@ if TYPE_CHECKING:
     from deepseek_jupyter.conversation.journal import Journal
     from deepseek_jupyter.protocol.completion import Completion
 
-__all__ = ["Memory", "notebook_content"]
-
 _CHECKPOINT = 1.0  # seconds; what a killed kernel may lose
 _LARGEST = 50_000_000  # bytes of a notebook file that is still read for its records
 
@@ -41,7 +39,7 @@ class Memory:
         keep_days: float = 0,
         megabytes: float = 0,
     ) -> None:
-        self.told = ""
+        self.restored_notice = ""  # what the first look brought back, for the user
         self._retention = (keep_days or None, int(megabytes * 1e6) or None)
         self._persistent = persistent
         self._namespace = namespace or {}
@@ -49,6 +47,7 @@ class Memory:
         self._conversation: Conversation | None = None
         self._saved: dict[str, float] = {}
         self._asked: dict[str, tuple[Conversation, str, int]] = {}  # running turns, see `begin`
+        self._used: dict[str, Conversation] = {}  # in which something was asked here
         self._lock = threading.RLock()
 
     @property
@@ -71,12 +70,15 @@ class Memory:
     def open(self, id: str) -> None:
         """Go on with another conversation of the notebook; the next kernel begins with it.
 
-        One in which a turn runs is the one that the turn will be added to.
+        One in which a turn runs is the one that the turn will be added to. While the journal is not
+        written, one that was used here has turns that the journal lacks.
         """
         present = self.conversation
         journal = present.journal
         running = (asked for asked, _, _ in list(self._asked.values()) if asked.id == id)
         found = next(running, None)
+        if found is None and journal is not None and journal.in_memory:
+            found = next((used for used in self._used.values() if used.id == id), None)
         if found is None and journal is not None:
             found = Conversation.load(journal, id, present.notebook)
         if found is not None:
@@ -95,21 +97,22 @@ class Memory:
         branch = branch or conversation.active
         self._saved[turn.id] = time.monotonic()
         self._asked[turn.id] = (conversation, branch, conversation.moves[branch])
+        self._used[conversation.id] = conversation
         conversation.begin(turn)
 
     def checkpoint(self, turn: Turn, status: str, completion: Completion) -> None:
         """Keep what has arrived of a running turn. Call it only when `due`."""
         self._saved[turn.id] = time.monotonic()
-        conversation = self._asked.get(turn.id, (self.conversation,))[0]
-        conversation.checkpoint(
-            replace(
+        journal = self._asked.get(turn.id, (self.conversation,))[0].journal
+        if journal is not None:
+            so_far = replace(
                 turn,
                 status=status,
                 answer=completion.answer,
                 reasoning=completion.reasoning,
                 tool_calls=completion.tool_calls,
             )
-        )
+            journal.write_running(so_far)
 
     def due(self, turn: Turn, now: float) -> bool:
         """Whether a second has passed since the turn's last checkpoint."""
@@ -134,16 +137,15 @@ class Memory:
             self._journal.finish(turn)
 
     def _restored(self) -> Conversation:
-        from deepseek_jupyter.conversation.identity import notebook_path
         from deepseek_jupyter.conversation.journal import Journal
-        from deepseek_jupyter.conversation.restore import restore
+        from deepseek_jupyter.conversation.restore import notebook_path, restore
 
         self._journal = Journal.open()
         if any(self._retention):
             self._journal.prune(*self._retention)
         path = notebook_path(os.environ, self._namespace)
         found = restore(self._journal, path, notebook_content(path))
-        self.told = found.told
+        self.restored_notice = found.notice
         return found.conversation
 
 

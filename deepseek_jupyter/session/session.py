@@ -25,7 +25,7 @@ from deepseek_jupyter.asking.replay import deltas_of, replayed
 from deepseek_jupyter.asking.reply import Reply
 from deepseek_jupyter.asking.run import Run
 from deepseek_jupyter.conversation.conversation import Conversation
-from deepseek_jupyter.conversation.identity import notebook_path
+from deepseek_jupyter.conversation.restore import notebook_path
 from deepseek_jupyter.conversation.turn import Turn
 from deepseek_jupyter.display.frontend import user_namespace
 from deepseek_jupyter.display.live import Surface, surface

@@ -75,7 +75,7 @@ def write(path: Path, conversation: str, count: int, pause: float) -> None:
         say("begun", turn.id)
         for _ in range(8):
             turn = replace(turn, answer=turn.answer + PIECE, status="answering")
-            kept.checkpoint(turn)
+            journal.write_running(turn)
             say("checkpoint", turn.id, len(turn.answer))
             time.sleep(pause)
         kept.add(replace(turn, status="done"))

@@ -25,15 +25,13 @@ __all__ = ["Asked", "Book", "Tally"]
 _LOAD = """\
 %load_ext deepseek_jupyter
 import deepseek_jupyter as ds, time
-import deepseek_jupyter.conversation.database as _database
-_database._BETWEEN_TRIES = 1.0  # a soak has no twenty seconds to wait for a disk
 %config DeepSeek.idle_timeout = 1.5
 %config DeepSeek.attempts = 3
 """
 _JUMP = "if '_clock' not in globals(): _clock = time.time\ntime.time = lambda: _clock() + ({})"
 # The journal takes a checkpoint every second; a loaded machine is late by as much again.
 _CHECKPOINT = 3.0
-_TRIES = 60  # turns, which try the disk each 20 seconds
+_TRIES = 10  # turns, each of which tries the disk
 _STOPPED = 1.0  # what was sent this long before a stop has been read
 
 
@@ -203,7 +201,6 @@ class Book:
         for _ in range(_TRIES):
             if not self._kernel.value(f"{journal}.in_memory"):
                 return
-            time.sleep(1.2)
             self._ask("none")
         raise RuntimeError(f"still in memory: {self._kernel.value(f'{journal}.trouble')}")
 
@@ -220,7 +217,6 @@ class Book:
                 self.tally.count("full disks")
                 for _ in range(self.dice.randint(1, 3)):
                     self._ask("none")
-        time.sleep(1.2 if really else 0)
         self._ask("none")  # with it all the others come to the disk
 
     def _rest(self) -> None:
