@@ -81,7 +81,7 @@ class Run:
 
     def __enter__(self) -> Run:
         memory = self._session.memory
-        memory.begin(self._turn, self._prepared.branch)
+        memory.begin_turn(self._turn, self._prepared.branch)
         prefix = self._prepared.prefix
         if self._turn.history:
             if broken := what_broke(self._session.prefix, prefix):

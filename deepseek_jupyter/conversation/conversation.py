@@ -48,7 +48,7 @@ class Window:
 
 
 class Conversation:
-    """Turns by id, and the tips of the branches (None: a branch that begins afresh)."""
+    """Turns by id, and the tips of the branches (None: a branch without a turn yet)."""
 
     def __init__(
         self, journal: Journal | None = None, notebook: str | None = None, id: str | None = None
@@ -101,7 +101,7 @@ class Conversation:
         return conversation
 
     def copy(self, notebook: str | None = None) -> Conversation:
-        """The same turns and branches, from here on apart: for a notebook that was copied."""
+        """Another conversation with these turns and branches, for a notebook that was copied."""
         copy = Conversation(self.journal, notebook)
         with self._lock:
             copy._tree, copy._turns = self._tree.copy(), dict(self._turns)
@@ -167,7 +167,7 @@ class Conversation:
 
     @property
     def foreign(self) -> bool:
-        """Whether it holds turns from a file with which nobody has gone on yet."""
+        """Whether it holds turns from a file, and nothing was asked after them yet."""
         return any(turn.from_file for turn in self._unwritten or ())
 
     def find(self, reference: str) -> str:
@@ -207,11 +207,11 @@ class Conversation:
     def parent_for(
         self, cell_id: str | None, prompt: str | None = None, branch: str | None = None
     ) -> str | None:
-        """Where a question from `cell_id` attaches: beside the cell's own turn on the branch.
+        """Where a question from `cell_id` attaches: as a sibling of the cell's turn on the branch.
 
         A cell is known by its id, or without one by its prompt (the newest turn without a cell that
-        asked the same); give no prompt where the same words may be meant anew. What is new to the
-        branch goes on from the tip.
+        asked the same); give no prompt where the same words may be meant as another question. What
+        is new to the branch goes on from the tip.
 
         `branch` is another than the active one, a new one to be begun at the present tip, or None.
         A cell that began it in an earlier run of the notebook begins it again on the turn of that
@@ -246,7 +246,7 @@ class Conversation:
 
     # Changing
 
-    def begin(self, turn: Turn) -> None:
+    def begin_turn(self, turn: Turn) -> None:
         """A question is about to be sent: from now on it survives the process."""
         if self.journal is not None:
             self._introduce(self.journal)
@@ -264,7 +264,7 @@ class Conversation:
                 if branch != self.active:
                     self.journal.set_tip(self.id, self.active, self.tip)
 
-    def hang(self, turn: Turn) -> None:
+    def keep_off_branch(self, turn: Turn) -> None:
         """Keep a finished `turn` where it was asked, and leave every tip where it is."""
         with self._lock:
             self._hold(turn)
@@ -272,7 +272,7 @@ class Conversation:
                 self._introduce(self.journal)
                 self.journal.finish(turn)
 
-    def stand_on(self, id: str, branch: str | None = None) -> None:
+    def put_on_branch(self, id: str, branch: str | None = None) -> None:
         """See that the turn `id` is on `branch` (None: the active one); its tip moves if not."""
         name = checked_name(branch or self.active)
         if all(node.id != id for node in self._tree.way(self.branches.get(name))):
@@ -335,7 +335,7 @@ class Conversation:
         self._tree.plant(node_of(turn))
 
     def _settle(self, branches: Mapping[str, str | None], active: str) -> None:
-        """Take over branches; one whose tip was pruned away begins afresh."""
+        """Take over branches; one whose tip was pruned away has none."""
         self.branches = {name: tip if tip in self else None for name, tip in branches.items()}
         self.active = active if active in branches else MAIN
         self.branches.setdefault(self.active, None)

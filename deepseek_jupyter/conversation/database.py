@@ -98,7 +98,8 @@ class Database:
 
     def waiting(self) -> set[Hashable]:
         """The keys of the changes that could not be written yet."""
-        return set(self._waiting)
+        with self._mine():
+            return set(self._waiting)
 
     def close(self) -> None:
         """Close the file, after a last try to write what waits. What comes after opens it again."""
@@ -293,6 +294,8 @@ def _open_unwritable(path: Path | None) -> Connection:
         except sqlite3.Error as error:
             connection.close()
             failed = error
+            if _code_of(error) == sqlite3.SQLITE_BUSY:
+                break  # as it is, it may be half written
     raise failed
 
 
@@ -349,7 +352,7 @@ def _set_aside(path: Path, damaged: tuple[int, int] | None) -> Path | None:
             return None
         moment = datetime.now(UTC).strftime("%Y%m%dT%H%M%S.%f")
         aside = path.with_name(f"{path.stem}.corrupt-{moment}-{os.getpid()}{path.suffix}")
-        # The log first: a new file beside the old log would swallow it.
+        # The log first: a new file with the old log next to it would take its pages over.
         for suffix in ("-wal", "-shm", ""):
             part = Path(f"{path}{suffix}")
             with suppress(FileNotFoundError):  # the last to close a journal removes its log

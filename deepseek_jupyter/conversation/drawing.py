@@ -34,7 +34,7 @@ def tree_lines(
     active: str,
     left_out: int = 0,
 ) -> list[str]:
-    """One line a turn. ● is on the active branch (`way`), ○ beside it.
+    """One line a turn. ● is on the active branch (`way`), ○ is not.
 
     `nodes` come parents first; the parent of a turn that is not among them counts as none. A line
     ends in the last six characters of the id, by which a turn can be named, and the branches.
@@ -59,7 +59,7 @@ def tree_lines(
 
 
 def _ordered(nodes: list[Node], way: set[str]) -> list[tuple[Node, bool]]:
-    """Siblings in drawing order, each with whether it stands aside; the last goes straight on."""
+    """Siblings in drawing order, each with whether it is indented; the last goes straight on."""
     straight = next((node for node in nodes if node.id in way), nodes[-1] if nodes else None)
     aside = [(node, True) for node in nodes if node is not straight]
     return [*aside, (straight, False)] if straight is not None else []

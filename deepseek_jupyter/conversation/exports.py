@@ -130,7 +130,7 @@ def to_markdown(turns: Iterable[Turn], neutralise: Neutralise, title: str = "Con
 
 
 def to_html(turns: Iterable[Turn], render: Neutralise, title: str = "Conversation") -> str:
-    """A page that stands alone and loads nothing; `render` makes safe HTML of model Markdown."""
+    """A page of its own that loads nothing; `render` makes safe HTML of model Markdown."""
     body = "\n".join("\n".join(_section(turn, render)) for turn in turns)
     return _PAGE.format(title=escape(title), body=body)
 

@@ -65,7 +65,7 @@ class Journal:
 
     @classmethod
     def open(cls, path: Path | None = None) -> Journal:
-        """The journal at `path`, by default the user's own. Never fails: see `trouble`."""
+        """The journal at `path`, by default at `default_path`. Never fails: see `trouble`."""
         if path is None:
             try:
                 path = default_path()
@@ -305,7 +305,7 @@ class Journal:
     def unwritten(self) -> list[Total]:
         """What was spent and waits to be written: `totals` and `ghosts` do not know it yet."""
         waiting = self._database.waiting()
-        self._costs = {key: total for key, total in self._costs.items() if key in waiting}
+        self._costs = {key: self._costs[key] for key in list(self._costs) if key in waiting}
         return list(self._costs.values())
 
     # Maintenance

@@ -21,7 +21,7 @@ from .rows import add_to_index, put_turn, remove_from_index, turn_of
 
 _LEFT_BEHIND = "The kernel ended during this answer; what had arrived by then is kept."
 
-# Seconds after which a turn that nobody writes any more counts as left behind, where the process
+# Seconds after which a turn that is no longer written counts as left behind, where the process
 # cannot be asked: on another machine that shares the home directory, or on Windows.
 _SILENCE = 3600.0
 
@@ -189,7 +189,7 @@ def alive(owner: str, silent: float) -> bool:
 
 def _began(pid: int) -> str:
     """When a process began, in ticks since the machine's start; "ended" for one that only waits to
-    be reaped, "" where that is not told (proc(5), the fields state and starttime).
+    be reaped, "" where the system does not say (proc(5), the fields state and starttime).
     """
     try:
         fields = Path(f"/proc/{pid}/stat").read_text("utf-8").rpartition(")")[2].split()

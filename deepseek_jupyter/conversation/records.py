@@ -207,8 +207,8 @@ def _duration(value: object) -> float | None:
 def _error(value: object) -> dict[str, str] | None:
     if not isinstance(value, Mapping):
         return None
-    told = {name: _sentence(value.get(name)) for name in ("type", "message", "hint")}
-    return {name: text or "" for name, text in told.items()}
+    said = {name: _sentence(value.get(name)) for name in ("type", "message", "hint")}
+    return {name: text or "" for name, text in said.items()}
 
 
 def _branch(value: object) -> dict[str, int] | None:

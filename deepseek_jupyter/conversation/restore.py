@@ -146,7 +146,7 @@ def _notice(conversation: Conversation, identity: Identity) -> str:
     if conversation.foreign:
         return (
             f"This notebook's conversation ({turns}) was read from its outputs; "
-            "asking on sends it along, --new begins afresh."
+            "asking on sends it along, --new begins a new one."
         )
     if conversation.origin is not None:
         return f"This notebook is a copy; it goes on from the original's conversation ({turns})."

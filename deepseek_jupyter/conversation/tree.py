@@ -17,7 +17,7 @@ _SHORTEST_REFERENCE = 4  # characters of an id's end
 
 
 class Node(NamedTuple):
-    """What the tree needs of a turn; the turn itself is read when somebody looks at it.
+    """What the tree needs of a turn; the turn itself is read when it is looked at.
 
     `tokens` is the estimate for its messages; `answered` whether it holds anything of the model's.
     """

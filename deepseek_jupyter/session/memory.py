@@ -46,7 +46,9 @@ class Memory:
         self._journal: Journal | None = None
         self._conversation: Conversation | None = None
         self._saved: dict[str, float] = {}
-        self._asked: dict[str, tuple[Conversation, str, int]] = {}  # running turns, see `begin`
+        self._asked: dict[
+            str, tuple[Conversation, str, int]
+        ] = {}  # running, see `begin_turn`
         self._used: dict[str, Conversation] = {}  # in which something was asked here
         self._lock = threading.RLock()
 
@@ -71,7 +73,7 @@ class Memory:
         """Go on with another conversation of the notebook; the next kernel begins with it.
 
         One in which a turn runs is the one that the turn will be added to. While the journal is not
-        written, one that was used here has turns that the journal lacks.
+        being written, one that was used here has turns that the file lacks.
         """
         present = self.conversation
         journal = present.journal
@@ -91,14 +93,14 @@ class Memory:
         """One sentence when turns cannot be kept on the disk, else ""."""
         return self._journal.trouble if self._journal is not None else ""
 
-    def begin(self, turn: Turn, branch: str | None = None) -> None:
+    def begin_turn(self, turn: Turn, branch: str | None = None) -> None:
         """A question is about to be sent, on `branch` (None: the active one)."""
         conversation = self.conversation
         branch = branch or conversation.active
         self._saved[turn.id] = time.monotonic()
         self._asked[turn.id] = (conversation, branch, conversation.moves[branch])
         self._used[conversation.id] = conversation
-        conversation.begin(turn)
+        conversation.begin_turn(turn)
 
     def checkpoint(self, turn: Turn, status: str, completion: Completion) -> None:
         """Keep what has arrived of a running turn. Call it only when `due`."""
@@ -118,19 +120,19 @@ class Memory:
         """Whether a second has passed since the turn's last checkpoint."""
         return now - self._saved.get(turn.id, now) >= _CHECKPOINT
 
-    def finish(self, turn: Turn, branch: str | None = None) -> None:
+    def finish_turn(self, turn: Turn, branch: str | None = None) -> None:
         """Keep a finished turn as the tip of `branch` (None: the active one).
 
         Where the user moved that branch since the turn was begun, the turn is kept and the tip
         stays. One that brought no answer is no part of the conversation, nor is one that was asked
-        before the conversation was begun afresh.
+        before `reset` began another conversation.
         """
         self._saved.pop(turn.id, None)
         conversation, began_on, moves = self._asked.pop(turn.id, (self.conversation, branch, None))
         ours = turn.history and turn.conversation == conversation.id
         if ours and (turn.answer.strip() or turn.tool_calls or turn.steps):
             if moves is not None and conversation.moves[str(began_on)] != moves:
-                conversation.hang(turn)
+                conversation.keep_off_branch(turn)
             else:
                 conversation.add(turn, branch or began_on)
         elif self._journal is not None:

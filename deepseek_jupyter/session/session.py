@@ -217,7 +217,7 @@ class Session:
         """Remember a finished turn, on the active branch or another."""
         self.last = reply
         self.spent.append(reply.turn)
-        self.memory.finish(reply.turn, branch)
+        self.memory.finish_turn(reply.turn, branch)
         standing.tell(self)
 
     def _shown_again(self, kept: Reply) -> Reply:

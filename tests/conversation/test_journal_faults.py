@@ -29,7 +29,7 @@ HOST = socket.gethostname()
 def goes_on(journal: Journal) -> None:
     conversation = Conversation(journal)
     turn = a_turn("It goes on", conversation=conversation.id)
-    conversation.begin(turn)
+    conversation.begin_turn(turn)
     journal.write_running(turn)
     conversation.add(turn)
     assert journal.turn(turn.id) == turn
@@ -208,7 +208,7 @@ def test_a_turn_that_is_recovered_late_does_not_undo_what_came_since(tmp_path):
         begun = Conversation(first, "n")
         ask(begun, "one")
         left = a_turn("left behind", conversation=begun.id, parent=begun.tip, answer="A par")
-        begun.begin(left)
+        begun.begin_turn(left)
         raw = sqlite3.connect(path)
         raw.execute("UPDATE turns SET owner = ? WHERE id = ?", (f"{HOST}:1073741824:1.x", left.id))
         raw.commit()

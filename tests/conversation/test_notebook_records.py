@@ -149,7 +149,7 @@ def test_it_goes_into_the_journal_when_the_conversation_goes_on(journal):
     assert rebuilt is not None
     assert journal.conversations() == []
     goes_on = a_turn("More", conversation=rebuilt.id, parent=rebuilt.tip)
-    rebuilt.begin(goes_on)
+    rebuilt.begin_turn(goes_on)
     rebuilt.add(goes_on)
     again = Conversation.load(journal, rebuilt.id)
     assert [turn.id for turn in again] == [*(turn.id for turn in turns), goes_on.id]

@@ -40,7 +40,7 @@ def disk() -> Disk:
 def ask(conversation: Conversation, *prompts: str) -> None:
     for prompt in prompts:
         turn = a_turn(prompt, conversation=conversation.id, parent=conversation.tip)
-        conversation.begin(turn)
+        conversation.begin_turn(turn)
         conversation.add(turn)
 
 
