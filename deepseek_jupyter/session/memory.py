@@ -46,9 +46,7 @@ class Memory:
         self._journal: Journal | None = None
         self._conversation: Conversation | None = None
         self._saved: dict[str, float] = {}
-        self._asked: dict[
-            str, tuple[Conversation, str, int]
-        ] = {}  # running, see `begin_turn`
+        self._asked: dict[str, tuple[Conversation, str, int]] = {}  # running, see `begin_turn`
         self._used: dict[str, Conversation] = {}  # in which something was asked here
         self._lock = threading.RLock()
 
