@@ -62,7 +62,7 @@ class Conversation:
         self.active = MAIN
         self.branches: dict[str, str | None] = {MAIN: None}
         self.moves: Counter[str] = Counter()  # by branch: how often the user moved its tip
-        self._unwritten: list[Turn] | None = []  # None once the journal knows the conversation
+        self._unjournaled: list[Turn] | None = []  # None once the journal knows the conversation
         self.origin: tuple[str, str] | None = None  # the conversation it is a copy of, until when
         self._lock = threading.RLock()
 
@@ -76,7 +76,7 @@ class Conversation:
             conversation._tree.plant(node)
         branches = journal.branches(id)
         conversation._settle(branches, journal.active_branch(id))
-        conversation._unwritten = None if len(conversation) or branches else []
+        conversation._unjournaled = None if len(conversation) or branches else []
         return conversation
 
     @classmethod
@@ -96,7 +96,7 @@ class Conversation:
         conversation = cls(journal, notebook, id)
         for turn in turns:
             conversation._hold(turn)
-        conversation._unwritten = conversation.turns()
+        conversation._unjournaled = conversation.turns()
         conversation._settle(branches, active)
         return conversation
 
@@ -106,7 +106,7 @@ class Conversation:
         with self._lock:
             copy._tree, copy._turns = self._tree.copy(), dict(self._turns)
             copy.branches, copy.active = dict(self.branches), self.active
-            copy._unwritten = list(self._unwritten or ())
+            copy._unjournaled = list(self._unjournaled or ())
         copy.origin = (self.id, now())
         return copy
 
@@ -168,7 +168,7 @@ class Conversation:
     @property
     def foreign(self) -> bool:
         """Whether it holds turns from a file, and nothing was asked after them yet."""
-        return any(turn.from_file for turn in self._unwritten or ())
+        return any(turn.from_file for turn in self._unjournaled or ())
 
     def find(self, reference: str) -> str:
         """The id that a user means: a branch's tip, an id, or the end of one (the tree shows six).
@@ -184,7 +184,7 @@ class Conversation:
 
     def search(self, query: str, limit: int = 20) -> list[Hit]:
         """Turns of this conversation that hold every word of `query`, the newest first."""
-        if self.journal is not None and self._unwritten is None and not self.journal.in_memory:
+        if self.journal is not None and self._unjournaled is None and not self.journal.in_memory:
             return self.journal.search(query, limit, self.id)
         return search_turns(reversed(self.turns()), query, limit)
 
@@ -311,7 +311,7 @@ class Conversation:
         with self._lock:
             for turn in new:
                 self._hold(turn)
-            self._unwritten = [*(self._unwritten or ()), *new] if new else self._unwritten
+            self._unjournaled = [*(self._unjournaled or ()), *new] if new else self._unjournaled
             if tip is not None:
                 self._move(self.active, tip)
 
@@ -345,20 +345,20 @@ class Conversation:
             self.moves[name] += tip != self.branches.get(name, tip)
             self.branches[name] = tip
             self.active = name
-            if self.journal is not None and self._unwritten is None:
+            if self.journal is not None and self._unjournaled is None:
                 self.journal.set_tip(self.id, name, tip)
 
     def _introduce(self, journal: Journal) -> None:
         """Tell the journal of a conversation that it does not know yet, and of its turns."""
         with self._lock:
-            if self._unwritten is None:
+            if self._unjournaled is None:
                 return
             journal.set_conversation(self.id, self.notebook, *(self.origin or (None, None)))
-            if self._unwritten:
-                journal.adopt(self._unwritten)
+            if self._unjournaled:
+                journal.adopt(self._unjournaled)
             for name in sorted(self.branches, key=lambda name: name == self.active):
                 journal.set_tip(self.id, name, self.branches[name])
-            self._unwritten = None
+            self._unjournaled = None
 
 
 def dropped(sizes: Iterable[int], limit: int) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import random
 import socket
 import sqlite3
 import subprocess
@@ -287,6 +288,31 @@ def test_a_transaction_that_cannot_be_ended_is_thrown_away(journal, monkeypatch)
     asked = [ask(conversation, f"{n}") for n in range(2)]
     assert prompts(Conversation.load(journal, conversation.id)) == [t.prompt for t in asked]
     assert journal._database._connection is not connection
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_statements_that_break_off_anywhere_lose_nothing(path, monkeypatch, seed):
+    dice, opened = random.Random(seed), database._open
+    chance = 0.01
+
+    def breaks_off(*how):
+        connection = opened(*how)
+        connection.set_progress_handler(lambda: dice.random() < chance, 10)
+        return connection
+
+    monkeypatch.setattr(database, "_open", breaks_off)
+    journal = Journal.open(path)
+    conversation = Conversation(journal)
+    asked, failed = [], 0
+    for n in range(40):
+        asked.append(ask(conversation, f"{n}"))
+        failed += journal.in_memory
+    assert failed > 5
+    assert list(conversation) == asked
+    chance = 0.0
+    asked.append(ask(conversation, "at last"))
+    assert journal.trouble == ""
+    assert list(Conversation.load(journal, conversation.id)) == asked
 
 
 def test_a_damaged_file_gets_what_waited_too(path):
