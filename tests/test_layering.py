@@ -27,7 +27,7 @@ transport      protocol
 display        protocol
 context
 cells
-conversation   protocol
+conversation   protocol display
 tools          protocol context
 local          protocol
 
@@ -84,7 +84,6 @@ fixes          proposal question reply runs session teaching
 # reports/: what the line commands say and write.
 reports        session display protocol transport accounts teaching
 local_reports  local display
-export         conversation display
 doctor         session display local nested teaching
 
 # What people call. Never each other. (magics: {{ expr }} is resolved in the cell's namespace, and
@@ -93,12 +92,12 @@ nested
 api            session display protocol config question reply data_card
 page_requests  api session display standing alternatives notebook_cells widget
 magics         page_requests
-magics         session display api config question nested accounts export teaching builtin toolset
+magics         session display api config question nested accounts teaching builtin toolset
 magics         attaching preview reports local_reports doctor reply conversation context protocol
 magics         cells runs placing proposal fixes widget
-widget         session display api attaching config question conversation export protocol
+widget         session display api attaching config question conversation protocol
 widget         context notebook_cells alternatives
-cli            api conversation display doctor export local_reports
+cli            api conversation display doctor local_reports
 __main__       cli
 __init__       api conversation magics nested reply widget
 """
@@ -165,6 +164,10 @@ OUTSIDE: dict[str, set[str]] = {
 LONG = {
     "errors.py": "the whole exception tree, drawn at its top",
     "transport/providers.py": "a table of ten profiles, each with its sources",
+    "conversation/conversation.py": "the turns of a notebook, read, changed and cut to the window",
+    "conversation/journal.py": "every statement that the journal makes",
+    "conversation/database.py": "one file, and each way in which it fails",
+    "conversation/restore.py": "which notebook it is, and what its journal and its outputs hold",
 }
 
 MODULES = sorted(p for p in PACKAGE.rglob("*.py") if "labextension" not in p.parts)

@@ -35,7 +35,7 @@ from deepseek_jupyter.cells.lineage import (
     prompt,
     stale_notes,
 )
-from deepseek_jupyter.conversation.identity import notebook_path
+from deepseek_jupyter.conversation.restore import notebook_path
 from deepseek_jupyter.display.cell_writer import Answer, Change
 from deepseek_jupyter.display.changes import Changes
 from deepseek_jupyter.display.frontend import has_frontend, offer_input, run_here, user_namespace

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 from deepseek_jupyter.api import get_session
 from deepseek_jupyter.asking.preview import Preview, sent
 from deepseek_jupyter.asking.reply import Reply
+from deepseek_jupyter.conversation.exports import ENDINGS, write_export
 from deepseek_jupyter.display.report import Drawing, Report
-from deepseek_jupyter.reports.export import ENDINGS, write
 from deepseek_jupyter.reports.reports import turns_in_words
 
 from .arguments import UsageProblem, no_arguments
@@ -95,7 +95,7 @@ def export(arguments: Sequence[str]) -> Report:
     if len(arguments) != 1 or Path(arguments[0]).suffix not in ENDINGS:
         raise UsageProblem(f"export takes a file name that ends in {', '.join(ENDINGS)}.")
     path = Path(arguments[0]).expanduser()
-    write(_conversation(), path)
+    write_export(_conversation(), path)
     return Report(f"Written: {path}")
 
 

@@ -102,12 +102,15 @@ def notebook_tokens(session: Session) -> int:
 
 
 def notebook_totals(session: Session) -> list[Total]:
-    """What the notebook's turns used, of earlier kernels too where the journal knows them."""
+    """What the notebook's turns used, of earlier kernels too where the journal knows them.
+
+    With what the journal could not write yet, of ghost text too.
+    """
     conversation = session.conversation
     journal = conversation.journal
     if journal is None or conversation.notebook is None:
         return session_totals(session)
-    return journal.totals("notebook", notebook=conversation.notebook)
+    return [*journal.totals("notebook", notebook=conversation.notebook), *journal.unwritten()]
 
 
 def in_words(totals: Iterable[Total]) -> str:

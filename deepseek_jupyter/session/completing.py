@@ -247,7 +247,7 @@ class Completing:
         """Keep in the journal what a ghost text cost, and tell the pages."""
         conversation = self._session.conversation
         if conversation.journal is not None:
-            conversation.journal.spend_ghosts(conversation.notebook or "", paid)
+            conversation.journal.add_ghosts(conversation.notebook or "", paid)
         tell_standing(self._session)
 
     def _account(self, asked: FimRequest, exchange: Exchange, refused: bool) -> Total | None:

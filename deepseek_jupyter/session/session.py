@@ -25,7 +25,7 @@ from deepseek_jupyter.asking.replay import deltas_of, replayed
 from deepseek_jupyter.asking.reply import Reply
 from deepseek_jupyter.asking.run import Run
 from deepseek_jupyter.conversation.conversation import Conversation
-from deepseek_jupyter.conversation.identity import notebook_path
+from deepseek_jupyter.conversation.restore import notebook_path
 from deepseek_jupyter.conversation.turn import Turn
 from deepseek_jupyter.display.frontend import user_namespace
 from deepseek_jupyter.display.live import Surface, surface
@@ -217,7 +217,7 @@ class Session:
         """Remember a finished turn, on the active branch or another."""
         self.last = reply
         self.spent.append(reply.turn)
-        self.memory.finish(reply.turn, branch)
+        self.memory.finish_turn(reply.turn, branch)
         standing.tell(self)
 
     def _shown_again(self, kept: Reply) -> Reply:
