@@ -14,7 +14,7 @@ from texts import tokens
 
 from deepseek_jupyter.conversation.conversation import Conversation
 from deepseek_jupyter.conversation.journal import Journal
-from deepseek_jupyter.conversation.notebook_records import MIME_TYPE, rebuild
+from deepseek_jupyter.conversation.restore import MIME_TYPE, rebuild
 from deepseek_jupyter.conversation.turn import Turn
 from tests.conversation.turns import a_turn
 
@@ -89,7 +89,7 @@ def _append(path: Path) -> float:
     for n in range(50):
         turn = a_turn(f"More {n}?", conversation="appended", parent=parent)
         began = time.perf_counter()
-        journal.begin(turn)
+        journal.write_running(turn)
         journal.finish(turn, "main")
         took.append(1000 * (time.perf_counter() - began))
         parent = turn.id

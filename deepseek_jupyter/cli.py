@@ -102,10 +102,10 @@ def _local(verb: str, model: str | None) -> str:
 
 
 def _export(notebook: Path, file: Path | None) -> str:
-    from .reports.export import of_notebook, write
+    from .conversation.exports import conversation_of_file, write_export
 
     target = file or notebook.with_name(f"{notebook.stem}-conversation.md")
-    write(of_notebook(notebook), target)
+    write_export(conversation_of_file(notebook), target)
     return f"Written: {target}"
 
 

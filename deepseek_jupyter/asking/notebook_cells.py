@@ -17,7 +17,7 @@ from uuid import uuid4
 
 from deepseek_jupyter.cells.executed import log
 from deepseek_jupyter.context.cells import Cell, Chosen, check_choice, choose, joined
-from deepseek_jupyter.conversation.identity import notebook_path
+from deepseek_jupyter.conversation.restore import notebook_path
 from deepseek_jupyter.display.frontend import shell, user_namespace
 from deepseek_jupyter.display.pages import pages
 from deepseek_jupyter.errors import ParameterError

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any
 
 from deepseek_jupyter.context.cells import Chosen
 from deepseek_jupyter.context.images import check_images, for_model
+from deepseek_jupyter.conversation.conversation import Window, messages_of
 from deepseek_jupyter.conversation.turn import Turn, new_id, now
-from deepseek_jupyter.conversation.window import Window, messages_of
 from deepseek_jupyter.errors import MissingKeyError, ParameterError
 from deepseek_jupyter.privacy.rules import Teaching
 from deepseek_jupyter.protocol.messages import Message, user

@@ -12,8 +12,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from deepseek_jupyter.conversation.conversation import messages_of
 from deepseek_jupyter.conversation.turn import Turn
-from deepseek_jupyter.conversation.window import messages_of
 from deepseek_jupyter.display.report import Drawing, Report
 from deepseek_jupyter.privacy.redaction import PSEUDONYM
 from deepseek_jupyter.protocol.messages import Message, legal, system

@@ -102,13 +102,13 @@ def _play(
     began = time.monotonic()
     shown = replace(kept, replayed=True)
     if turn.history and kept.id in conversation and kept.parent == turn.parent:
-        conversation.stand_on(kept.id, branch)
+        conversation.put_on_branch(kept.id, branch)
     else:
         # A turn of its own, which cost nothing.
         own = ("id", "conversation", "parent", "cell_id", "created", "history", "branch", "prompt")
         mine = {name: getattr(turn, name) for name in own}
         shown = replace(shown, **mine, usage=None, cost=None, from_file=False)
-        session.memory.finish(shown, branch)
+        session.memory.finish_turn(shown, branch)
     record = {**shown.record, "footer": footer(shown.record)}
     transcript = Transcript(began)
     reply = Reply(shown, record=record, shape=shape)

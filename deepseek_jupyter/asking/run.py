@@ -86,7 +86,7 @@ class Run:
 
     def __enter__(self) -> Run:
         memory = self._session.memory
-        memory.begin(self._turn, self._prepared.branch)
+        memory.begin_turn(self._turn, self._prepared.branch)
         prefix = self._prepared.prefix
         if self._turn.history:
             if broken := what_broke(self._session.prefix, prefix):
@@ -96,8 +96,8 @@ class Run:
             what = "The oldest turn was" if dropped == 1 else f"The {dropped} oldest turns were"
             self._transcript.notices.append(f"{what} left out: the context is full.")
         self._transcript.notices += filter(self._session.first_time, self._prepared.notices)
-        if memory.told and self._session.first_time(memory.told):
-            self._transcript.notices.append(memory.told)
+        if memory.restored_notice and self._session.first_time(memory.restored_notice):
+            self._transcript.notices.append(memory.restored_notice)
         record = self._record()
         self._surface.begin(record, self.stop)
         self._session.announce("begun", record)
@@ -216,9 +216,7 @@ class Run:
         self._transcript.apply(*self.left, now=time.monotonic())
         self._transcript.end(status, time.monotonic())
         self._transcript.notices += advice(completion, problem, stopped)
-        trouble = self._session.memory.trouble
-        if trouble and self._session.first_time(trouble):
-            self._transcript.notices.append(trouble)
+        self._transcript.notices += self._trouble()
         self._turn = replace(
             self._turn,
             status=status,
@@ -245,9 +243,15 @@ class Run:
             problem.reply = self.reply
         self._ended(self.reply)
         self._session.keep(self.reply, self._prepared.branch)
+        record["notices"] += self._trouble()
         self._surface.end(record)
         self._session.announce("ended", record)
         self.reply.shown_in = current_cell() if self._surface.visible else None
+
+    def _trouble(self) -> list[str]:
+        """What is wrong with the journal, where the user has not read it yet."""
+        trouble = self._session.memory.trouble
+        return [trouble] if trouble and self._session.first_time(trouble) else []
 
     def _pseudonyms(self, completion: Completion) -> dict[str, str]:
         """Those that went out, and those that came back."""

@@ -5,8 +5,15 @@ tip of the active branch. A cell that is run again makes a *sibling* of the turn
 same parent, the new one active, the old one kept; so a notebook that is run twice gives one
 conversation. Nothing here deletes a turn: tips move.
 
-With a journal every change is written through to it, and only the tree is held here; turns are read
-when somebody looks at them.
+With a journal every change is written through to it. Turns that it had before are read from it when
+they are looked at; here is only the tree, and the turns that were added since.
+
+The window: when a long conversation no longer fits the model's context, the oldest turns are
+dropped in one deep cut, to half; never one by one. A provider bills a repeated prefix at a
+fraction, and a window that slides a turn at a time changes the prefix with every question; one that
+is cut to half keeps it until it is full again. The cut is a function of the turns' sizes alone,
+found by going through the conversation as it grew. So it needs no memory: the same history gives
+the same cut, after a restart too, and the messages behind it are the same bytes as before.
 """
 
 from __future__ import annotations
@@ -14,41 +21,48 @@ from __future__ import annotations
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from deepseek_jupyter.errors import ConversationError
 from deepseek_jupyter.protocol.messages import Message, system
 from deepseek_jupyter.protocol.tokens import estimate_messages
 
-from .drawing import DiffLine, diff_lines, tree_lines
+from .drawing import TurnDiffLine, diff_lines, tree_lines
 from .search import Hit, search_turns
-from .store import TurnStore
-from .tree import Node, checked_name
+from .tree import Node, Tree, checked_name, node_of
 from .turn import Turn, new_id, now
-from .window import Window, dropped, messages_of
 
 if TYPE_CHECKING:
     from .journal import Journal
 
-__all__ = ["MAIN", "Conversation"]
-
 MAIN = "main"
 
 
-class Conversation(TurnStore):
-    """Turns by id, and the tips of the branches (None: a branch that begins afresh)."""
+@dataclass(frozen=True, slots=True)
+class Window:
+    """The messages that go out, and how many of the oldest turns do not."""
+
+    messages: tuple[Message, ...]
+    dropped: int = 0
+
+
+class Conversation:
+    """Turns by id, and the tips of the branches (None: a branch without a turn yet)."""
 
     def __init__(
         self, journal: Journal | None = None, notebook: str | None = None, id: str | None = None
     ) -> None:
         """An empty one. Nothing is written before its first turn."""
-        super().__init__(journal)
+        self.journal = journal
+        self._tree = Tree()
+        self._turns: dict[str, Turn] = {}  # without a journal all of them
         self.id = id or new_id()
         self.notebook = notebook
         self.active = MAIN
         self.branches: dict[str, str | None] = {MAIN: None}
         self.moves: Counter[str] = Counter()  # by branch: how often the user moved its tip
-        self._unwritten: list[Turn] | None = []  # None once the journal knows the conversation
+        self._unjournaled: list[Turn] | None = []  # None once the journal knows the conversation
         self.origin: tuple[str, str] | None = None  # the conversation it is a copy of, until when
         self._lock = threading.RLock()
 
@@ -62,7 +76,7 @@ class Conversation(TurnStore):
             conversation._tree.plant(node)
         branches = journal.branches(id)
         conversation._settle(branches, journal.active_branch(id))
-        conversation._unwritten = None if len(conversation) or branches else []
+        conversation._unjournaled = None if len(conversation) or branches else []
         return conversation
 
     @classmethod
@@ -82,17 +96,17 @@ class Conversation(TurnStore):
         conversation = cls(journal, notebook, id)
         for turn in turns:
             conversation._hold(turn)
-        conversation._unwritten = conversation.turns()
+        conversation._unjournaled = conversation.turns()
         conversation._settle(branches, active)
         return conversation
 
     def copy(self, notebook: str | None = None) -> Conversation:
-        """The same turns and branches, from here on apart: for a notebook that was copied."""
+        """Another conversation with these turns and branches, for a notebook that was copied."""
         copy = Conversation(self.journal, notebook)
         with self._lock:
             copy._tree, copy._turns = self._tree.copy(), dict(self._turns)
             copy.branches, copy.active = dict(self.branches), self.active
-            copy._unwritten = list(self._unwritten or ())
+            copy._unjournaled = list(self._unjournaled or ())
         copy.origin = (self.id, now())
         return copy
 
@@ -101,6 +115,46 @@ class Conversation(TurnStore):
     def __iter__(self) -> Iterator[Turn]:
         """The turns of the active branch, oldest first."""
         return iter(self.path(self.tip))
+
+    def __len__(self) -> int:
+        return len(self._tree)
+
+    def __contains__(self, id: object) -> bool:
+        return id in self._tree
+
+    def turn(self, id: str | None) -> Turn | None:
+        """The turn with this id, on whatever branch; None where there is none."""
+        return next(iter(self._read([id] if id is not None and id in self else [])), None)
+
+    def turns(self) -> list[Turn]:
+        """All turns of all branches, in the order in which they were asked."""
+        return self._read(self._tree.nodes)
+
+    def turns_of(self, ids: Iterable[str]) -> list[Turn]:
+        """Those with these ids, in this order; what is not there is left out."""
+        return self._read([id for id in ids if id in self])
+
+    def nodes(self) -> list[Node]:
+        """All turns of all branches, in the order in which they were asked, without their texts."""
+        return list(self._tree)
+
+    def path(self, tip: str | None) -> list[Turn]:
+        """The turns from the root to `tip`."""
+        return self._read([node.id for node in self._tree.way(tip)])
+
+    def children(self, parent: str | None) -> list[Turn]:
+        """The turns that follow `parent` (None: that begin the conversation), oldest first."""
+        return self._read(self._tree.children(parent))
+
+    def siblings(self, id: str) -> list[Turn]:
+        """The turn and those that answer the same place in its stead, oldest first."""
+        return self.children(self._tree.nodes[id].parent)
+
+    def masked(self) -> list[Turn]:
+        """The turns that used pseudonyms; the others are not read."""
+        missing = [id for id in self._tree.nodes if id not in self._turns]
+        read = self.journal.turns_of(missing, masked=True) if self.journal and missing else {}
+        return [turn for turn in (*self._turns.values(), *read.values()) if turn.pseudonyms]
 
     @property
     def tip(self) -> str | None:
@@ -113,8 +167,8 @@ class Conversation(TurnStore):
 
     @property
     def foreign(self) -> bool:
-        """Whether it holds turns from a file with which nobody has gone on yet."""
-        return any(turn.from_file for turn in self._unwritten or ())
+        """Whether it holds turns from a file, and nothing was asked after them yet."""
+        return any(turn.from_file for turn in self._unjournaled or ())
 
     def find(self, reference: str) -> str:
         """The id that a user means: a branch's tip, an id, or the end of one (the tree shows six).
@@ -130,11 +184,11 @@ class Conversation(TurnStore):
 
     def search(self, query: str, limit: int = 20) -> list[Hit]:
         """Turns of this conversation that hold every word of `query`, the newest first."""
-        if self.journal is not None and self._unwritten is None:
+        if self.journal is not None and self._unjournaled is None and not self.journal.in_memory:
             return self.journal.search(query, limit, self.id)
         return search_turns(reversed(self.turns()), query, limit)
 
-    def diff(self, a: str, b: str) -> list[DiffLine]:
+    def diff(self, a: str, b: str) -> list[TurnDiffLine]:
         """How prompt and answer of two turns differ, line by line."""
         turns = self._read([self.find(a), self.find(b)])
         if len(turns) < 2:
@@ -153,11 +207,11 @@ class Conversation(TurnStore):
     def parent_for(
         self, cell_id: str | None, prompt: str | None = None, branch: str | None = None
     ) -> str | None:
-        """Where a question from `cell_id` attaches: beside the cell's own turn on the branch.
+        """Where a question from `cell_id` attaches: as a sibling of the cell's turn on the branch.
 
         A cell is known by its id, or without one by its prompt (the newest turn without a cell that
-        asked the same); give no prompt where the same words may be meant anew. What is new to the
-        branch goes on from the tip.
+        asked the same); give no prompt where the same words may be meant as another question. What
+        is new to the branch goes on from the tip.
 
         `branch` is another than the active one, a new one to be begun at the present tip, or None.
         A cell that began it in an earlier run of the notebook begins it again on the turn of that
@@ -179,7 +233,7 @@ class Conversation(TurnStore):
         limit: int | None = None,
         mask: Callable[[str], str] | None = None,
     ) -> Window:
-        """The same, cut to `limit` tokens (see `window`); None does not cut.
+        """The history before a turn under `parent`, cut to `limit` tokens; None does not cut.
 
         What was sent is sent again as it was; turns that were read from a file go through `mask`.
         """
@@ -192,16 +246,11 @@ class Conversation(TurnStore):
 
     # Changing
 
-    def begin(self, turn: Turn) -> None:
+    def begin_turn(self, turn: Turn) -> None:
         """A question is about to be sent: from now on it survives the process."""
         if self.journal is not None:
             self._introduce(self.journal)
-            self.journal.begin(turn)
-
-    def checkpoint(self, turn: Turn) -> None:
-        """What has arrived; at least every second while it streams."""
-        if self.journal is not None:
-            self.journal.checkpoint(turn)
+            self.journal.write_running(turn)
 
     def add(self, turn: Turn, branch: str | None = None) -> None:
         """Keep a finished `turn` and make it the tip of `branch`; of the active one without it."""
@@ -215,7 +264,7 @@ class Conversation(TurnStore):
                 if branch != self.active:
                     self.journal.set_tip(self.id, self.active, self.tip)
 
-    def hang(self, turn: Turn) -> None:
+    def keep_off_branch(self, turn: Turn) -> None:
         """Keep a finished `turn` where it was asked, and leave every tip where it is."""
         with self._lock:
             self._hold(turn)
@@ -223,7 +272,7 @@ class Conversation(TurnStore):
                 self._introduce(self.journal)
                 self.journal.finish(turn)
 
-    def stand_on(self, id: str, branch: str | None = None) -> None:
+    def put_on_branch(self, id: str, branch: str | None = None) -> None:
         """See that the turn `id` is on `branch` (None: the active one); its tip moves if not."""
         name = checked_name(branch or self.active)
         if all(node.id != id for node in self._tree.way(self.branches.get(name))):
@@ -262,7 +311,7 @@ class Conversation(TurnStore):
         with self._lock:
             for turn in new:
                 self._hold(turn)
-            self._unwritten = [*(self._unwritten or ()), *new] if new else self._unwritten
+            self._unjournaled = [*(self._unjournaled or ()), *new] if new else self._unjournaled
             if tip is not None:
                 self._move(self.active, tip)
 
@@ -273,8 +322,20 @@ class Conversation(TurnStore):
 
     # Details
 
+    def _read(self, ids: Iterable[str]) -> list[Turn]:
+        """The turns with these ids, in this order. One that was pruned away is left out."""
+        wanted = list(ids)
+        missing = [id for id in wanted if id not in self._turns]
+        read = self.journal.turns_of(missing) if self.journal is not None and missing else {}
+        found = (self._turns.get(id) or read.get(id) for id in wanted)
+        return [turn for turn in found if turn is not None]
+
+    def _hold(self, turn: Turn) -> None:
+        self._turns[turn.id] = turn
+        self._tree.plant(node_of(turn))
+
     def _settle(self, branches: Mapping[str, str | None], active: str) -> None:
-        """Take over branches; one whose tip was pruned away begins afresh."""
+        """Take over branches; one whose tip was pruned away has none."""
         self.branches = {name: tip if tip in self else None for name, tip in branches.items()}
         self.active = active if active in branches else MAIN
         self.branches.setdefault(self.active, None)
@@ -284,17 +345,53 @@ class Conversation(TurnStore):
             self.moves[name] += tip != self.branches.get(name, tip)
             self.branches[name] = tip
             self.active = name
-            if self.journal is not None and self._unwritten is None:
+            if self.journal is not None and self._unjournaled is None:
                 self.journal.set_tip(self.id, name, tip)
 
     def _introduce(self, journal: Journal) -> None:
         """Tell the journal of a conversation that it does not know yet, and of its turns."""
         with self._lock:
-            if self._unwritten is None:
+            if self._unjournaled is None:
                 return
             journal.set_conversation(self.id, self.notebook, *(self.origin or (None, None)))
-            if self._unwritten:
-                journal.adopt(self._unwritten)
+            if self._unjournaled:
+                journal.adopt(self._unjournaled)
             for name in sorted(self.branches, key=lambda name: name == self.active):
                 journal.set_tip(self.id, name, self.branches[name])
-            self._unwritten = None
+            self._unjournaled = None
+
+
+def dropped(sizes: Iterable[int], limit: int) -> int:
+    """How many of the oldest turns are dropped so that the rest is at most `limit` tokens.
+
+    `sizes` are the turns' tokens, oldest first. What is kept after a cut is at most half of
+    `limit`, or the newest turn alone where that is longer than half; one longer than `limit` is
+    dropped too. `limit` should leave room for the question and the answer, and be the same each
+    time.
+    """
+    sizes = list(sizes)
+    first = kept = 0
+    for end, size in enumerate(sizes, 1):
+        kept += size
+        if kept > limit:
+            while first < end and kept > limit // 2 and (first < end - 1 or kept > limit):
+                kept -= sizes[first]
+                first += 1
+    return first
+
+
+def messages_of(turn: Turn, mask: Callable[[str], str] | None) -> list[Message]:
+    """What `turn` adds to the history; texts that were never sent from here go through `mask`."""
+    if turn.sent or mask is None:
+        return turn.messages()
+    return [
+        replace(
+            message,
+            content=mask(message.content),
+            reasoning=message.reasoning and mask(message.reasoning),
+            tool_calls=tuple(
+                replace(call, arguments=mask(call.arguments)) for call in message.tool_calls
+            ),
+        )
+        for message in turn.messages()
+    ]

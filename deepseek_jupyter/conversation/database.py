@@ -1,12 +1,12 @@
 """`Database`: one SQLite file, and what to do when it fails. Knows nothing of turns.
 
-The life of one:
-
-1. `Database(path)` opens the file, made for its owner alone, and brings its schema up to date.
-2. `read` and `write` run a function on the connection; a write is one transaction.
-3. A damaged file is set aside under another name and a new one begun; a disk that refuses is left
-   alone and the work goes on in memory. `trouble` says which, in one sentence; nothing is raised.
-4. In memory, `come_back` tries the disk again now and then, and carries over what was kept.
+* `read` returns what a query finds, `write` runs a change in a transaction. Neither raises what
+  SQLite or the system says; `trouble` says it in one sentence.
+* After an error the connection is closed and dropped, because its state is not known. The next use
+  opens another.
+* A change that could not be written waits in memory and is written, in order, before the next one.
+  A file that cannot be opened for writing is still read.
+* A damaged file is set aside under another name and a new one begun.
 
 WAL, so that readers never wait; every write begins IMMEDIATE, so that it waits for its turn in the
 busy handler and cannot be refused in the middle (sqlite.org/wal.html, sqlite.org/rescode.html).
@@ -22,21 +22,24 @@ import sqlite3
 import threading
 import time
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
+from contextlib import closing, suppress
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TypeVar
 
-from .files import code_of, inode_of, open_file, open_memory, open_unwritable, set_aside
+from .migrations import migrate
 
 __all__ = ["Database"]
 
 Connection = sqlite3.Connection
+Change = Callable[[Connection], object]
 T = TypeVar("T")
 
 _PATIENCE = 10.0  # seconds to wait for another kernel's write
+_SHORT_PATIENCE = 0.05  # the same while changes are waiting: each new one tries again
 _ATTEMPTS = 5  # at a file that other kernels are replacing too
-_MOST_LENT = 256_000_000  # bytes of a file that are copied to memory
-_BETWEEN_TRIES = 20.0  # seconds between attempts to come back to the disk
+_MOST_WAITING = 1_000  # changes; beyond that the oldest are in the notebook's outputs only
 
 _DAMAGED = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
 _WHY = {
@@ -51,245 +54,322 @@ _WHY = {
 _DAMAGED_SENTENCE = (
     "The journal of conversations was damaged; it is kept as {}, and a new one was begun."
 )
-_MEMORY_SENTENCE = (
-    "The journal of conversations ({}) is not in use: {}. "
+_UNWRITTEN_SENTENCE = (
+    "The journal of conversations ({}) is not being written: {}. "
     "This conversation is kept in memory and in the notebook's outputs."
 )
+_REFUSED_SENTENCE = (
+    "The journal of conversations ({}) refused a turn: {}. "
+    "It is kept in memory and in the notebook's outputs."
+)
 
-# Databases whose disk refused once: what is still in memory when the kernel ends is tried again.
-_refused: weakref.WeakSet[Database] = weakref.WeakSet()
-
-
-def _last_try() -> None:
-    for database in list(_refused):
-        if database.in_memory:
-            database.come_back(at_once=True)
-
+# What still waits when the kernel ends is tried once more.
+_failed: weakref.WeakSet[Database] = weakref.WeakSet()
 
 # Connections of a parent process, kept so that nothing closes them in its child.
 _inherited: list[Connection] = []
 
+_making = threading.Lock()  # no thread opens the file between its making and the closing after it
+
 
 class Database:
-    """A connection per process, for all its threads. `trouble` is "" while all is well."""
+    """A connection per process, for all its threads. `path` None is a file that has no place."""
 
-    def __init__(
-        self,
-        path: Path | None,
-        lend: Callable[[Connection, Connection], None],
-        carry: Callable[[Connection, Connection], None],
-        mend: Callable[[Connection], None],
-    ) -> None:
-        """`path` None is a database in memory.
-
-        `lend` copies what the first connection holds to the second, for as long as the first cannot
-        be written; `carry` copies what is new back; `mend` makes a damaged search index anew.
-        """
+    def __init__(self, path: Path | None, reindex: Change) -> None:
+        """`reindex` rebuilds a damaged search index."""
         self.path = path
-        self.trouble = ""
-        self.in_memory = path is None
-        self._lend = lend
-        self._carry = carry
-        self._mend = mend
-        self._tried = time.monotonic()
+        self._reindex = reindex
+        self._waiting: dict[Hashable, Change] = {}
+        self._damaged = self._refused = self._unwritten = ""  # sentences
         self._pid = os.getpid()
         self._lock = threading.RLock()
         self._inode: tuple[int, int] | None = None
         self._connection: Connection | None = None
-        self._connection = self._opened()
+
+    @property
+    def trouble(self) -> str:
+        """What is wrong, for the user; "" while all is well."""
+        return " ".join(filter(None, (self._damaged, self._refused, self._unwritten)))
+
+    @property
+    def unwritten(self) -> bool:
+        """Whether what is written now stays in memory."""
+        return bool(self._unwritten)
+
+    def waiting(self) -> set[Hashable]:
+        """The keys of the changes that could not be written yet."""
+        with self._mine():
+            return set(self._waiting)
 
     def close(self) -> None:
-        """Close the file; in memory, try the disk once more. What comes after opens it again."""
+        """Close the file, after a last try to write what waits. What comes after opens it again."""
         with self._mine():
-            if self.in_memory:
-                self.come_back(at_once=True)
-            if self._connection is not None:
-                self._connection.close()
-                self._connection = None
+            if self._waiting:
+                self._write_waiting(full=True)
+            self._drop()
 
-    def read(self, query: Callable[[Connection], T]) -> T:
-        """What `query` returns."""
+    def read(self, query: Callable[[Connection], T], otherwise: T) -> T:
+        """What `query` returns, or `otherwise` where the file cannot be read."""
         with self._mine():
-            return self._guarded(query)
-
-    def write(self, change: Callable[[Connection], T], *, full: bool = False) -> T:
-        """Run `change` in a transaction; `full` waits until the disk itself has it."""
-
-        def transaction(connection: Connection) -> T:
-            # Between transactions, the only place where SQLite lets it be changed.
-            connection.execute(f"PRAGMA synchronous = {'FULL' if full else 'NORMAL'}")
-            connection.execute("BEGIN IMMEDIATE")
             try:
-                result = change(connection)
-                connection.execute("COMMIT")
-            except BaseException:
-                if connection.in_transaction:  # SQLite has rolled back by itself on some errors
-                    connection.execute("ROLLBACK")
-                raise
-            return result
-
-        with self._mine():
-            return self._guarded(transaction)
-
-    def come_back(self, *, at_once: bool = False) -> None:
-        """Notice a file that was moved away; in memory, try the disk again. Cheap: once a turn.
-
-        `at_once`: even if the last try was a moment ago.
-        """
-        with self._mine():
-            if not self.in_memory:
-                if self._inode != inode_of(self.path):
-                    self._reopen()
-                return
-            early = time.monotonic() - self._tried < _BETWEEN_TRIES
-            if self.path is None or (early and not at_once):
-                return
-            self._tried = time.monotonic()
-            try:
-                self._take(*self._landed(self.path))
+                return self._done(query)
             except (sqlite3.Error, OSError) as error:
-                self.trouble = _in_memory(self.path, error)
+                self._note(error)
+            with suppress(sqlite3.Error, OSError), closing(_open_unwritable(self.path)) as only:
+                return query(only)
+            return otherwise
 
-    def _landed(self, path: Path) -> tuple[Connection, str]:
-        """The file with what memory holds, and a sentence where a damaged one was set aside."""
-        aside: Path | None = None
-        for _ in range(_ATTEMPTS):
-            found = inode_of(path)
-            try:
-                disk = open_file(path, patience=0.2)
-                try:
-                    self._carried(disk)
-                except BaseException:
-                    disk.close()
-                    raise
-            except sqlite3.Error as error:
-                if code_of(error) not in _DAMAGED:
-                    raise
-                failed, aside = error, set_aside(path, found) or aside
-                continue
-            return disk, _DAMAGED_SENTENCE.format(aside) if aside else ""
-        raise failed
+    def write(
+        self, change: Change, key: Hashable = None, *, full: bool = False, keep: bool = True
+    ) -> None:
+        """Run `change` in a transaction; `full` waits until the disk itself has it.
 
-    def _carried(self, disk: Connection) -> None:
-        if self._connection is None:
-            return
+        Where that fails it waits to be tried again, in the place of an earlier one with its `key`;
+        without `keep` it is given up.
+        """
+        key = object() if key is None else key
+        with self._mine():
+            self._waiting.pop(key, None)
+            self._waiting[key] = change
+            self._write_waiting(full)
+            if not keep:
+                self._waiting.pop(key, None)
+            elif len(self._waiting) > _MOST_WAITING:
+                del self._waiting[next(iter(self._waiting))]
+
+    def _write_waiting(self, full: bool) -> None:
+        changes = list(self._waiting.values())
         try:
-            self._carry(self._connection, disk)
-        except sqlite3.DatabaseError as error:
-            if error.sqlite_errorcode != sqlite3.SQLITE_CORRUPT_VTAB:
-                raise
-            self._mend(disk)  # the search index alone
-            self._carry(self._connection, disk)
+            refused = self._done(lambda connection: _written(connection, changes, full))
+        except (sqlite3.Error, OSError) as error:
+            self._note(error)
+            return
+        self._waiting.clear()
+        if refused is not None:
+            self._refused = _REFUSED_SENTENCE.format(self.path, refused)
+        if self._unwritten:
+            self._unwritten = ""
+            self._drop()  # it was opened with little patience
 
-    # Details
+    def _done(self, work: Callable[[Connection], T]) -> T:
+        """What `work` returns on the file, which is repaired if need be.
+
+        Whatever is raised, the connection is gone.
+        """
+        attempt = 0
+        while True:
+            attempt += 1
+            try:
+                return work(self._opened())
+            except BaseException as error:
+                self._drop()
+                if attempt == _ATTEMPTS or not self._repaired(error):
+                    raise
+
+    def _opened(self) -> Connection:
+        if self.path is None:
+            raise OSError("there is no home directory")
+        if self._connection is not None and self._inode != _inode_of(self.path):
+            self._drop()  # the file was moved away or deleted
+        if self._connection is None:
+            self._inode = _inode_of(self.path)
+            patience = _SHORT_PATIENCE if self._unwritten else _PATIENCE
+            self._connection = _open(self.path, patience)
+            self._inode = _inode_of(self.path)
+        return self._connection
+
+    def _drop(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            with suppress(sqlite3.Error):
+                connection.close()
+
+    def _repaired(self, error: BaseException) -> bool:
+        """Whether what failed with `error` may succeed now."""
+        if self.path is None or not isinstance(error, sqlite3.Error | OSError):
+            return False
+        try:
+            if getattr(error, "sqlite_errorcode", 0) == sqlite3.SQLITE_CORRUPT_VTAB:
+                with suppress(sqlite3.Error), closing(_open(self.path, _PATIENCE)) as connection:
+                    self._reindex(connection)
+                    return True
+            if _code_of(error) in _DAMAGED:
+                if aside := _set_aside(self.path, self._inode):
+                    self._damaged = _DAMAGED_SENTENCE.format(aside)
+                return True
+            return self._inode != _inode_of(self.path)  # another kernel has put one there
+        except OSError:
+            return False
+
+    def _note(self, error: sqlite3.Error | OSError) -> None:
+        if self._unwritten:
+            return  # the first reason is the one that the user has read
+        why = _WHY.get(_code_of(error), "") or getattr(error, "strerror", None) or str(error)
+        self._unwritten = _UNWRITTEN_SENTENCE.format(self.path or "journal.sqlite3", why)
+        if not _failed:
+            atexit.register(_last_try)
+        _failed.add(self)
 
     def _mine(self) -> threading.RLock:
         """The lock, after making sure that lock and connection are this process's own."""
         if self._pid != os.getpid():
             self._pid = os.getpid()
             self._lock = threading.RLock()  # another thread may have held the old one at the fork
-            if self._connection is not None and not self.in_memory:
+            self._waiting.clear()  # the parent writes them
+            if self._connection is not None:
                 _inherited.append(self._connection)
                 self._connection = None
         return self._lock
 
-    def _guarded(self, work: Callable[[Connection], T]) -> T:
-        """`work` done, on the disk or, where that fails, on what takes its place."""
+
+def _last_try() -> None:
+    for database in list(_failed):
+        if database.waiting():
+            database.close()
+
+
+def _written(connection: Connection, changes: list[Change], full: bool) -> Exception | None:
+    """Run `changes` in one transaction; returns why one of them was refused and left out."""
+    refused: Exception | None = None
+    # Between transactions, the only place where SQLite lets it be changed.
+    connection.execute(f"PRAGMA synchronous = {'FULL' if full else 'NORMAL'}")
+    connection.execute("BEGIN IMMEDIATE")
+    for change in changes:
+        connection.execute("SAVEPOINT change")
         try:
-            if self._connection is None:
-                self._connection = self._opened()
-            return work(self._connection)
-        except sqlite3.DatabaseError as error:
-            if self.in_memory:
+            change(connection)
+        except Exception as error:
+            if _of_the_file(error) or not connection.in_transaction:
                 raise
-            if code_of(error) not in _DAMAGED and code_of(error) not in _WHY:
-                raise  # a mistake of ours
-            connection = self._mended(error) or self._replaced(error)
-            self._connection = connection
-            return work(connection)
+            refused = error
+            connection.execute("ROLLBACK TO change")
+        connection.execute("RELEASE change")
+    connection.execute("COMMIT")
+    return refused
 
-    def _mended(self, error: sqlite3.DatabaseError) -> Connection | None:
-        """The connection, where only the search index was damaged and could be made anew."""
-        if error.sqlite_errorcode != sqlite3.SQLITE_CORRUPT_VTAB or self._connection is None:
-            return None
+
+def _of_the_file(error: Exception) -> bool:
+    """Whether another change would fail like this one."""
+    file = (OSError, sqlite3.OperationalError, sqlite3.InternalError)
+    return isinstance(error, file) or type(error) is sqlite3.DatabaseError
+
+
+# The file
+
+
+def _open(path: Path, patience: float) -> Connection:
+    """A connection to the file at `path`, made if need be, its schema up to date."""
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    _make_private(path)
+    connection = sqlite3.connect(
+        path, timeout=patience, isolation_level=None, check_same_thread=False
+    )
+    try:
+        _enter_wal(connection, patience)
+        connection.execute("PRAGMA journal_size_limit = 8388608")
+        migrate(connection)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _open_unwritable(path: Path | None) -> Connection:
+    """A connection that only reads. On a full disk SQLite cannot make the index of its log; then
+    the file is read as it is, without what only the log has.
+    """
+    if path is None:
+        raise OSError("there is no file")
+    for how in ("mode=ro", "immutable=1"):
+        connection = sqlite3.connect(
+            f"{path.absolute().as_uri()}?{how}",
+            uri=True,
+            timeout=_SHORT_PATIENCE,
+            isolation_level=None,
+            check_same_thread=False,
+        )
         try:
-            self._mend(self._connection)
-        except sqlite3.DatabaseError:
-            return None
-        return self._connection
-
-    def _reopen(self) -> None:
-        self.close()
-        self._connection = self._opened()
-
-    def _opened(self) -> Connection:
-        if self.path is None:
-            return open_memory()
-        self._inode = inode_of(self.path)
-        try:
-            connection = open_file(self.path, patience=_PATIENCE)
-        except (sqlite3.Error, OSError) as error:
-            return self._replaced(error)
-        self._inode = inode_of(self.path)
-        return connection
-
-    def _replaced(self, error: sqlite3.Error | OSError) -> Connection:
-        """What to go on with after `error`: a new file, or memory."""
-        assert self.path is not None
-        before, self._connection = self._connection, None
-        if before is not None and code_of(error) in _DAMAGED:
-            before.close()
-            before = None
-        aside: Path | None = None
-        for _ in range(_ATTEMPTS):
-            damaged = code_of(error) in _DAMAGED
-            if not damaged and self._inode == inode_of(self.path):
-                break  # no other kernel has put another file there: it would fail again
-            try:
-                aside = (set_aside(self.path, self._inode) if damaged else None) or aside
-                self._inode = inode_of(self.path)
-                connection = open_file(self.path, patience=_PATIENCE)
-            except (sqlite3.Error, OSError) as again:
-                error = again
-                continue
-            self._inode = inode_of(self.path)
-            self.trouble = _DAMAGED_SENTENCE.format(aside) if aside else self.trouble
-            if before is not None:
-                before.close()
+            connection.execute("SELECT count(*) FROM sqlite_master")
             return connection
-        self.trouble = _in_memory(self.path, error)
-        if aside is not None:
-            self.trouble = f"{_DAMAGED_SENTENCE.format(aside)} {self.trouble}"
-        self.in_memory = True
-        self._tried = time.monotonic()
-        if not _refused:
-            atexit.register(_last_try)
-        _refused.add(self)
-        return self._lent(before, self.path)
+        except sqlite3.Error as error:
+            connection.close()
+            failed = error
+            if _code_of(error) == sqlite3.SQLITE_BUSY:
+                break  # as it is, it may be half written
+    raise failed
 
-    def _lent(self, before: Connection | None, path: Path) -> Connection:
-        """Memory, with what the file has; empty where that cannot be read, or is too much."""
-        memory = open_memory()
+
+def _make_private(path: Path) -> None:
+    """See that the file is there, for its owner alone; its -wal and -shm take after it.
+
+    SQLite would make it readable for all. An existing file is not opened here: closing it would
+    drop the locks that another connection of this process holds on it
+    (sqlite.org/howtocorrupt.html, 2.2).
+    """
+    with _making, suppress(FileExistsError):
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
+    with suppress(OSError):
+        if os.stat(path).st_mode & 0o077:
+            os.chmod(path, 0o600)
+
+
+def _enter_wal(connection: Connection, patience: float) -> None:
+    """Switch to WAL. Two that do it at once get BUSY without waiting, so the wait is here."""
+    deadline = time.monotonic() + patience
+    while True:
         try:
-            if path.stat().st_size <= _MOST_LENT:
-                before = before or open_unwritable(path)
-                self._lend(before, memory)
-        except (sqlite3.Error, OSError):
-            memory.close()
-            memory = open_memory()
-        if before is not None:
-            before.close()
-        return memory
-
-    def _take(self, disk: Connection, trouble: str) -> None:
-        if self._connection is not None:
-            self._connection.close()
-        self._connection = disk
-        self._inode = inode_of(self.path)
-        self.in_memory = False
-        self.trouble = trouble
+            connection.execute("PRAGMA journal_mode = WAL")
+            return
+        except sqlite3.OperationalError as error:
+            if _code_of(error) != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
+                raise
+        time.sleep(0.02)
 
 
-def _in_memory(path: Path, error: sqlite3.Error | OSError) -> str:
-    why = _WHY.get(code_of(error), "") or getattr(error, "strerror", None) or str(error)
-    return _MEMORY_SENTENCE.format(path, why)
+def _code_of(error: BaseException) -> int:
+    """SQLite's primary result code; -1 for errors that are not SQLite's."""
+    return getattr(error, "sqlite_errorcode", -1) & 0xFF if isinstance(error, sqlite3.Error) else -1
+
+
+def _inode_of(path: Path) -> tuple[int, int] | None:
+    try:
+        status = os.stat(path)
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino
+
+
+def _set_aside(path: Path, damaged: tuple[int, int] | None) -> Path | None:
+    """Move the damaged file out of the way under a name that is free; never over another.
+
+    None when another process has done so already. One process does it at a time, by a claim file;
+    who claims after it sees that the damaged file is gone.
+    """
+    claim = path.with_name(f"{path.name}.claim")
+    _take_claim(claim)
+    try:
+        if _inode_of(path) != damaged:
+            return None
+        moment = datetime.now(UTC).strftime("%Y%m%dT%H%M%S.%f")
+        aside = path.with_name(f"{path.stem}.corrupt-{moment}-{os.getpid()}{path.suffix}")
+        # The log first: a new file with the old log next to it would take its pages over.
+        for suffix in ("-wal", "-shm", ""):
+            part = Path(f"{path}{suffix}")
+            with suppress(FileNotFoundError):  # the last to close a journal removes its log
+                part.rename(f"{aside}{suffix}")
+        return aside
+    finally:
+        claim.unlink(missing_ok=True)
+
+
+def _take_claim(claim: Path) -> None:
+    """Make the file `claim`, waiting for its holder; a holder that died does not count."""
+    deadline = time.monotonic() + 5
+    while True:
+        try:
+            os.close(os.open(claim, os.O_CREAT | os.O_EXCL, 0o600))
+            return
+        except FileExistsError:
+            if time.monotonic() > deadline:
+                return
+        time.sleep(0.02)

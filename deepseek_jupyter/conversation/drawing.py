@@ -1,33 +1,25 @@
-"""The tree and a difference of two turns, drawn as text and as HTML. Pure.
+"""The tree and a difference of two turns, drawn as text. Pure.
 
 A conversation that never branches is a straight line however long it is; answers that were
-superseded stand beside it, a step to the right.
+superseded are drawn a step to the right.
 """
 
 from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable, Mapping, Sequence
-from html import escape
 from typing import Literal, NamedTuple
 
 from .tree import Node
 from .turn import Turn
 
-__all__ = ["DiffLine", "diff_html", "diff_lines", "diff_text", "tree_html", "tree_lines"]
-
 Mark = Literal["=", "-", "+", "@"]
 
 _PROMPT_WIDTH = 56
 _ENDINGS = {"interrupted": " (stopped)", "truncated": " (broke off)", "error": " (failed)"}
-_COLOURS = {
-    "+": "var(--jp-success-color1, #188038)",
-    "-": "var(--jp-error-color1, #c5221f)",
-    "@": "var(--jp-ui-font-color2, #777)",
-}
 
 
-class DiffLine(NamedTuple):
+class TurnDiffLine(NamedTuple):
     """A line of a difference. `mark`: = in both, - in the first, + in the second, @ a heading."""
 
     mark: Mark
@@ -42,7 +34,7 @@ def tree_lines(
     active: str,
     left_out: int = 0,
 ) -> list[str]:
-    """One line a turn. ● is on the active branch (`way`), ○ beside it.
+    """One line a turn. ● is on the active branch (`way`), ○ is not.
 
     `nodes` come parents first; the parent of a turn that is not among them counts as none. A line
     ends in the last six characters of the id, by which a turn can be named, and the branches.
@@ -67,7 +59,7 @@ def tree_lines(
 
 
 def _ordered(nodes: list[Node], way: set[str]) -> list[tuple[Node, bool]]:
-    """Siblings in drawing order, each with whether it stands aside; the last goes straight on."""
+    """Siblings in drawing order, each with whether it is indented; the last goes straight on."""
     straight = next((node for node in nodes if node.id in way), nodes[-1] if nodes else None)
     aside = [(node, True) for node in nodes if node is not straight]
     return [*aside, (straight, False)] if straight is not None else []
@@ -91,51 +83,35 @@ def _line(
     return " ".join(parts)
 
 
-def diff_lines(a: Turn, b: Turn) -> list[DiffLine]:
+def diff_lines(a: Turn, b: Turn) -> list[TurnDiffLine]:
     """How the prompts and the answers differ, line by line; equal prompts are left out."""
-    lines: list[DiffLine] = []
+    lines: list[TurnDiffLine] = []
     if a.prompt != b.prompt:
-        lines += [DiffLine("@", "Prompt"), *_compared(a.prompt, b.prompt)]
+        lines += [TurnDiffLine("@", "Prompt"), *_compared(a.prompt, b.prompt)]
     if a.model != b.model:
-        lines += [DiffLine("@", "Model"), DiffLine("-", a.model), DiffLine("+", b.model)]
-    return [*lines, DiffLine("@", "Answer"), *_compared(a.answer, b.answer)]
+        lines += [
+            TurnDiffLine("@", "Model"),
+            TurnDiffLine("-", a.model),
+            TurnDiffLine("+", b.model),
+        ]
+    return [*lines, TurnDiffLine("@", "Answer"), *_compared(a.answer, b.answer)]
 
 
-def _compared(a: str, b: str) -> Iterable[DiffLine]:
+def _compared(a: str, b: str) -> Iterable[TurnDiffLine]:
     first, second = a.splitlines(), b.splitlines()
     # autojunk would take frequent lines (blank ones, braces) for noise and misplace the rest
     matcher = difflib.SequenceMatcher(None, first, second, autojunk=False)
     for kind, i, i_end, j, j_end in matcher.get_opcodes():
         if kind == "equal":
-            yield from (DiffLine("=", line) for line in first[i:i_end])
+            yield from (TurnDiffLine("=", line) for line in first[i:i_end])
         else:
-            yield from (DiffLine("-", line) for line in first[i:i_end])
-            yield from (DiffLine("+", line) for line in second[j:j_end])
+            yield from (TurnDiffLine("-", line) for line in first[i:i_end])
+            yield from (TurnDiffLine("+", line) for line in second[j:j_end])
 
 
-def diff_text(lines: Iterable[DiffLine]) -> str:
+def diff_text(lines: Iterable[TurnDiffLine]) -> str:
     """A difference as plain text."""
     return "\n".join(
         f"── {text} ──" if mark == "@" else f"{' ' if mark == '=' else mark} {text}"
         for mark, text in lines
     )
-
-
-def tree_html(lines: Iterable[str]) -> str:
-    """The tree's lines as HTML; everything of the user's and the model's is escaped."""
-    return _pre("ds-tree", (escape(line) for line in lines))
-
-
-def diff_html(lines: Iterable[DiffLine]) -> str:
-    """A difference as HTML; the marks are there for those who see no colours."""
-    return _pre("ds-diff", map(_diff_html_line, lines))
-
-
-def _diff_html_line(line: DiffLine) -> str:
-    text = escape(diff_text([line]))
-    colour = _COLOURS.get(line.mark)
-    return f'<span style="color:{colour}">{text}</span>' if colour else text
-
-
-def _pre(name: str, lines: Iterable[str]) -> str:
-    return f'<pre class="{name}" style="line-height:1.35">{chr(10).join(lines)}</pre>'

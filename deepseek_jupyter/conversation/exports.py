@@ -1,7 +1,7 @@
-"""A conversation as a file: Markdown, a web page, JSON, a notebook.
+"""A conversation as a file whose ending says the form: .md, .html, .json, .ipynb.
 
-Model text is neutralised by a function of the caller's, as for the screen. Cards of attached data
-stay behind: a file carries what the user wrote and the model answered, not what was looked up.
+Model text is neutralised, as for the screen. Cards of attached data stay behind: a file carries
+what the user wrote and the model answered, not what was looked up.
 """
 
 from __future__ import annotations
@@ -10,13 +10,16 @@ import json
 import re
 from collections.abc import Callable, Iterable, Iterator
 from html import escape
+from pathlib import Path
 from typing import Any
 
+from deepseek_jupyter.errors import ConversationError
+
 from .conversation import Conversation
-from .notebook_records import METADATA, MIME_TYPE
+from .restore import METADATA, MIME_TYPE, restore
 from .turn import SCHEMA, Turn
 
-__all__ = ["to_html", "to_json", "to_markdown", "to_notebook"]
+ENDINGS = (".md", ".html", ".json", ".ipynb")
 
 Neutralise = Callable[[str], str]
 
@@ -50,6 +53,62 @@ table {{ border-collapse: collapse; }} td, th {{ border: 1px solid #8884; paddin
 """
 
 
+def write_export(conversation: Conversation, path: Path) -> None:
+    """Write `conversation` to `path`. Raises `ConversationError`; overwrites nothing."""
+    text = export_text(conversation, path.suffix)
+    try:
+        with path.open("x", encoding="utf-8") as file:
+            file.write(text)
+    except FileExistsError:
+        raise ConversationError(
+            f"{path} exists; nothing is overwritten.", "Name another file, or delete that one."
+        ) from None
+    except OSError as error:
+        raise ConversationError(
+            f"{path} cannot be written: {error.strerror}.", "Name a file in another folder."
+        ) from error
+
+
+def export_text(conversation: Conversation, ending: str) -> str:
+    """The file's text. Raises `ConversationError` for an ending that is none of `ENDINGS`."""
+    from deepseek_jupyter.sanitizer.sanitize import neutralise
+
+    def inert(text: str) -> str:
+        return neutralise(text).markdown
+
+    if ending == ".md":
+        return to_markdown(conversation, inert)
+    if ending == ".html":
+        return to_html(conversation, lambda answer: neutralise(answer).html)
+    if ending == ".json":
+        return to_json(conversation)
+    if ending == ".ipynb":
+        return json.dumps(to_notebook(conversation, inert), indent=1)
+    raise ConversationError(
+        f"There is no form for {ending or 'a name without an ending'!r}.",
+        f"The file's name ends in {', '.join(ENDINGS)}.",
+    )
+
+
+def conversation_of_file(path: Path) -> Conversation:
+    """The conversation of the notebook file `path`: the journal's, else its own outputs'.
+
+    Raises `ConversationError` where there is neither.
+    """
+    from .journal import Journal
+
+    try:
+        content = json.loads(path.read_text("utf-8"))
+    except (OSError, ValueError) as error:
+        raise ConversationError(
+            f"{path} cannot be read as a notebook: {error}", "Name an .ipynb file."
+        ) from None
+    conversation = restore(Journal.open(), str(path.resolve()), content).conversation
+    if not len(conversation):
+        raise ConversationError(f"{path} has no conversation.", "Ask something in it first.")
+    return conversation
+
+
 def to_json(conversation: Conversation) -> str:
     """The whole tree: every record, and the branches. `rebuild_records` reads it back."""
     whole = {
@@ -71,7 +130,7 @@ def to_markdown(turns: Iterable[Turn], neutralise: Neutralise, title: str = "Con
 
 
 def to_html(turns: Iterable[Turn], render: Neutralise, title: str = "Conversation") -> str:
-    """A page that stands alone and loads nothing; `render` makes safe HTML of model Markdown."""
+    """A page of its own that loads nothing; `render` makes safe HTML of model Markdown."""
     body = "\n".join("\n".join(_section(turn, render)) for turn in turns)
     return _PAGE.format(title=escape(title), body=body)
 

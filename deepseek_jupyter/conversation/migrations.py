@@ -12,8 +12,6 @@ import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-__all__ = ["MIGRATIONS", "make_search_index", "migrate", "migration", "suppress_missing_fts5"]
-
 Migration = Callable[[sqlite3.Connection], None]
 
 MIGRATIONS: list[Migration] = []
@@ -28,7 +26,8 @@ def migration(step: Migration) -> Migration:
 def migrate(connection: sqlite3.Connection) -> None:
     """Run the steps that the database lacks, each in a transaction of its own.
 
-    Two processes may do this at once: who waits for the lock looks again before it acts.
+    Two processes may do this at once: the one that waits for the lock looks again before it acts.
+    After an error the connection is of no more use.
     """
     applied = _applied(connection)
     for step in MIGRATIONS:
@@ -55,18 +54,14 @@ def _applied(connection: sqlite3.Connection) -> set[str]:
 
 def _apply(connection: sqlite3.Connection, step: Migration) -> None:
     connection.execute("BEGIN IMMEDIATE")
-    try:
-        connection.execute(
-            "CREATE TABLE IF NOT EXISTS migrations "
-            "(name TEXT PRIMARY KEY, applied TEXT DEFAULT CURRENT_TIMESTAMP)"
-        )
-        if step.__name__ not in _applied(connection):
-            step(connection)
-            connection.execute("INSERT INTO migrations(name) VALUES (?)", (step.__name__,))
-        connection.execute("COMMIT")
-    except BaseException:
-        connection.execute("ROLLBACK")
-        raise
+    connection.execute(
+        "CREATE TABLE IF NOT EXISTS migrations "
+        "(name TEXT PRIMARY KEY, applied TEXT DEFAULT CURRENT_TIMESTAMP)"
+    )
+    if step.__name__ not in _applied(connection):
+        step(connection)
+        connection.execute("INSERT INTO migrations(name) VALUES (?)", (step.__name__,))
+    connection.execute("COMMIT")
 
 
 @migration

@@ -1,8 +1,8 @@
 """Reading a turn back from its record (docs/record.md). The record may have been forged.
 
-`read` is the one parser, for the journal's rows and for notebooks of strangers alike: it checks
-every type and size, leaves out what is malformed, and raises nothing. What identifies a turn and
-what it says must be sound, or there is no turn; every other field falls back to its default.
+`read_record` is the one parser, for the journal's rows and for notebooks of strangers alike: it
+checks every type and size, leaves out what is malformed, and raises nothing. What identifies a turn
+and what it says must be sound, or there is no turn; every other field falls back to its default.
 """
 
 from __future__ import annotations
@@ -17,8 +17,6 @@ from deepseek_jupyter.protocol.messages import ToolCall
 from deepseek_jupyter.protocol.usage import Usage
 
 from .turn import SCHEMA, Step, Turn
-
-__all__ = ["LONGEST_TEXT", "STATUSES", "dump", "read", "sound_id"]
 
 STATUSES = frozenset(
     {"waiting", "thinking", "answering", "done", "interrupted", "truncated", "error"}
@@ -37,7 +35,7 @@ _CURRENCY = re.compile(r"[A-Z]{3}")
 _LARGEST = 2**53
 
 
-def read(record: object) -> Turn | None:
+def read_record(record: object) -> Turn | None:
     """The turn that `record` says, or None where it says none. `sent` and the like stay empty."""
     if not isinstance(record, Mapping) or not _known_schema(record.get("schema")):
         return None
@@ -209,8 +207,8 @@ def _duration(value: object) -> float | None:
 def _error(value: object) -> dict[str, str] | None:
     if not isinstance(value, Mapping):
         return None
-    told = {name: _sentence(value.get(name)) for name in ("type", "message", "hint")}
-    return {name: text or "" for name, text in told.items()}
+    said = {name: _sentence(value.get(name)) for name in ("type", "message", "hint")}
+    return {name: text or "" for name, text in said.items()}
 
 
 def _branch(value: object) -> dict[str, int] | None:

@@ -1,22 +1,29 @@
-"""Between a `Turn` and its two rows in the journal: columns to ask by, the body as written."""
+"""Rows of the journal: a `Turn` as its two rows (columns to ask by, the body as written), a
+branch's tip, and what is read of notebooks and conversations.
+
+The functions work on an open connection, within the caller's transaction.
+"""
 
 from __future__ import annotations
 
 import json
-import sqlite3
+import time
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
-from typing import Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from .migrations import suppress_missing_fts5
-from .records import dump, read
+from .records import dump, read_record
 from .search import indexed_text
 from .tree import node_of
-from .turn import Turn
+from .turn import Turn, now
 
-__all__ = ["index", "put", "turn_of", "unindex"]
+if TYPE_CHECKING:
+    import sqlite3
+
+LATEST = "(SELECT coalesce(max(opened), 0) + 1 FROM conversations)"
 
 _SEARCHED = "INSERT INTO search(rowid, prompt, answer, reasoning) VALUES (?, ?, ?, ?)"
 _UNSEARCHED = (
@@ -24,9 +31,59 @@ _UNSEARCHED = (
 )
 
 
-def put(connection: sqlite3.Connection, turn: Turn, owner: str | None, when: float) -> int:
-    """Insert or replace `turn`; returns its key. `when` is the Unix time of this writing."""
-    row = _columns(turn) | {"owner": owner, "updated": when}
+class NotebookRow(NamedTuple):
+    """A notebook as it was last seen. `origin` is the notebook it is a copy of."""
+
+    id: str
+    path: str | None
+    origin: str | None
+
+
+class ConversationRow(NamedTuple):
+    """A conversation of a notebook: its active branch, how many turns, when the newest was.
+
+    `opened` is greater for one that was begun or gone back to later.
+    """
+
+    id: str
+    notebook: str | None
+    created: str
+    active: str
+    turns: int
+    newest: str | None
+    opened: int
+
+
+def know_conversation(connection: sqlite3.Connection, id: str) -> None:
+    """Insert a row for a conversation that has none, so that no turn is without one."""
+    connection.execute(
+        f"INSERT OR IGNORE INTO conversations(id, created, opened) VALUES (?, ?, {LATEST})",
+        (id, now()),
+    )
+
+
+def put_tip(
+    connection: sqlite3.Connection, conversation: str, branch: str, tip: str | None
+) -> None:
+    """Move a branch to another turn, or begin it there; it becomes the active one."""
+    know_conversation(connection, conversation)
+    connection.execute(
+        "INSERT INTO branches(conversation, name, tip) VALUES (?, ?, ?) "
+        "ON CONFLICT(conversation, name) DO UPDATE SET tip = excluded.tip",
+        (conversation, branch, tip),
+    )
+    connection.execute("UPDATE conversations SET active = ? WHERE id = ?", (branch, conversation))
+
+
+def put_turn(connection: sqlite3.Connection, turn: Turn, owner: str | None) -> None:
+    """Insert or replace `turn`. `owner` is the process that is still writing it.
+
+    A turn that has ended (no owner) can be found by its words from then on.
+    """
+    know_conversation(connection, turn.conversation)
+    if owner is None:
+        remove_from_index(connection, turn.id)
+    row = _columns(turn) | {"owner": owner, "updated": time.time()}
     names = ", ".join(row)
     marks = ", ".join(f":{name}" for name in row)
     changes = ", ".join(f"{name} = excluded.{name}" for name in row if name != "id")
@@ -39,17 +96,18 @@ def put(connection: sqlite3.Connection, turn: Turn, owner: str | None, when: flo
         "ON CONFLICT(key) DO UPDATE SET body = excluded.body",
         (key, _body(turn)),
     )
-    return int(key)
+    if owner is None:
+        add_to_index(connection, key, turn)
 
 
-def index(connection: sqlite3.Connection, key: int, turn: Turn) -> None:
-    """Make the words of a turn findable. One that is written anew is taken out first: `unindex`."""
+def add_to_index(connection: sqlite3.Connection, key: int, turn: Turn) -> None:
+    """Make the words of a turn findable; it must not be in the index yet."""
     with suppress_missing_fts5():
         connection.execute(_SEARCHED, (key, *_texts(turn)))
         connection.execute("UPDATE turns SET indexed = 1 WHERE key = ?", (key,))
 
 
-def unindex(connection: sqlite3.Connection, id: str) -> None:
+def remove_from_index(connection: sqlite3.Connection, id: str) -> None:
     """Take the words of a turn out of the index, as they were put in; nothing where it has none."""
     row = connection.execute(
         "SELECT key, body FROM turns JOIN bodies USING (key) WHERE id = ? AND indexed", (id,)
@@ -67,7 +125,7 @@ def turn_of(body: str) -> Turn | None:
         stored = json.loads(body)
     except (ValueError, RecursionError):
         return None
-    turn = read(stored.get("record")) if isinstance(stored, dict) else None
+    turn = read_record(stored.get("record")) if isinstance(stored, dict) else None
     if turn is None:
         return None
     usage = turn.usage

@@ -1,4 +1,4 @@
-"""Words of a search, and where they stand in a text. Pure.
+"""Words of a search, and where they occur in a text. Pure.
 
 SQLite's ``unicode61`` tokenizer takes a run of Chinese, Japanese or Korean characters for one
 word. So each such character is set apart by blanks, in the index as in the query, and a word of
@@ -13,17 +13,6 @@ from dataclasses import dataclass
 from itertools import islice
 
 from .turn import Turn
-
-__all__ = [
-    "Hit",
-    "find_words",
-    "hit_in",
-    "indexed_text",
-    "match_expression",
-    "search_turns",
-    "snippet",
-    "words_of",
-]
 
 _IDEOGRAPH = re.compile(
     "([\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af\uf900-\ufaff\U00020000-\U0003ffff])"
@@ -80,7 +69,7 @@ def indexed_text(text: str | None) -> str:
 
 
 def hit_in(turn: Turn, words: list[str]) -> Hit:
-    """Where `words` stand in `turn`: in the first of its texts that has one of them."""
+    """Where `words` occur in `turn`: in the first of its texts that has one of them."""
     texts = {"prompt": turn.prompt, "answer": turn.answer, "reasoning": turn.reasoning or ""}
     for field, text in texts.items():
         pieces = snippet(text, words)
@@ -102,7 +91,7 @@ def _holds(turn: Turn, words: list[str]) -> bool:
 
 
 def snippet(text: str, words: list[str], width: int = 60) -> tuple[tuple[str, bool], ...]:
-    """The surroundings of the first place where one of `words` stands, `width` characters each way.
+    """The surroundings of the first place where one of `words` occurs, `width` characters each way.
 
     On one line. Empty when none of them is there as it was typed.
     """

@@ -1,18 +1,21 @@
-"""What turns used and cost, summed. Money is summed as decimals, a currency at a time."""
+"""What turns and ghost texts used and cost, summed: money as decimals, a currency at a time.
+
+A ghost text belongs to a notebook, and to no conversation.
+"""
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal, InvalidOperation
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from deepseek_jupyter.protocol.usage import Usage
 
 from .turn import Turn
 
-__all__ = ["By", "Total", "added_up", "decimal_sum", "totals"]
+if TYPE_CHECKING:
+    import sqlite3
 
 By = Literal["turn", "branch", "conversation", "notebook", "day", "model"]
 
@@ -24,6 +27,13 @@ _KEYS = {
     "day": "t.day",
     "model": "coalesce(t.served_model, t.model)",
 }
+
+_GHOST_KEYS = {"notebook": "notebook", "conversation": "''", "day": "day", "model": "model"}
+_COLUMNS = (
+    "notebook, day, model, currency, asked, prompt_tokens, cache_hit_tokens, completion_tokens, "
+    "reasoning_tokens, cost"
+)
+_COUNTS = ("asked", "prompt_tokens", "cache_hit_tokens", "completion_tokens", "reasoning_tokens")
 
 # Every turn that leads to a tip; one that two branches share counts for both.
 _BRANCHES = """
@@ -58,14 +68,14 @@ class Total:
         return Total(self.key, self.turns + other.turns, self.usage + other.usage, cost)
 
 
-def totals(
+def turn_totals(
     connection: sqlite3.Connection, by: By, conversation: str | None, notebook: str | None
 ) -> list[Total]:
     """One `Total` a key, oldest first, of one conversation or notebook or of everything.
 
     Turns that were read from a notebook are left out: they were paid for elsewhere.
     """
-    decimal_sum(connection)
+    _decimal_sum(connection)
     key, head, join = _KEYS.get(by, "way.name"), "", ""
     if by == "branch":
         head, join = _BRANCHES, "JOIN way ON way.id = t.id"
@@ -82,15 +92,67 @@ def totals(
             "notebook": notebook,
         },
     )
-    return added_up(rows)
+    return _added_up(rows)
 
 
-def decimal_sum(connection: sqlite3.Connection) -> None:
+def add_ghosts(connection: sqlite3.Connection, notebook: str, day: str, spent: Total) -> None:
+    """Add what ghost texts of one model cost on a day; `spent.key` is the model."""
+    used = spent.usage
+    counts = (
+        used.prompt_tokens,
+        used.cache_hit_tokens,
+        used.completion_tokens,
+        used.reasoning_tokens,
+    )
+    for number, (currency, amount) in enumerate(spent.cost.items() or [("", Decimal())]):
+        # Counted once, however many currencies there are.
+        once = (0, 0, 0, 0, 0) if number else (spent.turns, *counts)
+        _add_ghost_row(connection, (notebook, day, spent.key, currency, *once, format(amount, "f")))
+
+
+def ghost_totals(connection: sqlite3.Connection, by: By, notebook: str | None) -> list[Total]:
+    """One `Total` a key, the oldest day first, of one notebook (None: of all).
+
+    Nothing for turns and branches; one of all that a notebook has for its conversations.
+    """
+    if by not in _GHOST_KEYS:
+        return []
+    _decimal_sum(connection)
+    rows = connection.execute(
+        f"SELECT {_GHOST_KEYS[by]}, sum(asked), sum(prompt_tokens), sum(completion_tokens), "
+        "sum(cache_hit_tokens), sum(reasoning_tokens), currency, decimal_sum(cost) "
+        "FROM ghost_texts WHERE :notebook IS NULL OR notebook = :notebook "
+        "GROUP BY 1, currency ORDER BY min(day)",
+        {"notebook": notebook},
+    )
+    return _added_up(rows)
+
+
+def delete_ghosts(connection: sqlite3.Connection, before: str) -> None:
+    """Delete what was paid before a day."""
+    connection.execute("DELETE FROM ghost_texts WHERE day < ?", (before,))
+
+
+def _add_ghost_row(connection: sqlite3.Connection, row: Iterable[object]) -> None:
+    *values, amount = row
+    key = values[:4]
+    test = "notebook = ? AND day = ? AND model = ? AND currency = ?"
+    before = connection.execute(f"SELECT cost FROM ghost_texts WHERE {test}", key).fetchone()
+    total = Decimal(str(amount)) + Decimal(before[0] if before else 0)
+    more = ", ".join(f"{name} = {name} + excluded.{name}" for name in _COUNTS)
+    connection.execute(
+        f"INSERT INTO ghost_texts({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) "
+        f"ON CONFLICT(notebook, day, model, currency) DO UPDATE SET {more}, cost = excluded.cost",
+        (*values, format(total, "f")),
+    )
+
+
+def _decimal_sum(connection: sqlite3.Connection) -> None:
     """Give the connection the aggregate `decimal_sum`, for money as text."""
     connection.create_aggregate("decimal_sum", 1, _DecimalSum)  # type: ignore[arg-type]
 
 
-def added_up(rows: Iterable[tuple[Any, ...]]) -> list[Total]:
+def _added_up(rows: Iterable[tuple[Any, ...]]) -> list[Total]:
     """One `Total` a key, of rows that may be several a key: a currency each.
 
     A row is key, number, prompt, completion, hit and reasoning tokens, currency, amount.

@@ -12,14 +12,12 @@ from deepseek_jupyter.protocol.tokens import estimate_messages, estimate_tokens,
 
 from .turn import Turn
 
-__all__ = ["Node", "Tree", "checked_name", "is_branch_name", "node_of", "prompt_hash"]
-
 _NAME = re.compile(r"\w[\w./-]{0,59}")
 _SHORTEST_REFERENCE = 4  # characters of an id's end
 
 
 class Node(NamedTuple):
-    """What the tree needs of a turn; the turn itself is read when somebody looks at it.
+    """What the tree needs of a turn; the turn itself is read when it is looked at.
 
     `tokens` is the estimate for its messages; `answered` whether it holds anything of the model's.
     """

@@ -18,8 +18,6 @@ from deepseek_jupyter.privacy.redaction import reveal
 from deepseek_jupyter.protocol.messages import Message, ToolCall, assistant, tool, user
 from deepseek_jupyter.protocol.usage import Usage
 
-__all__ = ["SCHEMA", "Step", "Turn", "new_id", "now"]
-
 SCHEMA = 1
 
 

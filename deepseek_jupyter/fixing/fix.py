@@ -38,7 +38,7 @@ from deepseek_jupyter.cells.lineage import (
     prompt,
     stale_notes,
 )
-from deepseek_jupyter.conversation.identity import notebook_path
+from deepseek_jupyter.conversation.restore import notebook_path
 from deepseek_jupyter.display.changes import Changes
 from deepseek_jupyter.display.frontend import has_frontend, offer_input, run_here, user_namespace
 from deepseek_jupyter.display.pages import Change, EditAnswer, Request, pages

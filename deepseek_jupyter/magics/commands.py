@@ -14,11 +14,11 @@ from deepseek_jupyter.api import get_session
 from deepseek_jupyter.asking.preview import Preview, sent
 from deepseek_jupyter.asking.reply import Reply
 from deepseek_jupyter.config import DeepSeek
+from deepseek_jupyter.conversation.exports import ENDINGS
 from deepseek_jupyter.display.progress import Progress
 from deepseek_jupyter.display.report import Drawing, Report
 from deepseek_jupyter.errors import CellError
 from deepseek_jupyter.protocol.parameters import parse_value
-from deepseek_jupyter.reports.export import ENDINGS, write
 from deepseek_jupyter.session.accounts import WAYS, usage
 
 from .arguments import UsageProblem, flag_help, no_arguments, parse_line, suggestion
@@ -274,7 +274,7 @@ def _export(arguments: Sequence[str]) -> Report:
     if len(arguments) != 1 or Path(arguments[0]).suffix not in ENDINGS:
         raise UsageProblem(f"export takes a file name that ends in {', '.join(ENDINGS)}.")
     path = Path(arguments[0]).expanduser()
-    write(_conversation(), path)
+    write_export(_conversation(), path)
     return Report(f"Written: {path}")
 
 

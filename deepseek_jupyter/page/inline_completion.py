@@ -218,7 +218,7 @@ class InlineCompletion:
         """Keep in the journal what a ghost text cost."""
         conversation = self.session.conversation
         if conversation.journal is not None:
-            conversation.journal.spend_ghosts(conversation.notebook or "", paid)
+            conversation.journal.add_ghosts(conversation.notebook or "", paid)
         self.session.announce("paid", {})
 
     def _cost(self, asked: FimRequest, exchange: Exchange, refused: bool) -> Total | None:

@@ -98,7 +98,7 @@ def usage(session: Session, request: Request) -> dict[str, Any]:
     """Tokens and money of this conversation, all branches; money by currency, an estimate."""
     found = session.conversation
     total = Total(found.id)
-    if found.journal is not None:
+    if found.journal is not None and not found.journal.in_memory:
         total = sum(found.journal.totals("conversation", conversation=found.id), total)
     else:
         total = sum((Total.of_turn(found.id, turn) for turn in found.turns()), total)
@@ -114,10 +114,10 @@ def usage(session: Session, request: Request) -> dict[str, Any]:
 
 def export(session: Session, request: Request) -> dict[str, Any]:
     """``{format: md | html | json | ipynb}``: the file's name and text."""
-    from deepseek_jupyter.reports.export import text_of
+    from deepseek_jupyter.conversation.exports import export_text
 
     found, kind = session.conversation, text(request.body, "format", 10)
-    return {"name": f"conversation-{found.id[-6:]}.{kind}", "text": text_of(found, f".{kind}")}
+    return {"name": f"conversation-{found.id[-6:]}.{kind}", "text": export_text(found, f".{kind}")}
 
 
 def _record(turn: Turn) -> dict[str, Any]:

@@ -148,12 +148,15 @@ def notebook_tokens(session: Spender) -> int:
 
 
 def notebook_totals(session: Spender) -> list[Total]:
-    """What the notebook's turns used, of earlier kernels too where the journal knows them."""
+    """What the notebook's turns used, of earlier kernels too where the journal knows them.
+
+    Turns that the journal could not write yet count, and so does ghost text.
+    """
     conversation = session.conversation
     journal = conversation.journal
     if journal is None or conversation.notebook is None:
         return session_totals(session)
-    return journal.totals("notebook", notebook=conversation.notebook)
+    return [*journal.totals("notebook", notebook=conversation.notebook), *journal.unwritten()]
 
 
 def in_words(totals: Iterable[Total]) -> str:

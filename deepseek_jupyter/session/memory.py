@@ -20,8 +20,6 @@ if TYPE_CHECKING:
     from deepseek_jupyter.conversation.journal import Journal
     from deepseek_jupyter.protocol.deltas import Completion
 
-__all__ = ["Memory", "notebook_content"]
-
 _CHECKPOINT = 1.0  # seconds; what a killed kernel may lose
 _LARGEST = 50_000_000  # bytes of a notebook file that is still read for its records
 
@@ -41,14 +39,15 @@ class Memory:
         keep_days: float = 0,
         megabytes: float = 0,
     ) -> None:
-        self.told = ""
+        self.restored_notice = ""  # what the first look brought back, for the user
         self._retention = (keep_days or None, int(megabytes * 1e6) or None)
         self._persistent = persistent
         self._namespace = namespace or {}
         self._journal: Journal | None = None
         self._conversation: Conversation | None = None
         self._saved: dict[str, float] = {}
-        self._asked: dict[str, tuple[Conversation, str, int]] = {}  # running turns, see `begin`
+        self._asked: dict[str, tuple[Conversation, str, int]] = {}  # running, see `begin_turn`
+        self._used: dict[str, Conversation] = {}  # in which something was asked here
         self._lock = threading.RLock()
 
     @property
@@ -71,12 +70,15 @@ class Memory:
     def open(self, id: str) -> None:
         """Go on with another conversation of the notebook; the next kernel begins with it.
 
-        One in which a turn runs is the one that the turn will be added to.
+        One in which a turn runs is the one that the turn will be added to. While the journal is not
+        being written, one that was used here has turns that the file lacks.
         """
         present = self.conversation
         journal = present.journal
         running = (asked for asked, _, _ in list(self._asked.values()) if asked.id == id)
         found = next(running, None)
+        if found is None and journal is not None and journal.in_memory:
+            found = next((used for used in self._used.values() if used.id == id), None)
         if found is None and journal is not None:
             found = Conversation.load(journal, id, present.notebook)
         if found is not None:
@@ -89,61 +91,61 @@ class Memory:
         """One sentence when turns cannot be kept on the disk, else ""."""
         return self._journal.trouble if self._journal is not None else ""
 
-    def begin(self, turn: Turn, branch: str | None = None) -> None:
+    def begin_turn(self, turn: Turn, branch: str | None = None) -> None:
         """A question is about to be sent, on `branch` (None: the active one)."""
         conversation = self.conversation
         branch = branch or conversation.active
         self._saved[turn.id] = time.monotonic()
         self._asked[turn.id] = (conversation, branch, conversation.moves[branch])
-        conversation.begin(turn)
+        self._used[conversation.id] = conversation
+        conversation.begin_turn(turn)
 
     def checkpoint(self, turn: Turn, status: str, completion: Completion) -> None:
         """Keep what has arrived of a running turn. Call it only when `due`."""
         self._saved[turn.id] = time.monotonic()
-        conversation = self._asked.get(turn.id, (self.conversation,))[0]
-        conversation.checkpoint(
-            replace(
+        journal = self._asked.get(turn.id, (self.conversation,))[0].journal
+        if journal is not None:
+            so_far = replace(
                 turn,
                 status=status,
                 answer=completion.answer,
                 reasoning=completion.reasoning,
                 tool_calls=completion.tool_calls,
             )
-        )
+            journal.write_running(so_far)
 
     def due(self, turn: Turn, now: float) -> bool:
         """Whether a second has passed since the turn's last checkpoint."""
         return now - self._saved.get(turn.id, now) >= _CHECKPOINT
 
-    def finish(self, turn: Turn, branch: str | None = None) -> None:
+    def finish_turn(self, turn: Turn, branch: str | None = None) -> None:
         """Keep a finished turn as the tip of `branch` (None: the active one).
 
         Where the user moved that branch since the turn was begun, the turn is kept and the tip
         stays. One that brought no answer is no part of the conversation, nor is one that was asked
-        before the conversation was begun afresh.
+        before `reset` began another conversation.
         """
         self._saved.pop(turn.id, None)
         conversation, began_on, moves = self._asked.pop(turn.id, (self.conversation, branch, None))
         ours = turn.history and turn.conversation == conversation.id
         if ours and (turn.answer.strip() or turn.tool_calls or turn.steps):
             if moves is not None and conversation.moves[str(began_on)] != moves:
-                conversation.hang(turn)
+                conversation.keep_off_branch(turn)
             else:
                 conversation.add(turn, branch or began_on)
         elif self._journal is not None:
             self._journal.finish(turn)
 
     def _restored(self) -> Conversation:
-        from deepseek_jupyter.conversation.identity import notebook_path
         from deepseek_jupyter.conversation.journal import Journal
-        from deepseek_jupyter.conversation.restore import restore
+        from deepseek_jupyter.conversation.restore import notebook_path, restore
 
         self._journal = Journal.open()
         if any(self._retention):
             self._journal.prune(*self._retention)
         path = notebook_path(os.environ, self._namespace)
         found = restore(self._journal, path, notebook_content(path))
-        self.told = found.told
+        self.restored_notice = found.notice
         return found.conversation
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from deepseek_jupyter.config import DeepSeek, settings
 from deepseek_jupyter.conversation.conversation import Conversation
-from deepseek_jupyter.conversation.identity import notebook_path
+from deepseek_jupyter.conversation.restore import notebook_path
 from deepseek_jupyter.conversation.turn import Turn
 from deepseek_jupyter.display.frontend import user_namespace
 from deepseek_jupyter.protocol.tokens import use_exact_tokens
@@ -89,7 +89,7 @@ class Session:
         """Remember a finished turn, on the active branch or another."""
         self.last = reply
         self.spent.append(reply.turn)
-        self.memory.finish(reply.turn, branch)
+        self.memory.finish_turn(reply.turn, branch)
         self.announce("kept", {"id": reply.turn.id})
 
     def announce(self, event: str, record: Mapping[str, Any]) -> None:

@@ -1,14 +1,14 @@
 /**
  * Writes into a notebook which one it is, so that it is known again under another name.
  *
- * The kernel decides (`deepseek_jupyter/conversation/identity.py`): a copy gets an id of its own.
+ * The kernel decides (`deepseek_jupyter/conversation/restore.py`): a copy gets an id of its own.
  * A notebook in which nothing was asked is left as it is.
  */
 import type { INotebookTracker, NotebookPanel } from '@jupyterlab/notebook';
 import { isStanding, readStanding } from './standing';
 import type { ICommHub } from './tokens';
 
-/** The key of the notebook's metadata; Python: `conversation/notebook_records.py`. */
+/** The key of the notebook's metadata; Python: `conversation/restore.py`. */
 export const METADATA = 'deepseek';
 
 /** Write what kernels tell. */

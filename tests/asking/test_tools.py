@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 import deepseek_jupyter as ds
-from deepseek_jupyter.conversation.records import read
+from deepseek_jupyter.conversation.records import read_record
 from deepseek_jupyter.errors import ConfigurationError, ParameterError, PolicyError, ToolError
 from deepseek_jupyter.tools.functions import Tool
 from tests.support.scripted import answer, whole
@@ -395,7 +395,7 @@ def test_the_record_tells_calls_arguments_results_and_decisions(session, server)
         {"id": "call_0", "name": "weather", "arguments": '{"city": "Ulm"}'}
     ]
     assert step["results"] == [{"id": "call_0", "text": "Sun in Ulm.", "decision": "not asked"}]
-    assert read(record).steps == ds.last.steps
+    assert read_record(record).steps == ds.last.steps
     page = ds.last.bundle()["text/html"]
     assert "weather" in page
     assert "Sun in Ulm." in page

@@ -125,7 +125,7 @@ def test_a_restart_gives_the_same_bytes_for_the_wire(journal, path):
 def test_a_question_that_was_never_answered_is_not_part_of_a_restored_conversation(journal, path):
     conversation = Conversation(journal, "n")
     kept = ask(conversation, "Answered")
-    journal.begin(a_turn("Lost", conversation=conversation.id, parent=kept.id, answer=""))
+    journal.write_running(a_turn("Lost", conversation=conversation.id, parent=kept.id, answer=""))
     journal.close()
     assert list(Conversation.load(Journal.open(path), conversation.id)) == [kept]
 

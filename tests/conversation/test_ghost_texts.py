@@ -16,7 +16,7 @@ def spent(amount: str, model: str = "m", currency: str = "USD") -> Total:
 
 def test_money_is_summed_as_decimals_and_counts_once(journal):
     for amount in ("0.1", "0.2", ""):
-        journal.spend_ghosts("n", spent(amount))
+        journal.add_ghosts("n", spent(amount))
     (total,) = journal.ghosts(notebook="n")
     assert total.turns == 3
     assert total.usage.prompt_tokens == 300
@@ -24,9 +24,9 @@ def test_money_is_summed_as_decimals_and_counts_once(journal):
 
 
 def test_each_notebook_and_model_has_its_own(journal):
-    journal.spend_ghosts("n", spent("1"))
-    journal.spend_ghosts("n", spent("2", "other", "CNY"))
-    journal.spend_ghosts("elsewhere", spent("4"))
+    journal.add_ghosts("n", spent("1"))
+    journal.add_ghosts("n", spent("2", "other", "CNY"))
+    journal.add_ghosts("elsewhere", spent("4"))
     assert [(t.key, dict(t.cost)) for t in journal.ghosts("notebook", notebook="n")] == [
         ("n", {"USD": Decimal(1), "CNY": Decimal(2)})
     ]
@@ -40,7 +40,7 @@ def test_it_is_there_for_the_next_kernel(tmp_path):
     path = tmp_path / "journal.sqlite3"
     for _ in range(2):
         journal = Journal.open(path)
-        journal.spend_ghosts("n", spent("0.5"))
+        journal.add_ghosts("n", spent("0.5"))
         journal.close()
     (total,) = Journal.open(path).ghosts(notebook="n")
     assert dict(total.cost) == {"USD": Decimal("1.0")}
@@ -49,13 +49,13 @@ def test_it_is_there_for_the_next_kernel(tmp_path):
 def test_what_was_paid_while_the_disk_refused_is_added_when_it_is_back(tmp_path):
     path = tmp_path / "state" / "journal.sqlite3"
     first = Journal.open(path)
-    first.spend_ghosts("n", spent("1"))
+    first.add_ghosts("n", spent("1"))
     first.close()
     path.rename(tmp_path / "aside")
     path.mkdir()  # no file can be opened here
     refused = Journal.open(path)
     assert refused.in_memory
-    refused.spend_ghosts("n", spent("2"))
+    refused.add_ghosts("n", spent("2"))
     path.rmdir()
     (tmp_path / "aside").rename(path)
     refused.close()  # tries the disk once more
@@ -68,7 +68,7 @@ def test_a_notebook_that_only_paid_for_ghost_text_is_known_on(journal):
     from .turns import a_turn
 
     journal.set_notebook("n", "/n.ipynb")
-    journal.spend_ghosts("n", spent("1"))
+    journal.add_ghosts("n", spent("1"))
     journal.finish(a_turn("old", created="2020-01-01T00:00:00+00:00"), "main")
     assert journal.prune(keep_days=30).turns == 1
     assert journal.notebook_at("/n.ipynb") is not None

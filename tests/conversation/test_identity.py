@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from deepseek_jupyter.conversation.identity import Identity, decide, notebook_path
-from deepseek_jupyter.conversation.places import NotebookRow
+from deepseek_jupyter.conversation.restore import Identity, decide, notebook_path
+from deepseek_jupyter.conversation.rows import NotebookRow
 
 HERE, THERE = "/notebooks/a.ipynb", "/notebooks/b.ipynb"
 ROW = NotebookRow("id", HERE, None)

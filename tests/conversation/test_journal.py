@@ -32,8 +32,8 @@ def test_the_hosts_own_cost_and_an_absent_chain_of_thought_are_kept(journal):
 
 def test_a_checkpoint_is_in_the_file_at_once(journal, path):
     turn = a_turn(status="answering", answer="Half of")
-    journal.begin(replace(turn, answer=""))
-    journal.checkpoint(turn)
+    journal.write_running(replace(turn, answer=""))
+    journal.write_running(turn)
     other = Journal.open(path)
     assert other.turn(turn.id) == turn
     assert other.nodes("c") == []  # not yet part of the conversation
@@ -41,7 +41,7 @@ def test_a_checkpoint_is_in_the_file_at_once(journal, path):
 
 def test_a_turn_that_ends_is_one_turn(journal):
     turn = a_turn()
-    for write in (journal.begin, journal.checkpoint, journal.finish, journal.finish):
+    for write in (journal.write_running, journal.write_running, journal.finish, journal.finish):
         write(turn)
     assert journal.turns("c") == [turn]
     assert [hit.turn for hit in journal.search("answer")] == [turn.id]
@@ -72,17 +72,6 @@ def test_a_file_that_others_could_read_is_closed_to_them(path):
 
 def test_it_lies_in_the_state_directory(environment):
     assert default_path() == environment / "journal.sqlite3"
-
-
-def test_a_journal_in_memory_does_the_same_and_leaves_no_file(tmp_path):
-    journal = Journal()
-    turn = a_turn("findable")
-    journal.finish(turn)
-    assert journal.in_memory
-    assert journal.trouble == ""
-    assert journal.turn(turn.id) == turn
-    assert [hit.turn for hit in journal.search("findable")] == [turn.id]
-    assert list(tmp_path.iterdir()) == []
 
 
 def test_threads_share_it(journal):
@@ -167,7 +156,7 @@ def test_a_pinned_answer_is_the_newest_whole_one(journal):
     broken = a_turn("3", request_hash="h", status="interrupted")
     for turn in (old, new, broken):
         journal.finish(turn)
-    journal.begin(a_turn("4", request_hash="h", status="waiting", answer=""))
+    journal.write_running(a_turn("4", request_hash="h", status="waiting", answer=""))
     assert journal.find_by_request("h") == new
     assert journal.find_by_request("other") is None
 
@@ -236,7 +225,7 @@ def test_a_limit_of_bytes_lets_the_oldest_go(journal):
 
 def test_a_turn_being_written_is_never_pruned(journal):
     running = a_turn(created=days_ago(99), status="answering")
-    journal.begin(running)
+    journal.write_running(running)
     journal.prune(keep_days=1, max_bytes=0)
     assert journal.turn(running.id) == running
 

@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 import os
+import random
 import socket
 import sqlite3
 import subprocess
 import sys
 import threading
-from contextlib import contextmanager, suppress
+import time
+from decimal import Decimal
 
 import pytest
 
 from deepseek_jupyter.conversation import database
 from deepseek_jupyter.conversation.conversation import Conversation
 from deepseek_jupyter.conversation.journal import Journal
+from deepseek_jupyter.conversation.totals import Total
+from deepseek_jupyter.protocol.usage import Usage
 from tests.conftest import ROOT
 
+from .faults import full_disk, locked, no_directory, small_disk
 from .turns import a_turn, ask, prompts
 
 HOST = socket.gethostname()
@@ -25,8 +30,8 @@ HOST = socket.gethostname()
 def goes_on(journal: Journal) -> None:
     conversation = Conversation(journal)
     turn = a_turn("It goes on", conversation=conversation.id)
-    conversation.begin(turn)
-    conversation.checkpoint(turn)
+    conversation.begin_turn(turn)
+    journal.write_running(turn)
     conversation.add(turn)
     assert journal.turn(turn.id) == turn
     assert [hit.turn for hit in journal.search("goes", limit=1)] == [turn.id]
@@ -87,7 +92,7 @@ def test_a_second_damaged_file_does_not_overwrite_the_first(path):
         path.write_bytes(b"%d is no database. " % n * 500)
         journal = Journal.open(path)
         goes_on(journal)
-        journal.close()  # else its log would still hold the whole new file, and mend the old
+        journal.close()  # else its log would still hold the whole new file, and repair the old
     assert len(aside(path)) == 3
 
 
@@ -111,129 +116,64 @@ def test_of_several_kernels_that_find_the_damage_one_sets_it_aside(path):
     assert len(Journal.open(path).turns("c")) == 6
 
 
-def test_a_journal_that_was_moved_away_is_begun_anew(journal, path):
+def test_a_journal_that_was_moved_away_is_begun_again(journal, path):
     journal.finish(a_turn())
     path.rename(path.with_name("elsewhere"))
     turn = a_turn("After")
-    journal.begin(turn)
+    journal.write_running(turn)
     journal.finish(turn)
     assert Journal.open(path).turns("c") == [turn]
 
 
-def test_a_damaged_search_index_is_made_anew(journal, path):
-    turns = [a_turn(f"Searched {n}") for n in range(30)]
-    for turn in turns:
-        journal.finish(turn)
-    journal.close()
+def damage_index(path) -> None:
     raw = sqlite3.connect(path)
     raw.execute("UPDATE search_data SET block = x'0102030405' WHERE id > 10")
     raw.commit()
     raw.close()
+
+
+def test_a_damaged_search_index_is_built_again(journal, path):
+    turns = [a_turn(f"Searched {n}") for n in range(30)]
+    for turn in turns:
+        journal.finish(turn)
+    journal.close()
+    damage_index(path)
     assert len(journal.search("searched", limit=50)) == 30
     assert journal.turns("c") == turns
     assert aside(path) == []
 
 
-# Disks. Root may write everywhere, so a file system of its own stands for them.
+# Disks that refuse. What a user sees of each is in tests/kernel/test_journal_faults.py.
 
 
-@contextmanager
-def file_system(place, options: str):
-    place.mkdir(exist_ok=True)
-    command = ["mount", "-t", "tmpfs", "-o", options, "tmpfs", str(place)]
-    if subprocess.run(command, capture_output=True).returncode != 0:
-        pytest.skip("cannot mount here")
-    try:
-        yield
-    finally:
-        subprocess.run(["umount", "-l", str(place)], check=True)
-
-
-def test_a_read_only_directory_leaves_the_work_in_memory(tmp_path):
+def test_a_disk_that_fills_up_gets_all_of_it_when_there_is_room_again(tmp_path):
     place = tmp_path / "disk"
-    with file_system(place, "ro,size=1m"):
-        journal = Journal.open(place / "journal.sqlite3")
-        one_sentence(journal.trouble, str(place), "in memory")
-        assert journal.in_memory
-        goes_on(journal)
-
-
-def test_a_directory_that_cannot_be_made_leaves_the_work_in_memory(tmp_path):
-    (tmp_path / "file").write_text("in the way")
-    journal = Journal.open(tmp_path / "file" / "journal.sqlite3")
-    one_sentence(journal.trouble, "in memory")
-    goes_on(journal)
-
-
-def test_a_kernel_that_ends_while_its_work_is_in_memory_tries_the_disk_once_more(tmp_path):
-    place = tmp_path / "disk"
-    code = (
-        "import sys; from pathlib import Path\n"
-        "from deepseek_jupyter.conversation.journal import Journal\n"
-        "from tests.conversation.turns import a_turn\n"
-        f"place = Path({str(place)!r})\n"
-        "journal = Journal.open(place / 'journal.sqlite3')\n"
-        "try: (place / 'ballast').write_bytes(bytes(2_000_000))\n"
-        "except OSError: pass\n"
-        "for n in range(20): journal.finish(a_turn(str(n), answer='x' * 10_000))\n"
-        "assert journal.in_memory\n"
-        "(place / 'ballast').unlink()\n"
-    )
-    with file_system(place, "size=1m"):
-        subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True)
-        assert len(Journal.open(place / "journal.sqlite3").turns("c")) == 20
-
-
-def test_a_disk_that_fills_up_leaves_the_work_in_memory_and_comes_back(tmp_path, monkeypatch):
-    place = tmp_path / "disk"
-    with file_system(place, "size=1m"):
-        journal = Journal.open(place / "journal.sqlite3")
+    path = place / "state" / "journal.sqlite3"
+    with small_disk(place, "size=1m"):
+        journal = Journal.open(path)
         conversation = Conversation(journal)
-        before = a_turn("Before", conversation=conversation.id)
-        conversation.add(before)
+        before = ask(conversation, "Before")
         assert journal.trouble == ""
-        ballast = place / "ballast"
-        with pytest.raises(OSError, match="space"):
-            ballast.write_bytes(bytes(2_000_000))
-        turns = [
-            a_turn(f"{n}", conversation=conversation.id, parent=before.id, answer="x" * 100_000)
-            for n in range(20)
-        ]
-        for turn in turns:
-            conversation.begin(turn)
-            conversation.add(turn)
-        one_sentence(journal.trouble, "full", "in memory")
-        assert [t.id for t in conversation] == [before.id, turns[-1].id]
-        assert all(journal.turn(turn.id) == turn for turn in turns[-5:])
-        subprocess.run(["mount", "-o", "remount,size=30m", str(place)], check=True)
-        ballast.unlink()
-        monkeypatch.setattr(database, "_BETWEEN_TRIES", 0.0)
-        journal.begin(a_turn("Later", conversation=conversation.id))
+        with full_disk(path):
+            turns = [ask(conversation, f"{n}", answer="x" * 100_000) for n in range(20)]
+            one_sentence(journal.trouble, "full", "in memory")
+            assert journal.in_memory
+            assert prompts(conversation) == ["Before", *map(str, range(20))]
+            assert conversation.search("19")[0].turn == turns[-1].id
+            subprocess.run(["mount", "-o", "remount,size=30m", str(place)], check=True)
+        journal.write_running(a_turn("Later", conversation=conversation.id))
         assert journal.trouble == ""
         assert not journal.in_memory
         journal.close()
-        again = Conversation.load(Journal.open(place / "journal.sqlite3"), conversation.id)
-        assert again.tip == turns[-1].id
-        assert len(again) == 21
-
-
-@contextmanager
-def filled(place, ballast):
-    """Meanwhile nothing more can be written there."""
-    with suppress(OSError), ballast.open("wb", buffering=0) as file:
-        while True:
-            file.write(bytes(4096))
-    try:
-        yield
-    finally:
-        ballast.unlink()
+        again = Conversation.load(Journal.open(path), conversation.id)
+        assert [turn.id for turn in again] == [before.id, *(turn.id for turn in turns)]
 
 
 @pytest.mark.parametrize("another", [True, False], ids=["another kernel", "alone"])
-def test_a_kernel_on_a_full_disk_knows_what_was_said(tmp_path, monkeypatch, another):
+def test_a_kernel_on_a_full_disk_knows_what_was_said(tmp_path, another):
     place = tmp_path / "disk"
-    path = place / "journal.sqlite3"
-    with file_system(place, "size=8m"):
+    path = place / "state" / "journal.sqlite3"
+    with small_disk(place):
         first = Journal.open(path)
         begun = Conversation(first, "n")
         asked = [ask(begun, f"{n}", answer="x" * 20_000) for n in range(20)]
@@ -241,7 +181,7 @@ def test_a_kernel_on_a_full_disk_knows_what_was_said(tmp_path, monkeypatch, anot
         ask(elsewhere, "elsewhere")
         if not another:
             first.close()
-        with filled(place, place / "ballast"):
+        with full_disk(path):
             journal = Journal.open(path)
             journal.set_notebook("n", "/n.ipynb", None)
             conversation = Conversation.load(journal, begun.id, "n")
@@ -249,7 +189,6 @@ def test_a_kernel_on_a_full_disk_knows_what_was_said(tmp_path, monkeypatch, anot
             ask(conversation, "on the full disk", answer="y" * 2_000_000)
             one_sentence(journal.trouble, "in memory")
         ask(elsewhere, "meanwhile")
-        monkeypatch.setattr(database, "_BETWEEN_TRIES", 0.0)
         ask(conversation, "again")
         assert journal.trouble == ""
         journal.close()
@@ -257,53 +196,131 @@ def test_a_kernel_on_a_full_disk_knows_what_was_said(tmp_path, monkeypatch, anot
         assert prompts(Conversation.load(again, begun.id))[-2:] == ["on the full disk", "again"]
         assert len(Conversation.load(again, begun.id)) == 22
         newer = prompts(Conversation.load(again, elsewhere.id))
-        assert newer == ["elsewhere", "meanwhile"], "what was lent does not come back"
+        assert newer == ["elsewhere", "meanwhile"]
         again.close()
         first.close()
 
 
-def test_a_tip_that_was_mended_in_memory_does_not_undo_what_came_since(tmp_path, monkeypatch):
+def test_a_turn_that_is_recovered_late_does_not_undo_what_came_since(tmp_path):
     place = tmp_path / "disk"
-    path = place / "journal.sqlite3"
-    with file_system(place, "size=8m"):
+    path = place / "state" / "journal.sqlite3"
+    with small_disk(place):
         first = Journal.open(path)
         begun = Conversation(first, "n")
         ask(begun, "one")
         left = a_turn("left behind", conversation=begun.id, parent=begun.tip, answer="A par")
-        begun.begin(left)
+        begun.begin_turn(left)
         raw = sqlite3.connect(path)
         raw.execute("UPDATE turns SET owner = ? WHERE id = ?", (f"{HOST}:1073741824:1.x", left.id))
         raw.commit()
         raw.close()
-        with filled(place, place / "ballast"):
-            other = Journal.open(path)  # mends it, in memory
+        with full_disk(path):
+            other = Journal.open(path)  # cannot write that it has ended
             assert other.in_memory
-        first = Journal.open(path)  # mends it, on the disk
+        first = Journal.open(path)  # does
         going_on = Conversation.load(first, begun.id)
         assert prompts(going_on) == ["one", "left behind"]
         ask(going_on, "two")
-        monkeypatch.setattr(database, "_BETWEEN_TRIES", 0.0)
         goes_on(other)
         assert not other.in_memory
         assert prompts(Conversation.load(first, begun.id)) == ["one", "left behind", "two"]
 
 
-def refused(path, monkeypatch):
-    """A journal in memory with a turn, whose file at `path` is there again by now."""
-    away = path.parent.rename(path.parent.with_name("away"))
-    path.parent.write_text("no folder")
+def test_what_waits_when_the_kernel_ends_is_tried_once_more(tmp_path):
+    place = tmp_path / "disk"
+    path = place / "state" / "journal.sqlite3"
+    code = (
+        "import sys; from pathlib import Path\n"
+        "from deepseek_jupyter.conversation.journal import Journal\n"
+        "from tests.conversation.faults import full_disk\n"
+        "from tests.conversation.turns import a_turn\n"
+        f"path = Path({str(path)!r})\n"
+        "journal = Journal.open(path)\n"
+        "with full_disk(path):\n"
+        "    for n in range(20): journal.finish(a_turn(str(n), answer='x' * 10_000))\n"
+        "    assert journal.in_memory\n"
+    )
+    with small_disk(place, "size=1m"):
+        subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True)
+        assert len(Journal.open(path).turns("c")) == 20
+
+
+def test_what_waits_is_bounded_and_the_newest_stays(path, monkeypatch):
+    monkeypatch.setattr(database, "_MOST_WAITING", 5)
+    with no_directory(path):
+        journal = Journal.open(path)
+        for n in range(9):
+            journal.finish(a_turn(f"{n}"))
+    journal.close()
+    assert [turn.prompt for turn in Journal.open(path).turns("c")] == ["4", "5", "6", "7", "8"]
+
+
+def test_what_was_spent_and_is_not_written_is_known(path):
+    with no_directory(path):
+        journal = Journal.open(path)
+        turn = a_turn(cost={"amount": "0.5", "currency": "USD"})
+        journal.write_running(turn)
+        assert journal.unwritten() == []
+        journal.finish(turn)
+        journal.add_ghosts("n", Total("m", 1, cost={"USD": Decimal(2)}))
+        assert journal.totals() == journal.ghosts() == []
+        assert sum(total.cost["USD"] for total in journal.unwritten()) == Decimal("2.5")
+    journal.set_tip("c", "main", None)
+    assert journal.unwritten() == []
+    assert len(journal.totals()) == len(journal.ghosts()) == 1
+
+
+def test_a_turn_that_cannot_be_stored_does_not_keep_others_from_it(journal, path):
+    impossible = a_turn("too much", usage=Usage(10**30, 1, 0, 0))
+    journal.finish(impossible)
+    one_sentence(journal.trouble, "refused a turn", "in memory")
+    goes_on(journal)
+    assert not journal.in_memory
+    assert [turn.prompt for turn in journal.turns("c")] == []
+
+
+def test_a_transaction_that_cannot_be_ended_is_thrown_away(journal, monkeypatch):
+    """A connection that is left in a transaction takes no other."""
+    ask(Conversation(journal), "Before")
+    connection = journal._database._connection
+    connection.execute("BEGIN IMMEDIATE")
+    conversation = Conversation(journal)
+    asked = [ask(conversation, f"{n}") for n in range(2)]
+    assert prompts(Conversation.load(journal, conversation.id)) == [t.prompt for t in asked]
+    assert journal._database._connection is not connection
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_statements_that_break_off_anywhere_lose_nothing(path, monkeypatch, seed):
+    dice, opened = random.Random(seed), database._open
+    chance = 0.01
+
+    def breaks_off(*how):
+        connection = opened(*how)
+        connection.set_progress_handler(lambda: dice.random() < chance, 10)
+        return connection
+
+    monkeypatch.setattr(database, "_open", breaks_off)
     journal = Journal.open(path)
-    journal.finish(a_turn("In memory"))
-    assert journal.in_memory
-    path.parent.unlink()
-    away.rename(path.parent)
-    monkeypatch.setattr(database, "_BETWEEN_TRIES", 0.0)
-    return journal
+    conversation = Conversation(journal)
+    asked, failed = [], 0
+    for n in range(40):
+        asked.append(ask(conversation, f"{n}"))
+        failed += journal.in_memory
+    assert failed > 5
+    assert list(conversation) == asked
+    chance = 0.0
+    asked.append(ask(conversation, "at last"))
+    assert journal.trouble == ""
+    assert list(Conversation.load(journal, conversation.id)) == asked
 
 
-def test_a_damaged_file_does_not_keep_the_work_in_memory(path, monkeypatch):
+def test_a_damaged_file_gets_what_waited_too(path):
     damage(path)
-    journal = refused(path, monkeypatch)
+    with no_directory(path):
+        journal = Journal.open(path)
+        journal.finish(a_turn("In memory"))
+        assert journal.in_memory
     goes_on(journal)
     assert not journal.in_memory
     (kept,) = aside(path)
@@ -311,14 +328,13 @@ def test_a_damaged_file_does_not_keep_the_work_in_memory(path, monkeypatch):
     assert [t.prompt for t in Journal.open(path).turns("c")] == ["In memory"]
 
 
-def test_nor_does_a_damaged_search_index(journal, path, monkeypatch):
+def test_so_does_one_with_a_damaged_search_index(journal, path):
     journal.finish(a_turn("Before"))
     journal.close()
-    raw = sqlite3.connect(path)
-    raw.execute("UPDATE search_data SET block = x'0102030405' WHERE id > 10")
-    raw.commit()
-    raw.close()
-    again = refused(path, monkeypatch)
+    damage_index(path)
+    with no_directory(path):
+        again = Journal.open(path)
+        again.finish(a_turn("In memory"))
     goes_on(again)
     assert not again.in_memory
     assert aside(path) == []
@@ -328,16 +344,16 @@ def test_nor_does_a_damaged_search_index(journal, path, monkeypatch):
 LIMITED = """
 import resource, sys
 from pathlib import Path
-from tests.conversation.turns import a_turn
+from tests.conversation.turns import ask, prompts
+from deepseek_jupyter.conversation.conversation import Conversation
 from deepseek_jupyter.conversation.journal import Journal
 journal = Journal.open(Path(sys.argv[1]))
+conversation = Conversation(journal)
 resource.setrlimit(resource.RLIMIT_FSIZE, (400_000, resource.RLIM_INFINITY))
-turns = [a_turn(answer="x" * 50_000) for _ in range(20)]
-for turn in turns:
-    journal.begin(turn)
-    journal.finish(turn)
+for n in range(20):
+    ask(conversation, str(n), answer="x" * 50_000)
 assert journal.in_memory
-assert journal.turn(turns[-1].id) == turns[-1]
+assert len(prompts(conversation)) == 20
 print(journal.trouble)
 """
 
@@ -350,16 +366,17 @@ def test_a_file_that_may_not_grow_leaves_the_work_in_memory(path, child_environm
     assert Journal.open(path).trouble == ""
 
 
-def test_a_lock_that_is_never_released_does_not_stop_the_cell(journal, path, monkeypatch):
+def test_a_lock_that_is_held_is_waited_for_once(journal, path, monkeypatch):
     journal.finish(a_turn())
     journal.close()
-    monkeypatch.setattr(database, "_PATIENCE", 0.3)
-    holder = sqlite3.connect(path, isolation_level=None)
-    holder.execute("BEGIN IMMEDIATE")
-    goes_on(journal)
-    one_sentence(journal.trouble, "locked")
-    holder.close()
-    monkeypatch.setattr(database, "_BETWEEN_TRIES", 0.0)
+    monkeypatch.setattr(database, "_PATIENCE", 0.5)
+    with locked(path):
+        began = time.monotonic()
+        conversation = Conversation(journal)
+        for n in range(5):
+            ask(conversation, str(n))
+        assert time.monotonic() - began < 3
+        one_sentence(journal.trouble, "locked")
     goes_on(journal)
     assert journal.trouble == ""
-    assert len(Journal.open(path).conversations()) == 3
+    assert prompts(Conversation.load(Journal.open(path), conversation.id)) == list("01234")

@@ -12,13 +12,13 @@ from hypothesis import strategies as st
 
 from deepseek_jupyter.conversation.conversation import Conversation
 from deepseek_jupyter.conversation.exports import to_json, to_notebook
-from deepseek_jupyter.conversation.notebook_records import (
+from deepseek_jupyter.conversation.records import read_record
+from deepseek_jupyter.conversation.restore import (
     METADATA,
     MIME_TYPE,
     rebuild,
     rebuild_records,
 )
-from deepseek_jupyter.conversation.records import read
 
 from .turns import a_full_turn, a_turn
 
@@ -149,7 +149,7 @@ def test_it_goes_into_the_journal_when_the_conversation_goes_on(journal):
     assert rebuilt is not None
     assert journal.conversations() == []
     goes_on = a_turn("More", conversation=rebuilt.id, parent=rebuilt.tip)
-    rebuilt.begin(goes_on)
+    rebuilt.begin_turn(goes_on)
     rebuilt.add(goes_on)
     again = Conversation.load(journal, rebuilt.id)
     assert [turn.id for turn in again] == [*(turn.id for turn in turns), goes_on.id]
@@ -178,7 +178,7 @@ def test_no_file_makes_it_raise(content):
 
 @given(st.dictionaries(st.sampled_from(sorted(FULL)), JSON, min_size=1, max_size=4))
 def test_no_field_makes_it_raise_or_comes_through_unchecked(changes):
-    turn = read({**FULL, **changes})
+    turn = read_record({**FULL, **changes})
     if turn is None:
         return
     json.dumps(turn.record, allow_nan=False)
@@ -191,12 +191,12 @@ def test_no_field_makes_it_raise_or_comes_through_unchecked(changes):
 def test_without_these_there_is_no_turn(field):
     record = copy.deepcopy(FULL)
     del record[field]
-    assert read(record) is None
-    assert read({**FULL, field: "x" * 9_000_000}) is None
+    assert read_record(record) is None
+    assert read_record({**FULL, field: "x" * 9_000_000}) is None
 
 
 def test_a_later_schema_is_left_to_later_versions():
-    assert read({**FULL, "schema": 2}) is None
+    assert read_record({**FULL, "schema": 2}) is None
 
 
 def test_turns_in_a_circle_are_left_out():
@@ -212,6 +212,6 @@ def test_a_deep_object_is_left_out():
     deep: object = []
     for _ in range(100_000):
         deep = [deep]
-    turn = read({**FULL, "parameters": {"x": deep}})
+    turn = read_record({**FULL, "parameters": {"x": deep}})
     assert turn is not None
     assert turn.parameters == {}

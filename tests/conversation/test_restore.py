@@ -9,8 +9,7 @@ import pytest
 from deepseek_jupyter.conversation.conversation import Conversation
 from deepseek_jupyter.conversation.exports import to_notebook
 from deepseek_jupyter.conversation.journal import Journal
-from deepseek_jupyter.conversation.notebook_records import METADATA
-from deepseek_jupyter.conversation.restore import restore
+from deepseek_jupyter.conversation.restore import METADATA, restore
 
 from .turns import a_turn
 
@@ -30,7 +29,7 @@ class Disk:
 
     def kernel(self, journal: Journal, path: str) -> tuple[Conversation, str]:
         restored = restore(journal, path, self.files.get(path), exists=self.files.__contains__)
-        return restored.conversation, restored.told
+        return restored.conversation, restored.notice
 
 
 @pytest.fixture
@@ -41,7 +40,7 @@ def disk() -> Disk:
 def ask(conversation: Conversation, *prompts: str) -> None:
     for prompt in prompts:
         turn = a_turn(prompt, conversation=conversation.id, parent=conversation.tip)
-        conversation.begin(turn)
+        conversation.begin_turn(turn)
         conversation.add(turn)
 
 
@@ -108,8 +107,8 @@ def test_a_copy_in_which_nothing_was_asked_is_still_one(begun, journal, disk):
         assert copy.id != begun.id
 
 
-def test_another_machine_reads_it_from_the_file_and_says_so(begun, disk):
-    elsewhere = Journal()
+def test_another_machine_reads_it_from_the_file_and_says_so(begun, disk, tmp_path):
+    elsewhere = Journal(tmp_path / "elsewhere.sqlite3")
     conversation, told = disk.kernel(elsewhere, THERE)
     assert (prompts(conversation), told) == ([], "")
     conversation, told = disk.kernel(elsewhere, HERE)
@@ -122,8 +121,10 @@ def test_another_machine_reads_it_from_the_file_and_says_so(begun, disk):
     assert told == "This notebook's conversation is back (3 turns)."
 
 
-def test_what_was_asked_on_another_machine_joins_when_the_file_comes_back(begun, journal, disk):
-    abroad, _ = disk.kernel(Journal(), HERE)
+def test_what_was_asked_on_another_machine_joins_when_the_file_comes_back(
+    begun, journal, disk, tmp_path
+):
+    abroad, _ = disk.kernel(Journal(tmp_path / "abroad.sqlite3"), HERE)
     ask(abroad, "three, abroad")
     disk.save(HERE, abroad)
     conversation, told = disk.kernel(journal, HERE)

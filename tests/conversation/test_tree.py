@@ -59,7 +59,7 @@ class Trees(RuleBasedStateMachine):
         assert self.conversation.parent_for(cell) == expected
         assert self.plain.parent_for(cell) == expected
         turn = a_turn(conversation=self.conversation.id, parent=expected, cell_id=cell)
-        self.conversation.begin(turn)
+        self.conversation.begin_turn(turn)
         self.conversation.add(turn)
         self.plain.add(turn)
         self.parents[turn.id], self.cells[turn.id] = expected, cell

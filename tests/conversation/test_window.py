@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from deepseek_jupyter.conversation.window import dropped
+from deepseek_jupyter.conversation.conversation import dropped
 
 SIZES = st.lists(st.integers(1, 400), max_size=120)
 LIMITS = st.integers(50, 2_000)

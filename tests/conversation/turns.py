@@ -71,11 +71,11 @@ def write(path: Path, conversation: str, count: int, pause: float) -> None:
         turn = a_turn(
             "Tell me all.", conversation=conversation, parent=kept.tip, answer="", status="waiting"
         )
-        kept.begin(turn)
+        kept.begin_turn(turn)
         say("begun", turn.id)
         for _ in range(8):
             turn = replace(turn, answer=turn.answer + PIECE, status="answering")
-            kept.checkpoint(turn)
+            journal.write_running(turn)
             say("checkpoint", turn.id, len(turn.answer))
             time.sleep(pause)
         kept.add(replace(turn, status="done"))
@@ -96,7 +96,7 @@ def ask(conversation: Conversation, prompt: str, cell: str | None = None, **fiel
     """What a session does with a question."""
     parent = conversation.parent_for(cell, prompt if cell is None else None)
     turn = a_turn(prompt, conversation=conversation.id, parent=parent, cell_id=cell, **fields)
-    conversation.begin(turn)
+    conversation.begin_turn(turn)
     conversation.add(turn)
     return turn
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from deepseek_jupyter.conversation.exports import to_json, to_notebook
-from deepseek_jupyter.conversation.notebook_records import rebuild
+from deepseek_jupyter.conversation.restore import rebuild
 from deepseek_jupyter.conversation.turn import Turn
 from deepseek_jupyter.sanitizer.sanitize import neutralise
 from tests.conversation.turns import a_full_turn, a_turn

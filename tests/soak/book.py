@@ -25,15 +25,14 @@ __all__ = ["Asked", "Book", "Tally"]
 _LOAD = """\
 %load_ext deepseek_jupyter
 import deepseek_jupyter as ds, time
-import deepseek_jupyter.conversation.database as _database
-_database._BETWEEN_TRIES = 1.0  # a soak has no twenty seconds to wait for a disk
 %config DeepSeek.idle_timeout = 1.5
 %config DeepSeek.attempts = 3
 """
 _JUMP = "if '_clock' not in globals(): _clock = time.time\ntime.time = lambda: _clock() + ({})"
 # The journal takes a checkpoint every second; a loaded machine is late by as much again.
 _CHECKPOINT = 3.0
-_TRIES = 60  # turns, which try the disk each 20 seconds
+_PATIENCE = 180.0  # seconds for a cell; how quick one is is measured elsewhere
+_TRIES = 10  # turns, each of which tries the disk
 _STOPPED = 1.0  # what was sent this long before a stop has been read
 
 
@@ -119,8 +118,11 @@ class Book:
         self._lives += 1
         self._asks, self._rested = 0, None
         self._kernel = Kernel(self._environment, self.folder / f"{self.name}-{self._lives}")
-        self._kernel.__enter__()
-        ran = self._kernel.run(_LOAD)
+        try:
+            self._kernel.__enter__()
+        except RuntimeError:  # another program has taken one of its ports meanwhile
+            self._kernel.__enter__()
+        ran = self._kernel.run(_LOAD, timeout=_PATIENCE)
         if not ran.ok:
             raise RuntimeError("\n".join(ran.error))
         self.tally.count("kernels")
@@ -167,14 +169,14 @@ class Book:
             self._after_some_words(asked)
             asked.how, asked.at = "stopped", self._kernel.interrupt()
             self.tally.count("stops")
-        ran = self._kernel.finish(cell, timeout=60)
+        ran = self._kernel.finish(cell, timeout=_PATIENCE)
         asked.shown = self._seen(ran)
         self._compare(asked, "shown", asked.shown)
         if asked.shown:
             self._remembered = asked.script.key
 
     def _after_some_words(self, asked: Asked) -> None:
-        asked.script.asked.wait(20)
+        asked.script.asked.wait(60)
         time.sleep(self.dice.uniform(0.2, 3.0))
 
     def _seen(self, ran: Ran) -> str:
@@ -203,7 +205,6 @@ class Book:
         for _ in range(_TRIES):
             if not self._kernel.value(f"{journal}.in_memory"):
                 return
-            time.sleep(1.2)
             self._ask("none")
         raise RuntimeError(f"still in memory: {self._kernel.value(f'{journal}.trouble')}")
 
@@ -220,14 +221,13 @@ class Book:
                 self.tally.count("full disks")
                 for _ in range(self.dice.randint(1, 3)):
                     self._ask("none")
-        time.sleep(1.2 if really else 0)
         self._ask("none")  # with it all the others come to the disk
 
     def _rest(self) -> None:
         """Between questions: what is still open, and what the kernel has grown by."""
         process = psutil.Process(self._kernel.pid)
         port = int(self.server.url.rsplit(":", 1)[1])
-        self._kernel.run("import gc; gc.collect()")
+        self._kernel.run("import gc; gc.collect()", timeout=_PATIENCE)
         open_ = [c for c in process.net_connections("tcp") if c.raddr and c.raddr.port == port]
         stale = [c for c in open_ if c.status == psutil.CONN_CLOSE_WAIT]
         self.tally.sockets = max(self.tally.sockets, len(open_))

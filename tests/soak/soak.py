@@ -93,7 +93,7 @@ def _audit(books: list[Book], path: Path) -> None:
     journal.close()
 
 
-def told(books: list[Book], seconds: float, seed: int) -> str:
+def summary(books: list[Book], seconds: float, seed: int) -> str:
     """The tally of all notebooks, in columns."""
     counts: dict[str, int] = {"lost tokens": 0}
     for book in books:
@@ -117,7 +117,7 @@ def main() -> int:
     seed = int(os.environ.get("SOAK_SEED") or random.randrange(10**6))
     print(f"SOAK_SEED={seed}, {seconds:.0f} s", flush=True)
     books = soak(seconds, seed)
-    print(told(books, seconds, seed))
+    print(summary(books, seconds, seed))
     wrong = [line for book in books for line in book.tally.wrong]
     for line in wrong[:40]:
         print(f"WRONG: {line}")

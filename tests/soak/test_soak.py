@@ -7,7 +7,7 @@ import random
 
 import pytest
 
-from .soak import soak, told
+from .soak import soak, summary
 
 SECONDS = float(os.environ.get("SOAK_SECONDS", "60"))
 
@@ -17,5 +17,7 @@ SECONDS = float(os.environ.get("SOAK_SECONDS", "60"))
 def test_nothing_is_lost_and_nothing_leaks_whatever_happens():
     seed = random.randrange(10**6)
     books = soak(SECONDS, seed)
-    assert [line for book in books for line in book.tally.wrong] == [], told(books, SECONDS, seed)
+    assert [line for book in books for line in book.tally.wrong] == [], summary(
+        books, SECONDS, seed
+    )
     assert sum(book.tally.counts["asks"] for book in books) > SECONDS / 5

@@ -9,10 +9,10 @@ from collections.abc import Iterator
 
 import pytest
 
-from deepseek_jupyter.conversation.owner import alive, this_process
+from deepseek_jupyter.conversation.maintenance import alive, this_process
 
 _CHILD = """
-from deepseek_jupyter.conversation.owner import this_process
+from deepseek_jupyter.conversation.maintenance import this_process
 print(this_process(), flush=True)
 input()
 """

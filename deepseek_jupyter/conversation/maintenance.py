@@ -1,21 +1,31 @@
-"""Keeping the journal in order: turns that a kill left unfinished, and what the user lets go."""
+"""Maintenance of the journal: turns that a kill left unfinished, pruning, the search index, size.
+
+A turn that is being written names its process. Whether that still runs is asked of the system.
+"""
 
 from __future__ import annotations
 
+import os
+import secrets
+import socket
 import sqlite3
+import sys
 import time
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 from .migrations import make_search_index
-from .owner import alive
-from .rows import index, put, turn_of, unindex
-from .turn import Turn
-
-__all__ = ["Pruned", "compact", "doomed", "forget", "left_behind", "recover", "reindex", "size"]
+from .rows import add_to_index, put_turn, remove_from_index, turn_of
 
 _LEFT_BEHIND = "The kernel ended during this answer; what had arrived by then is kept."
+
+# Seconds after which a turn that is no longer written counts as left behind, where the process
+# cannot be asked: on another machine that shares the home directory, or on Windows.
+_SILENCE = 3600.0
+
+_token: tuple[int, str] = (0, "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,8 +57,13 @@ def recover(connection: sqlite3.Connection, ids: list[str]) -> None:
         if turn is None:
             connection.execute("UPDATE turns SET owner = NULL WHERE id = ?", (id,))
             continue
-        ended = _ended(turn)
-        index(connection, put(connection, ended, None, time.time()), ended)
+        ended = replace(
+            turn,
+            status="interrupted",
+            finish_reason="interrupted",
+            notices=(*turn.notices, _LEFT_BEHIND),
+        )
+        put_turn(connection, ended, None)
         if ended.history and (ended.answer or ended.tool_calls):
             connection.execute(
                 "UPDATE branches SET tip = :id WHERE conversation = :conversation AND name = "
@@ -59,33 +74,20 @@ def recover(connection: sqlite3.Connection, ids: list[str]) -> None:
             )
 
 
-def _ended(turn: Turn) -> Turn:
-    return replace(
-        turn,
-        status="interrupted",
-        finish_reason="interrupted",
-        notices=(*turn.notices, _LEFT_BEHIND),
-    )
-
-
 def reindex(connection: sqlite3.Connection) -> None:
-    """Make the search index anew from the turns."""
+    """Build the search index again from the turns."""
     connection.execute("BEGIN IMMEDIATE")
-    try:
-        connection.execute("DROP TABLE IF EXISTS search")
-        make_search_index(connection)
-        connection.execute("UPDATE turns SET indexed = 0")
-        rows = connection.execute(
-            "SELECT key, body FROM turns JOIN bodies USING (key) WHERE owner IS NULL"
-        ).fetchall()
-        for key, body in rows:
-            turn = turn_of(body)
-            if turn is not None:
-                index(connection, key, turn)
-        connection.execute("COMMIT")
-    except BaseException:
-        connection.execute("ROLLBACK")
-        raise
+    connection.execute("DROP TABLE IF EXISTS search")
+    make_search_index(connection)
+    connection.execute("UPDATE turns SET indexed = 0")
+    rows = connection.execute(
+        "SELECT key, body FROM turns JOIN bodies USING (key) WHERE owner IS NULL"
+    ).fetchall()
+    for key, body in rows:
+        turn = turn_of(body)
+        if turn is not None:
+            add_to_index(connection, key, turn)
+    connection.execute("COMMIT")
 
 
 def size(connection: sqlite3.Connection) -> int:
@@ -96,7 +98,7 @@ def size(connection: sqlite3.Connection) -> int:
     return int((pages - free) * each)
 
 
-def doomed(
+def prunable(
     connection: sqlite3.Connection, keep_days: float | None, max_bytes: int | None
 ) -> list[str]:
     """Ids of the turns that are too old, and of the oldest beyond `max_bytes`; none being written.
@@ -121,10 +123,10 @@ def doomed(
     return ids
 
 
-def forget(connection: sqlite3.Connection, ids: list[str]) -> None:
+def delete_turns(connection: sqlite3.Connection, ids: list[str]) -> None:
     """Delete turns, the branches that end in them, and conversations left without any."""
     for id in ids:
-        unindex(connection, id)
+        remove_from_index(connection, id)
         connection.execute(
             "DELETE FROM bodies WHERE key = (SELECT key FROM turns WHERE id = ?)", (id,)
         )
@@ -145,8 +147,52 @@ def forget(connection: sqlite3.Connection, ids: list[str]) -> None:
 
 
 def compact(connection: sqlite3.Connection) -> None:
-    """Write the file anew without the gaps; put off where another kernel is in the way."""
+    """Write the file again without the gaps; put off where another kernel is in the way."""
     with suppress(sqlite3.OperationalError):
         connection.execute("INSERT INTO search(search) VALUES ('optimize')")
         connection.execute("VACUUM")
         connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
+
+# Whose turn it is
+
+
+def this_process() -> str:
+    """Host, pid, and what tells this process from a later one with the same pid."""
+    global _token
+    if _token[0] != os.getpid():
+        _token = (os.getpid(), f"{_began(os.getpid())}.{secrets.token_hex(6)}")
+    return f"{socket.gethostname()}:{_token[0]}:{_token[1]}"
+
+
+def alive(owner: str, silent: float) -> bool:
+    """Whether the process `owner`, not heard of for `silent` seconds, may still be writing."""
+    host, pid, token = [*owner.rsplit(":", 2), "", ""][:3]
+    if owner == this_process():
+        return True
+    if host != socket.gethostname() or sys.platform == "win32":
+        return silent < _SILENCE
+    # A pid comes again: at once in a container, elsewhere when the numbers have gone round.
+    if not pid.isdecimal() or int(pid) in (0, os.getpid()):
+        return False
+    began, _, unique = token.partition(".")
+    if unique and began and (running := _began(int(pid))):
+        return running == began
+    try:
+        os.kill(int(pid), 0)
+    except ProcessLookupError:
+        return False
+    except OSError:
+        return True
+    return True
+
+
+def _began(pid: int) -> str:
+    """When a process began, in ticks since the machine's start; "ended" for one that only waits to
+    be reaped, "" where the system does not say (proc(5), the fields state and starttime).
+    """
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text("utf-8").rpartition(")")[2].split()
+    except (OSError, UnicodeDecodeError):
+        return ""
+    return "ended" if fields[0] in ("Z", "X") else fields[19]
