@@ -14,7 +14,7 @@ from deepseek_jupyter.api import get_session
 from deepseek_jupyter.asking.preview import Preview, sent
 from deepseek_jupyter.asking.reply import Reply
 from deepseek_jupyter.config import DeepSeek
-from deepseek_jupyter.conversation.exports import ENDINGS
+from deepseek_jupyter.conversation.exports import ENDINGS, write_export
 from deepseek_jupyter.display.progress import Progress
 from deepseek_jupyter.display.report import Drawing, Report
 from deepseek_jupyter.errors import CellError
