@@ -6,8 +6,10 @@
  * prices stay prices (pandoc's rule).
  *
  * TeX is code: macros can carry links, styles and scripts, load packages, or redefine what every
- * formula of the page means. A formula that uses one of those is shown as its source.
+ * formula of the page means. A formula that uses one of those is shown as its source. The rules are
+ * the kernel's own file; its guard is `deepseek_jupyter/display/math_rules.py`.
  */
+import rules from '../../../deepseek_jupyter/display/math_rules.json';
 
 /** A formula in the text: what was written, and whether it has a line of its own. */
 export interface IFormula {
@@ -22,12 +24,18 @@ const MARK = /\uE000(\d+)\uE001/g;
 /** `MARK` in an attribute, where Markdown may have encoded it. */
 const ENCODED = /(?:\uE000|%EE%80%80)(\d+)(?:\uE001|%EE%80%81)/i;
 
-const UNSAFE =
-  /\\(?:href|url|style|class|cssId|data|id|require|includegraphics|unicode|bbox|mmlToken|toggle|mathtip|texttip|[gex]?def|let|futurelet|csname|(?:re)?newcommand|providecommand|(?:re)?newenvironment|Declare[a-zA-Z]*|begingroup|html[a-zA-Z]*)(?![a-zA-Z])|\^\^/i;
+/** Some of the rules' patterns as one. */
+const pattern = (...patterns: readonly string[]) => new RegExp(patterns.join('|'), 'i');
 
-/** The longest formula that is typeset, and the deepest: a page lays out deep ones for ever. */
-const LONGEST = 4000;
-const DEEPEST = 16;
+/** Some of the rules' commands as one pattern. */
+const command = (names: readonly string[]) => `\\\\(?:${names.join('|')})(?![a-z])`;
+
+const FORBIDDEN = pattern(command(rules.forbidden_commands), ...rules.forbidden);
+const SHIFTS = new RegExp(command(rules.shifting_commands), 'gi');
+const FAR = pattern(...rules.far);
+
+/** The space that a line break asks for. */
+const BREAK = /\\\\\*?\s*\[([^\]]*)/g;
 
 /** The class of a formula's element. */
 export const MATH_CLASS = 'jp-DeepSeek-math';
@@ -86,23 +94,48 @@ export function insertMath(host: HTMLElement, formulas: readonly IFormula[]): vo
   }
 }
 
-/** Whether a formula may be handed to the typesetter. */
-export function isSafeMath(tex: string): boolean {
-  return tex.length <= LONGEST && !UNSAFE.test(tex) && depth(tex) <= DEEPEST;
+/**
+ * Whether a formula may be handed to the typesetter.
+ *
+ * #### Notes
+ * `forbidden_in_markdown` is left out: it is about readers of Markdown, and here a formula is taken out
+ * of the text before that is read.
+ */
+export function isSafeMath(tex: string, display: boolean): boolean {
+  const dollars = tex.split('$').length - 1;
+  const shifts = tex.match(SHIFTS)?.length ?? 0;
+  return (
+    tex.length <= rules.longest &&
+    tex.trim() !== '' &&
+    !tex.endsWith('\\') &&
+    (dollars === 0 || (display && dollars % 2 === 0)) &&
+    !FORBIDDEN.test(tex) &&
+    shifts <= rules.most_shifts &&
+    !(shifts && FAR.test(tex)) &&
+    ![...tex.matchAll(BREAK)].some(([, space]) => FAR.test(space)) &&
+    nestsWell(tex)
+  );
 }
 
-/** How deep the groups of a formula nest. */
-function depth(tex: string): number {
-  let now = 0;
-  let deepest = 0;
+/** Whether braces pair, and nothing nests so deep that laying it out would not end. */
+function nestsWell(tex: string): boolean {
+  let braces = 0;
+  let groups = 0;
   for (const [token] of tex.matchAll(/\\(?:left|right|begin|end)(?![a-zA-Z])|\\[^]|[{}]/g)) {
-    if (token === '{' || token === '\\left' || token === '\\begin') {
-      deepest = Math.max(deepest, ++now);
-    } else if (token === '}' || token === '\\right' || token === '\\end') {
-      now--;
+    if (token === '{') {
+      braces++;
+    } else if (token === '}') {
+      braces--;
+    } else if (token === '\\left' || token === '\\begin') {
+      groups++;
+    } else if (token === '\\right' || token === '\\end') {
+      groups = Math.max(0, groups - 1);
+    }
+    if (braces < 0 || braces + groups > rules.deepest) {
+      return false;
     }
   }
-  return deepest;
+  return braces === 0;
 }
 
 /**
@@ -143,7 +176,7 @@ function element(formula: IFormula): HTMLElement {
   const node = document.createElement('span');
   node.className = MATH_CLASS;
   node.dataset.tex = formula.source;
-  if (isSafeMath(formula.tex)) {
+  if (isSafeMath(formula.tex, formula.display)) {
     const mark = formula.display ? '$$' : '$';
     node.textContent = `${mark}${formula.tex}${mark}`;
   } else {
@@ -232,7 +265,7 @@ function between(
 
 function dollar(source: string, at: number): IFormula | null {
   const match = /^\$(?![\s$])((?:\\[\s\S]|[^$\\\n]|\n(?!\s*\n))*?[^\s\\$]|(?:\\[^\s]))\$(?!\d)/.exec(
-    source.slice(at, at + LONGEST)
+    source.slice(at, at + rules.longest)
   );
   return match && { source: match[0], tex: match[1], display: false };
 }

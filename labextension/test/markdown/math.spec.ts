@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { extractMath, insertMath, isSafeMath } from '../../src/markdown/math';
 
@@ -27,24 +28,19 @@ describe('extractMath', () => {
   });
 });
 
-describe('isSafeMath', () => {
-  it.each([
-    '\\href{javascript:alert(1)}{x}',
-    '\\style{position:fixed}{x}',
-    '\\class{jp-Button}{x}',
-    '\\require{html}',
-    '\\def\\frac#1#2{}',
-    '\\newcommand{\\x}{\\href}',
-    '\\bbox[background:url(//x)]{y}',
-    '\\unicode[url(x)]{65}',
-    '\\frac{1}{'.repeat(20) + '}'.repeat(20),
-    '\\left('.repeat(20)
-  ])('%s stays text', tex => {
-    expect(isSafeMath(tex)).toBe(false);
-  });
+interface ISample {
+  readonly tex: string;
+  readonly display: boolean;
+  readonly typeset: boolean | { readonly card: boolean };
+  readonly why: string;
+}
 
-  it.each(['\\frac{a}{b}', '\\left(\\begin{matrix}1\\\\2\\end{matrix}\\right)', '\\hat{x}'])(
-    '%s is typeset',
-    tex => expect(isSafeMath(tex)).toBe(true)
-  );
+// The kernel's guard is held to the same samples (tests/display/test_formulas.py).
+const FILE = new URL('../../../tests/data/formulas.json', `file://${__dirname}/`);
+const SAMPLES: ISample[] = JSON.parse(readFileSync(FILE, 'utf8'));
+
+describe('isSafeMath', () => {
+  it.each(SAMPLES)('decides on $tex', ({ tex, display, typeset, why }) => {
+    expect(isSafeMath(tex, display), why).toBe(typeof typeset === 'boolean' ? typeset : typeset.card);
+  });
 });
