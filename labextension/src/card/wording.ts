@@ -18,7 +18,7 @@ export function phase(status: Status, live: boolean, trans: TranslationBundle): 
     case 'interrupted':
       return trans.__('Stopped');
     case 'truncated':
-      return trans.__('Cut short');
+      return trans.__('Broke off');
     case 'error':
       return trans.__('Failed');
     case 'done':
@@ -43,12 +43,27 @@ export function thought(
 ): string {
   if (live && (status === 'waiting' || status === 'thinking')) {
     return seconds && seconds >= 1
-      ? trans.__('Thinking… %1 s', Math.floor(seconds))
+      ? trans.__('Thinking… %1', duration(Math.floor(seconds), trans, 0))
       : trans.__('Thinking…');
   }
-  return seconds === null ? trans.__('Thinking') : trans.__('Thought for %1 s', short(seconds));
+  return seconds === null
+    ? trans.__('Thinking')
+    : trans.__('Thought for %1', duration(seconds, trans));
 }
 
-function short(seconds: number): string {
-  return seconds < 10 ? seconds.toFixed(1) : String(Math.round(seconds));
+/** A duration as in the footer: 0.4 s, 12 s, 3 min 20 s. */
+export function duration(seconds: number, trans: TranslationBundle, digits = 1): string {
+  return seconds < 120
+    ? trans.__('%1 s', seconds.toFixed(seconds < 9.95 ? digits : 0))
+    : trans.__('%1 min %2 s', Math.floor(seconds / 60), Math.floor(seconds % 60));
+}
+
+/** An amount as in the footer: enough digits to be more than zero, two where it is large. */
+export function money(amount: number, currency: string): string {
+  const symbol = { USD: '$', CNY: '¥', EUR: '€' }[currency] ?? `${currency} `;
+  if (amount === 0) {
+    return `${symbol}0`;
+  }
+  const digits = amount >= 1 ? 2 : Math.max(2, 1 - Math.floor(Math.log10(amount)));
+  return symbol + amount.toFixed(digits);
 }

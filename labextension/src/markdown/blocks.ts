@@ -26,10 +26,13 @@ export interface ISplit {
 }
 
 const FENCE = /^ {0,3}(`{3,}(?=[^`]*$)|~{3,})/;
+/** A fence that no item of a list can own: it ends the list. */
+const OUTER_FENCE = /^ ?(?:`{3,}(?=[^`]*$)|~{3,})/;
 const HEADING = /^ {0,3}#{1,6}(\s|$)/;
 const RULE = /^ {0,3}([-*_])[ \t]*(?:\1[ \t]*){2,}$/;
 const ITEM = /^ {0,3}(?:[-+*]|\d{1,9}[.)])(?:\s|$)/;
 const INDENTED = /^(?: {2,}|\t)/;
+const CODE = /^(?: {4}|\t)/;
 const TABLE = /^ {0,3}\|/;
 const MATH_OPEN = /^ {0,3}(\$\$|\\\[|\\begin\{([a-zA-Z]+\*?)\})/;
 const HTML = /^ {0,3}<\/?[a-zA-Z!?]/;
@@ -83,6 +86,9 @@ function blockEnd(lines: readonly ILine[], index: number): number | null {
     return null;
   }
   const head = lines[index];
+  if (CODE.test(head.text)) {
+    return endOfCode(from(lines, index));
+  }
   const fence = FENCE.exec(head.text);
   if (fence) {
     return endOfFence(from(lines, index + 1), fence[1]);
@@ -151,11 +157,24 @@ function endOfMath(
   return null;
 }
 
+/** Indented code goes on over blank lines while what follows is indented. */
+function endOfCode(lines: Iterable<ILine>): number | null {
+  for (const line of lines) {
+    if (line.text.trim() && !CODE.test(line.text)) {
+      return line.start;
+    }
+  }
+  return null;
+}
+
 /** A list goes on over blank lines while what follows is indented or another item. */
 function endOfList(lines: Iterable<ILine>): number | null {
   let blank: ILine | null = null;
   let fence: string | null = null;
   for (const line of lines) {
+    if (fence === null && OUTER_FENCE.test(line.text)) {
+      return line.start;
+    }
     const mark = /^\s*(?:(?:[-+*]|\d{1,9}[.)])\s+)*(`{3,}|~{3,})/.exec(line.text);
     if (mark && fence === null) {
       fence = mark[1];
@@ -168,7 +187,7 @@ function endOfList(lines: Iterable<ILine>): number | null {
     }
     if (!line.text.trim()) {
       blank = blank ?? line;
-    } else if (FENCE.test(line.text) || HEADING.test(line.text)) {
+    } else if (HEADING.test(line.text)) {
       return line.start;
     } else if (blank && !INDENTED.test(line.text) && !ITEM.test(line.text)) {
       return line.start;

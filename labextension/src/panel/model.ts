@@ -1,5 +1,6 @@
 /** The panel's model: reads the conversation from a link, and keeps its state up to date. */
 import type { TranslationBundle } from '@jupyterlab/translation';
+import { money } from '../card/wording';
 import { number, object } from '../kernel/json';
 import { isRunning } from '../kernel/record';
 import { readNames } from './input';
@@ -160,7 +161,7 @@ export function meter(json: unknown, trans: TranslationBundle): string {
     trans._n('%1 turn', '%1 turns', turns),
     trans.__('%1 tokens', short(prompt + count('out'))),
     prompt ? trans.__('%1 % cached', cached) : '',
-    ...costs.map(([currency, amount]) => money(Number(amount), currency))
+    ...costs.map(([currency, amount]) => `~${money(Number(amount), currency)}`)
   ]
     .filter(Boolean)
     .join(' · ');
@@ -171,9 +172,4 @@ function short(count: number): string {
     return count.toLocaleString('en');
   }
   return count < 1_000_000 ? `${Math.round(count / 1000)}k` : `${(count / 1e6).toFixed(1)}M`;
-}
-
-function money(amount: number, currency: string): string {
-  const sign = { USD: '$', CNY: '¥' }[currency] ?? `${currency} `;
-  return `~${sign}${amount >= 1 ? amount.toFixed(2) : Number(amount.toPrecision(2))}`;
 }

@@ -1,4 +1,6 @@
+import { readFileSync } from 'node:fs';
 import { describe, expect, it, vi } from 'vitest';
+import { asMarkdown, readRecord } from '../../src/kernel/record';
 import { closeFence, split } from '../../src/markdown/blocks';
 import type { IBlock } from '../../src/markdown/blocks';
 
@@ -140,5 +142,33 @@ describe('closeFence', () => {
     expect(closeFence('```py\nx\n```\n')).toBe('```py\nx\n```\n');
     expect(closeFence('~~~~\nx\n~~~')).toBe('~~~~\nx\n~~~\n~~~~');
     expect(closeFence('```py')).toBe('```py\n```');
+  });
+});
+
+interface ISample {
+  readonly name: string;
+  readonly text: string;
+  readonly blocks?: readonly string[];
+  readonly card?: readonly string[];
+}
+
+// The kernel's splitter is held to the same samples (tests/display/test_blocks.py).
+const FILE = new URL('../../../tests/data/blocks.json', `file://${__dirname}/`);
+const TABLE: { answer_fence: number; samples: ISample[] } = JSON.parse(readFileSync(FILE, 'utf8'));
+
+describe('the table of blocks', () => {
+  it.each(TABLE.samples)('$name', ({ text, blocks, card }) => {
+    const { closed, open } = split(text);
+    const cut = [...closed, open]
+      .map(({ source }) => source.replace(/^(?:[ \t]*\n)+/, '').trimEnd())
+      .filter(source => source);
+    expect(cut).toEqual(blocks ?? card);
+    expect(incremental(text).map(block => block.source)).toEqual([...closed, open].map(b => b.source));
+  });
+
+  it('has the fence around an answer that is no Markdown', () => {
+    const fence = '`'.repeat(TABLE.answer_fence);
+    const record = readRecord({ answer: '{}', format: 'json' });
+    expect(asMarkdown(record)).toBe(`${fence}json\n{}`);
   });
 });
