@@ -12,19 +12,19 @@ import type { ITranslator, TranslationBundle } from '@jupyterlab/translation';
 import type { Message } from '@lumino/messaging';
 import { asMarkdown, isRunning, MIME_TYPE, readRecord, SCHEMA } from '../kernel/record';
 import { merge } from '../kernel/transcript';
-import { insertBelow, isEditable, regenerate, replaceCell, runBelow, stop } from '../lab/actions';
-import { findHostCell, isExecuting, kernelOf } from '../lab/hostcell';
 import { Flow } from '../markdown/flow';
 import { LabRenderer } from '../markdown/labrenderer';
+import { insertBelow, isEditable, regenerate, replaceCell, runBelow, stop } from './actions';
 import { make, say } from './dom';
+import { findHostCell, isExecuting, kernelOf } from './hostcell';
 import { addCodeBars, Attachments, Header, Notes, Tools } from './parts';
 import { SiblingSwitch } from './siblings';
 import { Thinking } from './thinking';
 import { announcement } from './wording';
 import type { Consent, ITurnRecord } from '../kernel/record';
 import type { ITranscript } from '../kernel/transcript';
-import type { IHostCell } from '../lab/hostcell';
 import type { ICommHub } from '../tokens';
+import type { IHostCell } from './hostcell';
 
 /**
  * How long a turn counts as running without a sign of it, in milliseconds: by its record alone, and

@@ -10,11 +10,11 @@ import type { Kernel } from '@jupyterlab/services';
 import type { TranslationBundle } from '@jupyterlab/translation';
 import { MIME_TYPE, readRecord } from '../kernel/record';
 import { RequestError } from '../kernel/requests';
-import { kernelOf } from '../lab/hostcell';
 import { button, make, say } from './dom';
+import { kernelOf } from './hostcell';
 import type { ITurnRecord } from '../kernel/record';
-import type { IHostCell } from '../lab/hostcell';
 import type { ICommHub } from '../tokens';
+import type { IHostCell } from './hostcell';
 
 /** When a request that no kernel answered is sent again, in milliseconds. */
 const AGAIN = 1200;

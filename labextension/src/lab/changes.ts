@@ -10,9 +10,9 @@ import type { INotebookTracker } from '@jupyterlab/notebook';
 import type { IRenderMime } from '@jupyterlab/rendermime-interfaces';
 import type { ITranslator, TranslationBundle } from '@jupyterlab/translation';
 import { make, say } from '../card/dom';
+import { findHostCell, kernelOf } from '../card/hostcell';
 import { list, object, text } from '../kernel/json';
 import { RequestError } from '../kernel/requests';
-import { findHostCell, kernelOf } from './hostcell';
 import type { ICommHub } from '../tokens';
 
 /** The type of a proposal. */

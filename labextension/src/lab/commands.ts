@@ -10,7 +10,7 @@ import type { Cell, CodeCell } from '@jupyterlab/cells';
 import type { IError, IOutput } from '@jupyterlab/nbformat';
 import type { INotebookTracker, NotebookPanel } from '@jupyterlab/notebook';
 import type { ITranslator, TranslationBundle } from '@jupyterlab/translation';
-import { stop } from './actions';
+import { stop } from '../card/actions';
 import { deepSeekIcon } from './icon';
 import { askCell, LOAD, outputCell, workCell } from './prompts';
 import type { ICommHub } from '../tokens';

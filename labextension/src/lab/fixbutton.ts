@@ -12,8 +12,8 @@ import type { INotebookTracker } from '@jupyterlab/notebook';
 import type { TranslationBundle } from '@jupyterlab/translation';
 import type { Message } from '@lumino/messaging';
 import { make } from '../card/dom';
+import { findHostCell } from '../card/hostcell';
 import { COMMANDS } from './commands';
-import { findHostCell } from './hostcell';
 import { deepSeekIcon } from './icon';
 
 /** The whole error of a cell; Lab draws it by the traceback, of the type after this one. */

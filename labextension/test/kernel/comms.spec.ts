@@ -62,12 +62,12 @@ describe('CommHub', () => {
     expect(kernel.comms.map(comm => comm.targetName)).toEqual(['deepseek.data', 'deepseek.control']);
   });
 
-  it('collects deltas and tells of each', () => {
-    const heard: string[] = [];
-    hub.transcriptChanged.connect((_, { answer }) => heard.push(answer));
+  it('collects deltas and signals each', () => {
+    const received: string[] = [];
+    hub.transcriptChanged.connect((_, { answer }) => received.push(answer));
     kernel.say({ type: 'delta', id: 't', seq: 0, answer: 'a' });
     kernel.say({ type: 'delta', id: 't', seq: 1, answer: 'b' });
-    expect(heard).toEqual(['a', 'ab']);
+    expect(received).toEqual(['a', 'ab']);
     expect(hub.transcript('t')!.answer).toBe('ab');
   });
 
@@ -148,14 +148,14 @@ describe('CommHub', () => {
     const second = hub.request(connection, 'refuse');
     const [one, two] = kernel.comm('deepseek.control').sent as Record<string, unknown>[];
     expect(one).toMatchObject({ type: 'add', of: [1, 2] });
-    const told = { type: 'ParameterError', message: 'No.', hint: 'Ask again.' };
-    kernel.say({ type: 'answer', to: two['request'], ok: false, error: told });
+    const error = { type: 'ParameterError', message: 'No.', hint: 'Ask again.' };
+    kernel.say({ type: 'answer', to: two['request'], ok: false, error });
     kernel.say({ type: 'answer', to: one['request'], ok: true, result: { sum: 3 } });
     expect(await first).toEqual({ sum: 3 });
     await expect(second).rejects.toMatchObject({ kind: 'ParameterError', hint: 'Ask again.' });
   });
 
-  it('lets nobody wait for a kernel that is gone', async () => {
+  it('rejects what waits for a kernel that is gone', async () => {
     const asked = hub.request(connection, 'add');
     kernel.statusChanged.emit('restarting');
     await expect(asked).rejects.toThrow('gone');
@@ -163,9 +163,9 @@ describe('CommHub', () => {
   });
 
   it('hands on what else a kernel says', () => {
-    const told: unknown[] = [];
-    hub.messageReceived.connect((_, { message }) => told.push(message));
+    const received: unknown[] = [];
+    hub.messageReceived.connect((_, { message }) => received.push(message));
     kernel.say({ type: 'tip', conversation: 'c' });
-    expect(told).toEqual([{ type: 'tip', conversation: 'c' }]);
+    expect(received).toEqual([{ type: 'tip', conversation: 'c' }]);
   });
 });

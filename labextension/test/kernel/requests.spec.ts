@@ -5,13 +5,13 @@ const CHANGE = { cell_id: 'c', expect: 'a', source: 'b', provenance: { turn: 't'
 
 describe('readEditRequest', () => {
   it('reads an edit', () => {
-    const wish = readEditRequest({ type: 'edit', id: 'i', edits: [CHANGE], run: true });
-    expect(wish).toEqual({ type: 'edit', id: 'i', edits: [CHANGE], run: true });
+    const request = readEditRequest({ type: 'edit', id: 'i', edits: [CHANGE], run: true });
+    expect(request).toEqual({ type: 'edit', id: 'i', edits: [CHANGE], run: true });
   });
 
   it('reads an insertion, which runs only if it says so', () => {
-    const wish = readEditRequest({ type: 'insert', id: 'i', after: 'c', sources: ['x'], run: 'yes' });
-    expect(wish).toMatchObject({ after: 'c', sources: ['x'], provenance: {}, run: false });
+    const request = readEditRequest({ type: 'insert', id: 'i', after: 'c', sources: ['x'], run: 'yes' });
+    expect(request).toMatchObject({ after: 'c', sources: ['x'], provenance: {}, run: false });
   });
 
   it.each([

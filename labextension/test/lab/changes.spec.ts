@@ -34,7 +34,7 @@ describe('Changes', () => {
     expect(node.querySelector('img')).toBeNull();
   });
 
-  it('has no buttons where nobody could answer', async () => {
+  it('has no buttons where no kernel could answer', async () => {
     expect((await shown(PROPOSAL)).querySelectorAll('button')).toHaveLength(0);
   });
 });

@@ -24,7 +24,7 @@ function common(one: string, other: string): number {
   return length;
 }
 
-describe('the context of ghost text', () => {
+describe('contextOf', () => {
   it('is the code above in the order of the notebook, then the cell up to the cursor', () => {
     const { prefix, suffix } = contextOf(['import a', 'b = 1'], 'x = \nprint(x)', 4, BUDGET);
     expect(prefix).toBe('import a\n\nb = 1\n\nx = ');
@@ -43,7 +43,7 @@ describe('the context of ghost text', () => {
     expect(isPython('\n%%ds\nWhat?')).toBe(false);
   });
 
-  it('keeps every byte of its beginning while somebody types', () => {
+  it('keeps every byte of its beginning while the user types', () => {
     const above = cells(30);
     const source = 'total = sum(values)';
     const texts = [...source].map((_, i) => contextOf(above, source.slice(0, i + 1), i + 1, BUDGET));

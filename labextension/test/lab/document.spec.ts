@@ -10,13 +10,13 @@ describe('a question for the document', () => {
   });
 });
 
-describe('a cell that is told', () => {
+describe('a cell that is sent', () => {
   it('is a code cell', () => {
     expect(summarizeCell({ cell_type: 'markdown', source: '# Title' })).toBeNull();
   });
 
   it('keeps source, id, number and short texts, and no picture', () => {
-    const told = summarizeCell({
+    const sent = summarizeCell({
       cell_type: 'code',
       id: 'a',
       source: ['x = 1\n', 'x'],
@@ -28,7 +28,7 @@ describe('a cell that is told', () => {
         { output_type: 'error', ename: 'E', evalue: 'v', traceback: ['long'] }
       ]
     });
-    expect(told).toEqual({
+    expect(sent).toEqual({
       cell_type: 'code',
       id: 'a',
       source: 'x = 1\nx',

@@ -15,8 +15,8 @@ const TOLD = {
   ghost_spent: '~$0.0001'
 };
 
-describe('the standing of a notebook', () => {
-  it('is told in short and at length', () => {
+describe('the status of a notebook', () => {
+  it('has a label and a tooltip', () => {
     const standing = readNotebookStatus(TOLD);
     expect(statusLabel(standing, trans)).toBe('DeepSeek ~$0.0012 · 63% cached · ghost text ~$0.0001');
     expect(statusTooltip(standing, trans)).toBe(

@@ -2,9 +2,9 @@ import { describe, expect, it } from 'vitest';
 import { kindOf } from '../../src/markdown/blocks';
 import { completeMarkdown } from '../../src/markdown/incomplete';
 
-const mended = (source: string) => completeMarkdown({ kind: kindOf(source), source });
+const drawn = (source: string) => completeMarkdown({ kind: kindOf(source), source });
 
-describe('mend', () => {
+describe('completeMarkdown', () => {
   it.each([
     ['some **bold', 'some **bold**'],
     ['some **bold*', 'some **bold**'],
@@ -30,17 +30,17 @@ describe('mend', () => {
     ['* one *two', '* one *two*'],
     ['`a` and **`b` c', '`a` and **`b` c**']
   ])('%j is drawn as %j', (source, expected) => {
-    expect(mended(source)).toBe(expected);
+    expect(drawn(source)).toBe(expected);
   });
 
   it('gives a table its rule before the model does', () => {
-    expect(mended('| a | b |')).toBe('| a | b |\n|---|---|');
-    expect(mended('| a | b |\n|--')).toBe('| a | b |\n|---|---|');
-    expect(mended('| a | b |\n|---|---|\n| 1 |')).toBe('| a | b |\n|---|---|\n| 1 |');
+    expect(drawn('| a | b |')).toBe('| a | b |\n|---|---|');
+    expect(drawn('| a | b |\n|--')).toBe('| a | b |\n|---|---|');
+    expect(drawn('| a | b |\n|---|---|\n| 1 |')).toBe('| a | b |\n|---|---|\n| 1 |');
   });
 
   it('hides a half written closing mark', () => {
-    expect(mended('```py\nx\n``')).toBe('```py\nx\n');
-    expect(mended('```py\nx\n')).toBe('```py\nx\n');
+    expect(drawn('```py\nx\n``')).toBe('```py\nx\n');
+    expect(drawn('```py\nx\n')).toBe('```py\nx\n');
   });
 });

@@ -63,7 +63,7 @@ describe('the state of the panel', () => {
     expect(ids(opened(failed, { ...CONVERSATION, tip: 'a', way: [['a', 1, 1, 1]] }))).toEqual(['a']);
   });
 
-  it('is read again when somebody moved the tip, and not otherwise', () => {
+  it('is read again when a cell moved the tip, and not otherwise', () => {
     const moved = { ...CONVERSATION, type: 'moved' };
     expect(reduce(start, moved).stale).toBe(false);
     expect(reduce(start, { ...moved, tip: 'a' }).stale).toBe(true);
