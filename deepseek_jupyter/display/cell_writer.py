@@ -1,6 +1,6 @@
 """Writing to the notebook's cells, which only a page can do: what is asked of it, and its answer.
 
-The messages are in docs/record.md; the TypeScript twin is ``labextension/src/edits.ts``.
+The messages are in docs/record.md; the TypeScript twin is ``labextension/src/lab/edits.ts``.
 """
 
 from __future__ import annotations

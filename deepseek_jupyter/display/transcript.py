@@ -1,6 +1,6 @@
 """`Transcript`: events in, what is to be seen out. A pure reducer; the clock is passed in.
 
-The TypeScript twin is ``labextension/src/transcript.ts``.
+The TypeScript twin is ``labextension/src/kernel/transcript.ts``.
 """
 
 from __future__ import annotations
