@@ -92,8 +92,8 @@ const { metafile } = await build({
   charset: 'utf8',
   define: { CATALOGUES: JSON.stringify(await catalogues()) },
   alias: {
-    '@jupyterlab/ui-components': here('src/widget/icons.ts'),
-    '@jupyterlab/apputils': here('src/widget/clipboard.ts')
+    '@jupyterlab/ui-components': here('src/widget/substitutes.ts'),
+    '@jupyterlab/apputils': here('src/widget/substitutes.ts')
   }
 });
 const strangers = Object.keys(metafile.inputs).filter(path => /@jupyterlab|@codemirror/.test(path));

@@ -63,7 +63,7 @@ def test_every_page_is_in_the_site_s_contents():
     assert {path.stem for path in ROOT.glob("docs/*.md")} - {"index"} == listed
 
 
-SOURCES = [*ROOT.glob("labextension/src/**/*.ts"), *ROOT.glob("labextension/test/*.ts")]
+SOURCES = [*ROOT.glob("labextension/src/**/*.ts"), *ROOT.glob("labextension/test/**/*.ts")]
 TOLD = [path for path in [*PAGES, *SOURCES] if path.name != "CHANGELOG.md"]
 
 

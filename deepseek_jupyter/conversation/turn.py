@@ -1,7 +1,7 @@
 """The turn: one question with all that answers it. A pure value, stored as written.
 
 `record` is its JSON form, described in docs/record.md; the TypeScript twin is `ITurnRecord` in
-``labextension/src/record.ts``.
+``labextension/src/kernel/record.ts``.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The pages that have our extension, reached over the two comms of docs/record.md, and panels.
 
 A page opens both when it meets the extension; here they are kept, deltas are sent to every page,
-and requests from a page are carried out. The twin is ``labextension/src/kernelcomms.ts``.
+and requests from a page are carried out. The twin is ``labextension/src/kernel/comms.ts``.
 A panel is a widget in a page without the extension: it gets the same messages and may request the
 same, by the comm of its own model. Only pages show, write and read cells (`CellWriter`).
 

@@ -31,7 +31,7 @@ TURN_MIME = "application/vnd.deepseek.turn+json"
 
 Bundle = dict[str, Any]
 
-_FENCE = "`" * 12  # longer than any fence that a model writes
+_FENCE = "`" * 16  # longer than any fence that a model writes; the card has as many
 OPENING = {"json": f"{_FENCE}json\n", "text": f"{_FENCE}text\n"}
 
 _TAIL = 4_000  # characters of a long chain of thought that are shown while it grows

@@ -1,7 +1,7 @@
 """One turn while it grows: `Transcript` reduces events to what is to be seen, `GrowingText` renders
 the text so far, `Throttle` says when it may be published. Pure: the clock is passed in.
 
-The TypeScript twin is ``labextension/src/transcript.ts``.
+The TypeScript twin is ``labextension/src/kernel/transcript.ts``.
 """
 
 from __future__ import annotations

@@ -4,11 +4,16 @@ Rules for markdown-it: ``$..$``, ``$$..$$``, ``\(..\)``, ``\[..\]`` and ``\begin
 are our own because JupyterLab finds math by yet another algorithm (`removeMath`: delimiters are
 paired before Markdown is parsed, braces count, code is masked by a regular expression). What
 `typesettable` lets through is read the same way by both; all else is shown as code.
+
+The commands and spellings that it refuses are data, ``math.json``, which the card's guard in
+``labextension/src/markdown/math.ts`` loads too.
 """
 
 from __future__ import annotations
 
+import json
 import re
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -17,11 +22,10 @@ if TYPE_CHECKING:
     from markdown_it.rules_inline import StateInline
 
 
-LONGEST = 4000
-"""Characters; a longer formula is not one, and looking further for an end would cost."""
+_RULES: Any = json.loads(Path(__file__).with_name("math.json").read_text("utf-8"))
 
-DEEPEST = 30
-"""Braces within braces; MathJax recurses once for each."""
+LONGEST: int = _RULES["longest"]
+"""Characters; a longer formula is not one, and looking further for an end would cost."""
 
 # No blank after the first dollar, none before the last, no digit after it: "$5 and $6" is money.
 _DOLLARS = re.compile(
@@ -29,26 +33,19 @@ _DOLLARS = re.compile(
 )
 _BEGIN = re.compile(r"\\begin\{([A-Za-z]{1,20}\*?)\}")
 
-# Macros that make links, attributes, styles or elements, that define macros or load extensions.
-_FORBIDDEN = re.compile(
-    r"\\(?:href|url|hyperref|class|style|cssid|data|html\w*|mmltoken|texhtml|bbox|enclose"
-    r"|toggle|mathtip|texttip|tooltip|action|unicode|char|require|setoptions|includegraphics|input"
-    r"|include|x?def|gdef|edef|let|futurelet|global|long|csname|endcsname|catcode|expandafter"
-    r"|(?:re|provide|declare)?newcommand|renewcommand|providecommand|(?:re)?newenvironment"
-    r"|declare\w*|(?:re|use)?newtagform|renewtagform|usetagform|newextarrow|newcolumntype"
-    r"|definecolor|begingroup|endgroup|write|read|openin|openout|special|immediate|verb)"
-    r"(?![A-Za-z])",
-    re.IGNORECASE,
-)
-# Addresses; and spellings that `removeMath` and MathJax read in two ways.
-_TRICKY = re.compile(
-    r"://|javascript:|data:|url\s*\(|[`\x00]|~~~|@@|\\\\[{}$]|\$\$|\n\s*\n", re.IGNORECASE
-)
-_SHIFT = re.compile(
-    r"\\(?:rule|space|\w*kern|\w*skip|[hvm]space|raise\w*|lower|move\w+|skew|above)\b"
-)
-_FAR = re.compile(r"\d{3}|\d\d(?:\.\d*)?\s*(?:em|ex|cm|mm|in|pc)|-\s*\d")
-_BACKWARD = re.compile(r"(?:\\!\s*){6}|(?:\\negt\w+\s*){4}")
+
+def _pattern(*names: str, command: bool = False) -> re.Pattern[str]:
+    """The patterns of these rules as one."""
+    either = "|".join(pattern for name in names for pattern in _RULES[name])
+    return re.compile(rf"\\(?:{either})(?![a-z])" if command else either, re.IGNORECASE | re.ASCII)
+
+
+_COMMANDS = _pattern("forbidden_commands", command=True)
+_FORBIDDEN = _pattern("forbidden", "forbidden_in_markdown")
+_SHIFTS = _pattern("shifting_commands", command=True)
+_FAR = _pattern("far")
+_BREAK = re.compile(r"\\\\\*?\s*\[([^\]]*)")  # the space that a line break asks for
+_NESTING = re.compile(r"\\(?:left|right|begin|end)(?![a-zA-Z])|\\.|[{}]", re.DOTALL)
 _ENTITY = re.compile(r"&(?=[#\w])")
 _DEFINITION = re.compile(r"^([ \t]*):", re.MULTILINE)  # of the term above, some parsers say
 
@@ -64,26 +61,35 @@ def typesettable(tex: str, display: bool) -> bool:
         return False
     if "$" in tex and (not display or tex.count("$") % 2):
         return False
-    if _FORBIDDEN.search(tex) or _TRICKY.search(tex) or _BACKWARD.search(tex):
+    if _COMMANDS.search(tex) or _FORBIDDEN.search(tex):
         return False
-    if (shifts := len(_SHIFT.findall(tex))) and (shifts > 10 or _FAR.search(tex)):
+    shifts = len(_SHIFTS.findall(tex))
+    if shifts > _RULES["most_shifts"] or (shifts and _FAR.search(tex)):
         return False
-    return _balanced(tex)
+    if any(_FAR.search(space) for space in _BREAK.findall(tex)):
+        return False
+    return _nests_well(tex)
 
 
-def _balanced(tex: str) -> bool:
-    """Do the braces pair? An open one would make MathJax look for the end beyond ours."""
-    if "{" not in tex and "}" not in tex:
-        return True
-    depth = 0
-    for match in re.finditer(r"\\.|[{}]", tex, re.DOTALL):
-        if match[0] == "{":
-            depth += 1
-        elif match[0] == "}":
-            depth -= 1
-        if not 0 <= depth <= DEEPEST:
+def _nests_well(tex: str) -> bool:
+    """Whether braces pair, and nothing nests so deep that laying it out would not end.
+
+    An open brace would make MathJax look for the end beyond ours.
+    """
+    braces = groups = 0
+    for match in _NESTING.finditer(tex):
+        token = match[0]
+        if token == "{":
+            braces += 1
+        elif token == "}":
+            braces -= 1
+        elif token in ("\\left", "\\begin"):
+            groups += 1
+        elif token in ("\\right", "\\end"):
+            groups = max(0, groups - 1)
+        if braces < 0 or braces + groups > _RULES["deepest"]:
             return False
-    return depth == 0
+    return braces == 0
 
 
 def mark_math(tex: str) -> str:

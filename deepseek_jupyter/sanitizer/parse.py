@@ -11,9 +11,9 @@ import re
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from . import math as math_rules
 from .html import html_of, plain_html
 from .markdown import code_mark, markdown_of
+from .math import install as install_math
 from .text import safe_url
 
 if TYPE_CHECKING:
@@ -171,5 +171,5 @@ def _parser() -> MarkdownIt:
     parser.core.ruler.at("inline", _inlines)
     parser.inline.terminator_re = _SPECIAL  # older versions of markdown-it-py do not read it
     parser.validateLink = lambda url: bool(safe_url(url))  # type: ignore[method-assign]
-    math_rules.install(parser)
+    install_math(parser)
     return parser

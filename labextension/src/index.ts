@@ -3,13 +3,13 @@ import { INotebookTracker, NotebookActions } from '@jupyterlab/notebook';
 import { IRenderMimeRegistry } from '@jupyterlab/rendermime';
 import { ITranslator, nullTranslator } from '@jupyterlab/translation';
 import type { JupyterFrontEnd, JupyterFrontEndPlugin } from '@jupyterlab/application';
-import { Card } from './card';
-import { Changes, CHANGES_MIME } from './changes';
-import { CommHub } from './comms';
-import { CellWriter } from './edits';
-import { labPlugins } from './labplugins';
-import { MIME_TYPE } from './record';
-import { output, sidebar } from './panel/plugin';
+import { Card } from './card/card';
+import { CommHub } from './kernel/comms';
+import { MIME_TYPE } from './kernel/record';
+import { Changes, CHANGES_MIME } from './lab/changes';
+import { CellWriter } from './lab/edits';
+import { labPlugins } from './lab/index';
+import { output, sidebar } from './panel/index';
 import { ICommHub, ISidePanel } from './tokens';
 
 export { ICommHub, ISidePanel };
@@ -19,7 +19,7 @@ const RANK = -10;
 
 const comms: JupyterFrontEndPlugin<ICommHub> = {
   id: 'deepseek-jupyter:comms',
-  description: 'Opens the comms over which a kernel streams an answer and is told to stop.',
+  description: 'Opens the comms over which a kernel streams an answer and takes requests.',
   autoStart: true,
   provides: ICommHub,
   optional: [INotebookTracker],
@@ -116,7 +116,7 @@ const changes: JupyterFrontEndPlugin<void> = {
 };
 
 /**
- * Keep the browser from looking up the host names of links that nobody clicked.
+ * Keep the browser from looking up the host names of links before they are clicked.
  *
  * #### Notes
  * On a page served over http, Chromium asks for the name of every link's host as soon as the link

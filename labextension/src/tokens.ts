@@ -2,24 +2,25 @@ import { Token } from '@lumino/coreutils';
 import type { JSONObject } from '@lumino/coreutils';
 import type { ISignal } from '@lumino/signaling';
 import type { Kernel } from '@jupyterlab/services';
-import type { ITranscript } from './transcript';
+import type { Consent } from './kernel/record';
+import type { ITranscript } from './kernel/transcript';
 
-/** A message of a kernel that is not about the text of a turn. Whoever reads it checks it. */
-export interface ITold {
+/** A kernel's message about anything but the text of a turn; its receivers check what it holds. */
+export interface ICommMessage {
   readonly kernel: Kernel.IKernelConnection;
   readonly message: unknown;
 }
 
-/** What the page and its kernels say to each other about turns. */
+/** The messages between the page and its kernels. */
 export interface ICommHub {
-  /** A signal emitted when more was heard of a turn. */
-  readonly heard: ISignal<ICommHub, ITranscript>;
+  /** A signal emitted when text or status of a turn arrived; its argument is all that is known of it. */
+  readonly transcriptChanged: ISignal<ICommHub, ITranscript>;
 
-  /** A signal emitted when a kernel said something else. */
-  readonly told: ISignal<ICommHub, ITold>;
+  /** A signal emitted with every other message of a kernel. */
+  readonly messageReceived: ISignal<ICommHub, ICommMessage>;
 
   /** A signal emitted when the comms with a kernel were opened or closed. */
-  readonly connected: ISignal<ICommHub, Kernel.IKernelConnection>;
+  readonly connectionChanged: ISignal<ICommHub, Kernel.IKernelConnection>;
 
   /** Whether the comms with a kernel are open, or about to be. */
   isConnected(kernel: Kernel.IKernelConnection): boolean;
@@ -31,18 +32,18 @@ export interface ICommHub {
    */
   request(kernel: Kernel.IKernelConnection, type: string, body?: JSONObject): Promise<JSONObject>;
 
-  /** What was heard of a turn so far. */
+  /** What is known of a turn so far. */
   transcript(id: string): ITranscript | null;
 
-  /** The turn of a kernel that was heard of last, if it runs; '' for none. */
-  running(kernel: Kernel.IKernelConnection): string;
+  /** The id of a kernel's running turn; empty for none. */
+  runningTurn(kernel: Kernel.IKernelConnection): string;
 
   /**
    * Open the two comms with a kernel, unless they are open.
    *
    * #### Notes
    * Cheap to call often. A kernel that does not know the comms is asked again only when it is
-   * called after a while, or by somebody who is `sure` that it does know them by now.
+   * called after a while, or when the caller is `sure` that it knows them by now.
    */
   connect(kernel: Kernel.IKernelConnection, sure?: boolean): void;
 
@@ -52,15 +53,15 @@ export interface ICommHub {
   /** Ask to stop a turn; false if no comm is open. */
   stop(id: string, kernel: Kernel.IKernelConnection): boolean;
 
-  /** Say whether a call that waits for the user may run; false if no comm is open. */
-  decide(
+  /** Answer a tool call that waits for consent; false if no comm is open. */
+  answerToolCall(
     id: string,
     call: string,
-    word: 'approve' | 'deny' | 'always',
+    consent: Consent,
     kernel: Kernel.IKernelConnection
   ): boolean;
 
-  /** Tell a kernel, or all of them, that nobody will answer from this page any more. */
+  /** Tell a kernel, or all of them, that this page is closing and will not answer any more. */
   leave(kernel?: Kernel.IKernelConnection | null): void;
 
   /** Forget a turn whose record is complete. */
@@ -70,7 +71,7 @@ export interface ICommHub {
 /** The token of the comms. */
 export const ICommHub = new Token<ICommHub>(
   'deepseek-jupyter:ICommHub',
-  'What the page and its kernels say to each other about turns.'
+  'The messages between the page and its kernels.'
 );
 
 /** The panel in the side bar. */

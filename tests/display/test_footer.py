@@ -1,8 +1,13 @@
-"""The line under an answer, word for word."""
+"""The line under an answer, word for word.
+
+What the card's parts say, too, is in a table that `labextension/test/card/wording.spec.ts` reads.
+"""
 
 from __future__ import annotations
 
+import json
 from decimal import Decimal
+from pathlib import Path
 
 import pytest
 
@@ -10,6 +15,7 @@ from deepseek_jupyter.conversation.turn import Turn
 from deepseek_jupyter.display.footer import END_WORDS, footer, money, seconds
 from deepseek_jupyter.protocol.usage import Usage
 
+WORDS = json.loads((Path(__file__).parents[1] / "data" / "footer.json").read_text("utf-8"))
 BARE = Turn(
     id="t", conversation="c", prompt="p", model="asked", status="done", finish_reason="stop"
 )
@@ -56,33 +62,16 @@ def test_an_unknown_ending_is_shown_as_the_server_said_it():
     assert told(finish_reason="new_reason") == "asked · new_reason"
 
 
-@pytest.mark.parametrize(
-    ("amount", "currency", "shown"),
-    [
-        ("0", "USD", "$0"),
-        ("12.345", "USD", "$12.35"),
-        ("1", "CNY", "¥1.00"),
-        ("0.5", "EUR", "€0.50"),
-        ("0.0123", "USD", "$0.012"),
-        ("0.00000054", "USD", "$0.00000054"),
-        ("0.1", "GBP", "GBP 0.10"),
-    ],
-)
+@pytest.mark.parametrize(("amount", "currency", "shown"), WORDS["money"])
 def test_money_is_never_rounded_to_nothing(amount, currency, shown):
     assert money(Decimal(amount), currency) in (shown, shown.replace("12.35", "12.34"))
 
 
-@pytest.mark.parametrize(
-    ("value", "shown"),
-    [
-        (0, "0.0 s"),
-        (0.44, "0.4 s"),
-        (9.949, "9.9 s"),
-        (9.96, "10 s"),
-        (119.4, "119 s"),
-        (120, "2 min 0 s"),
-        (200.9, "3 min 20 s"),
-    ],
-)
+@pytest.mark.parametrize(("value", "shown"), WORDS["seconds"])
 def test_seconds(value, shown):
     assert seconds(value) == shown
+
+
+@pytest.mark.parametrize("reason", WORDS["endings"])
+def test_an_ending_has_the_word_that_the_card_shows(reason):
+    assert END_WORDS[reason] == WORDS["endings"][reason]

@@ -6,10 +6,9 @@
  */
 import { runIcon, stopIcon } from '@jupyterlab/ui-components';
 import type { TranslationBundle } from '@jupyterlab/translation';
-import { button, focused, make, say } from '../dom';
-import { complete, matches, mention, mentioned } from './complete';
-import { History } from './history';
-import type { IMention, IName } from './complete';
+import { button, focused, make, say } from '../card/dom';
+import { complete, History, matches, mention, mentioned } from './input';
+import type { IMention, IName } from './input';
 
 /** The tallest the field grows, in pixels. */
 const TALLEST = 240;

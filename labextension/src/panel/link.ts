@@ -1,12 +1,11 @@
-/** What the panel needs of the world: a kernel that may be there, and a file. */
+/** What the panel needs of the outside: a kernel that may be there, and a notebook's file. */
+import { Signal } from '@lumino/signaling';
 import type { JSONObject } from '@lumino/coreutils';
-import type { ISignal } from '@lumino/signaling';
-import type { Word } from '../details';
-import type { ITurnRecord } from '../record';
-import type { ITranscript } from '../transcript';
+import type { Consent, ITurnRecord } from '../kernel/record';
+import type { ITranscript } from '../kernel/transcript';
 
 /**
- * Who is at the other end.
+ * The state of the other end.
  *
  * - `live`: a kernel that answers.
  * - `unloaded`: a kernel that has not loaded deepseek_jupyter, and can.
@@ -15,35 +14,53 @@ import type { ITranscript } from '../transcript';
 export type Presence = 'live' | 'unloaded' | 'none';
 
 /** The other end of a panel. */
-export interface ILink {
-  /** What the panel is about, for its title. */
-  readonly name: string;
-  readonly presence: Presence;
-  /** What to say where nobody answers, if it is not that there is no kernel. */
-  readonly absence?: string;
+export abstract class Link {
   /** A signal emitted when `presence` changed, or the kernel is another one. */
-  readonly changed: ISignal<ILink, void>;
-  /** A signal emitted with each message of the kernel that is not about a turn's text. */
-  readonly told: ISignal<ILink, unknown>;
-  /** A signal emitted when more was heard of a turn. */
-  readonly heard: ISignal<ILink, ITranscript>;
-  /** What was heard of a turn so far. */
-  transcript(id: string): ITranscript | null;
-  /** Ask the kernel. */
-  request(type: string, body?: JSONObject): Promise<JSONObject>;
-  /** Tell the kernel to stop a turn. */
-  stop(id: string): void;
-  /** Say whether a call that waits for the user may run. */
-  decide(id: string, call: string, word: Word): void;
-  /** Ask for all that a running turn has said. */
-  resync(id: string): void;
-  /** Load deepseek_jupyter into the kernel; false where it cannot be. */
-  load(): Promise<boolean>;
-  /** The turns that the file holds, in its order. */
-  saved(): readonly ITurnRecord[];
+  readonly changed = new Signal<Link, void>(this);
+
+  /** A signal emitted when text or status of a turn arrived; its argument is all that is known of it. */
+  readonly transcriptChanged = new Signal<Link, ITranscript>(this);
+
+  /** A signal emitted with every other message of the kernel. */
+  readonly messageReceived = new Signal<Link, unknown>(this);
+
+  /** What the panel is about, for its title. */
+  abstract readonly name: string;
+
+  abstract readonly presence: Presence;
+
+  /** What the panel says when nothing answers, where the reason is not that there is no kernel. */
+  get absence(): string | null {
+    return null;
+  }
+
   /** What the buttons at a block of code do; null where there is no notebook. */
-  readonly code: ICodeTarget | null;
-  dispose(): void;
+  abstract readonly code: ICodeTarget | null;
+
+  /** What is known of a turn so far. */
+  abstract transcript(id: string): ITranscript | null;
+
+  /** Send a request to the kernel, and wait for its answer. */
+  abstract request(type: string, body?: JSONObject): Promise<JSONObject>;
+
+  /** Ask the kernel to stop a turn. */
+  abstract stop(id: string): void;
+
+  /** Answer a tool call that waits for consent. */
+  abstract answerToolCall(id: string, call: string, consent: Consent): void;
+
+  /** Ask for all of a turn that runs. */
+  abstract resync(id: string): void;
+
+  /** Load deepseek_jupyter into the kernel; false where it cannot be. */
+  abstract load(): Promise<boolean>;
+
+  /** The turns that the file holds, in its order. */
+  abstract saved(): readonly ITurnRecord[];
+
+  dispose(): void {
+    Signal.clearData(this);
+  }
 }
 
 /** Where code of an answer may go. */

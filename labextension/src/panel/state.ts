@@ -4,8 +4,9 @@
  * The active branch is known by its ids; records are read when they come into view. Turns that run
  * hang under their parent: what followed it on the branch gives way to them.
  */
-import { readRecord } from '../record';
-import type { ITurnRecord } from '../record';
+import { list, maybeText, number, object } from '../kernel/json';
+import { MIME_TYPE, readRecord } from '../kernel/record';
+import type { ITurnRecord } from '../kernel/record';
 
 /** A turn's place on the active branch. */
 export interface IStep {
@@ -69,12 +70,12 @@ export function opened(state: IState, json: unknown): IState {
   const way = list(raw['way']).map(readStep);
   return {
     conversation: String(raw['conversation'] ?? ''),
-    tip: text(raw['tip']),
+    tip: maybeText(raw['tip']),
     active: String(raw['active'] ?? 'main'),
     way,
     records,
     running: running.map(record => record.id),
-    failed: same && state.tip === text(raw['tip']) ? state.failed : null,
+    failed: same && state.tip === maybeText(raw['tip']) ? state.failed : null,
     settings: readSettings(raw['settings']),
     stale: false
   };
@@ -112,7 +113,7 @@ export function reduce(state: IState, json: unknown): IState {
   if (raw['type'] === 'moved') {
     const moved =
       raw['conversation'] !== state.conversation ||
-      text(raw['tip']) !== state.tip ||
+      maybeText(raw['tip']) !== state.tip ||
       raw['active'] !== state.active;
     return {
       ...state,
@@ -159,13 +160,12 @@ function turn(state: IState, begun: boolean, record: ITurnRecord): IState {
 }
 
 function readStep(json: unknown): IStep {
-  const [id, tokens, index, count] = Array.isArray(json) ? json : [];
-  return { id: String(id), tokens: whole(tokens), index: whole(index), count: whole(count) };
+  const [id, tokens, index, siblings] = list(json);
+  return { id: String(id), tokens: count(tokens), index: count(index), count: count(siblings) };
 }
 
 function readSettings(json: unknown): ISettings {
   const raw = object(json);
-  const number = (value: unknown) => (typeof value === 'number' ? value : null);
   return {
     model: String(raw['model'] ?? ''),
     think: String(raw['think'] ?? 'auto'),
@@ -176,18 +176,34 @@ function readSettings(json: unknown): ISettings {
   };
 }
 
-function object(value: unknown): Record<string, unknown> {
-  return value !== null && typeof value === 'object' ? (value as Record<string, unknown>) : {};
+/** A number that counts something; 1 for anything else. */
+function count(value: unknown): number {
+  return Math.max(0, Math.floor(number(value) ?? 1));
 }
 
-function list(value: unknown): unknown[] {
-  return Array.isArray(value) ? value : [];
+/** Something with outputs, as nbformat writes them. */
+export interface IOutputs {
+  readonly outputs: readonly unknown[];
 }
 
-function text(value: unknown): string | null {
-  return typeof value === 'string' ? value : null;
-}
-
-function whole(value: unknown): number {
-  return typeof value === 'number' && Number.isFinite(value) ? Math.max(0, Math.floor(value)) : 1;
+/**
+ * The records in the outputs of cells, in an order in which each follows its parent.
+ *
+ * #### Notes
+ * What the last of them belongs to is shown; the notebook may hold several conversations.
+ */
+export function savedTurns(cells: readonly IOutputs[]): ITurnRecord[] {
+  const found = new Map<string, ITurnRecord>();
+  for (const output of cells.flatMap(cell => cell.outputs)) {
+    const data = (output as { data?: Record<string, unknown> } | null)?.data;
+    if (data && data[MIME_TYPE]) {
+      const record = readRecord(data[MIME_TYPE]);
+      if (record.id && record.prompt) {
+        found.set(record.id, record);
+      }
+    }
+  }
+  const records = [...found.values()].sort((a, b) => (a.id < b.id ? -1 : 1)); // ids tell the time
+  const last = records[records.length - 1];
+  return records.filter(record => record.conversation === last.conversation);
 }

@@ -1,18 +1,26 @@
-/** The turns in view: each drawn from its record and from what was heard of it since. */
+/** The turns in view, each drawn from its record and its transcript with the card's own parts. */
+import { Clipboard } from '@jupyterlab/apputils';
+import { caretLeftIcon, caretRightIcon, editIcon } from '@jupyterlab/ui-components';
 import type { TranslationBundle } from '@jupyterlab/translation';
-import { announcement } from '../words';
-import { List } from './list';
+import { button, make, say } from '../card/dom';
+import { addCodeBars, Attachments, Header, Notes, Tools } from '../card/parts';
+import { Thinking } from '../card/thinking';
+import { announcement } from '../card/wording';
+import { asMarkdown, isRunning } from '../kernel/record';
+import { merge } from '../kernel/transcript';
+import { Flow } from '../markdown/flow';
 import { shown } from './state';
-import { TurnView } from './turn';
-import type { IBlockRenderer } from '../renderer';
-import type { ILink } from './link';
-import type { IEntry } from './list';
+import { VirtualList } from './virtuallist';
+import type { Consent, ITurnRecord } from '../kernel/record';
+import type { ITranscript } from '../kernel/transcript';
+import type { IBlockRenderer } from '../markdown/renderer';
+import type { ICodeTarget, Link } from './link';
 import type { IState, IStep } from './state';
-import type { ITurnActions } from './turn';
+import type { IEntry, IItem } from './virtuallist';
 
 /** What the turns need. */
 export interface ITurnsOptions {
-  readonly link: ILink;
+  readonly link: Link;
   readonly actions: ITurnActions;
   readonly renderer: IBlockRenderer;
   readonly trans: TranslationBundle;
@@ -25,10 +33,10 @@ export interface ITurnsOptions {
 }
 
 /** Shows the turns of a state. */
-export class Turns {
+export class TurnList {
   constructor(private _options: ITurnsOptions) {
     const { actions, renderer, trans } = _options;
-    this._list = new List(
+    this._list = new VirtualList(
       id => {
         const turn = new TurnView(actions, renderer, trans);
         this._turns.set(id, turn);
@@ -41,7 +49,7 @@ export class Turns {
     node.tabIndex = 0;
     node.setAttribute('role', 'feed');
     node.setAttribute('aria-label', trans.__('Conversation'));
-    _options.link.heard.connect(this._onHeard, this);
+    _options.link.transcriptChanged.connect(this._onTranscript, this);
   }
 
   get node(): HTMLElement {
@@ -74,15 +82,15 @@ export class Turns {
 
   dispose(): void {
     this._disposed = true;
-    this._options.link.heard.disconnect(this._onHeard, this);
+    this._options.link.transcriptChanged.disconnect(this._onTranscript, this);
     this._list.dispose();
   }
 
-  private _onHeard(_: ILink, { id }: { id: string }): void {
-    if (this._turns.has(id) && !this._heard.has(id)) {
-      this._heard.add(id);
+  private _onTranscript(_: Link, { id }: { id: string }): void {
+    if (this._turns.has(id) && !this._pending.has(id)) {
+      this._pending.add(id);
       requestAnimationFrame(() => {
-        this._heard.delete(id);
+        this._pending.delete(id);
         this._show(id);
       });
     }
@@ -104,12 +112,12 @@ export class Turns {
       this._drawWaiting();
       record = null;
     }
-    const heard = live ? link.transcript(id) : null;
-    turn.update(step, record, heard, live);
+    const transcript = live ? link.transcript(id) : null;
+    turn.update(step, record, transcript, live);
     turn.position(index! + 1, this._steps.size);
     if (live && record) {
-      const now = heard?.status ? { ...record, status: heard.status } : record;
-      const words = announcement(now, true, trans);
+      const status = transcript?.status ?? record.status;
+      const words = announcement({ ...record, status }, true, trans);
       if (words !== this._spoken) {
         this._spoken = words;
         this._options.announce(words);
@@ -134,10 +142,10 @@ export class Turns {
     });
   }
 
-  private _list: List;
+  private _list: VirtualList;
   private _steps = new Map<string, [IStep, number]>();
   private _turns = new Map<string, TurnView>();
-  private _heard = new Set<string>();
+  private _pending = new Set<string>();
   private _waiting = new Set<string>();
   private _drawing = false;
   private _spoken = '';
@@ -147,4 +155,146 @@ export class Turns {
 /** The height of a turn before it is drawn, by the length of its texts. */
 function entry({ id, tokens }: IStep): IEntry {
   return { id, guess: 110 + Math.min(tokens, 4000) * 1.6 };
+}
+
+/** What the buttons at a turn do. */
+export interface ITurnActions {
+  edit(record: ITurnRecord): void;
+  regenerate(record: ITurnRecord): void;
+  stop(record: ITurnRecord): void;
+  answerToolCall(record: ITurnRecord, call: string, consent: Consent): void;
+  step(id: string, by: number): void;
+  readonly code: ICodeTarget | null;
+  /** Whether a kernel is there to ask. */
+  readonly canAsk: boolean;
+}
+
+/** Shows a turn. */
+export class TurnView implements IItem {
+  readonly node = make('article', 'panel-turn');
+
+  constructor(
+    private _actions: ITurnActions,
+    renderer: IBlockRenderer,
+    private _trans: TranslationBundle
+  ) {
+    const trans = _trans;
+    this.node.tabIndex = -1;
+    const answer = make('div', 'flow');
+    answer.classList.add('jp-RenderedHTMLCommon', 'jp-RenderedMarkdown');
+    const { code } = _actions;
+    const target = code ?? { insert: nothing, replace: nothing, run: nothing };
+    this._answer = new Flow(answer, renderer, node => addCodeBars(node, target, trans));
+    this._thinking = new Thinking(renderer, trans);
+    this._header = new Header(
+      {
+        copy: () => Clipboard.copyToSystem(this._record?.answer ?? ''),
+        regenerate: () => this._record && _actions.regenerate(this._record),
+        stop: () => this._record && _actions.stop(this._record)
+      },
+      this._switch,
+      trans
+    );
+    this._attachments = new Attachments(trans);
+    this._tools = new Tools(trans, (call, consent) => {
+      this._record && _actions.answerToolCall(this._record, call, consent);
+    });
+    const question = make('div', 'panel-question');
+    this._edit = button(editIcon, trans.__('Edit the question'), () => {
+      this._record && _actions.edit(this._record);
+    });
+    question.append(this._prompt, this._edit);
+    this._earlier = button(caretLeftIcon, trans.__('Earlier answer'), () => this._go(-1));
+    this._later = button(caretRightIcon, trans.__('Later answer'), () => this._go(1));
+    this._switch.append(this._earlier, this._place, this._later);
+    const card = make('div', 'card');
+    card.classList.toggle('jp-mod-inNotebook', code !== null);
+    card.append(
+      this._header.node,
+      this._attachments.node,
+      this._thinking.node,
+      this._tools.node,
+      answer,
+      this._notes.node
+    );
+    this.node.append(question, card);
+    this._card = card;
+    card.hidden = true;
+  }
+
+  /** Show a record and its transcript; the record is null while it is being read. */
+  update(
+    step: IStep,
+    saved: ITurnRecord | null,
+    transcript: ITranscript | null,
+    live: boolean
+  ): void {
+    const trans = this._trans;
+    this._step = step;
+    this._switch.hidden = step.count < 2;
+    say(this._place, `${step.index}/${step.count}`);
+    this._place.title = trans.__('Answer %1 of %2 to this question', step.index, step.count);
+    const can = this._actions.canAsk && !(saved && live && isRunning(saved.status));
+    this._earlier.disabled = !can || step.index <= 1;
+    this._later.disabled = !can || step.index >= step.count;
+    this._edit.hidden = !can || !saved;
+    this.node.classList.toggle('jp-mod-reading', !saved);
+    this.node.classList.toggle('jp-mod-readonly', !this._actions.canAsk);
+    if (!saved) {
+      return;
+    }
+    this.node.classList.toggle('jp-mod-noCode', saved.policy.includes('no_code'));
+    const record = (this._record = merge(saved, transcript));
+    say(this._prompt, record.prompt);
+    this._card.hidden = false;
+    this._header.update(record, live);
+    this._attachments.update(record);
+    this._tools.update(record, live ? (transcript?.asking ?? null) : null);
+    this._notes.update(record);
+    const running = live && isRunning(record.status);
+    const drawn = [this._thinking.update(record, live), this._answer.set(asMarkdown(record), !running)];
+    const settle = () => void (this.node.style.minHeight = '');
+    running ? settle() : void Promise.all(drawn).then(settle);
+  }
+
+  /** Whether a record was shown. */
+  get isDrawn(): boolean {
+    return this._record !== null;
+  }
+
+  /** Set its place in the list, for a screen reader. */
+  position(index: number, count: number): void {
+    this.node.setAttribute('aria-posinset', String(index));
+    this.node.setAttribute('aria-setsize', String(count));
+    this.node.setAttribute('aria-label', this._trans.__('Turn %1 of %2', index, count));
+  }
+
+  dispose(): void {
+    this._answer.dispose();
+    this._thinking.dispose();
+  }
+
+  private _go(by: number): void {
+    this._step && this._actions.step(this._step.id, by);
+  }
+
+  private _prompt = make('div', 'panel-prompt');
+  private _edit: HTMLButtonElement;
+  private _card: HTMLElement;
+  private _header: Header;
+  private _attachments: Attachments;
+  private _thinking: Thinking;
+  private _tools: Tools;
+  private _answer: Flow;
+  private _notes = new Notes();
+  private _switch = make('div', 'panel-switch');
+  private _place = make('span', 'panel-place');
+  private _earlier: HTMLButtonElement;
+  private _later: HTMLButtonElement;
+  private _record: ITurnRecord | null = null;
+  private _step: IStep | null = null;
+}
+
+function nothing(): void {
+  return;
 }

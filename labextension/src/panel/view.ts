@@ -1,24 +1,22 @@
 /**
- * The panel: one conversation, whoever is at the other end of its link.
+ * The panel: one conversation, over a link to a notebook or to a widget's model.
  *
  * What it shows is a pure function of `state.ts`; messages of the kernel give the next state, and
- * the next frame shows it. Side bar and widget use the same view. `reading.ts` keeps the state,
- * `turns.ts` shows it; here is what the user does.
+ * the next frame shows it. Side bar and widget share this view. `model.ts` keeps the state, `turns.ts`
+ * shows it; here is what the user does.
  */
 import type { JSONObject } from '@lumino/coreutils';
 import type { TranslationBundle } from '@jupyterlab/translation';
-import { make, say } from '../dom';
-import { RequestError } from '../requests';
-import { Attached } from './attached';
-import { Bar } from './bar';
+import { make, say } from '../card/dom';
+import { RequestError } from '../kernel/requests';
+import { acceptCells, QuestionAttachments } from './attachments';
 import { Composer } from './composer';
-import { takeCells } from './drop';
-import { Reading } from './reading';
-import { Turns } from './turns';
-import type { Word } from '../details';
-import type { ITurnRecord } from '../record';
-import type { IBlockRenderer } from '../renderer';
-import type { ILink } from './link';
+import { PanelModel } from './model';
+import { PanelToolbar } from './toolbar';
+import { TurnList } from './turns';
+import type { Consent, ITurnRecord } from '../kernel/record';
+import type { IBlockRenderer } from '../markdown/renderer';
+import type { Link } from './link';
 import type { IState } from './state';
 
 /** Shows a conversation, and asks. */
@@ -26,12 +24,12 @@ export class PanelView {
   readonly node = make('div', 'panel');
 
   constructor(
-    private _link: ILink,
+    private _link: Link,
     renderer: IBlockRenderer,
     private _trans: TranslationBundle
   ) {
     const trans = _trans;
-    this._reading = new Reading(
+    this._model = new PanelModel(
       _link,
       {
         changed: state => this._show(state),
@@ -41,13 +39,13 @@ export class PanelView {
       },
       trans
     );
-    this._turns = new Turns({
+    this._turns = new TurnList({
       link: _link,
       actions: this._actions,
       renderer,
       trans,
-      state: () => this._reading.state,
-      inView: ids => void this._reading.read(ids),
+      state: () => this._model.state,
+      inView: ids => void this._model.read(ids),
       announce: words => say(this._status, words)
     });
     this._composer = new Composer(
@@ -55,17 +53,17 @@ export class PanelView {
         send: prompt => void this._ask(prompt),
         stop: () => this._stopLast(),
         cancel: () => this._edit(null),
-        names: () => this._reading.names(),
+        names: () => this._model.names(),
         changed: (prompt, names) => this._attached.update(prompt, names)
       },
       trans
     );
-    this._attached = new Attached(() => void this._bar.preview(this._question()), trans);
-    takeCells(this.node, () => this._link.presence !== 'none', cells => {
+    this._attached = new QuestionAttachments(() => void this._bar.preview(this._question()), trans);
+    acceptCells(this.node, () => this._link.presence !== 'none', cells => {
       this._attached.add(cells);
       this.focus();
     });
-    this._bar = new Bar(
+    this._bar = new PanelToolbar(
       {
         request: (type, body) => this._request(type, body),
         go: id => void this._checkout(id),
@@ -88,7 +86,7 @@ export class PanelView {
       foot,
       this._status
     );
-    void this._reading.refresh();
+    void this._model.refresh();
   }
 
   /** Put the caret into the composer. */
@@ -104,7 +102,7 @@ export class PanelView {
   }
 
   dispose(): void {
-    this._reading.dispose();
+    this._model.dispose();
     this._turns.dispose();
   }
 
@@ -143,7 +141,7 @@ export class PanelView {
     }
     this._editing = record?.id ?? null;
     this._composer.note = began
-      ? this._trans.__('Asks anew from here; the old answer stays beside it.')
+      ? this._trans.__('Asks again from here; the old answer is kept.')
       : '';
     if (began) {
       this._composer.text = record.prompt;
@@ -154,7 +152,7 @@ export class PanelView {
   }
 
   private _stopLast(): void {
-    const id = this._reading.running.pop();
+    const id = this._model.running.pop();
     if (id) {
       this._link.stop(id);
     }
@@ -187,9 +185,9 @@ export class PanelView {
     const live = this._link.presence === 'live';
     this._bar.update(this._link.name, live, state.settings);
     this._composer.enabled = this._link.presence !== 'none';
-    this._composer.running = this._reading.running.length > 0;
+    this._composer.running = this._model.running.length > 0;
     say(this._about, this._aboutText(count));
-    void this._reading.read(this._turns.drawn);
+    void this._model.read(this._turns.drawn);
   }
 
   private _fail(error: unknown): void {
@@ -220,8 +218,8 @@ export class PanelView {
     edit: (record: ITurnRecord) => this._edit(record),
     regenerate: (record: ITurnRecord) => void this._request('regenerate', { turn: record.id }),
     stop: (record: ITurnRecord) => this._link.stop(record.id),
-    decide: (record: ITurnRecord, call: string, word: Word) =>
-      this._link.decide(record.id, call, word),
+    answerToolCall: (record: ITurnRecord, call: string, consent: Consent) =>
+      this._link.answerToolCall(record.id, call, consent),
     step: (turn: string, step: number) => void this._request('switch', { turn, step }),
     link: () => this._link,
     get code() {
@@ -232,11 +230,11 @@ export class PanelView {
     }
   };
 
-  private _bar: Bar;
-  private _turns: Turns;
-  private _reading: Reading;
+  private _bar: PanelToolbar;
+  private _turns: TurnList;
+  private _model: PanelModel;
   private _composer: Composer;
-  private _attached: Attached;
+  private _attached: QuestionAttachments;
   private _about = make('p', 'panel-about');
   private _notice = make('p', 'panel-error');
   private _meter = make('div', 'panel-meter');

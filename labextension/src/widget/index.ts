@@ -5,13 +5,13 @@
  * place. Nothing here looks for anything outside of the element that the host gives, which may be
  * in a shadow root (marimo) or in a frame of its own (VS Code, Colab).
  */
-import { make } from '../dom';
+import { make } from '../card/dom';
 import { PanelView } from '../panel/view';
-import { WidgetLink } from './link';
-import { WidgetRenderer } from './markdown';
-import { catalogueFor, wordsOf } from './words';
-import type { IModel } from './link';
-import type { Catalogue } from './words';
+import { catalogueFor, wordsOf } from './substitutes';
+import { WidgetLink } from './widgetlink';
+import { WidgetRenderer } from './widgetrenderer';
+import type { Catalogue } from './substitutes';
+import type { IModel } from './widgetlink';
 
 /** The catalogues, put here by the build. */
 declare const CATALOGUES: Record<string, Catalogue>;

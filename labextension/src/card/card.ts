@@ -1,0 +1,270 @@
+/**
+ * The card: one turn of a conversation in the output of a cell.
+ *
+ * It shows the record of the output, and what has arrived over the data comm since. Updates of either
+ * kind change only what differs.
+ */
+import { Clipboard } from '@jupyterlab/apputils';
+import { Widget } from '@lumino/widgets';
+import type { INotebookTracker } from '@jupyterlab/notebook';
+import type { IRenderMime } from '@jupyterlab/rendermime-interfaces';
+import type { ITranslator, TranslationBundle } from '@jupyterlab/translation';
+import type { Message } from '@lumino/messaging';
+import { asMarkdown, isRunning, MIME_TYPE, readRecord, SCHEMA } from '../kernel/record';
+import { merge } from '../kernel/transcript';
+import { Flow } from '../markdown/flow';
+import { LabRenderer } from '../markdown/labrenderer';
+import { insertBelow, isEditable, regenerate, replaceCell, runBelow, stop } from './actions';
+import { make, say } from './dom';
+import { findHostCell, isExecuting, kernelOf } from './hostcell';
+import { addCodeBars, Attachments, Header, Notes, Tools } from './parts';
+import { SiblingSwitch } from './siblings';
+import { Thinking } from './thinking';
+import { announcement } from './wording';
+import type { Consent, ITurnRecord } from '../kernel/record';
+import type { ITranscript } from '../kernel/transcript';
+import type { ICommHub } from '../tokens';
+import type { IHostCell } from './hostcell';
+
+/**
+ * How long a turn counts as running without a sign of it, in milliseconds: by its record alone, and
+ * once the comm has brought text of it.
+ */
+const SILENCE = { record: 2000, comm: 30_000 };
+
+/** How often a kernel is asked for a turn that should run but sends nothing. */
+const ATTEMPTS = 5;
+
+/** Shows a turn. */
+export class Card extends Widget implements IRenderMime.IRenderer {
+  constructor(options: Card.IOptions) {
+    super();
+    this._options = options;
+    this._trans = options.translator.load('deepseek_jupyter');
+    const renderer = new LabRenderer(options.rendererOptions);
+    const answer = make('div', 'flow');
+    answer.classList.add('jp-RenderedHTMLCommon', 'jp-RenderedMarkdown');
+    this._answer = new Flow(answer, renderer, node => {
+      addCodeBars(node, this._codeActions, this._trans);
+    });
+    this._thinking = new Thinking(renderer, this._trans);
+    this._switch = new SiblingSwitch(
+      options.hub,
+      {
+        hostCell: () => this._hostCell(),
+        changed: () => void this._update()
+      },
+      this._trans
+    );
+    this._header = new Header(
+      {
+        copy: () => Clipboard.copyToSystem(this._record.answer),
+        regenerate: () => this._at(host => regenerate(host, options.translator)),
+        stop: () => this._stop()
+      },
+      this._switch.node,
+      this._trans
+    );
+    this._attachments = new Attachments(this._trans);
+    this._tools = new Tools(this._trans, (call, consent) => this._answerToolCall(call, consent));
+    const log = make('div', 'log');
+    log.setAttribute('role', 'log');
+    log.setAttribute('aria-live', 'off');
+    log.append(this._thinking.node, this._tools.node, answer);
+    this._status.setAttribute('role', 'status');
+    this.addClass('jp-DeepSeek-card');
+    this.node.setAttribute('role', 'group');
+    this.node.setAttribute('aria-label', this._trans.__('Answer of a DeepSeek model'));
+    this.node.append(
+      this._header.node,
+      this._switch.bar,
+      this._attachments.node,
+      log,
+      this._notes.node,
+      this._status
+    );
+    options.hub?.transcriptChanged.connect(this._onTranscript, this);
+  }
+
+  /** Show the record of an output. */
+  async renderModel(model: IRenderMime.IMimeModel): Promise<void> {
+    const record = readRecord(model.data[MIME_TYPE]);
+    if (record.schema > SCHEMA) {
+      const text = model.data['text/markdown'];
+      this.addClass('jp-mod-plain');
+      await this._answer.set(Array.isArray(text) ? text.join('') : String(text ?? ''), true);
+      return;
+    }
+    this._saved = record;
+    this._switch.reset();
+    this._lastSign = Date.now();
+    if (!isRunning(record.status)) {
+      this._options.hub?.forget(record.id);
+    } else if (this.isAttached) {
+      this._listen();
+    }
+    await this._update();
+  }
+
+  override dispose(): void {
+    if (this.isDisposed) {
+      return;
+    }
+    this._options.hub?.transcriptChanged.disconnect(this._onTranscript, this);
+    clearInterval(this._ticker);
+    this._answer.dispose();
+    this._thinking.dispose();
+    super.dispose();
+  }
+
+  protected override onAfterAttach(message: Message): void {
+    super.onAfterAttach(message);
+    this.toggleClass('jp-mod-inNotebook', this._hostCell() !== null);
+    if (isRunning(this._record.status)) {
+      this._listen();
+      void this._update();
+    }
+  }
+
+  private async _update(): Promise<void> {
+    const transcript = this._options.hub?.transcript(this._saved.id) ?? null;
+    const own = merge(this._saved, transcript);
+    const live = this._isLive(own, transcript);
+    const record = (this._record = this._switch.looked ?? own);
+    this._switch.update(own, live);
+    this._header.update(record, live);
+    this._attachments.update(record);
+    // Only what the kernel says now may be asked: a record may come from a stranger's file.
+    this._tools.update(record, live ? (transcript?.asking ?? null) : null);
+    this._notes.update(record);
+    this.toggleClass('jp-mod-noCode', record.policy.includes('no_code'));
+    const words = announcement(record, live, this._trans);
+    if (this._spoken !== words && (live || this._spoken !== null)) {
+      say(this._status, words); // a finished turn that is merely opened says nothing
+    }
+    this._spoken = words;
+    this._tick(isRunning(record.status) && (live || this.isAttached));
+    await Promise.all([
+      this._thinking.update(record, live),
+      this._answer.set(asMarkdown(record), !live)
+    ]);
+  }
+
+  /** Whether a turn whose status is a running one really runs. */
+  private _isLive({ status }: ITurnRecord, transcript: ITranscript | null): boolean {
+    if (!isRunning(status)) {
+      return false;
+    }
+    const silence = Date.now() - this._lastSign;
+    if (silence < (transcript ? SILENCE.comm : SILENCE.record)) {
+      return true;
+    }
+    return isExecuting(this._hostCell());
+  }
+
+  /** Open the comms, and ask for the text that this page missed. */
+  private _listen(): void {
+    const { hub } = this._options;
+    const kernel = kernelOf(this._hostCell());
+    const { id } = this._saved;
+    if (hub && kernel && !hub.transcript(id) && this._attempts++ < ATTEMPTS) {
+      hub.connect(kernel);
+      hub.resync(id, kernel);
+    }
+  }
+
+  private _onTranscript(_: ICommHub, transcript: ITranscript): void {
+    if (transcript.id === this._saved.id && isRunning(this._saved.status)) {
+      this._lastSign = Date.now();
+      this._soon();
+    }
+  }
+
+  /** Update once in the next frame, however many messages arrived. */
+  private _soon(): void {
+    if (!this._pending) {
+      this._pending = true;
+      const update = () => {
+        this._pending = false;
+        void this._update();
+      };
+      document.hidden ? setTimeout(update, 100) : requestAnimationFrame(update);
+    }
+  }
+
+  /** While a turn runs, its seconds count and its silence is noticed. */
+  private _tick(on: boolean): void {
+    if (on === (this._ticker !== undefined)) {
+      return;
+    }
+    clearInterval(this._ticker);
+    this._ticker = on
+      ? window.setInterval(() => {
+          this._listen();
+          void this._update();
+        }, 1000)
+      : undefined;
+  }
+
+  private _stop(): void {
+    const running = () => isRunning(this._record.status);
+    void stop(this._record.id, this._hostCell(), this._options.hub, running);
+  }
+
+  private _answerToolCall(call: string, consent: Consent): void {
+    const kernel = kernelOf(this._hostCell());
+    if (kernel) {
+      this._options.hub?.answerToolCall(this._record.id, call, consent, kernel);
+    }
+  }
+
+  private _hostCell(): IHostCell | null {
+    return findHostCell(this._options.tracker, this.node);
+  }
+
+  private _at(action: (host: IHostCell) => unknown): void {
+    const host = this._hostCell();
+    if (host) {
+      void action(host);
+    }
+  }
+
+  private readonly _codeActions = {
+    insert: (code: string) => this._at(host => insertBelow(host, code)),
+    replace: (code: string) =>
+      this._at(host => isEditable(host) && replaceCell(host, code)),
+    run: (code: string) => this._at(host => runBelow(host, code, this._options.translator))
+  };
+
+  private _options: Card.IOptions;
+  private _trans: TranslationBundle;
+  private _header: Header;
+  private _switch: SiblingSwitch;
+  private _thinking: Thinking;
+  private _attachments: Attachments;
+  private _tools: Tools;
+  private _answer: Flow;
+  private _notes = new Notes();
+  private _status = make('div', 'status');
+  private _saved: ITurnRecord = readRecord(null);
+  private _record: ITurnRecord = this._saved;
+  private _spoken: string | null = null;
+  private _lastSign = 0;
+  private _attempts = 0;
+  private _pending = false;
+  private _ticker: number | undefined;
+}
+
+/** The namespace of the card's options. */
+export namespace Card {
+  /** What a card needs. */
+  export interface IOptions {
+    /** The renderers that Lab hands to an output. */
+    rendererOptions: IRenderMime.IRendererOptions;
+    translator: ITranslator;
+    /** The comms, unless an administrator turned them off. */
+    hub: ICommHub | null;
+    /** The notebooks, where the host has some. */
+    tracker: INotebookTracker | null;
+  }
+}

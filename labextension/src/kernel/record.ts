@@ -1,0 +1,204 @@
+/**
+ * The turn record: what one output of a cell holds.
+ *
+ * The fields are those of `docs/record.md`; the kernel's side is `deepseek_jupyter/display/`. A record
+ * may come from a file that was edited by hand, so reading one never trusts a type.
+ */
+import { list, number, object, text } from './json';
+
+/** The MIME type of the record. */
+export const MIME_TYPE = 'application/vnd.deepseek.turn+json';
+
+/** The newest record this reader understands. */
+export const SCHEMA = 1;
+
+const STATUSES = [
+  'waiting',
+  'thinking',
+  'answering',
+  'done',
+  'interrupted',
+  'truncated',
+  'error'
+] as const;
+
+/** The status of a turn. */
+export type Status = (typeof STATUSES)[number];
+
+/** An object of the notebook that was sent with the prompt. */
+export interface IAttachment {
+  readonly name: string;
+  readonly kind: string;
+  readonly policy: string;
+  readonly tokens: number | null;
+}
+
+/** A function the model asked for. */
+export interface IToolCall {
+  readonly id: string;
+  readonly name: string;
+  readonly arguments: string;
+  readonly result: string | null;
+  /** What was decided about it; see `docs/tools.md`. */
+  readonly decision: string;
+  /** What the model said with the first call of a round. */
+  readonly said: string;
+}
+
+/** What a user may answer to a call that waits. */
+export type Consent = 'approve' | 'deny' | 'always';
+
+/** A call that waits for consent: all that would run, in characters that hide nothing. */
+export interface IConsentRequest {
+  readonly call: string;
+  readonly text: string;
+}
+
+/** What went wrong, and what to do. */
+export interface ITurnError {
+  readonly type: string;
+  readonly message: string;
+  readonly hint: string;
+}
+
+/** Which of the answers to one question this is, counted from 1. */
+export interface IBranch {
+  readonly index: number;
+  readonly count: number;
+}
+
+/** The part of a record that the card shows. */
+export interface ITurnRecord {
+  readonly schema: number;
+  readonly id: string;
+  readonly parent: string | null;
+  readonly conversation: string;
+  readonly cell_id: string | null;
+  readonly prompt: string;
+  readonly status: Status;
+  readonly model: string;
+  readonly served_model: string | null;
+  readonly provider: string;
+  readonly attachments: readonly IAttachment[];
+  readonly reasoning: string;
+  readonly answer: string;
+  /** What the answer was asked to be: `md`, `code`, `json` or `text`. */
+  readonly format: string;
+  readonly tool_calls: readonly IToolCall[];
+  readonly timing: { readonly thinking: number | null; readonly total: number | null };
+  readonly notices: readonly string[];
+  /** The rules of a policy file that hold for it: `thinking`, `no_code` and others. */
+  readonly policy: readonly string[];
+  readonly error: ITurnError | null;
+  readonly footer: string;
+  readonly branch: IBranch | null;
+}
+
+/** Read a record, whatever the JSON may be. */
+export function readRecord(json: unknown): ITurnRecord {
+  const raw = object(json);
+  const timing = object(raw['timing']);
+  const error = raw['error'] ? object(raw['error']) : null;
+  return {
+    schema: number(raw['schema']) ?? SCHEMA,
+    id: text(raw['id']),
+    parent: text(raw['parent']) || null,
+    conversation: text(raw['conversation']),
+    cell_id: text(raw['cell_id']) || null,
+    prompt: text(raw['prompt']),
+    status: readStatus(raw['status']) ?? 'done',
+    model: text(raw['model']),
+    served_model: text(raw['served_model']) || null,
+    provider: text(raw['provider']),
+    attachments: objects(raw['attachments']).map(item => ({
+      name: text(item['name']),
+      kind: text(item['kind']),
+      policy: text(item['policy']),
+      tokens: number(item['tokens'])
+    })),
+    reasoning: text(raw['reasoning']),
+    answer: text(raw['answer']),
+    format: text(raw['format']),
+    tool_calls: [...readSteps(raw['steps']), ...objects(raw['tool_calls']).map(item => readCall(item))],
+    timing: { thinking: number(timing['thinking']), total: number(timing['total']) },
+    notices: list(raw['notices']).map(text).filter(Boolean),
+    policy: list(raw['policy']).map(text).filter(Boolean),
+    error: error && {
+      type: text(error['type']),
+      message: text(error['message']),
+      hint: text(error['hint'])
+    },
+    footer: text(raw['footer']),
+    branch: readBranch(raw['branch'])
+  };
+}
+
+/** The calls of all rounds, in order, each with what became of it. */
+export function readSteps(json: unknown): IToolCall[] {
+  return objects(json).flatMap(step => {
+    const results = new Map(objects(step['results']).map(item => [text(item['id']), item]));
+    return objects(step['tool_calls']).map((item, index) => {
+      const result = results.get(text(item['id']));
+      const said = index ? '' : text(step['answer']);
+      return readCall(
+        { ...item, result: result?.['text'] ?? undefined },
+        text(result?.['decision']),
+        said
+      );
+    });
+  });
+}
+
+/** Read the call that waits for consent, or null. */
+export function readConsentRequest(json: unknown): IConsentRequest | null {
+  const raw = object(json);
+  const call = text(raw['call']);
+  return call ? { call, text: text(raw['text']) } : null;
+}
+
+/** A status, or null for anything else. */
+export function readStatus(value: unknown): Status | null {
+  return STATUSES.find(status => status === value) ?? null;
+}
+
+/** The answer as Markdown: JSON and plain text become one block of code. */
+export function asMarkdown({ answer, format }: ITurnRecord): string {
+  return answer && (format === 'json' || format === 'text')
+    ? `${FENCE}${format}\n${answer}`
+    : answer;
+}
+
+/** Longer than any that an answer would close by chance. */
+const FENCE = '`'.repeat(16);
+
+/** Whether a turn of this status may still receive text. */
+export function isRunning(status: Status): boolean {
+  return status === 'waiting' || status === 'thinking' || status === 'answering';
+}
+
+function readCall(item: Record<string, unknown>, decision = '', said = ''): IToolCall {
+  return {
+    id: text(item['id']),
+    name: text(item['name']),
+    arguments: written(item['arguments']),
+    result: item['result'] === undefined ? null : written(item['result']),
+    decision,
+    said
+  };
+}
+
+function readBranch(value: unknown): IBranch | null {
+  const raw = object(value);
+  const index = number(raw['index']);
+  const count = number(raw['count']);
+  return index !== null && count !== null && count > 1 ? { index, count } : null;
+}
+
+function objects(value: unknown): Record<string, unknown>[] {
+  return list(value).map(object);
+}
+
+/** A value as text for a reader: a string as it is, anything else as JSON. */
+function written(value: unknown): string {
+  return typeof value === 'string' ? value : JSON.stringify(value ?? '', null, 2);
+}

@@ -1,0 +1,231 @@
+/**
+ * The plugins around the notebook: commands, the button at errors, inline completion, status, launcher.
+ *
+ * Each does one thing and can be disabled alone. Their code is one file of its own, which a page
+ * fetches when it starts the first of them; none waits for its settings, for JupyterLab would too.
+ */
+import { ICommandPalette, IToolbarWidgetRegistry, ToolbarButton } from '@jupyterlab/apputils';
+import { ICompletionProviderManager } from '@jupyterlab/completer';
+import { ILauncher } from '@jupyterlab/launcher';
+import { INotebookTracker } from '@jupyterlab/notebook';
+import { IRenderMimeRegistry } from '@jupyterlab/rendermime';
+import { ISettingRegistry } from '@jupyterlab/settingregistry';
+import { IStatusBar } from '@jupyterlab/statusbar';
+import { ITranslator, nullTranslator } from '@jupyterlab/translation';
+import type { JupyterFrontEnd, JupyterFrontEndPlugin } from '@jupyterlab/application';
+import { ICommHub } from '../tokens';
+import type { IInlineCompletionSettings } from './inlinecompletion';
+
+const CATEGORY = 'DeepSeek';
+const TOGGLE = 'deepseek:toggle-ghost-text';
+const NEW_NOTEBOOK = 'deepseek:new-notebook';
+
+const commands: JupyterFrontEndPlugin<void> = {
+  id: 'deepseek-jupyter:commands',
+  description: 'Commands that write %deepseek cells, their menu and the button of a cell.',
+  autoStart: true,
+  requires: [INotebookTracker],
+  optional: [ICommHub, ICommandPalette, IToolbarWidgetRegistry, ISettingRegistry, ITranslator],
+  activate: async (
+    app: JupyterFrontEnd,
+    tracker: INotebookTracker,
+    hub: ICommHub | null,
+    palette: ICommandPalette | null,
+    toolbars: IToolbarWidgetRegistry | null,
+    settings: ISettingRegistry | null,
+    translator: ITranslator | null
+  ) => {
+    const { COMMANDS, Commands } = await import(/* webpackChunkName: 'lab' */ './commands');
+    const { deepSeekIcon } = await import(/* webpackChunkName: 'lab' */ './icon');
+    const given = translator ?? nullTranslator;
+    const trans = given.load('deepseek_jupyter');
+    const made = new Commands({ app, tracker, translator: given, hub });
+    Object.values(COMMANDS).forEach(command => palette?.addItem({ command, category: CATEGORY }));
+    toolbars?.addFactory('Cell', 'deepseek-menu', () => {
+      const button: ToolbarButton = new ToolbarButton({
+        icon: deepSeekIcon,
+        tooltip: trans.__('Ask DeepSeek about this cell'),
+        onClick: () => made.openMenu(button.node)
+      });
+      return button;
+    });
+    // Menu, shortcuts and the toolbar's item are in the schema.
+    settings?.load('deepseek-jupyter:commands').catch(() => undefined);
+  }
+};
+
+const documents: JupyterFrontEndPlugin<void> = {
+  id: 'deepseek-jupyter:document',
+  description: 'Sends the notebook’s code cells to a kernel that asks for them.',
+  autoStart: true,
+  requires: [ICommHub, INotebookTracker],
+  activate: async (_app: JupyterFrontEnd, hub: ICommHub, tracker: INotebookTracker) => {
+    const { sendDocuments } = await import(/* webpackChunkName: 'lab' */ './document');
+    sendDocuments(hub, tracker);
+  }
+};
+
+const fixButton: JupyterFrontEndPlugin<void> = {
+  id: 'deepseek-jupyter:fix-button',
+  description: 'A button under the error of a cell that asks for a correction.',
+  autoStart: true,
+  requires: [IRenderMimeRegistry, INotebookTracker],
+  optional: [ISettingRegistry, ITranslator],
+  activate: async (
+    app: JupyterFrontEnd,
+    rendermime: IRenderMimeRegistry,
+    tracker: INotebookTracker,
+    registry: ISettingRegistry | null,
+    translator: ITranslator | null
+  ) => {
+    const { ERROR_TYPE, ErrorWithButton } = await import(/* webpackChunkName: 'lab' */ './fixbutton');
+    const trans = (translator ?? nullTranslator).load('deepseek_jupyter');
+    let isShown = true;
+    rendermime.addFactory(
+      {
+        safe: true,
+        mimeTypes: [ERROR_TYPE],
+        createRenderer: rendererOptions =>
+          new ErrorWithButton({
+            ...{ rendermime, rendererOptions, commands: app.commands, tracker, trans },
+            isShown: () => isShown && app.commands.hasCommand('deepseek:fix')
+          })
+      },
+      0
+    );
+    registry?.load('deepseek-jupyter:fix-button').then(
+      settings => {
+        const read = () => {
+          isShown = settings.get('enabled').composite !== false;
+        };
+        settings.changed.connect(read);
+        read();
+      },
+      () => undefined // no settings: the button is shown
+    );
+  }
+};
+
+const ghostText: JupyterFrontEndPlugin<void> = {
+  id: 'deepseek-jupyter:ghost-text',
+  description: 'Suggests code at the cursor, once it is turned on.',
+  autoStart: true,
+  requires: [ICommHub, ICompletionProviderManager, ISettingRegistry],
+  optional: [ICommandPalette, ITranslator],
+  activate: async (
+    app: JupyterFrontEnd,
+    hub: ICommHub,
+    manager: ICompletionProviderManager,
+    registry: ISettingRegistry,
+    palette: ICommandPalette | null,
+    translator: ITranslator | null
+  ) => {
+    const trans = (translator ?? nullTranslator).load('deepseek_jupyter');
+    let settings: ISettingRegistry.ISettings | null = null;
+    const isOn = () => settings?.get('enabled').composite === true;
+    app.commands.addCommand(TOGGLE, {
+      label: trans.__('Ghost Text'),
+      caption: trans.__('Suggest code at the cursor; each suggestion is a paid request'),
+      isEnabled: () => settings !== null,
+      isToggled: isOn,
+      describedBy: { args: { type: 'object', properties: {} } },
+      execute: () => settings?.set('enabled', !isOn())
+    });
+    palette?.addItem({ command: TOGGLE, category: CATEGORY });
+    const { InlineCompletionProvider } = await import(/* webpackChunkName: 'lab' */ './inlinecompletion');
+    const provider = new InlineCompletionProvider(hub, trans);
+    manager.registerInlineProvider(provider);
+    registry.load('deepseek-jupyter:ghost-text').then(
+      loaded => {
+        settings = loaded;
+        const read = () => {
+          provider.settings = loaded.composite as unknown as IInlineCompletionSettings;
+          app.commands.notifyCommandChanged(TOGGLE);
+        };
+        loaded.changed.connect(read);
+        read();
+      },
+      () => undefined // no settings: it stays off
+    );
+  }
+};
+
+const status: JupyterFrontEndPlugin<void> = {
+  id: 'deepseek-jupyter:status',
+  description: 'Shows what the notebook has cost, and what the cache saved, in the status bar.',
+  autoStart: true,
+  requires: [ICommHub, INotebookTracker, IStatusBar],
+  optional: [ITranslator],
+  activate: async (
+    app: JupyterFrontEnd,
+    hub: ICommHub,
+    tracker: INotebookTracker,
+    bar: IStatusBar,
+    translator: ITranslator | null
+  ) => {
+    const { StatusItem } = await import(/* webpackChunkName: 'lab' */ './statusitem');
+    const trans = (translator ?? nullTranslator).load('deepseek_jupyter');
+    const item = new StatusItem(hub, tracker, trans, () => {
+      if (app.commands.hasCommand('deepseek:usage')) {
+        void app.commands.execute('deepseek:usage');
+      }
+    });
+    bar.registerStatusItem('deepseek-jupyter:status', {
+      item,
+      align: 'right',
+      rank: 40,
+      isActive: () => item.isActive,
+      activeStateChanged: item.activeChanged
+    });
+  }
+};
+
+const identity: JupyterFrontEndPlugin<void> = {
+  id: 'deepseek-jupyter:identity',
+  description: 'Keeps the id of a conversation’s notebook in its metadata.',
+  autoStart: true,
+  requires: [ICommHub, INotebookTracker],
+  activate: async (_app: JupyterFrontEnd, hub: ICommHub, tracker: INotebookTracker) => {
+    const { keepNotebookId } = await import(/* webpackChunkName: 'lab' */ './document');
+    keepNotebookId(hub, tracker);
+  }
+};
+
+const launcher: JupyterFrontEndPlugin<void> = {
+  id: 'deepseek-jupyter:launcher',
+  description: 'Starts a notebook that is ready to ask.',
+  autoStart: true,
+  optional: [ILauncher, ICommandPalette, ITranslator],
+  activate: async (
+    app: JupyterFrontEnd,
+    cards: ILauncher | null,
+    palette: ICommandPalette | null,
+    translator: ITranslator | null
+  ) => {
+    const trans = (translator ?? nullTranslator).load('deepseek_jupyter');
+    const { deepSeekIcon } = await import(/* webpackChunkName: 'lab' */ './icon');
+    app.commands.addCommand(NEW_NOTEBOOK, {
+      label: args =>
+        args['isPalette'] ? trans.__('New Notebook With DeepSeek') : trans.__('DeepSeek Notebook'),
+      caption: trans.__('A notebook that has loaded the extension'),
+      icon: args => (args['isPalette'] ? undefined : deepSeekIcon),
+      describedBy: {
+        args: {
+          type: 'object',
+          properties: {
+            cwd: { type: 'string', description: 'The folder of the notebook.' },
+            isPalette: { type: 'boolean' }
+          }
+        }
+      },
+      execute: async args => {
+        const { newNotebook } = await import(/* webpackChunkName: 'lab' */ './commands');
+        return newNotebook(app, String(args['cwd'] ?? ''), trans.__('Ask here, then run the cell.'));
+      }
+    });
+    cards?.add({ command: NEW_NOTEBOOK, category: 'Notebook', rank: 10 });
+    palette?.addItem({ command: NEW_NOTEBOOK, category: CATEGORY, args: { isPalette: true } });
+  }
+};
+
+export const labPlugins = [commands, fixButton, ghostText, status, identity, launcher, documents];

@@ -1,0 +1,40 @@
+import { nullTranslator } from '@jupyterlab/translation';
+import { describe, expect, it } from 'vitest';
+import { Changes, CHANGES_MIME, readProposal } from '../../src/lab/changes';
+import type { IRenderMime } from '@jupyterlab/rendermime-interfaces';
+
+const PROPOSAL = {
+  turn: 't',
+  state: 'offered',
+  cells: [{ name: 'In[3]', lines: [['-', 'x = 1'], ['+', 'x = "<img src=x>"']] }],
+  notes: []
+};
+
+async function shown(data: unknown): Promise<HTMLElement> {
+  const widget = new Changes({ translator: nullTranslator, hub: null, tracker: null });
+  await widget.renderModel({ data: { [CHANGES_MIME]: data } } as unknown as IRenderMime.IMimeModel);
+  return widget.node;
+}
+
+describe('readProposal', () => {
+  it.each([null, 3, 'x', [], {}, { cells: 3 }, { cells: [null, { lines: [3, [1, 2]] }], notes: {} }])(
+    'makes something empty of %j',
+    json => {
+      const { turn, state, notes } = readProposal(json);
+      expect([turn, state, notes]).toEqual(['', '', []]);
+    }
+  );
+});
+
+describe('Changes', () => {
+  it('shows lines as text', async () => {
+    const node = await shown(PROPOSAL);
+    const lines = [...node.querySelectorAll('pre > span')].map(line => line.textContent);
+    expect(lines).toEqual(['- x = 1', '+ x = "<img src=x>"']);
+    expect(node.querySelector('img')).toBeNull();
+  });
+
+  it('has no buttons where no kernel could answer', async () => {
+    expect((await shown(PROPOSAL)).querySelectorAll('button')).toHaveLength(0);
+  });
+});
