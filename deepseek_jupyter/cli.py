@@ -12,7 +12,6 @@ from pathlib import Path
 from ._version import __version__
 from .errors import DeepSeekError
 
-__all__ = ["main", "parser"]
 
 _STARTUP = "50-deepseek-jupyter.py"
 _STARTUP_CODE = """\

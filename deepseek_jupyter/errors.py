@@ -50,51 +50,6 @@ from __future__ import annotations
 
 from typing import Any
 
-__all__ = [
-    "APIError",
-    "AuthenticationError",
-    "BadRequestError",
-    "CellError",
-    "ChangedCellError",
-    "ConfigurationError",
-    "ContentRiskError",
-    "ContextLengthError",
-    "ConversationError",
-    "DeepSeekError",
-    "EmptyAnswerError",
-    "EndpointError",
-    "InsufficientBalanceError",
-    "Interrupted",
-    "InvalidResponseError",
-    "LocalModelError",
-    "MissingKeyError",
-    "ModelNotFoundError",
-    "OverloadedError",
-    "ParameterError",
-    "PermissionDeniedError",
-    "PolicyError",
-    "QueryError",
-    "QueryMemoryError",
-    "QueryRefusedError",
-    "QuerySizeError",
-    "QueryTimeoutError",
-    "RateLimitError",
-    "ReplayError",
-    "ResponseError",
-    "SandboxError",
-    "SchemaError",
-    "SchemaMismatchError",
-    "ServerError",
-    "TemplateError",
-    "TimedOutError",
-    "ToolArgumentsError",
-    "ToolError",
-    "TransportError",
-    "TruncatedError",
-    "UnreachableError",
-    "UnsafeSettingError",
-]
-
 
 class DeepSeekError(Exception):
     """Base of the tree. `what` says what happened, `hint` what to do about it.

@@ -12,8 +12,6 @@ import os
 import stat
 from pathlib import Path
 
-__all__ = ["home", "private_directory"]
-
 
 def home() -> Path:
     """The state directory, not necessarily existing yet."""

@@ -20,7 +20,6 @@ from typing import Any
 
 from .errors import UnsafeSettingError
 
-__all__ = ["enable_nested", "nested_state"]
 
 _LEAST = (1, 7, 3)
 

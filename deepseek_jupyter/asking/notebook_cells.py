@@ -23,15 +23,6 @@ from deepseek_jupyter.display.pages import pages
 from deepseek_jupyter.errors import ParameterError
 from deepseek_jupyter.session.memory import notebook_content
 
-__all__ = [
-    "Document",
-    "cell_named",
-    "cells_of",
-    "chosen_cells",
-    "from_history",
-    "given_cells",
-    "output_text",
-]
 
 _PATIENCE = 0.5  # seconds that a page has to tell its document
 _TURN = "application/vnd.deepseek.turn+json"

@@ -20,8 +20,6 @@ if TYPE_CHECKING:
 
     from .question import Question
 
-__all__ = ["request_hash"]
-
 
 def request_hash(
     config: DeepSeek,

@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 
     from .question import Question
 
-__all__ = ["Preview", "preview", "sent"]
 
 _WHY = {
     "email": "an e-mail address",

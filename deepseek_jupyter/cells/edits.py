@@ -12,7 +12,6 @@ from typing import Literal, NamedTuple
 from .effects import parsed
 from .executed import Executed
 
-__all__ = ["DiffLine", "Edit", "diff", "read_edits"]
 
 Mark = Literal[" ", "-", "+", "@"]
 _LABEL = re.compile(r"(?:\bIn ?\[(\d+)\]|\bcell[ =:#]*(\d+)|\[(\d+)\])", re.IGNORECASE)

@@ -14,7 +14,6 @@ from deepseek_jupyter.privacy.redaction import Gate
 
 from .attachment import Attachment, digest, fitting, made, type_name
 
-__all__ = ["attach", "fingerprint", "fits"]
 
 _MOST = 20_000_000  # elements that figures are made of; of a larger array, evenly spaced ones
 _MOST_KEPT = 200_000

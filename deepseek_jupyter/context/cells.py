@@ -18,17 +18,6 @@ from deepseek_jupyter.protocol.tokens import estimate_tokens
 
 from .attachment import Attachment, counted, digest, made, shortened
 
-__all__ = [
-    "Cell",
-    "Chosen",
-    "attach",
-    "check_choice",
-    "choose",
-    "fingerprint",
-    "fits",
-    "joined",
-    "plain_text",
-]
 
 BUDGET = 2_000  # tokens of all cells together
 _OUTPUT = 400  # characters of one cell's outputs

@@ -15,7 +15,6 @@ from deepseek_jupyter.privacy.redaction import Gate
 from .attachment import Attachment, counted, digest, made
 from .images import LARGEST, SUFFIXES, picture
 
-__all__ = ["attach", "fingerprint", "fits", "path_meant"]
 
 _LARGEST_TEXT = 5_000_000  # bytes; only what the budget holds is sent
 

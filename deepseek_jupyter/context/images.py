@@ -20,10 +20,6 @@ from deepseek_jupyter.protocol.tokens import PER_IMAGE
 
 from .attachment import Attachment, digest, made
 
-__all__ = [
-    *("LARGEST", "SUFFIXES", "attach", "check_images", "data_url", "encoded", "fingerprint"),
-    *("fits", "for_model", "opened", "picture"),
-]
 
 _SIDE = 2_048  # pixels
 _PNG = 3_000_000  # bytes; beyond it a JPEG is sent

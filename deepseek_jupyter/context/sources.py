@@ -19,7 +19,6 @@ from deepseek_jupyter.privacy.redaction import Gate
 
 from .attachment import Attachment, counted, digest, fitting, made, settled
 
-__all__ = ["attach", "fingerprint", "fits", "source_of"]
 
 _CALLABLES = (
     *(types.FunctionType, types.MethodType, types.BuiltinFunctionType),

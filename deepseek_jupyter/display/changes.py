@@ -9,7 +9,6 @@ from typing import Any
 
 from deepseek_jupyter.sanitizer.text import plain
 
-__all__ = ["Changes"]
 
 _COLOURS = {
     "+": "var(--jp-success-color1, #188038)",

@@ -9,18 +9,6 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from .render import Bundle
 
-__all__ = [
-    "captured",
-    "current_cell",
-    "has_frontend",
-    "in_jupyter",
-    "offer_input",
-    "publish",
-    "run_here",
-    "shell",
-    "user_namespace",
-]
-
 
 def shell() -> Any:
     """The IPython shell, None in a plain script; IPython is never imported for the question."""

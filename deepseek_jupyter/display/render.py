@@ -16,16 +16,6 @@ from deepseek_jupyter.sanitizer.text import mark_code, plain
 
 from .footer import END_WORDS, seconds
 
-__all__ = [
-    "OPENING",
-    "TURN_MIME",
-    "Bundle",
-    "calls",
-    "card_html",
-    "final_bundle",
-    "shaped",
-    "streaming_bundle",
-]
 
 TURN_MIME = "application/vnd.deepseek.turn+json"
 

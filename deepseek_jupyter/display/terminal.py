@@ -11,7 +11,6 @@ from typing import IO
 
 from deepseek_jupyter.sanitizer.text import plain
 
-__all__ = ["TerminalStyler", "erase_prompt"]
 
 _DIM, _BOLD, _CODE, _RESET = "\x1b[2m", "\x1b[1m", "\x1b[36m", "\x1b[0m"
 _MARK = re.compile(r"```[^\n]*\n?|\*\*|`|\n")

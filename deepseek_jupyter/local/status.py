@@ -13,8 +13,6 @@ from . import support
 from .models import MODELS, forget, installed, model_path, sealed
 from .serve import connect, read_state, stop_server
 
-__all__ = ["InstalledModel", "LocalStatus", "RunningServer", "remove", "status"]
-
 
 @dataclass(frozen=True)
 class InstalledModel:

@@ -15,7 +15,6 @@ from pathlib import Path
 
 from deepseek_jupyter.errors import LocalModelError
 
-__all__ = ["has_package", "need_support", "problem"]
 
 _ELSE = "Or use a server of your own: Ollama with `-p ollama`, llama.cpp with `-p llamacpp`."
 _INSTALL = 'Run `pip install "deepseek-jupyter[local]"`. ' + _ELSE

@@ -23,17 +23,6 @@ from deepseek_jupyter.asking.question import (
 from deepseek_jupyter.errors import ParameterError
 from deepseek_jupyter.protocol.parameters import parse_value
 
-__all__ = [
-    "Command",
-    "UsageProblem",
-    "flag_help",
-    "flag_parser",
-    "no_arguments",
-    "parse_cell",
-    "parse_line",
-    "suggestion",
-]
-
 
 class UsageProblem(Exception):
     """A wrong flag, in one line; the magics raise it as IPython's UsageError."""

@@ -23,26 +23,6 @@ from typing import Any
 from .messages import Message, ToolCall, json_text
 from .usage import Usage
 
-__all__ = [
-    "Completion",
-    "Delta",
-    "Event",
-    "Fault",
-    "Finish",
-    "Logprobs",
-    "Notice",
-    "ReasoningDelta",
-    "SurrogateJoiner",
-    "TextDelta",
-    "ToolCallDelta",
-    "Waiting",
-    "decode_delta",
-    "deltas_of",
-    "joined",
-    "merge_details",
-    "reasoning_text",
-    "word",
-]
 
 # Tool-call markup that a host's parser failed to take out of the text: DeepSeek's DSML with
 # full-width or ASCII bars, its older tokens, and the Hermes form.

@@ -15,14 +15,6 @@ from deepseek_jupyter.errors import ParameterError
 
 from .parameters import STANDARD, Parameter
 
-__all__ = [
-    "Dialect",
-    "Replay",
-    "SchemaStyle",
-    "ThinkingFields",
-    "ThinkingStyle",
-    "thinking_fields",
-]
 
 ThinkingStyle = Literal[
     "deepseek",  # thinking: {type}, reasoning_effort

@@ -19,7 +19,6 @@ from .dialect import Dialect
 from .request import Built
 from .stream import CompletionStream
 
-__all__ = ["MOST_TOKENS", "FimCompletions", "FimRequest", "Infill"]
 
 MOST_TOKENS = 4096
 

@@ -16,17 +16,6 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
-__all__ = [
-    "Message",
-    "Role",
-    "ToolCall",
-    "assistant",
-    "json_text",
-    "legal",
-    "system",
-    "tool",
-    "user",
-]
 
 Role = Literal["system", "user", "assistant", "tool"]
 

@@ -17,8 +17,6 @@ from typing import Any
 
 from deepseek_jupyter.errors import ParameterError
 
-__all__ = ["STANDARD", "Parameter", "check_parameters", "parse_value"]
-
 
 @dataclass(frozen=True, slots=True)
 class Parameter:

@@ -19,16 +19,6 @@ from .dialect import Dialect, Replay, thinking_fields
 from .messages import Message, legal, user
 from .parameters import check_parameters
 
-__all__ = [
-    "Built",
-    "ChatRequest",
-    "build",
-    "encoded",
-    "insisting_on_json",
-    "join_url",
-    "repair",
-    "thinks",
-]
 
 SMALL_THINKING_BUDGET = 4096  # below this, thinking often leaves no tokens for the answer
 _JSON_WORD = "Answer with JSON only."

@@ -18,7 +18,6 @@ from __future__ import annotations
 
 import re
 
-__all__ = ["LARGEST", "SSEDecoder"]
 
 LARGEST = 17 * 1024 * 1024  # bytes of one line or event: 16 MiB and what is around them
 

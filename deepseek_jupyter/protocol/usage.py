@@ -14,8 +14,6 @@ from datetime import UTC, datetime, time
 from decimal import Decimal
 from typing import Any
 
-__all__ = ["Cost", "Price", "PricePeriod", "Usage", "price_of"]
-
 
 @dataclass(frozen=True, slots=True)
 class Usage:

@@ -16,8 +16,6 @@ from .fim import FimCompletions, Infill
 from .request import Built, ChatRequest, build
 from .stream import CompletionStream, parse_response
 
-__all__ = ["WIRES", "ChatCompletions", "Wire"]
-
 
 class Wire(Protocol):
     """A wire format: where to post, what to post, how to read what comes back."""

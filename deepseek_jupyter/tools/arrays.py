@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-__all__ = ["arrow_of", "frame_like", "plain_array"]
 
 _STRANGE = {"pandas.period", "pandas.interval"}  # numbers and pairs to all but pandas
 

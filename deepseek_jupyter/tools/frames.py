@@ -10,7 +10,6 @@ from typing import Any
 
 from deepseek_jupyter.errors import ConfigurationError, InvalidResponseError
 
-__all__ = ["BACKENDS", "frame_of", "records_of"]
 
 BACKENDS = ("pandas", "polars", "pyarrow")
 

@@ -14,7 +14,6 @@ from deepseek_jupyter.privacy.detectors import column_kind
 if TYPE_CHECKING:
     from deepseek_jupyter.privacy.redaction import Gate
 
-__all__ = ["Masker"]
 
 _CHECKED = 5_000_000  # characters of different texts that are masked; some 5 s
 _VEILED = 100_000  # different values of a column that get pseudonyms

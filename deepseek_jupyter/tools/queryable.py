@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 
     from deepseek_jupyter.privacy.redaction import Gate
 
-__all__ = ["SqlTable", "fill", "sql_tables", "time_zone"]
 
 MOST = 1 << 30  # bytes of one frame
 

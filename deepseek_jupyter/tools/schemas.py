@@ -34,18 +34,6 @@ from deepseek_jupyter.protocol.messages import ToolCall
 
 from .strict import WRAPPER, References, strict
 
-__all__ = [
-    "Asked",
-    "Shape",
-    "adapter_of",
-    "ask_for",
-    "example",
-    "modern",
-    "pretty",
-    "repair_request",
-    "schema_of",
-    "shape_of",
-]
 
 _MOST_PROBLEMS = 8  # named to the model; the rest only counted
 _KINDS = (

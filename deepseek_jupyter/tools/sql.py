@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     from deepseek_jupyter.privacy.levels import Policy
     from deepseek_jupyter.privacy.redaction import Gate
 
-__all__ = ["QueryResult", "SqlTool", "sql_tool"]
 
 _CELL = 300  # characters of one value
 _NAMED = 60  # columns of a table that the description lists

@@ -22,7 +22,6 @@ from typing import Any, Generic, TypeVar
 
 from deepseek_jupyter.errors import Interrupted
 
-__all__ = ["Engine", "Stop", "engine"]
 
 T = TypeVar("T")
 

@@ -33,16 +33,6 @@ from deepseek_jupyter.errors import (
     UnreachableError,
 )
 
-__all__ = [
-    "Refusal",
-    "RetryPolicy",
-    "api_error",
-    "concurrency_limit",
-    "looks_like_html",
-    "request_id",
-    "retry_after",
-    "retryable",
-]
 
 _MAX_SHOWN = 400  # characters of a server's own words
 

@@ -24,15 +24,6 @@ from deepseek_jupyter.home import home, private_directory
 
 from .providers import KEYLESS, Provider
 
-__all__ = [
-    "KeyFilter",
-    "Secret",
-    "find_key",
-    "forget_key",
-    "scrub",
-    "store_key",
-    "travels_in_clear",
-]
 
 _SERVICE = "deepseek-jupyter"
 _MASK = "••••"

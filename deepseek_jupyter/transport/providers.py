@@ -19,16 +19,6 @@ from deepseek_jupyter.protocol.parameters import STANDARD, Parameter
 from deepseek_jupyter.protocol.usage import Price, PricePeriod
 from deepseek_jupyter.protocol.wire import WIRES
 
-__all__ = [
-    "DEEPSEEK_PRICES",
-    "KEYLESS",
-    "PROVIDERS",
-    "WCODE_PRICES",
-    "Provider",
-    "price_override",
-    "provider_named",
-]
-
 
 @dataclass(frozen=True, slots=True)
 class Provider:

@@ -22,7 +22,7 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
 from deepseek_jupyter.sanitizer.markdown import TAGS
-from deepseek_jupyter.sanitizer.sanitize import Neutraliser, neutralise, plain
+from deepseek_jupyter.sanitizer.sanitize import Neutraliser, neutralise
 from deepseek_jupyter.sanitizer.text import plain
 from tests.support.fuzzing import examples
 from tests.support.growth import assert_linear
