@@ -10,7 +10,6 @@ if TYPE_CHECKING:
     from deepseek_jupyter.context.protected import Protected
     from deepseek_jupyter.conversation.conversation import Conversation
 
-__all__ = ["Withheld", "Withholding"]
 
 Withheld = tuple[str, Mapping[str, str]]  # the policy, and the texts it keeps here
 
