@@ -12,8 +12,6 @@ from typing import Any
 from traitlets import Bool, Dict, Enum, Float, Int, List, Unicode
 from traitlets.config import Configurable
 
-__all__ = ["DeepSeek", "settings"]
-
 
 class DeepSeek(Configurable):
     """Settings of deepseek_jupyter for this kernel."""

@@ -120,7 +120,6 @@ OUTSIDE: dict[str, set[str]] = {
 # file -> why it is longer than 300 lines
 LONG = {
     "magics/commands.py": "a function for each of the commands",
-    "page/inline_completion.py": "asking for ghost text, and what forbids it",
     "errors.py": "the whole exception tree, drawn at its top",
     "transport/providers.py": "a table of ten profiles, each with its sources",
 }

@@ -30,7 +30,6 @@ from .toolset import function_named
 if TYPE_CHECKING:
     from deepseek_jupyter.session.session import Session
 
-__all__ = ["aask", "ask", "astream", "resolve", "stream"]
 
 _TICK = 0.1  # seconds
 

@@ -19,8 +19,6 @@ if TYPE_CHECKING:
 
     from .question import Question
 
-__all__ = ["request_hash"]
-
 
 def request_hash(config: DeepSeek, question: Question, turn: Turn, parent: Turn | None) -> str:
     """The hash by which an answer to `turn` is found again.

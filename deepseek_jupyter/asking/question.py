@@ -8,8 +8,6 @@ from typing import Any
 
 from deepseek_jupyter.errors import ParameterError
 
-__all__ = ["APPROVALS", "FORMATS", "NAMED_PARAMETERS", "ON_ERROR", "REPLAYS", "Question"]
-
 FORMATS = ("md", "code", "json", "text")
 REPLAYS = ("auto", "always", "never")
 APPROVALS = ("ask", "always", "never")

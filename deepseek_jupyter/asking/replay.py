@@ -28,8 +28,6 @@ if TYPE_CHECKING:
     from .prepare import Placed
     from .question import Question
 
-__all__ = ["deltas_of", "replayed"]
-
 
 def replayed(session: Session, placed: Placed, on: Surface) -> Reply | None:
     """The kept answer to a question, shown; None where it has to be asked.

@@ -20,7 +20,6 @@ from deepseek_jupyter.protocol.usage import Usage
 if TYPE_CHECKING:
     from deepseek_jupyter.tools.schemas import Shape
 
-__all__ = ["Reply"]
 
 _CUT = frozenset(
     {"length", "content_filter", "insufficient_system_resource", "aborted"}

@@ -20,17 +20,6 @@ if TYPE_CHECKING:
     from deepseek_jupyter.conversation.journal import Journal
     from deepseek_jupyter.conversation.turn import Turn
 
-__all__ = [
-    "WAYS",
-    "GhostCosts",
-    "in_words",
-    "notebook_cost",
-    "notebook_ghosts",
-    "notebook_tokens",
-    "notebook_totals",
-    "session_totals",
-    "usage",
-]
 
 WAYS: tuple[str, ...] = get_args(By)
 

@@ -17,8 +17,6 @@ if TYPE_CHECKING:
     from deepseek_jupyter.transport.keys import Secret
     from deepseek_jupyter.transport.providers import Provider
 
-__all__ = ["Endpoints"]
-
 
 class Endpoints:
     """The endpoints that the settings lead to. Raises `ConfigurationError` and its kind."""

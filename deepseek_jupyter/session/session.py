@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from deepseek_jupyter.privacy.redaction import Gate
     from deepseek_jupyter.transport.providers import Provider
 
-__all__ = ["Answer", "Session", "get_session"]
 
 Watcher = Callable[[str, Mapping[str, Any]], None]
 

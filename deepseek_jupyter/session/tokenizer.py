@@ -12,8 +12,6 @@ from importlib.util import find_spec
 
 from deepseek_jupyter.protocol import tokens
 
-__all__ = ["use_exact_tokens"]
-
 _LONGEST = 20_000  # characters; 40 ms
 
 

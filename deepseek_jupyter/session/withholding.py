@@ -10,7 +10,6 @@ if TYPE_CHECKING:
     from deepseek_jupyter.privacy.redaction import Gate
     from deepseek_jupyter.privacy.withheld import Protected
 
-__all__ = ["Withheld", "Withholding"]
 
 Withheld = tuple[str, Mapping[str, str]]  # the policy, and the texts it keeps here
 
