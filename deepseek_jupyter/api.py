@@ -21,8 +21,6 @@ if TYPE_CHECKING:
     from .protocol.deltas import Delta
     from .session.session import Session
 
-__all__ = ["Stream", "aask", "ask", "card", "get_session", "last", "stream"]
-
 
 def get_session() -> Session:
     """The session of this process, made at first use."""

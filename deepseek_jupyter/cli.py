@@ -12,7 +12,6 @@ from pathlib import Path
 from ._version import __version__
 from .errors import DeepSeekError
 
-
 _STARTUP = "50-deepseek-jupyter.py"
 _STARTUP_CODE = """\
 # Written by `deepseek-jupyter enable`; `deepseek-jupyter disable` removes it.

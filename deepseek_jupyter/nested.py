@@ -20,7 +20,6 @@ from typing import Any
 
 from .errors import UnsafeSettingError
 
-
 _LEAST = (1, 7, 3)
 
 

@@ -23,7 +23,6 @@ from deepseek_jupyter.display.pages import pages
 from deepseek_jupyter.errors import ParameterError
 from deepseek_jupyter.session.memory import notebook_content
 
-
 _PATIENCE = 0.5  # seconds that a page has to tell its document
 _TURN = "application/vnd.deepseek.turn+json"
 _LOOKED_AT = 4_000  # characters of one output

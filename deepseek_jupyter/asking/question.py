@@ -8,7 +8,6 @@ from typing import Any
 
 from deepseek_jupyter.errors import ParameterError
 
-
 FORMATS = ("md", "code", "json", "text")
 REPLAYS = ("auto", "always", "never")
 APPROVALS = ("ask", "always", "never")

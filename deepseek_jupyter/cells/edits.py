@@ -12,7 +12,6 @@ from typing import Literal, NamedTuple
 from .effects import parsed
 from .executed import Executed
 
-
 Mark = Literal[" ", "-", "+", "@"]
 _LABEL = re.compile(r"(?:\bIn ?\[(\d+)\]|\bcell[ =:#]*(\d+)|\[(\d+)\])", re.IGNORECASE)
 

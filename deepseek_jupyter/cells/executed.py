@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-
 _KEPT = 5_000  # runs of cells; a long day's work has some hundreds
 
 

@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import PurePath
 
-
 _MESSAGE = 1_500  # characters; some libraries print whole tables into theirs
 _CAUSES = 20  # of one error; a loop that tries again and again makes thousands
 _QUOTED = re.compile(r"'([^'\n]{2,60})'|\"([^\"\n]{2,60})\"")

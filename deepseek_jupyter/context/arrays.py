@@ -14,7 +14,6 @@ from deepseek_jupyter.privacy.redaction import Gate
 
 from .attachment import Attachment, digest, fitting, made, type_name
 
-
 _MOST = 20_000_000  # elements that figures are made of; of a larger array, evenly spaced ones
 _MOST_KEPT = 200_000
 _CORNERS = (20, 12, 8, 6, 4, 3)

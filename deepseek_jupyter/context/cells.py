@@ -18,7 +18,6 @@ from deepseek_jupyter.protocol.tokens import estimate_tokens
 
 from .attachment import Attachment, counted, digest, made, shortened
 
-
 BUDGET = 2_000  # tokens of all cells together
 _OUTPUT = 400  # characters of one cell's outputs
 _ANSI = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")

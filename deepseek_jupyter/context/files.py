@@ -15,7 +15,6 @@ from deepseek_jupyter.privacy.redaction import Gate
 from .attachment import Attachment, counted, digest, made
 from .images import LARGEST, SUFFIXES, picture
 
-
 _LARGEST_TEXT = 5_000_000  # bytes; only what the budget holds is sent
 
 # The policy's rules are about columns; a table that is read as text would go round them.

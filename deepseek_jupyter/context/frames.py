@@ -15,7 +15,6 @@ from .attachment import Attachment, ColumnUse
 from .card import Described, Rows, facts, fit, spread, told
 from .table import HEAD, Column, Table, is_frame, leaves, plain, read, shown
 
-
 _NAME = 60  # characters of a name
 _MOST_TEXTS = 200_000  # distinct texts of a column that are protected
 _MOST_NUMBERS = 50_000

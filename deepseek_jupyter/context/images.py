@@ -20,7 +20,6 @@ from deepseek_jupyter.protocol.tokens import PER_IMAGE
 
 from .attachment import Attachment, digest, made
 
-
 _SIDE = 2_048  # pixels
 _PNG = 3_000_000  # bytes; beyond it a JPEG is sent
 LARGEST = 64 * 2**20  # bytes of a file

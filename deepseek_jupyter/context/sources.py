@@ -19,7 +19,6 @@ from deepseek_jupyter.privacy.redaction import Gate
 
 from .attachment import Attachment, counted, digest, fitting, made, settled
 
-
 _CALLABLES = (
     *(types.FunctionType, types.MethodType, types.BuiltinFunctionType),
     *(types.MethodDescriptorType, types.WrapperDescriptorType, types.MethodWrapperType),

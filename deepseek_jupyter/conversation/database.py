@@ -30,7 +30,6 @@ from typing import TypeVar
 
 from .migrations import migrate
 
-
 Connection = sqlite3.Connection
 Change = Callable[[Connection], object]
 T = TypeVar("T")

@@ -9,7 +9,6 @@ from typing import Any
 
 from deepseek_jupyter.sanitizer.text import plain
 
-
 _COLOURS = {
     "+": "var(--jp-success-color1, #188038)",
     "-": "var(--jp-error-color1, #c5221f)",

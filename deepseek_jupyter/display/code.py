@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-
 _PYTHON = frozenset({"", "python", "py", "python3", "ipython", "ipython3"})
 
 

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
-
 # finish_reason in words; `stop` needs none. Unknown ones are shown as the server said them.
 END_WORDS: Mapping[str, str] = {
     "stop": "",

@@ -9,7 +9,6 @@ from uuid import uuid4
 
 from .frontend import has_frontend, publish
 
-
 _INTERVAL = 0.2  # seconds between updates
 _WIDTH = 30  # characters of the bar
 

@@ -16,7 +16,6 @@ from deepseek_jupyter.sanitizer.text import mark_code, plain
 
 from .footer import END_WORDS, seconds
 
-
 TURN_MIME = "application/vnd.deepseek.turn+json"
 
 Bundle = dict[str, Any]

@@ -9,7 +9,6 @@ from typing import Any
 
 from deepseek_jupyter.sanitizer.text import plain
 
-
 _CELL = "text-align:left;vertical-align:top;padding:.15em 1em .15em 0"
 
 

@@ -11,7 +11,6 @@ from typing import IO
 
 from deepseek_jupyter.sanitizer.text import plain
 
-
 _DIM, _BOLD, _CODE, _RESET = "\x1b[2m", "\x1b[1m", "\x1b[36m", "\x1b[0m"
 _MARK = re.compile(r"```[^\n]*\n?|\*\*|`|\n")
 _INDENT = re.compile(r"[\s>]*(?:(?:[-*+]|\d+[.)])\s+)?")  # what may stand before a fence

@@ -9,7 +9,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
-
 _POLL = 0.05  # seconds; a wait in steps stays interruptible on every platform
 
 if sys.platform == "win32":

@@ -15,7 +15,6 @@ from pathlib import Path
 
 from deepseek_jupyter.errors import LocalModelError
 
-
 _ELSE = "Or use a server of your own: Ollama with `-p ollama`, llama.cpp with `-p llamacpp`."
 _INSTALL = 'Run `pip install "deepseek-jupyter[local]"`. ' + _ELSE
 _FLAGS = ("avx2", "fma", "f16c")

@@ -19,7 +19,6 @@ from typing import Any
 
 from .models import DEFAULT_MODEL, MODELS
 
-
 # The states from `any` on are an automaton that accepts every text without "<think", "</think"
 # and the misspelt ends "</thank>", "</thought>" that the models try when the right one is barred:
 # GBNF has no negation. The empty alternative in each state lets a text end there ("x <").

@@ -9,7 +9,7 @@ import argparse
 import difflib
 import re
 import shlex
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
@@ -54,8 +54,14 @@ class _Parser(argparse.ArgumentParser):
 
 def flag_parser() -> argparse.ArgumentParser:
     """The flags of ``%%deepseek``, ``%%ds`` and ``%ds``."""
-    p = _Parser(prog="%%deepseek", add_help=False, allow_abbrev=False)
-    add = p.add_argument
+    parser = _Parser(prog="%%deepseek", add_help=False, allow_abbrev=False)
+    _add_model_flags(parser.add_argument)
+    _add_answer_flags(parser.add_argument)
+    _add_conversation_flags(parser.add_argument)
+    return parser
+
+
+def _add_model_flags(add: Callable[..., object]) -> None:
     add("-m", "--model", metavar="ID", help="model id, sent verbatim")
     add("-p", "--provider", metavar="NAME", help="provider profile; %%deepseek provider lists them")
     add(
@@ -77,6 +83,9 @@ def flag_parser() -> argparse.ArgumentParser:
         help="any other parameter of the provider; V is read as JSON where it is JSON; repeatable",
     )
     add("-s", "--system", metavar="TEXT", help="system prompt for this question")
+
+
+def _add_answer_flags(add: Callable[..., object]) -> None:
     add("-f", "--format", choices=FORMATS, default="md", help="how to ask for and show the answer")
     add(
         "--schema",
@@ -97,6 +106,9 @@ def flag_parser() -> argparse.ArgumentParser:
     add("-o", "--out", metavar="NAME", help="put the Reply into this variable")
     add("--code", action="store_true", help="put the answer's Python code into the next cell")
     add("--run", action="store_true", help="put the code there, and run it after a yes")
+
+
+def _add_conversation_flags(add: Callable[..., object]) -> None:
     add("--new", action="store_true", help="begin a new conversation")
     add("--no-history", action="store_true", help="ask outside the conversation")
     add("--continue", dest="go_on", action="store_true", help="go on with the last answer")
@@ -126,7 +138,6 @@ def flag_parser() -> argparse.ArgumentParser:
     add("--no-stream", action="store_true", help="one plain request instead of a stream")
     add("--on-error", choices=("raise", "return"), help="return: no exception, see Reply.error")
     add("--quiet", action="store_true", help="show nothing")
-    return p
 
 
 def flag_help() -> str:

@@ -61,67 +61,21 @@ class InlineCompletion:
 
     def __init__(self, session: Session) -> None:
         self.session = session
-        self._lock = threading.Lock()
-        self._running: dict[str, tuple[str, Stop]] = {}  # page -> its newest request
+        self.lock = threading.Lock()
+        self.running: dict[str, tuple[str, Stop]] = {}  # page -> its newest request
         self._host: tuple[float, tuple[str, ...], _Host] | None = None
         self._client: Client | None = None
 
-    def settle(self, request: Request) -> None:
-        """Look up what a ghost text needs; what forbids one is said when one is asked for."""
-        with suppress(DeepSeekError):
-            self._settled(_AHEAD)
-            self._its_client().warm()
-            _ = self.session.gate
-
-    def complete(self, request: Request) -> None:
-        """Begin a ghost text: ``{id, prefix, suffix, max_tokens}``.
-
-        The page gets ``{type: "ghost", id, text}`` for each piece, then ``{type: "ghost", id,
-        done: true}``, with ``error`` where it failed.
-        """
-        from deepseek_jupyter.transport.engine import Stop, engine
-
-        body, stop = request.body, Stop()
-        page, id = str(body.get("page")), str(body.get("id"))
-        prefix, suffix = str(body.get("prefix") or ""), str(body.get("suffix") or "")
-        limit = body.get("max_tokens")
-        tokens = limit if isinstance(limit, int) else _DEFAULT_TOKENS
-        asked = FimRequest(
-            "",
-            prefix[-_LONGEST:],
-            suffix[:_LONGEST],
-            {"max_tokens": max(1, min(tokens, _MOST_TOKENS)), "temperature": 0},
-        )
-        self._replace(page, (id, stop))
-
-        def tell(**message: Any) -> None:
-            request.tell({"type": "ghost", "id": id, **message})
-
-        found: _Found | DeepSeekError | None = None
-        if self._known() is not None:  # then it takes a millisecond, and no thread is waited for
-            try:
-                found = self._ready(asked)
-            except DeepSeekError as error:
-                found = error
-        engine().start(self._carry(asked, found, tell, page, id), stop)
-
-    def cancel(self, request: Request) -> None:
-        """End a page's ghost text ``{id}``, if it is still on its way."""
-        page, id = str(request.body.get("page")), str(request.body.get("id"))
-        with self._lock:
-            running = self._running.get(page)
-        if running is not None and running[0] == id:
-            self._replace(page, None)
-
-    def _replace(self, page: str, running: tuple[str, Stop] | None) -> None:
-        with self._lock:
-            before = self._running.pop(page, None)
+    def begin(self, page: str, running: tuple[str, Stop] | None) -> None:
+        """Let `running`, an id and its stop, be the page's ghost text; the one before ends."""
+        with self.lock:
+            before = self.running.pop(page, None)
             if running is not None:
-                self._running[page] = running
+                self.running[page] = running
         if before is not None:
             before[1]()
 
-    async def _carry(
+    async def run(
         self,
         asked: FimRequest,
         found: _Found | DeepSeekError | None,
@@ -131,7 +85,7 @@ class InlineCompletion:
     ) -> None:
         """One ghost text, from its place at the provider to its last word.
 
-        `found` is what `_ready` said, None where it has not been asked.
+        `found` is what `prepared` returned or raised, None where it has not been called.
         """
         from deepseek_jupyter.transport.exchange import Exchange
 
@@ -139,13 +93,13 @@ class InlineCompletion:
         exchange: Exchange | None = None
         try:
             if found is None:
-                found = await asyncio.to_thread(self._ready, asked)
+                found = await asyncio.to_thread(self.prepared, asked)
             if isinstance(found, DeepSeekError):
                 raise found
             asked, host = found
             exchange = Exchange(asked, host.provider, host.key)
             revealer = Revealer(self.session.gate)
-            async with aclosing(self._its_client().stream(exchange)) as batches:  # type: ignore[type-var]
+            async with aclosing(self.client.stream(exchange)) as batches:  # type: ignore[type-var]
                 async for batch in batches:
                     text = "".join(event.text for event in batch if isinstance(event, TextDelta))
                     if text := revealer.feed(text):
@@ -162,17 +116,17 @@ class InlineCompletion:
                 paid = self._cost(asked, exchange, refused=error is not None)
                 if paid is not None:  # written unawaited: this task may be cancelled
                     self.session.ghosts.add(paid, self._write_down)
-            with self._lock:
-                if self._running.get(page, ("",))[0] == id:
-                    del self._running[page]
+            with self.lock:
+                if self.running.get(page, ("",))[0] == id:
+                    del self.running[page]
         if error is None:
             tell(done=True)
         else:
             tell(done=True, error=error.record)
 
-    def _ready(self, asked: FimRequest) -> _Found:
+    def prepared(self, asked: FimRequest) -> _Found:
         """What may leave, and where to. Raises what forbids it."""
-        host = self._settled()
+        host = self.settled()
         mask = self.session.gate.text
         asked = replace(
             asked, model=host.model, prefix=mask(asked.prefix), suffix=mask(asked.suffix)
@@ -180,7 +134,7 @@ class InlineCompletion:
         check_ghost(self.session, asked, host.provider)
         return asked, host
 
-    def _known(self, ahead: float = 0.0) -> _Host | None:
+    def known(self, ahead: float = 0.0) -> _Host | None:
         """Provider, key and model, where they hold for the present settings, `ahead` seconds on."""
         kept = self._host
         if kept is None or kept[1] != self._settings() or time.monotonic() + ahead >= kept[0]:
@@ -191,9 +145,9 @@ class InlineCompletion:
         names = ("provider", "base_url", "model", "local_model", "fim_provider", "fim_model")
         return tuple(str(getattr(self.session.config, name)) for name in names)
 
-    def _settled(self, ahead: float = 0.0) -> _Host:
+    def settled(self, ahead: float = 0.0) -> _Host:
         """Provider, key and model. Asks the key store, or starts the embedded model: slow."""
-        if known := self._known(ahead):
+        if known := self.known(ahead):
             return known
         config, settings = self.session.config, self._settings()
         endpoints = self.session.endpoints
@@ -204,7 +158,8 @@ class InlineCompletion:
         self._host = (time.monotonic() + _SETTLED, settings, host)
         return host
 
-    def _its_client(self) -> Client:
+    @property
+    def client(self) -> Client:
         """A client of its own: no second tries, and no place taken from a question."""
         from deepseek_jupyter.transport.client import Client, Timeouts
         from deepseek_jupyter.transport.failures import RetryPolicy
@@ -289,15 +244,53 @@ def completion_of(session: Session) -> InlineCompletion:
 
 
 def settle(session: Session, request: Request) -> None:
-    """See `InlineCompletion.settle`."""
-    completion_of(session).settle(request)
+    """Look up what a ghost text needs; what forbids one is said when one is asked for."""
+    completion = completion_of(session)
+    with suppress(DeepSeekError):
+        completion.settled(_AHEAD)
+        completion.client.warm()
+        _ = session.gate
 
 
 def complete(session: Session, request: Request) -> None:
-    """See `InlineCompletion.complete`."""
-    completion_of(session).complete(request)
+    """Begin a ghost text: ``{id, prefix, suffix, max_tokens}``.
+
+    The page gets ``{type: "ghost", id, text}`` for each piece, then ``{type: "ghost", id,
+    done: true}``, with ``error`` where it failed.
+    """
+    from deepseek_jupyter.transport.engine import Stop, engine
+
+    completion = completion_of(session)
+    body, stop = request.body, Stop()
+    page, id = str(body.get("page")), str(body.get("id"))
+    prefix, suffix = str(body.get("prefix") or ""), str(body.get("suffix") or "")
+    limit = body.get("max_tokens")
+    tokens = limit if isinstance(limit, int) else _DEFAULT_TOKENS
+    asked = FimRequest(
+        "",
+        prefix[-_LONGEST:],
+        suffix[:_LONGEST],
+        {"max_tokens": max(1, min(tokens, _MOST_TOKENS)), "temperature": 0},
+    )
+    completion.begin(page, (id, stop))
+
+    def tell(**message: Any) -> None:
+        request.tell({"type": "ghost", "id": id, **message})
+
+    found: _Found | DeepSeekError | None = None
+    if completion.known() is not None:  # then it takes a millisecond, and no thread is waited for
+        try:
+            found = completion.prepared(asked)
+        except DeepSeekError as error:
+            found = error
+    engine().start(completion.run(asked, found, tell, page, id), stop)
 
 
 def cancel(session: Session, request: Request) -> None:
-    """See `InlineCompletion.cancel`."""
-    completion_of(session).cancel(request)
+    """End a page's ghost text ``{id}``, if it is still on its way."""
+    completion = completion_of(session)
+    page, id = str(request.body.get("page")), str(request.body.get("id"))
+    with completion.lock:
+        running = completion.running.get(page)
+    if running is not None and running[0] == id:
+        completion.begin(page, None)

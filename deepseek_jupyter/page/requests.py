@@ -16,46 +16,47 @@ from deepseek_jupyter.display.pages import pages
 if TYPE_CHECKING:
     from deepseek_jupyter.display.pages import Request
 
-# request -> (module with a function of that name, whether it may take long)
+# request -> (module and function, whether it may take long)
 PAGE_REQUESTS: dict[str, tuple[str, bool]] = {
-    "settle": ("inline_completion", True),
-    "complete": ("inline_completion", False),
-    "cancel": ("inline_completion", False),
-    "standing": ("state", True),
-    "sibling": ("siblings", True),
-    "use": ("siblings", True),
-    "document": ("mention_names", False),
+    "settle": ("inline_completion.settle", True),
+    "complete": ("inline_completion.complete", False),
+    "cancel": ("inline_completion.cancel", False),
+    "standing": ("state.status", True),
+    "sibling": ("siblings.sibling", True),
+    "use": ("siblings.use", True),
+    "document": ("mention_names.document", False),
 }
 PANEL_REQUESTS: dict[str, tuple[str, bool]] = {
-    "conversation": ("panel_queries", False),
-    "turns": ("panel_queries", False),
-    "tree": ("panel_queries", True),
-    "search": ("panel_queries", True),
-    "conversations": ("panel_queries", True),
-    "usage": ("panel_queries", True),
-    "export": ("panel_queries", True),
-    "ask": ("panel_questions", True),
-    "regenerate": ("panel_questions", True),
-    "dry_run": ("panel_questions", True),
-    "switch": ("siblings", False),
-    "checkout": ("siblings", False),
-    "open": ("siblings", False),
-    "new": ("siblings", False),
-    "settings": ("state", False),
-    "models": ("state", True),
-    "names": ("mention_names", False),
+    "conversation": ("panel_queries.conversation", False),
+    "turns": ("panel_queries.turns", False),
+    "tree": ("panel_queries.tree", True),
+    "search": ("panel_queries.search", True),
+    "conversations": ("panel_queries.conversations", True),
+    "usage": ("panel_queries.usage", True),
+    "export": ("panel_queries.export", True),
+    "ask": ("panel_questions.ask", True),
+    "regenerate": ("panel_questions.regenerate", True),
+    "dry_run": ("panel_questions.dry_run", True),
+    "switch": ("siblings.switch", False),
+    "checkout": ("siblings.checkout", False),
+    "open": ("siblings.open", False),
+    "new": ("siblings.new", False),
+    "settings": ("state.settings", False),
+    "models": ("state.models", True),
+    "names": ("mention_names.names", False),
 }
 
 
 def register() -> None:
     """Answer these requests from now on."""
     for session, requests in (("session", PAGE_REQUESTS), ("panel_session", PANEL_REQUESTS)):
-        for name, (module, slow) in requests.items():
-            pages.handle(name, partial(_answer, session, module, name), slow=slow)
+        for name, (answer, slow) in requests.items():
+            pages.handle(name, partial(_answer, session, answer), slow=slow)
 
 
-def _answer(session: str, module: str, name: str, request: Request) -> Mapping[str, Any] | None:
-    found: Any = getattr(import_module(".state", __package__), session)()
+def _answer(session: str, answer: str, request: Request) -> Mapping[str, Any] | None:
+    module, _, name = answer.partition(".")
+    running: Any = getattr(import_module(".state", __package__), session)()
     function: Callable[..., Mapping[str, Any] | None]
     function = getattr(import_module(f".{module}", __package__), name)
-    return function(found, request)
+    return function(running, request)

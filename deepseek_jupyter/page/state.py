@@ -134,7 +134,7 @@ def way(conversation: Conversation) -> list[list[Any]]:
 # Status
 
 
-def status(session: Session) -> dict[str, Any]:
+def status(session: Session, request: Request | None = None) -> dict[str, Any]:
     """``{notebook, asked, turns, spent, tokens, hit, ghosts, ghost_spent}``.
 
     Money is an estimate; `hit` is the share of the prompt tokens that the provider's cache had.
@@ -166,11 +166,6 @@ def status(session: Session) -> dict[str, Any]:
         "tokens": usage.prompt_tokens + usage.completion_tokens,
         "hit": share,
     }
-
-
-def standing(session: Session, request: Request) -> dict[str, Any]:
-    """The `status`."""
-    return status(session)
 
 
 # Settings

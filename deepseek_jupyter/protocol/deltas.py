@@ -23,7 +23,6 @@ from typing import Any
 from .messages import Message, ToolCall, json_text
 from .usage import Usage
 
-
 # Tool-call markup that a host's parser failed to take out of the text: DeepSeek's DSML with
 # full-width or ASCII bars, its older tokens, and the Hermes form.
 _LEAKED_CALL = re.compile(

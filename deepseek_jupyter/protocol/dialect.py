@@ -15,7 +15,6 @@ from deepseek_jupyter.errors import ParameterError
 
 from .parameters import STANDARD, Parameter
 
-
 ThinkingStyle = Literal[
     "deepseek",  # thinking: {type}, reasoning_effort
     "reasoning",  # reasoning: {enabled} or {effort}

@@ -19,7 +19,6 @@ from .dialect import Dialect
 from .request import Built
 from .stream import CompletionStream
 
-
 MOST_TOKENS = 4096
 
 _NAMES = {"max_tokens", "temperature", "top_p", "stop", "seed"}

@@ -16,7 +16,6 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
-
 Role = Literal["system", "user", "assistant", "tool"]
 
 

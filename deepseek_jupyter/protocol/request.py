@@ -19,7 +19,6 @@ from .dialect import Dialect, Replay, thinking_fields
 from .messages import Message, legal, user
 from .parameters import check_parameters
 
-
 SMALL_THINKING_BUDGET = 4096  # below this, thinking often leaves no tokens for the answer
 _JSON_WORD = "Answer with JSON only."
 _INSIST_ON_JSON = "Reply with one JSON value and nothing else, beginning with { or [."

@@ -18,7 +18,6 @@ from __future__ import annotations
 
 import re
 
-
 LARGEST = 17 * 1024 * 1024  # bytes of one line or event: 16 MiB and what is around them
 
 _LONG = 65536  # bytes of a line that came in several reads

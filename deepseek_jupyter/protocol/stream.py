@@ -35,7 +35,6 @@ from .messages import ToolCall
 from .sse import LARGEST, SSEDecoder
 from .usage import Usage
 
-
 # A model stuck in JSON mode may emit blanks until max_tokens; stop reading after this many.
 RUNAWAY_BLANKS = 2048
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-
 _STRANGE = {"pandas.period", "pandas.interval"}  # numbers and pairs to all but pandas
 
 

@@ -10,7 +10,6 @@ from typing import Any
 
 from deepseek_jupyter.errors import ConfigurationError, InvalidResponseError
 
-
 BACKENDS = ("pandas", "polars", "pyarrow")
 
 

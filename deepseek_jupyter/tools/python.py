@@ -22,7 +22,6 @@ from deepseek_jupyter.errors import ToolArgumentsError, ToolError
 
 from .functions import Tool
 
-
 CHARACTERS = 8_000  # of output, of the result and of the error, each
 WAIT = 2.0  # seconds for a kernel that is busy
 _DESCRIPTION = (

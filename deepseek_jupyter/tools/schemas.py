@@ -34,7 +34,6 @@ from deepseek_jupyter.protocol.messages import ToolCall
 
 from .strict import WRAPPER, References, strict
 
-
 _MOST_PROBLEMS = 8  # named to the model; the rest only counted
 _KINDS = (
     "Use a pydantic model, a dataclass, a TypedDict, a NamedTuple, an enum, a plain type such as "

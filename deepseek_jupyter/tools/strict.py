@@ -21,7 +21,6 @@ from typing import Any
 
 from deepseek_jupyter.errors import SchemaError
 
-
 WRAPPER = "value"
 """The property that holds an answer which is no object itself."""
 

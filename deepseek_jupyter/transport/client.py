@@ -42,7 +42,6 @@ from .failures import RetryPolicy, concurrency_limit, request_id
 from .keys import Secret, travels_in_clear
 from .providers import Provider
 
-
 _LOOPBACK = ("all://127.0.0.1", "all://localhost", "all://[::1]")
 _LARGEST_ERROR = 65536  # bytes of an error's body that are read
 _PIECE = 65536  # bytes that are unpacked at a time

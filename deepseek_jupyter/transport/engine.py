@@ -22,7 +22,6 @@ from typing import Any, Generic, TypeVar
 
 from deepseek_jupyter.errors import Interrupted
 
-
 T = TypeVar("T")
 
 _TICK = 0.1  # seconds; also lets Ctrl-C through where a bare lock wait would hold it (Windows)

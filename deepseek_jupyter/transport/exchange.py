@@ -39,7 +39,6 @@ from .failures import Refusal, api_error, looks_like_html
 from .keys import KeyFilter, Secret, scrub
 from .providers import Provider
 
-
 E = TypeVar("E", bound=BaseException)
 
 

@@ -33,7 +33,6 @@ from deepseek_jupyter.errors import (
     UnreachableError,
 )
 
-
 _MAX_SHOWN = 400  # characters of a server's own words
 
 _REQUEST_IDS = (

@@ -24,7 +24,6 @@ from deepseek_jupyter.home import home, private_directory
 
 from .providers import KEYLESS, Provider
 
-
 _SERVICE = "deepseek-jupyter"
 _MASK = "••••"
 _LOOPBACK = re.compile(r"127(?:\.\d{1,3}){3}|::1|(?:.+\.)?localhost")

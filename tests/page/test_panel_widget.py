@@ -14,7 +14,8 @@ OURS = "application/vnd.deepseek.panel+json"
 
 @pytest.fixture
 def page(kernel) -> WidgetPage:
-    """A page without the extension, in which the panel is shown."""
+    """A page without the extension, in which the panel is shown; the only one that is open."""
+    kernel.run("from deepseek_jupyter.display.pages import pages\npages._data.clear()")
     (bundle,) = kernel.run(SHOW).bundles
     return WidgetPage(kernel, bundle[WIDGET]["model_id"])
 

@@ -8,7 +8,7 @@ import time
 import pytest
 
 from deepseek_jupyter.display.pages import Request
-from deepseek_jupyter.page.inline_completion import completion_of
+from deepseek_jupyter.page.inline_completion import complete
 from deepseek_jupyter.page.state import status
 from deepseek_jupyter.protocol.tokens import estimate_tokens
 from tests.support.asking import KEY
@@ -162,7 +162,7 @@ def test_a_cancelled_one_is_estimated(page, server):
 def test_a_malformed_request_ends_with_an_error_or_an_answer(session, server, body):
     page = Page(session)
     server.queue(fim("x"))
-    completion_of(session).complete(Request({"page": "p", **body}, page._tell))
+    complete(session, Request({"page": "p", **body}, page._tell))
     page.until(lambda m: m.get("done"))
 
 

@@ -6,7 +6,7 @@ import json
 import threading
 
 from deepseek_jupyter.display.pages import Request
-from deepseek_jupyter.page.inline_completion import completion_of
+from deepseek_jupyter.page.inline_completion import cancel, complete, settle
 
 __all__ = ["Page"]
 
@@ -20,13 +20,13 @@ class Page:
         self._news = threading.Condition()
 
     def complete(self, id: str, prefix: str = "def add(a, b):\n    ", **more) -> None:
-        completion_of(self.session).complete(self._request(id=id, prefix=prefix, **more))
+        complete(self.session, self._request(id=id, prefix=prefix, **more))
 
     def settle(self) -> None:
-        completion_of(self.session).settle(self._request())
+        settle(self.session, self._request())
 
     def cancel(self, id: str) -> None:
-        completion_of(self.session).cancel(self._request(id=id))
+        cancel(self.session, self._request(id=id))
 
     def until(self, test, seconds: float = 10):
         with self._news:
