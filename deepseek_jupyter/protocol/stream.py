@@ -171,6 +171,7 @@ class CompletionStream:
 
     def _decode(self, events: Iterable[str]) -> list[Delta]:
         deltas: list[Delta] = []
+        texts: list[str] = []  # of neighbouring events; at full speed many come with one read
         loads, template = parse_json, self._template
         for data in events:
             if self._size > LARGEST:
@@ -178,11 +179,10 @@ class CompletionStream:
             self.events += 1
             text = template.text(data)
             if text is not None:
-                if template.kind is TextDelta:
-                    self._keep_text(TextDelta(text), deltas)
-                else:
-                    self._keep_reasoning(ReasoningDelta(text), deltas)
+                texts.append(text)
                 continue
+            if texts:
+                self._keep_run(texts, deltas)
             if data == "[DONE]":
                 self._done = True
                 continue
@@ -196,7 +196,18 @@ class CompletionStream:
                 if self._splitter is None:  # until then text may not be what it seems
                     template.learn(data, brought)
             deltas += brought
+        if texts:
+            self._keep_run(texts, deltas)
         return deltas
+
+    def _keep_run(self, texts: list[str], deltas: list[Delta]) -> None:
+        """Add the texts that the template found, as one delta, and empty the list."""
+        text = "".join(texts)
+        texts.clear()
+        if self._template.kind is TextDelta:
+            self._keep_text(TextDelta(text), deltas)
+        else:
+            self._keep_reasoning(ReasoningDelta(text), deltas)
 
     def _take_choice(self, choice: Mapping[str, Any], deltas: list[Delta]) -> None:
         delta = choice.get("delta") or choice.get("message")
@@ -245,7 +256,8 @@ class CompletionStream:
             return
         self._answer.append(text)
         self._size += len(text)
-        self._blanks = self._blanks + len(text) if text.isspace() else 0
+        blanks = len(text) - len(text.rstrip())
+        self._blanks = blanks + (self._blanks if blanks == len(text) else 0)
         deltas.append(delta)
 
     def _keep_reasoning(self, delta: ReasoningDelta, deltas: list[Delta]) -> None:

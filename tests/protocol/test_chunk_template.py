@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from deepseek_jupyter.protocol.deltas import ReasoningDelta, TextDelta
-from deepseek_jupyter.protocol.stream import ChunkTemplate, CompletionStream
+from deepseek_jupyter.protocol.stream import RUNAWAY_BLANKS, ChunkTemplate, CompletionStream
 from tests.support.wording import chunk
 
 texts = st.text(max_size=8) | st.sampled_from(
@@ -82,3 +82,25 @@ def test_any_other_form_is_left_to_the_parser(event):
 )
 def test_a_form_that_is_not_certain_is_not_learnt(event):
     assert learned(event, TextDelta("a")).text(event) is None
+
+
+def fed(stream: CompletionStream, *texts: str) -> list[object]:
+    events = (json.dumps(chunk({"content": text})) for text in texts)
+    return stream.feed("".join(f"data: {event}\n\n" for event in events).encode())
+
+
+def test_texts_that_come_with_one_read_are_one_delta():
+    stream = CompletionStream()
+    fed(stream, "One ", "two ")
+    assert fed(stream, "three ", "four ", "five.") == [TextDelta("three four five.")]
+    assert stream.completion.answer == "One two three four five."
+    assert stream.events == 5
+
+
+def test_blanks_at_the_end_of_a_read_count_as_blanks():
+    stream = CompletionStream()
+    fed(stream, "{", '"a"')
+    fed(stream, "x", *[" "] * (RUNAWAY_BLANKS + 1))
+    assert stream.runaway
+    fed(stream, " ", "}")
+    assert not stream.runaway
