@@ -19,7 +19,7 @@ from deepseek_jupyter.errors import ParameterError, SchemaError
 from deepseek_jupyter.protocol.deltas import Delta, Event
 
 from .attachments import Wanted, resolved
-from .builtin import BUILTIN
+from .toolset import BUILTIN
 from .prepare import Placed, place, prepare
 from .question import Question
 from .replay import deltas_of, replayed
