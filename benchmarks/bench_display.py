@@ -167,7 +167,7 @@ def _simulate(shown: Callable[[], list[int]], kind: str, thinking: bool = False)
 
 def _record(answer: str, reasoning: str, transcript: Any) -> dict[str, Any]:
     from deepseek_jupyter.conversation.turn import Turn
-    from deepseek_jupyter.display.footer import footer
+    from deepseek_jupyter.display.render import footer
 
     turn = Turn(
         id="turn",

@@ -19,13 +19,12 @@ from deepseek_jupyter.errors import ParameterError, SchemaError
 from deepseek_jupyter.protocol.deltas import Delta, Event
 
 from .attachments import Wanted, resolved
-from .toolset import BUILTIN
 from .prepare import Placed, place, prepare
 from .question import Question
 from .replay import deltas_of, replayed
 from .reply import Reply
 from .run import Run
-from .toolset import function_named
+from .toolset import BUILTIN, function_named
 
 if TYPE_CHECKING:
     from deepseek_jupyter.session.session import Session

@@ -16,7 +16,7 @@ from typing import Any
 from uuid import uuid4
 
 from deepseek_jupyter.cells.executed import log
-from deepseek_jupyter.context.cells import Cell, Chosen, check_choice, choose, joined
+from deepseek_jupyter.context.cell_text import Cell, ChosenCells, check_choice, choose, joined
 from deepseek_jupyter.conversation.restore import notebook_path
 from deepseek_jupyter.display.frontend import shell, user_namespace
 from deepseek_jupyter.display.pages import pages
@@ -38,10 +38,10 @@ class Document:
     here: int
 
 
-def chosen_cells(choice: str, cell_id: str | None, mask: Callable[[str], str]) -> Chosen:
-    """The cells for ``--cells``; see `context.cells.choose`. Raises `ParameterError`."""
+def chosen_cells(choice: str, cell_id: str | None, mask: Callable[[str], str]) -> ChosenCells:
+    """The cells for ``--cells``; see `context.cell_text.choose`. Raises `ParameterError`."""
     if check_choice(choice) == "none":
-        return Chosen()
+        return ChosenCells()
     document = _from_page(cell_id) or _from_file(cell_id) or from_history(shell())
     return choose(document.cells, document.here, choice, mask)
 

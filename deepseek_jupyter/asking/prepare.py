@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from deepseek_jupyter.context.cells import Chosen
+from deepseek_jupyter.context.cell_text import ChosenCells
 from deepseek_jupyter.context.images import check_images, for_model
 from deepseek_jupyter.conversation.conversation import Window, messages_of
 from deepseek_jupyter.conversation.turn import Turn, new_id, now
@@ -33,8 +33,8 @@ from deepseek_jupyter.protocol.wire import WIRES
 from .attachments import Gathered, gather
 from .budget import check_context, check_spending
 from .notebook_cells import chosen_cells
-from .pin import request_hash
 from .prompt_cache import Prefix
+from .question import request_hash
 from .toolset import tools_of
 
 if TYPE_CHECKING:
@@ -337,7 +337,7 @@ class Parts:
 
     question: Question
     gate: Gate
-    cells: Chosen
+    cells: ChosenCells
     gathered: Gathered
 
     @property

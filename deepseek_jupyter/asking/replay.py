@@ -12,7 +12,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from deepseek_jupyter.conversation.turn import Turn
-from deepseek_jupyter.display.footer import footer
+from deepseek_jupyter.display.render import footer
 from deepseek_jupyter.display.surfaces import Surface
 from deepseek_jupyter.display.transcript import Transcript
 from deepseek_jupyter.errors import InvalidResponseError, ReplayError

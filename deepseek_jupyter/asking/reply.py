@@ -9,9 +9,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from deepseek_jupyter.conversation.turn import Step, Turn
-from deepseek_jupyter.display.code import CodeBlock, code_blocks
-from deepseek_jupyter.display.footer import footer
-from deepseek_jupyter.display.render import Bundle, final_bundle
+from deepseek_jupyter.display.render import Bundle, CodeBlock, code_blocks, final_bundle, footer
 from deepseek_jupyter.display.terminal import erase_prompt
 from deepseek_jupyter.errors import DeepSeekError, InvalidResponseError, SchemaMismatchError
 from deepseek_jupyter.protocol.messages import ToolCall
@@ -96,7 +94,7 @@ class Reply:
         `backend` is "pandas", "polars" or "pyarrow"; None takes that of the first attached frame,
         else the first that is installed. Raises `InvalidResponseError` where there are no records.
         """
-        from deepseek_jupyter.tools.frames import BACKENDS, frame_of
+        from deepseek_jupyter.tools.arrow import BACKENDS, frame_of
 
         kinds = [f"{a.get('kind')} {a.get('source')}".lower() for a in self.turn.attachments]
         attached = (name for kind in kinds for name in BACKENDS if name in kind)

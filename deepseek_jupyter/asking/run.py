@@ -9,8 +9,8 @@ from dataclasses import replace
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
-from deepseek_jupyter.display.footer import footer
 from deepseek_jupyter.display.frontend import current_cell
+from deepseek_jupyter.display.render import footer
 from deepseek_jupyter.display.surfaces import Surface
 from deepseek_jupyter.display.transcript import Transcript
 from deepseek_jupyter.errors import (

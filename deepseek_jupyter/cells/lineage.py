@@ -34,7 +34,7 @@ _SIMILAR = 3  # cells that are looked at for a name that nobody defined
 
 
 @dataclass(frozen=True, slots=True)
-class Chosen:
+class RelevantCell:
     """A run that matters. `names` are the reason; `text` is its source, or an excerpt of it."""
 
     run: Executed
@@ -47,8 +47,8 @@ class Chosen:
 class Selection:
     """`cells` in the order in which they ran; `left_out` were too long for the budget."""
 
-    cells: tuple[Chosen, ...] = ()
-    left_out: tuple[Chosen, ...] = ()
+    cells: tuple[RelevantCell, ...] = ()
+    left_out: tuple[RelevantCell, ...] = ()
 
 
 @dataclass(slots=True)
@@ -222,12 +222,12 @@ class Lineage:
     def _fit(
         wanted: list[tuple[Executed, tuple[str, ...]]], budget: int, count: Callable[[str], int]
     ) -> Selection:
-        taken: list[Chosen] = []
-        left_out: list[Chosen] = []
+        taken: list[RelevantCell] = []
+        left_out: list[RelevantCell] = []
         for run, names in wanted:
-            chosen = Chosen(run, names, run.source)
+            chosen = RelevantCell(run, names, run.source)
             if count(chosen.text) > budget:
-                chosen = Chosen(run, names, excerpt(run.python, names), whole=False)
+                chosen = RelevantCell(run, names, excerpt(run.python, names), whole=False)
             if not chosen.text or count(chosen.text) > budget:
                 left_out.append(chosen)
                 continue
@@ -246,7 +246,7 @@ def _touches(done: Effects, iterators: frozenset[str], modules: frozenset[str]) 
 
 
 @dataclass(frozen=True, slots=True)
-class Placed:
+class NotebookCell:
     """A cell as it stands in the notebook now: its place from the top, and its source."""
 
     index: int
@@ -254,10 +254,10 @@ class Placed:
 
 
 def stale_notes(
-    chosen: Iterable[Chosen],
+    chosen: Iterable[RelevantCell],
     cell: Executed,
     runs: Sequence[Executed],
-    notebook: Mapping[str, Placed] | None = None,
+    notebook: Mapping[str, NotebookCell] | None = None,
     saved: float = 0.0,
 ) -> list[str]:
     """One sentence for each definition that the page does not show as it took effect.
@@ -294,7 +294,9 @@ def _replaced(run: Executed, names: str, cell: Executed, runs: Sequence[Executed
     return []
 
 
-def _edited(run: Executed, names: str, cell: Executed, notebook: Mapping[str, Placed]) -> list[str]:
+def _edited(
+    run: Executed, names: str, cell: Executed, notebook: Mapping[str, NotebookCell]
+) -> list[str]:
     placed = notebook.get(run.id or "")
     if placed is None:
         return [f"The cell that ran as {run.name} is no longer in the notebook."]
@@ -307,7 +309,7 @@ def _edited(run: Executed, names: str, cell: Executed, notebook: Mapping[str, Pl
     return notes
 
 
-def _stands_above(run: Executed, before: Executed, notebook: Mapping[str, Placed]) -> bool:
+def _stands_above(run: Executed, before: Executed, notebook: Mapping[str, NotebookCell]) -> bool:
     a, b = notebook.get(run.id or ""), notebook.get(before.id or "")
     return a is not None and b is not None and run.id != before.id and a.index < b.index
 
@@ -363,7 +365,9 @@ def prompt(kind: str, **parts: str) -> str:
     return re.sub(r"\n{3,}", "\n\n", filled).strip()
 
 
-def cells_text(chosen: Sequence[Chosen], cell: Executed, left_out: Iterable[Chosen] = ()) -> str:
+def cells_text(
+    chosen: Sequence[RelevantCell], cell: Executed, left_out: Iterable[RelevantCell] = ()
+) -> str:
     """The cells in the order in which they ran, each with the reason, and `cell` as the last."""
     parts = ["Earlier cells, in the order in which they ran:"] if chosen else []
     for item in chosen:

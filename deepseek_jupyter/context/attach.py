@@ -13,7 +13,7 @@ from deepseek_jupyter.errors import ParameterError
 from deepseek_jupyter.privacy.levels import Policy
 from deepseek_jupyter.privacy.redaction import Gate
 
-from . import arrays, cells, containers, figures, files, frames, images, objects, sources
+from . import arrays, cell_text, containers, figures, files, frames, images, objects, sources
 from .attachment import Attachment
 
 
@@ -36,7 +36,7 @@ _KINDS: tuple[Any, ...] = (
     figures,
     images,
     files,
-    cells,
+    cell_text,
     sources,
     containers,
     objects,

@@ -33,7 +33,7 @@ _WIDE = 88
 _SHORT = 12
 
 
-class Limits(NamedTuple):
+class OutlineLimits(NamedTuple):
     """How much is drawn: entries of one container, characters of one text, depth."""
 
     entries: int
@@ -46,7 +46,7 @@ class Outline:
     """How to draw: every text goes through `mask` before it is shortened."""
 
     policy: Policy
-    limits: Limits
+    limits: OutlineLimits
     mask: Callable[[str], str]
 
     def draw(
@@ -205,14 +205,14 @@ def _packed(drawn: list[str], indent: str) -> list[str]:
 _DEEPEST = 8
 _MOST_KEPT = 50_000
 _LADDER = [
-    Limits(10_000, 100_000, _DEEPEST),
-    Limits(1_000, 2_000, _DEEPEST),
-    Limits(200, 500, _DEEPEST),
-    Limits(60, 200, 6),
-    Limits(25, 120, 5),
-    Limits(10, 80, 4),
-    Limits(5, 60, 3),
-    Limits(3, 40, 2),
+    OutlineLimits(10_000, 100_000, _DEEPEST),
+    OutlineLimits(1_000, 2_000, _DEEPEST),
+    OutlineLimits(200, 500, _DEEPEST),
+    OutlineLimits(60, 200, 6),
+    OutlineLimits(25, 120, 5),
+    OutlineLimits(10, 80, 4),
+    OutlineLimits(5, 60, 3),
+    OutlineLimits(3, 40, 2),
 ]
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from deepseek_jupyter.cells.executed import Executed, log
 from deepseek_jupyter.cells.failure import Failure
-from deepseek_jupyter.cells.lineage import Placed
+from deepseek_jupyter.cells.lineage import NotebookCell
 from deepseek_jupyter.display.frontend import shell
 from deepseek_jupyter.errors import CellError
 
@@ -76,15 +76,15 @@ def iterators(namespace: Mapping[str, Any]) -> frozenset[str]:
     )
 
 
-def notebook_cells(content: object) -> dict[str, Placed]:
+def notebook_cells(content: object) -> dict[str, NotebookCell]:
     """The cells of a notebook file by id; empty where it has none."""
     cells = content.get("cells") if isinstance(content, Mapping) else None
-    found: dict[str, Placed] = {}
+    found: dict[str, NotebookCell] = {}
     for index, cell in enumerate(cells if isinstance(cells, list) else []):
         if isinstance(cell, Mapping) and isinstance(cell.get("id"), str):
             source = cell.get("source", "")
             text = "".join(map(str, source)) if isinstance(source, list) else str(source)
-            found[cell["id"]] = Placed(index, text)
+            found[cell["id"]] = NotebookCell(index, text)
     return found
 
 

@@ -30,7 +30,7 @@ from deepseek_jupyter.cells.executed import Executed
 from deepseek_jupyter.cells.failure import Failure
 from deepseek_jupyter.cells.lineage import (
     Lineage,
-    Placed,
+    NotebookCell,
     Selection,
     cells_text,
     names_on_line,
@@ -39,9 +39,9 @@ from deepseek_jupyter.cells.lineage import (
     stale_notes,
 )
 from deepseek_jupyter.conversation.restore import notebook_path
-from deepseek_jupyter.display.changes import Changes
 from deepseek_jupyter.display.frontend import has_frontend, offer_input, run_here, user_namespace
 from deepseek_jupyter.display.pages import Change, EditAnswer, Request, pages
+from deepseek_jupyter.display.report import Changes
 from deepseek_jupyter.display.surfaces import Surface
 from deepseek_jupyter.errors import CellError, ChangedCellError
 from deepseek_jupyter.privacy.rules import Teaching
@@ -338,7 +338,7 @@ def gather(
     return Material(cell, selection, tuple(runs), tuple(notes), failure, first)
 
 
-def _saved(path: str | None) -> tuple[dict[str, Placed] | None, float]:
+def _saved(path: str | None) -> tuple[dict[str, NotebookCell] | None, float]:
     """The notebook's cells by id as they were saved last, and when that was."""
     placed = notebook_cells(notebook_content(path))
     try:

@@ -30,7 +30,6 @@ from pathlib import Path
 
 from deepseek_jupyter.errors import LocalModelError
 
-from .locks import locked
 from .models import (
     DEFAULT_MODEL,
     MODELS,
@@ -39,6 +38,7 @@ from .models import (
     Progress,
     check,
     digest,
+    locked,
     model_path,
     partial_path,
     private,

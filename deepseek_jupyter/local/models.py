@@ -11,17 +11,32 @@ The models on this disk, and how each is known to be whole.
 size and time of change when its hash was last found right. A seal that still fits saves hashing
 half a gigabyte at every start; one that doesn't makes `check` hash again. A file without a seal
 is never taken for whole unread.
+
+A lock between processes: held on an open file, released by the system when its holder dies.
+
+Whether the embedded model's server can run on this machine, and what to do if it can't.
+
+Facts about xllamacpp's wheels (2026.10): CPython 3.10 and newer on Linux with glibc (x86-64,
+arm64), macOS 13 and newer (Intel, Apple), Windows on x86-64. None for Windows on ARM; none
+current for musl (Alpine). The Linux x86-64 wheel is compiled for AVX2, FMA and F16C and doesn't
+look for them: on an older processor it dies of an illegal instruction.
 """
 
 from __future__ import annotations
 
 import hashlib
+import importlib.util
 import json
 import os
-from collections.abc import Callable, Iterable, Mapping
+import platform
+import sys
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import MappingProxyType
+from typing import IO
 
 from deepseek_jupyter.errors import LocalModelError
 from deepseek_jupyter.home import home, private_directory
@@ -290,3 +305,101 @@ def forget(model_id: str) -> int:
 def partial_path(model_id: str) -> Path:
     """Where a model grows while it is downloaded."""
     return models_directory() / f"{model_id}.gguf.partial"
+
+
+_POLL = 0.05  # seconds; a wait in steps stays interruptible on every platform
+
+if sys.platform == "win32":
+    import msvcrt
+
+    def _try_lock(file: IO[bytes]) -> bool:
+        try:
+            msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
+        except OSError:
+            return False
+        return True
+
+else:
+    import fcntl
+
+    def _try_lock(file: IO[bytes]) -> bool:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            return False
+        return True
+
+
+@contextmanager
+def locked(path: Path, *, timeout: float) -> Iterator[None]:
+    """Hold the lock at `path`, or raise TimeoutError after `timeout` seconds.
+
+    It excludes the threads of one process as well, for each holder opens the file anew. The
+    file stays behind: removing it would let two holders lock two different files.
+    """
+    deadline = time.monotonic() + timeout
+    with path.open("ab") as file:
+        while not _try_lock(file):
+            if time.monotonic() >= deadline:
+                raise TimeoutError(f"{path.name} is held by another process")
+            time.sleep(_POLL)
+        yield  # closing the file releases the lock
+
+
+_ELSE = "Or use a server of your own: Ollama with `-p ollama`, llama.cpp with `-p llamacpp`."
+_INSTALL_SERVER = 'Run `pip install "deepseek-jupyter[local]"`. ' + _ELSE
+_FLAGS = ("avx2", "fma", "f16c")
+
+
+def has_package() -> bool:
+    """Is xllamacpp installed for this interpreter? It isn't imported to find out."""
+    try:
+        return importlib.util.find_spec("xllamacpp") is not None
+    except (ImportError, ValueError):  # a None, or a half-made module, in sys.modules
+        return False
+
+
+def problem() -> tuple[str, str] | None:
+    """What stands in the way of the server here, and what to do; None if nothing is known to."""
+    if not has_package():
+        why = _no_wheel()
+        if why:
+            return f"The embedded model's server (xllamacpp) has no wheel for {why}.", _ELSE
+        return "The embedded model's server (xllamacpp) is not installed.", _INSTALL_SERVER
+    missing = _missing_flags()
+    if missing:
+        return (
+            f"This processor lacks {', '.join(missing)}, which the embedded model's server needs.",
+            _ELSE,
+        )
+    return None
+
+
+def need_support() -> None:
+    """Raise LocalModelError if the server can't run here."""
+    found = problem()
+    if found:
+        raise LocalModelError(*found)
+
+
+def _no_wheel() -> str | None:
+    """The platform's name if no wheel is known to exist for it."""
+    machine = platform.machine().lower()
+    if sys.platform == "win32" and machine in ("arm64", "aarch64"):
+        return "Windows on ARM"
+    if sys.platform == "linux" and not platform.libc_ver()[0]:
+        return "Linux without glibc (musl)"
+    if machine not in ("x86_64", "amd64", "arm64", "aarch64"):
+        return f"{machine} processors"
+    return None
+
+
+def _missing_flags(cpuinfo: Path = Path("/proc/cpuinfo")) -> list[str]:
+    if sys.platform != "linux" or platform.machine() != "x86_64":
+        return []
+    try:
+        text = cpuinfo.read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return []  # can't tell; a server that dies of it is explained then
+    flags = next((line.split() for line in text.splitlines() if line.startswith("flags")), None)
+    return [flag for flag in _FLAGS if flag not in flags] if flags else []

@@ -41,9 +41,7 @@ from typing import Any
 from deepseek_jupyter.errors import LocalModelError
 from deepseek_jupyter.home import home
 
-from . import support
-from .locks import locked
-from .models import MODELS, check, choose, private
+from .models import MODELS, check, choose, locked, need_support, private
 
 _READY = 120.0  # seconds to load the model
 
@@ -118,7 +116,7 @@ def _reuse(state_path: Path) -> Endpoint | None:
 
 
 def _start(model: str, state_path: Path) -> Endpoint:
-    support.need_support()
+    need_support()
     started = launch(model, check(model), state_path)
     # Interrupted or failed, the process loses its stdin here and, having no lease, exits.
     try:
@@ -255,7 +253,7 @@ def launch(model_id: str, model: Path, state: Path) -> Started:
     with open(os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as output:
         process = subprocess.Popen(
             # -P: the directory it runs in must not shadow a module.
-            [sys.executable, "-P", "-m", "deepseek_jupyter.local.server"],
+            [sys.executable, "-P", "-m", "deepseek_jupyter.local.server_process"],
             stdin=subprocess.PIPE,
             stdout=output,
             stderr=output,

@@ -9,8 +9,7 @@ from pathlib import Path
 
 from deepseek_jupyter.home import home
 
-from . import support
-from .models import MODELS, forget, installed, model_path, sealed
+from .models import MODELS, forget, has_package, installed, model_path, problem, sealed
 from .serve import connect, read_state, stop_server
 
 
@@ -57,9 +56,9 @@ def status() -> LocalStatus:
     return LocalStatus(
         models=tuple(_model(model_id) for model_id in installed()),
         servers=_servers(),
-        has_package=support.has_package(),
+        has_package=has_package(),
         platform=f"{sys.platform} {platform.machine()}",
-        problem=" ".join(support.problem() or ()),
+        problem=" ".join(problem() or ()),
     )
 
 

@@ -9,7 +9,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Protocol, get_args
 
 from deepseek_jupyter.conversation.totals import By, Total
-from deepseek_jupyter.display.footer import money
+from deepseek_jupyter.display.render import money
 from deepseek_jupyter.display.report import Report
 from deepseek_jupyter.protocol.usage import Usage
 

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 Watcher = Callable[[str, Mapping[str, Any]], None]
 
 
-class Answer(Protocol):
+class LastReply(Protocol):
     """What a session knows of a reply."""
 
     turn: Turn
@@ -49,7 +49,7 @@ class Session:
             keep_days=config.keep_days,
             megabytes=config.journal_megabytes,
         )
-        self.last: Answer | None = None
+        self.last: LastReply | None = None
         self.spent: list[Turn] = []  # of this kernel; replayed ones cost nothing
         self.ghosts = GhostCosts()
         self.prefix: object = None  # what the last request began with; `asking` compares it
@@ -84,7 +84,7 @@ class Session:
 
         return load(notebook_path(os.environ, user_namespace()), os.environ)
 
-    def keep(self, reply: Answer, branch: str | None = None) -> None:
+    def keep(self, reply: LastReply, branch: str | None = None) -> None:
         """Remember a finished turn, on the active branch or another."""
         self.last = reply
         self.spent.append(reply.turn)

@@ -50,7 +50,7 @@ class Limits:
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class QueryAnswer:
     """A result: its first rows, DuckDB's types of the columns, and whether there were `more`."""
 
     table: pa.Table
@@ -75,7 +75,7 @@ class Sandbox:
         self._process: subprocess.Popen[bytes] | None = None
         self._lock = threading.Lock()
 
-    def query(self, sql: str) -> Answer:
+    def query(self, sql: str) -> QueryAnswer:
         """The result of one SELECT.
 
         Raises `QueryRefusedError` for any other statement, `QueryError` with DuckDB's words,
@@ -102,7 +102,7 @@ class Sandbox:
             table = pa.ipc.open_stream(pa.py_buffer(body)).read_all()
         except pa.ArrowException as error:
             raise QueryError(f"The result has a type that cannot be read here: {error}") from error
-        return Answer(table, tuple(header["types"]), header["more"])
+        return QueryAnswer(table, tuple(header["types"]), header["more"])
 
     def close(self) -> None:
         """End the process. Safe to call twice."""

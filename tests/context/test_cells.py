@@ -6,7 +6,7 @@ import pytest
 
 from deepseek_jupyter.asking.notebook_cells import cells_of, output_text
 from deepseek_jupyter.context.attach import attach
-from deepseek_jupyter.context.cells import Cell, check_choice, choose
+from deepseek_jupyter.context.cell_text import Cell, check_choice, choose
 from deepseek_jupyter.errors import ParameterError
 from deepseek_jupyter.privacy.levels import Policy, parse_spec
 from deepseek_jupyter.privacy.redaction import Gate

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from deepseek_jupyter.conversation.turn import SCHEMA, Step, Turn, now
-from deepseek_jupyter.display.footer import footer
+from deepseek_jupyter.display.render import footer
 from deepseek_jupyter.protocol.messages import ToolCall
 from deepseek_jupyter.protocol.usage import Usage
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from deepseek_jupyter.display.code import CodeBlock, code_blocks
+from deepseek_jupyter.display.render import CodeBlock, code_blocks
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from deepseek_jupyter.conversation.turn import Turn
-from deepseek_jupyter.display.footer import END_WORDS, footer, money, seconds
+from deepseek_jupyter.display.render import END_WORDS, footer, money, seconds
 from deepseek_jupyter.protocol.usage import Usage
 
 WORDS = json.loads((Path(__file__).parents[1] / "data" / "footer.json").read_text("utf-8"))

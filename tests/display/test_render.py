@@ -13,11 +13,11 @@ from typing import Any
 import pytest
 
 from deepseek_jupyter.conversation.turn import Turn
-from deepseek_jupyter.display.footer import footer
 from deepseek_jupyter.display.render import (
     TURN_MIME,
     card_html,
     final_bundle,
+    footer,
     shaped,
     streaming_bundle,
 )

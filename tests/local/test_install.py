@@ -177,7 +177,7 @@ def test_too_little_space_is_said_before_anything_is_downloaded(
 
 
 def test_one_install_at_a_time(empty_home: Path, own: Path) -> None:
-    from deepseek_jupyter.local.locks import locked
+    from deepseek_jupyter.local.models import locked
 
     with (
         locked(store.private("models") / ".lock", timeout=1),
@@ -191,10 +191,10 @@ import sys
 sys.modules["xllamacpp"] = None
 from deepseek_jupyter.errors import LocalModelError
 from deepseek_jupyter import local
-from deepseek_jupyter.local import serve, support
+from deepseek_jupyter.local import models, serve
 print(local.status().problem)
 try:
-    support.need_support()
+    models.need_support()
 except LocalModelError as error:
     print(type(error).__name__, error.hint)
 """
@@ -210,7 +210,7 @@ def test_a_machine_without_the_server_package_is_told_what_to_do(empty_home: Pat
 
 
 def test_an_old_processor_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from deepseek_jupyter.local import support
+    from deepseek_jupyter.local import models as support
 
     monkeypatch.setattr(sys, "platform", "linux")
     monkeypatch.setattr(support.platform, "machine", lambda: "x86_64")
@@ -233,7 +233,7 @@ def test_an_old_processor_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPat
 def test_platforms_without_a_wheel_are_named(
     platform: str, machine: str, libc: str, named: str | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from deepseek_jupyter.local import support
+    from deepseek_jupyter.local import models as support
 
     monkeypatch.setattr(sys, "platform", platform)
     monkeypatch.setattr(support.platform, "machine", lambda: machine)

@@ -11,8 +11,7 @@ import pytest
 from deepseek_jupyter.errors import LocalModelError
 from deepseek_jupyter.local import models as store
 from deepseek_jupyter.local import serve
-from deepseek_jupyter.local.locks import locked
-from deepseek_jupyter.local.models import DEFAULT_MODEL
+from deepseek_jupyter.local.models import DEFAULT_MODEL, locked
 from deepseek_jupyter.local.serve import connect
 
 

@@ -169,7 +169,7 @@ def test_a_damaged_model_is_refused_and_nothing_starts(damaged: Path) -> None:
         local.ensure_server()
     assert not local.status().servers
     started = [" ".join(child.cmdline()) for child in psutil.Process().children()]
-    assert not [line for line in started if "deepseek_jupyter.local.server" in line]
+    assert not [line for line in started if "deepseek_jupyter.local.server_process" in line]
 
 
 def test_a_server_that_cannot_load_says_why(home: Path, tmp_path: Path) -> None:

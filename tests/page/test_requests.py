@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from deepseek_jupyter.page.mention_names import describe
+from deepseek_jupyter.page.panel_queries import describe
 from deepseek_jupyter.page.requests import PANEL_REQUESTS
 from tests.support.page import Refused
 from tests.support.scripted import answer

@@ -16,8 +16,8 @@ from deepseek_jupyter.context.attach import attach  # noqa: E402
 from deepseek_jupyter.errors import QueryError, SandboxError, ToolError  # noqa: E402
 from deepseek_jupyter.privacy.levels import parse_spec  # noqa: E402
 from deepseek_jupyter.privacy.redaction import Gate  # noqa: E402
-from deepseek_jupyter.tools import queryable, sql  # noqa: E402
-from deepseek_jupyter.tools.arrays import frame_like  # noqa: E402
+from deepseek_jupyter.tools import sql  # noqa: E402
+from deepseek_jupyter.tools.arrow import frame_like  # noqa: E402
 from deepseek_jupyter.tools.sql import QueryResult, sql_tool, told  # noqa: E402
 
 
@@ -129,7 +129,7 @@ class TestFrames:
         assert second == "a,x,2024-02,1:00:00,NULL,2024-04-01 00:00:00+02:00,NULL,[],False"
 
     def test_a_frame_that_is_too_large_says_so(self, tool_of, monkeypatch):
-        monkeypatch.setattr(queryable, "MOST", 1_000)
+        monkeypatch.setattr(sql, "MOST", 1_000)
         for frame in (pd.DataFrame({"a": range(5_000)}), pl.LazyFrame({"a": range(5_000)})):
             with pytest.raises(SandboxError, match="df is about"):
                 tool_of(df=(frame, "full")).call(query="FROM df")

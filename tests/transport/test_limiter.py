@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 
 import pytest
+
 from deepseek_jupyter.transport.client import Limiter
 
 

@@ -40,7 +40,7 @@ class Cell:
 
 
 @dataclass(frozen=True, slots=True)
-class Chosen:
+class ChosenCells:
     """The chosen cells as text, in the notebook's order; `left_out` more did not fit."""
 
     cells: tuple[str, ...] = ()
@@ -73,7 +73,7 @@ def choose(
     choice: str,
     mask: Callable[[str], str],
     budget: int = BUDGET,
-) -> Chosen:
+) -> ChosenCells:
     """The text of the cells around place `here` that `choice` names, in the notebook's order.
 
     ``above`` are those before `here`, a number the nearest so many of them, ``all`` those after it
@@ -83,7 +83,7 @@ def choose(
     """
     places = [at for at, cell in enumerate(cells) if at != here and _code(cell)]
     if choice == "none":
-        return Chosen()
+        return ChosenCells()
     if choice != "all":
         places = [at for at in places if at < here]
     nearest = sorted(places, key=lambda at: (abs(at - here), at > here))
@@ -99,7 +99,7 @@ def choose(
         drawn[at], left = text, left - cost
     order = "" if choice == "all" else " above this one"
     texts = tuple(drawn[at] for at in sorted(drawn))
-    return Chosen(texts, len(nearest) - len(drawn), order)
+    return ChosenCells(texts, len(nearest) - len(drawn), order)
 
 
 def _code(cell: Cell) -> str:

@@ -1,4 +1,4 @@
-"""The embedded model's process: ``python -m deepseek_jupyter.local.server``.
+"""The embedded model's process: ``python -m deepseek_jupyter.local.server_process``.
 
 llama.cpp's own HTTP server on a random loopback port, behind a random key. Its life:
 

@@ -1,0 +1,146 @@
+"""Columns of any library as Arrow arrays of types that DuckDB reads, and results as its frames.
+
+Records as a frame, in the library that the user works with.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import enum
+from collections.abc import Mapping, Sequence
+from importlib.util import find_spec
+from typing import Any
+
+from deepseek_jupyter.errors import ConfigurationError, InvalidResponseError
+
+_STRANGE = {"pandas.period", "pandas.interval"}  # numbers and pairs to all but pandas
+
+
+def arrow_of(series: Any) -> Any:
+    """A narwhals series as a chunked array. What Arrow has no type for (mixed objects) is text."""
+    import narwhals as nw
+    import pyarrow as pa
+
+    try:
+        array = series.to_arrow()
+        if getattr(array.type, "extension_name", "") in _STRANGE:
+            array = series.cast(nw.String).to_arrow()
+    except (pa.ArrowException, TypeError, ValueError, OverflowError, NotImplementedError):
+        array = _texts(series)
+    return plain_array(array)
+
+
+def plain_array(array: Any) -> Any:
+    """The same, chunked, without extension types, dictionaries and sizes that DuckDB lacks."""
+    import pyarrow as pa
+
+    if isinstance(array, pa.Array):
+        array = pa.chunked_array([array])
+    kind = array.type
+    if isinstance(kind, pa.BaseExtensionType):
+        chunks = [chunk.storage for chunk in array.chunks]
+        return plain_array(pa.chunked_array(chunks, kind.storage_type))
+    if pa.types.is_dictionary(kind):
+        return plain_array(array.cast(kind.value_type))
+    if pa.types.is_float16(kind):
+        return array.cast(pa.float32())
+    if pa.types.is_decimal256(kind):
+        return array.cast(pa.float64())
+    return array
+
+
+def _texts(series: Any) -> Any:
+    """Mixed objects as a card writes them."""
+    import pyarrow as pa
+
+    from deepseek_jupyter.context.table import plain, shown
+
+    values = (plain(value) for value in series.to_list())
+    return pa.array([None if value is None else shown(value) for value in values], pa.string())
+
+
+def frame_like(frame: Any, table: Any) -> Any:
+    """An Arrow table as a frame of the library that `frame` is of: pandas, Polars or pyarrow."""
+    import narwhals as nw
+
+    found = nw.from_native(_whole_numbers(table), eager_only=True)
+    library = type(frame).__module__.partition(".")[0]
+    if library == "polars":
+        return found.to_polars()
+    if library in ("pandas", "dask", "dask_expr", "modin"):
+        return found.to_pandas()
+    return found.to_native()
+
+
+def _whole_numbers(table: Any) -> Any:
+    """Sums of integers are HUGEINT, decimals in Arrow: integers again where they fit."""
+    import pyarrow as pa
+
+    for place, field in enumerate(table.schema):
+        if pa.types.is_decimal(field.type) and field.type.scale == 0:
+            try:
+                column = table.column(place).cast(pa.int64())
+            except pa.ArrowInvalid:
+                continue
+            table = table.set_column(place, field.name, column)
+    return table
+
+
+BACKENDS = ("pandas", "polars", "pyarrow")
+
+
+def frame_of(value: Any, backend: str | None = None) -> Any:
+    """The records in `value` as a frame of `backend`: pandas, polars or pyarrow.
+
+    None takes the first that is installed. Raises `InvalidResponseError` for a value without
+    records, `ConfigurationError` where no library is there.
+    """
+    import narwhals.stable.v2 as nw
+
+    installed = [name for name in BACKENDS if find_spec(name)]
+    chosen: Any = backend or next(iter(installed), None)
+    if chosen not in installed:
+        wanted = f"{backend} is" if backend else "None of pandas, polars and pyarrow is"
+        raise ConfigurationError(f"{wanted} not installed.", "Install one for a frame.")
+    rows = records_of(value)
+    names = list(dict.fromkeys(name for row in rows for name in row))
+    columns = {name: [row.get(name) for row in rows] for name in names}
+    return nw.from_dict(columns, backend=chosen).to_native()
+
+
+def records_of(value: Any) -> list[dict[str, Any]]:
+    """`value` as rows: a list of records, one record, or a record that holds one list of them."""
+    if _is_list(value):
+        return [_record(item) for item in value]
+    record = _record(value)
+    lists = [inner for inner in record.values() if _is_list(inner)]
+    if len(lists) == 1 and len(record) == 1:
+        return [_record(item) for item in lists[0]]
+    if isinstance(value, str | int | float | bool) or value is None:
+        raise InvalidResponseError(
+            "The answer holds no records.", "Ask with --schema list[...] for a frame."
+        )
+    return [record]
+
+
+def _is_list(value: Any) -> bool:
+    named = hasattr(value, "_fields")  # a NamedTuple is one record
+    return isinstance(value, Sequence) and not isinstance(value, str | bytes) and not named
+
+
+def _record(value: Any) -> dict[str, Any]:
+    if isinstance(value, Mapping):
+        record = dict(value)
+    elif hasattr(type(value), "model_dump"):
+        record = value.model_dump()
+    elif dataclasses.is_dataclass(value) and not isinstance(value, type):
+        record = dataclasses.asdict(value)
+    elif hasattr(value, "_asdict"):
+        record = value._asdict()
+    else:
+        record = {"value": value}
+    return {str(name): _plain(inner) for name, inner in record.items()}
+
+
+def _plain(value: Any) -> Any:
+    return value.value if isinstance(value, enum.Enum) else value
