@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from deepseek_jupyter.cells.executed import Executed
-from deepseek_jupyter.cells.lineage import Lineage, Placed, stale_notes
+from deepseek_jupyter.cells.lineage import Lineage, NotebookCell, stale_notes
 
 
-def notes(*cells: tuple[str, str], notebook: dict[str, Placed] | None = None) -> list[str]:
+def notes(*cells: tuple[str, str], notebook: dict[str, NotebookCell] | None = None) -> list[str]:
     """For the last of the cells, each (id, source); all of them ran at 1, the file is of 2."""
     runs = [Executed(n, text, text, name, at=1.0) for n, (name, text) in enumerate(cells, 1)]
     chosen = Lineage(runs).choose(runs[-1]).cells
@@ -23,31 +23,35 @@ def test_a_cell_that_ran_again_with_other_code():
 
 def test_a_cell_that_was_edited_after_it_ran():
     cells = (("a", "limit = 1"), ("b", "limit"))
-    page = {"a": Placed(0, "limit = 2"), "b": Placed(1, "limit")}
+    page = {"a": NotebookCell(0, "limit = 2"), "b": NotebookCell(1, "limit")}
     assert notes(*cells, notebook=page) == ["The cell that ran as In[1] was edited after it ran."]
-    assert notes(*cells, notebook={**page, "a": Placed(0, "limit = 1\n")}) == []
+    assert notes(*cells, notebook={**page, "a": NotebookCell(0, "limit = 1\n")}) == []
 
 
 def test_a_cell_that_is_gone():
-    told = notes(("a", "limit = 1"), ("b", "limit"), notebook={"b": Placed(0, "limit")})
+    told = notes(("a", "limit = 1"), ("b", "limit"), notebook={"b": NotebookCell(0, "limit")})
     assert told == ["The cell that ran as In[1] is no longer in the notebook."]
 
 
 def test_a_file_that_is_older_than_the_run_proves_nothing():
     run, last = Executed(1, "x = 1", "x = 1", "a", at=5.0), Executed(2, "x", "x", "b", at=6.0)
     chosen = Lineage([run, last]).choose(last).cells
-    page = {"a": Placed(0, "old")}
+    page = {"a": NotebookCell(0, "old")}
     assert stale_notes(chosen, last, [run, last], page, saved=4.0) == []
     assert stale_notes(chosen, last, [run, last], page, saved=7.0) != []
 
 
 def test_a_definition_that_stands_below():
-    page = {"a": Placed(1, "x = 1"), "b": Placed(0, "x")}
+    page = {"a": NotebookCell(1, "x = 1"), "b": NotebookCell(0, "x")}
     told = notes(("a", "x = 1"), ("b", "x"), notebook=page)
     assert told == ["In[1] stands below In[2] and ran before it (x)."]
 
 
 def test_a_name_bound_again_from_above():
-    page = {"a": Placed(1, "x = [1]"), "b": Placed(0, "x = x + [2]"), "c": Placed(2, "x")}
+    page = {
+        "a": NotebookCell(1, "x = [1]"),
+        "b": NotebookCell(0, "x = x + [2]"),
+        "c": NotebookCell(2, "x"),
+    }
     told = notes(("a", "x = [1]"), ("b", "x = x + [2]"), ("c", "x"), notebook=page)
     assert told == ["x was bound in In[1] and again in In[2], above it."]

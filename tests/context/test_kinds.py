@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from deepseek_jupyter.context.attach import attach, fingerprint
-from deepseek_jupyter.context.containers import Limits, Outline
+from deepseek_jupyter.context.containers import OutlineLimits, Outline
 from deepseek_jupyter.privacy.levels import Policy, parse_spec
 from deepseek_jupyter.privacy.redaction import Gate
 from deepseek_jupyter.protocol.tokens import estimate_tokens
@@ -78,7 +78,7 @@ class TestPlain:
 
     def test_a_key_that_is_cut_was_masked_before(self):
         """Cut first, half of an address would leave: no detector knows it by its half."""
-        outline = Outline(Policy(), Limits(10, 40, 3), Gate().text)
+        outline = Outline(Policy(), OutlineLimits(10, 40, 3), Gate().text)
         assert outline.draw({f"{'k ' * 10} ann.margarete@example.com": 1}).startswith(
             "{'k k k k k k k k k k  <email-1>'"
         )
