@@ -7,6 +7,8 @@ lies nearer. Files are read anew for each question; one that cannot be read stop
 
 from __future__ import annotations
 
+import os
+import stat
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +21,7 @@ __all__ = ["FILE", "VARIABLE", "PolicyFile", "PolicyFiles", "find", "load"]
 
 FILE = "deepseek-policy.toml"
 VARIABLE = "DEEPSEEK_POLICY"
-_LARGEST = 1_000_000  # bytes
+_LARGEST = 250_000  # bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +104,10 @@ def _once(paths: Iterable[Path]) -> Iterator[Path]:
 
 def _read(path: Path) -> PolicyFile:
     try:
-        with path.open("rb") as file:
+        # Not waiting: a pipe of that name would hold every question for ever.
+        with open(os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0)), "rb") as file:
+            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+                raise ValueError("it is no regular file")
             raw = file.read(_LARGEST + 1)
         if len(raw) > _LARGEST:
             raise ValueError(f"it is larger than {_LARGEST:,} bytes")

@@ -341,5 +341,6 @@ def parse_response(body: Mapping[str, Any], *, think_implied: bool = False) -> C
 def _fault(error: object, redact: Callable[[str], str]) -> Fault:
     if isinstance(error, Mapping):
         message = error.get("message") or json.dumps(dict(error), ensure_ascii=False)
-        return Fault(redact(str(message)), str(error.get("code") or error.get("type") or ""))
+        code = str(error.get("code") or error.get("type") or "")
+        return Fault(redact(str(message)), redact(code))
     return Fault(redact(str(error)), "")

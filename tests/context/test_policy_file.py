@@ -168,7 +168,7 @@ class TestFiles:
 
     @pytest.mark.parametrize(
         ("content", "reason"),
-        [(b"\xff\xfe\x00", "codec"), (b"#" * 1_000_001, "larger than 1,000,000 bytes")],
+        [(b"\xff\xfe\x00", "codec"), (b"#" * 250_001, "larger than 250,000 bytes")],
     )
     def test_what_cannot_be_read_stops_the_question(self, tmp_path, content, reason):
         (tmp_path / FILE).write_bytes(content)
