@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import time
 from collections import defaultdict
 from typing import Any
 
@@ -9,6 +11,8 @@ from contestants import CONTESTANTS
 from kernel import FRONT_ENDS, Kernel
 from rows import Row, alone, ratios
 from serving import Serving
+
+from deepseek_jupyter.protocol.stream import CompletionStream
 
 TITLE = "20,000 deltas at full speed"
 RUNS = 9
@@ -26,10 +30,27 @@ SCENES: list[tuple[str, str, dict[str, Any], str]] = [
 
 def rows() -> list[Row]:
     """In one kernel per scene, the contestants take turns."""
-    found: list[Row] = []
+    found = [_long_lines()]
     for scene in SCENES:
         found += _scene(*scene)
     return found
+
+
+def _long_lines() -> Row:
+    """The decoder alone, 1,448 bytes at a time: what one read of a TCP connection brings."""
+    took: dict[int, list[float]] = defaultdict(list)
+    for _ in range(RUNS):
+        for size in (4_000_000, 16_000_000):
+            decoder = CompletionStream()
+            line = json.dumps({"choices": [{"delta": {"content": "x" * size}}]})
+            data = f"data: {line}\n\n".encode()
+            began = time.process_time()
+            for at in range(0, len(data), 1448):
+                decoder.feed(data[at : at + 1448])
+            took[size].append(time.process_time() - began)
+            assert len(decoder.completion.answer) == size
+    four = [4 * seconds for seconds in took[4_000_000]]
+    return Row("16 MB in one line, over four times 4 MB", ratios(took[16_000_000], four), "x", 1.3)
 
 
 def _scene(scene: str, kind: str, how: dict[str, Any], front_end: str) -> list[Row]:

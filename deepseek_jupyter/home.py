@@ -7,10 +7,11 @@ server's socket file and the conversations' journal all lie below it.
 
 from __future__ import annotations
 
-import errno
 import os
 import stat
 from pathlib import Path
+
+from .errors import ConfigurationError
 
 
 def home() -> Path:
@@ -26,8 +27,8 @@ def home() -> Path:
 def private_directory(*parts: str) -> Path:
     """`home()` / parts, each level created for its owner alone (mode 0700).
 
-    A level that is open to others is closed to them. Raises `PermissionError` where others can
-    write and that cannot be changed: a directory of another user, or one shared on purpose.
+    A level that is open to others is closed to them. Raises `ConfigurationError` where others
+    can write and that is not to be changed: another user's directory, or one shared on purpose.
     """
     path = home()
     path.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -59,6 +60,7 @@ def _close_to_others(path: Path) -> None:
     if found.st_uid == os.getuid() and not shared:
         path.chmod(0o700)
     elif mode & 0o022:
-        raise PermissionError(
-            errno.EPERM, "others can write to it; set DEEPSEEK_JUPYTER_HOME to one of your own"
+        raise ConfigurationError(
+            f"Others can write to {path}, where keys and conversations are kept.",
+            "Set DEEPSEEK_JUPYTER_HOME to a directory of your own.",
         )

@@ -12,7 +12,9 @@ A file with a key that nobody knows is refused: a rule that is misspelt protects
 from __future__ import annotations
 
 import difflib
+import os
 import re
+import stat
 import tomllib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -26,7 +28,7 @@ from .detectors import DETECTORS
 
 FILE = "deepseek-policy.toml"
 VARIABLE = "DEEPSEEK_POLICY"
-_LARGEST = 1_000_000  # bytes
+_LARGEST = 250_000  # bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +111,10 @@ def _once(paths: Iterable[Path]) -> Iterator[Path]:
 
 def _read(path: Path) -> PolicyFile:
     try:
-        with path.open("rb") as file:
+        # Not waiting: a pipe of that name would hold every question for ever.
+        with open(os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0)), "rb") as file:
+            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+                raise ValueError("it is no regular file")
             raw = file.read(_LARGEST + 1)
         if len(raw) > _LARGEST:
             raise ValueError(f"it is larger than {_LARGEST:,} bytes")
@@ -124,13 +129,23 @@ def _read(path: Path) -> PolicyFile:
     return PolicyFile(str(path), data, teaching)
 
 
-_LEVEL = re.compile(r"none|schema|stats|sample(\([1-9]\d*\))?|full")
+_LEVEL = re.compile(r"none|schema|stats|sample(\([1-9]\d{0,5}\))?|full")
 KINDS = (
     *("frame", "series", "array", "dict", "list", "text", "number", "source", "module"),
     *("figure", "image", "file", "cell", "object"),
 )
 
-_MONEY = re.compile(r"(\d+(?:\.\d+)?)\s*(USD|CNY)")
+_DEEPEST = 16
+_MOST_DOTS = 32  # of one line, outside of texts
+# Each text matches from where it begins, ended or not, so that no place is looked at twice.
+_TEXTS = re.compile(
+    r'''"""(?:\\.?|[^\\])*?(?:"{3,5}|\Z)''' + r"|'''.*?(?:'{3,5}|\Z)"
+    r"""|"(?:\\.|[^"\\\n])*"?""" + r"|'[^'\n]*'?|#[^\n]*",
+    re.DOTALL,
+)
+_BRACKETS = re.compile(r"[\[\]{}]")
+
+_MONEY = re.compile(r"(\d{1,12}(?:\.\d{1,12})?)\s*(USD|CNY)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,18 +208,22 @@ class TeachingRules:
 
 def parse(text: str, path: str) -> tuple[DataRules, TeachingRules]:
     """The rules in `text`. Raises `PolicyError` that names `path` and the line."""
+    if line := _too_deep(text):
+        raise _wrong(path, line, "nested deeper than any rule is.")
     try:
         content = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+    except (ValueError, RecursionError) as error:  # a number too long for Python is a ValueError
         found = re.search(r"line (\d+)", str(error))
         line = int(found[1]) if found else text.count("\n") + 1
         what = re.sub(r" \(at .*\)$", "", str(error))
-        raise _wrong(path, line, f"{what}.") from None
+        raise _wrong(path, line, f"{_short(what)}.") from None
     sections = {"data": (DataRules, _DATA), "teaching": (TeachingRules, _TEACHING)}
     for name, value in content.items():
         if name not in sections:
             line = _line_of(text, "", name)
-            raise _wrong(path, line, f"there is no section [{name}].{_meant(name, sections)}")
+            raise _wrong(
+                path, line, f"there is no section [{_short(name)}].{_meant(name, sections)}"
+            )
         if not isinstance(value, dict):
             raise _wrong(path, _line_of(text, "", name), f"{name} is a section: write [{name}].")
     made = [
@@ -212,6 +231,24 @@ def parse(text: str, path: str) -> tuple[DataRules, TeachingRules]:
         for name, (kind, table) in sections.items()
     ]
     return made[0], made[1]
+
+
+def _too_deep(text: str) -> int:
+    """The first line that nests deeper than a policy can; 0 for none.
+
+    tomllib is recursive in brackets and takes the square of the dots of a key. Texts and comments
+    are passed over as it does it: what is left is structure.
+    """
+    depth = 0
+    structure = _TEXTS.sub(lambda found: "\n" * found[0].count("\n"), text)
+    for number, line in enumerate(structure.split("\n"), 1):
+        if line.count(".") > _MOST_DOTS:
+            return number
+        for bracket in _BRACKETS.findall(line):
+            depth += 1 if bracket in "[{" else -1
+            if depth > _DEEPEST:
+                return number
+    return 0
 
 
 Check = Callable[[Any], Any]  # the value to keep; ValueError with what it should be
@@ -224,11 +261,11 @@ def _checked(
     for key, value in section.items():
         line = _line_of(text, name, key)
         if key not in table:
-            raise _wrong(path, line, f"[{name}] has no key {key!r}.{_meant(key, table)}")
+            raise _wrong(path, line, f"[{name}] has no key {_short(key)!r}.{_meant(key, table)}")
         try:
             values[key] = table[key](value)
         except ValueError as error:
-            raise _wrong(path, line, f"{name}.{key} {error}.") from None
+            raise _wrong(path, line, f"{name}.{key} {_short(str(error))}.") from None
     return values
 
 
@@ -290,7 +327,7 @@ def _texts(value: Any) -> tuple[str, ...]:
 
 
 def _count(value: Any) -> int:
-    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+    if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= 10**12:
         raise ValueError("is a number of tokens, 1 or more")
     return value
 
@@ -347,6 +384,12 @@ def _meant(name: str, known: Mapping[str, Any]) -> str:
     return f" Did you mean {close[0]}?" if close else f" There are {', '.join(known)}."
 
 
+def _short(text: str) -> str:
+    """`text` as a part of one line."""
+    text = " ".join(text.split())
+    return text if len(text) <= 200 else text[:199] + "…"
+
+
 def _wrong(path: str, line: int, what: str) -> PolicyError:
     return PolicyError(
         f"{path}, line {line}: {what}",
@@ -373,7 +416,7 @@ def _line_of(text: str, section: str, key: str) -> int:
 
 
 _HEAD = re.compile(r"\s*\[\[?([^\]]+)\]")
-_KEY = re.compile(r"\s*([^\s#=][^=#]*?)\s*=")
+_KEY = re.compile(r"\s*([^\s#=][^=#]*)=")
 
 
 def _plain(name: str) -> str:

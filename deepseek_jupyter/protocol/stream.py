@@ -39,7 +39,7 @@ from .usage import Usage
 RUNAWAY_BLANKS = 2048
 
 _DEEPEST = 64  # levels of a server's JSON; no API of ours has ten
-_MOST_CALLS = 10_000
+_MOST_CALLS = 256  # of one answer
 
 # What reading a value of another shape than the API's raises; such an event is passed over.
 _MALFORMED = (ValueError, TypeError, AttributeError, KeyError, OverflowError, RecursionError)
@@ -359,7 +359,8 @@ def parse_response(body: Mapping[str, Any], *, think_implied: bool = False) -> C
 def _fault(error: object, redact: Callable[[str], str]) -> Fault:
     if isinstance(error, Mapping):
         message = error.get("message") or json.dumps(dict(error), ensure_ascii=False)
-        return Fault(redact(str(message)), str(error.get("code") or error.get("type") or ""))
+        code = str(error.get("code") or error.get("type") or "")
+        return Fault(redact(str(message)), redact(code))
     return Fault(redact(str(error)), "")
 
 

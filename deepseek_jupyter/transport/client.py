@@ -243,8 +243,9 @@ class Client:
     ) -> AsyncIterator[tuple[httpx.Response, asyncio.Timeout]]:
         """The open response, under a timer that the reader winds on."""
         accept = "text/event-stream" if built.body.get("stream") else "application/json"
+        client = self._client()  # before the clock starts: making it reads all certificates
         async with asyncio.timeout(self.timeouts.first) as timer:
-            request = self._client().build_request(
+            request = client.build_request(
                 "POST",
                 exchange.url,
                 content=encoded(built.body),
@@ -254,7 +255,7 @@ class Client:
                     **exchange.provider.headers,
                 },
             )
-            response = await self._client().send(request, auth=_Bearer(exchange.key), stream=True)
+            response = await client.send(request, auth=_Bearer(exchange.key), stream=True)
             try:
                 yield response, timer
             finally:

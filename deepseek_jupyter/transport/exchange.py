@@ -78,7 +78,7 @@ class Exchange:
             self._built = wire.build(self.request, self.dialect)
         self.attempts += 1
         self.decoder, self._whole = wire.stream(self.dialect), None
-        self.decoder.redact = self._filter.whole
+        self.decoder.redact = self._redacted
         self._filters = {}
         base = self.provider.beta_url if self._built.beta else self.provider.base_url
         self.url = join_url(base, wire.path)
@@ -240,6 +240,10 @@ class Exchange:
     def said(self, kind: type[APIError], what: str) -> DeepSeekError:
         """An error in our own words."""
         return kind(what, provider=self.provider.name, url=self.url, request_id=self.request_id)
+
+    def _redacted(self, value: Any) -> Any:
+        """The words of a failure, or a list of tokens."""
+        return self.redact(value) if isinstance(value, str) else self._filter.whole(value)
 
     def _channel(self, channel: object) -> KeyFilter:
         if channel not in self._filters:

@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from deepseek_jupyter.context.attach import attach, fingerprint
-from deepseek_jupyter.context.containers import OutlineLimits, Outline
+from deepseek_jupyter.context.containers import Outline, OutlineLimits
 from deepseek_jupyter.privacy.levels import Policy, parse_spec
 from deepseek_jupyter.privacy.redaction import Gate
 from deepseek_jupyter.protocol.tokens import estimate_tokens

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import socket
+import time
 from decimal import Decimal
 from pathlib import Path
 
@@ -125,6 +127,79 @@ class TestContent:
         assert words in what
 
 
+def filled(begin: str, again: str, end: str = "") -> str:
+    """As large as a file may be."""
+    return begin + again * ((250_000 - len(begin) - len(end)) // len(again)) + end
+
+
+HOSTILE = {
+    "dots": filled("", "a.", "a=1"),
+    "dots between quotes": filled("", "\"a\".'b'.", "a=1"),
+    "dots in a head": filled("[", "a.", "a]"),
+    "dots in braces": filled("x = {", "a . ", "a=1}"),
+    "dots behind a text": filled('x = [ """y""""", {', "a.", "a=1}]"),
+    "brackets": filled("[data]\nforbid=", "["),
+    "brackets of many lines": filled("[data]\nforbid=", "[\n"),
+    "braces": filled("[data]\ncolumns=", "{a="),
+    "brackets between comments": filled("[data]\nforbid=[ # ]\n", "[ # ]\n"),
+    "a long number": filled("[data]\nbudget=", "9"),
+    "a longer number": filled("[data]\nbudget=0x", "f"),
+    "a long amount": filled('[teaching]\nbudget="', "9", ' USD"'),
+    "a long level": filled('[data]\nlevel="sample(', "9", ')"'),
+    "a long key": filled("[data]\n", "k", "=1"),
+    "a key of lines": '[data]\n"a\\nb\\nc"=1',
+    "a section of lines": '["a\\nb"]',
+    "blanks": filled("[teaching]\ninstructions='''\na", " ", "\n'''\nx=1"),
+    "a text without end": filled('a="""', '\\"""'),
+    "backslashes": filled('a="""', "\\"),
+    "quotes": filled("a=", '"'),
+    "many sections": "".join(f"[a{n}]\n" for n in range(30_000)),
+    "many keys": "[data]\n" + "".join(f"k{n}=1\n" for n in range(25_000)),
+    "sections in a list": filled("", "[[a]]\n"),
+}
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_a_file_that_is_a_trap_is_told_in_two_lines_and_in_linear_time(name):
+    began = time.process_time()
+    with pytest.raises(PolicyError) as raised:
+        parse(HOSTILE[name], "course.toml")
+    assert time.process_time() - began < 4
+    assert len(str(raised.value).splitlines()) == 2
+    assert len(str(raised.value)) < 700
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"instructions = '''Read {'1.' * 40}'''",
+        'instructions = """[[[[[[[[[[[[[[[[[[[[[[[[ \\" {{{{{{{{{{{{{{{{{{{{{ \'\'\' """',
+        f'models = ["{"a." * 40}*"] # {"[." * 50}',
+    ],
+)
+def test_what_stands_in_texts_and_comments_is_no_structure(text):
+    _, teaching = parse(f"[teaching]\n{text}\n", "course.toml")
+    assert teaching.instructions or teaching.models
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes with names")
+@pytest.mark.parametrize("kind", ["pipe", "link to a pipe", "device", "socket"])
+def test_nothing_of_that_name_holds_a_question(tmp_path, monkeypatch, kind):
+    monkeypatch.chdir(tmp_path)
+    if kind == "socket":
+        with socket.socket(socket.AF_UNIX) as made:
+            made.bind(FILE)  # a longer path is none for a socket
+    elif kind == "device":
+        (tmp_path / FILE).symlink_to("/dev/zero")
+    else:
+        os.mkfifo(tmp_path / (FILE if kind == "pipe" else "pipe"))
+        if kind != "pipe":
+            (tmp_path / FILE).symlink_to(tmp_path / "pipe")
+    with pytest.raises(PolicyError, match="cannot be read") as raised:
+        load(str(tmp_path / "x.ipynb"), {})
+    assert len(str(raised.value).splitlines()) == 2
+
+
 class TestFiles:
     def write(self, folder: Path, text: str = "") -> Path:
         folder.mkdir(parents=True, exist_ok=True)
@@ -172,7 +247,7 @@ class TestFiles:
 
     @pytest.mark.parametrize(
         ("content", "reason"),
-        [(b"\xff\xfe\x00", "codec"), (b"#" * 1_000_001, "larger than 1,000,000 bytes")],
+        [(b"\xff\xfe\x00", "codec"), (b"#" * 250_001, "larger than 250,000 bytes")],
     )
     def test_what_cannot_be_read_stops_the_question(self, tmp_path, content, reason):
         (tmp_path / FILE).write_bytes(content)

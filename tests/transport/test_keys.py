@@ -11,7 +11,8 @@ import types
 
 import pytest
 
-from deepseek_jupyter.errors import MissingKeyError
+from deepseek_jupyter.errors import ConfigurationError, MissingKeyError
+from deepseek_jupyter.home import private_directory
 from deepseek_jupyter.transport.keys import Secret, find_key, forget_key, scrub, store_key
 from deepseek_jupyter.transport.providers import PROVIDERS
 from tests.support.asking import KEY
@@ -114,6 +115,69 @@ class TestFile:
         (environment / "keys.json").write_text(content)
         with pytest.raises(MissingKeyError):
             find_key(DEEPSEEK)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="modes and links of POSIX")
+@pytest.mark.usefixtures("no_keyring")
+class TestState:
+    """The directory and the file, where others may write or have been before."""
+
+    @pytest.mark.parametrize("mode", [0o755, 0o777, 0o770, 0o702])
+    def test_a_directory_open_to_others_is_closed(self, environment, mode):
+        environment.mkdir()
+        environment.chmod(mode)
+        store_key(DEEPSEEK, KEY)
+        assert stat.S_IMODE(environment.stat().st_mode) == 0o700
+        assert find_key(DEEPSEEK).reveal() == KEY
+
+    def test_so_is_each_level_below_it(self, environment):
+        (environment / "local" / "run").mkdir(parents=True)
+        for path in (environment / "local" / "run", environment / "local", environment):
+            path.chmod(0o777)
+        below = private_directory("local", "run")
+        for path in (below, below.parent, environment):
+            assert stat.S_IMODE(path.stat().st_mode) == 0o700
+
+    def test_one_that_is_shared_on_purpose_is_refused_and_left_alone(self, environment):
+        environment.mkdir()
+        environment.chmod(0o1777)
+        with pytest.raises(ConfigurationError, match="Others can write") as refused:
+            store_key(DEEPSEEK, KEY)
+        assert len(str(refused.value).splitlines()) == 2
+        assert stat.S_IMODE(environment.stat().st_mode) == 0o1777
+        assert list(environment.iterdir()) == []
+
+    @pytest.mark.parametrize("mode", [0o755, 0o775])
+    def test_the_user_s_own_home_is_left_alone(self, environment, monkeypatch, mode):
+        (environment / "me").mkdir(parents=True)
+        environment.chmod(mode)
+        monkeypatch.setenv("HOME", str(environment / "me"))
+        if mode == 0o755:
+            store_key(DEEPSEEK, KEY)
+        else:
+            with pytest.raises(ConfigurationError):
+                store_key(DEEPSEEK, KEY)
+        assert stat.S_IMODE(environment.stat().st_mode) == mode
+
+    @pytest.mark.parametrize("name", ["keys.partial", "keys.json"])
+    def test_a_key_is_written_through_no_link(self, environment, tmp_path, name):
+        environment.mkdir(mode=0o700)
+        victim = tmp_path / "victim.txt"
+        victim.write_text("{}")
+        (environment / name).symlink_to(victim)
+        store_key(DEEPSEEK, KEY)
+        assert victim.read_text() == "{}"
+        assert stat.S_IMODE((environment / "keys.json").lstat().st_mode) == 0o600
+
+    def test_nor_into_a_file_that_is_open_elsewhere(self, environment):
+        environment.mkdir(mode=0o700)
+        with open(environment / "keys.json", "w+") as held:
+            held.write("{}")
+            held.flush()
+            store_key(DEEPSEEK, KEY)
+            held.seek(0)
+            assert held.read() == "{}"
+        assert {path.name for path in environment.iterdir()} == {"keys.json"}
 
 
 def test_forgetting_reaches_the_keyring_too(keyring):

@@ -1,0 +1,255 @@
+"""No server takes more than linear time or bounded memory, whatever it sends.
+
+Memory is measured in a process of its own, where nothing else has taken any before.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import time
+import zlib
+from collections.abc import Callable
+from itertools import repeat
+
+import pytest
+
+from deepseek_jupyter import errors
+from deepseek_jupyter.protocol.sse import LARGEST, SSEDecoder
+from deepseek_jupyter.protocol.stream import CompletionStream
+from deepseek_jupyter.transport.client import Client, Timeouts
+from deepseek_jupyter.transport.engine import engine
+from tests.support.asking import ONCE, ask, exchange_with, provider_at
+from tests.support.scripted import Reply, chunk, event, plain, send, whole
+
+PATIENT = Timeouts(connect=10.0, first=60.0, idle=60.0, write=10.0, listing=60.0)
+MB = 1_000_000
+
+CHILD = """
+import json, resource, sys, time
+from deepseek_jupyter.errors import DeepSeekError
+from deepseek_jupyter.transport.engine import engine
+from tests.support.asking import ONCE, ask, exchange_with
+from tests.support.asking import PROVIDERS, Client, Secret
+from tests.transport.test_bounds import PATIENT
+url, get = sys.argv[1], sys.argv[2] == "get"
+provider = PROVIDERS["deepseek"].derive(base_url=url)
+def go():
+    client = Client(PATIENT, ONCE)
+    if not get:
+        return ask(exchange_with(provider), client).error
+    try:
+        engine().run(client.get(provider, "models", Secret("x")))
+    except DeepSeekError as error:
+        return error
+ask(exchange_with(provider), Client(PATIENT, ONCE))
+before = resource.getrusage(resource.RUSAGE_SELF)
+began = time.monotonic()
+error = go()
+after = resource.getrusage(resource.RUSAGE_SELF)
+print(json.dumps({
+    "error": type(error).__name__, "said": str(error), "seconds": time.monotonic() - began,
+    "cpu": after.ru_utime - before.ru_utime,
+    "megabytes": (after.ru_maxrss - before.ru_maxrss) / 1024,
+}))
+"""
+
+
+def in_a_child(server, reply: Reply, how: str = "ask") -> dict[str, object]:
+    server.validate = False
+    server.queue(whole("Warm."), reply)
+    found = subprocess.run(
+        [sys.executable, "-c", CHILD, server.base_url(), how],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+    assert found.returncode == 0, found.stderr[-2000:]
+    told: dict[str, object] = json.loads(found.stdout.splitlines()[-1])
+    return told
+
+
+def packed(megabytes: int, of: bytes, start: bytes = b"", wbits: int = 31) -> list[bytes]:
+    """`start` and `megabytes` of repetitions of `of`, compressed a thousandfold, without an end."""
+    pack = zlib.compressobj(wbits=wbits)
+    first = pack.compress(start) + pack.flush(zlib.Z_FULL_FLUSH)
+    again = pack.compress(of * (MB // len(of))) + pack.flush(zlib.Z_FULL_FLUSH)
+    return [first, again * megabytes]  # after a full flush nothing refers to what came before
+
+
+def bomb(of: bytes, start: bytes = b"", encoding: str = "gzip", **how) -> Reply:
+    wbits = {"gzip": 31, "deflate": 15, "bare": -15}[encoding]
+    name = "deflate" if encoding == "bare" else encoding
+    body = packed(1000, of, start, wbits)
+    return Reply(map(send, body), headers={"content-encoding": name}, **how)
+
+
+BOMBS: dict[str, Callable[[], Reply]] = {
+    "a refusal": lambda: bomb(b"x", status=400),
+    "a refusal in JSON": lambda: bomb(b"x", b'{"error": "', status=500),
+    "JSON": lambda: bomb(b" ", b"{", content_type="application/json"),
+    "JSON, deflate": lambda: bomb(b"x", b'{"a": "', "deflate"),
+    "JSON, bare deflate": lambda: bomb(b"x", b'{"a": "', "bare"),
+    "one line": lambda: bomb(b"x", b"data: "),
+    "lines of one event": lambda: bomb(b"data: xxxxxxxx\n"),
+    "empty lines of one event": lambda: bomb(b"data:\n", b"data: x\n"),
+    "text": lambda: bomb(event(chunk({"content": "word " * 50}))),
+    "calls": lambda: bomb(event(chunk({"tool_calls": [{"function": {"arguments": "x" * 500}}]}))),
+    "unpacked JSON": lambda: Reply(repeat(send(b'{"a": "' + b"x" * MB), 60)),
+    "an unpacked refusal": lambda: Reply(repeat(send(b"x" * MB), 60), status=404),
+    "an unpacked line": lambda: Reply(repeat(send(b"data: " + b"x" * MB), 60)),
+}
+
+
+@pytest.mark.parametrize("name", BOMBS)
+def test_what_grows_on_arrival_is_cut(server, name):
+    told = in_a_child(server, BOMBS[name]())
+    assert told["error"] in errors.__all__, told
+    assert told["megabytes"] < 250, told
+    assert told["cpu"] < 10, told
+
+
+@pytest.mark.parametrize("status", [200, 401])
+def test_a_listing_that_grows_on_arrival_is_cut(server, status):
+    told = in_a_child(server, bomb(b"x", b'{"data": "', status=status), "get")
+    assert told["error"] in errors.__all__, told
+    assert told["megabytes"] < 120, told
+
+
+def test_a_packing_that_was_not_asked_for_is_refused(server):
+    server.queue(plain("x", headers={"content-encoding": "br"}))
+    outcome = ask(exchange_with(provider_at(server)), Client(PATIENT, ONCE))
+    assert isinstance(outcome.error, errors.InvalidResponseError)
+
+
+@pytest.mark.parametrize("encoding", ["gzip", "deflate", "bare"])
+@pytest.mark.parametrize("piece", [0, 1])
+def test_what_is_packed_honestly_is_read(server, encoding, piece):
+    wbits = {"gzip": 31, "deflate": 15, "bare": -15}[encoding]
+    pack = zlib.compressobj(wbits=wbits)
+    parts = [event(chunk({"content": "w" * 100_000})), event(chunk(finish="stop"))]
+    body = [pack.compress(part) + pack.flush(zlib.Z_SYNC_FLUSH) for part in parts]
+    name = "deflate" if encoding == "bare" else encoding
+    server.queue(Reply(send(*body, pack.flush()), headers={"content-encoding": name}, piece=piece))
+    outcome = ask(exchange_with(provider_at(server)), Client(PATIENT, ONCE))
+    assert outcome.error is None
+    assert outcome.text == "w" * 100_000
+
+
+class TestNesting:
+    """JSON as deep as the stack, and a little less deep, wherever JSON is read."""
+
+    DEEP = (
+        *(f"{'[' * n}{']' * n}" for n in (70, 900, 300_000)),
+        *('{"a":' * n + "1" + "}" * n for n in (70, 900, 100_000)),
+        "[" * 300_000,
+    )
+
+    @pytest.mark.parametrize("deep", DEEP, ids=lambda text: f"{text[:1]}{len(text)}")
+    def test_it_is_an_error_of_ours_or_passed_over(self, server, deep):
+        inside = (
+            f'{{"choices": [{{"message": {{"content": "a", "reasoning_details": [{deep}]}}}}]}}'
+        )
+        said = f'{{"error": {{"message": {deep}}}}}'
+        client = Client(PATIENT, ONCE)
+        for reply in (plain(deep), plain(inside), plain(said), plain(said, status=400)):
+            server.queue(reply)
+            outcome = ask(exchange_with(provider_at(server)), client)
+            assert isinstance(outcome.error, errors.DeepSeekError)
+            server.queue(reply)
+            with pytest.raises(errors.DeepSeekError):
+                engine().run(client.get(provider_at(server), "models", outcome.exchange.key))
+        logprobs = f'{{"choices": [{{"logprobs": {{"content": {deep}}}}}]}}'
+        events = [event(told) for told in (deep, inside, logprobs, chunk({"content": "Here."}))]
+        server.queue(Reply(send(*events, event(chunk(finish="stop")))))
+        outcome = ask(exchange_with(provider_at(server)), client)
+        assert outcome.error is None
+        assert outcome.text == "Here."
+        json.dumps([outcome.completion.logprobs, outcome.completion.reasoning_details])
+        engine().run(client.close())
+
+
+def seconds(work: Callable[[int], None], size: int) -> float:
+    """The best of three: the machine is shared."""
+    found = []
+    for _ in range(3):
+        began = time.process_time()
+        work(size)
+        found.append(time.process_time() - began)
+    return min(found)
+
+
+class TestTime:
+    """Four times as much takes about four times as long; the square would take sixteen times."""
+
+    @staticmethod
+    def line(size: int, piece: int = 500, mark: bytes = b"") -> None:
+        decoder = CompletionStream()
+        data = event(chunk({"content": "x" * size}))
+        for at in range(0, len(data), piece):
+            decoder.feed(data[at : at + piece] + mark)
+        decoder.close()
+
+    @staticmethod
+    def lines(size: int) -> None:
+        decoder = SSEDecoder()
+        for _ in range(size // 200):
+            decoder.feed(b"data: 1234")
+            decoder.feed(b"\n")
+
+    @staticmethod
+    def returns(size: int) -> None:
+        decoder = SSEDecoder()
+        decoder.feed(b"data: " + b"x" * (size // 2))
+        for _ in range(size // 200):
+            decoder.feed(b"\r")
+            decoder.feed(b":")
+
+    @staticmethod
+    def calls(size: int, ids: int = 0) -> None:
+        decoder = CompletionStream()
+        for at in range(size // 1000):
+            id = f"c{at % ids}" if ids else None
+            call = {"index": at % ids if ids else 0, "id": id, "function": {"arguments": "x"}}
+            decoder.feed(event(chunk({"tool_calls": [call]})))
+
+    @pytest.mark.parametrize(
+        "work",
+        [line, lines, returns, calls, lambda size: TestTime.calls(size, 200)],
+        ids=["one line", "lines of one event", "returns", "one call", "many calls"],
+    )
+    def test_it_is_linear(self, work):
+        work = getattr(work, "__func__", work)
+        small = seconds(work, 3 * MB)
+        assert seconds(work, 12 * MB) < 8 * small + 0.1
+
+    def test_an_event_up_to_the_bound_is_read(self):
+        for size in (4 * MB, 16 * 1024 * 1024):
+            decoder = CompletionStream()
+            data = event(chunk({"content": "x" * size}))
+            for at in range(0, len(data), 65536):
+                decoder.feed(data[at : at + 65536])
+            assert len(decoder.completion.answer) == size
+
+    def test_one_beyond_it_is_not(self):
+        decoder = SSEDecoder()
+        for _ in range(LARGEST // 65536 + 1):
+            decoder.feed(b"x" * 65536)
+        assert decoder.oversized
+        assert decoder.feed(b"\n\ndata: a\n\n") + decoder.close() == []
+
+    def test_calls_in_tiny_writes(self, server):
+        call = {"index": 0, "id": "c", "function": {"name": "f", "arguments": "x"}}
+        parts = [event(chunk({"tool_calls": [call]}))] * 20_000
+        server.queue(Reply(map(send, parts), send(event(chunk(finish="tool_calls")))))
+        outcome = ask(exchange_with(provider_at(server)), Client(PATIENT, ONCE))
+        assert len(outcome.completion.tool_calls[0].arguments) == 20_000
+
+    def test_more_calls_than_any_answer_has(self, server):
+        calls = [{"index": at, "id": f"c{at}", "function": {"name": "f"}} for at in range(1000)]
+        parts = [event(chunk({"tool_calls": calls[at : at + 50]})) for at in range(0, 1000, 50)]
+        server.queue(Reply(send(*parts, event(chunk(finish="tool_calls")))))
+        outcome = ask(exchange_with(provider_at(server)), Client(PATIENT, ONCE))
+        assert isinstance(outcome.error, errors.InvalidResponseError)
