@@ -11,15 +11,20 @@ import itertools
 import os
 import re
 import signal
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.support import fuzzing
-from tests.support.guard import network_guard
-from tests.support.scripted import Server
+# jsonschema takes it along where it is installed, and its grammar of addresses, which nothing here
+# checks, takes more than a second of each process to build.
+sys.modules.setdefault("rfc3987_syntax", None)  # type: ignore[arg-type]
+
+from tests.support import fuzzing  # noqa: E402
+from tests.support.guard import network_guard  # noqa: E402
+from tests.support.scripted import Server  # noqa: E402
 
 GUARD = Path(network_guard.__file__).parent
 ROOT = Path(__file__).parents[1]
@@ -34,6 +39,9 @@ _numbers = itertools.count()
 
 def pytest_configure() -> None:
     network_guard.install()  # before collection, so that imports are guarded too
+    # One authority for all of certifi's: reading those takes 30 ms of each client, and nothing here
+    # speaks TLS. Kernels and child processes inherit it.
+    os.environ["SSL_CERT_FILE"] = str(ROOT / "tests" / "data" / "authority.pem")
     gc.disable()  # until the tests are collected
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         # As a shell starts its background jobs; children would inherit it, and be deaf to Ctrl-C.

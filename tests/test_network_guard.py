@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import httpx
 import pytest
@@ -127,7 +128,7 @@ def pytester_like(tmp_path):
     """Runs a test module under this project's conftest in a process of its own."""
 
     def run(source: str) -> subprocess.CompletedProcess[str]:
-        root = network_guard.__file__.split("tests")[0]
+        root = Path(network_guard.__file__).parents[3]
         (tmp_path / "test_inner.py").write_text(source, "utf-8")
         command = [sys.executable, "-m", "pytest", "-p", "tests.conftest", "-p", "no:cacheprovider"]
         command += ["--rootdir", str(tmp_path), "-c", "/dev/null", str(tmp_path / "test_inner.py")]

@@ -101,13 +101,13 @@ def test_another_picture_makes_another_question(notebook, server):
         )
         for name, picture in asked
     ]
-    sent = [request.json["messages"][-1]["content"] for request in server.requests]
-    assert sent[0][0] == sent[1][0]
     assert [(reply.text, reply.turn.replayed) for reply in replies] == [
         ("Red.", False),
         ("Blue.", False),
         ("Red.", True),
     ]
+    sent = [request.json["messages"][-1]["content"] for request in server.requests]
+    assert sent[0][0] == sent[1][0]
 
 
 def test_types_of_one_family_are_not_the_same_question(notebook, server):

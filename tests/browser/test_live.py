@@ -94,8 +94,7 @@ def test_a_cell_streams_thinking_and_answer_and_saves_all_four_forms(either, end
     assert "df.groupby('city').mean()" in shown
     assert "Thought" in shown
     assert "tokens" in shown
-    book.page.evaluate("() => jupyterapp.commands.execute('docmanager:save')")
-    book.page.wait_for_timeout(500)
+    book.page.evaluate("() => jupyterapp.commands.execute('docmanager:save')")  # until it is
     saved = json.loads((either.work / book.name).read_text())
     (output,) = saved["cells"][1]["outputs"]
     assert set(output["data"]) == set(final_bundle(output["data"][next(iter(output["data"]))]))
