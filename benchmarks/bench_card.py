@@ -50,13 +50,13 @@ def measure(library: str) -> dict[str, Any]:
 
     from deepseek_jupyter.context.attach import attach
     from deepseek_jupyter.privacy.levels import Policy
-    from deepseek_jupyter.privacy.redaction import Gate
+    from deepseek_jupyter.privacy.redaction import Redactor
 
     frame = _frame(library)
-    attach("small", frame.head(10), Policy(), Gate())  # imports are not the card's
+    attach("small", frame.head(10), Policy(), Redactor())  # imports are not the card's
 
     def card() -> Any:
-        return attach("df", frame, Policy(), Gate())
+        return attach("df", frame, Policy(), Redactor())
 
     before = psutil.Process().memory_info().rss
     highest = [_highest_memory(card) for _ in range(RUNS)]

@@ -22,7 +22,7 @@ from deepseek_jupyter.conversation.turn import Turn
 from deepseek_jupyter.display.report import Drawing, Report
 from deepseek_jupyter.errors import ParameterError
 from deepseek_jupyter.privacy.levels import Policy, parse_spec
-from deepseek_jupyter.privacy.redaction import Gate
+from deepseek_jupyter.privacy.redaction import Redactor
 from deepseek_jupyter.privacy.rules import check_columns, check_kind, tightened
 
 from .notebook_cells import cell_named
@@ -213,7 +213,9 @@ def _meant(mention: Mention, names: Mapping[str, Any]) -> Wanted | None:
 # Making
 
 
-def gather(session: Session, question: Question, gate: Gate, policy_files: PolicyFiles) -> Gathered:
+def gather(
+    session: Session, question: Question, redactor: Redactor, policy_files: PolicyFiles
+) -> Gathered:
     """The attachments of a resolved question. Raises `ParameterError`, `PolicyError`."""
     if not question.attach:
         return Gathered()
@@ -222,10 +224,10 @@ def gather(session: Session, question: Question, gate: Gate, policy_files: Polic
     files = policy_files.data
     items = [(item, policy_of(session, item, files)) for item in question.attach]
     session.withholding.lift({item.name: str(policy) for item, policy in items})
-    made = [attach(item.name, item.value, policy, gate) for item, policy in items]
+    made = [attach(item.name, item.value, policy, redactor) for item, policy in items]
     if len(made) > 1 and any(a.protected for a in made):
         # Once more: what the last one withholds must not stand in the first one.
-        made = [attach(item.name, item.value, policy, gate) for item, policy in items]
+        made = [attach(item.name, item.value, policy, redactor) for item, policy in items]
     for attachment, item in zip(made, question.attach, strict=True):
         check_kind(attachment.name, attachment.kind, files)
         columns = [column.name for column in attachment.columns]
@@ -279,7 +281,7 @@ def data_card(session: Session, value: Any, name: str, rules: str) -> DataCard:
 
     files = session.policy_files().data
     wanted = Wanted(name, value, rules)
-    gate = Gate(session.config.detectors)
-    attachment = attach(name, value, policy_of(session, wanted, files), gate)
+    redactor = Redactor(session.config.detectors)
+    attachment = attach(name, value, policy_of(session, wanted, files), redactor)
     check_kind(attachment.name, attachment.kind, files)
     return DataCard(attachment)

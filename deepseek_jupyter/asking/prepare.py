@@ -40,7 +40,7 @@ from .toolset import tools_of
 if TYPE_CHECKING:
     from deepseek_jupyter.conversation.conversation import Conversation
     from deepseek_jupyter.privacy.policy_file import PolicyFiles
-    from deepseek_jupyter.privacy.redaction import Gate
+    from deepseek_jupyter.privacy.redaction import Redactor
     from deepseek_jupyter.session.session import Session
     from deepseek_jupyter.tools.functions import Tool
     from deepseek_jupyter.tools.schemas import Asked
@@ -77,7 +77,7 @@ class Prepared:
     conversation: Conversation
     branch: str
     prefix: Prefix
-    gate: Gate
+    redactor: Redactor
     teaching: Teaching
     notices: tuple[str, ...] = ()
     budget: float = 0.0
@@ -123,15 +123,17 @@ def prepare(session: Session, placed: Placed) -> Prepared:
     question, conversation, parts = placed.question, placed.conversation, placed.parts
     teaching = Teaching(placed.files)
     provider, key, model = _endpoint(session, question, teaching)
-    tools = tools_of(session, parts.question, parts.gate, placed.files)
+    tools = tools_of(session, parts.question, parts.redactor, placed.files)
     asked = asked_shape(question, provider, tools)
-    words = parts.gate.text(teaching.words)
+    words = parts.redactor.redact(teaching.words)
     system = session.config.system if question.system is None else question.system
-    system = "\n\n".join(filter(None, (parts.gate.text(system), words)))
+    system = "\n\n".join(filter(None, (parts.redactor.redact(system), words)))
     turn = replace(placed.turn, provider=provider.name, model=model, policy=teaching.marks)
-    window = _window(system, turn, conversation, provider, parts.gate.text)
+    window = _window(system, turn, conversation, provider, parts.redactor.redact)
     turn, texts = _written(parts, turn, conversation, window, provider.sees_images(model), asked)
-    messages = _messages(session, question, turn, conversation, provider, window, parts.gate.text)
+    messages = _messages(
+        session, question, turn, conversation, provider, window, parts.redactor.redact
+    )
     messages, unseen = _seen(messages, provider.sees_images(model))
     parameters = with_tools(turn.parameters, tools, asked)
     request = request_of(session, question, turn, messages, parameters)
@@ -146,7 +148,7 @@ def prepare(session: Session, placed: Placed) -> Prepared:
     sizes = body_sizes(built, texts, count_tokens if question.dry_run else estimate_tokens)
     turn = replace(
         turn,
-        pseudonyms=parts.gate.used(*(message.content for message in messages)),
+        pseudonyms=parts.redactor.used(*(message.content for message in messages)),
         sending={**turn.sending, "system": system, "dropped": window.dropped, "parts": sizes},
     )
     if question.new and not question.dry_run:  # only now: a refused question changes nothing
@@ -160,7 +162,7 @@ def prepare(session: Session, placed: Placed) -> Prepared:
         conversation,
         question.branch or conversation.active,
         _prefix(request, turn, window),
-        parts.gate,
+        parts.redactor,
         teaching,
         _notices(teaching, tools, asked, unseen, model),
         budget,
@@ -336,13 +338,13 @@ class Parts:
     """What a message is made of."""
 
     question: Question
-    gate: Gate
+    redactor: Redactor
     cells: ChosenCells
     gathered: Gathered
 
     @property
     def message(self) -> str:
-        """All of it as one text, as if nothing stood before; what the gate takes out is in it."""
+        """All of it as one text, before redaction and without a history."""
         texts = (self.cells.text(), *(a.text for a in self.gathered.attachments))
         return "\n\n".join((*texts, self.question.message))
 
@@ -376,7 +378,7 @@ class Parts:
         ]
         turn = replace(
             turn,
-            sent=self.gate.text("\n\n".join(text for _, text in texts)),
+            sent=self.redactor.redact("\n\n".join(text for _, text in texts)),
             images=gathered.images,
             attachments=gathered.records,
             sending={**turn.sending, "attachments": details},
@@ -388,11 +390,11 @@ def compose(
     session: Session, question: Question, conversation: Conversation, files: PolicyFiles
 ) -> Parts:
     """The parts of a resolved question's message. Raises `ParameterError`, `PolicyError`."""
-    gate = session.gate_of(conversation, files)
+    redactor = session.redactor_of(conversation, files)
     choice = session.config.cells if question.cells is None else str(question.cells)
-    gathered = gather(session, question, gate, files)
-    cells = chosen_cells(choice, question.cell_id, gate.text)
-    return Parts(question, gate, cells, gathered)
+    gathered = gather(session, question, redactor, files)
+    cells = chosen_cells(choice, question.cell_id, redactor.redact)
+    return Parts(question, redactor, cells, gathered)
 
 
 _THINK = {"auto": None, "on": True, "off": False}

@@ -93,7 +93,7 @@ def sent(session: Session, turn: Turn) -> Preview:
     """What went out for a turn that was asked here, as the journal has it."""
     path = session.conversation.path(turn.parent) if turn.history else []
     kept = path[turn.sending.get("dropped", 0) :]
-    history = [m for before in kept for m in messages_of(before, session.gate.text)]
+    history = [m for before in kept for m in messages_of(before, session.redactor.redact)]
     prompt = turn.sending.get("system", "")
     own = turn.messages()[: -1 if turn.answer else None]
     messages = [*([system(prompt)] if prompt else []), *history, *own]

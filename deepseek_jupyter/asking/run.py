@@ -20,7 +20,7 @@ from deepseek_jupyter.errors import (
     TransportError,
     TruncatedError,
 )
-from deepseek_jupyter.privacy.redaction import Revealer
+from deepseek_jupyter.privacy.redaction import Restorer
 from deepseek_jupyter.protocol.deltas import (
     Completion,
     Delta,
@@ -41,7 +41,7 @@ from .reply import Reply
 from .tool_rounds import Calls, ToolRounds
 
 if TYPE_CHECKING:
-    from deepseek_jupyter.privacy.redaction import Gate
+    from deepseek_jupyter.privacy.redaction import Redactor
     from deepseek_jupyter.protocol.request import ChatRequest
     from deepseek_jupyter.session.session import Session
 
@@ -82,7 +82,7 @@ class Run:
         )
         self._flow = self._rounds.flow()
         next(self._flow)  # the first request, for which the exchange is made already
-        self._restored = RestoredEvents(prepared.gate)
+        self._restored = RestoredEvents(prepared.redactor)
 
     def __enter__(self) -> Run:
         memory = self._session.memory
@@ -259,7 +259,7 @@ class Run:
         calls = [call for step in steps for call in step.tool_calls]
         texts = [call.arguments for call in (*calls, *completion.tool_calls)]
         texts += [text for step in steps for _, text in step.results]
-        used = self._prepared.gate.used(completion.answer, completion.reasoning, *texts)
+        used = self._prepared.redactor.used(completion.answer, completion.reasoning, *texts)
         return {**self._turn.pseudonyms, **used}
 
     def _record(self) -> dict[str, Any]:
@@ -283,13 +283,15 @@ class RestoredEvents:
     those that arrive in pieces.
     """
 
-    def __init__(self, gate: Gate) -> None:
-        self._gate = gate
-        self._revealers = {kind: Revealer(gate) for kind in (ReasoningDelta, TextDelta)}
+    def __init__(self, redactor: Redactor) -> None:
+        self._redactor = redactor
+        self._revealers = {kind: Restorer(redactor) for kind in (ReasoningDelta, TextDelta)}
 
     def events(self, batch: list[Event]) -> list[Event]:
         """`batch` as it is shown. What may be the beginning of a pseudonym waits for its end."""
-        if not self._gate.masks:  # nearly always; a flood of deltas must not pay for it
+        if (
+            not self._redactor.has_pseudonyms
+        ):  # nearly always; a flood of deltas must not pay for it
             return batch
         return [shown for event in batch for shown in self._event(event)]
 

@@ -184,7 +184,7 @@ class ToolRounds:
         from deepseek_jupyter.tools.loop import plan, side_by_side
 
         prepared = self._prepared
-        planned = plan(completion.tool_calls, prepared.tools, prepared.gate.reveal)
+        planned = plan(completion.tool_calls, prepared.tools, prepared.redactor.restore)
         current = _Round(completion, planned)
         self._rounds.append(current)
         self._account(completion)
@@ -264,8 +264,8 @@ class ToolRounds:
         return found.text
 
     def _conclude(self, current: _Round, call: ToolCall, text: str, decision: str) -> Flow:
-        """Give the model `text` for the call; it passes the gate like all that leaves."""
-        current.results[call.id] = self._prepared.gate.text(text)
+        """Give the model `text` for the call; it passes the redactor like all that leaves."""
+        current.results[call.id] = self._prepared.redactor.redact(text)
         current.decisions[call.id] = decision
         yield from self._show()
 

@@ -15,7 +15,7 @@ from .attachments import Wanted, policy_of
 
 if TYPE_CHECKING:
     from deepseek_jupyter.privacy.policy_file import PolicyFiles
-    from deepseek_jupyter.privacy.redaction import Gate
+    from deepseek_jupyter.privacy.redaction import Redactor
     from deepseek_jupyter.session.session import Session
     from deepseek_jupyter.tools.functions import Tool
 
@@ -26,24 +26,24 @@ BUILTIN = ("sql", "inspect", "run_python")
 
 
 def tools_of(
-    session: Session, question: Question, gate: Gate, files: PolicyFiles
+    session: Session, question: Question, redactor: Redactor, files: PolicyFiles
 ) -> dict[str, Tool]:
     """The tools of a resolved question by name. Raises `ToolError` for what cannot be one."""
     if not question.tools:
         return {}
     from deepseek_jupyter.tools.loop import toolbox
 
-    return toolbox(_resolved(session, question, gate, files, tool) for tool in question.tools)
+    return toolbox(_resolved(session, question, redactor, files, tool) for tool in question.tools)
 
 
 def _resolved(
-    session: Session, question: Question, gate: Gate, files: PolicyFiles, tool: Any
+    session: Session, question: Question, redactor: Redactor, files: PolicyFiles, tool: Any
 ) -> Any:
     if not isinstance(tool, str):
         return tool
     name = tool.strip()
     if name in BUILTIN:
-        return _builtin_tool(name, session, question, gate, files)
+        return _builtin_tool(name, session, question, redactor, files)
     return function_named(name, user_namespace())
 
 
@@ -62,7 +62,7 @@ def function_named(name: str, names: Mapping[str, Any]) -> Callable[..., Any]:
 
 
 def _builtin_tool(
-    name: str, session: Session, question: Question, gate: Gate, files: PolicyFiles
+    name: str, session: Session, question: Question, redactor: Redactor, files: PolicyFiles
 ) -> Tool:
     """The tool called `name`, one of `BUILTIN`, for a resolved question.
 
@@ -72,7 +72,7 @@ def _builtin_tool(
         from deepseek_jupyter.tools.python import python_tool
 
         return python_tool(user_namespace().get("get_ipython", lambda: None)())
-    attached = _Attached(session, question, gate, files)
+    attached = _Attached(session, question, redactor, files)
     if name == "inspect":
         from deepseek_jupyter.tools.inspect_variables import inspect_tool
 
@@ -97,14 +97,14 @@ class _Attached:
     """What a question attaches, each under the policy that holds for it."""
 
     def __init__(
-        self, session: Session, question: Question, gate: Gate, files: PolicyFiles
+        self, session: Session, question: Question, redactor: Redactor, files: PolicyFiles
     ) -> None:
         items: tuple[Wanted, ...] = question.attach
         self._items: dict[str, Wanted] = {item.name: item for item in items}
         self._policies: Mapping[str, Policy] = {
             name: policy_of(session, item, files.data) for name, item in self._items.items()
         }
-        self._gate = gate
+        self._redactor = redactor
         self._config = session.config
 
     def names(self) -> dict[str, str]:
@@ -115,7 +115,7 @@ class _Attached:
         """The card of what the notebook has under this name now."""
         from deepseek_jupyter.context.attach import attach
 
-        return attach(name, self._now(name), self._policies[name], self._gate).text
+        return attach(name, self._now(name), self._policies[name], self._redactor).text
 
     def sql(self) -> Tool:
         """The `sql` tool over the frames."""
@@ -129,7 +129,7 @@ class _Attached:
         return sql_tool(
             frames,
             self._policies,
-            gate=self._gate,
+            redactor=self._redactor,
             keep=lambda table: keep(frame_like(first, table)),
             limits=Limits(seconds=config.sql_seconds, memory=config.sql_memory),
             rows=config.tool_rows,

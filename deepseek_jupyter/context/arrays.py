@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import Any
 
 from deepseek_jupyter.privacy.levels import SAMPLE, STATS, Policy
-from deepseek_jupyter.privacy.redaction import Gate
+from deepseek_jupyter.privacy.redaction import Redactor
 
 from .attachment import Attachment, digest, fitting, made, type_name
 
@@ -28,7 +28,7 @@ def fits(value: Any) -> bool:
     return hasattr(value, "dtype") and hasattr(value, "__array__") and _sizes(value) is not None
 
 
-def attach(name: str, value: Any, policy: Policy, gate: Gate) -> Attachment:
+def attach(name: str, value: Any, policy: Policy, redactor: Redactor) -> Attachment:
     """Type and shape; from ``stats`` on figures; from ``sample`` on the values of a corner."""
     numpy = sys.modules["numpy"]
     array = _seen(numpy, value)
@@ -38,16 +38,18 @@ def attach(name: str, value: Any, policy: Policy, gate: Gate) -> Attachment:
         parts += _figures(numpy, array)
     if array is not None and level >= SAMPLE and array.size:
         room = policy.budget - 80
-        parts.append(fitting(lambda size: gate.text(_corner(numpy, array, size)), _CORNERS, room))
+        parts.append(
+            fitting(lambda size: redactor.redact(_corner(numpy, array, size)), _CORNERS, room)
+        )
     if array is not None and level < SAMPLE:
-        gate.protect(kept := _texts(array))
+        redactor.withhold(kept := _texts(array))
     else:
         kept = {}
     head = f"{type_name(value)}, {_shape(value)}, {value.dtype}"
     if array is None:
         parts.append("Its values are not in this process's memory.")
     body = "\n".join(parts)
-    attachment = made(name, "array", head, body, policy, gate, hash=fingerprint(value))
+    attachment = made(name, "array", head, body, policy, redactor, hash=fingerprint(value))
     return replace(attachment, protected=kept)
 
 

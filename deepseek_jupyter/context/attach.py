@@ -11,7 +11,7 @@ from typing import Any, Protocol
 
 from deepseek_jupyter.errors import ParameterError
 from deepseek_jupyter.privacy.levels import Policy
-from deepseek_jupyter.privacy.redaction import Gate
+from deepseek_jupyter.privacy.redaction import Redactor
 
 from . import arrays, cell_text, containers, figures, files, frames, images, objects, sources
 from .attachment import Attachment
@@ -23,8 +23,8 @@ class Kind(Protocol):
     def fits(self, value: Any) -> bool:
         """Whether `value` is of this kind; cheap, and imports nothing."""
 
-    def attach(self, name: str, value: Any, policy: Policy, gate: Gate) -> Attachment:
-        """The attachment. Every text of `value` in it has gone through `gate`."""
+    def attach(self, name: str, value: Any, policy: Policy, redactor: Redactor) -> Attachment:
+        """The attachment. Every text of `value` in it has gone through `redactor`."""
 
     def fingerprint(self, value: Any) -> str:
         """The attachment's `hash`, without the rest."""
@@ -51,12 +51,12 @@ def kind_of(value: Any) -> Kind:
     return kind
 
 
-def attach(name: str, value: Any, policy: Policy, gate: Gate) -> Attachment:
+def attach(name: str, value: Any, policy: Policy, redactor: Redactor) -> Attachment:
     """`value` as an attachment called `name`, within ``policy.budget`` tokens.
 
     Raises `ParameterError` for what cannot be sent: a binary file, a picture that cannot be read.
     """
-    return kind_of(value).attach(name, value, policy, gate)
+    return kind_of(value).attach(name, value, policy, redactor)
 
 
 def fingerprint(value: Any) -> str:

@@ -13,7 +13,7 @@ from hashlib import sha256
 from typing import Any, TypeVar
 
 from deepseek_jupyter.privacy.levels import NONE, Policy
-from deepseek_jupyter.privacy.redaction import Gate
+from deepseek_jupyter.privacy.redaction import Redactor
 from deepseek_jupyter.protocol.tokens import PER_IMAGE, estimate_tokens
 
 
@@ -68,7 +68,7 @@ def made(
     head: str,
     body: str,
     policy: Policy,
-    gate: Gate,
+    redactor: Redactor,
     *,
     hash: str,
     images: tuple[str, ...] = (),
@@ -78,11 +78,11 @@ def made(
     Where the policy is ``none`` only the name leaves.
     """
     if policy.whole == NONE:
-        text = gate.text(f"{name}: kept back by the data policy.")
+        text = redactor.redact(f"{name}: kept back by the data policy.")
         images = ()
     else:
         text = "\n".join(filter(None, (f"{name}: {head}", body)))
-        text = guarded(text, gate.text, policy.budget)
+        text = guarded(text, redactor.redact, policy.budget)
     return Attachment(
         name=name,
         kind=kind,
@@ -91,7 +91,7 @@ def made(
         hash=hash,
         policy=str(policy),
         tokens=estimate_tokens(text) + PER_IMAGE * len(images),
-        masked=gate.count(text),
+        masked=redactor.count(text),
     )
 
 
@@ -115,7 +115,7 @@ def type_name(value: Any) -> str:
 
 
 _LOOKED_AT = 16  # characters a token; more than any text has that fits
-_MARGIN = 2_000  # characters; what a gate must see whole is shorter
+_MARGIN = 2_000  # characters; what a redactor must see whole is shorter
 
 T = TypeVar("T")
 

@@ -1,7 +1,7 @@
 """`fit`: the text that stands for a frame, within a number of tokens. Pure.
 
-Every text is gated first, in a fixed order, and then fitted: the budget may leave things out, but
-never changes what a pseudonym stands for. What is left out is counted.
+Every text is redacted first, in a fixed order, and then fitted: the budget may leave things out,
+but never changes what a pseudonym stands for. What is left out is counted.
 
 The steps, until it fits: fewer sample rows and narrower cells; shorter descriptions; then as many
 columns as there is room for, in the frame's order, the rest counted by type. What room a step
@@ -42,7 +42,7 @@ class Described:
 
 @dataclass(frozen=True, slots=True)
 class Rows:
-    """Sample rows, gated: heads, and for each row its number and its cells.
+    """Sample rows, redacted: heads, and for each row its number and its cells.
 
     A cell of None is not shown at all, for its column shows fewer rows. `lengths` are those of
     whole texts where cells hold only a part, else 0.

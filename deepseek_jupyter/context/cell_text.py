@@ -13,7 +13,7 @@ from typing import Any
 
 from deepseek_jupyter.errors import ParameterError
 from deepseek_jupyter.privacy.levels import SAMPLE, Policy
-from deepseek_jupyter.privacy.redaction import Gate
+from deepseek_jupyter.privacy.redaction import Redactor
 from deepseek_jupyter.protocol.tokens import estimate_tokens
 
 from .attachment import Attachment, counted, digest, made, shortened
@@ -131,7 +131,7 @@ def fits(value: Any) -> bool:
     return isinstance(value, Cell)
 
 
-def attach(name: str, value: Any, policy: Policy, gate: Gate) -> Attachment:
+def attach(name: str, value: Any, policy: Policy, redactor: Redactor) -> Attachment:
     """Source and outputs, pictures among them; below ``sample`` the source alone."""
     cell: Cell = value
     parts = [cell.source.strip("\n")]
@@ -141,7 +141,7 @@ def attach(name: str, value: Any, policy: Policy, gate: Gate) -> Attachment:
     images = cell.images if shown else ()
     head = "cell" if cell.source else "output of a cell"
     body = "\n".join(filter(None, parts))
-    return made(name, "cell", head, body, policy, gate, hash=fingerprint(cell), images=images)
+    return made(name, "cell", head, body, policy, redactor, hash=fingerprint(cell), images=images)
 
 
 def fingerprint(value: Any) -> str:

@@ -19,7 +19,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from deepseek_jupyter.privacy.levels import FULL, NONE, SAMPLE, STATS, Level, Policy
-from deepseek_jupyter.privacy.redaction import Gate
+from deepseek_jupyter.privacy.redaction import Redactor
 
 from .attachment import Attachment, counted, digest, fitting, made, shortened, type_name
 
@@ -221,19 +221,21 @@ def fits(value: Any) -> bool:
     return isinstance(value, (*SCALARS, *SEQUENCES, Mapping)) or fields_of(value) is not None
 
 
-def attach(name: str, value: Any, policy: Policy, gate: Gate) -> Attachment:
+def attach(name: str, value: Any, policy: Policy, redactor: Redactor) -> Attachment:
     """Values as Python writes them, as many as the budget holds."""
     kept = _kept_back(value, policy)
-    gate.protect(kept)
+    redactor.withhold(kept)
     if isinstance(value, str):
         lines = counted(value.count("\n") + 1, "line")
         kind, head = "text", f"str, {counted(len(value), 'character')} in {lines}"
-        body = _text(value, policy, gate)
+        body = _text(value, policy, redactor)
     else:
         kind, head = _kind(value), in_words(value)
         room = int(policy.budget * 0.95) - 30  # the rest is for the head
-        body = fitting(lambda limits: Outline(policy, limits, gate.text).draw(value), _LADDER, room)
-    attachment = made(name, kind, head, body, policy, gate, hash=fingerprint(value))
+        body = fitting(
+            lambda limits: Outline(policy, limits, redactor.redact).draw(value), _LADDER, room
+        )
+    attachment = made(name, kind, head, body, policy, redactor, hash=fingerprint(value))
     return dataclasses.replace(attachment, protected=kept)
 
 
@@ -251,14 +253,14 @@ def _kind(value: Any) -> str:
     return "list" if isinstance(value, SEQUENCES) else "number"
 
 
-def _text(value: str, policy: Policy, gate: Gate) -> str:
+def _text(value: str, policy: Policy, redactor: Redactor) -> str:
     level = policy.whole
     if level < SAMPLE:
         return ""
     if sampled(level) and value.count("\n") >= level.rows:
         lines = value.split("\n", level.rows)
         left = counted(lines[-1].count("\n") + 1, "more line")
-        return "\n".join([gate.text("\n".join(lines[:-1])), f"[… {left}]"])
+        return "\n".join([redactor.redact("\n".join(lines[:-1])), f"[… {left}]"])
     return value
 
 

@@ -17,7 +17,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from deepseek_jupyter.privacy.levels import SAMPLE, STATS, Level, Policy
-from deepseek_jupyter.privacy.redaction import Gate
+from deepseek_jupyter.privacy.redaction import Redactor
 
 from .attachment import Attachment, counted, digest, made, type_name
 from .images import data_url
@@ -30,7 +30,7 @@ def fits(value: Any) -> bool:
     return _library(value) != ""
 
 
-def attach(name: str, value: Any, policy: Policy, gate: Gate) -> Attachment:
+def attach(name: str, value: Any, policy: Policy, redactor: Redactor) -> Attachment:
     """Words, as far as the level allows; from ``sample`` on the picture too."""
     library, figure = _library(value), _whole(value)
     words = _WORDS[library](figure, policy.whole)
@@ -40,7 +40,7 @@ def attach(name: str, value: Any, policy: Policy, gate: Gate) -> Attachment:
     body = "\n".join(filter(None, (words, remark)))
     images = (drawn,) if drawn else ()
     hash, head = _hash(library, figure, drawn), f"{library} figure"
-    return made(name, "figure", head, body, policy, gate, hash=hash, images=images)
+    return made(name, "figure", head, body, policy, redactor, hash=hash, images=images)
 
 
 def fingerprint(value: Any) -> str:

@@ -10,7 +10,7 @@ from typing import Any
 
 from deepseek_jupyter.errors import ParameterError
 from deepseek_jupyter.privacy.levels import SAMPLE, Policy
-from deepseek_jupyter.privacy.redaction import Gate
+from deepseek_jupyter.privacy.redaction import Redactor
 
 from .attachment import Attachment, counted, digest, made
 from .images import LARGEST, SUFFIXES, picture
@@ -52,18 +52,18 @@ def path_meant(expression: str) -> Path | None:
     return Path(path) if meant else None
 
 
-def attach(name: str, value: Any, policy: Policy, gate: Gate) -> Attachment:
+def attach(name: str, value: Any, policy: Policy, redactor: Redactor) -> Attachment:
     """The text of a file, or its picture. Raises `ParameterError` with the reason and a way."""
     path = Path(value)
     _refuse_by_name(path)
     if path.suffix.lower() in SUFFIXES:
-        return picture(path.name, _read(path, LARGEST), policy, gate)
+        return picture(path.name, _read(path, LARGEST), policy, redactor)
     raw = _read(path, _LARGEST_TEXT)
     text = _decoded(path, raw)
     lines = counted(text.count("\n") + 1, "line")
     head = f"file, {counted(len(raw), 'byte')} in {lines}"
     body = text if policy.whole >= SAMPLE else ""
-    return made(path.name, "file", head, body, policy, gate, hash=digest(raw))
+    return made(path.name, "file", head, body, policy, redactor, hash=digest(raw))
 
 
 def fingerprint(value: Any) -> str:

@@ -1,4 +1,4 @@
-"""Frames and series of every library as attachments: read, gated, fitted to the budget."""
+"""Frames and series of every library as attachments: read, redacted, fitted to the budget."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 from deepseek_jupyter.privacy.detectors import column_kind
 from deepseek_jupyter.privacy.levels import FULL, NONE, SAMPLE, SCHEMA, STATS, Level, Policy
-from deepseek_jupyter.privacy.redaction import Gate
+from deepseek_jupyter.privacy.redaction import Redactor
 from deepseek_jupyter.protocol.tokens import estimate_tokens
 
 from .attachment import Attachment, ColumnUse
@@ -27,17 +27,18 @@ def fingerprint(value: Any) -> str:
     return _hash(read(value))
 
 
-def attach(name: str, value: Any, policy: Policy, gate: Gate) -> Attachment:
+def attach(name: str, value: Any, policy: Policy, redactor: Redactor) -> Attachment:
     """See `attachment.attach`."""
     table = read(value)
     levels = [policy.level(column.name) for column in table.columns]
     protected = _protected(table, levels)
-    gate.protect(protected)
+    redactor.withhold(protected)
     columns = [
-        _Gated(c, table, level, gate) for c, level in zip(table.columns, levels, strict=True)
+        _RedactedColumn(c, table, level, redactor)
+        for c, level in zip(table.columns, levels, strict=True)
     ]
-    rows = _rows(table, columns, gate, policy.budget)
-    head = _head(gate.text(name), table, columns)
+    rows = _rows(table, columns, redactor, policy.budget)
+    head = _head(redactor.redact(name), table, columns)
     fitted = fit(head, [column.described for column in columns], rows, policy.budget)
     return Attachment(
         name=name,
@@ -49,23 +50,23 @@ def attach(name: str, value: Any, policy: Policy, gate: Gate) -> Attachment:
         tokens=estimate_tokens(fitted.text),
         columns=tuple(column.use(fitted.rows) for column in columns),
         rows=fitted.rows,
-        masked=gate.count(fitted.text),
+        masked=redactor.count(fitted.text),
         protected=protected,
     )
 
 
-class _Gated:
-    """A column under its level; every text of it has passed the gate."""
+class _RedactedColumn:
+    """A column under its level; every text of it has passed the redactor."""
 
-    def __init__(self, column: Column, table: Table, level: Level, gate: Gate) -> None:
-        self.column, self.level, self._gate = column, level, gate
+    def __init__(self, column: Column, table: Table, level: Level, redactor: Redactor) -> None:
+        self.column, self.level, self._redactor = column, level, redactor
         self.veil = column_kind(column.name)
         if level == NONE:
-            self.name = gate.pseudonym("column", column.name)
+            self.name = redactor.pseudonym("column", column.name)
             self.described = Described(self.name, "withheld", ["withheld"] * 3)
             return
-        self.name = _clear(gate.text(column.name))
-        details = facts(column, table, level, gate.text, veiled=self.veil is not None)
+        self.name = _clear(redactor.redact(column.name))
+        details = facts(column, table, level, redactor.redact, veiled=self.veil is not None)
         label = f"{self.name} (index)" if column.index else self.name
         self.described = Described(label, details[0], details)
 
@@ -78,8 +79,8 @@ class _Gated:
     def cell(self, at: int) -> str:
         text = shown(self.column.values[at])
         if not text or self.veil is None:
-            return self._gate.text(text)
-        return self._gate.pseudonym(self.veil, text)
+            return self._redactor.redact(text)
+        return self._redactor.pseudonym(self.veil, text)
 
     def length(self, at: int) -> int:
         """Of the whole text, where it was read cut."""
@@ -102,7 +103,7 @@ class _Gated:
         return ColumnUse(self.column.name, str(self.level), "; ".join(parts))
 
 
-def _head(name: str, table: Table, columns: list[_Gated]) -> str:
+def _head(name: str, table: Table, columns: list[_RedactedColumn]) -> str:
     """The first lines: what it is, how large, what was read of it."""
     name = name if len(name) <= _NAME else f"{name[: _NAME - 1]}…"
     count = sum(not c.column.index for c in columns)
@@ -123,7 +124,7 @@ def _head(name: str, table: Table, columns: list[_Gated]) -> str:
     return text
 
 
-def _rows(table: Table, columns: list[_Gated], gate: Gate, budget: int) -> Rows:
+def _rows(table: Table, columns: list[_RedactedColumn], redactor: Redactor, budget: int) -> Rows:
     """The rows whose values may leave, as many as the budget could hold at most."""
     open_columns = [column for column in columns if column.level >= SAMPLE]
     allowed = [column.rows() for column in open_columns]

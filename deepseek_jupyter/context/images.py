@@ -15,7 +15,7 @@ from typing import Any
 
 from deepseek_jupyter.errors import ParameterError
 from deepseek_jupyter.privacy.levels import SAMPLE, Policy
-from deepseek_jupyter.privacy.redaction import Gate
+from deepseek_jupyter.privacy.redaction import Redactor
 from deepseek_jupyter.protocol.tokens import PER_IMAGE
 
 from .attachment import Attachment, digest, made
@@ -35,7 +35,7 @@ def fits(value: Any) -> bool:
     return (pil is not None and isinstance(value, pil.Image)) or _shown(value)
 
 
-def attach(name: str, value: Any, policy: Policy, gate: Gate) -> Attachment:
+def attach(name: str, value: Any, policy: Policy, redactor: Redactor) -> Attachment:
     """A picture; below ``sample`` only that there is one. Raises `ParameterError`."""
     if _shown(value) and value.data is None:
         url = str(value.url or "")
@@ -44,12 +44,12 @@ def attach(name: str, value: Any, policy: Policy, gate: Gate) -> Attachment:
                 f"{name} is an image by its address, and only short https addresses can be sent.",
                 "Attach the picture itself, with IPython.display.Image(..., embed=True).",
             )
-        return _made(name, "an image at an address", (url,), policy, gate)
+        return _made(name, "an image at an address", (url,), policy, redactor)
     if _shown(value):
         data = value.data.encode() if isinstance(value.data, str) else bytes(value.data)
-        return picture(name, data, policy, gate)
+        return picture(name, data, policy, redactor)
     url, size = encoded(value)
-    return _made(name, f"an image, {size}", (url,), policy, gate)
+    return _made(name, f"an image, {size}", (url,), policy, redactor)
 
 
 def fingerprint(value: Any) -> str:
@@ -60,10 +60,10 @@ def fingerprint(value: Any) -> str:
     return digest(encoded(value)[0])
 
 
-def picture(name: str, data: bytes, policy: Policy, gate: Gate) -> Attachment:
+def picture(name: str, data: bytes, policy: Policy, redactor: Redactor) -> Attachment:
     """The attachment of an image file's bytes. Raises `ParameterError`."""
     url, size = encoded(opened(data, name))
-    return _made(name, f"an image, {size}", (url,), policy, gate, data)
+    return _made(name, f"an image, {size}", (url,), policy, redactor, data)
 
 
 def _made(
@@ -71,13 +71,13 @@ def _made(
     head: str,
     images: tuple[str, ...],
     policy: Policy,
-    gate: Gate,
+    redactor: Redactor,
     data: bytes | None = None,
 ) -> Attachment:
     seen = images if policy.whole >= SAMPLE else ()
     body = "" if seen else "The data policy keeps the picture back."
     hash = digest(*images) if data is None else digest(data)
-    return made(name, "image", head, body, policy, gate, hash=hash, images=seen)
+    return made(name, "image", head, body, policy, redactor, hash=hash, images=seen)
 
 
 def encoded(image: Any) -> tuple[str, str]:

@@ -2,7 +2,7 @@
 
 An object says itself what stands for it by the ``_deepseek_context_`` protocol: the method
 ``_deepseek_context_(self)`` returns a text, or a dict with ``text`` and ``images``: a list of PNG
-or JPEG bytes, PIL images, or ``data:`` and https URLs. What it returns passes the gate.
+or JPEG bytes, PIL images, or ``data:`` and https URLs. What it returns passes the redactor.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Any
 
 from deepseek_jupyter.errors import ParameterError
 from deepseek_jupyter.privacy.levels import SAMPLE, Policy
-from deepseek_jupyter.privacy.redaction import Gate
+from deepseek_jupyter.privacy.redaction import Redactor
 
 from .attachment import Attachment, digest, made, settled, shortened, type_name
 from .images import encoded, opened
@@ -30,7 +30,7 @@ def fits(value: Any) -> bool:
     return True
 
 
-def attach(name: str, value: Any, policy: Policy, gate: Gate) -> Attachment:
+def attach(name: str, value: Any, policy: Policy, redactor: Redactor) -> Attachment:
     """What the object offers; else type and documentation, and its repr; where that says nothing,
     its attributes by type.
 
@@ -40,13 +40,15 @@ def attach(name: str, value: Any, policy: Policy, gate: Gate) -> Attachment:
     if offers(value):
         text, images = _offer(name, value) if policy.whole >= SAMPLE else ("", ())
         hash = fingerprint(value)
-        return made(name, "object", type_name(value), text, policy, gate, hash=hash, images=images)
+        return made(
+            name, "object", type_name(value), text, policy, redactor, hash=hash, images=images
+        )
     about = (inspect.getdoc(type(value)) or "").partition("\n\n")[0]
-    parts = [shortened(gate.text(about), 400)]
+    parts = [shortened(redactor.redact(about), 400)]
     said = _said(value) if policy.whole >= SAMPLE else ""
     parts.append(said or _attributes(value))
     body = "\n".join(filter(None, parts))
-    return made(name, "object", type_name(value), body, policy, gate, hash=fingerprint(value))
+    return made(name, "object", type_name(value), body, policy, redactor, hash=fingerprint(value))
 
 
 def fingerprint(value: Any) -> str:

@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from deepseek_jupyter.privacy.levels import SAMPLE, Policy
-from deepseek_jupyter.privacy.redaction import Gate
+from deepseek_jupyter.privacy.redaction import Redactor
 
 from .attachment import Attachment, counted, digest, fitting, made, settled
 
@@ -33,15 +33,15 @@ def fits(value: Any) -> bool:
     )
 
 
-def attach(name: str, value: Any, policy: Policy, gate: Gate) -> Attachment:
+def attach(name: str, value: Any, policy: Policy, redactor: Redactor) -> Attachment:
     """The source; below ``sample``, or where there is none, signature and documentation."""
     if isinstance(value, types.ModuleType):
-        return _module(name, value, policy, gate)
+        return _module(name, value, policy, redactor)
     source = source_of(value)
     body = source if source is not None and policy.whole >= SAMPLE else _described(value)
     word = "class" if isinstance(value, type) else "function"
     head = word if source is not None else f"{word} without Python source"
-    return made(name, "source", head, body, policy, gate, hash=fingerprint(value))
+    return made(name, "source", head, body, policy, redactor, hash=fingerprint(value))
 
 
 def fingerprint(value: Any) -> str:
@@ -123,7 +123,7 @@ def _signature(value: Any) -> str:
         return f"{name}(…)"
 
 
-def _module(name: str, module: types.ModuleType, policy: Policy, gate: Gate) -> Attachment:
+def _module(name: str, module: types.ModuleType, policy: Policy, redactor: Redactor) -> Attachment:
     version = getattr(module, "__version__", None)
     head = f"module {module.__name__}" + (f" {version}" if isinstance(version, str) else "")
     documentation = (inspect.getdoc(module) or "").partition("\n\n")[0]
@@ -135,8 +135,8 @@ def _module(name: str, module: types.ModuleType, policy: Policy, gate: Gate) -> 
         return "\n".join(filter(None, (documentation, *entries[:most], *left)))
 
     ladder = [len(names), 200, 100, 60, 40, 25, 15, 8, 4, 1]
-    body = fitting(lambda most: gate.text(summary(most)), ladder, policy.budget - 40)
-    return made(name, "module", head, body, policy, gate, hash=fingerprint(module))
+    body = fitting(lambda most: redactor.redact(summary(most)), ladder, policy.budget - 40)
+    return made(name, "module", head, body, policy, redactor, hash=fingerprint(module))
 
 
 def _public(module: types.ModuleType) -> list[str]:

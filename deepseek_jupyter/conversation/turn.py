@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
-from deepseek_jupyter.privacy.redaction import reveal
+from deepseek_jupyter.privacy.redaction import restore
 from deepseek_jupyter.protocol.messages import Message, ToolCall, assistant, tool, user
 from deepseek_jupyter.protocol.usage import Usage
 
@@ -79,7 +79,7 @@ class Turn:
     policy file that held for it.
 
     `answer`, `reasoning` and `steps` are as the model wrote them, with the pseudonyms that went out
-    in place of what the gate kept; `pseudonyms` has their originals, and `seen` puts them back.
+    in place of what the redactor kept; `pseudonyms` has their originals, and `seen` puts them back.
     `sending` says what else went with `sent`: ``system``, ``dropped`` turns, and of each attachment
     which columns and rows left and what was masked.
     """
@@ -133,7 +133,7 @@ class Turn:
             return self
 
         def back(text: str) -> str:
-            return reveal(text, self.pseudonyms)
+            return restore(text, self.pseudonyms)
 
         return replace(
             self,

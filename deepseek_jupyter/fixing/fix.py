@@ -79,7 +79,9 @@ def propose(
     material, asked = _composed(session, kind, question or Question(""), target)
     reply = ask(session, asked, on)
     if kind == "test" and not reply.cut:
-        place_code([session.gate.reveal(cell) for cell in reply.code_cells], reply, asked.cell_id)
+        place_code(
+            [session.redactor.restore(cell) for cell in reply.code_cells], reply, asked.cell_id
+        )
     proposal = _read(session, kind, material, reply)
     offered = _offered.setdefault(session, {})
     offered[proposal.id] = proposal
@@ -207,8 +209,8 @@ def _read(session: Session, kind: str, material: Material, reply: Reply) -> Prop
         return Proposal(kind, reply)
     if reply.cut:
         return Proposal(kind, reply, notes=("The answer was cut; half a change is not offered.",))
-    reveal = session.gate.reveal
-    blocks = [(b.info, reveal(b.text)) for b in reply.code_blocks if b.is_python]
+    restore = session.redactor.restore
+    blocks = [(b.info, restore(b.text)) for b in reply.code_blocks if b.is_python]
     edits, notes = read_edits(blocks, material.cells, material.cell.count)
     return Proposal(kind, reply, tuple(edits), tuple(notes), "offered" if edits else "none")
 

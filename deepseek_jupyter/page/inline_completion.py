@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from deepseek_jupyter.conversation.totals import Total
 from deepseek_jupyter.errors import ConfigurationError, DeepSeekError, PolicyError
-from deepseek_jupyter.privacy.redaction import Revealer
+from deepseek_jupyter.privacy.redaction import Restorer
 from deepseek_jupyter.privacy.rules import Teaching
 from deepseek_jupyter.protocol.deltas import TextDelta
 from deepseek_jupyter.protocol.fim import FimRequest
@@ -98,7 +98,7 @@ class InlineCompletion:
                 raise found
             asked, host = found
             exchange = Exchange(asked, host.provider, host.key)
-            revealer = Revealer(self.session.gate)
+            revealer = Restorer(self.session.redactor)
             async with aclosing(self.client.stream(exchange)) as batches:  # type: ignore[type-var]
                 async for batch in batches:
                     text = "".join(event.text for event in batch if isinstance(event, TextDelta))
@@ -127,7 +127,7 @@ class InlineCompletion:
     def prepared(self, asked: FimRequest) -> _Found:
         """What may leave, and where to. Raises what forbids it."""
         host = self.settled()
-        mask = self.session.gate.text
+        mask = self.session.redactor.redact
         asked = replace(
             asked, model=host.model, prefix=mask(asked.prefix), suffix=mask(asked.suffix)
         )
@@ -249,7 +249,7 @@ def settle(session: Session, request: Request) -> None:
     with suppress(DeepSeekError):
         completion.settled(_AHEAD)
         completion.client.warm()
-        _ = session.gate
+        _ = session.redactor
 
 
 def complete(session: Session, request: Request) -> None:

@@ -1,4 +1,4 @@
-"""`Gate`: what every text passes before it leaves, and on its way back.
+"""`Redactor`: what every text passes before it leaves, and on its way back.
 
 Out: what detectors find and what a policy protects becomes a pseudonym such as ``<email-1>``, the
 same for the same text as long as the conversation lasts. Back: pseudonyms in what the model wrote
@@ -19,21 +19,21 @@ from dataclasses import dataclass, field
 from hashlib import blake2b
 
 from .detectors import DETECTORS, find
-from .withheld import Protected
+from .withheld import WithheldValues
 
 _BEGUN = re.compile(r"<(?:[a-z]{0,12}|[a-z]{2,12}-\d{0,7})\Z")
 
 
 @dataclass(frozen=True, slots=True)
-class Masked:
+class Redacted:
     """A text that may leave, and how often what was taken out of it."""
 
     text: str
     counts: Mapping[str, int] = field(default_factory=dict)
 
 
-class Gate:
-    """One per conversation. `known` maps pseudonyms to originals, as an earlier gate left them;
+class Redactor:
+    """One per conversation. `known` maps pseudonyms to originals, as an earlier redactor left them;
     it holds no secret's original, only that the number is taken. `protected` can be shared: what a
     policy withholds is withheld from every conversation.
     """
@@ -42,10 +42,10 @@ class Gate:
         self,
         detectors: Iterable[str] = DETECTORS,
         known: Mapping[str, str] | None = None,
-        protected: Protected | None = None,
+        protected: WithheldValues | None = None,
     ) -> None:
         self.detectors = frozenset(detectors)
-        self.protected = Protected() if protected is None else protected
+        self.protected = WithheldValues() if protected is None else protected
         self._originals: dict[str, str] = {}
         self._pseudonyms: dict[tuple[str, str], str] = {}
         self._numbers: Counter[str] = Counter()
@@ -68,7 +68,7 @@ class Gate:
             if original:
                 self._pseudonyms.setdefault((kind, original), pseudonym)
 
-    def protect(self, values: Mapping[str, str]) -> None:
+    def withhold(self, values: Mapping[str, str]) -> None:
         """Let none of these texts leave; each comes with the word for its pseudonym."""
         self.protected.add(values)
 
@@ -82,11 +82,11 @@ class Gate:
             self._originals[name] = "" if kind == "secret" else original
         return self._pseudonyms[key]
 
-    def text(self, text: str) -> str:
+    def redact(self, text: str) -> str:
         """`text` as it may leave. A text that has passed before passes unchanged."""
-        return self.masked(text).text
+        return self.redacted(text).text
 
-    def masked(self, text: str) -> Masked:
+    def redacted(self, text: str) -> Redacted:
         """The same, with counts by kind."""
         known = [m.span() for m in PSEUDONYM.finditer(text) if m[0] in self._originals]
         spans = [(m.start, m.end, m.label) for m in self.protected.find(text)]
@@ -98,11 +98,11 @@ class Gate:
             pieces += (text[at:start], self.pseudonym(kind, text[start:end]))
             counts[kind] += 1
             at = end
-        return Masked("".join([*pieces, text[at:]]), counts)
+        return Redacted("".join([*pieces, text[at:]]), counts)
 
-    def reveal(self, text: str) -> str:
+    def restore(self, text: str) -> str:
         """`text` with the originals in place of their pseudonyms; secrets stay masked."""
-        return reveal(text, self._originals)
+        return restore(text, self._originals)
 
     def count(self, text: str) -> dict[str, int]:
         """How many pseudonyms of each kind stand in `text`."""
@@ -110,7 +110,7 @@ class Gate:
         return dict(sorted(Counter(match[1] for match in found).items()))
 
     @property
-    def masks(self) -> bool:
+    def has_pseudonyms(self) -> bool:
         """Whether anything has got a pseudonym yet."""
         return bool(self._originals)
 
@@ -120,11 +120,11 @@ class Gate:
         return {name: self._originals[name] for name in sorted(names) if name in self._originals}
 
 
-class Revealer:
-    """`Gate.reveal` for a text that comes in pieces: a pseudonym may be split between them."""
+class Restorer:
+    """`Redactor.restore` for a text that comes in pieces: a pseudonym may be split between them."""
 
-    def __init__(self, gate: Gate) -> None:
-        self._gate = gate
+    def __init__(self, redactor: Redactor) -> None:
+        self._redactor = redactor
         self._held = ""
 
     def feed(self, piece: str) -> str:
@@ -135,7 +135,7 @@ class Revealer:
         begun = _BEGUN.search(text)
         cut = begun.start() if begun else len(text)
         self._held = text[cut:]
-        return self._gate.reveal(text[:cut])
+        return self._redactor.restore(text[:cut])
 
     def flush(self) -> str:
         """What was held back, at the end."""
@@ -167,7 +167,7 @@ def _digest(secret: str) -> str:
 PSEUDONYM = re.compile(r"<([a-z]{2,12})-(\d{1,7})>")
 
 
-def reveal(text: str, known: Mapping[str, str]) -> str:
+def restore(text: str, known: Mapping[str, str]) -> str:
     """`text` with the originals in place of their pseudonyms; one without an original stays."""
     if not known or "<" not in text:
         return text

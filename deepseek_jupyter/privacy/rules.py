@@ -107,9 +107,8 @@ class Teaching:
     def check_body(self, body: Mapping[str, Any], words: str, *, thinks: bool) -> None:
         """Raise `PolicyError` where what is about to be sent goes round a rule.
 
-        `words` are the policy's, as the gate let them through; `thinks` says whether the body asks
-        for thinking. Extra fields and parameters can
-        change anything in the body, so that this is asked last.
+        `words` are the policy's, redacted; `thinks` says whether the body asks for thinking. Extra
+        fields and parameters can change anything in the body, so this is checked last.
         """
         self.check_model(str(body.get("model")))
         for file in self.files.files:

@@ -1,4 +1,4 @@
-"""`Protected`: texts that must not leave, found again in any other text. Pure.
+"""`WithheldValues`: texts that must not leave, found again in any other text. Pure.
 
 The values of a column that the policy keeps here also stand in tracebacks, reprs and tool results.
 They are looked for as follows, in time that grows with the text and not with their number:
@@ -51,7 +51,7 @@ class Match:
     label: str
 
 
-class Protected:
+class WithheldValues:
     """A set of texts and the search for them. `dropped` counts those it had no room for."""
 
     def __init__(self) -> None:

@@ -21,7 +21,7 @@ from .withholding import Withholding
 
 if TYPE_CHECKING:
     from deepseek_jupyter.privacy.policy_file import PolicyFiles
-    from deepseek_jupyter.privacy.redaction import Gate
+    from deepseek_jupyter.privacy.redaction import Redactor
     from deepseek_jupyter.transport.providers import Provider
 
 
@@ -66,15 +66,15 @@ class Session:
         return self.memory.conversation
 
     @property
-    def gate(self) -> Gate:
+    def redactor(self) -> Redactor:
         """What every text of the notebook's conversation passes on its way out."""
-        return self.gate_of(self.conversation, self.policy_files())
+        return self.redactor_of(self.conversation, self.policy_files())
 
-    def gate_of(self, conversation: Conversation, files: PolicyFiles) -> Gate:
-        """The gate of a conversation; a policy file may ask for detectors of its own."""
+    def redactor_of(self, conversation: Conversation, files: PolicyFiles) -> Redactor:
+        """The redactor of a conversation; a policy file may ask for detectors of its own."""
         asked = [name for rules in files.data for name in rules.detectors]
         detectors = frozenset({*self.config.detectors, *asked})
-        return self.withholding.gate_of(conversation, detectors)
+        return self.withholding.redactor_of(conversation, detectors)
 
     def policy_files(self) -> PolicyFiles:
         """The policy files that hold for this notebook, read now. Raises `PolicyError`."""

@@ -1,4 +1,4 @@
-"""`Withholding`: what the data policies of this session keep here, and each conversation's gate."""
+"""`Withholding`: what the session's data policies withhold, and each conversation's redactor."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from deepseek_jupyter.conversation.conversation import Conversation
-    from deepseek_jupyter.privacy.redaction import Gate
-    from deepseek_jupyter.privacy.withheld import Protected
+    from deepseek_jupyter.privacy.redaction import Redactor
+    from deepseek_jupyter.privacy.withheld import WithheldValues
 
 
 Withheld = tuple[str, Mapping[str, str]]  # the policy, and the texts it keeps here
@@ -18,23 +18,23 @@ class Withholding:
     """What a policy withholds is withheld from every conversation of the session."""
 
     def __init__(self) -> None:
-        self._gates: dict[str, Gate] = {}
+        self._redactors: dict[str, Redactor] = {}
         self._withheld: dict[str, Withheld] = {}
-        self._protected: Protected | None = None
+        self._protected: WithheldValues | None = None
 
-    def gate_of(self, conversation: Conversation, detectors: frozenset[str]) -> Gate:
-        """A conversation's gate, with the pseudonyms that its turns have used."""
-        from deepseek_jupyter.privacy.redaction import Gate
-        from deepseek_jupyter.privacy.withheld import Protected
+    def redactor_of(self, conversation: Conversation, detectors: frozenset[str]) -> Redactor:
+        """A conversation's redactor, with the pseudonyms that its turns have used."""
+        from deepseek_jupyter.privacy.redaction import Redactor
+        from deepseek_jupyter.privacy.withheld import WithheldValues
 
-        self._protected = self._protected or Protected()
-        gate = self._gates.get(conversation.id)
-        if gate is None:
-            gate = self._gates[conversation.id] = Gate(protected=self._protected)
+        self._protected = self._protected or WithheldValues()
+        redactor = self._redactors.get(conversation.id)
+        if redactor is None:
+            redactor = self._redactors[conversation.id] = Redactor(protected=self._protected)
             for turn in conversation.masked():
-                gate.remember(turn.pseudonyms)
-        gate.detectors = detectors
-        return gate
+                redactor.remember(turn.pseudonyms)
+        redactor.detectors = detectors
+        return redactor
 
     @property
     def held(self) -> Mapping[str, Withheld]:
@@ -42,7 +42,7 @@ class Withholding:
         return dict(self._withheld)
 
     def add(self, withheld: Mapping[str, Withheld]) -> None:
-        """Withhold this too; the gate got the texts themselves when it wrote the card."""
+        """Withhold this too; the redactor got the texts themselves when it wrote the card."""
         self._withheld.update(withheld)
 
     def lift(self, policies: Mapping[str, str]) -> None:

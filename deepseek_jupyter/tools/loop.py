@@ -125,13 +125,13 @@ def _called(value: Any, names: Collection[str]) -> str:
 
 
 def plan(
-    calls: Sequence[ToolCall], tools: Mapping[str, Tool], reveal: Callable[[str], str] = str
+    calls: Sequence[ToolCall], tools: Mapping[str, Tool], restore: Callable[[str], str] = str
 ) -> list[Planned]:
     """Every call with its tool and checked arguments, or with what is wrong.
 
-    `reveal` puts back what was masked on the way out, so that a function gets the real value.
+    `restore` puts back what was masked on the way out, so that a function gets the real value.
     """
-    return [_planned(call, tools, reveal) for call in _identified(calls)]
+    return [_planned(call, tools, restore) for call in _identified(calls)]
 
 
 def _identified(calls: Sequence[ToolCall]) -> list[ToolCall]:
@@ -148,7 +148,7 @@ def _identified(calls: Sequence[ToolCall]) -> list[ToolCall]:
     return found
 
 
-def _planned(call: ToolCall, tools: Mapping[str, Tool], reveal: Callable[[str], str]) -> Planned:
+def _planned(call: ToolCall, tools: Mapping[str, Tool], restore: Callable[[str], str]) -> Planned:
     tool = tools.get(call.name)
     if tool is None:
         known = ", ".join(tools) or "none"
@@ -162,7 +162,7 @@ def _planned(call: ToolCall, tools: Mapping[str, Tool], reveal: Callable[[str], 
     if not isinstance(arguments, dict):
         return Planned(call, tool, problem="The arguments must be one JSON object.")
     if not tool.masked:
-        arguments = _revealed(arguments, reveal)
+        arguments = _restored(arguments, restore)
     try:
         keywords = tool.check(arguments) if tool.check else arguments
     except ToolArgumentsError as error:
@@ -170,13 +170,13 @@ def _planned(call: ToolCall, tools: Mapping[str, Tool], reveal: Callable[[str], 
     return Planned(call, tool, arguments, keywords)
 
 
-def _revealed(value: Any, reveal: Callable[[str], str]) -> Any:
+def _restored(value: Any, restore: Callable[[str], str]) -> Any:
     if isinstance(value, str):
-        return reveal(value)
+        return restore(value)
     if isinstance(value, list):
-        return [_revealed(item, reveal) for item in value]
+        return [_restored(item, restore) for item in value]
     if isinstance(value, dict):
-        return {name: _revealed(item, reveal) for name, item in value.items()}
+        return {name: _restored(item, restore) for name, item in value.items()}
     return value
 
 

@@ -42,7 +42,7 @@ from .sandbox import Limits, Sandbox
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from deepseek_jupyter.privacy.redaction import Gate
+    from deepseek_jupyter.privacy.redaction import Redactor
 
 
 _CHECKED = 5_000_000  # characters of different texts that are masked; some 5 s
@@ -51,18 +51,18 @@ _CHUNK = 50_000  # characters that are checked at once
 
 
 class Masker:
-    """Masks the columns of one table. Without a gate they pass as they are.
+    """Masks the columns of one table. Without a redactor they pass as they are.
 
-    Texts beyond `_CHECKED` characters pass unmasked; the results of queries pass the gate anyway.
+    Texts beyond `_CHECKED` characters pass as they are; query results are redacted anyway.
     """
 
-    def __init__(self, gate: Gate | None) -> None:
-        self._gate = gate
+    def __init__(self, redactor: Redactor | None) -> None:
+        self._redactor = redactor
         self._left = _CHECKED
 
     def __call__(self, name: str, array: Any) -> Any:
         """The column `name` as it may leave; None: not at all."""
-        if self._gate is None:
+        if self._redactor is None:
             return array
         veil = column_kind(name)
         if veil is not None:
@@ -71,17 +71,17 @@ class Masker:
             return array
         coded, texts = _coded(array)
         self._left -= sum(map(len, texts))
-        changed = _changed(texts, self._gate.text) if self._left >= 0 else {}
+        changed = _changed(texts, self._redactor.redact) if self._left >= 0 else {}
         return _replaced(coded, changed) if changed else array
 
     def _veiled(self, veil: str, array: Any) -> Any:
         """Every value as its pseudonym, the one that cards show."""
-        gate = self._gate
-        assert gate is not None
+        redactor = self._redactor
+        assert redactor is not None
         coded, texts = _coded(_as_texts(array))
         if len(texts) > _VEILED:
             return None
-        return _replaced(coded, {text: gate.pseudonym(veil, text) for text in texts if text})
+        return _replaced(coded, {text: redactor.pseudonym(veil, text) for text in texts if text})
 
 
 def _is_text(kind: Any) -> bool:
@@ -164,22 +164,22 @@ class SqlTable:
 
 
 def sql_tables(
-    frames: Mapping[str, Any], policies: Mapping[str, Policy], gate: Gate | None = None
+    frames: Mapping[str, Any], policies: Mapping[str, Policy], redactor: Redactor | None = None
 ) -> tuple[SqlTable, ...]:
     """The tables of `frames` under `policies`; what is no frame, or has no policy, is left out."""
     tables: list[SqlTable] = []
     for name, frame in frames.items():
         if name in policies and is_frame(frame):
-            tables += _tables(name, frame, policies[name], gate, {*frames} - {name})
+            tables += _tables(name, frame, policies[name], redactor, {*frames} - {name})
     return tuple(tables)
 
 
 def _tables(
-    name: str, frame: Any, policy: Policy, gate: Gate | None, taken: set[str]
+    name: str, frame: Any, policy: Policy, redactor: Redactor | None, taken: set[str]
 ) -> Iterable[SqlTable]:
     table = read(frame)
     levels = [policy.level(column.name) for column in table.columns]
-    names = _names(table.columns, gate)
+    names = _names(table.columns, redactor)
     shown = [at for at, level in enumerate(levels) if level >= SAMPLE]
     whole = tuple(SqlColumn(names[at], at) for at in shown if levels[at] == FULL)
     if whole:
@@ -194,11 +194,11 @@ def _tables(
         yield SqlTable(_free(f"{name}_sample", taken), name, frame, table, part, chosen)
 
 
-def _names(columns: Iterable[Column], gate: Gate | None) -> list[str]:
+def _names(columns: Iterable[Column], redactor: Redactor | None) -> list[str]:
     """Names as they may leave, each once: SQL takes ``Price`` and ``price`` for one."""
     names: list[str] = []
     for column in columns:
-        name = gate.text(column.name) if gate else column.name
+        name = redactor.redact(column.name) if redactor else column.name
         names.append(_free(name or "column", names))
     return names
 
@@ -212,14 +212,14 @@ def _free(name: str, taken: Iterable[str]) -> str:
     return free
 
 
-def fill(table: SqlTable, gate: Gate | None = None) -> pa.Table:
-    """The values of `table`; what `gate` masks is masked in them.
+def fill(table: SqlTable, redactor: Redactor | None = None) -> pa.Table:
+    """The values of `table`; what `redactor` masks is masked in them.
 
     Raises `SandboxError` for a frame of over a gigabyte, and for one that cannot be read.
     """
     import pyarrow as pa
 
-    mask = Masker(gate)
+    mask = Masker(redactor)
     try:
         arrays = _arrays(table)
     except DeepSeekError:
@@ -326,13 +326,13 @@ class SqlTool:
         self,
         tables: tuple[SqlTable, ...],
         *,
-        gate: Gate | None = None,
+        redactor: Redactor | None = None,
         keep: Callable[[pa.Table], str] | None = None,
         limits: Limits | None = None,
         rows: int = ROWS,
     ) -> None:
         self.tables = tables
-        self._gate = gate
+        self._redactor = redactor
         self._keep = keep
         self._limits = limits
         self._rows = rows
@@ -363,7 +363,7 @@ class SqlTool:
 
     def _opened(self) -> Sandbox:
         if self._sandbox is None:
-            tables = {table.name: fill(table, self._gate) for table in self.tables}
+            tables = {table.name: fill(table, self._redactor) for table in self.tables}
             self._sandbox = Sandbox(tables, self._limits, time_zone(tables.values()))
         return self._sandbox
 
@@ -379,13 +379,13 @@ def sql_tool(
     frames: Mapping[str, Any],
     policies: Mapping[str, Policy],
     *,
-    gate: Gate | None = None,
+    redactor: Redactor | None = None,
     keep: Callable[[pa.Table], str] | None = None,
     limits: Limits | None = None,
     rows: int = ROWS,
     tokens: int = TOKENS,
 ) -> Tool:
-    """The tool over `frames` by name, within `policies`; what `gate` masks, SQL sees masked.
+    """The tool over `frames` by name, within `policies`; what `redactor` masks, SQL sees masked.
 
     The model reads up to `rows` rows within `tokens`; `keep` stores a larger result in the notebook
     and returns its name.
@@ -397,11 +397,11 @@ def sql_tool(
         raise ToolError(
             f"The sql tool needs {' and '.join(missing)}.", "pip install 'deepseek-jupyter[sql]'"
         )
-    tables = sql_tables(frames, policies, gate)
+    tables = sql_tables(frames, policies, redactor)
     if not tables:
         what = "No column may be queried by the data policy." if frames else "No frame is attached."
         raise ToolError(f"The sql tool has no table. {what}", "Attach one: --attach df:full")
-    tool = SqlTool(tables, gate=gate, keep=keep, limits=limits, rows=rows)
+    tool = SqlTool(tables, redactor=redactor, keep=keep, limits=limits, rows=rows)
     return Tool(
         name="sql",
         description=tool.description,

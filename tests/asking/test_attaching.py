@@ -1,4 +1,4 @@
-"""Objects in questions: what goes out, once, through the gate; and what the user sees of it."""
+"""Objects in questions: what goes out, once, through the redactor; and what the user sees of it."""
 
 from __future__ import annotations
 

@@ -5,15 +5,15 @@ from __future__ import annotations
 import pytest
 
 from deepseek_jupyter.asking.run import RestoredEvents
-from deepseek_jupyter.privacy.redaction import Gate
+from deepseek_jupyter.privacy.redaction import Redactor
 from deepseek_jupyter.protocol.deltas import Finish, ReasoningDelta, TextDelta
 
 
 @pytest.fixture
 def restored() -> RestoredEvents:
-    gate = Gate(frozenset({"email"}))
-    assert gate.text("Mail ann@x.org.") == "Mail <email-1>."
-    return RestoredEvents(gate)
+    redactor = Redactor(frozenset({"email"}))
+    assert redactor.redact("Mail ann@x.org.") == "Mail <email-1>."
+    return RestoredEvents(redactor)
 
 
 def test_a_pseudonym_in_pieces_becomes_the_original(restored):
@@ -42,4 +42,4 @@ def test_what_is_held_back_at_the_very_end_is_not_lost(restored):
 
 def test_where_nothing_was_masked_nothing_waits():
     batch = [TextDelta("a <em")]
-    assert RestoredEvents(Gate()).events(batch) is batch
+    assert RestoredEvents(Redactor()).events(batch) is batch

@@ -113,6 +113,6 @@ def test_no_byte_of_a_protected_value_leaves(session, server, made, draw):
     ask(f"And {kept[0]}?", system=f"You know {kept[-1]}.")
     assert len(server.requests) == 3
     sent = b"".join(request.raw for request in server.requests).decode()
-    sent += get_session().gate.text(f"a tool said {kept!r}")
+    sent += get_session().redactor.redact(f"a tool said {kept!r}")
     assert "shown 0" in sent
     assert [token for token in secrets.tokens if token in sent] == []

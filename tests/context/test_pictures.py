@@ -14,14 +14,14 @@ from deepseek_jupyter.context.files import path_meant
 from deepseek_jupyter.context.images import check_images, for_model
 from deepseek_jupyter.errors import ParameterError
 from deepseek_jupyter.privacy.levels import parse_spec
-from deepseek_jupyter.privacy.redaction import Gate
+from deepseek_jupyter.privacy.redaction import Redactor
 from deepseek_jupyter.transport.providers import PROVIDERS, provider_named
 
 Image = pytest.importorskip("PIL.Image", reason="pictures need Pillow")
 
 
 def attached(value, spec: str = "", name: str = "it"):
-    return attach(name, value, parse_spec(f"x:{spec}" if spec else "x")[1], Gate())
+    return attach(name, value, parse_spec(f"x:{spec}" if spec else "x")[1], Redactor())
 
 
 def opened(url: str):

@@ -15,7 +15,7 @@ pl = pytest.importorskip("polars", reason="polars has no wheel for this Python")
 from deepseek_jupyter.context.attach import attach  # noqa: E402
 from deepseek_jupyter.errors import QueryError, SandboxError, ToolError  # noqa: E402
 from deepseek_jupyter.privacy.levels import parse_spec  # noqa: E402
-from deepseek_jupyter.privacy.redaction import Gate  # noqa: E402
+from deepseek_jupyter.privacy.redaction import Redactor  # noqa: E402
 from deepseek_jupyter.tools import sql  # noqa: E402
 from deepseek_jupyter.tools.arrow import frame_like  # noqa: E402
 from deepseek_jupyter.tools.sql import QueryResult, sql_tool, told  # noqa: E402
@@ -26,10 +26,10 @@ def tool_of():
     """A tool over frames, each with its policy: ``tool_of(df=(frame, "full,name=none"))``."""
     tools = []
 
-    def make(gate: Gate | None = None, keep=None, **frames):
+    def make(redactor: Redactor | None = None, keep=None, **frames):
         values = {name: value for name, (value, _) in frames.items()}
         policies = {name: parse_spec(f"{name}:{spec}")[1] for name, (_, spec) in frames.items()}
-        tools.append(sql_tool(values, policies, gate=gate, keep=keep))
+        tools.append(sql_tool(values, policies, redactor=redactor, keep=keep))
         return tools[-1]
 
     yield make
@@ -136,7 +136,7 @@ class TestFrames:
 
     def test_an_empty_frame_is_a_table_without_rows(self, tool_of):
         frame = pl.DataFrame({"a": []}, schema={"a": pl.String})
-        assert ask(tool_of(df=(frame, "full"), gate=Gate()), "FROM df") == "a\n(no rows)"
+        assert ask(tool_of(df=(frame, "full"), redactor=Redactor()), "FROM df") == "a\n(no rows)"
 
 
 WARDS = pl.DataFrame(
@@ -210,12 +210,12 @@ class TestPolicy:
     def test_the_sampled_rows_are_those_of_the_card(self, tool_of, spec, lazy):
         frame = pl.DataFrame({"a": [f"A{n:03}" for n in range(300)], "b": range(300)})
         frame = frame.lazy() if lazy else frame
-        gate, policy = (
-            Gate(),
+        redactor, policy = (
+            Redactor(),
             parse_spec(f"df:{spec},budget=100000" if "budget" not in spec else f"df:{spec}")[1],
         )
-        card = attach("df", frame, policy, gate).text
-        tool = sql_tool({"df": frame}, {"df": policy}, gate=gate)
+        card = attach("df", frame, policy, redactor).text
+        tool = sql_tool({"df": frame}, {"df": policy}, redactor=redactor)
         values = (
             tool.call(query="SELECT a FROM df_sample WHERE a IS NOT NULL").table["a"].to_pylist()
         )
@@ -255,8 +255,8 @@ class TestMasking:
     )
 
     def test_a_function_cannot_take_a_masked_value_apart(self, tool_of):
-        gate = Gate()
-        tool = tool_of(df=(self.FRAME, "full"), gate=gate)
+        redactor = Redactor()
+        tool = tool_of(df=(self.FRAME, "full"), redactor=redactor)
         text = ask(
             tool,
             "SELECT substr(mail, 1, 4), reverse(mail), upper(full_name), md5(mail), "
@@ -266,42 +266,42 @@ class TestMasking:
             assert kept not in text
 
     def test_pseudonyms_group_and_join_as_the_values_do_and_can_be_revealed(self, tool_of):
-        gate = Gate()
-        tool = tool_of(df=(self.FRAME, "full"), gate=gate)
+        redactor = Redactor()
+        tool = tool_of(df=(self.FRAME, "full"), redactor=redactor)
         text = ask(
             tool,
             "SELECT mail, full_name, sum(n)::INT AS n FROM df GROUP BY ALL ORDER BY n DESC LIMIT 2",
         )
         assert "<email-1>,<person-1>,4" in text
-        assert "ada@example.org,Ada Byron,4" in gate.reveal(text)
+        assert "ada@example.org,Ada Byron,4" in redactor.restore(text)
 
     def test_the_pseudonyms_are_those_of_the_card(self, tool_of):
-        gate = Gate()
-        card = attach("df", self.FRAME, parse_spec("df:full")[1], gate).text
-        tool = tool_of(df=(self.FRAME, "full"), gate=gate)
+        redactor = Redactor()
+        card = attach("df", self.FRAME, parse_spec("df:full")[1], redactor).text
+        tool = tool_of(df=(self.FRAME, "full"), redactor=redactor)
         pseudonym = (
             tool.call(query="SELECT full_name AS p FROM df WHERE n = 2").table["p"][0].as_py()
         )
         assert pseudonym in card
-        assert gate.reveal(pseudonym) == "Bob Noyce"
+        assert redactor.restore(pseudonym) == "Bob Noyce"
 
     def test_values_that_another_frame_keeps_back_are_masked_here_too(self, tool_of):
-        gate = Gate()
+        redactor = Redactor()
         kept = pl.DataFrame({"code": ["PROJECT-BLUEBIRD"]})
-        attach("kept", kept, parse_spec("kept:none")[1], gate)
+        attach("kept", kept, parse_spec("kept:none")[1], redactor)
         frame = pl.DataFrame({"note": ["see PROJECT-BLUEBIRD", "nothing"]})
-        text = ask(tool_of(df=(frame, "full"), gate=gate), "SELECT lower(note) FROM df")
+        text = ask(tool_of(df=(frame, "full"), redactor=redactor), "SELECT lower(note) FROM df")
         assert "bluebird" not in text
 
     def test_duckdbs_error_quotes_a_pseudonym_and_not_the_value(self, tool_of):
-        tool = tool_of(df=(self.FRAME, "full"), gate=Gate())
+        tool = tool_of(df=(self.FRAME, "full"), redactor=Redactor())
         with pytest.raises(QueryError, match="Could not convert string '<email-1>'") as caught:
             tool.call(query="SELECT mail::INTEGER FROM df")
         assert "ada@" not in str(caught.value)
 
     def test_names_of_columns_pass_the_gate(self, tool_of):
         frame = pl.DataFrame({"ada@example.org": [1]})
-        tool = tool_of(df=(frame, "full"), gate=Gate())
+        tool = tool_of(df=(frame, "full"), redactor=Redactor())
         assert "ada@" not in tool.description + ask(tool, "FROM df")
 
 

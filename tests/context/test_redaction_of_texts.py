@@ -1,4 +1,4 @@
-"""The gate: out with pseudonyms, back with the originals."""
+"""The redactor: out with pseudonyms, back with the originals."""
 
 from __future__ import annotations
 
@@ -9,54 +9,56 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from deepseek_jupyter.privacy.redaction import Gate, Revealer
+from deepseek_jupyter.privacy.redaction import Redactor, Restorer
 
 KEY = "sk-0123456789abcdef0123456789abcdef"
 
 
 def test_the_same_text_has_the_same_pseudonym_as_long_as_the_conversation_lasts():
-    gate = Gate()
-    assert gate.text("ann@x.org bob@x.org ann@x.org") == "<email-1> <email-2> <email-1>"
-    assert gate.text("to bob@x.org") == "to <email-2>"
+    redactor = Redactor()
+    assert redactor.redact("ann@x.org bob@x.org ann@x.org") == "<email-1> <email-2> <email-1>"
+    assert redactor.redact("to bob@x.org") == "to <email-2>"
 
 
 def test_the_answer_comes_back_with_the_originals():
-    gate = Gate()
-    gate.text("ann@x.org, +49 30 901820")
-    assert gate.reveal("Write to <email-1> or call <phone-1>.") == (
+    redactor = Redactor()
+    redactor.redact("ann@x.org, +49 30 901820")
+    assert redactor.restore("Write to <email-1> or call <phone-1>.") == (
         "Write to ann@x.org or call +49 30 901820."
     )
 
 
 def test_a_secret_does_not_come_back_and_is_kept_nowhere():
-    gate = Gate()
-    assert gate.text(f"key {KEY}") == "key <secret-1>"
-    assert gate.text(f"again {KEY}") == "again <secret-1>"
-    assert gate.reveal("<secret-1>") == "<secret-1>"
-    assert KEY not in json.dumps(dict(gate.known))
-    assert KEY not in repr(vars(gate))
+    redactor = Redactor()
+    assert redactor.redact(f"key {KEY}") == "key <secret-1>"
+    assert redactor.redact(f"again {KEY}") == "again <secret-1>"
+    assert redactor.restore("<secret-1>") == "<secret-1>"
+    assert KEY not in json.dumps(dict(redactor.known))
+    assert KEY not in repr(vars(redactor))
 
 
 def test_a_pseudonym_that_nobody_gave_is_left_alone():
-    assert Gate().reveal("<email-7> and <div-1>") == "<email-7> and <div-1>"
+    assert Redactor().reveal("<email-7> and <div-1>") == "<email-7> and <div-1>"
 
 
 def test_a_gate_goes_on_where_an_earlier_one_left_off():
-    first = Gate()
+    first = Redactor()
     first.text(f"ann@x.org {KEY}")
-    second = Gate(known=json.loads(json.dumps(dict(first.known))))
+    second = Redactor(known=json.loads(json.dumps(dict(first.known))))
     assert second.text("bob@x.org ann@x.org") == "<email-2> <email-1>"
     assert second.text("sk-fedcba9876543210fedcba9876543210") == "<secret-2>"
 
 
 def test_detectors_can_be_chosen():
-    assert Gate(["phone"]).text("ann@x.org") == "ann@x.org"
+    assert Redactor(["phone"]).text("ann@x.org") == "ann@x.org"
 
 
 def test_a_protected_value_does_not_leave_by_other_ways():
-    gate = Gate()
-    gate.protect({"Anna Schmidt": "person", "Rome": "value", "48210.75": "value", "US": "value"})
-    said = gate.text(
+    redactor = Redactor()
+    redactor.withhold(
+        {"Anna Schmidt": "person", "Rome": "value", "48210.75": "value", "US": "value"}
+    )
+    said = redactor.redact(
         "KeyError: 'Anna Schmidt' in Rome, Romeo's salary 48210.75 of 148210.75; 'US' but USA"
     )
     assert said == (
@@ -66,45 +68,45 @@ def test_a_protected_value_does_not_leave_by_other_ways():
 
 
 def test_escaped_and_cut_forms_are_found():
-    gate = Gate()
+    redactor = Redactor()
     value = 'He said "no"\nand left for Zürich \\ Basel, never to be seen again by anyone'
-    gate.protect({value: "value"})
+    redactor.withhold({value: "value"})
     for text in (repr(value), json.dumps(value), value[:20] + "…", "…" + value[18:60], value):
-        out = gate.text(text)
+        out = redactor.redact(text)
         assert "said" not in out
         assert "never" not in out
 
 
 def test_an_identifier_within_a_protected_value_is_protected():
-    gate = Gate()
-    gate.protect({"Order CX-77120 for Anna": "value"})
-    assert "CX-77120" not in gate.text("KeyError: 'CX-77120'")
+    redactor = Redactor()
+    redactor.withhold({"Order CX-77120 for Anna": "value"})
+    assert "CX-77120" not in redactor.redact("KeyError: 'CX-77120'")
 
 
 def test_a_long_value_without_figures_is_taken_up_at_once():
     """A column of aligned genes; a look from each letter to its end took minutes."""
     began = time.process_time()
-    gate = Gate()
-    gate.protect({f"{'ACGT-' * 390}{'A' * n}": "value" for n in range(40)})
+    redactor = Redactor()
+    redactor.withhold({f"{'ACGT-' * 390}{'A' * n}": "value" for n in range(40)})
     assert time.process_time() - began < 1
-    assert gate.text("-> " + "ACGT-" * 20) == "-> <value-1>"
+    assert redactor.redact("-> " + "ACGT-" * 20) == "-> <value-1>"
 
 
 def test_a_value_around_an_email_is_masked_as_one():
-    gate = Gate()
-    gate.protect({"Bob <bob@x.org> 5th floor": "value"})
-    out = gate.text("-> Bob <bob@x.org> 5th floor!")
+    redactor = Redactor()
+    redactor.withhold({"Bob <bob@x.org> 5th floor": "value"})
+    out = redactor.redact("-> Bob <bob@x.org> 5th floor!")
     assert "Bob" not in out
     assert "floor" not in out
-    assert gate.reveal(out) == "-> Bob <bob@x.org> 5th floor!"
+    assert redactor.restore(out) == "-> Bob <bob@x.org> 5th floor!"
 
 
 def test_counts_say_what_was_taken_out():
-    gate = Gate()
-    masked = gate.masked("ann@x.org bob@x.org +49 30 901820")
+    redactor = Redactor()
+    masked = redactor.redacted("ann@x.org bob@x.org +49 30 901820")
     assert dict(masked.counts) == {"email": 2, "phone": 1}
-    assert gate.count(masked.text) == {"email": 2, "phone": 1}
-    assert gate.used(masked.text) == {
+    assert redactor.count(masked.text) == {"email": 2, "phone": 1}
+    assert redactor.used(masked.text) == {
         "<email-1>": "ann@x.org",
         "<email-2>": "bob@x.org",
         "<phone-1>": "+49 30 901820",
@@ -116,15 +118,15 @@ VALUES = st.lists(st.text(min_size=1, max_size=40), max_size=8)
 
 @given(values=VALUES, text=st.text(max_size=200), data=st.data())
 def test_what_has_passed_passes_again_unchanged_and_comes_back_whole(values, text, data):
-    gate = Gate()
-    gate.protect(dict.fromkeys(values, "value"))
+    redactor = Redactor()
+    redactor.withhold(dict.fromkeys(values, "value"))
     for value in values:
         at = data.draw(st.integers(0, len(text)))
         text = f"{text[:at]} '{value}' {text[at:]}"
-    out = gate.text(text)
-    assert gate.text(out) == out
+    out = redactor.redact(text)
+    assert redactor.redact(out) == out
     if "<" not in text:
-        assert gate.reveal(out) == text
+        assert redactor.restore(out) == text
 
 
 @given(
@@ -132,17 +134,17 @@ def test_what_has_passed_passes_again_unchanged_and_comes_back_whole(values, tex
     st.data(),
 )
 def test_pieces_show_what_the_whole_would_show(parts, data):
-    gate = Gate(known={"<email-1>": "ann@x.org", "<email-12>": "bob@x.org"})
+    redactor = Redactor(known={"<email-1>": "ann@x.org", "<email-12>": "bob@x.org"})
     text = "".join(parts)
     cuts = sorted(data.draw(st.lists(st.integers(0, len(text)), max_size=6)))
-    revealer = Revealer(gate)
+    revealer = Restorer(redactor)
     shown = "".join(
         revealer.feed(text[a:b]) for a, b in zip([0, *cuts], [*cuts, len(text)], strict=True)
     )
-    assert shown + revealer.flush() == gate.reveal(text)
+    assert shown + revealer.flush() == redactor.restore(text)
 
 
 @pytest.mark.parametrize("text", ["", "plain", "<", "a < b", "<table-wide"])
 def test_text_without_pseudonyms_is_not_held_back_for_ever(text):
-    revealer = Revealer(Gate())
+    revealer = Restorer(Redactor())
     assert revealer.feed(text) + revealer.flush() == text

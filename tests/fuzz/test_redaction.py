@@ -1,12 +1,11 @@
-"""Identifiers and keys planted anywhere in any text: none passes the gate, and what is no secret
-comes back."""
+"""Identifiers and keys planted anywhere in any text: none passes, and what is no secret returns."""
 
 from __future__ import annotations
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from deepseek_jupyter.privacy.redaction import Gate
+from deepseek_jupyter.privacy.redaction import Redactor
 from tests.support.fuzzing import examples
 
 PLAIN = ["ada.lovelace@example.org", "DE89 3704 0044 0532 0130 00", "4111 1111 1111 1111"]
@@ -30,7 +29,7 @@ def planted(draw: st.DrawFn) -> tuple[str, list[str]]:
 @given(planted())
 def test_nothing_planted_passes(case):
     text, found = case
-    sent = Gate().text(text)
+    sent = Redactor().text(text)
     assert not [value for value in found if value in sent]
 
 
@@ -38,8 +37,8 @@ def test_nothing_planted_passes(case):
 @given(planted())
 def test_what_is_no_secret_comes_back_and_a_secret_never_does(case):
     text, found = case
-    gate = Gate()
-    shown = gate.reveal(gate.text(text))
+    redactor = Redactor()
+    shown = redactor.restore(redactor.redact(text))
     assert not [value for value in found if value in SECRETS and value in shown]
     if not set(found) & set(SECRETS):
         assert shown == text
