@@ -32,6 +32,7 @@ from deepseek_jupyter.errors import (
     TimedOutError,
     TruncatedError,
     UnreachableError,
+    shortened,
 )
 from deepseek_jupyter.protocol.deltas import Event, Notice, Waiting, deltas_of
 from deepseek_jupyter.protocol.request import Built, ChatRequest, encoded, join_url, repair
@@ -403,8 +404,8 @@ async def _read_events(
         if decoder.events and (at := now()) >= wind_at:
             timer.reschedule(at + idle)
             wind_at = at + idle * _SLACK
-        elif decoder.comments > comments:
-            comments = decoder.comments
+        elif decoder.sse.comments > comments:
+            comments = decoder.sse.comments
             events.append(Waiting(comments))
         if events:
             yield events
@@ -487,5 +488,4 @@ def _unpacker(packed: str, head: bytes) -> Any:
 
 
 def _why(error: Exception) -> str:
-    text = str(error) or type(error).__name__
-    return text if len(text) < 120 else text[:119] + "…"
+    return shortened(str(error) or type(error).__name__, 120)

@@ -181,7 +181,7 @@ class Exchange:
         if decoder.runaway:
             return  # blanks for ever: the caller meets an empty answer
         if self._whole is None and not decoder.events:
-            if decoder.junk or decoder.unparsable:
+            if decoder.sse.junk or decoder.unparsable:
                 raise InvalidResponseError(f"{self.url} answered with something else than events.")
             raise self.said(OverloadedError, "The server ended the reply without a word.")
         if not completion.ended:
