@@ -90,13 +90,21 @@ def find_key(provider: Provider) -> Secret:
 
 def travels_in_clear(url: str) -> bool:
     """Whether what is sent to `url` can be read on its way: plain http to another machine."""
+    scheme, host = _scheme_and_host(url)
+    return scheme == "http" and _LOOPBACK.fullmatch(host) is None
+
+
+def on_this_machine(url: str) -> bool:
+    """Whether `url` leads to the loopback interface; False for what is no address."""
+    return _LOOPBACK.fullmatch(_scheme_and_host(url)[1]) is not None
+
+
+def _scheme_and_host(url: str) -> tuple[str, str]:
     try:
         parts = urlsplit(url.strip())
     except ValueError:
-        return False
-    if parts.scheme != "http":
-        return False
-    return _LOOPBACK.fullmatch(parts.hostname or "") is None
+        return "", ""
+    return parts.scheme, parts.hostname or ""
 
 
 def store_key(provider: Provider, key: str) -> str:
