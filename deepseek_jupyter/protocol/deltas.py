@@ -185,7 +185,7 @@ class Completion:
         return bool(_LEAKED_CALL.search(self.answer))
 
     def message(self) -> Message:
-        """The assistant message that stands for this completion in the history."""
+        """The assistant message of the history that this completion becomes."""
         return Message(
             "assistant",
             self.answer,
@@ -233,7 +233,7 @@ class SurrogateJoiner:
         self.held = ""
 
     def feed(self, text: str) -> str:
-        """What is certain of `text`; the very same string where it has no halves."""
+        """What is certain of `text`; that very object where it has no halves."""
         if self.held:
             text, self.held = self.held + text, ""
         if text and "\ud800" <= text[-1] <= "\udbff":

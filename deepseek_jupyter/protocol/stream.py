@@ -144,7 +144,7 @@ class CompletionStream:
         return deltas
 
     def _take(self, chunk: Mapping[str, Any], deltas: list[Delta]) -> None:
-        """Add to `deltas` as it goes: what stands before a malformed value has arrived."""
+        """Add to `deltas` as it goes: what precedes a malformed value has arrived."""
         if self._model is None or self._id is None:
             self._model = word(chunk.get("model")) or self._model
             self._id = word(chunk.get("id")) or self._id

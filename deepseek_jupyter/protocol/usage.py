@@ -125,7 +125,7 @@ class Price:
 
 @dataclass(frozen=True, slots=True)
 class PricePeriod:
-    """A model's price from a moment on, dearer by `peak_factor` inside the peak windows.
+    """A model's price from a moment on, `peak_factor` times as high inside the peak windows.
 
     `models` are the ids it is for. `peak` holds (begin, end) pairs of UTC times;
     `peak_weekdays_only` leaves Saturday and Sunday out. Public holidays are not known here,

@@ -1,20 +1,14 @@
-"""Values as they may leave, before SQL sees them.
-
-Before, and not only in results: ``substr`` would take an address apart and past any detector.
-
-What SQL may see of the attached frames: tables without what a policy keeps here.
+"""The `sql` tool: one query of the model over the attached frames, without what a policy keeps.
 
 A frame becomes up to two tables. ``df`` has every row and the columns whose values may all leave
 (level ``full``). ``df_sample`` has the rows that the frame's card may show, with these columns and
 those of level ``sample(n)``; a column is empty beyond its n. Columns of level ``stats`` and below
 are in neither, and aggregates over them are not offered: with a filter an aggregate is a value.
 
-What is in the tables is all that a query, an error message or a flaw can ever show.
-
-The `sql` tool: one query of the model over the attached frames.
-
-What it can reach is settled in `queryable`, what it can take in `sandbox`. The answer is the first
-rows as CSV; a result that is larger stays in the notebook, under a name that the model is told.
+What is in the tables is all that a query, an error message or a flaw can ever show; what a query
+may take, `sandbox` limits. Values are redacted before SQL sees them, and not only in results:
+``substr`` would take an address apart and past any detector. The answer is the first rows as CSV;
+a result that is larger stays in the notebook, under a name that the model reads.
 """
 
 from __future__ import annotations
@@ -339,7 +333,7 @@ class SqlTool:
         self._sandbox: Sandbox | None = None
 
     def __call__(self, query: str) -> QueryResult:
-        """The result of `query`. Raises the errors of `Sandbox.query` and of `queryable.fill`."""
+        """The result of `query`. Raises the errors of `Sandbox.query` and of `fill`."""
         try:
             answer = self._opened().query(query)
         except QueryError as error:
@@ -368,7 +362,7 @@ class SqlTool:
         return self._sandbox
 
     def _advice(self, error: QueryError) -> str:
-        """What the model should know beside DuckDB's words."""
+        """What the model should know in addition to DuckDB's words."""
         if type(error) is not QueryError:
             return error.hint
         names = ", ".join(_quoted(table.name) for table in self.tables)
