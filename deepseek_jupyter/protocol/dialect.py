@@ -114,7 +114,9 @@ def thinking_fields(
             )
         think, effort = False, None
     if effort is not None:
-        effort = _friendly_effort(effort)
+        if effort not in _EFFORTS:
+            raise ParameterError(f"effort {effort!r} is unknown.", "Use low, high, max or none.")
+        effort = _EFFORTS[effort]
         if think is False:
             raise ParameterError(
                 f"--no-think and --effort {effort} contradict each other.", "Leave one out."
@@ -140,12 +142,6 @@ def thinking_fields(
     elif think is not None:
         fields["thinking"] = {"type": "enabled" if think else "disabled"}
     return {**fields, "reasoning_effort": word} if word else fields
-
-
-def _friendly_effort(effort: str) -> str:
-    if effort not in _EFFORTS:
-        raise ParameterError(f"effort {effort!r} is unknown.", "Use low, high, max or none.")
-    return _EFFORTS[effort]
 
 
 def _word(dialect: Dialect, effort: str) -> str:

@@ -161,6 +161,12 @@ _OPENROUTER = f"{_OPENAI} top_k min_p top_a repetition_penalty structured_output
 _OPENROUTER += "reasoning"
 
 
+# Own servers switch thinking by the chat template and take any schema: docs.vllm.ai
+# features/structured_outputs, docs.sglang.io advanced_features/structured_outputs; llama.cpp makes
+# a grammar of it.
+_TEMPLATED: dict[str, Any] = {"thinking": "template", "efforts": {}, "schema": "json_schema"}
+
+
 def _host(name: str, title: str, rows: str, own: Any = (), **facts: Any) -> Provider:
     """A profile. `rows` names standard parameters, `own` has those that the host defines otherwise;
     facts that are a dialect's go into its dialect.
@@ -271,11 +277,9 @@ _ALL = (
         base_url="http://127.0.0.1:8000/v1",
         source="https://docs.vllm.ai/en/v0.26.0/features/reasoning_outputs.html",
         key_variables=("VLLM_API_KEY",),
-        thinking="template",
         # DeepSeek's template reads `thinking`, Qwen's `enable_thinking`.
         template_keys=("thinking", "enable_thinking"),
-        efforts={},
-        schema="json_schema",  # docs.vllm.ai, features/structured_outputs
+        **_TEMPLATED,
     ),
     _host(
         "sglang",
@@ -284,10 +288,8 @@ _ALL = (
         base_url="http://127.0.0.1:30000/v1",
         source="https://docs.sglang.io/docs/advanced_features/separate_reasoning",
         key_variables=("SGLANG_API_KEY",),
-        thinking="template",
         template_keys=("thinking",),
-        efforts={},
-        schema="json_schema",  # docs.sglang.io, advanced_features/structured_outputs
+        **_TEMPLATED,
     ),
     _host(
         "ollama",
@@ -310,11 +312,9 @@ _ALL = (
         source="https://github.com/ggml-org/llama.cpp/blob/master/tools/server/README.md",
         fim="infill",
         key_variables=("LLAMA_API_KEY",),
-        thinking="template",
         template_keys=("enable_thinking",),
-        efforts={},
-        schema="json_schema",  # turned into a grammar by the server
         tool_choice_none=False,
+        **_TEMPLATED,
     ),
     _host(
         "local",
