@@ -125,6 +125,6 @@ def _take_results(rest: deque[Message], caller: Message) -> list[Message]:
     return results
 
 
-def json_text(arguments: object) -> str:
+def arguments_text(arguments: object) -> str:
     """Tool arguments as the JSON text the API wants; some hosts send an object."""
     return arguments if isinstance(arguments, str) else json.dumps(arguments, ensure_ascii=False)
