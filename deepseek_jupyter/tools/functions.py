@@ -16,7 +16,7 @@ from typing import Any, Literal
 
 from deepseek_jupyter.errors import SchemaError, ToolArgumentsError, ToolError, shortened
 
-from .schemas import adapter_of, modern, problems_of, schema_of
+from .schemas import adapter_of, modern, problems_of, schema_of, typed_dict
 
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _LONGEST_DESCRIPTION = 1024
@@ -172,11 +172,10 @@ def _arguments(
     told: Mapping[str, str],
 ) -> Any:
     """The type of the arguments: a TypedDict, since it takes any parameter name."""
-    import typing_extensions
     from pydantic import ConfigDict, Field
 
     hints = _hints(function)
-    fields: dict[str, Any] = {}
+    fields: dict[str, tuple[Any, bool]] = {}
     for parameter in parameters:
         hint = hints.get(parameter.name, Any)
         how: dict[str, Any] = {}
@@ -186,10 +185,8 @@ def _arguments(
         if not required and _is_json(parameter.default):
             how["json_schema_extra"] = {"default": parameter.default}
         annotated = typing.Annotated[modern(hint), Field(**how)] if how else modern(hint)
-        kind = typing_extensions.Required if required else typing_extensions.NotRequired
-        fields[parameter.name] = kind[annotated]
-    make: Any = typing_extensions.TypedDict
-    arguments = make(name, fields)
+        fields[parameter.name] = (annotated, required)
+    arguments = typed_dict(name, fields)
     arguments.__pydantic_config__ = ConfigDict(extra="forbid")
     return arguments
 

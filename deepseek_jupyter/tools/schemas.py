@@ -214,18 +214,13 @@ def modern(wanted: Any) -> Any:
     if sys.version_info >= (3, 12):
         return wanted
     if typing.is_typeddict(wanted) and type(wanted).__module__ == "typing":
-        import typing_extensions
-
         hints = typing.get_type_hints(wanted, include_extras=True)
         fields = {}
         for name, hint in hints.items():
             if typing.get_origin(hint) in (typing.Required, typing.NotRequired):
                 (hint,) = typing.get_args(hint)
-            required = name in wanted.__required_keys__
-            kind = typing_extensions.Required if required else typing_extensions.NotRequired
-            fields[name] = kind[modern(hint)]
-        make: Any = typing_extensions.TypedDict
-        made = make(wanted.__name__, fields)
+            fields[name] = (modern(hint), name in wanted.__required_keys__)
+        made = typed_dict(wanted.__name__, fields)
         made.__doc__, made.__module__ = wanted.__doc__, wanted.__module__
         if config := getattr(wanted, "__pydantic_config__", None):
             made.__pydantic_config__ = config
@@ -241,6 +236,17 @@ def modern(wanted: Any) -> Any:
     if hasattr(wanted, "__metadata__"):
         return typing.Annotated[(newer[0], *wanted.__metadata__)]
     return wanted.copy_with(newer) if hasattr(wanted, "copy_with") else wanted.__origin__[newer]
+
+
+def typed_dict(name: str, fields: Mapping[str, tuple[Any, bool]]) -> Any:
+    """A TypedDict that every pydantic takes; each field is its hint and whether it is required."""
+    from typing import NotRequired, Required
+
+    from typing_extensions import TypedDict
+
+    kind: Mapping[bool, Any] = {True: Required, False: NotRequired}
+    make: Any = TypedDict
+    return make(name, {field: kind[required][hint] for field, (hint, required) in fields.items()})
 
 
 def _name(wanted: object) -> str:
