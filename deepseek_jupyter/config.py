@@ -121,6 +121,11 @@ class DeepSeek(Configurable):
     tool_tokens = Int(2000, min=10, help="Tokens of a call's result that the model reads.").tag(
         config=True
     )
+    min_group = Int(
+        5,
+        min=2,
+        help="The fewest rows of an attached frame that one figure of the sql tool may be about.",
+    ).tag(config=True)
     sql_seconds = Float(10.0, min=0.1, help="Seconds that one query of the model's may take.").tag(
         config=True
     )
