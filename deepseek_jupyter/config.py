@@ -12,6 +12,9 @@ from typing import Any
 from traitlets import Bool, Dict, Enum, Float, Int, List, Unicode
 from traitlets.config import Configurable
 
+THINK = ("auto", "on", "off")
+EFFORTS = ("none", "low", "high", "max")
+
 
 class DeepSeek(Configurable):
     """Settings of deepseek_jupyter for this kernel."""
@@ -29,12 +32,12 @@ class DeepSeek(Configurable):
         "",
         help="Base URL in place of the profile's. Empty: DEEPSEEK_BASE_URL, else the profile's.",
     ).tag(config=True)
-    think = Enum(
-        ("auto", "on", "off"), "auto", help="Thinking mode; auto leaves it to the provider."
-    ).tag(config=True)
-    effort = Enum(
-        ("", "none", "low", "high", "max"), "", help="How much to think. Empty: the provider's."
-    ).tag(config=True)
+    think = Enum(THINK, "auto", help="Thinking mode; auto leaves it to the provider.").tag(
+        config=True
+    )
+    effort = Enum(("", *EFFORTS), "", help="How much to think. Empty: the provider's.").tag(
+        config=True
+    )
     system = Unicode("", help="System prompt of every conversation.").tag(config=True)
     parameters = Dict(
         help="Parameters sent with every question, by their API name: {'temperature': 0.3}."

@@ -11,7 +11,12 @@ from typing import TYPE_CHECKING, Any
 from deepseek_jupyter.conversation.turn import Step, Turn
 from deepseek_jupyter.display.render import Bundle, CodeBlock, code_blocks, final_bundle, footer
 from deepseek_jupyter.display.terminal import erase_prompt
-from deepseek_jupyter.errors import DeepSeekError, InvalidResponseError, SchemaMismatchError
+from deepseek_jupyter.errors import (
+    DeepSeekError,
+    InvalidResponseError,
+    SchemaMismatchError,
+    shortened,
+)
 from deepseek_jupyter.protocol.messages import ToolCall
 from deepseek_jupyter.protocol.usage import Usage
 
@@ -172,8 +177,7 @@ class Reply:
         return self.text
 
     def __repr__(self) -> str:
-        text = self.text if len(self.text) <= 60 else self.text[:57] + "…"
-        return f"<Reply {text!r}, {self.footer}>"
+        return f"<Reply {shortened(self.text, 60)!r}, {self.footer}>"
 
     def _ipython_display_(self) -> None:
         """Show it, unless the cell that just asked has shown it already."""

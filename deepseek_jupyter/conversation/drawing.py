@@ -10,6 +10,8 @@ import difflib
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Literal, NamedTuple
 
+from deepseek_jupyter.errors import one_line
+
 from .tree import Node
 from .turn import Turn
 
@@ -71,9 +73,7 @@ def _line(
     way: set[str],
     names: Mapping[str | None, list[str]],
 ) -> str:
-    words = " ".join(prompts.get(node.id, "").split()) or "(went on)"
-    if len(words) > _PROMPT_WIDTH:
-        words = words[: _PROMPT_WIDTH - 1] + "…"
+    words = one_line(prompts.get(node.id, ""), _PROMPT_WIDTH) or "(went on)"
     parts = [
         "●" if node.id in way else "○",
         words + _ENDINGS.get(node.status, ""),

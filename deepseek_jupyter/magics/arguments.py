@@ -20,6 +20,7 @@ from deepseek_jupyter.asking.question import (
     REPLAYS,
     Question,
 )
+from deepseek_jupyter.config import EFFORTS
 from deepseek_jupyter.errors import ParameterError
 from deepseek_jupyter.protocol.parameters import parse_value
 
@@ -69,7 +70,7 @@ def _add_model_flags(add: Callable[..., object]) -> None:
         action=argparse.BooleanOptionalAction,
         help="thinking mode on or off; without it the provider decides",
     )
-    add("--effort", choices=("none", "low", "high", "max"), help="how much to think")
+    add("--effort", choices=EFFORTS, help="how much to think")
     add("-t", "--temperature", type=float, metavar="T", help="0 to 2; no effect while thinking")
     add("--top-p", type=float, metavar="P", help="above 0 up to 1")
     add("--max-tokens", type=int, metavar="N", help="limit of thinking and answer together")

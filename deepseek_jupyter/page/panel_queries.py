@@ -13,6 +13,7 @@ from deepseek_jupyter.asking.notebook_cells import take_document
 from deepseek_jupyter.conversation.totals import Total
 from deepseek_jupyter.display.frontend import shell
 from deepseek_jupyter.display.render import footer
+from deepseek_jupyter.errors import one_line
 
 from .fields import ids, text, whole
 from .state import position, running, values, way
@@ -142,8 +143,7 @@ def _heads(session: Session, wanted: Iterable[str]) -> dict[str, str]:
 
 
 def _head(prompt: str) -> str:
-    line = " ".join(prompt[: 4 * _HEAD].split())
-    return line if len(line) <= _HEAD else line[: _HEAD - 1] + "…"
+    return one_line(prompt[: 4 * _HEAD], _HEAD)
 
 
 # Whose shape can be asked without computing anything.

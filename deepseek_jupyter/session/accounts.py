@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Protocol, get_args
 from deepseek_jupyter.conversation.totals import By, Total
 from deepseek_jupyter.display.render import money
 from deepseek_jupyter.display.report import Report
+from deepseek_jupyter.errors import one_line
 from deepseek_jupyter.protocol.usage import Usage
 
 if TYPE_CHECKING:
@@ -161,7 +162,7 @@ def _named(totals: list[Total], by: By, journal: Journal) -> list[Total]:
     """The totals, under names that a person knows in place of ids."""
     if by == "turn":
         turns = journal.turns_of([total.key for total in totals])
-        name = {id: f"{id[-6:]}  {_head(turn.prompt)}" for id, turn in turns.items()}
+        name = {id: f"{id[-6:]}  {one_line(turn.prompt, 40)}" for id, turn in turns.items()}
     elif by == "notebook":
         rows = {total.key: journal.notebook(total.key) for total in totals}
         name = {id: os.path.basename(row.path) for id, row in rows.items() if row and row.path}
@@ -178,11 +179,6 @@ def _named(totals: list[Total], by: By, journal: Journal) -> list[Total]:
         )
         for t in totals
     ]
-
-
-def _head(prompt: str, longest: int = 40) -> str:
-    line = " ".join(prompt.split())
-    return line if len(line) <= longest else line[: longest - 1] + "…"
 
 
 def _report(title: str, by: str, totals: list[Total]) -> Report:

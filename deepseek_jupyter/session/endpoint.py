@@ -34,7 +34,7 @@ class Endpoints:
         the environment's to DeepSeek, or to a server of the user's own. No other host's key goes
         there.
         """
-        from deepseek_jupyter.transport.keys import Secret, find_key
+        from deepseek_jupyter.transport.keys import Secret, find_key, on_this_machine
         from deepseek_jupyter.transport.providers import KEYLESS, provider_named
 
         own, settled = self.config.providers, self.config.provider
@@ -52,7 +52,7 @@ class Endpoints:
         try:
             return provider, find_key(provider)
         except MissingKeyError:
-            if not _loopback(provider.base_url):
+            if not on_this_machine(provider.base_url):
                 raise
             return provider, Secret("")
 
@@ -169,8 +169,3 @@ class Endpoints:
         endpoint = local.ensure_server(self.config.local_model or None)
         running = provider.derive(base_url=endpoint.base_url, default_model=endpoint.model)
         return running, Secret(endpoint.api_key, "the embedded server")
-
-
-def _loopback(url: str) -> bool:
-    host = url.partition("://")[2].partition("/")[0].rpartition("@")[2]
-    return host.startswith(("127.", "localhost", "[::1]"))

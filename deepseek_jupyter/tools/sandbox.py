@@ -1,6 +1,6 @@
 """`Sandbox`: tables in a locked process of their own, and queries over them.
 
-The twin of `sql_worker`, which is the process. Numbers are in `Limits`.
+`sql_worker` is the code of that process. Numbers are in `Limits`.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ class Limits:
 
     seconds: float = 10.0
     load: float = 60.0  # seconds
-    memory: int = 512  # MB, beside the tables
+    memory: int = 512  # MB, without the tables
     threads: int = 2
     rows: int = 100_000  # of a result
     bytes: int = 64 << 20  # of a result

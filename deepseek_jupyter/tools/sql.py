@@ -1,20 +1,15 @@
-"""Values as they may leave, before SQL sees them.
+"""The `sql` tool: one query of the model over the attached frames, under their own names.
 
-Before, and not only in results: ``substr`` would take an address apart and past any detector.
+What a query may ask is settled in `aggregates`, what it may take in `sandbox`. A frame has up to
+three tables, each in a process of its own, by the scope of a query. ``all``: every row of the
+columns from `stats` up, only for what the aggregate gate has written; texts below `sample` are
+pseudonyms. ``sample``: the rows that the frame's card may show, of the columns from `sample(n)` up;
+a column is empty beyond its n. ``full``: every row of the columns at `full`. What is in the last
+two is all that a query, an error message or a flaw can show.
 
-What SQL may see of the attached frames, under their own names.
-
-A frame has up to three tables, each in a process of its own (`sandbox`), by the `scope` of a query
-(`aggregates`). ``all``: every row of the columns from `stats` up, for what the aggregate gate has
-written alone; texts below `sample` are pseudonyms. ``sample``: the rows that the frame's card may
-show, of the columns from `sample(n)` up; a column is empty beyond its n. ``full``: every row of the
-columns at `full`. What is in the last two is all that a query, an error message or a flaw can show.
-
-The `sql` tool: one query of the model over the attached frames.
-
-What it may ask is settled in `aggregates`, what its tables hold in `queryable`, what it can take in
-`sandbox`. The answer is the first rows as CSV; a result that is larger stays in the notebook, under
-a name that the model is told.
+Values are redacted before SQL sees them, and not only in results: ``substr`` would take an address
+apart and past any detector. The answer is the first rows as CSV; a result that is larger stays in
+the notebook, under a name that the model reads.
 """
 
 from __future__ import annotations
@@ -467,7 +462,7 @@ class SqlTool:
         return self._sandboxes[scope]
 
     def _advice(self, error: QueryError) -> str:
-        """What the model should know beside DuckDB's words."""
+        """What the model should know in addition to DuckDB's words."""
         if type(error) is not QueryError:
             return error.hint
         names = ", ".join(_quoted(table.name) for table in self.tables)

@@ -41,7 +41,7 @@ BOLTS = {
 SLOW, FULL = 3, 4  # exit codes, for the Sandbox
 GRACE = 1.0  # seconds between asking a query to stop and ending the process
 _TICK = 0.02  # seconds
-_ROOM = 256 << 20  # bytes beside DuckDB's own: Arrow's buffers, the stacks of threads
+_ROOM = 256 << 20  # bytes added to DuckDB's own: Arrow's buffers, the stacks of threads
 _BATCH = 2_048  # rows
 _NO_MEMORY = re.compile(r"bad_alloc|^Out of Memory|malloc of size")
 
@@ -277,4 +277,4 @@ def _mapped() -> int:
 
 if __name__ == "__main__":
     main()
-    os._exit(0)  # DuckDB's threads need no farewell
+    os._exit(0)  # without waiting for DuckDB's threads
