@@ -232,14 +232,17 @@ class Conversation:
         system_prompt: str = "",
         limit: int | None = None,
         mask: Callable[[str], str] | None = None,
+        *,
+        thinking: bool = False,
     ) -> Window:
         """The history before a turn under `parent`, cut to `limit` tokens; None does not cut.
 
         What was sent is sent again as it was; turns that were read from a file go through `mask`.
+        With `thinking` the provider gets earlier thinking back, so it counts too.
         """
         head = [system(system_prompt)] if system_prompt else []
         way = self._tree.way(parent)
-        sizes = [node.tokens for node in way]
+        sizes = [node.tokens + (node.thinking if thinking else 0) for node in way]
         cut = 0 if limit is None else dropped(sizes, limit - estimate_messages(head))
         turns = self._read([node.id for node in way[cut:]])
         return Window((*head, *(m for turn in turns for m in messages_of(turn, mask))), cut)

@@ -33,7 +33,10 @@ from .tree import Node
 from .turn import Turn, now
 
 _AT_ONCE = 500  # ids in one statement; an old SQLite takes 999 variables
-_NODE = "t.id, t.parent, t.cell_id, t.created, t.prompt_hash, t.tokens, t.answered, t.status"
+_NODE = (
+    "t.id, t.parent, t.cell_id, t.created, t.prompt_hash, t.tokens, t.answered, t.status, "
+    "coalesce(t.thinking, t.reasoning_tokens, 0)"
+)
 
 # A conversation, and those that it goes on from with the moment up to which they belong to it.
 # "~" sorts behind every moment.

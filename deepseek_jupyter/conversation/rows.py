@@ -184,6 +184,7 @@ def _columns(turn: Turn) -> dict[str, Any]:
         "from_file": turn.from_file,
         "answered": node.answered,
         "tokens": node.tokens,
+        "thinking": node.thinking,
         "prompt_tokens": usage.prompt_tokens if usage else None,
         "cache_hit_tokens": usage.cache_hit_tokens if usage else None,
         "completion_tokens": usage.completion_tokens if usage else None,

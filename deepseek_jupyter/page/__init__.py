@@ -5,8 +5,7 @@ fields             the fields of a request, checked
 state              what pages hear: running turns, position, status, settings
 inline_completion  ghost text while the user types
 siblings           other answers to a question, other places to go on from
-mention_names      what ``@`` may name: variables, cells
 panel              `ds.panel()`; panel_widget is it as a widget
-panel_queries      requests of the panel that change nothing
+panel_queries      requests that change nothing; what ``@`` may name
 panel_questions    requests of the panel that ask the model
 """

@@ -145,6 +145,31 @@ class TestTokens:
             ask("word " * 600)
         assert server.requests == []
 
+    @pytest.mark.parametrize(("replay", "cut"), [("reasoning_content", True), ("none", False)])
+    def test_the_window_has_the_thinking_that_goes_back(self, session, server, replay, cut):
+        near = {"like": "deepseek", "base_url": server.base_url(), "context_tokens": 2_000}
+        session.config.providers = {"near": {**near, "replay": replay}}
+        session.config.provider = "near"
+        server.queue(*(answer("Yes.", reasoning="It may be. " * 150) for _ in range(6)))
+        for n in range(6):
+            ask(f"Question {n}?")  # one that is too long would raise
+        sent = [message["content"] for message in server.requests[-1].json["messages"]]
+        assert ("Question 0?" not in sent) is cut
+
+    def test_the_window_leaves_room_for_tools(self, session, server):
+        near = {"like": "deepseek", "base_url": server.base_url(), "context_tokens": 2_000}
+        session.config.providers, session.config.provider = {"near": near}, "near"
+        server.queue(*(answer("Yes, it is so. " * 60) for _ in range(4)))
+        for n in range(3):
+            ask(f"Question {n}?")
+
+        def looked_up(name: str) -> str:
+            return name
+
+        looked_up.__doc__ = "Everything that is known. " * 150
+        ask("And now?", tools=[looked_up])
+        assert "Question 0?" not in str(server.requests[-1].json["messages"])
+
     @given(st.text(max_size=200))
     def test_no_count_goes_beyond_the_bytes(self, text):
         reason = "the tokenizer's own counts are compared"
