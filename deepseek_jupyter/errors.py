@@ -51,6 +51,11 @@ from __future__ import annotations
 from typing import Any
 
 
+def clipped(text: str, longest: int = 60) -> str:
+    """`text`, cut to `longest` characters that end in … where it is longer."""
+    return text if len(text) <= longest else text[: longest - 1] + "…"
+
+
 class DeepSeekError(Exception):
     """Base of the tree. `what` says what happened, `hint` what to do about it.
 

@@ -132,37 +132,29 @@ def _object(value: object) -> dict[str, Any] | None:
     return json.loads(text) if len(text) <= _LONGEST_OBJECT else None
 
 
+def _fields(value: object) -> Mapping[str, Any]:
+    return value if isinstance(value, Mapping) else {}
+
+
 def _call(value: object) -> ToolCall | None:
-    if not isinstance(value, Mapping):
-        return None
-    id, name = _name(value.get("id")), _name(value.get("name"))
-    arguments = _text(value.get("arguments"))
+    given = _fields(value)
+    id, name = _name(given.get("id")), _name(given.get("name"))
+    arguments = _text(given.get("arguments"))
     return ToolCall(id, name, arguments) if id and name and arguments is not None else None
 
 
 def _step(value: object) -> Step | None:
-    if not isinstance(value, Mapping):
-        return None
-    calls = tuple(filter(None, map(_call, _list(value.get("tool_calls")))))
-    results = tuple(filter(None, map(_result, _list(value.get("results")))))
-    reasoning = _text(value.get("reasoning")) or None
-    decisions = tuple(filter(None, map(_decision, _list(value.get("results")))))
-    said = _text(value.get("answer")) or ""
-    return Step(calls, results, said, reasoning, decisions) if calls else None
-
-
-def _result(value: object) -> tuple[str, str] | None:
-    if not isinstance(value, Mapping):
-        return None
-    id, text = _name(value.get("id")), _text(value.get("text"))
-    return (id, text) if id and text is not None else None
-
-
-def _decision(value: object) -> tuple[str, str] | None:
-    if not isinstance(value, Mapping):
-        return None
-    id, decision = _name(value.get("id")), _name(value.get("decision"))
-    return (id, decision) if id and decision else None
+    given = _fields(value)
+    calls = tuple(filter(None, map(_call, _list(given.get("tool_calls")))))
+    results, decisions = [], []
+    for entry in map(_fields, _list(given.get("results"))):
+        id, text = _name(entry.get("id")), _text(entry.get("text"))
+        if id and text is not None:
+            results.append((id, text))
+        if id and (decision := _name(entry.get("decision"))):
+            decisions.append((id, decision))
+    said, reasoning = _text(given.get("answer")) or "", _text(given.get("reasoning")) or None
+    return Step(calls, tuple(results), said, reasoning, tuple(decisions)) if calls else None
 
 
 def _count(value: object) -> int:
@@ -173,29 +165,22 @@ def _count(value: object) -> int:
 def _usage(value: object) -> Usage | None:
     if not isinstance(value, Mapping):
         return None
-    return Usage(
-        _count(value.get("prompt_tokens")),
-        _count(value.get("completion_tokens")),
-        _count(value.get("cache_hit_tokens")),
-        _count(value.get("reasoning_tokens")),
-    )
+    names = ("prompt_tokens", "completion_tokens", "cache_hit_tokens", "reasoning_tokens")
+    counts: dict[str, Any] = {name: _count(value.get(name)) for name in names}
+    return Usage(**counts)
 
 
 def _cost(value: object) -> dict[str, str] | None:
-    if not isinstance(value, Mapping):
+    given = _fields(value)
+    amount = _matching(_AMOUNT, given.get("amount"))
+    currency = _matching(_CURRENCY, given.get("currency"))
+    if not amount or not currency:
         return None
-    amount = _matching(_AMOUNT, value.get("amount"))
-    currency = _matching(_CURRENCY, value.get("currency"))
-    return (
-        {"amount": format(Decimal(amount), "f"), "currency": currency}
-        if amount and currency
-        else None
-    )
+    return {"amount": format(Decimal(amount), "f"), "currency": currency}
 
 
 def _seconds(value: object) -> dict[str, float | None]:
-    given = value if isinstance(value, Mapping) else {}
-    names = ("first_token", "thinking", "total")
+    given, names = _fields(value), ("first_token", "thinking", "total")
     return {name: _duration(given.get(name)) for name in names if name in given}
 
 
@@ -212,7 +197,6 @@ def _error(value: object) -> dict[str, str] | None:
 
 
 def _branch(value: object) -> dict[str, int] | None:
-    if not isinstance(value, Mapping):
-        return None
-    index, count = _count(value.get("index")), _count(value.get("count"))
+    given = _fields(value)
+    index, count = _count(given.get("index")), _count(given.get("count"))
     return {"index": index, "count": count} if 1 <= index <= count else None

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from deepseek_jupyter.errors import ConfigurationError, MissingKeyError
 
@@ -108,11 +108,9 @@ class Endpoints:
         from deepseek_jupyter.transport.engine import engine
 
         if provider.balance_path is None:
-            raise ConfigurationError(f"{provider.title} does not tell balances.")
-        answer: Mapping[str, Any] = engine().run(
-            self.client.get(provider, provider.balance_path, key)
-        )
-        return answer
+            raise ConfigurationError(f"{provider.title} lists no balance.")
+        found = engine().run(self.client.get(provider, provider.balance_path, key))
+        return cast("Mapping[str, Any]", found)
 
     @property
     def client(self) -> Client:
@@ -121,17 +119,11 @@ class Endpoints:
         from deepseek_jupyter.transport.failures import RetryPolicy
 
         c = self.config
-        settings = (
-            c.connect_timeout,
-            c.first_timeout,
-            c.idle_timeout,
-            c.attempts,
-            c.concurrency,
-            os.getpid(),  # a forked child must not share the parent's connections
-        )
+        waits = (c.connect_timeout, c.first_timeout, c.idle_timeout)
+        # A forked child must not share the parent's connections.
+        settings = (*waits, c.attempts, c.concurrency, os.getpid())
         if self._client is None or settings != self._settings:
-            timeouts = Timeouts(c.connect_timeout, c.first_timeout, c.idle_timeout)
-            self._client = Client(timeouts, RetryPolicy(attempts=c.attempts), c.concurrency)
+            self._client = Client(Timeouts(*waits), RetryPolicy(c.attempts), c.concurrency)
             self._settings = settings
         return self._client
 

@@ -148,7 +148,7 @@ class TestTokens:
     @pytest.mark.parametrize(("replay", "cut"), [("reasoning_content", True), ("none", False)])
     def test_the_window_has_the_thinking_that_goes_back(self, session, server, replay, cut):
         near = {"like": "deepseek", "base_url": server.base_url(), "context_tokens": 2_000}
-        session.config.providers = {"near": {**near, "replay": replay}}
+        session.config.providers = {"near": {**near, "dialect": {"replay": replay}}}
         session.config.provider = "near"
         server.queue(*(answer("Yes.", reasoning="It may be. " * 150) for _ in range(6)))
         for n in range(6):
@@ -159,7 +159,7 @@ class TestTokens:
     def test_the_window_leaves_room_for_tools(self, session, server):
         near = {"like": "deepseek", "base_url": server.base_url(), "context_tokens": 2_000}
         session.config.providers, session.config.provider = {"near": near}, "near"
-        server.queue(*(answer("Yes, it is so. " * 60) for _ in range(4)))
+        server.queue(*(answer("Yes, it is so. " * 90) for _ in range(4)))
         for n in range(3):
             ask(f"Question {n}?")
 

@@ -96,8 +96,10 @@ def test_another_picture_makes_another_question(notebook, server):
     server.queue(answer("Red."), answer("Blue."))
     asked = [("red", red), ("blue", blue), ("red", red)]
     replies = [
-        kernel().ask(
-            Question("Which colour?", cell_id=f"c-{name}", attach=(picture,), new=True), Nowhere()
+        ask(
+            kernel(),
+            Question("Which colour?", cell_id=f"c-{name}", attach=(picture,), new=True),
+            Nowhere(),
         )
         for name, picture in asked
     ]
