@@ -1,11 +1,9 @@
-"""What a user asks for, as a value.
+"""`Question`: what a user asks for, as a value; and when two questions are equal. Pure.
 
-When two questions are equal, so that the answer to one can be kept for the other. Pure.
-
-They are when everything that the user determines is equal: the words, what is attached, the
-whole history, system prompt, parameters, and model and provider as far as they are named. What the
-environment adds (which key there is, a default model) does not count: a notebook answers the same
-next year.
+The answer to one of two equal questions can be kept for the other. They are equal when everything
+that the user determines is equal: the words, what is attached, the whole history, system prompt,
+parameters, and model and provider as far as they are named. What the environment adds (which key
+there is, a default model) does not count: a notebook answers the same next year.
 """
 
 from __future__ import annotations
@@ -14,19 +12,13 @@ import hashlib
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from deepseek_jupyter.config import APPROVALS, ON_ERROR, REPLAYS, DeepSeek
 from deepseek_jupyter.conversation.turn import Turn
 from deepseek_jupyter.errors import ParameterError
 
-if TYPE_CHECKING:
-    from deepseek_jupyter.config import DeepSeek
-
-
 FORMATS = ("md", "code", "json", "text")
-REPLAYS = ("auto", "always", "never")
-APPROVALS = ("ask", "always", "never")
-ON_ERROR = ("raise", "return")
 
 # The provider's parameters that have a flag, and a keyword of `ds.ask`, of their own.
 NAMED_PARAMETERS = ("temperature", "top_p", "max_tokens", "seed", "stop")

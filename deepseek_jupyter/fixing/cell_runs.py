@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from deepseek_jupyter.asking.notebook_cells import text_of
 from deepseek_jupyter.cells.executed import Executed, log
 from deepseek_jupyter.cells.failure import Failure
 from deepseek_jupyter.cells.lineage import NotebookCell
@@ -31,7 +32,7 @@ def executed() -> list[Executed]:
 
 
 def last_failure() -> tuple[Executed, Failure]:
-    """The cell that failed last and why. Raises `CellError` when none did, or it is mended."""
+    """The cell that failed last and why. Raises `CellError` when none did, or it ran well since."""
     if log.error is None or log.failed is None:
         raise CellError("No cell has failed since the extension was loaded.")
     run = log.failed
@@ -82,9 +83,7 @@ def notebook_cells(content: object) -> dict[str, NotebookCell]:
     found: dict[str, NotebookCell] = {}
     for index, cell in enumerate(cells if isinstance(cells, list) else []):
         if isinstance(cell, Mapping) and isinstance(cell.get("id"), str):
-            source = cell.get("source", "")
-            text = "".join(map(str, source)) if isinstance(source, list) else str(source)
-            found[cell["id"]] = NotebookCell(index, text)
+            found[cell["id"]] = NotebookCell(index, text_of(cell.get("source")))
     return found
 
 

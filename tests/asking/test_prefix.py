@@ -159,7 +159,7 @@ class TestTokens:
     def test_the_window_leaves_room_for_tools(self, session, server):
         near = {"like": "deepseek", "base_url": server.base_url(), "context_tokens": 2_000}
         session.config.providers, session.config.provider = {"near": near}, "near"
-        server.queue(*(answer("Yes, it is so. " * 90) for _ in range(4)))
+        server.queue(*(answer("Yes, it is so. " * 80) for _ in range(4)))
         for n in range(3):
             ask(f"Question {n}?")
 
@@ -167,6 +167,7 @@ class TestTokens:
             return name
 
         looked_up.__doc__ = "Everything that is known. " * 150
+        assert "Question 0?" in str(ask("And now?", dry_run=True).messages)
         ask("And now?", tools=[looked_up])
         assert "Question 0?" not in str(server.requests[-1].json["messages"])
 
