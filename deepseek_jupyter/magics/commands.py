@@ -15,18 +15,26 @@ from deepseek_jupyter.asking.preview import Preview, sent
 from deepseek_jupyter.asking.reply import Reply
 from deepseek_jupyter.config import DeepSeek
 from deepseek_jupyter.conversation.exports import ENDINGS, write_export
-from deepseek_jupyter.display.progress import Progress
 from deepseek_jupyter.display.report import Drawing, Report
 from deepseek_jupyter.errors import CellError
 from deepseek_jupyter.protocol.parameters import parse_value
 from deepseek_jupyter.session.accounts import WAYS, usage
 
 from .arguments import UsageProblem, flag_help, no_arguments, parse_line, suggestion
-from .reports import balance, models, providers, status, turns_in_words
+from .reports import (
+    LOCAL_VERBS,
+    balance,
+    local_model,
+    models,
+    providers,
+    status,
+    turns_in_words,
+)
 
 if TYPE_CHECKING:
     from deepseek_jupyter.conversation.conversation import Conversation
     from deepseek_jupyter.fixing.fix import Proposal
+    from deepseek_jupyter.session.session import Session
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,12 +71,11 @@ def run(line: str, cell_id: Callable[[], str | None] = lambda: None) -> Any:
 # The session's
 
 
-def _models(arguments: Sequence[str]) -> Report:
-    return models(get_session(), _at_most_one(arguments, "models"))
+def _of_provider(report: Callable[[Session, str | None], Report], words: Sequence[str]) -> Report:
+    return report(get_session(), _at_most_one(words, report.__name__))
 
 
-def _balance(arguments: Sequence[str]) -> Report:
-    return balance(get_session(), _at_most_one(arguments, "balance"))
+_models, _balance = partial(_of_provider, models), partial(_of_provider, balance)
 
 
 def _usage(arguments: Sequence[str]) -> Report:
@@ -87,7 +94,11 @@ def _config(arguments: Sequence[str]) -> Report | None:
     for item in arguments:
         name, equals, text = item.partition("=")
         if name in ("nested", "nest_asyncio"):
-            _set_nested(text)
+            from deepseek_jupyter.nested import enable_nested
+
+            if text.lower() not in ("on", "true", "1"):
+                raise UsageProblem("nested can only be switched on; a restart switches it off.")
+            enable_nested()
         elif not equals or name not in config.items():
             close = suggestion(name, [*config.items(), "nested"])
             raise UsageProblem(f"Settings are written name=value; there is no {name!r}.{close}")
@@ -115,15 +126,6 @@ def _set(config: DeepSeek, name: str, text: str) -> None:
         setattr(config, name, value)
     except TraitError as error:
         raise UsageProblem(str(error).split("\n")[0]) from None
-
-
-def _set_nested(text: str) -> None:
-    from deepseek_jupyter.nested import enable_nested
-
-    if text.lower() in ("on", "true", "1"):
-        enable_nested()
-        return
-    raise UsageProblem("nested can be switched on only; restarting the kernel switches it off.")
 
 
 def _provider(arguments: Sequence[str]) -> Report:
@@ -156,20 +158,10 @@ def _login(arguments: Sequence[str]) -> Report:
 
 def _local(arguments: Sequence[str]) -> Report:
     """``local [status|install|remove] [MODEL or file]``."""
-    from .reports import install_local, local_status, remove_local
-
     verb, *rest = arguments or ["status"]
-    model = _at_most_one(rest, f"local {verb}")
-    if verb == "install":
-        return install_local(model, Progress())
-    if verb == "remove":
-        return remove_local(model)
-    if verb == "status":
-        return local_status()
-    raise UsageProblem(f"local takes install, status or remove.{suggestion(verb, _LOCAL)}")
-
-
-_LOCAL = ("install", "status", "remove")
+    if verb not in LOCAL_VERBS:
+        raise UsageProblem(f"local takes install, status or remove.{suggestion(verb, LOCAL_VERBS)}")
+    return local_model(verb, _at_most_one(rest, f"local {verb}"))
 
 
 def _doctor(arguments: Sequence[str]) -> Report:
@@ -203,10 +195,9 @@ def _at_most_one(arguments: Sequence[str], command: str) -> str | None:
 def _tree(arguments: Sequence[str]) -> Drawing | Report:
     """The whole tree; the turns of the active branch are marked."""
     no_arguments(arguments, "tree")
-    conversation = _conversation()
-    if not len(conversation):
+    if not len(_conversation()):
         return Report("The conversation has no turn yet.")
-    return Drawing("\n".join(conversation.tree_lines()))
+    return Drawing("\n".join(_conversation().tree_lines()))
 
 
 def _show(arguments: Sequence[str]) -> Reply | Preview:
@@ -318,17 +309,16 @@ def _cell_command(kind: str, line: str, cell_id: str | None) -> Proposal | Reply
 
 
 def _decide(verb: str, arguments: Sequence[str]) -> Proposal:
-    from deepseek_jupyter.fixing import fix as fixes
+    from deepseek_jupyter.fixing.fix import accept, reject, revert
 
     run = "--run" in arguments
     turns = [word for word in arguments if word != "--run"]
     if len(turns) > 1 or (run and verb != "accept"):
         raise UsageProblem(f"{verb} takes {'--run' if verb == 'accept' else 'nothing'} at most.")
     turn = turns[0] if turns else None
-    session = get_session()
     if verb == "accept":
-        return fixes.accept(session, turn, run=run)
-    return fixes.reject(session, turn) if verb == "reject" else fixes.revert(session, turn)
+        return accept(get_session(), turn, run=run)
+    return (reject if verb == "reject" else revert)(get_session(), turn)
 
 
 def _target(kind: str, words: str) -> tuple[str, str]:
