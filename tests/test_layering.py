@@ -37,11 +37,11 @@ session        config protocol privacy transport local conversation display
 asking         session config protocol privacy cells transport local context tools
 asking         conversation display
 fixing         asking session protocol privacy cells context conversation display
-page           asking session protocol privacy transport conversation display
+page           asking session config protocol privacy transport conversation display
 api            page asking session protocol display
 magics         api page fixing asking session config nested protocol privacy cells
 magics         transport local conversation display
-cli            api magics conversation display
+cli            api magics conversation
 __main__       cli
 __init__       api magics nested asking conversation page
 """

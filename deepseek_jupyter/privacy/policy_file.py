@@ -22,7 +22,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from deepseek_jupyter.errors import PolicyError
+from deepseek_jupyter.errors import PolicyError, clipped
 
 from .detectors import DETECTORS
 
@@ -386,8 +386,7 @@ def _meant(name: str, known: Mapping[str, Any]) -> str:
 
 def _short(text: str) -> str:
     """`text` as a part of one line."""
-    text = " ".join(text.split())
-    return text if len(text) <= 200 else text[:199] + "…"
+    return clipped(" ".join(text.split()), 200)
 
 
 def _wrong(path: str, line: int, what: str) -> PolicyError:

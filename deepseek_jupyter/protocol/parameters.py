@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from deepseek_jupyter.errors import ParameterError
+from deepseek_jupyter.errors import ParameterError, clipped
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,8 +177,7 @@ _KIND_TESTS: Mapping[str, Callable[[object], bool]] = {
 
 
 def _shown(value: object) -> str:
-    shown = json.dumps(value, ensure_ascii=False, default=str)
-    return shown if len(shown) <= 60 else shown[:57] + "…"
+    return clipped(json.dumps(value, ensure_ascii=False, default=str))
 
 
 def _suggestion(name: str, rows: Iterable[str]) -> str:

@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from deepseek_jupyter.errors import SchemaError, ToolArgumentsError, ToolError
+from deepseek_jupyter.errors import SchemaError, ToolArgumentsError, ToolError, clipped
 
 from .schemas import adapter_of, modern, schema_of
 
@@ -163,20 +163,16 @@ def _documented(function: Callable[..., Any]) -> _Documented:
     try:
         parsed = parse(text)
     except ParseError:
-        return _Documented(_shortened(text), {})
+        return _Documented(clipped(text, _LONGEST_DESCRIPTION), {})
     words = [parsed.short_description or "", parsed.long_description or ""]
     if parsed.returns and parsed.returns.description:
         words.append(f"Returns: {parsed.returns.description}")
     told = {p.arg_name.lstrip("*"): " ".join((p.description or "").split()) for p in parsed.params}
-    return _Documented(_shortened("\n".join(filter(None, words))), told)
+    return _Documented(clipped("\n".join(filter(None, words)), _LONGEST_DESCRIPTION), told)
 
 
 def _has_own_doc(function: Any) -> bool:
     return inspect.isroutine(function) or inspect.isclass(function)
-
-
-def _shortened(text: str) -> str:
-    return text if len(text) <= _LONGEST_DESCRIPTION else text[: _LONGEST_DESCRIPTION - 1] + "…"
 
 
 def _adapter(

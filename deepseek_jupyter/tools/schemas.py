@@ -28,7 +28,7 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any
 
-from deepseek_jupyter.errors import SchemaError, SchemaMismatchError
+from deepseek_jupyter.errors import SchemaError, SchemaMismatchError, clipped
 from deepseek_jupyter.protocol.dialect import SchemaStyle
 from deepseek_jupyter.protocol.messages import ToolCall
 
@@ -268,8 +268,7 @@ def _identifier(name: str) -> str:
 
 
 def _shown(wanted: object) -> str:
-    text = wanted.__name__ if isinstance(wanted, type) else repr(wanted)
-    return text if len(text) <= 60 else text[:57] + "…"
+    return clipped(wanted.__name__ if isinstance(wanted, type) else repr(wanted))
 
 
 def _first(error: BaseException) -> str:

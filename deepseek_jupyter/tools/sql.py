@@ -29,7 +29,7 @@ from typing import TYPE_CHECKING, Any
 
 from deepseek_jupyter.context.frames import shown_rows
 from deepseek_jupyter.context.table import Column, Table, is_frame, plain, read, shown
-from deepseek_jupyter.errors import DeepSeekError, QueryError, SandboxError, ToolError
+from deepseek_jupyter.errors import DeepSeekError, QueryError, SandboxError, ToolError, clipped
 from deepseek_jupyter.privacy.detectors import column_kind
 from deepseek_jupyter.privacy.levels import FULL, SAMPLE, Policy
 from deepseek_jupyter.protocol.tokens import estimate_tokens
@@ -461,7 +461,7 @@ def _cell(scalar: Any) -> str:
     if isinstance(value, float):
         return f"{value:.10g}"
     text = _interval(value) if hasattr(value, "nanoseconds") else str(value)
-    return text if len(text) <= _CELL else text[: _CELL - 1] + "…"
+    return clipped(text, _CELL)
 
 
 def _interval(value: Any) -> str:

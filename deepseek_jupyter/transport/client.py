@@ -32,6 +32,7 @@ from deepseek_jupyter.errors import (
     TimedOutError,
     TruncatedError,
     UnreachableError,
+    clipped,
 )
 from deepseek_jupyter.protocol.deltas import Event, Notice, Waiting, deltas_of
 from deepseek_jupyter.protocol.request import Built, ChatRequest, encoded, join_url, repair
@@ -487,5 +488,4 @@ def _unpacker(packed: str, head: bytes) -> Any:
 
 
 def _why(error: Exception) -> str:
-    text = str(error) or type(error).__name__
-    return text if len(text) < 120 else text[:119] + "…"
+    return clipped(str(error) or type(error).__name__, 120)

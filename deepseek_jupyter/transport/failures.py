@@ -31,6 +31,7 @@ from deepseek_jupyter.errors import (
     RateLimitError,
     ServerError,
     UnreachableError,
+    clipped,
 )
 
 _MAX_SHOWN = 400  # characters of a server's own words
@@ -139,7 +140,7 @@ def _words(refusal: Refusal) -> tuple[str, str]:
 def _short(text: str, redact: Callable[[str], str] = str) -> str:
     """`text` as one line; redacted as it will be read, and before a cut could halve a key."""
     text = redact(_PROSE.sub(" ", _CONTROL.sub("", text)).strip())
-    return text if len(text) <= _MAX_SHOWN else text[: _MAX_SHOWN - 1] + "…"
+    return clipped(text, _MAX_SHOWN)
 
 
 def _classify(refusal: Refusal, message: str, code: str) -> tuple[type[APIError], str]:
