@@ -297,7 +297,7 @@ def _window(
     parameters: Mapping[str, Any],
     mask: Callable[[str], str],
 ) -> Window:
-    """The history that fits three quarters of the context, beside tools and the answer's schema;
+    """The history that fits three quarters of the context, next to tools and the answer's schema;
     the rest is for the question and the answer.
     """
     limit = None

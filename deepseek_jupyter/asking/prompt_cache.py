@@ -1,8 +1,8 @@
 """What a provider's cache can find again, and what broke it. Pure.
 
-Providers bill a prompt's tokens at a fraction where it begins with the same bytes as an earlier one
-of the same model. The conversation is kept so that it does: history goes out as it went out before.
-Where a user's own change begins it anew, the answer says which change that was.
+Providers bill a prompt's tokens at a fraction where it begins with the bytes of an earlier one
+for one model. The conversation is kept so that it does: history goes out as it went out before.
+Where a user's own change breaks it, the answer says which change that was.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ def what_broke(before: object, now: Prefix) -> str:
     reason = _reason(before, now)
     if not reason or estimate_messages(before.messages) < _WORTH_TELLING:
         return ""
-    return f"The cache begins anew: {reason}."
+    return f"The cache starts over: {reason}."
 
 
 def _reason(before: Prefix, now: Prefix) -> str:
@@ -63,7 +63,7 @@ def _reason(before: Prefix, now: Prefix) -> str:
 
 
 def _shared(before: Sequence[Message], now: Sequence[Message]) -> bool:
-    """Whether the first message after the system prompt is the same."""
+    """Whether the first messages after the system prompt are equal."""
     first = [
         next((m.content for m in messages if m.role != "system"), "") for messages in (before, now)
     ]

@@ -105,7 +105,7 @@ class Journal:
     def finish(self, turn: Turn, branch: str | None = None) -> None:
         """Write a turn that has ended, and wait until the disk has it.
 
-        With `branch` the turn becomes that branch's tip, in the same transaction.
+        With `branch` the turn becomes that branch's tip, in one transaction.
         """
 
         def change(connection: sqlite3.Connection) -> None:

@@ -135,7 +135,7 @@ def turn_of(body: str) -> Turn | None:
         turn,
         sent=stored.get("sent", ""),
         usage=usage,
-        # The record says "" for both; the wire tells an empty chain of thought from none.
+        # The record says "" for both; on the wire an empty chain of thought is not none.
         reasoning=turn.reasoning or ("" if stored.get("reasoned") else None),
         reasoning_details=tuple(stored.get("reasoning_details", ())),
         from_file=stored.get("from_file", False),

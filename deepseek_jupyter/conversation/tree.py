@@ -97,7 +97,7 @@ class Tree:
         return iter(self.nodes.values())
 
     def copy(self) -> Tree:
-        """Another tree of the same nodes."""
+        """Another tree of these nodes."""
         copy = Tree()
         copy.nodes = dict(self.nodes)
         copy._children = {parent: list(ids) for parent, ids in self._children.items()}

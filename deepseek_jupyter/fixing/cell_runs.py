@@ -92,7 +92,7 @@ def _same_cell(a: Executed, b: Executed) -> bool:
 
 
 def _count_of(file: str) -> int | None:
-    """The count of the cell that a code's file name stands for, as IPython labels it."""
+    """The count of the cell that a code's file name means, as IPython labels it."""
     compiler = getattr(shell(), "compile", None)
     label = compiler.format_code_name(file) if compiler is not None else None
     number = _NUMBER.match(label[1]) if label else None

@@ -79,7 +79,7 @@ class InlineCompletion:
         self,
         asked: FimRequest,
         found: _Found | DeepSeekError | None,
-        tell: Callable[..., None],
+        send: Callable[..., None],
         page: str,
         id: str,
     ) -> None:
@@ -103,9 +103,9 @@ class InlineCompletion:
                 async for batch in batches:
                     text = "".join(event.text for event in batch if isinstance(event, TextDelta))
                     if text := revealer.feed(text):
-                        tell(text=text)
+                        send(text=text)
             if text := revealer.flush():
-                tell(text=text)
+                send(text=text)
         except DeepSeekError as problem:
             error = problem
             self._host = None  # the key, the model or the server may be another by now
@@ -120,9 +120,9 @@ class InlineCompletion:
                 if self.running.get(page, ("",))[0] == id:
                     del self.running[page]
         if error is None:
-            tell(done=True)
+            send(done=True)
         else:
-            tell(done=True, error=error.record)
+            send(done=True, error=error.record)
 
     def prepared(self, asked: FimRequest) -> _Found:
         """What may leave, and where to. Raises what forbids it."""
@@ -254,7 +254,7 @@ def complete(session: Session, request: Request) -> None:
     )
     completion.begin(page, (id, stop))
 
-    def tell(**message: Any) -> None:
+    def send(**message: Any) -> None:
         request.tell({"type": "ghost", "id": id, **message})
 
     found: _Found | DeepSeekError | None = None
@@ -263,7 +263,7 @@ def complete(session: Session, request: Request) -> None:
             found = completion.prepared(asked)
         except DeepSeekError as error:
             found = error
-    engine().start(completion.run(asked, found, tell, page, id), stop)
+    engine().start(completion.run(asked, found, send, page, id), stop)
 
 
 def cancel(session: Session, request: Request) -> None:

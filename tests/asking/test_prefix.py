@@ -79,7 +79,7 @@ def test_a_deliberate_change_is_told(session, server, change, why):
     ask(CARD)
     assert ask("Go on.").turn.notices == ()
     (told,) = ask("Go on with json.", **change).turn.notices
-    assert told.startswith("The cache begins anew")
+    assert told.startswith("The cache starts over")
     assert why in told
 
 
