@@ -33,8 +33,7 @@ class DeepSeek(Configurable):
         "", help="Model id, sent verbatim. Empty: DEEPSEEK_MODEL, else the provider's default."
     )
     base_url = Unicode(
-        "",
-        help="Base URL in place of the profile's. Empty: DEEPSEEK_BASE_URL, else the profile's.",
+        "", help="Base URL in place of the profile's. Empty: DEEPSEEK_BASE_URL, else the profile's."
     )
     think = Enum(THINK, "auto", help="Thinking mode; auto leaves it to the provider.")
     effort = Enum(("", *EFFORTS), "", help="How much to think. Empty: the provider's.")

@@ -4,8 +4,7 @@
 read once; `prepare` settles provider, key, model, the turn's message and the request, in this
 order, so that the cheapest refusal comes first. Nothing is changed before the last of them is past.
 
-Below them is what they use: the place, the endpoint, the message (`Parts`), the history, the
-request, and what the body is made of.
+Below them is what they use: the place, the history, the request, and what is said of it.
 """
 
 from __future__ import annotations
@@ -53,7 +52,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Placed:
-    """A question at its place in the conversation.
+    """A question at its place in the conversation, and what its message is made of.
 
     The turn has neither provider, model nor message yet. `files` are the policy files that hold,
     read once for the whole question.
@@ -62,8 +61,59 @@ class Placed:
     question: Question
     conversation: Conversation
     turn: Turn
-    parts: Parts
     files: PolicyFiles
+    redactor: Redactor
+    cells: ChosenCells
+    gathered: Gathered
+
+    @property
+    def message(self) -> str:
+        """All of it as one text, before redaction and without a history."""
+        texts = (self.cells.text(), *(a.text for a in self.gathered.attachments))
+        return "\n\n".join((*texts, self.question.message))
+
+    @property
+    def images(self) -> tuple[str, ...]:
+        """Of all attachments."""
+        return tuple(url for a in self.gathered.attachments for url in a.images)
+
+    def for_model(self, model: str, *, sees: bool) -> Placed:
+        """What of them `model` can take: see `context.images.for_model`."""
+        taken = tuple(for_model(a, model, sees=sees) for a in self.gathered.attachments)
+        return replace(self, gathered=replace(self.gathered, attachments=taken))
+
+    def written(
+        self, turn: Turn, path: Iterable[Turn], asked: Asked | None
+    ) -> tuple[Turn, list[tuple[str, str]]]:
+        """`turn` with its message, which does not repeat what the turns of `path` said, and the
+        texts that the message is made of, by name.
+        """
+        before = list(path)
+        gathered = self.gathered.behind(before)
+        cells = self.cells.text("\n".join(turn.sent for turn in before))
+        parts = [("cells", cells), *gathered.texts, ("prompt", self.question.message)]
+        texts = [(name, text) for name, text in parts if text]
+        sent = self.redactor.redact("\n\n".join(text for _, text in texts))
+        if asked is not None and asked.words:
+            texts.append(("form of the answer", asked.words))
+            sent = "\n\n".join(filter(None, (sent, asked.words)))
+        details = [
+            {
+                "name": a.name,
+                "rows": a.rows,
+                "columns": [asdict(column) for column in a.columns],
+                "masked": dict(a.masked),
+            }
+            for a in gathered.attachments
+        ]
+        turn = replace(
+            turn,
+            sent=sent,
+            images=gathered.images,
+            attachments=gathered.records,
+            sending={**turn.sending, "attachments": details},
+        )
+        return turn, texts
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +153,6 @@ def place(session: Session, question: Question) -> Placed:
     gathered = gather(session, question, redactor, files)
     choice = config.cells if question.cells is None else str(question.cells)
     cells = chosen_cells(choice, question.cell_id, redactor.redact)
-    parts = Parts(question, redactor, cells, gathered)
     before = conversation.turn(parent)
     turn = Turn(
         id=new_id(),
@@ -116,11 +165,10 @@ def place(session: Session, question: Question) -> Placed:
         history=remember,
         format="json" if question.schema is not None else question.format,
         branch={"index": siblings, "count": siblings} if siblings > 1 else None,
-        request_hash=request_hash(
-            config, question, parameters, before, parts.message, parts.images
-        ),
     )
-    return Placed(question, conversation, turn, parts, files)
+    placed = Placed(question, conversation, turn, files, redactor, cells, gathered)
+    hashed = request_hash(config, question, parameters, before, placed.message, placed.images)
+    return replace(placed, turn=replace(turn, request_hash=hashed))
 
 
 def prepare(session: Session, placed: Placed) -> Prepared:
@@ -128,11 +176,11 @@ def prepare(session: Session, placed: Placed) -> Prepared:
 
     The body is built here, once: it is what is counted, drawn, checked and posted.
     """
-    question, conversation, parts = placed.question, placed.conversation, placed.parts
-    teaching, redact = Teaching(placed.files), parts.redactor.redact
+    question, conversation, redactor = placed.question, placed.conversation, placed.redactor
+    teaching, redact = Teaching(placed.files), redactor.redact
     provider, key, model = _endpoint(session, question, teaching)
     sees = provider.sees_images(model)
-    tools = tools_of(session, question, parts.redactor, placed.files)
+    tools = tools_of(session, question, redactor, placed.files)
     asked = _asked(question, provider, tools)
     words = redact(teaching.words)
     system = session.config.system if question.system is None else question.system
@@ -141,7 +189,7 @@ def prepare(session: Session, placed: Placed) -> Prepared:
     parameters = _parameters(turn.parameters, tools, asked)
     window = _window(system, turn, conversation, provider, parameters, redact)
     path = conversation.path(turn.parent)[window.dropped :] if turn.history else ()
-    turn, texts = parts.for_model(model, sees=sees).written(turn, path, asked)
+    turn, texts = placed.for_model(model, sees=sees).written(turn, path, asked)
     messages = _messages(session, question, turn, conversation, provider, window, redact)
     unseen = 0 if sees else sum(len(message.images) for message in messages)
     if unseen:
@@ -158,7 +206,7 @@ def prepare(session: Session, placed: Placed) -> Prepared:
     sizes = _sizes(built, texts, count_tokens if question.dry_run else estimate_tokens)
     turn = replace(
         turn,
-        pseudonyms=parts.redactor.used(*(message.content for message in messages)),
+        pseudonyms=redactor.used(*(message.content for message in messages)),
         sending={**turn.sending, "system": system, "dropped": window.dropped, "parts": sizes},
     )
     if question.new and not question.dry_run:  # only now: a refused question changes nothing
@@ -172,7 +220,7 @@ def prepare(session: Session, placed: Placed) -> Prepared:
         conversation,
         question.branch or conversation.active,
         _prefix(request, turn, window),
-        parts.redactor,
+        redactor,
         teaching,
         _notices(teaching, tools, asked, unseen, model),
         budget,
@@ -222,68 +270,6 @@ def _endpoint(
     model = session.endpoints.model(question.model, provider, key)
     teaching.check_model(model)
     return provider, key, model
-
-
-# The message
-
-
-@dataclass(frozen=True, slots=True)
-class Parts:
-    """What a message is made of."""
-
-    question: Question
-    redactor: Redactor
-    cells: ChosenCells
-    gathered: Gathered
-
-    @property
-    def message(self) -> str:
-        """All of it as one text, before redaction and without a history."""
-        texts = (self.cells.text(), *(a.text for a in self.gathered.attachments))
-        return "\n\n".join((*texts, self.question.message))
-
-    @property
-    def images(self) -> tuple[str, ...]:
-        """Of all attachments."""
-        return tuple(url for a in self.gathered.attachments for url in a.images)
-
-    def for_model(self, model: str, *, sees: bool) -> Parts:
-        """What of them `model` can take: see `context.images.for_model`."""
-        taken = tuple(for_model(a, model, sees=sees) for a in self.gathered.attachments)
-        return replace(self, gathered=replace(self.gathered, attachments=taken))
-
-    def written(
-        self, turn: Turn, path: Iterable[Turn], asked: Asked | None
-    ) -> tuple[Turn, list[tuple[str, str]]]:
-        """`turn` with its message behind the turns of `path`, which it does not repeat, and the
-        texts that the message is made of, by name.
-        """
-        before = list(path)
-        gathered = self.gathered.behind(before)
-        cells = self.cells.text("\n".join(turn.sent for turn in before))
-        parts = [("cells", cells), *gathered.texts, ("prompt", self.question.message)]
-        texts = [(name, text) for name, text in parts if text]
-        sent = self.redactor.redact("\n\n".join(text for _, text in texts))
-        if asked is not None and asked.words:
-            texts.append(("form of the answer", asked.words))
-            sent = "\n\n".join(filter(None, (sent, asked.words)))
-        details = [
-            {
-                "name": a.name,
-                "rows": a.rows,
-                "columns": [asdict(column) for column in a.columns],
-                "masked": dict(a.masked),
-            }
-            for a in gathered.attachments
-        ]
-        turn = replace(
-            turn,
-            sent=sent,
-            images=gathered.images,
-            attachments=gathered.records,
-            sending={**turn.sending, "attachments": details},
-        )
-        return turn, texts
 
 
 # The history

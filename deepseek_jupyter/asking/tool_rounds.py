@@ -347,12 +347,7 @@ class ToolRounds:
         built = WIRES[prepared.provider.wire].build(request, prepared.provider.dialect)
         check_context(built, prepared.provider.context_tokens)
         check_spending(
-            self._session,
-            built,
-            prepared.provider,
-            prepared.teaching,
-            prepared.budget,
-            self._usage,
+            self._session, built, prepared.provider, prepared.teaching, prepared.budget, self._usage
         )
 
     def _account(self, completion: Completion, rejected: str = "") -> None:

@@ -67,10 +67,7 @@ def _ordered(nodes: list[Node], way: set[str]) -> list[tuple[Node, bool]]:
 
 
 def _line(
-    node: Node,
-    prompts: Mapping[str, str],
-    way: set[str],
-    names: Mapping[str | None, list[str]],
+    node: Node, prompts: Mapping[str, str], way: set[str], names: Mapping[str | None, list[str]]
 ) -> str:
     words = clipped(" ".join(prompts.get(node.id, "").split()) or "(went on)", _PROMPT_WIDTH)
     if ended := ENDED_EARLY.get(node.status):

@@ -271,9 +271,7 @@ class Journal:
     def opened(self, conversation: str) -> None:
         """The user went back to a conversation: the next kernel begins with it."""
         self._execute(
-            "opened",
-            f"UPDATE conversations SET opened = {LATEST} WHERE id = ?",
-            (conversation,),
+            "opened", f"UPDATE conversations SET opened = {LATEST} WHERE id = ?", (conversation,)
         )
 
     def set_tip(self, conversation: str, branch: str, tip: str | None) -> None:

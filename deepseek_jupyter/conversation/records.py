@@ -9,14 +9,17 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from decimal import Decimal
-from typing import Any
+from functools import partial
+from typing import Any, TypeVar
 
 from deepseek_jupyter.protocol.messages import ToolCall
 from deepseek_jupyter.protocol.usage import Usage
 
 from .turn import SCHEMA, Step, Turn
+
+T = TypeVar("T")
 
 STATUSES = frozenset(
     {"waiting", "thinking", "answering", "done", "interrupted", "truncated", "error"}
@@ -37,7 +40,7 @@ _LARGEST = 2**53
 
 def read_record(record: object) -> Turn | None:
     """The turn that `record` says, or None where it says none. `sent` and the like stay empty."""
-    if not isinstance(record, Mapping) or not _known_schema(record.get("schema")):
+    if not isinstance(record, Mapping) or not 1 <= _count(record.get("schema")) <= SCHEMA:
         return None
     prompt, answer = _text(record.get("prompt")), _text(record.get("answer"))
     id, conversation = sound_id(record.get("id")), sound_id(record.get("conversation"))
@@ -53,28 +56,28 @@ def read_record(record: object) -> Turn | None:
         parent=parent,
         cell_id=_name(record.get("cell_id")) or None,
         created=_matching(_MOMENT, record.get("created")) or "",
-        status=_status(record.get("status")),
+        status=status if (status := _name(record.get("status"))) in STATUSES else "done",
         provider=_name(record.get("provider")) or "",
         model=_name(record.get("model")) or "",
         served_model=_name(record.get("served_model")),
         parameters=_object(record.get("parameters")) or {},
-        attachments=tuple(filter(None, map(_object, _list(record.get("attachments"))))),
+        attachments=_each(_object, record.get("attachments")),
         reasoning=_text(record.get("reasoning")) or None,
         answer=answer,
-        tool_calls=tuple(filter(None, map(_call, _list(record.get("tool_calls"))))),
+        tool_calls=_each(_call, record.get("tool_calls")),
         usage=_usage(record.get("usage")),
         cost=_cost(record.get("cost")),
         timing=_seconds(record.get("timing")),
         finish_reason=_name(record.get("finish_reason")),
-        notices=tuple(filter(None, map(_sentence, _list(record.get("notices"))))),
+        notices=_each(_sentence, record.get("notices")),
         error=_error(record.get("error")),
         history=record.get("history") is not False,
         format=_name(record.get("format")) or "md",
         branch=_branch(record.get("branch")),
         request_hash=sound_id(record.get("request_hash")),
-        steps=tuple(filter(None, map(_step, _list(record.get("steps"))))),
+        steps=_each(_step, record.get("steps")),
         replayed=record.get("replayed") is True,
-        policy=tuple(filter(None, map(_name, _list(record.get("policy"))))),
+        policy=_each(_name, record.get("policy")),
     )
 
 
@@ -93,10 +96,6 @@ def sound_id(value: object) -> str | None:
     return _matching(_ID, value)
 
 
-def _known_schema(value: object) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= SCHEMA
-
-
 def _matching(pattern: re.Pattern[str], value: object) -> str | None:
     return value if isinstance(value, str) and pattern.fullmatch(value) else None
 
@@ -105,20 +104,17 @@ def _text(value: object, longest: int = LONGEST_TEXT) -> str | None:
     return value if isinstance(value, str) and len(value) <= longest else None
 
 
-def _name(value: object) -> str | None:
-    return _text(value, _LONGEST_NAME)
-
-
-def _sentence(value: object) -> str | None:
-    return _text(value, 10_000)
-
-
-def _status(value: object) -> str:
-    return value if isinstance(value, str) and value in STATUSES else "done"
+_name = partial(_text, longest=_LONGEST_NAME)
+_sentence = partial(_text, longest=10_000)
 
 
 def _list(value: object) -> list[Any]:
     return value[:_MOST_ITEMS] if isinstance(value, list) else []
+
+
+def _each(read: Callable[[object], T | None], value: object) -> tuple[T, ...]:
+    """The entries of a list that can be read."""
+    return tuple(found for found in map(read, _list(value)) if found)
 
 
 def _object(value: object) -> dict[str, Any] | None:
@@ -145,7 +141,7 @@ def _call(value: object) -> ToolCall | None:
 
 def _step(value: object) -> Step | None:
     given = _fields(value)
-    calls = tuple(filter(None, map(_call, _list(given.get("tool_calls")))))
+    calls = _each(_call, given.get("tool_calls"))
     results, decisions = [], []
     for entry in map(_fields, _list(given.get("results"))):
         id, text = _name(entry.get("id")), _text(entry.get("text"))
@@ -180,13 +176,13 @@ def _cost(value: object) -> dict[str, str] | None:
 
 
 def _seconds(value: object) -> dict[str, float | None]:
-    given, names = _fields(value), ("first_token", "thinking", "total")
-    return {name: _duration(given.get(name)) for name in names if name in given}
-
-
-def _duration(value: object) -> float | None:
-    number = isinstance(value, int | float) and not isinstance(value, bool)
-    return value if number and 0 <= value < 1e9 else None  # type: ignore[operator, return-value]
+    given, found = _fields(value), dict[str, float | None]()
+    for name in ("first_token", "thinking", "total"):
+        if name in given:
+            seconds = given[name]
+            number = isinstance(seconds, int | float) and not isinstance(seconds, bool)
+            found[name] = seconds if number and 0 <= seconds < 1e9 else None
+    return found
 
 
 def _error(value: object) -> dict[str, str] | None:

@@ -72,10 +72,10 @@ def turn_totals(
 
     Turns that were read from a notebook are left out: they were paid for elsewhere.
     """
-    _decimal_sum(connection)
     key, head, join = _KEYS.get(by, "way.name"), "", ""
     if by == "branch":
         head, join = _BRANCHES, "JOIN way ON way.id = t.id"
+    _decimal_sum(connection)
     rows = connection.execute(
         f"{head} SELECT {key}, count(*), total(prompt_tokens), total(cache_hit_tokens), "
         "total(completion_tokens), total(reasoning_tokens), currency, decimal_sum(cost) "

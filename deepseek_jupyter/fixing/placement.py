@@ -27,10 +27,7 @@ def may_run(session: Session, reply: Reply, approve: str | None) -> bool:
     """
     permit = (reply.turn.conversation, _RUN)
     decision = known_decision(
-        "ask",
-        asked=approve,
-        setting=session.config.approve,
-        remembered=permit in session.allowed,
+        "ask", asked=approve, setting=session.config.approve, remembered=permit in session.allowed
     )
     if decision is None:
         answer = by_input("this code", visible(reply.code))

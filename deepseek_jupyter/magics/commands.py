@@ -21,15 +21,7 @@ from deepseek_jupyter.protocol.parameters import parse_value
 from deepseek_jupyter.session.accounts import WAYS, usage
 
 from .arguments import UsageProblem, flag_help, no_arguments, parse_line, suggestion
-from .reports import (
-    LOCAL_VERBS,
-    balance,
-    local_model,
-    models,
-    providers,
-    status,
-    turns_in_words,
-)
+from .reports import LOCAL_VERBS, balance, local_model, models, providers, status, turns_in_words
 
 if TYPE_CHECKING:
     from deepseek_jupyter.conversation.conversation import Conversation
