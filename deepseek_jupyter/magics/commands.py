@@ -106,7 +106,7 @@ def _config(arguments: Sequence[str]) -> Report | None:
             from deepseek_jupyter.nested import enable_nested
 
             if text.lower() not in ("on", "true", "1"):
-                raise UsageProblem("nested can only be switched on; a restart switches it off.")
+                raise UsageProblem("nested can only be switched on; restarting switches it off.")
             enable_nested()
         elif not equals or name not in config.items():
             close = suggestion(name, [*config.items(), "nested"])

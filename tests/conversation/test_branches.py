@@ -115,10 +115,10 @@ def test_a_restart_gives_the_same_bytes_for_the_wire(journal, path):
     conversation = Conversation(journal, "n")
     for n, reasoning in enumerate((None, "", "thought")):
         ask(conversation, f"{n}", reasoning=reasoning, sent=f"{n}\n\n| card |")
-    before = conversation.window(conversation.tip, "Be brief.").messages
+    before = conversation.messages(conversation.tip, "Be brief.")
     journal.close()
     again = Conversation.load(Journal.open(path), conversation.id)
-    assert again.window(again.tip, "Be brief.").messages == before
+    assert again.messages(again.tip, "Be brief.") == before
     assert [message.reasoning for message in before[2::2]] == [None, "", "thought"]
 
 
