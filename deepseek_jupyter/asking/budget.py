@@ -41,15 +41,10 @@ def check_context(built: Built, limit: int | None) -> None:
 
 def worst_cost(built: Built, price: Price) -> Decimal:
     """What the answer costs with nothing cached and every token used that the request allows."""
-    out = built.body.get("max_tokens") or _longest_answer(built)
+    thinking = _LONGEST_MOST if built.body.get("reasoning_effort") == "max" else _LONGEST_THINKING
+    out = built.body.get("max_tokens") or (thinking if built.thinks else _LONGEST_PLAIN)
     usage = Usage(prompt_tokens=count_body(built.body), completion_tokens=int(out))
     return price.cost(usage).amount
-
-
-def _longest_answer(built: Built) -> int:
-    if not built.thinks:
-        return _LONGEST_PLAIN
-    return _LONGEST_MOST if built.body.get("reasoning_effort") == "max" else _LONGEST_THINKING
 
 
 def check_spending(

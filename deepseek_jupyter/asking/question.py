@@ -116,15 +116,13 @@ def request_hash(
         "think": config.think if question.think is None else question.think,
         "effort": question.effort or config.effort,
         "go_on": question.go_on,
-        "tools": [_tool_name(tool) for tool in question.tools],
+        "tools": [tool if isinstance(tool, str) else _name_of(tool) for tool in question.tools],
         "schema": _schema_text(question.schema),
     }
     return _hash(asked)
 
 
-def _tool_name(tool: Any) -> str:
-    if isinstance(tool, str):
-        return tool
+def _name_of(tool: Any) -> str:
     return str(getattr(tool, "__name__", "") or getattr(tool, "name", "") or type(tool).__name__)
 
 

@@ -242,9 +242,8 @@ class ToolRounds:
         if answer == "always":
             self._session.allowed.add((turn.conversation, call.name))
         elif answer == "gone":
-            self._transcript.notices.append(
-                f"{call.name} was denied: the page that asked was closed."
-            )
+            denied = f"{call.name} was denied: the page that asked was closed."
+            self._transcript.notices.append(denied)
         return DECISIONS[answer]
 
     def _words(self, planned: Planned, outcome: CallOutcome) -> str:

@@ -75,18 +75,18 @@ def export_text(conversation: Conversation, ending: str) -> str:
     def inert(text: str) -> str:
         return neutralise(text).markdown
 
-    if ending == ".md":
-        return to_markdown(conversation, inert)
-    if ending == ".html":
-        return to_html(conversation, lambda answer: neutralise(answer).html)
-    if ending == ".json":
-        return to_json(conversation)
-    if ending == ".ipynb":
-        return json.dumps(to_notebook(conversation, inert), indent=1)
-    raise ConversationError(
-        f"There is no form for {ending or 'a name without an ending'!r}.",
-        f"The file's name ends in {', '.join(ENDINGS)}.",
-    )
+    forms: dict[str, Callable[[], str]] = {
+        ".md": lambda: to_markdown(conversation, inert),
+        ".html": lambda: to_html(conversation, lambda answer: neutralise(answer).html),
+        ".json": lambda: to_json(conversation),
+        ".ipynb": lambda: json.dumps(to_notebook(conversation, inert), indent=1),
+    }
+    if ending not in forms:
+        raise ConversationError(
+            f"There is no form for {ending or 'a name without an ending'!r}.",
+            f"The file's name ends in {', '.join(ENDINGS)}.",
+        )
+    return forms[ending]()
 
 
 def conversation_of_file(path: Path) -> Conversation:

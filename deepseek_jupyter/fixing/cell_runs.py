@@ -36,7 +36,11 @@ def last_failure() -> tuple[Executed, Failure]:
     if log.error is None or log.failed is None:
         raise CellError("No cell has failed since the extension was loaded.")
     run = log.failed
-    again = [r for r in executed() if r.count > run.count and _same_cell(r, run)]
+    again = [
+        r
+        for r in executed()
+        if r.count > run.count and (r.id == run.id if r.id or run.id else r.source == run.source)
+    ]
     if again and not again[-1].failed:
         raise CellError(f"{run.name} ran without an error as {again[-1].name}.")
     return run, Failure.of(log.error, _count_of)
@@ -85,10 +89,6 @@ def notebook_cells(content: object) -> dict[str, NotebookCell]:
         if isinstance(cell, Mapping) and isinstance(cell.get("id"), str):
             found[cell["id"]] = NotebookCell(index, text_of(cell.get("source")))
     return found
-
-
-def _same_cell(a: Executed, b: Executed) -> bool:
-    return a.id == b.id if a.id or b.id else a.source == b.source
 
 
 def _count_of(file: str) -> int | None:

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any, Literal
@@ -29,7 +30,6 @@ from deepseek_jupyter.cells.executed import Executed
 from deepseek_jupyter.cells.failure import Failure
 from deepseek_jupyter.cells.lineage import (
     Lineage,
-    NotebookCell,
     Selection,
     cells_text,
     names_on_line,
@@ -169,7 +169,11 @@ def accept(session: Session, turn: str | None = None, *, run: bool = False) -> P
     """
     proposal = _in_state(session, turn, ("offered", "reverted"), "accept")
     Teaching(session.policy_files()).check_code_insertion()
-    _refuse_changed(proposal.edits)
+    for edit in proposal.edits:  # before any page is asked: the kernel may know of a newer version
+        for ran in executed():
+            same = ran.id == edit.run.id and ran.id is not None
+            if same and ran.count > edit.run.count and ran.source != edit.before:
+                raise ChangedCellError(f"{edit.run.name} was changed and ran as {ran.name}.")
     new = provenance(proposal.reply)
     changes = [Change(e.run.id, e.before, e.after, new) for e in proposal.edits if e.run.id]
     _write(proposal, changes, "accepted", run)
@@ -289,15 +293,6 @@ def _in_state(session: Session, turn: str | None, states: Sequence[State], verb:
     return proposal
 
 
-def _refuse_changed(edits: Sequence[Edit]) -> None:
-    """Before any page is asked: the kernel itself may know of a newer version."""
-    for edit in edits:
-        for run in executed():
-            same = run.id == edit.run.id and run.id is not None
-            if same and run.count > edit.run.count and run.source != edit.before:
-                raise ChangedCellError(f"{edit.run.name} was changed and ran as {run.name}.")
-
-
 def _write(proposal: Proposal, changes: Sequence[Change], goal: State, run: bool) -> None:
     if not writer.available or len(changes) < len(proposal.edits):
         _offer(proposal, goal, run)
@@ -391,15 +386,8 @@ def gather(
         budget=budget,
         count=estimate_tokens,
     )
-    placed, saved = _saved(notebook)
-    notes = stale_notes(selection.cells, cell, runs, placed, saved)
+    placed, saved = notebook_cells(notebook_content(notebook)), 0.0  # as they were saved, and when
+    with suppress(OSError):
+        saved = os.path.getmtime(notebook) if notebook else 0.0
+    notes = stale_notes(selection.cells, cell, runs, placed or None, saved)
     return Material(cell, selection, tuple(runs), tuple(notes), failure, first)
-
-
-def _saved(path: str | None) -> tuple[dict[str, NotebookCell] | None, float]:
-    """The notebook's cells by id as they were saved last, and when that was."""
-    placed = notebook_cells(notebook_content(path))
-    try:
-        return placed or None, os.path.getmtime(path) if path else 0.0
-    except OSError:
-        return None, 0.0

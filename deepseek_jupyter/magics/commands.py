@@ -148,13 +148,15 @@ def _provider(arguments: Sequence[str]) -> Report:
 @_command("[PROVIDER] [--forget]", "store a key, typed hidden")
 def _login(arguments: Sequence[str]) -> Report:
     """``login [PROVIDER] [--forget]``: the key is typed into a hidden prompt, never on the line."""
+    from deepseek_jupyter.transport.keys import forget_key, store_key
+
     names = [word for word in arguments if word != "--forget"]
     if any(word.startswith(("sk-", "sk_")) for word in names):
         raise UsageProblem("Never type a key into a cell: %deepseek login asks for it, hidden.")
     name = _at_most_one(names, "login") or get_session().config.provider or "deepseek"
-    endpoints = get_session().endpoints
+    profile = get_session().endpoints.profile(name)
     if "--forget" in arguments:
-        found = endpoints.forget_key(name)
+        found = forget_key(profile)
         return Report(f"The key for {name} is {'gone' if found else 'not stored'}.")
     try:
         key = getpass.getpass(f"API key for {name} (hidden): ")
@@ -164,7 +166,7 @@ def _login(arguments: Sequence[str]) -> Report:
         ) from None
     if not key.strip():
         return Report("Nothing was typed; nothing is changed.")
-    return Report(f"The key for {name} is in {endpoints.store_key(name, key)}.")
+    return Report(f"The key for {name} is in {store_key(profile, key)}.")
 
 
 @_command("install|status|remove [MODEL]", "the embedded model")

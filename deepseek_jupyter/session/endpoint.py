@@ -60,24 +60,18 @@ class Endpoints:
         """The profile that `provider` would need a key for, without one."""
         from deepseek_jupyter.transport.keys import Secret
 
-        return self._named(name or self.config.provider or "deepseek"), Secret("")
+        return self.profile(name or self.config.provider or "deepseek"), Secret("")
+
+    def profile(self, name: str) -> Provider:
+        """The profile called `name`, as the settings change it."""
+        from deepseek_jupyter.transport.providers import provider_named
+
+        return provider_named(name, self.config.providers)
 
     def choose(self, name: str) -> None:
         """Make `name` the provider of this kernel."""
-        self._named(name)
+        self.profile(name)
         self.config.provider = name
-
-    def store_key(self, name: str, key: str) -> str:
-        """Keep a key for later sessions; returns where."""
-        from deepseek_jupyter.transport.keys import store_key
-
-        return store_key(self._named(name), key)
-
-    def forget_key(self, name: str) -> bool:
-        """Delete a stored key; False when there was none."""
-        from deepseek_jupyter.transport.keys import forget_key
-
-        return forget_key(self._named(name))
 
     def model(self, named: str | None, provider: Provider, key: Secret) -> str:
         """The model id to send: flag, setting, environment, profile, or what the host serves."""
@@ -126,11 +120,6 @@ class Endpoints:
             self._client = Client(Timeouts(*waits), RetryPolicy(c.attempts), c.concurrency)
             self._settings = settings
         return self._client
-
-    def _named(self, name: str) -> Provider:
-        from deepseek_jupyter.transport.providers import provider_named
-
-        return provider_named(name, self.config.providers)
 
     def _first_with_key(self) -> str:
         from deepseek_jupyter.transport.keys import find_key
