@@ -51,7 +51,7 @@ from __future__ import annotations
 from typing import Any
 
 
-def shortened(text: str, longest: int) -> str:
+def shortened(text: str, longest: int = 60) -> str:
     """`text`, ending in "…" where it has more than `longest` characters."""
     return text if len(text) <= longest else text[: longest - 1] + "…"
 

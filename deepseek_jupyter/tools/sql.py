@@ -30,6 +30,7 @@ from deepseek_jupyter.errors import (
     QueryRefusedError,
     SandboxError,
     ToolError,
+    shortened,
 )
 from deepseek_jupyter.privacy.detectors import column_kind
 from deepseek_jupyter.privacy.levels import FULL, SAMPLE, STATS, Policy
@@ -559,7 +560,7 @@ def _cell(scalar: Any) -> str:
     if isinstance(value, float):
         return f"{value:.10g}"
     text = _interval(value) if hasattr(value, "nanoseconds") else str(value)
-    return text if len(text) <= _CELL else text[: _CELL - 1] + "…"
+    return shortened(text, _CELL)
 
 
 def _interval(value: Any) -> str:
