@@ -4,7 +4,7 @@ The code in an answer.
 
 From a turn's record to the mimebundle of its output.
 
-A finished turn is shown four ways: the record for our renderer, script-free HTML, neutralised
+A finished turn is shown four ways: the record for our renderer, script-free HTML, sanitized
 Markdown, and the answer's text. While it streams only HTML goes out, which every front end shows;
 a change of type in between would make JupyterLab throw the output away and build it anew.
 """
@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-from deepseek_jupyter.sanitizer.sanitize import Neutral, neutralise
+from deepseek_jupyter.sanitizer.sanitizer import Sanitized, sanitize
 from deepseek_jupyter.sanitizer.text import mark_code, plain
 
 # finish_reason in words; `stop` needs none. Unknown ones are shown as the server said them.
@@ -172,9 +172,9 @@ def shaped(answer: str, answer_format: str) -> str:
     return f"{opening}{answer}\n{_FENCE}" if opening else answer
 
 
-def final_bundle(record: Mapping[str, Any], answer: Neutral | None = None) -> Bundle:
-    """The output that stays. `answer` is the neutralised answer where it is at hand."""
-    answer = answer or neutralise(shaped(record["answer"], record["format"]))
+def final_bundle(record: Mapping[str, Any], answer: Sanitized | None = None) -> Bundle:
+    """The output that stays. `answer` is the sanitized answer where it is at hand."""
+    answer = answer or sanitize(shaped(record["answer"], record["format"]))
     thinking = (record.get("timing") or {}).get("thinking")
     label = f"Thought for {seconds(thinking)}" if thinking else "Thought"
     problem = record.get("error")
@@ -215,7 +215,7 @@ def card_html(
     is_open: bool = False,
     still: bool = False,
 ) -> str:
-    """The card. `answer` is neutralised HTML, everything else plain text.
+    """The card. `answer` is sanitized HTML, everything else plain text.
 
     `still` keeps MathJax away: a formula is typeset once, when the text is whole.
     """

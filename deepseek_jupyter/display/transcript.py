@@ -21,7 +21,7 @@ from deepseek_jupyter.protocol.deltas import (
     Waiting,
 )
 from deepseek_jupyter.protocol.usage import Usage
-from deepseek_jupyter.sanitizer.sanitize import Neutral, Neutraliser, neutralise
+from deepseek_jupyter.sanitizer.sanitizer import Sanitized, Sanitizer, sanitize
 
 from .render import OPENING, shaped
 
@@ -144,7 +144,7 @@ def _rounded(seconds: float | None) -> float | None:
 class GrowingText:
     """Thinking and answer so far, of the record's `answer_format`.
 
-    The answer is neutralised as it comes, each block once, also between updates: so a stop in a
+    The answer is sanitized as it comes, each block once, also between updates: so a stop in a
     flood does not find all of it undone. With `rendered` False it is not: there is no output.
     """
 
@@ -152,8 +152,8 @@ class GrowingText:
         self.length = 0
         self._format = answer_format
         self._rendered = rendered
-        self._neutraliser = Neutraliser()
-        self._neutraliser.feed(OPENING.get(answer_format, ""))
+        self._sanitizer = Sanitizer()
+        self._sanitizer.feed(OPENING.get(answer_format, ""))
         self._reasoning: list[str] = []
         self._answer: list[str] = []
 
@@ -173,21 +173,21 @@ class GrowingText:
         self._answer.append(answer)
         self.length += len(reasoning) + len(answer)
         if answer and self._rendered:
-            self._neutraliser.feed(answer)
-            self._neutraliser.render()
+            self._sanitizer.feed(answer)
+            self._sanitizer.render()
 
     def html(self) -> str:
-        """The answer so far, neutralised."""
-        return self._neutraliser.snapshot(html_only=True).html
+        """The answer so far, sanitized."""
+        return self._sanitizer.snapshot(html_only=True).html
 
-    def finish(self, answer: str) -> Neutral:
+    def finish(self, answer: str) -> Sanitized:
         """The whole `answer`, of which all but the end is rendered already."""
         shown = self.answer
         if not answer.startswith(shown):  # what was shown was taken back: JSON asked for again
-            return neutralise(shaped(answer, self._format))
+            return sanitize(shaped(answer, self._format))
         opening = OPENING.get(self._format, "")
-        self._neutraliser.feed(shaped(answer, self._format)[len(opening) + len(shown) :])
-        return self._neutraliser.finish()
+        self._sanitizer.feed(shaped(answer, self._format)[len(opening) + len(shown) :])
+        return self._sanitizer.finish()
 
 
 @dataclass(slots=True)

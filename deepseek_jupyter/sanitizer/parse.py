@@ -1,4 +1,4 @@
-"""One block of Markdown parsed, or shown as it was written if parsing it would be dear.
+"""One block of Markdown parsed, or shown as it was written if parsing it would cost too much.
 
 The tokenizer is markdown-it with our math rules. It is spared text whose meaning is plain: prose
 without a special character needs no parser at all, lines that cannot open another block need no
@@ -42,10 +42,11 @@ _PARAGRAPH = re.compile(
 )
 # Where an inline rule in use may begin; at all other characters each would be tried in vain.
 _SPECIAL = re.compile(r"[\n\\`~*_\[\]!<&$]")
+_BOXES = {"[ ] ": "\u2610 ", "[x] ": "\u2611 ", "[X] ": "\u2611 "}  # of a list of tasks
 
 
 class Block:
-    """A block of the text: rendered as HTML at once, as Markdown when somebody wants it.
+    """A block of the text: rendered as HTML at once, as Markdown at the first look.
 
     Attributes:
         source: The text as it came; empty where it need not be parsed again.
@@ -64,15 +65,15 @@ class Block:
 
     @property
     def markdown(self) -> str:
-        """The other rendering, made at the first look."""
+        """The Markdown rendering, made at the first look."""
         if self._markdown is None:
             self._markdown = markdown_of(self._tokens)
             self._tokens = []
         return self._markdown
 
     def settle(self) -> None:
-        """Makes the other rendering, and lets go of the tokens: kept until the end, those of a long
-        answer are so many that collecting garbage takes longer than this.
+        """Makes the Markdown, and lets go of the tokens: kept until the end, those of a long answer
+        are so many that collecting garbage takes longer than this.
         """
         _ = self.markdown
 
@@ -138,7 +139,7 @@ def _paragraph(parser: MarkdownIt, text: str, env: dict[str, Any]) -> list[Token
 
 
 def _inlines(state: StateCore) -> None:
-    """Stands in for the parser's rule "inline": plain text becomes one token without its rules."""
+    """Replaces the parser's rule "inline": plain text becomes one token without its rules."""
     from markdown_it.token import Token
 
     for token in state.tokens:
@@ -156,9 +157,6 @@ def _mark_task(inline: Token) -> None:
     first = inline.children[0] if inline.children else None
     if first is not None and first.type == "text" and first.content[:4] in _BOXES:
         first.content = _BOXES[first.content[:4]] + first.content[4:]
-
-
-_BOXES = {"[ ] ": "\u2610 ", "[x] ": "\u2611 ", "[X] ": "\u2611 "}
 
 
 @cache

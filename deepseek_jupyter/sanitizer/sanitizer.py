@@ -1,16 +1,16 @@
-"""Model text made inert: HTML and Markdown that show everything and do nothing.
+"""A text that grows, made inert: HTML and Markdown that show everything and do nothing.
 
-What a model writes can be dictated by whoever filled one cell of a data frame, and JupyterLab
-trusts the output of a cell just run: it sanitises nothing there, so scripts run, event handlers
-fire and images load from anywhere. Therefore the kernel neutralises, with a real tokenizer
-(markdown-it-py, CommonMark with tables and strikethrough: `safe_parse`), and writes two renderings
-of the same tokens: HTML of our own tags only (`safe_html`), and Markdown that stays inert whatever
-parser reads it again (`safe_markdown`). Raw HTML is text, links lead to http, https and mailto
-only, images become links, and formulas with macros that act are code.
+What a model writes can be dictated by anyone who filled one cell of a data frame, and JupyterLab
+trusts the output of a cell just run: it sanitizes nothing there, so scripts run, event handlers
+fire and images load from anywhere. Therefore the kernel sanitizes, with a real tokenizer
+(markdown-it-py, CommonMark with tables and strikethrough), and writes two renderings of one list of
+tokens: HTML of our own tags only, and Markdown that stays inert whatever parser reads it again.
+Raw HTML is text, links lead to http, https and mailto only, images become links, and formulas with
+macros that act are code.
 
-A `Neutraliser`'s life:
+A `Sanitizer`'s life:
 
-1. `feed` takes text as it arrives and cuts it into top-level blocks (`safe_blocks`), no more.
+1. `feed` takes text as it arrives and cuts it into top-level blocks, no more.
 2. `snapshot` renders the blocks finished since the last one, each of them once, and the open tail.
 3. `finish` closes the tail. Blocks that used a link reference before its definition came are
    rendered again; so the result depends on the text alone, not on its cuts.
@@ -33,15 +33,15 @@ so that all the parsing of a block costs a constant times its length."""
 
 
 @dataclass(frozen=True, slots=True)
-class Neutral:
+class Sanitized:
     """What may be shown of a text so far.
 
     Attributes:
         html: The finished blocks' HTML and the open tail's.
-        markdown: The same as Markdown; empty in a snapshot for HTML only.
+        markdown: Both as Markdown; empty in a snapshot for HTML only.
         tail_start: Where in `html` the open tail begins; before it nothing will change, but for
             link references that are defined later.
-        blocks: How many blocks are finished; an index for `Neutraliser.html_since`.
+        blocks: How many blocks are finished; an index for `Sanitizer.html_since`.
     """
 
     html: str
@@ -50,7 +50,7 @@ class Neutral:
     blocks: int
 
 
-class Neutraliser:
+class Sanitizer:
     """Takes text as it arrives; finished top-level blocks are rendered once."""
 
     def __init__(self) -> None:
@@ -62,16 +62,16 @@ class Neutraliser:
         self._joined = 0
         self._return = False
         self._tail = _Tail()
-        self._result: Neutral | None = None
+        self._result: Sanitized | None = None
 
     def feed(self, text: str) -> None:
-        """Appends `text`, in any cuts; nothing is rendered before somebody looks.
+        """Appends `text`, in any cuts; nothing is rendered before `snapshot`, `render` or `finish`.
 
         Raises:
             RuntimeError: After `finish`.
         """
         if self._result is not None:
-            raise RuntimeError("the text is finished; start a new Neutraliser")
+            raise RuntimeError("the text is finished; start a new Sanitizer")
         if self._return:
             text = "\r" + text
         self._return = text.endswith("\r")
@@ -80,7 +80,7 @@ class Neutraliser:
         if text:
             self._waiting += self._splitter.feed(clean(text))
 
-    def snapshot(self, html_only: bool = False) -> Neutral:
+    def snapshot(self, html_only: bool = False) -> Sanitized:
         """The text so far. It costs what is new, the open tail, and one join.
 
         Args:
@@ -90,17 +90,15 @@ class Neutraliser:
             return self._result
         self.render()
         html = self._tail.html(self._splitter, self._refs)
-        if html_only:
-            return self._neutral(html, None)
-        return self._neutral(html, self._tail.markdown(self._splitter))
+        return self._so_far(html, None if html_only else self._tail.markdown(self._splitter))
 
     def html_since(self, index: int) -> list[str]:
         """The HTML of the finished blocks from `index` on, without a join of all."""
         self.render()
         return [block.html for block in self._blocks[index:]]
 
-    def finish(self) -> Neutral:
-        """The whole text, all blocks closed. Asking again gives the same."""
+    def finish(self) -> Sanitized:
+        """The whole text, all blocks closed; may be called again."""
         if self._result is None:
             if self._return:
                 self._return = False
@@ -108,7 +106,7 @@ class Neutraliser:
             self._waiting += self._splitter.close()
             self.render()
             self._resolve()
-            self._result = self._neutral("", "")
+            self._result = self._so_far("", "")
         return self._result
 
     def render(self) -> None:
@@ -137,13 +135,12 @@ class Neutraliser:
         if late:
             self._html = "".join(block.html for block in self._blocks)
 
-    def _neutral(self, tail_html: str, tail_markdown: str | None) -> Neutral:
+    def _so_far(self, tail_html: str, tail_markdown: str | None) -> Sanitized:
         markdown = ""
         if tail_markdown is not None:
-            parts = [block.markdown for block in self._blocks]
-            parts.append(tail_markdown)
-            markdown = "\n\n".join(part for part in parts if part)
-        return Neutral(self._html + tail_html, markdown, len(self._html), len(self._blocks))
+            parts = [*(block.markdown for block in self._blocks), tail_markdown]
+            markdown = "\n\n".join(filter(None, parts))
+        return Sanitized(self._html + tail_html, markdown, len(self._html), len(self._blocks))
 
 
 class _Tail:
@@ -188,7 +185,7 @@ class _Tail:
             return code_mark("\n".join([*source.code(), splitter.partial()]), source.info)
         parts = [block.markdown for block in [*self._items, self._parsed]]
         parts.append(code_mark(self._rest) if self._rest.strip() else "")
-        return "\n\n".join(part for part in parts if part)
+        return "\n\n".join(filter(None, parts))
 
     def _ended_items(self, source: Source, refs: dict[str, Any]) -> None:
         last = source.items[-1] if source.items else 0
@@ -207,8 +204,8 @@ class _Tail:
         self._rest = text[len(self._parsed.source) :]
 
 
-def neutralise(text: str) -> Neutral:
-    """The whole of `text` at once; the same as feeding it in any cuts."""
-    whole = Neutraliser()
+def sanitize(text: str) -> Sanitized:
+    """The whole of `text` at once."""
+    whole = Sanitizer()
     whole.feed(text)
     return whole.finish()
