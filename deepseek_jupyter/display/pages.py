@@ -2,8 +2,8 @@
 
 A page opens both when it meets the extension; here they are kept, deltas are sent to every page,
 and requests from a page are carried out. The twin is ``labextension/src/kernel/comms.ts``.
-A panel is a widget in a page without the extension: it gets the same messages and may request the
-same, by the comm of its own model. Only pages show, write and read cells (`CellWriter`).
+A panel is a widget in a page without the extension: by the comm of its own model it gets these
+messages and may make these requests. Only pages show, write and read cells (`CellWriter`).
 
 Requests arrive on whatever thread the kernel serves the control comm on (a subshell's, on
 ipykernel 7), so nothing here prints or displays, and the state has a lock. Answers go out on the
@@ -13,12 +13,12 @@ on the control comm while the main shell still serves it would leave it deaf beh
 
 from __future__ import annotations
 
-import os
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal, Protocol
+from uuid import uuid4
 
 from deepseek_jupyter.errors import DeepSeekError
 
@@ -31,8 +31,10 @@ _PATIENCE = 3.0  # seconds; a page without subshells answers only when the runni
 
 Tell = Callable[[Mapping[str, Any]], None]
 
-# nobody: no page or prompt could ever answer; gone: the last page that could was closed.
+# nobody: there is no page or prompt that could answer; gone: the last page that could was closed.
 ConsentAnswer = Literal["yes", "no", "always", "nobody", "gone"]
+
+EditOutcome = Literal["applied", "refused", "asked"]
 
 _CONSENT: dict[str, ConsentAnswer] = {"approve": "yes", "deny": "no", "always": "always"}
 
@@ -67,6 +69,36 @@ class Request:
         self._send(message)
 
 
+@dataclass(frozen=True, slots=True)
+class Change:
+    """`source` for a cell that says `expect`; `provenance` for its metadata, None for none."""
+
+    cell_id: str
+    expect: str
+    source: str
+    provenance: Mapping[str, str] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class EditAnswer:
+    """`asked` means that the page has not said yet. `why` is a refusal's reason.
+
+    `provenance` is what each changed cell had before.
+    """
+
+    outcome: EditOutcome
+    why: str = ""
+    provenance: tuple[Mapping[str, str] | None, ...] = ()
+
+
+@dataclass(slots=True)
+class _PendingEdit:
+    done: threading.Event = field(default_factory=threading.Event)
+    answer: EditAnswer = EditAnswer("asked")
+    given_up: bool = False
+    late: Callable[[EditAnswer], None] | None = None
+
+
 Handler = Callable[[Request], Mapping[str, Any] | None]
 
 
@@ -96,7 +128,6 @@ class Pages:
         manager.register_target(CONTROL, self._control_opened)
 
     def unregister(self, manager: Any) -> None:
-        """Accept them no more."""
         manager.unregister_target(DATA, self._opened)
         manager.unregister_target(CONTROL, self._control_opened)
         self._panels.clear()
@@ -118,8 +149,8 @@ class Pages:
 
     @property
     def heard(self) -> bool:
-        """Whether anybody listens, a panel in a page without our extension too."""
-        return bool(self._data) or bool(self._panels)
+        """Whether a page listens, or a panel in a page without our extension."""
+        return bool(self._data or self._panels)
 
     @property
     def can_answer(self) -> bool:
@@ -149,7 +180,7 @@ class Pages:
             return left is not None and time.monotonic() - left >= self.grace
 
     def expect_no_more(self, turn_id: str, call: str) -> None:
-        """Whatever is said from now on comes too late."""
+        """An answer from now on comes too late."""
         with self._lock:
             self._expected.pop((turn_id, call), None)
 
@@ -169,7 +200,6 @@ class Pages:
                 del self._panels[next(iter(self._panels))]
 
     def leave(self, panel: str) -> None:
-        """It is closed."""
         with self._lock:
             self._panels.pop(panel, None)
 
@@ -188,7 +218,6 @@ class Pages:
             self._turns[turn_id] = turn
 
     def end(self, turn_id: str) -> None:
-        """It is over."""
         with self._lock:
             self._turns.pop(turn_id, None)
 
@@ -274,60 +303,21 @@ def _answer(function: Handler, request: Request) -> dict[str, Any]:
     try:
         return {**answer, "ok": True, "result": function(request)}
     except Exception as error:  # a bug, too, must not leave the page waiting
-        return {**answer, "ok": False, "error": _told(error)}
-
-
-def _told(error: Exception) -> dict[str, str]:
-    if isinstance(error, DeepSeekError):
-        return error.record
-    name = type(error).__name__
-    return {"type": name, "message": f"{name}: {error}", "hint": ""}
+        name = type(error).__name__
+        told = {"type": name, "message": f"{name}: {error}", "hint": ""}
+        told = error.record if isinstance(error, DeepSeekError) else told
+        return {**answer, "ok": False, "error": told}
 
 
 def _unknown(request: Request) -> None:
     raise DeepSeekError(f"The kernel does not know the request {request.body.get('type')!r}.")
 
 
-# Cells
-
-EditOutcome = Literal["applied", "refused", "asked"]
-
-
-@dataclass(frozen=True, slots=True)
-class Change:
-    """`source` for a cell that says `expect`; `provenance` for its metadata, None for none."""
-
-    cell_id: str
-    expect: str
-    source: str
-    provenance: Mapping[str, str] | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class EditAnswer:
-    """`asked` means that the page has not said yet. `why` is a refusal's reason.
-
-    `provenance` is what each changed cell had before.
-    """
-
-    outcome: EditOutcome
-    why: str = ""
-    provenance: tuple[Mapping[str, str] | None, ...] = ()
-
-
-@dataclass(slots=True)
-class _PendingEdit:
-    done: threading.Event = field(default_factory=threading.Event)
-    answer: EditAnswer = EditAnswer("asked")
-    given_up: bool = False
-    late: Callable[[EditAnswer], None] | None = None
-
-
 class CellWriter:
     """Writes to the notebook's cells, which only a page can do; it asks the newest one.
 
     An answer that comes after the wait is over goes to `late`. The TypeScript twin is
-    ``labextension/src/edits.ts``.
+    ``labextension/src/lab/edits.ts``.
     """
 
     def __init__(self, pages: Pages) -> None:
@@ -372,7 +362,7 @@ class CellWriter:
     def _ask(
         self, message: Mapping[str, Any], late: Callable[[EditAnswer], None] | None, patience: float
     ) -> EditAnswer:
-        name = os.urandom(16).hex()
+        name = uuid4().hex
         waiting = _PendingEdit(late=late)
         with self._lock:
             self._waiting[name] = waiting

@@ -1,12 +1,8 @@
-"""The line under an answer: which model, how many tokens, how much, how long, how it ended.
-
-The code in an answer.
-
-From a turn's record to the mimebundle of its output.
+"""From a turn's record to the mimebundle of its output, with the footer; and the code in an answer.
 
 A finished turn is shown four ways: the record for our renderer, script-free HTML, sanitized
 Markdown, and the answer's text. While it streams only HTML goes out, which every front end shows;
-a change of type in between would make JupyterLab throw the output away and build it anew.
+a change of type in between would make JupyterLab build the whole output a second time.
 """
 
 from __future__ import annotations
@@ -19,6 +15,10 @@ from typing import Any
 
 from deepseek_jupyter.sanitizer.sanitizer import Sanitized, sanitize
 from deepseek_jupyter.sanitizer.text import mark_code, plain
+
+TURN_MIME = "application/vnd.deepseek.turn+json"
+
+Bundle = dict[str, Any]
 
 # finish_reason in words; `stop` needs none. Unknown ones are shown as the server said them.
 END_WORDS: Mapping[str, str] = {
@@ -34,96 +34,7 @@ END_WORDS: Mapping[str, str] = {
 }
 
 _SYMBOLS = {"USD": "$", "CNY": "¥", "EUR": "€"}
-
-
-def footer(record: Mapping[str, Any]) -> str:
-    """The footer of a finished turn, from its record; "" while it runs."""
-    if record["status"] in ("waiting", "thinking", "answering"):
-        return ""
-    parts = ["replayed"] if record.get("replayed") else []
-    parts.append(record.get("served_model") or record["model"])
-    if usage := record.get("usage"):
-        parts += _tokens(usage)
-    if cost := record.get("cost"):
-        parts.append(f"~{money(Decimal(cost['amount']), cost['currency'])}")
-    total = (record.get("timing") or {}).get("total")
-    if total is not None:
-        parts.append(seconds(total))
-    reason = record.get("finish_reason")
-    parts.append("no finish reason given" if reason is None else END_WORDS.get(reason, reason))
-    return " · ".join(filter(None, parts))
-
-
-def money(amount: Decimal, currency: str) -> str:
-    """An amount with enough digits to be more than zero, two where it is large."""
-    symbol = _SYMBOLS.get(currency, f"{currency} ")
-    if amount == 0:
-        return f"{symbol}0"
-    if amount >= 1:
-        return f"{symbol}{amount:.2f}"
-    digits = max(2, 1 - amount.adjusted())
-    return f"{symbol}{amount:.{digits}f}"
-
-
-def seconds(value: float) -> str:
-    """A duration: 0.4 s, 12 s, 3 min 20 s."""
-    if value < 9.95:
-        return f"{value:.1f} s"
-    if value < 120:
-        return f"{value:.0f} s"
-    return f"{int(value // 60)} min {int(value % 60)} s"
-
-
-def _tokens(usage: Mapping[str, int]) -> list[str]:
-    """New, cached, thinking, out: buckets that add up to the total."""
-    thinking = usage["reasoning_tokens"]
-    counts = [
-        (usage["cache_miss_tokens"], "new"),
-        (usage["cache_hit_tokens"], "cached"),
-        (thinking, "thinking"),
-        (max(0, usage["completion_tokens"] - thinking), "out"),
-    ]
-    shown = [f"{n:,} {word}" for n, word in counts if n or word in ("new", "out")]
-    return [" + ".join(shown) + " tokens"]
-
-
 _PYTHON = frozenset({"", "python", "py", "python3", "ipython", "ipython3"})
-
-
-@dataclass(frozen=True, slots=True)
-class CodeBlock:
-    """One fenced block: the language as written after the fence, the text, and the whole of what
-    stands after the fence.
-    """
-
-    language: str
-    text: str
-    info: str = ""
-
-    @property
-    def is_python(self) -> bool:
-        """Whether it may go into a Python cell; a block without a language counts."""
-        return self.language.lower() in _PYTHON
-
-
-def code_blocks(markdown: str) -> list[CodeBlock]:
-    """The fenced blocks of `markdown`, in order, also those in lists and quotes."""
-    from markdown_it import MarkdownIt
-
-    return [
-        CodeBlock(
-            token.info.split(None, 1)[0] if token.info.strip() else "",
-            token.content,
-            token.info.strip(),
-        )
-        for token in MarkdownIt("commonmark").parse(markdown)
-        if token.type == "fence"
-    ]
-
-
-TURN_MIME = "application/vnd.deepseek.turn+json"
-
-Bundle = dict[str, Any]
 
 _FENCE = "`" * 16  # longer than any fence that a model writes; the card has as many
 OPENING = {"json": f"{_FENCE}json\n", "text": f"{_FENCE}text\n"}
@@ -138,6 +49,7 @@ _THOUGHT = (
 _FOOTER = f"margin-top:.6em;font-size:.85em;{_MUTED}"
 _WARNING = "margin-top:.4em;color:var(--jp-warn-color-normal,#b45309)"
 _ERROR = "margin-top:.4em;color:var(--jp-error-color1,#b91c1c)"
+_IGNORE = "mathjax_ignore tex2jax_ignore"
 
 
 def streaming_bundle(
@@ -197,7 +109,7 @@ def final_bundle(record: Mapping[str, Any], answer: Sanitized | None = None) -> 
 
 
 def ending(record: Mapping[str, Any]) -> str:
-    """What stands for an answer that has no text."""
+    """The words for an answer that has no text."""
     reason = record.get("finish_reason")
     words = END_WORDS.get(reason, reason) if reason else "no answer"
     return f"({words or 'no answer'})"
@@ -219,32 +131,34 @@ def card_html(
 
     `still` keeps MathJax away: a formula is typeset once, when the text is whole.
     """
-    ignore = "mathjax_ignore tex2jax_ignore"
-    parts = [f'<div class="jp-DeepSeek-turn{" " + ignore if still else ""}">']
-    parts += [calls_html(step, ignore) for step in steps]
+    parts = [f'<div class="jp-DeepSeek-turn{" " + _IGNORE if still else ""}">']
+    parts += [_calls_html(step) for step in steps]
     if reasoning:
-        parts.append(
-            f'<details{" open" if is_open else ""} style="{_FOLD}">'
-            f"<summary>{_escaped(thinking_label)}</summary>"
-            f'<div class="{ignore}" style="{_THOUGHT}">{_escaped(reasoning)}</div>'
-            "</details>"
-        )
+        parts.append(_fold(thinking_label, reasoning, is_open))
     parts.append(answer)
     if problem:
-        parts.append(f'<div class="{ignore}" style="{_ERROR}">{_escaped(problem)}</div>')
-    parts += [f'<div class="{ignore}" style="{_WARNING}">{_escaped(n)}</div>' for n in below]
-    parts.append(f'<div class="{ignore}" style="{_FOOTER}">{_escaped(footer)}</div></div>')
-    return "".join(parts)
+        parts.append(_box(_ERROR, problem))
+    parts += [_box(_WARNING, notice) for notice in below]
+    return "".join([*parts, _box(_FOOTER, footer), "</div>"])
+
+
+def _box(style: str, text: str) -> str:
+    return f'<div class="{_IGNORE}" style="{style}">{_escaped(text)}</div>'
+
+
+def _fold(summary: str, text: str, is_open: bool = False) -> str:
+    return (
+        f'<details{" open" if is_open else ""} style="{_FOLD}">'
+        f"<summary>{_escaped(summary)}</summary>{_box(_THOUGHT, text)}</details>"
+    )
 
 
 def _markdown(record: Mapping[str, Any], answer: str, label: str) -> str:
     """The answer as Markdown, with the fold and the footer around it."""
-    parts = []
-    parts += [calls_markdown(step) for step in record.get("steps", ())]
+    parts = [_calls_markdown(step) for step in record.get("steps", ())]
     if record["reasoning"]:
-        thought = "<br>".join(mark_code(line) for line in plain(record["reasoning"]).split("\n"))
-        shown = " open" if "thinking" in record.get("policy", ()) else ""
-        parts.append(f"<details{shown}><summary>{_marked(label)}</summary>{thought}</details>")
+        is_open = "thinking" in record.get("policy", ())
+        parts.append(_marked_fold(label, plain(record["reasoning"]), is_open))
     parts.append(answer)
     parts += [f"*{_marked(text)}*" for text in record["notices"]]
     parts.append(f"<sub>{_marked(record['footer'])}</sub>")
@@ -261,27 +175,26 @@ def calls(step: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
         yield f"{call['name']}{note}", call["arguments"], result.get("text") or ""
 
 
-def calls_html(step: Mapping[str, Any], ignore: str) -> str:
+def _calls_html(step: Mapping[str, Any]) -> str:
     """A step's words and its calls, each a fold."""
     said = step.get("answer") or ""
-    parts = [f'<p class="{ignore}">{_escaped(said)}</p>'] if said else []
-    for line, arguments, result in calls(step):
-        parts.append(
-            f'<details style="{_FOLD}"><summary>{_escaped(line)}</summary>'
-            f'<div class="{ignore}" style="{_THOUGHT}">{_escaped(arguments)}\n\n'
-            f"{_escaped(result)}</div></details>"
-        )
+    parts = [f'<p class="{_IGNORE}">{_escaped(said)}</p>'] if said else []
+    parts += [_fold(line, f"{arguments}\n\n{result}") for line, arguments, result in calls(step)]
     return "".join(parts)
 
 
-def calls_markdown(step: Mapping[str, Any]) -> str:
-    """The same as Markdown."""
+def _calls_markdown(step: Mapping[str, Any]) -> str:
+    """A step's words and its calls, as Markdown."""
     parts = [_marked(step["answer"])] if step.get("answer") else []
     for line, arguments, result in calls(step):
-        lines = [*plain(arguments).split("\n"), "", *plain(result).split("\n")]
-        told = "<br>".join(mark_code(text) for text in lines)
-        parts.append(f"<details><summary>{_marked(line)}</summary>{told}</details>")
+        parts.append(_marked_fold(line, f"{plain(arguments)}\n\n{plain(result)}"))
     return "\n\n".join(parts)
+
+
+def _marked_fold(summary: str, text: str, is_open: bool = False) -> str:
+    lines = "<br>".join(mark_code(line) for line in text.split("\n"))
+    start = f"<details{' open' if is_open else ''}>"
+    return f"{start}<summary>{_marked(summary)}</summary>{lines}</details>"
 
 
 def _marked(text: str) -> str:
@@ -292,3 +205,83 @@ def _marked(text: str) -> str:
 def _escaped(text: str) -> str:
     """`text` for HTML: inert, and without what would restyle or reorder the page's own words."""
     return html.escape(plain(text))
+
+
+def footer(record: Mapping[str, Any]) -> str:
+    """The footer of a finished turn, from its record; "" while it runs."""
+    if record["status"] in ("waiting", "thinking", "answering"):
+        return ""
+    parts = ["replayed"] if record.get("replayed") else []
+    parts.append(record.get("served_model") or record["model"])
+    if usage := record.get("usage"):
+        parts += _tokens(usage)
+    if cost := record.get("cost"):
+        parts.append(f"~{money(Decimal(cost['amount']), cost['currency'])}")
+    total = (record.get("timing") or {}).get("total")
+    if total is not None:
+        parts.append(seconds(total))
+    reason = record.get("finish_reason")
+    parts.append("no finish reason given" if reason is None else END_WORDS.get(reason, reason))
+    return " · ".join(filter(None, parts))
+
+
+def money(amount: Decimal, currency: str) -> str:
+    """An amount with enough digits to be more than zero, two where it is large."""
+    symbol = _SYMBOLS.get(currency, f"{currency} ")
+    if amount == 0:
+        return f"{symbol}0"
+    if amount >= 1:
+        return f"{symbol}{amount:.2f}"
+    digits = max(2, 1 - amount.adjusted())
+    return f"{symbol}{amount:.{digits}f}"
+
+
+def seconds(value: float) -> str:
+    """A duration: 0.4 s, 12 s, 3 min 20 s."""
+    if value < 9.95:
+        return f"{value:.1f} s"
+    if value < 120:
+        return f"{value:.0f} s"
+    return f"{int(value // 60)} min {int(value % 60)} s"
+
+
+def _tokens(usage: Mapping[str, int]) -> list[str]:
+    """New, cached, thinking, out: buckets that add up to the total."""
+    thinking = usage["reasoning_tokens"]
+    counts = [
+        (usage["cache_miss_tokens"], "new"),
+        (usage["cache_hit_tokens"], "cached"),
+        (thinking, "thinking"),
+        (max(0, usage["completion_tokens"] - thinking), "out"),
+    ]
+    shown = [f"{n:,} {word}" for n, word in counts if n or word in ("new", "out")]
+    return [" + ".join(shown) + " tokens"]
+
+
+@dataclass(frozen=True, slots=True)
+class CodeBlock:
+    """One fenced block; `info` is all that follows the fence, `language` its first word."""
+
+    language: str
+    text: str
+    info: str = ""
+
+    @property
+    def is_python(self) -> bool:
+        """Whether it may go into a Python cell; a block without a language counts."""
+        return self.language.lower() in _PYTHON
+
+
+def code_blocks(markdown: str) -> list[CodeBlock]:
+    """The fenced blocks of `markdown`, in order, also those in lists and quotes."""
+    from markdown_it import MarkdownIt
+
+    return [
+        CodeBlock(
+            token.info.split(None, 1)[0] if token.info.strip() else "",
+            token.content,
+            token.info.strip(),
+        )
+        for token in MarkdownIt("commonmark").parse(markdown)
+        if token.type == "fence"
+    ]

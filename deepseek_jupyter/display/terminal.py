@@ -13,7 +13,7 @@ from deepseek_jupyter.sanitizer.text import plain
 
 _DIM, _BOLD, _CODE, _RESET = "\x1b[2m", "\x1b[1m", "\x1b[36m", "\x1b[0m"
 _MARK = re.compile(r"```[^\n]*\n?|\*\*|`|\n")
-_INDENT = re.compile(r"[\s>]*(?:(?:[-*+]|\d+[.)])\s+)?")  # what may stand before a fence
+_INDENT = re.compile(r"[\s>]*(?:(?:[-*+]|\d+[.)])\s+)?")  # what may come before a fence
 
 
 class TerminalStyler:
@@ -31,8 +31,7 @@ class TerminalStyler:
 
     def thinking(self, text: str) -> str:
         """A piece of the chain of thought."""
-        clean = plain(text)
-        return f"{_DIM}{clean}{_RESET}" if self._colour and clean else clean
+        return self.muted(text)
 
     def answer(self, text: str) -> str:
         """A piece of the answer."""
