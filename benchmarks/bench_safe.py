@@ -58,7 +58,7 @@ def _grown(kind: str, size: int) -> None:
     for number, piece in enumerate(tokens(kind, size // 4)):
         growing.feed(piece)
         if number % EVERY == 0:
-            growing.snapshot(html_only=True)
+            growing.html()
     growing.finish()
 
 

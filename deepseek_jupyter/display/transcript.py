@@ -170,7 +170,7 @@ class GrowingText:
 
     def html(self) -> str:
         """The answer so far, sanitized."""
-        return self._sanitizer.snapshot(html_only=True).html
+        return self._sanitizer.html()
 
     def finish(self, answer: str) -> Sanitized:
         """The whole `answer`, of which all but the end is rendered already."""

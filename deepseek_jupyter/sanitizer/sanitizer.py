@@ -11,7 +11,7 @@ macros that act are code.
 A `Sanitizer`'s life:
 
 1. `feed` takes text as it arrives and cuts it into top-level blocks, no more.
-2. `snapshot` renders the blocks finished since the last one, each of them once, and the open tail.
+2. `html` renders the blocks finished since the last time, each of them once, and the open tail.
 3. `finish` closes the tail. Blocks that used a link reference before its definition came are
    rendered again; so the result depends on the text alone, not on its cuts.
 """
@@ -28,26 +28,16 @@ from .parse import Block
 from .text import clean, escape
 
 SHORT_TAIL = 2000
-"""Characters of an open block that every snapshot parses; a longer one waits to grow by a quarter,
+"""Characters of an open block that each look parses; a longer one waits to grow by a quarter,
 so that all the parsing of a block costs a constant times its length."""
 
 
 @dataclass(frozen=True, slots=True)
 class Sanitized:
-    """What may be shown of a text so far.
-
-    Attributes:
-        html: The finished blocks' HTML and the open tail's.
-        markdown: Both as Markdown; empty in a snapshot for HTML only.
-        tail_start: Where in `html` the open tail begins; before it nothing will change, but for
-            link references that are defined later.
-        blocks: How many blocks are finished; an index for `Sanitizer.html_since`.
-    """
+    """A whole text, harmless, as HTML and as Markdown."""
 
     html: str
     markdown: str
-    tail_start: int
-    blocks: int
 
 
 class Sanitizer:
@@ -59,13 +49,12 @@ class Sanitizer:
         self._blocks: list[Block] = []
         self._refs: dict[str, Any] = {}
         self._html = ""
-        self._joined = 0
         self._return = False
         self._tail = _Tail()
         self._result: Sanitized | None = None
 
     def feed(self, text: str) -> None:
-        """Appends `text`, in any cuts; nothing is rendered before `snapshot`, `render` or `finish`.
+        """Appends `text`, in any cuts; nothing is rendered before `html`, `render` or `finish`.
 
         Raises:
             RuntimeError: After `finish`.
@@ -80,22 +69,10 @@ class Sanitizer:
         if text:
             self._waiting += self._splitter.feed(clean(text))
 
-    def snapshot(self, html_only: bool = False) -> Sanitized:
-        """The text so far. It costs what is new, the open tail, and one join.
-
-        Args:
-            html_only: Leave `markdown` empty; while text streams, only its end is ever read.
-        """
-        if self._result is not None:
-            return self._result
+    def html(self) -> str:
+        """The text so far. It costs what is new, the open tail, and one join."""
         self.render()
-        html = self._tail.html(self._splitter, self._refs)
-        return self._so_far(html, None if html_only else self._tail.markdown(self._splitter))
-
-    def html_since(self, index: int) -> list[str]:
-        """The HTML of the finished blocks from `index` on, without a join of all."""
-        self.render()
-        return [block.html for block in self._blocks[index:]]
+        return self._html + self._tail.html(self._splitter, self._refs)
 
     def finish(self) -> Sanitized:
         """The whole text, all blocks closed; may be called again."""
@@ -106,7 +83,8 @@ class Sanitizer:
             self._waiting += self._splitter.close()
             self.render()
             self._resolve()
-            self._result = self._so_far("", "")
+            markdown = "\n\n".join(filter(None, (block.markdown for block in self._blocks)))
+            self._result = Sanitized(self._html, markdown)
         return self._result
 
     def render(self) -> None:
@@ -116,31 +94,24 @@ class Sanitizer:
             if source.fence:
                 code = "".join(f"{line}\n" for line in source.code())
                 block.source = ""
-                block.show(code_html(code, source.info), code_mark(code, source.info))
+                block.html, block.markdown = (
+                    code_html(code, source.info),
+                    code_mark(code, source.info),
+                )
             else:
-                block.parse({"references": self._refs})
-                block.settle()
+                block.parse(self._refs)
             self._blocks.append(block)
-        self._waiting.clear()
-        if self._joined < len(self._blocks):
-            self._html += "".join(block.html for block in self._blocks[self._joined :])
-            self._joined = len(self._blocks)
+        if self._waiting:
+            self._html += "".join(block.html for block in self._blocks[-len(self._waiting) :])
+            self._waiting.clear()
 
     def _resolve(self) -> None:
         """Renders again what may have used a definition that came after it."""
         late = [b for b in self._blocks if b.refs < len(self._refs) and "[" in b.source]
         for block in late:
-            block.parse({"references": self._refs})
-            block.settle()
+            block.parse(self._refs)
         if late:
             self._html = "".join(block.html for block in self._blocks)
-
-    def _so_far(self, tail_html: str, tail_markdown: str | None) -> Sanitized:
-        markdown = ""
-        if tail_markdown is not None:
-            parts = [*(block.markdown for block in self._blocks), tail_markdown]
-            markdown = "\n\n".join(filter(None, parts))
-        return Sanitized(self._html + tail_html, markdown, len(self._html), len(self._blocks))
 
 
 class _Tail:
@@ -156,10 +127,9 @@ class _Tail:
 
     def _reset(self, source: Source | None) -> None:
         self._source = source
-        self._lines = 0  # how many of the source's lines `_html` and `_items` hold
+        self._lines = 0  # how many of the source's lines `_html` holds
         self._html = ""
-        self._items: list[Block] = []
-        self._parsed = Block("", 0)
+        self._parsed = Block("")
         self._rest = ""
 
     def html(self, splitter: Splitter, refs: dict[str, Any]) -> str:
@@ -178,29 +148,19 @@ class _Tail:
         rest = plain_html(self._rest) if self._rest.strip() else ""
         return self._html + self._parsed.html + rest
 
-    def markdown(self, splitter: Splitter) -> str:
-        """Markdown of what the last `html` showed."""
-        source = splitter.open
-        if source.fence:
-            return code_mark("\n".join([*source.code(), splitter.partial()]), source.info)
-        parts = [block.markdown for block in [*self._items, self._parsed]]
-        parts.append(code_mark(self._rest) if self._rest.strip() else "")
-        return "\n\n".join(filter(None, parts))
-
     def _ended_items(self, source: Source, refs: dict[str, Any]) -> None:
         last = source.items[-1] if source.items else 0
         if last > self._lines:
-            block = Block("\n".join(source.lines[self._lines : last]), 0)
-            block.parse({"references": dict(refs)})
+            block = Block("\n".join(source.lines[self._lines : last]))
+            block.parse(dict(refs), html_only=True)
             self._html += block.html
-            self._items.append(block)
-            self._lines, self._parsed = last, Block("", 0)
+            self._lines, self._parsed = last, Block("")
 
     def _growing(self, text: str, refs: dict[str, Any]) -> None:
         size = len(self._parsed.source)
         if len(text) <= SHORT_TAIL or not size or len(text) >= size * 5 // 4:
-            self._parsed = Block(text, 0)
-            self._parsed.parse({"references": dict(refs)})
+            self._parsed = Block(text)
+            self._parsed.parse(dict(refs), html_only=True)
         self._rest = text[len(self._parsed.source) :]
 
 

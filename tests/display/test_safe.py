@@ -289,7 +289,7 @@ def test_any_cuts_give_the_same(text: str, cuts: list[int], look: bool) -> None:
         pieces.feed(text[start:cut])
         start = max(start, cut)
         if look:
-            assert faults(pieces.snapshot().html) == []
+            assert faults(pieces.html()) == []
     pieces.feed(text[start:])
     assert pieces.finish() == sanitize(text)
 
@@ -353,21 +353,20 @@ def test_late_definitions_reach_earlier_blocks() -> None:
     text = "First [doc].\n\nSecond.\n\n[doc]: https://a.example/"
     whole = Sanitizer()
     whole.feed(text)
-    assert "<a " not in whole.snapshot().html
+    assert "<a " not in whole.html()
     assert '<a href="https://a.example/"' in whole.finish().html
     assert "[doc](https://a.example/)" in whole.finish().markdown
 
 
-def test_snapshots_grow_block_by_block() -> None:
+def test_the_html_grows_block_by_block() -> None:
     whole = Sanitizer()
     whole.feed("# One\n\nTwo **thr")
-    seen = whole.snapshot()
-    assert seen.html[: seen.tail_start] == "<h1>One</h1>\n"
-    assert seen.html[seen.tail_start :] == "<p>Two **thr</p>\n"
-    assert seen.blocks == 1
+    assert whole.html() == "<h1>One</h1>\n<p>Two **thr</p>\n"
     whole.feed("ee**\n\nFour")
-    assert whole.html_since(1) == ["<p>Two <strong>three</strong></p>\n"]
-    assert whole.finish() is whole.finish() is whole.snapshot()
+    so_far = "<h1>One</h1>\n<p>Two <strong>three</strong></p>\n<p>Four</p>\n"
+    assert whole.html() == so_far
+    assert whole.finish() is whole.finish()
+    assert whole.html() == whole.finish().html == so_far
     with pytest.raises(RuntimeError, match="new Sanitizer"):
         whole.feed("x")
 
@@ -388,7 +387,7 @@ def test_a_long_block_costs_no_square(unit: str) -> None:
         whole = Sanitizer()
         for at in range(0, len(text), 100):
             whole.feed(text[at : at + 100])
-            whole.snapshot(html_only=True)
+            whole.html()
         whole.finish()
         profile.disable()
         return int(pstats.Stats(profile).total_calls)
