@@ -1,6 +1,6 @@
 """What a cell does to names, read from its syntax tree without running anything. Pure.
 
-A cell *binds* a name (assignment, import, def), *changes* what it stands for (``df["x"] = …``,
+A cell *binds* a name (assignment, import, def), *changes* its object (``df["x"] = …``,
 ``rows.append(…)``, ``df.drop(…, inplace=True)``), *deletes* it, or only *reads* it. Two names that
 were assigned from each other are *aliases*: a change through one shows in the other. The names in
 a function's body are read when it is called, which may be much later: they are `later`.
@@ -8,7 +8,7 @@ a function's body are read when it is called, which may be much later: they are 
 IPython turns ``%%time`` and other magics into calls of ``get_ipython().run_cell_magic(name, line,
 body)``; the body of those that run Python here is read as any other code.
 
-Where syntax cannot tell, the answer errs on the side of an effect: a cell too many in a prompt
+Where syntax does not say it, the answer errs on the side of an effect: a cell too many in a prompt
 costs tokens, one too few hides the cause.
 """
 
@@ -24,7 +24,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-EVERYTHING = "*"  # stands for every name: ``%reset``, ``from x import *``, ``%run``
+EVERYTHING = "*"  # every name: ``%reset``, ``from x import *``, ``%run``
 _NAME = re.compile(r"(?<![\w.'\"])[^\W\d]\w*")
 _NOT_A_NAME = frozenset(keyword.kwlist) | frozenset(dir(builtins))
 
@@ -87,7 +87,7 @@ class Effects:
 def effects(python: str) -> Effects:
     """The effects of a cell's Python, as IPython's transform left it.
 
-    Code that does not parse (the failing cell of a SyntaxError) reads every name that stands in it.
+    Code that does not parse (the failing cell of a SyntaxError) reads every name in it.
     """
     tree = parsed(python)
     if tree is None:
@@ -186,7 +186,6 @@ class Scan(ast.NodeVisitor):
         self._unsure = 0
 
     def effects(self) -> Effects:
-        """What was found."""
         self.may_bind -= self.binds
         found: dict[str, Any] = {}
         for name in Effects.__dataclass_fields__:
@@ -280,7 +279,7 @@ class Scan(ast.NodeVisitor):
             # The result is not taken: it was called for what it does.
             if isinstance(call.func, ast.Attribute):
                 self._change(call.func.value)
-            if not isinstance(call.func, ast.Name):  # of a name, `passes` and `mutators` tell
+            if not isinstance(call.func, ast.Name):  # for a name there are `passes` and `mutators`
                 for argument in call.args:
                     self._change(argument)
         self.visit(node.value)
@@ -426,7 +425,6 @@ class Scan(ast.NodeVisitor):
 
 
 def parameters(arguments: ast.arguments) -> set[str]:
-    """The names of a function's parameters."""
     every = [*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs]
     every += [a for a in (arguments.vararg, arguments.kwarg) if a is not None]
     return {a.arg for a in every}
@@ -463,7 +461,6 @@ def shared(value: ast.expr) -> Iterator[str]:
 
 
 def called(call: ast.Call) -> str:
-    """The last word of what is called."""
     function = call.func
     if isinstance(function, ast.Attribute):
         return function.attr

@@ -52,7 +52,6 @@ class Log:
         return count in self._runs
 
     def clear(self) -> None:
-        """Forget everything."""
         self.__init__()  # type: ignore[misc]
 
     def runs(

@@ -6,7 +6,7 @@ there, in breadth first order, so the nearest cells come first and a token budge
 
 Also here: where kernel and page have come apart (`stale_notes`), the statements of a long cell that
 matter (`excerpt`), known names like an unknown one (`alike`), and the prompts about cells, one
-Markdown file each in ``prompts/``, in which ``$name`` stands for a part (`prompt`).
+Markdown file each in ``prompts/``, in which a part replaces ``$name`` (`prompt`).
 """
 
 from __future__ import annotations
@@ -163,7 +163,7 @@ class Lineage:
                 return
 
     def _through(self, name: str, end: int) -> list[int]:
-        """The runs that changed what `name` stands for by another name, and made that a name of it.
+        """The runs that changed the object of `name` by another name, and those that gave it that name.
 
         ``clean = df`` and then ``clean.pop("x")`` changes df, until either is bound to something
         else.
@@ -368,7 +368,6 @@ def cells_text(
 
 
 def notes_text(notes: Sequence[str]) -> str:
-    """Facts about the kernel's state as a list."""
     return "\n".join(["Note:", *(f"- {note}" for note in notes)]) if notes else ""
 
 

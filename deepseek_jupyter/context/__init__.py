@@ -2,9 +2,12 @@
 
 * `attach`: any object as an attachment, by the first kind that knows it.
 * `attachment`: the attachment as a value; its text redacted and cut to a budget.
-* `frames`, `table`, `card`: frames of any library, read and described.
+* `frames`: frames of any library, within their policy.
+* `table`: a frame read, as plain values.
+* `card`: the text that describes a frame.
 * `arrays`: arrays of numbers.
-* `figures`, `images`: charts in words and as pictures; pictures.
+* `figures`: charts in words and as pictures.
+* `images`: pictures.
 * `files`: texts and pictures by their path.
 * `cell_text`: cells of the notebook.
 * `sources`: functions and classes by their source, modules by their names.

@@ -37,7 +37,6 @@ _KINDS: tuple[Any, ...] = (
 
 
 def kind_of(value: Any) -> Kind:
-    """The kind that knows `value`."""
     if objects.offers(value):
         return objects
     kind: Kind = next(kind for kind in _KINDS if kind.fits(value))  # `objects` fits anything

@@ -197,7 +197,6 @@ def _bars(container: Any, bars: list[Any], level: Level) -> str:
 
 
 def plotly(figure: Any, level: Level) -> str:
-    """Titles of figure and axes, and the traces."""
     layout = figure.layout.to_plotly_json()
     lines = [_named("title", _title(layout))]
     for name, part in sorted(layout.items()):

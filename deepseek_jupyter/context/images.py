@@ -125,7 +125,6 @@ def opened(data: bytes, name: str) -> Any:
 
 
 def _shown(value: Any) -> bool:
-    """Whether it is an `IPython.display.Image`."""
     kind = getattr(sys.modules.get("IPython.core.display"), "Image", None)
     return kind is not None and isinstance(value, kind)
 

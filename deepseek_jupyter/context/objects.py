@@ -26,7 +26,6 @@ _BARE = re.compile(r"<[\w.<>]+(?: object)?(?: at 0x[0-9a-fA-F]+)?>")
 
 
 def fits(value: Any) -> bool:
-    """Whether it is anything at all."""
     return True
 
 

@@ -89,7 +89,6 @@ class Table:
 
     @property
     def whole(self) -> bool:
-        """Whether every row was read."""
         return self.rows == len(self.places)
 
 
@@ -125,7 +124,8 @@ def read(value: Any) -> Table:
     try:
         eager, complete = head(native) if lazy else (native, True)
         columns = list(_series(eager))
-        count = len(columns[0][1]) if columns else _height(eager)
+        with_rows = columns[0][1] if columns else eager
+        count = len(with_rows) if hasattr(with_rows, "__len__") else 0
         places = _places(count, len(columns))
         found = [_column(name, series, places, count, index) for name, series, index in columns]
     except ParameterError:
@@ -141,7 +141,6 @@ def read(value: Any) -> Table:
 
 
 def _kind(value: Any) -> str:
-    """``pandas DataFrame``."""
     module = type(value).__module__.partition(".")[0].lstrip("_")
     names = {"DuckDBPyRelation": "relation", "dask_expr": "dask"}
     return f"{names.get(module, module)} {names.get(type(value).__name__, type(value).__name__)}"
@@ -189,14 +188,6 @@ def _pandas(native: Any, is_series: bool) -> Iterator[tuple[str, Any, bool]]:
 
 def _label(name: Any) -> str:
     return " / ".join(map(str, name)) if isinstance(name, tuple) else str(name)
-
-
-def _height(native: Any) -> int:
-    """Rows of a frame without columns."""
-    try:
-        return len(native)
-    except TypeError:
-        return 0
 
 
 @lru_cache(maxsize=4)
@@ -277,13 +268,11 @@ def _extent(series: Any, values: list[Any], kind: str, whole: bool) -> tuple[Any
 
 
 def _ends(values: list[Any]) -> tuple[Any, Any]:
-    """The least and the greatest that is there."""
     present = [value for value in values if value is not None]
     return (min(present), max(present)) if present else (None, None)
 
 
 def is_dask(value: Any) -> bool:
-    """Whether it is a frame or series of Dask."""
     root = type(value).__module__.partition(".")[0]
     return root in ("dask", "dask_expr") and hasattr(value, "npartitions")
 

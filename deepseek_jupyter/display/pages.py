@@ -118,7 +118,7 @@ class Pages:
         self._handlers: dict[str, tuple[Handler, bool]] = {}
         self._data: dict[str, Any] = {}
         self._turns: dict[str, RunningTurn] = {}
-        self._beside: set[str] = set()
+        self._threaded: set[str] = set()  # control comms that are served off the main thread
         self._panels: dict[str, Tell] = {}
         self._expected: dict[tuple[str, str], _ExpectedConsent] = {}
 
@@ -158,7 +158,7 @@ class Pages:
 
         That is so on kernels with subshells; elsewhere a click would wait for the cell's end.
         """
-        return bool(self._data) and bool(self._beside)
+        return bool(self._data) and bool(self._threaded)
 
     def expect(self, turn_id: str, call: str) -> None:
         """A page may say whether this call may run."""
@@ -243,18 +243,16 @@ class Pages:
     def _control_opened(self, comm: Any, message: Any) -> None:
         with self._lock:
             if threading.current_thread() is not threading.main_thread():
-                self._beside.add(comm.comm_id)
+                self._threaded.add(comm.comm_id)
         comm.on_msg(lambda asked: self.asked(asked["content"]["data"], control=comm.comm_id))
-        comm.on_close(lambda _: self._beside.discard(comm.comm_id))
+        comm.on_close(lambda _: self._threaded.discard(comm.comm_id))
 
     def asked(self, request: Any, tell: Tell | None = None, control: str = "") -> None:
-        """Carry out what a page asks on its `control` comm. Answers go to `tell`, else to the page
-        that the request names.
-        """
+        """Do what a page asks on its `control` comm; answers go to `tell`, else to the page named."""
         if not isinstance(request, Mapping):
             return
         if request.get("type") == "leave":  # here, for the data comm is deaf while a cell runs
-            self._beside.discard(control)
+            self._threaded.discard(control)
             self._closed(str(request.get("page")))
             return
         if isinstance(request.get("request"), str):
@@ -273,15 +271,12 @@ class Pages:
         elif request.get("type") == "resync" and (snapshot := turn.snapshot()):
             self.send(snapshot)
 
-    def _page(self, id: str) -> Any:
-        """A page's data comm. Each comm is opened on a thread of its own, so it may yet come."""
-        with self._arrived:
-            self._arrived.wait_for(lambda: id in self._data, _LATE)
-            return self._data.get(id)
-
     def _teller(self, page: Any) -> Tell:
         def tell(message: Mapping[str, Any]) -> None:
-            comm = self._page(page) if isinstance(page, str) else None
+            with self._arrived:  # each comm is opened on a thread of its own: it may yet come
+                if isinstance(page, str):
+                    self._arrived.wait_for(lambda: page in self._data, _LATE)
+                comm = self._data.get(str(page))
             comm.send(dict(message)) if comm is not None else self.send(message)
 
         return tell
@@ -304,9 +299,9 @@ def _answer(function: Handler, request: Request) -> dict[str, Any]:
         return {**answer, "ok": True, "result": function(request)}
     except Exception as error:  # a bug, too, must not leave the page waiting
         name = type(error).__name__
-        told = {"type": name, "message": f"{name}: {error}", "hint": ""}
-        told = error.record if isinstance(error, DeepSeekError) else told
-        return {**answer, "ok": False, "error": told}
+        said = {"type": name, "message": f"{name}: {error}", "hint": ""}
+        said = error.record if isinstance(error, DeepSeekError) else said
+        return {**answer, "ok": False, "error": said}
 
 
 def _unknown(request: Request) -> None:
@@ -328,7 +323,6 @@ class CellWriter:
 
     @property
     def available(self) -> bool:
-        """Whether there is a page to ask."""
         return self._pages.connected
 
     def edit(

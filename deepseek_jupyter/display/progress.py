@@ -31,7 +31,10 @@ class Progress:
         changed, self._phase = phase != self._phase, phase
         text = f"{phase} {done / 1e6:,.0f} of {total / 1e6:,.0f} MB" if total else phase
         if has_frontend():
-            self._publish(done, total, text)
+            bar = f'<progress value="{done}" max="{total}"></progress> ' if total else ""
+            bundle = {"text/html": f"<div>{bar}{html.escape(text)}</div>", "text/plain": text}
+            publish(bundle, self._id, update=self._begun)
+            self._begun = True
         elif sys.stderr.isatty():
             filled = _WIDTH * done // total if total else 0
             bar = f"[{'█' * filled}{' ' * (_WIDTH - filled)}] " if total else ""
@@ -44,9 +47,3 @@ class Progress:
         """End the line in a terminal."""
         if self._begun and not has_frontend():
             print(file=sys.stderr)
-
-    def _publish(self, done: int, total: int, text: str) -> None:
-        bar = f'<progress value="{done}" max="{total}"></progress> ' if total else ""
-        bundle = {"text/html": f"<div>{bar}{html.escape(text)}</div>", "text/plain": text}
-        publish(bundle, self._id, update=self._begun)
-        self._begun = True

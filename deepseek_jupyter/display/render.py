@@ -184,7 +184,6 @@ def _calls_html(step: Mapping[str, Any]) -> str:
 
 
 def _calls_markdown(step: Mapping[str, Any]) -> str:
-    """A step's words and its calls, as Markdown."""
     parts = [_marked(step["answer"])] if step.get("answer") else []
     for line, arguments, result in calls(step):
         parts.append(_marked_fold(line, f"{plain(arguments)}\n\n{plain(result)}"))

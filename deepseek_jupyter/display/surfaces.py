@@ -145,6 +145,7 @@ class _PageTurn:
     """A turn that the pages may ask about and stop while it grows."""
 
     visible = True
+    has_output = True
     _text: GrowingText
 
     def __init__(self) -> None:
@@ -160,6 +161,9 @@ class _PageTurn:
 
     def end(self, record: Mapping[str, Any]) -> None:
         pages.end(record["id"])
+        if self.has_output:
+            final = final_bundle(record, self._text.finish(record["answer"]))
+            publish(final, self._id, update=True)
 
     def stop(self) -> None:
         self._stop()
@@ -168,10 +172,7 @@ class _PageTurn:
         return None  # no deltas are sent
 
     def _empty_text(self) -> GrowingText:
-        return GrowingText(self._record["format"])
-
-    def _publish_end(self, record: Mapping[str, Any]) -> None:
-        publish(final_bundle(record, self._text.finish(record["answer"])), self._id, update=True)
+        return GrowingText(self._record["format"], rendered=self.has_output)
 
 
 class Notebook(_PageTurn):
@@ -204,10 +205,6 @@ class Notebook(_PageTurn):
         size = len(bundle["text/html"]) + (self._text.length if TURN_MIME in bundle else 0)
         self._throttle.published(now, size, self._text.length)
 
-    def end(self, record: Mapping[str, Any]) -> None:
-        super().end(record)
-        self._publish_end(record)
-
     def _take_steps(self, transcript: Transcript) -> bool:
         """Whether calls changed, or a new round emptied what was shown of the last."""
         if transcript.rounds != self._rounds:
@@ -239,7 +236,7 @@ class Notebook(_PageTurn):
 class Deltas(_PageTurn):
     """Deltas to the pages and no output: for a turn that no cell asked."""
 
-    visible = False
+    visible = has_output = False
 
     @property
     def asks(self) -> bool:
@@ -265,9 +262,6 @@ class Deltas(_PageTurn):
         with self._lock:  # between two deltas
             so_far = {"seq": self._seq, "record": self._so_far()}
             return {"type": "snapshot", "id": self._record["id"], **so_far}
-
-    def _empty_text(self) -> GrowingText:
-        return GrowingText(self._record["format"], rendered=False)
 
     def _send(self, type: str, **more: Any) -> None:
         pages.send({"type": type, "id": self._record["id"], **more})
@@ -320,7 +314,7 @@ class Deltas(_PageTurn):
 class Card(Deltas):
     """Deltas to the pages, checkpoints to the output."""
 
-    visible = True
+    visible = has_output = True
 
     @property
     def asks(self) -> bool:
@@ -339,13 +333,6 @@ class Card(Deltas):
         if self._send_news(transcript, fresh, now) and self._checkpoints.due(now):
             publish(self._checkpoint(), self._id, update=True)
             self._checkpoints.published(now, self._text.length, self._text.length)
-
-    def end(self, record: Mapping[str, Any]) -> None:
-        super().end(record)
-        self._publish_end(record)
-
-    def _empty_text(self) -> GrowingText:
-        return GrowingText(self._record["format"])
 
     def _begin_round(self, transcript: Transcript) -> None:
         super()._begin_round(transcript)

@@ -30,11 +30,9 @@ class TerminalStyler:
         self._line = ""  # the present line so far
 
     def thinking(self, text: str) -> str:
-        """A piece of the chain of thought."""
         return self.muted(text)
 
     def answer(self, text: str) -> str:
-        """A piece of the answer."""
         clean = plain(text)
         if not self._colour:
             return clean
@@ -49,7 +47,7 @@ class TerminalStyler:
         return self._style(held) + (_RESET if self._colour else "")
 
     def muted(self, text: str) -> str:
-        """A line of our own; names and words of a server may stand in it."""
+        """A line of our own; names and words of a server may be in it."""
         clean = plain(text)
         return f"{_DIM}{clean}{_RESET}" if self._colour else clean
 

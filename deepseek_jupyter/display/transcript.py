@@ -169,7 +169,6 @@ class GrowingText:
             self._sanitizer.render()
 
     def html(self) -> str:
-        """The answer so far, sanitized."""
         return self._sanitizer.html()
 
     def finish(self, answer: str) -> Sanitized:

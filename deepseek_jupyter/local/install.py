@@ -144,7 +144,6 @@ def _need_space(directory: Path, model: LocalModel, have: int) -> None:
 
 
 def _take(named: Path, model_id: str | None, progress: Progress | None) -> Path:
-    """Install the file a user names."""
     path = named.resolve()
     try:
         with path.open("rb") as file:

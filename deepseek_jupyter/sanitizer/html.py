@@ -19,32 +19,21 @@ if TYPE_CHECKING:
 
 
 # The whole vocabulary, with what is fixed of each element. `start` and `class` get checked values.
+_ON_LINES = {name: name for name in ("blockquote", "table", "thead", "tbody")} | {
+    "bullet_list": "ul"
+}
+_LINES = {"list_item": "li", "tr": "tr"}
+_WITHIN = {"em": "em", "strong": "strong", "s": "del"}
 _FIXED = {
+    **{f"{name}_open": f"<{tag}>\n" for name, tag in _ON_LINES.items()},
+    **{f"{name}_open": f"<{tag}>" for name, tag in (_LINES | _WITHIN).items()},
+    **{f"{name}_close": f"</{tag}>\n" for name, tag in (_ON_LINES | _LINES).items()},
+    **{f"{name}_close": f"</{tag}>" for name, tag in _WITHIN.items()},
     "paragraph_close": "</p>\n",
-    "bullet_list_open": "<ul>\n",
-    "bullet_list_close": "</ul>\n",
     "ordered_list_close": "</ol>\n",
-    "list_item_open": "<li>",
-    "list_item_close": "</li>\n",
-    "blockquote_open": "<blockquote>\n",
-    "blockquote_close": "</blockquote>\n",
-    "hr": "<hr>\n",
-    "table_open": "<table>\n",
-    "table_close": "</table>\n",
-    "thead_open": "<thead>\n",
-    "thead_close": "</thead>\n",
-    "tbody_open": "<tbody>\n",
-    "tbody_close": "</tbody>\n",
-    "tr_open": "<tr>",
-    "tr_close": "</tr>\n",
     "th_close": "</th>",
     "td_close": "</td>",
-    "em_open": "<em>",
-    "em_close": "</em>",
-    "strong_open": "<strong>",
-    "strong_close": "</strong>",
-    "s_open": "<del>",
-    "s_close": "</del>",
+    "hr": "<hr>\n",
     "softbreak": "\n",
     "hardbreak": "<br>\n",
 }

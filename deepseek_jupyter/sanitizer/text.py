@@ -65,7 +65,7 @@ _LANGUAGE = re.compile(r"[A-Za-z0-9_+.#-]{1,30}")
 
 
 def _seen(match: re.Match[str]) -> str:
-    """What stands for one odd character: a line, a gap, nothing, or its visible name."""
+    """What replaces one odd character: a line, a gap, nothing, or its visible name."""
     char = match[0]
     if "\u202a" <= char <= "\u2069":
         return _named(char)
@@ -123,11 +123,7 @@ def attribute(text: str) -> str:
 
 def mark_text(text: str) -> str:
     """`text` as Markdown that no parser takes for anything but text (line starts apart)."""
-    return _MARK_ODD.sub(_mark_char, text)
-
-
-def _mark_char(match: re.Match[str]) -> str:
-    return _MARK_MAP.get(match[0]) or f"&#{ord(match[0])};"
+    return _MARK_ODD.sub(lambda match: _MARK_MAP.get(match[0]) or f"&#{ord(match[0])};", text)
 
 
 def mark_code(text: str) -> str:
