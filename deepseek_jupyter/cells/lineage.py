@@ -163,7 +163,7 @@ class Lineage:
                 return
 
     def _through(self, name: str, end: int) -> list[int]:
-        """The runs that changed the object of `name` by another name, and those that gave it that name.
+        """The runs that changed the object of `name` by another name, and those that gave it one.
 
         ``clean = df`` and then ``clean.pop("x")`` changes df, until either is bound to something
         else.
@@ -185,8 +185,8 @@ class Lineage:
 
     def _bound_last(self, name: str, end: int) -> int:
         """The run before `end` that surely bound `name`, -1 without one."""
-        binding = (i for i in reversed(self._where.get(name, ())) if name in self.effects[i].binds)
-        return next((i for i in binding if i < end), -1)
+        touching = (i for i in reversed(self._where.get(name, ())) if i < end)
+        return next((i for i in touching if name in self.effects[i].binds), -1)
 
     def _changing(self, name: str, since: int, end: int) -> list[int]:
         """The runs from `since` on that changed `name`, until it is bound again."""

@@ -172,12 +172,10 @@ class Pages:
         if expected is None:
             return "nobody"
         expected.said.wait(seconds)
-        return expected.answer or ("gone" if self._deserted() else None)
-
-    def _deserted(self) -> bool:
         with self._lock:
             left = self._left
-            return left is not None and time.monotonic() - left >= self.grace
+        deserted = left is not None and time.monotonic() - left >= self.grace
+        return expected.answer or ("gone" if deserted else None)
 
     def expect_no_more(self, turn_id: str, call: str) -> None:
         """An answer from now on comes too late."""
@@ -248,7 +246,7 @@ class Pages:
         comm.on_close(lambda _: self._threaded.discard(comm.comm_id))
 
     def asked(self, request: Any, tell: Tell | None = None, control: str = "") -> None:
-        """Do what a page asks on its `control` comm; answers go to `tell`, else to the page named."""
+        """Do what a page asks on its `control` comm; answer to `tell`, else to the page named."""
         if not isinstance(request, Mapping):
             return
         if request.get("type") == "leave":  # here, for the data comm is deaf while a cell runs

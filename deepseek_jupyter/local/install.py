@@ -20,6 +20,7 @@ import tempfile
 import urllib.error
 import urllib.request
 import zipfile
+from contextlib import suppress
 from http.client import HTTPException
 from importlib.util import find_spec
 from pathlib import Path
@@ -69,23 +70,21 @@ def install(
                 shutil.rmtree(left, ignore_errors=True)
             if path is not None:
                 return _take(Path(path).expanduser(), model_id, progress)
-            return _fetch(_known(model_id or DEFAULT_MODEL), progress, source)
+            return _fetch(model_id or DEFAULT_MODEL, progress, source)
     except TimeoutError as error:
         raise LocalModelError(
             "Another install of an embedded model is running.", "Wait until it has finished."
         ) from error
 
 
-def _known(model_id: str) -> LocalModel:
+def _fetch(model_id: str, progress: Progress | None, source: str) -> Path:
     if model_id not in MODELS:
         raise unknown(model_id, MODELS)
-    return MODELS[model_id]
-
-
-def _fetch(model: LocalModel, progress: Progress | None, source: str) -> Path:
+    model = MODELS[model_id]
     target, partial = model_path(model.id), partial_path(model.id)
-    if target.exists() and _is_whole(model.id):
-        return target
+    if target.exists():
+        with suppress(LocalModelError):
+            return check(model.id)
     resumed = partial.exists()
     _need_space(target.parent, model, partial.stat().st_size if resumed else 0)
     # What an earlier install left may be the culprit of a wrong hash: begin afresh, once.
@@ -102,14 +101,6 @@ def _fetch(model: LocalModel, progress: Progress | None, source: str) -> Path:
     os.replace(partial, target)
     seal(model.id, model.sha256, origin)
     return target
-
-
-def _is_whole(model_id: str) -> bool:
-    try:
-        check(model_id)
-    except LocalModelError:
-        return False
-    return True
 
 
 def _download(model: LocalModel, partial: Path, progress: Progress | None, source: str) -> str:

@@ -341,13 +341,6 @@ def problem() -> tuple[str, str] | None:
     return None
 
 
-def need_support() -> None:
-    """Raise LocalModelError if the server can't run here."""
-    found = problem()
-    if found:
-        raise LocalModelError(*found)
-
-
 def _no_wheel() -> str | None:
     """The platform's name if no wheel is known to exist for it."""
     machine = platform.machine().lower()

@@ -36,7 +36,7 @@ from typing import Any
 from deepseek_jupyter.errors import LocalModelError
 from deepseek_jupyter.home import home
 
-from .models import MODELS, check, choose, locked, need_support, private
+from .models import MODELS, check, choose, locked, private, problem
 from .server_process import Order
 
 _READY = 120.0  # seconds to load the model
@@ -122,11 +122,6 @@ def read_state(path: Path) -> State | None:
         return None
 
 
-def run_directory() -> Path:
-    """Where the state files, locks and logs of the servers lie; created with mode 0700."""
-    return private("run")
-
-
 # The leases of this process by state file and server pid. Touched only under that file's lock.
 _leases: dict[tuple[Path, int], Lease] = {}
 
@@ -150,7 +145,7 @@ def ensure_server(model_id: str | None = None) -> Endpoint:
     thread, and can be interrupted. Raises LocalModelError; nothing is ever downloaded.
     """
     model = choose(model_id)
-    state_path = run_directory() / f"{model}.json"
+    state_path = private("run") / f"{model}.json"
     with _alone(state_path):
         return _reuse(state_path) or _start(model, state_path)
 
@@ -171,16 +166,17 @@ def _reuse(state_path: Path) -> Endpoint | None:
 
 
 def _start(model: str, state_path: Path) -> Endpoint:
-    need_support()
+    if found := problem():
+        raise LocalModelError(*found)
     started = launch(model, check(model), state_path)
     # Interrupted or failed, the process loses its stdin here and, having no lease, exits.
     try:
         deadline = time.monotonic() + _READY
         started.wait(state_path, _READY)
-        found = reach(state_path)
-        if found is None:
+        reached = reach(state_path)
+        if reached is None:
             raise LocalModelError("The embedded model's server ended at once.", "Try again.")
-        state, lease = found
+        state, lease = reached
         while not _healthy(state.url) and time.monotonic() < deadline:
             time.sleep(_POLL)
         _keep(state_path, state.pid, lease)

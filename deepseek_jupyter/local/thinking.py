@@ -1,9 +1,9 @@
 """Thinking with a model that was never taught to think.
 
-The embedded models know no ``<think>``: with a word about it in the system prompt, they forget to close
-it, open it again inside the answer, or answer worse. Without one, but held to
-a grammar, they do well. So the template (`thinking.jinja`) only opens the block, and a grammar
-sent with each request bounds what follows:
+The embedded models know no ``<think>``: with a word about it in the system prompt, they forget to
+close it, open it again inside the answer, or answer worse. Without one, but held to a grammar, they
+do well. So the template (`thinking.jinja`) only opens the block, and a grammar sent with each
+request bounds what follows:
 
 1. the thought: "The user wants ... I need to ...", two sentences without code, so that the
    answer isn't spent before it began;
