@@ -16,11 +16,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from deepseek_jupyter.conversation.turn import Turn
 from deepseek_jupyter.errors import ParameterError
 
 if TYPE_CHECKING:
     from deepseek_jupyter.config import DeepSeek
+    from deepseek_jupyter.conversation.turn import Turn
 
 
 FORMATS = ("md", "code", "json", "text")
