@@ -67,7 +67,7 @@ class Run:
         from deepseek_jupyter.transport.engine import Stop
         from deepseek_jupyter.transport.exchange import Exchange
 
-        self.exchange = Exchange(prepared.request, prepared.provider, prepared.key)
+        self.exchange = Exchange(prepared.request, prepared.provider, prepared.key, prepared.built)
         self.stop = Stop()
         self.reply: Reply | None = None
         self._ended = ended
