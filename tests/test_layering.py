@@ -41,7 +41,7 @@ page           asking session config protocol privacy transport conversation dis
 api            page asking session protocol display
 magics         api page fixing asking session config nested protocol privacy cells
 magics         transport local conversation display
-cli            api magics conversation display
+cli            api magics conversation
 __main__       cli
 __init__       api magics nested asking conversation page
 """

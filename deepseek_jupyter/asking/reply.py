@@ -53,7 +53,7 @@ class Reply:
         self.shown_in: int | None = None
         self._shape = shape
         self._data: Any = None
-        self._record = record or {**turn.record, "footer": footer(turn.record)}
+        self.record = record or {**turn.record, "footer": footer(turn.record)}
 
     @property
     def text(self) -> str:
@@ -171,13 +171,13 @@ class Reply:
     @property
     def footer(self) -> str:
         """The line under the answer."""
-        return str(self._record["footer"])
+        return str(self.record["footer"])
 
     def __str__(self) -> str:
         return self.text
 
     def __repr__(self) -> str:
-        return f"<Reply {shortened(self.text, 60)!r}, {self.footer}>"
+        return f"<Reply {shortened(self.text)!r}, {self.footer}>"
 
     def _ipython_display_(self) -> None:
         """Show it, unless the cell that just asked has shown it already."""
@@ -193,8 +193,8 @@ class Reply:
 
     def bundle(self, notices: Iterable[str] = ()) -> Bundle:
         """The mimebundle of its output, with `notices` added."""
-        notices = [*self._record.get("notices", ()), *notices]
-        return final_bundle({**self._record, "notices": notices})
+        notices = [*self.record.get("notices", ()), *notices]
+        return final_bundle({**self.record, "notices": notices})
 
     def changed(self) -> list[str]:
         """A sentence for each attached object that is another now than when it was asked about.

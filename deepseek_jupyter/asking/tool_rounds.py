@@ -252,9 +252,8 @@ class ToolRounds:
         if answer == "always":
             self._session.allowed.add((turn.conversation, call.name))
         elif answer == "gone":
-            self._transcript.notices.append(
-                f"{call.name} was denied: the page that asked was closed."
-            )
+            denied = f"{call.name} was denied: the page that asked was closed."
+            self._transcript.notices.append(denied)
         return DECISIONS[answer]
 
     def _words(self, planned: Planned, outcome: CallOutcome) -> str:
@@ -360,12 +359,7 @@ class ToolRounds:
         built = WIRES[prepared.provider.wire].build(request, prepared.provider.dialect)
         check_context(built, prepared.provider.context_tokens)
         check_spending(
-            self._session,
-            built,
-            prepared.provider,
-            prepared.teaching,
-            prepared.budget,
-            self._usage,
+            self._session, built, prepared.provider, prepared.teaching, prepared.budget, self._usage
         )
         return built
 

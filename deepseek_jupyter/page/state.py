@@ -219,9 +219,7 @@ def models(session: Session, request: Request) -> dict[str, Any]:
 def _checked(name: str, value: object) -> Any:
     if name == "model" and isinstance(value, str) and len(value) <= 200:
         return value.strip()
-    if name == "think" and value in THINK:
-        return value
-    if name == "effort" and value in ("", *EFFORTS):
+    if (name == "think" and value in THINK) or (name == "effort" and value in ("", *EFFORTS)):
         return value
     if name == "temperature":
         return number(value, name, 0, 2)

@@ -110,7 +110,7 @@ def main() -> None:
             header, body = run(connection, request)
             watch.end()
         except Exception as error:
-            header, body = _told(error, watch.end()), b""
+            header, body = _told(error, watch.end(), request["quiet"]), b""
         header["last"] = not _usable(connection)
         _answer(sink, header, body)
 
@@ -226,7 +226,14 @@ def _usable(connection: Any) -> bool:
     return True
 
 
-def _told(error: Exception, interrupted: bool) -> dict[str, str]:
+def failure(error: Exception) -> str:
+    """An error as a class and a place: DuckDB's own words can quote a cell."""
+    place = re.search(r'"position":\s*"?(\d+)|LINE (\d+):', str(error))
+    where = f" at {place[1] or 'line ' + place[2]}" if place else ""
+    return f"The query failed: {type(error).__name__}{where}."
+
+
+def _told(error: Exception, interrupted: bool, quiet: bool) -> dict[str, str]:
     import duckdb
 
     if interrupted or isinstance(error, duckdb.InterruptException):
@@ -236,7 +243,8 @@ def _told(error: Exception, interrupted: bool) -> dict[str, str]:
         return {"error": "memory"}
     if isinstance(error, TooBig):
         return {"error": "size"}
-    return {"error": "refused" if isinstance(error, Refused) else "sql", "message": str(error)}
+    message = failure(error) if quiet else str(error)
+    return {"error": "refused" if isinstance(error, Refused) else "sql", "message": message}
 
 
 def _answer(sink: BinaryIO, header: Mapping[str, Any], body: bytes = b"") -> None:
