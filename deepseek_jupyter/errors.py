@@ -26,7 +26,7 @@ def one_line(text: str, longest: int) -> str:
 class DeepSeekError(Exception):
     """Base of the tree. `what` says what happened, `hint` what to do about it.
 
-    `reply` holds what had arrived until then (a `deepseek_jupyter.Reply`), or None.
+    `reply` holds what had arrived when the error struck (a `deepseek_jupyter.Reply`), or None.
     In a notebook it shows as two lines without a traceback; the cell still counts as failed,
     so Run All stops. `raise ... from` keeps the technical cause for those who want it.
     """
