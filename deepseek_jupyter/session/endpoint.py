@@ -35,15 +35,19 @@ class Endpoints:
         there.
         """
         from deepseek_jupyter.transport.keys import Secret, find_key
-        from deepseek_jupyter.transport.providers import KEYLESS, provider_named
+        from deepseek_jupyter.transport.providers import KEYLESS
 
-        own, settled = self.config.providers, self.config.provider
+        settled = self.config.provider
         environment = os.environ.get("DEEPSEEK_BASE_URL", "")
         addressed = bool(self.config.base_url or environment)
         chosen = name or settled or ("deepseek" if addressed else self._first_with_key())
-        provider = provider_named(chosen, own)
+        provider = self.profile(chosen)
         if provider.name == "local":
-            return self._local(provider)
+            from deepseek_jupyter import local
+
+            served = local.ensure_server(self.config.local_model or None)
+            running = provider.derive(base_url=served.base_url, default_model=served.model)
+            return running, Secret(served.api_key, "the embedded server")
         url = self.config.base_url if chosen == (settled or "deepseek") else ""
         if not url and (chosen == "deepseek" or (chosen == settled and chosen in KEYLESS)):
             url = environment
@@ -142,14 +146,6 @@ class Endpoints:
             "%deepseek login stores a key (or set DEEPSEEK_API_KEY); "
             "%deepseek local install brings the embedded model.",
         )
-
-    def _local(self, provider: Provider) -> tuple[Provider, Secret]:
-        from deepseek_jupyter import local
-        from deepseek_jupyter.transport.keys import Secret
-
-        endpoint = local.ensure_server(self.config.local_model or None)
-        running = provider.derive(base_url=endpoint.base_url, default_model=endpoint.model)
-        return running, Secret(endpoint.api_key, "the embedded server")
 
 
 def _loopback(url: str) -> bool:
