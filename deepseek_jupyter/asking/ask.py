@@ -47,8 +47,7 @@ def resolve(asked: Question, names: Mapping[str, Any], *, template: bool = False
     """
     framed: list[Wanted] = []
     prompt = _filled(asked.prompt, names, framed) if template else asked.prompt
-    tools = _tools(asked.tools)
-    parameters = asked.parameters
+    tools, parameters = _tools(asked.tools), asked.parameters
     if tools and all(isinstance(tool, Mapping) for tool in tools):  # the API's own: not ours to run
         parameters, tools = {**parameters, "tools": list(tools)}, ()
     schema = asked.schema
@@ -57,7 +56,10 @@ def resolve(asked: Question, names: Mapping[str, Any], *, template: bool = False
         prompt=prompt,
         attach=(*_attached(asked.attach), *framed),
         schema=_value(schema, names) if isinstance(schema, str) else schema,
-        tools=tuple(_function(tool, names) for tool in tools),
+        tools=tuple(
+            function_named(tool, names) if isinstance(tool, str) and tool not in BUILTIN else tool
+            for tool in tools
+        ),
         parameters=parameters,
     )
     return resolved(asked, names)
@@ -91,11 +93,6 @@ def _tools(tools: Any) -> tuple[Any, ...]:
     if isinstance(tools, str):
         return tuple(filter(None, map(str.strip, tools.split(","))))
     return (tools,) if callable(tools) or isinstance(tools, Mapping) else tuple(tools or ())
-
-
-def _function(tool: Any, names: Mapping[str, Any]) -> Any:
-    """The function that a text names; built-in names stay names."""
-    return function_named(tool, names) if isinstance(tool, str) and tool not in BUILTIN else tool
 
 
 def _value(expression: str, names: Mapping[str, Any]) -> Any:

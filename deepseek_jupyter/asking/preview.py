@@ -58,8 +58,7 @@ class Preview:
         return list(self.body["messages"])
 
     def __str__(self) -> str:
-        drawn = [_drawn(self.messages), *_forms(self.body)]
-        return "\n\n".join([self.title, *map(str, self.reports), *map(str, drawn)])
+        return "\n\n".join([self.title, *map(str, self.reports), *map(str, self._drawings())])
 
     def __repr__(self) -> str:
         return f"<Preview: {self.title}>"
@@ -68,10 +67,18 @@ class Preview:
         printer.text(str(self))
 
     def _repr_html_(self) -> str:
-        drawn = "".join(d._repr_html_() for d in (_drawn(self.messages), *_forms(self.body)))
+        drawn = "".join(drawing._repr_html_() for drawing in self._drawings())
         parts = [report._repr_html_() for report in (Report(self.title), *self.reports)]
         opened = f"<details open><summary>The messages, as they are sent</summary>{drawn}</details>"
         return "".join([*parts, opened])
+
+    def _drawings(self) -> list[Drawing]:
+        """The messages, tools and the answer's schema, as they are sent."""
+        said = "\n\n".join(f"── {m['role']} ──\n{_content(m)}" for m in self.messages)
+        names = ("tools", "response_format")
+        forms = {name: self.body[name] for name in names if self.body.get(name)}
+        drawn = [f"── {name} ──\n{json.dumps(f, indent=1)}" for name, f in forms.items()]
+        return list(map(Drawing, (said, *drawn)))
 
 
 def preview(session: Session, question: Question) -> Preview:
@@ -151,16 +158,6 @@ def _masked(messages: Sequence[Message]) -> list[Report]:
 def _why(name: str) -> str:
     match = PSEUDONYM.fullmatch(name)
     return _WHY.get(match[1], "a value that the data policy withholds") if match else ""
-
-
-def _drawn(messages: Sequence[Mapping[str, Any]]) -> Drawing:
-    return Drawing("\n\n".join(f"── {m['role']} ──\n{_content(m)}" for m in messages))
-
-
-def _forms(body: Mapping[str, Any]) -> list[Drawing]:
-    """Tools and the schema of the answer, as they are sent."""
-    forms = {name: body[name] for name in ("tools", "response_format") if body.get(name)}
-    return [Drawing(f"── {name} ──\n{json.dumps(f, indent=1)}") for name, f in forms.items()]
 
 
 def _content(message: Mapping[str, Any]) -> str:

@@ -57,12 +57,8 @@ def recover(connection: sqlite3.Connection, ids: list[str]) -> None:
         if turn is None:
             connection.execute("UPDATE turns SET owner = NULL WHERE id = ?", (id,))
             continue
-        ended = replace(
-            turn,
-            status="interrupted",
-            finish_reason="interrupted",
-            notices=(*turn.notices, _LEFT_BEHIND),
-        )
+        notices = (*turn.notices, _LEFT_BEHIND)
+        ended = replace(turn, status="interrupted", finish_reason="interrupted", notices=notices)
         put_turn(connection, ended, None)
         if ended.history and (ended.answer or ended.tool_calls):
             connection.execute(

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import secrets
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
 from datetime import UTC, datetime
 from typing import Any
@@ -138,12 +138,24 @@ class Turn:
         def back(text: str) -> str:
             return restore(text, self.pseudonyms)
 
+        def calls(found: tuple[ToolCall, ...]) -> tuple[ToolCall, ...]:
+            return tuple(replace(call, arguments=back(call.arguments)) for call in found)
+
         return replace(
             self,
             answer=back(self.answer),
             reasoning=self.reasoning and back(self.reasoning),
-            tool_calls=tuple(_call_seen(call, back) for call in self.tool_calls),
-            steps=tuple(_step_seen(step, back) for step in self.steps),
+            tool_calls=calls(self.tool_calls),
+            steps=tuple(
+                replace(
+                    step,
+                    tool_calls=calls(step.tool_calls),
+                    results=tuple((id, back(text)) for id, text in step.results),
+                    answer=back(step.answer),
+                    reasoning=step.reasoning and back(step.reasoning),
+                )
+                for step in self.steps
+            ),
         )
 
     @property
@@ -161,28 +173,13 @@ class Turn:
         record["tool_calls"] = [asdict(call) for call in self.tool_calls]
         record["steps"] = [step.record for step in self.steps]
         record["usage"] = self.usage.to_json() if self.usage else None
-        record["attachments"] = [dict(a) for a in self.attachments]
+        record["attachments"] = list(map(dict, self.attachments))
         record["notices"] = list(self.notices)
         record["policy"] = list(self.policy)
         record["parameters"] = dict(self.parameters)
-        record["timing"] = {
-            name: self.timing.get(name) for name in ("first_token", "thinking", "total")
-        }
+        times = ("first_token", "thinking", "total")
+        record["timing"] = {name: self.timing.get(name) for name in times}
         return record
-
-
-def _call_seen(call: ToolCall, back: Callable[[str], str]) -> ToolCall:
-    return replace(call, arguments=back(call.arguments))
-
-
-def _step_seen(step: Step, back: Callable[[str], str]) -> Step:
-    return replace(
-        step,
-        tool_calls=tuple(_call_seen(call, back) for call in step.tool_calls),
-        results=tuple((id, back(text)) for id, text in step.results),
-        answer=back(step.answer),
-        reasoning=step.reasoning and back(step.reasoning),
-    )
 
 
 def now() -> str:

@@ -45,8 +45,8 @@ def conversation(session: Session, request: Request) -> dict[str, Any]:
 
 def turns(session: Session, request: Request) -> dict[str, Any]:
     """``{ids}``: the records of these turns; those that are not there are left out."""
-    found = session.conversation.turns_of(ids(request.body, "ids"))
-    return {"records": [_record(turn) for turn in found]}
+    wanted = ids(request.body, "ids")
+    return {"records": list(map(_record, session.conversation.turns_of(wanted)))}
 
 
 def tree(session: Session, request: Request) -> dict[str, Any]:

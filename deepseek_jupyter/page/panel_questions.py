@@ -90,12 +90,9 @@ def _question(body: Mapping[str, Any]) -> Question:
 def _attached(turn: Turn) -> tuple[str, ...]:
     """What a turn attached under which rules, as far as the notebook still has it."""
     names = user_namespace()
-    specs = []
-    for attachment in turn.attachments:
-        name, policy = str(attachment.get("name")), str(attachment.get("policy") or "")
-        if name.isidentifier() and name in names:
-            specs.append(f"{name}:{asked_of(policy)}")
-    return tuple(specs)
+    given = [(str(a.get("name")), str(a.get("policy") or "")) for a in turn.attachments]
+    found = [(name, policy) for name, policy in given if name.isidentifier() and name in names]
+    return tuple(f"{name}:{asked_of(policy)}" for name, policy in found)
 
 
 def _resolved(session: Session, question: Question) -> Question:

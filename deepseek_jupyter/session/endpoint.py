@@ -35,15 +35,19 @@ class Endpoints:
         there.
         """
         from deepseek_jupyter.transport.keys import Secret, find_key, on_this_machine
-        from deepseek_jupyter.transport.providers import KEYLESS, provider_named
+        from deepseek_jupyter.transport.providers import KEYLESS
 
-        own, settled = self.config.providers, self.config.provider
+        settled = self.config.provider
         environment = os.environ.get("DEEPSEEK_BASE_URL", "")
         addressed = bool(self.config.base_url or environment)
         chosen = name or settled or ("deepseek" if addressed else self._first_with_key())
-        provider = provider_named(chosen, own)
+        provider = self.profile(chosen)
         if provider.name == "local":
-            return self._local(provider)
+            from deepseek_jupyter import local
+
+            served = local.ensure_server(self.config.local_model or None)
+            running = provider.derive(base_url=served.base_url, default_model=served.model)
+            return running, Secret(served.api_key, "the embedded server")
         url = self.config.base_url if chosen == (settled or "deepseek") else ""
         if not url and (chosen == "deepseek" or (chosen == settled and chosen in KEYLESS)):
             url = environment
