@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+import inspect
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping
 from contextlib import aclosing
-from typing import TYPE_CHECKING, Any, Literal, overload
+from typing import TYPE_CHECKING, Any, Literal, ParamSpec, Protocol, TypeVar, overload
 
 from .asking import ask as asking
 from .asking.preview import Preview, preview
@@ -19,7 +20,10 @@ from .session.session import Session
 if TYPE_CHECKING:
     from .asking.attachments import DataCard
     from .protocol.deltas import Delta
-    from .session.session import Session
+
+P = ParamSpec("P")
+Shown = TypeVar("Shown", covariant=True)
+Answered = TypeVar("Answered", covariant=True)
 
 
 def get_session() -> Session:
@@ -33,15 +37,12 @@ def last() -> Reply | None:
     return newest if isinstance(newest, Reply) else None
 
 
-# The options are the magic's flags, as `magics.arguments` has them: a test holds them to it.
-# fmt: off
+# The options are the magic's flags, as `magics.arguments` has them: a test holds them to it. They
+# are written once, here; `ask` and `aask` take them over.
 
 
-@overload
-def ask(prompt: str, *, dry_run: Literal[True], **options: Any) -> Preview: ...
-@overload
-def ask(
-    prompt: str, *, show: bool | None = None, dry_run: Literal[False] = False,
+def stream(
+    prompt: str, *, dry_run: bool = False,
     model: str | None = None, provider: str | None = None, system: str | None = None,
     think: bool | None = None, effort: str | None = None, temperature: float | None = None,
     top_p: float | None = None, max_tokens: int | None = None, seed: int | None = None,
@@ -50,18 +51,56 @@ def ask(
     go_on: bool = False, history: bool | None = None, branch: str | None = None,
     replay: str | None = None, budget: float | None = None, stream: bool | None = None,
     on_error: str | None = None, **parameters: Any,
-) -> Reply: ...
-def ask(
-    prompt: str, *, show: bool | None = None, dry_run: bool = False,
-    model: str | None = None, provider: str | None = None, system: str | None = None,
-    think: bool | None = None, effort: str | None = None, temperature: float | None = None,
-    top_p: float | None = None, max_tokens: int | None = None, seed: int | None = None,
-    stop: str | list[str] | None = None, format: str = "md", schema: Any = None, tools: Any = (),
-    approve: str | None = None, attach: Any = (), cells: str | int | None = None, new: bool = False,
-    go_on: bool = False, history: bool | None = None, branch: str | None = None,
-    replay: str | None = None, budget: float | None = None, stream: bool | None = None,
-    on_error: str | None = None, **parameters: Any,
-) -> Reply | Preview:
+) -> Stream:  # fmt: skip
+    """The deltas of an answer as they arrive, for ``for`` and for ``async for``.
+
+    It takes the options of `ask`, but for `show`: nothing is displayed.
+
+    >>> for delta in ds.stream("Count to three."):  # doctest: +SKIP
+    ...     print(delta)
+    TextDelta(text='1')
+    """
+    return Stream(get_session(), _question(locals()))
+
+
+_OPTIONS = inspect.signature(stream)
+
+
+class _Asks(Protocol[P, Shown, Answered]):
+    """A function with the options of `stream`; what it returns depends on `dry_run`."""
+
+    @overload
+    def __call__(self, prompt: str, *, dry_run: Literal[True], **options: Any) -> Shown: ...
+    @overload
+    def __call__(self, *args: P.args, **options: P.kwargs) -> Answered: ...
+
+
+Asking = Callable[..., Reply | Preview]
+AskingLater = Callable[..., Coroutine[Any, Any, Reply | Preview]]
+
+
+def _now(like: Callable[P, object]) -> Callable[[Asking], _Asks[P, Preview, Reply]]:
+    return _with_options
+
+
+def _later(
+    like: Callable[P, object],
+) -> Callable[[AskingLater], _Asks[P, Coroutine[Any, Any, Preview], Coroutine[Any, Any, Reply]]]:
+    return _with_options
+
+
+def _with_options(function: Any) -> Any:
+    """`function` with `show` and the options of `stream`, for Shift-Tab and completion."""
+    first, *others = _OPTIONS.parameters.values()
+    show = first.replace(name="show", kind=others[0].kind, default=None, annotation="bool | None")
+    function.__signature__ = _OPTIONS.replace(
+        parameters=[first, show, *others], return_annotation="Reply | Preview"
+    )
+    return function
+
+
+@_now(stream)
+def ask(prompt: str, *, show: bool | None = None, **options: Any) -> Reply | Preview:
     """Ask the model and wait for the answer.
 
     In a notebook or IPython terminal the answer streams into view (`show` False keeps it quiet);
@@ -93,71 +132,23 @@ def ask(
     >>> ds.ask("What is the capital of France?", think=False).text  # doctest: +SKIP
     'Paris.'
     """
-    question = _question(**locals())
+    question = _asked(prompt, options)
     if question.dry_run:
         return preview(get_session(), question)
     return asking.ask(get_session(), question, surface(_shown(show)))
 
 
-@overload
-async def aask(prompt: str, *, dry_run: Literal[True], **options: Any) -> Preview: ...
-@overload
-async def aask(
-    prompt: str, *, show: bool | None = None, dry_run: Literal[False] = False,
-    model: str | None = None, provider: str | None = None, system: str | None = None,
-    think: bool | None = None, effort: str | None = None, temperature: float | None = None,
-    top_p: float | None = None, max_tokens: int | None = None, seed: int | None = None,
-    stop: str | list[str] | None = None, format: str = "md", schema: Any = None, tools: Any = (),
-    approve: str | None = None, attach: Any = (), cells: str | int | None = None, new: bool = False,
-    go_on: bool = False, history: bool | None = None, branch: str | None = None,
-    replay: str | None = None, budget: float | None = None, stream: bool | None = None,
-    on_error: str | None = None, **parameters: Any,
-) -> Reply: ...
-async def aask(
-    prompt: str, *, show: bool | None = None, dry_run: bool = False,
-    model: str | None = None, provider: str | None = None, system: str | None = None,
-    think: bool | None = None, effort: str | None = None, temperature: float | None = None,
-    top_p: float | None = None, max_tokens: int | None = None, seed: int | None = None,
-    stop: str | list[str] | None = None, format: str = "md", schema: Any = None, tools: Any = (),
-    approve: str | None = None, attach: Any = (), cells: str | int | None = None, new: bool = False,
-    go_on: bool = False, history: bool | None = None, branch: str | None = None,
-    replay: str | None = None, budget: float | None = None, stream: bool | None = None,
-    on_error: str | None = None, **parameters: Any,
-) -> Reply | Preview:
+@_later(stream)
+async def aask(prompt: str, *, show: bool | None = None, **options: Any) -> Reply | Preview:
     """`ask` for code with an event loop of its own: ``reply = await ds.aask("…")``.
 
     It takes the options of `ask`. Cancelling the task stops the answer and closes the connection;
     several may run at once.
     """
-    question = _question(**locals())
+    question = _asked(prompt, options)
     if question.dry_run:
         return await asyncio.to_thread(preview, get_session(), question)
     return await asking.aask(get_session(), question, surface(_shown(show)))
-
-
-def stream(
-    prompt: str, *, dry_run: bool = False,
-    model: str | None = None, provider: str | None = None, system: str | None = None,
-    think: bool | None = None, effort: str | None = None, temperature: float | None = None,
-    top_p: float | None = None, max_tokens: int | None = None, seed: int | None = None,
-    stop: str | list[str] | None = None, format: str = "md", schema: Any = None, tools: Any = (),
-    approve: str | None = None, attach: Any = (), cells: str | int | None = None, new: bool = False,
-    go_on: bool = False, history: bool | None = None, branch: str | None = None,
-    replay: str | None = None, budget: float | None = None, stream: bool | None = None,
-    on_error: str | None = None, **parameters: Any,
-) -> Stream:
-    """The deltas of an answer as they arrive, for ``for`` and for ``async for``.
-
-    It takes the options of `ask`, but for `show`: nothing is displayed.
-
-    >>> for delta in ds.stream("Count to three."):  # doctest: +SKIP
-    ...     print(delta)
-    TextDelta(text='1')
-    """
-    return Stream(get_session(), _question(**locals()))
-
-
-# fmt: on
 
 
 class Stream:
@@ -200,10 +191,15 @@ def _shown(show: bool | None) -> bool | None:
     return False if show is None and get_session().config.quiet else show
 
 
-def _question(
-    prompt: str, parameters: dict[str, Any], show: bool | None = None, **options: Any
-) -> Question:
-    named = {name: options.pop(name) for name in NAMED_PARAMETERS}
-    given = {name: value for name, value in named.items() if value is not None}
-    asked = Question(prompt, parameters={**given, **parameters}, **options)
+def _asked(prompt: str, options: Mapping[str, Any]) -> Question:
+    given = _OPTIONS.bind(prompt, **options)
+    given.apply_defaults()
+    return _question(given.arguments)
+
+
+def _question(given: Mapping[str, Any]) -> Question:
+    """The question of `given`, which has each parameter of `stream` by name."""
+    named = {name: given[name] for name in NAMED_PARAMETERS if given[name] is not None}
+    options = {name: v for name, v in given.items() if name not in NAMED_PARAMETERS}
+    asked = Question(**{**options, "parameters": {**named, **given["parameters"]}})
     return asking.resolve(asked, user_namespace())

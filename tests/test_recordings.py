@@ -18,6 +18,7 @@ import deepseek_jupyter as ds
 from deepseek_jupyter import api, errors
 from deepseek_jupyter.protocol.deltas import ReasoningDelta, TextDelta
 from deepseek_jupyter.protocol.stream import CompletionStream
+from deepseek_jupyter.session import session as sessions
 from deepseek_jupyter.transport.client import Client
 from deepseek_jupyter.transport.engine import engine
 from deepseek_jupyter.transport.exchange import Exchange
@@ -79,7 +80,7 @@ def kept_host() -> Iterator[Host]:
 @pytest.fixture
 def host(kept_host: Host, environment, monkeypatch) -> Host:
     """The module's host, behind the functions of the package."""
-    monkeypatch.setattr(api, "_session", kept_host.session)
+    monkeypatch.setattr(sessions, "_session", kept_host.session)
     for variable in ("DEEPSEEK_API_KEY", "OPENROUTER_API_KEY"):
         monkeypatch.setenv(variable, KEY)
     return kept_host

@@ -6,7 +6,9 @@ budget, the notebook's, and that of a policy file.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from decimal import Decimal
+from functools import partial
 from typing import TYPE_CHECKING
 
 from deepseek_jupyter.errors import ConfigurationError, ContextLengthError
@@ -37,46 +39,12 @@ def check_context(built: Built, limit: int | None) -> None:
         )
 
 
-def check_budget(built: Built, price: Price | None, budget: float, spent: Decimal) -> None:
-    """Raise `ConfigurationError` when the question may cost more than `budget` (0: no limit).
-
-    The worst case is meant: nothing cached, and as long an answer as the request allows. `spent` is
-    what its earlier requests have cost.
-    """
-    if not budget or price is None:
-        return
-    worst = spent + worst_cost(built, price)
-    if worst > budget:
-        raise ConfigurationError(
-            f"This question may cost up to {worst:.4f} {price.currency}; the budget is {budget:g}.",
-            "Raise --budget, lower --max-tokens, or ask with --new or --no-history.",
-        )
-
-
-def check_notebook_budget(built: Built, price: Price | None, cap: float, spent: Decimal) -> None:
-    """Raise `ConfigurationError` when `spent` and this answer may come to more than `cap`."""
-    if not cap or price is None:
-        return
-    worst = worst_cost(built, price)
-    if spent + worst > cap:
-        raise ConfigurationError(
-            f"This notebook has cost {spent:.4f} {price.currency} and this question may cost up to "
-            f"{worst:.4f}; its budget is {cap:g}.",
-            "Raise it with %config DeepSeek.notebook_budget, or lower --max-tokens.",
-        )
-
-
 def worst_cost(built: Built, price: Price) -> Decimal:
     """What the answer costs with nothing cached and every token used that the request allows."""
-    out = built.body.get("max_tokens") or _longest_answer(built)
+    thinking = _LONGEST_MOST if built.body.get("reasoning_effort") == "max" else _LONGEST_THINKING
+    out = built.body.get("max_tokens") or (thinking if built.thinks else _LONGEST_PLAIN)
     usage = Usage(prompt_tokens=count_body(built.body), completion_tokens=int(out))
     return price.cost(usage).amount
-
-
-def _longest_answer(built: Built) -> int:
-    if not built.thinks:
-        return _LONGEST_PLAIN
-    return _LONGEST_MOST if built.body.get("reasoning_effort") == "max" else _LONGEST_THINKING
 
 
 def check_spending(
@@ -89,19 +57,48 @@ def check_spending(
 ) -> None:
     """Raise `ConfigurationError` or `PolicyError` where a budget may be exceeded.
 
-    `budget` is the question's own, 0 for none; `earlier` what its earlier rounds used, which no
-    account has yet.
+    The worst case is meant: nothing cached, and as long an answer as the request allows. `budget`
+    is the question's own, 0 for none; `earlier` what its earlier rounds used, which no account has
+    yet.
+    """
+    price = session.price(provider, built.body["model"])
+    if budget and price is not None:
+        worst = price.cost(earlier or Usage()).amount + worst_cost(built, price)
+        if worst > budget:
+            raise ConfigurationError(
+                f"This question may cost up to {worst:.4f} {price.currency}; "
+                f"the budget is {budget:g}.",
+                "Raise --budget, lower --max-tokens, or ask with --new or --no-history.",
+            )
+    check_notebook(session, provider, teaching, price, partial(worst_cost, built), earlier)
+
+
+def check_notebook(
+    session: Session,
+    provider: Provider,
+    teaching: Teaching,
+    price: Price | None,
+    worst: Callable[[Price], Decimal],
+    earlier: Usage | None = None,
+) -> None:
+    """Raise `ConfigurationError` or `PolicyError` where the notebook's budget, or that of a policy
+    file, may be exceeded; `worst` is what the next answer may cost.
     """
     used = earlier or Usage()
-    price = session.price(provider, built.body["model"])
     spent = price.cost(used).amount if price else Decimal()
-    check_budget(built, price, budget, spent)
-    if price is not None and (cap := session.config.notebook_budget):
-        check_notebook_budget(built, price, cap, notebook_cost(session, price.currency) + spent)
+    cap = session.config.notebook_budget
+    if cap and price is not None:
+        before, most = notebook_cost(session, price.currency) + spent, worst(price)
+        if before + most > cap:
+            raise ConfigurationError(
+                f"This notebook has cost {before:.4f} {price.currency} and this answer may cost up "
+                f"to {most:.4f}; its budget is {cap:g}.",
+                "Raise it with %config DeepSeek.notebook_budget, or lower --max-tokens.",
+            )
     teaching.check_budget(
         # `spent` is in the currency of `price`; in another one a budget is refused anyway.
         lambda currency: notebook_cost(session, currency) + spent,
         lambda: notebook_tokens(session) + used.prompt_tokens + used.completion_tokens,
-        lambda: (worst_cost(built, price), price.currency) if price else None,
+        lambda: (worst(price), price.currency) if price else None,
         free=provider.name in KEYLESS,
     )

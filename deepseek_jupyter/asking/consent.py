@@ -11,7 +11,7 @@ For a tool that acts ``always`` counts only as an option of the question itself:
 from a file, and an "always" that the user said once may have been meant for another notebook.
 
 The user is asked by the buttons of the card or by `input`, and shown everything that would run, in
-characters that cannot hide or reorder anything. Where nobody can answer (nbclient, papermill, a
+characters that cannot hide or reorder anything. Where no one can answer (nbclient, papermill, a
 script without a terminal) it is no.
 """
 
@@ -37,7 +37,7 @@ Decision = Literal[
     "approved",  # ran: the user said yes
     "approved for the conversation",  # ran: the user said yes, also for later calls
     "denied",  # the user said no
-    "nobody to ask",  # nobody could answer, which is a no
+    "nobody to ask",  # no one could answer, which is a no
     "not run",  # unknown function, wrong arguments, cut off, or over the step limit
 ]
 REFUSALS = frozenset({"denied", "nobody to ask"})

@@ -1,7 +1,7 @@
-"""The notebook's cells, from whoever knows them best.
+"""The notebook's cells, from the best source that there is.
 
 1. A page with the extension: the document as it is at this moment.
-2. The notebook's file, where the running cell stands in it: the document as it was saved last.
+2. The notebook's file, where the running cell is in it: the document as it was saved last.
 3. The kernel's history: what was run, in the order in which it was run.
 """
 
@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import os
 import re
-import threading
+from base64 import b64encode
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from queue import Empty, SimpleQueue
 from typing import Any
 from uuid import uuid4
 
@@ -20,11 +21,11 @@ from deepseek_jupyter.context.cell_text import Cell, ChosenCells, check_choice, 
 from deepseek_jupyter.conversation.restore import notebook_path
 from deepseek_jupyter.display.frontend import shell, user_namespace
 from deepseek_jupyter.display.pages import pages
+from deepseek_jupyter.display.render import TURN_MIME
 from deepseek_jupyter.errors import ParameterError
 from deepseek_jupyter.session.memory import notebook_content
 
-_PATIENCE = 0.5  # seconds that a page has to tell its document
-_TURN = "application/vnd.deepseek.turn+json"
+_PATIENCE = 0.5  # seconds that a page has to send its document
 _LOOKED_AT = 4_000  # characters of one output
 
 
@@ -49,36 +50,27 @@ def chosen_cells(choice: str, cell_id: str | None, mask: Callable[[str], str]) -
 # The page
 
 
-class _Waiting:
-    """The page's answer to one question for its document."""
-
-    def __init__(self) -> None:
-        self.came = threading.Event()
-        self.cells: object = None
-
-
-_waiting: dict[str, _Waiting] = {}
+_waiting: dict[str, SimpleQueue[object]] = {}  # by the id of the request to the page
 
 
 def take_document(body: Mapping[str, Any]) -> None:
-    """A page tells its document: ``{type: "document", ask, cells: [nbformat cells]}``."""
-    asked = _waiting.get(str(body.get("ask")))
-    if asked is not None:
-        asked.cells = body.get("cells")
-        asked.came.set()
+    """A page sends its document: ``{type: "document", ask, cells: [nbformat cells]}``."""
+    if asked := _waiting.get(str(body.get("ask"))):
+        asked.put(body.get("cells"))
 
 
 def _from_page(cell_id: str | None) -> Document | None:
     if not pages.connected:
         return None
-    ask, waiting = uuid4().hex, _Waiting()
-    _waiting[ask] = waiting
+    ask = uuid4().hex
+    _waiting[ask] = SimpleQueue()
     try:
         pages.send({"type": "document", "ask": ask})
-        waiting.came.wait(_PATIENCE)
+        return cells_of(_waiting[ask].get(timeout=_PATIENCE), cell_id)
+    except Empty:
+        return None
     finally:
         del _waiting[ask]
-    return cells_of(waiting.cells, cell_id)
 
 
 # The file
@@ -108,7 +100,7 @@ def cells_of(cells: object, cell_id: str | None) -> Document | None:
         number = cell.get("execution_count")
         output = output_text(cell.get("outputs"))
         count = number if isinstance(number, int) else None
-        found.append(Cell(_text(cell.get("source")), output, count, str(cell.get("id") or "")))
+        found.append(Cell(text_of(cell.get("source")), output, count, str(cell.get("id") or "")))
     return Document(tuple(found), len(found) if here is None else here)
 
 
@@ -118,7 +110,7 @@ def cells_of(cells: object, cell_id: str | None) -> Document | None:
 def from_history(running: Any) -> Document:
     """What this kernel has run, each source once, where it was run last.
 
-    The cell that asks stands last in it already; it has not ended, and is left out.
+    The cell that asks is last in it already; it has not ended, and is left out.
     """
     manager = getattr(running, "history_manager", None)
     sources: Sequence[str] = list(getattr(manager, "input_hist_raw", None) or [""])
@@ -144,7 +136,7 @@ def _outputs(manager: Any, number: int) -> list[dict[str, Any]]:
     outputs: list[dict[str, Any]] = []
     for output in kept.get(number) or ():
         if output.output_type in ("out_stream", "err_stream"):
-            text = _text(output.bundle.get("stream"))
+            text = text_of(output.bundle.get("stream"))
             outputs.append({"output_type": "stream", "text": text})
         else:
             outputs.append({"output_type": output.output_type, "data": output.bundle})
@@ -195,7 +187,7 @@ def given_cells(cells: Iterable[Mapping[str, Any]]) -> list[tuple[str, Cell]]:
         count = number if isinstance(number, int) else None
         name = f"In[{count}]" if count else f"cell {place if isinstance(place, int) else at}"
         output = output_text(cell.get("outputs"))
-        found.append((name, Cell(_text(cell.get("source")), output, count)))
+        found.append((name, Cell(text_of(cell.get("source")), output, count)))
     return found
 
 
@@ -214,14 +206,14 @@ def output_text(outputs: object) -> str:
 
 def _one(output: Mapping[str, Any]) -> str:
     if output.get("output_type") == "error":
-        return f"{_text(output.get('ename'))}: {_text(output.get('evalue'))}"[:_LOOKED_AT]
+        return f"{text_of(output.get('ename'))}: {text_of(output.get('evalue'))}"[:_LOOKED_AT]
     if output.get("output_type") == "stream":
-        return _text(output.get("text"))[:_LOOKED_AT]
+        return text_of(output.get("text"))[:_LOOKED_AT]
     data = output.get("data")
-    if not isinstance(data, Mapping) or _TURN in data:
+    if not isinstance(data, Mapping) or TURN_MIME in data:
         return ""
-    plain = _text(data.get("text/plain"))[:_LOOKED_AT]
-    if 'class="dataframe"' in _text(data.get("text/html"))[:_LOOKED_AT]:
+    plain = text_of(data.get("text/plain"))[:_LOOKED_AT]
+    if 'class="dataframe"' in text_of(data.get("text/html"))[:_LOOKED_AT]:
         return "[a frame; attach it to show it]"
     return "[an image]" if any(str(kind).startswith("image/") for kind in data) else plain
 
@@ -230,17 +222,11 @@ def _pictures(outputs: Iterable[Mapping[str, Any]]) -> Iterable[str]:
     for output in outputs:
         for kind in ("image/png", "image/jpeg"):
             if isinstance(raw := (output.get("data") or {}).get(kind), str | bytes):
-                text = raw if isinstance(raw, str) else _base64(raw)
+                text = raw if isinstance(raw, str) else b64encode(raw).decode("ascii")
                 yield f"data:{kind};base64,{''.join(text.split())}"
 
 
-def _base64(raw: bytes) -> str:
-    import base64
-
-    return base64.b64encode(raw).decode("ascii")
-
-
-def _text(value: object) -> str:
+def text_of(value: object) -> str:
     """A multi-line string of nbformat: a string, or a list of them."""
     if isinstance(value, list):
         return "".join(item for item in value if isinstance(item, str))

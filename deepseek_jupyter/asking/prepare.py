@@ -1,10 +1,10 @@
 """From a `Question` to everything that a request needs, refused here or fit to be sent.
 
-`place` finds where the question stands and reads what it says, under the policy files, which are
-read once; `prepare` settles provider, key, model, the turn's messages and the request, in this
+`place` finds where the question belongs and reads what it says, under the policy files, which are
+read once; `prepare` settles provider, key, model, the turn's message and the request, in this
 order, so that the cheapest refusal comes first. Nothing is changed before the last of them is past.
 
-Everything that leaves is put together here, once, and is resent afterwards as it was sent.
+Below them is what they use: the place, the history, the request, and what is said of it.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from deepseek_jupyter.conversation.turn import Turn, new_id, now
 from deepseek_jupyter.errors import MissingKeyError, ParameterError
 from deepseek_jupyter.privacy.rules import Teaching
 from deepseek_jupyter.protocol.messages import Message, user
-from deepseek_jupyter.protocol.request import Built, ChatRequest
+from deepseek_jupyter.protocol.request import Built, ChatRequest, replays_thinking
 from deepseek_jupyter.protocol.tokens import (
     count_body,
     count_forms,
@@ -52,7 +52,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Placed:
-    """A question at its place in the conversation.
+    """A question at its place in the conversation, and what its message is made of.
 
     The turn has neither provider, model nor message yet. `files` are the policy files that hold,
     read once for the whole question.
@@ -61,8 +61,59 @@ class Placed:
     question: Question
     conversation: Conversation
     turn: Turn
-    parts: Parts
     files: PolicyFiles
+    redactor: Redactor
+    cells: ChosenCells
+    gathered: Gathered
+
+    @property
+    def message(self) -> str:
+        """All of it as one text, before redaction and without a history."""
+        texts = (self.cells.text(), *(a.text for a in self.gathered.attachments))
+        return "\n\n".join((*texts, self.question.message))
+
+    @property
+    def images(self) -> tuple[str, ...]:
+        """Of all attachments."""
+        return tuple(url for a in self.gathered.attachments for url in a.images)
+
+    def for_model(self, model: str, *, sees: bool) -> Placed:
+        """What of them `model` can take: see `context.images.for_model`."""
+        taken = tuple(for_model(a, model, sees=sees) for a in self.gathered.attachments)
+        return replace(self, gathered=replace(self.gathered, attachments=taken))
+
+    def written(
+        self, turn: Turn, path: Iterable[Turn], asked: Asked | None
+    ) -> tuple[Turn, list[tuple[str, str]]]:
+        """`turn` with its message, which does not repeat what the turns of `path` said, and the
+        texts that the message is made of, by name.
+        """
+        before = list(path)
+        gathered = self.gathered.behind(before)
+        cells = self.cells.text("\n".join(turn.sent for turn in before))
+        parts = [("cells", cells), *gathered.texts, ("prompt", self.question.message)]
+        texts = [(name, text) for name, text in parts if text]
+        sent = self.redactor.redact("\n\n".join(text for _, text in texts))
+        if asked is not None and asked.words:
+            texts.append(("form of the answer", asked.words))
+            sent = "\n\n".join(filter(None, (sent, asked.words)))
+        details = [
+            {
+                "name": a.name,
+                "rows": a.rows,
+                "columns": [asdict(column) for column in a.columns],
+                "masked": dict(a.masked),
+            }
+            for a in gathered.attachments
+        ]
+        turn = replace(
+            turn,
+            sent=sent,
+            images=gathered.images,
+            attachments=gathered.records,
+            sending={**turn.sending, "attachments": details},
+        )
+        return turn, texts
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,15 +138,21 @@ class Prepared:
 
 
 def place(session: Session, question: Question) -> Placed:
-    """Where the question stands, and what it says. Raises `ParameterError`, `PolicyError`."""
+    """Where the question belongs, and what it says. Raises `ParameterError`, `PolicyError`."""
     question.check()
-    memory = session.memory
+    memory, config = session.memory, session.config
     conversation = memory.another() if question.new else memory.conversation
-    remember = session.config.history if question.history is None else question.history
+    remember = config.history if question.history is None else question.history
     parent = _parent(session, question, conversation) if remember else None
-    parameters = parameters_of(session, question)
+    siblings = len(conversation.children(parent)) + 1 if remember else 1
+    parameters = {**config.parameters, **question.parameters}
+    if question.format == "json" and question.schema is None:
+        parameters.setdefault("response_format", {"type": "json_object"})
     files = session.policy_files()
-    parts = compose(session, question, conversation, files)
+    redactor = session.redactor_of(conversation, files)
+    gathered = gather(session, question, redactor, files)
+    choice = config.cells if question.cells is None else str(question.cells)
+    cells = chosen_cells(choice, question.cell_id, redactor.redact)
     before = conversation.turn(parent)
     turn = Turn(
         id=new_id(),
@@ -107,12 +164,11 @@ def place(session: Session, question: Question) -> Placed:
         parameters=parameters,
         history=remember,
         format="json" if question.schema is not None else question.format,
-        branch=_sibling(conversation, parent) if remember else None,
-        request_hash=request_hash(
-            session.config, question, parameters, before, parts.message, parts.images
-        ),
+        branch={"index": siblings, "count": siblings} if siblings > 1 else None,
     )
-    return Placed(question, conversation, turn, parts, files)
+    placed = Placed(question, conversation, turn, files, redactor, cells, gathered)
+    hashed = request_hash(config, question, parameters, before, placed.message, placed.images)
+    return replace(placed, turn=replace(turn, request_hash=hashed))
 
 
 def prepare(session: Session, placed: Placed) -> Prepared:
@@ -120,23 +176,25 @@ def prepare(session: Session, placed: Placed) -> Prepared:
 
     The body is built here, once: it is what is counted, drawn, checked and posted.
     """
-    question, conversation, parts = placed.question, placed.conversation, placed.parts
-    teaching = Teaching(placed.files)
+    question, conversation, redactor = placed.question, placed.conversation, placed.redactor
+    teaching, redact = Teaching(placed.files), redactor.redact
     provider, key, model = _endpoint(session, question, teaching)
-    tools = tools_of(session, parts.question, parts.redactor, placed.files)
-    asked = asked_shape(question, provider, tools)
-    words = parts.redactor.redact(teaching.words)
+    sees = provider.sees_images(model)
+    tools = tools_of(session, question, redactor, placed.files)
+    asked = _asked(question, provider, tools)
+    words = redact(teaching.words)
     system = session.config.system if question.system is None else question.system
-    system = "\n\n".join(filter(None, (parts.redactor.redact(system), words)))
+    system = "\n\n".join(filter(None, (redact(system), words)))
     turn = replace(placed.turn, provider=provider.name, model=model, policy=teaching.marks)
-    window = _window(system, turn, conversation, provider, parts.redactor.redact)
-    turn, texts = _written(parts, turn, conversation, window, provider.sees_images(model), asked)
-    messages = _messages(
-        session, question, turn, conversation, provider, window, parts.redactor.redact
-    )
-    messages, unseen = _seen(messages, provider.sees_images(model))
-    parameters = with_tools(turn.parameters, tools, asked)
-    request = request_of(session, question, turn, messages, parameters)
+    parameters = _parameters(turn.parameters, tools, asked)
+    window = _window(system, turn, conversation, provider, parameters, redact)
+    path = conversation.path(turn.parent)[window.dropped :] if turn.history else ()
+    turn, texts = placed.for_model(model, sees=sees).written(turn, path, asked)
+    messages = _messages(session, question, turn, conversation, provider, window, redact)
+    unseen = 0 if sees else sum(len(message.images) for message in messages)
+    if unseen:
+        messages = [replace(m, images=()) if m.images else m for m in messages]
+    request = _request(session, question, turn, messages, parameters)
     request = replace(request, think=teaching.think(request.think, request.effort))
     built = WIRES[provider.wire].build(request, provider.dialect)  # refuses wrong parameters
     budget = session.config.budget if question.budget is None else question.budget
@@ -145,10 +203,10 @@ def prepare(session: Session, placed: Placed) -> Prepared:
     check_context(built, provider.context_tokens)
     check_spending(session, built, provider, teaching, budget)
     # Who tries a question wants figures; who asks one wants the answer.
-    sizes = body_sizes(built, texts, count_tokens if question.dry_run else estimate_tokens)
+    sizes = _sizes(built, texts, count_tokens if question.dry_run else estimate_tokens)
     turn = replace(
         turn,
-        pseudonyms=parts.redactor.used(*(message.content for message in messages)),
+        pseudonyms=redactor.used(*(message.content for message in messages)),
         sending={**turn.sending, "system": system, "dropped": window.dropped, "parts": sizes},
     )
     if question.new and not question.dry_run:  # only now: a refused question changes nothing
@@ -162,7 +220,7 @@ def prepare(session: Session, placed: Placed) -> Prepared:
         conversation,
         question.branch or conversation.active,
         _prefix(request, turn, window),
-        parts.redactor,
+        redactor,
         teaching,
         _notices(teaching, tools, asked, unseen, model),
         budget,
@@ -172,103 +230,7 @@ def prepare(session: Session, placed: Placed) -> Prepared:
     )
 
 
-def _written(
-    parts: Parts,
-    turn: Turn,
-    conversation: Conversation,
-    window: Window,
-    sees: bool,
-    asked: Asked | None,
-) -> tuple[Turn, list[tuple[str, str]]]:
-    """The turn with its message as the model can take it, and the texts of that by name."""
-    path = conversation.path(turn.parent)[window.dropped :] if turn.history else ()
-    turn, texts = parts.for_model(turn.model, sees=sees).written(turn, path)
-    if asked is not None and asked.words:
-        texts.append(("form of the answer", asked.words))
-        turn = replace(turn, sent="\n\n".join(filter(None, (turn.sent, asked.words))))
-    return turn, texts
-
-
-def _seen(messages: list[Message], sees: bool) -> tuple[list[Message], int]:
-    """The messages as the model can take them, and how many pictures of them stayed here."""
-    unseen = 0 if sees else sum(len(message.images) for message in messages)
-    if unseen:
-        messages = [replace(m, images=()) if m.images else m for m in messages]
-    return messages, unseen
-
-
-def _notices(
-    teaching: Teaching, tools: Mapping[str, Tool], asked: Asked | None, unseen: int, model: str
-) -> tuple[str, ...]:
-    """What the user is told with the answer."""
-    said = [teaching.notice if teaching else "", *(tool.notice for tool in tools.values())]
-    said.append(asked.notice if asked else "")
-    return tuple(filter(None, (*said, _left_out(unseen, model))))
-
-
-def body_sizes(
-    built: Built, texts: Iterable[tuple[str, str]], measure: Callable[[str], int]
-) -> list[list[Any]]:
-    """Tokens of each part of a body as ``[name, tokens]``; together they are the whole.
-
-    `texts` are the parts of the last message by name.
-    """
-    body = built.body
-    messages = body["messages"]
-    first = 1 if messages and messages[0].get("role") == "system" else 0
-    last = max((at for at, m in enumerate(messages) if m.get("role") == "user"), default=first)
-    history = messages[first:last]
-    thinking = sum(measure(m.get("reasoning_content") or "") for m in history)
-    rows: list[tuple[str, int]] = [
-        ("system prompt", sum(count_message(m, measure) for m in messages[:first])),
-        ("history", sum(count_message(m, measure) for m in history) - thinking),
-        ("earlier thinking, sent again", thinking),
-        *((name, measure(text)) for name, text in texts),
-        ("tools and answer schema", count_forms(body, measure)),
-    ]
-    rest = count_body(body, measure) - sum(size for _, size in rows)
-    return [[name, size] for name, size in (*rows, ("chat template", rest)) if size > 0]
-
-
-def _left_out(pictures: int, model: str) -> str:
-    """What is told of pictures of earlier turns that this model cannot be sent."""
-    if not pictures:
-        return ""
-    which = "A picture" if pictures == 1 else f"{pictures} pictures"
-    return f"{which} of earlier turns stayed here: {model} is not known to see images."
-
-
-def _endpoint(
-    session: Session, question: Question, teaching: Teaching
-) -> tuple[Provider, Secret, str]:
-    """Provider, key and model. A dry run sends nothing, so that it needs no key.
-
-    Raises `MissingKeyError`, and `PolicyError` for what the policy does not allow.
-    """
-    try:
-        provider, key = session.endpoints.provider(question.provider)
-    except MissingKeyError:
-        if not question.dry_run:
-            raise
-        provider, key = session.endpoints.keyless(question.provider)
-    teaching.check_provider(provider.name)
-    model = session.endpoints.model(question.model, provider, key)
-    teaching.check_model(model)
-    return provider, key, model
-
-
-def _prefix(request: ChatRequest, turn: Turn, window: Window) -> Prefix:
-    names = ("tools", "response_format")
-    given = request.parameters
-    shape = {name: given[name] for name in names if given.get(name)}
-    return Prefix(
-        turn.conversation,
-        turn.provider,
-        turn.model,
-        tuple(request.messages),
-        repr(shape),
-        window.dropped,
-    )
+# The place
 
 
 def _parent(session: Session, question: Question, conversation: Conversation) -> str | None:
@@ -291,16 +253,49 @@ def _last(session: Session, conversation: Conversation) -> Turn | None:
     return session.last.turn if session.last else conversation.turn(conversation.tip)
 
 
+def _endpoint(
+    session: Session, question: Question, teaching: Teaching
+) -> tuple[Provider, Secret, str]:
+    """Provider, key and model. A dry run sends nothing, so that it needs no key.
+
+    Raises `MissingKeyError`, and `PolicyError` for what the policy does not allow.
+    """
+    try:
+        provider, key = session.endpoints.provider(question.provider)
+    except MissingKeyError:
+        if not question.dry_run:
+            raise
+        provider, key = session.endpoints.keyless(question.provider)
+    teaching.check_provider(provider.name)
+    model = session.endpoints.model(question.model, provider, key)
+    teaching.check_model(model)
+    return provider, key, model
+
+
+# The history
+
+
 def _window(
     system: str,
     turn: Turn,
     conversation: Conversation,
     provider: Provider,
+    parameters: Mapping[str, Any],
     mask: Callable[[str], str],
 ) -> Window:
-    """The history that fits three quarters of the context; the rest is for the answer."""
-    limit = provider.context_tokens * 3 // 4 if provider.context_tokens else None
-    return conversation.window(turn.parent if turn.history else None, system, limit, mask)
+    """The history that fits three quarters of the context, next to tools and the answer's schema;
+    the rest is for the question and the answer.
+    """
+    limit = None
+    if provider.context_tokens:
+        limit = provider.context_tokens * 3 // 4 - count_forms(parameters, estimate_tokens)
+    return conversation.window(
+        turn.parent if turn.history else None,
+        system,
+        limit,
+        mask,
+        thinking=replays_thinking(turn.model, provider.dialect),
+    )
 
 
 def _messages(
@@ -313,8 +308,9 @@ def _messages(
     mask: Callable[[str], str],
 ) -> list[Message]:
     messages = list(window.messages)
+    own = user(turn.sent, turn.images)
     if not question.go_on:
-        return [*messages, user(turn.sent, turn.images)]
+        return [*messages, own]
     last = _last(session, conversation)
     if last is not None and turn.history and conversation.turn(last.id):
         last = conversation.turn(turn.parent)  # see _parent
@@ -324,91 +320,40 @@ def _messages(
         messages += messages_of(last, mask)
     if provider.dialect.prefix:
         return [*messages[:-1], replace(messages[-1], prefix=True)]
-    return [*messages, user(turn.sent, turn.images)]
+    return [*messages, own]
 
 
-def _sibling(conversation: Conversation, parent: str | None) -> dict[str, int] | None:
-    """Which of its siblings a new turn under `parent` is; None for the only one."""
-    count = len(conversation.children(parent)) + 1
-    return {"index": count, "count": count} if count > 1 else None
-
-
-@dataclass(frozen=True, slots=True)
-class Parts:
-    """What a message is made of."""
-
-    question: Question
-    redactor: Redactor
-    cells: ChosenCells
-    gathered: Gathered
-
-    @property
-    def message(self) -> str:
-        """All of it as one text, before redaction and without a history."""
-        texts = (self.cells.text(), *(a.text for a in self.gathered.attachments))
-        return "\n\n".join((*texts, self.question.message))
-
-    @property
-    def images(self) -> tuple[str, ...]:
-        """Of all attachments."""
-        return tuple(url for a in self.gathered.attachments for url in a.images)
-
-    def for_model(self, model: str, *, sees: bool) -> Parts:
-        """What of them `model` can take: see `context.images.for_model`."""
-        taken = tuple(for_model(a, model, sees=sees) for a in self.gathered.attachments)
-        return replace(self, gathered=replace(self.gathered, attachments=taken))
-
-    def written(self, turn: Turn, path: Iterable[Turn]) -> tuple[Turn, list[tuple[str, str]]]:
-        """`turn` with its message behind the turns of `path`, which it does not repeat, and the
-        texts that the message is made of, by name.
-        """
-        before = list(path)
-        gathered = self.gathered.behind(before)
-        cells = self.cells.text("\n".join(turn.sent for turn in before))
-        parts = [("cells", cells), *gathered.texts, ("prompt", self.question.message)]
-        texts = [(name, text) for name, text in parts if text]
-        details = [
-            {
-                "name": a.name,
-                "rows": a.rows,
-                "columns": [asdict(column) for column in a.columns],
-                "masked": dict(a.masked),
-            }
-            for a in gathered.attachments
-        ]
-        turn = replace(
-            turn,
-            sent=self.redactor.redact("\n\n".join(text for _, text in texts)),
-            images=gathered.images,
-            attachments=gathered.records,
-            sending={**turn.sending, "attachments": details},
-        )
-        return turn, texts
-
-
-def compose(
-    session: Session, question: Question, conversation: Conversation, files: PolicyFiles
-) -> Parts:
-    """The parts of a resolved question's message. Raises `ParameterError`, `PolicyError`."""
-    redactor = session.redactor_of(conversation, files)
-    choice = session.config.cells if question.cells is None else str(question.cells)
-    gathered = gather(session, question, redactor, files)
-    cells = chosen_cells(choice, question.cell_id, redactor.redact)
-    return Parts(question, redactor, cells, gathered)
-
+# The request
 
 _THINK = {"auto": None, "on": True, "off": False}
 
 
-def parameters_of(session: Session, question: Question) -> dict[str, Any]:
-    """The settings' parameters and the question's, by wire name."""
-    values = {**session.config.parameters, **question.parameters}
-    if question.format == "json" and question.schema is None:
-        values.setdefault("response_format", {"type": "json_object"})
-    return values
+def _asked(question: Question, provider: Provider, tools: Mapping[str, Tool]) -> Asked | None:
+    """How the answer's schema is asked of this provider; None without one."""
+    if question.schema is None:
+        return None
+    from deepseek_jupyter.tools.schemas import ask_for, shape_of
+
+    return ask_for(shape_of(question.schema), provider.dialect.schema, tools=bool(tools))
 
 
-def request_of(
+def _parameters(
+    given: Mapping[str, Any], tools: Mapping[str, Tool], asked: Asked | None
+) -> dict[str, Any]:
+    """The parameters with what tools and schema add to them; they cannot both be given twice."""
+    added: dict[str, Any] = dict(asked.parameters) if asked else {}
+    if tools:
+        added["tools"] = [tool.to_wire() for tool in tools.values()]
+    for name in added:
+        if name in given:
+            raise ParameterError(
+                f"The parameter {name} and {'tools' if tools else 'a schema'} exclude each other.",
+                "Leave one out.",
+            )
+    return {**given, **added}
+
+
+def _request(
     session: Session,
     question: Question,
     turn: Turn,
@@ -421,7 +366,16 @@ def request_of(
     effort = question.effort or (config.effort or None if question.think is None else None)
     extra = dict(config.extra_body)
     if turn.provider == "local":
-        extra = {**_local_fields(turn.model, parameters, think, effort), **extra}
+        from deepseek_jupyter import local
+
+        fields = local.thinking_body(
+            bool(think) or effort not in (None, "none"),
+            response_format=bool((parameters.get("response_format") or {}).get("type")),
+            tools=bool(parameters.get("tools")),
+            repeatable="seed" in parameters or parameters.get("temperature") == 0,
+            model=turn.model,
+        )
+        extra = {**fields, **extra}
     return ChatRequest(
         model=turn.model,
         messages=messages,
@@ -433,41 +387,49 @@ def request_of(
     )
 
 
-def _local_fields(
-    model: str, parameters: Mapping[str, Any], think: bool | None, effort: str | None
-) -> dict[str, Any]:
-    from deepseek_jupyter import local
+# What is said of it
 
-    mode = (parameters.get("response_format") or {}).get("type")
-    return local.thinking_body(
-        bool(think) or effort not in (None, "none"),
-        response_format=bool(mode),
-        tools=bool(parameters.get("tools")),
-        repeatable="seed" in parameters or parameters.get("temperature") == 0,
-        model=model,
+
+def _prefix(request: ChatRequest, turn: Turn, window: Window) -> Prefix:
+    given = request.parameters
+    shape = {name: given[name] for name in ("tools", "response_format") if given.get(name)}
+    messages = tuple(request.messages)
+    return Prefix(
+        turn.conversation, turn.provider, turn.model, messages, repr(shape), window.dropped
     )
 
 
-def asked_shape(question: Question, provider: Provider, tools: Mapping[str, Tool]) -> Asked | None:
-    """How the answer's schema is asked of this provider; None without one."""
-    if question.schema is None:
-        return None
-    from deepseek_jupyter.tools.schemas import ask_for, shape_of
+def _notices(
+    teaching: Teaching, tools: Mapping[str, Tool], asked: Asked | None, unseen: int, model: str
+) -> tuple[str, ...]:
+    """What the user reads with the answer; `unseen` pictures of the history are not sent."""
+    said = [teaching.notice if teaching else "", *(tool.notice for tool in tools.values())]
+    said.append(asked.notice if asked else "")
+    if unseen:
+        which = "A picture" if unseen == 1 else f"{unseen} pictures"
+        said.append(f"{which} of earlier turns stayed here: {model} is not known to see images.")
+    return tuple(filter(None, said))
 
-    return ask_for(shape_of(question.schema), provider.dialect.schema, tools=bool(tools))
 
+def _sizes(
+    built: Built, texts: Iterable[tuple[str, str]], measure: Callable[[str], int]
+) -> list[list[Any]]:
+    """Tokens of each part of a body as ``[name, tokens]``; together they are the whole.
 
-def with_tools(
-    parameters: Mapping[str, Any], tools: Mapping[str, Tool], asked: Asked | None
-) -> dict[str, Any]:
-    """The parameters with what tools and schema add to them; they cannot both be given twice."""
-    added: dict[str, Any] = dict(asked.parameters) if asked else {}
-    if tools:
-        added["tools"] = [tool.to_wire() for tool in tools.values()]
-    for name in added:
-        if name in parameters:
-            raise ParameterError(
-                f"The parameter {name} and {'tools' if tools else 'a schema'} exclude each other.",
-                "Leave one out.",
-            )
-    return {**parameters, **added}
+    `texts` are the parts of the last message by name.
+    """
+    body = built.body
+    messages = body["messages"]
+    first = 1 if messages and messages[0].get("role") == "system" else 0
+    last = max((at for at, m in enumerate(messages) if m.get("role") == "user"), default=first)
+    history = messages[first:last]
+    thinking = sum(measure(m.get("reasoning_content") or "") for m in history)
+    rows: list[tuple[str, int]] = [
+        ("system prompt", sum(count_message(m, measure) for m in messages[:first])),
+        ("history", sum(count_message(m, measure) for m in history) - thinking),
+        ("earlier thinking, sent again", thinking),
+        *((name, measure(text)) for name, text in texts),
+        ("tools and answer schema", count_forms(body, measure)),
+    ]
+    rest = count_body(body, measure) - sum(size for _, size in rows)
+    return [[name, size] for name, size in (*rows, ("chat template", rest)) if size > 0]

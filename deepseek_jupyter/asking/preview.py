@@ -130,7 +130,7 @@ def _data(turn: Turn) -> list[Report]:
     reports = []
     for record, details in zip(turn.attachments, turn.sending.get("attachments", ()), strict=False):
         if record.get("again"):
-            reports.append(Report(f"{record['name']}: unchanged, its card stands in the history"))
+            reports.append(Report(f"{record['name']}: unchanged, its card is in the history"))
             continue
         rows = [(c["name"], c["level"], c["leaves"]) for c in details["columns"]]
         count = details["rows"]
@@ -141,7 +141,7 @@ def _data(turn: Turn) -> list[Report]:
 
 
 def _masked(messages: Sequence[Message]) -> list[Report]:
-    """Which pseudonyms stand in the messages, how often, and why."""
+    """Which pseudonyms the messages have, how often, and why."""
     found = Counter(m[0] for message in messages for m in PSEUDONYM.finditer(message.content))
     rows = [(name, f"{count:,}", _why(name)) for name, count in sorted(found.items()) if _why(name)]
     heads = ("instead", "times", "of")
@@ -175,8 +175,5 @@ def _content(message: Mapping[str, Any]) -> str:
 def _part(part: Mapping[str, Any]) -> str:
     if part.get("type") == "text":
         return str(part["text"])
-    return _image(str(part.get("image_url", {}).get("url", "")))
-
-
-def _image(url: str) -> str:
+    url = str(part.get("image_url", {}).get("url", ""))
     return url if len(url) < 200 else f"{url[:40]}… ({len(url):,} characters of an image)"

@@ -1,13 +1,12 @@
 """What a provider's cache can find again, and what broke it. Pure.
 
-Providers bill a prompt's tokens at a fraction where it begins with the same bytes as an earlier one
-of the same model. The conversation is kept so that it does: history goes out as it went out before.
-Where a user's own change begins it anew, the answer says which change that was.
+Providers bill a prompt's tokens at a fraction where it begins with the bytes of an earlier one
+for one model. The conversation is kept so that it does: history goes out as it went out before.
+Where a user's own change breaks it, the answer says which change that was.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from deepseek_jupyter.protocol.messages import Message
@@ -29,11 +28,10 @@ class Prefix:
     tools: str = ""
     dropped: int = 0
 
-    @property
-    def system(self) -> str:
-        """The system prompt, "" without one."""
-        first = self.messages[0] if self.messages else None
-        return first.content if first is not None and first.role == "system" else ""
+    def text_of(self, *, system: bool) -> str:
+        """The first text of the system prompt, or behind it; "" without one."""
+        found = (m.content for m in self.messages if (m.role == "system") is system)
+        return next(found, "")
 
 
 def what_broke(before: object, now: Prefix) -> str:
@@ -42,29 +40,18 @@ def what_broke(before: object, now: Prefix) -> str:
     """
     if not isinstance(before, Prefix) or before.conversation != now.conversation:
         return ""
-    reason = _reason(before, now)
+    provider = f"{now.provider} answers now, {before.provider} did before"
+    model = f"the model is {now.model} now, it was {before.model}"
+    old, new = before.text_of, now.text_of
+    changes = (
+        (provider, before.provider != now.provider),
+        (model, before.model != now.model),
+        ("the tools or the form of the answer changed", before.tools != now.tools),
+        ("the system prompt changed", old(system=True) != new(system=True)),
+        ("the oldest turns were left out", before.dropped != now.dropped),
+        ("the first turn changed", old(system=False) != new(system=False)),
+    )
+    reason = next((reason for reason, changed in changes if changed), "")
     if not reason or estimate_messages(before.messages) < _WORTH_TELLING:
         return ""
-    return f"The cache begins anew: {reason}."
-
-
-def _reason(before: Prefix, now: Prefix) -> str:
-    if before.provider != now.provider:
-        return f"{now.provider} answers now, {before.provider} did before"
-    if before.model != now.model:
-        return f"the model is {now.model} now, it was {before.model}"
-    if before.tools != now.tools:
-        return "the tools or the form of the answer changed"
-    if before.system != now.system:
-        return "the system prompt changed"
-    if before.dropped != now.dropped:
-        return "the oldest turns were left out"
-    return "" if _shared(before.messages, now.messages) else "the first turn changed"
-
-
-def _shared(before: Sequence[Message], now: Sequence[Message]) -> bool:
-    """Whether the first message after the system prompt is the same."""
-    first = [
-        next((m.content for m in messages if m.role != "system"), "") for messages in (before, now)
-    ]
-    return first[0] == first[1]
+    return f"The cache starts over: {reason}."

@@ -1,11 +1,9 @@
-"""What a user asks for, as a value.
+"""`Question`: what a user asks for, as a value; and when two questions are equal. Pure.
 
-When two questions are equal, so that the answer to one can be kept for the other. Pure.
-
-They are when everything that the user determines is equal: the words, what is attached, the
-whole history, system prompt, parameters, and model and provider as far as they are named. What the
-environment adds (which key there is, a default model) does not count: a notebook answers the same
-next year.
+The answer to one of two equal questions can be kept for the other. They are equal when everything
+that the user determines is equal: the words, what is attached, the whole history, system prompt,
+parameters, and model and provider as far as they are named. What the environment adds (which key
+there is, a default model) does not count: a notebook answers the same next year.
 """
 
 from __future__ import annotations
@@ -16,17 +14,13 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from deepseek_jupyter.config import APPROVALS, ON_ERROR, REPLAYS, DeepSeek
 from deepseek_jupyter.errors import ParameterError
 
 if TYPE_CHECKING:
-    from deepseek_jupyter.config import DeepSeek
     from deepseek_jupyter.conversation.turn import Turn
 
-
 FORMATS = ("md", "code", "json", "text")
-REPLAYS = ("auto", "always", "never")
-APPROVALS = ("ask", "always", "never")
-ON_ERROR = ("raise", "return")
 
 # The provider's parameters that have a flag, and a keyword of `ds.ask`, of their own.
 NAMED_PARAMETERS = ("temperature", "top_p", "max_tokens", "seed", "stop")
@@ -124,15 +118,13 @@ def request_hash(
         "think": config.think if question.think is None else question.think,
         "effort": question.effort or config.effort,
         "go_on": question.go_on,
-        "tools": [_tool_name(tool) for tool in question.tools],
+        "tools": [tool if isinstance(tool, str) else _name_of(tool) for tool in question.tools],
         "schema": _schema_text(question.schema),
     }
     return _hash(asked)
 
 
-def _tool_name(tool: Any) -> str:
-    if isinstance(tool, str):
-        return tool
+def _name_of(tool: Any) -> str:
     return str(getattr(tool, "__name__", "") or getattr(tool, "name", "") or type(tool).__name__)
 
 

@@ -1,6 +1,6 @@
 """Pinned answers: a question that was asked before is answered from what was kept of it.
 
-Nothing is sent for it, no key is needed and nothing is billed. `pin.request_hash` decides
+Nothing is sent for it, no key is needed and nothing is billed. `question.request_hash` decides
 which questions are equal.
 """
 
@@ -12,7 +12,6 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from deepseek_jupyter.conversation.turn import Turn
-from deepseek_jupyter.display.render import footer
 from deepseek_jupyter.display.surfaces import Surface
 from deepseek_jupyter.display.transcript import Transcript
 from deepseek_jupyter.errors import InvalidResponseError, ReplayError
@@ -26,7 +25,6 @@ if TYPE_CHECKING:
     from deepseek_jupyter.tools.schemas import Shape
 
     from .prepare import Placed
-    from .question import Question
 
 
 def replayed(session: Session, placed: Placed, on: Surface) -> Reply | None:
@@ -38,8 +36,12 @@ def replayed(session: Session, placed: Placed, on: Surface) -> Reply | None:
     wanted = question.replay or session.config.replay
     if wanted == "never":
         return None
-    kept = _kept(session, conversation, turn)
-    shape = _shape(question)
+    kept = _kept(conversation, turn)
+    shape = None
+    if question.schema is not None:
+        from deepseek_jupyter.tools.schemas import shape_of
+
+        shape = shape_of(question.schema)
     if kept is not None and shape is not None and not _has_shape(kept, shape):
         kept = None  # the type has changed since
     if kept is None:
@@ -48,7 +50,15 @@ def replayed(session: Session, placed: Placed, on: Surface) -> Reply | None:
         return None
     if question.new:
         session.memory.conversation = conversation
-    return _play(session, conversation, turn, kept, question.branch, on, shape)
+    if turn.history and kept.id in conversation and kept.parent == turn.parent:
+        conversation.put_on_branch(kept.id, question.branch)
+        shown = replace(kept, replayed=True)
+    else:  # a turn of its own, which cost nothing
+        own = ("id", "conversation", "parent", "cell_id", "created", "history", "branch", "prompt")
+        mine = {name: getattr(turn, name) for name in own}
+        shown = replace(kept, **mine, replayed=True, usage=None, cost=None, from_file=False)
+        session.memory.finish_turn(shown, question.branch)
+    return _played(Reply(shown, shape=shape), on)
 
 
 def deltas_of(reply: Reply) -> Iterator[Delta]:
@@ -59,25 +69,13 @@ def deltas_of(reply: Reply) -> Iterator[Delta]:
         yield TextDelta(reply.text)
 
 
-def _kept(session: Session, conversation: Conversation, turn: Turn) -> Turn | None:
+def _kept(conversation: Conversation, turn: Turn) -> Turn | None:
     """The newest whole answer: of this conversation, of the notebook's file, of the journal."""
-    here = (t for t in reversed(conversation.children(turn.parent)) if _fits(t, turn))
-    found = next(here, None)
-    if found is None and conversation.journal is not None:
-        found = conversation.journal.find_by_request(str(turn.request_hash))
-    return found
-
-
-def _fits(kept: Turn, turn: Turn) -> bool:
-    return kept.request_hash == turn.request_hash and kept.status == "done"
-
-
-def _shape(question: Question) -> Shape | None:
-    if question.schema is None:
-        return None
-    from deepseek_jupyter.tools.schemas import shape_of
-
-    return shape_of(question.schema)
+    for kept in reversed(conversation.children(turn.parent)):
+        if kept.request_hash == turn.request_hash and kept.status == "done":
+            return kept
+    journal = conversation.journal
+    return journal.find_by_request(str(turn.request_hash)) if journal is not None else None
 
 
 def _has_shape(kept: Turn, shape: Shape) -> bool:
@@ -88,31 +86,13 @@ def _has_shape(kept: Turn, shape: Shape) -> bool:
     return True
 
 
-def _play(
-    session: Session,
-    conversation: Conversation,
-    turn: Turn,
-    kept: Turn,
-    branch: str | None,
-    on: Surface,
-    shape: Shape | None,
-) -> Reply:
-    began = time.monotonic()
-    shown = replace(kept, replayed=True)
-    if turn.history and kept.id in conversation and kept.parent == turn.parent:
-        conversation.put_on_branch(kept.id, branch)
-    else:
-        # A turn of its own, which cost nothing.
-        own = ("id", "conversation", "parent", "cell_id", "created", "history", "branch", "prompt")
-        mine = {name: getattr(turn, name) for name in own}
-        shown = replace(shown, **mine, usage=None, cost=None, from_file=False)
-        session.memory.finish_turn(shown, branch)
-    record = {**shown.record, "footer": footer(shown.record)}
-    transcript = Transcript(began)
-    reply = Reply(shown, record=record, shape=shape)
+def _played(reply: Reply, on: Surface) -> Reply:
+    """`reply`, shown as one that has just come."""
+    record = reply.record
+    transcript = Transcript(time.monotonic())
     on.begin({**record, "status": "waiting", "answer": "", "reasoning": ""}, lambda: None)
     transcript.apply(*deltas_of(reply), now=time.monotonic())
     on.refresh(transcript, transcript.take_fresh(), time.monotonic())
-    transcript.end(shown.status, time.monotonic())
+    transcript.end(reply.turn.status, time.monotonic())
     on.end(record)
     return reply

@@ -11,7 +11,12 @@ from typing import TYPE_CHECKING, Any
 from deepseek_jupyter.conversation.turn import Step, Turn
 from deepseek_jupyter.display.render import Bundle, CodeBlock, code_blocks, final_bundle, footer
 from deepseek_jupyter.display.terminal import erase_prompt
-from deepseek_jupyter.errors import DeepSeekError, InvalidResponseError, SchemaMismatchError
+from deepseek_jupyter.errors import (
+    DeepSeekError,
+    InvalidResponseError,
+    SchemaMismatchError,
+    shortened,
+)
 from deepseek_jupyter.protocol.messages import ToolCall
 from deepseek_jupyter.protocol.usage import Usage
 
@@ -48,7 +53,7 @@ class Reply:
         self.shown_in: int | None = None
         self._shape = shape
         self._data: Any = None
-        self._record = record or {**turn.record, "footer": footer(turn.record)}
+        self.record = record or {**turn.record, "footer": footer(turn.record)}
 
     @property
     def text(self) -> str:
@@ -166,14 +171,13 @@ class Reply:
     @property
     def footer(self) -> str:
         """The line under the answer."""
-        return str(self._record["footer"])
+        return str(self.record["footer"])
 
     def __str__(self) -> str:
         return self.text
 
     def __repr__(self) -> str:
-        text = self.text if len(self.text) <= 60 else self.text[:57] + "…"
-        return f"<Reply {text!r}, {self.footer}>"
+        return f"<Reply {shortened(self.text)!r}, {self.footer}>"
 
     def _ipython_display_(self) -> None:
         """Show it, unless the cell that just asked has shown it already."""
@@ -189,8 +193,8 @@ class Reply:
 
     def bundle(self, notices: Iterable[str] = ()) -> Bundle:
         """The mimebundle of its output, with `notices` added."""
-        notices = [*self._record.get("notices", ()), *notices]
-        return final_bundle({**self._record, "notices": notices})
+        notices = [*self.record.get("notices", ()), *notices]
+        return final_bundle({**self.record, "notices": notices})
 
     def changed(self) -> list[str]:
         """A sentence for each attached object that is another now than when it was asked about.

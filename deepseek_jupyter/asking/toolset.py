@@ -33,18 +33,24 @@ def tools_of(
         return {}
     from deepseek_jupyter.tools.loop import toolbox
 
-    return toolbox(_resolved(session, question, redactor, files, tool) for tool in question.tools)
+    attached = _Attached(session, question, redactor, files)
+    return toolbox(_tool(tool, attached) for tool in question.tools)
 
 
-def _resolved(
-    session: Session, question: Question, redactor: Redactor, files: PolicyFiles, tool: Any
-) -> Any:
+def _tool(tool: Any, attached: _Attached) -> Any:
+    """A function or a tool as it is; the built-in tool or the function that a text names."""
     if not isinstance(tool, str):
         return tool
     name = tool.strip()
-    if name in BUILTIN:
-        return _builtin_tool(name, session, question, redactor, files)
-    return function_named(name, user_namespace())
+    if name == "run_python":
+        from deepseek_jupyter.tools.python import python_tool
+
+        return python_tool(user_namespace().get("get_ipython", lambda: None)())
+    if name == "inspect":
+        from deepseek_jupyter.tools.inspect_variables import inspect_tool
+
+        return inspect_tool(attached.names, attached.describe)
+    return attached.sql() if name == "sql" else function_named(name, user_namespace())
 
 
 def function_named(name: str, names: Mapping[str, Any]) -> Callable[..., Any]:
@@ -59,25 +65,6 @@ def function_named(name: str, names: Mapping[str, Any]) -> Callable[..., Any]:
             f"Define it in a cell first; built in are {', '.join(BUILTIN)}.",
         )
     return found  # type: ignore[no-any-return]
-
-
-def _builtin_tool(
-    name: str, session: Session, question: Question, redactor: Redactor, files: PolicyFiles
-) -> Tool:
-    """The tool called `name`, one of `BUILTIN`, for a resolved question.
-
-    Raises `ToolError` where the tool cannot be offered.
-    """
-    if name == "run_python":
-        from deepseek_jupyter.tools.python import python_tool
-
-        return python_tool(user_namespace().get("get_ipython", lambda: None)())
-    attached = _Attached(session, question, redactor, files)
-    if name == "inspect":
-        from deepseek_jupyter.tools.inspect_variables import inspect_tool
-
-        return inspect_tool(attached.names, attached.describe)
-    return attached.sql()
 
 
 def keep(value: Any) -> str:
@@ -134,6 +121,7 @@ class _Attached:
             limits=Limits(seconds=config.sql_seconds, memory=config.sql_memory),
             rows=config.tool_rows,
             tokens=config.tool_tokens,
+            least=config.min_group,
         )
 
     def _now(self, name: str) -> Any:

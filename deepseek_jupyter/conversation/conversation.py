@@ -12,8 +12,8 @@ The window: when a long conversation no longer fits the model's context, the old
 dropped in one deep cut, to half; never one by one. A provider bills a repeated prefix at a
 fraction, and a window that slides a turn at a time changes the prefix with every question; one that
 is cut to half keeps it until it is full again. The cut is a function of the turns' sizes alone,
-found by going through the conversation as it grew. So it needs no memory: the same history gives
-the same cut, after a restart too, and the messages behind it are the same bytes as before.
+found by going through the conversation as it grew. So it needs no memory: one history always gives
+one cut, after a restart too, and the messages behind it are byte for byte those of before.
 """
 
 from __future__ import annotations
@@ -147,7 +147,7 @@ class Conversation:
         return self._read(self._tree.children(parent))
 
     def siblings(self, id: str) -> list[Turn]:
-        """The turn and those that answer the same place in its stead, oldest first."""
+        """The turn and the other answers at its place, oldest first."""
         return self.children(self._tree.nodes[id].parent)
 
     def masked(self) -> list[Turn]:
@@ -210,7 +210,7 @@ class Conversation:
         """Where a question from `cell_id` attaches: as a sibling of the cell's turn on the branch.
 
         A cell is known by its id, or without one by its prompt (the newest turn without a cell that
-        asked the same); give no prompt where the same words may be meant as another question. What
+        asked it); give no prompt where equal words may be meant as another question. What
         is new to the branch goes on from the tip.
 
         `branch` is another than the active one, a new one to be begun at the present tip, or None.
@@ -232,14 +232,17 @@ class Conversation:
         system_prompt: str = "",
         limit: int | None = None,
         mask: Callable[[str], str] | None = None,
+        *,
+        thinking: bool = False,
     ) -> Window:
         """The history before a turn under `parent`, cut to `limit` tokens; None does not cut.
 
         What was sent is sent again as it was; turns that were read from a file go through `mask`.
+        With `thinking` the provider gets earlier thinking back, so it counts too.
         """
         head = [system(system_prompt)] if system_prompt else []
         way = self._tree.way(parent)
-        sizes = [node.tokens for node in way]
+        sizes = [node.tokens + (node.thinking if thinking else 0) for node in way]
         cut = 0 if limit is None else dropped(sizes, limit - estimate_messages(head))
         turns = self._read([node.id for node in way[cut:]])
         return Window((*head, *(m for turn in turns for m in messages_of(turn, mask))), cut)
@@ -349,7 +352,7 @@ class Conversation:
                 self.journal.set_tip(self.id, name, tip)
 
     def _introduce(self, journal: Journal) -> None:
-        """Tell the journal of a conversation that it does not know yet, and of its turns."""
+        """Write a conversation that the journal does not know yet, and its turns."""
         with self._lock:
             if self._unjournaled is None:
                 return
@@ -366,8 +369,7 @@ def dropped(sizes: Iterable[int], limit: int) -> int:
 
     `sizes` are the turns' tokens, oldest first. What is kept after a cut is at most half of
     `limit`, or the newest turn alone where that is longer than half; one longer than `limit` is
-    dropped too. `limit` should leave room for the question and the answer, and be the same each
-    time.
+    dropped too. `limit` should leave room for the question and the answer, and not change.
     """
     sizes = list(sizes)
     first = kept = 0

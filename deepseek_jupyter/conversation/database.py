@@ -35,7 +35,7 @@ Change = Callable[[Connection], object]
 T = TypeVar("T")
 
 _PATIENCE = 10.0  # seconds to wait for another kernel's write
-_SHORT_PATIENCE = 0.05  # the same while changes are waiting: each new one tries again
+_SHORT_PATIENCE = 0.05  # while changes are waiting: each new one tries again
 _ATTEMPTS = 5  # at a file that other kernels are replacing too
 _MOST_WAITING = 1_000  # changes; beyond that the oldest are in the notebook's outputs only
 

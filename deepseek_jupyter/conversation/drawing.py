@@ -10,13 +10,14 @@ import difflib
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Literal, NamedTuple
 
+from deepseek_jupyter.errors import shortened
+
 from .tree import Node
-from .turn import Turn
+from .turn import ENDED_EARLY, Turn
 
 Mark = Literal["=", "-", "+", "@"]
 
 _PROMPT_WIDTH = 56
-_ENDINGS = {"interrupted": " (stopped)", "truncated": " (broke off)", "error": " (failed)"}
 
 
 class TurnDiffLine(NamedTuple):
@@ -66,21 +67,13 @@ def _ordered(nodes: list[Node], way: set[str]) -> list[tuple[Node, bool]]:
 
 
 def _line(
-    node: Node,
-    prompts: Mapping[str, str],
-    way: set[str],
-    names: Mapping[str | None, list[str]],
+    node: Node, prompts: Mapping[str, str], way: set[str], names: Mapping[str | None, list[str]]
 ) -> str:
-    words = " ".join(prompts.get(node.id, "").split()) or "(went on)"
-    if len(words) > _PROMPT_WIDTH:
-        words = words[: _PROMPT_WIDTH - 1] + "…"
-    parts = [
-        "●" if node.id in way else "○",
-        words + _ENDINGS.get(node.status, ""),
-        f"·{node.id[-6:]}",
-        *names.get(node.id, ()),
-    ]
-    return " ".join(parts)
+    words = shortened(" ".join(prompts.get(node.id, "").split()) or "(went on)", _PROMPT_WIDTH)
+    if ended := ENDED_EARLY.get(node.status):
+        words = f"{words} ({ended})"
+    mark = "●" if node.id in way else "○"
+    return " ".join([mark, words, f"·{node.id[-6:]}", *names.get(node.id, ())])
 
 
 def diff_lines(a: Turn, b: Turn) -> list[TurnDiffLine]:
@@ -89,11 +82,7 @@ def diff_lines(a: Turn, b: Turn) -> list[TurnDiffLine]:
     if a.prompt != b.prompt:
         lines += [TurnDiffLine("@", "Prompt"), *_compared(a.prompt, b.prompt)]
     if a.model != b.model:
-        lines += [
-            TurnDiffLine("@", "Model"),
-            TurnDiffLine("-", a.model),
-            TurnDiffLine("+", b.model),
-        ]
+        lines += [TurnDiffLine("@", "Model"), *_compared(a.model, b.model)]
     return [*lines, TurnDiffLine("@", "Answer"), *_compared(a.answer, b.answer)]
 
 

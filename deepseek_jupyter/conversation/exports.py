@@ -17,14 +17,13 @@ from deepseek_jupyter.errors import ConversationError
 
 from .conversation import Conversation
 from .restore import METADATA, MIME_TYPE, restore
-from .turn import SCHEMA, Turn
+from .turn import ENDED_EARLY, SCHEMA, Turn
 
 ENDINGS = (".md", ".html", ".json", ".ipynb")
 
 Neutralise = Callable[[str], str]
 
 _CELL_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")  # nbformat 4.5
-_ENDINGS = {"interrupted": "stopped", "truncated": "broke off", "error": "failed"}
 
 _PAGE = """<!DOCTYPE html>
 <html lang="en">
@@ -76,18 +75,18 @@ def export_text(conversation: Conversation, ending: str) -> str:
     def inert(text: str) -> str:
         return neutralise(text).markdown
 
-    if ending == ".md":
-        return to_markdown(conversation, inert)
-    if ending == ".html":
-        return to_html(conversation, lambda answer: neutralise(answer).html)
-    if ending == ".json":
-        return to_json(conversation)
-    if ending == ".ipynb":
-        return json.dumps(to_notebook(conversation, inert), indent=1)
-    raise ConversationError(
-        f"There is no form for {ending or 'a name without an ending'!r}.",
-        f"The file's name ends in {', '.join(ENDINGS)}.",
-    )
+    forms: dict[str, Callable[[], str]] = {
+        ".md": lambda: to_markdown(conversation, inert),
+        ".html": lambda: to_html(conversation, lambda answer: neutralise(answer).html),
+        ".json": lambda: to_json(conversation),
+        ".ipynb": lambda: json.dumps(to_notebook(conversation, inert), indent=1),
+    }
+    if ending not in forms:
+        raise ConversationError(
+            f"There is no form for {ending or 'a name without an ending'!r}.",
+            f"The file's name ends in {', '.join(ENDINGS)}.",
+        )
+    return forms[ending]()
 
 
 def conversation_of_file(path: Path) -> Conversation:
@@ -155,7 +154,10 @@ def to_notebook(conversation: Conversation, neutralise: Neutralise) -> dict[str,
                 "elsewhere": [t.record for t in conversation.turns() if t.id not in shown],
             },
         },
-        "cells": [_loading_cell(), *(_cell(turn, neutralise, taken) for turn in way)],
+        "cells": [
+            _code_cell("load-deepseek", "%load_ext deepseek_jupyter"),
+            *(_cell(turn, neutralise, taken) for turn in way),
+        ],
     }
 
 
@@ -163,14 +165,14 @@ def _branches(conversation: Conversation) -> dict[str, Any]:
     return {"active": conversation.active, "branches": dict(conversation.branches)}
 
 
-def _loading_cell() -> dict[str, Any]:
+def _code_cell(id: str, source: str, *outputs: dict[str, Any]) -> dict[str, Any]:
     return {
         "cell_type": "code",
-        "id": "load-deepseek",
+        "id": id,
         "execution_count": None,
         "metadata": {},
-        "source": "%load_ext deepseek_jupyter",
-        "outputs": [],
+        "source": source,
+        "outputs": list(outputs),
     }
 
 
@@ -185,14 +187,7 @@ def _cell(turn: Turn, neutralise: Neutralise, taken: set[str]) -> dict[str, Any]
         "text/plain": turn.answer,
     }
     output = {"output_type": "display_data", "data": data, "metadata": {}}
-    return {
-        "cell_type": "code",
-        "id": id,
-        "execution_count": None,
-        "metadata": {},
-        "source": f"%%deepseek\n{turn.prompt}",
-        "outputs": [output],
-    }
+    return _code_cell(id, f"%%deepseek\n{turn.prompt}", output)
 
 
 def _section(turn: Turn, render: Neutralise) -> Iterator[str]:
@@ -205,7 +200,7 @@ def _section(turn: Turn, render: Neutralise) -> Iterator[str]:
 
 def _facts(turn: Turn) -> list[str]:
     """What the line under an answer says."""
-    facts = [turn.served_model or turn.model, turn.created, _ENDINGS.get(turn.status, "")]
+    facts = [turn.served_model or turn.model, turn.created, ENDED_EARLY.get(turn.status, "")]
     if turn.usage is not None:
         facts.append(f"{turn.usage.total_tokens:,} tokens")
     if turn.cost is not None:

@@ -33,7 +33,10 @@ from .tree import Node
 from .turn import Turn, now
 
 _AT_ONCE = 500  # ids in one statement; an old SQLite takes 999 variables
-_NODE = "t.id, t.parent, t.cell_id, t.created, t.prompt_hash, t.tokens, t.answered, t.status"
+_NODE = (
+    "t.id, t.parent, t.cell_id, t.created, t.prompt_hash, t.tokens, t.answered, t.status, "
+    "coalesce(t.thinking, t.reasoning_tokens, 0)"
+)
 
 # A conversation, and those that it goes on from with the moment up to which they belong to it.
 # "~" sorts behind every moment.
@@ -102,7 +105,7 @@ class Journal:
     def finish(self, turn: Turn, branch: str | None = None) -> None:
         """Write a turn that has ended, and wait until the disk has it.
 
-        With `branch` the turn becomes that branch's tip, in the same transaction.
+        With `branch` the turn becomes that branch's tip, in one transaction.
         """
 
         def change(connection: sqlite3.Connection) -> None:
@@ -268,9 +271,7 @@ class Journal:
     def opened(self, conversation: str) -> None:
         """The user went back to a conversation: the next kernel begins with it."""
         self._execute(
-            "opened",
-            f"UPDATE conversations SET opened = {LATEST} WHERE id = ?",
-            (conversation,),
+            "opened", f"UPDATE conversations SET opened = {LATEST} WHERE id = ?", (conversation,)
         )
 
     def set_tip(self, conversation: str, branch: str, tip: str | None) -> None:

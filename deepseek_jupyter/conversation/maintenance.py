@@ -158,7 +158,7 @@ def compact(connection: sqlite3.Connection) -> None:
 
 
 def this_process() -> str:
-    """Host, pid, and what tells this process from a later one with the same pid."""
+    """Host, pid, and what distinguishes this process from a later one with its pid."""
     global _token
     if _token[0] != os.getpid():
         _token = (os.getpid(), f"{_began(os.getpid())}.{secrets.token_hex(6)}")

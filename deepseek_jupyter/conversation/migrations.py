@@ -138,6 +138,12 @@ def m004_ghost_texts_and_opened(connection: sqlite3.Connection) -> None:
     connection.execute("ALTER TABLE conversations ADD COLUMN opened INTEGER")
 
 
+@migration
+def m005_thinking(connection: sqlite3.Connection) -> None:
+    """An estimate of the thinking in a turn's messages; null in rows from before this step."""
+    connection.execute("ALTER TABLE turns ADD COLUMN thinking INTEGER")
+
+
 def make_search_index(connection: sqlite3.Connection) -> None:
     """An empty search index."""
     connection.execute(

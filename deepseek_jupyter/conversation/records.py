@@ -9,14 +9,17 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from decimal import Decimal
-from typing import Any
+from functools import partial
+from typing import Any, TypeVar
 
 from deepseek_jupyter.protocol.messages import ToolCall
 from deepseek_jupyter.protocol.usage import Usage
 
 from .turn import SCHEMA, Step, Turn
+
+T = TypeVar("T")
 
 STATUSES = frozenset(
     {"waiting", "thinking", "answering", "done", "interrupted", "truncated", "error"}
@@ -37,7 +40,7 @@ _LARGEST = 2**53
 
 def read_record(record: object) -> Turn | None:
     """The turn that `record` says, or None where it says none. `sent` and the like stay empty."""
-    if not isinstance(record, Mapping) or not _known_schema(record.get("schema")):
+    if not isinstance(record, Mapping) or not 1 <= _count(record.get("schema")) <= SCHEMA:
         return None
     prompt, answer = _text(record.get("prompt")), _text(record.get("answer"))
     id, conversation = sound_id(record.get("id")), sound_id(record.get("conversation"))
@@ -53,28 +56,28 @@ def read_record(record: object) -> Turn | None:
         parent=parent,
         cell_id=_name(record.get("cell_id")) or None,
         created=_matching(_MOMENT, record.get("created")) or "",
-        status=_status(record.get("status")),
+        status=status if (status := _name(record.get("status"))) in STATUSES else "done",
         provider=_name(record.get("provider")) or "",
         model=_name(record.get("model")) or "",
         served_model=_name(record.get("served_model")),
         parameters=_object(record.get("parameters")) or {},
-        attachments=tuple(filter(None, map(_object, _list(record.get("attachments"))))),
+        attachments=_each(_object, record.get("attachments")),
         reasoning=_text(record.get("reasoning")) or None,
         answer=answer,
-        tool_calls=tuple(filter(None, map(_call, _list(record.get("tool_calls"))))),
+        tool_calls=_each(_call, record.get("tool_calls")),
         usage=_usage(record.get("usage")),
         cost=_cost(record.get("cost")),
         timing=_seconds(record.get("timing")),
         finish_reason=_name(record.get("finish_reason")),
-        notices=tuple(filter(None, map(_sentence, _list(record.get("notices"))))),
+        notices=_each(_sentence, record.get("notices")),
         error=_error(record.get("error")),
         history=record.get("history") is not False,
         format=_name(record.get("format")) or "md",
         branch=_branch(record.get("branch")),
         request_hash=sound_id(record.get("request_hash")),
-        steps=tuple(filter(None, map(_step, _list(record.get("steps"))))),
+        steps=_each(_step, record.get("steps")),
         replayed=record.get("replayed") is True,
-        policy=tuple(filter(None, map(_name, _list(record.get("policy"))))),
+        policy=_each(_name, record.get("policy")),
     )
 
 
@@ -93,10 +96,6 @@ def sound_id(value: object) -> str | None:
     return _matching(_ID, value)
 
 
-def _known_schema(value: object) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= SCHEMA
-
-
 def _matching(pattern: re.Pattern[str], value: object) -> str | None:
     return value if isinstance(value, str) and pattern.fullmatch(value) else None
 
@@ -105,20 +104,17 @@ def _text(value: object, longest: int = LONGEST_TEXT) -> str | None:
     return value if isinstance(value, str) and len(value) <= longest else None
 
 
-def _name(value: object) -> str | None:
-    return _text(value, _LONGEST_NAME)
-
-
-def _sentence(value: object) -> str | None:
-    return _text(value, 10_000)
-
-
-def _status(value: object) -> str:
-    return value if isinstance(value, str) and value in STATUSES else "done"
+_name = partial(_text, longest=_LONGEST_NAME)
+_sentence = partial(_text, longest=10_000)
 
 
 def _list(value: object) -> list[Any]:
     return value[:_MOST_ITEMS] if isinstance(value, list) else []
+
+
+def _each(read: Callable[[object], T | None], value: object) -> tuple[T, ...]:
+    """The entries of a list that can be read."""
+    return tuple(found for found in map(read, _list(value)) if found)
 
 
 def _object(value: object) -> dict[str, Any] | None:
@@ -132,37 +128,29 @@ def _object(value: object) -> dict[str, Any] | None:
     return json.loads(text) if len(text) <= _LONGEST_OBJECT else None
 
 
+def _fields(value: object) -> Mapping[str, Any]:
+    return value if isinstance(value, Mapping) else {}
+
+
 def _call(value: object) -> ToolCall | None:
-    if not isinstance(value, Mapping):
-        return None
-    id, name = _name(value.get("id")), _name(value.get("name"))
-    arguments = _text(value.get("arguments"))
+    given = _fields(value)
+    id, name = _name(given.get("id")), _name(given.get("name"))
+    arguments = _text(given.get("arguments"))
     return ToolCall(id, name, arguments) if id and name and arguments is not None else None
 
 
 def _step(value: object) -> Step | None:
-    if not isinstance(value, Mapping):
-        return None
-    calls = tuple(filter(None, map(_call, _list(value.get("tool_calls")))))
-    results = tuple(filter(None, map(_result, _list(value.get("results")))))
-    reasoning = _text(value.get("reasoning")) or None
-    decisions = tuple(filter(None, map(_decision, _list(value.get("results")))))
-    said = _text(value.get("answer")) or ""
-    return Step(calls, results, said, reasoning, decisions) if calls else None
-
-
-def _result(value: object) -> tuple[str, str] | None:
-    if not isinstance(value, Mapping):
-        return None
-    id, text = _name(value.get("id")), _text(value.get("text"))
-    return (id, text) if id and text is not None else None
-
-
-def _decision(value: object) -> tuple[str, str] | None:
-    if not isinstance(value, Mapping):
-        return None
-    id, decision = _name(value.get("id")), _name(value.get("decision"))
-    return (id, decision) if id and decision else None
+    given = _fields(value)
+    calls = _each(_call, given.get("tool_calls"))
+    results, decisions = [], []
+    for entry in map(_fields, _list(given.get("results"))):
+        id, text = _name(entry.get("id")), _text(entry.get("text"))
+        if id and text is not None:
+            results.append((id, text))
+        if id and (decision := _name(entry.get("decision"))):
+            decisions.append((id, decision))
+    said, reasoning = _text(given.get("answer")) or "", _text(given.get("reasoning")) or None
+    return Step(calls, tuple(results), said, reasoning, tuple(decisions)) if calls else None
 
 
 def _count(value: object) -> int:
@@ -173,35 +161,28 @@ def _count(value: object) -> int:
 def _usage(value: object) -> Usage | None:
     if not isinstance(value, Mapping):
         return None
-    return Usage(
-        _count(value.get("prompt_tokens")),
-        _count(value.get("completion_tokens")),
-        _count(value.get("cache_hit_tokens")),
-        _count(value.get("reasoning_tokens")),
-    )
+    names = ("prompt_tokens", "completion_tokens", "cache_hit_tokens", "reasoning_tokens")
+    counts: dict[str, Any] = {name: _count(value.get(name)) for name in names}
+    return Usage(**counts)
 
 
 def _cost(value: object) -> dict[str, str] | None:
-    if not isinstance(value, Mapping):
+    given = _fields(value)
+    amount = _matching(_AMOUNT, given.get("amount"))
+    currency = _matching(_CURRENCY, given.get("currency"))
+    if not amount or not currency:
         return None
-    amount = _matching(_AMOUNT, value.get("amount"))
-    currency = _matching(_CURRENCY, value.get("currency"))
-    return (
-        {"amount": format(Decimal(amount), "f"), "currency": currency}
-        if amount and currency
-        else None
-    )
+    return {"amount": format(Decimal(amount), "f"), "currency": currency}
 
 
 def _seconds(value: object) -> dict[str, float | None]:
-    given = value if isinstance(value, Mapping) else {}
-    names = ("first_token", "thinking", "total")
-    return {name: _duration(given.get(name)) for name in names if name in given}
-
-
-def _duration(value: object) -> float | None:
-    number = isinstance(value, int | float) and not isinstance(value, bool)
-    return value if number and 0 <= value < 1e9 else None  # type: ignore[operator, return-value]
+    given, found = _fields(value), dict[str, float | None]()
+    for name in ("first_token", "thinking", "total"):
+        if name in given:
+            seconds = given[name]
+            number = isinstance(seconds, int | float) and not isinstance(seconds, bool)
+            found[name] = seconds if number and 0 <= seconds < 1e9 else None
+    return found
 
 
 def _error(value: object) -> dict[str, str] | None:
@@ -212,7 +193,6 @@ def _error(value: object) -> dict[str, str] | None:
 
 
 def _branch(value: object) -> dict[str, int] | None:
-    if not isinstance(value, Mapping):
-        return None
-    index, count = _count(value.get("index")), _count(value.get("count"))
+    given = _fields(value)
+    index, count = _count(given.get("index")), _count(given.get("count"))
     return {"index": index, "count": count} if 1 <= index <= count else None

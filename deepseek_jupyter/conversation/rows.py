@@ -135,7 +135,7 @@ def turn_of(body: str) -> Turn | None:
         turn,
         sent=stored.get("sent", ""),
         usage=usage,
-        # The record says "" for both; the wire tells an empty chain of thought from none.
+        # The record says "" for both; on the wire an empty chain of thought is not none.
         reasoning=turn.reasoning or ("" if stored.get("reasoned") else None),
         reasoning_details=tuple(stored.get("reasoning_details", ())),
         from_file=stored.get("from_file", False),
@@ -146,48 +146,35 @@ def turn_of(body: str) -> Turn | None:
 
 
 def _body(turn: Turn) -> str:
-    stored: dict[str, Any] = {"record": turn.written, "sent": turn.sent}
-    if turn.reasoning is not None:
-        stored["reasoned"] = True
-    if turn.reasoning_details:
-        stored["reasoning_details"] = turn.reasoning_details
-    if turn.images:
-        stored["images"] = turn.images
-    if turn.pseudonyms:
-        stored["pseudonyms"] = dict(turn.pseudonyms)
-    if turn.sending:
-        stored["sending"] = dict(turn.sending)
-    if turn.from_file:
-        stored["from_file"] = True
-    if turn.usage is not None and turn.usage.cost is not None:
-        stored["host_cost"] = str(turn.usage.cost)
-    return dump(stored)
+    usage = turn.usage
+    optional = {
+        "reasoned": turn.reasoning is not None,
+        "reasoning_details": turn.reasoning_details,
+        "images": turn.images,
+        "pseudonyms": dict(turn.pseudonyms),
+        "sending": dict(turn.sending),
+        "from_file": turn.from_file,
+        "host_cost": str(usage.cost) if usage and usage.cost is not None else "",
+    }
+    given = {name: value for name, value in optional.items() if value}
+    return dump({"record": turn.written, "sent": turn.sent, **given})
+
+
+_OF_TURN = (
+    *("id", "conversation", "parent", "cell_id", "created", "status", "finish_reason"),
+    *("provider", "model", "served_model", "request_hash", "history", "from_file"),
+)
+_OF_NODE = ("prompt_hash", "answered", "tokens", "thinking")
+_OF_USAGE = ("prompt_tokens", "cache_hit_tokens", "completion_tokens", "reasoning_tokens")
 
 
 def _columns(turn: Turn) -> dict[str, Any]:
-    node, usage, cost = node_of(turn), turn.usage, turn.cost or {}
+    node, cost = node_of(turn), turn.cost or {}
     return {
-        "id": turn.id,
-        "conversation": turn.conversation,
-        "parent": turn.parent,
-        "cell_id": turn.cell_id,
-        "created": turn.created,
+        **{name: getattr(turn, name) for name in _OF_TURN},
+        **{name: getattr(node, name) for name in _OF_NODE},
+        **{name: getattr(turn.usage, name, None) for name in _OF_USAGE},
         "day": _local_day(turn.created),
-        "status": turn.status,
-        "finish_reason": turn.finish_reason,
-        "provider": turn.provider,
-        "model": turn.model,
-        "served_model": turn.served_model,
-        "request_hash": turn.request_hash,
-        "prompt_hash": node.prompt_hash,
-        "history": turn.history,
-        "from_file": turn.from_file,
-        "answered": node.answered,
-        "tokens": node.tokens,
-        "prompt_tokens": usage.prompt_tokens if usage else None,
-        "cache_hit_tokens": usage.cache_hit_tokens if usage else None,
-        "completion_tokens": usage.completion_tokens if usage else None,
-        "reasoning_tokens": usage.reasoning_tokens if usage else None,
         "cost": cost.get("amount"),
         "currency": cost.get("currency"),
     }

@@ -8,7 +8,7 @@ several becomes a phrase; a part of a sentence is found as it should be.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import islice
 
@@ -95,7 +95,8 @@ def snippet(text: str, words: list[str], width: int = 60) -> tuple[tuple[str, bo
 
     On one line. Empty when none of them is there as it was typed.
     """
-    places = list(find_words(text, words))
+    pattern = "|".join(re.escape(word) for word in sorted(words, key=len, reverse=True))
+    places = [match.span() for match in re.finditer(pattern, text, re.IGNORECASE)] if words else []
     if not places:
         return ()
     begin = max(0, places[0][0] - width)
@@ -111,15 +112,6 @@ def snippet(text: str, words: list[str], width: int = 60) -> tuple[tuple[str, bo
     if begin:
         pieces.insert(0, ("…", False))
     return tuple(piece for piece in pieces if piece[0])
-
-
-def find_words(text: str, words: list[str]) -> Iterator[tuple[int, int]]:
-    """Where `words` begin and end in `text`, in order, without overlap."""
-    if words:
-        longest_first = sorted(words, key=len, reverse=True)
-        pattern = "|".join(re.escape(word) for word in longest_first)
-        for match in re.finditer(pattern, text, re.IGNORECASE):
-            yield match.span()
 
 
 def _line(text: str) -> str:

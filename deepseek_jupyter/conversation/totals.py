@@ -29,11 +29,8 @@ _KEYS = {
 }
 
 _GHOST_KEYS = {"notebook": "notebook", "conversation": "''", "day": "day", "model": "model"}
-_COLUMNS = (
-    "notebook, day, model, currency, asked, prompt_tokens, cache_hit_tokens, completion_tokens, "
-    "reasoning_tokens, cost"
-)
 _COUNTS = ("asked", "prompt_tokens", "cache_hit_tokens", "completion_tokens", "reasoning_tokens")
+_COLUMNS = ", ".join(("notebook", "day", "model", "currency", *_COUNTS, "cost"))
 
 # Every turn that leads to a tip; one that two branches share counts for both.
 _BRANCHES = """
@@ -75,13 +72,13 @@ def turn_totals(
 
     Turns that were read from a notebook are left out: they were paid for elsewhere.
     """
-    _decimal_sum(connection)
     key, head, join = _KEYS.get(by, "way.name"), "", ""
     if by == "branch":
         head, join = _BRANCHES, "JOIN way ON way.id = t.id"
+    _decimal_sum(connection)
     rows = connection.execute(
-        f"{head} SELECT {key}, count(*), total(prompt_tokens), total(completion_tokens), "
-        "total(cache_hit_tokens), total(reasoning_tokens), currency, decimal_sum(cost) "
+        f"{head} SELECT {key}, count(*), total(prompt_tokens), total(cache_hit_tokens), "
+        "total(completion_tokens), total(reasoning_tokens), currency, decimal_sum(cost) "
         f"FROM turns t LEFT JOIN conversations c ON c.id = t.conversation {join} "
         "WHERE NOT from_file AND (:every OR t.conversation = :conversation) "
         "AND (:notebook IS NULL OR c.notebook = :notebook) "
@@ -97,17 +94,20 @@ def turn_totals(
 
 def add_ghosts(connection: sqlite3.Connection, notebook: str, day: str, spent: Total) -> None:
     """Add what ghost texts of one model cost on a day; `spent.key` is the model."""
-    used = spent.usage
-    counts = (
-        used.prompt_tokens,
-        used.cache_hit_tokens,
-        used.completion_tokens,
-        used.reasoning_tokens,
-    )
-    for number, (currency, amount) in enumerate(spent.cost.items() or [("", Decimal())]):
-        # Counted once, however many currencies there are.
-        once = (0, 0, 0, 0, 0) if number else (spent.turns, *counts)
-        _add_ghost_row(connection, (notebook, day, spent.key, currency, *once, format(amount, "f")))
+    test = "notebook = ? AND day = ? AND model = ? AND currency = ?"
+    more = ", ".join(f"{name} = {name} + excluded.{name}" for name in _COUNTS)
+    counts = (spent.turns, *(getattr(spent.usage, name) for name in _COUNTS[1:]))
+    for currency, amount in spent.cost.items() or [("", Decimal())]:
+        key = (notebook, day, spent.key, currency)
+        before = connection.execute(f"SELECT cost FROM ghost_texts WHERE {test}", key).fetchone()
+        total = amount + Decimal(before[0] if before else 0)
+        connection.execute(
+            f"INSERT INTO ghost_texts({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) "
+            f"ON CONFLICT(notebook, day, model, currency) DO UPDATE SET {more}, "
+            "cost = excluded.cost",
+            (*key, *counts, format(total, "f")),
+        )
+        counts = (0,) * len(_COUNTS)  # counted once, however many currencies there are
 
 
 def ghost_totals(connection: sqlite3.Connection, by: By, notebook: str | None) -> list[Total]:
@@ -119,8 +119,8 @@ def ghost_totals(connection: sqlite3.Connection, by: By, notebook: str | None) -
         return []
     _decimal_sum(connection)
     rows = connection.execute(
-        f"SELECT {_GHOST_KEYS[by]}, sum(asked), sum(prompt_tokens), sum(completion_tokens), "
-        "sum(cache_hit_tokens), sum(reasoning_tokens), currency, decimal_sum(cost) "
+        f"SELECT {_GHOST_KEYS[by]}, sum(asked), sum(prompt_tokens), sum(cache_hit_tokens), "
+        "sum(completion_tokens), sum(reasoning_tokens), currency, decimal_sum(cost) "
         "FROM ghost_texts WHERE :notebook IS NULL OR notebook = :notebook "
         "GROUP BY 1, currency ORDER BY min(day)",
         {"notebook": notebook},
@@ -133,20 +133,6 @@ def delete_ghosts(connection: sqlite3.Connection, before: str) -> None:
     connection.execute("DELETE FROM ghost_texts WHERE day < ?", (before,))
 
 
-def _add_ghost_row(connection: sqlite3.Connection, row: Iterable[object]) -> None:
-    *values, amount = row
-    key = values[:4]
-    test = "notebook = ? AND day = ? AND model = ? AND currency = ?"
-    before = connection.execute(f"SELECT cost FROM ghost_texts WHERE {test}", key).fetchone()
-    total = Decimal(str(amount)) + Decimal(before[0] if before else 0)
-    more = ", ".join(f"{name} = {name} + excluded.{name}" for name in _COUNTS)
-    connection.execute(
-        f"INSERT INTO ghost_texts({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) "
-        f"ON CONFLICT(notebook, day, model, currency) DO UPDATE SET {more}, cost = excluded.cost",
-        (*values, format(total, "f")),
-    )
-
-
 def _decimal_sum(connection: sqlite3.Connection) -> None:
     """Give the connection the aggregate `decimal_sum`, for money as text."""
     connection.create_aggregate("decimal_sum", 1, _DecimalSum)  # type: ignore[arg-type]
@@ -155,13 +141,20 @@ def _decimal_sum(connection: sqlite3.Connection) -> None:
 def _added_up(rows: Iterable[tuple[Any, ...]]) -> list[Total]:
     """One `Total` a key, of rows that may be several a key: a currency each.
 
-    A row is key, number, prompt, completion, hit and reasoning tokens, currency, amount.
+    A row is key, `_COUNTS`, currency and amount.
     """
-    found: dict[str, Total] = {}
-    for row_key, turns, prompt, completion, hit, reasoning, currency, amount in rows:
+    totals = []
+    for key, turns, prompt, hit, completion, reasoning, currency, amount in rows:
         usage = Usage(int(prompt), int(completion), int(hit), int(reasoning))
         cost = {currency: Decimal(amount)} if currency and amount else {}
-        total = Total(str(row_key), turns, usage, cost)
+        totals.append(Total(str(key), turns, usage, cost))
+    return by_key(totals)
+
+
+def by_key(totals: Iterable[Total]) -> list[Total]:
+    """The sums of those with one key, in the order in which their keys come first."""
+    found: dict[str, Total] = {}
+    for total in totals:
         found[total.key] = found[total.key] + total if total.key in found else total
     return list(found.values())
 

@@ -19,7 +19,8 @@ _SHORTEST_REFERENCE = 4  # characters of an id's end
 class Node(NamedTuple):
     """What the tree needs of a turn; the turn itself is read when it is looked at.
 
-    `tokens` is the estimate for its messages; `answered` whether it holds anything of the model's.
+    `tokens` is the estimate for its messages, `thinking` for the thinking in them, which some
+    providers want back; `answered` says whether it holds anything of the model's.
     """
 
     id: str
@@ -30,35 +31,48 @@ class Node(NamedTuple):
     tokens: int
     answered: bool
     status: str
+    thinking: int = 0
 
 
 def node_of(turn: Turn) -> Node:
     """The node of a turn."""
+    tokens, thinking = _tokens(turn)
     return Node(
         turn.id,
         turn.parent,
         turn.cell_id,
         turn.created,
         prompt_hash(turn.prompt),
-        _tokens(turn),
+        tokens,
         bool(turn.answer or turn.tool_calls or turn.steps),
         turn.status,
+        thinking,
     )
 
 
-def _tokens(turn: Turn) -> int:
-    """The estimate for a turn's messages; for the answer the host's count where that is higher.
+def _tokens(turn: Turn) -> tuple[int, int]:
+    """The estimates for a turn's messages without their thinking, and for the thinking.
 
-    An estimate may be half of the truth for figures, and a window that is too full is refused. But
-    no host is believed that counts more tokens than the answer has bytes.
+    For the last answer the host's counts where they are higher: an estimate may be half of the
+    truth for figures, and a window that is too full is refused. But no host is believed that
+    counts more tokens than a text has bytes.
     """
-    tokens, usage = estimate_messages(turn.messages()), turn.usage
+    messages, usage = turn.messages(), turn.usage
+    tokens = estimate_messages(messages)
+    thinking = estimate_messages(messages, thinking=True) - tokens
     if usage is None or turn.steps:  # their usage is the sum of several requests
-        return tokens
+        return tokens, thinking
     if turn.reasoning and not usage.reasoning_tokens:  # then it counts as answer
-        return tokens
-    counted = usage.completion_tokens - usage.reasoning_tokens
-    return tokens + max(0, min(counted, most_tokens(turn.answer)) - estimate_tokens(turn.answer))
+        return tokens, thinking
+    said = usage.completion_tokens - usage.reasoning_tokens
+    return (
+        tokens + _undercounted(turn.answer, said),
+        thinking + _undercounted(turn.reasoning or "", usage.reasoning_tokens),
+    )
+
+
+def _undercounted(text: str, counted: int) -> int:
+    return max(0, min(counted, most_tokens(text)) - estimate_tokens(text))
 
 
 def prompt_hash(prompt: str) -> str:
@@ -83,7 +97,7 @@ class Tree:
         return iter(self.nodes.values())
 
     def copy(self) -> Tree:
-        """Another tree of the same nodes."""
+        """Another tree of these nodes."""
         copy = Tree()
         copy.nodes = dict(self.nodes)
         copy._children = {parent: list(ids) for parent, ids in self._children.items()}

@@ -20,6 +20,9 @@ from deepseek_jupyter.protocol.usage import Usage
 
 SCHEMA = 1
 
+# What a person reads of a status, where the answer did not come to its end.
+ENDED_EARLY = {"interrupted": "stopped", "truncated": "broke off", "error": "failed"}
+
 
 def new_id() -> str:
     """A UUIDv7 (RFC 9562, section 5.7): unique, and sorted by time."""

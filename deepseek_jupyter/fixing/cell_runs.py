@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from deepseek_jupyter.asking.notebook_cells import text_of
 from deepseek_jupyter.cells.executed import Executed, log
 from deepseek_jupyter.cells.failure import Failure
 from deepseek_jupyter.cells.lineage import NotebookCell
@@ -31,11 +32,15 @@ def executed() -> list[Executed]:
 
 
 def last_failure() -> tuple[Executed, Failure]:
-    """The cell that failed last and why. Raises `CellError` when none did, or it is mended."""
+    """The cell that failed last and why. Raises `CellError` when none did, or it ran well since."""
     if log.error is None or log.failed is None:
         raise CellError("No cell has failed since the extension was loaded.")
     run = log.failed
-    again = [r for r in executed() if r.count > run.count and _same_cell(r, run)]
+    again = [
+        r
+        for r in executed()
+        if r.count > run.count and (r.id == run.id if r.id or run.id else r.source == run.source)
+    ]
     if again and not again[-1].failed:
         raise CellError(f"{run.name} ran without an error as {again[-1].name}.")
     return run, Failure.of(log.error, _count_of)
@@ -82,18 +87,12 @@ def notebook_cells(content: object) -> dict[str, NotebookCell]:
     found: dict[str, NotebookCell] = {}
     for index, cell in enumerate(cells if isinstance(cells, list) else []):
         if isinstance(cell, Mapping) and isinstance(cell.get("id"), str):
-            source = cell.get("source", "")
-            text = "".join(map(str, source)) if isinstance(source, list) else str(source)
-            found[cell["id"]] = NotebookCell(index, text)
+            found[cell["id"]] = NotebookCell(index, text_of(cell.get("source")))
     return found
 
 
-def _same_cell(a: Executed, b: Executed) -> bool:
-    return a.id == b.id if a.id or b.id else a.source == b.source
-
-
 def _count_of(file: str) -> int | None:
-    """The count of the cell that a code's file name stands for, as IPython labels it."""
+    """The count of the cell that a code's file name means, as IPython labels it."""
     compiler = getattr(shell(), "compile", None)
     label = compiler.format_code_name(file) if compiler is not None else None
     number = _NUMBER.match(label[1]) if label else None

@@ -1,18 +1,18 @@
-"""Changes to cells: `propose` asks the model for one; `accept`, `reject` and `revert` decide on it.
+"""Changes to cells that a model proposes: asked for, decided on, written, taken back.
 
 Nothing is written before `accept`, and nothing into a cell that is no longer what the model was
 shown. With a page that has our extension the cells themselves change; elsewhere the code is offered
 as new input. Commands call these functions, and so may the buttons of a page.
 
-The material of a question about a cell: the cells it depends on, the error, what is stale.
-
-A change to cells that a model proposes, and what has become of it.
+A `Proposal` is what came back and what has become of it; `Material` is what a question about a cell
+says: the cells it depends on, the error, what is stale.
 """
 
 from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any, Literal
@@ -30,7 +30,6 @@ from deepseek_jupyter.cells.executed import Executed
 from deepseek_jupyter.cells.failure import Failure
 from deepseek_jupyter.cells.lineage import (
     Lineage,
-    NotebookCell,
     Selection,
     cells_text,
     names_on_line,
@@ -55,11 +54,78 @@ from .placement import place_code, provenance, writer
 KINDS = ("fix", "explain", "doc", "test", "optimize")
 _EDITING = ("fix", "doc", "optimize")
 
+MIME = "application/vnd.deepseek.changes+json"
+
+State = Literal["none", "offered", "asked", "accepted", "rejected", "reverted"]
+
+_WORDS = {
+    "none": "No change is offered.",
+    "offered": "%deepseek fix accept [--run] applies it, %deepseek fix reject drops it.",
+    "asked": "The page was asked to write it and has not answered yet.",
+    "accepted": "Accepted. %deepseek fix revert takes it back.",
+    "rejected": "Rejected; nothing was changed.",
+    "reverted": "Taken back: the cells are as they were.",
+}
+
 _BUDGET = 6_000  # tokens of earlier cells
 _KEPT = 32  # proposals that can still be decided on
 
 # A session's proposals by the id of their turn.
 _offered: WeakKeyDictionary[Session, dict[str, Proposal]] = WeakKeyDictionary()
+
+
+@dataclass(slots=True)
+class Proposal:
+    """A change to cells; `reply` is the answer that it came with, `id` the turn's.
+
+    States: offered → accepted → reverted, which may be accepted again, or offered → rejected.
+    It is `asked` while a page has not answered; `none` is an answer without edits.
+    """
+
+    kind: str
+    reply: Reply
+    edits: tuple[Edit, ...] = ()
+    notes: tuple[str, ...] = ()
+    state: State = "none"
+    before: tuple[Mapping[str, str] | None, ...] = field(default=(), repr=False)
+
+    @property
+    def id(self) -> str:
+        """The id of the turn."""
+        return self.reply.turn.id
+
+    def changes(self) -> Changes:
+        """The difference, cell by cell, and what can be done about it."""
+        parts = [
+            (edit.run.name, [(mark, text) for mark, text in diff(edit.before, edit.after)])
+            for edit in self.edits
+        ]
+        return Changes(parts, "\n".join([*self.notes, _WORDS[self.state]]))
+
+    @property
+    def record(self) -> dict[str, Any]:
+        """For a page that has our extension; in TypeScript `IProposal` in ``changes.ts``."""
+        parts = self.changes().parts
+        return {
+            "schema": 1,
+            "turn": self.id,
+            "kind": self.kind,
+            "state": self.state,
+            "cells": [{"name": name, "lines": list(map(list, lines))} for name, lines in parts],
+            "notes": list(self.notes),
+        }
+
+    def __str__(self) -> str:
+        return str(self.changes())
+
+    def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, Any]:
+        return {MIME: self.record}
+
+    def _repr_html_(self) -> str:
+        return self.changes()._repr_html_()
+
+    def _repr_pretty_(self, printer: object, cycle: bool) -> None:
+        self.changes()._repr_pretty_(printer, cycle)
 
 
 def propose(
@@ -103,11 +169,13 @@ def accept(session: Session, turn: str | None = None, *, run: bool = False) -> P
     """
     proposal = _in_state(session, turn, ("offered", "reverted"), "accept")
     Teaching(session.policy_files()).check_code_insertion()
-    _refuse_changed(proposal.edits)
+    for edit in proposal.edits:  # before any page is asked: the kernel may know of a newer version
+        for ran in executed():
+            same = ran.id == edit.run.id and ran.id is not None
+            if same and ran.count > edit.run.count and ran.source != edit.before:
+                raise ChangedCellError(f"{edit.run.name} was changed and ran as {ran.name}.")
     new = provenance(proposal.reply)
-    changes = [
-        Change(e.run.id, e.before, e.after, new) for e in proposal.edits if e.run.id is not None
-    ]
+    changes = [Change(e.run.id, e.before, e.after, new) for e in proposal.edits if e.run.id]
     _write(proposal, changes, "accepted", run)
     return proposal
 
@@ -126,7 +194,7 @@ def revert(session: Session, turn: str | None = None) -> Proposal:
     changes = [
         Change(e.run.id, e.after, e.before, old)
         for e, old in zip(proposal.edits, before, strict=False)
-        if e.run.id is not None
+        if e.run.id
     ]
     _write(proposal, changes, "reverted", run=False)
     return proposal
@@ -141,32 +209,32 @@ def _decide(session: Session, request: Request) -> dict[str, str]:
     """A button on a page: ``{turn, verb, run}`` → ``{state}``. The page itself writes the cells."""
     turn, verb = str(request.body.get("turn")), request.body.get("verb")
     if verb == "accept":
-        decided = accept(session, turn, run=request.body.get("run") is True)
-    elif verb in ("reject", "revert"):
-        decided = reject(session, turn) if verb == "reject" else revert(session, turn)
-    else:
+        return {"state": accept(session, turn, run=request.body.get("run") is True).state}
+    if verb not in ("reject", "revert"):
         raise CellError(f"There is no way to {verb} a change.")
-    return {"state": decided.state}
+    return {"state": (reject if verb == "reject" else revert)(session, turn).state}
 
 
 # Asking
-
-
-def _target(kind: str, target: str) -> tuple[Executed, Failure | None]:
-    if kind == "fix":
-        return last_failure()
-    return (find(target) if target else previous()), None
 
 
 def _composed(
     session: Session, kind: str, question: Question, target: str
 ) -> tuple[Material, Question]:
     """What is gathered, and the question that says it."""
-    cell, failure = _target(kind, target)
+    failure: Failure | None = None
+    if kind == "fix":
+        cell, failure = last_failure()
+    else:
+        cell = find(target) if target else previous()
     if kind != "explain":
         Teaching(session.policy_files()).check_code_insertion()
+    endpoints = session.endpoints
+    find_provider = endpoints.keyless if question.dry_run else endpoints.provider
+    context = find_provider(question.provider)[0].context_tokens or 4 * _BUDGET
+    budget = min(_BUDGET, context // 4)  # of a small model's context, a quarter
     path = notebook_path(os.environ, user_namespace())
-    material = gather(cell, failure, budget=_budget(session, question), notebook=path)
+    material = gather(cell, failure, budget=budget, notebook=path)
     asked = _asked(kind, question, material, target)
     frames = _frames(session, material.on_the_line)
     chosen = "none" if question.cells is None else question.cells  # the cells are in the material
@@ -195,11 +263,9 @@ def _asked(kind: str, question: Question, material: Material, target: str) -> Qu
     cell = material.cell
     named = target if target and target.isidentifier() else ""
     about = f"`{named}` in {cell.name}" if named else f"the cell {cell.name}"
-    title = f"{kind.capitalize()} {cell.name}"
+    title = f"{kind.capitalize()} {f'{named} ({cell.name})' if named else cell.name}"
     if material.failure is not None:
-        title = f"{title}: {material.failure.kind}"  # its message may hold values
-    elif named:
-        title = f"{kind.capitalize()} {named} ({cell.name})"
+        title = f"{kind.capitalize()} {cell.name}: {material.failure.kind}"  # no values
     prompt = "\n\n".join(filter(None, (title, question.prompt)))
     return replace(question, prompt=prompt, material=material.text(kind, about))
 
@@ -215,14 +281,6 @@ def _read(session: Session, kind: str, material: Material, reply: Reply) -> Prop
     return Proposal(kind, reply, tuple(edits), tuple(notes), "offered" if edits else "none")
 
 
-def _budget(session: Session, question: Question) -> int:
-    """A quarter of a small model's context is for the earlier cells."""
-    endpoints = session.endpoints
-    find_provider = endpoints.keyless if question.dry_run else endpoints.provider
-    provider, _ = find_provider(question.provider)
-    return min(_BUDGET, (provider.context_tokens or 4 * _BUDGET) // 4)
-
-
 # Deciding
 
 
@@ -233,15 +291,6 @@ def _in_state(session: Session, turn: str | None, states: Sequence[State], verb:
     if proposal.state not in states:
         raise CellError(f"There is nothing to {verb}: {proposal.changes().remark}")
     return proposal
-
-
-def _refuse_changed(edits: Sequence[Edit]) -> None:
-    """Before any page is asked: the kernel itself may know of a newer version."""
-    for edit in edits:
-        for run in executed():
-            same = run.id == edit.run.id and run.id is not None
-            if same and run.count > edit.run.count and run.source != edit.before:
-                raise ChangedCellError(f"{edit.run.name} was changed and ran as {run.name}.")
 
 
 def _write(proposal: Proposal, changes: Sequence[Change], goal: State, run: bool) -> None:
@@ -269,21 +318,23 @@ def _write(proposal: Proposal, changes: Sequence[Change], goal: State, run: bool
 def _offer(proposal: Proposal, goal: State, run: bool) -> None:
     """Without a page: the new code as the next input, and run here if that was asked."""
     several = len(proposal.edits) > 1
-    sources = [
+    code = "\n\n".join(
         (f"# {edit.run.name}\n" if several else "")
         + (edit.after if goal == "accepted" else edit.before)
         for edit in proposal.edits
-    ]
-    code = "\n\n".join(sources)
+    )
     if has_frontend() or not run:  # a terminal keeps no cells: there it only runs
         offer_input(code)
     if run:
         run_here(code)
 
 
+# What a question about a cell says
+
+
 @dataclass(frozen=True, slots=True)
 class Material:
-    """What a question about `cell` says beside the user's own words.
+    """What a question about `cell` says in addition to the user's own words.
 
     `on_the_line` are the names in the statement that failed.
     """
@@ -335,86 +386,8 @@ def gather(
         budget=budget,
         count=estimate_tokens,
     )
-    placed, saved = _saved(notebook)
-    notes = stale_notes(selection.cells, cell, runs, placed, saved)
+    placed, saved = notebook_cells(notebook_content(notebook)), 0.0  # as they were saved, and when
+    with suppress(OSError):
+        saved = os.path.getmtime(notebook) if notebook else 0.0
+    notes = stale_notes(selection.cells, cell, runs, placed or None, saved)
     return Material(cell, selection, tuple(runs), tuple(notes), failure, first)
-
-
-def _saved(path: str | None) -> tuple[dict[str, NotebookCell] | None, float]:
-    """The notebook's cells by id as they were saved last, and when that was."""
-    placed = notebook_cells(notebook_content(path))
-    try:
-        return placed or None, os.path.getmtime(path) if path else 0.0
-    except OSError:
-        return None, 0.0
-
-
-MIME = "application/vnd.deepseek.changes+json"
-
-State = Literal["none", "offered", "asked", "accepted", "rejected", "reverted"]
-
-_WORDS = {
-    "none": "No change is offered.",
-    "offered": "%deepseek fix accept [--run] applies it, %deepseek fix reject drops it.",
-    "asked": "The page was asked to write it and has not answered yet.",
-    "accepted": "Accepted. %deepseek fix revert takes it back.",
-    "rejected": "Rejected; nothing was changed.",
-    "reverted": "Taken back: the cells are as they were.",
-}
-
-
-@dataclass(slots=True)
-class Proposal:
-    """`reply` is the answer it came with; `id` that turn's.
-
-    States: offered → accepted → reverted, which may be accepted again, or offered → rejected.
-    `asked` stands between them while a page has not answered; `none` is an answer without edits.
-    """
-
-    kind: str
-    reply: Reply
-    edits: tuple[Edit, ...] = ()
-    notes: tuple[str, ...] = ()
-    state: State = "none"
-    before: tuple[Mapping[str, str] | None, ...] = field(default=(), repr=False)
-
-    @property
-    def id(self) -> str:
-        """The id of the turn."""
-        return self.reply.turn.id
-
-    def changes(self) -> Changes:
-        """The difference, cell by cell, and what can be done about it."""
-        parts = [
-            (f"{edit.run.name}", [(mark, text) for mark, text in diff(edit.before, edit.after)])
-            for edit in self.edits
-        ]
-        return Changes(parts, "\n".join([*self.notes, _WORDS[self.state]]))
-
-    @property
-    def record(self) -> dict[str, Any]:
-        """For a page that has our extension; its twin is `IProposal` in ``changes.ts``."""
-        shown = self.changes()
-        return {
-            "schema": 1,
-            "turn": self.id,
-            "kind": self.kind,
-            "state": self.state,
-            "cells": [
-                {"name": name, "lines": [list(line) for line in lines]}
-                for name, lines in shown.parts
-            ],
-            "notes": list(self.notes),
-        }
-
-    def __str__(self) -> str:
-        return str(self.changes())
-
-    def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, Any]:
-        return {MIME: self.record}
-
-    def _repr_html_(self) -> str:
-        return self.changes()._repr_html_()
-
-    def _repr_pretty_(self, printer: object, cycle: bool) -> None:
-        self.changes()._repr_pretty_(printer, cycle)

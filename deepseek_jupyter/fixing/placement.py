@@ -23,14 +23,11 @@ def may_run(session: Session, reply: Reply, approve: str | None) -> bool:
     """Whether the answer's code may run: as the question says, or as the user says to all of it.
 
     It is a call like that of a tool that acts (`asking.consent`): a setting can only forbid it,
-    and where nobody can answer (nbclient, a script) it is no.
+    and where no one can answer (nbclient, a script) it is no.
     """
     permit = (reply.turn.conversation, _RUN)
     decision = known_decision(
-        "ask",
-        asked=approve,
-        setting=session.config.approve,
-        remembered=permit in session.allowed,
+        "ask", asked=approve, setting=session.config.approve, remembered=permit in session.allowed
     )
     if decision is None:
         answer = by_input("this code", visible(reply.code))
@@ -43,7 +40,8 @@ def may_run(session: Session, reply: Reply, approve: str | None) -> bool:
 def place_code(
     sources: Sequence[str], reply: Reply, cell_id: str | None, *, run: bool = False
 ) -> str:
-    """Put new code below the asking cell, a cell for each of `sources`; what became of it.
+    """Put new code below the asking cell, a cell for each of `sources`; returns what the user
+    should know of it.
 
     With `run` it also runs: its consent is the caller's business. Without a page the next input
     takes all of it in one, or, to be run, the asking cell runs it.

@@ -1,8 +1,8 @@
-"""What the user types.
+"""What the user types, and what the commands answer.
 
-arguments  from the line of a magic to a value; pure
-magics     ``%%deepseek``, ``%ds`` and what loading the extension hooks
-commands   ``%deepseek COMMAND``
-reports    what the commands say of session, providers and the embedded model
-doctor     ``%deepseek doctor``
+* arguments  from the line of a magic to a value; pure
+* magics     ``%%deepseek``, ``%ds`` and what loading the extension hooks
+* commands   ``%deepseek COMMAND``
+* reports    what the commands say of session, providers and the embedded model
+* doctor     ``%deepseek doctor``
 """

@@ -13,13 +13,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
-from deepseek_jupyter.asking.question import (
-    APPROVALS,
-    FORMATS,
-    NAMED_PARAMETERS,
-    REPLAYS,
-    Question,
-)
+from deepseek_jupyter.asking.question import FORMATS, NAMED_PARAMETERS, Question
+from deepseek_jupyter.config import APPROVALS, EFFORTS, ON_ERROR, REPLAYS
 from deepseek_jupyter.errors import ParameterError
 from deepseek_jupyter.protocol.parameters import parse_value
 
@@ -46,8 +41,7 @@ class _Parser(argparse.ArgumentParser):
         unknown = re.match(r"unrecognized arguments: (\S+)", message)
         if unknown:
             flags = [flag for action in self._actions for flag in action.option_strings]
-            close = difflib.get_close_matches(unknown[1], flags, n=1)
-            hint = f" Did you mean {close[0]}?" if close else " %deepseek help lists the flags."
+            hint = suggestion(unknown[1], flags) or " %deepseek help lists the flags."
             raise UsageProblem(f"There is no flag {unknown[1]}.{hint}")
         raise UsageProblem(message[:1].upper() + message[1:].rstrip(".") + ".")
 
@@ -69,7 +63,7 @@ def _add_model_flags(add: Callable[..., object]) -> None:
         action=argparse.BooleanOptionalAction,
         help="thinking mode on or off; without it the provider decides",
     )
-    add("--effort", choices=("none", "low", "high", "max"), help="how much to think")
+    add("--effort", choices=EFFORTS, help="how much to think")
     add("-t", "--temperature", type=float, metavar="T", help="0 to 2; no effect while thinking")
     add("--top-p", type=float, metavar="P", help="above 0 up to 1")
     add("--max-tokens", type=int, metavar="N", help="limit of thinking and answer together")
@@ -136,7 +130,7 @@ def _add_conversation_flags(add: Callable[..., object]) -> None:
     )
     add("--budget", type=float, metavar="SUM", help="refuse a question that may cost more")
     add("--no-stream", action="store_true", help="one plain request instead of a stream")
-    add("--on-error", choices=("raise", "return"), help="return: no exception, see Reply.error")
+    add("--on-error", choices=ON_ERROR, help="return: no exception, see Reply.error")
     add("--quiet", action="store_true", help="show nothing")
 
 
@@ -177,36 +171,29 @@ def parse_line(line: str, cell_id: str | None = None) -> Command:
     return _command(flags, line[start:].strip(), cell_id)
 
 
+# Flags that a `Question` has under their own names.
+_TAKEN_OVER = (
+    *("provider", "model", "think", "effort", "system", "new", "go_on", "format", "budget"),
+    *("on_error", "branch", "cells", "dry_run", "replay", "approve"),
+)
+
+
 def _command(flags: argparse.Namespace, prompt: str, cell_id: str | None) -> Command:
+    taken: dict[str, Any] = {name: getattr(flags, name) for name in _TAKEN_OVER}
     question = Question(
         prompt=prompt,
-        provider=flags.provider,
-        model=flags.model,
-        think=flags.think,
-        effort=flags.effort,
-        system=flags.system,
         parameters=_parameters(flags),
         stream=False if flags.no_stream else None,
         history=False if flags.no_history else None,
-        new=flags.new,
-        go_on=flags.go_on,
-        format=flags.format,
-        budget=flags.budget,
-        on_error=flags.on_error,
         cell_id=cell_id,
-        branch=flags.branch,
-        cells=flags.cells,
         attach=tuple(flags.attach),
         schema=flags.schema or None,
-        dry_run=flags.dry_run,
-        replay=flags.replay,
         tools=tuple(filter(None, (name.strip() for name in flags.tools.split(",")))),
-        approve=flags.approve,
+        **taken,
     )
     if flags.out is not None and not flags.out.isidentifier():
         raise UsageProblem(f"--out {flags.out}: not a variable name.")
-    asked = flags.code or flags.run
-    return Command(question, flags.out, asked, flags.run, flags.quiet)
+    return Command(question, flags.out, flags.code or flags.run, flags.run, flags.quiet)
 
 
 def _parameters(flags: argparse.Namespace) -> dict[str, Any]:

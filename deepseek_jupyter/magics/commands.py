@@ -1,4 +1,4 @@
-"""``%deepseek COMMAND``: each command is one function and one line in `COMMANDS`."""
+"""``%deepseek COMMAND``: each command is one function, which `_command` puts into `COMMANDS`."""
 
 from __future__ import annotations
 
@@ -15,14 +15,13 @@ from deepseek_jupyter.asking.preview import Preview, sent
 from deepseek_jupyter.asking.reply import Reply
 from deepseek_jupyter.config import DeepSeek
 from deepseek_jupyter.conversation.exports import ENDINGS, write_export
-from deepseek_jupyter.display.progress import Progress
 from deepseek_jupyter.display.report import Drawing, Report
 from deepseek_jupyter.errors import CellError
 from deepseek_jupyter.protocol.parameters import parse_value
 from deepseek_jupyter.session.accounts import WAYS, usage
 
 from .arguments import UsageProblem, flag_help, no_arguments, parse_line, suggestion
-from .reports import balance, models, providers, status, turns_in_words
+from .reports import LOCAL_VERBS, balance, local_model, models, providers, status, turns_in_words
 
 if TYPE_CHECKING:
     from deepseek_jupyter.conversation.conversation import Conversation
@@ -40,6 +39,21 @@ class LineCommand:
     form: str
     says: str
     asks: bool = False
+
+
+COMMANDS: dict[str, LineCommand] = {}
+
+Call = Callable[[Sequence[str]], Any]
+
+
+def _command(form: str, says: str) -> Callable[[Call], Call]:
+    """Make a function a command under its own name."""
+
+    def add(call: Call) -> Call:
+        COMMANDS[call.__name__.removeprefix("_")] = LineCommand(call, form, says)
+        return call
+
+    return add
 
 
 def run(line: str, cell_id: Callable[[], str | None] = lambda: None) -> Any:
@@ -63,31 +77,37 @@ def run(line: str, cell_id: Callable[[], str | None] = lambda: None) -> Any:
 # The session's
 
 
+@_command("[PROVIDER]", "the model ids that the provider lists")
 def _models(arguments: Sequence[str]) -> Report:
     return models(get_session(), _at_most_one(arguments, "models"))
 
 
+@_command("[PROVIDER]", "what is left on the account")
 def _balance(arguments: Sequence[str]) -> Report:
     return balance(get_session(), _at_most_one(arguments, "balance"))
 
 
+@_command(f"[{'|'.join(WAYS)}]", "tokens and cost, of this session without one")
 def _usage(arguments: Sequence[str]) -> Report:
-    """``usage [turn|branch|conversation|notebook|day|model]``; without one, this session."""
     by = _at_most_one(arguments, "usage")
     if by is not None and by not in WAYS:
         raise UsageProblem(f"usage takes {', '.join(WAYS)}.{suggestion(by, WAYS)}")
     return usage(get_session(), by)  # type: ignore[arg-type]
 
 
+@_command("[NAME=VALUE]", "show or change settings")
 def _config(arguments: Sequence[str]) -> Report | None:
-    """Without arguments every setting; ``name=value`` sets one."""
     config = get_session().config
     if not arguments:
         return _settings(config)
     for item in arguments:
         name, equals, text = item.partition("=")
         if name in ("nested", "nest_asyncio"):
-            _set_nested(text)
+            from deepseek_jupyter.nested import enable_nested
+
+            if text.lower() not in ("on", "true", "1"):
+                raise UsageProblem("nested can only be switched on; restarting switches it off.")
+            enable_nested()
         elif not equals or name not in config.items():
             close = suggestion(name, [*config.items(), "nested"])
             raise UsageProblem(f"Settings are written name=value; there is no {name!r}.{close}")
@@ -117,15 +137,7 @@ def _set(config: DeepSeek, name: str, text: str) -> None:
         raise UsageProblem(str(error).split("\n")[0]) from None
 
 
-def _set_nested(text: str) -> None:
-    from deepseek_jupyter.nested import enable_nested
-
-    if text.lower() in ("on", "true", "1"):
-        enable_nested()
-        return
-    raise UsageProblem("nested can be switched on only; restarting the kernel switches it off.")
-
-
+@_command("[NAME]", "list providers, or choose one")
 def _provider(arguments: Sequence[str]) -> Report:
     name = _at_most_one(arguments, "provider")
     if name is not None:
@@ -133,15 +145,18 @@ def _provider(arguments: Sequence[str]) -> Report:
     return providers(get_session())
 
 
+@_command("[PROVIDER] [--forget]", "store a key, typed hidden")
 def _login(arguments: Sequence[str]) -> Report:
     """``login [PROVIDER] [--forget]``: the key is typed into a hidden prompt, never on the line."""
+    from deepseek_jupyter.transport.keys import forget_key, store_key
+
     names = [word for word in arguments if word != "--forget"]
     if any(word.startswith(("sk-", "sk_")) for word in names):
         raise UsageProblem("Never type a key into a cell: %deepseek login asks for it, hidden.")
     name = _at_most_one(names, "login") or get_session().config.provider or "deepseek"
-    endpoints = get_session().endpoints
+    profile = get_session().endpoints.profile(name)
     if "--forget" in arguments:
-        found = endpoints.forget_key(name)
+        found = forget_key(profile)
         return Report(f"The key for {name} is {'gone' if found else 'not stored'}.")
     try:
         key = getpass.getpass(f"API key for {name} (hidden): ")
@@ -151,34 +166,19 @@ def _login(arguments: Sequence[str]) -> Report:
         ) from None
     if not key.strip():
         return Report("Nothing was typed; nothing is changed.")
-    return Report(f"The key for {name} is in {endpoints.store_key(name, key)}.")
+    return Report(f"The key for {name} is in {store_key(profile, key)}.")
 
 
+@_command("install|status|remove [MODEL]", "the embedded model")
 def _local(arguments: Sequence[str]) -> Report:
     """``local [status|install|remove] [MODEL or file]``."""
-    from .reports import install_local, local_status, remove_local
-
     verb, *rest = arguments or ["status"]
-    model = _at_most_one(rest, f"local {verb}")
-    if verb == "install":
-        return install_local(model, Progress())
-    if verb == "remove":
-        return remove_local(model)
-    if verb == "status":
-        return local_status()
-    raise UsageProblem(f"local takes install, status or remove.{suggestion(verb, _LOCAL)}")
+    if verb not in LOCAL_VERBS:
+        raise UsageProblem(f"local takes install, status or remove.{suggestion(verb, LOCAL_VERBS)}")
+    return local_model(verb, _at_most_one(rest, f"local {verb}"))
 
 
-_LOCAL = ("install", "status", "remove")
-
-
-def _doctor(arguments: Sequence[str]) -> Report:
-    from .doctor import doctor
-
-    no_arguments(arguments, "doctor")
-    return doctor(get_session())
-
-
+@_command("", "begin a new conversation")
 def _reset(arguments: Sequence[str]) -> Report:
     no_arguments(arguments, "reset")
     turns = len(get_session().conversation.way())
@@ -186,6 +186,15 @@ def _reset(arguments: Sequence[str]) -> Report:
     return Report(f"A new conversation begins; the last one had {turns_in_words(turns)}.")
 
 
+@_command("", "check this installation and say what to fix")
+def _doctor(arguments: Sequence[str]) -> Report:
+    from .doctor import doctor
+
+    no_arguments(arguments, "doctor")
+    return doctor(get_session())
+
+
+@_command("", "this list, and the flags of %%deepseek")
 def _help(arguments: Sequence[str]) -> Report:
     rows = [(f"%deepseek {name} {c.form}".rstrip(), c.says) for name, c in COMMANDS.items()]
     return Report("", [("%deepseek", "what is set, what was spent"), *rows], remark=flag_help())
@@ -200,17 +209,16 @@ def _at_most_one(arguments: Sequence[str], command: str) -> str | None:
 # The conversation's
 
 
+@_command("", "the conversation, with its branches")
 def _tree(arguments: Sequence[str]) -> Drawing | Report:
-    """The whole tree; the turns of the active branch are marked."""
     no_arguments(arguments, "tree")
-    conversation = _conversation()
-    if not len(conversation):
+    if not len(_conversation()):
         return Report("The conversation has no turn yet.")
-    return Drawing("\n".join(conversation.tree_lines()))
+    return Drawing("\n".join(_conversation().tree_lines()))
 
 
+@_command("[TURN] [--sent]", "a turn again, or what was sent")
 def _show(arguments: Sequence[str]) -> Reply | Preview:
-    """One turn again, the newest without a name; ``--sent``: what went out for it."""
     conversation = _conversation()
     names = [word for word in arguments if word != "--sent"]
     if len(names) > 1:
@@ -226,8 +234,8 @@ def _show(arguments: Sequence[str]) -> Reply | Preview:
     return Reply(turn)
 
 
+@_command("[N]", "take the newest turns off the branch")
 def _undo(arguments: Sequence[str]) -> Report:
-    """Take the newest turns off the branch; they stay in the tree."""
     count = arguments[0] if arguments else "1"
     if not count.isdigit() or len(arguments) > 1:
         raise UsageProblem("undo takes the number of turns, 1 without one.")
@@ -235,24 +243,24 @@ def _undo(arguments: Sequence[str]) -> Report:
     return Report(f"{turns_in_words(len(left))} taken back; %deepseek tree still shows them.")
 
 
+@_command("TURN NAME", "begin a branch at a turn")
 def _fork(arguments: Sequence[str]) -> Report:
-    """Begin a branch at a turn and go on with it."""
     if len(arguments) != 2:
         raise UsageProblem("fork takes a turn (as %deepseek tree names it) and the branch's name.")
     _conversation().fork(*arguments)
     return _where()
 
 
+@_command("NAME|TURN", "go on with another branch")
 def _checkout(arguments: Sequence[str]) -> Report:
-    """Go on with another branch, or from another turn."""
     if len(arguments) != 1:
         raise UsageProblem("checkout takes the name of a branch or of a turn.")
     _conversation().checkout(arguments[0])
     return _where()
 
 
+@_command("TURN TURN", "how two turns differ")
 def _diff(arguments: Sequence[str]) -> Drawing:
-    """How two turns differ, prompt and answer, line by line."""
     from deepseek_jupyter.conversation.drawing import diff_text
 
     if len(arguments) != 2:
@@ -260,8 +268,8 @@ def _diff(arguments: Sequence[str]) -> Drawing:
     return Drawing(diff_text(_conversation().diff(*arguments)))
 
 
+@_command("WORDS", "find turns of this conversation")
 def _search(arguments: Sequence[str]) -> Report:
-    """Turns that hold every word, in prompt, answer or thinking; the newest first."""
     if not arguments:
         raise UsageProblem("search takes the words to look for.")
     found = _conversation().search(" ".join(arguments))
@@ -269,8 +277,8 @@ def _search(arguments: Sequence[str]) -> Report:
     return Report(f"{len(rows)} found", rows, ("turn", "in", "") if rows else ())
 
 
+@_command("FILE", "write .md, .html, .json or .ipynb")
 def _export(arguments: Sequence[str]) -> Report:
-    """Write the conversation to a file: .md, .html, .json or .ipynb by its ending."""
     if len(arguments) != 1 or Path(arguments[0]).suffix not in ENDINGS:
         raise UsageProblem(f"export takes a file name that ends in {', '.join(ENDINGS)}.")
     path = Path(arguments[0]).expanduser()
@@ -318,17 +326,16 @@ def _cell_command(kind: str, line: str, cell_id: str | None) -> Proposal | Reply
 
 
 def _decide(verb: str, arguments: Sequence[str]) -> Proposal:
-    from deepseek_jupyter.fixing import fix as fixes
+    from deepseek_jupyter.fixing.fix import accept, reject, revert
 
     run = "--run" in arguments
     turns = [word for word in arguments if word != "--run"]
     if len(turns) > 1 or (run and verb != "accept"):
         raise UsageProblem(f"{verb} takes {'--run' if verb == 'accept' else 'nothing'} at most.")
     turn = turns[0] if turns else None
-    session = get_session()
     if verb == "accept":
-        return fixes.accept(session, turn, run=run)
-    return fixes.reject(session, turn) if verb == "reject" else fixes.revert(session, turn)
+        return accept(get_session(), turn, run=run)
+    return (reject if verb == "reject" else revert)(get_session(), turn)
 
 
 def _target(kind: str, words: str) -> tuple[str, str]:
@@ -355,30 +362,5 @@ _OF_CELLS = {
     "optimize": ("[CELL|NAME]", "faster code with equal results, as a change to accept"),
 }
 
-
-COMMANDS: dict[str, LineCommand] = {
-    "models": LineCommand(_models, "[PROVIDER]", "the model ids that the provider lists"),
-    "balance": LineCommand(_balance, "[PROVIDER]", "what is left on the account"),
-    "usage": LineCommand(
-        _usage, f"[{'|'.join(WAYS)}]", "tokens and cost, of this session without one"
-    ),
-    **{
-        kind: LineCommand(partial(_cell_command, kind), form, says, asks=True)
-        for kind, (form, says) in _OF_CELLS.items()
-    },
-    "config": LineCommand(_config, "[NAME=VALUE]", "show or change settings"),
-    "provider": LineCommand(_provider, "[NAME]", "list providers, or choose one"),
-    "login": LineCommand(_login, "[PROVIDER] [--forget]", "store a key, typed hidden"),
-    "local": LineCommand(_local, "install|status|remove [MODEL]", "the embedded model"),
-    "tree": LineCommand(_tree, "", "the conversation, with its branches"),
-    "show": LineCommand(_show, "[TURN] [--sent]", "a turn again, or what was sent"),
-    "undo": LineCommand(_undo, "[N]", "take the newest turns off the branch"),
-    "fork": LineCommand(_fork, "TURN NAME", "begin a branch at a turn"),
-    "checkout": LineCommand(_checkout, "NAME|TURN", "go on with another branch"),
-    "diff": LineCommand(_diff, "TURN TURN", "how two turns differ"),
-    "search": LineCommand(_search, "WORDS", "find turns of this conversation"),
-    "export": LineCommand(_export, "FILE", "write .md, .html, .json or .ipynb"),
-    "reset": LineCommand(_reset, "", "begin a new conversation"),
-    "doctor": LineCommand(_doctor, "", "check this installation and say what to fix"),
-    "help": LineCommand(_help, "", "this list, and the flags of %%deepseek"),
-}
+for _kind, (_form, _says) in _OF_CELLS.items():
+    COMMANDS[_kind] = LineCommand(partial(_cell_command, _kind), _form, _says, asks=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable, Iterator
 from importlib.metadata import PackageNotFoundError, version
@@ -54,12 +55,7 @@ def _packages(session: Session) -> Iterator[Finding]:
 
 def _directory(session: Session) -> Iterator[Finding]:
     path = home()
-    probe = path
-    while not probe.exists():
-        probe = probe.parent
-    import os
-
-    if os.access(probe, os.W_OK):
+    if os.access(next(p for p in (path, *path.parents) if p.exists()), os.W_OK):
         yield _GOOD, "state", str(path)
     else:
         yield _BAD, "state", f"{path} cannot be written; set DEEPSEEK_JUPYTER_HOME."
@@ -119,11 +115,6 @@ def _policy(session: Session) -> Iterator[Finding]:
 
 def _nesting(session: Session) -> Iterator[Finding]:
     state = nested_state()
-    if "original" in state:
-        yield (
-            _BAD,
-            "nested asyncio",
-            f"{state}. Restart the kernel and leave nest_asyncio.apply() out.",
-        )
-    else:
-        yield _GOOD, "nested asyncio", state
+    bad = "original" in state
+    what = ". Restart the kernel and leave nest_asyncio.apply() out." if bad else ""
+    yield _BAD if bad else _GOOD, "nested asyncio", f"{state}{what}"

@@ -9,12 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 from deepseek_jupyter._version import __version__
 from deepseek_jupyter.display.report import Report
-from deepseek_jupyter.errors import DeepSeekError, LocalModelError
+from deepseek_jupyter.errors import DeepSeekError, LocalModelError, MissingKeyError
 from deepseek_jupyter.privacy.rules import file_in_words
 from deepseek_jupyter.session.accounts import in_words, session_totals
 
 if TYPE_CHECKING:
-    from deepseek_jupyter.display.progress import Progress
     from deepseek_jupyter.session.session import Session
 
 
@@ -91,7 +90,6 @@ def _balance_row(info: Mapping[str, Any]) -> tuple[str, ...]:
 
 def providers(session: Session) -> Report:
     """Every profile: where it is, where its key comes from, its default model."""
-    from deepseek_jupyter.errors import MissingKeyError
     from deepseek_jupyter.transport.keys import find_key
     from deepseek_jupyter.transport.providers import PROVIDERS, provider_named
 
@@ -105,14 +103,8 @@ def providers(session: Session) -> Report:
         except MissingKeyError:
             source = f"no key ({provider.key_variables[0]})"
         chosen = "→ " if name == session.config.provider else ""
-        rows.append(
-            (
-                chosen + name,
-                provider.base_url or "started when used",
-                source,
-                provider.default_model,
-            )
-        )
+        where = provider.base_url or "started when used"
+        rows.append((chosen + name, where, source, provider.default_model))
     return Report(
         "Providers",
         rows,
@@ -124,10 +116,18 @@ def providers(session: Session) -> Report:
 # The embedded model
 
 
-def local_status() -> Report:
-    """What is installed, what runs, and what could be installed."""
+LOCAL_VERBS = ("install", "status", "remove")
+
+
+def local_model(verb: str, model: str | None) -> Report:
+    """What ``local VERB [MODEL]`` does; `model` is an id or, to install, a GGUF file's path."""
     from deepseek_jupyter import local
 
+    if verb == "install":
+        return _install(model)
+    if verb == "remove":
+        freed = local.remove(model)
+        return Report(f"{_megabytes(freed)} freed." if freed else "Nothing was installed.")
     now = local.status()
     rows = [
         (m.id, _megabytes(m.size), "verified" if m.verified else "NOT verified", str(m.path))
@@ -146,10 +146,12 @@ def local_status() -> Report:
     return Report("Embedded models", rows, ("model", "size", "state", "where"), remark)
 
 
-def install_local(model: str | None, progress: Progress) -> Report:
-    """Say size and licence, then install. `model` is an id or the path of a GGUF file."""
+def _install(model: str | None) -> Report:
+    """Say size and licence, then install."""
     from deepseek_jupyter import local
+    from deepseek_jupyter.display.progress import Progress
 
+    progress = Progress()
     path = Path(model).expanduser() if model and model not in local.MODELS else None
     if path is not None and not path.is_file():
         known = ", ".join(local.MODELS)
@@ -163,14 +165,6 @@ def install_local(model: str | None, progress: Progress) -> Report:
         progress.close()
     problem = local.status().problem
     return Report(f"Installed: {installed}", remark=problem or "Ask it with -p local.")
-
-
-def remove_local(model: str | None) -> Report:
-    """Stop the server and delete the files."""
-    from deepseek_jupyter import local
-
-    freed = local.remove(model)
-    return Report(f"{_megabytes(freed)} freed." if freed else "Nothing was installed.")
 
 
 def _megabytes(size: int) -> str:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from deepseek_jupyter.conversation.records import sound_id
 from deepseek_jupyter.errors import ParameterError
 
 _LONGEST_PROMPT = 4_000_000  # characters
-_MOST_IDS = 64
+_MOST_ITEMS = 64
 
 Body = Mapping[str, Any]
 
@@ -37,29 +37,23 @@ def turn_id(body: Body, name: str) -> str:
 
 def ids(body: Body, name: str) -> list[str]:
     """Some ids, at most 64."""
-    value = body.get(name)
-    found = [sound_id(item) for item in value] if isinstance(value, list) else [None]
-    if len(found) > _MOST_IDS or None in found:
-        raise ParameterError(f"The request's {name} are no list of at most {_MOST_IDS} ids.")
-    return [item for item in found if item is not None]
+    return _list(body.get(name), name, "ids", sound_id)
 
 
 def texts(body: Body, name: str) -> list[str]:
     """Some short texts, at most 64; none where there are none."""
-    value = body.get(name, [])
-    found = value if isinstance(value, list) else [None]
-    if len(found) > _MOST_IDS or not all(isinstance(t, str) and len(t) <= 500 for t in found):
-        raise ParameterError(f"The request's {name} are no list of at most {_MOST_IDS} texts.")
-    return list(found)
+    return _list(body.get(name, []), name, "texts", lambda t: isinstance(t, str) and len(t) <= 500)
 
 
 def objects(body: Body, name: str) -> list[Body]:
     """Some objects, at most 64; none where there are none. Their own fields are unchecked."""
-    value = body.get(name, [])
-    found = value if isinstance(value, list) else [None]
-    if len(found) > _MOST_IDS or not all(isinstance(item, Mapping) for item in found):
-        raise ParameterError(f"The request's {name} are no list of at most {_MOST_IDS} objects.")
-    return list(found)
+    return _list(body.get(name, []), name, "objects", lambda item: isinstance(item, Mapping))
+
+
+def _list(value: object, name: str, what: str, fits: Callable[[Any], object]) -> list[Any]:
+    if isinstance(value, list) and len(value) <= _MOST_ITEMS and all(map(fits, value)):
+        return list(value)
+    raise ParameterError(f"The request's {name} are no list of at most {_MOST_ITEMS} {what}.")
 
 
 def flag(body: Body, name: str) -> bool:

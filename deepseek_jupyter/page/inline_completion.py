@@ -19,15 +19,15 @@ from dataclasses import replace
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from deepseek_jupyter.asking.budget import check_notebook
 from deepseek_jupyter.conversation.totals import Total
-from deepseek_jupyter.errors import ConfigurationError, DeepSeekError, PolicyError
+from deepseek_jupyter.errors import DeepSeekError, PolicyError
 from deepseek_jupyter.privacy.redaction import Restorer
 from deepseek_jupyter.privacy.rules import Teaching
 from deepseek_jupyter.protocol.deltas import TextDelta
 from deepseek_jupyter.protocol.fim import FimRequest
 from deepseek_jupyter.protocol.tokens import count_tokens, estimate_tokens
-from deepseek_jupyter.protocol.usage import Usage
-from deepseek_jupyter.session.accounts import notebook_cost, notebook_tokens
+from deepseek_jupyter.protocol.usage import Price, Usage
 
 if TYPE_CHECKING:
     from deepseek_jupyter.display.pages import Request
@@ -79,7 +79,7 @@ class InlineCompletion:
         self,
         asked: FimRequest,
         found: _Found | DeepSeekError | None,
-        tell: Callable[..., None],
+        send: Callable[..., None],
         page: str,
         id: str,
     ) -> None:
@@ -103,9 +103,9 @@ class InlineCompletion:
                 async for batch in batches:
                     text = "".join(event.text for event in batch if isinstance(event, TextDelta))
                     if text := revealer.feed(text):
-                        tell(text=text)
+                        send(text=text)
             if text := revealer.flush():
-                tell(text=text)
+                send(text=text)
         except DeepSeekError as problem:
             error = problem
             self._host = None  # the key, the model or the server may be another by now
@@ -120,9 +120,9 @@ class InlineCompletion:
                 if self.running.get(page, ("",))[0] == id:
                     del self.running[page]
         if error is None:
-            tell(done=True)
+            send(done=True)
         else:
-            tell(done=True, error=error.record)
+            send(done=True, error=error.record)
 
     def prepared(self, asked: FimRequest) -> _Found:
         """What may leave, and where to. Raises what forbids it."""
@@ -194,8 +194,6 @@ class InlineCompletion:
 
 def check_ghost(session: Session, asked: FimRequest, provider: Provider) -> None:
     """Raise `PolicyError` or `ConfigurationError` where `asked` may not be sent."""
-    from deepseek_jupyter.transport.providers import KEYLESS
-
     teaching = Teaching(session.policy_files())
     if teaching.marks:  # ghost text writes code, never thinks, and knows no system prompt
         raise PolicyError(
@@ -204,30 +202,12 @@ def check_ghost(session: Session, asked: FimRequest, provider: Provider) -> None
         )
     teaching.check_provider(provider.name)
     teaching.check_model(asked.model)
-    cap = session.config.notebook_budget
 
-    def worst() -> tuple[Decimal, str] | None:
-        price = session.price(provider, asked.model)
-        if price is None:
-            return None
+    def worst(price: Price) -> Decimal:
         read = count_tokens(asked.prefix) + count_tokens(asked.suffix)
-        cost = price.cost(Usage(read, asked.parameters["max_tokens"]))
-        return cost.amount, cost.currency
+        return price.cost(Usage(read, asked.parameters["max_tokens"])).amount
 
-    def paid(currency: str) -> Decimal:
-        return notebook_cost(session, currency)
-
-    if cap and (most := worst()) is not None and paid(most[1]) + most[0] > cap:
-        raise ConfigurationError(
-            f"The notebook's budget of {cap:g} {most[1]} is used up.",
-            "Raise it with %config DeepSeek.notebook_budget.",
-        )
-    teaching.check_budget(
-        paid,
-        lambda: notebook_tokens(session),
-        worst,
-        free=provider.name in KEYLESS,
-    )
+    check_notebook(session, provider, teaching, session.price(provider, asked.model), worst)
 
 
 # Requests
@@ -274,7 +254,7 @@ def complete(session: Session, request: Request) -> None:
     )
     completion.begin(page, (id, stop))
 
-    def tell(**message: Any) -> None:
+    def send(**message: Any) -> None:
         request.tell({"type": "ghost", "id": id, **message})
 
     found: _Found | DeepSeekError | None = None
@@ -283,7 +263,7 @@ def complete(session: Session, request: Request) -> None:
             found = completion.prepared(asked)
         except DeepSeekError as error:
             found = error
-    engine().start(completion.run(asked, found, tell, page, id), stop)
+    engine().start(completion.run(asked, found, send, page, id), stop)
 
 
 def cancel(session: Session, request: Request) -> None:

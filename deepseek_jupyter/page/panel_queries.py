@@ -1,11 +1,11 @@
-"""Requests that look at the conversation and change nothing.
+"""Requests that change nothing: looks at the conversation, and what ``@`` may name.
 
-What ``@`` may name: the notebook's frames and variables, never a value, and its cells.
+That is the notebook's frames and variables, never a value, and its cells.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Mapping
 from types import BuiltinFunctionType, FunctionType, ModuleType
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +13,7 @@ from deepseek_jupyter.asking.notebook_cells import take_document
 from deepseek_jupyter.conversation.totals import Total
 from deepseek_jupyter.display.frontend import shell
 from deepseek_jupyter.display.render import footer
+from deepseek_jupyter.errors import shortened
 
 from .fields import ids, text, whole
 from .state import position, running, values, way
@@ -53,7 +54,7 @@ def tree(session: Session, request: Request) -> dict[str, Any]:
     limit = whole(request.body, "limit", 1, 2000, 400)
     found = session.conversation
     nodes = found.nodes()[-limit:]
-    heads = _heads(session, [node.id for node in nodes])
+    heads = {turn.id: _head(turn.prompt) for turn in found.turns_of(node.id for node in nodes)}
     return {
         **position(found),
         "earlier": len(found) - len(nodes),
@@ -131,19 +132,12 @@ def _record(turn: Turn) -> dict[str, Any]:
     record = turn.record
     record["footer"] = footer(record)
     for name in ("prompt", "answer", "reasoning"):
-        if len(record[name]) > _LARGEST_TURN:
-            record[name] = record[name][:_LARGEST_TURN] + "…"
+        record[name] = shortened(record[name], _LARGEST_TURN)
     return record
 
 
-def _heads(session: Session, wanted: Iterable[str]) -> dict[str, str]:
-    found = session.conversation.turns_of(wanted)
-    return {turn.id: _head(turn.prompt) for turn in found}
-
-
 def _head(prompt: str) -> str:
-    line = " ".join(prompt[: 4 * _HEAD].split())
-    return line if len(line) <= _HEAD else line[: _HEAD - 1] + "…"
+    return shortened(" ".join(prompt[: 4 * _HEAD].split()), _HEAD)
 
 
 # Whose shape can be asked without computing anything.
@@ -158,9 +152,7 @@ def names(session: Session, request: Request) -> dict[str, Any]:
     running = shell()
     if running is None:
         return {"names": []}
-    hidden = set(running.user_ns_hidden)
-    found = describe(dict(running.user_ns), hidden)
-    return {"names": found[:limit]}
+    return {"names": describe(dict(running.user_ns), set(running.user_ns_hidden))[:limit]}
 
 
 def document(session: Session, request: Request) -> None:
@@ -174,10 +166,9 @@ def describe(namespace: Mapping[str, Any], hidden: Collection[str]) -> list[list
     for name, value in namespace.items():
         if name.startswith("_") or name in hidden or isinstance(value, _LEFT_OUT):
             continue
-        kind = type(value).__name__
         package = type(value).__module__.partition(".")[0]
-        shape = _shape(value, package)
-        found.append((package not in _SHAPED, name.lower(), [name, kind, shape]))
+        row = [name, type(value).__name__, _shape(value, package)]
+        found.append((package not in _SHAPED, name.lower(), row))
     return [row for _, _, row in sorted(found)]
 
 

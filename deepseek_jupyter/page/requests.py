@@ -24,7 +24,7 @@ PAGE_REQUESTS: dict[str, tuple[str, bool]] = {
     "standing": ("state.status", True),
     "sibling": ("siblings.sibling", True),
     "use": ("siblings.use", True),
-    "document": ("mention_names.document", False),
+    "document": ("panel_queries.document", False),
 }
 PANEL_REQUESTS: dict[str, tuple[str, bool]] = {
     "conversation": ("panel_queries.conversation", False),
@@ -43,7 +43,7 @@ PANEL_REQUESTS: dict[str, tuple[str, bool]] = {
     "new": ("siblings.new", False),
     "settings": ("state.settings", False),
     "models": ("state.models", True),
-    "names": ("mention_names.names", False),
+    "names": ("panel_queries.names", False),
 }
 
 

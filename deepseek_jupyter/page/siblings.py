@@ -1,4 +1,4 @@
-"""Other answers to a question, and other places to go on from.
+"""Other answers to a question, and other turns to go on from.
 
 For the ``< 2/3 >`` of a card a page looks at another answer (`sibling`), which changes nothing, or
 goes on from it (`use`); it is sent the whole mimebundle, so that its output can be saved as if the
@@ -30,8 +30,8 @@ if TYPE_CHECKING:
 def sibling(session: Session, request: Request) -> dict[str, Any]:
     """``{id, step}``: the answer `step` places further than the turn `id`."""
     step = request.body.get("step")
-    step = step if isinstance(step, int) else 0
-    return neighbour(session.conversation, str(request.body.get("id")), step)
+    id = str(request.body.get("id"))
+    return neighbour(session.conversation, id, step if isinstance(step, int) else 0)
 
 
 def use(session: Session, request: Request) -> dict[str, Any]:
@@ -94,13 +94,10 @@ def _answers(conversation: Conversation, id: str) -> tuple[list[Turn], int]:
 
 
 def _shown(conversation: Conversation, answers: list[Turn], at: int) -> dict[str, Any]:
+    """The bundle of an answer, and whether the next question goes on from it."""
     turn = replace(answers[at], branch={"index": at + 1, "count": len(answers)})
-    return {"bundle": Reply(turn).bundle(), "active": _on_the_way(conversation, turn.id)}
-
-
-def _on_the_way(conversation: Conversation, id: str) -> bool:
-    """Whether the turn is one of those that the next question goes on from."""
-    return any(node.id == id for node in conversation.way())
+    active = any(node.id == turn.id for node in conversation.way())
+    return {"bundle": Reply(turn).bundle(), "active": active}
 
 
 # Of the panel

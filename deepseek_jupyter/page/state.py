@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 from weakref import WeakSet
 
+from deepseek_jupyter.config import EFFORTS, THINK
 from deepseek_jupyter.conversation.totals import Total
 from deepseek_jupyter.display.frontend import shell
 from deepseek_jupyter.display.pages import pages
@@ -25,9 +26,6 @@ if TYPE_CHECKING:
     from deepseek_jupyter.conversation.conversation import Conversation
     from deepseek_jupyter.display.pages import Request
     from deepseek_jupyter.session.session import Session
-
-_THINK = ("auto", "on", "off")
-_EFFORTS = ("", "none", "low", "high", "max")
 
 _lock = threading.Lock()
 _running: dict[str, Mapping[str, Any]] = {}
@@ -221,9 +219,7 @@ def models(session: Session, request: Request) -> dict[str, Any]:
 def _checked(name: str, value: object) -> Any:
     if name == "model" and isinstance(value, str) and len(value) <= 200:
         return value.strip()
-    if name == "think" and value in _THINK:
-        return value
-    if name == "effort" and value in _EFFORTS:
+    if (name == "think" and value in THINK) or (name == "effort" and value in ("", *EFFORTS)):
         return value
     if name == "temperature":
         return number(value, name, 0, 2)

@@ -1,7 +1,7 @@
 """From a `ChatRequest` to the JSON body of ``POST /chat/completions``.
 
 Only what the user set is sent. Everything that the server would refuse is refused here, with the
-reason; what the server would silently ignore is sent and told in a notice.
+reason; what the server would silently ignore is sent, and a notice says so.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ class Built:
     """A body ready to be sent.
 
     `beta` asks for the beta base URL; `notices` are for the user; `thinks` says whether the model
-    will think, as far as the body tells.
+    will think, as far as the body shows.
     """
 
     body: dict[str, Any]
@@ -195,6 +195,11 @@ def _with_json_word(
     return [*messages[:last], said, *messages[last + 1 :]]
 
 
+def replays_thinking(model: str, dialect: Dialect) -> bool:
+    """Whether the text of earlier thinking goes back with the messages."""
+    return dialect.replay == "reasoning_content" and not _R1_IDS.search(model)
+
+
 def wire_messages(
     messages: Iterable[Message], model: str, dialect: Dialect
 ) -> list[dict[str, Any]]:
@@ -217,7 +222,7 @@ def _wire_message(message: Message, model: str, dialect: Dialect) -> dict[str, A
         wire["tool_calls"] = [call.to_wire() for call in message.tool_calls]
     if message.prefix:
         wire["prefix"] = True
-    if dialect.replay == "reasoning_content" and not _R1_IDS.search(model):
+    if replays_thinking(model, dialect):
         # Verbatim where the model thought; "" satisfies the check for calls made without.
         if message.reasoning is not None or message.tool_calls:
             wire["reasoning_content"] = message.reasoning or ""

@@ -1,1 +1,8 @@
-"""What a kernel holds, and the one place where the parts meet."""
+"""What one kernel holds.
+
+* session      `Session`: settings, conversation, endpoints, what was spent
+* memory       the notebook's conversation, brought back and kept
+* endpoint     from settings and environment to a provider, its key and a model
+* accounts     what was spent: by model, turn, branch, notebook or day
+* withholding  what the data policies withhold, and each conversation's redactor
+"""

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from decimal import Decimal
 from typing import TYPE_CHECKING, Protocol, get_args
 
-from deepseek_jupyter.conversation.totals import By, Total
+from deepseek_jupyter.conversation.totals import By, Total, by_key
 from deepseek_jupyter.display.render import money
 from deepseek_jupyter.display.report import Report
-from deepseek_jupyter.protocol.usage import Usage
+from deepseek_jupyter.errors import shortened
 
 if TYPE_CHECKING:
     from concurrent.futures import ThreadPoolExecutor
@@ -23,13 +24,9 @@ if TYPE_CHECKING:
 
 WAYS: tuple[str, ...] = get_args(By)
 
-_SCOPES: Mapping[str, str] = {
-    "turn": "This conversation",
-    "branch": "This conversation",
+_SCOPES = {
+    **dict.fromkeys(("turn", "branch"), "This conversation"),
     "conversation": "This notebook",
-    "notebook": "Every notebook on this machine",
-    "day": "Every notebook on this machine",
-    "model": "Every notebook on this machine",
 }
 _BAR = 12  # characters of the longest bar
 _EIGHTHS = " ▏▎▍▌▋▊▉"
@@ -80,7 +77,8 @@ class Spender(Protocol):
 def usage(session: Spender, by: By | None = None) -> Report:
     """Tokens and cost, a row a `by` and a bar for its share; without `by` of this session."""
     if by is None:
-        return _report("This session", "model", [*session_totals(session), *_ghosts(session)])
+        paid = sorted(session.ghosts.spent.values(), key=lambda total: total.key)
+        return _report("This session", "model", [*session_totals(session), *_as_ghosts(paid)])
     conversation = session.conversation
     journal = conversation.journal
     if journal is None:
@@ -90,29 +88,20 @@ def usage(session: Spender, by: By | None = None) -> Report:
     totals = journal.totals(by, conversation=within, notebook=notebook)
     named = _named(totals, by, journal)
     ghosts = _named(journal.ghosts(by, notebook=notebook), by, journal)
-    return _report(_SCOPES[by], by, [*named, *map(_as_ghosts, ghosts)])
+    scope = _SCOPES.get(by, "Every notebook on this machine")
+    return _report(scope, by, [*named, *_as_ghosts(ghosts)])
 
 
 def session_totals(session: Spender) -> list[Total]:
     """One `Total` a model, of what this kernel asked."""
-    found: dict[str, Total] = {}
-    for turn in session.spent:
-        model = turn.served_model or turn.model
-        total = Total.of_turn(model, turn)
-        found[model] = found[model] + total if model in found else total
-    return sorted(found.values(), key=lambda total: total.key)
+    found = by_key(Total.of_turn(t.served_model or t.model, t) for t in session.spent)
+    return sorted(found, key=lambda total: total.key)
 
 
-def _ghosts(session: Spender) -> list[Total]:
-    """Ghost texts, which belong to no conversation, by model."""
-    found = sorted(session.ghosts.spent.values(), key=lambda total: total.key)
-    return list(map(_as_ghosts, found))
-
-
-def _as_ghosts(total: Total) -> Total:
-    """`total` under a name that says that it is of ghost text."""
-    name = f"{total.key} (ghost text)" if total.key else "ghost text"
-    return Total(name, total.turns, total.usage, total.cost)
+def _as_ghosts(totals: Iterable[Total]) -> Iterator[Total]:
+    """`totals` under names that say that they are of ghost text."""
+    for total in totals:
+        yield replace(total, key=f"{total.key} (ghost text)" if total.key else "ghost text")
 
 
 def notebook_ghosts(session: Spender) -> Total:
@@ -126,14 +115,13 @@ def notebook_ghosts(session: Spender) -> Total:
 
 def notebook_cost(session: Spender, currency: str) -> Decimal:
     """What the notebook has cost so far in `currency`, ghost text too, in all kernels."""
-    totals = [*notebook_totals(session), notebook_ghosts(session)]
-    return sum((total.cost.get(currency, Decimal()) for total in totals), Decimal())
+    return sum(notebook_totals(session), notebook_ghosts(session)).cost.get(currency, Decimal())
 
 
 def notebook_tokens(session: Spender) -> int:
     """The tokens that the notebook has used so far, prompts and answers, ghost text too."""
-    totals = [*notebook_totals(session), notebook_ghosts(session)]
-    return sum(total.usage.prompt_tokens + total.usage.completion_tokens for total in totals)
+    used = sum(notebook_totals(session), notebook_ghosts(session)).usage
+    return used.prompt_tokens + used.completion_tokens
 
 
 def notebook_totals(session: Spender) -> list[Total]:
@@ -150,39 +138,23 @@ def notebook_totals(session: Spender) -> list[Total]:
 
 def in_words(totals: Iterable[Total]) -> str:
     """The money of `totals`, a currency at a time: "~$0.02 + ~¥1.10", "" for none."""
-    sums: dict[str, Decimal] = {}
-    for total in totals:
-        for currency, amount in total.cost.items():
-            sums[currency] = sums.get(currency, Decimal()) + amount
-    return " + ".join(f"~{money(amount, currency)}" for currency, amount in sums.items())
+    cost = sum(totals, Total("")).cost
+    return " + ".join(f"~{money(amount, currency)}" for currency, amount in cost.items())
 
 
 def _named(totals: list[Total], by: By, journal: Journal) -> list[Total]:
     """The totals, under names that a person knows in place of ids."""
     if by == "turn":
         turns = journal.turns_of([total.key for total in totals])
-        name = {id: f"{id[-6:]}  {_head(turn.prompt)}" for id, turn in turns.items()}
+        heads = {id: shortened(" ".join(turn.prompt.split()), 40) for id, turn in turns.items()}
+        name = {id: f"{id[-6:]}  {head}" for id, head in heads.items()}
     elif by == "notebook":
         rows = {total.key: journal.notebook(total.key) for total in totals}
         name = {id: os.path.basename(row.path) for id, row in rows.items() if row and row.path}
     else:
-        name = {}
+        name = {total.key: total.key[-6:] for total in totals if by == "conversation"}
     nowhere = "" if by == "conversation" else "not in a notebook"
-    short = {total.key: total.key[-6:] for total in totals} if by == "conversation" else {}
-    return [
-        Total(
-            name.get(t.key) or short.get(t.key) or t.key or nowhere,
-            t.turns,
-            t.usage,
-            t.cost,
-        )
-        for t in totals
-    ]
-
-
-def _head(prompt: str, longest: int = 40) -> str:
-    line = " ".join(prompt.split())
-    return line if len(line) <= longest else line[: longest - 1] + "…"
+    return [replace(t, key=name.get(t.key) or t.key or nowhere) for t in totals]
 
 
 def _report(title: str, by: str, totals: list[Total]) -> Report:
@@ -193,7 +165,7 @@ def _report(title: str, by: str, totals: list[Total]) -> Report:
         (*_row(total), _bar(weight, most)) for total, weight in zip(totals, weights, strict=True)
     ]
     spent = in_words(totals)
-    cached = sum((total.usage for total in totals), Usage())
+    cached = sum(totals, Total("")).usage
     remark = f"In all {spent}." if spent else ""
     if cached.prompt_tokens:
         share = cached.cache_hit_tokens / cached.prompt_tokens

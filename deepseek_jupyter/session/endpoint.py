@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from deepseek_jupyter.errors import ConfigurationError, MissingKeyError
 
@@ -34,7 +34,7 @@ class Endpoints:
         the environment's to DeepSeek, or to a server of the user's own. No other host's key goes
         there.
         """
-        from deepseek_jupyter.transport.keys import Secret, find_key
+        from deepseek_jupyter.transport.keys import Secret, find_key, on_this_machine
         from deepseek_jupyter.transport.providers import KEYLESS, provider_named
 
         own, settled = self.config.providers, self.config.provider
@@ -52,7 +52,7 @@ class Endpoints:
         try:
             return provider, find_key(provider)
         except MissingKeyError:
-            if not _loopback(provider.base_url):
+            if not on_this_machine(provider.base_url):
                 raise
             return provider, Secret("")
 
@@ -60,24 +60,18 @@ class Endpoints:
         """The profile that `provider` would need a key for, without one."""
         from deepseek_jupyter.transport.keys import Secret
 
-        return self._named(name or self.config.provider or "deepseek"), Secret("")
+        return self.profile(name or self.config.provider or "deepseek"), Secret("")
+
+    def profile(self, name: str) -> Provider:
+        """The profile called `name`, as the settings change it."""
+        from deepseek_jupyter.transport.providers import provider_named
+
+        return provider_named(name, self.config.providers)
 
     def choose(self, name: str) -> None:
         """Make `name` the provider of this kernel."""
-        self._named(name)
+        self.profile(name)
         self.config.provider = name
-
-    def store_key(self, name: str, key: str) -> str:
-        """Keep a key for later sessions; returns where."""
-        from deepseek_jupyter.transport.keys import store_key
-
-        return store_key(self._named(name), key)
-
-    def forget_key(self, name: str) -> bool:
-        """Delete a stored key; False when there was none."""
-        from deepseek_jupyter.transport.keys import forget_key
-
-        return forget_key(self._named(name))
 
     def model(self, named: str | None, provider: Provider, key: Secret) -> str:
         """The model id to send: flag, setting, environment, profile, or what the host serves."""
@@ -108,11 +102,9 @@ class Endpoints:
         from deepseek_jupyter.transport.engine import engine
 
         if provider.balance_path is None:
-            raise ConfigurationError(f"{provider.title} does not tell balances.")
-        answer: Mapping[str, Any] = engine().run(
-            self.client.get(provider, provider.balance_path, key)
-        )
-        return answer
+            raise ConfigurationError(f"{provider.title} lists no balance.")
+        found = engine().run(self.client.get(provider, provider.balance_path, key))
+        return cast("Mapping[str, Any]", found)
 
     @property
     def client(self) -> Client:
@@ -121,24 +113,13 @@ class Endpoints:
         from deepseek_jupyter.transport.failures import RetryPolicy
 
         c = self.config
-        settings = (
-            c.connect_timeout,
-            c.first_timeout,
-            c.idle_timeout,
-            c.attempts,
-            c.concurrency,
-            os.getpid(),  # a forked child must not share the parent's connections
-        )
+        waits = (c.connect_timeout, c.first_timeout, c.idle_timeout)
+        # A forked child must not share the parent's connections.
+        settings = (*waits, c.attempts, c.concurrency, os.getpid())
         if self._client is None or settings != self._settings:
-            timeouts = Timeouts(c.connect_timeout, c.first_timeout, c.idle_timeout)
-            self._client = Client(timeouts, RetryPolicy(attempts=c.attempts), c.concurrency)
+            self._client = Client(Timeouts(*waits), RetryPolicy(c.attempts), c.concurrency)
             self._settings = settings
         return self._client
-
-    def _named(self, name: str) -> Provider:
-        from deepseek_jupyter.transport.providers import provider_named
-
-        return provider_named(name, self.config.providers)
 
     def _first_with_key(self) -> str:
         from deepseek_jupyter.transport.keys import find_key
@@ -169,8 +150,3 @@ class Endpoints:
         endpoint = local.ensure_server(self.config.local_model or None)
         running = provider.derive(base_url=endpoint.base_url, default_model=endpoint.model)
         return running, Secret(endpoint.api_key, "the embedded server")
-
-
-def _loopback(url: str) -> bool:
-    host = url.partition("://")[2].partition("/")[0].rpartition("@")[2]
-    return host.startswith(("127.", "localhost", "[::1]"))

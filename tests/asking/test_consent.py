@@ -303,9 +303,9 @@ async def test_a_click_on_the_card_decides(session, server, word, awaited):
     question = Question("Compute.", tools=(PREVIEW,))
     pressing = click(word)
     if awaited:
-        reply = await session.aask(question, Buttons())
+        reply = await aask(session, question, Buttons())
     else:
-        reply = session.ask(question, Buttons())
+        reply = ask(session, question, Buttons())
     pressing.join()
     assert ([] if word == "deny" else ["1 + 1"]) == RAN
     decisions = {"approve": "approved", "always": "approved for the conversation"}

@@ -79,7 +79,7 @@ def test_a_deliberate_change_is_told(session, server, change, why):
     ask(CARD)
     assert ask("Go on.").turn.notices == ()
     (told,) = ask("Go on with json.", **change).turn.notices
-    assert told.startswith("The cache begins anew")
+    assert told.startswith("The cache starts over")
     assert why in told
 
 
@@ -144,6 +144,32 @@ class TestTokens:
         with pytest.raises(ds.errors.ContextLengthError):
             ask("word " * 600)
         assert server.requests == []
+
+    @pytest.mark.parametrize(("replay", "cut"), [("reasoning_content", True), ("none", False)])
+    def test_the_window_has_the_thinking_that_goes_back(self, session, server, replay, cut):
+        near = {"like": "deepseek", "base_url": server.base_url(), "context_tokens": 2_000}
+        session.config.providers = {"near": {**near, "dialect": {"replay": replay}}}
+        session.config.provider = "near"
+        server.queue(*(answer("Yes.", reasoning="It may be. " * 150) for _ in range(6)))
+        for n in range(6):
+            ask(f"Question {n}?")  # one that is too long would raise
+        sent = [message["content"] for message in server.requests[-1].json["messages"]]
+        assert ("Question 0?" not in sent) is cut
+
+    def test_the_window_leaves_room_for_tools(self, session, server):
+        near = {"like": "deepseek", "base_url": server.base_url(), "context_tokens": 2_000}
+        session.config.providers, session.config.provider = {"near": near}, "near"
+        server.queue(*(answer("Yes, it is so. " * 80) for _ in range(4)))
+        for n in range(3):
+            ask(f"Question {n}?")
+
+        def looked_up(name: str) -> str:
+            return name
+
+        looked_up.__doc__ = "Everything that is known. " * 150
+        assert "Question 0?" in str(ask("And now?", dry_run=True).messages)
+        ask("And now?", tools=[looked_up])
+        assert "Question 0?" not in str(server.requests[-1].json["messages"])
 
     @given(st.text(max_size=200))
     def test_no_count_goes_beyond_the_bytes(self, text):

@@ -7,7 +7,7 @@ import json
 import pytest
 from PIL import Image
 
-from deepseek_jupyter.asking.ask import ask, stream
+from deepseek_jupyter.asking.ask import ask, resolve, stream
 from deepseek_jupyter.asking.question import Question
 from deepseek_jupyter.config import DeepSeek
 from deepseek_jupyter.display.surfaces import Nowhere
@@ -96,8 +96,12 @@ def test_another_picture_makes_another_question(notebook, server):
     server.queue(answer("Red."), answer("Blue."))
     asked = [("red", red), ("blue", blue), ("red", red)]
     replies = [
-        kernel().ask(
-            Question("Which colour?", cell_id=f"c-{name}", attach=(picture,), new=True), Nowhere()
+        ask(
+            kernel(),
+            resolve(
+                Question("Which colour?", cell_id=f"c-{name}", attach=(picture,), new=True), {}
+            ),
+            Nowhere(),
         )
         for name, picture in asked
     ]

@@ -93,7 +93,7 @@ def test_balance(run, server):
 
 
 def test_balance_where_nobody_tells_it(run, server):
-    assert "does not tell balances" in run("%deepseek balance vllm")
+    assert "lists no balance" in run("%deepseek balance vllm")
     assert server.requests == []
 
 

@@ -106,7 +106,7 @@ BOMBS: dict[str, Callable[[], Reply]] = {
 @pytest.mark.parametrize("name", BOMBS)
 def test_what_grows_on_arrival_is_cut(server, name):
     told = in_a_child(server, BOMBS[name]())
-    assert told["error"] in errors.__all__, told
+    assert hasattr(errors, told["error"]), told
     assert told["megabytes"] < 250, told
     assert told["cpu"] < 10, told
 
@@ -114,7 +114,7 @@ def test_what_grows_on_arrival_is_cut(server, name):
 @pytest.mark.parametrize("status", [200, 401])
 def test_a_listing_that_grows_on_arrival_is_cut(server, status):
     told = in_a_child(server, bomb(b"x", b'{"data": "', status=status), "get")
-    assert told["error"] in errors.__all__, told
+    assert hasattr(errors, told["error"]), told
     assert told["megabytes"] < 120, told
 
 
