@@ -1,4 +1,4 @@
-"""The neutraliser against the tokenizer it stands on, and against itself when text grows."""
+"""The sanitizer against the tokenizer it stands on, and against itself when text grows."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 from rows import Row, alone, ratios
 from texts import KINDS, answer, tokens
 
-TITLE = "Neutraliser"
+TITLE = "Sanitizer"
 RUNS = 7
 SIZE = 50_000
 EVERY = 9  # tokens between two looks: 5.5 updates a second at 50 tokens a second
@@ -46,19 +46,19 @@ def _parser() -> Any:
 
 
 def _whole(text: str) -> None:
-    from deepseek_jupyter.sanitizer.sanitize import neutralise
+    from deepseek_jupyter.sanitizer.sanitizer import sanitize
 
-    neutralise(text)
+    sanitize(text)
 
 
 def _grown(kind: str, size: int) -> None:
-    from deepseek_jupyter.sanitizer.sanitize import Neutraliser
+    from deepseek_jupyter.sanitizer.sanitizer import Sanitizer
 
-    growing = Neutraliser()
+    growing = Sanitizer()
     for number, piece in enumerate(tokens(kind, size // 4)):
         growing.feed(piece)
         if number % EVERY == 0:
-            growing.snapshot(html_only=True)
+            growing.html()
     growing.finish()
 
 

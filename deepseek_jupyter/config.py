@@ -115,6 +115,9 @@ class DeepSeek(Configurable):
     tool_timeout = Float(60.0, help="Seconds that one call may take; 0 means no limit.")
     tool_rows = Int(50, min=1, help="Rows of a call's result that the model reads.")
     tool_tokens = Int(2000, min=10, help="Tokens of a call's result that the model reads.")
+    min_group = Int(
+        5, min=2, help="The fewest rows of an attached frame that one figure of sql may be about."
+    )
     sql_seconds = Float(10.0, min=0.1, help="Seconds that one query of the model's may take.")
     sql_memory = Int(
         512, min=64, help="Megabytes that its queries may take, in addition to the frames' own."

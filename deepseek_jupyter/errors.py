@@ -1,46 +1,8 @@
 """Every exception this package raises on purpose, one class per cause.
 
-* DeepSeekError                   what happened, and what to do
-  - ConfigurationError            your side, before anything was sent
-    + MissingKeyError             no API key for the provider
-    + ParameterError              a parameter of the wrong type or out of range
-    + TemplateError               an expression in ``{{ }}`` that cannot be evaluated
-    + UnsafeSettingError          a setting that would do harm in this process
-    + ReplayError                 no kept answer, where only a kept one was wanted
-    + ConversationError           a turn or branch that is not there, or a name that is taken
-    + CellError                   no such cell, or nothing in it to work on
-      . ChangedCellError          a cell that changed since a change to it was offered
-    + PolicyError                 a deepseek-policy.toml forbids it, or cannot be understood
-    + LocalModelError             the embedded model is missing, damaged or cannot run here
-    + SchemaError                 a schema that no provider could be asked to keep to
-    + ToolError                   a function that cannot be offered to the model
-    + SandboxError                SQL has no process to run in, or the frames do not get there
-  - TransportError                the network, before or between answers
-    + UnreachableError            no connection could be made
-    + TimedOutError               connected, but nothing came in time
-    + TruncatedError              the answer broke off; what arrived is kept
-  - APIError                      the server answered no: status, request id, final URL
-    + BadRequestError             400, 422: a value the server does not accept
-      . ContextLengthError        the prompt and max_tokens exceed the model's context
-      . ContentRiskError          the provider's input filter refused the prompt
-      . ModelNotFoundError        the server does not know this model id
-    + AuthenticationError         401: the key is wrong or missing
-    + InsufficientBalanceError    402: the account has no money left
-    + PermissionDeniedError       403: the key may not do this
-    + EndpointError               404, 405, a redirect or a web page: the base URL is wrong
-    + RateLimitError              429: too many requests at once
-    + ServerError                 500 and other failures on their side
-      . OverloadedError           503, an empty reply, insufficient_system_resource
-  - ResponseError                 an answer came, but cannot be used
-    + EmptyAnswerError            no answer text at all
-    + InvalidResponseError        the body is not the JSON it should be
-      . SchemaMismatchError       the answer does not fit the schema, also after a repair
-    + ToolArgumentsError          the model's arguments do not fit the function
-    + QueryError                  the model's SQL: DuckDB says no
-      . QueryRefusedError         not a query, or more than one statement
-      . QueryTimeoutError         it took too long
-      . QueryMemoryError          it took too much memory
-      . QuerySizeError            its result is too large
+The four families below `DeepSeekError`: `ConfigurationError` (this side, before anything was sent),
+`TransportError` (the network), `APIError` (the server answered no), and `ResponseError` (an answer
+came, but cannot be used); each class says its cause, and what to do.
 
 Interruption by the user is not in the tree: `Interrupted` is a `KeyboardInterrupt`, so that
 code which catches errors does not swallow a stop.
@@ -51,9 +13,14 @@ from __future__ import annotations
 from typing import Any
 
 
-def clipped(text: str, longest: int = 60) -> str:
-    """`text`, cut to `longest` characters that end in … where it is longer."""
+def shortened(text: str, longest: int = 60) -> str:
+    """`text`, ending in "…" where it has more than `longest` characters."""
     return text if len(text) <= longest else text[: longest - 1] + "…"
+
+
+def one_line(text: str, longest: int) -> str:
+    """`text` as one line of at most `longest` characters."""
+    return shortened(" ".join(text.split()), longest)
 
 
 class DeepSeekError(Exception):
@@ -81,7 +48,7 @@ class DeepSeekError(Exception):
 
     @property
     def record(self) -> dict[str, str]:
-        """Type, message and hint, as a turn's record has them and a page is told them."""
+        """Type, message and hint, as a turn's record and a page have them."""
         message = self._first_line().partition("\n")[0]
         return {"type": type(self).__name__, "message": message, "hint": self.hint}
 
@@ -207,17 +174,9 @@ class APIError(DeepSeekError):
         self.request_id = request_id
 
     def _first_line(self) -> str:
-        where = ", ".join(
-            filter(
-                None,
-                (
-                    self.provider,
-                    f"HTTP {self.status}" if self.status else "",
-                    self.url,
-                    f"request {self.request_id}" if self.request_id else "",
-                ),
-            )
-        )
+        status = f"HTTP {self.status}" if self.status else ""
+        request = f"request {self.request_id}" if self.request_id else ""
+        where = ", ".join(filter(None, (self.provider, status, self.url, request)))
         return f"{self.what} ({where})" if where else self.what
 
 

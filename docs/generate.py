@@ -49,7 +49,7 @@ def magics_page() -> str:
     return "\n".join(
         [
             *("# Magics", "", _MADE, ""),
-            "`%%deepseek` or `%%ds` asks what stands in the cell below it; `%ds QUESTION` is one",
+            "`%%deepseek` or `%%ds` asks what the rest of the cell says; `%ds QUESTION` is one",
             "line. Flags come first, and mean the same in both. `{{ expression }}` in a question",
             "is replaced by its value; `\\{{` stands for two braces.",
             *("", "## Flags", "", *_table(("flag", "what it does"), flag_rows())),

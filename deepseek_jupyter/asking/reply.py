@@ -15,7 +15,7 @@ from deepseek_jupyter.errors import (
     DeepSeekError,
     InvalidResponseError,
     SchemaMismatchError,
-    clipped,
+    shortened,
 )
 from deepseek_jupyter.protocol.messages import ToolCall
 from deepseek_jupyter.protocol.usage import Usage
@@ -177,7 +177,7 @@ class Reply:
         return self.text
 
     def __repr__(self) -> str:
-        return f"<Reply {clipped(self.text)!r}, {self.footer}>"
+        return f"<Reply {shortened(self.text)!r}, {self.footer}>"
 
     def _ipython_display_(self) -> None:
         """Show it, unless the cell that just asked has shown it already."""

@@ -38,11 +38,10 @@ from deepseek_jupyter.protocol.usage import Cost
 from .consent import ConsentRequest
 from .prompt_cache import what_broke
 from .reply import Reply
-from .tool_rounds import Calls, ToolRounds
+from .tool_rounds import Calls, Send, ToolRounds
 
 if TYPE_CHECKING:
     from deepseek_jupyter.privacy.redaction import Redactor
-    from deepseek_jupyter.protocol.request import ChatRequest
     from deepseek_jupyter.session.session import Session
 
     from .prepare import Prepared
@@ -67,7 +66,7 @@ class Run:
         from deepseek_jupyter.transport.engine import Stop
         from deepseek_jupyter.transport.exchange import Exchange
 
-        self.exchange = Exchange(prepared.request, prepared.provider, prepared.key)
+        self.exchange = Exchange(prepared.request, prepared.provider, prepared.key, prepared.built)
         self.stop = Stop()
         self.reply: Reply | None = None
         self._ended = ended
@@ -138,7 +137,7 @@ class Run:
             need = self._next(await need.ameet(self.stop))
         return self._send(need)
 
-    def _next(self, met: Any) -> ChatRequest | ConsentRequest | Calls | None:
+    def _next(self, met: Any) -> Send | ConsentRequest | Calls | None:
         """What the tool rounds need after `met`, which they needed before; None at their end."""
         try:
             while (need := self._flow.send(met)) is None:
@@ -148,14 +147,15 @@ class Run:
             return None
         return need
 
-    def _send(self, request: ChatRequest | None) -> bool:
+    def _send(self, send: Send | None) -> bool:
         from deepseek_jupyter.transport.exchange import Exchange
 
-        if request is None:
+        if send is None:
             return False
         self._turn = replace(self._turn, steps=self._rounds.steps)
         self._session.memory.checkpoint(self._turn, "waiting", Completion())
-        self.exchange = Exchange(request, self._prepared.provider, self._prepared.key)
+        prepared = self._prepared
+        self.exchange = Exchange(send.request, prepared.provider, prepared.key, send.built)
         self._transcript.begin_round()
         self._refresh(time.monotonic())
         return True

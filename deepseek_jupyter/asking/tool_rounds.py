@@ -17,7 +17,7 @@ from deepseek_jupyter.conversation.turn import Step
 from deepseek_jupyter.errors import SchemaMismatchError
 from deepseek_jupyter.protocol.deltas import Completion
 from deepseek_jupyter.protocol.messages import Message, ToolCall, tool, user
-from deepseek_jupyter.protocol.request import ChatRequest
+from deepseek_jupyter.protocol.request import Built, ChatRequest
 from deepseek_jupyter.protocol.usage import Usage
 from deepseek_jupyter.protocol.wire import WIRES
 
@@ -65,9 +65,17 @@ class Calls:
         return [call_here(planned, self.seconds) for planned in self.planned]
 
 
+@dataclass(frozen=True, slots=True)
+class Send:
+    """A request to send, and the body built of it that was checked."""
+
+    request: ChatRequest
+    built: Built
+
+
 # What `flow` yields: a request to send (it is sent the completion), consent to ask for (the
 # answer), calls to run (their outcomes); None: show the transcript, which has changed.
-Need = ChatRequest | ConsentRequest | Calls | None
+Need = Send | ConsentRequest | Calls | None
 Flow = Generator[Need, Any, None]
 
 
@@ -110,6 +118,7 @@ class ToolRounds:
         self._on_card = on_card
         self._request = prepared.request
         self._rounds: list[_Round] = []
+        self._records: list[dict[str, Any]] = []  # of the rounds, as they were shown last
         self._usage: Usage | None = None  # of the completions that are dealt with
         # Of the present completion, once it is dealt with, the text that is in no step.
         self._rejected: str | None = None
@@ -127,13 +136,14 @@ class ToolRounds:
         Raises `SchemaMismatchError` after a failed repair, and what the limits of context and
         budget raise: each round pays for all that was said before.
         """
-        request: ChatRequest | None = self._request
-        while request is not None:
-            self._request, self._rejected = request, None
-            completion: Completion = yield request
+        built = self._prepared.built
+        while True:
+            self._rejected = None
+            completion: Completion = yield Send(self._request, built)
             request = yield from self._after(completion)
-            if request is not None:
-                self._check(request)
+            if request is None:
+                return
+            built, self._request = self._checked(request), request
 
     def settled(self, completion: Completion) -> Completion:
         """`completion` as the turn keeps it: the sum of all usage, the answer as its JSON."""
@@ -269,7 +279,9 @@ class ToolRounds:
         yield from self._show()
 
     def _show(self, asking: dict[str, str] | None = None) -> Flow:
-        self._transcript.show_steps([step.record for step in self.steps], asking)
+        newest = len(self._rounds) - 1  # those before it do not change any more
+        self._records[newest:] = [self._rounds[newest].step.record]
+        self._transcript.show_steps(self._records, asking)
         yield None
 
     def _request_after(self, done: _Round) -> ChatRequest:
@@ -341,13 +353,15 @@ class ToolRounds:
 
     # Between the rounds
 
-    def _check(self, request: ChatRequest) -> None:
+    def _checked(self, request: ChatRequest) -> Built:
+        """The body of `request`, within the limits of context and budget."""
         prepared = self._prepared
         built = WIRES[prepared.provider.wire].build(request, prepared.provider.dialect)
         check_context(built, prepared.provider.context_tokens)
         check_spending(
             self._session, built, prepared.provider, prepared.teaching, prepared.budget, self._usage
         )
+        return built
 
     def _account(self, completion: Completion, rejected: str = "") -> None:
         """`completion` is dealt with: it is in a step, or `rejected`."""

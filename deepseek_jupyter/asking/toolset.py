@@ -121,6 +121,7 @@ class _Attached:
             limits=Limits(seconds=config.sql_seconds, memory=config.sql_memory),
             rows=config.tool_rows,
             tokens=config.tool_tokens,
+            least=config.min_group,
         )
 
     def _now(self, name: str) -> Any:

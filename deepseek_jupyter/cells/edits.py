@@ -13,6 +13,7 @@ from .effects import parsed
 from .executed import Executed
 
 Mark = Literal[" ", "-", "+", "@"]
+_HIDDEN = frozenset({"Cc", "Cf", "Co", "Cs", "Zl", "Zp"})
 _LABEL = re.compile(r"(?:\bIn ?\[(\d+)\]|\bcell[ =:#]*(\d+)|\[(\d+)\])", re.IGNORECASE)
 
 
@@ -25,12 +26,12 @@ class Edit:
 
     @property
     def before(self) -> str:
-        """What the cell says now, if nobody touched it."""
+        """What the cell says now, if it was not edited."""
         return self.run.source
 
 
 class DiffLine(NamedTuple):
-    """``-`` only before, ``+`` only after, ``@`` where it stands, a space in both."""
+    """``-`` only before, ``+`` only after, ``@`` a gap, a space in both."""
 
     mark: Mark
     text: str
@@ -39,12 +40,12 @@ class DiffLine(NamedTuple):
 def read_edits(
     blocks: Iterable[tuple[str, str]], cells: Mapping[int, Executed], default: int
 ) -> tuple[list[Edit], list[str]]:
-    """The edits in an answer's Python blocks, each (what stands after the fence, text).
+    """The edits in an answer's Python blocks, each (what follows the fence, text).
 
-    A block is for the cell whose ``In[N]`` stands after its fence or in a comment on its first
+    A block is for the cell whose ``In[N]`` follows its fence or in a comment on its first
     line. One without a number is for `default`, unless a numbered one is there: then it is an
     example. The last block for a cell counts. Also returns what the user should know: of blocks
-    for cells that were not shown, and of code that does not parse.
+    for cells that were not sent, and of code that does not parse.
     """
     found: dict[int, str] = {}
     unnumbered: list[str] = []
@@ -107,6 +108,3 @@ def visible(text: str) -> str:
         f"\\u{{{ord(c):04x}}}" if c != "\t" and unicodedata.category(c) in _HIDDEN else c
         for c in text
     )
-
-
-_HIDDEN = frozenset({"Cc", "Cf", "Co", "Cs", "Zl", "Zp"})

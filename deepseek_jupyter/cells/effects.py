@@ -1,21 +1,15 @@
-"""What a cell does to names, read from its syntax tree without running anything.
+"""What a cell does to names, read from its syntax tree without running anything. Pure.
 
-A cell *binds* a name (assignment, import, def), *changes* what it stands for (``df["x"] = …``,
+A cell *binds* a name (assignment, import, def), *changes* its object (``df["x"] = …``,
 ``rows.append(…)``, ``df.drop(…, inplace=True)``), *deletes* it, or only *reads* it. Two names that
 were assigned from each other are *aliases*: a change through one shows in the other. The names in
 a function's body are read when it is called, which may be much later: they are `later`.
 
-Where syntax cannot tell, the answer errs on the side of an effect: a cell too many in a prompt
+IPython turns ``%%time`` and other magics into calls of ``get_ipython().run_cell_magic(name, line,
+body)``; the body of those that run Python here is read as any other code.
+
+Where syntax does not say it, the answer errs on the side of an effect: a cell too many in a prompt
 costs tokens, one too few hides the cause.
-
-The walk over one cell's syntax tree that collects `effects`.
-
-IPython's magics in a cell: what they mean for names. Pure, and no IPython is needed.
-
-IPython turns ``%%time`` and its like into calls of ``get_ipython().run_cell_magic(name, line,
-body)``; the body of those that run Python here is read like any other code.
-
-Questions to a piece of a syntax tree.
 """
 
 from __future__ import annotations
@@ -25,13 +19,41 @@ import builtins
 import keyword
 import re
 import textwrap
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import Any
 
-EVERYTHING = "*"  # stands for every name: ``%reset``, ``from x import *``, ``%run``
+EVERYTHING = "*"  # every name: ``%reset``, ``from x import *``, ``%run``
 _NAME = re.compile(r"(?<![\w.'\"])[^\W\d]\w*")
 _NOT_A_NAME = frozenset(keyword.kwlist) | frozenset(dir(builtins))
+
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
+# Methods that change their object, of the containers, files, frames and models people use.
+_CHANGING = _words(
+    "append extend insert remove pop clear sort reverse update add discard setdefault popitem "
+    "appendleft popleft extendleft rotate difference_update intersection_update "
+    "symmetric_difference_update fit partial_fit fill resize put itemset write writelines seek "
+    "truncate close read readline readlines send"
+)
+# As a statement of their own these only show something.
+_SHOWING = _words(
+    "print display show plot hist scatter bar barh boxplot imshow head tail info describe help "
+    "len type isinstance repr assert_frame_equal savefig figure title legend xlabel ylabel "
+    "to_csv to_parquet to_json to_excel"
+)
+
+# Magics that run their Python in the user's namespace, and those that run it in another one: that
+# is read, and binds nothing.
+_CELL = _words("time capture prun memit mprun pyinstrument scalene")
+_LINE = _words("time prun memit lprun")
+_ASIDE = _words("timeit")
+_OUT = re.compile(r"(?:^|\s)(?:-o|--out)[ =](\w+)")
+_IPYTHONS = re.compile(r"^(\s*)(?:[%!?].*|[\w.]+\s*=\s*[%!].*|.*\?{1,2}\s*)$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,8 +62,7 @@ class Effects:
 
     `later`: function or class → the global names its body reads. `writes`: function → the globals
     it assigns. `passes`: function → the names handed to it. `mutators`: functions that change an
-    argument of theirs. `strings`: the literals in the cell, `modules`:
-    the names of imported modules.
+    argument of theirs. `strings`: the cell's literals, `modules`: the names of imported modules.
     """
 
     reads: frozenset[str] = frozenset()
@@ -66,31 +87,18 @@ class Effects:
 def effects(python: str) -> Effects:
     """The effects of a cell's Python, as IPython's transform left it.
 
-    Code that does not parse (the failing cell of a SyntaxError) reads every name that stands in it.
+    Code that does not parse (the failing cell of a SyntaxError) reads every name in it.
     """
     tree = parsed(python)
     if tree is None:
         return Effects(reads=frozenset(_NAME.findall(python)) - _NOT_A_NAME)
-    scan = Scan(magic_of)
+    scan = Scan()
     scan.visit(tree)
-    return Effects(
-        reads=frozenset(scan.reads),
-        binds=frozenset(scan.binds),
-        may_bind=frozenset(scan.may_bind - scan.binds),
-        changes=frozenset(scan.changes),
-        deletes=frozenset(scan.deletes),
-        aliases=frozenset(scan.aliases),
-        strings=frozenset(scan.strings),
-        modules=frozenset(scan.modules),
-        mutators=frozenset(scan.mutators),
-        later={name: frozenset(names) for name, names in scan.later.items()},
-        writes={name: frozenset(names) for name, names in scan.writes.items()},
-        passes={name: frozenset(names) for name, names in scan.passes.items()},
-    )
+    return scan.effects()
 
 
 def parsed(python: str) -> ast.Module | None:
-    """The tree, also of code in which lines of IPython's own are left; None if it has none."""
+    """The tree, also of code in which lines of IPython's own are left; None if there is none."""
     for text in (python, blanked(python)):
         try:
             return ast.parse(text)
@@ -99,29 +107,66 @@ def parsed(python: str) -> ast.Module | None:
     return None
 
 
-def _words(text: str) -> frozenset[str]:
-    return frozenset(text.split())
+def blanked(source: str) -> str:
+    """`source` with the lines that only IPython understands replaced by ``pass``.
+
+    A cell magic's own line goes; what follows is kept, and parses if it is Python.
+    """
+    lines = source.splitlines()
+    if lines and lines[0].lstrip().startswith("%%"):
+        lines = ["", *textwrap.dedent("\n".join(lines[1:])).splitlines()]
+    return "\n".join(_IPYTHONS.sub(r"\1pass", line) for line in lines)
 
 
-# Methods that change their object, of the containers, files, frames and models people use.
-_CHANGING = _words(
-    "append extend insert remove pop clear sort reverse update add discard setdefault popitem "
-    "appendleft popleft extendleft rotate difference_update intersection_update "
-    "symmetric_difference_update fit partial_fit fill resize put itemset write writelines seek "
-    "truncate close read readline readlines send"
-)
-# As a statement of their own these only show something.
-_SHOWING = _words(
-    "print display show plot hist scatter bar barh boxplot imshow head tail info describe help "
-    "len type isinstance repr assert_frame_equal savefig figure title legend xlabel ylabel "
-    "to_csv to_parquet to_json to_excel"
-)
+@dataclass(frozen=True, slots=True)
+class Magic:
+    """`code` is run here (`aside`: its names do not come back), `binds` and `deletes` are names."""
+
+    code: str = ""
+    aside: bool = False
+    binds: tuple[str, ...] = ()
+    deletes: tuple[str, ...] = ()
+
+
+def magic_of(call: ast.Call) -> Magic | None:
+    """What ``get_ipython().run_…_magic(…)`` means; None for any other call."""
+    function = call.func
+    runs = function.attr if isinstance(function, ast.Attribute) else ""
+    if runs not in ("run_cell_magic", "run_line_magic"):
+        return None
+    words = [str(a.value) for a in call.args if isinstance(a, ast.Constant)]
+    if len(words) != len(call.args) or len(words) < 2:
+        return Magic()
+    if words[0] in ("deepseek", "ds"):
+        return Magic(binds=tuple(_OUT.findall(words[1])))
+    if runs == "run_cell_magic":
+        return _cell_magic(words[0], words[1], words[2] if len(words) > 2 else "")
+    return _line_magic(words[0], words[1])
+
+
+def _cell_magic(name: str, line: str, body: str) -> Magic:
+    binds = tuple(w for w in line.split()[:1] if w.isidentifier()) if name == "capture" else ()
+    if name in _CELL:
+        return Magic(code=body, binds=binds)
+    return Magic(code=body, aside=True) if name in _ASIDE else Magic()
+
+
+def _line_magic(name: str, line: str) -> Magic:
+    if name in ("reset", "reset_selective"):
+        return Magic(deletes=(EVERYTHING,))
+    if name in ("xdel", "del"):
+        return Magic(deletes=tuple(w for w in line.split() if w.isidentifier()))
+    if name in ("run", "load", "pylab", "store"):
+        return Magic(binds=(EVERYTHING,))
+    if name in _LINE | _ASIDE:
+        return Magic(code=line, aside=name in _ASIDE)
+    return Magic()
 
 
 class Scan(ast.NodeVisitor):
-    """Visits statements in order; what it finds lies in its sets (see `effects.Effects`)."""
+    """Visits statements in order; its sets are those of `Effects`."""
 
-    def __init__(self, magic_of: Callable[[ast.Call], Magic | None]) -> None:
+    def __init__(self) -> None:
         self.reads: set[str] = set()
         self.binds: set[str] = set()
         self.may_bind: set[str] = set()
@@ -134,12 +179,22 @@ class Scan(ast.NodeVisitor):
         self.later: dict[str, set[str]] = {}
         self.writes: dict[str, set[str]] = {}
         self.passes: dict[str, set[str]] = {}
-        self._magic_of = magic_of
         self._loads: set[str] = set()  # every name read, local or not
         self._globals: set[str] = set()
         self._hidden: list[set[str]] = []  # the names of comprehensions that we are in
         self._deferred: set[str] = set()  # what the lambdas of this statement read when called
         self._unsure = 0
+
+    def effects(self) -> Effects:
+        self.may_bind -= self.binds
+        found: dict[str, Any] = {}
+        for name in Effects.__dataclass_fields__:
+            value = getattr(self, name)
+            is_map = isinstance(value, dict)
+            found[name] = (
+                {k: frozenset(v) for k, v in value.items()} if is_map else frozenset(value)
+            )
+        return Effects(**found)
 
     # Names
 
@@ -153,28 +208,21 @@ class Scan(ast.NodeVisitor):
         else:
             self._read(node.id)
 
-    def _read(self, name: str) -> None:
-        if any(name in names for names in self._hidden):
-            return
-        self._loads.add(name)
-        if name not in self.binds:
-            self.reads.add(name)
+    def _read(self, *names: str) -> None:
+        seen = set(names).difference(*self._hidden)
+        self._loads |= seen
+        self.reads |= seen - self.binds
 
-    def _bind(self, name: str) -> None:
-        if any(name in names for names in self._hidden):
-            return
-        (self.may_bind if self._unsure else self.binds).add(name)
+    def _bind(self, name: str | None) -> None:
+        if name is not None and not any(name in names for names in self._hidden):
+            (self.may_bind if self._unsure else self.binds).add(name)
 
-    def visit_Attribute(self, node: ast.Attribute) -> None:
-        self._element(node)
-
-    def visit_Subscript(self, node: ast.Subscript) -> None:
-        self._element(node)
-
-    def _element(self, node: ast.Attribute | ast.Subscript) -> None:
+    def visit_Attribute(self, node: ast.Attribute | ast.Subscript) -> None:
         if not isinstance(node.ctx, ast.Load):
             self._change(node)
         self.generic_visit(node)
+
+    visit_Subscript = visit_Attribute
 
     def _change(self, node: ast.AST) -> None:
         self.changes |= set(roots(node))
@@ -199,18 +247,20 @@ class Scan(ast.NodeVisitor):
     def _assign(self, value: ast.expr, targets: list[ast.expr]) -> None:
         self._deferred = set()
         self.visit(value)
-        names = {name for target in targets for name in stored(target)}
-        for name in names:
-            self.aliases |= {(name, root) for root in shared(value) if root != name}
-            if self._deferred:
-                self.later[name] = set(self._deferred)
+        names = [name for target in targets for name in stored(target)]
+        self._alias(names, value)
+        if self._deferred:
+            self.later |= {name: set(self._deferred) for name in names}
         for target in targets:
             self.visit(target)
 
+    def _alias(self, names: Iterable[str], value: ast.expr) -> None:
+        held = set(shared(value))
+        self.aliases |= {(name, root) for name in names for root in held if root != name}
+
     def visit_AugAssign(self, node: ast.AugAssign) -> None:
-        for root in roots(node.target):
-            self._read(root)
-            self.changes.add(root)
+        self._read(*roots(node.target))
+        self._change(node.target)
         self.visit(node.value)
         self.visit(node.target)
 
@@ -226,10 +276,10 @@ class Scan(ast.NodeVisitor):
     def visit_Expr(self, node: ast.Expr) -> None:
         call = node.value.value if isinstance(node.value, ast.Await) else node.value
         if isinstance(call, ast.Call) and called(call) not in _SHOWING:
-            # Nobody takes the result: it was called for what it does.
+            # The result is not taken: it was called for what it does.
             if isinstance(call.func, ast.Attribute):
                 self._change(call.func.value)
-            if not isinstance(call.func, ast.Name):  # of a name, `passes` and `mutators` tell
+            if not isinstance(call.func, ast.Name):  # for a name there are `passes` and `mutators`
                 for argument in call.args:
                     self._change(argument)
         self.visit(node.value)
@@ -252,21 +302,18 @@ class Scan(ast.NodeVisitor):
     visit_If = visit_While = visit_Try = visit_TryStar = visit_Match = visit_IfExp = _branching
 
     def visit_MatchAs(self, node: ast.MatchAs | ast.MatchStar) -> None:
-        if node.name is not None:
-            self._bind(node.name)
+        self._bind(node.name)
         self.generic_visit(node)
 
     visit_MatchStar = visit_MatchAs
 
     def visit_MatchMapping(self, node: ast.MatchMapping) -> None:
-        if node.rest is not None:
-            self._bind(node.rest)
+        self._bind(node.rest)
         self.generic_visit(node)
 
     def visit_For(self, node: ast.For | ast.AsyncFor) -> None:
         self.visit(node.iter)
-        for name in stored(node.target):
-            self.aliases |= {(name, root) for root in shared(node.iter) if root != name}
+        self._alias(stored(node.target), node.iter)
         with self._perhaps():
             for part in (node.target, *node.body, *node.orelse):
                 self.visit(part)
@@ -299,17 +346,15 @@ class Scan(ast.NodeVisitor):
                 self.visit(default)
         _, free = self._body(node.args, [node.body])
         self._deferred |= free
-        for name in free:
-            self._read(name)
+        self._read(*free)
 
     def visit_ClassDef(self, node: ast.ClassDef) -> None:
         for part in (*node.decorator_list, *node.bases, *(k.value for k in node.keywords)):
             self.visit(part)
-        inner = Scan(self._magic_of)
+        inner = Scan()
         for statement in node.body:
             inner.visit(statement)
-        for name in inner.reads:
-            self._read(name)
+        self._read(*inner.reads)
         self._loads |= inner._loads
         self.strings |= inner.strings
         self.later[node.name] = set().union(*inner.later.values())
@@ -323,7 +368,7 @@ class Scan(ast.NodeVisitor):
         self, arguments: ast.arguments, body: list[ast.stmt] | list[ast.expr]
     ) -> tuple[Scan, set[str]]:
         """The scan of a function's body, and the names it takes from outside."""
-        inner = Scan(self._magic_of)
+        inner = Scan()
         for statement in body:
             inner.visit(statement)
         local = (inner._stored | parameters(arguments)) - inner._globals
@@ -342,8 +387,7 @@ class Scan(ast.NodeVisitor):
     # Calls
 
     def visit_Call(self, node: ast.Call) -> None:
-        magic = self._magic_of(node)
-        if magic is not None:
+        if (magic := magic_of(node)) is not None:
             self._magic(magic)
             return
         if isinstance(node.func, ast.Name):
@@ -362,12 +406,11 @@ class Scan(ast.NodeVisitor):
         handed = {root for value in values for root in roots(value)}
         self.passes.setdefault(name, set()).update(handed)
         if name in self.binds:
-            for needed in self.later.get(name, ()):
-                self._read(needed)
+            self._read(*self.later.get(name, ()))
 
     def _magic(self, magic: Magic) -> None:
         for name in magic.binds:
-            self.may_bind.add(name) if name == "*" else self._bind(name)
+            self.may_bind.add(name) if name == EVERYTHING else self._bind(name)
         self.deletes |= set(magic.deletes)
         try:
             tree = ast.parse(blanked(magic.code))
@@ -376,83 +419,12 @@ class Scan(ast.NodeVisitor):
         if not magic.aside:
             self.visit(tree)
             return
-        inner = Scan(self._magic_of)
+        inner = Scan()
         inner.visit(tree)
-        for name in inner.reads:
-            self._read(name)
-
-
-# They run their Python in the user's namespace.
-_CELL = frozenset({"time", "capture", "prun", "memit", "mprun", "pyinstrument", "scalene"})
-_LINE = frozenset({"time", "prun", "memit", "lprun"})
-# They run it in one of their own: it is read, and binds nothing.
-_ASIDE = frozenset({"timeit"})
-_OUT = re.compile(r"(?:^|\s)(?:-o|--out)[ =](\w+)")
-_IPYTHONS = re.compile(r"^(\s*)(?:[%!?].*|[\w.]+\s*=\s*[%!].*|.*\?{1,2}\s*)$")
-
-
-@dataclass(frozen=True, slots=True)
-class Magic:
-    """`code` is run here (`aside`: its names do not come back), `binds` and `deletes` are names."""
-
-    code: str = ""
-    aside: bool = False
-    binds: tuple[str, ...] = ()
-    deletes: tuple[str, ...] = ()
-
-
-def magic_of(call: ast.Call) -> Magic | None:
-    """What ``get_ipython().run_…_magic(…)`` means; None for any other call."""
-    function = call.func
-    if not isinstance(function, ast.Attribute) or function.attr not in (
-        "run_cell_magic",
-        "run_line_magic",
-    ):
-        return None
-    words = [str(a.value) for a in call.args if isinstance(a, ast.Constant)]
-    if len(words) != len(call.args) or len(words) < 2:
-        return Magic()
-    if function.attr == "run_cell_magic":
-        return _cell_magic(words[0], words[1], words[2] if len(words) > 2 else "")
-    return _line_magic(words[0], words[1])
-
-
-def _cell_magic(name: str, line: str, body: str) -> Magic:
-    if name in ("deepseek", "ds"):
-        return Magic(binds=tuple(_OUT.findall(line)))
-    binds = tuple(w for w in line.split()[:1] if w.isidentifier()) if name == "capture" else ()
-    if name in _CELL:
-        return Magic(code=body, binds=binds)
-    return Magic(code=body, aside=True) if name in _ASIDE else Magic()
-
-
-def _line_magic(name: str, line: str) -> Magic:
-    if name in ("deepseek", "ds"):
-        return Magic(binds=tuple(_OUT.findall(line)))
-    if name in ("reset", "reset_selective"):
-        return Magic(deletes=("*",))
-    if name in ("xdel", "del"):
-        return Magic(deletes=tuple(w for w in line.split() if w.isidentifier()))
-    if name in ("run", "load", "pylab", "store"):
-        return Magic(binds=("*",))
-    if name in _LINE | _ASIDE:
-        return Magic(code=line, aside=name in _ASIDE)
-    return Magic()
-
-
-def blanked(source: str) -> str:
-    """`source` with the lines that only IPython understands replaced by ``pass``.
-
-    A cell magic's own line goes; what stands below it is kept, and parses if it is Python.
-    """
-    lines = source.splitlines()
-    if lines and lines[0].lstrip().startswith("%%"):
-        lines = ["", *textwrap.dedent("\n".join(lines[1:])).splitlines()]
-    return "\n".join(_IPYTHONS.sub(r"\1pass", line) for line in lines)
+        self._read(*inner.reads)
 
 
 def parameters(arguments: ast.arguments) -> set[str]:
-    """The names of a function's parameters."""
     every = [*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs]
     every += [a for a in (arguments.vararg, arguments.kwarg) if a is not None]
     return {a.arg for a in every}
@@ -489,7 +461,6 @@ def shared(value: ast.expr) -> Iterator[str]:
 
 
 def called(call: ast.Call) -> str:
-    """The last word of what is called."""
     function = call.func
     if isinstance(function, ast.Attribute):
         return function.attr

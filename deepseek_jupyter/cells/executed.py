@@ -48,11 +48,10 @@ class Log:
             self.failed, self.error = run, error
 
     def has(self, count: int) -> bool:
-        """Whether this run was noted, and so has ended."""
+        """Whether this run has ended."""
         return count in self._runs
 
     def clear(self) -> None:
-        """Forget everything."""
         self.__init__()  # type: ignore[misc]
 
     def runs(
@@ -62,7 +61,7 @@ class Log:
 
         `transform` is IPython's own, for the runs of which only the source is known.
         """
-        known = dict(enumerate(earlier)) if not isinstance(earlier, Mapping) else dict(earlier)
+        known = earlier if isinstance(earlier, Mapping) else dict(enumerate(earlier))
         found = {count: Executed(count, text) for count, text in known.items() if count and text}
         found |= self._runs
         return [

@@ -16,7 +16,7 @@ _QUOTED = re.compile(r"'([^'\n]{2,60})'|\"([^\"\n]{2,60})\"")
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """One level of the stack. `cell` is the count of the cell it stands in, None elsewhere."""
+    """One level of the stack. `cell` is the count of the cell it lies in, None elsewhere."""
 
     cell: int | None
     file: str
@@ -41,7 +41,7 @@ class Failure:
 
     @classmethod
     def of(cls, error: BaseException, cell_of: Callable[[str], int | None]) -> Failure:
-        """`cell_of` tells the count of the cell that a code's file name stands for."""
+        """The failure of `error`; `cell_of` gives the count of the cell of a file name."""
         found: Failure | None = None
         for one in reversed(_chain(error)):
             found = cls(
@@ -72,7 +72,7 @@ class Failure:
         return f"{self.kind}: {first}" if first else self.kind
 
     def text(self) -> str:
-        """The traceback without other people's code: only where it was entered and left."""
+        """The traceback without foreign code: only where it was entered and left."""
         lines = [f"{self.kind}: {self.message}".rstrip(": ")]
         away: list[Frame] = []
         for frame in self.frames:

@@ -1,16 +1,12 @@
-"""Which earlier cells a cell depends on: the definitions of its names, and theirs in turn.
+"""Which earlier cells a cell depends on: the definitions of its names, and theirs in turn. Pure.
 
 A name is followed backwards through the runs, from the moment at which it was read: every run that
-changed it counts, up to the one that surely bound it anew. What that run read is followed from
+changed it counts, up to the one that surely bound it last. What that run read is followed from
 there, in breadth first order, so the nearest cells come first and a token budget cuts the far ones.
 
-Where the state of the kernel and the notebook on the page have come apart.
-
-The statements of a long cell that matter.
-
-The prompts about cells, one Markdown file each; ``$name`` stands for a part.
-
-Which known name someone may have meant by one that is unknown.
+Also here: where kernel and page have come apart (`stale_notes`), the statements of a long cell that
+matter (`excerpt`), known names like an unknown one (`alike`), and the prompts about cells, one
+Markdown file each in ``prompts/``, in which a part replaces ``$name`` (`prompt`).
 """
 
 from __future__ import annotations
@@ -23,6 +19,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from importlib.resources import files
+from itertools import islice
 from string import Template
 
 from .effects import EVERYTHING, Effects, effects, parsed
@@ -30,7 +27,7 @@ from .executed import Executed
 
 _MOST = 200  # runs that are followed; a prompt holds far fewer
 _LONGEST = 8  # names of names of one object
-_SIMILAR = 3  # cells that are looked at for a name that nobody defined
+_SIMILAR = 3  # cells that are looked at for a name that was never defined
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +46,14 @@ class Selection:
 
     cells: tuple[RelevantCell, ...] = ()
     left_out: tuple[RelevantCell, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class NotebookCell:
+    """A cell of the notebook as it is now: its place from the top, and its source."""
+
+    index: int
+    source: str
 
 
 @dataclass(slots=True)
@@ -90,7 +95,7 @@ class Lineage:
         """The runs before `cell` that it depends on.
 
         `first` are the names on the failing line; they come before the cell's other names. `called`
-        are the counts of the cells that stand in the traceback, `missing` the words that the error
+        are the counts of the cells in the traceback, `missing` the words that the error
         did not find: cells that know a similar one matter too. `budget` is in tokens as `count`
         counts them.
         """
@@ -139,8 +144,8 @@ class Lineage:
                 queue.extend((read, end, depth + 1) for read in sorted(later))
             for index in self._through(name, end):
                 needs.setdefault(index, _Need(depth + 1)).names.setdefault(name)
-                done = self.effects[index]
-                queue.extend((read, index, depth + 2) for read in sorted(done.reads))
+                reads = sorted(self.effects[index].reads)
+                queue.extend((read, index, depth + 2) for read in reads)
         return needs
 
     def _history(self, name: str, end: int) -> Iterator[int]:
@@ -158,7 +163,7 @@ class Lineage:
                 return
 
     def _through(self, name: str, end: int) -> list[int]:
-        """The runs that changed what `name` stands for by another name, and made that a name of it.
+        """The runs that changed the object of `name` by another name, and those that gave it one.
 
         ``clean = df`` and then ``clean.pop("x")`` changes df, until either is bound to something
         else.
@@ -180,11 +185,11 @@ class Lineage:
 
     def _bound_last(self, name: str, end: int) -> int:
         """The run before `end` that surely bound `name`, -1 without one."""
-        binding = (i for i in reversed(self._where.get(name, ())) if name in self.effects[i].binds)
-        return next((i for i in binding if i < end), -1)
+        touching = (i for i in reversed(self._where.get(name, ())) if i < end)
+        return next((i for i in touching if name in self.effects[i].binds), -1)
 
     def _changing(self, name: str, since: int, end: int) -> list[int]:
-        """The runs from `since` on that changed `name`, until it is bound anew."""
+        """The runs from `since` on that changed `name`, until it is bound again."""
         changing: list[int] = []
         for index in self._where.get(name, ()):
             if not since <= index < end:
@@ -198,7 +203,7 @@ class Lineage:
         return changing
 
     def _add_calls(self) -> None:
-        """What calls do beyond the cell they stand in: globals assigned, arguments changed."""
+        """What calls do beyond their own cell: globals assigned, arguments changed."""
         writes: dict[str, frozenset[str]] = {}
         mutators: set[str] = set()
         for index, done in enumerate(self.effects):
@@ -211,12 +216,9 @@ class Lineage:
 
     def _similar(self, word: str, end: int) -> list[int]:
         """The newest runs that know a word like one that was not found."""
-        found = []
-        for index in reversed(range(end)):
-            done = self.effects[index]
-            if alike(word, done.names | done.strings):
-                found.append(index)
-        return found[:_SIMILAR]
+        newest = ((index, self.effects[index]) for index in reversed(range(end)))
+        like = (index for index, done in newest if alike(word, done.names | done.strings))
+        return list(islice(like, _SIMILAR))
 
     @staticmethod
     def _fit(
@@ -233,24 +235,14 @@ class Lineage:
                 continue
             budget -= count(chosen.text)
             taken.append(chosen)
-        return Selection(
-            tuple(sorted(taken, key=lambda c: c.run.count)),
-            tuple(sorted(left_out, key=lambda c: c.run.count)),
-        )
+        as_run = [tuple(sorted(cells, key=lambda c: c.run.count)) for cells in (taken, left_out)]
+        return Selection(*as_run)
 
 
 def _touches(done: Effects, iterators: frozenset[str], modules: frozenset[str]) -> set[str]:
     """Whose history this run belongs to. ``np.random.seed(1)`` is no part of that of np."""
     used_up = done.reads & iterators
     return set(done.names | (done.changes - modules) | done.deletes | used_up)
-
-
-@dataclass(frozen=True, slots=True)
-class NotebookCell:
-    """A cell as it stands in the notebook now: its place from the top, and its source."""
-
-    index: int
-    source: str
 
 
 def stale_notes(
@@ -274,7 +266,7 @@ def stale_notes(
             notes += _edited(run, names, cell, notebook)
         for name in effects(run.python).binds & set(item.names):
             before = bound.get(name)
-            if before is not None and notebook is not None and _stands_above(run, before, notebook):
+            if before is not None and notebook is not None and _is_above(run, before, notebook):
                 notes.append(
                     f"{name} was bound in {before.name} and again in {run.name}, above it."
                 )
@@ -283,7 +275,7 @@ def stale_notes(
 
 
 def _replaced(run: Executed, names: str, cell: Executed, runs: Sequence[Executed]) -> list[str]:
-    """The same cell ran again with other code, which did not bind these names anew."""
+    """Where the cell of `run` ran again with other code, which did not bind these names."""
     for newer in runs:
         same = run.id is not None and newer.id == run.id
         if same and run.count < newer.count < cell.count and newer.source != run.source:
@@ -305,11 +297,11 @@ def _edited(
         notes.append(f"The cell that ran as {run.name} was edited after it ran.")
     here = notebook.get(cell.id or "")
     if here is not None and placed.index > here.index:
-        notes.append(f"{run.name} stands below {cell.name} and ran before it ({names}).")
+        notes.append(f"{run.name} is below {cell.name} and ran before it ({names}).")
     return notes
 
 
-def _stands_above(run: Executed, before: Executed, notebook: Mapping[str, NotebookCell]) -> bool:
+def _is_above(run: Executed, before: Executed, notebook: Mapping[str, NotebookCell]) -> bool:
     a, b = notebook.get(run.id or ""), notebook.get(before.id or "")
     return a is not None and b is not None and run.id != before.id and a.index < b.index
 
@@ -326,7 +318,8 @@ def excerpt(python: str, names: Iterable[str]) -> str:
     pieces: list[str] = []
     end = 0
     for statement in tree.body:
-        begin = min([statement.lineno, *(d.lineno for d in _decorators(statement))])
+        decorators: list[ast.expr] = getattr(statement, "decorator_list", [])
+        begin = min([statement.lineno, *(d.lineno for d in decorators)])
         piece = "\n".join(lines[begin - 1 : statement.end_lineno])
         done = effects(piece)
         if wanted & (done.names | done.changes | done.deletes):
@@ -340,29 +333,21 @@ def excerpt(python: str, names: Iterable[str]) -> str:
 
 
 def names_on_line(python: str, line: int) -> frozenset[str]:
-    """The names in the innermost statement that stands on `line` (from 1)."""
+    """The names in the innermost statement on `line` (from 1)."""
     tree = parsed(python)
     if tree is None:
         return frozenset()
-    around = [
-        node
-        for node in ast.walk(tree)
-        if isinstance(node, ast.stmt) and node.lineno <= line <= (node.end_lineno or 0)
-    ]
+    statements = [node for node in ast.walk(tree) if isinstance(node, ast.stmt)]
+    around = [node for node in statements if node.lineno <= line <= (node.end_lineno or 0)]
     if not around:
         return frozenset()
     inner = min(around, key=lambda node: (node.end_lineno or 0) - node.lineno)
     return frozenset(node.id for node in ast.walk(inner) if isinstance(node, ast.Name))
 
 
-def _decorators(statement: ast.stmt) -> list[ast.expr]:
-    return list(getattr(statement, "decorator_list", ()))
-
-
 def prompt(kind: str, **parts: str) -> str:
     """The prompt `kind` (a file's name) with its parts; empty ones leave no gap."""
-    filled = Template(_template(kind)).substitute(parts)
-    return re.sub(r"\n{3,}", "\n\n", filled).strip()
+    return re.sub(r"\n{3,}", "\n\n", _template(kind).substitute(parts)).strip()
 
 
 def cells_text(
@@ -383,7 +368,6 @@ def cells_text(
 
 
 def notes_text(notes: Sequence[str]) -> str:
-    """Facts about the kernel's state as a list."""
     return "\n".join(["Note:", *(f"- {note}" for note in notes)]) if notes else ""
 
 
@@ -395,12 +379,12 @@ def fenced(text: str, language: str = "python") -> str:
 
 
 @cache
-def _template(kind: str) -> str:
-    return files(__package__).joinpath("prompts", f"{kind}.md").read_text("utf-8")
+def _template(kind: str) -> Template:
+    return Template(files(__package__).joinpath("prompts", f"{kind}.md").read_text("utf-8"))
 
 
 def alike(word: str, known: Iterable[str]) -> list[str]:
-    """The known words that someone who wrote `word` may have meant.
+    """The known words that `word` may have been meant for.
 
     Near in spelling but for case, sharing a part (``load_data``, ``load_frame``), or, for a short
     word, its letters in order from the first (``np``, ``numpy``).

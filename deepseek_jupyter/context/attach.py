@@ -2,7 +2,7 @@
 
 Each kind is a module with the functions of `Kind`. A kind recognises its library by the object's
 own module, so that nothing is imported that the notebook has not imported. An object whose class
-has a ``_deepseek_context_`` method says itself what stands for it, whatever else it is.
+has a ``_deepseek_context_`` method describes itself, whatever else it is.
 """
 
 from __future__ import annotations
@@ -31,20 +31,12 @@ class Kind(Protocol):
 
 
 _KINDS: tuple[Any, ...] = (
-    frames,
-    arrays,
-    figures,
-    images,
-    files,
-    cell_text,
-    sources,
-    containers,
+    *(frames, arrays, figures, images, files, cell_text, sources, containers),
     objects,
 )
 
 
 def kind_of(value: Any) -> Kind:
-    """The kind that knows `value`."""
     if objects.offers(value):
         return objects
     kind: Kind = next(kind for kind in _KINDS if kind.fits(value))  # `objects` fits anything

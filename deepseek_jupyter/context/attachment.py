@@ -1,7 +1,7 @@
 """`Attachment`: an object of the notebook as text and images for a prompt. Pure.
 
-`made` is how every kind but frames makes one: its text masked, then cut to the policy's budget with
-a remark on what was left out. `context.attach` chooses the kind.
+`made` is how every kind but frames makes one: its text redacted, then cut to the policy's budget
+with a remark on what was left out. `context.attach` chooses the kind.
 """
 
 from __future__ import annotations
@@ -15,6 +15,12 @@ from typing import Any, TypeVar
 from deepseek_jupyter.privacy.levels import NONE, Policy
 from deepseek_jupyter.privacy.redaction import Redactor
 from deepseek_jupyter.protocol.tokens import PER_IMAGE, estimate_tokens
+
+_LOOKED_AT = 16  # characters a token; more than any text has that fits
+_MARGIN = 2_000  # characters; what a redactor must see whole is shorter
+_ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+")
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,8 +37,8 @@ class Attachment:
     """An object as it goes into a prompt.
 
     `source` is what the object is in its library's words (``pandas DataFrame``); `text` is what
-    leaves besides, the same for the same content in any library; `images` are ``data:`` or https
-    URLs. `hash` tells whether the object has changed. `rows` is how many rows have values in the
+    leaves besides, equal for equal content in any library; `images` are ``data:`` or https URLs.
+    `hash` changes when the object does. `rows` is how many rows have values in the
     text. `masked` counts what was taken out, by reason; `protected` are texts that the policy keeps
     here and that must not leave by other ways either, each with the word of its pseudonym.
     """
@@ -53,13 +59,7 @@ class Attachment:
     @property
     def record(self) -> dict[str, Any]:
         """What a turn remembers of it; the text itself stays in `Turn.sent`."""
-        return {
-            "name": self.name,
-            "kind": self.kind,
-            "hash": self.hash,
-            "policy": self.policy,
-            "tokens": self.tokens,
-        }
+        return {name: getattr(self, name) for name in ("name", "kind", "hash", "policy", "tokens")}
 
 
 def made(
@@ -73,7 +73,7 @@ def made(
     hash: str,
     images: tuple[str, ...] = (),
 ) -> Attachment:
-    """An attachment whose text is `head` (one line: what it is) and `body`, masked and in budget.
+    """An attachment whose text is `head` (one line: what it is) and `body`, redacted and in budget.
 
     Where the policy is ``none`` only the name leaves.
     """
@@ -114,12 +114,6 @@ def type_name(value: Any) -> str:
     return ".".join([*public, kind.__qualname__])
 
 
-_LOOKED_AT = 16  # characters a token; more than any text has that fits
-_MARGIN = 2_000  # characters; what a redactor must see whole is shorter
-
-T = TypeVar("T")
-
-
 def cut(text: str, tokens: int, more: int = 0) -> str:
     """`text`, or its beginning and how much is left out, in at most `tokens`.
 
@@ -140,23 +134,23 @@ def cut(text: str, tokens: int, more: int = 0) -> str:
 
 def _remark(text: str, end: int, more: int) -> str:
     lines = text.count("\n", end)
-    told = counted(len(text) - end + more, "more character")
+    left = counted(len(text) - end + more, "more character")
     where = f" in {counted(lines, 'line')}" if lines > 1 and not more else ""
-    return f"\n[… {told}{where}]"
+    return f"\n[… {left}{where}]"
 
 
-def guarded(text: str, mask: Callable[[str], str], tokens: int) -> str:
-    """`text` masked, then cut to `tokens`: what is masked is never half there.
+def guarded(text: str, redact: Callable[[str], str], tokens: int) -> str:
+    """`text` redacted, then cut to `tokens`: what is redacted is never half there.
 
     Of a very long text only the beginning is looked at; the last `_MARGIN` characters of that, in
-    which something to be masked could be cut in two, never stay.
+    which something to be redacted could be cut in two, never stay.
     """
     most = tokens * _LOOKED_AT + _MARGIN
+    redacted = redact(text[:most])
     if len(text) <= most:
-        return cut(mask(text), tokens)
-    masked = mask(text[:most])
-    kept = masked[: max(0, len(masked) - _MARGIN)]
-    return cut(kept, tokens, more=len(text) - most + len(masked) - len(kept))
+        return cut(redacted, tokens)
+    kept = redacted[: max(0, len(redacted) - _MARGIN)]
+    return cut(kept, tokens, more=len(text) - most + len(redacted) - len(kept))
 
 
 def fitting(make: Callable[[T], str], ladder: Sequence[T], tokens: int) -> str:
@@ -179,9 +173,6 @@ def shortened(text: str, most: int) -> str:
 def counted(count: int, noun: str) -> str:
     """1 line, 2 lines."""
     return f"{count:,} {noun}{'' if count == 1 else 's'}"
-
-
-_ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+")
 
 
 def settled(text: str) -> str:

@@ -1,9 +1,8 @@
-"""Values in the manner of Python literals, as far as a policy and limits allow. Pure.
+"""Dicts, lists, sets, texts, numbers and whatever is made of them, as Python literals.
 
-A key of a dict counts as a column: the policy's rules for columns hold for it, at any depth. What
-lies inside and has a kind of its own (a frame, an array, a model) is named and not unfolded.
-
-Dicts, lists, sets, texts, numbers and whatever is made of them, as an attachment.
+They are drawn as far as the policy and the budget allow. A key of a dict counts as a column: the
+policy's rules for columns hold for it, at any depth. What lies inside and has a kind of its own (a
+frame, an array, a model) is named and not unfolded.
 """
 
 from __future__ import annotations
@@ -15,7 +14,7 @@ import enum
 import fractions
 import re
 import uuid
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from deepseek_jupyter.privacy.levels import FULL, NONE, SAMPLE, STATS, Level, Policy
@@ -31,6 +30,8 @@ SCALARS = (
 SEQUENCES = (list, tuple, set, frozenset)
 _WIDE = 88
 _SHORT = 12
+_DEEPEST = 8
+_MOST_KEPT = 50_000
 
 
 class OutlineLimits(NamedTuple):
@@ -39,6 +40,85 @@ class OutlineLimits(NamedTuple):
     entries: int
     characters: int
     depth: int
+
+
+_LADDER = [
+    OutlineLimits(10_000, 100_000, _DEEPEST),
+    OutlineLimits(1_000, 2_000, _DEEPEST),
+    OutlineLimits(200, 500, _DEEPEST),
+    OutlineLimits(60, 200, 6),
+    OutlineLimits(25, 120, 5),
+    OutlineLimits(10, 80, 4),
+    OutlineLimits(5, 60, 3),
+    OutlineLimits(3, 40, 2),
+]
+
+
+def fits(value: Any) -> bool:
+    """Whether it is a plain value, or an object that consists of named fields."""
+    return isinstance(value, (*SCALARS, *SEQUENCES, Mapping)) or fields_of(value) is not None
+
+
+def attach(name: str, value: Any, policy: Policy, redactor: Redactor) -> Attachment:
+    """Values as Python writes them, as many as the budget holds."""
+    kept = _kept_back(value, policy)
+    redactor.withhold(kept)
+    if isinstance(value, str):
+        lines = counted(value.count("\n") + 1, "line")
+        kind, head = "text", f"str, {counted(len(value), 'character')} in {lines}"
+        body = _text(value, policy, redactor)
+    else:
+        kind = "list" if isinstance(value, SEQUENCES) else "number"
+        kind, head = "dict" if fields_of(value) is not None else kind, in_words(value)
+        room = int(policy.budget * 0.95) - 30  # the rest is for the head
+        body = fitting(
+            lambda limits: Outline(policy, limits, redactor.redact).draw(value), _LADDER, room
+        )
+    attachment = made(name, kind, head, body, policy, redactor, hash=fingerprint(value))
+    return dataclasses.replace(attachment, protected=kept)
+
+
+def fingerprint(value: Any) -> str:
+    """By type and content; of a very large container by what of it could be shown."""
+    if isinstance(value, str):
+        return digest("str", value)
+    drawn = Outline(Policy(default=FULL), _LADDER[0], str).draw(value)
+    return digest(type_name(value), in_words(value), drawn)
+
+
+def _text(value: str, policy: Policy, redactor: Redactor) -> str:
+    level = policy.whole
+    if level < SAMPLE:
+        return ""
+    if sampled(level) and value.count("\n") >= level.rows:
+        lines = value.split("\n", level.rows)
+        left = counted(lines[-1].count("\n") + 1, "more line")
+        return "\n".join([redactor.redact("\n".join(lines[:-1])), f"[… {left}]"])
+    return value
+
+
+def _kept_back(value: Any, policy: Policy) -> dict[str, str]:
+    """The texts and numbers that the policy keeps here, with the word of their key."""
+    kept: dict[str, str] = {}
+    todo: list[tuple[Any, str, int]] = [(value, "" if policy.whole >= SAMPLE else "value", 0)]
+    while todo and len(kept) < _MOST_KEPT:
+        item, label, depth = todo.pop()
+        fields = fields_of(item) if depth < _DEEPEST else None
+        if fields is not None:
+            for key, inner in fields.items():
+                own = label or ("" if policy.level(str(key)) >= SAMPLE else _word(str(key)))
+                todo.append((inner, own, depth + 1))
+        elif isinstance(item, SEQUENCES) and depth < _DEEPEST:
+            todo += [(inner, label, depth + 1) for inner in item]
+        elif label and isinstance(item, str | int | float | decimal.Decimal):
+            kept[str(item)] = label
+    return kept
+
+
+def _word(key: str) -> str:
+    """A key as the word of a pseudonym: 2 to 12 small letters."""
+    word = re.sub(r"[^a-z]", "", key.lower())[:12]
+    return word if len(word) > 1 else "value"
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -123,7 +203,9 @@ def in_words(value: Any) -> str:
     if isinstance(value, Mapping):
         return f"{type_name(value)}, {counted(len(value), 'key')}"
     if fields_of(value) is None and isinstance(value, SEQUENCES):
-        return f"{type_name(value)}, {counted(len(value), 'item')}{_of_what(value)}"
+        kinds = {type(item) for item in value}
+        of_what = f" of {kinds.pop().__name__}" if len(kinds) == 1 else ""
+        return f"{type_name(value)}, {counted(len(value), 'item')}{of_what}"
     return type_name(value)
 
 
@@ -144,12 +226,6 @@ def fields_of(value: Any) -> Mapping[Any, Any] | None:
     return {name: getattr(value, name, None) for name in names}
 
 
-def _of_what(values: Iterable[Any]) -> str:
-    """`` of int`` where all items are of one type."""
-    kinds = {type(value) for value in values}
-    return f" of {kinds.pop().__name__}" if len(kinds) == 1 else ""
-
-
 def _repr(value: Any) -> str:
     try:
         return repr(value)
@@ -168,7 +244,6 @@ def _named(value: Any) -> str:
 
 
 def _range(items: Sequence[Any]) -> str:
-    """The range of numbers."""
     if items and all(isinstance(item, int | float) and item == item for item in items):
         return f", {min(items)!r} to {max(items)!r}"
     return ""
@@ -192,7 +267,7 @@ def _bracketed(begin: str, drawn: list[str], end: str, depth: int) -> str:
 
 
 def _packed(drawn: list[str], indent: str) -> list[str]:
-    """Short items side by side."""
+    """Several short items a line."""
     rows = [indent]
     for item in drawn:
         if len(rows[-1]) + len(item) > _WIDE:
@@ -200,89 +275,3 @@ def _packed(drawn: list[str], indent: str) -> list[str]:
             rows.append(indent)
         rows[-1] += f"{item}, "
     return [row.rstrip() for row in rows]
-
-
-_DEEPEST = 8
-_MOST_KEPT = 50_000
-_LADDER = [
-    OutlineLimits(10_000, 100_000, _DEEPEST),
-    OutlineLimits(1_000, 2_000, _DEEPEST),
-    OutlineLimits(200, 500, _DEEPEST),
-    OutlineLimits(60, 200, 6),
-    OutlineLimits(25, 120, 5),
-    OutlineLimits(10, 80, 4),
-    OutlineLimits(5, 60, 3),
-    OutlineLimits(3, 40, 2),
-]
-
-
-def fits(value: Any) -> bool:
-    """Whether it is a plain value, or an object that consists of named fields."""
-    return isinstance(value, (*SCALARS, *SEQUENCES, Mapping)) or fields_of(value) is not None
-
-
-def attach(name: str, value: Any, policy: Policy, redactor: Redactor) -> Attachment:
-    """Values as Python writes them, as many as the budget holds."""
-    kept = _kept_back(value, policy)
-    redactor.withhold(kept)
-    if isinstance(value, str):
-        lines = counted(value.count("\n") + 1, "line")
-        kind, head = "text", f"str, {counted(len(value), 'character')} in {lines}"
-        body = _text(value, policy, redactor)
-    else:
-        kind, head = _kind(value), in_words(value)
-        room = int(policy.budget * 0.95) - 30  # the rest is for the head
-        body = fitting(
-            lambda limits: Outline(policy, limits, redactor.redact).draw(value), _LADDER, room
-        )
-    attachment = made(name, kind, head, body, policy, redactor, hash=fingerprint(value))
-    return dataclasses.replace(attachment, protected=kept)
-
-
-def fingerprint(value: Any) -> str:
-    """By type and content; of a very large container by what of it could be shown."""
-    if isinstance(value, str):
-        return digest("str", value)
-    drawn = Outline(Policy(default=FULL), _LADDER[0], str).draw(value)
-    return digest(type_name(value), in_words(value), drawn)
-
-
-def _kind(value: Any) -> str:
-    if fields_of(value) is not None:
-        return "dict"
-    return "list" if isinstance(value, SEQUENCES) else "number"
-
-
-def _text(value: str, policy: Policy, redactor: Redactor) -> str:
-    level = policy.whole
-    if level < SAMPLE:
-        return ""
-    if sampled(level) and value.count("\n") >= level.rows:
-        lines = value.split("\n", level.rows)
-        left = counted(lines[-1].count("\n") + 1, "more line")
-        return "\n".join([redactor.redact("\n".join(lines[:-1])), f"[… {left}]"])
-    return value
-
-
-def _kept_back(value: Any, policy: Policy) -> dict[str, str]:
-    """The texts and numbers that the policy keeps here, with the word of their key."""
-    kept: dict[str, str] = {}
-    todo: list[tuple[Any, str, int]] = [(value, "" if policy.whole >= SAMPLE else "value", 0)]
-    while todo and len(kept) < _MOST_KEPT:
-        item, label, depth = todo.pop()
-        fields = fields_of(item) if depth < _DEEPEST else None
-        if fields is not None:
-            for key, inner in fields.items():
-                own = label or ("" if policy.level(str(key)) >= SAMPLE else _word(str(key)))
-                todo.append((inner, own, depth + 1))
-        elif isinstance(item, SEQUENCES) and depth < _DEEPEST:
-            todo += [(inner, label, depth + 1) for inner in item]
-        elif label and isinstance(item, str | int | float | decimal.Decimal):
-            kept[str(item)] = label
-    return kept
-
-
-def _word(key: str) -> str:
-    """A key as the word of a pseudonym: 2 to 12 small letters."""
-    word = re.sub(r"[^a-z]", "", key.lower())[:12]
-    return word if len(word) > 1 else "value"

@@ -1,10 +1,9 @@
 """Figures of matplotlib (and seaborn), plotly and altair: a picture, and what it shows in words.
 
-The words are for models that see no images, and for everyone who reads what was sent: titles, axes,
-series. Plotly and altair draw pictures only where kaleido or vl-convert is installed.
-
-What a figure shows, in words: from ``schema`` on titles and axes, from ``stats`` on ranges, from
-``sample`` on the names of series and categories, and the heights of bars.
+The words are for models that see no images, and for everyone who reads what was sent: from
+``schema`` on titles and axes, from ``stats`` on ranges, from ``sample`` on the names of series and
+categories, and the heights of bars. Plotly and altair draw pictures only where kaleido or
+vl-convert is installed.
 """
 
 from __future__ import annotations
@@ -13,7 +12,7 @@ import importlib.util
 import io
 import json
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from deepseek_jupyter.privacy.levels import SAMPLE, STATS, Level, Policy
@@ -23,6 +22,7 @@ from .attachment import Attachment, counted, digest, made, type_name
 from .images import data_url
 
 _SIDE = 1_600  # pixels of the longer side
+_MOST = 30  # series of one pair of axes, bars of one series
 
 
 def fits(value: Any) -> bool:
@@ -49,13 +49,14 @@ def fingerprint(value: Any) -> str:
 
 
 def _hash(library: str, figure: Any, drawn: str = "") -> str:
-    """The same under every policy: a stricter one makes no other figure.
-
-    Of a plotly figure or an altair chart by its data, for drawing them takes seconds.
-    """
+    """No policy changes it. Of plotly and altair it is by the data: drawing takes seconds."""
     if library == "matplotlib":
         return digest(drawn or _matplotlib_picture(figure)[0])
-    return digest(figure.to_json() if library == "plotly" else specification(figure))
+    return digest(
+        figure.to_json()
+        if library == "plotly"
+        else json.dumps(_specified(figure), sort_keys=True, default=str)
+    )
 
 
 def _library(value: Any) -> str:
@@ -64,7 +65,7 @@ def _library(value: Any) -> str:
     top = type(value).__module__.partition(".")[0]
     if figure is not None and isinstance(value, (figure, axes) if axes else figure):
         return "matplotlib"
-    if figure is not None and top == "seaborn" and isinstance(_figure(value), figure):
+    if figure is not None and top == "seaborn" and isinstance(_whole(value), figure):
         return "matplotlib"
     if top == "plotly" and hasattr(value, "to_plotly_json") and hasattr(value, "layout"):
         return "plotly"
@@ -73,16 +74,12 @@ def _library(value: Any) -> str:
     return ""
 
 
-def _figure(value: Any) -> Any:
-    return getattr(value, "figure", None)
-
-
 def _whole(value: Any) -> Any:
     """The figure that axes or a grid belong to."""
     figure = getattr(sys.modules.get("matplotlib.figure"), "Figure", None)
     if figure is None or isinstance(value, figure):
         return value
-    found = _figure(value)
+    found: Any = getattr(value, "figure", None)
     while getattr(found, "figure", found) is not found and not isinstance(found, figure):
         found = found.figure
     return found if isinstance(found, figure) else value
@@ -97,26 +94,28 @@ def _matplotlib_picture(figure: Any) -> tuple[str, str]:
 
 
 def _plotly_picture(figure: Any) -> tuple[str, str]:
-    if importlib.util.find_spec("kaleido") is None:
-        return "", "(No picture was drawn: plotly needs kaleido for it.)"
-    try:
-        return data_url(figure.to_image(format="png"), "png"), ""
-    except Exception as error:  # kaleido needs a browser, and has many ways to find none
-        return "", f"(No picture was drawn: kaleido failed with {type(error).__name__}.)"
+    return _by_helper("plotly", "kaleido", "kaleido", lambda: figure.to_image(format="png"))
 
 
 def _altair_picture(chart: Any) -> tuple[str, str]:
-    if importlib.util.find_spec("vl_convert") is None:
-        return "", "(No picture was drawn: altair needs vl-convert-python for it.)"
-    buffer = io.BytesIO()
-    try:
+    def draw() -> bytes:
+        buffer = io.BytesIO()
         chart.save(buffer, format="png")
-    except Exception as error:  # a chart whose data is not at hand, among others
-        return "", f"(No picture was drawn: vl-convert failed with {type(error).__name__}.)"
-    return data_url(buffer.getvalue(), "png"), ""
+        return buffer.getvalue()
+
+    return _by_helper("altair", "vl-convert", "vl-convert-python", draw)
 
 
-_MOST = 30  # series of one pair of axes, bars of one series
+def _by_helper(
+    library: str, helper: str, package: str, draw: Callable[[], bytes]
+) -> tuple[str, str]:
+    """The picture, or why there is none."""
+    if importlib.util.find_spec(helper.replace("-", "_")) is None:
+        return "", f"(No picture was drawn: {library} needs {package} for it.)"
+    try:
+        return data_url(draw(), "png"), ""
+    except Exception as error:  # kaleido finds no browser; a chart's data is not at hand; ...
+        return "", f"(No picture was drawn: {helper} failed with {type(error).__name__}.)"
 
 
 def matplotlib(figure: Any, level: Level) -> str:
@@ -126,11 +125,7 @@ def matplotlib(figure: Any, level: Level) -> str:
     if title:
         lines.append(f"title: {title!r}")
     for number, axes in enumerate(figure.axes, 1):
-        words = [
-            _named("title", axes.get_title()),
-            _axis("x", axes, level),
-            _axis("y", axes, level),
-        ]
+        words = [_named("title", axes.get_title()), *(_axis(way, axes, level) for way in "xy")]
         lines.append(f"axes {number}: {', '.join(filter(None, words))}")
         lines += _some(list(_artists(axes, level)))
     return "\n".join(lines)
@@ -149,11 +144,9 @@ def _axis(which: str, axes: Any, level: Level) -> str:
 
 
 def _categories(labels: Iterable[Any]) -> list[str]:
-    """Tick labels that are words; numbers are told by the range."""
+    """Tick labels that are words; of numbers the range says enough."""
     texts = [label.get_text().strip() for label in labels]
-    worded = [
-        text for text in texts if any(c.isalpha() for c in text) and "mathdefault" not in text
-    ]
+    worded = any(any(map(str.isalpha, text)) and "mathdefault" not in text for text in texts)
     return texts if worded else []
 
 
@@ -177,12 +170,16 @@ def _artists(axes: Any, level: Level) -> Iterator[str]:
 
 
 def _series(what: str, label: Any, count: int, points: Any, level: Level) -> str:
-    name = f" {label!r}" if level >= SAMPLE and label and not str(label).startswith("_") else ""
-    words = f"  {what}{name}: {counted(count, 'point')}"
-    spans = [_span(points[:, at]) for at in (0, 1)] if level >= STATS and count else ["", ""]
-    return words + "".join(
-        f", {axis} {span}" for axis, span in zip("xy", spans, strict=True) if span
-    )
+    words = f"  {what}{_label(label, level)}: {counted(count, 'point')}"
+    if level < STATS or not count:
+        return words
+    spans = [(axis, _span(points[:, at])) for at, axis in enumerate("xy")]
+    return words + "".join(f", {axis} {span}" for axis, span in spans if span)
+
+
+def _label(label: Any, level: Level) -> str:
+    named = level >= SAMPLE and label and not str(label).startswith("_")
+    return f" {label!r}" if named else ""
 
 
 def _span(values: Any) -> str:
@@ -191,9 +188,7 @@ def _span(values: Any) -> str:
 
 
 def _bars(container: Any, bars: list[Any], level: Level) -> str:
-    label = container.get_label()
-    named = level >= SAMPLE and label and not str(label).startswith("_")
-    words = f"  bars{f' {label!r}' if named else ''}: {len(bars):,}"
+    words = f"  bars{_label(container.get_label(), level)}: {len(bars):,}"
     upright = getattr(container, "orientation", "vertical") != "horizontal"
     sizes = [bar.get_height() if upright else bar.get_width() for bar in bars]
     if level >= SAMPLE:
@@ -202,7 +197,6 @@ def _bars(container: Any, bars: list[Any], level: Level) -> str:
 
 
 def plotly(figure: Any, level: Level) -> str:
-    """Titles of figure and axes, and the traces."""
     layout = figure.layout.to_plotly_json()
     lines = [_named("title", _title(layout))]
     for name, part in sorted(layout.items()):
@@ -220,11 +214,9 @@ def plotly(figure: Any, level: Level) -> str:
 def _values(values: Any, level: Level) -> str:
     items = list(values)
     words = counted(len(items), "value")
-    if level >= STATS and all(isinstance(item, int | float) for item in items):
-        return f"{words}, {_span(items)}" if items else words
-    if level >= STATS and hasattr(values, "dtype") and values.dtype.kind in "iuf":
-        return f"{words}, {_span(items)}"
-    return words
+    typed = hasattr(values, "dtype") and values.dtype.kind in "iuf"
+    numbers = typed or (bool(items) and all(isinstance(item, int | float) for item in items))
+    return f"{words}, {_span(items)}" if level >= STATS and numbers else words
 
 
 def _title(part: Mapping[str, Any]) -> str:
@@ -238,11 +230,6 @@ def altair(chart: Any, level: Level) -> str:
     for name in ("$schema", "config", "datasets"):
         spec.pop(name, None)
     return json.dumps(_bare(spec, level), ensure_ascii=False, sort_keys=True)
-
-
-def specification(chart: Any) -> str:
-    """An altair chart as JSON, its data included."""
-    return json.dumps(_specified(chart), sort_keys=True, default=str)
 
 
 def _specified(chart: Any) -> dict[str, Any]:
@@ -278,11 +265,7 @@ def _some(lines: list[str]) -> list[str]:
     return [*lines[:_MOST], *left]
 
 
-_WORDS = {
-    "matplotlib": matplotlib,
-    "plotly": plotly,
-    "altair": altair,
-}
+_WORDS = {"matplotlib": matplotlib, "plotly": plotly, "altair": altair}
 _PICTURES = {
     "matplotlib": _matplotlib_picture,
     "plotly": _plotly_picture,

@@ -33,7 +33,6 @@ _WRITTEN = re.compile(r"(?:\.{1,2}|~)?/\S|[A-Za-z]:[\\/]\S|~/")
 
 
 def fits(value: Any) -> bool:
-    """Whether it is a path of `pathlib`."""
     return isinstance(value, PurePath)
 
 

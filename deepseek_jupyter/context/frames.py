@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from hashlib import blake2b
 from typing import Any
 
-from deepseek_jupyter.errors import clipped
+from deepseek_jupyter.errors import shortened
 from deepseek_jupyter.privacy.detectors import column_kind
 from deepseek_jupyter.privacy.levels import FULL, NONE, SAMPLE, SCHEMA, STATS, Level, Policy
 from deepseek_jupyter.privacy.redaction import Redactor
@@ -106,7 +106,7 @@ class _RedactedColumn:
 
 def _head(name: str, table: Table, columns: list[_RedactedColumn]) -> str:
     """The first lines: what it is, how large, what was read of it."""
-    name = clipped(name, _NAME)
+    name = shortened(name, _NAME)
     count = sum(not c.column.index for c in columns)
     width = f"{count:,} column{'' if count == 1 else 's'}"
     read_rows = len(table.places)

@@ -1,7 +1,7 @@
 """Pictures as image parts: PIL images, those of IPython.display, and bytes of a file.
 
-Each is drawn anew, at most 2,048 pixels a side: what a camera or a program has written beside the
-picture (place, time, comments) stays here, and a larger one would cost the same tokens.
+Each is encoded again, at most 2,048 pixels a side: what a camera or a program has added to the
+picture (place, time, comments) stays here, and a larger one would cost as many tokens.
 """
 
 from __future__ import annotations
@@ -37,19 +37,19 @@ def fits(value: Any) -> bool:
 
 def attach(name: str, value: Any, policy: Policy, redactor: Redactor) -> Attachment:
     """A picture; below ``sample`` only that there is one. Raises `ParameterError`."""
-    if _shown(value) and value.data is None:
-        url = str(value.url or "")
-        if not url.startswith("https://") or len(url) > _URL:
-            raise ParameterError(
-                f"{name} is an image by its address, and only short https addresses can be sent.",
-                "Attach the picture itself, with IPython.display.Image(..., embed=True).",
-            )
-        return _made(name, "an image at an address", (url,), policy, redactor)
-    if _shown(value):
+    if not _shown(value):
+        url, size = encoded(value)
+        return _made(name, f"an image, {size}", url, policy, redactor)
+    if value.data is not None:
         data = value.data.encode() if isinstance(value.data, str) else bytes(value.data)
         return picture(name, data, policy, redactor)
-    url, size = encoded(value)
-    return _made(name, f"an image, {size}", (url,), policy, redactor)
+    url = str(value.url or "")
+    if not url.startswith("https://") or len(url) > _URL:
+        raise ParameterError(
+            f"{name} is an image by its address, and only short https addresses can be sent.",
+            "Attach the picture itself, with IPython.display.Image(..., embed=True).",
+        )
+    return _made(name, "an image at an address", url, policy, redactor)
 
 
 def fingerprint(value: Any) -> str:
@@ -63,20 +63,15 @@ def fingerprint(value: Any) -> str:
 def picture(name: str, data: bytes, policy: Policy, redactor: Redactor) -> Attachment:
     """The attachment of an image file's bytes. Raises `ParameterError`."""
     url, size = encoded(opened(data, name))
-    return _made(name, f"an image, {size}", (url,), policy, redactor, data)
+    return _made(name, f"an image, {size}", url, policy, redactor, data)
 
 
 def _made(
-    name: str,
-    head: str,
-    images: tuple[str, ...],
-    policy: Policy,
-    redactor: Redactor,
-    data: bytes | None = None,
+    name: str, head: str, url: str, policy: Policy, redactor: Redactor, data: bytes | None = None
 ) -> Attachment:
-    seen = images if policy.whole >= SAMPLE else ()
+    seen = (url,) if policy.whole >= SAMPLE else ()
     body = "" if seen else "The data policy keeps the picture back."
-    hash = digest(*images) if data is None else digest(data)
+    hash = digest(url if data is None else data)
     return made(name, "image", head, body, policy, redactor, hash=hash, images=seen)
 
 
@@ -130,9 +125,7 @@ def opened(data: bytes, name: str) -> Any:
 
 
 def _shown(value: Any) -> bool:
-    """Whether it is an `IPython.display.Image`."""
-    display = sys.modules.get("IPython.core.display")
-    kind = getattr(display, "Image", None)
+    kind = getattr(sys.modules.get("IPython.core.display"), "Image", None)
     return kind is not None and isinstance(value, kind)
 
 

@@ -1,8 +1,8 @@
 """Any other object: what it says of itself, else what its library says. The last of the kinds.
 
-An object says itself what stands for it by the ``_deepseek_context_`` protocol: the method
-``_deepseek_context_(self)`` returns a text, or a dict with ``text`` and ``images``: a list of PNG
-or JPEG bytes, PIL images, or ``data:`` and https URLs. What it returns passes the redactor.
+An object describes itself by the method ``_deepseek_context_(self)``: it returns a text, or a dict
+with ``text`` and ``images``: a list of PNG or JPEG bytes, PIL images, or ``data:`` and https URLs.
+What it returns passes the redactor.
 """
 
 from __future__ import annotations
@@ -26,7 +26,6 @@ _BARE = re.compile(r"<[\w.<>]+(?: object)?(?: at 0x[0-9a-fA-F]+)?>")
 
 
 def fits(value: Any) -> bool:
-    """Whether it is anything at all."""
     return True
 
 
@@ -37,18 +36,15 @@ def attach(name: str, value: Any, policy: Policy, redactor: Redactor) -> Attachm
     Below ``sample`` offer and repr stay here: they may show values. Raises `ParameterError` for an
     offer that fails.
     """
+    kind, hash, shown = type_name(value), fingerprint(value), policy.whole >= SAMPLE
     if offers(value):
-        text, images = _offer(name, value) if policy.whole >= SAMPLE else ("", ())
-        hash = fingerprint(value)
-        return made(
-            name, "object", type_name(value), text, policy, redactor, hash=hash, images=images
-        )
+        text, images = _offer(name, value) if shown else ("", ())
+        return made(name, "object", kind, text, policy, redactor, hash=hash, images=images)
     about = (inspect.getdoc(type(value)) or "").partition("\n\n")[0]
-    parts = [shortened(redactor.redact(about), 400)]
-    said = _said(value) if policy.whole >= SAMPLE else ""
-    parts.append(said or _attributes(value))
-    body = "\n".join(filter(None, parts))
-    return made(name, "object", type_name(value), body, policy, redactor, hash=fingerprint(value))
+    about = shortened(redactor.redact(about), 400)
+    said = (_said(value) if shown else "") or _attributes(value)
+    body = "\n".join(filter(None, (about, said)))
+    return made(name, "object", kind, body, policy, redactor, hash=hash)
 
 
 def fingerprint(value: Any) -> str:

@@ -1,12 +1,10 @@
-r"""``{{ expression }}`` in a prompt, evaluated in the notebook's namespace.
+r"""What a prompt says of the notebook: ``{{ expression }}``, evaluated, and ``@name``, found. Pure.
 
-The only interpolation there is: single braces, ``$`` and ``%`` are the user's own text, so JSON,
-LaTeX and f-strings need no escaping. ``\{{`` stands for two literal braces.
+``{{ }}`` is the only interpolation there is: single braces, ``$`` and ``%`` are the user's own
+text, so JSON, LaTeX and f-strings need no escaping. ``\{{`` is two literal braces.
 
-``@name`` in a prompt: which places may mean an object of the notebook. Pure.
-
-Not those in code (fenced or between backticks), not a decorator above its function, not what stands
-behind a letter or digit, as in an e-mail address.
+``@name`` may mean an object of the notebook, but not in code (fenced or between backticks), as a
+decorator above its function, or behind a letter or digit, as in an e-mail address.
 """
 
 from __future__ import annotations
@@ -23,8 +21,15 @@ from deepseek_jupyter.errors import TemplateError
 
 _OPEN = re.compile(r"\\?\{\{")
 _CLOSE = "}}"
-_TRIES = 200  # closing braces that may stand within one expression
-
+_TRIES = 200  # closing braces within one expression
+_MENTION = re.compile(
+    r"(?<![\w@/\\.`-])@(?P<said>\"[^\"\n]{1,300}\"|"
+    r"[^\W\d]\w*(?:\.[^\W\d]\w*|\[[^\[\]\n]{1,100}\])*)"
+)
+_CODE = re.compile(r"^[ \t]*(```+|~~~+)[\s\S]*?(?:^[ \t]*\1|\Z)|(`+)[^`\n]+\2", re.MULTILINE)
+_DECORATED = re.compile(r"[^\n]*\n\s*(?:@|def |class |async def )")
+_BLANK = re.compile(r"\s*")
+_TAIL = re.compile(r"(?:\.[^\W\d]\w*|\[[^\[\]\n]*\])\Z")
 
 Keep = Callable[[str, Any], str | None]
 
@@ -32,7 +37,7 @@ Keep = Callable[[str, Any], str | None]
 def fill(text: str, namespace: Mapping[str, Any], keep: Keep = lambda source, value: None) -> str:
     """`text` with each ``{{ expression }}`` replaced by the text of its value.
 
-    `keep` is asked first, with the expression and its value: what it returns stands for a value
+    `keep` is asked first, with the expression and its value: what it returns replaces a value
     that has no business in a text, such as a whole frame.
 
     Raises `TemplateError` for an unclosed or malformed expression, an unknown name, or an
@@ -93,16 +98,6 @@ def _suggestion(name: str, namespace: Mapping[str, Any]) -> str:
     close = difflib.get_close_matches(name, [n for n in namespace if not n.startswith("_")], n=1)
     meant = f"Did you mean {close[0]}? " if close else "Run the cell that defines it. "
     return f"{meant}For two literal braces write \\{{{{."
-
-
-_MENTION = re.compile(
-    r"(?<![\w@/\\.`-])@(?P<said>\"[^\"\n]{1,300}\"|"
-    r"[^\W\d]\w*(?:\.[^\W\d]\w*|\[[^\[\]\n]{1,100}\])*)"
-)
-_CODE = re.compile(r"^[ \t]*(```+|~~~+)[\s\S]*?(?:^[ \t]*\1|\Z)|(`+)[^`\n]+\2", re.MULTILINE)
-_DECORATED = re.compile(r"[^\n]*\n\s*(?:@|def |class |async def )")
-_BLANK = re.compile(r"\s*")
-_TAIL = re.compile(r"(?:\.[^\W\d]\w*|\[[^\[\]\n]*\])\Z")
 
 
 @dataclass(frozen=True, slots=True)

@@ -45,7 +45,7 @@ def attach(name: str, value: Any, policy: Policy, redactor: Redactor) -> Attachm
 
 
 def fingerprint(value: Any) -> str:
-    """Of the source, or of what stands in its place."""
+    """Of the source, or of what is sent in its place."""
     if isinstance(value, types.ModuleType):
         return digest("module", value.__name__, str(getattr(value, "__version__", "")))
     return digest("source", source_of(value) or _described(value))
@@ -54,7 +54,7 @@ def fingerprint(value: Any) -> str:
 def source_of(value: Any) -> str | None:
     """The source as it was written, dedented; None where there is none."""
     value = _inner(value)
-    if isinstance(value, type):
+    if isinstance(value, type) and value.__module__ == "__main__":
         return _class_source(value)
     try:
         return textwrap.dedent(inspect.getsource(value)).rstrip()
@@ -74,11 +74,6 @@ def _inner(value: Any) -> Any:
 
 def _class_source(kind: type) -> str | None:
     """`inspect` knows no classes of a notebook before Python 3.13, and some not even then."""
-    if kind.__module__ != "__main__":
-        try:
-            return textwrap.dedent(inspect.getsource(kind)).rstrip()
-        except (OSError, TypeError):
-            return None
     for file in _files(kind):
         lines = linecache.getlines(file)
         if found := _class_in("".join(lines), kind.__qualname__):

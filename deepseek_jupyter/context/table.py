@@ -1,4 +1,4 @@
-"""`read`: a frame of any library as a `Table` of plain Python values.
+"""A frame of any library as a `Table` of plain Python values, and the text of such a value.
 
 Eager frames: number of rows, missing values, least, greatest and sum of each column are exact, by
 the library's own means; everything else comes from up to 10,000 rows (fewer of wide frames), drawn
@@ -6,12 +6,7 @@ evenly over the frame and always the same ones. Lazy frames: the first 1,000 row
 nothing else, so no scan runs to its end.
 
 Columns are read one by one and by place: names may repeat (pandas, pyarrow) or be no texts at all.
-
-The first rows of a frame whose library computes later, and nothing beyond them.
-
-The types of columns in one word each, the same for every library. Pure.
-
-Values of any library as plain Python ones, and as the text of a cell. Pure.
+Their types are one word each, whatever the library (`_type_word`).
 """
 
 from __future__ import annotations
@@ -30,13 +25,29 @@ from typing import Any
 
 from deepseek_jupyter.errors import ParameterError
 
+HEAD = 1_000  # rows of a lazy frame
+_PARTITIONS = 16  # of a Dask frame, at most
 _MOST_ROWS, _LEAST_ROWS, _CELLS = 10_000, 200, 400_000
 _LONGEST = 2_000  # characters of a text that are read
+_LONGEST_INT = 14_000  # bits; Python writes hardly more
+_ITEMS, _DEPTH = 100, 8  # of a nested value
 _LIBRARIES = {
     *("pandas", "polars", "pyarrow", "duckdb", "_duckdb", "dask", "dask_expr", "pyspark"),
     *("sqlframe", "ibis", "modin", "cudf", "narwhals"),
 }
 _ORDERED = ("int", "float", "decimal", "date", "datetime", "time", "duration")
+_PLAIN = (int, str, bool, bytes, date, datetime, time, timedelta, Decimal)
+_ZONED = " with zone"
+_TYPES = {
+    "Boolean": "bool", "String": "text", "Categorical": "category", "Enum": "category",
+    "Date": "date", "Time": "time", "Duration": "duration", "Binary": "binary",
+    "Decimal": "decimal",
+}  # fmt: skip
+_PYTHON = {
+    "str": "text", "int": "int", "float": "float", "bool": "bool", "datetime": "datetime",
+    "date": "date", "time": "time", "timedelta": "duration", "Decimal": "decimal",
+    "bytes": "binary", "list": "list", "dict": "struct",
+}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +55,7 @@ class Column:
     """One column. `values` are those of the rows that were read, None for a missing one.
 
     `missing` counts the whole frame's (of a lazy one: the rows read); `low` and `high` are its
-    least and greatest where it is ordered; `total` its sum, to tell whether it has changed;
+    least and greatest where it is ordered; `total` its sum, to see whether it has changed;
     `lengths` those of the shortest and the longest text read. Where `values` hold texts cut,
     `sizes` has the lengths of the whole ones. `series` is the whole column.
     """
@@ -78,7 +89,6 @@ class Table:
 
     @property
     def whole(self) -> bool:
-        """Whether every row was read."""
         return self.rows == len(self.places)
 
 
@@ -107,15 +117,16 @@ def read(value: Any) -> Table:
     kind = _kind(value)
     native = value.to_native() if type(value).__module__.startswith("narwhals") else value
     if _is_batch(native):
-        native = _table_of(native)
+        native = sys.modules["pyarrow"].Table.from_batches([native])
     elif nw.dependencies.is_pandas_index(native):
         native = native.to_frame(index=False)
     lazy = is_lazy(native)
     try:
         eager, complete = head(native) if lazy else (native, True)
         columns = list(_series(eager))
-        count = len(columns[0][1]) if columns else _height(eager)
-        places = _places(count, _MOST_ROWS if not columns else _sample(len(columns)))
+        with_rows = columns[0][1] if columns else eager
+        count = len(with_rows) if hasattr(with_rows, "__len__") else 0
+        places = _places(count, len(columns))
         found = [_column(name, series, places, count, index) for name, series, index in columns]
     except ParameterError:
         raise
@@ -130,7 +141,6 @@ def read(value: Any) -> Table:
 
 
 def _kind(value: Any) -> str:
-    """``pandas DataFrame``."""
     module = type(value).__module__.partition(".")[0].lstrip("_")
     names = {"DuckDBPyRelation": "relation", "dask_expr": "dask"}
     return f"{names.get(module, module)} {names.get(type(value).__name__, type(value).__name__)}"
@@ -138,12 +148,6 @@ def _kind(value: Any) -> str:
 
 def _is_batch(value: Any) -> bool:
     return type(value).__name__ == "RecordBatch" and type(value).__module__.startswith("pyarrow")
-
-
-def _table_of(batch: Any) -> Any:
-    import sys
-
-    return sys.modules["pyarrow"].Table.from_batches([batch])
 
 
 def _series(native: Any) -> Iterator[tuple[str, Any, bool]]:
@@ -186,18 +190,6 @@ def _label(name: Any) -> str:
     return " / ".join(map(str, name)) if isinstance(name, tuple) else str(name)
 
 
-def _height(native: Any) -> int:
-    """Rows of a frame without columns."""
-    try:
-        return len(native)
-    except TypeError:
-        return 0
-
-
-def _sample(columns: int) -> int:
-    return min(_MOST_ROWS, max(_LEAST_ROWS, _CELLS // columns))
-
-
 @lru_cache(maxsize=4)
 def _drawn(rows: int, count: int) -> tuple[int, ...]:
     """One row of each of `count` equal stretches: even, and out of step with any period."""
@@ -207,8 +199,9 @@ def _drawn(rows: int, count: int) -> tuple[int, ...]:
     return (0, *inner, rows - 1)
 
 
-def _places(rows: int, count: int) -> list[int]:
-    return list(range(rows)) if rows <= count else list(_drawn(rows, count))
+def _places(rows: int, columns: int) -> list[int]:
+    count = min(_MOST_ROWS, max(_LEAST_ROWS, _CELLS // max(columns, 1)))
+    return list(range(rows) if rows <= count else _drawn(rows, count))
 
 
 def _column(name: str, series: Any, places: list[int], count: int, index: bool) -> Column:
@@ -221,7 +214,7 @@ def _column(name: str, series: Any, places: list[int], count: int, index: bool) 
 
 
 def _read_column(name: str, series: Any, places: list[int], count: int, index: bool) -> Column:
-    kind = type_name(series.dtype)
+    kind = _type_word(series.dtype)
     part = series if len(places) == count else series[places]
     lengths = _lengths(part) if kind == "text" else None
     sizes = None
@@ -230,12 +223,13 @@ def _read_column(name: str, series: Any, places: list[int], count: int, index: b
         part = part.str.slice(0, _LONGEST)
     values = [plain(value) for value in part.to_list()]
     if kind == "object":
-        kind = type_of_values(values)
+        kind = _type_of_values(values)
     whole = len(places) == count
     missing = sum(v is None for v in values) if whole else _missing(series, kind)
     low, high, total = _extent(series, values, kind, whole)
     if kind == "text" and lengths is None:
-        lengths = _measured(values)
+        measured = [len(value) for value in values if isinstance(value, str)]
+        lengths = (min(measured), max(measured)) if measured else None
     return Column(name, kind, values, missing, low, high, total, lengths, sizes, index, series)
 
 
@@ -247,11 +241,6 @@ def _lengths(part: Any) -> tuple[int, int] | None:
     except Exception:  # whatever the library says: the values themselves are measured
         return None
     return None if low is None or low != low else (int(low), int(high))
-
-
-def _measured(values: list[Any]) -> tuple[int, int] | None:
-    sizes = [len(value) for value in values if isinstance(value, str)]
-    return (min(sizes), max(sizes)) if sizes else None
 
 
 def _missing(series: Any, kind: str) -> int:
@@ -279,17 +268,11 @@ def _extent(series: Any, values: list[Any], kind: str, whole: bool) -> tuple[Any
 
 
 def _ends(values: list[Any]) -> tuple[Any, Any]:
-    """The least and the greatest that is there."""
     present = [value for value in values if value is not None]
     return (min(present), max(present)) if present else (None, None)
 
 
-HEAD = 1_000  # rows
-_PARTITIONS = 16  # of a Dask frame, at most
-
-
 def is_dask(value: Any) -> bool:
-    """Whether it is a frame or series of Dask."""
     root = type(value).__module__.partition(".")[0]
     return root in ("dask", "dask_expr") and hasattr(value, "npartitions")
 
@@ -333,8 +316,8 @@ def _dask_head(native: Any) -> tuple[Any, bool]:
     return (sys.modules["pandas"].concat(parts) if len(parts) > 1 else parts[0]), whole
 
 
-def type_name(dtype: Any) -> str:
-    """A type in one word, the same for every library; nested ones with their parts."""
+def _type_word(dtype: Any) -> str:
+    """A column's type in one word, whatever the library; nested ones with their parts."""
     name = type(dtype).__name__ if not isinstance(dtype, type) else dtype.__name__
     if name.startswith(("Int", "UInt")):
         return "int"
@@ -344,27 +327,15 @@ def type_name(dtype: Any) -> str:
         zone = getattr(dtype, "time_zone", None)
         return f"datetime[{zone}]" if zone else "datetime"
     if name in ("List", "Array"):
-        return f"list[{type_name(dtype.inner)}]"
+        return f"list[{_type_word(dtype.inner)}]"
     if name == "Struct":
-        fields = [f"{field.name}: {type_name(field.dtype)}" for field in dtype.fields]
+        fields = [f"{field.name}: {_type_word(field.dtype)}" for field in dtype.fields]
         more = [f"… {len(fields) - 20} more"] if len(fields) > 20 else []
         return f"struct{{{', '.join(fields[:20] + more)}}}"
     return _TYPES.get(name, "object")
 
 
-_TYPES = {
-    "Boolean": "bool", "String": "text", "Categorical": "category", "Enum": "category",
-    "Date": "date", "Time": "time", "Duration": "duration", "Binary": "binary",
-    "Decimal": "decimal",
-}  # fmt: skip
-_PYTHON = {
-    "str": "text", "int": "int", "float": "float", "bool": "bool", "datetime": "datetime",
-    "date": "date", "time": "time", "timedelta": "duration", "Decimal": "decimal",
-    "bytes": "binary", "list": "list", "dict": "struct",
-}  # fmt: skip
-
-
-def type_of_values(values: list[Any]) -> str:
+def _type_of_values(values: list[Any]) -> str:
     """The type of a column of Python objects, from its values."""
     kinds = sorted({_type_of(value) for value in values if value is not None})
     if not kinds:
@@ -374,22 +345,14 @@ def type_of_values(values: list[Any]) -> str:
     return f"mixed {', '.join(kinds)}"
 
 
-_ZONED = " with zone"
-
-
 def _type_of(value: Any) -> str:
-    """Times with a zone and those without are two types: they have no order among each other."""
+    """Times with a zone and those without are two types: they cannot be compared."""
     kind = _PYTHON.get(type(value).__name__, "object")
     return kind + _ZONED if getattr(value, "tzinfo", None) is not None else kind
 
 
-_PLAIN = (int, str, bool, bytes, date, datetime, time, timedelta, Decimal)
-_ITEMS, _DEPTH = 100, 8
-_LONGEST_TEXT = 14_000  # bits of an integer; Python writes hardly more
-
-
 class Opaque(str):
-    """Stands for an object whose content is not looked at: its repr might run anything."""
+    """A word for an object whose content is not looked at: its repr might run anything."""
 
     __slots__ = ()
 
@@ -401,7 +364,7 @@ def plain(value: Any, depth: int = 0) -> Any:
         return None if value != value else value
     if kind is int:
         bits = value.bit_length()
-        return value if bits <= _LONGEST_TEXT else Opaque(f"(an integer of {bits:,} bits)")
+        return value if bits <= _LONGEST_INT else Opaque(f"(an integer of {bits:,} bits)")
     if kind in _PLAIN or value is None:
         return None if kind is Decimal and value.is_nan() else value
     name = kind.__name__
@@ -457,18 +420,13 @@ def shown(value: Any) -> str:
     """The text of a plain value; floats with six digits, bytes by their number."""
     if value is None:
         return ""
-    if isinstance(value, str):
-        return str(value)
-    if isinstance(value, bool):
-        return str(value)
     if isinstance(value, float):
         whole = value.is_integer() and abs(value) < 1e15
         return str(int(value)) if whole else f"{value:.6g}"
     if isinstance(value, bytes):
         return f"({len(value):,} bytes)"
     if isinstance(value, datetime):
-        text = value.isoformat(sep=" ")
-        return text.removesuffix(" 00:00:00")
+        return value.isoformat(sep=" ").removesuffix(" 00:00:00")
     if isinstance(value, list):
         return f"[{', '.join(_item(item) for item in value)}]"
     if isinstance(value, dict):
@@ -483,7 +441,7 @@ def _item(value: Any) -> str:
 
 
 def cut(text: str, width: int, length: int | None = None) -> str:
-    """`text` in at most about `width` characters; a cut one tells its whole length."""
+    """`text` in at most about `width` characters; a cut one says its whole length."""
     length = max(length or 0, len(text))
     if length <= width:
         return text

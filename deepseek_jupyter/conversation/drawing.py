@@ -10,7 +10,7 @@ import difflib
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Literal, NamedTuple
 
-from deepseek_jupyter.errors import clipped
+from deepseek_jupyter.errors import shortened
 
 from .tree import Node
 from .turn import ENDED_EARLY, Turn
@@ -69,7 +69,7 @@ def _ordered(nodes: list[Node], way: set[str]) -> list[tuple[Node, bool]]:
 def _line(
     node: Node, prompts: Mapping[str, str], way: set[str], names: Mapping[str | None, list[str]]
 ) -> str:
-    words = clipped(" ".join(prompts.get(node.id, "").split()) or "(went on)", _PROMPT_WIDTH)
+    words = shortened(" ".join(prompts.get(node.id, "").split()) or "(went on)", _PROMPT_WIDTH)
     if ended := ENDED_EARLY.get(node.status):
         words = f"{words} ({ended})"
     mark = "●" if node.id in way else "○"

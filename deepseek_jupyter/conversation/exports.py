@@ -1,6 +1,6 @@
 """A conversation as a file whose ending says the form: .md, .html, .json, .ipynb.
 
-Model text is neutralised, as for the screen. Cards of attached data stay behind: a file carries
+Model text is sanitized, as for the screen. Cards of attached data stay behind: a file carries
 what the user wrote and the model answered, not what was looked up.
 """
 
@@ -21,7 +21,7 @@ from .turn import ENDED_EARLY, SCHEMA, Turn
 
 ENDINGS = (".md", ".html", ".json", ".ipynb")
 
-Neutralise = Callable[[str], str]
+Sanitize = Callable[[str], str]
 
 _CELL_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")  # nbformat 4.5
 
@@ -70,14 +70,14 @@ def write_export(conversation: Conversation, path: Path) -> None:
 
 def export_text(conversation: Conversation, ending: str) -> str:
     """The file's text. Raises `ConversationError` for an ending that is none of `ENDINGS`."""
-    from deepseek_jupyter.sanitizer.sanitize import neutralise
+    from deepseek_jupyter.sanitizer.sanitizer import sanitize
 
     def inert(text: str) -> str:
-        return neutralise(text).markdown
+        return sanitize(text).markdown
 
     forms: dict[str, Callable[[], str]] = {
         ".md": lambda: to_markdown(conversation, inert),
-        ".html": lambda: to_html(conversation, lambda answer: neutralise(answer).html),
+        ".html": lambda: to_html(conversation, lambda answer: sanitize(answer).html),
         ".json": lambda: to_json(conversation),
         ".ipynb": lambda: json.dumps(to_notebook(conversation, inert), indent=1),
     }
@@ -119,22 +119,22 @@ def to_json(conversation: Conversation) -> str:
     return json.dumps(whole, indent=1, ensure_ascii=False)
 
 
-def to_markdown(turns: Iterable[Turn], neutralise: Neutralise, title: str = "Conversation") -> str:
-    """Prompts and answers of a path; `neutralise` makes the model's Markdown harmless."""
-    parts = [f"# {neutralise(title)}"]
+def to_markdown(turns: Iterable[Turn], sanitize: Sanitize, title: str = "Conversation") -> str:
+    """Prompts and answers of a path; `sanitize` makes the model's Markdown harmless."""
+    parts = [f"# {sanitize(title)}"]
     for number, turn in enumerate(turns, 1):
-        parts += [f"## {number}", _fenced(turn.prompt, "text"), neutralise(turn.answer)]
+        parts += [f"## {number}", _fenced(turn.prompt, "text"), sanitize(turn.answer)]
         parts.append(f"*{' · '.join(map(_plain, _facts(turn)))}*")
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
-def to_html(turns: Iterable[Turn], render: Neutralise, title: str = "Conversation") -> str:
+def to_html(turns: Iterable[Turn], render: Sanitize, title: str = "Conversation") -> str:
     """A page of its own that loads nothing; `render` makes safe HTML of model Markdown."""
     body = "\n".join("\n".join(_section(turn, render)) for turn in turns)
     return _PAGE.format(title=escape(title), body=body)
 
 
-def to_notebook(conversation: Conversation, neutralise: Neutralise) -> dict[str, Any]:
+def to_notebook(conversation: Conversation, sanitize: Sanitize) -> dict[str, Any]:
     """A notebook (nbformat 4.5) of the active branch, one cell a turn, with its outputs.
 
     The other branches lie in its metadata, so that the whole tree can be rebuilt from it.
@@ -156,7 +156,7 @@ def to_notebook(conversation: Conversation, neutralise: Neutralise) -> dict[str,
         },
         "cells": [
             _code_cell("load-deepseek", "%load_ext deepseek_jupyter"),
-            *(_cell(turn, neutralise, taken) for turn in way),
+            *(_cell(turn, sanitize, taken) for turn in way),
         ],
     }
 
@@ -176,21 +176,21 @@ def _code_cell(id: str, source: str, *outputs: dict[str, Any]) -> dict[str, Any]
     }
 
 
-def _cell(turn: Turn, neutralise: Neutralise, taken: set[str]) -> dict[str, Any]:
+def _cell(turn: Turn, sanitize: Sanitize, taken: set[str]) -> dict[str, Any]:
     asked_in = turn.cell_id or ""
     usable = _CELL_ID.fullmatch(asked_in) and asked_in not in taken
     id = asked_in if usable else re.sub(r"[^A-Za-z0-9_-]", "-", turn.id)[:64]
     taken.add(id)
     data = {
         MIME_TYPE: turn.record,
-        "text/markdown": neutralise(turn.answer),
+        "text/markdown": sanitize(turn.answer),
         "text/plain": turn.answer,
     }
     output = {"output_type": "display_data", "data": data, "metadata": {}}
     return _code_cell(id, f"%%deepseek\n{turn.prompt}", output)
 
 
-def _section(turn: Turn, render: Neutralise) -> Iterator[str]:
+def _section(turn: Turn, render: Sanitize) -> Iterator[str]:
     yield f'<section>\n<pre class="prompt">{escape(turn.prompt)}</pre>'
     if turn.reasoning:
         yield f"<details><summary>Thinking</summary><pre>{escape(turn.reasoning)}</pre></details>"

@@ -1,1 +1,11 @@
-"""What a person sees. May import `errors` and `protocol`; IPython only in `frontend`."""
+"""What a person sees of a turn. Only `frontend` knows IPython.
+
+* `transcript`: one turn while it grows, its text, and how often it may be shown.
+* `surfaces`: where it is shown: notebook, terminal, capture, panel, or nowhere.
+* `render`: a record's mimebundle, its footer, and the code in an answer.
+* `terminal`: an answer's text, styled for a terminal.
+* `pages`: the pages and panels that listen, and what they may ask.
+* `report`: tables, drawings and changes that line commands show.
+* `progress`: a progress bar.
+* `frontend`: the running IPython.
+"""

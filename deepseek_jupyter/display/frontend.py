@@ -41,7 +41,7 @@ def in_jupyter() -> bool:
 
 
 def current_cell() -> int | None:
-    """What tells the running cell from others; None outside IPython."""
+    """The running cell's number; None outside IPython."""
     running = shell()
     return running.execution_count if running is not None else None
 

@@ -2,8 +2,8 @@
 
 A page opens both when it meets the extension; here they are kept, deltas are sent to every page,
 and requests from a page are carried out. The twin is ``labextension/src/kernel/comms.ts``.
-A panel is a widget in a page without the extension: it gets the same messages and may request the
-same, by the comm of its own model. Only pages show, write and read cells (`CellWriter`).
+A panel is a widget in a page without the extension: by the comm of its own model it gets these
+messages and may make these requests. Only pages show, write and read cells (`CellWriter`).
 
 Requests arrive on whatever thread the kernel serves the control comm on (a subshell's, on
 ipykernel 7), so nothing here prints or displays, and the state has a lock. Answers go out on the
@@ -13,12 +13,12 @@ on the control comm while the main shell still serves it would leave it deaf beh
 
 from __future__ import annotations
 
-import os
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal, Protocol
+from uuid import uuid4
 
 from deepseek_jupyter.errors import DeepSeekError
 
@@ -31,8 +31,10 @@ _PATIENCE = 3.0  # seconds; a page without subshells answers only when the runni
 
 Tell = Callable[[Mapping[str, Any]], None]
 
-# nobody: no page or prompt could ever answer; gone: the last page that could was closed.
+# nobody: there is no page or prompt that could answer; gone: the last page that could was closed.
 ConsentAnswer = Literal["yes", "no", "always", "nobody", "gone"]
+
+EditOutcome = Literal["applied", "refused", "asked"]
 
 _CONSENT: dict[str, ConsentAnswer] = {"approve": "yes", "deny": "no", "always": "always"}
 
@@ -67,232 +69,6 @@ class Request:
         self._send(message)
 
 
-Handler = Callable[[Request], Mapping[str, Any] | None]
-
-
-class Pages:
-    """The open comms, the turns that a page may ask about, and who answers its requests.
-
-    A page says when it is closed or loaded again. A question that waits for a page's answer is
-    shown by the next page, too; it is given up where none has come `grace` seconds after the last
-    one left. A page whose computer sleeps, or whose network is gone, has not left.
-    """
-
-    def __init__(self, grace: float = _GRACE) -> None:
-        self.grace = grace
-        self._left: float | None = None  # when the last page did
-        self._lock = threading.RLock()
-        self._arrived = threading.Condition(self._lock)
-        self._handlers: dict[str, tuple[Handler, bool]] = {}
-        self._data: dict[str, Any] = {}
-        self._turns: dict[str, RunningTurn] = {}
-        self._beside: set[str] = set()
-        self._panels: dict[str, Tell] = {}
-        self._expected: dict[tuple[str, str], _ExpectedConsent] = {}
-
-    def register(self, manager: Any) -> None:
-        """Accept both comms at this comm manager."""
-        manager.register_target(DATA, self._opened)
-        manager.register_target(CONTROL, self._control_opened)
-
-    def unregister(self, manager: Any) -> None:
-        """Accept them no more."""
-        manager.unregister_target(DATA, self._opened)
-        manager.unregister_target(CONTROL, self._control_opened)
-        self._panels.clear()
-
-    def handle(self, type: str, function: Handler, *, slow: bool = False) -> None:
-        """Let `function` answer requests of this type, from now on.
-
-        A request is ``{type, request, page, …}`` (docs/record.md). What `function` returns is the
-        answer's `result`; a `DeepSeekError` or another exception becomes its `error`. It is called
-        on the thread that serves the control comm and holds up the next request, a stop too; with
-        `slow` on a thread of its own. Neither is the thread of the cells: no display.
-        """
-        self._handlers[type] = (function, slow)
-
-    @property
-    def connected(self) -> bool:
-        """Whether any page with our extension listens."""
-        return bool(self._data)
-
-    @property
-    def heard(self) -> bool:
-        """Whether anybody listens, a panel in a page without our extension too."""
-        return bool(self._data) or bool(self._panels)
-
-    @property
-    def can_answer(self) -> bool:
-        """Whether a page can be heard while a cell runs: its control comm has a thread of its own.
-
-        That is so on kernels with subshells; elsewhere a click would wait for the cell's end.
-        """
-        return bool(self._data) and bool(self._beside)
-
-    def expect(self, turn_id: str, call: str) -> None:
-        """A page may say whether this call may run."""
-        with self._lock:
-            self._expected[turn_id, call] = _ExpectedConsent()
-
-    def answer(self, turn_id: str, call: str, seconds: float) -> ConsentAnswer | None:
-        """What a page said to it, waited for up to `seconds`; None: nothing yet."""
-        with self._lock:
-            expected = self._expected.get((turn_id, call))
-        if expected is None:
-            return "nobody"
-        expected.said.wait(seconds)
-        return expected.answer or ("gone" if self._deserted() else None)
-
-    def _deserted(self) -> bool:
-        with self._lock:
-            left = self._left
-            return left is not None and time.monotonic() - left >= self.grace
-
-    def expect_no_more(self, turn_id: str, call: str) -> None:
-        """Whatever is said from now on comes too late."""
-        with self._lock:
-            self._expected.pop((turn_id, call), None)
-
-    def send(self, message: Mapping[str, Any]) -> None:
-        """Send to every page and panel."""
-        with self._lock:
-            listening = [*(comm.send for comm in self._data.values()), *self._panels.values()]
-        for tell in listening:
-            tell(dict(message))
-
-    def join(self, panel: str, tell: Tell) -> None:
-        """A panel listens from now on; of too many, those that joined first are dropped."""
-        with self._lock:
-            self._panels.pop(panel, None)
-            self._panels[panel] = tell
-            while len(self._panels) > _MOST_PAGES:
-                del self._panels[next(iter(self._panels))]
-
-    def leave(self, panel: str) -> None:
-        """It is closed."""
-        with self._lock:
-            self._panels.pop(panel, None)
-
-    def send_newest(self, message: Mapping[str, Any]) -> bool:
-        """Send to the page that connected last; False where there is none."""
-        with self._lock:
-            comm = next(reversed(self._data.values()), None)
-        if comm is None:
-            return False
-        comm.send(dict(message))
-        return True
-
-    def begin(self, turn_id: str, turn: RunningTurn) -> None:
-        """A turn may be asked about from now on."""
-        with self._lock:
-            self._turns[turn_id] = turn
-
-    def end(self, turn_id: str) -> None:
-        """It is over."""
-        with self._lock:
-            self._turns.pop(turn_id, None)
-
-    def _opened(self, comm: Any, message: Any) -> None:
-        with self._lock:
-            self._data[comm.comm_id] = comm
-            self._left = None
-            self._arrived.notify_all()
-            while len(self._data) > _MOST_PAGES:  # a reloaded page never closed its old comm
-                del self._data[next(iter(self._data))]
-            waiting = [self._turns[id] for id, _ in self._expected if id in self._turns]
-        comm.on_close(lambda _: self._closed(comm.comm_id))
-        for turn in waiting:  # outside the lock: a snapshot has a lock of its own
-            if snapshot := turn.snapshot():
-                comm.send(dict(snapshot))
-
-    def _closed(self, comm_id: str) -> None:
-        with self._lock:
-            known = self._data.pop(comm_id, None)
-            if known is not None and not self._data:
-                self._left = time.monotonic()
-
-    def _control_opened(self, comm: Any, message: Any) -> None:
-        with self._lock:
-            if threading.current_thread() is not threading.main_thread():
-                self._beside.add(comm.comm_id)
-        comm.on_msg(lambda asked: self.asked(asked["content"]["data"], control=comm.comm_id))
-        comm.on_close(lambda _: self._beside.discard(comm.comm_id))
-
-    def asked(self, request: Any, tell: Tell | None = None, control: str = "") -> None:
-        """Carry out what a page asks on its `control` comm. Answers go to `tell`, else to the page
-        that the request names.
-        """
-        if not isinstance(request, Mapping):
-            return
-        if request.get("type") == "leave":  # here, for the data comm is deaf while a cell runs
-            self._beside.discard(control)
-            self._closed(str(request.get("page")))
-            return
-        if isinstance(request.get("request"), str):
-            self._take(request, tell or self._teller(request.get("page")))
-            return
-        with self._lock:
-            turn = self._turns.get(str(request.get("id")))
-            expected = self._expected.get((str(request.get("id")), str(request.get("call"))))
-        if expected is not None and (answer := _CONSENT.get(str(request.get("type")))):
-            expected.answer = answer
-            expected.said.set()
-        if turn is None:
-            return
-        if request.get("type") == "stop":
-            turn.stop()
-        elif request.get("type") == "resync" and (snapshot := turn.snapshot()):
-            self.send(snapshot)
-
-    def _page(self, id: str) -> Any:
-        """A page's data comm. Each comm is opened on a thread of its own, so it may yet come."""
-        with self._arrived:
-            self._arrived.wait_for(lambda: id in self._data, _LATE)
-            return self._data.get(id)
-
-    def _teller(self, page: Any) -> Tell:
-        def tell(message: Mapping[str, Any]) -> None:
-            comm = self._page(page) if isinstance(page, str) else None
-            comm.send(dict(message)) if comm is not None else self.send(message)
-
-        return tell
-
-    def _take(self, body: Mapping[str, Any], tell: Tell) -> None:
-        function, slow = self._handlers.get(str(body.get("type")), (_unknown, False))
-
-        def work() -> None:
-            tell(_answer(function, Request(body, tell)))
-
-        if slow:
-            threading.Thread(target=work, name="deepseek_jupyter.request", daemon=True).start()
-        else:
-            work()
-
-
-def _answer(function: Handler, request: Request) -> dict[str, Any]:
-    answer = {"type": "answer", "to": request.body["request"]}
-    try:
-        return {**answer, "ok": True, "result": function(request)}
-    except Exception as error:  # a bug, too, must not leave the page waiting
-        return {**answer, "ok": False, "error": _told(error)}
-
-
-def _told(error: Exception) -> dict[str, str]:
-    if isinstance(error, DeepSeekError):
-        return error.record
-    name = type(error).__name__
-    return {"type": name, "message": f"{name}: {error}", "hint": ""}
-
-
-def _unknown(request: Request) -> None:
-    raise DeepSeekError(f"The kernel does not know the request {request.body.get('type')!r}.")
-
-
-# Cells
-
-EditOutcome = Literal["applied", "refused", "asked"]
-
-
 @dataclass(frozen=True, slots=True)
 class Change:
     """`source` for a cell that says `expect`; `provenance` for its metadata, None for none."""
@@ -323,11 +99,218 @@ class _PendingEdit:
     late: Callable[[EditAnswer], None] | None = None
 
 
+Handler = Callable[[Request], Mapping[str, Any] | None]
+
+
+class Pages:
+    """The open comms, the turns that a page may ask about, and who answers its requests.
+
+    A page says when it is closed or loaded again. A question that waits for a page's answer is
+    shown by the next page, too; it is given up where none has come `grace` seconds after the last
+    one left. A page whose computer sleeps, or whose network is gone, has not left.
+    """
+
+    def __init__(self, grace: float = _GRACE) -> None:
+        self.grace = grace
+        self._left: float | None = None  # when the last page did
+        self._lock = threading.RLock()
+        self._arrived = threading.Condition(self._lock)
+        self._handlers: dict[str, tuple[Handler, bool]] = {}
+        self._data: dict[str, Any] = {}
+        self._turns: dict[str, RunningTurn] = {}
+        self._threaded: set[str] = set()  # control comms that are served off the main thread
+        self._panels: dict[str, Tell] = {}
+        self._expected: dict[tuple[str, str], _ExpectedConsent] = {}
+
+    def register(self, manager: Any) -> None:
+        """Accept both comms at this comm manager."""
+        manager.register_target(DATA, self._opened)
+        manager.register_target(CONTROL, self._control_opened)
+
+    def unregister(self, manager: Any) -> None:
+        manager.unregister_target(DATA, self._opened)
+        manager.unregister_target(CONTROL, self._control_opened)
+        self._panels.clear()
+
+    def handle(self, type: str, function: Handler, *, slow: bool = False) -> None:
+        """Let `function` answer requests of this type, from now on.
+
+        A request is ``{type, request, page, …}`` (docs/record.md). What `function` returns is the
+        answer's `result`; a `DeepSeekError` or another exception becomes its `error`. It is called
+        on the thread that serves the control comm and holds up the next request, a stop too; with
+        `slow` on a thread of its own. Neither is the thread of the cells: no display.
+        """
+        self._handlers[type] = (function, slow)
+
+    @property
+    def connected(self) -> bool:
+        """Whether any page with our extension listens."""
+        return bool(self._data)
+
+    @property
+    def heard(self) -> bool:
+        """Whether a page listens, or a panel in a page without our extension."""
+        return bool(self._data or self._panels)
+
+    @property
+    def can_answer(self) -> bool:
+        """Whether a page can be heard while a cell runs: its control comm has a thread of its own.
+
+        That is so on kernels with subshells; elsewhere a click would wait for the cell's end.
+        """
+        return bool(self._data) and bool(self._threaded)
+
+    def expect(self, turn_id: str, call: str) -> None:
+        """A page may say whether this call may run."""
+        with self._lock:
+            self._expected[turn_id, call] = _ExpectedConsent()
+
+    def answer(self, turn_id: str, call: str, seconds: float) -> ConsentAnswer | None:
+        """What a page said to it, waited for up to `seconds`; None: nothing yet."""
+        with self._lock:
+            expected = self._expected.get((turn_id, call))
+        if expected is None:
+            return "nobody"
+        expected.said.wait(seconds)
+        with self._lock:
+            left = self._left
+        deserted = left is not None and time.monotonic() - left >= self.grace
+        return expected.answer or ("gone" if deserted else None)
+
+    def expect_no_more(self, turn_id: str, call: str) -> None:
+        """An answer from now on comes too late."""
+        with self._lock:
+            self._expected.pop((turn_id, call), None)
+
+    def send(self, message: Mapping[str, Any]) -> None:
+        """Send to every page and panel."""
+        with self._lock:
+            listening = [*(comm.send for comm in self._data.values()), *self._panels.values()]
+        for tell in listening:
+            tell(dict(message))
+
+    def join(self, panel: str, tell: Tell) -> None:
+        """A panel listens from now on; of too many, those that joined first are dropped."""
+        with self._lock:
+            self._panels.pop(panel, None)
+            self._panels[panel] = tell
+            while len(self._panels) > _MOST_PAGES:
+                del self._panels[next(iter(self._panels))]
+
+    def leave(self, panel: str) -> None:
+        with self._lock:
+            self._panels.pop(panel, None)
+
+    def send_newest(self, message: Mapping[str, Any]) -> bool:
+        """Send to the page that connected last; False where there is none."""
+        with self._lock:
+            comm = next(reversed(self._data.values()), None)
+        if comm is None:
+            return False
+        comm.send(dict(message))
+        return True
+
+    def begin(self, turn_id: str, turn: RunningTurn) -> None:
+        """A turn may be asked about from now on."""
+        with self._lock:
+            self._turns[turn_id] = turn
+
+    def end(self, turn_id: str) -> None:
+        with self._lock:
+            self._turns.pop(turn_id, None)
+
+    def _opened(self, comm: Any, message: Any) -> None:
+        with self._lock:
+            self._data[comm.comm_id] = comm
+            self._left = None
+            self._arrived.notify_all()
+            while len(self._data) > _MOST_PAGES:  # a reloaded page never closed its old comm
+                del self._data[next(iter(self._data))]
+            waiting = [self._turns[id] for id, _ in self._expected if id in self._turns]
+        comm.on_close(lambda _: self._closed(comm.comm_id))
+        for turn in waiting:  # outside the lock: a snapshot has a lock of its own
+            if snapshot := turn.snapshot():
+                comm.send(dict(snapshot))
+
+    def _closed(self, comm_id: str) -> None:
+        with self._lock:
+            known = self._data.pop(comm_id, None)
+            if known is not None and not self._data:
+                self._left = time.monotonic()
+
+    def _control_opened(self, comm: Any, message: Any) -> None:
+        with self._lock:
+            if threading.current_thread() is not threading.main_thread():
+                self._threaded.add(comm.comm_id)
+        comm.on_msg(lambda asked: self.asked(asked["content"]["data"], control=comm.comm_id))
+        comm.on_close(lambda _: self._threaded.discard(comm.comm_id))
+
+    def asked(self, request: Any, tell: Tell | None = None, control: str = "") -> None:
+        """Do what a page asks on its `control` comm; answer to `tell`, else to the page named."""
+        if not isinstance(request, Mapping):
+            return
+        if request.get("type") == "leave":  # here, for the data comm is deaf while a cell runs
+            self._threaded.discard(control)
+            self._closed(str(request.get("page")))
+            return
+        if isinstance(request.get("request"), str):
+            self._take(request, tell or self._teller(request.get("page")))
+            return
+        with self._lock:
+            turn = self._turns.get(str(request.get("id")))
+            expected = self._expected.get((str(request.get("id")), str(request.get("call"))))
+        if expected is not None and (answer := _CONSENT.get(str(request.get("type")))):
+            expected.answer = answer
+            expected.said.set()
+        if turn is None:
+            return
+        if request.get("type") == "stop":
+            turn.stop()
+        elif request.get("type") == "resync" and (snapshot := turn.snapshot()):
+            self.send(snapshot)
+
+    def _teller(self, page: Any) -> Tell:
+        def tell(message: Mapping[str, Any]) -> None:
+            with self._arrived:  # each comm is opened on a thread of its own: it may yet come
+                if isinstance(page, str):
+                    self._arrived.wait_for(lambda: page in self._data, _LATE)
+                comm = self._data.get(str(page))
+            comm.send(dict(message)) if comm is not None else self.send(message)
+
+        return tell
+
+    def _take(self, body: Mapping[str, Any], tell: Tell) -> None:
+        function, slow = self._handlers.get(str(body.get("type")), (_unknown, False))
+
+        def work() -> None:
+            tell(_answer(function, Request(body, tell)))
+
+        if slow:
+            threading.Thread(target=work, name="deepseek_jupyter.request", daemon=True).start()
+        else:
+            work()
+
+
+def _answer(function: Handler, request: Request) -> dict[str, Any]:
+    answer = {"type": "answer", "to": request.body["request"]}
+    try:
+        return {**answer, "ok": True, "result": function(request)}
+    except Exception as error:  # a bug, too, must not leave the page waiting
+        name = type(error).__name__
+        said = {"type": name, "message": f"{name}: {error}", "hint": ""}
+        said = error.record if isinstance(error, DeepSeekError) else said
+        return {**answer, "ok": False, "error": said}
+
+
+def _unknown(request: Request) -> None:
+    raise DeepSeekError(f"The kernel does not know the request {request.body.get('type')!r}.")
+
+
 class CellWriter:
     """Writes to the notebook's cells, which only a page can do; it asks the newest one.
 
     An answer that comes after the wait is over goes to `late`. The TypeScript twin is
-    ``labextension/src/edits.ts``.
+    ``labextension/src/lab/edits.ts``.
     """
 
     def __init__(self, pages: Pages) -> None:
@@ -338,7 +321,6 @@ class CellWriter:
 
     @property
     def available(self) -> bool:
-        """Whether there is a page to ask."""
         return self._pages.connected
 
     def edit(
@@ -372,7 +354,7 @@ class CellWriter:
     def _ask(
         self, message: Mapping[str, Any], late: Callable[[EditAnswer], None] | None, patience: float
     ) -> EditAnswer:
-        name = os.urandom(16).hex()
+        name = uuid4().hex
         waiting = _PendingEdit(late=late)
         with self._lock:
             self._waiting[name] = waiting

@@ -29,35 +29,21 @@ class Progress:
             return
         self._last = now
         changed, self._phase = phase != self._phase, phase
+        text = f"{phase} {done / 1e6:,.0f} of {total / 1e6:,.0f} MB" if total else phase
         if has_frontend():
-            self._publish(done, total, phase)
-        else:
-            self._print(done, total, phase, changed)
+            bar = f'<progress value="{done}" max="{total}"></progress> ' if total else ""
+            bundle = {"text/html": f"<div>{bar}{html.escape(text)}</div>", "text/plain": text}
+            publish(bundle, self._id, update=self._begun)
+            self._begun = True
+        elif sys.stderr.isatty():
+            filled = _WIDTH * done // total if total else 0
+            bar = f"[{'█' * filled}{' ' * (_WIDTH - filled)}] " if total else ""
+            print(f"\r\x1b[2K{bar}{text}", end="", file=sys.stderr, flush=True)
+            self._begun = True
+        elif changed:
+            print(text, file=sys.stderr)
 
     def close(self) -> None:
         """End the line in a terminal."""
         if self._begun and not has_frontend():
             print(file=sys.stderr)
-
-    def _publish(self, done: int, total: int, phase: str) -> None:
-        text = _text(done, total, phase)
-        bar = f'<progress value="{done}" max="{total}"></progress> ' if total else ""
-        bundle = {"text/html": f"<div>{bar}{html.escape(text)}</div>", "text/plain": text}
-        publish(bundle, self._id, update=self._begun)
-        self._begun = True
-
-    def _print(self, done: int, total: int, phase: str, changed: bool) -> None:
-        if not sys.stderr.isatty():
-            if changed:
-                print(_text(done, total, phase), file=sys.stderr)
-            return
-        filled = _WIDTH * done // total if total else 0
-        bar = f"[{'█' * filled}{' ' * (_WIDTH - filled)}] " if total else ""
-        print(f"\r\x1b[2K{bar}{_text(done, total, phase)}", end="", file=sys.stderr, flush=True)
-        self._begun = True
-
-
-def _text(done: int, total: int, phase: str) -> str:
-    if not total:
-        return phase
-    return f"{phase} {done / 1e6:,.0f} of {total / 1e6:,.0f} MB"

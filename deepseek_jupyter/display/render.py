@@ -1,12 +1,8 @@
-"""The line under an answer: which model, how many tokens, how much, how long, how it ended.
+"""From a turn's record to the mimebundle of its output, with the footer; and the code in an answer.
 
-The code in an answer.
-
-From a turn's record to the mimebundle of its output.
-
-A finished turn is shown four ways: the record for our renderer, script-free HTML, neutralised
+A finished turn is shown four ways: the record for our renderer, script-free HTML, sanitized
 Markdown, and the answer's text. While it streams only HTML goes out, which every front end shows;
-a change of type in between would make JupyterLab throw the output away and build it anew.
+a change of type in between would make JupyterLab build the whole output a second time.
 """
 
 from __future__ import annotations
@@ -17,8 +13,12 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-from deepseek_jupyter.sanitizer.sanitize import Neutral, neutralise
+from deepseek_jupyter.sanitizer.sanitizer import Sanitized, sanitize
 from deepseek_jupyter.sanitizer.text import mark_code, plain
+
+TURN_MIME = "application/vnd.deepseek.turn+json"
+
+Bundle = dict[str, Any]
 
 # finish_reason in words; `stop` needs none. Unknown ones are shown as the server said them.
 END_WORDS: Mapping[str, str] = {
@@ -34,6 +34,176 @@ END_WORDS: Mapping[str, str] = {
 }
 
 _SYMBOLS = {"USD": "$", "CNY": "¥", "EUR": "€"}
+_PYTHON = frozenset({"", "python", "py", "python3", "ipython", "ipython3"})
+
+_FENCE = "`" * 16  # longer than any fence that a model writes; the card has as many
+OPENING = {"json": f"{_FENCE}json\n", "text": f"{_FENCE}text\n"}
+
+_TAIL = 4_000  # characters of a long chain of thought that are shown while it grows
+_MUTED = "color:var(--jp-ui-font-color2,#6b6b6b)"
+_FOLD = f"margin:0 0 .6em;{_MUTED}"
+_THOUGHT = (
+    "white-space:pre-wrap;margin:.4em 0 0;padding-left:.8em;"
+    "border-left:2px solid var(--jp-border-color2,#ddd);max-height:24em;overflow:auto"
+)
+_FOOTER = f"margin-top:.6em;font-size:.85em;{_MUTED}"
+_WARNING = "margin-top:.4em;color:var(--jp-warn-color-normal,#b45309)"
+_ERROR = "margin-top:.4em;color:var(--jp-error-color1,#b91c1c)"
+_IGNORE = "mathjax_ignore tex2jax_ignore"
+
+
+def streaming_bundle(
+    answer_html: str,
+    reasoning: str,
+    *,
+    status: str,
+    elapsed: float,
+    notices: list[str],
+    is_open: bool = False,
+    steps: Sequence[Mapping[str, Any]] = (),
+) -> Bundle:
+    """The output while the answer grows; `is_open` keeps the thinking open in the answer too."""
+    words = {"waiting": "Waiting", "thinking": "Thinking", "answering": "Answering"}
+    line = f"{words.get(status, status)}… {seconds(elapsed)}"
+    body = card_html(
+        answer_html,
+        reasoning if len(reasoning) <= 2 * _TAIL else "…" + reasoning[-_TAIL:],
+        thinking_label="Thinking…" if status == "thinking" else "Thought",
+        is_open=is_open or status == "thinking",
+        below=[*notices],
+        footer=line,
+        steps=steps,
+        still=True,
+    )
+    return {"text/html": body, "text/plain": line}
+
+
+def shaped(answer: str, answer_format: str) -> str:
+    """The answer as Markdown: JSON and plain text become one code block."""
+    opening = OPENING.get(answer_format, "")
+    return f"{opening}{answer}\n{_FENCE}" if opening else answer
+
+
+def final_bundle(record: Mapping[str, Any], answer: Sanitized | None = None) -> Bundle:
+    """The output that stays. `answer` is the sanitized answer where it is at hand."""
+    answer = answer or sanitize(shaped(record["answer"], record["format"]))
+    thinking = (record.get("timing") or {}).get("thinking")
+    label = f"Thought for {seconds(thinking)}" if thinking else "Thought"
+    problem = record.get("error")
+    page = card_html(
+        answer.html,
+        record["reasoning"],
+        thinking_label=label,
+        below=record["notices"],
+        footer=record["footer"],
+        is_open="thinking" in record.get("policy", ()),
+        problem=problem["message"] if problem else "",
+        steps=record.get("steps", ()),
+    )
+    return {
+        TURN_MIME: dict(record),
+        "text/html": page,
+        "text/markdown": _markdown(record, answer.markdown, label),
+        "text/plain": plain(record["answer"]) or ending(record),
+    }
+
+
+def ending(record: Mapping[str, Any]) -> str:
+    """The words for an answer that has no text."""
+    reason = record.get("finish_reason")
+    words = END_WORDS.get(reason, reason) if reason else "no answer"
+    return f"({words or 'no answer'})"
+
+
+def card_html(
+    answer: str,
+    reasoning: str,
+    *,
+    thinking_label: str,
+    footer: str,
+    below: list[str],
+    steps: Sequence[Mapping[str, Any]] = (),
+    problem: str = "",
+    is_open: bool = False,
+    still: bool = False,
+) -> str:
+    """The card. `answer` is sanitized HTML, everything else plain text.
+
+    `still` keeps MathJax away: a formula is typeset once, when the text is whole.
+    """
+    parts = [f'<div class="jp-DeepSeek-turn{" " + _IGNORE if still else ""}">']
+    parts += [_calls_html(step) for step in steps]
+    if reasoning:
+        parts.append(_fold(thinking_label, reasoning, is_open))
+    parts.append(answer)
+    if problem:
+        parts.append(_box(_ERROR, problem))
+    parts += [_box(_WARNING, notice) for notice in below]
+    return "".join([*parts, _box(_FOOTER, footer), "</div>"])
+
+
+def _box(style: str, text: str) -> str:
+    return f'<div class="{_IGNORE}" style="{style}">{_escaped(text)}</div>'
+
+
+def _fold(summary: str, text: str, is_open: bool = False) -> str:
+    return (
+        f'<details{" open" if is_open else ""} style="{_FOLD}">'
+        f"<summary>{_escaped(summary)}</summary>{_box(_THOUGHT, text)}</details>"
+    )
+
+
+def _markdown(record: Mapping[str, Any], answer: str, label: str) -> str:
+    """The answer as Markdown, with the fold and the footer around it."""
+    parts = [_calls_markdown(step) for step in record.get("steps", ())]
+    if record["reasoning"]:
+        is_open = "thinking" in record.get("policy", ())
+        parts.append(_marked_fold(label, plain(record["reasoning"]), is_open))
+    parts.append(answer)
+    parts += [f"*{_marked(text)}*" for text in record["notices"]]
+    parts.append(f"<sub>{_marked(record['footer'])}</sub>")
+    return "\n\n".join(filter(None, parts))
+
+
+def calls(step: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
+    """Each call of a step: a line that says what became of it, its arguments, its result."""
+    results = {result["id"]: result for result in step.get("results", ())}
+    for call in step.get("tool_calls", ()):
+        result = results.get(call["id"], {})
+        decision = result.get("decision") or ""
+        note = "" if decision in ("", "not asked") else f" ({decision})"
+        yield f"{call['name']}{note}", call["arguments"], result.get("text") or ""
+
+
+def _calls_html(step: Mapping[str, Any]) -> str:
+    """A step's words and its calls, each a fold."""
+    said = step.get("answer") or ""
+    parts = [f'<p class="{_IGNORE}">{_escaped(said)}</p>'] if said else []
+    parts += [_fold(line, f"{arguments}\n\n{result}") for line, arguments, result in calls(step)]
+    return "".join(parts)
+
+
+def _calls_markdown(step: Mapping[str, Any]) -> str:
+    parts = [_marked(step["answer"])] if step.get("answer") else []
+    for line, arguments, result in calls(step):
+        parts.append(_marked_fold(line, f"{plain(arguments)}\n\n{plain(result)}"))
+    return "\n\n".join(parts)
+
+
+def _marked_fold(summary: str, text: str, is_open: bool = False) -> str:
+    lines = "<br>".join(mark_code(line) for line in text.split("\n"))
+    start = f"<details{' open' if is_open else ''}>"
+    return f"{start}<summary>{_marked(summary)}</summary>{lines}</details>"
+
+
+def _marked(text: str) -> str:
+    """`text` on one line, in which no Markdown parser finds anything."""
+    return mark_code(" ".join(plain(text).split()))
+
+
+def _escaped(text: str) -> str:
+    """`text` for HTML: inert, and without what would restyle or reorder the page's own words."""
+    return html.escape(plain(text))
 
 
 def footer(record: Mapping[str, Any]) -> str:
@@ -87,14 +257,9 @@ def _tokens(usage: Mapping[str, int]) -> list[str]:
     return [" + ".join(shown) + " tokens"]
 
 
-_PYTHON = frozenset({"", "python", "py", "python3", "ipython", "ipython3"})
-
-
 @dataclass(frozen=True, slots=True)
 class CodeBlock:
-    """One fenced block: the language as written after the fence, the text, and the whole of what
-    stands after the fence.
-    """
+    """One fenced block; `info` is all that follows the fence, `language` its first word."""
 
     language: str
     text: str
@@ -119,176 +284,3 @@ def code_blocks(markdown: str) -> list[CodeBlock]:
         for token in MarkdownIt("commonmark").parse(markdown)
         if token.type == "fence"
     ]
-
-
-TURN_MIME = "application/vnd.deepseek.turn+json"
-
-Bundle = dict[str, Any]
-
-_FENCE = "`" * 16  # longer than any fence that a model writes; the card has as many
-OPENING = {"json": f"{_FENCE}json\n", "text": f"{_FENCE}text\n"}
-
-_TAIL = 4_000  # characters of a long chain of thought that are shown while it grows
-_MUTED = "color:var(--jp-ui-font-color2,#6b6b6b)"
-_FOLD = f"margin:0 0 .6em;{_MUTED}"
-_THOUGHT = (
-    "white-space:pre-wrap;margin:.4em 0 0;padding-left:.8em;"
-    "border-left:2px solid var(--jp-border-color2,#ddd);max-height:24em;overflow:auto"
-)
-_FOOTER = f"margin-top:.6em;font-size:.85em;{_MUTED}"
-_WARNING = "margin-top:.4em;color:var(--jp-warn-color-normal,#b45309)"
-_ERROR = "margin-top:.4em;color:var(--jp-error-color1,#b91c1c)"
-
-
-def streaming_bundle(
-    answer_html: str,
-    reasoning: str,
-    *,
-    status: str,
-    elapsed: float,
-    notices: list[str],
-    is_open: bool = False,
-    steps: Sequence[Mapping[str, Any]] = (),
-) -> Bundle:
-    """The output while the answer grows; `is_open` keeps the thinking open in the answer too."""
-    words = {"waiting": "Waiting", "thinking": "Thinking", "answering": "Answering"}
-    line = f"{words.get(status, status)}… {seconds(elapsed)}"
-    body = card_html(
-        answer_html,
-        reasoning if len(reasoning) <= 2 * _TAIL else "…" + reasoning[-_TAIL:],
-        thinking_label="Thinking…" if status == "thinking" else "Thought",
-        is_open=is_open or status == "thinking",
-        below=[*notices],
-        footer=line,
-        steps=steps,
-        still=True,
-    )
-    return {"text/html": body, "text/plain": line}
-
-
-def shaped(answer: str, answer_format: str) -> str:
-    """The answer as Markdown: JSON and plain text become one code block."""
-    opening = OPENING.get(answer_format, "")
-    return f"{opening}{answer}\n{_FENCE}" if opening else answer
-
-
-def final_bundle(record: Mapping[str, Any], answer: Neutral | None = None) -> Bundle:
-    """The output that stays. `answer` is the neutralised answer where it is at hand."""
-    answer = answer or neutralise(shaped(record["answer"], record["format"]))
-    thinking = (record.get("timing") or {}).get("thinking")
-    label = f"Thought for {seconds(thinking)}" if thinking else "Thought"
-    problem = record.get("error")
-    page = card_html(
-        answer.html,
-        record["reasoning"],
-        thinking_label=label,
-        below=record["notices"],
-        footer=record["footer"],
-        is_open="thinking" in record.get("policy", ()),
-        problem=problem["message"] if problem else "",
-        steps=record.get("steps", ()),
-    )
-    return {
-        TURN_MIME: dict(record),
-        "text/html": page,
-        "text/markdown": _markdown(record, answer.markdown, label),
-        "text/plain": plain(record["answer"]) or ending(record),
-    }
-
-
-def ending(record: Mapping[str, Any]) -> str:
-    """What stands for an answer that has no text."""
-    reason = record.get("finish_reason")
-    words = END_WORDS.get(reason, reason) if reason else "no answer"
-    return f"({words or 'no answer'})"
-
-
-def card_html(
-    answer: str,
-    reasoning: str,
-    *,
-    thinking_label: str,
-    footer: str,
-    below: list[str],
-    steps: Sequence[Mapping[str, Any]] = (),
-    problem: str = "",
-    is_open: bool = False,
-    still: bool = False,
-) -> str:
-    """The card. `answer` is neutralised HTML, everything else plain text.
-
-    `still` keeps MathJax away: a formula is typeset once, when the text is whole.
-    """
-    ignore = "mathjax_ignore tex2jax_ignore"
-    parts = [f'<div class="jp-DeepSeek-turn{" " + ignore if still else ""}">']
-    parts += [calls_html(step, ignore) for step in steps]
-    if reasoning:
-        parts.append(
-            f'<details{" open" if is_open else ""} style="{_FOLD}">'
-            f"<summary>{_escaped(thinking_label)}</summary>"
-            f'<div class="{ignore}" style="{_THOUGHT}">{_escaped(reasoning)}</div>'
-            "</details>"
-        )
-    parts.append(answer)
-    if problem:
-        parts.append(f'<div class="{ignore}" style="{_ERROR}">{_escaped(problem)}</div>')
-    parts += [f'<div class="{ignore}" style="{_WARNING}">{_escaped(n)}</div>' for n in below]
-    parts.append(f'<div class="{ignore}" style="{_FOOTER}">{_escaped(footer)}</div></div>')
-    return "".join(parts)
-
-
-def _markdown(record: Mapping[str, Any], answer: str, label: str) -> str:
-    """The answer as Markdown, with the fold and the footer around it."""
-    parts = []
-    parts += [calls_markdown(step) for step in record.get("steps", ())]
-    if record["reasoning"]:
-        thought = "<br>".join(mark_code(line) for line in plain(record["reasoning"]).split("\n"))
-        shown = " open" if "thinking" in record.get("policy", ()) else ""
-        parts.append(f"<details{shown}><summary>{_marked(label)}</summary>{thought}</details>")
-    parts.append(answer)
-    parts += [f"*{_marked(text)}*" for text in record["notices"]]
-    parts.append(f"<sub>{_marked(record['footer'])}</sub>")
-    return "\n\n".join(filter(None, parts))
-
-
-def calls(step: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
-    """Each call of a step: a line that says what became of it, its arguments, its result."""
-    results = {result["id"]: result for result in step.get("results", ())}
-    for call in step.get("tool_calls", ()):
-        result = results.get(call["id"], {})
-        decision = result.get("decision") or ""
-        note = "" if decision in ("", "not asked") else f" ({decision})"
-        yield f"{call['name']}{note}", call["arguments"], result.get("text") or ""
-
-
-def calls_html(step: Mapping[str, Any], ignore: str) -> str:
-    """A step's words and its calls, each a fold."""
-    said = step.get("answer") or ""
-    parts = [f'<p class="{ignore}">{_escaped(said)}</p>'] if said else []
-    for line, arguments, result in calls(step):
-        parts.append(
-            f'<details style="{_FOLD}"><summary>{_escaped(line)}</summary>'
-            f'<div class="{ignore}" style="{_THOUGHT}">{_escaped(arguments)}\n\n'
-            f"{_escaped(result)}</div></details>"
-        )
-    return "".join(parts)
-
-
-def calls_markdown(step: Mapping[str, Any]) -> str:
-    """The same as Markdown."""
-    parts = [_marked(step["answer"])] if step.get("answer") else []
-    for line, arguments, result in calls(step):
-        lines = [*plain(arguments).split("\n"), "", *plain(result).split("\n")]
-        told = "<br>".join(mark_code(text) for text in lines)
-        parts.append(f"<details><summary>{_marked(line)}</summary>{told}</details>")
-    return "\n\n".join(parts)
-
-
-def _marked(text: str) -> str:
-    """`text` on one line, in which no Markdown parser finds anything."""
-    return mark_code(" ".join(plain(text).split()))
-
-
-def _escaped(text: str) -> str:
-    """`text` for HTML: inert, and without what would restyle or reorder the page's own words."""
-    return html.escape(plain(text))

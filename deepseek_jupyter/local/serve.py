@@ -1,23 +1,18 @@
 """One server a model, shared by all kernels of a user.
 
-``<home>/local/run/<model>.json`` (mode 0600) says where it listens and with which key. Whoever
-wants it takes the lock beside it, tries the server that is written there, and starts one if
-that is gone; so two kernels that begin at once end up with one. The connection that is tried is
-the lease that keeps the server alive (`lease.py`): kept for the life of this process.
+``<home>/local/run/<model>.json`` (mode 0600) says where it listens and with which key. A kernel
+that wants it takes the lock next to that file, tries the server that is written there, and starts
+one if that is gone; so two kernels that begin at once end up with one.
 
-Start the server's process and wait until it is ready, or say why it died.
+A kernel keeps the server alive by a lease: an open connection to a second loopback port, kept for
+the life of the process. When the last one closes, the server exits. The system closes it however
+the client dies, kill -9 included, on every platform, which a signal to the children doesn't do and
+a pid file can't tell. A forked child inherits the descriptor and would hold the lease for as long
+as it lives, so it is closed there; across exec Python closes it itself (PEP 446).
 
-How a client keeps the shared server alive: by an open connection to it.
-
-The server listens on a second loopback port. A client connects, says the key and keeps the
-connection; when the last one closes, the server exits. The system closes it however the client
-dies, kill -9 included, on every platform, which a signal to the children doesn't do and a pid
-file can't tell. A forked child inherits the descriptor and would hold the lease for as long as
-it lives, so `serve.py` closes it there; across exec it is closed by Python itself (PEP 446).
-
-The words, one a line: the key first; then "touch" (I am about to ask: put off the idle exit),
-"idle" (for how many seconds has nothing been asked?), "stop". Each is answered by one line.
-The other end is `leases.py`.
+The words on a lease, one a line: the key first; then "touch" (I am about to ask: put off the idle
+exit), "idle" (for how many seconds has nothing been asked?), "stop". Each is answered by one line.
+The other end is `server_process.py`.
 """
 
 from __future__ import annotations
@@ -34,16 +29,23 @@ import threading
 import time
 import urllib.request
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 from deepseek_jupyter.errors import LocalModelError
 from deepseek_jupyter.home import home
 
-from .models import MODELS, check, choose, locked, need_support, private
+from .models import MODELS, check, choose, locked, private, problem
+from .server_process import Order
 
 _READY = 120.0  # seconds to load the model
+_POLL = 0.05  # seconds
+_CONTEXT = 8192  # tokens
+_IDLE = 15 * 60.0  # seconds
+_SECRETS = ("KEY", "TOKEN", "SECRET", "PASSWORD")
+_LONGEST = 200  # bytes of an answer; who knows what listens on an old server's port
+_ANSWER = 5.0  # seconds; the server answers at once unless the machine is overloaded
 
 
 @dataclass(frozen=True)
@@ -68,8 +70,56 @@ class State:
 
     @property
     def endpoint(self) -> Endpoint:
-        """The part a client needs."""
         return Endpoint(f"{self.url}/v1", self.key, self.model, self.pid)
+
+
+class Lease:
+    """An open connection to a server. Not for two threads at once."""
+
+    def __init__(self, connection: socket.socket) -> None:
+        self._connection = connection
+        self._lines = connection.makefile("rb")
+
+    def say(self, word: str) -> str | None:
+        """Send a word; the answer, or None if the server is gone."""
+        try:
+            self._connection.sendall(word.encode() + b"\n")
+            answer = self._lines.readline(_LONGEST)
+        except OSError:
+            return None
+        return answer.decode("ascii", "replace").strip() or None
+
+    def close(self) -> None:
+        self._lines.close()
+        self._connection.close()
+
+
+def connect(port: int, key: str) -> Lease | None:
+    """Take a lease; None if no server with this key listens there."""
+    try:
+        connection = socket.create_connection(("127.0.0.1", port), timeout=_ANSWER)
+    except OSError:
+        return None
+    lease = Lease(connection)
+    if lease.say(key) == "ok":
+        return lease
+    lease.close()
+    return None
+
+
+def reach(state_path: Path) -> tuple[State, Lease] | None:
+    """What the state file says, and a lease of the server there; None if none answers."""
+    state = read_state(state_path)
+    lease = connect(state.port, state.key) if state else None
+    return (state, lease) if state and lease else None
+
+
+def read_state(path: Path) -> State | None:
+    """What the file says, or None if it isn't there or can't be read."""
+    try:
+        return State(**json.loads(path.read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError):
+        return None
 
 
 # The leases of this process by state file and server pid. Touched only under that file's lock.
@@ -95,7 +145,7 @@ def ensure_server(model_id: str | None = None) -> Endpoint:
     thread, and can be interrupted. Raises LocalModelError; nothing is ever downloaded.
     """
     model = choose(model_id)
-    state_path = run_directory() / f"{model}.json"
+    state_path = private("run") / f"{model}.json"
     with _alone(state_path):
         return _reuse(state_path) or _start(model, state_path)
 
@@ -116,18 +166,19 @@ def _reuse(state_path: Path) -> Endpoint | None:
 
 
 def _start(model: str, state_path: Path) -> Endpoint:
-    need_support()
+    if found := problem():
+        raise LocalModelError(*found)
     started = launch(model, check(model), state_path)
     # Interrupted or failed, the process loses its stdin here and, having no lease, exits.
     try:
         deadline = time.monotonic() + _READY
         started.wait(state_path, _READY)
-        state = read_state(state_path)
-        lease = connect(state.port, state.key) if state else None
-        while state and lease and not _healthy(state.url) and time.monotonic() < deadline:
-            time.sleep(0.05)
-        if not state or not lease:
+        reached = reach(state_path)
+        if reached is None:
             raise LocalModelError("The embedded model's server ended at once.", "Try again.")
+        state, lease = reached
+        while not _healthy(state.url) and time.monotonic() < deadline:
+            time.sleep(_POLL)
         _keep(state_path, state.pid, lease)
         return state.endpoint
     finally:
@@ -144,9 +195,8 @@ def stop_server(model_id: str | None = None) -> bool:
     stopped = False
     for state_path in (home() / "local" / "run").glob(pattern):
         with _alone(state_path):
-            state = read_state(state_path)
-            lease = connect(state.port, state.key) if state else None
-            if lease:
+            if found := reach(state_path):
+                lease = found[1]
                 stopped = lease.say("stop") == "ok" or stopped
                 while lease.say("idle"):
                     time.sleep(0.02)  # until it is gone
@@ -158,7 +208,7 @@ def stop_server(model_id: str | None = None) -> bool:
 
 @contextlib.contextmanager
 def _alone(state_path: Path) -> Iterator[None]:
-    """Hold the lock beside the state file. Raises LocalModelError when it cannot be had."""
+    """Hold the state file's lock. Raises LocalModelError when it cannot be had."""
     with contextlib.ExitStack() as held:
         try:
             held.enter_context(locked(state_path.with_suffix(".lock"), timeout=_READY + 5))
@@ -168,19 +218,6 @@ def _alone(state_path: Path) -> Iterator[None]:
                 "Run the cell again; if it stays so, restart that kernel.",
             ) from error
         yield
-
-
-def run_directory() -> Path:
-    """Where the state files, locks and logs of the servers lie; created with mode 0700."""
-    return private("run")
-
-
-def read_state(path: Path) -> State | None:
-    """What the file says, or None if it isn't there or can't be read."""
-    try:
-        return State(**json.loads(path.read_text(encoding="utf-8")))
-    except (OSError, ValueError, TypeError):
-        return None
 
 
 def _healthy(url: str) -> bool:
@@ -203,15 +240,9 @@ def _drop(state_path: Path) -> None:
         _leases.pop(known).close()
 
 
-_CONTEXT = 8192  # tokens
-_IDLE = 15 * 60.0  # seconds
-_POLL = 0.05
-_SECRETS = ("KEY", "TOKEN", "SECRET", "PASSWORD")
-
-
 @dataclass(frozen=True)
 class Started:
-    """A process on its way to being ready. `release` lets go of it; see server.py, step 3."""
+    """A process on its way to being ready. `release` lets go of it."""
 
     process: subprocess.Popen[bytes]
     log: Path
@@ -239,16 +270,16 @@ class Started:
 def launch(model_id: str, model: Path, state: Path) -> Started:
     """Start a server for the model; it writes `state` when it is ready."""
     template = Path(__file__).with_name("thinking.jinja") if model_id in MODELS else ""
-    order = {
-        "model": model_id,
-        "path": str(model),
-        "state": str(state),
-        "key": secrets.token_urlsafe(32),
-        "threads": _number("DEEPSEEK_LOCAL_THREADS", max(1, (os.cpu_count() or 1) - 1), int),
-        "context": _number("DEEPSEEK_LOCAL_CONTEXT", _CONTEXT, int),
-        "idle_seconds": _number("DEEPSEEK_LOCAL_IDLE_SECONDS", _IDLE, float),
-        "template": str(template),
-    }
+    order = Order(
+        model=model_id,
+        path=str(model),
+        state=str(state),
+        key=secrets.token_urlsafe(32),
+        threads=_number("DEEPSEEK_LOCAL_THREADS", max(1, (os.cpu_count() or 1) - 1), int),
+        context=_number("DEEPSEEK_LOCAL_CONTEXT", _CONTEXT, int),
+        idle_seconds=_number("DEEPSEEK_LOCAL_IDLE_SECONDS", _IDLE, float),
+        template=str(template),
+    )
     log = state.with_suffix(".log")
     with open(os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as output:
         process = subprocess.Popen(
@@ -258,15 +289,16 @@ def launch(model_id: str, model: Path, state: Path) -> Started:
             stdout=output,
             stderr=output,
             cwd=state.parent,
-            env=_environment(),
+            # Without the user's API keys, which it has no use for.
+            env={k: v for k, v in os.environ.items() if not any(s in k.upper() for s in _SECRETS)},
             **_apart(),
         )
-    # Whoever waits for it takes it off the process table when it ends, days later perhaps.
+    # Waiting for it takes it off the process table when it ends, days later perhaps.
     threading.Thread(target=process.wait, daemon=True).start()
     started = Started(process, log)
     assert process.stdin
     try:
-        process.stdin.write(json.dumps(order).encode() + b"\n")
+        process.stdin.write(json.dumps(asdict(order)).encode() + b"\n")
         process.stdin.flush()
     except OSError as error:  # it died before it read
         process.wait()
@@ -279,15 +311,6 @@ def _apart() -> dict[str, Any]:
     if sys.platform == "win32":
         return {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP | subprocess.CREATE_NO_WINDOW}
     return {"start_new_session": True}
-
-
-def _environment() -> dict[str, str]:
-    """The environment without the user's API keys, which this process has no use for."""
-    return {
-        name: value
-        for name, value in os.environ.items()
-        if not any(word in name.upper() for word in _SECRETS)
-    }
 
 
 def _number(variable: str, default: Any, kind: type) -> Any:
@@ -317,51 +340,9 @@ def _died(code: int, log: Path) -> LocalModelError:
     # Windows reports an illegal instruction as the status 0xC000001D.
     if how == "SIGILL" or code & 0xFFFFFFFF == 0xC000001D:
         hint = "This processor is too old for the server (AVX2 is needed): use Ollama, `-p ollama`."
-    tail = "".join(f"\n  | {line}" for line in _tail(log))
+    try:
+        last = log.read_text(encoding="utf-8", errors="replace").splitlines()[-8:]
+    except OSError:
+        last = []
+    tail = "".join(f"\n  | {line}" for line in last)
     return LocalModelError(f"The embedded model's server died at start ({how}).{tail}", hint)
-
-
-def _tail(log: Path, lines: int = 8) -> list[str]:
-    try:
-        return log.read_text(encoding="utf-8", errors="replace").splitlines()[-lines:]
-    except OSError:
-        return []
-
-
-_LONGEST = 200  # bytes of an answer; who knows what listens on an old server's port
-_ANSWER = 5.0  # seconds; the server answers at once unless the machine is overloaded
-
-
-class Lease:
-    """An open connection to a server. Not for two threads at once."""
-
-    def __init__(self, connection: socket.socket) -> None:
-        self._connection = connection
-        self._lines = connection.makefile("rb")
-
-    def say(self, word: str) -> str | None:
-        """Send a word; the answer, or None if the server is gone."""
-        try:
-            self._connection.sendall(word.encode() + b"\n")
-            answer = self._lines.readline(_LONGEST)
-        except OSError:
-            return None
-        return answer.decode("ascii", "replace").strip() or None
-
-    def close(self) -> None:
-        """Give the lease up."""
-        self._lines.close()
-        self._connection.close()
-
-
-def connect(port: int, key: str) -> Lease | None:
-    """Take a lease; None if no server with this key listens there."""
-    try:
-        connection = socket.create_connection(("127.0.0.1", port), timeout=_ANSWER)
-    except OSError:
-        return None
-    lease = Lease(connection)
-    if lease.say(key) == "ok":
-        return lease
-    lease.close()
-    return None

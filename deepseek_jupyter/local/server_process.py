@@ -5,16 +5,12 @@ llama.cpp's own HTTP server on a random loopback port, behind a random key. Its 
 1. one JSON line on stdin says what to serve; the key comes that way, for a command line can be
    read by everybody on the machine;
 2. the model is loaded, then the state file is written (mode 0600) with address, key and pid;
-3. clients connect (`leases.py`); stdin, which the starting process holds until it has
-   connected, counts as a lease too;
+3. clients connect (`Leases`; the words are in `serve.py`); stdin, which the starting process holds
+   until it has connected, counts as a lease too;
 4. it exits when the last lease is gone, when nothing was asked for `idle_seconds`, or on "stop".
 
-Nothing is kept: memory and the prompt cache go with the process. Its log has no prompts.
-
-The server's side of the leases: who is connected, and when something was last asked.
-
-The other end, and the words, are in `lease.py`. Runs on threads of its own, for the model's
-C++ server leaves the interpreter free while it generates.
+Nothing is kept: memory and the prompt cache go with the process. Its log has no prompts. The leases
+have threads of their own, for the model's C++ server leaves the interpreter free.
 """
 
 from __future__ import annotations
@@ -36,7 +32,7 @@ _POLL = 0.2  # seconds between looks at the leases
 
 @dataclass(frozen=True)
 class Order:
-    """What to serve; its twin at the other end is `launch.py`."""
+    """What to serve, as `serve.launch` writes it on stdin."""
 
     model: str  # the id that answers carry
     path: str
@@ -48,8 +44,76 @@ class Order:
     template: str  # "" for the model's own
 
 
+class Leases:
+    """Counts the open connections of clients that knew the key."""
+
+    def __init__(self, key: str, stop: Callable[[], None]) -> None:
+        self._key = key.encode()
+        self._stop = stop
+        self._lock = threading.Lock()
+        self._held = 0
+        self._touched = time.monotonic()
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.port: int = self._listener.getsockname()[1]
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    @property
+    def held(self) -> int:
+        """How many clients hold a lease now."""
+        with self._lock:
+            return self._held
+
+    @property
+    def idle(self) -> float:
+        """Seconds since a client last said that it would ask, or `touch` was called."""
+        return time.monotonic() - self._touched
+
+    def touch(self) -> None:
+        """Something was asked just now."""
+        self._touched = time.monotonic()
+
+    def _accept(self) -> None:
+        while True:
+            connection, _ = self._listener.accept()
+            threading.Thread(target=self._serve, args=(connection,), daemon=True).start()
+
+    def _serve(self, connection: socket.socket) -> None:
+        connection.settimeout(5)  # for the key; a lease itself may be silent for days
+        with connection, connection.makefile("rb") as lines:
+            try:
+                if not hmac.compare_digest(lines.readline(200).strip(), self._key):
+                    return
+                connection.settimeout(None)
+                self._count(+1)
+            except OSError:
+                return
+            try:
+                self.touch()
+                connection.sendall(b"ok\n")
+                for line in lines:
+                    connection.sendall(self._answer(line.strip().decode("ascii", "replace")))
+            except OSError:
+                pass  # the client is gone, which is what this thread waits for
+            finally:
+                self._count(-1)
+
+    def _answer(self, word: str) -> bytes:
+        if word == "touch":
+            self.touch()
+            return b"ok\n"
+        if word == "idle":
+            return f"{self.idle:.1f}\n".encode()
+        if word == "stop":
+            threading.Timer(0.05, self._stop).start()  # after the answer has gone out
+            return b"ok\n"
+        return b"?\n"
+
+    def _count(self, change: int) -> None:
+        with self._lock:
+            self._held += change
+
+
 def main() -> None:
-    """Serve until nobody needs it."""
     order = Order(**json.loads(sys.stdin.readline()))
     leases = Leases(order.key, stop=lambda: _leave(order))
     starter = threading.Event()
@@ -122,78 +186,9 @@ def _leave(order: Order) -> None:
         if json.loads(Path(order.state).read_text(encoding="utf-8"))["pid"] == os.getpid():
             Path(order.state).unlink()
     except (OSError, ValueError, KeyError):
-        pass  # gone already, or another server's; there is nobody left to tell
+        pass  # gone already, or another server's; and no client is left
     os._exit(0)  # threads inside llama.cpp don't end otherwise while they generate
 
 
 if __name__ == "__main__":
     main()
-
-
-class Leases:
-    """Counts the open connections of clients that knew the key."""
-
-    def __init__(self, key: str, stop: Callable[[], None]) -> None:
-        self._key = key.encode()
-        self._stop = stop
-        self._lock = threading.Lock()
-        self._held = 0
-        self._touched = time.monotonic()
-        self._listener = socket.create_server(("127.0.0.1", 0))
-        self.port: int = self._listener.getsockname()[1]
-        threading.Thread(target=self._accept, daemon=True).start()
-
-    @property
-    def held(self) -> int:
-        """How many clients hold a lease now."""
-        with self._lock:
-            return self._held
-
-    @property
-    def idle(self) -> float:
-        """Seconds since a client last said that it would ask, or `touch` was called."""
-        return time.monotonic() - self._touched
-
-    def touch(self) -> None:
-        """Something was asked just now."""
-        self._touched = time.monotonic()
-
-    def _accept(self) -> None:
-        while True:
-            connection, _ = self._listener.accept()
-            threading.Thread(target=self._serve, args=(connection,), daemon=True).start()
-
-    def _serve(self, connection: socket.socket) -> None:
-        connection.settimeout(5)  # for the key; a lease itself may be silent for days
-        with connection, connection.makefile("rb") as lines:
-            try:
-                if not hmac.compare_digest(lines.readline(200).strip(), self._key):
-                    return
-                connection.settimeout(None)
-                self._count(+1)
-            except OSError:
-                return
-            try:
-                self.touch()
-                connection.sendall(b"ok\n")
-                for line in lines:
-                    connection.sendall(self._answer(line.strip().decode("ascii", "replace")))
-            except OSError:
-                pass  # the client is gone, which is what this thread waits for
-            finally:
-                self._count(-1)
-
-    def _answer(self, word: str) -> bytes:
-        if word == "touch":
-            self.touch()
-            return b"ok\n"
-        if word == "idle":
-            return f"{self.idle:.1f}\n".encode()
-        if word == "stop":
-            threading.Timer(0.05, self._stop).start()  # after the answer has gone out
-            return b"ok\n"
-        return b"?\n"
-
-    def _count(self, change: int) -> None:
-        with self._lock:
-            self._held += change

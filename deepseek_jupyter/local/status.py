@@ -10,7 +10,7 @@ from pathlib import Path
 from deepseek_jupyter.home import home
 
 from .models import MODELS, forget, has_package, installed, model_path, problem, sealed
-from .serve import connect, read_state, stop_server
+from .serve import reach, stop_server
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ class RunningServer:
 
 @dataclass(frozen=True)
 class LocalStatus:
-    """Everything about the embedded model on this machine."""
+    """Models, servers and what hinders them, on this machine."""
 
     models: tuple[InstalledModel, ...]
     servers: tuple[RunningServer, ...]
@@ -67,17 +67,13 @@ def remove(model_id: str | None = None) -> int:
 
     What a broken-off install left goes too. A file that the user named stays where it was.
     """
-    partials = (path.name.removesuffix(".gguf.partial") for path in _partials())
+    partials = (home() / "local" / "models").glob("*.gguf.partial")
     freed = 0
-    for found in {*installed(), *partials}:
+    for found in {*installed(), *(path.name.removesuffix(".gguf.partial") for path in partials)}:
         if model_id in (None, found):
             stop_server(found)
             freed += forget(found)
     return freed
-
-
-def _partials() -> list[Path]:
-    return list((home() / "local" / "models").glob("*.gguf.partial"))
 
 
 def _model(model_id: str) -> InstalledModel:
@@ -95,9 +91,8 @@ def _model(model_id: str) -> InstalledModel:
 def _servers() -> tuple[RunningServer, ...]:
     found = []
     for path in sorted((home() / "local" / "run").glob("*.json")):
-        state = read_state(path)
-        lease = connect(state.port, state.key) if state else None
-        if state and lease:
+        if reached := reach(path):
+            state, lease = reached
             idle = lease.say("idle")
             lease.close()
             found.append(RunningServer(state.model, state.url, state.pid, float(idle or 0)))

@@ -1,9 +1,9 @@
 """Thinking with a model that was never taught to think.
 
-The embedded models know no ``<think>``: told about it in the system prompt, they forget to close
-it, open it again inside the answer, or answer worse. Left without a word about it, but held to
-a grammar, they do well. So the template (`thinking.jinja`) only opens the block, and a grammar
-sent with each request bounds what follows:
+The embedded models know no ``<think>``: with a word about it in the system prompt, they forget to
+close it, open it again inside the answer, or answer worse. Without one, but held to a grammar, they
+do well. So the template (`thinking.jinja`) only opens the block, and a grammar sent with each
+request bounds what follows:
 
 1. the thought: "The user wants ... I need to ...", two sentences without code, so that the
    answer isn't spent before it began;
@@ -53,7 +53,7 @@ def thinking_body(
     grammar a request and makes its own for them, so thinking is then off. A `model` outside the
     table (a file of the user's own) keeps its own template and thinks as it was taught.
 
-    `repeatable`, for temperature 0 or a seed: the same request gives the same answer to the bit.
+    `repeatable`, for temperature 0 or a seed: an equal request gives an equal answer, to the bit.
     It costs the prompt cache: what is left over from the request before changes how the prompt is
     cut into batches, with that the last bits of the sums, and so now and then a word.
     """

@@ -13,7 +13,7 @@ from deepseek_jupyter.asking.notebook_cells import take_document
 from deepseek_jupyter.conversation.totals import Total
 from deepseek_jupyter.display.frontend import shell
 from deepseek_jupyter.display.render import footer
-from deepseek_jupyter.errors import clipped
+from deepseek_jupyter.errors import shortened
 
 from .fields import ids, text, whole
 from .state import position, running, values, way
@@ -132,12 +132,12 @@ def _record(turn: Turn) -> dict[str, Any]:
     record = turn.record
     record["footer"] = footer(record)
     for name in ("prompt", "answer", "reasoning"):
-        record[name] = clipped(record[name], _LARGEST_TURN)
+        record[name] = shortened(record[name], _LARGEST_TURN)
     return record
 
 
 def _head(prompt: str) -> str:
-    return clipped(" ".join(prompt[: 4 * _HEAD].split()), _HEAD)
+    return shortened(" ".join(prompt[: 4 * _HEAD].split()), _HEAD)
 
 
 # Whose shape can be asked without computing anything.

@@ -22,7 +22,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from deepseek_jupyter.errors import PolicyError, clipped
+from deepseek_jupyter.errors import PolicyError, one_line
 
 from .detectors import DETECTORS
 
@@ -216,13 +216,13 @@ def parse(text: str, path: str) -> tuple[DataRules, TeachingRules]:
         found = re.search(r"line (\d+)", str(error))
         line = int(found[1]) if found else text.count("\n") + 1
         what = re.sub(r" \(at .*\)$", "", str(error))
-        raise _wrong(path, line, f"{_short(what)}.") from None
+        raise _wrong(path, line, f"{one_line(what, 200)}.") from None
     sections = {"data": (DataRules, _DATA), "teaching": (TeachingRules, _TEACHING)}
     for name, value in content.items():
         if name not in sections:
             line = _line_of(text, "", name)
             raise _wrong(
-                path, line, f"there is no section [{_short(name)}].{_meant(name, sections)}"
+                path, line, f"there is no section [{one_line(name, 200)}].{_meant(name, sections)}"
             )
         if not isinstance(value, dict):
             raise _wrong(path, _line_of(text, "", name), f"{name} is a section: write [{name}].")
@@ -261,11 +261,13 @@ def _checked(
     for key, value in section.items():
         line = _line_of(text, name, key)
         if key not in table:
-            raise _wrong(path, line, f"[{name}] has no key {_short(key)!r}.{_meant(key, table)}")
+            raise _wrong(
+                path, line, f"[{name}] has no key {one_line(key, 200)!r}.{_meant(key, table)}"
+            )
         try:
             values[key] = table[key](value)
         except ValueError as error:
-            raise _wrong(path, line, f"{name}.{key} {_short(str(error))}.") from None
+            raise _wrong(path, line, f"{name}.{key} {one_line(str(error), 200)}.") from None
     return values
 
 
@@ -382,11 +384,6 @@ _TEACHING: dict[str, Check] = {
 def _meant(name: str, known: Mapping[str, Any]) -> str:
     close = difflib.get_close_matches(name, known, n=1)
     return f" Did you mean {close[0]}?" if close else f" There are {', '.join(known)}."
-
-
-def _short(text: str) -> str:
-    """`text` as a part of one line."""
-    return clipped(" ".join(text.split()), 200)
 
 
 def _wrong(path: str, line: int, what: str) -> PolicyError:

@@ -20,7 +20,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from .messages import Message, ToolCall, json_text
+from .messages import Message, ToolCall, arguments_text
 from .usage import Usage
 
 # Tool-call markup that a host's parser failed to take out of the text: DeepSeek's DSML with
@@ -78,7 +78,23 @@ class Fault:
     code: str
 
 
+@dataclass(slots=True, frozen=True)
+class Waiting:
+    """Not from the model: a sign that the server is alive while the request waits its turn."""
+
+    comments: int
+
+
+@dataclass(slots=True, frozen=True)
+class Notice:
+    """Not from the model: one sentence that the user should read, `once` in a session if so."""
+
+    text: str
+    once: bool = False
+
+
 Delta = TextDelta | ReasoningDelta | ToolCallDelta | Logprobs | Finish | Fault | Usage
+Event = Delta | Waiting | Notice
 
 
 def reasoning_text(delta: Mapping[str, Any]) -> str | None:
@@ -131,26 +147,8 @@ def decode_delta(delta: Mapping[str, Any]) -> Iterator[Delta]:
             call.get("index"),
             word(call.get("id")) or None,
             word(function.get("name")) or None,
-            "" if arguments is None else json_text(arguments),
+            "" if arguments is None else arguments_text(arguments),
         )
-
-
-@dataclass(slots=True, frozen=True)
-class Waiting:
-    """Not from the model: a sign that the server is alive while the request waits its turn."""
-
-    comments: int
-
-
-@dataclass(slots=True, frozen=True)
-class Notice:
-    """Not from the model: one sentence that the user should read, `once` in a session if so."""
-
-    text: str
-    once: bool = False
-
-
-Event = Delta | Waiting | Notice
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,7 +183,7 @@ class Completion:
         return bool(_LEAKED_CALL.search(self.answer))
 
     def message(self) -> Message:
-        """The assistant message that stands for this completion in the history."""
+        """The assistant message of the history that this completion becomes."""
         return Message(
             "assistant",
             self.answer,
@@ -233,7 +231,7 @@ class SurrogateJoiner:
         self.held = ""
 
     def feed(self, text: str) -> str:
-        """What is certain of `text`; the very same string where it has no halves."""
+        """What is certain of `text`; that very object where it has no halves."""
         if self.held:
             text, self.held = self.held + text, ""
         if text and "\ud800" <= text[-1] <= "\udbff":

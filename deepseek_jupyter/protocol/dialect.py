@@ -7,7 +7,7 @@ know. Each named quirk carries its reason in the provider table (`transport.prov
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -35,7 +35,7 @@ SchemaStyle = Literal[
     "strict function",  # a function with strict: true that the model must call
     "strict json_schema",  # response_format json_schema, in strict mode's subset
     "json_schema",  # response_format json_schema, any schema
-    "json mode",  # response_format json_object; the schema stands in the prompt
+    "json mode",  # response_format json_object; the schema is in the prompt
 ]
 
 _EFFORTS = {
@@ -49,7 +49,8 @@ _EFFORTS = {
     "ultra": "max",
 }
 
-ThinkingFields = dict[str, Any]
+# CometAPI's V3.2-Exp ids carry the mode in their name; later ids take DeepSeek's own fields.
+_MODE_IN_ID = re.compile(r"v3\.[0-2]", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,9 +68,9 @@ class Dialect:
     `beta`            prefix completion and strict tools need the beta base URL
     `prefix`          an assistant message with ``prefix: true`` may end the request
     `json_needs_word` JSON mode is refused unless a message says "json"
-    `tool_choice_none` with it the model is told of no tools; llama.cpp tells it all the same
-    `thinks_by_default` the model thinks unless told not to
-    `forced_tool_choice_with_thinking` a thinking model may be told which tool to call
+    `tool_choice_none` with it the model sees no tools; llama.cpp shows them all the same
+    `thinks_by_default` the model thinks where nothing is sent
+    `forced_tool_choice_with_thinking` a request may force a tool call on a thinking model
     `blank_content`   what an assistant message without text is sent as
     `ignored_when_thinking`, `ignored_when_not_thinking`, `ignored` parameters that the mode
                       accepts without effect, each with a sentence that says so
@@ -100,7 +101,7 @@ class Dialect:
 
 def thinking_fields(
     dialect: Dialect, model: str, think: bool | None, effort: str | None
-) -> ThinkingFields:
+) -> dict[str, Any]:
     """The body fields that say `think` and `effort` in the provider's words.
 
     None means: not set by the user, nothing is sent. Raises `ParameterError` for combinations
@@ -113,18 +114,34 @@ def thinking_fields(
             )
         think, effort = False, None
     if effort is not None:
-        effort = _friendly_effort(effort)
+        if effort not in _EFFORTS:
+            raise ParameterError(f"effort {effort!r} is unknown.", "Use low, high, max or none.")
+        effort = _EFFORTS[effort]
         if think is False:
             raise ParameterError(
                 f"--no-think and --effort {effort} contradict each other.", "Leave one out."
             )
-    return _STYLES[dialect.thinking](dialect, model, think, effort)
-
-
-def _friendly_effort(effort: str) -> str:
-    if effort not in _EFFORTS:
-        raise ParameterError(f"effort {effort!r} is unknown.", "Use low, high, max or none.")
-    return _EFFORTS[effort]
+    style = dialect.thinking
+    if style == "by_id" and _MODE_IN_ID.search(model):
+        _check_mode(dialect, model, think, effort)
+        return {}
+    if think is None and effort is None:
+        return {}
+    word = _word(dialect, effort) if effort else ""
+    if style == "reasoning":
+        return {"reasoning": {"effort": word} if word else {"enabled": think}}
+    if style == "template":
+        return {"chat_template_kwargs": dict.fromkeys(dialect.template_keys, think is not False)}
+    if style == "extra":
+        return {}
+    fields: dict[str, Any] = {}
+    if style == "effort":
+        word = word or (_word(dialect, "high") if think else "none")
+    elif style == "enable_thinking":
+        fields["enable_thinking"] = think is not False
+    elif think is not None:
+        fields["thinking"] = {"type": "enabled" if think else "disabled"}
+    return {**fields, "reasoning_effort": word} if word else fields
 
 
 def _word(dialect: Dialect, effort: str) -> str:
@@ -135,82 +152,16 @@ def _word(dialect: Dialect, effort: str) -> str:
     return word
 
 
-def _deepseek(d: Dialect, model: str, think: bool | None, effort: str | None) -> ThinkingFields:
-    fields: ThinkingFields = {}
-    if think is not None:
-        fields["thinking"] = {"type": "enabled" if think else "disabled"}
-    if effort is not None:
-        fields["reasoning_effort"] = _word(d, effort)
-    return fields
-
-
-def _reasoning(d: Dialect, model: str, think: bool | None, effort: str | None) -> ThinkingFields:
-    if effort is not None:
-        return {"reasoning": {"effort": _word(d, effort)}}
-    return {} if think is None else {"reasoning": {"enabled": think}}
-
-
-def _enable(d: Dialect, model: str, think: bool | None, effort: str | None) -> ThinkingFields:
-    fields: ThinkingFields = {}
-    if think is not None or effort is not None:
-        fields["enable_thinking"] = think is not False
-    if effort is not None:
-        fields["reasoning_effort"] = _word(d, effort)
-    return fields
-
-
-def _template(d: Dialect, model: str, think: bool | None, effort: str | None) -> ThinkingFields:
-    if effort is not None:
-        _word(d, effort)
-    if think is None and effort is None:
-        return {}
-    return {"chat_template_kwargs": dict.fromkeys(d.template_keys, think is not False)}
-
-
-def _effort_only(d: Dialect, model: str, think: bool | None, effort: str | None) -> ThinkingFields:
-    if effort is not None:
-        return {"reasoning_effort": _word(d, effort)}
-    if think is None:
-        return {}
-    return {"reasoning_effort": _word(d, "high") if think else "none"}
-
-
-# CometAPI's V3.2-Exp ids carry the mode in their name; later ids take DeepSeek's own fields.
-_MODE_IN_ID = re.compile(r"v3\.[0-2]", re.IGNORECASE)
-
-
-def _by_id(d: Dialect, model: str, think: bool | None, effort: str | None) -> ThinkingFields:
-    if not _MODE_IN_ID.search(model):
-        return _deepseek(d, model, think, effort)
-    if think is None and effort is None:
-        return {}
+def _check_mode(dialect: Dialect, model: str, think: bool | None, effort: str | None) -> None:
+    """Refuse what the mode in the name of `model` contradicts."""
     if effort is not None:
         raise ParameterError(
             f"{model} has no effort setting.", "Leave --effort out, or use a V4 or later id."
         )
     wanted = "-thinking" if think else "-nothinking"
-    if model.lower().endswith(wanted):
-        return {}
-    raise ParameterError(
-        f"At {d.provider} the id chooses the mode, and {model} is not the {wanted[1:]} one.",
-        f"Use -m DeepSeek-V3.2-Exp{wanted}.",
-    )
-
-
-def _extra(d: Dialect, model: str, think: bool | None, effort: str | None) -> ThinkingFields:
-    if effort is not None:
-        _word(d, effort)
-    return {}
-
-
-_STYLES: Mapping[
-    ThinkingStyle, Callable[[Dialect, str, bool | None, str | None], ThinkingFields]
-] = {
-    "deepseek": _deepseek,
-    "reasoning": _reasoning,
-    "enable_thinking": _enable,
-    "template": _template,
-    "effort": _effort_only,
-    "by_id": _by_id,
-    "extra": _extra,
-}
+    if think is not None and not model.lower().endswith(wanted):
+        raise ParameterError(
+            f"At {dialect.provider} the id chooses the mode, and {model} is not the {wanted[1:]} "
+            "one.",
+            f"Use -m DeepSeek-V3.2-Exp{wanted}.",
+        )

@@ -1,13 +1,12 @@
-"""Fill-in-the-middle: the code before and after the cursor in, what stands between them out.
+"""Fill-in-the-middle: code before and after the cursor goes out, what belongs there comes back.
 
 Two wires carry it. DeepSeek's ``POST /beta/completions`` never thinks and writes at most 4096
 tokens (api-docs.deepseek.com/guides/fim_completion); Ollama's ``/v1/completions`` is the same.
-llama.cpp has ``POST /infill`` beside its ``/v1`` and puts the model's own FIM tokens around both.
+llama.cpp's ``POST /infill`` is outside its ``/v1`` and puts the model's own FIM tokens around both.
 """
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -17,7 +16,7 @@ from deepseek_jupyter.errors import ParameterError
 from .deltas import Completion, Delta
 from .dialect import Dialect
 from .request import Built
-from .stream import CompletionStream
+from .stream import CompletionStream, read_whole
 
 MOST_TOKENS = 4096
 
@@ -52,59 +51,28 @@ class FimRequest:
             )
 
 
-@dataclass(frozen=True, slots=True)
-class FimCompletions:
-    """``/completions`` with a suffix."""
-
-    path: str = "completions"
-
-    def build(self, request: FimRequest, dialect: Dialect) -> Built:
-        """The body. An empty suffix is left out: some hosts take it for an end of file."""
-        request.check()
-        body: dict[str, Any] = {"model": request.model, "prompt": request.prefix}
-        if request.suffix:
-            body["suffix"] = request.suffix
-        body.update(request.parameters)
-        if request.stream:
-            body["stream"] = True
-            body["stream_options"] = {"include_usage": True}
-        return Built(body, beta=dialect.beta)
-
-    def stream(self, dialect: Dialect) -> CompletionStream:
-        """A decoder of ``text_completion`` chunks."""
-        return _TextStream()
-
-    def parse(self, body: Mapping[str, Any], dialect: Dialect) -> Completion | None:
-        """A reply in one piece."""
-        return _whole(_TextStream(), body) if body.get("choices") else None
+def build_fim(request: FimRequest, dialect: Dialect) -> Built:
+    """The body of ``/completions``. An empty suffix some hosts take for an end of file."""
+    request.check()
+    body: dict[str, Any] = {"model": request.model, "prompt": request.prefix}
+    if request.suffix:
+        body["suffix"] = request.suffix
+    body.update(request.parameters)
+    if request.stream:
+        body["stream"] = True
+        body["stream_options"] = {"include_usage": True}
+    return Built(body, beta=dialect.beta)
 
 
-@dataclass(frozen=True, slots=True)
-class Infill:
-    """llama.cpp's ``/infill``."""
-
-    path: str = "infill"
-
-    def build(self, request: FimRequest, dialect: Dialect) -> Built:
-        """The body in llama.cpp's words."""
-        request.check()
-        body: dict[str, Any] = {"input_prefix": request.prefix, "input_suffix": request.suffix}
-        for name, value in request.parameters.items():
-            body[_INFILL_NAMES.get(name, name)] = value
-        body["cache_prompt"] = True
-        body["stream"] = request.stream
-        return Built(body)
-
-    def stream(self, dialect: Dialect) -> CompletionStream:
-        """A decoder of llama.cpp's own chunks."""
-        return _InfillStream()
-
-    def parse(self, body: Mapping[str, Any], dialect: Dialect) -> Completion | None:
-        """A reply in one piece."""
-        return _whole(_InfillStream(), body) if "content" in body else None
+def build_infill(request: FimRequest, dialect: Dialect) -> Built:
+    """The body of llama.cpp's ``/infill``."""
+    request.check()
+    body: dict[str, Any] = {"input_prefix": request.prefix, "input_suffix": request.suffix}
+    body |= {_INFILL_NAMES.get(name, name): value for name, value in request.parameters.items()}
+    return Built({**body, "cache_prompt": True, "stream": request.stream})
 
 
-class _TextStream(CompletionStream):
+class TextStream(CompletionStream):
     """Chunks whose choices hold ``text``. Code is taken verbatim: a tag in it is code."""
 
     def __init__(self) -> None:
@@ -120,30 +88,22 @@ class _TextStream(CompletionStream):
         super()._take({**chunk, "choices": choices}, deltas)
 
 
-class _InfillStream(CompletionStream):
-    """Chunks ``{content, stop}``; the last one has the counts."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._splitter = None
+class InfillStream(TextStream):
+    """llama.cpp's chunks ``{content, stop}``; the last one has the counts."""
 
     def _take(self, chunk: Mapping[str, Any], deltas: list[Delta]) -> None:
-        ended = bool(chunk.get("stop"))
-        kind = str(chunk.get("stop_type") or "")
-        choice = {
-            "delta": {"content": chunk.get("content")},
-            "finish_reason": _INFILL_ENDS.get(kind, "stop") if ended else None,
-        }
+        choice = {"text": chunk.get("content")}
+        if not chunk.get("stop"):
+            super()._take({**chunk, "choices": [choice], "usage": None}, deltas)
+            return
+        choice["finish_reason"] = _INFILL_ENDS.get(str(chunk.get("stop_type") or ""), "stop")
         usage = {
             "prompt_tokens": chunk.get("tokens_evaluated"),
             "completion_tokens": chunk.get("tokens_predicted"),
         }
-        read = {**chunk, "choices": [choice], "usage": usage if ended else None}
-        super()._take(read, deltas)
+        super()._take({**chunk, "choices": [choice], "usage": usage}, deltas)
 
 
-def _whole(stream: CompletionStream, body: Mapping[str, Any]) -> Completion | None:
-    """A reply in one piece, read as the one event of a stream; None where it is malformed."""
-    stream.feed(b"data: " + json.dumps(body).encode() + b"\n\ndata: [DONE]\n\n")
-    stream.close()
-    return None if stream.unparsable else stream.completion
+def read_text(body: Mapping[str, Any]) -> Completion | None:
+    """A reply of ``/completions`` in one piece; None when `body` is something else."""
+    return read_whole(TextStream(), body) if body.get("choices") else None

@@ -104,9 +104,10 @@ def legal(messages: Sequence[Message]) -> list[Message]:
             continue
         if message.role == "assistant" and not message.content and not message.prefix:
             continue
-        if repaired and _mergeable(repaired[-1], message):
-            both = repaired[-1].images + message.images
-            repaired[-1] = replace(repaired[-1], content=_join(repaired[-1], message), images=both)
+        if repaired and repaired[-1].role == message.role == "user":
+            first = repaired[-1]
+            content = "\n\n".join(filter(None, (first.content, message.content)))
+            repaired[-1] = replace(first, content=content, images=first.images + message.images)
         else:
             repaired.append(message)
     return repaired
@@ -124,14 +125,6 @@ def _take_results(rest: deque[Message], caller: Message) -> list[Message]:
     return results
 
 
-def _mergeable(first: Message, second: Message) -> bool:
-    return first.role == second.role == "user"
-
-
-def _join(first: Message, second: Message) -> str:
-    return "\n\n".join(filter(None, (first.content, second.content)))
-
-
-def json_text(arguments: object) -> str:
+def arguments_text(arguments: object) -> str:
     """Tool arguments as the JSON text the API wants; some hosts send an object."""
     return arguments if isinstance(arguments, str) else json.dumps(arguments, ensure_ascii=False)

@@ -12,10 +12,10 @@ import difflib
 import json
 import re
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
-from deepseek_jupyter.errors import ParameterError, clipped
+from deepseek_jupyter.errors import ParameterError, shortened
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,19 +33,11 @@ class Parameter:
     choices: tuple[str, ...] = ()
     pattern: str = ""
 
-    def limits(self, *, low: float | None = None, high: float | None = None) -> Parameter:
-        """The same row with another range."""
-        return replace(
-            self,
-            low=self.low if low is None else low,
-            high=self.high if high is None else high,
-        )
-
     def describe(self) -> str:
         """The row in words, for error messages and help."""
         if self.choices:
             return "one of " + ", ".join(self.choices)
-        words = _KIND_WORDS[self.kind]
+        words = _KINDS[self.kind][0]
         if self.low is not None and self.high is not None:
             over = "above" if self.open_low else "from"
             return f"{words} {over} {self.low:g} to {self.high:g}"
@@ -54,16 +46,32 @@ class Parameter:
         return f"{words} matching {self.pattern}" if self.pattern else words
 
 
-_KIND_WORDS = {
-    "float": "a number",
-    "int": "a whole number",
-    "bool": "true or false",
-    "str": "a text",
-    "object": "a JSON object",
-    "array": "a JSON array",
-    "stop": "a text, or up to 16 texts",
-    "choice": "none, auto, required or a JSON object",
-    "flag or object": "true, false or a JSON object",
+def _is_int(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _is_stop(value: object) -> bool:
+    texts = [value] if isinstance(value, str) else value
+    return isinstance(texts, list) and 1 <= len(texts) <= 16 and all(map(_is_text, texts))
+
+
+def _is_text(value: object) -> bool:
+    return isinstance(value, str) and bool(value)
+
+
+_KINDS: Mapping[str, tuple[str, Callable[[Any], bool]]] = {
+    "float": ("a number", lambda v: (isinstance(v, float) or _is_int(v)) and v == v),
+    "int": ("a whole number", _is_int),
+    "bool": ("true or false", lambda v: isinstance(v, bool)),
+    "str": ("a text", lambda v: isinstance(v, str)),
+    "object": ("a JSON object", lambda v: isinstance(v, dict)),
+    "array": ("a JSON array", lambda v: isinstance(v, list)),
+    "stop": ("a text, or up to 16 texts", _is_stop),
+    "choice": (
+        "none, auto, required or a JSON object",
+        lambda v: v in ("none", "auto", "required") or isinstance(v, dict),
+    ),
+    "flag or object": ("true, false or a JSON object", lambda v: isinstance(v, bool | dict)),
 }
 
 STANDARD: Mapping[str, Parameter] = {
@@ -135,49 +143,21 @@ def check_parameters(
 
 
 def _fits(row: Parameter, value: object) -> bool:
-    if not _KIND_TESTS[row.kind](value):
+    if not _KINDS[row.kind][1](value):
         return False
     if row.choices:
         return value in row.choices
     if row.pattern:
         return re.fullmatch(row.pattern, str(value)) is not None
-    if isinstance(value, int | float) and not isinstance(value, bool):
-        return _in_range(row, value)
-    return True
-
-
-def _in_range(row: Parameter, value: float) -> bool:
+    if not isinstance(value, int | float) or isinstance(value, bool):
+        return True
     if row.low is not None and (value <= row.low if row.open_low else value < row.low):
         return False
     return row.high is None or value <= row.high
 
 
-def _is_float(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and value == value
-
-
-def _is_stop(value: object) -> bool:
-    if isinstance(value, str):
-        return bool(value)
-    texts = isinstance(value, list) and all(isinstance(v, str) and v for v in value)
-    return texts and 1 <= len(value) <= 16  # type: ignore[arg-type]
-
-
-_KIND_TESTS: Mapping[str, Callable[[object], bool]] = {
-    "float": _is_float,
-    "int": lambda value: isinstance(value, int) and not isinstance(value, bool),
-    "bool": lambda value: isinstance(value, bool),
-    "str": lambda value: isinstance(value, str),
-    "object": lambda value: isinstance(value, dict),
-    "array": lambda value: isinstance(value, list),
-    "stop": _is_stop,
-    "choice": lambda value: value in ("none", "auto", "required") or isinstance(value, dict),
-    "flag or object": lambda value: isinstance(value, bool | dict),
-}
-
-
 def _shown(value: object) -> str:
-    return clipped(json.dumps(value, ensure_ascii=False, default=str))
+    return shortened(json.dumps(value, ensure_ascii=False, default=str), 60)
 
 
 def _suggestion(name: str, rows: Iterable[str]) -> str:

@@ -1,7 +1,7 @@
 """From a `ChatRequest` to the JSON body of ``POST /chat/completions``.
 
 Only what the user set is sent. Everything that the server would refuse is refused here, with the
-reason; what the server would silently ignore is sent and told in a notice.
+reason; what the server would silently ignore is sent, and a notice says so.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ class Built:
     """A body ready to be sent.
 
     `beta` asks for the beta base URL; `notices` are for the user; `thinks` says whether the model
-    will think, as far as the body tells.
+    will think, as far as the body shows.
     """
 
     body: dict[str, Any]

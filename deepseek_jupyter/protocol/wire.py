@@ -1,60 +1,48 @@
-"""The one seam between a wire format and the rest.
+"""The wires by name: where a request is posted, how it is built and how the reply is read.
 
-Chat completions is the first wire. Another (Anthropic Messages, Responses) is one more module
-with these three functions and a name in the provider's profile.
+Another wire (Anthropic Messages, Responses) is one more row, named in the provider's profile.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 from .deltas import Completion
 from .dialect import Dialect
-from .fim import FimCompletions, Infill
-from .request import Built, ChatRequest, build
-from .stream import CompletionStream, parse_response
-
-
-class Wire(Protocol):
-    """A wire format: where to post, what to post, how to read what comes back."""
-
-    @property
-    def path(self) -> str:
-        """Path below the provider's base URL."""
-
-    def build(self, request: Any, dialect: Dialect) -> Built:
-        """The body for `request`, a value of the wire's own kind. Raises `ParameterError`."""
-
-    def stream(self, dialect: Dialect) -> CompletionStream:
-        """A fresh decoder for one streamed reply."""
-
-    def parse(self, body: Mapping[str, Any], dialect: Dialect) -> Completion | None:
-        """A reply that was not streamed; None when `body` is something else."""
+from .fim import InfillStream, TextStream, build_fim, build_infill, read_text
+from .request import Built, build
+from .stream import CompletionStream, parse_response, read_whole
 
 
 @dataclass(frozen=True, slots=True)
-class ChatCompletions:
-    """OpenAI-compatible chat completions."""
+class Wire:
+    """A wire format; `path` is below the provider's base URL.
 
-    path: str = "chat/completions"
+    `build` makes the body of a request (the wire's own kind) and raises `ParameterError`. `stream`
+    makes a decoder for one streamed reply. `parse` reads a reply in one piece, None when the body
+    is something else.
+    """
 
-    def build(self, request: ChatRequest, dialect: Dialect) -> Built:
-        """See `request.build`."""
-        return build(request, dialect)
-
-    def stream(self, dialect: Dialect) -> CompletionStream:
-        """See `CompletionStream`."""
-        return CompletionStream(think_implied=dialect.think_implied)
-
-    def parse(self, body: Mapping[str, Any], dialect: Dialect) -> Completion | None:
-        """See `parse_response`."""
-        return parse_response(body, think_implied=dialect.think_implied)
+    path: str
+    build: Callable[[Any, Dialect], Built]
+    stream: Callable[[Dialect], CompletionStream]
+    parse: Callable[[Mapping[str, Any], Dialect], Completion | None]
 
 
 WIRES: Mapping[str, Wire] = {
-    "chat": ChatCompletions(),
-    "fim": FimCompletions(),
-    "infill": Infill(),
+    "chat": Wire(
+        "chat/completions",
+        build,
+        lambda dialect: CompletionStream(think_implied=dialect.think_implied),
+        lambda body, dialect: parse_response(body, think_implied=dialect.think_implied),
+    ),
+    "fim": Wire("completions", build_fim, lambda _: TextStream(), lambda body, _: read_text(body)),
+    "infill": Wire(
+        "infill",
+        build_infill,
+        lambda _: InfillStream(),
+        lambda body, _: read_whole(InfillStream(), body) if "content" in body else None,
+    ),
 }

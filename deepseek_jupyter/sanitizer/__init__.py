@@ -1,6 +1,6 @@
 """Model text made inert: HTML and Markdown that show everything and do nothing. Pure.
 
-* `sanitize`: a text that grows, block by block, to both renderings.
+* `sanitizer`: a text that grows, block by block, to both renderings.
 * `blocks`: where a top-level block of Markdown ends.
 * `parse`: blocks to tokens, by markdown-it-py.
 * `html`, `markdown`: tokens to HTML of our own tags, and to Markdown that stays inert.

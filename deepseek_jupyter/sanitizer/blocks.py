@@ -4,7 +4,7 @@ A line that begins in the first column after an empty line starts a new block, w
 before, with two exceptions: inside a fence, and a list's next item. An ATX heading and a fence need
 no empty line. Text cut by these rules is never parsed twice, and the cuts depend on the text
 alone, not on how it arrived. A cut may be missed (indented text gives larger blocks), which costs
-time; it cannot make anything unsafe, because every block is neutralised on its own.
+time; it cannot make anything unsafe, because every block is sanitized on its own.
 """
 
 from __future__ import annotations
@@ -92,7 +92,7 @@ class Splitter:
         self._blank = False
 
     def _early(self, done: list[Source]) -> None:
-        """After a gap one character may already tell that a block has ended."""
+        """After a gap one character may say that a block has ended."""
         if self._blank and self._partial and (first := self._partial[0][:1]):
             may_go_on = self.open.is_list and first in "-+*0123456789"
             if not may_go_on and not first.isspace():

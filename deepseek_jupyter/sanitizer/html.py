@@ -13,38 +13,27 @@ from .math import typesettable
 from .text import attribute, clean, escape, host, html_text, language, safe_url
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from markdown_it.token import Token
 
 
 # The whole vocabulary, with what is fixed of each element. `start` and `class` get checked values.
+_ON_LINES = {name: name for name in ("blockquote", "table", "thead", "tbody")} | {
+    "bullet_list": "ul"
+}
+_LINES = {"list_item": "li", "tr": "tr"}
+_WITHIN = {"em": "em", "strong": "strong", "s": "del"}
 _FIXED = {
+    **{f"{name}_open": f"<{tag}>\n" for name, tag in _ON_LINES.items()},
+    **{f"{name}_open": f"<{tag}>" for name, tag in (_LINES | _WITHIN).items()},
+    **{f"{name}_close": f"</{tag}>\n" for name, tag in (_ON_LINES | _LINES).items()},
+    **{f"{name}_close": f"</{tag}>" for name, tag in _WITHIN.items()},
     "paragraph_close": "</p>\n",
-    "bullet_list_open": "<ul>\n",
-    "bullet_list_close": "</ul>\n",
     "ordered_list_close": "</ol>\n",
-    "list_item_open": "<li>",
-    "list_item_close": "</li>\n",
-    "blockquote_open": "<blockquote>\n",
-    "blockquote_close": "</blockquote>\n",
-    "hr": "<hr>\n",
-    "table_open": "<table>\n",
-    "table_close": "</table>\n",
-    "thead_open": "<thead>\n",
-    "thead_close": "</thead>\n",
-    "tbody_open": "<tbody>\n",
-    "tbody_close": "</tbody>\n",
-    "tr_open": "<tr>",
-    "tr_close": "</tr>\n",
     "th_close": "</th>",
     "td_close": "</td>",
-    "em_open": "<em>",
-    "em_close": "</em>",
-    "strong_open": "<strong>",
-    "strong_close": "</strong>",
-    "s_open": "<del>",
-    "s_close": "</del>",
+    "hr": "<hr>\n",
     "softbreak": "\n",
     "hardbreak": "<br>\n",
 }
@@ -52,7 +41,7 @@ _ALIGNED = {
     f"text-align:{side}": f' style="text-align:{side}"' for side in ("left", "center", "right")
 }
 
-BARE_URL = re.compile(
+_BARE_URL = re.compile(
     r"https?://[\w.\-]+(?::\d+)?(?:[/?#](?:[\w\-.~/:?#@!,;=+%&'(]|\)(?=[\w/]))*)?(?<![.,;:!?'(])",
     re.IGNORECASE | re.ASCII,
 )
@@ -60,7 +49,7 @@ _LOOKS_LIKE_HOST = re.compile(r"[^\W_][\w-]*\.[^\W\d_]{2,}")
 
 
 def code_open(info: str) -> str:
-    """The start of a code block; it is written apart because a long block grows line by line."""
+    """The start of a code block; apart, for a long block grows line by line."""
     name = language(info)
     return f'<pre><code class="language-{name}">' if name else "<pre><code>"
 
@@ -109,6 +98,20 @@ def flat_text(children: Sequence[Token]) -> str:
         else:
             parts.append(token.content)
     return clean("".join(parts))
+
+
+def pieces(text: str) -> Iterator[tuple[str, str]]:
+    """`text` in pieces, each with its address if it is a bare one, else ""."""
+    end = 0
+    if "://" in text:
+        for match in _BARE_URL.finditer(text):
+            if url := safe_url(match[0]):
+                if match.start() > end:
+                    yield text[end : match.start()], ""
+                yield match[0], url
+                end = match.end()
+    if end < len(text):
+        yield text[end:], ""
 
 
 def true_host(url: str, label: str) -> str:
@@ -166,11 +169,13 @@ def inline_html(children: Sequence[Token], out: list[str]) -> None:
     for at, token in enumerate(children):
         kind = token.type
         if kind in ("text", "text_special"):
-            text = token.content
-            if not url and "://" in text:
-                _bare_urls(text, out)
-            else:
-                out.append(html_text(clean(text)))
+            text = clean(token.content)
+            if url:
+                out.append(html_text(text))
+                continue
+            for piece, address in pieces(text):
+                shown = html_text(piece)
+                out.append(link_html(address, shown) if address else shown)
         elif (fixed := _FIXED.get(kind)) is not None:
             out.append(fixed)
         elif kind == "code_inline":
@@ -199,14 +204,3 @@ def _image(token: Token, inside_link: bool) -> str:
     label = html_text(image_label(token))
     url = safe_url(str(token.attrs.get("src", "")))
     return link_html(url, label) if url and not inside_link else label
-
-
-def _bare_urls(text: str, out: list[str]) -> None:
-    end = 0
-    text = clean(text)
-    for match in BARE_URL.finditer(text):
-        if url := safe_url(match[0]):
-            out.append(html_text(text[end : match.start()]))
-            out.append(link_html(url, html_text(match[0])))
-            end = match.end()
-    out.append(html_text(text[end:]))

@@ -17,7 +17,7 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from .html import BARE_URL, flat_text, image_label, true_host
+from .html import flat_text, image_label, pieces, true_host
 from .math import mark_math, typesettable
 from .text import clean, host, language, mark_code, mark_text, safe_url
 
@@ -43,6 +43,11 @@ _CALM_SPAN = re.compile(r"[\w.,:;=+\-/%()'\"#?{}@ ]*[\w)]", re.ASCII)
 # What would open a block at the start of a line; gaps there could become an indented block.
 _START = re.compile(r"^[ \t]*([-+](?=[\s+-]|$)|[=%]|#(?=[#\s]|$)|:(?=[:\s]|$))?", re.MULTILINE)
 _NUMBER = re.compile(r"^(\d{1,9})([.)])(?=\s|$)", re.MULTILINE)
+_LEAVES = {"fence", "code_block", "math_block", "hr"}
+_CONTAINERS = ("bullet_list", "ordered_list", "list_item", "blockquote", "table")
+_OPENS = {f"{kind}_open" for kind in _CONTAINERS}
+_CLOSES = {f"{kind}_close" for kind in _CONTAINERS}
+_MARKUP = {"em_open", "em_close", "strong_open", "strong_close", "s_open", "s_close"}
 _SIDES = {"left": ":---", "center": ":---:", "right": "---:"}
 
 
@@ -74,9 +79,10 @@ def markdown_of(tokens: Sequence[Token]) -> str:
     for at, token in enumerate(tokens):
         kind = token.type
         if kind == "inline":
-            text = _inline(token.children or (), in_table=tokens[at - 1].tag in ("th", "td"))
             before = tokens[at - 1]
-            if before.tag in ("th", "td"):
+            in_table = before.tag in ("th", "td")
+            text = _inline(token.children or (), in_table)
+            if in_table:
                 cells.append(text)
             elif before.type == "heading_open":
                 stack[-1].blocks.append(_heading(before.tag, text))
@@ -90,22 +96,11 @@ def markdown_of(tokens: Sequence[Token]) -> str:
         elif kind in _CLOSES:
             _close(kind, stack)
         elif kind == "tr_close":
-            _row(cells, stack[-1])
+            stack[-1].blocks.append(f"| {' | '.join(cells)} |")
             cells = []
         elif kind == "thead_close":
             stack[-1].blocks[-1] += "\n" + _rule(tokens[:at])
     return stack[0].joined(tight=False)
-
-
-_LEAVES = {"fence", "code_block", "math_block", "hr"}
-_OPENS = {
-    "bullet_list_open",
-    "ordered_list_open",
-    "list_item_open",
-    "blockquote_open",
-    "table_open",
-}
-_CLOSES = {kind.replace("_open", "_close") for kind in _OPENS}
 
 
 def _leaf(token: Token) -> str:
@@ -147,10 +142,6 @@ def _heading(tag: str, text: str) -> str:
     return f"{'#' * int(tag[1:])} {text}"
 
 
-def _row(cells: list[str], table: _Frame) -> None:
-    table.blocks.append(f"| {' | '.join(cells)} |")
-
-
 def _rule(tokens: Sequence[Token]) -> str:
     """The line under a table's head, from the cells of the last row."""
     sides = []
@@ -163,7 +154,7 @@ def _rule(tokens: Sequence[Token]) -> str:
     return f"| {' | '.join(reversed(sides))} |"
 
 
-def _inline(children: Sequence[Token], in_table: bool = False) -> str:
+def _inline(children: Sequence[Token], in_table: bool) -> str:
     if len(children) == 1 and children[0].type == "text" and children[0].content.isalnum():
         return children[0].content  # a cell's number or word
     out: list[str] = []
@@ -172,10 +163,13 @@ def _inline(children: Sequence[Token], in_table: bool = False) -> str:
         kind = token.type
         if kind in ("text", "text_special"):
             text = clean(token.content)
-            if not url and "://" in text:
-                _bare_urls(text, out)
-            else:
+            if url:
                 out.append(mark_text(text))
+                continue
+            for piece, address in pieces(text):
+                if address:
+                    _open_link(out)
+                out.append(mark_text(piece) + (_target(address) if address else ""))
         elif kind == "link_open":
             if not url and (url := safe_url(str(token.attrs.get("href", "")))):
                 label_from = at
@@ -196,15 +190,8 @@ def _inline(children: Sequence[Token], in_table: bool = False) -> str:
             out.append(_atom(token, in_table))
     if url:
         out.append(_target(url))
-    text = _START.sub(_start, "".join(out))
+    text = _START.sub(lambda m: f"&#{ord(m[1])};" if m[1] else "", "".join(out))
     return _NUMBER.sub(lambda match: f"{match[1]}&#{ord(match[2])};", text).rstrip()
-
-
-_MARKUP = {"em_open", "em_close", "strong_open", "strong_close", "s_open", "s_close"}
-
-
-def _start(match: re.Match[str]) -> str:
-    return f"&#{ord(match[1])};" if match[1] else ""
 
 
 def _atom(token: Token, in_table: bool) -> str:
@@ -252,16 +239,3 @@ def _image(token: Token, inside_link: bool, out: list[str]) -> None:
         _open_link(out)
         label += _target(url)
     out.append(label)
-
-
-def _bare_urls(text: str, out: list[str]) -> None:
-    end = 0
-    for match in BARE_URL.finditer(text):
-        if url := safe_url(match[0]):
-            if match.start() > end:
-                out.append(mark_text(text[end : match.start()]))
-            _open_link(out)
-            out.append(mark_text(match[0]) + _target(url))
-            end = match.end()
-    if end < len(text):
-        out.append(mark_text(text[end:]))

@@ -3,7 +3,7 @@ r"""Math in Markdown: where it starts and ends, and which of it a page may types
 Rules for markdown-it: ``$..$``, ``$$..$$``, ``\(..\)``, ``\[..\]`` and ``\begin{e}..\end{e}``. They
 are our own because JupyterLab finds math by yet another algorithm (`removeMath`: delimiters are
 paired before Markdown is parsed, braces count, code is masked by a regular expression). What
-`typesettable` lets through is read the same way by both; all else is shown as code.
+`typesettable` lets through is read alike by both; all else is shown as code.
 
 The commands and spellings that it refuses are data, ``math.json``, which the card's guard in
 ``labextension/src/markdown/math.ts`` loads too.
@@ -35,7 +35,6 @@ _BEGIN = re.compile(r"\\begin\{([A-Za-z]{1,20}\*?)\}")
 
 
 def _pattern(*names: str, command: bool = False) -> re.Pattern[str]:
-    """The patterns of these rules as one."""
     either = "|".join(pattern for name in names for pattern in _RULES[name])
     return re.compile(rf"\\(?:{either})(?![a-z])" if command else either, re.IGNORECASE | re.ASCII)
 

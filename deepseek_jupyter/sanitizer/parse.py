@@ -1,4 +1,4 @@
-"""One block of Markdown parsed, or shown as it was written if parsing it would be dear.
+"""One block of Markdown parsed, or shown as it was written if parsing it would cost too much.
 
 The tokenizer is markdown-it with our math rules. It is spared text whose meaning is plain: prose
 without a special character needs no parser at all, lines that cannot open another block need no
@@ -42,60 +42,35 @@ _PARAGRAPH = re.compile(
 )
 # Where an inline rule in use may begin; at all other characters each would be tried in vain.
 _SPECIAL = re.compile(r"[\n\\`~*_\[\]!<&$]")
+_BOXES = {"[ ] ": "\u2610 ", "[x] ": "\u2611 ", "[X] ": "\u2611 "}  # of a list of tasks
 
 
 class Block:
-    """A block of the text: rendered as HTML at once, as Markdown when somebody wants it.
+    """A block of the text in both renderings.
 
-    Attributes:
-        source: The text as it came; empty where it need not be parsed again.
-        refs: How many link references were defined when it was parsed.
-        html: The rendering.
+    `source` is the text as it came, empty where it need not be parsed again; `refs` is how many
+    link references were defined when it was parsed.
     """
 
-    __slots__ = ("_markdown", "_tokens", "html", "refs", "source")
+    __slots__ = ("html", "markdown", "refs", "source")
 
-    def __init__(self, source: str, refs: int) -> None:
-        self.source = source
-        self.refs = refs
-        self.html = ""
-        self._markdown: str | None = None
-        self._tokens: list[Token] = []
+    def __init__(self, source: str, refs: int = 0) -> None:
+        self.source, self.refs = source, refs
+        self.html = self.markdown = ""
 
-    @property
-    def markdown(self) -> str:
-        """The other rendering, made at the first look."""
-        if self._markdown is None:
-            self._markdown = markdown_of(self._tokens)
-            self._tokens = []
-        return self._markdown
-
-    def settle(self) -> None:
-        """Makes the other rendering, and lets go of the tokens: kept until the end, those of a long
-        answer are so many that collecting garbage takes longer than this.
-        """
-        _ = self.markdown
-
-    def show(self, html: str, markdown: str) -> None:
-        """Sets both renderings, where no parser is needed."""
-        self.html, self._markdown = html, markdown
-
-    def parse(self, env: dict[str, Any]) -> None:
+    def parse(self, references: dict[str, Any], *, html_only: bool = False) -> None:
         """Renders the source; text that no parser should see is shown as it is."""
         text = self.source.strip("\n")
         if not text:
-            self.show("", "")
-            return
-        if _PROSE.fullmatch(text) and "://" not in text and " \n" not in text:
-            body = text.rstrip()
-            self.show(f"<p>{body}</p>\n", body)
-            return
-        tokens = None if _too_much(text) else _tokens(text, env)
-        if tokens is None:
-            self.show(plain_html(text), code_mark(text))
-            return
-        self.html = html_of(tokens)
-        self._markdown, self._tokens = None, tokens
+            self.html = self.markdown = ""
+        elif _PROSE.fullmatch(text) and "://" not in text and " \n" not in text:
+            self.markdown = text.rstrip()
+            self.html = f"<p>{self.markdown}</p>\n"
+        elif _too_much(text) or (tokens := _tokens(text, {"references": references})) is None:
+            self.html, self.markdown = plain_html(text), code_mark(text)
+        else:
+            self.html = html_of(tokens)
+            self.markdown = "" if html_only else markdown_of(tokens)
 
 
 def _too_much(text: str) -> bool:
@@ -138,7 +113,7 @@ def _paragraph(parser: MarkdownIt, text: str, env: dict[str, Any]) -> list[Token
 
 
 def _inlines(state: StateCore) -> None:
-    """Stands in for the parser's rule "inline": plain text becomes one token without its rules."""
+    """Replaces the parser's rule "inline": plain text becomes one token without its rules."""
     from markdown_it.token import Token
 
     for token in state.tokens:
@@ -156,9 +131,6 @@ def _mark_task(inline: Token) -> None:
     first = inline.children[0] if inline.children else None
     if first is not None and first.type == "text" and first.content[:4] in _BOXES:
         first.content = _BOXES[first.content[:4]] + first.content[4:]
-
-
-_BOXES = {"[ ] ": "\u2610 ", "[x] ": "\u2611 ", "[X] ": "\u2611 "}
 
 
 @cache

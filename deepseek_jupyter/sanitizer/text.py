@@ -1,9 +1,9 @@
 """Characters, addresses and names of languages: the smallest parts of what a model writes.
 
-Everything here works without a parser. `safe` builds its two renderings on it, and `plain` is what
-a terminal gets. The rule throughout: a character that could be read as markup by *anybody* leaves
-as an entity, and one that could be paired by the page's MathJax (``$`` and the backslash) stands
-in an element of its own, because MathJax never pairs across elements.
+Everything here works without a parser. Both renderings are built on it, and `plain` is what a
+terminal gets. The rule throughout: a character that *any* parser could read as markup leaves as an
+entity, and one that the page's MathJax could pair (``$`` and the backslash) is in an element of its
+own, because MathJax never pairs across elements.
 """
 
 from __future__ import annotations
@@ -14,13 +14,20 @@ import re
 _ODD = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ufeff\ud800-\udfff]"
 )
-_BIDI = re.compile("[\u202a-\u202e\u2066-\u2069]")
+# What shows nothing on a terminal: direction marks; zero-width characters; a joiner with no two
+# letters or pictures of another script to join. Ends of a text may be cuts of a stream.
+_UNSEEN = re.compile(
+    "[\u061c\u200e\u200f]|[\u180e\u200b\u2060-\u2064\u206a-\u206f\ufff9-\ufffb]"
+    "|[\U000e0000-\U000e007f]"
+    "|(?<=[\0-\x7f\u200c\u200d])[\u200c\u200d]|[\u200c\u200d](?=[\0-\x7f\u200c\u200d])"
+)
 
-# ECMA-48: CSI; then the strings (OSC, DCS, SOS, PM, APC) with their terminator; then the rest.
+# ECMA-48: CSI; then the strings (OSC, DCS, SOS, PM, APC) with their terminator; then the rest. No
+# string holds the start of another, so that each character is looked at once.
 _ANSI = re.compile(
-    "(?:\x1b\\[|\x9b)[0-?]*[ -/]*[@-~]"
-    "|(?:\x1b[\\]PX^_]|[\x90\x98\x9d-\x9f])[^\x07\x1b\x9c\n]*(?:\x07|\x1b\\\\|\x9c)"
-    "|\x1b[ -/]*[0-~]"
+    "(?:\x1b\\[|\x9b)[0-?]*+[ -/]*+[@-~]"
+    "|(?:\x1b[\\]PX^_]|[\x90\x98\x9d-\x9f])[^\x07\x1b\x90\x98\x9c-\x9f\n]*+(?:\x07|\x1b\\\\|\x9c)"
+    "|\x1b[ -/]*+[0-~]"
 )
 
 _HTML_ODD = re.compile(r"[&<>$\\]")
@@ -32,7 +39,7 @@ _HTML_MAP = {
     "\\": '<span class="mathjax_ignore tex2jax_ignore">\\</span>',
 }
 
-# An underscore inside a word is no emphasis for anybody; `snake_case` stays readable.
+# An underscore inside a word is no emphasis; `snake_case` stays readable.
 _MARK_ODD = re.compile(r"[\\`*\[\]<>&$~|\n]|(?<![^\W_])_|_(?![^\W_])|@(?=@)|(?<=\w):(?=//)")
 _MARK_MAP = {
     "\n": " ",  # only an entity can put one here, and a new line could open a new block
@@ -43,6 +50,7 @@ _MARK_MAP = {
     "<": "&lt;",
     ">": "&gt;",
 }
+_MARK_MAP_CODE = {key: _MARK_MAP[key] for key in "&<>@"}
 _CODE_ODD = re.compile(
     r"[^\w \-+=.,;:/%(){}?^'#\"@]|(?<![^\W_])_|_(?![^\W_])|@(?=@)|:(?=//)|(?<=www)\."
 )
@@ -57,15 +65,19 @@ _LANGUAGE = re.compile(r"[A-Za-z0-9_+.#-]{1,30}")
 
 
 def _seen(match: re.Match[str]) -> str:
-    """What stands for one odd character: a line, a gap, nothing, or its visible name."""
+    """What replaces one odd character: a line, a gap, nothing, or its visible name."""
     char = match[0]
     if "\u202a" <= char <= "\u2069":
-        return f"\u27e8U+{ord(char):04X}\u27e9"
+        return _named(char)
     if char in "\u2028\u2029":
         return "\n"
     if char in "\x0b\x0c":
         return " "
     return "\ufffd" if char == "\x00" or "\ud800" <= char <= "\udfff" else ""
+
+
+def _named(char: str) -> str:
+    return f"\u27e8U+{ord(char):04X}\u27e9"
 
 
 def clean(text: str) -> str:
@@ -81,11 +93,13 @@ def clean(text: str) -> str:
 def plain(text: str) -> str:
     r"""`text` for a terminal: no escape sequences, no controls but ``\n`` and ``\t``.
 
-    An unfinished escape string loses its introducer only: hiding the rest would hide text.
+    An unfinished escape string loses its introducer only: hiding the rest would hide text. Of
+    invisible characters, those that turn the direction are named and the others left out.
     """
-    if "\x1b" in text or not text.isascii():
-        text = _ANSI.sub("", text)
-    return clean(text)
+    if text.isascii():
+        return clean(_ANSI.sub("", text) if "\x1b" in text else text)
+    text = clean(_ANSI.sub("", text))
+    return _UNSEEN.sub(lambda m: _named(m[0]) if m[0] in "\u061c\u200e\u200f" else "", text)
 
 
 def html_text(text: str) -> str:
@@ -109,11 +123,7 @@ def attribute(text: str) -> str:
 
 def mark_text(text: str) -> str:
     """`text` as Markdown that no parser takes for anything but text (line starts apart)."""
-    return _MARK_ODD.sub(_mark_char, text)
-
-
-def _mark_char(match: re.Match[str]) -> str:
-    return _MARK_MAP.get(match[0]) or f"&#{ord(match[0])};"
+    return _MARK_ODD.sub(lambda match: _MARK_MAP.get(match[0]) or f"&#{ord(match[0])};", text)
 
 
 def mark_code(text: str) -> str:
@@ -128,9 +138,6 @@ def mark_code(text: str) -> str:
 def _code_char(match: re.Match[str]) -> str:
     char = match[0]
     return char if char > "\x7f" else _MARK_MAP_CODE.get(char) or f"&#{ord(char)};"
-
-
-_MARK_MAP_CODE = {key: _MARK_MAP[key] for key in "&<>@"}
 
 
 def language(info: str) -> str:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Protocol, get_args
 from deepseek_jupyter.conversation.totals import By, Total, by_key
 from deepseek_jupyter.display.render import money
 from deepseek_jupyter.display.report import Report
-from deepseek_jupyter.errors import clipped
+from deepseek_jupyter.errors import shortened
 
 if TYPE_CHECKING:
     from concurrent.futures import ThreadPoolExecutor
@@ -146,7 +146,7 @@ def _named(totals: list[Total], by: By, journal: Journal) -> list[Total]:
     """The totals, under names that a person knows in place of ids."""
     if by == "turn":
         turns = journal.turns_of([total.key for total in totals])
-        heads = {id: clipped(" ".join(turn.prompt.split()), 40) for id, turn in turns.items()}
+        heads = {id: shortened(" ".join(turn.prompt.split()), 40) for id, turn in turns.items()}
         name = {id: f"{id[-6:]}  {head}" for id, head in heads.items()}
     elif by == "notebook":
         rows = {total.key: journal.notebook(total.key) for total in totals}

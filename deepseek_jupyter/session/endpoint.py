@@ -34,7 +34,7 @@ class Endpoints:
         the environment's to DeepSeek, or to a server of the user's own. No other host's key goes
         there.
         """
-        from deepseek_jupyter.transport.keys import Secret, find_key
+        from deepseek_jupyter.transport.keys import Secret, find_key, on_this_machine
         from deepseek_jupyter.transport.providers import KEYLESS
 
         settled = self.config.provider
@@ -56,7 +56,7 @@ class Endpoints:
         try:
             return provider, find_key(provider)
         except MissingKeyError:
-            if not _loopback(provider.base_url):
+            if not on_this_machine(provider.base_url):
                 raise
             return provider, Secret("")
 
@@ -146,8 +146,3 @@ class Endpoints:
             "%deepseek login stores a key (or set DEEPSEEK_API_KEY); "
             "%deepseek local install brings the embedded model.",
         )
-
-
-def _loopback(url: str) -> bool:
-    host = url.partition("://")[2].partition("/")[0].rpartition("@")[2]
-    return host.startswith(("127.", "localhost", "[::1]"))

@@ -1,6 +1,6 @@
-"""Columns of any library as Arrow arrays of types that DuckDB reads, and results as its frames.
+"""Between libraries: columns to Arrow arrays that DuckDB reads; tables and records to frames.
 
-Records as a frame, in the library that the user works with.
+A frame made here is of the library that the user works with.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from typing import Any
 
 from deepseek_jupyter.errors import ConfigurationError, InvalidResponseError
 
+BACKENDS = ("pandas", "polars", "pyarrow")
 _STRANGE = {"pandas.period", "pandas.interval"}  # numbers and pairs to all but pandas
 
 
@@ -31,7 +32,7 @@ def arrow_of(series: Any) -> Any:
 
 
 def plain_array(array: Any) -> Any:
-    """The same, chunked, without extension types, dictionaries and sizes that DuckDB lacks."""
+    """An Arrow array, chunked, without extension types, dictionaries and sizes DuckDB lacks."""
     import pyarrow as pa
 
     if isinstance(array, pa.Array):
@@ -86,9 +87,6 @@ def _whole_numbers(table: Any) -> Any:
     return table
 
 
-BACKENDS = ("pandas", "polars", "pyarrow")
-
-
 def frame_of(value: Any, backend: str | None = None) -> Any:
     """The records in `value` as a frame of `backend`: pandas, polars or pyarrow.
 
@@ -139,8 +137,5 @@ def _record(value: Any) -> dict[str, Any]:
         record = value._asdict()
     else:
         record = {"value": value}
-    return {str(name): _plain(inner) for name, inner in record.items()}
-
-
-def _plain(value: Any) -> Any:
-    return value.value if isinstance(value, enum.Enum) else value
+    plain = {n: v.value if isinstance(v, enum.Enum) else v for n, v in record.items()}
+    return {str(name): value for name, value in plain.items()}

@@ -1,6 +1,6 @@
 """`Tool`: one function that the model may ask for, and how a plain Python function becomes one.
 
-Its signature and hints become the schema, its docstring the description.
+The function's signature and hints become the schema, its docstring the description.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from deepseek_jupyter.errors import SchemaError, ToolArgumentsError, ToolError, clipped
+from deepseek_jupyter.errors import SchemaError, ToolArgumentsError, ToolError, shortened
 
-from .schemas import adapter_of, modern, schema_of
+from .schemas import adapter_of, modern, problems_of, schema_of, typed_dict
 
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _LONGEST_DESCRIPTION = 1024
@@ -63,12 +63,9 @@ class Tool:
 
     def to_wire(self) -> dict[str, Any]:
         """The item of the request's ``tools``."""
-        function: dict[str, Any] = {
-            "name": self.name,
-            "description": self.description,
-            "parameters": dict(self.parameters_schema),
-        }
-        return {"type": "function", "function": function}
+        described = {"name": self.name, "description": self.description}
+        parameters = dict(self.parameters_schema)
+        return {"type": "function", "function": {**described, "parameters": parameters}}
 
     def shown(self, arguments: Mapping[str, Any]) -> str:
         """Everything that a call with these arguments would run, for the user's eyes."""
@@ -91,15 +88,15 @@ def tool_of(function: Callable[..., Any] | Tool) -> Tool:
         raise ToolError(f"{function!r} is no function.", "Pass functions, or names of tools.")
     name = _name(function)
     parameters = _parameters(function, name)
-    documented = _documented(function)
-    adapter = _adapter(function, name, parameters, documented.parameters)
+    summary, told = _documented(function)
     try:
+        adapter = adapter_of(_arguments(function, name, parameters, told))
         schema = _plain(schema_of(adapter, name, empty=True))
     except SchemaError as error:
         raise ToolError(f"{name} cannot be described: {error.what}", error.hint) from error
     return Tool(
         name,
-        documented.summary or f"Call the function {name}.",
+        summary or f"Call the function {name}.",
         schema,
         _bound(function, parameters),
         consent="never needed",
@@ -108,7 +105,7 @@ def tool_of(function: Callable[..., Any] | Tool) -> Tool:
 
 
 def _name(function: Callable[..., Any]) -> str:
-    inner = _unwrapped(function)
+    inner = unwrapped(function)
     name = str(getattr(inner, "__name__", "") or type(inner).__name__)
     if name == "<lambda>":
         raise ToolError("A lambda has no name to call it by.", "Use def.")
@@ -120,7 +117,8 @@ def _name(function: Callable[..., Any]) -> str:
     return name
 
 
-def _unwrapped(function: Any) -> Any:
+def unwrapped(function: Any) -> Any:
+    """What a partial is of, and any other function itself."""
     while isinstance(function, functools.partial):
         function = function.func
     return function
@@ -147,46 +145,37 @@ def _parameters(function: Callable[..., Any], name: str) -> list[inspect.Paramet
     return parameters
 
 
-class _Documented(typing.NamedTuple):
-    summary: str
-    parameters: Mapping[str, str]
-
-
-def _documented(function: Callable[..., Any]) -> _Documented:
+def _documented(function: Callable[..., Any]) -> tuple[str, Mapping[str, str]]:
     """What the docstring says of the function, and of each parameter."""
     from docstring_parser import ParseError, parse
 
-    inner = _unwrapped(function)
-    text = inspect.getdoc(inner) if _has_own_doc(inner) else inspect.getdoc(type(inner).__call__)
+    inner = unwrapped(function)
+    own = inspect.isroutine(inner) or inspect.isclass(inner)
+    text = inspect.getdoc(inner if own else type(inner).__call__)
     if not text:
-        return _Documented("", {})
+        return "", {}
     try:
         parsed = parse(text)
     except ParseError:
-        return _Documented(clipped(text, _LONGEST_DESCRIPTION), {})
+        return shortened(text, _LONGEST_DESCRIPTION), {}
     words = [parsed.short_description or "", parsed.long_description or ""]
     if parsed.returns and parsed.returns.description:
         words.append(f"Returns: {parsed.returns.description}")
     told = {p.arg_name.lstrip("*"): " ".join((p.description or "").split()) for p in parsed.params}
-    return _Documented(clipped("\n".join(filter(None, words)), _LONGEST_DESCRIPTION), told)
+    return shortened("\n".join(filter(None, words)), _LONGEST_DESCRIPTION), told
 
 
-def _has_own_doc(function: Any) -> bool:
-    return inspect.isroutine(function) or inspect.isclass(function)
-
-
-def _adapter(
+def _arguments(
     function: Callable[..., Any],
     name: str,
     parameters: list[inspect.Parameter],
     told: Mapping[str, str],
 ) -> Any:
-    """What reads the arguments: a TypedDict, since it takes any parameter name."""
-    import typing_extensions
+    """The type of the arguments: a TypedDict, since it takes any parameter name."""
     from pydantic import ConfigDict, Field
 
     hints = _hints(function)
-    fields: dict[str, Any] = {}
+    fields: dict[str, tuple[Any, bool]] = {}
     for parameter in parameters:
         hint = hints.get(parameter.name, Any)
         how: dict[str, Any] = {}
@@ -196,19 +185,14 @@ def _adapter(
         if not required and _is_json(parameter.default):
             how["json_schema_extra"] = {"default": parameter.default}
         annotated = typing.Annotated[modern(hint), Field(**how)] if how else modern(hint)
-        kind = typing_extensions.Required if required else typing_extensions.NotRequired
-        fields[parameter.name] = kind[annotated]
-    make: Any = typing_extensions.TypedDict
-    arguments = make(name, fields)
+        fields[parameter.name] = (annotated, required)
+    arguments = typed_dict(name, fields)
     arguments.__pydantic_config__ = ConfigDict(extra="forbid")
-    try:
-        return adapter_of(arguments)
-    except SchemaError as error:
-        raise ToolError(f"{name} cannot be described: {error.what}", error.hint) from error
+    return arguments
 
 
 def _hints(function: Callable[..., Any]) -> dict[str, Any]:
-    inner = _unwrapped(function)
+    inner = unwrapped(function)
     if inspect.isclass(inner):
         inner = inner.__init__
     elif not inspect.isroutine(inner):
@@ -242,7 +226,7 @@ def _plain(schema: dict[str, Any]) -> dict[str, Any]:
 
 def _bound(function: Callable[..., Any], parameters: list[inspect.Parameter]) -> Callable[..., Any]:
     """A generator of values is read to its end here, so that its work happens within the call."""
-    if inspect.isgeneratorfunction(_unwrapped(function)):
+    if inspect.isgeneratorfunction(unwrapped(function)):
         return lambda **arguments: list(function(**arguments))
     return function
 
@@ -254,10 +238,7 @@ def _checker(name: str, adapter: Any) -> Callable[[Mapping[str, Any]], Mapping[s
         try:
             checked: Mapping[str, Any] = adapter.validate_json(json.dumps(arguments))
         except ValidationError as error:
-            problems = "; ".join(
-                f"{'.'.join(map(str, e['loc'])) or 'arguments'}: {e['msg']}"
-                for e in error.errors(include_url=False)
-            )
+            problems = "; ".join(f"{at or 'arguments'}: {what}" for at, what in problems_of(error))
             raise ToolArgumentsError(
                 f"The arguments of {name} are wrong: {problems}.", "Call it again, corrected."
             ) from error

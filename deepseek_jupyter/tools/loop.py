@@ -8,14 +8,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import functools
 import inspect
 import json
 import signal
 import threading
 import time
 from collections.abc import (
-    Awaitable,
     Callable,
     Collection,
     Iterable,
@@ -25,6 +23,7 @@ from collections.abc import (
     Set,
 )
 from dataclasses import dataclass, field, replace
+from itertools import islice
 from typing import Any
 
 from deepseek_jupyter.context.table import plain, shown
@@ -32,7 +31,7 @@ from deepseek_jupyter.errors import ToolArgumentsError, ToolError
 from deepseek_jupyter.protocol.deltas import Completion
 from deepseek_jupyter.protocol.messages import ToolCall
 
-from .functions import Tool, tool_of
+from .functions import Tool, tool_of, unwrapped
 
 DENIED = (
     "denied: the user did not agree to this call. Do not try it again; go on without it, or say "
@@ -129,23 +128,16 @@ def plan(
 ) -> list[Planned]:
     """Every call with its tool and checked arguments, or with what is wrong.
 
-    `restore` puts back what was masked on the way out, so that a function gets the real value.
+    `restore` puts back what was redacted on the way out, so that a function gets the real value.
     """
-    return [_planned(call, tools, restore) for call in _identified(calls)]
-
-
-def _identified(calls: Sequence[ToolCall]) -> list[ToolCall]:
-    """Each with an id of its own: some hosts send none, or one for all."""
-    taken: set[str] = set()
-    found = []
+    planned: dict[str, Planned] = {}
     for place, call in enumerate(calls, 1):
         id = call.id
-        while not id or id in taken:
+        while not id or id in planned:  # some hosts send none, or one for all
             id = f"{call.id or 'call'}_{place}"
             place += len(calls)
-        taken.add(id)
-        found.append(replace(call, id=id))
-    return found
+        planned[id] = _planned(replace(call, id=id), tools, restore)
+    return list(planned.values())
 
 
 def _planned(call: ToolCall, tools: Mapping[str, Tool], restore: Callable[[str], str]) -> Planned:
@@ -189,7 +181,6 @@ class CallOutcome:
 
     value: Any = None
     error: BaseException | None = None
-    seconds: float = 0.0
 
     @property
     def problem(self) -> str:
@@ -212,13 +203,11 @@ def call_here(planned: Planned, seconds: float) -> CallOutcome:
     What it raises becomes a `CallOutcome`, except a `KeyboardInterrupt`, which stops everything.
     """
     assert planned.tool is not None
-    began = time.monotonic()
     try:
         with _limited(seconds):
-            value = planned.tool.call(**planned.keywords)
+            return CallOutcome(planned.tool.call(**planned.keywords))
     except (Exception, SystemExit) as error:
-        return CallOutcome(error=error, seconds=time.monotonic() - began)
-    return CallOutcome(value, seconds=time.monotonic() - began)
+        return CallOutcome(error=error)
 
 
 async def call_all(calls: Sequence[Planned], seconds: float) -> list[CallOutcome]:
@@ -231,7 +220,8 @@ async def _call(planned: Planned, seconds: float) -> CallOutcome:
     began = time.monotonic()
     function, keywords = planned.tool.call, planned.keywords
     try:
-        work = _awaitable(function, keywords)
+        here = _is_async(function)
+        work = function(**keywords) if here else asyncio.to_thread(function, **keywords)
         value = await asyncio.wait_for(work, seconds or None)
         if inspect.isawaitable(value):
             value = await asyncio.wait_for(value, seconds or None)
@@ -239,22 +229,14 @@ async def _call(planned: Planned, seconds: float) -> CallOutcome:
         late = seconds and time.monotonic() - began >= seconds
         return CallOutcome(error=_too_long(seconds) if late else error)
     except (Exception, SystemExit) as error:
-        return CallOutcome(error=error, seconds=time.monotonic() - began)
-    return CallOutcome(value, seconds=time.monotonic() - began)
-
-
-def _awaitable(function: Callable[..., Any], keywords: Mapping[str, Any]) -> Awaitable[Any]:
-    if _is_async(function):
-        return function(**keywords)  # type: ignore[no-any-return]
-    return asyncio.to_thread(function, **keywords)
+        return CallOutcome(error=error)
+    return CallOutcome(value)
 
 
 def _is_async(function: Any) -> bool:
-    while isinstance(function, functools.partial):
-        function = function.func
-    return inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(
-        getattr(function, "__call__", None)  # noqa: B004 - the method, not whether it is there
-    )
+    function = unwrapped(function)
+    called = getattr(function, "__call__", None)  # noqa: B004 - the method, not whether it has one
+    return inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(called)
 
 
 def _too_long(seconds: float) -> TimeoutError:
@@ -346,14 +328,9 @@ def _of_frame(frame: Any, rows: int) -> tuple[str, str]:
     else:
         head, count = frame.head(rows + 1), len(frame)
     more = len(head) > rows
-    lines = [_line(head.columns)]
-    lines += [_line(row) for row in head.head(rows).iter_rows()]
+    lines = [",".join(map(_cell, row)) for row in (head.columns, *head.head(rows).iter_rows())]
     in_all = f" of {count:,}" if count is not None else ""
     return "\n".join(lines), f"the first {rows}{in_all} rows" if more else ""
-
-
-def _line(values: Sequence[Any]) -> str:
-    return ",".join(_cell(value) for value in values)
 
 
 def _cell(value: Any) -> str:
@@ -362,18 +339,16 @@ def _cell(value: Any) -> str:
 
 
 def _of_value(value: Any, rows: int) -> tuple[str, str]:
-    cut = ""
-    if (
-        isinstance(value, Sequence | Set)
-        and not isinstance(value, bytes | range)
-        and (len(value) > rows)
-    ):
-        cut = f"the first {rows} of {len(value):,} items"
-        value = list(value)[:rows]
-    elif isinstance(value, Mapping) and len(value) > rows:
-        cut = f"the first {rows} of {len(value):,} entries"
-        value = dict(list(value.items())[:rows])
-    return _json(value), cut
+    many = isinstance(value, Mapping) or (
+        isinstance(value, Sequence | Set) and not isinstance(value, bytes | range)
+    )
+    if not many or len(value) <= rows:
+        return _json(value), ""
+    if isinstance(value, Mapping):
+        first, what = dict(islice(value.items(), rows)), "entries"
+    else:
+        first, what = list(islice(value, rows)), "items"  # type: ignore[assignment]
+    return _json(first), f"the first {rows} of {len(value):,} {what}"
 
 
 def _json(value: Any) -> str:

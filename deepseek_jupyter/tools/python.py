@@ -99,7 +99,7 @@ def run(shell: Any, code: str) -> Ran:
 
 def _handed_over(schedule: Callable[[Callable[[], None]], Any], work: Callable[[], Ran]) -> Ran:
     """Do `work` on the main thread. What has not begun in time never will."""
-    turn = threading.Lock()  # whoever gets it first decides: the kernel, or the wait
+    turn = threading.Lock()  # which of the two takes it first decides: the kernel, or the wait
     begun, done = threading.Event(), threading.Event()
     found: list[Any] = []
 
@@ -145,7 +145,7 @@ def _awaits(shell: Any, code: str) -> bool:
     """Whether it needs a running loop; the kernel's own is in the middle of a cell."""
     try:
         cell = shell.transform_cell(code)
-    except SyntaxError:  # running it tells what is wrong
+    except SyntaxError:  # running it shows what is wrong
         return False
     return bool(shell.should_run_async(code, transformed_cell=cell))
 
@@ -210,7 +210,7 @@ def _told(error: BaseException, code: str) -> str:
 
 
 def _cut(text: str) -> str:
-    """The beginning and the end of a long text: both tell more than the middle."""
+    """The beginning and the end of a long text: both say more than the middle."""
     text = text.rstrip()
     if len(text) <= CHARACTERS:
         return text

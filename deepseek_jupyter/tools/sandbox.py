@@ -1,6 +1,6 @@
 """`Sandbox`: tables in a locked process of their own, and queries over them.
 
-The twin of `sql_worker`, which is the process. Numbers are in `Limits`.
+`sql_worker` is the code of that process. Numbers are in `Limits`.
 """
 
 from __future__ import annotations
@@ -30,11 +30,12 @@ from .sql_worker import FULL, GRACE, SLOW
 if TYPE_CHECKING:
     import pyarrow as pa
 
+__all__ = ["Limits", "QueryAnswer", "Sandbox"]
 
 _WORKER = Path(__file__).with_name("sql_worker.py")
 # Of the environment the process gets what a loader needs, and nothing that a query could show.
 _ENVIRONMENT = ("SYSTEMROOT", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "DYLD_FALLBACK_LIBRARY_PATH")
-_LONGEST = 20_000  # characters of a query
+_LONGEST = 200_000  # characters of a query
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +44,7 @@ class Limits:
 
     seconds: float = 10.0
     load: float = 60.0  # seconds
-    memory: int = 512  # MB, beside the tables
+    memory: int = 512  # MB, without the tables
     threads: int = 2
     rows: int = 100_000  # of a result
     bytes: int = 64 << 20  # of a result
@@ -75,8 +76,8 @@ class Sandbox:
         self._process: subprocess.Popen[bytes] | None = None
         self._lock = threading.Lock()
 
-    def query(self, sql: str) -> QueryAnswer:
-        """The result of one SELECT.
+    def query(self, sql: str, quiet: bool = False) -> QueryAnswer:
+        """The result of one SELECT. `quiet`: errors have a class and a place, no words of DuckDB's.
 
         Raises `QueryRefusedError` for any other statement, `QueryError` with DuckDB's words,
         `QueryTimeoutError`, `QueryMemoryError` or `QuerySizeError` at a limit, and `SandboxError`
@@ -85,7 +86,7 @@ class Sandbox:
         if len(sql) > _LONGEST:
             raise QueryRefusedError(f"The query has {len(sql)} characters; {_LONGEST} are allowed.")
         limits = self.limits
-        request = {"sql": sql, **asdict(limits)}
+        request = {"sql": sql, "quiet": quiet, **asdict(limits)}
         with self._lock:
             process = self._process or self._started()
             with self._ended_after(process, limits.seconds + 2 * GRACE) as late:

@@ -1,9 +1,9 @@
-"""Answers of a shape: `Shape`, made of a Python type or a JSON schema, and how one is asked for.
+"""Answers of a shape: `Shape`, made of a Python type or a JSON schema, and ways of asking for it.
 
 Pydantic reads the type and validates the answer, so a field's constraints, aliases and validators
 count; for a schema given as a dict it is `jsonschema`. Both are imported when a shape is made.
 
-The ways of asking, by the dialect's `schema`:
+The ways, by the dialect's `schema`:
 
     strict function      a function that the model must call, its parameters the strict schema
     strict json_schema   response_format with the strict schema
@@ -28,7 +28,7 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any
 
-from deepseek_jupyter.errors import SchemaError, SchemaMismatchError, clipped
+from deepseek_jupyter.errors import SchemaError, SchemaMismatchError, shortened
 from deepseek_jupyter.protocol.dialect import SchemaStyle
 from deepseek_jupyter.protocol.messages import ToolCall
 
@@ -41,6 +41,7 @@ _KINDS = (
 )
 _FENCED = re.compile(r"```[\w+-]*\n(.*?)\n?```", re.DOTALL)
 _LOOKED_AT = 200  # brackets at which a value may begin
+_SAYING = ("type", "properties", "items", "enum", "const", "$ref", "anyOf", "oneOf", "allOf")
 _DEEPEST = 12  # a recursive type ends well before
 _BY_FORMAT = {
     "date": "2024-05-31",
@@ -121,7 +122,7 @@ def _generator() -> Any:
     from pydantic.json_schema import GenerateJsonSchema
 
     class Named(GenerateJsonSchema):
-        """A NamedTuple is an object: its names tell the model more than their order."""
+        """A NamedTuple is an object: for the model its names say more than their order."""
 
         def named_tuple_schema(self, schema: Any) -> Any:
             placed = super().named_tuple_schema(schema)
@@ -149,12 +150,14 @@ def _validator(adapter: Any) -> Callable[[Any], Any]:
             # As JSON: there a date may be text even where the model is strict.
             return adapter.validate_json(json.dumps(value))
         except ValidationError as error:
-            problems = [
-                (".".join(map(str, e["loc"])), e["msg"]) for e in error.errors(include_url=False)
-            ]
-            raise _mismatch(problems) from error
+            raise _mismatch(problems_of(error)) from error
 
     return validate
+
+
+def problems_of(error: Any) -> list[tuple[str, str]]:
+    """Place and words of each problem in a pydantic `ValidationError`."""
+    return [(".".join(map(str, e["loc"])), e["msg"]) for e in error.errors(include_url=False)]
 
 
 def _of_schema(schema: Mapping[str, Any]) -> Shape:
@@ -171,7 +174,7 @@ def _of_schema(schema: Mapping[str, Any]) -> Shape:
         ) from error
     except (TypeError, ValueError) as error:
         raise SchemaError(f"The JSON schema is no JSON: {error}") from error
-    if not _says_something(plain):
+    if not any(word in plain for word in _SAYING):
         raise SchemaError("The dict is no JSON schema: it has no type.", _KINDS)
     validator = Draft202012Validator(plain)
 
@@ -189,11 +192,6 @@ def _of_schema(schema: Mapping[str, Any]) -> Shape:
     return Shape(_identifier(str(plain.get("title") or "Answer")), plain, validate)
 
 
-def _says_something(schema: Mapping[str, Any]) -> bool:
-    words = ("type", "properties", "items", "enum", "const", "$ref", "anyOf", "oneOf", "allOf")
-    return any(word in schema for word in words)
-
-
 def _mismatch(problems: list[tuple[str, str]]) -> SchemaMismatchError:
     words = [f"{where}: {what}" if where else what for where, what in problems[:_MOST_PROBLEMS]]
     if len(problems) > _MOST_PROBLEMS:
@@ -205,11 +203,10 @@ def _refuse_values(wanted: object) -> None:
     """Things that pydantic would take, or refuse in words about its inside."""
     if wanted in (Any, object):
         raise SchemaError(f"{_shown(wanted)} says nothing about the answer.", _KINDS)
-    known = isinstance(wanted, type) or typing.get_origin(wanted) is not None or wanted is None
-    if not known and not isinstance(wanted, types.UnionType | typing.TypeVar | typing.NewType):
-        alias = type(wanted).__name__ in ("TypeAliasType", "_AnnotatedAlias")
-        if not alias:
-            raise SchemaError(f"{_shown(wanted)} is a value, not a type.", _KINDS)
+    kinds = (type, types.UnionType, typing.TypeVar, typing.NewType)
+    known = isinstance(wanted, kinds) or typing.get_origin(wanted) is not None or wanted is None
+    if not known and type(wanted).__name__ not in ("TypeAliasType", "_AnnotatedAlias"):
+        raise SchemaError(f"{_shown(wanted)} is a value, not a type.", _KINDS)
 
 
 def modern(wanted: Any) -> Any:
@@ -217,18 +214,13 @@ def modern(wanted: Any) -> Any:
     if sys.version_info >= (3, 12):
         return wanted
     if typing.is_typeddict(wanted) and type(wanted).__module__ == "typing":
-        import typing_extensions
-
         hints = typing.get_type_hints(wanted, include_extras=True)
         fields = {}
         for name, hint in hints.items():
             if typing.get_origin(hint) in (typing.Required, typing.NotRequired):
                 (hint,) = typing.get_args(hint)
-            required = name in wanted.__required_keys__
-            kind = typing_extensions.Required if required else typing_extensions.NotRequired
-            fields[name] = kind[modern(hint)]
-        make: Any = typing_extensions.TypedDict
-        made = make(wanted.__name__, fields)
+            fields[name] = (modern(hint), name in wanted.__required_keys__)
+        made = typed_dict(wanted.__name__, fields)
         made.__doc__, made.__module__ = wanted.__doc__, wanted.__module__
         if config := getattr(wanted, "__pydantic_config__", None):
             made.__pydantic_config__ = config
@@ -246,19 +238,28 @@ def modern(wanted: Any) -> Any:
     return wanted.copy_with(newer) if hasattr(wanted, "copy_with") else wanted.__origin__[newer]
 
 
+def typed_dict(name: str, fields: Mapping[str, tuple[Any, bool]]) -> Any:
+    """A TypedDict that every pydantic takes; each field is its hint and whether it is required."""
+    from typing import NotRequired, Required
+
+    from typing_extensions import TypedDict
+
+    kind: Mapping[bool, Any] = {True: Required, False: NotRequired}
+    make: Any = TypedDict
+    return make(name, {field: kind[required][hint] for field, (hint, required) in fields.items()})
+
+
 def _name(wanted: object) -> str:
     origin = typing.get_origin(wanted)
     if isinstance(wanted, type) and origin is None:
-        return _identifier(wanted.__name__) if _is_own(wanted) else "Answer"
+        plain = wanted.__module__ in ("builtins", "datetime", "decimal")
+        own = not plain or issubclass(wanted, enum.Enum)
+        return _identifier(wanted.__name__) if own else "Answer"
     arguments = typing.get_args(wanted)
     if origin in (list, tuple, set) and arguments and isinstance(arguments[0], type):
         inner = _name(arguments[0])
         return "Answer" if inner == "Answer" else f"{inner}List"
     return "Answer"
-
-
-def _is_own(kind: type) -> bool:
-    return kind.__module__ not in ("builtins", "datetime", "decimal") or issubclass(kind, enum.Enum)
 
 
 def _identifier(name: str) -> str:
@@ -268,7 +269,7 @@ def _identifier(name: str) -> str:
 
 
 def _shown(wanted: object) -> str:
-    return clipped(wanted.__name__ if isinstance(wanted, type) else repr(wanted))
+    return shortened(wanted.__name__ if isinstance(wanted, type) else repr(wanted), 60)
 
 
 def _first(error: BaseException) -> str:
@@ -333,18 +334,17 @@ def ask_for(shape: Shape, style: SchemaStyle, *, tools: bool = False) -> Asked:
     if style == "strict json_schema":
         parameters = _response_format(shape.name, made.schema, strict=True)
         return Asked(shape, parameters, _restore=made.restore)
-    name = shape.name
     function = {
-        "name": name,
+        "name": shape.name,
         "description": shape.description or "Give the answer to the user's question.",
         "strict": True,
         "parameters": made.schema,
     }
     parameters = {
         "tools": [{"type": "function", "function": function}],
-        "tool_choice": {"type": "function", "function": {"name": name}},
+        "tool_choice": {"type": "function", "function": {"name": shape.name}},
     }
-    return Asked(shape, parameters, function=name, _restore=made.restore)
+    return Asked(shape, parameters, function=shape.name, _restore=made.restore)
 
 
 def repair_request(error: SchemaMismatchError) -> str:

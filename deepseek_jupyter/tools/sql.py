@@ -1,20 +1,15 @@
-"""Values as they may leave, before SQL sees them.
+"""The `sql` tool: one query of the model over the attached frames, under their own names.
 
-Before, and not only in results: ``substr`` would take an address apart and past any detector.
+What a query may ask is settled in `aggregates`, what it may take in `sandbox`. A frame has up to
+three tables, each in a process of its own, by the scope of a query. ``all``: every row of the
+columns from `stats` up, only for what the aggregate gate has written; texts below `sample` are
+pseudonyms. ``sample``: the rows that the frame's card may show, of the columns from `sample(n)` up;
+a column is empty beyond its n. ``full``: every row of the columns at `full`. What is in the last
+two is all that a query, an error message or a flaw can show.
 
-What SQL may see of the attached frames: tables without what a policy keeps here.
-
-A frame becomes up to two tables. ``df`` has every row and the columns whose values may all leave
-(level ``full``). ``df_sample`` has the rows that the frame's card may show, with these columns and
-those of level ``sample(n)``; a column is empty beyond its n. Columns of level ``stats`` and below
-are in neither, and aggregates over them are not offered: with a filter an aggregate is a value.
-
-What is in the tables is all that a query, an error message or a flaw can ever show.
-
-The `sql` tool: one query of the model over the attached frames.
-
-What it can reach is settled in `queryable`, what it can take in `sandbox`. The answer is the first
-rows as CSV; a result that is larger stays in the notebook, under a name that the model is told.
+Values are redacted before SQL sees them, and not only in results: ``substr`` would take an address
+apart and past any detector. The answer is the first rows as CSV; a result that is larger stays in
+the notebook, under a name that the model reads.
 """
 
 from __future__ import annotations
@@ -29,20 +24,28 @@ from typing import TYPE_CHECKING, Any
 
 from deepseek_jupyter.context.frames import shown_rows
 from deepseek_jupyter.context.table import Column, Table, is_frame, plain, read, shown
-from deepseek_jupyter.errors import DeepSeekError, QueryError, SandboxError, ToolError, clipped
+from deepseek_jupyter.errors import (
+    DeepSeekError,
+    QueryError,
+    QueryRefusedError,
+    SandboxError,
+    ToolError,
+    shortened,
+)
 from deepseek_jupyter.privacy.detectors import column_kind
-from deepseek_jupyter.privacy.levels import FULL, SAMPLE, Policy
+from deepseek_jupyter.privacy.levels import FULL, SAMPLE, STATS, Policy
+from deepseek_jupyter.privacy.redaction import Redactor
 from deepseek_jupyter.protocol.tokens import estimate_tokens
 
+from .aggregates import Query, check
 from .arrow import arrow_of, plain_array
 from .functions import Tool
 from .loop import ROWS, TOKENS
 from .sandbox import Limits, Sandbox
+from .sql_select import LEAST, GatedColumn, GatedFrame, Type
 
 if TYPE_CHECKING:
     import pyarrow as pa
-
-    from deepseek_jupyter.privacy.redaction import Redactor
 
 
 _CHECKED = 5_000_000  # characters of different texts that are masked; some 5 s
@@ -66,7 +69,7 @@ class Masker:
             return array
         veil = column_kind(name)
         if veil is not None:
-            return self._veiled(veil, array)
+            return self.veiled(veil, array)
         if not _is_text(array.type):
             return array
         coded, texts = _coded(array)
@@ -74,14 +77,21 @@ class Masker:
         changed = _changed(texts, self._redactor.redact) if self._left >= 0 else {}
         return _replaced(coded, changed) if changed else array
 
-    def _veiled(self, veil: str, array: Any) -> Any:
-        """Every value as its pseudonym, the one that cards show."""
-        redactor = self._redactor
-        assert redactor is not None
+    def veiled(self, veil: str, array: Any) -> Any:
+        """Every value as its pseudonym, the one that cards show. Without a redactor each gets a
+        number that cannot be put back.
+        """
+        redactor = self._redactor or Redactor(())
         coded, texts = _coded(_as_texts(array))
         if len(texts) > _VEILED:
             return None
         return _replaced(coded, {text: redactor.pseudonym(veil, text) for text in texts if text})
+
+
+def opaque(array: Any) -> Any:
+    """Every value as a text that says which are equal, and nothing else."""
+    coded, texts = _coded(_as_texts(array))
+    return _replaced(coded, {text: f"(text {n})" for n, text in enumerate(texts, start=1)})
 
 
 def _is_text(kind: Any) -> bool:
@@ -136,62 +146,112 @@ def _changed(texts: list[str], mask: Callable[[str], str]) -> dict[str, str]:
     return changed
 
 
-MOST = 1 << 30  # bytes of one frame
+MOST = 1 << 30  # bytes of a frame that is copied without asking
 
 
 @dataclass(frozen=True, slots=True)
 class SqlColumn:
-    """A column by its name in SQL, and by its place in the frame. None shows every row of it."""
+    """A column by its name in SQL, and by its place in the frame. `rows` of it may be shown, None
+    means every one. `known` is what the aggregate gate needs to know; None keeps it out of there.
+    """
 
     name: str
     place: int
-    rows: int | None = None
+    rows: int | None
+    known: GatedColumn | None
 
 
 @dataclass(frozen=True, slots=True)
 class SqlTable:
-    """A table by its `name` in SQL, made of the `frame` that the user calls `source`.
-
-    `chosen` are places among the rows read; None is every row.
+    """A frame by its `name` in SQL. `chosen` are the places, among the rows read, of those that
+    its card may show.
     """
 
     name: str
-    source: str
     frame: Any
     read: Table
     columns: tuple[SqlColumn, ...]
-    chosen: tuple[int, ...] | None = None
+    chosen: tuple[int, ...]
+
+    @property
+    def known(self) -> GatedFrame:
+        """The frame as the aggregate redactor knows it."""
+        columns = {column.name: column.known for column in self.columns if column.known}
+        return GatedFrame(self.name, columns, self.read.rows, len(self.chosen))
+
+    @property
+    def size(self) -> float | None:
+        """About how many bytes a copy of all its rows has; None of a lazy frame."""
+        if self.read.lazy and not self.read.whole:
+            return None
+        rows = self.read.rows or 0
+        heads = (self.read.columns[column.place].series.head(1_000) for column in self.columns)
+        read_bytes = int(sum(arrow_of(head).nbytes for head in heads))
+        return read_bytes / max(1, min(rows, 1_000)) * rows
+
+    @property
+    def large(self) -> bool:
+        """Whether a copy of it needs the user's yes."""
+        size = self.size
+        return size is None or size > MOST
+
+    @property
+    def free(self) -> bool:
+        """Whether all of it may leave."""
+        return all(column.rows is None for column in self.columns)
+
+    def within(self, scope: str) -> tuple[SqlColumn, ...]:
+        """Its columns in the table of one scope."""
+        if scope == "all":
+            return tuple(column for column in self.columns if column.known)
+        if scope == "full":
+            return tuple(column for column in self.columns if column.rows is None)
+        return tuple(column for column in self.columns if column.rows != 0)
 
 
 def sql_tables(
     frames: Mapping[str, Any], policies: Mapping[str, Policy], redactor: Redactor | None = None
 ) -> tuple[SqlTable, ...]:
-    """The tables of `frames` under `policies`; what is no frame, or has no policy, is left out."""
-    tables: list[SqlTable] = []
-    for name, frame in frames.items():
-        if name in policies and is_frame(frame):
-            tables += _tables(name, frame, policies[name], redactor, {*frames} - {name})
-    return tuple(tables)
+    """The tables of `frames` under `policies`; what is no frame, or has no policy, is left out,
+    and so is a frame that has no column at `stats`.
+    """
+    wanted = {name: frame for name, frame in frames.items() if name in policies and is_frame(frame)}
+    tables = (_table(name, frame, policies[name], redactor) for name, frame in wanted.items())
+    return tuple(table for table in tables if table.columns)
 
 
-def _tables(
-    name: str, frame: Any, policy: Policy, redactor: Redactor | None, taken: set[str]
-) -> Iterable[SqlTable]:
+def _table(name: str, frame: Any, policy: Policy, redactor: Redactor | None) -> SqlTable:
     table = read(frame)
-    levels = [policy.level(column.name) for column in table.columns]
     names = _names(table.columns, redactor)
-    shown = [at for at, level in enumerate(levels) if level >= SAMPLE]
-    whole = tuple(SqlColumn(names[at], at) for at in shown if levels[at] == FULL)
-    if whole:
-        yield SqlTable(name, name, frame, table, whole)
-    counts = [levels[at].rows for at in shown if levels[at] != FULL]
-    if counts:
-        allowed = [None if levels[at] == FULL else levels[at].rows for at in shown]
-        part = tuple(
-            SqlColumn(names[at], at, rows) for at, rows in zip(shown, allowed, strict=True)
-        )
-        chosen = tuple(shown_rows(len(table.places), allowed, policy.budget)[: max(counts)])
-        yield SqlTable(_free(f"{name}_sample", taken), name, frame, table, part, chosen)
+    columns = []
+    for at, column in enumerate(table.columns):
+        level = policy.level(column.name)
+        if level < STATS:
+            continue
+        rows = None if level == FULL else level.rows if level >= SAMPLE else 0
+        type_ = _type(column.type) or ("text" if level == FULL else None)
+        masked = redactor is not None and column_kind(column.name) is not None
+        nulls = column.missing > 0 or (table.lazy and not table.whole)
+        known = GatedColumn(level, type_, masked, nulls) if type_ else None
+        if known or rows != 0:
+            columns.append(SqlColumn(names[at], at, rows, known))
+    allowed = [column.rows for column in columns if column.rows != 0]
+    counts = [len(table.places) if rows is None else rows for rows in allowed]
+    chosen = tuple(shown_rows(len(table.places), allowed, policy.budget)[: max(counts, default=0)])
+    return SqlTable(name, frame, table, tuple(columns), chosen)
+
+
+def _type(name: str) -> Type | None:
+    """A column's type as the aggregate gate tells them apart; None for those it does not read."""
+    if name in ("int", "float", "decimal"):
+        return "number"
+    if name == "bool":
+        return "bool"
+    if name.startswith("date"):
+        return "time"
+    if name in ("text", "category", "object") or name.startswith("mixed"):
+        return "text"
+    return None
 
 
 def _names(columns: Iterable[Column], redactor: Redactor | None) -> list[str]:
@@ -212,16 +272,16 @@ def _free(name: str, taken: Iterable[str]) -> str:
     return free
 
 
-def fill(table: SqlTable, redactor: Redactor | None = None) -> pa.Table:
-    """The values of `table`; what `redactor` masks is masked in them.
+def fill(table: SqlTable, scope: str, redactor: Redactor | None = None) -> pa.Table:
+    """The values of `table` in one scope; what `redactor` masks is masked in them.
 
-    Raises `SandboxError` for a frame of over a gigabyte, and for one that cannot be read.
+    Raises `SandboxError` for a frame that cannot be read.
     """
     import pyarrow as pa
 
-    mask = Masker(redactor)
+    mask, columns = Masker(redactor), table.within(scope)
     try:
-        arrays = _arrays(table)
+        arrays = _arrays(table, scope, columns)
     except DeepSeekError:
         raise
     except Exception as error:  # whatever the frame's library says
@@ -229,51 +289,38 @@ def fill(table: SqlTable, redactor: Redactor | None = None) -> pa.Table:
             f"{table.name} cannot be read: {type(error).__name__}: {str(error)[:300]}"
         ) from error
     filled = {}
-    for column, array in zip(table.columns, arrays, strict=True):
-        masked = mask(table.read.columns[column.place].name, array)
+    for column, array in zip(columns, arrays, strict=True):
+        name = table.read.columns[column.place].name
+        if scope == "all" and column.known and column.known.type == "text" and column.rows == 0:
+            masked = mask.veiled(column_kind(name) or "value", array)
+        else:
+            masked = mask(name, array)
+        if masked is None and scope == "all":
+            masked = opaque(array)
+        if column.known and masked is not None and masked.null_count and not column.known.nulls:
+            raise SandboxError(f"{table.name} has changed.", "Attach it again.")
         if masked is not None:
-            filled[column.name] = _limited(masked, column.rows)
+            filled[column.name] = _limited(masked, column.rows if scope == "sample" else None)
     return pa.table(filled)
 
 
-def _arrays(table: SqlTable) -> list[Any]:
+def _arrays(table: SqlTable, scope: str, columns: Iterable[SqlColumn]) -> list[Any]:
     found = table.read
-    if table.chosen is not None:
+    series = [found.columns[column.place].series for column in columns]
+    if scope == "sample":
         rows = list(table.chosen)
         if not found.lazy:
             rows = [found.places[at] for at in rows]
-        columns = [found.columns[column.place].series for column in table.columns]
-        return [arrow_of(series[rows]) for series in columns]
+        return [arrow_of(one[rows]) for one in series]
     if found.lazy and not found.whole:
-        return _computed(table)
-    columns = [found.columns[column.place].series for column in table.columns]
-    rows_in_all = found.rows or 0
-    heads = sum(arrow_of(series.head(1_000)).nbytes for series in columns)
-    _check_size(table, heads / max(1, min(rows_in_all, 1_000)) * rows_in_all)
-    return [arrow_of(series) for series in columns]
+        import narwhals as nw
 
-
-def _computed(table: SqlTable) -> list[Any]:
-    """A lazy frame's columns. Their size is guessed from the rows that were read, before."""
-    import narwhals as nw
-
-    lazy: Any = nw.from_native(table.frame)
-    names = lazy.collect_schema().names()
-    wanted = [names[column.place] for column in table.columns]
-    count = int(lazy.select(nw.len()).collect("pyarrow").item())
-    read_rows = [table.read.columns[column.place].series for column in table.columns]
-    heads = sum(arrow_of(series).nbytes for series in read_rows)
-    _check_size(table, heads / max(1, len(table.read.places)) * count)
-    whole = lazy.select(*wanted).collect("pyarrow").to_arrow()
-    return [plain_array(whole.column(name)) for name in wanted]
-
-
-def _check_size(table: SqlTable, size: float) -> None:
-    if size > MOST:
-        raise SandboxError(
-            f"{table.name} is about {size / (1 << 30):.1f} GB; SQL takes frames up to 1 GB.",
-            "Attach a selection of its rows or columns.",
-        )
+        lazy: Any = nw.from_native(table.frame)
+        names = lazy.collect_schema().names()
+        wanted = [names[column.place] for column in columns]
+        whole = lazy.select(*wanted).collect("pyarrow").to_arrow()
+        return [plain_array(whole.column(name)) for name in wanted]
+    return [arrow_of(one) for one in series]
 
 
 def _limited(array: Any, rows: int | None) -> Any:
@@ -295,10 +342,18 @@ def time_zone(tables: Iterable[pa.Table]) -> str:
 
 _CELL = 300  # characters of one value
 _NAMED = 60  # columns of a table that the description lists
+_LONGEST = 20_000  # characters of a query
 _DESCRIPTION = (
     "Run one DuckDB SQL query over the tables below and get its first rows as CSV. Only queries: "
     "SELECT, WITH, FROM, DESCRIBE, SUMMARIZE. The tables are read-only, and there is nothing else: "
     "no files, no network, no extensions."
+)
+_RULES = (
+    "Where a table says so, every row of a result is an aggregate over all rows: count, "
+    "count(DISTINCT x), sum, avg, stddev, variance, corr, regr_*, bool_and, bool_or; and min, max, "
+    "median, quantile_cont where values may be shown. They read columns and arithmetic; conditions "
+    "stand in WHERE, FILTER and CASE; frames join by equal columns. Groups of fewer than {} rows "
+    "are left out. A query without any aggregate reads the sample rows alone."
 )
 _PARAMETERS = {
     "type": "object",
@@ -310,11 +365,14 @@ _PARAMETERS = {
 
 @dataclass(frozen=True, slots=True)
 class QueryResult:
-    """A result. `more` says that the query has more rows than `table`; `name`, where it is kept."""
+    """A result. `more` says that the query has more rows than `table`; `name`, where it is kept;
+    `notes`, what it was computed over.
+    """
 
     table: pa.Table
     more: bool = False
     name: str = ""
+    notes: tuple[str, ...] = ()
 
 
 class SqlTool:
@@ -330,45 +388,82 @@ class SqlTool:
         keep: Callable[[pa.Table], str] | None = None,
         limits: Limits | None = None,
         rows: int = ROWS,
+        least: int = LEAST,
     ) -> None:
         self.tables = tables
+        self.least = least
         self._redactor = redactor
         self._keep = keep
         self._limits = limits
         self._rows = rows
-        self._sandbox: Sandbox | None = None
+        self._sandboxes: dict[str, Sandbox] = {}
 
     def __call__(self, query: str) -> QueryResult:
-        """The result of `query`. Raises the errors of `Sandbox.query` and of `queryable.fill`."""
+        """The result of `query`. Raises the errors of `check`, `Sandbox.query` and `fill`."""
+        checked = self.checked(query)
+        quiet = checked.scope == "all"
         try:
-            answer = self._opened().query(query)
+            sandbox = self._opened(checked.scope)
+            answer = sandbox.query(checked.sql, quiet)
         except QueryError as error:
             raise type(error)(error.what, self._advice(error)) from None
+        notes, table = list(checked.notes), answer.table
+        if checked.left_out:
+            count = sandbox.query(checked.left_out, quiet).table.column(0)[0].as_py()
+            notes += [f"{count:,} groups are left out."] if count else []
+        for at in checked.labels:
+            masked = Masker(self._redactor).veiled("value", table.column(at))
+            table = table.set_column(at, table.column_names[at], masked)
         name = ""
-        if self._keep is not None and (answer.more or answer.table.num_rows > self._rows):
-            name = self._keep(answer.table)
-        return QueryResult(answer.table, answer.more, name)
+        if self._keep is not None and (answer.more or table.num_rows > self._rows):
+            name = self._keep(table)
+        return QueryResult(table, answer.more, name, tuple(notes))
+
+    def checked(self, query: str) -> Query:
+        """What runs for `query`, and over which rows."""
+        if len(query) > _LONGEST:
+            raise QueryRefusedError(
+                f"The query has {len(query)} characters; {_LONGEST} are allowed."
+            )
+        restore = self._redactor.restore if self._redactor else str
+        return check(query, [table.known for table in self.tables], self.least, restore)
+
+    def preview(self, query: str) -> str:
+        """`query` for the user's eyes, after the rows that it reads."""
+        try:
+            notes = self.checked(query).notes
+        except QueryError:
+            notes = ()
+        copied = [f"Copies all of {t.name} first{_size(t.size)}." for t in self.tables if t.large]
+        return "\n".join([*(f"-- {note}" for note in (*copied, *notes)), query])
 
     def close(self) -> None:
-        """End the process that holds the tables, if there is one."""
-        if self._sandbox is not None:
-            self._sandbox.close()
-            self._sandbox = None
+        """End the processes that hold the tables."""
+        for sandbox in self._sandboxes.values():
+            sandbox.close()
+        self._sandboxes.clear()
 
     @property
     def description(self) -> str:
         """What the model reads about the tables."""
         lines = [_DESCRIPTION, "", *(_line(table) for table in self.tables)]
+        if not all(table.free for table in self.tables):
+            lines.insert(1, _RULES.format(self.least))
         return "\n".join(lines)
 
-    def _opened(self) -> Sandbox:
-        if self._sandbox is None:
-            tables = {table.name: fill(table, self._redactor) for table in self.tables}
-            self._sandbox = Sandbox(tables, self._limits, time_zone(tables.values()))
-        return self._sandbox
+    def _opened(self, scope: str) -> Sandbox:
+        """The process of one scope. The tables are copied with its first query."""
+        if scope not in self._sandboxes:
+            filled = {}
+            for table in self.tables:
+                inner = "full" if table.free and scope == "sample" else scope
+                if table.within(inner):
+                    filled[table.name] = fill(table, inner, self._redactor)
+            self._sandboxes[scope] = Sandbox(filled, self._limits, time_zone(filled.values()))
+        return self._sandboxes[scope]
 
     def _advice(self, error: QueryError) -> str:
-        """What the model should know beside DuckDB's words."""
+        """What the model should know in addition to DuckDB's words."""
         if type(error) is not QueryError:
             return error.hint
         names = ", ".join(_quoted(table.name) for table in self.tables)
@@ -384,15 +479,20 @@ def sql_tool(
     limits: Limits | None = None,
     rows: int = ROWS,
     tokens: int = TOKENS,
+    least: int = LEAST,
 ) -> Tool:
     """The tool over `frames` by name, within `policies`; what `redactor` masks, SQL sees masked.
+    Groups of fewer than `least` rows are left out. A frame that is large, or lazy, is read whole
+    only after the user's yes.
 
     The model reads up to `rows` rows within `tokens`; `keep` stores a larger result in the notebook
     and returns its name.
     Raises `ToolError` when DuckDB is not installed, or when no frame has a column that may be
     queried.
     """
-    missing = [name for name in ("duckdb", "pyarrow", "narwhals") if find_spec(name) is None]
+    missing = [
+        name for name in ("duckdb", "pyarrow", "narwhals", "sqlglot") if find_spec(name) is None
+    ]
     if missing:
         raise ToolError(
             f"The sql tool needs {' and '.join(missing)}.", "pip install 'deepseek-jupyter[sql]'"
@@ -401,19 +501,18 @@ def sql_tool(
     if not tables:
         what = "No column may be queried by the data policy." if frames else "No frame is attached."
         raise ToolError(f"The sql tool has no table. {what}", "Attach one: --attach df:full")
-    tool = SqlTool(tables, redactor=redactor, keep=keep, limits=limits, rows=rows)
+    tool = SqlTool(tables, redactor=redactor, keep=keep, limits=limits, rows=rows, least=least)
     return Tool(
         name="sql",
         description=tool.description,
         parameters_schema=_PARAMETERS,
         call=tool,
-        consent="never needed",
+        consent="ask" if any(table.large for table in tables) else "never needed",
         text=lambda result: told(result, rows, tokens),
-        preview=lambda arguments: str(arguments.get("query", "")),
+        preview=lambda arguments: tool.preview(str(arguments.get("query", ""))),
         on_caller_thread=False,
         masked=True,
         close=tool.close,
-        notice=_notice(tables),
     )
 
 
@@ -432,7 +531,7 @@ def told(result: QueryResult, rows: int = ROWS, tokens: int = TOKENS) -> str:
             text.truncate(begin)
             break
         shown += 1
-    return text.getvalue() + _ending(result, shown)
+    return "\n".join([text.getvalue() + _ending(result, shown), *result.notes])
 
 
 def _ending(result: QueryResult, shown: int) -> str:
@@ -461,7 +560,7 @@ def _cell(scalar: Any) -> str:
     if isinstance(value, float):
         return f"{value:.10g}"
     text = _interval(value) if hasattr(value, "nanoseconds") else str(value)
-    return clipped(text, _CELL)
+    return shortened(text, _CELL)
 
 
 def _interval(value: Any) -> str:
@@ -474,26 +573,24 @@ def _interval(value: Any) -> str:
     return " ".join(parts)
 
 
-def _notice(tables: tuple[SqlTable, ...]) -> str:
-    """What the user should know when SQL has only samples of some frames."""
-    whole = {id(table.frame) for table in tables if table.chosen is None}
-    samples = [t for t in tables if t.chosen is not None and id(t.frame) not in whole]
-    if not samples:
-        return ""
-    names = ", ".join(table.source for table in samples)
-    return f"SQL sees only sample rows of {names}; attach with :full to let it query all rows."
-
-
 def _line(table: SqlTable) -> str:
-    names = [_quoted(column.name) for column in table.columns]
-    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
-    columns = ", ".join(names[:_NAMED]) + more
-    if table.chosen is None:
-        return f"{_quoted(table.name)}: {columns}"
-    return (
-        f"{_quoted(table.name)} (only {len(table.chosen)} sample rows, by the user's data policy: "
-        f"no basis for totals; the user can attach the frame with the level full): {columns}"
-    )
+    shown = _listed(c.name for c in table.columns if c.rows != 0)
+    if table.free:
+        return f"{_quoted(table.name)}: {shown}"
+    below = _listed(c.name for c in table.columns if c.rows == 0)
+    size = f"aggregates over all {table.known.size}; {len(table.chosen):,} sample rows"
+    texts = [shown, f"in aggregates alone: {below}" if below else ""]
+    return f"{_quoted(table.name)} ({size}): {'; '.join(filter(None, texts))}"
+
+
+def _listed(names: Iterable[str]) -> str:
+    quoted = [_quoted(name) for name in names]
+    more = f" and {len(quoted) - _NAMED} more" if len(quoted) > _NAMED else ""
+    return ", ".join(quoted[:_NAMED]) + more
+
+
+def _size(size: float | None) -> str:
+    return f", about {size / (1 << 30):.1f} GB" if size is not None else ": nobody knows how large"
 
 
 def _quoted(name: str) -> str:

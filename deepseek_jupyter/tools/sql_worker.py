@@ -41,7 +41,7 @@ BOLTS = {
 SLOW, FULL = 3, 4  # exit codes, for the Sandbox
 GRACE = 1.0  # seconds between asking a query to stop and ending the process
 _TICK = 0.02  # seconds
-_ROOM = 256 << 20  # bytes beside DuckDB's own: Arrow's buffers, the stacks of threads
+_ROOM = 256 << 20  # bytes added to DuckDB's own: Arrow's buffers, the stacks of threads
 _BATCH = 2_048  # rows
 _NO_MEMORY = re.compile(r"bad_alloc|^Out of Memory|malloc of size")
 
@@ -110,7 +110,7 @@ def main() -> None:
             header, body = run(connection, request)
             watch.end()
         except Exception as error:
-            header, body = _told(error, watch.end()), b""
+            header, body = _told(error, watch.end(), request["quiet"]), b""
         header["last"] = not _usable(connection)
         _answer(sink, header, body)
 
@@ -226,7 +226,14 @@ def _usable(connection: Any) -> bool:
     return True
 
 
-def _told(error: Exception, interrupted: bool) -> dict[str, str]:
+def failure(error: Exception) -> str:
+    """An error as a class and a place: DuckDB's own words can quote a cell."""
+    place = re.search(r'"position":\s*"?(\d+)|LINE (\d+):', str(error))
+    where = f" at {place[1] or 'line ' + place[2]}" if place else ""
+    return f"The query failed: {type(error).__name__}{where}."
+
+
+def _told(error: Exception, interrupted: bool, quiet: bool) -> dict[str, str]:
     import duckdb
 
     if interrupted or isinstance(error, duckdb.InterruptException):
@@ -236,7 +243,8 @@ def _told(error: Exception, interrupted: bool) -> dict[str, str]:
         return {"error": "memory"}
     if isinstance(error, TooBig):
         return {"error": "size"}
-    return {"error": "refused" if isinstance(error, Refused) else "sql", "message": str(error)}
+    message = failure(error) if quiet else str(error)
+    return {"error": "refused" if isinstance(error, Refused) else "sql", "message": message}
 
 
 def _answer(sink: BinaryIO, header: Mapping[str, Any], body: bytes = b"") -> None:
@@ -269,4 +277,4 @@ def _mapped() -> int:
 
 if __name__ == "__main__":
     main()
-    os._exit(0)  # DuckDB's threads need no farewell
+    os._exit(0)  # without waiting for DuckDB's threads

@@ -21,8 +21,7 @@ from typing import Any
 
 from deepseek_jupyter.errors import SchemaError
 
-WRAPPER = "value"
-"""The property that holds an answer which is no object itself."""
+WRAPPER = "value"  # the property that holds an answer which is no object itself
 
 _FORMATS = frozenset({"email", "hostname", "ipv4", "ipv6", "uuid"})
 _BOUNDS = ("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf")
@@ -87,10 +86,6 @@ class References:
             target, own = self._target(pointer), {w: v for w, v in schema.items() if w != "$ref"}
             schema = {**target, **own} if isinstance(target, Mapping) else target
         return schema
-
-    def allows_null(self, schema: Any) -> bool:
-        """Whether null is a value of `schema`, which has a strict form."""
-        return self.fits(schema, None, exactly=True)
 
     def fits(self, schema: Any, value: Any, *, exactly: bool) -> bool:
         """Whether `value` has the structure of `schema`; limits and patterns are not looked at.
@@ -188,8 +183,8 @@ class _Rewriter:
 
     def _property(self, schema: Any, required: bool) -> dict[str, Any]:
         made = self.rewrite(schema)
-        # A constant need not be left out, and tells the alternatives of a union apart.
-        if required or "const" in schema or self._references.allows_null(schema):
+        # A constant need not be left out, and identifies the alternative of a union.
+        if required or "const" in schema or self._references.fits(schema, None, exactly=True):
             return made
         description = f"{made.pop('description', '')} (null: left out)".strip()
         parts = [*made.get("anyOf", [made]), {"type": "null"}]
@@ -279,5 +274,7 @@ def _restored(schema: Any, value: Any, references: References) -> Any:
     return {
         name: _restored(properties[name], v, references)
         for name, v in value.items()
-        if v is not None or name in required or references.allows_null(properties[name])
+        if v is not None
+        or name in required
+        or references.fits(properties[name], None, exactly=True)
     }

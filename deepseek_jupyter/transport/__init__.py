@@ -1,4 +1,9 @@
 """The network: provider profiles, keys, the HTTP client, retries. The only importer of httpx.
 
-May import `errors`, `home` and `protocol`.
+providers  the ten first-class providers and their prices, as data
+keys       where API keys are found, and how they stay out of sight
+client     requests out, deltas in; retries, limits on time, size and concurrency
+engine     the thread and event loop on which every exchange runs
+exchange   one question and its answer, and the verdict on what came
+failures   from a refusal to an error class, and which failures are tried again
 """

@@ -17,23 +17,13 @@ import random
 import zlib
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 from dataclasses import dataclass
-from types import TracebackType
 from typing import Any
 
 import httpx
 
+from deepseek_jupyter import errors
 from deepseek_jupyter._version import __version__
-from deepseek_jupyter.errors import (
-    BadRequestError,
-    ConfigurationError,
-    DeepSeekError,
-    InvalidResponseError,
-    RateLimitError,
-    TimedOutError,
-    TruncatedError,
-    UnreachableError,
-    clipped,
-)
+from deepseek_jupyter.errors import DeepSeekError, shortened
 from deepseek_jupyter.protocol.deltas import Event, Notice, Waiting, deltas_of
 from deepseek_jupyter.protocol.request import Built, ChatRequest, encoded, join_url, repair
 from deepseek_jupyter.protocol.sse import LARGEST
@@ -49,7 +39,7 @@ _PIECE = 65536  # bytes that are unpacked at a time
 
 _STREAM_STARTS = (b"data:", b":", b"event:", b"id:", b"retry:")
 _OTHER_STARTS = (b"{", b"[", b"<")  # JSON or a web page, whatever it calls itself
-_SLACK = 0.01  # of the time that a stream may be silent; winding a timer for each event is dear
+_SLACK = 0.01  # of the silence allowed: winding a timer at each event is expensive
 _LAST_BYTES = 0.1  # seconds for what may follow [DONE]
 
 
@@ -89,12 +79,7 @@ class Limiter:
             await self._free.wait_for(lambda: self._inside < self.limit)
             self._inside += 1
 
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    async def __aexit__(self, *_: object) -> None:
         self._inside -= 1
         # No task holds the lock while awaiting anything else, so this is no wait.
         async with self._free:
@@ -106,7 +91,7 @@ class _Bearer(httpx.Auth):
 
     def __init__(self, key: Secret) -> None:
         if not (key.reveal().isascii() and key.reveal().isprintable()):
-            raise ConfigurationError(
+            raise errors.ConfigurationError(
                 "The API key holds characters that no key has, such as a line break.",
                 "Store it again with %deepseek login, or correct the variable it comes from.",
             )
@@ -120,7 +105,7 @@ class _Bearer(httpx.Auth):
 
 @dataclass(frozen=True, slots=True)
 class Again:
-    """Another attempt: what the user is told, and the seconds to wait first."""
+    """Another attempt: what the user reads, and the seconds to wait first."""
 
     notice: str
     delay: float = 0.0
@@ -181,26 +166,21 @@ class Client:
         self._settle()
         exchange = Exchange(ChatRequest("", ()), provider, key)
         exchange.url = join_url(provider.base_url, path)
+        client, seconds, headers = self._client(), self.timeouts.listing, dict(provider.headers)
         try:
-            return await self._got(exchange)
+            async with self._mapped(exchange, seconds), asyncio.timeout(seconds):
+                request = client.build_request("GET", exchange.url, headers=headers)
+                response = await client.send(request, auth=_Bearer(key), stream=True)
+                async with contextlib.aclosing(response):
+                    if response.status_code != 200:
+                        raise await _refusal(exchange, response)
+                    body = await _read(response, LARGEST)
+            return exchange.decoded(body.decode("utf-8", "replace"))
         except DeepSeekError as error:
             exchange.clean(error)
             raise
         except Exception as bug:
             raise exchange.unreadable(bug) from None
-
-    async def _got(self, exchange: Exchange) -> Any:
-        seconds = self.timeouts.listing
-        async with self._mapped(exchange, seconds), asyncio.timeout(seconds):
-            request = self._client().build_request(
-                "GET", exchange.url, headers=dict(exchange.provider.headers), timeout=seconds
-            )
-            response = await self._client().send(request, auth=_Bearer(exchange.key), stream=True)
-            async with contextlib.aclosing(response):
-                if response.status_code != 200:
-                    raise await _refusal(exchange, response)
-                body = await _read(response, LARGEST)
-        return exchange.decoded(body.decode("utf-8", "replace"))
 
     def warm(self) -> None:
         """Build the connection pool, which takes a tenth of a second, before it is needed.
@@ -265,7 +245,7 @@ class Client:
 
     @contextlib.asynccontextmanager
     async def _mapped(self, exchange: Exchange, first: float) -> AsyncIterator[None]:
-        """The one place where httpx's exceptions become ours. `first`: the seconds waited for."""
+        """The one place where httpx's exceptions become ours; `first` is how long was waited."""
         host = exchange.url.partition("://")[2].partition("/")[0] or exchange.url
         try:
             with _frameless():
@@ -273,36 +253,35 @@ class Client:
         except TimeoutError:
             if exchange.has_output:
                 what = f"{host} fell silent for {self.timeouts.idle:g} seconds."
-                raise TruncatedError(what) from None
+                raise errors.TruncatedError(what) from None
             begun = exchange.decoder is not None and exchange.decoder.events
             waited = self.timeouts.idle if begun else first
             what = f"{host} sent no answer for {waited:g} seconds."
-            raise TimedOutError(what) from None
+            raise errors.TimedOutError(what) from None
         except (httpx.UnsupportedProtocol, httpx.InvalidURL) as error:
-            raise ConfigurationError(
+            raise errors.ConfigurationError(
                 f"{exchange.url!r} is no web address.", "%deepseek provider shows where it is set."
             ) from error
         except (httpx.ConnectError, httpx.ConnectTimeout, httpx.ProxyError) as error:
-            raise UnreachableError(f"{host} cannot be reached ({_why(error)}).") from error
-        except httpx.ReadTimeout as error:  # of `get`: a stream is read under a timer of its own
-            what = f"{host} sent no answer for {self.timeouts.listing:g} seconds."
-            raise TimedOutError(what) from error
+            raise errors.UnreachableError(f"{host} cannot be reached ({_why(error)}).") from error
         except httpx.HTTPError as error:
             if exchange.has_output:
-                raise TruncatedError(f"The connection to {host} broke off.") from error
-            raise UnreachableError(f"{host} closed the connection ({_why(error)}).") from error
+                raise errors.TruncatedError(f"The connection to {host} broke off.") from error
+            raise errors.UnreachableError(
+                f"{host} closed the connection ({_why(error)})."
+            ) from error
 
     def _recovery(self, exchange: Exchange, error: DeepSeekError, limiter: Limiter) -> Again | None:
-        """Prepare another attempt, or None when there shall be none."""
+        """Prepare another attempt; None when there is to be none."""
         if exchange.has_output:
             return None
-        if isinstance(error, BadRequestError):
+        if isinstance(error, errors.BadRequestError):
             repaired = repair(error.what, exchange.dialect)
             if repaired is None or exchange.dialect != exchange.provider.dialect:
                 return None
             exchange.change_dialect(repaired)
             return Again("The provider wants the earlier messages in another form; sent again.")
-        if isinstance(error, RateLimitError) and (limit := concurrency_limit(error.what)):
+        if isinstance(error, errors.RateLimitError) and (limit := concurrency_limit(error.what)):
             limiter.narrow(limit)
         asked = getattr(error, "retry_after", None)
         delay = self.retry.delay(error, exchange.attempts, random.random(), asked)
@@ -327,7 +306,7 @@ class Client:
                     mounts=dict.fromkeys(_LOOPBACK),  # past any proxy: this machine asks itself
                 )
             except (ImportError, ValueError) as error:  # socks without socksio, a mistyped address
-                raise ConfigurationError(
+                raise errors.ConfigurationError(
                     f"The proxy set in the environment cannot be used ({_why(error)}).",
                     "Correct or unset HTTPS_PROXY and ALL_PROXY, or add the host to NO_PROXY.",
                 ) from error
@@ -362,7 +341,7 @@ def _frameless() -> Iterator[None]:
 async def _read_reply(
     exchange: Exchange, response: httpx.Response, timer: asyncio.Timeout, timeouts: Timeouts
 ) -> AsyncIterator[list[Event]]:
-    """A stream or JSON, told apart by the first bytes: content types lie at times.
+    """Read a stream or JSON; which it is, the first bytes show: content types lie at times.
 
     Each item is what one read brought. A reply that waits its turn may begin with blank lines;
     they only show that it lives.
@@ -384,7 +363,7 @@ async def _read_reply(
     async for chunk in chunks:
         head += chunk
         if len(head) > LARGEST:
-            raise InvalidResponseError(f"{exchange.url} sent more than an answer can be.")
+            raise errors.InvalidResponseError(f"{exchange.url} sent more than an answer can be.")
     if not head:
         return
     exchange.take_json(response.status_code, response.headers, head.decode("utf-8", "replace"))
@@ -404,8 +383,8 @@ async def _read_events(
         if decoder.events and (at := now()) >= wind_at:
             timer.reschedule(at + idle)
             wind_at = at + idle * _SLACK
-        elif decoder.comments > comments:
-            comments = decoder.comments
+        elif decoder.sse.comments > comments:
+            comments = decoder.sse.comments
             events.append(Waiting(comments))
         if events:
             yield events
@@ -443,7 +422,9 @@ async def _read(response: httpx.Response, limit: int, *, cut: bool = False) -> b
             if len(body) > limit and cut:
                 break
             if len(body) > limit:
-                raise InvalidResponseError(f"{response.url} sent more than an answer can be.")
+                raise errors.InvalidResponseError(
+                    f"{response.url} sent more than an answer can be."
+                )
     return bytes(body[:limit])
 
 
@@ -457,7 +438,9 @@ async def _pieces(response: httpx.Response) -> AsyncGenerator[bytes]:
             yield chunk
         return
     if packed not in ("gzip", "x-gzip", "deflate"):
-        raise InvalidResponseError(f"{response.url} packed its reply in a way not asked for.")
+        raise errors.InvalidResponseError(
+            f"{response.url} packed its reply in a way not asked for."
+        )
     unpack: Any = None
     head = b""
     async for chunk in response.aiter_raw():
@@ -488,4 +471,4 @@ def _unpacker(packed: str, head: bytes) -> Any:
 
 
 def _why(error: Exception) -> str:
-    return clipped(str(error) or type(error).__name__, 120)
+    return shortened(str(error) or type(error).__name__, 120)

@@ -58,15 +58,6 @@ class Engine:
             job.cancel()
         return job.result.result()
 
-    async def arun(self, work: Coroutine[Any, Any, T]) -> T:
-        """The same for a caller with a loop of its own."""
-        job = _Job(self.loop, work)
-        try:
-            return await asyncio.wrap_future(job.result)
-        finally:
-            if not job.finished.is_set():
-                await asyncio.to_thread(job.cancel)
-
     def start(self, work: Coroutine[Any, Any, Any], stop: Stop) -> None:
         """Begin `work` and return at once; `stop` ends it. What it raises is lost."""
         stop.bind(_Job(self.loop, work))
@@ -107,15 +98,15 @@ class Engine:
     async def adrain(
         self, source: Callable[[], AsyncIterator[list[T]]], stop: Stop | None = None
     ) -> AsyncGenerator[list[T]]:
-        """The same for a caller with a loop of its own, without ticks.
+        """The lists of an async iterator, for a caller with a loop of its own; without ticks.
 
-        A stop cancels the caller's task: a KeyboardInterrupt would end his loop.
+        A stop cancels the caller's task: a KeyboardInterrupt would end the caller's loop.
         """
         here = asyncio.get_running_loop()
         items: asyncio.Queue[list[T] | _End] = asyncio.Queue()
 
         def put(item: list[T] | _End) -> None:
-            with contextlib.suppress(RuntimeError):  # the caller's loop is gone, and so is he
+            with contextlib.suppress(RuntimeError):  # the caller's loop is gone
                 here.call_soon_threadsafe(items.put_nowait, item)
 
         job = _Job(self.loop, _pump(source, put))
@@ -131,25 +122,23 @@ class Engine:
 
 
 class Stop:
-    """Ends a drain from any thread, without waiting for it. Call it, also before it has begun."""
+    """Ends a drain from any thread, without waiting for it, also one that has yet to begin.
+
+    Call it to stop; `asked` says whether it was called.
+    """
 
     def __init__(self) -> None:
-        self._asked = False
+        self.asked = False
         self._job: _Job[Any] | None = None
 
     def bind(self, job: _Job[Any]) -> None:
         """Say what a stop ends."""
         self._job = job
-        if self._asked:
+        if self.asked:
             job.abandon()
 
-    @property
-    def asked(self) -> bool:
-        """Whether somebody has."""
-        return self._asked
-
     def __call__(self) -> None:
-        self._asked = True
+        self.asked = True
         if self._job is not None:
             self._job.abandon()
 
@@ -191,7 +180,7 @@ class _Job(Generic[T]):
         self._task.cancel()
 
     def _done(self, task: asyncio.Task[T]) -> None:
-        with contextlib.suppress(InvalidStateError):  # cancelled by who waits, perhaps just now
+        with contextlib.suppress(InvalidStateError):  # the waiting side may cancel it just now
             if task.cancelled():
                 self.result.cancel()
             elif error := task.exception():

@@ -1,7 +1,7 @@
 """One question and its answer, and the verdict on what came.
 
-What a server says leaves here alone: `received` for what is streamed, `completion` for what has
-arrived, `clean` for an error. A server may repeat the key, on purpose or not, in any of its words.
+What a server says leaves by three ways alone: `received` for what is streamed, `completion` for
+what has arrived, `clean` for an error. A server may repeat the key, on purpose or not, anywhere.
 """
 
 from __future__ import annotations
@@ -13,15 +13,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
 
-from deepseek_jupyter.errors import (
-    APIError,
-    DeepSeekError,
-    EndpointError,
-    InvalidResponseError,
-    OverloadedError,
-    TruncatedError,
-    UnreachableError,
-)
+from deepseek_jupyter import errors
+from deepseek_jupyter.errors import APIError, DeepSeekError
 from deepseek_jupyter.protocol.deltas import (
     Completion,
     Event,
@@ -40,6 +33,9 @@ from .keys import KeyFilter, Secret, scrub
 from .providers import Provider
 
 E = TypeVar("E", bound=BaseException)
+
+_TEXTS = {TextDelta, ReasoningDelta}
+_SAID = ("what", "hint", "url", "request_id", "provider")  # of an error
 
 
 class Exchange:
@@ -150,7 +146,7 @@ class Exchange:
         where = f", {Path(at.tb_frame.f_code.co_filename).name} line {at.tb_lineno}" if at else ""
         what = f"{self.url} answered with something that cannot be read"
         self.clean(bug)
-        return self.clean(InvalidResponseError(f"{what} ({type(bug).__name__}{where})."))
+        return self.clean(errors.InvalidResponseError(f"{what} ({type(bug).__name__}{where})."))
 
     def redact(self, text: str) -> str:
         """Words about a failure without the key."""
@@ -169,7 +165,7 @@ class Exchange:
         completion, decoder = self.completion, self.decoder
         assert decoder is not None
         if decoder.oversized:
-            raise InvalidResponseError(f"{self.url} sent more than an answer can be.")
+            raise errors.InvalidResponseError(f"{self.url} sent more than an answer can be.")
         if completion.fault:
             code = completion.fault.code
             body = json.dumps({"error": {"message": completion.fault.message, "code": code}})
@@ -181,14 +177,16 @@ class Exchange:
         if decoder.runaway:
             return  # blanks for ever: the caller meets an empty answer
         if self._whole is None and not decoder.events:
-            if decoder.junk or decoder.unparsable:
-                raise InvalidResponseError(f"{self.url} answered with something else than events.")
-            raise self.said(OverloadedError, "The server ended the reply without a word.")
+            if decoder.sse.junk or decoder.unparsable:
+                raise errors.InvalidResponseError(
+                    f"{self.url} answered with something else than events."
+                )
+            raise self.said(errors.OverloadedError, "The server ended the reply without a word.")
         if not completion.ended:
             what = "The answer broke off: the stream ended without its end mark."
-            raise TruncatedError(what) if self.has_output else UnreachableError(what)
+            raise errors.TruncatedError(what) if self.has_output else errors.UnreachableError(what)
         if completion.finish_reason == "insufficient_system_resource" and not self.has_output:
-            raise self.said(OverloadedError, "The server ran out of capacity.")
+            raise self.said(errors.OverloadedError, "The server ran out of capacity.")
 
     def insist_on_json(self) -> bool:
         """Whether to ask again because JSON mode returned only blanks; true at most once.
@@ -219,7 +217,9 @@ class Exchange:
             whole = WIRES[self.provider.wire].parse(parsed, self.dialect)
             self._whole = self._filter.whole(whole)
         if self._whole is None:
-            raise InvalidResponseError(f"{self.url} answered with JSON that holds no choices.")
+            raise errors.InvalidResponseError(
+                f"{self.url} answered with JSON that holds no choices."
+            )
 
     def _parsed(self, text: str) -> object:
         try:
@@ -227,8 +227,8 @@ class Exchange:
         except ValueError:
             pass
         if looks_like_html(text):
-            raise self.said(EndpointError, "The server answered with a web page, not JSON.")
-        raise InvalidResponseError(f"{self.url} answered with something else than JSON.")
+            raise self.said(errors.EndpointError, "The server answered with a web page, not JSON.")
+        raise errors.InvalidResponseError(f"{self.url} answered with something else than JSON.")
 
     def error(self, status: int, headers: Any, body: str) -> APIError:
         """The error for a refusal, with this exchange's particulars and no key in it."""
@@ -262,10 +262,6 @@ class Exchange:
                 yield replace(self._filter.whole(event), arguments=arguments)
             else:
                 yield self._filter.whole(event)
-
-
-_TEXTS = {TextDelta, ReasoningDelta}
-_SAID = ("what", "hint", "url", "request_id", "provider")  # of an error
 
 
 def _delta(channel: Any, text: str) -> Event:

@@ -16,23 +16,8 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from urllib.parse import unquote, urlsplit
 
-from deepseek_jupyter.errors import (
-    APIError,
-    AuthenticationError,
-    BadRequestError,
-    ContentRiskError,
-    ContextLengthError,
-    DeepSeekError,
-    EndpointError,
-    InsufficientBalanceError,
-    ModelNotFoundError,
-    OverloadedError,
-    PermissionDeniedError,
-    RateLimitError,
-    ServerError,
-    UnreachableError,
-    clipped,
-)
+from deepseek_jupyter import errors
+from deepseek_jupyter.errors import APIError, DeepSeekError, shortened
 
 _MAX_SHOWN = 400  # characters of a server's own words
 
@@ -61,7 +46,31 @@ _BALANCE = re.compile(
     r"quota is not enough|insufficient credits",
     re.IGNORECASE,
 )
+_BY_WORDS: tuple[tuple[re.Pattern[str], type[APIError]], ...] = (
+    (_RISK, errors.ContentRiskError),
+    (_CONTEXT, errors.ContextLengthError),
+    (_BALANCE, errors.InsufficientBalanceError),
+    (_MODEL, errors.ModelNotFoundError),
+)
+_BY_STATUS: Mapping[int, tuple[type[APIError], str]] = {
+    401: (errors.AuthenticationError, "The API key was not accepted."),
+    402: (errors.InsufficientBalanceError, "The account's balance is used up."),
+    403: (errors.PermissionDeniedError, "This key may not do that."),
+    404: (errors.EndpointError, "There is nothing at this address."),
+    405: (errors.EndpointError, "This address does not take such requests."),
+    408: (errors.ServerError, "The server gave up waiting for the request."),
+    413: (errors.BadRequestError, "The request is too large for the server."),
+    415: (errors.BadRequestError, "The server does not take this content type."),
+    429: (errors.RateLimitError, "Too many requests at once."),
+    500: (errors.ServerError, "The server failed."),
+    502: (errors.ServerError, "A gateway before the server failed."),
+    503: (errors.OverloadedError, "The server is overloaded."),
+    504: (errors.ServerError, "A gateway before the server timed out."),
+    524: (errors.ServerError, "A gateway before the server timed out."),
+    529: (errors.OverloadedError, "The server is overloaded."),
+}
 _LIMIT = re.compile(r"limit of (\d+)", re.IGNORECASE)
+_RETRIED = frozenset({408, 429, 500, 502, 503, 504, 524, 529})
 _PROSE = re.compile(r"<[^<>]*>|\s+")
 # Escape sequences and other controls: an error is also shown in terminals, which obey them.
 _CONTROL = re.compile(r"\x1b(?:\[[0-9;?]*[ -/]*[@-~]|.)|[\x00-\x08\x0e-\x1f\x7f-\x9f]")
@@ -139,8 +148,7 @@ def _words(refusal: Refusal) -> tuple[str, str]:
 
 def _short(text: str, redact: Callable[[str], str] = str) -> str:
     """`text` as one line; redacted as it will be read, and before a cut could halve a key."""
-    text = redact(_PROSE.sub(" ", _CONTROL.sub("", text)).strip())
-    return clipped(text, _MAX_SHOWN)
+    return shortened(redact(_PROSE.sub(" ", _CONTROL.sub("", text)).strip()), _MAX_SHOWN)
 
 
 def _classify(refusal: Refusal, message: str, code: str) -> tuple[type[APIError], str]:
@@ -148,18 +156,22 @@ def _classify(refusal: Refusal, message: str, code: str) -> tuple[type[APIError]
     said = message.rstrip(".") + "." if message else ""
     if 300 <= status < 400:
         target = refusal.short(_host(refusal.headers.get("location", ""))) or "another address"
-        return EndpointError, f"The server redirects to {target}; keys are not sent along."
+        return errors.EndpointError, f"The server redirects to {target}; keys are not sent along."
     if looks_like_html(refusal.body) and status < 500 and status not in (408, 429):
-        return EndpointError, "The server answered with a web page instead of JSON."
+        return errors.EndpointError, "The server answered with a web page instead of JSON."
     if status in (400, 422) or (status == 500 and "invalid_request" in code.split()):
         # CometAPI reports some bad requests as 500 with this very code. (DeepSeek writes
         # "invalid_request_error" under every failure, also under those that pass.)
-        return _bad_request(f"{message} {code}"), said or "The server refused the request."
+        told = f"{message} {code}"
+        kind = next((k for pattern, k in _BY_WORDS if pattern.search(told)), errors.BadRequestError)
+        return kind, said or "The server refused the request."
     if _BALANCE.search(message) and status in (402, 403, 429):
-        return InsufficientBalanceError, said
+        return errors.InsufficientBalanceError, said
     if status == 404 and _MODEL.search(message):
-        return ModelNotFoundError, said
-    kind, words = _BY_STATUS.get(status, (ServerError if status >= 500 else BadRequestError, ""))
+        return errors.ModelNotFoundError, said
+    kind, words = _BY_STATUS.get(
+        status, (errors.ServerError if status >= 500 else errors.BadRequestError, "")
+    )
     return kind, said or words or f"The server answered HTTP {status} without saying why."
 
 
@@ -170,37 +182,8 @@ def _host(url: str) -> str:
         return ""
 
 
-_BY_STATUS: Mapping[int, tuple[type[APIError], str]] = {
-    401: (AuthenticationError, "The API key was not accepted."),
-    402: (InsufficientBalanceError, "The account's balance is used up."),
-    403: (PermissionDeniedError, "This key may not do that."),
-    404: (EndpointError, "There is nothing at this address."),
-    405: (EndpointError, "This address does not take such requests."),
-    408: (ServerError, "The server gave up waiting for the request."),
-    413: (BadRequestError, "The request is too large for the server."),
-    415: (BadRequestError, "The server does not take this content type."),
-    429: (RateLimitError, "Too many requests at once."),
-    500: (ServerError, "The server failed."),
-    502: (ServerError, "A gateway before the server failed."),
-    503: (OverloadedError, "The server is overloaded."),
-    504: (ServerError, "A gateway before the server timed out."),
-    524: (ServerError, "A gateway before the server timed out."),
-    529: (OverloadedError, "The server is overloaded."),
-}
-
-
-def _bad_request(message: str) -> type[APIError]:
-    if _RISK.search(message):
-        return ContentRiskError
-    if _CONTEXT.search(message):
-        return ContextLengthError
-    if _BALANCE.search(message):
-        return InsufficientBalanceError
-    return ModelNotFoundError if _MODEL.search(message) else BadRequestError
-
-
 def _hint(refusal: Refusal, kind: type[APIError]) -> str:
-    if kind is InsufficientBalanceError and refusal.provider == "deepseek":
+    if kind is errors.InsufficientBalanceError and refusal.provider == "deepseek":
         return "Top up at platform.deepseek.com; %deepseek balance shows what is left."
     return ""
 
@@ -208,8 +191,6 @@ def _hint(refusal: Refusal, kind: type[APIError]) -> str:
 # Which failures are tried again, and after how long; the client sleeps. Backoff is exponential with
 # full jitter (the wait is drawn from zero to the bound), so that many kernels do not come back in
 # step. Nothing is ever tried again after output was seen or a tool ran.
-
-_STATUSES = frozenset({408, 429, 500, 502, 503, 504, 524, 529})
 
 
 @dataclass(frozen=True, slots=True)
@@ -241,11 +222,11 @@ class RetryPolicy:
 
 def retryable(error: DeepSeekError) -> bool:
     """Whether the same request may succeed a moment later."""
-    if isinstance(error, OverloadedError | UnreachableError):
+    if isinstance(error, errors.OverloadedError | errors.UnreachableError):
         return True
-    if not isinstance(error, ServerError | RateLimitError):
+    if not isinstance(error, errors.ServerError | errors.RateLimitError):
         return False
-    return error.status is None or error.status in _STATUSES  # None: said inside a stream
+    return error.status is None or error.status in _RETRIED  # None: said inside a stream
 
 
 def retry_after(headers: Mapping[str, str], now: datetime | None = None) -> float | None:

@@ -8,12 +8,11 @@ repr, log or traceback.
 
 from __future__ import annotations
 
-import contextlib
 import html
 import json
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import fields, is_dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -90,37 +89,45 @@ def find_key(provider: Provider) -> Secret:
 
 def travels_in_clear(url: str) -> bool:
     """Whether what is sent to `url` can be read on its way: plain http to another machine."""
+    scheme, host = _scheme_and_host(url)
+    return scheme == "http" and _LOOPBACK.fullmatch(host) is None
+
+
+def on_this_machine(url: str) -> bool:
+    """Whether `url` leads to the loopback interface; False for what is no address."""
+    return _LOOPBACK.fullmatch(_scheme_and_host(url)[1]) is not None
+
+
+def _scheme_and_host(url: str) -> tuple[str, str]:
     try:
         parts = urlsplit(url.strip())
     except ValueError:
-        return False
-    if parts.scheme != "http":
-        return False
-    return _LOOPBACK.fullmatch(parts.hostname or "") is None
+        return "", ""
+    return parts.scheme, parts.hostname or ""
 
 
 def store_key(provider: Provider, key: str) -> str:
     """Keep `key` for later sessions; returns where. The keyring if there is one, else a file."""
-    if _to_keyring(provider.name, key.strip()):
+    name, key = provider.name, key.strip()
+    _in_keyring(lambda ring: ring.set_password(_SERVICE, name, key))
+    if _in_keyring(lambda ring: ring.get_password(_SERVICE, name)) == key:
         return "the system keyring"
     path = _file()
     keys = _read(path)
-    keys[provider.name] = key.strip()
+    keys[name] = key
     _write(path, keys)
     return str(path)
 
 
 def forget_key(provider: Provider) -> bool:
     """Remove the stored key; False when none was stored. The environment is left alone."""
-    found = False
-    with contextlib.suppress(Exception):  # no keyring, a locked one: then there is nothing in it
-        import keyring
-
-        if keyring.get_password(_SERVICE, provider.name):
-            keyring.delete_password(_SERVICE, provider.name)
-            found = True
+    name = provider.name
+    found = _from_keyring(name) is not None
+    if found:
+        _in_keyring(lambda ring: ring.delete_password(_SERVICE, name))
+        found = _from_keyring(name) is None
     keys = _read(_file())
-    if keys.pop(provider.name, None) is not None:
+    if keys.pop(name, None) is not None:
         _write(_file(), keys)
         found = True
     return found
@@ -237,24 +244,19 @@ def _without_open_escape(text: str) -> tuple[str, str]:
     return text[:at], text[at:]
 
 
-def _from_keyring(name: str) -> Secret | None:
+def _in_keyring(work: Callable[[Any], Any]) -> Any:
+    """What `work` makes of the keyring; None where there is none, or it is locked."""
     try:
         import keyring
 
-        text = keyring.get_password(_SERVICE, name)
-    except Exception:  # not installed, no backend, locked: the file is next
+        return work(keyring)
+    except Exception:  # any backend's own: the file is next
         return None
+
+
+def _from_keyring(name: str) -> Secret | None:
+    text = _in_keyring(lambda ring: ring.get_password(_SERVICE, name))
     return Secret(text, "the system keyring") if text else None
-
-
-def _to_keyring(name: str, key: str) -> bool:
-    try:
-        import keyring
-
-        keyring.set_password(_SERVICE, name, key)
-        return bool(keyring.get_password(_SERVICE, name) == key)
-    except Exception:  # see _from_keyring
-        return False
 
 
 def _file() -> Path:
@@ -275,7 +277,7 @@ def _from_file(name: str) -> Secret | None:
 
 
 def _write(path: Path, keys: dict[str, str]) -> None:
-    """Replace the file by one that nobody else can have opened, or led elsewhere, before."""
+    """Replace the file by a new one, so that no other process has it open or has linked it."""
     try:
         partial = private_directory() / f".keys-{os.urandom(8).hex()}"
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0)

@@ -70,10 +70,7 @@ class Provider:
         return any(fnmatchcase(folded, pattern.casefold()) for pattern in self.vision)
 
     def for_fim(self) -> Provider:
-        """The same host as it is asked for fill-in-the-middle.
-
-        Raises `ConfigurationError` where it has none.
-        """
+        """The profile for fill-in-the-middle. Raises `ConfigurationError` where it has none."""
         if not self.fim:
             raise ConfigurationError(
                 f"{self.title} has no fill-in-the-middle, so no ghost text.",
@@ -89,155 +86,116 @@ class Provider:
         Raises `ConfigurationError` for a field that does not exist, and for a word that is none of
         those a field takes.
         """
-        _known(changes, Provider)
+        _check(changes, Provider)
         if isinstance(changes.get("dialect"), Mapping):
-            _known(changes["dialect"], Dialect)
-            for name, words in _WORDS.items():
-                _among(changes["dialect"], name, words)
+            _check(changes["dialect"], Dialect)
             changes["dialect"] = replace(self.dialect, **changes["dialect"])
         for name in ("key_variables", "vision"):
             if isinstance(changes.get(name), str):
                 changes[name] = (changes[name],)
-        _among(changes, "wire", WIRES)
-        _among(changes, "fim", ("", *WIRES))
         derived = replace(self, **changes)
         return replace(derived, dialect=replace(derived.dialect, provider=derived.name))
 
 
-def _known(changes: Mapping[str, Any], kind: type[Provider] | type[Dialect]) -> None:
+_WORDS: Mapping[str, tuple[str, ...]] = {
+    "thinking": get_args(ThinkingStyle),
+    "replay": get_args(Replay),
+    "schema": get_args(SchemaStyle),
+    "wire": tuple(WIRES),
+    "fim": ("", *WIRES),
+}
+
+
+def _check(changes: Mapping[str, Any], kind: type[Provider] | type[Dialect]) -> None:
+    """Raise `ConfigurationError` for a field that `kind` has not, or a word it does not take."""
     names = {f.name for f in fields(kind)}
-    for name in changes:
+    for name, value in changes.items():
         if name not in names:
             raise ConfigurationError(
                 f"A provider has no field {name!r}.", "It has " + ", ".join(sorted(names)) + "."
             )
-
-
-_WORDS = {"thinking": ThinkingStyle, "replay": Replay, "schema": SchemaStyle}
-
-
-def _among(changes: Mapping[str, Any], name: str, words: Any) -> None:
-    known = [*(get_args(words) or words)]
-    if name in changes and changes[name] not in known:
-        raise ConfigurationError(
-            f"A provider's {name} cannot be {changes[name]!r}.",
-            f"It is one of {', '.join(map(repr, known))}.",
-        )
+        if name in _WORDS and value not in _WORDS[name]:
+            raise ConfigurationError(
+                f"A provider's {name} cannot be {value!r}.",
+                f"It is one of {', '.join(map(repr, _WORDS[name]))}.",
+            )
 
 
 # Prices by model and date, per million tokens: api-docs.deepseek.com/quick_start/pricing and the
 # announcements under /news. A new price is a new row; old rows stay, so that an old turn keeps its
 # price. Peak hours cost twice. Estimates only: the provider's bill is what counts.
 
-_PEAK = ((time(1), time(4)), (time(6), time(10)))  # UTC
-
-# The old ids are served by the Flash model of the day and billed as it.
-_FLASH = frozenset(
-    {
-        "deepseek-flash",
-        "deepseek-v4-flash",
-        "deepseek-v4-flash-vision-exp",
-        "deepseek-chat",
-        "deepseek-reasoner",
-    }
-)
-_PRO = frozenset({"deepseek-v4-pro"})
-
 
 def _from(*moment: int) -> datetime:
     return datetime(*moment, tzinfo=UTC)  # type: ignore[arg-type,misc]
 
 
+_PEAK = ((time(1), time(4)), (time(6), time(10)))  # UTC
+_WEEKDAYS: dict[str, Any] = {"peak": _PEAK, "peak_weekdays_only": True}
+# The old ids are served by the Flash model of the day and billed as it.
+_OLD = frozenset({"deepseek-chat", "deepseek-reasoner"})
+_FLASH = _OLD | {"deepseek-flash", "deepseek-v4-flash", "deepseek-v4-flash-vision-exp"}
+_PRO = frozenset({"deepseek-v4-pro"})
+_V32 = frozenset({"deepseek/deepseek-v3.2-exp"})
+
 DEEPSEEK_PRICES = (
-    PricePeriod(
-        frozenset({"deepseek-chat", "deepseek-reasoner"}),
-        _from(2025, 9, 29),
-        Price.of("0.028", "0.28", "0.42"),  # V3.2-Exp, then V3.2
-    ),
+    PricePeriod(_OLD, _from(2025, 9, 29), Price.of("0.028", "0.28", "0.42")),  # V3.2-Exp, V3.2
     PricePeriod(_FLASH, _from(2026, 4, 24), Price.of("0.028", "0.14", "0.28")),
     PricePeriod(_FLASH, _from(2026, 4, 26, 12, 15), Price.of("0.0028", "0.14", "0.28")),
     PricePeriod(_PRO, _from(2026, 4, 24), Price.of("0.003625", "0.435", "0.87")),
     PricePeriod(_FLASH, _from(2026, 8, 16, 16), Price.of("0.007", "0.22", "0.66"), _PEAK),
     PricePeriod(_PRO, _from(2026, 8, 16, 16), Price.of("0.022", "0.66", "1.98"), _PEAK),
-    PricePeriod(
-        _FLASH,
-        _from(2026, 9, 10),
-        Price.of("0.003", "0.15", "0.60"),
-        _PEAK,
-        peak_weekdays_only=True,
-    ),
-    PricePeriod(
-        _PRO,
-        _from(2026, 9, 10),
-        Price.of("0.022", "0.66", "1.98"),
-        _PEAK,
-        peak_weekdays_only=True,
-    ),
+    PricePeriod(_FLASH, _from(2026, 9, 10), Price.of("0.003", "0.15", "0.60"), **_WEEKDAYS),
+    PricePeriod(_PRO, _from(2026, 9, 10), Price.of("0.022", "0.66", "1.98"), **_WEEKDAYS),
 )
-
 # wcode.net/model/deepseek-v3.2-exp: 0.0035 in, 0.0055 out per thousand, in yuan; no price for hits.
-WCODE_PRICES = (
-    PricePeriod(
-        frozenset({"deepseek/deepseek-v3.2-exp"}),
-        _from(2025, 10, 1),
-        Price.of("3.5", "3.5", "5.5", "CNY"),
-    ),
-)
-
-
-def _rows(names: str, **own: Parameter) -> Mapping[str, Parameter]:
-    return MappingProxyType({**{name: STANDARD[name] for name in names.split()}, **own})
-
+WCODE_PRICES = (PricePeriod(_V32, _from(2025, 10, 1), Price.of("3.5", "3.5", "5.5", "CNY")),)
 
 _SAMPLING = "temperature top_p max_tokens stop seed frequency_penalty presence_penalty"
 _CALLING = "response_format tools tool_choice parallel_tool_calls"
 _OPENAI = f"{_SAMPLING} {_CALLING} logprobs top_logprobs logit_bias n user_id"
+_OWN_SERVER = f"{_OPENAI} top_k min_p repetition_penalty structured_outputs reasoning_effort "
+_OWN_SERVER += "chat_template_kwargs"
 # The schema that OpenRouter documents (openrouter.ai/docs/parameters) and wcode.net repeats.
-_OPENROUTER = (
-    f"{_OPENAI} top_k min_p top_a repetition_penalty structured_outputs verbosity reasoning"
-)
-_SELF_HOSTED = (
-    f"{_OPENAI} top_k min_p repetition_penalty structured_outputs reasoning_effort "
-    "chat_template_kwargs"
-)
+_OPENROUTER = f"{_OPENAI} top_k min_p top_a repetition_penalty structured_outputs verbosity "
+_OPENROUTER += "reasoning"
 
-_TEMPERATURE_IGNORED = "In thinking mode temperature has no effect; use --no-think to sample."
-_NO_EFFECT = {
-    "frequency_penalty": "frequency_penalty has no effect on DeepSeek's models any more.",
-    "presence_penalty": "presence_penalty has no effect on DeepSeek's models any more.",
-    "parallel_tool_calls": "DeepSeek accepts parallel_tool_calls but ignores it.",
-}
-# api-docs.deepseek.com/guides/thinking_mode and /api/create-chat-completion, September 2026.
-_DEEPSEEK_MODES: dict[str, Any] = {
-    "ignored_when_thinking": {
-        "temperature": _TEMPERATURE_IGNORED,
-        "top_p": "In thinking mode a top_p below 0.95 counts as 0.95.",
-    },
-    "ignored_when_not_thinking": {"top_p": "Without thinking DeepSeek fixes top_p at 1.0."},
-    "ignored": _NO_EFFECT,
-}
 
-_DEEPSEEK = Provider(
-    name="deepseek",
-    title="DeepSeek",
-    base_url="https://api.deepseek.com",
-    source="https://api-docs.deepseek.com/api/create-chat-completion",
-    key_variables=("DEEPSEEK_API_KEY",),
-    default_model="deepseek-flash",
-    beta_path="/beta",
-    fim="fim",
-    balance_path="user/balance",
-    prices=DEEPSEEK_PRICES,
-    context_tokens=1_048_576,
-    # api-docs.deepseek.com/guides/vision; v4-flash ids are served by deepseek-flash.
-    vision=("deepseek-flash", "deepseek-v4-flash*"),
-    dialect=Dialect(
-        provider="deepseek",
-        rows=_rows(
-            f"{_SAMPLING} {_CALLING} logprobs top_logprobs n user_id thinking",
-            max_tokens=STANDARD["max_tokens"].limits(high=393_216),
-            reasoning_effort=Parameter("str", choices=("none", "low", "high", "max")),
-        ),
+# Own servers switch thinking by the chat template and take any schema: docs.vllm.ai
+# features/structured_outputs, docs.sglang.io advanced_features/structured_outputs; llama.cpp makes
+# a grammar of it.
+_TEMPLATED: dict[str, Any] = {"thinking": "template", "efforts": {}, "schema": "json_schema"}
+
+
+def _host(name: str, title: str, rows: str, own: Any = (), **facts: Any) -> Provider:
+    """A profile. `rows` names standard parameters, `own` has those that the host defines otherwise;
+    facts that are a dialect's go into its dialect.
+    """
+    taken = MappingProxyType({**{row: STANDARD[row] for row in rows.split()}, **dict(own)})
+    words = {f.name: facts.pop(f.name) for f in fields(Dialect) if f.name in facts}
+    return Provider(name, title, dialect=Dialect(provider=name, rows=taken, **words), **facts)
+
+
+_ALL = (
+    _host(
+        "deepseek",
+        "DeepSeek",
+        f"{_SAMPLING} {_CALLING} logprobs top_logprobs n user_id thinking",
+        {
+            "max_tokens": Parameter("int", 1, 393_216),
+            "reasoning_effort": Parameter("str", choices=("none", "low", "high", "max")),
+        },
+        base_url="https://api.deepseek.com",
+        source="https://api-docs.deepseek.com/api/create-chat-completion",
+        key_variables=("DEEPSEEK_API_KEY",),
+        default_model="deepseek-flash",
+        beta_path="/beta",
+        fim="fim",
+        balance_path="user/balance",
+        prices=DEEPSEEK_PRICES,
+        context_tokens=1_048_576,
+        # api-docs.deepseek.com/guides/vision; v4-flash ids are served by deepseek-flash.
+        vision=("deepseek-flash", "deepseek-v4-flash*"),
         replay="reasoning_content",
         # json_schema is offered on /responses alone; api-docs.deepseek.com/guides/tool_calls.
         schema="strict function",
@@ -246,171 +204,135 @@ _DEEPSEEK = Provider(
         json_needs_word=True,
         thinks_by_default=True,
         forced_tool_choice_with_thinking=False,
-        **_DEEPSEEK_MODES,
+        # api-docs.deepseek.com/guides/thinking_mode and /api/create-chat-completion, September 2026
+        ignored_when_thinking={
+            "temperature": "In thinking mode temperature has no effect; use --no-think to sample.",
+            "top_p": "In thinking mode a top_p below 0.95 counts as 0.95.",
+        },
+        ignored_when_not_thinking={"top_p": "Without thinking DeepSeek fixes top_p at 1.0."},
+        ignored={
+            "frequency_penalty": "frequency_penalty has no effect on DeepSeek's models any more.",
+            "presence_penalty": "presence_penalty has no effect on DeepSeek's models any more.",
+            "parallel_tool_calls": "DeepSeek accepts parallel_tool_calls but ignores it.",
+        },
     ),
-)
-
-_OPENROUTER_DIALECT = Dialect(
-    provider="openrouter",
-    rows=_rows(_OPENROUTER),
-    thinking="reasoning",
-    efforts={"low": "low", "high": "high", "max": "xhigh"},
-    # Tool turns must bring the items back unmodified and in order.
-    replay="reasoning_details",
-    schema="strict json_schema",  # openrouter.ai/docs/features/structured-outputs
-)
-
-_ALL = (
-    _DEEPSEEK,
-    Provider(
-        name="cometapi",
-        title="CometAPI",
+    _host(
+        "cometapi",
+        "CometAPI",
+        f"{_OPENAI} thinking reasoning_effort reasoning",
         # Exactly this base: any other answers with a redirect or a web page.
         base_url="https://api.cometapi.com/v1",
         source="https://apidoc.cometapi.com/api/text/chat",
         key_variables=("COMETAPI_API_KEY", "COMETAPI_KEY"),
         default_model="deepseek-v3.2-exp",
-        dialect=Dialect(
-            provider="cometapi",
-            rows=_rows(f"{_OPENAI} thinking reasoning_effort reasoning"),
-            thinking="by_id",
-            replay="reasoning_content",
-            json_needs_word=True,
-        ),
+        thinking="by_id",
+        replay="reasoning_content",
+        json_needs_word=True,
     ),
-    Provider(
-        name="wcode",
-        title="wcode.net",
+    _host(
+        "wcode",
+        "wcode.net",
+        _OPENROUTER,
         base_url="https://wcode.net/api/gpt/v1",
         source="https://wcode.net/model/deepseek-v3.2-exp",
         key_variables=("WCODE_API_KEY",),
         default_model="deepseek/deepseek-v3.2-exp",
         prices=WCODE_PRICES,
         context_tokens=131_072,
-        dialect=Dialect(
-            provider="wcode",
-            rows=_rows(_OPENROUTER),
-            thinking="reasoning",
-            efforts={},  # only reasoning.enabled is documented
-            replay="reasoning_details",
-        ),
+        thinking="reasoning",
+        efforts={},  # only reasoning.enabled is documented
+        replay="reasoning_details",
     ),
-    Provider(
-        name="openrouter",
-        title="OpenRouter",
+    _host(
+        "openrouter",
+        "OpenRouter",
+        _OPENROUTER,
         base_url="https://openrouter.ai/api/v1",
         source="https://openrouter.ai/docs/parameters",
         key_variables=("OPENROUTER_API_KEY",),
         default_model="deepseek/deepseek-v3.2-exp",
-        dialect=_OPENROUTER_DIALECT,
+        thinking="reasoning",
+        efforts={"low": "low", "high": "high", "max": "xhigh"},
+        replay="reasoning_details",  # tool turns must bring them back unmodified and in order
+        schema="strict json_schema",  # openrouter.ai/docs/features/structured-outputs
     ),
-    Provider(
-        name="siliconflow",
-        title="SiliconFlow",
+    _host(
+        "siliconflow",
+        "SiliconFlow",
+        f"{_SAMPLING} {_CALLING} top_k min_p n enable_thinking thinking_budget",
+        {"reasoning_effort": Parameter("str", choices=("high", "max"))},
         base_url="https://api.siliconflow.cn/v1",
         source="https://docs.siliconflow.cn/docs/api/chat-completions-post",
         key_variables=("SILICONFLOW_API_KEY",),
         default_model="deepseek-ai/DeepSeek-V3.2-Exp",
-        dialect=Dialect(
-            provider="siliconflow",
-            rows=_rows(
-                f"{_SAMPLING} {_CALLING} top_k min_p n enable_thinking thinking_budget",
-                reasoning_effort=Parameter("str", choices=("high", "max")),
-            ),
-            thinking="enable_thinking",
-            efforts={"high": "high", "max": "max"},
-            replay="reasoning_content",
-            json_needs_word=True,
-        ),
+        thinking="enable_thinking",
+        efforts={"high": "high", "max": "max"},
+        replay="reasoning_content",
+        json_needs_word=True,
     ),
-    Provider(
-        name="vllm",
-        title="vLLM",
+    _host(
+        "vllm",
+        "vLLM",
+        _OWN_SERVER,
         base_url="http://127.0.0.1:8000/v1",
         source="https://docs.vllm.ai/en/v0.26.0/features/reasoning_outputs.html",
         key_variables=("VLLM_API_KEY",),
-        dialect=Dialect(
-            provider="vllm",
-            rows=_rows(_SELF_HOSTED),
-            thinking="template",
-            schema="json_schema",  # docs.vllm.ai, features/structured_outputs
-            # DeepSeek's template reads `thinking`, Qwen's `enable_thinking`.
-            template_keys=("thinking", "enable_thinking"),
-            efforts={},
-        ),
+        # DeepSeek's template reads `thinking`, Qwen's `enable_thinking`.
+        template_keys=("thinking", "enable_thinking"),
+        **_TEMPLATED,
     ),
-    Provider(
-        name="sglang",
-        title="SGLang",
+    _host(
+        "sglang",
+        "SGLang",
+        _OWN_SERVER,
         base_url="http://127.0.0.1:30000/v1",
         source="https://docs.sglang.io/docs/advanced_features/separate_reasoning",
         key_variables=("SGLANG_API_KEY",),
-        dialect=Dialect(
-            provider="sglang",
-            rows=_rows(_SELF_HOSTED),
-            thinking="template",
-            template_keys=("thinking",),
-            efforts={},
-            schema="json_schema",  # docs.sglang.io, advanced_features/structured_outputs
-        ),
+        template_keys=("thinking",),
+        **_TEMPLATED,
     ),
-    Provider(
-        name="ollama",
-        title="Ollama",
+    _host(
+        "ollama",
+        "Ollama",
+        f"{_SAMPLING} response_format tools logprobs top_logprobs",
+        {"reasoning_effort": Parameter("str", choices=("none", "low", "medium", "high"))},
         base_url="http://127.0.0.1:11434/v1",
         source="https://github.com/ollama/ollama/blob/main/docs/api/openai-compatibility.mdx",
         fim="fim",
         key_variables=("OLLAMA_API_KEY",),
-        dialect=Dialect(
-            provider="ollama",
-            rows=_rows(
-                f"{_SAMPLING} response_format tools logprobs top_logprobs",
-                reasoning_effort=Parameter("str", choices=("none", "low", "medium", "high")),
-            ),
-            schema="json_schema",
-            thinking="effort",
-            efforts={"low": "low", "high": "high", "max": "high"},
-        ),
+        schema="json_schema",
+        thinking="effort",
+        efforts={"low": "low", "high": "high", "max": "high"},
     ),
-    Provider(
-        name="llamacpp",
-        title="llama.cpp",
+    _host(
+        "llamacpp",
+        "llama.cpp",
+        f"{_OWN_SERVER} grammar",
         base_url="http://127.0.0.1:8080/v1",
         source="https://github.com/ggml-org/llama.cpp/blob/master/tools/server/README.md",
         fim="infill",
         key_variables=("LLAMA_API_KEY",),
-        dialect=Dialect(
-            provider="llamacpp",
-            rows=_rows(f"{_SELF_HOSTED} grammar"),
-            thinking="template",
-            template_keys=("enable_thinking",),
-            efforts={},
-            schema="json_schema",  # turned into a grammar by the server
-            tool_choice_none=False,
-        ),
+        template_keys=("enable_thinking",),
+        tool_choice_none=False,
+        **_TEMPLATED,
     ),
-    Provider(
-        name="local",
-        title="the embedded model",
+    _host(
+        "local",
+        "the embedded model",
+        f"{_OWN_SERVER} grammar",
         base_url="",  # known once its server runs
         source="https://github.com/ggml-org/llama.cpp/blob/master/tools/server/README.md",
         fim="infill",
         context_tokens=8192,
-        dialect=Dialect(
-            provider="local",
-            rows=_rows(f"{_SELF_HOSTED} grammar"),
-            schema="json_schema",
-            tool_choice_none=False,
-            # Thinking is bounded by a grammar sent along: see deepseek_jupyter.local.
-            thinking="extra",
-            efforts={"low": "low", "high": "high", "max": "max"},
-        ),
+        schema="json_schema",
+        tool_choice_none=False,
+        thinking="extra",  # bounded by a grammar sent along: see deepseek_jupyter.local
     ),
 )
 
 PROVIDERS: Mapping[str, Provider] = MappingProxyType({p.name: p for p in _ALL})
 
-# Keys at these hosts are the user's own choice: a self-hosted server asks for one only if told to.
+# Keys at these hosts are the user's own choice: a self-hosted server asks for one only if set to.
 KEYLESS = frozenset({"vllm", "sglang", "ollama", "llamacpp", "local"})
 
 

@@ -6,6 +6,7 @@ import asyncio
 import json
 import threading
 import time
+from dataclasses import replace
 
 import pandas as pd
 import pytest
@@ -13,6 +14,7 @@ import pytest
 import deepseek_jupyter as ds
 from deepseek_jupyter.conversation.records import read_record
 from deepseek_jupyter.errors import ConfigurationError, ParameterError, PolicyError, ToolError
+from deepseek_jupyter.protocol.wire import WIRES
 from deepseek_jupyter.tools.functions import Tool
 from tests.support.scripted import answer, whole
 from tests.support.wording import tool_call
@@ -90,6 +92,20 @@ def test_the_tools_are_described_in_every_request(session, server):
     first, second = (request.json["tools"] for request in server.requests)
     assert first == second, "the prefix stays the same for the cache"
     assert first[0]["function"]["parameters"]["properties"]["city"]["description"] == "Where."
+
+
+def test_each_request_is_built_once(session, server, monkeypatch):
+    """The body that is counted and checked is the one that is sent, also after calls."""
+    built, chat = [], WIRES["chat"]
+
+    def build(request, dialect):
+        built.append(chat.build(request, dialect))
+        return built[-1]
+
+    monkeypatch.setitem(WIRES, "chat", replace(chat, build=build))
+    server.queue(calls(("weather", {"city": "Ulm"})), answer("Sun."))
+    ds.ask("Weather?", tools=[weather])
+    assert [one.body for one in built] == [request.json for request in server.requests]
 
 
 def test_thinking_between_calls_is_sent_back_verbatim(session, server):

@@ -1,6 +1,6 @@
 """Nothing that a model writes runs, loads or restyles anything in a card.
 
-The corpus is shared with the kernel's neutraliser: `tests/data/attacks`. Requests that the page
+The corpus is shared with the kernel's sanitizer: `tests/data/attacks`. Requests that the page
 makes are intercepted, so nothing leaves the machine even where an attack succeeds.
 """
 

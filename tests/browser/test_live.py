@@ -134,7 +134,7 @@ def test_the_kernel_interrupt_does_the_same(either, endpoint, notebook):
 
 
 def test_no_attack_succeeds_in_a_cell_just_run(either, endpoint, notebook):
-    """JupyterLab trusts such an output; the kernel's neutraliser is all there is without ours."""
+    """JupyterLab trusts such an output; the kernel's sanitizer is all there is without ours."""
     some = 40  # JupyterLab shows no more outputs of a cell than 50
     cells = [
         f"import deepseek_jupyter as ds\nfor _ in range({len(ATTACKS[start : start + some])}):\n"

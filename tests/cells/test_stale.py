@@ -41,10 +41,10 @@ def test_a_file_that_is_older_than_the_run_proves_nothing():
     assert stale_notes(chosen, last, [run, last], page, saved=7.0) != []
 
 
-def test_a_definition_that_stands_below():
+def test_a_definition_below_its_use():
     page = {"a": NotebookCell(1, "x = 1"), "b": NotebookCell(0, "x")}
     told = notes(("a", "x = 1"), ("b", "x"), notebook=page)
-    assert told == ["In[1] stands below In[2] and ran before it (x)."]
+    assert told == ["In[1] is below In[2] and ran before it (x)."]
 
 
 def test_a_name_bound_again_from_above():

@@ -14,7 +14,7 @@ HOSTILE = "<script>alert(1)</script> ``` ![x](https://x/?d=1)"
 
 
 def neutral(text: str) -> str:
-    """Stands for the display's neutraliser."""
+    """Stands for the display's sanitizer."""
     return text.replace("<", "&lt;").replace("![", "\\![")
 
 

@@ -22,7 +22,7 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
 from deepseek_jupyter.sanitizer.markdown import TAGS
-from deepseek_jupyter.sanitizer.sanitize import Neutraliser, neutralise
+from deepseek_jupyter.sanitizer.sanitizer import Sanitizer, sanitize
 from deepseek_jupyter.sanitizer.text import plain
 from tests.support.fuzzing import examples
 from tests.support.growth import assert_linear
@@ -210,14 +210,14 @@ def markdown_faults(markdown: str) -> list[str]:
     return found
 
 
-def fed(text: str, *cuts: int) -> Neutraliser:
-    whole = Neutraliser()
+def fed(text: str, *cuts: int) -> Sanitizer:
+    whole = Sanitizer()
     for start, end in zip((0, *cuts), (*cuts, len(text)), strict=True):
         whole.feed(text[start:end])
     return whole
 
 
-def test_control_without_neutralising_the_checks_fire() -> None:
+def test_control_without_sanitizing_the_checks_fire() -> None:
     caught = {a["name"] for a in ATTACKS if faults(GFM.render(a["text"]))}
     assert len(caught) > 100
     assert {"html-script-tag", "image-inline", "latex-href", "fence-info-breakout"} <= caught
@@ -275,23 +275,23 @@ ANY_TEXT = st.text(max_size=60) | MARKUP
 @example("$$: a$$")
 @examples(700)
 def test_any_text_stays_within_the_allowed(text: str) -> None:
-    neutral = neutralise(text)
-    assert faults(neutral.html) == []
-    assert markdown_faults(neutral.markdown) == []
+    sanitized = sanitize(text)
+    assert faults(sanitized.html) == []
+    assert markdown_faults(sanitized.markdown) == []
 
 
 @given(ANY_TEXT, st.lists(st.integers(0, 60), max_size=6), st.booleans())
 @examples(500)
 def test_any_cuts_give_the_same(text: str, cuts: list[int], look: bool) -> None:
-    pieces = Neutraliser()
+    pieces = Sanitizer()
     start = 0
     for cut in sorted(cuts):
         pieces.feed(text[start:cut])
         start = max(start, cut)
         if look:
-            assert faults(pieces.snapshot().html) == []
+            assert faults(pieces.html()) == []
     pieces.feed(text[start:])
-    assert pieces.finish() == neutralise(text)
+    assert pieces.finish() == sanitize(text)
 
 
 GOLDEN = {
@@ -326,49 +326,48 @@ GOLDEN = {
 @pytest.mark.parametrize("name", GOLDEN)
 def test_ordinary_markdown_keeps_its_meaning(name: str) -> None:
     text, expected = GOLDEN[name]
-    neutral = neutralise(text)
-    assert expected in neutral.html
-    shape = [tag for tag in Page(neutral.html).tags if tag != "span"]
+    sanitized = sanitize(text)
+    assert expected in sanitized.html
+    shape = [tag for tag in Page(sanitized.html).tags if tag != "span"]
     if name not in ("math", "display", "align"):  # which are text to this parser
-        again = Page(GFM.render(neutral.markdown)).tags
+        again = Page(GFM.render(sanitized.markdown)).tags
         assert [{"s": "del"}.get(tag, tag) for tag in again] == shape
 
 
 @pytest.mark.parametrize("info", ["mermaid", "Mermaid", "mermaid title=x", "mermaid-js"])
 def test_a_diagram_is_code_without_a_language(info: str) -> None:
     """Front ends run the diagrams of a language that is called so, and their links with them."""
-    neutral = neutralise(f"```{info}\ngraph LR\nclick A href 'https://evil.example'\n```")
-    for html in (neutral.html, GFM.render(neutral.markdown)):
+    sanitized = sanitize(f"```{info}\ngraph LR\nclick A href 'https://evil.example'\n```")
+    for html in (sanitized.html, GFM.render(sanitized.markdown)):
         assert "<pre><code>graph LR" in html
-    assert "mermaid" not in neutral.html + neutral.markdown
+    assert "mermaid" not in sanitized.html + sanitized.markdown
 
 
 def test_money_is_no_math() -> None:
-    html = neutralise("It costs $5 and then $6, US$7 or 8$.").html
+    html = sanitize("It costs $5 and then $6, US$7 or 8$.").html
     assert "math" not in html.replace("mathjax_ignore", "")
     assert Page(html).shown() == "It costs $5 and then $6, US$7 or 8$."
 
 
 def test_late_definitions_reach_earlier_blocks() -> None:
     text = "First [doc].\n\nSecond.\n\n[doc]: https://a.example/"
-    whole = Neutraliser()
+    whole = Sanitizer()
     whole.feed(text)
-    assert "<a " not in whole.snapshot().html
+    assert "<a " not in whole.html()
     assert '<a href="https://a.example/"' in whole.finish().html
     assert "[doc](https://a.example/)" in whole.finish().markdown
 
 
-def test_snapshots_grow_block_by_block() -> None:
-    whole = Neutraliser()
+def test_the_html_grows_block_by_block() -> None:
+    whole = Sanitizer()
     whole.feed("# One\n\nTwo **thr")
-    seen = whole.snapshot()
-    assert seen.html[: seen.tail_start] == "<h1>One</h1>\n"
-    assert seen.html[seen.tail_start :] == "<p>Two **thr</p>\n"
-    assert seen.blocks == 1
+    assert whole.html() == "<h1>One</h1>\n<p>Two **thr</p>\n"
     whole.feed("ee**\n\nFour")
-    assert whole.html_since(1) == ["<p>Two <strong>three</strong></p>\n"]
-    assert whole.finish() is whole.finish() is whole.snapshot()
-    with pytest.raises(RuntimeError, match="new Neutraliser"):
+    so_far = "<h1>One</h1>\n<p>Two <strong>three</strong></p>\n<p>Four</p>\n"
+    assert whole.html() == so_far
+    assert whole.finish() is whole.finish()
+    assert whole.html() == whole.finish().html == so_far
+    with pytest.raises(RuntimeError, match="new Sanitizer"):
         whole.feed("x")
 
 
@@ -385,10 +384,10 @@ def test_a_long_block_costs_no_square(unit: str) -> None:
         """Function calls, which no other work on the machine can change."""
         profile = cProfile.Profile()
         profile.enable()
-        whole = Neutraliser()
+        whole = Sanitizer()
         for at in range(0, len(text), 100):
             whole.feed(text[at : at + 100])
-            whole.snapshot(html_only=True)
+            whole.html()
         whole.finish()
         profile.disable()
         return int(pstats.Stats(profile).total_calls)
@@ -403,10 +402,10 @@ STORMS = [">", "[", "![", "*", "_a ", "- ", "> - ", "`", "$", "$$\n", "\\(", "**
 
 @pytest.mark.parametrize("unit", [*STORMS, "&#x", "<", "{", "~~a ", "\n", "\t", "1. ", "[a]: "])
 def test_ten_thousand_of_anything_cost_four_times_a_quarter(unit: str) -> None:
-    assert_linear(lambda count: neutralise(unit * count + "shown"), 2500)
-    neutral = neutralise(unit * 10_000 + "shown")
-    assert "shown" in neutral.html
-    assert "<" not in TAGS.sub("", neutral.markdown)
+    assert_linear(lambda count: sanitize(unit * count + "shown"), 2500)
+    sanitized = sanitize(unit * 10_000 + "shown")
+    assert "shown" in sanitized.html
+    assert "<" not in TAGS.sub("", sanitized.markdown)
 
 
 def test_a_terminal_is_left_alone() -> None:
@@ -417,6 +416,23 @@ def test_a_terminal_is_left_alone() -> None:
     assert plain("\x1b[1mbold\x1b[0m\ta\r\nb") == "bold\ta\nb"
     assert plain("\x1b]8;;https://evil.example\x1b\\click\x1b]8;;\x07!") == "click!"
     assert plain("\x1b]0;never ended\nshown") == "0;never ended\nshown"
+    assert plain("\x9d8;;a\x9d0;b\x07shown") == "8;;ashown"
+
+
+def test_plain_text_has_no_invisible_characters_but_joiners_that_join() -> None:
+    assert plain("a\u200eb\u200fc\u061cd") == "a⟨U+200E⟩b⟨U+200F⟩c⟨U+061C⟩d"
+    assert plain("r\u200bm\u2060 -\u200drf\u200d\u200d\u200d x\U000e0041") == "rm -rf x"
+    for joined in ("👩\u200d👧", "می\u200cخواهم", "क्\u200dष"):
+        assert plain(joined) == joined
+    assert plain("\u202a") == "⟨U+202A⟩"
+
+
+@pytest.mark.timeout(20)
+@pytest.mark.parametrize(
+    "unit", ["\x9d", "\x1b]", "\x1b[", "\x9b0", "\x9b ", "\x1b]\x9d", "\u200d"]
+)
+def test_plain_text_costs_what_its_length_costs(unit: str) -> None:
+    assert "shown" in plain(unit * 300_000 + "\nshown")
 
 
 @given(st.text(st.characters(), max_size=60) | MARKUP)
@@ -426,6 +442,6 @@ def test_a_terminal_never_sees_a_control(text: str) -> None:
 
 
 def test_importing_parses_nothing() -> None:
-    code = "import sys, deepseek_jupyter.sanitizer.sanitize; print('markdown_it' in sys.modules)"
+    code = "import sys, deepseek_jupyter.sanitizer.sanitizer; print('markdown_it' in sys.modules)"
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert run.stdout.strip() == "False"

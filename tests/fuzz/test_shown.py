@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from deepseek_jupyter.display.render import final_bundle
-from deepseek_jupyter.sanitizer.sanitize import neutralise
+from deepseek_jupyter.sanitizer.sanitizer import sanitize
 from tests.conversation.turns import a_full_turn
 from tests.display.test_safe import ATTACKS, faults, fed, markdown_faults
 from tests.support.fuzzing import examples
@@ -32,15 +32,15 @@ def spliced(draw: st.DrawFn) -> str:
 @examples(150)
 @given(spliced())
 def test_attacks_spliced_into_each_other_do_nothing(text):
-    neutral = neutralise(text)
-    assert faults(neutral.html) == []
-    assert markdown_faults(neutral.markdown) == []
+    sanitized = sanitize(text)
+    assert faults(sanitized.html) == []
+    assert markdown_faults(sanitized.markdown) == []
 
 
 @examples(80)
 @given(spliced(), st.lists(st.integers(0, 400), max_size=4))
 def test_in_pieces_they_give_the_same(text, cuts):
-    assert fed(text, *sorted(cuts)).finish() == neutralise(text)
+    assert fed(text, *sorted(cuts)).finish() == sanitize(text)
 
 
 class Actors(HTMLParser):

@@ -75,7 +75,7 @@ def model_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The default model, downloaded once for all test runs of this checkout."""
     named = os.environ.get("DEEPSEEK_TEST_MODELS")
     directory = Path(named) if named else REPOSITORY / ".make" / "models"
-    file = directory / local.MODELS[local.DEFAULT_MODEL].file
+    file = directory / f"{local.DEFAULT_MODEL}.gguf"
     if not file.exists():
         directory.mkdir(parents=True, exist_ok=True)
         with pytest.MonkeyPatch.context() as patch:

@@ -191,10 +191,10 @@ import sys
 sys.modules["xllamacpp"] = None
 from deepseek_jupyter.errors import LocalModelError
 from deepseek_jupyter import local
-from deepseek_jupyter.local import models, serve
+from deepseek_jupyter.local import serve
 print(local.status().problem)
 try:
-    models.need_support()
+    serve._start("any", None)
 except LocalModelError as error:
     print(type(error).__name__, error.hint)
 """

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import ast
 import socket
 import threading
+import time
 from pathlib import Path
 
 import pytest
 
 from deepseek_jupyter.errors import LocalModelError
 from deepseek_jupyter.local import models as store
-from deepseek_jupyter.local import serve
+from deepseek_jupyter.local import serve, server_process
 from deepseek_jupyter.local.models import DEFAULT_MODEL, locked
 from deepseek_jupyter.local.serve import connect
 
@@ -47,3 +49,27 @@ def test_each_level_of_the_home_is_its_owners_alone(empty_home: Path) -> None:
     assert made == empty_home / "local" / "run"
     for level in (empty_home, empty_home / "local", made):
         assert level.stat().st_mode & 0o777 == 0o700
+
+
+def test_the_servers_own_module_is_whole_before_it_runs() -> None:
+    tree = ast.parse(Path(server_process.__file__).read_text("utf-8"))
+    assert ast.unparse(tree.body[-1]).startswith("if __name__ ==")
+
+
+def test_a_lease_is_held_until_the_client_is_gone() -> None:
+    stopped = threading.Event()
+    leases = server_process.Leases("key", stop=stopped.set)
+    assert connect(leases.port, "other key") is None
+    lease = connect(leases.port, "key")
+    assert lease is not None
+    assert leases.held == 1
+    assert lease.say("touch") == "ok"
+    assert float(lease.say("idle") or "nan") < 5
+    assert lease.say("what") == "?"
+    assert lease.say("stop") == "ok"
+    assert stopped.wait(5)
+    lease.close()
+    deadline = time.monotonic() + 5
+    while leases.held and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert leases.held == 0

@@ -17,6 +17,7 @@ import pytest
 
 from deepseek_jupyter import local
 from deepseek_jupyter.errors import LocalModelError
+from deepseek_jupyter.local import models as store
 from deepseek_jupyter.local import serve
 
 from .conftest import Client, gone_within
@@ -85,7 +86,7 @@ def test_a_server_that_was_killed_is_replaced(home: Path) -> None:
 
 
 def test_a_state_file_of_a_dead_server_is_cleaned(home: Path) -> None:
-    state = serve.run_directory() / f"{local.DEFAULT_MODEL}.json"
+    state = store.private("run") / f"{local.DEFAULT_MODEL}.json"
     state.write_text('{"url":"http://127.0.0.1:9","key":"k","port":9,"pid":1,"model":"m"}')
     assert local.ensure_server().pid != 1
 

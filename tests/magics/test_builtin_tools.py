@@ -76,8 +76,10 @@ class TestSql:
         ask(frame, f"-a {POLICY} --tools sql")
         (tool,) = server.requests[0].json["tools"]
         assert tool["function"]["name"] == "sql"
-        assert "\ndf: region, price, mail, full_name" in tool["function"]["description"]
-        assert "salary" not in tool["function"]["description"]
+        described = tool["function"]["description"]
+        assert "\ndf (aggregates over all 120 rows; " in described
+        assert "): region, price, mail, full_name; in aggregates alone: salary" in described
+        assert "diagnosis" not in described
 
     @pytest.mark.parametrize(
         "sql",
@@ -134,28 +136,38 @@ class TestSql:
         binder, refused, right = told(server)
         assert "QueryError" in binder
         assert "The tables are df, without what" in binder
-        assert "COPY does not run here" in refused
+        assert "COPY does not run over protected data" in refused
         assert right == "one\n1\n(1 row)"
 
-    def test_a_sample_is_called_a_sample(self, frame, server):
-        text = query(frame, server, "SELECT avg(price) FROM df", "df")
-        assert "The tables are df_sample" in text
-        assert query(frame, server, "SELECT count(*) AS n FROM df_sample", "df") == "n\n5\n(1 row)"
+    def test_aggregates_are_of_all_rows_and_rows_are_called_a_sample(self, frame, server):
+        text = query(frame, server, "SELECT avg(price) AS p FROM df", "df")
+        assert text.startswith("p\n59.5\n(1 row)\nComputed over all 120 rows of df;")
+        text = query(frame, server, "SELECT price FROM df", "df")
+        assert text.endswith("\n(5 rows)\n5 of 120 rows of df")
 
-    def test_the_user_is_told_that_it_is_a_sample(self, frame, server):
-        query(frame, server, "SELECT 1", "df")
-        assert ds.last.turn.notices == (
-            "SQL sees only sample rows of df; attach with :full to let it query all rows.",
+    def test_a_question_about_all_rows_is_answered_by_all_rows(self, shell, server):
+        shell.run_cell(
+            "import pandas as pd\n"
+            "ship = pd.DataFrame({'pclass': [1 + n % 3 for n in range(891)],\n"
+            "    'sex': ['female' if n % 5 < 2 else 'male' for n in range(891)],\n"
+            "    'survived': [int(n * 7 % 11 < 4) for n in range(891)],\n"
+            "    'name': [f'SENTINEL-{n:03}' for n in range(891)]})\n"
         )
-        query(frame, server, "SELECT 1", "df:sample,price=full")
-        assert ds.last.turn.notices == ()
+        sql = "SELECT pclass, sex, avg(survived) r FROM ship GROUP BY ALL ORDER BY pclass, sex"
+        server.queue(calls(("sql", {"query": sql})), answer("So it is."))
+        ask(shell, "-a ship --tools sql", "Which class survives best, by sex?")
+        right = shell.user_ns["ship"].groupby(["pclass", "sex"]).survived.mean()
+        lines = [f"{pclass},{sex},{rate:.10g}" for (pclass, sex), rate in right.items()]
+        assert told(server)[0].splitlines()[1:7] == lines
+        assert "all 891 rows of ship" in told(server)[0]
 
     def test_the_settings_limits_hold(self, frame, server):
         config = ds.get_session().config
         config.sql_seconds, config.tool_rows = 0.3, 2
-        text = query(frame, server, "SELECT max(a.price * b) FROM df a, range(1000000000000) t(b)")
+        joined = ", ".join(f"df AS t{n}" for n in range(9))
+        text = query(frame, server, f"SELECT count(*) FROM {joined} WHERE t0.price <> 1")
         assert "QueryTimeoutError: The query was stopped after 0.3 s." in text
-        assert "(the first 2 of 120 rows" in query(frame, server, "FROM df")
+        assert "(the first 2 of 120 rows" in query(frame, server, "SELECT price FROM df")
 
     def test_a_large_result_stays_in_the_notebook(self, frame, server):
         text = query(frame, server, "SELECT price, region FROM df")

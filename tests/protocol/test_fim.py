@@ -9,18 +9,20 @@ import pytest
 from deepseek_jupyter.errors import ConfigurationError, ParameterError
 from deepseek_jupyter.protocol.deltas import TextDelta
 from deepseek_jupyter.protocol.dialect import Dialect
-from deepseek_jupyter.protocol.fim import FimCompletions, FimRequest, Infill
+from deepseek_jupyter.protocol.fim import FimRequest
+from deepseek_jupyter.protocol.wire import WIRES
 from deepseek_jupyter.transport.providers import PROVIDERS
 from tests.support.asking import ask, provider_at
 from tests.support.wording_fim import USAGE, fim, fim_chunks, fim_whole, infill, infill_chunks
 
 DEEPSEEK = PROVIDERS["deepseek"].dialect
+FIM, INFILL = WIRES["fim"], WIRES["infill"]
 CODE = "<b>\n    return a + b  # <think>not a thought</think>\n"
 ASKED = FimRequest("deepseek-flash", "def add(a, b):\n", "\nadd(1, 2)", {"max_tokens": 64})
 
 
 def sent(request: FimRequest, wire=None, dialect: Dialect = DEEPSEEK):
-    return (wire or FimCompletions()).build(request, dialect)
+    return (wire or FIM).build(request, dialect)
 
 
 def test_deepseek_is_asked_at_its_beta_address_and_never_to_think():
@@ -41,7 +43,7 @@ def test_an_empty_suffix_is_left_out():
 
 
 def test_llamacpp_is_asked_in_its_own_words():
-    body = sent(ASKED, Infill()).body
+    body = sent(ASKED, INFILL).body
     assert (body["input_prefix"], body["input_suffix"]) == ("def add(a, b):\n", "\nadd(1, 2)")
     assert body["n_predict"] == 64
     assert body["stream"] is body["cache_prompt"] is True
@@ -56,14 +58,14 @@ def test_llamacpp_is_asked_in_its_own_words():
         (FimRequest("m", "x", parameters={"max_tokens": 0}), "4096"),
     ],
 )
-@pytest.mark.parametrize("wire", [FimCompletions(), Infill()])
+@pytest.mark.parametrize("wire", [FIM, INFILL])
 def test_what_a_server_would_refuse_is_refused_here(request_, about, wire):
     with pytest.raises(ParameterError, match=about):
         sent(request_, wire)
 
 
 @pytest.mark.parametrize(
-    ("wire", "chunks"), [(FimCompletions(), fim_chunks(CODE)), (Infill(), infill_chunks(CODE))]
+    ("wire", "chunks"), [(FIM, fim_chunks(CODE)), (INFILL, infill_chunks(CODE))]
 )
 @pytest.mark.parametrize("size", [1, 7, 100_000])
 def test_code_arrives_as_it_was_written_however_the_stream_is_cut(wire, chunks, size):
@@ -84,7 +86,7 @@ def test_code_arrives_as_it_was_written_however_the_stream_is_cut(wire, chunks, 
 
 
 def test_llamacpps_limit_is_called_length():
-    stream = Infill().stream(DEEPSEEK)
+    stream = INFILL.stream(DEEPSEEK)
     for chunk in infill_chunks("x", "limit"):
         stream.take(chunk)
     assert stream.completion.finish_reason == "length"
@@ -93,11 +95,11 @@ def test_llamacpps_limit_is_called_length():
 @pytest.mark.parametrize(
     ("wire", "body"),
     [
-        (FimCompletions(), {"choices": ["x"]}),
-        (FimCompletions(), {"choices": [{"text": 3}]}),
-        (FimCompletions(), {"choices": []}),
-        (Infill(), {"content": 3}),
-        (Infill(), {"error": "no"}),
+        (FIM, {"choices": ["x"]}),
+        (FIM, {"choices": [{"text": 3}]}),
+        (FIM, {"choices": []}),
+        (INFILL, {"content": 3}),
+        (INFILL, {"error": "no"}),
     ],
 )
 def test_a_reply_of_another_form_is_none(wire, body):

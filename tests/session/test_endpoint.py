@@ -113,9 +113,10 @@ def test_a_server_on_this_machine_needs_no_key(session, server, monkeypatch):
     assert "authorization" not in asked(server).headers
 
 
-def test_a_server_elsewhere_does(session, monkeypatch):
+@pytest.mark.parametrize("host", ["gateway.example", "127.evil.example", "localhost.example"])
+def test_a_server_elsewhere_does(session, monkeypatch, host):
     monkeypatch.delenv("DEEPSEEK_API_KEY")
-    monkeypatch.setenv("DEEPSEEK_BASE_URL", "https://gateway.example/v1")
+    monkeypatch.setenv("DEEPSEEK_BASE_URL", f"https://{host}/v1")
     with pytest.raises(MissingKeyError):
         session.endpoints.provider()
 

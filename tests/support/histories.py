@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from deepseek_jupyter.protocol.messages import Message, Role, ToolCall, json_text
+from deepseek_jupyter.protocol.messages import Message, Role, ToolCall, arguments_text
 
 __all__ = ["flat", "from_wire"]
 
@@ -18,7 +18,9 @@ def from_wire(wire: dict[str, Any]) -> Message:
     """
     role: Role = "system" if wire["role"] == "developer" else wire["role"]
     calls = tuple(
-        ToolCall(call["id"], call["function"]["name"], json_text(call["function"]["arguments"]))
+        ToolCall(
+            call["id"], call["function"]["name"], arguments_text(call["function"]["arguments"])
+        )
         for call in wire.get("tool_calls") or ()
     )
     return Message(

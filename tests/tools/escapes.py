@@ -241,5 +241,5 @@ def written(template: str, **places: str) -> str:
         seireuq=")" * 1100,
         sum="1+" * 9000,
         nots="NOT " * 4000,
-        long="x" * 30_000,
+        long="x" * 300_000,
     )

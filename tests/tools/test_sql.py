@@ -13,7 +13,7 @@ pd = pytest.importorskip("pandas", reason="pandas has no wheel for this Python")
 pl = pytest.importorskip("polars", reason="polars has no wheel for this Python")
 
 from deepseek_jupyter.context.attach import attach  # noqa: E402
-from deepseek_jupyter.errors import QueryError, SandboxError, ToolError  # noqa: E402
+from deepseek_jupyter.errors import QueryError, ToolError  # noqa: E402
 from deepseek_jupyter.privacy.levels import parse_spec  # noqa: E402
 from deepseek_jupyter.privacy.redaction import Redactor  # noqa: E402
 from deepseek_jupyter.tools import sql  # noqa: E402
@@ -128,11 +128,21 @@ class TestFrames:
         assert first == ('b,1,2024-01,0:01:30,1,2024-03-31 00:00:00+01:00,2024-01-01,"[1, 2]",True')
         assert second == "a,x,2024-02,1:00:00,NULL,2024-04-01 00:00:00+02:00,NULL,[],False"
 
-    def test_a_frame_that_is_too_large_says_so(self, tool_of, monkeypatch):
+    def test_a_frame_that_is_large_or_lazy_is_copied_only_after_a_yes(self, tool_of, monkeypatch):
+        lazy = tool_of(df=(pl.LazyFrame({"a": range(5_000)}), "full"))
+        assert lazy.consent == "ask"
+        assert "Copies all of df first: nobody knows how large" in lazy.shown({"query": "FROM df"})
+        frame = pd.DataFrame({"a": range(5_000)})
+        assert tool_of(df=(frame, "full")).consent == "never needed"
         monkeypatch.setattr(sql, "MOST", 1_000)
-        for frame in (pd.DataFrame({"a": range(5_000)}), pl.LazyFrame({"a": range(5_000)})):
-            with pytest.raises(SandboxError, match="df is about"):
-                tool_of(df=(frame, "full")).call(query="FROM df")
+        assert tool_of(df=(frame, "full")).consent == "ask"
+
+    def test_nothing_is_copied_before_the_first_query(self, tool_of, monkeypatch):
+        monkeypatch.setattr(sql, "fill", lambda *args: pytest.fail("copied"))
+        tool = tool_of(df=(pd.DataFrame({"a": range(9)}), "sample"))
+        assert "5 of 9 rows of df" in tool.shown({"query": "SELECT a FROM df"})
+        with pytest.raises(QueryError, match="any_value does not run"):
+            tool.call(query="SELECT any_value(a) FROM df")
 
     def test_an_empty_frame_is_a_table_without_rows(self, tool_of):
         frame = pl.DataFrame({"a": []}, schema={"a": pl.String})
@@ -161,11 +171,11 @@ def wards():
 
 class TestPolicy:
     def test_only_columns_at_full_are_there_with_all_rows(self, tool_of):
-        text = ask(tool_of(df=(WARDS, WARDS_SPEC)), "FROM df")
+        text = ask(tool_of(df=(WARDS, WARDS_SPEC)), "SELECT region, price FROM df")
         assert text.startswith("region,price\nnorth,0\n")
         assert text.endswith("(the first 50 of 100 rows)")
 
-    @pytest.mark.parametrize("column", ["salary", "diagnosis", "ward"])
+    @pytest.mark.parametrize("column", ["diagnosis", "ward"])
     @pytest.mark.parametrize(
         "query",
         [
@@ -176,8 +186,8 @@ class TestPolicy:
             "SELECT price FROM df ORDER BY {}",
             "SELECT {}::INTEGER FROM df",
             "SELECT COLUMNS('{}') FROM df",
-            "SELECT df.{} FROM df_sample AS df",
-            "SELECT * FROM df_sample WHERE {} IS NOT NULL",
+            "SELECT df.{} FROM df",
+            "SELECT * FROM df WHERE {} IS NOT NULL",
         ],
     )
     def test_kept_columns_cannot_be_asked_in_any_way(self, wards, query, column):
@@ -185,22 +195,74 @@ class TestPolicy:
             wards.call(query=query.format(column))
         assert "-0" not in str(caught.value)
 
-    @pytest.mark.parametrize(
-        "query", ["SUMMARIZE df", "DESCRIBE df", "FROM df_sample", "SHOW ALL TABLES"]
-    )
-    def test_kept_values_are_in_no_description_either(self, wards, query):
+    @pytest.mark.parametrize("query", ["FROM df", "SELECT region, price FROM df"])
+    def test_kept_values_are_in_no_table_of_rows(self, wards, query):
         text = ask(wards, query) + wards.description
         assert not [kept for kept in ("SALARY", "DIAGNOSIS", "WARD") if kept in text]
         assert "ward" not in text
 
-    def test_sampled_columns_have_a_table_of_their_rows_that_says_so(self, tool_of):
+    @pytest.mark.parametrize("query", ["SUMMARIZE df", "DESCRIBE df", "SHOW ALL TABLES"])
+    def test_statements_that_read_everything_do_not_run_over_what_is_kept(self, wards, query):
+        with pytest.raises(QueryError, match="does not run over protected data"):
+            wards.call(query=query)
+
+    def test_figures_of_a_column_at_stats_are_of_all_rows(self, tool_of):
+        frame = WARDS.with_columns(pay=pl.int_range(100))
+        tool = tool_of(df=(frame, f"{WARDS_SPEC},pay=stats,region=sample"))
+        text = ask(tool, "SELECT region, avg(pay) AS pay FROM df GROUP BY region ORDER BY region")
+        rows = "region,pay\nnorth,49\nsouth,50\n(2 rows)\n"
+        assert (
+            text == f"{rows}Computed over all 100 rows of df; groups of fewer than 5 are left out."
+        )
+        for query in ("SELECT pay FROM df", "SELECT max(pay) FROM df WHERE price > 3"):
+            with pytest.raises(QueryError):
+                tool.call(query=query)
+
+    def test_labels_that_may_not_leave_are_pseudonyms(self, tool_of):
+        redactor = Redactor()
+        frame = pl.DataFrame({"code": [250, 401] * 10, "drug": ["aspirin", "insulin"] * 10})
+        tool = tool_of(df=(frame, "stats"), redactor=redactor)
+        for column, kept in (("code", "401"), ("drug", "insulin")):
+            text = ask(tool, f"SELECT {column}, count(*) AS n FROM df GROUP BY 1 ORDER BY 1")
+            assert kept not in text
+            assert kept in redactor.restore(text)
+            label = next(name for name, word in redactor.known.items() if word == kept)
+            found = ask(tool, f"SELECT count(*) AS n FROM df WHERE {column} = '{label}'")
+            assert found.startswith("n\n10\n")
+
+    def test_more_texts_than_get_pseudonyms_are_counted_all_the_same(self, tool_of, monkeypatch):
+        monkeypatch.setattr(sql, "_VEILED", 10)
+        frame = pl.DataFrame({"code": [f"SECRET-{n // 6}" for n in range(90)]})
+        text = ask(
+            tool_of(df=(frame, "stats"), redactor=Redactor()),
+            "SELECT code, count(*) AS n, count(DISTINCT code) AS d FROM df GROUP BY 1 LIMIT 1",
+        )
+        assert text.startswith("code,n,d\n(text ")
+        assert "),6,1\n" in text
+
+    def test_groups_that_are_left_out_are_counted(self, tool_of):
+        frame = pl.DataFrame({"g": ["a"] * 20 + [f"x{n}" for n in range(9)]})
+        text = ask(tool_of(df=(frame, "sample")), "SELECT g, count(*) AS n FROM df GROUP BY g")
+        assert text.startswith("g,n\na,20\n(1 row)")
+        assert text.endswith("\n9 groups are left out.")
+
+    def test_errors_over_all_rows_quote_nothing(self, tool_of):
+        frame = pl.DataFrame({"name": [f"SECRET-{n}" for n in range(20)], "x": range(20)})
+        query = (
+            "SELECT (SELECT avg(x) FROM df GROUP BY x // 10) AS a, count(*) FROM df "
+            "WHERE name LIKE 'SECRET%'"
+        )
+        with pytest.raises(QueryError, match=r"^The query failed: InvalidInputException") as caught:
+            tool_of(df=(frame, "sample")).call(query=query)
+        assert "SECRET-" not in str(caught.value)
+
+    def test_rows_are_those_of_the_card_and_the_answer_says_so(self, tool_of):
         frame = pl.DataFrame({"a": range(100), "b": range(100, 200)})
         tool = tool_of(df=(frame, "sample(5)"))
-        assert "df_sample (only 5 sample rows" in tool.description
-        assert "\ndf:" not in tool.description
-        assert ask(tool, "SELECT count(*) AS n FROM df_sample") == "n\n5\n(1 row)"
-        with pytest.raises(QueryError, match="The tables are df_sample"):
-            tool.call(query="SELECT avg(a) FROM df")
+        assert "df (aggregates over all 100 rows; 5 sample rows): a, b" in tool.description
+        text = ask(tool, "SELECT a FROM df ORDER BY a LIMIT 1")
+        assert text == "a\n0\n(1 row)\n5 of 100 rows of df"
+        assert ask(tool, "SELECT avg(a) AS a FROM df").startswith("a\n49.5\n(1 row)\nComputed over")
 
     @pytest.mark.parametrize(
         "spec",
@@ -216,9 +278,7 @@ class TestPolicy:
         )
         card = attach("df", frame, policy, redactor).text
         tool = sql_tool({"df": frame}, {"df": policy}, redactor=redactor)
-        values = (
-            tool.call(query="SELECT a FROM df_sample WHERE a IS NOT NULL").table["a"].to_pylist()
-        )
+        values = tool.call(query="SELECT a FROM df WHERE a IS NOT NULL").table["a"].to_pylist()
         tool.call.close()
         assert values
         if "budget" not in spec:  # else the card shows fewer of them
@@ -227,19 +287,19 @@ class TestPolicy:
     def test_a_column_with_a_smaller_sample_is_empty_beyond_it(self, tool_of):
         frame = pl.DataFrame({"a": range(100), "b": range(100)})
         tool = tool_of(df=(frame, "sample(5),b=sample(2)"))
-        assert (
-            ask(tool, "SELECT count(a) AS a, count(b) AS b FROM df_sample") == "a,b\n5,2\n(1 row)"
-        )
+        rows = tool.call(query="SELECT a, b FROM df").table
+        assert [5 - column.null_count for column in rows.columns] == [5, 2]
 
-    def test_a_table_of_samples_does_not_take_another_frames_name(self, tool_of):
+    def test_a_frame_at_full_keeps_all_rows_beside_one_that_is_not(self, tool_of):
         frame = pl.DataFrame({"a": range(10)})
-        tool = tool_of(df=(frame, "sample"), DF_Sample=(frame, "full"))
-        assert "df_sample_2 (only 5" in tool.description
+        tool = tool_of(df=(frame, "sample"), other=(frame, "full"))
+        query = "SELECT x.a FROM other AS x LEFT JOIN df USING (a)"
+        assert tool.call(query=query).table.num_rows == 10
 
     def test_nothing_to_query_is_an_error_that_says_what_to_do(self):
         frame = pl.DataFrame({"a": [1]})
         with pytest.raises(ToolError, match=r"by the data policy.\nAttach one: --attach df:full"):
-            sql_tool({"df": frame}, {"df": parse_spec("df:stats")[1]})
+            sql_tool({"df": frame}, {"df": parse_spec("df:schema")[1]})
         with pytest.raises(ToolError, match="No frame is attached"):
             sql_tool({}, {})
 
@@ -359,7 +419,7 @@ def test_what_never_asks_imports_nothing_of_it(child_environment):
 
     code = (
         "import deepseek_jupyter.tools.sql, deepseek_jupyter.tools.sandbox, sys;"
-        "print([m for m in ('duckdb', 'pyarrow', 'narwhals') if m in sys.modules])"
+        "print([m for m in ('duckdb', 'pyarrow', 'narwhals', 'sqlglot') if m in sys.modules])"
     )
     done = subprocess.run(
         [sys.executable, "-c", code], env=child_environment, capture_output=True, text=True

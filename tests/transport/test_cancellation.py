@@ -149,20 +149,6 @@ async def test_cancelling_an_async_caller_closes_the_socket(server, client, runn
     assert_idle(engine().loop)
 
 
-async def test_cancelling_arun_cancels_the_work():
-    cancelled = threading.Event()
-
-    async def work() -> None:
-        try:
-            await asyncio.sleep(60)
-        finally:
-            cancelled.set()
-
-    with pytest.raises(TimeoutError):
-        await asyncio.wait_for(engine().arun(work()), 0.1)
-    assert cancelled.wait(AT_ONCE)
-
-
 async def test_leaving_an_async_loop_early_closes_the_socket(server, client, running):
     async with contextlib.aclosing(engine().adrain(lambda: client.stream(running))) as source:
         async for events in source:
