@@ -36,7 +36,7 @@ class _Shown:
         printer.text(str(self))
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)  # IPython would prefer it to `_repr_pretty_`
 class Report(_Shown):
     """A title, rows of text cells, optional column heads and a closing remark.
 
@@ -71,7 +71,7 @@ class Report(_Shown):
         return f'<div class="{_INERT}">{"".join(parts)}</div>'
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)  # IPython would prefer it to `_repr_pretty_`
 class Drawing(_Shown):
     """Lines whose columns matter: a tree, a diff."""
 
@@ -84,7 +84,7 @@ class Drawing(_Shown):
         return f'<pre class="{_INERT}">{_inert(self.text)}</pre>'
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)  # IPython would prefer it to `_repr_pretty_`
 class Changes(_Shown):
     """Each part is a heading and its lines, (mark, text) with ``+``, ``-``, ``@`` or a space.
 

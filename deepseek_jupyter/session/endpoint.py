@@ -146,11 +146,3 @@ class Endpoints:
             "%deepseek login stores a key (or set DEEPSEEK_API_KEY); "
             "%deepseek local install brings the embedded model.",
         )
-
-    def _local(self, provider: Provider) -> tuple[Provider, Secret]:
-        from deepseek_jupyter import local
-        from deepseek_jupyter.transport.keys import Secret
-
-        endpoint = local.ensure_server(self.config.local_model or None)
-        running = provider.derive(base_url=endpoint.base_url, default_model=endpoint.model)
-        return running, Secret(endpoint.api_key, "the embedded server")
