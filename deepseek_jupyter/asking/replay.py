@@ -44,7 +44,12 @@ def replayed(session: Session, placed: Placed, on: Surface) -> Reply | None:
         kept = None  # the type has changed since
     if kept is None:
         if wanted == "always":
-            raise ReplayError("This question has no kept answer; --replay always sends nothing.")
+            raise ReplayError(
+                "This question has no kept answer; --replay always sends nothing.",
+                "%deepseek trust lets the turns of this file answer too."
+                if session.memory.foreign
+                else "",
+            )
         return None
     if question.new:
         session.memory.conversation = conversation
@@ -60,7 +65,7 @@ def deltas_of(reply: Reply) -> Iterator[Delta]:
 
 
 def _kept(session: Session, conversation: Conversation, turn: Turn) -> Turn | None:
-    """The newest whole answer: of this conversation, of the notebook's file, of the journal."""
+    """The newest whole answer: of this conversation, else of what the journal has from here."""
     here = (t for t in reversed(conversation.children(turn.parent)) if _fits(t, turn))
     found = next(here, None)
     if found is None and conversation.journal is not None:
@@ -105,7 +110,7 @@ def _play(
         # A turn of its own, which cost nothing.
         own = ("id", "conversation", "parent", "cell_id", "created", "history", "branch", "prompt")
         mine = {name: getattr(turn, name) for name in own}
-        shown = replace(shown, **mine, usage=None, cost=None, from_file=False)
+        shown = replace(shown, **mine, usage=None, cost=None)
         session.memory.finish_turn(shown, branch)
     record = {**shown.record, "footer": footer(shown.record)}
     transcript = Transcript(began)

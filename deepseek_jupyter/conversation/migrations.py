@@ -138,6 +138,28 @@ def m004_ghost_texts_and_opened(connection: sqlite3.Connection) -> None:
     connection.execute("ALTER TABLE conversations ADD COLUMN opened INTEGER")
 
 
+@migration
+def m005_taken_along(connection: sqlite3.Connection) -> None:
+    """Which turns a conversation has taken along from others; and for which state of a notebook's
+    file the user was last offered what only the journal holds.
+
+    A copy used to name the conversation it goes on from instead: it takes along that one's turns.
+    """
+    connection.execute(
+        "CREATE TABLE taken (conversation TEXT NOT NULL, turn TEXT NOT NULL, "
+        "PRIMARY KEY (conversation, turn)) WITHOUT ROWID"
+    )
+    connection.execute(
+        "WITH RECURSIVE line(copy, id, until) AS (SELECT id, origin, coalesce(origin_until, '~') "
+        "FROM conversations WHERE origin IS NOT NULL UNION "
+        "SELECT line.copy, c.origin, min(coalesce(c.origin_until, '~'), line.until) "
+        "FROM conversations c JOIN line ON line.id = c.id WHERE c.origin IS NOT NULL) "
+        "INSERT OR IGNORE INTO taken SELECT line.copy, t.id FROM line "
+        "JOIN turns t ON t.conversation = line.id AND t.created <= line.until"
+    )
+    connection.execute("ALTER TABLE notebooks ADD COLUMN offered TEXT")
+
+
 def make_search_index(connection: sqlite3.Connection) -> None:
     """An empty search index."""
     connection.execute(

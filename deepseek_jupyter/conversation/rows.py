@@ -32,7 +32,7 @@ _UNSEARCHED = (
 
 
 class NotebookRow(NamedTuple):
-    """A notebook as it was last seen. `origin` is the notebook it is a copy of."""
+    """A notebook as it was last seen. `origin` is the notebook it was copied from."""
 
     id: str
     path: str | None
@@ -73,6 +73,13 @@ def put_tip(
         (conversation, branch, tip),
     )
     connection.execute("UPDATE conversations SET active = ? WHERE id = ?", (branch, conversation))
+
+
+def take_along(connection: sqlite3.Connection, conversation: str, turn: str) -> None:
+    """A turn of another conversation is part of this one too."""
+    connection.execute(
+        "INSERT OR IGNORE INTO taken(conversation, turn) VALUES (?, ?)", (conversation, turn)
+    )
 
 
 def put_turn(connection: sqlite3.Connection, turn: Turn, owner: str | None) -> None:

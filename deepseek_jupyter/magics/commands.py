@@ -278,6 +278,18 @@ def _export(arguments: Sequence[str]) -> Report:
     return Report(f"Written: {path}")
 
 
+def _trust(arguments: Sequence[str]) -> Report:
+    """Take along the file's turns that are not from here; `journal`: what the file lacks."""
+    what = _at_most_one(arguments, "trust")
+    if what not in (None, "journal"):
+        raise UsageProblem(f"trust takes journal or nothing.{suggestion(str(what), ['journal'])}")
+    memory = get_session().memory
+    count = memory.trust_journal() if what else memory.trust()
+    if not count:
+        return Report("There is nothing to take along.")
+    return Report(f"{turns_in_words(count)} taken along; the next question sends this branch.")
+
+
 def _conversation() -> Conversation:
     return get_session().conversation
 
@@ -378,6 +390,7 @@ COMMANDS: dict[str, LineCommand] = {
     "diff": LineCommand(_diff, "TURN TURN", "how two turns differ"),
     "search": LineCommand(_search, "WORDS", "find turns of this conversation"),
     "export": LineCommand(_export, "FILE", "write .md, .html, .json or .ipynb"),
+    "trust": LineCommand(_trust, "[journal]", "send along turns that are not from here"),
     "reset": LineCommand(_reset, "", "begin a new conversation"),
     "doctor": LineCommand(_doctor, "", "check this installation and say what to fix"),
     "help": LineCommand(_help, "", "this list, and the flags of %%deepseek"),

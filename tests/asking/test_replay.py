@@ -8,6 +8,7 @@ import pytest
 from PIL import Image
 
 from deepseek_jupyter.asking.ask import ask, stream
+from deepseek_jupyter.asking.attachments import Wanted
 from deepseek_jupyter.asking.question import Question
 from deepseek_jupyter.config import DeepSeek
 from deepseek_jupyter.display.surfaces import Nowhere
@@ -96,8 +97,12 @@ def test_another_picture_makes_another_question(notebook, server):
     server.queue(answer("Red."), answer("Blue."))
     asked = [("red", red), ("blue", blue), ("red", red)]
     replies = [
-        kernel().ask(
-            Question("Which colour?", cell_id=f"c-{name}", attach=(picture,), new=True), Nowhere()
+        ask(
+            kernel(),
+            Question(
+                "Which colour?", cell_id=f"c-{name}", attach=(Wanted("it", picture),), new=True
+            ),
+            Nowhere(),
         )
         for name, picture in asked
     ]
@@ -158,7 +163,9 @@ def test_a_kept_answer_may_begin_a_new_conversation(first_run):
     assert len(session.conversation) == 1
 
 
-def test_without_a_journal_the_notebook_itself_answers(first_run, notebook, server):
+def test_without_a_journal_the_notebook_itself_answers_once_it_is_trusted(
+    first_run, notebook, server
+):
     session = kernel()
     cells = [
         {
@@ -184,7 +191,13 @@ def test_without_a_journal_the_notebook_itself_answers(first_run, notebook, serv
     assert files
     for file in files:
         file.unlink()
-    assert [replayed for *_, replayed in run_all(kernel())] == [True] * 3
+    with pytest.raises(ReplayError, match="trust"):
+        run_all(kernel(), replay="always")
+    session = kernel()
+    session.memory.trust()
+    for _ in range(2):
+        assert [replayed for *_, replayed in run_all(session)] == [True] * 3
+        session = kernel()
     assert len(server.requests) == 3
 
 
