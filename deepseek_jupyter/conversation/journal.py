@@ -209,14 +209,17 @@ class Journal:
             "id = (SELECT notebook FROM conversations WHERE id = ?)", conversation
         )
 
-    def set_notebook(self, id: str, path: str | None, origin: str | None = None) -> None:
-        """A notebook was seen at `path`."""
+    def set_notebook(
+        self, id: str, path: str | None, origin: str | None = None, *, moved: bool = False
+    ) -> None:
+        """A notebook was seen at `path`; `moved` where its file was renamed since."""
         self._execute(
             ("notebook", id),
             "INSERT INTO notebooks(id, path, origin, seen) VALUES (?, ?, ?, ?) "
             "ON CONFLICT(id) DO UPDATE SET path = excluded.path, seen = excluded.seen, "
-            "origin = coalesce(excluded.origin, origin)",
-            (id, path, origin, now()),
+            "origin = coalesce(excluded.origin, origin), "
+            "moved = CASE WHEN ? THEN (SELECT max(opened) FROM conversations) ELSE moved END",
+            (id, path, origin, now(), moved),
         )
 
     def set_conversation(self, id: str, notebook: str | None) -> None:
@@ -344,7 +347,7 @@ class Journal:
 
     def _notebook(self, test: str, value: str) -> NotebookRow | None:
         """The notebook for which the SQL `test` of `value` holds, the one seen last."""
-        query = f"SELECT id, path, origin FROM notebooks WHERE {test} ORDER BY seen DESC"
+        query = f"SELECT id, path, origin, moved FROM notebooks WHERE {test} ORDER BY seen DESC"
         rows = self._rows(query, (value,))
         return NotebookRow._make(rows[0]) if rows else None
 

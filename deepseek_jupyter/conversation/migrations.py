@@ -140,8 +140,9 @@ def m004_ghost_texts_and_opened(connection: sqlite3.Connection) -> None:
 
 @migration
 def m005_taken_along(connection: sqlite3.Connection) -> None:
-    """Which turns a conversation has taken along from others; and for which state of a notebook's
-    file the user was last offered what only the journal holds.
+    """Which turns a conversation has taken along from others; for which state of a notebook's file
+    the user was last offered what only the journal holds; and up to which `opened` conversations
+    were there when the notebook was renamed.
 
     A copy used to name the conversation it goes on from instead: it takes along that one's turns.
     """
@@ -158,6 +159,7 @@ def m005_taken_along(connection: sqlite3.Connection) -> None:
         "JOIN turns t ON t.conversation = line.id AND t.created <= line.until"
     )
     connection.execute("ALTER TABLE notebooks ADD COLUMN offered TEXT")
+    connection.execute("ALTER TABLE notebooks ADD COLUMN moved INTEGER")
 
 
 def make_search_index(connection: sqlite3.Connection) -> None:

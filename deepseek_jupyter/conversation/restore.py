@@ -92,8 +92,7 @@ def restore(
 ) -> Restored:
     """The conversation of the notebook at `path`, whose parsed .ipynb is `content`.
 
-    None for either where it is not known. Writes the path, and of a renamed notebook the
-    conversation that it begins there.
+    None for either where it is not known. Remembers the path; writes nothing else.
     """
     own, foreign = sort_out(records_in(content), journal)
     newest = max((*own, *foreign), key=_age, default=None)
@@ -109,18 +108,19 @@ def restore(
     )
     named = journal.notebook(identity.notebook)
     rows = journal.conversations(identity.notebook)
+    since = named.moved if named else None
+    here = [row for row in rows if since is None or row.opened > since]
     if path is not None:
-        journal.set_notebook(identity.notebook, path, identity.origin)
-    if rows and identity.kind == "same" and not foreign:
-        conversation = Conversation.load(journal, _opened_last(rows).id, identity.notebook)
+        renamed = identity.kind == "renamed"
+        journal.set_notebook(identity.notebook, path, identity.origin, moved=renamed)
+    if here and identity.kind == "same" and not foreign:
+        conversation = Conversation.load(journal, _opened_last(here).id, identity.notebook)
         return Restored(conversation, identity, _notice(conversation, identity, 0))
     conversation = _grown(own, _ours(content), new_id(), journal, identity.notebook)
     origin = identity.origin or (named.origin if named else None)
     if not rows and origin is not None:
         named, rows = journal.notebook(origin), journal.conversations(origin)
     offer = _offer(journal, named, rows, conversation, (*own, *foreign))
-    if identity.kind == "renamed" and path is not None:
-        conversation.introduce()  # so that the next kernel here does not begin with the old one
     notice = _notice(conversation, identity, len(foreign))
     return Restored(conversation, identity, notice, tuple(foreign), offer)
 

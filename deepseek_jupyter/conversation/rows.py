@@ -32,11 +32,15 @@ _UNSEARCHED = (
 
 
 class NotebookRow(NamedTuple):
-    """A notebook as it was last seen. `origin` is the notebook it was copied from."""
+    """A notebook as it was last seen. `origin` is the notebook it was copied from; `moved` is the
+    greatest `opened` of a conversation when it was renamed: those up to then do not come by
+    themselves.
+    """
 
     id: str
     path: str | None
     origin: str | None
+    moved: int | None = None
 
 
 class ConversationRow(NamedTuple):

@@ -107,6 +107,24 @@ def test_a_renamed_notebook_keeps_its_name_and_begins_with_what_it_carries(begun
     assert "in the panel" in restored.offer.sentence
     for _ in range(2):  # nor does the name bring it later
         assert prompts(disk.kernel(journal, THERE)[0]) == ["one", "two"]
+    ask(disk.kernel(journal, THERE)[0], "three there")
+    assert prompts(disk.kernel(journal, THERE)[0]) == ["one", "two", "three there"]
+    journal.opened(begun.id)  # the user goes back to it
+    assert prompts(disk.kernel(journal, THERE)[0]) == ["one", "two", "in the panel"]
+
+
+def test_a_strangers_file_with_the_name_of_a_notebook_that_is_gone_brings_nothing(
+    begun, journal, disk
+):
+    del disk.files[HERE]
+    disk.files[THERE] = {"cells": [], "metadata": {METADATA: {"notebook": begun.notebook}}}
+    old = a_turn("old", created="2020-01-01T00:00:00.000Z")
+    journal.finish(old)
+    for days in (None, 1000, 1000):  # nor does tidying up
+        restored = disk.opened(journal, THERE)
+        assert len(restored.conversation) == 0
+        assert restored.offer is not None
+        journal.prune(keep_days=days)
 
 
 def test_a_copied_notebook_goes_its_own_way_for_good(begun, journal, disk):

@@ -196,7 +196,7 @@ def opened(journal: Journal, content: object, path: str = THERE) -> Restored:
     return restore(journal, path, content, exists=lambda path: path != GONE)
 
 
-@examples(150)
+@examples(40)
 @given(plan=files())
 def test_at_another_path_nothing_goes_out_but_own_turns_that_the_file_carries(user, folder, plan):
     content = made(user, plan)
@@ -204,7 +204,7 @@ def test_at_another_path_nothing_goes_out_but_own_turns_that_the_file_carries(us
     journal = user.journal(folder)
     hidden = {turn.prompt[:9] for turn in user.turns if turn.id not in own}
     asked: set[str] = set()
-    for kernel in range(3):
+    for kernel in range(2):
         restored = opened(journal, content)
         conversation = restored.conversation
         assert {turn.id for turn in conversation.turns()} <= own | asked
@@ -225,7 +225,7 @@ def test_at_another_path_nothing_goes_out_but_own_turns_that_the_file_carries(us
     journal.close()
 
 
-@examples(50)
+@examples(20)
 @given(plan=files())
 def test_trust_takes_all_foreign_turns_once_and_changes_none_of_the_users(user, folder, plan):
     content = made(user, plan)
@@ -245,7 +245,7 @@ def test_trust_takes_all_foreign_turns_once_and_changes_none_of_the_users(user, 
     journal.close()
 
 
-@examples(50)
+@examples(20)
 @given(data=st.data())
 def test_the_users_own_notebook_at_its_own_path_comes_back_whole(user, folder, data):
     """Whatever part of it was saved, in whatever order: panel turns, branches and cards too."""
