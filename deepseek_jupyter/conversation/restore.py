@@ -20,7 +20,7 @@ import heapq
 import os
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import astuple, dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 from .conversation import MAIN, Conversation
@@ -281,8 +281,11 @@ def _equal(turn: Turn, kept: Turn | None, moved: bool = False) -> Turn | None:
 
 def said_in(turn: Turn) -> str:
     """What a turn adds to the history, as text; of one read from a record without its cards."""
-    said = ({name: value for name, value in asdict(m).items() if value} for m in turn.messages())
-    return dump(list(said))
+    said = [
+        [m.role, m.content, m.reasoning or "", m.tool_call_id or "", *map(astuple, m.tool_calls)]
+        for m in turn.messages()
+    ]
+    return dump(said)
 
 
 def _label(turn: Turn) -> str:

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from deepseek_jupyter.asking.ask import ask as ask_model
+from deepseek_jupyter.asking.ask import resolve
 from deepseek_jupyter.asking.question import Question
 from deepseek_jupyter.config import DeepSeek
 from deepseek_jupyter.conversation.restore import MIME_TYPE
@@ -22,6 +23,7 @@ from deepseek_jupyter.session.memory import notebook_content
 from deepseek_jupyter.session.session import Session
 from tests.support.asking import KEY
 from tests.support.scripted import Reply, answer, chunk, event, send, stall
+from tests.support.wording import tool_call
 
 
 def kernel(**settings: object) -> Session:
@@ -224,6 +226,35 @@ def test_a_private_conversation_stays_where_it_is_and_is_offered_once(
     save(theirs, shared)
     ask(kernel(), "again")
     assert "the salary of Ann" not in asked(server)
+
+
+def test_a_turn_is_own_from_its_output_and_goes_out_as_it_went_out(notebook, server, monkeypatch):
+    """With a card, masked values, thinking and a tool's result: the file has none of them so."""
+
+    def weather(city: str) -> str:
+        """The weather of a city."""
+        return f"Sunny in {city}, says bob@x.org."
+
+    call = tool_call("call", "weather", '{"city": "Ulm"}')
+    server.queue(
+        answer("", "Look.", [call], finish="tool_calls"),
+        answer("Mailed <email-1>.", "Done."),
+        answer("Yes."),
+        answer("Yes."),
+    )
+    session = kernel(detectors=["email"])
+    names = {"n": [1, 2, 3], "weather": weather}
+    question = Question("Mail ann@x.org.", cell_id="c", tools="weather", attach="n")
+    turn = ask_model(session, resolve(question, names), Nowhere()).turn
+    assert "ann@x.org" in json.dumps(turn.record)
+    assert "<email-1>" in repr(server.requests[0].json)
+    save(notebook, turn)
+    ask(session, "Did you?")
+    copy = notebook.with_name("copy.ipynb")
+    copy.write_text(notebook.read_text())
+    monkeypatch.setenv("JPY_SESSION_NAME", str(copy))
+    ask(kernel(detectors=["email"]), "Did you?")
+    assert asked(server) == [m["content"] for m in server.requests[-2].json["messages"]]
 
 
 def test_the_offered_turns_are_taken_along_by_a_word(notebook, server, monkeypatch):
