@@ -197,15 +197,18 @@ def opened(journal: Journal, content: object, path: str = THERE) -> Restored:
 
 
 @examples(40)
-@given(plan=files())
-def test_at_another_path_nothing_goes_out_but_own_turns_that_the_file_carries(user, folder, plan):
+@given(plan=files(), path=st.sampled_from([THERE, THERE, HERE]))
+def test_nothing_goes_out_but_own_turns_that_the_file_carries(user, folder, plan, path):
+    """At another path; and at its own, where one turn is foreign."""
     content = made(user, plan)
     own = own_ids(user, content)
     journal = user.journal(folder)
     hidden = {turn.prompt[:9] for turn in user.turns if turn.id not in own}
     asked: set[str] = set()
     for kernel in range(2):
-        restored = opened(journal, content)
+        restored = opened(journal, content, path)
+        if path == HERE and not restored.foreign:
+            break
         conversation = restored.conversation
         assert {turn.id for turn in conversation.turns()} <= own | asked
         out = sent(conversation)
