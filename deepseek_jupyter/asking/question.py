@@ -12,11 +12,13 @@ import hashlib
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from deepseek_jupyter.config import APPROVALS, ON_ERROR, REPLAYS, DeepSeek
-from deepseek_jupyter.conversation.turn import Turn
 from deepseek_jupyter.errors import ParameterError
+
+if TYPE_CHECKING:
+    from deepseek_jupyter.conversation.turn import Turn
 
 FORMATS = ("md", "code", "json", "text")
 

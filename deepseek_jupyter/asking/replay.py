@@ -46,7 +46,12 @@ def replayed(session: Session, placed: Placed, on: Surface) -> Reply | None:
         kept = None  # the type has changed since
     if kept is None:
         if wanted == "always":
-            raise ReplayError("This question has no kept answer; --replay always sends nothing.")
+            raise ReplayError(
+                "This question has no kept answer; --replay always sends nothing.",
+                "%deepseek trust lets the turns of this file answer too."
+                if session.memory.foreign
+                else "",
+            )
         return None
     if question.new:
         session.memory.conversation = conversation
@@ -56,7 +61,7 @@ def replayed(session: Session, placed: Placed, on: Surface) -> Reply | None:
     else:  # a turn of its own, which cost nothing
         own = ("id", "conversation", "parent", "cell_id", "created", "history", "branch", "prompt")
         mine = {name: getattr(turn, name) for name in own}
-        shown = replace(kept, **mine, replayed=True, usage=None, cost=None, from_file=False)
+        shown = replace(kept, **mine, replayed=True, usage=None, cost=None)
         session.memory.finish_turn(shown, question.branch)
     return _played(Reply(shown, shape=shape), on)
 

@@ -31,7 +31,7 @@ from deepseek_jupyter.protocol.tokens import estimate_messages
 from .drawing import TurnDiffLine, diff_lines, tree_lines
 from .search import Hit, search_turns
 from .tree import Node, Tree, checked_name, node_of
-from .turn import Turn, new_id, now
+from .turn import Turn, new_id
 
 if TYPE_CHECKING:
     from .journal import Journal
@@ -63,7 +63,6 @@ class Conversation:
         self.branches: dict[str, str | None] = {MAIN: None}
         self.moves: Counter[str] = Counter()  # by branch: how often the user moved its tip
         self._unjournaled: list[Turn] | None = []  # None once the journal knows the conversation
-        self.origin: tuple[str, str] | None = None  # the conversation it is a copy of, until when
         self._lock = threading.RLock()
 
     # Where it comes from
@@ -99,16 +98,6 @@ class Conversation:
         conversation._unjournaled = conversation.turns()
         conversation._settle(branches, active)
         return conversation
-
-    def copy(self, notebook: str | None = None) -> Conversation:
-        """Another conversation with these turns and branches, for a notebook that was copied."""
-        copy = Conversation(self.journal, notebook)
-        with self._lock:
-            copy._tree, copy._turns = self._tree.copy(), dict(self._turns)
-            copy.branches, copy.active = dict(self.branches), self.active
-            copy._unjournaled = list(self._unjournaled or ())
-        copy.origin = (self.id, now())
-        return copy
 
     # Looking
 
@@ -164,11 +153,6 @@ class Conversation:
     def way(self) -> list[Node]:
         """The turns of the active branch without their texts, oldest first."""
         return self._tree.way(self.tip)
-
-    @property
-    def foreign(self) -> bool:
-        """Whether it holds turns from a file, and nothing was asked after them yet."""
-        return any(turn.from_file for turn in self._unjournaled or ())
 
     def find(self, reference: str) -> str:
         """The id that a user means: a branch's tip, an id, or the end of one (the tree shows six).
@@ -252,7 +236,7 @@ class Conversation:
     def begin_turn(self, turn: Turn) -> None:
         """A question is about to be sent: from now on it survives the process."""
         if self.journal is not None:
-            self._introduce(self.journal)
+            self.introduce()
             self.journal.write_running(turn)
 
     def add(self, turn: Turn, branch: str | None = None) -> None:
@@ -262,7 +246,7 @@ class Conversation:
             self._hold(turn)
             self.branches[branch] = turn.id
             if self.journal is not None:
-                self._introduce(self.journal)
+                self.introduce()
                 self.journal.finish(turn, branch)
                 if branch != self.active:
                     self.journal.set_tip(self.id, self.active, self.tip)
@@ -272,7 +256,7 @@ class Conversation:
         with self._lock:
             self._hold(turn)
             if self.journal is not None:
-                self._introduce(self.journal)
+                self.introduce()
                 self.journal.finish(turn)
 
     def put_on_branch(self, id: str, branch: str | None = None) -> None:
@@ -323,6 +307,18 @@ class Conversation:
         with self._lock:
             self.__init__(self.journal, self.notebook)  # type: ignore[misc]
 
+    def introduce(self) -> None:
+        """Tell the journal of a conversation that it does not know yet, and of its turns."""
+        with self._lock:
+            if self._unjournaled is None or self.journal is None:
+                return
+            self.journal.set_conversation(self.id, self.notebook)
+            if self._unjournaled:
+                self.journal.adopt(self._unjournaled, self.id)
+            for name in sorted(self.branches, key=lambda name: name == self.active):
+                self.journal.set_tip(self.id, name, self.branches[name])
+            self._unjournaled = None
+
     # Details
 
     def _read(self, ids: Iterable[str]) -> list[Turn]:
@@ -350,18 +346,6 @@ class Conversation:
             self.active = name
             if self.journal is not None and self._unjournaled is None:
                 self.journal.set_tip(self.id, name, tip)
-
-    def _introduce(self, journal: Journal) -> None:
-        """Write a conversation that the journal does not know yet, and its turns."""
-        with self._lock:
-            if self._unjournaled is None:
-                return
-            journal.set_conversation(self.id, self.notebook, *(self.origin or (None, None)))
-            if self._unjournaled:
-                journal.adopt(self._unjournaled)
-            for name in sorted(self.branches, key=lambda name: name == self.active):
-                journal.set_tip(self.id, name, self.branches[name])
-            self._unjournaled = None
 
 
 def dropped(sizes: Iterable[int], limit: int) -> int:

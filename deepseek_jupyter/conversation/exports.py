@@ -90,7 +90,7 @@ def export_text(conversation: Conversation, ending: str) -> str:
 
 
 def conversation_of_file(path: Path) -> Conversation:
-    """The conversation of the notebook file `path`: the journal's, else its own outputs'.
+    """The conversation of the notebook file `path`: the journal's, and what the file carries.
 
     Raises `ConversationError` where there is neither.
     """
@@ -102,7 +102,10 @@ def conversation_of_file(path: Path) -> Conversation:
         raise ConversationError(
             f"{path} cannot be read as a notebook: {error}", "Name an .ipynb file."
         ) from None
-    conversation = restore(Journal.open(), str(path.resolve()), content).conversation
+    found = restore(Journal.open(), str(path.resolve()), content)
+    conversation = found.conversation
+    newest = max(found.foreign, key=lambda turn: turn.created, default=None)
+    conversation.join(found.foreign, newest.id if newest and not len(conversation) else None)
     if not len(conversation):
         raise ConversationError(f"{path} has no conversation.", "Ask something in it first.")
     return conversation

@@ -26,7 +26,7 @@ from deepseek_jupyter.home import home
 
 from . import maintenance
 from .database import Database
-from .rows import LATEST, ConversationRow, NotebookRow, put_tip, put_turn, turn_of
+from .rows import LATEST, ConversationRow, NotebookRow, put_tip, put_turn, take_along, turn_of
 from .search import Hit, hit_in, match_expression, words_of
 from .totals import By, Total, add_ghosts, delete_ghosts, ghost_totals, turn_totals
 from .tree import Node
@@ -38,16 +38,8 @@ _NODE = (
     "coalesce(t.thinking, t.reasoning_tokens, 0)"
 )
 
-# A conversation, and those that it goes on from with the moment up to which they belong to it.
-# "~" sorts behind every moment.
-_LINE = """
-WITH RECURSIVE line(id, until) AS (
-    SELECT :id, '~'
-    UNION
-    SELECT c.origin, min(coalesce(c.origin_until, '~'), line.until)
-    FROM conversations c JOIN line ON line.id = c.id WHERE c.origin IS NOT NULL
-)
-"""
+# The turns of a conversation: those asked in it, and those it has taken along.
+_IN = "(t.conversation = :id OR t.id IN (SELECT turn FROM taken WHERE taken.conversation = :id))"
 
 
 def default_path() -> Path:
@@ -118,14 +110,16 @@ class Journal:
         if self.in_memory:
             self._costs[key] = Total.of_turn(turn.served_model or turn.model, turn)
 
-    def adopt(self, turns: Sequence[Turn]) -> None:
-        """Write turns that were asked elsewhere and that this journal lacks, in one go."""
+    def adopt(self, turns: Sequence[Turn], conversation: str | None = None) -> None:
+        """Write those turns that this journal lacks; `conversation` takes all of them along."""
 
         def change(connection: sqlite3.Connection) -> None:
             known = _turns_of(connection, [turn.id for turn in turns])
             for turn in turns:
                 if turn.id not in known:
                     put_turn(connection, turn, None)
+                if known.get(turn.id, turn).conversation != (conversation or turn.conversation):
+                    take_along(connection, str(conversation), turn.id)
 
         self._database.write(change, full=True)
 
@@ -152,21 +146,20 @@ class Journal:
         """The tree of a conversation in the order in which its turns were asked, without texts.
 
         Turns that do not belong to its memory (``--no-history``) or brought no answer are left out.
-        One that was begun from another conversation has that one's turns up to then.
+        Those that were taken along from another conversation are among them.
         """
         rows = self._rows(
-            f"{_LINE} SELECT {_NODE} FROM line JOIN turns t ON t.conversation = line.id "
-            "WHERE t.history AND t.answered AND t.owner IS NULL AND t.created <= line.until "
-            "ORDER BY t.key",
+            f"SELECT {_NODE} FROM turns t WHERE {_IN} AND t.history AND t.answered "
+            "AND t.owner IS NULL ORDER BY t.key",
             {"id": conversation},
         )
         return [Node._make(row) for row in rows]
 
     def find_by_request(self, request_hash: str) -> Turn | None:
-        """The newest whole answer to this very request."""
+        """The newest whole answer to this very request that was not read from a file."""
         rows = self._rows(
             "SELECT body FROM turns JOIN bodies USING (key) WHERE request_hash = ? "
-            "AND status = 'done' AND owner IS NULL ORDER BY key DESC LIMIT 1",
+            "AND status = 'done' AND owner IS NULL AND NOT from_file ORDER BY key DESC LIMIT 1",
             (request_hash,),
         )
         return turn_of(rows[0][0]) if rows else None
@@ -186,9 +179,9 @@ class Journal:
         def searched(connection: sqlite3.Connection) -> list[tuple[Any, ...]]:
             try:
                 return connection.execute(
-                    f"{_LINE} SELECT b.body FROM search s JOIN turns t ON t.key = s.rowid "
+                    "SELECT b.body FROM search s JOIN turns t ON t.key = s.rowid "
                     "JOIN bodies b ON b.key = t.key WHERE search MATCH :words "
-                    "AND (:id IS NULL OR t.conversation IN (SELECT id FROM line)) "
+                    f"AND (:id IS NULL OR {_IN}) "
                     "ORDER BY s.rowid DESC LIMIT :limit",
                     parameters,
                 ).fetchall()
@@ -219,32 +212,39 @@ class Journal:
             "id = (SELECT notebook FROM conversations WHERE id = ?)", conversation
         )
 
-    def set_notebook(self, id: str, path: str | None, origin: str | None = None) -> None:
-        """A notebook was seen at `path`."""
+    def set_notebook(
+        self, id: str, path: str | None, origin: str | None = None, *, moved: bool = False
+    ) -> None:
+        """A notebook was seen at `path`; `moved` where its file was renamed since."""
         self._execute(
             ("notebook", id),
             "INSERT INTO notebooks(id, path, origin, seen) VALUES (?, ?, ?, ?) "
             "ON CONFLICT(id) DO UPDATE SET path = excluded.path, seen = excluded.seen, "
-            "origin = coalesce(excluded.origin, origin)",
-            (id, path, origin, now()),
+            "origin = coalesce(excluded.origin, origin), "
+            "moved = CASE WHEN ? THEN (SELECT max(opened) FROM conversations) ELSE moved END",
+            (id, path, origin, now(), moved),
         )
 
-    def set_conversation(
-        self, id: str, notebook: str | None, origin: str | None = None, until: str | None = None
-    ) -> None:
-        """A conversation belongs to `notebook`; `origin` is the one it goes on from.
-
-        What that one held `until` a moment (as records write it) is part of it.
-        """
+    def set_conversation(self, id: str, notebook: str | None) -> None:
+        """A conversation belongs to `notebook`."""
         self._execute(
             ("conversation", id),
-            "INSERT INTO conversations(id, notebook, created, origin, origin_until, opened) "
-            f"VALUES (?, ?, ?, ?, ?, {LATEST}) ON CONFLICT(id) DO UPDATE SET "
-            "notebook = coalesce(excluded.notebook, notebook), "
-            "origin = coalesce(excluded.origin, origin), "
-            "origin_until = coalesce(excluded.origin_until, origin_until)",
-            (id, notebook, now(), origin, until),
+            "INSERT INTO conversations(id, notebook, created, opened) "
+            f"VALUES (?, ?, ?, {LATEST}) ON CONFLICT(id) DO UPDATE SET "
+            "notebook = coalesce(excluded.notebook, notebook)",
+            (id, notebook, now()),
         )
+
+    def first_offer(self, notebook: str, state: str) -> bool:
+        """Whether nothing was offered yet for this state of the notebook's file; it is from now."""
+        if self._rows("SELECT 1 FROM notebooks WHERE id = ? AND offered = ?", (notebook, state)):
+            return False
+        self._execute(
+            ("offered", notebook),
+            "UPDATE notebooks SET offered = ? WHERE id = ?",
+            (state, notebook),
+        )
+        return True
 
     def conversations(self, notebook: str | None = None) -> list[ConversationRow]:
         """The conversations of a notebook (None: of all), the one begun last first."""
@@ -348,7 +348,7 @@ class Journal:
 
     def _notebook(self, test: str, value: str) -> NotebookRow | None:
         """The notebook for which the SQL `test` of `value` holds, the one seen last."""
-        query = f"SELECT id, path, origin FROM notebooks WHERE {test} ORDER BY seen DESC"
+        query = f"SELECT id, path, origin, moved FROM notebooks WHERE {test} ORDER BY seen DESC"
         rows = self._rows(query, (value,))
         return NotebookRow._make(rows[0]) if rows else None
 

@@ -127,10 +127,11 @@ def delete_turns(connection: sqlite3.Connection, ids: list[str]) -> None:
             "DELETE FROM bodies WHERE key = (SELECT key FROM turns WHERE id = ?)", (id,)
         )
         connection.execute("DELETE FROM turns WHERE id = ?", (id,))
+        connection.execute("DELETE FROM taken WHERE turn = ?", (id,))
         connection.execute("DELETE FROM branches WHERE tip = ?", (id,))
     connection.execute(
-        "DELETE FROM conversations WHERE id NOT IN (SELECT conversation FROM turns) AND id NOT IN "
-        "(SELECT origin FROM conversations WHERE origin IS NOT NULL) AND origin IS NULL"
+        "DELETE FROM conversations WHERE id NOT IN (SELECT conversation FROM turns) "
+        "AND id NOT IN (SELECT conversation FROM taken)"
     )
     connection.execute(
         "DELETE FROM branches WHERE conversation NOT IN (SELECT id FROM conversations)"

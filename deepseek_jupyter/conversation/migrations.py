@@ -144,6 +144,30 @@ def m005_thinking(connection: sqlite3.Connection) -> None:
     connection.execute("ALTER TABLE turns ADD COLUMN thinking INTEGER")
 
 
+@migration
+def m006_taken_along(connection: sqlite3.Connection) -> None:
+    """Which turns a conversation has taken along from others; for which state of a notebook's file
+    the user was last offered what only the journal holds; and up to which `opened` conversations
+    were there when the notebook was renamed.
+
+    A copy used to name the conversation it goes on from instead: it takes along that one's turns.
+    """
+    connection.execute(
+        "CREATE TABLE taken (conversation TEXT NOT NULL, turn TEXT NOT NULL, "
+        "PRIMARY KEY (conversation, turn)) WITHOUT ROWID"
+    )
+    connection.execute(
+        "WITH RECURSIVE line(copy, id, until) AS (SELECT id, origin, coalesce(origin_until, '~') "
+        "FROM conversations WHERE origin IS NOT NULL UNION "
+        "SELECT line.copy, c.origin, min(coalesce(c.origin_until, '~'), line.until) "
+        "FROM conversations c JOIN line ON line.id = c.id WHERE c.origin IS NOT NULL) "
+        "INSERT OR IGNORE INTO taken SELECT line.copy, t.id FROM line "
+        "JOIN turns t ON t.conversation = line.id AND t.created <= line.until"
+    )
+    connection.execute("ALTER TABLE notebooks ADD COLUMN offered TEXT")
+    connection.execute("ALTER TABLE notebooks ADD COLUMN moved INTEGER")
+
+
 def make_search_index(connection: sqlite3.Connection) -> None:
     """An empty search index."""
     connection.execute(

@@ -1,26 +1,30 @@
-"""The conversation of the running notebook: from the journal, else from the notebook's own outputs.
+"""The conversation of the running notebook: from the journal, and from what its file carries.
 
-Which notebook it is: a notebook is known by a UUID, which its records (through their conversation)
-and its metadata carry, and by the path where it was last seen. A file that was moved keeps its
-conversation; of two files with one UUID the one that came later is a copy, and goes its own way
-from there on. Where the file has turns that the journal lacks (it was worked on elsewhere and came
-back), they join the tree as turns from a file.
+A file grants nothing: its ids are names, and anybody may have written them. A turn of the file is
+*own* where the journal has it with the same id, parent and messages, and all that it follows is
+own; the journal's turn is used then, with its cards. Every other turn is *foreign*: it is no part
+of the conversation until the user takes it along (`Memory.trust`).
 
-What outputs carry: the file may come from anyone, so nothing in it is believed. Sizes and types are
-checked (`records.read_record`), what is malformed is ignored, and no input makes this raise. The
-turns are marked `from_file`; sending them anywhere is for the user to decide.
+At the path where the journal last saw it, and without a foreign turn, a notebook has its whole
+conversation back. Any other file begins with the own turns that it carries. What only the journal
+holds of it is offered, and never goes along by itself.
+
+Sizes and types of what a file says are checked (`records.read_record`), what is malformed is
+ignored, and no input makes this raise.
 """
 
 from __future__ import annotations
 
+import hashlib
 import heapq
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import astuple, dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 from .conversation import MAIN, Conversation
-from .records import read_record, sound_id
+from .records import dump, read_record, sound_id
 from .tree import is_branch_name
 from .turn import Turn, new_id
 
@@ -35,19 +39,20 @@ _MOST_TURNS = 50_000
 _MOST_TEXT = 200_000_000  # characters in all
 _MOST_BRANCHES = 1_000
 _RUNNING = ("waiting", "thinking", "answering")
+_WORDS = 60  # characters of a prompt that represent its turn in a notice
 
 Kind = Literal["new", "same", "renamed", "copied", "elsewhere"]
 
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """What to do about a notebook.
+    """Which notebook a file is.
 
-    * new        begin an empty conversation
-    * same       go on with the journal's conversation
-    * renamed    go on with it too, and remember the new path
-    * copied     a notebook of its own, that begins with the conversation of `origin`
-    * elsewhere  the journal has never seen it: rebuild from the file's records, untrusted
+    * new        one without a conversation
+    * same       the one that was last seen at this path
+    * renamed    one whose old file is gone: the name goes to this path
+    * copied     a notebook of its own; `origin` is the one whose name the file carries
+    * elsewhere  one that the journal has never seen
     """
 
     notebook: str
@@ -56,12 +61,27 @@ class Identity:
 
 
 @dataclass(frozen=True, slots=True)
+class Offer:
+    """Turns that only the journal holds: the conversation they are in, and a sentence that names
+    them. `state` is the hash of the file's turns for which they are offered.
+    """
+
+    conversation: str
+    sentence: str
+    state: str
+
+
+@dataclass(frozen=True, slots=True)
 class Restored:
-    """What `restore` found. `notice` is one line for the user, "" where there is nothing to say."""
+    """What `restore` found. `foreign` are the file's turns that are not in the conversation,
+    parents first. `notice` is a line for the user, "" where there is nothing to say.
+    """
 
     conversation: Conversation
     identity: Identity
     notice: str
+    foreign: tuple[Turn, ...] = ()
+    offer: Offer | None = None
 
 
 def restore(
@@ -74,8 +94,9 @@ def restore(
 
     None for either where it is not known. Remembers the path; writes nothing else.
     """
-    saved = rebuild(content)
-    home = journal.notebook_of(saved.id) if saved is not None else None
+    own, foreign = sort_out(records_in(content), journal)
+    newest = max((*own, *foreign), key=_age, default=None)
+    home = journal.notebook_of(newest.conversation) if newest is not None else None
     id = notebook_id(content) or (home.id if home else None)
     identity = decide(
         id,
@@ -85,29 +106,23 @@ def restore(
         exists=exists,
         new_id=new_id,
     )
+    named = journal.notebook(identity.notebook)
+    rows = journal.conversations(identity.notebook)
+    since = named.moved if named else None
+    here = [row for row in rows if since is None or row.opened > since]
     if path is not None:
-        journal.set_notebook(identity.notebook, path, identity.origin)
-    conversation = _known(journal, identity, saved)
-    if saved is not None:
-        conversation = _joined(conversation, rebuild(content, journal, identity.notebook))
-    return Restored(conversation, identity, _notice(conversation, identity))
-
-
-def _known(journal: Journal, identity: Identity, saved: Conversation | None) -> Conversation:
-    """What the journal has of the notebook, or an empty conversation."""
-    own = journal.conversations(identity.notebook)
-    if own:
-        return Conversation.load(journal, _opened_last(own).id, identity.notebook)
-    row = journal.notebook(identity.notebook)
-    origin = journal.conversations(row.origin) if row is not None and row.origin else []
-    if not origin:
-        return Conversation(journal, identity.notebook)
-    named = [c.id for c in origin if saved is not None and c.id == saved.id]
-    begun = (named or [_opened_last(origin).id])[0]
-    copy = Conversation.load(journal, begun).copy(identity.notebook)
-    if saved is not None and saved.tip in copy:
-        copy.checkout(str(saved.tip))  # where the file was copied, not where the original is now
-    return copy
+        renamed = identity.kind == "renamed"
+        journal.set_notebook(identity.notebook, path, identity.origin, moved=renamed)
+    if here and identity.kind == "same" and not foreign:
+        conversation = Conversation.load(journal, _opened_last(here).id, identity.notebook)
+        return Restored(conversation, identity, _notice(conversation, identity, 0))
+    conversation = _grown(own, _ours(content), new_id(), journal, identity.notebook)
+    origin = identity.origin or (named.origin if named else None)
+    if not rows and origin is not None:
+        named, rows = journal.notebook(origin), journal.conversations(origin)
+    offer = _offer(journal, named, rows, conversation, (*own, *foreign))
+    notice = _notice(conversation, identity, len(foreign))
+    return Restored(conversation, identity, notice, tuple(foreign), offer)
 
 
 def _opened_last(rows: list[ConversationRow]) -> ConversationRow:
@@ -115,42 +130,46 @@ def _opened_last(rows: list[ConversationRow]) -> ConversationRow:
     return max(rows, key=lambda row: row.opened)
 
 
-def _joined(conversation: Conversation, saved: Conversation | None) -> Conversation:
-    """`conversation` with the turns that only the file has; or the file's own, if that is newer."""
-    if saved is None or not len(saved):
-        return conversation
-    if not len(conversation):
-        return saved
-    missing = [turn for turn in saved.turns() if turn.id not in conversation]
-    if missing and conversation.journal is not None and saved.id != conversation.id:
-        # The file may hold another conversation of this notebook's; it is news if it is not known.
-        known = conversation.journal.turns_of([turn.id for turn in missing])
-        missing = [turn for turn in missing if turn.id not in known]
-    newest = max(node.created for node in conversation.nodes())
-    if saved.id == conversation.id:
-        conversation.join(missing, saved.tip if _newer(saved, newest) else None)
-    elif missing and _newer(saved, newest) and conversation.origin is None:
-        return saved
-    return conversation
-
-
-def _newer(saved: Conversation, moment: str) -> bool:
-    return max(node.created for node in saved.nodes()) > moment
-
-
-def _notice(conversation: Conversation, identity: Identity) -> str:
-    count = len(conversation)
-    if not count:
-        return ""
-    turns = f"{count} turn{'' if count == 1 else 's'}"
-    if conversation.foreign:
-        return (
-            f"This notebook's conversation ({turns}) was read from its outputs; "
-            "asking on sends it along, --new begins a new one."
+def _notice(conversation: Conversation, identity: Identity, foreign: int) -> str:
+    said = []
+    if count := len(conversation.way()):
+        turns = f"{count} turn{'' if count == 1 else 's'}"
+        if identity.kind == "copied":
+            said.append(f"This notebook is a copy; it goes on from what it carries ({turns}).")
+        else:
+            said.append(f"This notebook's conversation is back ({turns}).")
+    if foreign:
+        turns = "1 turn of this file is" if foreign == 1 else f"{foreign} turns of this file are"
+        said.append(
+            f"{turns} not from here, or changed since, and not sent; "
+            "%deepseek trust takes along what the file shows."
         )
-    if conversation.origin is not None:
-        return f"This notebook is a copy; it goes on from the original's conversation ({turns})."
-    return f"This notebook's conversation is back ({turns})."
+    return " ".join(said)
+
+
+def _offer(
+    journal: Journal,
+    named: NotebookRow | None,
+    rows: list[ConversationRow],
+    conversation: Conversation,
+    carried: Iterable[Turn],
+) -> Offer | None:
+    """What the last of a notebook's conversations has beyond `conversation`."""
+    id = _opened_last(rows).id if rows else ""
+    missing = [node for node in journal.nodes(id) if node.id not in conversation]
+    newest = journal.turn(missing[-1].id) if missing else None
+    if newest is None:
+        return None
+    turns = "1 more turn" if len(missing) == 1 else f"{len(missing)} more turns"
+    place = (named.path if named else None) or "a notebook"
+    words = " ".join(newest.prompt.split())
+    words = words if len(words) <= _WORDS else f"{words[:_WORDS]}…"
+    sentence = (
+        f"The journal of this machine has {turns} of {place} (the last of "
+        f"{newest.created[:10]}: “{words}”), not sent; %deepseek trust journal takes them along."
+    )
+    state = sorted(f"{turn.id} {said_in(turn)}" for turn in carried)
+    return Offer(id, sentence, hashlib.sha256(dump(state).encode()).hexdigest())
 
 
 # Which notebook this is
@@ -182,17 +201,15 @@ def decide(
     `by_id` and `at_path` are what the journal knows of the two; `exists` tells whether a file is
     still there.
     """
-    if id is None:
-        return Identity(at_path.id, "same") if at_path else Identity(new_id(), "new")
-    if at_path is not None and id in (at_path.id, at_path.origin):
+    if at_path is not None and id in (None, at_path.id, at_path.origin):
         return Identity(at_path.id, "same")  # a copy's file carries its origin's UUID for a while
+    if id is None or path is None:
+        return Identity(new_id(), "new")
     if by_id is None:
         return Identity(id, "elsewhere")
-    if path is None or by_id.path is None:
-        return Identity(id, "same" if path is None else "renamed")
     if by_id.path == path:
         return Identity(id, "same")
-    if exists(by_id.path):
+    if by_id.path is not None and exists(by_id.path):
         return Identity(new_id(), "copied", origin=id)
     return Identity(id, "renamed")
 
@@ -200,39 +217,100 @@ def decide(
 # What its outputs carry
 
 
-def rebuild(
-    content: object, journal: Journal | None = None, notebook: str | None = None
-) -> Conversation | None:
-    """The conversation of a notebook (the parsed .ipynb), or None where it holds none."""
-    return rebuild_records(records_in(content), _ours(content), journal, notebook)
+def rebuild(content: object) -> Conversation | None:
+    """All that a notebook (the parsed .ipynb) carries, as if taken along; None without a turn."""
+    return rebuild_records(records_in(content), _ours(content))
 
 
-def rebuild_records(
-    records: Iterable[object],
-    hints: object = None,
-    journal: Journal | None = None,
-    notebook: str | None = None,
-) -> Conversation | None:
+def rebuild_records(records: Iterable[object], hints: object = None) -> Conversation | None:
     """The conversation of records, in any order; None without a sound one.
 
     `hints` may name branches: `{active, branches}`. The conversation is that of the newest turn;
     without hints its branch ends there.
     """
-    turns = _turns(records)
+    _, turns = sort_out(records, None)
+    return _grown(turns, hints, max(turns, key=_age).conversation) if turns else None
+
+
+def sort_out(records: Iterable[object], journal: Journal | None) -> tuple[list[Turn], list[Turn]]:
+    """The own turns among records, as the journal has them, and the foreign ones; parents first.
+
+    A foreign turn whose id is taken by another turn, or whose parent is not in the file, gets an id
+    made of what it says: by that it is found again when the user has taken it along.
+    """
+    given = [(turn, _label(turn)) for turn in _turns(records)]
+    ids = [id for turn, label in given for id in (turn.id, label)]
+    kept = journal.turns_of(ids) if journal is not None else {}
+    count = Counter(turn.id for turn, _ in given)
+    turns: dict[str, Turn] = {}
+    labels: dict[str, str] = {}
+    key_of: dict[str | None, str] = {}  # by the id in the file; of two the first
+    for turn, label in given:
+        if turn.status in _RUNNING and turn.id in kept:
+            continue  # the file was saved in mid-answer
+        key = turn.id if count[turn.id] == 1 else label
+        turns[key], labels[key] = turn, label
+        key_of.setdefault(turn.id, key)
+    parents = {key: key_of.get(turn.parent) for key, turn in turns.items()}
+    own: dict[str | None, Turn] = {}
+    foreign: dict[str | None, Turn] = {}
+    for key in _parents_first(turns, parents):
+        turn, parent, label = turns[key], parents[key], labels[key]
+        found = None
+        if parent not in foreign:
+            unmoved = parent is None or own[parent].id == turn.parent
+            found = _equal(turn, kept.get(key)) if key == turn.id and unmoved else None
+            found = found or _equal(turn, kept.get(label), moved=True)
+        if found is not None:
+            own[key] = found
+            continue
+        above = own.get(parent) or foreign.get(parent)
+        under = above.id if above is not None else None
+        moved = journal is not None and under != turn.parent
+        id = label if turn.id in kept or moved else key
+        foreign[key] = replace(_ended(turn), id=id, parent=under)
+    return list(own.values()), list(foreign.values())
+
+
+def _equal(turn: Turn, kept: Turn | None, moved: bool = False) -> Turn | None:
+    """`kept` where it has the parent of `turn` (or may have `moved`) and sends the same."""
+    if kept is None or not kept.history or not (moved or kept.parent == turn.parent):
+        return None
+    return kept if said_in(read_record(kept.record) or kept) == said_in(turn) else None
+
+
+def said_in(turn: Turn) -> str:
+    """What a turn adds to the history, as text; of one read from a record without its cards."""
+    said = [
+        [m.role, m.content, m.reasoning or "", m.tool_call_id or "", *map(astuple, m.tool_calls)]
+        for m in turn.messages()
+    ]
+    return dump(said)
+
+
+def _label(turn: Turn) -> str:
+    """An id that nobody but this turn can have."""
+    text = dump([turn.id, turn.parent, said_in(turn)])
+    return f"file-{hashlib.sha256(text.encode()).hexdigest()[:32]}"
+
+
+def _grown(
+    turns: Sequence[Turn],
+    hints: object,
+    id: str,
+    journal: Journal | None = None,
+    notebook: str | None = None,
+) -> Conversation:
+    """The conversation `id` of the newest of `turns` and those it is one conversation with."""
     if not turns:
-        return None
-    newest = max(turns.values(), key=_age)
-    family = _family(turns, newest.conversation)
-    ordered = _parents_first(family)
-    if not ordered:
-        return None
-    known = {turn.id for turn in ordered}
-    branches, active = _branches(hints, known)
+        return Conversation(journal, notebook, id)
+    by_id = {turn.id: turn for turn in turns}
+    family = _family(by_id, max(turns, key=_age).conversation)
+    ordered = [turn for turn in turns if turn.id in family]  # parents first, as they were
+    branches, active = _branches(hints, set(family))
     if not branches:
         branches = {MAIN: max(ordered, key=_age).id}
-    id = newest.conversation
-    mine = [replace(turn, conversation=id) for turn in ordered]
-    return Conversation.of_turns(id, mine, branches, active, journal, notebook)
+    return Conversation.of_turns(id, ordered, branches, active, journal, notebook)
 
 
 def records_in(content: object) -> Iterator[object]:
@@ -250,20 +328,21 @@ def notebook_id(content: object) -> str | None:
     return sound_id(_ours(content).get("notebook"))
 
 
-def _turns(records: Iterable[object]) -> dict[str, Turn]:
-    """The sound ones that belong to a conversation's memory, by id; of two alike the first."""
-    turns: dict[str, Turn] = {}
+def _turns(records: Iterable[object]) -> list[Turn]:
+    """The sound ones that belong to a conversation's memory; of two that are alike one."""
+    turns: dict[tuple[str, str | None, str], Turn] = {}
     text = 0
     for record in records:
         turn = read_record(record)
-        if turn is None or turn.id in turns or not turn.history:
+        if turn is None or not turn.history:
             continue
         text += len(turn.prompt) + len(turn.answer) + len(turn.reasoning or "")
         if text > _MOST_TEXT or len(turns) >= _MOST_TURNS:
             break
-        if turn.answer or turn.tool_calls:
-            turns[turn.id] = _ended(replace(turn, from_file=True))
-    return turns
+        if turn.answer or turn.tool_calls or turn.steps:
+            turn = replace(turn, from_file=True)
+            turns.setdefault((turn.id, turn.parent, said_in(turn)), turn)
+    return list(turns.values())
 
 
 def _ended(turn: Turn) -> Turn:
@@ -288,23 +367,19 @@ def _family(turns: Mapping[str, Turn], conversation: str) -> dict[str, Turn]:
     return family
 
 
-def _parents_first(turns: Mapping[str, Turn]) -> list[Turn]:
-    """In the order of their age, but none before its parent; those in a circle are left out.
-
-    A turn whose parent is not there (its cell was deleted) begins a conversation.
-    """
-    waiting: dict[str | None, list[Turn]] = {}
-    for turn in turns.values():
-        parent = turn.parent if turn.parent in turns else None
-        waiting.setdefault(parent, []).append(replace(turn, parent=parent))
-    ready = [(_age(turn), turn.id, turn) for turn in waiting.get(None, [])]
+def _parents_first(turns: Mapping[str, Turn], parents: Mapping[str, str | None]) -> list[str]:
+    """The keys of `turns` by age, but none before its parent; those in a circle are left out."""
+    waiting: dict[str | None, list[str]] = {}
+    for key in turns:
+        waiting.setdefault(parents[key], []).append(key)
+    ready = [(_age(turns[key]), key) for key in waiting.get(None, [])]
     heapq.heapify(ready)
-    ordered: list[Turn] = []
+    ordered: list[str] = []
     while ready:
-        turn = heapq.heappop(ready)[-1]
-        ordered.append(turn)
-        for child in waiting.get(turn.id, []):
-            heapq.heappush(ready, (_age(child), child.id, child))
+        _, key = heapq.heappop(ready)
+        ordered.append(key)
+        for child in waiting.get(key, []):
+            heapq.heappush(ready, (_age(turns[child]), child))
     return ordered
 
 

@@ -32,11 +32,15 @@ _UNSEARCHED = (
 
 
 class NotebookRow(NamedTuple):
-    """A notebook as it was last seen. `origin` is the notebook it is a copy of."""
+    """A notebook as it was last seen. `origin` is the notebook it was copied from; `moved` is the
+    greatest `opened` of a conversation when it was renamed: those up to then do not come by
+    themselves.
+    """
 
     id: str
     path: str | None
     origin: str | None
+    moved: int | None = None
 
 
 class ConversationRow(NamedTuple):
@@ -73,6 +77,13 @@ def put_tip(
         (conversation, branch, tip),
     )
     connection.execute("UPDATE conversations SET active = ? WHERE id = ?", (branch, conversation))
+
+
+def take_along(connection: sqlite3.Connection, conversation: str, turn: str) -> None:
+    """A turn of another conversation is part of this one too."""
+    connection.execute(
+        "INSERT OR IGNORE INTO taken(conversation, turn) VALUES (?, ?)", (conversation, turn)
+    )
 
 
 def put_turn(connection: sqlite3.Connection, turn: Turn, owner: str | None) -> None:

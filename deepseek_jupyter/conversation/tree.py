@@ -96,13 +96,6 @@ class Tree:
     def __iter__(self) -> Iterator[Node]:
         return iter(self.nodes.values())
 
-    def copy(self) -> Tree:
-        """Another tree of these nodes."""
-        copy = Tree()
-        copy.nodes = dict(self.nodes)
-        copy._children = {parent: list(ids) for parent, ids in self._children.items()}
-        return copy
-
     def plant(self, node: Node) -> None:
         """Add a node, or put another in the place of the one with its id."""
         if node.id not in self.nodes:

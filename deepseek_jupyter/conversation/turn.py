@@ -75,7 +75,7 @@ class Turn:
     `sent` is the user message as it went on the wire; it may hold cards and stays out of the
     record. `history` says whether the turn belongs to the conversation's memory. `request_hash` is
     the hash of everything that was asked, by which a pinned answer is found again. `from_file`
-    marks a turn that was read from a notebook and not asked here: untrusted until the user goes on.
+    marks a turn that was read from a notebook and not asked here (see `restore`).
     `reasoning_details` are what OpenRouter wants back unmodified. `images` went with `sent`.
     `steps` came before the answer; `tool_calls` are those left open at its end. `replayed` says
     that the answer is that of an earlier turn and nothing was sent. `policy` names the rules of a

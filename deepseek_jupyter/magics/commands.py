@@ -286,6 +286,19 @@ def _export(arguments: Sequence[str]) -> Report:
     return Report(f"Written: {path}")
 
 
+@_command("[journal]", "send along turns that are not from here")
+def _trust(arguments: Sequence[str]) -> Report:
+    """Take along the file's turns that are not from here; `journal`: what the file lacks."""
+    what = _at_most_one(arguments, "trust")
+    if what not in (None, "journal"):
+        raise UsageProblem(f"trust takes journal or nothing.{suggestion(str(what), ['journal'])}")
+    memory = get_session().memory
+    count = memory.trust_journal() if what else memory.trust()
+    if not count:
+        return Report("There is nothing to take along.")
+    return Report(f"{turns_in_words(count)} taken along; the next question sends this branch.")
+
+
 def _conversation() -> Conversation:
     return get_session().conversation
 

@@ -38,7 +38,7 @@ def conversation(session: Session, request: Request) -> dict[str, Any]:
         "way": way(found),
         "running": [record for record in running() if record["conversation"] == found.id],
         "settings": values(session),
-        "foreign": found.foreign,
+        "foreign": bool(session.memory.foreign),
         "trouble": session.memory.trouble,
     }
 

@@ -18,6 +18,7 @@ from deepseek_jupyter.conversation.turn import Turn
 
 if TYPE_CHECKING:
     from deepseek_jupyter.conversation.journal import Journal
+    from deepseek_jupyter.conversation.restore import Offer
     from deepseek_jupyter.protocol.deltas import Completion
 
 _CHECKPOINT = 1.0  # seconds; what a killed kernel may lose
@@ -40,6 +41,8 @@ class Memory:
         megabytes: float = 0,
     ) -> None:
         self.restored_notice = ""  # what the first look brought back, for the user
+        self.foreign: tuple[Turn, ...] = ()  # of the notebook's file, until `trust`
+        self._offer: Offer | None = None
         self._retention = (keep_days or None, int(megabytes * 1e6) or None)
         self._persistent = persistent
         self._namespace = namespace or {}
@@ -85,6 +88,28 @@ class Memory:
             self.conversation = found
         if journal is not None:
             journal.opened(id)
+
+    def trust(self) -> int:
+        """Take the file's foreign turns along, and keep them as trusted; returns how many."""
+        conversation = self.conversation
+        turns = [replace(turn, conversation=conversation.id) for turn in self.foreign]
+        self.foreign = ()
+        return self._take(turns, max(turns, key=lambda t: t.created).id if turns else None)
+
+    def trust_journal(self) -> int:
+        """Take along what only the journal has of this notebook; returns how many turns."""
+        conversation, offer, self._offer = self.conversation, self._offer, None
+        if offer is None or conversation.journal is None:
+            return 0
+        held = Conversation.load(conversation.journal, offer.conversation)
+        return self._take([turn for turn in held.turns() if turn.id not in conversation], held.tip)
+
+    def _take(self, turns: list[Turn], tip: str | None) -> int:
+        if turns:
+            self.restored_notice = ""
+            self.conversation.join(turns, tip)
+            self.conversation.introduce()
+        return len(turns)
 
     @property
     def trouble(self) -> str:
@@ -145,7 +170,11 @@ class Memory:
             self._journal.prune(*self._retention)
         path = notebook_path(os.environ, self._namespace)
         found = restore(self._journal, path, notebook_content(path))
-        self.restored_notice = found.notice
+        self.foreign, self._offer = found.foreign, found.offer
+        offered = ""
+        if self._offer and self._journal.first_offer(found.identity.notebook, self._offer.state):
+            offered = self._offer.sentence
+        self.restored_notice = " ".join(filter(None, (found.notice, offered)))
         return found.conversation
 
 

@@ -162,7 +162,9 @@ def test_a_kept_answer_may_begin_a_new_conversation(first_run):
     assert len(session.conversation) == 1
 
 
-def test_without_a_journal_the_notebook_itself_answers(first_run, notebook, server):
+def test_without_a_journal_the_notebook_itself_answers_once_it_is_trusted(
+    first_run, notebook, server
+):
     session = kernel()
     cells = [
         {
@@ -188,7 +190,13 @@ def test_without_a_journal_the_notebook_itself_answers(first_run, notebook, serv
     assert files
     for file in files:
         file.unlink()
-    assert [replayed for *_, replayed in run_all(kernel())] == [True] * 3
+    with pytest.raises(ReplayError, match="trust"):
+        run_all(kernel(), replay="always")
+    session = kernel()
+    session.memory.trust()
+    for _ in range(2):
+        assert [replayed for *_, replayed in run_all(session)] == [True] * 3
+        session = kernel()
     assert len(server.requests) == 3
 
 

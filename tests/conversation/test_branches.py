@@ -6,6 +6,7 @@ import pytest
 
 from deepseek_jupyter.conversation.conversation import Conversation
 from deepseek_jupyter.conversation.journal import Journal
+from deepseek_jupyter.conversation.turn import new_id
 from deepseek_jupyter.errors import ConversationError
 
 from .turns import a_turn, ask, prompts
@@ -141,10 +142,15 @@ def test_what_was_pruned_ends_the_path_there(journal):
 # A copied notebook
 
 
+def copied(original: Conversation, notebook: str) -> Conversation:
+    turns, tips = original.turns(), original.branches
+    return Conversation.of_turns(new_id(), turns, tips, "main", original.journal, notebook)
+
+
 def test_a_copy_goes_its_own_way_and_so_does_the_original(journal, path):
     original = Conversation(journal, "n")
     shared = ask(original, "Shared")
-    copy = original.copy("m")
+    copy = copied(original, "m")
     mine, theirs = ask(original, "Mine"), ask(copy, "Theirs")
     assert copy.id != original.id
     journal.close()
@@ -157,11 +163,14 @@ def test_a_copy_goes_its_own_way_and_so_does_the_original(journal, path):
 def test_a_copy_of_a_copy_has_the_turns_of_both(journal):
     first = Conversation(journal, "1")
     turns = [ask(first, "one")]
-    second = first.copy("2")
+    second = copied(first, "2")
     turns.append(ask(second, "two"))
-    third = second.copy("3")
+    third = copied(second, "3")
     turns.append(ask(third, "three"))
     assert list(Conversation.load(journal, third.id)) == turns
+    assert [hit.turn for hit in third.search("one")] == [turns[0].id]
+    journal.prune(max_bytes=0)
+    assert journal.conversations() == []
 
 
 # The window

@@ -24,7 +24,7 @@ def decided(id, path, *, by_id=None, at_path=None, exist=()):
         ("a console", decided(None, None), Identity("new", "new")),
         ("no id in the file", decided(None, HERE, at_path=ROW), Identity("id", "same")),
         ("as before", decided("id", HERE, by_id=ROW, at_path=ROW), Identity("id", "same")),
-        ("no path told", decided("id", None, by_id=ROW), Identity("id", "same")),
+        ("no path told", decided("id", None, by_id=ROW), Identity("new", "new")),
         ("renamed", decided("id", THERE, by_id=ROW), Identity("id", "renamed")),
         (
             "copied",

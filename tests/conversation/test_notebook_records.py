@@ -143,20 +143,6 @@ def test_a_deleted_cell_leaves_a_gap_and_no_error():
     assert [turn.id for turn in rebuilt] == [c.id]
 
 
-def test_it_goes_into_the_journal_when_the_conversation_goes_on(journal):
-    turns = chain(3)
-    rebuilt = rebuild(notebook(*(turn.record for turn in turns)), journal, "n")
-    assert rebuilt is not None
-    assert journal.conversations() == []
-    goes_on = a_turn("More", conversation=rebuilt.id, parent=rebuilt.tip)
-    rebuilt.begin_turn(goes_on)
-    rebuilt.add(goes_on)
-    again = Conversation.load(journal, rebuilt.id)
-    assert [turn.id for turn in again] == [*(turn.id for turn in turns), goes_on.id]
-    assert [turn.from_file for turn in again] == [True, True, True, False]
-    assert [total.turns for total in journal.totals()] == [1]  # what a stranger paid is not ours
-
-
 # Hostile files
 
 JSON = st.recursive(

@@ -154,6 +154,7 @@ WRONG = {
     "blance": "Did you mean balance?",
     "xyzzy": "%deepseek help",
     "provider a b": "one argument",
+    "trust jurnal": "journal or nothing",
     "local explode": "install, status or remove",
     "login sk-0123456789abcdef": "Never type a key",
     "config 'open": "quotation",

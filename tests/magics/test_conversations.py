@@ -8,6 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from deepseek_jupyter.api import get_session
+from deepseek_jupyter.conversation.restore import MIME_TYPE
+from deepseek_jupyter.conversation.turn import Turn
+from deepseek_jupyter.session.memory import Memory
 from tests.support.scripted import answer
 
 
@@ -113,3 +117,20 @@ def test_in_a_terminal_the_same_words_are_meant_anew(run, server):
     run("%%deepseek\nGo on.")
     sent = [message["content"] for message in server.requests[-1].json["messages"]]
     assert sent == ["Go on.", "A0", "Go on."]
+
+
+def test_trust_takes_along_what_the_file_shows(run, server, tmp_path, monkeypatch):
+    assert "nothing to take along" in run("%deepseek trust")
+    assert "nothing to take along" in run("%deepseek trust journal")
+    turn = Turn("a", "theirs", "Their question", answer="Their answer", status="done")
+    output = {"output_type": "display_data", "data": {MIME_TYPE: turn.record}}
+    notebook = tmp_path / "theirs.ipynb"
+    notebook.write_text(json.dumps({"cells": [{"outputs": [output]}], "metadata": {}}))
+    monkeypatch.setenv("JPY_SESSION_NAME", str(notebook))
+    get_session().memory = Memory()
+    server.queue(answer("Hi."), answer("Good."))
+    assert "%deepseek trust" in run("%ds Hello")
+    assert "1 turn taken along" in run("%deepseek trust")
+    run("%ds And now?")
+    sent = [message["content"] for message in server.requests[-1].json["messages"]]
+    assert sent == ["Their question", "Their answer", "And now?"]
