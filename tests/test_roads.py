@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import os
 import re
 import sys
@@ -73,7 +74,7 @@ def trace(shell: Any) -> Trace:
 
     def note(frame: Any, kind: str, _: object) -> None:
         code = frame.f_code
-        if kind != "call" or code.co_name == "<module>":
+        if kind != "call" or not code.co_flags & inspect.CO_OPTIMIZED:  # bodies of modules, classes
             return
         if code.co_name == "_send_request_headers":  # httpcore's
             sent.append(len(entered))
