@@ -78,7 +78,7 @@ class TestPlain:
 
     def test_a_key_that_is_cut_was_masked_before(self):
         """Cut first, half of an address would leave: no detector knows it by its half."""
-        outline = Outline(Policy(), OutlineLimits(10, 40, 3), Redactor().text)
+        outline = Outline(Policy(), OutlineLimits(10, 40, 3), Redactor().redact)
         assert outline.draw({f"{'k ' * 10} ann.margarete@example.com": 1}).startswith(
             "{'k k k k k k k k k k  <email-1>'"
         )

@@ -38,19 +38,19 @@ def test_a_secret_does_not_come_back_and_is_kept_nowhere():
 
 
 def test_a_pseudonym_that_nobody_gave_is_left_alone():
-    assert Redactor().reveal("<email-7> and <div-1>") == "<email-7> and <div-1>"
+    assert Redactor().restore("<email-7> and <div-1>") == "<email-7> and <div-1>"
 
 
 def test_a_gate_goes_on_where_an_earlier_one_left_off():
     first = Redactor()
-    first.text(f"ann@x.org {KEY}")
+    first.redact(f"ann@x.org {KEY}")
     second = Redactor(known=json.loads(json.dumps(dict(first.known))))
-    assert second.text("bob@x.org ann@x.org") == "<email-2> <email-1>"
-    assert second.text("sk-fedcba9876543210fedcba9876543210") == "<secret-2>"
+    assert second.redact("bob@x.org ann@x.org") == "<email-2> <email-1>"
+    assert second.redact("sk-fedcba9876543210fedcba9876543210") == "<secret-2>"
 
 
 def test_detectors_can_be_chosen():
-    assert Redactor(["phone"]).text("ann@x.org") == "ann@x.org"
+    assert Redactor(["phone"]).redact("ann@x.org") == "ann@x.org"
 
 
 def test_a_protected_value_does_not_leave_by_other_ways():
