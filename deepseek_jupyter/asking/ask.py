@@ -194,6 +194,7 @@ def _kept(session: Session, placed: Placed, on: Surface) -> Reply | None:
     kept = replayed(session, placed, on)
     if kept is not None:
         session.last = kept
+        session.withholding.add(placed.parts.gathered.held)
     return kept
 
 

@@ -24,6 +24,7 @@ from deepseek_jupyter.errors import ParameterError
 from deepseek_jupyter.privacy.levels import Policy, parse_spec
 from deepseek_jupyter.privacy.redaction import Redactor
 from deepseek_jupyter.privacy.rules import check_columns, check_kind, tightened
+from deepseek_jupyter.session.withholding import Held
 
 from .notebook_cells import cell_named
 
@@ -83,15 +84,16 @@ class Gathered:
             for a in self.attachments
         )
 
+    @property
+    def held(self) -> tuple[Held, ...]:
+        """What the attachments withhold and release, for the session."""
+        return tuple(
+            Held((a.name, a.hash, a.policy), a.withheld, a.released) for a in self.attachments
+        )
+
     def behind(self, path: Iterable[Turn]) -> Gathered:
         """The same behind the turns of `path`: cards that stand there are known."""
-        cards = {
-            (r.get("name"), r.get("hash"), r.get("policy"))
-            for turn in path
-            if turn.sent
-            for r in turn.attachments
-            if not r.get("again")
-        }
+        cards = _cards(path)
         known = {a.name for a in self.attachments if a.hash and (a.name, a.hash, a.policy) in cards}
         hashes = {(name, hash) for name, hash, _ in cards}
         shown = {name for name, _ in hashes}
@@ -214,26 +216,46 @@ def _meant(mention: Mention, names: Mapping[str, Any]) -> Wanted | None:
 
 
 def gather(
-    session: Session, question: Question, redactor: Redactor, policy_files: PolicyFiles
-) -> Gathered:
-    """The attachments of a resolved question. Raises `ParameterError`, `PolicyError`."""
-    if not question.attach:
-        return Gathered()
+    session: Session,
+    question: Question,
+    redactor: Redactor,
+    policy_files: PolicyFiles,
+    path: Iterable[Turn] = (),
+) -> tuple[Gathered, Redactor]:
+    """The attachments of a resolved question behind the turns of `path`, and the redactor for its
+    request: what it withholds holds for the session as soon as the request leaves.
+
+    Raises `ParameterError`, `PolicyError`.
+    """
     from deepseek_jupyter.context.attach import attach
 
-    files = policy_files.data
+    files, withholding = policy_files.data, session.withholding
     items = [(item, policy_of(session, item, files)) for item in question.attach]
-    session.withholding.lift({item.name: str(policy) for item, policy in items})
-    made = [attach(item.name, item.value, policy, redactor) for item, policy in items]
-    if len(made) > 1 and any(a.protected for a in made):
+    request = redactor.for_request(
+        withholding.without({item.name: str(policy) for item, policy in items})
+    )
+    for released in withholding.released(_cards(path)):
+        request.release(released)
+    made = [attach(item.name, item.value, policy, request) for item, policy in items]
+    if len(made) > 1 and any(a.withheld or a.released for a in made):
         # Once more: what the last one withholds must not stand in the first one.
-        made = [attach(item.name, item.value, policy, redactor) for item, policy in items]
+        made = [attach(item.name, item.value, policy, request) for item, policy in items]
     for attachment, item in zip(made, question.attach, strict=True):
         check_kind(attachment.name, attachment.kind, files)
         columns = [column.name for column in attachment.columns]
         check_columns(attachment.name, columns, parse_spec(f"x:{item.rules}")[1].columns)
-    session.withholding.add({a.name: (a.policy, a.protected) for a in made})
-    return Gathered(tuple(made))
+    return Gathered(tuple(made)), request
+
+
+def _cards(path: Iterable[Turn]) -> set[tuple[str, str, str]]:
+    """Name, hash and policy of each card that stands in the turns of `path`."""
+    return {
+        (str(r.get("name")), str(r.get("hash")), str(r.get("policy")))
+        for turn in path
+        if turn.sent
+        for r in turn.attachments
+        if not r.get("again")
+    }
 
 
 def policy_of(session: Session, item: Wanted, files: Iterable[DataRules]) -> Policy:

@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from deepseek_jupyter.privacy.policy_file import PolicyFiles
     from deepseek_jupyter.privacy.redaction import Redactor
     from deepseek_jupyter.session.session import Session
+    from deepseek_jupyter.session.withholding import Held
     from deepseek_jupyter.tools.functions import Tool
     from deepseek_jupyter.tools.schemas import Asked
     from deepseek_jupyter.transport.keys import Secret
@@ -80,6 +81,7 @@ class Prepared:
     redactor: Redactor
     teaching: Teaching
     notices: tuple[str, ...] = ()
+    held: tuple[Held, ...] = ()
     budget: float = 0.0
     approve: str | None = None
     tools: Mapping[str, Tool] = field(default_factory=dict)
@@ -95,7 +97,7 @@ def place(session: Session, question: Question) -> Placed:
     parent = _parent(session, question, conversation) if remember else None
     parameters = parameters_of(session, question)
     files = session.policy_files()
-    parts = compose(session, question, conversation, files)
+    parts = compose(session, question, conversation, files, conversation.path(parent))
     before = conversation.turn(parent)
     turn = Turn(
         id=new_id(),
@@ -165,6 +167,7 @@ def prepare(session: Session, placed: Placed) -> Prepared:
         parts.redactor,
         teaching,
         _notices(teaching, tools, asked, unseen, model),
+        parts.gathered.held,
         budget,
         question.approve,
         tools,
@@ -387,12 +390,19 @@ class Parts:
 
 
 def compose(
-    session: Session, question: Question, conversation: Conversation, files: PolicyFiles
+    session: Session,
+    question: Question,
+    conversation: Conversation,
+    files: PolicyFiles,
+    path: Iterable[Turn] = (),
 ) -> Parts:
-    """The parts of a resolved question's message. Raises `ParameterError`, `PolicyError`."""
-    redactor = session.redactor_of(conversation, files)
+    """The parts of a resolved question's message behind the turns of `path`.
+
+    Raises `ParameterError`, `PolicyError`.
+    """
     choice = session.config.cells if question.cells is None else str(question.cells)
-    gathered = gather(session, question, redactor, files)
+    own = session.redactor_of(conversation, files)
+    gathered, redactor = gather(session, question, own, files, path)
     cells = chosen_cells(choice, question.cell_id, redactor.redact)
     return Parts(question, redactor, cells, gathered)
 

@@ -5,12 +5,14 @@ numpy is taken from the process, where it is as soon as there is an array.
 
 from __future__ import annotations
 
+import re
 import sys
 from dataclasses import replace
 from typing import Any
 
 from deepseek_jupyter.privacy.levels import SAMPLE, STATS, Policy
 from deepseek_jupyter.privacy.redaction import Redactor
+from deepseek_jupyter.privacy.withheld import Released
 
 from .attachment import Attachment, digest, fitting, made, type_name
 
@@ -36,21 +38,21 @@ def attach(name: str, value: Any, policy: Policy, redactor: Redactor) -> Attachm
     parts = []
     if array is not None and level >= STATS:
         parts += _figures(numpy, array)
+    released = Released(texts=re.findall(r"[-+.,\w]*\d", " ".join(parts)))
+    redactor.release(released)
     if array is not None and level >= SAMPLE and array.size:
         room = policy.budget - 80
         parts.append(
             fitting(lambda size: redactor.redact(_corner(numpy, array, size)), _CORNERS, room)
         )
-    if array is not None and level < SAMPLE:
-        redactor.withhold(kept := _texts(array))
-    else:
-        kept = {}
+    below = array is not None and level < SAMPLE
+    withheld = redactor.withhold(_texts(array), soft=level == STATS) if below else None
     head = f"{type_name(value)}, {_shape(value)}, {value.dtype}"
     if array is None:
         parts.append("Its values are not in this process's memory.")
     body = "\n".join(parts)
     attachment = made(name, "array", head, body, policy, redactor, hash=fingerprint(value))
-    return replace(attachment, protected=kept)
+    return replace(attachment, withheld=(withheld,) if withheld else (), released=released)
 
 
 def fingerprint(value: Any) -> str:

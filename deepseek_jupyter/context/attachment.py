@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 
 from deepseek_jupyter.privacy.levels import NONE, Policy
 from deepseek_jupyter.privacy.redaction import Redactor
+from deepseek_jupyter.privacy.withheld import NOTHING_RELEASED, Released, WithheldValues
 from deepseek_jupyter.protocol.tokens import PER_IMAGE, estimate_tokens
 
 
@@ -33,8 +34,8 @@ class Attachment:
     `source` is what the object is in its library's words (``pandas DataFrame``); `text` is what
     leaves besides, the same for the same content in any library; `images` are ``data:`` or https
     URLs. `hash` tells whether the object has changed. `rows` is how many rows have values in the
-    text. `masked` counts what was taken out, by reason; `protected` are texts that the policy keeps
-    here and that must not leave by other ways either, each with the word of its pseudonym.
+    text. `masked` counts what was taken out, by reason; `withheld` are texts that the policy keeps
+    here and that must not leave by other ways either, `released` those that the card prints.
     """
 
     name: str
@@ -48,7 +49,8 @@ class Attachment:
     columns: tuple[ColumnUse, ...] = ()
     rows: int = 0
     masked: Mapping[str, int] = field(default_factory=dict)
-    protected: Mapping[str, str] = field(default_factory=dict)
+    withheld: tuple[WithheldValues, ...] = ()
+    released: Released = NOTHING_RELEASED
 
     @property
     def record(self) -> dict[str, Any]:
