@@ -6,6 +6,8 @@ import pytest
 
 from deepseek_jupyter import DeepSeekError
 from deepseek_jupyter.api import ask
+from deepseek_jupyter.protocol.tokens import estimate_tokens
+from tests.asking.test_tools import calls
 from tests.support.framing import pandas
 from tests.support.scripted import answer
 
@@ -79,3 +81,16 @@ def test_a_changed_frame_goes_on_withholding_its_earlier_values(session, server,
     ask("Q", attach="df:customer=none")
     ask("Alice Quux and Dora Wxyz and Bob Zyzzy")
     assert not [name for name in ("Alice", "Dora", "Bob") if name in last(server)]
+
+
+def test_a_tool_that_fails_with_the_whole_table_says_no_more_than_a_result(session, server, names):
+    def rows(n: int) -> str:
+        """Rows."""
+        raise KeyError(" ".join(["Alice Quux", *map(str, range(n))]))
+
+    server.queue(calls(("rows", {"n": 300_000})), answer("A"))
+    ask("Q", attach="df:customer=none", tools=rows, approve="always")
+    said = last(server)
+    assert said.startswith("Error: KeyError: '<value-1> 0 1 2")
+    assert estimate_tokens(said) <= session.config.tool_tokens
+    assert "more characters]" in said
