@@ -403,7 +403,7 @@ def compose(
     choice = session.config.cells if question.cells is None else str(question.cells)
     own = session.redactor_of(conversation, files)
     gathered, redactor = gather(session, question, own, files, path)
-    cells = chosen_cells(choice, question.cell_id, redactor.redact)
+    cells = chosen_cells(choice, question.cell_id, redactor.redact, files.data)
     return Parts(question, redactor, cells, gathered)
 
 

@@ -36,7 +36,7 @@ def attach(name: str, value: Any, policy: Policy, redactor: Redactor) -> Attachm
     numpy = sys.modules["numpy"]
     array = _seen(numpy, value)
     level = policy.whole
-    parts = []
+    parts: list[str] = []
     fields = array.dtype.names if array is not None else None
     hard, soft = dict[str, str](), dict[str, str]()
     if fields:
@@ -59,7 +59,12 @@ def attach(name: str, value: Any, policy: Policy, redactor: Redactor) -> Attachm
         parts.append("Its values are not in this process's memory.")
     body = "\n".join(parts)
     attachment = made(name, "array", head, body, policy, redactor, hash=fingerprint(value))
-    return replace(attachment, withheld=tuple(filter(None, withheld)), released=released)
+    return replace(
+        attachment,
+        withheld=tuple(filter(None, withheld)),
+        released=released,
+        labels=tuple(fields or ()),
+    )
 
 
 def fingerprint(value: Any) -> str:

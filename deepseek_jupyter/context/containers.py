@@ -224,7 +224,7 @@ def fits(value: Any) -> bool:
 
 def attach(name: str, value: Any, policy: Policy, redactor: Redactor) -> Attachment:
     """Values as Python writes them, as many as the budget holds."""
-    hard, soft, released = _kept_back(value, policy)
+    hard, soft, released, labels = _kept_back(value, policy)
     kept = redactor.withhold(hard), redactor.withhold(soft, soft=True)
     redactor.release(released)
     if isinstance(value, str):
@@ -239,7 +239,7 @@ def attach(name: str, value: Any, policy: Policy, redactor: Redactor) -> Attachm
         )
     attachment = made(name, kind, head, body, policy, redactor, hash=fingerprint(value))
     withheld = tuple(filter(None, kept))
-    return dataclasses.replace(attachment, withheld=withheld, released=released)
+    return dataclasses.replace(attachment, withheld=withheld, released=released, labels=labels)
 
 
 def fingerprint(value: Any) -> str:
@@ -267,10 +267,14 @@ def _text(value: str, policy: Policy, redactor: Redactor) -> str:
     return value
 
 
-def _kept_back(value: Any, policy: Policy) -> tuple[dict[str, str], dict[str, str], Released]:
+def _kept_back(
+    value: Any, policy: Policy
+) -> tuple[dict[str, str], dict[str, str], Released, tuple[str, ...]]:
     """The texts and numbers that the policy keeps here, with the word of their key: those of
-    which nothing is shown, and those of which figures are; and these, with the keys.
+    which nothing is shown, and those of which figures are; these, with the keys that are shown; and
+    all keys.
     """
+    keys = dict[str, None]()
     hard, soft = dict[str, str](), dict[str, str]()
     names, figures = set[str](), set[str]()
     todo: list[tuple[Any, Level, str, int]] = [(value, policy.whole, "value", 0)]
@@ -280,6 +284,7 @@ def _kept_back(value: Any, policy: Policy) -> tuple[dict[str, str], dict[str, st
         if fields is not None:
             for key, inner in fields.items():
                 own = min(level, policy.level(str(key)))
+                keys[str(key)] = None
                 names |= {str(key)} if own > NONE else set()
                 todo.append((inner, own, _word(str(key)) if level >= SAMPLE else label, depth + 1))
         elif isinstance(item, SEQUENCES) and depth < _DEEPEST:
@@ -288,7 +293,7 @@ def _kept_back(value: Any, policy: Policy) -> tuple[dict[str, str], dict[str, st
                 figures.update(_range(_ordered(item)).removeprefix(", ").split(" to "))
         elif level < SAMPLE and isinstance(item, str | int | float | decimal.Decimal):
             (soft if level == STATS else hard)[str(item)] = label
-    return hard, soft, Released(names, figures)
+    return hard, soft, Released(names, figures), tuple(keys)
 
 
 def _word(key: str) -> str:

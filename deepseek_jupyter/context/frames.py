@@ -33,19 +33,21 @@ def fingerprint(value: Any) -> str:
 def attach(name: str, value: Any, policy: Policy, redactor: Redactor) -> Attachment:
     """See `attachment.attach`."""
     table = read(value)
-    levels = [policy.level(column.name) for column in table.columns]
+    axis, inner = _axis_names(value), [_names_within(column) for column in table.columns]
+    levels = levels_of(table, value, policy)
+    veils = [_veil(column, names) for column, names in zip(table.columns, inner, strict=True)]
     withheld = [redactor.withhold(_withheld(table, levels, soft=soft), soft=soft) for soft in _SOFT]
     every = [
-        facts(column, table, level, veiled=column_kind(column.name) is not None)
-        for column, level in zip(table.columns, levels, strict=True)
+        facts(column, table, level, veiled=veil is not None)
+        for column, level, veil in zip(table.columns, levels, veils, strict=True)
     ]
     chosen = _chosen(table, levels, policy.budget)
     before, figures = redactor.released, _figures(every)
-    released = _released(table, levels, every, chosen)
+    released = _released(table, levels, every, veils, chosen)
     redactor.released = before | figures | released
     columns = [
-        _RedactedColumn(column, level, told, redactor)
-        for column, level, told in zip(table.columns, levels, every, strict=True)
+        _RedactedColumn(column, level, told, veil, redactor)
+        for column, level, told, veil in zip(table.columns, levels, every, veils, strict=True)
     ]
     rows = _rows(table, columns, chosen)
     head = _head(redactor.redact(name), table, columns)
@@ -65,15 +67,59 @@ def attach(name: str, value: Any, policy: Policy, redactor: Redactor) -> Attachm
         masked=redactor.count(fitted.text),
         withheld=tuple(filter(None, withheld)),
         released=released,
+        labels=(*(c.name for c in table.columns), *axis, *(n for names in inner for n in names)),
     )
+
+
+def _axis_names(value: Any) -> list[str]:
+    """What the labels of pandas' columns are values of."""
+    if type(value).__module__.partition(".")[0] not in ("pandas", "modin", "cudf", "dask"):
+        return []
+    names = getattr(getattr(value, "columns", None), "names", None) or ()
+    return [str(name) for name in names if name is not None]
+
+
+def _names_within(column: Column) -> dict[str, None]:
+    """The keys of dicts and fields of structs in a column."""
+    if not column.type.startswith(("struct", "list", "object", "mixed")):
+        return {}
+    found: dict[str, None] = {}
+    todo = list(column.values)
+    while todo:
+        item = todo.pop()
+        if isinstance(item, dict):
+            found.update(dict.fromkeys(item))
+            todo += item.values()
+        elif isinstance(item, list):
+            todo += item
+    return found
+
+
+def levels_of(table: Table, value: Any, policy: Policy) -> list[Level]:
+    """The level of each column: the strictest of its own and of the names within it. Nothing leaves
+    of columns whose labels are values that a rule keeps here.
+    """
+    if any(policy.ruled(name) < SAMPLE for name in _axis_names(value)):
+        return [policy.level(c.name) if c.index else NONE for c in table.columns]
+    return [
+        min(policy.level(column.name), *map(policy.ruled, _names_within(column)), FULL)
+        for column in table.columns
+    ]
+
+
+def _veil(column: Column, inner: dict[str, None]) -> str | None:
+    """What all values of a column are, by its name or one within it: see `column_kind`."""
+    return next(filter(None, map(column_kind, (column.name, *inner))), None)
 
 
 class _RedactedColumn:
     """A column under its level; every text of it has passed the redactor."""
 
-    def __init__(self, column: Column, level: Level, told: Facts, redactor: Redactor) -> None:
+    def __init__(
+        self, column: Column, level: Level, told: Facts, veil: str | None, redactor: Redactor
+    ) -> None:
         self.column, self.level, self._redactor = column, level, redactor
-        self.veil = column_kind(column.name)
+        self.veil = veil
         if level == NONE:
             self.name = redactor.pseudonym("column", column.name)
             self.described = Described(self.name, "withheld", ["withheld"] * 3)
@@ -206,17 +252,21 @@ def _withheld(table: Table, levels: list[Level], *, soft: bool) -> dict[str, str
 
 
 def _released(
-    table: Table, levels: list[Level], every: list[Facts], chosen: Sequence[int]
+    table: Table,
+    levels: list[Level],
+    every: list[Facts],
+    veils: Sequence[str | None],
+    chosen: Sequence[int],
 ) -> Released:
     """The names and values that the card prints, as far as the budget holds them."""
     names, texts = set(), {f"{table.rows:,}"} if table.rows is not None else set[str]()
-    for column, level, told in zip(table.columns, levels, every, strict=True):
+    for column, level, told, veil in zip(table.columns, levels, every, veils, strict=True):
         if level == NONE:
             continue
         names.add(column.name)
         texts |= {told.type} if "{" in told.type else set()
         texts |= {text for text, _ in told.top}
-        if level >= SAMPLE and column_kind(column.name) is None:
+        if level >= SAMPLE and veil is None:
             most = _most_rows(level)
             texts.update(shown(column.values[at]) for at in chosen[:most])
     texts |= {str(table.places[at] + 1) for at in chosen}
