@@ -166,7 +166,10 @@ def prepare(session: Session, placed: Placed) -> Prepared:
         _prefix(request, turn, window),
         parts.redactor,
         teaching,
-        _notices(teaching, tools, asked, unseen, model),
+        (
+            *_notices(teaching, tools, asked, unseen, model),
+            *(notice for a in parts.gathered.attachments for notice in a.notices),
+        ),
         parts.gathered.held,
         budget,
         question.approve,

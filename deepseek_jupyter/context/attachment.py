@@ -36,7 +36,8 @@ class Attachment:
     URLs. `hash` tells whether the object has changed. `rows` is how many rows have values in the
     text. `masked` counts what was taken out, by reason; `withheld` are texts that the policy keeps
     here and that must not leave by other ways either, `released` those that the card prints.
-    `labels` are the names of columns, keys or fields of which a rule can speak.
+    `labels` are the names of columns, keys or fields of which a rule can speak; `notices` are for
+    the user.
     """
 
     name: str
@@ -53,6 +54,7 @@ class Attachment:
     withheld: tuple[WithheldValues, ...] = ()
     released: Released = NOTHING_RELEASED
     labels: tuple[str, ...] = ()
+    notices: tuple[str, ...] = ()
 
     @property
     def record(self) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from typing import Any
 from deepseek_jupyter.privacy.detectors import column_kind
 from deepseek_jupyter.privacy.levels import FULL, NONE, SAMPLE, SCHEMA, STATS, Level, Policy
 from deepseek_jupyter.privacy.redaction import Redactor
-from deepseek_jupyter.privacy.withheld import Released
+from deepseek_jupyter.privacy.withheld import Released, too_short
 from deepseek_jupyter.protocol.tokens import estimate_tokens
 
 from .attachment import Attachment, ColumnUse
@@ -67,8 +67,18 @@ def attach(name: str, value: Any, policy: Policy, redactor: Redactor) -> Attachm
         masked=redactor.count(fitted.text),
         withheld=tuple(filter(None, withheld)),
         released=released,
+        notices=tuple(_unrecognised(table, levels)),
         labels=(*(c.name for c in table.columns), *axis, *(n for names in inner for n in names)),
     )
+
+
+def _unrecognised(table: Table, levels: list[Level]) -> Iterator[str]:
+    """What is told of values that stay here and would not be found in other texts."""
+    for column, level in zip(table.columns, levels, strict=True):
+        values = [shown(v) for v in column.values if v is not None] if level < STATS else []
+        if column.type != "bool" and (count := too_short(values)):
+            share = f"{max(count / len(values), 0.01):.0%}"
+            yield f"{share} of `{column.name}` is too short to be recognised elsewhere."
 
 
 def _axis_names(value: Any) -> list[str]:

@@ -94,3 +94,22 @@ def test_a_tool_that_fails_with_the_whole_table_says_no_more_than_a_result(sessi
     assert said.startswith("Error: KeyError: '<value-1> 0 1 2")
     assert estimate_tokens(said) <= session.config.tool_tokens
     assert "more characters]" in said
+
+
+@pytest.mark.parametrize(
+    ("values", "share"),
+    [
+        (["HIV", "flu", "ok", "hepatitis C"], "75%"),
+        (["HIV", "cancer"], "50%"),
+        ([1234, 99999], "50%"),
+        (["hepatitis C", "melanoma"], ""),
+    ],
+)
+def test_values_that_cannot_be_recognised_are_told_when_attached(
+    session, server, names, values, share
+):
+    names["df"] = pandas({"dx": values})
+    server.queue(answer("A"), answer("B"))
+    said = " ".join(ask("Q", attach="df:dx=none").turn.notices)
+    assert (f"{share} of `dx` is too short to be recognised elsewhere." in said) == bool(share)
+    assert "too short" not in " ".join(ask("Q", attach="df:full").turn.notices)
