@@ -107,7 +107,8 @@ def _columns(value: Any) -> list[str]:
         columns: Any = getattr(value, "column_names", None)
         found = list(getattr(value, "columns", ()) if columns is None else columns)
     names = [getattr(value, "name", None)] if not found else []
-    for axis in (getattr(value, "index", None), getattr(value, "columns", None)):
+    labels = None if hasattr(value, "collect_schema") else getattr(value, "columns", None)
+    for axis in (getattr(value, "index", None), labels):
         names += getattr(axis, "names", None) or ()
     parts = [" / ".join(map(str, n)) if isinstance(n, tuple) else str(n) for n in found]
     return [*parts, *(str(name) for name in names if name is not None)]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import datetime as dt
 import sys
 
-import polars as pl
 import pytest
 
 pa = pytest.importorskip("pyarrow", reason="pyarrow has no wheel for this Python")
