@@ -9,21 +9,26 @@ stands in the history already is named in one line, so that the prefix is not pa
 
 from __future__ import annotations
 
+import ast
 import difflib
 import os
+import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any
 
 from deepseek_jupyter.context.attachment import Attachment
 from deepseek_jupyter.context.files import path_meant
 from deepseek_jupyter.context.prompt import Mention, mentions, readings
 from deepseek_jupyter.conversation.turn import Turn
+from deepseek_jupyter.display.frontend import user_namespace
 from deepseek_jupyter.display.report import Drawing, Report
 from deepseek_jupyter.errors import ParameterError
-from deepseek_jupyter.privacy.levels import Policy, parse_spec
+from deepseek_jupyter.privacy.levels import FULL, Policy, parse_spec, plain_name
 from deepseek_jupyter.privacy.redaction import Redactor
 from deepseek_jupyter.privacy.rules import check_columns, check_kind, tightened
+from deepseek_jupyter.session.withholding import Held
 
 from .notebook_cells import cell_named
 
@@ -40,12 +45,73 @@ _NO_DATA = {"In", "Out", "exit", "quit", "get_ipython", "display", "open"}
 @dataclass(frozen=True, slots=True, eq=False)
 class Wanted:
     """An object that a question attaches, under the name it has there; `rules` as a spec has
-    them behind its colon, "" for those of the settings.
+    them behind its colon, "" for those of the settings; `names` are the notebook's.
     """
 
     name: str
     value: Any
     rules: str = ""
+    names: Mapping[str, Any] = field(default_factory=dict, repr=False)
+
+    @property
+    def known_as(self) -> list[str]:
+        """Its name, the names in the expression that it is, and other names of the object."""
+        same = [name for name, value in self.names.items() if value is self.value]
+        return [self.name, *_names_in(self.name), *same]
+
+    def shared(self, pattern: str) -> list[str]:
+        """Which of its columns a frame has whose name in the notebook fits `pattern`."""
+        own = _columns_of(self.value)
+        found = {
+            plain_name(column)
+            for name, value in (self.names.items() if own else ())
+            if fnmatchcase(plain_name(name), plain_name(pattern))
+            for column in _columns_of(value)
+        }
+        return [column for column in own if plain_name(column) in found]
+
+    @property
+    def columns_behind(self) -> set[str]:
+        """Columns of the frames in the expression, where it is no frame that shows its own."""
+        if _columns_of(self.value):
+            return set()
+        behind = (self.names.get(name) for name in _names_in(self.name))
+        return {column for value in behind for column in _columns_of(value)}
+
+
+def _names_in(expression: str) -> list[str]:
+    """The variables that an expression speaks of."""
+    try:
+        tree = ast.parse(expression.strip(), mode="eval")
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return re.findall(r"[^\W\d]\w*", expression)
+    return [node.id for node in ast.walk(tree) if isinstance(node, ast.Name)]
+
+
+def _columns_of(value: Any) -> list[str]:
+    """The names of the columns of a frame or series, index and axes included."""
+    try:
+        return _columns(value)
+    except Exception:  # a plan that fails; reading it says so
+        return []
+
+
+def _columns(value: Any) -> list[str]:
+    from deepseek_jupyter.context.table import is_frame
+
+    if not is_frame(value):
+        return []
+    if hasattr(value, "collect_schema"):
+        found = list(value.collect_schema().names())
+    else:
+        columns: Any = getattr(value, "column_names", None)
+        found = list(getattr(value, "columns", ()) if columns is None else columns)
+    names = [getattr(value, "name", None)] if not found else []
+    labels = None if hasattr(value, "collect_schema") else getattr(value, "columns", None)
+    for axis in (getattr(value, "index", None), labels):
+        names += getattr(axis, "names", None) or ()
+    parts = [" / ".join(map(str, n)) if isinstance(n, tuple) else str(n) for n in found]
+    return [*parts, *(str(name) for name in names if name is not None)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,15 +149,16 @@ class Gathered:
             for a in self.attachments
         )
 
+    @property
+    def held(self) -> tuple[Held, ...]:
+        """What the attachments withhold and release, for the session."""
+        return tuple(
+            Held((a.name, a.hash, a.policy), a.withheld, a.released) for a in self.attachments
+        )
+
     def behind(self, path: Iterable[Turn]) -> Gathered:
         """The same behind the turns of `path`: cards that stand there are known."""
-        cards = {
-            (r.get("name"), r.get("hash"), r.get("policy"))
-            for turn in path
-            if turn.sent
-            for r in turn.attachments
-            if not r.get("again")
-        }
+        cards = _cards(path)
         known = {a.name for a in self.attachments if a.hash and (a.name, a.hash, a.policy) in cards}
         hashes = {(name, hash) for name, hash, _ in cards}
         shown = {name for name, _ in hashes}
@@ -113,7 +180,8 @@ def resolved(question: Question, names: Mapping[str, Any]) -> Question:
     found: dict[str, Wanted] = {}
     for item in (*wanted(question.attach, names), *mentioned):
         found.setdefault(item.name, item)  # what a flag says of it comes first
-    return replace(question, attach=tuple(found.values()), said=prompt)
+    attach = tuple(replace(item, names=names) for item in found.values())
+    return replace(question, attach=attach, said=prompt)
 
 
 def wanted(items: Iterable[Any], names: Mapping[str, Any]) -> Iterator[Wanted]:
@@ -214,26 +282,46 @@ def _meant(mention: Mention, names: Mapping[str, Any]) -> Wanted | None:
 
 
 def gather(
-    session: Session, question: Question, redactor: Redactor, policy_files: PolicyFiles
-) -> Gathered:
-    """The attachments of a resolved question. Raises `ParameterError`, `PolicyError`."""
-    if not question.attach:
-        return Gathered()
+    session: Session,
+    question: Question,
+    redactor: Redactor,
+    policy_files: PolicyFiles,
+    path: Iterable[Turn] = (),
+) -> tuple[Gathered, Redactor]:
+    """The attachments of a resolved question behind the turns of `path`, and the redactor for its
+    request: what it withholds holds for the session as soon as the request leaves.
+
+    Raises `ParameterError`, `PolicyError`.
+    """
     from deepseek_jupyter.context.attach import attach
 
-    files = policy_files.data
+    files, withholding = policy_files.data, session.withholding
     items = [(item, policy_of(session, item, files)) for item in question.attach]
-    session.withholding.lift({item.name: str(policy) for item, policy in items})
-    made = [attach(item.name, item.value, policy, redactor) for item, policy in items]
-    if len(made) > 1 and any(a.protected for a in made):
+    request = redactor.for_request(
+        withholding.without({item.name: str(policy) for item, policy in items})
+    )
+    for released in withholding.released(_cards(path)):
+        request.release(released)
+    made = [attach(item.name, item.value, policy, request) for item, policy in items]
+    if len(made) > 1 and any(a.withheld or a.released for a in made):
         # Once more: what the last one withholds must not stand in the first one.
-        made = [attach(item.name, item.value, policy, redactor) for item, policy in items]
+        made = [attach(item.name, item.value, policy, request) for item, policy in items]
     for attachment, item in zip(made, question.attach, strict=True):
         check_kind(attachment.name, attachment.kind, files)
-        columns = [column.name for column in attachment.columns]
-        check_columns(attachment.name, columns, parse_spec(f"x:{item.rules}")[1].columns)
-    session.withholding.add({a.name: (a.policy, a.protected) for a in made})
-    return Gathered(tuple(made))
+        rules = parse_spec(f"x:{item.rules}")[1].columns
+        check_columns(attachment.name, attachment.labels, rules)
+    return Gathered(tuple(made)), request
+
+
+def _cards(path: Iterable[Turn]) -> set[tuple[str, str, str]]:
+    """Name, hash and policy of each card that stands in the turns of `path`."""
+    return {
+        (str(r.get("name")), str(r.get("hash")), str(r.get("policy")))
+        for turn in path
+        if turn.sent
+        for r in turn.attachments
+        if not r.get("again")
+    }
 
 
 def policy_of(session: Session, item: Wanted, files: Iterable[DataRules]) -> Policy:
@@ -241,7 +329,9 @@ def policy_of(session: Session, item: Wanted, files: Iterable[DataRules]) -> Pol
     config = session.config
     base = parse_spec(f"x:{config.data_policy}", Policy(budget=config.card_tokens))[1]
     policy = parse_spec(f"x:{item.rules}", base)[1] if item.rules else base
-    return tightened(policy, item.name, files)
+    policy = tightened(policy, item.known_as, files, item.shared)
+    behind = [policy.ruled(column) for column in item.columns_behind]
+    return policy.tightened([("*", min(behind))]) if behind and min(behind) < FULL else policy
 
 
 class DataCard:
@@ -280,7 +370,7 @@ def data_card(session: Session, value: Any, name: str, rules: str) -> DataCard:
     from deepseek_jupyter.context.attach import attach
 
     files = session.policy_files().data
-    wanted = Wanted(name, value, rules)
+    wanted = Wanted(name, value, rules, names=user_namespace())
     redactor = Redactor(session.config.detectors)
     attachment = attach(name, value, policy_of(session, wanted, files), redactor)
     check_kind(attachment.name, attachment.kind, files)

@@ -11,7 +11,7 @@ import os
 import re
 from base64 import b64encode
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from queue import Empty, SimpleQueue
 from typing import Any
 from uuid import uuid4
@@ -23,9 +23,13 @@ from deepseek_jupyter.display.frontend import shell, user_namespace
 from deepseek_jupyter.display.pages import pages
 from deepseek_jupyter.display.render import TURN_MIME
 from deepseek_jupyter.errors import ParameterError
+from deepseek_jupyter.privacy.levels import SAMPLE
+from deepseek_jupyter.privacy.policy_file import DataRules
+from deepseek_jupyter.privacy.rules import check_kind, strictest
 from deepseek_jupyter.session.memory import notebook_content
 
 _PATIENCE = 0.5  # seconds that a page has to send its document
+_KEPT = "[kept back by the data policy]"
 _LOOKED_AT = 4_000  # characters of one output
 
 
@@ -39,12 +43,25 @@ class Document:
     here: int
 
 
-def chosen_cells(choice: str, cell_id: str | None, mask: Callable[[str], str]) -> ChosenCells:
-    """The cells for ``--cells``; see `context.cell_text.choose`. Raises `ParameterError`."""
+def chosen_cells(
+    choice: str,
+    cell_id: str | None,
+    mask: Callable[[str], str],
+    files: Sequence[DataRules] = (),
+) -> ChosenCells:
+    """The cells for ``--cells``; see `context.cell_text.choose`. No output leaves where a policy
+    file keeps any data below ``sample``: it may show all that the notebook holds.
+
+    Raises `ParameterError`, `PolicyError`.
+    """
     if check_choice(choice) == "none":
         return ChosenCells()
+    check_kind("the notebook's cells", "cell", files)
     document = _from_page(cell_id) or _from_file(cell_id) or from_history(shell())
-    return choose(document.cells, document.here, choice, mask)
+    cells = document.cells
+    if strictest(files) < SAMPLE:
+        cells = tuple(replace(cell, output=cell.output and _KEPT) for cell in cells)
+    return choose(cells, document.here, choice, mask)
 
 
 # The page

@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from deepseek_jupyter.privacy.policy_file import PolicyFiles
     from deepseek_jupyter.privacy.redaction import Redactor
     from deepseek_jupyter.session.session import Session
+    from deepseek_jupyter.session.withholding import Held
     from deepseek_jupyter.tools.functions import Tool
     from deepseek_jupyter.tools.schemas import Asked
     from deepseek_jupyter.transport.keys import Secret
@@ -131,6 +132,7 @@ class Prepared:
     redactor: Redactor
     teaching: Teaching
     notices: tuple[str, ...] = ()
+    held: tuple[Held, ...] = ()
     budget: float = 0.0
     approve: str | None = None
     tools: Mapping[str, Tool] = field(default_factory=dict)
@@ -149,10 +151,10 @@ def place(session: Session, question: Question) -> Placed:
     if question.format == "json" and question.schema is None:
         parameters.setdefault("response_format", {"type": "json_object"})
     files = session.policy_files()
-    redactor = session.redactor_of(conversation, files)
-    gathered = gather(session, question, redactor, files)
+    own = session.redactor_of(conversation, files)
+    gathered, redactor = gather(session, question, own, files, conversation.path(parent))
     choice = config.cells if question.cells is None else str(question.cells)
-    cells = chosen_cells(choice, question.cell_id, redactor.redact)
+    cells = chosen_cells(choice, question.cell_id, redactor.redact, files.data)
     before = conversation.turn(parent)
     turn = Turn(
         id=new_id(),
@@ -222,7 +224,8 @@ def prepare(session: Session, placed: Placed) -> Prepared:
         _prefix(request, turn, window),
         redactor,
         teaching,
-        _notices(teaching, tools, asked, unseen, model),
+        _notices(placed, teaching, tools, asked, unseen, model),
+        placed.gathered.held,
         budget,
         question.approve,
         tools,
@@ -400,7 +403,12 @@ def _prefix(request: ChatRequest, turn: Turn, window: Window) -> Prefix:
 
 
 def _notices(
-    teaching: Teaching, tools: Mapping[str, Tool], asked: Asked | None, unseen: int, model: str
+    placed: Placed,
+    teaching: Teaching,
+    tools: Mapping[str, Tool],
+    asked: Asked | None,
+    unseen: int,
+    model: str,
 ) -> tuple[str, ...]:
     """What the user reads with the answer; `unseen` pictures of the history are not sent."""
     said = [teaching.notice if teaching else "", *(tool.notice for tool in tools.values())]
@@ -408,6 +416,7 @@ def _notices(
     if unseen:
         which = "A picture" if unseen == 1 else f"{unseen} pictures"
         said.append(f"{which} of earlier turns stayed here: {model} is not known to see images.")
+    said += [notice for a in placed.gathered.attachments for notice in a.notices]
     return tuple(filter(None, said))
 
 

@@ -83,11 +83,7 @@ class Preview:
 
 def preview(session: Session, question: Question) -> Preview:
     """What `question` would send now. Nothing is sent, kept or changed by it."""
-    before = session.withholding.held
-    try:
-        prepared = prepare(session, place(session, replace(question, dry_run=True)))
-    finally:  # a policy that was only tried on lifts none
-        session.withholding.hold(before)
+    prepared = prepare(session, place(session, replace(question, dry_run=True)))
     body = prepared.built.body
     price = session.price(prepared.provider, prepared.request.model)
     title = f"Nothing was sent. To {prepared.provider.title}, {prepared.request.model}:"

@@ -85,6 +85,7 @@ class Run:
 
     def __enter__(self) -> Run:
         memory = self._session.memory
+        self._session.withholding.hold(self._prepared.held)
         memory.begin_turn(self._turn, self._prepared.branch)
         prefix = self._prepared.prefix
         if self._turn.history:

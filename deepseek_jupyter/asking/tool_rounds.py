@@ -13,6 +13,7 @@ from collections.abc import Generator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
+from deepseek_jupyter.context.attachment import guarded
 from deepseek_jupyter.conversation.turn import Step
 from deepseek_jupyter.errors import SchemaMismatchError
 from deepseek_jupyter.protocol.deltas import Completion
@@ -261,11 +262,12 @@ class ToolRounds:
         from deepseek_jupyter.tools.loop import result_text
 
         assert planned.tool is not None
+        config = self._session.config
         if outcome.error is not None:
-            return f"Error: {outcome.problem}"
+            redact = self._prepared.redactor.redact
+            return guarded(f"Error: {outcome.problem}", redact, config.tool_tokens)
         if planned.tool.text is not None:
             return planned.tool.text(outcome.value)
-        config = self._session.config
         caps = {"rows": config.tool_rows, "tokens": config.tool_tokens}
         found = result_text(outcome.value, **caps)
         if not found.whole and (name := keep(outcome.value)):

@@ -5,12 +5,15 @@ numpy is taken from the process, where it is as soon as there is an array.
 
 from __future__ import annotations
 
+import inspect
+import re
 import sys
 from dataclasses import replace
 from typing import Any
 
-from deepseek_jupyter.privacy.levels import SAMPLE, STATS, Policy
+from deepseek_jupyter.privacy.levels import NONE, SAMPLE, STATS, Level, Policy
 from deepseek_jupyter.privacy.redaction import Redactor
+from deepseek_jupyter.privacy.withheld import Released
 
 from .attachment import Attachment, digest, fitting, made, type_name
 
@@ -33,24 +36,35 @@ def attach(name: str, value: Any, policy: Policy, redactor: Redactor) -> Attachm
     numpy = sys.modules["numpy"]
     array = _seen(numpy, value)
     level = policy.whole
-    parts = []
-    if array is not None and level >= STATS:
+    parts: list[str] = []
+    fields = array.dtype.names if array is not None else None
+    hard, soft = dict[str, str](), dict[str, str]()
+    if fields:
+        parts, array, level = _fields(numpy, array, policy, hard, soft)
+    elif array is not None and level >= STATS:
         parts += _figures(numpy, array)
+    released = Released(texts=re.findall(r"[-+.,\w]*\d", " ".join(parts)))
+    redactor.release(released)
+    if array is not None and level < SAMPLE and not fields:
+        (soft if level == STATS else hard).update(_texts(array))
+    withheld = redactor.withhold(hard), redactor.withhold(soft, soft=True)
     if array is not None and level >= SAMPLE and array.size:
         room = policy.budget - 80
         parts.append(
             fitting(lambda size: redactor.redact(_corner(numpy, array, size)), _CORNERS, room)
         )
-    if array is not None and level < SAMPLE:
-        redactor.withhold(kept := _texts(array))
-    else:
-        kept = {}
-    head = f"{type_name(value)}, {_shape(value)}, {value.dtype}"
-    if array is None:
+    kind = f"{len(fields)} fields" if fields else str(value.dtype)
+    head = f"{type_name(value)}, {_shape(value)}, {kind}{_unit(value)}"
+    if array is None and not fields:
         parts.append("Its values are not in this process's memory.")
     body = "\n".join(parts)
     attachment = made(name, "array", head, body, policy, redactor, hash=fingerprint(value))
-    return replace(attachment, protected=kept)
+    return replace(
+        attachment,
+        withheld=tuple(filter(None, withheld)),
+        released=released,
+        labels=tuple(fields or ()),
+    )
 
 
 def fingerprint(value: Any) -> str:
@@ -60,8 +74,9 @@ def fingerprint(value: Any) -> str:
     if array is None:
         return digest(type_name(value), str(_sizes(value)), str(value.dtype))
     some = _thinned(array)
-    raw = repr(some.tolist()) if some.dtype.hasobject else numpy.ascontiguousarray(some).tobytes()
-    return digest(str(array.dtype), str(array.shape), raw)
+    masked = some.dtype.hasobject or numpy.ma.isMaskedArray(some)
+    raw = repr(some.tolist()) if masked else numpy.ascontiguousarray(some).tobytes()
+    return digest(str(array.dtype), str(array.shape), raw, _unit(value))
 
 
 def _sizes(value: Any) -> tuple[int, ...] | None:
@@ -85,9 +100,43 @@ def _seen(numpy: Any, value: Any) -> Any:
         return None
     try:
         detached = value.detach() if hasattr(value, "detach") else value
-        return numpy.asarray(detached)
+        if numpy.ma.isMaskedArray(detached):
+            return detached
+        plain = numpy.asarray(getattr(detached, "magnitude", detached))
+        mask = getattr(detached, "mask", None)
+        hidden = isinstance(detached, numpy.ndarray) and getattr(mask, "shape", None) == plain.shape
+        return numpy.ma.array(plain, mask=mask) if hidden else plain
     except Exception:  # any library's own refusal: sparse, lazy, on another machine
         return None
+
+
+def _unit(value: Any) -> str:
+    """The unit of a quantity (astropy's, pint's, unyt's)."""
+    unit = getattr(value, "unit", None) or getattr(value, "units", None)
+    return f", unit {unit}" if unit is not None and not inspect.isroutine(unit) else ""
+
+
+def _fields(
+    numpy: Any, array: Any, policy: Policy, hard: dict[str, str], soft: dict[str, str]
+) -> tuple[list[str], Any, Level]:
+    """A line for each field of records; the fields whose values leave; the level of these.
+
+    A field counts as a column. What does not leave is added to `hard` and `soft`.
+    """
+    lines, shown = [], {}
+    for number, name in enumerate(array.dtype.names, 1):
+        level, part = policy.level(name), array[name]
+        if level == NONE:
+            hard[name] = "column"
+        if level < SAMPLE:
+            texts = {str(item): "value" for item in part.reshape(-1)[:_MOST_KEPT].tolist()}
+            (soft if level == STATS else hard).update(texts)
+        else:
+            shown[name] = level
+        figures = _figures(numpy, part) if level >= STATS else []
+        said = "; ".join([str(part.dtype), *figures])
+        lines.append(f"- {name}: {said}" if level > NONE else f"- <field-{number}>: withheld")
+    return lines, array[list(shown)] if shown else None, min(shown.values(), default=NONE)
 
 
 def _texts(array: Any) -> dict[str, str]:
@@ -110,17 +159,20 @@ def _figures(numpy: Any, array: Any) -> list[str]:
         return ["empty"]
     of = "" if array.size <= _MOST else " (of evenly spaced elements)"
     some = _thinned(array)
+    hidden = int(numpy.ma.count_masked(some))
+    if numpy.ma.isMaskedArray(some):
+        some = some.compressed()
     kind = some.dtype.kind
     if kind == "b":
-        return [f"true: {int(some.sum()):,} of {some.size:,}{of}"]
+        return [f"true: {int(some.sum()):,} of {some.size:,}{of}", *_missing(hidden)]
     if kind in "mM":
         present = some[~numpy.isnat(some)]
         lines = [f"min {present.min()}, max {present.max()}{of}"] if present.size else []
-        return [*lines, *_missing(some.size - present.size)]
+        return [*lines, *_missing(some.size - present.size + hidden)]
     if kind not in "iufc":
-        return []
+        return _missing(hidden)
     finite = some[numpy.isfinite(some)] if kind in "fc" else some
-    lines = _missing(int(numpy.isnan(some).sum())) if kind in "fc" else []
+    lines = _missing(hidden + (int(numpy.isnan(some).sum()) if kind in "fc" else 0))
     if kind in "fc" and (infinite := int(numpy.isinf(some).sum())):
         lines.append(f"infinite: {infinite:,}")
     if finite.size and kind != "c":
@@ -137,7 +189,7 @@ def _missing(count: int) -> list[str]:
 def _corner(numpy: Any, array: Any, size: int) -> str:
     """The first `size` values along each of the last two axes, those before at 0."""
     if array.ndim == 0:
-        return f"value: {array.item()!r}"
+        return f"value: {array.tolist()!r}"
     lead = (0,) * max(0, array.ndim - 2)
     corner = array[(*lead, *(slice(size),) * min(2, array.ndim))]
     if array.ndim == 1:

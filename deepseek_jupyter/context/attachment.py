@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 
 from deepseek_jupyter.privacy.levels import NONE, Policy
 from deepseek_jupyter.privacy.redaction import Redactor
+from deepseek_jupyter.privacy.withheld import NOTHING_RELEASED, Released, WithheldValues
 from deepseek_jupyter.protocol.tokens import PER_IMAGE, estimate_tokens
 
 _LOOKED_AT = 16  # characters a token; more than any text has that fits
@@ -38,9 +39,10 @@ class Attachment:
 
     `source` is what the object is in its library's words (``pandas DataFrame``); `text` is what
     leaves besides, equal for equal content in any library; `images` are ``data:`` or https URLs.
-    `hash` changes when the object does. `rows` is how many rows have values in the
-    text. `masked` counts what was taken out, by reason; `protected` are texts that the policy keeps
-    here and that must not leave by other ways either, each with the word of its pseudonym.
+    `hash` changes when the object does. `rows` is how many rows have values in the text. `masked`
+    counts what was taken out, by reason; `withheld` are texts that the policy keeps here and that
+    must not leave by other ways either, `released` those that the card prints. `labels` are the
+    names of columns, keys or fields of which a rule can speak; `notices` are for the user.
     """
 
     name: str
@@ -54,7 +56,10 @@ class Attachment:
     columns: tuple[ColumnUse, ...] = ()
     rows: int = 0
     masked: Mapping[str, int] = field(default_factory=dict)
-    protected: Mapping[str, str] = field(default_factory=dict)
+    withheld: tuple[WithheldValues, ...] = ()
+    released: Released = NOTHING_RELEASED
+    labels: tuple[str, ...] = ()
+    notices: tuple[str, ...] = ()
 
     @property
     def record(self) -> dict[str, Any]:
@@ -128,7 +133,10 @@ def cut(text: str, tokens: int, more: int = 0) -> str:
             break
         end = min(end - 1, int(end * tokens / have * 0.99))
     line_end = text.rfind("\n", end * 3 // 4, end)
-    end = line_end if line_end > 0 and end < len(text) else end
+    if line_end > 0 and end < len(text):
+        whole_lines = text[:line_end] + _remark(text, line_end, more)
+        if estimate_tokens(whole_lines) <= tokens:  # its remark may be the longer one
+            return whole_lines
     return text[:end] + _remark(text, end, more)
 
 

@@ -7,7 +7,7 @@ The steps, until it fits: fewer sample rows and narrower cells; shorter descript
 columns as there is room for, in the frame's order, the rest counted by type. What room a step
 leaves goes to the next longer descriptions of the first columns.
 
-`facts`: what a card says about one column, longest first. Pure, computed in Python from plain
+`facts`: what a card says about one column. Pure, computed in Python from plain
 values, so that every library's frame gives the same figures to the last digit.
 """
 
@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -199,30 +200,66 @@ def _quoted(text: str) -> str:
 
 _CELL_WIDTH = 40  # characters of a frequent value
 _TOP = 8
+_LONG_NUMBER = re.compile(r"\d[\d,.]{3,}\d")
 _MEASURED = ("int", "float", "decimal", "duration")
 _SPANNED = ("date", "datetime", "time")
 
 Pass = Callable[[str], str]
 
 
-def facts(column: Column, table: Table, level: Level, passed: Pass, *, veiled: bool) -> list[str]:
-    """The descriptions of `column` by detail, shortest first: type; missing and range; all.
-
-    `passed` is what every text made of values goes through. `veiled`: the values are of a kind that
-    never leaves (a person's name, a phone number), whatever the level.
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What a card says about one column. `figures` are values of rows among it; `top` the texts
+    that repeat, with their shares, and `others` how many more there are.
     """
-    kind = passed(column.type)
+
+    type: str
+    parts: Sequence[str] = ()  # missing, distinct
+    spread: Sequence[str] = ()
+    more: Sequence[str] = ()
+    top: Sequence[tuple[str, str]] = ()
+    others: str = ""
+    figures: Sequence[Any] = ()
+
+    def numbers(self) -> set[str]:
+        """The numbers in it as they are written, but for those of values that repeat."""
+        shares = [share for _, share in self.top]
+        said = (*self.parts, *self.spread, *self.more, *shares, self.others)
+        return {number for text in said for number in _LONG_NUMBER.findall(text)}
+
+    def described(self, passed: Pass) -> list[str]:
+        """The descriptions by detail, shortest first: type; missing and range; all.
+
+        `passed` is what every text made of values goes through.
+        """
+        kind = passed(self.type)
+        spread, more = [passed(part) for part in self.spread], [passed(part) for part in self.more]
+        said = [f"{_value(text, passed)} {share}" for text, share in self.top]
+        top = ", ".join(filter(None, [*said, self.others]))
+        missing, *distinct = self.parts or ("",)
+        short = "; ".join(filter(None, [kind, missing, *spread]))
+        return [
+            kind,
+            short,
+            "; ".join(filter(None, [kind, missing, *distinct, *spread, *more, top])),
+        ]
+
+
+def facts(column: Column, table: Table, level: Level, *, veiled: bool) -> Facts:
+    """The facts about `column` that may leave. `veiled`: the values are of a kind that never
+    leaves (a person's name, a phone number), whatever the level.
+    """
     if level <= SCHEMA:
-        return [kind] * 3
-    missing = _missing(column, table)
+        return Facts(column.type)
     distinct, counts = _distinct(column, table)
-    spread = [] if veiled else [passed(part) for part in _range(column)]
-    more = [] if veiled else [passed(part) for part in _quartiles(column, table)]
-    top = []
-    if level >= SAMPLE and not veiled:
-        top = _top(counts, column, table, passed)
-    short = "; ".join(filter(None, [kind, missing, *spread]))
-    return [kind, short, "; ".join(filter(None, [kind, missing, distinct, *spread, *more, *top]))]
+    parts = (_missing(column, table), distinct)
+    if veiled:
+        return Facts(column.type, parts)
+    present = _present(column)
+    spread, more = _range(column), _quartiles(column, table, present)
+    top, others = _top(counts, column, table) if level >= SAMPLE else ([], "")
+    figures = _figures(column, present) if spread and not column.lengths else []
+    return Facts(column.type, parts, spread, more, top, others, figures)
 
 
 def _missing(column: Column, table: Table) -> str:
@@ -278,14 +315,13 @@ def _lengths(lengths: tuple[int, int] | None) -> list[str]:
     return [f"{size} character{'' if low == high == 1 else 's'}"]
 
 
-def told(column: Column) -> set[str]:
-    """The values of rows that are figures of the column, and leave as such."""
-    quartiles = _present(column)
+def _figures(column: Column, present: Sequence[Any]) -> list[Any]:
+    """The values of rows, and between them, that `_range` and `_quartiles` tell."""
     figures = [column.low, column.high]
-    if len(quartiles) >= 4:
-        figures += [_quantile(quartiles, q) for q in (1, 2, 3)] if _measured(column) else []
-        figures.append(quartiles[(len(quartiles) - 1) // 2])
-    return {shown(figure) for figure in figures} | {repr(figure) for figure in figures}
+    if len(present) >= 4:
+        figures += [_quantile(present, q) for q in (1, 2, 3)] if _measured(column) else []
+        figures.append(present[(len(present) - 1) // 2])
+    return figures
 
 
 def _measured(column: Column) -> bool:
@@ -299,8 +335,7 @@ def _present(column: Column) -> list[Any]:
     return sorted(value for value in column.values if value is not None)
 
 
-def _quartiles(column: Column, table: Table) -> list[str]:
-    present = _present(column)
+def _quartiles(column: Column, table: Table, present: Sequence[Any]) -> list[str]:
     if len(present) < 4 or column.low == column.high:
         return []
     mark = "" if table.whole or table.rows is None else "≈ "
@@ -318,20 +353,21 @@ def _quantile(present: Sequence[Any], quarter: int) -> Any:
     return present[at] + (present[at + 1] - present[at]) * part / 4
 
 
-def _top(counts: Counter[str], column: Column, table: Table, passed: Pass) -> list[str]:
-    """The values that repeat, with their shares: of texts, categories, truth, and few numbers."""
+def _top(counts: Counter[str], column: Column, table: Table) -> tuple[list[tuple[str, str]], str]:
+    """The values that repeat, with their shares: of texts, categories, truth, and few numbers; and
+    how many more values there are.
+    """
     few = len(counts) <= _TOP and column.type == "int"
     named = column.type.startswith(("text", "category", "bool", "mixed"))
     if not (named or few) or not counts:
-        return []
+        return [], ""
     total = sum(counts.values())
     common = sorted(((-n, text) for text, n in counts.items() if n > 1))[:_TOP]
     if not common or (len(counts) > _TOP and -common[0][0] / total < 0.01):
-        return []
+        return [], ""
     exact = table.whole or table.rows is None
-    said = [f"{_value(text, passed)} {_share(-n, total, exact)}" for n, text in common]
-    more = [f"… {len(counts) - len(common):,} more"] if len(counts) > len(common) else []
-    return [", ".join(said + more)]
+    more = f"… {len(counts) - len(common):,} more" if len(counts) > len(common) else ""
+    return [(text, _share(-n, total, exact)) for n, text in common], more
 
 
 def _value(text: str, passed: Pass) -> str:

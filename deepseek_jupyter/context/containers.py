@@ -19,6 +19,7 @@ from typing import Any, NamedTuple
 
 from deepseek_jupyter.privacy.levels import FULL, NONE, SAMPLE, STATS, Level, Policy
 from deepseek_jupyter.privacy.redaction import Redactor
+from deepseek_jupyter.privacy.withheld import Released
 
 from .attachment import Attachment, counted, digest, fitting, made, shortened, type_name
 
@@ -61,8 +62,9 @@ def fits(value: Any) -> bool:
 
 def attach(name: str, value: Any, policy: Policy, redactor: Redactor) -> Attachment:
     """Values as Python writes them, as many as the budget holds."""
-    kept = _kept_back(value, policy)
-    redactor.withhold(kept)
+    hard, soft, released, labels = _kept_back(value, policy)
+    kept = redactor.withhold(hard), redactor.withhold(soft, soft=True)
+    redactor.release(released)
     if isinstance(value, str):
         lines = counted(value.count("\n") + 1, "line")
         kind, head = "text", f"str, {counted(len(value), 'character')} in {lines}"
@@ -75,7 +77,8 @@ def attach(name: str, value: Any, policy: Policy, redactor: Redactor) -> Attachm
             lambda limits: Outline(policy, limits, redactor.redact).draw(value), _LADDER, room
         )
     attachment = made(name, kind, head, body, policy, redactor, hash=fingerprint(value))
-    return dataclasses.replace(attachment, protected=kept)
+    withheld = tuple(filter(None, kept))
+    return dataclasses.replace(attachment, withheld=withheld, released=released, labels=labels)
 
 
 def fingerprint(value: Any) -> str:
@@ -97,22 +100,33 @@ def _text(value: str, policy: Policy, redactor: Redactor) -> str:
     return value
 
 
-def _kept_back(value: Any, policy: Policy) -> dict[str, str]:
-    """The texts and numbers that the policy keeps here, with the word of their key."""
-    kept: dict[str, str] = {}
-    todo: list[tuple[Any, str, int]] = [(value, "" if policy.whole >= SAMPLE else "value", 0)]
-    while todo and len(kept) < _MOST_KEPT:
-        item, label, depth = todo.pop()
+def _kept_back(
+    value: Any, policy: Policy
+) -> tuple[dict[str, str], dict[str, str], Released, tuple[str, ...]]:
+    """The texts and numbers that the policy keeps here, with the word of their key: those of
+    which nothing is shown, and those of which figures are; these, with the keys that are shown; and
+    all keys.
+    """
+    keys = dict[str, None]()
+    hard, soft = dict[str, str](), dict[str, str]()
+    names, figures = set[str](), set[str]()
+    todo: list[tuple[Any, Level, str, int]] = [(value, policy.whole, "value", 0)]
+    while todo and len(hard) + len(soft) < _MOST_KEPT:
+        item, level, label, depth = todo.pop()
         fields = fields_of(item) if depth < _DEEPEST else None
         if fields is not None:
             for key, inner in fields.items():
-                own = label or ("" if policy.level(str(key)) >= SAMPLE else _word(str(key)))
-                todo.append((inner, own, depth + 1))
+                own = min(level, policy.level(str(key)))
+                keys[str(key)] = None
+                names |= {str(key)} if own > NONE else set()
+                todo.append((inner, own, _word(str(key)) if level >= SAMPLE else label, depth + 1))
         elif isinstance(item, SEQUENCES) and depth < _DEEPEST:
-            todo += [(inner, label, depth + 1) for inner in item]
-        elif label and isinstance(item, str | int | float | decimal.Decimal):
-            kept[str(item)] = label
-    return kept
+            todo += [(inner, level, label, depth + 1) for inner in item]
+            if level == STATS:
+                figures.update(_range(_ordered(item)).removeprefix(", ").split(" to "))
+        elif level < SAMPLE and isinstance(item, str | int | float | decimal.Decimal):
+            (soft if level == STATS else hard)[str(item)] = label
+    return hard, soft, Released(names, figures), tuple(keys)
 
 
 def _word(key: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from datetime import datetime
 from hashlib import blake2b
 from typing import Any
 
@@ -10,15 +11,17 @@ from deepseek_jupyter.errors import shortened
 from deepseek_jupyter.privacy.detectors import column_kind
 from deepseek_jupyter.privacy.levels import FULL, NONE, SAMPLE, SCHEMA, STATS, Level, Policy
 from deepseek_jupyter.privacy.redaction import Redactor
+from deepseek_jupyter.privacy.withheld import Released, too_short
 from deepseek_jupyter.protocol.tokens import estimate_tokens
 
 from .attachment import Attachment, ColumnUse
-from .card import Described, Rows, facts, fit, spread, told
+from .card import Described, Facts, Rows, facts, fit, spread
 from .table import HEAD, Column, Table, is_frame, leaves, plain, read, shown
 
 _NAME = 60  # characters of a name
-_MOST_TEXTS = 200_000  # distinct texts of a column that are protected
+_MOST_TEXTS = 200_000  # distinct texts of a column that are withheld
 _MOST_NUMBERS = 50_000
+_SOFT = (False, True)
 
 fits = is_frame
 
@@ -31,16 +34,27 @@ def fingerprint(value: Any) -> str:
 def attach(name: str, value: Any, policy: Policy, redactor: Redactor) -> Attachment:
     """See `attachment.attach`."""
     table = read(value)
-    levels = [policy.level(column.name) for column in table.columns]
-    protected = _protected(table, levels)
-    redactor.withhold(protected)
-    columns = [
-        _RedactedColumn(c, table, level, redactor)
-        for c, level in zip(table.columns, levels, strict=True)
+    axis, inner = _axis_names(value), [_names_within(column) for column in table.columns]
+    levels = levels_of(table, value, policy)
+    veils = [_veil(column, names) for column, names in zip(table.columns, inner, strict=True)]
+    withheld = [redactor.withhold(_withheld(table, levels, soft=soft), soft=soft) for soft in _SOFT]
+    every = [
+        facts(column, table, level, veiled=veil is not None)
+        for column, level, veil in zip(table.columns, levels, veils, strict=True)
     ]
-    rows = _rows(table, columns, redactor, policy.budget)
+    chosen = _chosen(table, levels, policy.budget)
+    before, figures = redactor.released, _figures(every)
+    released = _released(table, levels, every, veils, chosen)
+    redactor.released = before | figures | released
+    columns = [
+        _RedactedColumn(column, level, told, veil, redactor)
+        for column, level, told, veil in zip(table.columns, levels, every, veils, strict=True)
+    ]
+    rows = _rows(table, columns, chosen)
     head = _head(redactor.redact(name), table, columns)
     fitted = fit(head, [column.described for column in columns], rows, policy.budget)
+    released = released.printed(fitted.text) | figures
+    redactor.released = before | released
     return Attachment(
         name=name,
         kind="series" if table.series else "frame",
@@ -52,30 +66,79 @@ def attach(name: str, value: Any, policy: Policy, redactor: Redactor) -> Attachm
         columns=tuple(column.use(fitted.rows) for column in columns),
         rows=fitted.rows,
         masked=redactor.count(fitted.text),
-        protected=protected,
+        withheld=tuple(filter(None, withheld)),
+        released=released,
+        notices=tuple(_unrecognised(table, levels)),
+        labels=(*(c.name for c in table.columns), *axis, *(n for names in inner for n in names)),
     )
+
+
+def _unrecognised(table: Table, levels: list[Level]) -> Iterator[str]:
+    """What is told of values that stay here and would not be found in other texts."""
+    for column, level in zip(table.columns, levels, strict=True):
+        values = [shown(v) for v in column.values if v is not None] if level < STATS else []
+        if column.type != "bool" and (count := too_short(values)):
+            share = f"{max(count / len(values), 0.01):.0%}"
+            yield f"{share} of `{column.name}` is too short to be recognised elsewhere."
+
+
+def _axis_names(value: Any) -> list[str]:
+    """What the labels of pandas' columns are values of."""
+    if type(value).__module__.partition(".")[0] not in ("pandas", "modin", "cudf", "dask"):
+        return []
+    names = getattr(getattr(value, "columns", None), "names", None) or ()
+    return [str(name) for name in names if name is not None]
+
+
+def _names_within(column: Column) -> dict[str, None]:
+    """The keys of dicts and fields of structs in a column."""
+    if not column.type.startswith(("struct", "list", "object", "mixed")):
+        return {}
+    found: dict[str, None] = {}
+    todo = list(column.values)
+    while todo:
+        item = todo.pop()
+        if isinstance(item, dict):
+            found.update(dict.fromkeys(item))
+            todo += item.values()
+        elif isinstance(item, list):
+            todo += item
+    return found
+
+
+def levels_of(table: Table, value: Any, policy: Policy) -> list[Level]:
+    """The level of each column: the strictest of its own and of the names within it. Nothing leaves
+    of columns whose labels are values that a rule keeps here.
+    """
+    if any(policy.ruled(name) < SAMPLE for name in _axis_names(value)):
+        return [policy.level(c.name) if c.index else NONE for c in table.columns]
+    return [
+        min(policy.level(column.name), *map(policy.ruled, _names_within(column)), FULL)
+        for column in table.columns
+    ]
+
+
+def _veil(column: Column, inner: dict[str, None]) -> str | None:
+    """What all values of a column are, by its name or one within it: see `column_kind`."""
+    return next(filter(None, map(column_kind, (column.name, *inner))), None)
 
 
 class _RedactedColumn:
     """A column under its level; every text of it has passed the redactor."""
 
-    def __init__(self, column: Column, table: Table, level: Level, redactor: Redactor) -> None:
+    def __init__(
+        self, column: Column, level: Level, told: Facts, veil: str | None, redactor: Redactor
+    ) -> None:
         self.column, self.level, self._redactor = column, level, redactor
-        self.veil = column_kind(column.name)
+        self.veil = veil
         if level == NONE:
             self.name = redactor.pseudonym("column", column.name)
             self.described = Described(self.name, "withheld", ["withheld"] * 3)
             return
         self.name = _clear(redactor.redact(column.name))
-        details = facts(column, table, level, redactor.redact, veiled=self.veil is not None)
+        details = told.described(redactor.redact)
         label = f"{self.name} (index)" if column.index else self.name
         self.described = Described(label, details[0], details)
-
-    def rows(self) -> int | None:
-        """How many rows of values may leave; None for any number."""
-        if self.level < SAMPLE:
-            return 0
-        return None if self.level == FULL else self.level.rows
 
     def cell(self, at: int) -> str:
         text = shown(self.column.values[at])
@@ -93,7 +156,7 @@ class _RedactedColumn:
             return ColumnUse(self.column.name, "none", "nothing")
         if self.level == SCHEMA:
             return ColumnUse(self.column.name, "schema", "name and type")
-        allowed = self.rows()
+        allowed = _most_rows(self.level)
         count = rows if allowed is None else min(rows, allowed)
         parts = ["name, type, figures"]
         if self.level >= SAMPLE and self.veil is None:
@@ -125,11 +188,23 @@ def _head(name: str, table: Table, columns: list[_RedactedColumn]) -> str:
     return text
 
 
-def _rows(table: Table, columns: list[_RedactedColumn], redactor: Redactor, budget: int) -> Rows:
+def _most_rows(level: Level) -> int | None:
+    """How many rows of values may leave; None for any number."""
+    if level < SAMPLE:
+        return 0
+    return None if level == FULL else level.rows
+
+
+def _chosen(table: Table, levels: Sequence[Level], budget: int) -> list[int]:
     """The rows whose values may leave, as many as the budget could hold at most."""
+    allowed = [_most_rows(level) for level in levels if level >= SAMPLE]
+    return shown_rows(len(table.places), allowed, budget)
+
+
+def _rows(table: Table, columns: list[_RedactedColumn], chosen: Sequence[int]) -> Rows:
+    """The `chosen` rows, redacted."""
     open_columns = [column for column in columns if column.level >= SAMPLE]
-    allowed = [column.rows() for column in open_columns]
-    chosen = shown_rows(len(table.places), allowed, budget)
+    allowed = [_most_rows(column.level) for column in open_columns]
     if not chosen:
         return Rows()
     cells: list[list[str | None]] = []
@@ -166,20 +241,59 @@ def _clear(name: str) -> str:
     return text if len(text) <= _NAME else f"{text[: _NAME - 1]}… ({len(name):,} characters)"
 
 
-def _protected(table: Table, levels: list[Level]) -> dict[str, str]:
-    """What the policy keeps here, texts before numbers, each with the word of its pseudonym."""
+def _withheld(table: Table, levels: list[Level], *, soft: bool) -> dict[str, str]:
+    """What the policy keeps here, texts before numbers, each with the word of its pseudonym.
+
+    `soft`: values of the columns that show their figures; else those of the columns that do not,
+    and names that do not leave.
+    """
     found: dict[str, str] = {}
-    kept = [pair for pair in zip(table.columns, levels, strict=True) if pair[1] <= STATS]
+    pairs = list(zip(table.columns, levels, strict=True))
+    kept = [pair for pair in pairs if (pair[1] == STATS if soft else pair[1] < STATS)]
+    names = {column.name for column, level in pairs if level > NONE}
     for column, level in kept:
         if level == NONE:
             found[column.name] = "column"
     for column, level in sorted(kept, key=lambda pair: pair[0].type in ("int", "float")):
         label = column_kind(column.name) or "value"
-        figures = told(column) if level == STATS else set()
         for text in _texts(column):
-            if text and text not in figures:
+            if text and (level != SCHEMA or text not in names):
                 found.setdefault(text, label)
     return found
+
+
+def _released(
+    table: Table,
+    levels: list[Level],
+    every: list[Facts],
+    veils: Sequence[str | None],
+    chosen: Sequence[int],
+) -> Released:
+    """The names and values that the card prints, as far as the budget holds them."""
+    names, texts = set(), {f"{table.rows:,}"} if table.rows is not None else set[str]()
+    for column, level, told, veil in zip(table.columns, levels, every, veils, strict=True):
+        if level == NONE:
+            continue
+        names.add(column.name)
+        texts |= {told.type} if "{" in told.type else set()
+        texts |= {text for text, _ in told.top}
+        if level >= SAMPLE and veil is None:
+            most = _most_rows(level)
+            texts.update(shown(column.values[at]) for at in chosen[:most])
+    texts |= {str(table.places[at] + 1) for at in chosen}
+    return Released(names, texts)
+
+
+def _figures(every: list[Facts]) -> Released:
+    """The figures of all columns, in each way in which they are written."""
+    texts: set[str] = set()
+    for told in every:
+        texts |= told.numbers()
+        for figure in told.figures:
+            texts.update(_writings(figure))
+            if isinstance(figure, datetime):
+                texts.add(figure.date().isoformat())
+    return Released(texts=texts)
 
 
 def _texts(column: Column) -> Iterator[str]:

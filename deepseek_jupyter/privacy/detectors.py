@@ -56,7 +56,8 @@ def _add(item: Found, kept: list[Found], text: str) -> None:
 
 # Keys by their issuers' own marks. Lengths are lower bounds: issuers have lengthened them before.
 _MARKED = re.compile(
-    r"-----BEGIN [A-Z ]*PRIVATE KEY-----[\s\S]{0,20000}?(?:-----END [A-Z ]*PRIVATE KEY-----|\Z)"
+    r"-----BEGIN [A-Z ]{0,40}PRIVATE KEY-----(?:[^-]|-(?!----)){0,20000}"
+    r"(?:-----END [A-Z ]{0,40}PRIVATE KEY-----)?"
     r"|\beyJ[\w-]{8,}\.eyJ[\w-]{8,}\.[\w-]{8,}"  # JWT
     r"|\b(?:sk|pk|rk)[-_](?:[A-Za-z]+[-_])*[A-Za-z0-9_-]{16,}"  # OpenAI, DeepSeek, Stripe
     r"|\b(?:AKIA|ASIA)[0-9A-Z]{16}\b"

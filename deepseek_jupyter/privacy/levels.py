@@ -15,7 +15,8 @@ A `Policy` is what the user asks for; `tightened` lays rules over it that can on
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+import unicodedata
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 
@@ -71,12 +72,18 @@ class Policy:
 
     def level(self, column: str) -> Level:
         """What of `column` may leave; the strictest rule that speaks of it wins."""
-        asked = self.columns.get(column, self.default)
-        folded = column.casefold()
-        allowed = (
-            level for pattern, level in self.limits if fnmatchcase(folded, pattern.casefold())
-        )
-        return min(asked, *allowed, FULL)
+        asked = [level for name, level in self.columns.items() if speaks_of(name, column)]
+        return min(*(asked or [self.default]), *self._allowed(column), FULL)
+
+    def ruled(self, column: str) -> Level:
+        """What of `column` may leave by the rules that name it, and not just everything."""
+        asked = [level for name, level in self.columns.items() if speaks_of(name, column)]
+        return min(*asked, *self._allowed(column, but="*"), FULL, FULL)
+
+    def _allowed(self, column: str, but: str = "") -> Iterator[Level]:
+        for pattern, level in self.limits:
+            if pattern != but and (speaks_of(pattern, column) or _fits(pattern, column)):
+                yield level
 
     @property
     def whole(self) -> Level:
@@ -91,6 +98,24 @@ class Policy:
         parts = [str(self.default), *(f"{_quoted(n)}={v}" for n, v in self.columns.items())]
         parts += [f"{_quoted(pattern)}<={level}" for pattern, level in self.limits]
         return ",".join(parts if self.budget == BUDGET else [*parts, f"budget={self.budget}"])
+
+
+def speaks_of(name: str, column: str) -> bool:
+    """Whether a rule for `name` is one for `column`, or for a level of its label."""
+    return plain_name(name) in _labels(column)
+
+
+def plain_name(name: str) -> str:
+    """A name without blanks around it, without case, in one Unicode form."""
+    return unicodedata.normalize("NFC", name).strip().casefold()
+
+
+def _labels(column: str) -> set[str]:
+    return {plain_name(column), *map(plain_name, column.split(" / "))}
+
+
+def _fits(pattern: str, column: str) -> bool:
+    return any(fnmatchcase(label, plain_name(pattern)) for label in _labels(column))
 
 
 def parse_spec(spec: str, base: Policy | None = None) -> tuple[str, Policy]:

@@ -1,6 +1,6 @@
 """`Redactor`: what every text passes before it leaves, and on its way back.
 
-Out: what detectors find and what a policy protects becomes a pseudonym such as ``<email-1>``, the
+Out: what detectors find and what a policy withholds becomes a pseudonym such as ``<email-1>``, the
 same for the same text as long as the conversation lasts. Back: pseudonyms in what the model wrote
 become the originals again, for the user's eyes. Secrets alone do not come back: a key has no
 business in an output.
@@ -15,11 +15,12 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
+from copy import copy
 from dataclasses import dataclass, field
 from hashlib import blake2b
 
 from .detectors import DETECTORS, find
-from .withheld import WithheldValues
+from .withheld import NOTHING_RELEASED, Released, WithheldValues
 
 _BEGUN = re.compile(r"<(?:[a-z]{0,12}|[a-z]{2,12}-\d{0,7})\Z")
 
@@ -33,19 +34,18 @@ class Redacted:
 
 
 class Redactor:
-    """One per conversation. `known` maps pseudonyms to originals, as an earlier redactor left them;
-    it holds no secret's original, only that the number is taken. `protected` can be shared: what a
-    policy withholds is withheld from every conversation.
+    """One per conversation, and of it one `for_request`: both give the same pseudonyms. `known`
+    maps pseudonyms to originals, as an earlier redactor left them; it holds no secret's original,
+    only that the number is taken. What is `withheld` becomes a pseudonym, but for what is
+    `released`.
     """
 
     def __init__(
-        self,
-        detectors: Iterable[str] = DETECTORS,
-        known: Mapping[str, str] | None = None,
-        protected: WithheldValues | None = None,
+        self, detectors: Iterable[str] = DETECTORS, known: Mapping[str, str] | None = None
     ) -> None:
         self.detectors = frozenset(detectors)
-        self.protected = WithheldValues() if protected is None else protected
+        self.withheld: tuple[WithheldValues, ...] = ()
+        self.released = NOTHING_RELEASED
         self._originals: dict[str, str] = {}
         self._pseudonyms: dict[tuple[str, str], str] = {}
         self._numbers: Counter[str] = Counter()
@@ -68,9 +68,27 @@ class Redactor:
             if original:
                 self._pseudonyms.setdefault((kind, original), pseudonym)
 
-    def withhold(self, values: Mapping[str, str]) -> None:
-        """Let none of these texts leave; each comes with the word for its pseudonym."""
-        self.protected.add(values)
+    def for_request(
+        self, withheld: Iterable[WithheldValues], released: Released = NOTHING_RELEASED
+    ) -> Redactor:
+        """A redactor with the pseudonyms of this one that withholds and releases this."""
+        other = copy(self)
+        other.withheld, other.released = tuple(withheld), released
+        return other
+
+    def withhold(self, values: Mapping[str, str], *, soft: bool = False) -> WithheldValues:
+        """Let none of these texts leave; each comes with the word for its pseudonym. What is
+        `soft` leaves where it is released.
+        """
+        index = WithheldValues(values, soft=soft)
+        known = next((other for other in self.withheld if other.holds(index)), None)
+        if known is None and index:
+            self.withheld = (*self.withheld, index)
+        return known or index
+
+    def release(self, released: Released) -> None:
+        """Let these texts leave, of those that are withheld softly."""
+        self.released = self.released | released
 
     def pseudonym(self, kind: str, original: str) -> str:
         """The pseudonym of `original`, a new one if it has none."""
@@ -89,7 +107,8 @@ class Redactor:
     def redacted(self, text: str) -> Redacted:
         """The same, with counts by kind."""
         known = [m.span() for m in PSEUDONYM.finditer(text) if m[0] in self._originals]
-        spans = [(m.start, m.end, m.label) for m in self.protected.find(text)]
+        found = (match for index in self.withheld for match in index.find(text, self.released))
+        spans = [(m.start, m.end, m.label) for m in found]
         spans += [(f.start, f.end, f.kind) for f in find(text, self.detectors)]
         pieces: list[str] = []
         counts: Counter[str] = Counter()

@@ -18,7 +18,7 @@ from typing import Any
 
 from deepseek_jupyter.errors import ParameterError, PolicyError
 
-from .levels import Level, Policy
+from .levels import FULL, Level, Policy, plain_name, speaks_of
 from .policy_file import DataRules, PolicyFile, PolicyFiles, TeachingRules
 
 HINTS = (
@@ -245,13 +245,34 @@ def _data_in_words(rules: DataRules) -> Iterator[str]:
         yield f"nothing of the kind {', '.join(rules.forbid)}"
 
 
-def tightened(policy: Policy, name: str, files: Iterable[DataRules]) -> Policy:
-    """`policy` of the attachment `name` under all rules of all files."""
+Shared = Callable[[str], Iterable[str]]  # columns that a frame of that name (a pattern) has too
+
+
+def tightened(
+    policy: Policy, names: Iterable[str], files: Iterable[DataRules], shared: Shared = lambda _: ()
+) -> Policy:
+    """`policy` of an attachment under all rules of all files.
+
+    `names` are all by which it may be known: its own, those in its expression, those that the same
+    object has. `shared` tells which of its columns a frame of another name has too.
+    """
+    names = [*names]
     for rules in files:
-        policy = policy.tightened(_limits(rules, name))
+        policy = policy.tightened(_limits(rules, names, shared))
         if rules.budget is not None:
             policy = replace(policy, budget=min(policy.budget, rules.budget))
     return policy
+
+
+def strictest(files: Iterable[DataRules]) -> Level:
+    """The least that any rule lets leave: what holds for texts that may show any data."""
+    found = [FULL]
+    for rules in files:
+        levels = [rules.level, *(level for _, level in rules.columns)]
+        for frame in rules.frames:
+            levels += [frame.level, *(level for _, level in frame.columns)]
+        found += [Level.parse(level) for level in levels if level is not None]
+    return min(found)
 
 
 def check_kind(name: str, kind: str, files: Iterable[DataRules]) -> None:
@@ -264,24 +285,28 @@ def check_kind(name: str, kind: str, files: Iterable[DataRules]) -> None:
 
 
 def check_columns(frame: str, known: Sequence[str], names: Iterable[str]) -> None:
-    """Raise `ParameterError` where `frame` has columns and none of these names: a misspelt rule
-    would let the column that was meant leave.
+    """Raise `ParameterError` where `frame` has none of these names: a misspelt rule would let the
+    column that was meant leave.
     """
     for name in names:
-        if known and name not in known:
+        if not any(speaks_of(name, label) for label in known):
             close = difflib.get_close_matches(name, known, n=1)
+            has = f"It has {', '.join(known[:12])}." if known else "It has no columns or keys."
             raise ParameterError(
                 f"{frame} has no column {name!r}, so a rule for it keeps nothing back.",
-                f"Did you mean {close[0]!r}?" if close else f"It has {', '.join(known[:12])}.",
+                f"Did you mean {close[0]!r}?" if close else has,
             )
 
 
-def _limits(rules: DataRules, name: str) -> Iterator[tuple[str, Level]]:
+def _limits(rules: DataRules, names: Sequence[str], shared: Shared) -> Iterator[tuple[str, Level]]:
     if rules.level is not None:
         yield "*", Level.parse(rules.level)
     yield from ((pattern, Level.parse(level)) for pattern, level in rules.columns)
     for frame in rules.frames:
-        if fnmatchcase(name.casefold(), frame.name.casefold()):
-            if frame.level is not None:
-                yield "*", Level.parse(frame.level)
-            yield from ((pattern, Level.parse(level)) for pattern, level in frame.columns)
+        levels = [("*", frame.level)] if frame.level is not None else []
+        limits = [(name, Level.parse(level)) for name, level in (*levels, *frame.columns)]
+        if any(fnmatchcase(plain_name(name), plain_name(frame.name)) for name in names):
+            yield from limits
+        else:
+            own = Policy(default=FULL, limits=tuple(limits))
+            yield from ((column, own.level(column)) for column in shared(frame.name))

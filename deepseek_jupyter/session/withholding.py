@@ -2,62 +2,78 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from deepseek_jupyter.conversation.conversation import Conversation
     from deepseek_jupyter.privacy.redaction import Redactor
-    from deepseek_jupyter.privacy.withheld import WithheldValues
+    from deepseek_jupyter.privacy.withheld import Released, WithheldValues
 
 
-Withheld = tuple[str, Mapping[str, str]]  # the policy, and the texts it keeps here
+@dataclass(frozen=True, slots=True, eq=False)
+class Held:
+    """What the policy of an attachment withholds, and what its card, known by `card` (name, hash
+    and policy), prints.
+    """
+
+    card: tuple[str, str, str]
+    withheld: tuple[WithheldValues, ...]
+    released: Released
 
 
 class Withholding:
-    """What a policy withholds is withheld from every conversation of the session."""
+    """What a policy withholds is withheld from every conversation of the session.
+
+    The last policy that a name was attached under holds, once that question has left.
+    """
 
     def __init__(self) -> None:
         self._redactors: dict[str, Redactor] = {}
-        self._withheld: dict[str, Withheld] = {}
-        self._protected: WithheldValues | None = None
+        self._held: dict[str, Held] = {}
 
     def redactor_of(self, conversation: Conversation, detectors: frozenset[str]) -> Redactor:
         """A conversation's redactor, with the pseudonyms that its turns have used."""
         from deepseek_jupyter.privacy.redaction import Redactor
-        from deepseek_jupyter.privacy.withheld import WithheldValues
 
-        self._protected = self._protected or WithheldValues()
         redactor = self._redactors.get(conversation.id)
         if redactor is None:
-            redactor = self._redactors[conversation.id] = Redactor(protected=self._protected)
+            redactor = self._redactors[conversation.id] = Redactor()
             for turn in conversation.masked():
                 redactor.remember(turn.pseudonyms)
         redactor.detectors = detectors
+        redactor.withheld = self.without({})
         return redactor
 
-    @property
-    def held(self) -> Mapping[str, Withheld]:
-        """What is withheld now, by attachment; `hold` it to come back to it."""
-        return dict(self._withheld)
+    def without(self, policies: Mapping[str, str]) -> tuple[WithheldValues, ...]:
+        """What is withheld, but for attachments whose policy is another one in `policies`."""
+        kept = (h for n, h in self._held.items() if policies.get(n, h.card[2]) == h.card[2])
+        return tuple(index for held in kept for index in held.withheld)
 
-    def add(self, withheld: Mapping[str, Withheld]) -> None:
-        """Withhold this too; the redactor got the texts themselves when it wrote the card."""
-        self._withheld.update(withheld)
+    def released(self, cards: Iterable[tuple[str, str, str]]) -> list[Released]:
+        """What those of `cards` print that were attached last under their names."""
+        known = {held.card: held.released for held in self._held.values()}
+        return [known[card] for card in cards if card in known]
 
-    def lift(self, policies: Mapping[str, str]) -> None:
-        """Let go of what these attachments withheld, where their policy is another now.
+    def hold(self, held: Iterable[Held]) -> None:
+        """Withhold what these do, and no more what their names withheld under other policies."""
+        for one in held:
+            before = self._held.get(one.card[0])
+            if before is not None and before.card[2] == one.card[2]:
+                one = replace(one, withheld=_together(before.withheld, one.withheld))
+            self._held[one.card[0]] = one
 
-        The last policy that a name was attached under holds.
-        """
-        held = self._withheld
-        old = [n for n, policy in policies.items() if held.get(n, (policy,))[0] != policy]
-        self.hold({name: kept for name, kept in held.items() if name not in old})
+    def add(self, held: Iterable[Held]) -> None:
+        """Withhold what these do, where their names withhold nothing yet."""
+        self.hold(one for one in held if one.card[0] not in self._held)
 
-    def hold(self, withheld: Mapping[str, Withheld]) -> None:
-        """Withhold exactly this."""
-        if dict(withheld) != self._withheld and self._protected is not None:
-            self._protected.clear()
-            for _, values in withheld.values():
-                self._protected.add(values)
-        self._withheld = dict(withheld)
+
+def _together(
+    before: Iterable[WithheldValues], now: Iterable[WithheldValues]
+) -> tuple[WithheldValues, ...]:
+    """What an attachment withholds that has changed: its earlier values too."""
+    found = {index.soft: index for index in before}
+    for index in now:
+        found[index.soft] = index | found[index.soft] if index.soft in found else index
+    return tuple(found.values())

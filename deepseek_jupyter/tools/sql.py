@@ -22,7 +22,7 @@ from datetime import timedelta
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
-from deepseek_jupyter.context.frames import shown_rows
+from deepseek_jupyter.context.frames import levels_of, shown_rows
 from deepseek_jupyter.context.table import Column, Table, is_frame, plain, read, shown
 from deepseek_jupyter.errors import (
     DeepSeekError,
@@ -71,11 +71,18 @@ class Masker:
         if veil is not None:
             return self.veiled(veil, array)
         if not _is_text(array.type):
-            return array
+            return array if _is_flat(array.type) or not self._alters(array) else None
         coded, texts = _coded(array)
         self._left -= sum(map(len, texts))
         changed = _changed(texts, self._redactor.redact) if self._left >= 0 else {}
         return _replaced(coded, changed) if changed else array
+
+    def _alters(self, array: Any) -> bool:
+        """Whether there is anything to mask within lists, structs, maps or bytes."""
+        assert self._redactor is not None
+        texts = [str(value) for value in array.to_pylist() if value is not None]
+        self._left -= sum(map(len, texts))
+        return self._left < 0 or bool(_changed(texts, self._redactor.redact))
 
     def veiled(self, veil: str, array: Any) -> Any:
         """Every value as its pseudonym, the one that cards show. Without a redactor each gets a
@@ -99,6 +106,13 @@ def _is_text(kind: Any) -> bool:
 
     types = pa.types
     return bool(types.is_string(kind) or types.is_large_string(kind) or types.is_string_view(kind))
+
+
+def _is_flat(kind: Any) -> bool:
+    import pyarrow as pa
+
+    within = (pa.types.is_nested, pa.types.is_binary, pa.types.is_large_binary)
+    return not any(fits(kind) for fits in (*within, pa.types.is_fixed_size_binary))
 
 
 def _as_texts(array: Any) -> Any:
@@ -222,10 +236,11 @@ def sql_tables(
 
 def _table(name: str, frame: Any, policy: Policy, redactor: Redactor | None) -> SqlTable:
     table = read(frame)
+    levels = levels_of(table, frame, policy)
     names = _names(table.columns, redactor)
     columns = []
     for at, column in enumerate(table.columns):
-        level = policy.level(column.name)
+        level = levels[at]
         if level < STATS:
             continue
         rows = None if level == FULL else level.rows if level >= SAMPLE else 0

@@ -10,7 +10,7 @@ from itertools import pairwise
 
 import pytest
 
-from deepseek_jupyter.privacy.detectors import column_kind, find
+from deepseek_jupyter.privacy.detectors import Found, column_kind, find
 from tests.support.growth import assert_linear
 
 FOUND = {
@@ -180,3 +180,12 @@ def test_hostile_text_costs_no_more_than_its_length(piece):
 )
 def test_a_column_may_say_by_its_name_what_it_holds(name, kind):
     assert column_kind(name) == kind
+
+
+def test_private_keys_are_found_in_linear_time():
+    begin, end = "-----BEGIN RSA PRIVATE KEY-----", "-----END RSA PRIVATE KEY-----"
+    assert_linear(lambda size: find(f"{begin}\n" * (size // 30), ["secret"]), 40_000)
+    assert_linear(lambda size: find(begin[:16] + "A" * size, ["secret"]), 40_000)
+    key = f"{begin}\nProc-Type: 4,ENCRYPTED\n\nMIIEow+/=\n{end}"
+    assert find(f"x {key} y", ["secret"]) == [Found(2, 2 + len(key), "secret")]
+    assert find(f"x {key[:60]}", ["secret"]) == [Found(2, 62, "secret")]

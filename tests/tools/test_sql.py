@@ -441,3 +441,16 @@ class TestKeeping:
         assert frame_like(pd.DataFrame(), self.TABLE)["s"].dtype == "int64"
         huge = pa.table({"s": pa.array([10**30], pa.decimal128(38, 0))})
         assert frame_like(huge, huge)["s"][0].as_py() == 10**30
+
+
+@pytest.mark.parametrize(
+    "wrap", [lambda v: {"c": v}, lambda v: [v], lambda v: [{"c": v}], str.encode]
+)
+def test_what_would_be_masked_within_a_value_is_in_no_table(wrap):
+    from deepseek_jupyter.tools.sql import fill, sql_tables
+
+    redactor = Redactor()
+    redactor.withhold({"Alice Quux": "value"})
+    frame = pl.DataFrame({"e": [wrap("Alice Quux"), wrap("b")], "f": [wrap("a"), wrap("b")]})
+    (table,) = sql_tables({"df": frame}, {"df": parse_spec("df:full")[1]}, redactor)
+    assert fill(table, "full", redactor).column_names == ["f"]

@@ -1,0 +1,149 @@
+"""Rules of a policy file bind to data, however an expression names it."""
+
+from __future__ import annotations
+
+import pandas as pd
+import polars as pl
+import pytest
+
+from deepseek_jupyter.api import ask
+from deepseek_jupyter.asking.ask import resolve
+from deepseek_jupyter.asking.preview import preview
+from deepseek_jupyter.asking.question import Question
+from deepseek_jupyter.context.attach import attach
+from deepseek_jupyter.errors import ParameterError, PolicyError
+from deepseek_jupyter.privacy.levels import NONE, Policy, parse_spec
+from deepseek_jupyter.privacy.redaction import Redactor
+
+SECRETS = ("Alice", "Quux", "Zyzzy", "98765")
+
+
+@pytest.fixture
+def names(monkeypatch):
+    df = pd.DataFrame({"customer": ["Alice Quux", "Bob Zyzzy"], "pay": [98765.5, 98765.25]})
+    rows = df.to_dict("records")
+    space = {"df": df, "other": df, "part": df.head(1), "rows": rows, "n": 3}
+    space["renamed"] = df.assign(x=1)
+    for module in ("api", "asking.notebook_cells", "asking.attachments", "display.frontend"):
+        monkeypatch.setattr(f"deepseek_jupyter.{module}.user_namespace", lambda: space)
+    return space
+
+
+@pytest.fixture
+def policy(tmp_path, monkeypatch):
+    def write(text):
+        (tmp_path / "deepseek-policy.toml").write_text(text)
+
+    monkeypatch.chdir(tmp_path)
+    return write
+
+
+def sent(session, names, prompt="Q", **asked):
+    question = resolve(Question(prompt, **asked), names, template=True)
+    return str(preview(session, question).messages)
+
+
+WAYS = [
+    *("df", "df.head()", "df[:3]", "(df)", "df.customer", 'df["customer"]', "other", "part"),
+    *("df.to_string()", "df.customer.tolist()", "df.customer.iloc[0]", "df.T.T", "renamed"),
+    *("df.to_dict('records')", "df.customer.to_numpy()", "[df.customer[0]]", "df.set_index('pay')"),
+]
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("level", ["none", "schema"])
+@pytest.mark.parametrize("form", ["attach", "fill", "object", "named"])
+def test_a_rule_for_a_frame_holds_for_every_expression(session, names, policy, way, level, form):
+    policy(f'[data.frames]\ndf = "{level}"\n')
+    value = eval(way, dict(names))
+    if form == "attach":
+        said = sent(session, names, attach=[f"{way}:full"])
+    elif form == "fill":
+        said = sent(session, names, "see {{ " + way + " }}")
+    elif not isinstance(value, pd.DataFrame) or way == "df.T.T":
+        return  # a value without a name or columns is recognised by nothing
+    else:
+        said = sent(session, names, attach=[(value, "full")] if form == "object" else {"z": value})
+    assert not [secret for secret in SECRETS if secret in said]
+
+
+@pytest.mark.parametrize("way", ["rows", "rows[0]", "rows[0]['customer']", "df.to_string()"])
+def test_what_is_filled_in_obeys_the_level_and_what_is_forbidden(session, names, policy, way):
+    policy('[data]\nlevel = "none"\n')
+    assert "Alice" not in sent(session, names, "see {{ " + way + " }}")
+    policy('[data]\nforbid = ["list", "dict", "text"]\n')
+    with pytest.raises(PolicyError, match="forbids"):
+        sent(session, names, "see {{ " + way + " }}")
+    policy("[data]\nbudget = 500\n")
+    assert "see 3" in sent(session, names, "see {{ n }}")
+
+
+@pytest.mark.parametrize(
+    ("rule", "column"),
+    [
+        ("amount [EUR]", "amount [EUR]"),
+        ("ssn", "ssn "),
+        (" SSN", "ssn"),
+        ("caf\u00e9", "cafe\u0301"),
+        ("pay", ("a", "pay")),
+        ("p*", ("a", "pay")),
+        ("gro\u00dfe", "GROSSE"),
+    ],
+)
+def test_a_name_is_that_name_however_it_is_written(rule, column):
+    frame = pd.DataFrame([["Alice Quux"]], columns=pd.Index([column], tupleize_cols=True))
+    for policy in (Policy().tightened([(rule, NONE)]), Policy(columns={rule: NONE})):
+        if rule != "p*" or not policy.columns:
+            assert "Alice" not in attach("df", frame, policy, Redactor()).text
+
+
+NESTED = {
+    "pivoted": lambda df: df.pivot_table(columns="customer", values="pay"),
+    "turned": lambda df: df.set_index("customer").T,
+    "index": lambda df: df.set_index("customer"),
+    "levels": lambda df: df.set_index(["customer", "pay"]),
+    "dicts": lambda df: pd.DataFrame({"d": df.to_dict("records")}),
+    "lists of dicts": lambda df: pd.DataFrame({"d": [df.to_dict("records")]}),
+    "structs": lambda df: pl.DataFrame({"d": df.to_dict("records")}),
+    "lists of structs": lambda df: pl.DataFrame({"d": [df.to_dict("records")]}),
+}
+
+
+@pytest.mark.parametrize("what", NESTED)
+@pytest.mark.parametrize("level", ["none", "schema", "stats"])
+def test_a_rule_for_a_column_holds_for_labels_and_within_values(names, what, level):
+    value = NESTED[what](names["df"])
+    redactor = Redactor()
+    shown = attach("x", value, parse_spec(f"x:full,customer={level}")[1], redactor)
+    assert not [secret for secret in SECRETS[:3] if secret in shown.text]
+    assert "customer" in shown.labels
+    assert "Alice" not in redactor.redact("KeyError: 'Alice Quux'")
+
+
+def test_names_of_people_are_veiled_within_values():
+    rows = [{"last_name": "Zyzzx"}, {"last_name": "Quuux"}]
+    for frame in (pd.DataFrame({"d": rows}), pl.DataFrame({"d": rows})):
+        assert "Zyzzx" not in attach("df", frame, Policy(), Redactor()).text
+
+
+@pytest.mark.parametrize("what", ["rows", "n", "'text'", "df.to_numpy()", "df", "len", "df.pay"])
+def test_a_rule_that_matches_nothing_is_an_error_for_every_kind(session, server, names, what):
+    with pytest.raises(ParameterError, match="no column 'custmer'"):
+        ask("Q", attach=[f"{what}:custmer=none"])
+    assert server.requests == []
+
+
+def test_cells_obey_the_policy(session, names, policy, monkeypatch):
+    from deepseek_jupyter.context.cell_text import Cell
+
+    document = type("D", (), {"cells": (Cell("df.customer", "0 Alice Quux", 1),), "here": 1})()
+    monkeypatch.setattr("deepseek_jupyter.asking.notebook_cells.from_history", lambda _: document)
+    assert "Alice" in sent(session, names, cells="above")
+    for rules in ('level = "none"', 'level = "stats"', '[data.frames]\ndf = "none"'):
+        policy(f"[data]\n{rules}\n")
+        said = sent(session, names, cells="above")
+        assert "Alice" not in said
+        assert "kept back by the data policy" in said
+    policy('[data]\nforbid = ["cell"]\n')
+    with pytest.raises(PolicyError, match="forbids"):
+        sent(session, names, cells="above")
