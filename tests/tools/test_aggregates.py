@@ -21,6 +21,7 @@ from deepseek_jupyter.privacy.levels import Level  # noqa: E402
 from deepseek_jupyter.tools.aggregates import check  # noqa: E402
 from deepseek_jupyter.tools.sql_select import GatedColumn, GatedFrame  # noqa: E402
 from deepseek_jupyter.tools.sql_worker import failure  # noqa: E402
+from tests.support.fuzzing import FUZZING  # noqa: E402
 
 from .aggregate_queries import Asker  # noqa: E402
 
@@ -149,7 +150,7 @@ def asker(level: str, seed: int) -> Asker:
     return Asker(seed, values)
 
 
-@pytest.mark.parametrize("seed", range(10))
+@pytest.mark.parametrize("seed", range(10 if FUZZING else 2))  # 2,000 queries in make fuzz
 @pytest.mark.parametrize(("level", "queries"), [("stats", 130), ("sample", 70)])
 def test_no_query_tells_of_fewer_than_five_rows(level, queries, seed):
     one = frame(level)
