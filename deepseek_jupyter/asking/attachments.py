@@ -2,7 +2,7 @@
 
 `wanted` finds the objects, `gather` makes attachments of them under the settings, the question's
 own rules and the policy files, and `Gathered` writes them into the message. A frame whose card
-stands in the history already is named in one line, so that the prefix is not paid twice.
+is in the history already is named in one line, so that the prefix is not paid twice.
 
 `DataCard`: what a model would see of an object, to look at before it is asked anything.
 """
@@ -126,7 +126,7 @@ class Gathered:
 
     @property
     def texts(self) -> list[tuple[str, str]]:
-        """Name and text of each attachment, in the order in which they stand before the prompt."""
+        """Name and text of each attachment, in their order before the prompt."""
         return [(attachment.name, self._part(attachment)) for attachment in self.attachments]
 
     def _part(self, a: Attachment) -> str:
@@ -157,7 +157,7 @@ class Gathered:
         )
 
     def behind(self, path: Iterable[Turn]) -> Gathered:
-        """The same behind the turns of `path`: cards that stand there are known."""
+        """These attachments behind the turns of `path`: cards in those turns are known."""
         cards = _cards(path)
         known = {a.name for a in self.attachments if a.hash and (a.name, a.hash, a.policy) in cards}
         hashes = {(name, hash) for name, hash, _ in cards}
@@ -257,7 +257,7 @@ def _mentioned(prompt: str, names: Mapping[str, Any]) -> tuple[str, list[Wanted]
 
 
 def _meant(mention: Mention, names: Mapping[str, Any]) -> Wanted | None:
-    """The object that is mentioned; None for a word that happens to stand behind an @."""
+    """The object that is mentioned; None for a word that merely follows an @."""
     path = path_meant(mention.expression)
     if path is not None:
         return Wanted(mention.expression.strip('"'), path)
@@ -304,7 +304,7 @@ def gather(
         request.release(released)
     made = [attach(item.name, item.value, policy, request) for item, policy in items]
     if len(made) > 1 and any(a.withheld or a.released for a in made):
-        # Once more: what the last one withholds must not stand in the first one.
+        # Once more: what the last one withholds must not be in the first one.
         made = [attach(item.name, item.value, policy, request) for item, policy in items]
     for attachment, item in zip(made, question.attach, strict=True):
         check_kind(attachment.name, attachment.kind, files)
@@ -314,7 +314,7 @@ def gather(
 
 
 def _cards(path: Iterable[Turn]) -> set[tuple[str, str, str]]:
-    """Name, hash and policy of each card that stands in the turns of `path`."""
+    """Name, hash and policy of each card in the turns of `path`."""
     return {
         (str(r.get("name")), str(r.get("hash")), str(r.get("policy")))
         for turn in path

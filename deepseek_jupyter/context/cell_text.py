@@ -48,7 +48,7 @@ class ChosenCells:
     order: str = ""
 
     def text(self, known: str = "") -> str:
-        """For the prompt, "" for none; cells that stand in `known` are not told again."""
+        """For the prompt, "" for none; cells that are in `known` are left out."""
         if not self.cells:
             return ""
         fresh = [cell for cell in self.cells if cell not in known]

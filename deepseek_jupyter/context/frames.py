@@ -74,7 +74,7 @@ def attach(name: str, value: Any, policy: Policy, redactor: Redactor) -> Attachm
 
 
 def _unrecognised(table: Table, levels: list[Level]) -> Iterator[str]:
-    """What is told of values that stay here and would not be found in other texts."""
+    """The notice about withheld values that would not be found in other texts."""
     for column, level in zip(table.columns, levels, strict=True):
         values = [shown(v) for v in column.values if v is not None] if level < STATS else []
         if column.type != "bool" and (count := too_short(values)):

@@ -289,7 +289,7 @@ def said_in(turn: Turn) -> str:
 
 
 def _label(turn: Turn) -> str:
-    """An id that nobody but this turn can have."""
+    """An id that only this turn can have."""
     text = dump([turn.id, turn.parent, said_in(turn)])
     return f"file-{hashlib.sha256(text.encode()).hexdigest()[:32]}"
 

@@ -1,7 +1,7 @@
 """Texts that should not leave by accident: e-mail, phone, payment card, IBAN, secret. Pure.
 
 Each detector asks for more than a shape where shape is weak: a card number must pass Luhn's check
-and belong to an issuer, an IBAN the remainder of 97, a password must stand beside a name that says
+and belong to an issuer, an IBAN the remainder of 97, a password must follow a name that says
 so. Plain numbers, dates, times, versions and hashes are left alone.
 """
 

@@ -91,7 +91,7 @@ class Policy:
         return min(self.default, *(level for pattern, level in self.limits if pattern == "*"), FULL)
 
     def tightened(self, limits: Iterable[tuple[str, Level]]) -> Policy:
-        """The same under further limits."""
+        """A policy with further limits laid over this one."""
         return replace(self, limits=(*self.limits, *limits))
 
     def __str__(self) -> str:
@@ -168,7 +168,7 @@ def _split(spec: str) -> tuple[str, str | None]:
 
 
 def _pieces(text: str, separator: str) -> list[str]:
-    """`text` cut at each `separator` that stands outside brackets and quotes."""
+    """`text` cut at each `separator` outside brackets and quotes."""
     pieces, depth, quote, begin = [], 0, "", 0
     for at, char in enumerate(text):
         if quote:

@@ -2,11 +2,11 @@
 
 Every file found from the notebook's folder upward applies, and so does the one that the variable
 ``DEEPSEEK_POLICY`` names. A rule can only tighten: of two files the stricter word counts, whichever
-lies nearer. Files are read anew for each question; one that cannot be read stops the question.
+lies nearer. Files are read again for each question; one that cannot be read stops the question.
 
-What may stand in a ``deepseek-policy.toml``: a table of keys, and each key's check. Pure.
+What a ``deepseek-policy.toml`` may hold is a table of keys, with each key's check.
 
-A file with a key that nobody knows is refused: a rule that is misspelt protects nothing.
+A file with an unknown key is refused: a rule that is misspelt protects nothing.
 """
 
 from __future__ import annotations

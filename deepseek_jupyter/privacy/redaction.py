@@ -105,7 +105,7 @@ class Redactor:
         return self.redacted(text).text
 
     def redacted(self, text: str) -> Redacted:
-        """The same, with counts by kind."""
+        """`text` as it may leave, with counts of what was replaced by kind."""
         known = [m.span() for m in PSEUDONYM.finditer(text) if m[0] in self._originals]
         found = (match for index in self.withheld for match in index.find(text, self.released))
         spans = [(m.start, m.end, m.label) for m in found]
@@ -124,7 +124,7 @@ class Redactor:
         return restore(text, self._originals)
 
     def count(self, text: str) -> dict[str, int]:
-        """How many pseudonyms of each kind stand in `text`."""
+        """How many pseudonyms of each kind are in `text`."""
         found = (m for m in PSEUDONYM.finditer(text) if m[0] in self._originals)
         return dict(sorted(Counter(match[1] for match in found).items()))
 
@@ -134,7 +134,7 @@ class Redactor:
         return bool(self._originals)
 
     def used(self, *texts: str | None) -> dict[str, str]:
-        """The part of `known` that stands in `texts`."""
+        """The part of `known` that is in `texts`."""
         names = {match[0] for text in texts if text for match in PSEUDONYM.finditer(text)}
         return {name: self._originals[name] for name in sorted(names) if name in self._originals}
 

@@ -3,8 +3,8 @@
 `Teaching` is the ``[teaching]`` table: what a class is told, which models and tools it may use,
 what it may spend. The ``[data]`` table tightens the policy of an attachment and forbids kinds.
 
-A policy is a convention between people and not a lock: whoever runs the kernel can change files.
-What it does give: nobody breaks it by accident, and everybody sees which rules hold.
+A policy is a convention between people and not a lock: who runs the kernel can change files.
+What it does give: no one breaks it by accident, and everyone sees which rules hold.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ class Teaching:
 
     @property
     def marks(self) -> tuple[str, ...]:
-        """What a turn's record says of the rules, for whoever shows it: `Turn.policy`."""
+        """What a turn's record says of the rules, for display: `Turn.policy`."""
         marks = {
             "hints_only": self._any("hints_only"),
             "no_whole_solutions": self._any("no_whole_solutions"),
@@ -146,7 +146,7 @@ class Teaching:
         """Raise `PolicyError` where the notebook's budget is used up or may be with this answer.
 
         `spent` tells what the notebook has cost in a currency, `used` its tokens; `worst` what the
-        answer may cost, None where no price is known; `free` says that nobody is paid. None of them
+        answer may cost, None where no price is known; `free` says that it costs nothing. None of them
         is asked where no file sets a budget.
         """
         for file in self.files.files:
@@ -280,7 +280,7 @@ def check_kind(name: str, kind: str, files: Iterable[DataRules]) -> None:
     if any(kind in rules.forbid for rules in files):
         raise PolicyError(
             f"The data policy forbids attaching {name}: it is a {kind}.",
-            "%deepseek doctor lists the rules, and the files in which they stand.",
+            "%deepseek doctor lists the rules, and their files.",
         )
 
 

@@ -1,6 +1,6 @@
 """`WithheldValues`: texts that must not leave, found again in any other text. Pure.
 
-The values of a column that the policy keeps here also stand in tracebacks, reprs and tool results.
+The values of a column that the policy keeps here are also in tracebacks, reprs and tool results.
 They are looked for as follows, in time that grows with the text and not with their number:
 
 * a value of eight characters or more, or with anything but letters in it: anywhere;
@@ -15,7 +15,7 @@ They are looked for as follows, in time that grows with the text and not with th
 What a program has changed (upper case, other number formats, a hash) is not found.
 
 `Released`: texts that a question's cards print. A value that merely lies below its level is not
-withheld where it stands within one of them.
+withheld where it is within one of them.
 """
 
 from __future__ import annotations
@@ -208,7 +208,7 @@ class WithheldValues:
         return self.soft == other.soft and other.values.items() <= self.values.items()
 
     def find(self, text: str, released: Released | None = None) -> list[Match]:
-        """Where withheld texts stand in `text`, in order; those that overlap are one.
+        """Where withheld texts are in `text`, in order; those that overlap are one.
 
         What is `released` passes if these are `soft`.
         """
@@ -259,7 +259,7 @@ class _Search:
             yield from self._number_at(at)
 
     def _text_at(self, at: int) -> Match | None:
-        """The longest text, or piece of one, that stands at `at`."""
+        """The longest text, or piece of one, at `at`."""
         forms, text = self._forms, self._text
         length = forms.longs.at(text, at) or forms.shorts.at(text, at)
         label = forms.labels.get(text[at : at + length])
@@ -319,12 +319,12 @@ class Released:
         return Released(self.names | other.names, self.texts | other.texts)
 
     def printed(self, card: str) -> Released:
-        """The part that stands in `card`; of a text cut there, the part before the cut."""
+        """The part that is in `card`; of a text cut there, the part before the cut."""
         cuts = {part for text in self.texts if (part := _printed(text, card))}
         return Released({name for name in self.names if name in card}, cuts)
 
     def covers(self, text: str, match: Match, whole: Callable[[str], bool]) -> bool:
-        """Whether a released text stands around `match`; for a mere piece of a value, whether it
+        """Whether a released text surrounds `match`; for a mere piece of a value, whether it
         is a piece of a released text too.
         """
         found = text[match.start : match.end]
@@ -340,7 +340,7 @@ class Released:
         return at >= 0 and spans[at][0] <= match.start and match.end <= spans[at][1]
 
     def _found(self, text: str) -> list[tuple[int, int]]:
-        """Where they stand in `text`, the longest of those that begin at a place."""
+        """Where they are in `text`, the longest of those that begin at a place."""
         if self._longest is None:
             self._longest = Longest(_SHORT)
             for released in self.names | self.texts:
