@@ -146,8 +146,8 @@ class Teaching:
         """Raise `PolicyError` where the notebook's budget is used up or may be with this answer.
 
         `spent` tells what the notebook has cost in a currency, `used` its tokens; `worst` what the
-        answer may cost, None where no price is known; `free` says that it costs nothing. None of them
-        is asked where no file sets a budget.
+        answer may cost, None where no price is known; `free` says that it costs nothing. None
+        of them is asked where no file sets a budget.
         """
         for file in self.files.files:
             money, tokens = file.teaching.budget, file.teaching.budget_tokens
