@@ -45,7 +45,7 @@ class Failure:
         found: Failure | None = None
         for one in reversed(_chain(error)):
             found = cls(
-                type(one).__name__,
+                _kind(one),
                 _shortened(_message(one)),
                 tuple(_frames(one, cell_of)),
                 tuple(dict.fromkeys(_missing(one))),
@@ -87,6 +87,12 @@ class Failure:
         if self.cause is not None:
             lines += ["caused by", self.cause.text()]
         return "\n".join(lines)
+
+
+def _kind(error: BaseException) -> str:
+    """Its class; of a private one of Python's own (3.13's _IncompleteInputError) the public base."""
+    kinds = (k for k in type(error).__mro__ if k.__module__ != "builtins" or k.__name__[0] != "_")
+    return next(kinds).__name__
 
 
 def _chain(error: BaseException) -> list[BaseException]:
