@@ -90,7 +90,7 @@ class Failure:
 
 
 def _kind(error: BaseException) -> str:
-    """Its class; of a private one of Python itself (3.13: _IncompleteInputError) the public base."""
+    """Its class; of a private one of Python itself (_IncompleteInputError) the public base."""
     kinds = (k for k in type(error).__mro__ if k.__module__ != "builtins" or k.__name__[0] != "_")
     return next(kinds).__name__
 
