@@ -17,6 +17,7 @@ import json
 import os
 import queue
 import sys
+import tempfile
 import time
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
@@ -135,7 +136,14 @@ class Kernel:
 
     def __enter__(self) -> Kernel:
         self._folder.mkdir(parents=True, exist_ok=True)
-        self._manager = KernelManager(kernel_name="python3")
+        # Free ports are picked here and bound by the kernel later: a test beside this one may
+        # have taken them by then, and the kernel dies. A socket file is this kernel's alone.
+        if os.name == "posix":
+            self._sockets = tempfile.TemporaryDirectory(prefix="ds-")  # its path is limited to 107
+            address = {"transport": "ipc", "ip": str(Path(self._sockets.name) / "k")}
+        else:
+            address = {}
+        self._manager = KernelManager(kernel_name="python3", **address)
         self._manager.connection_file = str(self._folder / "connection.json")
         with self._log.open("wb") as log:
             self._manager.start_kernel(
@@ -154,6 +162,8 @@ class Kernel:
         self._client.stop_channels()
         self._manager.shutdown_kernel(now=True)
         self._manager.cleanup_resources()
+        if os.name == "posix":
+            self._sockets.cleanup()
 
     def shut_down(self) -> None:
         """Ask it to end, as a front end's restart does, and wait until it has; then leave."""
