@@ -29,6 +29,7 @@ from deepseek_jupyter.display.pages import pages
 from deepseek_jupyter.errors import DeepSeekError, Interrupted
 from deepseek_jupyter.page import requests
 
+from . import completion
 from .arguments import Command, UsageProblem, flag_help, parse_cell, parse_line
 
 if TYPE_CHECKING:
@@ -244,6 +245,7 @@ def register(ipython: Any) -> None:
     if keep_question_marks not in ipython.input_transformers_cleanup:
         ipython.input_transformers_cleanup.append(keep_question_marks)
     watch(ipython)
+    completion.register(ipython)
     if manager := _comm_manager(ipython):
         requests.register()
         pages.register(manager)
@@ -261,6 +263,7 @@ def unregister(ipython: Any) -> None:
     if keep_question_marks in ipython.input_transformers_cleanup:
         ipython.input_transformers_cleanup.remove(keep_question_marks)
     unwatch(ipython)
+    completion.unregister(ipython)
     if manager := _comm_manager(ipython):
         pages.unregister(manager)
 
