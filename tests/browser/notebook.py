@@ -100,7 +100,7 @@ class Notebook:
     def until_done(self) -> None:
         """Wait until the cell that was started has run, and the page is at rest."""
         self.page.evaluate("async () => { await window.__ran; }")
-        self.page.wait_for_timeout(300)
+        pages.at_rest(self.page)
 
     def until_idle(self, timeout: float = 60) -> None:
         """Wait until the kernel is there and has nothing to do."""

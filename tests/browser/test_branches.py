@@ -8,6 +8,7 @@ import pytest
 from tests.support.scripted import answer
 
 from .asking import loading, run, saved
+from .pages import at_rest
 from .stream_script import MIME
 
 
@@ -76,7 +77,7 @@ def test_going_on_from_it_saves_it_and_brings_back_what_followed(asked, server):
     wait_for(asked, "Red.")
     press(asked, "Go on from this answer")
     card(asked).get_by_role("button", name="Go on from this answer").wait_for(state="hidden")
-    asked.page.wait_for_timeout(500)
+    at_rest(asked.page)
     assert (text(asked), place(asked)) == ("Red.", "1/3")
     content = saved(asked)
     nbformat.validate(nbformat.from_dict(content))

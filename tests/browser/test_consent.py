@@ -61,7 +61,6 @@ def test_a_reload_shows_the_question_again_and_a_closed_page_is_a_no(lab, endpoi
     book.run(3)
     book.card.get_by_role("button", name="Approve").wait_for()
     page.evaluate("() => jupyterapp.commands.execute('docmanager:save')")
-    page.wait_for_timeout(500)
     page.reload()
     book.card.get_by_role("button", name="Approve").click(timeout=30_000)
     endpoint.wait_for_requests(2, 30)

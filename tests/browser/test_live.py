@@ -15,8 +15,8 @@ from tests.support.wording import DONE, USAGE, chunk, event
 
 from .jupyter import Server
 from .notebook import Notebook
-from .pages import take
-from .test_attacks import ALARM, ATTACKS
+from .pages import at_rest, take
+from .test_attacks import A_MOMENT, ALARM, ATTACKS
 
 KEY = "sk-THE0KEY0MUST0NOT0SHOW0ANYWHERE"
 ANSWER = (
@@ -148,7 +148,7 @@ def test_no_attack_succeeds_in_a_cell_just_run(either, endpoint, notebook):
     for index in range(len(cells)):
         book.run(1 + index)
         book.until_done()
-    book.page.wait_for_timeout(3000)
+    book.page.wait_for_timeout(A_MOMENT)
     assert book.page.evaluate("() => window.__alarm ?? 0") == 0
     assert book.requests == []
     dangerous = "script,iframe,object,embed,form,link,meta,base,[onerror],[onload],[onclick]"
@@ -178,7 +178,8 @@ def test_no_attack_succeeds_in_nbconverts_html(browser, tmp_path: Path):
     page.on("request", lambda request: requests.append(request.url))
     page.add_init_script(f"({ALARM})()")
     page.goto(page_file.as_uri())
-    page.wait_for_timeout(2000)
+    at_rest(page)
+    page.wait_for_timeout(A_MOMENT)
     assert page.evaluate("() => window.__alarm ?? 0") == 0
     beyond = [url for url in requests if not url.startswith(("file:", "data:", "blob:"))]
     assert beyond == []
