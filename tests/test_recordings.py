@@ -27,7 +27,7 @@ from .support import recordings
 from .support.asking import (
     KEY,
     ONCE,
-    QUICK,
+    PATIENT,
     aask,
     ask,
     assert_keyless,
@@ -57,7 +57,7 @@ class Host:
 
     def __init__(self, server: Server) -> None:
         self.server = server
-        self.client = Client(QUICK, ONCE)
+        self.client = Client(PATIENT, ONCE)
         self.session = session_at(server)
 
     def queue(self, recording: Recording, body: bytes | None = None, **how: Any) -> None:

@@ -51,11 +51,11 @@ class Notebook:
             (server.work / self.name).write_text(json.dumps(content))
         if page.url == "about:blank":
             page.goto(server.page(self.name))
-            page.wait_for_function("() => window.jupyterapp !== undefined", timeout=60_000)
+            page.wait_for_function("() => window.jupyterapp !== undefined")
             pages.mark(page)
         else:
             pages.show(page, self.name)
-        page.locator(".jp-Notebook .jp-Cell").first.wait_for(timeout=60_000)
+        page.locator(".jp-Notebook .jp-Cell").first.wait_for()
         if kernel:
             self.until_idle()
         if load:

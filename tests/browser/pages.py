@@ -68,7 +68,9 @@ _AT_REST = """async () => {
 def take(browser: Any, server: Server, size: dict[str, int] = SIZE, *, fresh: bool = False) -> Any:
     """A page for a notebook of the server: one that is loaded, or a blank one."""
     if fresh or not server.pages:
-        return browser.new_context(viewport=size).new_page()
+        page = browser.new_context(viewport=size).new_page()
+        page.set_default_timeout(60_000)
+        return page
     page = server.pages.pop()
     page.set_viewport_size(size)
     return page

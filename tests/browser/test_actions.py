@@ -50,7 +50,7 @@ def test_code_replaces_the_cell_and_one_undo_takes_it_back(open_notebook):
 def test_code_runs_in_a_new_cell(open_notebook):
     book = played(open_notebook)
     press(book, "Run this code below")
-    book.page.wait_for_function("() => document.body.innerText.includes('ran 42')", timeout=10_000)
+    book.page.wait_for_function("() => document.body.innerText.includes('ran 42')")
     assert book.sources()[2] == CODE
 
 

@@ -39,7 +39,7 @@ def text(book, index: int = 0) -> str:
 def wait_for(book, words: str) -> None:
     flow = card(book).locator(".jp-DeepSeek-log > .jp-DeepSeek-flow")
     try:
-        flow.get_by_text(words, exact=True).wait_for(timeout=10_000)
+        flow.get_by_text(words, exact=True).wait_for()
     except Exception:
         pytest.fail(f"{words!r} is not shown, but:\n{card(book).inner_text()}")
 
@@ -147,6 +147,6 @@ def test_a_kernel_that_does_not_know_the_answer_says_so(asked):
     asked.until_idle()  # nothing has loaded the extension
     press(asked, "Previous answer")
     trouble = card(asked).locator(".jp-DeepSeek-looked [role=alert]")
-    trouble.wait_for(timeout=10_000)
+    trouble.wait_for()
     assert trouble.inner_text()
     assert text(asked) == "Yellow."

@@ -115,7 +115,7 @@ def test_a_cell_that_the_kernel_does_not_know_goes_along_as_text(ask_book, serve
     book = ask_book("x = 41 + 1")
     activate(book, 1)
     execute(book, "deepseek:explain")
-    (request,) = server.wait_for_requests(1, 20)
+    (request,) = server.wait_for_requests(1)
     assert "x = 41 + 1" in request.json["messages"][-1]["content"]
     assert book.sources()[2].startswith("%%deepseek\n")
 
@@ -163,7 +163,7 @@ def test_an_earlier_error_takes_its_traceback_along(ask_book, server):
     run(book, 1)
     run(book, 2)
     book.page.get_by_role("button", name="Fix with DeepSeek").first.click()
-    (request,) = server.wait_for_requests(1, 20)
+    (request,) = server.wait_for_requests(1)
     said = request.json["messages"][-1]["content"]
     assert "1 / 0" in said
     assert "ZeroDivisionError: division by zero" in said
@@ -211,7 +211,7 @@ def test_stop_stops_the_answer_that_runs(ask_book, server):
     book.page.locator(".jp-DeepSeek-phase[data-status=running]").wait_for()
     server.wait_for_requests(1)
     execute(book, "deepseek:stop")
-    assert server.requests[0].closed.wait(10)
+    assert server.requests[0].closed.wait(60)
 
 
 def test_shortcuts_collide_with_nothing():
@@ -245,7 +245,7 @@ def test_the_launcher_opens_a_notebook_that_is_ready_to_ask(ask_book):
     card = book.page.locator(".jp-LauncherCard", has_text="DeepSeek Notebook")
     card.click()
     book.page.wait_for_function(
-        "() => jupyterapp.shell.currentWidget?.content?.widgets?.length === 2", timeout=20_000
+        "() => jupyterapp.shell.currentWidget?.content?.widgets?.length === 2"
     )
     sources = book.sources()
     assert sources[0] == "%load_ext deepseek_jupyter"

@@ -80,7 +80,6 @@ def until_shown(book: Notebook, text: str) -> None:
         """text => [...document.querySelectorAll('.jp-OutputArea')]
             .some(area => area.innerText.replace(/\\s+/g, ' ').includes(text))""",
         arg=text,
-        timeout=30_000,
     )
 
 
@@ -110,7 +109,7 @@ def test_the_stop_button_keeps_the_partial_and_closes_the_servers_socket(lab, en
     asked = endpoint.requests[-1]
     start = time.monotonic()
     book.card.get_by_role("button", name="Stop").click()
-    assert asked.closed.wait(5)
+    assert asked.closed.wait(60)
     assert asked.closed_at - start < 5
     book.until_done()
     assert "stopped" in book.card.inner_text().lower()
@@ -126,7 +125,7 @@ def test_the_kernel_interrupt_does_the_same(either, endpoint, notebook):
     until_shown(book, "9 10 11 12")
     asked = endpoint.requests[-1]
     book.page.evaluate("() => jupyterapp.commands.execute('notebook:interrupt-kernel')")
-    assert asked.closed.wait(5)
+    assert asked.closed.wait(60)
     book.until_done()
     shown = book.page.locator(".jp-OutputArea").last.inner_text()
     assert "stopped" in shown.lower()

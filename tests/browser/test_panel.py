@@ -121,7 +121,7 @@ def test_the_life_of_a_conversation(host, endpoint, notebook):
     endpoint.queue(Reply(deltas(4000, rate=40)))
     panel.ask("Count for ever.")
     turn = panel.stop("Count for ever.")
-    assert endpoint.requests[-1].closed.wait(10)
+    assert endpoint.requests[-1].closed.wait(60)
     assert turn.locator(".jp-DeepSeek-flow").last.inner_text()
 
     # A command in a cell moves the panel.
@@ -169,8 +169,8 @@ def test_the_life_of_a_conversation(host, endpoint, notebook):
     # Reloaded, the page finds the same.
     book.page.evaluate("() => jupyterapp.commands.execute('docmanager:save')")
     book.page.reload()
-    book.page.wait_for_function("() => window.jupyterapp !== undefined", timeout=60_000)
-    book.page.locator(".jp-Notebook .jp-Cell").first.wait_for(timeout=60_000)
+    book.page.wait_for_function("() => window.jupyterapp !== undefined")
+    book.page.locator(".jp-Notebook .jp-Cell").first.wait_for()
     book.until_idle()
     panel = Panel.open(book)
     panel.until_prompts(*kept)

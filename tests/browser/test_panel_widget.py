@@ -92,7 +92,7 @@ def test_the_widget_alone_is_the_whole_panel(bare, endpoint, notebook):  # noqa:
     endpoint.queue(Reply(deltas(4000, rate=40)))
     panel.ask("Count for ever.")
     turn = panel.stop("Count for ever.")
-    assert endpoint.requests[-1].closed.wait(10)
+    assert endpoint.requests[-1].closed.wait(60)
     assert turn.locator(".jp-DeepSeek-flow").last.inner_text()
 
     assert KEY not in book.page.content()
@@ -105,8 +105,8 @@ def test_the_widget_alone_is_the_whole_panel(bare, endpoint, notebook):  # noqa:
     book.page.evaluate("() => jupyterapp.commands.execute('docmanager:save')")
     at_rest(book.page)
     book.page.reload()
-    book.page.wait_for_function("() => window.jupyterapp !== undefined", timeout=60_000)
-    panel.field.wait_for(timeout=60_000)
+    book.page.wait_for_function("() => window.jupyterapp !== undefined")
+    panel.field.wait_for()
     panel.until_prompts(*everything)
     book.until_idle()
 

@@ -63,7 +63,7 @@ def test_a_page_that_is_reloaded_meanwhile_catches_up(open_notebook):
     until(page, lambda: book.card.count() and len(book.text) > 100)
     page.evaluate("() => jupyterapp.commands.execute('docmanager:save')")
     page.reload()
-    page.wait_for_function("() => window.jupyterapp !== undefined", timeout=60_000)
+    page.wait_for_function("() => window.jupyterapp !== undefined")
     book.card.wait_for()
     book.until_idle()
     until(page, lambda: len(book.text) > 5000)

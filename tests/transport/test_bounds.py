@@ -18,21 +18,19 @@ import pytest
 from deepseek_jupyter import errors
 from deepseek_jupyter.protocol.sse import LARGEST, SSEDecoder
 from deepseek_jupyter.protocol.stream import CompletionStream
-from deepseek_jupyter.transport.client import Client, Timeouts
+from deepseek_jupyter.transport.client import Client
 from deepseek_jupyter.transport.engine import engine
-from tests.support.asking import ONCE, ask, exchange_with, provider_at
+from tests.support.asking import ONCE, PATIENT, ask, exchange_with, provider_at
 from tests.support.scripted import Reply, chunk, event, plain, send, whole
 
-PATIENT = Timeouts(connect=10.0, first=60.0, idle=60.0, write=10.0, listing=60.0)
 MB = 1_000_000
 
 CHILD = """
 import json, resource, sys, time
 from deepseek_jupyter.errors import DeepSeekError
 from deepseek_jupyter.transport.engine import engine
-from tests.support.asking import ONCE, ask, exchange_with
+from tests.support.asking import ONCE, PATIENT, ask, exchange_with
 from tests.support.asking import PROVIDERS, Client, Secret
-from tests.transport.test_bounds import PATIENT
 url, get = sys.argv[1], sys.argv[2] == "get"
 provider = PROVIDERS["deepseek"].derive(base_url=url)
 def go():
