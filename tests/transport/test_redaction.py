@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import random
 import traceback
+from functools import cache
 
 import pytest
 
@@ -50,11 +51,17 @@ ESCAPES = {
 }
 
 
+@cache
+def client() -> Client:
+    """One for all questions: to make it costs more than they do."""
+    return Client(PATIENT, ONCE)
+
+
 def outcome_of(server, key: str, *replies: Reply, **request) -> Outcome:
     server.validate = False
     server.queue(*replies)
     asked = exchange_with(provider_at(server), **request)
-    return ask(Exchange(asked.request, asked.provider, Secret(key)), Client(PATIENT, ONCE))
+    return ask(Exchange(asked.request, asked.provider, Secret(key)), client())
 
 
 def assert_hidden(key: str, outcome: Outcome) -> None:
