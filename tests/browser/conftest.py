@@ -56,16 +56,15 @@ def servers(browser: object) -> Iterator[dict[str, Server]]:
 
 @pytest.fixture(scope="session")
 def server_of(servers: dict[str, Server], tmp_path_factory: pytest.TempPathFactory):
-    """Give the server of a kind, or one of its own for a name, started when first asked for."""
+    """Give the server of a kind, started when first asked for."""
 
-    def give(kind: str, name: str = "") -> Server:
-        known = name or kind
-        if known not in servers:
+    def give(kind: str) -> Server:
+        if kind not in servers:
             server = Server(kind, tmp_path_factory.mktemp(kind))
             for module in ("stream_script.py", "sample.py"):
                 shutil.copy(HERE / module, server.work)
-            servers[known] = server
-        return servers[known]
+            servers[kind] = server
+        return servers[kind]
 
     return give
 
@@ -100,12 +99,10 @@ def open_notebook(browser, server_of):
     """Open a notebook with the given cells in a page of its own; `fresh`: one just loaded."""
     books: list[Notebook] = []
 
-    def give(
-        *cells: str, kind: str = "lab", name: str = "", fresh: bool = False, **options
-    ) -> Notebook:
+    def give(*cells: str, kind: str = "lab", fresh: bool = False, **options) -> Notebook:
         fresh = fresh or not options.get("kernel", True)  # JupyterLab asks for one, in a dialog
-        server = server_of(kind, name)
-        book = Notebook(server, take(browser, server, fresh=fresh), cells, **options)
+        page = take(browser, server_of(kind), fresh=fresh)
+        book = Notebook(server_of(kind), page, cells, **options)
         books.append(book)
         return book
 

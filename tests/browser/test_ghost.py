@@ -25,14 +25,10 @@ def ghost_book(open_notebook, server_of, server, tmp_path):
     files = []
 
     def give(*cells: str, enabled: bool = True, load: bool = True, kind: str = "lab", **options):
-        # Settings are read when a page is loaded; these are those of all pages of a server.
-        usual = enabled and kind == "lab" and not options
-        name = "ghost" if usual else ""
-        file = ghost_settings(server_of(kind, name), enabled=enabled, delay=DELAY, **options)
-        if not usual:
-            files.append(file)
+        files.append(ghost_settings(server_of(kind), enabled=enabled, delay=DELAY, **options))
         cells = (loading(server, tmp_path / "home"), *cells, "")
-        book = open_notebook(*cells, load=False, kind=kind, name=name, fresh=not usual)
+        # Settings are read at the start.
+        book = open_notebook(*cells, load=False, kind=kind, fresh=True)
         if load:
             run(book, 0)
         return book
