@@ -52,7 +52,9 @@ def pytest_configure() -> None:
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
     """`--dist loadfile`, with all that needs the model as one file: two would share the cores.
 
-    (`loadgroup` would be the mark for it, but does nothing under pytest 9.2 with xdist 3.8.)
+    The soak's minute is in it too: this file has most tests and comes first, so that no process
+    waits for it at the end. (`loadgroup` would be the mark for it, but does nothing under
+    pytest 9.2 with xdist 3.8.)
     """
     if config.getvalue("dist") != "loadfile":
         return None
@@ -60,8 +62,8 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
 
     class OneModel(LoadFileScheduling):
         def _split_scope(self, nodeid: str) -> str:
-            model = nodeid.startswith(("tests/local/", "tests/test_notebooks.py"))
-            return "model" if model else super()._split_scope(nodeid)
+            long = nodeid.startswith(("tests/local/", "tests/test_notebooks.py", "tests/soak/"))
+            return "long" if long else super()._split_scope(nodeid)
 
     return OneModel(config, log)
 

@@ -39,7 +39,7 @@ from .support.scripted import (
 def kernel() -> Iterator[tuple[Session, Server]]:
     """One session for all, as in a kernel, its providers at a scripted server."""
     with Server() as server:
-        yield session_at(server), server
+        yield session_at(server, idle_timeout=1.0), server
 
 
 @pytest.fixture
@@ -86,7 +86,7 @@ class TestTrouble:
         threading.Timer(0.4, signal.raise_signal, [signal.SIGINT]).start()
         with pytest.raises(ds.Interrupted) as stopped:
             ask()
-        assert host.requests[0].closed.wait(5)
+        assert host.requests[0].closed.wait(60)
         assert stopped.value.reply.text
         assert stopped.value.reply.finish_reason == "interrupted"
         assert ds.last is stopped.value.reply
@@ -98,7 +98,7 @@ class TestTrouble:
             if isinstance(delta, TextDelta):
                 break
         del stream
-        assert host.requests[0].closed.wait(5)
+        assert host.requests[0].closed.wait(60)
 
     def test_the_next_question_works_after_any_trouble(self, host):
         for fault in (error(500), Reply(HALF, reset()), error(401, "No.")):

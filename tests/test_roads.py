@@ -99,7 +99,7 @@ def everywhere(profile: Any) -> None:
     threading.setprofile(profile)
     done = threading.Event()
     engine().loop.call_soon_threadsafe(lambda: (sys.setprofile(profile), done.set()))
-    assert done.wait(5)
+    assert done.wait(60)
     sys.setprofile(profile)
 
 

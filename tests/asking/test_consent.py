@@ -279,7 +279,7 @@ def click(word: str) -> threading.Thread:
     from deepseek_jupyter.display.pages import pages
 
     def press() -> None:
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + 60
         while not pages._expected and time.monotonic() < deadline:
             time.sleep(0.01)
         turn, call = next(iter(pages._expected))
@@ -354,7 +354,7 @@ def test_stop_ends_a_question_to_the_user(session, server):
             stops.append(stop)
 
     def press() -> None:
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + 60
         while not pages._expected and time.monotonic() < deadline:
             time.sleep(0.01)
         stops[0]()

@@ -19,7 +19,7 @@ from tests.support.scripted import answer, error
 
 
 def kernel(**settings: object) -> Session:
-    made = Session(DeepSeek(attempts=1, first_timeout=5.0, idle_timeout=0.5, **settings))
+    made = Session(DeepSeek(attempts=1, first_timeout=60.0, idle_timeout=60.0, **settings))
     made.config.replay = settings.get("replay", "auto")
     return made
 

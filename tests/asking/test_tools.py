@@ -175,7 +175,7 @@ def test_sync_functions_run_on_the_caller_s_thread(session, server):
 
 
 def test_calls_that_never_display_run_side_by_side(session, server):
-    barrier = threading.Barrier(2, timeout=5)
+    barrier = threading.Barrier(2, timeout=60)
     tool = Tool(
         "meet",
         "Meet.",

@@ -10,6 +10,7 @@ from tests.support.asking import KEY
 from tests.support.scripted import Server
 
 from .notebook import Notebook
+from .pages import at_rest
 
 PLUGIN = "deepseek-jupyter:ghost-text"
 
@@ -35,7 +36,7 @@ def execute(book: Notebook, command: str, **arguments: Any) -> None:
     book.page.evaluate(
         "([command, args]) => jupyterapp.commands.execute(command, args)", [command, arguments]
     )
-    book.page.wait_for_timeout(300)
+    at_rest(book.page)
 
 
 def metadata(book: Notebook) -> dict[str, Any]:

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import json
 import os
-import socket
 import subprocess
 import sys
 import time
-import urllib.error
 import urllib.request
 from pathlib import Path
 from typing import Any
@@ -28,14 +26,14 @@ class Server:
         self.work.mkdir(parents=True)
         self.environment = environment(folder, extension=extension)
         self.pages: list[Any] = []  # loaded, and not in use
-        self.port = free_port()
+        self.port = 0
         app = {"lab": "LabApp", "notebook": "JupyterNotebookApp"}[kind]
         self._log = (folder / "server.log").open("wb")
         self._process = subprocess.Popen(
             [
                 *(sys.executable, "-m", {"lab": "jupyterlab", "notebook": "notebook"}[kind]),
-                *("--no-browser", "--allow-root", f"--ServerApp.port={self.port}"),
-                *("--ServerApp.ip=127.0.0.1", "--ServerApp.port_retries=0"),
+                *("--no-browser", "--allow-root", "--ServerApp.ip=127.0.0.1"),
+                "--ServerApp.port=0",  # it takes a free one: one that we find may be taken by then
                 *("--IdentityProvider.token=", f"--ServerApp.root_dir={self.work}"),
                 f"--{app}.expose_app_in_browser=True",
             ],
@@ -61,20 +59,20 @@ class Server:
             page.context.close()
         self._process.terminate()
         try:
-            self._process.wait(10)
+            self._process.wait(30)
         except subprocess.TimeoutExpired:
             self._process.kill()
         self._log.close()
 
     def _wait(self) -> None:
-        deadline = time.monotonic() + 60
-        while time.monotonic() < deadline:
-            if self._process.poll() is not None:
-                break
+        told = self.folder / "runtime" / f"jpserver-{self._process.pid}.json"
+        deadline = time.monotonic() + 120
+        while time.monotonic() < deadline and self._process.poll() is None:
             try:
-                urllib.request.urlopen(f"{self.url}/api/status", timeout=1)
+                self.port = int(json.loads(told.read_text())["port"])
+                urllib.request.urlopen(f"{self.url}/api/status", timeout=10)
                 return
-            except (urllib.error.URLError, OSError):
+            except (OSError, ValueError):  # an answer that does not come is an OSError, too
                 time.sleep(0.1)
         log = (self.folder / "server.log").read_text(errors="replace")
         raise RuntimeError(f"The {self.kind} server did not start:\n{log[-3000:]}")
@@ -107,10 +105,3 @@ def environment(folder: Path, *, extension: bool = True) -> dict[str, str]:
         "IPYTHONDIR": str(folder / "ipython"),
         "PYDEVD_DISABLE_FILE_VALIDATION": "1",
     }
-
-
-def free_port() -> int:
-    """A port that is free now."""
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        return int(sock.getsockname()[1])

@@ -51,11 +51,11 @@ class Notebook:
             (server.work / self.name).write_text(json.dumps(content))
         if page.url == "about:blank":
             page.goto(server.page(self.name))
-            page.wait_for_function("() => window.jupyterapp !== undefined", timeout=60_000)
+            page.wait_for_function("() => window.jupyterapp !== undefined")
             pages.mark(page)
         else:
             pages.show(page, self.name)
-        page.locator(".jp-Notebook .jp-Cell").first.wait_for(timeout=60_000)
+        page.locator(".jp-Notebook .jp-Cell").first.wait_for()
         if kernel:
             self.until_idle()
         if load:
@@ -100,7 +100,7 @@ class Notebook:
     def until_done(self) -> None:
         """Wait until the cell that was started has run, and the page is at rest."""
         self.page.evaluate("async () => { await window.__ran; }")
-        self.page.wait_for_timeout(300)
+        pages.at_rest(self.page)
 
     def until_idle(self, timeout: float = 60) -> None:
         """Wait until the kernel is there and has nothing to do."""

@@ -6,11 +6,13 @@ reloaded, instrumented, or that shows a dialog is closed instead.
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
 from typing import Any
 
 from .jupyter import Server
 
-__all__ = ["leave", "mark", "show", "take"]
+__all__ = ["at_rest", "leave", "mark", "show", "take", "until"]
 
 SIZE = {"width": 1100, "height": 900}
 
@@ -49,11 +51,26 @@ _SHOW = """async name => {
     shell.activateById(opened.id);
 }"""
 
+# Frames, not a time: on a busy machine they take longer, and so does what is waited for.
+_AT_REST = """async () => {
+    let still = 0;
+    const observer = new MutationObserver(() => { still = 0; });
+    const changes = { attributes: true, characterData: true, childList: true, subtree: true };
+    observer.observe(document.body, changes);
+    for (let frames = 0; still < 8 && frames < 300; frames += 1) {
+        still += 1;
+        await new Promise(resolve => requestAnimationFrame(resolve));
+    }
+    observer.disconnect();
+}"""
+
 
 def take(browser: Any, server: Server, size: dict[str, int] = SIZE, *, fresh: bool = False) -> Any:
     """A page for a notebook of the server: one that is loaded, or a blank one."""
     if fresh or not server.pages:
-        return browser.new_context(viewport=size).new_page()
+        page = browser.new_context(viewport=size).new_page()
+        page.set_default_timeout(60_000)
+        return page
     page = server.pages.pop()
     page.set_viewport_size(size)
     return page
@@ -78,3 +95,16 @@ def leave(page: Any, server: Server) -> None:
         server.pages.append(page)
     else:
         page.context.close()
+
+
+def at_rest(page: Any) -> None:
+    """Wait until the page has shown several frames without a change."""
+    page.evaluate(_AT_REST)
+
+
+def until(page: Any, holds: Callable[[], object], seconds: float = 60) -> None:
+    """Wait until something holds, asking again and again; AssertionError when it does not."""
+    end = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < end, f"not so after {seconds} s"
+        page.wait_for_timeout(20)

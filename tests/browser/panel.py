@@ -38,7 +38,7 @@ class Panel:
         asked = self.page.locator(".jp-DeepSeek-panel-prompt", has_text=prompt)
         return self.turns.filter(has=asked).last
 
-    def until(self, prompt: str, answer: str, timeout: float = 30) -> Any:
+    def until(self, prompt: str, answer: str, timeout: float = 60) -> Any:
         """Wait until a turn holds an answer and has ended."""
         turn = self.turn(prompt)
         turn.locator(".jp-DeepSeek-flow", has_text=answer).last.wait_for(timeout=timeout * 1000)
@@ -64,7 +64,7 @@ class Panel:
         """The questions that are drawn, in order."""
         return self.node.locator(".jp-DeepSeek-panel-prompt").all_inner_texts()
 
-    def until_prompts(self, *prompts: str, timeout: float = 15) -> None:
+    def until_prompts(self, *prompts: str, timeout: float = 60) -> None:
         """Wait until just these questions are drawn."""
         self.page.wait_for_function(
             """([node, wanted]) => {

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from .pages import at_rest
 from .panel import Panel
 from .test_live import stream
 from .test_panel import endpoint, lab, notebook, run  # noqa: F401
@@ -41,7 +42,7 @@ def test_axe_finds_nothing_serious_in_panel_and_card(
     book = notebook(lab, "%%ds --think\nBy a cell?", "import pandas as pd; sales = pd.DataFrame()")
     page = book.page
     page.evaluate("theme => jupyterapp.commands.execute('apputils:change-theme', {theme})", theme)
-    page.wait_for_timeout(500)
+    at_rest(page)
     run(book, 0)
     run(book, 2)
     panel = Panel.open(book)
@@ -65,7 +66,7 @@ def test_axe_finds_nothing_serious_in_panel_and_card(
     panel.field.press("Enter")
     for name in ("Settings", "Tree of the conversation", "Conversations", "Search", "Export"):
         panel.button(name).click()
-        page.wait_for_timeout(400)
+        at_rest(page)
         findings += serious(page, ".jp-DeepSeek-sidebar")
     assert sorted(set(findings)) == []
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 
+from .pages import at_rest
+
 ANSWER = "Use this:\n\n```python\nx = 6 * 7\nprint('ran', x)\n```\n\nor that:\n\n```bash\nls\n```\n"
 PLAY = f"stream_script.play({ANSWER!r}, deltas=5)"
 CODE = "x = 6 * 7\nprint('ran', x)"
@@ -13,19 +15,18 @@ def played(open_notebook, **options):
     book = open_notebook(PLAY, **options)
     book.run(1)
     book.until_done()
-    book.page.wait_for_timeout(300)
     return book
 
 
 def press(book, name: str) -> None:
     book.card.locator(".jp-DeepSeek-block", has_text="6 * 7").hover()
     book.card.get_by_role("button", name=name).first.click()
-    book.page.wait_for_timeout(300)
+    at_rest(book.page)
 
 
 def undo(book) -> None:
     book.page.evaluate("() => jupyterapp.commands.execute('notebook:undo-cell-action')")
-    book.page.wait_for_timeout(200)
+    at_rest(book.page)
 
 
 def test_code_goes_into_a_new_cell_and_one_undo_takes_it_back(open_notebook):
@@ -49,7 +50,7 @@ def test_code_replaces_the_cell_and_one_undo_takes_it_back(open_notebook):
 def test_code_runs_in_a_new_cell(open_notebook):
     book = played(open_notebook)
     press(book, "Run this code below")
-    book.page.wait_for_function("() => document.body.innerText.includes('ran 42')", timeout=10_000)
+    book.page.wait_for_function("() => document.body.innerText.includes('ran 42')")
     assert book.sources()[2] == CODE
 
 
@@ -58,7 +59,7 @@ def test_ask_again_runs_the_cell_again(open_notebook):
     first = book.page.evaluate("() => document.querySelectorAll('.jp-DeepSeek-card').length")
     press(book, "Ask again")
     book.until_idle()
-    book.page.wait_for_timeout(500)
+    at_rest(book.page)
     count = "() => jupyterapp.shell.currentWidget.content.widgets[1].model.executionCount"
     assert book.page.evaluate(count) == 3
     assert (
@@ -117,7 +118,6 @@ def test_only_phases_are_spoken(open_notebook):
     )
     book.run(1)
     book.until_done()
-    page.wait_for_timeout(500)
     said = [text for text in page.evaluate("() => window.__said") if text]
     assert said == ["Waiting…", "Thinking…", "Answering…", "Done"], json.dumps(said)
     log = book.card.locator("[role=log]")

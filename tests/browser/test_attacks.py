@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from .pages import at_rest, until
 from .stream_script import MIME
 
 CORPUS = Path(__file__).parents[1] / "data" / "attacks" / "attacks.json"
@@ -23,6 +24,9 @@ ALARM = """() => {
         window[name] = () => { window.__alarm = (window.__alarm ?? 0) + 1; };
     }
 }"""
+
+# Milliseconds in which harm would be done, as it is where nothing guards.
+A_MOMENT = 1000
 
 READ = """() => [...document.querySelectorAll('.jp-DeepSeek-card')].map(card => {
     const images = [...card.querySelectorAll('img')].map(image => image.alt).join(' ');
@@ -91,10 +95,11 @@ def test_a_record_edited_by_hand_does_no_harm(open_notebook):
     book = open_notebook(*["# attack"] * len(ATTACKS), outputs=outputs, kernel=False, load=False)
     page = book.page
     page.evaluate(ALARM)
-    page.wait_for_function(SETTLED, arg=len(ATTACKS), timeout=60_000)
+    page.wait_for_function(SETTLED, arg=len(ATTACKS))
     for fold in page.locator(".jp-DeepSeek-thinking:not([open]) > summary").all()[:40]:
         fold.evaluate("summary => summary.click()")
-    page.wait_for_timeout(4000)
+    at_rest(page)
+    page.wait_for_timeout(A_MOMENT)
     check_readable(page.evaluate(READ))
     assert page.evaluate("() => window.__alarm ?? 0") == 0
     assert page.evaluate(INTACT) == []
@@ -119,7 +124,8 @@ def test_attacks_split_across_deltas_do_no_harm(open_notebook):
     for index in range(len(starts)):
         book.run(book.first + index)
         book.until_done()
-    page.wait_for_timeout(4000)
+    at_rest(page)
+    page.wait_for_timeout(A_MOMENT)
     check_readable(page.evaluate(READ))
     assert page.evaluate("() => window.__alarm ?? 0") == 0
     assert page.evaluate(INTACT) == []
@@ -136,5 +142,5 @@ def test_the_same_text_does_harm_where_nobody_guards(open_notebook, name):
     book.page.evaluate(ALARM)
     book.run(0)
     book.until_done()
-    book.page.wait_for_timeout(1000)
-    assert book.requests or book.page.evaluate("() => window.__alarm ?? 0")
+    heard = "() => window.__alarm ?? 0"
+    until(book.page, lambda: book.requests or book.page.evaluate(heard), A_MOMENT / 1000)

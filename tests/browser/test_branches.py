@@ -8,6 +8,7 @@ import pytest
 from tests.support.scripted import answer
 
 from .asking import loading, run, saved
+from .pages import at_rest
 from .stream_script import MIME
 
 
@@ -38,7 +39,7 @@ def text(book, index: int = 0) -> str:
 def wait_for(book, words: str) -> None:
     flow = card(book).locator(".jp-DeepSeek-log > .jp-DeepSeek-flow")
     try:
-        flow.get_by_text(words, exact=True).wait_for(timeout=10_000)
+        flow.get_by_text(words, exact=True).wait_for()
     except Exception:
         pytest.fail(f"{words!r} is not shown, but:\n{card(book).inner_text()}")
 
@@ -76,7 +77,7 @@ def test_going_on_from_it_saves_it_and_brings_back_what_followed(asked, server):
     wait_for(asked, "Red.")
     press(asked, "Go on from this answer")
     card(asked).get_by_role("button", name="Go on from this answer").wait_for(state="hidden")
-    asked.page.wait_for_timeout(500)
+    at_rest(asked.page)
     assert (text(asked), place(asked)) == ("Red.", "1/3")
     content = saved(asked)
     nbformat.validate(nbformat.from_dict(content))
@@ -146,6 +147,6 @@ def test_a_kernel_that_does_not_know_the_answer_says_so(asked):
     asked.until_idle()  # nothing has loaded the extension
     press(asked, "Previous answer")
     trouble = card(asked).locator(".jp-DeepSeek-looked [role=alert]")
-    trouble.wait_for(timeout=10_000)
+    trouble.wait_for()
     assert trouble.inner_text()
     assert text(asked) == "Yellow."

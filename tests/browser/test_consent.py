@@ -61,10 +61,9 @@ def test_a_reload_shows_the_question_again_and_a_closed_page_is_a_no(lab, endpoi
     book.run(3)
     book.card.get_by_role("button", name="Approve").wait_for()
     page.evaluate("() => jupyterapp.commands.execute('docmanager:save')")
-    page.wait_for_timeout(500)
     page.reload()
-    book.card.get_by_role("button", name="Approve").click(timeout=30_000)
-    endpoint.wait_for_requests(2, 30)
+    book.card.get_by_role("button", name="Approve").click()
+    endpoint.wait_for_requests(2)
     assert endpoint.requests[-1].json["messages"][-1]["content"] == "ran"
     leave = {
         "the notebook's tab": lambda: page.evaluate(
@@ -80,7 +79,7 @@ def test_a_reload_shows_the_question_again_and_a_closed_page_is_a_no(lab, endpoi
         book.run(3)
         book.card.get_by_role("button", name="Approve").wait_for()
         close()
-        endpoint.wait_for_requests(2 + 2 * number, 30)
+        endpoint.wait_for_requests(2 + 2 * number)
         assert endpoint.requests[-1].json["messages"][-1]["content"].startswith("denied")
         if number == 1:
             page.evaluate(

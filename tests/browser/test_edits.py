@@ -6,6 +6,7 @@ import json
 
 from tests.support.scripted import answer
 
+from .pages import at_rest
 from .test_live import endpoint, lab, notebook
 
 __all__ = ["endpoint", "lab", "notebook"]
@@ -37,7 +38,7 @@ def run(book, index: int) -> None:
     book.run(index)
     book.page.evaluate("async () => { await window.__ran.catch(() => undefined); }")
     book.until_idle()
-    book.page.wait_for_timeout(400)
+    at_rest(book.page)
 
 
 def shown(book, index: int) -> str:
@@ -123,7 +124,8 @@ def test_code_goes_into_cells_in_order_and_a_second_run_replaces_them(lab, endpo
 def press(book, name: str) -> None:
     output = book.page.locator(".jp-Cell").nth(FIX)
     output.get_by_role("button", name=name, exact=True).click()
-    book.page.wait_for_timeout(800)
+    book.until_idle()
+    at_rest(book.page)
 
 
 def test_buttons_decide_too(lab, endpoint, notebook):

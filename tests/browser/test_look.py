@@ -6,10 +6,12 @@ from pathlib import Path
 
 import pytest
 
+from .pages import at_rest
+
 ARTEFACTS = Path(__file__).resolve().parents[2] / "test-artefacts"
 
 PLAY = """stream_script.play(
-    sample.SECTION, sample.THINKING * 2, deltas=180, rate=30,
+    sample.SECTION, sample.THINKING * 2, deltas=90, rate=45,
     attachments=[
         {"name": "sales", "kind": "pandas", "policy": "sample(20)", "tokens": 812}
     ],
@@ -28,7 +30,7 @@ def test_a_card_in_each_theme(open_notebook, theme):
     book = open_notebook(PLAY)
     page = book.page
     page.evaluate("theme => jupyterapp.commands.execute('apputils:change-theme', {theme})", theme)
-    page.wait_for_timeout(500)
+    at_rest(page)
     ARTEFACTS.mkdir(exist_ok=True)
     name = theme.split(" ", 1)[1].lower().replace(" ", "-")
     book.run(1)
@@ -36,9 +38,9 @@ def test_a_card_in_each_theme(open_notebook, theme):
     page.screenshot(path=ARTEFACTS / f"card-{name}-thinking.png")
     book.until_done()
     page.set_viewport_size({"width": 1100, "height": 1250})
-    page.wait_for_timeout(800)
+    at_rest(page)
     book.card.locator(".jp-DeepSeek-block", has_text="import numpy").first.hover()
-    page.wait_for_timeout(300)
+    at_rest(page)
     book.card.screenshot(path=ARTEFACTS / f"card-{name}.png")
     colours = book.card.evaluate(
         "card => [getComputedStyle(card).backgroundColor, getComputedStyle(card).color]"

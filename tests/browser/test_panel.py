@@ -13,7 +13,7 @@ from tests.support.wording import tool_call
 
 from .jupyter import Server
 from .notebook import Notebook
-from .pages import take
+from .pages import at_rest, take
 from .panel import Panel
 from .test_live import KEY, stream
 
@@ -121,7 +121,7 @@ def test_the_life_of_a_conversation(host, endpoint, notebook):
     endpoint.queue(Reply(deltas(4000, rate=40)))
     panel.ask("Count for ever.")
     turn = panel.stop("Count for ever.")
-    assert endpoint.requests[-1].closed.wait(10)
+    assert endpoint.requests[-1].closed.wait(60)
     assert turn.locator(".jp-DeepSeek-flow").last.inner_text()
 
     # A command in a cell moves the panel.
@@ -168,10 +168,9 @@ def test_the_life_of_a_conversation(host, endpoint, notebook):
 
     # Reloaded, the page finds the same.
     book.page.evaluate("() => jupyterapp.commands.execute('docmanager:save')")
-    book.page.wait_for_timeout(500)
     book.page.reload()
-    book.page.wait_for_function("() => window.jupyterapp !== undefined", timeout=60_000)
-    book.page.locator(".jp-Notebook .jp-Cell").first.wait_for(timeout=60_000)
+    book.page.wait_for_function("() => window.jupyterapp !== undefined")
+    book.page.locator(".jp-Notebook .jp-Cell").first.wait_for()
     book.until_idle()
     panel = Panel.open(book)
     panel.until_prompts(*kept)
@@ -192,7 +191,6 @@ def test_without_a_kernel_the_file_is_read_and_nothing_can_be_asked(lab, endpoin
     )
     record = {**turn.record, "status": "done", "footer": "a footer"}
     book = notebook(lab, "pass", outputs={1: final_bundle(record)}, kernel=False)
-    book.page.wait_for_timeout(1000)
     panel = Panel.open(book)
     panel.until("Who goes there?", "A friend.")
     panel.node.get_by_text("No kernel").wait_for()
@@ -287,7 +285,7 @@ def test_the_enter_that_ends_a_composition_sends_nothing(lab, endpoint, notebook
         {"type": "rawKeyDown", "key": "Process", "code": "Enter", "windowsVirtualKeyCode": 229},
     )
     session.send("Input.insertText", {"text": "日本"})
-    book.page.wait_for_timeout(500)
+    at_rest(book.page)
     assert endpoint.requests == []
     assert panel.field.input_value() == "日本"
     endpoint.queue(stream("はい。", gap=0.0))

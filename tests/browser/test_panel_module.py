@@ -93,6 +93,7 @@ def asked(browser) -> Iterator[tuple[Any, list[str]]]:
     types = {"/": "text/html", "/panel.js": "text/javascript", "/panel.css": "text/css"}
     requests: list[str] = []
     page = browser.new_page(viewport={"width": 900, "height": 900})
+    page.set_default_timeout(60_000)
 
     def give(route: Any) -> None:
         path = route.request.url.removeprefix(ORIGIN)
@@ -131,7 +132,7 @@ def test_no_attack_comes_through_in_a_bare_page_nor_in_a_shadow_root(asked):
             "([text, shadow]) => window.show(JSON.parse(text), shadow)",
             [json.dumps(records[start : start + EACH]), shadow],
         )
-    page.wait_for_function(DRAWN, timeout=60_000)
+    page.wait_for_function(DRAWN)
     shown = dict(page.evaluate(READ))
     assert len(shown) > len(ATTACKS) * 0.8  # the rest is below what is in view
     hidden = [

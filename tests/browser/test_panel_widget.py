@@ -12,6 +12,7 @@ from tests.support.scripted import Server as Scripted
 from tests.support.wording import DONE, USAGE, chunk, event
 
 from .jupyter import Server
+from .pages import at_rest
 from .panel import Panel
 from .test_live import KEY, stream
 from .test_panel import endpoint, notebook, restart, run, sent  # noqa: F401
@@ -91,7 +92,7 @@ def test_the_widget_alone_is_the_whole_panel(bare, endpoint, notebook):  # noqa:
     endpoint.queue(Reply(deltas(4000, rate=40)))
     panel.ask("Count for ever.")
     turn = panel.stop("Count for ever.")
-    assert endpoint.requests[-1].closed.wait(10)
+    assert endpoint.requests[-1].closed.wait(60)
     assert turn.locator(".jp-DeepSeek-flow").last.inner_text()
 
     assert KEY not in book.page.content()
@@ -102,10 +103,10 @@ def test_the_widget_alone_is_the_whole_panel(bare, endpoint, notebook):  # noqa:
     # Reloaded, the page finds the widget in the kernel.
     everything = ("How do I take a mean?", "And how do I draw it?", "Count for ever.")
     book.page.evaluate("() => jupyterapp.commands.execute('docmanager:save')")
-    book.page.wait_for_timeout(500)
+    at_rest(book.page)
     book.page.reload()
-    book.page.wait_for_function("() => window.jupyterapp !== undefined", timeout=60_000)
-    panel.field.wait_for(timeout=60_000)
+    book.page.wait_for_function("() => window.jupyterapp !== undefined")
+    panel.field.wait_for()
     panel.until_prompts(*everything)
     book.until_idle()
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import nbformat
 
+from .pages import until
 from .stream_script import MIME
 
 SHOWN = """card => [...card.querySelectorAll('.jp-DeepSeek-log, .jp-DeepSeek-notes')]
@@ -17,7 +18,6 @@ def test_a_saved_notebook_shows_the_same_card_without_a_kernel(open_notebook):
     )
     book.run(1)
     book.until_done()
-    book.page.wait_for_timeout(500)
     before = book.card.evaluate(SHOWN)
     assert "least squares" in before[0]
     assert "34 out" in before[1]
@@ -30,8 +30,7 @@ def test_a_saved_notebook_shows_the_same_card_without_a_kernel(open_notebook):
     )
     again = open_notebook("# saved", outputs={0: output}, kernel=False, load=False)
     again.card.wait_for()
-    again.page.wait_for_timeout(1500)
-    assert again.card.evaluate(SHOWN) == before
+    until(again.page, lambda: again.card.evaluate(SHOWN) == before)
     trusted = "() => jupyterapp.shell.currentWidget.content.widgets[0].model.trusted"
     assert again.page.evaluate(trusted) is False
     assert again.requests == []
@@ -42,8 +41,7 @@ def test_a_turn_that_a_crash_cut_off_is_shown_as_not_finished(open_notebook):
     output = {MIME: record, "text/plain": "plain"}
     book = open_notebook("# crashed", outputs={0: output}, kernel=False, load=False)
     phase = book.card.locator(".jp-DeepSeek-phase")
-    book.page.wait_for_timeout(4000)
-    assert phase.inner_text() == "Not finished"
+    phase.get_by_text("Not finished", exact=True).wait_for()
     assert phase.get_attribute("data-status") == "answering"
     assert "Half of **an" in book.text
     assert not book.card.get_by_role("button", name="Stop").is_visible()
@@ -52,8 +50,8 @@ def test_a_turn_that_a_crash_cut_off_is_shown_as_not_finished(open_notebook):
 def test_a_record_from_the_future_is_shown_as_markdown(open_notebook):
     output = {MIME: {"schema": 99, "answer": 7}, "text/markdown": "So **it** is", "text/plain": "p"}
     book = open_notebook("# future", outputs={0: output}, kernel=False, load=False)
-    book.page.wait_for_timeout(800)
-    assert book.text.strip() == "So it is"
+    book.card.wait_for()
+    until(book.page, lambda: book.text.strip() == "So it is")
 
 
 def test_a_page_that_is_reloaded_meanwhile_catches_up(open_notebook):
@@ -62,12 +60,10 @@ def test_a_page_that_is_reloaded_meanwhile_catches_up(open_notebook):
     )
     page = book.page
     book.run(1)
-    page.wait_for_timeout(1500)
+    until(page, lambda: book.card.count() and len(book.text) > 100)
     page.evaluate("() => jupyterapp.commands.execute('docmanager:save')")
-    page.wait_for_timeout(300)
     page.reload()
-    page.wait_for_function("() => window.jupyterapp !== undefined", timeout=60_000)
+    page.wait_for_function("() => window.jupyterapp !== undefined")
     book.card.wait_for()
     book.until_idle()
-    page.wait_for_timeout(1500)
-    assert len(book.text) > 5000
+    until(page, lambda: len(book.text) > 5000)

@@ -6,6 +6,8 @@ import time
 
 import pytest
 
+from .pages import at_rest, until
+
 SLOW = "stream_script.play(sample.answer(20_000), deltas=1000, rate=50)"
 
 
@@ -15,6 +17,11 @@ def is_idle(book) -> bool:
         "() => [...document.querySelectorAll('.jp-InputPrompt')]"
         ".every(prompt => !prompt.textContent.includes('*'))"
     )
+
+
+def until_writing(book) -> None:
+    """Wait until some of the answer is shown."""
+    until(book.page, lambda: book.card.count() and "least squares" in book.text)
 
 
 def stopped_after(book, act) -> float:
@@ -33,11 +40,11 @@ def test_the_stop_button_stops_a_cell_that_blocks(open_notebook, comms):
     book.run(book.first)
     book.until_done()
     book.run(book.first + 1)
-    book.page.wait_for_timeout(1500)
+    until_writing(book)
     assert not is_idle(book)
     took = stopped_after(book, book.card.get_by_role("button", name="Stop").click)
     assert took < 5  # of the 20 that the answer would take; the figure is a row of make bench
-    book.page.wait_for_timeout(500)
+    at_rest(book.page)
     assert "Stopped" in book.card.locator(".jp-DeepSeek-phase").inner_text()
     assert "least squares" in book.text
     assert book.card.get_by_role("button", name="Stop").count() == 0
@@ -46,17 +53,17 @@ def test_the_stop_button_stops_a_cell_that_blocks(open_notebook, comms):
 def test_the_notebooks_own_interrupt_stops_it_too(open_notebook):
     book = open_notebook(SLOW)
     book.run(1)
-    book.page.wait_for_timeout(1500)
+    until_writing(book)
     interrupt = "() => jupyterapp.commands.execute('notebook:interrupt-kernel')"
     assert stopped_after(book, lambda: book.page.evaluate(interrupt)) < 5
-    book.page.wait_for_timeout(300)
+    at_rest(book.page)
     assert "Stopped" in book.card.inner_text()
 
 
 def test_a_stop_leaves_the_next_cell_alone(open_notebook):
     book = open_notebook(SLOW, "import time; time.sleep(1.5); print('whole')")
     book.run(1)
-    book.page.wait_for_timeout(800)
+    until_writing(book)
     book.run(2)
     book.card.get_by_role("button", name="Stop").click()
     book.until_done()

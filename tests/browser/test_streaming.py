@@ -10,6 +10,7 @@ from __future__ import annotations
 import pytest
 
 from .measure import GROWING_CELLS, SMOOTH_CELLS, growth, smoothness
+from .pages import until
 from .watch import seen, watch
 
 pytestmark = pytest.mark.undisturbed
@@ -48,7 +49,6 @@ def test_without_comms_the_display_updates_are_enough(open_notebook):
     book.page.wait_for_function("() => document.body.innerText.includes('least squares')")
     assert "least squares" in book.text
     book.until_done()
-    book.page.wait_for_timeout(800)
     figures = seen(book.page)
     assert figures.blank == 0
     assert figures.shrunk == 0
@@ -62,8 +62,7 @@ def test_a_lost_delta_is_asked_for(open_notebook, skip):
     )
     book.run(1)
     book.until_done()
-    book.page.wait_for_timeout(800)
-    assert "Plot the residuals" in book.text
+    until(book.page, lambda: "Plot the residuals" in book.text)
 
 
 def test_selection_folds_and_scroll_survive(open_notebook):
@@ -85,7 +84,6 @@ def test_selection_folds_and_scroll_survive(open_notebook):
     )
     scroll = page.evaluate("() => document.querySelector('.jp-WindowedPanel-outer').scrollTop")
     book.until_done()
-    page.wait_for_timeout(500)
     assert page.evaluate("() => document.getSelection().toString()") == "Ordinary"
     assert page.evaluate("() => window.__text.isConnected")
     assert page.evaluate("() => document.querySelector('.jp-DeepSeek-thinking').open")

@@ -16,6 +16,7 @@ from deepseek_jupyter.errors import ParameterError
 from deepseek_jupyter.privacy.levels import NONE, SCHEMA, Policy, parse_spec
 from deepseek_jupyter.privacy.redaction import Redactor
 from tests.support.framing import LIBRARIES, made, pandas, polars
+from tests.support.fuzzing import FUZZING
 
 PLAIN = {
     "city": ["Rome", "Bern", "Rome", None],
@@ -207,7 +208,7 @@ def test_what_is_left_out_is_counted():
     assert 100 < listed < 300
 
 
-@pytest.mark.parametrize("seed", range(100))
+@pytest.mark.parametrize("seed", range(0, 100, 1 if FUZZING else 3))
 def test_the_budget_is_kept_within_five_percent(seed):
     """In tokens of DeepSeek's own tokenizer, whatever the frame; and wide frames use it."""
     columns = 1 + seed**4 // 48_049  # 1 to 2,000, half of them below 130
@@ -229,23 +230,22 @@ def test_twins_have_the_same_bytes(seed):
 
 def test_other_processes_write_the_same_bytes():
     code = (
-        "from tests.context.test_frames import card\n"
+        "from deepseek_jupyter.context.attach import attach\n"
+        "from deepseek_jupyter.privacy.levels import Policy\n"
+        "from deepseek_jupyter.privacy.redaction import Redactor\n"
         "from tests.support.framing import made, pandas\n"
-        "a = card(pandas(made(3, 30, 11_000)))\n"
-        "print(a.text, a.hash)"
+        "card = attach('df', pandas(made(3, 30, 11_000)), Policy(), Redactor())\n"
+        "print(card.text, card.hash)"
     )
-    runs = {
-        subprocess.run(
-            [sys.executable, "-c", code],
-            env={"PYTHONHASHSEED": seed, "PYTHONPATH": ":".join(sys.path)},
-            capture_output=True,
-            check=True,
-            timeout=120,
-        ).stdout
-        for seed in ("1", "2")
-    }
-    assert len(runs) == 1
-    assert runs.pop()
+    there = subprocess.run(
+        [sys.executable, "-c", code],
+        env={"PYTHONHASHSEED": "1", "PYTHONPATH": ":".join(sys.path)},
+        capture_output=True,
+        check=True,
+        timeout=120,
+    ).stdout
+    here = card(pandas(made(3, 30, 11_000)))  # hashes by a seed of this process
+    assert there.decode() == f"{here.text} {here.hash}\n"
 
 
 def test_the_hash_tells_a_change():

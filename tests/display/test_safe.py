@@ -374,8 +374,8 @@ def test_the_html_grows_block_by_block() -> None:
 @pytest.mark.parametrize(
     "unit",
     [
-        *("```py\n" + "x = 1 < 2\n" * 2000, "- item **x**\n" * 1500, "word " * 4000),
-        *("**w** " * 3000, "|a|b|\n|-|-|\n" + "|x|y|\n" * 3000),
+        *("```py\n" + "x = 1 < 2\n" * 1000, "- item **x**\n" * 700, "word " * 2000),
+        *("**w** " * 1500, "|a|b|\n|-|-|\n" + "|x|y|\n" * 1200),
     ],
     ids=["fence", "list", "prose", "inline", "table"],
 )

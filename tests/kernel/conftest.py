@@ -19,6 +19,7 @@ from tests.support.scripted import Server
 
 _AFRESH = """\
 get_ipython().run_line_magic("reset", "-f")
+__import__("gc").freeze()  # the reset has collected; what is left need not be walked by the next
 get_ipython().extension_manager.unload_extension("deepseek_jupyter")
 import deepseek_jupyter.session.session as _session, deepseek_jupyter.config as _config
 _session._session = _config._settings = None

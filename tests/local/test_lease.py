@@ -67,9 +67,9 @@ def test_a_lease_is_held_until_the_client_is_gone() -> None:
     assert float(lease.say("idle") or "nan") < 5
     assert lease.say("what") == "?"
     assert lease.say("stop") == "ok"
-    assert stopped.wait(5)
+    assert stopped.wait(60)
     lease.close()
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + 60
     while leases.held and time.monotonic() < deadline:
         time.sleep(0.01)
     assert leases.held == 0

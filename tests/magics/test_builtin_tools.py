@@ -28,6 +28,27 @@ df = pd.DataFrame({
 POLICY = "df:full,diagnosis=schema,salary=stats"
 KEPT = ("SENTINEL", "sentinel", "Sentinel", "Personne", "DIAGNOSIS-0", "SALARY-0")
 
+# Queries for what may not be shown.
+PROBES = [
+    "FROM df LIMIT 3",
+    "SELECT substr(mail, 1, 8), reverse(mail), md5(full_name), full_name || '' FROM df",
+    "SELECT mail::INTEGER FROM df",
+    "SELECT strptime(full_name, '%d') FROM df",
+    "SELECT error(mail) FROM df",
+    "SELECT CASE WHEN mail IS NOT NULL THEN error(full_name || price) END FROM df",
+    "SELECT (mail || '!')::DATE FROM df",
+    "SELECT json_extract(mail, '$.x') FROM df",
+    "SELECT salary, diagnosis FROM df",
+    "SELECT max(salary)::INTEGER FROM df",
+    "SELECT list(mail) FROM df",
+    "SELECT string_agg(full_name, ', ') FROM df",
+    "SELECT regexp_extract(mail, '[a-z]+') FROM df",
+    "SELECT encode(mail), hex(mail), base64(encode(mail)) FROM df",
+    "SELECT mail FROM df UNION ALL FROM read_text('/etc/hostname')",
+    "SUMMARIZE df",
+    "DESCRIBE df",
+]
+
 
 def calls(*asked):
     made = [tool_call(f"call_{i}", name, json.dumps(args)) for i, (name, args) in enumerate(asked)]
@@ -81,30 +102,16 @@ class TestSql:
         assert "): region, price, mail, full_name; in aggregates alone: salary" in described
         assert "diagnosis" not in described
 
-    @pytest.mark.parametrize(
-        "sql",
-        [
-            "FROM df LIMIT 3",
-            "SELECT substr(mail, 1, 8), reverse(mail), md5(full_name), full_name || '' FROM df",
-            "SELECT mail::INTEGER FROM df",
-            "SELECT strptime(full_name, '%d') FROM df",
-            "SELECT error(mail) FROM df",
-            "SELECT CASE WHEN mail IS NOT NULL THEN error(full_name || price) END FROM df",
-            "SELECT (mail || '!')::DATE FROM df",
-            "SELECT json_extract(mail, '$.x') FROM df",
-            "SELECT salary, diagnosis FROM df",
-            "SELECT max(salary)::INTEGER FROM df",
-            "SELECT list(mail) FROM df",
-            "SELECT string_agg(full_name, ', ') FROM df",
-            "SELECT regexp_extract(mail, '[a-z]+') FROM df",
-            "SELECT encode(mail), hex(mail), base64(encode(mail)) FROM df",
-            "SELECT mail FROM df UNION ALL FROM read_text('/etc/hostname')",
-            "SUMMARIZE df",
-            "DESCRIBE df",
-        ],
-    )
-    def test_what_is_kept_never_reaches_the_server(self, frame, server, sql):
-        query(frame, server, sql)
+    def test_what_is_kept_never_reaches_the_server(self, frame, server):
+        server.queue(calls(*[("sql", {"query": sql}) for sql in PROBES]), answer("So it is."))
+        ask(frame, f"-a {POLICY} --tools sql")
+        assert len(told(server)) == len(PROBES)
+        leaked = {
+            sql: said
+            for sql, said in zip(PROBES, told(server), strict=True)
+            if any(kept in said for kept in KEPT)
+        }
+        assert leaked == {}
         said = everything(server)
         assert not [kept for kept in KEPT if kept in said]
 

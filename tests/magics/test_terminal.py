@@ -38,7 +38,7 @@ def ipython(child_environment, server, tmp_path):
         flags,
         env=environment,
         encoding="utf-8",
-        timeout=20,
+        timeout=60,
         dimensions=(50, 200),
     )
     child.setecho(False)
@@ -76,6 +76,6 @@ def test_control_c_keeps_the_part(ipython, server):
     ipython.expect_exact("Stopped. What had arrived is kept")
     ipython.expect_exact("In [3]: ")
     assert "Traceback" not in ipython.before
-    assert server.requests[0].closed.wait(5)
+    assert server.requests[0].closed.wait(60)
     ipython.sendline("import deepseek_jupyter as ds; print(len(ds.last.text))")
     ipython.expect_exact("14")

@@ -18,7 +18,7 @@ from tests.support.scripted import Server
 def session(server: Server, monkeypatch: pytest.MonkeyPatch) -> Session:
     monkeypatch.setenv("DEEPSEEK_BASE_URL", server.base_url())
     monkeypatch.setenv("DEEPSEEK_API_KEY", KEY)
-    made = Session(DeepSeek(attempts=1, first_timeout=5.0, idle_timeout=1.0))
+    made = Session(DeepSeek(attempts=1, first_timeout=60.0, idle_timeout=60.0))
     monkeypatch.setattr(sessions, "_session", made)
     return made
 

@@ -42,7 +42,7 @@ def test_a_cancelled_one_is_closed_at_the_server(page, server):
     page.complete("g1")
     page.until(lambda m: m.get("text"))
     page.cancel("g1")
-    assert server.requests[0].closed.wait(5)
+    assert server.requests[0].closed.wait(60)
 
 
 def test_one_that_still_waits_for_headers_is_closed_too(page, server):
@@ -50,7 +50,7 @@ def test_one_that_still_waits_for_headers_is_closed_too(page, server):
     page.complete("g1")
     server.wait_for_requests(1)
     page.cancel("g1")
-    assert server.requests[0].closed.wait(5)
+    assert server.requests[0].closed.wait(60)
 
 
 def test_the_next_one_of_a_page_ends_the_one_before(page, server):
@@ -59,7 +59,7 @@ def test_the_next_one_of_a_page_ends_the_one_before(page, server):
     page.until(lambda m: m.get("text"))
     page.complete("g2")
     page.done("g2")
-    assert server.requests[0].closed.wait(5)
+    assert server.requests[0].closed.wait(60)
     assert page.text("g2") == "x"
 
 
@@ -150,7 +150,7 @@ def test_a_cancelled_one_is_estimated(page, server):
     page.complete("g1", prefix=prefix)
     page.until(lambda m: m.get("text"))
     page.cancel("g1")
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + 60
     while not session_total(page).turns and time.monotonic() < deadline:
         time.sleep(0.01)
     assert session_total(page).usage.prompt_tokens == estimate_tokens(prefix)

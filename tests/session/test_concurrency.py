@@ -105,7 +105,7 @@ def test_breaking_out_of_a_stream_closes_it(session, server):
         if isinstance(delta, TextDelta):
             break
     iterator.close()
-    assert server.requests[0].closed.wait(5)
+    assert server.requests[0].closed.wait(60)
     assert stream.reply.finish_reason == "interrupted"
     assert stream.reply.text
 
@@ -171,7 +171,7 @@ def test_threads_ask_at_the_same_time(session, server):
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(5)
+        thread.join(60)
     assert sorted(found) == ["A0", "A1", "A2"]
 
 

@@ -28,7 +28,7 @@ from tests.support.wording import tool_call
 
 def kernel(**settings: object) -> Session:
     """A session as a fresh kernel would make it."""
-    return Session(DeepSeek(attempts=1, first_timeout=5.0, idle_timeout=0.5, **settings))
+    return Session(DeepSeek(attempts=1, first_timeout=60.0, **{"idle_timeout": 60.0, **settings}))
 
 
 def ask(session: Session, prompt: str, **how: object):
@@ -77,7 +77,7 @@ def test_a_cell_run_again_in_a_new_kernel_replaces_its_turn(notebook, server):
 def test_a_stopped_answer_is_there_in_the_next_kernel(notebook, server):
     half = send(event(chunk({"content": "Half of it"})))
     server.queue(Reply(half, stall()), answer("The rest."))
-    ask(kernel(on_error="return"), "Tell me.")
+    ask(kernel(on_error="return", idle_timeout=0.5), "Tell me.")
     ask(kernel(), "Go on.")
     assert asked(server) == ["Tell me.", "Half of it", "Go on."]
 
@@ -85,7 +85,7 @@ def test_a_stopped_answer_is_there_in_the_next_kernel(notebook, server):
 def test_a_stopped_answer_is_continued_in_the_next_kernel(notebook, server):
     half = send(event(chunk({"content": "Half of it"})))
     server.queue(Reply(half, stall()), answer(", and the rest."))
-    ask(kernel(on_error="return"), "Tell me.", cell_id="c1")
+    ask(kernel(on_error="return", idle_timeout=0.5), "Tell me.", cell_id="c1")
     ask(kernel(), "", go_on=True, cell_id="c2")
     question, begun = server.requests[-1].json["messages"]
     assert question["content"] == "Tell me."

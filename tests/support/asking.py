@@ -30,7 +30,8 @@ from deepseek_jupyter.transport.providers import PROVIDERS, Provider
 
 KEY = "sk-THE0KEY0MUST0NOT0SHOW0ANYWHERE"  # looked for in everything that can be seen
 
-QUICK = Timeouts(connect=2.0, first=2.0, idle=1.0, write=2.0)
+# No test waits for these to pass; a busy machine must not reach them.
+PATIENT = Timeouts(connect=60.0, first=60.0, idle=60.0, write=60.0, listing=60.0)
 ONCE = RetryPolicy(attempts=1)
 HASTY = RetryPolicy(attempts=4, base=0.01, cap=0.02)
 
@@ -50,9 +51,9 @@ def exchange_with(provider: Provider, *messages: Message, **request: Any) -> Exc
     return Exchange(asked, provider, Secret(KEY, "a test"))
 
 
-def session_at(server: Any) -> Session:
+def session_at(server: Any, idle_timeout: float = 60.0) -> Session:
     """A session whose providers are all at a scripted server."""
-    config = DeepSeek(attempts=1, first_timeout=5.0, idle_timeout=1.0)
+    config = DeepSeek(attempts=1, first_timeout=60.0, idle_timeout=idle_timeout)
     names = ("deepseek", "openrouter", "vllm", "llamacpp")
     config.providers = {name: {"base_url": server.base_url(name)} for name in names}
     config.provider = "deepseek"
@@ -94,7 +95,7 @@ class Outcome:
 def ask(exchange: Exchange, client: Client | None = None) -> Outcome:
     """Run `exchange` on the engine to its end or error, and look for the key in what is left."""
     outcome = Outcome(exchange)
-    own = client or Client(QUICK, ONCE)
+    own = client or Client(PATIENT, ONCE)
     began = time.monotonic()
     try:
         for events in engine().drain(lambda: own.stream(exchange)):

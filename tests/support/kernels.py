@@ -152,7 +152,7 @@ class Kernel:
         self._client = self._manager.blocking_client()
         self._client.start_channels()
         try:
-            self._client.wait_for_ready(timeout=60)
+            self._client.wait_for_ready(timeout=120)
         except BaseException:
             self.__exit__()
             raise
@@ -200,7 +200,7 @@ class Kernel:
         self._client.shell_channel.send(message)
         return str(message["header"]["msg_id"])
 
-    def finish(self, cell: str, timeout: float = 30.0) -> Ran:
+    def finish(self, cell: str, timeout: float = 90.0) -> Ran:
         """Wait for a cell's reply and for the kernel's going idle after it."""
         end = time.monotonic() + timeout
         while not (cell in self._replies and self._idle(cell)):
@@ -210,7 +210,7 @@ class Kernel:
             self._listen()
         return Ran(self._replies[cell], self._seen[cell])
 
-    def wait_for(self, cell: str, kind: str, holding: str = "", timeout: float = 20.0) -> Message:
+    def wait_for(self, cell: str, kind: str, holding: str = "", timeout: float = 60.0) -> Message:
         """The first message of `kind` from a running cell whose content holds a text."""
         end = time.monotonic() + timeout
         while time.monotonic() < end:
@@ -224,7 +224,7 @@ class Kernel:
         """Run one cell to its end; `answers` are typed where it asks."""
         self._answers = list(answers)
         how = {"allow_stdin": bool(self._answers), "stop_on_error": False, **how}
-        timeout = how.pop("timeout", 30.0)
+        timeout = how.pop("timeout", 90.0)
         return self.finish(self.send(code, **how), timeout)
 
     def run_all(self, cells: Iterable[str]) -> list[Ran]:
@@ -248,7 +248,7 @@ class Kernel:
         message = self._client.session.msg("create_subshell_request", {})
         self._client.control_channel.send(message)
         while True:
-            reply = self._client.control_channel.get_msg(timeout=20)
+            reply = self._client.control_channel.get_msg(timeout=60)
             if reply["parent_header"].get("msg_id") == message["header"]["msg_id"]:
                 return str(reply["content"]["subshell_id"])
 

@@ -59,7 +59,7 @@ class Page:
         self.say({"type": type, "request": request, **self._address, **body})
         return request
 
-    def answer(self, request: str, timeout: float = 20.0) -> dict[str, Any]:
+    def answer(self, request: str, timeout: float = 60.0) -> dict[str, Any]:
         """The answer to a request."""
         found = self.until(lambda m: m["type"] == "answer" and m["to"] == request, timeout)
         if not found["ok"]:
@@ -72,7 +72,7 @@ class Page:
         return self.answer(self.send(type, **body))
 
     def until(
-        self, holds: Callable[[dict[str, Any]], bool], timeout: float = 20.0
+        self, holds: Callable[[dict[str, Any]], bool], timeout: float = 60.0
     ) -> dict[str, Any]:
         """The first message for which `holds`."""
         end = time.monotonic() + timeout

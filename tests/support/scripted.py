@@ -5,7 +5,7 @@
         server.queue(Reply(send(event(chunk({"content": "Hel"}))), pause(0.1), reset()))
         ...                                   # talk to server.url
         assert server.requests[0].json["model"] == "deepseek-flash"
-        assert server.requests[0].closed.wait(5)      # the client hung up
+        assert server.requests[0].closed.wait(60)      # the client hung up
 
 A `Reply` is a list of steps. The first step that sends anything sends the head before it, so steps
 put earlier (`pause`, `wait_for`, `stall`, `reset`) happen while the client waits for headers.
@@ -369,7 +369,7 @@ class Server:
         """The base URL to give a provider's profile; the path tells whose wire it is."""
         return f"{self.url}/{provider}"
 
-    def wait_for_requests(self, count: int, timeout: float = 5.0) -> list[Request]:
+    def wait_for_requests(self, count: int, timeout: float = 60.0) -> list[Request]:
         """The requests, once there are `count`."""
         with self._arrival:
             arrived = self._arrival.wait_for(lambda: len(self.requests) >= count, timeout)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import threading
 
 import pytest
@@ -14,6 +15,8 @@ from tests.support.shells import one_shell
 
 @pytest.fixture(scope="module")
 def shell():
+    gc.collect()
+    gc.freeze()  # a reset collects, for each test; what other tests have left need not be walked
     with one_shell() as running:
         yield running
 

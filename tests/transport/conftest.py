@@ -9,7 +9,7 @@ import pytest
 
 from deepseek_jupyter.transport.client import Client
 from deepseek_jupyter.transport.engine import engine
-from tests.support.asking import HASTY, KEY, QUICK
+from tests.support.asking import HASTY, KEY, PATIENT
 
 
 @pytest.fixture(autouse=True)
@@ -21,7 +21,7 @@ def logs_without_key(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
 
 @pytest.fixture
 def client() -> Iterator[Client]:
-    """Short timeouts, four tries with hardly a pause."""
-    client = Client(QUICK, HASTY)
+    """Long timeouts, four tries with hardly a pause."""
+    client = Client(PATIENT, HASTY)
     yield client
     engine().run(client.close())

@@ -15,7 +15,7 @@ from deepseek_jupyter.protocol.deltas import TextDelta
 from deepseek_jupyter.transport.client import Client
 from deepseek_jupyter.transport.engine import Engine, engine
 from deepseek_jupyter.transport.exchange import Exchange
-from tests.support.asking import ONCE, QUICK, ask, exchange_with, provider_at
+from tests.support.asking import ONCE, PATIENT, ask, exchange_with, provider_at
 from tests.support.scripted import (
     Reply,
     Server,
@@ -86,7 +86,7 @@ def test_a_stop_while_waiting_for_another_try(server):
     from deepseek_jupyter.transport.failures import RetryPolicy
 
     server.queue(error(429, "Later.", headers={"retry-after": "30"}))
-    client = Client(QUICK, RetryPolicy(attempts=2))
+    client = Client(PATIENT, RetryPolicy(attempts=2))
     exchange = exchange_with(provider_at(server))
     source = engine().drain(lambda: client.stream(exchange))
     server_seen = False
@@ -190,11 +190,11 @@ class TestEngine:
         server.wait_for_requests(8)
         all_here.set()
         for thread in threads:
-            thread.join(10)
+            thread.join(60)
         assert answers == ["One of many."] * 8
 
     def test_no_more_than_the_gate_lets_in_are_asked_at_once(self, server):
-        client = Client(QUICK, ONCE, concurrency=2)
+        client = Client(PATIENT, ONCE, concurrency=2)
         release = threading.Event()
         server.fallback = answer("In turn.", before=[lambda c: c.wait(5, release)])
         threads = [
@@ -208,11 +208,11 @@ class TestEngine:
         assert len(server.requests) == 2
         release.set()
         for thread in threads:
-            thread.join(5)
+            thread.join(60)
         assert len(server.requests) == 5
 
     def test_a_gate_place_is_given_back_after_a_stop(self, server):
-        client = Client(QUICK, ONCE, concurrency=1)
+        client = Client(PATIENT, ONCE, concurrency=1)
         server.queue(Reply(stall()), answer("My turn."))
         source = engine().drain(lambda: client.stream(exchange_with(provider_at(server))))
         while not server.requests:

@@ -24,7 +24,7 @@ from tests.support.asking import (
     HASTY,
     KEY,
     ONCE,
-    QUICK,
+    PATIENT,
     ask,
     assert_keyless,
     exchange_with,
@@ -50,8 +50,8 @@ from tests.support.scripted import (
     whole,
 )
 
-SHORT = Timeouts(connect=1.0, first=0.4, idle=0.4, write=1.0)
-PATIENT = Timeouts(connect=1.0, first=5.0, idle=0.4, write=1.0)
+SHORT = Timeouts(connect=60.0, first=0.4, idle=0.4, write=60.0)
+SHORT_BETWEEN = Timeouts(connect=60.0, first=60.0, idle=0.4, write=60.0)
 HALF = event(chunk({"content": "Half an ans"}))
 
 
@@ -224,7 +224,7 @@ class TestWaiting:
 
     def test_keep_alives_for_long_show_waiting_and_end_well(self, server):
         server.queue(answer("At last.", before=keepalives(30, 0.02)))
-        outcome = ask(exchange_with(provider_at(server)), Client(QUICK, ONCE))
+        outcome = ask(exchange_with(provider_at(server)), Client(PATIENT, ONCE))
         assert outcome.error is None
         assert outcome.text == "At last."
         assert outcome.waits >= 20
@@ -233,7 +233,7 @@ class TestWaiting:
         quiet = [send(HALF), *keepalives(10, 0.1), send(event(chunk({"content": "wer"})))]
         end = send(event(chunk(finish="stop")), wording.DONE)
         server.queue(Reply(quiet, end))
-        outcome = asked(server, Client(PATIENT, ONCE))
+        outcome = asked(server, Client(SHORT_BETWEEN, ONCE))
         assert outcome.error is None
         assert outcome.text == "Half an answer"
 
@@ -269,7 +269,7 @@ class TestWaiting:
         server.queue(reply)
         outcome = asked(server, Client(SHORT, HASTY))
         assert isinstance(outcome.error, errors.TimedOutError)
-        assert server.requests[0].closed.wait(5)
+        assert server.requests[0].closed.wait(60)
         assert outcome.seconds < 10
 
     @pytest.mark.parametrize(
@@ -289,16 +289,16 @@ class TestWaiting:
 
     def test_silence_after_output_keeps_the_part(self, server):
         server.queue(Reply(send(HALF), stall()))
-        outcome = asked(server, Client(PATIENT, HASTY))
+        outcome = asked(server, Client(SHORT_BETWEEN, HASTY))
         assert isinstance(outcome.error, errors.TruncatedError)
         assert outcome.completion.answer == "Half an ans"
         assert not outcome.completion.ended
-        assert server.requests[0].closed.wait(5)
+        assert server.requests[0].closed.wait(60)
         assert len(server.requests) == 1
 
     def test_a_balance_request_that_is_reset_is_an_error_of_the_tree(self, server):
         server.queue(Reply(reset()))
-        client = Client(QUICK, ONCE)
+        client = Client(PATIENT, ONCE)
         exchange = exchange_with(provider_at(server))
         balance = client.get(exchange.provider, "user/balance", exchange.key)
         with pytest.raises(errors.UnreachableError) as caught:
@@ -339,7 +339,7 @@ class TestRetryAfter:
 
     def test_a_limit_named_in_the_text_narrows_the_gate(self, server):
         said = "Your current concurrency is 40, which exceeds your concurrency limit of 2."
-        client = Client(QUICK, RetryPolicy(attempts=2, base=0.0, cap=0.0), concurrency=8)
+        client = Client(PATIENT, RetryPolicy(attempts=2, base=0.0, cap=0.0), concurrency=8)
         server.queue(error(429, said), answer("One."))
         assert asked(server, client).error is None
         assert client._limiters["deepseek"].limit == 2
@@ -445,7 +445,7 @@ class TestBrokenStreams:
         outcome = asked(server)
         assert outcome.text == "Done."
         assert outcome.seconds < 10
-        assert server.requests[0].closed.wait(5)
+        assert server.requests[0].closed.wait(60)
 
     def test_an_error_event_after_output_keeps_the_part(self, server, client):
         told = wording.error_body("upstream failed", code="502")
@@ -623,7 +623,7 @@ class TestBlanks:
         assert outcome.error is None
         assert outcome.seconds < 30
         assert outcome.completion.answer == '{"a": 1}'
-        assert server.requests[0].closed.wait(5)
+        assert server.requests[0].closed.wait(60)
 
     def test_blanks_within_an_answer_are_its_own(self, server):
         text = "a" + " " * 1500 + "b" + " " * 1500 + "c"

@@ -15,7 +15,7 @@ from deepseek_jupyter.transport.engine import engine
 from deepseek_jupyter.transport.failures import RetryPolicy
 from deepseek_jupyter.transport.keys import find_key
 from deepseek_jupyter.transport.providers import PROVIDERS, price_override, provider_named
-from tests.support.asking import KEY, QUICK, ask, exchange_with, provider_at
+from tests.support.asking import KEY, PATIENT, ask, exchange_with, provider_at
 from tests.support.scripted import Reply, answer, error, plain, stall
 
 
@@ -145,7 +145,7 @@ class TestOnTheWire:
     def test_a_model_list_of_either_shape(self, server):
         """Fields other than id are optional."""
         server.queue(plain({"object": "list", "data": [{"id": "deepseek-flash"}]}))
-        client = Client(QUICK, RetryPolicy(attempts=1))
+        client = Client(PATIENT, RetryPolicy(attempts=1))
         asked = exchange_with(provider_at(server))
         listed = engine().run(client.get(asked.provider, "models", asked.key))
         assert listed["data"][0]["id"] == "deepseek-flash"
@@ -161,7 +161,7 @@ class TestOnTheWire:
 
     def test_a_refused_list_is_its_error(self, server):
         server.queue(error(401, "Authentication Fails"))
-        client = Client(QUICK)
+        client = Client(PATIENT)
         asked = exchange_with(provider_at(server))
         listing = client.get(asked.provider, "models", asked.key)
         with pytest.raises(errors.AuthenticationError):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import random
 import traceback
+from functools import cache
 
 import pytest
 
@@ -16,7 +17,7 @@ from deepseek_jupyter.transport.engine import engine
 from deepseek_jupyter.transport.exchange import Exchange
 from deepseek_jupyter.transport.keys import KeyFilter, Secret, travels_in_clear
 from deepseek_jupyter.transport.providers import PROVIDERS
-from tests.support.asking import ONCE, QUICK, Outcome, ask, exchange_with, provider_at
+from tests.support.asking import ONCE, PATIENT, Outcome, ask, exchange_with, provider_at
 from tests.support.scripted import Reply, answer, chunk, close, error, event, plain, send, whole
 from tests.support.wording import DONE
 
@@ -50,11 +51,17 @@ ESCAPES = {
 }
 
 
+@cache
+def client() -> Client:
+    """One for all questions: to make it costs more than they do."""
+    return Client(PATIENT, ONCE)
+
+
 def outcome_of(server, key: str, *replies: Reply, **request) -> Outcome:
     server.validate = False
     server.queue(*replies)
     asked = exchange_with(provider_at(server), **request)
-    return ask(Exchange(asked.request, asked.provider, Secret(key)), Client(QUICK, ONCE))
+    return ask(Exchange(asked.request, asked.provider, Secret(key)), client())
 
 
 def assert_hidden(key: str, outcome: Outcome) -> None:
@@ -132,7 +139,7 @@ class TestErrors:
     @pytest.mark.parametrize("key", KEYS)
     def test_listings(self, server, key, body, status):
         server.queue(plain(body.format(key), status=status, content_type="text/plain"))
-        client, provider = Client(QUICK, ONCE), provider_at(server)
+        client, provider = Client(PATIENT, ONCE), provider_at(server)
         try:
             told = [repr(engine().run(client.get(provider, "models", Secret(key))))]
         except DeepSeekError as raised:
@@ -230,7 +237,7 @@ class TestPlainHttp:
         """Resolved by a proxy of ours, which refuses: the network is not asked."""
         monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
         far = PROVIDERS["deepseek"].derive(base_url="http://gateway.test/v1")
-        outcome = ask(Exchange(exchange_with(far).request, far, Secret(key)), Client(QUICK, ONCE))
+        outcome = ask(Exchange(exchange_with(far).request, far, Secret(key)), Client(PATIENT, ONCE))
         notices = [e for e in outcome.events if isinstance(e, Notice)]
         assert [n.once for n in notices] == [True] * said
         assert all("gateway.test" in n.text and "unencrypted" in n.text for n in notices)
