@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import re
 import sys
@@ -47,15 +48,18 @@ def test_every_line_of_a_terminal_is_behind_a_bar_and_no_wider_than_it(code, wid
     assert not re.search("[\x00-\x08\x0b-\x1f\x7f-\xa0\u2028\u2029\u202e]", shown)
 
 
+class Terminal(io.StringIO):
+    def isatty(self):
+        return True
+
+
 @pytest.mark.parametrize("code", [SPOOF, "x" * 2000, "a\n" * 3 + "\n" * 40 + "evil()", "evil()"])
 def test_the_question_repeats_what_and_how_much(code, monkeypatch, capsys):
-    asked = []
-    monkeypatch.setattr("deepseek_jupyter.asking.consent._can_type", lambda: True)
-    monkeypatch.setattr("builtins.input", lambda prompt: asked.append(prompt) or "n")
+    monkeypatch.setattr(sys, "stdin", Terminal("n\n"))
     assert by_input("run_python", code) == "no"
     count = code.count("\n") + 1
     what = f"run_python, {count} {'line' if count == 1 else 'lines'}"
-    head, _, *shown, _ = capsys.readouterr().out.split("\n")
+    head, _, *shown, question = capsys.readouterr().out.split("\n")
     assert head == f"The model asks to run {what}:"
     assert all(line.startswith("│ ") for line in filter(None, shown))
-    assert asked == [f"Run {what}? [y]es, [n]o, [a]lways in this conversation: "]
+    assert question == f"Run {what}? [y]es, [n]o, [a]lways in this conversation: "

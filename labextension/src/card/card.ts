@@ -66,7 +66,11 @@ export class Card extends Widget implements IRenderMime.IRenderer {
       this._trans
     );
     this._attachments = new Attachments(this._trans);
-    this._tools = new Tools(this._trans, (call, consent) => this._answerToolCall(call, consent));
+    this._tools = new Tools(
+      this._trans,
+      (call, consent) => this._answerToolCall(call, consent),
+      renderer
+    );
     const log = make('div', 'log');
     log.setAttribute('role', 'log');
     log.setAttribute('aria-live', 'off');

@@ -11,6 +11,7 @@ import type { IRenderMime } from '@jupyterlab/rendermime-interfaces';
 import type { ITranslator, TranslationBundle } from '@jupyterlab/translation';
 import { make, say } from '../card/dom';
 import { findHostCell, kernelOf } from '../card/hostcell';
+import { visible } from '../card/listing';
 import { list, object, text } from '../kernel/json';
 import { RequestError } from '../kernel/requests';
 import type { ICommHub } from '../tokens';
@@ -65,7 +66,7 @@ export class Changes extends Widget implements IRenderMime.IRenderer {
     const diff = make('pre', 'diff');
     diff.setAttribute('aria-label', this._trans.__('Change to %1', name));
     for (const [mark, line] of lines) {
-      const part = make('span', 'diffLine', `${mark} ${line}`);
+      const part = make('span', 'diffLine', `${mark} ${visible(line)}`);
       part.dataset['mark'] = mark;
       diff.append(part);
     }
