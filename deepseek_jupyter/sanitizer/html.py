@@ -118,7 +118,7 @@ def true_host(url: str, label: str) -> str:
     """The host to name behind a link, unless its text is that host or an address at it."""
     where, said = host(url), _SCHEME.sub("", label.strip().lower())
     rest = said.removeprefix(where)
-    is_named = not said or said.startswith(where) and rest[:1] in ("", *"/?#:")
+    is_named = not said or (said.startswith(where) and rest[:1] in ("", *"/?#:"))
     return "" if is_named else f" ({where})"
 
 

@@ -39,7 +39,9 @@ def test_the_table_has_all_that_this_python_knows_to_be_invisible():
     assert [char for char in odd if visible(char) == char] == []
 
 
-@given(st.text(st.characters() | st.sampled_from("\n \t\r\u2800"), max_size=300), st.integers(20, 90))
+@given(
+    st.text(st.characters() | st.sampled_from("\n \t\r\u2800"), max_size=300), st.integers(20, 90)
+)
 def test_every_line_of_a_terminal_is_behind_a_bar_and_no_wider_than_it(code, width):
     shown, count = framed(code, width)
     lines = shown.split("\n")

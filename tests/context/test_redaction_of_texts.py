@@ -10,7 +10,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from deepseek_jupyter.privacy.redaction import Redactor, Restorer, restore_shown
-
 from tests.support.growth import assert_linear
 
 KEY = "sk-0123456789abcdef0123456789abcdef"
@@ -135,7 +134,7 @@ PIECES = ["<email-1>", "<email-12>", "<e", "-1>", "<b>\n", "](", "]: ", "href = 
 
 
 @given(
-    st.lists(st.sampled_from([*"<a>) \n\"", *PIECES])),
+    st.lists(st.sampled_from([*'<a>) \n"', *PIECES])),
     st.data(),
 )
 def test_pieces_show_what_the_whole_would_show(parts, data):
