@@ -94,8 +94,7 @@ export class Listing {
         const row = make('span', blanks ? 'blanks' : 'line');
         row.dataset['line'] = String(number);
         row.append(
-          ...(blanks ? [this._trans._n('%1 blank line', '%1 blank lines', blanks)] : lines[number - 1]),
-          '\n'
+          ...(blanks ? [this._trans._n('%1 blank line', '%1 blank lines', blanks)] : lines[number - 1])
         );
         return row;
       })

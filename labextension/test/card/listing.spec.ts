@@ -24,13 +24,13 @@ describe('a listing', () => {
     const coloured = drawn('<pre><code><span class="s">"a\nb"</span> <i>+</i> c\n</code></pre>');
     const { node } = new Listing('"a\nb" + c', 'python', coloured, trans);
     await vi.waitFor(() => expect(node.querySelectorAll('.s').length).toBe(2));
-    expect([...node.children].map(row => row.textContent)).toEqual(['"a\n', 'b" + c\n']);
+    expect([...node.children].map(row => row.textContent)).toEqual(['"a', 'b" + c']);
   });
 
   it('stays plain where colours would change the text', async () => {
     const { node } = new Listing('rm()', 'python', drawn('<pre><code><b>ls()</b></code></pre>'), trans);
     await new Promise(resolve => setTimeout(resolve));
-    expect(node.textContent).toBe('rm()\n');
+    expect(node.textContent).toBe('rm()');
   });
 });
 
@@ -41,7 +41,7 @@ describe('the question', () => {
     const step = { tool_calls: [{ id: 'c', name: 'run_python', arguments: JSON.stringify({ code }) }] };
     tools.update(readRecord({ steps: [step] }), { call: 'c', text: code });
     const { textContent } = tools.node;
-    expect(textContent).toContain('40 blank lines\nevil()⟨U+3164⟩\nMay run_python run? 42 linesApprove');
+    expect(textContent).toContain('40 blank linesevil()⟨U+3164⟩May run_python run? 42 linesApprove');
     expect(tools.node.querySelector('.jp-mod-asking')).not.toBeNull();
   });
 });

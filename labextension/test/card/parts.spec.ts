@@ -20,7 +20,7 @@ describe('a call that waits for the user', () => {
     const tools = new Tools(trans, decide);
     tools.update(record('asking', null), { call: 'c', text: '<img src=x onerror=alert(1)>' });
     expect(tools.node.querySelector('img')).toBeNull();
-    expect(tools.node.querySelector('pre')!.textContent).toBe('<img src=x onerror=alert(1)>\n');
+    expect(tools.node.querySelector('pre')!.textContent).toBe('<img src=x onerror=alert(1)>');
     expect(tools.node.querySelector('details')!.open).toBe(true);
     const [approve, deny] = tools.node.querySelectorAll('button');
     deny.click();
