@@ -14,6 +14,7 @@ import { findHostCell, kernelOf } from '../card/hostcell';
 import { visible } from '../card/listing';
 import { list, object, text } from '../kernel/json';
 import { RequestError } from '../kernel/requests';
+import { wordsIn } from '../words';
 import type { ICommHub } from '../tokens';
 
 /** The type of a proposal. */
@@ -47,7 +48,7 @@ export function readProposal(json: unknown): IProposal {
 export class Changes extends Widget implements IRenderMime.IRenderer {
   constructor(private _options: Changes.IOptions) {
     super();
-    this._trans = _options.translator.load('deepseek_jupyter');
+    this._trans = wordsIn(_options.translator);
     this.addClass('jp-DeepSeek-changes');
     this._status.setAttribute('role', 'status');
     this.node.append(this._cells, this._notes, this._buttons, this._status);
