@@ -74,7 +74,7 @@ def test_all_cells_and_all_of_us_are_there_in_chinese(chinese, asking_endpoint, 
     panel.until("问题 5", "回答 6")
     shown = [
         panel.field.get_attribute("placeholder"),
-        panel.node.locator(".jp-DeepSeek-panel-meter").inner_text(),
+        *panel.node.locator(".jp-DeepSeek-panel-meter").inner_text().split(" · ")[:3],
         panel.turn("问题 5").locator(".jp-DeepSeek-thinking-summary").inner_text(),
         *panel.node.locator(".jp-DeepSeek-panel-bar button").evaluate_all(
             "nodes => nodes.map(node => node.title)"
