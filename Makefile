@@ -22,7 +22,7 @@ FAST := -n auto --maxprocesses 8 --dist worksteal -m "not browser and not local_
 SLOW := -n 2 --dist loadfile -m "(browser or local_model or soak) and not undisturbed"
 LAB := labextension
 LAB_SOURCES := $(shell find $(LAB)/src $(LAB)/style $(LAB)/locale -type f 2>/dev/null) \
-	$(LAB)/package.json $(LAB)/tsconfig.json $(LAB)/widget.mjs deepseek_jupyter/sanitizer/math.json
+	$(LAB)/package.json $(LAB)/tsconfig.json $(LAB)/widget.mjs $(wildcard deepseek_jupyter/sanitizer/*.json)
 LAB_TARGET := .venv/share/jupyter/labextensions/deepseek-jupyter
 
 .PHONY: run test test-fast test-labextension test-pythons fuzz check format bench soak docs clean

@@ -26,7 +26,7 @@ nested
 protocol
 sanitizer
 privacy
-cells
+cells          sanitizer
 transport      protocol
 local
 context        privacy protocol
@@ -35,7 +35,7 @@ conversation   protocol privacy sanitizer
 display        protocol sanitizer
 session        config protocol privacy transport local conversation display
 asking         session config protocol privacy cells transport local context tools
-asking         conversation display
+asking         conversation display sanitizer
 fixing         asking session protocol privacy cells context conversation display
 page           asking session config protocol privacy transport conversation display
 api            page asking session protocol display

@@ -18,8 +18,8 @@ script without a terminal) it is no.
 from __future__ import annotations
 
 import asyncio
+import shutil
 import sys
-import unicodedata
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -27,6 +27,7 @@ from typing import TYPE_CHECKING, Literal
 
 from deepseek_jupyter.display.frontend import shell
 from deepseek_jupyter.display.pages import ConsentAnswer, pages
+from deepseek_jupyter.sanitizer.listing import framed, visible
 
 if TYPE_CHECKING:
     from deepseek_jupyter.tools.functions import Consent
@@ -52,7 +53,6 @@ _TYPED: dict[str, ConsentAnswer] = {
     **dict.fromkeys(("y", "yes"), "yes"),
     **dict.fromkeys(("a", "always"), "always"),
 }
-_INVISIBLE = frozenset({"Cc", "Cf", "Co", "Cs", "Cn", "Zl", "Zp"})
 _TICK = 0.1  # seconds
 
 
@@ -123,22 +123,14 @@ def by_input(name: str, text: str) -> ConsentAnswer:
     """Ask at the prompt whether `name` may run `text`; only a clear yes is one."""
     if not _can_type():
         return "nobody"
-    print(f"The model asks to run {visible(name)}:\n\n{text}\n", flush=True)
+    code, count = framed(text, shutil.get_terminal_size().columns)
+    what = f"{visible(name)}, {count} {'line' if count == 1 else 'lines'}"
+    print(f"The model asks to run {what}:\n\n{code}\n", flush=True)
     try:
-        said = input("Run it? [y]es, [n]o, [a]lways in this conversation: ")
+        said = input(f"Run {what}? [y]es, [n]o, [a]lways in this conversation: ")
     except (EOFError, NotImplementedError):
         return "nobody"
     return _TYPED.get(said.strip().lower(), "no")
-
-
-def visible(text: str) -> str:
-    """`text` with every invisible character written as its code point."""
-    return "".join(
-        f"⟨U+{ord(char):04X}⟩"
-        if char not in "\n\t" and unicodedata.category(char) in _INVISIBLE
-        else char
-        for char in text
-    )
 
 
 def _can_type() -> bool:

@@ -17,6 +17,7 @@ from deepseek_jupyter.errors import (
     SchemaMismatchError,
     shortened,
 )
+from deepseek_jupyter.privacy.redaction import restore
 from deepseek_jupyter.protocol.messages import ToolCall
 from deepseek_jupyter.protocol.usage import Usage
 
@@ -57,7 +58,7 @@ class Reply:
 
     @property
     def text(self) -> str:
-        """The answer; pseudonyms that went out have their originals again."""
+        """The answer as shown: pseudonyms have their originals again, but in targets of links."""
         return self._seen.answer
 
     @property
@@ -84,7 +85,7 @@ class Reply:
         return self._data
 
     def _json(self) -> Any:
-        text = self.text.strip()
+        text = self._restored.strip()
         blocks = code_blocks(text)
         try:
             return json.loads(blocks[0].text if blocks and text.startswith("```") else text)
@@ -118,7 +119,12 @@ class Reply:
     @property
     def code_blocks(self) -> list[CodeBlock]:
         """Every fenced block."""
-        return code_blocks(self.text)
+        return code_blocks(self._restored)
+
+    @property
+    def _restored(self) -> str:
+        """The answer as values for code: nothing in it can be clicked on."""
+        return restore(self.turn.answer, self.turn.pseudonyms)
 
     @property
     def tool_calls(self) -> tuple[ToolCall, ...]:

@@ -286,7 +286,7 @@ class RestoredEvents:
 
     def __init__(self, redactor: Redactor) -> None:
         self._redactor = redactor
-        self._revealers = {kind: Restorer(redactor) for kind in (ReasoningDelta, TextDelta)}
+        self._revealers = {kind: Restorer(redactor.known) for kind in (ReasoningDelta, TextDelta)}
 
     def events(self, batch: list[Event]) -> list[Event]:
         """`batch` as it is shown. What may be the beginning of a pseudonym waits for its end."""

@@ -21,9 +21,10 @@ from deepseek_jupyter.protocol.messages import Message, ToolCall, tool, user
 from deepseek_jupyter.protocol.request import Built, ChatRequest
 from deepseek_jupyter.protocol.usage import Usage
 from deepseek_jupyter.protocol.wire import WIRES
+from deepseek_jupyter.sanitizer.listing import visible
 
 from .budget import check_context, check_spending
-from .consent import DECISIONS, REFUSALS, ConsentRequest, known_decision, visible
+from .consent import DECISIONS, REFUSALS, ConsentRequest, known_decision
 from .toolset import keep
 
 if TYPE_CHECKING:

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import difflib
 import re
-import unicodedata
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
+
+from deepseek_jupyter.sanitizer.listing import visible
 
 from .effects import parsed
 from .executed import Executed
 
 Mark = Literal[" ", "-", "+", "@"]
-_HIDDEN = frozenset({"Cc", "Cf", "Co", "Cs", "Zl", "Zp"})
 _LABEL = re.compile(r"(?:\bIn ?\[(\d+)\]|\bcell[ =:#]*(\d+)|\[(\d+)\])", re.IGNORECASE)
 
 
@@ -97,14 +97,3 @@ def diff(before: str, after: str, context: int = 3) -> list[DiffLine]:
             continue
         lines.append(DiffLine(mark, visible(line[1:])))
     return lines
-
-
-def visible(text: str) -> str:
-    """`text` with every character that hides or reorders others written out.
-
-    A difference that looks harmless must be harmless: see CVE-2021-42574.
-    """
-    return "".join(
-        f"\\u{{{ord(c):04x}}}" if c != "\t" and unicodedata.category(c) in _HIDDEN else c
-        for c in text
-    )

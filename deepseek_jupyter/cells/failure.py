@@ -6,10 +6,11 @@ import linecache
 import re
 import traceback
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import PurePath
 
 _MESSAGE = 1_500  # characters; some libraries print whole tables into theirs
+_KEPT_BACK = "(its message stays here, by a policy file)"
 _CAUSES = 20  # of one error; a loop that tries again and again makes thousands
 _QUOTED = re.compile(r"'([^'\n]{2,60})'|\"([^\"\n]{2,60})\"")
 
@@ -70,6 +71,15 @@ class Failure:
         """The last line of a traceback, on one line."""
         first = " ".join(self.message.split())
         return f"{self.kind}: {first}" if first else self.kind
+
+    def without_data(self, code: str) -> Failure:
+        """The error without words that the code does not have: they may quote data."""
+        return replace(
+            self,
+            message=self.message if self.message.strip("'\"") in code else _KEPT_BACK,
+            missing=tuple(word for word in self.missing if word in code),
+            cause=self.cause and self.cause.without_data(code),
+        )
 
     def text(self) -> str:
         """The traceback without foreign code: only where it was entered and left."""

@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
-from deepseek_jupyter.privacy.redaction import restore
+from deepseek_jupyter.privacy.redaction import restore, restore_shown
 from deepseek_jupyter.protocol.messages import Message, ToolCall, assistant, tool, user
 from deepseek_jupyter.protocol.usage import Usage
 
@@ -136,10 +136,11 @@ class Turn:
             return self
 
         def back(text: str) -> str:
-            return restore(text, self.pseudonyms)
+            return restore_shown(text, self.pseudonyms)
 
         def calls(found: tuple[ToolCall, ...]) -> tuple[ToolCall, ...]:
-            return tuple(replace(call, arguments=back(call.arguments)) for call in found)
+            known = self.pseudonyms
+            return tuple(replace(c, arguments=restore(c.arguments, known)) for c in found)
 
         return replace(
             self,

@@ -43,7 +43,8 @@ from deepseek_jupyter.display.pages import Change, EditAnswer, Request, pages
 from deepseek_jupyter.display.report import Changes
 from deepseek_jupyter.display.surfaces import Surface
 from deepseek_jupyter.errors import CellError, ChangedCellError
-from deepseek_jupyter.privacy.rules import Teaching
+from deepseek_jupyter.privacy.levels import SAMPLE, SCHEMA, parse_spec
+from deepseek_jupyter.privacy.rules import Teaching, check_kind, strictest
 from deepseek_jupyter.protocol.tokens import estimate_tokens
 from deepseek_jupyter.session.memory import notebook_content
 from deepseek_jupyter.session.session import Session
@@ -229,6 +230,10 @@ def _composed(
         cell = find(target) if target else previous()
     if kind != "explain":
         Teaching(session.policy_files()).check_code_insertion()
+    rules = session.policy_files().data
+    check_kind(cell.name, "cell", rules)
+    if failure is not None and strictest(rules) < SAMPLE:  # as for the output of a cell
+        failure = failure.without_data("\n".join(run.source for run in executed()))
     endpoints = session.endpoints
     find_provider = endpoints.keyless if question.dry_run else endpoints.provider
     context = find_provider(question.provider)[0].context_tokens or 4 * _BUDGET
@@ -248,7 +253,6 @@ def _frames(session: Session, names: frozenset[str]) -> list[Wanted]:
     Not where the settings let nothing of a frame leave; a policy file's rules hold as ever.
     """
     from deepseek_jupyter.context.frames import fits
-    from deepseek_jupyter.privacy.levels import SCHEMA, parse_spec
 
     _, policy = parse_spec(f"x:{session.config.data_policy}")
     if policy.whole < SCHEMA:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from deepseek_jupyter.asking.consent import DECISIONS, REFUSALS, by_input, known_decision, visible
+from deepseek_jupyter.asking.consent import DECISIONS, REFUSALS, by_input, known_decision
 from deepseek_jupyter.display.frontend import offer_input, run_here
 from deepseek_jupyter.display.pages import CellWriter, pages
 
@@ -30,7 +30,7 @@ def may_run(session: Session, reply: Reply, approve: str | None) -> bool:
         "ask", asked=approve, setting=session.config.approve, remembered=permit in session.allowed
     )
     if decision is None:
-        answer = by_input("this code", visible(reply.code))
+        answer = by_input("this code", reply.code)
         decision = DECISIONS[answer]
         if answer == "always":
             session.allowed.add(permit)

@@ -98,7 +98,7 @@ class InlineCompletion:
                 raise found
             asked, host = found
             exchange = Exchange(asked, host.provider, host.key)
-            revealer = Restorer(self.session.redactor)
+            revealer = Restorer(self.session.redactor.known, in_links=True)
             async with aclosing(self.client.stream(exchange)) as batches:  # type: ignore[type-var]
                 async for batch in batches:
                     text = "".join(event.text for event in batch if isinstance(event, TextDelta))

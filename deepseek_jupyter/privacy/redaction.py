@@ -140,26 +140,92 @@ class Redactor:
 
 
 class Restorer:
-    """`Redactor.restore` for a text that comes in pieces: a pseudonym may be split between them."""
+    """Restores a text that comes in pieces: a pseudonym may be split between them.
 
-    def __init__(self, redactor: Redactor) -> None:
-        self._redactor = redactor
+    What would become part of a link's target stays masked, unless `in_links`: the provider has not
+    seen it, and a click would send it to a host that the model chose.
+    """
+
+    def __init__(self, known: Mapping[str, str], *, in_links: bool = False) -> None:
+        self._known = known
         self._held = ""
+        self._target = None if in_links else _LinkTarget()
 
     def feed(self, piece: str) -> str:
         """What can be shown after `piece`."""
-        if not self._held and "<" not in piece:
-            return piece
         text = self._held + piece
-        begun = _BEGUN.search(text)
+        begun = _BEGUN.search(text) if "<" in text else None
         cut = begun.start() if begun else len(text)
         self._held = text[cut:]
-        return self._redactor.restore(text[:cut])
+        if self._target is None:
+            return restore(text[:cut], self._known)
+        parts: list[str] = []
+        at = 0
+        for match in PSEUDONYM.finditer(text, 0, cut):
+            parts.append(text[at : match.start()])
+            self._target.feed(parts[-1])
+            original = "" if self._target.inside else self._known.get(match[0])
+            parts.append(original or match[0])
+            self._target.feed(parts[-1])  # an original may itself begin a link
+            at = match.end()
+        parts.append(text[at:cut])
+        self._target.feed(parts[-1])
+        return "".join(parts)
 
     def flush(self) -> str:
         """What was held back, at the end."""
         held, self._held = self._held, ""
         return held
+
+
+# What opens a link's target in any dialect of Markdown or HTML; and words that may be a bare one,
+# also where entities hide it.
+_OPENS = r"(?P<opens>\]\(|\]:|(?:href|src)\s*=)"
+_BEGINS = re.compile(_OPENS + r"|http|://|www\.|mailto:|&#?\w{1,8};", re.IGNORECASE)
+_ENDS = re.compile(_OPENS + r"|\s", re.IGNORECASE)
+_UNREAD = re.compile(r"[^\x20-\x5b\x5d-\x7e\t\n\r]+")  # parsers drop some of these
+_QUOTES = {"<": re.compile(r"[>\n]"), "'": re.compile("'"), '"': re.compile('"')}
+_LONGEST_MARK = 12
+
+
+class _LinkTarget:
+    """Whether what follows a text may be part of a link's target, as any parser reads it.
+
+    In doubt it may: a word that has had an address in it counts up to the next space, a quoted
+    attribute up to its quote.
+    """
+
+    def __init__(self) -> None:
+        self.inside = False
+        self._quote: re.Pattern[str] | None = None
+        self._opened = False
+        self._tail = ""
+
+    def feed(self, text: str) -> None:
+        """Reads on."""
+        text, at = self._tail + _UNREAD.sub("", text), len(self._tail)
+        while at < len(text):
+            if self._quote:
+                end = self._quote.search(text, at)
+                self._quote, at = (None, end.end()) if end else (self._quote, len(text))
+            elif self._opened:
+                self._opened = text[at].isspace()
+                self.inside = not self._opened
+                self._quote = _QUOTES.get(text[at])
+                at += 1
+            else:
+                at = self._unquoted(text, at)
+        self._tail = re.sub(r"\s+", " ", text[-4 * _LONGEST_MARK :])[-_LONGEST_MARK:]
+
+    def _unquoted(self, text: str, at: int) -> int:
+        """Reads to the next mark, which may have begun before `at`."""
+        for match in (_ENDS if self.inside else _BEGINS).finditer(text, max(0, at - _LONGEST_MARK)):
+            if match.end() > at:
+                self._opened = match["opens"] is not None
+                if not self._opened:
+                    self.inside = not self.inside
+                return match.end()
+        return len(text)
 
 
 def _joined(spans: Iterable[tuple[int, int, str]]) -> list[tuple[int, int, str]]:
@@ -191,3 +257,11 @@ def restore(text: str, known: Mapping[str, str]) -> str:
     if not known or "<" not in text:
         return text
     return PSEUDONYM.sub(lambda match: known.get(match[0]) or match[0], text)
+
+
+def restore_shown(text: str, known: Mapping[str, str]) -> str:
+    """`restore` for a text that may hold links, but not in their targets."""
+    if not known or "<" not in text:
+        return text
+    restorer = Restorer(known)
+    return restorer.feed(text) + restorer.flush()

@@ -45,7 +45,7 @@ _BARE_URL = re.compile(
     r"https?://[\w.\-]+(?::\d+)?(?:[/?#](?:[\w\-.~/:?#@!,;=+%&'(]|\)(?=[\w/]))*)?(?<![.,;:!?'(])",
     re.IGNORECASE | re.ASCII,
 )
-_LOOKS_LIKE_HOST = re.compile(r"[^\W_][\w-]*\.[^\W\d_]{2,}")
+_SCHEME = re.compile(r"\A(?:https?://|mailto:)?")
 
 
 def code_open(info: str) -> str:
@@ -115,11 +115,11 @@ def pieces(text: str) -> Iterator[tuple[str, str]]:
 
 
 def true_host(url: str, label: str) -> str:
-    """The host to name behind a link whose text claims another one."""
-    where = host(url)
-    if where and where not in label.lower() and _LOOKS_LIKE_HOST.search(label):
-        return f" ({where})"
-    return ""
+    """The host to name behind a link, unless its text is that host or an address at it."""
+    where, said = host(url), _SCHEME.sub("", label.strip().lower())
+    rest = said.removeprefix(where)
+    is_named = not said or (said.startswith(where) and rest[:1] in ("", *"/?#:"))
+    return "" if is_named else f" ({where})"
 
 
 def html_of(tokens: Sequence[Token]) -> str:

@@ -4,6 +4,7 @@ import { IRenderMimeRegistry } from '@jupyterlab/rendermime';
 import { ITranslator, nullTranslator } from '@jupyterlab/translation';
 import type { JupyterFrontEnd, JupyterFrontEndPlugin } from '@jupyterlab/application';
 import { Card } from './card/card';
+import { orText } from './card/fallback';
 import { CommHub } from './kernel/comms';
 import { MIME_TYPE } from './kernel/record';
 import { Changes, CHANGES_MIME } from './lab/changes';
@@ -66,7 +67,9 @@ const renderer: JupyterFrontEndPlugin<void> = {
         mimeTypes: [MIME_TYPE],
         defaultRank: RANK,
         createRenderer: rendererOptions =>
-          new Card({ rendererOptions, translator: translator ?? nullTranslator, hub, tracker })
+          orText(
+            () => new Card({ rendererOptions, translator: translator ?? nullTranslator, hub, tracker })
+          )
       },
       RANK
     );
@@ -108,7 +111,7 @@ const changes: JupyterFrontEndPlugin<void> = {
         safe: true,
         mimeTypes: [CHANGES_MIME],
         defaultRank: RANK,
-        createRenderer: () => new Changes(options)
+        createRenderer: () => orText(() => new Changes(options))
       },
       RANK
     );

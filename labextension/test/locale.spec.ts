@@ -42,7 +42,8 @@ describe.each(['en', 'zh_CN'])('the %s catalogue', language => {
     const gettext = new Gettext({ locale: language });
     gettext.loadJSON(catalogue(language) as never, 'deepseek_jupyter');
     gettext.setLocale(language);
-    expect(gettext.dcnpgettext('deepseek_jupyter', '', '%1 token', '%1 tokens', 2, 2)).toContain('2');
+    const said = gettext.dcnpgettext('deepseek_jupyter', '', '%1 turn', '%1 turns', 2, 2);
+    expect(said).toBe({ en: '2 turns', zh_CN: '2 轮' }[language]);
   });
 });
 

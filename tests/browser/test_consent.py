@@ -86,3 +86,32 @@ def test_a_reload_shows_the_question_again_and_a_closed_page_is_a_no(lab, endpoi
                 "name => jupyterapp.commands.execute('docmanager:open', {path: name})", book.name
             )
             page.locator(".jp-Notebook .jp-Cell").first.wait_for()
+
+
+HIDDEN = "import os\ntotal = 'a' + str(1)\n" + "\n" * 40 + "os.system('touch x')\u3164"
+
+
+def test_all_that_would_run_is_in_view_above_the_buttons(lab, endpoint, notebook, tmp_path):  # noqa: F811
+    call = tool_call("call_1", "act", json.dumps({"code": HIDDEN}))
+    endpoint.queue(answer("Let me see.", None, [call], finish="tool_calls"), answer("Done."))
+    book = notebook(lab, TOOL, "%ds --no-history Hello", ASK)
+    book.run(1)
+    book.until_done()
+    book.run(3)
+    approve = book.card.get_by_role("button", name="Approve")
+    approve.wait_for()
+    code = book.card.locator(".jp-DeepSeek-listing")
+    code.locator("span[class*='ͼ'], span[class*='cm-'], span[class*='tok-']").first.wait_for()
+    shown = code.inner_text()
+    assert "40 blank lines" in shown
+    assert shown.endswith("os.system('touch x')⟨U+3164⟩")
+    assert "May act run? 43 lines" in book.card.inner_text()
+    high, inner = code.evaluate("node => [node.clientHeight, node.scrollHeight]")
+    assert inner <= high
+    last = code.locator(".jp-DeepSeek-line").last
+    assert last.get_attribute("data-line") == "43"
+    box, button = last.bounding_box(), approve.bounding_box()
+    assert box["y"] + box["height"] <= button["y"] <= box["y"] + box["height"] + 80
+    book.card.screenshot(path=str(tmp_path / "consent.png"))
+    book.card.get_by_role("button", name="Deny").click()
+    book.until_done()

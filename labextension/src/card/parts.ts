@@ -11,6 +11,7 @@ import { Clipboard } from '@jupyterlab/apputils';
 import type { TranslationBundle } from '@jupyterlab/translation';
 import { isRunning } from '../kernel/record';
 import { button, confirm, make, say } from './dom';
+import { Listing } from './listing';
 import { phase } from './wording';
 import type {
   Consent,
@@ -19,6 +20,7 @@ import type {
   IToolCall,
   ITurnRecord
 } from '../kernel/record';
+import type { IBlockRenderer } from '../markdown/renderer';
 
 /** What the header's buttons do. */
 export interface IHeaderActions {
@@ -118,7 +120,8 @@ export class Tools {
 
   constructor(
     private _trans: TranslationBundle,
-    private _answer: (call: string, consent: Consent) => void
+    private _answer: (call: string, consent: Consent) => void,
+    private _renderer: IBlockRenderer | null = null
   ) {
     this.node.hidden = true;
   }
@@ -130,7 +133,7 @@ export class Tools {
       const key = JSON.stringify([call, waits && asking]);
       if (this._shown[index] !== key) {
         this._shown[index] = key;
-        const fold = this._fold(call, waits ? asking.text : null);
+        const { fold, count } = this._fold(call, waits ? asking.text : null);
         const old = this.node.children[index] as HTMLElement | undefined;
         fold.open = waits || (old?.querySelector('details')?.open ?? false);
         const item = make('div', 'call');
@@ -142,7 +145,7 @@ export class Tools {
         old ? old.replaceWith(item) : this.node.appendChild(item);
         focused && fold.querySelector('summary')!.focus();
         if (waits) {
-          item.appendChild(this._question(call));
+          item.appendChild(this._question(call, count));
         }
       }
     });
@@ -152,10 +155,13 @@ export class Tools {
     }
   }
 
-  private _question(call: IToolCall): HTMLElement {
+  private _question(call: IToolCall, count: number): HTMLElement {
     const question = make('div', 'consent');
+    const lines = this._trans._n('%1 line', '%1 lines', count);
+    const words = this._trans.__('May %1 run? %2', call.name, lines);
     question.setAttribute('role', 'alertdialog');
-    question.setAttribute('aria-label', this._trans.__('May %1 run?', call.name));
+    question.setAttribute('aria-label', words);
+    question.append(make('span', 'consent-words', words));
     const choice = (label: string, consent: Consent) => {
       const button = make('button', 'word', label);
       button.type = 'button';
@@ -194,21 +200,38 @@ export class Tools {
     return result === null ? this._trans.__('no result yet') : '';
   }
 
-  private _fold(call: IToolCall, asked: string | null): HTMLDetailsElement {
+  private _fold(call: IToolCall, asked: string | null): { fold: HTMLDetailsElement; count: number } {
     const fold = make('details', 'tool');
     const summary = make('summary', 'tool-summary', call.name);
     const note = this._note(call);
     if (note) {
       summary.appendChild(make('span', 'chip-note', note));
     }
-    fold.append(summary, make('pre', 'tool-text', asked ?? call.arguments));
+    const { text, language } = written(call.arguments);
+    const code = new Listing(asked ?? text, language, this._renderer, this._trans);
+    code.node.classList.toggle('jp-mod-asking', asked !== null);
+    fold.append(summary, code.node);
     if (call.result !== null) {
       fold.appendChild(make('pre', 'tool-text', call.result));
     }
-    return fold;
+    return { fold, count: code.count };
   }
 
   private _shown: string[] = [];
+}
+
+/** The arguments of a call for a reader: code or a query as such, anything else as JSON. */
+function written(json: string): { text: string; language: string } {
+  const languages: Record<string, string> = { code: 'python', query: 'sql' };
+  try {
+    const [[name, text], ...others] = Object.entries(JSON.parse(json));
+    if (!others.length && typeof text === 'string' && languages[name]) {
+      return { text, language: languages[name] };
+    }
+  } catch {
+    // no object, or none yet
+  }
+  return { text: json, language: 'json' };
 }
 
 /** Shows a turn's notices, its error and its footer. */

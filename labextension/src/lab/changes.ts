@@ -11,8 +11,10 @@ import type { IRenderMime } from '@jupyterlab/rendermime-interfaces';
 import type { ITranslator, TranslationBundle } from '@jupyterlab/translation';
 import { make, say } from '../card/dom';
 import { findHostCell, kernelOf } from '../card/hostcell';
+import { visible } from '../card/listing';
 import { list, object, text } from '../kernel/json';
 import { RequestError } from '../kernel/requests';
+import { wordsIn } from '../words';
 import type { ICommHub } from '../tokens';
 
 /** The type of a proposal. */
@@ -46,7 +48,7 @@ export function readProposal(json: unknown): IProposal {
 export class Changes extends Widget implements IRenderMime.IRenderer {
   constructor(private _options: Changes.IOptions) {
     super();
-    this._trans = _options.translator.load('deepseek_jupyter');
+    this._trans = wordsIn(_options.translator);
     this.addClass('jp-DeepSeek-changes');
     this._status.setAttribute('role', 'status');
     this.node.append(this._cells, this._notes, this._buttons, this._status);
@@ -65,7 +67,7 @@ export class Changes extends Widget implements IRenderMime.IRenderer {
     const diff = make('pre', 'diff');
     diff.setAttribute('aria-label', this._trans.__('Change to %1', name));
     for (const [mark, line] of lines) {
-      const part = make('span', 'diffLine', `${mark} ${line}`);
+      const part = make('span', 'diffLine', `${mark} ${visible(line)}`);
       part.dataset['mark'] = mark;
       diff.append(part);
     }

@@ -13,6 +13,7 @@ import type { ITranslator, TranslationBundle } from '@jupyterlab/translation';
 import { stop } from '../card/actions';
 import { deepSeekIcon } from './icon';
 import { askCell, LOAD, outputCell, workCell } from './prompts';
+import { wordsIn } from '../words';
 import type { ICommHub } from '../tokens';
 import type { ICellText, Words, Work } from './prompts';
 
@@ -50,7 +51,7 @@ interface ITarget {
 /** Adds the commands. */
 export class Commands {
   constructor(private _options: ICommandOptions) {
-    this._trans = _options.translator.load('deepseek_jupyter');
+    this._trans = wordsIn(_options.translator);
     this._state = new CellState(_options.tracker);
     this._addAll();
   }

@@ -14,6 +14,7 @@ import { IStatusBar } from '@jupyterlab/statusbar';
 import { ITranslator, nullTranslator } from '@jupyterlab/translation';
 import type { JupyterFrontEnd, JupyterFrontEndPlugin } from '@jupyterlab/application';
 import { ICommHub } from '../tokens';
+import { wordsIn } from '../words';
 import type { IInlineCompletionSettings } from './inlinecompletion';
 
 const CATEGORY = 'DeepSeek';
@@ -38,7 +39,7 @@ const commands: JupyterFrontEndPlugin<void> = {
     const { COMMANDS, Commands } = await import(/* webpackChunkName: 'lab' */ './commands');
     const { deepSeekIcon } = await import(/* webpackChunkName: 'lab' */ './icon');
     const given = translator ?? nullTranslator;
-    const trans = given.load('deepseek_jupyter');
+    const trans = wordsIn(given);
     const made = new Commands({ app, tracker, translator: given, hub });
     Object.values(COMMANDS).forEach(command => palette?.addItem({ command, category: CATEGORY }));
     toolbars?.addFactory('Cell', 'deepseek-menu', () => {
@@ -79,7 +80,7 @@ const fixButton: JupyterFrontEndPlugin<void> = {
     translator: ITranslator | null
   ) => {
     const { ERROR_TYPE, ErrorWithButton } = await import(/* webpackChunkName: 'lab' */ './fixbutton');
-    const trans = (translator ?? nullTranslator).load('deepseek_jupyter');
+    const trans = wordsIn(translator);
     let isShown = true;
     rendermime.addFactory(
       {
@@ -120,7 +121,7 @@ const ghostText: JupyterFrontEndPlugin<void> = {
     palette: ICommandPalette | null,
     translator: ITranslator | null
   ) => {
-    const trans = (translator ?? nullTranslator).load('deepseek_jupyter');
+    const trans = wordsIn(translator);
     let settings: ISettingRegistry.ISettings | null = null;
     const isOn = () => settings?.get('enabled').composite === true;
     app.commands.addCommand(TOGGLE, {
@@ -164,7 +165,7 @@ const status: JupyterFrontEndPlugin<void> = {
     translator: ITranslator | null
   ) => {
     const { StatusItem } = await import(/* webpackChunkName: 'lab' */ './statusitem');
-    const trans = (translator ?? nullTranslator).load('deepseek_jupyter');
+    const trans = wordsIn(translator);
     const item = new StatusItem(hub, tracker, trans, () => {
       if (app.commands.hasCommand('deepseek:usage')) {
         void app.commands.execute('deepseek:usage');
@@ -202,7 +203,7 @@ const launcher: JupyterFrontEndPlugin<void> = {
     palette: ICommandPalette | null,
     translator: ITranslator | null
   ) => {
-    const trans = (translator ?? nullTranslator).load('deepseek_jupyter');
+    const trans = wordsIn(translator);
     const { deepSeekIcon } = await import(/* webpackChunkName: 'lab' */ './icon');
     app.commands.addCommand(NEW_NOTEBOOK, {
       label: args =>

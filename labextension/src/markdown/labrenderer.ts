@@ -2,7 +2,7 @@
  * Draw one block of a model's Markdown with JupyterLab's own renderers.
  *
  * The block is drawn into an element that is not on the page, always as untrusted, through the
- * card's sanitiser; formulas and diagrams are let through only if they cannot reach out.
+ * card's sanitizer; formulas and diagrams are let through only if they cannot reach out.
  */
 import { renderMarkdown } from '@jupyterlab/rendermime';
 import type { IRenderMime } from '@jupyterlab/rendermime-interfaces';
@@ -17,7 +17,7 @@ import type { IBlockRenderer } from './renderer';
 export class LabRenderer implements IBlockRenderer {
   constructor(options: IRenderMime.IRendererOptions) {
     this._options = options;
-    this._sanitiser = new CardSanitizer(options.sanitizer);
+    this._sanitizer = new CardSanitizer(options.sanitizer);
   }
 
   async render(block: IBlock, closed: boolean, definitions = ''): Promise<HTMLElement> {
@@ -63,7 +63,7 @@ export class LabRenderer implements IBlockRenderer {
       host,
       source: guardDiagrams(text, isCode, closed) + definitions,
       trusted: false,
-      sanitizer: this._sanitiser,
+      sanitizer: this._sanitizer,
       resolver: null,
       linkHandler: null,
       shouldTypeset: false,
@@ -76,7 +76,7 @@ export class LabRenderer implements IBlockRenderer {
   }
 
   private _options: IRenderMime.IRendererOptions;
-  private _sanitiser: CardSanitizer;
+  private _sanitizer: CardSanitizer;
 }
 
 /** Take off what Lab adds for documents: anchors at headings, and links in this page. */

@@ -12,3 +12,13 @@ declare module '*/math.json' {
   };
   export default rules;
 }
+
+/** The rules by which kernel and card show code that waits for consent. */
+declare module '*/listing.json' {
+  const rules: {
+    readonly longest_gap: number;
+    readonly most_blank_lines: number;
+    readonly invisible: readonly string[];
+  };
+  export default rules;
+}

@@ -7,6 +7,7 @@ import type { ITranslator } from '@jupyterlab/translation';
 import type { IRenderMime } from '@jupyterlab/rendermime-interfaces';
 import { make } from '../card/dom';
 import { LabRenderer } from '../markdown/labrenderer';
+import { wordsIn } from '../words';
 import type { IBlockRenderer } from '../markdown/renderer';
 import type { ICommHub } from '../tokens';
 import type { PanelView } from './view';
@@ -23,7 +24,7 @@ export interface ISideBarOptions {
 export class SideBar extends Widget {
   constructor(private _options: ISideBarOptions) {
     super();
-    const trans = _options.translator.load('deepseek_jupyter');
+    const trans = wordsIn(_options.translator);
     this.addClass('jp-DeepSeek-sidebar');
     this._empty = make('p', 'panel-about', trans.__('Open a notebook to ask about it.'));
     this.node.append(this._empty);
@@ -157,7 +158,7 @@ export class PanelOutput extends Widget implements IRenderMime.IRenderer {
 
   private async _open(): Promise<void> {
     const panel = this._tracker.find(item => item.node.contains(this.node));
-    const trans = this._translator.load('deepseek_jupyter');
+    const trans = wordsIn(this._translator);
     if (this._opened) {
       return;
     }
@@ -204,7 +205,7 @@ async function openPanel(
     return null;
   }
   const link = new NotebookLink(panel, hub, translator);
-  const view = new PanelView(link, renderer, translator.load('deepseek_jupyter'));
+  const view = new PanelView(link, renderer, wordsIn(translator));
   const close = () => {
     view.dispose();
     link.dispose();

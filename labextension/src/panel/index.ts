@@ -5,8 +5,10 @@ import { ITranslator, nullTranslator } from '@jupyterlab/translation';
 import { LabIcon } from '@jupyterlab/ui-components';
 import { ILayoutRestorer } from '@jupyterlab/application';
 import type { JupyterFrontEnd, JupyterFrontEndPlugin } from '@jupyterlab/application';
+import { orText } from '../card/fallback';
 import { ICommHub, ISidePanel } from '../tokens';
 import { PANEL_TYPE, PanelOutput, SideBar } from './hosts';
+import { wordsIn } from '../words';
 
 /** Before every other kind of output; a widget has -10, and `ds.panel()` may be shown as one, too. */
 const RANK = -20;
@@ -40,7 +42,8 @@ export const sidebar: JupyterFrontEndPlugin<ISidePanel> = {
   ) => {
     const given = translator ?? nullTranslator;
     const bar = new SideBar({ tracker, hub, rendermime, translator: given });
-    const label = given.load('deepseek_jupyter').__('DeepSeek conversation');
+    const trans = wordsIn(translator);
+    const label = trans.__('DeepSeek conversation');
     bar.id = ID;
     bar.title.icon = panelIcon;
     bar.title.caption = label;
@@ -78,7 +81,7 @@ export const output: JupyterFrontEndPlugin<void> = {
         mimeTypes: [PANEL_TYPE],
         defaultRank: RANK,
         createRenderer: options =>
-          new PanelOutput(options, tracker, hub, translator ?? nullTranslator)
+          orText(() => new PanelOutput(options, tracker, hub, translator ?? nullTranslator))
       },
       RANK
     );

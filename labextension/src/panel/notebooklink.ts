@@ -7,6 +7,7 @@ import type { ITranslator } from '@jupyterlab/translation';
 import { insertBelow, isEditable, replaceCell, runBelow } from '../card/actions';
 import { Link } from './link';
 import { savedTurns } from './state';
+import { wordsIn } from '../words';
 import type { IHostCell } from '../card/hostcell';
 import type { Consent, ITurnRecord } from '../kernel/record';
 import type { ITranscript } from '../kernel/transcript';
@@ -57,7 +58,8 @@ export class NotebookLink extends Link {
   async request(type: string, body: JSONObject = {}): Promise<JSONObject> {
     const kernel = this._kernel;
     if (!kernel) {
-      throw new Error(this._translator.load('deepseek_jupyter').__('There is no kernel.'));
+      const trans = wordsIn(this._translator);
+      throw new Error(trans.__('There is no kernel.'));
     }
     return this._hub.request(kernel, type, body);
   }

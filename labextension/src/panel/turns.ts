@@ -196,9 +196,9 @@ export class TurnView implements IItem {
       trans
     );
     this._attachments = new Attachments(trans);
-    this._tools = new Tools(trans, (call, consent) => {
+    const decide = (call: string, consent: Consent) =>
       this._record && _actions.answerToolCall(this._record, call, consent);
-    });
+    this._tools = new Tools(trans, decide, renderer);
     const question = make('div', 'panel-question');
     this._edit = button(editIcon, trans.__('Edit the question'), () => {
       this._record && _actions.edit(this._record);

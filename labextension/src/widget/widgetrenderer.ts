@@ -1,7 +1,7 @@
 /**
  * Draw one block of a model's Markdown where there is no JupyterLab.
  *
- * The parser is the one that JupyterLab has; what it makes goes through the card's sanitiser, twice,
+ * The parser is the one that JupyterLab has; what it makes goes through the card's sanitizer, twice,
  * on documents that load nothing. Nothing typesets formulas here: they are shown as they were
  * written.
  */

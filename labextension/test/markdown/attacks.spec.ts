@@ -1,5 +1,5 @@
 /**
- * The corpus of attacks, through Markdown and both sanitisers, as the card does it.
+ * The corpus of attacks, through Markdown and both sanitizers, as the card does it.
  *
  * No page, no network: whether a browser stays quiet is for `tests/browser`.
  */
@@ -20,7 +20,7 @@ interface IAttack {
 
 const FILE = new URL('../../../tests/data/attacks/attacks.json', `file://${__dirname}/`);
 const ATTACKS: IAttack[] = JSON.parse(readFileSync(FILE, 'utf8'));
-/** Draws as the card does, with a sanitiser that may be blind. */
+/** Draws as the card does, with a sanitizer that may be blind. */
 function renderer(sanitizer: IRenderMime.ISanitizer): LabRenderer {
   return new LabRenderer({
     mimeType: 'text/markdown',

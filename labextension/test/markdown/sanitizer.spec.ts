@@ -3,8 +3,8 @@ import { describe, expect, it } from 'vitest';
 import { guardDiagrams, isSafeDiagram } from '../../src/markdown/sanitizer';
 import { CardSanitizer } from '../../src/markdown/sanitizer';
 
-const sanitiser = new CardSanitizer(new Sanitizer());
-const clean = (html: string) => sanitiser.sanitize(html);
+const sanitizer = new CardSanitizer(new Sanitizer());
+const clean = (html: string) => sanitizer.sanitize(html);
 
 describe('CardSanitizer', () => {
   it.each([

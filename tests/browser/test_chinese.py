@@ -1,0 +1,100 @@
+"""A Chinese JupyterLab, with the language pack that its users install."""
+
+from __future__ import annotations
+
+import json
+import re
+
+import pytest
+
+from .jupyter import Server
+from .notebook import Notebook
+from .panel import Panel
+from .test_live import KEY, stream
+from .test_look import ARTEFACTS
+
+pytest.importorskip("jupyterlab_language_pack_zh_CN")
+
+LOAD = "%load_ext deepseek_jupyter"
+BREAK = """
+    const asked = window.fetch;
+    window.fetch = async (...args) => {
+        const answer = await asked(...args);
+        if (!String(args[0].url ?? args[0]).includes('/api/translations/zh')) {
+            return answer;
+        }
+        const json = await answer.json();
+        json.data.deepseek_jupyter[''] = { domain: 'deepseek_jupyter' };
+        return new Response(JSON.stringify(json), { status: 200 });
+    };
+"""
+HAN = re.compile("[\u4e00-\u9fff]")
+
+
+@pytest.fixture(scope="module")
+def chinese(asking_endpoint, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("chinese")
+    settings = folder / "settings" / "@jupyterlab" / "translation-extension"
+    settings.mkdir(parents=True)
+    (settings / "plugin.jupyterlab-settings").write_text(json.dumps({"locale": "zh_CN"}))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("DEEPSEEK_BASE_URL", asking_endpoint.base_url("deepseek"))
+        patch.setenv("DEEPSEEK_API_KEY", KEY)
+        patch.setenv("DEEPSEEK_JUPYTER_HOME", str(tmp_path_factory.mktemp("home")))
+        server = Server("lab", folder)
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def page(browser, asking_endpoint):
+    asking_endpoint.forget()
+    context = browser.new_context(viewport={"width": 1300, "height": 900}, locale="zh-CN")
+    yield context.new_page()
+    context.close()
+
+
+def asked(server, endpoint, page, questions: int) -> Notebook:
+    cells = [f"%%deepseek\n问题 {number}" for number in range(questions)]
+    book = Notebook(server, page, (LOAD, *cells), load=False)
+    for number in range(len(cells) + 1):
+        endpoint.queue(*([stream(f"回答 {number}。", "想一想。")] if number else []))
+        book.run(number)
+        book.until_done()
+    return book
+
+
+def test_all_cells_and_all_of_us_are_there_in_chinese(chinese, asking_endpoint, page):
+    book = asked(chinese, asking_endpoint, page, 6)
+    assert page.locator(".jp-Notebook .jp-Cell").count() == 7
+    assert page.locator(".jp-OutputArea .jp-DeepSeek-card").count() == 6
+    thinking = book.card.locator(".jp-DeepSeek-thinking-summary").inner_text()
+    assert HAN.search(thinking), thinking
+    panel = Panel.open(book)
+    panel.until("问题 5", "回答 6")
+    shown = [
+        panel.field.get_attribute("placeholder"),
+        *panel.node.locator(".jp-DeepSeek-panel-meter").inner_text().split(" · ")[:3],
+        panel.turn("问题 5").locator(".jp-DeepSeek-thinking-summary").inner_text(),
+        *panel.node.locator(".jp-DeepSeek-panel-bar button").evaluate_all(
+            "nodes => nodes.map(node => node.title)"
+        ),
+    ]
+    assert [text for text in shown if not HAN.search(text)] == []
+    page.locator(".lm-MenuBar-item", has_text="DeepSeek").click()
+    labels = page.locator(".lm-Menu .lm-Menu-itemLabel").all_inner_texts()
+    assert len([label for label in labels if HAN.search(label)]) >= 10
+    page.keyboard.press("Escape")
+    assert not [line for line in book.console if "deepseek" in line.lower()]
+    assert book.own_errors == []
+    ARTEFACTS.mkdir(exist_ok=True)
+    page.screenshot(path=ARTEFACTS / "chinese.png")
+
+
+def test_a_broken_catalogue_leaves_english_and_the_notebook(chinese, asking_endpoint, page):
+    page.add_init_script(BREAK)
+    book = asked(chinese, asking_endpoint, page, 2)
+    assert page.locator(".jp-OutputArea .jp-DeepSeek-card").count() == 2
+    assert "Thought for" in book.card.inner_text()
+    assert Panel.open(book).field.get_attribute("placeholder").startswith("Ask")
+    assert book.own_errors == []
