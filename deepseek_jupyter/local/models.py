@@ -27,18 +27,23 @@ import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 from typing import IO
 
 from deepseek_jupyter.errors import LocalModelError
-from deepseek_jupyter.home import home, private_directory
+from deepseek_jupyter.home import home
 
 DEFAULT_MODEL = "qwen2.5-coder-0.5b"
 
 Progress = Callable[[int, int, str], None]
 """Called with bytes done, bytes in all, and the phase: "download" or "verify"."""
+
+
+def quiet(done: int, total: int, phase: str) -> None:
+    """The progress that shows nothing."""
+
 
 _INSTALL = "Run `deepseek-jupyter local install`."
 _ELSE = "Or use a server of your own: Ollama with `-p ollama`, llama.cpp with `-p llamacpp`."
@@ -159,25 +164,9 @@ _ALL = (
 MODELS: Mapping[str, LocalModel] = MappingProxyType({model.id: model for model in _ALL})
 
 
-@dataclass(frozen=True)
-class Seal:
-    """What was known of a model file when it was last read in full."""
-
-    size: int
-    mtime_ns: int
-    sha256: str
-    verified: bool  # False: a file of the user's own, whose right hash is not known
-    source: str
-
-
 def models_directory() -> Path:
     """Where the models lie, not necessarily existing yet."""
     return home() / "local" / "models"
-
-
-def private(name: str) -> Path:
-    """``<home>/local/<name>``, created; every level of it for its owner alone."""
-    return private_directory("local", name)
 
 
 def model_path(model_id: str) -> Path:
@@ -210,7 +199,7 @@ def choose(model_id: str | None) -> str:
         return str(model_id)
     if model_id is None or model_id in MODELS:
         model = MODELS[model_id or DEFAULT_MODEL]
-        option = f" --model {model.id}" if model.id != DEFAULT_MODEL else ""
+        option = f" {model.id}" if model.id != DEFAULT_MODEL else ""
         raise LocalModelError(
             f"The embedded model {model.id} is not installed.",
             f"Run `deepseek-jupyter local install{option}` "
@@ -225,37 +214,39 @@ def unknown(model_id: str, known: Iterable[str]) -> LocalModelError:
     )
 
 
-def digest(path: Path, progress: Progress | None = None) -> str:
+def digest(path: Path, progress: Progress = quiet) -> str:
     """The file's SHA-256 in hex; half a gigabyte takes about a second."""
-    total, done, sha256 = path.stat().st_size, 0, hashlib.sha256()
+    size = path.stat().st_size
+    progress(0, size, "verify")
     with path.open("rb") as file:
-        while block := file.read(1 << 20):
-            sha256.update(block)
-            done += len(block)
-            if progress:
-                progress(done, total, "verify")
-    return sha256.hexdigest()
+        found = hashlib.file_digest(file, "sha256").hexdigest()
+    progress(size, size, "verify")
+    return found
 
 
-def seal(model_id: str, sha256: str, source: str) -> None:
+def seal(model_id: str, sha256: str) -> None:
     """Note that the model's content was read and has this hash."""
     stat = model_path(model_id).stat()
     verified = model_id in MODELS and MODELS[model_id].sha256 == sha256
-    note = Seal(stat.st_size, stat.st_mtime_ns, sha256, verified, source)
+    note = {"size": stat.st_size, "mtime_ns": stat.st_mtime_ns, "verified": verified}
     target = _seal_path(model_id)
     partial = target.with_suffix(f".{os.getpid()}.tmp")
-    partial.write_text(json.dumps(asdict(note)), encoding="utf-8")
+    partial.write_text(json.dumps(note), encoding="utf-8")
     os.replace(partial, target)
 
 
-def sealed(model_id: str) -> Seal | None:
-    """The seal, if there is one and the file hasn't changed since."""
+def sealed(model_id: str) -> str:
+    """How far a model's file is to be believed.
+
+    It is "verified" or "own" (its right hash is not known), "" where it is new or was changed.
+    """
     try:
-        note = Seal(**json.loads(_seal_path(model_id).read_text(encoding="utf-8")))
+        note = json.loads(_seal_path(model_id).read_text(encoding="utf-8"))
         stat = model_path(model_id).stat()
-    except (OSError, ValueError, TypeError):
-        return None  # no seal, or one that can't be read
-    return note if (note.size, note.mtime_ns) == (stat.st_size, stat.st_mtime_ns) else None
+        whole = (note["size"], note["mtime_ns"]) == (stat.st_size, stat.st_mtime_ns)
+        return ("verified" if note["verified"] else "own") if whole else ""
+    except (OSError, ValueError, TypeError, KeyError):
+        return ""  # no seal, or one that can't be read
 
 
 def check(model_id: str) -> Path:
@@ -267,11 +258,11 @@ def check(model_id: str) -> Path:
     if known is None:
         raise LocalModelError(
             f"The model file {path} changed since it was installed.",
-            "Install it again: `deepseek-jupyter local install --path FILE`.",
+            "Install it again: `deepseek-jupyter local install FILE`.",
         )
     if path.stat().st_size != known.size or digest(path) != known.sha256:
         raise LocalModelError(f"The model file {path} is damaged: its SHA-256 is wrong.", _INSTALL)
-    seal(model_id, known.sha256, "found")
+    seal(model_id, known.sha256)
     return path
 
 
