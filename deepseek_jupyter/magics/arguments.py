@@ -141,7 +141,7 @@ def flag_help() -> str:
 
 def parse_cell(line: str, body: str, cell_id: str | None = None) -> Command:
     """The command of a cell magic. Raises `UsageProblem`, `ParameterError`."""
-    flags, rest = flag_parser().parse_known_args(_words(line))
+    flags, rest = flag_parser().parse_known_args(split(line))
     if rest and rest[0].startswith("-"):
         flag_parser().error(f"unrecognized arguments: {rest[0]}")
     if rest:
@@ -214,7 +214,8 @@ def _takes_value(parser: argparse.ArgumentParser, flag: str) -> bool:
     return False
 
 
-def _words(line: str) -> list[str]:
+def split(line: str) -> list[str]:
+    """The words of `line` as a shell reads them. Raises `UsageProblem` for an open quote."""
     try:
         return shlex.split(line)
     except ValueError as error:
@@ -235,12 +236,6 @@ def _spans(line: str) -> list[tuple[str, int]]:
             word = match[0]
         found.append((word, match.start()))
     return found
-
-
-def no_arguments(words: Sequence[str], command: str) -> None:
-    """Raise `UsageProblem` where a command that takes none was given `words`."""
-    if words:
-        raise UsageProblem(f"{command} takes no argument.")
 
 
 def suggestion(word: str, known: Sequence[str]) -> str:
