@@ -19,12 +19,12 @@ from __future__ import annotations
 
 import asyncio
 import sys
-import unicodedata
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
+from deepseek_jupyter.cells.edits import visible
 from deepseek_jupyter.display.frontend import shell
 from deepseek_jupyter.display.pages import ConsentAnswer, pages
 
@@ -52,7 +52,6 @@ _TYPED: dict[str, ConsentAnswer] = {
     **dict.fromkeys(("y", "yes"), "yes"),
     **dict.fromkeys(("a", "always"), "always"),
 }
-_INVISIBLE = frozenset({"Cc", "Cf", "Co", "Cs", "Cn", "Zl", "Zp"})
 _TICK = 0.1  # seconds
 
 
@@ -129,16 +128,6 @@ def by_input(name: str, text: str) -> ConsentAnswer:
     except (EOFError, NotImplementedError):
         return "nobody"
     return _TYPED.get(said.strip().lower(), "no")
-
-
-def visible(text: str) -> str:
-    """`text` with every invisible character written as its code point."""
-    return "".join(
-        f"⟨U+{ord(char):04X}⟩"
-        if char not in "\n\t" and unicodedata.category(char) in _INVISIBLE
-        else char
-        for char in text
-    )
 
 
 def _can_type() -> bool:

@@ -13,6 +13,7 @@ from collections.abc import Generator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
+from deepseek_jupyter.cells.edits import visible
 from deepseek_jupyter.context.attachment import guarded
 from deepseek_jupyter.conversation.turn import Step
 from deepseek_jupyter.errors import SchemaMismatchError
@@ -23,7 +24,7 @@ from deepseek_jupyter.protocol.usage import Usage
 from deepseek_jupyter.protocol.wire import WIRES
 
 from .budget import check_context, check_spending
-from .consent import DECISIONS, REFUSALS, ConsentRequest, known_decision, visible
+from .consent import DECISIONS, REFUSALS, ConsentRequest, known_decision
 from .toolset import keep
 
 if TYPE_CHECKING:

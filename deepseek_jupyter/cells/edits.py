@@ -13,7 +13,7 @@ from .effects import parsed
 from .executed import Executed
 
 Mark = Literal[" ", "-", "+", "@"]
-_HIDDEN = frozenset({"Cc", "Cf", "Co", "Cs", "Zl", "Zp"})
+_HIDDEN = frozenset({"Cc", "Cf", "Cn", "Co", "Cs", "Zl", "Zp"})
 _LABEL = re.compile(r"(?:\bIn ?\[(\d+)\]|\bcell[ =:#]*(\d+)|\[(\d+)\])", re.IGNORECASE)
 
 
@@ -100,11 +100,11 @@ def diff(before: str, after: str, context: int = 3) -> list[DiffLine]:
 
 
 def visible(text: str) -> str:
-    """`text` with every character that hides or reorders others written out.
+    """`text` with every character that hides or reorders others as its code point.
 
-    A difference that looks harmless must be harmless: see CVE-2021-42574.
+    Code that looks harmless must be harmless: see CVE-2021-42574.
     """
     return "".join(
-        f"\\u{{{ord(c):04x}}}" if c != "\t" and unicodedata.category(c) in _HIDDEN else c
+        f"⟨U+{ord(c):04X}⟩" if c not in "\n\t" and unicodedata.category(c) in _HIDDEN else c
         for c in text
     )

@@ -97,7 +97,7 @@ def _send_turn(event: str, record: Mapping[str, Any]) -> None:
 
 def _send_status(event: str, record: Mapping[str, Any]) -> None:
     if event in ("kept", "paid") and pages.connected:
-        pages.send({"type": "standing", **status(get_session())})
+        pages.send({"type": "notebook_status", **status(get_session())})
 
 
 # Position

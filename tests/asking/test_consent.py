@@ -16,7 +16,8 @@ import pytest
 
 import deepseek_jupyter as ds
 from deepseek_jupyter.asking.ask import aask, ask
-from deepseek_jupyter.asking.consent import known_decision, visible
+from deepseek_jupyter.asking.consent import known_decision
+from deepseek_jupyter.cells.edits import visible
 from deepseek_jupyter.display.pages import Pages
 from deepseek_jupyter.tools.functions import Tool
 from tests.support.scripted import answer

@@ -61,7 +61,7 @@ def test_nothing_in_a_difference_is_hidden(hidden):
     ((_, old), (_, new)) = diff("a", f"a{hidden}")
     assert old == "a"
     assert hidden not in new
-    assert f"{ord(hidden):04x}" in new
+    assert f"{ord(hidden):04X}" in new
     assert visible("\tplain é 漢") == "\tplain é 漢"
 
 

@@ -241,7 +241,7 @@ def test_a_hidden_character_in_a_change_is_written_out(run, server, broken):
     server.forget()
     server.queue(answer("```python In[2]\nLIMIT = 3  # \u202e }\n```"))
     told = run("%deepseek fix")
-    assert "\\u{202e}" in told.split("```")[-1]
+    assert "⟨U+202E⟩" in told.split("```")[-1]
 
 
 def test_explain_is_about_the_cell_before(run, server):
