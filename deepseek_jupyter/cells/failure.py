@@ -65,12 +65,6 @@ class Failure:
         lines = [frame.line for frame in self.frames if frame.cell == count]
         return lines[-1] if lines else None
 
-    @property
-    def title(self) -> str:
-        """The last line of a traceback, on one line."""
-        first = " ".join(self.message.split())
-        return f"{self.kind}: {first}" if first else self.kind
-
     def text(self) -> str:
         """The traceback without foreign code: only where it was entered and left."""
         lines = [f"{self.kind}: {self.message}".rstrip(": ")]

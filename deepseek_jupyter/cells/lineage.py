@@ -217,14 +217,11 @@ class Lineage:
         taken: list[RelevantCell] = []
         left_out: list[RelevantCell] = []
         for run, names in wanted:
-            chosen = RelevantCell(run, names, run.source)
-            if count(chosen.text) > budget:
-                chosen = RelevantCell(run, names, excerpt(run.python, names), whole=False)
-            if not chosen.text or count(chosen.text) > budget:
-                left_out.append(chosen)
-                continue
-            budget -= count(chosen.text)
-            taken.append(chosen)
+            whole = count(run.source) <= budget
+            text = run.source if whole else excerpt(run.python, names)
+            fits = whole or bool(text and count(text) <= budget)
+            (taken if fits else left_out).append(RelevantCell(run, names, text, whole))
+            budget -= count(text) if fits else 0
         as_run = [tuple(sorted(cells, key=lambda c: c.run.count)) for cells in (taken, left_out)]
         return Selection(*as_run)
 

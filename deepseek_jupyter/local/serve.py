@@ -17,7 +17,6 @@ The other end is `server_process.py`.
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import secrets
@@ -27,8 +26,7 @@ import subprocess
 import sys
 import threading
 import time
-import urllib.request
-from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -154,7 +152,7 @@ def _reuse(state_path: Path) -> Endpoint | None:
         pid, lease = _leases.get(state_path, (0, None))
         if pid != server.pid:
             lease = connect(server.port, server.api_key)
-        if lease and lease.say("touch") and _healthy(server.url):
+        if lease and lease.say("touch"):
             _keep(state_path, server.pid, lease)
             return server
         if lease:
@@ -172,8 +170,7 @@ def _start(model: str, state_path: Path) -> Endpoint:
     # Interrupted or failed, the process loses its stdin here and, having no lease, exits.
     with process.stdin:
         deadline = time.monotonic() + _READY
-        server: Endpoint | None = None
-        while server is None or not _healthy(server.url):
+        while not (reached := reach(state_path)):  # written once the model is loaded
             if process.poll() is not None:
                 raise _died(process.returncode, log)
             if time.monotonic() > deadline:
@@ -183,9 +180,8 @@ def _start(model: str, state_path: Path) -> Endpoint:
                     "The machine may be too busy, or short of memory; try again.",
                 )
             time.sleep(_POLL)
-            if server is None and (reached := reach(state_path)):
-                server, lease = reached
-                _keep(state_path, server.pid, lease)
+        server, lease = reached
+        _keep(state_path, server.pid, lease)
         return server
 
 
@@ -209,26 +205,13 @@ def stop_server(model_id: str | None = None) -> bool:
     return stopped
 
 
-@contextlib.contextmanager
-def _alone(state_path: Path) -> Iterator[None]:
+def _alone(state_path: Path) -> AbstractContextManager[None]:
     """Hold the state file's lock. Raises LocalModelError when it cannot be had."""
-    with contextlib.ExitStack() as held:
-        try:
-            held.enter_context(locked(state_path.with_suffix(".lock"), timeout=_READY + 5))
-        except TimeoutError as error:
-            raise LocalModelError(
-                f"Another kernel has been starting the embedded model for {_READY:.0f} s.",
-                "Run the cell again; if it stays so, restart that kernel.",
-            ) from error
-        yield
-
-
-def _healthy(url: str) -> bool:
-    # No proxy: it is this machine.
-    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-    with contextlib.suppress(OSError), opener.open(f"{url}/health", timeout=5) as reply:
-        return bool(reply.status == 200)
-    return False
+    busy = LocalModelError(
+        f"Another kernel has been starting the embedded model for {_READY:.0f} s.",
+        "Run the cell again; if it stays so, restart that kernel.",
+    )
+    return locked(state_path.with_suffix(".lock"), _READY + 5, busy)
 
 
 def _keep(state_path: Path, pid: int, lease: Lease) -> None:

@@ -53,7 +53,8 @@ class LineCommand:
             bound = takes.bind(*(word for word in words if word not in flags), **given)
         except TypeError:
             form = f"%deepseek {name} {self.form}".rstrip()
-            raise UsageProblem(f"Write it as {form}: {self.says}.") from None
+            names = " %deepseek tree names the turns." if "TURN" in form else ""
+            raise UsageProblem(f"Write it as {form}: {self.says}.{names}") from None
         return self.call(*bound.args, **bound.kwargs)
 
 
@@ -248,7 +249,7 @@ def _checkout(name: str) -> Report:
     return _where()
 
 
-@_command("TURN TURN", "how two turns, as %deepseek tree names them, differ")
+@_command("TURN TURN", "how two turns differ")
 def _diff(one: str, other: str) -> Drawing:
     from deepseek_jupyter.conversation.drawing import diff_text
 

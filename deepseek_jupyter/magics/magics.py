@@ -200,19 +200,6 @@ def _in_string(lines: Sequence[str]) -> bool:
 # Which cells ran, and the error that came last: what %deepseek fix looks at.
 
 
-def watch(shell: Any) -> None:
-    """Note every cell from now on; once, however often called."""
-    if _ended not in shell.events.callbacks["post_run_cell"]:
-        shell.events.register("post_run_cell", _ended)
-
-
-def unwatch(shell: Any) -> None:
-    """Note nothing more, and forget what was noted."""
-    if _ended in shell.events.callbacks["post_run_cell"]:
-        shell.events.unregister("post_run_cell", _ended)
-    log.clear()
-
-
 def _ended(result: Any) -> None:
     info = result.info
     if info.silent or not info.store_history or result.execution_count is None:
@@ -243,7 +230,8 @@ def register(ipython: Any) -> None:
         ipython.configurables.append(config)
     if keep_question_marks not in ipython.input_transformers_cleanup:
         ipython.input_transformers_cleanup.append(keep_question_marks)
-    watch(ipython)
+    if _ended not in ipython.events.callbacks["post_run_cell"]:
+        ipython.events.register("post_run_cell", _ended)
     if manager := _comm_manager(ipython):
         requests.register()
         pages.register(manager)
@@ -260,7 +248,9 @@ def unregister(ipython: Any) -> None:
     ]
     if keep_question_marks in ipython.input_transformers_cleanup:
         ipython.input_transformers_cleanup.remove(keep_question_marks)
-    unwatch(ipython)
+    if _ended in ipython.events.callbacks["post_run_cell"]:
+        ipython.events.unregister("post_run_cell", _ended)
+    log.clear()
     if manager := _comm_manager(ipython):
         pages.unregister(manager)
 

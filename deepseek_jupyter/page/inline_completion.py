@@ -109,14 +109,26 @@ class InlineCompletion:
             send(done=True, error=error.record)
 
     def prepared(self, asked: FimRequest) -> tuple[FimRequest, _Host]:
-        """What may leave, and where to. Raises what forbids it."""
-        host = self.settled()
-        mask = self.session.redactor.redact
-        asked = replace(
-            asked, model=host.model, prefix=mask(asked.prefix), suffix=mask(asked.suffix)
-        )
-        check_ghost(self.session, asked, host.provider)
-        return asked, host
+        """What may leave, and where to. Raises `PolicyError` or `ConfigurationError`."""
+        session, (provider, key, model) = self.session, self.settled()
+        mask = session.redactor.redact
+        prefix, suffix = mask(asked.prefix), mask(asked.suffix)
+        teaching = Teaching(session.policy_files())
+        if teaching.marks:  # ghost text writes code, never thinks, and knows no system prompt
+            raise PolicyError(
+                "The policy of this notebook leaves no place for ghost text.",
+                "%deepseek doctor names its file.",
+            )
+        teaching.check_provider(provider.name)
+        teaching.check_model(model)
+
+        def worst(price: Price) -> Decimal:
+            read = count_tokens(prefix) + count_tokens(suffix)
+            return price.cost(Usage(read, asked.parameters["max_tokens"])).amount
+
+        check_notebook(session, provider, teaching, session.price(provider, model), worst)
+        asked = replace(asked, model=model, prefix=prefix, suffix=suffix)
+        return asked, _Host(provider, key, model)
 
     def settled(self, ahead: float = 0.0) -> _Host:
         """Provider, key and model, for the settings as they are and `ahead` seconds at least.
@@ -165,24 +177,6 @@ class InlineCompletion:
         price = self.session.price(exchange.provider, completion.model, asked.model)
         cost = price.cost(usage) if price else None
         return Total(model, 1, usage, {cost.currency: cost.amount} if cost else {})
-
-
-def check_ghost(session: Session, asked: FimRequest, provider: Provider) -> None:
-    """Raise `PolicyError` or `ConfigurationError` where `asked` may not be sent."""
-    teaching = Teaching(session.policy_files())
-    if teaching.marks:  # ghost text writes code, never thinks, and knows no system prompt
-        raise PolicyError(
-            "The policy of this notebook leaves no place for ghost text.",
-            "%deepseek doctor names its file.",
-        )
-    teaching.check_provider(provider.name)
-    teaching.check_model(asked.model)
-
-    def worst(price: Price) -> Decimal:
-        read = count_tokens(asked.prefix) + count_tokens(asked.suffix)
-        return price.cost(Usage(read, asked.parameters["max_tokens"])).amount
-
-    check_notebook(session, provider, teaching, session.price(provider, asked.model), worst)
 
 
 # Requests

@@ -175,7 +175,7 @@ def test_one_install_at_a_time(empty_home: Path, own: Path) -> None:
     from deepseek_jupyter.local.models import locked
 
     with (
-        locked(private_directory("local", "models") / ".lock", timeout=1),
+        locked(private_directory("local", "models") / ".lock", 1, LocalModelError("held")),
         pytest.raises(LocalModelError, match="Another install"),
     ):
         local.install(path=own)

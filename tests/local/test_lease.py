@@ -37,7 +37,7 @@ def test_a_kernel_that_never_ends_to_start_a_server_is_an_error_that_says_so(
     monkeypatch.setattr(serve, "_READY", -5.0)  # do not wait
     state = private_directory("local", "run") / f"{DEFAULT_MODEL}.json"
     state.write_text("{}", "utf-8")
-    with locked(state.with_suffix(".lock"), timeout=1):
+    with locked(state.with_suffix(".lock"), 1, LocalModelError("held")):
         for ask in (serve.stop_server, lambda: serve.stop_server(DEFAULT_MODEL)):
             with pytest.raises(LocalModelError, match="Another kernel"):
                 ask()

@@ -81,7 +81,7 @@ def test_no_flag_is_forgotten_here():
 
 
 # What a flag is called in Python, where that is not its own long name. The rest is for cells.
-IN_PYTHON = {"no_history": "history", "no_stream": "stream", "param": "parameters"}
+IN_PYTHON = {"param": "parameters"}
 ONLY_IN_CELLS = {"out", "code", "run", "quiet"}
 
 
