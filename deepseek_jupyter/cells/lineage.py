@@ -17,7 +17,6 @@ import re
 from collections import defaultdict, deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cache
 from importlib.resources import files
 from itertools import islice
 from string import Template
@@ -326,7 +325,8 @@ def names_on_line(python: str, line: int) -> frozenset[str]:
 
 def prompt(kind: str, **parts: str) -> str:
     """The prompt `kind` (a file's name) with its parts; empty ones leave no gap."""
-    return re.sub(r"\n{3,}", "\n\n", _template(kind).substitute(parts)).strip()
+    template = Template(files(__package__).joinpath("prompts", f"{kind}.md").read_text("utf-8"))
+    return re.sub(r"\n{3,}", "\n\n", template.substitute(parts)).strip()
 
 
 def cells_text(
@@ -355,11 +355,6 @@ def fenced(text: str, language: str = "python") -> str:
     longest = max((len(run) for run in re.findall(r"`{3,}", text)), default=2)
     fence = "`" * (longest + 1)
     return f"{fence}{language}\n{text.rstrip()}\n{fence}"
-
-
-@cache
-def _template(kind: str) -> Template:
-    return Template(files(__package__).joinpath("prompts", f"{kind}.md").read_text("utf-8"))
 
 
 def alike(word: str, known: Iterable[str]) -> list[str]:

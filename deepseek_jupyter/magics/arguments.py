@@ -13,14 +13,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
 from typing import Any, NoReturn
 
+from IPython.core.error import UsageError
+
 from deepseek_jupyter.asking.question import FORMATS, NAMED_PARAMETERS, Question
 from deepseek_jupyter.config import APPROVALS, EFFORTS, ON_ERROR, REPLAYS
 from deepseek_jupyter.errors import ParameterError
 from deepseek_jupyter.protocol.parameters import parse_value
-
-
-class UsageProblem(Exception):
-    """A wrong flag, in one line; the magics raise it as IPython's UsageError."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,8 +40,8 @@ class _Parser(argparse.ArgumentParser):
         if unknown:
             flags = [flag for action in self._actions for flag in action.option_strings]
             hint = suggestion(unknown[1], flags) or " %deepseek help lists the flags."
-            raise UsageProblem(f"There is no flag {unknown[1]}.{hint}")
-        raise UsageProblem(message[:1].upper() + message[1:].rstrip(".") + ".")
+            raise UsageError(f"There is no flag {unknown[1]}.{hint}")
+        raise UsageError(message[:1].upper() + message[1:].rstrip(".") + ".")
 
 
 def flag_parser() -> argparse.ArgumentParser:
@@ -152,12 +150,12 @@ def flag_help() -> str:
 
 
 def parse_cell(line: str, body: str, cell_id: str | None = None) -> Command:
-    """The command of a cell magic. Raises `UsageProblem`, `ParameterError`."""
+    """The command of a cell magic. Raises `UsageError`, `ParameterError`."""
     flags, rest = flag_parser().parse_known_args(split(line))
     if rest and rest[0].startswith("-"):
         flag_parser().error(f"unrecognized arguments: {rest[0]}")
     if rest:
-        raise UsageProblem(
+        raise UsageError(
             f"The line takes flags only; move {' '.join(rest)!r} into the cell below it."
         )
     return _command(flags, body.strip("\n"), cell_id)
@@ -190,7 +188,7 @@ def _command(flags: argparse.Namespace, prompt: str, cell_id: str | None) -> Com
     taken["tools"] = tuple(filter(None, map(str.strip, flags.tools.split(","))))
     question = Question(prompt, parameters=_parameters(flags), cell_id=cell_id, **taken)
     if flags.out is not None and not flags.out.isidentifier():
-        raise UsageProblem(f"--out {flags.out}: not a variable name.")
+        raise UsageError(f"--out {flags.out}: not a variable name.")
     return Command(question, flags.out, flags.code or flags.run, flags.run, flags.quiet)
 
 
@@ -211,11 +209,11 @@ def _takes_value(parser: argparse.ArgumentParser, flag: str) -> bool:
 
 
 def split(line: str) -> list[str]:
-    """The words of `line` as a shell reads them. Raises `UsageProblem` for an open quote."""
+    """The words of `line` as a shell reads them. Raises `UsageError` for an open quote."""
     try:
         return shlex.split(line)
     except ValueError as error:
-        raise UsageProblem(f"{error}: {line.strip()}") from None
+        raise UsageError(f"{error}: {line.strip()}") from None
 
 
 def _spans(line: str) -> list[tuple[str, int]]:

@@ -10,6 +10,8 @@ from inspect import signature
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from IPython.core.error import UsageError
+
 from deepseek_jupyter.api import get_session
 from deepseek_jupyter.asking.preview import Preview
 from deepseek_jupyter.asking.preview import sent as preview_sent
@@ -21,7 +23,7 @@ from deepseek_jupyter.errors import CellError
 from deepseek_jupyter.protocol.parameters import parse_value
 from deepseek_jupyter.session.accounts import WAYS, usage
 
-from .arguments import UsageProblem, flag_help, parse_line, split, suggestion
+from .arguments import flag_help, parse_line, split, suggestion
 from .reports import LOCAL_VERBS, balance, local_model, models, providers, status, turns_in_words
 
 if TYPE_CHECKING:
@@ -43,7 +45,7 @@ class LineCommand:
     asks: bool = False
 
     def run(self, name: str, words: list[str]) -> Any:
-        """Carry it out. Raises `UsageProblem` for words that do not have its form."""
+        """Carry it out. Raises `UsageError` for words that do not have its form."""
         takes = signature(self.call)
         flags = {
             f"--{p.name}": p.name for p in takes.parameters.values() if p.kind is p.KEYWORD_ONLY
@@ -54,7 +56,7 @@ class LineCommand:
         except TypeError:
             form = f"%deepseek {name} {self.form}".rstrip()
             names = " %deepseek tree names the turns." if "TURN" in form else ""
-            raise UsageProblem(f"Write it as {form}: {self.says}.{names}") from None
+            raise UsageError(f"Write it as {form}: {self.says}.{names}") from None
         return self.call(*bound.args, **bound.kwargs)
 
 
@@ -74,7 +76,7 @@ def _command(form: str, says: str) -> Callable[[Call], Call]:
 
 
 def run(line: str, cell_id: Callable[[], str | None] = lambda: None) -> Any:
-    """Carry out ``%deepseek LINE``. Raises `UsageProblem` for an unknown command."""
+    """Carry out ``%deepseek LINE``. Raises `UsageError` for an unknown command."""
     first, _, rest = line.strip().partition(" ")
     if first in COMMANDS and COMMANDS[first].asks:
         return COMMANDS[first].call(rest, cell_id())
@@ -84,7 +86,7 @@ def run(line: str, cell_id: Callable[[], str | None] = lambda: None) -> Any:
     name = words[0]
     if name not in COMMANDS:
         close = suggestion(name, list(COMMANDS)) or " %deepseek help lists the commands."
-        raise UsageProblem(f"There is no command {name!r}.{close}")
+        raise UsageError(f"There is no command {name!r}.{close}")
     return COMMANDS[name].run(name, words[1:])
 
 
@@ -104,7 +106,7 @@ def _balance(provider: str | None = None) -> Report:
 @_command(f"[{'|'.join(WAYS)}]", "tokens and cost, of this session without one")
 def _usage(by: str | None = None) -> Report:
     if by is not None and by not in WAYS:
-        raise UsageProblem(f"usage takes {', '.join(WAYS)}.{suggestion(by, WAYS)}")
+        raise UsageError(f"usage takes {', '.join(WAYS)}.{suggestion(by, WAYS)}")
     return usage(get_session(), by)  # type: ignore[arg-type]
 
 
@@ -119,11 +121,11 @@ def _config(*items: str) -> Report | None:
             from deepseek_jupyter.nested import enable_nested
 
             if text.lower() not in ("on", "true", "1"):
-                raise UsageProblem("nested can only be switched on; restarting switches it off.")
+                raise UsageError("nested can only be switched on; restarting switches it off.")
             enable_nested()
         elif not equals or name not in config.items():
             close = suggestion(name, [*config.items(), "nested"])
-            raise UsageProblem(f"Settings are written name=value; there is no {name!r}.{close}")
+            raise UsageError(f"Settings are written name=value; there is no {name!r}.{close}")
         else:
             _set(config, name, text)
     return None
@@ -147,7 +149,7 @@ def _set(config: DeepSeek, name: str, text: str) -> None:
     try:
         setattr(config, name, value)
     except TraitError as error:
-        raise UsageProblem(str(error).split("\n")[0]) from None
+        raise UsageError(str(error).split("\n")[0]) from None
 
 
 @_command("[NAME]", "list providers, or choose one")
@@ -162,7 +164,7 @@ def _login(name: str = "", *, forget: bool = False) -> Report:
     from deepseek_jupyter.transport.keys import forget_key, store_key
 
     if name.startswith(("sk-", "sk_")):
-        raise UsageProblem("Never type a key into a cell: %deepseek login asks for it, hidden.")
+        raise UsageError("Never type a key into a cell: %deepseek login asks for it, hidden.")
     name = name or get_session().config.provider or "deepseek"
     profile = get_session().endpoints.profile(name)
     if forget:
@@ -171,7 +173,7 @@ def _login(name: str = "", *, forget: bool = False) -> Report:
     try:
         key = getpass.getpass(f"API key for {name} (hidden): ")
     except Exception as error:  # ipykernel's StdinNotImplementedError, EOFError without a terminal
-        raise UsageProblem(
+        raise UsageError(
             f"A key cannot be typed here ({error}); set the provider's key variable instead."
         ) from None
     if not key.strip():
@@ -182,7 +184,7 @@ def _login(name: str = "", *, forget: bool = False) -> Report:
 @_command("install|status|remove [MODEL]", "the embedded model")
 def _local(verb: str = "status", model: str | None = None) -> Report:
     if verb not in LOCAL_VERBS:
-        raise UsageProblem(f"local takes install, status or remove.{suggestion(verb, LOCAL_VERBS)}")
+        raise UsageError(f"local takes install, status or remove.{suggestion(verb, LOCAL_VERBS)}")
     return local_model(verb, model)
 
 
@@ -221,10 +223,10 @@ def _show(name: str = "", *, sent: bool = False) -> Reply | Preview:
     conversation = _conversation()
     turn = conversation.turn(conversation.find(name) if name else conversation.tip)
     if turn is None:
-        raise UsageProblem("The conversation has no turn yet.")
+        raise UsageError("The conversation has no turn yet.")
     if sent:
         if not turn.sent:
-            raise UsageProblem("This turn was read from a file; nothing was sent for it from here.")
+            raise UsageError("This turn was read from a file; nothing was sent for it from here.")
         return preview_sent(get_session(), turn)
     return Reply(turn)
 
@@ -232,7 +234,7 @@ def _show(name: str = "", *, sent: bool = False) -> Reply | Preview:
 @_command("[N]", "take the newest turns off the branch")
 def _undo(count: str = "1") -> Report:
     if not count.isdecimal():
-        raise UsageProblem("undo takes the number of turns, 1 without one.")
+        raise UsageError("undo takes the number of turns, 1 without one.")
     left = _conversation().undo(int(count))
     return Report(f"{turns_in_words(len(left))} taken back; %deepseek tree still shows them.")
 
@@ -267,7 +269,7 @@ def _search(first: str, *words: str) -> Report:
 def _export(file: str) -> Report:
     path = Path(file).expanduser()
     if path.suffix not in ENDINGS:
-        raise UsageProblem(f"export takes a file name that ends in {', '.join(ENDINGS)}.")
+        raise UsageError(f"export takes a file name that ends in {', '.join(ENDINGS)}.")
     write_export(_conversation(), path)
     return Report(f"Written: {path}")
 
@@ -276,7 +278,7 @@ def _export(file: str) -> Report:
 def _trust(what: str | None = None) -> Report:
     """Take along the file's turns that are not from here; `journal`: what the file lacks."""
     if what not in (None, "journal"):
-        raise UsageProblem(f"trust takes journal or nothing.{suggestion(str(what), ['journal'])}")
+        raise UsageError(f"trust takes journal or nothing.{suggestion(str(what), ['journal'])}")
     memory = get_session().memory
     count = memory.trust_journal() if what else memory.trust()
     if not count:

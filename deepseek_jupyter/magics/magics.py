@@ -29,7 +29,7 @@ from deepseek_jupyter.display.pages import pages
 from deepseek_jupyter.errors import DeepSeekError, Interrupted
 from deepseek_jupyter.page import requests
 
-from .arguments import Command, UsageProblem, flag_help, parse_cell, parse_line
+from .arguments import Command, flag_help, parse_cell, parse_line
 
 if TYPE_CHECKING:
     from deepseek_jupyter.asking.reply import Reply
@@ -71,7 +71,7 @@ class DeepSeekMagics(Magics):
         if cell is None:
             from .commands import run
 
-            return self._usage(run, line, self._cell_id)
+            return run(line, self._cell_id)
         return self._ask_cell(line, cell, local_ns)
 
     @no_var_expand
@@ -83,10 +83,10 @@ class DeepSeekMagics(Magics):
             return self._ask_cell(line, cell, local_ns)
         if not line.strip():
             raise UsageError("%ds takes a question; %deepseek shows the status.")
-        return self._ask(self._usage(parse_line, line, self._cell_id()), local_ns)
+        return self._ask(parse_line(line, self._cell_id()), local_ns)
 
     def _ask_cell(self, line: str, cell: str, local_ns: Any) -> Any:
-        command = self._usage(parse_cell, line, cell, self._cell_id())
+        command = parse_cell(line, cell, self._cell_id())
         if command.question.cell_id is None and in_jupyter():  # a front end without cell ids
             command = replace(command, question=replace(command.question, by_prompt=True))
         return self._ask(command, local_ns)
@@ -120,13 +120,6 @@ class DeepSeekMagics(Magics):
         if command.code and reply.code:
             _place(session, command, reply)
         return reply
-
-    def _usage(self, call: Any, *arguments: Any) -> Any:
-        """`call`, with a wrong flag as IPython's own one-line error."""
-        try:
-            return call(*arguments)
-        except UsageProblem as problem:
-            raise UsageError(str(problem)) from None
 
     def _cell_id(self) -> str | None:
         """The id of the running cell, where the front end sends one (JupyterLab, VS Code).
