@@ -31,7 +31,6 @@ from deepseek_jupyter.cells.executed import Executed
 from deepseek_jupyter.cells.failure import Failure
 from deepseek_jupyter.cells.lineage import (
     Lineage,
-    Selection,
     cells_text,
     names_on_line,
     notes_text,
@@ -238,7 +237,7 @@ def _composed(
     asked = replace(
         question,
         prompt="\n\n".join(filter(None, (title, question.prompt))),
-        material=material.text(kind, about),
+        material=prompt(kind, target=about, **material.parts),
         attach=(*question.attach, *_frames(session, material.on_the_line)),
         cells="none" if question.cells is None else question.cells,
     )
@@ -327,37 +326,14 @@ def _offer(proposal: Proposal, goal: State, run: bool) -> None:
 class Material:
     """What a question about `cell` says in addition to the user's own words.
 
-    `on_the_line` are the names in the statement that failed.
+    `cells` are those that an answer may rewrite, by count: shown whole, and as they are now.
+    `parts` go into the prompt; `on_the_line` are the names in the statement that failed.
     """
 
     cell: Executed
-    selection: Selection
-    runs: tuple[Executed, ...]
-    notes: tuple[str, ...]
-    failure: Failure | None
+    cells: Mapping[int, Executed]
+    parts: Mapping[str, str]
     on_the_line: frozenset[str]
-
-    @property
-    def cells(self) -> dict[int, Executed]:
-        """The cells that an answer may rewrite, by count: shown whole, and as they are now."""
-        shown = [chosen.run for chosen in self.selection.cells if chosen.whole]
-        newest = {run.id: run.count for run in self.runs if run.id}
-        return {
-            run.count: run
-            for run in [*shown, self.cell]
-            if run.id is None or newest.get(run.id, run.count) <= run.count or run is self.cell
-        }
-
-    def text(self, kind: str, target: str) -> str:
-        """The prompt `kind` about `target`."""
-        return prompt(
-            kind,
-            cells=cells_text(self.selection.cells, self.cell, self.selection.left_out),
-            notes=notes_text(self.notes),
-            target=target,
-            name=self.cell.name,
-            failure=self.failure.text() if self.failure else "",
-        )
 
 
 def gather(
@@ -380,5 +356,13 @@ def gather(
     placed, saved = notebook_cells(notebook_content(notebook)), 0.0  # as they were saved, and when
     with suppress(OSError):
         saved = os.path.getmtime(notebook) if notebook else 0.0
-    notes = stale_notes(selection.cells, cell, runs, placed or None, saved)
-    return Material(cell, selection, tuple(runs), tuple(notes), failure, first)
+    newest = {run.id: run.count for run in runs if run.id}
+    whole = (chosen.run for chosen in selection.cells if chosen.whole)
+    present = [run for run in whole if newest.get(run.id or "", run.count) <= run.count]
+    parts = {
+        "cells": cells_text(selection.cells, cell, selection.left_out),
+        "notes": notes_text(stale_notes(selection.cells, cell, runs, placed or None, saved)),
+        "name": cell.name,
+        "failure": failure.text() if failure else "",
+    }
+    return Material(cell, {run.count: run for run in (*present, cell)}, parts, first)
