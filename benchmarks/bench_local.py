@@ -72,7 +72,7 @@ def _model_file() -> Path | None:
     from deepseek_jupyter import local
     from deepseek_jupyter.home import home
 
-    name = local.MODELS[local.DEFAULT_MODEL].file
+    name = local.MODELS[local.DEFAULT_MODEL].hub[1]
     places = [home() / "local" / "models" / f"{local.DEFAULT_MODEL}.gguf"]
     if named := os.environ.get("DEEPSEEK_TEST_MODELS"):
         places += [Path(named) / name, Path(named) / f"{local.DEFAULT_MODEL}.gguf"]

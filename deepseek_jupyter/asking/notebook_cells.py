@@ -114,11 +114,16 @@ def cells_of(cells: object, cell_id: str | None) -> Document | None:
             continue
         if wanted and cell.get("id") == wanted:
             here = len(found)
-        number = cell.get("execution_count")
-        output = output_text(cell.get("outputs"))
-        count = number if isinstance(number, int) else None
-        found.append(Cell(text_of(cell.get("source")), output, count, str(cell.get("id") or "")))
+        found.append(_cell(cell))
     return Document(tuple(found), len(found) if here is None else here)
+
+
+def _cell(cell: Mapping[str, Any]) -> Cell:
+    """A cell of nbformat's JSON."""
+    number = cell.get("execution_count")
+    count = number if isinstance(number, int) else None
+    source, output = text_of(cell.get("source")), output_text(cell.get("outputs"))
+    return Cell(source, output, count, str(cell.get("id") or ""))
 
 
 # The history
@@ -199,12 +204,10 @@ def cell_named(expression: str) -> Cell | None:
 def given_cells(cells: Iterable[Mapping[str, Any]]) -> list[tuple[str, Cell]]:
     """Cells as a page gives them, nbformat's JSON and their `place`, each with a name."""
     found = []
-    for at, cell in enumerate(cells, 1):
-        number, place = cell.get("execution_count"), cell.get("place")
-        count = number if isinstance(number, int) else None
-        name = f"In[{count}]" if count else f"cell {place if isinstance(place, int) else at}"
-        output = output_text(cell.get("outputs"))
-        found.append((name, Cell(text_of(cell.get("source")), output, count)))
+    for at, given in enumerate(cells, 1):
+        cell, place = _cell(given), given.get("place")
+        place = place if isinstance(place, int) else at
+        found.append((f"In[{cell.number}]" if cell.number else f"cell {place}", cell))
     return found
 
 

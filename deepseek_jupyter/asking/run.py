@@ -212,11 +212,11 @@ class Run:
         completion = self._rounds.settled(self.exchange.completion)
         if problem is None and not stopped and completion.empty and not completion.reasoning:
             problem = EmptyAnswerError("The model returned no answer.")
-        status, reason = end_state(completion, problem, stopped)
+        status = _status(problem, stopped)
         self.left = tuple(self._restored.rest())
         self._transcript.apply(*self.left, now=time.monotonic())
         self._transcript.end(status, time.monotonic())
-        self._transcript.notices += advice(completion, problem, stopped)
+        self._transcript.notices += _advice(completion, problem, stopped)
         self._transcript.notices += self._trouble()
         self._turn = replace(
             self._turn,
@@ -229,7 +229,7 @@ class Run:
             usage=completion.usage,
             cost=self._cost(completion),
             timing=self._transcript.timing.to_json(),
-            finish_reason=reason,
+            finish_reason=completion.finish_reason if status == "done" else status,
             notices=tuple(self._transcript.notices),
             error=problem.record if problem else None,
             reasoning_details=completion.reasoning_details,
@@ -290,9 +290,7 @@ class RestoredEvents:
 
     def events(self, batch: list[Event]) -> list[Event]:
         """`batch` as it is shown. What may be the beginning of a pseudonym waits for its end."""
-        if (
-            not self._redactor.has_pseudonyms
-        ):  # nearly always; a flood of deltas must not pay for it
+        if not self._redactor.has_pseudonyms:  # nearly always; it costs nothing then
             return batch
         return [shown for event in batch for shown in self._event(event)]
 
@@ -314,20 +312,24 @@ class RestoredEvents:
         yield event
 
 
-def end_state(
-    completion: Completion, problem: DeepSeekError | None, stopped: bool
-) -> tuple[str, str | None]:
-    """Status and finish_reason of the record."""
+def _status(problem: DeepSeekError | None, stopped: bool) -> str:
     if stopped:
-        return "interrupted", "interrupted"
+        return "interrupted"
     if isinstance(problem, TruncatedError):
-        return "truncated", "truncated"
-    if problem is not None:
-        return "error", "error"
-    return "done", completion.finish_reason
+        return "truncated"
+    return "done" if problem is None else "error"
 
 
-def advice(completion: Completion, problem: DeepSeekError | None, stopped: bool) -> Iterator[str]:
+_GAVE_UP = "The server gave up before the end of the answer; run the cell again."
+_ENDINGS = {
+    "length": "The answer was cut at the token limit; raise --max-tokens or use --continue.",
+    "content_filter": "The provider's content filter cut the answer.",
+    "insufficient_system_resource": _GAVE_UP,
+    "aborted": _GAVE_UP,
+}
+
+
+def _advice(completion: Completion, problem: DeepSeekError | None, stopped: bool) -> Iterator[str]:
     """What the user should know about how the answer ended."""
     if isinstance(problem, TransportError) and completion.answer:
         yield "The answer is incomplete; --continue goes on from here."
@@ -338,11 +340,7 @@ def advice(completion: Completion, problem: DeepSeekError | None, stopped: bool)
             "The model only thought and gave no answer; raise --max-tokens, lower --effort, "
             "or use --no-think."
         )
-    elif completion.finish_reason == "length":
-        yield "The answer was cut at the token limit; raise --max-tokens or use --continue."
-    elif completion.finish_reason == "content_filter":
-        yield "The provider's content filter cut the answer."
-    elif completion.finish_reason in ("insufficient_system_resource", "aborted"):
-        yield "The server gave up before the end of the answer; run the cell again."
+    elif cut := _ENDINGS.get(completion.finish_reason or ""):
+        yield cut
     if completion.leaked_tool_call:
         yield "The answer contains tool-call markup that the host did not parse; nothing was run."

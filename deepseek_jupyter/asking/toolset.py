@@ -38,19 +38,16 @@ def tools_of(
 
 
 def _tool(tool: Any, attached: _Attached) -> Any:
-    """A function or a tool as it is; the built-in tool or the function that a text names."""
-    if not isinstance(tool, str):
-        return tool
-    name = tool.strip()
-    if name == "run_python":
+    """The built-in tool that a text names; a function or a tool as it is."""
+    if tool == "run_python":
         from deepseek_jupyter.tools.python import python_tool
 
         return python_tool(user_namespace().get("get_ipython", lambda: None)())
-    if name == "inspect":
+    if tool == "inspect":
         from deepseek_jupyter.tools.inspect_variables import inspect_tool
 
         return inspect_tool(attached.names, attached.describe)
-    return attached.sql() if name == "sql" else function_named(name, user_namespace())
+    return attached.sql() if tool == "sql" else tool
 
 
 def function_named(name: str, names: Mapping[str, Any]) -> Callable[..., Any]:

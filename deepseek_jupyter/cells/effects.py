@@ -19,10 +19,8 @@ import builtins
 import keyword
 import re
 import textwrap
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 
 EVERYTHING = "*"  # every name: ``%reset``, ``from x import *``, ``%run``
 _NAME = re.compile(r"(?<![\w.'\"])[^\W\d]\w*")
@@ -47,54 +45,22 @@ _SHOWING = _words(
     "to_csv to_parquet to_json to_excel"
 )
 
-# Magics that run their Python in the user's namespace, and those that run it in another one: that
-# is read, and binds nothing.
-_CELL = _words("time capture prun memit mprun pyinstrument scalene")
-_LINE = _words("time prun memit lprun")
-_ASIDE = _words("timeit")
+# Magics that run their Python in the user's namespace; ``%timeit`` runs it in another one: that is
+# read, and binds nothing.
+_RUNNING = _words("time capture prun memit mprun lprun pyinstrument scalene")
 _OUT = re.compile(r"(?:^|\s)(?:-o|--out)[ =](\w+)")
 _IPYTHONS = re.compile(r"^(\s*)(?:[%!?].*|[\w.]+\s*=\s*[%!].*|.*\?{1,2}\s*)$")
-
-
-@dataclass(frozen=True, slots=True)
-class Effects:
-    """What one cell does. `binds` surely happens, `may_bind` on some path.
-
-    `later`: function or class → the global names its body reads. `writes`: function → the globals
-    it assigns. `passes`: function → the names handed to it. `mutators`: functions that change an
-    argument of theirs. `strings`: the cell's literals, `modules`: the names of imported modules.
-    """
-
-    reads: frozenset[str] = frozenset()
-    binds: frozenset[str] = frozenset()
-    may_bind: frozenset[str] = frozenset()
-    changes: frozenset[str] = frozenset()
-    deletes: frozenset[str] = frozenset()
-    aliases: frozenset[tuple[str, str]] = frozenset()
-    strings: frozenset[str] = frozenset()
-    modules: frozenset[str] = frozenset()
-    mutators: frozenset[str] = frozenset()
-    later: Mapping[str, frozenset[str]] = field(default_factory=dict)
-    writes: Mapping[str, frozenset[str]] = field(default_factory=dict)
-    passes: Mapping[str, frozenset[str]] = field(default_factory=dict)
-
-    @property
-    def names(self) -> frozenset[str]:
-        """Every name that the cell gives a value to."""
-        return self.binds | self.may_bind
 
 
 def effects(python: str) -> Effects:
     """The effects of a cell's Python, as IPython's transform left it.
 
-    Code that does not parse (the failing cell of a SyntaxError) reads every name in it.
+    Code that cannot be parsed (the failing cell of a SyntaxError) reads every name in it.
     """
-    tree = parsed(python)
-    if tree is None:
-        return Effects(reads=frozenset(_NAME.findall(python)) - _NOT_A_NAME)
-    scan = Scan()
-    scan.visit(tree)
-    return scan.effects()
+    if (tree := parsed(python)) is not None:
+        with suppress(RecursionError):  # a sum of thousands
+            return Effects.of(tree.body)
+    return Effects(set(_NAME.findall(python)) - _NOT_A_NAME)
 
 
 def parsed(python: str) -> ast.Module | None:
@@ -118,56 +84,17 @@ def blanked(source: str) -> str:
     return "\n".join(_IPYTHONS.sub(r"\1pass", line) for line in lines)
 
 
-@dataclass(frozen=True, slots=True)
-class Magic:
-    """`code` is run here (`aside`: its names do not come back), `binds` and `deletes` are names."""
+class Effects(ast.NodeVisitor):
+    """What one cell does, gathered by visiting its statements in order.
 
-    code: str = ""
-    aside: bool = False
-    binds: tuple[str, ...] = ()
-    deletes: tuple[str, ...] = ()
+    `binds` surely happens, `may_bind` on some path. `later`: function or class → the global names
+    its body reads. `writes`: function → the globals it assigns. `passes`: function → the names
+    handed to it. `mutators`: functions that change an argument of theirs. `strings`: the cell's
+    literals, `modules`: the names of imported modules.
+    """
 
-
-def magic_of(call: ast.Call) -> Magic | None:
-    """What ``get_ipython().run_…_magic(…)`` means; None for any other call."""
-    function = call.func
-    runs = function.attr if isinstance(function, ast.Attribute) else ""
-    if runs not in ("run_cell_magic", "run_line_magic"):
-        return None
-    words = [str(a.value) for a in call.args if isinstance(a, ast.Constant)]
-    if len(words) != len(call.args) or len(words) < 2:
-        return Magic()
-    if words[0] in ("deepseek", "ds"):
-        return Magic(binds=tuple(_OUT.findall(words[1])))
-    if runs == "run_cell_magic":
-        return _cell_magic(words[0], words[1], words[2] if len(words) > 2 else "")
-    return _line_magic(words[0], words[1])
-
-
-def _cell_magic(name: str, line: str, body: str) -> Magic:
-    binds = tuple(w for w in line.split()[:1] if w.isidentifier()) if name == "capture" else ()
-    if name in _CELL:
-        return Magic(code=body, binds=binds)
-    return Magic(code=body, aside=True) if name in _ASIDE else Magic()
-
-
-def _line_magic(name: str, line: str) -> Magic:
-    if name in ("reset", "reset_selective"):
-        return Magic(deletes=(EVERYTHING,))
-    if name in ("xdel", "del"):
-        return Magic(deletes=tuple(w for w in line.split() if w.isidentifier()))
-    if name in ("run", "load", "pylab", "store"):
-        return Magic(binds=(EVERYTHING,))
-    if name in _LINE | _ASIDE:
-        return Magic(code=line, aside=name in _ASIDE)
-    return Magic()
-
-
-class Scan(ast.NodeVisitor):
-    """Visits statements in order; its sets are those of `Effects`."""
-
-    def __init__(self) -> None:
-        self.reads: set[str] = set()
+    def __init__(self, reads: Iterable[str] = ()) -> None:
+        self.reads = set(reads)
         self.binds: set[str] = set()
         self.may_bind: set[str] = set()
         self.changes: set[str] = set()
@@ -185,16 +112,19 @@ class Scan(ast.NodeVisitor):
         self._deferred: set[str] = set()  # what the lambdas of this statement read when called
         self._unsure = 0
 
-    def effects(self) -> Effects:
-        self.may_bind -= self.binds
-        found: dict[str, Any] = {}
-        for name in Effects.__dataclass_fields__:
-            value = getattr(self, name)
-            is_map = isinstance(value, dict)
-            found[name] = (
-                {k: frozenset(v) for k, v in value.items()} if is_map else frozenset(value)
-            )
-        return Effects(**found)
+    @classmethod
+    def of(cls, body: Iterable[ast.AST]) -> Effects:
+        """Those of some statements."""
+        found = cls()
+        for node in body:
+            found.visit(node)
+        found.may_bind -= found.binds
+        return found
+
+    @property
+    def names(self) -> set[str]:
+        """Every name that the cell gives a value to."""
+        return self.binds | self.may_bind
 
     # Names
 
@@ -275,7 +205,7 @@ class Scan(ast.NodeVisitor):
 
     def visit_Expr(self, node: ast.Expr) -> None:
         call = node.value.value if isinstance(node.value, ast.Await) else node.value
-        if isinstance(call, ast.Call) and called(call) not in _SHOWING:
+        if isinstance(call, ast.Call) and _called(call) not in _SHOWING:
             # The result is not taken: it was called for what it does.
             if isinstance(call.func, ast.Attribute):
                 self._change(call.func.value)
@@ -323,27 +253,23 @@ class Scan(ast.NodeVisitor):
     # Scopes
 
     def visit_FunctionDef(self, node: ast.FunctionDef | ast.AsyncFunctionDef) -> None:
-        for part in (*node.decorator_list, *node.args.defaults, *node.args.kw_defaults):
+        for part in (*node.decorator_list, node.args, node.returns):
             if part is not None:
-                self.visit(part)
+                self.visit(part)  # defaults and annotations
         inner, free = self._body(node.args, node.body)
         self._loads |= free
         self.later[node.name] = free
-        if inner._globals & inner._stored:
-            self.writes[node.name] = inner._globals & inner._stored
-        if inner.changes & parameters(node.args):
+        if outside := inner._globals & inner._stored | inner.changes & free:
+            self.writes[node.name] = outside
+        if inner.changes & _parameters(node.args):
             self.mutators.add(node.name)
-        if outside := inner.changes & free:
-            self.writes.setdefault(node.name, set()).update(outside)
         self.strings |= inner.strings
         self._bind(node.name)
 
     visit_AsyncFunctionDef = visit_FunctionDef
 
     def visit_Lambda(self, node: ast.Lambda) -> None:
-        for default in (*node.args.defaults, *node.args.kw_defaults):
-            if default is not None:
-                self.visit(default)
+        self.visit(node.args)
         _, free = self._body(node.args, [node.body])
         self._deferred |= free
         self._read(*free)
@@ -351,9 +277,7 @@ class Scan(ast.NodeVisitor):
     def visit_ClassDef(self, node: ast.ClassDef) -> None:
         for part in (*node.decorator_list, *node.bases, *(k.value for k in node.keywords)):
             self.visit(part)
-        inner = Scan()
-        for statement in node.body:
-            inner.visit(statement)
+        inner = Effects.of(node.body)
         self._read(*inner.reads)
         self._loads |= inner._loads
         self.strings |= inner.strings
@@ -362,16 +286,12 @@ class Scan(ast.NodeVisitor):
 
     @property
     def _stored(self) -> set[str]:
-        return self.binds | self.may_bind | self.deletes
+        return self.names | self.deletes
 
-    def _body(
-        self, arguments: ast.arguments, body: list[ast.stmt] | list[ast.expr]
-    ) -> tuple[Scan, set[str]]:
-        """The scan of a function's body, and the names it takes from outside."""
-        inner = Scan()
-        for statement in body:
-            inner.visit(statement)
-        local = (inner._stored | parameters(arguments)) - inner._globals
+    def _body(self, arguments: ast.arguments, body: Iterable[ast.AST]) -> tuple[Effects, set[str]]:
+        """The effects of a function's body, and the names it takes from outside."""
+        inner = Effects.of(body)
+        local = (inner._stored | _parameters(arguments)) - inner._globals
         return inner, inner._loads - local
 
     def _comprehension(
@@ -387,47 +307,54 @@ class Scan(ast.NodeVisitor):
     # Calls
 
     def visit_Call(self, node: ast.Call) -> None:
-        if (magic := magic_of(node)) is not None:
-            self._magic(magic)
+        if _called(node) in ("run_cell_magic", "run_line_magic"):
+            self._magic([a.value if isinstance(a, ast.Constant) else None for a in node.args])
             return
+        given = {k.arg: k.value for k in node.keywords}
         if isinstance(node.func, ast.Name):
-            self._called(node.func.id, node)
+            self._call(node.func.id, node)
         elif isinstance(node.func, ast.Attribute) and (
-            node.func.attr in _CHANGING or in_place(node)
+            node.func.attr in _CHANGING
+            or ("inplace" in given and getattr(given["inplace"], "value", True) is not False)
         ):
             self._change(node.func.value)
-        for given in node.keywords:
-            if given.arg == "out":
-                self._change(given.value)
+        if "out" in given:
+            self._change(given["out"])
         self.generic_visit(node)
 
-    def _called(self, name: str, node: ast.Call) -> None:
+    def _call(self, name: str, node: ast.Call) -> None:
         values = [*node.args, *(k.value for k in node.keywords)]
         handed = {root for value in values for root in roots(value)}
         self.passes.setdefault(name, set()).update(handed)
         if name in self.binds:
             self._read(*self.later.get(name, ()))
 
-    def _magic(self, magic: Magic) -> None:
-        for name in magic.binds:
-            self.may_bind.add(name) if name == EVERYTHING else self._bind(name)
-        self.deletes |= set(magic.deletes)
-        try:
-            tree = ast.parse(blanked(magic.code))
-        except (SyntaxError, ValueError):
+    def _magic(self, given: list[object]) -> None:
+        """What ``get_ipython().run_…_magic(name, line[, body])`` does with these arguments."""
+        if len(given) < 2 or not all(isinstance(text, str) for text in given):
             return
-        if not magic.aside:
-            self.visit(tree)
-            return
-        inner = Scan()
-        inner.visit(tree)
-        self._read(*inner.reads)
+        name, line, *body = map(str, given)
+        names = [word for word in line.split() if word.isidentifier()]
+        if name in ("deepseek", "ds"):
+            names = _OUT.findall(line)
+        elif name in ("reset", "reset_selective"):
+            self.deletes.add(EVERYTHING)
+        elif name in ("xdel", "del"):
+            self.deletes |= set(names)
+        elif name in ("run", "load", "pylab", "store"):
+            self.may_bind.add(EVERYTHING)
+        if name in ("deepseek", "ds", "capture"):
+            for bound in names:
+                self._bind(bound)
+        if name in _RUNNING | {"timeit"} and (tree := parsed("\n".join(body) or line)) is not None:
+            if name == "timeit":
+                self._read(*Effects.of(tree.body).reads)
+            else:
+                self.visit(tree)
 
 
-def parameters(arguments: ast.arguments) -> set[str]:
-    every = [*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs]
-    every += [a for a in (arguments.vararg, arguments.kwarg) if a is not None]
-    return {a.arg for a in every}
+def _parameters(arguments: ast.arguments) -> set[str]:
+    return {node.arg for node in ast.iter_child_nodes(arguments) if isinstance(node, ast.arg)}
 
 
 def stored(target: ast.AST) -> Iterator[str]:
@@ -460,16 +387,6 @@ def shared(value: ast.expr) -> Iterator[str]:
         yield from roots(value)
 
 
-def called(call: ast.Call) -> str:
-    function = call.func
-    if isinstance(function, ast.Attribute):
-        return function.attr
-    return function.id if isinstance(function, ast.Name) else ""
-
-
-def in_place(call: ast.Call) -> bool:
-    """Whether a call says ``inplace=`` anything but False."""
-    return any(
-        k.arg == "inplace" and not (isinstance(k.value, ast.Constant) and k.value.value is False)
-        for k in call.keywords
-    )
+def _called(call: ast.Call) -> str:
+    """The name of the function or method."""
+    return str(getattr(call.func, "attr", getattr(call.func, "id", "")))

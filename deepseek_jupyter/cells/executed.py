@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 _KEPT = 5_000  # runs of cells; a long day's work has some hundreds
@@ -54,15 +54,12 @@ class Log:
     def clear(self) -> None:
         self.__init__()  # type: ignore[misc]
 
-    def runs(
-        self, earlier: Mapping[int, str] | Sequence[str], transform: Callable[[str], str]
-    ) -> list[Executed]:
+    def runs(self, earlier: Sequence[str], transform: Callable[[str], str]) -> list[Executed]:
         """Every run in order; `earlier` are the sources by count that the shell remembers.
 
         `transform` is IPython's own, for the runs of which only the source is known.
         """
-        known = earlier if isinstance(earlier, Mapping) else dict(enumerate(earlier))
-        found = {count: Executed(count, text) for count, text in known.items() if count and text}
+        found = {n: Executed(n, text) for n, text in enumerate(earlier) if n and text}
         found |= self._runs
         return [
             run if run.python else replace(run, python=_transformed(run.source, transform))

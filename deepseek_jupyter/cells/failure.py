@@ -66,12 +66,6 @@ class Failure:
         lines = [frame.line for frame in self.frames if frame.cell == count]
         return lines[-1] if lines else None
 
-    @property
-    def title(self) -> str:
-        """The last line of a traceback, on one line."""
-        first = " ".join(self.message.split())
-        return f"{self.kind}: {first}" if first else self.kind
-
     def without_data(self, code: str) -> Failure:
         """The error without words that the code does not have: they may quote data."""
         return replace(

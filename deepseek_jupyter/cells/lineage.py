@@ -17,12 +17,11 @@ import re
 from collections import defaultdict, deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cache
 from importlib.resources import files
 from itertools import islice
 from string import Template
 
-from .effects import EVERYTHING, Effects, effects, parsed
+from .effects import EVERYTHING, effects, parsed
 from .executed import Executed
 
 _MOST = 200  # runs that are followed; a prompt holds far fewer
@@ -67,20 +66,25 @@ class Lineage:
 
     def __init__(self, runs: Sequence[Executed], iterators: Iterable[str] = ()) -> None:
         self.runs = list(runs)
-        self.effects: list[Effects] = [effects(run.python) for run in self.runs]
-        self._iterators = frozenset(iterators)
-        modules: frozenset[str] = frozenset().union(*(e.modules for e in self.effects))
-        self._touched = [_touches(e, self._iterators, modules) for e in self.effects]
-        self._add_calls()
+        self.effects = [effects(run.python) for run in self.runs]
         self._shared: dict[str, list[tuple[int, str]]] = defaultdict(list)
+        self._where: dict[str, list[int]] = defaultdict(list)  # whose history a run belongs to
+        used_up, modules = set(iterators), set[str]().union(*(e.modules for e in self.effects))
+        writes: dict[str, set[str]] = {}
+        mutators: set[str] = set()
         for index, done in enumerate(self.effects):
+            # ``np.random.seed(1)`` is no part of the history of np.
+            touched = done.names | (done.changes - modules) | done.deletes | (done.reads & used_up)
+            # What calls do beyond their own cell: globals assigned, arguments changed.
+            writes |= done.writes
+            mutators |= done.mutators
+            for function, handed in done.passes.items():
+                touched |= writes.get(function, set()) | (handed if function in mutators else set())
+            for name in touched:
+                self._where[name].append(index)
             for one, two in sorted(done.aliases):
                 self._shared[one].append((index, two))
                 self._shared[two].append((index, one))
-        self._where: dict[str, list[int]] = defaultdict(list)
-        for index, names in enumerate(self._touched):
-            for name in names:
-                self._where[name].append(index)
 
     def choose(
         self,
@@ -100,12 +104,10 @@ class Lineage:
         counts them.
         """
         end = sum(run.count < cell.count for run in self.runs)
-        own = effects(cell.python)
-        first = frozenset(first)
-        names = own.reads | {name for later in own.later.values() for name in later}
+        own, first = effects(cell.python), set(first)
+        names = own.reads.union(first, *own.later.values())
         needs = self._follow(
             [(name, end, int(bool(first) and name not in first)) for name in sorted(names)]
-            + [(name, end, 0) for name in sorted(first - names)]
         )
         for index, run in enumerate(self.runs[:end]):
             if run.count in called:
@@ -140,8 +142,7 @@ class Lineage:
                 done = self.effects[index]
                 queue.extend((read, index, depth + 1) for read in sorted(done.reads))
                 # A function reads its globals when it is called: as they were at the end.
-                later = done.later.get(name, frozenset())
-                queue.extend((read, end, depth + 1) for read in sorted(later))
+                queue.extend((read, end, depth + 1) for read in sorted(done.later.get(name, ())))
             for index in self._through(name, end):
                 needs.setdefault(index, _Need(depth + 1)).names.setdefault(name)
                 reads = sorted(self.effects[index].reads)
@@ -202,18 +203,6 @@ class Lineage:
                 changing.append(index)
         return changing
 
-    def _add_calls(self) -> None:
-        """What calls do beyond their own cell: globals assigned, arguments changed."""
-        writes: dict[str, frozenset[str]] = {}
-        mutators: set[str] = set()
-        for index, done in enumerate(self.effects):
-            writes.update(done.writes)
-            mutators |= done.mutators
-            for function, handed in done.passes.items():
-                self._touched[index] |= writes.get(function, frozenset())
-                if function in mutators:
-                    self._touched[index] |= handed
-
     def _similar(self, word: str, end: int) -> list[int]:
         """The newest runs that know a word like one that was not found."""
         newest = ((index, self.effects[index]) for index in reversed(range(end)))
@@ -227,22 +216,13 @@ class Lineage:
         taken: list[RelevantCell] = []
         left_out: list[RelevantCell] = []
         for run, names in wanted:
-            chosen = RelevantCell(run, names, run.source)
-            if count(chosen.text) > budget:
-                chosen = RelevantCell(run, names, excerpt(run.python, names), whole=False)
-            if not chosen.text or count(chosen.text) > budget:
-                left_out.append(chosen)
-                continue
-            budget -= count(chosen.text)
-            taken.append(chosen)
+            whole = count(run.source) <= budget
+            text = run.source if whole else excerpt(run.python, names)
+            fits = whole or bool(text and count(text) <= budget)
+            (taken if fits else left_out).append(RelevantCell(run, names, text, whole))
+            budget -= count(text) if fits else 0
         as_run = [tuple(sorted(cells, key=lambda c: c.run.count)) for cells in (taken, left_out)]
         return Selection(*as_run)
-
-
-def _touches(done: Effects, iterators: frozenset[str], modules: frozenset[str]) -> set[str]:
-    """Whose history this run belongs to. ``np.random.seed(1)`` is no part of that of np."""
-    used_up = done.reads & iterators
-    return set(done.names | (done.changes - modules) | done.deletes | used_up)
 
 
 def stale_notes(
@@ -265,8 +245,8 @@ def stale_notes(
         if notebook is not None and run.id is not None and 0 < run.at <= saved:
             notes += _edited(run, names, cell, notebook)
         for name in effects(run.python).binds & set(item.names):
-            before = bound.get(name)
-            if before is not None and notebook is not None and _is_above(run, before, notebook):
+            before = bound.get(name, run)
+            if _is_above(run, before, notebook or {}):
                 notes.append(
                     f"{name} was bound in {before.name} and again in {run.name}, above it."
                 )
@@ -276,14 +256,12 @@ def stale_notes(
 
 def _replaced(run: Executed, names: str, cell: Executed, runs: Sequence[Executed]) -> list[str]:
     """Where the cell of `run` ran again with other code, which did not bind these names."""
-    for newer in runs:
-        same = run.id is not None and newer.id == run.id
-        if same and run.count < newer.count < cell.count and newer.source != run.source:
-            return [
-                f"{run.name} was run again with other code as {newer.name}; "
-                f"what it did to {names or 'other names'} is still in effect."
-            ]
-    return []
+    again = (n for n in runs if n.id == run.id and run.count < n.count < cell.count)
+    newer = next((n for n in again if n.source != run.source and n.id is not None), None)
+    if newer is None:
+        return []
+    what = f"what it did to {names or 'other names'} is still in effect."
+    return [f"{run.name} was run again with other code as {newer.name}; {what}"]
 
 
 def _edited(
@@ -347,7 +325,8 @@ def names_on_line(python: str, line: int) -> frozenset[str]:
 
 def prompt(kind: str, **parts: str) -> str:
     """The prompt `kind` (a file's name) with its parts; empty ones leave no gap."""
-    return re.sub(r"\n{3,}", "\n\n", _template(kind).substitute(parts)).strip()
+    template = Template(files(__package__).joinpath("prompts", f"{kind}.md").read_text("utf-8"))
+    return re.sub(r"\n{3,}", "\n\n", template.substitute(parts)).strip()
 
 
 def cells_text(
@@ -376,11 +355,6 @@ def fenced(text: str, language: str = "python") -> str:
     longest = max((len(run) for run in re.findall(r"`{3,}", text)), default=2)
     fence = "`" * (longest + 1)
     return f"{fence}{language}\n{text.rstrip()}\n{fence}"
-
-
-@cache
-def _template(kind: str) -> Template:
-    return Template(files(__package__).joinpath("prompts", f"{kind}.md").read_text("utf-8"))
 
 
 def alike(word: str, known: Iterable[str]) -> list[str]:

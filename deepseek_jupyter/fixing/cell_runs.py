@@ -9,7 +9,7 @@ from typing import Any
 from deepseek_jupyter.asking.notebook_cells import text_of
 from deepseek_jupyter.cells.executed import Executed, log
 from deepseek_jupyter.cells.failure import Failure
-from deepseek_jupyter.cells.lineage import NotebookCell
+from deepseek_jupyter.cells.lineage import Lineage, NotebookCell
 from deepseek_jupyter.display.frontend import shell
 from deepseek_jupyter.errors import CellError
 
@@ -26,9 +26,7 @@ def executed() -> list[Executed]:
     running = shell()
     if running is None:
         return []
-    history = getattr(running, "history_manager", None)
-    earlier = list(getattr(history, "input_hist_raw", ()) or ())[:-1]
-    return log.runs(earlier, running.transform_cell)
+    return log.runs(running.history_manager.input_hist_raw[:-1], running.transform_cell)
 
 
 def last_failure() -> tuple[Executed, Failure]:
@@ -36,11 +34,8 @@ def last_failure() -> tuple[Executed, Failure]:
     if log.error is None or log.failed is None:
         raise CellError("No cell has failed since the extension was loaded.")
     run = log.failed
-    again = [
-        r
-        for r in executed()
-        if r.count > run.count and (r.id == run.id if r.id or run.id else r.source == run.source)
-    ]
+    same = (r for r in executed() if (r.id == run.id if r.id or run.id else r.source == run.source))
+    again = [r for r in same if r.count > run.count]
     if again and not again[-1].failed:
         raise CellError(f"{run.name} ran without an error as {again[-1].name}.")
     return run, Failure.of(log.error, _count_of)
@@ -59,8 +54,6 @@ def find(named: str) -> Executed:
 
     Raises `CellError` when there is none.
     """
-    from deepseek_jupyter.cells.lineage import Lineage
-
     runs = executed()
     if number := _NUMBER.match(named):
         found = next((run for run in runs if run.count == int(number[1])), None)
@@ -93,7 +86,7 @@ def notebook_cells(content: object) -> dict[str, NotebookCell]:
 
 def _count_of(file: str) -> int | None:
     """The count of the cell that a code's file name means, as IPython labels it."""
-    compiler = getattr(shell(), "compile", None)
-    label = compiler.format_code_name(file) if compiler is not None else None
+    running = shell()
+    label = running.compile.format_code_name(file) if running is not None else None
     number = _NUMBER.match(label[1]) if label else None
     return int(number[1]) if number else None

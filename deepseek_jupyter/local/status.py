@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import platform
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from deepseek_jupyter.home import home
-
-from .models import MODELS, forget, has_package, installed, model_path, problem, sealed
-from .serve import reach, stop_server
+from .models import forget, installed, model_path, models_directory, problem, sealed
+from .serve import reach, run_directory, stop_server
 
 
 @dataclass(frozen=True)
@@ -18,11 +14,9 @@ class InstalledModel:
     """A model on the disk; `verified`: its SHA-256 was found right, and it is unchanged since."""
 
     id: str
-    title: str
     path: Path
     size: int  # bytes
     verified: bool
-    source: str  # "hub", "registry", "found", or the file that was named
 
 
 @dataclass(frozen=True)
@@ -30,7 +24,6 @@ class RunningServer:
     """A server that answers now."""
 
     model: str
-    url: str
     pid: int
     idle_seconds: float
 
@@ -41,8 +34,6 @@ class LocalStatus:
 
     models: tuple[InstalledModel, ...]
     servers: tuple[RunningServer, ...]
-    has_package: bool
-    platform: str
     problem: str  # why the server can't run here and what to do; "" if nothing is known to hinder
 
     @property
@@ -53,12 +44,14 @@ class LocalStatus:
 
 def status() -> LocalStatus:
     """Look at the disk and at the servers; starts nothing and hashes nothing."""
+    models = [(id, model_path(id)) for id in installed()]
     return LocalStatus(
-        models=tuple(_model(model_id) for model_id in installed()),
-        servers=_servers(),
-        has_package=has_package(),
-        platform=f"{sys.platform} {platform.machine()}",
-        problem=" ".join(problem() or ()),
+        tuple(
+            InstalledModel(id, path, path.stat().st_size, sealed(id) == "verified")
+            for id, path in models
+        ),
+        _servers(),
+        " ".join(problem() or ()),
     )
 
 
@@ -67,7 +60,7 @@ def remove(model_id: str | None = None) -> int:
 
     What a broken-off install left goes too. A file that the user named stays where it was.
     """
-    partials = (home() / "local" / "models").glob("*.gguf.partial")
+    partials = models_directory().glob("*.gguf.partial")
     freed = 0
     for found in {*installed(), *(path.name.removesuffix(".gguf.partial") for path in partials)}:
         if model_id in (None, found):
@@ -76,24 +69,11 @@ def remove(model_id: str | None = None) -> int:
     return freed
 
 
-def _model(model_id: str) -> InstalledModel:
-    path, known, seal = model_path(model_id), MODELS.get(model_id), sealed(model_id)
-    return InstalledModel(
-        id=model_id,
-        title=known.title if known else f"{model_id} (your own file)",
-        path=path,
-        size=path.stat().st_size,
-        verified=bool(seal and seal.verified),
-        source=seal.source if seal else "unknown",
-    )
-
-
 def _servers() -> tuple[RunningServer, ...]:
     found = []
-    for path in sorted((home() / "local" / "run").glob("*.json")):
+    for path in sorted(run_directory().glob("*.json")):
         if reached := reach(path):
-            state, lease = reached
-            idle = lease.say("idle")
+            server, lease = reached
+            found.append(RunningServer(server.model, server.pid, float(lease.say("idle") or 0)))
             lease.close()
-            found.append(RunningServer(state.model, state.url, state.pid, float(idle or 0)))
     return tuple(found)

@@ -10,17 +10,15 @@ import difflib
 import re
 import shlex
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any, NoReturn
+
+from IPython.core.error import UsageError
 
 from deepseek_jupyter.asking.question import FORMATS, NAMED_PARAMETERS, Question
 from deepseek_jupyter.config import APPROVALS, EFFORTS, ON_ERROR, REPLAYS
 from deepseek_jupyter.errors import ParameterError
 from deepseek_jupyter.protocol.parameters import parse_value
-
-
-class UsageProblem(Exception):
-    """A wrong flag, in one line; the magics raise it as IPython's UsageError."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,8 +40,8 @@ class _Parser(argparse.ArgumentParser):
         if unknown:
             flags = [flag for action in self._actions for flag in action.option_strings]
             hint = suggestion(unknown[1], flags) or " %deepseek help lists the flags."
-            raise UsageProblem(f"There is no flag {unknown[1]}.{hint}")
-        raise UsageProblem(message[:1].upper() + message[1:].rstrip(".") + ".")
+            raise UsageError(f"There is no flag {unknown[1]}.{hint}")
+        raise UsageError(message[:1].upper() + message[1:].rstrip(".") + ".")
 
 
 def flag_parser() -> argparse.ArgumentParser:
@@ -104,7 +102,13 @@ def _add_answer_flags(add: Callable[..., object]) -> None:
 
 def _add_conversation_flags(add: Callable[..., object]) -> None:
     add("--new", action="store_true", help="begin a new conversation")
-    add("--no-history", action="store_true", help="ask outside the conversation")
+    add(
+        "--no-history",
+        dest="history",
+        action="store_const",
+        const=False,
+        help="ask outside the conversation",
+    )
     add("--continue", dest="go_on", action="store_true", help="go on with the last answer")
     add(
         "--cells",
@@ -129,7 +133,13 @@ def _add_conversation_flags(add: Callable[..., object]) -> None:
         "always or not at all, never",
     )
     add("--budget", type=float, metavar="SUM", help="refuse a question that may cost more")
-    add("--no-stream", action="store_true", help="one plain request instead of a stream")
+    add(
+        "--no-stream",
+        dest="stream",
+        action="store_const",
+        const=False,
+        help="one plain request instead of a stream",
+    )
     add("--on-error", choices=ON_ERROR, help="return: no exception, see Reply.error")
     add("--quiet", action="store_true", help="show nothing")
 
@@ -140,12 +150,12 @@ def flag_help() -> str:
 
 
 def parse_cell(line: str, body: str, cell_id: str | None = None) -> Command:
-    """The command of a cell magic. Raises `UsageProblem`, `ParameterError`."""
-    flags, rest = flag_parser().parse_known_args(_words(line))
+    """The command of a cell magic. Raises `UsageError`, `ParameterError`."""
+    flags, rest = flag_parser().parse_known_args(split(line))
     if rest and rest[0].startswith("-"):
         flag_parser().error(f"unrecognized arguments: {rest[0]}")
     if rest:
-        raise UsageProblem(
+        raise UsageError(
             f"The line takes flags only; move {' '.join(rest)!r} into the cell below it."
         )
     return _command(flags, body.strip("\n"), cell_id)
@@ -171,28 +181,14 @@ def parse_line(line: str, cell_id: str | None = None) -> Command:
     return _command(flags, line[start:].strip(), cell_id)
 
 
-# Flags that a `Question` has under their own names.
-_TAKEN_OVER = (
-    *("provider", "model", "think", "effort", "system", "new", "go_on", "format", "budget"),
-    *("on_error", "branch", "cells", "dry_run", "replay", "approve"),
-)
-
-
 def _command(flags: argparse.Namespace, prompt: str, cell_id: str | None) -> Command:
-    taken: dict[str, Any] = {name: getattr(flags, name) for name in _TAKEN_OVER}
-    question = Question(
-        prompt=prompt,
-        parameters=_parameters(flags),
-        stream=False if flags.no_stream else None,
-        history=False if flags.no_history else None,
-        cell_id=cell_id,
-        attach=tuple(flags.attach),
-        schema=flags.schema or None,
-        tools=tuple(filter(None, (name.strip() for name in flags.tools.split(",")))),
-        **taken,
-    )
+    names = {field.name for field in fields(Question)}  # most flags are called as in a question
+    taken = {name: value for name, value in vars(flags).items() if name in names}
+    taken["attach"] = tuple(flags.attach)
+    taken["tools"] = tuple(filter(None, map(str.strip, flags.tools.split(","))))
+    question = Question(prompt, parameters=_parameters(flags), cell_id=cell_id, **taken)
     if flags.out is not None and not flags.out.isidentifier():
-        raise UsageProblem(f"--out {flags.out}: not a variable name.")
+        raise UsageError(f"--out {flags.out}: not a variable name.")
     return Command(question, flags.out, flags.code or flags.run, flags.run, flags.quiet)
 
 
@@ -208,17 +204,16 @@ def _parameters(flags: argparse.Namespace) -> dict[str, Any]:
 
 
 def _takes_value(parser: argparse.ArgumentParser, flag: str) -> bool:
-    for action in parser._actions:
-        if flag in action.option_strings:
-            return action.nargs != 0
-    return False
+    action = parser._option_string_actions.get(flag)
+    return action is not None and action.nargs != 0
 
 
-def _words(line: str) -> list[str]:
+def split(line: str) -> list[str]:
+    """The words of `line` as a shell reads them. Raises `UsageError` for an open quote."""
     try:
         return shlex.split(line)
     except ValueError as error:
-        raise UsageProblem(f"{error}: {line.strip()}") from None
+        raise UsageError(f"{error}: {line.strip()}") from None
 
 
 def _spans(line: str) -> list[tuple[str, int]]:
@@ -235,12 +230,6 @@ def _spans(line: str) -> list[tuple[str, int]]:
             word = match[0]
         found.append((word, match.start()))
     return found
-
-
-def no_arguments(words: Sequence[str], command: str) -> None:
-    """Raise `UsageProblem` where a command that takes none was given `words`."""
-    if words:
-        raise UsageProblem(f"{command} takes no argument.")
 
 
 def suggestion(word: str, known: Sequence[str]) -> str:

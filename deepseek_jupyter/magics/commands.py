@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import getpass
-import shlex
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
+from inspect import signature
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from IPython.core.error import UsageError
 
 from deepseek_jupyter.api import get_session
-from deepseek_jupyter.asking.preview import Preview, sent
+from deepseek_jupyter.asking.preview import Preview
+from deepseek_jupyter.asking.preview import sent as preview_sent
 from deepseek_jupyter.asking.reply import Reply
 from deepseek_jupyter.config import DeepSeek
 from deepseek_jupyter.conversation.exports import ENDINGS, write_export
@@ -20,7 +23,7 @@ from deepseek_jupyter.errors import CellError
 from deepseek_jupyter.protocol.parameters import parse_value
 from deepseek_jupyter.session.accounts import WAYS, usage
 
-from .arguments import UsageProblem, flag_help, no_arguments, parse_line, suggestion
+from .arguments import flag_help, parse_line, split, suggestion
 from .reports import LOCAL_VERBS, balance, local_model, models, providers, status, turns_in_words
 
 if TYPE_CHECKING:
@@ -32,7 +35,8 @@ if TYPE_CHECKING:
 class LineCommand:
     """A command, the form of its arguments, and what it does in one line.
 
-    One that `asks` the model is given the line as it was written, and the id of the asking cell.
+    `call` takes the words of the line; its keyword-only parameters are flags. One that `asks` the
+    model is given the line as it was written, and the id of the asking cell.
     """
 
     call: Callable[..., Any]
@@ -40,10 +44,25 @@ class LineCommand:
     says: str
     asks: bool = False
 
+    def run(self, name: str, words: list[str]) -> Any:
+        """Carry it out. Raises `UsageError` for words that do not have its form."""
+        takes = signature(self.call)
+        flags = {
+            f"--{p.name}": p.name for p in takes.parameters.values() if p.kind is p.KEYWORD_ONLY
+        }
+        given = {flags[word]: True for word in words if word in flags}
+        try:
+            bound = takes.bind(*(word for word in words if word not in flags), **given)
+        except TypeError:
+            form = f"%deepseek {name} {self.form}".rstrip()
+            names = " %deepseek tree names the turns." if "TURN" in form else ""
+            raise UsageError(f"Write it as {form}: {self.says}.{names}") from None
+        return self.call(*bound.args, **bound.kwargs)
+
 
 COMMANDS: dict[str, LineCommand] = {}
 
-Call = Callable[[Sequence[str]], Any]
+Call = TypeVar("Call", bound=Callable[..., Any])
 
 
 def _command(form: str, says: str) -> Callable[[Call], Call]:
@@ -57,60 +76,56 @@ def _command(form: str, says: str) -> Callable[[Call], Call]:
 
 
 def run(line: str, cell_id: Callable[[], str | None] = lambda: None) -> Any:
-    """Carry out ``%deepseek LINE``. Raises `UsageProblem` for an unknown command."""
+    """Carry out ``%deepseek LINE``. Raises `UsageError` for an unknown command."""
     first, _, rest = line.strip().partition(" ")
     if first in COMMANDS and COMMANDS[first].asks:
         return COMMANDS[first].call(rest, cell_id())
-    try:
-        words = shlex.split(line)
-    except ValueError as error:
-        raise UsageProblem(f"{error}: {line.strip()}") from None
+    words = split(line)
     if not words:
         return status(get_session())
-    name, *arguments = words
+    name = words[0]
     if name not in COMMANDS:
         close = suggestion(name, list(COMMANDS)) or " %deepseek help lists the commands."
-        raise UsageProblem(f"There is no command {name!r}.{close}")
-    return COMMANDS[name].call(arguments)
+        raise UsageError(f"There is no command {name!r}.{close}")
+    return COMMANDS[name].run(name, words[1:])
 
 
 # The session's
 
 
 @_command("[PROVIDER]", "the model ids that the provider lists")
-def _models(arguments: Sequence[str]) -> Report:
-    return models(get_session(), _at_most_one(arguments, "models"))
+def _models(provider: str | None = None) -> Report:
+    return models(get_session(), provider)
 
 
 @_command("[PROVIDER]", "what is left on the account")
-def _balance(arguments: Sequence[str]) -> Report:
-    return balance(get_session(), _at_most_one(arguments, "balance"))
+def _balance(provider: str | None = None) -> Report:
+    return balance(get_session(), provider)
 
 
 @_command(f"[{'|'.join(WAYS)}]", "tokens and cost, of this session without one")
-def _usage(arguments: Sequence[str]) -> Report:
-    by = _at_most_one(arguments, "usage")
+def _usage(by: str | None = None) -> Report:
     if by is not None and by not in WAYS:
-        raise UsageProblem(f"usage takes {', '.join(WAYS)}.{suggestion(by, WAYS)}")
+        raise UsageError(f"usage takes {', '.join(WAYS)}.{suggestion(by, WAYS)}")
     return usage(get_session(), by)  # type: ignore[arg-type]
 
 
 @_command("[NAME=VALUE]", "show or change settings")
-def _config(arguments: Sequence[str]) -> Report | None:
+def _config(*items: str) -> Report | None:
     config = get_session().config
-    if not arguments:
+    if not items:
         return _settings(config)
-    for item in arguments:
+    for item in items:
         name, equals, text = item.partition("=")
         if name in ("nested", "nest_asyncio"):
             from deepseek_jupyter.nested import enable_nested
 
             if text.lower() not in ("on", "true", "1"):
-                raise UsageProblem("nested can only be switched on; restarting switches it off.")
+                raise UsageError("nested can only be switched on; restarting switches it off.")
             enable_nested()
         elif not equals or name not in config.items():
             close = suggestion(name, [*config.items(), "nested"])
-            raise UsageProblem(f"Settings are written name=value; there is no {name!r}.{close}")
+            raise UsageError(f"Settings are written name=value; there is no {name!r}.{close}")
         else:
             _set(config, name, text)
     return None
@@ -134,34 +149,31 @@ def _set(config: DeepSeek, name: str, text: str) -> None:
     try:
         setattr(config, name, value)
     except TraitError as error:
-        raise UsageProblem(str(error).split("\n")[0]) from None
+        raise UsageError(str(error).split("\n")[0]) from None
 
 
 @_command("[NAME]", "list providers, or choose one")
-def _provider(arguments: Sequence[str]) -> Report:
-    name = _at_most_one(arguments, "provider")
+def _provider(name: str | None = None) -> Report:
     if name is not None:
         get_session().endpoints.choose(name)
     return providers(get_session())
 
 
 @_command("[PROVIDER] [--forget]", "store a key, typed hidden")
-def _login(arguments: Sequence[str]) -> Report:
-    """``login [PROVIDER] [--forget]``: the key is typed into a hidden prompt, never on the line."""
+def _login(name: str = "", *, forget: bool = False) -> Report:
     from deepseek_jupyter.transport.keys import forget_key, store_key
 
-    names = [word for word in arguments if word != "--forget"]
-    if any(word.startswith(("sk-", "sk_")) for word in names):
-        raise UsageProblem("Never type a key into a cell: %deepseek login asks for it, hidden.")
-    name = _at_most_one(names, "login") or get_session().config.provider or "deepseek"
+    if name.startswith(("sk-", "sk_")):
+        raise UsageError("Never type a key into a cell: %deepseek login asks for it, hidden.")
+    name = name or get_session().config.provider or "deepseek"
     profile = get_session().endpoints.profile(name)
-    if "--forget" in arguments:
+    if forget:
         found = forget_key(profile)
         return Report(f"The key for {name} is {'gone' if found else 'not stored'}.")
     try:
         key = getpass.getpass(f"API key for {name} (hidden): ")
     except Exception as error:  # ipykernel's StdinNotImplementedError, EOFError without a terminal
-        raise UsageProblem(
+        raise UsageError(
             f"A key cannot be typed here ({error}); set the provider's key variable instead."
         ) from None
     if not key.strip():
@@ -170,128 +182,103 @@ def _login(arguments: Sequence[str]) -> Report:
 
 
 @_command("install|status|remove [MODEL]", "the embedded model")
-def _local(arguments: Sequence[str]) -> Report:
-    """``local [status|install|remove] [MODEL or file]``."""
-    verb, *rest = arguments or ["status"]
+def _local(verb: str = "status", model: str | None = None) -> Report:
     if verb not in LOCAL_VERBS:
-        raise UsageProblem(f"local takes install, status or remove.{suggestion(verb, LOCAL_VERBS)}")
-    return local_model(verb, _at_most_one(rest, f"local {verb}"))
+        raise UsageError(f"local takes install, status or remove.{suggestion(verb, LOCAL_VERBS)}")
+    return local_model(verb, model)
 
 
 @_command("", "begin a new conversation")
-def _reset(arguments: Sequence[str]) -> Report:
-    no_arguments(arguments, "reset")
+def _reset() -> Report:
     turns = len(get_session().conversation.way())
     get_session().conversation.reset()
     return Report(f"A new conversation begins; the last one had {turns_in_words(turns)}.")
 
 
 @_command("", "check this installation and say what to fix")
-def _doctor(arguments: Sequence[str]) -> Report:
+def _doctor() -> Report:
     from .doctor import doctor
 
-    no_arguments(arguments, "doctor")
     return doctor(get_session())
 
 
 @_command("", "this list, and the flags of %%deepseek")
-def _help(arguments: Sequence[str]) -> Report:
+def _help() -> Report:
     rows = [(f"%deepseek {name} {c.form}".rstrip(), c.says) for name, c in COMMANDS.items()]
     return Report("", [("%deepseek", "what is set, what was spent"), *rows], remark=flag_help())
-
-
-def _at_most_one(arguments: Sequence[str], command: str) -> str | None:
-    if len(arguments) > 1:
-        raise UsageProblem(f"%deepseek {command} takes one argument at most.")
-    return arguments[0] if arguments else None
 
 
 # The conversation's
 
 
 @_command("", "the conversation, with its branches")
-def _tree(arguments: Sequence[str]) -> Drawing | Report:
-    no_arguments(arguments, "tree")
+def _tree() -> Drawing | Report:
     if not len(_conversation()):
         return Report("The conversation has no turn yet.")
     return Drawing("\n".join(_conversation().tree_lines()))
 
 
 @_command("[TURN] [--sent]", "a turn again, or what was sent")
-def _show(arguments: Sequence[str]) -> Reply | Preview:
+def _show(name: str = "", *, sent: bool = False) -> Reply | Preview:
     conversation = _conversation()
-    names = [word for word in arguments if word != "--sent"]
-    if len(names) > 1:
-        raise UsageProblem("show takes one turn, as %deepseek tree names it, and --sent.")
-    named = conversation.find(names[0]) if names else conversation.tip
-    turn = conversation.turn(named)
+    turn = conversation.turn(conversation.find(name) if name else conversation.tip)
     if turn is None:
-        raise UsageProblem("The conversation has no turn yet.")
-    if "--sent" in arguments:
+        raise UsageError("The conversation has no turn yet.")
+    if sent:
         if not turn.sent:
-            raise UsageProblem("This turn was read from a file; nothing was sent for it from here.")
-        return sent(get_session(), turn)
+            raise UsageError("This turn was read from a file; nothing was sent for it from here.")
+        return preview_sent(get_session(), turn)
     return Reply(turn)
 
 
 @_command("[N]", "take the newest turns off the branch")
-def _undo(arguments: Sequence[str]) -> Report:
-    count = arguments[0] if arguments else "1"
-    if not count.isdigit() or len(arguments) > 1:
-        raise UsageProblem("undo takes the number of turns, 1 without one.")
+def _undo(count: str = "1") -> Report:
+    if not count.isdecimal():
+        raise UsageError("undo takes the number of turns, 1 without one.")
     left = _conversation().undo(int(count))
     return Report(f"{turns_in_words(len(left))} taken back; %deepseek tree still shows them.")
 
 
 @_command("TURN NAME", "begin a branch at a turn")
-def _fork(arguments: Sequence[str]) -> Report:
-    if len(arguments) != 2:
-        raise UsageProblem("fork takes a turn (as %deepseek tree names it) and the branch's name.")
-    _conversation().fork(*arguments)
+def _fork(turn: str, name: str) -> Report:
+    _conversation().fork(turn, name)
     return _where()
 
 
 @_command("NAME|TURN", "go on with another branch")
-def _checkout(arguments: Sequence[str]) -> Report:
-    if len(arguments) != 1:
-        raise UsageProblem("checkout takes the name of a branch or of a turn.")
-    _conversation().checkout(arguments[0])
+def _checkout(name: str) -> Report:
+    _conversation().checkout(name)
     return _where()
 
 
 @_command("TURN TURN", "how two turns differ")
-def _diff(arguments: Sequence[str]) -> Drawing:
+def _diff(one: str, other: str) -> Drawing:
     from deepseek_jupyter.conversation.drawing import diff_text
 
-    if len(arguments) != 2:
-        raise UsageProblem("diff takes two turns, as %deepseek tree names them.")
-    return Drawing(diff_text(_conversation().diff(*arguments)))
+    return Drawing(diff_text(_conversation().diff(one, other)))
 
 
 @_command("WORDS", "find turns of this conversation")
-def _search(arguments: Sequence[str]) -> Report:
-    if not arguments:
-        raise UsageProblem("search takes the words to look for.")
-    found = _conversation().search(" ".join(arguments))
+def _search(first: str, *words: str) -> Report:
+    found = _conversation().search(" ".join((first, *words)))
     rows = [(hit.turn[-6:], hit.field, " ".join(hit.snippet.split())) for hit in found]
     return Report(f"{len(rows)} found", rows, ("turn", "in", "") if rows else ())
 
 
 @_command("FILE", "write .md, .html, .json or .ipynb")
-def _export(arguments: Sequence[str]) -> Report:
-    if len(arguments) != 1 or Path(arguments[0]).suffix not in ENDINGS:
-        raise UsageProblem(f"export takes a file name that ends in {', '.join(ENDINGS)}.")
-    path = Path(arguments[0]).expanduser()
+def _export(file: str) -> Report:
+    path = Path(file).expanduser()
+    if path.suffix not in ENDINGS:
+        raise UsageError(f"export takes a file name that ends in {', '.join(ENDINGS)}.")
     write_export(_conversation(), path)
     return Report(f"Written: {path}")
 
 
 @_command("[journal]", "send along turns that are not from here")
-def _trust(arguments: Sequence[str]) -> Report:
+def _trust(what: str | None = None) -> Report:
     """Take along the file's turns that are not from here; `journal`: what the file lacks."""
-    what = _at_most_one(arguments, "trust")
     if what not in (None, "journal"):
-        raise UsageProblem(f"trust takes journal or nothing.{suggestion(str(what), ['journal'])}")
+        raise UsageError(f"trust takes journal or nothing.{suggestion(str(what), ['journal'])}")
     memory = get_session().memory
     count = memory.trust_journal() if what else memory.trust()
     if not count:
@@ -311,19 +298,25 @@ def _where() -> Report:
 
 # About cells
 
-_VERBS = ("accept", "reject", "revert")
+_VERBS = {
+    "accept": ("[TURN] [--run]", "apply the change, and run the cells"),
+    "reject": ("[TURN]", "drop the change"),
+    "revert": ("[TURN]", "take an accepted change back"),
+}
 
 
 def _cell_command(kind: str, line: str, cell_id: str | None) -> Proposal | Reply | Preview:
     """Ask for a change and show it, or decide on the one that was offered."""
-    words = line.split()
-    if words and words[0] in _VERBS and kind not in ("explain", "test"):  # those change no cell
-        return _decide(words[0], words[1:])
     from deepseek_jupyter.display.frontend import current_cell, user_namespace
     from deepseek_jupyter.display.surfaces import surface
     from deepseek_jupyter.fixing import fix as fixes
 
-    session = get_session()
+    session, words = get_session(), line.split()
+    if words and words[0] in _VERBS and kind not in ("explain", "test"):  # those change no cell
+        form, says = _VERBS[words[0]]
+        verb = LineCommand(partial(getattr(fixes, words[0]), session), form, says)
+        proposal: Proposal = verb.run(f"{kind} {words[0]}", words[1:])
+        return proposal
     command = parse_line(line, cell_id)
     target, wish = _target(kind, command.question.prompt)
     question = replace(command.question, prompt=wish)
@@ -336,19 +329,6 @@ def _cell_command(kind: str, line: str, cell_id: str | None) -> Proposal | Reply
     if command.out:
         user_namespace()[command.out] = proposal.reply
     return proposal.reply if kind in ("explain", "test") else proposal
-
-
-def _decide(verb: str, arguments: Sequence[str]) -> Proposal:
-    from deepseek_jupyter.fixing.fix import accept, reject, revert
-
-    run = "--run" in arguments
-    turns = [word for word in arguments if word != "--run"]
-    if len(turns) > 1 or (run and verb != "accept"):
-        raise UsageProblem(f"{verb} takes {'--run' if verb == 'accept' else 'nothing'} at most.")
-    turn = turns[0] if turns else None
-    if verb == "accept":
-        return accept(get_session(), turn, run=run)
-    return (reject if verb == "reject" else revert)(get_session(), turn)
 
 
 def _target(kind: str, words: str) -> tuple[str, str]:

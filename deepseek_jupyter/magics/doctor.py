@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING
 
@@ -28,16 +28,7 @@ _GOOD, _NOTE, _BAD = "ok", "note", "FIX"
 
 def doctor(session: Session) -> Report:
     """Every check, in the order in which a question would meet them. Sends one request: /models."""
-    checks: tuple[Callable[[Session], Iterator[Finding]], ...] = (
-        _packages,
-        _directory,
-        _journal,
-        _page,
-        _endpoint,
-        _embedded,
-        _nesting,
-        _policy,
-    )
+    checks = (_packages, _directory, _journal, _page, _endpoint, _embedded, _nesting, _policy)
     rows = [finding for check in checks for finding in check(session)]
     bad = sum(mark == _BAD for mark, _, _ in rows)
     remark = f"{bad} to fix." if bad else ALL_WELL
@@ -95,7 +86,7 @@ def _embedded(session: Session) -> Iterator[Finding]:
     from deepseek_jupyter import local
 
     now = local.status()
-    if now.models and not now.problem:
+    if now.ready:
         yield _GOOD, "embedded model", ", ".join(model.id for model in now.models)
     elif now.models:
         yield _BAD, "embedded model", now.problem

@@ -30,7 +30,7 @@ from deepseek_jupyter.errors import DeepSeekError, Interrupted
 from deepseek_jupyter.page import requests
 
 from . import completion
-from .arguments import Command, UsageProblem, flag_help, parse_cell, parse_line
+from .arguments import Command, flag_help, parse_cell, parse_line
 
 if TYPE_CHECKING:
     from deepseek_jupyter.asking.reply import Reply
@@ -72,7 +72,7 @@ class DeepSeekMagics(Magics):
         if cell is None:
             from .commands import run
 
-            return self._usage(run, line, self._cell_id)
+            return run(line, self._cell_id)
         return self._ask_cell(line, cell, local_ns)
 
     @no_var_expand
@@ -84,10 +84,10 @@ class DeepSeekMagics(Magics):
             return self._ask_cell(line, cell, local_ns)
         if not line.strip():
             raise UsageError("%ds takes a question; %deepseek shows the status.")
-        return self._ask(self._usage(parse_line, line, self._cell_id()), local_ns)
+        return self._ask(parse_line(line, self._cell_id()), local_ns)
 
     def _ask_cell(self, line: str, cell: str, local_ns: Any) -> Any:
-        command = self._usage(parse_cell, line, cell, self._cell_id())
+        command = parse_cell(line, cell, self._cell_id())
         if command.question.cell_id is None and in_jupyter():  # a front end without cell ids
             command = replace(command, question=replace(command.question, by_prompt=True))
         return self._ask(command, local_ns)
@@ -121,13 +121,6 @@ class DeepSeekMagics(Magics):
         if command.code and reply.code:
             _place(session, command, reply)
         return reply
-
-    def _usage(self, call: Any, *arguments: Any) -> Any:
-        """`call`, with a wrong flag as IPython's own one-line error."""
-        try:
-            return call(*arguments)
-        except UsageProblem as problem:
-            raise UsageError(str(problem)) from None
 
     def _cell_id(self) -> str | None:
         """The id of the running cell, where the front end sends one (JupyterLab, VS Code).
@@ -201,19 +194,6 @@ def _in_string(lines: Sequence[str]) -> bool:
 # Which cells ran, and the error that came last: what %deepseek fix looks at.
 
 
-def watch(shell: Any) -> None:
-    """Note every cell from now on; once, however often called."""
-    if _ended not in shell.events.callbacks["post_run_cell"]:
-        shell.events.register("post_run_cell", _ended)
-
-
-def unwatch(shell: Any) -> None:
-    """Note nothing more, and forget what was noted."""
-    if _ended in shell.events.callbacks["post_run_cell"]:
-        shell.events.unregister("post_run_cell", _ended)
-    log.clear()
-
-
 def _ended(result: Any) -> None:
     info = result.info
     if info.silent or not info.store_history or result.execution_count is None:
@@ -244,7 +224,8 @@ def register(ipython: Any) -> None:
         ipython.configurables.append(config)
     if keep_question_marks not in ipython.input_transformers_cleanup:
         ipython.input_transformers_cleanup.append(keep_question_marks)
-    watch(ipython)
+    if _ended not in ipython.events.callbacks["post_run_cell"]:
+        ipython.events.register("post_run_cell", _ended)
     completion.register(ipython)
     if manager := _comm_manager(ipython):
         requests.register()
@@ -262,7 +243,9 @@ def unregister(ipython: Any) -> None:
     ]
     if keep_question_marks in ipython.input_transformers_cleanup:
         ipython.input_transformers_cleanup.remove(keep_question_marks)
-    unwatch(ipython)
+    if _ended in ipython.events.callbacks["post_run_cell"]:
+        ipython.events.unregister("post_run_cell", _ended)
+    log.clear()
     completion.unregister(ipython)
     if manager := _comm_manager(ipython):
         pages.unregister(manager)

@@ -22,11 +22,6 @@ def text(body: Body, name: str, longest: int = _LONGEST_PROMPT) -> str:
     return value
 
 
-def optional_text(body: Body, name: str, longest: int = 500) -> str | None:
-    """A string, or None where there is none or an empty one."""
-    return text(body, name, longest) or None if body.get(name) is not None else None
-
-
 def turn_id(body: Body, name: str) -> str:
     """An id."""
     found = sound_id(body.get(name))

@@ -43,6 +43,7 @@ _MOST_TOKENS = 512  # more is no ghost text, whatever the page asks
 _LONGEST = 400_000  # characters of prefix or suffix; the page cuts far below
 _SETTLED = 30.0  # seconds for which provider and key are not looked up again
 _AHEAD = 10.0  # seconds before their end in which a page that types has them looked up again
+_SETTINGS = ("provider", "base_url", "model", "local_model", "fim_provider", "fim_model")
 
 
 class _Host(NamedTuple):
@@ -53,9 +54,6 @@ class _Host(NamedTuple):
     model: str
 
 
-_Found = tuple[FimRequest, _Host]  # what may leave, and where to
-
-
 class InlineCompletion:
     """The ghost texts of this kernel's pages; what they cost is in ``session.ghosts``."""
 
@@ -63,7 +61,7 @@ class InlineCompletion:
         self.session = session
         self.lock = threading.Lock()
         self.running: dict[str, tuple[str, Stop]] = {}  # page -> its newest request
-        self._host: tuple[float, tuple[str, ...], _Host] | None = None
+        self._host: tuple[float, list[str], _Host] | None = None  # until when, for which settings
         self._client: Client | None = None
 
     def begin(self, page: str, running: tuple[str, Stop] | None) -> None:
@@ -75,28 +73,14 @@ class InlineCompletion:
         if before is not None:
             before[1]()
 
-    async def run(
-        self,
-        asked: FimRequest,
-        found: _Found | DeepSeekError | None,
-        send: Callable[..., None],
-        page: str,
-        id: str,
-    ) -> None:
-        """One ghost text, from its place at the provider to its last word.
-
-        `found` is what `prepared` returned or raised, None where it has not been called.
-        """
+    async def run(self, asked: FimRequest, send: Callable[..., None], page: str, id: str) -> None:
+        """One ghost text, from its place at the provider to its last word."""
         from deepseek_jupyter.transport.exchange import Exchange
 
         error: DeepSeekError | None = None
         exchange: Exchange | None = None
         try:
-            if found is None:
-                found = await asyncio.to_thread(self.prepared, asked)
-            if isinstance(found, DeepSeekError):
-                raise found
-            asked, host = found
+            asked, host = await asyncio.to_thread(self.prepared, asked)
             exchange = Exchange(asked, host.provider, host.key)
             revealer = Restorer(self.session.redactor.known, in_links=True)
             async with aclosing(self.client.stream(exchange)) as batches:  # type: ignore[type-var]
@@ -124,38 +108,41 @@ class InlineCompletion:
         else:
             send(done=True, error=error.record)
 
-    def prepared(self, asked: FimRequest) -> _Found:
-        """What may leave, and where to. Raises what forbids it."""
-        host = self.settled()
-        mask = self.session.redactor.redact
-        asked = replace(
-            asked, model=host.model, prefix=mask(asked.prefix), suffix=mask(asked.suffix)
-        )
-        check_ghost(self.session, asked, host.provider)
-        return asked, host
+    def prepared(self, asked: FimRequest) -> tuple[FimRequest, _Host]:
+        """What may leave, and where to. Raises `PolicyError` or `ConfigurationError`."""
+        session, (provider, key, model) = self.session, self.settled()
+        mask = session.redactor.redact
+        prefix, suffix = mask(asked.prefix), mask(asked.suffix)
+        teaching = Teaching(session.policy_files())
+        if teaching.marks:  # ghost text writes code, never thinks, and knows no system prompt
+            raise PolicyError(
+                "The policy of this notebook leaves no place for ghost text.",
+                "%deepseek doctor names its file.",
+            )
+        teaching.check_provider(provider.name)
+        teaching.check_model(model)
 
-    def known(self, ahead: float = 0.0) -> _Host | None:
-        """Provider, key and model, where they hold for the present settings, `ahead` seconds on."""
-        kept = self._host
-        if kept is None or kept[1] != self._settings() or time.monotonic() + ahead >= kept[0]:
-            return None
-        return kept[2]
+        def worst(price: Price) -> Decimal:
+            read = count_tokens(prefix) + count_tokens(suffix)
+            return price.cost(Usage(read, asked.parameters["max_tokens"])).amount
 
-    def _settings(self) -> tuple[str, ...]:
-        names = ("provider", "base_url", "model", "local_model", "fim_provider", "fim_model")
-        return tuple(str(getattr(self.session.config, name)) for name in names)
+        check_notebook(session, provider, teaching, session.price(provider, model), worst)
+        asked = replace(asked, model=model, prefix=prefix, suffix=suffix)
+        return asked, _Host(provider, key, model)
 
     def settled(self, ahead: float = 0.0) -> _Host:
-        """Provider, key and model. Asks the key store, or starts the embedded model: slow."""
-        if known := self.known(ahead):
-            return known
-        config, settings = self.session.config, self._settings()
-        endpoints = self.session.endpoints
-        provider, key = endpoints.provider(config.fim_provider or None)
-        wired = provider.for_fim()
-        model = config.fim_model or endpoints.model(None, provider, key)
-        host = _Host(wired, key, model)
-        self._host = (time.monotonic() + _SETTLED, settings, host)
+        """Provider, key and model, for the settings as they are and `ahead` seconds at least.
+
+        Asks the key store, or starts the embedded model: slow.
+        """
+        config, endpoints = self.session.config, self.session.endpoints
+        settings = [str(getattr(config, name)) for name in _SETTINGS]
+        until, known_for, host = self._host or (0.0, settings, None)
+        if host is None or known_for != settings or time.monotonic() + ahead >= until:
+            provider, key = endpoints.provider(config.fim_provider or None)
+            model = config.fim_model or endpoints.model(None, provider, key)
+            host = _Host(provider.for_fim(), key, model)
+            self._host = (time.monotonic() + _SETTLED, settings, host)
         return host
 
     @property
@@ -190,24 +177,6 @@ class InlineCompletion:
         price = self.session.price(exchange.provider, completion.model, asked.model)
         cost = price.cost(usage) if price else None
         return Total(model, 1, usage, {cost.currency: cost.amount} if cost else {})
-
-
-def check_ghost(session: Session, asked: FimRequest, provider: Provider) -> None:
-    """Raise `PolicyError` or `ConfigurationError` where `asked` may not be sent."""
-    teaching = Teaching(session.policy_files())
-    if teaching.marks:  # ghost text writes code, never thinks, and knows no system prompt
-        raise PolicyError(
-            "The policy of this notebook leaves no place for ghost text.",
-            "%deepseek doctor names its file.",
-        )
-    teaching.check_provider(provider.name)
-    teaching.check_model(asked.model)
-
-    def worst(price: Price) -> Decimal:
-        read = count_tokens(asked.prefix) + count_tokens(asked.suffix)
-        return price.cost(Usage(read, asked.parameters["max_tokens"])).amount
-
-    check_notebook(session, provider, teaching, session.price(provider, asked.model), worst)
 
 
 # Requests
@@ -257,20 +226,12 @@ def complete(session: Session, request: Request) -> None:
     def send(**message: Any) -> None:
         request.tell({"type": "ghost", "id": id, **message})
 
-    found: _Found | DeepSeekError | None = None
-    if completion.known() is not None:  # then it takes a millisecond, and no thread is waited for
-        try:
-            found = completion.prepared(asked)
-        except DeepSeekError as error:
-            found = error
-    engine().start(completion.run(asked, found, send, page, id), stop)
+    engine().start(completion.run(asked, send, page, id), stop)
 
 
 def cancel(session: Session, request: Request) -> None:
     """End a page's ghost text ``{id}``, if it is still on its way."""
     completion = completion_of(session)
     page, id = str(request.body.get("page")), str(request.body.get("id"))
-    with completion.lock:
-        running = completion.running.get(page)
-    if running is not None and running[0] == id:
+    if completion.running.get(page, ("",))[0] == id:
         completion.begin(page, None)

@@ -5,7 +5,7 @@ That is the notebook's frames and variables, never a value, and its cells.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from types import BuiltinFunctionType, FunctionType, ModuleType
 from typing import TYPE_CHECKING, Any
 
@@ -85,19 +85,15 @@ def search(session: Session, request: Request) -> dict[str, Any]:
 def conversations(session: Session, request: Request) -> dict[str, Any]:
     """``{limit?}``: those of this notebook, with the first prompt as title."""
     limit = whole(request.body, "limit", 1, 200, 50)
-    found = session.conversation
-    rows = found.journal.conversations(found.notebook) if found.journal else []
-    listed = []
-    for row in rows[:limit]:
-        assert found.journal is not None
-        first = [node.id for node in found.journal.nodes(row.id)[:1]]
-        title = next((turn.prompt for turn in found.journal.turns_of(first).values()), "")
-        listed.append(
-            {"id": row.id, "turns": row.turns, "newest": row.newest, "title": _head(title)}
-        )
+    found, journal = session.conversation, session.conversation.journal
+    listed: list[dict[str, Any]] = []
+    if journal is not None:
+        for row in journal.conversations(found.notebook)[:limit]:
+            first = [node.id for node in journal.nodes(row.id)[:1]]
+            title = _title(journal.turns_of(first).values())
+            listed.append({"id": row.id, "turns": row.turns, "newest": row.newest, "title": title})
     if found.id not in [row["id"] for row in listed]:
-        first_turn = next(iter(found.turns()), None)
-        title = _head(first_turn.prompt) if first_turn else ""
+        title = _title(found.turns())
         listed.insert(0, {"id": found.id, "turns": len(found), "newest": None, "title": title})
     return {"current": found.id, "conversations": listed}
 
@@ -134,6 +130,10 @@ def _record(turn: Turn) -> dict[str, Any]:
     for name in ("prompt", "answer", "reasoning"):
         record[name] = shortened(record[name], _LARGEST_TURN)
     return record
+
+
+def _title(turns: Iterable[Turn]) -> str:
+    return _head(next((turn.prompt for turn in turns), ""))
 
 
 def _head(prompt: str) -> str:

@@ -22,7 +22,7 @@ from deepseek_jupyter.display.surfaces import Deltas
 from deepseek_jupyter.errors import ConversationError, Interrupted
 from deepseek_jupyter.privacy.levels import asked_of
 
-from .fields import flag, objects, optional_text, text, texts, turn_id
+from .fields import flag, objects, text, texts, turn_id
 
 if TYPE_CHECKING:
     from deepseek_jupyter.conversation.turn import Turn
@@ -74,10 +74,9 @@ def dry_run(session: Session, request: Request) -> dict[str, Any]:
 
 
 def _question(body: Mapping[str, Any]) -> Question:
-    replaced = optional_text(body, "instead_of")
     return Question(
         text(body, "prompt"),
-        instead_of=None if replaced is None else turn_id(body, "instead_of"),
+        instead_of=turn_id(body, "instead_of") if body.get("instead_of") else None,
         new=flag(body, "new"),
         attach=(
             *texts(body, "attach"),

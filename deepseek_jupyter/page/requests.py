@@ -21,7 +21,7 @@ PAGE_REQUESTS: dict[str, tuple[str, bool]] = {
     "settle": ("inline_completion.settle", True),
     "complete": ("inline_completion.complete", False),
     "cancel": ("inline_completion.cancel", False),
-    "standing": ("state.status", True),
+    "notebook_status": ("state.status", True),
     "sibling": ("siblings.sibling", True),
     "use": ("siblings.use", True),
     "document": ("panel_queries.document", False),

@@ -42,10 +42,7 @@ def use(session: Session, request: Request) -> dict[str, Any]:
 
 
 def neighbour(conversation: Conversation, id: str, step: int) -> dict[str, Any]:
-    """The answer `step` places from the turn `id`: its bundle, and whether it is the active one.
-
-    Raises `ConversationError` where there is none.
-    """
+    """The answer `step` places from the turn `id`. Raises `ConversationError` for none."""
     answers, at = _answers(conversation, id)
     at += step
     if not 0 <= at < len(answers):
@@ -105,15 +102,10 @@ def _shown(conversation: Conversation, answers: list[Turn], at: int) -> dict[str
 
 def switch(session: Session, request: Request) -> dict[str, Any]:
     """``{turn, step}``: go on with the sibling so many places further, where it was left."""
-    conversation = session.conversation
-    turn = turn_id(request.body, "turn")
-    step = whole(request.body, "step", -1000, 1000, 1)
-    if turn not in conversation:
-        raise ConversationError("This turn is no part of the conversation.")
-    siblings = [sibling.id for sibling in conversation.siblings(turn)]
-    place = min(max(siblings.index(turn) + step, 0), len(siblings) - 1)
-    go_on_from(conversation, siblings[place])
-    return _moved(conversation)
+    answers, at = _answers(session.conversation, turn_id(request.body, "turn"))
+    at += whole(request.body, "step", -1000, 1000, 1)
+    go_on_from(session.conversation, answers[min(max(at, 0), len(answers) - 1)].id)
+    return _moved(session.conversation)
 
 
 def checkout(session: Session, request: Request) -> dict[str, Any]:
@@ -128,7 +120,7 @@ def open(session: Session, request: Request) -> dict[str, Any]:
     present = session.conversation
     if present.id != wanted:
         rows = present.journal.conversations(present.notebook) if present.journal else []
-        if wanted not in [row.id for row in rows] or present.journal is None:
+        if wanted not in [row.id for row in rows]:
             raise ConversationError("The journal has no such conversation of this notebook.")
         session.memory.open(wanted)
     return _moved(session.conversation)

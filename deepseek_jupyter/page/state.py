@@ -97,7 +97,7 @@ def _send_turn(event: str, record: Mapping[str, Any]) -> None:
 
 def _send_status(event: str, record: Mapping[str, Any]) -> None:
     if event in ("kept", "paid") and pages.connected:
-        pages.send({"type": "standing", **status(get_session())})
+        pages.send({"type": "notebook_status", **status(get_session())})
 
 
 # Position
@@ -140,29 +140,19 @@ def status(session: Session, request: Request | None = None) -> dict[str, Any]:
     journal, nor give a UUID to a notebook that never asks anything. Ghost texts of earlier kernels
     count from the first question or ghost text on.
     """
-    paid = bool(session.spent or session.ghosts.spent)
-    ghosts = notebook_ghosts(session) if paid else Total("")
-    found: dict[str, Any] = {
-        "notebook": None,
-        "asked": bool(session.spent),
-        "turns": 0,
-        "spent": "",
-        "tokens": 0,
-        "hit": None,
-        "ghosts": ghosts.turns,
-        "ghost_spent": in_words([ghosts]),
-    }
-    if not session.spent:
-        return found
-    total = sum(notebook_totals(session), Total(""))
+    asked = bool(session.spent)
+    total = sum(notebook_totals(session), Total("")) if asked else Total("")
+    ghosts = notebook_ghosts(session) if asked or session.ghosts.spent else Total("")
     usage = total.usage
-    share = usage.cache_hit_tokens / usage.prompt_tokens if usage.prompt_tokens else None
-    return found | {
-        "notebook": session.conversation.notebook,
+    return {
+        "notebook": session.conversation.notebook if asked else None,
+        "asked": asked,
         "turns": total.turns,
         "spent": in_words([total]),
         "tokens": usage.prompt_tokens + usage.completion_tokens,
-        "hit": share,
+        "hit": usage.cache_hit_tokens / usage.prompt_tokens if usage.prompt_tokens else None,
+        "ghosts": ghosts.turns,
+        "ghost_spent": in_words([ghosts]),
     }
 
 

@@ -75,6 +75,7 @@ READS = {
     "scale = 2\ndef f(a): return a * scale\nf(3)": "",
     "f'{x:{width}}'": "x width",
     "for i in y: pass": "y",
+    "def f(a: Hint = k) -> Made: pass": "Hint k Made",
     "del x": "x",
     "class A(Base):\n    b = c\n    d = b": "Base c",
 }
@@ -135,6 +136,10 @@ def test_code_that_does_not_parse_reads_every_name_in_it():
     done = effects("total = (price * 'units'\nprint(total")
     assert done.reads == {"total", "price"}
     assert done.binds == set()
+
+
+def test_code_too_deep_to_be_followed_reads_every_name_in_it():
+    assert effects("x = " + "+".join(["a"] * 3000)).reads == {"x", "a"}
 
 
 def test_lines_of_ipythons_own_do_not_hide_the_rest():

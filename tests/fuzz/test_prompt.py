@@ -7,10 +7,11 @@ import shlex
 
 from hypothesis import given
 from hypothesis import strategies as st
+from IPython.core.error import UsageError
 
 from deepseek_jupyter.context.prompt import fill
 from deepseek_jupyter.errors import DeepSeekError, TemplateError
-from deepseek_jupyter.magics.arguments import UsageProblem, flag_parser, parse_cell, parse_line
+from deepseek_jupyter.magics.arguments import flag_parser, parse_cell, parse_line
 from tests.support.fuzzing import examples
 
 NAMES = {"n": 3, "s": "text", "d": {"a": {"b": 1}}}
@@ -42,7 +43,7 @@ lines = st.lists(words, max_size=6).map(" ".join)
 @given(lines, st.text(max_size=20))
 def test_any_line_is_a_command_or_one_line_of_what_is_wrong(line, body):
     for parse in (lambda: parse_cell(line, body), lambda: parse_line(line)):
-        with contextlib.suppress(UsageProblem, DeepSeekError):
+        with contextlib.suppress(UsageError, DeepSeekError):
             assert isinstance(parse().question.prompt, str)
 
 

@@ -10,12 +10,12 @@ from tests.support.wording_fim import fim
 
 def ghost(page: Page, id: str) -> dict:
     """Ask for a ghost text; what the kernel tells when it is paid."""
-    before = sum(m["type"] == "standing" for m in page.heard)
+    before = sum(m["type"] == "notebook_status" for m in page.heard)
     page.send("complete", id=id, prefix="def add(a, b):\n    ", suffix="")
     done = page.until(lambda m: m["type"] == "ghost" and m["id"] == id and m.get("done"))
     assert "error" not in done, done
-    page.until(lambda m: sum(n["type"] == "standing" for n in page.heard) > before)
-    return [m for m in page.heard if m["type"] == "standing"][-1]
+    page.until(lambda m: sum(n["type"] == "notebook_status" for n in page.heard) > before)
+    return [m for m in page.heard if m["type"] == "notebook_status"][-1]
 
 
 def test_ghost_text_is_counted_after_a_restart(base_environment, server, tmp_path):
@@ -31,7 +31,7 @@ def test_ghost_text_is_counted_after_a_restart(base_environment, server, tmp_pat
     with Kernel(environment, tmp_path / "two") as kernel:
         kernel.run("%load_ext deepseek_jupyter\nimport deepseek_jupyter as ds")
         page = Page(kernel)
-        assert page.ask("standing")["ghosts"] == 0, "looking opens no journal"
+        assert page.ask("notebook_status")["ghosts"] == 0, "looking opens no journal"
         for by, name in (("day", "(ghost text)"), ("notebook", "study.ipynb (ghost text)")):
             (told,) = kernel.run(f"%deepseek usage {by}").bundles
             assert name in told["text/plain"]

@@ -17,14 +17,14 @@ from deepseek_jupyter import local
 from deepseek_jupyter.local.models import model_path
 
 REPOSITORY = Path(__file__).parents[2]
+NO_HUB = "http://127.0.0.1:9"  # nobody listens there: the registry is asked
 
 # A kernel, as far as the server can tell: asks for the endpoint, says it, lives on until told
 # not to (end of stdin), or killed.
 CLIENT = """
-import json, os, sys
+import dataclasses, json, sys
 from deepseek_jupyter.local import ensure_server
-end = ensure_server()
-print(json.dumps([end.base_url, end.api_key, end.pid]), flush=True)
+print(json.dumps(dataclasses.asdict(ensure_server())), flush=True)
 sys.stdin.read()
 """
 
@@ -39,8 +39,7 @@ class Client:
 
     def endpoint(self) -> local.Endpoint:
         assert self.process.stdout
-        url, key, pid = json.loads(self.process.stdout.readline())
-        return local.Endpoint(url, key, local.DEFAULT_MODEL, pid)
+        return local.Endpoint(**json.loads(self.process.stdout.readline()))
 
     def kill(self) -> None:
         self.process.kill()
@@ -80,7 +79,8 @@ def model_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
         directory.mkdir(parents=True, exist_ok=True)
         with pytest.MonkeyPatch.context() as patch:
             patch.setenv("DEEPSEEK_JUPYTER_HOME", str(directory / ".home"))
-            os.replace(local.install(source="registry"), file)
+            patch.setenv("HF_ENDPOINT", NO_HUB)
+            os.replace(local.install(), file)
     return file
 
 

@@ -6,6 +6,7 @@ import json
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -135,7 +136,7 @@ def test_tools_can_be_offered_with_thinking_asked_for(endpoint: local.Endpoint) 
 
 
 def test_a_wrong_key_is_refused(endpoint: local.Endpoint) -> None:
-    stranger = local.Endpoint(endpoint.base_url, "not-the-key", endpoint.model, endpoint.pid)
+    stranger = replace(endpoint, api_key="not-the-key")
     with pytest.raises(urllib.error.HTTPError) as caught:
         send(stranger, "hello")
     assert caught.value.code == 401

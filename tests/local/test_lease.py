@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from deepseek_jupyter.errors import LocalModelError
-from deepseek_jupyter.local import models as store
+from deepseek_jupyter.home import private_directory
 from deepseek_jupyter.local import serve, server_process
 from deepseek_jupyter.local.models import DEFAULT_MODEL, locked
 from deepseek_jupyter.local.serve import connect
@@ -35,9 +35,9 @@ def test_a_kernel_that_never_ends_to_start_a_server_is_an_error_that_says_so(
     empty_home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(serve, "_READY", -5.0)  # do not wait
-    state = store.private("run") / f"{DEFAULT_MODEL}.json"
+    state = private_directory("local", "run") / f"{DEFAULT_MODEL}.json"
     state.write_text("{}", "utf-8")
-    with locked(state.with_suffix(".lock"), timeout=1):
+    with locked(state.with_suffix(".lock"), 1, LocalModelError("held")):
         for ask in (serve.stop_server, lambda: serve.stop_server(DEFAULT_MODEL)):
             with pytest.raises(LocalModelError, match="Another kernel"):
                 ask()
@@ -45,7 +45,7 @@ def test_a_kernel_that_never_ends_to_start_a_server_is_an_error_that_says_so(
 
 
 def test_each_level_of_the_home_is_its_owners_alone(empty_home: Path) -> None:
-    made = store.private("run")
+    made = private_directory("local", "run")
     assert made == empty_home / "local" / "run"
     for level in (empty_home, empty_home / "local", made):
         assert level.stat().st_mode & 0o777 == 0o700
@@ -62,7 +62,7 @@ def test_a_lease_is_held_until_the_client_is_gone() -> None:
     assert connect(leases.port, "other key") is None
     lease = connect(leases.port, "key")
     assert lease is not None
-    assert leases.held == 1
+    assert len(leases.held) == 1
     assert lease.say("touch") == "ok"
     assert float(lease.say("idle") or "nan") < 5
     assert lease.say("what") == "?"
@@ -72,4 +72,4 @@ def test_a_lease_is_held_until_the_client_is_gone() -> None:
     deadline = time.monotonic() + 60
     while leases.held and time.monotonic() < deadline:
         time.sleep(0.01)
-    assert leases.held == 0
+    assert not leases.held

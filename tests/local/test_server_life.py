@@ -17,7 +17,7 @@ import pytest
 
 from deepseek_jupyter import local
 from deepseek_jupyter.errors import LocalModelError
-from deepseek_jupyter.local import models as store
+from deepseek_jupyter.home import private_directory
 from deepseek_jupyter.local import serve
 
 from .conftest import Client, gone_within
@@ -86,8 +86,8 @@ def test_a_server_that_was_killed_is_replaced(home: Path) -> None:
 
 
 def test_a_state_file_of_a_dead_server_is_cleaned(home: Path) -> None:
-    state = store.private("run") / f"{local.DEFAULT_MODEL}.json"
-    state.write_text('{"url":"http://127.0.0.1:9","key":"k","port":9,"pid":1,"model":"m"}')
+    state = private_directory("local", "run") / f"{local.DEFAULT_MODEL}.json"
+    state.write_text('{"url":"http://127.0.0.1:9","api_key":"k","port":9,"pid":1,"model":"m"}')
     assert local.ensure_server().pid != 1
 
 
@@ -110,7 +110,7 @@ def test_a_forked_child_does_not_hold_the_lease(home: Path) -> None:
     forked = multiprocessing.get_context("fork").Process(target=time.sleep, args=(30,))
     forked.start()
     try:
-        for lease in serve._leases.values():
+        for _, lease in serve._leases.values():
             lease.close()
         serve._leases.clear()
         assert gone_within(3, pid)

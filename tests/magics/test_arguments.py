@@ -6,13 +6,13 @@ import inspect
 import re
 
 import pytest
+from IPython.core.error import UsageError
 
 import deepseek_jupyter as ds
 from deepseek_jupyter.asking.question import Question
 from deepseek_jupyter.errors import ParameterError
 from deepseek_jupyter.magics.arguments import (
     Command,
-    UsageProblem,
     flag_help,
     flag_parser,
     parse_cell,
@@ -81,7 +81,7 @@ def test_no_flag_is_forgotten_here():
 
 
 # What a flag is called in Python, where that is not its own long name. The rest is for cells.
-IN_PYTHON = {"no_history": "history", "no_stream": "stream", "param": "parameters"}
+IN_PYTHON = {"param": "parameters"}
 ONLY_IN_CELLS = {"out", "code", "run", "quiet"}
 
 
@@ -171,23 +171,23 @@ WRONG = {
 @pytest.mark.parametrize("line", WRONG)
 @pytest.mark.parametrize("parse", [lambda line: parse_cell(line, "Q"), parse_line])
 def test_a_wrong_flag_is_one_line_with_what_was_meant(line, parse):
-    with pytest.raises(UsageProblem) as told:
+    with pytest.raises(UsageError) as told:
         parse(line)
     assert WRONG[line] in str(told.value)
     assert "\n" not in str(told.value)
 
 
 def test_a_missing_value_is_told():
-    with pytest.raises(UsageProblem, match="-m"):
+    with pytest.raises(UsageError, match="-m"):
         parse_line("-m")
-    with pytest.raises(UsageProblem, match="quotation"):
+    with pytest.raises(UsageError, match="quotation"):
         parse_cell("-s 'open", "Q")
     with pytest.raises(ParameterError, match="name=value"):
         parse_cell("--param seed", "Q")
 
 
 def test_words_on_a_cells_line_belong_below_it():
-    with pytest.raises(UsageProblem, match="into the cell below"):
+    with pytest.raises(UsageError, match="into the cell below"):
         parse_cell("--think Why is it?", "Q")
 
 

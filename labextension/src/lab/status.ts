@@ -41,7 +41,7 @@ export function readNotebookStatus(json: unknown): INotebookStatus | null {
 
 /** Whether a message of the data comm is a notebook's status. */
 export function isNotebookStatus(message: unknown): boolean {
-  return object(message)['type'] === 'standing';
+  return object(message)['type'] === 'notebook_status';
 }
 
 /** The words in the status bar; empty while nothing was asked. */

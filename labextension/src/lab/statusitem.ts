@@ -29,7 +29,7 @@ export class StatusItem extends Widget {
     // After a reload of the page, the kernel has sent its status before and will not send it again.
     hub.connectionChanged.connect((_, kernel) => {
       if (hub.isConnected(kernel)) {
-        hub.request(kernel, 'standing').then(
+        hub.request(kernel, 'notebook_status').then(
           result => this._take(kernel, result),
           () => undefined
         );

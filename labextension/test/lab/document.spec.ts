@@ -4,7 +4,7 @@ import { documentRequest, summarizeCell } from '../../src/lab/document';
 describe('a question for the document', () => {
   it('is known by its type and number', () => {
     expect(documentRequest({ type: 'document', ask: 'x' })).toBe('x');
-    for (const other of [null, 3, {}, { type: 'document' }, { type: 'standing', ask: 'x' }]) {
+    for (const other of [null, 3, {}, { type: 'document' }, { type: 'notebook_status', ask: 'x' }]) {
       expect(documentRequest(other)).toBeNull();
     }
   });

@@ -4,7 +4,7 @@ import { statusTooltip, statusLabel, readNotebookStatus } from '../../src/lab/st
 
 const trans = nullTranslator.load('deepseek_jupyter');
 const TOLD = {
-  type: 'standing',
+  type: 'notebook_status',
   notebook: '01999999-0000-7000-8000-000000000000',
   asked: true,
   turns: 3,
@@ -17,22 +17,22 @@ const TOLD = {
 
 describe('the status of a notebook', () => {
   it('has a label and a tooltip', () => {
-    const standing = readNotebookStatus(TOLD);
-    expect(statusLabel(standing, trans)).toBe('DeepSeek ~$0.0012 · 63% cached · ghost text ~$0.0001');
-    expect(statusTooltip(standing, trans)).toBe(
+    const status = readNotebookStatus(TOLD);
+    expect(statusLabel(status, trans)).toBe('DeepSeek ~$0.0012 · 63% cached · ghost text ~$0.0001');
+    expect(statusTooltip(status, trans)).toBe(
       'This notebook asked 3 questions.\nEstimated cost: ~$0.0012\n' +
         '63% of the prompt tokens came from the cache.\n2 ghost texts, ~$0.0001'
     );
   });
 
   it('counts tokens where no price is known', () => {
-    const standing = readNotebookStatus({ ...TOLD, spent: '', hit: null, ghosts: 0 });
-    expect(statusLabel(standing, trans)).toBe('DeepSeek 900 tokens');
+    const status = readNotebookStatus({ ...TOLD, spent: '', hit: null, ghosts: 0 });
+    expect(statusLabel(status, trans)).toBe('DeepSeek 900 tokens');
   });
 
   it('says nothing where nothing was asked', () => {
-    const standing = readNotebookStatus({ type: 'standing', asked: false, notebook: null });
-    expect(statusLabel(standing, trans)).toBe('');
+    const status = readNotebookStatus({ type: 'notebook_status', asked: false, notebook: null });
+    expect(statusLabel(status, trans)).toBe('');
     expect(statusLabel(null, trans)).toBe('');
   });
 
