@@ -259,7 +259,7 @@ class TestPolicy:
     def test_rows_are_those_of_the_card_and_the_answer_says_so(self, tool_of):
         frame = pl.DataFrame({"a": range(100), "b": range(100, 200)})
         tool = tool_of(df=(frame, "sample(5)"))
-        assert "df (aggregates over all 100 rows; 5 sample rows): a, b" in tool.description
+        assert "df (aggregates over all rows, and sample rows): a, b" in tool.description
         text = ask(tool, "SELECT a FROM df ORDER BY a LIMIT 1")
         assert text == "a\n0\n(1 row)\n5 of 100 rows of df"
         assert ask(tool, "SELECT avg(a) AS a FROM df").startswith("a\n49.5\n(1 row)\nComputed over")
