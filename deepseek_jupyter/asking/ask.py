@@ -88,8 +88,8 @@ def _kept_from_texts(item: Wanted) -> bool:
 
     session = get_session()
     files = session.policy_files().data
-    others = {"detectors": (), "budget": None, "min_group": None}
-    if all(replace(rules, **others) == DataRules() for rules in files):
+    plain = [replace(rules, detectors=(), budget=None, min_group=None) for rules in files]
+    if all(rules == DataRules() for rules in plain):
         return False
     if not isinstance(item.value, str | int | float):
         return True

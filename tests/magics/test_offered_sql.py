@@ -119,7 +119,6 @@ class TestOffered:
         assert offers_tools(PROVIDERS["openrouter"], "deepseek/deepseek-v3.2-exp")
 
     def test_a_dry_run_counts_it(self, frame, server):
-        frame.run_cell("seen = ds.ask('Well?', attach='ship', dry_run=True)") if False else None
         seen = ds.ask("Well?", attach="ship", dry_run=True)
         plain = ds.ask("Well?", attach="ship", tools="none", dry_run=True)
         assert "tools and answer schema" in str(seen)
@@ -159,7 +158,7 @@ class TestPolicyFile:
     def test_the_unit_may_be_a_column_of_which_nothing_leaves(self, frame, server, rules):
         rules('[data.frames]\nship = {unit = "customer", columns = {customer = "none"}}\n')
         assert "(3 rows)" in self.asked(frame, server, "survived = 1")
-        assert "no column customer" in self.asked(frame, server, "customer < 4")
+        assert "There is no column" in self.asked(frame, server, "customer < 4")
         assert "customer" not in server.requests[0].json["tools"][0]["function"]["description"]
 
     def test_a_frame_without_the_unit_has_no_query(self, frame, server, rules):
@@ -187,17 +186,12 @@ class TestCode:
         return told(server)[-1]
 
     def test_rows_wait_for_a_second_yes_that_shows_them(self, frame, server, monkeypatch, capsys):
-        code = (
-            "import pandas as pd; print(ship.assign(customer=ship.customer+1000)"
-            "[['name', 'customer']].iloc[300:302])"
-        )
         frame.run_cell("ship['customer'] += 1000")
         text = self.ran(frame, server, self.ROWS, "y", "n", monkeypatch=monkeypatch)
         assert text.startswith("kept here: the result holds rows of ship")
         assert "SENTINEL-300" not in everything(server)
         assert "SENTINEL-300" in capsys.readouterr().out
         assert ds.last.steps[0].decisions == (("call_0", "result kept here"),)
-        assert code
         text = self.ran(frame, server, self.ROWS, "y", "y", monkeypatch=monkeypatch)
         assert "SENTINEL-300" in text
 
