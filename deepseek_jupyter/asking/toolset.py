@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Mapping
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any
 
+from deepseek_jupyter.context.table import is_frame, is_lazy
 from deepseek_jupyter.display.frontend import user_namespace
 from deepseek_jupyter.errors import ParameterError, ToolError
 from deepseek_jupyter.privacy.levels import FULL, Policy, asked_of
@@ -46,10 +47,9 @@ def tools_of(
     """
     wanted = [tool for tool in question.tools if tool != NO_TOOLS]
     offering = offering and len(wanted) == len(question.tools) and _may_offer(session, question)
-    if not wanted and not offering:
-        return {}
     items = _items(session, question, path)
-    if not wanted and not items:
+    offering = offering and any(is_frame(item.value) for item in items.values())
+    if not wanted and not offering:
         return {}
     from deepseek_jupyter.tools.loop import toolbox
 
@@ -59,7 +59,7 @@ def tools_of(
     if offering and "sql" not in tools and not any(fnmatchcase("sql", p) for p in forbidden):
         try:
             tools = {"sql": attached.sql(), **tools}
-        except ToolError:  # no frame, none that may be queried, or no DuckDB
+        except ToolError:  # none that may be queried, or no DuckDB
             return tools
     return tools
 
@@ -184,8 +184,6 @@ class _Attached:
 
     def protected(self) -> dict[str, Any]:
         """The frames of the notebook and of the conversation that are not all at `full`."""
-        from deepseek_jupyter.context.table import is_frame, is_lazy
-
         names = user_namespace()
         found = {n: Wanted(n, v, names=names) for n, v in names.items() if n[:1] != "_"} | {
             name: Wanted(name, self._now(name), item.rules, names=item.names)

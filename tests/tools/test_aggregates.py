@@ -150,7 +150,7 @@ def asker(level: str, seed: int) -> Asker:
     return Asker(seed, values)
 
 
-@pytest.mark.parametrize("seed", range(10 if FUZZING else 2))  # 2,000 queries in make fuzz
+@pytest.mark.parametrize("seed", range(10 if FUZZING else 1))  # 2,000 queries in make fuzz
 @pytest.mark.parametrize(("level", "queries"), [("stats", 130), ("sample", 70)])
 def test_no_query_tells_of_fewer_than_five_rows(level, queries, seed):
     one = frame(level)
@@ -630,7 +630,7 @@ class TestUnited:
         assert self._answer(text.format(few), one=self.ONE, other=more) == []
 
     def test_rows_of_both_parts_are_counted_once_and_not_summed(self):
-        text = "SELECT count(*), sum(fare) FROM (FROM df UNION ALL FROM df) WHERE fare > {}"
+        text = "SELECT count(*), sum(fare) FROM (SELECT * FROM df UNION ALL SELECT * FROM df) WHERE fare > {}"
         assert self._answer(text.format(-1), df=SHIP) == [(2 * len(SHIP), None)]
         few = SHIP.fare.nlargest(4).iloc[-1]
         assert self._answer(text.format(few - 1e-9), df=SHIP) == []
