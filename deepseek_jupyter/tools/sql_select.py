@@ -382,11 +382,12 @@ class _Select:
 
     def _written_out(self, node: Any, alias: str) -> _Source:
         """``unnest([1, 2]) AS u(k)``: values of the query's own."""
-        lists, names = list(node.expressions), list(node.args["alias"].columns)
-        if len(lists) != 1 or kind(lists[0]) != "Array" or len(names) != 1:
+        lists, named = list(node.expressions), node.args.get("alias")
+        names = list(named.columns) if named else []
+        if [kind(one) for one in lists] != ["Array"] or len(names) != 1:
             refuse_node(node)
         values = [self.value(part, ROW) for part in lists[0].expressions]
-        if not values or any(not value.constant for value in values):
+        if not values or not all(value.constant for value in values):
             refuse_node(node)
         sql = f"(SELECT unnest([{', '.join(value.sql for value in values)}]) AS c1) AS {alias}"
         reads = frozenset({(f"{alias}.c1", True)})
