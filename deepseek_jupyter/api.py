@@ -119,9 +119,9 @@ def ask(prompt: str, *, show: bool | None = None, **options: Any) -> Reply | Pre
 
     What comes back: `format` ("md", "code", "json", "text"); `schema`, a pydantic model, dataclass,
     TypedDict, enum, any other type, or a JSON schema (see `Reply.data`); `tools`, functions that
-    the model may call and the names "sql", "inspect" and "run_python", with `approve` ("ask",
-    "always", "never"). `stream` False sends one plain request. `replay` ("auto", "always", "never")
-    answers from what was kept.
+    the model may call and the names "sql", "inspect" and "run_python" ("none": nothing), with
+    `approve` ("ask", "always", "never"). `stream` False sends one plain request. `replay` ("auto",
+    "always", "never") answers from what was kept.
 
     What must not happen: `budget` refuses a question that may cost more; `dry_run` sends nothing
     and returns a `Preview` of what would be sent. Raises a `DeepSeekError` with `reply` holding

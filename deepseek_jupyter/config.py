@@ -111,6 +111,11 @@ class DeepSeek(Configurable):
         help="Tools that questions of the panel may call: run_python, names of the notebook's "
         "functions, and, where something is attached, sql and inspect.",
     )
+    offer_sql = Bool(
+        True,
+        help="Let the model query attached frames by the sql tool where it can call tools; off "
+        "offers it only with --tools sql.",
+    )
     tool_steps = Int(10, min=1, help="Rounds of calls that one question may take.")
     tool_timeout = Float(60.0, help="Seconds that one call may take; 0 means no limit.")
     tool_rows = Int(50, min=1, help="Rows of a call's result that the model reads.")

@@ -24,7 +24,7 @@ from .question import Question
 from .replay import deltas_of, replayed
 from .reply import Reply
 from .run import Run
-from .toolset import BUILTIN, function_named
+from .toolset import BUILTIN, NO_TOOLS, function_named
 
 if TYPE_CHECKING:
     from deepseek_jupyter.session.session import Session
@@ -57,7 +57,9 @@ def resolve(asked: Question, names: Mapping[str, Any], *, template: bool = False
         attach=(*_attached(asked.attach), *framed),
         schema=_value(schema, names) if isinstance(schema, str) else schema,
         tools=tuple(
-            function_named(tool, names) if isinstance(tool, str) and tool not in BUILTIN else tool
+            function_named(tool, names)
+            if isinstance(tool, str) and tool not in (*BUILTIN, NO_TOOLS)
+            else tool
             for tool in tools
         ),
         parameters=parameters,
@@ -86,7 +88,8 @@ def _kept_from_texts(item: Wanted) -> bool:
 
     session = get_session()
     files = session.policy_files().data
-    if all(replace(rules, detectors=(), budget=None) == DataRules() for rules in files):
+    plain = [replace(rules, detectors=(), budget=None, min_group=None) for rules in files]
+    if all(rules == DataRules() for rules in plain):
         return False
     if not isinstance(item.value, str | int | float):
         return True

@@ -62,6 +62,13 @@ def check_spending(
     yet.
     """
     price = session.price(provider, built.body["model"])
+    capped = budget or session.config.notebook_budget
+    if price is None and capped and provider.name not in KEYLESS:
+        raise ConfigurationError(
+            f"No price is known for {built.body['model']} of {provider.title}, so that the budget "
+            "cannot be held.",
+            "Tell the price with %config DeepSeek.prices, or ask without a budget.",
+        )
     if budget and price is not None:
         worst = price.cost(earlier or Usage()).amount + worst_cost(built, price)
         if worst > budget:

@@ -40,6 +40,7 @@ Decision = Literal[
     "denied",  # the user said no
     "nobody to ask",  # no one could answer, which is a no
     "not run",  # unknown function, wrong arguments, cut off, or over the step limit
+    "result kept here",  # ran; what came out holds rows, and there was no yes to sending them
 ]
 REFUSALS = frozenset({"denied", "nobody to ask"})
 DECISIONS: dict[ConsentAnswer, Decision] = {
@@ -78,7 +79,8 @@ def known_decision(
 
 @dataclass(frozen=True, slots=True)
 class ConsentRequest:
-    """Asks the user whether one call may run; `text` is all that it would run.
+    """Asks the user whether one call may run; `text` is all that it would run. Or, of a `result`,
+    whether that may be sent.
 
     With `on_card` the card of the turn shows the request and has the buttons for it.
     """
@@ -88,11 +90,12 @@ class ConsentRequest:
     name: str
     text: str
     on_card: bool
+    result: bool = False
 
     def meet(self, stop: Stop) -> ConsentAnswer:
         """The answer, waited for on this thread; a stop ends the wait as an interrupt does."""
         if not self.on_card:
-            return by_input(self.name, self.text)
+            return by_input(self.name, self.text, self.result)
         with self._expected():
             while (answer := pages.answer(self.turn, self.call, _TICK)) is None:
                 if stop.asked:
@@ -102,7 +105,7 @@ class ConsentRequest:
     async def ameet(self, stop: Stop) -> ConsentAnswer:
         """The answer, waited for on the caller's loop; a stop ends the wait by cancelling it."""
         if not self.on_card:
-            return by_input(self.name, self.text)
+            return by_input(self.name, self.text, self.result)
         with self._expected():
             while (answer := pages.answer(self.turn, self.call, 0.0)) is None:
                 if stop.asked:
@@ -119,15 +122,18 @@ class ConsentRequest:
             pages.expect_no_more(self.turn, self.call)
 
 
-def by_input(name: str, text: str) -> ConsentAnswer:
-    """Ask at the prompt whether `name` may run `text`; only a clear yes is one."""
+def by_input(name: str, text: str, result: bool = False) -> ConsentAnswer:
+    """Ask at the prompt whether `name` may run `text`, or whether that may be sent as its `result`;
+    only a clear yes is one.
+    """
     if not _can_type():
         return "nobody"
     code, count = framed(text, shutil.get_terminal_size().columns)
     what = f"{visible(name)}, {count} {'line' if count == 1 else 'lines'}"
-    print(f"The model asks to run {what}:\n\n{code}\n", flush=True)
+    verb, says = ("Send the result of", "Result of") if result else ("Run", "The model asks to run")
+    print(f"{says} {what}:\n\n{code}\n", flush=True)
     try:
-        said = input(f"Run {what}? [y]es, [n]o, [a]lways in this conversation: ")
+        said = input(f"{verb} {what}? [y]es, [n]o, [a]lways in this conversation: ")
     except (EOFError, NotImplementedError):
         return "nobody"
     return _TYPED.get(said.strip().lower(), "no")

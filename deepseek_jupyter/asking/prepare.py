@@ -35,7 +35,7 @@ from .budget import check_context, check_spending
 from .notebook_cells import chosen_cells
 from .prompt_cache import Prefix
 from .question import request_hash
-from .toolset import tools_of
+from .toolset import offers_tools, remember, tools_of
 
 if TYPE_CHECKING:
     from deepseek_jupyter.conversation.conversation import Conversation
@@ -182,7 +182,8 @@ def prepare(session: Session, placed: Placed) -> Prepared:
     teaching, redact = Teaching(placed.files), redactor.redact
     provider, key, model = _endpoint(session, question, teaching)
     sees = provider.sees_images(model)
-    tools = tools_of(session, question, redactor, placed.files)
+    path = conversation.path(placed.turn.parent) if placed.turn.history else []
+    tools = tools_of(session, question, redactor, placed.files, path, offers_tools(provider, model))
     asked = _asked(question, provider, tools)
     words = redact(teaching.words)
     system = session.config.system if question.system is None else question.system
@@ -190,8 +191,7 @@ def prepare(session: Session, placed: Placed) -> Prepared:
     turn = replace(placed.turn, provider=provider.name, model=model, policy=teaching.marks)
     parameters = _parameters(turn.parameters, tools, asked)
     window = _window(system, turn, conversation, provider, parameters, redact)
-    path = conversation.path(turn.parent)[window.dropped :] if turn.history else ()
-    turn, texts = placed.for_model(model, sees=sees).written(turn, path, asked)
+    turn, texts = placed.for_model(model, sees=sees).written(turn, path[window.dropped :], asked)
     messages = _messages(session, question, turn, conversation, provider, window, redact)
     unseen = 0 if sees else sum(len(message.images) for message in messages)
     if unseen:
@@ -213,6 +213,7 @@ def prepare(session: Session, placed: Placed) -> Prepared:
     )
     if question.new and not question.dry_run:  # only now: a refused question changes nothing
         session.memory.conversation = conversation
+    remember(session, question, conversation.id)
     return Prepared(
         request,
         built,

@@ -39,6 +39,9 @@ if TYPE_CHECKING:
 
 _LIMIT = "not run: the limit of {} rounds of calls is reached. Answer with what you have."
 
+_HOLDS_ROWS = "This result holds rows of your data. May it be sent, as it is here?\n\n"
+_KEPT = "kept here: the result holds rows of {}, and the user did not agree to sending them."
+
 
 @dataclass(frozen=True, slots=True)
 class Calls:
@@ -216,8 +219,27 @@ class ToolRounds:
         seconds = self._session.config.tool_timeout
         outcomes: list[CallOutcome] = yield Calls(planned, seconds, together)
         for one, outcome in zip(planned, outcomes, strict=True):
-            decision = current.decisions[one.call.id]
-            yield from self._conclude(current, one.call, self._words(one, outcome), decision)
+            yield from self._leave(current, one, self._words(one, outcome))
+
+    def _leave(self, current: _Round, planned: Planned, text: str) -> Flow:
+        """Show what came of a call, as it will leave. Rows that a tool keeps wait for a yes."""
+        call, tool = planned.call, planned.tool
+        decision = current.decisions[call.id]
+        if tool is not None and tool.kept is not None:
+            masked = self._prepared.redactor.redacted(text)
+            counts = ", ".join(f"{count} × {kind}" for kind, count in masked.counts.items())
+            text = masked.text + (f"\n(masked: {counts})" if counts else "")
+            if (kept := tool.kept(text)) and not (yield from self._may_leave(current, call, text)):
+                text, decision = _KEPT.format(kept), "result kept here"
+        yield from self._conclude(current, call, text, decision)
+
+    def _may_leave(self, current: _Round, call: ToolCall, text: str) -> Generator[Need, Any, bool]:
+        conversation = self._prepared.turn.conversation
+        key = (conversation, f"result of {call.name}")
+        if key in self._session.allowed:
+            return True
+        answer = yield from self._consent(current, call, _HOLDS_ROWS + text, key, result=True)
+        return answer in ("yes", "always")
 
     def _may_run(self, current: _Round, planned: Planned) -> Generator[Need, Any, bool]:
         from deepseek_jupyter.tools.loop import DENIED
@@ -244,19 +266,26 @@ class ToolRounds:
         return True
 
     def _ask(self, current: _Round, planned: Planned) -> Generator[Need, Any, Decision]:
-        call, turn = planned.call, self._prepared.turn
-        text = visible(planned.preview)
+        call = planned.call
+        key = (self._prepared.turn.conversation, call.name)
+        return DECISIONS[(yield from self._consent(current, call, planned.preview, key))]
+
+    def _consent(
+        self, current: _Round, call: ToolCall, text: str, key: tuple[str, str], result: bool = False
+    ) -> Generator[Need, Any, ConsentAnswer]:
+        """The user's word; `key` is what an "always" allows."""
+        text, turn = visible(text), self._prepared.turn.id
         current.decisions[call.id] = "asking"
         yield from self._show({"call": call.id, "text": text})
         answer: ConsentAnswer = yield ConsentRequest(
-            turn.id, call.id, call.name, text, self._on_card
+            turn, call.id, call.name, text, self._on_card, result
         )
         if answer == "always":
-            self._session.allowed.add((turn.conversation, call.name))
+            self._session.allowed.add(key)
         elif answer == "gone":
             denied = f"{call.name} was denied: the page that asked was closed."
             self._transcript.notices.append(denied)
-        return DECISIONS[answer]
+        return answer
 
     def _words(self, planned: Planned, outcome: CallOutcome) -> str:
         """What the model reads of an outcome."""

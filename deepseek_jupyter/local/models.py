@@ -64,7 +64,7 @@ class Part:
 
 @dataclass(frozen=True)
 class LocalModel:
-    """One embedded model."""
+    """One embedded model; `tools`: whether it can be relied on to call them."""
 
     id: str
     title: str
@@ -73,6 +73,7 @@ class LocalModel:
     hub: tuple[str, str]  # repository, file; "" for none
     licence: str
     parts: tuple[Part, ...]
+    tools: bool = False  # the 0.5B one skips or repeats the call about every second time
 
 
 def _model(parts: list[dict[str, Any]], **facts: Any) -> LocalModel:

@@ -88,7 +88,7 @@ def _add_answer_flags(add: Callable[..., object]) -> None:
         "--tools",
         metavar="A,B",
         default="",
-        help="functions that the model may call; built in: sql, inspect, run_python",
+        help="functions that the model may call; built in: sql, inspect, run_python; none: nothing",
     )
     add(
         "--approve",

@@ -90,6 +90,11 @@ class Policy:
         """What of a value without columns may leave."""
         return min(self.default, *(level for pattern, level in self.limits if pattern == "*"), FULL)
 
+    @property
+    def least(self) -> Level:
+        """The strictest level that any rule of it gives."""
+        return min(self.default, *self.columns.values(), *(level for _, level in self.limits), FULL)
+
     def tightened(self, limits: Iterable[tuple[str, Level]]) -> Policy:
         """A policy with further limits laid over this one."""
         return replace(self, limits=(*self.limits, *limits))

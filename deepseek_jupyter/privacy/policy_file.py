@@ -150,11 +150,14 @@ _MONEY = re.compile(r"(\d{1,12}(?:\.\d{1,12})?)\s*(USD|CNY)")
 
 @dataclass(frozen=True, slots=True)
 class FrameRule:
-    """A rule for frames whose name matches `name`: their level, and levels of columns."""
+    """A rule for frames whose name matches `name`: their level, levels of columns, and the column
+    whose different values are counted where `sql` counts rows.
+    """
 
     name: str
     level: str | None = None
     columns: tuple[tuple[str, str], ...] = ()
+    unit: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,8 +165,8 @@ class DataRules:
     """``[data]`` of one file. Patterns are those of `fnmatch`, without regard to case.
 
     `level` is the most that any column shows; `columns` are pairs of pattern and level;
-    `budget` the most tokens of one attachment; `forbid` kinds that may not be attached.
-    None and () mean: says nothing.
+    `budget` the most tokens of one attachment; `forbid` kinds that may not be attached;
+    `min_group` the fewest rows that a figure of `sql` is about. None and () mean: says nothing.
     """
 
     level: str | None = None
@@ -172,6 +175,7 @@ class DataRules:
     detectors: tuple[str, ...] = ()
     budget: int | None = None
     forbid: tuple[str, ...] = ()
+    min_group: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -297,10 +301,13 @@ def _frames(value: Any) -> tuple[FrameRule, ...]:
     rules = []
     for name, rule in value.items():
         rule = rule if isinstance(rule, dict) else {"level": rule}
-        if unknown := sorted(set(rule) - {"level", "columns"}):
-            raise ValueError(f"{name!r} has no key {unknown[0]!r}; it takes level and columns")
+        if unknown := sorted(set(rule) - {"level", "columns", "unit"}):
+            raise ValueError(f"{name!r} has no key {unknown[0]!r}; it takes level, columns, unit")
+        unit = rule.get("unit", "")
+        if not isinstance(unit, str) or ("unit" in rule and not unit.strip()):
+            raise ValueError(f"{name!r} has a unit that is no name of a column")
         level = _level_at(name, rule["level"]) if "level" in rule else None
-        rules.append(FrameRule(name, level, _levels(rule.get("columns", {}))))
+        rules.append(FrameRule(name, level, _levels(rule.get("columns", {})), unit))
     return tuple(rules)
 
 
@@ -331,6 +338,12 @@ def _texts(value: Any) -> tuple[str, ...]:
 def _count(value: Any) -> int:
     if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= 10**12:
         raise ValueError("is a number of tokens, 1 or more")
+    return value
+
+
+def _rows(value: Any) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or not 2 <= value <= 10**9:
+        raise ValueError("is a number of rows, 2 or more")
     return value
 
 
@@ -366,6 +379,7 @@ _DATA: dict[str, Check] = {
     "detectors": _detectors,
     "budget": _count,
     "forbid": _some_of(KINDS),
+    "min_group": _rows,
 }
 _TEACHING: dict[str, Check] = {
     "hints_only": _flag,

@@ -236,13 +236,18 @@ def _data_in_words(rules: DataRules) -> Iterator[str]:
     for frame in rules.frames:
         levels = [frame.level] if frame.level is not None else []
         levels += [f"{pattern}={level}" for pattern, level in frame.columns]
-        yield f"frame {frame.name} at most {', '.join(levels)}"
+        if levels:
+            yield f"frame {frame.name} at most {', '.join(levels)}"
+        if frame.unit:
+            yield f"frame {frame.name} counted in different {frame.unit}"
     if rules.detectors:
         yield f"detectors always on: {', '.join(rules.detectors)}"
     if rules.budget:
         yield f"{rules.budget:,} tokens an attachment"
     if rules.forbid:
         yield f"nothing of the kind {', '.join(rules.forbid)}"
+    if rules.min_group:
+        yield f"figures of sql about {rules.min_group} rows at least"
 
 
 Shared = Callable[[str], Iterable[str]]  # columns that a frame of that name (a pattern) has too
@@ -262,6 +267,18 @@ def tightened(
         if rules.budget is not None:
             policy = replace(policy, budget=min(policy.budget, rules.budget))
     return policy
+
+
+def unit_of(names: Iterable[str], files: Iterable[DataRules], shared: Shared = lambda _: ()) -> str:
+    """The column whose different values count as the rows of a frame, "" for its rows; `names` and
+    `shared` are those of `tightened`.
+    """
+    folded = [plain_name(name) for name in names]
+    for frame in (frame for rules in files for frame in rules.frames if frame.unit):
+        named = any(fnmatchcase(name, plain_name(frame.name)) for name in folded)
+        if named or plain_name(frame.unit) in map(plain_name, shared(frame.name)):
+            return frame.unit
+    return ""
 
 
 def strictest(files: Iterable[DataRules]) -> Level:

@@ -56,6 +56,7 @@ class Session:
         self.endpoints = Endpoints(config)
         use_exact_tokens(config.exact_tokens)
         self.allowed: set[tuple[str, str]] = set()  # conversation and tool, by "always"
+        self.attached: dict[tuple[str, str], Any] = {}  # by conversation and name, for tools
         self.watchers: list[Watcher] = []
         self._told: set[str] = set()
         self.withholding = Withholding()

@@ -22,9 +22,9 @@ from typing import Any, Literal
 from deepseek_jupyter.privacy.levels import FULL, SAMPLE
 
 from . import sql_tree as tree
-from .sql_select import AGGREGATES, LEAST, Gate, GatedFrame
+from .sql_select import LEAST, Gate, GatedFrame
 from .sql_tree import function, kind, refuse
-from .sql_values import SCALARS, WINDOWS, makes_one_of_many
+from .sql_values import AGGREGATES, SCALARS, WINDOWS, makes_one_of_many
 
 _LONGEST = 200_000  # characters of what runs
 

@@ -45,7 +45,8 @@ class Tool:
     lets synchronous calls of one round run side by side in threads; such a call may not display.
     `masked` gives `call` the arguments as the model wrote them, pseudonyms and all: its data has
     the same ones. `close` is called once the question is answered. `notice` is a sentence for the
-    user, shown under the answer.
+    user, shown under the answer. `kept` names what a result, as it would leave, holds rows of, so
+    that it waits for a yes; None never waits.
     """
 
     name: str
@@ -60,6 +61,7 @@ class Tool:
     masked: bool = False
     close: Callable[[], None] | None = None
     notice: str = ""
+    kept: Callable[[str], str] | None = None
 
     def to_wire(self) -> dict[str, Any]:
         """The item of the request's ``tools``."""

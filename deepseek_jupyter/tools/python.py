@@ -10,6 +10,7 @@ waits for the kernel to be free, for a moment, and is refused when it is not.
 
 from __future__ import annotations
 
+import re
 import sys
 import threading
 import traceback
@@ -24,6 +25,7 @@ from .functions import Tool
 
 CHARACTERS = 8_000  # of output, of the result and of the error, each
 WAIT = 2.0  # seconds for a kernel that is busy
+_WORD = re.compile(r"\w(?:[\w.:+-]*\w)?")
 _DESCRIPTION = (
     "Run Python code in the user's notebook kernel, with its variables, and get what it prints, "
     "the value of its last line and its error. The user reads the code before it runs and may say "
@@ -61,8 +63,10 @@ class Ran:
         return "\n".join(parts) or "(It ran, and printed and returned nothing.)"
 
 
-def python_tool(shell: Any) -> Tool:
-    """The tool for an IPython `shell`. Raises `ToolError` where there is none."""
+def python_tool(shell: Any, protected: Callable[[], Mapping[str, Any]] = dict) -> Tool:
+    """The tool for an IPython `shell`; results with rows of a `protected` frame wait for a yes.
+    Raises `ToolError` where there is no shell.
+    """
     if shell is None:
         raise ToolError("run_python needs a notebook or an IPython shell.", "Run it from a cell.")
     return Tool(
@@ -74,7 +78,29 @@ def python_tool(shell: Any) -> Tool:
         text=lambda ran: ran.text,
         check=_checked,
         preview=lambda arguments: str(arguments.get("code", "")),
+        kept=lambda text: rows_in(text, protected()),
     )
+
+
+def rows_in(text: str, frames: Mapping[str, Any]) -> str:
+    """Those of `frames` of which a line of `text` holds two cells of one row, of three characters
+    or more each; looked for are the rows that a card reads.
+    """
+    from deepseek_jupyter.context.table import plain, read, shown
+
+    lines = [set(_WORD.findall(line)) for line in text.splitlines()]
+    words, found = set().union(*lines), []
+    for name, frame in frames.items():
+        rows: dict[int, list[set[str]]] = {}
+        for column in read(frame).columns:
+            for at, value in enumerate(column.values):
+                cell = "" if value is None or isinstance(value, bool) else shown(plain(value))
+                if len(cell) > 2 and (parts := set(_WORD.findall(cell))) and parts <= words:
+                    rows.setdefault(at, []).append(parts)
+        many = (cells for cells in rows.values() if len(cells) > 1)
+        if any(sum(cell <= line for cell in cells) > 1 for cells in many for line in lines):
+            found.append(name)
+    return ", ".join(found)
 
 
 def _checked(arguments: Mapping[str, Any]) -> Mapping[str, Any]:

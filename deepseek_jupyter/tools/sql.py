@@ -19,6 +19,7 @@ import io
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
+from decimal import Decimal
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
@@ -32,8 +33,8 @@ from deepseek_jupyter.errors import (
     ToolError,
     shortened,
 )
-from deepseek_jupyter.privacy.detectors import column_kind
-from deepseek_jupyter.privacy.levels import FULL, SAMPLE, STATS, Policy
+from deepseek_jupyter.privacy.detectors import column_kind, find
+from deepseek_jupyter.privacy.levels import FULL, SAMPLE, STATS, Policy, plain_name
 from deepseek_jupyter.privacy.redaction import Redactor
 from deepseek_jupyter.protocol.tokens import estimate_tokens
 
@@ -71,15 +72,21 @@ class Masker:
         if veil is not None:
             return self.veiled(veil, array)
         if not _is_text(array.type):
-            return array if _is_flat(array.type) or not self._alters(array) else None
+            return None if self._alters(array) else array
         coded, texts = _coded(array)
         self._left -= sum(map(len, texts))
         changed = _changed(texts, self._redactor.redact) if self._left >= 0 else {}
         return _replaced(coded, changed) if changed else array
 
     def _alters(self, array: Any) -> bool:
-        """Whether there is anything to mask within lists, structs, maps or bytes."""
+        """Whether there is anything to mask within lists, structs, maps or bytes, or numbers that
+        arithmetic would take apart.
+        """
         assert self._redactor is not None
+        if _is_flat(array.type):
+            return _is_number(array.type) and _like_cards(
+                array.unique().to_pylist(), self._redactor.detectors
+            )
         texts = [str(value) for value in array.to_pylist() if value is not None]
         self._left -= sum(map(len, texts))
         return self._left < 0 or bool(_changed(texts, self._redactor.redact))
@@ -113,6 +120,13 @@ def _is_flat(kind: Any) -> bool:
 
     within = (pa.types.is_nested, pa.types.is_binary, pa.types.is_large_binary)
     return not any(fits(kind) for fits in (*within, pa.types.is_fixed_size_binary))
+
+
+def _is_number(kind: Any) -> bool:
+    import pyarrow as pa
+
+    within = (pa.types.is_integer, pa.types.is_floating, pa.types.is_decimal)
+    return any(fits(kind) for fits in within)
 
 
 def _as_texts(array: Any) -> Any:
@@ -186,12 +200,13 @@ class SqlTable:
     read: Table
     columns: tuple[SqlColumn, ...]
     chosen: tuple[int, ...]
+    unit: str = ""
 
     @property
     def known(self) -> GatedFrame:
-        """The frame as the aggregate redactor knows it."""
+        """The frame as the aggregate gate knows it."""
         columns = {column.name: column.known for column in self.columns if column.known}
-        return GatedFrame(self.name, columns, self.read.rows, len(self.chosen))
+        return GatedFrame(self.name, columns, self.read.rows, len(self.chosen), self.unit)
 
     @property
     def size(self) -> float | None:
@@ -217,35 +232,47 @@ class SqlTable:
     def within(self, scope: str) -> tuple[SqlColumn, ...]:
         """Its columns in the table of one scope."""
         if scope == "all":
-            return tuple(column for column in self.columns if column.known)
+            return tuple(c for c in self.columns if c.known or c.name == self.unit)
         if scope == "full":
             return tuple(column for column in self.columns if column.rows is None)
         return tuple(column for column in self.columns if column.rows != 0)
 
 
 def sql_tables(
-    frames: Mapping[str, Any], policies: Mapping[str, Policy], redactor: Redactor | None = None
+    frames: Mapping[str, Any],
+    policies: Mapping[str, Policy],
+    redactor: Redactor | None = None,
+    units: Mapping[str, str] | None = None,
 ) -> tuple[SqlTable, ...]:
     """The tables of `frames` under `policies`; what is no frame, or has no policy, is left out,
-    and so is a frame that has no column at `stats`.
+    and so is a frame that has no column at `stats`, or lacks the column that counts its `units`.
     """
     wanted = {name: frame for name, frame in frames.items() if name in policies and is_frame(frame)}
-    tables = (_table(name, frame, policies[name], redactor) for name, frame in wanted.items())
-    return tuple(table for table in tables if table.columns)
+    made = []
+    for name, frame in wanted.items():
+        unit = (units or {}).get(name, "")
+        table = _table(name, frame, policies[name], redactor, unit)
+        if any(c.known or c.rows != 0 for c in table.columns) and bool(unit) == bool(table.unit):
+            made.append(table)
+    return tuple(made)
 
 
-def _table(name: str, frame: Any, policy: Policy, redactor: Redactor | None) -> SqlTable:
+def _table(name: str, frame: Any, policy: Policy, redactor: Redactor | None, unit: str) -> SqlTable:
     table = read(frame)
     levels = levels_of(table, frame, policy)
     names = _names(table.columns, redactor)
-    columns = []
+    columns, counted = [], ""
     for at, column in enumerate(table.columns):
         level = levels[at]
+        if unit and plain_name(column.name) == plain_name(unit):
+            counted = names[at]
+            if level < STATS:
+                columns.append(SqlColumn(counted, at, 0, None))
         if level < STATS:
             continue
         rows = None if level == FULL else level.rows if level >= SAMPLE else 0
         type_ = _type(column.type) or ("text" if level == FULL else None)
-        masked = redactor is not None and column_kind(column.name) is not None
+        masked = redactor is not None and _personal(column, redactor.detectors)
         nulls = column.missing > 0 or (table.lazy and not table.whole)
         known = GatedColumn(level, type_, masked, nulls) if type_ else None
         if known or rows != 0:
@@ -253,7 +280,23 @@ def _table(name: str, frame: Any, policy: Policy, redactor: Redactor | None) -> 
     allowed = [column.rows for column in columns if column.rows != 0]
     counts = [len(table.places) if rows is None else rows for rows in allowed]
     chosen = tuple(shown_rows(len(table.places), allowed, policy.budget)[: max(counts, default=0)])
-    return SqlTable(name, frame, table, tuple(columns), chosen)
+    return SqlTable(name, frame, table, tuple(columns), chosen, counted)
+
+
+def _personal(column: Column, detectors: Iterable[str]) -> bool:
+    """Whether all of a column gets pseudonyms: by its name, or for numbers like those of cards,
+    which arithmetic would take apart.
+    """
+    if column_kind(column.name) is not None:
+        return True
+    return _like_cards(column.values, detectors)
+
+
+def _like_cards(values: Iterable[Any], detectors: Iterable[str]) -> bool:
+    """Whether there are numbers of cards among the whole ones of twelve digits or more."""
+    numbers: Any = (v for v in values if isinstance(v, int | float | Decimal))
+    long = (str(int(v)) for v in numbers if 1e11 < abs(v) < 1e20)
+    return any(find(text, detectors) for text in long)
 
 
 def _type(name: str) -> Type | None:
@@ -306,13 +349,15 @@ def fill(table: SqlTable, scope: str, redactor: Redactor | None = None) -> pa.Ta
     filled = {}
     for column, array in zip(columns, arrays, strict=True):
         name = table.read.columns[column.place].name
-        if scope == "all" and column.known and column.known.type == "text" and column.rows == 0:
+        known = column.known
+        hidden = known is None or (known.type == "text" and column.rows == 0)
+        if (known and known.masked and redactor is not None) or (scope == "all" and hidden):
             masked = mask.veiled(column_kind(name) or "value", array)
         else:
             masked = mask(name, array)
         if masked is None and scope == "all":
             masked = opaque(array)
-        if column.known and masked is not None and masked.null_count and not column.known.nulls:
+        if known and masked is not None and masked.null_count and not known.nulls:
             raise SandboxError(f"{table.name} has changed.", "Attach it again.")
         if masked is not None:
             filled[column.name] = _limited(masked, column.rows if scope == "sample" else None)
@@ -495,10 +540,11 @@ def sql_tool(
     rows: int = ROWS,
     tokens: int = TOKENS,
     least: int = LEAST,
+    units: Mapping[str, str] | None = None,
 ) -> Tool:
     """The tool over `frames` by name, within `policies`; what `redactor` masks, SQL sees masked.
-    Groups of fewer than `least` rows are left out. A frame that is large, or lazy, is read whole
-    only after the user's yes.
+    Groups of fewer than `least` rows, or of a column's different values (`units` by frame), are
+    left out. A frame that is large, or lazy, is read whole only after the user's yes.
 
     The model reads up to `rows` rows within `tokens`; `keep` stores a larger result in the notebook
     and returns its name.
@@ -512,7 +558,7 @@ def sql_tool(
         raise ToolError(
             f"The sql tool needs {' and '.join(missing)}.", "pip install 'deepseek-jupyter[sql]'"
         )
-    tables = sql_tables(frames, policies, redactor)
+    tables = sql_tables(frames, policies, redactor, units)
     if not tables:
         what = "No column may be queried by the data policy." if frames else "No frame is attached."
         raise ToolError(f"The sql tool has no table. {what}", "Attach one: --attach df:full")
@@ -593,7 +639,7 @@ def _line(table: SqlTable) -> str:
     if table.free:
         return f"{_quoted(table.name)}: {shown}"
     below = _listed(c.name for c in table.columns if c.rows == 0)
-    size = f"aggregates over all {table.known.size}; {len(table.chosen):,} sample rows"
+    size = "aggregates over all rows, and sample rows"
     texts = [shown, f"in aggregates alone: {below}" if below else ""]
     return f"{_quoted(table.name)} ({size}): {'; '.join(filter(None, texts))}"
 

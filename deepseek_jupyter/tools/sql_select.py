@@ -1,36 +1,51 @@
-"""The SELECTs of a model's statement over protected frames, as they will run."""
+"""The SELECTs of a model's statement over protected frames, as they will run.
+
+A query in FROM is either rows of frames, with their owners, or a result. What is counted are the
+different rows (or units) of each owner, so that no join, unnest or UNION ALL multiplies them.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import product
 from typing import Any, Literal
 
+from deepseek_jupyter.errors import QueryRefusedError
 from deepseek_jupyter.privacy.levels import FULL, SAMPLE, STATS, Level
 
 from . import sql_tree as tree
-from .sql_tree import args, function, kind, quoted, refuse, refuse_node, walked
-from .sql_values import ARGUMENT, GROUP, ROW, SCALARS, Expressions, Value, makes_one_of_many, open_
+from .sql_tree import args, function, kind, quoted, refuse, refuse_node, unwrapped, walked
+from .sql_values import (
+    AGGREGATES,
+    ARGUMENT,
+    ARITHMETIC,
+    CELLS,
+    COMPARISONS,
+    GROUP,
+    LETTERS,
+    QUANTILES,
+    ROW,
+    SCALARS,
+    SIGNS,
+    SUMS,
+    TYPES,
+    Value,
+    makes_one_of_many,
+    open_,
+    shared,
+    taken,
+)
 
 LEAST = 5  # rows of a group, unless a setting says otherwise
 _FLOOR = 2  # rows; no setting goes below it
 _CONDITIONS = 4  # in one SELECT: each doubles the parts that are counted
 _SELECTS = 100  # in one statement, after WITH is written out
 _VALUES = 20_000  # expressions in one statement, likewise
-
-_SUMS = ("sum", "avg", "mean")
-_SPREADS = {  # and how many columns they read
-    **dict.fromkeys(("stddev", "stddev_samp", "stddev_pop", "variance", "var_samp", "var_pop"), 1),
-    **dict.fromkeys(("corr", "covar_pop", "covar_samp", "regr_slope", "regr_intercept"), 2),
-    **dict.fromkeys(("regr_r2", "regr_count", "regr_avgx", "regr_avgy"), 2),
-    **dict.fromkeys(("regr_sxx", "regr_syy", "regr_sxy"), 2),
-}
-_LOGIC = ("bool_and", "bool_or")
-_QUANTILES = ("median", "quantile", "quantile_cont", "quantile_disc")
-_CELLS = ("min", "max", "mode", *_QUANTILES)
-AGGREGATES = ("count", "count_if", *_SUMS, *_SPREADS, *_LOGIC, *_CELLS)
-
+_SELECT_PARTS = (
+    *("expressions", "from", "joins", "where", "group", "having", "distinct", "order", "limit"),
+    *("offset", "with", "sample"),
+)
 
 Type = Literal["number", "text", "time", "bool"]
 
@@ -73,12 +88,15 @@ class GatedFrame:
 
 @dataclass(frozen=True, slots=True)
 class _Owner:
-    """A protected frame among the sources, with one value a row, and one a unit."""
+    """A protected frame among the sources, with one value a row, and one a unit. `optional`: some
+    rows are of another part of a UNION ALL, and have none of its values.
+    """
 
     name: str
     table: str
     row: str
     unit: str
+    optional: bool = False
 
 
 @dataclass(slots=True)
@@ -90,49 +108,59 @@ class _Source:
     owners: tuple[_Owner, ...] = ()
     rows: bool = False
     joined: bool = False
+    sampled: bool = False
     frame: GatedFrame | None = None
     alias: str = ""
 
 
 @dataclass(slots=True)
 class _Relation:
-    """A query as it will run; one with `owners` still has their rows. Columns are c1, c2 …"""
+    """A query as it will run; one with `owners` still has their rows. Columns are c1, c2 …, and of
+    the n-th owner rn and un. `joined`: rows may be repeated.
+    """
 
     sql: str
     columns: list[tuple[str, Value]]
     owners: tuple[_Owner, ...] = ()
     joined: bool = False
+    sampled: bool = False
     left_out: str = ""
 
 
 _Ctes = Mapping[str, tuple[Any, Any]]  # a name's query, and the names that it knows
 
 
+@dataclass
 class Gate:
     """One statement: what it may read, and the SELECTs in it."""
 
-    def __init__(
-        self, frames: Mapping[str, GatedFrame], least: int, restore: Callable[[str], str]
-    ) -> None:
-        self.frames = frames
-        self.least = max(_FLOOR, least)
-        self.restore = restore
-        self.joined = False
-        self.read: dict[str, set[str]] = {}  # of each frame, the rows behind its figures
-        self._conditions = 0
-        self._selects = self._values = 0
+    frames: Mapping[str, GatedFrame]
+    least: int
+    restore: Callable[[str], str]
+    joined: bool = False
+    read: dict[str, set[str]] = field(default_factory=dict)  # by frame, the rows behind figures
+    selects: int = 0
+    _conditions: int = 0
+    _values: int = 0
+
+    def __post_init__(self) -> None:
+        self.least = max(_FLOOR, self.least)
 
     def query(self, node: Any, ctes: _Ctes, alike: bool = False, titled: bool = False) -> _Relation:
         """`node` as it will run. `alike`: equal rows count as one, as in UNION. `titled`: its
         columns are called as the model calls them.
         """
-        ctes = self._with(node, ctes)
+        held = node.args.get("with_") or node.args.get("with")
+        for cte in args(held, "expressions")["expressions"] if held is not None else ():
+            parts = args(cte, "this", "alias", "materialized")
+            args(parts["alias"], "this")
+            ctes = {**ctes, cte.alias.casefold(): (cte.this, ctes)}
         if kind(node) == "Subquery":
             args(node, "this", "alias", "with")
             return self.query(node.this, ctes, alike, titled)
         if kind(node) == "Select":
-            self._selects += 1
-            if self._selects > _SELECTS:
+            self.selects += 1
+            if self.selects > _SELECTS:
                 refuse("The query reads too much at once.", "Repeat fewer subqueries.")
             return _Select(self, node, ctes, alike).relation(titled)
         if not tree.is_query(node):
@@ -140,7 +168,7 @@ class Gate:
         return self._operation(node, ctes, titled)
 
     def tell(self, frame: str, rows: str) -> None:
-        """Note that figures of these groups of rows are told. Those that only stand in conditions,
+        """Note that figures of these groups of rows are told. Those that are in conditions alone,
         or divide others, are not.
 
         Figures of two sets of groups in one statement could differ by one row, or by a group that
@@ -150,12 +178,12 @@ class Gate:
             self.read.setdefault(frame, set()).add(rows)
             if len(self.read[frame]) > 1:
                 refuse(
-                    f"Figures of different rows of {frame} stand in one statement.",
+                    f"Figures of different rows of {frame} are in one statement.",
                     "Put the conditions into FILTER (WHERE …) in one SELECT, or ask twice.",
                 )
 
     def condition(self, node: Any, ctes: _Ctes) -> _Relation:
-        """A subquery that only stands in a condition."""
+        """A subquery of a condition, which no result shows."""
         self._conditions += 1
         try:
             return self.query(node, ctes)
@@ -163,75 +191,116 @@ class Gate:
             self._conditions -= 1
 
     def spend(self) -> None:
-        """Count an expression: names that stand for others can double at each step."""
+        """Count an expression: names that mean others can double at each step."""
         self._values += 1
         if self._values > _VALUES:
             refuse("The query is too large.", "Repeat fewer names and conditions.")
 
-    def _with(self, node: Any, ctes: _Ctes) -> _Ctes:
-        held = node.args.get("with_") or node.args.get("with")
-        if held is None:
-            return ctes
-        for cte in args(held, "expressions")["expressions"]:
-            parts = args(cte, "this", "alias", "materialized")
-            args(parts["alias"], "this")
-            ctes = {**ctes, cte.alias.casefold(): (cte.this, ctes)}
-        return ctes
-
     def _operation(self, node: Any, ctes: _Ctes, titled: bool) -> _Relation:
         parts = args(node, "this", "expression", "distinct", "with", "order", "limit", "offset")
         alike = "distinct" in parts
-        left = self.query(parts["this"], ctes, alike, titled)
-        right = self.query(parts["expression"], ctes, alike)
-        if left.owners or right.owners:
-            refuse(
-                "UNION ALL of rows does not run over protected data.",
-                "Aggregate in each part: SELECT count(*) FROM a UNION ALL SELECT count(*) FROM b.",
-            )
+        both = (
+            self.query(parts["this"], ctes, alike, titled),
+            self.query(parts["expression"], ctes, alike),
+        )
+        left, right = both
         if len(left.columns) != len(right.columns):
             refuse("The parts have different numbers of columns.", "Select equally many.")
         columns = []
         for (title, one), (_, other) in zip(left.columns, right.columns, strict=True):
             if one.type != other.type and "null" not in (one.type, other.type):
                 refuse(f"The parts of {title} differ in type.", "Select columns of one type.")
-            both = replace(one, bare=one.bare or other.bare, label=one.label or other.label)
-            both = replace(both, type=other.type if one.type == "null" else one.type)
-            columns.append((title, both.of(one, other)))
+            made = replace(
+                one, bare=one.bare or other.bare, label=one.label or other.label,
+                type=other.type if one.type == "null" else one.type,
+                plain=one.plain and other.plain,
+            )  # fmt: skip
+            columns.append((title, made.of(one, other)))
+        owners: tuple[_Owner, ...] = ()
+        texts = [f"({part.sql})" for part in both]
+        if left.owners or right.owners:
+            owners = self._united(node, both)
+            texts = [_of_part(part, len(columns), owners) for part in both]
+            columns = [(t, replace(v, tables=frozenset({"u"}))) for t, v in columns]
         name = kind(node).upper() + ("" if alike else " ALL")
         order = _ordered(parts, lambda item: str(_place(item, columns) + 1))
-        sql = f"({left.sql}) {name} ({right.sql}){order}{tree.limited(parts)}"
-        return _Relation(sql, columns, joined=left.joined or right.joined)
+        sql = f"{texts[0]} {name} {texts[1]}{order}{tree.limited(parts)}"
+        joined, sampled = any(p.joined for p in both), any(p.sampled for p in both)
+        return _Relation(sql, columns, owners, joined or bool(owners), sampled)
+
+    def _united(self, node: Any, parts: tuple[_Relation, _Relation]) -> tuple[_Owner, ...]:
+        """The owners of the rows of both parts of a UNION ALL."""
+        names = [[owner.name for owner in part.owners] for part in parts]
+        mixed = any(value.sets for part in parts for _, value in part.columns)
+        if kind(node) != "Union" or mixed or any(len(set(n)) < len(n) for n in names):
+            refuse(
+                "A set operation mixes rows with aggregates, or with a frame joined to itself.",
+                "Unite rows of frames by UNION ALL, or aggregate in each part.",
+            )
+        units = {owner.name: owner.unit == owner.row for part in parts for owner in part.owners}
+        always = {owner.name for owner in parts[0].owners if not owner.optional} & {
+            owner.name for owner in parts[1].owners if not owner.optional
+        }
+        return tuple(
+            _Owner(name, "u", f"r{n}", f"r{n}" if alone else f"u{n}", name not in always)
+            for n, (name, alone) in enumerate(units.items())
+        )
 
 
-class _Select(Expressions):
-    """One SELECT.
+def _of_part(part: _Relation, width: int, owners: tuple[_Owner, ...]) -> str:
+    """A part of a UNION ALL with the rows and units of all `owners`."""
+    own = {owner.name: n for n, owner in enumerate(part.owners)}
+    items = [f"q.c{n}" for n in range(1, width + 1)]
+    for n, owner in enumerate(owners):
+        for letter in "r" if owner.unit == owner.row else "ru":
+            held = f"q.{letter}{own[owner.name]}" if owner.name in own else "NULL"
+            items.append(f"{held} AS {letter}{n}")
+    names = ", ".join(f"c{n}" for n in range(1, width + 1))
+    others = ", ".join(
+        f"{letter}{n}"
+        for n, owner in enumerate(part.owners)
+        for letter in ("r" if owner.unit == owner.row else "ru")
+    )
+    return (
+        f"(SELECT {', '.join(items)} FROM ({part.sql}) AS q({names}{', ' * bool(others)}{others}))"
+    )
+
+
+class _Select:
+    """One SELECT: a visitor of its expressions, each read in a place.
 
     Where it reads protected rows, an aggregate is NULL unless `least` units lie behind it.
     Conditions (FILTER, CASE) and missing values split a group in parts: each part has `least`
-    units or none, so that no difference of two aggregates is about fewer. In a join, an aggregate
-    is NULL where the rows that it reads are repeated: one repeated often outweighs all others.
+    units or none, so that no difference of two aggregates is about fewer. In its aggregates'
+    arguments are columns as they are, sums, products of two, and CASE; in its rows whatever cannot
+    fail on one of them. Sums over rows that a join repeats are NULL: one repeated often outweighs
+    all others, and groups that share rows differ by a few.
     """
 
     def __init__(self, gate: Gate, node: Any, ctes: _Ctes, alike: bool) -> None:
         self.gate = gate
         self.ctes = ctes
-        self.parts = args(
-            node, "expressions", "from", "joins", "where", "group", "having", "distinct", "order",
-            "limit", "offset", "with",
-        )  # fmt: skip
+        self.parts = args(node, *_SELECT_PARTS)
         self.sources: list[_Source] = []
-        self.keys = {}
+        self.keys: dict[str, Value] = {}
         self.conditions: dict[str, None] = {}
         self.factors: dict[str, None] = {}  # columns and sums that are multiplied with others
+        self.sample = tree.sampled(self.parts["sample"]) if "sample" in self.parts else ""
         self.from_sql = self._from()
         self.owners = tuple(owner for source in self.sources for owner in source.owners)
+        self.joined = len(self.sources) > 1 or any(source.joined for source in self.sources)
+        self.sampled = bool(self.sample) or any(source.sampled for source in self.sources)
+        self._check_sources()
         self.items = [item for part in self.parts["expressions"] for item in self._expanded(part)]
         self.names = {title.casefold(): item for title, item in self.items}
         self.where = ""
         if "where" in self.parts:
             tests = [self._joining(part) for part in tree.conjuncts(self.parts["where"].this)]
             self.where = f" WHERE {' AND '.join(tests)}"
-        self.set = f"{self.from_sql}{self.where} {node!r}"  # which rows its aggregates are of
+        # Which rows its aggregates are of: a sample is drawn anew each time.
+        drawn = f" {gate.selects}" if self.sampled else ""
+        self.rows = f"{self.from_sql}{self.where}{drawn}"
+        self.set = f"{self.rows} {node!r}"
         if "distinct" in self.parts:
             args(self.parts["distinct"])
         listed = [part for _, item in self.items for part in walked(item)]
@@ -248,10 +317,6 @@ class _Select(Expressions):
     def protected(self) -> bool:
         return any(source.owners for source in self.sources)
 
-    @property
-    def joined(self) -> bool:
-        return len(self.sources) > 1 or any(source.joined for source in self.sources)
-
     def _from(self) -> str:
         if "from" not in self.parts:
             return ""
@@ -266,74 +331,76 @@ class _Select(Expressions):
                 )
             source = self._source(parts["this"])
             tests = [self._using(name.name, source) for name in parts.get("using", ())]
-            tests += (
-                [self._joining(p) for p in tree.conjuncts(parts["on"])] if "on" in parts else []
-            )
+            on = tree.conjuncts(parts["on"]) if "on" in parts else []
+            tests += [self._joining(part) for part in on]
             sql += f" {side} JOIN {source.sql} ON {' AND '.join(tests) or 'TRUE'}"
             if side:
                 for name, value in source.fields.items():
                     reads = frozenset((read, True) for read, _ in value.reads)
                     source.fields[name] = replace(value, reads=reads)
-        protected = any(source.owners for source in self.sources)
-        if protected and not all(source.rows for source in self.sources):
+        return f" FROM {sql}"
+
+    def _check_sources(self) -> None:
+        if self.protected and not all(source.rows for source in self.sources):
             refuse(
                 "A SELECT reads frames or results of aggregates, not both at once.",
                 "Compare with (SELECT avg(x) FROM …), or aggregate both and join the results.",
             )
-        self.gate.joined |= protected and self.joined
-        return f" FROM {sql}"
+        if self.joined and self.sampled:
+            refuse("A sample is of one frame.", "Leave the sample out, or the join.")
+        self.gate.joined |= self.protected and self.joined
 
     def _using(self, name: str, source: _Source) -> str:
         left, right = _field(name, "", self.sources[:-1]), _field(name, "", [source])
-        del source.fields[name.casefold()]  # the left one stands for both
-        return self.compared("=", left, right).sql
+        del source.fields[name.casefold()]  # the left one is both
+        return self._compared("=", left, right).sql
 
     def _source(self, node: Any) -> _Source:
         alias, name = f"t{len(self.sources) + 1}", node.name.casefold()
+        table = kind(node) == "Table" and kind(node.this) == "Identifier"
         if kind(node) == "Subquery":
             source = _derived(self.gate.query(node, self.ctes), alias)
+        elif kind(node) == "Unnest":
+            source = self._written_out(node, alias)
         elif kind(node) != "Table":
             refuse_node(node)
-        elif kind(node.this) == "Identifier" and name in self.ctes:
+        elif table and name in self.ctes:
             source = _derived(self.gate.query(*self.ctes[name]), alias)
-        elif kind(node.this) == "Identifier" and name in self.gate.frames:
+        elif table and name in self.gate.frames:
             source = _of_frame(self.gate.frames[name], alias)
         else:
             refuse(f"There is no table {node.name or 'like this'} here.", "Use FROM a frame.")
-        held = args(node, "this", "alias", *(["with"] if kind(node) == "Subquery" else []))
+        more = {"Subquery": ["with"], "Unnest": ["expressions"]}.get(kind(node), ["sample"])
+        held = args(node, "this", "alias", *more)
+        if "sample" in held:
+            self.sample = tree.sampled(held["sample"])
         if "alias" in held:
-            args(held["alias"], "this")
+            args(held["alias"], "this", *(["columns"] if kind(node) == "Unnest" else []))
         source.alias = (node.alias or node.name).casefold()
         self.sources.append(source)
         return source
 
-    def spend(self) -> None:
-        self.gate.spend()
-
-    def restore(self, text: str) -> str:
-        return self.gate.restore(text)
-
-    def column(self, name: str, table: str) -> Value:
-        return _field(name, table, self.sources)
-
-    def subquery(self, node: Any, place: str) -> Value:
-        query = self.gate.condition if place == ROW and self.protected else self.gate.query
-        found = query(node, self.ctes)
-        if found.owners or len(found.columns) != 1:
-            refuse(
-                "A subquery that stands for a value must be one aggregate.",
-                "Write (SELECT avg(x) FROM …).",
-            )
-        value = found.columns[0][1]
-        return replace(value, sql=f"({found.sql})", plain=False, reads=frozenset())
+    def _written_out(self, node: Any, alias: str) -> _Source:
+        """``unnest([1, 2]) AS u(k)``: values of the query's own."""
+        lists, named = list(node.expressions), node.args.get("alias")
+        names = list(named.columns) if named else []
+        if [kind(one) for one in lists] != ["Array"] or len(names) != 1:
+            refuse_node(node)
+        values = [self.value(part, ROW) for part in lists[0].expressions]
+        if not values or not all(value.constant for value in values):
+            refuse_node(node)
+        sql = f"(SELECT unnest([{', '.join(value.sql for value in values)}]) AS c1) AS {alias}"
+        reads = frozenset({(f"{alias}.c1", True)})
+        made = Value(f"{alias}.c1", shared(values), reads=reads, tables=frozenset({alias}))
+        return _Source(sql, {names[0].name.casefold(): made}, rows=True)
 
     def _joining(self, node: Any) -> str:
         """A condition on the rows of all sources. In a join of protected rows it reads one table,
         or equals two columns: else it could repeat a row as often as it likes.
         """
-        value = self.condition(node, ROW)
+        value = self._condition(node, ROW)
         if len(value.tables) > 1 and any(source.owners for source in self.sources):
-            sides = [tree.unwrapped(node.args.get(key)) for key in ("this", "expression")]
+            sides = [unwrapped(node.args.get(key)) for key in ("this", "expression")]
             if kind(node) != "EQ" or any(kind(side) != "Column" for side in sides):
                 refuse(
                     "A condition compares columns of two tables other than by =.",
@@ -356,16 +423,17 @@ class _Select(Expressions):
             return [(node.alias, node.this)]
         return [(node.name if kind(node) == "Column" else tree.written(node)[:60], node)]
 
-    def named(self, node: Any) -> Any | None:
+    def _named(self, node: Any) -> Any | None:
+        """What a name of the SELECT list means."""
         return None if node.args.get("table") else self.names.get(node.name.casefold())
 
     def _meant(self, node: Any, first: bool) -> Any:
-        """What a number or a name in GROUP BY or ORDER BY stands for. `first`: an item of the
-        SELECT list goes before a column.
+        """What a number or a name in GROUP BY or ORDER BY means. `first`: an item of the SELECT
+        list goes before a column.
         """
         if kind(node) == "Literal" and not node.is_string:
             return self.items[_place(node, self.items)][1]
-        item = self.named(node) if kind(node) == "Column" else None
+        item = self._named(node) if kind(node) == "Column" else None
         hidden = not first and any(node.name.casefold() in s.fields for s in self.sources)
         return node if item is None or hidden else item
 
@@ -401,9 +469,9 @@ class _Select(Expressions):
         titles = [title for title, _ in self.items]
         names = [quoted(t) if titled else f"c{n}" for n, t in enumerate(titles, start=1)]
         items = [f"{v.sql} AS {name}" for v, name in zip(values, names, strict=True)]
-        having = [f"{self._count(owner)} >= {self.gate.least}" for owner in self.owners]
+        having = [self._enough()] if self.owners else []
         if "having" in self.parts:
-            having.append(self.condition(self.parts["having"].this, GROUP).sql)
+            having.append(self._condition(self.parts["having"].this, GROUP).sql)
         order = _ordered(self.parts, lambda item: self.value(self._meant(item, True), place).sql)
         keys = f" GROUP BY {', '.join(self.keys)}" if self.keys else ""
         tail = f" HAVING {' AND '.join(having)}" if having and self.grouped else ""
@@ -412,23 +480,23 @@ class _Select(Expressions):
                 items.append(f"{owner.row} AS r{n}")
                 items += [f"{owner.unit} AS u{n}"] if owner.unit != owner.row else []
         distinct = "DISTINCT " if "distinct" in self.parts else ""
-        body = f"SELECT {distinct}{', '.join(items)}{self.from_sql}{self.where}{keys}{tail}{order}"
-        sql = (body + tree.limited(self.parts)).replace(tree.MARK, self._parts())
+        body = f"SELECT {distinct}{', '.join(items)}{self.from_sql}{self.where}{keys}{tail}"
+        body += f"{self.sample}{order}{tree.limited(self.parts)}"
+        sql = body.replace(tree.MARK, self._split())
         if self.grouped and self.protected and self.joined:  # its groups may share rows
             more = frozenset({f"joined {self.set}"})
             values = [replace(v, sets=v.sets | more) if v.sets else v for v in values]
-        left_out = self._left_out(keys) if keys and self.protected else ""
+        left_out = self._left_out(keys) if keys and self.protected and not self.sampled else ""
         columns = list(zip(titles, values, strict=True))
-        return _Relation(sql, columns, () if self.grouped else self.owners, self.joined, left_out)
+        owners = () if self.grouped else self.owners
+        return _Relation(sql, columns, owners, self.joined, self.sampled, left_out)
 
     def _left_out(self, keys: str) -> str:
-        counts = ", ".join(self._count(owner) for owner in self.owners)
-        least = f"least({counts})" if len(self.owners) > 1 else counts
+        counts = [f"nullif({self._count(owner)}, 0)" for owner in self.owners]
         few = self.gate.least
-        return (
-            f"SELECT CASE WHEN count(*) > 1 AND sum(n) >= {few} THEN count(*) END FROM "
-            f"(SELECT {least} AS n{self.from_sql}{self.where}{keys}) AS q WHERE n < {few}"
-        )
+        each = f"SELECT least({', '.join(counts)}) AS n{self.from_sql}{self.where}{keys}"
+        told = f"CASE WHEN count(*) > 1 AND sum(n) >= {few} THEN count(*) END"
+        return f"SELECT {told} FROM ({each}) AS q WHERE n < {few}"
 
     def _count(self, owner: _Owner, condition: str = "") -> str:
         """How many units of `owner` there are, where `condition` holds."""
@@ -436,7 +504,18 @@ class _Select(Expressions):
         what = "*" if alone else f"DISTINCT {owner.unit}"
         return f"count({what})" + (f" FILTER (WHERE {condition})" if condition else "")
 
-    def _parts(self) -> str:
+    def _enough(self, condition: str = "") -> str:
+        """That `least` units of each owner are there, where `condition` holds; of an owner of a
+        part of a UNION ALL also none, but not of all.
+        """
+        least = self.gate.least
+        counts = [(self._count(owner, condition), owner.optional) for owner in self.owners]
+        tests = [f"({c} = 0 OR {c} >= {least})" if o else f"{c} >= {least}" for c, o in counts]
+        if all(owner.optional for owner in self.owners):
+            tests.append(f"({' OR '.join(f'{c} >= {least}' for c, _ in counts)})")
+        return " AND ".join(tests)
+
+    def _split(self) -> str:
         """That each part into which the conditions split a group has `least` units, or none; and
         that in no part a factor marks fewer rows, as a 1 among zeros does.
         """
@@ -461,7 +540,7 @@ class _Select(Expressions):
 
     # Aggregates
 
-    def aggregate(self, node: Any, place: str, condition: str = "") -> Value:
+    def _aggregate(self, node: Any, place: str, condition: str = "") -> Value:
         name = function(node)
         if name not in AGGREGATES:
             refuse(
@@ -470,30 +549,31 @@ class _Select(Expressions):
                 f"median, quantile_cont and: {', '.join(SCALARS)}.",
             )
         if place != GROUP:
-            refuse(f"{name} stands where rows are read.", "Write it in SELECT, HAVING or ORDER BY.")
+            refuse(f"{name} is where rows are read.", "Write it in SELECT, HAVING or ORDER BY.")
         nodes, distinct, fraction = list(node.expressions), "", 0.5
         if len(nodes) == 1 and kind(nodes[0]) == "Distinct":
             nodes, distinct = list(args(nodes[0], "expressions")["expressions"]), "DISTINCT "
             if name != "count":
-                refuse("DISTINCT stands in count alone.", "Write count(DISTINCT x).")
-        if name == "count_if" and len(nodes) == 1:
-            more = self.condition(nodes.pop(), ROW).sql
-            name, condition = "count", f"({condition} AND {more})" if condition else more
-        elif name == "count" and not distinct and len(nodes) == 1 and kind(nodes[0]) == "Star":
-            args(nodes.pop())
-        elif name in _QUANTILES and name != "median":
+                refuse("DISTINCT belongs in count alone.", "Write count(DISTINCT x).")
+        if name in QUANTILES:
             fraction = tree.fraction(nodes)
             nodes.pop()
-        wanted = _SPREADS.get(name, 1)
-        if len(nodes) != wanted and (name != "count" or nodes or distinct):
+        star = name == "count" and not distinct and [kind(n) for n in nodes] in ([], ["Star"])
+        if star:
+            nodes = [args(n) for n in nodes][:0]
+        if len(nodes) != int(AGGREGATES[name][0]) and not star:
             refuse(f"{name} has {len(nodes)} arguments.", f"Write {name}(x).")
+        if name == "count_if":
+            more = self._condition(nodes.pop(), ROW).sql
+            name, condition = "count", f"({condition} AND {more})" if condition else more
         values = [self.value(part, ARGUMENT if self.protected else ROW) for part in nodes]
-        type_ = self._type(name, values)
+        self._check_types(name, values)
+        type_ = values[0].type if name in CELLS or name[:5] == "bool_" else "number"
         name = "avg" if name == "mean" else name
-        if name in _SUMS and values[0].type == "bool":
+        if name in SUMS and values[0].type == "bool":
             values = [replace(values[0], sql=f"CAST({values[0].sql} AS INTEGER)")]
         inner = distinct + (", ".join(value.sql for value in values) or "*")
-        inner += f", {fraction!r}" if name in _QUANTILES and name != "median" else ""
+        inner += f", {fraction!r}" if name in QUANTILES else ""
         sql = f"{name}({inner})" + (f" FILTER (WHERE {condition})" if condition else "")
         seen = Value(sql, type_).of(*values)
         if self.protected:
@@ -505,19 +585,15 @@ class _Select(Expressions):
             )
         return Value(sql, type_, sets=seen.sets, pure=True)
 
-    def _type(self, name: str, values: list[Value]) -> str:
-        """The type of an aggregate. What may not leave is counted, and nothing else."""
-        if name == "count":
-            return "number"
-        fits = ["time"] if name in _CELLS else ["bool"] if name in (*_LOGIC, *_SUMS) else []
-        fits += ["number"] if name not in _LOGIC else []
-        for value in values:
+    def _check_types(self, name: str, values: list[Value]) -> None:
+        """What may not leave is counted, and nothing else."""
+        fits = [LETTERS[letter] for letter in AGGREGATES[name][1:]]
+        for value in values if name != "count" else ():
             open_(value)
             if value.type not in fits:
                 refuse(f"{name} does not read a {value.type}.", "Write count(DISTINCT x).")
-            if name not in _SUMS and self.protected and not value.plain:
+            if name not in SUMS and self.protected and not value.plain:
                 refuse(f"{name} reads a column as it is.", f"Write {name}(x) FILTER (WHERE …).")
-        return "bool" if name in _LOGIC else values[0].type if name in _CELLS else "number"
 
     def _guarded(
         self, name: str, seen: Value, values: list[Value], condition: str, fraction: float
@@ -526,26 +602,28 @@ class _Select(Expressions):
         labels = {key for key, value in self.keys.items() if value.label}
         if name != "count" and labels & {read for read, _ in seen.reads}:
             refuse(f"{name} of a group's own key is the key.", "Aggregate another column.")
-        sets = frozenset({f"cells {self.set}" if name in _CELLS else self.set})
-        if name in _CELLS and not seen.out:
+        if name in CELLS and not seen.out:
             self._as_card(name, condition, fraction)
         for owner in self.owners if name != "count" else ():
-            self.gate.tell(owner.name, f"{self.from_sql}{self.where} {list(self.keys)}")
+            self.gate.tell(owner.name, f"{self.rows} {list(self.keys)}")
         given = [condition] if condition else []
-        tests = [*given, *sorted(seen.tests)]
+        tests, inner = [*given, *sorted(seen.tests)], sorted(seen.tests)
         present = [f"{v.sql} IS NOT NULL" for v in values if v.reads or v.tests]
-        picked, least, guards = " AND ".join([*given, *present]), self.gate.least, []
-        heavy = name in (*_SUMS, *_SPREADS, *_QUANTILES, "mode")
-        for owner in self.owners:
-            picks = [picked, *sorted(seen.tests)]
-            guards += [f"{self._count(owner, pick)} >= {least}" for pick in picks]
-            if self.joined and heavy and owner.table in seen.tables:
-                guards.append(f"count({owner.row}) = count(DISTINCT {owner.row})")
+        picked = " AND ".join([*given, *present])
+        guards = [self._enough(pick) for pick in (picked, *inner)]
+        if self.joined and name not in ("count", "min", "max", "bool_and", "bool_or"):
+            guards += [
+                f"(SELECT count({owner.row}) = count(DISTINCT {owner.row}){self.from_sql}"
+                f"{self.where})"
+                for owner in self.owners
+                if owner.table in seen.tables
+            ]
+        spread = name not in SUMS and name not in CELLS and name != "count"
         if tests or len(seen.reads) > 1:
             empty = [f"({read} IS NOT NULL)" for read, nulls in sorted(seen.reads) if nulls]
             self.conditions.update(dict.fromkeys([*tests, *empty]))
             guards.append(tree.MARK)
-        if len(seen.reads) > 1 and (seen.degree > 1 or name in _SPREADS):
+        if len(seen.reads) > 1 and (seen.degree > 1 or spread):
             if any(owner.unit != owner.row for owner in self.owners):
                 refuse(
                     "Where units are counted, an aggregate reads one column.",
@@ -554,17 +632,302 @@ class _Select(Expressions):
             factors = sorted(seen.factors | {read for read, _ in seen.reads})
             self.factors.update(dict.fromkeys(factors))
         sql = f"CASE WHEN {' AND '.join(guards)} THEN {seen.sql} END"
+        sets = frozenset({f"cells {self.set}" if name in CELLS else self.set})
         return Value(sql, seen.type, sets=sets, pure=True)
 
     def _as_card(self, name: str, condition: str, fraction: float) -> None:
         """Refuses a cell's own value but where the card tells it: of the whole frame."""
         whole = len(self.sources) == 1 and self.sources[0].frame is not None and not self.keys
         told = name in ("min", "max") or (name != "mode" and fraction in (0.25, 0.5, 0.75))
-        if not (whole and told) or self.where or condition:
+        if not (whole and told) or self.where or condition or self.sampled:
             refuse(
                 f"{name} is a cell's own value, and those of this column may not leave.",
                 "Write avg or stddev; min, max and quartiles are told of the whole frame alone.",
             )
+
+    # Expressions
+
+    def value(self, node: Any, place: str) -> Value:
+        """`node` as it will run in `place`."""
+        self.gate.spend()
+        if place == GROUP and (key := self._key(node)) is not None:
+            return key
+        if isinstance(node, Value):  # one of those that * means
+            if place == GROUP:
+                refuse("* is next to aggregates.", "Name the columns of GROUP BY.")
+            return node
+        handler = _HANDLERS.get(kind(node))
+        if handler is None:
+            refuse_node(node)
+        if place == ARGUMENT and kind(node) not in _IN_ARGUMENTS:
+            refuse(
+                f"An aggregate reads columns and arithmetic, and no {kind(node)}.",
+                "Write count(*) FILTER (WHERE …), or sum(x) FILTER (WHERE …).",
+            )
+        return handler(self, node, place)
+
+    def _condition(self, node: Any, place: str) -> Value:
+        return taken(self.value(node, place), "bool")
+
+    def _key(self, node: Any) -> Value | None:
+        if isinstance(node, Value):
+            return self.keys.get(node.sql)
+        if any(tree.is_query(part) for part in walked(node)):
+            return None
+        try:
+            return self.keys.get(self.value(node, ROW).sql)
+        except QueryRefusedError:
+            return None
+
+    def _column(self, node: Any, place: str) -> Value:
+        parts = args(node, "this", "table")
+        if place == GROUP:
+            meant = self._named(node)
+            if meant is not None and meant is not node:
+                return self.value(meant, GROUP)
+            refuse(
+                f"{node.name} is neither in GROUP BY nor in an aggregate.",
+                f"Write avg({node.name}) or GROUP BY {node.name}.",
+            )
+        found = _field(node.name, parts["table"].name if "table" in parts else "", self.sources)
+        if place == ARGUMENT and not found.plain:
+            refuse(
+                f"{node.name} is computed, and an aggregate reads columns as they are.",
+                "Write the arithmetic inside the aggregate: sum(price * quantity).",
+            )
+        return found
+
+    def _constant(self, node: Any, place: str) -> Value:
+        if kind(node) == "Null":
+            return Value("NULL", "null")
+        if kind(node) == "Boolean":
+            return Value("TRUE" if node.this else "FALSE", "bool")
+        text = str(node.this)
+        if not node.is_string:
+            return Value(tree.number(text), "number")
+        return Value("'" + text.replace("'", "''") + "'", "text", literal=text)
+
+    def _paren(self, node: Any, place: str) -> Value:
+        return self.value(args(node, "this")["this"], place)
+
+    def _double(self, value: Value) -> str:
+        """`value` for arithmetic. An overflow would be an error that tells of one row."""
+        return f"CAST({value.sql} AS DOUBLE)" if self.protected and value.reads else value.sql
+
+    def _arithmetic(self, node: Any, place: str) -> Value:
+        parts = args(node, "this", "expression", "typed", "safe")
+        left, divisor = self.value(parts["this"], place), unwrapped(parts["expression"])
+        if kind(node) == "Div" and place == GROUP and kind(divisor) == "Subquery":
+            right = self._subquery(divisor, ROW)  # shown in a ratio alone
+        else:
+            right = self.value(divisor, place)
+        left, right = taken(left, "number"), taken(right, "number")
+        sign, made = ARITHMETIC[kind(node)], Value("", "number").of(left, right)
+        made = replace(made, pure=sign in "*/" and all(v.pure or v.constant for v in (left, right)))
+        if len(made.sets) > 1 and not made.pure:
+            refuse(
+                f"{sign} between aggregates of different rows tells of the rows between them.",
+                "Compute both in one SELECT with FILTER, divide them, or select both as columns.",
+            )
+        if place == ARGUMENT:
+            made = replace(made, degree=left.degree + right.degree if sign == "*" else made.degree)
+            if sign in ("//", "%") or (sign == "/" and right.reads) or made.degree > 2:
+                refuse(
+                    "An aggregate reads columns, sums and products of two, divided by numbers.",
+                    "Write sum(a) / sum(b), or sum(a * b).",
+                )
+        if sign == "*" and left.reads and right.reads:
+            made = replace(made, factors=made.factors | {left.sql, right.sql})
+        one, other = left.sql, right.sql
+        if sign in "+-*":
+            one, other = self._double(left), self._double(right)
+        sql = f"floor({one} / {other})" if sign == "//" else f"({one} {sign} {other})"
+        return replace(made, sql=sql)
+
+    def _comparison(self, node: Any, place: str) -> Value:
+        parts = args(node, "this", "expression")
+        values = [self.value(parts[key], place) for key in ("this", "expression")]
+        return self._compared(COMPARISONS[kind(node)], *values)
+
+    def _sign(self, node: Any, place: str) -> Value:
+        parts = args(node, "this", "expression")
+        values = [self.value(parts[key], place) for key in ("this", "expression") if key in parts]
+        types, template = SIGNS[kind(node)]
+        return self._applied(kind(node), types, values, template)
+
+    def _is(self, node: Any, place: str) -> Value:
+        parts = args(node, "this", "expression")
+        value, what = self.value(parts["this"], place), self.value(parts["expression"], place)
+        if what.sql != "NULL" and (what.sql not in ("TRUE", "FALSE") or value.type != "bool"):
+            refuse_node(node)
+        return Value(f"({value.sql} IS {what.sql})", "bool").of(value)
+
+    def _between(self, node: Any, place: str) -> Value:
+        parts = args(node, "this", "low", "high")
+        value, low, high = (self.value(parts[key], place) for key in ("this", "low", "high"))
+        first, last = self._compared(">=", value, low), self._compared("<=", value, high)
+        return Value(f"({first.sql} AND {last.sql})", "bool").of(first, last)
+
+    def _in(self, node: Any, place: str) -> Value:
+        parts = args(node, "this", "expressions", "query")
+        value = self.value(parts["this"], place)
+        if "query" in parts:
+            found = self._subquery(parts["query"], place)
+            self._compared("=", value, found)
+            return Value(f"({value.sql} IN {found.sql})", "bool").of(value, found)
+        tests = [self._compared("=", value, self.value(o, place)) for o in parts["expressions"]]
+        return Value(f"({' OR '.join(test.sql for test in tests)})", "bool").of(*tests)
+
+    def _case(self, node: Any, place: str) -> Value:
+        parts = args(node, "this", "ifs", "default")
+        tests: list[Value] = []
+        branches: list[Value] = []
+        sql, inner = "CASE", ROW if place == ARGUMENT else place
+        subject = self.value(parts["this"], inner) if "this" in parts else None
+        for branch in parts["ifs"]:
+            held = args(branch, "this", "true")
+            test = self.value(held["this"], inner)
+            whole = taken(test, "bool") if subject is None else self._compared("=", subject, test)
+            tests.append(whole)
+            branches.append(self.value(held["true"], place))
+            sql += f" WHEN {whole.sql} THEN {branches[-1].sql}"
+        if "default" in parts:
+            branches.append(self.value(parts["default"], place))
+            sql += f" ELSE {branches[-1].sql}"
+        made = Value(f"({sql} END)", shared(branches))
+        if place == ARGUMENT:
+            made = replace(made.of(*branches), bare=any(branch.bare for branch in branches))
+            return replace(made, tests=made.tests | {test.sql for test in tests})
+        for branch in branches:
+            open_(branch)
+        return made.of(*tests, *branches)
+
+    def _cast(self, node: Any, place: str) -> Value:
+        parts = args(node, "this", "to", "safe")
+        to = args(parts["to"], "this", "expressions")
+        name = str(getattr(to["this"], "name", to["this"]))
+        value = self.value(parts["this"], place)
+        if name not in TYPES:
+            refuse(f"A cast to {name} does not run here.", f"There are: {', '.join(TYPES)}.")
+        if value.literal is not None and TYPES[name] == "time":
+            return Value(f"CAST('{tree.date(value.literal)}' AS {name})", "time")
+        open_(value, TYPES[name] == "text")
+        if place == ARGUMENT and name != "DOUBLE" and (value.type, name) != ("bool", "INT"):
+            refuse("A cast inside an aggregate rounds.", "Cast the result: CAST(avg(x) AS INT).")
+        sizes = [tree.number(str(part.this.this)) for part in to.get("expressions", ())]
+        size = f"({', '.join(sizes)})" if sizes else ""
+        return Value(f"TRY_CAST({value.sql} AS {name}{size})", TYPES[name]).of(value)
+
+    def _extract(self, node: Any, place: str) -> Value:
+        parts = args(node, "this", "expression")
+        part = Value(f"'{parts['this'].name}'", "text", literal=parts["this"].name)
+        return self._applied("date_part", "ld>n", [part, self.value(parts["expression"], place)])
+
+    def _subquery(self, node: Any, place: str) -> Value:
+        query = self.gate.condition if place == ROW and self.protected else self.gate.query
+        found = query(node, self.ctes)
+        if found.owners or len(found.columns) != 1:
+            refuse(
+                "A subquery that is used as a value must be one aggregate.",
+                "Write (SELECT avg(x) FROM …).",
+            )
+        value = found.columns[0][1]
+        return replace(value, sql=f"({found.sql})", plain=False, reads=frozenset())
+
+    def _filter(self, node: Any, place: str) -> Value:
+        parts = args(node, "this", "expression")
+        if kind(parts["this"]) != "Anonymous":
+            refuse_node(parts["this"])
+        condition = self._condition(args(parts["expression"], "this")["this"], ROW)
+        return self._aggregate(parts["this"], place, condition.sql)
+
+    def _call(self, node: Any, place: str) -> Value:
+        name = function(node)
+        if name not in SCALARS:
+            return self._aggregate(node, place)
+        values = [self.value(part, place) for part in node.expressions]
+        if place == ARGUMENT:
+            return _filled(name, values)
+        return self._applied(name, SCALARS[name], values)
+
+    def _applied(self, name: str, types: str, values: list[Value], template: str = "") -> Value:
+        """A function or sign over `values`; `types` are those of SCALARS."""
+        takes, _, gives = types.partition(">")
+        letters = takes.replace(".", "")
+        if not (takes + ".").index(".") <= len(values) <= len(letters):
+            refuse(f"{name} has {len(values)} arguments.", "Check how DuckDB writes it.")
+        for letter, value in zip(letters, values, strict=False):
+            if letter == "l" and not value.constant:
+                refuse(f"{name} takes a value written out there.", f"Write {name}(x, 2).")
+            if letter == "m" and self.protected and value.reads:
+                refuse(f"{name} can fail on one row.", f"Use it on aggregates: {name}(avg(x)).")
+            taken(value, LETTERS.get(letter, value.type))
+            open_(value, gives == "t" or name in ("Like", "ILike"))
+        if letters.startswith("ld"):
+            tree.unit(values[0].literal or "")
+        exact = name not in ("abs", "round", "Neg")  # an overflow tells of one row
+        texts = [value.sql if exact else self._double(value) for value in values]
+        sql = template.format(*texts) if template else f"{name}({', '.join(texts)})"
+        made = Value(sql, shared(values) if gives == "?" else LETTERS[gives]).of(*values)
+        pure = name == "Neg" or gives == "?"
+        made = replace(made, pure=pure and values[0].pure and all(v.constant for v in values[1:]))
+        if len(made.sets) > 1 and not made.pure and name != "round" and gives != "b":
+            refuse(f"{name} over aggregates of different rows.", "Select them as columns.")
+        return made
+
+    def _compared(self, sign: str, left: Value, right: Value) -> Value:
+        """A comparison. What is bare is equal or not, and nothing else."""
+        left, right = self._like_other(left, right), self._like_other(right, left)
+        kinds = {left.type, right.type} - {"null"}
+        if len(kinds) > 1 and kinds != {"bool", "number"}:
+            refuse(f"A {left.type} is compared with a {right.type}.", "Compare one type.")
+        if sign not in ("=", "<>") and "DISTINCT" not in sign:
+            open_(left)
+            open_(right)
+        return Value(f"({left.sql} {sign} {right.sql})", "bool").of(left, right)
+
+    def _like_other(self, value: Value, other: Value) -> Value:
+        """A text in quotes as the number or date that it is compared with."""
+        if value.literal is None or other.type not in ("number", "time"):
+            return value
+        text = self.gate.restore(value.literal)
+        sql = tree.number(text) if other.type == "number" else f"'{tree.date(text)}'"
+        return replace(value, sql=sql, type=other.type, literal=None)
+
+
+_HANDLERS: Mapping[str, Callable[[_Select, Any, str], Value]] = {
+    "Column": _Select._column,
+    **dict.fromkeys(("Literal", "Boolean", "Null"), _Select._constant),
+    "Paren": _Select._paren,
+    **dict.fromkeys(ARITHMETIC, _Select._arithmetic),
+    **dict.fromkeys(COMPARISONS, _Select._comparison),
+    **dict.fromkeys(SIGNS, _Select._sign),
+    "Is": _Select._is,
+    "Between": _Select._between,
+    "In": _Select._in,
+    "Case": _Select._case,
+    **dict.fromkeys(("Cast", "TryCast"), _Select._cast),
+    "Extract": _Select._extract,
+    "Subquery": _Select._subquery,
+    "Filter": _Select._filter,
+    "Anonymous": _Select._call,
+}
+_IN_ARGUMENTS = frozenset(
+    {"Column", "Literal", "Null", "Paren", "Neg", "Case", "Cast", "TryCast", "Anonymous"}
+    | set(ARITHMETIC)
+)
+
+
+def _filled(name: str, values: list[Value]) -> Value:
+    """``coalesce(x, 0)`` in an argument: a condition on what is missing."""
+    if name not in ("coalesce", "ifnull") or len(values) != 2 or values[1].reads:
+        refuse(
+            f"{name} cannot be in an aggregate.",
+            "An aggregate reads columns and arithmetic; use the function on its result.",
+        )
+    open_(values[0])
+    made = Value(f"coalesce({values[0].sql}, {values[1].sql})", shared(values)).of(*values)
+    return replace(made, tests=made.tests | {f"({values[0].sql} IS NOT NULL)"})
 
 
 def _of_frame(frame: GatedFrame, alias: str) -> _Source:
@@ -574,10 +937,10 @@ def _of_frame(frame: GatedFrame, alias: str) -> _Source:
             continue
         sql = f"{alias}.{quoted(name)}"
         bare = column.masked or (column.type == "text" and column.level < SAMPLE)
-        value = Value(sql, "text" if column.masked else column.type, column.level >= SAMPLE, bare)
-        fields[name.casefold()] = replace(
-            value, out=value.out and not bare, plain=True, degree=1,
-            reads=frozenset({(sql, column.nulls)}), tables=frozenset({alias}),
+        fields[name.casefold()] = Value(
+            sql, "text" if column.masked else column.type, column.level >= SAMPLE and not bare,
+            bare, plain=True, degree=1, reads=frozenset({(sql, column.nulls)}),
+            tables=frozenset({alias}),
         )  # fmt: skip
     row = f"{alias}.{quoted(frame.row)}"
     unit = f"{alias}.{quoted(frame.unit)}" if frame.unit else row
@@ -603,16 +966,19 @@ def _derived(found: _Relation, alias: str) -> _Source:
     owners = []
     for n, one in enumerate(found.owners):
         unit = f"{alias}.{'r' if one.unit == one.row else 'u'}{n}"
-        owners.append(_Owner(one.name, f"{alias}/{one.table}", f"{alias}.r{n}", unit))
-    sql = f"({found.sql}) AS {alias}"
-    return _Source(sql, fields, tuple(owners), bool(owners), found.joined)
+        table, row = f"{alias}/{one.table}", f"{alias}.r{n}"
+        owners.append(replace(one, table=table, row=row, unit=unit))
+    return _Source(
+        f"({found.sql}) AS {alias}", fields, tuple(owners), bool(owners), found.joined,
+        found.sampled,
+    )  # fmt: skip
 
 
 def _field(name: str, table: str, sources: Iterable[_Source]) -> Value:
     fits = [source for source in sources if table.casefold() in ("", source.alias)]
     found = [s.fields[name.casefold()] for s in fits if name.casefold() in s.fields]
     if len(found) > 1:
-        refuse(f"{name} stands in more than one table.", f"Write a.{name} with the table's name.")
+        refuse(f"{name} is in more than one table.", f"Write a.{name} with the table's name.")
     if not found:
         names = ", ".join(name for source in sources for name in source.fields)
         refuse(f"There is no column {name} here.", f"There are: {names[:500]}.")

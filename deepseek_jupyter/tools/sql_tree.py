@@ -24,12 +24,13 @@ _EQUAL = "Join frames by equal columns: a JOIN b ON a.key = b.key."
 _HINTS = {
     "Window": "Use GROUP BY; for a share of all, divide by (SELECT count(*) FROM …).",
     **dict.fromkeys(("qualify", "windows"), "Use GROUP BY with ORDER BY and LIMIT."),
-    "sample": "Leave the sample out: aggregates are over all rows.",
+    "sample": "Write USING SAMPLE 100 ROWS, or USING SAMPLE 10%.",
     **dict.fromkeys(("rollup", "cube", "grouping_sets", "Rollup", "Cube", "GroupingSets"), _TOTALS),
-    **dict.fromkeys(("Exists", "laterals", "Lateral", "Unnest", "method"), _EQUAL),
+    **dict.fromkeys(("Exists", "laterals", "Lateral", "method"), _EQUAL),
+    "Unnest": "Write values out, and name them: unnest([1, 2]) AS u(k).",
     "WithinGroup": "Write quantile_cont(x, 0.5).",
     **dict.fromkeys(("pivots", "Pivot"), "Group by both columns."),
-    "Values": "Write the values into WHERE x IN (…).",
+    "Values": "Write the values into WHERE x IN (…), or unnest([1, 2]) AS u(k).",
     **dict.fromkeys(("Star", "except", "replace"), "Name the columns; count(*) counts rows."),
     "DPipe": "Select the parts as columns of their own.",
     "Pow": "Use x * x, stddev or corr.",
@@ -70,7 +71,7 @@ def parsed(text: str) -> Any:
     import sqlglot
 
     if MARK in text:
-        refuse("The query holds a character that cannot stand there.", "Leave it out.")
+        refuse("The query holds a NUL character.", "Leave it out.")
     first = _FIRST.match(text)
     word = first[1].upper() if first else "This"
     if word not in ("SELECT", "WITH", "FROM", "VALUES"):  # of others sqlglot warns on the screen
@@ -181,6 +182,16 @@ def fraction(nodes: list[Any]) -> float:
     if last is None or kind(last) != "Literal" or last.is_string:
         refuse("A quantile takes a column and one fraction.", "Write quantile_cont(x, 0.5).")
     return float(number(str(last.this)))
+
+
+def sampled(node: Any) -> str:
+    """A sample of so many rows, or so many of a hundred."""
+    held = args(node, "method", "size", "percent", "seed")
+    size: Any = held.get("size") or held.get("percent")
+    if kind(size) != "Literal":
+        refuse("A sample takes a number.", _HINTS["sample"])
+    amount, unit = number(str(size.this)), "ROWS" if "size" in held else "PERCENT"
+    return f" USING SAMPLE {amount} {unit}"
 
 
 def limited(parts: Mapping[str, Any]) -> str:

@@ -368,7 +368,7 @@ def test_a_frame_may_be_called_prompt(session, server, names):
     names["prompt"] = names["df"]
     shown = ask("What is in @prompt?", dry_run=True)
     rows = [row[0] for row in shown.reports[0].rows]
-    assert rows == ["prompt", "prompt", "chat template", "together"]
+    assert rows == ["prompt", "prompt", "tools and answer schema", "chat template", "together"]
 
 
 def test_a_card_can_be_seen_without_asking(session, server, df):

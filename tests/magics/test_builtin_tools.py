@@ -98,7 +98,7 @@ class TestSql:
         (tool,) = server.requests[0].json["tools"]
         assert tool["function"]["name"] == "sql"
         described = tool["function"]["description"]
-        assert "\ndf (aggregates over all 120 rows; " in described
+        assert "\ndf (aggregates over all rows, and sample rows" in described
         assert "): region, price, mail, full_name; in aggregates alone: salary" in described
         assert "diagnosis" not in described
 
@@ -232,7 +232,7 @@ class TestRunPython:
         server.queue(calls(("run_python", {"code": self.CODE})), answer("120."))
         ask(frame, f"-a {POLICY} --tools run_python --approve always")
         (text,) = told(server)
-        assert text.endswith("Result:\n120")
+        assert text.endswith("Result:\n120\n(masked: 1 × value)")
         assert frame.user_ns["hidden"] == 120
         assert "SENTINEL-SALARY" not in everything(server)
 

@@ -89,7 +89,10 @@ class Asker:
                 f"(SELECT x, y, z, one, name, g, h, flag, d FROM df ORDER BY x LIMIT {count}) v"
             )
             joined = "df a JOIN df b ON a.name = b.name"
+            parts = [f"SELECT * FROM df WHERE {self.condition()}" for _ in range(2)]
             choices = [("", "df"), ("", "df"), ("", view), ("", limited), ("a.", joined)]
+            choices += [("", f"({' UNION ALL '.join(parts)}) v"), ("", "df, unnest([0, 1]) u(k)")]
+            choices += [("", "df JOIN unnest([0, 1]) u(k) ON h = k"), ("", "df TABLESAMPLE 60%")]
             return self.random.choice([*choices, ("a.", "df a JOIN df b ON a.h = b.h")])
         return self.random.choice(
             [("", "df")] * 6

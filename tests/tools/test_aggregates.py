@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 import math
 import random
@@ -97,6 +98,12 @@ def ran(connection, sql: str):
         return failure(error)
 
 
+@functools.cache
+def secrets_at(level: str, shown: bool = False):
+    """`SECRET` under one level; queries do not change it."""
+    return database((frame(level), SECRET), shown=shown)
+
+
 class Known:
     """Figures of fewer than five rows, to find in results."""
 
@@ -154,7 +161,7 @@ def asker(level: str, seed: int) -> Asker:
 @pytest.mark.parametrize(("level", "queries"), [("stats", 70), ("sample", 40)])
 def test_no_query_tells_of_fewer_than_five_rows(level, queries, seed):
     one = frame(level)
-    connection, known = database((one, SECRET)), FIGURES
+    connection, known = secrets_at(level), FIGURES
     asking, seen = asker(level, seed), Counter()
     for _ in range(queries):
         text = asking.query()
@@ -230,9 +237,38 @@ WRITTEN = [
     ("SELECT sum(x) FROM df JOIN (VALUES (7)) v(k) ON df.h = v.k", "no", "no"),
     ("SELECT sum(x) FROM df NATURAL JOIN df b", "no", "no"),
     ("SELECT sum(a.x) FROM df a SEMI JOIN df b ON a.x = b.y", "no", "no"),
-    ("SELECT sum(x) FROM df, unnest([1, 2, 3, 4, 5]) u(k) WHERE name = 'n'", "no", "no"),
+    ("SELECT sum(x) FROM df, unnest([1, 2, 3, 4, 5]) u(k) WHERE name = 'n'", "all", "all"),
+    ("SELECT k, sum(x) FROM df, unnest([1, 2]) u(k) WHERE k = 1 OR h = 1 GROUP BY k", "no", "no"),
+    ("SELECT k, sum(x) FROM df JOIN unnest([0, 0, 1]) u(k) ON h = k GROUP BY k", "all", "all"),
+    ("SELECT sum(x * k) FROM df, unnest([0, 1]) u(k)", "no", "no"),
+    ("SELECT sum(x) FROM df, unnest([df.x]) u(k)", "no", "no"),
+    ("SELECT sum(x) FROM df, unnest([1, 2])", "no", "no"),
+    ("SELECT sum(x) FROM df, unnest([1, 2]) u", "no", "no"),
+    ("SELECT sum(x) FROM df, unnest([(SELECT sum(x) FROM df)]) u(k)", "no", "no"),
+    ("SELECT sum(x) FROM df, unnest([1, 2]) WITH ORDINALITY u(k, n)", "no", "no"),
+    ("SELECT sum(x) FROM df, unnest(list(df.x)) u(k)", "no", "no"),
     ("SELECT sum(x) FROM df, range(5) WHERE name = 'n'", "no", "no"),
-    ("SELECT sum(x) FROM (SELECT * FROM df UNION ALL SELECT * FROM df)", "no", "no"),
+    ("SELECT sum(x) FROM (SELECT * FROM df UNION ALL SELECT * FROM df)", "all", "all"),
+    ("SELECT sum(x) FROM (SELECT x FROM df WHERE name = 'n' UNION ALL SELECT x FROM df WHERE "
+     "h = 1)", "all", "all"),
+    ("SELECT s, sum(x), avg(x) FROM (SELECT x, 1 AS s FROM df UNION ALL SELECT x, 2 FROM df "
+     "WHERE d <> '2024-01-01') GROUP BY s", "all", "all"),
+    ("SELECT sum(x) FROM (SELECT x FROM df UNION ALL SELECT -sum(x) FROM df WHERE h <> 1)",
+     "no", "no"),
+    ("SELECT sum(x) FROM (SELECT x FROM df UNION ALL SELECT 5)", "no", "no"),
+    ("SELECT avg(x) FROM (SELECT a.x FROM df a, df b UNION ALL SELECT x FROM df)", "no", "no"),
+    ("SELECT sum(x) FROM (SELECT x FROM df EXCEPT ALL SELECT x FROM df WHERE h = 1)", "no", "no"),
+    ("SELECT count(*) FROM (SELECT name AS n FROM df WHERE x > 5 UNION ALL SELECT g FROM df) "
+     "WHERE n <> 'a'", "all", "all"),
+    # Samples
+    ("SELECT sum(x) FROM df USING SAMPLE 1 ROWS", "all", "all"),
+    ("SELECT g, avg(x) FROM df USING SAMPLE 60% GROUP BY g", "all", "all"),
+    ("SELECT avg(x), sum(y) FROM df TABLESAMPLE 60%", "all", "all"),
+    ("SELECT sum(x) FROM (SELECT x FROM df USING SAMPLE 6 ROWS)", "all", "all"),
+    ("WITH t AS (SELECT * FROM df USING SAMPLE 19 ROWS) SELECT (SELECT sum(x) FROM t) - "
+     "(SELECT sum(x) FROM t)", "no", "no"),
+    ("SELECT min(x) FROM df USING SAMPLE 1 ROWS", "no", "all"),
+    ("SELECT sum(a.x) FROM df a JOIN df b USING (name) USING SAMPLE 9 ROWS", "no", "no"),
     # FILTER, CASE and arithmetic that pick
     ("SELECT sum(x) FILTER (WHERE d = '2024-01-01') FROM df", "all", "all"),
     ("SELECT sum(x), sum(x) FILTER (WHERE d <> '2024-01-01') FROM df", "all", "all"),
@@ -314,7 +350,7 @@ def test_written_queries_at_every_level(text, stats, sample):
         assert query.scope == scope, (level, query.sql)
         if scope in ("no", "full"):
             continue
-        rows = ran(database((one, SECRET), shown=scope == "sample"), query.sql)
+        rows = ran(secrets_at(level, scope == "sample"), query.sql)
         if isinstance(rows, str):
             assert not known.has(rows)
             continue
@@ -577,13 +613,74 @@ class TestJoins:
         assert self._answer(text.format(5)) == [(self.ORDERS.amount[self.ORDERS.buyer < 5].sum(),)]
 
 
+class TestUnited:
+    """UNION ALL, unnest and samples below an aggregate: counted are different rows."""
+
+    ONE = SHIP.iloc[:400].reset_index(drop=True)
+    OTHER = SHIP.iloc[400:].reset_index(drop=True)
+    BOTH = "(SELECT sex, fare FROM one UNION ALL SELECT sex, fare FROM other)"
+
+    def _answer(self, text: str, level: str = "sample", **frames):
+        known = [(frame(level, data, name), data) for name, data in frames.items()]
+        return answered(database(*known), text, *(one for one, _ in known))
+
+    def test_two_frames_are_one(self):
+        text = f"SELECT sex, count(*), sum(fare) FROM {self.BOTH} GROUP BY sex ORDER BY sex"
+        found = self._answer(text, one=self.ONE, other=self.OTHER)
+        right = rows_of(SHIP.groupby("sex").fare.agg(["size", "sum"]))
+        assert found == [(sex, n, pytest.approx(fare)) for sex, n, fare in right]
+
+    def test_each_frame_has_its_own_count(self):
+        text = f"SELECT sum(fare) FROM {self.BOTH} WHERE fare >= {{}}"
+        few = self.ONE.fare.nlargest(5).iloc[-1]
+        cut = self.OTHER[self.OTHER.fare < few]
+        right = self.ONE.fare[self.ONE.fare >= few].sum()
+        assert self._answer(text.format(few), one=self.ONE, other=cut) == [(pytest.approx(right),)]
+        more = pd.concat([cut, self.OTHER[self.OTHER.fare >= few].head(2)])
+        assert len(more) > len(cut)
+        assert self._answer(text.format(few), one=self.ONE, other=more) == []
+
+    def test_rows_of_both_parts_are_counted_once_and_not_summed(self):
+        twice = "(SELECT * FROM df UNION ALL SELECT * FROM df)"
+        text = f"SELECT count(*), sum(fare) FROM {twice} WHERE fare > {{}}"
+        assert self._answer(text.format(-1), df=SHIP) == [(2 * len(SHIP), None)]
+        few = SHIP.fare.nlargest(4).iloc[-1]
+        assert self._answer(text.format(few - 1e-9), df=SHIP) == []
+
+    def test_parts_that_differ_by_a_row_give_no_sums(self):
+        text = (
+            "SELECT s, avg(x) FROM (SELECT x, 1 AS s FROM df UNION ALL SELECT x, 2 FROM df "
+            "WHERE d <> '2024-01-01') GROUP BY s ORDER BY s"
+        )
+        assert self._answer(text, df=SECRET) == [(1, None), (2, None)]
+
+    def test_unnest_repeats_no_row(self):
+        text = "SELECT count(*), sum(fare) FROM df, unnest([1, 2, 3]) AS u(k) WHERE fare > {}"
+        assert self._answer(text.format(-1), df=SHIP) == [(3 * len(SHIP), None)]
+        few = SHIP.fare.nlargest(4).iloc[-1]
+        assert self._answer(text.format(few - 1e-9), df=SHIP) == []
+        text = "SELECT k, sum(fare) FROM df JOIN unnest([1, 3]) AS u(k) ON pclass = k GROUP BY k"
+        right = SHIP[SHIP.pclass != 2].groupby("pclass").fare.sum()
+        assert sorted(self._answer(text, df=SHIP)) == [
+            (k, pytest.approx(v)) for k, v in right.items()
+        ]
+
+    def test_a_limit_or_sample_below_counts_after_it(self):
+        for below in ("LIMIT {}", "USING SAMPLE {} ROWS", "ORDER BY fare DESC LIMIT {}"):
+            text = f"SELECT count(*), avg(fare) FROM (SELECT fare FROM df {below})"
+            assert self._answer(text.format(4), df=SHIP) == []
+            ((count, mean),) = self._answer(text.format(20), df=SHIP)
+            assert count == 20
+            assert 0 < mean < 100
+
+
 class TestDifferences:
     """Two aggregates of one statement whose difference is a row."""
 
     def _nothing(self, text: str) -> None:
         one = frame("sample")
         try:
-            rows = answered(database((one, SECRET)), text, one)
+            rows = answered(secrets_at("sample"), text, one)
         except QueryRefusedError:
             return
         assert not FIGURES.in_rows(rows, True), rows

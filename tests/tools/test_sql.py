@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import datetime as dt
+import re
 import sys
+from decimal import Decimal
 
 import pytest
 
@@ -259,7 +261,7 @@ class TestPolicy:
     def test_rows_are_those_of_the_card_and_the_answer_says_so(self, tool_of):
         frame = pl.DataFrame({"a": range(100), "b": range(100, 200)})
         tool = tool_of(df=(frame, "sample(5)"))
-        assert "df (aggregates over all 100 rows; 5 sample rows): a, b" in tool.description
+        assert "df (aggregates over all rows, and sample rows): a, b" in tool.description
         text = ask(tool, "SELECT a FROM df ORDER BY a LIMIT 1")
         assert text == "a\n0\n(1 row)\n5 of 100 rows of df"
         assert ask(tool, "SELECT avg(a) AS a FROM df").startswith("a\n49.5\n(1 row)\nComputed over")
@@ -454,3 +456,49 @@ def test_what_would_be_masked_within_a_value_is_in_no_table(wrap):
     frame = pl.DataFrame({"e": [wrap("Alice Quux"), wrap("b")], "f": [wrap("a"), wrap("b")]})
     (table,) = sql_tables({"df": frame}, {"df": parse_spec("df:full")[1]}, redactor)
     assert fill(table, "full", redactor).column_names == ["f"]
+
+
+class TestNumbersOfCards:
+    CARDS = (
+        4111111111111111,
+        5500005555555559,
+        4012888888881881,
+        5105105105105100,
+        4242424242424242,
+    )
+
+    @pytest.mark.parametrize("level", ["stats", "sample", "full"])
+    @pytest.mark.parametrize("kind", [int, float, "Int64", "decimal"])
+    def test_arithmetic_does_not_take_them_apart(self, tool_of, level, kind):
+        cards = pd.Series(self.CARDS * 4)
+        cards = cards.map(Decimal) if kind == "decimal" else cards.astype(kind)
+        frame = pd.DataFrame({"v": cards, "g": [1, 2] * 10})
+        tool = tool_of(Redactor(), df=(frame, level))
+        for query in (
+            "SELECT v // 1000000, v % 1000000 FROM df",
+            "SELECT v // 1000000 AS k, count(*) FROM df GROUP BY k",
+            "SELECT g, sum(v), min(v) FROM df GROUP BY g",
+            "SELECT sum(v - 4000000000000000) FROM df",
+            "FROM df",
+        ):
+            try:
+                text = ask(tool, query)
+            except QueryError as refused:
+                text = f"{refused.what} {refused.hint}"
+            digits = re.sub(r"[^0-9]", "", text)
+            assert not [c for c in self.CARDS if str(c)[:9] in digits or str(c)[-6:] in digits]
+        counted = ask(tool, "SELECT g, count(DISTINCT v) AS n FROM df GROUP BY g ORDER BY g")
+        assert counted.startswith("g,n\n")
+
+    @pytest.mark.parametrize(
+        "wrapped", [lambda v: [v], lambda v: {"no": v}, lambda v: str(v).encode()]
+    )
+    def test_a_column_that_wraps_them_is_left_out(self, tool_of, wrapped):
+        frame = pl.DataFrame({"v": [wrapped(card) for card in self.CARDS], "g": range(5)})
+        tool = tool_of(Redactor(), df=(frame, "full"))
+        assert ask(tool, "FROM df").startswith("g\n0\n")
+
+    def test_other_long_numbers_stay_numbers(self, tool_of):
+        frame = pd.DataFrame({"id": [10**12 + n * 999 for n in range(9)]})
+        tool = tool_of(Redactor(), df=(frame, "full"))
+        assert ask(tool, "SELECT max(id) - min(id) AS d FROM df").startswith("d\n7992\n")
