@@ -19,6 +19,7 @@ from dataclasses import replace
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from deepseek_jupyter.asking.attachments import protecting
 from deepseek_jupyter.asking.budget import check_notebook
 from deepseek_jupyter.conversation.totals import Total
 from deepseek_jupyter.errors import DeepSeekError, PolicyError
@@ -127,7 +128,7 @@ class InlineCompletion:
     def prepared(self, asked: FimRequest) -> _Found:
         """What may leave, and where to. Raises what forbids it."""
         host = self.settled()
-        mask = self.session.redactor.redact
+        mask = protecting(self.session).redact
         asked = replace(
             asked, model=host.model, prefix=mask(asked.prefix), suffix=mask(asked.suffix)
         )
