@@ -18,7 +18,7 @@ from deepseek_jupyter.display.surfaces import Surface, surface
 from deepseek_jupyter.errors import ParameterError, SchemaError
 from deepseek_jupyter.protocol.deltas import Delta, Event
 
-from .attachments import Wanted, policy_of, resolved
+from .attachments import Wanted, kept_from_texts, resolved
 from .prepare import Placed, place, prepare
 from .question import Question
 from .replay import deltas_of, replayed
@@ -70,32 +70,15 @@ def resolve(asked: Question, names: Mapping[str, Any], *, template: bool = False
 def _filled(prompt: str, names: Mapping[str, Any], framed: list[Wanted]) -> str:
     from deepseek_jupyter.context.frames import fits
     from deepseek_jupyter.context.prompt import fill
+    from deepseek_jupyter.session.session import get_session
 
     def as_card(source: str, value: Any) -> str | None:
-        if not fits(value) and not _kept_from_texts(Wanted(source, value, names=names)):
+        if not fits(value) and not kept_from_texts(get_session(), source, value, names):
             return None
         framed.append(Wanted(source, value))
         return f"`{source}`"
 
     return fill(prompt, names, as_card)
-
-
-def _kept_from_texts(item: Wanted) -> bool:
-    """Whether rules of a policy file are to look into a value before it leaves."""
-    from deepseek_jupyter.privacy.levels import SAMPLE
-    from deepseek_jupyter.privacy.policy_file import DataRules
-    from deepseek_jupyter.session.session import get_session
-
-    session = get_session()
-    files = session.policy_files().data
-    plain = [replace(rules, detectors=(), budget=None, min_group=None) for rules in files]
-    if all(rules == DataRules() for rules in plain):
-        return False
-    if not isinstance(item.value, str | int | float):
-        return True
-    kind = "text" if isinstance(item.value, str) else "number"
-    forbidden = any(kind in rules.forbid for rules in files)
-    return forbidden or policy_of(session, item, files).whole < SAMPLE
 
 
 def _attached(attach: Any) -> tuple[Any, ...]:

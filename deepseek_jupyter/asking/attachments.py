@@ -13,9 +13,9 @@ import ast
 import difflib
 import os
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any
 
 from deepseek_jupyter.context.attachment import Attachment
@@ -25,9 +25,17 @@ from deepseek_jupyter.conversation.turn import Turn
 from deepseek_jupyter.display.frontend import user_namespace
 from deepseek_jupyter.display.report import Drawing, Report
 from deepseek_jupyter.errors import ParameterError
-from deepseek_jupyter.privacy.levels import FULL, Policy, parse_spec, plain_name
+from deepseek_jupyter.privacy.levels import (
+    FULL,
+    SAMPLE,
+    Policy,
+    fits_pattern,
+    parse_spec,
+    plain_name,
+)
 from deepseek_jupyter.privacy.redaction import Redactor
 from deepseek_jupyter.privacy.rules import check_columns, check_kind, tightened
+from deepseek_jupyter.privacy.withheld import NOTHING_RELEASED
 from deepseek_jupyter.session.withholding import Held
 
 from .notebook_cells import cell_named
@@ -60,14 +68,17 @@ class Wanted:
         return [self.name, *_names_in(self.name), *same]
 
     def shared(self, pattern: str) -> list[str]:
-        """Which of its columns a frame has whose name in the notebook fits `pattern`."""
-        own = _columns_of(self.value)
-        found = {
-            plain_name(column)
-            for name, value in (self.names.items() if own else ())
-            if fnmatchcase(plain_name(name), plain_name(pattern))
-            for column in _columns_of(value)
-        }
+        """Which of its columns a frame has whose name in the notebook fits `pattern`: those of
+        the same name, where any of their values is in both, or that cannot be told.
+        """
+        from deepseek_jupyter.context.frames import may_be_made_of
+
+        own, found = _columns_of(self.value), set[str]()
+        for name, value in self.names.items() if own else ():
+            if fits_pattern(name, pattern) and value is not self.value:
+                names = {plain_name(c) for c in own} & {plain_name(c) for c in _columns_of(value)}
+                if names - found and may_be_made_of(self.value, value, names):
+                    found |= names
         return [column for column in own if plain_name(column) in found]
 
     @property
@@ -117,12 +128,13 @@ def _columns(value: Any) -> list[str]:
 @dataclass(frozen=True, slots=True)
 class Gathered:
     """The attachments of a question. `known` are those whose cards the history has, `changed` those
-    of which it has another state.
+    of which it has another state. `ruled` is what rules keep of frames that are not attached.
     """
 
     attachments: tuple[Attachment, ...] = ()
     known: frozenset[str] = frozenset()
     changed: frozenset[str] = frozenset()
+    ruled: tuple[Held, ...] = ()
 
     @property
     def texts(self) -> list[tuple[str, str]]:
@@ -152,8 +164,9 @@ class Gathered:
     @property
     def held(self) -> tuple[Held, ...]:
         """What the attachments withhold and release, for the session."""
-        return tuple(
-            Held((a.name, a.hash, a.policy), a.withheld, a.released) for a in self.attachments
+        return (
+            *self.ruled,
+            *(Held((a.name, a.hash, a.policy), a.withheld, a.released) for a in self.attachments),
         )
 
     def behind(self, path: Iterable[Turn]) -> Gathered:
@@ -302,15 +315,72 @@ def gather(
     )
     for released in withholding.released(_cards(path)):
         request.release(released)
+    ruled = tuple(_ruled(request, files))
     made = [attach(item.name, item.value, policy, request) for item, policy in items]
     if len(made) > 1 and any(a.withheld or a.released for a in made):
         # Once more: what the last one withholds must not be in the first one.
         made = [attach(item.name, item.value, policy, request) for item, policy in items]
-    for attachment, item in zip(made, question.attach, strict=True):
-        check_kind(attachment.name, attachment.kind, files)
-        rules = parse_spec(f"x:{item.rules}")[1].columns
-        check_columns(attachment.name, attachment.labels, rules)
-    return Gathered(tuple(made)), request
+    for at, item in enumerate(question.attach):
+        check_kind(made[at].name, made[at].kind, files)
+        check_columns(made[at].name, made[at].labels, parse_spec(f"x:{item.rules}")[1].columns)
+        made[at] = replace(made[at], notices=(*made[at].notices, *_tightenings(item, files)))
+    return Gathered(tuple(made), ruled=ruled), request
+
+
+def protecting(session: Session) -> Redactor:
+    """The redactor of the notebook's conversation for a text that is no question: it withholds
+    what rules for frames and columns keep of the notebook's frames.
+    """
+    redactor = session.redactor
+    redactor = redactor.for_request(redactor.withheld)
+    session.withholding.hold(_ruled(redactor, session.policy_files().data))
+    return redactor
+
+
+def _ruled(redactor: Redactor, files: Sequence[DataRules]) -> Iterator[Held]:
+    """What rules that name a frame or a column keep of the notebook's frames, attached or not:
+    what is made of a frame then is recognised by its values.
+    """
+    from deepseek_jupyter.context.frames import withhold
+
+    if not any(rules.frames or rules.columns for rules in files):
+        return
+    for name, value in user_namespace().items():
+        if not name.startswith("_") and (columns := _columns_of(value)):
+            named = [name for name, other in user_namespace().items() if other is value]
+            policy = tightened(Policy(FULL), named, [replace(r, level=None) for r in files])
+            if any(policy.level(column) < SAMPLE for column in columns):
+                with suppress(ParameterError):  # it cannot be read: attaching it says so
+                    kept = withhold(value, policy, redactor)
+                    yield Held((f"{name}, by rule", "", str(policy)), kept, NOTHING_RELEASED)
+
+
+def _tightenings(item: Wanted, files: Iterable[DataRules]) -> Iterator[str]:
+    """What the user reads where rules hold because of what an object seems to be made of."""
+    if behind := item.columns_behind:
+        policy = tightened(Policy(FULL), item.known_as, files, item.shared)
+        strictest = min(policy.ruled(column) for column in behind)
+        if strictest < FULL:
+            yield f"`{item.name}` goes at {strictest}: the strictest level of what it is made of."
+    for frame in {rule.name: None for rules in files for rule in rules.frames}:
+        known = any(fits_pattern(name, frame) for name in item.known_as)
+        if not known and (shared := item.shared(frame)):
+            yield (
+                f"The rule for {frame} holds for {', '.join(shared)} of `{item.name}`, which may "
+                "be made from it."
+            )
+
+
+def kept_from_texts(session: Session, name: str, value: Any, names: Mapping[str, Any]) -> bool:
+    """Whether a rule, of the settings or a file, is to look into a value that goes into a text."""
+    files = session.policy_files().data
+    policy = policy_of(session, Wanted(name, value, names=names), files)
+    level, asked = policy.whole, Policy().default
+    below = level < SAMPLE or (level < FULL and level != asked)
+    if not isinstance(value, str | int | float):
+        return below or bool(policy.columns or policy.limits or any(r.forbid for r in files))
+    kind = "text" if isinstance(value, str) else "number"
+    return level < SAMPLE or any(kind in rules.forbid for rules in files)
 
 
 def _cards(path: Iterable[Turn]) -> set[tuple[str, str, str]]:

@@ -87,7 +87,8 @@ def preview(session: Session, question: Question) -> Preview:
     body = prepared.built.body
     price = session.price(prepared.provider, prepared.request.model)
     title = f"Nothing was sent. To {prepared.provider.title}, {prepared.request.model}:"
-    reports = [_tokens(prepared.turn, price), *_data(prepared.turn)]
+    rules = [Report(prepared.teaching.notice)] if prepared.teaching else []
+    reports = [*rules, _tokens(prepared.turn, price), *_data(prepared.turn)]
     reports += _masked(prepared.request.messages)
     return Preview(title, body, encoded(body), reports)
 

@@ -2,25 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime
 from hashlib import blake2b
+from math import prod
 from typing import Any
+from weakref import finalize
 
 from deepseek_jupyter.errors import shortened
 from deepseek_jupyter.privacy.detectors import column_kind
-from deepseek_jupyter.privacy.levels import FULL, NONE, SAMPLE, SCHEMA, STATS, Level, Policy
+from deepseek_jupyter.privacy.levels import (
+    FULL,
+    NONE,
+    SAMPLE,
+    SCHEMA,
+    STATS,
+    Level,
+    Policy,
+    plain_name,
+)
 from deepseek_jupyter.privacy.redaction import Redactor
-from deepseek_jupyter.privacy.withheld import Released, too_short
+from deepseek_jupyter.privacy.withheld import Released, WithheldValues, too_short
 from deepseek_jupyter.protocol.tokens import estimate_tokens
 
 from .attachment import Attachment, ColumnUse
 from .card import Described, Facts, Rows, facts, fit, spread
-from .table import HEAD, Column, Table, is_frame, leaves, plain, read, shown
+from .table import HEAD, Column, Table, is_frame, is_lazy, leaves, plain, read, shown
 
 _NAME = 60  # characters of a name
 _MOST_TEXTS = 200_000  # distinct texts of a column that are withheld
 _MOST_NUMBERS = 50_000
+_SMALL = 200_000  # cells of a frame that is read for each question
 _SOFT = (False, True)
 
 fits = is_frame
@@ -71,6 +83,65 @@ def attach(name: str, value: Any, policy: Policy, redactor: Redactor) -> Attachm
         notices=tuple(_unrecognised(table, levels)),
         labels=(*(c.name for c in table.columns), *axis, *(n for names in inner for n in names)),
     )
+
+
+_remembered: dict[tuple[Any, ...], tuple[list[Any], Any]] = {}
+
+
+def _once(ask: Callable[[], Any], key: Any, *frames: Any) -> Any:
+    """`ask()`; of large frames once as long as they are there and keep their shape."""
+    shapes = [getattr(frame, "shape", None) or (len(frame), 1) for frame in frames]
+    if all(prod(shape) <= _SMALL for shape in shapes):
+        return ask()
+    place = (ask.__qualname__, *map(id, frames))
+    known, answer = _remembered.get(place, ([], None))
+    if [known[:-1], known[-1:]] != [shapes, [key]]:  # an id is given again
+        answer = ask()
+        _remembered[place] = ([*shapes, key], answer)
+        for frame in frames:
+            finalize(frame, _remembered.pop, place, None)
+    return answer
+
+
+def withhold(value: Any, policy: Policy, redactor: Redactor) -> tuple[WithheldValues, ...]:
+    """Withhold the values that `policy` keeps of a frame that is not attached; of a lazy one none,
+    for that would compute it.
+    """
+    if is_lazy(value):
+        return ()
+
+    def kept() -> list[dict[str, str]]:
+        table = read(value)
+        levels, names = levels_of(table, value, policy), {column.name for column in table.columns}
+        found = [_withheld(table, levels, soft=soft) for soft in _SOFT]
+        return [{t: label for t, label in texts.items() if t not in names} for texts in found]
+
+    found = _once(kept, str(policy), value)
+    every = (redactor.withhold(t, soft=soft) for t, soft in zip(found, _SOFT, strict=True))
+    return tuple(filter(None, every))
+
+
+def may_be_made_of(value: Any, other: Any, names: Iterable[str]) -> bool:
+    """Whether any value of columns with these names is in both frames, or that cannot be told."""
+
+    def ask() -> bool:
+        mine, theirs = _values_by_name(value), _values_by_name(other)
+        pairs = [(mine.get(name), theirs.get(name)) for name in names]
+        told = [(a, b) for a, b in pairs if a and b and len(a) < _MOST_NUMBERS > len(b)]
+        return len(told) < len(pairs) or any(a & b for a, b in told)
+
+    try:
+        return is_lazy(value) or is_lazy(other) or _once(ask, sorted(names), value, other)
+    except Exception:  # whatever a library says of its frame
+        return True
+
+
+def _values_by_name(value: Any) -> dict[str, set[str]]:
+    """The values of each column as texts; of axes that are columns' values, the labels."""
+    table = read(value)
+    labels = {part for c in table.columns if not c.index for part in c.name.split(" / ")}
+    found = {plain_name(name): labels for name in _axis_names(value)}
+    return {**found, **{plain_name(c.name): set(_texts(c)) for c in table.columns}}
 
 
 def _unrecognised(table: Table, levels: list[Level]) -> Iterator[str]:

@@ -92,7 +92,8 @@ class Terminal:
         self._notices = 0
         self._called: set[tuple[int, int]] = set()
 
-    def begin(self, record: Mapping[str, Any], stop: Callable[[], None]) -> None: ...
+    def begin(self, record: Mapping[str, Any], stop: Callable[[], None]) -> None:
+        self._print_notices(record["notices"])
 
     def refresh(self, transcript: Transcript, fresh: Fresh, now: float) -> None:
         reasoning, answer = fresh
@@ -187,7 +188,7 @@ class Notebook(_PageTurn):
 
     def begin(self, record: Mapping[str, Any], stop: Callable[[], None]) -> None:
         super().begin(record, stop)
-        publish(self._bundle(0.0, []), self._id)
+        publish(self._bundle(0.0, record["notices"]), self._id)
 
     def refresh(self, transcript: Transcript, fresh: Fresh, now: float) -> None:
         called = self._take_steps(transcript)

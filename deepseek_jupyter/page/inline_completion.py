@@ -19,6 +19,7 @@ from dataclasses import replace
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from deepseek_jupyter.asking.attachments import protecting
 from deepseek_jupyter.asking.budget import check_notebook
 from deepseek_jupyter.conversation.totals import Total
 from deepseek_jupyter.errors import DeepSeekError, PolicyError
@@ -111,7 +112,7 @@ class InlineCompletion:
     def prepared(self, asked: FimRequest) -> tuple[FimRequest, _Host]:
         """What may leave, and where to. Raises `PolicyError` or `ConfigurationError`."""
         session, (provider, key, model) = self.session, self.settled()
-        mask = session.redactor.redact
+        mask = protecting(session).redact
         prefix, suffix = mask(asked.prefix), mask(asked.suffix)
         teaching = Teaching(session.policy_files())
         if teaching.marks:  # ghost text writes code, never thinks, and knows no system prompt

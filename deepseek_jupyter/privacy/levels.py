@@ -119,8 +119,13 @@ def _labels(column: str) -> set[str]:
     return {plain_name(column), *map(plain_name, column.split(" / "))}
 
 
+def fits_pattern(name: str, pattern: str) -> bool:
+    """Whether a pattern of a shell matches `name`; case does not matter."""
+    return fnmatchcase(plain_name(name), plain_name(pattern))
+
+
 def _fits(pattern: str, column: str) -> bool:
-    return any(fnmatchcase(label, plain_name(pattern)) for label in _labels(column))
+    return any(fits_pattern(label, pattern) for label in _labels(column))
 
 
 def parse_spec(spec: str, base: Policy | None = None) -> tuple[str, Policy]:

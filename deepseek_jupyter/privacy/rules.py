@@ -18,7 +18,7 @@ from typing import Any
 
 from deepseek_jupyter.errors import ParameterError, PolicyError
 
-from .levels import FULL, Level, Policy, plain_name, speaks_of
+from .levels import FULL, Level, Policy, fits_pattern, plain_name, speaks_of
 from .policy_file import DataRules, PolicyFile, PolicyFiles, TeachingRules
 
 HINTS = (
@@ -69,16 +69,13 @@ class Teaching:
 
     @property
     def notice(self) -> str:
-        """One sentence for the first answer, "" where there is nothing to say."""
+        """What the user reads before the first question under these rules leaves; "" for none."""
         if not self:
             return ""
-        rules = "; ".join(line for _, line in self.lines())
-        return f"A policy holds for this notebook: {rules}. (%deepseek doctor names the file.)"
-
-    def lines(self) -> Iterator[tuple[str, str]]:
-        """Each rule in words, with the path of its file."""
-        for file in self.files.files:
-            yield from ((file.path, line) for line in _in_words(file.teaching))
+        files = [file for file in self.files.files if file.teaching != TeachingRules()]
+        rules = "; ".join(line for file in files for line in _in_words(file.teaching))
+        paths = ", ".join(file.path for file in files)
+        return f"A policy holds for this notebook: {rules}. ({paths})"
 
     # What may be asked
 
@@ -209,8 +206,6 @@ def _in_words(rules: TeachingRules) -> Iterator[str]:
         yield "hints only"
     if rules.no_whole_solutions:
         yield "no whole solutions"
-    if rules.instructions:
-        yield f"the model is told {rules.instructions!r}"
     if rules.thinking:
         yield "thinking is always shown" + (" and on" if rules.thinking == "required" else "")
     if rules.models is not None:
@@ -273,9 +268,9 @@ def unit_of(names: Iterable[str], files: Iterable[DataRules], shared: Shared = l
     """The column whose different values count as the rows of a frame, "" for its rows; `names` and
     `shared` are those of `tightened`.
     """
-    folded = [plain_name(name) for name in names]
+    names = [*names]
     for frame in (frame for rules in files for frame in rules.frames if frame.unit):
-        named = any(fnmatchcase(name, plain_name(frame.name)) for name in folded)
+        named = any(fits_pattern(name, frame.name) for name in names)
         if named or plain_name(frame.unit) in map(plain_name, shared(frame.name)):
             return frame.unit
     return ""
@@ -322,7 +317,7 @@ def _limits(rules: DataRules, names: Sequence[str], shared: Shared) -> Iterator[
     for frame in rules.frames:
         levels = [("*", frame.level)] if frame.level is not None else []
         limits = [(name, Level.parse(level)) for name, level in (*levels, *frame.columns)]
-        if any(fnmatchcase(plain_name(name), plain_name(frame.name)) for name in names):
+        if any(fits_pattern(name, frame.name) for name in names):
             yield from limits
         else:
             own = Policy(default=FULL, limits=tuple(limits))

@@ -24,7 +24,8 @@ import json
 import re
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from itertools import accumulate
+from typing import NamedTuple
 
 MOST = 200_000  # values of one attachment; each takes some 500 bytes
 _GRAM = 12
@@ -43,21 +44,20 @@ series pandas polars pyarrow sample schema stats full user assistant system poli
 table shown empty email phone card iban secret person name data length lengths nothing
 """
 _COMMON = frozenset(_WORDS.split())
+_LONGEST_COMMON = max(map(len, _COMMON))
 _NUMBER = re.compile(r"[+-]?\d+(?:[.,]\d+)*(?:[eE][+-]?\d+)?")
 _BEGUN_NUMBER = re.compile(r"(?<![\d.])\d")
 _NUMBER_ENDS = re.compile(r"[.,eE][+-]?\d+")
 _WORD = re.compile(r"(?<![^\W_])[^\W\d_]{4,7}(?![^\W_])")
 _RUN = re.compile(r"\w[\w-]{5,}")
 _LETTER = re.compile(r"[^\W\d_]")
-_DIGIT = re.compile(r"\d")
 _DIGITS = re.compile(r"\d{6,}")
-_ESCAPED = re.compile(r"[\\'\"]")
+_ESCAPED = re.compile(r"[^ -~]|[\\'\"]")  # by repr or by JSON
 _NUMERIC = frozenset("+-0123456789")
-_QUOTED = re.compile(r"(?<=(['\"`]))(?=[\s\S]{1,3}?\1)")
+_QUOTED = re.compile(r"(?<=(['\"`]))(?=([\s\S]{1,3}?)\1)")
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Match:
+class Match(NamedTuple):
     """Characters `start` to `end` are a withheld text of the kind `label`, or a piece of one."""
 
     start: int
@@ -73,22 +73,16 @@ class Longest:
     that a longer text begins so, and how long the longest text is that begins the marker.
     """
 
-    def __init__(self, width: int) -> None:
+    def __init__(self, width: int, texts: Iterable[str]) -> None:
         self._width = width
-        self._groups: dict[str, list[str]] = {}
+        self.groups: dict[str, list[str]] = {}  # by the first characters
+        for text in texts:
+            self.groups.setdefault(text[:width], []).append(text)
         self._searches: dict[str, tuple[list[int], dict[str, int]]] = {}
-
-    def add(self, text: str) -> None:
-        self._groups.setdefault(text[: self._width], []).append(text)
-
-    @property
-    def heads(self) -> Iterable[str]:
-        """The first characters of the texts."""
-        return self._groups.keys()
 
     def begins(self, text: str, places: Iterable[int] | None = None) -> list[int]:
         """Those of `places` of `text` (None: all) at which one of the texts may begin."""
-        width, groups = self._width, self._groups
+        width, groups = self._width, self.groups
         if not groups:
             return []
         every = range(len(text) - width + 1) if places is None else places
@@ -97,11 +91,12 @@ class Longest:
     def at(self, text: str, at: int) -> int:
         """The length of the longest that begins at `at`, 0 for none."""
         head = text[at : at + self._width]
+        group = self.groups.get(head, ())
+        if len(group) < 2:
+            return len(group[0]) if group and text.startswith(group[0], at) else 0
         search = self._searches.get(head)
         if search is None:
-            if head not in self._groups:
-                return 0
-            search = self._searches[head] = self._search(self._groups[head])
+            search = self._searches[head] = self._search(group)
         return _longest(search, text, at)
 
     @staticmethod
@@ -140,43 +135,34 @@ def _longest(search: tuple[list[int], dict[str, int]], text: str, at: int) -> in
     return found
 
 
-@dataclass(frozen=True, slots=True)
 class _Forms:
-    """Forms of withheld texts, by the way in which they are looked for."""
+    """The forms of withheld texts, by the way in which they are looked for."""
 
-    labels: dict[str, str]
-    heads: frozenset[str]  # of all that the next two hold
-    longs: Longest
-    shorts: Longest
-    grams: dict[str, tuple[str, int]]  # twelve characters -> (form, place in it)
-    numbers: bool
-    tiny: bool
+    def __init__(self, values: Mapping[str, str]) -> None:
+        labels = {text[:_LONGEST]: label for text, label in values.items()}
+        for form, label in [*_other_forms(labels)]:
+            labels.setdefault(form, label)
+        self.labels = labels
+        texts = [form for form in labels if form[0] not in _NUMERIC or not _is_number(form)]
+        self.numbers = len(texts) < len(labels)
+        self.tiny = any(len(form) < _SHORT for form in texts)
+        self.longs = Longest(_LONG, (form for form in texts if len(form) >= _LONG))
+        self.shorts = Longest(
+            _SHORT, (f for f in texts if _SHORT <= len(f) < _LONG and not f.isalpha())
+        )
+        # Their pieces of twelve characters; where each is follows from its place in all of them.
+        self._cut = [form for form in texts if len(form) > _GRAM]
+        pieces = "".join([form.ljust(-(-len(form) // _GRAM) * _GRAM, "\0") for form in self._cut])
+        places = range(0, len(pieces), _GRAM)
+        self.grams = dict(zip((pieces[at : at + _GRAM] for at in places), places, strict=True))
+        self._begins = [0, *accumulate(-(-len(form) // _GRAM) * _GRAM for form in self._cut)]
+        self.heads = {head[:_SHORT] for every in (self.longs.groups, self.grams) for head in every}
+        self.heads.update(self.shorts.groups)
 
-    @classmethod
-    def of(cls, values: Mapping[str, str]) -> _Forms:
-        labels: dict[str, str] = {}
-        for original, label in values.items():
-            labels.setdefault(original[:_LONGEST], label)
-            if not original.isalnum():
-                for form in filter(_worth, _other_forms(original[:_LONGEST])):
-                    labels.setdefault(form, label)
-        longs, shorts, grams = Longest(_LONG), Longest(_SHORT), dict[str, tuple[str, int]]()
-        numbers = tiny = False
-        for form in labels:
-            if _is_number(form):
-                numbers = True
-                continue
-            tiny = tiny or len(form) < _SHORT
-            if len(form) >= _LONG:
-                longs.add(form)
-            elif len(form) >= _SHORT and not form.isalpha():
-                shorts.add(form)
-            for at in range(0, len(form) - _GRAM + 1, _GRAM) if len(form) > _GRAM else ():
-                grams.setdefault(form[at : at + _GRAM], (form, at))
-        for gram in grams:
-            longs.add(gram)
-        heads = frozenset({head[:_SHORT] for head in longs.heads} | {*shorts.heads})
-        return cls(labels, heads, longs, shorts, grams, numbers, tiny)
+    def piece(self, place: int) -> tuple[str, int]:
+        """The form whose piece is at `place` of all pieces, and where in it."""
+        number = bisect_right(self._begins, place) - 1
+        return self._cut[number], place - self._begins[number]
 
 
 class WithheldValues:
@@ -188,7 +174,7 @@ class WithheldValues:
 
     def __init__(self, values: Mapping[str, str], *, soft: bool = False) -> None:
         worth = {text: label for text, label in values.items() if _worth(text)}
-        self.values = dict(list(worth.items())[:MOST])
+        self.values = dict(list(worth.items())[:MOST]) if len(worth) > MOST else worth
         self.soft = soft
         self.dropped = len(worth) - len(self.values)
         self._forms: _Forms | None = None
@@ -214,17 +200,16 @@ class WithheldValues:
         """
         if not self.values or not text:
             return []
-        self._forms = self._forms or _Forms.of(self.values)
+        self._forms = self._forms or _Forms(self.values)
         found = sorted(_Search(self._forms, text).matches())
         if self.soft and released:
             found = [match for match in found if not released.covers(text, match, self._whole)]
         matches: list[Match] = []
         for match in found:
-            while matches and matches[-1].end > match.start:
+            if matches and matches[-1].end > match.start:
                 last = matches.pop()
                 longer = max(last, match, key=lambda m: m.end - m.start)
-                ends = max(last.end, match.end)
-                match = replace(longer, start=min(last.start, match.start), end=ends)
+                match = Match(last.start, max(last.end, match.end), longer.label)
             matches.append(match)
         return matches
 
@@ -242,40 +227,23 @@ class _Search:
 
     def matches(self) -> Iterator[Match]:
         """The longest at each place."""
-        forms, text = self._forms, self._text
-        heads = forms.heads
+        forms, text, labels = self._forms, self._text, self._forms.labels
+        heads, grams = forms.heads, forms.grams
         every = range(len(text) - _SHORT + 1) if heads else ()
         begun = [at for at in every if text[at : at + _SHORT] in heads]
-        longs, shorts = forms.longs.begins(text, begun), forms.shorts.begins(text, begun)
-        tiny = [m.start() for m in _QUOTED.finditer(text)] if forms.tiny else []
-        numbers = [m.start() for m in _BEGUN_NUMBER.finditer(text)] if forms.numbers else []
-        for at in {*longs, *shorts, *tiny}:
-            if match := self._text_at(at):
-                yield match
+        for longest in (forms.longs, forms.shorts):
+            for at in longest.begins(text, begun):
+                if length := longest.at(text, at):
+                    yield Match(at, at + length, labels[text[at : at + length]])
+        yield from self._pieces([at for at in begun if text[at : at + _GRAM] in grams])
         for word in _WORD.finditer(text):
-            if label := forms.labels.get(word[0]):
+            if label := labels.get(word[0]):
                 yield Match(*word.span(), label)
-        for at in numbers:
-            yield from self._number_at(at)
-
-    def _text_at(self, at: int) -> Match | None:
-        """The longest text, or piece of one, at `at`."""
-        forms, text = self._forms, self._text
-        length = forms.longs.at(text, at) or forms.shorts.at(text, at)
-        label = forms.labels.get(text[at : at + length])
-        match = Match(at, at + length, label) if label else None
-        if gram := forms.grams.get(text[at : at + _GRAM]):
-            piece = self._piece(at, *gram)
-            match = piece if match is None or piece.end > match.end else match
-        return match or self._tiny_at(at)
-
-    def _tiny_at(self, at: int) -> Match | None:
-        quote = self._text[at - 1] if at else ""
-        for end in range(at + 1, at + _SHORT) if quote in ("'", '"', "`") else ():
-            label = self._forms.labels.get(self._text[at:end])
-            if label and self._text[end : end + 1] == quote:
-                return Match(at, end, label)
-        return None
+        for quoted in _QUOTED.finditer(text) if forms.tiny else ():
+            if label := labels.get(quoted[2]):
+                yield Match(*quoted.span(2), label)
+        for begun_number in _BEGUN_NUMBER.finditer(text) if forms.numbers else ():
+            yield from self._number_at(begun_number.start())
 
     def _number_at(self, at: int) -> Iterator[Match]:
         """The longest number at a digit, with a sign before it or without."""
@@ -290,16 +258,20 @@ class _Search:
                     yield Match(start, end, label)
                     return
 
-    def _piece(self, at: int, form: str, place: int) -> Match:
-        """The run around `at` that text and `form` have in common."""
-        text, start, begin = self._text, at, place
-        while start > 0 and begin > 0 and at - start < _GRAM and text[start - 1] == form[begin - 1]:
-            start, begin = start - 1, begin - 1
-        end, offset = at + _GRAM, place + _GRAM
-        for step in (256, 32, 1):
-            while offset < len(form) and text[end : end + step] == form[offset : offset + step]:
-                end, offset = end + len(form[offset : offset + step]), offset + step
-        return Match(start, end, self._forms.labels[form])
+    def _pieces(self, places: Iterable[int]) -> Iterator[Match]:
+        """The runs around `places` that text and forms have in common."""
+        text, labels = self._text, self._forms.labels
+        for at in places:
+            form, place = self._forms.piece(self._forms.grams[text[at : at + _GRAM]])
+            back = 0
+            most = min(at, place, _GRAM)
+            while back < most and text[at - back - 1] == form[place - back - 1]:
+                back += 1
+            end, offset = at + _GRAM, place + _GRAM
+            for step in (256, 32, 1):
+                while offset < len(form) and text[end : end + step] == form[offset : offset + step]:
+                    end, offset = end + len(form[offset : offset + step]), offset + step
+            yield Match(at - back, end, labels[form])
 
 
 class Released:
@@ -341,10 +313,7 @@ class Released:
 
     def _found(self, text: str) -> list[tuple[int, int]]:
         """Where they are in `text`, the longest of those that begin at a place."""
-        if self._longest is None:
-            self._longest = Longest(_SHORT)
-            for released in self.names | self.texts:
-                self._longest.add(released)
+        self._longest = self._longest or Longest(_SHORT, self.names | self.texts)
         known, spans = self._spans
         if known != text:
             spans = []
@@ -375,32 +344,38 @@ def _printed(text: str, card: str) -> str:
 
 
 def _worth(value: str) -> bool:
+    if value.isdecimal():
+        return len(value) >= _DIGITS_OF_A_NUMBER
     if value[:1] in _NUMERIC and _NUMBER.fullmatch(value):
         return sum(map(str.isdigit, value)) >= _DIGITS_OF_A_NUMBER
-    return bool(value.strip()) and value.strip().lower() not in _COMMON
+    short = len(value) <= _LONGEST_COMMON
+    return not value.isspace() and not (short and value.strip().lower() in _COMMON)
 
 
 def _is_number(form: str) -> bool:
-    short = len(form) <= _LONGEST_NUMBER and form[0] in _NUMERIC
-    return short and bool(_NUMBER.fullmatch(form))
+    plain = form.isdecimal()
+    return len(form) <= _LONGEST_NUMBER and (plain or bool(_NUMBER.fullmatch(form)))
 
 
-def _other_forms(value: str) -> Iterator[str]:
-    """`value` as texts write it otherwise: escaped by repr and by JSON; and identifiers in it."""
-    if (stripped := value.strip()) != value:
-        yield stripped
-    if not value.isascii() or not value.isprintable() or _ESCAPED.search(value):
-        yield from {repr(value)[1:-1], json.dumps(value)[1:-1]} - {value}
-    yield from _identifiers(value)
-
-
-def _identifiers(value: str) -> Iterator[str]:
-    """What in it has letters and digits, and runs of digits alone."""
-    for run in _RUN.findall(value) if _DIGIT.search(value) else ():
-        if not _LETTER.search(run):
-            yield from _DIGITS.findall(run)
-        elif any(map(str.isdecimal, run)):
-            yield run
+def _other_forms(labels: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+    """The texts as others write them, escaped by repr and by JSON; and identifiers in them: what
+    has letters and digits, and runs of digits alone.
+    """
+    kinds: dict[str, list[str]] = {}
+    for text, label in labels.items():
+        if not text.isalnum() or not text.isascii():
+            kinds.setdefault(label, []).append(text)
+    for label, texts in kinds.items():
+        written = [stripped for text in texts if (stripped := text.strip()) != text]
+        for text in filter(_ESCAPED.search, texts):
+            written += (repr(text)[1:-1], json.dumps(text)[1:-1])
+        yield from ((form, label) for form in written if form and _worth(form))
+        for run in {*_RUN.findall("\0".join(texts))}:  # one search: it is ten times as fast
+            if run.isdecimal():
+                yield run, label
+            elif not run.isalpha() and any(map(str.isdecimal, run)):
+                found = (run,) if _LETTER.search(run) else _DIGITS.findall(run)
+                yield from ((form, label) for form in found)
 
 
 def _is_word(text: str, start: int, end: int) -> bool:
