@@ -40,15 +40,6 @@ def private_directory(*parts: str) -> Path:
     return path
 
 
-def _around_home() -> list[Path]:
-    """The user's home directory and those it lies in: not this package's to change."""
-    try:
-        here = Path.home().resolve()
-    except (OSError, RuntimeError):
-        return []
-    return [here, *here.parents]
-
-
 def _close_to_others(path: Path) -> None:
     if os.name != "posix":
         return  # Windows has no such modes; user data lies in the user's own profile
@@ -56,7 +47,9 @@ def _close_to_others(path: Path) -> None:
     mode = stat.S_IMODE(found.st_mode)
     if not mode & 0o077:
         return
-    shared = mode & stat.S_ISVTX or path.resolve() in _around_home()
+    # The user's home directory and those it lies in are not this package's to change.
+    above = Path(os.path.expanduser("~")).resolve().is_relative_to(path.resolve())
+    shared = above or mode & stat.S_ISVTX
     if found.st_uid == os.getuid() and not shared:
         path.chmod(0o700)
     elif mode & 0o022:

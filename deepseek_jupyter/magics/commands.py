@@ -112,14 +112,18 @@ def _usage(by: str | None = None) -> Report:
 
 @_command("[NAME=VALUE]", "show or change settings")
 def _config(*items: str) -> Report | None:
+    from deepseek_jupyter.nested import enable_nested, nested_state
+
     config = get_session().config
     if not items:
-        return _settings(config)
+        helps = {name: trait.help for name, trait in config.traits(config=True).items()}
+        rows = [(name, repr(value), helps[name]) for name, value in config.items().items()]
+        rows.append(("nested", nested_state(), "on lets asyncio.run() work inside cells."))
+        heads = ("name", "value", "meaning")
+        return Report("Settings", rows, heads, "%deepseek config name=value")
     for item in items:
         name, equals, text = item.partition("=")
         if name in ("nested", "nest_asyncio"):
-            from deepseek_jupyter.nested import enable_nested
-
             if text.lower() not in ("on", "true", "1"):
                 raise UsageError("nested can only be switched on; restarting switches it off.")
             enable_nested()
@@ -129,15 +133,6 @@ def _config(*items: str) -> Report | None:
         else:
             _set(config, name, text)
     return None
-
-
-def _settings(config: DeepSeek) -> Report:
-    from deepseek_jupyter.nested import nested_state
-
-    helps = {name: trait.help for name, trait in config.traits(config=True).items()}
-    rows = [(name, repr(value), helps[name]) for name, value in config.items().items()]
-    rows.append(("nested", nested_state(), "on lets asyncio.run() work inside cells."))
-    return Report("Settings", rows, ("name", "value", "meaning"), "%deepseek config name=value")
 
 
 def _set(config: DeepSeek, name: str, text: str) -> None:
@@ -291,9 +286,8 @@ def _conversation() -> Conversation:
 
 
 def _where() -> Report:
-    conversation = _conversation()
-    turns = turns_in_words(len(conversation.way()))
-    return Report(f"On branch {conversation.active}, {turns}.")
+    turns = turns_in_words(len(_conversation().way()))
+    return Report(f"On branch {_conversation().active}, {turns}.")
 
 
 # About cells

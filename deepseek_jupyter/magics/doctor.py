@@ -76,10 +76,9 @@ def _endpoint(session: Session) -> Iterator[Finding]:
         yield _GOOD, "provider", f"{provider.title}, {provider.base_url}"
         yield _GOOD, "key", key.source if key else "none needed"
         listed = session.endpoints.models(provider, key)
+        yield _GOOD, "answers", f"yes, {len(listed)} models listed"
     except DeepSeekError as error:
         yield _BAD, type(error).__name__, f"{error.what} {error.hint}".strip()
-        return
-    yield _GOOD, "answers", f"yes, {len(listed)} models listed"
 
 
 def _embedded(session: Session) -> Iterator[Finding]:
@@ -96,12 +95,10 @@ def _embedded(session: Session) -> Iterator[Finding]:
 
 def _policy(session: Session) -> Iterator[Finding]:
     try:
-        files = session.policy_files()
+        for file in session.policy_files().files:
+            yield _NOTE, "policy", file_in_words(file)
     except DeepSeekError as error:
         yield _BAD, "policy", f"{error.what} {error.hint}".strip()
-        return
-    for file in files.files:
-        yield _NOTE, "policy", file_in_words(file)
 
 
 def _nesting(session: Session) -> Iterator[Finding]:

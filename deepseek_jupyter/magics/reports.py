@@ -32,10 +32,9 @@ def status(session: Session) -> Report:
 def _policy(session: Session) -> list[tuple[str, str]]:
     """The rules of the policy files, a row a file; what is wrong with one."""
     try:
-        files = session.policy_files()
+        return [("policy", file_in_words(file)) for file in session.policy_files().files]
     except DeepSeekError as error:
         return [("policy", error.what), ("to do", error.hint)]
-    return [("policy", file_in_words(file)) for file in files.files]
 
 
 def _endpoint(session: Session) -> list[tuple[str, str]]:

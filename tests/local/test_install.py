@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 import zipfile
@@ -12,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from deepseek_jupyter import local
+from deepseek_jupyter.cli import parser
 from deepseek_jupyter.errors import LocalModelError
 from deepseek_jupyter.home import private_directory
 from deepseek_jupyter.local import models as store
@@ -44,6 +46,14 @@ def test_nothing_is_downloaded_by_asking_for_a_server(empty_home: Path) -> None:
     assert "deepseek-jupyter local install" in caught.value.hint
     assert "491 MB" in caught.value.hint
     assert not list(empty_home.rglob("*.gguf*"))
+
+
+def test_the_hint_is_a_command_that_exists(empty_home: Path) -> None:
+    with pytest.raises(LocalModelError) as caught:
+        local.ensure_server("smollm2-135m")
+    command = re.search(r"`deepseek-jupyter (.*?)`", caught.value.hint)
+    assert command is not None
+    assert parser().parse_args(command[1].split()).model == "smollm2-135m"
 
 
 def test_status_of_nothing(empty_home: Path) -> None:
