@@ -19,6 +19,7 @@ from .jupyter import BUILT
 
 CELL_COMMANDS = ["ask", "explain", "fix", "document", "test", "optimise", "attach-output"]
 COMMANDS = [*CELL_COMMANDS, "new-conversation", "usage", "stop", "toggle-ghost-text"]
+COMMANDS += ["open-conversation", "login", "settings"]
 
 
 @pytest.fixture
@@ -52,6 +53,7 @@ def test_the_menu_holds_every_command(ask_book):
     book.page.locator(".lm-MenuBar-item", has_text="DeepSeek").click()
     labels = book.page.locator(".lm-Menu .lm-Menu-item[data-type=command]").all_inner_texts()
     assert [re.split(r"[\t\n]", label)[0] for label in labels] == [
+        "Open Conversation",
         "Ask About This Cell",
         "Explain This Cell",
         "Fix This Cell",
@@ -63,6 +65,8 @@ def test_the_menu_holds_every_command(ask_book):
         "New Conversation",
         "Show Usage",
         "Ghost Text",
+        "Set API Key…",
+        "Settings",
     ]
     book.page.keyboard.press("Escape")
     described = book.page.evaluate(

@@ -1,4 +1,5 @@
 /** The widgets that hold a panel in JupyterLab: the side bar, and the output of `ds.panel()`. */
+import { MessageLoop } from '@lumino/messaging';
 import { Widget } from '@lumino/widgets';
 import type { Message } from '@lumino/messaging';
 import type { INotebookTracker, NotebookPanel } from '@jupyterlab/notebook';
@@ -11,6 +12,10 @@ import { wordsIn } from '../words';
 import type { IBlockRenderer } from '../markdown/renderer';
 import type { ICommHub } from '../tokens';
 import type { PanelView } from './view';
+
+/** The width at the first opening, in pixels, and where the page notes that it was opened. */
+const WIDTH = 380;
+const OPENED = 'deepseek-jupyter:opened';
 
 /** What a side bar needs. */
 export interface ISideBarOptions {
@@ -37,6 +42,12 @@ export class SideBar extends Widget {
     this._view?.write(text);
   }
 
+  /** Open the settings of the panel, once it is there. */
+  async settings(): Promise<void> {
+    await this._opening;
+    await this._view?.settings();
+  }
+
   override dispose(): void {
     if (!this.isDisposed) {
       this._options.tracker.currentChanged.disconnect(this._follow, this);
@@ -47,7 +58,24 @@ export class SideBar extends Widget {
 
   protected override onAfterShow(message: Message): void {
     super.onAfterShow(message);
+    this._widen();
     this._follow();
+  }
+
+  /** Open wide enough for code the first time; from then on the width is the user's. */
+  private _widen(): void {
+    if (localStorage.getItem(OPENED)) {
+      return;
+    }
+    localStorage.setItem(OPENED, 'yes');
+    this.node.style.minWidth = `${Math.min(WIDTH, innerWidth / 3)}px`;
+    const refit = () => this.parent && MessageLoop.postMessage(this.parent, Widget.Msg.FitRequest);
+    refit();
+    // A layout keeps the size that it was made to have when what made it goes.
+    setTimeout(() => {
+      this.node.style.minWidth = '';
+      refit();
+    }, 500);
   }
 
   protected override onActivateRequest(message: Message): void {
