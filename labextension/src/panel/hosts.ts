@@ -1,6 +1,5 @@
 /** The widgets that hold a panel in JupyterLab: the side bar, and the output of `ds.panel()`. */
-import { MessageLoop } from '@lumino/messaging';
-import { Widget } from '@lumino/widgets';
+import { SplitPanel, Widget } from '@lumino/widgets';
 import type { Message } from '@lumino/messaging';
 import type { INotebookTracker, NotebookPanel } from '@jupyterlab/notebook';
 import type { IRenderMimeRegistry } from '@jupyterlab/rendermime';
@@ -68,14 +67,22 @@ export class SideBar extends Widget {
       return;
     }
     localStorage.setItem(OPENED, 'yes');
-    this.node.style.minWidth = `${Math.min(WIDTH, innerWidth / 3)}px`;
-    const refit = () => this.parent && MessageLoop.postMessage(this.parent, Widget.Msg.FitRequest);
-    refit();
-    // A layout keeps the size that it was made to have when what made it goes.
+    let part: Widget = this;
+    while (part.parent && !(part.parent instanceof SplitPanel)) {
+      part = part.parent;
+    }
+    const split = part.parent as SplitPanel | null;
     setTimeout(() => {
-      this.node.style.minWidth = '';
-      refit();
-    }, 500);
+      // Lab has opened the side bar by now, with a size of its own.
+      const sizes = split?.relativeSizes() ?? [];
+      const at = split?.widgets.indexOf(part) ?? -1;
+      const missing = Math.min(WIDTH / (split?.node.clientWidth ?? 0), 1 / 3) - sizes[at];
+      if (missing > 0) {
+        sizes[sizes.indexOf(Math.max(...sizes))] -= missing;
+        sizes[at] += missing;
+        split!.setRelativeSizes(sizes);
+      }
+    });
   }
 
   protected override onActivateRequest(message: Message): void {
