@@ -20,6 +20,7 @@ from .pages import at_rest, until
 
 CELL_COMMANDS = ["ask", "explain", "fix", "document", "test", "optimise", "attach-output"]
 COMMANDS = [*CELL_COMMANDS, "new-conversation", "usage", "stop", "toggle-ghost-text"]
+COMMANDS += ["open-conversation", "login", "settings"]
 
 
 @pytest.fixture
@@ -53,6 +54,7 @@ def test_the_menu_holds_every_command(ask_book):
     book.page.locator(".lm-MenuBar-item", has_text="DeepSeek").click()
     labels = book.page.locator(".lm-Menu .lm-Menu-item[data-type=command]").all_inner_texts()
     assert [re.split(r"[\t\n]", label)[0] for label in labels] == [
+        "Open Conversation",
         "Ask About This Cell",
         "Explain This Cell",
         "Fix This Cell",
@@ -64,6 +66,8 @@ def test_the_menu_holds_every_command(ask_book):
         "New Conversation",
         "Show Usage",
         "Ghost Text",
+        "Set API Key…",
+        "Settings",
     ]
     book.page.keyboard.press("Escape")
     described = book.page.evaluate(

@@ -28,6 +28,7 @@ export const COMMANDS = {
   attach: 'deepseek:attach-output',
   fresh: 'deepseek:new-conversation',
   usage: 'deepseek:usage',
+  login: 'deepseek:login',
   stop: 'deepseek:stop'
 } as const;
 
@@ -77,6 +78,7 @@ export class Commands {
     this._add('attach', trans.__('Ask About This Output'), target => this._attach(target));
     this._add('fresh', trans.__('New Conversation'), target => this._line('reset', target));
     this._add('usage', trans.__('Show Usage'), target => this._line('usage', target));
+    this._add('login', trans.__('Set API Key…'), target => this._line('login', target));
     this._add('stop', trans.__('Stop the Answer'), target => this._stop(target));
   }
 

@@ -1,5 +1,5 @@
 /** The widgets that hold a panel in JupyterLab: the side bar, and the output of `ds.panel()`. */
-import { Widget } from '@lumino/widgets';
+import { SplitPanel, Widget } from '@lumino/widgets';
 import type { Message } from '@lumino/messaging';
 import type { INotebookTracker, NotebookPanel } from '@jupyterlab/notebook';
 import type { IRenderMimeRegistry } from '@jupyterlab/rendermime';
@@ -11,6 +11,10 @@ import { wordsIn } from '../words';
 import type { IBlockRenderer } from '../markdown/renderer';
 import type { ICommHub } from '../tokens';
 import type { PanelView } from './view';
+
+/** The width at the first opening, in pixels, and where the page notes that it was opened. */
+const WIDTH = 380;
+const OPENED = 'deepseek-jupyter:opened';
 
 /** What a side bar needs. */
 export interface ISideBarOptions {
@@ -37,6 +41,12 @@ export class SideBar extends Widget {
     this._view?.write(text);
   }
 
+  /** Open the settings of the panel, once it is there. */
+  async settings(): Promise<void> {
+    await this._opening;
+    await this._view?.settings();
+  }
+
   override dispose(): void {
     if (!this.isDisposed) {
       this._options.tracker.currentChanged.disconnect(this._follow, this);
@@ -47,7 +57,32 @@ export class SideBar extends Widget {
 
   protected override onAfterShow(message: Message): void {
     super.onAfterShow(message);
+    this._widen();
     this._follow();
+  }
+
+  /** Open wide enough for code the first time; from then on the width is the user's. */
+  private _widen(): void {
+    if (localStorage.getItem(OPENED)) {
+      return;
+    }
+    localStorage.setItem(OPENED, 'yes');
+    let part: Widget = this;
+    while (part.parent && !(part.parent instanceof SplitPanel)) {
+      part = part.parent;
+    }
+    const split = part.parent as SplitPanel | null;
+    setTimeout(() => {
+      // Lab has opened the side bar by now, with a size of its own.
+      const sizes = split?.relativeSizes() ?? [];
+      const at = split?.widgets.indexOf(part) ?? -1;
+      const missing = Math.min(WIDTH / (split?.node.clientWidth ?? 0), 1 / 3) - sizes[at];
+      if (missing > 0) {
+        sizes[sizes.indexOf(Math.max(...sizes))] -= missing;
+        sizes[at] += missing;
+        split!.setRelativeSizes(sizes);
+      }
+    });
   }
 
   protected override onActivateRequest(message: Message): void {

@@ -4,6 +4,9 @@ import { IRenderMimeRegistry } from '@jupyterlab/rendermime';
 import { ITranslator, nullTranslator } from '@jupyterlab/translation';
 import { LabIcon } from '@jupyterlab/ui-components';
 import { ILayoutRestorer } from '@jupyterlab/application';
+import { ICommandPalette } from '@jupyterlab/apputils';
+import { ILauncher } from '@jupyterlab/launcher';
+import { ISettingRegistry } from '@jupyterlab/settingregistry';
 import type { JupyterFrontEnd, JupyterFrontEndPlugin } from '@jupyterlab/application';
 import { orText } from '../card/fallback';
 import { ICommHub, ISidePanel } from '../tokens';
@@ -14,6 +17,8 @@ import { wordsIn } from '../words';
 const RANK = -20;
 
 const ID = 'deepseek-jupyter-panel';
+const OPEN = 'deepseek:open-conversation';
+const SETTINGS = 'deepseek:settings';
 
 const SVG =
   '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 24 24" width="16">' +
@@ -31,14 +36,17 @@ export const sidebar: JupyterFrontEndPlugin<ISidePanel> = {
   autoStart: true,
   provides: ISidePanel,
   requires: [INotebookTracker, IRenderMimeRegistry, ICommHub],
-  optional: [ITranslator, ILayoutRestorer],
+  optional: [ITranslator, ILayoutRestorer, ICommandPalette, ILauncher, ISettingRegistry],
   activate: (
     app: JupyterFrontEnd,
     tracker: INotebookTracker,
     rendermime: IRenderMimeRegistry,
     hub: ICommHub,
     translator: ITranslator | null,
-    restorer: ILayoutRestorer | null
+    restorer: ILayoutRestorer | null,
+    palette: ICommandPalette | null,
+    launcher: ILauncher | null,
+    settings: ISettingRegistry | null
   ) => {
     const given = translator ?? nullTranslator;
     const bar = new SideBar({ tracker, hub, rendermime, translator: given });
@@ -51,6 +59,28 @@ export const sidebar: JupyterFrontEndPlugin<ISidePanel> = {
     bar.node.setAttribute('aria-label', label);
     app.shell.add(bar, 'right', { rank: 500, type: 'DeepSeek' });
     restorer?.add(bar, ID);
+    const { commands } = app;
+    const described = { args: { type: 'object' as const, properties: { toolbar: { type: 'boolean' as const } } } };
+    commands.addCommand(OPEN, {
+      label: args => (args['toolbar'] ? '' : trans.__('Open Conversation')),
+      caption: trans.__('Ask DeepSeek about the notebook in front'),
+      icon: panelIcon,
+      describedBy: described,
+      execute: () => app.shell.activateById(ID)
+    });
+    commands.addCommand(SETTINGS, {
+      label: trans.__('Settings'),
+      caption: trans.__('Model, thinking and tools of the notebook in front'),
+      describedBy: described,
+      execute: async () => {
+        app.shell.activateById(ID);
+        await bar.settings();
+      }
+    });
+    [OPEN, SETTINGS].forEach(command => palette?.addItem({ command, category: 'DeepSeek' }));
+    launcher?.add({ command: OPEN, category: 'Other', rank: 10 });
+    // Menu, shortcut and the toolbar's item are in the schema.
+    settings?.load('deepseek-jupyter:sidebar').catch(() => undefined);
     return {
       open: () => app.shell.activateById(ID),
       write: async text => {

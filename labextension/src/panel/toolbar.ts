@@ -48,9 +48,7 @@ export class PanelToolbar {
       this._opener(treeViewIcon, trans.__('Tree of the conversation'), opener => this._tree(opener)),
       this._opener(searchIcon, trans.__('Search'), opener => this._search(opener)),
       this._opener(downloadIcon, trans.__('Export'), opener => this._export(opener)),
-      this._opener(settingsIcon, trans.__('Settings'), opener => {
-        this.drawer.toggle('settings', trans.__('Settings'), opener, this._controls.node);
-      })
+      (this._settings = this._opener(settingsIcon, trans.__('Settings'), () => this.settings()))
     );
     this.node.append(this._name, buttons);
   }
@@ -64,6 +62,12 @@ export class PanelToolbar {
     if (!live && this.drawer.name) {
       this.drawer.close();
     }
+  }
+
+  /** Open or close the settings. */
+  settings(): void {
+    const { _settings: opener, _controls: controls } = this;
+    this.drawer.toggle('settings', this._trans.__('Settings'), opener, controls.node);
   }
 
   /** Show what a question would send. */
@@ -154,6 +158,7 @@ export class PanelToolbar {
   }
 
   private _controls: SettingsForm;
+  private _settings: HTMLElement;
   private _name = make('span', 'panel-title');
   private _live: HTMLButtonElement[] = [];
 }

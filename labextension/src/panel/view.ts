@@ -94,6 +94,14 @@ export class PanelView {
     this._composer.field.focus();
   }
 
+  /** Open the drawer with the settings. */
+  async settings(): Promise<void> {
+    if (this._link.presence === 'unloaded') {
+      await this._link.load();
+    }
+    this._bar.settings();
+  }
+
   /** Write something into the composer, behind what is there. */
   write(text: string): void {
     const before = this._composer.text;
