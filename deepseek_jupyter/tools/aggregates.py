@@ -61,7 +61,8 @@ def check(
         return Query(tree.written(statement), "full")
     if not any(map(makes_one_of_many, statement.walk())):
         return _of_samples(statement, used)
-    gate = Gate(known, least, restore)
+    sampled = any(kind(node) == "TableSample" for node in statement.walk())
+    gate = Gate(known, least, restore, sampled)
     try:
         found = gate.query(statement, {}, titled=True)
     except RecursionError:

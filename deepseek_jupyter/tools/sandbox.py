@@ -30,8 +30,6 @@ from .sql_worker import FULL, GRACE, SLOW
 if TYPE_CHECKING:
     import pyarrow as pa
 
-__all__ = ["Limits", "QueryAnswer", "Sandbox"]
-
 _WORKER = Path(__file__).with_name("sql_worker.py")
 # Of the environment the process gets what a loader needs, and nothing that a query could show.
 _ENVIRONMENT = ("SYSTEMROOT", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "DYLD_FALLBACK_LIBRARY_PATH")

@@ -15,27 +15,9 @@ from deepseek_jupyter.errors import QueryRefusedError
 from deepseek_jupyter.privacy.levels import FULL, SAMPLE, STATS, Level
 
 from . import sql_tree as tree
+from . import sql_values as known
 from .sql_tree import args, function, kind, quoted, refuse, refuse_node, unwrapped, walked
-from .sql_values import (
-    AGGREGATES,
-    ARGUMENT,
-    ARITHMETIC,
-    CELLS,
-    COMPARISONS,
-    GROUP,
-    LETTERS,
-    QUANTILES,
-    ROW,
-    SCALARS,
-    SIGNS,
-    SUMS,
-    TYPES,
-    Value,
-    makes_one_of_many,
-    open_,
-    shared,
-    taken,
-)
+from .sql_values import ARGUMENT, GROUP, ROW, Value, makes_one_of_many, open_, shared, taken
 
 LEAST = 5  # rows of a group, unless a setting says otherwise
 _FLOOR = 2  # rows; no setting goes below it
@@ -108,7 +90,6 @@ class _Source:
     owners: tuple[_Owner, ...] = ()
     rows: bool = False
     joined: bool = False
-    sampled: bool = False
     frame: GatedFrame | None = None
     alias: str = ""
 
@@ -123,7 +104,6 @@ class _Relation:
     columns: list[tuple[str, Value]]
     owners: tuple[_Owner, ...] = ()
     joined: bool = False
-    sampled: bool = False
     left_out: str = ""
 
 
@@ -137,6 +117,7 @@ class Gate:
     frames: Mapping[str, GatedFrame]
     least: int
     restore: Callable[[str], str]
+    sampled: bool = False  # somewhere in it a sample is drawn, anew each time
     joined: bool = False
     read: dict[str, set[str]] = field(default_factory=dict)  # by frame, the rows behind figures
     selects: int = 0
@@ -225,8 +206,7 @@ class Gate:
         name = kind(node).upper() + ("" if alike else " ALL")
         order = _ordered(parts, lambda item: str(_place(item, columns) + 1))
         sql = f"{texts[0]} {name} {texts[1]}{order}{tree.limited(parts)}"
-        joined, sampled = any(p.joined for p in both), any(p.sampled for p in both)
-        return _Relation(sql, columns, owners, joined or bool(owners), sampled)
+        return _Relation(sql, columns, owners, bool(owners) or left.joined or right.joined)
 
     def _united(self, node: Any, parts: tuple[_Relation, _Relation]) -> tuple[_Owner, ...]:
         """The owners of the rows of both parts of a UNION ALL."""
@@ -289,7 +269,6 @@ class _Select:
         self.from_sql = self._from()
         self.owners = tuple(owner for source in self.sources for owner in source.owners)
         self.joined = len(self.sources) > 1 or any(source.joined for source in self.sources)
-        self.sampled = bool(self.sample) or any(source.sampled for source in self.sources)
         self._check_sources()
         self.items = [item for part in self.parts["expressions"] for item in self._expanded(part)]
         self.names = {title.casefold(): item for title, item in self.items}
@@ -297,9 +276,8 @@ class _Select:
         if "where" in self.parts:
             tests = [self._joining(part) for part in tree.conjuncts(self.parts["where"].this)]
             self.where = f" WHERE {' AND '.join(tests)}"
-        # Which rows its aggregates are of: a sample is drawn anew each time.
-        drawn = f" {gate.selects}" if self.sampled else ""
-        self.rows = f"{self.from_sql}{self.where}{drawn}"
+        drawn = f" {gate.selects}" if gate.sampled else ""
+        self.rows = f"{self.from_sql}{self.where}{drawn}"  # which its aggregates are of
         self.set = f"{self.rows} {node!r}"
         if "distinct" in self.parts:
             args(self.parts["distinct"])
@@ -346,7 +324,7 @@ class _Select:
                 "A SELECT reads frames or results of aggregates, not both at once.",
                 "Compare with (SELECT avg(x) FROM …), or aggregate both and join the results.",
             )
-        if self.joined and self.sampled:
+        if self.joined and self.gate.sampled:
             refuse("A sample is of one frame.", "Leave the sample out, or the join.")
         self.gate.joined |= self.protected and self.joined
 
@@ -486,10 +464,10 @@ class _Select:
         if self.grouped and self.protected and self.joined:  # its groups may share rows
             more = frozenset({f"joined {self.set}"})
             values = [replace(v, sets=v.sets | more) if v.sets else v for v in values]
-        left_out = self._left_out(keys) if keys and self.protected and not self.sampled else ""
+        left_out = self._left_out(keys) if keys and self.protected and not self.gate.sampled else ""
         columns = list(zip(titles, values, strict=True))
         owners = () if self.grouped else self.owners
-        return _Relation(sql, columns, owners, self.joined, self.sampled, left_out)
+        return _Relation(sql, columns, owners, self.joined, left_out)
 
     def _left_out(self, keys: str) -> str:
         counts = [f"nullif({self._count(owner)}, 0)" for owner in self.owners]
@@ -542,11 +520,11 @@ class _Select:
 
     def _aggregate(self, node: Any, place: str, condition: str = "") -> Value:
         name = function(node)
-        if name not in AGGREGATES:
+        if name not in known.AGGREGATES:
             refuse(
                 f"{name} does not run over protected data.",
                 "There are count, count(DISTINCT x), sum, avg, stddev, variance, corr, min, max, "
-                f"median, quantile_cont and: {', '.join(SCALARS)}.",
+                f"median, quantile_cont and: {', '.join(known.SCALARS)}.",
             )
         if place != GROUP:
             refuse(f"{name} is where rows are read.", "Write it in SELECT, HAVING or ORDER BY.")
@@ -555,25 +533,25 @@ class _Select:
             nodes, distinct = list(args(nodes[0], "expressions")["expressions"]), "DISTINCT "
             if name != "count":
                 refuse("DISTINCT belongs in count alone.", "Write count(DISTINCT x).")
-        if name in QUANTILES:
+        if name in known.QUANTILES:
             fraction = tree.fraction(nodes)
             nodes.pop()
         star = name == "count" and not distinct and [kind(n) for n in nodes] in ([], ["Star"])
         if star:
             nodes = [args(n) for n in nodes][:0]
-        if len(nodes) != int(AGGREGATES[name][0]) and not star:
+        if len(nodes) != int(known.AGGREGATES[name][0]) and not star:
             refuse(f"{name} has {len(nodes)} arguments.", f"Write {name}(x).")
         if name == "count_if":
             more = self._condition(nodes.pop(), ROW).sql
             name, condition = "count", f"({condition} AND {more})" if condition else more
         values = [self.value(part, ARGUMENT if self.protected else ROW) for part in nodes]
         self._check_types(name, values)
-        type_ = values[0].type if name in CELLS or name[:5] == "bool_" else "number"
+        type_ = values[0].type if name in known.CELLS or name[:5] == "bool_" else "number"
         name = "avg" if name == "mean" else name
-        if name in SUMS and values[0].type == "bool":
+        if name in known.SUMS and values[0].type == "bool":
             values = [replace(values[0], sql=f"CAST({values[0].sql} AS INTEGER)")]
         inner = distinct + (", ".join(value.sql for value in values) or "*")
-        inner += f", {fraction!r}" if name in QUANTILES else ""
+        inner += f", {fraction!r}" if name in known.QUANTILES else ""
         sql = f"{name}({inner})" + (f" FILTER (WHERE {condition})" if condition else "")
         seen = Value(sql, type_).of(*values)
         if self.protected:
@@ -587,12 +565,12 @@ class _Select:
 
     def _check_types(self, name: str, values: list[Value]) -> None:
         """What may not leave is counted, and nothing else."""
-        fits = [LETTERS[letter] for letter in AGGREGATES[name][1:]]
+        fits = [known.LETTERS[letter] for letter in known.AGGREGATES[name][1:]]
         for value in values if name != "count" else ():
             open_(value)
             if value.type not in fits:
                 refuse(f"{name} does not read a {value.type}.", "Write count(DISTINCT x).")
-            if name not in SUMS and self.protected and not value.plain:
+            if name not in known.SUMS and self.protected and not value.plain:
                 refuse(f"{name} reads a column as it is.", f"Write {name}(x) FILTER (WHERE …).")
 
     def _guarded(
@@ -602,7 +580,7 @@ class _Select:
         labels = {key for key, value in self.keys.items() if value.label}
         if name != "count" and labels & {read for read, _ in seen.reads}:
             refuse(f"{name} of a group's own key is the key.", "Aggregate another column.")
-        if name in CELLS and not seen.out:
+        if name in known.CELLS and not seen.out:
             self._as_card(name, condition, fraction)
         for owner in self.owners if name != "count" else ():
             self.gate.tell(owner.name, f"{self.rows} {list(self.keys)}")
@@ -618,7 +596,7 @@ class _Select:
                 for owner in self.owners
                 if owner.table in seen.tables
             ]
-        spread = name not in SUMS and name not in CELLS and name != "count"
+        spread = name not in known.SUMS and name not in known.CELLS and name != "count"
         if tests or len(seen.reads) > 1:
             empty = [f"({read} IS NOT NULL)" for read, nulls in sorted(seen.reads) if nulls]
             self.conditions.update(dict.fromkeys([*tests, *empty]))
@@ -632,14 +610,14 @@ class _Select:
             factors = sorted(seen.factors | {read for read, _ in seen.reads})
             self.factors.update(dict.fromkeys(factors))
         sql = f"CASE WHEN {' AND '.join(guards)} THEN {seen.sql} END"
-        sets = frozenset({f"cells {self.set}" if name in CELLS else self.set})
+        sets = frozenset({f"cells {self.set}" if name in known.CELLS else self.set})
         return Value(sql, seen.type, sets=sets, pure=True)
 
     def _as_card(self, name: str, condition: str, fraction: float) -> None:
         """Refuses a cell's own value but where the card tells it: of the whole frame."""
         whole = len(self.sources) == 1 and self.sources[0].frame is not None and not self.keys
         told = name in ("min", "max") or (name != "mode" and fraction in (0.25, 0.5, 0.75))
-        if not (whole and told) or self.where or condition or self.sampled:
+        if not (whole and told) or self.where or condition or self.gate.sampled:
             refuse(
                 f"{name} is a cell's own value, and those of this column may not leave.",
                 "Write avg or stddev; min, max and quartiles are told of the whole frame alone.",
@@ -656,6 +634,7 @@ class _Select:
             if place == GROUP:
                 refuse("* is next to aggregates.", "Name the columns of GROUP BY.")
             return node
+        node = unwrapped(node)
         handler = _HANDLERS.get(kind(node))
         if handler is None:
             refuse_node(node)
@@ -707,9 +686,6 @@ class _Select:
             return Value(tree.number(text), "number")
         return Value("'" + text.replace("'", "''") + "'", "text", literal=text)
 
-    def _paren(self, node: Any, place: str) -> Value:
-        return self.value(args(node, "this")["this"], place)
-
     def _double(self, value: Value) -> str:
         """`value` for arithmetic. An overflow would be an error that tells of one row."""
         return f"CAST({value.sql} AS DOUBLE)" if self.protected and value.reads else value.sql
@@ -722,7 +698,7 @@ class _Select:
         else:
             right = self.value(divisor, place)
         left, right = taken(left, "number"), taken(right, "number")
-        sign, made = ARITHMETIC[kind(node)], Value("", "number").of(left, right)
+        sign, made = known.ARITHMETIC[kind(node)], Value("", "number").of(left, right)
         made = replace(made, pure=sign in "*/" and all(v.pure or v.constant for v in (left, right)))
         if len(made.sets) > 1 and not made.pure:
             refuse(
@@ -746,14 +722,14 @@ class _Select:
 
     def _comparison(self, node: Any, place: str) -> Value:
         parts = args(node, "this", "expression")
-        values = [self.value(parts[key], place) for key in ("this", "expression")]
-        return self._compared(COMPARISONS[kind(node)], *values)
+        both = [self.value(parts[key], place) for key in ("this", "expression")]
+        return self._compared(known.COMPARISONS[kind(node)], *both)
 
     def _sign(self, node: Any, place: str) -> Value:
         parts = args(node, "this", "expression")
-        values = [self.value(parts[key], place) for key in ("this", "expression") if key in parts]
-        types, template = SIGNS[kind(node)]
-        return self._applied(kind(node), types, values, template)
+        found = [self.value(parts[key], place) for key in ("this", "expression") if key in parts]
+        types, template = known.SIGNS[kind(node)]
+        return self._applied(kind(node), types, found, template)
 
     def _is(self, node: Any, place: str) -> Value:
         parts = args(node, "this", "expression")
@@ -807,16 +783,16 @@ class _Select:
         to = args(parts["to"], "this", "expressions")
         name = str(getattr(to["this"], "name", to["this"]))
         value = self.value(parts["this"], place)
-        if name not in TYPES:
-            refuse(f"A cast to {name} does not run here.", f"There are: {', '.join(TYPES)}.")
-        if value.literal is not None and TYPES[name] == "time":
+        if name not in known.TYPES:
+            refuse(f"A cast to {name} does not run here.", f"There are: {', '.join(known.TYPES)}.")
+        if value.literal is not None and known.TYPES[name] == "time":
             return Value(f"CAST('{tree.date(value.literal)}' AS {name})", "time")
-        open_(value, TYPES[name] == "text")
+        open_(value, known.TYPES[name] == "text")
         if place == ARGUMENT and name != "DOUBLE" and (value.type, name) != ("bool", "INT"):
             refuse("A cast inside an aggregate rounds.", "Cast the result: CAST(avg(x) AS INT).")
         sizes = [tree.number(str(part.this.this)) for part in to.get("expressions", ())]
         size = f"({', '.join(sizes)})" if sizes else ""
-        return Value(f"TRY_CAST({value.sql} AS {name}{size})", TYPES[name]).of(value)
+        return Value(f"TRY_CAST({value.sql} AS {name}{size})", known.TYPES[name]).of(value)
 
     def _extract(self, node: Any, place: str) -> Value:
         parts = args(node, "this", "expression")
@@ -843,12 +819,12 @@ class _Select:
 
     def _call(self, node: Any, place: str) -> Value:
         name = function(node)
-        if name not in SCALARS:
+        if name not in known.SCALARS:
             return self._aggregate(node, place)
         values = [self.value(part, place) for part in node.expressions]
         if place == ARGUMENT:
             return _filled(name, values)
-        return self._applied(name, SCALARS[name], values)
+        return self._applied(name, known.SCALARS[name], values)
 
     def _applied(self, name: str, types: str, values: list[Value], template: str = "") -> Value:
         """A function or sign over `values`; `types` are those of SCALARS."""
@@ -861,14 +837,14 @@ class _Select:
                 refuse(f"{name} takes a value written out there.", f"Write {name}(x, 2).")
             if letter == "m" and self.protected and value.reads:
                 refuse(f"{name} can fail on one row.", f"Use it on aggregates: {name}(avg(x)).")
-            taken(value, LETTERS.get(letter, value.type))
+            taken(value, known.LETTERS.get(letter, value.type))
             open_(value, gives == "t" or name in ("Like", "ILike"))
         if letters.startswith("ld"):
             tree.unit(values[0].literal or "")
         exact = name not in ("abs", "round", "Neg")  # an overflow tells of one row
         texts = [value.sql if exact else self._double(value) for value in values]
         sql = template.format(*texts) if template else f"{name}({', '.join(texts)})"
-        made = Value(sql, shared(values) if gives == "?" else LETTERS[gives]).of(*values)
+        made = Value(sql, shared(values) if gives == "?" else known.LETTERS[gives]).of(*values)
         pure = name == "Neg" or gives == "?"
         made = replace(made, pure=pure and values[0].pure and all(v.constant for v in values[1:]))
         if len(made.sets) > 1 and not made.pure and name != "round" and gives != "b":
@@ -898,10 +874,9 @@ class _Select:
 _HANDLERS: Mapping[str, Callable[[_Select, Any, str], Value]] = {
     "Column": _Select._column,
     **dict.fromkeys(("Literal", "Boolean", "Null"), _Select._constant),
-    "Paren": _Select._paren,
-    **dict.fromkeys(ARITHMETIC, _Select._arithmetic),
-    **dict.fromkeys(COMPARISONS, _Select._comparison),
-    **dict.fromkeys(SIGNS, _Select._sign),
+    **dict.fromkeys(known.ARITHMETIC, _Select._arithmetic),
+    **dict.fromkeys(known.COMPARISONS, _Select._comparison),
+    **dict.fromkeys(known.SIGNS, _Select._sign),
     "Is": _Select._is,
     "Between": _Select._between,
     "In": _Select._in,
@@ -913,8 +888,8 @@ _HANDLERS: Mapping[str, Callable[[_Select, Any, str], Value]] = {
     "Anonymous": _Select._call,
 }
 _IN_ARGUMENTS = frozenset(
-    {"Column", "Literal", "Null", "Paren", "Neg", "Case", "Cast", "TryCast", "Anonymous"}
-    | set(ARITHMETIC)
+    {"Column", "Literal", "Null", "Neg", "Case", "Cast", "TryCast", "Anonymous"}
+    | set(known.ARITHMETIC)
 )
 
 
@@ -968,10 +943,7 @@ def _derived(found: _Relation, alias: str) -> _Source:
         unit = f"{alias}.{'r' if one.unit == one.row else 'u'}{n}"
         table, row = f"{alias}/{one.table}", f"{alias}.r{n}"
         owners.append(replace(one, table=table, row=row, unit=unit))
-    return _Source(
-        f"({found.sql}) AS {alias}", fields, tuple(owners), bool(owners), found.joined,
-        found.sampled,
-    )  # fmt: skip
+    return _Source(f"({found.sql}) AS {alias}", fields, tuple(owners), bool(owners), found.joined)
 
 
 def _field(name: str, table: str, sources: Iterable[_Source]) -> Value:

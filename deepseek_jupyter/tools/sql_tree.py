@@ -132,7 +132,7 @@ def walked(node: Any) -> Iterable[Any]:
 def unwrapped(node: Any) -> Any:
     """`node` without the brackets around it."""
     while kind(node) == "Paren":
-        node = node.this
+        node = args(node, "this")["this"]
     return node
 
 
