@@ -207,7 +207,8 @@ def check_ghost(session: Session, asked: FimRequest, provider: Provider) -> None
         read = count_tokens(asked.prefix) + count_tokens(asked.suffix)
         return price.cost(Usage(read, asked.parameters["max_tokens"])).amount
 
-    check_notebook(session, provider, teaching, session.price(provider, asked.model), worst)
+    price = session.price(provider, asked.model)
+    check_notebook(session, provider, asked.model, teaching, price, worst)
 
 
 # Requests
