@@ -81,8 +81,8 @@ def build(request: ChatRequest, dialect: Dialect) -> Built:
     if not request.model:
         raise ParameterError("No model is set.", "Name one with -m, or %config DeepSeek.model.")
     notices: list[str] = []
-    model = model_id(dialect, request.model, request.think, request.effort)
     values = check_parameters(request.parameters, dialect.rows, dialect.provider)
+    model = model_id(dialect, request.model, request.think, request.effort)
     values = _with_thinking(values, request, dialect)
     _check_offered(values, model, dialect)
     _settle_tool_choice(values, request, dialect, notices)
