@@ -107,11 +107,12 @@ def build(request: ChatRequest, dialect: Dialect) -> Built:
 def join_url(base: str, path: str) -> str:
     """`base` and `path` with one slash between them.
 
-    A base that already ends in the path (a URL copied from a curl line) is left as it is.
+    A base that already ends in the path (a URL copied from a curl line) is left as it is; its query
+    (``?api-version=…``) stays at the end.
     """
-    base = base.strip().rstrip("/")
-    path = path.strip("/")
-    return base if base.endswith("/" + path) else f"{base}/{path}"
+    base, mark, query = base.strip().partition("?")
+    base, path = base.rstrip("/"), path.strip("/")
+    return (base if base.endswith("/" + path) else f"{base}/{path}") + mark + query
 
 
 def repair(message: str, dialect: Dialect) -> Dialect | None:

@@ -28,6 +28,7 @@ from deepseek_jupyter.protocol.request import Built, ChatRequest, insisting_on_j
 from deepseek_jupyter.protocol.stream import CompletionStream, parse_json
 from deepseek_jupyter.protocol.wire import WIRES
 
+from .addresses import address_hint
 from .failures import Refusal, api_error, looks_like_html
 from .keys import KeyFilter, Secret, scrub
 from .providers import Provider
@@ -239,7 +240,10 @@ class Exchange:
 
     def said(self, kind: type[APIError], what: str) -> DeepSeekError:
         """An error in our own words."""
-        return kind(what, provider=self.provider.name, url=self.url, request_id=self.request_id)
+        hint = address_hint(self.url) if kind is errors.EndpointError else ""
+        return kind(
+            what, hint, provider=self.provider.name, url=self.url, request_id=self.request_id
+        )
 
     def _redacted(self, value: Any) -> Any:
         """The words of a failure, or a list of tokens."""

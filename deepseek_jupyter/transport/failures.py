@@ -19,6 +19,8 @@ from urllib.parse import unquote, urlsplit
 from deepseek_jupyter import errors
 from deepseek_jupyter.errors import APIError, DeepSeekError, shortened
 
+from .addresses import address_hint
+
 _MAX_SHOWN = 400  # characters of a server's own words
 
 _REQUEST_IDS = (
@@ -185,6 +187,8 @@ def _host(url: str) -> str:
 def _hint(refusal: Refusal, kind: type[APIError]) -> str:
     if kind is errors.InsufficientBalanceError and refusal.provider == "deepseek":
         return "Top up at platform.deepseek.com; %deepseek balance shows what is left."
+    if kind is errors.EndpointError:
+        return refusal.redact(address_hint(refusal.url, refusal.headers.get("location", "")))
     return ""
 
 

@@ -17,8 +17,11 @@ from deepseek_jupyter.errors import ConfigurationError
 from deepseek_jupyter.protocol.dialect import Dialect, Replay, SchemaStyle, ThinkingStyle
 from deepseek_jupyter.protocol.model_facts import ModelFacts, facts_of
 from deepseek_jupyter.protocol.parameters import STANDARD, Parameter
+from deepseek_jupyter.protocol.request import join_url
 from deepseek_jupyter.protocol.usage import Price, price_at
 from deepseek_jupyter.protocol.wire import WIRES
+
+from .addresses import base_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,10 +61,7 @@ class Provider:
                 f"{self.title} has no prefix completion or strict tools.",
                 "Use -p deepseek for those.",
             )
-        base = self.base_url.rstrip("/")
-        if base.endswith(self.beta_path):
-            return base
-        return base.removesuffix("/v1") + self.beta_path
+        return join_url(_without_v1(self.base_url), self.beta_path)
 
     def facts(self, model: str) -> ModelFacts:
         """What is known of `model` here: by the user's word, the host's, then the table's."""
@@ -87,8 +87,8 @@ class Provider:
                 f"{self.title} has no fill-in-the-middle, so no ghost text.",
                 "Name another provider for it: %deepseek config fim_provider=deepseek (or local).",
             )
-        base = self.base_url.rstrip("/")
-        below = base.removesuffix("/v1") if self.fim == "infill" else base  # /infill is no OpenAI's
+        base = self.base_url
+        below = _without_v1(base) if self.fim == "infill" else base  # /infill is no OpenAI's
         return replace(self, wire=self.fim, base_url=below)
 
     def derive(self, **changes: Any) -> Provider:
@@ -101,11 +101,18 @@ class Provider:
         if isinstance(changes.get("dialect"), Mapping):
             _check(changes["dialect"], Dialect)
             changes["dialect"] = replace(self.dialect, **changes["dialect"])
+        if isinstance(changes.get("base_url"), str):
+            changes["base_url"] = base_of(changes["base_url"])
         for name in ("key_variables", "vision"):
             if isinstance(changes.get(name), str):
                 changes[name] = (changes[name],)
         derived = replace(self, **changes)
         return replace(derived, dialect=replace(derived.dialect, provider=derived.name))
+
+
+def _without_v1(base: str) -> str:
+    address, mark, query = base.partition("?")
+    return address.rstrip("/").removesuffix("/v1") + mark + query
 
 
 _WORDS: Mapping[str, tuple[str, ...]] = {
@@ -324,6 +331,7 @@ def provider_named(name: str, own: Mapping[str, Mapping[str, Any]] | None = None
     `ConfigurationError` for an unknown name.
     """
     own = own or {}
+    name = provider_name(name, own)
     if name in own:
         changes = dict(own[name])
         like = str(changes.pop("like", name if name in PROVIDERS else "vllm"))
@@ -341,6 +349,14 @@ def provider_named(name: str, own: Mapping[str, Mapping[str, Any]] | None = None
             f"There is no provider {name!r}.", f"Known are {_listed([*PROVIDERS, *own])}."
         )
     return PROVIDERS[name]
+
+
+def provider_name(name: str, own: Iterable[str] = ()) -> str:
+    """The provider that `name` is in some other spelling: "COMETAPI", "CometAPI", "wcode.net"."""
+    spelt = {p.title.casefold(): p.name for p in PROVIDERS.values()}
+    spelt |= {known.casefold(): known for known in (*PROVIDERS, *own)}
+    exact = name in PROVIDERS or name in own
+    return name if exact else spelt.get(name.strip().casefold(), name)
 
 
 def own_price(prices: Mapping[str, Any], provider: str, model: str) -> Price | None:
