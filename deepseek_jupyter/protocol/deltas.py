@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from .messages import Message, ToolCall, arguments_text
@@ -72,10 +72,11 @@ class Finish:
 
 @dataclass(slots=True, frozen=True)
 class Fault:
-    """An error object inside a stream that had begun with HTTP 200."""
+    """An error object inside a stream that had begun with HTTP 200; `whole` is its JSON."""
 
     message: str
     code: str
+    whole: str = field(default="", compare=False)
 
 
 @dataclass(slots=True, frozen=True)

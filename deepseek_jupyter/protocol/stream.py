@@ -151,8 +151,8 @@ class CompletionStream:
         if chunk.get("usage"):
             self._usage = Usage.from_wire(chunk["usage"], chunk.get("timings"))
             deltas.append(self._usage)
-        if chunk.get("error"):
-            self._fault = _fault(chunk["error"], self.redact)
+        if error := error_of(chunk):
+            self._fault = _fault(error, self.redact)
             deltas.append(self._fault)
         for choice in chunk.get("choices") or ():
             if not choice.get("index"):  # other candidates (n > 1) are not part of this answer
@@ -351,10 +351,22 @@ def read_whole(stream: CompletionStream, body: Mapping[str, Any]) -> Completion 
 
 def _fault(error: object, redact: Callable[[str], str]) -> Fault:
     if isinstance(error, Mapping):
-        message = error.get("message") or json.dumps(dict(error), ensure_ascii=False)
+        whole = redact(json.dumps(dict(error), ensure_ascii=False))
         code = str(error.get("code") or error.get("type") or "")
-        return Fault(redact(str(message)), redact(code))
+        return Fault(redact(str(error.get("message") or whole)), redact(code), whole)
     return Fault(redact(str(error)), "")
+
+
+def error_of(chunk: Mapping[str, Any]) -> object:
+    """The error that a chunk, or a reply with HTTP 200, is in place of an answer; None for none.
+
+    SiliconFlow and vLLM have no ``error`` key, Anthropic's form has a type.
+    """
+    if chunk.get("error") or chunk.get("choices"):
+        return chunk.get("error")
+    named = "error" in (chunk.get("object"), chunk.get("type")) or chunk.get("detail")
+    failed = chunk.get("success") is False or ("code" in chunk and chunk.get("message"))
+    return chunk if named or failed else None
 
 
 class ThinkSplitter:

@@ -25,7 +25,7 @@ from deepseek_jupyter.protocol.deltas import (
 from deepseek_jupyter.protocol.dialect import Dialect
 from deepseek_jupyter.protocol.fim import FimRequest
 from deepseek_jupyter.protocol.request import Built, ChatRequest, insisting_on_json, join_url
-from deepseek_jupyter.protocol.stream import CompletionStream, parse_json
+from deepseek_jupyter.protocol.stream import CompletionStream, error_of, parse_json
 from deepseek_jupyter.protocol.wire import WIRES
 
 from .addresses import address_hint
@@ -168,13 +168,7 @@ class Exchange:
         if decoder.oversized:
             raise errors.InvalidResponseError(f"{self.url} sent more than an answer can be.")
         if completion.fault:
-            code = completion.fault.code
-            body = json.dumps({"error": {"message": completion.fault.message, "code": code}})
-            meant = 400 if "invalid_request" in code else 500
-            status = int(code) if code.isdecimal() and len(code) == 3 else meant
-            error = self.error(status, {}, body)
-            error.status = None  # HTTP said 200
-            raise error
+            raise self.error(200, {}, completion.fault.whole or completion.fault.message)
         if decoder.runaway:
             return  # blanks for ever: the caller meets an empty answer
         if self._whole is None and not decoder.events:
@@ -213,7 +207,7 @@ class Exchange:
         """Keep the answer in `text`. Raises the error that fits where there is none."""
         parsed = self._parsed(text)
         if isinstance(parsed, dict):
-            if parsed.get("error") and not parsed.get("choices"):
+            if error_of(parsed) and not parsed.get("choices"):
                 raise self.error(status, headers, text)
             whole = WIRES[self.provider.wire].parse(parsed, self.dialect)
             self._whole = self._filter.whole(whole)
