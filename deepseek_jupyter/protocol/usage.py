@@ -7,13 +7,13 @@ reasoning tokens. Prices are per million tokens; reasoning is billed as output
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, time
-from decimal import Context, Decimal, localcontext
+from decimal import Context, Decimal, InvalidOperation, localcontext
 from typing import Any
 
+_MOST = 10**15  # of tokens or money: more is a mistake
 _OURS = Context(prec=28)  # the user's own context may have two digits, or raise where ours rounds
 
 
@@ -81,13 +81,12 @@ class Usage:
             _mapping(timings).get("cache_n"),
         )
         reasoning = _mapping(wire.get("completion_tokens_details")).get("reasoning_tokens")
-        cost = wire.get("cost")
         return cls(
             prompt_tokens=_first_int(wire.get("prompt_tokens"), wire.get("input_tokens")),
             completion_tokens=_first_int(wire.get("completion_tokens"), wire.get("output_tokens")),
             cache_hit_tokens=hit,
             reasoning_tokens=_first_int(reasoning),
-            cost=Decimal(str(cost)) if _is_number(cost) else None,
+            cost=_number(wire.get("cost")),
         )
 
 
@@ -168,10 +167,16 @@ def _mapping(value: object) -> Mapping[str, Any]:
     return value if isinstance(value, Mapping) else {}
 
 
-def _is_number(value: object) -> bool:
-    number = isinstance(value, int | float) and not isinstance(value, bool)
-    return number and math.isfinite(value)  # type: ignore[arg-type]
+def _number(value: object) -> Decimal | None:
+    """A count or a sum, also written as a text; None for anything else, negative ones too."""
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        return None
+    try:
+        number = Decimal(str(value).strip())
+    except InvalidOperation:
+        return None
+    return number if number.is_finite() and 0 <= number < _MOST else None
 
 
 def _first_int(*values: object) -> int:
-    return next((int(v) for v in values if _is_number(v)), 0)  # type: ignore[call-overload]
+    return next((int(n) for n in map(_number, values) if n is not None), 0)

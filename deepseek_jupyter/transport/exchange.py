@@ -195,7 +195,8 @@ class Exchange:
         completion = self.completion
         if mode.get("type") != "json_object" or not completion.empty or self._insisted:
             return False
-        if completion.finish_reason not in (None, "stop"):
+        blanks = bool(completion.answer)  # to the limit, as a model in JSON mode may
+        if completion.finish_reason not in (None, "stop", *(["length"] if blanks else [])):
             return False
         self._insisted = True
         self.request, self._built = insisting_on_json(self.request), None

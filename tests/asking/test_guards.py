@@ -98,3 +98,32 @@ class TestContext:
     def test_a_host_that_ends_the_answer_where_its_context_ends_is_asked(self, hosts, server):
         hosts.config.providers["ollama"]["context_tokens"] = 4096
         sent(server, provider="ollama", model="m", max_tokens=8192)
+
+
+class TestEmptyAnswers:
+    """Nothing to read is an error, so that Run All does not go on with ""."""
+
+    @pytest.mark.parametrize(
+        ("reasoning", "said", "finish", "hint"),
+        [
+            ("Hm", "", "stop", "--no-think"),
+            (None, " \n" * 10, "length", "without -f json"),
+            (None, "", "stop", "--max-tokens"),
+        ],
+    )
+    def test_each_says_what_to_do(self, session, server, reasoning, said, finish, hint):
+        server.queue(answer(said, reasoning=reasoning, finish=finish))
+        with pytest.raises(errors.EmptyAnswerError) as told:
+            ds.ask("Hi.", show=False)
+        assert hint in told.value.hint
+        assert told.value.reply.reasoning == reasoning
+
+    def test_a_limit_met_while_thinking_is_told_and_no_error(self, session, server):
+        server.queue(answer("", reasoning="Hm", finish="length"))
+        assert "only thought" in ds.ask("Hi.", show=False).turn.notices[-1]
+
+    @pytest.mark.parametrize("finish", ["stop", "length"])
+    def test_blanks_in_json_mode_are_asked_again(self, session, server, finish):
+        server.queue(answer(" \n" * 2000, finish=finish), answer('{"a": 1}'))
+        assert ds.ask("JSON, please.", format="json", show=False).text == '{"a": 1}'
+        assert len(server.requests) == 2

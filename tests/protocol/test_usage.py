@@ -131,7 +131,9 @@ class TestPrices:
         assert found.cost(Usage(1000, 1000)).to_json() == {"amount": "0.009", "currency": "CNY"}
 
 
-@pytest.mark.parametrize("figure", [float("nan"), float("inf"), True, "3", None])
+@pytest.mark.parametrize(
+    "figure", [float("nan"), float("inf"), True, "x", "", -1, "-3", [2], 1e99, None]
+)
 def test_a_figure_that_is_none_counts_as_none(figure):
     usage = Usage.from_wire({"prompt_tokens": figure, "cost": figure})
     assert (usage.prompt_tokens, usage.cost) == (0, None)
