@@ -25,7 +25,7 @@ from rows import Row, alone
 from serving import Server, events, fast
 from texts import tokens
 
-from deepseek_jupyter.protocol.usage import price_of
+from deepseek_jupyter.protocol.usage import price_at
 from deepseek_jupyter.transport.providers import PROVIDERS
 from tests.support.scripted import whole
 
@@ -69,7 +69,7 @@ class Bill:
     @property
     def dollars(self) -> float:
         """At the price of the model that was asked for."""
-        price = price_of(PROVIDERS["deepseek"].prices, "deepseek-flash", OFF_PEAK)
+        price = price_at(PROVIDERS["deepseek"].facts("deepseek-flash").prices, OFF_PEAK)
         assert price is not None
         return float(self.hit * price.hit + self.miss * price.miss) / 1e6
 

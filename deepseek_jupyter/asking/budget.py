@@ -7,15 +7,16 @@ budget, the notebook's, and that of a policy file.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from decimal import Decimal
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeGuard
 
 from deepseek_jupyter.errors import ConfigurationError, ContextLengthError
 from deepseek_jupyter.privacy.rules import Teaching
 from deepseek_jupyter.protocol.request import Built
 from deepseek_jupyter.protocol.tokens import count_body, surely_within
-from deepseek_jupyter.protocol.usage import Price, Usage
+from deepseek_jupyter.protocol.usage import Price, Usage, plus
 from deepseek_jupyter.session.accounts import notebook_cost, notebook_tokens
 from deepseek_jupyter.transport.providers import KEYLESS, Provider
 
@@ -24,19 +25,39 @@ if TYPE_CHECKING:
 
 _DOUBT = 1.3  # an estimate may be a fifth too high, and a refusal must not be wrong
 
+_SMALL_CONTEXT = 4096  # tokens: less than any model of these years takes, Ollama's default
+_CUT_ANSWERS = frozenset({"llamacpp", "local", "ollama"})  # hosts that end an answer where it ends
+
 # DeepSeek's default max_tokens (api-docs.deepseek.com/api/create-chat-completion).
 _LONGEST_PLAIN, _LONGEST_THINKING, _LONGEST_MOST = 8_192, 65_536, 131_072
 
 
-def check_context(built: Built, limit: int | None) -> None:
-    """Raise `ContextLengthError` when what is sent cannot fit `limit` tokens."""
-    if not limit or surely_within(built.body, limit * _DOUBT):
-        return
-    tokens = count_body(built.body)
-    if tokens > limit * _DOUBT:
-        raise ContextLengthError(
-            f"The request is about {tokens:,} tokens; {built.body['model']} takes {limit:,}."
+def check_context(built: Built, provider: Provider) -> Built:
+    """Raise `ContextLengthError` when what is sent, and what `max_tokens` asks for, cannot fit.
+
+    Returns `built`, with a notice where nobody knows what the model takes.
+    """
+    model = built.body["model"]
+    limit = provider.facts(model).context
+    if not limit:
+        if surely_within(built.body, _SMALL_CONTEXT):
+            return built
+        notice = (
+            f"How many tokens {model} takes at {provider.name} is not known, so the length is not "
+            "checked: %deepseek models may tell, or set context_tokens in DeepSeek.providers."
         )
+        return replace(built, notices=(*built.notices, notice))
+    answer = 0 if provider.dialect.like in _CUT_ANSWERS else int(built.body.get("max_tokens") or 0)
+    room = limit - answer
+    if room > 0 and surely_within(built.body, room * _DOUBT):
+        return built
+    tokens = count_body(built.body)
+    if tokens > room * _DOUBT:
+        asked = f", and max_tokens asks for {answer:,}" if answer else ""
+        raise ContextLengthError(
+            f"The request is about {tokens:,} tokens{asked}; {model} takes {limit:,} in all."
+        )
+    return built
 
 
 def worst_cost(built: Built, price: Price) -> Decimal:
@@ -62,27 +83,33 @@ def check_spending(
     yet.
     """
     price = session.price(provider, built.body["model"])
-    capped = budget or session.config.notebook_budget
-    if price is None and capped and provider.name not in KEYLESS:
-        raise ConfigurationError(
-            f"No price is known for {built.body['model']} of {provider.title}, so that the budget "
-            "cannot be held.",
-            "Tell the price with %config DeepSeek.prices, or ask without a budget.",
-        )
-    if budget and price is not None:
-        worst = price.cost(earlier or Usage()).amount + worst_cost(built, price)
+    if budget and _priced(price, provider, built.body["model"], "--budget"):
+        worst = plus(price.cost(earlier or Usage()).amount, worst_cost(built, price))
         if worst > budget:
             raise ConfigurationError(
                 f"This question may cost up to {worst:.4f} {price.currency}; "
                 f"the budget is {budget:g}.",
                 "Raise --budget, lower --max-tokens, or ask with --new or --no-history.",
             )
-    check_notebook(session, provider, teaching, price, partial(worst_cost, built), earlier)
+    model = built.body["model"]
+    check_notebook(session, provider, model, teaching, price, partial(worst_cost, built), earlier)
+
+
+def _priced(price: Price | None, provider: Provider, model: str, budget: str) -> TypeGuard[Price]:
+    """Whether a budget is to be held. Raises `ConfigurationError` where it cannot be."""
+    if price is None and not provider.free:
+        raise ConfigurationError(
+            f"No price of {model} at {provider.name} is known, so {budget} cannot be held.",
+            f"Tell it: %config DeepSeek.prices = {{'{provider.name}': {{'{model}': "
+            "[hit, miss, output, 'USD']}}, per million tokens; or ask with the budget 0.",
+        )
+    return price is not None
 
 
 def check_notebook(
     session: Session,
     provider: Provider,
+    model: str,
     teaching: Teaching,
     price: Price | None,
     worst: Callable[[Price], Decimal],
@@ -94,9 +121,9 @@ def check_notebook(
     used = earlier or Usage()
     spent = price.cost(used).amount if price else Decimal()
     cap = session.config.notebook_budget
-    if cap and price is not None:
-        before, most = notebook_cost(session, price.currency) + spent, worst(price)
-        if before + most > cap:
+    if cap and _priced(price, provider, model, "DeepSeek.notebook_budget"):
+        before, most = plus(notebook_cost(session, price.currency), spent), worst(price)
+        if plus(before, most) > cap:
             raise ConfigurationError(
                 f"This notebook has cost {before:.4f} {price.currency} and this answer may cost up "
                 f"to {most:.4f}; its budget is {cap:g}.",
@@ -104,7 +131,7 @@ def check_notebook(
             )
     teaching.check_budget(
         # `spent` is in the currency of `price`; in another one a budget is refused anyway.
-        lambda currency: notebook_cost(session, currency) + spent,
+        lambda currency: plus(notebook_cost(session, currency), spent),
         lambda: notebook_tokens(session) + used.prompt_tokens + used.completion_tokens,
         lambda: (worst(price), price.currency) if price else None,
         free=provider.name in KEYLESS,

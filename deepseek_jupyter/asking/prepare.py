@@ -181,7 +181,7 @@ def prepare(session: Session, placed: Placed) -> Prepared:
     question, conversation, redactor = placed.question, placed.conversation, placed.redactor
     teaching, redact = Teaching(placed.files), redactor.redact
     provider, key, model = _endpoint(session, question, teaching)
-    sees = provider.sees_images(model)
+    sees = bool(provider.facts(model).images)
     path = conversation.path(placed.turn.parent) if placed.turn.history else []
     tools = tools_of(session, question, redactor, placed.files, path, offers_tools(provider, model))
     asked = _asked(question, provider, tools)
@@ -202,7 +202,7 @@ def prepare(session: Session, placed: Placed) -> Prepared:
     budget = session.config.budget if question.budget is None else question.budget
     teaching.check_body(built.body, words, thinks=built.thinks)
     check_images(url for message in messages for url in message.images)
-    check_context(built, provider.context_tokens)
+    built = check_context(built, provider)
     check_spending(session, built, provider, teaching, budget)
     # Who tries a question wants figures; who asks one wants the answer.
     sizes = _sizes(built, texts, count_tokens if question.dry_run else estimate_tokens)
@@ -291,8 +291,8 @@ def _window(
     the rest is for the question and the answer.
     """
     limit = None
-    if provider.context_tokens:
-        limit = provider.context_tokens * 3 // 4 - count_forms(parameters, estimate_tokens)
+    if context := provider.facts(turn.model).context:
+        limit = context * 3 // 4 - count_forms(parameters, estimate_tokens)
     return conversation.window(
         turn.parent if turn.history else None,
         system,

@@ -210,8 +210,8 @@ class Run:
             if tool.close is not None:
                 tool.close()
         completion = self._rounds.settled(self.exchange.completion)
-        if problem is None and not stopped and completion.empty and not completion.reasoning:
-            problem = EmptyAnswerError("The model returned no answer.")
+        if problem is None and not stopped:
+            problem = _emptiness(completion)
         status = _status(problem, stopped)
         self.left = tuple(self._restored.rest())
         self._transcript.apply(*self.left, now=time.monotonic())
@@ -327,6 +327,23 @@ _ENDINGS = {
     "insufficient_system_resource": _GAVE_UP,
     "aborted": _GAVE_UP,
 }
+
+
+def _emptiness(completion: Completion) -> EmptyAnswerError | None:
+    """The error for an answer without words; a limit met while thinking is only told."""
+    if not completion.empty or (completion.reasoning and completion.finish_reason == "length"):
+        return None
+    if completion.reasoning:
+        return EmptyAnswerError(
+            "The model only thought and gave no answer.",
+            "Run the cell again, or use --no-think; the thinking is kept (ds.last.reasoning).",
+        )
+    if completion.answer and completion.finish_reason == "length":
+        return EmptyAnswerError(
+            "The model sent blanks up to the token limit.",
+            "Show the JSON that is wanted in the prompt, or ask without -f json.",
+        )
+    return EmptyAnswerError("The model returned no answer.")
 
 
 def _advice(completion: Completion, problem: DeepSeekError | None, stopped: bool) -> Iterator[str]:

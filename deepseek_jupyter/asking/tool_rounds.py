@@ -389,7 +389,7 @@ class ToolRounds:
         """The body of `request`, within the limits of context and budget."""
         prepared = self._prepared
         built = WIRES[prepared.provider.wire].build(request, prepared.provider.dialect)
-        check_context(built, prepared.provider.context_tokens)
+        built = check_context(built, prepared.provider)
         check_spending(
             self._session, built, prepared.provider, prepared.teaching, prepared.budget, self._usage
         )

@@ -229,7 +229,8 @@ def _composed(
         failure = failure.without_data("\n".join(run.source for run in executed()))
     endpoints = session.endpoints
     find_provider = endpoints.keyless if question.dry_run else endpoints.provider
-    context = find_provider(question.provider)[0].context_tokens or 4 * _BUDGET
+    provider = find_provider(question.provider)[0]
+    context = provider.facts(question.model or provider.default_model).context or 4 * _BUDGET
     budget = min(_BUDGET, context // 4)  # of a small model's context, a quarter
     path = notebook_path(os.environ, user_namespace())
     material = gather(cell, failure, budget=budget, notebook=path)

@@ -237,8 +237,12 @@ def _ids(provider: Provider) -> list[str]:
         from deepseek_jupyter.local import MODELS
 
         return list(MODELS)
-    priced = sorted({name for period in provider.prices for name in period.models})
-    return [name for name in dict.fromkeys([provider.default_model, *priced]) if name]
+    from deepseek_jupyter.protocol.model_facts import MODELS as TABLE
+
+    like = provider.dialect.like
+    rows = [name for row in TABLE if like in row.providers for name in row.ids if "*" not in name]
+    names = dict.fromkeys([provider.default_model, *rows, *provider.told])
+    return list({name.casefold(): name for name in names if name}.values())
 
 
 class _Nothing(list[Any]):

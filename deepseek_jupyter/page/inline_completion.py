@@ -127,7 +127,8 @@ class InlineCompletion:
             read = count_tokens(prefix) + count_tokens(suffix)
             return price.cost(Usage(read, asked.parameters["max_tokens"])).amount
 
-        check_notebook(session, provider, teaching, session.price(provider, model), worst)
+        price = session.price(provider, model)
+        check_notebook(session, provider, model, teaching, price, worst)
         asked = replace(asked, model=model, prefix=prefix, suffix=suffix)
         return asked, _Host(provider, key, model)
 

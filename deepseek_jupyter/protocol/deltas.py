@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from .messages import Message, ToolCall, arguments_text
@@ -72,10 +72,11 @@ class Finish:
 
 @dataclass(slots=True, frozen=True)
 class Fault:
-    """An error object inside a stream that had begun with HTTP 200."""
+    """An error object inside a stream that had begun with HTTP 200; `whole` is its JSON."""
 
     message: str
     code: str
+    whole: str = field(default="", compare=False)
 
 
 @dataclass(slots=True, frozen=True)
@@ -136,11 +137,16 @@ def decode_delta(delta: Mapping[str, Any]) -> Iterator[Delta]:
     if reasoning is not None:
         yield ReasoningDelta(reasoning)
     content = delta.get("content")
-    if content:
+    if isinstance(content, list | Mapping):
+        yield from _parts(content)
+    elif content:
         yield TextDelta(content)
     elif delta.get("refusal"):  # OpenAI's field for "I will not": the only answer there is
         yield TextDelta(delta["refusal"])
-    for call in delta.get("tool_calls") or ():
+    calls = delta.get("tool_calls") or ()
+    if not calls and delta.get("function_call"):  # before 2024, and some relays still
+        calls = [{"function": delta["function_call"]}]
+    for call in [calls] if isinstance(calls, Mapping) else calls:
         function = call.get("function") or {}
         arguments = function.get("arguments")
         yield ToolCallDelta(
@@ -149,6 +155,25 @@ def decode_delta(delta: Mapping[str, Any]) -> Iterator[Delta]:
             word(function.get("name")) or None,
             "" if arguments is None else arguments_text(arguments),
         )
+
+
+def _parts(content: object) -> Iterator[Delta]:
+    """Content as parts, ``[{"type": "text", "text": …}]``; Mistral's thinking is a part too."""
+    for part in content if isinstance(content, list) else [content]:
+        if isinstance(part, str):
+            yield TextDelta(part)
+        elif isinstance(part, Mapping):
+            thought = part.get("thinking") or part.get("reasoning")
+            thinks = thought is not None or part.get("type") in ("thinking", "reasoning")
+            for text in _texts(thought or part.get("text") or part.get("refusal")):
+                yield ReasoningDelta(text) if thinks else TextDelta(text)
+
+
+def _texts(value: object) -> Iterator[str]:
+    for item in value if isinstance(value, list) else [value]:
+        text = item.get("text") if isinstance(item, Mapping) else item
+        if isinstance(text, str) and text:
+            yield text
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ from typing import Any, Literal
 
 from deepseek_jupyter.errors import ParameterError
 
+from .model_facts import facts_of
 from .parameters import STANDARD, Parameter
 
 ThinkingStyle = Literal[
@@ -49,14 +50,16 @@ _EFFORTS = {
     "ultra": "max",
 }
 
-# CometAPI's V3.2-Exp ids carry the mode in their name; later ids take DeepSeek's own fields.
+# CometAPI's V3 ids carry the mode in their name; later ids take DeepSeek's own fields.
 _MODE_IN_ID = re.compile(r"v3\.[0-2]", re.IGNORECASE)
+_MODES = re.compile(r"-(no)?think(?:ing)?$", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
 class Dialect:
     """The differences, with DeepSeek's own API as the default.
 
+    `like`            the profile that it is, or is like: the name that facts of models go by
     `rows`            parameters the provider documents, by wire name
     `thinking`        how thinking is switched
     `efforts`         friendly effort -> the provider's word; an absent one is not offered
@@ -65,6 +68,7 @@ class Dialect:
     `stream_usage`    ask for usage with ``stream_options``
     `think_implied`   replies begin inside ``<think>``
     `schema`          how an answer is held to a schema
+    `schema_flag`     ``structured_outputs: true`` goes with a JSON schema
     `beta`            prefix completion and strict tools need the beta base URL
     `prefix`          an assistant message with ``prefix: true`` may end the request
     `json_needs_word` JSON mode is refused unless a message says "json"
@@ -77,6 +81,7 @@ class Dialect:
     """
 
     provider: str = "deepseek"
+    like: str = "deepseek"
     rows: Mapping[str, Parameter] = field(default_factory=lambda: STANDARD)
     thinking: ThinkingStyle = "deepseek"
     efforts: Mapping[str, str] = field(
@@ -87,6 +92,7 @@ class Dialect:
     stream_usage: bool = True
     think_implied: bool = False
     schema: SchemaStyle = "json mode"
+    schema_flag: bool = False
     beta: bool = False
     prefix: bool = False
     json_needs_word: bool = False
@@ -97,6 +103,32 @@ class Dialect:
     ignored_when_thinking: Mapping[str, str] = field(default_factory=dict)
     ignored_when_not_thinking: Mapping[str, str] = field(default_factory=dict)
     ignored: Mapping[str, str] = field(default_factory=dict)
+
+
+def model_id(dialect: Dialect, model: str, think: bool | None, effort: str | None) -> str:
+    """The id to send: where the id chooses the mode, that of the mode which is asked for.
+
+    Raises `ParameterError` where no such id is known, or `model` names the other mode.
+    """
+    if dialect.thinking != "by_id" or not _MODE_IN_ID.search(model):
+        return model
+    if effort not in (None, "none"):
+        raise ParameterError(
+            f"{model} has no effort setting.", "Leave --effort out, or use a V4 or later id."
+        )
+    wanted = False if effort == "none" else think
+    named = _MODES.search(model)
+    if wanted is None or (named and wanted is not bool(named[1])):
+        return model
+    facts = facts_of(dialect.like, model)
+    other = facts.thinking_id if wanted else facts.plain_id
+    if other and not named:
+        return other
+    mode = "thinking" if wanted else "not thinking"
+    hint = f"Use -m {other}." if other else f"%deepseek models {dialect.provider} lists its ids."
+    raise ParameterError(
+        f"At {dialect.provider} the id chooses the mode, and {model} is not the {mode} one.", hint
+    )
 
 
 def thinking_fields(
@@ -123,8 +155,7 @@ def thinking_fields(
             )
     style = dialect.thinking
     if style == "by_id" and _MODE_IN_ID.search(model):
-        _check_mode(dialect, model, think, effort)
-        return {}
+        return {}  # see `model_id`
     if think is None and effort is None:
         return {}
     word = _word(dialect, effort) if effort else ""
@@ -147,21 +178,10 @@ def thinking_fields(
 def _word(dialect: Dialect, effort: str) -> str:
     word = dialect.efforts.get(effort)
     if word is None:
-        offered = f"It offers {', '.join(dialect.efforts) or 'none; use --think or --no-think'}."
+        offered = (
+            f"It offers {', '.join(dialect.efforts)}."
+            if dialect.efforts
+            else "It has no levels: use --think or --no-think."
+        )
         raise ParameterError(f"{dialect.provider} does not offer effort {effort}.", offered)
     return word
-
-
-def _check_mode(dialect: Dialect, model: str, think: bool | None, effort: str | None) -> None:
-    """Refuse what the mode in the name of `model` contradicts."""
-    if effort is not None:
-        raise ParameterError(
-            f"{model} has no effort setting.", "Leave --effort out, or use a V4 or later id."
-        )
-    wanted = "-thinking" if think else "-nothinking"
-    if think is not None and not model.lower().endswith(wanted):
-        raise ParameterError(
-            f"At {dialect.provider} the id chooses the mode, and {model} is not the {wanted[1:]} "
-            "one.",
-            f"Use -m DeepSeek-V3.2-Exp{wanted}.",
-        )

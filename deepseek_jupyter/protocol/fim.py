@@ -75,6 +75,8 @@ def build_infill(request: FimRequest, dialect: Dialect) -> Built:
 class TextStream(CompletionStream):
     """Chunks whose choices hold ``text``. Code is taken verbatim: a tag in it is code."""
 
+    finds_thinking = False
+
     def __init__(self) -> None:
         super().__init__()
         self._splitter = None

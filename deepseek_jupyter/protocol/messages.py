@@ -11,6 +11,7 @@ The rules are those of the API reference's message checks
 from __future__ import annotations
 
 import json
+import re
 from collections import deque
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -123,6 +124,26 @@ def _take_results(rest: deque[Message], caller: Message) -> list[Message]:
             wanted.discard(result.tool_call_id)
             results.append(result)
     return results
+
+
+def read_arguments(text: str) -> Any:
+    """The value that the arguments of a call are, as far as no guess is needed.
+
+    Line breaks within strings, ``\\'``, and arguments that were encoded twice are read. Raises
+    `ValueError`.
+    """
+    try:
+        value = json.loads(text, strict=False)
+    except RecursionError:
+        raise ValueError("nested too deeply") from None
+    except ValueError:
+        unescaped = re.sub(r"(?<!\\)((?:\\\\)*)\\'", r"\1'", text)
+        if unescaped == text:
+            raise
+        value = json.loads(unescaped, strict=False)
+    if isinstance(value, str) and value.lstrip().startswith("{"):
+        return json.loads(value, strict=False)
+    return value
 
 
 def arguments_text(arguments: object) -> str:

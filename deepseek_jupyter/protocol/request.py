@@ -15,8 +15,9 @@ from typing import Any
 from deepseek_jupyter.errors import ParameterError
 
 from .deltas import joined
-from .dialect import Dialect, Replay, thinking_fields
+from .dialect import Dialect, Replay, model_id, thinking_fields
 from .messages import Message, legal, user
+from .model_facts import facts_of
 from .parameters import check_parameters
 
 SMALL_THINKING_BUDGET = 4096  # below this, thinking often leaves no tokens for the answer
@@ -81,14 +82,16 @@ def build(request: ChatRequest, dialect: Dialect) -> Built:
         raise ParameterError("No model is set.", "Name one with -m, or %config DeepSeek.model.")
     notices: list[str] = []
     values = check_parameters(request.parameters, dialect.rows, dialect.provider)
+    model = model_id(dialect, request.model, request.think, request.effort)
     values = _with_thinking(values, request, dialect)
+    _check_offered(values, model, dialect)
     _settle_tool_choice(values, request, dialect, notices)
     messages = _with_json_word(legal(request.messages), values, dialect)
     if not messages:
         raise ParameterError("There is no message to send.")
     body: dict[str, Any] = {
-        "model": request.model,
-        "messages": wire_messages(messages, request.model, dialect),
+        "model": model,
+        "messages": wire_messages(messages, model, dialect),
     }
     body.update(values)
     if request.stream:
@@ -96,7 +99,7 @@ def build(request: ChatRequest, dialect: Dialect) -> Built:
         if dialect.stream_usage:
             body["stream_options"] = {"include_usage": True}
     body.update(request.extra)
-    notices += _mode_notices(values, dialect)
+    notices += _mode_notices(body, dialect)
     beta = dialect.beta and _needs_beta(body)
     return Built(body, beta, tuple(notices), thinks(body, dialect))
 
@@ -104,11 +107,12 @@ def build(request: ChatRequest, dialect: Dialect) -> Built:
 def join_url(base: str, path: str) -> str:
     """`base` and `path` with one slash between them.
 
-    A base that already ends in the path (a URL copied from a curl line) is left as it is.
+    A base that already ends in the path (a URL copied from a curl line) is left as it is; its query
+    (``?api-version=…``) stays at the end.
     """
-    base = base.strip().rstrip("/")
-    path = path.strip("/")
-    return base if base.endswith("/" + path) else f"{base}/{path}"
+    base, mark, query = base.strip().partition("?")
+    base, path = base.rstrip("/"), path.strip("/")
+    return (base if base.endswith("/" + path) else f"{base}/{path}") + mark + query
 
 
 def repair(message: str, dialect: Dialect) -> Dialect | None:
@@ -145,7 +149,20 @@ def thinks(values: Mapping[str, Any], dialect: Dialect) -> bool:
         return reasoning.get("enabled", True) is not False and reasoning.get("effort") != "none"
     if values.get("reasoning_effort"):
         return bool(values["reasoning_effort"] != "none")
-    return dialect.thinks_by_default
+    by_id = facts_of(dialect.like, str(values.get("model") or "")).thinks
+    return dialect.thinks_by_default if by_id is None else by_id
+
+
+def _check_offered(values: dict[str, Any], model: str, dialect: Dialect) -> None:
+    """Refuse what the model is known not to have; add the switch that a schema needs here."""
+    facts = facts_of(dialect.like, model)
+    form = (values.get("response_format") or {}).get("type")
+    if values.get("tools") and facts.tools is False:
+        raise ParameterError(f"{model} takes no tools.", "Use another model, or leave --tools out.")
+    if form in ("json_object", "json_schema") and facts.json is False:
+        raise ParameterError(f"{model} has no JSON mode.", "Use another model for it.")
+    if form == "json_schema" and dialect.schema_flag:
+        values.setdefault("structured_outputs", True)
 
 
 def _with_thinking(

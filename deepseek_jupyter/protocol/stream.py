@@ -40,6 +40,7 @@ RUNAWAY_BLANKS = 2048
 
 _DEEPEST = 64  # levels of a server's JSON; no API of ours has ten
 _MOST_CALLS = 256  # of one answer
+_WHOLE_IN = 8  # pieces, of hosts that send whole calls: looking at all each time is a square
 
 # What reading a value of another shape than the API's raises; such an event is passed over.
 _MALFORMED = (ValueError, TypeError, AttributeError, KeyError, OverflowError, RecursionError)
@@ -47,6 +48,11 @@ _MALFORMED = (ValueError, TypeError, AttributeError, KeyError, OverflowError, Re
 _OPEN = "<think>"
 _CLOSE = "</think>"
 _MAX_BLANKS = 64  # after that many at the start no tag will come
+
+_EMPTY_FIRST = re.compile(r"\A(?:\s*\{\s*\})+(?=\s*\{)")
+# The end of a chain of thought whose beginning the template has put into the prompt: on a line's
+# end, for an answer may well speak of the tag.
+_UNOPENED = re.compile(r"\s*</think>[ \t]*(?:\n\s*|\Z)")
 
 _TEXT_FIELDS = ('content":', 'reasoning":')
 _NOT_PLAIN = re.compile(r'["\\\x00-\x1f]')
@@ -58,13 +64,31 @@ class _Call:
     name: str = ""
     arguments: list[str] = field(default_factory=list)
 
+    @property
+    def complete(self) -> bool:
+        """Whether its arguments are a JSON object already, which came in a few pieces."""
+        if not 0 < len(self.arguments) <= _WHOLE_IN:
+            return False
+        try:
+            return isinstance(json.loads("".join(self.arguments)), dict)
+        except (ValueError, RecursionError):
+            return False
+
+    def call(self) -> ToolCall:
+        """The call; an empty object that a host sent ahead of the arguments is none of them."""
+        text = joined("".join(self.arguments))
+        return ToolCall(self.id, self.name, _EMPTY_FIRST.sub("", text))
+
 
 class CompletionStream:
     """The state of one streamed reply.
 
+    `finds_thinking` says that tags of thinking in the text are none of it.
     `events` and `unparsable` count what was read, `sse` counts comments and junk. `done` says that
     ``[DONE]`` was read: nothing more will come.
     """
+
+    finds_thinking = True
 
     def __init__(self, *, think_implied: bool = False) -> None:
         self.sse = SSEDecoder()
@@ -84,6 +108,7 @@ class CompletionStream:
         self._model: str | None = None
         self._id: str | None = None
         self.done = False
+        self.unopened = False  # thinking came without its beginning
         self._fault: Fault | None = None
         self._blanks = 0
         self.events = 0
@@ -108,9 +133,7 @@ class CompletionStream:
         return Completion(
             answer=joined("".join(self._answer)),
             reasoning=None if self._reasoning is None else joined("".join(self._reasoning)),
-            tool_calls=tuple(
-                ToolCall(c.id, c.name, joined("".join(c.arguments))) for c in self._calls
-            ),
+            tool_calls=tuple(c.call() for c in self._calls if c.id or c.name or c.arguments),
             finish_reason=self._finish,
             usage=self._usage,
             model=self._model,
@@ -135,7 +158,23 @@ class CompletionStream:
             self._keep_reasoning(ReasoningDelta(half), deltas)
         if half := self._answer_surrogates.close():
             self._keep_text(TextDelta(half), deltas)
+        self._move_unopened_thinking()
         return deltas
+
+    def _move_unopened_thinking(self) -> None:
+        """Text before a ``</think>`` that nothing opened was thinking; what was shown stays shown.
+
+        Hosts without a reasoning parser send so with the templates of R1, V3.1 and V4.
+        """
+        text = "".join(self._answer)
+        if self._reasoning is not None or _CLOSE not in text or not self.finds_thinking:
+            return
+        found = _UNOPENED.search(text)
+        before = text[: found.start()] if found else ""
+        if found is None or _OPEN in before or before.count("```") % 2:
+            return
+        self.unopened = True
+        self._reasoning, self._answer = [before], [text[found.end() :]]
 
     def take(self, chunk: Mapping[str, Any]) -> list[Delta]:
         """The deltas in one decoded chunk."""
@@ -148,11 +187,11 @@ class CompletionStream:
         if self._model is None or self._id is None:
             self._model = word(chunk.get("model")) or self._model
             self._id = word(chunk.get("id")) or self._id
-        if chunk.get("usage"):
-            self._usage = Usage.from_wire(chunk["usage"], chunk.get("timings"))
+        if isinstance(usage := chunk.get("usage"), Mapping) and usage:
+            self._usage = Usage.from_wire(usage, chunk.get("timings"))
             deltas.append(self._usage)
-        if chunk.get("error"):
-            self._fault = _fault(chunk["error"], self.redact)
+        if error := error_of(chunk):
+            self._fault = _fault(error, self.redact)
             deltas.append(self._fault)
         for choice in chunk.get("choices") or ():
             if not choice.get("index"):  # other candidates (n > 1) are not part of this answer
@@ -261,20 +300,8 @@ class CompletionStream:
             deltas.append(delta)
 
     def _keep_call(self, delta: ToolCallDelta) -> None:
-        """Add to the call that `delta` means.
-
-        By id where it has one, else by index, else to the newest; a new id at a used index is
-        another call (hosts that number every parallel call 0). Later nulls overwrite nothing.
-        """
-        known = self._call_of.get(delta.id) if delta.id else None
-        if known is None:
-            at = self._call_at.get(delta.index) if delta.index is not None else None
-            if at is not None:
-                known = self._calls[at]
-            elif delta.index is None and self._calls:
-                known = self._calls[-1]
-            if known and delta.id and known.id:
-                known = None
+        """Add to the call that `delta` means; later nulls overwrite nothing."""
+        known = self._meant(delta)
         if known is None:
             if len(self._calls) >= _MOST_CALLS:
                 self._size = LARGEST + 1
@@ -290,6 +317,31 @@ class CompletionStream:
         if delta.arguments:
             known.arguments.append(delta.arguments)
             self._size += len(delta.arguments)
+
+    def _meant(self, delta: ToolCallDelta) -> _Call | None:
+        """The call that `delta` goes on with; None for another one.
+
+        No field alone says which: hosts number every parallel call 0, give all of them one id, or
+        give neither. An index goes first, then an id, then the newest. Another id at the same index
+        begins a call, and so does a name after arguments that are complete.
+        """
+        at = self._call_at.get(delta.index) if delta.index is not None else None
+        if at is not None:
+            known = self._calls[at]
+            moved = self._call_of.get(delta.id) if delta.id else None
+            if moved is not None and known.id and known.id != delta.id:
+                known = moved
+        elif delta.id in self._call_of and not (delta.name and delta.index is not None):
+            known = self._call_of[delta.id]
+        elif delta.index is None and self._calls:
+            known = self._calls[-1]
+        else:
+            return None
+        if delta.id and known.id and delta.id != known.id:
+            return None
+        if delta.name and known.name and not delta.id and known.complete:
+            return None
+        return known
 
     def _take_logprobs(self, logprobs: Mapping[str, Any], deltas: list[Delta]) -> None:
         content = self.redact(logprobs.get("content") or [])
@@ -307,7 +359,7 @@ def parse_json(text: str) -> Any:
     Python's own limit is the stack's: what it still parses, the next function may not get through.
     """
     try:
-        value = json.loads(text)
+        value = json.loads(text.lstrip("\ufeff"))
     except RecursionError:
         raise ValueError("nested too deeply") from None
     if text.count("[") + text.count("{") > _DEEPEST:
@@ -351,10 +403,22 @@ def read_whole(stream: CompletionStream, body: Mapping[str, Any]) -> Completion 
 
 def _fault(error: object, redact: Callable[[str], str]) -> Fault:
     if isinstance(error, Mapping):
-        message = error.get("message") or json.dumps(dict(error), ensure_ascii=False)
+        whole = redact(json.dumps(dict(error), ensure_ascii=False))
         code = str(error.get("code") or error.get("type") or "")
-        return Fault(redact(str(message)), redact(code))
+        return Fault(redact(str(error.get("message") or whole)), redact(code), whole)
     return Fault(redact(str(error)), "")
+
+
+def error_of(chunk: Mapping[str, Any]) -> object:
+    """The error that a chunk, or a reply with HTTP 200, is in place of an answer; None for none.
+
+    SiliconFlow and vLLM have no ``error`` key, Anthropic's form has a type.
+    """
+    if chunk.get("error") or chunk.get("choices"):
+        return chunk.get("error")
+    named = "error" in (chunk.get("object"), chunk.get("type")) or chunk.get("detail")
+    failed = chunk.get("success") is False or ("code" in chunk and chunk.get("message"))
+    return chunk if named or failed else None
 
 
 class ThinkSplitter:

@@ -7,12 +7,20 @@ reasoning tokens. Prices are per million tokens; reasoning is billed as output
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, time
-from decimal import Decimal
+from decimal import Context, Decimal, InvalidOperation, localcontext
 from typing import Any
+
+_MOST = 10**15  # of tokens or money: more is a mistake
+_OURS = Context(prec=28)  # the user's own context may have two digits, or raise where ours rounds
+
+
+def plus(*amounts: Decimal) -> Decimal:
+    """The sum of amounts of money, whatever the user's decimal context."""
+    with localcontext(_OURS):
+        return sum(amounts, Decimal())
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,13 +44,13 @@ class Usage:
         return self.prompt_tokens + self.completion_tokens
 
     def __add__(self, other: Usage) -> Usage:
-        cost = None if self.cost is other.cost is None else (self.cost or 0) + (other.cost or 0)
+        known = [cost for cost in (self.cost, other.cost) if cost is not None]
         return Usage(
             self.prompt_tokens + other.prompt_tokens,
             self.completion_tokens + other.completion_tokens,
             self.cache_hit_tokens + other.cache_hit_tokens,
             self.reasoning_tokens + other.reasoning_tokens,
-            Decimal(cost) if cost is not None else None,
+            plus(*known) if known else None,
         )
 
     def to_json(self) -> dict[str, int]:
@@ -73,13 +81,12 @@ class Usage:
             _mapping(timings).get("cache_n"),
         )
         reasoning = _mapping(wire.get("completion_tokens_details")).get("reasoning_tokens")
-        cost = wire.get("cost")
         return cls(
             prompt_tokens=_first_int(wire.get("prompt_tokens"), wire.get("input_tokens")),
             completion_tokens=_first_int(wire.get("completion_tokens"), wire.get("output_tokens")),
             cache_hit_tokens=hit,
             reasoning_tokens=_first_int(reasoning),
-            cost=Decimal(str(cost)) if _is_number(cost) else None,
+            cost=_number(wire.get("cost")),
         )
 
 
@@ -109,13 +116,19 @@ class Price:
         """From decimal strings."""
         return cls(Decimal(hit), Decimal(miss), Decimal(output), currency)
 
+    @staticmethod
+    def per_token(amount: object) -> Decimal:
+        """A price a token as one per million tokens. Raises `ArithmeticError` for what is none."""
+        return _OURS.multiply(Decimal(str(amount)), Decimal(1_000_000))
+
     def cost(self, usage: Usage) -> Cost:
         """What `usage` costs at this price."""
-        amount = (
-            usage.cache_hit_tokens * self.hit
-            + usage.cache_miss_tokens * self.miss
-            + usage.completion_tokens * self.output
-        ) / 1_000_000
+        with localcontext(_OURS):
+            amount = (
+                usage.cache_hit_tokens * self.hit
+                + usage.cache_miss_tokens * self.miss
+                + usage.completion_tokens * self.output
+            ) / 1_000_000
         return Cost(amount, self.currency)
 
 
@@ -123,12 +136,10 @@ class Price:
 class PricePeriod:
     """A model's price from a moment on, `peak_factor` times as high inside the peak windows.
 
-    `models` are the ids it is for. `peak` holds (begin, end) pairs of UTC times;
-    `peak_weekdays_only` leaves Saturday and Sunday out. Public holidays are not known here,
-    so an estimate on such a day may be too high.
+    `peak` holds (begin, end) pairs of UTC times; `peak_weekdays_only` leaves Saturday and Sunday
+    out. Public holidays are not known here, so an estimate on such a day may be too high.
     """
 
-    models: frozenset[str]
     since: datetime
     price: Price
     peak: tuple[tuple[time, time], ...] = ()
@@ -140,25 +151,32 @@ class PricePeriod:
         in_window = any(begin <= when.time() < end for begin, end in self.peak)
         if not in_window or (self.peak_weekdays_only and when.weekday() >= 5):
             return self.price
-        price, times = self.price, self.peak_factor
-        return Price(price.hit * times, price.miss * times, price.output * times, price.currency)
+        one, times = self.price, self.peak_factor
+        with localcontext(_OURS):
+            return Price(one.hit * times, one.miss * times, one.output * times, one.currency)
 
 
-def price_of(periods: Sequence[PricePeriod], model: str, when: datetime) -> Price | None:
-    """The price of `model` at `when`, or None when the table does not know it."""
+def price_at(periods: Sequence[PricePeriod], when: datetime) -> Price | None:
+    """The price at `when`, None when none of the periods has begun."""
     moment = when.astimezone(UTC)
-    known = [p for p in periods if model in p.models and p.since <= moment]
-    return max(known, key=lambda p: p.since).at(moment) if known else None
+    begun = [period for period in periods if period.since <= moment]
+    return max(begun, key=lambda period: period.since).at(moment) if begun else None
 
 
 def _mapping(value: object) -> Mapping[str, Any]:
     return value if isinstance(value, Mapping) else {}
 
 
-def _is_number(value: object) -> bool:
-    number = isinstance(value, int | float) and not isinstance(value, bool)
-    return number and math.isfinite(value)  # type: ignore[arg-type]
+def _number(value: object) -> Decimal | None:
+    """A count or a sum, also written as a text; None for anything else, negative ones too."""
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        return None
+    try:
+        number = Decimal(str(value).strip())
+    except InvalidOperation:
+        return None
+    return number if number.is_finite() and 0 <= number < _MOST else None
 
 
 def _first_int(*values: object) -> int:
-    return next((int(v) for v in values if _is_number(v)), 0)  # type: ignore[call-overload]
+    return next((int(n) for n in map(_number, values) if n is not None), 0)

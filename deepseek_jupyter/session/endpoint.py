@@ -34,6 +34,7 @@ class Endpoints:
         the environment's to DeepSeek, or to a server of the user's own. No other host's key goes
         there.
         """
+        from deepseek_jupyter.transport.addresses import wrong_address
         from deepseek_jupyter.transport.keys import Secret, find_key, on_this_machine
         from deepseek_jupyter.transport.providers import KEYLESS
 
@@ -42,6 +43,7 @@ class Endpoints:
         addressed = bool(self.config.base_url or environment)
         chosen = name or settled or ("deepseek" if addressed else self._first_with_key())
         provider = self.profile(chosen)
+        chosen, settled = provider.name, self._spelt(settled)
         if provider.name == "local":
             from deepseek_jupyter import local
 
@@ -53,6 +55,8 @@ class Endpoints:
             url = environment
         if url:
             provider = provider.derive(base_url=url)
+        if wrong := wrong_address(provider.base_url):
+            raise ConfigurationError(*wrong)
         try:
             return provider, find_key(provider)
         except MissingKeyError:
@@ -72,10 +76,14 @@ class Endpoints:
 
         return provider_named(name, self.config.providers)
 
+    def _spelt(self, name: str) -> str:
+        from deepseek_jupyter.transport.providers import provider_name
+
+        return provider_name(name, self.config.providers)
+
     def choose(self, name: str) -> None:
         """Make `name` the provider of this kernel."""
-        self.profile(name)
-        self.config.provider = name
+        self.config.provider = self.profile(name).name
 
     def model(self, named: str | None, provider: Provider, key: Secret) -> str:
         """The model id to send: flag, setting, environment, profile, or what the host serves."""

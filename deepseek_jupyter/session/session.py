@@ -12,7 +12,7 @@ from deepseek_jupyter.conversation.restore import notebook_path
 from deepseek_jupyter.conversation.turn import Turn
 from deepseek_jupyter.display.frontend import user_namespace
 from deepseek_jupyter.protocol.tokens import use_exact_tokens
-from deepseek_jupyter.protocol.usage import Price, price_of
+from deepseek_jupyter.protocol.usage import Price
 
 from .accounts import GhostCosts
 from .endpoint import Endpoints
@@ -109,14 +109,10 @@ class Session:
 
     def price(self, provider: Provider, *models: str | None) -> Price | None:
         """The price of the first of `models` that anyone knows."""
-        from datetime import UTC, datetime
-
-        from deepseek_jupyter.transport.providers import price_override
+        from deepseek_jupyter.transport.providers import own_price
 
         for model in filter(None, models):
-            price = price_override(self.config.prices, model) or price_of(
-                provider.prices, model, datetime.now(UTC)
-            )
+            price = own_price(self.config.prices, provider.name, model) or provider.price(model)
             if price:
                 return price
         return None

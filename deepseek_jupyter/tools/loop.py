@@ -29,7 +29,7 @@ from typing import Any
 from deepseek_jupyter.context.table import plain, shown
 from deepseek_jupyter.errors import ToolArgumentsError, ToolError
 from deepseek_jupyter.protocol.deltas import Completion
-from deepseek_jupyter.protocol.messages import ToolCall
+from deepseek_jupyter.protocol.messages import ToolCall, read_arguments
 
 from .functions import Tool, tool_of, unwrapped
 
@@ -146,7 +146,7 @@ def _planned(call: ToolCall, tools: Mapping[str, Tool], restore: Callable[[str],
         known = ", ".join(tools) or "none"
         return Planned(call, problem=f"There is no function {call.name!r}; there is: {known}.")
     try:
-        arguments = json.loads(call.arguments) if call.arguments.strip() else {}
+        arguments = read_arguments(call.arguments) if call.arguments.strip() else {}
     except (ValueError, RecursionError) as error:
         return Planned(call, tool, problem=f"The arguments are not JSON: {error}.")
     if arguments is None:

@@ -12,6 +12,7 @@ is made of them: bodies are unpacked piece by piece, and an error's is not read 
 from __future__ import annotations
 
 import asyncio
+import codecs
 import contextlib
 import random
 import zlib
@@ -350,6 +351,8 @@ async def _read_reply(
     chunks = _pieces(response)
     async for chunk in chunks:
         head += chunk if head else chunk.lstrip()
+        if head.startswith(codecs.BOM_UTF8):
+            del head[:3]
         if len(head) >= max(map(len, _STREAM_STARTS)):
             break
         if not head:

@@ -25,9 +25,10 @@ from deepseek_jupyter.protocol.deltas import (
 from deepseek_jupyter.protocol.dialect import Dialect
 from deepseek_jupyter.protocol.fim import FimRequest
 from deepseek_jupyter.protocol.request import Built, ChatRequest, insisting_on_json, join_url
-from deepseek_jupyter.protocol.stream import CompletionStream, parse_json
+from deepseek_jupyter.protocol.stream import CompletionStream, error_of, parse_json
 from deepseek_jupyter.protocol.wire import WIRES
 
+from .addresses import address_hint
 from .failures import Refusal, api_error, looks_like_html
 from .keys import KeyFilter, Secret, scrub
 from .providers import Provider
@@ -167,13 +168,7 @@ class Exchange:
         if decoder.oversized:
             raise errors.InvalidResponseError(f"{self.url} sent more than an answer can be.")
         if completion.fault:
-            code = completion.fault.code
-            body = json.dumps({"error": {"message": completion.fault.message, "code": code}})
-            meant = 400 if "invalid_request" in code else 500
-            status = int(code) if code.isdecimal() and len(code) == 3 else meant
-            error = self.error(status, {}, body)
-            error.status = None  # HTTP said 200
-            raise error
+            raise self.error(200, {}, completion.fault.whole or completion.fault.message)
         if decoder.runaway:
             return  # blanks for ever: the caller meets an empty answer
         if self._whole is None and not decoder.events:
@@ -200,7 +195,8 @@ class Exchange:
         completion = self.completion
         if mode.get("type") != "json_object" or not completion.empty or self._insisted:
             return False
-        if completion.finish_reason not in (None, "stop"):
+        blanks = bool(completion.answer)  # to the limit, as a model in JSON mode may
+        if completion.finish_reason not in (None, "stop", *(["length"] if blanks else [])):
             return False
         self._insisted = True
         self.request, self._built = insisting_on_json(self.request), None
@@ -212,7 +208,7 @@ class Exchange:
         """Keep the answer in `text`. Raises the error that fits where there is none."""
         parsed = self._parsed(text)
         if isinstance(parsed, dict):
-            if parsed.get("error") and not parsed.get("choices"):
+            if error_of(parsed) and not parsed.get("choices"):
                 raise self.error(status, headers, text)
             whole = WIRES[self.provider.wire].parse(parsed, self.dialect)
             self._whole = self._filter.whole(whole)
@@ -239,7 +235,10 @@ class Exchange:
 
     def said(self, kind: type[APIError], what: str) -> DeepSeekError:
         """An error in our own words."""
-        return kind(what, provider=self.provider.name, url=self.url, request_id=self.request_id)
+        hint = address_hint(self.url) if kind is errors.EndpointError else ""
+        return kind(
+            what, hint, provider=self.provider.name, url=self.url, request_id=self.request_id
+        )
 
     def _redacted(self, value: Any) -> Any:
         """The words of a failure, or a list of tokens."""

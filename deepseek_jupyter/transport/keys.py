@@ -74,9 +74,10 @@ def find_key(provider: Provider) -> Secret:
 
     Raises `MissingKeyError` when the host needs one and none is found.
     """
-    for variable in provider.key_variables:
-        if os.environ.get(variable, "").strip():
-            return Secret(os.environ[variable], f"environment variable {variable}")
+    for wanted in provider.key_variables:
+        for variable in (wanted, *_spelt_otherwise(wanted)):
+            if os.environ.get(variable, "").strip():
+                return Secret(os.environ[variable], f"environment variable {variable}")
     key = _from_keyring(provider.name) or _from_file(provider.name)
     if key or provider.name in KEYLESS or not provider.key_variables:
         return key or Secret("")
@@ -85,6 +86,11 @@ def find_key(provider: Provider) -> Secret:
         f"%deepseek login stores one, or set {provider.key_variables[0]}. "
         "Without a key: -p local asks the embedded model.",
     )
+
+
+def _spelt_otherwise(variable: str) -> list[str]:
+    """A variable in other cases, as pages print it: ``cometapi_API_KEY``."""
+    return sorted(v for v in os.environ if v != variable and v.upper() == variable.upper())
 
 
 def travels_in_clear(url: str) -> bool:

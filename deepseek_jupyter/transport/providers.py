@@ -1,23 +1,27 @@
-"""The ten first-class providers and what they charge, as data, with the pages the facts come from.
+"""The ten first-class providers, as data, with the pages the facts come from.
 
-To add or change one without touching this file: ``%config DeepSeek.providers``, or
-`Provider.derive`.
+What models cost and can do is `protocol.model_facts`. To add or change a provider without touching
+this file: ``%config DeepSeek.providers``, or `Provider.derive`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields, replace
-from datetime import UTC, datetime, time
+from datetime import UTC, datetime
 from fnmatch import fnmatchcase
 from types import MappingProxyType
 from typing import Any, get_args
 
 from deepseek_jupyter.errors import ConfigurationError
 from deepseek_jupyter.protocol.dialect import Dialect, Replay, SchemaStyle, ThinkingStyle
+from deepseek_jupyter.protocol.model_facts import ModelFacts, facts_of
 from deepseek_jupyter.protocol.parameters import STANDARD, Parameter
-from deepseek_jupyter.protocol.usage import Price, PricePeriod
+from deepseek_jupyter.protocol.request import join_url
+from deepseek_jupyter.protocol.usage import Price, price_at
 from deepseek_jupyter.protocol.wire import WIRES
+
+from .addresses import base_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,9 +30,10 @@ class Provider:
 
     `key_variables` are read in order; an empty tuple means that the host asks for no key.
     `default_model` "" means: ask the host which model it serves.
-    `balance_path` and `beta_path` are None where the host has no such thing. `vision` are patterns
-    (`fnmatch`) of the ids known to see images. `fim` is the wire of its fill-in-the-middle, ""
-    where it has none.
+    `balance_path` and `beta_path` are None where the host has no such thing. `context_tokens` and
+    `vision`, patterns (`fnmatch`) of the ids that see images, are for what `MODELS` does not know
+    or knows otherwise, and so is `told`: what the host said of its models. `fim` is the wire of its
+    fill-in-the-middle, "" where it has none.
     """
 
     name: str
@@ -41,9 +46,9 @@ class Provider:
     beta_path: str | None = None
     models_path: str = "models"
     balance_path: str | None = None
-    prices: tuple[PricePeriod, ...] = ()
     context_tokens: int | None = None
     vision: tuple[str, ...] = ()
+    told: Mapping[str, ModelFacts] = field(default_factory=lambda: MappingProxyType({}))
     wire: str = "chat"
     fim: str = ""
     headers: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
@@ -56,18 +61,24 @@ class Provider:
                 f"{self.title} has no prefix completion or strict tools.",
                 "Use -p deepseek for those.",
             )
-        base = self.base_url.rstrip("/")
-        if base.endswith(self.beta_path):
-            return base
-        return base.removesuffix("/v1") + self.beta_path
+        return join_url(_without_v1(self.base_url), self.beta_path)
 
-    def sees_images(self, model: str) -> bool:
-        """Whether `model` is known to see images here.
-
-        DeepSeek's other models are given a placeholder in place of a picture, without a word.
-        """
+    def facts(self, model: str) -> ModelFacts:
+        """What is known of `model` here: by the user's word, the host's, then the table's."""
         folded = model.casefold()
-        return any(fnmatchcase(folded, pattern.casefold()) for pattern in self.vision)
+        sees = any(fnmatchcase(folded, pattern.casefold()) for pattern in self.vision)
+        said = ModelFacts(context=self.context_tokens, images=sees or None)
+        return facts_of(self.dialect.like, model, said, self.told.get(model, ModelFacts()))
+
+    @property
+    def free(self) -> bool:
+        """Whether it is a server of the user's own, which charges nothing."""
+        mine = self.dialect.like in KEYLESS and not self.key_variables
+        return mine or self.name in KEYLESS
+
+    def price(self, model: str) -> Price | None:
+        """What `model` costs here now, None where it is not known."""
+        return price_at(self.facts(model).prices, datetime.now(UTC))
 
     def for_fim(self) -> Provider:
         """The profile for fill-in-the-middle. Raises `ConfigurationError` where it has none."""
@@ -76,8 +87,8 @@ class Provider:
                 f"{self.title} has no fill-in-the-middle, so no ghost text.",
                 "Name another provider for it: %deepseek config fim_provider=deepseek (or local).",
             )
-        base = self.base_url.rstrip("/")
-        below = base.removesuffix("/v1") if self.fim == "infill" else base  # /infill is no OpenAI's
+        base = self.base_url
+        below = _without_v1(base) if self.fim == "infill" else base  # /infill is no OpenAI's
         return replace(self, wire=self.fim, base_url=below)
 
     def derive(self, **changes: Any) -> Provider:
@@ -90,11 +101,18 @@ class Provider:
         if isinstance(changes.get("dialect"), Mapping):
             _check(changes["dialect"], Dialect)
             changes["dialect"] = replace(self.dialect, **changes["dialect"])
+        if isinstance(changes.get("base_url"), str):
+            changes["base_url"] = base_of(changes["base_url"])
         for name in ("key_variables", "vision"):
             if isinstance(changes.get(name), str):
                 changes[name] = (changes[name],)
         derived = replace(self, **changes)
         return replace(derived, dialect=replace(derived.dialect, provider=derived.name))
+
+
+def _without_v1(base: str) -> str:
+    address, mark, query = base.partition("?")
+    return address.rstrip("/").removesuffix("/v1") + mark + query
 
 
 _WORDS: Mapping[str, tuple[str, ...]] = {
@@ -121,36 +139,6 @@ def _check(changes: Mapping[str, Any], kind: type[Provider] | type[Dialect]) -> 
             )
 
 
-# Prices by model and date, per million tokens: api-docs.deepseek.com/quick_start/pricing and the
-# announcements under /news. A new price is a new row; old rows stay, so that an old turn keeps its
-# price. Peak hours cost twice. Estimates only: the provider's bill is what counts.
-
-
-def _from(*moment: int) -> datetime:
-    return datetime(*moment, tzinfo=UTC)  # type: ignore[arg-type,misc]
-
-
-_PEAK = ((time(1), time(4)), (time(6), time(10)))  # UTC
-_WEEKDAYS: dict[str, Any] = {"peak": _PEAK, "peak_weekdays_only": True}
-# The old ids are served by the Flash model of the day and billed as it.
-_OLD = frozenset({"deepseek-chat", "deepseek-reasoner"})
-_FLASH = _OLD | {"deepseek-flash", "deepseek-v4-flash", "deepseek-v4-flash-vision-exp"}
-_PRO = frozenset({"deepseek-v4-pro"})
-_V32 = frozenset({"deepseek/deepseek-v3.2-exp"})
-
-DEEPSEEK_PRICES = (
-    PricePeriod(_OLD, _from(2025, 9, 29), Price.of("0.028", "0.28", "0.42")),  # V3.2-Exp, V3.2
-    PricePeriod(_FLASH, _from(2026, 4, 24), Price.of("0.028", "0.14", "0.28")),
-    PricePeriod(_FLASH, _from(2026, 4, 26, 12, 15), Price.of("0.0028", "0.14", "0.28")),
-    PricePeriod(_PRO, _from(2026, 4, 24), Price.of("0.003625", "0.435", "0.87")),
-    PricePeriod(_FLASH, _from(2026, 8, 16, 16), Price.of("0.007", "0.22", "0.66"), _PEAK),
-    PricePeriod(_PRO, _from(2026, 8, 16, 16), Price.of("0.022", "0.66", "1.98"), _PEAK),
-    PricePeriod(_FLASH, _from(2026, 9, 10), Price.of("0.003", "0.15", "0.60"), **_WEEKDAYS),
-    PricePeriod(_PRO, _from(2026, 9, 10), Price.of("0.022", "0.66", "1.98"), **_WEEKDAYS),
-)
-# wcode.net/model/deepseek-v3.2-exp: 0.0035 in, 0.0055 out per thousand, in yuan; no price for hits.
-WCODE_PRICES = (PricePeriod(_V32, _from(2025, 10, 1), Price.of("3.5", "3.5", "5.5", "CNY")),)
-
 _SAMPLING = "temperature top_p max_tokens stop seed frequency_penalty presence_penalty"
 _CALLING = "response_format tools tool_choice parallel_tool_calls"
 _OPENAI = f"{_SAMPLING} {_CALLING} logprobs top_logprobs logit_bias n user_id"
@@ -173,7 +161,8 @@ def _host(name: str, title: str, rows: str, own: Any = (), **facts: Any) -> Prov
     """
     taken = MappingProxyType({**{row: STANDARD[row] for row in rows.split()}, **dict(own)})
     words = {f.name: facts.pop(f.name) for f in fields(Dialect) if f.name in facts}
-    return Provider(name, title, dialect=Dialect(provider=name, rows=taken, **words), **facts)
+    dialect = Dialect(provider=name, like=name, rows=taken, **words)
+    return Provider(name, title, dialect=dialect, **facts)
 
 
 _ALL = (
@@ -192,10 +181,6 @@ _ALL = (
         beta_path="/beta",
         fim="fim",
         balance_path="user/balance",
-        prices=DEEPSEEK_PRICES,
-        context_tokens=1_048_576,
-        # api-docs.deepseek.com/guides/vision; v4-flash ids are served by deepseek-flash.
-        vision=("deepseek-flash", "deepseek-v4-flash*"),
         replay="reasoning_content",
         # json_schema is offered on /responses alone; api-docs.deepseek.com/guides/tool_calls.
         schema="strict function",
@@ -237,11 +222,12 @@ _ALL = (
         source="https://wcode.net/model/deepseek-v3.2-exp",
         key_variables=("WCODE_API_KEY",),
         default_model="deepseek/deepseek-v3.2-exp",
-        prices=WCODE_PRICES,
-        context_tokens=131_072,
         thinking="reasoning",
         efforts={},  # only reasoning.enabled is documented
         replay="reasoning_details",
+        schema="strict json_schema",
+        schema_flag=True,  # "structured_outputs: json_schema in response_format"
+        json_needs_word=True,
     ),
     _host(
         "openrouter",
@@ -255,6 +241,7 @@ _ALL = (
         efforts={"low": "low", "high": "high", "max": "xhigh"},
         replay="reasoning_details",  # tool turns must bring them back unmodified and in order
         schema="strict json_schema",  # openrouter.ai/docs/features/structured-outputs
+        json_needs_word=True,
     ),
     _host(
         "siliconflow",
@@ -344,6 +331,7 @@ def provider_named(name: str, own: Mapping[str, Mapping[str, Any]] | None = None
     `ConfigurationError` for an unknown name.
     """
     own = own or {}
+    name = provider_name(name, own)
     if name in own:
         changes = dict(own[name])
         like = str(changes.pop("like", name if name in PROVIDERS else "vllm"))
@@ -363,12 +351,32 @@ def provider_named(name: str, own: Mapping[str, Mapping[str, Any]] | None = None
     return PROVIDERS[name]
 
 
-def price_override(prices: Mapping[str, Iterable[Any]], model: str) -> Price | None:
-    """The user's own price for `model`: ``[hit, miss, output]`` and an optional currency."""
-    if model not in prices:
+def provider_name(name: str, own: Iterable[str] = ()) -> str:
+    """The provider that `name` is in some other spelling: "COMETAPI", "CometAPI", "wcode.net"."""
+    spelt = {p.title.casefold(): p.name for p in PROVIDERS.values()}
+    spelt |= {known.casefold(): known for known in (*PROVIDERS, *own)}
+    exact = name in PROVIDERS or name in own
+    return name if exact else spelt.get(name.strip().casefold(), name)
+
+
+def own_price(prices: Mapping[str, Any], provider: str, model: str) -> Price | None:
+    """The user's own price for `model`: ``[hit, miss, output]`` and an optional currency.
+
+    In a table of the provider's name, or for every provider. Raises `ConfigurationError`.
+    """
+    table = prices.get(provider)
+    row = table.get(model) if isinstance(table, Mapping) else None
+    row = prices.get(model) if row is None else row
+    if row is None or isinstance(row, Mapping):
         return None
-    hit, miss, output, *currency = prices[model]
-    return Price.of(str(hit), str(miss), str(output), *currency)
+    try:
+        hit, miss, output, *currency = row
+        return Price.of(str(hit), str(miss), str(output), *currency)
+    except (TypeError, ValueError, ArithmeticError):
+        raise ConfigurationError(
+            f"DeepSeek.prices has {row!r} for {model}, which is no price.",
+            "Write [hit, miss, output, 'USD'], per million tokens.",
+        ) from None
 
 
 def _listed(names: Iterable[str]) -> str:

@@ -101,11 +101,11 @@ class TestWhoSees:
         ],
     )
     def test_only_a_model_that_is_known_to_see(self, provider, model, sees):
-        assert PROVIDERS[provider].sees_images(model) is sees
+        assert bool(PROVIDERS[provider].facts(model).images) is sees
 
     def test_users_can_say_that_theirs_does(self):
         own = provider_named("lab", {"lab": {"like": "vllm", "vision": "qwen*-vl*"}})
-        assert own.sees_images("Qwen3-VL-8B")
+        assert own.facts("Qwen3-VL-8B").images
 
     def test_a_picture_is_refused_with_the_reason_and_what_to_do(self):
         with pytest.raises(ParameterError, match="deepseek-v4-pro is not known to see") as told:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import pytest
 
 from deepseek_jupyter.errors import ParameterError
-from deepseek_jupyter.protocol.dialect import thinking_fields
+from deepseek_jupyter.protocol.dialect import model_id, thinking_fields
+from deepseek_jupyter.protocol.messages import user
+from deepseek_jupyter.protocol.request import ChatRequest, build
 from deepseek_jupyter.transport.providers import PROVIDERS
 
 ON, OFF = {"type": "enabled"}, {"type": "disabled"}
@@ -34,7 +36,12 @@ TABLE = {
     ],
     ("cometapi", COMET_ON): [{}, REFUSED, REFUSED, REFUSED, REFUSED],
     ("cometapi", COMET_OFF): [REFUSED, {}, REFUSED, REFUSED, REFUSED],
-    ("cometapi", "deepseek-v3.2-exp"): [REFUSED] * 5,
+    ("cometapi", "deepseek-v3.2-exp"): [
+        {"model": COMET_ON},
+        {"model": COMET_OFF},
+        *[REFUSED] * 3,
+    ],
+    ("cometapi", "DeepSeek-V3.1-Terminus"): [REFUSED] * 5,
     ("wcode", "deepseek/deepseek-v3.2-exp"): [
         {"reasoning": {"enabled": True}},
         {"reasoning": {"enabled": False}},
@@ -101,10 +108,17 @@ def test_each_provider_is_told_in_its_own_words(provider, model, think, effort, 
     dialect = PROVIDERS[provider].dialect
     if fields is REFUSED:
         with pytest.raises(ParameterError) as refused:
-            thinking_fields(dialect, model, think, effort)
+            told(dialect, model, think, effort)
         assert refused.value.hint
     else:
-        assert thinking_fields(dialect, model, think, effort) == fields
+        assert told(dialect, model, think, effort) == fields
+
+
+def told(dialect, model, think, effort):
+    """What of a body says the mode: its fields, and the id where that is another one."""
+    sent = model_id(dialect, model, think, effort)
+    fields = thinking_fields(dialect, sent, think, effort)
+    return fields if sent == model else {**fields, "model": sent}
 
 
 def test_every_provider_is_in_the_table():
@@ -140,7 +154,31 @@ def test_nonsense_is_refused_here(think, effort):
         thinking_fields(PROVIDERS["deepseek"].dialect, "m", think, effort)
 
 
-def test_comet_says_which_id_to_use():
+@pytest.mark.parametrize(
+    ("model", "think", "hint"),
+    [
+        (COMET_OFF, True, COMET_ON),
+        (COMET_ON, False, COMET_OFF),
+        ("deepseek-v3.1-terminus", True, "%deepseek models cometapi"),
+    ],
+)
+def test_comet_says_which_id_to_use(model, think, hint):
     with pytest.raises(ParameterError) as refused:
-        thinking_fields(PROVIDERS["cometapi"].dialect, "deepseek-v3.2-exp", True, None)
-    assert COMET_ON in refused.value.hint
+        model_id(PROVIDERS["cometapi"].dialect, model, think, None)
+    assert hint in refused.value.hint
+
+
+@pytest.mark.parametrize(
+    ("model", "think", "thinks"),
+    [
+        ("deepseek-v3.2-exp", True, True),
+        ("deepseek-v3.2-exp", False, False),
+        (COMET_ON, None, True),
+        (COMET_OFF, None, False),
+    ],
+)
+def test_an_id_that_thinks_counts_as_thinking(model, think, thinks):
+    request = ChatRequest(model, [user("Hi.")], {"max_tokens": 512}, think=think)
+    built = build(request, PROVIDERS["cometapi"].dialect)
+    assert built.thinks is thinks
+    assert bool(built.notices) is thinks  # 512 tokens include the thinking

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from deepseek_jupyter.protocol.usage import Price, Usage, price_of
-from deepseek_jupyter.transport.providers import DEEPSEEK_PRICES, WCODE_PRICES
+from deepseek_jupyter.protocol.model_facts import facts_of
+from deepseek_jupyter.protocol.usage import Price, Usage, price_at
 
 
 class TestUsage:
@@ -58,7 +58,8 @@ class TestUsage:
 
 
 def price(model: str, moment: str) -> Price | None:
-    return price_of(DEEPSEEK_PRICES, model, datetime.fromisoformat(moment).replace(tzinfo=UTC))
+    when = datetime.fromisoformat(moment).replace(tzinfo=UTC)
+    return price_at(facts_of("deepseek", model).prices, when)
 
 
 OFF_PEAK = Price.of("0.003", "0.15", "0.60")
@@ -116,7 +117,7 @@ class TestPrices:
 
     def test_other_time_zones_are_converted(self):
         shanghai = datetime(2026, 11, 20, 9, 30, tzinfo=timezone(timedelta(hours=8)))  # 01:30 UTC
-        assert price_of(DEEPSEEK_PRICES, "deepseek-flash", shanghai) == PEAK
+        assert price_at(facts_of("deepseek", "deepseek-flash").prices, shanghai) == PEAK
 
     def test_hit_miss_and_output_are_counted_apart(self):
         usage = Usage(1_000_000, 500_000, 400_000, 300_000)
@@ -126,11 +127,13 @@ class TestPrices:
 
     def test_wcode_is_paid_in_yuan(self):
         when = datetime(2026, 11, 21, tzinfo=UTC)
-        found = price_of(WCODE_PRICES, "deepseek/deepseek-v3.2-exp", when)
+        found = price_at(facts_of("wcode", "deepseek/deepseek-v3.2-exp").prices, when)
         assert found.cost(Usage(1000, 1000)).to_json() == {"amount": "0.009", "currency": "CNY"}
 
 
-@pytest.mark.parametrize("figure", [float("nan"), float("inf"), True, "3", None])
+@pytest.mark.parametrize(
+    "figure", [float("nan"), float("inf"), True, "x", "", -1, "-3", [2], 1e99, None]
+)
 def test_a_figure_that_is_none_counts_as_none(figure):
     usage = Usage.from_wire({"prompt_tokens": figure, "cost": figure})
     assert (usage.prompt_tokens, usage.cost) == (0, None)

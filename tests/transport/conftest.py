@@ -9,7 +9,10 @@ import pytest
 
 from deepseek_jupyter.transport.client import Client
 from deepseek_jupyter.transport.engine import engine
+from tests.session.conftest import session
 from tests.support.asking import HASTY, KEY, PATIENT
+
+__all__ = ["client", "logs_without_key", "session"]
 
 
 @pytest.fixture(autouse=True)

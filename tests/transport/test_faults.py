@@ -196,7 +196,7 @@ class TestAddresses:
         outcome = ask(exchange_with(PROVIDERS["deepseek"].derive(base_url=url)))
         assert isinstance(outcome.error, errors.UnreachableError)
 
-    @pytest.mark.parametrize("url", ["ftp://127.0.0.1/v1", "127.0.0.1:8000/v1", "", "http://[::1"])
+    @pytest.mark.parametrize("url", ["ftp://127.0.0.1/v1", "nowhere", "", "http://[::1"])
     def test_an_address_that_is_none_is_told_once_and_not_tried_again(self, client, url):
         outcome = ask(exchange_with(PROVIDERS["deepseek"].derive(base_url=url)), client)
         assert isinstance(outcome.error, errors.ConfigurationError)

@@ -14,7 +14,7 @@ from deepseek_jupyter.transport.client import Client, Timeouts
 from deepseek_jupyter.transport.engine import engine
 from deepseek_jupyter.transport.failures import RetryPolicy
 from deepseek_jupyter.transport.keys import find_key
-from deepseek_jupyter.transport.providers import PROVIDERS, price_override, provider_named
+from deepseek_jupyter.transport.providers import PROVIDERS, own_price, provider_named
 from tests.support.asking import KEY, PATIENT, ask, exchange_with, provider_at
 from tests.support.scripted import Reply, answer, error, plain, stall
 
@@ -107,9 +107,9 @@ class TestOwn:
 
     def test_own_prices(self):
         prices = {"m": [0.1, 0.2, 0.3], "n": ["1", "2", "3", "CNY"]}
-        assert price_override(prices, "m") == Price.of("0.1", "0.2", "0.3")
-        assert price_override(prices, "n").currency == "CNY"
-        assert price_override(prices, "o") is None
+        assert own_price(prices, "deepseek", "m") == Price.of("0.1", "0.2", "0.3")
+        assert own_price(prices, "deepseek", "n").currency == "CNY"
+        assert own_price(prices, "deepseek", "o") is None
 
 
 class TestOnTheWire:

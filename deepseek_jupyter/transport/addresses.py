@@ -1,0 +1,101 @@
+"""Base URLs in every form that pages print, as the one form that paths are joined to. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from urllib.parse import SplitResult, urlsplit
+
+# What a URL copied from a curl line has behind its base.
+_ENDPOINTS = re.compile(
+    r"(?:/(?:chat/completions|completions|messages|responses|embeddings|models|user/balance))/*$"
+)
+_ROUND = " \t\r\n\"'`<>,;"
+
+# host of an API -> its base; host of web pages -> the API that they are about
+_KNOWN: Mapping[str, str] = {
+    "api.deepseek.com": "https://api.deepseek.com",
+    "api.cometapi.com": "https://api.cometapi.com/v1",
+    "wcode.net": "https://wcode.net/api/gpt/v1",
+    "openrouter.ai": "https://openrouter.ai/api/v1",
+    "api.siliconflow.cn": "https://api.siliconflow.cn/v1",
+    "api.siliconflow.com": "https://api.siliconflow.com/v1",
+}
+_PAGES = {
+    **dict.fromkeys(("deepseek.com", "chat.deepseek.com"), "api.deepseek.com"),
+    **dict.fromkeys(("platform.deepseek.com", "api-docs.deepseek.com"), "api.deepseek.com"),
+    **dict.fromkeys(("cometapi.com", "apidoc.cometapi.com"), "api.cometapi.com"),
+    **dict.fromkeys(("siliconflow.cn", "cloud.siliconflow.cn"), "api.siliconflow.cn"),
+    "docs.siliconflow.cn": "api.siliconflow.cn",
+}
+_SET_BY = "DeepSeek.base_url, DeepSeek.providers or DEEPSEEK_BASE_URL sets it"
+_OTHER_API = re.compile(r"/anthropic\b")
+
+
+def base_of(url: str) -> str:
+    """`url` without what is no base: blanks, quotes, the path of an endpoint, a slash at the end.
+
+    A known host's is completed to its API's base, a missing scheme added; a query stays where it
+    is. What is wrong beyond that stays as it is, see `wrong_address`.
+    """
+    url = url.strip(_ROUND)
+    if url and "://" not in url:
+        host = re.split(r"[/:?]", url, maxsplit=1)[0]
+        here = host == "localhost" or host.startswith("127.")
+        url = f"http://{url}" if here else f"https://{url}" if "." in host else url
+    address, mark, query = url.partition("?")
+    address = address.rstrip("/")
+    while (shorter := _ENDPOINTS.sub("", address).rstrip("/")) != address:
+        address = shorter
+    known = _KNOWN.get(_host(address))
+    if known:
+        path, whole = _parts(address).path, urlsplit(known).path
+        if f"{whole}/".startswith(f"{path}/"):
+            address = known
+        address = re.sub(r"^http://", "https://", address)
+    return address + mark + query
+
+
+def wrong_address(url: str) -> tuple[str, str] | None:
+    """What is wrong with a base URL, and what to do; None where it may be right."""
+    try:
+        parts = urlsplit(url)
+        fine = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        fine = False
+    if not fine:
+        return f"{url!r} is no web address.", "%deepseek provider shows where it is set."
+    host = _host(url)
+    api = _KNOWN.get(_PAGES.get(host, host), "")
+    hint = f"The base URL for chat is {api}; {_SET_BY}."
+    if api and _OTHER_API.search(parts.path):
+        return f"{url} speaks Anthropic's Messages, which is not spoken here.", hint
+    if host in _PAGES or (host in _KNOWN and not url.startswith(api)):
+        return f"{url} is a web page and not the API.", hint
+    return None
+
+
+def address_hint(url: str, target: str = "") -> str:
+    """Which base URL is meant where no API is at `url`, "" where nobody can say.
+
+    `target` is where the server redirects to. Most OpenAI-compatible addresses end in /v1.
+    """
+    base = base_of(url)
+    moved = base_of(target) if _ENDPOINTS.search(target.partition("?")[0]) else ""
+    if not moved or moved == base:
+        address, mark, query = base.partition("?")
+        if re.search(r"/v\d+\w*$", address) or not _host(base) or _host(base) in _KNOWN:
+            return ""
+        moved = f"{address}/v1{mark}{query}"
+    return f"The base URL may have to be {moved}; {_SET_BY}."
+
+
+def _parts(url: str) -> SplitResult:
+    try:
+        return urlsplit(url)
+    except ValueError:
+        return urlsplit("")
+
+
+def _host(url: str) -> str:
+    return (_parts(url).hostname or "").removeprefix("www.")
