@@ -18,14 +18,13 @@ script without a terminal) it is no.
 from __future__ import annotations
 
 import asyncio
-import sys
 import unicodedata
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from deepseek_jupyter.display.frontend import shell
+from deepseek_jupyter.display.frontend import can_type
 from deepseek_jupyter.display.pages import ConsentAnswer, pages
 
 if TYPE_CHECKING:
@@ -121,7 +120,7 @@ class ConsentRequest:
 
 def by_input(name: str, text: str) -> ConsentAnswer:
     """Ask at the prompt whether `name` may run `text`; only a clear yes is one."""
-    if not _can_type():
+    if not can_type():
         return "nobody"
     print(f"The model asks to run {visible(name)}:\n\n{text}\n", flush=True)
     try:
@@ -139,16 +138,3 @@ def visible(text: str) -> str:
         else char
         for char in text
     )
-
-
-def _can_type() -> bool:
-    """Whether the user can type an answer: a front end says so with each execution."""
-    running = shell()
-    if getattr(running, "kernel", None) is not None:
-        parent = running.get_parent() if hasattr(running, "get_parent") else None
-        return bool(((parent or {}).get("content") or {}).get("allow_stdin"))
-    stream = sys.stdin
-    try:
-        return stream is not None and stream.isatty()
-    except ValueError:  # closed
-        return False

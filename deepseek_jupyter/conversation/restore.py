@@ -23,6 +23,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import astuple, dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
+from deepseek_jupyter.protocol.output import TURN_MIME, unpacked
+
 from .conversation import MAIN, Conversation
 from .records import dump, read_record, sound_id
 from .tree import is_branch_name
@@ -32,7 +34,6 @@ if TYPE_CHECKING:
     from .journal import Journal
     from .rows import ConversationRow, NotebookRow
 
-MIME_TYPE = "application/vnd.deepseek.turn+json"
 METADATA = "deepseek"  # the key of the notebook's metadata under which ours lie
 
 _MOST_TURNS = 50_000
@@ -318,8 +319,8 @@ def records_in(content: object) -> Iterator[object]:
     for cell in _list(_mapping(content).get("cells")):
         for output in _list(_mapping(cell).get("outputs")):
             data = _mapping(_mapping(output).get("data"))
-            if MIME_TYPE in data:
-                yield data[MIME_TYPE]
+            if TURN_MIME in data:
+                yield unpacked(data)
     yield from _list(_ours(content).get("elsewhere"))
 
 

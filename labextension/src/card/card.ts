@@ -10,7 +10,7 @@ import type { INotebookTracker } from '@jupyterlab/notebook';
 import type { IRenderMime } from '@jupyterlab/rendermime-interfaces';
 import type { ITranslator, TranslationBundle } from '@jupyterlab/translation';
 import type { Message } from '@lumino/messaging';
-import { asMarkdown, isRunning, MIME_TYPE, readRecord, SCHEMA } from '../kernel/record';
+import { asMarkdown, isRunning, readOutput, readRecord, SCHEMA } from '../kernel/record';
 import { merge } from '../kernel/transcript';
 import { Flow } from '../markdown/flow';
 import { LabRenderer } from '../markdown/labrenderer';
@@ -88,7 +88,7 @@ export class Card extends Widget implements IRenderMime.IRenderer {
 
   /** Show the record of an output. */
   async renderModel(model: IRenderMime.IMimeModel): Promise<void> {
-    const record = readRecord(model.data[MIME_TYPE]);
+    const record = readOutput(model.data);
     if (record.schema > SCHEMA) {
       const text = model.data['text/markdown'];
       this.addClass('jp-mod-plain');

@@ -4,13 +4,13 @@
  * The fields are those of `docs/record.md`; the kernel's side is `deepseek_jupyter/display/`. A record
  * may come from a file that was edited by hand, so reading one never trusts a type.
  */
-import { list, number, object, text } from './json';
+import { list, number, object, parsed, text } from './json';
 
 /** The MIME type of the record. */
 export const MIME_TYPE = 'application/vnd.deepseek.turn+json';
 
-/** The newest record this reader understands. */
-export const SCHEMA = 1;
+/** The newest form of an output that this reader understands. */
+export const SCHEMA = 2;
 
 const STATUSES = [
   'waiting',
@@ -92,6 +92,28 @@ export interface ITurnRecord {
   readonly error: ITurnError | null;
   readonly footer: string;
   readonly branch: IBranch | null;
+}
+
+/**
+ * Read the record of an output's mimebundle, of schema 2 or 1; the kernel writes and reads them in
+ * `deepseek_jupyter/protocol/output.py`.
+ */
+export function readOutput(data: Record<string, unknown>): ITurnRecord {
+  const saved = object(data[MIME_TYPE]);
+  if (saved['schema'] !== 2) {
+    return readRecord(saved);
+  }
+  const { more, ...texts } = object(saved['content']);
+  const written = object(parsed(more));
+  const plain = data['text/plain'];
+  return readRecord({
+    answer: Array.isArray(plain) ? plain.join('') : plain,
+    served_model: written['model'],
+    ...texts,
+    ...written,
+    ...object(parsed(saved['run'])),
+    schema: 2
+  });
 }
 
 /** Read a record, whatever the JSON may be. */

@@ -5,7 +5,7 @@
  * hang under their parent: what followed it on the branch gives way to them.
  */
 import { list, maybeText, number, object } from '../kernel/json';
-import { MIME_TYPE, readRecord } from '../kernel/record';
+import { MIME_TYPE, readOutput, readRecord } from '../kernel/record';
 import type { ITurnRecord } from '../kernel/record';
 
 /** A turn's place on the active branch. */
@@ -197,7 +197,7 @@ export function savedTurns(cells: readonly IOutputs[]): ITurnRecord[] {
   for (const output of cells.flatMap(cell => cell.outputs)) {
     const data = (output as { data?: Record<string, unknown> } | null)?.data;
     if (data && data[MIME_TYPE]) {
-      const record = readRecord(data[MIME_TYPE]);
+      const record = readOutput(data);
       if (record.id && record.prompt) {
         found.set(record.id, record);
       }
