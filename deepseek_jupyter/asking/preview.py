@@ -89,6 +89,8 @@ def preview(session: Session, question: Question) -> Preview:
     title = f"Nothing was sent. To {prepared.provider.title}, {prepared.request.model}:"
     reports = [_tokens(prepared.turn, price), *_data(prepared.turn)]
     reports += _masked(prepared.request.messages)
+    if notice := session.memory.restored_notice:
+        reports.append(Report("The notebook's conversation", remark=notice))
     return Preview(title, body, encoded(body), reports)
 
 

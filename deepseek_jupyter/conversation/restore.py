@@ -75,13 +75,15 @@ class Offer:
 @dataclass(frozen=True, slots=True)
 class Restored:
     """What `restore` found. `foreign` are the file's turns that are not in the conversation,
-    parents first. `notice` is a line for the user, "" where there is nothing to say.
+    parents first, and `marked` the ids that the file gives them. `notice` is a line for the user,
+    "" where there is nothing to say.
     """
 
     conversation: Conversation
     identity: Identity
     notice: str
     foreign: tuple[Turn, ...] = ()
+    marked: tuple[str, ...] = ()
     offer: Offer | None = None
 
 
@@ -95,7 +97,7 @@ def restore(
 
     None for either where it is not known. Remembers the path; writes nothing else.
     """
-    own, foreign = sort_out(records_in(content), journal)
+    own, foreign, marked = sort_out(records_in(content), journal)
     newest = max((*own, *foreign), key=_age, default=None)
     home = journal.notebook_of(newest.conversation) if newest is not None else None
     id = notebook_id(content) or (home.id if home else None)
@@ -123,7 +125,7 @@ def restore(
         named, rows = journal.notebook(origin), journal.conversations(origin)
     offer = _offer(journal, named, rows, conversation, (*own, *foreign))
     notice = _notice(conversation, identity, len(foreign))
-    return Restored(conversation, identity, notice, tuple(foreign), offer)
+    return Restored(conversation, identity, notice, tuple(foreign), marked, offer)
 
 
 def _opened_last(rows: list[ConversationRow]) -> ConversationRow:
@@ -143,7 +145,7 @@ def _notice(conversation: Conversation, identity: Identity, foreign: int) -> str
         turns = "1 turn of this file is" if foreign == 1 else f"{foreign} turns of this file are"
         said.append(
             f"{turns} not from here, or changed since, and not sent; "
-            "%deepseek trust takes along what the file shows."
+            "%deepseek trust goes on with them."
         )
     return " ".join(said)
 
@@ -229,12 +231,15 @@ def rebuild_records(records: Iterable[object], hints: object = None) -> Conversa
     `hints` may name branches: `{active, branches}`. The conversation is that of the newest turn;
     without hints its branch ends there.
     """
-    _, turns = sort_out(records, None)
+    _, turns, _ = sort_out(records, None)
     return _grown(turns, hints, max(turns, key=_age).conversation) if turns else None
 
 
-def sort_out(records: Iterable[object], journal: Journal | None) -> tuple[list[Turn], list[Turn]]:
+def sort_out(
+    records: Iterable[object], journal: Journal | None
+) -> tuple[list[Turn], list[Turn], tuple[str, ...]]:
     """The own turns among records, as the journal has them, and the foreign ones; parents first.
+    And the ids that the foreign ones have in the file.
 
     A foreign turn whose id is taken by another turn, or whose parent is not in the file, gets an id
     made of what it says: by that it is found again when the user has taken it along.
@@ -270,7 +275,8 @@ def sort_out(records: Iterable[object], journal: Journal | None) -> tuple[list[T
         moved = journal is not None and under != turn.parent
         id = label if turn.id in kept or moved else key
         foreign[key] = replace(_ended(turn), id=id, parent=under)
-    return list(own.values()), list(foreign.values())
+    marked = tuple(sorted({turns[str(key)].id for key in foreign}))
+    return list(own.values()), list(foreign.values()), marked
 
 
 def _equal(turn: Turn, kept: Turn | None, moved: bool = False) -> Turn | None:

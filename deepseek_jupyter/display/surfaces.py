@@ -350,6 +350,22 @@ class Card(Deltas):
         return {TURN_MIME: self._so_far(), "text/plain": "…"}
 
 
+class Asking(Card):
+    """A card with a question that is not the model's; what came of it stays as one line."""
+
+    def ask(
+        self, record: Mapping[str, Any], asking: Mapping[str, str], stop: Callable[[], None]
+    ) -> None:
+        self.begin(record, stop)
+        transcript = Transcript(0.0)
+        transcript.show_steps((), asking)
+        self._send_news(transcript, ("", ""), 0.0)
+
+    def close(self, line: str) -> None:
+        pages.end(self._record["id"])
+        publish({"text/plain": line}, self._id, update=True)
+
+
 class Watched:
     """One output, updated, and deltas for the panel in the page."""
 

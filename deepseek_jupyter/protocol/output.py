@@ -29,6 +29,7 @@ _RUN = (
     *("usage", "cost", "timing", "footer"),
 )
 _USUAL = {"history": True, "format": "md", "status": "done", "finish_reason": "stop"}
+_TOLD = ("arguments", "text")
 _COUNTED = ("prompt_tokens", "completion_tokens", "cache_hit_tokens", "reasoning_tokens")
 
 
@@ -74,9 +75,9 @@ def _line(value: Mapping[str, Any]) -> str:
 
 
 def _lean(value: Any) -> Any:
-    """`value` without the empty fields of its objects; a call's arguments may be empty."""
+    """`value` without the empty fields of its objects, but for what a call was given and said."""
     if isinstance(value, list):
         return [_lean(item) for item in value]
     if not isinstance(value, Mapping):
         return value
-    return {name: _lean(item) for name, item in value.items() if item or name == "arguments"}
+    return {name: _lean(item) for name, item in value.items() if item or name in _TOLD}

@@ -98,6 +98,7 @@ interaction, since the gap between the sexes is 0.60 in the first class, 0.76 in
 0.36 in the third. Before you go further, look at `age`: 177 of the values are missing, most of
 them in the third class, and dropping those rows would change the rates above.
 """
+EMPTY_STEP = Step((ToolCall("call_0", "f", ""),), (("call_0", ""),))
 BARE = Turn(id="1", conversation="c", prompt="Q")
 
 
@@ -207,8 +208,8 @@ RICH = replace(
 )
 
 
-@pytest.mark.parametrize("turn", [FULL, BARE, RICH], ids=["full", "bare", "rich"])
-@pytest.mark.parametrize("answer", ["A", "", "a\x1b[31mb", "a\x0cb\u2028c\r\nd\n"])
+@pytest.mark.parametrize("turn", [FULL, replace(BARE, steps=(EMPTY_STEP,)), RICH], ids="fbr")
+@pytest.mark.parametrize("answer", ["A", "", "B" * 100, "a\x1b[31mb", "a\x0cb\u2028c\r\nd\n"])
 def test_an_output_says_all_that_the_record_says(turn, answer):
     turn = replace(turn, answer=answer)
     assert read_record(read(saved(turn))) == read_record(turn.record)

@@ -80,7 +80,11 @@ def test_capture_keeps_one_output(kernel, server):
     assert kernel.run("%%capture taken\nreply = ds.ask('x')").outputs == []
     assert kernel.value("len(taken.outputs)") == 1
     assert kernel.value("sorted(taken.outputs[0].data)") == sorted(FORMS)
-    assert kernel.value("reply.text.startswith(taken.outputs[0].data['text/plain'][:4])") is True
+    assert (
+        kernel.value("len(taken.outputs[0].data['text/plain'])")
+        <= 80
+        < kernel.value("len(reply.text)")
+    )
 
 
 def test_lone_surrogates_do_not_break_the_output(kernel, server):

@@ -52,6 +52,8 @@ export type Consent = 'approve' | 'deny' | 'always';
 export interface IConsentRequest {
   readonly call: string;
   readonly text: string;
+  /** Whether it is no call, but the question what becomes of the turns that came with the file. */
+  readonly ofFile?: boolean;
 }
 
 /** What went wrong, and what to do. */
@@ -175,7 +177,8 @@ export function readSteps(json: unknown): IToolCall[] {
 export function readConsentRequest(json: unknown): IConsentRequest | null {
   const raw = object(json);
   const call = text(raw['call']);
-  return call ? { call, text: text(raw['text']) } : null;
+  const ofFile = raw['kind'] === 'file';
+  return call ? { call, text: text(raw['text']), ...(ofFile ? { ofFile } : {}) } : null;
 }
 
 /** A status, or null for anything else. */
