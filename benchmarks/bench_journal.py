@@ -14,8 +14,9 @@ from texts import tokens
 
 from deepseek_jupyter.conversation.conversation import Conversation
 from deepseek_jupyter.conversation.journal import Journal
-from deepseek_jupyter.conversation.restore import MIME_TYPE, rebuild
+from deepseek_jupyter.conversation.restore import rebuild
 from deepseek_jupyter.conversation.turn import Turn
+from deepseek_jupyter.protocol.output import TURN_MIME
 from tests.conversation.turns import a_turn
 
 TITLE = "Journal"
@@ -113,7 +114,7 @@ def _notebook(number: int) -> dict[str, object]:
     parent, cells = None, []
     for n in range(number):
         turn = a_turn(f"Question {n}?", parent=parent)
-        cells.append({"outputs": [{"data": {MIME_TYPE: turn.record}}]})
+        cells.append({"outputs": [{"data": {TURN_MIME: turn.record}}]})
         parent = turn.id
     return {"cells": cells, "metadata": {}}
 

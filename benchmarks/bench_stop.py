@@ -33,7 +33,7 @@ def rows() -> list[Row]:
             length, status = kernel.value(_KEPT)
             idle.append(seconds)
             kept.append(length > 50 and status == "interrupted")
-            shown.append("topped" in cell.shown[-1][1]["data"]["text/html"])
+            shown.append("topped" in cell.shown[-1][1]["data"]["text/markdown"])
             closed.append(_closed(server, at))
             server.queue(Reply(stall()))
             seconds, at, _ = _stopped(kernel, _ASK, 0.5 + run * 0.03)

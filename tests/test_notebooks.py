@@ -83,9 +83,9 @@ class TestDataframes:
         assert all("<value-" not in turn["answer"] for turn in executed.turns)
 
     def test_a_changed_frame_is_told(self, executed):
-        shown = [o for o in executed.outputs if "text/html" in o.get("data", {})]
+        shown = [o for o in executed.outputs if "text/markdown" in o.get("data", {})]
         told = "diamonds has changed since this answer."
-        assert sum(told in output["data"]["text/html"] for output in shown) == 1
+        assert sum(told in output["data"]["text/markdown"] for output in shown) == 1
 
 
 class TestConversations:

@@ -19,6 +19,7 @@ from deepseek_jupyter.errors import ParameterError, SchemaError
 from deepseek_jupyter.protocol.deltas import Delta, Event
 
 from .attachments import Wanted, kept_from_texts, resolved
+from .file_turns import aask_of_file, ask_of_file
 from .prepare import Placed, place, prepare
 from .question import Question
 from .replay import deltas_of, replayed
@@ -121,6 +122,7 @@ def ask(session: Session, question: Question, on: Surface | None = None) -> Repl
     placed = _placed(session, question)
     if kept := _kept(session, placed, on):
         return kept
+    placed = ask_of_file(session, placed, on)
     run = Run(session, prepare(session, placed), on)
     with run, closing(_batches(session, run)) as batches:
         for batch in batches:
@@ -134,6 +136,7 @@ async def aask(session: Session, question: Question, on: Surface | None = None) 
     placed = await asyncio.to_thread(_placed, session, question)
     if kept := _kept(session, placed, on):
         return kept
+    placed = await aask_of_file(session, placed, on)
     run = Run(session, await asyncio.to_thread(prepare, session, placed), on)
     with run:
         async with aclosing(_abatches(session, run)) as batches:

@@ -16,6 +16,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from itertools import zip_longest
 from typing import TYPE_CHECKING, Any
 
 from deepseek_jupyter.context.attachment import Attachment
@@ -28,7 +29,9 @@ from deepseek_jupyter.errors import ParameterError
 from deepseek_jupyter.privacy.levels import (
     FULL,
     SAMPLE,
+    Level,
     Policy,
+    asked_of,
     fits_pattern,
     parse_spec,
     plain_name,
@@ -47,6 +50,7 @@ if TYPE_CHECKING:
     from .question import Question
 
 
+_WHOLE = re.compile(r"(?:^|,)\*<=([^,]+)")  # limits on everything, as a policy is written
 _NO_DATA = {"In", "Out", "exit", "quit", "get_ipython", "display", "open"}
 
 
@@ -402,6 +406,24 @@ def policy_of(session: Session, item: Wanted, files: Iterable[DataRules]) -> Pol
     policy = tightened(policy, item.known_as, files, item.shared)
     behind = [policy.ruled(column) for column in item.columns_behind]
     return policy.tightened([("*", min(behind))]) if behind and min(behind) < FULL else policy
+
+
+def held_back(turn: Turn, files: Iterable[DataRules]) -> bool:
+    """Whether files now let less leave than a card that `turn` has sent shows."""
+    details = turn.sending.get("attachments", ())
+    pairs: Iterable[tuple[Mapping[str, Any], Mapping[str, Any]]]
+    pairs = zip_longest(turn.attachments, details, fillvalue={})
+    for record, detail in pairs:
+        name, then = str(record.get("name")), str(record.get("policy") or "full")
+        policy = parse_spec(f"x:{asked_of(then)}")[1]
+        now = tightened(policy, {name, *_names_in(name)}, files)
+        shown = [(now.level(c["name"]), Level.parse(c["level"])) for c in detail.get("columns", ())]
+        if not shown:
+            limits = [Level.parse(level) for level in _WHOLE.findall(then)]
+            shown = [(now.whole, min([policy.whole, *limits]))]
+        if any(may < did for may, did in shown):
+            return True
+    return False
 
 
 class DataCard:

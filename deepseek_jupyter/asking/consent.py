@@ -19,13 +19,12 @@ from __future__ import annotations
 
 import asyncio
 import shutil
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from deepseek_jupyter.display.frontend import shell
+from deepseek_jupyter.display.frontend import can_type
 from deepseek_jupyter.display.pages import ConsentAnswer, pages
 from deepseek_jupyter.sanitizer.listing import framed, visible
 
@@ -126,7 +125,7 @@ def by_input(name: str, text: str, result: bool = False) -> ConsentAnswer:
     """Ask at the prompt whether `name` may run `text`, or whether that may be sent as its `result`;
     only a clear yes is one.
     """
-    if not _can_type():
+    if not can_type():
         return "nobody"
     code, count = framed(text, shutil.get_terminal_size().columns)
     what = f"{visible(name)}, {count} {'line' if count == 1 else 'lines'}"
@@ -137,16 +136,3 @@ def by_input(name: str, text: str, result: bool = False) -> ConsentAnswer:
     except (EOFError, NotImplementedError):
         return "nobody"
     return _TYPED.get(said.strip().lower(), "no")
-
-
-def _can_type() -> bool:
-    """Whether the user can type an answer: a front end says so with each execution."""
-    running = shell()
-    if getattr(running, "kernel", None) is not None:
-        parent = running.get_parent() if hasattr(running, "get_parent") else None
-        return bool(((parent or {}).get("content") or {}).get("allow_stdin"))
-    stream = sys.stdin
-    try:
-        return stream is not None and stream.isatty()
-    except ValueError:  # closed
-        return False

@@ -21,11 +21,11 @@ from deepseek_jupyter.context.cell_text import Cell, ChosenCells, check_choice, 
 from deepseek_jupyter.conversation.restore import notebook_path
 from deepseek_jupyter.display.frontend import shell, user_namespace
 from deepseek_jupyter.display.pages import pages
-from deepseek_jupyter.display.render import TURN_MIME
 from deepseek_jupyter.errors import ParameterError
 from deepseek_jupyter.privacy.levels import SAMPLE
 from deepseek_jupyter.privacy.policy_file import DataRules
 from deepseek_jupyter.privacy.rules import check_kind, strictest
+from deepseek_jupyter.protocol.output import TURN_MIME
 from deepseek_jupyter.session.memory import notebook_content
 
 _PATIENCE = 0.5  # seconds that a page has to send its document

@@ -30,7 +30,7 @@ from deepseek_jupyter.protocol.tokens import (
 )
 from deepseek_jupyter.protocol.wire import WIRES
 
-from .attachments import Gathered, gather
+from .attachments import Gathered, gather, held_back
 from .budget import check_context, check_spending
 from .notebook_cells import chosen_cells
 from .prompt_cache import Prefix
@@ -190,9 +190,10 @@ def prepare(session: Session, placed: Placed) -> Prepared:
     system = "\n\n".join(filter(None, (redact(system), words)))
     turn = replace(placed.turn, provider=provider.name, model=model, policy=teaching.marks)
     parameters = _parameters(turn.parameters, tools, asked)
-    window = _window(system, turn, conversation, provider, parameters, redact)
+    said = _said(session, placed)
+    window = _window(system, turn, conversation, provider, parameters, said)
     turn, texts = placed.for_model(model, sees=sees).written(turn, path[window.dropped :], asked)
-    messages = _messages(session, question, turn, conversation, provider, window, redact)
+    messages = _messages(session, question, turn, conversation, provider, window, said)
     unseen = 0 if sees else sum(len(message.images) for message in messages)
     if unseen:
         messages = [replace(m, images=()) if m.images else m for m in messages]
@@ -279,13 +280,27 @@ def _endpoint(
 # The history
 
 
+def _said(session: Session, placed: Placed) -> Callable[[Turn], list[Message]]:
+    """What an earlier turn says to the model now: its texts under today's policies. A card that
+    shows what a policy file keeps back by now stays here, with all that went with it.
+    """
+    mask = session.withholding.for_history(placed.conversation, placed.redactor)
+
+    def said(turn: Turn) -> list[Message]:
+        if turn.sent and held_back(turn, placed.files.data):
+            turn = replace(turn, sent=turn.prompt, images=())
+        return messages_of(turn, mask)
+
+    return said
+
+
 def _window(
     system: str,
     turn: Turn,
     conversation: Conversation,
     provider: Provider,
     parameters: Mapping[str, Any],
-    mask: Callable[[str], str],
+    said: Callable[[Turn], list[Message]],
 ) -> Window:
     """The history that fits three quarters of the context, next to tools and the answer's schema;
     the rest is for the question and the answer.
@@ -297,7 +312,7 @@ def _window(
         turn.parent if turn.history else None,
         system,
         limit,
-        mask,
+        said,
         thinking=replays_thinking(turn.model, provider.dialect),
     )
 
@@ -309,7 +324,7 @@ def _messages(
     conversation: Conversation,
     provider: Provider,
     window: Window,
-    mask: Callable[[str], str],
+    said: Callable[[Turn], list[Message]],
 ) -> list[Message]:
     messages = list(window.messages)
     own = user(turn.sent, turn.images)
@@ -321,7 +336,7 @@ def _messages(
     if last is None or not last.answer:
         raise ParameterError("There is no answer to continue.", "Ask a question first.")
     if turn.parent != last.id:
-        messages += messages_of(last, mask)
+        messages += said(last)
     if provider.dialect.prefix:
         return [*messages[:-1], replace(messages[-1], prefix=True)]
     return [*messages, own]

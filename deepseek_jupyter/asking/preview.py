@@ -90,6 +90,8 @@ def preview(session: Session, question: Question) -> Preview:
     rules = [Report(prepared.teaching.notice)] if prepared.teaching else []
     reports = [*rules, _tokens(prepared.turn, price), *_data(prepared.turn)]
     reports += _masked(prepared.request.messages)
+    if notice := session.memory.restored_notice:
+        reports.append(Report("The notebook's conversation", remark=notice))
     return Preview(title, body, encoded(body), reports)
 
 
@@ -97,7 +99,8 @@ def sent(session: Session, turn: Turn) -> Preview:
     """What went out for a turn that was asked here, as the journal has it."""
     path = session.conversation.path(turn.parent) if turn.history else []
     kept = path[turn.sending.get("dropped", 0) :]
-    history = [m for before in kept for m in messages_of(before, session.redactor.redact)]
+    mask = session.redactor.redact
+    history = [m for t in kept for m in (t.messages() if t.sent else messages_of(t, mask))]
     prompt = turn.sending.get("system", "")
     own = turn.messages()[: -1 if turn.answer else None]
     messages = [*([system(prompt)] if prompt else []), *history, *own]

@@ -188,19 +188,20 @@ class Reply:
     def _ipython_display_(self) -> None:
         """Show it, unless the cell that just asked has shown it already."""
         from deepseek_jupyter.display.frontend import current_cell, has_frontend, publish
+        from deepseek_jupyter.display.surfaces import markdown_is_seen
 
         if self.shown_in is None or self.shown_in != current_cell():
             changed = self.changed()
-            publish(self.bundle(changed))
+            publish(self.bundle(changed, seen=markdown_is_seen()))
             if changed and not has_frontend():
                 print(*changed, sep="\n")
         elif not has_frontend():
             erase_prompt(sys.stdout)
 
-    def bundle(self, notices: Iterable[str] = ()) -> Bundle:
-        """The mimebundle of its output, with `notices` added."""
+    def bundle(self, notices: Iterable[str] = (), *, seen: bool = False) -> Bundle:
+        """The mimebundle of its output, with `notices` added; for `seen` see `final_bundle`."""
         notices = [*self.record.get("notices", ()), *notices]
-        return final_bundle({**self.record, "notices": notices})
+        return final_bundle({**self.record, "notices": notices}, seen=seen)
 
     def changed(self) -> list[str]:
         """A sentence for each attached object that is another now than when it was asked about.

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import signal
+import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
@@ -193,10 +196,13 @@ class Run:
         problem = error if isinstance(error, DeepSeekError) else None
         self._finish(problem, stopped)
         if isinstance(error, KeyboardInterrupt):
-            interrupted = Interrupted()
-            interrupted.reply = self.reply
-            raise interrupted from None
+            raise self._interrupted() from None
         return problem is not None
+
+    def _interrupted(self) -> Interrupted:
+        interrupted = Interrupted()
+        interrupted.reply = self.reply
+        return interrupted
 
     def _rescue(self, bug: BaseException) -> None:
         """Keep what had arrived when a bug struck, ours or the front end's."""
@@ -206,6 +212,15 @@ class Run:
             return
 
     def _finish(self, problem: DeepSeekError | None, stopped: bool) -> None:
+        """Make the reply, keep it and show it, to the end: without the last word the output would
+        say for ever that the answer is on its way. An interrupt meanwhile waits.
+        """
+        with interrupts_held() as came:
+            self._close(problem, stopped)
+        if came and not stopped:
+            raise self._interrupted()
+
+    def _close(self, problem: DeepSeekError | None, stopped: bool) -> None:
         for tool in self._prepared.tools.values():
             if tool.close is not None:
                 tool.close()
@@ -242,10 +257,12 @@ class Run:
         )
         if problem is not None:
             problem.reply = self.reply
-        self._ended(self.reply)
-        self._session.keep(self.reply, self._prepared.branch)
-        record["notices"] += self._trouble()
-        self._surface.end(record)
+        try:
+            self._ended(self.reply)
+            self._session.keep(self.reply, self._prepared.branch)
+            record["notices"] += self._trouble()
+        finally:
+            self._surface.end(record)
         self._session.announce("ended", record)
         self.reply.shown_in = current_cell() if self._surface.visible else None
 
@@ -277,6 +294,21 @@ class Run:
         provider, asked = self._prepared.provider, self._prepared.request.model
         price = self._session.price(provider, completion.model, asked)
         return price.cost(usage).to_json() if price else None
+
+
+@contextmanager
+def interrupts_held() -> Iterator[list[int]]:
+    """Interrupts of this thread wait meanwhile; the list has those that came."""
+    came: list[int] = []
+    before = signal.getsignal(signal.SIGINT)
+    if before is None or threading.current_thread() is not threading.main_thread():
+        yield came
+        return
+    signal.signal(signal.SIGINT, lambda number, _: came.append(number))
+    try:
+        yield came
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 class RestoredEvents:

@@ -215,21 +215,21 @@ class Conversation:
         parent: str | None,
         system_prompt: str = "",
         limit: int | None = None,
-        mask: Callable[[str], str] | None = None,
+        said: Callable[[Turn], list[Message]] = Turn.messages,
         *,
         thinking: bool = False,
     ) -> Window:
         """The history before a turn under `parent`, cut to `limit` tokens; None does not cut.
 
-        What was sent is sent again as it was; turns that were read from a file go through `mask`.
-        With `thinking` the provider gets earlier thinking back, so it counts too.
+        `said` gives the messages of a turn as they may leave. With `thinking` the provider gets
+        earlier thinking back, so it counts too.
         """
         head = [system(system_prompt)] if system_prompt else []
         way = self._tree.way(parent)
         sizes = [node.tokens + (node.thinking if thinking else 0) for node in way]
         cut = 0 if limit is None else dropped(sizes, limit - estimate_messages(head))
         turns = self._read([node.id for node in way[cut:]])
-        return Window((*head, *(m for turn in turns for m in messages_of(turn, mask))), cut)
+        return Window((*head, *(m for turn in turns for m in said(turn))), cut)
 
     # Changing
 
@@ -366,10 +366,8 @@ def dropped(sizes: Iterable[int], limit: int) -> int:
     return first
 
 
-def messages_of(turn: Turn, mask: Callable[[str], str] | None) -> list[Message]:
-    """What `turn` adds to the history; texts that were never sent from here go through `mask`."""
-    if turn.sent or mask is None:
-        return turn.messages()
+def messages_of(turn: Turn, mask: Callable[[str], str]) -> list[Message]:
+    """What `turn` adds to the history, each text through `mask`."""
     return [
         replace(
             message,

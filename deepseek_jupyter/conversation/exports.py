@@ -14,9 +14,10 @@ from pathlib import Path
 from typing import Any
 
 from deepseek_jupyter.errors import ConversationError
+from deepseek_jupyter.protocol.output import TURN_MIME, packed
 
 from .conversation import Conversation
-from .restore import METADATA, MIME_TYPE, restore
+from .restore import METADATA, restore
 from .turn import ENDED_EARLY, SCHEMA, Turn
 
 ENDINGS = (".md", ".html", ".json", ".ipynb")
@@ -184,10 +185,11 @@ def _cell(turn: Turn, sanitize: Sanitize, taken: set[str]) -> dict[str, Any]:
     usable = _CELL_ID.fullmatch(asked_in) and asked_in not in taken
     id = asked_in if usable else re.sub(r"[^A-Za-z0-9_-]", "-", turn.id)[:64]
     taken.add(id)
+    record = turn.record
     data = {
-        MIME_TYPE: turn.record,
-        "text/markdown": sanitize(turn.answer),
-        "text/plain": turn.answer,
+        TURN_MIME: packed(record, record["answer"]),
+        "text/markdown": sanitize(record["answer"]),
+        "text/plain": record["answer"],
     }
     output = {"output_type": "display_data", "data": data, "metadata": {}}
     return _code_cell(id, f"%%deepseek\n{turn.prompt}", output)

@@ -235,16 +235,16 @@ class Journal:
             (id, notebook, now()),
         )
 
-    def first_offer(self, notebook: str, state: str) -> bool:
-        """Whether nothing was offered yet for this state of the notebook's file; it is from now."""
-        if self._rows("SELECT 1 FROM notebooks WHERE id = ? AND offered = ?", (notebook, state)):
-            return False
+    def was_told(self, notebook: str, what: str) -> bool:
+        """Whether `set_told` has said so."""
+        found = self._rows("SELECT 1 FROM told WHERE notebook = ? AND what = ?", (notebook, what))
+        return bool(found)
+
+    def set_told(self, notebook: str, what: str) -> None:
+        """The user of a notebook was told `what`, and is not told so again."""
         self._execute(
-            ("offered", notebook),
-            "UPDATE notebooks SET offered = ? WHERE id = ?",
-            (state, notebook),
+            ("told", notebook, what), "INSERT OR IGNORE INTO told VALUES (?, ?)", (notebook, what)
         )
-        return True
 
     def conversations(self, notebook: str | None = None) -> list[ConversationRow]:
         """The conversations of a notebook (None: of all), the one begun last first."""

@@ -141,6 +141,7 @@ def delete_turns(connection: sqlite3.Connection, ids: list[str]) -> None:
         "(SELECT notebook FROM conversations WHERE notebook IS NOT NULL) "
         "AND id NOT IN (SELECT notebook FROM ghost_texts)"
     )
+    connection.execute("DELETE FROM told WHERE notebook NOT IN (SELECT id FROM notebooks)")
 
 
 def compact(connection: sqlite3.Connection) -> None:

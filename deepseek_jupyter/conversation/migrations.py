@@ -168,6 +168,16 @@ def m006_taken_along(connection: sqlite3.Connection) -> None:
     connection.execute("ALTER TABLE notebooks ADD COLUMN moved INTEGER")
 
 
+@migration
+def m007_told(connection: sqlite3.Connection) -> None:
+    """What the user was told or has decided of the turns in a notebook's file, each state once."""
+    connection.execute(
+        "CREATE TABLE told (notebook TEXT NOT NULL, what TEXT NOT NULL, "
+        "PRIMARY KEY (notebook, what)) WITHOUT ROWID"
+    )
+    connection.execute("INSERT INTO told SELECT id, offered FROM notebooks WHERE offered NOTNULL")
+
+
 def make_search_index(connection: sqlite3.Connection) -> None:
     """An empty search index."""
     connection.execute(

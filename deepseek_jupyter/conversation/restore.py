@@ -23,6 +23,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import astuple, dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
+from deepseek_jupyter.protocol.output import TURN_MIME, unpacked
+
 from .conversation import MAIN, Conversation
 from .records import dump, read_record, sound_id
 from .tree import is_branch_name
@@ -32,7 +34,6 @@ if TYPE_CHECKING:
     from .journal import Journal
     from .rows import ConversationRow, NotebookRow
 
-MIME_TYPE = "application/vnd.deepseek.turn+json"
 METADATA = "deepseek"  # the key of the notebook's metadata under which ours lie
 
 _MOST_TURNS = 50_000
@@ -74,13 +75,15 @@ class Offer:
 @dataclass(frozen=True, slots=True)
 class Restored:
     """What `restore` found. `foreign` are the file's turns that are not in the conversation,
-    parents first. `notice` is a line for the user, "" where there is nothing to say.
+    parents first, and `marked` the ids that the file gives them. `notice` is a line for the user,
+    "" where there is nothing to say.
     """
 
     conversation: Conversation
     identity: Identity
     notice: str
     foreign: tuple[Turn, ...] = ()
+    marked: tuple[str, ...] = ()
     offer: Offer | None = None
 
 
@@ -94,7 +97,7 @@ def restore(
 
     None for either where it is not known. Remembers the path; writes nothing else.
     """
-    own, foreign = sort_out(records_in(content), journal)
+    own, foreign, marked = sort_out(records_in(content), journal)
     newest = max((*own, *foreign), key=_age, default=None)
     home = journal.notebook_of(newest.conversation) if newest is not None else None
     id = notebook_id(content) or (home.id if home else None)
@@ -122,7 +125,7 @@ def restore(
         named, rows = journal.notebook(origin), journal.conversations(origin)
     offer = _offer(journal, named, rows, conversation, (*own, *foreign))
     notice = _notice(conversation, identity, len(foreign))
-    return Restored(conversation, identity, notice, tuple(foreign), offer)
+    return Restored(conversation, identity, notice, tuple(foreign), marked, offer)
 
 
 def _opened_last(rows: list[ConversationRow]) -> ConversationRow:
@@ -142,7 +145,7 @@ def _notice(conversation: Conversation, identity: Identity, foreign: int) -> str
         turns = "1 turn of this file is" if foreign == 1 else f"{foreign} turns of this file are"
         said.append(
             f"{turns} not from here, or changed since, and not sent; "
-            "%deepseek trust takes along what the file shows."
+            "%deepseek trust goes on with them."
         )
     return " ".join(said)
 
@@ -228,12 +231,15 @@ def rebuild_records(records: Iterable[object], hints: object = None) -> Conversa
     `hints` may name branches: `{active, branches}`. The conversation is that of the newest turn;
     without hints its branch ends there.
     """
-    _, turns = sort_out(records, None)
+    _, turns, _ = sort_out(records, None)
     return _grown(turns, hints, max(turns, key=_age).conversation) if turns else None
 
 
-def sort_out(records: Iterable[object], journal: Journal | None) -> tuple[list[Turn], list[Turn]]:
+def sort_out(
+    records: Iterable[object], journal: Journal | None
+) -> tuple[list[Turn], list[Turn], tuple[str, ...]]:
     """The own turns among records, as the journal has them, and the foreign ones; parents first.
+    And the ids that the foreign ones have in the file.
 
     A foreign turn whose id is taken by another turn, or whose parent is not in the file, gets an id
     made of what it says: by that it is found again when the user has taken it along.
@@ -269,7 +275,8 @@ def sort_out(records: Iterable[object], journal: Journal | None) -> tuple[list[T
         moved = journal is not None and under != turn.parent
         id = label if turn.id in kept or moved else key
         foreign[key] = replace(_ended(turn), id=id, parent=under)
-    return list(own.values()), list(foreign.values())
+    marked = tuple(sorted({turns[str(key)].id for key in foreign}))
+    return list(own.values()), list(foreign.values()), marked
 
 
 def _equal(turn: Turn, kept: Turn | None, moved: bool = False) -> Turn | None:
@@ -318,8 +325,8 @@ def records_in(content: object) -> Iterator[object]:
     for cell in _list(_mapping(content).get("cells")):
         for output in _list(_mapping(cell).get("outputs")):
             data = _mapping(_mapping(output).get("data"))
-            if MIME_TYPE in data:
-                yield data[MIME_TYPE]
+            if TURN_MIME in data:
+                yield unpacked(data)
     yield from _list(_ours(content).get("elsewhere"))
 
 

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    from .render import Bundle
+from collections.abc import Mapping
+from typing import Any
 
 
 def shell() -> Any:
@@ -40,6 +38,27 @@ def in_jupyter() -> bool:
     return bool(os.environ.get("JPY_SESSION_NAME"))
 
 
+def can_type() -> bool:
+    """Whether the user can type an answer: a front end says so with each execution."""
+    running = shell()
+    if getattr(running, "kernel", None) is not None:
+        parent = running.get_parent() if hasattr(running, "get_parent") else None
+        return bool(((parent or {}).get("content") or {}).get("allow_stdin"))
+    stream = sys.stdin
+    try:
+        return stream is not None and stream.isatty()
+    except ValueError:  # closed
+        return False
+
+
+def reads_plain_text() -> bool:
+    """Whether outputs are shown as plain text: in a terminal, or a console on a kernel."""
+    running = shell()
+    if getattr(running, "kernel", None) is None:
+        return True
+    return can_type() and not in_jupyter() and "__vsc_ipynb_file__" not in user_namespace()
+
+
 def current_cell() -> int | None:
     """The running cell's number; None outside IPython."""
     running = shell()
@@ -61,7 +80,7 @@ def run_here(code: str) -> bool:
     return running is not None and bool(running.run_cell(code, store_history=False).success)
 
 
-def publish(bundle: Bundle, display_id: str = "", *, update: bool = False) -> None:
+def publish(bundle: Mapping[str, Any], display_id: str = "", *, update: bool = False) -> None:
     """Send `bundle` as an output of the running cell, or as an update of an earlier one."""
     if not has_frontend():
         print(bundle["text/plain"])

@@ -121,6 +121,7 @@ class Pages:
         self._threaded: set[str] = set()  # control comms that are served off the main thread
         self._panels: dict[str, Tell] = {}
         self._expected: dict[tuple[str, str], _ExpectedConsent] = {}
+        self._foreign: tuple[str, ...] = ()
 
     def register(self, manager: Any) -> None:
         """Accept both comms at this comm manager."""
@@ -189,6 +190,13 @@ class Pages:
         for tell in listening:
             tell(dict(message))
 
+    def set_foreign(self, ids: Sequence[str]) -> None:
+        """The turns with these ids came with the file: pages show them greyed, also later ones."""
+        with self._lock:
+            changed, self._foreign = self._foreign != tuple(ids), tuple(ids)
+        if changed:
+            self.send({"type": "foreign", "ids": list(ids)})
+
     def join(self, panel: str, tell: Tell) -> None:
         """A panel listens from now on; of too many, those that joined first are dropped."""
         with self._lock:
@@ -227,6 +235,9 @@ class Pages:
             while len(self._data) > _MOST_PAGES:  # a reloaded page never closed its old comm
                 del self._data[next(iter(self._data))]
             waiting = [self._turns[id] for id, _ in self._expected if id in self._turns]
+            foreign = list(self._foreign)
+        if foreign:
+            comm.send({"type": "foreign", "ids": foreign})
         comm.on_close(lambda _: self._closed(comm.comm_id))
         for turn in waiting:  # outside the lock: a snapshot has a lock of its own
             if snapshot := turn.snapshot():

@@ -1,8 +1,8 @@
 """From a turn's record to the mimebundle of its output, with the footer; and the code in an answer.
 
-A finished turn is shown four ways: the record for our renderer, script-free HTML, sanitized
-Markdown, and the answer's text. While it streams only HTML goes out, which every front end shows;
-a change of type in between would make JupyterLab build the whole output a second time.
+A finished turn's output has the record for our renderer, sanitized Markdown, and the answer's text
+(`protocol.output` says why these). While it streams script-free HTML goes out, of which finished
+blocks are not rendered again.
 """
 
 from __future__ import annotations
@@ -13,10 +13,13 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
+from deepseek_jupyter.errors import one_line
+from deepseek_jupyter.protocol.output import TURN_MIME, packed
+from deepseek_jupyter.sanitizer.markdown import code_mark
 from deepseek_jupyter.sanitizer.sanitizer import Sanitized, sanitize
 from deepseek_jupyter.sanitizer.text import mark_code, plain
 
-TURN_MIME = "application/vnd.deepseek.turn+json"
+from .frontend import reads_plain_text
 
 Bundle = dict[str, Any]
 
@@ -39,6 +42,7 @@ _PYTHON = frozenset({"", "python", "py", "python3", "ipython", "ipython3"})
 _FENCE = "`" * 16  # longer than any fence that a model writes; the card has as many
 OPENING = {"json": f"{_FENCE}json\n", "text": f"{_FENCE}text\n"}
 
+_LINE = 80  # characters of an answer that stand for it as plain text
 _TAIL = 4_000  # characters of a long chain of thought that are shown while it grows
 _MUTED = "color:var(--jp-ui-font-color2,#6b6b6b)"
 _FOLD = f"margin:0 0 .6em;{_MUTED}"
@@ -48,7 +52,6 @@ _THOUGHT = (
 )
 _FOOTER = f"margin-top:.6em;font-size:.85em;{_MUTED}"
 _WARNING = "margin-top:.4em;color:var(--jp-warn-color-normal,#b45309)"
-_ERROR = "margin-top:.4em;color:var(--jp-error-color1,#b91c1c)"
 _IGNORE = "mathjax_ignore tex2jax_ignore"
 
 
@@ -73,7 +76,6 @@ def streaming_bundle(
         below=[*notices],
         footer=line,
         steps=steps,
-        still=True,
     )
     return {"text/html": body, "text/plain": line}
 
@@ -84,27 +86,22 @@ def shaped(answer: str, answer_format: str) -> str:
     return f"{opening}{answer}\n{_FENCE}" if opening else answer
 
 
-def final_bundle(record: Mapping[str, Any], answer: Sanitized | None = None) -> Bundle:
-    """The output that stays. `answer` is the sanitized answer where it is at hand."""
+def final_bundle(
+    record: Mapping[str, Any], answer: Sanitized | None = None, *, seen: bool = False
+) -> Bundle:
+    """The output that stays. `answer` is the sanitized answer where it is at hand.
+
+    A notebook, where everyone shows Markdown, has one line of the answer as plain text. Thinking,
+    tokens, money and seconds are in the record; the Markdown repeats them only where it is what the
+    user has just `seen`, for they would be half of a file and of the differences between two runs.
+    """
     answer = answer or sanitize(shaped(record["answer"], record["format"]))
-    thinking = (record.get("timing") or {}).get("thinking")
-    label = f"Thought for {seconds(thinking)}" if thinking else "Thought"
-    problem = record.get("error")
-    page = card_html(
-        answer.html,
-        record["reasoning"],
-        thinking_label=label,
-        below=record["notices"],
-        footer=record["footer"],
-        is_open="thinking" in record.get("policy", ()),
-        problem=problem["message"] if problem else "",
-        steps=record.get("steps", ()),
-    )
+    text = plain(record["answer"]) or ending(record)
+    text = text if reads_plain_text() else one_line(text, _LINE)
     return {
-        TURN_MIME: dict(record),
-        "text/html": page,
-        "text/markdown": _markdown(record, answer.markdown, label),
-        "text/plain": plain(record["answer"]) or ending(record),
+        TURN_MIME: packed(record, text),
+        "text/markdown": _markdown(record, answer.markdown, seen),
+        "text/plain": text,
     }
 
 
@@ -123,21 +120,17 @@ def card_html(
     footer: str,
     below: list[str],
     steps: Sequence[Mapping[str, Any]] = (),
-    problem: str = "",
     is_open: bool = False,
-    still: bool = False,
 ) -> str:
-    """The card. `answer` is sanitized HTML, everything else plain text.
+    """The growing card. `answer` is sanitized HTML, everything else plain text.
 
-    `still` keeps MathJax away: a formula is typeset once, when the text is whole.
+    MathJax is kept away: a formula is typeset once, when the text is whole.
     """
-    parts = [f'<div class="jp-DeepSeek-turn{" " + _IGNORE if still else ""}">']
+    parts = [f'<div class="jp-DeepSeek-turn {_IGNORE}">']
     parts += [_calls_html(step) for step in steps]
     if reasoning:
         parts.append(_fold(thinking_label, reasoning, is_open))
     parts.append(answer)
-    if problem:
-        parts.append(_box(_ERROR, problem))
     parts += [_box(_WARNING, notice) for notice in below]
     return "".join([*parts, _box(_FOOTER, footer), "</div>"])
 
@@ -153,15 +146,21 @@ def _fold(summary: str, text: str, is_open: bool = False) -> str:
     )
 
 
-def _markdown(record: Mapping[str, Any], answer: str, label: str) -> str:
-    """The answer as Markdown, with the fold and the footer around it."""
+def _markdown(record: Mapping[str, Any], answer: str, seen: bool) -> str:
+    """The answer as Markdown, with what is around it."""
     parts = [_calls_markdown(step) for step in record.get("steps", ())]
-    if record["reasoning"]:
+    if record["reasoning"] and (seen or "thinking" in record.get("policy", ())):
+        thought = (record.get("timing") or {}).get("thinking") if seen else None
+        label = f"Thought for {seconds(thought)}" if thought else "Thought"
         is_open = "thinking" in record.get("policy", ())
         parts.append(_marked_fold(label, plain(record["reasoning"]), is_open))
     parts.append(answer)
+    if problem := record.get("error"):
+        parts.append(f"**{_marked(problem['message'])}**")
     parts += [f"*{_marked(text)}*" for text in record["notices"]]
-    parts.append(f"<sub>{_marked(record['footer'])}</sub>")
+    parts.append(
+        f"<sub>{_marked(record['footer'] if seen else footer(record, figures=False))}</sub>"
+    )
     return "\n\n".join(filter(None, parts))
 
 
@@ -185,8 +184,9 @@ def _calls_html(step: Mapping[str, Any]) -> str:
 
 def _calls_markdown(step: Mapping[str, Any]) -> str:
     parts = [_marked(step["answer"])] if step.get("answer") else []
-    for line, arguments, result in calls(step):
-        parts.append(_marked_fold(line, f"{plain(arguments)}\n\n{plain(result)}"))
+    for line, *texts in calls(step):
+        inside = "\n\n".join(code_mark(plain(text)) for text in texts if text.strip())
+        parts.append(f"<details><summary>{_marked(line)}</summary>\n\n{inside}\n\n</details>")
     return "\n\n".join(parts)
 
 
@@ -206,18 +206,21 @@ def _escaped(text: str) -> str:
     return html.escape(plain(text))
 
 
-def footer(record: Mapping[str, Any]) -> str:
-    """The footer of a finished turn, from its record; "" while it runs."""
+def footer(record: Mapping[str, Any], *, figures: bool = True) -> str:
+    """The footer of a finished turn, from its record; "" while it runs.
+
+    Without `figures` the model and how the answer ended.
+    """
     if record["status"] in ("waiting", "thinking", "answering"):
         return ""
-    parts = ["replayed"] if record.get("replayed") else []
+    parts = ["replayed"] if record.get("replayed") and figures else []
     parts.append(record.get("served_model") or record["model"])
-    if usage := record.get("usage"):
+    if figures and (usage := record.get("usage")):
         parts += _tokens(usage)
-    if cost := record.get("cost"):
+    if figures and (cost := record.get("cost")):
         parts.append(f"~{money(Decimal(cost['amount']), cost['currency'])}")
     total = (record.get("timing") or {}).get("total")
-    if total is not None:
+    if figures and total is not None:
         parts.append(seconds(total))
     reason = record.get("finish_reason")
     parts.append("no finish reason given" if reason is None else END_WORDS.get(reason, reason))

@@ -18,9 +18,11 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import IO, Any, Protocol
 from uuid import uuid4
 
-from .frontend import captured, has_frontend, in_jupyter, publish, shell
+from deepseek_jupyter.protocol.output import TURN_MIME
+
+from .frontend import can_type, captured, has_frontend, in_jupyter, publish, shell
 from .pages import pages
-from .render import TURN_MIME, Bundle, calls, final_bundle, streaming_bundle
+from .render import Bundle, calls, final_bundle, streaming_bundle
 from .terminal import TerminalStyler
 from .transcript import Fresh, GrowingText, Throttle, Transcript
 
@@ -59,6 +61,11 @@ def surface(show: bool | None) -> Surface:
     return Watched() if pages.heard else Notebook()
 
 
+def markdown_is_seen() -> bool:
+    """Whether a user is there, and their page has no renderer for the record."""
+    return can_type() and not pages.connected
+
+
 class Nowhere:
     """Shows nothing."""
 
@@ -77,7 +84,7 @@ class Once(Nowhere):
     visible = True
 
     def end(self, record: Mapping[str, Any]) -> None:
-        publish(final_bundle(record))
+        publish(final_bundle(record, seen=markdown_is_seen()))
 
 
 class Terminal:
@@ -163,7 +170,8 @@ class _PageTurn:
     def end(self, record: Mapping[str, Any]) -> None:
         pages.end(record["id"])
         if self.has_output:
-            final = final_bundle(record, self._text.finish(record["answer"]))
+            answer = self._text.finish(record["answer"])
+            final = final_bundle(record, answer, seen=markdown_is_seen())
             publish(final, self._id, update=True)
 
     def stop(self) -> None:
@@ -341,6 +349,22 @@ class Card(Deltas):
 
     def _checkpoint(self) -> Bundle:
         return {TURN_MIME: self._so_far(), "text/plain": "…"}
+
+
+class Asking(Card):
+    """A card with a question that is not the model's; what came of it stays as one line."""
+
+    def ask(
+        self, record: Mapping[str, Any], asking: Mapping[str, str], stop: Callable[[], None]
+    ) -> None:
+        self.begin(record, stop)
+        transcript = Transcript(0.0)
+        transcript.show_steps((), asking)
+        self._send_news(transcript, ("", ""), 0.0)
+
+    def close(self, line: str) -> None:
+        pages.end(self._record["id"])
+        publish({"text/plain": line}, self._id, update=True)
 
 
 class Watched:

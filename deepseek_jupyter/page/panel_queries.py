@@ -26,11 +26,12 @@ if TYPE_CHECKING:
 
 _VERSION = 1
 _HEAD = 90  # characters of a prompt that represent it
+_MOST_FOREIGN = 50  # turns of the file that are shown
 _LARGEST_TURN = 2_000_000  # characters of one record sent to a page
 
 
 def conversation(session: Session, request: Request) -> dict[str, Any]:
-    """Its position, its active branch without texts, what runs, and the settings."""
+    """Its position, its active branch without texts, what runs and came with the file, settings."""
     found = session.conversation
     return {
         "version": _VERSION,
@@ -38,7 +39,8 @@ def conversation(session: Session, request: Request) -> dict[str, Any]:
         "way": way(found),
         "running": [record for record in running() if record["conversation"] == found.id],
         "settings": values(session),
-        "foreign": bool(session.memory.foreign),
+        "foreign": list(map(_record, session.memory.foreign[-_MOST_FOREIGN:])),
+        "undecided": session.memory.undecided,
         "trouble": session.memory.trouble,
     }
 

@@ -41,6 +41,7 @@ PANEL_REQUESTS: dict[str, tuple[str, bool]] = {
     "checkout": ("siblings.checkout", False),
     "open": ("siblings.open", False),
     "new": ("siblings.new", False),
+    "trust": ("siblings.trust", False),
     "settings": ("state.settings", False),
     "models": ("state.models", True),
     "names": ("panel_queries.names", False),

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from deepseek_jupyter.asking.reply import Reply
 from deepseek_jupyter.errors import ConversationError
 
-from .fields import text, turn_id, whole
+from .fields import flag, text, turn_id, whole
 from .state import position, send_state
 
 if TYPE_CHECKING:
@@ -129,6 +129,13 @@ def open(session: Session, request: Request) -> dict[str, Any]:
 def new(session: Session, request: Request) -> dict[str, Any]:
     """Begin a new conversation; the journal keeps the present one."""
     session.memory.conversation = session.memory.another()
+    return _moved(session.conversation)
+
+
+def trust(session: Session, request: Request) -> dict[str, Any]:
+    """``{take}``: go on with the turns that came with the notebook's file, or start without."""
+    memory = session.memory
+    memory.trust() if flag(request.body, "take") else memory.start_without()
     return _moved(session.conversation)
 
 

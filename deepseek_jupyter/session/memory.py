@@ -5,16 +5,19 @@ Nothing is opened or read before that, so loading the extension costs nothing.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import threading
 import time
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from deepseek_jupyter.conversation.conversation import Conversation
 from deepseek_jupyter.conversation.turn import Turn
+from deepseek_jupyter.display.pages import pages
 
 if TYPE_CHECKING:
     from deepseek_jupyter.conversation.journal import Journal
@@ -42,6 +45,7 @@ class Memory:
     ) -> None:
         self.restored_notice = ""  # what the first look brought back, for the user
         self.foreign: tuple[Turn, ...] = ()  # of the notebook's file, until `trust`
+        self.undecided = False  # whether the user has yet to say what becomes of them
         self._offer: Offer | None = None
         self._retention = (keep_days or None, int(megabytes * 1e6) or None)
         self._persistent = persistent
@@ -93,8 +97,15 @@ class Memory:
         """Take the file's foreign turns along, and keep them as trusted; returns how many."""
         conversation = self.conversation
         turns = [replace(turn, conversation=conversation.id) for turn in self.foreign]
-        self.foreign = ()
+        self.foreign, self.undecided = (), False
+        pages.set_foreign(())
         return self._take(turns, max(turns, key=lambda t: t.created).id if turns else None)
+
+    def start_without(self) -> None:
+        """The user goes on without the file's foreign turns, and is not asked of them again."""
+        conversation, self.undecided, self.restored_notice = self.conversation, False, ""
+        if conversation.journal is not None and conversation.notebook is not None:
+            conversation.journal.set_told(conversation.notebook, _without(self.foreign))
 
     def trust_journal(self) -> int:
         """Take along what only the journal has of this notebook; returns how many turns."""
@@ -171,11 +182,21 @@ class Memory:
         path = notebook_path(os.environ, self._namespace)
         found = restore(self._journal, path, notebook_content(path))
         self.foreign, self._offer = found.foreign, found.offer
+        pages.set_foreign(found.marked)
+        notebook, told = found.identity.notebook, self._journal.was_told
+        self.undecided = bool(found.foreign) and not told(notebook, _without(found.foreign))
         offered = ""
-        if self._offer and self._journal.first_offer(found.identity.notebook, self._offer.state):
+        if self._offer and not told(notebook, self._offer.state):
+            self._journal.set_told(notebook, self._offer.state)
             offered = self._offer.sentence
         self.restored_notice = " ".join(filter(None, (found.notice, offered)))
         return found.conversation
+
+
+def _without(foreign: Iterable[Turn]) -> str:
+    """By which the journal knows that the user started without these turns."""
+    ids = "\n".join(sorted(turn.id for turn in foreign))
+    return f"without {hashlib.sha256(ids.encode()).hexdigest()}"
 
 
 def notebook_content(path: str | None) -> object:

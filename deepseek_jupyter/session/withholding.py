@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from deepseek_jupyter.conversation.conversation import Conversation
@@ -32,6 +32,7 @@ class Withholding:
     def __init__(self) -> None:
         self._redactors: dict[str, Redactor] = {}
         self._held: dict[str, Held] = {}
+        self._passed: tuple[Any, dict[str, str]] = (None, {})
 
     def redactor_of(self, conversation: Conversation, detectors: frozenset[str]) -> Redactor:
         """A conversation's redactor, with the pseudonyms that its turns have used."""
@@ -45,6 +46,21 @@ class Withholding:
         redactor.detectors = detectors
         redactor.withheld = self.without({})
         return redactor
+
+    def for_history(self, conversation: Conversation, redactor: Redactor) -> Callable[[str], str]:
+        """`redactor.redact` that searches a text once as long as no policy has changed."""
+        released = (redactor.released.names, redactor.released.texts)
+        state = (conversation.id, redactor.detectors, redactor.withheld, released)
+        if self._passed[0] != state:
+            self._passed = (state, {})
+        passed = self._passed[1]
+
+        def mask(text: str) -> str:
+            if text not in passed:
+                passed[text] = redactor.redact(text)
+            return passed[text]
+
+        return mask
 
     def without(self, policies: Mapping[str, str]) -> tuple[WithheldValues, ...]:
         """What is withheld, but for attachments whose policy is another one in `policies`."""

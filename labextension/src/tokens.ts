@@ -61,6 +61,9 @@ export interface ICommHub {
     kernel: Kernel.IKernelConnection
   ): boolean;
 
+  /** Whether a kernel said of the turn with this id that it came with the notebook's file. */
+  isForeign(id: string, kernel: Kernel.IKernelConnection): boolean;
+
   /** Tell a kernel, or all of them, that this page is closing and will not answer any more. */
   leave(kernel?: Kernel.IKernelConnection | null): void;
 

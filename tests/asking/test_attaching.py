@@ -393,7 +393,7 @@ def test_a_frame_that_changed_since_the_answer_is_told_when_it_is_shown_again(
     df.loc[0, "city"] = "Oslo"
     reply._ipython_display_()
     assert "df has changed since this answer." in capsys.readouterr().out
-    assert "df has changed since this answer." in reply.bundle(reply.changed())["text/html"]
+    assert "df has changed since this answer." in reply.bundle(reply.changed())["text/markdown"]
     del names["df"]
     assert reply.changed() == []
 

@@ -61,7 +61,7 @@ def test_the_answer_is_json_text_for_people_and_for_the_history(session, server)
     assert json.loads(reply.text) == {"name": "Ulm", "people": 128_928}
     assert reply.tool_calls == ()
     assert reply.turn.format == "json"
-    assert "128928" in reply.bundle()["text/html"]
+    assert "128928" in reply.bundle()["text/markdown"]
     ds.ask("Sure?")
     messages = server.requests[1].json["messages"]
     assert [m["role"] for m in messages] == ["user", "assistant", "user"]

@@ -120,7 +120,7 @@ class TestThinking:
         reply = ask()
         assert reply.turn.policy == ("thinking",)
         assert reply.turn.record["policy"] == ["thinking"]
-        assert "<details open" in reply.bundle()["text/html"]
+        assert "<details open" in reply.bundle()["text/markdown"]
 
 
 class TestTools:

@@ -412,7 +412,7 @@ def test_the_record_tells_calls_arguments_results_and_decisions(session, server)
     ]
     assert step["results"] == [{"id": "call_0", "text": "Sun in Ulm.", "decision": "not asked"}]
     assert read_record(record).steps == ds.last.steps
-    page = ds.last.bundle()["text/html"]
+    page = ds.last.bundle()["text/markdown"]
     assert "weather" in page
     assert "Sun in Ulm." in page
 

@@ -15,10 +15,10 @@ from deepseek_jupyter.conversation.exports import to_json, to_notebook
 from deepseek_jupyter.conversation.records import read_record
 from deepseek_jupyter.conversation.restore import (
     METADATA,
-    MIME_TYPE,
     rebuild,
     rebuild_records,
 )
+from deepseek_jupyter.protocol.output import TURN_MIME
 
 from .turns import a_full_turn, a_turn
 
@@ -80,7 +80,7 @@ def test_a_tree_exported_as_json_is_rebuilt_from_it(conversation):
 
 
 def notebook(*records: object, **metadata: object) -> dict:
-    outputs = [{"output_type": "display_data", "data": {MIME_TYPE: r}} for r in records]
+    outputs = [{"output_type": "display_data", "data": {TURN_MIME: r}} for r in records]
     return {"cells": [{"outputs": [output]} for output in outputs], "metadata": metadata}
 
 

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 
+import nbformat
 import pytest
 
+from deepseek_jupyter.conversation.records import read_record
+from deepseek_jupyter.conversation.restore import records_in
 from deepseek_jupyter.conversation.turn import SCHEMA, Step, Turn, now
-from deepseek_jupyter.display.render import footer
+from deepseek_jupyter.display.render import final_bundle, footer
 from deepseek_jupyter.protocol.messages import ToolCall
+from deepseek_jupyter.protocol.output import TURN_MIME, unpacked
 from deepseek_jupyter.protocol.usage import Usage
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "record.md"
@@ -56,6 +61,44 @@ FULL = Turn(
     error={"type": "T", "message": "M", "hint": "H"},
     reasoning_details=({"type": "reasoning.text", "text": "secret form"},),
 )
+RICH_ANSWER = """\
+## Who survived
+
+Women of the **first class** did best; see `df.groupby(["pclass", "sex"])`.
+
+| class | women | men |
+|:------|------:|----:|
+| 1     |  0.97 | 0.37|
+| 2     |  0.92 | 0.16|
+| 3     |  0.50 | 0.14|
+
+```python
+import pandas as pd
+
+rates = df.groupby(["pclass", "sex"])["survived"].agg(["mean", "count"])
+for (pclass, sex), row in rates.iterrows():
+    if row["count"] < 5:
+        continue
+    print(f"{pclass} {sex:<8} {row['mean']:.2f} of {row['count']}")
+```
+
+The mean is $\\bar x = \\frac{1}{n}\\sum_{i=1}^n x_i$, with the interval
+
+$$\\bar x \\pm 1.96\\sqrt{\\frac{\\bar x (1 - \\bar x)}{n}}$$
+
+1. *First*, the figures are of all 891 rows.
+2. *Second*, a < b and "quotes" stay as they are.
+
+> Small groups say little.
+
+The rates are those of the whole table, not of the rows in the sample. What this does not say:
+why. Boats were boarded by deck, and the first class lived nearest to them; women and children
+went first, which the second column shows for every class. A model with both would need an
+interaction, since the gap between the sexes is 0.60 in the first class, 0.76 in the second and
+0.36 in the third. Before you go further, look at `age`: 177 of the values are missing, most of
+them in the third class, and dropping those rows would change the rates above.
+"""
+EMPTY_STEP = Step((ToolCall("call_0", "f", ""),), (("call_0", ""),))
 BARE = Turn(id="1", conversation="c", prompt="Q")
 
 
@@ -125,3 +168,86 @@ def test_statuses_are_documented():
     )
     assert all(f"`{status}`" in DOCUMENTED["status"][1] for status in used)
     assert {"done", "interrupted", "truncated", "error"} <= used
+
+
+# As an output holds it
+
+
+def saved(turn: Turn) -> str:
+    """The turn's output as a notebook file has it."""
+    output = nbformat.v4.new_output("display_data", final_bundle(record(turn)))
+    cell = nbformat.v4.new_code_cell("%%ds\nQ", id="cell", outputs=[output])
+    notebook = nbformat.v4.new_notebook(cells=[cell])
+    nbformat.validate(notebook)
+    return nbformat.writes(notebook)
+
+
+def read(file: str) -> object:
+    (found,) = records_in(json.loads(file))
+    return found
+
+
+RICH = replace(
+    FULL,
+    id="0198a7b0-5b7c-7c3e-9d1f-2f1c6b1e0a11",
+    conversation="0198a7b0-5b7c-7c3e-9d1f-2f1c6b1e0a12",
+    parent="0198a7b0-5b7c-7c3e-9d1f-2f1c6b1e0a13",
+    cell_id="0198a7b0-5b7c-7c3e-9d1f-2f1c6b1e0a14",
+    request_hash="0" * 64,
+    error=None,
+    notices=(),
+    tool_calls=(),
+    reasoning="The user asks for Titanic's survivors by class and sex. " * 40,
+    answer=RICH_ANSWER,
+    steps=(
+        Step(
+            (ToolCall("call_0", "sql", json.dumps({"query": "select * from df" * 6})),),
+            (("call_0", "| pclass | sex | n |\n|---|---|---|\n" + "| 1 | female | 94 |\n" * 12),),
+        ),
+    ),
+)
+
+
+@pytest.mark.parametrize("turn", [FULL, replace(BARE, steps=(EMPTY_STEP,)), RICH], ids="fbr")
+@pytest.mark.parametrize("answer", ["A", "", "B" * 100, "a\x1b[31mb", "a\x0cb\u2028c\r\nd\n"])
+def test_an_output_says_all_that_the_record_says(turn, answer):
+    turn = replace(turn, answer=answer)
+    assert read_record(read(saved(turn))) == read_record(turn.record)
+
+
+@pytest.mark.parametrize("kind", ["md", "code", "json", "text"])
+def test_the_answer_is_there_twice_raw_and_rendered(kind):
+    bundle = final_bundle(record(replace(FULL, answer="Forty-two.", format=kind)))
+    assert json.dumps(bundle).count("Forty-two.") == 2
+
+
+def test_a_rich_turn_takes_two_and_a_half_times_its_texts():
+    texts = [RICH.reasoning, RICH.answer]
+    texts += [text for step in RICH.steps for _, text in step.results]
+    texts += [call.arguments for step in RICH.steps for call in step.tool_calls]
+    size = len(saved(RICH).encode())
+    assert size / sum(len(text.encode()) for text in texts if text) <= 2.5
+
+
+def test_an_equal_answer_differs_in_one_line():
+    again = replace(
+        RICH,
+        id="0199",
+        created="2027-01-01T00:00:00.000Z",
+        parent="0190",
+        timing={"first_token": 3.0, "thinking": 4.0, "total": 9.0},
+        usage=Usage(90, 50, 40, 20),
+        cost={"amount": "0.9", "currency": "USD"},
+        branch={"index": 2, "count": 2},
+    )
+    before, after = saved(RICH).splitlines(), saved(again).splitlines()
+    assert len(before) == len(after)
+    assert sum(a != b for a, b in zip(before, after, strict=True)) == 1
+    assert saved(replace(RICH)) == saved(RICH)
+
+
+@pytest.mark.parametrize("run", [None, 7, "", "[]", "{", "[" * 100_000, '{"id": 7}'])
+@pytest.mark.parametrize("content", [None, [], {}, {"prompt": 7}])
+def test_a_malformed_output_is_no_turn(run, content):
+    data = {TURN_MIME: {"schema": 2, "content": content, "run": run}, "text/plain": "A"}
+    assert read_record(unpacked(data)) is None

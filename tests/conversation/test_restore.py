@@ -10,7 +10,8 @@ import pytest
 from deepseek_jupyter.conversation.conversation import Conversation
 from deepseek_jupyter.conversation.exports import to_notebook
 from deepseek_jupyter.conversation.journal import Journal
-from deepseek_jupyter.conversation.restore import METADATA, MIME_TYPE, Restored, restore
+from deepseek_jupyter.conversation.restore import METADATA, Restored, restore
+from deepseek_jupyter.protocol.output import TURN_MIME, unpacked
 
 from .turns import a_turn
 
@@ -186,7 +187,7 @@ def test_an_edited_output_is_foreign_with_all_after_it_and_the_original_is_offer
 ):
     ask(begun, "three")
     disk.save(HERE, begun)
-    disk.cells(HERE)[1]["outputs"][0]["data"][MIME_TYPE]["answer"] = "EDITED"
+    disk.cells(HERE)[1]["outputs"][0]["data"]["text/plain"] = "EDITED"
     restored = disk.opened(journal, HERE)
     assert prompts(restored.conversation) == ["one"]
     assert next(turn.answer for turn in restored.foreign) == "EDITED"
@@ -207,7 +208,7 @@ def test_a_record_shown_twice_is_one_and_two_of_one_id_are_neither(begun, journa
     disk.files[HERE]["cells"].append(cells[1])  # %deepseek show, or a cell pasted
     assert prompts(disk.kernel(journal, HERE)[0]) == ["one", "two"]
     forged = json.loads(json.dumps(cells[0]))
-    forged["outputs"][0]["data"][MIME_TYPE]["prompt"] = "FORGED"
+    forged["outputs"][0]["data"][TURN_MIME]["content"]["prompt"] = "FORGED"
     disk.files[HERE]["cells"].insert(0, forged)
     restored = disk.opened(journal, HERE)
     assert prompts(restored.conversation) == []
@@ -228,7 +229,7 @@ def test_a_turn_asked_without_history_is_not_made_part_of_it_by_a_file(begun, jo
     turn = a_turn("aside", conversation=begun.id, parent=begun.tip, history=False)
     journal.finish(turn)
     record = {**turn.record, "history": True}
-    disk.files[HERE]["cells"].append({"outputs": [{"data": {MIME_TYPE: record}}]})
+    disk.files[HERE]["cells"].append({"outputs": [{"data": {TURN_MIME: record}}]})
     restored = disk.opened(journal, HERE)
     assert prompts(restored.conversation) == ["one", "two"]
     assert len(restored.foreign) == 1
@@ -237,8 +238,9 @@ def test_a_turn_asked_without_history_is_not_made_part_of_it_by_a_file(begun, jo
 def test_a_turn_saved_in_mid_answer_is_not_an_edited_one(begun, journal, disk):
     ask(begun, "three")
     disk.save(HERE, begun)
-    record = disk.cells(HERE)[2]["outputs"][0]["data"][MIME_TYPE]
-    record.update(status="answering", answer="An", finish_reason=None)
+    data = disk.cells(HERE)[2]["outputs"][0]["data"]
+    running = {"status": "answering", "answer": "An", "finish_reason": None}
+    data[TURN_MIME] = {**unpacked(data), **running}
     conversation, _ = disk.kernel(journal, HERE)
     assert [turn.answer for turn in conversation][2] == "An answer to: three"
     disk.files[THERE] = disk.files[HERE]

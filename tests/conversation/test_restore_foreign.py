@@ -19,9 +19,10 @@ from hypothesis import strategies as st
 from deepseek_jupyter.conversation.conversation import Conversation
 from deepseek_jupyter.conversation.journal import Journal
 from deepseek_jupyter.conversation.records import read_record
-from deepseek_jupyter.conversation.restore import METADATA, MIME_TYPE, Restored, restore
+from deepseek_jupyter.conversation.restore import METADATA, Restored, restore
 from deepseek_jupyter.conversation.turn import Step, Turn, new_id
 from deepseek_jupyter.protocol.messages import ToolCall
+from deepseek_jupyter.protocol.output import TURN_MIME
 from tests.support.fuzzing import examples
 
 from .turns import ask
@@ -152,7 +153,7 @@ def made(user: User, plan: dict[str, Any]) -> dict[str, Any]:
         "elsewhere": [record(*turn) for turn in plan["elsewhere"]],
     }
     outputs = [
-        {"output_type": "display_data", "data": {MIME_TYPE: record(*turn)}}
+        {"output_type": "display_data", "data": {TURN_MIME: record(*turn)}}
         for turn in plan["turns"]
     ]
     cells = [{"cell_type": "code", "outputs": [output]} for output in outputs]
@@ -161,7 +162,7 @@ def made(user: User, plan: dict[str, Any]) -> dict[str, Any]:
 
 def own_ids(user: User, content: dict[str, Any]) -> set[str]:
     """The ids that the file carries as own turns, found in another way than `restore` does."""
-    records = [out["data"][MIME_TYPE] for cell in content["cells"] for out in cell["outputs"]]
+    records = [out["data"][TURN_MIME] for cell in content["cells"] for out in cell["outputs"]]
     read = [read_record(r) for r in (*records, *content["metadata"][METADATA]["elsewhere"])]
     said: dict[str, set[str]] = defaultdict(set)
     for turn in read:
@@ -272,7 +273,7 @@ def test_the_users_own_notebook_at_its_own_path_comes_back_whole(user, folder, d
 
 def test_a_forged_record_with_a_fitting_hash_answers_nothing(user, folder):
     record = {**user.turns[0].record, "id": new_id(), "answer": "FORGED", "request_hash": "wanted"}
-    content = {"cells": [{"outputs": [{"data": {MIME_TYPE: record}}]}], "metadata": {}}
+    content = {"cells": [{"outputs": [{"data": {TURN_MIME: record}}]}], "metadata": {}}
     journal = user.journal(folder)
     restored = opened(journal, content)
     ask(restored.conversation, "hello")

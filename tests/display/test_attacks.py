@@ -49,11 +49,13 @@ def around_the_answer(attack: dict[str, str]) -> None:
         footer=text,
         error={"type": "ServerError", "message": text, "hint": ""},
     )
-    card = Card(final_bundle(made)["text/html"])
-    assert card.faults == []
-    assert card.shown().count(attack["must_show"]) >= 4
-    growing = streaming_bundle("", text, status="thinking", elapsed=1.0, notices=[text])
-    assert Card(growing["text/html"]).faults == []
+    final = final_bundle(made, seen=True)["text/markdown"]
+    assert Card(GFM.render(final)).shown().count(attack["must_show"]) >= 4
+    growing = Card(
+        streaming_bundle("", text, status="thinking", elapsed=1.0, notices=[text])["text/html"]
+    )
+    assert growing.faults == []
+    assert attack["must_show"] in growing.shown()  # of a long thought the end is shown
 
 
 def in_the_markdown_around_it(attack: dict[str, str]) -> None:
@@ -62,7 +64,9 @@ def in_the_markdown_around_it(attack: dict[str, str]) -> None:
     And JupyterLab takes `@@0@@` for the place of a formula.
     """
     text = attack["text"]
-    bundle = final_bundle(record(reasoning=text, notices=[text], footer=text))
+    error = {"type": "ServerError", "message": text, "hint": ""}
+    made = record(reasoning=text, notices=[text], footer=text, error=error)
+    bundle = final_bundle(made, seen=True)
     for name, parse in PARSERS.items():
         assert Card(str(parse(bundle["text/markdown"]))).faults == [], name
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from deepseek_jupyter.display.render import final_bundle
 from deepseek_jupyter.sanitizer.sanitizer import sanitize
 from tests.conversation.turns import a_full_turn
-from tests.display.test_safe import ATTACKS, faults, fed, markdown_faults
+from tests.display.test_safe import ATTACKS, GFM, faults, fed, markdown_faults
 from tests.support.fuzzing import examples
 
 TEXTS = [attack["text"] for attack in ATTACKS if len(attack["text"]) < 2000]
@@ -69,9 +69,9 @@ def test_no_field_of_a_record_acts_in_its_card(answer, reasoning, other):
         "model": other,
         "footer": other,
         "notices": [other],
-        "error": {"class": other, "message": other},
+        "error": {"type": other, "message": other},
         "prompt": other,
     }
     bundle = final_bundle(record)
-    assert Actors(bundle["text/html"]).found == []
+    assert Actors(GFM.render(bundle["text/markdown"])).found == []
     assert "\x1b" not in bundle["text/plain"]

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from deepseek_jupyter.api import get_session
-from deepseek_jupyter.conversation.restore import MIME_TYPE
 from deepseek_jupyter.conversation.turn import Turn
+from deepseek_jupyter.protocol.output import TURN_MIME
 from deepseek_jupyter.session.memory import Memory
 from tests.support.scripted import answer
 
@@ -123,7 +123,7 @@ def test_trust_takes_along_what_the_file_shows(run, server, tmp_path, monkeypatc
     assert "nothing to take along" in run("%deepseek trust")
     assert "nothing to take along" in run("%deepseek trust journal")
     turn = Turn("a", "theirs", "Their question", answer="Their answer", status="done")
-    output = {"output_type": "display_data", "data": {MIME_TYPE: turn.record}}
+    output = {"output_type": "display_data", "data": {TURN_MIME: turn.record}}
     notebook = tmp_path / "theirs.ipynb"
     notebook.write_text(json.dumps({"cells": [{"outputs": [output]}], "metadata": {}}))
     monkeypatch.setenv("JPY_SESSION_NAME", str(notebook))

@@ -15,13 +15,14 @@ from tests.kernel.conftest import (  # noqa: F401
     server,
     shared_server,
 )
+from tests.session.conftest import session  # noqa: F401
 from tests.support.kernels import Kernel
 from tests.support.page import Page
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
-        if Path(__file__).parent in item.path.parents and "page" in getattr(
+        if Path(__file__).parent in item.path.parents and "kernel" in getattr(
             item, "fixturenames", ()
         ):
             item.add_marker(pytest.mark.kernel)

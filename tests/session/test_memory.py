@@ -13,12 +13,12 @@ from deepseek_jupyter.asking.ask import ask as ask_model
 from deepseek_jupyter.asking.ask import resolve
 from deepseek_jupyter.asking.question import Question
 from deepseek_jupyter.config import DeepSeek
-from deepseek_jupyter.conversation.restore import MIME_TYPE
 from deepseek_jupyter.conversation.turn import Step, Turn
 from deepseek_jupyter.display.surfaces import Nowhere
 from deepseek_jupyter.errors import ParameterError, ReplayError
 from deepseek_jupyter.home import home
 from deepseek_jupyter.protocol.messages import ToolCall
+from deepseek_jupyter.protocol.output import TURN_MIME
 from deepseek_jupyter.session.memory import notebook_content
 from deepseek_jupyter.session.session import Session
 from tests.support.asking import KEY
@@ -138,7 +138,7 @@ def test_a_journal_that_cannot_be_opened_is_told_and_the_question_is_answered(no
 def save(path: Path, *turns: Turn, **changes: object) -> None:
     """The notebook with these turns in its outputs."""
     outputs = [
-        {"output_type": "display_data", "data": {MIME_TYPE: {**t.record, **changes}}} for t in turns
+        {"output_type": "display_data", "data": {TURN_MIME: {**t.record, **changes}}} for t in turns
     ]
     path.write_text(json.dumps({"cells": [{"outputs": [o]} for o in outputs], "metadata": {}}))
 

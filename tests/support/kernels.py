@@ -27,7 +27,7 @@ from typing import Any
 
 from jupyter_client.manager import KernelManager
 
-TURN_MIME = "application/vnd.deepseek.turn+json"
+from deepseek_jupyter.protocol.output import TURN_MIME, unpacked
 
 
 @dataclass
@@ -102,7 +102,7 @@ class Ran:
     @property
     def turns(self) -> list[dict[str, Any]]:
         """The records that stand in the end."""
-        return [bundle[TURN_MIME] for bundle in self.bundles if TURN_MIME in bundle]
+        return [unpacked(bundle) for bundle in self.bundles if TURN_MIME in bundle]
 
     @property
     def error(self) -> list[str]:

@@ -11,8 +11,9 @@ from typing import Any, NamedTuple
 
 import nbformat
 
+from deepseek_jupyter.protocol.output import TURN_MIME, unpacked
+
 NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
-TURN_MIME = "application/vnd.deepseek.turn+json"
 
 
 class Executed(NamedTuple):
@@ -28,7 +29,7 @@ class Executed(NamedTuple):
     @property
     def turns(self) -> list[dict[str, Any]]:
         """The record of each output that is an answer, in order."""
-        return [o["data"][TURN_MIME] for o in self.outputs if TURN_MIME in o.get("data", {})]
+        return [unpacked(o["data"]) for o in self.outputs if TURN_MIME in o.get("data", {})]
 
     @property
     def texts(self) -> str:

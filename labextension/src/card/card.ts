@@ -10,21 +10,22 @@ import type { INotebookTracker } from '@jupyterlab/notebook';
 import type { IRenderMime } from '@jupyterlab/rendermime-interfaces';
 import type { ITranslator, TranslationBundle } from '@jupyterlab/translation';
 import type { Message } from '@lumino/messaging';
-import { asMarkdown, isRunning, MIME_TYPE, readRecord, SCHEMA } from '../kernel/record';
+import { object } from '../kernel/json';
+import { asMarkdown, isRunning, readOutput, readRecord, SCHEMA } from '../kernel/record';
 import { merge } from '../kernel/transcript';
 import { Flow } from '../markdown/flow';
 import { LabRenderer } from '../markdown/labrenderer';
 import { insertBelow, isEditable, regenerate, replaceCell, runBelow, stop } from './actions';
 import { make, say } from './dom';
 import { findHostCell, isExecuting, kernelOf } from './hostcell';
-import { addCodeBars, Attachments, Header, Notes, Tools } from './parts';
+import { addCodeBars, Attachments, FileTurns, Header, Notes, Tools } from './parts';
 import { SiblingSwitch } from './siblings';
 import { Thinking } from './thinking';
 import { announcement } from './wording';
 import { wordsIn } from '../words';
 import type { Consent, ITurnRecord } from '../kernel/record';
 import type { ITranscript } from '../kernel/transcript';
-import type { ICommHub } from '../tokens';
+import type { ICommHub, ICommMessage } from '../tokens';
 import type { IHostCell } from './hostcell';
 
 /**
@@ -72,10 +73,13 @@ export class Card extends Widget implements IRenderMime.IRenderer {
       (call, consent) => this._answerToolCall(call, consent),
       renderer
     );
+    this._file = new FileTurns(this._trans, take =>
+      this._answerToolCall(this._asking, take ? 'approve' : 'deny')
+    );
     const log = make('div', 'log');
     log.setAttribute('role', 'log');
     log.setAttribute('aria-live', 'off');
-    log.append(this._thinking.node, this._tools.node, answer);
+    log.append(this._file.node, this._thinking.node, this._tools.node, answer);
     this._status.setAttribute('role', 'status');
     this.addClass('jp-DeepSeek-card');
     this.node.setAttribute('role', 'group');
@@ -89,11 +93,12 @@ export class Card extends Widget implements IRenderMime.IRenderer {
       this._status
     );
     options.hub?.transcriptChanged.connect(this._onTranscript, this);
+    options.hub?.messageReceived.connect(this._onMessage, this);
   }
 
   /** Show the record of an output. */
   async renderModel(model: IRenderMime.IMimeModel): Promise<void> {
-    const record = readRecord(model.data[MIME_TYPE]);
+    const record = readOutput(model.data);
     if (record.schema > SCHEMA) {
       const text = model.data['text/markdown'];
       this.addClass('jp-mod-plain');
@@ -116,6 +121,7 @@ export class Card extends Widget implements IRenderMime.IRenderer {
       return;
     }
     this._options.hub?.transcriptChanged.disconnect(this._onTranscript, this);
+    this._options.hub?.messageReceived.disconnect(this._onMessage, this);
     clearInterval(this._ticker);
     this._answer.dispose();
     this._thinking.dispose();
@@ -125,6 +131,7 @@ export class Card extends Widget implements IRenderMime.IRenderer {
   protected override onAfterAttach(message: Message): void {
     super.onAfterAttach(message);
     this.toggleClass('jp-mod-inNotebook', this._hostCell() !== null);
+    this._mark();
     if (isRunning(this._record.status)) {
       this._listen();
       void this._update();
@@ -140,7 +147,11 @@ export class Card extends Widget implements IRenderMime.IRenderer {
     this._header.update(record, live);
     this._attachments.update(record);
     // Only what the kernel says now may be asked: a record may come from a stranger's file.
-    this._tools.update(record, live ? (transcript?.asking ?? null) : null);
+    const asking = live ? (transcript?.asking ?? null) : null;
+    this._asking = asking?.call ?? '';
+    this._file.ask(asking?.ofFile ? asking.text : '');
+    this._tools.update(record, asking);
+    this._mark();
     this._notes.update(record);
     this.toggleClass('jp-mod-noCode', record.policy.includes('no_code'));
     const words = announcement(record, live, this._trans);
@@ -183,6 +194,19 @@ export class Card extends Widget implements IRenderMime.IRenderer {
       this._lastSign = Date.now();
       this._soon();
     }
+  }
+
+  private _onMessage(_: ICommHub, { message }: ICommMessage): void {
+    if (object(message)['type'] === 'foreign') {
+      this._mark();
+    }
+  }
+
+  /** Grey a turn of which the kernel says that it came with the file. */
+  private _mark(): void {
+    const kernel = kernelOf(this._hostCell());
+    const foreign = !!kernel && (this._options.hub?.isForeign(this._saved.id, kernel) ?? false);
+    this._file.mark(this.node, foreign);
   }
 
   /** Update once in the next frame, however many messages arrived. */
@@ -248,6 +272,8 @@ export class Card extends Widget implements IRenderMime.IRenderer {
   private _thinking: Thinking;
   private _attachments: Attachments;
   private _tools: Tools;
+  private _file: FileTurns;
+  private _asking = '';
   private _answer: Flow;
   private _notes = new Notes();
   private _status = make('div', 'status');

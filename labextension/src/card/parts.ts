@@ -234,6 +234,45 @@ function written(json: string): { text: string; language: string } {
   return { text: json, language: 'json' };
 }
 
+/** Asks what becomes of the turns that came with the file; the line for such a turn is here too. */
+export class FileTurns {
+  readonly node = make('div', 'consent');
+
+  constructor(private _trans: TranslationBundle, answer: (take: boolean) => void) {
+    this.node.hidden = true;
+    this.node.setAttribute('role', 'alertdialog');
+    this.node.setAttribute('aria-label', _trans.__('Turns that came with the file'));
+    const choice = (label: string, take: boolean) => {
+      const button = make('button', 'word', label);
+      button.type = 'button';
+      button.dataset['word'] = take ? 'approve' : 'deny';
+      button.addEventListener('click', () => answer(take));
+      return button;
+    };
+    this._text.classList.add('jp-DeepSeek-tool-text');
+    this.node.append(
+      this._text,
+      choice(_trans.__('Start without them'), false),
+      choice(_trans.__('Go on with them'), true)
+    );
+  }
+
+  /** Show the question; empty for none. */
+  ask(text: string): void {
+    say(this._text, text);
+    this.node.hidden = !text;
+  }
+
+  /** Show a turn as one that came with the file, or as one of this conversation. */
+  mark(node: HTMLElement, foreign: boolean): void {
+    node.classList.toggle('jp-mod-foreign', foreign);
+    const line = this._trans.__('Came with the file; not sent to the model');
+    foreign ? node.setAttribute('data-foreign', line) : node.removeAttribute('data-foreign');
+  }
+
+  private _text = make('pre', 'file-text');
+}
+
 /** Shows a turn's notices, its error and its footer. */
 export class Notes {
   readonly node = make('div', 'notes');

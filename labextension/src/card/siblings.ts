@@ -8,7 +8,7 @@ import { caretLeftIcon, caretRightIcon } from '@jupyterlab/ui-components';
 import type { JSONObject } from '@lumino/coreutils';
 import type { Kernel } from '@jupyterlab/services';
 import type { TranslationBundle } from '@jupyterlab/translation';
-import { MIME_TYPE, readRecord } from '../kernel/record';
+import { MIME_TYPE, readOutput } from '../kernel/record';
 import { RequestError } from '../kernel/requests';
 import { button, make, say } from './dom';
 import { kernelOf } from './hostcell';
@@ -130,7 +130,7 @@ export class SiblingSwitch {
       const { bundle, active } = await this._request(this._hub, kernel, type, body);
       const data = bundle as JSONObject;
       say(this._trouble, '');
-      this._looked = { record: readRecord(data[MIME_TYPE]), bundle: data, active: active === true };
+      this._looked = { record: readOutput(data), bundle: data, active: active === true };
       return this._looked;
     } catch (error) {
       const known = error instanceof RequestError ? [error.message, error.hint] : [];
@@ -179,7 +179,7 @@ export function keep({ cell }: IHostCell, id: string, bundle: JSONObject): void 
   for (let index = 0; index < outputs.length; index++) {
     const output = outputs.get(index).toJSON();
     const data = output['data'] as JSONObject | undefined;
-    if (data?.[MIME_TYPE] && readRecord(data[MIME_TYPE]).id === id) {
+    if (data?.[MIME_TYPE] && readOutput(data).id === id) {
       outputs.set(index, { ...output, data: bundle } as never);
       return;
     }

@@ -12,6 +12,7 @@ import { KernelMessage } from '@jupyterlab/services';
 import type { ISignal } from '@lumino/signaling';
 import type { JSONObject } from '@lumino/coreutils';
 import type { Kernel } from '@jupyterlab/services';
+import { list, object, text } from './json';
 import { isRunning } from './record';
 import { readAnswer } from './requests';
 import { Transcripts } from './transcript';
@@ -97,6 +98,10 @@ export class CommHub implements ICommHub {
     return this._links.get(kernel)?.send({ type: consent, id, call }) ?? false;
   }
 
+  isForeign(id: string, kernel: Kernel.IKernelConnection): boolean {
+    return this._links.get(kernel)?.foreign.has(id) ?? false;
+  }
+
   leave(kernel: Kernel.IKernelConnection | null = null): void {
     this._links.forEach((link, other) => (kernel ?? other) === other && link.leave());
   }
@@ -111,6 +116,9 @@ export class CommHub implements ICommHub {
       link.latest = transcript.id;
       this._transcriptChanged.emit(transcript);
     } else {
+      if (object(json)['type'] === 'foreign') {
+        link.foreign = new Set(list(object(json)['ids']).map(text));
+      }
       this._messageReceived.emit({ kernel: link.kernel, message: json });
     }
   }
@@ -137,6 +145,9 @@ interface ISubshellComm extends Kernel.IComm {
 export class KernelComms implements ISource {
   /** The id of the turn that the kernel spoke of last. */
   latest = '';
+
+  /** The ids of the turns that came with the notebook's file. */
+  foreign: ReadonlySet<string> = new Set();
 
   constructor(
     readonly kernel: Kernel.IKernelConnection,

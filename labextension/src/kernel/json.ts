@@ -31,3 +31,12 @@ export function text(value: unknown): string {
 export function number(value: unknown): number | null {
   return typeof value === 'number' && Number.isFinite(value) ? value : null;
 }
+
+/** The value of a JSON text; null for anything else. */
+export function parsed(value: unknown): unknown {
+  try {
+    return JSON.parse(text(value));
+  } catch {
+    return null;
+  }
+}

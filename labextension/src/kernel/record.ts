@@ -4,13 +4,13 @@
  * The fields are those of `docs/record.md`; the kernel's side is `deepseek_jupyter/display/`. A record
  * may come from a file that was edited by hand, so reading one never trusts a type.
  */
-import { list, number, object, text } from './json';
+import { list, number, object, parsed, text } from './json';
 
 /** The MIME type of the record. */
 export const MIME_TYPE = 'application/vnd.deepseek.turn+json';
 
-/** The newest record this reader understands. */
-export const SCHEMA = 1;
+/** The newest form of an output that this reader understands. */
+export const SCHEMA = 2;
 
 const STATUSES = [
   'waiting',
@@ -52,6 +52,8 @@ export type Consent = 'approve' | 'deny' | 'always';
 export interface IConsentRequest {
   readonly call: string;
   readonly text: string;
+  /** Whether it is no call, but the question what becomes of the turns that came with the file. */
+  readonly ofFile?: boolean;
 }
 
 /** What went wrong, and what to do. */
@@ -92,6 +94,28 @@ export interface ITurnRecord {
   readonly error: ITurnError | null;
   readonly footer: string;
   readonly branch: IBranch | null;
+}
+
+/**
+ * Read the record of an output's mimebundle, of schema 2 or 1; the kernel writes and reads them in
+ * `deepseek_jupyter/protocol/output.py`.
+ */
+export function readOutput(data: Record<string, unknown>): ITurnRecord {
+  const saved = object(data[MIME_TYPE]);
+  if (saved['schema'] !== 2) {
+    return readRecord(saved);
+  }
+  const { more, ...texts } = object(saved['content']);
+  const written = object(parsed(more));
+  const plain = data['text/plain'];
+  return readRecord({
+    answer: Array.isArray(plain) ? plain.join('') : plain,
+    served_model: written['model'],
+    ...texts,
+    ...written,
+    ...object(parsed(saved['run'])),
+    schema: 2
+  });
 }
 
 /** Read a record, whatever the JSON may be. */
@@ -153,7 +177,8 @@ export function readSteps(json: unknown): IToolCall[] {
 export function readConsentRequest(json: unknown): IConsentRequest | null {
   const raw = object(json);
   const call = text(raw['call']);
-  return call ? { call, text: text(raw['text']) } : null;
+  const ofFile = raw['kind'] === 'file';
+  return call ? { call, text: text(raw['text']), ...(ofFile ? { ofFile } : {}) } : null;
 }
 
 /** A status, or null for anything else. */

@@ -5,7 +5,7 @@
  * hang under their parent: what followed it on the branch gives way to them.
  */
 import { list, maybeText, number, object } from '../kernel/json';
-import { MIME_TYPE, readRecord } from '../kernel/record';
+import { MIME_TYPE, readOutput, readRecord } from '../kernel/record';
 import type { ITurnRecord } from '../kernel/record';
 
 /** A turn's place on the active branch. */
@@ -16,6 +16,8 @@ export interface IStep {
   /** Which of how many siblings it is, from 1. */
   readonly index: number;
   readonly count: number;
+  /** Whether it came with the notebook's file, and is not sent. */
+  readonly foreign?: boolean;
 }
 
 /** The kernel's settings that the panel has controls for. */
@@ -35,6 +37,10 @@ export interface IState {
   readonly tip: string | null;
   readonly active: string;
   readonly way: readonly IStep[];
+  /** Turns that came with the file. */
+  readonly foreign: readonly IStep[];
+  /** Whether the user has yet to say what becomes of them. */
+  readonly undecided: boolean;
   readonly records: ReadonlyMap<string, ITurnRecord>;
   /** Turns that run, in the order in which they began. */
   readonly running: readonly string[];
@@ -51,6 +57,8 @@ export const NOTHING: IState = {
   tip: null,
   active: 'main',
   way: [],
+  foreign: [],
+  undecided: false,
   records: new Map(),
   running: [],
   failed: null,
@@ -64,7 +72,8 @@ export function opened(state: IState, json: unknown): IState {
   const running = list(raw['running']).map(readRecord);
   const same = raw['conversation'] === state.conversation;
   const records = new Map(same ? state.records : []);
-  for (const record of running) {
+  const foreign = list(raw['foreign']).map(readRecord);
+  for (const record of [...running, ...foreign]) {
     records.set(record.id, record);
   }
   const way = list(raw['way']).map(readStep);
@@ -73,6 +82,8 @@ export function opened(state: IState, json: unknown): IState {
     tip: maybeText(raw['tip']),
     active: String(raw['active'] ?? 'main'),
     way,
+    foreign: foreign.map(record => ({ ...fileStep(record), foreign: true })),
+    undecided: raw['undecided'] === true,
     records,
     running: running.map(record => record.id),
     failed: same && state.tip === maybeText(raw['tip']) ? state.failed : null,
@@ -94,14 +105,14 @@ export function withRecords(state: IState, json: unknown): IState {
 export function fromFile(saved: readonly ITurnRecord[]): IState {
   return {
     ...NOTHING,
-    way: saved.map(({ id, branch, prompt, answer }) => ({
-      id,
-      tokens: Math.ceil((prompt.length + answer.length) / 4),
-      index: branch?.index ?? 1,
-      count: 1
-    })),
+    way: saved.map(fileStep),
     records: new Map(saved.map(record => [record.id, record]))
   };
+}
+
+function fileStep({ id, branch, prompt, answer }: ITurnRecord): IStep {
+  const tokens = Math.ceil((prompt.length + answer.length) / 4);
+  return { id, tokens, index: branch?.index ?? 1, count: 1 };
 }
 
 /** The state after a message of the kernel. */
@@ -109,6 +120,9 @@ export function reduce(state: IState, json: unknown): IState {
   const raw = object(json);
   if (raw['type'] === 'turn') {
     return turn(state, raw['event'] === 'begun', readRecord(raw['record']));
+  }
+  if (raw['type'] === 'foreign') {
+    return { ...state, stale: true };
   }
   if (raw['type'] === 'moved') {
     const moved =
@@ -124,8 +138,12 @@ export function reduce(state: IState, json: unknown): IState {
   return state;
 }
 
-/** The turns to show, in their order. */
+/** The turns to show, in their order; those that came with the file before all others. */
 export function shown(state: IState): readonly IStep[] {
+  return [...state.foreign, ...conversation(state)];
+}
+
+function conversation(state: IState): readonly IStep[] {
   const loose = [...state.running, ...(state.failed ? [state.failed] : [])].filter(
     id => !state.way.some(step => step.id === id)
   );
@@ -197,7 +215,7 @@ export function savedTurns(cells: readonly IOutputs[]): ITurnRecord[] {
   for (const output of cells.flatMap(cell => cell.outputs)) {
     const data = (output as { data?: Record<string, unknown> } | null)?.data;
     if (data && data[MIME_TYPE]) {
-      const record = readRecord(data[MIME_TYPE]);
+      const record = readOutput(data);
       if (record.id && record.prompt) {
         found.set(record.id, record);
       }

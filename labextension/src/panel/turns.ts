@@ -3,7 +3,7 @@ import { Clipboard } from '@jupyterlab/apputils';
 import { caretLeftIcon, caretRightIcon, editIcon } from '@jupyterlab/ui-components';
 import type { TranslationBundle } from '@jupyterlab/translation';
 import { button, make, say } from '../card/dom';
-import { addCodeBars, Attachments, Header, Notes, Tools } from '../card/parts';
+import { addCodeBars, Attachments, FileTurns, Header, Notes, Tools } from '../card/parts';
 import { Thinking } from '../card/thinking';
 import { announcement } from '../card/wording';
 import { asMarkdown, isRunning } from '../kernel/record';
@@ -195,6 +195,7 @@ export class TurnView implements IItem {
       this._switch,
       trans
     );
+    this._file = new FileTurns(trans, nothing);
     this._attachments = new Attachments(trans);
     const decide = (call: string, consent: Consent) =>
       this._record && _actions.answerToolCall(this._record, call, consent);
@@ -234,12 +235,13 @@ export class TurnView implements IItem {
     this._switch.hidden = step.count < 2;
     say(this._place, `${step.index}/${step.count}`);
     this._place.title = trans.__('Answer %1 of %2 to this question', step.index, step.count);
-    const can = this._actions.canAsk && !(saved && live && isRunning(saved.status));
+    this._file.mark(this._card, step.foreign === true);
+    const can = this._actions.canAsk && !step.foreign && !(saved && live && isRunning(saved.status));
     this._earlier.disabled = !can || step.index <= 1;
     this._later.disabled = !can || step.index >= step.count;
     this._edit.hidden = !can || !saved;
     this.node.classList.toggle('jp-mod-reading', !saved);
-    this.node.classList.toggle('jp-mod-readonly', !this._actions.canAsk);
+    this.node.classList.toggle('jp-mod-readonly', !this._actions.canAsk || step.foreign === true);
     if (!saved) {
       return;
     }
@@ -282,6 +284,7 @@ export class TurnView implements IItem {
   private _edit: HTMLButtonElement;
   private _card: HTMLElement;
   private _header: Header;
+  private _file: FileTurns;
   private _attachments: Attachments;
   private _thinking: Thinking;
   private _tools: Tools;

@@ -10,6 +10,7 @@ import type { TranslationBundle } from '@jupyterlab/translation';
 import { make, say } from '../card/dom';
 import { RequestError } from '../kernel/requests';
 import { acceptCells, QuestionAttachments } from './attachments';
+import { FileTurns } from '../card/parts';
 import { Composer } from './composer';
 import { PanelModel } from './model';
 import { PanelToolbar } from './toolbar';
@@ -71,6 +72,7 @@ export class PanelView {
       },
       trans
     );
+    this._file = new FileTurns(trans, take => void this._request('trust', { take }));
     this._status.setAttribute('role', 'status');
     this._notice.setAttribute('role', 'alert');
     this._notice.hidden = true;
@@ -82,6 +84,7 @@ export class PanelView {
       this._bar.drawer.node,
       this._about,
       this._turns.node,
+      this._file.node,
       this._notice,
       foot,
       this._status
@@ -190,6 +193,16 @@ export class PanelView {
 
   private _show(state: IState): void {
     const count = this._turns.update();
+    const { undecided, foreign } = state;
+    this._file.ask(
+      undecided
+        ? this._trans._n(
+            '%1 turn came with the file; it is not sent.',
+            '%1 turns came with the file; they are not sent.',
+            foreign.length
+          )
+        : ''
+    );
     const live = this._link.presence === 'live';
     this._bar.update(this._link.name, live, state.settings);
     this._composer.enabled = this._link.presence !== 'none';
@@ -240,6 +253,7 @@ export class PanelView {
 
   private _bar: PanelToolbar;
   private _turns: TurnList;
+  private _file: FileTurns;
   private _model: PanelModel;
   private _composer: Composer;
   private _attached: QuestionAttachments;

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { asMarkdown, readRecord } from '../../src/kernel/record';
+import { asMarkdown, MIME_TYPE, readOutput, readRecord } from '../../src/kernel/record';
 
 describe('readRecord', () => {
   it.each([null, 3, 'text', [], { answer: 5, reasoning: {}, notices: 'no', tool_calls: [1, null] }])(
@@ -20,6 +20,31 @@ describe('readRecord', () => {
     });
     expect(tool_calls.map(call => call.result)).toEqual([null, '']);
     expect(tool_calls[0].arguments).toContain('"x": 1');
+  });
+});
+
+describe('readOutput', () => {
+  const run = '{"id":"t","timing":{"total":2},"footer":"m, 2 s"}';
+  const output = (content: object, plain: unknown = 'Fine.') =>
+    readOutput({ [MIME_TYPE]: { schema: 2, content, run }, 'text/plain': plain });
+
+  it('takes the answer from the record, or else from the plain text', () => {
+    const more = '{"model":"m","notices":["N"]}';
+    const record = output({ prompt: 'p', answer: 'A', more });
+    expect([record.id, record.prompt, record.answer, record.footer]).toEqual(['t', 'p', 'A', 'm, 2 s']);
+    expect([record.served_model, record.notices, record.timing.total]).toEqual(['m', ['N'], 2]);
+    expect(output({ more }).answer).toBe('Fine.');
+    expect(output({ more }, ['a\n', 'b']).answer).toBe('a\nb');
+    expect(output({ answer: '', more }, '(stopped)').answer).toBe('');
+  });
+
+  it.each([null, 3, '{', '[]', '"x"'])('makes something of %j', more => {
+    expect(output({ more, prompt: 7 }, 3).answer).toBe('');
+  });
+
+  it('reads schema 1', () => {
+    const record = readOutput({ [MIME_TYPE]: { schema: 1, id: 't', answer: 'A' }, 'text/plain': 'B' });
+    expect([record.id, record.answer]).toEqual(['t', 'A']);
   });
 });
 

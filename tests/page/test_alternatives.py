@@ -9,9 +9,8 @@ from deepseek_jupyter.asking.question import Question
 from deepseek_jupyter.errors import ConversationError
 from deepseek_jupyter.page.siblings import neighbour, newest_after, use_answer
 from deepseek_jupyter.page.state import status
+from deepseek_jupyter.protocol.output import unpacked
 from tests.support.scripted import answer
-
-TURN = "application/vnd.deepseek.turn+json"
 
 
 @pytest.fixture
@@ -27,7 +26,7 @@ def tree(session, server):
 def test_looking_changes_nothing(session, tree):
     a, _, again = tree
     seen = neighbour(session.conversation, again, -1)
-    record = seen["bundle"][TURN]
+    record = unpacked(seen["bundle"])
     assert (record["id"], record["answer"], record["prompt"]) == (a, "a", "A")
     assert record["branch"] == {"index": 1, "count": 2}
     assert record["footer"]
@@ -40,7 +39,7 @@ def test_using_an_answer_brings_back_what_was_asked_after_it(session, tree, serv
     a, b, _ = tree
     used = use_answer(session.conversation, a)
     assert used["active"]
-    assert used["bundle"][TURN]["id"] == a
+    assert unpacked(used["bundle"])["id"] == a
     assert session.conversation.tip == b
     server.queue(answer("c"))
     ask(session, Question("C", cell_id="3"))

@@ -1,0 +1,83 @@
+"""The output of a finished turn: how it holds the turn's record, and how that is read.
+
+The record (docs/record.md) is flat; an output has it as schema 2, for what is saved is compared,
+committed and sent around:
+
+* `content` is what a question run again gives again, without what is empty or as usual;
+* `run` is everything that differs then: ids, times, tokens;
+* but for the long texts both are JSON in a text, for a notebook file has a line with its indent for
+  each value; so a diff of an equal answer is the one line of `run`;
+* the answer is in `content`, unless the output's ``text/plain`` is the answer to the letter (a
+  short one, or a console's); a file spends ten bytes more on each line of a ``text/plain``.
+
+``text/markdown`` is the one rendering. Of all types it alone suits every other reader: JupyterLab,
+VS Code, GitHub and nbconvert show it, LaTeX takes no HTML, and a page of schema 1 falls back to it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+TURN_MIME = "application/vnd.deepseek.turn+json"
+SCHEMA = 2
+
+_TEXTS = ("prompt", "reasoning", "answer")
+_RUN = (
+    *("id", "parent", "conversation", "cell_id", "created", "branch", "request_hash", "replayed"),
+    *("usage", "cost", "timing", "footer"),
+)
+_USUAL = {"history": True, "format": "md", "status": "done", "finish_reason": "stop"}
+_TOLD = ("arguments", "text")
+_COUNTED = ("prompt_tokens", "completion_tokens", "cache_hit_tokens", "reasoning_tokens")
+
+
+def packed(record: Mapping[str, Any], text: str) -> dict[str, Any]:
+    """`record` for an output whose ``text/plain`` is `text`."""
+    usual = {**_USUAL, "served_model": record["model"]}
+    content = {name: record[name] for name in _TEXTS if record[name]}
+    if record["answer"] == text:
+        content.pop("answer", None)
+    elif not record["answer"]:
+        content["answer"] = ""
+    more = {
+        name: _lean(value) if name == "steps" else value
+        for name, value in record.items()
+        if name not in ("schema", *_TEXTS, *_RUN)
+        if (value != usual[name] if name in usual else value)
+    }
+    run = {name: record[name] for name in _RUN if record.get(name)}
+    if "usage" in run:
+        run["usage"] = {name: run["usage"][name] for name in _COUNTED}
+    return {"schema": SCHEMA, "content": {**content, "more": _line(more)}, "run": _line(run)}
+
+
+def unpacked(data: Mapping[str, Any]) -> Any:
+    """The flat record of an output's `data`, which may come from anyone; unchecked."""
+    saved = data.get(TURN_MIME)
+    if not isinstance(saved, Mapping) or saved.get("schema") != SCHEMA:
+        return saved
+    try:
+        content = dict(saved["content"])
+        more, run = dict(json.loads(content.pop("more"))), dict(json.loads(saved["run"]))
+    except (KeyError, TypeError, ValueError, RecursionError):
+        return None
+    text = data.get("text/plain")
+    if isinstance(text, list) and all(isinstance(line, str) for line in text):
+        text = "".join(text)  # as a file has it
+    usual = {**_USUAL, "served_model": more.get("model"), "prompt": "", "answer": text}
+    return {**usual, **content, **more, **run, "schema": 1}
+
+
+def _line(value: Mapping[str, Any]) -> str:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+
+
+def _lean(value: Any) -> Any:
+    """`value` without the empty fields of its objects, but for what a call was given and said."""
+    if isinstance(value, list):
+        return [_lean(item) for item in value]
+    if not isinstance(value, Mapping):
+        return value
+    return {name: _lean(item) for name, item in value.items() if item or name in _TOLD}
