@@ -50,10 +50,9 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class QueryAnswer:
-    """A result: its first rows, DuckDB's types of the columns, and whether there were `more`."""
+    """A result: its first rows, and whether there were `more`."""
 
     table: pa.Table
-    types: tuple[str, ...]
     more: bool
 
 
@@ -101,7 +100,7 @@ class Sandbox:
             table = pa.ipc.open_stream(pa.py_buffer(body)).read_all()
         except pa.ArrowException as error:
             raise QueryError(f"The result has a type that cannot be read here: {error}") from error
-        return QueryAnswer(table, tuple(header["types"]), header["more"])
+        return QueryAnswer(table, header["more"])
 
     def close(self) -> None:
         """End the process. Safe to call twice."""

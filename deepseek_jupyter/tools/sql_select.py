@@ -227,23 +227,22 @@ class Gate:
         )
 
 
+def _ids(owners: Iterable[_Owner]) -> list[str]:
+    """The columns of a relation that have the rows and units of its owners."""
+    letters = ("r" if owner.unit == owner.row else "ru" for owner in owners)
+    return [f"{letter}{n}" for n, both in enumerate(letters) for letter in both]
+
+
 def _of_part(part: _Relation, width: int, owners: tuple[_Owner, ...]) -> str:
     """A part of a UNION ALL with the rows and units of all `owners`."""
-    own = {owner.name: n for n, owner in enumerate(part.owners)}
-    items = [f"q.c{n}" for n in range(1, width + 1)]
-    for n, owner in enumerate(owners):
-        for letter in "r" if owner.unit == owner.row else "ru":
-            held = f"q.{letter}{own[owner.name]}" if owner.name in own else "NULL"
-            items.append(f"{held} AS {letter}{n}")
-    names = ", ".join(f"c{n}" for n in range(1, width + 1))
-    others = ", ".join(
-        f"{letter}{n}"
-        for n, owner in enumerate(part.owners)
-        for letter in ("r" if owner.unit == owner.row else "ru")
-    )
-    return (
-        f"(SELECT {', '.join(items)} FROM ({part.sql}) AS q({names}{', ' * bool(others)}{others}))"
-    )
+    columns = [f"c{n}" for n in range(1, width + 1)]
+    own = {owner.name: str(n) for n, owner in enumerate(part.owners)}
+    items = list(columns)
+    for id in _ids(owners):
+        held = own.get(owners[int(id[1:])].name)
+        items.append(f"{id[0] + held if held else 'NULL'} AS {id}")
+    named = ", ".join([*columns, *_ids(part.owners)])
+    return f"(SELECT {', '.join(items)} FROM ({part.sql}) AS q({named}))"
 
 
 class _Select:

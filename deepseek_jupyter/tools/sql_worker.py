@@ -165,7 +165,6 @@ def run(connection: Any, request: Mapping[str, Any]) -> tuple[dict[str, Any], by
     _begin(connection)
     try:
         relation = connection.sql(request["sql"])
-        types = [str(kind) for kind in relation.types]
         with _reader(relation) as reader:
             for batch in reader:
                 batches.append(batch)
@@ -181,7 +180,7 @@ def run(connection: Any, request: Mapping[str, Any]) -> tuple[dict[str, Any], by
     with pa.ipc.new_stream(body, table.schema) as stream:
         stream.write_table(table)
     data = body.getvalue().to_pybytes()
-    return {"more": rows > request["rows"], "types": types, "size": len(data)}, data
+    return {"more": rows > request["rows"], "size": len(data)}, data
 
 
 def _check(connection: Any, sql: str) -> None:

@@ -31,6 +31,7 @@ level = "stats"
 detectors = true
 budget = 800
 forbid = ["image", "file"]
+min_group = 10
 
 [data.columns]
 "*email*" = "none"
@@ -38,7 +39,7 @@ salary = "sample(3)"
 
 [data.frames]
 patients = "schema"
-visits = {level = "stats", columns = {"*name*" = "none"}}
+visits = {level = "stats", columns = {"*name*" = "none"}, unit = "patient"}
 
 [teaching]
 hints_only = true
@@ -69,11 +70,12 @@ class TestContent:
             columns=(("*email*", "none"), ("salary", "sample(3)")),
             frames=(
                 FrameRule("patients", "schema"),
-                FrameRule("visits", "stats", (("*name*", "none"),)),
+                FrameRule("visits", "stats", (("*name*", "none"),), "patient"),
             ),
             detectors=DETECTORS,
             budget=800,
             forbid=("image", "file"),
+            min_group=10,
         )
         assert teaching == TeachingRules(
             hints_only=True,
@@ -113,6 +115,9 @@ class TestContent:
             ('[data]\ndetectors = ["e-mail"]', 2, "it takes email, phone"),
             ('[data]\nforbid = ["picture"]', 2, "no 'picture'"),
             ('[data.frames]\ndf = {leve = "none"}', 1, "no key 'leve'"),
+            ("[data.frames]\ndf = {unit = 3}", 1, "a unit that is no name"),
+            ("[data]\nmin_group = 1", 2, "2 or more"),
+            ("[data]\nmin_group = true", 2, "number of rows"),
             ('[teaching]\nhints_only = "yes"', 2, "true or false"),
             ("[teaching]\nbudget = 0.5", 2, '"0.50 USD"'),
             ('[teaching]\nbudget = "0.5 EUR"', 2, "USD or CNY"),
