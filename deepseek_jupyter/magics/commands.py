@@ -186,10 +186,12 @@ def _reset(arguments: Sequence[str]) -> Report:
     return Report(f"A new conversation begins; the last one had {turns_in_words(turns)}.")
 
 
-@_command("", "check this installation and say what to fix")
+@_command("[--forget]", "check this installation and say what to fix")
 def _doctor(arguments: Sequence[str]) -> Report:
-    from .doctor import doctor
+    from .doctor import doctor, forget
 
+    if list(arguments) == ["--forget"]:
+        return forget()
     no_arguments(arguments, "doctor")
     return doctor(get_session())
 

@@ -34,6 +34,7 @@ def doctor(session: Session) -> Report:
         _journal,
         _page,
         _endpoint,
+        _hosts,
         _embedded,
         _nesting,
         _policy,
@@ -89,6 +90,21 @@ def _endpoint(session: Session) -> Iterator[Finding]:
         yield _BAD, type(error).__name__, f"{error.what} {error.hint}".strip()
         return
     yield _GOOD, "answers", f"yes, {len(listed)} models listed"
+
+
+def _hosts(session: Session) -> Iterator[Finding]:
+    """What hosts taught, by which requests differ from what the profile says."""
+    from deepseek_jupyter.transport.learned import lessons
+
+    for base, model, said in lessons():
+        yield _NOTE, "learned", f"{model} at {base}: {said} (%deepseek doctor --forget)"
+
+
+def forget() -> Report:
+    """Forget what hosts taught and told this week."""
+    from deepseek_jupyter.transport.learned import forget
+
+    return Report(f"Forgotten: {forget()} models of hosts. They are asked as their profiles say.")
 
 
 def _embedded(session: Session) -> Iterator[Finding]:

@@ -20,7 +20,7 @@ import random
 import ssl
 import zlib
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import httpx
@@ -35,6 +35,7 @@ from deepseek_jupyter.protocol.sse import LARGEST
 from .exchange import Exchange
 from .failures import RetryPolicy, concurrency_limit, request_id
 from .keys import Secret, on_this_machine, scrub, travels_in_clear
+from .learned import remember
 from .providers import Provider
 
 _SHARD = 8  # requests of one connection pool
@@ -188,6 +189,7 @@ class Client:
                     if rest := exchange.rest():
                         yield rest
                     limiter.relax()
+                    learn(exchange)
                     if not exchange.insist_on_json():
                         return
                     again = _BLANKS
@@ -331,7 +333,7 @@ class Client:
             if repaired is None or exchange.dialect != exchange.provider.dialect:
                 return None
             exchange.change_dialect(repaired)
-            return Again("The provider wants the earlier messages in another form; sent again.")
+            return Again("The provider wants the request in another form; sent again.")
         if isinstance(error, errors.RateLimitError):
             limiter.narrow(concurrency_limit(error.what))
         asked = getattr(error, "retry_after", None)
@@ -386,6 +388,15 @@ class Client:
             if self._loop is not None:
                 self._shards, self._limiters = [], {}
             self._loop = loop
+
+
+def learn(exchange: Exchange) -> None:
+    """Keep what the host of a request that went well has taught."""
+    dialect = exchange.dialect
+    if exchange.decoder is not None and exchange.decoder.unopened:
+        dialect = replace(dialect, think_implied=True)
+    if dialect != exchange.provider.dialect:
+        remember(exchange.provider, exchange.request.model, dialect)
 
 
 @functools.cache
