@@ -274,7 +274,7 @@ def _endpoint(
     teaching.check_provider(provider.name)
     model = session.endpoints.model(question.model, provider, key)
     teaching.check_model(model)
-    return provider, key, model
+    return session.endpoints.taught(provider, model), key, model
 
 
 # The history

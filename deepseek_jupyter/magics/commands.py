@@ -190,11 +190,13 @@ def _reset() -> Report:
     return Report(f"A new conversation begins; the last one had {turns_in_words(turns)}.")
 
 
-@_command("", "check this installation and say what to fix")
-def _doctor() -> Report:
-    from .doctor import doctor
+@_command("[--forget]", "check this installation and say what to fix")
+def _doctor(*, forget: bool = False) -> Report:
+    from . import doctor
 
-    return doctor(get_session())
+    if forget:
+        return doctor.forget()
+    return doctor.doctor(get_session())
 
 
 @_command("", "this list, and the flags of %%deepseek")

@@ -28,7 +28,17 @@ _GOOD, _NOTE, _BAD = "ok", "note", "FIX"
 
 def doctor(session: Session) -> Report:
     """Every check, in the order in which a question would meet them. Sends one request: /models."""
-    checks = (_packages, _directory, _journal, _page, _endpoint, _embedded, _nesting, _policy)
+    checks = (
+        _packages,
+        _directory,
+        _journal,
+        _page,
+        _endpoint,
+        _hosts,
+        _embedded,
+        _nesting,
+        _policy,
+    )
     rows = [finding for check in checks for finding in check(session)]
     bad = sum(mark == _BAD for mark, _, _ in rows)
     remark = f"{bad} to fix." if bad else ALL_WELL
@@ -79,6 +89,21 @@ def _endpoint(session: Session) -> Iterator[Finding]:
         yield _GOOD, "answers", f"yes, {len(listed)} models listed"
     except DeepSeekError as error:
         yield _BAD, type(error).__name__, f"{error.what} {error.hint}".strip()
+
+
+def _hosts(session: Session) -> Iterator[Finding]:
+    """What hosts taught, by which requests differ from what the profile says."""
+    from deepseek_jupyter.transport.learned import lessons
+
+    for base, model, said in lessons():
+        yield _NOTE, "learned", f"{model} at {base}: {said} (%deepseek doctor --forget)"
+
+
+def forget() -> Report:
+    """Forget what hosts taught and told this week."""
+    from deepseek_jupyter.transport.learned import forget
+
+    return Report(f"Forgotten: {forget()} models of hosts. They are asked as their profiles say.")
 
 
 def _embedded(session: Session) -> Iterator[Finding]:

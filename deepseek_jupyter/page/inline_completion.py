@@ -198,8 +198,8 @@ def settle(session: Session, request: Request) -> None:
     """Look up what a ghost text needs; what forbids one is said when one is asked for."""
     completion = completion_of(session)
     with suppress(DeepSeekError):
-        completion.settled(_AHEAD)
-        completion.client.warm()
+        host = completion.settled(_AHEAD)
+        completion.client.warm(host.provider.base_url)
         _ = session.redactor
 
 

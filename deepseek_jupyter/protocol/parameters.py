@@ -13,6 +13,8 @@ import json
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from decimal import Decimal
+from numbers import Real
 from typing import Any
 
 from deepseek_jupyter.errors import ParameterError, shortened
@@ -74,6 +76,9 @@ _KINDS: Mapping[str, tuple[str, Callable[[Any], bool]]] = {
     "flag or object": ("true, false or a JSON object", lambda v: isinstance(v, bool | dict)),
 }
 
+_FORMATS = ("text", "json_object", "json_schema")
+_BIAS = Parameter("float", -100, 100)
+
 STANDARD: Mapping[str, Parameter] = {
     "temperature": Parameter("float", 0, 2),
     "top_p": Parameter("float", 0, 1, open_low=True),
@@ -106,40 +111,119 @@ STANDARD: Mapping[str, Parameter] = {
     "grammar": Parameter("str"),
 }
 
+_SAMPLING = "temperature top_p max_tokens stop seed frequency_penalty presence_penalty"
+_CALLING = "response_format tools tool_choice parallel_tool_calls"
+_OPENAI = f"{_SAMPLING} {_CALLING} logprobs top_logprobs logit_bias n user_id"
+_OWN_SERVER = f"{_OPENAI} top_k min_p repetition_penalty structured_outputs reasoning_effort "
+_OWN_SERVER += "chat_template_kwargs"
+# The schema that OpenRouter documents (openrouter.ai/docs/parameters) and wcode.net repeats.
+_OPENROUTER = f"{_OPENAI} top_k min_p top_a repetition_penalty structured_outputs verbosity "
+_OPENROUTER += "reasoning"
+
+# What each profile takes, as its pages document.
+TAKEN: Mapping[str, str] = {
+    "deepseek": f"{_SAMPLING} {_CALLING} logprobs top_logprobs n user_id thinking",
+    "cometapi": f"{_OPENAI} thinking reasoning_effort reasoning",
+    "wcode": _OPENROUTER,
+    "openrouter": _OPENROUTER,
+    "siliconflow": f"{_SAMPLING} {_CALLING} top_k min_p n enable_thinking thinking_budget",
+    "vllm": _OWN_SERVER,
+    "sglang": _OWN_SERVER,
+    "ollama": f"{_SAMPLING} response_format tools logprobs top_logprobs",
+    "llamacpp": f"{_OWN_SERVER} grammar",
+    "local": f"{_OWN_SERVER} grammar",
+}
+
+# Names that have a flag of their own, or are built from the rest.
+_ELSEWHERE = {
+    "stream": "Use --stream or --no-stream; in Python stream=False.",
+    "stream_options": "It is set by itself; %config DeepSeek.extra_body overrides it.",
+    "model": "Use -m; in Python model=.",
+    "messages": "The messages are the conversation: --system, --history and the prompt make them.",
+}
 _SYNONYMS = {"max_completion_tokens": "max_tokens"}  # DeepSeek ignores the newer name silently
 
 
 def parse_value(text: str) -> Any:
-    """The value in ``--param name=text``: JSON where it is JSON, else the text itself."""
+    """The value in ``--param name=text``: JSON, or Python's True, False and None, else a text."""
     try:
-        return json.loads(text)
+        return json.loads({"True": "true", "False": "false", "None": "null"}.get(text, text))
     except ValueError:
         return text
+
+
+def plain_value(value: Any) -> Any:
+    """`value` as JSON has it: scalars and arrays of numpy and pandas, decimals, tuples."""
+    if value is None or isinstance(value, str | bool | int | float):
+        return value
+    if isinstance(value, Mapping):
+        return {str(name): plain_value(item) for name, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain_value(item) for item in value]
+    for method in ("item", "tolist", "to_list"):  # item() raises for more than one
+        try:
+            return plain_value(getattr(value, method)())
+        except (AttributeError, TypeError, ValueError):
+            continue
+    return float(value) if isinstance(value, Real | Decimal) else value
 
 
 def check_parameters(
     values: Mapping[str, Any], rows: Mapping[str, Parameter], provider: str
 ) -> dict[str, Any]:
-    """`values` under their wire names, each checked against its row.
+    """`values` under their wire names, each checked against its row; None means not set.
 
-    Raises `ParameterError` for a name that the provider does not take or a value out of range.
+    Raises `ParameterError` for a name that the provider does not take, a value out of range, and
+    values that contradict each other.
     """
     checked: dict[str, Any] = {}
     for given, value in values.items():
-        name = _SYNONYMS.get(given, given)
+        name, value = _SYNONYMS.get(given, given), plain_value(value)
+        if value is None:
+            continue
         row = rows.get(name)
         if row is None:
             raise ParameterError(
                 f"{provider} has no parameter {given!r}.", _suggestion(given, rows)
             )
         if not _fits(row, value):
+            unquoted = isinstance(value, str) and value[:1] in ("{", "[")
             raise ParameterError(
-                f"{name} = {_shown(value)} does not fit: {provider} takes {row.describe()}."
+                f"{name} = {_shown(value)} does not fit: {provider} takes {row.describe()}.",
+                f"Quote it, so that the quotes in it stay: --param '{name}=…'." if unquoted else "",
             )
+        if problem := _structure(name, value):
+            raise ParameterError(f"{name} = {_shown(value)} does not fit: {problem}.")
         checked[name] = [value] if name == "stop" and isinstance(value, str) else value
-    if checked.get("top_logprobs") is not None and not checked.get("logprobs"):
+    if checked.get("top_logprobs") is not None:
+        if checked.get("logprobs") is False:
+            raise ParameterError("top_logprobs needs logprobs, which is false.", "Leave one out.")
         checked["logprobs"] = True  # the API refuses top_logprobs alone
     return checked
+
+
+def _structure(name: str, value: Any) -> str:
+    """What is wrong inside a structured value, "" for nothing."""
+    if name == "response_format" and value.get("type") not in _FORMATS:
+        return f"its type is one of {', '.join(_FORMATS)}"
+    if name == "tools" and not all(map(_is_tool, value)):
+        return 'a function is {"type": "function", "function": {"name": …}}'
+    if name == "tool_choice" and isinstance(value, dict) and not _is_tool(value):
+        return 'it is {"type": "function", "function": {"name": …}}'
+    if name == "logit_bias":
+        fits = (str(k).isdecimal() and _fits(_BIAS, v) for k, v in value.items())
+        return "" if all(fits) else "it maps ids of tokens to numbers from -100 to 100"
+    return ""
+
+
+def _is_tool(value: object) -> bool:
+    """Whether it may be a tool, or the choice of one: hosts have other types than functions."""
+    if not isinstance(value, dict) or not (value.get("type") or "function" in value):
+        return False
+    function = value.get("function")
+    return "function" not in value or (
+        isinstance(function, dict) and _is_text(function.get("name"))
+    )
 
 
 def _fits(row: Parameter, value: object) -> bool:
@@ -161,6 +245,10 @@ def _shown(value: object) -> str:
 
 
 def _suggestion(name: str, rows: Iterable[str]) -> str:
+    if name in _ELSEWHERE:
+        return _ELSEWHERE[name]
+    if takers := [taker for taker, taken in TAKEN.items() if name in taken.split()]:
+        return f"It is taken by {', '.join(takers)}: -p asks one of them."
     names = sorted(rows)
     close = difflib.get_close_matches(name, names, n=1)
     if close:

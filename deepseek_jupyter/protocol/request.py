@@ -99,6 +99,9 @@ def build(request: ChatRequest, dialect: Dialect) -> Built:
         if dialect.stream_usage:
             body["stream_options"] = {"include_usage": True}
     body.update(request.extra)
+    if not body.get("stream") and "stream_options" not in request.extra:
+        body.pop("stream_options", None)  # a server refuses it alone
+    body = {name: value for name, value in body.items() if value is not None}
     notices += _mode_notices(body, dialect)
     beta = dialect.beta and _needs_beta(body)
     return Built(body, beta, tuple(notices), thinks(body, dialect))
@@ -118,14 +121,19 @@ def join_url(base: str, path: str) -> str:
 def repair(message: str, dialect: Dialect) -> Dialect | None:
     """The dialect to try once more with, after a 400 that says `message`; None when it can't help.
 
-    Two refusals are known to depend on the host's version: whether ``reasoning_content`` must or
-    must not come back, and whether an assistant message may be empty.
+    Some refusals depend on the host and its version: whether ``reasoning_content`` must or must not
+    come back, whether an assistant message may be empty, whether usage may be asked for, and
+    whether JSON mode needs the word.
     """
     if "reasoning_content" in message:
         flipped: Replay = "none" if dialect.replay == "reasoning_content" else "reasoning_content"
         return replace(dialect, replay=flipped)
     if "non-empty content" in message and not dialect.blank_content:
         return replace(dialect, blank_content=" ")
+    if "stream_options" in message and dialect.stream_usage:
+        return replace(dialect, stream_usage=False)
+    if "response_format" in message and "'json'" in message and not dialect.json_needs_word:
+        return replace(dialect, json_needs_word=True)
     return None
 
 

@@ -67,17 +67,20 @@ class _Call:
     @property
     def complete(self) -> bool:
         """Whether its arguments are a JSON object already, which came in a few pieces."""
-        if not 0 < len(self.arguments) <= _WHOLE_IN:
-            return False
-        try:
-            return isinstance(json.loads("".join(self.arguments)), dict)
-        except (ValueError, RecursionError):
-            return False
+        return 0 < len(self.arguments) <= _WHOLE_IN and _is_object("".join(self.arguments))
 
     def call(self) -> ToolCall:
         """The call; an empty object that a host sent ahead of the arguments is none of them."""
         text = joined("".join(self.arguments))
-        return ToolCall(self.id, self.name, _EMPTY_FIRST.sub("", text))
+        rest = _EMPTY_FIRST.sub("", text)
+        return ToolCall(self.id, self.name, rest if rest is text or _is_object(rest) else text)
+
+
+def _is_object(text: str) -> bool:
+    try:
+        return isinstance(json.loads(text), dict)
+    except (ValueError, RecursionError):
+        return False
 
 
 class CompletionStream:

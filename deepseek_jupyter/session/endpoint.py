@@ -101,13 +101,22 @@ class Endpoints:
             chosen = self._served[provider.base_url] = models[0]["id"]
         return str(chosen)
 
+    def taught(self, provider: Provider, model: str) -> Provider:
+        """`provider` as its host wants to be asked for `model`, by what it taught this week."""
+        from deepseek_jupyter.transport.learned import apply
+
+        return apply(provider, model)
+
     def models(self, provider: Provider, key: Secret) -> list[dict[str, Any]]:
         """The models that the host lists; every field but ``id`` may be missing."""
         from deepseek_jupyter.transport.engine import engine
+        from deepseek_jupyter.transport.learned import remember_models
 
         answer = engine().run(self.client.get(provider, provider.models_path, key))
         listed = answer.get("data") if isinstance(answer, Mapping) else None
-        return [m for m in listed or () if isinstance(m, Mapping) and m.get("id")]  # type: ignore[misc]
+        found = [dict(m) for m in listed or () if isinstance(m, Mapping) and m.get("id")]
+        remember_models(provider, found)
+        return found
 
     def balance(self, provider: Provider, key: Secret) -> Mapping[str, Any]:
         """The account's balance as DeepSeek words it; amounts are decimal strings."""

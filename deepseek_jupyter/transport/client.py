@@ -14,11 +14,14 @@ from __future__ import annotations
 import asyncio
 import codecs
 import contextlib
+import functools
+import os
 import random
+import ssl
 import zlib
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Any, Literal
 
 import httpx
 
@@ -31,10 +34,12 @@ from deepseek_jupyter.protocol.sse import LARGEST
 
 from .exchange import Exchange
 from .failures import RetryPolicy, concurrency_limit, request_id
-from .keys import Secret, travels_in_clear
+from .keys import Secret, on_this_machine, scrub, travels_in_clear
+from .learned import remember
 from .providers import Provider
 
-_LOOPBACK = ("all://127.0.0.1", "all://localhost", "all://[::1]")
+_SHARD = 8  # requests of one connection pool
+_ONE_STRAIN = 0.5  # seconds within which refusals count as one
 _LARGEST_ERROR = 65536  # bytes of an error's body that are read
 _PIECE = 65536  # bytes that are unpacked at a time
 
@@ -60,31 +65,68 @@ class Timeouts:
 
 
 class Limiter:
-    """How many requests to one provider run at once: a semaphore that can be narrowed in use.
+    """How many requests to one provider run at once; it gets narrower and wider in use.
 
     DeepSeek limits concurrency, not rate, and may lower the limit with the balance; the 429 says
-    the number.
+    the number. Another 429 takes a fifth away, many at a time being one; each `limit` requests
+    without one give a place back.
     """
 
     def __init__(self, limit: int) -> None:
-        self.limit = limit
+        self.limit = self.most = limit
         self._inside = 0
+        self._fine = 0  # requests since the last 429 or the last change
+        self._strained = 0.0
         self._free = asyncio.Condition()
 
-    def narrow(self, limit: int) -> None:
-        """Let at most `limit` in from now on; never fewer than one."""
-        self.limit = max(1, min(self.limit, limit))
+    def narrow(self, limit: int | None = None) -> None:
+        """Let at most `limit` in from now on, or a fifth less; never fewer than one."""
+        now = asyncio.get_running_loop().time()
+        if limit is None and now - self._strained < _ONE_STRAIN:
+            return
+        self._strained, self._fine = now, 0
+        self.limit = max(1, min(self.limit, self.limit * 4 // 5 if limit is None else limit))
+
+    def relax(self) -> None:
+        """A request went well."""
+        self._fine += 1
+        if self._fine >= self.limit < self.most:
+            self.limit, self._fine = self.limit + 1, 0
 
     async def __aenter__(self) -> None:
         async with self._free:
             await self._free.wait_for(lambda: self._inside < self.limit)
             self._inside += 1
+            self._free.notify()  # there may be room for another since the limit grew
 
     async def __aexit__(self, *_: object) -> None:
         self._inside -= 1
         # No task holds the lock while awaiting anything else, so this is no wait.
         async with self._free:
-            self._free.notify_all()
+            self._free.notify()
+
+
+Way = Literal["out", "here", "here, in clear"]
+
+
+def _way(url: str) -> Way:
+    """How `url` is reached: this machine asks itself past any proxy."""
+    if not on_this_machine(url):
+        return "out"
+    return "here, in clear" if url.lstrip().lower().startswith("http://") else "here"
+
+
+@dataclass(slots=True)
+class _Shard:
+    """A connection pool and the requests in it.
+
+    httpcore looks at every connection of a pool for each request, so that one pool of 64 is slower
+    than 8 of 8 (encode/httpx#3215).
+    """
+
+    http: httpx.AsyncClient
+    way: Way
+    busy: int = 0
 
 
 class _Bearer(httpx.Auth):
@@ -128,7 +170,7 @@ class Client:
         self.retry = retry or RetryPolicy()
         self._concurrency = concurrency
         self._limiters: dict[str, Limiter] = {}
-        self._http: httpx.AsyncClient | None = None
+        self._shards: list[_Shard] = []
         self._loop: asyncio.AbstractEventLoop | None = None
 
     async def stream(self, exchange: Exchange) -> AsyncIterator[list[Event]]:
@@ -146,6 +188,8 @@ class Client:
                             yield events
                     if rest := exchange.rest():
                         yield rest
+                    limiter.relax()
+                    learn(exchange)
                     if not exchange.insist_on_json():
                         return
                     again = _BLANKS
@@ -167,9 +211,13 @@ class Client:
         self._settle()
         exchange = Exchange(ChatRequest("", ()), provider, key)
         exchange.url = join_url(provider.base_url, path)
-        client, seconds, headers = self._client(), self.timeouts.listing, dict(provider.headers)
+        seconds, headers = self.timeouts.listing, dict(provider.headers)
         try:
-            async with self._mapped(exchange, seconds), asyncio.timeout(seconds):
+            async with (
+                self._mapped(exchange, seconds),
+                self._pool(exchange.url) as client,
+                asyncio.timeout(seconds),
+            ):
                 request = client.build_request("GET", exchange.url, headers=headers)
                 response = await client.send(request, auth=_Bearer(key), stream=True)
                 async with contextlib.aclosing(response):
@@ -183,18 +231,19 @@ class Client:
         except Exception as bug:
             raise exchange.unreadable(bug) from None
 
-    def warm(self) -> None:
-        """Build the connection pool, which takes a tenth of a second, before it is needed.
+    def warm(self, url: str) -> None:
+        """Build a connection pool, which takes a tenth of a second, before `url` is asked.
 
         From any thread. Nothing is connected.
         """
-        self._client()
+        if not self._shards:
+            self._shards.append(self._shard(_way(url)))
 
     async def close(self) -> None:
         """Close every connection."""
-        if self._http is not None:
-            await self._http.aclose()
-            self._http = None
+        shards, self._shards = self._shards, []
+        for shard in shards:
+            await shard.http.aclose()
 
     async def _attempt(self, exchange: Exchange) -> AsyncIterator[list[Event]]:
         """Post once and read to the end."""
@@ -225,8 +274,11 @@ class Client:
     ) -> AsyncIterator[tuple[httpx.Response, asyncio.Timeout]]:
         """The open response, under a timer that the reader winds on."""
         accept = "text/event-stream" if built.body.get("stream") else "application/json"
-        client = self._client()  # before the clock starts: making it reads all certificates
-        async with asyncio.timeout(self.timeouts.first) as timer:
+        # The pool before the clock starts: making it reads all certificates.
+        async with (
+            self._pool(exchange.url) as client,
+            asyncio.timeout(self.timeouts.first) as timer,
+        ):
             request = client.build_request(
                 "POST",
                 exchange.url,
@@ -281,9 +333,9 @@ class Client:
             if repaired is None or exchange.dialect != exchange.provider.dialect:
                 return None
             exchange.change_dialect(repaired)
-            return Again("The provider wants the earlier messages in another form; sent again.")
-        if isinstance(error, errors.RateLimitError) and (limit := concurrency_limit(error.what)):
-            limiter.narrow(limit)
+            return Again("The provider wants the request in another form; sent again.")
+        if isinstance(error, errors.RateLimitError):
+            limiter.narrow(concurrency_limit(error.what))
         asked = getattr(error, "retry_after", None)
         delay = self.retry.delay(error, exchange.attempts, random.random(), asked)
         if delay is None:
@@ -291,35 +343,92 @@ class Client:
         tries = f"try {exchange.attempts + 1} of {self.retry.attempts} in {delay:.1f} s"
         return Again(f"{error.what.rstrip('.')}; {tries}.", delay)
 
-    def _client(self) -> httpx.AsyncClient:
-        if self._http is None:
-            try:
-                self._http = httpx.AsyncClient(
-                    follow_redirects=False,  # a key must not travel to another host
-                    timeout=httpx.Timeout(
-                        None, connect=self.timeouts.connect, write=self.timeouts.write, pool=60.0
-                    ),
-                    limits=httpx.Limits(keepalive_expiry=60.0),  # people think between questions
-                    headers={
-                        "User-Agent": f"deepseek-jupyter/{__version__}",
-                        "Accept-Encoding": "gzip, deflate",  # what `_pieces` can unpack
-                    },
-                    mounts=dict.fromkeys(_LOOPBACK),  # past any proxy: this machine asks itself
-                )
-            except (ImportError, ValueError) as error:  # socks without socksio, a mistyped address
-                raise errors.ConfigurationError(
-                    f"The proxy set in the environment cannot be used ({_why(error)}).",
-                    "Correct or unset HTTPS_PROXY and ALL_PROXY, or add the host to NO_PROXY.",
-                ) from error
-        return self._http
+    @contextlib.asynccontextmanager
+    async def _pool(self, url: str) -> AsyncIterator[httpx.AsyncClient]:
+        """A connection pool with room, for one request to `url`."""
+        way = _way(url)
+        free = (s for s in self._shards if s.way == way and s.busy < _SHARD)
+        shard = next(free, None)
+        if shard is None:
+            shard = self._shard(way)
+            self._shards.append(shard)
+        shard.busy += 1
+        try:
+            yield shard.http
+        finally:
+            shard.busy -= 1
+
+    def _shard(self, way: Way) -> _Shard:
+        """A new pool. What is asked of this machine itself passes no proxy."""
+        file, folder = os.environ.get("SSL_CERT_FILE"), os.environ.get("SSL_CERT_DIR")
+        connect, write = self.timeouts.connect, self.timeouts.write
+        try:
+            http = httpx.AsyncClient(
+                follow_redirects=False,  # a key must not travel to another host
+                timeout=httpx.Timeout(None, connect=connect, write=write, pool=60.0),
+                limits=httpx.Limits(keepalive_expiry=60.0),  # people think between questions
+                headers={
+                    "User-Agent": f"deepseek-jupyter/{__version__}",
+                    "Accept-Encoding": "gzip, deflate",  # what `_pieces` can unpack
+                },
+                verify=way != "here, in clear" and _certificates(file, folder),
+                trust_env=way == "out",
+            )
+        except (ImportError, ValueError, httpx.InvalidURL) as error:  # socks without socksio, …
+            raise errors.ConfigurationError(
+                f"The proxy set in the environment cannot be used: {_proxy_fault(error)}.",
+                "Correct or unset it. Addresses of this machine and -p local need no proxy.",
+            ) from error
+        return _Shard(http, way)
 
     def _settle(self) -> None:
         """On another loop (a fork has its own) leave what belongs to the old one to it."""
         loop = asyncio.get_running_loop()
         if self._loop is not loop:
             if self._loop is not None:
-                self._http, self._limiters = None, {}
+                self._shards, self._limiters = [], {}
             self._loop = loop
+
+
+def learn(exchange: Exchange) -> None:
+    """Keep what the host of a request that went well has taught."""
+    dialect = exchange.dialect
+    if exchange.decoder is not None and exchange.decoder.unopened:
+        dialect = replace(dialect, think_implied=True)
+    if dialect != exchange.provider.dialect:
+        remember(exchange.provider, exchange.request.model, dialect)
+
+
+@functools.cache
+def _certificates(file: str | None, folder: str | None) -> ssl.SSLContext:
+    """The authorities that are trusted, read once for all pools.
+
+    Raises `ConfigurationError` where the variables lead to none.
+    """
+    try:
+        return httpx.create_ssl_context()
+    except (OSError, ValueError) as error:
+        named = {"SSL_CERT_FILE": file, "SSL_CERT_DIR": folder}
+        told = ", ".join(f"{name}={value}" for name, value in named.items() if value)
+        raise errors.ConfigurationError(
+            f"The certificates cannot be read ({_why(error)}): {told or 'those of certifi'}.",
+            "Correct or unset the variable." if told else "Install the package certifi again.",
+        ) from error
+
+
+def _proxy_fault(error: Exception) -> str:
+    """The variable, and the entry, that no proxy can be made of."""
+    for name in ("HTTPS_PROXY", "HTTP_PROXY", "ALL_PROXY", "NO_PROXY"):
+        value = os.environ.get(name) or os.environ.get(name.lower()) or ""
+        for entry in filter(None, map(str.strip, value.split(","))):
+            try:
+                if name == "NO_PROXY":
+                    httpx.URL(entry if "://" in entry else f"all://*{entry}")
+                else:
+                    httpx.AsyncHTTPTransport(proxy=entry, verify=False)
+            except (ImportError, ValueError, httpx.InvalidURL) as fault:
+                return f"{name} has {scrub(entry)!r} ({_why(fault)})"
+    return _why(error)
 
 
 @contextlib.contextmanager

@@ -16,7 +16,7 @@ from typing import Any, get_args
 from deepseek_jupyter.errors import ConfigurationError
 from deepseek_jupyter.protocol.dialect import Dialect, Replay, SchemaStyle, ThinkingStyle
 from deepseek_jupyter.protocol.model_facts import ModelFacts, facts_of
-from deepseek_jupyter.protocol.parameters import STANDARD, Parameter
+from deepseek_jupyter.protocol.parameters import STANDARD, TAKEN, Parameter
 from deepseek_jupyter.protocol.request import join_url
 from deepseek_jupyter.protocol.usage import Price, price_at
 from deepseek_jupyter.protocol.wire import WIRES
@@ -139,27 +139,18 @@ def _check(changes: Mapping[str, Any], kind: type[Provider] | type[Dialect]) -> 
             )
 
 
-_SAMPLING = "temperature top_p max_tokens stop seed frequency_penalty presence_penalty"
-_CALLING = "response_format tools tool_choice parallel_tool_calls"
-_OPENAI = f"{_SAMPLING} {_CALLING} logprobs top_logprobs logit_bias n user_id"
-_OWN_SERVER = f"{_OPENAI} top_k min_p repetition_penalty structured_outputs reasoning_effort "
-_OWN_SERVER += "chat_template_kwargs"
-# The schema that OpenRouter documents (openrouter.ai/docs/parameters) and wcode.net repeats.
-_OPENROUTER = f"{_OPENAI} top_k min_p top_a repetition_penalty structured_outputs verbosity "
-_OPENROUTER += "reasoning"
-
-
 # Own servers switch thinking by the chat template and take any schema: docs.vllm.ai
 # features/structured_outputs, docs.sglang.io advanced_features/structured_outputs; llama.cpp makes
 # a grammar of it.
 _TEMPLATED: dict[str, Any] = {"thinking": "template", "efforts": {}, "schema": "json_schema"}
 
 
-def _host(name: str, title: str, rows: str, own: Any = (), **facts: Any) -> Provider:
-    """A profile. `rows` names standard parameters, `own` has those that the host defines otherwise;
-    facts that are a dialect's go into its dialect.
+def _host(name: str, title: str, own: Any = (), **facts: Any) -> Provider:
+    """A profile. `own` has the parameters that the host defines otherwise than `STANDARD`; facts
+    that are a dialect's go into its dialect.
     """
-    taken = MappingProxyType({**{row: STANDARD[row] for row in rows.split()}, **dict(own)})
+    rows = {row: STANDARD[row] for row in TAKEN[name].split()}
+    taken = MappingProxyType({**rows, **dict(own)})
     words = {f.name: facts.pop(f.name) for f in fields(Dialect) if f.name in facts}
     dialect = Dialect(provider=name, like=name, rows=taken, **words)
     return Provider(name, title, dialect=dialect, **facts)
@@ -169,7 +160,6 @@ _ALL = (
     _host(
         "deepseek",
         "DeepSeek",
-        f"{_SAMPLING} {_CALLING} logprobs top_logprobs n user_id thinking",
         {
             "max_tokens": Parameter("int", 1, 393_216),
             "reasoning_effort": Parameter("str", choices=("none", "low", "high", "max")),
@@ -204,7 +194,6 @@ _ALL = (
     _host(
         "cometapi",
         "CometAPI",
-        f"{_OPENAI} thinking reasoning_effort reasoning",
         # Exactly this base: any other answers with a redirect or a web page.
         base_url="https://api.cometapi.com/v1",
         source="https://apidoc.cometapi.com/api/text/chat",
@@ -217,7 +206,7 @@ _ALL = (
     _host(
         "wcode",
         "wcode.net",
-        _OPENROUTER,
+        {"top_p": Parameter("float", 0, 1)},
         base_url="https://wcode.net/api/gpt/v1",
         source="https://wcode.net/model/deepseek-v3.2-exp",
         key_variables=("WCODE_API_KEY",),
@@ -232,7 +221,7 @@ _ALL = (
     _host(
         "openrouter",
         "OpenRouter",
-        _OPENROUTER,
+        {"top_p": Parameter("float", 0, 1)},
         base_url="https://openrouter.ai/api/v1",
         source="https://openrouter.ai/docs/parameters",
         key_variables=("OPENROUTER_API_KEY",),
@@ -246,7 +235,6 @@ _ALL = (
     _host(
         "siliconflow",
         "SiliconFlow",
-        f"{_SAMPLING} {_CALLING} top_k min_p n enable_thinking thinking_budget",
         {"reasoning_effort": Parameter("str", choices=("high", "max"))},
         base_url="https://api.siliconflow.cn/v1",
         source="https://docs.siliconflow.cn/docs/api/chat-completions-post",
@@ -260,7 +248,6 @@ _ALL = (
     _host(
         "vllm",
         "vLLM",
-        _OWN_SERVER,
         base_url="http://127.0.0.1:8000/v1",
         source="https://docs.vllm.ai/en/v0.26.0/features/reasoning_outputs.html",
         key_variables=("VLLM_API_KEY",),
@@ -271,7 +258,6 @@ _ALL = (
     _host(
         "sglang",
         "SGLang",
-        _OWN_SERVER,
         base_url="http://127.0.0.1:30000/v1",
         source="https://docs.sglang.io/docs/advanced_features/separate_reasoning",
         key_variables=("SGLANG_API_KEY",),
@@ -281,7 +267,6 @@ _ALL = (
     _host(
         "ollama",
         "Ollama",
-        f"{_SAMPLING} response_format tools logprobs top_logprobs",
         {"reasoning_effort": Parameter("str", choices=("none", "low", "medium", "high"))},
         base_url="http://127.0.0.1:11434/v1",
         source="https://github.com/ollama/ollama/blob/main/docs/api/openai-compatibility.mdx",
@@ -294,7 +279,6 @@ _ALL = (
     _host(
         "llamacpp",
         "llama.cpp",
-        f"{_OWN_SERVER} grammar",
         base_url="http://127.0.0.1:8080/v1",
         source="https://github.com/ggml-org/llama.cpp/blob/master/tools/server/README.md",
         fim="infill",
@@ -306,7 +290,6 @@ _ALL = (
     _host(
         "local",
         "the embedded model",
-        f"{_OWN_SERVER} grammar",
         base_url="",  # known once its server runs
         source="https://github.com/ggml-org/llama.cpp/blob/master/tools/server/README.md",
         fim="infill",

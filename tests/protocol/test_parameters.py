@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import json
+from decimal import Decimal
+from fractions import Fraction
+
 import pytest
 
 from deepseek_jupyter.errors import ParameterError
+from deepseek_jupyter.protocol.messages import user
 from deepseek_jupyter.protocol.parameters import STANDARD, check_parameters, parse_value
+from deepseek_jupyter.protocol.request import ChatRequest, build
 from deepseek_jupyter.transport.providers import PROVIDERS
 
 GOOD = {
@@ -40,7 +46,7 @@ GOOD = {
     "grammar": ["root ::= x"],
 }
 BAD = {
-    "temperature": [-0.1, 2.1, "hot", True, float("nan"), None],
+    "temperature": [-0.1, 2.1, "hot", True, float("nan")],
     "top_p": [0, 1.1],
     "top_k": [-1, 1.5],
     "min_p": [1.1],
@@ -139,3 +145,95 @@ def test_top_logprobs_brings_logprobs_along():
 )
 def test_a_param_flag_is_json_where_it_is_json(text, value):
     assert parse_value(text) == value
+
+
+numpy, pandas = pytest.importorskip("numpy"), pytest.importorskip("pandas")
+
+# as a notebook has it -> name and value as sent
+SCALARS = [
+    ("max_tokens", numpy.int64(3), 3),
+    ("max_tokens", numpy.arange(1, 3)[0], 1),
+    ("max_tokens", pandas.Series([5])[0], 5),
+    ("temperature", numpy.float32(0.5), 0.5),
+    ("temperature", numpy.float64(0.5), 0.5),
+    ("temperature", Decimal("0.5"), 0.5),
+    ("temperature", Fraction(1, 2), 0.5),
+    ("temperature", numpy.array(0.5), 0.5),
+    ("top_k", numpy.int8(4), 4),
+    ("logprobs", numpy.bool_(True), True),
+    ("stop", ("a", "b"), ["a", "b"]),
+    ("stop", numpy.array(["a", "b"]), ["a", "b"]),
+    ("stop", pandas.Series(["a", "b"]), ["a", "b"]),
+    ("verbosity", numpy.str_("low"), "low"),
+    ("logit_bias", {50256: numpy.int64(-100)}, {"50256": -100}),
+    ("response_format", {"type": "json_object"}, {"type": "json_object"}),
+]
+
+
+@pytest.mark.parametrize(("name", "given", "sent"), SCALARS)
+def test_scalars_and_arrays_of_a_notebook_are_sent_as_json(name, given, sent):
+    checked = check_parameters({name: given}, PROVIDERS["wcode"].dialect.rows, "wcode")
+    assert checked == {name: sent}
+    assert json.dumps(checked)
+
+
+def test_none_is_not_set():
+    rows = PROVIDERS["wcode"].dialect.rows
+    assert check_parameters({"temperature": None, "stop": None}, rows, "wcode") == {}
+
+
+@pytest.mark.parametrize("value", [0, 0.0, 1, 1.0])
+def test_bounds_are_those_that_the_pages_print(value):
+    for provider in ("wcode", "openrouter"):
+        rows = PROVIDERS[provider].dialect.rows
+        assert check_parameters({"top_p": value}, rows, provider) == {"top_p": value}
+    if not value:  # DeepSeek's excludes it
+        with pytest.raises(ParameterError):
+            check_parameters({"top_p": value}, PROVIDERS["deepseek"].dialect.rows, "deepseek")
+
+
+@pytest.mark.parametrize(
+    ("values", "told"),
+    [
+        ({"tools": [1]}, "function"),
+        ({"tools": [{"type": "function", "function": {}}]}, "function"),
+        ({"tool_choice": {"type": "function", "function": "f"}}, "function"),
+        ({"response_format": {"type": "nonsense"}}, "json_object"),
+        ({"logit_bias": {"a": 1}}, "-100 to 100"),
+        ({"logit_bias": {"1": "x"}}, "-100 to 100"),
+        ({"logit_bias": {"1": 101}}, "-100 to 100"),
+        ({"logit_bias": "{50256:-100}"}, "Quote it"),
+        ({"top_logprobs": 5, "logprobs": False}, "needs logprobs"),
+        ({"top_kk": 5}, "top_k"),
+        ({"stream": False}, "--no-stream"),
+        ({"stream_options": {}}, "extra_body"),
+        ({"messages": []}, "--system"),
+        ({"enable_thinking": True}, "siliconflow"),
+        ({"max_tokens": numpy.float64(1.5)}, "whole number"),
+        ({"max_tokens": numpy.arange(3)}, "whole number"),
+    ],
+)
+def test_what_does_not_fit_is_told_with_what_does(values, told):
+    with pytest.raises(ParameterError) as refused:
+        check_parameters(values, PROVIDERS["wcode"].dialect.rows, "wcode")
+    assert told in str(refused.value)
+
+
+def test_who_takes_it_is_told_instead_of_another_name():
+    with pytest.raises(ParameterError) as refused:
+        check_parameters({"top_k": 3}, PROVIDERS["deepseek"].dialect.rows, "deepseek")
+    assert "wcode, openrouter" in refused.value.hint
+    assert "top_p" not in refused.value.hint
+
+
+@pytest.mark.parametrize(("text", "value"), [("True", True), ("False", False), ("None", None)])
+def test_pythons_words_are_read_too(text, value):
+    assert parse_value(text) is value
+
+
+@pytest.mark.parametrize(
+    "extra", [{"stream": False}, {"stream_options": None}, {"stream": None}], ids=str
+)
+def test_extra_fields_take_what_goes_with_them_along(extra):
+    body = build(ChatRequest("m", [user("x")], extra=extra), PROVIDERS["vllm"].dialect).body
+    assert "stream_options" not in body

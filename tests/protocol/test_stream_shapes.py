@@ -332,7 +332,7 @@ ARGUMENTS = {
 @pytest.mark.parametrize(("text", "value"), ARGUMENTS.items(), ids=range(len(ARGUMENTS)))
 def test_arguments_are_read_as_far_as_no_guess_is_needed(text, value):
     if value is ValueError:
-        with pytest.raises(ValueError, match=r"."):
+        with pytest.raises(ValueError, match=r"\w"):
             read_arguments(text)
     else:
         assert read_arguments(text) == value

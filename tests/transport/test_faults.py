@@ -637,10 +637,3 @@ def test_a_proxy_in_the_environment_is_not_asked_for_loopback(server, monkeypatc
         monkeypatch.setenv(name, "http://127.0.0.1:9")
     server.queue(answer("Direct."))
     assert asked(server).text == "Direct."
-
-
-def test_a_proxy_that_cannot_be_used_is_named(server, monkeypatch):
-    monkeypatch.setenv("ALL_PROXY", "socks9://127.0.0.1:9")
-    outcome = asked(server)
-    assert isinstance(outcome.error, errors.ConfigurationError)
-    assert "proxy" in outcome.error.what
