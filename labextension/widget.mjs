@@ -37,6 +37,7 @@ const FALLBACKS = {
   'ui-font-family': 'var(--vscode-font-family, system-ui, sans-serif)',
   'ui-font-size0': '12px',
   'ui-font-size1': '13px',
+  'ui-font-size3': '1.3em',
   'warn-color1': 'var(--vscode-editorWarning-foreground, #e69500)'
 };
 

@@ -192,6 +192,7 @@ def values(session: Session) -> dict[str, Any]:
         "temperature": config.parameters.get("temperature"),
         "max_tokens": config.parameters.get("max_tokens"),
         "tools": list(config.panel_tools),
+        "data": config.data_policy,
     }
 
 

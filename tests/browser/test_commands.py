@@ -228,7 +228,7 @@ def test_shortcuts_collide_with_nothing():
             if shortcut["command"]:
                 taken[keys].add(shortcut["command"])
     ours = [commands for commands in taken.values() if "deepseek:" in "".join(commands)]
-    assert len(ours) == 3
+    assert len(ours) == 4
     assert [commands for commands in ours if len(commands) > 1] == []
 
 

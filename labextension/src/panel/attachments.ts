@@ -15,7 +15,7 @@ import { summarizeCell } from '../lab/document';
 import type { IName } from './input';
 
 /** Types that have columns, and so a policy. */
-const FRAMES = /^(?:DataFrame|LazyFrame|Series|Table|RecordBatch|DuckDBPyRelation)$/;
+export const FRAMES = /^(?:DataFrame|LazyFrame|Series|Table|RecordBatch|DuckDBPyRelation)$/;
 
 const POLICIES = ['', 'schema', 'stats', 'sample', 'full', 'none'];
 

@@ -4,7 +4,7 @@
  * Enter sends, Shift+Enter begins a line; Enter that ends an input method's composition does
  * neither. Arrow up at the beginning brings back what was asked before. `@` completes names.
  */
-import { runIcon, stopIcon } from '@jupyterlab/ui-components';
+import { moveUpIcon, stopIcon } from '@jupyterlab/ui-components';
 import type { TranslationBundle } from '@jupyterlab/translation';
 import { button, focused, make, say } from '../card/dom';
 import { complete, History, matches, mention, mentioned } from './input';
@@ -31,9 +31,14 @@ export class Composer {
   readonly node = make('form', 'panel-composer');
   readonly field = make('textarea', 'panel-field');
 
-  constructor(private _actions: IComposerActions, trans: TranslationBundle) {
+  /** @param tools - What stands beside the button. */
+  constructor(
+    private _actions: IComposerActions,
+    trans: TranslationBundle,
+    ...tools: HTMLElement[]
+  ) {
     const { field } = this;
-    field.rows = 1;
+    field.rows = 2;
     field.placeholder = trans.__('Ask; @ attaches a variable');
     field.setAttribute('aria-label', trans.__('Question'));
     this._list.id = `jp-DeepSeek-names-${++composers}`;
@@ -44,19 +49,20 @@ export class Composer {
     field.addEventListener('input', () => this._changed());
     field.addEventListener('keydown', event => this._key(event));
     field.addEventListener('blur', () => this._close());
-    this._send = button(runIcon, trans.__('Send'), () => this.send());
+    this._send = button(moveUpIcon, trans.__('Send'), () => this.send());
+    this._send.classList.add('jp-DeepSeek-panel-send');
     this._stop = button(stopIcon, trans.__('Stop'), () => _actions.stop());
-    this._stop.classList.add('jp-DeepSeek-stop');
+    this._stop.classList.add('jp-DeepSeek-panel-send');
     this._stop.hidden = true;
     const row = make('div', 'panel-row');
-    row.append(field, this._send, this._stop);
+    row.append(...tools, this._send, this._stop);
     this._cancel = make('button', 'panel-textbutton', trans.__('Cancel'));
     this._cancel.type = 'button';
     this._cancel.addEventListener('click', () => _actions.cancel());
     this._banner.append(this._note, this._cancel);
     this._banner.hidden = true;
     this._list.hidden = true;
-    this.node.append(this._banner, this._list, row);
+    this.node.append(this._banner, this._list, field, row);
     this.node.addEventListener('submit', event => {
       event.preventDefault();
       this.send();
@@ -74,7 +80,12 @@ export class Composer {
 
   /** Whether a turn runs that can be stopped. */
   set running(running: boolean) {
+    const held = focused(this.node);
     this._stop.hidden = !running;
+    this._send.hidden = running;
+    if (held && (held === this._stop || held === this._send)) {
+      this.field.focus(); // the one that had it is gone
+    }
   }
 
   /** Whether questions can be asked. */
@@ -141,6 +152,11 @@ export class Composer {
       const { length } = this._found;
       this._choose((this._chosen + step + length) % length);
       return true;
+    }
+    const name = this._found[this._chosen]?.name;
+    if (event.key === 'Enter' && name === this._mention?.query) {
+      this._close(); // written out: the key is meant for the question
+      return false;
     }
     if (event.key === 'Enter' || event.key === 'Tab') {
       this._take(this._found[this._chosen]);

@@ -9,9 +9,10 @@ import type { ITranscript } from '../kernel/transcript';
  *
  * - `live`: a kernel that answers.
  * - `unloaded`: a kernel that has not loaded deepseek_jupyter, and can.
+ * - `connecting`: a kernel of which it is not known yet.
  * - `none`: no kernel; only the file can be read.
  */
-export type Presence = 'live' | 'unloaded' | 'none';
+export type Presence = 'live' | 'unloaded' | 'connecting' | 'none';
 
 /** The other end of a panel. */
 export abstract class Link {
@@ -57,6 +58,11 @@ export abstract class Link {
 
   /** The turns that the file holds, in its order. */
   abstract saved(): readonly ITurnRecord[];
+
+  /** The last error of the notebook, with the cell that it is of; null for none. */
+  lastError(): string | null {
+    return null;
+  }
 
   dispose(): void {
     Signal.clearData(this);

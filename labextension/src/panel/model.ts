@@ -82,7 +82,7 @@ export class PanelModel {
   async names(): Promise<readonly IName[]> {
     if (this._link.presence === 'live' && Date.now() - this._namesAt > NAMES) {
       this._namesAt = Date.now();
-      this._known = readNames(await this._link.request('names'));
+      this._known = this._link.request('names').then(readNames);
     }
     return this._known;
   }
@@ -139,7 +139,7 @@ export class PanelModel {
 
   private _state: IState = NOTHING;
   private _requested = new Set<string>();
-  private _known: readonly IName[] = [];
+  private _known: Promise<readonly IName[]> = Promise.resolve([]);
   private _namesAt = 0;
   private _refreshing = false;
   private _again = false;

@@ -32,7 +32,8 @@ export class NotebookLink extends Link {
     _hub.connectionChanged.connect(this._onConnected, this);
     _hub.messageReceived.connect(this._onMessage, this);
     _hub.transcriptChanged.connect(this._onTranscript, this);
-    this._look();
+    void _panel.sessionContext.ready.then(() => this.changed.emit());
+    this._lookSoon();
   }
 
   get name(): string {
@@ -42,7 +43,10 @@ export class NotebookLink extends Link {
   get presence(): Presence {
     const kernel = this._kernel;
     if (!kernel || kernel.isDisposed || kernel.status === 'dead') {
-      return 'none';
+      return this._panel.sessionContext.isReady ? 'none' : 'connecting';
+    }
+    if (this._looked !== kernel && !this._hub.isConnected(kernel)) {
+      return 'connecting';
     }
     return this._hub.isConnected(kernel) ? 'live' : this._isPython ? 'unloaded' : 'none';
   }
@@ -77,9 +81,18 @@ export class NotebookLink extends Link {
   }
 
   async load(): Promise<boolean> {
+    while (this.presence === 'connecting' && !this._panel.isDisposed) {
+      await new Promise<void>(resolve => {
+        const once = () => void (this.changed.disconnect(once) && resolve());
+        this.changed.connect(once);
+      });
+    }
     const kernel = this._kernel;
     if (!kernel || this.presence === 'none') {
       return false;
+    }
+    if (this.presence === 'live') {
+      return true;
     }
     const done = await kernel.requestExecute({ code: LOAD, silent: true, store_history: false }).done;
     if (done.content.status === 'ok') {
@@ -97,10 +110,22 @@ export class NotebookLink extends Link {
     );
   }
 
+  override lastError(): string | null {
+    const cells = this._panel.content.model?.sharedModel.cells ?? [];
+    const failed = cells
+      .map(cell => cell.toJSON() as { execution_count?: number; outputs?: JSONObject[] })
+      .flatMap(({ execution_count: count, outputs }) =>
+        (outputs ?? []).filter(item => item['output_type'] === 'error').map(item => ({ count, item }))
+      )
+      .sort((a, b) => (b.count ?? 0) - (a.count ?? 0));
+    return failed.length ? `In[${failed[0].count}], ${String(failed[0].item['ename'])}` : null;
+  }
+
   /** Connect to the kernel if it has loaded the extension. */
   private async _look(): Promise<void> {
     const kernel = this._kernel;
     if (!kernel || this._hub.isConnected(kernel)) {
+      this._looked = kernel;
       this.changed.emit();
       return;
     }
@@ -115,11 +140,16 @@ export class NotebookLink extends Link {
         this._hub.connect(kernel, true);
       }
     }
+    this._looked = kernel;
     this.changed.emit();
   }
 
   private _lookSoon(): void {
-    void this._look().catch(() => this.changed.emit()); // the kernel went away meanwhile
+    const kernel = this._kernel;
+    void this._look().catch(() => {
+      this._looked = kernel; // it went away meanwhile
+      this.changed.emit();
+    });
   }
 
   private _onKernel(): void {
@@ -175,6 +205,7 @@ export class NotebookLink extends Link {
     run: code => this._at(host => runBelow(host, code, this._translator))
   };
 
+  private _looked: Kernel.IKernelConnection | null = null;
   private _isPython = false;
   private _restarted = false;
   private _name = '';

@@ -29,6 +29,8 @@ export interface ISettings {
   readonly max_tokens: number | null;
   /** Names of the tools that questions of the panel may call. */
   readonly tools: readonly string[];
+  /** What of a frame leaves where the question says nothing of it. */
+  readonly data: string;
 }
 
 /** What the panel knows. */
@@ -62,7 +64,7 @@ export const NOTHING: IState = {
   records: new Map(),
   running: [],
   failed: null,
-  settings: { model: '', think: 'auto', effort: '', temperature: null, max_tokens: null, tools: [] },
+  settings: { model: '', think: 'auto', effort: '', temperature: null, max_tokens: null, tools: [], data: '' },
   stale: false
 };
 
@@ -190,7 +192,8 @@ function readSettings(json: unknown): ISettings {
     effort: String(raw['effort'] ?? ''),
     temperature: number(raw['temperature']),
     max_tokens: number(raw['max_tokens']),
-    tools: list(raw['tools']).map(String)
+    tools: list(raw['tools']).map(String),
+    data: String(raw['data'] ?? '')
   };
 }
 

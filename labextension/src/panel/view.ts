@@ -13,6 +13,8 @@ import { acceptCells, QuestionAttachments } from './attachments';
 import { FileTurns } from '../card/parts';
 import { Composer } from './composer';
 import { PanelModel } from './model';
+import { QuickSettings } from './quick';
+import { StartPage, starters } from './start';
 import { PanelToolbar } from './toolbar';
 import { TurnList } from './turns';
 import type { Consent, ITurnRecord } from '../kernel/record';
@@ -49,6 +51,15 @@ export class PanelView {
       inView: ids => void this._model.read(ids),
       announce: words => say(this._status, words)
     });
+    this._quick = new QuickSettings(
+      {
+        set: some => void this._request('settings', { set: some }),
+        models: () => this._request('models')
+      },
+      trans
+    );
+    this._start = new StartPage(prompt => this.write(prompt), trans);
+    this._attached = new QuestionAttachments(() => void this._bar.preview(this._question()), trans);
     this._composer = new Composer(
       {
         send: prompt => void this._ask(prompt),
@@ -57,9 +68,9 @@ export class PanelView {
         names: () => this._model.names(),
         changed: (prompt, names) => this._attached.update(prompt, names)
       },
-      trans
+      trans,
+      this._quick.node
     );
-    this._attached = new QuestionAttachments(() => void this._bar.preview(this._question()), trans);
     acceptCells(this.node, () => this._link.presence !== 'none', cells => {
       this._attached.add(cells);
       this.focus();
@@ -78,17 +89,21 @@ export class PanelView {
     this._notice.hidden = true;
     this._meter.title = trans.__('What this conversation used; money is an estimate');
     const foot = make('div', 'panel-foot');
-    foot.append(this._attached.node, this._composer.node, this._meter);
+    this._composer.field.after(this._attached.node);
+    foot.append(this._composer.node, this._meter);
     this.node.append(
       this._bar.node,
       this._bar.drawer.node,
       this._about,
+      this._start.node,
       this._turns.node,
       this._file.node,
       this._notice,
       foot,
       this._status
     );
+    // A frame may have been made since.
+    this.node.addEventListener('pointerenter', () => this._show(this._model.state));
     void this._model.refresh();
   }
 
@@ -206,9 +221,24 @@ export class PanelView {
     const live = this._link.presence === 'live';
     this._bar.update(this._link.name, live, state.settings);
     this._composer.enabled = this._link.presence !== 'none';
+    this._quick.update(state.settings, this._modelOf(state), live);
+    void this._showStart(count, live, state.settings.data);
     this._composer.running = this._model.running.length > 0;
-    say(this._about, this._aboutText(count));
+    say(this._about, this._aboutText());
     void this._model.read(this._turns.drawn);
+  }
+
+  private _modelOf({ way, records }: IState): string {
+    const newest = [...way].reverse().map(({ id }) => records.get(id)).find(Boolean);
+    return newest ? newest.served_model || newest.model : '';
+  }
+
+  private async _showStart(count: number, live: boolean, level: string): Promise<void> {
+    this._start.node.hidden = count > 0 || !live;
+    if (!this._start.node.hidden) {
+      const names = await this._model.names().catch(() => []);
+      this._start.update(level, starters(names, this._link.lastError(), this._trans));
+    }
   }
 
   private _fail(error: unknown): void {
@@ -220,7 +250,7 @@ export class PanelView {
     say(this._notice, text);
   }
 
-  private _aboutText(count: number): string {
+  private _aboutText(): string {
     const trans = this._trans;
     switch (this._link.presence) {
       case 'none':
@@ -231,7 +261,9 @@ export class PanelView {
       case 'unloaded':
         return trans.__('The kernel has not loaded deepseek_jupyter; the first question loads it.');
       case 'live':
-        return count ? '' : trans.__('Nothing was asked yet. What cells ask appears here, too.');
+        return '';
+      case 'connecting':
+        return trans.__('Connecting…');
     }
   }
 
@@ -257,6 +289,8 @@ export class PanelView {
   private _model: PanelModel;
   private _composer: Composer;
   private _attached: QuestionAttachments;
+  private _quick: QuickSettings;
+  private _start: StartPage;
   private _about = make('p', 'panel-about');
   private _notice = make('p', 'panel-error');
   private _meter = make('div', 'panel-meter');

@@ -1,0 +1,69 @@
+/** The two settings that a question is most often asked with, at the composer: model and thinking. */
+import type { JSONObject } from '@lumino/coreutils';
+import type { TranslationBundle } from '@jupyterlab/translation';
+import { focused, make, say } from '../card/dom';
+import { list, object, text } from '../kernel/json';
+import type { ISettings } from './state';
+
+/** What the controls ask for. */
+export interface IQuickActions {
+  set(some: JSONObject): void;
+  /** The provider's title, its models and the one that is used when none is set. */
+  models(): Promise<JSONObject | null>;
+}
+
+/** Shows which model answers and whether it thinks, and sets both. */
+export class QuickSettings {
+  readonly node = make('div', 'panel-quick');
+
+  constructor(private _actions: IQuickActions, private _trans: TranslationBundle) {
+    const { _model: model, _think: think } = this;
+    model.setAttribute('aria-label', _trans.__('Model'));
+    model.addEventListener('pointerdown', () => void this._offer());
+    model.addEventListener('focus', () => void this._offer());
+    model.addEventListener('change', () => _actions.set({ model: model.value }));
+    think.type = 'button';
+    think.title = _trans.__('Let the model think before it answers');
+    think.addEventListener('click', () => _actions.set({ think: this._thinks ? 'auto' : 'on' }));
+    this.node.append(model, think);
+    say(think, _trans.__('Think'));
+  }
+
+  /** Show the settings; `used` is the model of the newest answer. */
+  update(settings: ISettings, used: string, live: boolean): void {
+    this._thinks = settings.think === 'on';
+    this._think.setAttribute('aria-pressed', String(this._thinks));
+    this._think.disabled = this._model.disabled = !live;
+    if (focused(this._model) !== this._model) {
+      this._default = settings.model ? this._default : used || this._default;
+      this._fill(settings.model);
+    }
+  }
+
+  private async _offer(): Promise<void> {
+    if (this._offered) {
+      return;
+    }
+    this._offered = true;
+    const json = object(await this._actions.models());
+    this._models = list(json['models']).map(text).filter(Boolean);
+    this._default = text(json['default']) || this._default;
+    this._model.title = text(json['provider']);
+    this._offered = this._models.length > 0;
+    this._fill(this._model.value);
+  }
+
+  private _fill(chosen: string): void {
+    const ids = new Set([...this._models, chosen].filter(id => id && id !== this._default));
+    const standard = new Option(this._default || this._trans.__('Default model'), '');
+    this._model.replaceChildren(standard, ...[...ids].map(id => new Option(id, id)));
+    this._model.value = ids.has(chosen) ? chosen : '';
+  }
+
+  private _model = make('select', 'panel-pick');
+  private _think = make('button', 'panel-pick');
+  private _models: readonly string[] = [];
+  private _default = '';
+  private _offered = false;
+  private _thinks = false;
+}
