@@ -80,7 +80,7 @@ def attach(name: str, value: Any, policy: Policy, redactor: Redactor) -> Attachm
         masked=redactor.count(fitted.text),
         withheld=tuple(filter(None, withheld)),
         released=released,
-        notices=tuple(_unrecognised(table, levels)),
+        notices=tuple(_unrecognised(table, levels, withheld)),
         labels=(*(c.name for c in table.columns), *axis, *(n for names in inner for n in names)),
     )
 
@@ -144,13 +144,19 @@ def _values_by_name(value: Any) -> dict[str, set[str]]:
     return {**found, **{plain_name(c.name): set(_texts(c)) for c in table.columns}}
 
 
-def _unrecognised(table: Table, levels: list[Level]) -> Iterator[str]:
-    """The notice about withheld values that would not be found in other texts."""
+def _unrecognised(
+    table: Table, levels: list[Level], withheld: Iterable[WithheldValues]
+) -> Iterator[str]:
+    """The notices about withheld values that would not be found in other texts."""
     for column, level in zip(table.columns, levels, strict=True):
         values = [shown(v) for v in column.values if v is not None] if level < STATS else []
         if column.type != "bool" and (count := too_short(values)):
             share = f"{max(count / len(values), 0.01):.0%}"
             yield f"{share} of `{column.name}` is too short to be recognised elsewhere."
+        if more := _beyond(column) if level < SAMPLE else 0:
+            yield f"{more:,} values of `{column.name}` are too many to be recognised elsewhere."
+    if more := sum(index.dropped for index in withheld):
+        yield f"{more:,} values are too many to be recognised elsewhere."
 
 
 def _axis_names(value: Any) -> list[str]:
@@ -369,10 +375,9 @@ def _figures(every: list[Facts]) -> Released:
 
 def _texts(column: Column) -> Iterator[str]:
     """Every distinct value of a column as texts write it, up to a limit."""
-    numbers = column.type in ("int", "float", "decimal")
     if column.type == "bool":
         return
-    most = _MOST_NUMBERS if numbers else _MOST_TEXTS
+    most = _most_kept(column)
     try:
         values = column.series.unique().head(most).to_list()
     except Exception:  # lists, dicts and mixed objects have no order and no hash
@@ -380,6 +385,19 @@ def _texts(column: Column) -> Iterator[str]:
     for value in values:
         for leaf in leaves(plain(value)):
             yield from _writings(leaf)
+
+
+def _most_kept(column: Column) -> int:
+    return _MOST_NUMBERS if column.type in ("int", "float", "decimal") else _MOST_TEXTS
+
+
+def _beyond(column: Column) -> int:
+    """How many distinct values there are beyond those of `_texts`."""
+    most = _most_kept(column)
+    try:
+        return max(0, int(column.series.n_unique()) - most) if len(column.series) > most else 0
+    except Exception:  # as above
+        return len(column.series) - most
 
 
 def _writings(leaf: Any) -> Iterator[str]:
