@@ -33,6 +33,8 @@ _NAME = 60  # characters of a name
 _MOST_TEXTS = 200_000  # distinct texts of a column that are withheld
 _MOST_NUMBERS = 50_000
 _SMALL = 200_000  # cells of a frame that is read for each question
+_MOST_NAMES = 1_000  # values that are compared with the names of rules
+_NAMING = ("text", "category", "mixed", "object")
 _SOFT = (False, True)
 
 fits = is_frame
@@ -185,14 +187,30 @@ def _names_within(column: Column) -> dict[str, None]:
 
 def levels_of(table: Table, value: Any, policy: Policy) -> list[Level]:
     """The level of each column: the strictest of its own and of the names within it. Nothing leaves
-    of columns whose labels are values that a rule keeps here.
+    of columns whose labels are values that a rule keeps here; a name that is a value (transposed,
+    melted) holds for every other column.
     """
     if any(policy.ruled(name) < SAMPLE for name in _axis_names(value)):
         return [policy.level(c.name) if c.index else NONE for c in table.columns]
+    told = [_told_in(column, policy) for column in table.columns]
     return [
-        min(policy.level(column.name), *map(policy.ruled, _names_within(column)), FULL)
-        for column in table.columns
+        min(
+            policy.level(column.name),
+            *map(policy.ruled, _names_within(column)),
+            *(level for other, level in enumerate(told) if other != at),
+            FULL,
+        )
+        for at, column in enumerate(table.columns)
     ]
+
+
+def _told_in(column: Column, policy: Policy) -> Level:
+    """The level of the names with a rule that are values of a column."""
+    if not policy.columns and all(pattern == "*" for pattern, _ in policy.limits):
+        return FULL
+    found = {value for value in column.values if isinstance(value, str) and len(value) <= _NAME}
+    names = sorted(found)[:_MOST_NAMES] if column.type.startswith(_NAMING) else []
+    return min((level for level in map(policy.ruled, names) if level < SAMPLE), default=FULL)
 
 
 def _veil(column: Column, inner: dict[str, None]) -> str | None:
