@@ -317,7 +317,7 @@ def gather(
     request = redactor.for_request(
         withholding.without({item.name: str(policy) for item, policy in items})
     )
-    for released in withholding.released(_cards(path)):
+    for released in withholding.released(c for c in _cards(path) if _holds(session, c, files)):
         request.release(released)
     ruled = tuple(_ruled(request, files))
     made = [attach(item.name, item.value, policy, request) for item, policy in items]
@@ -341,22 +341,30 @@ def protecting(session: Session) -> Redactor:
     return redactor
 
 
+def _holds(session: Session, card: tuple[str, str, str], files: Sequence[DataRules]) -> bool:
+    """Whether a card of the history would go under its policy today too."""
+    name, _, policy = card
+    names = user_namespace() if files else {}
+    item = Wanted(name, names.get(name), asked_of(policy), names=names)
+    return not files or str(policy_of(session, item, files)) == policy
+
+
 def _ruled(redactor: Redactor, files: Sequence[DataRules]) -> Iterator[Held]:
-    """What rules that name a frame or a column keep of the notebook's frames, attached or not:
-    what is made of a frame then is recognised by its values.
+    """What rules of files keep of the notebook's frames, attached or not, where they name a frame
+    or a column or let no figures leave: what is made of a frame is recognised by its values.
     """
     from deepseek_jupyter.context.frames import withhold
 
-    if not any(rules.frames or rules.columns for rules in files):
-        return
-    for name, value in user_namespace().items():
-        if not name.startswith("_") and (columns := _columns_of(value)):
-            named = [name for name, other in user_namespace().items() if other is value]
-            policy = tightened(Policy(FULL), named, [replace(r, level=None) for r in files])
-            if any(policy.level(column) < SAMPLE for column in columns):
-                with suppress(ParameterError):  # it cannot be read: attaching it says so
-                    kept = withhold(value, policy, redactor)
-                    yield Held((f"{name}, by rule", "", str(policy)), kept, NOTHING_RELEASED)
+    rules = [r if r.level in ("none", "schema") else replace(r, level=None) for r in files]
+    frames = user_namespace() if any(r.frames or r.columns or r.level for r in rules) else {}
+    for name, value in list(frames.items()):
+        if name.startswith("_") or not (columns := _columns_of(value)):
+            continue
+        policy = tightened(Policy(FULL), [n for n, v in frames.items() if v is value], rules)
+        if any(policy.level(column) < SAMPLE for column in columns):
+            with suppress(ParameterError):  # it cannot be read: attaching it says so
+                kept = withhold(value, policy, redactor)
+                yield Held((f"{name}, by rule", "", str(policy)), kept, NOTHING_RELEASED)
 
 
 def _tightenings(item: Wanted, files: Iterable[DataRules]) -> Iterator[str]:

@@ -101,7 +101,7 @@ class Run:
         self._transcript.notices += filter(self._session.first_time, self._prepared.notices)
         if memory.restored_notice and self._session.first_time(memory.restored_notice):
             self._transcript.notices.append(memory.restored_notice)
-        record = self._record()
+        record = {**self._record(), "notices": [*self._transcript.notices]}
         self._surface.begin(record, self.stop)
         self._session.announce("begun", record)
         return self

@@ -33,6 +33,8 @@ _NAME = 60  # characters of a name
 _MOST_TEXTS = 200_000  # distinct texts of a column that are withheld
 _MOST_NUMBERS = 50_000
 _SMALL = 200_000  # cells of a frame that is read for each question
+_MOST_NAMES = 1_000  # values that are compared with the names of rules
+_NAMING = ("text", "category", "mixed", "object")
 _SOFT = (False, True)
 
 fits = is_frame
@@ -80,7 +82,7 @@ def attach(name: str, value: Any, policy: Policy, redactor: Redactor) -> Attachm
         masked=redactor.count(fitted.text),
         withheld=tuple(filter(None, withheld)),
         released=released,
-        notices=tuple(_unrecognised(table, levels)),
+        notices=tuple(_unrecognised(table, levels, withheld)),
         labels=(*(c.name for c in table.columns), *axis, *(n for names in inner for n in names)),
     )
 
@@ -144,13 +146,19 @@ def _values_by_name(value: Any) -> dict[str, set[str]]:
     return {**found, **{plain_name(c.name): set(_texts(c)) for c in table.columns}}
 
 
-def _unrecognised(table: Table, levels: list[Level]) -> Iterator[str]:
-    """The notice about withheld values that would not be found in other texts."""
+def _unrecognised(
+    table: Table, levels: list[Level], withheld: Iterable[WithheldValues]
+) -> Iterator[str]:
+    """The notices about withheld values that would not be found in other texts."""
     for column, level in zip(table.columns, levels, strict=True):
         values = [shown(v) for v in column.values if v is not None] if level < STATS else []
         if column.type != "bool" and (count := too_short(values)):
             share = f"{max(count / len(values), 0.01):.0%}"
             yield f"{share} of `{column.name}` is too short to be recognised elsewhere."
+        if more := _beyond(column) if level < SAMPLE else 0:
+            yield f"{more:,} values of `{column.name}` are too many to be recognised elsewhere."
+    if more := sum(index.dropped for index in withheld):
+        yield f"{more:,} values are too many to be recognised elsewhere."
 
 
 def _axis_names(value: Any) -> list[str]:
@@ -179,14 +187,30 @@ def _names_within(column: Column) -> dict[str, None]:
 
 def levels_of(table: Table, value: Any, policy: Policy) -> list[Level]:
     """The level of each column: the strictest of its own and of the names within it. Nothing leaves
-    of columns whose labels are values that a rule keeps here.
+    of columns whose labels are values that a rule keeps here; a name that is a value (transposed,
+    melted) holds for every other column.
     """
     if any(policy.ruled(name) < SAMPLE for name in _axis_names(value)):
         return [policy.level(c.name) if c.index else NONE for c in table.columns]
+    told = [_told_in(column, policy) for column in table.columns]
     return [
-        min(policy.level(column.name), *map(policy.ruled, _names_within(column)), FULL)
-        for column in table.columns
+        min(
+            policy.level(column.name),
+            *map(policy.ruled, _names_within(column)),
+            *(level for other, level in enumerate(told) if other != at),
+            FULL,
+        )
+        for at, column in enumerate(table.columns)
     ]
+
+
+def _told_in(column: Column, policy: Policy) -> Level:
+    """The level of the names with a rule that are values of a column."""
+    if not policy.columns and all(pattern == "*" for pattern, _ in policy.limits):
+        return FULL
+    found = {value for value in column.values if isinstance(value, str) and len(value) <= _NAME}
+    names = sorted(found)[:_MOST_NAMES] if column.type.startswith(_NAMING) else []
+    return min((level for level in map(policy.ruled, names) if level < SAMPLE), default=FULL)
 
 
 def _veil(column: Column, inner: dict[str, None]) -> str | None:
@@ -369,10 +393,9 @@ def _figures(every: list[Facts]) -> Released:
 
 def _texts(column: Column) -> Iterator[str]:
     """Every distinct value of a column as texts write it, up to a limit."""
-    numbers = column.type in ("int", "float", "decimal")
     if column.type == "bool":
         return
-    most = _MOST_NUMBERS if numbers else _MOST_TEXTS
+    most = _most_kept(column)
     try:
         values = column.series.unique().head(most).to_list()
     except Exception:  # lists, dicts and mixed objects have no order and no hash
@@ -380,6 +403,19 @@ def _texts(column: Column) -> Iterator[str]:
     for value in values:
         for leaf in leaves(plain(value)):
             yield from _writings(leaf)
+
+
+def _most_kept(column: Column) -> int:
+    return _MOST_NUMBERS if column.type in ("int", "float", "decimal") else _MOST_TEXTS
+
+
+def _beyond(column: Column) -> int:
+    """How many distinct values there are beyond those of `_texts`."""
+    most = _most_kept(column)
+    try:
+        return max(0, int(column.series.n_unique()) - most) if len(column.series) > most else 0
+    except Exception:  # as above
+        return len(column.series) - most
 
 
 def _writings(leaf: Any) -> Iterator[str]:

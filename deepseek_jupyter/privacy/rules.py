@@ -206,6 +206,8 @@ def _in_words(rules: TeachingRules) -> Iterator[str]:
         yield "hints only"
     if rules.no_whole_solutions:
         yield "no whole solutions"
+    if rules.instructions:
+        yield f"the model is told {rules.instructions!r}"
     if rules.thinking:
         yield "thinking is always shown" + (" and on" if rules.thinking == "required" else "")
     if rules.models is not None:

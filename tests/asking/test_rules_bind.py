@@ -14,6 +14,7 @@ from deepseek_jupyter.context.attach import attach
 from deepseek_jupyter.errors import ParameterError, PolicyError
 from deepseek_jupyter.privacy.levels import NONE, Policy, parse_spec
 from deepseek_jupyter.privacy.redaction import Redactor
+from tests.support.scripted import answer
 
 SECRETS = ("Alice", "Quux", "Zyzzy", "98765")
 
@@ -101,6 +102,8 @@ NESTED = {
     "pivoted": lambda df: df.pivot_table(columns="customer", values="pay"),
     "turned": lambda df: df.set_index("customer").T,
     "index": lambda df: df.set_index("customer"),
+    "transposed": lambda df: df.T,
+    "melted": lambda df: df.melt(id_vars="pay"),
     "levels": lambda df: df.set_index(["customer", "pay"]),
     "dicts": lambda df: pd.DataFrame({"d": df.to_dict("records")}),
     "lists of dicts": lambda df: pd.DataFrame({"d": [df.to_dict("records")]}),
@@ -116,7 +119,7 @@ def test_a_rule_for_a_column_holds_for_labels_and_within_values(names, what, lev
     redactor = Redactor()
     shown = attach("x", value, parse_spec(f"x:full,customer={level}")[1], redactor)
     assert not [secret for secret in SECRETS[:3] if secret in shown.text]
-    assert "customer" in shown.labels
+    assert "customer" in shown.labels or what in ("transposed", "melted")
     assert "Alice" not in redactor.redact("KeyError: 'Alice Quux'")
 
 
@@ -147,3 +150,72 @@ def test_cells_obey_the_policy(session, names, policy, monkeypatch):
     policy('[data]\nforbid = ["cell"]\n')
     with pytest.raises(PolicyError, match="forbids"):
         sent(session, names, cells="above")
+
+
+def test_what_shares_only_names_with_a_ruled_frame_leaves_and_what_shares_values_says_so(
+    session, server, names, policy
+):
+    policy('[data.frames]\ndf = "none"\n')
+    names["strange"] = pd.DataFrame({"customer": ["Dora Wxyz"], "pay": [1.5]})
+    names["mixed"] = pd.DataFrame({"customer": ["Dora Wxyz", "Bob Zyzzy"], "pay": [1.5, 2.5]})
+    names["lazy"] = pl.DataFrame({"customer": ["Dora Wxyz"]}).lazy()
+    server.queue(*(answer("A") for _ in range(3)))
+    said = {}
+    for name in ("strange", "mixed", "lazy"):
+        turn = ask("Q", attach=[(names[name], "full")], new=True).turn
+        said[name] = "Dora" in turn.sent, " ".join(turn.notices)
+    assert said["strange"] == (True, "")
+    for name, columns in (("mixed", "customer, pay"), ("lazy", "customer")):
+        told = f"The rule for df holds for {columns} of `{name}`, which may be made from it."
+        assert said[name][0] is False
+        assert told in said[name][1]
+    policy('[data.columns]\ncustomer = "none"\n')
+    server.queue(answer("A"))
+    (notice,) = ask("Q", attach="df.to_string()", new=True).turn.notices
+    assert notice == "`df.to_string()` goes at none: the strictest level of what it is made of."
+
+
+def test_values_of_a_ruled_frame_are_withheld_before_it_is_attached(session, names, policy):
+    policy('[data.columns]\ncustomer = "none"\n')
+    names["renamed"] = pd.DataFrame({"x": ["Alice Quux"]})
+    for said in (
+        sent(session, names, "KeyError: 'Alice Quux'"),
+        sent(session, names, "x", attach=["renamed:full"]),
+        sent(session, names, "{{ df.set_index('customer').pay.to_dict() }}"),
+    ):
+        assert "Alice" not in said
+    assert "customer" in sent(session, names, "sort by customer")
+
+
+@pytest.mark.parametrize("level", ["none", "schema", "stats"])
+@pytest.mark.parametrize("way", ["rows", "rows[0]['customer']", "df.to_string()", "df"])
+def test_what_is_filled_in_obeys_the_users_own_setting(session, names, way, level):
+    session.config.data_policy = level
+    assert "Alice" not in sent(session, names, "see {{ " + way + " }}")
+    session.config.data_policy = "full"
+    assert "Alice" in sent(session, names, "see {{ " + way + " }}")
+
+
+TEXTS = {
+    "rows.json": '[{"ssn": "QQ-17", "n": 1}]',
+    "deep.json": '{"a": {"b": [{"n": 1, "ssn" : "QQ-17"}]}}',
+    "rows.txt": "n;ssn\n1;QQ-17\n",
+    "rows.csv.bak": '# made by hand\n"n","SSN"\n1,QQ-17\n',
+    "tabbed.log": "n\tssn\n1\tQQ-17\n",
+    "rows.yaml": "- n: 1\n  ssn: QQ-17\n",
+    "rows.xml": "<row><ssn>QQ-17</ssn></row>",
+    "row.xml": '<row ssn="QQ-17"/>',
+    "rows.py": "{'n': 1, 'ssn': 'QQ-17'}",
+}
+
+
+@pytest.mark.parametrize("file", TEXTS)
+def test_a_text_file_with_a_ruled_column_is_refused(session, names, policy, tmp_path, file):
+    (tmp_path / file).write_text(TEXTS[file])
+    assert "QQ-17" in sent(session, names, attach=[f"./{file}"])
+    for rule in ('[data.columns]\nssn = "none"', '[data.columns]\n"s?n" = "stats"'):
+        policy(rule)
+        with pytest.raises(ParameterError, match=r"in a text no rule can hold"):
+            sent(session, names, attach=[f"./{file}"])
+    policy('[data.columns]\nother = "none"')
+    assert "QQ-17" in sent(session, names, attach=[f"./{file}"])
