@@ -67,7 +67,7 @@ def _card(session: Session, placed: Placed) -> Iterator[tuple[ConsentRequest, St
     try:
         yield ConsentRequest(turn.id, _CALL, "", text, on_card=True), stop
     finally:
-        card.close(text.partition("\n")[0])
+        card.close(text.partition("\n")[0].replace(":", "."))
 
 
 def _typed(session: Session) -> ConsentAnswer:

@@ -199,7 +199,10 @@ class Reply:
             erase_prompt(sys.stdout)
 
     def bundle(self, notices: Iterable[str] = (), *, seen: bool = False) -> Bundle:
-        """The mimebundle of its output, with `notices` added; for `seen` see `final_bundle`."""
+        """The mimebundle of its output, with `notices` added.
+
+        With `seen` its Markdown has thinking and figures too.
+        """
         notices = [*self.record.get("notices", ()), *notices]
         return final_bundle({**self.record, "notices": notices}, seen=seen)
 

@@ -27,7 +27,13 @@ from typing import Any
 
 from jupyter_client.manager import KernelManager
 
+from deepseek_jupyter.conversation.turn import Turn
 from deepseek_jupyter.protocol.output import TURN_MIME, unpacked
+
+
+def record_in(data: Mapping[str, Any]) -> dict[str, Any]:
+    """The record in an output's data, with the fields that an output leaves out."""
+    return {**Turn("", "", "").record, **unpacked(data)}
 
 
 @dataclass
@@ -102,7 +108,7 @@ class Ran:
     @property
     def turns(self) -> list[dict[str, Any]]:
         """The records that stand in the end."""
-        return [unpacked(bundle) for bundle in self.bundles if TURN_MIME in bundle]
+        return [record_in(bundle) for bundle in self.bundles if TURN_MIME in bundle]
 
     @property
     def error(self) -> list[str]:

@@ -11,7 +11,9 @@ from typing import Any, NamedTuple
 
 import nbformat
 
-from deepseek_jupyter.protocol.output import TURN_MIME, unpacked
+from deepseek_jupyter.protocol.output import TURN_MIME
+
+from .kernels import record_in
 
 NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
 
@@ -29,7 +31,7 @@ class Executed(NamedTuple):
     @property
     def turns(self) -> list[dict[str, Any]]:
         """The record of each output that is an answer, in order."""
-        return [unpacked(o["data"]) for o in self.outputs if TURN_MIME in o.get("data", {})]
+        return [record_in(o["data"]) for o in self.outputs if TURN_MIME in o.get("data", {})]
 
     @property
     def texts(self) -> str:

@@ -239,9 +239,10 @@ export class FileTurns {
   readonly node = make('div', 'consent');
 
   constructor(private _trans: TranslationBundle, answer: (take: boolean) => void) {
+    const trans = _trans;
     this.node.hidden = true;
     this.node.setAttribute('role', 'alertdialog');
-    this.node.setAttribute('aria-label', _trans.__('Turns that came with the file'));
+    this.node.setAttribute('aria-label', trans.__('Turns that came with the file'));
     const choice = (label: string, take: boolean) => {
       const button = make('button', 'word', label);
       button.type = 'button';
@@ -252,8 +253,8 @@ export class FileTurns {
     this._text.classList.add('jp-DeepSeek-tool-text');
     this.node.append(
       this._text,
-      choice(_trans.__('Start without them'), false),
-      choice(_trans.__('Go on with them'), true)
+      choice(trans.__('Start without them'), false),
+      choice(trans.__('Go on with them'), true)
     );
   }
 
