@@ -61,7 +61,7 @@ def test_axe_finds_nothing_serious_in_panel_and_card(
     panel.field.fill("What of @sa")
     panel.field.press("End")
     panel.field.press_sequentially("l")
-    panel.node.get_by_role("option").wait_for()
+    panel.node.locator(".jp-DeepSeek-panel-name").wait_for()
     findings += serious(page, ".jp-DeepSeek-sidebar")
     panel.field.press("Enter")
     for name in ("Settings", "Tree of the conversation", "Conversations", "Search", "Export"):

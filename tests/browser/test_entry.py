@@ -1,4 +1,4 @@
-"""The ways to the conversation: menu, palette, launcher, shortcut, toolbar; key and settings."""
+"""Ways to the conversation: menu, palette, launcher, shortcut, toolbar; its key and settings."""
 
 from __future__ import annotations
 

@@ -132,7 +132,7 @@ def test_the_life_of_a_conversation(host, endpoint, notebook):
     run(book, 3)
     panel.field.focus()
     book.page.keyboard.type("What is in @st")
-    option = panel.node.get_by_role("option")
+    option = panel.node.locator(".jp-DeepSeek-panel-name")
     option.wait_for()
     assert option.inner_text().split() == ["staff", "DataFrame", "2", "×", "2"]
     book.page.keyboard.press("Enter")
@@ -256,7 +256,7 @@ def test_names_are_completed_with_type_and_shape_and_sent_by_keyboard(lab, endpo
     panel = Panel.open(book)
     panel.field.focus()
     book.page.keyboard.type("What is in @sa")
-    option = panel.node.get_by_role("option")
+    option = panel.node.locator(".jp-DeepSeek-panel-name")
     option.wait_for()
     assert option.inner_text().split() == ["sales", "DataFrame", "3", "×", "1"]
     book.page.keyboard.press("Enter")

@@ -184,9 +184,9 @@ def test_axe_finds_nothing_serious_without_a_theme(asked, colours):
     page.evaluate("turn => window.show([turn], false)", turn)
     page.wait_for_function(DRAWN)
     page.locator(".jp-DeepSeek-panel-field").press_sequentially("What of @sal")
-    page.get_by_role("option").wait_for()
+    page.locator(".jp-DeepSeek-panel-name").wait_for()
     findings = serious(page, ".jp-DeepSeek-widget")
-    page.get_by_role("option").click()
+    page.locator(".jp-DeepSeek-panel-name").click()
     for name in ("Settings", "Search"):
         page.get_by_role("button", name=name).click()
         findings += serious(page, ".jp-DeepSeek-widget")

@@ -18,6 +18,9 @@ import type { IOutputs } from './state';
 const LOADED = "'deepseek.control' in get_ipython().kernel.comm_manager.targets";
 const LOAD = "get_ipython().extension_manager.load_extension('deepseek_jupyter')";
 
+/** How long a notebook that has no kernel yet may be about to get one, in milliseconds. */
+const PATIENCE = 4000;
+
 /** A notebook at the other end. */
 export class NotebookLink extends Link {
   constructor(
@@ -33,6 +36,7 @@ export class NotebookLink extends Link {
     _hub.messageReceived.connect(this._onMessage, this);
     _hub.transcriptChanged.connect(this._onTranscript, this);
     void _panel.sessionContext.ready.then(() => this.changed.emit());
+    setTimeout(() => this.changed.emit(), PATIENCE + 50);
     this._lookSoon();
   }
 
@@ -43,7 +47,8 @@ export class NotebookLink extends Link {
   get presence(): Presence {
     const kernel = this._kernel;
     if (!kernel || kernel.isDisposed || kernel.status === 'dead') {
-      return this._panel.sessionContext.isReady ? 'none' : 'connecting';
+      const waited = Date.now() - this._made > PATIENCE;
+      return waited || this._panel.sessionContext.isReady ? 'none' : 'connecting';
     }
     if (this._looked !== kernel && !this._hub.isConnected(kernel)) {
       return 'connecting';
@@ -205,6 +210,7 @@ export class NotebookLink extends Link {
     run: code => this._at(host => runBelow(host, code, this._translator))
   };
 
+  private _made = Date.now();
   private _looked: Kernel.IKernelConnection | null = null;
   private _isPython = false;
   private _restarted = false;
