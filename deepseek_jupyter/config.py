@@ -30,7 +30,9 @@ class DeepSeek(Configurable):
         "the embedded model.",
     )
     model = Unicode(
-        "", help="Model id, sent verbatim. Empty: DEEPSEEK_MODEL, else the provider's default."
+        "",
+        help="Model id, sent verbatim; as provider:id it chooses the provider too. Empty: "
+        "DEEPSEEK_MODEL, else the provider's default.",
     )
     base_url = Unicode(
         "", help="Base URL in place of the profile's. Empty: DEEPSEEK_BASE_URL, else the profile's."
@@ -39,7 +41,8 @@ class DeepSeek(Configurable):
     effort = Enum(("", *EFFORTS), "", help="How much to think. Empty: the provider's.")
     system = Unicode("", help="System prompt of every conversation.")
     parameters = Dict(
-        help="Parameters sent with every question, by their API name: {'temperature': 0.3}."
+        help="Parameters sent with every question, by their API name: {'temperature': 0.3}; those "
+        "of one provider under its name: {'wcode': {'top_k': 3}}."
     )
     extra_body = Dict(
         help="Fields merged into every request body unchecked, for what a host alone knows."
@@ -133,7 +136,8 @@ class DeepSeek(Configurable):
         "'base_url': 'http://10.0.0.5:8000/v1', 'key_variables': 'LAB_KEY'}}."
     )
     prices = Dict(
-        help="Your own prices per million tokens: {'model-id': [hit, miss, output, 'USD']}."
+        help="Your own prices per million tokens: {'model-id': [hit, miss, output, 'USD']}, or of "
+        "one provider: {'cometapi': {'model-id': [...]}}."
     )
     attempts = Int(4, min=1, help="How often to try while the server is busy.")
     concurrency = Int(8, min=1, help="Requests to one provider at a time.")

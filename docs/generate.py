@@ -37,6 +37,11 @@ def pages() -> dict[Path, str]:
             path: between((path).read_text("utf-8"), "providers", provider_table())
             for path in (ROOT / "README.md", ROOT / "docs/providers.md")
         },
+        ROOT / "docs/providers.md": between(
+            between((ROOT / "docs/providers.md").read_text("utf-8"), "providers", provider_table()),
+            "models",
+            model_table(),
+        ),
     }
 
 
@@ -146,6 +151,35 @@ def provider_table() -> str:
         keys = " or ".join(map(_code, provider.key_variables))
         rows.append((_code(name), provider.title, _code(provider.base_url), keys or "none"))
     return "\n".join(_table(("`-p`", "who", "base URL", "key variable"), rows))
+
+
+def model_table() -> str:
+    """What is known of models: context, answer, modes, price, and the page it comes from."""
+    from deepseek_jupyter.protocol.model_facts import MODELS
+
+    rows = []
+    for row in MODELS:
+        price = row.prices[-1] if row.prices else None
+        sum_ = price and f"{price.price.hit} / {price.price.miss} / {price.price.output} "
+        since = price and f"{price.price.currency} ({price.since:%Y-%m})"
+        modes = " / ".join(map(_code, filter(None, (row.thinking_id, row.plain_id))))
+        mode = {True: "always", False: "never", None: ""}[row.thinks]
+        can = (("images", row.images), ("tools", row.tools), ("JSON", row.json))
+        said = [word if has else f"no {word}" for word, has in can if has is not None]
+        rows.append(
+            (
+                ", ".join(map(_code, row.ids)),
+                ", ".join(row.providers) or "everywhere",
+                f"{row.context:,}" if row.context else "",
+                f"{row.output:,}" if row.output else "",
+                modes or mode,
+                ", ".join(said),
+                f"{sum_}{since}" if price else "",
+                f"[page]({row.source})" if row.source else "",
+            )
+        )
+    heads = ("ids", "at", "context", "answer", "thinks", "has", "hit / miss / output", "source")
+    return "\n".join(_table(heads, rows))
 
 
 def between(text: str, mark: str, new: str) -> str:

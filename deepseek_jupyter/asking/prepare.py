@@ -189,6 +189,7 @@ def prepare(session: Session, placed: Placed) -> Prepared:
     system = session.config.system if question.system is None else question.system
     system = "\n\n".join(filter(None, (redact(system), words)))
     turn = replace(placed.turn, provider=provider.name, model=model, policy=teaching.marks)
+    turn, foreign = _settled(session, question, turn, provider)
     parameters = _parameters(turn.parameters, tools, asked)
     said = _said(session, placed)
     window = _window(system, turn, conversation, provider, parameters, said)
@@ -203,6 +204,7 @@ def prepare(session: Session, placed: Placed) -> Prepared:
     budget = session.config.budget if question.budget is None else question.budget
     teaching.check_body(built.body, words, thinks=built.thinks)
     check_images(url for message in messages for url in message.images)
+    built = replace(built, notices=(*built.notices, *foreign))
     built = check_context(built, provider)
     check_spending(session, built, provider, teaching, budget)
     # Who tries a question wants figures; who asks one wants the answer.
@@ -265,16 +267,30 @@ def _endpoint(
 
     Raises `MissingKeyError`, and `PolicyError` for what the policy does not allow.
     """
+    name, named = session.endpoints.named(question.provider, question.model)
     try:
-        provider, key = session.endpoints.provider(question.provider)
+        provider, key = session.endpoints.provider(name)
     except MissingKeyError:
         if not question.dry_run:
             raise
-        provider, key = session.endpoints.keyless(question.provider)
+        provider, key = session.endpoints.keyless(name)
     teaching.check_provider(provider.name)
-    model = session.endpoints.model(question.model, provider, key)
+    model = session.endpoints.model(named, provider, key)
     teaching.check_model(model)
     return session.endpoints.taught(provider, model), key, model
+
+
+def _settled(
+    session: Session, question: Question, turn: Turn, provider: Provider
+) -> tuple[Turn, list[str]]:
+    """`turn` with the parameters that the settings have for its provider, and what to say of it."""
+    settings, foreign = session.endpoints.parameters(provider)
+    of_question = {
+        name: value
+        for name, value in turn.parameters.items()
+        if name in question.parameters or name not in session.config.parameters
+    }
+    return replace(turn, parameters={**settings, **of_question}), [foreign] if foreign else []
 
 
 # The history

@@ -93,8 +93,16 @@ def usage(session: Spender, by: By | None = None) -> Report:
 
 
 def session_totals(session: Spender) -> list[Total]:
-    """One `Total` a model, of what this kernel asked."""
-    found = by_key(Total.of_turn(t.served_model or t.model, t) for t in session.spent)
+    """One `Total` a model, and a provider where several served it, of what this kernel asked."""
+    hosts: dict[str, set[str]] = {}
+    for turn in session.spent:
+        hosts.setdefault(turn.served_model or turn.model, set()).add(turn.provider)
+
+    def name(turn: Turn) -> str:
+        model = turn.served_model or turn.model
+        return f"{turn.provider}:{model}" if len(hosts[model]) > 1 else model
+
+    found = by_key(Total.of_turn(name(turn), turn) for turn in session.spent)
     return sorted(found, key=lambda total: total.key)
 
 

@@ -40,8 +40,7 @@ class Endpoints:
 
         settled = self.config.provider
         environment = os.environ.get("DEEPSEEK_BASE_URL", "")
-        addressed = bool(self.config.base_url or environment)
-        chosen = name or settled or ("deepseek" if addressed else self._first_with_key())
+        chosen = name or self.named(None, self.config.model)[0] or self._default()
         provider = self.profile(chosen)
         chosen, settled = provider.name, self._spelt(settled)
         if provider.name == "local":
@@ -64,11 +63,62 @@ class Endpoints:
                 raise
             return provider, Secret("")
 
+    def named(self, provider: str | None, model: str | None) -> tuple[str | None, str | None]:
+        """`provider` and `model` where the latter may be ``provider:id``.
+
+        A prefix counts only if it is the name of a provider, for ids hold colons too.
+        """
+        prefix, colon, id = (model or "").partition(":")
+        name = self._spelt(prefix)
+        if colon and id and self._exists(name) and self._spelt(provider or name) == name:
+            return name, id
+        return provider, model
+
+    def parameters(self, provider: Provider) -> tuple[dict[str, Any], str]:
+        """The settings' parameters for `provider`, and a sentence about those it does not take.
+
+        Those under a provider's name are its own; the others are for every provider that has them.
+        """
+        from deepseek_jupyter.protocol.parameters import TAKEN
+
+        given = self.config.parameters
+        tables = {n for n, v in given.items() if isinstance(v, Mapping) and self._exists(n)}
+        flat = {n: v for n, v in given.items() if n not in tables}
+        elsewhere = {name for taken in TAKEN.values() for name in taken.split()}
+        foreign = [n for n in flat if n not in provider.dialect.rows and n in elsewhere]
+        kept = {n: v for n, v in flat.items() if n not in foreign}
+        own = given[provider.name] if provider.name in tables else {}
+        told = f"DeepSeek.parameters has {', '.join(foreign)}, which {provider.name} does not take."
+        return {**kept, **own}, told if foreign else ""
+
+    def _exists(self, name: str) -> bool:
+        from deepseek_jupyter.transport.providers import PROVIDERS
+
+        return name in PROVIDERS or name in self.config.providers
+
+    def _default(self) -> str:
+        addressed = self.config.base_url or os.environ.get("DEEPSEEK_BASE_URL", "")
+        return self.config.provider or ("deepseek" if addressed else self._first_with_key())
+
+    def _setting(self, provider: Provider) -> str:
+        """The model that the settings name for `provider`: one without a provider's name is for the
+        provider that is asked where a question names none.
+        """
+        if not self.config.model:
+            return ""
+        prefix, id = self.named(None, self.config.model)
+        try:
+            meant = prefix or self._spelt(self._default())
+        except MissingKeyError:
+            meant = provider.name
+        return str(id) if meant == provider.name else ""
+
     def keyless(self, name: str | None = None) -> tuple[Provider, Secret]:
         """The profile that `provider` would need a key for, without one."""
         from deepseek_jupyter.transport.keys import Secret
 
-        return self.profile(name or self.config.provider or "deepseek"), Secret("")
+        meant = name or self.named(None, self.config.model)[0] or self.config.provider
+        return self.profile(meant or "deepseek"), Secret("")
 
     def profile(self, name: str) -> Provider:
         """The profile called `name`, as the settings change it."""
@@ -87,7 +137,7 @@ class Endpoints:
 
     def model(self, named: str | None, provider: Provider, key: Secret) -> str:
         """The model id to send: flag, setting, environment, profile, or what the host serves."""
-        chosen = named or self.config.model
+        chosen = named or self._setting(provider)
         if not chosen and provider.name == "deepseek":
             chosen = os.environ.get("DEEPSEEK_MODEL", "")
         chosen = chosen or provider.default_model or self._served.get(provider.base_url, "")

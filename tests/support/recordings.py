@@ -175,6 +175,9 @@ def _expected(kind: Kind, body: bytes) -> Expected:
             if choice.get("index", 0) == 0:
                 _choice(said, choice, calls)
     said.tool_calls = [(c["id"], c["name"], c["arguments"]) for _, c in sorted(calls.items())]
+    before, tag, after = said.text.partition("</think>\n")
+    if tag and not said.reasoning and "<think>" not in before:  # its beginning is in the template
+        said.reasoning, said.text = before.rstrip(), after.lstrip()
     return said
 
 
