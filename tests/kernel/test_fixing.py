@@ -69,8 +69,8 @@ def test_a_run_that_is_allowed(kernel, server):
     server.queue(answer("```python\nfresh = 1\n```"))
     ran = kernel.run("%%ds --run\nMake a variable.", cell_id="ask", answers=["y"])
     assert kernel.value("fresh") == 1
-    assert "The model asks to run this code:\n\nfresh = 1\n" in ran.stdout
-    assert "Run it?" in kernel.prompts[-1]["prompt"]
+    assert "The model asks to run this code, 1 line:\n\n│ 1 fresh = 1\n" in ran.stdout
+    assert "Run this code, 1 line?" in kernel.prompts[-1]["prompt"]
 
 
 def test_a_run_that_is_denied(kernel, server):

@@ -127,7 +127,7 @@ class TestOffered:
     @pytest.mark.parametrize("setting", ["budget", "notebook_budget"])
     def test_a_budget_that_cannot_be_held_is_refused_before_anything(self, frame, server, setting):
         setattr(ds.get_session().config, setting, 0.5)
-        with pytest.raises(ConfigurationError, match="No price is known") as told:
+        with pytest.raises(ConfigurationError, match="No price of") as told:
             ds.ask("Well?", attach="ship", model="deepseek-unheard-of")
         assert "prices" in told.value.hint
         assert server.requests == []

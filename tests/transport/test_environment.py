@@ -12,7 +12,7 @@ from deepseek_jupyter.protocol.usage import Price, Usage
 from deepseek_jupyter.transport.client import Client
 from deepseek_jupyter.transport.engine import engine
 from deepseek_jupyter.transport.providers import PROVIDERS
-from tests.support.asking import HASTY, QUICK, ask, exchange_with, provider_at
+from tests.support.asking import HASTY, PATIENT, ask, exchange_with, provider_at
 from tests.support.scripted import answer
 
 # what is set -> what the error names
@@ -84,7 +84,7 @@ async def at_once(client, server, many):
 @pytest.mark.parametrize("many", [8, 20, 64])
 def test_no_pool_has_more_than_its_share(server, many):
     server.queue(*[answer("Yes.") for _ in range(many)])
-    client = Client(QUICK, HASTY, concurrency=64)
+    client = Client(PATIENT, HASTY, concurrency=64)
     try:
         assert engine().run(at_once(client, server, many)) == ["Yes."] * many
         assert len(client._shards) <= -(-many // 8)
