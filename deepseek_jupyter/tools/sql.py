@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import csv
 import io
+import threading
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
@@ -457,6 +458,7 @@ class SqlTool:
         self._limits = limits
         self._rows = rows
         self._sandboxes: dict[str, Sandbox] = {}
+        self._opening = threading.Lock()  # the calls of one round run beside each other
 
     def __call__(self, query: str) -> QueryResult:
         """The result of `query`. Raises the errors of `check`, `Sandbox.query` and `fill`."""
@@ -513,14 +515,15 @@ class SqlTool:
 
     def _opened(self, scope: str) -> Sandbox:
         """The process of one scope. The tables are copied with its first query."""
-        if scope not in self._sandboxes:
-            filled = {}
-            for table in self.tables:
-                inner = "full" if table.free and scope == "sample" else scope
-                if table.within(inner):
-                    filled[table.name] = fill(table, inner, self._redactor)
-            self._sandboxes[scope] = Sandbox(filled, self._limits, time_zone(filled.values()))
-        return self._sandboxes[scope]
+        with self._opening:
+            if scope not in self._sandboxes:
+                filled = {}
+                for table in self.tables:
+                    inner = "full" if table.free and scope == "sample" else scope
+                    if table.within(inner):
+                        filled[table.name] = fill(table, inner, self._redactor)
+                self._sandboxes[scope] = Sandbox(filled, self._limits, time_zone(filled.values()))
+            return self._sandboxes[scope]
 
     def _advice(self, error: QueryError) -> str:
         """What the model should know in addition to DuckDB's words."""

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from deepseek_jupyter._version import __version__
+from deepseek_jupyter.errors import ConfigurationError
 from deepseek_jupyter.home import home, private_directory
 from deepseek_jupyter.protocol.dialect import Dialect
 from deepseek_jupyter.protocol.model_facts import ModelFacts, told_by_host
@@ -89,7 +90,7 @@ def lessons() -> list[tuple[str, str, str]]:
 def forget() -> int:
     """Forget everything; returns how much there was."""
     many = len(_read())
-    with suppress(OSError):
+    with suppress(OSError, RuntimeError):
         _path().unlink(missing_ok=True)
     return many
 
@@ -116,8 +117,8 @@ def _read() -> dict[str, dict[str, Any]]:
             for key, row in rows.items()
             if json.loads(key)[2] == __version__ and young < row["when"] <= time.time() + 60
         }
-    except (OSError, ValueError, TypeError, KeyError, IndexError, AttributeError, RecursionError):
-        return {}
+    except (OSError, ValueError, TypeError, LookupError, AttributeError, RuntimeError):
+        return {}  # RuntimeError: nested too deep, or the user has no home directory
 
 
 def _write(new: Mapping[str, dict[str, Any]]) -> None:
@@ -125,7 +126,7 @@ def _write(new: Mapping[str, dict[str, Any]]) -> None:
     now = time.time()
     rows = {**_read(), **{key: {**row, "when": now} for key, row in new.items()}}
     kept = sorted(rows.items(), key=lambda item: item[1]["when"])[-_MOST:]
-    with suppress(OSError):
+    with suppress(OSError, RuntimeError, ConfigurationError):
         partial = private_directory() / f".hosts-{os.urandom(8).hex()}"
         partial.write_text(json.dumps(dict(kept)), "utf-8")
         partial.replace(_path())
