@@ -5,6 +5,7 @@ from __future__ import annotations
 import nbformat
 import pytest
 
+from deepseek_jupyter.protocol.output import unpacked
 from tests.support.scripted import answer
 
 from .asking import loading, run, saved
@@ -82,7 +83,7 @@ def test_going_on_from_it_saves_it_and_brings_back_what_followed(asked, server):
     content = saved(asked)
     nbformat.validate(nbformat.from_dict(content))
     (data,) = [o["data"] for o in content["cells"][1]["outputs"] if MIME in o.get("data", {})]
-    assert data[MIME]["answer"] == "Red."
+    assert unpacked(data)["answer"] == "Red."
     assert "".join(data["text/plain"]) == "Red."
     server.queue(answer("Pink."))
     asked.page.evaluate(

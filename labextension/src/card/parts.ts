@@ -271,7 +271,7 @@ export class FileTurns {
     foreign ? node.setAttribute('data-foreign', line) : node.removeAttribute('data-foreign');
   }
 
-  private _text = make('pre', 'file-text');
+  private _text = make('div', 'file-text');
 }
 
 /** Shows a turn's notices, its error and its footer. */
