@@ -50,7 +50,7 @@ test-pythons: .make/venv
 fuzz: .make/venv
 	HYPOTHESIS_PROFILE=fuzz $(BIN)/pytest -n auto --timeout 0 -m "hypothesis and not browser"
 	DEEPSEEK_TEST_KILLS=200 DEEPSEEK_TEST_TURNS=10000 SENTINELS=1000 $(BIN)/pytest --timeout 1200 \
-	  tests/conversation/test_journal_crash.py tests/asking/test_sentinels.py
+	  tests/conversation/test_journal_crash.py tests/asking/test_sentinels*.py
 	HYPOTHESIS_PROFILE=fuzz $(BIN)/pytest -n auto --timeout 1200 tests/tools/test_aggregates.py \
 	  tests/context/test_frames.py tests/display/test_attacks.py tests/test_recordings.py
 

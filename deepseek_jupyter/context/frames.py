@@ -115,8 +115,12 @@ def withhold(value: Any, policy: Policy, redactor: Redactor) -> tuple[WithheldVa
     def kept() -> list[dict[str, str]]:
         table = read(value)
         levels, names = levels_of(table, value, policy), {column.name for column in table.columns}
-        found = [_withheld(table, levels, soft=soft) for soft in _SOFT]
-        return [{t: label for t, label in texts.items() if t not in names} for texts in found]
+        hard, soft = ({**_withheld(table, levels, soft=soft)} for soft in _SOFT)
+        # The frame's own card prints no text at ``stats``, so that no other card may release one.
+        hard |= {text: soft.pop(text) for text in [*soft] if any(map(str.isalpha, text))}
+        return [
+            {t: label for t, label in texts.items() if t not in names} for texts in (hard, soft)
+        ]
 
     found = _once(kept, str(policy), value)
     every = (redactor.withhold(t, soft=soft) for t, soft in zip(found, _SOFT, strict=True))
