@@ -343,10 +343,15 @@ def protecting(session: Session) -> Redactor:
 
 def _holds(session: Session, card: tuple[str, str, str], files: Sequence[DataRules]) -> bool:
     """Whether a card of the history would go under its policy today too."""
-    name, _, policy = card
-    names = user_namespace() if files else {}
+    if not files:
+        return True
+    (name, _, policy), names = card, user_namespace()
     item = Wanted(name, names.get(name), asked_of(policy), names=names)
-    return not files or str(policy_of(session, item, files)) == policy
+    now, then = policy_of(session, item, files), parse_spec(f"x:{item.rules}")[1]
+    columns = () if "<=" in policy else _columns_of(item.value)
+    if not columns:
+        return str(now) == policy
+    return all(now.level(column) >= then.level(column) for column in columns)
 
 
 def _ruled(redactor: Redactor, files: Sequence[DataRules]) -> Iterator[Held]:

@@ -9,7 +9,7 @@ Below them is what they use: the place, the history, the request, and what is sa
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -209,11 +209,8 @@ def prepare(session: Session, placed: Placed) -> Prepared:
     check_spending(session, built, provider, teaching, budget)
     # Who tries a question wants figures; who asks one wants the answer.
     sizes = _sizes(built, texts, count_tokens if question.dry_run else estimate_tokens)
-    turn = replace(
-        turn,
-        pseudonyms=redactor.used(*(message.content for message in messages)),
-        sending={**turn.sending, "system": system, "dropped": window.dropped, "parts": sizes},
-    )
+    sending = {"system": system, "dropped": window.dropped, "parts": sizes}
+    turn = _noted(turn, redactor, messages, {**turn.sending, **sending, **_kept_here(placed, path)})
     if question.new and not question.dry_run:  # only now: a refused question changes nothing
         session.memory.conversation = conversation
     remember(session, question, conversation.id)
@@ -294,6 +291,20 @@ def _settled(
 
 
 # The history
+
+
+def _kept_here(placed: Placed, path: Sequence[Turn]) -> dict[str, Any]:
+    """Which turns of the history go out without the cards that went with them."""
+    ids = [t.id for t in path if t.sent and held_back(t, placed.files.data)]
+    return {"held_back": ids} if ids else {}
+
+
+def _noted(
+    turn: Turn, redactor: Redactor, messages: Iterable[Message], sending: Mapping[str, Any]
+) -> Turn:
+    """`turn` with what is to be known of its request afterwards."""
+    used = redactor.used(*(message.content for message in messages))
+    return replace(turn, pseudonyms=used, sending=dict(sending))
 
 
 def _said(session: Session, placed: Placed) -> Callable[[Turn], list[Message]]:

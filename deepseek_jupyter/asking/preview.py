@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from deepseek_jupyter.conversation.conversation import messages_of
 from deepseek_jupyter.conversation.turn import Turn
 from deepseek_jupyter.display.report import Drawing, Report
-from deepseek_jupyter.privacy.redaction import PSEUDONYM
+from deepseek_jupyter.privacy.redaction import PSEUDONYM, Redactor
 from deepseek_jupyter.protocol.messages import Message, legal, system
 from deepseek_jupyter.protocol.request import encoded, wire_messages
 from deepseek_jupyter.protocol.usage import Price, Usage
@@ -99,8 +99,7 @@ def sent(session: Session, turn: Turn) -> Preview:
     """What went out for a turn that was asked here, as the journal has it."""
     path = session.conversation.path(turn.parent) if turn.history else []
     kept = path[turn.sending.get("dropped", 0) :]
-    mask = session.redactor.redact
-    history = [m for t in kept for m in (t.messages() if t.sent else messages_of(t, mask))]
+    history = [m for t in kept for m in _as_sent(session, turn, t)]
     prompt = turn.sending.get("system", "")
     own = turn.messages()[: -1 if turn.answer else None]
     messages = [*([system(prompt)] if prompt else []), *history, *own]
@@ -109,6 +108,18 @@ def sent(session: Session, turn: Turn) -> Preview:
     body = {"messages": wire_messages(legal(messages), turn.model, dialect)}
     reports = [_tokens(turn), *_data(turn), *_masked(messages)]
     return Preview(title, body, b"", reports)
+
+
+def _as_sent(session: Session, turn: Turn, earlier: Turn) -> list[Message]:
+    """What `earlier` said in the request of `turn`: masked as it was then."""
+    if not earlier.sent:
+        return messages_of(earlier, session.redactor.redact)
+    if earlier.id in turn.sending.get("held_back", ()):
+        earlier = replace(earlier, sent=earlier.prompt, images=())
+    redactor = Redactor((), turn.pseudonyms)
+    for name, original in turn.pseudonyms.items():
+        redactor.withhold({original: name.strip("<>").rpartition("-")[0]} if original else {})
+    return messages_of(earlier, redactor.redact)
 
 
 def _tokens(turn: Turn, price: Price | None = None) -> Report:

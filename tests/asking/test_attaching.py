@@ -123,16 +123,16 @@ def test_the_same_frame_again_is_one_line_and_a_changed_one_a_new_card(session, 
     assert "- price: float\n" in message(server)
 
 
-def test_what_was_sent_is_sent_again_as_it_was(session, server, names):
+def test_what_was_sent_is_sent_again_under_the_policy_of_today(session, server, names):
     server.queue(*(answer("To <email-1>.") for _ in range(3)))
     ask("Q1 @df to ann@x.org")
     ask("Q2", attach="df:city=none")
     ask("Rome?")
     first, second, third = (request.json["messages"] for request in server.requests)
-    assert second[: len(first)] == first
+    assert "Rome" in first[0]["content"]
+    assert "Rome" not in str(second)  # each time it leaves, today's policy holds for it
     assert third[: len(second)] == second
     assert third[1]["content"] == "To <email-1>."
-    assert "Rome" in third[0]["content"]  # it left before anybody forbade it
     assert third[-1]["content"] == "<value-1>?"
 
 

@@ -11,7 +11,6 @@ import json
 import os
 from contextlib import suppress
 
-import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
@@ -109,7 +108,6 @@ def test_no_byte_leaves_by_any_way(session, server, tmp_path, monkeypatch, case)
     ask_every_way(session, server, tmp_path, monkeypatch, case)
 
 
-@pytest.mark.xfail(strict=False, reason="the history goes out as it was sent")
 @often
 @given(case=cases())
 def test_no_byte_leaves_again_with_a_history_from_before(
