@@ -16,7 +16,7 @@ import nbformat
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
 
-TURN_MIME = "application/vnd.deepseek.turn+json"
+from deepseek_jupyter.protocol.output import TURN_MIME, unpacked
 
 
 def execute(source: Path) -> tuple[Path, bool]:
@@ -44,7 +44,7 @@ def report(executed: Path) -> None:
         for output in cell.get("outputs", ()):
             data = output.get("data", {})
             if TURN_MIME in data:
-                _print_turn(data[TURN_MIME])
+                _print_turn(unpacked(data))
             elif "text/plain" in data or output.get("name") == "stdout":
                 text = data.get("text/plain") or output.get("text", "")
                 print(f"{textwrap.indent(text.rstrip(), '    ')}\n")
@@ -52,9 +52,9 @@ def report(executed: Path) -> None:
 
 def _print_turn(turn: dict[str, object]) -> None:
     print(f">>> {turn['prompt']}")
-    if turn["reasoning"]:
+    if turn.get("reasoning"):
         print(textwrap.indent(str(turn["reasoning"]).strip(), "  | "))
-    print(f"{turn['answer']}\n-- {turn['footer']}\n")
+    print(f"{turn.get('answer', '')}\n-- {turn.get('footer', '')}\n")
 
 
 def main() -> int:
