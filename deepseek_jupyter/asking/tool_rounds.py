@@ -276,7 +276,8 @@ class ToolRounds:
         """The user's word; `key` is what an "always" allows."""
         text, turn = visible(text), self._prepared.turn.id
         current.decisions[call.id] = "asking"
-        yield from self._show({"call": call.id, "text": text})
+        kind = {"kind": "result"} if result else {}
+        yield from self._show({"call": call.id, "text": text, **kind})
         answer: ConsentAnswer = yield ConsentRequest(
             turn, call.id, call.name, text, self._on_card, result
         )

@@ -145,7 +145,7 @@ export class Tools {
         old ? old.replaceWith(item) : this.node.appendChild(item);
         focused && fold.querySelector('summary')!.focus();
         if (waits) {
-          item.appendChild(this._question(call, count));
+          item.appendChild(this._question(call, count, asking));
         }
       }
     });
@@ -155,10 +155,12 @@ export class Tools {
     }
   }
 
-  private _question(call: IToolCall, count: number): HTMLElement {
+  private _question(call: IToolCall, count: number, asking: IConsentRequest): HTMLElement {
     const question = make('div', 'consent');
     const lines = this._trans._n('%1 line', '%1 lines', count);
-    const words = this._trans.__('May %1 run? %2', call.name, lines);
+    const words = asking.ofResult
+      ? this._trans.__('May the result of %1 be sent? %2', call.name, lines)
+      : this._trans.__('May %1 run? %2', call.name, lines);
     question.setAttribute('role', 'alertdialog');
     question.setAttribute('aria-label', words);
     question.append(make('span', 'consent-words', words));

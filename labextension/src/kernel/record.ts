@@ -54,6 +54,8 @@ export interface IConsentRequest {
   readonly text: string;
   /** Whether it is no call, but the question what becomes of the turns that came with the file. */
   readonly ofFile?: boolean;
+  /** Whether the call has run, and what came out waits to be sent. */
+  readonly ofResult?: boolean;
 }
 
 /** What went wrong, and what to do. */
@@ -177,8 +179,8 @@ export function readSteps(json: unknown): IToolCall[] {
 export function readConsentRequest(json: unknown): IConsentRequest | null {
   const raw = object(json);
   const call = text(raw['call']);
-  const ofFile = raw['kind'] === 'file';
-  return call ? { call, text: text(raw['text']), ...(ofFile ? { ofFile } : {}) } : null;
+  const kinds: Record<string, object> = { file: { ofFile: true }, result: { ofResult: true } };
+  return call ? { call, text: text(raw['text']), ...kinds[text(raw['kind'])] } : null;
 }
 
 /** A status, or null for anything else. */

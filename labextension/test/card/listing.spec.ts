@@ -3,7 +3,7 @@ import { describe, expect, it, vi } from 'vitest';
 import { nullTranslator } from '@jupyterlab/translation';
 import { Listing, rows } from '../../src/card/listing';
 import { Tools } from '../../src/card/parts';
-import { readRecord } from '../../src/kernel/record';
+import { readConsentRequest, readRecord } from '../../src/kernel/record';
 
 const trans = nullTranslator.load('deepseek_jupyter');
 const corpus = JSON.parse(readFileSync('../tests/data/listings.json', 'utf-8'));
@@ -43,5 +43,13 @@ describe('the question', () => {
     const { textContent } = tools.node;
     expect(textContent).toContain('40 blank linesevil()⟨U+3164⟩May run_python run? 42 linesApprove');
     expect(tools.node.querySelector('.jp-mod-asking')).not.toBeNull();
+  });
+
+  it('is about sending where the code has run', () => {
+    const tools = new Tools(trans, vi.fn());
+    const step = { tool_calls: [{ id: 'c', name: 'run_python', arguments: '{"code": "df"}' }] };
+    const asking = readConsentRequest({ call: 'c', text: 'ann 1\nbob 2', kind: 'result' });
+    tools.update(readRecord({ steps: [step] }), asking);
+    expect(tools.node.textContent).toContain('May the result of run_python be sent? 2 lines');
   });
 });
