@@ -24,7 +24,16 @@ from deepseek_jupyter.protocol.parameters import parse_value
 from deepseek_jupyter.session.accounts import WAYS, usage
 
 from .arguments import flag_help, parse_line, split, suggestion
-from .reports import LOCAL_VERBS, balance, local_model, models, providers, status, turns_in_words
+from .reports import (
+    LOCAL_VERBS,
+    balance,
+    local_model,
+    models,
+    parameters,
+    providers,
+    status,
+    turns_in_words,
+)
 
 if TYPE_CHECKING:
     from deepseek_jupyter.conversation.conversation import Conversation
@@ -96,6 +105,11 @@ def run(line: str, cell_id: Callable[[], str | None] = lambda: None) -> Any:
 @_command("[PROVIDER]", "the model ids that the provider lists")
 def _models(provider: str | None = None) -> Report:
     return models(get_session(), provider)
+
+
+@_command("[PROVIDER]", "what --param takes there: range, default, meaning")
+def _parameters(provider: str | None = None) -> Report:
+    return parameters(get_session(), provider)
 
 
 @_command("[PROVIDER]", "what is left on the account")

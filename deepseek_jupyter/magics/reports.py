@@ -112,6 +112,26 @@ def providers(session: Session) -> Report:
     )
 
 
+def parameters(session: Session, name: str | None) -> Report:
+    """What ``--param`` takes at a provider: range, default, meaning, and when it has no effect."""
+    from deepseek_jupyter.protocol.parameters import MEANINGS
+
+    provider = session.endpoints.profile(name or session.config.provider or "deepseek")
+    dialect, rows = provider.dialect, []
+    ignored = dialect.ignored_when_thinking, dialect.ignored_when_not_thinking
+    without_effect = (dialect.ignored, *ignored)
+    for row, takes in sorted(dialect.rows.items()):
+        default, meaning = MEANINGS.get(row, ("", ""))
+        notes = [where[row] for where in without_effect if row in where]
+        rows.append((row, takes.describe(), default, ". ".join(filter(None, [meaning, *notes]))))
+    return Report(
+        f"Parameters at {provider.title}",
+        rows,
+        ("name", "takes", "default", "meaning"),
+        "--param NAME=VALUE for one question, %config DeepSeek.parameters for all.",
+    )
+
+
 # The embedded model
 
 

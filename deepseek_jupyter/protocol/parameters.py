@@ -141,6 +141,39 @@ _ELSEWHERE = {
     "model": "Use -m; in Python model=.",
     "messages": "The messages are the conversation: --system, --history and the prompt make them.",
 }
+# What a reader is told of each: the default where one is documented, and what it does.
+MEANINGS: Mapping[str, tuple[str, str]] = {
+    "temperature": ("1", "how freely the next token is drawn; 0 takes the likeliest"),
+    "top_p": ("1", "draw from the likeliest tokens that make up this share"),
+    "top_k": ("0", "draw from so many of the likeliest tokens; 0 from all"),
+    "min_p": ("0", "leave out tokens below this share of the likeliest one's"),
+    "top_a": ("0", "leave out tokens below this share of the likeliest one's, squared"),
+    "frequency_penalty": ("0", "the more often a token came, the less likely it comes again"),
+    "presence_penalty": ("0", "a token that came once is less likely to come again"),
+    "repetition_penalty": ("1", "above 1: tokens of prompt and answer are less likely"),
+    "seed": ("", "draw in the same way again, as far as the host can"),
+    "max_tokens": ("", "limit of thinking and answer together"),
+    "stop": ("", "end before any of these texts"),
+    "logit_bias": ("", "token id to a number from -100 (never) to 100 (always)"),
+    "logprobs": ("false", "return the log probability of each token"),
+    "top_logprobs": ("", "and of so many other tokens at each place"),
+    "response_format": ("text", "hold the answer to JSON; -f json and --schema set it"),
+    "structured_outputs": ("", "hold the answer to a form"),
+    "tools": ("", "functions that the model may call; --tools sets it"),
+    "tool_choice": ("auto", "whether it must call one, and which"),
+    "parallel_tool_calls": ("true", "several calls in one answer"),
+    "verbosity": ("medium", "how long answers are"),
+    "thinking": ("", "the thinking mode; --think sets it"),
+    "reasoning_effort": ("", "how much to think; --effort sets it"),
+    "reasoning": ("", "the thinking mode; --think and --effort set it"),
+    "user_id": ("", "who of your users asks, for abuse and cache"),
+    "n": ("1", "answers to one question; one is shown"),
+    "enable_thinking": ("", "the thinking mode; --think sets it"),
+    "thinking_budget": ("", "limit of the thinking alone"),
+    "chat_template_kwargs": ("", "what the model's chat template reads; --think sets it"),
+    "grammar": ("", "a GBNF grammar that the answer follows"),
+}
+
 _SYNONYMS = {"max_completion_tokens": "max_tokens"}  # DeepSeek ignores the newer name silently
 
 

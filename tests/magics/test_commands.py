@@ -11,6 +11,8 @@ from deepseek_jupyter import api
 from deepseek_jupyter.config import DeepSeek
 from deepseek_jupyter.magics import commands
 from deepseek_jupyter.magics.arguments import flag_parser
+from deepseek_jupyter.protocol.parameters import MEANINGS
+from deepseek_jupyter.transport.providers import PROVIDERS
 from tests.support.scripted import answer, error, plain
 from tests.support.wording import USAGE
 
@@ -46,6 +48,21 @@ def test_status_without_a_key_says_what_to_do(run, monkeypatch):
     monkeypatch.delenv("DEEPSEEK_BASE_URL")
     monkeypatch.delenv("DEEPSEEK_API_KEY")
     assert "%deepseek login" in run("%deepseek")
+
+
+def test_parameters_are_listed_with_range_default_and_meaning(run, server):
+    told = run("%deepseek parameters")
+    (temperature,) = [line for line in told.splitlines() if "temperature " in line[:20]]
+    assert "a number from 0 to 2" in temperature
+    assert "In thinking mode temperature has no effect" in temperature
+    assert "thinking_budget" not in told
+    assert "from 128 to 32768" in run("%deepseek parameters siliconflow")
+    assert not server.requests
+
+
+def test_every_parameter_of_every_provider_has_a_meaning():
+    rows = {row for provider in PROVIDERS.values() for row in provider.dialect.rows}
+    assert rows <= MEANINGS.keys()
 
 
 MODELS = {
