@@ -15,6 +15,7 @@ CELLS = re.findall(r"```python\n(.*?)```", README.read_text("utf-8"), re.DOTALL)
 FAILS = 'sales["prices"].sum()\n'  # on purpose: the next one explains it
 
 
+@pytest.mark.local_model
 @pytest.mark.timeout(900)
 def test_every_cell_runs_as_printed(home, tmp_path):
     environment = {
