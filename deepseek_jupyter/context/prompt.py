@@ -3,8 +3,9 @@ r"""What a prompt says of the notebook: ``{{ expression }}``, evaluated, and ``@
 ``{{ }}`` is the only interpolation there is: single braces, ``$`` and ``%`` are the user's own
 text, so JSON, LaTeX and f-strings need no escaping. ``\{{`` is two literal braces.
 
-``@name`` may mean an object of the notebook, but not in code (fenced or between backticks), as a
-decorator above its function, or behind a letter or digit, as in an e-mail address.
+``@name`` may mean an object of the notebook, but not as a decorator above its function, or behind
+a letter or digit, as in an e-mail address. Code (fenced or between backticks) is left as it is: a
+pasted Jinja template, workflow file or decorator is no request of ours.
 """
 
 from __future__ import annotations
@@ -43,9 +44,15 @@ def fill(text: str, namespace: Mapping[str, Any], keep: Keep = lambda source, va
     Raises `TemplateError` for an unclosed or malformed expression, an unknown name, or an
     expression that raises.
     """
+    if not _OPEN.search(text):
+        return text
     pieces: list[str] = []
-    at = 0
+    at, in_code = 0, _code_in(text)
     while match := _OPEN.search(text, at):
+        if end := in_code(match.start()):
+            pieces.append(text[at:end])
+            at = end
+            continue
         pieces.append(text[at : match.start()])
         if match[0].startswith("\\"):
             pieces.append("{{")
@@ -54,6 +61,17 @@ def fill(text: str, namespace: Mapping[str, Any], keep: Keep = lambda source, va
         code, source, at = _expression(text, match.end())
         pieces.append(_value(code, source, namespace, keep))
     return "".join([*pieces, text[at:]])
+
+
+def _code_in(text: str) -> Callable[[int], int]:
+    """A function from a place in `text` to the end of the code that it is in, 0 outside of code."""
+    code = [match.span() for match in _CODE.finditer(text)]
+
+    def end_of(place: int) -> int:
+        before = bisect_right(code, place, key=lambda span: span[0])
+        return code[before - 1][1] if before and place < code[before - 1][1] else 0
+
+    return end_of
 
 
 def _expression(text: str, start: int) -> tuple[CodeType, str, int]:
@@ -114,11 +132,10 @@ def mentions(text: str) -> Iterator[Mention]:
     if "@" not in text:
         return
     lines = [0, *(match.end() for match in re.finditer("\n", text))]
-    code = [match.span() for match in _CODE.finditer(text)]
+    in_code = _code_in(text)
     for match in _MENTION.finditer(text):
         start = match.start()
-        before = bisect_right(code, start, key=lambda span: span[0])
-        if before and start < code[before - 1][1]:
+        if in_code(start):
             continue
         line = lines[bisect_right(lines, start) - 1]
         if _BLANK.fullmatch(text, line, start) and _DECORATED.match(text, match.end()):

@@ -144,9 +144,13 @@ class Terminal:
                 self._print(f"{self._styler.close()}{start}{self._styler.muted(said)}\n")
 
     def _print(self, text: str) -> None:
-        if text:
+        if not text:
+            return
+        try:
             self._out.write(text)
-            self._out.flush()
+        except UnicodeEncodeError as error:  # a pipe on Windows, LC_ALL=C
+            self._out.write(text.encode(error.encoding, "replace").decode(error.encoding))
+        self._out.flush()
 
 
 class _PageTurn:

@@ -39,9 +39,9 @@ if TYPE_CHECKING:
 _MANUAL = """Ask a DeepSeek model; thinking and answer stream into the output.
 
 The cell's text is the prompt. ``{{ expression }}`` is replaced by the value of a Python
-expression; single braces and ``$`` are left alone. The conversation goes on from cell to cell, and
-a cell that is run again replaces its own turn instead of adding one. The reply is returned (``_``),
-and ``deepseek_jupyter.last`` is the newest one.
+expression; single braces, ``$`` and code between backticks are left alone. The conversation goes
+on from cell to cell, and a cell that is run again replaces its own turn instead of adding one. The
+reply is returned (``_``), and ``deepseek_jupyter.last`` is the newest one.
 
 In a cell::
 

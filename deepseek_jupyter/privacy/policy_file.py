@@ -81,12 +81,20 @@ def find(notebook: str | None, environ: Mapping[str, str]) -> list[Path]:
     """
     named = environ.get(VARIABLE)
     first = [Path(named).expanduser()] if named else []
-    folder = Path(notebook).parent if notebook else Path.cwd()
+    folder = Path(notebook).parent if notebook else _working_directory()
     if not folder.is_absolute() or not folder.is_dir():
-        folder = Path.cwd()
+        folder = _working_directory()
     above = [parent / FILE for parent in (folder, *folder.parents)]
     found = [path for path in reversed(above) if _there(path)]
     return list(_once([*first, *found]))
+
+
+def _working_directory() -> Path:
+    """The working directory, the root where it was deleted: no file can lie in it then."""
+    try:
+        return Path.cwd()
+    except OSError:
+        return Path(os.sep)
 
 
 def _there(path: Path) -> bool:

@@ -272,3 +272,11 @@ class TestFiles:
     def test_the_search_goes_up_in_order(self, tmp_path):
         files = [self.write(tmp_path / path) for path in (".", "a", "a/b")]
         assert find(str(tmp_path / "a/b/x.ipynb"), {}) == files
+
+
+def test_a_working_directory_that_was_deleted_holds_no_file(tmp_path, monkeypatch):
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    monkeypatch.chdir(gone)
+    gone.rmdir()
+    assert find(None, {}) == find("relative.ipynb", {}) == []

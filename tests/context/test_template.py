@@ -45,6 +45,8 @@ UNTOUCHED = [
     "}} and } and {",
     "{% n %} {# n #} <%= n %>",
     "",
+    "What is wrong with `{{ n }}` in Jinja, and with ``f'{{n}}'``?",
+    "Mend this:\n```yaml\nrun: echo ${{ n }}\n```\nand this:\n~~~\n{{ .Values.n }}\n",
 ]
 
 
@@ -61,6 +63,13 @@ def test_any_text_without_double_braces_is_untouched(text):
 @given(st.text())
 def test_a_value_is_never_filled_again(value):
     assert fill("{{ value }}", {"value": value}) == value
+
+
+def test_code_is_left_as_it_is_and_the_text_around_it_is_filled():
+    text = "{{ n }} `{{ n }}` {{ n }}\n```\n{{ n }}\n```\n{{ n }}"
+    assert fill(text, NAMES) == text.replace("{{ n }}", "3").replace("`3`", "`{{ n }}`").replace(
+        "\n3\n", "\n{{ n }}\n"
+    )
 
 
 def test_an_unknown_name_is_told_with_what_was_meant():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Iterator
 from typing import Any
 
@@ -9,7 +10,7 @@ import pytest
 
 from deepseek_jupyter.conversation.turn import Turn
 from deepseek_jupyter.display.pages import pages
-from deepseek_jupyter.display.surfaces import Deltas, Surface, Watched
+from deepseek_jupyter.display.surfaces import Deltas, Surface, Terminal, Watched
 from deepseek_jupyter.display.transcript import Transcript
 from deepseek_jupyter.protocol.deltas import ReasoningDelta, TextDelta
 
@@ -74,3 +75,13 @@ def test_an_output_and_a_panel_are_shown_the_same(heard, capsys):
     assert stops == ["stop"]
     assert heard[-1] == {"type": "status", "id": "t", "status": "interrupted"}
     assert capsys.readouterr().out.splitlines()[-1] == "Hi there."
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "cp1252"])
+def test_an_answer_is_printed_where_stdout_cannot_write_all_of_it(encoding):
+    raw = io.BytesIO()
+    terminal, transcript = Terminal(io.TextIOWrapper(raw, encoding=encoding)), Transcript(0.0)
+    terminal.begin({**RECORD, "notices": []}, lambda: None)
+    transcript.apply(TextDelta("Beijing is 北京."), now=0.1)
+    show(terminal, transcript, 0.1)
+    assert raw.getvalue().decode(encoding) == "Beijing is ??."
