@@ -58,7 +58,7 @@ def magics_page() -> str:
             "line. Flags come first, and mean the same in both. `{{ expression }}` in a question",
             "is replaced by its value, but not in code (fenced or between backticks); `\\{{`",
             "stands for two braces. Tab completes flags and their values, model ids (`wcode:` for",
-            "those of another provider), commands and `@names`; inside `{{ }}` it completes Python.",
+            "those of another provider), commands and `@names`; in `{{ }}` it completes Python.",
             *("", "## Flags", "", *_table(("flag", "what it does"), flag_rows())),
             *("", "## Commands", "", *_table(("command", "what it does"), commands)),
             *("", "## Settings", ""),
