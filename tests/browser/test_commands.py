@@ -214,8 +214,11 @@ def test_stop_stops_the_answer_that_runs(ask_book, server):
     book.run(1)
     book.page.locator(".jp-DeepSeek-phase[data-status=running]").wait_for()
     server.wait_for_requests(1)
-    execute(book, "deepseek:stop")
-    assert server.requests[0].closed.wait(60)
+    for _ in range(20):  # a page that has not heard of the turn yet has nothing to stop
+        execute(book, "deepseek:stop")
+        if server.requests[0].closed.wait(3):
+            break
+    assert server.requests[0].closed.is_set()
 
 
 def test_shortcuts_collide_with_nothing():

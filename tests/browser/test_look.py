@@ -11,7 +11,7 @@ from .pages import at_rest
 ARTEFACTS = Path(__file__).resolve().parents[2] / "test-artefacts"
 
 PLAY = """stream_script.play(
-    sample.SECTION, sample.THINKING * 2, deltas=180, rate=30,
+    sample.SECTION, sample.THINKING * 2, deltas=360, rate=30,
     attachments=[
         {"name": "sales", "kind": "pandas", "policy": "sample(20)", "tokens": 812}
     ],
