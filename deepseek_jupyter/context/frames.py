@@ -138,7 +138,7 @@ def may_be_made_of(value: Any, other: Any, names: Iterable[str]) -> bool:
 
     try:
         return is_lazy(value) or is_lazy(other) or _once(ask, sorted(names), value, other)
-    except Exception:  # whatever a library says of its frame
+    except Exception:  # it cannot be compared: the stricter answer
         return True
 
 
@@ -418,7 +418,7 @@ def _beyond(column: Column) -> int:
     most = _most_kept(column)
     try:
         return max(0, int(column.series.n_unique()) - most) if len(column.series) > most else 0
-    except Exception:  # as above
+    except Exception:  # no hash, so no count: as many as there can be
         return len(column.series) - most
 
 

@@ -255,15 +255,6 @@ def test_detectors_can_be_switched_off(session, server):
 # Policy files
 
 
-@pytest.fixture
-def policy(tmp_path, monkeypatch):
-    def write(text):
-        (tmp_path / "deepseek-policy.toml").write_text(text)
-
-    monkeypatch.chdir(tmp_path)
-    return write
-
-
 def test_a_policy_file_only_tightens(session, server, names, policy):
     policy('[data]\nlevel = "stats"\n[data.columns]\n"*mail*" = "none"\n')
     server.queue(answer("A"))

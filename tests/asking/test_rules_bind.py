@@ -30,15 +30,6 @@ def names(monkeypatch):
     return space
 
 
-@pytest.fixture
-def policy(tmp_path, monkeypatch):
-    def write(text):
-        (tmp_path / "deepseek-policy.toml").write_text(text)
-
-    monkeypatch.chdir(tmp_path)
-    return write
-
-
 def sent(session, names, prompt="Q", **asked):
     question = resolve(Question(prompt, **asked), names, template=True)
     return str(preview(session, question).messages)

@@ -13,7 +13,7 @@ from .panel import Panel
 from .test_live import KEY, stream
 from .test_look import ARTEFACTS
 
-pytest.importorskip("jupyterlab_language_pack_zh_CN")
+pytest.importorskip("jupyterlab_language_pack_zh_CN", reason="the real pack; [dev] brings it")
 
 LOAD = "%load_ext deepseek_jupyter"
 BREAK = """
