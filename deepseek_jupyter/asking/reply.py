@@ -118,7 +118,7 @@ class Reply:
 
     @property
     def code_blocks(self) -> list[CodeBlock]:
-        """Every fenced block."""
+        """Every fenced block; fences within a block belong to its text."""
         return code_blocks(self._restored)
 
     @property
