@@ -210,7 +210,7 @@ def prepare(session: Session, placed: Placed) -> Prepared:
     # Who tries a question wants figures; who asks one wants the answer.
     sizes = _sizes(built, texts, count_tokens if question.dry_run else estimate_tokens)
     sending = {"system": system, "dropped": window.dropped, "parts": sizes}
-    turn = _noted(turn, redactor, messages, {**turn.sending, **sending, **_kept_here(placed, path)})
+    turn = _noted(turn, redactor, request, {**turn.sending, **sending, **_kept_here(placed, path)})
     if question.new and not question.dry_run:  # only now: a refused question changes nothing
         session.memory.conversation = conversation
     remember(session, question, conversation.id)
@@ -300,11 +300,13 @@ def _kept_here(placed: Placed, path: Sequence[Turn]) -> dict[str, Any]:
 
 
 def _noted(
-    turn: Turn, redactor: Redactor, messages: Iterable[Message], sending: Mapping[str, Any]
+    turn: Turn, redactor: Redactor, request: ChatRequest, sending: Mapping[str, Any]
 ) -> Turn:
     """`turn` with what is to be known of its request afterwards."""
-    used = redactor.used(*(message.content for message in messages))
-    return replace(turn, pseudonyms=used, sending=dict(sending))
+    used = redactor.used(*(message.content for message in request.messages))
+    asked = {"think": request.think, "effort": request.effort}
+    audit = {name: said for name, said in asked.items() if said is not None}
+    return replace(turn, pseudonyms=used, sending=dict(sending), audit=audit)
 
 
 def _said(session: Session, placed: Placed) -> Callable[[Turn], list[Message]]:

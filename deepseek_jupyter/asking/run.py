@@ -249,12 +249,12 @@ class Run:
             error=problem.record if problem else None,
             reasoning_details=completion.reasoning_details,
             pseudonyms=self._pseudonyms(completion),
+            audit=self._audit(completion),
+            logprobs=completion.logprobs,
         )
         record = self._record()
         shape = self._prepared.asked.shape if self._prepared.asked else None
-        self.reply = Reply(
-            self._turn, logprobs=completion.logprobs, error=problem, record=record, shape=shape
-        )
+        self.reply = Reply(self._turn, error=problem, record=record, shape=shape)
         if problem is not None:
             problem.reply = self.reply
         try:
@@ -279,6 +279,12 @@ class Run:
         texts += [text for step in steps for _, text in step.results]
         used = self._prepared.redactor.used(completion.answer, completion.reasoning, *texts)
         return {**self._turn.pseudonyms, **used}
+
+    def _audit(self, completion: Completion) -> dict[str, Any]:
+        """What was asked of thinking, and what the reply said of itself."""
+        request_id = self.exchange.redact(self.exchange.request_id)
+        said = {"id": completion.id, "request_id": request_id, **completion.facts}
+        return {**self._turn.audit, **{name: text for name, text in said.items() if text}}
 
     def _record(self) -> dict[str, Any]:
         record = self._turn.record
