@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal, ParamSpec, Protocol, TypeVar, ov
 
 from .asking import ask as asking
 from .asking.preview import Preview, preview
-from .asking.question import NAMED_PARAMETERS, Question
+from .asking.question import NAMED_PARAMETERS, Question, fitting
 from .asking.reply import Reply
 from .display.frontend import user_namespace
 from .display.surfaces import surface
@@ -230,6 +230,7 @@ def _asked(prompt: str, options: Mapping[str, Any]) -> Question:
 
 def _question(given: Mapping[str, Any]) -> Question:
     """The question of `given`, which has each parameter of `stream` by name."""
+    given = fitting(given)
     named = {name: given[name] for name in NAMED_PARAMETERS if given[name] is not None}
     options = {name: v for name, v in given.items() if name not in NAMED_PARAMETERS}
     asked = Question(**{**options, "parameters": {**named, **given["parameters"]}})

@@ -96,7 +96,14 @@ def _tools(tools: Any) -> tuple[Any, ...]:
     """The tools, one or several; a text names some: ``"sql,mean"``."""
     if isinstance(tools, str):
         return tuple(filter(None, map(str.strip, tools.split(","))))
-    return (tools,) if callable(tools) or isinstance(tools, Mapping) else tuple(tools or ())
+    if callable(tools) or isinstance(tools, Mapping):
+        return (tools,)
+    try:
+        return tuple(tools or ())
+    except TypeError:
+        raise ParameterError(
+            f"tools cannot be {tools!r}.", "Give a function, a name, or a list of them."
+        ) from None
 
 
 def _value(expression: str, names: Mapping[str, Any]) -> Any:

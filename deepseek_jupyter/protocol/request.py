@@ -275,6 +275,8 @@ def _mode_notices(values: Mapping[str, Any], dialect: Dialect) -> list[str]:
         for name, sentence in table.items()
         if name in values
     ]
+    if {"temperature", "top_p"} <= values.keys() and not {"temperature", "top_p"} & by_mode.keys():
+        notices.append("temperature and top_p are both set; providers advise to set one of them.")
     if thinking and 0 < (values.get("max_tokens") or 0) < SMALL_THINKING_BUDGET:
         notices.append(
             f"max_tokens {values['max_tokens']} includes the thinking and may leave nothing for "
