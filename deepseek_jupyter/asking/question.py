@@ -116,7 +116,7 @@ def fitting(options: Mapping[str, Any]) -> dict[str, Any]:
         if value is None and "None" in words:
             continue
         fits = any(isinstance(value, types) for types, _ in kinds)
-        if not fits or (isinstance(value, bool) and "bool" not in words):
+        if not fits or value != value or (isinstance(value, bool) and "bool" not in words):
             told = " or ".join(said for _, said in kinds)
             raise ParameterError(f"{name} cannot be {shortened(repr(value), 60)}: it is {told}.")
     return found
