@@ -19,6 +19,7 @@ from deepseek_jupyter.conversation.conversation import Window, messages_of
 from deepseek_jupyter.conversation.turn import Turn, new_id, now
 from deepseek_jupyter.errors import MissingKeyError, ParameterError
 from deepseek_jupyter.privacy.rules import Teaching
+from deepseek_jupyter.protocol.dialect import Dialect, model_id, thinking_fields
 from deepseek_jupyter.protocol.messages import Message, user
 from deepseek_jupyter.protocol.request import Built, ChatRequest, replays_thinking
 from deepseek_jupyter.protocol.tokens import (
@@ -31,7 +32,7 @@ from deepseek_jupyter.protocol.tokens import (
 from deepseek_jupyter.protocol.wire import WIRES
 
 from .attachments import Gathered, gather, held_back
-from .budget import check_context, check_spending
+from .budget import budget_at, check_context, check_spending
 from .notebook_cells import chosen_cells
 from .prompt_cache import Prefix
 from .question import request_hash
@@ -201,7 +202,8 @@ def prepare(session: Session, placed: Placed) -> Prepared:
     request = _request(session, question, turn, messages, parameters)
     request = replace(request, think=teaching.think(request.think, request.effort))
     built = WIRES[provider.wire].build(request, provider.dialect)  # refuses wrong parameters
-    budget = session.config.budget if question.budget is None else question.budget
+    allowed = session.config.budget if question.budget is None else question.budget
+    budget = budget_at(session, allowed, provider)
     teaching.check_body(built.body, words, thinks=built.thinks)
     check_images(url for message in messages for url in message.images)
     built = replace(built, notices=(*built.notices, *foreign))
@@ -287,7 +289,27 @@ def _settled(
         for name, value in turn.parameters.items()
         if name in question.parameters or name not in session.config.parameters
     }
-    return replace(turn, parameters={**settings, **of_question}), [foreign] if foreign else []
+    asked, unfit = _thinking(session, question, turn.model, provider.dialect)
+    turn = replace(turn, parameters={**settings, **of_question}, audit=asked)
+    return turn, list(filter(None, (foreign, unfit)))
+
+
+def _thinking(
+    session: Session, question: Question, model: str, dialect: Dialect
+) -> tuple[dict[str, Any], str]:
+    """What is asked of thinking, ``think`` and ``effort``, and a sentence about settings that do
+    not fit here: they may be meant for another provider.
+    """
+    config = session.config
+    think = _THINK[config.think] if question.think is None else question.think
+    effort = question.effort or (config.effort or None if question.think is None else None)
+    if question.think is None and question.effort is None:
+        try:
+            model_id(dialect, model, think, effort)
+            thinking_fields(dialect, model, think, effort)
+        except ParameterError as error:
+            return {}, f"The settings of thinking do not count here: {error.what}"
+    return {"think": think, "effort": effort}, ""
 
 
 # The history
@@ -410,8 +432,7 @@ def _request(
 ) -> ChatRequest:
     """The request of a turn, as the settings and the question want it."""
     config = session.config
-    think = _THINK[config.think] if question.think is None else question.think
-    effort = question.effort or (config.effort or None if question.think is None else None)
+    think, effort = turn.audit.get("think"), turn.audit.get("effort")
     extra = dict(config.extra_body)
     if turn.provider == "local":
         from deepseek_jupyter import local

@@ -108,7 +108,7 @@ class Journal:
         key = ("turn", turn.id)
         self._database.write(change, key, full=True)
         if self.in_memory:
-            self._costs[key] = Total.of_turn(turn.served_model or turn.model, turn)
+            self._costs[key] = Total.of_turn(turn)
 
     def adopt(self, turns: Sequence[Turn], conversation: str | None = None) -> None:
         """Write those turns that this journal lacks; `conversation` takes all of them along."""
