@@ -34,6 +34,11 @@ class DeepSeek(Configurable):
         help="Model id, sent verbatim; as provider:id it chooses the provider too. Empty: "
         "DEEPSEEK_MODEL, else the provider's default.",
     )
+    fallback = List(
+        Unicode(),
+        help="Where a question goes on to, in this order, when a host is overloaded, limits the "
+        "rate or lacks the model: ['cometapi:deepseek-v3.2-exp', …]. Never after output was seen.",
+    )
     base_url = Unicode(
         "", help="Base URL in place of the profile's. Empty: DEEPSEEK_BASE_URL, else the profile's."
     )

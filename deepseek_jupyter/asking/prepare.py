@@ -138,6 +138,7 @@ class Prepared:
     approve: str | None = None
     tools: Mapping[str, Tool] = field(default_factory=dict)
     asked: Asked | None = None
+    fallbacks: tuple[Prepared, ...] = ()
 
 
 def place(session: Session, question: Question) -> Placed:
