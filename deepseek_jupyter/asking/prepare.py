@@ -304,7 +304,8 @@ def _thinking(
     config = session.config
     think = _THINK[config.think] if question.think is None else question.think
     effort = question.effort or (config.effort or None if question.think is None else None)
-    if question.think is None and question.effort is None:
+    of_settings = question.think is None and question.effort is None
+    if of_settings and (think is not None or effort):
         try:
             model_id(dialect, model, think, effort)
             thinking_fields(dialect, model, think, effort)
