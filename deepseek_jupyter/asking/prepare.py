@@ -39,6 +39,7 @@ from .toolset import offers_tools, remember, tools_of
 
 if TYPE_CHECKING:
     from deepseek_jupyter.conversation.conversation import Conversation
+    from deepseek_jupyter.display.surfaces import Wait
     from deepseek_jupyter.privacy.policy_file import PolicyFiles
     from deepseek_jupyter.privacy.redaction import Redactor
     from deepseek_jupyter.session.session import Session
@@ -139,8 +140,15 @@ class Prepared:
     asked: Asked | None = None
 
 
-def place(session: Session, question: Question) -> Placed:
-    """Where the question belongs, and what it says. Raises `ParameterError`, `PolicyError`."""
+def nobody_waits(waiting: Mapping[str, Any]) -> None:
+    """For a question whose delay nobody watches."""
+
+
+def place(session: Session, question: Question, wait: Wait = nobody_waits) -> Placed:
+    """Where the question belongs, and what it says. Raises `ParameterError`, `PolicyError`.
+
+    `wait` hears of what takes a while, also in `prepare`.
+    """
     question.check()
     memory, config = session.memory, session.config
     conversation = memory.another() if question.new else memory.conversation
@@ -152,7 +160,7 @@ def place(session: Session, question: Question) -> Placed:
         parameters.setdefault("response_format", {"type": "json_object"})
     files = session.policy_files()
     own = session.redactor_of(conversation, files)
-    gathered, redactor = gather(session, question, own, files, conversation.path(parent))
+    gathered, redactor = gather(session, question, own, files, conversation.path(parent), wait)
     choice = config.cells if question.cells is None else str(question.cells)
     cells = chosen_cells(choice, question.cell_id, redactor.redact, files.data)
     before = conversation.turn(parent)
@@ -173,14 +181,14 @@ def place(session: Session, question: Question) -> Placed:
     return replace(placed, turn=replace(turn, request_hash=hashed))
 
 
-def prepare(session: Session, placed: Placed) -> Prepared:
+def prepare(session: Session, placed: Placed, wait: Wait = nobody_waits) -> Prepared:
     """Settle everything. Raises `ConfigurationError` and its kind before anything is sent.
 
     The body is built here, once: it is what is counted, drawn, checked and posted.
     """
     question, conversation, redactor = placed.question, placed.conversation, placed.redactor
     teaching, redact = Teaching(placed.files), redactor.redact
-    provider, key, model = _endpoint(session, question, teaching)
+    provider, key, model = _endpoint(session, question, teaching, wait)
     sees = bool(provider.facts(model).images)
     path = conversation.path(placed.turn.parent) if placed.turn.history else []
     tools = tools_of(session, question, redactor, placed.files, path, offers_tools(provider, model))
@@ -258,7 +266,7 @@ def _last(session: Session, conversation: Conversation) -> Turn | None:
 
 
 def _endpoint(
-    session: Session, question: Question, teaching: Teaching
+    session: Session, question: Question, teaching: Teaching, wait: Wait
 ) -> tuple[Provider, Secret, str]:
     """Provider, key and model. A dry run sends nothing, so that it needs no key.
 
@@ -266,7 +274,9 @@ def _endpoint(
     """
     name, named = session.endpoints.named(question.provider, question.model)
     try:
-        provider, key = session.endpoints.provider(name)
+        provider, key = session.endpoints.provider(
+            name, lambda model: wait({"reason": "start", "name": model})
+        )
     except MissingKeyError:
         if not question.dry_run:
             raise

@@ -70,6 +70,7 @@ def read_record(record: object) -> Turn | None:
         timing=_seconds(record.get("timing")),
         finish_reason=_name(record.get("finish_reason")),
         notices=_each(_sentence, record.get("notices")),
+        details=_each(_sentence, record.get("details")),
         error=_error(record.get("error")),
         history=record.get("history") is not False,
         format=_name(record.get("format")) or "md",
@@ -163,7 +164,7 @@ def _usage(value: object) -> Usage | None:
         return None
     names = ("prompt_tokens", "completion_tokens", "cache_hit_tokens", "reasoning_tokens")
     counts: dict[str, Any] = {name: _count(value.get(name)) for name in names}
-    return Usage(**counts)
+    return Usage(**counts, estimated=value.get("estimated") is True)
 
 
 def _cost(value: object) -> dict[str, str] | None:
@@ -188,7 +189,8 @@ def _seconds(value: object) -> dict[str, float | None]:
 def _error(value: object) -> dict[str, str] | None:
     if not isinstance(value, Mapping):
         return None
-    said = {name: _sentence(value.get(name)) for name in ("type", "message", "hint")}
+    names = ("type", "message", "hint", "details")
+    said = {name: _sentence(value.get(name)) for name in names}
     return {name: text or "" for name, text in said.items()}
 
 

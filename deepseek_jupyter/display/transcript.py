@@ -9,15 +9,17 @@ The TypeScript twin is ``labextension/src/kernel/transcript.ts``.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from deepseek_jupyter.protocol.deltas import (
+    Detail,
     Event,
     Fault,
     Finish,
     Notice,
     ReasoningDelta,
+    Retry,
     TextDelta,
     ToolCallDelta,
     Waiting,
@@ -57,6 +59,8 @@ class Transcript:
     def __init__(self, began: float) -> None:
         self.status = "waiting"
         self.notices: list[str] = []
+        self.details: list[str] = []
+        self.waiting: Mapping[str, Any] | None = None  # for what, where not for the first word
         self.timing = Timing()
         self.usage: Usage | None = None
         self.comments = 0
@@ -90,9 +94,15 @@ class Transcript:
         elif isinstance(event, Usage):
             self.usage = event
         elif isinstance(event, Notice):
-            self.notices.append(event.text)
+            self.note(Detail(event.text) if event.detail else event.text)
+        elif isinstance(event, Retry):
+            self.waiting = {"reason": "retry", **asdict(event)}
         elif isinstance(event, Waiting):
             self.comments = event.comments
+
+    def note(self, text: str) -> None:
+        """Keep a sentence for the user, as a notice or a detail."""
+        (self.details if isinstance(text, Detail) else self.notices).append(text)
 
     def take_fresh(self) -> Fresh:
         """Thinking and answer that came since the last call."""
@@ -132,6 +142,7 @@ class Transcript:
             self.timing.answer_began = now - self._began
 
     def _first_token(self, now: float) -> None:
+        self.waiting = None
         if self.timing.first_token is None:
             self.timing.first_token = now - self._began
 

@@ -26,6 +26,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -132,17 +133,23 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_after_fork)
 
 
-def ensure_server(model_id: str | None = None) -> Endpoint:
+def ensure_server(
+    model_id: str | None = None, starting: Callable[[str], None] = lambda model: None
+) -> Endpoint:
     """The running server for a model, started if need be; call it before each request.
 
-    Without an id: the default model, or the first that is installed. Waits for the model to be
+    Without an id: the default model, or the first that is installed. Calls `starting` where it has
+    to be started. Waits for the model to be
     loaded (one to a few seconds), and puts off the idle exit. Blocks, may be called from any
     thread, and can be interrupted. Raises LocalModelError; nothing is ever downloaded.
     """
     model = choose(model_id)
     state_path = private_directory("local", "run") / f"{model}.json"
     with _alone(state_path):
-        return _reuse(state_path) or _start(model, state_path)
+        if running := _reuse(state_path):
+            return running
+        starting(model)
+        return _start(model, state_path)
 
 
 def _reuse(state_path: Path) -> Endpoint | None:

@@ -18,7 +18,7 @@ from deepseek_jupyter.asking.notebook_cells import given_cells
 from deepseek_jupyter.asking.preview import preview
 from deepseek_jupyter.asking.question import Question
 from deepseek_jupyter.display.frontend import user_namespace
-from deepseek_jupyter.display.surfaces import Deltas
+from deepseek_jupyter.display.surfaces import Deltas, Wait
 from deepseek_jupyter.errors import ConversationError, Interrupted
 from deepseek_jupyter.privacy.levels import asked_of
 
@@ -110,8 +110,12 @@ def _asked(session: Session, request: Request, question: Question) -> dict[str, 
             _given.popitem(last=False)
         request.tell({"type": "asked", "to": request.body.get("request"), "turn": id})
 
+    def waits(waiting: Mapping[str, Any]) -> None:
+        to = request.body.get("request")
+        request.tell({"type": "waiting", "to": to, "prompt": question.prompt, "waiting": waiting})
+
     try:
-        reply = ask_model(session, _resolved(session, question), _Announced(begun))
+        reply = ask_model(session, _resolved(session, question), _Announced(begun, waits))
     except Interrupted as stopped:
         reply = stopped.reply
     turn = getattr(reply, "turn", None)
@@ -121,9 +125,12 @@ def _asked(session: Session, request: Request, question: Question) -> dict[str, 
 class _Announced(Deltas):
     """A surface that sends the id of the turn to the page that asked."""
 
-    def __init__(self, begun: Callable[[str], None]) -> None:
+    def __init__(self, begun: Callable[[str], None], waits: Wait) -> None:
         super().__init__()
-        self._begun = begun
+        self._begun, self._waits = begun, waits
+
+    def wait(self, waiting: Mapping[str, Any]) -> None:
+        self._waits(waiting)
 
     def begin(self, record: Mapping[str, Any], stop: Callable[[], None]) -> None:
         super().begin(record, stop)

@@ -87,15 +87,34 @@ class Waiting:
 
 
 @dataclass(slots=True, frozen=True)
+class Retry:
+    """Not from the model: the request failed and is sent again in `seconds`, as try `number`.
+
+    `kind` is the error's class.
+    """
+
+    why: str
+    kind: str
+    seconds: float
+    number: int
+    of: int
+
+
+class Detail(str):
+    """A sentence of which nothing follows for the user: it is kept, and shown on demand."""
+
+
+@dataclass(slots=True, frozen=True)
 class Notice:
-    """Not from the model: one sentence that the user should read, `once` in a session if so."""
+    """Not from the model: one sentence for the user, `once` in a session if so, or a `Detail`."""
 
     text: str
     once: bool = False
+    detail: bool = False
 
 
 Delta = TextDelta | ReasoningDelta | ToolCallDelta | Logprobs | Finish | Fault | Usage
-Event = Delta | Waiting | Notice
+Event = Delta | Waiting | Notice | Retry
 
 
 def reasoning_text(delta: Mapping[str, Any]) -> str | None:

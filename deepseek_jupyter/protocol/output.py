@@ -30,7 +30,13 @@ _RUN = (
 )
 _USUAL = {"history": True, "format": "md", "status": "done", "finish_reason": "stop"}
 _TOLD = ("arguments", "text")
-_COUNTED = ("prompt_tokens", "completion_tokens", "cache_hit_tokens", "reasoning_tokens")
+_COUNTED = (
+    "prompt_tokens",
+    "completion_tokens",
+    "cache_hit_tokens",
+    "reasoning_tokens",
+    "estimated",
+)
 
 
 def packed(record: Mapping[str, Any], text: str) -> dict[str, Any]:
@@ -49,7 +55,7 @@ def packed(record: Mapping[str, Any], text: str) -> dict[str, Any]:
     }
     run = {name: record[name] for name in _RUN if record.get(name)}
     if "usage" in run:
-        run["usage"] = {name: run["usage"][name] for name in _COUNTED}
+        run["usage"] = {name: run["usage"][name] for name in _COUNTED if name in run["usage"]}
     return {"schema": SCHEMA, "content": {**content, "more": _line(more)}, "run": _line(run)}
 
 

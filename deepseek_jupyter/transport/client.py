@@ -28,7 +28,7 @@ import httpx
 from deepseek_jupyter import errors
 from deepseek_jupyter._version import __version__
 from deepseek_jupyter.errors import DeepSeekError, shortened
-from deepseek_jupyter.protocol.deltas import Event, Notice, Waiting, deltas_of
+from deepseek_jupyter.protocol.deltas import Detail, Event, Notice, Retry, Waiting, deltas_of
 from deepseek_jupyter.protocol.request import Built, ChatRequest, encoded, join_url, repair
 from deepseek_jupyter.protocol.sse import LARGEST
 
@@ -148,13 +148,13 @@ class _Bearer(httpx.Auth):
 
 @dataclass(frozen=True, slots=True)
 class Again:
-    """Another attempt: what the user reads, and the seconds to wait first."""
+    """Another attempt: what is said of it, and the seconds to wait first."""
 
-    notice: str
+    event: Notice | Retry
     delay: float = 0.0
 
 
-_BLANKS = Again("The model returned nothing but blanks; asked once more.")
+_BLANKS = Again(Notice("The model returned nothing but blanks; asked once more.", detail=True))
 
 
 class Client:
@@ -203,7 +203,7 @@ class Client:
                     again = found
                 except Exception as bug:
                     raise exchange.unreadable(bug) from None
-                yield [Notice(again.notice)]
+                yield [again.event]
                 await asyncio.sleep(again.delay)
 
     async def get(self, provider: Provider, path: str, key: Secret) -> Any:
@@ -254,7 +254,7 @@ class Client:
                 f"The key goes to {exchange.url} unencrypted: anyone on the way reads it."
             )
         if notices and exchange.attempts == 1:
-            yield [Notice(text, once=True) for text in notices]
+            yield [Notice(text, once=True, detail=isinstance(text, Detail)) for text in notices]
         async with (
             self._mapped(exchange, self.timeouts.first),
             self._open(exchange, built) as (response, timer),
@@ -333,15 +333,16 @@ class Client:
             if repaired is None or exchange.dialect != exchange.provider.dialect:
                 return None
             exchange.change_dialect(repaired)
-            return Again("The provider wants the request in another form; sent again.")
+            what = "The provider wants the request in another form; sent again."
+            return Again(Notice(what, detail=True))
         if isinstance(error, errors.RateLimitError):
             limiter.narrow(concurrency_limit(error.what))
         asked = getattr(error, "retry_after", None)
         delay = self.retry.delay(error, exchange.attempts, random.random(), asked)
         if delay is None:
             return None
-        tries = f"try {exchange.attempts + 1} of {self.retry.attempts} in {delay:.1f} s"
-        return Again(f"{error.what.rstrip('.')}; {tries}.", delay)
+        number, most = exchange.attempts + 1, self.retry.attempts
+        return Again(Retry(error.what, type(error).__name__, delay, number, most), delay)
 
     @contextlib.asynccontextmanager
     async def _pool(self, url: str) -> AsyncIterator[httpx.AsyncClient]:
