@@ -153,6 +153,7 @@ class TimedOutError(TransportError):
 class TruncatedError(TransportError):
     """The answer broke off before its end. The part that arrived is kept and marked."""
 
+    headline = "The answer broke off before its end."
     hint_default = "The part that arrived is kept (ds.last); --continue goes on from there."
 
 

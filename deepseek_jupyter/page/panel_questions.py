@@ -38,7 +38,7 @@ _MOST_GIVEN = 500
 
 
 def ask(session: Session, request: Request) -> dict[str, Any]:
-    """``{prompt, instead_of?, new?, attach?, cells?}``: ask; `instead_of` makes it a sibling.
+    """``{prompt, instead_of?, new?, go_on?, attach?, cells?}``: ask; a sibling with `instead_of`.
 
     `attach` are texts ``name:policy``; what the prompt mentions with ``@`` is attached anyway.
     `cells` are cells of the notebook, nbformat's JSON with their `place`.
@@ -78,6 +78,7 @@ def _question(body: Mapping[str, Any]) -> Question:
         text(body, "prompt"),
         instead_of=turn_id(body, "instead_of") if body.get("instead_of") else None,
         new=flag(body, "new"),
+        go_on=flag(body, "go_on"),
         attach=(
             *texts(body, "attach"),
             *(Wanted(name, cell) for name, cell in given_cells(objects(body, "cells"))),
