@@ -189,9 +189,9 @@ def _seconds(value: object) -> dict[str, float | None]:
 def _error(value: object) -> dict[str, str] | None:
     if not isinstance(value, Mapping):
         return None
-    names = ("type", "message", "hint", "details")
-    said = {name: _sentence(value.get(name)) for name in names}
-    return {name: text or "" for name, text in said.items()}
+    said = {name: _sentence(value.get(name)) or "" for name in ("type", "message", "hint")}
+    details = _sentence(value.get("details"))
+    return {**said, "details": details} if details else said
 
 
 def _branch(value: object) -> dict[str, int] | None:

@@ -1,4 +1,4 @@
-"""A turn from Enter to its last word: what it waits for, what failed and what can be done, quietly."""
+"""A turn from Enter to its last word: what it waits for, what failed, what can be done about it."""
 
 from __future__ import annotations
 
@@ -52,7 +52,9 @@ def errors_of(book: Notebook, index: int) -> list[dict[str, str]]:
 def test_an_error_is_said_once(open_book, asking_endpoint):
     book = open_book("%%ds\nHello", "print('not run')")
     asking_endpoint.queue(error(402, "Insufficient Balance"), answer("Hello back."))
-    book.page.evaluate("() => { window.__ran = jupyterapp.commands.execute('notebook:run-all-cells'); }")
+    book.page.evaluate(
+        "() => { window.__ran = jupyterapp.commands.execute('notebook:run-all-cells'); }"
+    )
     book.until_done()
     card = book.card
     assert card.locator(".jp-DeepSeek-error-message").inner_text() == (
@@ -78,7 +80,10 @@ def test_an_error_is_said_once(open_book, asking_endpoint):
 
 
 def test_a_refusal_is_said_once_and_is_no_turn(open_book):
-    book = open_book("%%ds -t 9\nHello", "import deepseek_jupyter as ds\nlen(list(ds.get_session().conversation))")
+    book = open_book(
+        "%%ds -t 9\nHello",
+        "import deepseek_jupyter as ds\nlen(list(ds.get_session().conversation))",
+    )
     run(book, 1)
     assert "temperature" in book.card.locator(".jp-DeepSeek-error-message").inner_text()
     assert not book.page.locator(TRACEBACK).is_visible()
@@ -93,7 +98,10 @@ def test_a_wrong_key_offers_to_enter_one(open_book, asking_endpoint):
     run(book, 1)
     picture(book, "key")
     card = book.card
-    assert "%deepseek login" not in card.locator(".jp-DeepSeek-notes .jp-DeepSeek-error-hint").inner_text()
+    assert (
+        "%deepseek login"
+        not in card.locator(".jp-DeepSeek-notes .jp-DeepSeek-error-hint").inner_text()
+    )
     card.get_by_role("button", name="Enter key").click()
     book.page.locator("input[type=password], .jp-Stdin-input").first.wait_for()
 

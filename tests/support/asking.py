@@ -15,6 +15,7 @@ from deepseek_jupyter.protocol.deltas import (
     Event,
     Notice,
     ReasoningDelta,
+    Retry,
     TextDelta,
     Waiting,
 )
@@ -86,6 +87,10 @@ class Outcome:
     @property
     def notices(self) -> list[str]:
         return [e.text for e in self.events if isinstance(e, Notice)]
+
+    @property
+    def retries(self) -> list[Retry]:
+        return [e for e in self.events if isinstance(e, Retry)]
 
     @property
     def waits(self) -> int:
