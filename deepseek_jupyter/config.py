@@ -140,12 +140,7 @@ class DeepSeek(Configurable):
         "one provider: {'cometapi': {'model-id': [...]}}."
     )
     attempts = Int(5, min=1, help="How often to try while the server is busy or out of reach.")
-    retry_wait = Float(
-        1.0,
-        min=0,
-        help="Seconds before the second try; each wait after it is twice as long, up to 20 times "
-        "this. A server that names a time is waited for that long.",
-    )
+    retry_wait = Float(1.0, min=0, help="Seconds before the second try, then twice as long each.")
     concurrency = Int(8, min=1, help="Requests to one provider at a time.")
     connect_timeout = Float(10.0, help="Seconds to wait for a connection.")
     first_timeout = Float(

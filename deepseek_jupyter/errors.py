@@ -32,6 +32,7 @@ class DeepSeekError(Exception):
     """
 
     hint_default = ""
+    where = ""
     headline = ""  # says it to a person who has not read what the server says; "" for `what`
 
     def __init__(self, what: str, hint: str = "") -> None:
@@ -49,21 +50,15 @@ class DeepSeekError(Exception):
 
     @property
     def record(self) -> dict[str, str]:
-        """Type, message and hint, as a turn's record and a page have them, and what only the
-        curious want: the server's own words, address, status.
-        """
+        """Type, message, hint and details, as a turn's record and a page have them."""
         what, _, more = self.what.partition("\n")
         message = self.headline or what
-        details = "\n".join(filter(None, (what if what != message else "", more, self._where())))
+        details = "\n".join(filter(None, (what if what != message else "", more, self.where)))
         said = {"type": type(self).__name__, "message": message, "hint": self.hint}
         return {**said, "details": details} if details else said
 
     def _first_line(self) -> str:
-        where = self._where()
-        return f"{self.what} ({where})" if where else self.what
-
-    def _where(self) -> str:
-        return ""
+        return f"{self.what} ({self.where})" if self.where else self.what
 
 
 class ConfigurationError(DeepSeekError):
@@ -184,7 +179,9 @@ class APIError(DeepSeekError):
         self.url = url
         self.request_id = request_id
 
-    def _where(self) -> str:
+    @property
+    def where(self) -> str:  # type: ignore[override]
+        """Provider, status, address and request id, as far as they are known."""
         status = f"HTTP {self.status}" if self.status else ""
         request = f"request {self.request_id}" if self.request_id else ""
         return ", ".join(filter(None, (self.provider, status, self.url, request)))

@@ -14,13 +14,13 @@ from contextlib import aclosing, asynccontextmanager, closing
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from deepseek_jupyter.display.surfaces import Surface, Wait, preparing, surface
+from deepseek_jupyter.display.surfaces import NOWHERE, Surface, preparing, surface
 from deepseek_jupyter.errors import ParameterError, SchemaError
 from deepseek_jupyter.protocol.deltas import Delta, Event
 
 from .attachments import Wanted, kept_from_texts, resolved
 from .file_turns import aask_of_file, ask_of_file
-from .prepare import Placed, nobody_waits, place, prepare
+from .prepare import Placed, place, prepare
 from .question import Question
 from .replay import deltas_of, replayed
 from .reply import Reply
@@ -119,12 +119,12 @@ def _value(expression: str, names: Mapping[str, Any]) -> Any:
 def ask(session: Session, question: Question, on: Surface | None = None) -> Reply:
     """Ask and wait. Raises one of the package's errors, or `Interrupted`, with `reply` set."""
     on = on or surface(None)
-    with preparing(on, question.prompt) as wait:
-        placed = _placed(session, question, wait)
+    with preparing(on, question.prompt):
+        placed = _placed(session, question, on)
         if kept := _kept(session, placed, on):
             return kept
         placed = ask_of_file(session, placed, on)
-        run = Run(session, prepare(session, placed, wait), on)
+        run = Run(session, prepare(session, placed, on), on)
     with run, closing(_batches(session, run)) as batches:
         for batch in batches:
             run.take(batch)
@@ -134,17 +134,12 @@ def ask(session: Session, question: Question, on: Surface | None = None) -> Repl
 async def aask(session: Session, question: Question, on: Surface | None = None) -> Reply:
     """`ask` for code with a loop of its own; cancelling it stops the answer."""
     on = on or surface(None)
-    with preparing(on, question.prompt) as show:
-        loop = asyncio.get_running_loop()
-
-        def wait(waiting: Mapping[str, Any]) -> None:  # output is of the thread that asked
-            loop.call_soon_threadsafe(show, waiting)
-
-        placed = await asyncio.to_thread(_placed, session, question, wait)
+    with preparing(on, question.prompt):  # for what is not said: other threads show nothing
+        placed = await asyncio.to_thread(_placed, session, question)
         if kept := _kept(session, placed, on):
             return kept
         placed = await aask_of_file(session, placed, on)
-        run = Run(session, await asyncio.to_thread(prepare, session, placed, wait), on)
+        run = Run(session, await asyncio.to_thread(prepare, session, placed), on)
     with run:
         async with aclosing(_abatches(session, run)) as batches:
             async for batch in batches:
@@ -190,13 +185,13 @@ async def astream(
     _reply(session, question, run)
 
 
-def _placed(session: Session, question: Question, wait: Wait = nobody_waits) -> Placed:
+def _placed(session: Session, question: Question, on: Surface = NOWHERE) -> Placed:
     if question.dry_run:
         raise ParameterError(
             "A dry run sends nothing, so there is no answer to wait for.",
             "ds.ask(…, dry_run=True) shows what would be sent.",
         )
-    return place(session, question, wait)
+    return place(session, question, on)
 
 
 def _kept(session: Session, placed: Placed, on: Surface) -> Reply | None:

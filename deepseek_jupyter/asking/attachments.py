@@ -44,7 +44,7 @@ from deepseek_jupyter.session.withholding import Held
 from .notebook_cells import cell_named
 
 if TYPE_CHECKING:
-    from deepseek_jupyter.display.surfaces import Wait
+    from deepseek_jupyter.display.surfaces import Surface
     from deepseek_jupyter.privacy.policy_file import DataRules, PolicyFiles
     from deepseek_jupyter.session.session import Session
 
@@ -306,13 +306,15 @@ def gather(
     redactor: Redactor,
     policy_files: PolicyFiles,
     path: Iterable[Turn],
-    wait: Wait,
+    on: Surface,
 ) -> tuple[Gathered, Redactor]:
     """The attachments of a resolved question behind the turns of `path`, and the redactor for its
     request: what it withholds holds for the session as soon as the request leaves.
 
-    `wait` hears of large ones. Raises `ParameterError`, `PolicyError`.
+    Large ones are named `on` the surface. Raises `ParameterError`, `PolicyError`.
     """
+    from deepseek_jupyter.context.attach import attach
+
     files, withholding = policy_files.data, session.withholding
     items = [(item, policy_of(session, item, files)) for item in question.attach]
     request = redactor.for_request(
@@ -321,10 +323,13 @@ def gather(
     for released in withholding.released(c for c in _cards(path) if _holds(session, c, files)):
         request.release(released)
     ruled = tuple(_ruled(request, files))
-    made = _made(items, request, wait)
+    rows, name = max(((_rows(item.value), item.name) for item in question.attach), default=(0, ""))
+    if rows >= _MANY_ROWS:
+        on.wait({"reason": "read", "name": name, "rows": rows})
+    made = [attach(item.name, item.value, policy, request) for item, policy in items]
     if len(made) > 1 and any(a.withheld or a.released for a in made):
         # Once more: what the last one withholds must not be in the first one.
-        made = _made(items, request, wait)
+        made = [attach(item.name, item.value, policy, request) for item, policy in items]
     for at, item in enumerate(question.attach):
         check_kind(made[at].name, made[at].kind, files)
         check_columns(made[at].name, made[at].labels, parse_spec(f"x:{item.rules}")[1].columns)
@@ -332,19 +337,10 @@ def gather(
     return Gathered(tuple(made), ruled=ruled), request
 
 
-def _made(
-    items: Iterable[tuple[Wanted, Policy]], request: Redactor, wait: Wait
-) -> list[Attachment]:
-    from deepseek_jupyter.context.attach import attach
-
-    made = []
-    for item, policy in items:
-        shape = getattr(item.value, "shape", None)
-        rows = shape[0] if isinstance(shape, tuple) and shape else 0
-        if isinstance(rows, int) and rows >= _MANY_ROWS:
-            wait({"reason": "read", "name": item.name, "rows": rows})
-        made.append(attach(item.name, item.value, policy, request))
-    return made
+def _rows(value: Any) -> int:
+    shape = getattr(value, "shape", None)
+    rows = shape[0] if isinstance(shape, tuple) and shape else 0
+    return rows if isinstance(rows, int) else 0
 
 
 def protecting(session: Session) -> Redactor:

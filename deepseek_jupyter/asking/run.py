@@ -35,7 +35,6 @@ from deepseek_jupyter.protocol.deltas import (
     Retry,
     TextDelta,
     ToolCallDelta,
-    Waiting,
 )
 from deepseek_jupyter.protocol.tokens import count_body, estimate_tokens
 from deepseek_jupyter.protocol.usage import Cost, Usage
@@ -127,7 +126,7 @@ class Run:
     def deltas(self, batch: list[Event] | None) -> Iterator[Delta]:
         """Show a batch of events; returns those of them that come from the model."""
         shown = self.take(batch)
-        return (event for event in shown if not isinstance(event, Notice | Waiting | Retry))
+        return (event for event in shown if not isinstance(event, Notice | Retry))
 
     def go_on(self) -> bool:
         """After the end of a stream: run the calls that it asks for, and be ready for the next
@@ -229,9 +228,8 @@ class Run:
         for tool in self._prepared.tools.values():
             if tool.close is not None:
                 tool.close()
-        arrived = self.exchange.completion
-        if problem is not None or stopped:
-            arrived = _estimated(arrived, self._built.body)
+        arrived, is_whole = self.exchange.completion, problem is None and not stopped
+        arrived = arrived if is_whole else _estimated(arrived, self._built.body)
         completion = self._rounds.settled(arrived)
         if problem is None and not stopped:
             problem = _emptiness(completion)

@@ -32,16 +32,7 @@ _SILENT_TICK = 1.0  # seconds between updates that only move the clock
 _DELTA_GAP = 0.02  # seconds between messages to a page, which paints at most 60 times a second
 
 # A question that is not settled yet, as a record without an id: no turn.
-_UNSETTLED: Mapping[str, Any] = {
-    **dict.fromkeys(("id", "conversation", "prompt", "model", "reasoning", "answer", "footer"), ""),
-    "schema": 1,
-    "status": "waiting",
-    "format": "md",
-    "notices": [],
-    "steps": [],
-}
-
-Wait = Callable[[Mapping[str, Any]], None]
+_UNSETTLED = {"id": "", "model": "", "status": "waiting", "format": "md", "notices": []}
 
 
 class Surface:
@@ -53,7 +44,7 @@ class Surface:
         """Enter was pressed; what the question needs is being settled."""
 
     def wait(self, waiting: Mapping[str, Any]) -> None:
-        """That takes a while: `waiting` says for what, see `render.waiting_words`."""
+        """Settling it takes a while: `waiting` says for what, see `render.waiting_words`."""
 
     def refuse(self, error: BaseException) -> None:
         """The question cannot be sent."""
@@ -90,14 +81,11 @@ def markdown_is_seen() -> bool:
 
 
 @contextmanager
-def preparing(on: Surface, prompt: str) -> Iterator[Wait]:
-    """While a question is settled `on` shows what that waits for; what ends it is shown there too.
-
-    Gives the function to call before something that takes a while.
-    """
+def preparing(on: Surface, prompt: str) -> Iterator[None]:
+    """While a question is settled `on` shows what that waits for, and what ends it."""
     on.open(prompt)
     try:
-        yield on.wait
+        yield
     except BaseException as error:
         on.refuse(error)
         raise
@@ -107,6 +95,9 @@ class Nowhere(Surface):
     """Shows nothing."""
 
     visible = False
+
+
+NOWHERE = Nowhere()
 
 
 class Once(Nowhere):
@@ -211,8 +202,7 @@ class _PageTurn(Surface):
         pages.end(record["id"])
         if self.has_output:
             answer = self._text.finish(record["answer"])
-            final = final_bundle(record, answer, seen=markdown_is_seen())
-            self._publish(final)
+            self._publish(final_bundle(record, answer, seen=markdown_is_seen()))
 
     def _publish(self, bundle: Bundle) -> None:
         publish(bundle, self._id, update=self._is_out)
@@ -243,9 +233,8 @@ class Notebook(_PageTurn):
         self._publish(self._bundle(0.0, record["notices"]))
 
     def wait(self, waiting: Mapping[str, Any]) -> None:
-        if not self._record:
-            words = streaming_bundle("", "", status="", elapsed=0.0, notices=[], waiting=waiting)
-            self._publish(words)
+        words = streaming_bundle("", "", status="", elapsed=0.0, notices=[], waiting=waiting)
+        self._publish(words)
 
     def refuse(self, error: BaseException) -> None:
         if self._is_out and not self._record:  # the cell's own error says it all
@@ -393,27 +382,19 @@ class Card(Deltas):
     def open(self, prompt: str) -> None:
         if not self._record:
             self._record = {**_UNSETTLED, "prompt": prompt}
-            self._publish(self._unsettled())
+            self._text = self._empty_text()
+            self._publish(self._checkpoint())
 
     def wait(self, waiting: Mapping[str, Any]) -> None:
-        if self._is_unsettled:
-            self._publish(self._unsettled(waiting=waiting))
+        self._record["waiting"] = waiting
+        self._publish(self._checkpoint())
 
     def refuse(self, error: BaseException) -> None:
-        """A card that says the error once, and holds no turn."""
-        if self._is_unsettled:
-            known = error.record if isinstance(error, DeepSeekError) else None
+        if not self._record.get("id") and self._record.get("status") == "waiting":
             status = "error" if isinstance(error, Exception) else "interrupted"
-            ended = {"status": status, "finish_reason": status, "error": known}
-            self._publish(final_bundle({**self._record, **ended}))
-            self._record = {**self._record, **ended}
-
-    @property
-    def _is_unsettled(self) -> bool:
-        return self._record.get("id") == "" and self._record["status"] == "waiting"
-
-    def _unsettled(self, **more: Any) -> Bundle:
-        return {TURN_MIME: {**self._record, **more}, "text/plain": "…"}
+            known = error.record if isinstance(error, DeepSeekError) else None
+            self._record.update(status=status, finish_reason=status, error=known)
+            self._publish(final_bundle(self._so_far()))
 
     def begin(self, record: Mapping[str, Any], stop: Callable[[], None]) -> None:
         super().begin(record, stop)
@@ -448,27 +429,21 @@ class Asking(Card):
         self._publish({"text/plain": line})
 
 
-class Watched(Surface):
-    """One output, updated, and deltas for the panel in the page."""
+class Watched(Notebook):
+    """One output, updated; then deltas for the panel, which is answered with what it was sent."""
 
     def __init__(self) -> None:
-        # The panel last: what it asks about the turn is answered with what it was sent.
-        self._parts = (Notebook(), Deltas())
-
-    def wait(self, waiting: Mapping[str, Any]) -> None:
-        self._parts[0].wait(waiting)
-
-    def refuse(self, error: BaseException) -> None:
-        self._parts[0].refuse(error)
+        super().__init__()
+        self._deltas = Deltas()
 
     def begin(self, record: Mapping[str, Any], stop: Callable[[], None]) -> None:
-        for part in self._parts:
-            part.begin(record, stop)
+        super().begin(record, stop)
+        self._deltas.begin(record, stop)
 
     def refresh(self, transcript: Transcript, fresh: Fresh, now: float) -> None:
-        for part in self._parts:
-            part.refresh(transcript, fresh, now)
+        super().refresh(transcript, fresh, now)
+        self._deltas.refresh(transcript, fresh, now)
 
     def end(self, record: Mapping[str, Any]) -> None:
-        for part in self._parts:
-            part.end(record)
+        super().end(record)
+        self._deltas.end(record)

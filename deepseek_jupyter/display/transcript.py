@@ -22,7 +22,6 @@ from deepseek_jupyter.protocol.deltas import (
     Retry,
     TextDelta,
     ToolCallDelta,
-    Waiting,
 )
 from deepseek_jupyter.protocol.usage import Usage
 from deepseek_jupyter.sanitizer.sanitizer import Sanitized, Sanitizer, sanitize
@@ -63,7 +62,6 @@ class Transcript:
         self.waiting: Mapping[str, Any] | None = None  # for what, where not for the first word
         self.timing = Timing()
         self.usage: Usage | None = None
-        self.comments = 0
         self.rounds = 0  # the times that the answer has begun again
         self.steps: list[Mapping[str, Any]] = []
         self.asking: Mapping[str, str] | None = None
@@ -94,11 +92,9 @@ class Transcript:
         elif isinstance(event, Usage):
             self.usage = event
         elif isinstance(event, Notice):
-            self.note(Detail(event.text) if event.detail else event.text)
+            self.note(event.text)
         elif isinstance(event, Retry):
             self.waiting = {"reason": "retry", **asdict(event)}
-        elif isinstance(event, Waiting):
-            self.comments = event.comments
 
     def note(self, text: str) -> None:
         """Keep a sentence for the user, as a notice or a detail."""

@@ -138,8 +138,7 @@ def ensure_server(
 ) -> Endpoint:
     """The running server for a model, started if need be; call it before each request.
 
-    Without an id: the default model, or the first that is installed. Calls `starting` where it has
-    to be started. Waits for the model to be
+    Without an id: the default model, or the first that is installed. Waits for the model to be
     loaded (one to a few seconds), and puts off the idle exit. Blocks, may be called from any
     thread, and can be interrupted. Raises LocalModelError; nothing is ever downloaded.
     """

@@ -94,8 +94,7 @@ class DeepSeekMagics(Magics):
         return self._ask(command, local_ns)
 
     def _ask(self, command: Command, local_ns: Mapping[str, Any] | None) -> Any:
-        # Not at the top: loading the extension must not cost what only a question needs. The card
-        # comes before the rest of it.
+        # Late, for loading the extension must cost nothing; and the card comes before the rest.
         from deepseek_jupyter.display.surfaces import preparing, surface
 
         quiet = command.quiet or settings().quiet or command.question.dry_run

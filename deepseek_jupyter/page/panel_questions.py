@@ -18,7 +18,7 @@ from deepseek_jupyter.asking.notebook_cells import given_cells
 from deepseek_jupyter.asking.preview import preview
 from deepseek_jupyter.asking.question import Question
 from deepseek_jupyter.display.frontend import user_namespace
-from deepseek_jupyter.display.surfaces import Deltas, Wait
+from deepseek_jupyter.display.surfaces import Deltas
 from deepseek_jupyter.errors import ConversationError, Interrupted
 from deepseek_jupyter.privacy.levels import asked_of
 
@@ -105,18 +105,8 @@ def _resolved(session: Session, question: Question) -> Question:
 
 
 def _asked(session: Session, request: Request, question: Question) -> dict[str, Any]:
-    def begun(id: str) -> None:
-        _given[id] = question.attach
-        if len(_given) > _MOST_GIVEN:
-            _given.popitem(last=False)
-        request.tell({"type": "asked", "to": request.body.get("request"), "turn": id})
-
-    def waits(waiting: Mapping[str, Any]) -> None:
-        to = request.body.get("request")
-        request.tell({"type": "waiting", "to": to, "prompt": question.prompt, "waiting": waiting})
-
     try:
-        reply = ask_model(session, _resolved(session, question), _Announced(begun, waits))
+        reply = ask_model(session, _resolved(session, question), _Announced(request, question))
     except Interrupted as stopped:
         reply = stopped.reply
     turn = getattr(reply, "turn", None)
@@ -124,18 +114,22 @@ def _asked(session: Session, request: Request, question: Question) -> dict[str, 
 
 
 class _Announced(Deltas):
-    """A surface that sends the id of the turn to the page that asked."""
+    """A surface that tells the page that asked what is waited for, and the id of the turn."""
 
-    def __init__(self, begun: Callable[[str], None], waits: Wait) -> None:
+    def __init__(self, request: Request, question: Question) -> None:
         super().__init__()
-        self._begun, self._waits = begun, waits
+        self._request, self._question = request, question
 
     def wait(self, waiting: Mapping[str, Any]) -> None:
-        self._waits(waiting)
+        self._request.tell({"type": "waiting", "prompt": self._question.prompt, "waiting": waiting})
 
     def begin(self, record: Mapping[str, Any], stop: Callable[[], None]) -> None:
         super().begin(record, stop)
-        self._begun(str(record["id"]))
+        _given[record["id"]] = self._question.attach
+        if len(_given) > _MOST_GIVEN:
+            _given.popitem(last=False)
+        to = self._request.body.get("request")
+        self._request.tell({"type": "asked", "to": to, "turn": record["id"]})
 
 
 def _text(content: Any) -> str:

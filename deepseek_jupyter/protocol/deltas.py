@@ -80,18 +80,8 @@ class Fault:
 
 
 @dataclass(slots=True, frozen=True)
-class Waiting:
-    """Not from the model: a sign that the server is alive while the request waits its turn."""
-
-    comments: int
-
-
-@dataclass(slots=True, frozen=True)
 class Retry:
-    """Not from the model: the request failed and is sent again in `seconds`, as try `number`.
-
-    `kind` is the error's class.
-    """
+    """Not from the model: after an error of class `kind` the request goes out again."""
 
     why: str
     kind: str
@@ -106,15 +96,14 @@ class Detail(str):
 
 @dataclass(slots=True, frozen=True)
 class Notice:
-    """Not from the model: one sentence for the user, `once` in a session if so, or a `Detail`."""
+    """Not from the model: one sentence for the user, `once` in a session if so."""
 
     text: str
     once: bool = False
-    detail: bool = False
 
 
 Delta = TextDelta | ReasoningDelta | ToolCallDelta | Logprobs | Finish | Fault | Usage
-Event = Delta | Waiting | Notice | Retry
+Event = Delta | Notice | Retry
 
 
 def reasoning_text(delta: Mapping[str, Any]) -> str | None:

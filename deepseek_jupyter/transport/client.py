@@ -28,7 +28,7 @@ import httpx
 from deepseek_jupyter import errors
 from deepseek_jupyter._version import __version__
 from deepseek_jupyter.errors import DeepSeekError, shortened
-from deepseek_jupyter.protocol.deltas import Detail, Event, Notice, Retry, Waiting, deltas_of
+from deepseek_jupyter.protocol.deltas import Detail, Event, Notice, Retry, deltas_of
 from deepseek_jupyter.protocol.request import Built, ChatRequest, encoded, join_url, repair
 from deepseek_jupyter.protocol.sse import LARGEST
 
@@ -146,15 +146,8 @@ class _Bearer(httpx.Auth):
         yield request
 
 
-@dataclass(frozen=True, slots=True)
-class Again:
-    """Another attempt: what is said of it, and the seconds to wait first."""
-
-    event: Notice | Retry
-    delay: float = 0.0
-
-
-_BLANKS = Again(Notice("The model returned nothing but blanks; asked once more.", detail=True))
+Again = Notice | Retry  # what is said of another attempt
+_BLANKS = Notice(Detail("The model returned nothing but blanks; asked once more."))
 
 
 class Client:
@@ -192,7 +185,7 @@ class Client:
                     learn(exchange)
                     if not exchange.insist_on_json():
                         return
-                    again = _BLANKS
+                    again: Again = _BLANKS
                 except DeepSeekError as error:
                     exchange.clean(error)
                     found = self._recovery(exchange, error, limiter)
@@ -203,8 +196,8 @@ class Client:
                     again = found
                 except Exception as bug:
                     raise exchange.unreadable(bug) from None
-                yield [again.event]
-                await asyncio.sleep(again.delay)
+                yield [again]
+                await asyncio.sleep(again.seconds if isinstance(again, Retry) else 0)
 
     async def get(self, provider: Provider, path: str, key: Secret) -> Any:
         """The JSON at `path` below the provider's base URL (models, balance)."""
@@ -254,7 +247,7 @@ class Client:
                 f"The key goes to {exchange.url} unencrypted: anyone on the way reads it."
             )
         if notices and exchange.attempts == 1:
-            yield [Notice(text, once=True, detail=isinstance(text, Detail)) for text in notices]
+            yield [Notice(text, once=True) for text in notices]
         async with (
             self._mapped(exchange, self.timeouts.first),
             self._open(exchange, built) as (response, timer),
@@ -325,7 +318,7 @@ class Client:
             ) from error
 
     def _recovery(self, exchange: Exchange, error: DeepSeekError, limiter: Limiter) -> Again | None:
-        """Prepare another attempt; None when there is to be none."""
+        """Prepare another attempt: what to say of it; None when there is to be none."""
         if exchange.has_output:
             return None
         if isinstance(error, errors.BadRequestError):
@@ -333,8 +326,7 @@ class Client:
             if repaired is None or exchange.dialect != exchange.provider.dialect:
                 return None
             exchange.change_dialect(repaired)
-            what = "The provider wants the request in another form; sent again."
-            return Again(Notice(what, detail=True))
+            return Notice(Detail("The provider wants the request in another form; sent again."))
         if isinstance(error, errors.RateLimitError):
             limiter.narrow(concurrency_limit(error.what))
         asked = getattr(error, "retry_after", None)
@@ -342,7 +334,7 @@ class Client:
         if delay is None:
             return None
         number, most = exchange.attempts + 1, self.retry.attempts
-        return Again(Retry(error.what, type(error).__name__, delay, number, most), delay)
+        return Retry(error.what, type(error).__name__, delay, number, most)
 
     @contextlib.asynccontextmanager
     async def _pool(self, url: str) -> AsyncIterator[httpx.AsyncClient]:
@@ -467,7 +459,6 @@ async def _read_reply(
             break
         if not head:
             timer.reschedule(asyncio.get_running_loop().time() + timeouts.first)
-            yield [Waiting(0)]
     labelled = "event-stream" in response.headers.get("content-type", "")
     if head.startswith(_STREAM_STARTS) or (labelled and not head.startswith(_OTHER_STARTS)):
         async for events in _read_events(exchange, _joined(head, chunks), timer, timeouts.idle):
@@ -489,16 +480,12 @@ async def _read_events(
     decoder = exchange.decoder
     assert decoder is not None
     now = asyncio.get_running_loop().time
-    comments = 0
     wind_at = 0.0
     async for chunk in chunks:
         events: list[Event] = [*decoder.feed(chunk)]
         if decoder.events and (at := now()) >= wind_at:
             timer.reschedule(at + idle)
             wind_at = at + idle * _SLACK
-        elif decoder.sse.comments > comments:
-            comments = decoder.sse.comments
-            events.append(Waiting(comments))
         if events:
             yield events
         if decoder.done:

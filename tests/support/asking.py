@@ -17,7 +17,6 @@ from deepseek_jupyter.protocol.deltas import (
     ReasoningDelta,
     Retry,
     TextDelta,
-    Waiting,
 )
 from deepseek_jupyter.protocol.messages import Message, user
 from deepseek_jupyter.protocol.request import ChatRequest
@@ -94,7 +93,8 @@ class Outcome:
 
     @property
     def waits(self) -> int:
-        return sum(isinstance(e, Waiting) for e in self.events)
+        """Signs of life of a server that lets a request wait."""
+        return self.exchange.decoder.sse.comments
 
 
 def ask(exchange: Exchange, client: Client | None = None) -> Outcome:
