@@ -69,7 +69,7 @@ class DeepSeek(Configurable):
         "none, schema, stats, sample(N), full; and of single columns: stats,price=full.",
     )
     card_tokens = Int(
-        1500, min=50, help="Tokens that one attachment may take; --attach df:budget=500 for one."
+        1500, min=50, help="Tokens that one card may take; --attach df:budget=500 for one."
     )
     detectors = List(
         Enum(DETECTORS),

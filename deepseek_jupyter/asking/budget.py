@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, TypeGuard
 from deepseek_jupyter.errors import ConfigurationError, ContextLengthError
 from deepseek_jupyter.privacy.rules import Teaching
 from deepseek_jupyter.protocol.request import Built
-from deepseek_jupyter.protocol.tokens import count_body, surely_within
+from deepseek_jupyter.protocol.tokens import count_body, least_answer, surely_within
 from deepseek_jupyter.protocol.usage import Price, Usage, plus
 from deepseek_jupyter.session.accounts import notebook_cost, notebook_tokens
 from deepseek_jupyter.transport.providers import KEYLESS, Provider
@@ -33,7 +33,8 @@ _LONGEST_PLAIN, _LONGEST_THINKING, _LONGEST_MOST = 8_192, 65_536, 131_072
 
 
 def check_context(built: Built, provider: Provider) -> Built:
-    """Raise `ContextLengthError` when what is sent, and what `max_tokens` asks for, cannot fit.
+    """Raise `ContextLengthError` when what is sent, and what the answer needs (`max_tokens`, or a
+    little), cannot fit.
 
     Returns `built`, with a notice where nobody knows what the model takes.
     """
@@ -47,15 +48,16 @@ def check_context(built: Built, provider: Provider) -> Built:
             "checked: %deepseek models may tell, or set context_tokens in DeepSeek.providers."
         )
         return replace(built, notices=(*built.notices, notice))
-    answer = 0 if provider.dialect.like in _CUT_ANSWERS else int(built.body.get("max_tokens") or 0)
-    room = limit - answer
+    cut = provider.dialect.like in _CUT_ANSWERS
+    asked = 0 if cut else int(built.body.get("max_tokens") or 0)
+    room = limit - (asked or least_answer(limit))
     if room > 0 and surely_within(built.body, room * _DOUBT):
         return built
     tokens = count_body(built.body)
     if tokens > room * _DOUBT:
-        asked = f", and max_tokens asks for {answer:,}" if answer else ""
+        more = f", and max_tokens asks for {asked:,}" if asked else ""
         raise ContextLengthError(
-            f"The request is about {tokens:,} tokens{asked}; {model} takes {limit:,} in all."
+            f"The request is about {tokens:,} tokens{more}; {model} takes {limit:,} in all."
         )
     return built
 

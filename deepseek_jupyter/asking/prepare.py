@@ -9,7 +9,7 @@ Below them is what they use: the place, the history, the request, and what is sa
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -28,6 +28,7 @@ from deepseek_jupyter.protocol.tokens import (
     count_message,
     count_tokens,
     estimate_tokens,
+    least_answer,
 )
 from deepseek_jupyter.protocol.wire import WIRES
 
@@ -108,12 +109,13 @@ class Placed:
             }
             for a in gathered.attachments
         ]
+        shortened = [*self.question.shortened, *self.cells.shortened, *gathered.shortened]
         turn = replace(
             turn,
             sent=sent,
             images=gathered.images,
             attachments=gathered.records,
-            sending={**turn.sending, "attachments": details},
+            sending={**turn.sending, "attachments": details, "shortened": shortened},
         )
         return turn, texts
 
@@ -194,11 +196,10 @@ def prepare(session: Session, placed: Placed) -> Prepared:
     turn, foreign = _settled(session, question, turn, provider)
     parameters = _parameters(turn.parameters, tools, asked)
     said = _said(session, placed)
-    window = _window(system, turn, conversation, provider, parameters, said)
+    window = _window(system, turn, conversation, provider, parameters, said, placed.message)
     turn, texts = placed.for_model(model, sees=sees).written(turn, path[window.dropped :], asked)
     messages = _messages(session, question, turn, conversation, provider, window, said)
-    unseen = 0 if sees else sum(len(message.images) for message in messages)
-    if unseen:
+    if unseen := 0 if sees else sum(len(message.images) for message in messages):
         messages = [replace(m, images=()) if m.images else m for m in messages]
     request = _request(session, question, turn, messages, parameters)
     request = replace(request, think=teaching.think(request.think, request.effort))
@@ -212,7 +213,8 @@ def prepare(session: Session, placed: Placed) -> Prepared:
     check_spending(session, built, provider, teaching, budget)
     # Who tries a question wants figures; who asks one wants the answer.
     sizes = _sizes(built, texts, count_tokens if question.dry_run else estimate_tokens)
-    sending = {"system": system, "dropped": window.dropped, "parts": sizes}
+    shortened = [*_dropped(window), *turn.sending["shortened"]]
+    sending = {"system": system, "dropped": window.dropped, "parts": sizes, "shortened": shortened}
     turn = _noted(turn, redactor, request, {**turn.sending, **sending, **_kept_here(placed, path)})
     if question.new and not question.dry_run:  # only now: a refused question changes nothing
         session.memory.conversation = conversation
@@ -317,6 +319,16 @@ def _thinking(
 # The history
 
 
+def _dropped(window: Window) -> Iterator[str]:
+    if window.dropped:
+        what = (
+            "The oldest turn is"
+            if window.dropped == 1
+            else f"The {window.dropped} oldest turns are"
+        )
+        yield f"{what} left out: the context is full."
+
+
 def _kept_here(placed: Placed, path: Sequence[Turn]) -> dict[str, Any]:
     """Which turns of the history go out without the cards that went with them."""
     ids = [t.id for t in path if t.sent and held_back(t, placed.files.data)]
@@ -354,13 +366,15 @@ def _window(
     provider: Provider,
     parameters: Mapping[str, Any],
     said: Callable[[Turn], list[Message]],
+    text: str,
 ) -> Window:
-    """The history that fits three quarters of the context, next to tools and the answer's schema;
-    the rest is for the question and the answer.
+    """The history that fits three quarters of the context, next to tools and the answer's schema,
+    and leaves room for the question's own `text` and a short answer.
     """
     limit = None
     if context := provider.facts(turn.model).context:
-        limit = context * 3 // 4 - count_forms(parameters, estimate_tokens)
+        room = context - least_answer(context) - estimate_tokens(text)
+        limit = min(context * 3 // 4, room) - count_forms(parameters, estimate_tokens)
     return conversation.window(
         turn.parent if turn.history else None,
         system,

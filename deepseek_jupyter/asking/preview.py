@@ -90,7 +90,8 @@ def preview(session: Session, question: Question) -> Preview:
     price = session.price(prepared.provider, prepared.request.model)
     title = f"Nothing was sent. To {prepared.provider.title}, {prepared.request.model}:"
     rules = [Report(prepared.teaching.notice)] if prepared.teaching else []
-    reports = [*rules, _tokens(prepared.turn, price), *_data(prepared.turn)]
+    reports = [*rules, *_shortened(prepared.turn), _tokens(prepared.turn, price)]
+    reports += _data(prepared.turn)
     reports += _masked(prepared.request.messages)
     reports += _fallbacks(session, prepared)
     if notice := session.memory.restored_notice:
@@ -109,7 +110,7 @@ def sent(session: Session, turn: Turn) -> Preview:
     title = f"Sent for turn {turn.id[-6:]} to {turn.provider}, {turn.model}:"
     dialect = session.endpoints.keyless(turn.provider)[0].dialect
     body = {"messages": wire_messages(legal(messages), turn.model, dialect)}
-    reports = [_tokens(turn), *_data(turn), *_masked(messages)]
+    reports = [*_shortened(turn), _tokens(turn), *_data(turn), *_masked(messages)]
     return Preview(title, body, b"", reports)
 
 
@@ -123,6 +124,12 @@ def _as_sent(session: Session, turn: Turn, earlier: Turn) -> list[Message]:
     for name, original in turn.pseudonyms.items():
         redactor.withhold({original: name.strip("<>").rpartition("-")[0]} if original else {})
     return messages_of(earlier, redactor.redact)
+
+
+def _shortened(turn: Turn) -> list[Report]:
+    """What leaves only in part."""
+    sentences = turn.sending.get("shortened", ())
+    return [Report("Not all of it leaves", remark="\n".join(sentences))] if sentences else []
 
 
 def _tokens(turn: Turn, price: Price | None = None) -> Report:

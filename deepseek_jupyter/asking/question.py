@@ -43,7 +43,8 @@ class Question:
     `new` begins a new conversation first; `history` False asks outside the conversation; `go_on`
     continues the last answer, which broke off or was cut; `branch` asks on that branch and leaves
     the active one; `instead_of` is the id of the turn whose sibling this becomes. `dry_run` shows
-    what would be sent, and sends nothing. `material` is sent below the prompt and is no part of it.
+    what would be sent, and sends nothing. `material` is sent below the prompt and is no part of it;
+    `shortened` says in sentences of what it holds only a part.
     `said` is the prompt as the message says it, where that differs: names in place of ``@name``.
     """
 
@@ -68,6 +69,7 @@ class Question:
     replay: str | None = None
     dry_run: bool = False
     material: str = ""
+    shortened: tuple[str, ...] = ()
     attach: Any = ()
     said: str | None = None
     cells: str | int | None = None

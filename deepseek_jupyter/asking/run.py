@@ -124,9 +124,7 @@ class Run:
             if broken := what_broke(self._session.prefix, prefix):
                 self._transcript.notices.append(broken)
             self._session.prefix = prefix
-        if dropped := prefix.dropped:
-            what = "The oldest turn was" if dropped == 1 else f"The {dropped} oldest turns were"
-            self._transcript.notices.append(f"{what} left out: the context is full.")
+        self._transcript.notices += self._turn.sending["shortened"]
         self._transcript.notices += filter(self._session.first_time, self._prepared.notices)
         if memory.restored_notice and self._session.first_time(memory.restored_notice):
             self._transcript.notices.append(memory.restored_notice)
