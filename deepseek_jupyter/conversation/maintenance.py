@@ -159,8 +159,9 @@ def this_process() -> str:
     """Host, pid, and what distinguishes this process from a later one with its pid."""
     global _token
     if _token[0] != os.getpid():
-        _token = (os.getpid(), f"{_began(os.getpid())}.{secrets.token_hex(6)}")
-    return f"{socket.gethostname()}:{_token[0]}:{_token[1]}"
+        unique = f"{_began(os.getpid())}.{secrets.token_hex(6)}"
+        _token = (os.getpid(), f"{socket.gethostname()}:{os.getpid()}:{unique}")
+    return _token[1]
 
 
 def alive(owner: str, silent: float) -> bool:
