@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 from weakref import WeakSet
 
@@ -225,14 +226,22 @@ def values(session: Session) -> dict[str, Any]:
 
 
 def models(session: Session, request: Request) -> dict[str, Any]:
-    """The ids that the provider lists, and the one that is used when none is set."""
-    provider, key = session.endpoints.provider(None)
-    try:
-        listed = [str(m["id"]) for m in session.endpoints.models(provider, key)]
-    except DeepSeekError:
-        listed = []  # any id can be typed; a host that lists none is no trouble
-    default = session.endpoints.model(None, provider, key)
-    return {"provider": provider.title, "default": default, "models": sorted({*listed, default})}
+    """The ids that the providers list, ``provider:id`` but for the one that is used when no model
+    is set, and that one.
+    """
+    from deepseek_jupyter import local
+
+    standard, default = session.endpoints.standard()
+    listed = [default]
+    if standard.name != "local" and (embedded := local.status()).ready:
+        listed += [f"local:{model.id}" for model in embedded.models]
+    for provider, key in session.endpoints.usable():
+        before = "" if provider.name == standard.name else f"{provider.name}:"
+        ids = {provider.default_model} - {None, ""}
+        with suppress(DeepSeekError):  # any id can be typed; a host that lists none is no trouble
+            ids |= {m["id"] for m in session.endpoints.models(provider, key)}
+        listed += sorted(f"{before}{id}" for id in ids)
+    return {"provider": standard.title, "default": default, "models": list(dict.fromkeys(listed))}
 
 
 def _checked(name: str, value: object) -> Any:
