@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from playwright.sync_api import expect
 
-from tests.support.scripted import answer
+from tests.support.scripted import answer, error, plain
 
 from .asking import loading, run
 from .panel import Panel
@@ -64,3 +64,45 @@ def test_the_card_shows_them_and_undo_leaves_a_line(cut):
     expect(book.page.locator(".jp-OutputArea .jp-DeepSeek-seam:visible")).to_have_count(0)
     run(book, 2)
     expect(panel.node.locator(".jp-DeepSeek-seam:visible")).to_contain_text(SEAM)
+
+
+def test_side_bar_and_widget_agree_over_each_turn_and_where_it_failed(
+    open_notebook, server, tmp_path
+):
+    book = open_notebook(
+        loading(server, tmp_path / "home"),
+        "import deepseek_jupyter as ds\nds.panel(height=400)",
+        "%%deepseek\nName a colour.",
+        load=False,
+    )
+    run(book, 0)
+    run(book, 1)
+    side, widget = Panel.open(book), Panel(book, ".jp-DeepSeek-panelOutput")
+    widget.field.wait_for()
+    meters = [p.node.locator(".jp-DeepSeek-panel-meter") for p in (side, widget)]
+
+    def agree(count: str, *prompts: str) -> None:
+        for panel, meter in zip((side, widget), meters, strict=True):
+            panel.until_prompts(*prompts)
+            expect(meter).to_contain_text(count)
+        assert meters[0].inner_text() == meters[1].inner_text()
+
+    server.queue(answer("Red."))
+    run(book, 2)
+    agree("1 turn ", "Name a colour.")
+    server.queue(error(402, "Insufficient balance"))
+    side.ask("Another one?")
+    agree("2 turns", "Name a colour.", "Another one?")
+    server.queue(answer("Blue."))
+    widget.ask("And this one?")
+    agree("3 turns", "Name a colour.", "And this one?")
+    server.queue(error(402, "Insufficient balance"))
+    widget.ask("Again?")
+    agree("4 turns", "Name a colour.", "And this one?", "Again?")
+    pick = side.node.locator(".jp-DeepSeek-panel-quick select")
+    expect(pick.locator("option:checked")).to_have_text("the default (deepseek-flash)")
+    server.queue(plain({"data": [{"id": "deepseek-flash"}, {"id": "deepseek-other"}]}))
+    pick.focus()
+    pick.select_option("deepseek-other")
+    expect(widget.node.locator(".jp-DeepSeek-panel-quick select")).to_have_value("deepseek-other")
+    book.page.screenshot(path=ARTEFACTS / "two-panels.png")
