@@ -6,11 +6,11 @@ budget, the notebook's, and that of a policy file.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from decimal import Decimal
 from functools import partial
-from typing import TYPE_CHECKING, TypeGuard
+from typing import TYPE_CHECKING, Any, TypeGuard
 
 from deepseek_jupyter.errors import ConfigurationError, ContextLengthError
 from deepseek_jupyter.privacy.rules import Teaching
@@ -70,6 +70,22 @@ def worst_cost(built: Built, price: Price) -> Decimal:
     return price.cost(usage).amount
 
 
+def budget_at(session: Session, setting: Any, provider: Provider) -> float:
+    """What a setting allows at `provider`: one sum for all, or a table by provider; 0 for any sum.
+
+    Raises `ConfigurationError` where the table cannot be read: a limit must not be lost by a typo.
+    """
+    if not isinstance(setting, Mapping):
+        return float(setting)
+    for name, allowed in setting.items():
+        number = isinstance(allowed, int | float) and not isinstance(allowed, bool)
+        if not number or not allowed >= 0 or session.endpoints.profile(name).name != name:
+            raise ConfigurationError(
+                f"The budget {name!r}: {allowed!r} is none.", "Write {'provider': sum}."
+            )
+    return float(setting.get(provider.name, 0))
+
+
 def check_spending(
     session: Session,
     built: Built,
@@ -122,9 +138,11 @@ def check_notebook(
     """
     used = earlier or Usage()
     spent = price.cost(used).amount if price else Decimal()
-    cap = session.config.notebook_budget
+    setting = session.config.notebook_budget
+    cap = budget_at(session, setting, provider)
     if cap and _priced(price, provider, model, "DeepSeek.notebook_budget"):
-        before, most = plus(notebook_cost(session, price.currency), spent), worst(price)
+        at = provider.name if isinstance(setting, Mapping) else ""
+        before, most = plus(notebook_cost(session, price.currency, at), spent), worst(price)
         if plus(before, most) > cap:
             raise ConfigurationError(
                 f"This notebook has cost {before:.4f} {price.currency} and this answer may cost up "

@@ -11,11 +11,12 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any
 
 from deepseek_jupyter.config import APPROVALS, ON_ERROR, REPLAYS, DeepSeek
-from deepseek_jupyter.errors import ParameterError
+from deepseek_jupyter.errors import ParameterError, shortened
+from deepseek_jupyter.protocol.parameters import plain_value
 
 if TYPE_CHECKING:
     from deepseek_jupyter.conversation.turn import Turn
@@ -93,6 +94,34 @@ class Question:
         said = self.prompt if self.said is None else self.said
         code_only = _CODE_ONLY if self.format == "code" else ""
         return "\n\n".join(filter(None, (said, self.material, code_only)))
+
+
+_TYPES: Mapping[str, tuple[tuple[type, ...], str]] = {
+    "str": ((str,), "a text"),
+    "bool": ((bool,), "True or False"),
+    "int": ((int,), "a whole number"),
+    "float": ((int, float), "a number"),
+}
+
+
+def fitting(options: Mapping[str, Any]) -> dict[str, Any]:
+    """`options` of a function's caller, plain values in place of numpy's.
+
+    Raises `ParameterError` for a value that is not of its field's type in `Question`.
+    """
+    found = dict(options)
+    for name, words in {f.name: str(f.type).split(" | ") for f in fields(Question)}.items():
+        kinds = [_TYPES[word] for word in words if word in _TYPES]
+        if not kinds or name not in options:
+            continue
+        value = found[name] = plain_value(options[name])
+        if value is None and "None" in words:
+            continue
+        fits = any(isinstance(value, types) for types, _ in kinds)
+        if not fits or value != value or (isinstance(value, bool) and "bool" not in words):
+            told = " or ".join(said for _, said in kinds)
+            raise ParameterError(f"{name} cannot be {shortened(repr(value), 60)}: it is {told}.")
+    return found
 
 
 def request_hash(

@@ -25,6 +25,11 @@ STATUSES = frozenset(
     {"waiting", "thinking", "answering", "done", "interrupted", "truncated", "error"}
 )
 
+# What was asked of thinking, and what the reply said of itself.
+AUDITED = frozenset(
+    {"think", "effort", "id", "request_id", "fingerprint", "created", "native_finish_reason"}
+)
+
 # Characters. The largest context in use is a million tokens, about 4 million characters.
 LONGEST_TEXT = 8_000_000
 _LONGEST_NAME = 500
@@ -70,6 +75,7 @@ def read_record(record: object) -> Turn | None:
         timing=_seconds(record.get("timing")),
         finish_reason=_name(record.get("finish_reason")),
         notices=_each(_sentence, record.get("notices")),
+        details=_each(_sentence, record.get("details")),
         error=_error(record.get("error")),
         history=record.get("history") is not False,
         format=_name(record.get("format")) or "md",
@@ -78,6 +84,7 @@ def read_record(record: object) -> Turn | None:
         steps=_each(_step, record.get("steps")),
         replayed=record.get("replayed") is True,
         policy=_each(_name, record.get("policy")),
+        audit=_audit(record.get("audit")),
     )
 
 
@@ -163,7 +170,7 @@ def _usage(value: object) -> Usage | None:
         return None
     names = ("prompt_tokens", "completion_tokens", "cache_hit_tokens", "reasoning_tokens")
     counts: dict[str, Any] = {name: _count(value.get(name)) for name in names}
-    return Usage(**counts)
+    return Usage(**counts, estimated=value.get("estimated") is True)
 
 
 def _cost(value: object) -> dict[str, str] | None:
@@ -188,8 +195,17 @@ def _seconds(value: object) -> dict[str, float | None]:
 def _error(value: object) -> dict[str, str] | None:
     if not isinstance(value, Mapping):
         return None
-    said = {name: _sentence(value.get(name)) for name in ("type", "message", "hint")}
-    return {name: text or "" for name, text in said.items()}
+    said = {name: _sentence(value.get(name)) or "" for name in ("type", "message", "hint")}
+    details = _sentence(value.get("details"))
+    return {**said, "details": details} if details else said
+
+
+def _audit(value: object) -> dict[str, Any]:
+    return {
+        name: said
+        for name, said in _fields(value).items()
+        if name in AUDITED and (isinstance(said, bool) or _name(said))
+    }
 
 
 def _branch(value: object) -> dict[str, int] | None:

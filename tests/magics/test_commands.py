@@ -7,11 +7,11 @@ import stat
 
 import pytest
 
-from deepseek_jupyter.magics.reports import larger_model
 from deepseek_jupyter import api
 from deepseek_jupyter.config import DeepSeek
 from deepseek_jupyter.magics import commands
 from deepseek_jupyter.magics.arguments import flag_parser
+from deepseek_jupyter.magics.reports import larger_model
 from deepseek_jupyter.protocol.parameters import MEANINGS
 from deepseek_jupyter.transport.providers import PROVIDERS
 from tests.support.scripted import answer, error, plain
@@ -123,7 +123,7 @@ def test_usage_counts_by_model(run, server):
     told = run("%deepseek usage")
     assert "In all ~$" in told
     row = next(line for line in told.splitlines() if "deepseek-flash" in line)
-    assert row.split()[:6] == ["deepseek-flash", "2", "16", "8", "6", "8"]
+    assert row.split()[:6] == ["deepseek:deepseek-flash", "2", "16", "8", "6", "8"]
 
 
 def test_config_shows_every_setting_with_its_meaning(run):
