@@ -111,6 +111,13 @@ def put_turn(connection: sqlite3.Connection, turn: Turn, owner: str | None) -> N
         add_to_index(connection, key, turn)
 
 
+def remove_turn(connection: sqlite3.Connection, id: str) -> None:
+    """Delete a turn with its body and its words."""
+    remove_from_index(connection, id)
+    connection.execute("DELETE FROM bodies WHERE key = (SELECT key FROM turns WHERE id = ?)", (id,))
+    connection.execute("DELETE FROM turns WHERE id = ?", (id,))
+
+
 def add_to_index(connection: sqlite3.Connection, key: int, turn: Turn) -> None:
     """Make the words of a turn findable; it must not be in the index yet."""
     with suppress_missing_fts5():
