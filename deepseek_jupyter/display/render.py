@@ -8,7 +8,7 @@ blocks are not rendered again.
 from __future__ import annotations
 
 import html
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
@@ -19,6 +19,7 @@ from deepseek_jupyter.sanitizer.markdown import code_mark
 from deepseek_jupyter.sanitizer.sanitizer import Sanitized, sanitize
 from deepseek_jupyter.sanitizer.text import mark_code, plain
 
+from .calls import calls, records_in, table_mark
 from .frontend import reads_plain_text
 
 Bundle = dict[str, Any]
@@ -51,6 +52,7 @@ _THOUGHT = (
     "border-left:2px solid var(--jp-border-color2,#ddd);max-height:24em;overflow:auto"
 )
 _FOOTER = f"margin-top:.6em;font-size:.85em;{_MUTED}"
+_RED = ";color:var(--jp-error-color1,#c5221f)"
 _WARNING = "margin-top:.4em;color:var(--jp-warn-color-normal,#b45309)"
 _IGNORE = "mathjax_ignore tex2jax_ignore"
 
@@ -139,9 +141,9 @@ def _box(style: str, text: str) -> str:
     return f'<div class="{_IGNORE}" style="{style}">{_escaped(text)}</div>'
 
 
-def _fold(summary: str, text: str, is_open: bool = False) -> str:
+def _fold(summary: str, text: str, is_open: bool = False, colour: str = "") -> str:
     return (
-        f'<details{" open" if is_open else ""} style="{_FOLD}">'
+        f'<details{" open" if is_open else ""} style="{_FOLD}{colour}">'
         f"<summary>{_escaped(summary)}</summary>{_box(_THOUGHT, text)}</details>"
     )
 
@@ -154,7 +156,8 @@ def _markdown(record: Mapping[str, Any], answer: str, seen: bool) -> str:
         label = f"Thought for {seconds(thought)}" if thought else "Thought"
         is_open = "thinking" in record.get("policy", ())
         parts.append(_marked_fold(label, plain(record["reasoning"]), is_open))
-    parts.append(answer)
+    rows = records_in(record["answer"]) if record["format"] == "json" else ()
+    parts.append(table_mark(rows) if rows else answer)
     if problem := record.get("error"):
         parts.append(f"**{_marked(problem['message'])}**")
     parts += [f"*{_marked(text)}*" for text in record["notices"]]
@@ -164,29 +167,27 @@ def _markdown(record: Mapping[str, Any], answer: str, seen: bool) -> str:
     return "\n\n".join(filter(None, parts))
 
 
-def calls(step: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
-    """Each call of a step: a line that says what became of it, its arguments, its result."""
-    results = {result["id"]: result for result in step.get("results", ())}
-    for call in step.get("tool_calls", ()):
-        result = results.get(call["id"], {})
-        decision = result.get("decision") or ""
-        note = "" if decision in ("", "not asked") else f" ({decision})"
-        yield f"{call['name']}{note}", call["arguments"], result.get("text") or ""
-
-
 def _calls_html(step: Mapping[str, Any]) -> str:
     """A step's words and its calls, each a fold."""
     said = step.get("answer") or ""
     parts = [f'<p class="{_IGNORE}">{_escaped(said)}</p>'] if said else []
-    parts += [_fold(line, f"{arguments}\n\n{result}") for line, arguments, result in calls(step)]
+    for call in calls(step):
+        table = "\n".join(map(" · ".join, call.rows))
+        inside = "\n\n".join(filter(None, (call.code, table, call.rest)))
+        parts.append(_fold(call.line, inside, colour=_RED if call.failed else ""))
     return "".join(parts)
 
 
 def _calls_markdown(step: Mapping[str, Any]) -> str:
     parts = [_marked(step["answer"])] if step.get("answer") else []
-    for line, *texts in calls(step):
-        inside = "\n\n".join(code_mark(plain(text)) for text in texts if text.strip())
-        parts.append(f"<details><summary>{_marked(line)}</summary>\n\n{inside}\n\n</details>")
+    for call in calls(step):
+        rest = call.rest.strip("\n")
+        inside = [code_mark(plain(call.code), call.language)]
+        inside += [table_mark(call.rows)] if call.rows else []
+        inside += [code_mark(plain(rest))] if rest else []
+        line = _marked(call.line)
+        said = f"<strong>{line}</strong>" if call.failed else line
+        parts += [f"<details><summary>{said}</summary>", *inside, "</details>"]
     return "\n\n".join(parts)
 
 

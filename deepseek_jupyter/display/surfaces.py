@@ -18,11 +18,13 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import IO, Any, Protocol
 from uuid import uuid4
 
+from deepseek_jupyter.errors import one_line
 from deepseek_jupyter.protocol.output import TURN_MIME
 
+from .calls import calls
 from .frontend import can_type, captured, has_frontend, in_jupyter, publish, shell
 from .pages import pages
-from .render import Bundle, calls, final_bundle, streaming_bundle
+from .render import Bundle, final_bundle, streaming_bundle
 from .terminal import TerminalStyler
 from .transcript import Fresh, GrowingText, Throttle, Transcript
 
@@ -132,15 +134,14 @@ class Terminal:
     def _print_calls(self, steps: Sequence[Mapping[str, Any]]) -> None:
         """A line for each call that has a result, once."""
         for place, step in enumerate(steps):
-            for number, (line, arguments, result) in enumerate(calls(step)):
-                if not result or (place, number) in self._called:
+            for number, call in enumerate(calls(step)):
+                result = "; ".join(map(", ".join, call.rows)) + "\n" + call.rest
+                if not result.strip() or (place, number) in self._called:
                     continue
                 self._called.add((place, number))
-                first, _, more = result.strip().partition("\n")
-                gist = f"{first[:80]}…" if more or len(first) > 80 else first
                 start = "" if self._status == "waiting" else "\n"
                 self._status = "waiting"
-                said = " ".join(f"→ {line} {arguments}: {gist}".split())
+                said = f"→ {call.line}: {one_line(call.code, 60)} → {one_line(result, 80)}"
                 self._print(f"{self._styler.close()}{start}{self._styler.muted(said)}\n")
 
     def _print(self, text: str) -> None:

@@ -4,7 +4,7 @@ The record (docs/record.md) is flat; an output has it as schema 2, for what is s
 committed and sent around:
 
 * `content` is what a question run again gives again, without what is empty or as usual;
-* `run` is everything that differs then: ids, times, tokens;
+* `run` is everything that differs then: ids, times (of calls: `took`, by their ids), tokens;
 * but for the long texts both are JSON in a text, for a notebook file has a line with its indent for
   each value; so a diff of an equal answer is the one line of `run`;
 * the answer is in `content`, unless the output's ``text/plain`` is the answer to the letter (a
@@ -29,7 +29,7 @@ _RUN = (
     *("usage", "cost", "timing", "footer"),
 )
 _USUAL = {"history": True, "format": "md", "status": "done", "finish_reason": "stop"}
-_TOLD = ("arguments", "text")
+_TOLD = ("arguments", "text", "rows")
 _COUNTED = ("prompt_tokens", "completion_tokens", "cache_hit_tokens", "reasoning_tokens")
 
 
@@ -48,6 +48,8 @@ def packed(record: Mapping[str, Any], text: str) -> dict[str, Any]:
         if (value != usual[name] if name in usual else value)
     }
     run = {name: record[name] for name in _RUN if record.get(name)}
+    if took := {r["id"]: r["seconds"] for r in _results(record) if "seconds" in r}:
+        run["took"] = took
     if "usage" in run:
         run["usage"] = {name: run["usage"][name] for name in _COUNTED}
     return {"schema": SCHEMA, "content": {**content, "more": _line(more)}, "run": _line(run)}
@@ -66,8 +68,20 @@ def unpacked(data: Mapping[str, Any]) -> Any:
     text = data.get("text/plain")
     if isinstance(text, list) and all(isinstance(line, str) for line in text):
         text = "".join(text)  # as a file has it
+    took = run.pop("took", None)
+    for result in _results(more) if isinstance(took, Mapping) else ():
+        if (seconds := took.get(str(result.get("id")))) is not None:
+            result["seconds"] = seconds
     usual = {**_USUAL, "served_model": more.get("model"), "prompt": "", "answer": text}
     return {**usual, **content, **more, **run, "schema": 1}
+
+
+def _results(record: Mapping[str, Any]) -> list[Any]:
+    """What the calls of all rounds returned, as far as it is as it should be."""
+    steps = record.get("steps")
+    steps = steps if isinstance(steps, list) else []
+    found = [step.get("results") for step in steps if isinstance(step, dict)]
+    return [r for results in found if isinstance(results, list) for r in results if type(r) is dict]
 
 
 def _line(value: Mapping[str, Any]) -> str:
@@ -75,9 +89,12 @@ def _line(value: Mapping[str, Any]) -> str:
 
 
 def _lean(value: Any) -> Any:
-    """`value` without the empty fields of its objects, but for what a call was given and said."""
+    """`value` without the empty fields of its objects, but for what a call was given and said, and
+    without the time that it took, which is another each time.
+    """
     if isinstance(value, list):
         return [_lean(item) for item in value]
     if not isinstance(value, Mapping):
         return value
-    return {name: _lean(item) for name, item in value.items() if item or name in _TOLD}
+    kept = (name for name in value if name != "seconds" and (value[name] or name in _TOLD))
+    return {name: _lean(value[name]) for name in kept}

@@ -18,9 +18,11 @@ import { LabRenderer } from '../markdown/labrenderer';
 import { insertBelow, isEditable, regenerate, replaceCell, runBelow, stop } from './actions';
 import { make, say } from './dom';
 import { findHostCell, isExecuting, kernelOf } from './hostcell';
-import { addCodeBars, Attachments, FileTurns, Header, Notes, Tools } from './parts';
+import { addCodeBars, Attachments, FileTurns, Header, Notes } from './parts';
 import { SiblingSwitch } from './siblings';
+import { TypedAnswer } from './table';
 import { Thinking } from './thinking';
+import { Tools } from './tools';
 import { announcement } from './wording';
 import { wordsIn } from '../words';
 import type { Consent, ITurnRecord } from '../kernel/record';
@@ -76,10 +78,11 @@ export class Card extends Widget implements IRenderMime.IRenderer {
     this._file = new FileTurns(this._trans, take =>
       this._answerToolCall(this._asking, take ? 'approve' : 'deny')
     );
+    this._typed = new TypedAnswer(answer, this._trans);
     const log = make('div', 'log');
     log.setAttribute('role', 'log');
     log.setAttribute('aria-live', 'off');
-    log.append(this._file.node, this._thinking.node, this._tools.node, answer);
+    log.append(this._file.node, this._thinking.node, this._tools.node, this._typed.node);
     this._status.setAttribute('role', 'status');
     this.addClass('jp-DeepSeek-card');
     this.node.setAttribute('role', 'group');
@@ -144,14 +147,15 @@ export class Card extends Widget implements IRenderMime.IRenderer {
     const live = this._isLive(own, transcript);
     const record = (this._record = this._switch.looked ?? own);
     this._switch.update(own, live);
-    this._header.update(record, live);
-    this._attachments.update(record);
     // Only what the kernel says now may be asked: a record may come from a stranger's file.
     const asking = live ? (transcript?.asking ?? null) : null;
+    this._header.update(record, live, asking !== null);
+    this._attachments.update(record);
     this._asking = asking?.call ?? '';
     this._file.ask(asking?.ofFile ? asking.text : '');
     this._tools.update(record, asking);
     this._mark();
+    this._typed.update(record);
     this._notes.update(record);
     this.toggleClass('jp-mod-noCode', record.policy.includes('no_code'));
     const words = announcement(record, live, this._trans);
@@ -272,6 +276,7 @@ export class Card extends Widget implements IRenderMime.IRenderer {
   private _thinking: Thinking;
   private _attachments: Attachments;
   private _tools: Tools;
+  private _typed: TypedAnswer;
   private _file: FileTurns;
   private _asking = '';
   private _answer: Flow;

@@ -43,6 +43,12 @@ export interface IToolCall {
   readonly decision: string;
   /** What the model said with the first call of a round. */
   readonly said: string;
+  /** Whether it raised an error. */
+  readonly failed: boolean;
+  /** How many rows came out, if a table did; `more` of them if those are not all. */
+  readonly rows: number | null;
+  readonly more: boolean;
+  readonly seconds: number | null;
 }
 
 /** What a user may answer to a call that waits. */
@@ -110,12 +116,21 @@ export function readOutput(data: Record<string, unknown>): ITurnRecord {
   const { more, ...texts } = object(saved['content']);
   const written = object(parsed(more));
   const plain = data['text/plain'];
+  const { took, ...run } = object(parsed(saved['run']));
+  const steps = objects(written['steps']).map(step => ({
+    ...step,
+    results: objects(step['results']).map(result => ({
+      seconds: object(took)[text(result['id'])],
+      ...result
+    }))
+  }));
   return readRecord({
     answer: Array.isArray(plain) ? plain.join('') : plain,
     served_model: written['model'],
     ...texts,
     ...written,
-    ...object(parsed(saved['run'])),
+    ...run,
+    steps,
     schema: 2
   });
 }
@@ -166,11 +181,7 @@ export function readSteps(json: unknown): IToolCall[] {
     return objects(step['tool_calls']).map((item, index) => {
       const result = results.get(text(item['id']));
       const said = index ? '' : text(step['answer']);
-      return readCall(
-        { ...item, result: result?.['text'] ?? undefined },
-        text(result?.['decision']),
-        said
-      );
+      return readCall({ ...item, result: result?.['text'] ?? undefined }, result, said);
     });
   });
 }
@@ -203,14 +214,22 @@ export function isRunning(status: Status): boolean {
   return status === 'waiting' || status === 'thinking' || status === 'answering';
 }
 
-function readCall(item: Record<string, unknown>, decision = '', said = ''): IToolCall {
+function readCall(
+  item: Record<string, unknown>,
+  came: Record<string, unknown> = {},
+  said = ''
+): IToolCall {
   return {
     id: text(item['id']),
     name: text(item['name']),
     arguments: written(item['arguments']),
     result: item['result'] === undefined ? null : written(item['result']),
-    decision,
-    said
+    decision: text(came['decision']),
+    said,
+    failed: came['failed'] === true,
+    rows: number(came['rows']),
+    more: came['more'] === true,
+    seconds: number(came['seconds'])
   };
 }
 
