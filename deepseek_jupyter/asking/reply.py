@@ -44,7 +44,7 @@ class Reply:
         *,
         logprobs: Mapping[str, Any] | None = None,
         error: DeepSeekError | None = None,
-        record: Mapping[str, Any] | None = None,
+        record: dict[str, Any] | None = None,
         shape: Shape | None = None,
     ) -> None:
         self.turn = turn

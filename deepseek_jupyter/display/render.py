@@ -157,7 +157,11 @@ def _markdown(record: Mapping[str, Any], answer: str, seen: bool) -> str:
         is_open = "thinking" in record.get("policy", ())
         parts.append(_marked_fold(label, plain(record["reasoning"]), is_open))
     rows = records_in(record["answer"]) if record["format"] == "json" else ()
-    parts.append(table_mark(rows) if rows else answer)
+    if changes := record.get("changes"):
+        parts += _changes_markdown(record["answer"], changes)
+        parts += [f"*{_marked(changes['remark'])}*"] if seen else []
+    else:
+        parts.append(table_mark(rows) if rows else answer)
     if problem := record.get("error"):
         parts.append(f"**{_marked(problem['message'])}**")
     parts += [f"*{_marked(text)}*" for text in record["notices"]]
@@ -189,6 +193,18 @@ def _calls_markdown(step: Mapping[str, Any]) -> str:
         said = f"<strong>{line}</strong>" if call.failed else line
         parts += [f"<details><summary>{said}</summary>", *inside, "</details>"]
     return "\n\n".join(parts)
+
+
+def _changes_markdown(answer: str, changes: Mapping[str, Any]) -> list[str]:
+    """The answer with differences in place of the code that they were made of."""
+    lines = answer.split("\n")
+    for start, end in reversed(changes["cut"]):
+        del lines[start:end]
+    parts = [sanitize("\n".join(lines)).markdown]
+    for cell in changes["cells"]:
+        difference = "\n".join(f"{mark} {text}".rstrip() for mark, text in cell["lines"])
+        parts += [f"**{_marked(cell['name'])}**", code_mark(plain(difference), "diff")]
+    return [*parts, *(f"*{_marked(note)}*" for note in changes["notes"])]
 
 
 def _marked_fold(summary: str, text: str, is_open: bool = False) -> str:
@@ -263,11 +279,14 @@ def _tokens(usage: Mapping[str, int]) -> list[str]:
 
 @dataclass(frozen=True, slots=True)
 class CodeBlock:
-    """One fenced block; `info` is all that follows the fence, `language` its first word."""
+    """One fenced block; `info` is all that follows the fence, `language` its first word, and
+    `lines` the number of its first line, from 0, and of the first after it.
+    """
 
     language: str
     text: str
     info: str = ""
+    lines: Sequence[int] = (0, 0)
 
     @property
     def is_python(self) -> bool:
@@ -284,6 +303,7 @@ def code_blocks(markdown: str) -> list[CodeBlock]:
             token.info.split(None, 1)[0] if token.info.strip() else "",
             token.content,
             token.info.strip(),
+            token.map or (0, 0),
         )
         for token in MarkdownIt("commonmark").parse(markdown)
         if token.type == "fence"

@@ -20,6 +20,7 @@ import { make, say } from './dom';
 import { findHostCell, isExecuting, kernelOf } from './hostcell';
 import { addCodeBars, Attachments, FileTurns, Header, Notes } from './parts';
 import { SiblingSwitch } from './siblings';
+import { Proposal, readProposal, withoutCode } from './proposal';
 import { TypedAnswer } from './table';
 import { Thinking } from './thinking';
 import { Tools } from './tools';
@@ -78,11 +79,15 @@ export class Card extends Widget implements IRenderMime.IRenderer {
     this._file = new FileTurns(this._trans, take =>
       this._answerToolCall(this._asking, take ? 'approve' : 'deny')
     );
+    this._proposal = new Proposal(
+      { hub: options.hub, kernel: () => kernelOf(this._hostCell()), renderer },
+      this._trans
+    );
     this._typed = new TypedAnswer(answer, this._trans);
     const log = make('div', 'log');
     log.setAttribute('role', 'log');
     log.setAttribute('aria-live', 'off');
-    log.append(this._file.node, this._thinking.node, this._tools.node, this._typed.node);
+    log.append(this._file.node, this._thinking.node, this._tools.node, this._typed.node, this._proposal.node);
     this._status.setAttribute('role', 'status');
     this.addClass('jp-DeepSeek-card');
     this.node.setAttribute('role', 'group');
@@ -156,6 +161,10 @@ export class Card extends Widget implements IRenderMime.IRenderer {
     this._tools.update(record, asking);
     this._mark();
     this._typed.update(record);
+    const proposal = record.changes === null ? null : readProposal(record.changes);
+    this._proposal.node.hidden = proposal === null;
+    this.toggleClass('jp-mod-proposes', proposal !== null);
+    proposal && this._proposal.update(proposal);
     this._notes.update(record);
     this.toggleClass('jp-mod-noCode', record.policy.includes('no_code'));
     const words = announcement(record, live, this._trans);
@@ -166,7 +175,10 @@ export class Card extends Widget implements IRenderMime.IRenderer {
     this._tick(isRunning(record.status) && (live || this.isAttached));
     await Promise.all([
       this._thinking.update(record, live),
-      this._answer.set(asMarkdown(record), !live)
+      this._answer.set(
+        proposal ? withoutCode(record.answer, proposal) : asMarkdown(record),
+        !live
+      )
     ]);
   }
 
@@ -277,6 +289,7 @@ export class Card extends Widget implements IRenderMime.IRenderer {
   private _attachments: Attachments;
   private _tools: Tools;
   private _typed: TypedAnswer;
+  private _proposal: Proposal;
   private _file: FileTurns;
   private _asking = '';
   private _answer: Flow;

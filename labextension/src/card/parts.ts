@@ -212,6 +212,7 @@ function bar(pre: HTMLElement, actions: ICodeActions, trans: TranslationBundle):
       button(editIcon, trans.__('Replace this cell with the code'), () => actions.replace(code())),
       button(runIcon, trans.__('Run this code below'), () => actions.run(code()))
     ];
+    forNotebook[1].classList.add('jp-DeepSeek-replace');
     for (const item of forNotebook) {
       item.classList.add('jp-mod-notebook');
       node.append(item);

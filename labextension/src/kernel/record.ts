@@ -102,6 +102,8 @@ export interface ITurnRecord {
   readonly error: ITurnError | null;
   readonly footer: string;
   readonly branch: IBranch | null;
+  /** A proposal for cells that the answer makes, as JSON; see `card/proposal.ts`. */
+  readonly changes: unknown;
 }
 
 /**
@@ -170,7 +172,8 @@ export function readRecord(json: unknown): ITurnRecord {
       hint: text(error['hint'])
     },
     footer: text(raw['footer']),
-    branch: readBranch(raw['branch'])
+    branch: readBranch(raw['branch']),
+    changes: raw['changes'] ?? null
   };
 }
 
