@@ -200,14 +200,16 @@ interface IReport {
 /** The answer to `dry_run`, to be read. */
 export function preview(json: JSONObject, trans: TranslationBundle): HTMLElement {
   const node = make('div', 'panel-preview');
-  node.append(make('p', 'panel-snippet', String(json['title'] ?? '')));
+  node.append(
+    make('p', 'panel-summary', String(json['summary'] ?? '')),
+    make('p', 'panel-snippet', String(json['title'] ?? ''))
+  );
   for (const item of (json['reports'] ?? []) as unknown as IReport[]) {
     node.append(report(item));
   }
   const messages = (json['messages'] ?? []) as { role: string; text: string }[];
-  messages.forEach(({ role, text }, index) => {
+  messages.forEach(({ role, text }) => {
     const fold = make('details', 'tool');
-    fold.open = index === messages.length - 1;
     const shown = make('pre', 'tool-text', text);
     shown.tabIndex = 0;
     shown.setAttribute('role', 'region');
@@ -227,7 +229,10 @@ function report({ title, heads, rows, remark }: IReport): HTMLElement {
   }
   for (const cells of rows) {
     const row = table.insertRow();
-    cells.forEach(cell => row.appendChild(make('td', 'panel-cell', cell)));
+    cells.forEach(cell => {
+      const shown = row.appendChild(make('td', 'panel-cell', cell));
+      shown.classList.toggle('jp-mod-number', /^[~$¥€]?[\d,.]+$/.test(cell));
+    });
   }
   const host = make('div', 'panel-report');
   host.append(table);
