@@ -15,7 +15,7 @@ from typing import Any
 
 from deepseek_jupyter.errors import one_line
 from deepseek_jupyter.protocol.output import TURN_MIME, packed
-from deepseek_jupyter.sanitizer.markdown import code_mark
+from deepseek_jupyter.sanitizer.markdown import framed_mark
 from deepseek_jupyter.sanitizer.sanitizer import Sanitized, sanitize
 from deepseek_jupyter.sanitizer.text import mark_code, plain
 
@@ -43,7 +43,7 @@ _PYTHON = frozenset({"", "python", "py", "python3", "ipython", "ipython3"})
 _FENCE = "`" * 16  # longer than any fence that a model writes; the card has as many
 OPENING = {"json": f"{_FENCE}json\n", "text": f"{_FENCE}text\n"}
 
-_LINE = 80  # characters of an answer that stand for it as plain text
+_LINE = 80  # characters of an answer that stand for it as plain text, and of its question
 _TAIL = 4_000  # characters of a long chain of thought that are shown while it grows
 _MUTED = "color:var(--jp-ui-font-color2,#6b6b6b)"
 _FOLD = f"margin:0 0 .6em;{_MUTED}"
@@ -100,9 +100,10 @@ def final_bundle(
     answer = answer or sanitize(shaped(record["answer"], record["format"]))
     text = plain(record["answer"]) or ending(record)
     text = text if reads_plain_text() else one_line(text, _LINE)
+    markdown = _markdown(record, answer.markdown, seen)
     return {
-        TURN_MIME: packed(record, text),
-        "text/markdown": _markdown(record, answer.markdown, seen),
+        TURN_MIME: packed(record, text, markdown),
+        "text/markdown": markdown,
         "text/plain": text,
     }
 
@@ -150,7 +151,10 @@ def _fold(summary: str, text: str, is_open: bool = False, colour: str = "") -> s
 
 def _markdown(record: Mapping[str, Any], answer: str, seen: bool) -> str:
     """The answer as Markdown, with what is around it."""
-    parts = [_calls_markdown(step) for step in record.get("steps", ())]
+    # Who reads a page of the notebook may not see the cell that asked.
+    question = one_line(record["prompt"], _LINE)
+    parts = [] if seen or not question else [f"> {_marked(question)}"]
+    parts += [_calls_markdown(step) for step in record.get("steps", ())]
     if record["reasoning"] and (seen or "thinking" in record.get("policy", ())):
         thought = (record.get("timing") or {}).get("thinking") if seen else None
         label = f"Thought for {seconds(thought)}" if thought else "Thought"
@@ -186,9 +190,9 @@ def _calls_markdown(step: Mapping[str, Any]) -> str:
     parts = [_marked(step["answer"])] if step.get("answer") else []
     for call in calls(step):
         rest = call.rest.strip("\n")
-        inside = [code_mark(plain(call.code), call.language)]
+        inside = [framed_mark(plain(call.code), call.language)]
         inside += [table_mark(call.rows)] if call.rows else []
-        inside += [code_mark(plain(rest))] if rest else []
+        inside += [framed_mark(plain(rest))] if rest else []
         line = _marked(call.line)
         said = f"<strong>{line}</strong>" if call.failed else line
         parts += [f"<details><summary>{said}</summary>", *inside, "</details>"]
@@ -203,7 +207,7 @@ def _changes_markdown(answer: str, changes: Mapping[str, Any]) -> list[str]:
     parts = [sanitize("\n".join(lines)).markdown]
     for cell in changes["cells"]:
         difference = "\n".join(f"{mark} {text}".rstrip() for mark, text in cell["lines"])
-        parts += [f"**{_marked(cell['name'])}**", code_mark(plain(difference), "diff")]
+        parts += [f"**{_marked(cell['name'])}**", framed_mark(plain(difference), "diff")]
     return [*parts, *(f"*{_marked(note)}*" for note in changes["notes"])]
 
 

@@ -8,7 +8,9 @@ committed and sent around:
 * but for the long texts both are JSON in a text, for a notebook file has a line with its indent for
   each value; so a diff of an equal answer is the one line of `run`;
 * the answer is in `content`, unless the output's ``text/plain`` is the answer to the letter (a
-  short one, or a console's); a file spends ten bytes more on each line of a ``text/plain``.
+  short one, or a console's); a file spends ten bytes more on each line of a ``text/plain``. Of its
+  paragraphs those that ``text/markdown`` has to the letter are not written again: then `more` has
+  the answer as a list of texts and, for those, of their numbers in the Markdown.
 
 ``text/markdown`` is the one rendering. Of all types it alone suits every other reader: JupyterLab,
 VS Code, GitHub and nbconvert show it, LaTeX takes no HTML, and a page of schema 1 falls back to it.
@@ -23,6 +25,7 @@ from typing import Any
 TURN_MIME = "application/vnd.deepseek.turn+json"
 SCHEMA = 2
 
+_GAP = "\n\n"
 _TEXTS = ("prompt", "reasoning", "answer")
 _RUN = (
     *("id", "parent", "conversation", "cell_id", "created", "branch", "request_hash", "replayed"),
@@ -33,8 +36,8 @@ _TOLD = ("arguments", "text", "rows")
 _COUNTED = ("prompt_tokens", "completion_tokens", "cache_hit_tokens", "reasoning_tokens")
 
 
-def packed(record: Mapping[str, Any], text: str) -> dict[str, Any]:
-    """`record` for an output whose ``text/plain`` is `text`."""
+def packed(record: Mapping[str, Any], text: str, markdown: str = "") -> dict[str, Any]:
+    """`record` for an output whose ``text/plain`` is `text`, and ``text/markdown`` `markdown`."""
     usual = {**_USUAL, "served_model": record["model"]}
     content = {name: record[name] for name in _TEXTS if record[name]}
     if record["answer"] == text:
@@ -47,6 +50,11 @@ def packed(record: Mapping[str, Any], text: str) -> dict[str, Any]:
         if name not in ("schema", *_TEXTS, *_RUN)
         if (value != usual[name] if name in usual else value)
     }
+    places = {part: at for at, part in enumerate(markdown.split(_GAP)) if part}
+    parts = [places.get(part, part) for part in record["answer"].split(_GAP)]
+    if content.get("answer") and any(isinstance(part, int) for part in parts):
+        more["answer"] = parts
+        del content["answer"]
     run = {name: record[name] for name in _RUN if record.get(name)}
     if took := {r["id"]: r["seconds"] for r in _results(record) if "seconds" in r}:
         run["took"] = took
@@ -65,15 +73,23 @@ def unpacked(data: Mapping[str, Any]) -> Any:
         more, run = dict(json.loads(content.pop("more"))), dict(json.loads(saved["run"]))
     except (KeyError, TypeError, ValueError, RecursionError):
         return None
-    text = data.get("text/plain")
-    if isinstance(text, list) and all(isinstance(line, str) for line in text):
-        text = "".join(text)  # as a file has it
+    text = _joined(data.get("text/plain"))
+    if isinstance(parts := more.get("answer"), list):
+        shown = str(_joined(data.get("text/markdown"))).split(_GAP)
+        known = [shown[p] if type(p) is int and 0 <= p < len(shown) else str(p) for p in parts]
+        more["answer"] = _GAP.join(known)
     took = run.pop("took", None)
     for result in _results(more) if isinstance(took, Mapping) else ():
         if (seconds := took.get(str(result.get("id")))) is not None:
             result["seconds"] = seconds
     usual = {**_USUAL, "served_model": more.get("model"), "prompt": "", "answer": text}
     return {**usual, **content, **more, **run, "schema": 1}
+
+
+def _joined(text: object) -> Any:
+    """A text, of which a file has the lines."""
+    lines = isinstance(text, list) and all(isinstance(line, str) for line in text)
+    return "".join(text) if lines else text  # type: ignore[arg-type]
 
 
 def _results(record: Mapping[str, Any]) -> list[Any]:

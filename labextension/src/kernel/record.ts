@@ -117,7 +117,6 @@ export function readOutput(data: Record<string, unknown>): ITurnRecord {
   }
   const { more, ...texts } = object(saved['content']);
   const written = object(parsed(more));
-  const plain = data['text/plain'];
   const { took, ...run } = object(parsed(saved['run']));
   const steps = objects(written['steps']).map(step => ({
     ...step,
@@ -127,15 +126,31 @@ export function readOutput(data: Record<string, unknown>): ITurnRecord {
     }))
   }));
   return readRecord({
-    answer: Array.isArray(plain) ? plain.join('') : plain,
+    answer: joined(data['text/plain']),
     served_model: written['model'],
     ...texts,
     ...written,
+    ...(Array.isArray(written['answer'])
+      ? { answer: put(written['answer'], joined(data['text/markdown'])) }
+      : {}),
     ...run,
     steps,
     schema: 2
   });
 }
+
+/** A text, of which a file has the lines. */
+function joined(value: unknown): string {
+  return Array.isArray(value) ? value.map(text).join('') : text(value);
+}
+
+/** The answer of its paragraphs: texts, and numbers of those that the Markdown has to the letter. */
+function put(parts: unknown[], markdown: string): string {
+  const shown = markdown.split(GAP);
+  return parts.map(part => (typeof part === 'number' ? (shown[part] ?? '') : text(part))).join(GAP);
+}
+
+const GAP = '\n\n';
 
 /** Read a record, whatever the JSON may be. */
 export function readRecord(json: unknown): ITurnRecord {
