@@ -70,6 +70,9 @@ export interface IRow {
   readonly depth: number;
   readonly branches: readonly string[];
   readonly onWay: boolean;
+  readonly isTip: boolean;
+  /** When it was asked. */
+  readonly created: string;
 }
 
 /**
@@ -102,7 +105,9 @@ export function layOut(json: unknown): IRow[] {
       head: String(node['head'] ?? ''),
       depth,
       branches: tips.filter(([, tip]) => tip === id).map(([name]) => name),
-      onWay: way.has(node['id'])
+      onWay: way.has(node['id']),
+      isTip: node['id'] === raw['tip'],
+      created: String(node['created'] ?? '')
     });
     const below = children.get(node['id']) ?? [];
     const inner = below.length > 1 ? depth + 1 : depth;
@@ -124,9 +129,16 @@ export function tree(
     const button = item(node, row.head || '…', () => go(row.id));
     button.style.paddingInlineStart = `${8 + Math.min(row.depth, 12) * 14}px`;
     button.classList.toggle('jp-mod-current', row.onWay);
+    if (row.created) {
+      button.append(make('span', 'panel-snippet', new Date(row.created).toLocaleString()));
+    }
     row.branches.forEach(name => button.append(make('span', 'chip-note', name)));
     if (row.onWay) {
       button.setAttribute('aria-current', 'true');
+    }
+    if (row.isTip) {
+      // Once it is in the page: a long tree opens at the present turn, not at its beginning.
+      requestAnimationFrame(() => button.scrollIntoView({ block: 'center' }));
     }
   }
   return rows.length ? node : empty(trans.__('No turn yet.'));
