@@ -44,6 +44,7 @@ _FENCE = "`" * 16  # longer than any fence that a model writes; the card has as 
 OPENING = {"json": f"{_FENCE}json\n", "text": f"{_FENCE}text\n"}
 
 _LINE = 80  # characters of an answer that stand for it as plain text, and of its question
+_ROWS = 10  # of a tool's table in the Markdown; the record has all that the model read
 _TAIL = 4_000  # characters of a long chain of thought that are shown while it grows
 _MUTED = "color:var(--jp-ui-font-color2,#6b6b6b)"
 _FOLD = f"margin:0 0 .6em;{_MUTED}"
@@ -191,7 +192,9 @@ def _calls_markdown(step: Mapping[str, Any]) -> str:
     for call in calls(step):
         rest = call.rest.strip("\n")
         inside = [framed_mark(plain(call.code), call.language)]
-        inside += [table_mark(call.rows)] if call.rows else []
+        inside += [table_mark(call.rows[: 1 + _ROWS])] if call.rows else []
+        if len(call.rows) > 1 + _ROWS:
+            inside.append(f"*The first {_ROWS} of {len(call.rows) - 1} rows.*")
         inside += [framed_mark(plain(rest))] if rest else []
         line = _marked(call.line)
         said = f"<strong>{line}</strong>" if call.failed else line

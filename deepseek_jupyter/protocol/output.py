@@ -76,8 +76,10 @@ def unpacked(data: Mapping[str, Any]) -> Any:
     text = _joined(data.get("text/plain"))
     if isinstance(parts := more.get("answer"), list):
         shown = str(_joined(data.get("text/markdown"))).split(_GAP)
-        known = [shown[p] if type(p) is int and 0 <= p < len(shown) else str(p) for p in parts]
-        more["answer"] = _GAP.join(known)
+        known = {str(at): part for at, part in enumerate(shown)}
+        more["answer"] = _GAP.join(
+            p if isinstance(p, str) else known.get(str(p), "") for p in parts
+        )
     took = run.pop("took", None)
     for result in _results(more) if isinstance(took, Mapping) else ():
         if (seconds := took.get(str(result.get("id")))) is not None:

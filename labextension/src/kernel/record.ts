@@ -218,7 +218,11 @@ export function readStatus(value: unknown): Status | null {
 }
 
 /** The answer as Markdown: JSON and plain text become one block of code. */
-export function asMarkdown({ answer, format }: ITurnRecord): string {
+export function asMarkdown({ answer, format, status, tool_calls }: ITurnRecord): string {
+  const said = tool_calls.map(call => call.said).filter(Boolean).pop();
+  if (said === answer && isRunning(status)) {
+    return ''; // it stands above its calls already, and the next round has not begun
+  }
   return answer && (format === 'json' || format === 'text')
     ? `${FENCE}${format}\n${answer}`
     : answer;
