@@ -12,6 +12,7 @@ that runs at that moment.
 
 from __future__ import annotations
 
+import shutil
 import sys
 import threading
 from collections.abc import Callable, Mapping, Sequence
@@ -96,7 +97,8 @@ class Terminal:
 
     def __init__(self, out: IO[str]) -> None:
         self._out = out
-        self._styler = TerminalStyler(colour=out.isatty())
+        width = shutil.get_terminal_size().columns if out.isatty() else 0
+        self._styler = TerminalStyler(colour=out.isatty(), width=width)
         self._status = "waiting"
         self._notices = 0
         self._called: set[tuple[int, int]] = set()
@@ -106,6 +108,8 @@ class Terminal:
 
     def refresh(self, transcript: Transcript, fresh: Fresh, now: float) -> None:
         reasoning, answer = fresh
+        if not any(fresh):
+            self._print(self._styler.pause())
         self._print_calls(transcript.steps)
         self._print_notices(transcript.notices)
         if reasoning:
@@ -115,7 +119,7 @@ class Terminal:
             self._print(self._styler.thinking(reasoning))
         if answer:
             if self._status == "thinking":
-                self._print("\n\n")
+                self._print(self._styler.close() + "\n\n")
             self._status = "answering"
             self._print(self._styler.answer(answer))
 
