@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
-from deepseek_jupyter.privacy.redaction import restore, restore_shown
+from deepseek_jupyter.privacy.redaction import Redactor, restore, restore_shown
 from deepseek_jupyter.protocol.messages import Message, ToolCall, assistant, tool, user
 from deepseek_jupyter.protocol.usage import Usage
 
@@ -92,7 +92,8 @@ class Turn:
     `answer`, `reasoning` and `steps` are as the model wrote them, with the pseudonyms that went out
     in place of what the redactor kept; `pseudonyms` has their originals, and `seen` puts them back.
     `sending` says what else went with `sent`: ``system``, ``dropped`` turns, and of each attachment
-    which columns and rows left and what was masked.
+    which columns and rows left and what was masked. `logprobs` stay out of the record for their
+    size.
     """
 
     id: str
@@ -129,6 +130,8 @@ class Turn:
     policy: tuple[str, ...] = ()
     pseudonyms: Mapping[str, str] = field(default_factory=dict)
     sending: Mapping[str, Any] = field(default_factory=dict)
+    audit: Mapping[str, Any] = field(default_factory=dict)
+    logprobs: Mapping[str, Any] | None = None
 
     def messages(self) -> list[Message]:
         """What the turn adds to the history: the question, and the answer as far as it came."""
@@ -167,6 +170,15 @@ class Turn:
             ),
         )
 
+    def masked(self) -> Turn:
+        """The turn for other people's eyes: what the redactor kept is a pseudonym in the prompt
+        too, as it was when it was sent; without notices, which name data to the one who asked.
+        """
+        redactor = Redactor(known=self.pseudonyms)
+        kept = {original: name[1:].split("-")[0] for name, original in self.pseudonyms.items()}
+        redactor.withhold({original: kind for original, kind in kept.items() if original})
+        return replace(self, prompt=redactor.redact(self.prompt), notices=())
+
     @property
     def record(self) -> dict[str, Any]:
         """The JSON form, for the user's eyes: see `seen`."""
@@ -176,6 +188,7 @@ class Turn:
     def written(self) -> dict[str, Any]:
         """The JSON form as the model wrote it."""
         hidden = {"sent", "images", "from_file", "reasoning_details", "pseudonyms", "sending"}
+        hidden |= {"logprobs"}
         record: dict[str, Any] = {"schema": SCHEMA}
         record |= {f.name: getattr(self, f.name) for f in fields(self) if f.name not in hidden}
         record["reasoning"] = self.reasoning or ""
@@ -186,6 +199,7 @@ class Turn:
         record["notices"] = list(self.notices)
         record["policy"] = list(self.policy)
         record["parameters"] = dict(self.parameters)
+        record["audit"] = dict(self.audit)
         times = ("first_token", "thinking", "total")
         record["timing"] = {name: self.timing.get(name) for name in times}
         return record

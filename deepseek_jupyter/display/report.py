@@ -63,7 +63,8 @@ class Report(_Shown):
 
     def _numbers(self) -> list[bool]:
         """Which columns hold numbers, amounts or durations alone: those stand at the right."""
-        return [all(map(_NUMBER.fullmatch, column)) for column in zip(*self.rows, strict=True)]
+        found = [all(map(_NUMBER.fullmatch, column)) for column in zip(*self.rows, strict=True)]
+        return found or [False] * len(self.heads)
 
     def _repr_html_(self) -> str:
         return self.html()

@@ -29,7 +29,7 @@ _GAP = "\n\n"
 _TEXTS = ("prompt", "reasoning", "answer")
 _RUN = (
     *("id", "parent", "conversation", "cell_id", "created", "branch", "request_hash", "replayed"),
-    *("usage", "cost", "timing", "footer"),
+    *("usage", "cost", "timing", "footer", "audit"),
 )
 _USUAL = {"history": True, "format": "md", "status": "done", "finish_reason": "stop"}
 _TOLD = ("arguments", "text", "rows")
