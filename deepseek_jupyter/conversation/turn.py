@@ -117,6 +117,7 @@ class Turn:
     timing: Mapping[str, float | None] = field(default_factory=dict)
     finish_reason: str | None = None
     notices: tuple[str, ...] = ()
+    details: tuple[str, ...] = ()
     error: Mapping[str, str] | None = None
     reasoning_details: tuple[dict[str, Any], ...] = ()
     history: bool = True
@@ -196,7 +197,7 @@ class Turn:
         record["steps"] = [step.record for step in self.steps]
         record["usage"] = self.usage.to_json() if self.usage else None
         record["attachments"] = list(map(dict, self.attachments))
-        record["notices"] = list(self.notices)
+        record["notices"], record["details"] = list(self.notices), list(self.details)
         record["policy"] = list(self.policy)
         record["parameters"] = dict(self.parameters)
         record["audit"] = dict(self.audit)
