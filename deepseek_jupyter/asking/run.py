@@ -165,15 +165,29 @@ class Run:
         """
         need = self._next(self.exchange.completion)
         while isinstance(need, ConsentRequest | Calls):
-            need = self._next(need.meet(self.stop))
+            with self._reading(need):
+                met = need.meet(self.stop)
+            need = self._next(met)
         return self._send(need)
 
     async def ago_on(self) -> bool:
         """As `go_on`, on the caller's loop."""
         need = self._next(self.exchange.completion)
         while isinstance(need, ConsentRequest | Calls):
-            need = self._next(await need.ameet(self.stop))
+            with self._reading(need):
+                met = await need.ameet(self.stop)
+            need = self._next(met)
         return self._send(need)
+
+    @contextmanager
+    def _reading(self, need: ConsentRequest | Calls) -> Iterator[None]:
+        """The time that the user takes to decide is not the answer's."""
+        began = time.monotonic()
+        try:
+            yield
+        finally:
+            if isinstance(need, ConsentRequest):
+                self._transcript.pause(time.monotonic() - began)
 
     def _next(self, met: Any) -> Send | ConsentRequest | Calls | None:
         """What the tool rounds need after `met`, which they needed before; None at their end."""

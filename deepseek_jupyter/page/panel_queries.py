@@ -62,7 +62,10 @@ def tree(session: Session, request: Request) -> dict[str, Any]:
         **position(found),
         "earlier": len(found) - len(nodes),
         "nodes": [
-            {"id": n.id, "parent": n.parent, "head": heads.get(n.id, ""), "status": n.status}
+            {
+                **{name: getattr(n, name) for name in ("id", "parent", "status", "created")},
+                "head": heads.get(n.id, ""),
+            }
             for n in nodes
         ],
     }

@@ -64,8 +64,8 @@ def test_the_menu_holds_every_command(ask_book):
         "Ask About This Output",
         "Stop the Answer",
         "New Conversation",
-        "Show Usage",
-        "Ghost Text",
+        "Show DeepSeek Usage",
+        "DeepSeek Ghost Text",
         "Set API Key…",
         "Settings",
     ]

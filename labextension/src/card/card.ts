@@ -20,10 +20,13 @@ import { insertBelow, isEditable, regenerate, replaceCell, runBelow, stop } from
 import { make, say } from './dom';
 import { findHostCell, hideSaid, isExecuting, kernelOf } from './hostcell';
 import { Notes } from './notes';
-import { addCodeBars, Attachments, FileTurns, Header, Tools } from './parts';
+import { addCodeBars, Attachments, FileTurns, Header } from './parts';
 import { SeamLine } from './seam';
 import { SiblingSwitch } from './siblings';
+import { Proposal, readProposal, withoutCode } from './proposal';
+import { TypedAnswer } from './table';
 import { Thinking } from './thinking';
+import { Tools } from './tools';
 import { announcement } from './wording';
 import { wordsIn } from '../words';
 import type { Consent, ITurnRecord } from '../kernel/record';
@@ -92,6 +95,11 @@ export class Card extends Widget implements IRenderMime.IRenderer {
       },
       this._trans
     );
+    this._proposal = new Proposal(
+      { hub: options.hub, kernel: () => kernelOf(this._hostCell()), renderer },
+      this._trans
+    );
+    this._typed = new TypedAnswer(answer, this._trans);
     this._notes = new Notes(this._trans, {
       again: () => this._at(host => regenerate(host, options.translator)),
       goOn: () => this._at(host => runBelow(host, GO_ON, options.translator)),
@@ -100,7 +108,7 @@ export class Card extends Widget implements IRenderMime.IRenderer {
     const log = make('div', 'log');
     log.setAttribute('role', 'log');
     log.setAttribute('aria-live', 'off');
-    log.append(this._file.node, this._thinking.node, this._tools.node, answer);
+    log.append(this._file.node, this._thinking.node, this._tools.node, this._typed.node, this._proposal.node);
     this._status.setAttribute('role', 'status');
     this.addClass('jp-DeepSeek-card');
     this.node.setAttribute('role', 'group');
@@ -171,14 +179,19 @@ export class Card extends Widget implements IRenderMime.IRenderer {
     const live = this._isLive(own, transcript);
     const record = (this._record = this._switch.looked ?? own);
     this._switch.update(own, live);
-    this._header.update(record, live);
-    this._attachments.update(record);
     // Only what the kernel says now may be asked: a record may come from a stranger's file.
     const asking = live ? (transcript?.asking ?? null) : null;
+    this._header.update(record, live, asking !== null);
+    this._attachments.update(record);
     this._asking = asking?.call ?? '';
     this._file.ask(asking?.ofFile ? asking.text : '');
     this._tools.update(record, asking);
     this._mark();
+    this._typed.update(record);
+    const proposal = record.changes === null ? null : readProposal(record.changes);
+    this._proposal.node.hidden = proposal === null;
+    this.toggleClass('jp-mod-proposes', proposal !== null);
+    proposal && this._proposal.update(proposal);
     this._notes.update(record);
     this._hideSaid();
     this.toggleClass('jp-mod-noCode', record.policy.includes('no_code'));
@@ -190,7 +203,10 @@ export class Card extends Widget implements IRenderMime.IRenderer {
     this._tick(isRunning(record.status) && (live || this.isAttached));
     await Promise.all([
       this._thinking.update(record, live),
-      this._answer.set(asMarkdown(record), !live)
+      this._answer.set(
+        proposal ? withoutCode(record.answer, proposal) : asMarkdown(record),
+        !live
+      )
     ]);
   }
 
@@ -323,6 +339,8 @@ export class Card extends Widget implements IRenderMime.IRenderer {
   private _thinking: Thinking;
   private _attachments: Attachments;
   private _tools: Tools;
+  private _typed: TypedAnswer;
+  private _proposal: Proposal;
   private _file: FileTurns;
   private _seam: SeamLine;
   private _asking = '';

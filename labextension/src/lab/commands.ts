@@ -79,7 +79,7 @@ export class Commands {
     this._add('optimise', trans.__('Make This Cell Faster'), target => this._work('optimize', target));
     this._add('attach', trans.__('Ask About This Output'), target => this._attach(target));
     this._add('fresh', trans.__('New Conversation'), target => this._line('reset', target));
-    this._add('usage', trans.__('Show Usage'), target => this._line('usage', target));
+    this._add('usage', trans.__('Show DeepSeek Usage'), target => this._line('usage', target));
     this._add('login', trans.__('Set API Key…'), target => this._line('login', target));
     this._add('stop', trans.__('Stop the Answer'), target => this._stop(target));
   }

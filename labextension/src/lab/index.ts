@@ -136,7 +136,7 @@ const ghostText: JupyterFrontEndPlugin<void> = {
     let settings: ISettingRegistry.ISettings | null = null;
     const isOn = () => settings?.get('enabled').composite === true;
     app.commands.addCommand(TOGGLE, {
-      label: trans.__('Ghost Text'),
+      label: trans.__('DeepSeek Ghost Text'),
       caption: trans.__('Suggest code at the cursor; each suggestion is a paid request'),
       isEnabled: () => settings !== null,
       isToggled: isOn,

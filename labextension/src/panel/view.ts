@@ -84,6 +84,10 @@ export class PanelView {
       {
         request: (type, body) => this._request(type, body),
         go: id => void this._checkout(id),
+        ask: question => {
+          this._composer.text = '';
+          void this._ask(String(question['prompt']), question);
+        },
         failed: error => this._fail(error)
       },
       trans
@@ -141,8 +145,10 @@ export class PanelView {
 
   // Asking
 
-  private async _ask(prompt: string): Promise<void> {
-    const body = { ...this._question(), prompt };
+  private async _ask(
+    prompt: string,
+    body: JSONObject = { ...this._question(), prompt }
+  ): Promise<void> {
     this._say('');
     const asked = this._model.asked(prompt, this._editing);
     if (this._link.presence !== 'live' && !(await this._link.load())) {
