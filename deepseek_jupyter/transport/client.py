@@ -21,7 +21,6 @@ import ssl
 import zlib
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 from dataclasses import dataclass, replace
-from importlib.util import find_spec
 from typing import Any, Literal
 
 import httpx
@@ -151,25 +150,6 @@ Again = Notice | Retry  # what is said of another attempt
 _BLANKS = Notice(Detail("The model returned nothing but blanks; asked once more."))
 
 
-def _spare_lookups() -> None:
-    """Tell httpcore that a running asyncio loop is one, which it asks seven times a request.
-
-    It tries to import sniffio for that, and where there is none, looks through the whole path each
-    time: a tenth of what a question costs.
-    """
-    from httpcore import _synchronization as module
-
-    ask = getattr(module, "current_async_library", None)
-    if ask is None or find_spec("sniffio") or hasattr(ask, "spared"):
-        return
-
-    def current_async_library() -> str:
-        return "asyncio" if asyncio._get_running_loop() is not None else ask()
-
-    current_async_library.spared = True  # type: ignore[attr-defined]
-    module.current_async_library = current_async_library
-
-
 class Client:
     """Sends exchanges; owns the connection pool. All of it lives on one event loop."""
 
@@ -185,7 +165,6 @@ class Client:
         self._limiters: dict[str, Limiter] = {}
         self._shards: list[_Shard] = []
         self._loop: asyncio.AbstractEventLoop | None = None
-        _spare_lookups()
 
     async def stream(self, exchange: Exchange) -> AsyncIterator[list[Event]]:
         """Post the request and pass on what each read brings, until the answer is whole.
