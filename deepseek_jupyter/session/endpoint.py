@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, cast
 
-from deepseek_jupyter.errors import ConfigurationError, MissingKeyError
+from deepseek_jupyter.errors import ConfigurationError, DeepSeekError, MissingKeyError
 
 if TYPE_CHECKING:
     from deepseek_jupyter.config import DeepSeek
@@ -147,16 +147,25 @@ class Endpoints:
         provider, key = self.provider(self._default())
         return provider, self._unset(provider, key)
 
-    def usable(self) -> Iterator[tuple[Provider, Secret]]:
-        """The providers that can be asked, but for the embedded model: with a key, or set up by
-        the user.
+    def offered(self, standard: Provider) -> Iterator[str]:
+        """The models of every provider that can be asked (with a key, set up by the user, or
+        embedded), as a setting names them beside `standard`.
         """
+        from deepseek_jupyter import local
         from deepseek_jupyter.transport.providers import KEYLESS, PROVIDERS
 
+        if standard.name != "local" and (embedded := local.status()).ready:
+            yield from (f"local:{model.id}" for model in embedded.models)
         for name in dict.fromkeys((*PROVIDERS, *self.config.providers)):
-            if name not in KEYLESS or name in self.config.providers:
-                with suppress(MissingKeyError):
-                    yield self.provider(name)
+            if name == "local" or (name in KEYLESS and name not in self.config.providers):
+                continue
+            with suppress(DeepSeekError):  # any id can be typed; one that lists none is no trouble
+                provider, key = self.provider(name)
+                ids = {provider.default_model} - {None, ""}
+                with suppress(DeepSeekError):
+                    ids |= {model["id"] for model in self.models(provider, key)}
+                before = "" if name == standard.name else f"{name}:"
+                yield from sorted(f"{before}{id}" for id in ids)
 
     def _unset(self, provider: Provider, key: Secret) -> str:
         chosen = os.environ.get("DEEPSEEK_MODEL", "") if provider.name == "deepseek" else ""
