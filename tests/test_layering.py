@@ -38,7 +38,7 @@ session        config protocol privacy transport local conversation display
 asking         session config protocol privacy cells transport local context tools
 asking         conversation display sanitizer
 fixing         asking session protocol privacy cells context conversation display
-page           asking session config protocol privacy transport local conversation display
+page           asking session config protocol privacy transport conversation display
 api            page asking session protocol display conversation tools
 magics         api page fixing asking session config nested protocol privacy cells
 magics         transport local conversation display
