@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
-from deepseek_jupyter.privacy.redaction import restore, restore_shown
+from deepseek_jupyter.privacy.redaction import Redactor, restore, restore_shown
 from deepseek_jupyter.protocol.messages import Message, ToolCall, assistant, tool, user
 from deepseek_jupyter.protocol.usage import Usage
 
@@ -162,6 +162,15 @@ class Turn:
                 for step in self.steps
             ),
         )
+
+    def masked(self) -> Turn:
+        """The turn for other people's eyes: what the redactor kept is a pseudonym in the prompt
+        too, as it was when it was sent; without notices, which name data to the one who asked.
+        """
+        redactor = Redactor(known=self.pseudonyms)
+        kept = {original: name[1:].split("-")[0] for name, original in self.pseudonyms.items()}
+        redactor.withhold({original: kind for original, kind in kept.items() if original})
+        return replace(self, prompt=redactor.redact(self.prompt), notices=())
 
     @property
     def record(self) -> dict[str, Any]:
