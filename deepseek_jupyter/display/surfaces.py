@@ -121,7 +121,6 @@ class Terminal(Surface):
         self._status = "waiting"
         self._notices = 0
         self._called: set[tuple[int, int]] = set()
-        self._waiting: Mapping[str, Any] | None = None
 
     def wait(self, waiting: Mapping[str, Any]) -> None:
         self._print(self._styler.muted(waiting_words(waiting)) + "\n")
@@ -135,9 +134,9 @@ class Terminal(Surface):
             self._print(self._styler.pause())
         self._print_calls(transcript.steps)
         self._print_notices(transcript.notices)
-        if transcript.waiting and transcript.waiting is not self._waiting:
+        if transcript.waiting:
             self.wait(transcript.waiting)
-        self._waiting = transcript.waiting
+            transcript.waiting = None  # a line is printed once
         if reasoning:
             if self._status == "waiting":
                 self._print(self._styler.muted("Thinking…") + "\n")
@@ -236,8 +235,14 @@ class Notebook(_PageTurn):
         super().begin(record, stop)
         self._publish(self._bundle(0.0, record["notices"]))
 
+    def open(self, prompt: str) -> None:
+        if in_jupyter() and not self._is_out:  # the page may have our renderer
+            self.wait({})
+
     def wait(self, waiting: Mapping[str, Any]) -> None:
-        words = streaming_bundle("", "", status="", elapsed=0.0, notices=[], waiting=waiting)
+        words = streaming_bundle("", "", status="waiting", elapsed=0, notices=[], waiting=waiting)
+        if in_jupyter():
+            words[TURN_MIME] = {**_UNSETTLED, "waiting": waiting}
         self._publish(words)
 
     def refuse(self, error: BaseException) -> None:
