@@ -6,7 +6,8 @@ Everything that asks a host for something else than an answer (its models, the b
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, cast
 
 from deepseek_jupyter.errors import ConfigurationError, MissingKeyError
@@ -139,9 +140,26 @@ class Endpoints:
 
     def model(self, named: str | None, provider: Provider, key: Secret) -> str:
         """The model id to send: flag, setting, environment, profile, or what the host serves."""
-        chosen = named or self._setting(provider)
-        if not chosen and provider.name == "deepseek":
-            chosen = os.environ.get("DEEPSEEK_MODEL", "")
+        return str(named or self._setting(provider) or self._unset(provider, key))
+
+    def standard(self) -> tuple[Provider, str]:
+        """The provider and the model that answer where no model is named."""
+        provider, key = self.provider(self._default())
+        return provider, self._unset(provider, key)
+
+    def usable(self) -> Iterator[tuple[Provider, Secret]]:
+        """The providers that can be asked, but for the embedded model: with a key, or set up by
+        the user.
+        """
+        from deepseek_jupyter.transport.providers import KEYLESS, PROVIDERS
+
+        for name in dict.fromkeys((*PROVIDERS, *self.config.providers)):
+            if name not in KEYLESS or name in self.config.providers:
+                with suppress(MissingKeyError):
+                    yield self.provider(name)
+
+    def _unset(self, provider: Provider, key: Secret) -> str:
+        chosen = os.environ.get("DEEPSEEK_MODEL", "") if provider.name == "deepseek" else ""
         chosen = chosen or provider.default_model or self._served.get(provider.base_url, "")
         if not chosen:
             models = self.models(provider, key)

@@ -9,8 +9,9 @@ import { Widget } from '@lumino/widgets';
 import type { INotebookTracker } from '@jupyterlab/notebook';
 import type { IRenderMime } from '@jupyterlab/rendermime-interfaces';
 import type { ITranslator, TranslationBundle } from '@jupyterlab/translation';
+import type { JSONObject } from '@lumino/coreutils';
 import type { Message } from '@lumino/messaging';
-import { object } from '../kernel/json';
+import { object, text } from '../kernel/json';
 import { asMarkdown, isRunning, readOutput, readRecord, SCHEMA } from '../kernel/record';
 import { merge } from '../kernel/transcript';
 import { Flow } from '../markdown/flow';
@@ -20,6 +21,7 @@ import { make, say } from './dom';
 import { findHostCell, hideSaid, isExecuting, kernelOf } from './hostcell';
 import { Notes } from './notes';
 import { addCodeBars, Attachments, FileTurns, Header } from './parts';
+import { SeamLine } from './seam';
 import { SiblingSwitch } from './siblings';
 import { Proposal, readProposal, withoutCode } from './proposal';
 import { TypedAnswer } from './table';
@@ -91,6 +93,13 @@ export class Card extends Widget implements IRenderMime.IRenderer {
       this._trans
     );
     this._typed = new TypedAnswer(answer, this._trans);
+    this._seam = new SeamLine(
+      {
+        show: last => this._tell('checkout', { to: last }),
+        carryOver: () => this._tell('carry_over', { turn: this._saved.id })
+      },
+      this._trans
+    );
     this._notes = new Notes(this._trans, {
       again: () => this._at(host => regenerate(host, options.translator)),
       goOn: () => this._at(host => runBelow(host, GO_ON, options.translator)),
@@ -110,6 +119,7 @@ export class Card extends Widget implements IRenderMime.IRenderer {
       this._attachments.node,
       log,
       this._notes.node,
+      this._seam.node,
       this._status
     );
     options.hub?.transcriptChanged.connect(this._onTranscript, this);
@@ -247,16 +257,23 @@ export class Card extends Widget implements IRenderMime.IRenderer {
   }
 
   private _onMessage(_: ICommHub, { message }: ICommMessage): void {
-    if (object(message)['type'] === 'foreign') {
+    if (['foreign', 'seams'].includes(text(object(message)['type']))) {
       this._mark();
     }
   }
 
-  /** Grey a turn of which the kernel says that it came with the file. */
+  private _tell(type: string, body: JSONObject): void {
+    const kernel = kernelOf(this._hostCell());
+    kernel && this._options.hub?.request(kernel, type, body).catch(() => undefined);
+  }
+
+  /** Show what the kernel says of the turn: that it came with the file, or what it cut off. */
   private _mark(): void {
     const kernel = kernelOf(this._hostCell());
     const foreign = !!kernel && (this._options.hub?.isForeign(this._saved.id, kernel) ?? false);
     this._file.mark(this.node, foreign);
+    const seam = kernel && this._options.hub?.seamAt(this._saved.id, kernel);
+    this._seam.update(seam ?? null, !isRunning(this._record.status));
   }
 
   /** Update once in the next frame, however many messages arrived. */
@@ -325,6 +342,7 @@ export class Card extends Widget implements IRenderMime.IRenderer {
   private _typed: TypedAnswer;
   private _proposal: Proposal;
   private _file: FileTurns;
+  private _seam: SeamLine;
   private _asking = '';
   private _answer: Flow;
   private _notes: Notes;

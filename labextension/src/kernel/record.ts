@@ -35,6 +35,19 @@ export interface IAttachment {
   readonly cut: string;
 }
 
+/** Turns that are out of sight after a turn. */
+export interface ISeam {
+  readonly left: number;
+  /** The last of them. */
+  readonly last: string;
+}
+
+/** A seam as the kernel writes it: how many, and the last of them. */
+export function readSeam(json: unknown): ISeam {
+  const [left, last] = list(json);
+  return { left: number(left) ?? 0, last: text(last) };
+}
+
 /** A function the model asked for. */
 export interface IToolCall {
   readonly id: string;

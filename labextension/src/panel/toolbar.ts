@@ -38,7 +38,7 @@ export class PanelToolbar {
     const trans = _trans;
     this._controls = new SettingsForm(
       some => void _actions.request('settings', { set: some }),
-      async () => ((await _actions.request('models'))?.['models'] as string[]) ?? [],
+      () => _actions.request('models'),
       trans
     );
     const buttons = make('div', 'buttons');

@@ -5,6 +5,7 @@ import type { TranslationBundle } from '@jupyterlab/translation';
 import { button, make, say } from '../card/dom';
 import { Notes } from '../card/notes';
 import { addCodeBars, Attachments, FileTurns, Header } from '../card/parts';
+import { SeamLine } from '../card/seam';
 import { TypedAnswer } from '../card/table';
 import { Thinking } from '../card/thinking';
 import { Tools } from '../card/tools';
@@ -175,6 +176,9 @@ export interface ITurnActions {
   goOn(): void;
   answerToolCall(record: ITurnRecord, call: string, consent: Consent): void;
   step(id: string, by: number): void;
+  /** Go to the last of the turns at a seam. */
+  show(last: string): void;
+  carryOver(id: string): void;
   readonly code: ICodeTarget | null;
   /** Whether a kernel is there to ask. */
   readonly canAsk: boolean;
@@ -235,7 +239,9 @@ export class TurnView implements IItem {
       this._typed.node,
       this._notes.node
     );
-    this.node.append(question, card);
+    const carryOver = () => this._step && _actions.carryOver(this._step.id);
+    this._seam = new SeamLine({ show: last => _actions.show(last), carryOver }, trans);
+    this.node.append(question, card, this._seam.node);
     this._card = card;
     card.hidden = true;
   }
@@ -257,6 +263,7 @@ export class TurnView implements IItem {
     this._earlier.disabled = !can || step.index <= 1;
     this._later.disabled = !can || step.index >= step.count;
     this._edit.hidden = !can || !saved;
+    this._seam.update(step.seam ?? null, can && !live);
     this.node.classList.toggle('jp-mod-reading', !saved);
     this.node.classList.toggle('jp-mod-readonly', !this._actions.canAsk || step.foreign === true);
     if (!saved) {
@@ -304,6 +311,7 @@ export class TurnView implements IItem {
   private _card: HTMLElement;
   private _header: Header;
   private _file: FileTurns;
+  private _seam: SeamLine;
   private _attachments: Attachments;
   private _thinking: Thinking;
   private _tools: Tools;

@@ -306,6 +306,8 @@ export class PanelView {
     goOn: () => void this._request('ask', { prompt: '', go_on: true }),
     answerToolCall: (record: ITurnRecord, call: string, consent: Consent) =>
       this._link.answerToolCall(record.id, call, consent),
+    show: (last: string) => void this._checkout(last),
+    carryOver: (turn: string) => void this._request('carry_over', { turn }),
     step: (turn: string, step: number) => void this._request('switch', { turn, step }),
     link: () => this._link,
     get code() {
