@@ -13,7 +13,7 @@ import pytest
 import deepseek_jupyter as ds
 
 PUBLIC = {
-    *("ask", "aask", "stream", "last", "get_session", "enable_nested", "card", "panel"),
+    *("ask", "aask", "stream", "last", "get_session", "enable_nested", "card", "panel", "turns"),
     *("Reply", "Stream", "Conversation", "DeepSeekError", "Interrupted"),
     *("load_ipython_extension", "unload_ipython_extension", "__version__"),
 }
