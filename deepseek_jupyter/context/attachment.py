@@ -43,7 +43,8 @@ class Attachment:
     counts what was taken out, by reason; `withheld` are texts that the policy keeps here and that
     must not leave by other ways either, `released` those that the card prints. `labels` are the
     names of columns, keys or fields of which a rule can speak; `notices` are for the user. `cut`
-    says how much of the object leaves (``66 of 1,200 lines``), "" where all of it does.
+    says how much of the object leaves (``66 of 1,200 lines``), "" where all of it does. Of a
+    document `positions` say where the lines of `text` stand in the file: `documents.number_at`.
     """
 
     name: str
@@ -62,6 +63,8 @@ class Attachment:
     labels: tuple[str, ...] = ()
     notices: tuple[str, ...] = ()
     cut: str = ""
+    unit: str = ""
+    positions: tuple[tuple[int, int], ...] = ()
 
     @property
     def record(self) -> dict[str, Any]:
