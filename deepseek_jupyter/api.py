@@ -50,7 +50,7 @@ def stream(
     approve: str | None = None, attach: Any = (), cells: str | int | None = None, new: bool = False,
     go_on: bool = False, history: bool | None = None, branch: str | None = None,
     replay: str | None = None, budget: float | None = None, stream: bool | None = None,
-    on_error: str | None = None, **parameters: Any,
+    on_error: str | None = None, fit: str | None = None, cite: bool = False, **parameters: Any,
 ) -> Stream:  # fmt: skip
     """The deltas of an answer as they arrive, for ``for`` and for ``async for``.
 
@@ -113,9 +113,10 @@ def ask(prompt: str, *, show: bool | None = None, **options: Any) -> Reply | Pre
 
     What goes along: `attach`, one or a list of objects, of texts like ``"df:schema,price=full"``
     and of pairs ``(df, "schema")``, or a dict of names and objects; `cells`, the notebook's own
-    ("above", "all", "none", or how many). What is already there: `new` begins a conversation,
-    `history` False asks outside it, `branch` asks on that branch, `go_on` continues the last
-    answer.
+    ("above", "all", "none", or how many); `fit` ("parts", "head"), what to send of documents that
+    do not fit; `cite` True, quotes from them with their places. What is already there: `new` begins
+    a conversation, `history` False asks outside it, `branch` asks on that branch, `go_on` continues
+    the last answer.
 
     What comes back: `format` ("md", "code", "json", "text"); `schema`, a pydantic model, dataclass,
     TypedDict, enum, any other type, or a JSON schema (see `Reply.data`); `tools`, functions that

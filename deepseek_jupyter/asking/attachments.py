@@ -151,8 +151,13 @@ class Gathered:
     def _part(self, a: Attachment) -> str:
         if a.name in self.known:
             return f"`{a.name}` is as it was above."
-        since = ", changed since it was shown above" if a.name in self.changed else ""
+        changed = a.name in self.changed
+        since = ", changed since it was shown above" if changed else ""
         said = f"`{a.name}` is a {a.source}{since}.\n" if a.source else ""
+        if a.positions and changed:
+            said = (
+                f"`{a.name}`, {'other parts' if a.cut else 'changed since it was shown above'}:\n"
+            )
         return f"{said}{a.text}"
 
     @property
@@ -175,6 +180,12 @@ class Gathered:
             *self.ruled,
             *(Held((a.name, a.hash, a.policy), a.withheld, a.released) for a in self.attachments),
         )
+
+    @property
+    def renewed(self) -> list[str]:
+        """A sentence on each document that has changed since the history shows it."""
+        again = (a for a in self.attachments if a.positions and a.name in self.changed)
+        return [f"`{a.name}` has changed and is sent again." for a in again if not a.cut]
 
     @property
     def shortened(self) -> list[str]:

@@ -17,7 +17,7 @@ from deepseek_jupyter.context.cell_text import ChosenCells
 from deepseek_jupyter.context.images import check_images, for_model
 from deepseek_jupyter.conversation.conversation import Window, messages_of
 from deepseek_jupyter.conversation.turn import Turn, new_id, now
-from deepseek_jupyter.errors import MissingKeyError, ParameterError
+from deepseek_jupyter.errors import ContextLengthError, MissingKeyError, ParameterError
 from deepseek_jupyter.privacy.rules import Teaching
 from deepseek_jupyter.protocol.dialect import Dialect, model_id, thinking_fields
 from deepseek_jupyter.protocol.messages import Message, user
@@ -34,6 +34,7 @@ from deepseek_jupyter.protocol.wire import WIRES
 
 from .attachments import Gathered, gather, held_back
 from .budget import budget_at, check_context, check_spending
+from .long_texts import check_citable, choices, detail, fitted, tokens_without
 from .notebook_cells import chosen_cells
 from .prompt_cache import Prefix
 from .question import request_hash
@@ -94,7 +95,11 @@ class Placed:
         before = list(path)
         gathered = self.gathered.behind(before)
         cells = self.cells.text("\n".join(turn.sent for turn in before))
-        parts = [("cells", cells), *gathered.texts, ("prompt", self.question.message)]
+        # Documents first: the long beginning of a request is what a provider's cache finds again.
+        every = list(zip(gathered.texts, gathered.attachments, strict=True))
+        parts = [text for text, a in every if a.positions]
+        parts += [("cells", cells), *(text for text, a in every if not a.positions)]
+        parts.append(("prompt", self.question.message))
         texts = [(name, text) for name, text in parts if text]
         sent = self.redactor.redact("\n\n".join(text for _, text in texts))
         if asked is not None and asked.words:
@@ -106,6 +111,7 @@ class Placed:
                 "rows": a.rows,
                 "columns": [asdict(column) for column in a.columns],
                 "masked": dict(a.masked),
+                **detail(a, sent),
             }
             for a in gathered.attachments
         ]
@@ -171,6 +177,7 @@ def place(session: Session, question: Question) -> Placed:
         history=remember,
         format="json" if question.schema is not None else question.format,
         branch={"index": siblings, "count": siblings} if siblings > 1 else None,
+        sending={"cite": True} if question.cite else {},
     )
     placed = Placed(question, conversation, turn, files, redactor, cells, gathered)
     hashed = request_hash(config, question, parameters, before, placed.message, placed.images)
@@ -196,21 +203,20 @@ def prepare(session: Session, placed: Placed) -> Prepared:
     turn, foreign = _settled(session, question, turn, provider)
     parameters = _parameters(turn.parameters, tools, asked)
     said = _said(session, placed)
+    placed = _fitted(placed, provider, model, system, parameters, path)
     window = _window(system, turn, conversation, provider, parameters, said, placed.message)
     turn, texts = placed.for_model(model, sees=sees).written(turn, path[window.dropped :], asked)
+    check_citable(question, [*path[window.dropped :], turn])
     messages = _messages(session, question, turn, conversation, provider, window, said)
     if unseen := 0 if sees else sum(len(message.images) for message in messages):
         messages = [replace(m, images=()) if m.images else m for m in messages]
     request = _request(session, question, turn, messages, parameters)
     request = replace(request, think=teaching.think(request.think, request.effort))
     built = WIRES[provider.wire].build(request, provider.dialect)  # refuses wrong parameters
-    allowed = session.config.budget if question.budget is None else question.budget
-    budget = budget_at(session, allowed, provider)
     teaching.check_body(built.body, words, thinks=built.thinks)
     check_images(url for message in messages for url in message.images)
     built = replace(built, notices=(*built.notices, *foreign))
-    built = check_context(built, provider)
-    check_spending(session, built, provider, teaching, budget)
+    built, budget = _checked(session, placed, built, provider, teaching)
     # Who tries a question wants figures; who asks one wants the answer.
     sizes = _sizes(built, texts, count_tokens if question.dry_run else estimate_tokens)
     shortened = [*_dropped(window), *turn.sending["shortened"]]
@@ -237,6 +243,40 @@ def prepare(session: Session, placed: Placed) -> Prepared:
         tools,
         asked,
     )
+
+
+def _fitted(
+    placed: Placed,
+    provider: Provider,
+    model: str,
+    system: str,
+    parameters: Mapping[str, Any],
+    path: Sequence[Turn],
+) -> Placed:
+    """What of its documents fits the model's context, as the question's `fit` says."""
+    context = provider.facts(model).context
+    texts = (system, placed.cells.text(), placed.question.message)
+    taken = tokens_without(placed.gathered.attachments, *texts)
+    taken += count_forms(parameters, estimate_tokens)
+    gathered = fitted(placed.gathered.behind(path), placed.question, context, taken)
+    return replace(placed, gathered=gathered)
+
+
+def _checked(
+    session: Session, placed: Placed, built: Built, provider: Provider, teaching: Teaching
+) -> tuple[Built, float]:
+    """The request within context and budgets, and the question's own budget here."""
+    question, model = placed.question, str(built.body["model"])
+    allowed = session.config.budget if question.budget is None else question.budget
+    budget = budget_at(session, allowed, provider)
+    try:
+        built = check_context(built, provider)
+    except ContextLengthError as error:
+        context = provider.facts(model).context or 0
+        price = session.price(provider, model)
+        raise choices(error, placed.gathered.attachments, context, price) from None
+    check_spending(session, built, provider, teaching, budget)
+    return built, budget
 
 
 # The place
@@ -499,6 +539,7 @@ def _notices(
         which = "A picture" if unseen == 1 else f"{unseen} pictures"
         said.append(f"{which} of earlier turns stayed here: {model} is not known to see images.")
     said += [notice for a in placed.gathered.attachments for notice in a.notices]
+    said += placed.gathered.renewed
     return tuple(filter(None, said))
 
 

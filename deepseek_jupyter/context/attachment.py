@@ -7,8 +7,8 @@ with a remark on what was left out. `context.attach` chooses the kind.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from typing import Any, TypeVar
 
@@ -106,6 +106,15 @@ def made(
         masked=redactor.count(text),
         cut=left or cut,
     )
+
+
+def placed(a: Attachment, unit: str, positions: Iterable[tuple[int, int]], body: str) -> Attachment:
+    """`a` with the positions of its `body`, which follows a line of head; without any where what
+    was masked had lines of its own.
+    """
+    if not body or not (a.cut or a.text.count("\n") == body.count("\n") + 1):
+        return a
+    return replace(a, unit=unit, positions=tuple((at + 1, n) for at, n in positions))
 
 
 def digest(*parts: str | bytes) -> str:

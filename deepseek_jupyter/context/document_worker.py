@@ -31,7 +31,7 @@ _CHARSET = re.compile(rb"""<meta[^>]{0,200}charset=["']?([\w-]{1,40})""", re.IGN
 Read = tuple[str, list[tuple[int, str]], str]
 
 
-class Refused(Exception):
+class Unreadable(Exception):
     """What is wrong with the file, as the end of a sentence that begins with its name."""
 
 
@@ -43,9 +43,9 @@ def pdf(raw: bytes) -> Read:
         document = pdfium.PdfDocument(raw)
     except pdfium.PdfiumError as error:
         locked = getattr(error, "err_code", None) in (c.FPDF_ERR_PASSWORD, c.FPDF_ERR_SECURITY)
-        raise Refused("is encrypted" if locked else "is damaged, or no PDF") from None
+        raise Unreadable("is encrypted" if locked else "is damaged, or no PDF") from None
     if len(document) > _PAGES:
-        raise Refused(f"has {len(document):,} pages; at most {_PAGES:,} are read")
+        raise Unreadable(f"has {len(document):,} pages; at most {_PAGES:,} are read")
     parts, scanned = [], []
     for number in range(1, len(document) + 1):
         try:
@@ -59,7 +59,7 @@ def pdf(raw: bytes) -> Read:
             text = "(a damaged page)"
         parts.append((number, "".join(ch for ch in text if ch >= " " or ch in "\n\t").strip()))
     if scanned and len(scanned) == len([text for _, text in parts if text]):
-        raise Refused("is scanned: its pages are pictures without text")
+        raise Unreadable("is scanned: its pages are pictures without text")
     which = ", ".join(map(str, scanned[:5])) + (" …" if len(scanned) > 5 else "")
     return "page", parts, f"Scanned pages have no text to send: {which}." if scanned else ""
 
@@ -70,15 +70,15 @@ def docx(raw: bytes) -> Read:
     try:
         with zipfile.ZipFile(io.BytesIO(raw)) as archive:
             if sum(member.file_size for member in archive.infolist()) > _UNPACKED:
-                raise Refused("unpacks to more than 300 MB")
+                raise Unreadable("unpacks to more than 300 MB")
         no_pictures = mammoth.images.img_element(lambda image: {})
         text = mammoth.convert_to_html(io.BytesIO(raw), convert_image=no_pictures).value
-    except Refused:
+    except Unreadable:
         raise
     except Exception:  # zipfile's, XML's and mammoth's own
         locked = raw.startswith(b"\xd0\xcf\x11\xe0")  # an OLE file: encrypted, or Word 97's
         what = "is encrypted, or of Word 97" if locked else "is damaged, or no .docx"
-        raise Refused(what) from None
+        raise Unreadable(what) from None
     return "paragraph", paragraphs(text), ""
 
 
@@ -98,7 +98,7 @@ def notebook(raw: bytes) -> Read:
         cells = json.loads(raw)["cells"]
         return "cell", [(n, _cell(cell)) for n, cell in enumerate(cells, 1)], ""
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
-        raise Refused("is damaged, or no notebook of version 4") from None
+        raise Unreadable("is damaged, or no notebook of version 4") from None
 
 
 def _cell(cell: dict[str, Any]) -> str:
@@ -195,7 +195,7 @@ def main() -> None:
         with _limited(settings):
             unit, parts, remark = READERS[settings["suffix"]](raw)
         answer: dict[str, Any] = {"unit": unit, "parts": parts, "remark": remark}
-    except Refused as refused:
+    except Unreadable as refused:
         answer = {"error": str(refused)}
     except ImportError as error:
         answer = {"missing": str(error.name)}

@@ -16,7 +16,7 @@ from deepseek_jupyter.privacy.levels import SAMPLE, Policy
 from deepseek_jupyter.privacy.redaction import Redactor
 
 from . import documents
-from .attachment import Attachment, counted, digest, made
+from .attachment import Attachment, counted, digest, made, placed
 from .images import LARGEST, SUFFIXES, picture
 
 # The policy's rules are about columns; a table that is read as text would go round them.
@@ -79,14 +79,8 @@ def attach(name: str, value: Any, policy: Policy, redactor: Redactor) -> Attachm
     file = made(label, "file", head, body, policy, redactor, hash=digest(raw))
     link = f"{path} is a link; what is read is {os.path.realpath(path)}."
     notices = (link if path.is_symlink() else "", document.remark and f"{path}: {document.remark}")
-    lines = body.count("\n") + 1
-    whole = file.cut or file.text.count("\n") == lines  # else what was masked had lines of its own
-    return replace(
-        file,
-        unit=document.unit,
-        positions=tuple((at + 1, n) for at, n in document.positions) if body and whole else (),
-        notices=tuple(filter(None, notices)),
-    )
+    file = placed(file, document.unit, document.positions, body)
+    return replace(file, notices=tuple(filter(None, notices)))
 
 
 def fingerprint(value: Any) -> str:

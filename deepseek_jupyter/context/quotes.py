@@ -11,12 +11,11 @@ from __future__ import annotations
 import re
 import unicodedata
 from bisect import bisect_right
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
 from functools import cached_property
 from itertools import pairwise
-from typing import Any
 
 from .documents import number_at
 
@@ -44,11 +43,10 @@ _NEAR = 20  # one of so many letters may differ
 _APART = 3_000  # letters between the pieces of one quote
 _STRIDE = 4_096  # characters
 _SHOWN = 300  # characters of a source under an answer
-_ESCAPED = re.compile(r"([\\`*<>\[\]|]|__)")
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
+class QuoteSource:
     """A document as it was sent, or a part of it. `positions` as an attachment has them."""
 
     name: str
@@ -71,7 +69,7 @@ class Citation:
     found: str = "no"
 
 
-def cited(answer: str, sources: Iterable[Source]) -> list[Citation]:
+def cited(answer: str, sources: Iterable[QuoteSource]) -> list[Citation]:
     """The quotes of `answer`, each with its place in the first of `sources` that has it."""
     looked_in = [_Haystack(source) for source in sources]
     return [_placed(end, quote, looked_in) for end, quote in quotes(answer)]
@@ -86,26 +84,6 @@ def quotes(answer: str) -> Iterator[tuple[int, str]]:
         words = len(re.findall(r"\w+", quote))
         if words > 1 or re.search(r"\d|[\u3400-\u9fff]{3}", quote):
             yield match.end(), quote
-
-
-def marked(answer: str, citations: Iterable[Mapping[str, Any]]) -> str:
-    """`answer` as Markdown with its marks, and below it the lines that they point to."""
-    pieces, at, below = list[str](), 0, dict[str, str]()
-    for citation in citations:
-        end, mark = int(citation["end"]), str(citation["mark"])
-        pieces += [answer[at:end], f" {_inert(mark)}"]
-        at = end
-        if lines := citation.get("lines"):
-            below.setdefault(mark, str(lines))
-    if not pieces:
-        return answer
-    notes = [f"- {_inert(mark)} {_inert(' '.join(text.split()))}" for mark, text in below.items()]
-    return "".join([*pieces, answer[at:], "\n\n---\n\n" if notes else "", "\n".join(notes)])
-
-
-def _inert(text: str) -> str:
-    """A text that Markdown shows as it is."""
-    return _ESCAPED.sub(r"\\\1", text)
 
 
 def notice(citations: Sequence[Citation]) -> str:
@@ -147,7 +125,7 @@ def _decisive(plain: str) -> tuple[list[str], list[str]]:
 class _Haystack:
     """A source to look in; places are those in its plain text."""
 
-    def __init__(self, source: Source) -> None:
+    def __init__(self, source: QuoteSource) -> None:
         self.source = source
         self.plain = _plain(source.text)
 
