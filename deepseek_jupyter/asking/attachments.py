@@ -154,7 +154,7 @@ class Gathered:
         changed = a.name in self.changed
         since = ", changed since it was shown above" if changed else ""
         said = f"`{a.name}` is a {a.source}{since}.\n" if a.source else ""
-        if a.positions and changed:
+        if a.unit and changed:
             said = (
                 f"`{a.name}`, {'other parts' if a.cut else 'changed since it was shown above'}:\n"
             )
@@ -184,7 +184,7 @@ class Gathered:
     @property
     def renewed(self) -> list[str]:
         """A sentence on each document that has changed since the history shows it."""
-        again = (a for a in self.attachments if a.positions and a.name in self.changed)
+        again = (a for a in self.attachments if a.unit and a.name in self.changed)
         return [f"`{a.name}` has changed and is sent again." for a in again if not a.cut]
 
     @property

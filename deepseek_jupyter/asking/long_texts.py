@@ -38,9 +38,7 @@ def fitted(gathered: Gathered, question: Question, context: int | None, taken: i
     they are longer than the room that `context` leaves them.
     """
     places = [
-        at
-        for at, a in enumerate(gathered.attachments)
-        if a.positions and a.name not in gathered.known
+        at for at, a in enumerate(gathered.attachments) if a.unit and a.name not in gathered.known
     ]
     found = [gathered.attachments[at] for at in places]
     if not context or question.fit is None or not found:
@@ -64,7 +62,7 @@ def choices(
     price: Price | None,
 ) -> ContextLengthError:
     """`error` with what can be done where it is documents that do not fit, each with its price."""
-    if not any(a.positions for a in attachments):
+    if not any(a.unit for a in attachments):
         return error
     most = room_for(context, 0, {})
 
@@ -86,7 +84,7 @@ def choices(
 
 def detail(a: Attachment, sent: str) -> dict[str, Any]:
     """Where a document stands in the message that is `sent`, for its turn to keep."""
-    at = sent.find(a.text) if a.positions else -1
+    at = sent.find(a.text) if a.unit else -1
     if at < 0:
         return {}
     return {"document": [at, len(a.text), a.unit, list(map(list, a.positions))]}
@@ -119,5 +117,5 @@ def _sources(turns: Iterable[Turn]) -> Iterator[quotes.QuoteSource]:
 
 def tokens_without(attachments: Iterable[Attachment], *texts: str) -> int:
     """Tokens of what a message holds besides documents."""
-    others = sum(a.tokens for a in attachments if not a.positions)
+    others = sum(a.tokens for a in attachments if not a.unit)
     return others + sum(map(estimate_tokens, texts))

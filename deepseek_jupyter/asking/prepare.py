@@ -97,8 +97,8 @@ class Placed:
         cells = self.cells.text("\n".join(turn.sent for turn in before))
         # Documents first: the long beginning of a request is what a provider's cache finds again.
         every = list(zip(gathered.texts, gathered.attachments, strict=True))
-        parts = [text for text, a in every if a.positions]
-        parts += [("cells", cells), *(text for text, a in every if not a.positions)]
+        parts = [text for text, a in every if a.unit]
+        parts += [("cells", cells), *(text for text, a in every if not a.unit)]
         parts.append(("prompt", self.question.message))
         texts = [(name, text) for name, text in parts if text]
         sent = self.redactor.redact("\n\n".join(text for _, text in texts))

@@ -44,7 +44,7 @@ class Attachment:
     must not leave by other ways either, `released` those that the card prints. `labels` are the
     names of columns, keys or fields of which a rule can speak; `notices` are for the user. `cut`
     says how much of the object leaves (``66 of 1,200 lines``), "" where all of it does. Of a
-    document `positions` say where the lines of `text` stand in the file: `documents.number_at`.
+    document, which has a `unit`, `positions` say where its lines stand: `documents.number_at`.
     """
 
     name: str
@@ -109,12 +109,15 @@ def made(
 
 
 def placed(a: Attachment, unit: str, positions: Iterable[tuple[int, int]], body: str) -> Attachment:
-    """`a` with the positions of its `body`, which follows a line of head; without any where what
-    was masked had lines of its own.
+    """`a` as the document that `body` is, below a line of head. Its places are not known where
+    what was masked had lines of its own.
     """
-    if not body or not (a.cut or a.text.count("\n") == body.count("\n") + 1):
+    if not body:
         return a
-    return replace(a, unit=unit, positions=tuple((at + 1, n) for at, n in positions))
+    known = a.cut or a.text.count("\n") == body.count("\n") + 1
+    return replace(
+        a, unit=unit, positions=tuple((at + 1, n) for at, n in positions) if known else ()
+    )
 
 
 def digest(*parts: str | bytes) -> str:
