@@ -221,7 +221,8 @@ def prepare(session: Session, placed: Placed) -> Prepared:
     sizes = _sizes(built, texts, count_tokens if question.dry_run else estimate_tokens)
     shortened = [*_dropped(window), *turn.sending["shortened"]]
     sending = {"system": system, "dropped": window.dropped, "parts": sizes, "shortened": shortened}
-    turn = _noted(turn, redactor, request, {**turn.sending, **sending, **_kept_here(placed, path)})
+    sending |= _kept_here(placed, path)
+    turn = _noted(turn, redactor, request, built, {**turn.sending, **sending})
     if question.new and not question.dry_run:  # only now: a refused question changes nothing
         session.memory.conversation = conversation
     remember(session, question, conversation.id)
@@ -376,13 +377,15 @@ def _kept_here(placed: Placed, path: Sequence[Turn]) -> dict[str, Any]:
 
 
 def _noted(
-    turn: Turn, redactor: Redactor, request: ChatRequest, sending: Mapping[str, Any]
+    turn: Turn, redactor: Redactor, request: ChatRequest, built: Built, sending: Mapping[str, Any]
 ) -> Turn:
     """`turn` with what is to be known of its request afterwards."""
     used = redactor.used(*(message.content for message in request.messages))
     asked = {"think": request.think, "effort": request.effort}
     audit = {name: said for name, said in asked.items() if said is not None}
-    return replace(turn, pseudonyms=used, sending=dict(sending), audit=audit)
+    body = {name: value for name, value in built.body.items() if name != "messages"}
+    sending = {**sending, "body": body, **({"beta": True} if built.beta else {})}
+    return replace(turn, pseudonyms=used, sending=sending, audit=audit)
 
 
 def _said(session: Session, placed: Placed) -> Callable[[Turn], list[Message]]:
