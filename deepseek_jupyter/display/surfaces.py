@@ -16,11 +16,10 @@ import sys
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from typing import IO, Any, Protocol
-from uuid import uuid4
 
 from deepseek_jupyter.protocol.output import TURN_MIME
 
-from .frontend import can_type, captured, has_frontend, in_jupyter, publish, shell
+from .frontend import Output, can_type, captured, has_frontend, in_jupyter, publish, shell
 from .pages import pages
 from .render import Bundle, calls, final_bundle, streaming_bundle
 from .terminal import TerminalStyler
@@ -161,7 +160,7 @@ class _PageTurn:
     _text: GrowingText
 
     def __init__(self) -> None:
-        self._id = uuid4().hex  # of the output, where there is one
+        self._output = Output()
         self._record: dict[str, Any] = {}
         self._rounds = self._steps_seen = 0
         self._stop: Callable[[], None] = lambda: None
@@ -176,7 +175,8 @@ class _PageTurn:
         if self.has_output:
             answer = self._text.finish(record["answer"])
             final = final_bundle(record, answer, seen=markdown_is_seen())
-            publish(final, self._id, update=True)
+            self._output.end(final)
+            pages.settle(record, final)
 
     def stop(self) -> None:
         self._stop()
@@ -200,7 +200,7 @@ class Notebook(_PageTurn):
 
     def begin(self, record: Mapping[str, Any], stop: Callable[[], None]) -> None:
         super().begin(record, stop)
-        publish(self._bundle(0.0, record["notices"]), self._id)
+        self._output.begin(self._bundle(0.0, record["notices"]))
 
     def refresh(self, transcript: Transcript, fresh: Fresh, now: float) -> None:
         called = self._take_steps(transcript)
@@ -213,7 +213,7 @@ class Notebook(_PageTurn):
         self._status = transcript.status
         self._unseen = False
         bundle = self._bundle(transcript.elapsed(now), transcript.notices)
-        publish(bundle, self._id, update=True)
+        self._output.update(bundle)
         self._published = now
         size = len(bundle["text/html"]) + (self._text.length if TURN_MIME in bundle else 0)
         self._throttle.published(now, size, self._text.length)
@@ -224,6 +224,7 @@ class Notebook(_PageTurn):
             self._text = self._empty_text()
         elif transcript.steps_seen == self._steps_seen:
             return False
+        self._output.share()
         self._steps_seen, self._rounds = transcript.steps_seen, transcript.rounds
         self._record["steps"] = transcript.steps
         return True
@@ -285,6 +286,7 @@ class Deltas(_PageTurn):
             self._begin_round(transcript)
             pages.send(self.snapshot())
         if transcript.steps_seen != self._steps_seen:
+            self._output.share()
             self._steps_seen = transcript.steps_seen
             self._record["steps"], self._record["asking"] = transcript.steps, transcript.asking
             self._send("steps", steps=transcript.steps, asking=transcript.asking)
@@ -331,8 +333,8 @@ class Card(Deltas):
 
     @property
     def asks(self) -> bool:
-        """Whether its buttons can be heard while the cell runs."""
-        return pages.can_answer
+        """Whether its buttons can be heard while the cell runs, and stay in it as tools run."""
+        return pages.can_answer and pages.updates
 
     def __init__(self) -> None:
         super().__init__()
@@ -340,16 +342,16 @@ class Card(Deltas):
 
     def begin(self, record: Mapping[str, Any], stop: Callable[[], None]) -> None:
         super().begin(record, stop)
-        publish(self._checkpoint(), self._id)
+        self._output.begin(self._checkpoint())
 
     def refresh(self, transcript: Transcript, fresh: Fresh, now: float) -> None:
         if self._send_news(transcript, fresh, now) and self._checkpoints.due(now):
-            publish(self._checkpoint(), self._id, update=True)
+            self._output.update(self._checkpoint())
             self._checkpoints.published(now, self._text.length, self._text.length)
 
     def _begin_round(self, transcript: Transcript) -> None:
         super()._begin_round(transcript)
-        publish(self._checkpoint(), self._id, update=True)
+        self._output.update(self._checkpoint())
 
     def _checkpoint(self) -> Bundle:
         return {TURN_MIME: self._so_far(), "text/plain": "…"}
@@ -368,7 +370,7 @@ class Asking(Card):
 
     def close(self, line: str) -> None:
         pages.end(self._record["id"])
-        publish({"text/plain": line}, self._id, update=True)
+        self._output.end({"text/plain": line})
 
 
 class Watched:

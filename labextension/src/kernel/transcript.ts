@@ -7,7 +7,7 @@
  * snapshot, which `Transcripts` asks for. The counterpart is `deepseek_jupyter/display/`.
  */
 import { object } from './json';
-import { isRunning, readConsentRequest, readRecord, readStatus, readSteps } from './record';
+import { isRunning, readConsentRequest, readOutput, readRecord, readStatus, readSteps } from './record';
 import type { IConsentRequest, IToolCall, ITurnRecord, Status } from './record';
 
 /** A turn as the page knows it. */
@@ -90,6 +90,10 @@ export function readMessage(json: unknown): Message | null {
         record: readRecord(record),
         asking: readConsentRequest(object(record)['asking'])
       };
+    }
+    case 'final': {
+      const record = readOutput(object(raw['bundle']) as never);
+      return { type: 'snapshot', id, seq: Number.MAX_SAFE_INTEGER, record, asking: null };
     }
     default:
       return null;
