@@ -8,7 +8,8 @@ blocks are not rendered again.
 from __future__ import annotations
 
 import html
-from collections.abc import Iterator, Mapping, Sequence
+import logging
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
@@ -22,6 +23,8 @@ from deepseek_jupyter.sanitizer.text import mark_code, plain
 from .frontend import reads_plain_text
 
 Bundle = dict[str, Any]
+
+_log = logging.getLogger(__name__)
 
 # finish_reason in words; `stop` needs none. Unknown ones are shown as the server said them.
 END_WORDS: Mapping[str, str] = {
@@ -95,7 +98,7 @@ def final_bundle(
     tokens, money and seconds are in the record; the Markdown repeats them only where it is what the
     user has just `seen`, for they would be half of a file and of the differences between two runs.
     """
-    answer = answer or sanitize(shaped(record["answer"], record["format"]))
+    answer = answer or rendered(lambda: _sanitized(record), record["answer"])
     text = plain(record["answer"]) or ending(record)
     text = text if reads_plain_text() else one_line(text, _LINE)
     return {
@@ -103,6 +106,19 @@ def final_bundle(
         "text/markdown": _markdown(record, answer.markdown, seen),
         "text/plain": text,
     }
+
+
+def _sanitized(record: Mapping[str, Any]) -> Sanitized:
+    return sanitize(shaped(record["answer"], record["format"]))
+
+
+def rendered(render: Callable[[], Sanitized], text: str) -> Sanitized:
+    """What `render` makes of `text`; the plain text where it fails, for the answer was paid."""
+    try:
+        return render()
+    except Exception:
+        _log.debug("an answer is shown as plain text", exc_info=True)
+        return Sanitized(f"<pre>{_escaped(text)}</pre>", code_mark(plain(text)))
 
 
 def ending(record: Mapping[str, Any]) -> str:

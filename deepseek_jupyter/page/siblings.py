@@ -43,7 +43,7 @@ def use(session: Session, request: Request) -> dict[str, Any]:
 
 
 def ended(session: Session, request: Request) -> dict[str, Any]:
-    """``{id}``: whether the turn runs; its bundle, once it has ended; the page's rank (`settle`)."""
+    """``{id}``: whether the turn runs; its bundle, once it has ended; the page's `rank`."""
     id = turn_id(request.body, "id")
     runs, bundle = pages.last_word(id)
     found = [] if runs or bundle else session.conversation.turns_of([id])

@@ -87,7 +87,9 @@ MOMENTS = int(os.environ.get("DEEPSEEK_TEST_RELOADS", "3"))
 
 
 @pytest.mark.parametrize("number", range(MOMENTS))
-def test_the_end_arrives_whenever_the_page_is_reloaded(number, browser, asking_server, asking_endpoint):
+def test_the_end_arrives_whenever_the_page_is_reloaded(
+    number, browser, asking_server, asking_endpoint
+):
     """Saved before or not: the answer is in the card, and once in the file."""
     dice = random.Random(f"{number} of {MOMENTS}")
     moment, saves = dice.uniform(0.5, 15), number % 2 == 0

@@ -93,6 +93,15 @@ def records(found: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return [record_in(bundle) for bundle in data if any("deepseek.turn" in t for t in bundle)]
 
 
+def ends(book: Notebook, index: int) -> None:
+    """Wait until all answers of a cell are there."""
+
+    def statuses() -> list[str]:
+        return [record["status"] for record in records(outputs(book, index))]
+
+    until(book.page, lambda: statuses() == ["done"] * ANSWERS[index], 90)
+
+
 def opened(chromium: Any, server: Server, **options: Any) -> Notebook:
     page = chromium.new_context(viewport=SIZE).new_page()
     page.set_default_timeout(90_000)
@@ -116,14 +125,7 @@ def test_each_answer_is_one_output_with_its_end(kind, chromium, tmp_path):
                 endpoint.queue(stream(TEXT, "I think.", pieces=20, gap=0.1))
             book.run(index)
             if index in ANSWERS:
-                until(
-                    book.page,
-                    lambda: (
-                        [record["status"] for record in records(outputs(book, index))]
-                        == ["done"] * ANSWERS[index]
-                    ),
-                    90,
-                )
+                ends(book, index)
             else:
                 book.until_done()
                 book.page.wait_for_timeout(1500)
