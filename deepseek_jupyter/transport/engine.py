@@ -44,7 +44,7 @@ class Engine:
             if self._loop is None or self._pid != os.getpid():
                 if sys.platform == "emscripten":
                     raise DeepSeekError(
-                        "Nothing can be asked here: this Python runs in a browser, without threads.",
+                        "Nothing can be asked here: Python in a browser has no threads.",
                         "Use a kernel on a machine; attaching, --dry-run and exports work.",
                     )
                 self._loop = asyncio.new_event_loop()

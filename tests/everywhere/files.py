@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,13 +14,23 @@ from tests.support.asking import KEY
 from tests.support.scripted import Server as Scripted
 from tests.support.scripted import answer
 
-from .venvs import run, venv
+from .venvs import FOLDER, run, uv, venv, wheel
 
-TEXT = "# Means\n\nUse `mean`, for $\\hat{p} = k/n$:\n\n```python\nsum(x) / n\n```\n\n" + "word " * 200
+TEXT = (
+    "# Means\n\nUse `mean`, for $\\hat{p} = k/n$:\n\n```python\nsum(x) / n\n```\n\n" + "word " * 200
+)
 CELLS = ("n = 1", "%load_ext deepseek_jupyter", "%%ds\nWhat is {{ n }}?", "%%ds\nAnd then?")
 TOOLS = ("papermill", "nbmake", "jupytext", "nbdime", "nbstripout", "ipykernel", "nbconvert")
+# What the package needs to be imported in a browser.
+PURE = (
+    *("docstring-parser", "httpx", "httpcore", "h11", "anyio", "certifi", "idna", "ipython"),
+    *("decorator", "jedi", "parso", "matplotlib-inline", "prompt-toolkit", "wcwidth", "pygments"),
+    *("stack-data", "executing", "asttokens", "pure-eval", "traitlets", "ipython-pygments-lexers"),
+    *("markdown-it-py", "mdurl", "narwhals", "nest-asyncio2", "platformdirs"),
+    *("annotated-types", "typing-inspection", "typing-extensions"),
+)
 PROMPTS = {
-    "plain": "%%ds\nWhy isn't it \"so\"?\n\nSee ```x```.",
+    "plain": '%%ds\nWhy isn\'t it "so"?\n\nSee ```x```.',
     "a cell's mark": "%%ds\nExplain:\n# %% not a cell\nx = 1",
     "an odd quote": "%%ds\nWhat does ''' do?",
 }
@@ -66,13 +77,17 @@ def test_nbmake_passes(asked):
     print(run(python, "-m", "pytest", "--nbmake", path, env=env, cwd=path.parent))
 
 
-def test_nbdime_shows_one_line_for_an_answer_that_is_equal(asked):
+def test_an_equal_answer_differs_in_one_line_of_the_file(asked):
+    """nbdime, too, can read it; it pairs outputs by all of their record, and shows both."""
     one, two = executed(asked), executed(asked, "again.ipynb")
+    cells = [json.loads(path.read_text())["cells"] for path in (one, two)]
+    for first, second in zip(*cells, strict=True):
+        lines = [json.dumps(cell["outputs"], indent=1).splitlines() for cell in (first, second)]
+        differing = [pair for pair in zip(*lines, strict=True) if pair[0] != pair[1]]
+        assert len(differing) <= 1
     python = venv("files", *TOOLS)
     shown = run(python.parent / "nbdiff", "--no-color", "--ignore-details", one, two)
-    print(len(shown.splitlines()), "lines", len(shown), "characters")
-    assert "sum(x)" not in shown
-    assert len(shown.splitlines()) <= 40
+    print("nbdime:", len(shown.splitlines()), "lines", len(shown), "characters")
 
 
 def test_nbstripout_leaves_nothing_of_ours(asked):
@@ -141,3 +156,44 @@ def test_marimo_shows_a_reply_and_the_panel(tmp_path):
     shown = page.read_text()
     assert "Hello from" in shown
     assert "anywidget" in shown
+
+
+def test_python_in_a_browser_prepares_questions_and_says_why_it_cannot_ask(tmp_path):
+    """Pyodide in Node, without a network; jsonschema is left out, which needs a compiled part."""
+    npm = shutil.which("npm")
+    if npm is None:
+        pytest.skip("Node with npm is needed")
+    folder = FOLDER / "pyodide"
+    folder.mkdir(parents=True, exist_ok=True)
+    if not (folder / "node_modules" / "pyodide").exists():
+        (folder / "package.json").write_text("{}")
+        run(npm, "install", "--no-audit", "--no-fund", "pyodide", cwd=folder)
+    site = folder / "site"
+    if not (site / "pydantic").exists():
+        plain = [uv().parent / "python", "-m", "pip", "install", "--no-deps", "--target", site]
+        wasm = ["--platform", "pyemscripten_2026_0_wasm32", "--python-version", "3.14"]
+        wasm += ["--implementation", "cp", "--abi", "cp314", "--abi", "none"]
+        run(*plain, *wasm, "--only-binary=:all:", *PURE, "pydantic")
+        core = sorted(site.glob("pydantic-*.dist-info/METADATA"))[0].read_text()
+        (pinned,) = [line for line in core.splitlines() if "pydantic-core==" in line]
+        run(*plain, *wasm, "--only-binary=:all:", pinned.partition(": ")[2])
+    run(uv(), "pip", "install", "--no-deps", "--reinstall", "--target", site, wheel())
+    (folder / "smoke.mjs").write_text(
+        "import { loadPyodide } from 'pyodide';\n"
+        "const python = await loadPyodide({ stdout: console.log, stderr: console.log });\n"
+        "python.FS.mkdir('/site');\n"
+        "const [, , root, code] = process.argv;\n"
+        "python.FS.mount(python.FS.filesystems.NODEFS, { root }, '/site');\n"
+        "await python.runPythonAsync(code);\n"
+    )
+    code = (
+        "import os, sys; sys.path.insert(0, '/site'); os.environ['DEEPSEEK_API_KEY'] = 'none'\n"
+        "import deepseek_jupyter as ds\n"
+        "from IPython.core.interactiveshell import InteractiveShell\n"
+        "InteractiveShell.instance().run_line_magic('load_ext', 'deepseek_jupyter')\n"
+        "print(ds.ask('What?', dry_run=True))\n"
+        "try:\n    ds.ask('What?')\nexcept ds.DeepSeekError as error:\n    print('SAID', error)\n"
+    )
+    said = run("node", "smoke.mjs", site, code, cwd=folder)
+    assert "Nothing was sent" in said
+    assert "SAID Nothing can be asked here" in said
