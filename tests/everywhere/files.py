@@ -10,6 +10,7 @@ from pathlib import Path
 import nbformat
 import pytest
 
+from tests.pythons import others
 from tests.support.asking import KEY
 from tests.support.scripted import Server as Scripted
 from tests.support.scripted import answer
@@ -68,6 +69,20 @@ def test_papermill_puts_its_parameters_into_the_prompt(asked):
     assert "What is 7?" in json.dumps(asked[2].requests[0].json)
     outputs = [cell["outputs"] for cell in done["cells"] if "%%ds" in "".join(cell["source"])]
     assert [len(found) for found in outputs] == [1, 1]
+
+
+@pytest.mark.parametrize("version", ["3.12", "3.13", "3.14"])
+def test_a_notebook_is_answered_on_other_pythons(asked, version):
+    path, env, endpoint = asked
+    found = next((p for v, p in others().items() if ".".join(map(str, v)) == version), None)
+    if found is None:
+        pytest.skip(f"no CPython {version} is here")
+    endpoint.queue(answer(TEXT), answer(TEXT))
+    python = venv(f"python{version}", "papermill", "ipykernel", python=str(found))
+    done = path.with_name("done.ipynb")
+    run(python, "-W", "error::DeprecationWarning:deepseek_jupyter", "-c", "import deepseek_jupyter")
+    run(python, "-m", "papermill", path, done, "-p", "n", "7", env=env)
+    assert done.read_text().count('"text/markdown"') == 2
 
 
 def test_nbmake_passes(asked):
