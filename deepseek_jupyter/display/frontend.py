@@ -106,16 +106,16 @@ class Output:
     def __init__(self) -> None:
         self._id = uuid4().hex
         self._shown = self._alone = False
+        self.begun = False
 
-    def begin(self, bundle: Mapping[str, Any]) -> None:
-        """The first state."""
-        self._alone = _has_one_output()
-        self._shown = pages.updates or self._alone
-        if self._shown:
-            publish(bundle, self._id)
-
-    def update(self, bundle: Mapping[str, Any]) -> None:
-        if self._shown and pages.updates:
+    def show(self, bundle: Mapping[str, Any]) -> None:
+        """A state that is not the last."""
+        if not self.begun:
+            self.begun, self._alone = True, _has_one_output()
+            self._shown = pages.updates or self._alone
+            if self._shown:
+                publish(bundle, self._id)
+        elif self._shown and pages.updates:
             publish(bundle, self._id, update=True)
 
     def share(self) -> None:
@@ -126,6 +126,7 @@ class Output:
 
     def end(self, bundle: Mapping[str, Any]) -> None:
         """The last state."""
+        self.begun = True
         if self._shown and not pages.updates and self._alone:
             shell().display_pub.clear_output(wait=True)
         publish(bundle, self._id, update=self._shown and pages.updates)

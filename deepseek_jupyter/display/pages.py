@@ -123,7 +123,7 @@ class Pages:
         self._threaded: set[str] = set()  # control comms that are served off the main thread
         self._panels: dict[str, Tell] = {}
         self._expected: dict[tuple[str, str], _ExpectedConsent] = {}
-        self._foreign: tuple[str, ...] = ()
+        self._lasting: dict[str, dict[str, Any]] = {}  # by type: told to later pages too
         self._settled: dict[str, Mapping[str, Any]] = {}
         self._missed: list[str] = []  # of these, what ended while no page was there
         # Whether updates of an output reach the notebook: not on servers that execute cells
@@ -199,10 +199,18 @@ class Pages:
 
     def set_foreign(self, ids: Sequence[str]) -> None:
         """The turns with these ids came with the file: pages show them greyed, also later ones."""
+        self._last({"type": "foreign", "ids": list(ids)}, bool(ids))
+
+    def set_seams(self, seams: Mapping[str, Sequence[Any]]) -> None:
+        """After which turns others are out of sight: how many, and the last of them."""
+        self._last({"type": "seams", "seams": dict(seams)}, bool(seams))
+
+    def _last(self, message: dict[str, Any], news: bool) -> None:
         with self._lock:
-            changed, self._foreign = self._foreign != tuple(ids), tuple(ids)
-        if changed:
-            self.send({"type": "foreign", "ids": list(ids)})
+            before = self._lasting.get(message["type"])
+            self._lasting[message["type"]] = message
+        if message != before and (news or before):
+            self.send(message)
 
     def join(self, panel: str, tell: Tell) -> None:
         """A panel listens from now on; of too many, those that joined first are dropped."""
@@ -273,9 +281,9 @@ class Pages:
             running = list(self._turns.values())
             missed, self._missed = self._missed, []
             settled = [self._settled[id] for id in missed if id in self._settled]
-            foreign = list(self._foreign)
-        if foreign:
-            comm.send({"type": "foreign", "ids": foreign})
+            lasting = [m for m in self._lasting.values() if m.get("ids") or m.get("seams")]
+        for message in lasting:
+            comm.send(message)
         comm.on_close(lambda _: self._closed(comm.comm_id))
         for last in settled:
             comm.send({**last, "rank": 0, "alone": alone})

@@ -32,7 +32,7 @@ class Progress:
         if has_frontend():
             bar = f'<progress value="{done}" max="{total}"></progress> ' if total else ""
             bundle = {"text/html": f"<div>{bar}{html.escape(text)}</div>", "text/plain": text}
-            (self._output.update if self._begun else self._output.begin)(bundle)
+            self._output.show(bundle)
             self._begun = True
         elif sys.stderr.isatty():
             filled = _WIDTH * done // total if total else 0

@@ -75,7 +75,8 @@ function write(panel: NotebookPanel, { id, cell, bundle }: INews): void {
   }
   const host = cells.find(({ model }) => model.id === cell.split('#')[0]);
   if (host && !isExecuting({ panel, cell: host, index: 0 })) {
-    const earlier = findOutput(host.model, record => record.cell_id === cell);
+    // One without an id is this question's, from before it was settled.
+    const earlier = findOutput(host.model, ({ id, cell_id }) => !id || cell_id === cell);
     earlier < 0 ? host.model.outputs.add(output) : host.model.outputs.set(earlier, output);
   }
 }
