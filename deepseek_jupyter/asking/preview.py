@@ -17,7 +17,7 @@ from deepseek_jupyter.conversation.turn import Turn
 from deepseek_jupyter.display.report import Drawing, Report
 from deepseek_jupyter.privacy.redaction import PSEUDONYM, Redactor
 from deepseek_jupyter.protocol.messages import Message, legal, system
-from deepseek_jupyter.protocol.request import encoded, wire_messages
+from deepseek_jupyter.protocol.request import wire_messages
 from deepseek_jupyter.protocol.usage import Price, Usage
 
 from .prepare import place, prepare
@@ -43,7 +43,8 @@ _WHY = {
 
 @dataclass(frozen=True, slots=True)
 class Preview:
-    """Everything that leaves. `messages` and `body` are those of the request, `payload` its bytes;
+    """Everything that leaves. `messages` and `body` are those of the request in the words of chat
+    completions, `payload` the bytes that are posted;
     of a turn that was sent before, `body` holds the messages alone and `payload` is empty.
     """
 
@@ -92,7 +93,7 @@ def preview(session: Session, question: Question) -> Preview:
     reports += _masked(prepared.request.messages)
     if notice := session.memory.restored_notice:
         reports.append(Report("The notebook's conversation", remark=notice))
-    return Preview(title, body, encoded(body), reports)
+    return Preview(title, body, prepared.built.payload, reports)
 
 
 def sent(session: Session, turn: Turn) -> Preview:

@@ -44,6 +44,7 @@ class Question:
     the active one; `instead_of` is the id of the turn whose sibling this becomes. `dry_run` shows
     what would be sent, and sends nothing. `material` is sent below the prompt and is no part of it.
     `said` is the prompt as the message says it, where that differs: names in place of ``@name``.
+    `web` lets the provider's server search the web for the answer.
     """
 
     prompt: str
@@ -73,6 +74,7 @@ class Question:
     schema: Any = None
     tools: Any = ()
     approve: str | None = None
+    web: bool = False
 
     def check(self) -> None:
         """Raise `ParameterError` for what no provider could make sense of."""
@@ -120,6 +122,7 @@ def request_hash(
         "go_on": question.go_on,
         "tools": [tool if isinstance(tool, str) else _name_of(tool) for tool in question.tools],
         "schema": _schema_text(question.schema),
+        **({"web": True} if question.web else {}),
     }
     return _hash(asked)
 

@@ -32,6 +32,7 @@ from deepseek_jupyter.protocol.deltas import (
     Finish,
     Notice,
     ReasoningDelta,
+    Search,
     TextDelta,
     ToolCallDelta,
     Waiting,
@@ -41,7 +42,7 @@ from deepseek_jupyter.protocol.usage import Cost
 from .consent import ConsentRequest
 from .prompt_cache import what_broke
 from .reply import Reply
-from .tool_rounds import Calls, Send, ToolRounds
+from .tool_rounds import Calls, Send, ToolRounds, named
 
 if TYPE_CHECKING:
     from deepseek_jupyter.privacy.redaction import Redactor
@@ -114,6 +115,8 @@ class Run:
         shown = self._restored.events(self._in_answer(batch) or [])
         if shown:
             self._transcript.apply(*shown, now=now)
+        if any(isinstance(event, Search) for event in shown):
+            self._rounds.search(self.exchange.completion)
         self._refresh(now)
         memory = self._session.memory
         if memory.due(self._turn, now):
@@ -232,6 +235,8 @@ class Run:
         self._transcript.apply(*self.left, now=time.monotonic())
         self._transcript.end(status, time.monotonic())
         self._transcript.notices += _advice(completion, problem, stopped)
+        if completion.citations:
+            self._transcript.notices.append(f"Cited: {'; '.join(map(named, completion.citations))}")
         self._transcript.notices += self._trouble()
         self._turn = replace(
             self._turn,

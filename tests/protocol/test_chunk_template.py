@@ -41,7 +41,7 @@ def test_a_stream_reads_the_same_as_its_chunks_parsed_one_by_one(said):
 
 
 def learned(event: str, brought: object) -> ChunkTemplate:
-    template = ChunkTemplate()
+    template = ChunkTemplate(CompletionStream.text_fields)
     template.learn(event, [brought])
     return template
 
