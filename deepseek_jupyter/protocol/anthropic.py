@@ -134,7 +134,7 @@ def _thoughts(message: Mapping[str, Any], unsigned: bool) -> Iterator[dict[str, 
     text = message.get("reasoning_content")
     if text is not None:
         kept = [d for d in details if d["type"] == "thinking"]
-        if sum(d["size"] for d in kept) != len(text):  # masked otherwise by now, or another wire's
+        if not kept or sum(d["size"] for d in kept) != len(text):  # another wire's, or masked
             kept = [{"signature": "", **(kept[-1] if kept else {}), "size": len(text)}]
         at = 0
         for detail in kept:

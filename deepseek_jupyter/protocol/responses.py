@@ -114,7 +114,8 @@ def _reasoning(message: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
     if text is None:
         return
     kept = [d for d in message.get("reasoning_details") or () if d["type"] == "reasoning"]
-    if sum(d["size"] for d in kept) != len(text):  # another wire's, or masked otherwise by now
+    if not kept or sum(d["size"] for d in kept) != len(text):  # another wire's, or masked
+        text = text or " "  # of calls made without thinking: an empty text counts as none
         kept = [{"size": len(text)}]
     at = 0
     for detail in kept:

@@ -79,7 +79,8 @@ def wrong_address(url: str) -> tuple[str, str] | None:
     host = _host(url)
     api = _KNOWN.get(_PAGES.get(host, host), "")
     hint = f"The base URL for chat is {api}; {_SET_BY}."
-    if host in _PAGES or (host in _KNOWN and not url.startswith(api)):
+    page = host in _KNOWN and not url.startswith(api) and not wire_of(url)
+    if host in _PAGES or page:
         return f"{url} is a web page and not the API.", hint
     return None
 
