@@ -274,15 +274,15 @@ def _endpoint(
             raise
         provider, key = session.endpoints.keyless(name)
     teaching.check_provider(provider.name)
-    model = session.endpoints.model(named, provider, key)
-    teaching.check_model(model)
-    provider = session.endpoints.taught(provider, model)
     if question.web and not provider.web_search:
         raise ConfigurationError(
             f"{provider.title} has no web search on its server.",
             "-p deepseek asks one that has; or leave --web out.",
         )
-    return provider.speaking("responses" if question.web else session.config.wire), key, model
+    provider = provider.speaking("responses" if question.web else session.config.wire)
+    model = session.endpoints.model(named, provider, key)
+    teaching.check_model(model)
+    return session.endpoints.taught(provider, model), key, model
 
 
 def _settled(

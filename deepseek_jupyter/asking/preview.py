@@ -20,6 +20,7 @@ from deepseek_jupyter.protocol.messages import Message, legal, system
 from deepseek_jupyter.protocol.request import wire_messages
 from deepseek_jupyter.protocol.usage import Price, Usage
 
+from .budget import search_notice
 from .prepare import place, prepare
 
 if TYPE_CHECKING:
@@ -91,6 +92,8 @@ def preview(session: Session, question: Question) -> Preview:
     rules = [Report(prepared.teaching.notice)] if prepared.teaching else []
     reports = [*rules, _tokens(prepared.turn, price), *_data(prepared.turn)]
     reports += _masked(prepared.request.messages)
+    if question.web:
+        reports.append(Report("Web search", remark=search_notice(price)))
     if notice := session.memory.restored_notice:
         reports.append(Report("The notebook's conversation", remark=notice))
     return Preview(title, body, prepared.built.payload, reports)
