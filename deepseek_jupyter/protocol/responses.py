@@ -131,11 +131,19 @@ def _reasoning(message: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
 class _NumberedTemplate(ChunkTemplate):
     """The template of events that differ in their sequence number too."""
 
+    _form: re.Pattern[str] | None = None
+
     def text(self, data: str) -> str | None:
-        return super().text(_SEQUENCE.sub("", data, count=1))
+        found = self._form.fullmatch(data) if self._form else None
+        return found[1] if found else None
 
     def learn(self, data: str, brought: Any) -> None:
-        super().learn(_SEQUENCE.sub("", data, count=1), brought)
+        before = self._before
+        super().learn(data, brought)
+        if self._before != before:
+            around = (_SEQUENCE.split(part) for part in (self._before, self._after))
+            begin, end = (r'"sequence_number":\s*\d+'.join(map(re.escape, one)) for one in around)
+            self._form = re.compile(f'{begin}([^"\\\\\x00-\x1f]+){end}')
 
 
 class ResponsesStream(CompletionStream):
@@ -155,10 +163,12 @@ class ResponsesStream(CompletionStream):
         item = chunk.get("item") or {}
         key = chunk.get("item_id") or item.get("id") or chunk.get("output_index")
         if kind in ("response.output_text.delta", "response.refusal.delta"):
-            self._begun.setdefault(key, self._length("message"))
+            if key not in self._begun:
+                self._begun[key] = self._length("message")
             self._say({"content": chunk.get("delta")}, deltas)
         elif kind in ("response.reasoning_text.delta", "response.reasoning_summary_text.delta"):
-            self._begun.setdefault(key, self._length("reasoning"))
+            if key not in self._begun:
+                self._begun[key] = self._length("reasoning")
             self._say({"reasoning_content": chunk.get("delta")}, deltas)
         elif kind == "response.function_call_arguments.delta":
             self._arguments(key, chunk.get("delta"), deltas)

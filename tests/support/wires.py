@@ -9,6 +9,7 @@ from typing import Any
 from .scripted import Reply, Step, answer, plain, send, whole
 from .wording import DONE, MODEL, USAGE, answer_chunks, event, pieces, whole_body
 
+PIECE = 4  # characters of a delta, see `pieces`
 ID = "resp-0b7a9f52"
 Call = Mapping[str, Any]
 
