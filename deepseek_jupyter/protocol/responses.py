@@ -42,10 +42,10 @@ _ENDS = {"max_output_tokens": "length"}
 def build_responses(request: ChatRequest, dialect: Dialect) -> Built:
     """The body of ``/responses``. Raises `ParameterError` for what the wire cannot say."""
     built = build(request, dialect)
-    return replace(built, beta=False, posted=_translated(built.body))
+    return replace(built, beta=False, posted=_translated(built.body, dialect))
 
 
-def _translated(body: Mapping[str, Any]) -> dict[str, Any]:
+def _translated(body: Mapping[str, Any], dialect: Dialect) -> dict[str, Any]:
     """A chat completions body in the words of this wire; unknown fields as they are."""
     same = passed_on(body, _SAID, _MADE, "responses")
     said = {_NAMES.get(name, name): value for name, value in same.items()}
@@ -60,6 +60,8 @@ def _translated(body: Mapping[str, Any]) -> dict[str, Any]:
     if form := body.get("response_format"):
         schema = form.get("json_schema") or {}
         said["text"] = {"format": {"type": form["type"], **schema}}
+        if dialect.schema == "json_schema":  # llama.cpp reads it by chat's name alone
+            said["response_format"] = form
     if effort := _effort(body):
         said["reasoning"] = {"effort": effort}
     return said

@@ -16,6 +16,7 @@ from deepseek_jupyter.protocol.usage import Usage
 from deepseek_jupyter.protocol.wire import WIRES
 from deepseek_jupyter.transport.providers import PROVIDERS
 from tests.support import validator
+from tests.support.validator import refused
 from tests.support.wires import BODIES, bytes_of, named, responses_events, search
 from tests.support.wording import USAGE, tool_call
 
@@ -270,23 +271,6 @@ class TestRequests:
         body = built(wire, system("S"), user("Hi."), parameters={"tools": TOOLS}).body
         assert [m["role"] for m in body["messages"]] == ["system", "user"]
         assert body["tools"] == TOOLS
-
-
-def refused(wire: str, body: dict) -> str | None:
-    """What DeepSeek's own converter says against a body."""
-    recipe = validator.recipe
-    if recipe is None:
-        return None
-    kind = {"messages": "MessagesRequest", "responses": "ResponsesRequest"}.get(wire)
-    if kind is None:
-        return validator.complaint(body)
-    reject = recipe.ReasoningContentBehavior.Reject
-    try:
-        options = recipe.ConversionOptions(reasoning_content_behavior=reject)
-        getattr(recipe, kind)({**body, "model": "DeepSeek-V4.1-Flash"}).convert(options)
-    except (recipe.ConversionError, ValueError, TypeError) as error:
-        return str(error)
-    return None
 
 
 class TestThinkingGoesBack:
