@@ -50,7 +50,7 @@ def test_a_schema_holds_on_responses():
 
 @pytest.mark.parametrize("wire", ["responses", "messages"])
 def test_thinking_is_told_apart(wire):
-    """On `messages` the server takes no grammar, so nothing bounds the thinking of a small model."""
+    """On `messages` the server takes no grammar: nothing bounds the thinking of a small model."""
     how = {"parameters": {"temperature": 0, "max_tokens": 200}, "think": True}
     config = DeepSeek(provider="local", wire=wire, journal=False, on_error="return")
     found = ask(Session(config), Question("What is 17*3?", **how), Nowhere())
