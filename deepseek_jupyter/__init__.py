@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from ._version import __version__
 
 if TYPE_CHECKING:
-    from .api import Stream, aask, ask, card, get_session, stream
+    from .api import Stream, aask, ask, card, get_session, stream, turns
     from .asking.reply import Reply
     from .conversation.conversation import Conversation
     from .errors import DeepSeekError, Interrupted
@@ -39,6 +39,7 @@ __all__ = [
     "load_ipython_extension",
     "panel",
     "stream",
+    "turns",
     "unload_ipython_extension",
 ]
 
@@ -55,6 +56,7 @@ _HOMES = {
     "get_session": "api",
     "panel": "page.panel",
     "stream": "api",
+    "turns": "api",
 }
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import sys
 from typing import Any
 
-from traitlets import Bool, Dict, Enum, Float, Int, List, TraitType, Unicode
+from traitlets import Bool, Dict, Enum, Float, Int, List, TraitType, Unicode, Union
 from traitlets.config import Configurable
 
 THINK = ("auto", "on", "off")
@@ -33,6 +33,11 @@ class DeepSeek(Configurable):
         "",
         help="Model id, sent verbatim; as provider:id it chooses the provider too. Empty: "
         "DEEPSEEK_MODEL, else the provider's default.",
+    )
+    fallback = List(
+        Unicode(),
+        help="Where a question goes on to, in this order, when a host is overloaded, limits the "
+        "rate or lacks the model: ['cometapi:deepseek-v3.2-exp', …]. Never after output was seen.",
     )
     base_url = Unicode(
         "", help="Base URL in place of the profile's. Empty: DEEPSEEK_BASE_URL, else the profile's."
@@ -69,7 +74,7 @@ class DeepSeek(Configurable):
         "none, schema, stats, sample(N), full; and of single columns: stats,price=full.",
     )
     card_tokens = Int(
-        1500, min=50, help="Tokens that one attachment may take; --attach df:budget=500 for one."
+        1500, min=50, help="Tokens that one card may take; --attach df:budget=500 for one."
     )
     detectors = List(
         Enum(DETECTORS),
@@ -98,15 +103,17 @@ class DeepSeek(Configurable):
         ON_ERROR, "raise", help="raise stops Run All; return gives a Reply with .error."
     )
     quiet = Bool(False, help="Show nothing while asking; the Reply is returned.")
-    budget = Float(
-        0.0,
+    budget = Union(
+        [Float(), Dict()],
+        default_value=0.0,
         help="Refuse a question that may cost more than this, in the provider's currency; "
-        "0 means no limit.",
+        "0 means no limit. Or a sum for each provider: {'wcode': 0.5}; others have no limit.",
     )
-    notebook_budget = Float(
-        0.0,
+    notebook_budget = Union(
+        [Float(), Dict()],
+        default_value=0.0,
         help="Refuse a question that may bring this notebook's cost above this, in the provider's "
-        "currency; 0 means no limit.",
+        "currency; 0 means no limit. Or a sum for what each provider may cost: {'wcode': 5}.",
     )
     approve = Enum(
         ("", *APPROVALS),
@@ -144,7 +151,8 @@ class DeepSeek(Configurable):
         help="Your own prices per million tokens: {'model-id': [hit, miss, output, 'USD']}, or of "
         "one provider: {'cometapi': {'model-id': [...]}}."
     )
-    attempts = Int(4, min=1, help="How often to try while the server is busy.")
+    attempts = Int(5, min=1, help="How often to try while the server is busy or out of reach.")
+    retry_wait = Float(1.0, min=0, help="Seconds before the second try, then twice as long each.")
     concurrency = Int(8, min=1, help="Requests to one provider at a time.")
     connect_timeout = Float(10.0, help="Seconds to wait for a connection.")
     first_timeout = Float(

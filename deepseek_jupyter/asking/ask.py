@@ -14,13 +14,14 @@ from contextlib import aclosing, asynccontextmanager, closing
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from deepseek_jupyter.display.surfaces import Surface, surface
+from deepseek_jupyter.display.surfaces import NOWHERE, Surface, preparing, surface
 from deepseek_jupyter.errors import ParameterError, SchemaError
 from deepseek_jupyter.protocol.deltas import Delta, Event
 
 from .attachments import Wanted, kept_from_texts, resolved
+from .fallback import TURNED_AWAY, prepare_all
 from .file_turns import aask_of_file, ask_of_file
-from .prepare import Placed, place, prepare
+from .prepare import Placed, place
 from .question import Question
 from .replay import deltas_of, replayed
 from .reply import Reply
@@ -96,7 +97,14 @@ def _tools(tools: Any) -> tuple[Any, ...]:
     """The tools, one or several; a text names some: ``"sql,mean"``."""
     if isinstance(tools, str):
         return tuple(filter(None, map(str.strip, tools.split(","))))
-    return (tools,) if callable(tools) or isinstance(tools, Mapping) else tuple(tools or ())
+    if callable(tools) or isinstance(tools, Mapping):
+        return (tools,)
+    try:
+        return tuple(tools or ())
+    except TypeError:
+        raise ParameterError(
+            f"tools cannot be {tools!r}.", "Give a function, a name, or a list of them."
+        ) from None
 
 
 def _value(expression: str, names: Mapping[str, Any]) -> Any:
@@ -116,14 +124,23 @@ def _value(expression: str, names: Mapping[str, Any]) -> Any:
 # Asking
 
 
-def ask(session: Session, question: Question, on: Surface | None = None) -> Reply:
-    """Ask and wait. Raises one of the package's errors, or `Interrupted`, with `reply` set."""
+def ask(
+    session: Session,
+    question: Question,
+    on: Surface | None = None,
+    ended: Ended = lambda _: None,
+) -> Reply:
+    """Ask and wait. Raises one of the package's errors, or `Interrupted`, with `reply` set.
+
+    `ended` is given a new reply, whole or not, before the surface shows the last of it.
+    """
     on = on or surface(None)
-    placed = _placed(session, question)
-    if kept := _kept(session, placed, on):
-        return kept
-    placed = ask_of_file(session, placed, on)
-    run = Run(session, prepare(session, placed), on)
+    with preparing(on, question.prompt):
+        placed = _placed(session, question, on)
+        if kept := _kept(session, placed, on):
+            return kept
+        placed = ask_of_file(session, placed, on)
+        run = Run(session, prepare_all(session, placed, on), on, ended)
     with run, closing(_batches(session, run)) as batches:
         for batch in batches:
             run.take(batch)
@@ -133,11 +150,12 @@ def ask(session: Session, question: Question, on: Surface | None = None) -> Repl
 async def aask(session: Session, question: Question, on: Surface | None = None) -> Reply:
     """`ask` for code with a loop of its own; cancelling it stops the answer."""
     on = on or surface(None)
-    placed = await asyncio.to_thread(_placed, session, question)
-    if kept := _kept(session, placed, on):
-        return kept
-    placed = await aask_of_file(session, placed, on)
-    run = Run(session, await asyncio.to_thread(prepare, session, placed), on)
+    with preparing(on, question.prompt):  # for what is not said: other threads show nothing
+        placed = await asyncio.to_thread(_placed, session, question)
+        if kept := _kept(session, placed, on):
+            return kept
+        placed = await aask_of_file(session, placed, on)
+        run = Run(session, await asyncio.to_thread(prepare_all, session, placed), on)
     with run:
         async with aclosing(_abatches(session, run)) as batches:
             async for batch in batches:
@@ -153,7 +171,7 @@ def stream(session: Session, question: Question, ended: Ended = lambda _: None) 
         ended(kept)
         yield from deltas_of(kept)
         return
-    run = Run(session, prepare(session, placed), nowhere, ended)
+    run = Run(session, prepare_all(session, placed), nowhere, ended)
     with run, closing(_batches(session, run)) as batches:
         for batch in batches:
             yield from run.deltas(batch)
@@ -172,7 +190,7 @@ async def astream(
         for delta in deltas_of(kept):
             yield delta
         return
-    run = Run(session, await asyncio.to_thread(prepare, session, placed), nowhere, ended)
+    run = Run(session, await asyncio.to_thread(prepare_all, session, placed), nowhere, ended)
     with run:
         async with aclosing(_abatches(session, run)) as batches:
             async for batch in batches:
@@ -183,13 +201,13 @@ async def astream(
     _reply(session, question, run)
 
 
-def _placed(session: Session, question: Question) -> Placed:
+def _placed(session: Session, question: Question, on: Surface = NOWHERE) -> Placed:
     if question.dry_run:
         raise ParameterError(
             "A dry run sends nothing, so there is no answer to wait for.",
             "ds.ask(…, dry_run=True) shows what would be sent.",
         )
-    return place(session, question)
+    return place(session, question, on)
 
 
 def _kept(session: Session, placed: Placed, on: Surface) -> Reply | None:
@@ -216,8 +234,13 @@ def _batches(session: Session, run: Run) -> Generator[list[Event] | None]:
 
     client = session.endpoints.client
     while True:
-        with closing(engine().drain(lambda: client.stream(run.exchange), run.stop)) as batches:
-            yield from batches
+        source = engine().drain(lambda: client.stream(run.exchange), run.stop)
+        try:
+            with closing(source) as batches:
+                yield from batches
+        except TURNED_AWAY as error:
+            run.fall_back(error)
+            continue
         if not run.go_on():
             return
 
@@ -229,9 +252,13 @@ async def _abatches(session: Session, run: Run) -> AsyncGenerator[list[Event]]:
     client = session.endpoints.client
     while True:
         source = engine().adrain(lambda: client.stream(run.exchange), run.stop)
-        async with _ticking(run), aclosing(source) as batches:
-            async for batch in batches:
-                yield batch
+        try:
+            async with _ticking(run), aclosing(source) as batches:
+                async for batch in batches:
+                    yield batch
+        except TURNED_AWAY as error:
+            run.fall_back(error)
+            continue
         if not await run.ago_on():
             return
 

@@ -6,17 +6,17 @@ budget, the notebook's, and that of a policy file.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from decimal import Decimal
 from functools import partial
-from typing import TYPE_CHECKING, TypeGuard
+from typing import TYPE_CHECKING, Any, TypeGuard
 
 from deepseek_jupyter.errors import ConfigurationError, ContextLengthError
 from deepseek_jupyter.privacy.rules import Teaching
 from deepseek_jupyter.protocol.request import Built
 from deepseek_jupyter.protocol.responses import WEB_SEARCH
-from deepseek_jupyter.protocol.tokens import count_body, surely_within
+from deepseek_jupyter.protocol.tokens import count_body, least_answer, surely_within
 from deepseek_jupyter.protocol.usage import Price, Usage, plus
 from deepseek_jupyter.session.accounts import notebook_cost, notebook_tokens
 from deepseek_jupyter.transport.providers import KEYLESS, Provider
@@ -38,7 +38,8 @@ _SEARCHED = 30_000
 
 
 def check_context(built: Built, provider: Provider) -> Built:
-    """Raise `ContextLengthError` when what is sent, and what `max_tokens` asks for, cannot fit.
+    """Raise `ContextLengthError` when what is sent, and what the answer needs (`max_tokens`, or a
+    little), cannot fit.
 
     Returns `built`, with a notice where nobody knows what the model takes.
     """
@@ -52,15 +53,16 @@ def check_context(built: Built, provider: Provider) -> Built:
             "checked: %deepseek models may tell, or set context_tokens in DeepSeek.providers."
         )
         return replace(built, notices=(*built.notices, notice))
-    answer = 0 if provider.dialect.like in _CUT_ANSWERS else int(built.body.get("max_tokens") or 0)
-    room = limit - answer
+    cut = provider.dialect.like in _CUT_ANSWERS
+    asked = 0 if cut else int(built.body.get("max_tokens") or 0)
+    room = limit - (asked or least_answer(limit))
     if room > 0 and surely_within(built.body, room * _DOUBT):
         return built
     tokens = count_body(built.body)
     if tokens > room * _DOUBT:
-        asked = f", and max_tokens asks for {answer:,}" if answer else ""
+        more = f", and max_tokens asks for {asked:,}" if asked else ""
         raise ContextLengthError(
-            f"The request is about {tokens:,} tokens{asked}; {model} takes {limit:,} in all."
+            f"The request is about {tokens:,} tokens{more}; {model} takes {limit:,} in all."
         )
     return built
 
@@ -81,6 +83,22 @@ def search_notice(price: Price | None) -> str:
         "Words of the question may go to a web search on the provider's server; a turn with a "
         f"search can read {_SEARCHED:,} tokens{cost}."
     )
+
+
+def budget_at(session: Session, setting: Any, provider: Provider) -> float:
+    """What a setting allows at `provider`: one sum for all, or a table by provider; 0 for any sum.
+
+    Raises `ConfigurationError` where the table cannot be read: a limit must not be lost by a typo.
+    """
+    if not isinstance(setting, Mapping):
+        return float(setting)
+    for name, allowed in setting.items():
+        number = isinstance(allowed, int | float) and not isinstance(allowed, bool)
+        if not number or not allowed >= 0 or session.endpoints.profile(name).name != name:
+            raise ConfigurationError(
+                f"The budget {name!r}: {allowed!r} is none.", "Write {'provider': sum}."
+            )
+    return float(setting.get(provider.name, 0))
 
 
 def check_spending(
@@ -135,9 +153,11 @@ def check_notebook(
     """
     used = earlier or Usage()
     spent = price.cost(used).amount if price else Decimal()
-    cap = session.config.notebook_budget
+    setting = session.config.notebook_budget
+    cap = budget_at(session, setting, provider)
     if cap and _priced(price, provider, model, "DeepSeek.notebook_budget"):
-        before, most = plus(notebook_cost(session, price.currency), spent), worst(price)
+        at = provider.name if isinstance(setting, Mapping) else ""
+        before, most = plus(notebook_cost(session, price.currency, at), spent), worst(price)
         if plus(before, most) > cap:
             raise ConfigurationError(
                 f"This notebook has cost {before:.4f} {price.currency} and this answer may cost up "

@@ -94,6 +94,7 @@ class _Round:
     planned: Sequence[Planned]
     results: dict[str, str] = field(default_factory=dict)
     decisions: dict[str, str] = field(default_factory=dict)
+    facts: dict[str, dict[str, Any]] = field(default_factory=dict)
 
     @property
     def step(self) -> Step:
@@ -104,6 +105,7 @@ class _Round:
             self.completion.answer,
             self.completion.reasoning,
             tuple((c.id, self.decisions[c.id]) for c in calls if c.id in self.decisions),
+            tuple((c.id, self.facts[c.id]) for c in calls if c.id in self.facts),
         )
 
     @property
@@ -233,9 +235,11 @@ class ToolRounds:
         seconds = self._session.config.tool_timeout
         outcomes: list[CallOutcome] = yield Calls(planned, seconds, together)
         for one, outcome in zip(planned, outcomes, strict=True):
-            yield from self._leave(current, one, self._words(one, outcome))
+            assert one.tool is not None
+            current.facts[one.call.id] = outcome.facts(one.tool)
+            yield from self._leave(current, one, *self._words(one, outcome))
 
-    def _leave(self, current: _Round, planned: Planned, text: str) -> Flow:
+    def _leave(self, current: _Round, planned: Planned, text: str, cut: str) -> Flow:
         """Show what came of a call, as it will leave. Rows that a tool keeps wait for a yes."""
         call, tool = planned.call, planned.tool
         decision = current.decisions[call.id]
@@ -244,7 +248,11 @@ class ToolRounds:
             counts = ", ".join(f"{count} × {kind}" for kind, count in masked.counts.items())
             text = masked.text + (f"\n(masked: {counts})" if counts else "")
             if (kept := tool.kept(text)) and not (yield from self._may_leave(current, call, text)):
-                text, decision = _KEPT.format(kept), "result kept here"
+                text, decision, cut = _KEPT.format(kept), "result kept here", ""
+                current.facts.pop(call.id)
+        if cut:
+            said = f"Of what {call.name} returned the model reads {cut}."
+            self._transcript.notices.append(said)
         yield from self._conclude(current, call, text, decision)
 
     def _may_leave(self, current: _Round, call: ToolCall, text: str) -> Generator[Need, Any, bool]:
@@ -302,8 +310,8 @@ class ToolRounds:
             self._transcript.notices.append(denied)
         return answer
 
-    def _words(self, planned: Planned, outcome: CallOutcome) -> str:
-        """What the model reads of an outcome."""
+    def _words(self, planned: Planned, outcome: CallOutcome) -> tuple[str, str]:
+        """What the model reads of an outcome, and how much of it that is."""
         from deepseek_jupyter.tools.loop import result_text
 
         assert planned.tool is not None
@@ -311,13 +319,13 @@ class ToolRounds:
         if outcome.error is not None:
             redact = self._prepared.redactor.redact
             return guarded(f"Error: {outcome.problem}", redact, config.tool_tokens)
-        if planned.tool.text is not None:
-            return planned.tool.text(outcome.value)
+        if (tool := planned.tool).text is not None:
+            return tool.text(outcome.value), tool.cut(outcome.value) if tool.cut else ""
         caps = {"rows": config.tool_rows, "tokens": config.tool_tokens}
         found = result_text(outcome.value, **caps)
-        if not found.whole and (name := keep(outcome.value)):
+        if found.cut and (name := keep(outcome.value)):
             found = result_text(outcome.value, **caps, name=name)
-        return found.text
+        return found.text, found.cut
 
     def _conclude(self, current: _Round, call: ToolCall, text: str, decision: str) -> Flow:
         """Give the model `text` for the call; it passes the redactor like all that leaves."""
@@ -373,7 +381,7 @@ class ToolRounds:
                 raise
             self._repaired = True
             self._account(completion, self._text(completion))
-            self._transcript.notices.append(f"{error.what} The model was asked once more.")
+            self._transcript.details.append(f"{error.what} The model was asked once more.")
             return self._repair(completion, repair_request(error))
         self._answer = pretty(plain)
         return None

@@ -26,7 +26,16 @@ from deepseek_jupyter.home import home
 
 from . import maintenance
 from .database import Database
-from .rows import LATEST, ConversationRow, NotebookRow, put_tip, put_turn, take_along, turn_of
+from .rows import (
+    LATEST,
+    ConversationRow,
+    NotebookRow,
+    put_tip,
+    put_turn,
+    remove_turn,
+    take_along,
+    turn_of,
+)
 from .search import Hit, hit_in, match_expression, words_of
 from .totals import By, Total, add_ghosts, delete_ghosts, ghost_totals, turn_totals
 from .tree import Node
@@ -108,7 +117,7 @@ class Journal:
         key = ("turn", turn.id)
         self._database.write(change, key, full=True)
         if self.in_memory:
-            self._costs[key] = Total.of_turn(turn.served_model or turn.model, turn)
+            self._costs[key] = Total.of_turn(turn)
 
     def adopt(self, turns: Sequence[Turn], conversation: str | None = None) -> None:
         """Write those turns that this journal lacks; `conversation` takes all of them along."""
@@ -120,6 +129,16 @@ class Journal:
                     put_turn(connection, turn, None)
                 if known.get(turn.id, turn).conversation != (conversation or turn.conversation):
                     take_along(connection, str(conversation), turn.id)
+
+        self._database.write(change, full=True)
+
+    def put_last(self, turns: Sequence[Turn]) -> None:
+        """Write turns that are there as if they were asked last, in this order."""
+
+        def change(connection: sqlite3.Connection) -> None:
+            for turn in turns:
+                remove_turn(connection, turn.id)
+                put_turn(connection, turn, None)
 
         self._database.write(change, full=True)
 
@@ -154,6 +173,16 @@ class Journal:
             {"id": conversation},
         )
         return [Node._make(row) for row in rows]
+
+    def aside(self, conversation: str) -> list[Turn]:
+        """What `nodes` leaves out of a conversation, oldest first."""
+        return self._read_turns(
+            "t.conversation = ? AND NOT (t.history AND t.answered)", conversation
+        )
+
+    def everything(self) -> list[Turn]:
+        """Every turn of this machine that has ended, oldest first."""
+        return self._read_turns("?", 1)
 
     def find_by_request(self, request_hash: str) -> Turn | None:
         """The newest whole answer to this very request that was not read from a file."""
@@ -342,6 +371,14 @@ class Journal:
             return connection.execute(query, parameters).fetchall()
 
         return self._database.read(run, [])
+
+    def _read_turns(self, test: str, value: object) -> list[Turn]:
+        rows = self._rows(
+            "SELECT body FROM turns t JOIN bodies USING (key) WHERE t.owner IS NULL "
+            f"AND {test} ORDER BY t.key",
+            (value,),
+        )
+        return [turn for (body,) in rows if (turn := turn_of(body)) is not None]
 
     def _execute(self, key: Hashable, statement: str, parameters: tuple[Any, ...]) -> None:
         self._database.write(lambda c: c.execute(statement, parameters), key)

@@ -101,14 +101,21 @@ def put_turn(connection: sqlite3.Connection, turn: Turn, owner: str | None) -> N
     connection.execute(
         f"INSERT INTO turns({names}) VALUES ({marks}) ON CONFLICT(id) DO UPDATE SET {changes}", row
     )
-    (key,) = connection.execute("SELECT key FROM turns WHERE id = ?", (turn.id,)).fetchone()
     connection.execute(
-        "INSERT INTO bodies(key, body) VALUES (?, ?) "
+        "INSERT INTO bodies(key, body) VALUES ((SELECT key FROM turns WHERE id = ?), ?) "
         "ON CONFLICT(key) DO UPDATE SET body = excluded.body",
-        (key, _body(turn)),
+        (turn.id, _body(turn)),
     )
     if owner is None:
+        (key,) = connection.execute("SELECT key FROM turns WHERE id = ?", (turn.id,)).fetchone()
         add_to_index(connection, key, turn)
+
+
+def remove_turn(connection: sqlite3.Connection, id: str) -> None:
+    """Delete a turn with its body and its words."""
+    remove_from_index(connection, id)
+    connection.execute("DELETE FROM bodies WHERE key = (SELECT key FROM turns WHERE id = ?)", (id,))
+    connection.execute("DELETE FROM turns WHERE id = ?", (id,))
 
 
 def add_to_index(connection: sqlite3.Connection, key: int, turn: Turn) -> None:
@@ -153,6 +160,7 @@ def turn_of(body: str) -> Turn | None:
         images=tuple(stored.get("images", ())),
         pseudonyms=stored.get("pseudonyms", {}),
         sending=stored.get("sending", {}),
+        logprobs=stored.get("logprobs"),
     )
 
 
@@ -165,6 +173,7 @@ def _body(turn: Turn) -> str:
         "pseudonyms": dict(turn.pseudonyms),
         "sending": dict(turn.sending),
         "from_file": turn.from_file,
+        "logprobs": turn.logprobs,
         "host_cost": str(usage.cost) if usage and usage.cost is not None else "",
     }
     given = {name: value for name, value in optional.items() if value}

@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
-from deepseek_jupyter.privacy.redaction import restore, restore_shown
+from deepseek_jupyter.privacy.redaction import Redactor, restore, restore_shown
 from deepseek_jupyter.protocol.messages import SIGNED, Message, ToolCall, assistant, tool, user
 from deepseek_jupyter.protocol.usage import Usage
 
@@ -41,7 +41,8 @@ class Step:
 
     `answer` and `reasoning` are what the model said with its calls; `results` are pairs of a call's
     id and the text that went back; `decisions` are pairs of a call's id and what was decided about
-    it (docs/tools.md).
+    it (docs/tools.md), `facts` of a call's id and what the record says of its run: ``seconds``,
+    ``failed``, and of a table ``rows``, and ``more`` where those are not all.
     """
 
     tool_calls: tuple[ToolCall, ...]
@@ -49,6 +50,7 @@ class Step:
     answer: str = ""
     reasoning: str | None = None
     decisions: tuple[tuple[str, str], ...] = ()
+    facts: tuple[tuple[str, Mapping[str, Any]], ...] = ()
 
     def messages(self) -> list[Message]:
         """The assistant message with the calls, and a tool message for each result."""
@@ -65,14 +67,20 @@ class Step:
     @property
     def record(self) -> dict[str, Any]:
         """The JSON form. A call that was decided on and has not returned has the text null."""
-        results, decided = dict(self.results), dict(self.decisions)
+        results, decided, facts = dict(self.results), dict(self.decisions), dict(self.facts)
         ids = [call.id for call in self.tool_calls if call.id in results or call.id in decided]
         return {
             "answer": self.answer,
             "reasoning": self.reasoning or "",
             "tool_calls": [asdict(call) for call in self.tool_calls],
             "results": [
-                {"id": id, "text": results.get(id), "decision": decided.get(id, "")} for id in ids
+                {
+                    "id": id,
+                    "text": results.get(id),
+                    "decision": decided.get(id, ""),
+                    **facts.get(id, {}),
+                }
+                for id in ids
             ],
         }
 
@@ -93,7 +101,8 @@ class Turn:
     `answer`, `reasoning` and `steps` are as the model wrote them, with the pseudonyms that went out
     in place of what the redactor kept; `pseudonyms` has their originals, and `seen` puts them back.
     `sending` says what else went with `sent`: ``system``, ``dropped`` turns, and of each attachment
-    which columns and rows left and what was masked.
+    which columns and rows left and what was masked. `logprobs` stay out of the record for their
+    size.
     """
 
     id: str
@@ -117,6 +126,7 @@ class Turn:
     timing: Mapping[str, float | None] = field(default_factory=dict)
     finish_reason: str | None = None
     notices: tuple[str, ...] = ()
+    details: tuple[str, ...] = ()
     error: Mapping[str, str] | None = None
     reasoning_details: tuple[dict[str, Any], ...] = ()
     history: bool = True
@@ -130,6 +140,8 @@ class Turn:
     policy: tuple[str, ...] = ()
     pseudonyms: Mapping[str, str] = field(default_factory=dict)
     sending: Mapping[str, Any] = field(default_factory=dict)
+    audit: Mapping[str, Any] = field(default_factory=dict)
+    logprobs: Mapping[str, Any] | None = None
 
     def messages(self) -> list[Message]:
         """What the turn adds to the history: the question, and the answer as far as it came."""
@@ -170,6 +182,15 @@ class Turn:
             ),
         )
 
+    def masked(self) -> Turn:
+        """The turn for other people's eyes: what the redactor kept is a pseudonym in the prompt
+        too, as it was when it was sent; without notices, which name data to the one who asked.
+        """
+        redactor = Redactor(known=self.pseudonyms)
+        kept = {original: name[1:].split("-")[0] for name, original in self.pseudonyms.items()}
+        redactor.withhold({original: kind for original, kind in kept.items() if original})
+        return replace(self, prompt=redactor.redact(self.prompt), notices=())
+
     @property
     def record(self) -> dict[str, Any]:
         """The JSON form, for the user's eyes: see `seen`."""
@@ -179,6 +200,7 @@ class Turn:
     def written(self) -> dict[str, Any]:
         """The JSON form as the model wrote it."""
         hidden = {"sent", "images", "from_file", "reasoning_details", "pseudonyms", "sending"}
+        hidden |= {"logprobs"}
         record: dict[str, Any] = {"schema": SCHEMA}
         record |= {f.name: getattr(self, f.name) for f in fields(self) if f.name not in hidden}
         record["reasoning"] = self.reasoning or ""
@@ -186,9 +208,10 @@ class Turn:
         record["steps"] = [step.record for step in self.steps]
         record["usage"] = self.usage.to_json() if self.usage else None
         record["attachments"] = list(map(dict, self.attachments))
-        record["notices"] = list(self.notices)
+        record["notices"], record["details"] = list(self.notices), list(self.details)
         record["policy"] = list(self.policy)
         record["parameters"] = dict(self.parameters)
+        record["audit"] = dict(self.audit)
         times = ("first_token", "thinking", "total")
         record["timing"] = {name: self.timing.get(name) for name in times}
         return record

@@ -16,7 +16,7 @@ from deepseek_jupyter.display.render import footer
 from deepseek_jupyter.errors import shortened
 
 from .fields import ids, text, whole
-from .state import position, running, values, way
+from .state import failed, position, running, values, way
 
 if TYPE_CHECKING:
     from deepseek_jupyter.conversation.turn import Turn
@@ -38,6 +38,7 @@ def conversation(session: Session, request: Request) -> dict[str, Any]:
         **position(found),
         "way": way(found),
         "running": [record for record in running() if record["conversation"] == found.id],
+        "failed": failed(found),
         "settings": values(session),
         "foreign": list(map(_record, session.memory.foreign[-_MOST_FOREIGN:])),
         "undecided": session.memory.undecided,
@@ -61,7 +62,10 @@ def tree(session: Session, request: Request) -> dict[str, Any]:
         **position(found),
         "earlier": len(found) - len(nodes),
         "nodes": [
-            {"id": n.id, "parent": n.parent, "head": heads.get(n.id, ""), "status": n.status}
+            {
+                **{name: getattr(n, name) for name in ("id", "parent", "status", "created")},
+                "head": heads.get(n.id, ""),
+            }
             for n in nodes
         ],
     }
@@ -107,7 +111,7 @@ def usage(session: Session, request: Request) -> dict[str, Any]:
     if found.journal is not None and not found.journal.in_memory:
         total = sum(found.journal.totals("conversation", conversation=found.id), total)
     else:
-        total = sum((Total.of_turn(found.id, turn) for turn in found.turns()), total)
+        total = sum((Total.of_turn(turn) for turn in found.turns()), total)
     return {
         "turns": total.turns,
         "prompt": total.usage.prompt_tokens,

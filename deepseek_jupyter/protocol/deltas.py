@@ -80,15 +80,23 @@ class Fault:
 
 
 @dataclass(slots=True, frozen=True)
-class Waiting:
-    """Not from the model: a sign that the server is alive while the request waits its turn."""
+class Retry:
+    """Not from the model: after an error of class `kind` the request goes out again."""
 
-    comments: int
+    why: str
+    kind: str
+    seconds: float
+    number: int
+    of: int
+
+
+class Detail(str):
+    """A sentence of which nothing follows for the user: it is kept, and shown on demand."""
 
 
 @dataclass(slots=True, frozen=True)
 class Notice:
-    """Not from the model: one sentence that the user should read, `once` in a session if so."""
+    """Not from the model: one sentence for the user, `once` in a session if so."""
 
     text: str
     once: bool = False
@@ -126,7 +134,7 @@ Delta = (
     | Search
     | Citation
 )
-Event = Delta | Waiting | Notice
+Event = Delta | Notice | Retry
 
 
 def reasoning_text(delta: Mapping[str, Any]) -> str | None:
@@ -213,7 +221,9 @@ class Completion:
 
     `reasoning` is None when the model did not think, "" when it thought nothing aloud.
     `finish_reason` is the server's word, or None where it gave none. `ended` says that the
-    server ended the stream properly. `fault` is an error object met in the stream.
+    server ended the stream properly. `fault` is an error object met in the stream. `facts` are what
+    only audits ask for: ``fingerprint`` (which configuration answered), ``created``,
+    ``native_finish_reason`` (what the host behind a gateway said).
     """
 
     answer: str = ""
@@ -229,6 +239,7 @@ class Completion:
     fault: Fault | None = None
     searches: tuple[Search, ...] = ()
     citations: tuple[Citation, ...] = ()
+    facts: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def empty(self) -> bool:

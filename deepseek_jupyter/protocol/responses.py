@@ -191,7 +191,8 @@ class ResponsesStream(CompletionStream):
         super()._take({"choices": [{"delta": said}]}, deltas)
 
     def _named(self, response: Mapping[str, Any], deltas: list[Delta]) -> None:
-        super()._take({"model": response.get("model"), "id": response.get("id")}, deltas)
+        named = {"model": "model", "id": "id", "created": "created_at"}
+        super()._take({name: response.get(theirs) for name, theirs in named.items()}, deltas)
 
     def _begin(self, item: Mapping[str, Any], key: Any, deltas: list[Delta]) -> None:
         kind = item.get("type")

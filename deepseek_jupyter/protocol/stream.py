@@ -56,6 +56,10 @@ _EMPTY_FIRST = re.compile(r"\A(?:\s*\{\s*\})+(?=\s*\{)")
 # end, for an answer may well speak of the tag.
 _UNOPENED = re.compile(r"\s*</think>[ \t]*(?:\n\s*|\Z)")
 
+# Fields of a chunk, and of its choice, under the names of `Completion.facts`.
+_FACTS = {"system_fingerprint": "fingerprint", "created": "created"}
+_CHOICE_FACTS = {"native_finish_reason": "native_finish_reason"}
+
 _NOT_PLAIN = re.compile(r'["\\\x00-\x1f]')
 
 
@@ -114,6 +118,7 @@ class CompletionStream:
         self._usage: Usage | None = None
         self._model: str | None = None
         self._id: str | None = None
+        self._facts: dict[str, str] = {}
         self.done = False
         self.unopened = False  # thinking came without its beginning
         self._fault: Fault | None = None
@@ -151,6 +156,7 @@ class CompletionStream:
             fault=self._fault,
             searches=tuple(self._searches.values()),
             citations=tuple(self._citations),
+            facts=dict(self._facts),
         )
 
     def feed(self, chunk: bytes) -> list[Delta]:
@@ -193,6 +199,8 @@ class CompletionStream:
 
     def _take(self, chunk: Mapping[str, Any], deltas: list[Delta]) -> None:
         """Add to `deltas` as it goes: what precedes a malformed value has arrived."""
+        if len(self._facts) < len(_FACTS):
+            self._take_facts(chunk, _FACTS)
         if self._model is None or self._id is None:
             self._model = word(chunk.get("model")) or self._model
             self._id = word(chunk.get("id")) or self._id
@@ -205,6 +213,11 @@ class CompletionStream:
         for choice in chunk.get("choices") or ():
             if not choice.get("index"):  # other candidates (n > 1) are not part of this answer
                 self._take_choice(choice, deltas)
+
+    def _take_facts(self, source: Mapping[str, Any], names: Mapping[str, str]) -> None:
+        for key, name in names.items():
+            if name not in self._facts and (said := word(source.get(key))):
+                self._facts[name] = said
 
     def _decode(self, events: Iterable[str]) -> list[Delta]:
         deltas: list[Delta] = []
@@ -255,6 +268,7 @@ class CompletionStream:
         logprobs = choice.get("logprobs")
         if logprobs:
             self._take_logprobs(logprobs, deltas)
+        self._take_facts(choice, _CHOICE_FACTS)
         reason = word(choice.get("finish_reason"))
         if reason and self._finish is None:  # some hosts repeat the finish chunk
             self._finish = reason

@@ -93,17 +93,8 @@ def usage(session: Spender, by: By | None = None) -> Report:
 
 
 def session_totals(session: Spender) -> list[Total]:
-    """One `Total` a model, and a provider where several served it, of what this kernel asked."""
-    hosts: dict[str, set[str]] = {}
-    for turn in session.spent:
-        hosts.setdefault(turn.served_model or turn.model, set()).add(turn.provider)
-
-    def name(turn: Turn) -> str:
-        model = turn.served_model or turn.model
-        return f"{turn.provider}:{model}" if len(hosts[model]) > 1 else model
-
-    found = by_key(Total.of_turn(name(turn), turn) for turn in session.spent)
-    return sorted(found, key=lambda total: total.key)
+    """One `Total` a provider and model, of what this kernel asked."""
+    return sorted(by_key(map(Total.of_turn, session.spent)), key=lambda total: total.key)
 
 
 def _as_ghosts(totals: Iterable[Total]) -> Iterator[Total]:
@@ -112,18 +103,25 @@ def _as_ghosts(totals: Iterable[Total]) -> Iterator[Total]:
         yield replace(total, key=f"{total.key} (ghost text)" if total.key else "ghost text")
 
 
-def notebook_ghosts(session: Spender) -> Total:
+def notebook_ghosts(session: Spender, provider: str = "") -> Total:
     """What the notebook's ghost texts have cost so far, in all kernels; an estimate."""
-    conversation = session.conversation
-    if conversation.journal is None or conversation.notebook is None:
-        return session.ghosts.total()
-    session.ghosts.flush()
-    return sum(conversation.journal.ghosts(notebook=conversation.notebook), Total(""))
+    conversation, paid = session.conversation, list(session.ghosts.spent.values())
+    if conversation.journal is not None and conversation.notebook is not None:
+        session.ghosts.flush()
+        paid = conversation.journal.ghosts("model", notebook=conversation.notebook)
+    return sum(_at(provider, paid), Total(""))
 
 
-def notebook_cost(session: Spender, currency: str) -> Decimal:
-    """What the notebook has cost so far in `currency`, ghost text too, in all kernels."""
-    return sum(notebook_totals(session), notebook_ghosts(session)).cost.get(currency, Decimal())
+def notebook_cost(session: Spender, currency: str, provider: str = "") -> Decimal:
+    """What the notebook has cost so far in `currency`, ghost text too, in all kernels; at
+    `provider`, or at all.
+    """
+    totals = _at(provider, notebook_totals(session))
+    return sum(totals, notebook_ghosts(session, provider)).cost.get(currency, Decimal())
+
+
+def _at(provider: str, totals: Iterable[Total]) -> Iterator[Total]:
+    return (total for total in totals if total.key.startswith(f"{provider}:" if provider else ""))
 
 
 def notebook_tokens(session: Spender) -> int:
@@ -141,7 +139,7 @@ def notebook_totals(session: Spender) -> list[Total]:
     journal = conversation.journal
     if journal is None or conversation.notebook is None:
         return session_totals(session)
-    return [*journal.totals("notebook", notebook=conversation.notebook), *journal.unwritten()]
+    return [*journal.totals("model", notebook=conversation.notebook), *journal.unwritten()]
 
 
 def in_words(totals: Iterable[Total]) -> str:
@@ -166,12 +164,13 @@ def _named(totals: list[Total], by: By, journal: Journal) -> list[Total]:
 
 
 def _report(title: str, by: str, totals: list[Total]) -> Report:
-    heads = (by, "answers", "new", "cached", "thinking", "out", "cost (estimate)", "share")
-    weights = _weights(totals)
-    most = max(weights, default=Decimal())
-    rows = [
-        (*_row(total), _bar(weight, most)) for total, weight in zip(totals, weights, strict=True)
-    ]
+    heads = [by, "answers", "new", "cached", "thinking", "out", "cost (estimate)"]
+    rows = [_row(total) for total in totals]
+    if len(rows) > 1:  # of a single one the share says nothing
+        weights = _weights(totals)
+        heads.append("share")
+        bars = (_bar(weight, max(weights)) for weight in weights)
+        rows = [(*row, bar) for row, bar in zip(rows, bars, strict=True)]
     spent = in_words(totals)
     cached = sum(totals, Total("")).usage
     remark = f"In all {spent}." if spent else ""

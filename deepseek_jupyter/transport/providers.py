@@ -13,7 +13,7 @@ from fnmatch import fnmatchcase
 from types import MappingProxyType
 from typing import Any, get_args
 
-from deepseek_jupyter.errors import ConfigurationError
+from deepseek_jupyter.errors import ConfigurationError, ParameterError
 from deepseek_jupyter.protocol.dialect import Dialect, Replay, SchemaStyle, ThinkingStyle
 from deepseek_jupyter.protocol.model_facts import ModelFacts, facts_of
 from deepseek_jupyter.protocol.parameters import STANDARD, TAKEN, Parameter
@@ -73,18 +73,18 @@ class Provider:
         return self.wires.get(self.wire) or self.base_url
 
     def speaking(self, wire: str) -> Provider:
-        """The profile on another wire, "" for its own. Raises `ConfigurationError`."""
+        """The profile on another wire, "" for its own. Raises `ParameterError`."""
         if wire in ("", self.wire):
             return self
         if self.wire != "chat":
-            raise ConfigurationError(
+            raise ParameterError(
                 f"{self.title} is asked by the wire {self.wire}, which its address or profile "
                 f"names; {wire} is another.",
                 "Set %config DeepSeek.wire = '', or name another provider with -p.",
             )
         if wire not in WIRES or (wire != "chat" and wire not in self.wires):
             has = ", ".join(["chat", *self.wires])
-            raise ConfigurationError(
+            raise ParameterError(
                 f"{self.title} is not known to speak the wire {wire!r}.",
                 f"It has {has}; a profile of your own in DeepSeek.providers may name another.",
             )

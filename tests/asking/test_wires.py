@@ -69,7 +69,7 @@ class TestOnEachWire:
             session.config.wire = name
             server.queue(reply(name, "Blue.", "Hm."))
             kept.append(ds.ask("Which colour?", new=True).record)
-        differ = ("id", "created", "conversation", "timing", "footer", "branch")
+        differ = ("id", "created", "conversation", "timing", "footer", "branch", "audit")
         same = [{n: v for n, v in r.items() if n not in differ} for r in kept]
         for record in same:  # the messages wire does not tell them apart
             del record["usage"]["reasoning_tokens"]
@@ -235,3 +235,10 @@ class TestTheWebSearch:
         session.config.providers = {"vllm": {"base_url": "http://127.0.0.1:1/v1"}}
         with pytest.raises(errors.ConfigurationError, match="no web search"):
             ds.ask("How?", web=True, provider="vllm")
+
+    def test_goes_on_to_no_fallback_without_a_search(self, session, server):
+        session.config.providers = {"vllm": {"base_url": server.base_url("vllm")}}
+        session.config.fallback = ["vllm:m"]
+        server.queue(Reply(send(*map(named, searched()))))
+        notices = ds.ask("How do giraffes sleep?", web=True).record["notices"]
+        assert any("vllm:m is passed over" in notice for notice in notices)

@@ -9,18 +9,24 @@ import { Widget } from '@lumino/widgets';
 import type { INotebookTracker } from '@jupyterlab/notebook';
 import type { IRenderMime } from '@jupyterlab/rendermime-interfaces';
 import type { ITranslator, TranslationBundle } from '@jupyterlab/translation';
+import type { JSONObject } from '@lumino/coreutils';
 import type { Message } from '@lumino/messaging';
-import { object } from '../kernel/json';
+import { object, text } from '../kernel/json';
 import { asMarkdown, isRunning, readOutput, readRecord, SCHEMA } from '../kernel/record';
 import { merge } from '../kernel/transcript';
 import { Flow } from '../markdown/flow';
 import { LabRenderer } from '../markdown/labrenderer';
 import { insertBelow, isEditable, regenerate, replaceCell, runBelow, stop } from './actions';
 import { make, say } from './dom';
-import { findHostCell, isExecuting, kernelOf } from './hostcell';
-import { addCodeBars, Attachments, FileTurns, Header, Notes, Tools } from './parts';
+import { findHostCell, hideSaid, isExecuting, kernelOf } from './hostcell';
+import { Notes } from './notes';
+import { addCodeBars, Attachments, FileTurns, Header } from './parts';
+import { SeamLine } from './seam';
 import { SiblingSwitch } from './siblings';
+import { Proposal, readProposal, withoutCode } from './proposal';
+import { TypedAnswer } from './table';
 import { Thinking } from './thinking';
+import { Tools } from './tools';
 import { announcement } from './wording';
 import { wordsIn } from '../words';
 import type { Consent, ITurnRecord } from '../kernel/record';
@@ -33,6 +39,12 @@ import type { IHostCell } from './hostcell';
  * once the comm has brought text of it.
  */
 const SILENCE = { record: 2000, comm: 30_000 };
+
+/** The cell that goes on from the last answer. */
+const GO_ON = '%%ds --continue\n';
+
+/** What the kernel raises for a turn that was stopped. */
+const STOPPED = { type: 'Interrupted', hint: '' };
 
 /** How often a kernel is asked for a turn that should run but sends nothing. */
 const ATTEMPTS = 5;
@@ -76,10 +88,27 @@ export class Card extends Widget implements IRenderMime.IRenderer {
     this._file = new FileTurns(this._trans, take =>
       this._answerToolCall(this._asking, take ? 'approve' : 'deny')
     );
+    this._seam = new SeamLine(
+      {
+        show: last => this._tell('checkout', { to: last }),
+        carryOver: () => this._tell('carry_over', { turn: this._saved.id })
+      },
+      this._trans
+    );
+    this._proposal = new Proposal(
+      { hub: options.hub, kernel: () => kernelOf(this._hostCell()), renderer },
+      this._trans
+    );
+    this._typed = new TypedAnswer(answer, this._trans);
+    this._notes = new Notes(this._trans, {
+      again: () => this._at(host => regenerate(host, options.translator)),
+      goOn: () => this._at(host => runBelow(host, GO_ON, options.translator)),
+      fresh: () => this._at(host => this._fresh(host))
+    });
     const log = make('div', 'log');
     log.setAttribute('role', 'log');
     log.setAttribute('aria-live', 'off');
-    log.append(this._file.node, this._thinking.node, this._tools.node, answer);
+    log.append(this._file.node, this._thinking.node, this._tools.node, this._typed.node, this._proposal.node);
     this._status.setAttribute('role', 'status');
     this.addClass('jp-DeepSeek-card');
     this.node.setAttribute('role', 'group');
@@ -90,6 +119,7 @@ export class Card extends Widget implements IRenderMime.IRenderer {
       this._attachments.node,
       log,
       this._notes.node,
+      this._seam.node,
       this._status
     );
     options.hub?.transcriptChanged.connect(this._onTranscript, this);
@@ -122,6 +152,7 @@ export class Card extends Widget implements IRenderMime.IRenderer {
     }
     this._options.hub?.transcriptChanged.disconnect(this._onTranscript, this);
     this._options.hub?.messageReceived.disconnect(this._onMessage, this);
+    this._outputs?.changed.disconnect(this._hideSaid, this);
     clearInterval(this._ticker);
     this._answer.dispose();
     this._thinking.dispose();
@@ -130,7 +161,11 @@ export class Card extends Widget implements IRenderMime.IRenderer {
 
   protected override onAfterAttach(message: Message): void {
     super.onAfterAttach(message);
-    this.toggleClass('jp-mod-inNotebook', this._hostCell() !== null);
+    const host = this._hostCell();
+    this.toggleClass('jp-mod-inNotebook', host !== null);
+    this._outputs = host?.cell.outputArea.model ?? null;
+    this._outputs?.changed.connect(this._hideSaid, this);
+    this._hideSaid();
     this._mark();
     if (isRunning(this._record.status)) {
       this._listen();
@@ -144,15 +179,21 @@ export class Card extends Widget implements IRenderMime.IRenderer {
     const live = this._isLive(own, transcript);
     const record = (this._record = this._switch.looked ?? own);
     this._switch.update(own, live);
-    this._header.update(record, live);
-    this._attachments.update(record);
     // Only what the kernel says now may be asked: a record may come from a stranger's file.
     const asking = live ? (transcript?.asking ?? null) : null;
+    this._header.update(record, live, asking !== null);
+    this._attachments.update(record);
     this._asking = asking?.call ?? '';
     this._file.ask(asking?.ofFile ? asking.text : '');
     this._tools.update(record, asking);
     this._mark();
+    this._typed.update(record);
+    const proposal = record.changes === null ? null : readProposal(record.changes);
+    this._proposal.node.hidden = proposal === null;
+    this.toggleClass('jp-mod-proposes', proposal !== null);
+    proposal && this._proposal.update(proposal);
     this._notes.update(record);
+    this._hideSaid();
     this.toggleClass('jp-mod-noCode', record.policy.includes('no_code'));
     const words = announcement(record, live, this._trans);
     if (this._spoken !== words && (live || this._spoken !== null)) {
@@ -162,8 +203,27 @@ export class Card extends Widget implements IRenderMime.IRenderer {
     this._tick(isRunning(record.status) && (live || this.isAttached));
     await Promise.all([
       this._thinking.update(record, live),
-      this._answer.set(asMarkdown(record), !live)
+      this._answer.set(
+        proposal ? withoutCode(record.answer, proposal) : asMarkdown(record),
+        !live
+      )
     ]);
+  }
+
+  /** An error that is said here is not said again below. */
+  private _hideSaid(): void {
+    const host = this._hostCell();
+    if (host && (this._saved.error || this._saved.status === 'interrupted')) {
+      hideSaid(host, this._saved.error ?? STOPPED);
+    }
+  }
+
+  private async _fresh(host: IHostCell): Promise<void> {
+    const kernel = kernelOf(host);
+    if (kernel) {
+      await this._options.hub?.request(kernel, 'new');
+      await regenerate(host, this._options.translator);
+    }
   }
 
   /** Whether a turn whose status is a running one really runs. */
@@ -183,7 +243,7 @@ export class Card extends Widget implements IRenderMime.IRenderer {
     const { hub } = this._options;
     const kernel = kernelOf(this._hostCell());
     const { id } = this._saved;
-    if (hub && kernel && !hub.transcript(id) && this._attempts++ < ATTEMPTS) {
+    if (hub && kernel && id && !hub.transcript(id) && this._attempts++ < ATTEMPTS) {
       hub.connect(kernel);
       hub.resync(id, kernel);
     }
@@ -197,16 +257,23 @@ export class Card extends Widget implements IRenderMime.IRenderer {
   }
 
   private _onMessage(_: ICommHub, { message }: ICommMessage): void {
-    if (object(message)['type'] === 'foreign') {
+    if (['foreign', 'seams'].includes(text(object(message)['type']))) {
       this._mark();
     }
   }
 
-  /** Grey a turn of which the kernel says that it came with the file. */
+  private _tell(type: string, body: JSONObject): void {
+    const kernel = kernelOf(this._hostCell());
+    kernel && this._options.hub?.request(kernel, type, body).catch(() => undefined);
+  }
+
+  /** Show what the kernel says of the turn: that it came with the file, or what it cut off. */
   private _mark(): void {
     const kernel = kernelOf(this._hostCell());
     const foreign = !!kernel && (this._options.hub?.isForeign(this._saved.id, kernel) ?? false);
     this._file.mark(this.node, foreign);
+    const seam = kernel && this._options.hub?.seamAt(this._saved.id, kernel);
+    this._seam.update(seam ?? null, !isRunning(this._record.status));
   }
 
   /** Update once in the next frame, however many messages arrived. */
@@ -272,10 +339,14 @@ export class Card extends Widget implements IRenderMime.IRenderer {
   private _thinking: Thinking;
   private _attachments: Attachments;
   private _tools: Tools;
+  private _typed: TypedAnswer;
+  private _proposal: Proposal;
   private _file: FileTurns;
+  private _seam: SeamLine;
   private _asking = '';
   private _answer: Flow;
-  private _notes = new Notes();
+  private _notes: Notes;
+  private _outputs: IHostCell['cell']['outputArea']['model'] | null = null;
   private _status = make('div', 'status');
   private _saved: ITurnRecord = readRecord(null);
   private _record: ITurnRecord = this._saved;
