@@ -91,6 +91,11 @@ def _add_answer_flags(add: Callable[..., object]) -> None:
         help="functions that the model may call; built in: sql, inspect, run_python; none: nothing",
     )
     add(
+        "--web",
+        action="store_true",
+        help="let the provider's server search the web; the question may go out with the search",
+    )
+    add(
         "--approve",
         choices=APPROVALS,
         help="whether calls wait for your yes; without it only those of tools that act",

@@ -77,7 +77,7 @@ class Exchange:
         self.decoder, self._whole = wire.stream(self.dialect), None
         self.decoder.redact = self._redacted
         self._filters = {}
-        base = self.provider.beta_url if self._built.beta else self.provider.base_url
+        base = self.provider.beta_url if self._built.beta else self.provider.wire_url
         self.url = join_url(base, wire.path)
         return self._built
 
@@ -159,7 +159,8 @@ class Exchange:
     def has_output(self) -> bool:
         """Whether the user has seen anything of the answer."""
         completion = self.completion
-        return bool(completion.answer or completion.reasoning or completion.tool_calls)
+        said = completion.answer or completion.reasoning or completion.tool_calls
+        return bool(said or completion.searches)
 
     def judge(self) -> None:
         """Raise if what came, now that the stream has ended, is no whole answer."""

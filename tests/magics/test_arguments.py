@@ -71,6 +71,7 @@ FLAGS: dict[str, dict[str, object]] = {
     "--approve never": {"approve": "never"},
     "--fit parts": {"fit": "parts"},
     "--cite": {"cite": True},
+    "--web": {"web": True},
     "--budget 0.01": {"budget": 0.01},
     "--no-stream": {"stream": False},
     "--on-error return": {"on_error": "return"},
