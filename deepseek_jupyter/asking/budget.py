@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, TypeGuard
 from deepseek_jupyter.errors import ConfigurationError, ContextLengthError
 from deepseek_jupyter.privacy.rules import Teaching
 from deepseek_jupyter.protocol.request import Built
-from deepseek_jupyter.protocol.tokens import count_body, surely_within
+from deepseek_jupyter.protocol.tokens import count_body, count_tokens, surely_within
 from deepseek_jupyter.protocol.usage import Price, Usage, plus
 from deepseek_jupyter.session.accounts import notebook_cost, notebook_tokens
 from deepseek_jupyter.transport.providers import KEYLESS, Provider
@@ -60,11 +60,13 @@ def check_context(built: Built, provider: Provider) -> Built:
     return built
 
 
-def worst_cost(built: Built, price: Price) -> Decimal:
+def worst_cost(
+    built: Built, price: Price, measure: Callable[[str], int] = count_tokens
+) -> Decimal:
     """What the answer costs with nothing cached and every token used that the request allows."""
     thinking = _LONGEST_MOST if built.body.get("reasoning_effort") == "max" else _LONGEST_THINKING
     out = built.body.get("max_tokens") or (thinking if built.thinks else _LONGEST_PLAIN)
-    usage = Usage(prompt_tokens=count_body(built.body), completion_tokens=int(out))
+    usage = Usage(prompt_tokens=count_body(built.body, measure), completion_tokens=int(out))
     return price.cost(usage).amount
 
 
@@ -93,6 +95,24 @@ def check_spending(
             )
     model = built.body["model"]
     check_notebook(session, provider, model, teaching, price, partial(worst_cost, built), earlier)
+
+
+def left_to_spend(
+    session: Session, teaching: Teaching, price: Price | None
+) -> tuple[Decimal | None, int | None]:
+    """What the notebook's budget and those of policy files leave, in the currency of `price` and in
+    tokens; None for any amount.
+    """
+    money, tokens = list[Decimal](), list[int]()
+    if price is not None and session.config.notebook_budget:
+        money.append(Decimal(str(session.config.notebook_budget)))
+    for rules in teaching.files.teaching:
+        if price is not None and rules.budget and rules.budget.currency == price.currency:
+            money.append(rules.budget.amount)
+        if rules.budget_tokens is not None:
+            tokens.append(rules.budget_tokens)
+    left = plus(min(money), -notebook_cost(session, price.currency)) if money and price else None
+    return left, min(tokens) - notebook_tokens(session) if tokens else None
 
 
 def _priced(price: Price | None, provider: Provider, model: str, budget: str) -> TypeGuard[Price]:

@@ -68,6 +68,7 @@ class Spender(Protocol):
 
     spent: list[Turn]
     ghosts: GhostCosts
+    jobs: dict[str, Total]
 
     @property
     def conversation(self) -> Conversation:
@@ -78,7 +79,9 @@ def usage(session: Spender, by: By | None = None) -> Report:
     """Tokens and cost, a row a `by` and a bar for its share; without `by` of this session."""
     if by is None:
         paid = sorted(session.ghosts.spent.values(), key=lambda total: total.key)
-        return _report("This session", "model", [*session_totals(session), *_as_ghosts(paid)])
+        rows = _as("rows", session.jobs.values())
+        ghosts = _as("ghost text", paid)
+        return _report("This session", "model", [*session_totals(session), *ghosts, *rows])
     conversation = session.conversation
     journal = conversation.journal
     if journal is None:
@@ -87,9 +90,10 @@ def usage(session: Spender, by: By | None = None) -> Report:
     notebook = conversation.notebook if by == "conversation" else None
     totals = journal.totals(by, conversation=within, notebook=notebook)
     named = _named(totals, by, journal)
-    ghosts = _named(journal.ghosts(by, notebook=notebook), by, journal)
+    ghosts = _as("ghost text", _named(journal.ghosts(by, notebook=notebook), by, journal))
+    rows = _as("rows", _named(journal.answer_totals(by, notebook=notebook), by, journal))
     scope = _SCOPES.get(by, "Every notebook on this machine")
-    return _report(scope, by, [*named, *_as_ghosts(ghosts)])
+    return _report(scope, by, [*named, *ghosts, *rows])
 
 
 def session_totals(session: Spender) -> list[Total]:
@@ -106,10 +110,10 @@ def session_totals(session: Spender) -> list[Total]:
     return sorted(found, key=lambda total: total.key)
 
 
-def _as_ghosts(totals: Iterable[Total]) -> Iterator[Total]:
-    """`totals` under names that say that they are of ghost text."""
+def _as(kind: str, totals: Iterable[Total]) -> Iterator[Total]:
+    """`totals` under names that say what kind of request they are of."""
     for total in totals:
-        yield replace(total, key=f"{total.key} (ghost text)" if total.key else "ghost text")
+        yield replace(total, key=f"{total.key} ({kind})" if total.key else kind)
 
 
 def notebook_ghosts(session: Spender) -> Total:
@@ -121,14 +125,26 @@ def notebook_ghosts(session: Spender) -> Total:
     return sum(conversation.journal.ghosts(notebook=conversation.notebook), Total(""))
 
 
+def notebook_jobs(session: Spender) -> Total:
+    """What the answers of the notebook's jobs have cost so far, in all kernels."""
+    conversation = session.conversation
+    if conversation.journal is None or conversation.notebook is None:
+        return sum(session.jobs.values(), Total(""))
+    return sum(conversation.journal.answer_totals(notebook=conversation.notebook), Total(""))
+
+
+def _everything(session: Spender) -> Total:
+    return sum(notebook_totals(session), notebook_ghosts(session) + notebook_jobs(session))
+
+
 def notebook_cost(session: Spender, currency: str) -> Decimal:
-    """What the notebook has cost so far in `currency`, ghost text too, in all kernels."""
-    return sum(notebook_totals(session), notebook_ghosts(session)).cost.get(currency, Decimal())
+    """What the notebook has cost so far in `currency`, ghost text and jobs too, in all kernels."""
+    return _everything(session).cost.get(currency, Decimal())
 
 
 def notebook_tokens(session: Spender) -> int:
-    """The tokens that the notebook has used so far, prompts and answers, ghost text too."""
-    used = sum(notebook_totals(session), notebook_ghosts(session)).usage
+    """The tokens that the notebook has used so far, ghost text and jobs too."""
+    used = _everything(session).usage
     return used.prompt_tokens + used.completion_tokens
 
 

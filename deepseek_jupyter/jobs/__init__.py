@@ -1,0 +1,12 @@
+"""Many questions as one job: a frame's rows, and whatever else asks a lot.
+
+runner       requests in, answers out: deduplicated, kept, within a cap, as many at once as may be
+limits       how many at once, and how much money
+template     a prompt with ``{{ column }}``
+row_map      `map`: the trial, its price, the job over all rows, the frame that comes back
+release      what naming a column lets leave
+accuracy     answers against a column that knows better
+job_view     the one live output
+verbs        `classify`, `extract`, `translate`, `filter`, each a prompt file and a schema
+row_function one picklable function for engines that bring their own workers
+"""
