@@ -172,20 +172,19 @@ def kept(families: Iterable[str]) -> dict[str, tuple[list[str], list[Row]]]:
 
 
 def write_results(families: Mapping[str, tuple[list[str], list[Row]]]) -> None:
-    """`results.md`: each family as its last run left it."""
+    """`results.md`: each family as its last run left it, those of other machines too."""
+    before = RESULTS.read_text("utf-8") if RESULTS.exists() else ""
+    sections = dict(part.split("\n", 1) for part in before.split("\n## ")[1:])
+    for title, (measured_on, rows) in families.items():
+        about = [f"- {line}" for line in measured_on]
+        table = map(_line, (_HEADS, ["---"] * len(_HEADS), *(row.cells for row in rows)))
+        sections[title] = "\n".join(["", *about, "", *table, ""])
     lines = ["# Results", "", "Written by `make bench`; README.md says what each row means.", ""]
     picture = RESULTS.parents[1] / "docs" / "images" / "bench.svg"
     if picture.exists():  # it needs rows beside other packages
-        lines += ["![Ours beside other packages](../docs/images/bench.svg)"]
-    about: list[str] = []
-    for title, (measured_on, rows) in families.items():
-        lines += ["", f"## {title}", ""]
-        new = [line for line in measured_on if line not in about]
-        lines += [*(f"- {line}" for line in new), *([""] if new else [])]
-        about = measured_on
-        lines += [_line(_HEADS), _line(["---"] * len(_HEADS))]
-        lines += [_line(row.cells) for row in rows]
-    RESULTS.write_text("\n".join(lines) + "\n", encoding="utf-8")
+        lines += ["![Ours beside other packages](../docs/images/bench.svg)", ""]
+    lines += [f"## {title}\n{text.rstrip()}\n" for title, text in sections.items()]
+    RESULTS.write_text("\n".join(lines), encoding="utf-8")
 
 
 def alone(title: str, rows: Callable[[], list[Row]]) -> None:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from ._version import __version__
 
 if TYPE_CHECKING:
-    from .api import Stream, aask, ask, card, get_session, stream
+    from .api import Stream, aask, ask, card, get_session, stream, turns
     from .asking.reply import Reply
     from .conversation.conversation import Conversation
     from .errors import DeepSeekError, Interrupted
@@ -50,6 +50,7 @@ __all__ = [
     "row_function",
     "stream",
     "translate",
+    "turns",
     "unload_ipython_extension",
 ]
 
@@ -72,6 +73,7 @@ _HOMES = {
     "row_function": "jobs.row_function",
     "stream": "api",
     "translate": "jobs.verbs",
+    "turns": "api",
 }
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal, ParamSpec, Protocol, TypeVar, ov
 
 from .asking import ask as asking
 from .asking.preview import Preview, preview
-from .asking.question import NAMED_PARAMETERS, Question
+from .asking.question import NAMED_PARAMETERS, Question, fitting
 from .asking.reply import Reply
 from .display.frontend import user_namespace
 from .display.surfaces import surface
@@ -187,6 +187,37 @@ def card(value: Any, policy: str = "", *, name: str = "df") -> DataCard:
     return data_card(get_session(), value, name, policy)
 
 
+def turns(*, journal: bool = False, backend: str | None = None) -> Any:
+    """What was asked and answered, as a frame with a row a turn, oldest first.
+
+    All turns of the notebook's conversation, of every branch and those asked with
+    ``history=False``; with `journal` all on this machine. `backend` is "pandas", "polars",
+    "pyarrow", or "records" for a list of dicts; None takes the first of these that is installed.
+
+    Columns: the question (`prompt` as written; `system` and `sent` as they went out), the answer
+    (`reasoning`, `answer`, `finish_reason`, `error`, `notices`), what was asked for (`provider`,
+    `model`, `think`, `effort`, `parameters` as JSON), what came of it (`served_model`, tokens,
+    `cost` in `currency`, `seconds`), and ids: `id`, `parent`, `conversation`, `cell_id`, the
+    server's `response_id`, `request_id`, `fingerprint`. The messages of a turn as they went out:
+    ``%deepseek show TURN --sent``.
+
+    >>> ds.turns().groupby("model").cost.sum()  # doctest: +SKIP
+    """
+    from importlib.util import find_spec
+
+    from .conversation.exports import all_turns, rows
+    from .tools.arrow import BACKENDS, frame_of
+
+    conversation = get_session().conversation
+    if journal and conversation.journal is not None:
+        found = rows(conversation.journal.everything())
+    else:
+        found = rows(all_turns(conversation))
+    if backend == "records" or (backend is None and not any(map(find_spec, BACKENDS))):
+        return found
+    return frame_of(found, backend)
+
+
 def _shown(show: bool | None) -> bool | None:
     return False if show is None and get_session().config.quiet else show
 
@@ -199,6 +230,7 @@ def _asked(prompt: str, options: Mapping[str, Any]) -> Question:
 
 def _question(given: Mapping[str, Any]) -> Question:
     """The question of `given`, which has each parameter of `stream` by name."""
+    given = fitting(given)
     named = {name: given[name] for name in NAMED_PARAMETERS if given[name] is not None}
     options = {name: v for name, v in given.items() if name not in NAMED_PARAMETERS}
     asked = Question(**{**options, "parameters": {**named, **given["parameters"]}})

@@ -9,7 +9,7 @@ from __future__ import annotations
 import sys
 from typing import Any
 
-from traitlets import Bool, Dict, Enum, Float, Int, List, TraitType, Unicode
+from traitlets import Bool, Dict, Enum, Float, Int, List, TraitType, Unicode, Union
 from traitlets.config import Configurable
 
 THINK = ("auto", "on", "off")
@@ -33,6 +33,11 @@ class DeepSeek(Configurable):
         "",
         help="Model id, sent verbatim; as provider:id it chooses the provider too. Empty: "
         "DEEPSEEK_MODEL, else the provider's default.",
+    )
+    fallback = List(
+        Unicode(),
+        help="Where a question goes on to, in this order, when a host is overloaded, limits the "
+        "rate or lacks the model: ['cometapi:deepseek-v3.2-exp', …]. Never after output was seen.",
     )
     base_url = Unicode(
         "", help="Base URL in place of the profile's. Empty: DEEPSEEK_BASE_URL, else the profile's."
@@ -64,7 +69,7 @@ class DeepSeek(Configurable):
         "none, schema, stats, sample(N), full; and of single columns: stats,price=full.",
     )
     card_tokens = Int(
-        1500, min=50, help="Tokens that one attachment may take; --attach df:budget=500 for one."
+        1500, min=50, help="Tokens that one card may take; --attach df:budget=500 for one."
     )
     detectors = List(
         Enum(DETECTORS),
@@ -93,15 +98,17 @@ class DeepSeek(Configurable):
         ON_ERROR, "raise", help="raise stops Run All; return gives a Reply with .error."
     )
     quiet = Bool(False, help="Show nothing while asking; the Reply is returned.")
-    budget = Float(
-        0.0,
+    budget = Union(
+        [Float(), Dict()],
+        default_value=0.0,
         help="Refuse a question that may cost more than this, in the provider's currency; "
-        "0 means no limit.",
+        "0 means no limit. Or a sum for each provider: {'wcode': 0.5}; others have no limit.",
     )
-    notebook_budget = Float(
-        0.0,
+    notebook_budget = Union(
+        [Float(), Dict()],
+        default_value=0.0,
         help="Refuse a question that may bring this notebook's cost above this, in the provider's "
-        "currency; 0 means no limit.",
+        "currency; 0 means no limit. Or a sum for what each provider may cost: {'wcode': 5}.",
     )
     approve = Enum(
         ("", *APPROVALS),

@@ -39,7 +39,7 @@ asking         session config protocol privacy cells transport local context too
 asking         conversation display sanitizer
 fixing         asking session protocol privacy cells context conversation display
 page           asking session config protocol privacy transport conversation display
-api            page asking session protocol display
+api            page asking session protocol display conversation tools
 magics         api page fixing asking session config nested protocol privacy cells
 magics         transport local conversation display
 cli            api magics conversation

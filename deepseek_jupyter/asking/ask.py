@@ -19,8 +19,9 @@ from deepseek_jupyter.errors import ParameterError, SchemaError
 from deepseek_jupyter.protocol.deltas import Delta, Event
 
 from .attachments import Wanted, kept_from_texts, resolved
+from .fallback import TURNED_AWAY, prepare_all
 from .file_turns import aask_of_file, ask_of_file
-from .prepare import Placed, place, prepare
+from .prepare import Placed, place
 from .question import Question
 from .replay import deltas_of, replayed
 from .reply import Reply
@@ -96,7 +97,14 @@ def _tools(tools: Any) -> tuple[Any, ...]:
     """The tools, one or several; a text names some: ``"sql,mean"``."""
     if isinstance(tools, str):
         return tuple(filter(None, map(str.strip, tools.split(","))))
-    return (tools,) if callable(tools) or isinstance(tools, Mapping) else tuple(tools or ())
+    if callable(tools) or isinstance(tools, Mapping):
+        return (tools,)
+    try:
+        return tuple(tools or ())
+    except TypeError:
+        raise ParameterError(
+            f"tools cannot be {tools!r}.", "Give a function, a name, or a list of them."
+        ) from None
 
 
 def _value(expression: str, names: Mapping[str, Any]) -> Any:
@@ -123,7 +131,7 @@ def ask(session: Session, question: Question, on: Surface | None = None) -> Repl
     if kept := _kept(session, placed, on):
         return kept
     placed = ask_of_file(session, placed, on)
-    run = Run(session, prepare(session, placed), on)
+    run = Run(session, prepare_all(session, placed), on)
     with run, closing(_batches(session, run)) as batches:
         for batch in batches:
             run.take(batch)
@@ -137,7 +145,7 @@ async def aask(session: Session, question: Question, on: Surface | None = None) 
     if kept := _kept(session, placed, on):
         return kept
     placed = await aask_of_file(session, placed, on)
-    run = Run(session, await asyncio.to_thread(prepare, session, placed), on)
+    run = Run(session, await asyncio.to_thread(prepare_all, session, placed), on)
     with run:
         async with aclosing(_abatches(session, run)) as batches:
             async for batch in batches:
@@ -153,7 +161,7 @@ def stream(session: Session, question: Question, ended: Ended = lambda _: None) 
         ended(kept)
         yield from deltas_of(kept)
         return
-    run = Run(session, prepare(session, placed), nowhere, ended)
+    run = Run(session, prepare_all(session, placed), nowhere, ended)
     with run, closing(_batches(session, run)) as batches:
         for batch in batches:
             yield from run.deltas(batch)
@@ -172,7 +180,7 @@ async def astream(
         for delta in deltas_of(kept):
             yield delta
         return
-    run = Run(session, await asyncio.to_thread(prepare, session, placed), nowhere, ended)
+    run = Run(session, await asyncio.to_thread(prepare_all, session, placed), nowhere, ended)
     with run:
         async with aclosing(_abatches(session, run)) as batches:
             async for batch in batches:
@@ -216,8 +224,13 @@ def _batches(session: Session, run: Run) -> Generator[list[Event] | None]:
 
     client = session.endpoints.client
     while True:
-        with closing(engine().drain(lambda: client.stream(run.exchange), run.stop)) as batches:
-            yield from batches
+        source = engine().drain(lambda: client.stream(run.exchange), run.stop)
+        try:
+            with closing(source) as batches:
+                yield from batches
+        except TURNED_AWAY as error:
+            run.fall_back(error)
+            continue
         if not run.go_on():
             return
 
@@ -229,9 +242,13 @@ async def _abatches(session: Session, run: Run) -> AsyncGenerator[list[Event]]:
     client = session.endpoints.client
     while True:
         source = engine().adrain(lambda: client.stream(run.exchange), run.stop)
-        async with _ticking(run), aclosing(source) as batches:
-            async for batch in batches:
-                yield batch
+        try:
+            async with _ticking(run), aclosing(source) as batches:
+                async for batch in batches:
+                    yield batch
+        except TURNED_AWAY as error:
+            run.fall_back(error)
+            continue
         if not await run.ago_on():
             return
 

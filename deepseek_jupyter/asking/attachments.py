@@ -29,6 +29,7 @@ from deepseek_jupyter.errors import ParameterError
 from deepseek_jupyter.privacy.levels import (
     FULL,
     SAMPLE,
+    WHOLE,
     Level,
     Policy,
     asked_of,
@@ -172,6 +173,12 @@ class Gathered:
             *self.ruled,
             *(Held((a.name, a.hash, a.policy), a.withheld, a.released) for a in self.attachments),
         )
+
+    @property
+    def shortened(self) -> list[str]:
+        """A sentence on each attachment of which only a part leaves."""
+        sent = [a for a in self.attachments if a.name not in self.known]
+        return [f"Of `{a.name}` the model reads {a.cut}." for a in sent if a.cut]
 
     def behind(self, path: Iterable[Turn]) -> Gathered:
         """These attachments behind the turns of `path`: cards in those turns are known."""
@@ -415,8 +422,11 @@ def _cards(path: Iterable[Turn]) -> set[tuple[str, str, str]]:
 
 def policy_of(session: Session, item: Wanted, files: Iterable[DataRules]) -> Policy:
     """The settings' policy, what the question says, and the files' rules over both."""
+    from deepseek_jupyter.context.attach import leaves_whole
+
     config = session.config
-    base = parse_spec(f"x:{config.data_policy}", Policy(budget=config.card_tokens))[1]
+    budget = WHOLE if leaves_whole(item.value) else config.card_tokens
+    base = parse_spec(f"x:{config.data_policy}", Policy(budget=budget))[1]
     policy = parse_spec(f"x:{item.rules}", base)[1] if item.rules else base
     policy = tightened(policy, item.known_as, files, item.shared)
     behind = [policy.ruled(column) for column in item.columns_behind]

@@ -6,16 +6,21 @@ budget, the notebook's, and that of a policy file.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from decimal import Decimal
 from functools import partial
-from typing import TYPE_CHECKING, TypeGuard
+from typing import TYPE_CHECKING, Any, TypeGuard
 
 from deepseek_jupyter.errors import ConfigurationError, ContextLengthError
 from deepseek_jupyter.privacy.rules import Teaching
 from deepseek_jupyter.protocol.request import Built
-from deepseek_jupyter.protocol.tokens import count_body, count_tokens, surely_within
+from deepseek_jupyter.protocol.tokens import (
+    count_body,
+    count_tokens,
+    least_answer,
+    surely_within,
+)
 from deepseek_jupyter.protocol.usage import Price, Usage, plus
 from deepseek_jupyter.session.accounts import notebook_cost, notebook_tokens
 from deepseek_jupyter.transport.providers import KEYLESS, Provider
@@ -33,7 +38,8 @@ _LONGEST_PLAIN, _LONGEST_THINKING, _LONGEST_MOST = 8_192, 65_536, 131_072
 
 
 def check_context(built: Built, provider: Provider) -> Built:
-    """Raise `ContextLengthError` when what is sent, and what `max_tokens` asks for, cannot fit.
+    """Raise `ContextLengthError` when what is sent, and what the answer needs (`max_tokens`, or a
+    little), cannot fit.
 
     Returns `built`, with a notice where nobody knows what the model takes.
     """
@@ -47,15 +53,16 @@ def check_context(built: Built, provider: Provider) -> Built:
             "checked: %deepseek models may tell, or set context_tokens in DeepSeek.providers."
         )
         return replace(built, notices=(*built.notices, notice))
-    answer = 0 if provider.dialect.like in _CUT_ANSWERS else int(built.body.get("max_tokens") or 0)
-    room = limit - answer
+    cut = provider.dialect.like in _CUT_ANSWERS
+    asked = 0 if cut else int(built.body.get("max_tokens") or 0)
+    room = limit - (asked or least_answer(limit))
     if room > 0 and surely_within(built.body, room * _DOUBT):
         return built
     tokens = count_body(built.body)
     if tokens > room * _DOUBT:
-        asked = f", and max_tokens asks for {answer:,}" if answer else ""
+        more = f", and max_tokens asks for {asked:,}" if asked else ""
         raise ContextLengthError(
-            f"The request is about {tokens:,} tokens{asked}; {model} takes {limit:,} in all."
+            f"The request is about {tokens:,} tokens{more}; {model} takes {limit:,} in all."
         )
     return built
 
@@ -68,6 +75,22 @@ def worst_cost(
     out = built.body.get("max_tokens") or (thinking if built.thinks else _LONGEST_PLAIN)
     usage = Usage(prompt_tokens=count_body(built.body, measure), completion_tokens=int(out))
     return price.cost(usage).amount
+
+
+def budget_at(session: Session, setting: Any, provider: Provider) -> float:
+    """What a setting allows at `provider`: one sum for all, or a table by provider; 0 for any sum.
+
+    Raises `ConfigurationError` where the table cannot be read: a limit must not be lost by a typo.
+    """
+    if not isinstance(setting, Mapping):
+        return float(setting)
+    for name, allowed in setting.items():
+        number = isinstance(allowed, int | float) and not isinstance(allowed, bool)
+        if not number or not allowed >= 0 or session.endpoints.profile(name).name != name:
+            raise ConfigurationError(
+                f"The budget {name!r}: {allowed!r} is none.", "Write {'provider': sum}."
+            )
+    return float(setting.get(provider.name, 0))
 
 
 def check_spending(
@@ -98,21 +121,21 @@ def check_spending(
 
 
 def left_to_spend(
-    session: Session, teaching: Teaching, price: Price | None
+    session: Session, provider: Provider, teaching: Teaching, price: Price | None
 ) -> tuple[Decimal | None, int | None]:
     """What the notebook's budget and those of policy files leave, in the currency of `price` and in
     tokens; None for any amount.
     """
-    money, tokens = list[Decimal](), list[int]()
-    if price is not None and session.config.notebook_budget:
-        money.append(Decimal(str(session.config.notebook_budget)))
+    left, tokens, setting = list[Decimal](), list[int](), session.config.notebook_budget
+    if price is not None and (cap := budget_at(session, setting, provider)):
+        at = provider.name if isinstance(setting, Mapping) else ""
+        left.append(plus(Decimal(str(cap)), -notebook_cost(session, price.currency, at)))
     for rules in teaching.files.teaching:
         if price is not None and rules.budget and rules.budget.currency == price.currency:
-            money.append(rules.budget.amount)
+            left.append(plus(rules.budget.amount, -notebook_cost(session, price.currency)))
         if rules.budget_tokens is not None:
-            tokens.append(rules.budget_tokens)
-    left = plus(min(money), -notebook_cost(session, price.currency)) if money and price else None
-    return left, min(tokens) - notebook_tokens(session) if tokens else None
+            tokens.append(rules.budget_tokens - notebook_tokens(session))
+    return min(left, default=None), min(tokens, default=None)
 
 
 def _priced(price: Price | None, provider: Provider, model: str, budget: str) -> TypeGuard[Price]:
@@ -140,9 +163,11 @@ def check_notebook(
     """
     used = earlier or Usage()
     spent = price.cost(used).amount if price else Decimal()
-    cap = session.config.notebook_budget
+    setting = session.config.notebook_budget
+    cap = budget_at(session, setting, provider)
     if cap and _priced(price, provider, model, "DeepSeek.notebook_budget"):
-        before, most = plus(notebook_cost(session, price.currency), spent), worst(price)
+        at = provider.name if isinstance(setting, Mapping) else ""
+        before, most = plus(notebook_cost(session, price.currency, at), spent), worst(price)
         if plus(before, most) > cap:
             raise ConfigurationError(
                 f"This notebook has cost {before:.4f} {price.currency} and this answer may cost up "

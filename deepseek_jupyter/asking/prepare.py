@@ -9,7 +9,7 @@ Below them is what they use: the place, the history, the request, and what is sa
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +19,7 @@ from deepseek_jupyter.conversation.conversation import Window, messages_of
 from deepseek_jupyter.conversation.turn import Turn, new_id, now
 from deepseek_jupyter.errors import MissingKeyError, ParameterError
 from deepseek_jupyter.privacy.rules import Teaching
+from deepseek_jupyter.protocol.dialect import Dialect, model_id, thinking_fields
 from deepseek_jupyter.protocol.messages import Message, user
 from deepseek_jupyter.protocol.request import Built, ChatRequest, replays_thinking
 from deepseek_jupyter.protocol.tokens import (
@@ -27,11 +28,12 @@ from deepseek_jupyter.protocol.tokens import (
     count_message,
     count_tokens,
     estimate_tokens,
+    least_answer,
 )
 from deepseek_jupyter.protocol.wire import WIRES
 
 from .attachments import Gathered, gather, held_back
-from .budget import check_context, check_spending
+from .budget import budget_at, check_context, check_spending
 from .notebook_cells import chosen_cells
 from .prompt_cache import Prefix
 from .question import request_hash
@@ -107,12 +109,13 @@ class Placed:
             }
             for a in gathered.attachments
         ]
+        shortened = [*self.question.shortened, *self.cells.shortened, *gathered.shortened]
         turn = replace(
             turn,
             sent=sent,
             images=gathered.images,
             attachments=gathered.records,
-            sending={**turn.sending, "attachments": details},
+            sending={**turn.sending, "attachments": details, "shortened": shortened},
         )
         return turn, texts
 
@@ -137,6 +140,7 @@ class Prepared:
     approve: str | None = None
     tools: Mapping[str, Tool] = field(default_factory=dict)
     asked: Asked | None = None
+    fallbacks: tuple[Prepared, ...] = ()
 
     def saying(self, text: str) -> tuple[ChatRequest, Built]:
         """The request with another last message, a redacted one, for one of many questions.
@@ -206,16 +210,16 @@ def prepare(session: Session, placed: Placed) -> Prepared:
     turn, foreign = _settled(session, question, turn, provider)
     parameters = _parameters(turn.parameters, tools, asked)
     said = _said(session, placed)
-    window = _window(system, turn, conversation, provider, parameters, said)
+    window = _window(system, turn, conversation, provider, parameters, said, placed.message)
     turn, texts = placed.for_model(model, sees=sees).written(turn, path[window.dropped :], asked)
     messages = _messages(session, question, turn, conversation, provider, window, said)
-    unseen = 0 if sees else sum(len(message.images) for message in messages)
-    if unseen:
+    if unseen := 0 if sees else sum(len(message.images) for message in messages):
         messages = [replace(m, images=()) if m.images else m for m in messages]
     request = _request(session, question, turn, messages, parameters)
     request = replace(request, think=teaching.think(request.think, request.effort))
     built = WIRES[provider.wire].build(request, provider.dialect)  # refuses wrong parameters
-    budget = session.config.budget if question.budget is None else question.budget
+    allowed = session.config.budget if question.budget is None else question.budget
+    budget = budget_at(session, allowed, provider)
     teaching.check_body(built.body, words, thinks=built.thinks)
     check_images(url for message in messages for url in message.images)
     built = replace(built, notices=(*built.notices, *foreign))
@@ -223,8 +227,9 @@ def prepare(session: Session, placed: Placed) -> Prepared:
     check_spending(session, built, provider, teaching, budget)
     # Who tries a question wants figures; who asks one wants the answer.
     sizes = _sizes(built, texts, count_tokens if question.dry_run else estimate_tokens)
-    sending = {"system": system, "dropped": window.dropped, "parts": sizes}
-    turn = _noted(turn, redactor, messages, {**turn.sending, **sending, **_kept_here(placed, path)})
+    shortened = [*_dropped(window), *turn.sending["shortened"]]
+    sending = {"system": system, "dropped": window.dropped, "parts": sizes, "shortened": shortened}
+    turn = _noted(turn, redactor, request, {**turn.sending, **sending, **_kept_here(placed, path)})
     if question.new and not question.dry_run:  # only now: a refused question changes nothing
         session.memory.conversation = conversation
     remember(session, question, conversation.id)
@@ -301,10 +306,41 @@ def _settled(
         for name, value in turn.parameters.items()
         if name in question.parameters or name not in session.config.parameters
     }
-    return replace(turn, parameters={**settings, **of_question}), [foreign] if foreign else []
+    asked, unfit = _thinking(session, question, turn.model, provider.dialect)
+    turn = replace(turn, parameters={**settings, **of_question}, audit=asked)
+    return turn, list(filter(None, (foreign, unfit)))
+
+
+def _thinking(
+    session: Session, question: Question, model: str, dialect: Dialect
+) -> tuple[dict[str, Any], str]:
+    """What is asked of thinking, ``think`` and ``effort``, and a sentence about settings that do
+    not fit here: they may be meant for another provider.
+    """
+    config = session.config
+    think = _THINK[config.think] if question.think is None else question.think
+    effort = question.effort or (config.effort or None if question.think is None else None)
+    of_settings = question.think is None and question.effort is None
+    if of_settings and (think is not None or effort):
+        try:
+            model_id(dialect, model, think, effort)
+            thinking_fields(dialect, model, think, effort)
+        except ParameterError as error:
+            return {}, f"The settings of thinking do not count here: {error.what}"
+    return {"think": think, "effort": effort}, ""
 
 
 # The history
+
+
+def _dropped(window: Window) -> Iterator[str]:
+    if window.dropped:
+        what = (
+            "The oldest turn is"
+            if window.dropped == 1
+            else f"The {window.dropped} oldest turns are"
+        )
+        yield f"{what} left out: the context is full."
 
 
 def _kept_here(placed: Placed, path: Sequence[Turn]) -> dict[str, Any]:
@@ -314,11 +350,13 @@ def _kept_here(placed: Placed, path: Sequence[Turn]) -> dict[str, Any]:
 
 
 def _noted(
-    turn: Turn, redactor: Redactor, messages: Iterable[Message], sending: Mapping[str, Any]
+    turn: Turn, redactor: Redactor, request: ChatRequest, sending: Mapping[str, Any]
 ) -> Turn:
     """`turn` with what is to be known of its request afterwards."""
-    used = redactor.used(*(message.content for message in messages))
-    return replace(turn, pseudonyms=used, sending=dict(sending))
+    used = redactor.used(*(message.content for message in request.messages))
+    asked = {"think": request.think, "effort": request.effort}
+    audit = {name: said for name, said in asked.items() if said is not None}
+    return replace(turn, pseudonyms=used, sending=dict(sending), audit=audit)
 
 
 def _said(session: Session, placed: Placed) -> Callable[[Turn], list[Message]]:
@@ -342,13 +380,15 @@ def _window(
     provider: Provider,
     parameters: Mapping[str, Any],
     said: Callable[[Turn], list[Message]],
+    text: str,
 ) -> Window:
-    """The history that fits three quarters of the context, next to tools and the answer's schema;
-    the rest is for the question and the answer.
+    """The history that fits three quarters of the context, next to tools and the answer's schema,
+    and leaves room for the question's own `text` and a short answer.
     """
     limit = None
     if context := provider.facts(turn.model).context:
-        limit = context * 3 // 4 - count_forms(parameters, estimate_tokens)
+        room = context - least_answer(context) - estimate_tokens(text)
+        limit = min(context * 3 // 4, room) - count_forms(parameters, estimate_tokens)
     return conversation.window(
         turn.parent if turn.history else None,
         system,
@@ -422,8 +462,7 @@ def _request(
 ) -> ChatRequest:
     """The request of a turn, as the settings and the question want it."""
     config = session.config
-    think = _THINK[config.think] if question.think is None else question.think
-    effort = question.effort or (config.effort or None if question.think is None else None)
+    think, effort = turn.audit.get("think"), turn.audit.get("effort")
     extra = dict(config.extra_body)
     if turn.provider == "local":
         from deepseek_jupyter import local

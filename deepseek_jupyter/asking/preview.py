@@ -20,7 +20,9 @@ from deepseek_jupyter.protocol.messages import Message, legal, system
 from deepseek_jupyter.protocol.request import encoded, wire_messages
 from deepseek_jupyter.protocol.usage import Price, Usage
 
-from .prepare import place, prepare
+from .budget import worst_cost
+from .fallback import prepare_all, where
+from .prepare import Prepared, place
 
 if TYPE_CHECKING:
     from deepseek_jupyter.session.session import Session
@@ -83,13 +85,15 @@ class Preview:
 
 def preview(session: Session, question: Question) -> Preview:
     """What `question` would send now. Nothing is sent, kept or changed by it."""
-    prepared = prepare(session, place(session, replace(question, dry_run=True)))
+    prepared = prepare_all(session, place(session, replace(question, dry_run=True)))
     body = prepared.built.body
     price = session.price(prepared.provider, prepared.request.model)
     title = f"Nothing was sent. To {prepared.provider.title}, {prepared.request.model}:"
     rules = [Report(prepared.teaching.notice)] if prepared.teaching else []
-    reports = [*rules, _tokens(prepared.turn, price), *_data(prepared.turn)]
+    reports = [*rules, *_shortened(prepared.turn), _tokens(prepared.turn, price)]
+    reports += _data(prepared.turn)
     reports += _masked(prepared.request.messages)
+    reports += _fallbacks(session, prepared)
     if notice := session.memory.restored_notice:
         reports.append(Report("The notebook's conversation", remark=notice))
     return Preview(title, body, encoded(body), reports)
@@ -106,7 +110,7 @@ def sent(session: Session, turn: Turn) -> Preview:
     title = f"Sent for turn {turn.id[-6:]} to {turn.provider}, {turn.model}:"
     dialect = session.endpoints.keyless(turn.provider)[0].dialect
     body = {"messages": wire_messages(legal(messages), turn.model, dialect)}
-    reports = [_tokens(turn), *_data(turn), *_masked(messages)]
+    reports = [*_shortened(turn), _tokens(turn), *_data(turn), *_masked(messages)]
     return Preview(title, body, b"", reports)
 
 
@@ -122,6 +126,12 @@ def _as_sent(session: Session, turn: Turn, earlier: Turn) -> list[Message]:
     return messages_of(earlier, redactor.redact)
 
 
+def _shortened(turn: Turn) -> list[Report]:
+    """What leaves only in part."""
+    sentences = turn.sending.get("shortened", ())
+    return [Report("Not all of it leaves", remark="\n".join(sentences))] if sentences else []
+
+
 def _tokens(turn: Turn, price: Price | None = None) -> Report:
     """Tokens by part, and what they cost found in the cache and not found."""
     rows = [(str(name), int(size)) for name, size in turn.sending.get("parts", ())]
@@ -133,6 +143,19 @@ def _tokens(turn: Turn, price: Price | None = None) -> Report:
         "" if price is None else f"Prices in {price.currency}, estimates; the answer costs extra."
     )
     return Report("Tokens", table, heads, remark)
+
+
+def _fallbacks(session: Session, prepared: Prepared) -> list[Report]:
+    """Where the question may go on to, what it may cost there, and which places it may not."""
+    rows = []
+    for other in prepared.fallbacks:
+        price = session.price(other.provider, other.request.model)
+        most = f"{worst_cost(other.built, price):.4f} {price.currency}" if price else "not known"
+        rows.append((where(other), most))
+    passed_over = [said for said in prepared.notices if said.startswith("The fallback ")]
+    if not rows and not passed_over:
+        return []
+    return [Report("If it is turned away", rows, ("then", "costs up to"), " ".join(passed_over))]
 
 
 def _price(count: int, price: Price | None) -> tuple[str, ...]:

@@ -11,11 +11,12 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any
 
 from deepseek_jupyter.config import APPROVALS, ON_ERROR, REPLAYS, DeepSeek
-from deepseek_jupyter.errors import ParameterError
+from deepseek_jupyter.errors import ParameterError, shortened
+from deepseek_jupyter.protocol.parameters import plain_value
 
 if TYPE_CHECKING:
     from deepseek_jupyter.conversation.turn import Turn
@@ -42,7 +43,8 @@ class Question:
     `new` begins a new conversation first; `history` False asks outside the conversation; `go_on`
     continues the last answer, which broke off or was cut; `branch` asks on that branch and leaves
     the active one; `instead_of` is the id of the turn whose sibling this becomes. `dry_run` shows
-    what would be sent, and sends nothing. `material` is sent below the prompt and is no part of it.
+    what would be sent, and sends nothing. `material` is sent below the prompt and is no part of it;
+    `shortened` says in sentences of what it holds only a part.
     `said` is the prompt as the message says it, where that differs: names in place of ``@name``.
     """
 
@@ -67,6 +69,7 @@ class Question:
     replay: str | None = None
     dry_run: bool = False
     material: str = ""
+    shortened: tuple[str, ...] = ()
     attach: Any = ()
     said: str | None = None
     cells: str | int | None = None
@@ -91,6 +94,34 @@ class Question:
         said = self.prompt if self.said is None else self.said
         code_only = _CODE_ONLY if self.format == "code" else ""
         return "\n\n".join(filter(None, (said, self.material, code_only)))
+
+
+_TYPES: Mapping[str, tuple[tuple[type, ...], str]] = {
+    "str": ((str,), "a text"),
+    "bool": ((bool,), "True or False"),
+    "int": ((int,), "a whole number"),
+    "float": ((int, float), "a number"),
+}
+
+
+def fitting(options: Mapping[str, Any]) -> dict[str, Any]:
+    """`options` of a function's caller, plain values in place of numpy's.
+
+    Raises `ParameterError` for a value that is not of its field's type in `Question`.
+    """
+    found = dict(options)
+    for name, words in {f.name: str(f.type).split(" | ") for f in fields(Question)}.items():
+        kinds = [_TYPES[word] for word in words if word in _TYPES]
+        if not kinds or name not in options:
+            continue
+        value = found[name] = plain_value(options[name])
+        if value is None and "None" in words:
+            continue
+        fits = any(isinstance(value, types) for types, _ in kinds)
+        if not fits or value != value or (isinstance(value, bool) and "bool" not in words):
+            told = " or ".join(said for _, said in kinds)
+            raise ParameterError(f"{name} cannot be {shortened(repr(value), 60)}: it is {told}.")
+    return found
 
 
 def request_hash(

@@ -42,14 +42,12 @@ class Reply:
         self,
         turn: Turn,
         *,
-        logprobs: Mapping[str, Any] | None = None,
         error: DeepSeekError | None = None,
         record: Mapping[str, Any] | None = None,
         shape: Shape | None = None,
     ) -> None:
         self.turn = turn
         self._seen = turn.seen()
-        self.logprobs = logprobs
         self.error = error
         self.shown_in: int | None = None
         self._shape = shape
@@ -118,7 +116,7 @@ class Reply:
 
     @property
     def code_blocks(self) -> list[CodeBlock]:
-        """Every fenced block."""
+        """Every fenced block; fences within a block belong to its text."""
         return code_blocks(self._restored)
 
     @property
@@ -155,6 +153,18 @@ class Reply:
     def finish_reason(self) -> str | None:
         """As the server said it; ``interrupted``, ``truncated`` or ``error`` where it could not."""
         return self.turn.finish_reason
+
+    @property
+    def audit(self) -> Mapping[str, Any]:
+        """What was asked (``think``, ``effort``), and how the reply named itself: ``id``,
+        ``request_id``, ``fingerprint``, ``created``, ``native_finish_reason``; each where known.
+        """
+        return self.turn.audit
+
+    @property
+    def logprobs(self) -> Mapping[str, Any] | None:
+        """Of each token, as the API words them; None where none were asked for."""
+        return self.turn.logprobs
 
     @property
     def model(self) -> str:

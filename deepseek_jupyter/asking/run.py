@@ -39,6 +39,7 @@ from deepseek_jupyter.protocol.deltas import (
 from deepseek_jupyter.protocol.usage import Cost
 
 from .consent import ConsentRequest
+from .fallback import where
 from .prompt_cache import what_broke
 from .reply import Reply
 from .tool_rounds import Calls, Send, ToolRounds
@@ -79,12 +80,36 @@ class Run:
         self._surface = on
         self._turn = prepared.turn
         self._transcript = Transcript(time.monotonic())
-        self._rounds = ToolRounds(
-            session, prepared, self._transcript, on_card=getattr(on, "asks", False)
-        )
+        self._places = [prepared, *prepared.fallbacks]
+        self._begin_rounds(prepared)
+        self._restored = RestoredEvents(prepared.redactor)
+
+    def _begin_rounds(self, prepared: Prepared) -> None:
+        asks = getattr(self._surface, "asks", False)
+        self._rounds = ToolRounds(self._session, prepared, self._transcript, on_card=asks)
         self._flow = self._rounds.flow()
         next(self._flow)  # the first request, for which the exchange is made already
-        self._restored = RestoredEvents(prepared.redactor)
+
+    def fall_back(self, error: DeepSeekError) -> None:
+        """Begin again at the next place, after a refusal. Raises `error` where there is none, or
+        where the user has seen something of the answer.
+        """
+        from deepseek_jupyter.transport.exchange import Exchange
+
+        at = [place is self._prepared for place in self._places].index(True) + 1
+        if at == len(self._places) or self._rounds.steps or self.exchange.has_output:
+            raise error
+        told = f"{where(self._prepared)} did not answer: {error.what.rstrip('.')}"
+        self._prepared = prepared = self._places[at]
+        self.exchange = Exchange(prepared.request, prepared.provider, prepared.key, prepared.built)
+        self._turn = prepared.turn
+        self._begin_rounds(prepared)
+        if self._turn.history:
+            self._session.prefix = prepared.prefix
+        told = f"{told}. {where(prepared)} is asked instead."
+        self._transcript.notices += [told, *filter(self._session.first_time, prepared.notices)]
+        self._session.memory.checkpoint(self._turn, "waiting", Completion())
+        self._refresh(time.monotonic())
 
     def __enter__(self) -> Run:
         memory = self._session.memory
@@ -95,9 +120,7 @@ class Run:
             if broken := what_broke(self._session.prefix, prefix):
                 self._transcript.notices.append(broken)
             self._session.prefix = prefix
-        if dropped := prefix.dropped:
-            what = "The oldest turn was" if dropped == 1 else f"The {dropped} oldest turns were"
-            self._transcript.notices.append(f"{what} left out: the context is full.")
+        self._transcript.notices += self._turn.sending["shortened"]
         self._transcript.notices += filter(self._session.first_time, self._prepared.notices)
         if memory.restored_notice and self._session.first_time(memory.restored_notice):
             self._transcript.notices.append(memory.restored_notice)
@@ -221,7 +244,7 @@ class Run:
             raise self._interrupted()
 
     def _close(self, problem: DeepSeekError | None, stopped: bool) -> None:
-        for tool in self._prepared.tools.values():
+        for tool in (tool for place in self._places for tool in place.tools.values()):
             if tool.close is not None:
                 tool.close()
         completion = self._rounds.settled(self.exchange.completion)
@@ -249,12 +272,12 @@ class Run:
             error=problem.record if problem else None,
             reasoning_details=completion.reasoning_details,
             pseudonyms=self._pseudonyms(completion),
+            audit=self._audit(completion),
+            logprobs=completion.logprobs,
         )
         record = self._record()
         shape = self._prepared.asked.shape if self._prepared.asked else None
-        self.reply = Reply(
-            self._turn, logprobs=completion.logprobs, error=problem, record=record, shape=shape
-        )
+        self.reply = Reply(self._turn, error=problem, record=record, shape=shape)
         if problem is not None:
             problem.reply = self.reply
         try:
@@ -279,6 +302,12 @@ class Run:
         texts += [text for step in steps for _, text in step.results]
         used = self._prepared.redactor.used(completion.answer, completion.reasoning, *texts)
         return {**self._turn.pseudonyms, **used}
+
+    def _audit(self, completion: Completion) -> dict[str, Any]:
+        """What was asked of thinking, and what the reply said of itself."""
+        request_id = self.exchange.redact(self.exchange.request_id)
+        said = {"id": completion.id, "request_id": request_id, **completion.facts}
+        return {**self._turn.audit, **{name: text for name, text in said.items() if text}}
 
     def _record(self) -> dict[str, Any]:
         record = self._turn.record

@@ -219,9 +219,9 @@ class ToolRounds:
         seconds = self._session.config.tool_timeout
         outcomes: list[CallOutcome] = yield Calls(planned, seconds, together)
         for one, outcome in zip(planned, outcomes, strict=True):
-            yield from self._leave(current, one, self._words(one, outcome))
+            yield from self._leave(current, one, *self._words(one, outcome))
 
-    def _leave(self, current: _Round, planned: Planned, text: str) -> Flow:
+    def _leave(self, current: _Round, planned: Planned, text: str, cut: str) -> Flow:
         """Show what came of a call, as it will leave. Rows that a tool keeps wait for a yes."""
         call, tool = planned.call, planned.tool
         decision = current.decisions[call.id]
@@ -230,7 +230,10 @@ class ToolRounds:
             counts = ", ".join(f"{count} × {kind}" for kind, count in masked.counts.items())
             text = masked.text + (f"\n(masked: {counts})" if counts else "")
             if (kept := tool.kept(text)) and not (yield from self._may_leave(current, call, text)):
-                text, decision = _KEPT.format(kept), "result kept here"
+                text, decision, cut = _KEPT.format(kept), "result kept here", ""
+        if cut:
+            said = f"Of what {call.name} returned the model reads {cut}."
+            self._transcript.notices.append(said)
         yield from self._conclude(current, call, text, decision)
 
     def _may_leave(self, current: _Round, call: ToolCall, text: str) -> Generator[Need, Any, bool]:
@@ -288,8 +291,8 @@ class ToolRounds:
             self._transcript.notices.append(denied)
         return answer
 
-    def _words(self, planned: Planned, outcome: CallOutcome) -> str:
-        """What the model reads of an outcome."""
+    def _words(self, planned: Planned, outcome: CallOutcome) -> tuple[str, str]:
+        """What the model reads of an outcome, and how much of it that is."""
         from deepseek_jupyter.tools.loop import result_text
 
         assert planned.tool is not None
@@ -297,13 +300,13 @@ class ToolRounds:
         if outcome.error is not None:
             redact = self._prepared.redactor.redact
             return guarded(f"Error: {outcome.problem}", redact, config.tool_tokens)
-        if planned.tool.text is not None:
-            return planned.tool.text(outcome.value)
+        if (tool := planned.tool).text is not None:
+            return tool.text(outcome.value), tool.cut(outcome.value) if tool.cut else ""
         caps = {"rows": config.tool_rows, "tokens": config.tool_tokens}
         found = result_text(outcome.value, **caps)
-        if not found.whole and (name := keep(outcome.value)):
+        if found.cut and (name := keep(outcome.value)):
             found = result_text(outcome.value, **caps, name=name)
-        return found.text
+        return found.text, found.cut
 
     def _conclude(self, current: _Round, call: ToolCall, text: str, decision: str) -> Flow:
         """Give the model `text` for the call; it passes the redactor like all that leaves."""

@@ -20,6 +20,7 @@ from deepseek_jupyter.privacy.rules import unit_of
 from .attachments import Wanted, policy_of
 
 if TYPE_CHECKING:
+    from deepseek_jupyter.context.attachment import Attachment
     from deepseek_jupyter.conversation.turn import Turn
     from deepseek_jupyter.privacy.policy_file import PolicyFiles
     from deepseek_jupyter.privacy.redaction import Redactor
@@ -176,11 +177,11 @@ class _Attached:
         """What is attached, with a word on each."""
         return {name: type(self._now(name)).__name__ for name in self._items}
 
-    def describe(self, name: str) -> str:
+    def describe(self, name: str) -> Attachment:
         """The card of what the notebook has under this name now."""
         from deepseek_jupyter.context.attach import attach
 
-        return attach(name, self._now(name), self._policies[name], self._redactor).text
+        return attach(name, self._now(name), self._policies[name], self._redactor)
 
     def protected(self) -> dict[str, Any]:
         """The frames of the notebook and of the conversation that are not all at `full`."""

@@ -31,7 +31,7 @@ class Failure:
     """`kind` is the exception's class, `frames` go from the cell inwards; `cause` came before it.
 
     `missing` are the words that were not found: a name, a key, an attribute, or what the message
-    quotes.
+    quotes. `shortened` are sentences on what is left out.
     """
 
     kind: str
@@ -39,21 +39,30 @@ class Failure:
     frames: tuple[Frame, ...] = ()
     missing: tuple[str, ...] = ()
     cause: Failure | None = None
+    shortened: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, error: BaseException, cell_of: Callable[[str], int | None]) -> Failure:
         """The failure of `error`; `cell_of` gives the count of the cell of a file name."""
         found: Failure | None = None
-        for one in reversed(_chain(error)):
+        chain = _chain(error)
+        said = (
+            [f"Of the error's causes the model reads {_CAUSES}."] if len(chain) == _CAUSES else []
+        )
+        for one in reversed(chain):
+            message = _message(one)
+            if len(message) > _MESSAGE:
+                part = f"{_MESSAGE:,} of {len(message):,} characters"
+                said.append(f"Of the message of {_kind(one)} the model reads {part}.")
             found = cls(
                 _kind(one),
-                _shortened(_message(one)),
+                _shortened(message),
                 tuple(_frames(one, cell_of)),
                 tuple(dict.fromkeys(_missing(one))),
                 found,
             )
         assert found is not None
-        return found
+        return replace(found, shortened=tuple(said))
 
     @property
     def cells(self) -> tuple[int, ...]:

@@ -36,7 +36,7 @@ def attach(name: str, value: Any, policy: Policy, redactor: Redactor) -> Attachm
     numpy = sys.modules["numpy"]
     array = _seen(numpy, value)
     level = policy.whole
-    parts: list[str] = []
+    parts, cut = list[str](), ""
     fields = array.dtype.names if array is not None else None
     hard, soft = dict[str, str](), dict[str, str]()
     if fields:
@@ -49,16 +49,18 @@ def attach(name: str, value: Any, policy: Policy, redactor: Redactor) -> Attachm
         (soft if level == STATS else hard).update(_texts(array))
     withheld = redactor.withhold(hard), redactor.withhold(soft, soft=True)
     if array is not None and level >= SAMPLE and array.size:
-        room = policy.budget - 80
-        parts.append(
-            fitting(lambda size: redactor.redact(_corner(numpy, array, size)), _CORNERS, room)
+        text, size = fitting(
+            lambda size: redactor.redact(_drawn(numpy, array, size)), _CORNERS, policy.budget - 80
         )
+        parts.append(text)
+        if (count := _corner(array, size).size) < array.size:
+            cut = f"{count:,} of {array.size:,} values"
     kind = f"{len(fields)} fields" if fields else str(value.dtype)
     head = f"{type_name(value)}, {_shape(value)}, {kind}{_unit(value)}"
     if array is None and not fields:
         parts.append("Its values are not in this process's memory.")
     body = "\n".join(parts)
-    attachment = made(name, "array", head, body, policy, redactor, hash=fingerprint(value))
+    attachment = made(name, "array", head, body, policy, redactor, hash=fingerprint(value), cut=cut)
     return replace(
         attachment,
         withheld=tuple(filter(None, withheld)),
@@ -186,14 +188,17 @@ def _missing(count: int) -> list[str]:
     return [f"missing: {count:,}"] if count else []
 
 
-def _corner(numpy: Any, array: Any, size: int) -> str:
+def _corner(array: Any, size: int) -> Any:
     """The first `size` values along each of the last two axes, those before at 0."""
+    if array.ndim < 2:
+        return array[: size * 4] if array.ndim else array
+    return array[(*(0,) * (array.ndim - 2), slice(size), slice(size))]
+
+
+def _drawn(numpy: Any, array: Any, size: int) -> str:
     if array.ndim == 0:
         return f"value: {array.tolist()!r}"
-    lead = (0,) * max(0, array.ndim - 2)
-    corner = array[(*lead, *(slice(size),) * min(2, array.ndim))]
-    if array.ndim == 1:
-        corner = array[: size * 4]
+    lead, corner = (0,) * max(0, array.ndim - 2), _corner(array, size)
     place = "".join(f"{at}, " for at in lead)
     sides = " x ".join(str(length) for length in corner.shape)
     whole = corner.size == array.size

@@ -43,6 +43,12 @@ def kind_of(value: Any) -> Kind:
     return kind
 
 
+def leaves_whole(value: Any) -> bool:
+    """Whether it is a text, or consists of texts: it is cut for no card's budget."""
+    kind = kind_of(value)
+    return bool(getattr(kind, "leaves_whole", lambda _: kind in (files, cell_text))(value))
+
+
 def attach(name: str, value: Any, policy: Policy, redactor: Redactor) -> Attachment:
     """`value` as an attachment called `name`, within ``policy.budget`` tokens.
 

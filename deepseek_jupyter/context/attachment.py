@@ -42,7 +42,8 @@ class Attachment:
     `hash` changes when the object does. `rows` is how many rows have values in the text. `masked`
     counts what was taken out, by reason; `withheld` are texts that the policy keeps here and that
     must not leave by other ways either, `released` those that the card prints. `labels` are the
-    names of columns, keys or fields of which a rule can speak; `notices` are for the user.
+    names of columns, keys or fields of which a rule can speak; `notices` are for the user. `cut`
+    says how much of the object leaves (``66 of 1,200 lines``), "" where all of it does.
     """
 
     name: str
@@ -60,11 +61,13 @@ class Attachment:
     released: Released = NOTHING_RELEASED
     labels: tuple[str, ...] = ()
     notices: tuple[str, ...] = ()
+    cut: str = ""
 
     @property
     def record(self) -> dict[str, Any]:
         """What a turn remembers of it; the text itself stays in `Turn.sent`."""
-        return {name: getattr(self, name) for name in ("name", "kind", "hash", "policy", "tokens")}
+        names = ("name", "kind", "hash", "policy", "tokens", *(("cut",) if self.cut else ()))
+        return {name: getattr(self, name) for name in names}
 
 
 def made(
@@ -77,17 +80,18 @@ def made(
     *,
     hash: str,
     images: tuple[str, ...] = (),
+    cut: str = "",
 ) -> Attachment:
     """An attachment whose text is `head` (one line: what it is) and `body`, redacted and in budget.
 
-    Where the policy is ``none`` only the name leaves.
+    Where the policy is ``none`` only the name leaves. `cut` is what `body` leaves out already.
     """
     if policy.whole == NONE:
-        text = redactor.redact(f"{name}: kept back by the data policy.")
-        images = ()
+        text, left = redactor.redact(f"{name}: kept back by the data policy."), ""
+        images, cut = (), ""
     else:
         text = "\n".join(filter(None, (f"{name}: {head}", body)))
-        text = guarded(text, redactor.redact, policy.budget)
+        text, left = guarded(text, redactor.redact, policy.budget)
     return Attachment(
         name=name,
         kind=kind,
@@ -97,6 +101,7 @@ def made(
         policy=str(policy),
         tokens=estimate_tokens(text) + PER_IMAGE * len(images),
         masked=redactor.count(text),
+        cut=left or cut,
     )
 
 
@@ -119,13 +124,12 @@ def type_name(value: Any) -> str:
     return ".".join([*public, kind.__qualname__])
 
 
-def cut(text: str, tokens: int, more: int = 0) -> str:
-    """`text`, or its beginning and how much is left out, in at most `tokens`.
-
-    `more` characters are known to follow that are not in `text`.
+def cut(text: str, tokens: int, more: str = "") -> tuple[str, str]:
+    """`text`, or its beginning and how much is left out, in at most `tokens`; and how much of it
+    that is in words (``66 of 1,200 lines``), "" for all. `more` follows `text` and is left out.
     """
     if not more and estimate_tokens(text) <= tokens:
-        return text
+        return text, ""
     end = min(len(text), tokens * _LOOKED_AT)
     while end > 0:
         have = estimate_tokens(text[:end] + _remark(text, end, more))
@@ -136,19 +140,27 @@ def cut(text: str, tokens: int, more: int = 0) -> str:
     if line_end > 0 and end < len(text):
         whole_lines = text[:line_end] + _remark(text, line_end, more)
         if estimate_tokens(whole_lines) <= tokens:  # its remark may be the longer one
-            return whole_lines
-    return text[:end] + _remark(text, end, more)
+            end = line_end
+    return text[:end] + _remark(text, end, more), _share(text[:end], text + more)
 
 
-def _remark(text: str, end: int, more: int) -> str:
+def _remark(text: str, end: int, more: str) -> str:
     lines = text.count("\n", end)
-    left = counted(len(text) - end + more, "more character")
+    left = counted(len(text) - end + len(more), "more character")
     where = f" in {counted(lines, 'line')}" if lines > 1 and not more else ""
     return f"\n[… {left}{where}]"
 
 
-def guarded(text: str, redact: Callable[[str], str], tokens: int) -> str:
-    """`text` redacted, then cut to `tokens`: what is redacted is never half there.
+def _share(kept: str, text: str) -> str:
+    """How much `kept` is of `text`, whose first line is a head: in lines, or in characters."""
+    lines, every = kept.count("\n"), text.count("\n")
+    if 0 < lines < every:
+        return f"{lines:,} of {counted(every, 'line')}"
+    return f"{len(kept):,} of {counted(len(text), 'character')}"
+
+
+def guarded(text: str, redact: Callable[[str], str], tokens: int) -> tuple[str, str]:
+    """`text` redacted, then `cut` to `tokens`: what is redacted is never half there.
 
     Of a very long text only the beginning is looked at; the last `_MARGIN` characters of that, in
     which something to be redacted could be cut in two, never stay.
@@ -157,18 +169,19 @@ def guarded(text: str, redact: Callable[[str], str], tokens: int) -> str:
     redacted = redact(text[:most])
     if len(text) <= most:
         return cut(redacted, tokens)
-    kept = redacted[: max(0, len(redacted) - _MARGIN)]
-    return cut(kept, tokens, more=len(text) - most + len(redacted) - len(kept))
+    end = max(0, len(redacted) - _MARGIN)
+    return cut(redacted[:end], tokens, more=redacted[end:] + text[most:])
 
 
-def fitting(make: Callable[[T], str], ladder: Sequence[T], tokens: int) -> str:
-    """What `make` makes of the first of `ladder` that fits `tokens`, else of the last."""
-    text = ""
+def fitting(make: Callable[[T], str], ladder: Sequence[T], tokens: int) -> tuple[str, T]:
+    """What `make` makes of the first step of `ladder` that fits `tokens`, else of the last; and
+    that step.
+    """
     for step in ladder:
         text = make(step)
         if estimate_tokens(text) <= tokens:
             break
-    return text
+    return text, step
 
 
 def shortened(text: str, most: int) -> str:

@@ -17,7 +17,7 @@ import json
 import math
 import re
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -58,11 +58,14 @@ class Rows:
 
 @dataclass(frozen=True, slots=True)
 class Fitted:
-    """A card's text, and how many columns and rows of values are in it."""
+    """A card's text, and how many columns and rows of values are in it. `cut` says of what in
+    them it has only a part.
+    """
 
     text: str
     columns: int
     rows: int
+    cut: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +114,16 @@ class _Draft:
             rows = len(self._rows.places)
             more = _most(rows, lambda n: self.text(replace(plan, rows=n), count), budget)
             plan = replace(plan, rows=max(plan.rows, more))
-        return Fitted(self.text(plan, count, extra), count, plan.rows)
+        return Fitted(self.text(plan, count, extra), count, plan.rows, tuple(self._cut(plan)))
+
+    def _cut(self, plan: _Plan) -> Iterator[str]:
+        cells, lengths = self._rows.cells, self._rows.lengths
+        chosen = spread(len(cells), plan.rows) if plan.rows else ()
+        longest = max((len(cell or "") for at in chosen for cell in cells[at]), default=0)
+        if longest > plan.width or any(any(lengths[at]) for at in chosen):
+            yield f"{plan.width} characters of each cell"
+        if plan.detail < 2:
+            yield "the shorter facts of its columns"
 
 
 def _plans(rows: int) -> list[_Plan]:

@@ -41,11 +41,22 @@ class Cell:
 
 @dataclass(frozen=True, slots=True)
 class ChosenCells:
-    """The chosen cells as text, in the notebook's order; `left_out` more did not fit."""
+    """The chosen cells as text, in the notebook's order; `left_out` more did not fit, and of
+    `cut` of them the outputs are shortened.
+    """
 
     cells: tuple[str, ...] = ()
     left_out: int = 0
     order: str = ""
+    cut: int = 0
+
+    @property
+    def shortened(self) -> list[str]:
+        """A sentence, where not all that was chosen leaves."""
+        every = len(self.cells) + self.left_out
+        said = [f"{len(self.cells)} of {counted(every, 'cell')}"] if self.left_out else []
+        said += [f"{_OUTPUT} characters of the outputs of {self.cut}"] if self.cut else []
+        return [f"Of the notebook the model reads {'; '.join(said)}."] if said else []
 
     def text(self, known: str = "") -> str:
         """For the prompt, "" for none; cells that are in `known` are left out."""
@@ -89,17 +100,18 @@ def choose(
     nearest = sorted(places, key=lambda at: (abs(at - here), at > here))
     if choice.isdecimal():
         nearest = nearest[: int(choice)]
-    drawn: dict[int, str] = {}
+    drawn: dict[int, tuple[str, bool]] = {}
     left = budget - 40  # the line above them
     for at in nearest:
-        text = _drawn(cells[at], mask)
+        text, whole = _drawn(cells[at], mask)
         cost = estimate_tokens(text) + 2
         if cost > left:
             break
-        drawn[at], left = text, left - cost
+        drawn[at], left = (text, whole), left - cost
     order = "" if choice == "all" else " above this one"
-    texts = tuple(drawn[at] for at in sorted(drawn))
-    return ChosenCells(texts, len(nearest) - len(drawn), order)
+    texts = tuple(drawn[at][0] for at in sorted(drawn))
+    cut = sum(not whole for _, whole in drawn.values())
+    return ChosenCells(texts, len(nearest) - len(drawn), order, cut)
 
 
 def _code(cell: Cell) -> str:
@@ -109,12 +121,14 @@ def _code(cell: Cell) -> str:
     return _MAGIC_LINE.sub("", cell.source).strip("\n").rstrip()
 
 
-def _drawn(cell: Cell, mask: Callable[[str], str]) -> str:
+def _drawn(cell: Cell, mask: Callable[[str], str]) -> tuple[str, bool]:
+    """A cell with its outputs, and whether that is all of them."""
     number = f" [{cell.number}]" if cell.number else ""
     parts = [f"In{number}:\n{mask(_code(cell))}"]
-    if output := mask(plain_text(cell.output)).strip():
+    output = mask(plain_text(cell.output)).strip()
+    if output:
         parts.append(f"Out{number}:\n{shortened(output, _OUTPUT)}")
-    return "\n".join(parts)
+    return "\n".join(parts), len(output) <= _OUTPUT
 
 
 def plain_text(text: str) -> str:

@@ -17,7 +17,7 @@ import uuid
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from deepseek_jupyter.privacy.levels import FULL, NONE, SAMPLE, STATS, Level, Policy
+from deepseek_jupyter.privacy.levels import FULL, NONE, SAMPLE, STATS, WHOLE, Level, Policy
 from deepseek_jupyter.privacy.redaction import Redactor
 from deepseek_jupyter.privacy.withheld import Released
 
@@ -43,6 +43,7 @@ class OutlineLimits(NamedTuple):
     depth: int
 
 
+_UNLIMITED = OutlineLimits(1 << 40, 1 << 40, _DEEPEST)
 _LADDER = [
     OutlineLimits(10_000, 100_000, _DEEPEST),
     OutlineLimits(1_000, 2_000, _DEEPEST),
@@ -60,6 +61,13 @@ def fits(value: Any) -> bool:
     return isinstance(value, (*SCALARS, *SEQUENCES, Mapping)) or fields_of(value) is not None
 
 
+def leaves_whole(value: Any) -> bool:
+    """Whether it is a text, or a flat container of texts."""
+    items = list(value.values()) if isinstance(value, Mapping) else value
+    some = isinstance(items, SEQUENCES) and len(items) > 0
+    return isinstance(value, str) or (some and all(isinstance(item, str) for item in items))
+
+
 def attach(name: str, value: Any, policy: Policy, redactor: Redactor) -> Attachment:
     """Values as Python writes them, as many as the budget holds."""
     hard, soft, released, labels = _kept_back(value, policy)
@@ -68,15 +76,17 @@ def attach(name: str, value: Any, policy: Policy, redactor: Redactor) -> Attachm
     if isinstance(value, str):
         lines = counted(value.count("\n") + 1, "line")
         kind, head = "text", f"str, {counted(len(value), 'character')} in {lines}"
-        body = _text(value, policy, redactor)
+        body, cut = _text(value, policy, redactor)
     else:
         kind = "list" if isinstance(value, SEQUENCES) else "number"
         kind, head = "dict" if fields_of(value) is not None else kind, in_words(value)
         room = int(policy.budget * 0.95) - 30  # the rest is for the head
-        body = fitting(
-            lambda limits: Outline(policy, limits, redactor.redact).draw(value), _LADDER, room
-        )
-    attachment = made(name, kind, head, body, policy, redactor, hash=fingerprint(value))
+        ladder = [_UNLIMITED] if policy.budget == WHOLE else _LADDER
+        outlines = {limits: Outline(policy, limits, redactor.redact) for limits in ladder}
+        body, limits = fitting(lambda limits: outlines[limits].draw(value), ladder, room)
+        cut = "; ".join(outlines[limits].left)
+    hash = fingerprint(value)
+    attachment = made(name, kind, head, body, policy, redactor, hash=hash, cut=cut)
     withheld = tuple(filter(None, kept))
     return dataclasses.replace(attachment, withheld=withheld, released=released, labels=labels)
 
@@ -85,19 +95,21 @@ def fingerprint(value: Any) -> str:
     """By type and content; of a very large container by what of it could be shown."""
     if isinstance(value, str):
         return digest("str", value)
-    drawn = Outline(Policy(default=FULL), _LADDER[0], str).draw(value)
+    limits = _UNLIMITED if leaves_whole(value) else _LADDER[0]
+    drawn = Outline(Policy(default=FULL), limits, str).draw(value)
     return digest(type_name(value), in_words(value), drawn)
 
 
-def _text(value: str, policy: Policy, redactor: Redactor) -> str:
+def _text(value: str, policy: Policy, redactor: Redactor) -> tuple[str, str]:
     level = policy.whole
     if level < SAMPLE:
-        return ""
+        return "", ""
     if sampled(level) and value.count("\n") >= level.rows:
         lines = value.split("\n", level.rows)
         left = counted(lines[-1].count("\n") + 1, "more line")
-        return "\n".join([redactor.redact("\n".join(lines[:-1])), f"[… {left}]"])
-    return value
+        cut = f"{level.rows:,} of {counted(value.count(chr(10)) + 1, 'line')}"
+        return "\n".join([redactor.redact("\n".join(lines[:-1])), f"[… {left}]"]), cut
+    return value, ""
 
 
 def _kept_back(
@@ -137,11 +149,14 @@ def _word(key: str) -> str:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Outline:
-    """How to draw: every text goes through `mask` before it is shortened."""
+    """How to draw: every text goes through `mask` before it is shortened. `left` says in words of
+    what only a part was drawn.
+    """
 
     policy: Policy
     limits: OutlineLimits
     mask: Callable[[str], str]
+    left: dict[str, None] = dataclasses.field(default_factory=dict)
 
     def draw(
         self, value: Any, level: Level | None = None, depth: int = 0, above: tuple[int, ...] = ()
@@ -154,6 +169,7 @@ class Outline:
         if id(value) in above:
             return "<itself>"
         if depth >= self.limits.depth:
+            self.left[f"the first {self.limits.depth} levels"] = None
             return f"<{in_words(value)}>"
         inside = (*above, id(value))
         if fields is not None:
@@ -172,12 +188,13 @@ class Outline:
         for place, key in enumerate(fields):
             if place >= self.limits.entries:
                 drawn.append(f"… {counted(len(fields) - place, 'more key')}")
+                self._leave(place, counted(len(fields), "key"), depth)
                 break
             own = min(level, self.policy.level(str(key)))
             if own == NONE:
                 drawn.append(f"<key-{place + 1}>")
                 continue
-            label = shortened(self.mask(_repr(key)), max(self.limits.characters, 40))
+            label = self._short(self.mask(_repr(key)), max(self.limits.characters, 40))
             drawn.append(f"{label}: {self.draw(fields[key], own, depth + 1, inside)}")
         begin = "{" if isinstance(value, Mapping) else f"{type(value).__name__} {{"
         return _bracketed(begin, drawn, "}", depth)
@@ -190,6 +207,7 @@ class Outline:
         drawn = [self.draw(item, level, depth + 1, inside) for item in items[:most]]
         if len(items) > most:
             drawn.append(f"… {counted(len(items) - most, 'more item')}")
+            self._leave(most, counted(len(items), "item"), depth)
         begin, end = ("(", ",)" if len(items) == 1 else ")") if isinstance(value, tuple) else "[]"
         if isinstance(value, set | frozenset):
             begin, end = "{}"
@@ -203,8 +221,17 @@ class Outline:
                 return f"<{type_name(value)}, length {len(value):,}>"
             return f"<{type_name(value)}>"
         text = value if isinstance(value, str) else _repr(value)
-        text = shortened(self.mask(text), self.limits.characters)
+        text = self._short(self.mask(text), self.limits.characters)
         return repr(text) if isinstance(value, str) else text
+
+    def _leave(self, most: int, every: str, depth: int) -> None:
+        what = f"{most:,} of {every}" if not depth else f"{most:,} entries of each inner value"
+        self.left[what] = None
+
+    def _short(self, text: str, most: int) -> str:
+        if len(text) > most:
+            self.left[f"{most:,} characters of each text"] = None
+        return shortened(text, most)
 
 
 def sampled(level: Level) -> bool:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import importlib.util
 import io
 import json
+import re
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
@@ -23,6 +24,7 @@ from .images import data_url
 
 _SIDE = 1_600  # pixels of the longer side
 _MOST = 30  # series of one pair of axes, bars of one series
+_LEFT = re.compile(r"… ([\d,]+) more")
 
 
 def fits(value: Any) -> bool:
@@ -40,7 +42,9 @@ def attach(name: str, value: Any, policy: Policy, redactor: Redactor) -> Attachm
     body = "\n".join(filter(None, (words, remark)))
     images = (drawn,) if drawn else ()
     hash, head = _hash(library, figure, drawn), f"{library} figure"
-    return made(name, "figure", head, body, policy, redactor, hash=hash, images=images)
+    left = sum(int(count.replace(",", "")) for count in _LEFT.findall(words))
+    cut = f"all but {counted(left, 'part')} of its description" if left else ""
+    return made(name, "figure", head, body, policy, redactor, hash=hash, images=images, cut=cut)
 
 
 def fingerprint(value: Any) -> str:

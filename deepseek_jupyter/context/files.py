@@ -15,7 +15,7 @@ from deepseek_jupyter.privacy.redaction import Redactor
 from .attachment import Attachment, counted, digest, made
 from .images import LARGEST, SUFFIXES, picture
 
-_LARGEST_TEXT = 5_000_000  # bytes; only what the budget holds is sent
+_LARGEST_TEXT = 5_000_000  # bytes
 
 # The policy's rules are about columns; a table that is read as text would go round them.
 _TABLES = {
@@ -29,7 +29,6 @@ _SECRET = (
     *(".env", ".env.*", "*.pem", "*.key", "*.pfx", "*.p12", "*.kdbx", "id_rsa*", "id_ed25519*"),
     *("id_ecdsa*", ".netrc", ".pgpass", ".git-credentials", "credentials", "credentials.json"),
 )
-_LOOKED_AT = 200_000  # characters; more than any budget holds
 # Keys of JSON, Python, YAML and INI; tags and attributes.
 _KEYS = re.compile(
     r"""["']([^"'\n]{1,100})["']\s*[:=]|^[ \t-]*([^\s:="'<][^:="'\n<]{0,100}?)\s*[:=]"""
@@ -71,7 +70,7 @@ def attach(name: str, value: Any, policy: Policy, redactor: Redactor) -> Attachm
     lines = counted(text.count("\n") + 1, "line")
     head = f"file, {counted(len(raw), 'byte')} in {lines}"
     body = text if policy.whole >= SAMPLE else ""
-    _refuse_by_labels(path, body[:_LOOKED_AT], policy)
+    _refuse_by_labels(path, body, policy)
     return made(path.name, "file", head, body, policy, redactor, hash=digest(raw))
 
 
@@ -99,11 +98,13 @@ def _refuse_by_name(path: Path) -> None:
 
 def _refuse_by_labels(path: Path, text: str, policy: Policy) -> None:
     """A rule for a column or a key cannot be held in a text that has it."""
+    if not policy.columns and not policy.limits:
+        return
     labels = {label for found in _KEYS.findall(text) for label in found}
     lines = filter(None, map(str.strip, text.split("\n", 100)[:100]))
     labels.update(cell.strip(" \"'#") for line in lines for cell in _CELLS.split(line))
     kept = sorted(label for label in labels if label and policy.ruled(label) < SAMPLE)
-    if kept and (policy.columns or policy.limits):
+    if kept:
         raise ParameterError(
             f"{path} has {kept[0]!r}, which a rule keeps here; in a text no rule can hold.",
             "Read it in Python, and attach the object that holds its values.",

@@ -67,6 +67,12 @@ def attach(name: str, value: Any, policy: Policy, redactor: Redactor) -> Attachm
     rows = _rows(table, columns, chosen)
     head = _head(redactor.redact(name), table, columns)
     fitted = fit(head, [column.described for column in columns], rows, policy.budget)
+    allowed = max((_most_rows(v) or table.rows or 0 for v in levels if v >= SAMPLE), default=0)
+    cut = [
+        *_less(fitted.columns, len(columns), "columns"),
+        *_less(fitted.rows, min(allowed, table.rows or allowed), "rows"),
+        *fitted.cut,
+    ]
     released = released.printed(fitted.text) | figures
     redactor.released = before | released
     return Attachment(
@@ -84,7 +90,12 @@ def attach(name: str, value: Any, policy: Policy, redactor: Redactor) -> Attachm
         released=released,
         notices=tuple(_unrecognised(table, levels, withheld)),
         labels=(*(c.name for c in table.columns), *axis, *(n for names in inner for n in names)),
+        cut="; ".join(cut),
     )
+
+
+def _less(shown: int, every: int, of: str) -> list[str]:
+    return [f"{shown:,} of {every:,} {of}"] if shown < every else []
 
 
 _remembered: dict[tuple[Any, ...], tuple[list[Any], Any]] = {}

@@ -16,17 +16,23 @@ from deepseek_jupyter.errors import ParameterError
 from deepseek_jupyter.privacy.levels import SAMPLE, Policy
 from deepseek_jupyter.privacy.redaction import Redactor
 
-from .attachment import Attachment, digest, made, settled, shortened, type_name
+from .attachment import Attachment, counted, digest, made, settled, shortened, type_name
 from .images import encoded, opened
 from .images import fits as is_image
 
 METHOD = "_deepseek_context_"
 _MOST_NAMES = 40
+_ABOUT = 400  # characters
 _BARE = re.compile(r"<[\w.<>]+(?: object)?(?: at 0x[0-9a-fA-F]+)?>")
 
 
 def fits(value: Any) -> bool:
     return True
+
+
+def leaves_whole(value: Any) -> bool:
+    """Whether it says itself what of it matters."""
+    return offers(value)
 
 
 def attach(name: str, value: Any, policy: Policy, redactor: Redactor) -> Attachment:
@@ -40,11 +46,14 @@ def attach(name: str, value: Any, policy: Policy, redactor: Redactor) -> Attachm
     if offers(value):
         text, images = _offer(name, value) if shown else ("", ())
         return made(name, "object", kind, text, policy, redactor, hash=hash, images=images)
-    about = (inspect.getdoc(type(value)) or "").partition("\n\n")[0]
-    about = shortened(redactor.redact(about), 400)
-    said = (_said(value) if shown else "") or _attributes(value)
-    body = "\n".join(filter(None, (about, said)))
-    return made(name, "object", kind, body, policy, redactor, hash=hash)
+    about = redactor.redact((inspect.getdoc(type(value)) or "").partition("\n\n")[0])
+    said, cut = (_said(value) if shown else ""), ""
+    if not said:
+        said, cut = _attributes(value)
+    if len(about) > _ABOUT:
+        cut = cut or f"{_ABOUT} of {counted(len(about), 'character')} of its description"
+    body = "\n".join(filter(None, (shortened(about, _ABOUT), said)))
+    return made(name, "object", kind, body, policy, redactor, hash=hash, cut=cut)
 
 
 def fingerprint(value: Any) -> str:
@@ -68,16 +77,18 @@ def _said(value: Any) -> str:
     return "" if _BARE.fullmatch(said) else settled(said)
 
 
-def _attributes(value: Any) -> str:
-    """Names and types of what it holds; no property is run."""
+def _attributes(value: Any) -> tuple[str, str]:
+    """Names and types of what it holds, and how many of them; no property is run."""
     own = getattr(value, "__dict__", None)
     if not isinstance(own, dict):
-        return ""
+        return "", ""
     public = [(str(name), held) for name, held in own.items() if not str(name).startswith("_")]
     lines = [f"  {name}: {type_name(held)}" for name, held in public[:_MOST_NAMES]]
+    cut = ""
     if len(public) > _MOST_NAMES:
         lines.append(f"  … {len(public) - _MOST_NAMES:,} more")
-    return "\n".join(["attributes:", *lines]) if lines else ""
+        cut = f"{_MOST_NAMES} of {counted(len(public), 'attribute')}"
+    return "\n".join(["attributes:", *lines]) if lines else "", cut
 
 
 def offers(value: Any) -> bool:

@@ -33,6 +33,11 @@ def fits(value: Any) -> bool:
     )
 
 
+def leaves_whole(value: Any) -> bool:
+    """Whether it is one thing's source, and no list of names."""
+    return not isinstance(value, types.ModuleType)
+
+
 def attach(name: str, value: Any, policy: Policy, redactor: Redactor) -> Attachment:
     """The source; below ``sample``, or where there is none, signature and documentation."""
     if isinstance(value, types.ModuleType):
@@ -130,8 +135,9 @@ def _module(name: str, module: types.ModuleType, policy: Policy, redactor: Redac
         return "\n".join(filter(None, (documentation, *entries[:most], *left)))
 
     ladder = [len(names), 200, 100, 60, 40, 25, 15, 8, 4, 1]
-    body = fitting(lambda most: redactor.redact(summary(most)), ladder, policy.budget - 40)
-    return made(name, "module", head, body, policy, redactor, hash=fingerprint(module))
+    body, most = fitting(lambda most: redactor.redact(summary(most)), ladder, policy.budget - 40)
+    cut = f"{most} of {counted(len(names), 'name')}" if most < len(names) else ""
+    return made(name, "module", head, body, policy, redactor, hash=fingerprint(module), cut=cut)
 
 
 def _public(module: types.ModuleType) -> list[str]:

@@ -23,7 +23,9 @@ _AT_ONCE = 500  # keys in one statement
 
 @dataclass(frozen=True, slots=True)
 class KeptAnswer:
-    """An answer as the model gave it, pseudonyms in it; `cost` None where no price is known."""
+    """An answer as the model gave it, pseudonyms in it; `model` as totals have it, with its
+    provider; `cost` None where no price is known.
+    """
 
     key: str
     text: str

@@ -30,7 +30,7 @@ from deepseek_jupyter.protocol.tokens import estimate_messages
 
 from .drawing import TurnDiffLine, diff_lines, tree_lines
 from .search import Hit, search_turns
-from .tree import Node, Tree, checked_name, node_of
+from .tree import SHORTEST_REFERENCE, Node, Tree, checked_name, node_of
 from .turn import Turn, new_id
 
 if TYPE_CHECKING:
@@ -57,6 +57,7 @@ class Conversation:
         self.journal = journal
         self._tree = Tree()
         self._turns: dict[str, Turn] = {}  # without a journal all of them
+        self._aside: dict[str, Turn] = {}  # without a journal those outside the tree
         self.id = id or new_id()
         self.notebook = notebook
         self.active = MAIN
@@ -123,6 +124,23 @@ class Conversation:
         """Those with these ids, in this order; what is not there is left out."""
         return self._read([id for id in ids if id in self])
 
+    def aside(self) -> list[Turn]:
+        """Turns asked here that are no part of the tree: asked without the history, or failed."""
+        kept = self.journal.aside(self.id) if self.journal is not None else []
+        return [*kept, *self._aside.values()]
+
+    def look_up(self, reference: str) -> Turn:
+        """The turn that a user means, also one outside the tree; see `find`."""
+        ends = len(reference) >= SHORTEST_REFERENCE
+        if ends and reference not in self.branches:
+            for turn in self.aside():
+                if turn.id.endswith(reference):
+                    return turn
+        found = self.turn(self.find(reference))
+        if found is None:
+            raise ConversationError("That turn is no longer in the journal.")
+        return found
+
     def nodes(self) -> list[Node]:
         """All turns of all branches, in the order in which they were asked, without their texts."""
         return list(self._tree)
@@ -174,10 +192,7 @@ class Conversation:
 
     def diff(self, a: str, b: str) -> list[TurnDiffLine]:
         """How prompt and answer of two turns differ, line by line."""
-        turns = self._read([self.find(a), self.find(b)])
-        if len(turns) < 2:
-            raise ConversationError("One of the two is no longer in the journal.")
-        return diff_lines(*turns)
+        return diff_lines(self.look_up(a), self.look_up(b))
 
     def tree_lines(self, limit: int = 200) -> list[str]:
         """The tree as text, its newest `limit` turns."""
@@ -258,6 +273,13 @@ class Conversation:
             if self.journal is not None:
                 self.introduce()
                 self.journal.finish(turn)
+
+    def keep_aside(self, turn: Turn) -> None:
+        """Keep a finished turn that is no part of the tree."""
+        if self.journal is not None:
+            self.journal.finish(turn)
+        elif turn.conversation == self.id:
+            self._aside[turn.id] = turn
 
     def put_on_branch(self, id: str, branch: str | None = None) -> None:
         """See that the turn `id` is on `branch` (None: the active one); its tip moves if not."""

@@ -1,28 +1,35 @@
-"""A conversation as a file whose ending says the form: .md, .html, .json, .ipynb.
+"""A conversation as a file whose ending says the form: .md, .html, .json, .ipynb, .jsonl; as rows.
 
 Model text is sanitized, as for the screen. Cards of attached data stay behind: a file carries
-what the user wrote and the model answered, not what was looked up.
+what the user wrote and the model answered, not what was looked up. Lines of JSON are for programs
+and hold what was sent, word for word: training data without the cards would teach to make them up.
 """
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from html import escape
 from pathlib import Path
 from typing import Any
 
 from deepseek_jupyter.errors import ConversationError
+from deepseek_jupyter.protocol.dialect import Dialect
+from deepseek_jupyter.protocol.messages import Message, legal, system
 from deepseek_jupyter.protocol.output import TURN_MIME, packed
+from deepseek_jupyter.protocol.request import wire_messages
 
 from .conversation import Conversation
+from .records import dump
 from .restore import METADATA, restore
 from .turn import ENDED_EARLY, SCHEMA, Turn
 
-ENDINGS = (".md", ".html", ".json", ".ipynb")
+ENDINGS = (".md", ".html", ".json", ".ipynb", ".jsonl")
 
 Sanitize = Callable[[str], str]
+
+_COUNTS = ("prompt_tokens", "cache_hit_tokens", "completion_tokens", "reasoning_tokens")
 
 _CELL_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")  # nbformat 4.5
 
@@ -53,9 +60,15 @@ table {{ border-collapse: collapse; }} td, th {{ border: 1px solid #8884; paddin
 """
 
 
-def write_export(conversation: Conversation, path: Path) -> None:
-    """Write `conversation` to `path`. Raises `ConversationError`; overwrites nothing."""
-    text = export_text(conversation, path.suffix)
+def write_export(conversation: Conversation, path: Path, *, audit: bool = False) -> None:
+    """Write `conversation` to `path`; `audit` is a form of ``.jsonl``.
+
+    Raises `ConversationError`; overwrites nothing.
+    """
+    if audit:
+        text = to_lines(map(audited, all_turns(conversation)))
+    else:
+        text = export_text(conversation, path.suffix)
     try:
         with path.open("x", encoding="utf-8") as file:
             file.write(text)
@@ -81,6 +94,7 @@ def export_text(conversation: Conversation, ending: str) -> str:
         ".html": lambda: to_html(conversation, lambda answer: sanitize(answer).html),
         ".json": lambda: to_json(conversation),
         ".ipynb": lambda: json.dumps(to_notebook(conversation, inert), indent=1),
+        ".jsonl": lambda: to_lines(training(conversation)),
     }
     if ending not in forms:
         raise ConversationError(
@@ -119,8 +133,82 @@ def to_json(conversation: Conversation) -> str:
         "conversation": conversation.id,
         **_branches(conversation),
         "turns": [turn.record for turn in conversation.turns()],
+        "aside": [turn.record for turn in conversation.aside()],
     }
     return json.dumps(whole, indent=1, ensure_ascii=False)
+
+
+def to_lines(values: Iterable[Mapping[str, Any]]) -> str:
+    """Lines of JSON."""
+    return "".join(f"{dump(value)}\n" for value in values)
+
+
+def training(conversation: Conversation) -> Iterator[dict[str, Any]]:
+    """Chats for fine-tuning, ``{"messages": […]}`` as OpenAI's files have them: one a branch, and
+    one for each answer that was asked for without the history. Only whole answers; thinking as
+    ``reasoning_content``.
+    """
+    tips = dict.fromkeys(filter(None, conversation.branches.values()))
+    chats = [conversation.path(tip) for tip in tips]
+    chats += [[turn] for turn in conversation.aside() if turn.answer]
+    for chat in chats:
+        whole = [turn for turn in chat if turn.status == "done" and turn.finish_reason == "stop"]
+        if whole:
+            said = [message for turn in whole for message in turn.messages()]
+            prompt = whole[-1].sending.get("system")
+            yield {"messages": _wire([*([system(prompt)] if prompt else []), *said])}
+
+
+def _wire(messages: Iterable[Message]) -> list[dict[str, Any]]:
+    kept = legal(list(messages))
+    wires = wire_messages(kept, "", Dialect())
+    for message, wire in zip(kept, wires, strict=True):
+        if message.reasoning:
+            wire["reasoning_content"] = message.reasoning
+    return wires
+
+
+def audited(turn: Turn) -> dict[str, Any]:
+    """A turn with what its record leaves out: the message and system prompt as they were sent,
+    pseudonyms in place of what they stand for, and log probabilities.
+    """
+    more = {"sent": turn.sent, "system": turn.sending.get("system", ""), "logprobs": turn.logprobs}
+    return {**turn.written, **more}
+
+
+def rows(turns: Iterable[Turn]) -> list[dict[str, Any]]:
+    """A row a turn, of texts and numbers alone; see `deepseek_jupyter.turns`."""
+    return [_row(turn) for turn in turns]
+
+
+def _row(turn: Turn) -> dict[str, Any]:
+    seen, usage, cost = turn.seen(), turn.usage, turn.cost
+    same = "id parent conversation cell_id created status history provider model served_model"
+    return {
+        **{name: getattr(turn, name) for name in same.split(" ")},
+        **{name: turn.audit.get(name) for name in ("think", "effort")},
+        "parameters": dump(dict(turn.parameters)),
+        "prompt": turn.prompt,
+        "system": turn.sending.get("system", ""),
+        "sent": turn.sent,
+        "reasoning": seen.reasoning,
+        "answer": seen.answer,
+        "finish_reason": turn.finish_reason,
+        **{name: getattr(usage, name, None) for name in _COUNTS},
+        "cost": float(cost["amount"]) if cost else None,
+        "currency": cost["currency"] if cost else None,
+        "seconds": turn.timing.get("total"),
+        "response_id": turn.audit.get("id"),
+        **{name: turn.audit.get(name) for name in ("request_id", "fingerprint")},
+        "notices": "\n".join(turn.notices),
+        "error": turn.error["message"] if turn.error else None,
+    }
+
+
+def all_turns(conversation: Conversation) -> list[Turn]:
+    """Every turn, those outside the tree too, in the order in which they were asked."""
+    turns = [*conversation.turns(), *conversation.aside()]
+    return sorted(turns, key=lambda turn: turn.created)
 
 
 def to_markdown(turns: Iterable[Turn], sanitize: Sanitize, title: str = "Conversation") -> str:

@@ -109,7 +109,7 @@ class Journal:
         key = ("turn", turn.id)
         self._database.write(change, key, full=True)
         if self.in_memory:
-            self._costs[key] = Total.of_turn(turn.served_model or turn.model, turn)
+            self._costs[key] = Total.of_turn(turn)
 
     def adopt(self, turns: Sequence[Turn], conversation: str | None = None) -> None:
         """Write those turns that this journal lacks; `conversation` takes all of them along."""
@@ -155,6 +155,16 @@ class Journal:
             {"id": conversation},
         )
         return [Node._make(row) for row in rows]
+
+    def aside(self, conversation: str) -> list[Turn]:
+        """What `nodes` leaves out of a conversation, oldest first."""
+        return self._read_turns(
+            "t.conversation = ? AND NOT (t.history AND t.answered)", conversation
+        )
+
+    def everything(self) -> list[Turn]:
+        """Every turn of this machine that has ended, oldest first."""
+        return self._read_turns("?", 1)
 
     def find_by_request(self, request_hash: str) -> Turn | None:
         """The newest whole answer to this very request that was not read from a file."""
@@ -365,6 +375,14 @@ class Journal:
             return connection.execute(query, parameters).fetchall()
 
         return self._database.read(run, [])
+
+    def _read_turns(self, test: str, value: object) -> list[Turn]:
+        rows = self._rows(
+            "SELECT body FROM turns t JOIN bodies USING (key) WHERE t.owner IS NULL "
+            f"AND {test} ORDER BY t.key",
+            (value,),
+        )
+        return [turn for (body,) in rows if (turn := turn_of(body)) is not None]
 
     def _execute(self, key: Hashable, statement: str, parameters: tuple[Any, ...]) -> None:
         self._database.write(lambda c: c.execute(statement, parameters), key)

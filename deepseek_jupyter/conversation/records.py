@@ -25,6 +25,11 @@ STATUSES = frozenset(
     {"waiting", "thinking", "answering", "done", "interrupted", "truncated", "error"}
 )
 
+# What was asked of thinking, and what the reply said of itself.
+AUDITED = frozenset(
+    {"think", "effort", "id", "request_id", "fingerprint", "created", "native_finish_reason"}
+)
+
 # Characters. The largest context in use is a million tokens, about 4 million characters.
 LONGEST_TEXT = 8_000_000
 _LONGEST_NAME = 500
@@ -78,6 +83,7 @@ def read_record(record: object) -> Turn | None:
         steps=_each(_step, record.get("steps")),
         replayed=record.get("replayed") is True,
         policy=_each(_name, record.get("policy")),
+        audit=_audit(record.get("audit")),
     )
 
 
@@ -190,6 +196,14 @@ def _error(value: object) -> dict[str, str] | None:
         return None
     said = {name: _sentence(value.get(name)) for name in ("type", "message", "hint")}
     return {name: text or "" for name, text in said.items()}
+
+
+def _audit(value: object) -> dict[str, Any]:
+    return {
+        name: said
+        for name, said in _fields(value).items()
+        if name in AUDITED and (isinstance(said, bool) or _name(said))
+    }
 
 
 def _branch(value: object) -> dict[str, int] | None:

@@ -153,6 +153,7 @@ def turn_of(body: str) -> Turn | None:
         images=tuple(stored.get("images", ())),
         pseudonyms=stored.get("pseudonyms", {}),
         sending=stored.get("sending", {}),
+        logprobs=stored.get("logprobs"),
     )
 
 
@@ -165,6 +166,7 @@ def _body(turn: Turn) -> str:
         "pseudonyms": dict(turn.pseudonyms),
         "sending": dict(turn.sending),
         "from_file": turn.from_file,
+        "logprobs": turn.logprobs,
         "host_cost": str(usage.cost) if usage and usage.cost is not None else "",
     }
     given = {name: value for name, value in optional.items() if value}

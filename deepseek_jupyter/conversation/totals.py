@@ -19,13 +19,13 @@ if TYPE_CHECKING:
 
 By = Literal["turn", "branch", "conversation", "notebook", "day", "model"]
 
-# What a row is keyed by. A day is the user's own; a model the one that answered.
+# What a row is keyed by. A day is the user's own; a model the one that answered, at its provider.
 _KEYS = {
     "turn": "t.id",
     "conversation": "t.conversation",
     "notebook": "coalesce(c.notebook, '')",
     "day": "t.day",
-    "model": "coalesce(t.served_model, t.model)",
+    "model": "t.provider || ':' || coalesce(t.served_model, t.model)",
 }
 
 _OUTSIDE_KEYS = {"notebook": "notebook", "conversation": "''", "day": "day", "model": "model"}
@@ -53,8 +53,9 @@ class Total:
     cost: Mapping[str, Decimal] = field(default_factory=dict)
 
     @classmethod
-    def of_turn(cls, key: str, turn: Turn) -> Total:
-        """What one turn used and cost."""
+    def of_turn(cls, turn: Turn) -> Total:
+        """What one turn used and cost, under its provider and model."""
+        key = f"{turn.provider}:{turn.served_model or turn.model}"
         cost = {turn.cost["currency"]: Decimal(turn.cost["amount"])} if turn.cost else {}
         return cls(key, 1, turn.usage or Usage(), cost)
 
@@ -93,7 +94,7 @@ def turn_totals(
 
 
 def add_ghosts(connection: sqlite3.Connection, notebook: str, day: str, spent: Total) -> None:
-    """Add what ghost texts of one model cost on a day; `spent.key` is the model."""
+    """Add what ghost texts of one model cost on a day; `spent.key` is provider and model."""
     test = "notebook = ? AND day = ? AND model = ? AND currency = ?"
     more = ", ".join(f"{name} = {name} + excluded.{name}" for name in COUNTS)
     counts = (spent.turns, *(getattr(spent.usage, name) for name in COUNTS[1:]))

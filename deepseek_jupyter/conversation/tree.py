@@ -13,7 +13,7 @@ from deepseek_jupyter.protocol.tokens import estimate_messages, estimate_tokens,
 from .turn import Turn
 
 _NAME = re.compile(r"\w[\w./-]{0,59}")
-_SHORTEST_REFERENCE = 4  # characters of an id's end
+SHORTEST_REFERENCE = 4  # characters of an id's end
 
 
 class Node(NamedTuple):
@@ -138,7 +138,7 @@ class Tree:
         """The id that is, or alone ends in, `reference`. Raises `ConversationError`."""
         if reference in self.nodes:
             return reference
-        long_enough = len(reference) >= _SHORTEST_REFERENCE
+        long_enough = len(reference) >= SHORTEST_REFERENCE
         found = [id for id in list(self.nodes) if long_enough and id.endswith(reference)]
         if not found:
             raise ConversationError(f"No branch is called {reference!r}, and no turn ends so.")

@@ -84,7 +84,8 @@ class Turn:
     `answer`, `reasoning` and `steps` are as the model wrote them, with the pseudonyms that went out
     in place of what the redactor kept; `pseudonyms` has their originals, and `seen` puts them back.
     `sending` says what else went with `sent`: ``system``, ``dropped`` turns, and of each attachment
-    which columns and rows left and what was masked.
+    which columns and rows left and what was masked. `logprobs` stay out of the record for their
+    size.
     """
 
     id: str
@@ -121,6 +122,8 @@ class Turn:
     policy: tuple[str, ...] = ()
     pseudonyms: Mapping[str, str] = field(default_factory=dict)
     sending: Mapping[str, Any] = field(default_factory=dict)
+    audit: Mapping[str, Any] = field(default_factory=dict)
+    logprobs: Mapping[str, Any] | None = None
 
     def messages(self) -> list[Message]:
         """What the turn adds to the history: the question, and the answer as far as it came."""
@@ -168,6 +171,7 @@ class Turn:
     def written(self) -> dict[str, Any]:
         """The JSON form as the model wrote it."""
         hidden = {"sent", "images", "from_file", "reasoning_details", "pseudonyms", "sending"}
+        hidden |= {"logprobs"}
         record: dict[str, Any] = {"schema": SCHEMA}
         record |= {f.name: getattr(self, f.name) for f in fields(self) if f.name not in hidden}
         record["reasoning"] = self.reasoning or ""
@@ -178,6 +182,7 @@ class Turn:
         record["notices"] = list(self.notices)
         record["policy"] = list(self.policy)
         record["parameters"] = dict(self.parameters)
+        record["audit"] = dict(self.audit)
         times = ("first_token", "thinking", "total")
         record["timing"] = {name: self.timing.get(name) for name in times}
         return record

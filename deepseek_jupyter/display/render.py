@@ -8,6 +8,7 @@ blocks are not rendered again.
 from __future__ import annotations
 
 import html
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
@@ -262,28 +263,72 @@ def _tokens(usage: Mapping[str, int]) -> list[str]:
 
 @dataclass(frozen=True, slots=True)
 class CodeBlock:
-    """One fenced block; `info` is all that follows the fence, `language` its first word."""
+    """One fenced block; `info` is all that follows the fence, `language` its first word, without
+    the braces of Quarto and pandoc. `closed` is False where the text ended before the block.
+    """
 
     language: str
     text: str
     info: str = ""
+    closed: bool = True
 
     @property
     def is_python(self) -> bool:
-        """Whether it may go into a Python cell; a block without a language counts."""
-        return self.language.lower() in _PYTHON
+        """Whether it may go into a Python cell. A block without a language counts, unless it was
+        never closed: a stray fence makes one of the prose behind it.
+        """
+        return self.language.lower() in _PYTHON and bool(self.language or self.closed)
+
+
+_FENCE_LINE = re.compile(r"( *)(`{3,}|~{3,})[ \t]*([^`\n]*?)\s*")
+_LANGUAGE = re.compile(r"[{.\s]*([^\s{},]*)")
 
 
 def code_blocks(markdown: str) -> list[CodeBlock]:
     """The fenced blocks of `markdown`, in order, also those in lists and quotes."""
     from markdown_it import MarkdownIt
 
-    return [
-        CodeBlock(
-            token.info.split(None, 1)[0] if token.info.strip() else "",
-            token.content,
-            token.info.strip(),
-        )
-        for token in MarkdownIt("commonmark").parse(markdown)
-        if token.type == "fence"
-    ]
+    found = []
+    text = _told_apart(markdown.removesuffix("\n") + "\n")
+    for token in MarkdownIt("commonmark").parse(text):
+        if token.type == "fence" and token.map:
+            first, end = token.map
+            info = token.info.strip()
+            language = _LANGUAGE.match(info)
+            closed = end - first - 1 > token.content.count("\n")
+            found.append(CodeBlock(language[1] if language else "", token.content, info, closed))
+    return found
+
+
+def _told_apart(markdown: str) -> str:
+    """`markdown` with longer fences round blocks that hold fences of their own length.
+
+    Models write a README in one fence and its code in fences of the same length, where CommonMark
+    ends the outer block at the first inner end. Fences that do not pair up stay as they are.
+    """
+    lines = markdown.split("\n")
+    within: list[tuple[int, re.Match[str]]] = []  # the open fences
+    deepest, longest = 0, 0
+    for at, line in enumerate(lines):
+        fence = _FENCE_LINE.fullmatch(line)
+        if fence is None:
+            continue
+        indent, marks, info = fence.groups()
+        if within:
+            outer = within[0][1]
+            if marks[0] != outer[2][0] or len(marks) < len(outer[2]):
+                continue
+            if len(indent) > len(outer[1]) + 3:
+                continue
+        if info or not within:
+            within.append((at, fence))
+            deepest, longest = max(deepest, len(within)), max(longest, len(marks))
+        elif len(marks) >= len(within[-1][1][2]):
+            begin, opening = within.pop()
+            if not within:
+                if deepest > 1:
+                    wide = marks[0] * (longest + 1)
+                    lines[begin] = f"{opening[1]}{wide}{opening[3]}"
+                    lines[at] = f"{indent}{wide}"
+                deepest = longest = 0
+    return "\n".join(lines)

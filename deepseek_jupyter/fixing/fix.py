@@ -244,6 +244,7 @@ def _composed(
         question,
         prompt="\n\n".join(filter(None, (title, question.prompt))),
         material=prompt(kind, target=about, **material.parts),
+        shortened=material.shortened,
         attach=(*question.attach, *_frames(session, material.on_the_line)),
         cells="none" if question.cells is None else question.cells,
     )
@@ -332,13 +333,15 @@ class Material:
     """What a question about `cell` says in addition to the user's own words.
 
     `cells` are those that an answer may rewrite, by count: shown whole, and as they are now.
-    `parts` go into the prompt; `on_the_line` are the names in the statement that failed.
+    `parts` go into the prompt; `on_the_line` are the names in the statement that failed;
+    `shortened` says what is left out.
     """
 
     cell: Executed
     cells: Mapping[int, Executed]
     parts: Mapping[str, str]
     on_the_line: frozenset[str]
+    shortened: tuple[str, ...]
 
 
 def gather(
@@ -370,4 +373,9 @@ def gather(
         "name": cell.name,
         "failure": failure.text() if failure else "",
     }
-    return Material(cell, {run.count: run for run in (*present, cell)}, parts, first)
+    shortened = (
+        *(f"Of {c.run.name} the model reads an excerpt." for c in selection.cells if not c.whole),
+        *(f"{c.run.name} is too long and stays here." for c in selection.left_out),
+        *(failure.shortened if failure else ()),
+    )
+    return Material(cell, {run.count: run for run in (*present, cell)}, parts, first, shortened)

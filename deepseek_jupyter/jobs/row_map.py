@@ -288,7 +288,7 @@ def _cap(task: RowTask, budget: float | str | None) -> Cap:
         return Cap(Decimal(_NOTHING))
     most = None if budget in (None, "none", 0) else Decimal(str(budget))
     prepared = task.prepared
-    left, tokens = left_to_spend(task.session, prepared.teaching, task.price)
+    left, tokens = left_to_spend(task.session, prepared.provider, prepared.teaching, task.price)
     if most is not None and task.price is None and not prepared.provider.free:
         raise ConfigurationError(
             f"No price of {prepared.request.model} is known, so a budget cannot be held.",

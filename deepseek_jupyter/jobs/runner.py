@@ -440,7 +440,7 @@ class Runner:
         currency = price.currency if price is not None else "USD" if cost is not None else ""
         answer = KeptAnswer(
             request.key, _text_of(completion), completion.reasoning or "",
-            model, used, cost, currency, whole,
+            f"{self._prepared.provider.name}:{model}", used, cost, currency, whole,
         )  # fmt: skip
         self._fresh.append(answer)
         return answer

@@ -18,7 +18,7 @@ from IPython.core.error import UsageError
 from deepseek_jupyter.asking.question import FORMATS, NAMED_PARAMETERS, Question
 from deepseek_jupyter.config import APPROVALS, EFFORTS, ON_ERROR, REPLAYS
 from deepseek_jupyter.errors import ParameterError
-from deepseek_jupyter.protocol.parameters import parse_value
+from deepseek_jupyter.protocol.parameters import SYNONYMS, parse_value
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,7 +199,13 @@ def _parameters(flags: argparse.Namespace) -> dict[str, Any]:
         name, equals, text = item.partition("=")
         if not equals or not name.strip():
             raise ParameterError(f"--param {item} has no value.", "Write it as --param name=value.")
-        values[name.strip()] = parse_value(text)
+        name = SYNONYMS.get(name.strip(), name.strip())
+        if name in values:
+            flag = (
+                f"--{name.replace('_', '-')}" if named.get(name) is not None else "another --param"
+            )
+            raise ParameterError(f"--param {item} and {flag} both set {name}.", "Leave one out.")
+        values[name] = parse_value(text)
     return values
 
 

@@ -232,7 +232,7 @@ def _tree() -> Drawing | Report:
 @_command("[TURN] [--sent]", "a turn again, or what was sent")
 def _show(name: str = "", *, sent: bool = False) -> Reply | Preview:
     conversation = _conversation()
-    turn = conversation.turn(conversation.find(name) if name else conversation.tip)
+    turn = conversation.look_up(name) if name else conversation.turn(conversation.tip)
     if turn is None:
         raise UsageError("The conversation has no turn yet.")
     if sent:
@@ -276,13 +276,15 @@ def _search(first: str, *words: str) -> Report:
     return Report(f"{len(rows)} found", rows, ("turn", "in", "") if rows else ())
 
 
-@_command("FILE", "write .md, .html, .json or .ipynb")
-def _export(file: str) -> Report:
+@_command("FILE [--audit]", "write .md, .html, .json, .ipynb, or .jsonl as training data or audit")
+def _export(file: str, *, audit: bool = False) -> Report:
     path = Path(file).expanduser()
-    if path.suffix not in ENDINGS:
-        raise UsageError(f"export takes a file name that ends in {', '.join(ENDINGS)}.")
-    write_export(_conversation(), path)
-    return Report(f"Written: {path}")
+    if path.suffix not in ENDINGS or (audit and path.suffix != ".jsonl"):
+        endings = ".jsonl with --audit" if audit else ", ".join(ENDINGS)
+        raise UsageError(f"export takes a file name that ends in {endings}.")
+    write_export(_conversation(), path, audit=audit)
+    sent = "It holds what was sent, cards of attached data too." if path.suffix == ".jsonl" else ""
+    return Report(f"Written: {path}", remark=sent)
 
 
 @_command("[journal]", "send along turns that are not from here")

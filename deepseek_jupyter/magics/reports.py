@@ -45,7 +45,10 @@ def _endpoint(session: Session) -> list[tuple[str, str]]:
         return [("provider", error.what), ("to do", error.hint)]
     source = key.source if key else "none needed"
     url = provider.base_url
-    return [("provider", f"{provider.title}, {url}"), ("model", model), ("key", source)]
+    rows = [("provider", f"{provider.title}, {url}"), ("model", model), ("key", source)]
+    if session.config.fallback:
+        rows.append(("fallback", ", ".join(session.config.fallback)))
+    return rows
 
 
 def turns_in_words(count: int) -> str:

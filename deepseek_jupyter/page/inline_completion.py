@@ -175,10 +175,10 @@ class InlineCompletion:
             # Cancelled: the host bills what it read and wrote, and says neither.
             read = estimate_tokens(asked.prefix) + estimate_tokens(asked.suffix)
             usage = Usage(prompt_tokens=read, completion_tokens=estimate_tokens(completion.answer))
-        model = completion.model or asked.model
+        key = f"{exchange.provider.name}:{completion.model or asked.model}"
         price = self.session.price(exchange.provider, completion.model, asked.model)
         cost = price.cost(usage) if price else None
-        return Total(model, 1, usage, {cost.currency: cost.amount} if cost else {})
+        return Total(key, 1, usage, {cost.currency: cost.amount} if cost else {})
 
 
 # Requests

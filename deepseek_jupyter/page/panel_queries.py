@@ -107,7 +107,7 @@ def usage(session: Session, request: Request) -> dict[str, Any]:
     if found.journal is not None and not found.journal.in_memory:
         total = sum(found.journal.totals("conversation", conversation=found.id), total)
     else:
-        total = sum((Total.of_turn(found.id, turn) for turn in found.turns()), total)
+        total = sum((Total.of_turn(turn) for turn in found.turns()), total)
     return {
         "turns": total.turns,
         "prompt": total.usage.prompt_tokens,

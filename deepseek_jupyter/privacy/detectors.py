@@ -69,13 +69,14 @@ _MARKS = {
     "pypi-": r"[\w-]{30,}",
     "SG": r"\.[\w-]{16,}\.[\w-]{16,}",
 }
-# A branch that begins with a letter, the boundary behind it: `re` skips to those letters.
+# What a pattern begins with stands before its boundary, here and below: `re` skips to those
+# characters.
 _MARKED = re.compile(
     r"-----BEGIN [A-Z ]{0,40}PRIVATE KEY-----(?:[^-]|-(?!----)){0,20000}"
     r"(?:-----END [A-Z ]{0,40}PRIVATE KEY-----)?|"
     + "|".join(f"{m[0]}(?<!\\w{m[0]}){m[1:]}{rest}" for m, rest in _MARKS.items())
 )
-_BEARER = re.compile(r"\b(?:Bearer|Basic)\s+([A-Za-z0-9._~+/=-]{20,})")
+_BEARER = re.compile(r"B(?<!\wB)(?:earer|asic)\s+([A-Za-z0-9._~+/=-]{20,})")
 _IN_URL = re.compile(r"\b[a-z][a-z0-9+.-]{1,20}://[^\s:/@]{0,100}:([^\s/@]{3,200})@")
 _ASSIGNED = re.compile(
     r"(?i)(?<![a-z])(?:[a-z0-9]{1,20}[_-]){0,4}(api_?key|apikey|access[_-]?key|secret(?:[_-]?key)?"
@@ -88,7 +89,7 @@ _ASSIGNED = re.compile(
 def _secrets(text: str) -> Iterator[tuple[int, int]]:
     yield from (match.span() for match in _MARKED.finditer(text))
     yield from (match.span(1) for match in _BEARER.finditer(text))
-    yield from (match.span(1) for match in _IN_URL.finditer(text) if "@" in text)
+    yield from (match.span(1) for match in (_IN_URL.finditer(text) if "@" in text else ()))
     for match in _ASSIGNED.finditer(text):
         group = "quoted" if match["quoted"] is not None else "bare"
         value = match[group]
@@ -111,7 +112,7 @@ def _random(value: str) -> bool:
 
 
 _IBAN = re.compile(
-    r"(?<![A-Za-z0-9])[A-Z]{2}\d{2}(?: ?[A-Z0-9]{4}){2,7}(?: ?[A-Z0-9]{1,3})?(?![A-Za-z0-9])"
+    r"[A-Z](?<![A-Za-z0-9][A-Z])[A-Z]\d{2}(?: ?[A-Z0-9]{4}){2,7}(?: ?[A-Z0-9]{1,3})?(?![A-Za-z0-9])"
 )
 
 
@@ -124,7 +125,7 @@ def _ibans(text: str) -> Iterator[tuple[int, int]]:
 
 
 _CARD = re.compile(
-    r"(?<![\w.-])(?:\d{13,19}|\d{4}([ -])\d{4}\1\d{4}\1\d{1,7}|\d{4}([ -])\d{6}\2\d{4,5})"
+    r"\d(?<![\w.-]\d)(?:\d{12,18}|\d{3}([ -])\d{4}\1\d{4}\1\d{1,7}|\d{3}([ -])\d{6}\2\d{4,5})"
     r"(?!\w|[.-]\d)"
 )
 # Visa; Mastercard; American Express; Discover, UnionPay and Maestro; JCB; Diners.
@@ -161,11 +162,17 @@ def _emails(text: str) -> Iterator[tuple[int, int]]:
 
 
 _PHONES = (
-    re.compile(r"(?<![\w+.])\+\d[\d ()./-]{6,20}\d(?!\w)"),  # +49 (0)30 123456
-    re.compile(r"(?<![\w.-])(?:1[ -])?\(\d{3}\) ?\d{3}[-. ]\d{4}(?!\w)"),  # (415) 555-2671
-    re.compile(r"(?<![\w.-])(?:1-)?\d{3}([-.])\d{3}\1\d{4}(?![\w-]|\.\d)"),  # 415-555-2671
-    re.compile(r"(?<![\w.-])1[3-9]\d([ -])\d{4}\1\d{4}(?![\w-])"),  # 138 0013 8000
-    re.compile(r"(?<![\w.:/-])0\d{1,4}[ /]\d{2,8}(?: \d{2,4}){0,4}(?![\w:/.-])"),  # 030 1234567
+    re.compile(r"\+(?<![\w+.]\+)\d[\d ()./-]{6,20}\d(?!\w)"),  # +49 (0)30 123456
+    re.compile(  # (415) 555-2671
+        r"(?:\((?<![\w.-]\()|1(?<![\w.-]1)[ -]\()\d{3}\) ?\d{3}[-. ]\d{4}(?!\w)"
+    ),
+    re.compile(  # 415-555-2671
+        r"\d(?<![\w.-]\d)(?:(?<=1)-\d{3}|\d\d)([-.])\d{3}\1\d{4}(?![\w-]|\.\d)"
+    ),
+    re.compile(r"1(?<![\w.-]1)[3-9]\d([ -])\d{4}\1\d{4}(?![\w-])"),  # 138 0013 8000
+    re.compile(  # 030 1234567
+        r"0(?<![\w.:/-]0)\d{1,4}[ /]\d{2,8}(?: \d{2,4}){0,4}(?![\w:/.-])"
+    ),
 )
 _NEAR_PHONE = re.compile(
     r"(?i)(?:\b(?:phone|tel|telephone|telefon|mobile|cell|fax|whatsapp)\b|手机号?|电话)"

@@ -23,6 +23,7 @@ from fnmatch import fnmatchcase
 from deepseek_jupyter.errors import ParameterError
 
 BUDGET = 1_500  # tokens of one card
+WHOLE = 1 << 40  # tokens: no limit but the model's window
 _LEAST_BUDGET = 50
 _ROWS = 5  # of ``sample`` without a number
 _NAMES = ("none", "schema", "stats", "sample", "full")
@@ -102,7 +103,7 @@ class Policy:
     def __str__(self) -> str:
         parts = [str(self.default), *(f"{_quoted(n)}={v}" for n, v in self.columns.items())]
         parts += [f"{_quoted(pattern)}<={level}" for pattern, level in self.limits]
-        return ",".join(parts if self.budget == BUDGET else [*parts, f"budget={self.budget}"])
+        return ",".join([*parts, *(f"budget={b}" for b in {self.budget} - {BUDGET, WHOLE})])
 
 
 def speaks_of(name: str, column: str) -> bool:

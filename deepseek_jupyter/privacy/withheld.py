@@ -146,7 +146,8 @@ class _Forms:
         texts = [form for form in labels if form[0] not in _NUMERIC or not _is_number(form)]
         self.numbers = len(texts) < len(labels)
         self.tiny = any(len(form) < _SHORT for form in texts)
-        self.longs = Longest(_LONG, (form for form in texts if len(form) >= _LONG))
+        self.longs = Longest(_GRAM, (form for form in texts if len(form) > _GRAM))
+        self.middles = Longest(_LONG, (form for form in texts if _LONG <= len(form) <= _GRAM))
         self.shorts = Longest(
             _SHORT, (f for f in texts if _SHORT <= len(f) < _LONG and not f.isalpha())
         )
@@ -156,8 +157,8 @@ class _Forms:
         places = range(0, len(pieces), _GRAM)
         self.grams = dict(zip((pieces[at : at + _GRAM] for at in places), places, strict=True))
         self._begins = [0, *accumulate(-(-len(form) // _GRAM) * _GRAM for form in self._cut)]
-        self.heads = {head[:_SHORT] for every in (self.longs.groups, self.grams) for head in every}
-        self.heads.update(self.shorts.groups)
+        # One look at a place tells whether any long form or piece may begin there.
+        self.heads = {*self.middles.groups, *(gram[:_LONG] for gram in self.grams)}
 
     def piece(self, place: int) -> tuple[str, int]:
         """The form whose piece is at `place` of all pieces, and where in it."""
@@ -229,13 +230,15 @@ class _Search:
         """The longest at each place."""
         forms, text, labels = self._forms, self._text, self._forms.labels
         heads, grams = forms.heads, forms.grams
-        every = range(len(text) - _SHORT + 1) if heads else ()
-        begun = [at for at in every if text[at : at + _SHORT] in heads]
-        for longest in (forms.longs, forms.shorts):
-            for at in longest.begins(text, begun):
+        every = range(len(text) - _LONG + 1) if heads else ()
+        begun = [at for at in every if text[at : at + _LONG] in heads]
+        pieces = [at for at in begun if text[at : at + _GRAM] in grams]
+        tried = ((forms.longs, pieces), (forms.middles, begun), (forms.shorts, None))
+        for longest, places in tried:
+            for at in longest.begins(text, places):
                 if length := longest.at(text, at):
                     yield Match(at, at + length, labels[text[at : at + length]])
-        yield from self._pieces([at for at in begun if text[at : at + _GRAM] in grams])
+        yield from self._pieces(pieces)
         for word in _WORD.finditer(text):
             if label := labels.get(word[0]):
                 yield Match(*word.span(), label)

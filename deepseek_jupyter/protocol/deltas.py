@@ -182,7 +182,9 @@ class Completion:
 
     `reasoning` is None when the model did not think, "" when it thought nothing aloud.
     `finish_reason` is the server's word, or None where it gave none. `ended` says that the
-    server ended the stream properly. `fault` is an error object met in the stream.
+    server ended the stream properly. `fault` is an error object met in the stream. `facts` are what
+    only audits ask for: ``fingerprint`` (which configuration answered), ``created``,
+    ``native_finish_reason`` (what the host behind a gateway said).
     """
 
     answer: str = ""
@@ -196,6 +198,7 @@ class Completion:
     reasoning_details: tuple[dict[str, Any], ...] = ()
     ended: bool = False
     fault: Fault | None = None
+    facts: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def empty(self) -> bool:

@@ -26,7 +26,7 @@ SCHEMA = 2
 _TEXTS = ("prompt", "reasoning", "answer")
 _RUN = (
     *("id", "parent", "conversation", "cell_id", "created", "branch", "request_hash", "replayed"),
-    *("usage", "cost", "timing", "footer"),
+    *("usage", "cost", "timing", "footer", "audit"),
 )
 _USUAL = {"history": True, "format": "md", "status": "done", "finish_reason": "stop"}
 _TOLD = ("arguments", "text")

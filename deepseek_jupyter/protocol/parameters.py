@@ -174,7 +174,7 @@ MEANINGS: Mapping[str, tuple[str, str]] = {
     "grammar": ("", "a GBNF grammar that the answer follows"),
 }
 
-_SYNONYMS = {"max_completion_tokens": "max_tokens"}  # DeepSeek ignores the newer name silently
+SYNONYMS = {"max_completion_tokens": "max_tokens"}  # DeepSeek ignores the newer name silently
 
 
 def parse_value(text: str) -> Any:
@@ -211,7 +211,7 @@ def check_parameters(
     """
     checked: dict[str, Any] = {}
     for given, value in values.items():
-        name, value = _SYNONYMS.get(given, given), plain_value(value)
+        name, value = SYNONYMS.get(given, given), plain_value(value)
         if value is None:
             continue
         row = rows.get(name)

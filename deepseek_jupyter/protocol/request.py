@@ -26,6 +26,29 @@ _INSIST_ON_JSON = "Reply with one JSON value and nothing else, beginning with { 
 _R1_IDS = re.compile(r"(?:^|[/_-])r1(?:$|[._-])", re.IGNORECASE)
 
 
+# An answer without them is still an answer to the question; without other parameters it is not.
+_DRAWING = frozenset(
+    {
+        "temperature",
+        "top_p",
+        "top_k",
+        "min_p",
+        "top_a",
+        "seed",
+        "logit_bias",
+        "verbosity",
+        "user_id",
+    }
+    | {"frequency_penalty", "presence_penalty", "repetition_penalty", "parallel_tool_calls"}
+    | {"logprobs", "top_logprobs"}
+)
+_UNKNOWN = re.compile(
+    r"unrecogni[sz]ed|unknown|unexpected|unsupported|(not|n't) (support|permitted|allowed)|"
+    r"extra (inputs|fields)|不支持|未知",
+    re.IGNORECASE,
+)
+
+
 @dataclass(frozen=True, slots=True)
 class ChatRequest:
     """One question, independent of any provider.
@@ -82,6 +105,11 @@ def build(request: ChatRequest, dialect: Dialect) -> Built:
         raise ParameterError("No model is set.", "Name one with -m, or %config DeepSeek.model.")
     notices: list[str] = []
     values = check_parameters(request.parameters, dialect.rows, dialect.provider)
+    left_out = [name for name in dialect.refused if values.pop(name, None) is not None]
+    if left_out:
+        notices.append(
+            f"{dialect.provider} refuses {', '.join(left_out)} for {request.model}; left out."
+        )
     model = model_id(dialect, request.model, request.think, request.effort)
     values = _with_thinking(values, request, dialect)
     _check_offered(values, model, dialect)
@@ -118,12 +146,13 @@ def join_url(base: str, path: str) -> str:
     return (base if base.endswith("/" + path) else f"{base}/{path}") + mark + query
 
 
-def repair(message: str, dialect: Dialect) -> Dialect | None:
+def repair(message: str, dialect: Dialect, sent: Iterable[str] = ()) -> Dialect | None:
     """The dialect to try once more with, after a 400 that says `message`; None when it can't help.
+    `sent` are the parameters that were set.
 
     Some refusals depend on the host and its version: whether ``reasoning_content`` must or must not
-    come back, whether an assistant message may be empty, whether usage may be asked for, and
-    whether JSON mode needs the word.
+    come back, whether an assistant message may be empty, whether usage may be asked for, whether
+    JSON mode needs the word, and which parameters of drawing tokens are taken at all.
     """
     if "reasoning_content" in message:
         flipped: Replay = "none" if dialect.replay == "reasoning_content" else "reasoning_content"
@@ -134,6 +163,9 @@ def repair(message: str, dialect: Dialect) -> Dialect | None:
         return replace(dialect, stream_usage=False)
     if "response_format" in message and "'json'" in message and not dialect.json_needs_word:
         return replace(dialect, json_needs_word=True)
+    if _UNKNOWN.search(message):
+        named = set(re.findall(r"\w+", message)) & _DRAWING & set(sent)
+        return replace(dialect, refused=(*dialect.refused, *sorted(named))) if named else None
     return None
 
 
@@ -275,6 +307,8 @@ def _mode_notices(values: Mapping[str, Any], dialect: Dialect) -> list[str]:
         for name, sentence in table.items()
         if name in values
     ]
+    if {"temperature", "top_p"} <= values.keys() and not {"temperature", "top_p"} & by_mode.keys():
+        notices.append("temperature and top_p are both set; providers advise to set one of them.")
     if thinking and 0 < (values.get("max_tokens") or 0) < SMALL_THINKING_BUDGET:
         notices.append(
             f"max_tokens {values['max_tokens']} includes the thinking and may leave nothing for "

@@ -54,6 +54,10 @@ _EMPTY_FIRST = re.compile(r"\A(?:\s*\{\s*\})+(?=\s*\{)")
 # end, for an answer may well speak of the tag.
 _UNOPENED = re.compile(r"\s*</think>[ \t]*(?:\n\s*|\Z)")
 
+# Fields of a chunk, and of its choice, under the names of `Completion.facts`.
+_FACTS = {"system_fingerprint": "fingerprint", "created": "created"}
+_CHOICE_FACTS = {"native_finish_reason": "native_finish_reason"}
+
 _TEXT_FIELDS = ('content":', 'reasoning":')
 _NOT_PLAIN = re.compile(r'["\\\x00-\x1f]')
 
@@ -110,6 +114,7 @@ class CompletionStream:
         self._usage: Usage | None = None
         self._model: str | None = None
         self._id: str | None = None
+        self._facts: dict[str, str] = {}
         self.done = False
         self.unopened = False  # thinking came without its beginning
         self._fault: Fault | None = None
@@ -145,6 +150,7 @@ class CompletionStream:
             reasoning_details=tuple(self._details),
             ended=self.done or self._finish is not None,
             fault=self._fault,
+            facts=dict(self._facts),
         )
 
     def feed(self, chunk: bytes) -> list[Delta]:
@@ -187,6 +193,8 @@ class CompletionStream:
 
     def _take(self, chunk: Mapping[str, Any], deltas: list[Delta]) -> None:
         """Add to `deltas` as it goes: what precedes a malformed value has arrived."""
+        if len(self._facts) < len(_FACTS):
+            self._take_facts(chunk, _FACTS)
         if self._model is None or self._id is None:
             self._model = word(chunk.get("model")) or self._model
             self._id = word(chunk.get("id")) or self._id
@@ -199,6 +207,11 @@ class CompletionStream:
         for choice in chunk.get("choices") or ():
             if not choice.get("index"):  # other candidates (n > 1) are not part of this answer
                 self._take_choice(choice, deltas)
+
+    def _take_facts(self, source: Mapping[str, Any], names: Mapping[str, str]) -> None:
+        for key, name in names.items():
+            if name not in self._facts and (said := word(source.get(key))):
+                self._facts[name] = said
 
     def _decode(self, events: Iterable[str]) -> list[Delta]:
         deltas: list[Delta] = []
@@ -249,6 +262,7 @@ class CompletionStream:
         logprobs = choice.get("logprobs")
         if logprobs:
             self._take_logprobs(logprobs, deltas)
+        self._take_facts(choice, _CHOICE_FACTS)
         reason = word(choice.get("finish_reason"))
         if reason and self._finish is None:  # some hosts repeat the finish chunk
             self._finish = reason

@@ -76,6 +76,11 @@ def count_tokens(text: str) -> int:
     return estimate_tokens(text) if _counter is None else _counter(text)
 
 
+def least_answer(context: int) -> int:
+    """The tokens of a context that are kept free for an answer."""
+    return min(1024, context // 8)
+
+
 def within(text: str, budget: int) -> bool:
     """Whether `text` is estimated at `budget` tokens or less; it is read no further than that."""
     count = 0.0

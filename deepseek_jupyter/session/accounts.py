@@ -97,17 +97,8 @@ def usage(session: Spender, by: By | None = None) -> Report:
 
 
 def session_totals(session: Spender) -> list[Total]:
-    """One `Total` a model, and a provider where several served it, of what this kernel asked."""
-    hosts: dict[str, set[str]] = {}
-    for turn in session.spent:
-        hosts.setdefault(turn.served_model or turn.model, set()).add(turn.provider)
-
-    def name(turn: Turn) -> str:
-        model = turn.served_model or turn.model
-        return f"{turn.provider}:{model}" if len(hosts[model]) > 1 else model
-
-    found = by_key(Total.of_turn(name(turn), turn) for turn in session.spent)
-    return sorted(found, key=lambda total: total.key)
+    """One `Total` a provider and model, of what this kernel asked."""
+    return sorted(by_key(map(Total.of_turn, session.spent)), key=lambda total: total.key)
 
 
 def _as(kind: str, totals: Iterable[Total]) -> Iterator[Total]:
@@ -116,30 +107,37 @@ def _as(kind: str, totals: Iterable[Total]) -> Iterator[Total]:
         yield replace(total, key=f"{total.key} ({kind})" if total.key else kind)
 
 
-def notebook_ghosts(session: Spender) -> Total:
+def notebook_ghosts(session: Spender, provider: str = "") -> Total:
     """What the notebook's ghost texts have cost so far, in all kernels; an estimate."""
-    conversation = session.conversation
-    if conversation.journal is None or conversation.notebook is None:
-        return session.ghosts.total()
-    session.ghosts.flush()
-    return sum(conversation.journal.ghosts(notebook=conversation.notebook), Total(""))
+    conversation, paid = session.conversation, list(session.ghosts.spent.values())
+    if conversation.journal is not None and conversation.notebook is not None:
+        session.ghosts.flush()
+        paid = conversation.journal.ghosts("model", notebook=conversation.notebook)
+    return sum(_at(provider, paid), Total(""))
 
 
-def notebook_jobs(session: Spender) -> Total:
+def _jobs(session: Spender, provider: str = "") -> Total:
     """What the answers of the notebook's jobs have cost so far, in all kernels."""
-    conversation = session.conversation
-    if conversation.journal is None or conversation.notebook is None:
-        return sum(session.jobs.values(), Total(""))
-    return sum(conversation.journal.answer_totals(notebook=conversation.notebook), Total(""))
+    conversation, paid = session.conversation, list(session.jobs.values())
+    if conversation.journal is not None and conversation.notebook is not None:
+        paid = conversation.journal.answer_totals("model", notebook=conversation.notebook)
+    return sum(_at(provider, paid), Total(""))
 
 
-def _everything(session: Spender) -> Total:
-    return sum(notebook_totals(session), notebook_ghosts(session) + notebook_jobs(session))
+def notebook_cost(session: Spender, currency: str, provider: str = "") -> Decimal:
+    """What the notebook has cost so far in `currency`, ghost text and jobs too, in all kernels; at
+    `provider`, or at all.
+    """
+    return _everything(session, provider).cost.get(currency, Decimal())
 
 
-def notebook_cost(session: Spender, currency: str) -> Decimal:
-    """What the notebook has cost so far in `currency`, ghost text and jobs too, in all kernels."""
-    return _everything(session).cost.get(currency, Decimal())
+def _everything(session: Spender, provider: str = "") -> Total:
+    others = notebook_ghosts(session, provider) + _jobs(session, provider)
+    return sum(_at(provider, notebook_totals(session)), others)
+
+
+def _at(provider: str, totals: Iterable[Total]) -> Iterator[Total]:
+    return (total for total in totals if total.key.startswith(f"{provider}:" if provider else ""))
 
 
 def notebook_tokens(session: Spender) -> int:
@@ -157,7 +155,7 @@ def notebook_totals(session: Spender) -> list[Total]:
     journal = conversation.journal
     if journal is None or conversation.notebook is None:
         return session_totals(session)
-    return [*journal.totals("notebook", notebook=conversation.notebook), *journal.unwritten()]
+    return [*journal.totals("model", notebook=conversation.notebook), *journal.unwritten()]
 
 
 def in_words(totals: Iterable[Total]) -> str:

@@ -169,8 +169,8 @@ class Memory:
                 conversation.keep_off_branch(turn)
             else:
                 conversation.add(turn, branch or began_on)
-        elif self._journal is not None:
-            self._journal.finish(turn)
+        else:
+            conversation.keep_aside(turn)
 
     def _restored(self) -> Conversation:
         from deepseek_jupyter.conversation.journal import Journal

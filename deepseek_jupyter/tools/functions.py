@@ -38,7 +38,8 @@ class Tool:
     `call` takes the arguments as keywords and returns any value, or an awaitable of one; what it
     raises goes back to the model as text. `consent` says whether a call waits for the user.
 
-    `text` turns the value into what the model reads; None leaves that to the loop. `check` turns
+    `text` turns the value into what the model reads, and `cut` says how much of the value that is,
+    "" for all; None leaves both to the loop. `check` turns
     the parsed arguments into the keywords of `call`, and raises `ToolArgumentsError` with words
     for the model; None passes them as they are. `preview` is what the user is shown before
     consenting: all of what would run; None shows the arguments as JSON. `on_caller_thread` False
@@ -55,6 +56,7 @@ class Tool:
     call: Callable[..., Any]
     consent: Consent = "ask"
     text: Callable[[Any], str] | None = None
+    cut: Callable[[Any], str] | None = None
     check: Callable[[Mapping[str, Any]], Mapping[str, Any]] | None = None
     preview: Callable[[Mapping[str, Any]], str] | None = None
     on_caller_thread: bool = True
@@ -91,6 +93,8 @@ def tool_of(function: Callable[..., Any] | Tool) -> Tool:
     name = _name(function)
     parameters = _parameters(function, name)
     summary, told = _documented(function)
+    short = shortened(summary, _LONGEST_DESCRIPTION)
+    part = f"Of the docstring of {name} the model reads {_LONGEST_DESCRIPTION:,} characters."
     try:
         adapter = adapter_of(_arguments(function, name, parameters, told))
         schema = _plain(schema_of(adapter, name, empty=True))
@@ -98,11 +102,12 @@ def tool_of(function: Callable[..., Any] | Tool) -> Tool:
         raise ToolError(f"{name} cannot be described: {error.what}", error.hint) from error
     return Tool(
         name,
-        summary or f"Call the function {name}.",
+        short or f"Call the function {name}.",
         schema,
         _bound(function, parameters),
         consent="never needed",
         check=_checker(name, adapter),
+        notice="" if short == summary else part,
     )
 
 
@@ -159,12 +164,12 @@ def _documented(function: Callable[..., Any]) -> tuple[str, Mapping[str, str]]:
     try:
         parsed = parse(text)
     except ParseError:
-        return shortened(text, _LONGEST_DESCRIPTION), {}
+        return text, {}
     words = [parsed.short_description or "", parsed.long_description or ""]
     if parsed.returns and parsed.returns.description:
         words.append(f"Returns: {parsed.returns.description}")
     told = {p.arg_name.lstrip("*"): " ".join((p.description or "").split()) for p in parsed.params}
-    return shortened("\n".join(filter(None, words)), _LONGEST_DESCRIPTION), told
+    return "\n".join(filter(None, words)), told
 
 
 def _arguments(

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from deepseek_jupyter.context.attachment import Attachment
 from deepseek_jupyter.errors import ToolArgumentsError
 
 from .functions import Tool
@@ -24,14 +25,16 @@ _PARAMETERS = {
 }
 
 
-def inspect_tool(names: Callable[[], Mapping[str, str]], describe: Callable[[str], str]) -> Tool:
+def inspect_tool(
+    names: Callable[[], Mapping[str, str]], describe: Callable[[str], Attachment]
+) -> Tool:
     """The tool over the attached variables.
 
     `names` gives them with a few words on each (kind, shape); `describe` says what the policy lets
     out of one of them, as it is now.
     """
 
-    def call(name: str = "") -> str:
+    def call(name: str = "") -> str | Attachment:
         known = names()
         if name in known:
             return describe(name)
@@ -46,7 +49,8 @@ def inspect_tool(names: Callable[[], Mapping[str, str]], describe: Callable[[str
         parameters_schema=_PARAMETERS,
         call=call,
         consent="never needed",
-        text=str,
+        text=lambda found: getattr(found, "text", found),
+        cut=lambda found: getattr(found, "cut", ""),
         check=_checked,
     )
 

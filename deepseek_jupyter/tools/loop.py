@@ -276,10 +276,10 @@ def _limited(seconds: float) -> Iterator[None]:
 
 @dataclass(frozen=True, slots=True)
 class ResultText:
-    """`text` for the model; `whole` is False where it is only the beginning."""
+    """`text` for the model; `cut` says how much of the value that is, "" for all."""
 
     text: str
-    whole: bool = True
+    cut: str = ""
 
 
 def result_text(
@@ -297,12 +297,12 @@ def result_text(
         text, cut = _of_value(value, rows)
     longest = tokens * _CHARACTERS_A_TOKEN
     if len(text) > longest:
-        cut = f"cut after {longest:,} of {len(text):,} characters"
+        cut = ", ".join(filter(None, (cut, f"{longest:,} of {len(text):,} characters")))
         text = text[:longest]
     if not cut:
         return ResultText(text)
     kept = f"; the whole is the notebook's variable {name}" if name else ""
-    return ResultText(f"{text}\n… ({cut}{kept})", whole=False)
+    return ResultText(f"{text}\n… ({cut}{kept})", cut)
 
 
 def _frame(value: Any) -> Any:

@@ -62,6 +62,18 @@ class Ran:
             parts.append(f"Error:\n{_cut(self.error)}")
         return "\n".join(parts) or "(It ran, and printed and returned nothing.)"
 
+    @property
+    def cut(self) -> str:
+        """How much of it `text` has, in words."""
+        parts = {
+            "what it printed": self.printed,
+            "its result": self.result,
+            "its error": self.error,
+        }
+        every = [(name, len(text.rstrip())) for name, text in parts.items()]
+        long = [(name, count) for name, count in every if count > CHARACTERS]
+        return "; ".join(f"{CHARACTERS:,} of {n:,} characters of {name}" for name, n in long)
+
 
 def python_tool(shell: Any, protected: Callable[[], Mapping[str, Any]] = dict) -> Tool:
     """The tool for an IPython `shell`; results with rows of a `protected` frame wait for a yes.
@@ -76,6 +88,7 @@ def python_tool(shell: Any, protected: Callable[[], Mapping[str, Any]] = dict) -
         call=lambda code: run(shell, code),
         consent="ask",
         text=lambda ran: ran.text,
+        cut=lambda ran: ran.cut,
         check=_checked,
         preview=lambda arguments: str(arguments.get("code", "")),
         kept=lambda text: rows_in(text, protected()),

@@ -573,6 +573,7 @@ def sql_tool(
         call=tool,
         consent="ask" if any(table.large for table in tables) else "never needed",
         text=lambda result: told(result, rows, tokens),
+        cut=lambda result: left_out(result, rows, tokens),
         preview=lambda arguments: tool.preview(str(arguments.get("query", ""))),
         on_caller_thread=False,
         masked=True,
@@ -582,11 +583,29 @@ def sql_tool(
 
 def told(result: QueryResult, rows: int = ROWS, tokens: int = TOKENS) -> str:
     """A result as the model reads it: CSV, and how much of it that is."""
+    text, shown, _ = _written(result, rows, tokens)
+    return "\n".join([text + _ending(result, shown), *result.notes])
+
+
+def left_out(result: QueryResult, rows: int = ROWS, tokens: int = TOKENS) -> str:
+    """How much of a result `told` tells, in words; "" for all."""
+    _, shown, long = _written(result, rows, tokens)
+    every = f"{'more than ' if result.more else ''}{result.table.num_rows:,}"
+    less = result.more or shown < result.table.num_rows
+    said = (
+        f"{shown} of {every} rows" if less else "",
+        f"{_CELL} characters of each cell" if long else "",
+    )
+    return "; ".join(filter(None, said))
+
+
+def _written(result: QueryResult, rows: int, tokens: int) -> tuple[str, int, bool]:
+    """A result as CSV, how many rows that are, and whether a cell of them is cut."""
     table = result.table
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(table.column_names)
-    shown, used = 0, estimate_tokens(text.getvalue())
+    shown, used, long = 0, estimate_tokens(text.getvalue()), False
     for row in _rows(table.slice(0, rows)):
         begin = text.tell()
         writer.writerow(row)
@@ -594,8 +613,8 @@ def told(result: QueryResult, rows: int = ROWS, tokens: int = TOKENS) -> str:
         if used > tokens and shown:
             text.truncate(begin)
             break
-        shown += 1
-    return "\n".join([text.getvalue() + _ending(result, shown), *result.notes])
+        shown, long = shown + 1, long or any(len(cell) > _CELL for cell in row)
+    return text.getvalue(), shown, long
 
 
 def _ending(result: QueryResult, shown: int) -> str:

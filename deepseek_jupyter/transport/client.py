@@ -329,10 +329,13 @@ class Client:
         if exchange.has_output:
             return None
         if isinstance(error, errors.BadRequestError):
-            repaired = repair(error.what, exchange.dialect)
+            repaired = repair(error.what, exchange.dialect, exchange.request.parameters)
             if repaired is None or exchange.dialect != exchange.provider.dialect:
                 return None
             exchange.change_dialect(repaired)
+            if left_out := set(repaired.refused) - set(exchange.provider.dialect.refused):
+                names = ", ".join(sorted(left_out))
+                return Again(f"{exchange.provider.name} refuses {names}; sent again without.")
             return Again("The provider wants the request in another form; sent again.")
         if isinstance(error, errors.RateLimitError):
             limiter.narrow(concurrency_limit(error.what))

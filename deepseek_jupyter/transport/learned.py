@@ -33,6 +33,7 @@ LESSONS: Mapping[str, str] = {
     "stream_usage": "usage is asked for",
     "json_needs_word": "JSON mode needs the word",
     "think_implied": "answers begin with thinking",
+    "refused": "refuses",
 }
 _TOLD = (
     *("context_window", "context_length", "max_model_len", "max_output_tokens", "meta"),
@@ -69,8 +70,9 @@ def apply(provider: Provider, model: str) -> Provider:
     kinds = {f.name: type(getattr(provider.dialect, f.name)) for f in fields(Dialect)}
     taught = {
         name: value
-        for name, value in row.get("taught", {}).items()
-        if name in LESSONS and isinstance(value, kinds[name])
+        for name, kept in row.get("taught", {}).items()
+        if name in LESSONS
+        and isinstance(value := tuple(kept) if isinstance(kept, list) else kept, kinds[name])
     }
     told = {model: told_by_host(row.get("told") or {})}
     return replace(provider, told=told, dialect=replace(provider.dialect, **taught))
@@ -96,6 +98,8 @@ def forget() -> int:
 
 
 def _word(value: object) -> str:
+    if isinstance(value, list):
+        return ", ".join(map(str, value))
     return ("yes" if value else "no") if isinstance(value, bool) else repr(value)
 
 

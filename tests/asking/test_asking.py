@@ -342,7 +342,7 @@ class TestResults:
         ask()
         ask()
         (row,) = usage(session).rows
-        assert row[:6] == ("deepseek-flash", "2", "16", "8", "6", "8")
+        assert row[:6] == ("deepseek:deepseek-flash", "2", "16", "8", "6", "8")
         assert row[6].startswith("$")
 
     def test_on_error_return_by_option_and_by_setting(self, session, server):

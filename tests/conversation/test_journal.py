@@ -183,7 +183,8 @@ def test_totals_add_tokens_and_exact_money_by_whatever_is_asked(journal):
     assert total.cost == {"USD": Decimal("0.3"), "CNY": Decimal(3)}
     assert [(t.key, t.turns) for t in journal.totals("notebook", notebook="n")] == [("n", 3)]
     assert [(t.key, t.turns) for t in journal.totals("branch", conversation="c")] == [("main", 2)]
-    assert {t.key: t.turns for t in journal.totals("model")} == {"deepseek-chat": 2, "r1": 1}
+    by_model = {t.key: t.turns for t in journal.totals("model")}
+    assert by_model == {"deepseek:deepseek-chat": 2, "deepseek:r1": 1}
     assert [t.turns for t in journal.totals("day")] == [1, 2]
     assert [t.key for t in journal.totals("turn")] == [first.id, second.id, yuan.id]
     assert journal.totals("turn", conversation="nothing") == []

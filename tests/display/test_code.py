@@ -17,6 +17,27 @@ from deepseek_jupyter.display.render import CodeBlock, code_blocks
         ("> ```\n> q\n> ```", [("", "q\n")]),
         ("````md\n```python\nx\n```\n````", [("md", "```python\nx\n```\n")]),
         ("```python\nnever closed", [("python", "never closed")]),
+        ("~~~~md\n~~~py\nx\n~~~\n~~~~", [("md", "~~~py\nx\n~~~\n")]),
+        ("~~~\n```py\nx\n```\n~~~", [("", "```py\nx\n```\n")]),
+        # Fences of one length within each other, as models write a README.
+        (
+            "Here:\n```markdown\n# A\n```python\nx\n```\n```\nHope this helps!",
+            [("markdown", "# A\n```python\nx\n```\n")],
+        ),
+        (
+            "```md\n```py\nx\n```\nand\n```sh\nls\n```\n```\n\n```py\ny\n```",
+            [("md", "```py\nx\n```\nand\n```sh\nls\n```\n"), ("py", "y\n")],
+        ),
+        (
+            "- so\n\n  ~~~md\n  ~~~py\n  x\n  ~~~\n  ~~~\n",
+            [("md", "~~~py\nx\n~~~\n")],
+        ),
+        ("```md\n```py\nx\n```\nno end", [("md", "```py\nx\n")]),
+        ("```py\nx\n```\n```py\ny\n```", [("py", "x\n"), ("py", "y\n")]),
+        ("```{python}\nx\n```", [("python", "x\n")]),
+        ("```{r, echo=FALSE}\nx\n```", [("r", "x\n")]),
+        ("```{.python .number}\nx\n```", [("python", "x\n")]),
+        ("```c++\nx\n```", [("c++", "x\n")]),
         ("    indented", []),
     ],
 )
@@ -35,3 +56,22 @@ def test_python_by_any_name(language):
 @pytest.mark.parametrize("language", ["sh", "json", "r", "text", "pycon"])
 def test_other_languages_are_not(language):
     assert not CodeBlock(language, "").is_python
+
+
+@pytest.mark.parametrize(
+    ("markdown", "python"),
+    [
+        ("```\nx\n```", True),
+        ("```\nHope this helps!", False),
+        ("```\nHope this helps!\n\n", False),
+        ("> ```\n> Hope", False),
+        ("```python\nx = 1", True),
+        ("```", False),
+    ],
+)
+def test_a_stray_fence_makes_no_python_of_the_prose_behind_it(markdown, python):
+    assert [block.is_python for block in code_blocks(markdown)] == [python]
+
+
+def test_many_fences_that_never_end_take_linear_time():
+    assert len(code_blocks("```a\n" * 50_000)) == 1

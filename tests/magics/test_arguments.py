@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import inspect
 import re
+from contextlib import suppress
 
+import numpy
 import pytest
 from IPython.core.error import UsageError
 
 import deepseek_jupyter as ds
+from deepseek_jupyter.api import _asked
+from deepseek_jupyter.asking.ask import resolve
 from deepseek_jupyter.asking.question import Question
 from deepseek_jupyter.errors import ParameterError
 from deepseek_jupyter.magics.arguments import (
@@ -18,6 +22,9 @@ from deepseek_jupyter.magics.arguments import (
     parse_cell,
     parse_line,
 )
+from tests.session.conftest import session
+
+__all__ = ["session"]
 
 # flag on the line -> what it makes of an otherwise empty question or command
 FLAGS: dict[str, dict[str, object]] = {
@@ -60,7 +67,7 @@ FLAGS: dict[str, dict[str, object]] = {
     "--replay auto": {"replay": "auto"},
     "--replay=always": {"replay": "always"},
     "--schema list[City]": {"schema": "list[City]"},
-    "--tools sql,mean": {"tools": ("sql", "mean")},
+    "--tools sql,inspect": {"tools": ("sql", "inspect")},
     "--approve never": {"approve": "never"},
     "--budget 0.01": {"budget": 0.01},
     "--no-stream": {"stream": False},
@@ -94,6 +101,43 @@ def test_the_functions_take_what_the_flags_take(function):
     assert {p.kind for p in others} == {last.KEYWORD_ONLY}
     names = {p.name for p in parameters} - {"prompt", "show"}
     assert names == {IN_PYTHON.get(flag, flag) for flag in flags}
+
+
+OF_NOTEBOOKS = {"attach", "schema"}
+
+
+@pytest.mark.parametrize("line", [s for s in FLAGS if not OF_NOTEBOOKS & {*FLAGS[s]}])
+def test_an_option_makes_the_question_that_its_flag_makes(line, session):
+    made = parse_cell(f"{line} --dry-run", "Why?").question
+    options = {n: v for n, v in FLAGS[line].items() if n not in (*ONLY_IN_CELLS, "parameters")}
+    options |= FLAGS[line].get("parameters", {})
+    assert _asked("Why?", {**options, "dry_run": True}) == resolve(made, {})
+
+
+VALUES = [True, 2, 1.5, "x", "2", ["a"], ("a",), {"a": 1}, object(), int, numpy.int64(2)]
+VALUES += [numpy.float32(0.5), numpy.str_("md"), numpy.True_, b"x", float("nan")]
+
+
+@pytest.mark.parametrize("name", [n for n in inspect.signature(ds.ask).parameters if n != "show"])
+def test_a_value_of_a_wrong_type_is_told_by_one_of_our_errors(name, session):
+    for value in VALUES:
+        options = {"prompt": "Why?", "dry_run": True} | ({name: value} if name != "dry_run" else {})
+        with suppress(ds.DeepSeekError):
+            ds.ask(**options)
+
+
+@pytest.mark.parametrize(
+    ("line", "both"),
+    [
+        ("-t 0.7 --param temperature=0.5", "--temperature both set temperature"),
+        ("--max-tokens 5 --param max_tokens=6", "--max-tokens both set max_tokens"),
+        ("--max-tokens 5 --param max_completion_tokens=6", "--max-tokens both set max_tokens"),
+        ("--param top_k=1 --param top_k=2", "another --param both set top_k"),
+    ],
+)
+def test_a_parameter_beside_its_flag_is_refused(line, both):
+    with pytest.raises(ParameterError, match=both):
+        parse_cell(line, "Why?")
 
 
 def test_the_docstring_names_every_option():

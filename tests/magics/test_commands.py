@@ -122,7 +122,7 @@ def test_usage_counts_by_model(run, server):
     told = run("%deepseek usage")
     assert "In all ~$" in told
     row = next(line for line in told.splitlines() if "deepseek-flash" in line)
-    assert row.split()[:6] == ["deepseek-flash", "2", "16", "8", "6", "8"]
+    assert row.split()[:6] == ["deepseek:deepseek-flash", "2", "16", "8", "6", "8"]
 
 
 def test_config_shows_every_setting_with_its_meaning(run):

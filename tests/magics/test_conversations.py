@@ -10,6 +10,7 @@ import pytest
 
 from deepseek_jupyter.api import get_session
 from deepseek_jupyter.conversation.turn import Turn
+from deepseek_jupyter.errors import ConversationError
 from deepseek_jupyter.protocol.output import TURN_MIME
 from deepseek_jupyter.session.memory import Memory
 from tests.support.scripted import answer
@@ -134,3 +135,22 @@ def test_trust_takes_along_what_the_file_shows(run, server, tmp_path, monkeypatc
     run("%ds And now?")
     sent = [message["content"] for message in server.requests[-1].json["messages"]]
     assert sent == ["Their question", "Their answer", "And now?"]
+
+
+def test_a_turn_outside_the_history_can_be_shown_compared_and_exported(run, server, tmp_path):
+    server.queue(answer("In it."), answer("A giraffe."), answer("An okapi."))
+    run("%ds Hello?")
+    turns = []
+    for _ in range(2):
+        run("%ds --no-history -o reply Which animal?")
+        turns.append(str(get_session().last.turn.id)[-6:])
+    assert "A giraffe." in run(f"%deepseek show {turns[0]}")
+    assert "Which animal?" in run(f"%deepseek show {turns[0]} --sent")
+    assert "Hello?" not in run(f"%deepseek show {turns[0]} --sent")
+    assert "+ An okapi." in run(f"%deepseek diff {turns[0]} {turns[1]}")
+    run(f"%deepseek export {tmp_path / 'all.json'}")
+    exported = json.loads((tmp_path / "all.json").read_text())
+    assert [turn["answer"] for turn in exported["turns"]] == ["In it."]
+    assert [turn["answer"] for turn in exported["aside"]] == ["A giraffe.", "An okapi."]
+    with pytest.raises(ConversationError):
+        get_session().conversation.checkout(turns[0])  # no part of the tree

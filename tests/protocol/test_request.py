@@ -399,3 +399,13 @@ def test_half_a_character_in_the_prompt_goes_out_as_the_sign_for_it():
 @pytest.mark.parametrize("tools", [[{"type": "web_search"}], [{"type": "custom", "x": 1}]])
 def test_tools_of_another_type_are_left_to_the_server(tools):
     assert build(ChatRequest("m", [user("x")], {"tools": tools}), Dialect()).body["tools"] == tools
+
+
+def test_temperature_beside_top_p_is_told():
+    def notices(**parameters):
+        request = ChatRequest("deepseek/deepseek-v3.2-exp", [user("Q")], parameters=parameters)
+        return build(request, PROVIDERS["wcode"].dialect).notices
+
+    assert any("set one of them" in said for said in notices(temperature=0.5, top_p=0.5))
+    assert not notices(temperature=0.5)
+    assert not notices(top_p=0.5)

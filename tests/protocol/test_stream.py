@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -307,7 +308,8 @@ class TestWholeReplies:
         call = tool_call("c", "f", '{"x": 1}')
         streamed = read(*answer_chunks("Yes.", "Hm.", [call]))
         whole = parse_response(whole_body("Yes.", "Hm.", [call]))
-        assert whole == streamed
+        assert whole == replace(streamed, facts=whole.facts)
+        assert streamed.facts == {"fingerprint": "fp_test", "created": whole.facts["created"]}
 
     def test_a_relay_s_wrapping_comes_off(self):
         body = {"data": whole_body("Yes."), "success": True}

@@ -40,8 +40,8 @@ def column(report, name: str) -> list[str]:
 @pytest.mark.parametrize(
     ("by", "keys", "costs"),
     [
-        (None, ["deepseek-flash"], ["$2.00"]),
-        ("model", ["deepseek-flash"], ["$2.00"]),
+        (None, ["deepseek:deepseek-flash"], ["$2.00"]),
+        ("model", ["deepseek:deepseek-flash"], ["$2.00"]),
         ("branch", ["main", "other"], ["$1.00", "$2.00"]),
     ],
 )

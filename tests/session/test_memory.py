@@ -292,4 +292,4 @@ def test_a_full_context_drops_the_oldest_turns_in_one_cut_and_says_so(notebook, 
     lengths = [len(request.json["messages"]) for request in server.requests]
     assert lengths == [1, 3, 5, 7, 3, 5]
     assert told[3] == ()
-    assert told[4] == ("The 3 oldest turns were left out: the context is full.",)
+    assert told[4] == ("The 3 oldest turns are left out: the context is full.",)

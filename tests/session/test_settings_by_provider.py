@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 import deepseek_jupyter as ds
-from deepseek_jupyter.session.accounts import session_totals
+from deepseek_jupyter.errors import ConfigurationError, ParameterError
+from deepseek_jupyter.session.accounts import session_totals, usage
 from tests.support.asking import KEY
 from tests.support.scripted import answer
 
@@ -76,3 +77,51 @@ def test_two_hosts_of_one_model_are_two_rows_of_usage(hosts, asked):
     asked(provider="wcode", model="m")
     names = [total.key.partition(":")[0] for total in session_totals(hosts)]
     assert names == ["cometapi", "wcode"]
+    rows = [row[0].partition(":")[0] for row in usage(hosts, "model").rows]
+    assert rows == ["cometapi", "wcode"]
+
+
+TABLE = {"wcode": 0.0001}
+
+
+@pytest.mark.parametrize("name", ["budget", "notebook_budget"])
+def test_a_budget_of_one_provider_holds_there_alone(hosts, asked, server, name):
+    hosts.config.prices = {"deepseek-flash": [1, 1, 1, "USD"]}
+    setattr(hosts.config, name, TABLE)
+    with pytest.raises(ConfigurationError, match=r"budget is 0\.0001"):
+        asked(provider="wcode")
+    assert asked(provider="deepseek")[0] == "deepseek"
+
+
+def test_a_notebooks_budget_counts_what_its_provider_cost(hosts, asked, notebook):
+    hosts.config.prices = {"deepseek-flash": [0, 0, 1000, "CNY"], EXP: [0, 0, 1000, "CNY"]}
+    hosts.config.notebook_budget = {"wcode": 0.02}
+    asked(provider="deepseek", max_tokens=9)
+    assert asked(provider="wcode", max_tokens=10)[0] == "wcode"  # 7 tokens: 0.007
+    with pytest.raises(ConfigurationError, match=r"has cost 0\.0070 CNY"):
+        asked(provider="wcode", max_tokens=20)
+
+
+@pytest.mark.parametrize("table", [{"wcod": 1}, {"wcode": "x"}, {"wcode": -1}, {"wcode": True}])
+@pytest.mark.parametrize("name", ["budget", "notebook_budget"])
+def test_a_table_of_budgets_that_cannot_be_read_stops_every_question(hosts, asked, name, table):
+    setattr(hosts.config, name, table)
+    with pytest.raises(ConfigurationError):
+        asked(provider="deepseek")
+
+
+@pytest.mark.parametrize("setting", [{"effort": "max"}, {"effort": "high"}, {"think": "on"}])
+@pytest.mark.parametrize(
+    ("provider", "model"), [("cometapi", "deepseek-v3.1-terminus"), ("wcode", EXP)]
+)
+def test_thinking_that_does_not_fit_another_provider_breaks_no_cell(
+    hosts, asked, setting, provider, model
+):
+    for name, value in setting.items():
+        setattr(hosts.config, name, value)
+    assert asked(provider="deepseek")[1]["model"] == "deepseek-flash"
+    assert asked(provider=provider, model=model)[1]["model"] == model
+    told = any("do not count here" in said for said in hosts.last.turn.notices)
+    assert told == ("think" not in setting or provider == "cometapi")
+    with pytest.raises(ParameterError):
+        asked(provider="cometapi", model="deepseek-v3.1-terminus", effort="max")

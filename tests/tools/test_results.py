@@ -41,7 +41,7 @@ class Pair:
 )  # fmt: skip
 def test_values_become_text(value, text):
     assert result_text(value).text == text
-    assert result_text(value).whole
+    assert not result_text(value).cut
 
 
 @pytest.mark.parametrize("library", [pd, pl])
@@ -53,7 +53,7 @@ def test_a_frame_becomes_lines_of_values(library):
 @pytest.mark.parametrize("library", [pd, pl])
 def test_a_long_frame_is_cut_and_says_where_the_rest_is(library):
     cut = result_text(library.DataFrame({"x": range(1000)}), rows=3, name="_tool_1")
-    assert not cut.whole
+    assert cut.cut
     assert cut.text == (
         "x\n0\n1\n2\n… (the first 3 of 1,000 rows; the whole is the notebook's variable _tool_1)"
     )
@@ -80,8 +80,8 @@ def test_long_lists_and_long_texts_are_cut():
         "(the first 1 of 100 entries)"
     )
     cut = result_text("x" * 10_000, tokens=10)
-    assert cut.text == "x" * 30 + "\n… (cut after 30 of 10,000 characters)"
-    assert not cut.whole
+    assert cut.text == "x" * 30 + "\n… (30 of 10,000 characters)"
+    assert cut.cut
 
 
 def test_a_value_without_a_json_form_is_shown_by_its_repr():

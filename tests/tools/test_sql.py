@@ -458,6 +458,18 @@ def test_what_would_be_masked_within_a_value_is_in_no_table(wrap):
     assert fill(table, "full", redactor).column_names == ["f"]
 
 
+@pytest.mark.parametrize("pair", [("Alice Quux", 1), ("k", "Alice Quux")])
+def test_what_would_be_masked_within_a_map_is_in_no_table(pair):
+    from deepseek_jupyter.tools.sql import fill, sql_tables
+
+    redactor = Redactor()
+    redactor.withhold({"Alice Quux": "value"})
+    kind = pa.map_(pa.string(), pa.array([pair[1]]).type)
+    frame = pa.table({"e": pa.array([[pair], []], kind), "f": ["a", "b"]})
+    (table,) = sql_tables({"df": frame}, {"df": parse_spec("df:full")[1]}, redactor)
+    assert fill(table, "full", redactor).column_names == ["f"]
+
+
 class TestNumbersOfCards:
     CARDS = (
         4111111111111111,

@@ -66,6 +66,41 @@ class TestOnce:
             assert (reply.reasoning.strip(), reply.text) == ("Hm", "Fine.")
         assert learned.lessons()[0][2] == "answers begin with thinking yes"
 
+    @pytest.mark.parametrize(
+        "message",
+        [
+            "Unrecognized request argument supplied: seed",
+            "Unsupported parameter: 'seed' is not supported with this model.",
+            "[{'type': 'extra_forbidden', 'loc': ('body', 'seed'), 'msg': 'Extra inputs are not "
+            "permitted'}]",
+        ],
+    )
+    def test_a_parameter_that_the_host_refuses(self, session, server, message):
+        refused_once(server, message)
+        told = ask(seed=7, temperature=0.5).turn.notices
+        assert "deepseek refuses seed; sent again without." in told
+        assert "seed" not in body(server)
+        told = ask(seed=7, temperature=0.5).turn.notices
+        assert "deepseek refuses seed for deepseek-flash; left out." in told
+        assert len(server.requests) == 3
+        assert "seed" not in body(server)
+        assert body(server)["temperature"] == 0.5
+        assert learned.lessons()[0][2] == "refuses seed"
+
+    @pytest.mark.parametrize(
+        ("message", "how"),
+        [
+            ("Unsupported parameter: seed", {}),  # not ours
+            ("Unsupported parameter: max_tokens", {"max_tokens": 5}),  # the answer would differ
+            ("seed is out of range", {"seed": 7}),
+        ],
+    )
+    def test_what_may_not_be_left_out_is_an_error(self, session, server, message, how):
+        server.queue(error(400, message))
+        with pytest.raises(errors.BadRequestError):
+            ask(**how)
+        assert len(server.requests) == 1
+
     def test_of_another_model_nothing_is_known(self, session, server):
         refused_once(server, USAGE)
         ask()

@@ -11,6 +11,7 @@ import { Clipboard } from '@jupyterlab/apputils';
 import type { TranslationBundle } from '@jupyterlab/translation';
 import { isRunning } from '../kernel/record';
 import { button, confirm, make, say } from './dom';
+import { shareOf } from './share';
 import { Listing } from './listing';
 import { phase } from './wording';
 import type {
@@ -97,12 +98,14 @@ export class Attachments {
     }
   }
 
-  private _chip({ name, kind, policy, tokens }: IAttachment): HTMLElement {
+  private _chip({ name, kind, policy, tokens, cut }: IAttachment): HTMLElement {
     const chip = make('li', 'chip', name);
+    const framed = kind === 'frame' || kind === 'series';
+    const note = cut || (framed ? shareOf(policy, this._trans) : '');
     const size = tokens === null ? '' : this._trans._n('%1 token', '%1 tokens', tokens);
     chip.title = [kind, policy, size].filter(Boolean).join(' · ');
-    if (policy) {
-      chip.appendChild(make('span', 'chip-note', policy));
+    if (note) {
+      chip.appendChild(make('span', 'chip-note', note));
     }
     return chip;
   }

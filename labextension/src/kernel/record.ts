@@ -31,6 +31,8 @@ export interface IAttachment {
   readonly kind: string;
   readonly policy: string;
   readonly tokens: number | null;
+  /** How much of it was sent, in words; empty for all of it. */
+  readonly cut: string;
 }
 
 /** A function the model asked for. */
@@ -140,7 +142,8 @@ export function readRecord(json: unknown): ITurnRecord {
       name: text(item['name']),
       kind: text(item['kind']),
       policy: text(item['policy']),
-      tokens: number(item['tokens'])
+      tokens: number(item['tokens']),
+      cut: text(item['cut'])
     })),
     reasoning: text(raw['reasoning']),
     answer: text(raw['answer']),

@@ -36,8 +36,11 @@ export function documentRequest(message: unknown): string | null {
   return type === 'document' && typeof ask === 'string' ? ask : null;
 }
 
-/** The parts of a code cell's JSON that the kernel needs; null for other cells. */
-export function summarizeCell(cell: JSONObject): JSONObject | null {
+/**
+ * The parts of a code cell's JSON that the kernel needs; null for other cells. Texts of outputs are cut
+ * to what a page needs to send of a whole document.
+ */
+export function summarizeCell(cell: JSONObject, longest = LONGEST): JSONObject | null {
   if (cell['cell_type'] !== 'code') {
     return null;
   }
@@ -47,22 +50,22 @@ export function summarizeCell(cell: JSONObject): JSONObject | null {
     id: cell['id'] ?? '',
     source: joined(cell['source']),
     execution_count: cell['execution_count'] ?? null,
-    outputs: outputs.map(summarizeOutput)
+    outputs: outputs.map(output => summarizeOutput(output, longest))
   };
 }
 
-function summarizeOutput(output: JSONObject): JSONObject {
+function summarizeOutput(output: JSONObject, longest: number): JSONObject {
   const kept: JSONObject = { output_type: output['output_type'] ?? '' };
   for (const name of ['text', 'ename', 'evalue']) {
     if (name in output) {
-      kept[name] = joined(output[name]).slice(0, LONGEST);
+      kept[name] = joined(output[name]).slice(0, longest);
     }
   }
   const data = output['data'];
   if (data && typeof data === 'object') {
     const entries = Object.entries(data as JSONObject).map(([type, value]) => [
       type,
-      /^text\/(?:plain|html)$/.test(type) ? joined(value).slice(0, LONGEST) : ''
+      /^text\/(?:plain|html)$/.test(type) ? joined(value).slice(0, longest) : ''
     ]);
     kept['data'] = Object.fromEntries(entries) as JSONObject;
   }

@@ -11,6 +11,7 @@ import type { JSONObject, MimeData } from '@lumino/coreutils';
 import type { TranslationBundle } from '@jupyterlab/translation';
 import type { Widget } from '@lumino/widgets';
 import { button, make } from '../card/dom';
+import { shareOf } from '../card/share';
 import { summarizeCell } from '../lab/document';
 import type { IName } from './input';
 
@@ -41,6 +42,14 @@ export class QuestionAttachments {
       .map(pair => pair.join(':'));
     const cells = this._cells.map(({ cell }) => cell);
     return { ...(attach.length ? { attach } : {}), ...(cells.length ? { cells } : {}) };
+  }
+
+  /** The policy of what a question says nothing of. */
+  set policy(policy: string) {
+    if (policy !== this._policy) {
+      this._policy = policy;
+      this._show();
+    }
   }
 
   /** Show the chips of a prompt. A policy that was chosen for a name is kept for the next one. */
@@ -92,17 +101,12 @@ export class QuestionAttachments {
     const chip = make('li', 'chip', `@${name}`);
     chip.append(make('span', 'chip-note', [type, shape].filter(Boolean).join(' ')));
     if (FRAMES.test(type)) {
-      const labels: Record<string, string> = {
-        '': trans.__('by policy'),
-        none: trans.__('nothing'),
-        schema: trans.__('names and types'),
-        stats: trans.__('statistics'),
-        sample: trans.__('some rows'),
-        full: trans.__('all rows')
-      };
       const select = make('select', 'panel-policy');
       select.setAttribute('aria-label', trans.__('What of %1 may be sent', name));
-      POLICIES.forEach(policy => select.add(new Option(labels[policy], policy)));
+      const usual = shareOf(this._policy || 'sample', trans);
+      POLICIES.filter(policy => !policy || shareOf(policy, trans) !== usual).forEach(policy =>
+        select.add(new Option(shareOf(policy || this._policy || 'sample', trans), policy))
+      );
       select.value = this._policies.get(name) ?? '';
       select.addEventListener('change', () => void this._policies.set(name, select.value));
       chip.append(select);
@@ -115,6 +119,7 @@ export class QuestionAttachments {
   private _policies = new Map<string, string>();
   private _names: readonly IName[] = [];
   private _cells: readonly IDropped[] = [];
+  private _policy = '';
   private _written = false;
 }
 
@@ -181,7 +186,7 @@ export function acceptCells(
 /** Code with its outputs in short; of another cell its text. */
 function briefly(cell: JSONObject): JSONObject {
   const { cell_type: type = '', source = '' } = cell;
-  return summarizeCell(cell) ?? { cell_type: type, source };
+  return summarizeCell(cell, Infinity) ?? { cell_type: type, source };
 }
 
 function placeOf(widget: unknown): number | null {

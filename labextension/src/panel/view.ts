@@ -222,6 +222,7 @@ export class PanelView {
     this._bar.update(this._link.name, live, state.settings);
     this._composer.enabled = this._link.presence !== 'none';
     this._quick.update(state.settings, this._modelOf(state), live);
+    this._attached.policy = state.settings.data;
     void this._showStart(count, live, state.settings.data);
     this._composer.running = this._model.running.length > 0;
     say(this._about, this._aboutText());
