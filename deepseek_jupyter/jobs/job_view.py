@@ -1,14 +1,11 @@
-"""The one output of a job: at most five updates a second, of a size that no number of rows changes.
-
-The notebook's file has its last state alone.
-"""
+"""The one output of a job: five updates a second at most, of one size for any number of rows."""
 
 from __future__ import annotations
 
 import html
 import sys
 import time
-from decimal import Decimal
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
@@ -25,7 +22,7 @@ _ERROR = 300  # characters of an error
 
 
 class JobView:
-    """What a running job shows; nothing where `show` is off, or outside a notebook or terminal."""
+    """What a job shows while it runs; nothing where `show` is off. A notebook keeps the last."""
 
     def __init__(self, rows: int, runner: Runner, *, show: bool) -> None:
         self._rows, self._runner, self._show = rows, runner, show
@@ -34,68 +31,46 @@ class JobView:
 
     def refresh(self) -> None:
         """Show the present state, if the last one is old enough."""
-        if self._show and time.monotonic() - self._last >= _INTERVAL:
-            self._draw(self._bar(), self._words(), self._errors())
+        if time.monotonic() - self._last >= _INTERVAL:
+            done = self._runner.tally.done
+            self._draw((), f'<progress value="{done}" max="{self._rows}"></progress> ')
 
-    def close(self, stopped: str = "", *reports: Report) -> None:
-        """Show the last state: what stopped the job early, and its `reports`."""
-        if not self._show:
-            return
-        told = [Report(f"Stopped: {stopped}")] if stopped else []
-        text = self._words()
-        self._draw("", text, [*told, *reports, *self._errors()])
+    def close(self, *reports: Report) -> None:
+        """Show the last state, and `reports`."""
+        self._draw(reports)
         if self._begun and not has_frontend():
-            print(file=sys.stderr)
-            for report in (*told, *reports, *self._errors()):
-                print(report, file=sys.stderr)
+            print("", *reports, sep="\n", file=sys.stderr)
 
-    def _draw(self, bar: str, text: str, reports: list[Report]) -> None:
-        self._last = time.monotonic()
-        if has_frontend():
+    def _draw(self, reports: Sequence[Report], bar: str = "") -> None:
+        self._last, text = time.monotonic(), self._words()
+        failed = [(shortened(error, _ERROR),) for error in self._runner.tally.last_errors]
+        reports = [*reports, *([Report("The last errors", failed)] if failed else [])]
+        if self._show and has_frontend():
             below = "".join(report._repr_html_() for report in reports)
+            shown = f"<div>{bar}{html.escape(text)}{below}</div>"
             plain = "\n\n".join([text, *map(str, reports)])
-            shown = {
-                "text/html": f"<div>{bar}{html.escape(text)}{below}</div>",
-                "text/plain": plain,
-            }
-            publish(shown, self._id, update=self._begun)
+            publish({"text/html": shown, "text/plain": plain}, self._id, update=self._begun)
             self._begun = True
-        elif sys.stderr is not None and sys.stderr.isatty():
+        elif self._show and sys.stderr is not None and sys.stderr.isatty():
             print(f"\r\x1b[2K{text}", end="", file=sys.stderr, flush=True)
             self._begun = True
 
-    def _bar(self) -> str:
-        done = self._runner.tally.done
-        return f'<progress value="{done}" max="{self._rows}"></progress> '
-
     def _words(self) -> str:
-        """Rows, speed, time left, money, cache, requests in flight, refusals: one line."""
-        runner, tally = self._runner, self._runner.tally
-        passed = max(time.monotonic() - self._began, 0.001)
-        rate = tally.done / passed
+        """Rows, speed, time left, money, cache, requests in flight, retries: one line."""
+        runner, tally, cap = self._runner, self._runner.tally, self._runner.cap
+        rate = tally.done / max(time.monotonic() - self._began, 0.001)
         parts = [f"{tally.done:,} of {self._rows:,} rows", f"{rate:,.1f} rows/s"]
         if 0 < tally.done < self._rows:
             parts.append(f"{seconds((self._rows - tally.done) / rate)} left")
-        parts.append(self._money())
+        if (price := runner.price()) is not None:
+            most = f" of {money(cap.most, price.currency)}" if cap.most and cap.most > 0 else ""
+            parts.append(f"~{money(cap.spent, price.currency)}{most}")
         if tally.usage.prompt_tokens:
             share = tally.usage.cache_hit_tokens / tally.usage.prompt_tokens
             parts.append(f"{share:.0%} cached")
         if tally.in_flight:
             parts.append(f"{tally.in_flight:,} of {runner.limit.now:,} in flight")
-        if retries := tally.tries - tally.asked - tally.in_flight:
-            parts.append(f"{max(0, retries):,} tried again")
-        if tally.failed:
-            parts.append(f"{tally.failed:,} failed")
-        return " · ".join(filter(None, parts))
-
-    def _money(self) -> str:
-        cap, price = self._runner.cap, self._runner.price
-        if price is None:
-            return ""
-        spent = f"~{money(cap.spent, price.currency)}"
-        known = cap.most is not None and cap.most >= Decimal()
-        return f"{spent} of {money(cap.most or Decimal(), price.currency)}" if known else spent
-
-    def _errors(self) -> list[Report]:
-        errors = [(shortened(error, _ERROR),) for error in self._runner.tally.last_errors]
-        return [Report("The last errors", errors)] if errors else []
+        again = tally.sent - tally.asked - tally.in_flight
+        counts = {"tried again": again, "failed": tally.failed}
+        parts += [f"{count:,} {word}" for word, count in counts.items() if count > 0]
+        return " · ".join(parts)

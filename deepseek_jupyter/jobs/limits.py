@@ -1,11 +1,4 @@
-"""How many requests of a job run at once, and what they may cost. Pure.
-
-`AdaptiveLimit`: additive increase, multiplicative decrease. A provider limits how many requests an
-account has at once, and tells so by refusing (429), at times with the number.
-
-`Cap`: the worst case of a request is reserved before it leaves and settled by what it did cost, so
-that what is spent cannot pass the cap. All money is in one currency.
-"""
+"""How many requests of a job run at once, and what they may cost. Pure."""
 
 from __future__ import annotations
 
@@ -20,24 +13,32 @@ _PATIENCE = 20  # windows without a refusal before a width that was refused is t
 
 
 class AdaptiveLimit:
-    """`now` requests at once, up to `ceiling`; `inside` counts those who use it."""
+    """`now` requests at once, up to `ceiling`; `inside` are those who use it.
+
+    Additive increase, multiplicative decrease: a provider tells how many requests an account may
+    have at once by refusing (429), at times with the number.
+    """
 
     def __init__(self, start: int, ceiling: int) -> None:
-        self.now, self.ceiling = min(start, ceiling), ceiling
-        self.inside = 0
+        self.now, self.ceiling, self.inside = min(start, ceiling), ceiling, 0
         self._fine = 0  # answers since the last change
         self._refused = ceiling + 1  # the width at which a refusal came
         self._strained = -_ONE_STRAIN
 
+    def leave(self, _: object) -> None:
+        """One who used it has ended."""
+        self.inside -= 1
+
     def refuse(self, at: float, named: int | None = None) -> None:
         """A request was refused at the moment `at`; `named` is the limit that the server told."""
-        if named is not None and named < self.now + 1:
+        if named is not None:
+            if named > self.now:
+                return
             self._refused, self.now = named, max(1, named - 1)
         elif at - self._strained >= _ONE_STRAIN:
             self._refused, self.now = self.now, max(1, self.now * 4 // 5)
-        else:
-            return
-        self._strained, self._fine = at, 0
+            self._strained = at
+        self._fine = 0
 
     def relax(self) -> None:
         """A request was answered: after a window of them there is room for one more."""
@@ -49,7 +50,11 @@ class AdaptiveLimit:
 
 @dataclass(slots=True)
 class Cap:
-    """`most` None is no cap; `tokens` is how many more may be used, None for any number."""
+    """What a job may spend, in one currency. The worst case of a request is reserved before it
+    leaves and settled by what it did cost, so that the cap cannot be passed.
+
+    `most` None is no cap; `tokens` is how many may be used, None for any number.
+    """
 
     most: Decimal | None = None
     tokens: int | None = None
@@ -68,6 +73,12 @@ class Cap:
 
     def settle(self, worst: Decimal, cost: Decimal, tokens: int = 0) -> None:
         """What `worst` was set aside for did cost `cost`."""
-        self.reserved = plus(self.reserved, -worst)
-        self.spent = plus(self.spent, cost)
+        self.reserved, self.spent = plus(self.reserved, -worst), plus(self.spent, cost)
         self.used += tokens
+
+    @property
+    def reason(self) -> str:
+        """Why nothing more can be reserved."""
+        if self.tokens is not None and self.used >= self.tokens:
+            return "the tokens that a policy file allows are used up."
+        return f"the next request might pass the cap of {self.most:f}."

@@ -7,7 +7,6 @@ each a prompt file in ``prompts`` and a schema.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import fields
 from functools import cache
 from importlib.resources import files
 from typing import Any, Literal
@@ -18,10 +17,10 @@ from deepseek_jupyter.errors import ParameterError
 from deepseek_jupyter.session.session import get_session
 
 from . import row_map as rows_of
-from .row_map import Job, MapOptions, RowTask, row_map
+from .row_map import Job, row_map
+from .row_task import MapOptions, RowTask
 
-_OPTIONS = {one.name for one in fields(MapOptions)}
-_QUESTION = {"model", "provider", "system", "think", "effort", "replay"}
+_QUESTION = {"model", "provider", "system", "think", "effort", "replay", "dry_run"}
 
 
 def map(
@@ -44,9 +43,9 @@ def map(
     `also` adds the columns ``answer_error``, ``_raw``, ``_reasoning``, ``_tokens``; `truth` names a
     column to compare the answers with. `concurrency` fixes how many requests run at once, else
     they adapt to the account's limit. More than `max_errors` of failed rows stop the job. Without
-    `think` the model does not think. `model`, `provider`, `system`, `effort`, `replay` and
-    parameters such as `max_tokens` are those of `ask`. The job is ``.job`` of the frame that comes
-    back, where the library lets it be set, and ``deepseek_jupyter.job``.
+    `think` the model does not think. `model`, `provider`, `system`, `effort`, `replay`, `dry_run`
+    (of the longest row) and parameters such as `max_tokens` are those of `ask`. The job is ``.job``
+    of the frame that comes back, where the library lets it be set, and ``deepseek_jupyter.job``.
 
     >>> import deepseek_jupyter as ds
     >>> ds.map(reviews, "What is praised? {{ text }}", into="praised")  # doctest: +SKIP
