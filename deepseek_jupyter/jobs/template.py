@@ -62,7 +62,7 @@ def template_of(
     `refuse` raises for a value that has no business in a text. Raises `TemplateError`, and
     `ParameterError` where no column is named or a name means two things.
     """
-    evaluated: list[tuple[str, str]] = []
+    evaluated: list[tuple[str, Any]] = []
     aliases = {f"column_{at}_of_the_frame": label for at, label in enumerate(labels)}
     for alias, label in aliases.items():  # any text can be a column's name
         place = r"(?<!\\)\{\{\s*" + re.escape(label) + r"\s*\}\}"
@@ -81,14 +81,15 @@ def template_of(
     def keep(source: str, value: Any) -> str:
         if isinstance(value, _ColumnName):
             return f"\0{places[value]}\0"
-        refuse(source, value)
-        evaluated.append((source, str(value)))
+        evaluated.append((source, value))
         return str(value).replace("\0", "")
 
     marked = {alias: _ColumnName(label) for alias, label in aliases.items()}
     filled = fill(prompt.replace("\0", ""), {**names, **marked}, keep)
     for alias, label in aliases.items():  # in code, where nothing is filled in
         filled = filled.replace(f"{{{{ {alias} }}}}", f"{{{{ {label} }}}}")
+    for source, value in evaluated:
+        refuse(source, value)
     parts = _MARK.split(filled)
     columns = tuple(labels[int(at)] for at in parts[1::2])
     if not columns:
@@ -97,7 +98,8 @@ def template_of(
             "Write {{ column }}, outside of backticks; the frame has "
             f"{', '.join(labels[:12]) or 'no columns'}.",
         )
-    return RowTemplate(tuple(parts[::2]), columns, tuple(evaluated))
+    said = tuple((source, str(value)) for source, value in evaluated)
+    return RowTemplate(tuple(parts[::2]), columns, said)
 
 
 def text_of(value: Any) -> str | None:

@@ -50,6 +50,7 @@ class CountingServer:
         self.now = self.peak = self.accepted = self.rejected = self.answered = self.number = 0
         self.connections = 0
         self.billed: list[dict[str, int]] = []
+        self.last: dict[str, Any] = {}
         self.keep = True  # bodies, which a benchmark has no use for
         self.url = ""
         self._loop = asyncio.new_event_loop()
@@ -83,11 +84,9 @@ class CountingServer:
         self.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
         self._ready.set()
 
-    async def _connection(
-        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
-    ) -> None:
+    async def _connection(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.connections += 1
-        with contextlib.suppress(OSError, asyncio.IncompleteReadError):
+        with contextlib.suppress(OSError, asyncio.IncompleteReadError, asyncio.CancelledError):
             while True:
                 head = await reader.readuntil(b"\r\n\r\n")
                 length = 0
@@ -112,6 +111,7 @@ class CountingServer:
 
     async def _reply(self, body: dict[str, Any]) -> tuple[int, dict[str, Any]]:
         self.number += 1
+        self.last = body
         if self.limit and self.now >= self.limit:
             self.rejected += 1
             told = f"concurrency limit of {self.limit}" if self.says_limit else "many requests"
