@@ -18,9 +18,8 @@ if TYPE_CHECKING:
     from .asking.reply import Reply
     from .conversation.conversation import Conversation
     from .errors import DeepSeekError, Interrupted
-    from .jobs.row_function import row_function
     from .jobs.row_map import Job
-    from .jobs.verbs import classify, extract, translate
+    from .jobs.verbs import classify, extract, row_function, translate
     from .jobs.verbs import filter as filter
     from .jobs.verbs import map as map
     from .nested import enable_nested
@@ -70,7 +69,7 @@ _HOMES = {
     "get_session": "api",
     "map": "jobs.verbs",
     "panel": "page.panel",
-    "row_function": "jobs.row_function",
+    "row_function": "jobs.verbs",
     "stream": "api",
     "translate": "jobs.verbs",
     "turns": "api",

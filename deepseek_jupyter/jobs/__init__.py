@@ -10,6 +10,5 @@ row_map      the trial, the job over all rows, the frame that comes back
 release      what naming a column lets leave
 accuracy     answers against a column that knows better
 job_view     the one live output
-verbs        `classify`, `extract`, `translate`, `filter`, each a prompt file and a schema
-row_function one picklable function for engines that bring their own workers
+verbs        `map`; `classify`, `extract`, `translate`, `filter`, each a prompt file and a schema
 """

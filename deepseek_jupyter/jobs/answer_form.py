@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import enum
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
+from math import inf
 from typing import TYPE_CHECKING, Any
 
 from deepseek_jupyter.errors import SchemaMismatchError
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 _KINDS: Mapping[Any, type] = {"string": str, "integer": int, "number": float, "boolean": bool}
 _SCALARS = (str, int, float, bool, type(None))
 _ROOM = 16  # tokens of what surrounds an answer
-_NUMBER, _FORMATTED = 24, 48
+_NUMBER, _FORMATTED, _DEEPEST = 24, 48, 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,8 +51,8 @@ class AnswerForm:
         """What no answer of this form needs more of; None where it may be of any length."""
         if self.shape is None:
             return None
-        most = _longest(self.shape.schema, self.shape.schema, 0)
-        return None if most is None else 2 * most + _ROOM
+        most = _longest(self.shape.schema, self.shape.schema)
+        return None if most == inf else int(2 * most) + _ROOM
 
     def read(self, text: str, asked: Asked | None, known: Mapping[str, str]) -> tuple[Any, ...]:
         """The values of an answer by column, originals in place of the pseudonyms `known`.
@@ -108,41 +109,29 @@ def _kind(part: Any, schema: Mapping[str, Any]) -> type | None:
     choices = [p for p in part.get("anyOf") or () if p != {"type": "null"}]
     if len(choices) == 1:
         return _kind(choices[0], schema)
-    values = part["enum"] if "enum" in part else [part["const"]] if "const" in part else ()
-    if values:
+    if values := _values(part):
         types = {type(value) for value in values if value is not None}
         return types.pop() if len(types) == 1 else None
     return None if part.get("format") else _KINDS.get(str(part.get("type")))
 
 
-def _longest(part: Any, schema: Mapping[str, Any], depth: int) -> int | None:
-    """The tokens of the longest JSON value; None where there is no end."""
+def _values(part: Mapping[str, Any]) -> list[Any]:
+    return list(part.get("enum") or ([part["const"]] if "const" in part else ()))
+
+
+def _longest(part: Any, schema: Mapping[str, Any], depth: int = 0) -> float:
+    """The tokens of the longest JSON value; infinity where there is no end."""
     part = _resolved(part, schema)
-    if depth > 8:
-        return None
-    if "enum" in part or "const" in part:
-        values = part.get("enum") or [part.get("const")]
+    kind, most = part.get("type"), part.get("maxLength", part.get("maxItems", inf))
+    if values := _values(part):
         return max(most_tokens(json.dumps(value)) for value in values)
     if choices := part.get("anyOf") or part.get("oneOf"):
-        return _together([_longest(one, schema, depth + 1) for one in choices], max)
-    kind = part.get("type")
-    if kind == "object":
-        fields = part.get("properties") or {}
-        if not fields:
-            return None
-        sizes = [_longest(one, schema, depth + 1) for one in fields.values()]
-        names = sum(most_tokens(name) + 6 for name in fields)
-        total = _together(sizes, sum)
-        return None if total is None else total + names
-    if kind == "array":
-        each = _longest(part.get("items"), schema, depth + 1)
-        most = part.get("maxItems")
-        return None if each is None or most is None else most * (each + 2) + 2
+        return max(_longest(one, schema, depth + 1) for one in choices)
+    if kind == "object" and depth < _DEEPEST and (fields := part.get("properties")):
+        sizes = (most_tokens(n) + 6 + _longest(p, schema, depth + 1) for n, p in fields.items())
+        return sum(sizes)
+    if kind == "array" and depth < _DEEPEST and most < inf:
+        return float(most * (_longest(part.get("items"), schema, depth + 1) + 2) + 2)
     if kind == "string":
-        most = part.get("maxLength")
-        return 2 * most + 2 if most is not None else _FORMATTED if part.get("format") else None
-    return _NUMBER if kind in ("integer", "number", "boolean", "null") else None
-
-
-def _together(sizes: Sequence[int | None], how: Any) -> int | None:
-    return None if None in sizes or not sizes else int(how(sizes))
+        return _FORMATTED if part.get("format") else float(2 * most + 2)
+    return _NUMBER if kind in ("integer", "number", "boolean", "null") else inf

@@ -6,8 +6,8 @@ each a prompt file in ``prompts`` and a schema.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from functools import cache
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import cache, partial
 from importlib.resources import files
 from typing import Any, Literal
 
@@ -88,6 +88,23 @@ def filter(frame: Any, prompt: str, *, into: str = "holds", **options: Any) -> A
     if options.get("rows") != "all" or job is None:
         return answered
     return job.picked([at for at, (holds,) in sorted(job.values.items()) if holds])
+
+
+def row_function(prompt: str, *, budget: float | str, **options: Any) -> Callable[[Any], Any]:
+    """A picklable function from a frame, or an iterator of them, to the same with answers.
+
+    For engines that bring their own workers (Ray's ``map_batches``, Spark's ``mapInPandas``). It
+    takes the options of `map`; `budget` is for each batch. No key and no setting goes along: each
+    worker has its own in its environment, its own journal, and its own limit, so give
+    `concurrency`.
+    """
+    return partial(_batch, prompt=prompt, rows="all", budget=budget, show=False, **options)
+
+
+def _batch(frames: Any, **options: Any) -> Any:
+    if isinstance(frames, Iterator):
+        return (map(frame, **options) for frame in frames)
+    return map(frames, **options)
 
 
 def job() -> Job | None:
