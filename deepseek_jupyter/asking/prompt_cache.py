@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from deepseek_jupyter.protocol.deltas import Detail
 from deepseek_jupyter.protocol.messages import Message
 from deepseek_jupyter.protocol.tokens import estimate_messages
 
@@ -54,4 +55,4 @@ def what_broke(before: object, now: Prefix) -> str:
     reason = next((reason for reason, changed in changes if changed), "")
     if not reason or estimate_messages(before.messages) < _WORTH_TELLING:
         return ""
-    return f"The cache starts over: {reason}."
+    return Detail(f"The cache starts over: {reason}.")

@@ -357,7 +357,7 @@ class ToolRounds:
                 raise
             self._repaired = True
             self._account(completion, self._text(completion))
-            self._transcript.notices.append(f"{error.what} The model was asked once more.")
+            self._transcript.details.append(f"{error.what} The model was asked once more.")
             return self._repair(completion, repair_request(error))
         self._answer = pretty(plain)
         return None

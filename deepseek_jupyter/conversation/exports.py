@@ -1,7 +1,8 @@
 """A conversation as a file whose ending says the form: .md, .html, .json, .ipynb, .jsonl; as rows.
 
 Model text is sanitized, as for the screen. Cards of attached data stay behind: a file carries
-what the user wrote and the model answered, not what was looked up. Lines of JSON are for programs
+what the user wrote and the model answered, not what was looked up; with the pseudonyms that went
+out in place of what was kept, for a file is sent to others. Lines of JSON are for programs
 and hold what was sent, word for word: training data without the cards would teach to make them up.
 """
 
@@ -132,8 +133,8 @@ def to_json(conversation: Conversation) -> str:
         "schema": SCHEMA,
         "conversation": conversation.id,
         **_branches(conversation),
-        "turns": [turn.record for turn in conversation.turns()],
-        "aside": [turn.record for turn in conversation.aside()],
+        "turns": [turn.masked().written for turn in conversation.turns()],
+        "aside": [turn.masked().written for turn in conversation.aside()],
     }
     return json.dumps(whole, indent=1, ensure_ascii=False)
 
@@ -173,7 +174,7 @@ def audited(turn: Turn) -> dict[str, Any]:
     pseudonyms in place of what they stand for, and log probabilities.
     """
     more = {"sent": turn.sent, "system": turn.sending.get("system", ""), "logprobs": turn.logprobs}
-    return {**turn.written, **more}
+    return {**turn.masked().written, **more}
 
 
 def rows(turns: Iterable[Turn]) -> list[dict[str, Any]]:
@@ -215,7 +216,7 @@ def to_markdown(turns: Iterable[Turn], sanitize: Sanitize, title: str = "Convers
     """Prompts and answers of a path; `sanitize` makes the model's Markdown harmless."""
     parts = [f"# {sanitize(title)}"]
     for number, turn in enumerate(turns, 1):
-        parts += [f"## {number}", _fenced(turn.prompt, "text"), sanitize(turn.answer)]
+        parts += [f"## {number}", _fenced(turn.masked().prompt, "text"), sanitize(turn.answer)]
         parts.append(f"*{' · '.join(map(_plain, _facts(turn)))}*")
     return "\n\n".join(part for part in parts if part) + "\n"
 
@@ -233,6 +234,7 @@ def to_notebook(conversation: Conversation, sanitize: Sanitize) -> dict[str, Any
     """
     way = list(conversation)
     shown = {turn.id for turn in way}
+    rest = [turn.masked().written for turn in conversation.turns() if turn.id not in shown]
     taken: set[str] = set()
     return {
         "nbformat": 4,
@@ -243,7 +245,7 @@ def to_notebook(conversation: Conversation, sanitize: Sanitize) -> dict[str, Any
             METADATA: {
                 **({"notebook": conversation.notebook} if conversation.notebook else {}),
                 **_branches(conversation),
-                "elsewhere": [t.record for t in conversation.turns() if t.id not in shown],
+                "elsewhere": rest,
             },
         },
         "cells": [
@@ -273,7 +275,8 @@ def _cell(turn: Turn, sanitize: Sanitize, taken: set[str]) -> dict[str, Any]:
     usable = _CELL_ID.fullmatch(asked_in) and asked_in not in taken
     id = asked_in if usable else re.sub(r"[^A-Za-z0-9_-]", "-", turn.id)[:64]
     taken.add(id)
-    record = turn.record
+    turn = turn.masked()
+    record = turn.written
     data = {
         TURN_MIME: packed(record, record["answer"]),
         "text/markdown": sanitize(record["answer"]),
@@ -284,7 +287,7 @@ def _cell(turn: Turn, sanitize: Sanitize, taken: set[str]) -> dict[str, Any]:
 
 
 def _section(turn: Turn, render: Sanitize) -> Iterator[str]:
-    yield f'<section>\n<pre class="prompt">{escape(turn.prompt)}</pre>'
+    yield f'<section>\n<pre class="prompt">{escape(turn.masked().prompt)}</pre>'
     if turn.reasoning:
         yield f"<details><summary>Thinking</summary><pre>{escape(turn.reasoning)}</pre></details>"
     yield f"<div>{render(turn.answer)}</div>"

@@ -75,6 +75,7 @@ def read_record(record: object) -> Turn | None:
         timing=_seconds(record.get("timing")),
         finish_reason=_name(record.get("finish_reason")),
         notices=_each(_sentence, record.get("notices")),
+        details=_each(_sentence, record.get("details")),
         error=_error(record.get("error")),
         history=record.get("history") is not False,
         format=_name(record.get("format")) or "md",
@@ -169,7 +170,7 @@ def _usage(value: object) -> Usage | None:
         return None
     names = ("prompt_tokens", "completion_tokens", "cache_hit_tokens", "reasoning_tokens")
     counts: dict[str, Any] = {name: _count(value.get(name)) for name in names}
-    return Usage(**counts)
+    return Usage(**counts, estimated=value.get("estimated") is True)
 
 
 def _cost(value: object) -> dict[str, str] | None:
@@ -194,8 +195,9 @@ def _seconds(value: object) -> dict[str, float | None]:
 def _error(value: object) -> dict[str, str] | None:
     if not isinstance(value, Mapping):
         return None
-    said = {name: _sentence(value.get(name)) for name in ("type", "message", "hint")}
-    return {name: text or "" for name, text in said.items()}
+    said = {name: _sentence(value.get(name)) or "" for name in ("type", "message", "hint")}
+    details = _sentence(value.get("details"))
+    return {**said, "details": details} if details else said
 
 
 def _audit(value: object) -> dict[str, Any]:

@@ -283,7 +283,9 @@ def _equal(turn: Turn, kept: Turn | None, moved: bool = False) -> Turn | None:
     """`kept` where it has the parent of `turn` (or may have `moved`) and sends the same."""
     if kept is None or not kept.history or not (moved or kept.parent == turn.parent):
         return None
-    return kept if said_in(read_record(kept.record) or kept) == said_in(turn) else None
+    # As the notebook's outputs have it, or as an export does.
+    forms = [kept.record, *([kept.masked().written] if kept.pseudonyms else ())]
+    return kept if said_in(turn) in [said_in(read_record(f) or kept) for f in forms] else None
 
 
 def said_in(turn: Turn) -> str:

@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
-from deepseek_jupyter.privacy.redaction import restore, restore_shown
+from deepseek_jupyter.privacy.redaction import Redactor, restore, restore_shown
 from deepseek_jupyter.protocol.messages import Message, ToolCall, assistant, tool, user
 from deepseek_jupyter.protocol.usage import Usage
 
@@ -109,6 +109,7 @@ class Turn:
     timing: Mapping[str, float | None] = field(default_factory=dict)
     finish_reason: str | None = None
     notices: tuple[str, ...] = ()
+    details: tuple[str, ...] = ()
     error: Mapping[str, str] | None = None
     reasoning_details: tuple[dict[str, Any], ...] = ()
     history: bool = True
@@ -162,6 +163,15 @@ class Turn:
             ),
         )
 
+    def masked(self) -> Turn:
+        """The turn for other people's eyes: what the redactor kept is a pseudonym in the prompt
+        too, as it was when it was sent; without notices, which name data to the one who asked.
+        """
+        redactor = Redactor(known=self.pseudonyms)
+        kept = {original: name[1:].split("-")[0] for name, original in self.pseudonyms.items()}
+        redactor.withhold({original: kind for original, kind in kept.items() if original})
+        return replace(self, prompt=redactor.redact(self.prompt), notices=())
+
     @property
     def record(self) -> dict[str, Any]:
         """The JSON form, for the user's eyes: see `seen`."""
@@ -179,7 +189,7 @@ class Turn:
         record["steps"] = [step.record for step in self.steps]
         record["usage"] = self.usage.to_json() if self.usage else None
         record["attachments"] = list(map(dict, self.attachments))
-        record["notices"] = list(self.notices)
+        record["notices"], record["details"] = list(self.notices), list(self.details)
         record["policy"] = list(self.policy)
         record["parameters"] = dict(self.parameters)
         record["audit"] = dict(self.audit)

@@ -65,10 +65,11 @@ def streaming_bundle(
     notices: list[str],
     is_open: bool = False,
     steps: Sequence[Mapping[str, Any]] = (),
+    waiting: Mapping[str, Any] | None = None,
 ) -> Bundle:
     """The output while the answer grows; `is_open` keeps the thinking open in the answer too."""
-    words = {"waiting": "Waiting", "thinking": "Thinking", "answering": "Answering"}
-    line = f"{words.get(status, status)}… {seconds(elapsed)}"
+    words = {"waiting": "Waiting…", "thinking": "Thinking…", "answering": "Answering…"}
+    line = f"{waiting_words(waiting) if waiting else words.get(status, status)} {seconds(elapsed)}"
     body = card_html(
         answer_html,
         reasoning if len(reasoning) <= 2 * _TAIL else "…" + reasoning[-_TAIL:],
@@ -79,6 +80,16 @@ def streaming_bundle(
         steps=steps,
     )
     return {"text/html": body, "text/plain": line}
+
+
+def waiting_words(waiting: Mapping[str, Any]) -> str:
+    """What a question waits for; its TypeScript twin is `phase` in ``card/wording.ts``."""
+    forms = {
+        "start": "Starting {name} on this machine…",
+        "read": "Reading `{name}` ({rows:,} rows)…",
+        "retry": "{why} Try {number} of {of} in {seconds:.1f} s.",
+    }
+    return forms[waiting["reason"]].format_map(waiting)
 
 
 def shaped(answer: str, answer_format: str) -> str:
@@ -258,7 +269,8 @@ def _tokens(usage: Mapping[str, int]) -> list[str]:
         (max(0, usage["completion_tokens"] - thinking), "out"),
     ]
     shown = [f"{n:,} {word}" for n, word in counts if n or word in ("new", "out")]
-    return [" + ".join(shown) + " tokens"]
+    estimated = usage.get("estimated")
+    return [f"{'about ' if estimated else ''}{' + '.join(shown)} tokens"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,18 +9,19 @@ The TypeScript twin is ``labextension/src/kernel/transcript.ts``.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from deepseek_jupyter.protocol.deltas import (
+    Detail,
     Event,
     Fault,
     Finish,
     Notice,
     ReasoningDelta,
+    Retry,
     TextDelta,
     ToolCallDelta,
-    Waiting,
 )
 from deepseek_jupyter.protocol.usage import Usage
 from deepseek_jupyter.sanitizer.sanitizer import Sanitized, Sanitizer, sanitize
@@ -57,9 +58,10 @@ class Transcript:
     def __init__(self, began: float) -> None:
         self.status = "waiting"
         self.notices: list[str] = []
+        self.details: list[str] = []
+        self.waiting: Mapping[str, Any] | None = None  # for what, where not for the first word
         self.timing = Timing()
         self.usage: Usage | None = None
-        self.comments = 0
         self.rounds = 0  # the times that the answer has begun again
         self.steps: list[Mapping[str, Any]] = []
         self.asking: Mapping[str, str] | None = None
@@ -90,9 +92,13 @@ class Transcript:
         elif isinstance(event, Usage):
             self.usage = event
         elif isinstance(event, Notice):
-            self.notices.append(event.text)
-        elif isinstance(event, Waiting):
-            self.comments = event.comments
+            self.note(event.text)
+        elif isinstance(event, Retry):
+            self.waiting = {"reason": "retry", **asdict(event)}
+
+    def note(self, text: str) -> None:
+        """Keep a sentence for the user, as a notice or a detail."""
+        (self.details if isinstance(text, Detail) else self.notices).append(text)
 
     def take_fresh(self) -> Fresh:
         """Thinking and answer that came since the last call."""
@@ -132,6 +138,7 @@ class Transcript:
             self.timing.answer_began = now - self._began
 
     def _first_token(self, now: float) -> None:
+        self.waiting = None
         if self.timing.first_token is None:
             self.timing.first_token = now - self._began
 

@@ -30,7 +30,7 @@ _RUN = (
 )
 _USUAL = {"history": True, "format": "md", "status": "done", "finish_reason": "stop"}
 _TOLD = ("arguments", "text")
-_COUNTED = ("prompt_tokens", "completion_tokens", "cache_hit_tokens", "reasoning_tokens")
+_SUMS = ("total_tokens", "cache_miss_tokens")  # of the other counts
 
 
 def packed(record: Mapping[str, Any], text: str) -> dict[str, Any]:
@@ -49,7 +49,7 @@ def packed(record: Mapping[str, Any], text: str) -> dict[str, Any]:
     }
     run = {name: record[name] for name in _RUN if record.get(name)}
     if "usage" in run:
-        run["usage"] = {name: run["usage"][name] for name in _COUNTED}
+        run["usage"] = {name: n for name, n in run["usage"].items() if name not in _SUMS}
     return {"schema": SCHEMA, "content": {**content, "more": _line(more)}, "run": _line(run)}
 
 

@@ -6,7 +6,7 @@ Everything that asks a host for something else than an answer (its models, the b
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, cast
 
 from deepseek_jupyter.errors import ConfigurationError, MissingKeyError
@@ -27,12 +27,14 @@ class Endpoints:
         self._settings: tuple[float, ...] = ()
         self._served: dict[str, str] = {}
 
-    def provider(self, name: str | None = None) -> tuple[Provider, Secret]:
+    def provider(
+        self, name: str | None = None, starting: Callable[[str], None] = lambda model: None
+    ) -> tuple[Provider, Secret]:
         """The provider called `name`, or the one that the settings lead to, and its key.
 
         A base URL belongs to the provider it was set for: the setting to the provider that is set,
         the environment's to DeepSeek, or to a server of the user's own. No other host's key goes
-        there.
+        there. `starting` is called before the embedded model's server is started.
         """
         from deepseek_jupyter.transport.addresses import wrong_address
         from deepseek_jupyter.transport.keys import Secret, find_key, on_this_machine
@@ -46,7 +48,7 @@ class Endpoints:
         if provider.name == "local":
             from deepseek_jupyter import local
 
-            served = local.ensure_server(self.config.local_model or None)
+            served = local.ensure_server(self.config.local_model or None, starting)
             running = provider.derive(base_url=served.base_url, default_model=served.model)
             return running, Secret(served.api_key, "the embedded server")
         url = self.config.base_url if chosen == (settled or "deepseek") else ""
@@ -186,9 +188,10 @@ class Endpoints:
         c = self.config
         waits = (c.connect_timeout, c.first_timeout, c.idle_timeout)
         # A forked child must not share the parent's connections.
-        settings = (*waits, c.attempts, c.concurrency, os.getpid())
+        settings = (*waits, c.attempts, c.retry_wait, c.concurrency, os.getpid())
         if self._client is None or settings != self._settings:
-            self._client = Client(Timeouts(*waits), RetryPolicy(c.attempts), c.concurrency)
+            retry = RetryPolicy(c.attempts, c.retry_wait, 20 * c.retry_wait)
+            self._client = Client(Timeouts(*waits), retry, c.concurrency)
             self._settings = settings
         return self._client
 

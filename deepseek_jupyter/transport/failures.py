@@ -342,20 +342,20 @@ def _hint(refusal: Refusal, kind: type[APIError]) -> str:
     return ""
 
 
-# Which failures are tried again, and after how long; the client sleeps. Backoff is exponential with
-# full jitter (the wait is drawn from zero to the bound), so that many kernels do not come back in
-# step. Nothing is ever tried again after output was seen or a tool ran.
+# Which failures are tried again, and after how long; the client sleeps. Each wait is twice the last
+# one and up to half as long again, so that many kernels do not come back in step, and none comes
+# back at once. Nothing is ever tried again after output was seen or a tool ran.
 
 
 @dataclass(frozen=True, slots=True)
 class RetryPolicy:
-    """`attempts` in all; the n-th wait is at most `base` * 2**(n-1) seconds, and `cap`.
+    """`attempts` in all; the n-th wait is at least `base` * 2**(n-1) seconds, and at most `cap`.
 
     A server's own Retry-After is honoured up to `patience` seconds; a longer one ends the tries.
     """
 
-    attempts: int = 4
-    base: float = 0.5
+    attempts: int = 5
+    base: float = 1.0
     cap: float = 20.0
     patience: float = 60.0
 
@@ -370,8 +370,7 @@ class RetryPolicy:
             return None
         if asked is not None:
             return asked if asked <= self.patience else None
-        bound: float = min(self.cap, self.base * 2 ** (attempt - 1))
-        return bound * draw
+        return min(self.cap, self.base * 2.0 ** (attempt - 1) * (1 + draw / 2))
 
 
 def retryable(error: DeepSeekError) -> bool:

@@ -4,11 +4,13 @@ import { IRenderMimeRegistry } from '@jupyterlab/rendermime';
 import { ITranslator, nullTranslator } from '@jupyterlab/translation';
 import type { JupyterFrontEnd, JupyterFrontEndPlugin } from '@jupyterlab/application';
 import { Card } from './card/card';
+import { page } from './card/notes';
 import { orText } from './card/fallback';
 import { CommHub } from './kernel/comms';
 import { MIME_TYPE } from './kernel/record';
 import { Changes, CHANGES_MIME } from './lab/changes';
 import { CellWriter } from './lab/edits';
+import { COMMANDS } from './lab/commands';
 import { labPlugins } from './lab/index';
 import { output, sidebar } from './panel/index';
 import { ICommHub, ISidePanel } from './tokens';
@@ -54,13 +56,14 @@ const renderer: JupyterFrontEndPlugin<void> = {
   requires: [IRenderMimeRegistry],
   optional: [ICommHub, INotebookTracker, ITranslator],
   activate: (
-    _app: JupyterFrontEnd,
+    app: JupyterFrontEnd,
     rendermime: IRenderMimeRegistry,
     hub: ICommHub | null,
     tracker: INotebookTracker | null,
     translator: ITranslator | null
   ) => {
     forbidNamePrefetch();
+    page.enterKey = () => void app.commands.execute(COMMANDS.login);
     rendermime.addFactory(
       {
         safe: true,

@@ -140,7 +140,7 @@ def test_a_card_that_the_window_dropped_is_written_again(session, server, names,
     server.queue(*(answer("A " * 400) for _ in range(6)))
     real = session.endpoints.provider
 
-    def small(name=None):
+    def small(name=None, starting=None):
         provider, key = real(name)
         return provider.derive(context_tokens=1600), key
 

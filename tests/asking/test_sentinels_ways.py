@@ -1,8 +1,9 @@
 """What a policy file keeps here leaves by no way out, whatever is made of the frame.
 
 Each frame is asked about by every way: attached, filled in, mentioned, typed, in a system prompt,
-in results and errors of tools, in cells, in the material of `fix`, as ghost text, in the history
-of a conversation that began before the policy. ``SENTINELS=1000`` asks about a thousand frames.
+in results and errors of tools, in cells, in the material of `fix`, as ghost text, in exports, in
+the history of a conversation that began before the policy. ``SENTINELS=1000`` asks about a
+thousand frames.
 """
 
 from __future__ import annotations
@@ -18,6 +19,13 @@ from deepseek_jupyter.api import ask
 from deepseek_jupyter.asking import ask as asking
 from deepseek_jupyter.asking.question import Question
 from deepseek_jupyter.context.cell_text import Cell
+from deepseek_jupyter.conversation.exports import (
+    ENDINGS,
+    all_turns,
+    audited,
+    export_text,
+    to_lines,
+)
 from deepseek_jupyter.display.surfaces import Nowhere
 from deepseek_jupyter.errors import DeepSeekError
 from tests.asking.test_sentinels import Secrets
@@ -172,6 +180,10 @@ def ask_every_way(session, server, tmp_path, monkeypatch, case, before=False):
     page.complete("1", f"data = {kept!r}\nx = ")
     page.done("1")
     sent = b"".join(r.raw for r in server.requests[seen:]).decode()
+    if not before:  # what was said before there was a policy is told as it was
+        conversation = session.memory.conversation
+        sent += "".join(export_text(conversation, ending) for ending in ENDINGS)
+        sent += to_lines(map(audited, all_turns(conversation)))
     assert len(server.requests) > seen + 5
     for token in secrets.tokens:
         at = sent.find(token)

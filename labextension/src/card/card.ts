@@ -17,8 +17,9 @@ import { Flow } from '../markdown/flow';
 import { LabRenderer } from '../markdown/labrenderer';
 import { insertBelow, isEditable, regenerate, replaceCell, runBelow, stop } from './actions';
 import { make, say } from './dom';
-import { findHostCell, isExecuting, kernelOf } from './hostcell';
-import { addCodeBars, Attachments, FileTurns, Header, Notes, Tools } from './parts';
+import { findHostCell, hideSaid, isExecuting, kernelOf } from './hostcell';
+import { Notes } from './notes';
+import { addCodeBars, Attachments, FileTurns, Header, Tools } from './parts';
 import { SiblingSwitch } from './siblings';
 import { Thinking } from './thinking';
 import { announcement } from './wording';
@@ -33,6 +34,12 @@ import type { IHostCell } from './hostcell';
  * once the comm has brought text of it.
  */
 const SILENCE = { record: 2000, comm: 30_000 };
+
+/** The cell that goes on from the last answer. */
+const GO_ON = '%%ds --continue\n';
+
+/** What the kernel raises for a turn that was stopped. */
+const STOPPED = { type: 'Interrupted', hint: '' };
 
 /** How often a kernel is asked for a turn that should run but sends nothing. */
 const ATTEMPTS = 5;
@@ -76,6 +83,11 @@ export class Card extends Widget implements IRenderMime.IRenderer {
     this._file = new FileTurns(this._trans, take =>
       this._answerToolCall(this._asking, take ? 'approve' : 'deny')
     );
+    this._notes = new Notes(this._trans, {
+      again: () => this._at(host => regenerate(host, options.translator)),
+      goOn: () => this._at(host => runBelow(host, GO_ON, options.translator)),
+      fresh: () => this._at(host => this._fresh(host))
+    });
     const log = make('div', 'log');
     log.setAttribute('role', 'log');
     log.setAttribute('aria-live', 'off');
@@ -122,6 +134,7 @@ export class Card extends Widget implements IRenderMime.IRenderer {
     }
     this._options.hub?.transcriptChanged.disconnect(this._onTranscript, this);
     this._options.hub?.messageReceived.disconnect(this._onMessage, this);
+    this._outputs?.changed.disconnect(this._hideSaid, this);
     clearInterval(this._ticker);
     this._answer.dispose();
     this._thinking.dispose();
@@ -130,7 +143,11 @@ export class Card extends Widget implements IRenderMime.IRenderer {
 
   protected override onAfterAttach(message: Message): void {
     super.onAfterAttach(message);
-    this.toggleClass('jp-mod-inNotebook', this._hostCell() !== null);
+    const host = this._hostCell();
+    this.toggleClass('jp-mod-inNotebook', host !== null);
+    this._outputs = host?.cell.outputArea.model ?? null;
+    this._outputs?.changed.connect(this._hideSaid, this);
+    this._hideSaid();
     this._mark();
     if (isRunning(this._record.status)) {
       this._listen();
@@ -153,6 +170,7 @@ export class Card extends Widget implements IRenderMime.IRenderer {
     this._tools.update(record, asking);
     this._mark();
     this._notes.update(record);
+    this._hideSaid();
     this.toggleClass('jp-mod-noCode', record.policy.includes('no_code'));
     const words = announcement(record, live, this._trans);
     if (this._spoken !== words && (live || this._spoken !== null)) {
@@ -164,6 +182,22 @@ export class Card extends Widget implements IRenderMime.IRenderer {
       this._thinking.update(record, live),
       this._answer.set(asMarkdown(record), !live)
     ]);
+  }
+
+  /** An error that is said here is not said again below. */
+  private _hideSaid(): void {
+    const host = this._hostCell();
+    if (host && (this._saved.error || this._saved.status === 'interrupted')) {
+      hideSaid(host, this._saved.error ?? STOPPED);
+    }
+  }
+
+  private async _fresh(host: IHostCell): Promise<void> {
+    const kernel = kernelOf(host);
+    if (kernel) {
+      await this._options.hub?.request(kernel, 'new');
+      await regenerate(host, this._options.translator);
+    }
   }
 
   /** Whether a turn whose status is a running one really runs. */
@@ -183,7 +217,7 @@ export class Card extends Widget implements IRenderMime.IRenderer {
     const { hub } = this._options;
     const kernel = kernelOf(this._hostCell());
     const { id } = this._saved;
-    if (hub && kernel && !hub.transcript(id) && this._attempts++ < ATTEMPTS) {
+    if (hub && kernel && id && !hub.transcript(id) && this._attempts++ < ATTEMPTS) {
       hub.connect(kernel);
       hub.resync(id, kernel);
     }
@@ -275,7 +309,8 @@ export class Card extends Widget implements IRenderMime.IRenderer {
   private _file: FileTurns;
   private _asking = '';
   private _answer: Flow;
-  private _notes = new Notes();
+  private _notes: Notes;
+  private _outputs: IHostCell['cell']['outputArea']['model'] | null = null;
   private _status = make('div', 'status');
   private _saved: ITurnRecord = readRecord(null);
   private _record: ITurnRecord = this._saved;

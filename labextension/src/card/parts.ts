@@ -1,4 +1,4 @@
-/** The parts of a card: header, attachments, tool calls, notices, error, footer, code buttons. */
+/** The parts of a card: header, attachments, tool calls, code buttons. */
 import {
   addBelowIcon,
   copyIcon,
@@ -13,7 +13,7 @@ import { isRunning } from '../kernel/record';
 import { button, confirm, make, say } from './dom';
 import { shareOf } from './share';
 import { Listing } from './listing';
-import { phase } from './wording';
+import { phase, waitingFor } from './wording';
 import type {
   Consent,
   IAttachment,
@@ -65,7 +65,7 @@ export class Header {
     this._model.title = provider;
     // While it thinks, the fold says so.
     const silent = running && status === 'thinking';
-    say(this._phase, silent ? '' : phase(status, live, this._trans));
+    say(this._phase, silent ? '' : this._words(record, running));
     this._phase.dataset.status = running ? 'running' : status;
     this._stop.hidden = !running;
     this._stop.disabled &&= running;
@@ -73,6 +73,20 @@ export class Header {
     this._regenerate.hidden = running;
   }
 
+  private _words(record: ITurnRecord, running: boolean): string {
+    const waits = running && record.status === 'waiting';
+    const key = waits ? JSON.stringify(record.waiting) : '';
+    if (this._waits !== key) {
+      this._waits = key;
+      this._since = Date.now();
+    }
+    return waits
+      ? waitingFor(record, (Date.now() - this._since) / 1000, this._trans)
+      : phase(record.status, running, this._trans);
+  }
+
+  private _waits = '';
+  private _since = 0;
   private _model = make('span', 'model');
   private _phase = make('span', 'phase');
   private _copy: HTMLButtonElement;
@@ -277,35 +291,6 @@ export class FileTurns {
   }
 
   private _text = make('div', 'file-text');
-}
-
-/** Shows a turn's notices, its error and its footer. */
-export class Notes {
-  readonly node = make('div', 'notes');
-
-  constructor() {
-    this._error.append(this._message, this._hint);
-    this.node.append(this._notices, this._error, this._footer);
-  }
-
-  update({ notices, error, footer }: ITurnRecord): void {
-    const text = notices.join('\n');
-    if (this._shown !== text) {
-      this._shown = text;
-      this._notices.replaceChildren(...notices.map(notice => make('p', 'notice', notice)));
-    }
-    this._error.hidden = !error;
-    say(this._message, error ? error.message || error.type : '');
-    say(this._hint, error?.hint ?? '');
-    say(this._footer, footer);
-  }
-
-  private _notices = make('div', 'notices');
-  private _error = make('div', 'error');
-  private _message = make('p', 'error-message');
-  private _hint = make('p', 'error-hint');
-  private _footer = make('footer', 'footer');
-  private _shown = '';
 }
 
 /** What the buttons do with the code. */

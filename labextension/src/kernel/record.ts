@@ -60,11 +60,30 @@ export interface IConsentRequest {
   readonly ofResult?: boolean;
 }
 
-/** What went wrong, and what to do. */
+/** What went wrong, and what to do. `details` are the server's own words, address and status. */
 export interface ITurnError {
   readonly type: string;
   readonly message: string;
   readonly hint: string;
+  readonly details: string;
+}
+
+/** What a turn waits for before its first word; see `docs/record.md`. */
+export interface IWaiting {
+  readonly reason: 'start' | 'read' | 'retry';
+  readonly name: string;
+  readonly rows: number;
+  /** The class of the error, the seconds until the next try, which one that is, of how many. */
+  readonly kind: string;
+  readonly seconds: number;
+  readonly number: number;
+  readonly of: number;
+}
+
+/** Money, always an estimate. */
+export interface ICost {
+  readonly amount: number;
+  readonly currency: string;
 }
 
 /** Which of the answers to one question this is, counted from 1. */
@@ -92,7 +111,13 @@ export interface ITurnRecord {
   readonly format: string;
   readonly tool_calls: readonly IToolCall[];
   readonly timing: { readonly thinking: number | null; readonly total: number | null };
+  readonly cost: ICost | null;
+  readonly finish_reason: string;
+  readonly replayed: boolean;
+  readonly waiting: IWaiting | null;
   readonly notices: readonly string[];
+  /** Sentences of which nothing follows for the reader. */
+  readonly details: readonly string[];
   /** The rules of a policy file that hold for it: `thinking`, `no_code` and others. */
   readonly policy: readonly string[];
   readonly error: ITurnError | null;
@@ -126,7 +151,7 @@ export function readOutput(data: Record<string, unknown>): ITurnRecord {
 export function readRecord(json: unknown): ITurnRecord {
   const raw = object(json);
   const timing = object(raw['timing']);
-  const error = raw['error'] ? object(raw['error']) : null;
+  const cost = object(raw['cost']);
   return {
     schema: number(raw['schema']) ?? SCHEMA,
     id: text(raw['id']),
@@ -150,16 +175,48 @@ export function readRecord(json: unknown): ITurnRecord {
     format: text(raw['format']),
     tool_calls: [...readSteps(raw['steps']), ...objects(raw['tool_calls']).map(item => readCall(item))],
     timing: { thinking: number(timing['thinking']), total: number(timing['total']) },
+    cost: cost['currency']
+      ? { amount: Number(cost['amount']) || 0, currency: text(cost['currency']) }
+      : null,
+    finish_reason: text(raw['finish_reason']),
+    replayed: raw['replayed'] === true,
+    waiting: readWaiting(raw['waiting']),
     notices: list(raw['notices']).map(text).filter(Boolean),
+    details: list(raw['details']).map(text).filter(Boolean),
     policy: list(raw['policy']).map(text).filter(Boolean),
-    error: error && {
-      type: text(error['type']),
-      message: text(error['message']),
-      hint: text(error['hint'])
-    },
+    error: raw['error'] ? readError(raw['error']) : null,
     footer: text(raw['footer']),
     branch: readBranch(raw['branch'])
   };
+}
+
+/** Read an error, whatever the JSON may be. */
+export function readError(json: unknown): ITurnError {
+  const raw = object(json);
+  return {
+    type: text(raw['type']),
+    message: text(raw['message']),
+    hint: text(raw['hint']),
+    details: text(raw['details'])
+  };
+}
+
+/** Read what a turn waits for; null for nothing in particular. */
+export function readWaiting(json: unknown): IWaiting | null {
+  const raw = object(json);
+  const reason = (['start', 'read', 'retry'] as const).find(known => known === raw['reason']);
+  const count = (name: string) => number(raw[name]) ?? 0;
+  return reason
+    ? {
+        reason,
+        name: text(raw['name']),
+        rows: count('rows'),
+        kind: text(raw['kind']),
+        seconds: count('seconds'),
+        number: count('number'),
+        of: count('of')
+      }
+    : null;
 }
 
 /** The calls of all rounds, in order, each with what became of it. */

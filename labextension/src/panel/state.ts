@@ -5,7 +5,7 @@
  * hang under their parent: what followed it on the branch gives way to them.
  */
 import { list, maybeText, number, object } from '../kernel/json';
-import { MIME_TYPE, readOutput, readRecord } from '../kernel/record';
+import { MIME_TYPE, readOutput, readRecord, readWaiting } from '../kernel/record';
 import type { ITurnRecord } from '../kernel/record';
 
 /** A turn's place on the active branch. */
@@ -53,6 +53,9 @@ export interface IState {
   readonly stale: boolean;
 }
 
+/** The id of the question that was sent and of which the kernel has not said that it begins. */
+export const ASKED = 'asked';
+
 /** Nothing yet. */
 export const NOTHING: IState = {
   conversation: '',
@@ -78,6 +81,7 @@ export function opened(state: IState, json: unknown): IState {
   for (const record of [...running, ...foreign]) {
     records.set(record.id, record);
   }
+  const asked = same ? state.running.filter(id => id === ASKED) : [];
   const way = list(raw['way']).map(readStep);
   return {
     conversation: String(raw['conversation'] ?? ''),
@@ -87,7 +91,7 @@ export function opened(state: IState, json: unknown): IState {
     foreign: foreign.map(record => ({ ...fileStep(record), foreign: true })),
     undecided: raw['undecided'] === true,
     records,
-    running: running.map(record => record.id),
+    running: [...running.map(record => record.id), ...asked],
     failed: same && state.tip === maybeText(raw['tip']) ? state.failed : null,
     settings: readSettings(raw['settings']),
     stale: false
@@ -123,6 +127,11 @@ export function reduce(state: IState, json: unknown): IState {
   if (raw['type'] === 'turn') {
     return turn(state, raw['event'] === 'begun', readRecord(raw['record']));
   }
+  const asked = state.records.get(ASKED);
+  if (raw['type'] === 'waiting' && asked && raw['prompt'] === asked.prompt) {
+    const records = new Map(state.records);
+    return { ...state, records: records.set(ASKED, { ...asked, waiting: readWaiting(raw['waiting']) }) };
+  }
   if (raw['type'] === 'foreign') {
     return { ...state, stale: true };
   }
@@ -138,6 +147,23 @@ export function reduce(state: IState, json: unknown): IState {
     };
   }
   return state;
+}
+
+/** The state with a question that was sent just now, in place of the answer `insteadOf`. */
+export function withAsked(state: IState, prompt: string, insteadOf: string | null): IState {
+  const { conversation, tip, running } = state;
+  const replaced = insteadOf ? state.records.get(insteadOf) : undefined;
+  const parent = replaced ? replaced.parent : tip;
+  const record = readRecord({ id: ASKED, prompt, conversation, parent, status: 'waiting' });
+  const records = new Map(state.records).set(ASKED, record);
+  return { ...state, records, running: [...running.filter(id => id !== ASKED), ASKED], failed: null };
+}
+
+/** The state without it: its turn has begun, or it was refused. */
+export function withoutAsked(state: IState): IState {
+  const records = new Map(state.records);
+  records.delete(ASKED);
+  return { ...state, records, running: state.running.filter(id => id !== ASKED) };
 }
 
 /** The turns to show, in their order; those that came with the file before all others. */
@@ -159,7 +185,9 @@ function conversation(state: IState): readonly IStep[] {
   return [...kept, ...together.map(id => ({ id, tokens: 40, index: 1, count: 1 }))];
 }
 
-function turn(state: IState, begun: boolean, record: ITurnRecord): IState {
+function turn(before: IState, begun: boolean, record: ITurnRecord): IState {
+  const isAsked = begun && before.records.get(ASKED)?.prompt === record.prompt;
+  const state = isAsked ? withoutAsked(before) : before;
   if (record.conversation !== state.conversation) {
     return { ...state, stale: true };
   }

@@ -3,7 +3,8 @@ import { Clipboard } from '@jupyterlab/apputils';
 import { caretLeftIcon, caretRightIcon, editIcon } from '@jupyterlab/ui-components';
 import type { TranslationBundle } from '@jupyterlab/translation';
 import { button, make, say } from '../card/dom';
-import { addCodeBars, Attachments, FileTurns, Header, Notes, Tools } from '../card/parts';
+import { Notes } from '../card/notes';
+import { addCodeBars, Attachments, FileTurns, Header, Tools } from '../card/parts';
 import { Thinking } from '../card/thinking';
 import { announcement } from '../card/wording';
 import { asMarkdown, isRunning } from '../kernel/record';
@@ -50,6 +51,7 @@ export class TurnList {
     node.setAttribute('role', 'feed');
     node.setAttribute('aria-label', trans.__('Conversation'));
     _options.link.transcriptChanged.connect(this._onTranscript, this);
+    this._clock = window.setInterval(() => _options.state().running.forEach(id => this._show(id)), 1000);
   }
 
   get node(): HTMLElement {
@@ -82,6 +84,7 @@ export class TurnList {
 
   dispose(): void {
     this._disposed = true;
+    clearInterval(this._clock);
     this._options.link.transcriptChanged.disconnect(this._onTranscript, this);
     this._list.dispose();
   }
@@ -115,13 +118,14 @@ export class TurnList {
     const transcript = live ? link.transcript(id) : null;
     turn.update(step, record, transcript, live);
     turn.position(index! + 1, this._steps.size);
-    if (live && record) {
-      const status = transcript?.status ?? record.status;
+    if (record && (live || this._heard === id)) {
+      const status = isRunning(record.status) ? (transcript?.status ?? record.status) : record.status;
       const words = announcement({ ...record, status }, true, trans);
-      if (words !== this._spoken) {
+      if (words !== this._spoken || this._heard !== id) {
         this._spoken = words;
         this._options.announce(words);
       }
+      this._heard = isRunning(status) ? id : '';
     }
   }
 
@@ -149,6 +153,8 @@ export class TurnList {
   private _waiting = new Set<string>();
   private _drawing = false;
   private _spoken = '';
+  private _heard = ''; // the turn whose end is yet to be announced
+  private _clock: number;
   private _disposed = false;
 }
 
@@ -162,6 +168,9 @@ export interface ITurnActions {
   edit(record: ITurnRecord): void;
   regenerate(record: ITurnRecord): void;
   stop(record: ITurnRecord): void;
+  /** Ask the question of a turn again, in a new conversation if so. */
+  again(record: ITurnRecord, fresh: boolean): void;
+  goOn(): void;
   answerToolCall(record: ITurnRecord, call: string, consent: Consent): void;
   step(id: string, by: number): void;
   readonly code: ICodeTarget | null;
@@ -195,6 +204,11 @@ export class TurnView implements IItem {
       this._switch,
       trans
     );
+    this._notes = new Notes(trans, {
+      again: () => this._record && _actions.again(this._record, false),
+      goOn: () => _actions.goOn(),
+      fresh: () => this._record && _actions.again(this._record, true)
+    });
     this._file = new FileTurns(trans, nothing);
     this._attachments = new Attachments(trans);
     const decide = (call: string, consent: Consent) =>
@@ -289,7 +303,7 @@ export class TurnView implements IItem {
   private _thinking: Thinking;
   private _tools: Tools;
   private _answer: Flow;
-  private _notes = new Notes();
+  private _notes: Notes;
   private _switch = make('div', 'panel-switch');
   private _place = make('span', 'panel-place');
   private _earlier: HTMLButtonElement;
