@@ -141,7 +141,6 @@ class Runner:
         self._settled = asyncio.Event()
         self._fresh: list[KeptAnswer] = []
         self._written: asyncio.Task[None] | None = None
-        self._prices: dict[tuple[str, int], Price | None] = {}
         conversation = session.conversation
         self._journal, self._notebook = conversation.journal, conversation.notebook or ""
         self._memory = _in_memory.setdefault(session, {})
@@ -375,12 +374,9 @@ class Runner:
     # Money and the journal
 
     def price(self, model: str | None = None) -> Price | None:
-        """The price of now; it changes with the hour, not from row to row."""
-        at = (model or "", int(time.time() // 60))
-        if at not in self._prices:
-            asked = self._prepared.request.model
-            self._prices[at] = self._session.price(self._prepared.provider, model, asked)
-        return self._prices[at]
+        """The price now of the model that answered, else of the one that is asked."""
+        prepared = self._prepared
+        return self._session.price(prepared.provider, model, prepared.request.model)
 
     def _charge(self, request: JobRequest, exchange: Exchange, *, whole: bool) -> KeptAnswer:
         """Settle a request that was billed, or may have been, and keep what came of it."""

@@ -81,7 +81,8 @@ def _prices(task: RowTask, runner: Runner, tokens_in: int, out: Sequence[int]) -
     and the latter at the price that comes next.
     """
     if task.price is None:
-        return [("price of the rest", "not known")]
+        free = task.prepared.provider.free
+        return [("price of the rest", "nothing, the server is your own" if free else "not known")]
     used = runner.tally.usage
     hits = used.cache_hit_tokens * tokens_in // max(1, used.prompt_tokens)
     most = Usage(tokens_in, out[1])
@@ -114,7 +115,9 @@ def leaving(task: RowTask) -> Lines:
         for n in task.template.named
     ]
     told = [(f"{{{{ {s} }}}}", shortened(text, 80)) for s, text in task.template.evaluated]
-    return [*lines, *told, ("masked", found)] if found else [*lines, *told]
+    notices = (*task.prepared.notices, *task.prepared.built.notices)
+    lines += [*told, *(("note", said) for said in dict.fromkeys(notices))]
+    return [*lines, ("masked", found)] if found else lines
 
 
 def advice(task: RowTask, runner: Runner, cap: Decimal | None) -> str:
@@ -128,4 +131,5 @@ def advice(task: RowTask, runner: Runner, cap: Decimal | None) -> str:
             "rows='all' needs a budget, and an answer of known length for it: "
             f"max_tokens={tokens}; or budget='none'."
         )
-    return "rows='all' asks the rest; no price is known, so no cap can be held."
+    no_cap = "" if task.prepared.provider.free else "; no price is known, so no cap can be held"
+    return f"rows='all' asks the rest{no_cap}."
