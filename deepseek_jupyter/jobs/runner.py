@@ -140,7 +140,8 @@ class Runner:
         self._workers: set[asyncio.Task[None]] = set()
         self._settled = asyncio.Event()
         self._fresh: list[KeptAnswer] = []
-        self._written: asyncio.Task[None] | None = None
+        self._gathering: asyncio.Task[None] | None = None
+        self._writing: set[asyncio.Task[None]] = set()
         conversation = session.conversation
         self._journal, self._notebook = conversation.journal, conversation.notebook or ""
         self._memory = _in_memory.setdefault(session, {})
@@ -175,8 +176,7 @@ class Runner:
             for task in (feeding, *self._workers):
                 task.cancel()
             await asyncio.gather(feeding, *self._workers, return_exceptions=True)
-            if self._written is not None:
-                await self._written
+            await asyncio.gather(*self._writing)
             self._write(self._fresh, full=True)
 
     def _is_over(self, feeding: asyncio.Task[None]) -> bool:
@@ -405,16 +405,16 @@ class Runner:
         self._settled.set()
 
     async def _write_soon(self) -> None:
-        """Wait until the journal has what was charged so far, together with others."""
-        while self._written is not None and not self._written.done():
-            await asyncio.shield(self._written)
-        if self._fresh:
-            self._written = asyncio.create_task(self._write_fresh())
-            await asyncio.shield(self._written)
+        """Wait until the journal has what was charged last, together with what comes soon."""
+        if self._gathering is None:
+            self._gathering = asyncio.create_task(self._write_fresh())
+            self._writing.add(self._gathering)
+            self._gathering.add_done_callback(self._writing.discard)
+        await asyncio.shield(self._gathering)
 
     async def _write_fresh(self) -> None:
         await asyncio.sleep(_GATHERED)
-        answers, self._fresh = self._fresh, []
+        (answers, self._fresh), self._gathering = (self._fresh, []), None
         await asyncio.to_thread(self._write, answers)
 
     def _write(self, answers: list[KeptAnswer], *, full: bool = False) -> None:
