@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import random
 import signal
 import subprocess
 import sys
@@ -12,6 +13,7 @@ import time
 from contextlib import suppress
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import partial
 from typing import Literal
 
 import pandas as pd
@@ -27,6 +29,7 @@ from deepseek_jupyter.errors import (
     TemplateError,
 )
 from deepseek_jupyter.session.session import get_session
+from deepseek_jupyter.transport import failures
 from tests.jobs.conftest import begin
 from tests.support.counting import last_words
 
@@ -287,8 +290,8 @@ class TestMoney:
 
     def test_the_cap_is_never_passed(self, serve, monkeypatch):
         """200 jobs with caps, sizes, widths and failures drawn at random."""
-        import random
-
+        quick = partial(failures.RetryPolicy, base=0.001)
+        monkeypatch.setattr(failures, "RetryPolicy", quick)
         draw = random.Random(7)
         server = serve(as_json)
         server.fail = lambda body, number: draw.choice((0, 0, 0, 0, 503, 500))

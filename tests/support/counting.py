@@ -74,6 +74,7 @@ class CountingServer:
     def _serve(self) -> None:
         asyncio.set_event_loop(self._loop)
         self._loop.run_until_complete(self._start())
+        self._loop.call_soon(self._ready.set)  # a stop before it would be lost
         self._loop.run_forever()
         for task in asyncio.all_tasks(self._loop):
             task.cancel()
@@ -82,7 +83,6 @@ class CountingServer:
     async def _start(self) -> None:
         server = await asyncio.start_server(self._connection, "127.0.0.1", 0, backlog=512)
         self.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
-        self._ready.set()
 
     async def _connection(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.connections += 1
