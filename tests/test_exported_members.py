@@ -13,8 +13,8 @@ import pytest
 import deepseek_jupyter as ds
 
 PUBLIC = {
-    *("ask", "aask", "stream", "last", "get_session", "enable_nested", "card", "panel"),
-    *("classify", "extract", "translate", "row_function", "job", "turns"),
+    *("ask", "aask", "stream", "last", "get_session", "enable_nested", "card", "panel", "turns"),
+    *("classify", "extract", "translate", "row_function", "job"),
     *("Reply", "Stream", "Conversation", "DeepSeekError", "Interrupted"),
     *("load_ipython_extension", "unload_ipython_extension", "__version__"),
 }

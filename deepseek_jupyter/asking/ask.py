@@ -124,15 +124,23 @@ def schema_value(expression: str, names: Mapping[str, Any]) -> Any:
 # Asking
 
 
-def ask(session: Session, question: Question, on: Surface | None = None) -> Reply:
-    """Ask and wait. Raises one of the package's errors, or `Interrupted`, with `reply` set."""
+def ask(
+    session: Session,
+    question: Question,
+    on: Surface | None = None,
+    ended: Ended = lambda _: None,
+) -> Reply:
+    """Ask and wait. Raises one of the package's errors, or `Interrupted`, with `reply` set.
+
+    `ended` is given a new reply, whole or not, before the surface shows the last of it.
+    """
     on = on or surface(None)
     with preparing(on, question.prompt):
         placed = _placed(session, question, on)
         if kept := _kept(session, placed, on):
             return kept
         placed = ask_of_file(session, placed, on)
-        run = Run(session, prepare_all(session, placed, on), on)
+        run = Run(session, prepare_all(session, placed, on), on, ended)
     with run, closing(_batches(session, run)) as batches:
         for batch in batches:
             run.take(batch)

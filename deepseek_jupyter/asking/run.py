@@ -52,6 +52,9 @@ if TYPE_CHECKING:
     from .prepare import Prepared
 
 
+_CHECKPOINT = 1.0  # seconds; what a killed kernel may lose
+
+
 class Run:
     """A context manager around the reading of one answer.
 
@@ -74,6 +77,7 @@ class Run:
         self.exchange = Exchange(prepared.request, prepared.provider, prepared.key, prepared.built)
         self.stop = Stop()
         self.reply: Reply | None = None
+        self._unsaved = 0.0  # when the first came of what the journal does not have
         self._ended = ended
         self.left: tuple[TextDelta | ReasoningDelta, ...] = ()  # shown at the very end
         self._session = session
@@ -141,10 +145,13 @@ class Run:
         shown = self._restored.events(self._in_answer(batch) or [])
         if shown:
             self._transcript.apply(*shown, now=now)
+            self._unsaved = self._unsaved or now
         self._refresh(now)
-        memory = self._session.memory
-        if memory.due(self._turn, now):
-            memory.checkpoint(self._turn, self._transcript.status, self.exchange.completion)
+        if self._unsaved and now - self._unsaved >= _CHECKPOINT:
+            self._unsaved = 0.0
+            self._session.memory.checkpoint(
+                self._turn, self._transcript.status, self.exchange.completion
+            )
         return shown
 
     def deltas(self, batch: list[Event] | None) -> Iterator[Delta]:
@@ -158,15 +165,29 @@ class Run:
         """
         need = self._next(self.exchange.completion)
         while isinstance(need, ConsentRequest | Calls):
-            need = self._next(need.meet(self.stop))
+            with self._reading(need):
+                met = need.meet(self.stop)
+            need = self._next(met)
         return self._send(need)
 
     async def ago_on(self) -> bool:
         """As `go_on`, on the caller's loop."""
         need = self._next(self.exchange.completion)
         while isinstance(need, ConsentRequest | Calls):
-            need = self._next(await need.ameet(self.stop))
+            with self._reading(need):
+                met = await need.ameet(self.stop)
+            need = self._next(met)
         return self._send(need)
+
+    @contextmanager
+    def _reading(self, need: ConsentRequest | Calls) -> Iterator[None]:
+        """The time that the user takes to decide is not the answer's."""
+        began = time.monotonic()
+        try:
+            yield
+        finally:
+            if isinstance(need, ConsentRequest):
+                self._transcript.pause(time.monotonic() - began)
 
     def _next(self, met: Any) -> Send | ConsentRequest | Calls | None:
         """What the tool rounds need after `met`, which they needed before; None at their end."""

@@ -27,7 +27,16 @@ from deepseek_jupyter.home import home
 from . import maintenance
 from .answers import KeptAnswer, answers_of, delete_answers, put_answers
 from .database import Database
-from .rows import LATEST, ConversationRow, NotebookRow, put_tip, put_turn, take_along, turn_of
+from .rows import (
+    LATEST,
+    ConversationRow,
+    NotebookRow,
+    put_tip,
+    put_turn,
+    remove_turn,
+    take_along,
+    turn_of,
+)
 from .search import Hit, hit_in, match_expression, words_of
 from .totals import By, Total, add_ghosts, delete_ghosts, outside_totals, turn_totals
 from .tree import Node
@@ -121,6 +130,16 @@ class Journal:
                     put_turn(connection, turn, None)
                 if known.get(turn.id, turn).conversation != (conversation or turn.conversation):
                     take_along(connection, str(conversation), turn.id)
+
+        self._database.write(change, full=True)
+
+    def put_last(self, turns: Sequence[Turn]) -> None:
+        """Write turns that are there as if they were asked last, in this order."""
+
+        def change(connection: sqlite3.Connection) -> None:
+            for turn in turns:
+                remove_turn(connection, turn.id)
+                put_turn(connection, turn, None)
 
         self._database.write(change, full=True)
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from functools import partial
 from typing import Any, TypeVar
@@ -149,15 +149,26 @@ def _call(value: object) -> ToolCall | None:
 def _step(value: object) -> Step | None:
     given = _fields(value)
     calls = _each(_call, given.get("tool_calls"))
-    results, decisions = [], []
+    results, decisions, facts = [], [], []
     for entry in map(_fields, _list(given.get("results"))):
         id, text = _name(entry.get("id")), _text(entry.get("text"))
         if id and text is not None:
             results.append((id, text))
         if id and (decision := _name(entry.get("decision"))):
             decisions.append((id, decision))
+        if id and (found := _facts(entry)):
+            facts.append((id, found))
     said, reasoning = _text(given.get("answer")) or "", _text(given.get("reasoning")) or None
-    return Step(calls, tuple(results), said, reasoning, tuple(decisions)) if calls else None
+    if not calls:
+        return None
+    return Step(calls, tuple(results), said, reasoning, tuple(decisions), tuple(facts))
+
+
+def _facts(entry: Mapping[str, Any]) -> dict[str, Any]:
+    found: dict[str, Any] = _seconds(entry, ("seconds",))
+    if type(entry.get("rows")) is int:
+        found["rows"] = _count(entry["rows"])
+    return found | {name: True for name in ("failed", "more") if entry.get(name) is True}
 
 
 def _count(value: object) -> int:
@@ -182,9 +193,11 @@ def _cost(value: object) -> dict[str, str] | None:
     return {"amount": format(Decimal(amount), "f"), "currency": currency}
 
 
-def _seconds(value: object) -> dict[str, float | None]:
+def _seconds(
+    value: object, names: Sequence[str] = ("first_token", "thinking", "total")
+) -> dict[str, float | None]:
     given, found = _fields(value), dict[str, float | None]()
-    for name in ("first_token", "thinking", "total"):
+    for name in names:
         if name in given:
             seconds = given[name]
             number = isinstance(seconds, int | float) and not isinstance(seconds, bool)

@@ -39,7 +39,8 @@ class Step:
 
     `answer` and `reasoning` are what the model said with its calls; `results` are pairs of a call's
     id and the text that went back; `decisions` are pairs of a call's id and what was decided about
-    it (docs/tools.md).
+    it (docs/tools.md), `facts` of a call's id and what the record says of its run: ``seconds``,
+    ``failed``, and of a table ``rows``, and ``more`` where those are not all.
     """
 
     tool_calls: tuple[ToolCall, ...]
@@ -47,6 +48,7 @@ class Step:
     answer: str = ""
     reasoning: str | None = None
     decisions: tuple[tuple[str, str], ...] = ()
+    facts: tuple[tuple[str, Mapping[str, Any]], ...] = ()
 
     def messages(self) -> list[Message]:
         """The assistant message with the calls, and a tool message for each result."""
@@ -56,14 +58,20 @@ class Step:
     @property
     def record(self) -> dict[str, Any]:
         """The JSON form. A call that was decided on and has not returned has the text null."""
-        results, decided = dict(self.results), dict(self.decisions)
+        results, decided, facts = dict(self.results), dict(self.decisions), dict(self.facts)
         ids = [call.id for call in self.tool_calls if call.id in results or call.id in decided]
         return {
             "answer": self.answer,
             "reasoning": self.reasoning or "",
             "tool_calls": [asdict(call) for call in self.tool_calls],
             "results": [
-                {"id": id, "text": results.get(id), "decision": decided.get(id, "")} for id in ids
+                {
+                    "id": id,
+                    "text": results.get(id),
+                    "decision": decided.get(id, ""),
+                    **facts.get(id, {}),
+                }
+                for id in ids
             ],
         }
 

@@ -121,7 +121,7 @@ class Pages:
         self._threaded: set[str] = set()  # control comms that are served off the main thread
         self._panels: dict[str, Tell] = {}
         self._expected: dict[tuple[str, str], _ExpectedConsent] = {}
-        self._foreign: tuple[str, ...] = ()
+        self._lasting: dict[str, dict[str, Any]] = {}  # by type: told to later pages too
 
     def register(self, manager: Any) -> None:
         """Accept both comms at this comm manager."""
@@ -192,10 +192,18 @@ class Pages:
 
     def set_foreign(self, ids: Sequence[str]) -> None:
         """The turns with these ids came with the file: pages show them greyed, also later ones."""
+        self._last({"type": "foreign", "ids": list(ids)}, bool(ids))
+
+    def set_seams(self, seams: Mapping[str, Sequence[Any]]) -> None:
+        """After which turns others are out of sight: how many, and the last of them."""
+        self._last({"type": "seams", "seams": dict(seams)}, bool(seams))
+
+    def _last(self, message: dict[str, Any], news: bool) -> None:
         with self._lock:
-            changed, self._foreign = self._foreign != tuple(ids), tuple(ids)
-        if changed:
-            self.send({"type": "foreign", "ids": list(ids)})
+            before = self._lasting.get(message["type"])
+            self._lasting[message["type"]] = message
+        if message != before and (news or before):
+            self.send(message)
 
     def join(self, panel: str, tell: Tell) -> None:
         """A panel listens from now on; of too many, those that joined first are dropped."""
@@ -227,7 +235,7 @@ class Pages:
         with self._lock:
             self._turns.pop(turn_id, None)
 
-    def _opened(self, comm: Any, message: Any) -> None:
+    def _opened(self, comm: Any, opening: Any) -> None:
         with self._lock:
             self._data[comm.comm_id] = comm
             self._left = None
@@ -235,9 +243,9 @@ class Pages:
             while len(self._data) > _MOST_PAGES:  # a reloaded page never closed its old comm
                 del self._data[next(iter(self._data))]
             waiting = [self._turns[id] for id, _ in self._expected if id in self._turns]
-            foreign = list(self._foreign)
-        if foreign:
-            comm.send({"type": "foreign", "ids": foreign})
+            lasting = [m for m in self._lasting.values() if m.get("ids") or m.get("seams")]
+        for message in lasting:
+            comm.send(message)
         comm.on_close(lambda _: self._closed(comm.comm_id))
         for turn in waiting:  # outside the lock: a snapshot has a lock of its own
             if snapshot := turn.snapshot():

@@ -12,6 +12,7 @@ that runs at that moment.
 
 from __future__ import annotations
 
+import shutil
 import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -19,12 +20,13 @@ from contextlib import contextmanager
 from typing import IO, Any
 from uuid import uuid4
 
-from deepseek_jupyter.errors import DeepSeekError
+from deepseek_jupyter.errors import DeepSeekError, one_line
 from deepseek_jupyter.protocol.output import TURN_MIME
 
+from .calls import calls
 from .frontend import can_type, captured, has_frontend, in_jupyter, publish, shell
 from .pages import pages
-from .render import Bundle, calls, final_bundle, streaming_bundle, waiting_words
+from .render import Bundle, final_bundle, streaming_bundle, waiting_words
 from .terminal import TerminalStyler
 from .transcript import Fresh, GrowingText, Throttle, Transcript
 
@@ -114,11 +116,11 @@ class Terminal(Surface):
 
     def __init__(self, out: IO[str]) -> None:
         self._out = out
-        self._styler = TerminalStyler(colour=out.isatty())
+        width = shutil.get_terminal_size().columns if out.isatty() else 0
+        self._styler = TerminalStyler(colour=out.isatty(), width=width)
         self._status = "waiting"
         self._notices = 0
         self._called: set[tuple[int, int]] = set()
-        self._waiting: Mapping[str, Any] | None = None
 
     def wait(self, waiting: Mapping[str, Any]) -> None:
         self._print(self._styler.muted(waiting_words(waiting)) + "\n")
@@ -128,11 +130,13 @@ class Terminal(Surface):
 
     def refresh(self, transcript: Transcript, fresh: Fresh, now: float) -> None:
         reasoning, answer = fresh
+        if not any(fresh):
+            self._print(self._styler.pause())
         self._print_calls(transcript.steps)
         self._print_notices(transcript.notices)
-        if transcript.waiting and transcript.waiting is not self._waiting:
+        if transcript.waiting:
             self.wait(transcript.waiting)
-        self._waiting = transcript.waiting
+            transcript.waiting = None  # a line is printed once
         if reasoning:
             if self._status == "waiting":
                 self._print(self._styler.muted("Thinking…") + "\n")
@@ -140,7 +144,7 @@ class Terminal(Surface):
             self._print(self._styler.thinking(reasoning))
         if answer:
             if self._status == "thinking":
-                self._print("\n\n")
+                self._print(self._styler.close() + "\n\n")
             self._status = "answering"
             self._print(self._styler.answer(answer))
 
@@ -159,15 +163,14 @@ class Terminal(Surface):
     def _print_calls(self, steps: Sequence[Mapping[str, Any]]) -> None:
         """A line for each call that has a result, once."""
         for place, step in enumerate(steps):
-            for number, (line, arguments, result) in enumerate(calls(step)):
-                if not result or (place, number) in self._called:
+            for number, call in enumerate(calls(step)):
+                result = "; ".join(map(", ".join, call.rows)) + "\n" + call.rest
+                if not result.strip() or (place, number) in self._called:
                     continue
                 self._called.add((place, number))
-                first, _, more = result.strip().partition("\n")
-                gist = f"{first[:80]}…" if more or len(first) > 80 else first
                 start = "" if self._status == "waiting" else "\n"
                 self._status = "waiting"
-                said = " ".join(f"→ {line} {arguments}: {gist}".split())
+                said = f"→ {call.line}: {one_line(call.code, 60)} → {one_line(result, 80)}"
                 self._print(f"{self._styler.close()}{start}{self._styler.muted(said)}\n")
 
     def _print(self, text: str) -> None:
@@ -232,8 +235,14 @@ class Notebook(_PageTurn):
         super().begin(record, stop)
         self._publish(self._bundle(0.0, record["notices"]))
 
+    def open(self, prompt: str) -> None:
+        if in_jupyter() and not self._is_out:  # the page may have our renderer
+            self.wait({})
+
     def wait(self, waiting: Mapping[str, Any]) -> None:
-        words = streaming_bundle("", "", status="", elapsed=0.0, notices=[], waiting=waiting)
+        words = streaming_bundle("", "", status="waiting", elapsed=0, notices=[], waiting=waiting)
+        if in_jupyter():
+            words[TURN_MIME] = {**_UNSETTLED, "waiting": waiting}
         self._publish(words)
 
     def refuse(self, error: BaseException) -> None:

@@ -123,6 +123,10 @@ class Transcript:
         self.status = "waiting"
         self.rounds += 1
 
+    def pause(self, seconds: float) -> None:
+        """These were the user's, not the answer's."""
+        self._began += seconds
+
     def end(self, status: str, now: float) -> None:
         self.status = status
         self.timing.ended = now - self._began

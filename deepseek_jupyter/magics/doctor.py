@@ -27,7 +27,9 @@ _GOOD, _NOTE, _BAD = "ok", "note", "FIX"
 
 
 def doctor(session: Session) -> Report:
-    """Every check, in the order in which a question would meet them. Sends one request: /models."""
+    """Every check: what is to be fixed, then the others as a question would meet them.
+    Sends one request: /models.
+    """
     checks = (
         _packages,
         _directory,
@@ -39,7 +41,8 @@ def doctor(session: Session) -> Report:
         _nesting,
         _policy,
     )
-    rows = [finding for check in checks for finding in check(session)]
+    found = [finding for check in checks for finding in check(session)]
+    rows = sorted(found, key=lambda finding: finding[0] != _BAD)  # what is broken comes first
     bad = sum(mark == _BAD for mark, _, _ in rows)
     remark = f"{bad} to fix." if bad else ALL_WELL
     return Report("deepseek_jupyter doctor", rows, ("", "subject", "finding"), remark)

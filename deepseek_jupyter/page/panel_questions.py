@@ -63,6 +63,7 @@ def dry_run(session: Session, request: Request) -> dict[str, Any]:
     """As `ask`, but nothing is sent: the messages that would be, and tables of what they hold."""
     shown = preview(session, _resolved(session, _question(request.body)))
     return {
+        "summary": shown.summary,
         "title": shown.title,
         "messages": [{"role": m["role"], "text": _text(m.get("content"))} for m in shown.messages],
         "bytes": len(shown.payload),

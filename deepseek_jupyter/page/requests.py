@@ -39,6 +39,7 @@ PANEL_REQUESTS: dict[str, tuple[str, bool]] = {
     "dry_run": ("panel_questions.dry_run", True),
     "switch": ("siblings.switch", False),
     "checkout": ("siblings.checkout", False),
+    "carry_over": ("siblings.carry_over", False),
     "open": ("siblings.open", False),
     "new": ("siblings.new", False),
     "trust": ("siblings.trust", False),

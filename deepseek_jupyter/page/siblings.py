@@ -15,7 +15,7 @@ from deepseek_jupyter.asking.reply import Reply
 from deepseek_jupyter.errors import ConversationError
 
 from .fields import flag, text, turn_id, whole
-from .state import position, send_state
+from .state import forget_failed, position, send_state
 
 if TYPE_CHECKING:
     from deepseek_jupyter.conversation.conversation import Conversation
@@ -114,6 +114,12 @@ def checkout(session: Session, request: Request) -> dict[str, Any]:
     return _moved(session.conversation)
 
 
+def carry_over(session: Session, request: Request) -> dict[str, Any]:
+    """``{turn}``: the turns of the seam at the turn follow the newest answer."""
+    session.conversation.carry_over(turn_id(request.body, "turn"))
+    return _moved(session.conversation)
+
+
 def open(session: Session, request: Request) -> dict[str, Any]:
     """``{conversation}``: go on with another conversation of this notebook."""
     wanted = turn_id(request.body, "conversation")
@@ -140,5 +146,6 @@ def trust(session: Session, request: Request) -> dict[str, Any]:
 
 
 def _moved(conversation: Conversation) -> dict[str, Any]:
+    forget_failed()
     send_state()
     return position(conversation)

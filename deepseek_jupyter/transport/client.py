@@ -38,7 +38,7 @@ from .keys import Secret, on_this_machine, scrub, travels_in_clear
 from .learned import remember
 from .providers import Provider
 
-_SHARD = 8  # requests of one connection pool
+_SHARD = 4  # requests of one connection pool
 _ONE_STRAIN = 0.5  # seconds within which refusals count as one
 _LARGEST_ERROR = 65536  # bytes of an error's body that are read
 _PIECE = 65536  # bytes that are unpacked at a time
@@ -121,7 +121,7 @@ class _Shard:
     """A connection pool and the requests in it.
 
     httpcore looks at every connection of a pool for each request, so that one pool of 64 is slower
-    than 8 of 8 (encode/httpx#3215).
+    than 16 of 4 (encode/httpx#3215).
     """
 
     http: httpx.AsyncClient
@@ -258,6 +258,7 @@ class Client:
             async for events in _read_reply(exchange, response, timer, self.timeouts):
                 yield events
         exchange.judge()
+        exchange.settle()
         if exchange.decoder is not None and exchange.decoder.unparsable:
             yield [Notice("A part of the stream could not be read; the answer may have a gap.")]
 

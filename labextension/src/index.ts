@@ -114,7 +114,8 @@ const changes: JupyterFrontEndPlugin<void> = {
         safe: true,
         mimeTypes: [CHANGES_MIME],
         defaultRank: RANK,
-        createRenderer: () => orText(() => new Changes(options))
+        createRenderer: rendererOptions =>
+          orText(() => new Changes({ ...options, rendererOptions }))
       },
       RANK
     );

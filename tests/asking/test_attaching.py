@@ -316,12 +316,18 @@ def test_the_dry_run_says_what_leaves_and_what_it_costs(session, server, names):
         "not in cache",
         "city    schema     name and type",
         "values of 2 rows",
-        "<email-3>  1      an e-mail address",
+        "<email-3>      1  an e-mail address",
+        "4 values of `email`, `price` leave.",
         "── user ──\n`df` is a pandas DataFrame.",
     ):
         assert said in text, text
     assert "Rome" not in text
+    assert text.split("\n")[1].startswith("Nothing was sent. It would go to")
+    kept = str(ask("Q @df", attach="df:full,city=none", dry_run=True))
+    assert "4 values of `email`, `price` leave, `city` stays.\n" in kept, kept
     html = ask("Q <b>", dry_run=True)._repr_html_()
+    assert "<details open" not in html, "a long message does not fill the page"
+    assert html.count("<details>") == 2, "tokens, and the message"
     assert "Q &lt;b&gt;" in html
 
 
@@ -359,7 +365,7 @@ def test_a_frame_may_be_called_prompt(session, server, names):
     names["prompt"] = names["df"]
     shown = ask("What is in @prompt?", dry_run=True)
     rows = [row[0] for row in shown.reports[0].rows]
-    assert rows == ["prompt", "prompt", "tools and answer schema", "chat template", "together"]
+    assert rows == ["prompt", "prompt", "tools and answer schema", "chat template", "in all"]
 
 
 def test_a_card_can_be_seen_without_asking(session, server, df):

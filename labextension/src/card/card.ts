@@ -9,8 +9,9 @@ import { Widget } from '@lumino/widgets';
 import type { INotebookTracker } from '@jupyterlab/notebook';
 import type { IRenderMime } from '@jupyterlab/rendermime-interfaces';
 import type { ITranslator, TranslationBundle } from '@jupyterlab/translation';
+import type { JSONObject } from '@lumino/coreutils';
 import type { Message } from '@lumino/messaging';
-import { object } from '../kernel/json';
+import { object, text } from '../kernel/json';
 import { asMarkdown, isRunning, readOutput, readRecord, SCHEMA } from '../kernel/record';
 import { merge } from '../kernel/transcript';
 import { Flow } from '../markdown/flow';
@@ -19,9 +20,13 @@ import { insertBelow, isEditable, regenerate, replaceCell, runBelow, stop } from
 import { make, say } from './dom';
 import { findHostCell, hideSaid, isExecuting, kernelOf } from './hostcell';
 import { Notes } from './notes';
-import { addCodeBars, Attachments, FileTurns, Header, Tools } from './parts';
+import { addCodeBars, Attachments, FileTurns, Header } from './parts';
+import { SeamLine } from './seam';
 import { SiblingSwitch } from './siblings';
+import { Proposal, readProposal, withoutCode } from './proposal';
+import { TypedAnswer } from './table';
 import { Thinking } from './thinking';
+import { Tools } from './tools';
 import { announcement } from './wording';
 import { wordsIn } from '../words';
 import type { Consent, ITurnRecord } from '../kernel/record';
@@ -83,6 +88,18 @@ export class Card extends Widget implements IRenderMime.IRenderer {
     this._file = new FileTurns(this._trans, take =>
       this._answerToolCall(this._asking, take ? 'approve' : 'deny')
     );
+    this._seam = new SeamLine(
+      {
+        show: last => this._tell('checkout', { to: last }),
+        carryOver: () => this._tell('carry_over', { turn: this._saved.id })
+      },
+      this._trans
+    );
+    this._proposal = new Proposal(
+      { hub: options.hub, kernel: () => kernelOf(this._hostCell()), renderer },
+      this._trans
+    );
+    this._typed = new TypedAnswer(answer, this._trans);
     this._notes = new Notes(this._trans, {
       again: () => this._at(host => regenerate(host, options.translator)),
       goOn: () => this._at(host => runBelow(host, GO_ON, options.translator)),
@@ -91,7 +108,7 @@ export class Card extends Widget implements IRenderMime.IRenderer {
     const log = make('div', 'log');
     log.setAttribute('role', 'log');
     log.setAttribute('aria-live', 'off');
-    log.append(this._file.node, this._thinking.node, this._tools.node, answer);
+    log.append(this._file.node, this._thinking.node, this._tools.node, this._typed.node, this._proposal.node);
     this._status.setAttribute('role', 'status');
     this.addClass('jp-DeepSeek-card');
     this.node.setAttribute('role', 'group');
@@ -102,6 +119,7 @@ export class Card extends Widget implements IRenderMime.IRenderer {
       this._attachments.node,
       log,
       this._notes.node,
+      this._seam.node,
       this._status
     );
     options.hub?.transcriptChanged.connect(this._onTranscript, this);
@@ -161,14 +179,19 @@ export class Card extends Widget implements IRenderMime.IRenderer {
     const live = this._isLive(own, transcript);
     const record = (this._record = this._switch.looked ?? own);
     this._switch.update(own, live);
-    this._header.update(record, live);
-    this._attachments.update(record);
     // Only what the kernel says now may be asked: a record may come from a stranger's file.
     const asking = live ? (transcript?.asking ?? null) : null;
+    this._header.update(record, live, asking !== null);
+    this._attachments.update(record);
     this._asking = asking?.call ?? '';
     this._file.ask(asking?.ofFile ? asking.text : '');
     this._tools.update(record, asking);
     this._mark();
+    this._typed.update(record);
+    const proposal = record.changes === null ? null : readProposal(record.changes);
+    this._proposal.node.hidden = proposal === null;
+    this.toggleClass('jp-mod-proposes', proposal !== null);
+    proposal && this._proposal.update(proposal);
     this._notes.update(record);
     this._hideSaid();
     this.toggleClass('jp-mod-noCode', record.policy.includes('no_code'));
@@ -180,7 +203,10 @@ export class Card extends Widget implements IRenderMime.IRenderer {
     this._tick(isRunning(record.status) && (live || this.isAttached));
     await Promise.all([
       this._thinking.update(record, live),
-      this._answer.set(asMarkdown(record), !live)
+      this._answer.set(
+        proposal ? withoutCode(record.answer, proposal) : asMarkdown(record),
+        !live
+      )
     ]);
   }
 
@@ -231,16 +257,23 @@ export class Card extends Widget implements IRenderMime.IRenderer {
   }
 
   private _onMessage(_: ICommHub, { message }: ICommMessage): void {
-    if (object(message)['type'] === 'foreign') {
+    if (['foreign', 'seams'].includes(text(object(message)['type']))) {
       this._mark();
     }
   }
 
-  /** Grey a turn of which the kernel says that it came with the file. */
+  private _tell(type: string, body: JSONObject): void {
+    const kernel = kernelOf(this._hostCell());
+    kernel && this._options.hub?.request(kernel, type, body).catch(() => undefined);
+  }
+
+  /** Show what the kernel says of the turn: that it came with the file, or what it cut off. */
   private _mark(): void {
     const kernel = kernelOf(this._hostCell());
     const foreign = !!kernel && (this._options.hub?.isForeign(this._saved.id, kernel) ?? false);
     this._file.mark(this.node, foreign);
+    const seam = kernel && this._options.hub?.seamAt(this._saved.id, kernel);
+    this._seam.update(seam ?? null, !isRunning(this._record.status));
   }
 
   /** Update once in the next frame, however many messages arrived. */
@@ -306,7 +339,10 @@ export class Card extends Widget implements IRenderMime.IRenderer {
   private _thinking: Thinking;
   private _attachments: Attachments;
   private _tools: Tools;
+  private _typed: TypedAnswer;
+  private _proposal: Proposal;
   private _file: FileTurns;
+  private _seam: SeamLine;
   private _asking = '';
   private _answer: Flow;
   private _notes: Notes;

@@ -104,6 +104,13 @@ export function duration(seconds: number, trans: TranslationBundle, digits = 1):
     : trans.__('%1 min %2 s', Math.floor(seconds / 60), Math.floor(seconds % 60));
 }
 
+/** How long a call took: 12 ms, 3.4 s. */
+export function took(seconds: number, trans: TranslationBundle): string {
+  return seconds < 0.9995
+    ? trans.__('%1 ms', (seconds * 1000).toFixed(0))
+    : duration(seconds, trans);
+}
+
 /** An amount as in the footer: enough digits to be more than zero, two where it is large. */
 export function money(amount: number, currency: string): string {
   const symbol = { USD: '$', CNY: '¥', EUR: '€' }[currency] ?? `${currency} `;

@@ -13,11 +13,11 @@ import type { ISignal } from '@lumino/signaling';
 import type { JSONObject } from '@lumino/coreutils';
 import type { Kernel } from '@jupyterlab/services';
 import { list, object, text } from './json';
-import { isRunning } from './record';
+import { isRunning, readSeam } from './record';
 import { readAnswer } from './requests';
 import { Transcripts } from './transcript';
 import type { ICommHub, ICommMessage } from '../tokens';
-import type { Consent } from './record';
+import type { Consent, ISeam } from './record';
 import type { ISource, ITranscript } from './transcript';
 
 const DATA = 'deepseek.data';
@@ -102,6 +102,10 @@ export class CommHub implements ICommHub {
     return this._links.get(kernel)?.foreign.has(id) ?? false;
   }
 
+  seamAt(id: string, kernel: Kernel.IKernelConnection): ISeam | null {
+    return this._links.get(kernel)?.seams.get(id) ?? null;
+  }
+
   leave(kernel: Kernel.IKernelConnection | null = null): void {
     this._links.forEach((link, other) => (kernel ?? other) === other && link.leave());
   }
@@ -118,6 +122,10 @@ export class CommHub implements ICommHub {
     } else {
       if (object(json)['type'] === 'foreign') {
         link.foreign = new Set(list(object(json)['ids']).map(text));
+      }
+      if (object(json)['type'] === 'seams') {
+        const rows = Object.entries(object(object(json)['seams']));
+        link.seams = new Map(rows.map(([id, row]) => [id, readSeam(row)]));
       }
       this._messageReceived.emit({ kernel: link.kernel, message: json });
     }
@@ -148,6 +156,9 @@ export class KernelComms implements ISource {
 
   /** The ids of the turns that came with the notebook's file. */
   foreign: ReadonlySet<string> = new Set();
+
+  /** By turns: what is out of sight after them. */
+  seams: ReadonlyMap<string, ISeam> = new Map();
 
   constructor(
     readonly kernel: Kernel.IKernelConnection,

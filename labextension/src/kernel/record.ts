@@ -35,6 +35,19 @@ export interface IAttachment {
   readonly cut: string;
 }
 
+/** Turns that are out of sight after a turn. */
+export interface ISeam {
+  readonly left: number;
+  /** The last of them. */
+  readonly last: string;
+}
+
+/** A seam as the kernel writes it: how many, and the last of them. */
+export function readSeam(json: unknown): ISeam {
+  const [left, last] = list(json);
+  return { left: number(left) ?? 0, last: text(last) };
+}
+
 /** A function the model asked for. */
 export interface IToolCall {
   readonly id: string;
@@ -45,6 +58,12 @@ export interface IToolCall {
   readonly decision: string;
   /** What the model said with the first call of a round. */
   readonly said: string;
+  /** Whether it raised an error. */
+  readonly failed: boolean;
+  /** How many rows came out, if a table did; `more` of them if those are not all. */
+  readonly rows: number | null;
+  readonly more: boolean;
+  readonly seconds: number | null;
 }
 
 /** What a user may answer to a call that waits. */
@@ -123,6 +142,8 @@ export interface ITurnRecord {
   readonly error: ITurnError | null;
   readonly footer: string;
   readonly branch: IBranch | null;
+  /** A proposal for cells that the answer makes, as JSON; see `card/proposal.ts`. */
+  readonly changes: unknown;
 }
 
 /**
@@ -136,16 +157,40 @@ export function readOutput(data: Record<string, unknown>): ITurnRecord {
   }
   const { more, ...texts } = object(saved['content']);
   const written = object(parsed(more));
-  const plain = data['text/plain'];
+  const { took, ...run } = object(parsed(saved['run']));
+  const steps = objects(written['steps']).map(step => ({
+    ...step,
+    results: objects(step['results']).map(result => ({
+      seconds: object(took)[text(result['id'])],
+      ...result
+    }))
+  }));
   return readRecord({
-    answer: Array.isArray(plain) ? plain.join('') : plain,
+    answer: joined(data['text/plain']),
     served_model: written['model'],
     ...texts,
     ...written,
-    ...object(parsed(saved['run'])),
+    ...(Array.isArray(written['answer'])
+      ? { answer: put(written['answer'], joined(data['text/markdown'])) }
+      : {}),
+    ...run,
+    steps,
     schema: 2
   });
 }
+
+/** A text, of which a file has the lines. */
+function joined(value: unknown): string {
+  return Array.isArray(value) ? value.map(text).join('') : text(value);
+}
+
+/** The answer of its paragraphs: texts, and numbers of those that the Markdown has to the letter. */
+function put(parts: unknown[], markdown: string): string {
+  const shown = markdown.split(GAP);
+  return parts.map(part => (typeof part === 'number' ? (shown[part] ?? '') : text(part))).join(GAP);
+}
+
+const GAP = '\n\n';
 
 /** Read a record, whatever the JSON may be. */
 export function readRecord(json: unknown): ITurnRecord {
@@ -186,7 +231,8 @@ export function readRecord(json: unknown): ITurnRecord {
     policy: list(raw['policy']).map(text).filter(Boolean),
     error: raw['error'] ? readError(raw['error']) : null,
     footer: text(raw['footer']),
-    branch: readBranch(raw['branch'])
+    branch: readBranch(raw['branch']),
+    changes: raw['changes'] ?? null
   };
 }
 
@@ -226,11 +272,7 @@ export function readSteps(json: unknown): IToolCall[] {
     return objects(step['tool_calls']).map((item, index) => {
       const result = results.get(text(item['id']));
       const said = index ? '' : text(step['answer']);
-      return readCall(
-        { ...item, result: result?.['text'] ?? undefined },
-        text(result?.['decision']),
-        said
-      );
+      return readCall({ ...item, result: result?.['text'] ?? undefined }, result, said);
     });
   });
 }
@@ -249,7 +291,11 @@ export function readStatus(value: unknown): Status | null {
 }
 
 /** The answer as Markdown: JSON and plain text become one block of code. */
-export function asMarkdown({ answer, format }: ITurnRecord): string {
+export function asMarkdown({ answer, format, status, tool_calls }: ITurnRecord): string {
+  const said = tool_calls.map(call => call.said).filter(Boolean).pop();
+  if (said === answer && isRunning(status)) {
+    return ''; // it stands above its calls already, and the next round has not begun
+  }
   return answer && (format === 'json' || format === 'text')
     ? `${FENCE}${format}\n${answer}`
     : answer;
@@ -263,14 +309,22 @@ export function isRunning(status: Status): boolean {
   return status === 'waiting' || status === 'thinking' || status === 'answering';
 }
 
-function readCall(item: Record<string, unknown>, decision = '', said = ''): IToolCall {
+function readCall(
+  item: Record<string, unknown>,
+  came: Record<string, unknown> = {},
+  said = ''
+): IToolCall {
   return {
     id: text(item['id']),
     name: text(item['name']),
     arguments: written(item['arguments']),
     result: item['result'] === undefined ? null : written(item['result']),
-    decision,
-    said
+    decision: text(came['decision']),
+    said,
+    failed: came['failed'] === true,
+    rows: number(came['rows']),
+    more: came['more'] === true,
+    seconds: number(came['seconds'])
   };
 }
 

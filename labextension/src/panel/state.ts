@@ -5,8 +5,8 @@
  * hang under their parent: what followed it on the branch gives way to them.
  */
 import { list, maybeText, number, object } from '../kernel/json';
-import { MIME_TYPE, readOutput, readRecord, readWaiting } from '../kernel/record';
-import type { ITurnRecord } from '../kernel/record';
+import { MIME_TYPE, readOutput, readRecord, readSeam, readWaiting } from '../kernel/record';
+import type { ISeam, ITurnRecord } from '../kernel/record';
 
 /** A turn's place on the active branch. */
 export interface IStep {
@@ -16,6 +16,8 @@ export interface IStep {
   /** Which of how many siblings it is, from 1. */
   readonly index: number;
   readonly count: number;
+  /** What is out of sight after it. */
+  readonly seam?: ISeam;
   /** Whether it came with the notebook's file, and is not sent. */
   readonly foreign?: boolean;
 }
@@ -83,6 +85,10 @@ export function opened(state: IState, json: unknown): IState {
   }
   const asked = same ? state.running.filter(id => id === ASKED) : [];
   const way = list(raw['way']).map(readStep);
+  const failed = raw['failed'] ? readRecord(raw['failed']) : null;
+  if (failed) {
+    records.set(failed.id, failed);
+  }
   return {
     conversation: String(raw['conversation'] ?? ''),
     tip: maybeText(raw['tip']),
@@ -92,7 +98,7 @@ export function opened(state: IState, json: unknown): IState {
     undecided: raw['undecided'] === true,
     records,
     running: [...running.map(record => record.id), ...asked],
-    failed: same && state.tip === maybeText(raw['tip']) ? state.failed : null,
+    failed: failed?.id ?? null,
     settings: readSettings(raw['settings']),
     stale: false
   };
@@ -139,6 +145,7 @@ export function reduce(state: IState, json: unknown): IState {
     const moved =
       raw['conversation'] !== state.conversation ||
       maybeText(raw['tip']) !== state.tip ||
+      maybeText(raw['failed']) !== state.failed ||
       raw['active'] !== state.active;
     return {
       ...state,
@@ -182,7 +189,9 @@ function conversation(state: IState): readonly IStep[] {
   const at = state.way.findIndex(step => step.id === last.parent);
   const kept = last.parent === null ? [] : at < 0 ? state.way : state.way.slice(0, at + 1);
   const together = loose.filter(id => state.records.get(id)?.parent === last.parent);
-  return [...kept, ...together.map(id => ({ id, tokens: 40, index: 1, count: 1 }))];
+  const hidden = state.way.slice(kept.length + 1);
+  const seam = hidden.length ? { left: hidden.length, last: hidden[hidden.length - 1].id } : undefined;
+  return [...kept, ...together.map(id => ({ id, tokens: 40, index: 1, count: 1, seam }))];
 }
 
 function turn(before: IState, begun: boolean, record: ITurnRecord): IState {
@@ -203,13 +212,14 @@ function turn(before: IState, begun: boolean, record: ITurnRecord): IState {
     // Until the branch is read again it keeps its place, so that nothing jumps.
     running: kept ? state.running : others,
     failed: kept ? state.failed : record.id,
-    stale: state.stale || kept
+    stale: true
   };
 }
 
 function readStep(json: unknown): IStep {
-  const [id, tokens, index, siblings] = list(json);
-  return { id: String(id), tokens: count(tokens), index: count(index), count: count(siblings) };
+  const [id, tokens, index, siblings, ...seam] = list(json);
+  const step = { id: String(id), tokens: count(tokens), index: count(index), count: count(siblings) };
+  return seam.length ? { ...step, seam: readSeam(seam) } : step;
 }
 
 function readSettings(json: unknown): ISettings {

@@ -4,8 +4,11 @@ import { caretLeftIcon, caretRightIcon, editIcon } from '@jupyterlab/ui-componen
 import type { TranslationBundle } from '@jupyterlab/translation';
 import { button, make, say } from '../card/dom';
 import { Notes } from '../card/notes';
-import { addCodeBars, Attachments, FileTurns, Header, Tools } from '../card/parts';
+import { addCodeBars, Attachments, FileTurns, Header } from '../card/parts';
+import { SeamLine } from '../card/seam';
+import { TypedAnswer } from '../card/table';
 import { Thinking } from '../card/thinking';
+import { Tools } from '../card/tools';
 import { announcement } from '../card/wording';
 import { asMarkdown, isRunning } from '../kernel/record';
 import { merge } from '../kernel/transcript';
@@ -173,6 +176,9 @@ export interface ITurnActions {
   goOn(): void;
   answerToolCall(record: ITurnRecord, call: string, consent: Consent): void;
   step(id: string, by: number): void;
+  /** Go to the last of the turns at a seam. */
+  show(last: string): void;
+  carryOver(id: string): void;
   readonly code: ICodeTarget | null;
   /** Whether a kernel is there to ask. */
   readonly canAsk: boolean;
@@ -222,6 +228,7 @@ export class TurnView implements IItem {
     this._earlier = button(caretLeftIcon, trans.__('Earlier answer'), () => this._go(-1));
     this._later = button(caretRightIcon, trans.__('Later answer'), () => this._go(1));
     this._switch.append(this._earlier, this._place, this._later);
+    this._typed = new TypedAnswer(answer, trans);
     const card = make('div', 'card');
     card.classList.toggle('jp-mod-inNotebook', code !== null);
     card.append(
@@ -229,10 +236,12 @@ export class TurnView implements IItem {
       this._attachments.node,
       this._thinking.node,
       this._tools.node,
-      answer,
+      this._typed.node,
       this._notes.node
     );
-    this.node.append(question, card);
+    const carryOver = () => this._step && _actions.carryOver(this._step.id);
+    this._seam = new SeamLine({ show: last => _actions.show(last), carryOver }, trans);
+    this.node.append(question, card, this._seam.node);
     this._card = card;
     card.hidden = true;
   }
@@ -254,6 +263,7 @@ export class TurnView implements IItem {
     this._earlier.disabled = !can || step.index <= 1;
     this._later.disabled = !can || step.index >= step.count;
     this._edit.hidden = !can || !saved;
+    this._seam.update(step.seam ?? null, can && !live);
     this.node.classList.toggle('jp-mod-reading', !saved);
     this.node.classList.toggle('jp-mod-readonly', !this._actions.canAsk || step.foreign === true);
     if (!saved) {
@@ -263,9 +273,11 @@ export class TurnView implements IItem {
     const record = (this._record = merge(saved, transcript));
     say(this._prompt, record.prompt);
     this._card.hidden = false;
-    this._header.update(record, live);
+    const asking = live ? (transcript?.asking ?? null) : null;
+    this._header.update(record, live, asking !== null);
     this._attachments.update(record);
-    this._tools.update(record, live ? (transcript?.asking ?? null) : null);
+    this._tools.update(record, asking);
+    this._typed.update(record);
     this._notes.update(record);
     const running = live && isRunning(record.status);
     const drawn = [this._thinking.update(record, live), this._answer.set(asMarkdown(record), !running)];
@@ -299,9 +311,11 @@ export class TurnView implements IItem {
   private _card: HTMLElement;
   private _header: Header;
   private _file: FileTurns;
+  private _seam: SeamLine;
   private _attachments: Attachments;
   private _thinking: Thinking;
   private _tools: Tools;
+  private _typed: TypedAnswer;
   private _answer: Flow;
   private _notes: Notes;
   private _switch = make('div', 'panel-switch');

@@ -84,6 +84,10 @@ export class PanelView {
       {
         request: (type, body) => this._request(type, body),
         go: id => void this._checkout(id),
+        ask: question => {
+          this._composer.text = '';
+          void this._ask(String(question['prompt']), question);
+        },
         failed: error => this._fail(error)
       },
       trans
@@ -141,8 +145,10 @@ export class PanelView {
 
   // Asking
 
-  private async _ask(prompt: string): Promise<void> {
-    const body = { ...this._question(), prompt };
+  private async _ask(
+    prompt: string,
+    body: JSONObject = { ...this._question(), prompt }
+  ): Promise<void> {
     this._say('');
     const asked = this._model.asked(prompt, this._editing);
     if (this._link.presence !== 'live' && !(await this._link.load())) {
@@ -300,6 +306,8 @@ export class PanelView {
     goOn: () => void this._request('ask', { prompt: '', go_on: true }),
     answerToolCall: (record: ITurnRecord, call: string, consent: Consent) =>
       this._link.answerToolCall(record.id, call, consent),
+    show: (last: string) => void this._checkout(last),
+    carryOver: (turn: string) => void this._request('carry_over', { turn }),
     step: (turn: string, step: number) => void this._request('switch', { turn, step }),
     link: () => this._link,
     get code() {
