@@ -24,9 +24,10 @@ import asyncio, json, os, sys, time
 import httpx, pandas as pd
 import deepseek_jupyter as ds
 url, rows, width = os.environ["DEEPSEEK_BASE_URL"], int(sys.argv[1]), int(sys.argv[2])
-def frame(n, word): return pd.DataFrame({"text": [f"{word} review of number {i}" for i in range(n)]})
-def ask(n, word): ds.map(frame(n, word), "Price or quality? {{ text }}", rows="all", budget="none",
-                         concurrency=width, show=False)
+def ask(n, word):
+    frame = pd.DataFrame({"text": [f"{word} review of number {i}" for i in range(n)]})
+    ds.map(frame, "Price or quality? {{ text }}", rows="all", budget="none",
+           concurrency=width, show=False)
 def rss(): return int(open("/proc/self/statm").read().split()[1]) * 4096 / 1e6
 async def plain(n):
     left = iter(range(n))
@@ -39,10 +40,12 @@ async def plain(n):
     await asyncio.gather(*(work(clients[i % len(clients)]) for i in range(width)))
 ask(100, "first")
 found = {}
-for name, work in (("ours", lambda: ask(rows, "more")), ("plain", lambda: asyncio.run(plain(rows)))):
+works = {"ours": lambda: ask(rows, "more"), "plain": lambda: asyncio.run(plain(rows))}
+for name, work in works.items():
     wall, cpu, before = time.perf_counter(), time.process_time(), rss()
     work()
-    found[name] = [time.perf_counter() - wall, (time.process_time() - cpu) / rows * 1e3, rss() - before]
+    wall, cpu = time.perf_counter() - wall, (time.process_time() - cpu) / rows * 1e3
+    found[name] = [wall, cpu, rss() - before]
 print(json.dumps(found))
 """
 
@@ -57,7 +60,7 @@ def rows() -> list[Row]:
         Row("64 at once: CPU a row", [r["ours"][1] for r in runs], "ms", 2.0),
         Row("64 at once: time by plain httpx's", [r["ours"][0] / r["plain"][0] for r in runs], "x"),
         Row("64 at once: CPU by plain httpx's", [r["ours"][1] / r["plain"][1] for r in runs], "x"),
-        Row("plain httpx, 64 at once: time by the ideal", [r["plain"][0] / ideal for r in runs], "x"),
+        Row("plain httpx: time by the ideal", [r["plain"][0] / ideal for r in runs], "x"),
         Row("100,000 rows: memory grows by", [memory], "MB", 60.0, note="results included"),
     ]  # fmt: skip
 

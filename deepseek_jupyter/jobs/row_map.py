@@ -18,6 +18,7 @@ from deepseek_jupyter.context.row_frame import NewColumn
 from deepseek_jupyter.display.report import Report
 from deepseek_jupyter.errors import ConfigurationError, DeepSeekError, ParameterError
 from deepseek_jupyter.protocol.request import encoded
+from deepseek_jupyter.protocol.tokens import count_body
 
 from .accuracy import Accuracy
 from .job_view import JobView
@@ -146,7 +147,8 @@ def _preview(task: RowTask) -> Preview:
     provider = task.prepared.provider.title
     title = f"Nothing was sent. To {provider}, the longest row of {task.name}:"
     reports = [Report("Of all rows", leaving(task))]
-    return Preview(title, first.built.body, encoded(first.built.body), reports)
+    summary = f"{count_body(first.built.body):,} tokens."
+    return Preview(title, summary, first.built.body, encoded(first.built.body), reports)
 
 
 def run(task: RowTask, places: Sequence[int] | None, cap: Cap, *, trial: bool = False) -> Any:
