@@ -46,7 +46,6 @@ if TYPE_CHECKING:
     from deepseek_jupyter.conversation.conversation import Conversation
     from deepseek_jupyter.privacy.policy_file import PolicyFiles
     from deepseek_jupyter.privacy.redaction import Redactor
-    from deepseek_jupyter.protocol.usage import Price
     from deepseek_jupyter.session.session import Session
     from deepseek_jupyter.session.withholding import Held
     from deepseek_jupyter.tools.functions import Tool
@@ -256,7 +255,7 @@ def prepare(session: Session, placed: Placed, on: Surface = NOWHERE) -> Prepared
         _prefix(request, turn, window),
         redactor,
         teaching,
-        _notices(placed, teaching, tools, asked, unseen, model, session.price(provider, model)),
+        _notices(session, placed, provider, model, teaching, tools, asked, unseen),
         placed.gathered.held,
         budget,
         question.approve,
@@ -319,7 +318,8 @@ def _parent(session: Session, question: Question, conversation: Conversation) ->
 
 def _last(session: Session, conversation: Conversation) -> Turn | None:
     """What a continuation continues: the last answer, in a new kernel where the last one ended."""
-    return session.last.turn if session.last else conversation.turn(conversation.tip)
+    last = session.last.turn if session.last else None
+    return last if last and last.answer else conversation.turn(conversation.tip)
 
 
 def _endpoint(
@@ -481,6 +481,8 @@ def _messages(
 
 # The request
 
+NO_KEY = "There is no API key, so a small local model answers. %deepseek login stores a key."
+
 _THINK = {"auto": None, "on": True, "off": False}
 
 
@@ -558,18 +560,22 @@ def _prefix(request: ChatRequest, turn: Turn, window: Window) -> Prefix:
 
 
 def _notices(
+    session: Session,
     placed: Placed,
+    provider: Provider,
+    model: str,
     teaching: Teaching,
     tools: Mapping[str, Tool],
     asked: Asked | None,
     unseen: int,
-    model: str,
-    price: Price | None,
 ) -> tuple[str, ...]:
     """What the user reads with the answer; `unseen` pictures of the history are not sent."""
     said = [teaching.notice if teaching else "", *(tool.notice for tool in tools.values())]
     said.append(asked.notice if asked else "")
-    said.append(search_notice(price) if placed.question.web else "")
+    question = placed.question
+    said.append(search_notice(session.price(provider, model)) if question.web else "")
+    if provider.name == "local" and session.endpoints.stands_in(question.provider, question.model):
+        said.append(NO_KEY)
     if unseen:
         which = "A picture" if unseen == 1 else f"{unseen} pictures"
         said.append(f"{which} of earlier turns stayed here: {model} is not known to see images.")

@@ -174,7 +174,9 @@ def test_a_dry_run_sends_nothing_and_tells_all(page, server):
     assert [m["text"] for m in shown["messages"]] == ["Hi", "Hello.", "And now?"]
     assert "Nothing was sent" in shown["title"]
     assert " tokens, about $" in shown["summary"]
-    assert {report["title"] for report in shown["reports"]} == {"Tokens", "Nothing was masked."}
+    gauge, *titles = [report["title"] for report in shown["reports"]]
+    assert " of 1,048,576 tokens, about $" in gauge
+    assert titles == ["Tokens", "Nothing was masked."]
     assert prompts(page) == ["Hi"]
 
 
@@ -291,3 +293,28 @@ def test_a_question_goes_on_to_the_next_page_and_ends_with_the_last(fresh_kernel
     assert kernel.value("[d for s in reply.steps for _, d in s.decisions]") == ["nobody to ask"]
     assert "act was denied: the page that asked was closed." in ran.turns[-1]["notices"]
     assert server.requests[-1].json["messages"][-1]["content"].startswith("denied")
+
+
+def test_a_continuation_that_broke_off_is_continued_again(page, server):
+    page.ask("conversation")
+    server.queue(
+        answer("One, two,", finish="length"),
+        answer(" thr", finish="length"),
+        answer(" three."),
+    )
+    page.ask("ask", prompt="Count.")
+    broken = page.ask("ask", prompt="", go_on=True)
+    again = page.ask("regenerate", turn=broken["turn"])
+    assert again["status"] == "done"
+    first, second = (r.json["messages"] for r in server.requests[-2:])
+    assert first == second
+    assert second[-1]["content"] == "One, two,"
+
+
+def test_a_continuation_that_failed_is_asked_for_again(page, server):
+    page.ask("conversation")
+    server.queue(answer("One, two,", finish="length"), error(401, "Wrong key"), answer(" three."))
+    page.ask("ask", prompt="Count.")
+    assert page.ask("ask", prompt="", go_on=True)["status"] == "error"
+    assert page.ask("ask", prompt="", go_on=True)["status"] == "done"
+    assert server.requests[-1].json["messages"][-1]["content"] == "One, two,"

@@ -173,7 +173,7 @@ export interface ITurnActions {
   stop(record: ITurnRecord): void;
   /** Ask the question of a turn again, in a new conversation if so. */
   again(record: ITurnRecord, fresh: boolean): void;
-  goOn(): void;
+  goOn(): unknown;
   answerToolCall(record: ITurnRecord, call: string, consent: Consent): void;
   step(id: string, by: number): void;
   /** Go to the last of the turns at a seam. */
