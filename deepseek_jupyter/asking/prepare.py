@@ -9,6 +9,7 @@ Below them is what they use: the place, the history, the request, and what is sa
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Any
@@ -18,7 +19,12 @@ from deepseek_jupyter.context.images import check_images, for_model
 from deepseek_jupyter.conversation.conversation import Window, messages_of
 from deepseek_jupyter.conversation.turn import Turn, new_id, now
 from deepseek_jupyter.display.surfaces import NOWHERE, Surface
-from deepseek_jupyter.errors import ContextLengthError, MissingKeyError, ParameterError
+from deepseek_jupyter.errors import (
+    ChangedQuestionError,
+    ContextLengthError,
+    MissingKeyError,
+    ParameterError,
+)
 from deepseek_jupyter.privacy.rules import Teaching
 from deepseek_jupyter.protocol.dialect import Dialect, model_id, thinking_fields
 from deepseek_jupyter.protocol.messages import Message, user
@@ -295,7 +301,24 @@ def _checked(
         price = session.price(provider, model)
         raise choices(error, placed.gathered.attachments, context, price) from None
     check_spending(session, built, provider, teaching, budget)
+    if question.drawn and (changed := _changed(question.drawn, host(provider), built.payload)):
+        raise ChangedQuestionError(f"Not what the dry run showed: {changed}. Nothing was sent.")
     return built, budget
+
+
+def host(provider: Provider) -> str:
+    """Where its requests go; the embedded server has another port each time."""
+    return provider.base_url if provider.name != "local" else provider.name
+
+
+def _changed(drawn: tuple[str, bytes], to: str, payload: bytes) -> str:
+    """What is not as a dry run showed it; "" where every byte is."""
+    if drawn == (to, payload):
+        return ""
+    before, after = json.loads(drawn[1]), json.loads(payload)
+    names = [n for n in {**before, **after} if before.get(n) != after.get(n)]
+    where = [f"it would go to {to}"] if to != drawn[0] else []
+    return ", ".join([*where, *(f"{n.replace('_', ' ')} changed" for n in names)]) or "its bytes"
 
 
 # The place
