@@ -19,12 +19,7 @@ from deepseek_jupyter.context.images import check_images, for_model
 from deepseek_jupyter.conversation.conversation import Window, messages_of
 from deepseek_jupyter.conversation.turn import Turn, new_id, now
 from deepseek_jupyter.display.surfaces import NOWHERE, Surface
-from deepseek_jupyter.errors import (
-    ChangedQuestionError,
-    ContextLengthError,
-    MissingKeyError,
-    ParameterError,
-)
+from deepseek_jupyter.errors import ContextLengthError, MissingKeyError, ParameterError
 from deepseek_jupyter.privacy.rules import Teaching
 from deepseek_jupyter.protocol.dialect import Dialect, model_id, thinking_fields
 from deepseek_jupyter.protocol.messages import Message, user
@@ -302,7 +297,7 @@ def _checked(
         raise choices(error, placed.gathered.attachments, context, price) from None
     check_spending(session, built, provider, teaching, budget)
     if question.drawn and (changed := _changed(question.drawn, host(provider), built.payload)):
-        raise ChangedQuestionError(f"Not what the dry run showed: {changed}. Nothing was sent.")
+        raise ParameterError(f"Not what the dry run showed: {changed}.", "Draw it again.")
     return built, budget
 
 

@@ -6,19 +6,19 @@ A dry run goes the same way as a question, up to the moment at which the request
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections import Counter, OrderedDict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
-from uuid import uuid4
 
 from deepseek_jupyter.conversation.conversation import messages_of
 from deepseek_jupyter.conversation.turn import Turn
 from deepseek_jupyter.display.render import money
 from deepseek_jupyter.display.report import Drawing, Report
-from deepseek_jupyter.errors import ChangedQuestionError, ParameterError
+from deepseek_jupyter.errors import ParameterError
 from deepseek_jupyter.privacy.redaction import PSEUDONYM, Redactor
 from deepseek_jupyter.protocol.messages import Message, legal, system
 from deepseek_jupyter.protocol.request import join_url, wire_messages
@@ -142,8 +142,9 @@ def preview(session: Session, question: Question) -> Preview:
     address = _address(prepared.provider, beta=prepared.built.beta)
     summary = _summary(prepared.turn, price)
     payload = prepared.built.payload
-    id = uuid4().hex[:8]
+    id = hashlib.sha256(payload).hexdigest()[:8]
     _drawn[id] = replace(question, dry_run=False, drawn=(host(prepared.provider), payload))
+    _drawn.move_to_end(id)
     if len(_drawn) > _MOST_DRAWN:
         _drawn.popitem(last=False)
     return Preview(title, summary, body, payload, reports, *address, id=id)
@@ -153,7 +154,7 @@ def drawn(id: str = "") -> Question:
     """The question of a dry run, the newest without an `id`; asked, it sends what that showed."""
     question = _drawn.get(id or next(reversed(_drawn), ""))
     if question is None:
-        raise ChangedQuestionError("This kernel has not drawn that dry run, or others since.")
+        raise ParameterError("This kernel has not drawn that, or others since.", "Draw it again.")
     return question
 
 

@@ -58,13 +58,9 @@ def regenerate(session: Session, request: Request) -> dict[str, Any]:
         raise ConversationError("This turn is no part of the conversation.")
     attach = _given.get(id) or _attached(turn)
     question = Question(
-        turn.prompt,
-        instead_of=id,
-        go_on=not turn.prompt.strip(),
-        format=turn.format,
-        attach=attach,
-        on_error="return",
+        turn.prompt, instead_of=id, format=turn.format, attach=attach, on_error="return"
     )
+    question = replace(question, go_on=not turn.prompt.strip())
     return _asked(session, request, _resolved(session, question))
 
 
