@@ -123,17 +123,8 @@ class Search:
     status: str = ""
 
 
-Delta = (
-    TextDelta
-    | ReasoningDelta
-    | ToolCallDelta
-    | Logprobs
-    | Finish
-    | Fault
-    | Usage
-    | Search
-    | Citation
-)
+_Said = TextDelta | ReasoningDelta | ToolCallDelta | Logprobs
+Delta = _Said | Finish | Fault | Usage | Search | Citation
 Event = Delta | Notice | Retry
 
 

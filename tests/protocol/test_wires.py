@@ -313,12 +313,13 @@ class TestThinkingGoesBack:
         said = self.replayed("messages", found, "claude-sonnet-4-5", provider="cometapi")
         assert [b["type"] for b in said["messages"][1]["content"]] == ["tool_use", "tool_use"]
 
-    def test_redacted_thinking_goes_back_as_it_came(self):
-        sealed = {"type": "redacted_thinking", "data": "c2VhbGVk"}
-        body = {**BODIES["messages"]("Yes."), "content": [sealed, {"type": "text", "text": "Yes."}]}
+    def test_of_several_pieces_the_text_goes_back_unsigned(self):
+        blocks = [{"type": "thinking", "thinking": t, "signature": "s"} for t in ("Hm, ", "ha.")]
+        body = {**BODIES["messages"]("Yes."), "content": [*blocks, {"type": "text", "text": "Y"}]}
         found = WIRES["messages"].parse(body, dialect("messages"))
         said = posted("messages", user("Go."), found.message(), user("And?"))
-        assert sealed in said["messages"][1]["content"]
+        block = said["messages"][1]["content"][0]
+        assert block == {"type": "thinking", "thinking": "Hm, ha.", "signature": ""}
 
 
 class TestSearches:
