@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from ._version import __version__
 
 if TYPE_CHECKING:
-    from .api import Stream, aask, ask, card, get_session, stream, turns
+    from .api import Stream, aask, ask, card, get_session, stream, turns, what_if
     from .asking.reply import Reply
     from .conversation.conversation import Conversation
     from .errors import DeepSeekError, Interrupted
@@ -41,6 +41,7 @@ __all__ = [
     "stream",
     "turns",
     "unload_ipython_extension",
+    "what_if",
 ]
 
 _HOMES = {
@@ -57,6 +58,7 @@ _HOMES = {
     "panel": "page.panel",
     "stream": "api",
     "turns": "api",
+    "what_if": "api",
 }
 
 

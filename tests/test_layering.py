@@ -69,6 +69,8 @@ OUTSIDE: dict[str, set[str]] = {
     "ipywidgets": set(),
     "duckdb": {"tools.sql_worker"},  # in a process of its own
     "pyarrow": {"tools"},
+    "pypdfium2": {"context.document_worker"},  # in a process of its own
+    "mammoth": {"context.document_worker"},
     "narwhals": {"context", "tools"},
     "pandas": set(),
     "polars": set(),

@@ -18,7 +18,7 @@ from deepseek_jupyter.context.images import check_images, for_model
 from deepseek_jupyter.conversation.conversation import Window, messages_of
 from deepseek_jupyter.conversation.turn import Turn, new_id, now
 from deepseek_jupyter.display.surfaces import NOWHERE, Surface
-from deepseek_jupyter.errors import MissingKeyError, ParameterError
+from deepseek_jupyter.errors import ContextLengthError, MissingKeyError, ParameterError
 from deepseek_jupyter.privacy.rules import Teaching
 from deepseek_jupyter.protocol.dialect import Dialect, model_id, thinking_fields
 from deepseek_jupyter.protocol.messages import Message, user
@@ -36,6 +36,7 @@ from deepseek_jupyter.protocol.wire import WIRES
 
 from .attachments import Gathered, gather, held_back
 from .budget import budget_at, check_context, check_spending, search_notice
+from .long_texts import check_citable, choices, detail, fitted, tokens_without
 from .notebook_cells import chosen_cells
 from .prompt_cache import Prefix
 from .question import request_hash
@@ -97,7 +98,11 @@ class Placed:
         before = list(path)
         gathered = self.gathered.behind(before)
         cells = self.cells.text("\n".join(turn.sent for turn in before))
-        parts = [("cells", cells), *gathered.texts, ("prompt", self.question.message)]
+        # Documents first: the long beginning of a request is what a provider's cache finds again.
+        every = list(zip(gathered.texts, gathered.attachments, strict=True))
+        parts = [text for text, a in every if a.unit]
+        parts += [("cells", cells), *(text for text, a in every if not a.unit)]
+        parts.append(("prompt", self.question.message))
         texts = [(name, text) for name, text in parts if text]
         sent = self.redactor.redact("\n\n".join(text for _, text in texts))
         if asked is not None and asked.words:
@@ -109,6 +114,7 @@ class Placed:
                 "rows": a.rows,
                 "columns": [asdict(column) for column in a.columns],
                 "masked": dict(a.masked),
+                **detail(a, sent),
             }
             for a in gathered.attachments
         ]
@@ -176,6 +182,7 @@ def place(session: Session, question: Question, on: Surface = NOWHERE) -> Placed
         history=remember,
         format="json" if question.schema is not None else question.format,
         branch={"index": siblings, "count": siblings} if siblings > 1 else None,
+        sending={"cite": True} if question.cite else {},
     )
     placed = Placed(question, conversation, turn, files, redactor, cells, gathered)
     hashed = request_hash(config, question, parameters, before, placed.message, placed.images)
@@ -201,26 +208,26 @@ def prepare(session: Session, placed: Placed, on: Surface = NOWHERE) -> Prepared
     turn, foreign = _settled(session, question, turn, provider)
     parameters = _parameters(turn.parameters, tools, asked, web=question.web)
     said = _said(session, placed)
+    placed = _fitted(placed, provider, model, system, parameters, path)
     window = _window(system, turn, conversation, provider, parameters, said, placed.message)
     turn, texts = placed.for_model(model, sees=sees).written(turn, path[window.dropped :], asked)
+    check_citable(question, [*path[window.dropped :], turn])
     messages = _messages(session, question, turn, conversation, provider, window, said)
     if unseen := 0 if sees else sum(len(message.images) for message in messages):
         messages = [replace(m, images=()) if m.images else m for m in messages]
     request = _request(session, question, turn, messages, parameters)
     request = replace(request, think=teaching.think(request.think, request.effort))
     built = WIRES[provider.wire].build(request, provider.dialect)  # refuses wrong parameters
-    allowed = session.config.budget if question.budget is None else question.budget
-    budget = budget_at(session, allowed, provider)
     teaching.check_body(built.body, words, thinks=built.thinks)
     check_images(url for message in messages for url in message.images)
     built = replace(built, notices=(*built.notices, *foreign))
-    built = check_context(built, provider)
-    check_spending(session, built, provider, teaching, budget)
+    built, budget = _checked(session, placed, built, provider, teaching)
     # Who tries a question wants figures; who asks one wants the answer.
     sizes = _sizes(built, texts, count_tokens if question.dry_run else estimate_tokens)
     shortened = [*_dropped(window), *turn.sending["shortened"]]
     sending = {"system": system, "dropped": window.dropped, "parts": sizes, "shortened": shortened}
-    turn = _noted(turn, redactor, request, {**turn.sending, **sending, **_kept_here(placed, path)})
+    sending |= _kept_here(placed, path)
+    turn = _noted(turn, redactor, request, built, {**turn.sending, **sending})
     if question.new and not question.dry_run:  # only now: a refused question changes nothing
         session.memory.conversation = conversation
     remember(session, question, conversation.id)
@@ -242,6 +249,40 @@ def prepare(session: Session, placed: Placed, on: Surface = NOWHERE) -> Prepared
         tools,
         asked,
     )
+
+
+def _fitted(
+    placed: Placed,
+    provider: Provider,
+    model: str,
+    system: str,
+    parameters: Mapping[str, Any],
+    path: Sequence[Turn],
+) -> Placed:
+    """What of its documents fits the model's context, as the question's `fit` says."""
+    context = provider.facts(model).context
+    texts = (system, placed.cells.text(), placed.question.message)
+    taken = tokens_without(placed.gathered.attachments, *texts)
+    taken += count_forms(parameters, estimate_tokens)
+    gathered = fitted(placed.gathered.behind(path), placed.question, context, taken)
+    return replace(placed, gathered=gathered)
+
+
+def _checked(
+    session: Session, placed: Placed, built: Built, provider: Provider, teaching: Teaching
+) -> tuple[Built, float]:
+    """The request within context and budgets, and the question's own budget here."""
+    question, model = placed.question, str(built.body["model"])
+    allowed = session.config.budget if question.budget is None else question.budget
+    budget = budget_at(session, allowed, provider)
+    try:
+        built = check_context(built, provider)
+    except ContextLengthError as error:
+        context = provider.facts(model).context or 0
+        price = session.price(provider, model)
+        raise choices(error, placed.gathered.attachments, context, price) from None
+    check_spending(session, built, provider, teaching, budget)
+    return built, budget
 
 
 # The place
@@ -349,13 +390,15 @@ def _kept_here(placed: Placed, path: Sequence[Turn]) -> dict[str, Any]:
 
 
 def _noted(
-    turn: Turn, redactor: Redactor, request: ChatRequest, sending: Mapping[str, Any]
+    turn: Turn, redactor: Redactor, request: ChatRequest, built: Built, sending: Mapping[str, Any]
 ) -> Turn:
     """`turn` with what is to be known of its request afterwards."""
     used = redactor.used(*(message.content for message in request.messages))
     asked = {"think": request.think, "effort": request.effort}
     audit = {name: said for name, said in asked.items() if said is not None}
-    return replace(turn, pseudonyms=used, sending=dict(sending), audit=audit)
+    body = {name: value for name, value in built.body.items() if name != "messages"}
+    sending = {**sending, "body": body, **({"beta": True} if built.beta else {})}
+    return replace(turn, pseudonyms=used, sending=sending, audit=audit)
 
 
 def _said(session: Session, placed: Placed) -> Callable[[Turn], list[Message]]:
@@ -517,6 +560,7 @@ def _notices(
         which = "A picture" if unseen == 1 else f"{unseen} pictures"
         said.append(f"{which} of earlier turns stayed here: {model} is not known to see images.")
     said += [notice for a in placed.gathered.attachments for notice in a.notices]
+    said += placed.gathered.renewed
     return tuple(filter(None, said))
 
 

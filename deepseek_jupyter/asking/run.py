@@ -42,6 +42,7 @@ from deepseek_jupyter.protocol.usage import Cost, Usage
 
 from .consent import ConsentRequest
 from .fallback import where
+from .long_texts import citations
 from .prompt_cache import what_broke
 from .reply import Reply
 from .tool_rounds import Calls, Send, ToolRounds, named
@@ -282,6 +283,7 @@ class Run:
         if problem is None and not stopped:
             problem = _emptiness(completion)
         status = _status(problem, stopped)
+        self._cite(completion.answer)
         self.left = tuple(self._restored.rest())
         self._transcript.apply(*self.left, now=time.monotonic())
         self._transcript.end(status, time.monotonic())
@@ -322,6 +324,16 @@ class Run:
             self._surface.end(record)
         self._session.announce("ended", record)
         self.reply.shown_in = current_cell() if self._surface.visible else None
+
+    def _cite(self, answer: str) -> None:
+        """Find what the answer quotes, where that was asked for."""
+        turn, prepared = self._turn, self._prepared
+        if not turn.sending.get("cite") or not answer:
+            return
+        path = prepared.conversation.path(turn.parent) if turn.history else []
+        found, said = citations(answer, [*path[turn.sending["dropped"] :], turn])
+        self._turn = replace(turn, sending={**turn.sending, "citations": found})
+        self._transcript.notices += filter(None, [said])
 
     def _trouble(self) -> list[str]:
         """What is wrong with the journal, where the user has not read it yet."""

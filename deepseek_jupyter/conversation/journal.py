@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from deepseek_jupyter.errors import ConversationError
-from deepseek_jupyter.home import home
+from deepseek_jupyter.home import NOWHERE, home
 
 from . import maintenance
 from .database import Database
@@ -70,12 +70,8 @@ class Journal:
     @classmethod
     def open(cls, path: Path | None = None) -> Journal:
         """The journal at `path`, by default at `default_path`. Never fails: see `trouble`."""
-        if path is None:
-            try:
-                path = default_path()
-            except (OSError, RuntimeError):  # pathlib's, where there is no home directory
-                return cls(None)
-        return cls(path)
+        path = path or default_path()
+        return cls(None if path.parent == NOWHERE else path)
 
     def close(self) -> None:
         """Close the file; using the journal again opens it again."""

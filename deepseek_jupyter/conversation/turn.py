@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import re
 import secrets
 import time
 from collections.abc import Mapping
@@ -101,8 +102,8 @@ class Turn:
     `answer`, `reasoning` and `steps` are as the model wrote them, with the pseudonyms that went out
     in place of what the redactor kept; `pseudonyms` has their originals, and `seen` puts them back.
     `sending` says what else went with `sent`: ``system``, ``dropped`` turns, and of each attachment
-    which columns and rows left and what was masked. `logprobs` stay out of the record for their
-    size.
+    which columns and rows left, what was masked, and where a document stands. `logprobs` stay out
+    of the record for their size.
     """
 
     id: str
@@ -153,10 +154,23 @@ class Turn:
             said.append(replace(own, reasoning_details=signed))
         return said
 
+    @property
+    def cited(self) -> str:
+        """The answer with the places of its quotes, and the lines that stand there below it."""
+        pieces, at, below = list[str](), 0, dict[str, str]()
+        for citation in self.sending.get("citations", ()):
+            end, mark = int(citation["end"]), _inert(citation["mark"])
+            pieces += [self.answer[at:end], f" {mark}"]
+            at = end
+            if lines := citation["lines"]:
+                below.setdefault(mark, _inert(" ".join(lines.split())))
+        notes = "\n".join(f"- {mark} {lines}" for mark, lines in below.items())
+        return "".join([*pieces, self.answer[at:], "\n\n---\n\n" if notes else "", notes])
+
     def seen(self) -> Turn:
         """The turn for the user's eyes: the originals in place of their pseudonyms."""
         if not self.pseudonyms:
-            return self
+            return replace(self, answer=self.cited) if self.sending.get("citations") else self
 
         def back(text: str) -> str:
             return restore_shown(text, self.pseudonyms)
@@ -167,7 +181,7 @@ class Turn:
 
         return replace(
             self,
-            answer=back(self.answer),
+            answer=back(self.cited),
             reasoning=self.reasoning and back(self.reasoning),
             tool_calls=calls(self.tool_calls),
             steps=tuple(
@@ -189,7 +203,8 @@ class Turn:
         redactor = Redactor(known=self.pseudonyms)
         kept = {original: name[1:].split("-")[0] for name, original in self.pseudonyms.items()}
         redactor.withhold({original: kind for original, kind in kept.items() if original})
-        return replace(self, prompt=redactor.redact(self.prompt), notices=())
+        prompt = redactor.redact(self.prompt)
+        return replace(self, prompt=prompt, answer=self.cited, notices=())
 
     @property
     def record(self) -> dict[str, Any]:
@@ -215,6 +230,11 @@ class Turn:
         times = ("first_token", "thinking", "total")
         record["timing"] = {name: self.timing.get(name) for name in times}
         return record
+
+
+def _inert(text: str) -> str:
+    """A text that Markdown shows as it is."""
+    return re.sub(r"([\\`*<>\[\]|]|__)", r"\\\1", text)
 
 
 def now() -> str:

@@ -15,7 +15,7 @@ from typing import Any, NoReturn
 
 from IPython.core.error import UsageError
 
-from deepseek_jupyter.asking.question import FORMATS, NAMED_PARAMETERS, Question
+from deepseek_jupyter.asking.question import FITS, FORMATS, NAMED_PARAMETERS, Question
 from deepseek_jupyter.config import APPROVALS, EFFORTS, ON_ERROR, REPLAYS
 from deepseek_jupyter.errors import ParameterError
 from deepseek_jupyter.protocol.parameters import SYNONYMS, parse_value
@@ -129,6 +129,12 @@ def _add_conversation_flags(add: Callable[..., object]) -> None:
         help="send this object along; df:schema,price=full,name=none,budget=500 says what of it; "
         "repeatable",
     )
+    add(
+        "--fit",
+        choices=FITS,
+        help="of documents that do not fit, send the most relevant parts, or the beginnings",
+    )
+    add("--cite", action="store_true", help="quotes from the documents, each with its place")
     add("--dry-run", action="store_true", help="show what would be sent, and send nothing")
     add("--branch", metavar="NAME", help="ask on this branch; a new one begins here")
     add(

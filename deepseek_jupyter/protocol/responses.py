@@ -18,7 +18,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
-from .deltas import Citation, Completion, Delta, Search, word
+from .deltas import Completion, Delta, Search, WebPage, word
 from .dialect import Dialect
 from .items import ItemStream, passed_on, thinking_in, thinking_of
 from .request import Built, ChatRequest, build
@@ -201,7 +201,7 @@ class ResponsesStream(ItemStream):
             word(item.get("id")) or str(key),
             word(action.get("query") or action.get("pattern")),
             word(action.get("url")),
-            tuple(Citation(word(s.get("url")), word(s.get("title"))) for s in sources),
+            tuple(WebPage(word(s.get("url")), word(s.get("title"))) for s in sources),
             word(item.get("status")),
         )
         if found.id in self._searches or len(self._searches) < _MOST:
@@ -210,7 +210,7 @@ class ResponsesStream(ItemStream):
             deltas.append(found)
 
     def _cite(self, annotation: Mapping[str, Any], deltas: list[Delta]) -> None:
-        cited = Citation(word(annotation.get("url")), word(annotation.get("title")))
+        cited = WebPage(word(annotation.get("url")), word(annotation.get("title")))
         if annotation.get("type") != "url_citation" or not cited.url:
             return
         if cited not in self._citations and len(self._citations) < _MOST:

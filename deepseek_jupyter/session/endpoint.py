@@ -39,24 +39,16 @@ class Endpoints:
         """
         from deepseek_jupyter.transport.addresses import wrong_address
         from deepseek_jupyter.transport.keys import Secret, find_key, on_this_machine
-        from deepseek_jupyter.transport.providers import KEYLESS
 
-        settled = self.config.provider
-        environment = os.environ.get("DEEPSEEK_BASE_URL", "")
         chosen = name or self.named(None, self.config.model)[0] or self._default()
         provider = self.profile(chosen)
-        chosen, settled = provider.name, self._spelt(settled)
         if provider.name == "local":
             from deepseek_jupyter import local
 
             served = local.ensure_server(self.config.local_model or None, starting)
             running = provider.derive(base_url=served.base_url, default_model=served.model)
             return running, Secret(served.api_key, "the embedded server")
-        url = self.config.base_url if chosen == (settled or "deepseek") else ""
-        if not url and (chosen == "deepseek" or (chosen == settled and chosen in KEYLESS)):
-            url = environment
-        if url:
-            provider = provider.derive(base_url=url)
+        provider = self._addressed(provider)
         if wrong := wrong_address(provider.base_url):
             raise ConfigurationError(*wrong)
         try:
@@ -65,6 +57,18 @@ class Endpoints:
             if not on_this_machine(provider.base_url):
                 raise
             return provider, Secret("")
+
+    def _addressed(self, provider: Provider) -> Provider:
+        """`provider` at the base URL of the settings or the environment, where that is meant for
+        it.
+        """
+        from deepseek_jupyter.transport.providers import KEYLESS
+
+        chosen, settled = provider.name, self._spelt(self.config.provider)
+        url = self.config.base_url if chosen == (settled or "deepseek") else ""
+        if not url and (chosen == "deepseek" or (chosen == settled and chosen in KEYLESS)):
+            url = os.environ.get("DEEPSEEK_BASE_URL", "")
+        return provider.derive(base_url=url) if url else provider
 
     def named(self, provider: str | None, model: str | None) -> tuple[str | None, str | None]:
         """`provider` and `model` where the latter may be ``provider:id``.
@@ -121,7 +125,7 @@ class Endpoints:
         from deepseek_jupyter.transport.keys import Secret
 
         meant = name or self.named(None, self.config.model)[0] or self.config.provider
-        return self.profile(meant or "deepseek"), Secret("")
+        return self._addressed(self.profile(meant or "deepseek")), Secret("")
 
     def profile(self, name: str) -> Provider:
         """The profile called `name`, as the settings change it."""

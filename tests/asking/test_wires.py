@@ -102,6 +102,11 @@ class TestOnEachWire:
         shown = ds.ask("Say hello.", dry_run=True)
         assert "Say hello." in str(shown)
         body = json.loads(shown.payload)
+        for form in ("curl", "python"):
+            code = str(shown.as_code(form))
+            assert PATHS[wire] in code
+            assert ("x-api-key" in code) is (wire == "messages")
+            assert ("anthropic-version" in code) is (wire == "messages")
         key = {"chat": "messages", "messages": "messages", "responses": "input"}[wire]
         assert body[key][-1] == {"role": "user", "content": "Say hello."}
 

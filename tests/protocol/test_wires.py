@@ -9,7 +9,7 @@ from itertools import pairwise
 import pytest
 
 from deepseek_jupyter.errors import ParameterError
-from deepseek_jupyter.protocol.deltas import Citation, Completion, Search
+from deepseek_jupyter.protocol.deltas import Completion, Search, WebPage
 from deepseek_jupyter.protocol.messages import Message, ToolCall, assistant, system, tool, user
 from deepseek_jupyter.protocol.request import ChatRequest
 from deepseek_jupyter.protocol.usage import Usage
@@ -330,9 +330,9 @@ class TestSearches:
         events = responses_events("They sleep.", before=[search("giraffe sleep", *self.PAGES)])
         events.insert(-1, {"type": "response.output_text.annotation.added", "annotation": cited})
         found = read("responses", *map(named, events))
-        pages = tuple(Citation(url, title) for title, url in self.PAGES)
+        pages = tuple(WebPage(url, title) for title, url in self.PAGES)
         assert found.searches == (Search("ws_1", "giraffe sleep", "", pages, "completed"),)
-        assert found.citations == (Citation("https://example.org/g", "On giraffes"),)
+        assert found.citations == (WebPage("https://example.org/g", "On giraffes"),)
         assert found.answer == "They sleep."
 
     def test_a_page_that_is_opened(self):

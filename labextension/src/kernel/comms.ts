@@ -27,13 +27,16 @@ const CONTROL = 'deepseek.control';
 const REFUSED = 1000;
 
 /** How long to wait for the subshells of the comms, in milliseconds. */
-const SUBSHELL = 2000;
+const SUBSHELL = 500;
 
 /** The feature of a kernel that has subshells. */
 const FEATURE = 'kernel subshells';
 
 /** Keeps the comms of every kernel, and what is known of each turn. */
 export class CommHub implements ICommHub {
+  /** `updates`: whether updates of an output reach the notebook, which the kernel is told. */
+  constructor(private _updates = true) {}
+
   get transcriptChanged(): ISignal<ICommHub, ITranscript> {
     return this._transcriptChanged;
   }
@@ -44,6 +47,11 @@ export class CommHub implements ICommHub {
 
   get connectionChanged(): ISignal<ICommHub, Kernel.IKernelConnection> {
     return this._connectionChanged;
+  }
+
+  /** The ids of the kernels whose comms are open. */
+  get kernels(): string[] {
+    return [...this._links].flatMap(([kernel, link]) => (link.isOpen ? [kernel.id] : []));
   }
 
   isConnected(kernel: Kernel.IKernelConnection): boolean {
@@ -70,7 +78,8 @@ export class CommHub implements ICommHub {
       link = new KernelComms(
         kernel,
         (json, from) => this._receive(json, from),
-        () => this._connectionChanged.emit(kernel)
+        () => this._connectionChanged.emit(kernel),
+        this._updates
       );
       this._links.set(kernel, link);
       kernel.disposed.connect(() => {
@@ -115,12 +124,15 @@ export class CommHub implements ICommHub {
   }
 
   private _receive(json: unknown, link: KernelComms): void {
-    const transcript = this._transcripts.receive(json, link);
+    const { type, id, alone } = object(json);
+    const over = type === 'final' && !this._transcripts.get(text(id)); // its record is in the output
+    const transcript = over ? null : this._transcripts.receive(json, link);
     if (transcript) {
       link.latest = transcript.id;
       this._transcriptChanged.emit(transcript);
-    } else {
-      if (object(json)['type'] === 'foreign') {
+    }
+    if (!transcript || type === 'final' || alone === true) {
+      if (type === 'foreign') {
         link.foreign = new Set(list(object(json)['ids']).map(text));
       }
       if (object(json)['type'] === 'seams') {
@@ -163,7 +175,8 @@ export class KernelComms implements ISource {
   constructor(
     readonly kernel: Kernel.IKernelConnection,
     private _receive: (json: unknown, from: KernelComms) => void,
-    private _changed: () => void
+    private _changed: () => void,
+    private _updates = true
   ) {
     kernel.statusChanged.connect(this._onStatus, this);
   }
@@ -258,7 +271,7 @@ export class KernelComms implements ISource {
   private _openOn(...comms: ISubshellComm[]): void {
     const open = () => {
       for (const comm of comms.filter(item => !item.isDisposed)) {
-        comm.open().done.catch(() => undefined); // the kernel went away while it was asked
+        comm.open({ updates: this._updates }).done.catch(() => undefined); // the kernel went away while it was asked
       }
     };
     const started = comms.map(comm => comm.subshellStarted);
@@ -274,7 +287,7 @@ export class KernelComms implements ISource {
       this._shell = shell;
       if (shell) {
         comms.forEach(({ commId, targetName }) => {
-          const content = { comm_id: commId, target_name: targetName, data: {} };
+          const content = { comm_id: commId, target_name: targetName, data: { updates: this._updates } };
           sendOnSubshell(shell, this.kernel, 'comm_open', content);
         });
       } else {
