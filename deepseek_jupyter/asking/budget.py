@@ -16,7 +16,12 @@ from deepseek_jupyter.errors import ConfigurationError, ContextLengthError
 from deepseek_jupyter.privacy.rules import Teaching
 from deepseek_jupyter.protocol.request import Built
 from deepseek_jupyter.protocol.responses import WEB_SEARCH
-from deepseek_jupyter.protocol.tokens import count_body, least_answer, surely_within
+from deepseek_jupyter.protocol.tokens import (
+    count_body,
+    count_tokens,
+    least_answer,
+    surely_within,
+)
 from deepseek_jupyter.protocol.usage import Price, Usage, plus
 from deepseek_jupyter.session.accounts import notebook_cost, notebook_tokens
 from deepseek_jupyter.transport.providers import KEYLESS, Provider
@@ -67,11 +72,11 @@ def check_context(built: Built, provider: Provider) -> Built:
     return built
 
 
-def worst_cost(built: Built, price: Price) -> Decimal:
+def worst_cost(built: Built, price: Price, measure: Callable[[str], int] = count_tokens) -> Decimal:
     """What the answer costs with nothing cached and every token used that the request allows."""
     thinking = _LONGEST_MOST if built.body.get("reasoning_effort") == "max" else _LONGEST_THINKING
     out = built.body.get("max_tokens") or (thinking if built.thinks else _LONGEST_PLAIN)
-    read = count_body(built.body)
+    read = count_body(built.body, measure)
     read += _SEARCHED if WEB_SEARCH in (built.body.get("tools") or ()) else 0
     return price.cost(Usage(prompt_tokens=read, completion_tokens=int(out))).amount
 
@@ -126,6 +131,24 @@ def check_spending(
             )
     model = built.body["model"]
     check_notebook(session, provider, model, teaching, price, partial(worst_cost, built), earlier)
+
+
+def left_to_spend(
+    session: Session, provider: Provider, teaching: Teaching, price: Price | None
+) -> tuple[Decimal | None, int | None]:
+    """What the notebook's budget and those of policy files leave, in the currency of `price` and in
+    tokens; None for any amount.
+    """
+    left, tokens, setting = list[Decimal](), list[int](), session.config.notebook_budget
+    if price is not None and (cap := budget_at(session, setting, provider)):
+        at = provider.name if isinstance(setting, Mapping) else ""
+        left.append(plus(Decimal(str(cap)), -notebook_cost(session, price.currency, at)))
+    for rules in teaching.files.teaching:
+        if price is not None and rules.budget and rules.budget.currency == price.currency:
+            left.append(plus(rules.budget.amount, -notebook_cost(session, price.currency)))
+        if rules.budget_tokens is not None:
+            tokens.append(rules.budget_tokens - notebook_tokens(session))
+    return min(left, default=None), min(tokens, default=None)
 
 
 def _priced(price: Price | None, provider: Provider, model: str, budget: str) -> TypeGuard[Price]:

@@ -151,6 +151,20 @@ class Prepared:
     asked: Asked | None = None
     fallbacks: tuple[Prepared, ...] = ()
 
+    def saying(self, text: str) -> tuple[ChatRequest, Built]:
+        """The request with another last message, a redacted one, for one of many questions.
+
+        What says the form of the answer goes into the system prompt: what all of them have in
+        common comes first, for the provider's cache. Raises `ContextLengthError`.
+        """
+        *before, _ = self.request.messages
+        first = [m.content for m in before if m.role == "system"]
+        first += [self.asked.words] if self.asked is not None and self.asked.words else []
+        heads = [Message("system", "\n\n".join(first))] if first else []
+        request = replace(self.request, messages=(*heads, user(text)))
+        built = WIRES[self.provider.wire].build(request, self.provider.dialect)
+        return request, check_context(built, self.provider)
+
 
 def place(session: Session, question: Question, on: Surface = NOWHERE) -> Placed:
     """Where the question belongs, and what it says; what takes a while is shown `on`, as by

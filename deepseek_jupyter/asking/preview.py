@@ -53,9 +53,9 @@ _WHY = {
 @dataclass(frozen=True, slots=True)
 class Preview:
     """Everything that leaves. `messages` and `body` are those of the request in the words of chat
-    completions, `payload` the bytes that are posted on `wire`; of a turn that was sent before
-    `payload` is empty. In one line `summary` says how many tokens it is, what they cost and which
-    values leave. `key` is the variable of the key for `url`.
+    completions, `payload` the bytes that are posted; of a turn that was sent before `payload` is
+    empty. In one line `summary` says how many tokens it is, what they cost and which values leave.
+    `key` is the variable of the key for `url`, `wire` how they are posted.
     """
 
     title: str
@@ -71,10 +71,13 @@ class Preview:
         """The request as code: ``curl``, ``python`` with httpx, or ``openai``."""
         if form not in FORMS:
             raise ParameterError(f"There is no form {form!r}.", f"Use {', '.join(FORMS)}.")
-        if "model" not in self.body:
+        wire = WIRES[self.wire]
+        if "model" not in self.body or (self.wire != "chat" and not self.payload):
             raise ParameterError("The request of this turn was not kept.", "Ask it again.")
+        if self.wire != "chat" and form == "openai":
+            raise ParameterError("openai is for chat completions.", "Use curl or python.")
         body = json.loads(self.payload) if self.payload else self.body
-        return Drawing(snippet(form, self.url, self.key, body, self.wire))
+        return Drawing(snippet(form, self.url, self.key, body, wire.key, wire.headers))
 
     @property
     def messages(self) -> list[dict[str, Any]]:
@@ -130,7 +133,7 @@ def preview(session: Session, question: Question) -> Preview:
 
 
 def _address(provider: Provider, *, beta: bool) -> tuple[str, str, str]:
-    """Where a request is posted, and the variable of the key."""
+    """Where a request is posted, the variable of the key, and the wire."""
     base = (provider.beta_url if beta else "") or provider.wire_url or "http://127.0.0.1:PORT/v1"
     keyed = provider.key_variables if provider.name not in KEYLESS else ()
     return join_url(base, WIRES[provider.wire].path), next(iter(keyed), ""), provider.wire

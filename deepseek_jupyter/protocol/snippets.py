@@ -11,8 +11,6 @@ from collections.abc import Mapping
 from pprint import pformat
 from typing import Any
 
-from .wire import WIRES
-
 FORMS = ("curl", "python", "openai")
 
 # What `chat.completions.create` has parameters for; the rest goes into its extra_body.
@@ -50,20 +48,28 @@ answer = client.chat.completions.create(
 """
 
 
-def snippet(form: str, url: str, key: str, body: Mapping[str, Any], wire: str = "chat") -> str:
+def snippet(
+    form: str,
+    url: str,
+    key: str,
+    body: Mapping[str, Any],
+    keyed: tuple[str, str],
+    headers: Mapping[str, str],
+) -> str:
     """Code in one of `FORMS`; `key` is the variable that holds the key, "" where none is needed.
-
-    OpenAI's package is written for `chat` alone: on another wire its form is httpx's.
+    `keyed` is the header of the key and what comes before it.
     """
+    name, before = keyed
     if form == "curl":
-        return _curl(url, key, body, wire)
+        return _curl(url, body, {**headers, **({name: f"{before}${key}"} if key else {})})
     value = f'os.environ["{key}"]' if key else '"none"'
-    if form == "python" or wire != "chat":
-        name, before = WIRES[wire].key
-        keyed = f'"{name}": f"{before}{{{value}}}"'.replace('["', "['").replace('"]', "']")
-        own = [f'"{name}": "{said}"' for name, said in WIRES[wire].headers.items()]
-        headers = "{" + ", ".join([*([keyed] if key else []), *own]) + "}"
-        return _PYTHON.format(url=url, headers=headers, body=_literal(body))
+    if form == "python":
+        lines = [f"{one!r}: {text!r}" for one, text in headers.items()]
+        lines += (
+            [f"{name!r}: {before!r} + {value}" if before else f"{name!r}: {value}"] if key else []
+        )
+        written = f"{{{', '.join(lines)}}}".replace("'", '"')
+        return _PYTHON.format(url=url, headers=written, body=_literal(body))
     known = {name: given for name, given in body.items() if name in _OPENAI}
     extra = {name: given for name, given in body.items() if name not in _OPENAI}
     whole = "print(answer.choices[0].message.content)"
@@ -77,11 +83,9 @@ def snippet(form: str, url: str, key: str, body: Mapping[str, Any], wire: str = 
     )
 
 
-def _curl(url: str, key: str, body: Mapping[str, Any], wire: str) -> str:
+def _curl(url: str, body: Mapping[str, Any], headers: Mapping[str, str]) -> str:
     lines = [f"curl -N {shlex.quote(url)}"]
-    name, before = WIRES[wire].key
-    lines += [f'-H "{name}: {before}${key}"'] if key else []
-    lines += [f'-H "{name}: {said}"' for name, said in WIRES[wire].headers.items()]
+    lines += [f'-H "{name}: {text}"' for name, text in headers.items()]
     lines += ['-H "Content-Type: application/json"', "--data-binary @- <<'JSON'"]
     # No line of indented JSON is the word that ends it.
     return " \\\n  ".join(lines) + f"\n{json.dumps(body, ensure_ascii=False, indent=2)}\nJSON\n"

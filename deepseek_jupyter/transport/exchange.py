@@ -64,7 +64,7 @@ class Exchange:
         self.decoder: CompletionStream | None = None
         self._built = built
         self._whole: Completion | None = None
-        self._insisted = False
+        self.insisted = False
         self._filter = KeyFilter(key)
         self._filters: dict[object, KeyFilter] = {}
 
@@ -198,12 +198,12 @@ class Exchange:
             return False
         mode = self.request.parameters.get("response_format") or {}
         completion = self.completion
-        if mode.get("type") != "json_object" or not completion.empty or self._insisted:
+        if mode.get("type") != "json_object" or not completion.empty or self.insisted:
             return False
         blanks = bool(completion.answer)  # to the limit, as a model in JSON mode may
         if completion.finish_reason not in (None, "stop", *(["length"] if blanks else [])):
             return False
-        self._insisted = True
+        self.insisted = True
         self.request, self._built = insisting_on_json(self.request), None
         return True
 

@@ -247,3 +247,11 @@ class TestTheWebSearch:
         server.queue(Reply(send(*map(named, searched()))))
         notices = ds.ask("How do giraffes sleep?", web=True).record["notices"]
         assert any("vllm:m is passed over" in notice for notice in notices)
+
+
+def test_code_posts_to_the_address_of_the_wire(session, server):
+    session.config.providers = {"deepseek": {"base_url": "https://api.deepseek.com/anthropic"}}
+    session.config.base_url = "https://api.deepseek.com/anthropic"
+    code = str(ds.ask("Say hello.", provider="deepseek", dry_run=True).as_code("curl"))
+    assert "https://api.deepseek.com/anthropic/v1/messages" in code
+    assert not server.requests
