@@ -194,4 +194,7 @@ def _before(parent: Turn | None) -> str:
 
 def _hash(value: object) -> str:
     text = json.dumps(value, sort_keys=True, ensure_ascii=True, default=repr)
-    return hashlib.sha256(text.encode()).hexdigest()[:32]
+    found = hashlib.sha256()
+    for at in range(0, len(text), 1 << 20):  # a long document is not copied whole once more
+        found.update(text[at : at + (1 << 20)].encode())
+    return found.hexdigest()[:32]

@@ -73,6 +73,8 @@ FLAGS: dict[str, dict[str, object]] = {
     "--no-stream": {"stream": False},
     "--on-error return": {"on_error": "return"},
     "--quiet": {"quiet": True},
+    "--fit parts": {"fit": "parts"},
+    "--cite": {"cite": True},
 }
 
 
