@@ -193,8 +193,8 @@ def _before(parent: Turn | None) -> str:
 
 
 def _hash(value: object) -> str:
-    text = json.dumps(value, sort_keys=True, ensure_ascii=True, default=repr)
-    found = hashlib.sha256()
-    for at in range(0, len(text), 1 << 20):  # a long document is not copied whole once more
-        found.update(text[at : at + (1 << 20)].encode())
+    found, step = hashlib.sha256(), 1 << 20
+    for text in json.JSONEncoder(sort_keys=True, default=repr).iterencode(value):
+        for at in range(0, len(text), step):  # a long document is not copied whole
+            found.update(text[at : at + step].encode())
     return found.hexdigest()[:32]
