@@ -21,9 +21,10 @@ from tests.browser.chromium import ARGS, find_chromium
 from tests.browser.jupyter import Server
 from tests.browser.measure import GROWING_CELLS, SMOOTH_CELLS, growth, smoothness
 from tests.browser.notebook import Notebook
+from tests.browser.pages import at_rest
 from tests.browser.panel import Panel
 from tests.browser.panel_measure import LONG, opening, typing
-from tests.support.scripted import Reply, deltas
+from tests.support.scripted import Reply, answer, deltas
 from tests.support.scripted import Server as Scripted
 
 TITLE = "Browser"
@@ -44,6 +45,7 @@ def rows() -> list[Row]:
         *_growing(),
         *_stopping(),
         *_panel(),
+        *_entering(),
     ]
 
 
@@ -112,6 +114,122 @@ def _panel() -> list[Row]:
         Row("panel: scrolled, frames over 100 ms", [s.long_frames for s in seen], "", 0),
         Row("panel: a key while a reply streams", [t.median for t in typed], "ms", 50),
     ]
+
+
+# Seconds from the key to the first frame that shows something that was not there before.
+SEEN = """selector => {
+    const before = new Set(document.querySelectorAll(selector));
+    const isNew = node => !before.has(node) && node.textContent && node.offsetHeight;
+    const frame = () => new Promise(resolve => requestAnimationFrame(resolve));
+    window.__seen = new Promise(resolve => addEventListener('keydown', async down => {
+        if (down.key !== 'Enter') {
+            return;
+        }
+        while (![...document.querySelectorAll(selector)].some(isNew)) {
+            await frame();
+        }
+        await frame(); // the one before has been painted
+        resolve((performance.now() - down.timeStamp) / 1000);
+    }, true));
+}"""
+ENTERED = 30
+CARD = ".jp-DeepSeek-card .jp-DeepSeek-phase"
+LOAD_LOCAL = "%load_ext deepseek_jupyter\n%config DeepSeek.provider = 'local'"
+BIG = "import numpy, pandas\nbig = pandas.DataFrame({'x': numpy.arange(10_000_000)})"
+
+
+def _entering() -> list[Row]:
+    """Enter to a card or a bubble: what a question needs is looked up and read after it is seen."""
+    with ExitStack() as stack:
+        endpoint = stack.enter_context(Scripted(validate=False))
+        asked = {
+            "DEEPSEEK_BASE_URL": endpoint.base_url("deepseek"),
+            "DEEPSEEK_API_KEY": "sk-none",
+            "DEEPSEEK_JUPYTER_HOME": stack.enter_context(tempfile.TemporaryDirectory()),
+        }
+        stack.enter_context(patch.dict(os.environ, asked))
+        cells = ("%load_ext deepseek_jupyter", "%%ds\nHello", BIG, "%%ds -a big\nHow many?")
+        with _open("lab", *cells, load=False) as book:
+            for index in (0, 2):
+                book.run(index)
+                book.until_done()
+            endpoint.queue(*(answer("Hello.") for _ in range(3 * ENTERED + 1)))
+            book.run(1)
+            book.until_done()
+            warm = [_entered(book, 1) for _ in range(ENTERED)]
+            large = [_entered(book, 3) for _ in range(ENTERED)]
+            panel = Panel.open(book)
+            bubbles = [_entered_in(panel, f"Question {number}") for number in range(ENTERED)]
+    return [
+        _p95("cell, warm", warm),
+        _cold(),
+        _p95("panel", bubbles),
+        _p95("cell, 10,000,000 rows attached", large),
+    ]
+
+
+def _cold() -> Row:
+    """In a kernel that has just started, with the embedded model's server not running."""
+    from bench_local import _home, _model_file
+
+    from deepseek_jupyter.local.serve import stop_server
+
+    model, times = _model_file(), []
+    if model is None:
+        return skipped(f"{_ENTER}: cell, cold", "the embedded model is not installed")
+    with _home(model), _open("lab", LOAD_LOCAL, "%%ds\nHello", load=False) as book:
+        for _ in range(ENTERED):
+            stop_server()
+            book.page.evaluate(
+                "() => jupyterapp.shell.currentWidget.sessionContext.session.kernel.restart()"
+            )
+            book.until_idle()
+            book.run(0)
+            book.until_done()
+            times.append(_entered(book, 1, stop=True))
+        stop_server()
+    return _p95("cell, cold", times)
+
+
+_ENTER = "Enter to something visible, p95 of 30"
+
+
+def _p95(where: str, times: list[float]) -> Row:
+    return Row(f"{_ENTER}: {where}", [sorted(times)[int(0.95 * len(times))]], "s", 0.1)
+
+
+def _entered(book: Notebook, index: int, *, stop: bool = False) -> float:
+    book.page.evaluate(
+        """index => {
+            const { content } = jupyterapp.shell.currentWidget;
+            content.activeCellIndex = index;
+            content.mode = 'command';
+            content.activeCell.node.focus();
+        }""",
+        index,
+    )
+    book.page.evaluate(SEEN, CARD)
+    book.page.keyboard.press("Control+Enter")
+    seen = book.page.evaluate("() => window.__seen")
+    if stop:
+        book.page.evaluate("() => jupyterapp.commands.execute('notebook:interrupt-kernel')")
+    book.page.wait_for_function(
+        "() => !document.querySelector('.jp-InputArea-prompt')?.closest('.jp-Notebook')"
+        "?.textContent.includes('[*]')",
+        timeout=120_000,
+    )
+    at_rest(book.page)
+    return seen
+
+
+def _entered_in(panel: Panel, prompt: str) -> float:
+    panel.field.fill(prompt)
+    panel.page.evaluate(SEEN, ".jp-DeepSeek-panel-prompt")
+    panel.field.press("Enter")
+    seen = panel.page.evaluate("() => window.__seen")
+    panel.until(prompt, "Hello.")
+    at_rest(panel.page)
+    return seen
 
 
 def _stopped(book: Notebook, act) -> float:

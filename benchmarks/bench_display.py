@@ -33,11 +33,41 @@ def rows() -> list[Row]:
     for front_end in FRONT_ENDS:
         found += _long_answer(front_end)
     found += _live(FRONT_ENDS[1])
+    found += _saved()
     for front_end in FRONT_ENDS:
         paints = _first_paints(front_end)
         claim = f"{front_end}: first delta sent to the message that shows it"
         found.append(Row(claim, paints, "ms", 50, note="real kernel, as received"))
     return found
+
+
+def _saved() -> list[Row]:
+    """What an answer adds to the notebook file, over its own bytes."""
+    return [
+        Row(
+            f"an answer of {size:,} bytes: bytes in the .ipynb over its own",
+            [added / len(text.encode()) for text, added in _in_files(kinds, size)],
+            "×",
+            2.5,
+            each=True,
+            note=", ".join(kinds),
+            reason="each line of code with < in it is written in entities too",
+        )
+        for kinds, size in (
+            (("prose", "one list", "one line"), 1_200),
+            (("mixed", "tables"), 2_000),
+            (("code",), 2_000),
+            (tuple(KINDS), 20_000),
+        )
+    ]
+
+
+def _in_files(kinds: tuple[str, ...], size: int) -> Iterator[tuple[str, int]]:
+    from tests.support.saving import bytes_of_answer
+
+    for kind in kinds:
+        text = "".join(tokens(kind, size))[:size].strip()
+        yield text, bytes_of_answer(text)
 
 
 def _long_answer(front_end: str) -> list[Row]:

@@ -8,6 +8,7 @@ import sys
 import tempfile
 from typing import Any
 
+import many
 from kernel import Kernel, clean_environment
 from rows import Row, alone
 from serving import Server, events, fast
@@ -29,6 +30,7 @@ def rows() -> list[Row]:
     """A fresh kernel for each run: a no-op cell, then the extension, then two questions."""
     with Server(validate=False, fallback=fast(events("mixed", 100))) as server:
         runs = [_one_kernel(server.base_url()) for _ in range(RUNS + 1)][1:]  # one for bytecode
+    runs_of_many = [many.measured() for _ in range(3)]
     alone_runs = [_one_import() for _ in range(RUNS)]
     heavy = sorted({name for run in runs for name in run["heavy"]})
     return [
@@ -49,6 +51,15 @@ def rows() -> list[Row]:
         Row("the same, modules added", [r[1] for r in alone_runs], "modules"),
         Row("first question over the second", [r["first"] for r in runs], "s"),
         Row("first question, memory added", [r["first_megabytes"] for r in runs], "MB"),
+        Row(
+            "1,000 questions at 64, over the ideal",
+            [seconds / many.IDEAL for seconds, _, _ in runs_of_many],
+            "times",
+            1.6,
+            reason="the caller's loop writes each turn, and waits for the disk at its end",
+        ),
+        Row("the same, CPU a question", [busy for _, busy, _ in runs_of_many], "ms", 4),
+        Row("the same, connections", [most for _, _, most in runs_of_many], "connections", 72),
     ]
 
 

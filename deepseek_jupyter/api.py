@@ -65,6 +65,7 @@ def stream(
 
 
 _OPTIONS = inspect.signature(stream)
+_DEFAULTS = {p.name: p.default for p in _OPTIONS.parameters.values() if p.kind is p.KEYWORD_ONLY}
 
 
 class _Asks(Protocol[P, Shown, Answered]):
@@ -246,9 +247,10 @@ def _shown(show: bool | None) -> bool | None:
 
 
 def _asked(prompt: str, options: Mapping[str, Any]) -> Question:
-    given = _OPTIONS.bind(prompt, **options)
-    given.apply_defaults()
-    return _question(given.arguments)
+    given = {**_DEFAULTS, "prompt": prompt, "parameters": {}}
+    for name, value in options.items():
+        (given if name in _DEFAULTS else given["parameters"])[name] = value
+    return _question(given)
 
 
 def _question(given: Mapping[str, Any]) -> Question:

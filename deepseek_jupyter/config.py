@@ -146,7 +146,8 @@ class DeepSeek(Configurable):
         help="Your own prices per million tokens: {'model-id': [hit, miss, output, 'USD']}, or of "
         "one provider: {'cometapi': {'model-id': [...]}}."
     )
-    attempts = Int(4, min=1, help="How often to try while the server is busy.")
+    attempts = Int(5, min=1, help="How often to try while the server is busy or out of reach.")
+    retry_wait = Float(1.0, min=0, help="Seconds before the second try, then twice as long each.")
     concurrency = Int(8, min=1, help="Requests to one provider at a time.")
     connect_timeout = Float(10.0, help="Seconds to wait for a connection.")
     first_timeout = Float(

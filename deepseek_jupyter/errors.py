@@ -32,6 +32,8 @@ class DeepSeekError(Exception):
     """
 
     hint_default = ""
+    where = ""
+    headline = ""  # says it to a person who has not read what the server says; "" for `what`
 
     def __init__(self, what: str, hint: str = "") -> None:
         super().__init__(what)
@@ -48,12 +50,15 @@ class DeepSeekError(Exception):
 
     @property
     def record(self) -> dict[str, str]:
-        """Type, message and hint, as a turn's record and a page have them."""
-        message = self._first_line().partition("\n")[0]
-        return {"type": type(self).__name__, "message": message, "hint": self.hint}
+        """Type, message, hint and details, as a turn's record and a page have them."""
+        what, _, more = self.what.partition("\n")
+        message = self.headline or what
+        details = "\n".join(filter(None, (what if what != message else "", more, self.where)))
+        said = {"type": type(self).__name__, "message": message, "hint": self.hint}
+        return {**said, "details": details} if details else said
 
     def _first_line(self) -> str:
-        return self.what
+        return f"{self.what} ({self.where})" if self.where else self.what
 
 
 class ConfigurationError(DeepSeekError):
@@ -143,7 +148,8 @@ class TimedOutError(TransportError):
 class TruncatedError(TransportError):
     """The answer broke off before its end. The part that arrived is kept and marked."""
 
-    hint_default = "The part that arrived is kept (ds.last). Run the cell again for a whole answer."
+    headline = "The answer broke off before its end."
+    hint_default = "The part that arrived is kept (ds.last); --continue goes on from there."
 
 
 class APIError(DeepSeekError):
@@ -173,11 +179,12 @@ class APIError(DeepSeekError):
         self.url = url
         self.request_id = request_id
 
-    def _first_line(self) -> str:
+    @property
+    def where(self) -> str:  # type: ignore[override]
+        """Provider, status, address and request id, as far as they are known."""
         status = f"HTTP {self.status}" if self.status else ""
         request = f"request {self.request_id}" if self.request_id else ""
-        where = ", ".join(filter(None, (self.provider, status, self.url, request)))
-        return f"{self.what} ({where})" if where else self.what
+        return ", ".join(filter(None, (self.provider, status, self.url, request)))
 
 
 class BadRequestError(APIError):
@@ -189,12 +196,14 @@ class BadRequestError(APIError):
 class ContextLengthError(BadRequestError):
     """The messages and max_tokens together exceed the model's context window."""
 
+    headline = "Question and conversation are too long for the model."
     hint_default = "Shorten the prompt, start afresh with %deepseek reset, or lower --max-tokens."
 
 
 class ContentRiskError(BadRequestError):
     """The provider's safety filter refused the input ("Content Exists Risk")."""
 
+    headline = "The provider's safety filter refused the question."
     hint_default = "Reword the prompt; sending the same text again will be refused again."
 
 
@@ -207,18 +216,21 @@ class ModelNotFoundError(BadRequestError):
 class AuthenticationError(APIError):
     """401: the key is missing or wrong."""
 
+    headline = "The API key was not accepted."
     hint_default = "Set a valid key with %deepseek login, or in the provider's key variable."
 
 
 class InsufficientBalanceError(APIError):
     """402: the account's balance is used up."""
 
+    headline = "The account's balance is used up."
     hint_default = "Top up the account; %deepseek balance shows what is left."
 
 
 class PermissionDeniedError(APIError):
     """403: this key may not use this model or feature."""
 
+    headline = "This key may not use that."
     hint_default = "Check the account's permissions and the model id at the provider."
 
 
@@ -231,19 +243,22 @@ class EndpointError(APIError):
 class RateLimitError(APIError):
     """429: too many requests at once for this account."""
 
+    headline = "Too many requests at once."
     hint_default = "Wait a little, or run fewer cells at the same time."
 
 
 class ServerError(APIError):
     """5xx: something failed on the server's side."""
 
+    headline = "The server failed."
     hint_default = "Nothing is wrong with your request; try again in a moment."
 
 
 class OverloadedError(ServerError):
     """The server is overloaded and gave up on the request."""
 
-    hint_default = "The server is busy; try again in a moment or choose another provider."
+    headline = "The server is overloaded."
+    hint_default = "Try again in a moment, or choose another provider."
 
 
 class ResponseError(DeepSeekError):

@@ -13,7 +13,18 @@ import pytest
 import deepseek_jupyter as ds
 
 PUBLIC = {
-    *("ask", "aask", "stream", "last", "get_session", "enable_nested", "card", "panel"),
+    *(
+        "ask",
+        "aask",
+        "stream",
+        "last",
+        "get_session",
+        "enable_nested",
+        "card",
+        "panel",
+        "turns",
+        "what_if",
+    ),
     *("Reply", "Stream", "Conversation", "DeepSeekError", "Interrupted"),
     *("load_ipython_extension", "unload_ipython_extension", "__version__"),
 }

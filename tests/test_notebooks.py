@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
 import nbformat
 import pytest
 
 from .local.conftest import installed_home, model_file  # noqa: F401
 from .support.notebooks import Executed, execute
 
+ROOT = Path(__file__).parents[1]
 PANEL_MIME = "application/vnd.deepseek.panel+json"
 
 pytestmark = [pytest.mark.local_model, pytest.mark.kernel, pytest.mark.timeout(600)]
@@ -144,3 +151,32 @@ class TestPanel:
     def test_the_panel_is_an_output(self, executed):
         panels = [o["data"].get(PANEL_MIME) for o in executed.outputs if "data" in o]
         assert {"height": 520} in panels
+
+
+def test_sparse_attention_is_learned_in_half_a_minute_with_numpy_alone():
+    from nbclient import NotebookClient
+
+    path = ROOT / "notebooks" / "09-sparse-attention.ipynb"
+    notebook = nbformat.read(path, 4)
+    measure = "import resource, sys\nprint(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)\n"
+    measure += "print(sorted({'pandas', 'torch', 'matplotlib', 'httpx'} & {*sys.modules}))"
+    notebook.cells.append(nbformat.v4.new_code_cell(measure))
+    began = time.process_time()
+    before = os.times()
+    NotebookClient(notebook, timeout=120, kernel_name="python3").execute()  # its asserts are in it
+    after = os.times()
+    used = after.children_user - before.children_user + time.process_time() - began
+    kilobytes, imported = notebook.cells[-1].outputs[0].text.splitlines()
+    assert imported == "[]"
+    assert int(kilobytes) <= 400_000
+    assert used <= 30
+
+
+def test_notebooks_in_two_languages_are_those_of_their_source():
+    made = subprocess.run(
+        [sys.executable, "-c", "import bilingual as b; print([p.name for p, t in b.built().items()"
+         " if p.read_text('utf-8') != t], len(b.built()))"],
+        cwd=ROOT / "notebooks", capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert made.stdout.startswith("[] ")
+    assert int(made.stdout.split()[-1]) >= 2

@@ -14,7 +14,7 @@ from contextlib import aclosing, asynccontextmanager, closing
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from deepseek_jupyter.display.surfaces import Surface, surface
+from deepseek_jupyter.display.surfaces import NOWHERE, Surface, preparing, surface
 from deepseek_jupyter.errors import ParameterError, SchemaError
 from deepseek_jupyter.protocol.deltas import Delta, Event
 
@@ -124,14 +124,23 @@ def _value(expression: str, names: Mapping[str, Any]) -> Any:
 # Asking
 
 
-def ask(session: Session, question: Question, on: Surface | None = None) -> Reply:
-    """Ask and wait. Raises one of the package's errors, or `Interrupted`, with `reply` set."""
+def ask(
+    session: Session,
+    question: Question,
+    on: Surface | None = None,
+    ended: Ended = lambda _: None,
+) -> Reply:
+    """Ask and wait. Raises one of the package's errors, or `Interrupted`, with `reply` set.
+
+    `ended` is given a new reply, whole or not, before the surface shows the last of it.
+    """
     on = on or surface(None)
-    placed = _placed(session, question)
-    if kept := _kept(session, placed, on):
-        return kept
-    placed = ask_of_file(session, placed, on)
-    run = Run(session, prepare_all(session, placed), on)
+    with preparing(on, question.prompt):
+        placed = _placed(session, question, on)
+        if kept := _kept(session, placed, on):
+            return kept
+        placed = ask_of_file(session, placed, on)
+        run = Run(session, prepare_all(session, placed, on), on, ended)
     with run, closing(_batches(session, run)) as batches:
         for batch in batches:
             run.take(batch)
@@ -141,11 +150,12 @@ def ask(session: Session, question: Question, on: Surface | None = None) -> Repl
 async def aask(session: Session, question: Question, on: Surface | None = None) -> Reply:
     """`ask` for code with a loop of its own; cancelling it stops the answer."""
     on = on or surface(None)
-    placed = await asyncio.to_thread(_placed, session, question)
-    if kept := _kept(session, placed, on):
-        return kept
-    placed = await aask_of_file(session, placed, on)
-    run = Run(session, await asyncio.to_thread(prepare_all, session, placed), on)
+    with preparing(on, question.prompt):  # for what is not said: other threads show nothing
+        placed = await asyncio.to_thread(_placed, session, question)
+        if kept := _kept(session, placed, on):
+            return kept
+        placed = await aask_of_file(session, placed, on)
+        run = Run(session, await asyncio.to_thread(prepare_all, session, placed), on)
     with run:
         async with aclosing(_abatches(session, run)) as batches:
             async for batch in batches:
@@ -191,13 +201,13 @@ async def astream(
     _reply(session, question, run)
 
 
-def _placed(session: Session, question: Question) -> Placed:
+def _placed(session: Session, question: Question, on: Surface = NOWHERE) -> Placed:
     if question.dry_run:
         raise ParameterError(
             "A dry run sends nothing, so there is no answer to wait for.",
             "ds.ask(…, dry_run=True) shows what would be sent.",
         )
-    return place(session, question)
+    return place(session, question, on)
 
 
 def _kept(session: Session, placed: Placed, on: Surface) -> Reply | None:

@@ -47,6 +47,7 @@ from deepseek_jupyter.session.withholding import Held
 from .notebook_cells import cell_named
 
 if TYPE_CHECKING:
+    from deepseek_jupyter.display.surfaces import Surface
     from deepseek_jupyter.privacy.policy_file import DataRules, PolicyFiles
     from deepseek_jupyter.session.session import Session
 
@@ -54,6 +55,7 @@ if TYPE_CHECKING:
 
 
 _WHOLE = re.compile(r"(?:^|,)\*<=([^,]+)")  # limits on everything, as a policy is written
+_MANY_ROWS = 1_000_000  # reading fewer takes no time worth a word
 _NO_DATA = {"In", "Out", "exit", "quit", "get_ipython", "display", "open"}
 
 
@@ -339,12 +341,13 @@ def gather(
     question: Question,
     redactor: Redactor,
     policy_files: PolicyFiles,
-    path: Iterable[Turn] = (),
+    path: Iterable[Turn],
+    on: Surface,
 ) -> tuple[Gathered, Redactor]:
     """The attachments of a resolved question behind the turns of `path`, and the redactor for its
     request: what it withholds holds for the session as soon as the request leaves.
 
-    Raises `ParameterError`, `PolicyError`.
+    Large ones are named `on` the surface. Raises `ParameterError`, `PolicyError`.
     """
     from deepseek_jupyter.context.attach import attach
 
@@ -356,6 +359,9 @@ def gather(
     for released in withholding.released(c for c in _cards(path) if _holds(session, c, files)):
         request.release(released)
     ruled = tuple(_ruled(request, files))
+    rows, name = max(((_rows(item.value), item.name) for item in question.attach), default=(0, ""))
+    if rows >= _MANY_ROWS:
+        on.wait({"reason": "read", "name": name, "rows": rows})
     made = [attach(item.name, item.value, policy, request) for item, policy in items]
     if len(made) > 1 and any(a.withheld or a.released for a in made):
         # Once more: what the last one withholds must not be in the first one.
@@ -365,6 +371,12 @@ def gather(
         check_columns(made[at].name, made[at].labels, parse_spec(f"x:{item.rules}")[1].columns)
         made[at] = replace(made[at], notices=(*made[at].notices, *_tightenings(item, files)))
     return Gathered(tuple(made), ruled=ruled), request
+
+
+def _rows(value: Any) -> int:
+    shape = getattr(value, "shape", None)
+    rows = shape[0] if isinstance(shape, tuple) and shape else 0
+    return rows if isinstance(rows, int) else 0
 
 
 def protecting(session: Session) -> Redactor:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from deepseek_jupyter.display.surfaces import NOWHERE, Surface
 from deepseek_jupyter.errors import (
     ConfigurationError,
     ContextLengthError,
@@ -31,13 +32,13 @@ TURNED_AWAY = (OverloadedError, RateLimitError, ModelNotFoundError)
 _UNFIT = (PolicyError, MissingKeyError, ParameterError, ContextLengthError)
 
 
-def prepare_all(session: Session, placed: Placed) -> Prepared:
+def prepare_all(session: Session, placed: Placed, on: Surface = NOWHERE) -> Prepared:
     """`prepare`, with the places that the question may go on to.
 
     One that may not have the question is passed over, with a notice. One that may cost more than a
     budget is refused with the question: the dearest counts.
     """
-    first = prepare(session, placed)
+    first = prepare(session, placed, on)
     others: list[Prepared] = []
     notices = list(first.notices)
     for name in session.config.fallback:
@@ -49,7 +50,7 @@ def prepare_all(session: Session, placed: Placed) -> Prepared:
             )
         question = replace(placed.question, provider=provider, model=model)
         try:
-            other = prepare(session, replace(placed, question=question))
+            other = prepare(session, replace(placed, question=question), on)
         except _UNFIT as error:
             notices.append(f"The fallback {name} is passed over: {error.what}")
             continue

@@ -17,6 +17,7 @@ from deepseek_jupyter.context.cell_text import ChosenCells
 from deepseek_jupyter.context.images import check_images, for_model
 from deepseek_jupyter.conversation.conversation import Window, messages_of
 from deepseek_jupyter.conversation.turn import Turn, new_id, now
+from deepseek_jupyter.display.surfaces import NOWHERE, Surface
 from deepseek_jupyter.errors import ContextLengthError, MissingKeyError, ParameterError
 from deepseek_jupyter.privacy.rules import Teaching
 from deepseek_jupyter.protocol.dialect import Dialect, model_id, thinking_fields
@@ -155,8 +156,10 @@ class Prepared:
     fallbacks: tuple[Prepared, ...] = ()
 
 
-def place(session: Session, question: Question) -> Placed:
-    """Where the question belongs, and what it says. Raises `ParameterError`, `PolicyError`."""
+def place(session: Session, question: Question, on: Surface = NOWHERE) -> Placed:
+    """Where the question belongs, and what it says; what takes a while is shown `on`, as by
+    `prepare`. Raises `ParameterError`, `PolicyError`.
+    """
     question.check()
     memory, config = session.memory, session.config
     conversation = memory.another() if question.new else memory.conversation
@@ -168,7 +171,7 @@ def place(session: Session, question: Question) -> Placed:
         parameters.setdefault("response_format", {"type": "json_object"})
     files = session.policy_files()
     own = session.redactor_of(conversation, files)
-    gathered, redactor = gather(session, question, own, files, conversation.path(parent))
+    gathered, redactor = gather(session, question, own, files, conversation.path(parent), on)
     choice = config.cells if question.cells is None else str(question.cells)
     cells = chosen_cells(choice, question.cell_id, redactor.redact, files.data)
     before = conversation.turn(parent)
@@ -190,14 +193,14 @@ def place(session: Session, question: Question) -> Placed:
     return replace(placed, turn=replace(turn, request_hash=hashed))
 
 
-def prepare(session: Session, placed: Placed) -> Prepared:
+def prepare(session: Session, placed: Placed, on: Surface = NOWHERE) -> Prepared:
     """Settle everything. Raises `ConfigurationError` and its kind before anything is sent.
 
     The body is built here, once: it is what is counted, drawn, checked and posted.
     """
     question, conversation, redactor = placed.question, placed.conversation, placed.redactor
     teaching, redact = Teaching(placed.files), redactor.redact
-    provider, key, model = _endpoint(session, question, teaching)
+    provider, key, model = _endpoint(session, question, teaching, on)
     sees = bool(provider.facts(model).images)
     path = conversation.path(placed.turn.parent) if placed.turn.history else []
     tools = tools_of(session, question, redactor, placed.files, path, offers_tools(provider, model))
@@ -310,7 +313,7 @@ def _last(session: Session, conversation: Conversation) -> Turn | None:
 
 
 def _endpoint(
-    session: Session, question: Question, teaching: Teaching
+    session: Session, question: Question, teaching: Teaching, on: Surface
 ) -> tuple[Provider, Secret, str]:
     """Provider, key and model. A dry run sends nothing, so that it needs no key.
 
@@ -318,7 +321,9 @@ def _endpoint(
     """
     name, named = session.endpoints.named(question.provider, question.model)
     try:
-        provider, key = session.endpoints.provider(name)
+        provider, key = session.endpoints.provider(
+            name, lambda model: on.wait({"reason": "start", "name": model})
+        )
     except MissingKeyError:
         if not question.dry_run:
             raise

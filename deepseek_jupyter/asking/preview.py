@@ -10,6 +10,7 @@ import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from deepseek_jupyter.conversation.conversation import messages_of
@@ -52,10 +53,12 @@ _WHY = {
 @dataclass(frozen=True, slots=True)
 class Preview:
     """Everything that leaves. `messages` and `body` are those of the request, `payload` its bytes;
-    of a turn that was sent before `payload` is empty. `key` is the variable of the key for `url`.
+    of a turn that was sent before `payload` is empty. In one line `summary` says how many tokens it
+    is, what they cost and which values leave. `key` is the variable of the key for `url`.
     """
 
     title: str
+    summary: str
     body: Mapping[str, Any]
     payload: bytes
     reports: Sequence[Report]
@@ -76,7 +79,9 @@ class Preview:
         return list(self.body["messages"])
 
     def __str__(self) -> str:
-        return "\n\n".join([self.title, *map(str, self.reports), *map(str, self._drawings())])
+        return "\n\n".join(
+            [f"{self.summary}\n{self.title}", *map(str, self.reports), *map(str, self._drawings())]
+        )
 
     def __repr__(self) -> str:
         return f"<Preview: {self.title}>"
@@ -85,18 +90,19 @@ class Preview:
         printer.text(str(self))
 
     def _repr_html_(self) -> str:
-        drawn = "".join(drawing._repr_html_() for drawing in self._drawings())
-        parts = [report._repr_html_() for report in (Report(self.title), *self.reports)]
-        opened = f"<details open><summary>The messages, as they are sent</summary>{drawn}</details>"
-        return "".join([*parts, opened])
+        first = Report(self.summary, remark=self.title).html()
+        folds = [report.html(fold=True) for report in self.reports]
+        folds += [Report(name, remark=text).html(fold=True) for name, text in self._sent()]
+        return "".join([first, *folds])
+
+    def _sent(self) -> list[tuple[str, str]]:
+        """The messages, tools and the answer's schema, as they are sent, each with its name."""
+        said = [(m["role"], _content(m)) for m in self.messages]
+        forms = [name for name in ("tools", "response_format") if self.body.get(name)]
+        return said + [(name, json.dumps(self.body[name], indent=1)) for name in forms]
 
     def _drawings(self) -> list[Drawing]:
-        """The messages, tools and the answer's schema, as they are sent."""
-        said = "\n\n".join(f"── {m['role']} ──\n{_content(m)}" for m in self.messages)
-        names = ("tools", "response_format")
-        forms = {name: self.body[name] for name in names if self.body.get(name)}
-        drawn = [f"── {name} ──\n{json.dumps(f, indent=1)}" for name, f in forms.items()]
-        return list(map(Drawing, (said, *drawn)))
+        return [Drawing(f"── {name} ──\n{text}") for name, text in self._sent()]
 
 
 def preview(session: Session, question: Question) -> Preview:
@@ -104,7 +110,7 @@ def preview(session: Session, question: Question) -> Preview:
     prepared = prepare_all(session, place(session, replace(question, dry_run=True)))
     body = prepared.built.body
     price = session.price(prepared.provider, prepared.request.model)
-    title = f"Nothing was sent. To {prepared.provider.title}, {prepared.request.model}:"
+    title = f"Nothing was sent. It would go to {prepared.provider.title}, {prepared.request.model}."
     rules = [Report(prepared.teaching.notice)] if prepared.teaching else []
     reports = [*rules, *_shortened(prepared.turn), _gauge(session, prepared, price)]
     reports.append(_tokens(prepared.turn, price))
@@ -114,7 +120,8 @@ def preview(session: Session, question: Question) -> Preview:
     if notice := session.memory.restored_notice:
         reports.append(Report("The notebook's conversation", remark=notice))
     address = _address(prepared.provider, beta=prepared.built.beta)
-    return Preview(title, body, encoded(body), reports, *address)
+    summary = _summary(prepared.turn, price)
+    return Preview(title, summary, body, encoded(body), reports, *address)
 
 
 def _address(provider: Provider, *, beta: bool) -> tuple[str, str]:
@@ -144,14 +151,14 @@ def sent(session: Session, turn: Turn) -> Preview:
     prompt = turn.sending.get("system", "")
     own = turn.messages()[: -1 if turn.answer else None]
     messages = [*([system(prompt)] if prompt else []), *history, *own]
-    title = f"Sent for turn {turn.id[-6:]} to {turn.provider}, {turn.model}:"
+    title = f"Sent for turn {turn.id[-6:]} to {turn.provider}, {turn.model}."
     profile = session.endpoints.keyless(turn.provider)[0]
     dialect = profile.dialect
     body = {**turn.sending.get("body", {})}
     body["messages"] = wire_messages(legal(messages), turn.model, dialect)
     reports = [*_shortened(turn), _tokens(turn), *_data(turn), *_masked(messages)]
     address = _address(profile, beta=bool(turn.sending.get("beta")))
-    return Preview(title, body, b"", reports, *address)
+    return Preview(title, _summary(turn), body, b"", reports, *address)
 
 
 def _as_sent(session: Session, turn: Turn, earlier: Turn) -> list[Message]:
@@ -177,11 +184,9 @@ def _tokens(turn: Turn, price: Price | None = None) -> Report:
     rows = [(str(name), int(size)) for name, size in turn.sending.get("parts", ())]
     total = sum(size for _, size in rows)
     heads = ("part", "tokens") if price is None else ("part", "tokens", "not in cache", "in cache")
-    table = [(name, f"{size:,}", *_price(size, price)) for name, size in rows]
-    table.append(("together", f"{total:,}", *_price(total, price)))
-    remark = (
-        "" if price is None else f"Prices in {price.currency}, estimates; the answer costs extra."
-    )
+    rows.append(("in all", total))
+    table = [(name, f"{size:,}", *_price(size, total, price)) for name, size in rows]
+    remark = "" if price is None else "Prices are estimates; the answer costs extra."
     return Report("Tokens", table, heads, remark)
 
 
@@ -198,12 +203,42 @@ def _fallbacks(session: Session, prepared: Prepared) -> list[Report]:
     return [Report("If it is turned away", rows, ("then", "costs up to"), " ".join(passed_over))]
 
 
-def _price(count: int, price: Price | None) -> tuple[str, ...]:
+def _price(count: int, total: int, price: Price | None) -> tuple[str, ...]:
+    """What `count` tokens cost, with as many digits as `total` needs."""
     if price is None:
         return ()
-    miss = price.cost(Usage(prompt_tokens=count)).amount
-    hit = price.cost(Usage(prompt_tokens=count, cache_hit_tokens=count)).amount
-    return f"{miss:.7f}", f"{hit:.7f}"
+    sign = money(Decimal(), price.currency).rstrip("0")
+    shares = [(_cost(count, price, hit), _cost(total, price, hit)) for hit in (False, True)]
+    return tuple(f"{sign}{cost:.{max(2, 2 - most.adjusted())}f}" for cost, most in shares)
+
+
+def _cost(count: int, price: Price, hit: bool = False) -> Decimal:
+    used = Usage(prompt_tokens=count, cache_hit_tokens=count if hit else 0)
+    return price.cost(used).amount
+
+
+def _summary(turn: Turn, price: Price | None = None) -> str:
+    """How many tokens, what they cost at most, and which columns leave or stay."""
+    total = sum(int(size) for _, size in turn.sending.get("parts", ()))
+    cost = f", about {money(_cost(total, price), price.currency)}" if price is not None else ""
+    said = []
+    for details in turn.sending.get("attachments", ()):
+        columns = details["columns"]
+        leaving = [c["name"] for c in columns if "values" in c["leaves"]]
+        count = details["rows"] * len(leaving)
+        which = f"{count:,} value{'' if count == 1 else 's'}" if count else "frequent values"
+        said += [f"{which} of {_names(leaving)} leave"] if leaving else []
+        kept = [c["name"] for c in columns if c["leaves"] == "nothing"]
+        said += [f"{_names(kept)} {'stays' if len(kept) == 1 else 'stay'}"] if kept else []
+        said += ["no values leave"] if columns and not leaving and not kept else []
+    return f"{total:,} tokens{cost}{'; ' if said else '.'}{', '.join(said)}{'.' if said else ''}"
+
+
+def _names(columns: Sequence[str]) -> str:
+    """`a`, `b` and 3 more."""
+    more = len(columns) - 3
+    named = ", ".join(f"`{name}`" for name in columns[: 3 if more > 0 else None])
+    return f"{named} and {more} more" if more > 0 else named
 
 
 def _data(turn: Turn) -> list[Report]:

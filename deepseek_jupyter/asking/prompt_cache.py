@@ -11,6 +11,7 @@ from bisect import bisect_left
 from dataclasses import dataclass
 from functools import partial
 
+from deepseek_jupyter.protocol.deltas import Detail
 from deepseek_jupyter.protocol.messages import Message
 from deepseek_jupyter.protocol.tokens import estimate_messages, estimate_tokens
 
@@ -76,4 +77,4 @@ def what_broke(before: object, now: Prefix) -> str:
     reason = next((reason for reason, changed in changes if changed), "")
     if not reason or estimate_messages(before.messages) < _WORTH_TELLING:
         return ""
-    return f"The cache starts over: {reason}."
+    return Detail(f"The cache starts over: {reason}.")

@@ -120,17 +120,21 @@ _TYPES: Mapping[str, tuple[tuple[type, ...], str]] = {
 }
 
 
+_WORDS = {f.name: str(f.type).split(" | ") for f in fields(Question)}
+
+
 def fitting(options: Mapping[str, Any]) -> dict[str, Any]:
     """`options` of a function's caller, plain values in place of numpy's.
 
     Raises `ParameterError` for a value that is not of its field's type in `Question`.
     """
     found = dict(options)
-    for name, words in {f.name: str(f.type).split(" | ") for f in fields(Question)}.items():
+    for name, given in options.items():
+        words = _WORDS.get(name, ())
         kinds = [_TYPES[word] for word in words if word in _TYPES]
-        if not kinds or name not in options:
+        if not kinds or (given is None and "None" in words):
             continue
-        value = found[name] = plain_value(options[name])
+        value = found[name] = plain_value(given)
         if value is None and "None" in words:
             continue
         fits = any(isinstance(value, types) for types, _ in kinds)

@@ -43,7 +43,7 @@ class Reply:
         turn: Turn,
         *,
         error: DeepSeekError | None = None,
-        record: Mapping[str, Any] | None = None,
+        record: dict[str, Any] | None = None,
         shape: Shape | None = None,
     ) -> None:
         self.turn = turn

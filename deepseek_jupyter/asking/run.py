@@ -6,7 +6,7 @@ import asyncio
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from types import TracebackType
@@ -20,23 +20,24 @@ from deepseek_jupyter.errors import (
     DeepSeekError,
     EmptyAnswerError,
     Interrupted,
-    TransportError,
     TruncatedError,
 )
 from deepseek_jupyter.privacy.redaction import Restorer
 from deepseek_jupyter.protocol.deltas import (
     Completion,
     Delta,
+    Detail,
     Event,
     Fault,
     Finish,
     Notice,
     ReasoningDelta,
+    Retry,
     TextDelta,
     ToolCallDelta,
-    Waiting,
 )
-from deepseek_jupyter.protocol.usage import Cost
+from deepseek_jupyter.protocol.tokens import count_body, estimate_tokens
+from deepseek_jupyter.protocol.usage import Cost, Usage
 
 from .consent import ConsentRequest
 from .fallback import where
@@ -50,6 +51,9 @@ if TYPE_CHECKING:
     from deepseek_jupyter.session.session import Session
 
     from .prepare import Prepared
+
+
+_CHECKPOINT = 1.0  # seconds; what a killed kernel may lose
 
 
 class Run:
@@ -74,12 +78,14 @@ class Run:
         self.exchange = Exchange(prepared.request, prepared.provider, prepared.key, prepared.built)
         self.stop = Stop()
         self.reply: Reply | None = None
+        self._unsaved = 0.0  # when the first came of what the journal does not have
         self._ended = ended
         self.left: tuple[TextDelta | ReasoningDelta, ...] = ()  # shown at the very end
         self._session = session
         self._prepared = prepared
         self._surface = on
         self._turn = prepared.turn
+        self._built = prepared.built
         self._transcript = Transcript(time.monotonic())
         self._places = [prepared, *prepared.fallbacks]
         self._begin_rounds(prepared)
@@ -103,7 +109,8 @@ class Run:
         told = f"{where(self._prepared)} did not answer: {error.what.rstrip('.')}"
         self._prepared = prepared = self._places[at]
         self.exchange = Exchange(prepared.request, prepared.provider, prepared.key, prepared.built)
-        self._turn = prepared.turn
+        self._turn, self._built = prepared.turn, prepared.built
+        self._transcript.waiting = None
         self._begin_rounds(prepared)
         if self._turn.history:
             self._session.prefix = prepared.prefix
@@ -119,12 +126,13 @@ class Run:
         prefix = self._prepared.prefix
         if self._turn.history:
             if broken := what_broke(self._session.prefix, prefix):
-                self._transcript.notices.append(broken)
+                self._transcript.note(broken)
             self._session.prefix = prefix
         self._transcript.notices += self._turn.sending["shortened"]
         self._transcript.notices += filter(self._session.first_time, self._prepared.notices)
         if memory.restored_notice and self._session.first_time(memory.restored_notice):
-            self._transcript.notices.append(memory.restored_notice)
+            told = memory.restored_notice  # without a command to give, nothing follows from it
+            self._transcript.note(told if "%deepseek" in told else Detail(told))
         record = {**self._record(), "notices": [*self._transcript.notices]}
         self._surface.begin(record, self.stop)
         self._session.announce("begun", record)
@@ -138,16 +146,19 @@ class Run:
         shown = self._restored.events(self._in_answer(batch) or [])
         if shown:
             self._transcript.apply(*shown, now=now)
+            self._unsaved = self._unsaved or now
         self._refresh(now)
-        memory = self._session.memory
-        if memory.due(self._turn, now):
-            memory.checkpoint(self._turn, self._transcript.status, self.exchange.completion)
+        if self._unsaved and now - self._unsaved >= _CHECKPOINT:
+            self._unsaved = 0.0
+            self._session.memory.checkpoint(
+                self._turn, self._transcript.status, self.exchange.completion
+            )
         return shown
 
     def deltas(self, batch: list[Event] | None) -> Iterator[Delta]:
         """Show a batch of events; returns those of them that come from the model."""
         shown = self.take(batch)
-        return (event for event in shown if not isinstance(event, Notice | Waiting))
+        return (event for event in shown if not isinstance(event, Notice | Retry))
 
     def go_on(self) -> bool:
         """After the end of a stream: run the calls that it asks for, and be ready for the next
@@ -155,15 +166,29 @@ class Run:
         """
         need = self._next(self.exchange.completion)
         while isinstance(need, ConsentRequest | Calls):
-            need = self._next(need.meet(self.stop))
+            with self._reading(need):
+                met = need.meet(self.stop)
+            need = self._next(met)
         return self._send(need)
 
     async def ago_on(self) -> bool:
         """As `go_on`, on the caller's loop."""
         need = self._next(self.exchange.completion)
         while isinstance(need, ConsentRequest | Calls):
-            need = self._next(await need.ameet(self.stop))
+            with self._reading(need):
+                met = await need.ameet(self.stop)
+            need = self._next(met)
         return self._send(need)
+
+    @contextmanager
+    def _reading(self, need: ConsentRequest | Calls) -> Iterator[None]:
+        """The time that the user takes to decide is not the answer's."""
+        began = time.monotonic()
+        try:
+            yield
+        finally:
+            if isinstance(need, ConsentRequest):
+                self._transcript.pause(time.monotonic() - began)
 
     def _next(self, met: Any) -> Send | ConsentRequest | Calls | None:
         """What the tool rounds need after `met`, which they needed before; None at their end."""
@@ -183,6 +208,7 @@ class Run:
         self._turn = replace(self._turn, steps=self._rounds.steps)
         self._session.memory.checkpoint(self._turn, "waiting", Completion())
         prepared = self._prepared
+        self._built = send.built
         self.exchange = Exchange(send.request, prepared.provider, prepared.key, send.built)
         self._transcript.begin_round()
         self._refresh(time.monotonic())
@@ -248,7 +274,9 @@ class Run:
         for tool in (tool for place in self._places for tool in place.tools.values()):
             if tool.close is not None:
                 tool.close()
-        completion = self._rounds.settled(self.exchange.completion)
+        arrived, is_whole = self.exchange.completion, problem is None and not stopped
+        arrived = arrived if is_whole else _estimated(arrived, self._built.body)
+        completion = self._rounds.settled(arrived)
         if problem is None and not stopped:
             problem = _emptiness(completion)
         status = _status(problem, stopped)
@@ -271,6 +299,7 @@ class Run:
             timing=self._transcript.timing.to_json(),
             finish_reason=completion.finish_reason if status == "done" else status,
             notices=tuple(self._transcript.notices),
+            details=tuple(self._transcript.details),
             error=problem.record if problem else None,
             reasoning_details=completion.reasoning_details,
             pseudonyms=self._pseudonyms(completion),
@@ -393,6 +422,19 @@ def _status(problem: DeepSeekError | None, stopped: bool) -> str:
     return "done" if problem is None else "error"
 
 
+def _estimated(completion: Completion, body: Mapping[str, Any]) -> Completion:
+    """`completion` with the tokens that it took, where something came and the host had not yet said
+    how many they are: it bills what it read and wrote.
+    """
+    calls = "".join(call.name + call.arguments for call in completion.tool_calls)
+    texts = (completion.reasoning or "", completion.answer, calls)
+    if completion.usage is not None or not any(texts):
+        return completion
+    thinking, *others = map(estimate_tokens, texts)
+    read = count_body(body, estimate_tokens)
+    return replace(completion, usage=Usage(read, thinking + sum(others), 0, thinking, None, True))
+
+
 _GAVE_UP = "The server gave up before the end of the answer; run the cell again."
 _ENDINGS = {
     "length": "The answer was cut at the token limit; raise --max-tokens or use --continue.",
@@ -421,8 +463,6 @@ def _emptiness(completion: Completion) -> EmptyAnswerError | None:
 
 def _advice(completion: Completion, problem: DeepSeekError | None, stopped: bool) -> Iterator[str]:
     """What the user should know about how the answer ended."""
-    if isinstance(problem, TransportError) and completion.answer:
-        yield "The answer is incomplete; --continue goes on from here."
     if problem is not None or stopped:
         return
     if completion.empty and completion.reasoning:

@@ -92,6 +92,7 @@ class _Round:
     planned: Sequence[Planned]
     results: dict[str, str] = field(default_factory=dict)
     decisions: dict[str, str] = field(default_factory=dict)
+    facts: dict[str, dict[str, Any]] = field(default_factory=dict)
 
     @property
     def step(self) -> Step:
@@ -102,6 +103,7 @@ class _Round:
             self.completion.answer,
             self.completion.reasoning,
             tuple((c.id, self.decisions[c.id]) for c in calls if c.id in self.decisions),
+            tuple((c.id, self.facts[c.id]) for c in calls if c.id in self.facts),
         )
 
     def messages(self) -> list[Message]:
@@ -219,6 +221,8 @@ class ToolRounds:
         seconds = self._session.config.tool_timeout
         outcomes: list[CallOutcome] = yield Calls(planned, seconds, together)
         for one, outcome in zip(planned, outcomes, strict=True):
+            assert one.tool is not None
+            current.facts[one.call.id] = outcome.facts(one.tool)
             yield from self._leave(current, one, *self._words(one, outcome))
 
     def _leave(self, current: _Round, planned: Planned, text: str, cut: str) -> Flow:
@@ -231,6 +235,7 @@ class ToolRounds:
             text = masked.text + (f"\n(masked: {counts})" if counts else "")
             if (kept := tool.kept(text)) and not (yield from self._may_leave(current, call, text)):
                 text, decision, cut = _KEPT.format(kept), "result kept here", ""
+                current.facts.pop(call.id)
         if cut:
             said = f"Of what {call.name} returned the model reads {cut}."
             self._transcript.notices.append(said)
@@ -357,7 +362,7 @@ class ToolRounds:
                 raise
             self._repaired = True
             self._account(completion, self._text(completion))
-            self._transcript.notices.append(f"{error.what} The model was asked once more.")
+            self._transcript.details.append(f"{error.what} The model was asked once more.")
             return self._repair(completion, repair_request(error))
         self._answer = pretty(plain)
         return None

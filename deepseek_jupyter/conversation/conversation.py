@@ -314,6 +314,25 @@ class Conversation:
             self._move(self.active, kept[-1].id if kept else None)
         return left
 
+    def seams(self) -> dict[str, tuple[str, ...]]:
+        """See `Tree.seams`; of the active branch."""
+        return self._tree.seams(self.tip)
+
+    def carry_over(self, id: str) -> None:
+        """The turns that the seam at `id` speaks of follow the tip, and all that followed them."""
+        with self._lock:
+            left = self.seams().get(id, ())
+            parents = dict(zip(left, (self.tip, *left), strict=False))
+            nodes = self._tree.below(left)
+            for node, turn in zip(nodes, self._read(n.id for n in nodes), strict=True):
+                parent = parents.get(node.id, node.parent)
+                self._turns[node.id] = replace(turn, parent=parent)
+                self._tree.replant(node._replace(parent=parent))
+            if left:
+                if self.journal is not None and self._unjournaled is None:
+                    self.journal.put_last([self._turns[node.id] for node in nodes])
+                self._move(self.active, left[-1])
+
     def join(self, turns: Iterable[Turn], tip: str | None = None) -> None:
         """Add turns that were read elsewhere, parents first; the active branch moves to `tip`."""
         new = [turn for turn in turns if turn.id not in self]

@@ -166,7 +166,7 @@ class Database:
 
     def _opened(self) -> Connection:
         if self.path is None:
-            raise OSError("there is no home directory")
+            raise OSError("this user has no home directory; set DEEPSEEK_JUPYTER_HOME")
         if self._connection is not None and self._inode != _inode_of(self.path):
             self._drop()  # the file was moved away or deleted
         if self._connection is None:
@@ -232,17 +232,23 @@ def _written(connection: Connection, changes: list[Change], full: bool) -> Excep
     # Between transactions, the only place where SQLite lets it be changed.
     connection.execute(f"PRAGMA synchronous = {'FULL' if full else 'NORMAL'}")
     connection.execute("BEGIN IMMEDIATE")
+    several = (
+        len(changes) > 1
+    )  # each statement gives up the GIL, and may wait 5 ms to have it again
     for change in changes:
-        connection.execute("SAVEPOINT change")
+        if several:
+            connection.execute("SAVEPOINT change")
         try:
             change(connection)
         except Exception as error:
             if _of_the_file(error) or not connection.in_transaction:
                 raise
             refused = error
-            connection.execute("ROLLBACK TO change")
-        connection.execute("RELEASE change")
-    connection.execute("COMMIT")
+            connection.execute("ROLLBACK TO change" if several else "ROLLBACK")
+        if several:
+            connection.execute("RELEASE change")
+    if connection.in_transaction:
+        connection.execute("COMMIT")
     return refused
 
 

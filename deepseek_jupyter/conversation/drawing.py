@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
+from datetime import datetime
 from typing import Literal, NamedTuple
 
 from deepseek_jupyter.errors import shortened
@@ -38,7 +40,8 @@ def tree_lines(
     """One line a turn. ● is on the active branch (`way`), ○ is not.
 
     `nodes` come parents first; the parent of a turn that is not among them counts as none. A line
-    ends in the last six characters of the id, by which a turn can be named, and the branches.
+    ends in the time, the last six characters of the id, by which a turn can be named, and the
+    branches.
     """
     known = {node.id for node in nodes}
     children: dict[str | None, list[Node]] = {}
@@ -73,6 +76,9 @@ def _line(
     if ended := ENDED_EARLY.get(node.status):
         words = f"{words} ({ended})"
     mark = "●" if node.id in way else "○"
+    with suppress(ValueError):
+        asked = datetime.fromisoformat(node.created).astimezone()
+        words = f"{words} · {asked:%d %b %H:%M}"
     return " ".join([mark, words, f"·{node.id[-6:]}", *names.get(node.id, ())])
 
 

@@ -22,11 +22,20 @@ from pathlib import Path
 from typing import Any
 
 from deepseek_jupyter.errors import ConversationError
-from deepseek_jupyter.home import home
+from deepseek_jupyter.home import NOWHERE, home
 
 from . import maintenance
 from .database import Database
-from .rows import LATEST, ConversationRow, NotebookRow, put_tip, put_turn, take_along, turn_of
+from .rows import (
+    LATEST,
+    ConversationRow,
+    NotebookRow,
+    put_tip,
+    put_turn,
+    remove_turn,
+    take_along,
+    turn_of,
+)
 from .search import Hit, hit_in, match_expression, words_of
 from .totals import By, Total, add_ghosts, delete_ghosts, ghost_totals, turn_totals
 from .tree import Node
@@ -61,12 +70,8 @@ class Journal:
     @classmethod
     def open(cls, path: Path | None = None) -> Journal:
         """The journal at `path`, by default at `default_path`. Never fails: see `trouble`."""
-        if path is None:
-            try:
-                path = default_path()
-            except (OSError, RuntimeError):  # pathlib's, where there is no home directory
-                return cls(None)
-        return cls(path)
+        path = path or default_path()
+        return cls(None if path.parent == NOWHERE else path)
 
     def close(self) -> None:
         """Close the file; using the journal again opens it again."""
@@ -120,6 +125,16 @@ class Journal:
                     put_turn(connection, turn, None)
                 if known.get(turn.id, turn).conversation != (conversation or turn.conversation):
                     take_along(connection, str(conversation), turn.id)
+
+        self._database.write(change, full=True)
+
+    def put_last(self, turns: Sequence[Turn]) -> None:
+        """Write turns that are there as if they were asked last, in this order."""
+
+        def change(connection: sqlite3.Connection) -> None:
+            for turn in turns:
+                remove_turn(connection, turn.id)
+                put_turn(connection, turn, None)
 
         self._database.write(change, full=True)
 

@@ -17,7 +17,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from .migrations import make_search_index
-from .rows import add_to_index, put_turn, remove_from_index, turn_of
+from .rows import add_to_index, put_turn, remove_turn, turn_of
 
 _LEFT_BEHIND = "The kernel ended during this answer; what had arrived by then is kept."
 
@@ -122,11 +122,7 @@ def prunable(
 def delete_turns(connection: sqlite3.Connection, ids: list[str]) -> None:
     """Delete turns, the branches that end in them, and conversations left without any."""
     for id in ids:
-        remove_from_index(connection, id)
-        connection.execute(
-            "DELETE FROM bodies WHERE key = (SELECT key FROM turns WHERE id = ?)", (id,)
-        )
-        connection.execute("DELETE FROM turns WHERE id = ?", (id,))
+        remove_turn(connection, id)
         connection.execute("DELETE FROM taken WHERE turn = ?", (id,))
         connection.execute("DELETE FROM branches WHERE tip = ?", (id,))
     connection.execute(
@@ -159,8 +155,9 @@ def this_process() -> str:
     """Host, pid, and what distinguishes this process from a later one with its pid."""
     global _token
     if _token[0] != os.getpid():
-        _token = (os.getpid(), f"{_began(os.getpid())}.{secrets.token_hex(6)}")
-    return f"{socket.gethostname()}:{_token[0]}:{_token[1]}"
+        unique = f"{_began(os.getpid())}.{secrets.token_hex(6)}"
+        _token = (os.getpid(), f"{socket.gethostname()}:{os.getpid()}:{unique}")
+    return _token[1]
 
 
 def alive(owner: str, silent: float) -> bool:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from functools import partial
 from typing import Any, TypeVar
@@ -75,6 +75,7 @@ def read_record(record: object) -> Turn | None:
         timing=_seconds(record.get("timing")),
         finish_reason=_name(record.get("finish_reason")),
         notices=_each(_sentence, record.get("notices")),
+        details=_each(_sentence, record.get("details")),
         error=_error(record.get("error")),
         history=record.get("history") is not False,
         format=_name(record.get("format")) or "md",
@@ -148,15 +149,26 @@ def _call(value: object) -> ToolCall | None:
 def _step(value: object) -> Step | None:
     given = _fields(value)
     calls = _each(_call, given.get("tool_calls"))
-    results, decisions = [], []
+    results, decisions, facts = [], [], []
     for entry in map(_fields, _list(given.get("results"))):
         id, text = _name(entry.get("id")), _text(entry.get("text"))
         if id and text is not None:
             results.append((id, text))
         if id and (decision := _name(entry.get("decision"))):
             decisions.append((id, decision))
+        if id and (found := _facts(entry)):
+            facts.append((id, found))
     said, reasoning = _text(given.get("answer")) or "", _text(given.get("reasoning")) or None
-    return Step(calls, tuple(results), said, reasoning, tuple(decisions)) if calls else None
+    if not calls:
+        return None
+    return Step(calls, tuple(results), said, reasoning, tuple(decisions), tuple(facts))
+
+
+def _facts(entry: Mapping[str, Any]) -> dict[str, Any]:
+    found: dict[str, Any] = _seconds(entry, ("seconds",))
+    if type(entry.get("rows")) is int:
+        found["rows"] = _count(entry["rows"])
+    return found | {name: True for name in ("failed", "more") if entry.get(name) is True}
 
 
 def _count(value: object) -> int:
@@ -169,7 +181,7 @@ def _usage(value: object) -> Usage | None:
         return None
     names = ("prompt_tokens", "completion_tokens", "cache_hit_tokens", "reasoning_tokens")
     counts: dict[str, Any] = {name: _count(value.get(name)) for name in names}
-    return Usage(**counts)
+    return Usage(**counts, estimated=value.get("estimated") is True)
 
 
 def _cost(value: object) -> dict[str, str] | None:
@@ -181,9 +193,11 @@ def _cost(value: object) -> dict[str, str] | None:
     return {"amount": format(Decimal(amount), "f"), "currency": currency}
 
 
-def _seconds(value: object) -> dict[str, float | None]:
+def _seconds(
+    value: object, names: Sequence[str] = ("first_token", "thinking", "total")
+) -> dict[str, float | None]:
     given, found = _fields(value), dict[str, float | None]()
-    for name in ("first_token", "thinking", "total"):
+    for name in names:
         if name in given:
             seconds = given[name]
             number = isinstance(seconds, int | float) and not isinstance(seconds, bool)
@@ -194,8 +208,9 @@ def _seconds(value: object) -> dict[str, float | None]:
 def _error(value: object) -> dict[str, str] | None:
     if not isinstance(value, Mapping):
         return None
-    said = {name: _sentence(value.get(name)) for name in ("type", "message", "hint")}
-    return {name: text or "" for name, text in said.items()}
+    said = {name: _sentence(value.get(name)) or "" for name in ("type", "message", "hint")}
+    details = _sentence(value.get("details"))
+    return {**said, "details": details} if details else said
 
 
 def _audit(value: object) -> dict[str, Any]:

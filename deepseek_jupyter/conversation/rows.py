@@ -101,14 +101,21 @@ def put_turn(connection: sqlite3.Connection, turn: Turn, owner: str | None) -> N
     connection.execute(
         f"INSERT INTO turns({names}) VALUES ({marks}) ON CONFLICT(id) DO UPDATE SET {changes}", row
     )
-    (key,) = connection.execute("SELECT key FROM turns WHERE id = ?", (turn.id,)).fetchone()
     connection.execute(
-        "INSERT INTO bodies(key, body) VALUES (?, ?) "
+        "INSERT INTO bodies(key, body) VALUES ((SELECT key FROM turns WHERE id = ?), ?) "
         "ON CONFLICT(key) DO UPDATE SET body = excluded.body",
-        (key, _body(turn)),
+        (turn.id, _body(turn)),
     )
     if owner is None:
+        (key,) = connection.execute("SELECT key FROM turns WHERE id = ?", (turn.id,)).fetchone()
         add_to_index(connection, key, turn)
+
+
+def remove_turn(connection: sqlite3.Connection, id: str) -> None:
+    """Delete a turn with its body and its words."""
+    remove_from_index(connection, id)
+    connection.execute("DELETE FROM bodies WHERE key = (SELECT key FROM turns WHERE id = ?)", (id,))
+    connection.execute("DELETE FROM turns WHERE id = ?", (id,))
 
 
 def add_to_index(connection: sqlite3.Connection, key: int, turn: Turn) -> None:

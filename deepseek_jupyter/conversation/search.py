@@ -115,4 +115,5 @@ def snippet(text: str, words: list[str], width: int = 60) -> tuple[tuple[str, bo
 
 
 def _line(text: str) -> str:
-    return re.sub(r"\s+", " ", text)
+    """On one line, without the marks of Markdown."""
+    return re.sub(r"\s+", " ", re.sub(r"\*\*|__|`+|^#{1,6} |^>+ ", "", text, flags=re.MULTILINE))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from deepseek_jupyter.errors import ConversationError
@@ -101,6 +101,45 @@ class Tree:
         if node.id not in self.nodes:
             self._children.setdefault(node.parent, []).append(node.id)
         self.nodes[node.id] = node
+
+    def replant(self, node: Node) -> None:
+        """Add a node that is there already as the newest, under another parent."""
+        before = self.nodes.pop(node.id)
+        self._children[before.parent].remove(node.id)
+        self.plant(node)
+
+    def below(self, ids: Iterable[str]) -> list[Node]:
+        """The nodes with these ids and all that follows them, oldest first."""
+        found = dict.fromkeys(ids)
+        for node in self:
+            if node.parent in found:
+                found[node.id] = None
+        return [node for node in self if node.id in found]
+
+    def seams(self, tip: str | None) -> dict[str, tuple[str, ...]]:
+        """By turns of the way to `tip`: the turns that followed an earlier answer there, or, at the
+        tip, the turns that followed it, oldest first; those whose question is on the way are not
+        among them.
+        """
+        newest: dict[str | None, tuple[int, str]] = {}
+        for at, node in reversed(list(enumerate(self))):
+            last = newest.setdefault(node.id, (at, node.id))
+            newest[node.parent] = max(last, newest.get(node.parent, last))
+        way, found = self.way(tip), dict[str, tuple[str, ...]]()
+        asked = {node.cell_id or node.prompt_hash for node in way}
+        for node in way:
+            others = [newest[id] for id in self.children(node.parent) if id != node.id]
+            ends = [newest[node.id], *others] if node.id == tip else others
+            known = {
+                one.id for one in (*way, *map(self.nodes.get, self.children(node.parent))) if one
+            }
+            for _, leaf in sorted(ends, reverse=True):
+                left = [n for n in self.way(leaf) if n.id not in known]
+                left = [n for n in left if (n.cell_id or n.prompt_hash) not in asked]
+                if left:
+                    found[node.id] = tuple(n.id for n in left)
+                    break
+        return found
 
     def children(self, parent: str | None) -> list[str]:
         """The ids that follow `parent` (None: that begin the conversation), oldest first."""

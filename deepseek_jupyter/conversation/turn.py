@@ -40,7 +40,8 @@ class Step:
 
     `answer` and `reasoning` are what the model said with its calls; `results` are pairs of a call's
     id and the text that went back; `decisions` are pairs of a call's id and what was decided about
-    it (docs/tools.md).
+    it (docs/tools.md), `facts` of a call's id and what the record says of its run: ``seconds``,
+    ``failed``, and of a table ``rows``, and ``more`` where those are not all.
     """
 
     tool_calls: tuple[ToolCall, ...]
@@ -48,6 +49,7 @@ class Step:
     answer: str = ""
     reasoning: str | None = None
     decisions: tuple[tuple[str, str], ...] = ()
+    facts: tuple[tuple[str, Mapping[str, Any]], ...] = ()
 
     def messages(self) -> list[Message]:
         """The assistant message with the calls, and a tool message for each result."""
@@ -57,14 +59,20 @@ class Step:
     @property
     def record(self) -> dict[str, Any]:
         """The JSON form. A call that was decided on and has not returned has the text null."""
-        results, decided = dict(self.results), dict(self.decisions)
+        results, decided, facts = dict(self.results), dict(self.decisions), dict(self.facts)
         ids = [call.id for call in self.tool_calls if call.id in results or call.id in decided]
         return {
             "answer": self.answer,
             "reasoning": self.reasoning or "",
             "tool_calls": [asdict(call) for call in self.tool_calls],
             "results": [
-                {"id": id, "text": results.get(id), "decision": decided.get(id, "")} for id in ids
+                {
+                    "id": id,
+                    "text": results.get(id),
+                    "decision": decided.get(id, ""),
+                    **facts.get(id, {}),
+                }
+                for id in ids
             ],
         }
 
@@ -110,6 +118,7 @@ class Turn:
     timing: Mapping[str, float | None] = field(default_factory=dict)
     finish_reason: str | None = None
     notices: tuple[str, ...] = ()
+    details: tuple[str, ...] = ()
     error: Mapping[str, str] | None = None
     reasoning_details: tuple[dict[str, Any], ...] = ()
     history: bool = True
@@ -203,7 +212,7 @@ class Turn:
         record["steps"] = [step.record for step in self.steps]
         record["usage"] = self.usage.to_json() if self.usage else None
         record["attachments"] = list(map(dict, self.attachments))
-        record["notices"] = list(self.notices)
+        record["notices"], record["details"] = list(self.notices), list(self.details)
         record["policy"] = list(self.policy)
         record["parameters"] = dict(self.parameters)
         record["audit"] = dict(self.audit)

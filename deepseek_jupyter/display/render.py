@@ -8,21 +8,25 @@ blocks are not rendered again.
 from __future__ import annotations
 
 import html
+import logging
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
 from deepseek_jupyter.errors import one_line
 from deepseek_jupyter.protocol.output import TURN_MIME, packed
-from deepseek_jupyter.sanitizer.markdown import code_mark
+from deepseek_jupyter.sanitizer.markdown import code_mark, framed_mark
 from deepseek_jupyter.sanitizer.sanitizer import Sanitized, sanitize
 from deepseek_jupyter.sanitizer.text import mark_code, plain
 
+from .calls import calls, records_in, table_mark
 from .frontend import reads_plain_text
 
 Bundle = dict[str, Any]
+
+_log = logging.getLogger(__name__)
 
 # finish_reason in words; `stop` needs none. Unknown ones are shown as the server said them.
 END_WORDS: Mapping[str, str] = {
@@ -43,7 +47,8 @@ _PYTHON = frozenset({"", "python", "py", "python3", "ipython", "ipython3"})
 _FENCE = "`" * 16  # longer than any fence that a model writes; the card has as many
 OPENING = {"json": f"{_FENCE}json\n", "text": f"{_FENCE}text\n"}
 
-_LINE = 80  # characters of an answer that stand for it as plain text
+_LINE = 80  # characters of an answer that stand for it as plain text, and of its question
+_ROWS = 10  # of a tool's table in the Markdown; the record has all that the model read
 _TAIL = 4_000  # characters of a long chain of thought that are shown while it grows
 _MUTED = "color:var(--jp-ui-font-color2,#6b6b6b)"
 _FOLD = f"margin:0 0 .6em;{_MUTED}"
@@ -52,6 +57,7 @@ _THOUGHT = (
     "border-left:2px solid var(--jp-border-color2,#ddd);max-height:24em;overflow:auto"
 )
 _FOOTER = f"margin-top:.6em;font-size:.85em;{_MUTED}"
+_RED = ";color:var(--jp-error-color1,#c5221f)"
 _WARNING = "margin-top:.4em;color:var(--jp-warn-color-normal,#b45309)"
 _IGNORE = "mathjax_ignore tex2jax_ignore"
 
@@ -65,10 +71,11 @@ def streaming_bundle(
     notices: list[str],
     is_open: bool = False,
     steps: Sequence[Mapping[str, Any]] = (),
+    waiting: Mapping[str, Any] | None = None,
 ) -> Bundle:
     """The output while the answer grows; `is_open` keeps the thinking open in the answer too."""
-    words = {"waiting": "Waiting", "thinking": "Thinking", "answering": "Answering"}
-    line = f"{words.get(status, status)}… {seconds(elapsed)}"
+    words = {"waiting": "Waiting…", "thinking": "Thinking…", "answering": "Answering…"}
+    line = f"{waiting_words(waiting) if waiting else words.get(status, status)} {seconds(elapsed)}"
     body = card_html(
         answer_html,
         reasoning if len(reasoning) <= 2 * _TAIL else "…" + reasoning[-_TAIL:],
@@ -79,6 +86,16 @@ def streaming_bundle(
         steps=steps,
     )
     return {"text/html": body, "text/plain": line}
+
+
+def waiting_words(waiting: Mapping[str, Any]) -> str:
+    """What a question waits for; its TypeScript twin is `phase` in ``card/wording.ts``."""
+    forms = {
+        "start": "Starting {name} on this machine…",
+        "read": "Reading `{name}` ({rows:,} rows)…",
+        "retry": "{why} Try {number} of {of} in {seconds:.1f} s.",
+    }
+    return forms[waiting["reason"]].format_map(waiting)
 
 
 def shaped(answer: str, answer_format: str) -> str:
@@ -96,14 +113,28 @@ def final_bundle(
     tokens, money and seconds are in the record; the Markdown repeats them only where it is what the
     user has just `seen`, for they would be half of a file and of the differences between two runs.
     """
-    answer = answer or sanitize(shaped(record["answer"], record["format"]))
+    answer = answer or rendered(lambda: _sanitized(record), record["answer"])
     text = plain(record["answer"]) or ending(record)
     text = text if reads_plain_text() else one_line(text, _LINE)
+    markdown = _markdown(record, answer.markdown, seen)
     return {
-        TURN_MIME: packed(record, text),
-        "text/markdown": _markdown(record, answer.markdown, seen),
+        TURN_MIME: packed(record, text, markdown),
+        "text/markdown": markdown,
         "text/plain": text,
     }
+
+
+def _sanitized(record: Mapping[str, Any]) -> Sanitized:
+    return sanitize(shaped(record["answer"], record["format"]))
+
+
+def rendered(render: Callable[[], Sanitized], text: str) -> Sanitized:
+    """What `render` makes of `text`; the plain text where it fails, for the answer was paid."""
+    try:
+        return render()
+    except Exception:
+        _log.debug("an answer is shown as plain text", exc_info=True)
+        return Sanitized(f"<pre>{_escaped(text)}</pre>", code_mark(plain(text)))
 
 
 def ending(record: Mapping[str, Any]) -> str:
@@ -140,22 +171,30 @@ def _box(style: str, text: str) -> str:
     return f'<div class="{_IGNORE}" style="{style}">{_escaped(text)}</div>'
 
 
-def _fold(summary: str, text: str, is_open: bool = False) -> str:
+def _fold(summary: str, text: str, is_open: bool = False, colour: str = "") -> str:
     return (
-        f'<details{" open" if is_open else ""} style="{_FOLD}">'
+        f'<details{" open" if is_open else ""} style="{_FOLD}{colour}">'
         f"<summary>{_escaped(summary)}</summary>{_box(_THOUGHT, text)}</details>"
     )
 
 
 def _markdown(record: Mapping[str, Any], answer: str, seen: bool) -> str:
     """The answer as Markdown, with what is around it."""
-    parts = [_calls_markdown(step) for step in record.get("steps", ())]
+    # Who reads a page of the notebook may not see the cell that asked.
+    question = one_line(record["prompt"], _LINE)
+    parts = [] if seen or not question else [f"> {_marked(question)}"]
+    parts += [_calls_markdown(step) for step in record.get("steps", ())]
     if record["reasoning"] and (seen or "thinking" in record.get("policy", ())):
         thought = (record.get("timing") or {}).get("thinking") if seen else None
         label = f"Thought for {seconds(thought)}" if thought else "Thought"
         is_open = "thinking" in record.get("policy", ())
         parts.append(_marked_fold(label, plain(record["reasoning"]), is_open))
-    parts.append(answer)
+    rows = records_in(record["answer"]) if record["format"] == "json" else ()
+    if changes := record.get("changes"):
+        parts += _changes_markdown(record["answer"], changes)
+        parts += [f"*{_marked(changes['remark'])}*"] if seen else []
+    else:
+        parts.append(table_mark(rows) if rows else answer)
     if problem := record.get("error"):
         parts.append(f"**{_marked(problem['message'])}**")
     parts += [f"*{_marked(text)}*" for text in record["notices"]]
@@ -165,30 +204,42 @@ def _markdown(record: Mapping[str, Any], answer: str, seen: bool) -> str:
     return "\n\n".join(filter(None, parts))
 
 
-def calls(step: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
-    """Each call of a step: a line that says what became of it, its arguments, its result."""
-    results = {result["id"]: result for result in step.get("results", ())}
-    for call in step.get("tool_calls", ()):
-        result = results.get(call["id"], {})
-        decision = result.get("decision") or ""
-        note = "" if decision in ("", "not asked") else f" ({decision})"
-        yield f"{call['name']}{note}", call["arguments"], result.get("text") or ""
-
-
 def _calls_html(step: Mapping[str, Any]) -> str:
     """A step's words and its calls, each a fold."""
     said = step.get("answer") or ""
     parts = [f'<p class="{_IGNORE}">{_escaped(said)}</p>'] if said else []
-    parts += [_fold(line, f"{arguments}\n\n{result}") for line, arguments, result in calls(step)]
+    for call in calls(step):
+        table = "\n".join(map(" · ".join, call.rows))
+        inside = "\n\n".join(filter(None, (call.code, table, call.rest)))
+        parts.append(_fold(call.line, inside, colour=_RED if call.failed else ""))
     return "".join(parts)
 
 
 def _calls_markdown(step: Mapping[str, Any]) -> str:
     parts = [_marked(step["answer"])] if step.get("answer") else []
-    for line, *texts in calls(step):
-        inside = "\n\n".join(code_mark(plain(text)) for text in texts if text.strip())
-        parts.append(f"<details><summary>{_marked(line)}</summary>\n\n{inside}\n\n</details>")
+    for call in calls(step):
+        rest = call.rest.strip("\n")
+        inside = [framed_mark(plain(call.code), call.language)]
+        inside += [table_mark(call.rows[: 1 + _ROWS])] if call.rows else []
+        if len(call.rows) > 1 + _ROWS:
+            inside.append(f"*The first {_ROWS} of {len(call.rows) - 1} rows.*")
+        inside += [framed_mark(plain(rest))] if rest else []
+        line = _marked(call.line)
+        said = f"<strong>{line}</strong>" if call.failed else line
+        parts += [f"<details><summary>{said}</summary>", *inside, "</details>"]
     return "\n\n".join(parts)
+
+
+def _changes_markdown(answer: str, changes: Mapping[str, Any]) -> list[str]:
+    """The answer with differences in place of the code that they were made of."""
+    lines = answer.split("\n")
+    for start, end in reversed(changes["cut"]):
+        del lines[start:end]
+    parts = [sanitize("\n".join(lines)).markdown]
+    for cell in changes["cells"]:
+        difference = "\n".join(f"{mark} {text}".rstrip() for mark, text in cell["lines"])
+        parts += [f"**{_marked(cell['name'])}**", framed_mark(plain(difference), "diff")]
+    return [*parts, *(f"*{_marked(note)}*" for note in changes["notes"])]
 
 
 def _marked_fold(summary: str, text: str, is_open: bool = False) -> str:
@@ -258,19 +309,22 @@ def _tokens(usage: Mapping[str, int]) -> list[str]:
         (max(0, usage["completion_tokens"] - thinking), "out"),
     ]
     shown = [f"{n:,} {word}" for n, word in counts if n or word in ("new", "out")]
-    return [" + ".join(shown) + " tokens"]
+    estimated = usage.get("estimated")
+    return [f"{'about ' if estimated else ''}{' + '.join(shown)} tokens"]
 
 
 @dataclass(frozen=True, slots=True)
 class CodeBlock:
     """One fenced block; `info` is all that follows the fence, `language` its first word, without
     the braces of Quarto and pandoc. `closed` is False where the text ended before the block.
+    `lines` are the number of its first line, from 0, and of the first after it.
     """
 
     language: str
     text: str
     info: str = ""
     closed: bool = True
+    lines: Sequence[int] = (0, 0)
 
     @property
     def is_python(self) -> bool:
@@ -296,7 +350,8 @@ def code_blocks(markdown: str) -> list[CodeBlock]:
             info = token.info.strip()
             language = _LANGUAGE.match(info)
             closed = end - first - 1 > token.content.count("\n")
-            found.append(CodeBlock(language[1] if language else "", token.content, info, closed))
+            name = language[1] if language else ""
+            found.append(CodeBlock(name, token.content, info, closed, token.map))
     return found
 
 

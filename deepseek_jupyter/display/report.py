@@ -6,13 +6,15 @@ Nothing in them is hidden or acts: hosts' and models' own words may be part of t
 from __future__ import annotations
 
 import html
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from deepseek_jupyter.sanitizer.text import plain
 
-_CELL = "text-align:left;vertical-align:top;padding:.15em 1em .15em 0"
+_CELL = "vertical-align:top;padding:.15em 1em .15em 0"
+_NUMBER = re.compile(r"[~$¥€]?[\d,.]*\d[\d,.]*(?: (?:%|ms|s|tokens))?|")
 _COLOURS = {
     "+": "var(--jp-success-color1, #188038)",
     "-": "var(--jp-error-color1, #c5221f)",
@@ -52,23 +54,40 @@ class Report(_Shown):
         lines = [self.title] if self.title else []
         table = [*([self.heads] if self.heads else []), *self.rows]
         widths = [max(map(len, column)) for column in zip(*table, strict=True)] if table else []
+        numbers = self._numbers()
         for row in table:
-            cells = [cell.ljust(width) for cell, width in zip(row, widths, strict=True)]
-            lines.append(("  " + "  ".join(cells)).rstrip())
+            cells = zip(row, widths, numbers, strict=True)
+            line = [c.rjust(width) if number else c.ljust(width) for c, width, number in cells]
+            lines.append(("  " + "  ".join(line)).rstrip())
         return "\n".join([*lines, self.remark] if self.remark else lines)
 
+    def _numbers(self) -> list[bool]:
+        """Which columns hold numbers, amounts or durations alone: those stand at the right."""
+        found = [all(map(_NUMBER.fullmatch, column)) for column in zip(*self.rows, strict=True)]
+        return found or [False] * len(self.heads)
+
     def _repr_html_(self) -> str:
-        parts = [f"<p><b>{_inert(self.title)}</b></p>"] if self.title else []
+        return self.html()
+
+    def html(self, *, fold: bool = False) -> str:
+        """As a page shows it; with `fold` the title is the line of a closed fold."""
+        parts = [f"<p><b>{_inert(self.title)}</b></p>"] if self.title and not fold else []
         if self.rows:
+            numbers = self._numbers()
             parts.append('<table style="margin:0">')
             if self.heads:
-                parts.append(_row(self.heads, "th"))
-            parts += [_row(row, "td") for row in self.rows]
+                parts.append(_row(self.heads, "th", numbers))
+            parts += [_row(row, "td", numbers) for row in self.rows]
             parts.append("</table>")
         if self.remark:
             remark = _inert(self.remark).replace("\n", "<br>")
             parts.append(f'<p style="white-space:pre-wrap">{remark}</p>')
-        return f'<div class="{_INERT}">{"".join(parts)}</div>'
+        inner = "".join(parts)
+        if fold and inner:
+            inner = f"<details><summary>{_inert(self.title)}</summary>{inner}</details>"
+        elif fold:
+            inner = f"<p>{_inert(self.title)}</p>"
+        return f'<div class="{_INERT}">{inner}</div>'
 
 
 @dataclass(frozen=True, slots=True, repr=False)  # IPython would prefer it to `_repr_pretty_`
@@ -115,8 +134,11 @@ def _inert(text: str) -> str:
     return html.escape(plain(text))
 
 
-def _row(cells: Sequence[str], tag: str) -> str:
-    inner = "".join(f'<{tag} style="{_CELL}">{_inert(cell)}</{tag}>' for cell in cells)
+def _row(cells: Sequence[str], tag: str, numbers: Sequence[bool]) -> str:
+    inner = "".join(
+        f'<{tag} style="text-align:{"right" if number else "left"};{_CELL}">{_inert(cell)}</{tag}>'
+        for cell, number in zip(cells, numbers, strict=True)
+    )
     return f"<tr>{inner}</tr>"
 
 

@@ -12,28 +12,43 @@ that runs at that moment.
 
 from __future__ import annotations
 
+import shutil
 import sys
 import threading
-from collections.abc import Callable, Mapping, Sequence
-from typing import IO, Any, Protocol
-from uuid import uuid4
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import IO, Any
 
+from deepseek_jupyter.errors import DeepSeekError, one_line
 from deepseek_jupyter.protocol.output import TURN_MIME
 
-from .frontend import can_type, captured, has_frontend, in_jupyter, publish, shell
+from .calls import calls
+from .frontend import Output, can_type, captured, has_frontend, in_jupyter, publish, shell
 from .pages import pages
-from .render import Bundle, calls, final_bundle, streaming_bundle
+from .render import Bundle, final_bundle, streaming_bundle, waiting_words
 from .terminal import TerminalStyler
 from .transcript import Fresh, GrowingText, Throttle, Transcript
 
 _SILENT_TICK = 1.0  # seconds between updates that only move the clock
 _DELTA_GAP = 0.02  # seconds between messages to a page, which paints at most 60 times a second
 
+# A question that is not settled yet, as a record without an id: no turn.
+_UNSETTLED = {"id": "", "model": "", "status": "waiting", "format": "md", "notices": []}
 
-class Surface(Protocol):
+
+class Surface:
     """A place to show one turn on; `visible` is False where it is not seen in the running cell."""
 
-    visible: bool
+    visible = True
+
+    def open(self, prompt: str) -> None:
+        """Enter was pressed; what the question needs is being settled."""
+
+    def wait(self, waiting: Mapping[str, Any]) -> None:
+        """Settling it takes a while: `waiting` says for what, see `render.waiting_words`."""
+
+    def refuse(self, error: BaseException) -> None:
+        """The question cannot be sent."""
 
     def begin(self, record: Mapping[str, Any], stop: Callable[[], None]) -> None:
         """The question is about to be sent; `stop` ends it, from any thread."""
@@ -66,16 +81,24 @@ def markdown_is_seen() -> bool:
     return can_type() and not pages.connected
 
 
-class Nowhere:
+@contextmanager
+def preparing(on: Surface, prompt: str) -> Iterator[None]:
+    """While a question is settled `on` shows what that waits for, and what ends it."""
+    on.open(prompt)
+    try:
+        yield
+    except BaseException as error:
+        on.refuse(error)
+        raise
+
+
+class Nowhere(Surface):
     """Shows nothing."""
 
     visible = False
 
-    def begin(self, record: Mapping[str, Any], stop: Callable[[], None]) -> None: ...
 
-    def refresh(self, transcript: Transcript, fresh: Fresh, now: float) -> None: ...
-
-    def end(self, record: Mapping[str, Any]) -> None: ...
+NOWHERE = Nowhere()
 
 
 class Once(Nowhere):
@@ -87,25 +110,32 @@ class Once(Nowhere):
         publish(final_bundle(record, seen=markdown_is_seen()))
 
 
-class Terminal:
+class Terminal(Surface):
     """Text as it comes, with thinking dimmed; the footer below."""
-
-    visible = True
 
     def __init__(self, out: IO[str]) -> None:
         self._out = out
-        self._styler = TerminalStyler(colour=out.isatty())
+        width = shutil.get_terminal_size().columns if out.isatty() else 0
+        self._styler = TerminalStyler(colour=out.isatty(), width=width)
         self._status = "waiting"
         self._notices = 0
         self._called: set[tuple[int, int]] = set()
+
+    def wait(self, waiting: Mapping[str, Any]) -> None:
+        self._print(self._styler.muted(waiting_words(waiting)) + "\n")
 
     def begin(self, record: Mapping[str, Any], stop: Callable[[], None]) -> None:
         self._print_notices(record["notices"])
 
     def refresh(self, transcript: Transcript, fresh: Fresh, now: float) -> None:
         reasoning, answer = fresh
+        if not any(fresh):
+            self._print(self._styler.pause())
         self._print_calls(transcript.steps)
         self._print_notices(transcript.notices)
+        if transcript.waiting:
+            self.wait(transcript.waiting)
+            transcript.waiting = None  # a line is printed once
         if reasoning:
             if self._status == "waiting":
                 self._print(self._styler.muted("Thinking…") + "\n")
@@ -113,7 +143,7 @@ class Terminal:
             self._print(self._styler.thinking(reasoning))
         if answer:
             if self._status == "thinking":
-                self._print("\n\n")
+                self._print(self._styler.close() + "\n\n")
             self._status = "answering"
             self._print(self._styler.answer(answer))
 
@@ -132,15 +162,14 @@ class Terminal:
     def _print_calls(self, steps: Sequence[Mapping[str, Any]]) -> None:
         """A line for each call that has a result, once."""
         for place, step in enumerate(steps):
-            for number, (line, arguments, result) in enumerate(calls(step)):
-                if not result or (place, number) in self._called:
+            for number, call in enumerate(calls(step)):
+                result = "; ".join(map(", ".join, call.rows)) + "\n" + call.rest
+                if not result.strip() or (place, number) in self._called:
                     continue
                 self._called.add((place, number))
-                first, _, more = result.strip().partition("\n")
-                gist = f"{first[:80]}…" if more or len(first) > 80 else first
                 start = "" if self._status == "waiting" else "\n"
                 self._status = "waiting"
-                said = " ".join(f"→ {line} {arguments}: {gist}".split())
+                said = f"→ {call.line}: {one_line(call.code, 60)} → {one_line(result, 80)}"
                 self._print(f"{self._styler.close()}{start}{self._styler.muted(said)}\n")
 
     def _print(self, text: str) -> None:
@@ -153,15 +182,14 @@ class Terminal:
         self._out.flush()
 
 
-class _PageTurn:
+class _PageTurn(Surface):
     """A turn that the pages may ask about and stop while it grows."""
 
-    visible = True
     has_output = True
     _text: GrowingText
 
     def __init__(self) -> None:
-        self._id = uuid4().hex  # of the output, where there is one
+        self._output = Output()
         self._record: dict[str, Any] = {}
         self._rounds = self._steps_seen = 0
         self._stop: Callable[[], None] = lambda: None
@@ -176,7 +204,8 @@ class _PageTurn:
         if self.has_output:
             answer = self._text.finish(record["answer"])
             final = final_bundle(record, answer, seen=markdown_is_seen())
-            publish(final, self._id, update=True)
+            self._output.end(final)
+            pages.settle(record, final)
 
     def stop(self) -> None:
         self._stop()
@@ -200,7 +229,21 @@ class Notebook(_PageTurn):
 
     def begin(self, record: Mapping[str, Any], stop: Callable[[], None]) -> None:
         super().begin(record, stop)
-        publish(self._bundle(0.0, record["notices"]), self._id)
+        self._output.show(self._bundle(0.0, record["notices"]))
+
+    def open(self, prompt: str) -> None:
+        if in_jupyter() and not self._output.begun:  # the page may have our renderer
+            self.wait({})
+
+    def wait(self, waiting: Mapping[str, Any]) -> None:
+        words = streaming_bundle("", "", status="waiting", elapsed=0, notices=[], waiting=waiting)
+        if in_jupyter():
+            words[TURN_MIME] = {**_UNSETTLED, "waiting": waiting}
+        self._output.show(words)
+
+    def refuse(self, error: BaseException) -> None:
+        if self._output.begun and not self._record:  # the cell's own error says it all
+            self._output.end({"text/html": "", "text/plain": ""})
 
     def refresh(self, transcript: Transcript, fresh: Fresh, now: float) -> None:
         called = self._take_steps(transcript)
@@ -212,8 +255,9 @@ class Notebook(_PageTurn):
             return
         self._status = transcript.status
         self._unseen = False
+        self._record["waiting"] = transcript.waiting
         bundle = self._bundle(transcript.elapsed(now), transcript.notices)
-        publish(bundle, self._id, update=True)
+        self._output.show(bundle)
         self._published = now
         size = len(bundle["text/html"]) + (self._text.length if TURN_MIME in bundle else 0)
         self._throttle.published(now, size, self._text.length)
@@ -224,6 +268,7 @@ class Notebook(_PageTurn):
             self._text = self._empty_text()
         elif transcript.steps_seen == self._steps_seen:
             return False
+        self._output.share()
         self._steps_seen, self._rounds = transcript.steps_seen, transcript.rounds
         self._record["steps"] = transcript.steps
         return True
@@ -238,6 +283,7 @@ class Notebook(_PageTurn):
             notices=notices,
             is_open="thinking" in self._record.get("policy", ()),
             steps=self._record.get("steps", ()),
+            waiting=self._record.get("waiting"),
         )
         if in_jupyter():
             # The type that the final bundle is shown by: a change of type rebuilds the output.
@@ -285,14 +331,16 @@ class Deltas(_PageTurn):
             self._begin_round(transcript)
             pages.send(self.snapshot())
         if transcript.steps_seen != self._steps_seen:
+            self._output.share()
             self._steps_seen = transcript.steps_seen
             self._record["steps"], self._record["asking"] = transcript.steps, transcript.asking
             self._send("steps", steps=transcript.steps, asking=transcript.asking)
         if any(fresh):
             self._unsent.append(fresh)
-        if transcript.status != self._record["status"]:
-            self._record["status"] = transcript.status
-            self._send("status", status=transcript.status)
+        so_far = {"status": transcript.status, "waiting": transcript.waiting}
+        if any(self._record.get(name) != value for name, value in so_far.items()):
+            self._record.update(so_far)
+            self._send("status", **so_far)
         elif now - self._sent < _DELTA_GAP:
             return False
         self._send_delta()
@@ -331,25 +379,42 @@ class Card(Deltas):
 
     @property
     def asks(self) -> bool:
-        """Whether its buttons can be heard while the cell runs."""
-        return pages.can_answer
+        """Whether its buttons can be heard while the cell runs, and stay in it as tools run."""
+        return pages.can_answer and pages.updates
 
     def __init__(self) -> None:
         super().__init__()
         self._checkpoints = Throttle(rate=10_000, shortest=2.0, short=0)
 
+    def open(self, prompt: str) -> None:
+        if not self._record:
+            self._record = {**_UNSETTLED, "prompt": prompt}
+            self._text = self._empty_text()
+            self._output.show(self._checkpoint())
+
+    def wait(self, waiting: Mapping[str, Any]) -> None:
+        self._record["waiting"] = waiting
+        self._output.show(self._checkpoint())
+
+    def refuse(self, error: BaseException) -> None:
+        if not self._record.get("id") and self._record.get("status") == "waiting":
+            status = "error" if isinstance(error, Exception) else "interrupted"
+            known = error.record if isinstance(error, DeepSeekError) else None
+            self._record.update(status=status, finish_reason=status, error=known)
+            self._output.end(final_bundle(self._so_far()))
+
     def begin(self, record: Mapping[str, Any], stop: Callable[[], None]) -> None:
         super().begin(record, stop)
-        publish(self._checkpoint(), self._id)
+        self._output.show(self._checkpoint())
 
     def refresh(self, transcript: Transcript, fresh: Fresh, now: float) -> None:
         if self._send_news(transcript, fresh, now) and self._checkpoints.due(now):
-            publish(self._checkpoint(), self._id, update=True)
+            self._output.show(self._checkpoint())
             self._checkpoints.published(now, self._text.length, self._text.length)
 
     def _begin_round(self, transcript: Transcript) -> None:
         super()._begin_round(transcript)
-        publish(self._checkpoint(), self._id, update=True)
+        self._output.show(self._checkpoint())
 
     def _checkpoint(self) -> Bundle:
         return {TURN_MIME: self._so_far(), "text/plain": "…"}
@@ -368,26 +433,24 @@ class Asking(Card):
 
     def close(self, line: str) -> None:
         pages.end(self._record["id"])
-        publish({"text/plain": line}, self._id, update=True)
+        self._output.end({"text/plain": line})
 
 
-class Watched:
-    """One output, updated, and deltas for the panel in the page."""
-
-    visible = True
+class Watched(Notebook):
+    """One output, updated; then deltas for the panel, which is answered with what it was sent."""
 
     def __init__(self) -> None:
-        # The panel last: what it asks about the turn is answered with what it was sent.
-        self._parts = (Notebook(), Deltas())
+        super().__init__()
+        self._deltas = Deltas()
 
     def begin(self, record: Mapping[str, Any], stop: Callable[[], None]) -> None:
-        for part in self._parts:
-            part.begin(record, stop)
+        super().begin(record, stop)
+        self._deltas.begin(record, stop)
 
     def refresh(self, transcript: Transcript, fresh: Fresh, now: float) -> None:
-        for part in self._parts:
-            part.refresh(transcript, fresh, now)
+        super().refresh(transcript, fresh, now)
+        self._deltas.refresh(transcript, fresh, now)
 
     def end(self, record: Mapping[str, Any]) -> None:
-        for part in self._parts:
-            part.end(record)
+        super().end(record)
+        self._deltas.end(record)

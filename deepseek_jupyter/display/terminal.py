@@ -13,24 +13,63 @@ from deepseek_jupyter.sanitizer.text import plain
 
 _DIM, _BOLD, _CODE, _RESET = "\x1b[2m", "\x1b[1m", "\x1b[36m", "\x1b[0m"
 _MARK = re.compile(r"```[^\n]*\n?|\*\*|`|\n")
+_PIECES = re.compile(r"\n|[^\S\n]+|\S+")
+_CODES = re.compile("(\x1b\\[[0-9]*m)")
 _INDENT = re.compile(r"[\s>]*(?:(?:[-*+]|\d+[.)])\s+)?")  # what may come before a fence
 
 
+class _Wrap:
+    """Breaks lines of `width` columns between words (0: never), so it holds back an open word."""
+
+    def __init__(self, width: int) -> None:
+        self._width = width
+        self._column = self._size = 0
+        self._word = ""
+
+    def text(self, text: str) -> str:
+        out = []
+        for piece in _PIECES.findall(text) if self._width else ():
+            if not piece.isspace():
+                self._word += piece
+                self._size += len(piece)
+                continue
+            out += [self.rest(), piece]
+            self._column = 0 if piece == "\n" else self._column + len(piece)
+        return "".join(out) if self._width else text
+
+    def code(self, escape: str) -> str:
+        """An escape code, which takes no room."""
+        if not self._word:
+            return escape
+        self._word += escape
+        return ""
+
+    def rest(self) -> str:
+        """What is held back."""
+        over = self._column and self._column + self._size > self._width
+        text = f"\n{self._word}" if over and self._word else self._word
+        self._column = self._size + (0 if over else self._column)
+        self._word, self._size = "", 0
+        return text
+
+
 class TerminalStyler:
-    """Bold, headings, inline code and fences; everything else as written.
+    """Bold, headings, inline code and fences; everything else as written, but for code and tables
+    broken between words at `width` columns.
 
     A mark may be cut by the stream, so up to an unfinished mark at the end is held back.
     """
 
-    def __init__(self, *, colour: bool) -> None:
+    def __init__(self, *, colour: bool, width: int = 0) -> None:
         self._colour = colour
+        self._wrap, self._thought = _Wrap(width), _Wrap(width)
         self._held = ""
         self._bold = self._code = self._heading = False
         self._fence = 0  # the number of ticks that opened it
         self._line = ""  # the present line so far
 
     def thinking(self, text: str) -> str:
-        return self.muted(text)
+        return self.muted(self._thought.text(plain(text)))
 
     def answer(self, text: str) -> str:
         clean = plain(text)
@@ -44,7 +83,12 @@ class TerminalStyler:
     def close(self) -> str:
         """What was held back, and the terminal as it was before."""
         held, self._held = self._held, ""
-        return self._style(held) + (_RESET if self._colour else "")
+        return f"{self._style(held)}{self.pause()}{_RESET if self._colour else ''}"
+
+    def pause(self) -> str:
+        """The open word, where nothing more may come for a while."""
+        thought = self._thought.rest()
+        return (self.muted(thought) if thought else "") + self._wrap.rest()
 
     def muted(self, text: str) -> str:
         """A line of our own; names and words of a server may be in it."""
@@ -55,11 +99,20 @@ class TerminalStyler:
         out: list[str] = []
         at = 0
         for mark in _MARK.finditer(text):
-            out.append(self._words(text[at : mark.start()]))
-            out.append(self._turn(mark[0]))
+            out.append(self._wrapped(self._words(text[at : mark.start()])))
+            out.append(self._wrapped(self._turn(mark[0])))
             at = mark.end()
-        out.append(self._words(text[at:]))
+        out.append(self._wrapped(self._words(text[at:])))
         return "".join(out)
+
+    def _wrapped(self, text: str) -> str:
+        if self._fence or self._line.startswith("|"):
+            return self._wrap.rest() + text
+        parts = _CODES.split(text)
+        return "".join(
+            self._wrap.code(part) if part.startswith("\x1b") else self._wrap.text(part)
+            for part in parts
+        )
 
     def _words(self, text: str) -> str:
         begins = not self._line and text.startswith("#") and not self._fence

@@ -9,23 +9,24 @@ The TypeScript twin is ``labextension/src/kernel/transcript.ts``.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from deepseek_jupyter.protocol.deltas import (
+    Detail,
     Event,
     Fault,
     Finish,
     Notice,
     ReasoningDelta,
+    Retry,
     TextDelta,
     ToolCallDelta,
-    Waiting,
 )
 from deepseek_jupyter.protocol.usage import Usage
 from deepseek_jupyter.sanitizer.sanitizer import Sanitized, Sanitizer, sanitize
 
-from .render import OPENING, shaped
+from .render import OPENING, rendered, shaped
 
 Fresh = tuple[str, str]  # thinking and answer that have not been shown yet
 
@@ -57,9 +58,10 @@ class Transcript:
     def __init__(self, began: float) -> None:
         self.status = "waiting"
         self.notices: list[str] = []
+        self.details: list[str] = []
+        self.waiting: Mapping[str, Any] | None = None  # for what, where not for the first word
         self.timing = Timing()
         self.usage: Usage | None = None
-        self.comments = 0
         self.rounds = 0  # the times that the answer has begun again
         self.steps: list[Mapping[str, Any]] = []
         self.asking: Mapping[str, str] | None = None
@@ -90,9 +92,13 @@ class Transcript:
         elif isinstance(event, Usage):
             self.usage = event
         elif isinstance(event, Notice):
-            self.notices.append(event.text)
-        elif isinstance(event, Waiting):
-            self.comments = event.comments
+            self.note(event.text)
+        elif isinstance(event, Retry):
+            self.waiting = {"reason": "retry", **asdict(event)}
+
+    def note(self, text: str) -> None:
+        """Keep a sentence for the user, as a notice or a detail."""
+        (self.details if isinstance(text, Detail) else self.notices).append(text)
 
     def take_fresh(self) -> Fresh:
         """Thinking and answer that came since the last call."""
@@ -117,6 +123,10 @@ class Transcript:
         self.status = "waiting"
         self.rounds += 1
 
+    def pause(self, seconds: float) -> None:
+        """These were the user's, not the answer's."""
+        self._began += seconds
+
     def end(self, status: str, now: float) -> None:
         self.status = status
         self.timing.ended = now - self._began
@@ -132,6 +142,7 @@ class Transcript:
             self.timing.answer_began = now - self._began
 
     def _first_token(self, now: float) -> None:
+        self.waiting = None
         if self.timing.first_token is None:
             self.timing.first_token = now - self._began
 
@@ -148,9 +159,9 @@ class GrowingText:
         self._format = answer_format
         self._rendered = rendered
         self._sanitizer = Sanitizer()
-        self._sanitizer.feed(OPENING.get(answer_format, ""))
         self._reasoning: list[str] = []
         self._answer: list[str] = []
+        self._feed(OPENING.get(answer_format, ""))
 
     @property
     def reasoning(self) -> str:
@@ -165,16 +176,28 @@ class GrowingText:
         self._answer.append(answer)
         self.length += len(reasoning) + len(answer)
         if answer and self._rendered:
-            self._sanitizer.feed(answer)
+            self._feed(answer)
+
+    def _feed(self, text: str) -> None:
+        try:
+            self._sanitizer.feed(text)
             self._sanitizer.render()
+        except Exception:  # a flaw costs the looks, not the rest of the answer
+            self._rendered = False
 
     def html(self) -> str:
-        return self._sanitizer.html()
+        if self._rendered:
+            return self._sanitizer.html()
+        return rendered(lambda: sanitize(shaped(self.answer, self._format)), self.answer).html
 
     def finish(self, answer: str) -> Sanitized:
         """The whole `answer`, of which all but the end is rendered already."""
+        return rendered(lambda: self._finish(answer), answer)
+
+    def _finish(self, answer: str) -> Sanitized:
         shown = self.answer
-        if not answer.startswith(shown):  # what was shown was taken back: JSON asked for again
+        # What was shown may have been taken back: JSON asked for again.
+        if not self._rendered or not answer.startswith(shown):
             return sanitize(shaped(answer, self._format))
         opening = OPENING.get(self._format, "")
         self._sanitizer.feed(shaped(answer, self._format)[len(opening) + len(shown) :])

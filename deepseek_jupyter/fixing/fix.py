@@ -38,7 +38,14 @@ from deepseek_jupyter.cells.lineage import (
     stale_notes,
 )
 from deepseek_jupyter.conversation.restore import notebook_path
-from deepseek_jupyter.display.frontend import has_frontend, offer_input, run_here, user_namespace
+from deepseek_jupyter.display.frontend import (
+    current_cell,
+    has_frontend,
+    offer_input,
+    publish,
+    run_here,
+    user_namespace,
+)
 from deepseek_jupyter.display.pages import Change, EditAnswer, Request, pages
 from deepseek_jupyter.display.report import Changes
 from deepseek_jupyter.display.surfaces import Surface
@@ -89,6 +96,7 @@ class Proposal:
     notes: tuple[str, ...] = ()
     state: State = "none"
     before: tuple[Mapping[str, str] | None, ...] = field(default=(), repr=False)
+    shown_in: int | None = None  # the cell whose card shows it
 
     @property
     def id(self) -> str:
@@ -111,19 +119,23 @@ class Proposal:
             "state": self.state,
             "cells": [{"name": name, "lines": list(map(list, lines))} for name, lines in parts],
             "notes": list(self.notes),
+            "remark": _WORDS[self.state],
         }
+
+    def put_in_card(self) -> None:
+        """Have the answer's card show the difference in place of the code that it was made of."""
+        new = {edit.after.rstrip() for edit in self.edits}
+        blocks = [(b.text.rstrip(), b.lines) for b in self.reply.code_blocks if b.is_python]
+        cut = [at for text, at in blocks if {text, text.partition("\n")[2]} & new]
+        self.reply.record["changes"] = {**self.record, "cut": cut}
 
     def __str__(self) -> str:
         return str(self.changes())
 
-    def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, Any]:
-        return {MIME: self.record}
-
-    def _repr_html_(self) -> str:
-        return self.changes()._repr_html_()
-
-    def _repr_pretty_(self, printer: object, cycle: bool) -> None:
-        self.changes()._repr_pretty_(printer, cycle)
+    def _ipython_display_(self) -> None:
+        if self.shown_in is None or self.shown_in != current_cell():
+            shown = self.changes()
+            publish({MIME: self.record, "text/html": shown._repr_html_(), "text/plain": str(self)})
 
 
 def propose(
@@ -141,12 +153,21 @@ def propose(
     adds. Raises `CellError` where there is nothing to work on, and what asking raises.
     """
     material, asked = _composed(session, kind, question or Question(""), target)
-    reply = ask(session, asked, on)
+    offers: list[Proposal] = []
+
+    def ended(reply: Reply) -> None:
+        offers.append(_read(session, kind, material, reply))
+        if kind in _EDITING:
+            offers[-1].put_in_card()
+
+    reply = ask(session, asked, on, ended)
     if kind == "test" and not reply.cut:
         place_code(
             [session.redactor.restore(cell) for cell in reply.code_cells], reply, asked.cell_id
         )
-    proposal = _read(session, kind, material, reply)
+    proposal = offers[0] if offers else _read(session, kind, material, reply)
+    if "changes" in reply.record and has_frontend():
+        proposal.shown_in = reply.shown_in
     offered = _offered.setdefault(session, {})
     offered[proposal.id] = proposal
     pages.handle("decide", partial(_decide, session), slow=True)
@@ -367,6 +388,7 @@ def gather(
     newest = {run.id: run.count for run in runs if run.id}
     whole = (chosen.run for chosen in selection.cells if chosen.whole)
     present = [run for run in whole if newest.get(run.id or "", run.count) <= run.count]
+    on_the_line = names_on_line(cell.python, line) if line else frozenset()
     parts = {
         "cells": cells_text(selection.cells, cell, selection.left_out),
         "notes": notes_text(stale_notes(selection.cells, cell, runs, placed or None, saved)),
@@ -378,4 +400,6 @@ def gather(
         *(f"{c.run.name} is too long and stays here." for c in selection.left_out),
         *(failure.shortened if failure else ()),
     )
-    return Material(cell, {run.count: run for run in (*present, cell)}, parts, first, shortened)
+    return Material(
+        cell, {run.count: run for run in (*present, cell)}, parts, on_the_line, shortened
+    )

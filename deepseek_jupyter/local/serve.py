@@ -26,6 +26,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -132,7 +133,9 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_after_fork)
 
 
-def ensure_server(model_id: str | None = None) -> Endpoint:
+def ensure_server(
+    model_id: str | None = None, starting: Callable[[str], None] = lambda model: None
+) -> Endpoint:
     """The running server for a model, started if need be; call it before each request.
 
     Without an id: the default model, or the first that is installed. Waits for the model to be
@@ -142,7 +145,10 @@ def ensure_server(model_id: str | None = None) -> Endpoint:
     model = choose(model_id)
     state_path = private_directory("local", "run") / f"{model}.json"
     with _alone(state_path):
-        return _reuse(state_path) or _start(model, state_path)
+        if running := _reuse(state_path):
+            return running
+        starting(model)
+        return _start(model, state_path)
 
 
 def _reuse(state_path: Path) -> Endpoint | None:

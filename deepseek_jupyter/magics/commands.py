@@ -334,7 +334,7 @@ _VERBS = {
 
 def _cell_command(kind: str, line: str, cell_id: str | None) -> Proposal | Reply | Preview:
     """Ask for a change and show it, or decide on the one that was offered."""
-    from deepseek_jupyter.display.frontend import current_cell, user_namespace
+    from deepseek_jupyter.display.frontend import user_namespace
     from deepseek_jupyter.display.surfaces import surface
     from deepseek_jupyter.fixing import fix as fixes
 
@@ -352,7 +352,6 @@ def _cell_command(kind: str, line: str, cell_id: str | None) -> Proposal | Reply
     quiet = command.quiet or session.config.quiet
     on = surface(False if quiet else None)
     proposal = fixes.propose(session, kind, question, target=target, on=on)
-    proposal.reply.shown_in = current_cell()
     if command.out:
         user_namespace()[command.out] = proposal.reply
     return proposal.reply if kind in ("explain", "test") else proposal

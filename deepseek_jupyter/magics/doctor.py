@@ -12,7 +12,7 @@ from deepseek_jupyter.display.frontend import in_jupyter
 from deepseek_jupyter.display.pages import pages
 from deepseek_jupyter.display.report import Report
 from deepseek_jupyter.errors import DeepSeekError
-from deepseek_jupyter.home import home
+from deepseek_jupyter.home import NOWHERE, home
 from deepseek_jupyter.nested import nested_state
 from deepseek_jupyter.privacy.rules import file_in_words
 
@@ -27,7 +27,9 @@ _GOOD, _NOTE, _BAD = "ok", "note", "FIX"
 
 
 def doctor(session: Session) -> Report:
-    """Every check, in the order in which a question would meet them. Sends one request: /models."""
+    """Every check: what is to be fixed, then the others as a question would meet them.
+    Sends one request: /models.
+    """
     checks = (
         _packages,
         _directory,
@@ -39,7 +41,8 @@ def doctor(session: Session) -> Report:
         _nesting,
         _policy,
     )
-    rows = [finding for check in checks for finding in check(session)]
+    found = [finding for check in checks for finding in check(session)]
+    rows = sorted(found, key=lambda finding: finding[0] != _BAD)  # what is broken comes first
     bad = sum(mark == _BAD for mark, _, _ in rows)
     remark = f"{bad} to fix." if bad else ALL_WELL
     return Report("deepseek_jupyter doctor", rows, ("", "subject", "finding"), remark)
@@ -56,7 +59,9 @@ def _packages(session: Session) -> Iterator[Finding]:
 
 def _directory(session: Session) -> Iterator[Finding]:
     path = home()
-    if os.access(next(p for p in (path, *path.parents) if p.exists()), os.W_OK):
+    if path == NOWHERE:
+        yield _BAD, "state", "This user has no home directory; set DEEPSEEK_JUPYTER_HOME."
+    elif os.access(next(p for p in (path, *path.parents) if p.exists()), os.W_OK):
         yield _GOOD, "state", str(path)
     else:
         yield _BAD, "state", f"{path} cannot be written; set DEEPSEEK_JUPYTER_HOME."

@@ -34,6 +34,7 @@ from .arguments import Command, flag_help, parse_cell, parse_line
 
 if TYPE_CHECKING:
     from deepseek_jupyter.asking.reply import Reply
+    from deepseek_jupyter.display.surfaces import Surface
     from deepseek_jupyter.session.session import Session
 
 _MANUAL = """Ask a DeepSeek model; thinking and answer stream into the output.
@@ -93,12 +94,19 @@ class DeepSeekMagics(Magics):
         return self._ask(command, local_ns)
 
     def _ask(self, command: Command, local_ns: Mapping[str, Any] | None) -> Any:
-        # Not at the top: loading the extension must not cost what only a question needs.
+        # Late, for loading the extension must cost nothing; and the card comes before the rest.
+        from deepseek_jupyter.display.surfaces import preparing, surface
+
+        quiet = command.quiet or settings().quiet or command.question.dry_run
+        on = surface(False if quiet else None)
+        with preparing(on, command.question.prompt):
+            return self._answer(command, local_ns, on)
+
+    def _answer(self, command: Command, local_ns: Mapping[str, Any] | None, on: Surface) -> Any:
         from deepseek_jupyter.api import get_session
         from deepseek_jupyter.asking.ask import ask, resolve
         from deepseek_jupyter.asking.preview import preview
         from deepseek_jupyter.display.frontend import current_cell
-        from deepseek_jupyter.display.surfaces import surface
         from deepseek_jupyter.privacy.rules import Teaching
 
         session = get_session()
@@ -108,9 +116,8 @@ class DeepSeekMagics(Magics):
         question = resolve(command.question, names, template=True)
         if question.dry_run:
             return preview(session, question)
-        quiet = command.quiet or session.config.quiet
         try:
-            reply = ask(session, question, surface(False if quiet else None))
+            reply = ask(session, question, on)
         except (DeepSeekError, Interrupted) as error:
             if command.out and error.reply is not None:  # what had arrived
                 self.shell.user_ns[command.out] = error.reply

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from decimal import Decimal
 from pathlib import Path
@@ -15,6 +16,8 @@ from deepseek_jupyter.session.accounts import in_words, session_totals
 
 if TYPE_CHECKING:
     from deepseek_jupyter.session.session import Session
+
+_ROOMY = 6 << 30  # bytes of memory beside which the 2.1 GB of the larger embedded model are little
 
 
 def status(session: Session) -> Report:
@@ -185,8 +188,31 @@ def _install(model: str | None) -> Report:
         installed = local.install(model if path is None else None, path=path, progress=progress)
     finally:
         progress.close()
-    problem = local.status().problem
-    return Report(f"Installed: {installed}", remark=problem or "Ask it with -p local.")
+    remark = local.status().problem or "Ask it with -p local."
+    return Report(
+        f"Installed: {installed}", remark=f"{remark}\n{larger_model(model, _memory())}".strip()
+    )
+
+
+def larger_model(asked: str | None, memory: int) -> str:
+    """The offer of the larger model, where none was named and so many bytes of memory hold it."""
+    from deepseek_jupyter import local
+
+    model = local.MODELS["qwen2.5-coder-1.5b"]
+    if asked or memory < _ROOMY or model.id in {m.id for m in local.status().models}:
+        return ""
+    return (
+        f"This machine's memory also holds {model.title}, which is right more often and calls "
+        f"tools: deepseek-jupyter local install {model.id} ({_megabytes(model.size)})."
+    )
+
+
+def _memory() -> int:
+    """The bytes of this machine's memory; 0 where the system does not tell."""
+    try:
+        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    except (AttributeError, ValueError, OSError):  # Windows
+        return 0
 
 
 def _megabytes(size: int) -> str:

@@ -16,7 +16,7 @@ from deepseek_jupyter.display.render import footer
 from deepseek_jupyter.errors import shortened
 
 from .fields import ids, text, whole
-from .state import position, running, values, way
+from .state import failed, position, running, values, way
 
 if TYPE_CHECKING:
     from deepseek_jupyter.conversation.turn import Turn
@@ -38,6 +38,7 @@ def conversation(session: Session, request: Request) -> dict[str, Any]:
         **position(found),
         "way": way(found),
         "running": [record for record in running() if record["conversation"] == found.id],
+        "failed": failed(found),
         "settings": values(session),
         "foreign": list(map(_record, session.memory.foreign[-_MOST_FOREIGN:])),
         "undecided": session.memory.undecided,
@@ -61,7 +62,10 @@ def tree(session: Session, request: Request) -> dict[str, Any]:
         **position(found),
         "earlier": len(found) - len(nodes),
         "nodes": [
-            {"id": n.id, "parent": n.parent, "head": heads.get(n.id, ""), "status": n.status}
+            {
+                **{name: getattr(n, name) for name in ("id", "parent", "status", "created")},
+                "head": heads.get(n.id, ""),
+            }
             for n in nodes
         ],
     }

@@ -38,7 +38,7 @@ _MOST_GIVEN = 500
 
 
 def ask(session: Session, request: Request) -> dict[str, Any]:
-    """``{prompt, instead_of?, new?, attach?, cells?}``: ask; `instead_of` makes it a sibling.
+    """``{prompt, instead_of?, new?, go_on?, attach?, cells?}``: ask; a sibling with `instead_of`.
 
     `attach` are texts ``name:policy``; what the prompt mentions with ``@`` is attached anyway.
     `cells` are cells of the notebook, nbformat's JSON with their `place`.
@@ -63,6 +63,7 @@ def dry_run(session: Session, request: Request) -> dict[str, Any]:
     """As `ask`, but nothing is sent: the messages that would be, and tables of what they hold."""
     shown = preview(session, _resolved(session, _question(request.body)))
     return {
+        "summary": shown.summary,
         "title": shown.title,
         "messages": [{"role": m["role"], "text": _text(m.get("content"))} for m in shown.messages],
         "bytes": len(shown.payload),
@@ -78,6 +79,7 @@ def _question(body: Mapping[str, Any]) -> Question:
         text(body, "prompt"),
         instead_of=turn_id(body, "instead_of") if body.get("instead_of") else None,
         new=flag(body, "new"),
+        go_on=flag(body, "go_on"),
         attach=(
             *texts(body, "attach"),
             *(Wanted(name, cell) for name, cell in given_cells(objects(body, "cells"))),
@@ -104,14 +106,8 @@ def _resolved(session: Session, question: Question) -> Question:
 
 
 def _asked(session: Session, request: Request, question: Question) -> dict[str, Any]:
-    def begun(id: str) -> None:
-        _given[id] = question.attach
-        if len(_given) > _MOST_GIVEN:
-            _given.popitem(last=False)
-        request.tell({"type": "asked", "to": request.body.get("request"), "turn": id})
-
     try:
-        reply = ask_model(session, _resolved(session, question), _Announced(begun))
+        reply = ask_model(session, _resolved(session, question), _Announced(request, question))
     except Interrupted as stopped:
         reply = stopped.reply
     turn = getattr(reply, "turn", None)
@@ -119,15 +115,22 @@ def _asked(session: Session, request: Request, question: Question) -> dict[str, 
 
 
 class _Announced(Deltas):
-    """A surface that sends the id of the turn to the page that asked."""
+    """A surface that tells the page that asked what is waited for, and the id of the turn."""
 
-    def __init__(self, begun: Callable[[str], None]) -> None:
+    def __init__(self, request: Request, question: Question) -> None:
         super().__init__()
-        self._begun = begun
+        self._request, self._question = request, question
+
+    def wait(self, waiting: Mapping[str, Any]) -> None:
+        self._request.tell({"type": "waiting", "prompt": self._question.prompt, "waiting": waiting})
 
     def begin(self, record: Mapping[str, Any], stop: Callable[[], None]) -> None:
         super().begin(record, stop)
-        self._begun(str(record["id"]))
+        _given[record["id"]] = self._question.attach
+        if len(_given) > _MOST_GIVEN:
+            _given.popitem(last=False)
+        to = self._request.body.get("request")
+        self._request.tell({"type": "asked", "to": to, "turn": record["id"]})
 
 
 def _text(content: Any) -> str:

@@ -24,6 +24,7 @@ PAGE_REQUESTS: dict[str, tuple[str, bool]] = {
     "notebook_status": ("state.status", True),
     "sibling": ("siblings.sibling", True),
     "use": ("siblings.use", True),
+    "ended": ("siblings.ended", True),
     "document": ("panel_queries.document", False),
 }
 PANEL_REQUESTS: dict[str, tuple[str, bool]] = {
@@ -39,6 +40,7 @@ PANEL_REQUESTS: dict[str, tuple[str, bool]] = {
     "dry_run": ("panel_questions.dry_run", True),
     "switch": ("siblings.switch", False),
     "checkout": ("siblings.checkout", False),
+    "carry_over": ("siblings.carry_over", False),
     "open": ("siblings.open", False),
     "new": ("siblings.new", False),
     "trust": ("siblings.trust", False),

@@ -12,10 +12,11 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from deepseek_jupyter.asking.reply import Reply
+from deepseek_jupyter.display.pages import pages
 from deepseek_jupyter.errors import ConversationError
 
 from .fields import flag, text, turn_id, whole
-from .state import position, send_state
+from .state import forget_failed, position, send_state
 
 if TYPE_CHECKING:
     from deepseek_jupyter.conversation.conversation import Conversation
@@ -39,6 +40,17 @@ def use(session: Session, request: Request) -> dict[str, Any]:
     used = use_answer(session.conversation, str(request.body.get("id")))
     send_state()
     return used
+
+
+def ended(session: Session, request: Request) -> dict[str, Any]:
+    """``{id}``: whether the turn runs; its bundle, once it has ended; the page's `rank`."""
+    id = turn_id(request.body, "id")
+    runs, bundle = pages.last_word(id)
+    found = [] if runs or bundle else session.conversation.turns_of([id])
+    for turn in found:
+        if turn.status not in ("waiting", "thinking", "answering"):
+            bundle = Reply(turn).bundle()
+    return {"runs": runs, "bundle": bundle, "rank": pages.rank(request.body.get("page"))}
 
 
 def neighbour(conversation: Conversation, id: str, step: int) -> dict[str, Any]:
@@ -114,6 +126,12 @@ def checkout(session: Session, request: Request) -> dict[str, Any]:
     return _moved(session.conversation)
 
 
+def carry_over(session: Session, request: Request) -> dict[str, Any]:
+    """``{turn}``: the turns of the seam at the turn follow the newest answer."""
+    session.conversation.carry_over(turn_id(request.body, "turn"))
+    return _moved(session.conversation)
+
+
 def open(session: Session, request: Request) -> dict[str, Any]:
     """``{conversation}``: go on with another conversation of this notebook."""
     wanted = turn_id(request.body, "conversation")
@@ -140,5 +158,6 @@ def trust(session: Session, request: Request) -> dict[str, Any]:
 
 
 def _moved(conversation: Conversation) -> dict[str, Any]:
+    forget_failed()
     send_state()
     return position(conversation)

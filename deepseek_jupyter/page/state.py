@@ -16,7 +16,7 @@ from deepseek_jupyter.config import EFFORTS, THINK
 from deepseek_jupyter.conversation.totals import Total
 from deepseek_jupyter.display.frontend import shell
 from deepseek_jupyter.display.pages import pages
-from deepseek_jupyter.errors import DeepSeekError, ParameterError
+from deepseek_jupyter.errors import ParameterError
 from deepseek_jupyter.session.accounts import in_words, notebook_ghosts, notebook_totals
 from deepseek_jupyter.session.session import get_session
 
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 _lock = threading.Lock()
 _running: dict[str, Mapping[str, Any]] = {}
+_failed: list[tuple[Mapping[str, Any], str | None]] = []  # the newest turn, if it has no answer
 _sent: dict[str, Any] = {}
 _hooked: WeakSet[Any] = WeakSet()
 
@@ -42,6 +43,10 @@ def session() -> Session:
     with _lock:
         if _send_status not in found.watchers:
             found.watchers.append(_send_status)
+        running_shell = shell()
+        if running_shell is not None and running_shell not in _hooked:
+            _hooked.add(running_shell)
+            running_shell.events.register("post_run_cell", _cell_has_run)
     return found
 
 
@@ -51,10 +56,6 @@ def panel_session() -> Session:
     with _lock:
         if _send_turn not in found.watchers:
             found.watchers.append(_send_turn)
-        running_shell = shell()
-        if running_shell is not None and running_shell not in _hooked:
-            _hooked.add(running_shell)
-            running_shell.events.register("post_run_cell", _cell_has_run)
     return found
 
 
@@ -64,10 +65,26 @@ def running() -> list[Mapping[str, Any]]:
         return list(_running.values())
 
 
+def failed(conversation: Conversation) -> Mapping[str, Any] | None:
+    """The record of the newest turn where it brought no answer and the tip has not moved since."""
+    with _lock:
+        found = [r for r, tip in _failed if tip == conversation.tip]
+    return next((r for r in found if r["conversation"] == conversation.id), None)
+
+
+def forget_failed() -> None:
+    """The user has gone on from another turn."""
+    with _lock:
+        _failed.clear()
+
+
 def send_state() -> None:
     """Send position and settings to the pages, if they are others than the last time."""
     found = get_session()
-    state = {**position(found.conversation), "settings": values(found)}
+    pages.set_seams(_seams(found.conversation))
+    lost = failed(found.conversation)
+    state = {**position(found.conversation), "failed": lost and lost["id"]}
+    state["settings"] = values(found)
     with _lock:
         if state == _sent:
             return
@@ -85,10 +102,13 @@ def _send_turn(event: str, record: Mapping[str, Any]) -> None:
     if event not in ("begun", "ended"):
         return
     with _lock:
+        _failed.clear()
         if event == "begun":
             _running[record["id"]] = record
         else:
             _running.pop(record["id"], None)
+            if not (record.get("answer") or record.get("tool_calls") or record.get("steps")):
+                _failed.append((record, get_session().conversation.tip))
     if pages.heard:
         pages.send({"type": "turn", "event": event, "record": record})
         if event == "ended":
@@ -97,6 +117,7 @@ def _send_turn(event: str, record: Mapping[str, Any]) -> None:
 
 def _send_status(event: str, record: Mapping[str, Any]) -> None:
     if event in ("kept", "paid") and pages.connected:
+        pages.set_seams(_seams(get_session().conversation))
         pages.send({"type": "notebook_status", **status(get_session())})
 
 
@@ -115,10 +136,12 @@ def position(conversation: Conversation) -> dict[str, Any]:
 
 
 def way(conversation: Conversation) -> list[list[Any]]:
-    """``[id, tokens, index, count]`` of each turn of the active branch, oldest first.
+    """``[id, tokens, index, count, left, last]`` of each turn of the active branch, oldest first.
 
-    `index` and `count` say which of how many siblings it is, from 1.
+    `index` and `count` say which of how many siblings it is, from 1; `left` counts the turns after
+    an earlier answer that are out of sight, of which `last` is the last.
     """
+    seams = _seams(conversation)
     siblings: dict[str | None, list[str]] = {}
     for node in conversation.nodes():
         siblings.setdefault(node.parent, []).append(node.id)
@@ -126,7 +149,12 @@ def way(conversation: Conversation) -> list[list[Any]]:
     for node in conversation.way():
         same = siblings[node.parent]
         found.append([node.id, node.tokens, same.index(node.id) + 1, len(same)])
+        found[-1] += seams.get(node.id, ())
     return found
+
+
+def _seams(conversation: Conversation) -> dict[str, list[Any]]:
+    return {id: [len(left), left[-1]] for id, left in conversation.seams().items()}
 
 
 # Status
@@ -197,14 +225,12 @@ def values(session: Session) -> dict[str, Any]:
 
 
 def models(session: Session, request: Request) -> dict[str, Any]:
-    """The ids that the provider lists, and the one that is used when none is set."""
-    provider, key = session.endpoints.provider(None)
-    try:
-        listed = [str(m["id"]) for m in session.endpoints.models(provider, key)]
-    except DeepSeekError:
-        listed = []  # any id can be typed; a host that lists none is no trouble
-    default = session.endpoints.model(None, provider, key)
-    return {"provider": provider.title, "default": default, "models": sorted({*listed, default})}
+    """The ids that the providers list, ``provider:id`` but for the one that is used when no model
+    is set, and that one.
+    """
+    standard, default = session.endpoints.standard()
+    listed = {default: None, **dict.fromkeys(session.endpoints.offered(standard))}
+    return {"provider": standard.title, "default": default, "models": list(listed)}
 
 
 def _checked(name: str, value: object) -> Any:

@@ -80,22 +80,30 @@ class Fault:
 
 
 @dataclass(slots=True, frozen=True)
-class Waiting:
-    """Not from the model: a sign that the server is alive while the request waits its turn."""
+class Retry:
+    """Not from the model: after an error of class `kind` the request goes out again."""
 
-    comments: int
+    why: str
+    kind: str
+    seconds: float
+    number: int
+    of: int
+
+
+class Detail(str):
+    """A sentence of which nothing follows for the user: it is kept, and shown on demand."""
 
 
 @dataclass(slots=True, frozen=True)
 class Notice:
-    """Not from the model: one sentence that the user should read, `once` in a session if so."""
+    """Not from the model: one sentence for the user, `once` in a session if so."""
 
     text: str
     once: bool = False
 
 
 Delta = TextDelta | ReasoningDelta | ToolCallDelta | Logprobs | Finish | Fault | Usage
-Event = Delta | Waiting | Notice
+Event = Delta | Notice | Retry
 
 
 def reasoning_text(delta: Mapping[str, Any]) -> str | None:

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from datetime import UTC, datetime, time
 from fnmatch import fnmatchcase
+from functools import lru_cache
 from typing import Any
 
 from .usage import Price, PricePeriod
@@ -142,6 +143,7 @@ MODELS: tuple[ModelFacts, ...] = (
 )
 
 
+@lru_cache(256)
 def facts_of(provider: str, model: str, *first: ModelFacts) -> ModelFacts:
     """What is known of `model` at `provider`: what `first` say, then the rows in their order."""
     known = ModelFacts()

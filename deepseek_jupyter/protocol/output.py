@@ -4,11 +4,13 @@ The record (docs/record.md) is flat; an output has it as schema 2, for what is s
 committed and sent around:
 
 * `content` is what a question run again gives again, without what is empty or as usual;
-* `run` is everything that differs then: ids, times, tokens;
+* `run` is everything that differs then: ids, times (of calls: `took`, by their ids), tokens;
 * but for the long texts both are JSON in a text, for a notebook file has a line with its indent for
   each value; so a diff of an equal answer is the one line of `run`;
 * the answer is in `content`, unless the output's ``text/plain`` is the answer to the letter (a
-  short one, or a console's); a file spends ten bytes more on each line of a ``text/plain``.
+  short one, or a console's); a file spends ten bytes more on each line of a ``text/plain``. Of its
+  paragraphs those that ``text/markdown`` has to the letter are not written again: then `more` has
+  the answer as a list of texts and, for those, of their numbers in the Markdown.
 
 ``text/markdown`` is the one rendering. Of all types it alone suits every other reader: JupyterLab,
 VS Code, GitHub and nbconvert show it, LaTeX takes no HTML, and a page of schema 1 falls back to it.
@@ -23,18 +25,19 @@ from typing import Any
 TURN_MIME = "application/vnd.deepseek.turn+json"
 SCHEMA = 2
 
+_GAP = "\n\n"
 _TEXTS = ("prompt", "reasoning", "answer")
 _RUN = (
     *("id", "parent", "conversation", "cell_id", "created", "branch", "request_hash", "replayed"),
     *("usage", "cost", "timing", "footer", "audit"),
 )
 _USUAL = {"history": True, "format": "md", "status": "done", "finish_reason": "stop"}
-_TOLD = ("arguments", "text")
-_COUNTED = ("prompt_tokens", "completion_tokens", "cache_hit_tokens", "reasoning_tokens")
+_TOLD = ("arguments", "text", "rows")
+_SUMS = ("total_tokens", "cache_miss_tokens")  # of the other counts
 
 
-def packed(record: Mapping[str, Any], text: str) -> dict[str, Any]:
-    """`record` for an output whose ``text/plain`` is `text`."""
+def packed(record: Mapping[str, Any], text: str, markdown: str = "") -> dict[str, Any]:
+    """`record` for an output whose ``text/plain`` is `text`, and ``text/markdown`` `markdown`."""
     usual = {**_USUAL, "served_model": record["model"]}
     content = {name: record[name] for name in _TEXTS if record[name]}
     if record["answer"] == text:
@@ -47,9 +50,16 @@ def packed(record: Mapping[str, Any], text: str) -> dict[str, Any]:
         if name not in ("schema", *_TEXTS, *_RUN)
         if (value != usual[name] if name in usual else value)
     }
+    places = {part: at for at, part in enumerate(markdown.split(_GAP)) if part}
+    parts = [places.get(part, part) for part in record["answer"].split(_GAP)]
+    if content.get("answer") and any(isinstance(part, int) for part in parts):
+        more["answer"] = parts
+        del content["answer"]
     run = {name: record[name] for name in _RUN if record.get(name)}
+    if took := {r["id"]: r["seconds"] for r in _results(record) if "seconds" in r}:
+        run["took"] = took
     if "usage" in run:
-        run["usage"] = {name: run["usage"][name] for name in _COUNTED}
+        run["usage"] = {name: n for name, n in run["usage"].items() if name not in _SUMS}
     return {"schema": SCHEMA, "content": {**content, "more": _line(more)}, "run": _line(run)}
 
 
@@ -63,11 +73,33 @@ def unpacked(data: Mapping[str, Any]) -> Any:
         more, run = dict(json.loads(content.pop("more"))), dict(json.loads(saved["run"]))
     except (KeyError, TypeError, ValueError, RecursionError):
         return None
-    text = data.get("text/plain")
-    if isinstance(text, list) and all(isinstance(line, str) for line in text):
-        text = "".join(text)  # as a file has it
+    text = _joined(data.get("text/plain"))
+    if isinstance(parts := more.get("answer"), list):
+        shown = str(_joined(data.get("text/markdown"))).split(_GAP)
+        known = {str(at): part for at, part in enumerate(shown)}
+        more["answer"] = _GAP.join(
+            p if isinstance(p, str) else known.get(str(p), "") for p in parts
+        )
+    took = run.pop("took", None)
+    for result in _results(more) if isinstance(took, Mapping) else ():
+        if (seconds := took.get(str(result.get("id")))) is not None:
+            result["seconds"] = seconds
     usual = {**_USUAL, "served_model": more.get("model"), "prompt": "", "answer": text}
     return {**usual, **content, **more, **run, "schema": 1}
+
+
+def _joined(text: object) -> Any:
+    """A text, of which a file has the lines."""
+    lines = isinstance(text, list) and all(isinstance(line, str) for line in text)
+    return "".join(text) if lines else text  # type: ignore[arg-type]
+
+
+def _results(record: Mapping[str, Any]) -> list[Any]:
+    """What the calls of all rounds returned, as far as it is as it should be."""
+    steps = record.get("steps")
+    steps = steps if isinstance(steps, list) else []
+    found = [step.get("results") for step in steps if isinstance(step, dict)]
+    return [r for results in found if isinstance(results, list) for r in results if type(r) is dict]
 
 
 def _line(value: Mapping[str, Any]) -> str:
@@ -75,9 +107,12 @@ def _line(value: Mapping[str, Any]) -> str:
 
 
 def _lean(value: Any) -> Any:
-    """`value` without the empty fields of its objects, but for what a call was given and said."""
+    """`value` without the empty fields of its objects, but for what a call was given and said, and
+    without the time that it took, which is another each time.
+    """
     if isinstance(value, list):
         return [_lean(item) for item in value]
     if not isinstance(value, Mapping):
         return value
-    return {name: _lean(item) for name, item in value.items() if item or name in _TOLD}
+    kept = (name for name in value if name != "seconds" and (value[name] or name in _TOLD))
+    return {name: _lean(value[name]) for name in kept}

@@ -1,9 +1,9 @@
 """What a request may set, with the type and range that the providers document.
 
-`STANDARD` is the table; a provider's `Dialect` names the rows it takes and replaces those that
-it defines otherwise. Sources: api-docs.deepseek.com/api/create-chat-completion for DeepSeek,
-openrouter.ai/docs/parameters for the rows that wcode.net and OpenRouter share, each provider's own
-page for its additions.
+`STANDARD` is the table (``parameters.json``); a provider's `Dialect` names the rows it takes and
+replaces those that it defines otherwise. Sources: api-docs.deepseek.com/api/create-chat-completion
+for DeepSeek, openrouter.ai/docs/parameters for the rows that wcode.net and OpenRouter share, each
+provider's own page for its additions.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from numbers import Real
+from pathlib import Path
 from typing import Any
 
 from deepseek_jupyter.errors import ParameterError, shortened
@@ -79,36 +80,17 @@ _KINDS: Mapping[str, tuple[str, Callable[[Any], bool]]] = {
 _FORMATS = ("text", "json_object", "json_schema")
 _BIAS = Parameter("float", -100, 100)
 
+# Each row with the default where one is documented (`default`), and what it does (`says`).
+_ROWS: dict[str, dict[str, Any]] = json.loads(
+    Path(__file__).with_name("parameters.json").read_text("utf-8")
+)
+# What a reader is told of each: the default, and what it does.
+MEANINGS: Mapping[str, tuple[str, str]] = {
+    name: (row.pop("default", ""), row.pop("says")) for name, row in _ROWS.items()
+}
 STANDARD: Mapping[str, Parameter] = {
-    "temperature": Parameter("float", 0, 2),
-    "top_p": Parameter("float", 0, 1, open_low=True),
-    "top_k": Parameter("int", 0),
-    "min_p": Parameter("float", 0, 1),
-    "top_a": Parameter("float", 0, 1),
-    "frequency_penalty": Parameter("float", -2, 2),
-    "presence_penalty": Parameter("float", -2, 2),
-    "repetition_penalty": Parameter("float", 0, 2),
-    "seed": Parameter("int"),
-    "max_tokens": Parameter("int", 1),
-    "stop": Parameter("stop"),
-    "logit_bias": Parameter("object"),
-    "logprobs": Parameter("bool"),
-    "top_logprobs": Parameter("int", 0, 20),
-    "response_format": Parameter("object"),
-    "structured_outputs": Parameter("flag or object"),
-    "tools": Parameter("array"),
-    "tool_choice": Parameter("choice"),
-    "parallel_tool_calls": Parameter("bool"),
-    "verbosity": Parameter("str", choices=("low", "medium", "high")),
-    "thinking": Parameter("object"),
-    "reasoning_effort": Parameter("str"),
-    "reasoning": Parameter("object"),
-    "user_id": Parameter("str", pattern=r"[A-Za-z0-9_-]{0,512}"),
-    "n": Parameter("int", 1, 1),
-    "enable_thinking": Parameter("bool"),
-    "thinking_budget": Parameter("int", 128, 32768),
-    "chat_template_kwargs": Parameter("object"),
-    "grammar": Parameter("str"),
+    name: Parameter(**{**row, "choices": tuple(row.get("choices", ()))})
+    for name, row in _ROWS.items()
 }
 
 _SAMPLING = "temperature top_p max_tokens stop seed frequency_penalty presence_penalty"
@@ -141,39 +123,6 @@ _ELSEWHERE = {
     "model": "Use -m; in Python model=.",
     "messages": "The messages are the conversation: --system, --history and the prompt make them.",
 }
-# What a reader is told of each: the default where one is documented, and what it does.
-MEANINGS: Mapping[str, tuple[str, str]] = {
-    "temperature": ("1", "how freely the next token is drawn; 0 takes the likeliest"),
-    "top_p": ("1", "draw from the likeliest tokens that make up this share"),
-    "top_k": ("0", "draw from so many of the likeliest tokens; 0 from all"),
-    "min_p": ("0", "leave out tokens below this share of the likeliest one's"),
-    "top_a": ("0", "leave out tokens below this share of the likeliest one's, squared"),
-    "frequency_penalty": ("0", "the more often a token came, the less likely it comes again"),
-    "presence_penalty": ("0", "a token that came once is less likely to come again"),
-    "repetition_penalty": ("1", "above 1: tokens of prompt and answer are less likely"),
-    "seed": ("", "draw in the same way again, as far as the host can"),
-    "max_tokens": ("", "limit of thinking and answer together"),
-    "stop": ("", "end before any of these texts"),
-    "logit_bias": ("", "token id to a number from -100 (never) to 100 (always)"),
-    "logprobs": ("false", "return the log probability of each token"),
-    "top_logprobs": ("", "and of so many other tokens at each place"),
-    "response_format": ("text", "hold the answer to JSON; -f json and --schema set it"),
-    "structured_outputs": ("", "hold the answer to a form"),
-    "tools": ("", "functions that the model may call; --tools sets it"),
-    "tool_choice": ("auto", "whether it must call one, and which"),
-    "parallel_tool_calls": ("true", "several calls in one answer"),
-    "verbosity": ("medium", "how long answers are"),
-    "thinking": ("", "the thinking mode; --think sets it"),
-    "reasoning_effort": ("", "how much to think; --effort sets it"),
-    "reasoning": ("", "the thinking mode; --think and --effort set it"),
-    "user_id": ("", "who of your users asks, for abuse and cache"),
-    "n": ("1", "answers to one question; one is shown"),
-    "enable_thinking": ("", "the thinking mode; --think sets it"),
-    "thinking_budget": ("", "limit of the thinking alone"),
-    "chat_template_kwargs": ("", "what the model's chat template reads; --think sets it"),
-    "grammar": ("", "a GBNF grammar that the answer follows"),
-}
-
 SYNONYMS = {"max_completion_tokens": "max_tokens"}  # DeepSeek ignores the newer name silently
 
 

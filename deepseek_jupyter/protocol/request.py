@@ -14,7 +14,7 @@ from typing import Any
 
 from deepseek_jupyter.errors import ParameterError
 
-from .deltas import joined
+from .deltas import Detail, joined
 from .dialect import Dialect, Replay, model_id, thinking_fields
 from .messages import Message, legal, user
 from .model_facts import facts_of
@@ -233,7 +233,7 @@ def _settle_tool_choice(
     else:
         values["thinking"] = {"type": "disabled"}
         values.pop("reasoning_effort", None)
-        notices.append("Thinking was switched off: it allows no forced tool choice.")
+        notices.append(Detail("Thinking was switched off: it allows no forced tool choice."))
 
 
 def _with_json_word(

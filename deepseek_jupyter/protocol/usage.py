@@ -25,13 +25,16 @@ def plus(*amounts: Decimal) -> Decimal:
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """Tokens of one request. `cost` is the host's own figure where it sends one, in USD."""
+    """Tokens of one request. `cost` is the host's own figure where it sends one, in USD;
+    `estimated` says that the host gave no figures.
+    """
 
     prompt_tokens: int = 0
     completion_tokens: int = 0
     cache_hit_tokens: int = 0
     reasoning_tokens: int = 0
     cost: Decimal | None = None
+    estimated: bool = False
 
     @property
     def cache_miss_tokens(self) -> int:
@@ -51,6 +54,7 @@ class Usage:
             self.cache_hit_tokens + other.cache_hit_tokens,
             self.reasoning_tokens + other.reasoning_tokens,
             plus(*known) if known else None,
+            self.estimated or other.estimated,
         )
 
     def to_json(self) -> dict[str, int]:
@@ -62,6 +66,7 @@ class Usage:
             "cache_hit_tokens": self.cache_hit_tokens,
             "cache_miss_tokens": self.cache_miss_tokens,
             "reasoning_tokens": self.reasoning_tokens,
+            **({"estimated": True} if self.estimated else {}),
         }
 
     @classmethod

@@ -27,7 +27,11 @@ if TYPE_CHECKING:
     from markdown_it.token import Token
 
 
+# The frame around a block of code in pages without our styles; where it is stripped the code stays.
+_FRAME = "style='border:1px solid #8885;padding:0 8px;margin:8px 0;font-family:monospace'"
+
 TAGS = re.compile(
+    rf"<(?:div|pre) {_FRAME}>|<code class=\"language-[\w+.#-]{{1,30}}\">|</div>|"
     r"<span>(?:&#36;|&#92;|@)</span>|</?code>|</pre>"
     r"|<pre><code(?: class=\"language-[\w+.#-]{1,30}\")?>",
     re.ASCII,
@@ -70,6 +74,14 @@ def code_mark(code: str, info: str = "") -> str:
         return f"```{name}\n{code.rstrip(chr(10))}\n```"
     kind = f' class="language-{name}"' if name else ""
     return f"<pre><code{kind}>{mark_code(code)}</code></pre>"
+
+
+def framed_mark(code: str, info: str = "") -> str:
+    """`code_mark` in a frame; for the outermost level, as blank lines are part of it."""
+    block = code_mark(code, info)
+    if block.startswith("<"):
+        return block.replace("<pre>", f"<pre {_FRAME}>", 1)
+    return f"<div {_FRAME}>\n\n{block}\n\n</div>"
 
 
 def markdown_of(tokens: Sequence[Token]) -> str:

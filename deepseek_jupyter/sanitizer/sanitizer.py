@@ -23,7 +23,7 @@ from typing import Any
 
 from .blocks import Source, Splitter
 from .html import CODE_CLOSE, code_html, code_open, plain_html
-from .markdown import code_mark
+from .markdown import framed_mark
 from .parse import Block
 from .text import clean, escape
 
@@ -96,7 +96,7 @@ class Sanitizer:
                 block.source = ""
                 block.html, block.markdown = (
                     code_html(code, source.info),
-                    code_mark(code, source.info),
+                    framed_mark(code, source.info),
                 )
             else:
                 block.parse(self._refs)

@@ -164,12 +164,13 @@ def _named(totals: list[Total], by: By, journal: Journal) -> list[Total]:
 
 
 def _report(title: str, by: str, totals: list[Total]) -> Report:
-    heads = (by, "answers", "new", "cached", "thinking", "out", "cost (estimate)", "share")
-    weights = _weights(totals)
-    most = max(weights, default=Decimal())
-    rows = [
-        (*_row(total), _bar(weight, most)) for total, weight in zip(totals, weights, strict=True)
-    ]
+    heads = [by, "answers", "new", "cached", "thinking", "out", "cost (estimate)"]
+    rows = [_row(total) for total in totals]
+    if len(rows) > 1:  # of a single one the share says nothing
+        weights = _weights(totals)
+        heads.append("share")
+        bars = (_bar(weight, max(weights)) for weight in weights)
+        rows = [(*row, bar) for row, bar in zip(rows, bars, strict=True)]
     spent = in_words(totals)
     cached = sum(totals, Total("")).usage
     remark = f"In all {spent}." if spent else ""

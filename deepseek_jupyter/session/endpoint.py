@@ -6,10 +6,11 @@ Everything that asks a host for something else than an answer (its models, the b
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, cast
 
-from deepseek_jupyter.errors import ConfigurationError, MissingKeyError
+from deepseek_jupyter.errors import ConfigurationError, DeepSeekError, MissingKeyError
 
 if TYPE_CHECKING:
     from deepseek_jupyter.config import DeepSeek
@@ -27,12 +28,14 @@ class Endpoints:
         self._settings: tuple[float, ...] = ()
         self._served: dict[str, str] = {}
 
-    def provider(self, name: str | None = None) -> tuple[Provider, Secret]:
+    def provider(
+        self, name: str | None = None, starting: Callable[[str], None] = lambda model: None
+    ) -> tuple[Provider, Secret]:
         """The provider called `name`, or the one that the settings lead to, and its key.
 
         A base URL belongs to the provider it was set for: the setting to the provider that is set,
         the environment's to DeepSeek, or to a server of the user's own. No other host's key goes
-        there.
+        there. `starting` is called before the embedded model's server is started.
         """
         from deepseek_jupyter.transport.addresses import wrong_address
         from deepseek_jupyter.transport.keys import Secret, find_key, on_this_machine
@@ -42,7 +45,7 @@ class Endpoints:
         if provider.name == "local":
             from deepseek_jupyter import local
 
-            served = local.ensure_server(self.config.local_model or None)
+            served = local.ensure_server(self.config.local_model or None, starting)
             running = provider.derive(base_url=served.base_url, default_model=served.model)
             return running, Secret(served.api_key, "the embedded server")
         provider = self._addressed(provider)
@@ -141,9 +144,35 @@ class Endpoints:
 
     def model(self, named: str | None, provider: Provider, key: Secret) -> str:
         """The model id to send: flag, setting, environment, profile, or what the host serves."""
-        chosen = named or self._setting(provider)
-        if not chosen and provider.name == "deepseek":
-            chosen = os.environ.get("DEEPSEEK_MODEL", "")
+        return str(named or self._setting(provider) or self._unset(provider, key))
+
+    def standard(self) -> tuple[Provider, str]:
+        """The provider and the model that answer where no model is named."""
+        provider, key = self.provider(self._default())
+        return provider, self._unset(provider, key)
+
+    def offered(self, standard: Provider) -> Iterator[str]:
+        """The models of every provider that can be asked (with a key, set up by the user, or
+        embedded), as a setting names them beside `standard`.
+        """
+        from deepseek_jupyter import local
+        from deepseek_jupyter.transport.providers import KEYLESS, PROVIDERS
+
+        if standard.name != "local" and (embedded := local.status()).ready:
+            yield from (f"local:{model.id}" for model in embedded.models)
+        for name in dict.fromkeys((*PROVIDERS, *self.config.providers)):
+            if name == "local" or (name in KEYLESS and name not in self.config.providers):
+                continue
+            with suppress(DeepSeekError):  # any id can be typed; one that lists none is no trouble
+                provider, key = self.provider(name)
+                ids = {provider.default_model} - {None, ""}
+                with suppress(DeepSeekError):
+                    ids |= {model["id"] for model in self.models(provider, key)}
+                before = "" if name == standard.name else f"{name}:"
+                yield from sorted(f"{before}{id}" for id in ids)
+
+    def _unset(self, provider: Provider, key: Secret) -> str:
+        chosen = os.environ.get("DEEPSEEK_MODEL", "") if provider.name == "deepseek" else ""
         chosen = chosen or provider.default_model or self._served.get(provider.base_url, "")
         if not chosen:
             models = self.models(provider, key)
@@ -190,9 +219,10 @@ class Endpoints:
         c = self.config
         waits = (c.connect_timeout, c.first_timeout, c.idle_timeout)
         # A forked child must not share the parent's connections.
-        settings = (*waits, c.attempts, c.concurrency, os.getpid())
+        settings = (*waits, c.attempts, c.retry_wait, c.concurrency, os.getpid())
         if self._client is None or settings != self._settings:
-            self._client = Client(Timeouts(*waits), RetryPolicy(c.attempts), c.concurrency)
+            retry = RetryPolicy(c.attempts, c.retry_wait, 20 * c.retry_wait)
+            self._client = Client(Timeouts(*waits), retry, c.concurrency)
             self._settings = settings
         return self._client
 

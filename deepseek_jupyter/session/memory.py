@@ -9,7 +9,6 @@ import hashlib
 import json
 import os
 import threading
-import time
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
@@ -24,7 +23,6 @@ if TYPE_CHECKING:
     from deepseek_jupyter.conversation.restore import Offer
     from deepseek_jupyter.protocol.deltas import Completion
 
-_CHECKPOINT = 1.0  # seconds; what a killed kernel may lose
 _LARGEST = 50_000_000  # bytes of a notebook file that is still read for its records
 
 
@@ -52,7 +50,6 @@ class Memory:
         self._namespace = namespace or {}
         self._journal: Journal | None = None
         self._conversation: Conversation | None = None
-        self._saved: dict[str, float] = {}
         self._asked: dict[str, tuple[Conversation, str, int]] = {}  # running, see `begin_turn`
         self._used: dict[str, Conversation] = {}  # in which something was asked here
         self._lock = threading.RLock()
@@ -131,14 +128,12 @@ class Memory:
         """A question is about to be sent, on `branch` (None: the active one)."""
         conversation = self.conversation
         branch = branch or conversation.active
-        self._saved[turn.id] = time.monotonic()
         self._asked[turn.id] = (conversation, branch, conversation.moves[branch])
         self._used[conversation.id] = conversation
         conversation.begin_turn(turn)
 
     def checkpoint(self, turn: Turn, status: str, completion: Completion) -> None:
-        """Keep what has arrived of a running turn. Call it only when `due`."""
-        self._saved[turn.id] = time.monotonic()
+        """Keep what has arrived of a running turn; not to be done more than once a second."""
         journal = self._asked.get(turn.id, (self.conversation,))[0].journal
         if journal is not None:
             so_far = replace(
@@ -150,10 +145,6 @@ class Memory:
             )
             journal.write_running(so_far)
 
-    def due(self, turn: Turn, now: float) -> bool:
-        """Whether a second has passed since the turn's last checkpoint."""
-        return now - self._saved.get(turn.id, now) >= _CHECKPOINT
-
     def finish_turn(self, turn: Turn, branch: str | None = None) -> None:
         """Keep a finished turn as the tip of `branch` (None: the active one).
 
@@ -161,7 +152,6 @@ class Memory:
         stays. One that brought no answer is no part of the conversation, nor is one that was asked
         before `reset` began another conversation.
         """
-        self._saved.pop(turn.id, None)
         conversation, began_on, moves = self._asked.pop(turn.id, (self.conversation, branch, None))
         ours = turn.history and turn.conversation == conversation.id
         if ours and (turn.answer.strip() or turn.tool_calls or turn.steps):

@@ -106,8 +106,8 @@ def what_if(session: Session, asked: Iterable[Mapping[str, Any]], models: Sequen
 def _usage(row: Mapping[str, Any]) -> Usage:
     found = {name: row.get(name) for name in _COUNTS}
     # A frame may have NaN, which does not equal itself, where there is nothing.
-    known = {name: int(value) for name, value in found.items() if value and value == value}
-    return Usage(cost=None, **known)
+    known: dict[str, Any] = {n: int(v) for n, v in found.items() if v and v == v}
+    return Usage(**known)
 
 
 def _tokens_of(usage: Usage) -> tuple[str, ...]:

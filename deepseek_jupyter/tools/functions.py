@@ -47,7 +47,8 @@ class Tool:
     `masked` gives `call` the arguments as the model wrote them, pseudonyms and all: its data has
     the same ones. `close` is called once the question is answered. `notice` is a sentence for the
     user, shown under the answer. `kept` names what a result, as it would leave, holds rows of, so
-    that it waits for a yes; None never waits.
+    that it waits for a yes; None never waits. `facts` are what the turn's record says of a value:
+    ``rows`` of a table, ``failed``; None knows tables.
     """
 
     name: str
@@ -64,6 +65,7 @@ class Tool:
     close: Callable[[], None] | None = None
     notice: str = ""
     kept: Callable[[str], str] | None = None
+    facts: Callable[[Any], Mapping[str, Any]] | None = None
 
     def to_wire(self) -> dict[str, Any]:
         """The item of the request's ``tools``."""

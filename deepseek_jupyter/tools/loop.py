@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import csv
 import inspect
+import io
 import json
 import signal
 import threading
@@ -181,6 +183,19 @@ class CallOutcome:
 
     value: Any = None
     error: BaseException | None = None
+    seconds: float = 0.0
+
+    def facts(self, tool: Tool) -> dict[str, Any]:
+        """What the turn's record says of the run, without what is no or none."""
+        if self.error is not None:
+            facts: Mapping[str, Any] = {"failed": True}
+        elif tool.facts is not None:
+            facts = tool.facts(self.value)
+        else:
+            frame: Any = None if tool.text else _frame(self.value)
+            facts = {"rows": len(frame)} if hasattr(frame, "__len__") else {}
+        said = {name: value for name, value in facts.items() if value is not False}
+        return {"seconds": round(self.seconds, 3), **said}
 
     @property
     def problem(self) -> str:
@@ -203,21 +218,28 @@ def call_here(planned: Planned, seconds: float) -> CallOutcome:
     What it raises becomes a `CallOutcome`, except a `KeyboardInterrupt`, which stops everything.
     """
     assert planned.tool is not None
+    began = time.monotonic()
     try:
         with _limited(seconds):
-            return CallOutcome(planned.tool.call(**planned.keywords))
+            outcome = CallOutcome(planned.tool.call(**planned.keywords))
     except (Exception, SystemExit) as error:
-        return CallOutcome(error=error)
+        outcome = CallOutcome(error=error)
+    return replace(outcome, seconds=time.monotonic() - began)
 
 
 async def call_all(calls: Sequence[Planned], seconds: float) -> list[CallOutcome]:
     """Call all at once on the running loop, synchronous ones in threads."""
-    return list(await asyncio.gather(*(_call(planned, seconds) for planned in calls)))
+    return list(await asyncio.gather(*(_timed(planned, seconds) for planned in calls)))
 
 
-async def _call(planned: Planned, seconds: float) -> CallOutcome:
-    assert planned.tool is not None
+async def _timed(planned: Planned, seconds: float) -> CallOutcome:
     began = time.monotonic()
+    outcome = await _call(planned, seconds, began)
+    return replace(outcome, seconds=time.monotonic() - began)
+
+
+async def _call(planned: Planned, seconds: float, began: float) -> CallOutcome:
+    assert planned.tool is not None
     function, keywords = planned.tool.call, planned.keywords
     try:
         here = _is_async(function)
@@ -328,14 +350,15 @@ def _of_frame(frame: Any, rows: int) -> tuple[str, str]:
     else:
         head, count = frame.head(rows + 1), len(frame)
     more = len(head) > rows
-    lines = [",".join(map(_cell, row)) for row in (head.columns, *head.head(rows).iter_rows())]
+    text = io.StringIO()
+    lines = csv.writer(text, lineterminator="\n")
+    lines.writerows(map(_cell, row) for row in (head.columns, *head.head(rows).iter_rows()))
     in_all = f" of {count:,}" if count is not None else ""
-    return "\n".join(lines), f"the first {rows}{in_all} rows" if more else ""
+    return text.getvalue().rstrip("\n"), f"the first {rows}{in_all} rows" if more else ""
 
 
 def _cell(value: Any) -> str:
-    text = shown(plain(value)) if isinstance(value, float) or value is None else str(value)
-    return json.dumps(text, ensure_ascii=False) if set(text) & set(',"\n\r') else text
+    return shown(plain(value)) if isinstance(value, float) or value is None else str(value)
 
 
 def _of_value(value: Any, rows: int) -> tuple[str, str]:

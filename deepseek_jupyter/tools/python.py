@@ -92,6 +92,7 @@ def python_tool(shell: Any, protected: Callable[[], Mapping[str, Any]] = dict) -
         check=_checked,
         preview=lambda arguments: str(arguments.get("code", "")),
         kept=lambda text: rows_in(text, protected()),
+        facts=lambda ran: {"failed": True} if ran.error else {},
     )
 
 

@@ -578,6 +578,7 @@ def sql_tool(
         on_caller_thread=False,
         masked=True,
         close=tool.close,
+        facts=lambda result: {"rows": result.table.num_rows, "more": result.more},
     )
 
 

@@ -28,7 +28,7 @@ import httpx
 from deepseek_jupyter import errors
 from deepseek_jupyter._version import __version__
 from deepseek_jupyter.errors import DeepSeekError, shortened
-from deepseek_jupyter.protocol.deltas import Event, Notice, Waiting, deltas_of
+from deepseek_jupyter.protocol.deltas import Detail, Event, Notice, Retry, deltas_of
 from deepseek_jupyter.protocol.request import Built, ChatRequest, encoded, join_url, repair
 from deepseek_jupyter.protocol.sse import LARGEST
 
@@ -38,7 +38,7 @@ from .keys import Secret, on_this_machine, scrub, travels_in_clear
 from .learned import remember
 from .providers import Provider
 
-_SHARD = 8  # requests of one connection pool
+_SHARD = 4  # requests of one connection pool
 _ONE_STRAIN = 0.5  # seconds within which refusals count as one
 _LARGEST_ERROR = 65536  # bytes of an error's body that are read
 _PIECE = 65536  # bytes that are unpacked at a time
@@ -121,7 +121,7 @@ class _Shard:
     """A connection pool and the requests in it.
 
     httpcore looks at every connection of a pool for each request, so that one pool of 64 is slower
-    than 8 of 8 (encode/httpx#3215).
+    than 16 of 4 (encode/httpx#3215).
     """
 
     http: httpx.AsyncClient
@@ -146,15 +146,8 @@ class _Bearer(httpx.Auth):
         yield request
 
 
-@dataclass(frozen=True, slots=True)
-class Again:
-    """Another attempt: what the user reads, and the seconds to wait first."""
-
-    notice: str
-    delay: float = 0.0
-
-
-_BLANKS = Again("The model returned nothing but blanks; asked once more.")
+Again = Notice | Retry  # what is said of another attempt
+_BLANKS = Notice(Detail("The model returned nothing but blanks; asked once more."))
 
 
 class Client:
@@ -192,7 +185,7 @@ class Client:
                     learn(exchange)
                     if not exchange.insist_on_json():
                         return
-                    again = _BLANKS
+                    again: Again = _BLANKS
                 except DeepSeekError as error:
                     exchange.clean(error)
                     found = self._recovery(exchange, error, limiter)
@@ -203,8 +196,8 @@ class Client:
                     again = found
                 except Exception as bug:
                     raise exchange.unreadable(bug) from None
-                yield [Notice(again.notice)]
-                await asyncio.sleep(again.delay)
+                yield [again]
+                await asyncio.sleep(again.seconds if isinstance(again, Retry) else 0)
 
     async def get(self, provider: Provider, path: str, key: Secret) -> Any:
         """The JSON at `path` below the provider's base URL (models, balance)."""
@@ -265,6 +258,7 @@ class Client:
             async for events in _read_reply(exchange, response, timer, self.timeouts):
                 yield events
         exchange.judge()
+        exchange.settle()
         if exchange.decoder is not None and exchange.decoder.unparsable:
             yield [Notice("A part of the stream could not be read; the answer may have a gap.")]
 
@@ -325,7 +319,7 @@ class Client:
             ) from error
 
     def _recovery(self, exchange: Exchange, error: DeepSeekError, limiter: Limiter) -> Again | None:
-        """Prepare another attempt; None when there is to be none."""
+        """Prepare another attempt: what to say of it; None when there is to be none."""
         if exchange.has_output:
             return None
         if isinstance(error, errors.BadRequestError):
@@ -335,16 +329,16 @@ class Client:
             exchange.change_dialect(repaired)
             if left_out := set(repaired.refused) - set(exchange.provider.dialect.refused):
                 names = ", ".join(sorted(left_out))
-                return Again(f"{exchange.provider.name} refuses {names}; sent again without.")
-            return Again("The provider wants the request in another form; sent again.")
+                return Notice(f"{exchange.provider.name} refuses {names}; sent again without.")
+            return Notice(Detail("The provider wants the request in another form; sent again."))
         if isinstance(error, errors.RateLimitError):
             limiter.narrow(concurrency_limit(error.what))
         asked = getattr(error, "retry_after", None)
         delay = self.retry.delay(error, exchange.attempts, random.random(), asked)
         if delay is None:
             return None
-        tries = f"try {exchange.attempts + 1} of {self.retry.attempts} in {delay:.1f} s"
-        return Again(f"{error.what.rstrip('.')}; {tries}.", delay)
+        number, most = exchange.attempts + 1, self.retry.attempts
+        return Retry(error.what, type(error).__name__, delay, number, most)
 
     @contextlib.asynccontextmanager
     async def _pool(self, url: str) -> AsyncIterator[httpx.AsyncClient]:
@@ -469,7 +463,6 @@ async def _read_reply(
             break
         if not head:
             timer.reschedule(asyncio.get_running_loop().time() + timeouts.first)
-            yield [Waiting(0)]
     labelled = "event-stream" in response.headers.get("content-type", "")
     if head.startswith(_STREAM_STARTS) or (labelled and not head.startswith(_OTHER_STARTS)):
         async for events in _read_events(exchange, _joined(head, chunks), timer, timeouts.idle):
@@ -491,16 +484,12 @@ async def _read_events(
     decoder = exchange.decoder
     assert decoder is not None
     now = asyncio.get_running_loop().time
-    comments = 0
     wind_at = 0.0
     async for chunk in chunks:
         events: list[Event] = [*decoder.feed(chunk)]
         if decoder.events and (at := now()) >= wind_at:
             timer.reschedule(at + idle)
             wind_at = at + idle * _SLACK
-        elif decoder.sse.comments > comments:
-            comments = decoder.sse.comments
-            events.append(Waiting(comments))
         if events:
             yield events
         if decoder.done:

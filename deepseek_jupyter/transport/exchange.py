@@ -183,6 +183,10 @@ class Exchange:
         if completion.finish_reason == "insufficient_system_resource" and not self.has_output:
             raise self.said(errors.OverloadedError, "The server ran out of capacity.")
 
+    def settle(self) -> None:
+        """Nothing more will come: what came is cleaned once for all who look at it."""
+        self._whole = self.completion
+
     def insist_on_json(self) -> bool:
         """Whether to ask again because JSON mode returned only blanks; true at most once.
 

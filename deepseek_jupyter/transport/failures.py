@@ -4,7 +4,7 @@ Servers disagree about everything. DeepSeek sends 400 as application/octet-strea
 402 ``invalid_request_error``, SiliconFlow has no ``error`` key, gateways wrap what another server
 said, answer with HTTP 200 or with 503 for a model that they do not have, proxies answer in HTML.
 So the body is read whatever its type, all levels of it, and the class follows from what it says:
-codes and words first (English and Chinese), then the status.
+codes and words first (English and Chinese), then the status, as ``failures.json`` has them.
 Sources: the error pages of each provider, one-api's and new-api's sources, recorded bodies.
 """
 
@@ -16,6 +16,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from pathlib import Path
+from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from deepseek_jupyter import errors
@@ -45,114 +47,22 @@ class _Cause:
     always: bool = True
 
 
-def _cause(kind: type[APIError], codes: str, words: str, always: bool = True) -> _Cause:
-    return _Cause(kind, frozenset(codes.split()), re.compile(words, re.IGNORECASE), always)
-
-
 _PER_TIME = re.compile(r"per[ _](second|minute|hour|day)|rate.?limit|\b[rt]pm\b", re.IGNORECASE)
-_CAUSES = (
-    _cause(
-        errors.ContentRiskError,
-        "content_filter content_policy_violation data_inspection_failed datainspectionfailed "
-        "sensitive_words_detected sensitivecontentdetected moderation_blocked 1301",
-        r"content exists risk|content_filter|data_inspection_failed|content.{0,20}polic|"
-        r"敏感[词内信]|内容(安全|违规|审核)|不合规",
-    ),
-    _cause(
-        errors.ContextLengthError,
-        "context_length_exceeded exceed_context_size_error string_above_max_length 1261",
-        r"maximum context length|context_length_exceeded|exceed_context_size|"
-        r"exceeds the available context size|context window|(prompt|input) is too long|"
-        r"max(imum)? (input|prompt) (length|tokens)|"
-        r"上下文(长度)?[超过]|超过.{0,8}最大.{0,6}(上下文|长度)",
-    ),
-    _cause(
-        errors.InsufficientBalanceError,
-        "insufficient_user_quota insufficient_quota insufficient_balance insufficientbalance "
-        "pre_consume_token_quota_failed accountoverdueerror arrearage billing_not_active "
-        "billing_hard_limit_reached exceeded_current_quota_error credit_balance_too_low "
-        "token_quota_exhausted payment_required 30001 1113",
-        r"insufficient.{0,12}(balance|quota|credit|fund)|balance is (insufficient|too low)|"
-        r"quota.{0,4}(exceeded|exhausted|is not enough)|(credit|quota) limit is insufficient|"
-        r"requires more credits|out of credits|exceeded your current quota|"
-        r"余额(不足|已用)|额度(不足|已用)|配额(不足|已用)|欠费|请.{0,3}充值",
-    ),
-    _cause(
-        errors.ModelNotFoundError,
-        "model_not_found modelnotfound model_not_exist model_not_available model_not_supported "
-        "unsupported_model invalid_model no_available_channel deploymentnotfound 20012 1211 "
-        "invalidendpointormodel.notfound",
-        r"supported API model names|model\b.{0,100}?(does not exist|not found|not exist)|"
-        r"(unknown|invalid|no such|unsupported) model|not a valid model|model_not_found|"
-        r"no available channel|no endpoints found for|"
-        r"模型.{0,40}(不存在|未找到|不支持|未开通)|无可用渠道",
-    ),
-    _cause(
-        errors.AuthenticationError,
-        "invalid_api_key invalidapikey incorrect_api_key invalid_token token_expired unauthorized "
-        "unauthenticated authentication_error authenticationerror 1000 1001 1002 1003 1004",
-        r"(invalid|incorrect|missing|expired) (api[ _-]?)?(key|token)\b|api[ _-]?key.{0,30}"
-        r"(invalid|not valid|expired|missing)|no auth credentials|authentication fail|"
-        r"(令牌|密钥|api.?key).{0,8}(无效|错误|过期|不存在|禁用|不正确)|无效的?(令牌|密钥)|未提供令牌",
-        False,
-    ),
-    _cause(
-        errors.RateLimitError,
-        "rate_limit_exceeded rate_limit_error rate_limit_reached_error too_many_requests "
-        "ratelimitexceeded throttling throttling.ratequota concurrency_limit_exceeded "
-        "resource_exhausted 1302 1303",
-        r"rate.?limit|too many requests|concurrency limit|throttl|频繁|限流|并发.{0,6}[超过限]|"
-        r"速率|频率",
-        False,
-    ),
-    _cause(
-        errors.OverloadedError,
-        "overloaded_error server_overloaded serveroverloaded engine_overloaded_error "
-        "engine_overloaded insufficient_system_resource service_unavailable serviceunavailable "
-        "system_busy 50505 50603 1305 1312",
-        r"overload|(server|system|service) is (too )?busy|at capacity|no (healthy|available) "
-        r"(upstream|provider|instance|server)|temporarily unavailable|繁忙|负载|过载",
-        False,
-    ),
-    _cause(
-        errors.PermissionDeniedError,
-        "permission_denied permission_error access_denied accessdenied",
-        r"(do|does) not have (access|permission)|not allowed to (use|access)|无权|没有权限",
-        False,
-    ),
-    _cause(
-        errors.ServerError,
-        "server_error internal_server_error internal_error internalerror upstream_error "
-        "bad_response_status_code do_request_failed get_channel_failed timeout",
-        r"internal (server )?error|upstream (error|timeout)|timed? ?out|内部错误|超时|上游",
-        False,
-    ),
-    _cause(
-        errors.BadRequestError,
-        "invalid_request bad_request badrequest invalid_parameter "
-        "invalidparameter invalid_argument 20015 1210 1214",
-        r"invalid (parameter|request|argument|value)|参数",
-        False,
-    ),
-)
+_TABLE: Any = json.loads(Path(__file__).with_name("failures.json").read_text("utf-8"))
+_CAUSES = [
+    _Cause(
+        getattr(errors, row["kind"]),
+        frozenset(row["codes"].split()),
+        re.compile(row["words"], re.IGNORECASE),
+        row.get("always", True),
+    )
+    for row in _TABLE["causes"]
+]
 # Statuses that hosts put on anything, so that what the body says comes first.
 _VAGUE = frozenset({200, 400, 422, 500})
 _BY_STATUS: Mapping[int, tuple[type[APIError], str]] = {
-    401: (errors.AuthenticationError, "The API key was not accepted."),
-    402: (errors.InsufficientBalanceError, "The account's balance is used up."),
-    403: (errors.PermissionDeniedError, "This key may not do that."),
-    404: (errors.EndpointError, "There is nothing at this address."),
-    405: (errors.EndpointError, "This address does not take such requests."),
-    408: (errors.ServerError, "The server gave up waiting for the request."),
-    413: (errors.BadRequestError, "The request is too large for the server."),
-    415: (errors.BadRequestError, "The server does not take this content type."),
-    429: (errors.RateLimitError, "Too many requests at once."),
-    500: (errors.ServerError, "The server failed."),
-    502: (errors.ServerError, "A gateway before the server failed."),
-    503: (errors.OverloadedError, "The server is overloaded."),
-    504: (errors.ServerError, "A gateway before the server timed out."),
-    524: (errors.ServerError, "A gateway before the server timed out."),
-    529: (errors.OverloadedError, "The server is overloaded."),
+    int(status): (getattr(errors, kind), words)
+    for status, (kind, words) in _TABLE["statuses"].items()
 }
 _STATUSES = frozenset(map(str, range(400, 600)))
 _TITLE = re.compile(r"<title[^>]*>\s*(.{1,120}?)\s*</title>", re.IGNORECASE | re.DOTALL)
@@ -342,20 +252,20 @@ def _hint(refusal: Refusal, kind: type[APIError]) -> str:
     return ""
 
 
-# Which failures are tried again, and after how long; the client sleeps. Backoff is exponential with
-# full jitter (the wait is drawn from zero to the bound), so that many kernels do not come back in
-# step. Nothing is ever tried again after output was seen or a tool ran.
+# Which failures are tried again, and after how long; the client sleeps. Each wait is twice the last
+# one and up to half as long again, so that many kernels do not come back in step, and none comes
+# back at once. Nothing is ever tried again after output was seen or a tool ran.
 
 
 @dataclass(frozen=True, slots=True)
 class RetryPolicy:
-    """`attempts` in all; the n-th wait is at most `base` * 2**(n-1) seconds, and `cap`.
+    """`attempts` in all; the n-th wait is at least `base` * 2**(n-1) seconds, and at most `cap`.
 
     A server's own Retry-After is honoured up to `patience` seconds; a longer one ends the tries.
     """
 
-    attempts: int = 4
-    base: float = 0.5
+    attempts: int = 5
+    base: float = 1.0
     cap: float = 20.0
     patience: float = 60.0
 
@@ -370,8 +280,7 @@ class RetryPolicy:
             return None
         if asked is not None:
             return asked if asked <= self.patience else None
-        bound: float = min(self.cap, self.base * 2 ** (attempt - 1))
-        return bound * draw
+        return min(self.cap, self.base * 2.0 ** (attempt - 1) * (1 + draw / 2))
 
 
 def retryable(error: DeepSeekError) -> bool:

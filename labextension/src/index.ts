@@ -1,14 +1,18 @@
 /** The plugins, each for one role, so that each can be disabled alone. */
+import { PageConfig } from '@jupyterlab/coreutils';
 import { INotebookTracker, NotebookActions } from '@jupyterlab/notebook';
 import { IRenderMimeRegistry } from '@jupyterlab/rendermime';
 import { ITranslator, nullTranslator } from '@jupyterlab/translation';
 import type { JupyterFrontEnd, JupyterFrontEndPlugin } from '@jupyterlab/application';
 import { Card } from './card/card';
+import { page } from './card/notes';
 import { orText } from './card/fallback';
+import { keepOutputs } from './card/outputs';
 import { CommHub } from './kernel/comms';
 import { MIME_TYPE } from './kernel/record';
 import { Changes, CHANGES_MIME } from './lab/changes';
 import { CellWriter } from './lab/edits';
+import { COMMANDS } from './lab/commands';
 import { labPlugins } from './lab/index';
 import { output, sidebar } from './panel/index';
 import { ICommHub, ISidePanel } from './tokens';
@@ -18,14 +22,26 @@ export { ICommHub, ISidePanel };
 /** Before every other kind of output. */
 const RANK = -10;
 
+/** The plugins that run cells over the page's own connection; servers that do it turn them off. */
+const EXECUTOR = '@jupyterlab/notebook-extension:cell-executor';
+const SHARED_EXECUTOR = '@jupyter/docprovider-extension:notebook-cell-executor';
+
+/** Where a page that is loaded again finds the kernels to which it was connected. */
+const CONNECTED = 'deepseek-jupyter:connected';
+
 const comms: JupyterFrontEndPlugin<ICommHub> = {
   id: 'deepseek-jupyter:comms',
   description: 'Opens the comms over which a kernel streams an answer and takes requests.',
   autoStart: true,
   provides: ICommHub,
   optional: [INotebookTracker],
-  activate: (_app: JupyterFrontEnd, tracker: INotebookTracker | null) => {
-    const hub = new CommHub();
+  activate: (app: JupyterFrontEnd, tracker: INotebookTracker | null) => {
+    const hub = new CommHub(
+      app.hasPlugin(EXECUTOR) ||
+        (app.hasPlugin(SHARED_EXECUTOR) && PageConfig.getOption('serverSideExecution') !== 'true')
+    );
+    const connected = sessionStorage.getItem(CONNECTED) ?? '';
+    sessionStorage.removeItem(CONNECTED);
     // A cell that names the extension has most likely just loaded it.
     NotebookActions.executed.connect((_, { notebook, cell }) => {
       const panel = tracker?.find(item => item.content === notebook);
@@ -36,13 +52,22 @@ const comms: JupyterFrontEndPlugin<ICommHub> = {
     });
     // Before its connection ends: a question must not wait for a page that is closed.
     tracker?.widgetAdded.connect((_, { sessionContext }) => {
+      sessionContext.kernelChanged.connect((_, { newValue }) => {
+        newValue && connected.includes(newValue.id) && hub.connect(newValue);
+      });
       sessionContext.disposed.connect(() => {
         const kernel = sessionContext.session?.kernel;
         kernel && hub.leave(kernel);
       });
     });
     // A page that is only put aside may come back.
-    window.addEventListener('pagehide', ({ persisted }) => persisted || hub.leave());
+    window.addEventListener('pagehide', ({ persisted }) => {
+      if (!persisted) {
+        sessionStorage.setItem(CONNECTED, hub.kernels.join());
+        hub.leave();
+      }
+    });
+    tracker && keepOutputs(hub, tracker);
     return hub;
   }
 };
@@ -54,13 +79,14 @@ const renderer: JupyterFrontEndPlugin<void> = {
   requires: [IRenderMimeRegistry],
   optional: [ICommHub, INotebookTracker, ITranslator],
   activate: (
-    _app: JupyterFrontEnd,
+    app: JupyterFrontEnd,
     rendermime: IRenderMimeRegistry,
     hub: ICommHub | null,
     tracker: INotebookTracker | null,
     translator: ITranslator | null
   ) => {
     forbidNamePrefetch();
+    page.enterKey = () => void app.commands.execute(COMMANDS.login);
     rendermime.addFactory(
       {
         safe: true,
@@ -111,7 +137,8 @@ const changes: JupyterFrontEndPlugin<void> = {
         safe: true,
         mimeTypes: [CHANGES_MIME],
         defaultRank: RANK,
-        createRenderer: () => orText(() => new Changes(options))
+        createRenderer: rendererOptions =>
+          orText(() => new Changes({ ...options, rendererOptions }))
       },
       RANK
     );

@@ -2,7 +2,7 @@ import { Token } from '@lumino/coreutils';
 import type { JSONObject } from '@lumino/coreutils';
 import type { ISignal } from '@lumino/signaling';
 import type { Kernel } from '@jupyterlab/services';
-import type { Consent } from './kernel/record';
+import type { Consent, ISeam } from './kernel/record';
 import type { ITranscript } from './kernel/transcript';
 
 /** A kernel's message about anything but the text of a turn; its receivers check what it holds. */
@@ -63,6 +63,9 @@ export interface ICommHub {
 
   /** Whether a kernel said of the turn with this id that it came with the notebook's file. */
   isForeign(id: string, kernel: Kernel.IKernelConnection): boolean;
+
+  /** The turns that a kernel said are out of sight after the turn with this id. */
+  seamAt(id: string, kernel: Kernel.IKernelConnection): ISeam | null;
 
   /** Tell a kernel, or all of them, that this page is closing and will not answer any more. */
   leave(kernel?: Kernel.IKernelConnection | null): void;

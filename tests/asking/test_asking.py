@@ -8,8 +8,11 @@ import pytest
 
 import deepseek_jupyter as ds
 from deepseek_jupyter.asking.ask import ask as ask_model
+from deepseek_jupyter.asking.attachments import Wanted
 from deepseek_jupyter.asking.question import Question
+from deepseek_jupyter.display.surfaces import Nowhere
 from deepseek_jupyter.errors import (
+    AuthenticationError,
     ConfigurationError,
     ContextLengthError,
     EmptyAnswerError,
@@ -17,6 +20,7 @@ from deepseek_jupyter.errors import (
     ParameterError,
     TruncatedError,
 )
+from deepseek_jupyter.session.accounts import session_totals
 from tests.support.scripted import Reply, answer, error, keepalives, reset, whole
 from tests.support.scripted import send as send
 from tests.support.wording import USAGE, chunk, event
@@ -24,6 +28,24 @@ from tests.support.wording import USAGE, chunk, event
 
 def ask(prompt: str = "Hello?", **options):
     return ds.ask(prompt, show=False, **options)
+
+
+class Watching(Nowhere):
+    """Notes what a question waits for, and how it was refused."""
+
+    def __init__(self, waits: list) -> None:
+        self.waits = waits
+        self.refused: BaseException | None = None
+
+    def wait(self, waiting):
+        self.waits.append(waiting)
+
+    def refresh(self, transcript, fresh, now):
+        if transcript.waiting and transcript.waiting not in self.waits:
+            self.waits.append(transcript.waiting)
+
+    def refuse(self, error):
+        self.refused = error
 
 
 def contents(request) -> list[str]:
@@ -164,6 +186,72 @@ class TestRefusalsBeforeSending:
         assert len(list(session.conversation)) == 1
 
 
+class Rows:
+    """As many rows as it says, of nothing."""
+
+    shape = (10_000_000, 1)
+
+    def __repr__(self) -> str:
+        return "Rows"
+
+
+class TestBeforeItIsSent:
+    def test_what_takes_a_while_is_named(self, session, server, monkeypatch):
+        from deepseek_jupyter import local
+
+        def started(model, starting):
+            starting("small-model")
+            raise ParameterError("Far enough.")
+
+        monkeypatch.setattr(local, "ensure_server", started)
+        on = Watching([])
+        with pytest.raises(ParameterError) as refused:
+            ask_model(session, Question("Q", provider="local", attach=(Wanted("big", Rows()),)), on)
+        assert on.waits == [
+            {"reason": "read", "name": "big", "rows": 10_000_000},
+            {"reason": "start", "name": "small-model"},
+        ]
+        assert on.refused is refused.value
+        assert list(session.conversation) == []
+
+    def test_an_error_after_it_was_sent_is_no_refusal(self, session, server):
+        server.queue(error(401, "No."))
+        on = Watching([])
+        with pytest.raises(AuthenticationError):
+            ask_model(session, Question("Q"), on)
+        assert on.refused is None
+
+
+class TestWhatEndedEarlyIsPaidFor:
+    def test_its_tokens_are_estimated_and_counted(self, session, server):
+        server.queue(
+            Reply([send(event(chunk({"reasoning_content": "Hm, " * 100}))), reset()]),
+            Reply([send(event(chunk({"content": "Half. " * 100}))), reset()]),
+        )
+        first, second = (ask("A question.", on_error="return") for _ in range(2))
+        assert first.usage.estimated
+        assert first.usage.reasoning_tokens == first.usage.completion_tokens > 50
+        assert second.usage.completion_tokens > 100
+        assert second.usage.reasoning_tokens == 0
+        assert second.usage.prompt_tokens > 3
+        assert second.cost > 0
+        assert "about " in second.footer
+        assert second.turn.record["usage"]["estimated"] is True
+        (total,) = session_totals(session)
+        assert total.usage.completion_tokens > 150
+        assert total.cost["USD"] == first.cost + second.cost
+
+    def test_what_never_began_costs_nothing(self, session, server):
+        server.queue(error(402, "No money"))
+        assert ask(on_error="return").usage is None
+
+    def test_the_host_s_own_figures_win(self, session, server):
+        half = chunk({"content": "Half."}, usage=USAGE)
+        server.queue(Reply([send(event(half)), reset()]))
+        usage = ask(on_error="return").usage
+        assert (usage.prompt_tokens, usage.estimated) == (12, False)
+
+
 class TestNotices:
     def test_a_notice_about_a_setting_is_told_once(self, session, server):
         server.queue(answer("A"), answer("B"))
@@ -175,7 +263,11 @@ class TestNotices:
         session.config.attempts = 2
         for _ in range(2):
             server.queue(error(503, "busy", headers={"retry-after": "0"}), answer("A"))
-            assert any("try 2 of 2" in text for text in ask().turn.notices)
+            retries: list[object] = []
+            assert ask_model(session, Question("Q"), Watching(retries)).turn.notices == ()
+            assert [(r["kind"], r["number"], r["of"]) for r in retries] == [
+                ("OverloadedError", 2, 2)
+            ]
 
     @pytest.mark.parametrize(
         ("finish", "word", "footer"),
@@ -256,7 +348,7 @@ class TestJson:
         reply = ask(format="json")
         assert reply.data == {"a": 2}
         assert len(server.requests) == 2
-        assert any("once more" in text for text in reply.turn.notices)
+        assert any("once more" in text for text in reply.turn.details)
         server.queue(answer(" "), answer(" "))
         with pytest.raises(EmptyAnswerError):
             ask(format="json")
@@ -353,18 +445,10 @@ class TestResults:
 
 
 def test_a_bug_in_the_display_loses_nothing_that_arrived(session, server):
-    class Broken:
-        visible = False
-
-        def begin(self, record, stop):
-            pass
-
+    class Broken(Nowhere):
         def refresh(self, transcript, fresh, now):
             if transcript.status == "answering":
                 raise ZeroDivisionError("a bug")
-
-        def end(self, record):
-            pass
 
     words = "Words that arrived before it, and some more of them."
     server.queue(answer(words))

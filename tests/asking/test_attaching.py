@@ -140,7 +140,7 @@ def test_a_card_that_the_window_dropped_is_written_again(session, server, names,
     server.queue(*(answer("A " * 400) for _ in range(6)))
     real = session.endpoints.provider
 
-    def small(name=None):
+    def small(name=None, starting=None):
         provider, key = real(name)
         return provider.derive(context_tokens=1600), key
 
@@ -316,12 +316,18 @@ def test_the_dry_run_says_what_leaves_and_what_it_costs(session, server, names):
         "not in cache",
         "city    schema     name and type",
         "values of 2 rows",
-        "<email-3>  1      an e-mail address",
+        "<email-3>      1  an e-mail address",
+        "4 values of `email`, `price` leave.",
         "── user ──\n`df` is a pandas DataFrame.",
     ):
         assert said in text, text
     assert "Rome" not in text
+    assert text.split("\n")[1].startswith("Nothing was sent. It would go to")
+    kept = str(ask("Q @df", attach="df:full,city=none", dry_run=True))
+    assert "4 values of `email`, `price` leave, `city` stays.\n" in kept, kept
     html = ask("Q <b>", dry_run=True)._repr_html_()
+    assert "<details open" not in html, "a long message does not fill the page"
+    assert html.count("<details>") == 2, "tokens, and the message"
     assert "Q &lt;b&gt;" in html
 
 
@@ -358,8 +364,9 @@ def test_a_turn_of_somebody_elses_file_is_shown_as_it_went_out_masked(session, s
 def test_a_frame_may_be_called_prompt(session, server, names):
     names["prompt"] = names["df"]
     shown = ask("What is in @prompt?", dry_run=True)
-    rows = [row[0] for row in shown.reports[0].rows]
-    assert rows == ["prompt", "prompt", "tools and answer schema", "chat template", "together"]
+    (report,) = (report for report in shown.reports if report.title == "Tokens")
+    rows = [row[0] for row in report.rows]
+    assert rows == ["prompt", "prompt", "tools and answer schema", "chat template", "in all"]
 
 
 def test_a_card_can_be_seen_without_asking(session, server, df):

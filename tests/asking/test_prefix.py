@@ -77,8 +77,8 @@ def test_a_deliberate_change_is_told(session, server, change, why):
     change.pop("parameters", None)
     server.queue(answer("One."), answer("Two."), answer("{}"))
     ask(CARD)
-    assert ask("Go on.").turn.notices == ()
-    (told,) = ask("Go on with json.", **change).turn.notices
+    assert ask("Go on.").turn.details == ()
+    (told,) = ask("Go on with json.", **change).turn.details
     assert told.startswith("The cache starts over")
     assert why in told
 
@@ -86,7 +86,7 @@ def test_a_deliberate_change_is_told(session, server, change, why):
 def test_a_short_conversation_is_not_worth_a_sentence(session, server):
     server.queue(answer("One."), answer("Two."))
     ask("Short.")
-    assert ask("Go on.", system="Be brief.").turn.notices == ()
+    assert ask("Go on.", system="Be brief.").turn.details == ()
 
 
 @pytest.mark.parametrize("option", ["new", "outside"])
@@ -94,8 +94,8 @@ def test_a_question_that_stands_elsewhere_breaks_nothing(session, server, option
     server.queue(answer("One."), answer("Two."), answer("Three."))
     ask(CARD)
     elsewhere = ask("Hello.", new=True) if option == "new" else ask("Hello.", history=False)
-    assert elsewhere.turn.notices == ()
-    assert ask("Go on.").turn.notices == ()
+    assert elsewhere.turn.details == ()
+    assert ask("Go on.").turn.details == ()
 
 
 class TestTokens:
@@ -133,9 +133,8 @@ class TestTokens:
         shown = ask("And tried?", dry_run=True)
         assert "And tried?" in counted
         assert "It is blue. " * 400 in counted
-        assert shown.reports[0].rows[-1][1] == str(
-            sum(int(row[1]) for row in shown.reports[0].rows[:-1])
-        )
+        (report,) = (report for report in shown.reports if report.title == "Tokens")
+        assert report.rows[-1][1] == str(sum(int(row[1]) for row in report.rows[:-1]))
 
     def test_a_request_near_the_context_is_counted(self, session, server):
         near = {"like": "deepseek", "base_url": server.base_url(), "context_tokens": 2_000}

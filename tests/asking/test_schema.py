@@ -90,7 +90,7 @@ def test_an_answer_that_does_not_fit_is_repaired_once(session, server, streamed)
     told = server.requests[1].json["messages"]
     assert told[-2]["tool_calls"][0]["function"]["name"] == "City"
     assert "people" in told[-1]["content"]
-    assert any("people" in notice for notice in reply.turn.notices)
+    assert any("people" in notice for notice in reply.turn.details)
     assert reply.usage.prompt_tokens == 24, "both requests are counted"
     assert server.complaints == []
 

@@ -14,6 +14,7 @@ import pytest
 import deepseek_jupyter as ds
 from deepseek_jupyter.conversation.records import read_record
 from deepseek_jupyter.errors import ConfigurationError, ParameterError, PolicyError, ToolError
+from deepseek_jupyter.protocol.output import TURN_MIME, unpacked
 from deepseek_jupyter.protocol.wire import WIRES
 from deepseek_jupyter.tools.functions import Tool
 from tests.support.scripted import answer, whole
@@ -410,7 +411,9 @@ def test_the_record_tells_calls_arguments_results_and_decisions(session, server)
     assert step["tool_calls"] == [
         {"id": "call_0", "name": "weather", "arguments": '{"city": "Ulm"}'}
     ]
-    assert step["results"] == [{"id": "call_0", "text": "Sun in Ulm.", "decision": "not asked"}]
+    (result,) = map(dict, step["results"])
+    assert 0 <= result.pop("seconds") < 10
+    assert result == {"id": "call_0", "text": "Sun in Ulm.", "decision": "not asked"}
     assert read_record(record).steps == ds.last.steps
     page = ds.last.bundle()["text/markdown"]
     assert "weather" in page
@@ -443,3 +446,34 @@ def test_what_cannot_be_a_tool_is_refused_before_anything_is_sent(session, serve
 def test_an_unknown_approval_is_refused(session):
     with pytest.raises(ParameterError, match="approve cannot be 'maybe'"):
         ds.ask("Go.", tools=[weather], approve="maybe")
+
+
+def test_the_time_that_the_user_reads_is_not_the_answers(session, server, monkeypatch):
+    def slow(*_):
+        time.sleep(0.5)
+        return "yes"
+
+    monkeypatch.setattr("deepseek_jupyter.asking.consent.by_input", slow)
+    server.queue(calls(("weather", {"city": "Ulm"})), answer("Sun."))
+    began = time.monotonic()
+    reply = ds.ask("Go.", tools=[weather], approve="ask")
+    assert time.monotonic() - began > 0.5
+    assert reply.timing["total"] < time.monotonic() - began - 0.45
+
+
+def test_the_record_says_rows_failure_and_time_of_a_call(session, server):
+    def rows() -> object:
+        return pd.DataFrame({"n": range(60)})
+
+    def failing() -> str:
+        raise ValueError("no")
+
+    server.queue(calls(("rows", {}), ("failing", {})), answer("Done."))
+    reply = ds.ask("Go.", tools=[rows, failing])
+    first, second = reply.turn.record["steps"][0]["results"]
+    assert (first["rows"], "failed" in first) == (60, False)
+    assert (second["failed"], "rows" in second) == (True, False)
+    assert read_record(json.loads(json.dumps(reply.turn.record))).steps == reply.turn.steps
+    saved = json.loads(json.dumps(reply.bundle()))
+    assert "seconds" not in saved[TURN_MIME]["content"]["more"]
+    assert unpacked(saved)["steps"][0]["results"][0]["seconds"] == first["seconds"]

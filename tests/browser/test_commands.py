@@ -64,8 +64,8 @@ def test_the_menu_holds_every_command(ask_book):
         "Ask About This Output",
         "Stop the Answer",
         "New Conversation",
-        "Show Usage",
-        "Ghost Text",
+        "Show DeepSeek Usage",
+        "DeepSeek Ghost Text",
         "Set API Key…",
         "Settings",
     ]
@@ -219,6 +219,33 @@ def test_stop_stops_the_answer_that_runs(ask_book, server):
         if server.requests[0].closed.wait(3):
             break
     assert server.requests[0].closed.is_set()
+
+
+UNHEARD = """from deepseek_jupyter.display.pages import pages
+pages.unregister(get_ipython().kernel.comm_manager)"""
+
+
+@pytest.mark.parametrize(
+    "source", ["%%deepseek\nGo on.", "import time; time.sleep(2); print('whole')"]
+)
+def test_stop_interrupts_a_question_of_which_the_page_has_not_heard(ask_book, server, source):
+    """And no other cell."""
+    from tests.support.scripted import Reply, deltas
+
+    server.queue(Reply(deltas(5000, rate=50)))
+    book = ask_book(UNHEARD, source, load=False)
+    run(book, 0)
+    run(book, 1)
+    asks = source.startswith("%%")
+    book.run(2)
+    if asks:
+        server.wait_for_requests(1)
+    activate(book, 0)
+    execute(book, "deepseek:stop")
+    if asks:
+        assert server.requests[0].closed.wait(20)
+    book.until_done()
+    assert asks or "whole" in book.result(2)
 
 
 def test_shortcuts_collide_with_nothing():

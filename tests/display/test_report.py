@@ -11,8 +11,14 @@ REPORT = Report("Title", [("a", "1"), ("longer", "22")], ("name", "n"), "A remar
 
 def test_columns_are_aligned():
     assert str(REPORT) == (
-        "Title\n  name    n\n  a       1\n  longer  22\nA remark.\nOn two lines."
+        "Title\n  name     n\n  a        1\n  longer  22\nA remark.\nOn two lines."
     )
+
+
+def test_numbers_and_amounts_stand_at_the_right():
+    report = Report("", [("a", "$0.50"), ("b", "$12.25")], ("what", "cost"))
+    assert str(report) == "  what    cost\n  a      $0.50\n  b     $12.25"
+    assert report._repr_html_().count("text-align:right") == 3
 
 
 def test_parts_may_be_missing():

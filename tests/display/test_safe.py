@@ -37,6 +37,7 @@ TAGS_ALLOWED = {
     *("table", "thead", "tbody", "tr", "th", "td", "pre", "code", "a", "span", "div"),
     *("em", "strong", "del", "s"),
 }
+FRAME = r"border:1px solid #8885;padding:0 8px;margin:8px 0;font-family:monospace"
 MATH_CLASSES = r"math|math inline|math block|mathjax_ignore tex2jax_ignore"
 ATTRIBUTES = {
     ("a", "href"): r"(?:https?://[\w.\-]|mailto:)[^\s\"<>\\^`{|}]*",
@@ -45,6 +46,8 @@ ATTRIBUTES = {
     ("code", "class"): r"language-[A-Za-z0-9_+.#-]{1,30}",
     ("span", "class"): MATH_CLASSES,
     ("div", "class"): MATH_CLASSES,
+    ("div", "style"): FRAME,
+    ("pre", "style"): FRAME,
     ("p", "style"): "white-space:pre-wrap",
     ("th", "style"): r"text-align: ?(?:left|center|right);?",
     ("td", "style"): r"text-align: ?(?:left|center|right);?",
@@ -330,7 +333,7 @@ def test_ordinary_markdown_keeps_its_meaning(name: str) -> None:
     assert expected in sanitized.html
     shape = [tag for tag in Page(sanitized.html).tags if tag != "span"]
     if name not in ("math", "display", "align"):  # which are text to this parser
-        again = Page(GFM.render(sanitized.markdown)).tags
+        again = [tag for tag in Page(GFM.render(sanitized.markdown)).tags if tag != "div"]
         assert [{"s": "del"}.get(tag, tag) for tag in again] == shape
 
 
@@ -339,7 +342,7 @@ def test_a_diagram_is_code_without_a_language(info: str) -> None:
     """Front ends run the diagrams of a language that is called so, and their links with them."""
     sanitized = sanitize(f"```{info}\ngraph LR\nclick A href 'https://evil.example'\n```")
     for html in (sanitized.html, GFM.render(sanitized.markdown)):
-        assert "<pre><code>graph LR" in html
+        assert "><code>graph LR" in html
     assert "mermaid" not in sanitized.html + sanitized.markdown
 
 

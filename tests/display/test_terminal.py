@@ -26,20 +26,22 @@ TEXTS = {
 }
 
 
-def styled(pieces, *, colour: bool = True) -> str:
-    styler = TerminalStyler(colour=colour)
+def styled(pieces, *, colour: bool = True, width: int = 0) -> str:
+    styler = TerminalStyler(colour=colour, width=width)
     return "".join([styler.answer(piece) for piece in pieces] + [styler.close()])
 
 
 @pytest.mark.parametrize("name", TEXTS)
-def test_every_cut_gives_the_same(name):
+@pytest.mark.parametrize("width", [0, 9])
+def test_every_cut_gives_the_same(name, width):
     text = TEXTS[name]
-    whole = styled([text])
-    assert styled(text) == whole
+    whole = styled([text], width=width)
+    assert styled(text, width=width) == whole
     for cut in range(len(text)):
-        assert styled([text[:cut], text[cut:]]) == whole, text[:cut]
+        assert styled([text[:cut], text[cut:]], width=width) == whole, text[:cut]
     for first, second in itertools.combinations(range(len(text)), 2):
-        assert styled([text[:first], text[first:second], text[second:]]) == whole
+        pieces = [text[:first], text[first:second], text[second:]]
+        assert styled(pieces, width=width) == whole
 
 
 def assert_no_word_is_lost(text):
@@ -74,6 +76,32 @@ def test_no_word_is_lost(name):
 @pytest.mark.parametrize("colour", [True, False])
 def test_no_escape_code_of_the_models_own(text, colour):
     assert_no_escape_code(text, colour=colour)
+
+
+LONG = (
+    "A **likelihood** is a `function of` the parameters, not of the data that were seen here.\n\n"
+    "```python\nvalue = a_function_with_a_long_name(first, second)  # a comment\n```\n"
+    "| a row of a table | that is wider than the terminal |\n- one **more** item of a list to wrap"
+)
+
+
+@pytest.mark.parametrize("size", [1, 3, 7, 1000])
+def test_a_terminal_breaks_lines_between_words_but_not_code_and_tables(size):
+    styler = TerminalStyler(colour=True, width=30)
+    pieces = [LONG[at : at + size] for at in range(0, len(LONG), size)]
+    shown = OURS.sub("", "".join(map(styler.answer, pieces)) + styler.close())
+    lines = shown.split("\n")
+    assert "value = a_function_with_a_long_name(first, second)  # a comment" in lines
+    assert "| a row of a table | that is wider than the terminal |" in lines
+    assert all(len(line.rstrip()) <= 30 for line in lines if not line.startswith(("value", "|")))
+    assert shown.split() == re.sub(r"\*\*|```python|```|`", "", LONG).split(), "no word is broken"
+
+
+def test_thinking_is_wrapped_too_and_nothing_of_it_is_kept_back():
+    styler = TerminalStyler(colour=True, width=20)
+    shown = "".join(map(styler.thinking, "The user asks about a likelihood."))
+    shown = OURS.sub("", shown + styler.close())
+    assert shown == "The user asks about \na likelihood."
 
 
 def test_without_colour_markdown_stays_as_it_is():

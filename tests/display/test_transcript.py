@@ -7,9 +7,9 @@ from deepseek_jupyter.protocol.deltas import (
     Finish,
     Notice,
     ReasoningDelta,
+    Retry,
     TextDelta,
     ToolCallDelta,
-    Waiting,
 )
 from deepseek_jupyter.protocol.usage import Usage
 
@@ -25,7 +25,7 @@ def test_it_waits_thinks_answers_and_ends():
     transcript = run()
     assert transcript.status == "waiting"
     for at, event, status in (
-        (101, Waiting(3), "waiting"),
+        (101, Retry("Busy.", "OverloadedError", 1.0, 2, 5), "waiting"),
         (102, ReasoningDelta("a"), "thinking"),
         (103, TextDelta("b"), "answering"),
         (104, ReasoningDelta("c"), "answering"),
@@ -64,8 +64,7 @@ def test_nothing_that_came_is_nothing_timed():
 
 
 def test_notices_and_usage_are_kept():
-    transcript = run(Notice("one"), Usage(1, 2), Notice("two", once=True), Waiting(7))
+    transcript = run(Notice("one"), Usage(1, 2), Notice("two", once=True))
     assert transcript.notices == ["one", "two"]
     assert transcript.usage == Usage(1, 2)
-    assert transcript.comments == 7
     assert transcript.elapsed(110) == 10

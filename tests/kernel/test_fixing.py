@@ -27,8 +27,9 @@ def test_fix_accept_and_revert_offer_new_cells(kernel, server):
     assert ran.ok, ran.error
     assert inputs(ran) == []
     shown = ran.bundles[-1]
-    assert "- limit = 9\n+ limit = 3" in shown["text/plain"]
-    assert "<span" in shown["text/html"]
+    assert "```diff\n- limit = 9\n+ limit = 3\n```" in shown["text/markdown"]
+    assert "```python" not in shown["text/markdown"], "one copy of the code"
+    assert len(ran.bundles) == 1, "nothing is below the card"
     accepted = kernel.run("%deepseek fix accept", cell_id="accept")
     assert inputs(accepted) == ["limit = 3"]
     assert kernel.value("limit") == 9
@@ -46,7 +47,7 @@ def test_the_diff_is_no_markup(kernel, server):
     first = failed(kernel)
     server.queue(answer(f"```python In[{first}]\nlimit = '<img src=x onerror=alert(1)>'\n```"))
     ran = kernel.run("%deepseek fix", cell_id="fix")
-    assert "<img" not in ran.bundles[-1]["text/html"]
+    assert "<img" not in ran.bundles[-1]["text/markdown"]
 
 
 def test_fix_run_again_is_a_sibling_and_no_second_question(kernel, server):

@@ -69,12 +69,12 @@ FLAGS: dict[str, dict[str, object]] = {
     "--schema list[City]": {"schema": "list[City]"},
     "--tools sql,inspect": {"tools": ("sql", "inspect")},
     "--approve never": {"approve": "never"},
+    "--fit parts": {"fit": "parts"},
+    "--cite": {"cite": True},
     "--budget 0.01": {"budget": 0.01},
     "--no-stream": {"stream": False},
     "--on-error return": {"on_error": "return"},
     "--quiet": {"quiet": True},
-    "--fit parts": {"fit": "parts"},
-    "--cite": {"cite": True},
 }
 
 

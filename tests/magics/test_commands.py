@@ -11,6 +11,7 @@ from deepseek_jupyter import api
 from deepseek_jupyter.config import DeepSeek
 from deepseek_jupyter.magics import commands
 from deepseek_jupyter.magics.arguments import flag_parser
+from deepseek_jupyter.magics.reports import larger_model
 from deepseek_jupyter.protocol.parameters import MEANINGS
 from deepseek_jupyter.transport.providers import PROVIDERS
 from tests.support.scripted import answer, error, plain
@@ -241,6 +242,14 @@ def test_local_status_without_a_model(run):
     assert "not installed" in run("%deepseek local")
     assert "not installed" in run("%deepseek local status")
     assert "neither a model nor a file" in run("%deepseek local install /no/such.gguf")
+
+
+def test_the_larger_model_is_offered_where_the_memory_holds_it(run):
+    offer = larger_model(None, 16 << 30)
+    assert "deepseek-jupyter local install qwen2.5-coder-1.5b" in offer
+    assert "1,117 MB" in offer
+    assert larger_model(None, 2 << 30) == ""
+    assert larger_model("smollm2-135m", 16 << 30) == ""
 
 
 def test_help_names_every_command_and_every_flag(run):

@@ -162,6 +162,17 @@ def test_a_frame_on_the_failing_line_is_described_without_its_values(run, server
     assert sent(server).startswith("Fix In[")
 
 
+def test_the_columns_of_a_frame_that_the_failing_cell_made_are_sent(run, server):
+    run("import pandas as pd\ndf = pd.DataFrame({'city': ['Rome'], 'price': [4711]})")
+    run("u = df.assign(vat=1)\nu['rates']")
+    server.queue(answer("Write vat."))
+    run("%deepseek fix")
+    asked = sent(server)
+    before, _, _ = asked.partition("Fix In[")
+    assert "vat" in before
+    assert "4711" not in before
+
+
 def test_a_dry_run_shows_it_and_sends_nothing(run, server, broken):
     told = run("%deepseek fix --dry-run")
     assert "The cell that failed, In[4]:" in told

@@ -55,7 +55,7 @@ def test_an_answer_streams_in(ipython, server):
     thought = send(event(chunk({"reasoning_content": "A thought."})))
     server.queue(Reply(thought, pause(0.3), answer("The **bold** end.\x1b[31m").steps))
     ipython.sendline("%ds Why is it so?")
-    ipython.expect_exact("\x1b[2mA thought.\x1b[0m")
+    ipython.expect_exact("\x1b[2mA \x1b[0m\x1b[2mthought.\x1b[0m")
     ipython.expect_exact("The \x1b[1mbold\x1b[0m end.")
     ipython.expect("deepseek-flash · [^\r\n]*")
     footer = ipython.after

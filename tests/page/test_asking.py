@@ -173,6 +173,7 @@ def test_a_dry_run_sends_nothing_and_tells_all(page, server):
     assert len(server.requests) == seen
     assert [m["text"] for m in shown["messages"]] == ["Hi", "Hello.", "And now?"]
     assert "Nothing was sent" in shown["title"]
+    assert " tokens, about $" in shown["summary"]
     assert {report["title"] for report in shown["reports"]} == {"Tokens", "Nothing was masked."}
     assert prompts(page) == ["Hi"]
 

@@ -7,7 +7,7 @@ import pytest
 from deepseek_jupyter.page.panel_queries import describe
 from deepseek_jupyter.page.requests import PANEL_REQUESTS
 from tests.support.page import Refused
-from tests.support.scripted import answer
+from tests.support.scripted import answer, error, plain
 
 
 def test_names_come_with_type_and_shape_and_no_value():
@@ -142,3 +142,31 @@ def test_no_request_breaks_the_kernel_whatever_is_in_it(page, name):
         except Refused as refusal:
             told = str(refusal)
             assert told.startswith(("ParameterError", "ConversationError", "Missing")), told
+
+
+def test_the_models_of_all_usable_providers_are_offered(page, server, kernel):
+    providers = {"vllm": {"base_url": server.base_url("vllm")}}
+    kernel.run(f"ds.get_session().config.providers = {providers!r}")
+    for listed in (["deepseek-flash", "deepseek-other"], ["a-model", "b:1"]):
+        server.queue(plain({"data": [{"id": id} for id in listed]}))
+    page.ask("settings", set={"model": "vllm:a-model"})
+    told = page.ask("models")
+    assert told["default"] == "deepseek-flash"
+    assert told["models"] == ["deepseek-flash", "deepseek-other", "vllm:a-model", "vllm:b:1"]
+    server.queue(answer("Fine."))
+    page.ask("ask", prompt="Who?")
+    assert server.requests[-1].json["model"] == "a-model"
+    assert server.requests[-1].path.startswith("/vllm")
+
+
+def test_a_turn_without_an_answer_is_told_to_later_panels_until_something_moves(page, server):
+    server.queue(answer("Fine."))
+    first = page.ask("ask", prompt="One?")["turn"]
+    server.queue(error(402, "Insufficient balance"))
+    failed = page.ask("ask", prompt="Two?")["turn"]
+    told = page.ask("conversation")
+    assert told["failed"]["id"] == failed
+    assert told["failed"]["status"] == "error"
+    assert [row[0] for row in told["way"]] == [first]
+    page.ask("checkout", to=first)
+    assert page.ask("conversation")["failed"] is None

@@ -198,6 +198,26 @@ TEXTS = {
         "a</think>\nb",
     ),
     "all in the thinking": ([{"reasoning_content": "Hi"}], "Hi", ""),
+    "the other name of thinking": ([{"reasoning": "Hm"}, {"content": "Hi"}], "Hm", "Hi"),
+    "summaries": (
+        [{"reasoning_details": [{"type": "reasoning.summary", "summary": "Hm"}], "content": "Hi"}],
+        "Hm",
+        "Hi",
+    ),
+    "nulls between": (
+        [{"role": "assistant", "content": None}, {}, {"content": "Hi"}, {"content": None}],
+        None,
+        "Hi",
+    ),
+    "null thinking": ([{"reasoning_content": None, "content": "Hi"}], None, "Hi"),
+    "empty thinking": ([{"reasoning_content": "", "content": "Hi"}], "", "Hi"),
+    "thinking after text": ([{"content": "H"}, {"reasoning": "m"}, {"content": "i"}], "m", "Hi"),
+    "half characters": ([{"content": "\ud83d"}, {"content": "\ude00"}], None, "\U0001f600"),
+    "half characters of thinking": (
+        [{"reasoning": "\ud83d"}, {"reasoning": "\ude00"}, {"content": "Hi"}],
+        "\U0001f600",
+        "Hi",
+    ),
     "template then parts": (
         [{"content": "Hi"}, {"content": " there"}, {"content": [{"text": "."}]}],
         None,

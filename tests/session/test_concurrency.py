@@ -13,6 +13,7 @@ import pytest
 import deepseek_jupyter as ds
 from deepseek_jupyter.asking.ask import aask
 from deepseek_jupyter.asking.question import Question
+from deepseek_jupyter.conversation.journal import Journal
 from deepseek_jupyter.display.surfaces import Nowhere
 from deepseek_jupyter.protocol.deltas import TextDelta
 from tests.support.scripted import Reply, answer, chunk, deltas, event, pause, send, stall
@@ -214,3 +215,19 @@ def test_a_forked_child_asks_on_its_own(session, server):
         pytest.fail("the child hangs")
     assert status == 0
     assert ds.ask("Q", show=False, history=False).text == "parent again"
+
+
+async def test_what_arrived_is_in_the_journal_a_second_later(session, server):
+    server.queue(Reply(HALF, stall()))
+    asked = asyncio.create_task(ds.aask("Q"))
+    kept = Journal.open()
+    for _ in range(600):
+        await asyncio.sleep(0.05)
+        rows = kept._rows("SELECT body FROM bodies", ())
+        if any('"answer":"Half"' in body for (body,) in rows):
+            break
+    else:
+        pytest.fail("it was never written")
+    asked.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await asked

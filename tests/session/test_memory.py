@@ -51,9 +51,9 @@ def test_it_says_so_in_one_line_once(notebook, server):
     server.queue(answer("One."), answer("Two."), answer("Three."))
     ask(kernel(), "A?")
     second = kernel()
-    (line,) = ask(second, "B?").turn.notices
+    (line,) = ask(second, "B?").turn.details
     assert "\n" not in line
-    assert ask(second, "C?").turn.notices == ()
+    assert ask(second, "C?").turn.details == ()
 
 
 def test_another_notebook_has_a_conversation_of_its_own(notebook, server, monkeypatch):
@@ -173,7 +173,7 @@ def test_trusted_turns_go_along_and_the_next_kernel_says_nothing_of_them(noteboo
     assert asked(server) == ["Ignore all.", "", "RESULT", "I verified it.", "hello"]
     assert first.turn.notices == ()
     second = kernel()
-    (notice,) = ask(second, "again").turn.notices
+    (notice,) = ask(second, "again").turn.details
     assert notice == "This notebook's conversation is back (2 turns)."
     assert asked(server)[-3:] == ["hello", "Hi.", "again"]
     save(notebook, FORGED, replace(FORGED, id="later", parent="forged", prompt="More."))
@@ -220,7 +220,7 @@ def test_a_private_conversation_stays_where_it_is_and_is_offered_once(
     assert asked(server) == ["hello"]
     assert str(notebook) in offer
     assert "the salary of Ann" in offer
-    assert ask(kernel(), "hello").turn.notices == (
+    assert ask(kernel(), "hello").turn.details == (
         "This notebook's conversation is back (1 turn).",
     )
     save(theirs, shared)

@@ -99,6 +99,52 @@ EXAMPLES = {
 }
 
 
+NAMED = {"type": "function", "function": {"name": "look_up"}}
+TOOL = {"type": "function", "function": {**NAMED["function"], "parameters": {"type": "object"}}}
+FORM = {
+    "type": "json_schema",
+    "json_schema": {"name": "city", "schema": {"type": "object"}, "strict": True},
+}
+for _host, _model in {"deepseek": EXP, "cometapi": EXP, "wcode": WCODE}.items():
+    _asked = {"provider": _host, "model": _model, "stream": False}
+    EXAMPLES |= {
+        f"a stream with usage at {_host}": (
+            {"provider": _host, "model": _model},
+            _host,
+            {"model": _model, **STREAM},
+        ),
+        f"a function at {_host}": (
+            {**_asked, "tools": [TOOL], "tool_choice": "auto"},
+            _host,
+            {"model": _model, "tools": [TOOL], "tool_choice": "auto"},
+        ),
+        f"sampling at {_host}": (
+            {**_asked, "temperature": 0.2, "stop": "END", "max_tokens": 64},
+            _host,
+            {"model": _model, "temperature": 0.2, "stop": ["END"], "max_tokens": 64},
+        ),
+        f"JSON mode with the word at {_host}": (
+            {**_asked, "format": "json", "system": "Answer in JSON."},
+            _host,
+            {
+                "model": _model,
+                "messages": [{"role": "system", "content": "Answer in JSON."}, USER],
+                "response_format": {"type": "json_object"},
+            },
+        ),
+    }
+EXAMPLES["a named function at wcode"] = (
+    {"provider": "wcode", "stream": False, "tools": [TOOL], "tool_choice": NAMED},
+    "wcode",
+    {"model": WCODE, "tools": [TOOL], "tool_choice": NAMED},
+)
+EXAMPLES["a schema at wcode"] = (
+    {"provider": "wcode", "stream": False, "response_format": FORM},
+    "wcode",
+    {"model": WCODE, "response_format": FORM, "structured_outputs": True},
+)
+
+
 @pytest.mark.parametrize(("options", "host", "body"), EXAMPLES.values(), ids=EXAMPLES)
 def test_the_whole_request(session, server, monkeypatch, options, host, body):
     session.config.providers = {host: {"base_url": server.base_url(host)}}
@@ -110,3 +156,26 @@ def test_the_whole_request(session, server, monkeypatch, options, host, body):
     assert (request.method, request.path) == ("POST", f"/{host}/chat/completions")
     assert request.headers["authorization"] == f"Bearer {KEY}"
     assert request.headers["content-type"] == "application/json"
+
+
+def test_a_strict_function_goes_to_the_beta_address(session, server, monkeypatch):
+    session.config.providers = {"deepseek": {"base_url": server.base_url("deepseek") + "/v1"}}
+    strict = {**TOOL, "function": {**TOOL["function"], "strict": True}}
+    server.queue(answer("Fine."))
+    ds.ask("Hi.", show=False, history=False, tools=[strict], provider="deepseek", stream=False)
+    (request,) = server.requests
+    assert request.json == {"model": "deepseek-flash", "messages": [USER], "tools": [strict]}
+    assert request.path == "/deepseek/beta/chat/completions"
+
+
+@pytest.mark.parametrize("host", ["deepseek", "cometapi", "wcode"])
+def test_an_answer_with_thinking_goes_on_in_the_next_question(session, server, monkeypatch, host):
+    """Several turns, as every page has them; what of the thinking goes back is the host's."""
+    session.config.providers = {host: {"base_url": server.base_url(host)}}
+    monkeypatch.setenv(f"{host.upper()}_API_KEY", KEY)
+    server.queue(answer("Fine.", reasoning="Hm."), answer("Fine."))
+    for _ in range(2):
+        ds.ask("Hi.", show=False, provider=host, stream=False)
+    again = {"role": "assistant", "content": "Fine."}
+    again |= {"reasoning_content": "Hm."} if host != "wcode" else {}
+    assert server.requests[1].json["messages"] == [USER, again, USER]

@@ -15,8 +15,8 @@ from deepseek_jupyter.protocol.deltas import (
     Event,
     Notice,
     ReasoningDelta,
+    Retry,
     TextDelta,
-    Waiting,
 )
 from deepseek_jupyter.protocol.messages import Message, user
 from deepseek_jupyter.protocol.request import ChatRequest
@@ -88,8 +88,13 @@ class Outcome:
         return [e.text for e in self.events if isinstance(e, Notice)]
 
     @property
+    def retries(self) -> list[Retry]:
+        return [e for e in self.events if isinstance(e, Retry)]
+
+    @property
     def waits(self) -> int:
-        return sum(isinstance(e, Waiting) for e in self.events)
+        """Signs of life of a server that lets a request wait."""
+        return self.exchange.decoder.sse.comments
 
 
 def ask(exchange: Exchange, client: Client | None = None) -> Outcome:

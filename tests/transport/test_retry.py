@@ -44,12 +44,13 @@ def test_lasting_ones_are_not(error):
     assert not retryable(error)
 
 
-@given(st.integers(1, 3), st.floats(0, 1, exclude_max=True))
-def test_waits_are_drawn_below_a_doubling_bound(attempt, draw):
+@given(st.integers(1, 4), st.floats(0, 1, exclude_max=True))
+def test_each_wait_has_a_floor_of_twice_the_last_ones(attempt, draw):
     delay = POLICY.delay(BUSY, attempt, draw)
     assert delay is not None
-    assert 0 <= delay <= POLICY.base * 2 ** (attempt - 1)
-    assert delay <= POLICY.cap
+    floor = {1: 1, 2: 2, 3: 4, 4: 8}[attempt]
+    assert floor <= delay <= 1.5 * floor
+    assert RetryPolicy(base=0.01).delay(BUSY, attempt, draw) == pytest.approx(delay / 100)
 
 
 def test_bounds_are_capped():

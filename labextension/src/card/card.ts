@@ -9,18 +9,25 @@ import { Widget } from '@lumino/widgets';
 import type { INotebookTracker } from '@jupyterlab/notebook';
 import type { IRenderMime } from '@jupyterlab/rendermime-interfaces';
 import type { ITranslator, TranslationBundle } from '@jupyterlab/translation';
+import type { JSONObject } from '@lumino/coreutils';
 import type { Message } from '@lumino/messaging';
-import { object } from '../kernel/json';
+import { maybeObject, number, object, text } from '../kernel/json';
 import { asMarkdown, isRunning, readOutput, readRecord, SCHEMA } from '../kernel/record';
 import { merge } from '../kernel/transcript';
 import { Flow } from '../markdown/flow';
 import { LabRenderer } from '../markdown/labrenderer';
 import { insertBelow, isEditable, regenerate, replaceCell, runBelow, stop } from './actions';
 import { make, say } from './dom';
-import { findHostCell, isExecuting, kernelOf } from './hostcell';
-import { addCodeBars, Attachments, FileTurns, Header, Notes, Tools } from './parts';
+import { findHostCell, hideSaid, isExecuting, kernelOf } from './hostcell';
+import { Notes } from './notes';
+import { settle } from './outputs';
+import { addCodeBars, Attachments, FileTurns, Header } from './parts';
+import { SeamLine } from './seam';
 import { SiblingSwitch } from './siblings';
+import { Proposal, readProposal, withoutCode } from './proposal';
+import { TypedAnswer } from './table';
 import { Thinking } from './thinking';
+import { Tools } from './tools';
 import { announcement } from './wording';
 import { wordsIn } from '../words';
 import type { Consent, ITurnRecord } from '../kernel/record';
@@ -34,8 +41,17 @@ import type { IHostCell } from './hostcell';
  */
 const SILENCE = { record: 2000, comm: 30_000 };
 
-/** How often a kernel is asked for a turn that should run but sends nothing. */
+/** The cell that goes on from the last answer. */
+const GO_ON = '%%ds --continue\n';
+
+/** What the kernel raises for a turn that was stopped. */
+const STOPPED = { type: 'Interrupted', hint: '' };
+
+/** How often a kernel is asked for a turn of which it has sent nothing yet. */
 const ATTEMPTS = 5;
+
+/** How long a kernel may take to say what became of a turn, in milliseconds. */
+const ANSWER = 5000;
 
 /** Shows a turn. */
 export class Card extends Widget implements IRenderMime.IRenderer {
@@ -76,10 +92,27 @@ export class Card extends Widget implements IRenderMime.IRenderer {
     this._file = new FileTurns(this._trans, take =>
       this._answerToolCall(this._asking, take ? 'approve' : 'deny')
     );
+    this._seam = new SeamLine(
+      {
+        show: last => this._tell('checkout', { to: last }),
+        carryOver: () => this._tell('carry_over', { turn: this._saved.id })
+      },
+      this._trans
+    );
+    this._proposal = new Proposal(
+      { hub: options.hub, kernel: () => kernelOf(this._hostCell()), renderer },
+      this._trans
+    );
+    this._typed = new TypedAnswer(answer, this._trans);
+    this._notes = new Notes(this._trans, {
+      again: () => this._at(host => regenerate(host, options.translator)),
+      goOn: () => this._at(host => runBelow(host, GO_ON, options.translator)),
+      fresh: () => this._at(host => this._fresh(host))
+    });
     const log = make('div', 'log');
     log.setAttribute('role', 'log');
     log.setAttribute('aria-live', 'off');
-    log.append(this._file.node, this._thinking.node, this._tools.node, answer);
+    log.append(this._file.node, this._thinking.node, this._tools.node, this._typed.node, this._proposal.node);
     this._status.setAttribute('role', 'status');
     this.addClass('jp-DeepSeek-card');
     this.node.setAttribute('role', 'group');
@@ -90,6 +123,7 @@ export class Card extends Widget implements IRenderMime.IRenderer {
       this._attachments.node,
       log,
       this._notes.node,
+      this._seam.node,
       this._status
     );
     options.hub?.transcriptChanged.connect(this._onTranscript, this);
@@ -122,6 +156,7 @@ export class Card extends Widget implements IRenderMime.IRenderer {
     }
     this._options.hub?.transcriptChanged.disconnect(this._onTranscript, this);
     this._options.hub?.messageReceived.disconnect(this._onMessage, this);
+    this._outputs?.changed.disconnect(this._hideSaid, this);
     clearInterval(this._ticker);
     this._answer.dispose();
     this._thinking.dispose();
@@ -130,7 +165,11 @@ export class Card extends Widget implements IRenderMime.IRenderer {
 
   protected override onAfterAttach(message: Message): void {
     super.onAfterAttach(message);
-    this.toggleClass('jp-mod-inNotebook', this._hostCell() !== null);
+    const host = this._hostCell();
+    this.toggleClass('jp-mod-inNotebook', host !== null);
+    this._outputs = host?.cell.outputArea.model ?? null;
+    this._outputs?.changed.connect(this._hideSaid, this);
+    this._hideSaid();
     this._mark();
     if (isRunning(this._record.status)) {
       this._listen();
@@ -144,15 +183,21 @@ export class Card extends Widget implements IRenderMime.IRenderer {
     const live = this._isLive(own, transcript);
     const record = (this._record = this._switch.looked ?? own);
     this._switch.update(own, live);
-    this._header.update(record, live);
-    this._attachments.update(record);
     // Only what the kernel says now may be asked: a record may come from a stranger's file.
     const asking = live ? (transcript?.asking ?? null) : null;
+    this._header.update(record, live, asking !== null);
+    this._attachments.update(record);
     this._asking = asking?.call ?? '';
     this._file.ask(asking?.ofFile ? asking.text : '');
     this._tools.update(record, asking);
     this._mark();
+    this._typed.update(record);
+    const proposal = record.changes === null ? null : readProposal(record.changes);
+    this._proposal.node.hidden = proposal === null;
+    this.toggleClass('jp-mod-proposes', proposal !== null);
+    proposal && this._proposal.update(proposal);
     this._notes.update(record);
+    this._hideSaid();
     this.toggleClass('jp-mod-noCode', record.policy.includes('no_code'));
     const words = announcement(record, live, this._trans);
     if (this._spoken !== words && (live || this._spoken !== null)) {
@@ -162,8 +207,27 @@ export class Card extends Widget implements IRenderMime.IRenderer {
     this._tick(isRunning(record.status) && (live || this.isAttached));
     await Promise.all([
       this._thinking.update(record, live),
-      this._answer.set(asMarkdown(record), !live)
+      this._answer.set(
+        proposal ? withoutCode(record.answer, proposal) : asMarkdown(record),
+        !live
+      )
     ]);
+  }
+
+  /** An error that is said here is not said again below. */
+  private _hideSaid(): void {
+    const host = this._hostCell();
+    if (host && (this._saved.error || this._saved.status === 'interrupted')) {
+      hideSaid(host, this._saved.error ?? STOPPED);
+    }
+  }
+
+  private async _fresh(host: IHostCell): Promise<void> {
+    const kernel = kernelOf(host);
+    if (kernel) {
+      await this._options.hub?.request(kernel, 'new');
+      await regenerate(host, this._options.translator);
+    }
   }
 
   /** Whether a turn whose status is a running one really runs. */
@@ -175,18 +239,45 @@ export class Card extends Widget implements IRenderMime.IRenderer {
     if (silence < (transcript ? SILENCE.comm : SILENCE.record)) {
       return true;
     }
-    return isExecuting(this._hostCell());
+    return this._isAsking() || isExecuting(this._hostCell());
   }
 
-  /** Open the comms, and ask for the text that this page missed. */
+  /** Open the comms, and ask what became of a turn that sends nothing. */
   private _listen(): void {
     const { hub } = this._options;
-    const kernel = kernelOf(this._hostCell());
+    const host = this._hostCell();
+    const kernel = kernelOf(host);
     const { id } = this._saved;
-    if (hub && kernel && !hub.transcript(id) && this._attempts++ < ATTEMPTS) {
-      hub.connect(kernel);
-      hub.resync(id, kernel);
+    const known = !!hub?.transcript(id);
+    const silent = Date.now() - this._lastSign > SILENCE.record;
+    if (!hub || !kernel || !id || this._isAsking() || (known ? !silent : this._attempts++ >= ATTEMPTS)) {
+      return;
     }
+    this._asked = Date.now();
+    hub.connect(kernel);
+    known || hub.resync(id, kernel);
+    hub.request(kernel, 'ended', { id }).then(
+      answer => {
+        const bundle = maybeObject(answer['bundle']) as JSONObject | null;
+        this._asked = 0;
+        if (answer['runs'] === true) {
+          this._lastSign = Date.now();
+        } else if (bundle && host && this._saved.id === id && isRunning(this._saved.status)) {
+          this._saved = readOutput(bundle);
+          settle(host.panel, { id, cell: '', bundle, rank: number(answer['rank']) ?? 0 });
+        }
+        void this._update();
+      },
+      () => {
+        this._asked = 0;
+      }
+    );
+  }
+
+  /** Whether the kernel has yet to say what became of the turn; it may be busy with it. */
+  private _isAsking(): boolean {
+    const waits = this._asked > 0;
+    return waits && (Date.now() - this._asked < ANSWER || kernelOf(this._hostCell())?.status === 'busy');
   }
 
   private _onTranscript(_: ICommHub, transcript: ITranscript): void {
@@ -197,16 +288,23 @@ export class Card extends Widget implements IRenderMime.IRenderer {
   }
 
   private _onMessage(_: ICommHub, { message }: ICommMessage): void {
-    if (object(message)['type'] === 'foreign') {
+    if (['foreign', 'seams'].includes(text(object(message)['type']))) {
       this._mark();
     }
   }
 
-  /** Grey a turn of which the kernel says that it came with the file. */
+  private _tell(type: string, body: JSONObject): void {
+    const kernel = kernelOf(this._hostCell());
+    kernel && this._options.hub?.request(kernel, type, body).catch(() => undefined);
+  }
+
+  /** Show what the kernel says of the turn: that it came with the file, or what it cut off. */
   private _mark(): void {
     const kernel = kernelOf(this._hostCell());
     const foreign = !!kernel && (this._options.hub?.isForeign(this._saved.id, kernel) ?? false);
     this._file.mark(this.node, foreign);
+    const seam = kernel && this._options.hub?.seamAt(this._saved.id, kernel);
+    this._seam.update(seam ?? null, !isRunning(this._record.status));
   }
 
   /** Update once in the next frame, however many messages arrived. */
@@ -272,16 +370,21 @@ export class Card extends Widget implements IRenderMime.IRenderer {
   private _thinking: Thinking;
   private _attachments: Attachments;
   private _tools: Tools;
+  private _typed: TypedAnswer;
+  private _proposal: Proposal;
   private _file: FileTurns;
+  private _seam: SeamLine;
   private _asking = '';
   private _answer: Flow;
-  private _notes = new Notes();
+  private _notes: Notes;
+  private _outputs: IHostCell['cell']['outputArea']['model'] | null = null;
   private _status = make('div', 'status');
   private _saved: ITurnRecord = readRecord(null);
   private _record: ITurnRecord = this._saved;
   private _spoken: string | null = null;
   private _lastSign = 0;
   private _attempts = 0;
+  private _asked = 0;
   private _pending = false;
   private _ticker: number | undefined;
 }

@@ -21,6 +21,16 @@ export function findHostCell(tracker: INotebookTracker | null, node: HTMLElement
   return cell?.model.type === 'code' ? { panel, cell: cell as CodeCell, index } : null;
 }
 
+/** Hide the outputs of a cell's errors that a card says: of the error's class, with its advice. */
+export function hideSaid({ cell }: IHostCell, error: { type: string; hint: string }): void {
+  const { model, widgets } = cell.outputArea;
+  widgets.forEach((widget, index) => {
+    const output = model.get(index)?.toJSON() as { ename?: string; evalue?: string } | undefined;
+    const isSaid = output?.ename === error.type && !!output.evalue?.endsWith(error.hint);
+    isSaid && widget.node.classList.add('jp-DeepSeek-said');
+  });
+}
+
 /** The kernel of a host cell's notebook. */
 export function kernelOf(host: IHostCell | null): Kernel.IKernelConnection | null {
   return host?.panel.sessionContext.session?.kernel ?? null;

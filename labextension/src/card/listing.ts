@@ -77,15 +77,9 @@ export class Listing {
     }
   }
 
-  /** Colours count only if they leave the text as it is. */
   private async _colour(renderer: IBlockRenderer, language: string): Promise<void> {
-    const source = this._lines.join('\n');
-    const fence = '`'.repeat(16);
-    const block = { kind: 'fence', source: `${fence}${language}\n${source}\n${fence}` } as const;
-    const code = (await renderer.render(block, true)).querySelector('pre code');
-    if (code?.textContent?.replace(/\n$/, '') === source) {
-      this._show(linesOf(code));
-    }
+    const lines = await coloured(this._lines, language, renderer);
+    lines && this._show(lines);
   }
 
   private _show(lines: readonly Node[][]): void {
@@ -108,6 +102,19 @@ export class Listing {
 function shown(text: string): string[] {
   const gap = (blanks: string) => `⟨${blanks.length} blanks⟩`;
   return visible(text).replace(/[ \t\n]+$/, '').replace(GAP, gap).split('\n');
+}
+
+/** Lines of code in colours; null where these would not leave the text as it is. */
+export async function coloured(
+  lines: readonly string[],
+  language: string,
+  renderer: IBlockRenderer
+): Promise<Node[][] | null> {
+  const source = lines.join('\n');
+  const fence = '`'.repeat(16);
+  const block = { kind: 'fence', source: `${fence}${language}\n${source}\n${fence}` } as const;
+  const code = (await renderer.render(block, true)).querySelector('pre code');
+  return code?.textContent?.replace(/\n$/, '') === source ? linesOf(code) : null;
 }
 
 /** The nodes of highlighted code, line by line. */

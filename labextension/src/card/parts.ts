@@ -1,4 +1,4 @@
-/** The parts of a card: header, attachments, tool calls, notices, error, footer, code buttons. */
+/** The parts of a card: header, attachments, code buttons. */
 import {
   addBelowIcon,
   copyIcon,
@@ -12,16 +12,8 @@ import type { TranslationBundle } from '@jupyterlab/translation';
 import { isRunning } from '../kernel/record';
 import { button, confirm, make, say } from './dom';
 import { shareOf } from './share';
-import { Listing } from './listing';
-import { phase } from './wording';
-import type {
-  Consent,
-  IAttachment,
-  IConsentRequest,
-  IToolCall,
-  ITurnRecord
-} from '../kernel/record';
-import type { IBlockRenderer } from '../markdown/renderer';
+import { phase, waitingFor } from './wording';
+import type { IAttachment, ITurnRecord } from '../kernel/record';
 
 /** What the header's buttons do. */
 export interface IHeaderActions {
@@ -57,15 +49,15 @@ export class Header {
     this.node.append(this._model, branch, this._phase, buttons);
   }
 
-  /** Show a record's header. */
-  update(record: ITurnRecord, live: boolean): void {
+  /** Show a record's header; while the user is `asked` something, the call says so. */
+  update(record: ITurnRecord, live: boolean, asked = false): void {
     const { model, served_model, provider, status } = record;
     const running = live && isRunning(status);
     say(this._model, served_model || model);
     this._model.title = provider;
     // While it thinks, the fold says so.
-    const silent = running && status === 'thinking';
-    say(this._phase, silent ? '' : phase(status, live, this._trans));
+    const silent = running && (asked || status === 'thinking');
+    say(this._phase, silent ? '' : this._words(record, running));
     this._phase.dataset.status = running ? 'running' : status;
     this._stop.hidden = !running;
     this._stop.disabled &&= running;
@@ -73,6 +65,20 @@ export class Header {
     this._regenerate.hidden = running;
   }
 
+  private _words(record: ITurnRecord, running: boolean): string {
+    const waits = running && record.status === 'waiting';
+    const key = waits ? JSON.stringify(record.waiting) : '';
+    if (this._waits !== key) {
+      this._waits = key;
+      this._since = Date.now();
+    }
+    return waits
+      ? waitingFor(record, (Date.now() - this._since) / 1000, this._trans)
+      : phase(record.status, running, this._trans);
+  }
+
+  private _waits = '';
+  private _since = 0;
   private _model = make('span', 'model');
   private _phase = make('span', 'phase');
   private _copy: HTMLButtonElement;
@@ -113,132 +119,6 @@ export class Attachments {
   private _shown = '[]';
 }
 
-/**
- * Shows the functions a model asked for, each a fold with what went in and came out.
- *
- * A call that waits for the user is open, shows all that would run, and has buttons.
- */
-export class Tools {
-  readonly node = make('div', 'tools');
-
-  constructor(
-    private _trans: TranslationBundle,
-    private _answer: (call: string, consent: Consent) => void,
-    private _renderer: IBlockRenderer | null = null
-  ) {
-    this.node.hidden = true;
-  }
-
-  update({ tool_calls }: ITurnRecord, asking: IConsentRequest | null = null): void {
-    this.node.hidden = !tool_calls.length;
-    tool_calls.forEach((call, index) => {
-      const waits = asking !== null && asking.call === call.id && call.result === null;
-      const key = JSON.stringify([call, waits && asking]);
-      if (this._shown[index] !== key) {
-        this._shown[index] = key;
-        const { fold, count } = this._fold(call, waits ? asking.text : null);
-        const old = this.node.children[index] as HTMLElement | undefined;
-        fold.open = waits || (old?.querySelector('details')?.open ?? false);
-        const item = make('div', 'call');
-        if (call.said) {
-          item.appendChild(make('p', 'tool-said', call.said));
-        }
-        item.appendChild(fold);
-        const focused = old?.contains(document.activeElement) ?? false;
-        old ? old.replaceWith(item) : this.node.appendChild(item);
-        focused && fold.querySelector('summary')!.focus();
-        if (waits) {
-          item.appendChild(this._question(call, count, asking));
-        }
-      }
-    });
-    while (this.node.children.length > tool_calls.length) {
-      this._shown.pop();
-      this.node.lastElementChild!.remove();
-    }
-  }
-
-  private _question(call: IToolCall, count: number, asking: IConsentRequest): HTMLElement {
-    const question = make('div', 'consent');
-    const lines = this._trans._n('%1 line', '%1 lines', count);
-    const words = asking.ofResult
-      ? this._trans.__('May the result of %1 be sent? %2', call.name, lines)
-      : this._trans.__('May %1 run? %2', call.name, lines);
-    question.setAttribute('role', 'alertdialog');
-    question.setAttribute('aria-label', words);
-    question.append(make('span', 'consent-words', words));
-    const choice = (label: string, consent: Consent) => {
-      const button = make('button', 'word', label);
-      button.type = 'button';
-      button.dataset['word'] = consent;
-      button.addEventListener('click', () => {
-        // The buttons are about to go: keep the keyboard's focus at the call.
-        question.parentElement?.querySelector('summary')?.focus();
-        for (const other of question.querySelectorAll('button')) {
-          other.disabled = true;
-        }
-        this._answer(call.id, consent);
-      });
-      return button;
-    };
-    question.append(
-      choice(this._trans.__('Approve'), 'approve'),
-      choice(this._trans.__('Deny'), 'deny'),
-      choice(this._trans.__('Always in this conversation'), 'always')
-    );
-    return question;
-  }
-
-  private _note({ result, decision }: IToolCall): string {
-    switch (decision) {
-      case 'asking':
-        return this._trans.__('waits for your word');
-      case 'denied':
-      case 'nobody to ask':
-        return this._trans.__('denied');
-      case 'not run':
-        return this._trans.__('not run');
-      case 'approved':
-      case 'approved for the conversation':
-        return this._trans.__('approved');
-    }
-    return result === null ? this._trans.__('no result yet') : '';
-  }
-
-  private _fold(call: IToolCall, asked: string | null): { fold: HTMLDetailsElement; count: number } {
-    const fold = make('details', 'tool');
-    const summary = make('summary', 'tool-summary', call.name);
-    const note = this._note(call);
-    if (note) {
-      summary.appendChild(make('span', 'chip-note', note));
-    }
-    const { text, language } = written(call.arguments);
-    const code = new Listing(asked ?? text, language, this._renderer, this._trans);
-    code.node.classList.toggle('jp-mod-asking', asked !== null);
-    fold.append(summary, code.node);
-    if (call.result !== null) {
-      fold.appendChild(make('pre', 'tool-text', call.result));
-    }
-    return { fold, count: code.count };
-  }
-
-  private _shown: string[] = [];
-}
-
-/** The arguments of a call for a reader: code or a query as such, anything else as JSON. */
-function written(json: string): { text: string; language: string } {
-  const languages: Record<string, string> = { code: 'python', query: 'sql' };
-  try {
-    const [[name, text], ...others] = Object.entries(JSON.parse(json));
-    if (!others.length && typeof text === 'string' && languages[name]) {
-      return { text, language: languages[name] };
-    }
-  } catch {
-    // no object, or none yet
-  }
-  return { text: json, language: 'json' };
-}
-
 /** Asks what becomes of the turns that came with the file; the line for such a turn is here too. */
 export class FileTurns {
   readonly node = make('div', 'consent');
@@ -277,35 +157,6 @@ export class FileTurns {
   }
 
   private _text = make('div', 'file-text');
-}
-
-/** Shows a turn's notices, its error and its footer. */
-export class Notes {
-  readonly node = make('div', 'notes');
-
-  constructor() {
-    this._error.append(this._message, this._hint);
-    this.node.append(this._notices, this._error, this._footer);
-  }
-
-  update({ notices, error, footer }: ITurnRecord): void {
-    const text = notices.join('\n');
-    if (this._shown !== text) {
-      this._shown = text;
-      this._notices.replaceChildren(...notices.map(notice => make('p', 'notice', notice)));
-    }
-    this._error.hidden = !error;
-    say(this._message, error ? error.message || error.type : '');
-    say(this._hint, error?.hint ?? '');
-    say(this._footer, footer);
-  }
-
-  private _notices = make('div', 'notices');
-  private _error = make('div', 'error');
-  private _message = make('p', 'error-message');
-  private _hint = make('p', 'error-hint');
-  private _footer = make('footer', 'footer');
-  private _shown = '';
 }
 
 /** What the buttons do with the code. */
@@ -349,6 +200,7 @@ function bar(pre: HTMLElement, actions: ICodeActions, trans: TranslationBundle):
       button(editIcon, trans.__('Replace this cell with the code'), () => actions.replace(code())),
       button(runIcon, trans.__('Run this code below'), () => actions.run(code()))
     ];
+    forNotebook[1].classList.add('jp-DeepSeek-replace');
     for (const item of forNotebook) {
       item.classList.add('jp-mod-notebook');
       node.append(item);

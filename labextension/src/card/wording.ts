@@ -26,12 +26,58 @@ export function phase(status: Status, live: boolean, trans: TranslationBundle): 
   }
 }
 
+/** Seconds of waiting that need no clock. */
+const SHORT = 3;
+
+/** What a turn waits for that has waited some seconds for it, which are said once they are many. */
+export function waitingFor(record: ITurnRecord, waited: number, trans: TranslationBundle): string {
+  const { waiting } = record;
+  const left = waiting?.reason === 'retry' ? Math.ceil(waiting.seconds - waited) : 0;
+  if (waiting && left > 0) {
+    const why = failure(waiting.kind, record.provider, trans);
+    return trans.__('%1 Trying again in %2 s (%3 of %4).', why, left, waiting.number, waiting.of);
+  }
+  const since = waited - (waiting?.reason === 'retry' ? waiting.seconds : 0);
+  const clock = since >= SHORT ? ` ${duration(Math.floor(since), trans, 0)}` : '';
+  return waitsFor(record, trans) + clock;
+}
+
+function waitsFor({ waiting, provider, model }: ITurnRecord, trans: TranslationBundle): string {
+  if (waiting?.reason === 'start') {
+    return trans.__('Starting %1 on this machine…', waiting.name);
+  }
+  if (waiting?.reason === 'read') {
+    return trans.__('Reading %1 (%2 rows)…', waiting.name, waiting.rows.toLocaleString('en'));
+  }
+  const who = provider === 'local' ? model : provider;
+  return who ? trans.__('Waiting for %1…', who) : trans.__('Getting ready…');
+}
+
+function failure(kind: string, provider: string, trans: TranslationBundle): string {
+  switch (kind) {
+    case 'RateLimitError':
+      return trans.__('Too many requests at once.');
+    case 'UnreachableError':
+      return trans.__('%1 cannot be reached.', provider);
+    default:
+      return trans.__('%1 is busy.', provider);
+  }
+}
+
+/** What a turn cost and took, in as few words as can be. */
+export function price({ cost, timing, replayed }: ITurnRecord, trans: TranslationBundle): string {
+  return [
+    replayed ? trans.__('replayed') : '',
+    cost ? `~${money(cost.amount, cost.currency)}` : '',
+    timing.total === null ? '' : duration(timing.total, trans)
+  ]
+    .filter(Boolean)
+    .join(' · ');
+}
+
 /** A turn's status for a screen reader, which also announces that a turn is done. */
 export function announcement(record: ITurnRecord, live: boolean, trans: TranslationBundle): string {
-  if (record.status !== 'done') {
-    return phase(record.status, live, trans);
-  }
-  return record.footer ? trans.__('Done. %1', record.footer) : trans.__('Done');
+  return record.status === 'done' ? trans.__('Done') : phase(record.status, live, trans);
 }
 
 /** The line on the thinking fold. */
@@ -56,6 +102,13 @@ export function duration(seconds: number, trans: TranslationBundle, digits = 1):
   return seconds < 120
     ? trans.__('%1 s', seconds.toFixed(seconds < 9.95 ? digits : 0))
     : trans.__('%1 min %2 s', Math.floor(seconds / 60), Math.floor(seconds % 60));
+}
+
+/** How long a call took: 12 ms, 3.4 s. */
+export function took(seconds: number, trans: TranslationBundle): string {
+  return seconds < 0.9995
+    ? trans.__('%1 ms', (seconds * 1000).toFixed(0))
+    : duration(seconds, trans);
 }
 
 /** An amount as in the footer: enough digits to be more than zero, two where it is large. */

@@ -13,11 +13,11 @@ import type { ISignal } from '@lumino/signaling';
 import type { JSONObject } from '@lumino/coreutils';
 import type { Kernel } from '@jupyterlab/services';
 import { list, object, text } from './json';
-import { isRunning } from './record';
+import { isRunning, readSeam } from './record';
 import { readAnswer } from './requests';
 import { Transcripts } from './transcript';
 import type { ICommHub, ICommMessage } from '../tokens';
-import type { Consent } from './record';
+import type { Consent, ISeam } from './record';
 import type { ISource, ITranscript } from './transcript';
 
 const DATA = 'deepseek.data';
@@ -27,13 +27,16 @@ const CONTROL = 'deepseek.control';
 const REFUSED = 1000;
 
 /** How long to wait for the subshells of the comms, in milliseconds. */
-const SUBSHELL = 2000;
+const SUBSHELL = 500;
 
 /** The feature of a kernel that has subshells. */
 const FEATURE = 'kernel subshells';
 
 /** Keeps the comms of every kernel, and what is known of each turn. */
 export class CommHub implements ICommHub {
+  /** `updates`: whether updates of an output reach the notebook, which the kernel is told. */
+  constructor(private _updates = true) {}
+
   get transcriptChanged(): ISignal<ICommHub, ITranscript> {
     return this._transcriptChanged;
   }
@@ -44,6 +47,11 @@ export class CommHub implements ICommHub {
 
   get connectionChanged(): ISignal<ICommHub, Kernel.IKernelConnection> {
     return this._connectionChanged;
+  }
+
+  /** The ids of the kernels whose comms are open. */
+  get kernels(): string[] {
+    return [...this._links].flatMap(([kernel, link]) => (link.isOpen ? [kernel.id] : []));
   }
 
   isConnected(kernel: Kernel.IKernelConnection): boolean {
@@ -70,7 +78,8 @@ export class CommHub implements ICommHub {
       link = new KernelComms(
         kernel,
         (json, from) => this._receive(json, from),
-        () => this._connectionChanged.emit(kernel)
+        () => this._connectionChanged.emit(kernel),
+        this._updates
       );
       this._links.set(kernel, link);
       kernel.disposed.connect(() => {
@@ -102,6 +111,10 @@ export class CommHub implements ICommHub {
     return this._links.get(kernel)?.foreign.has(id) ?? false;
   }
 
+  seamAt(id: string, kernel: Kernel.IKernelConnection): ISeam | null {
+    return this._links.get(kernel)?.seams.get(id) ?? null;
+  }
+
   leave(kernel: Kernel.IKernelConnection | null = null): void {
     this._links.forEach((link, other) => (kernel ?? other) === other && link.leave());
   }
@@ -111,13 +124,20 @@ export class CommHub implements ICommHub {
   }
 
   private _receive(json: unknown, link: KernelComms): void {
-    const transcript = this._transcripts.receive(json, link);
+    const { type, id, alone } = object(json);
+    const over = type === 'final' && !this._transcripts.get(text(id)); // its record is in the output
+    const transcript = over ? null : this._transcripts.receive(json, link);
     if (transcript) {
       link.latest = transcript.id;
       this._transcriptChanged.emit(transcript);
-    } else {
-      if (object(json)['type'] === 'foreign') {
+    }
+    if (!transcript || type === 'final' || alone === true) {
+      if (type === 'foreign') {
         link.foreign = new Set(list(object(json)['ids']).map(text));
+      }
+      if (object(json)['type'] === 'seams') {
+        const rows = Object.entries(object(object(json)['seams']));
+        link.seams = new Map(rows.map(([id, row]) => [id, readSeam(row)]));
       }
       this._messageReceived.emit({ kernel: link.kernel, message: json });
     }
@@ -149,10 +169,14 @@ export class KernelComms implements ISource {
   /** The ids of the turns that came with the notebook's file. */
   foreign: ReadonlySet<string> = new Set();
 
+  /** By turns: what is out of sight after them. */
+  seams: ReadonlyMap<string, ISeam> = new Map();
+
   constructor(
     readonly kernel: Kernel.IKernelConnection,
     private _receive: (json: unknown, from: KernelComms) => void,
-    private _changed: () => void
+    private _changed: () => void,
+    private _updates = true
   ) {
     kernel.statusChanged.connect(this._onStatus, this);
   }
@@ -247,7 +271,7 @@ export class KernelComms implements ISource {
   private _openOn(...comms: ISubshellComm[]): void {
     const open = () => {
       for (const comm of comms.filter(item => !item.isDisposed)) {
-        comm.open().done.catch(() => undefined); // the kernel went away while it was asked
+        comm.open({ updates: this._updates }).done.catch(() => undefined); // the kernel went away while it was asked
       }
     };
     const started = comms.map(comm => comm.subshellStarted);
@@ -263,7 +287,7 @@ export class KernelComms implements ISource {
       this._shell = shell;
       if (shell) {
         comms.forEach(({ commId, targetName }) => {
-          const content = { comm_id: commId, target_name: targetName, data: {} };
+          const content = { comm_id: commId, target_name: targetName, data: { updates: this._updates } };
           sendOnSubshell(shell, this.kernel, 'comm_open', content);
         });
       } else {

@@ -35,6 +35,19 @@ export interface IAttachment {
   readonly cut: string;
 }
 
+/** Turns that are out of sight after a turn. */
+export interface ISeam {
+  readonly left: number;
+  /** The last of them. */
+  readonly last: string;
+}
+
+/** A seam as the kernel writes it: how many, and the last of them. */
+export function readSeam(json: unknown): ISeam {
+  const [left, last] = list(json);
+  return { left: number(left) ?? 0, last: text(last) };
+}
+
 /** A function the model asked for. */
 export interface IToolCall {
   readonly id: string;
@@ -45,6 +58,12 @@ export interface IToolCall {
   readonly decision: string;
   /** What the model said with the first call of a round. */
   readonly said: string;
+  /** Whether it raised an error. */
+  readonly failed: boolean;
+  /** How many rows came out, if a table did; `more` of them if those are not all. */
+  readonly rows: number | null;
+  readonly more: boolean;
+  readonly seconds: number | null;
 }
 
 /** What a user may answer to a call that waits. */
@@ -60,11 +79,30 @@ export interface IConsentRequest {
   readonly ofResult?: boolean;
 }
 
-/** What went wrong, and what to do. */
+/** What went wrong, and what to do. `details` are the server's own words, address and status. */
 export interface ITurnError {
   readonly type: string;
   readonly message: string;
   readonly hint: string;
+  readonly details: string;
+}
+
+/** What a turn waits for before its first word; see `docs/record.md`. */
+export interface IWaiting {
+  readonly reason: 'start' | 'read' | 'retry';
+  readonly name: string;
+  readonly rows: number;
+  /** The class of the error, the seconds until the next try, which one that is, of how many. */
+  readonly kind: string;
+  readonly seconds: number;
+  readonly number: number;
+  readonly of: number;
+}
+
+/** Money, always an estimate. */
+export interface ICost {
+  readonly amount: number;
+  readonly currency: string;
 }
 
 /** Which of the answers to one question this is, counted from 1. */
@@ -92,12 +130,20 @@ export interface ITurnRecord {
   readonly format: string;
   readonly tool_calls: readonly IToolCall[];
   readonly timing: { readonly thinking: number | null; readonly total: number | null };
+  readonly cost: ICost | null;
+  readonly finish_reason: string;
+  readonly replayed: boolean;
+  readonly waiting: IWaiting | null;
   readonly notices: readonly string[];
+  /** Sentences of which nothing follows for the reader. */
+  readonly details: readonly string[];
   /** The rules of a policy file that hold for it: `thinking`, `no_code` and others. */
   readonly policy: readonly string[];
   readonly error: ITurnError | null;
   readonly footer: string;
   readonly branch: IBranch | null;
+  /** A proposal for cells that the answer makes, as JSON; see `card/proposal.ts`. */
+  readonly changes: unknown;
 }
 
 /**
@@ -111,22 +157,46 @@ export function readOutput(data: Record<string, unknown>): ITurnRecord {
   }
   const { more, ...texts } = object(saved['content']);
   const written = object(parsed(more));
-  const plain = data['text/plain'];
+  const { took, ...run } = object(parsed(saved['run']));
+  const steps = objects(written['steps']).map(step => ({
+    ...step,
+    results: objects(step['results']).map(result => ({
+      seconds: object(took)[text(result['id'])],
+      ...result
+    }))
+  }));
   return readRecord({
-    answer: Array.isArray(plain) ? plain.join('') : plain,
+    answer: joined(data['text/plain']),
     served_model: written['model'],
     ...texts,
     ...written,
-    ...object(parsed(saved['run'])),
+    ...(Array.isArray(written['answer'])
+      ? { answer: put(written['answer'], joined(data['text/markdown'])) }
+      : {}),
+    ...run,
+    steps,
     schema: 2
   });
 }
+
+/** A text, of which a file has the lines. */
+function joined(value: unknown): string {
+  return Array.isArray(value) ? value.map(text).join('') : text(value);
+}
+
+/** The answer of its paragraphs: texts, and numbers of those that the Markdown has to the letter. */
+function put(parts: unknown[], markdown: string): string {
+  const shown = markdown.split(GAP);
+  return parts.map(part => (typeof part === 'number' ? (shown[part] ?? '') : text(part))).join(GAP);
+}
+
+const GAP = '\n\n';
 
 /** Read a record, whatever the JSON may be. */
 export function readRecord(json: unknown): ITurnRecord {
   const raw = object(json);
   const timing = object(raw['timing']);
-  const error = raw['error'] ? object(raw['error']) : null;
+  const cost = object(raw['cost']);
   return {
     schema: number(raw['schema']) ?? SCHEMA,
     id: text(raw['id']),
@@ -150,16 +220,49 @@ export function readRecord(json: unknown): ITurnRecord {
     format: text(raw['format']),
     tool_calls: [...readSteps(raw['steps']), ...objects(raw['tool_calls']).map(item => readCall(item))],
     timing: { thinking: number(timing['thinking']), total: number(timing['total']) },
+    cost: cost['currency']
+      ? { amount: Number(cost['amount']) || 0, currency: text(cost['currency']) }
+      : null,
+    finish_reason: text(raw['finish_reason']),
+    replayed: raw['replayed'] === true,
+    waiting: readWaiting(raw['waiting']),
     notices: list(raw['notices']).map(text).filter(Boolean),
+    details: list(raw['details']).map(text).filter(Boolean),
     policy: list(raw['policy']).map(text).filter(Boolean),
-    error: error && {
-      type: text(error['type']),
-      message: text(error['message']),
-      hint: text(error['hint'])
-    },
+    error: raw['error'] ? readError(raw['error']) : null,
     footer: text(raw['footer']),
-    branch: readBranch(raw['branch'])
+    branch: readBranch(raw['branch']),
+    changes: raw['changes'] ?? null
   };
+}
+
+/** Read an error, whatever the JSON may be. */
+export function readError(json: unknown): ITurnError {
+  const raw = object(json);
+  return {
+    type: text(raw['type']),
+    message: text(raw['message']),
+    hint: text(raw['hint']),
+    details: text(raw['details'])
+  };
+}
+
+/** Read what a turn waits for; null for nothing in particular. */
+export function readWaiting(json: unknown): IWaiting | null {
+  const raw = object(json);
+  const reason = (['start', 'read', 'retry'] as const).find(known => known === raw['reason']);
+  const count = (name: string) => number(raw[name]) ?? 0;
+  return reason
+    ? {
+        reason,
+        name: text(raw['name']),
+        rows: count('rows'),
+        kind: text(raw['kind']),
+        seconds: count('seconds'),
+        number: count('number'),
+        of: count('of')
+      }
+    : null;
 }
 
 /** The calls of all rounds, in order, each with what became of it. */
@@ -169,11 +272,7 @@ export function readSteps(json: unknown): IToolCall[] {
     return objects(step['tool_calls']).map((item, index) => {
       const result = results.get(text(item['id']));
       const said = index ? '' : text(step['answer']);
-      return readCall(
-        { ...item, result: result?.['text'] ?? undefined },
-        text(result?.['decision']),
-        said
-      );
+      return readCall({ ...item, result: result?.['text'] ?? undefined }, result, said);
     });
   });
 }
@@ -192,7 +291,11 @@ export function readStatus(value: unknown): Status | null {
 }
 
 /** The answer as Markdown: JSON and plain text become one block of code. */
-export function asMarkdown({ answer, format }: ITurnRecord): string {
+export function asMarkdown({ answer, format, status, tool_calls }: ITurnRecord): string {
+  const said = tool_calls.map(call => call.said).filter(Boolean).pop();
+  if (said === answer && isRunning(status)) {
+    return ''; // it stands above its calls already, and the next round has not begun
+  }
   return answer && (format === 'json' || format === 'text')
     ? `${FENCE}${format}\n${answer}`
     : answer;
@@ -206,14 +309,22 @@ export function isRunning(status: Status): boolean {
   return status === 'waiting' || status === 'thinking' || status === 'answering';
 }
 
-function readCall(item: Record<string, unknown>, decision = '', said = ''): IToolCall {
+function readCall(
+  item: Record<string, unknown>,
+  came: Record<string, unknown> = {},
+  said = ''
+): IToolCall {
   return {
     id: text(item['id']),
     name: text(item['name']),
     arguments: written(item['arguments']),
     result: item['result'] === undefined ? null : written(item['result']),
-    decision,
-    said
+    decision: text(came['decision']),
+    said,
+    failed: came['failed'] === true,
+    rows: number(came['rows']),
+    more: came['more'] === true,
+    seconds: number(came['seconds'])
   };
 }
 

@@ -11,7 +11,12 @@ export interface IAnswer {
 
 /** A request that could not be carried out: what happened, and what to do. */
 export class RequestError extends Error {
-  constructor(readonly kind: string, message: string, readonly hint: string) {
+  constructor(
+    readonly kind: string,
+    message: string,
+    readonly hint: string,
+    readonly details = ''
+  ) {
     super(message);
     this.name = 'RequestError';
   }
@@ -27,8 +32,8 @@ export function readAnswer(json: unknown): IAnswer | null {
     return { to: raw['to'], result: object(raw['result']) as JSONObject, error: null };
   }
   const error = object(raw['error']);
-  const [kind, message, hint] = ['type', 'message', 'hint'].map(name => text(error[name]));
-  return { to: raw['to'], result: null, error: new RequestError(kind, message, hint) };
+  const [kind, ...said] = ['type', 'message', 'hint', 'details'].map(name => text(error[name]));
+  return { to: raw['to'], result: null, error: new RequestError(kind, ...(said as [string, string])) };
 }
 
 /** New source for a cell that says what is expected. */

@@ -7,8 +7,16 @@
  * snapshot, which `Transcripts` asks for. The counterpart is `deepseek_jupyter/display/`.
  */
 import { object } from './json';
-import { isRunning, readConsentRequest, readRecord, readStatus, readSteps } from './record';
-import type { IConsentRequest, IToolCall, ITurnRecord, Status } from './record';
+import {
+  isRunning,
+  readConsentRequest,
+  readOutput,
+  readRecord,
+  readStatus,
+  readSteps,
+  readWaiting
+} from './record';
+import type { IConsentRequest, IToolCall, ITurnRecord, IWaiting, Status } from './record';
 
 /** A turn as the page knows it. */
 export interface ITranscript {
@@ -18,6 +26,7 @@ export interface ITranscript {
   readonly reasoning: string;
   readonly answer: string;
   readonly status: Status | null;
+  readonly waiting: IWaiting | null;
   /** The record of the last snapshot. */
   readonly record: ITurnRecord | null;
   /** The tool calls so far; null where the kernel has sent none. */
@@ -40,7 +49,7 @@ export interface IDelta {
 /** A message of the data comm. */
 export type Message =
   | { readonly type: 'delta'; readonly id: string; readonly delta: IDelta }
-  | { readonly type: 'status'; readonly id: string; readonly status: Status }
+  | { readonly type: 'status'; readonly id: string; readonly status: Status; readonly waiting: IWaiting | null }
   | {
       readonly type: 'steps';
       readonly id: string;
@@ -72,7 +81,7 @@ export function readMessage(json: unknown): Message | null {
       };
     case 'status': {
       const status = readStatus(raw['status']);
-      return status && { type: 'status', id, status };
+      return status && { type: 'status', id, status, waiting: readWaiting(raw['waiting']) };
     }
     case 'steps':
       return {
@@ -91,6 +100,10 @@ export function readMessage(json: unknown): Message | null {
         asking: readConsentRequest(object(record)['asking'])
       };
     }
+    case 'final': {
+      const record = readOutput(object(raw['bundle']) as never);
+      return { type: 'snapshot', id, seq: Number.MAX_SAFE_INTEGER, record, asking: null };
+    }
     default:
       return null;
   }
@@ -104,6 +117,7 @@ export function emptyTranscript(id: string): ITranscript {
     reasoning: '',
     answer: '',
     status: null,
+    waiting: null,
     record: null,
     calls: null,
     asking: null,
@@ -118,7 +132,7 @@ export function reduce(state: ITranscript, message: Message): ITranscript {
     case 'delta':
       return append(state, message.delta);
     case 'status':
-      return { ...state, status: message.status };
+      return { ...state, status: message.status, waiting: message.waiting };
     case 'steps':
       return { ...state, calls: message.calls, asking: message.asking };
     case 'snapshot': {
@@ -129,6 +143,7 @@ export function reduce(state: ITranscript, message: Message): ITranscript {
         reasoning: record.reasoning,
         answer: record.answer,
         status: record.status,
+        waiting: record.waiting,
         record,
         calls: record.tool_calls,
         asking,
@@ -150,14 +165,15 @@ export function merge(saved: ITurnRecord, transcript: ITranscript | null): ITurn
   if (!transcript || !isRunning(saved.status)) {
     return saved;
   }
-  const { record, reasoning, answer, calls, status } = transcript;
+  const { record, reasoning, answer, calls, status, waiting } = transcript;
   const base = record && !isRunning(record.status) ? record : saved;
   return {
     ...base,
     reasoning: longer(base.reasoning, reasoning),
     answer: longer(base.answer, answer),
     tool_calls: calls ?? base.tool_calls,
-    status: status ?? base.status
+    status: status ?? base.status,
+    waiting
   };
 }
 

@@ -11,9 +11,11 @@ import type { IError, IOutput } from '@jupyterlab/nbformat';
 import type { INotebookTracker, NotebookPanel } from '@jupyterlab/notebook';
 import type { ITranslator, TranslationBundle } from '@jupyterlab/translation';
 import { stop } from '../card/actions';
+import { isExecuting } from '../card/hostcell';
 import { deepSeekIcon } from './icon';
 import { askCell, LOAD, outputCell, workCell } from './prompts';
 import { wordsIn } from '../words';
+import type { IHostCell } from '../card/hostcell';
 import type { ICommHub } from '../tokens';
 import type { ICellText, Words, Work } from './prompts';
 
@@ -77,7 +79,7 @@ export class Commands {
     this._add('optimise', trans.__('Make This Cell Faster'), target => this._work('optimize', target));
     this._add('attach', trans.__('Ask About This Output'), target => this._attach(target));
     this._add('fresh', trans.__('New Conversation'), target => this._line('reset', target));
-    this._add('usage', trans.__('Show Usage'), target => this._line('usage', target));
+    this._add('usage', trans.__('Show DeepSeek Usage'), target => this._line('usage', target));
     this._add('login', trans.__('Set API Key…'), target => this._line('login', target));
     this._add('stop', trans.__('Stop the Answer'), target => this._stop(target));
   }
@@ -142,7 +144,11 @@ export class Commands {
     const kernel = panel.sessionContext.session?.kernel;
     const running = () => (kernel && hub?.runningTurn(kernel)) || '';
     const id = running();
-    await stop(id, host, id ? hub : null, () => !hub || (id !== '' && running() === id));
+    if (id || !hub) {
+      await stop(id, host, hub, () => !hub || running() === id);
+    } else {
+      await stop('', await asking(panel), null, () => true); // this page has not heard of it yet
+    }
   }
 
   /**
@@ -214,12 +220,25 @@ export class Commands {
   private _state: CellState;
 }
 
+/** Cells that ask. */
+const ASKS = /^\s*(?:\w+\s*=\s*)?%%?(?:ds|deepseek)\b|\bds\.\w/m;
+
 const SCHEMA = {
   type: 'object' as const,
   properties: {
     cell: { type: 'string' as const, description: 'The id of the cell; without it the active one.' }
   }
 };
+
+/** The first cell that has not ended, if it asks a model. */
+async function asking(panel: NotebookPanel): Promise<IHostCell | null> {
+  const cells = panel.content.widgets.map((cell, index) => ({ panel, cell: cell as CodeCell, index }));
+  const code = cells.filter(({ cell }) => cell.model.type === 'code');
+  code.forEach(isExecuting); // the first look does not know of those that ended
+  await new Promise(resolve => setTimeout(resolve));
+  const found = code.find(isExecuting);
+  return found && ASKS.test(found.cell.model.sharedModel.source) ? found : null;
+}
 
 /** Whether the magics make sense in a notebook. */
 function speaksPython(panel: NotebookPanel): boolean {

@@ -66,6 +66,17 @@ const documents: JupyterFrontEndPlugin<void> = {
   }
 };
 
+const cellLanguage: JupyterFrontEndPlugin<void> = {
+  id: 'deepseek-jupyter:cell-language',
+  description: 'Edits cells that ask a model as Markdown.',
+  autoStart: true,
+  requires: [INotebookTracker],
+  activate: async (_app: JupyterFrontEnd, tracker: INotebookTracker) => {
+    const { watchCells } = await import(/* webpackChunkName: 'lab' */ './celllanguage');
+    watchCells(tracker);
+  }
+};
+
 const fixButton: JupyterFrontEndPlugin<void> = {
   id: 'deepseek-jupyter:fix-button',
   description: 'A button under the error of a cell that asks for a correction.',
@@ -125,7 +136,7 @@ const ghostText: JupyterFrontEndPlugin<void> = {
     let settings: ISettingRegistry.ISettings | null = null;
     const isOn = () => settings?.get('enabled').composite === true;
     app.commands.addCommand(TOGGLE, {
-      label: trans.__('Ghost Text'),
+      label: trans.__('DeepSeek Ghost Text'),
       caption: trans.__('Suggest code at the cursor; each suggestion is a paid request'),
       isEnabled: () => settings !== null,
       isToggled: isOn,
@@ -155,15 +166,18 @@ const status: JupyterFrontEndPlugin<void> = {
   id: 'deepseek-jupyter:status',
   description: 'Shows what the notebook has cost, and what the cache saved, in the status bar.',
   autoStart: true,
-  requires: [ICommHub, INotebookTracker, IStatusBar],
-  optional: [ITranslator],
+  requires: [ICommHub, INotebookTracker],
+  optional: [IStatusBar, ITranslator],
   activate: async (
     app: JupyterFrontEnd,
     hub: ICommHub,
     tracker: INotebookTracker,
-    bar: IStatusBar,
+    bar: IStatusBar | null,
     translator: ITranslator | null
   ) => {
+    if (!bar) {
+      return; // Notebook 7 has none
+    }
     const { StatusItem } = await import(/* webpackChunkName: 'lab' */ './statusitem');
     const trans = wordsIn(translator);
     const item = new StatusItem(hub, tracker, trans, () => {
@@ -229,4 +243,4 @@ const launcher: JupyterFrontEndPlugin<void> = {
   }
 };
 
-export const labPlugins = [commands, fixButton, ghostText, status, identity, launcher, documents];
+export const labPlugins = [commands, cellLanguage, fixButton, ghostText, status, identity, launcher, documents];

@@ -25,8 +25,11 @@ export const LOAD = '%load_ext deepseek_jupyter';
 /** Longest piece of an output or a traceback that goes into a prompt, in characters. */
 const LONGEST = 4000;
 
-/** The cell in which the user asks about another one; the cursor goes to its end. */
+/** The cell in which the user asks about another one, which it names if the kernel ran that one. */
 export function askCell(cell: ICellText, words: Words): string {
+  if (cell.count !== null) {
+    return `%%deepseek\n@In[${cell.count}] `;
+  }
   return `%%deepseek\n${words.about}\n\n${fenced(cell.source, 'python')}\n\n`;
 }
 

@@ -70,6 +70,9 @@ export interface IRow {
   readonly depth: number;
   readonly branches: readonly string[];
   readonly onWay: boolean;
+  readonly isTip: boolean;
+  /** When it was asked. */
+  readonly created: string;
 }
 
 /**
@@ -102,7 +105,9 @@ export function layOut(json: unknown): IRow[] {
       head: String(node['head'] ?? ''),
       depth,
       branches: tips.filter(([, tip]) => tip === id).map(([name]) => name),
-      onWay: way.has(node['id'])
+      onWay: way.has(node['id']),
+      isTip: node['id'] === raw['tip'],
+      created: String(node['created'] ?? '')
     });
     const below = children.get(node['id']) ?? [];
     const inner = below.length > 1 ? depth + 1 : depth;
@@ -124,9 +129,16 @@ export function tree(
     const button = item(node, row.head || '…', () => go(row.id));
     button.style.paddingInlineStart = `${8 + Math.min(row.depth, 12) * 14}px`;
     button.classList.toggle('jp-mod-current', row.onWay);
+    if (row.created) {
+      button.append(make('span', 'panel-snippet', new Date(row.created).toLocaleString()));
+    }
     row.branches.forEach(name => button.append(make('span', 'chip-note', name)));
     if (row.onWay) {
       button.setAttribute('aria-current', 'true');
+    }
+    if (row.isTip) {
+      // Once it is in the page: a long tree opens at the present turn, not at its beginning.
+      requestAnimationFrame(() => button.scrollIntoView({ block: 'center' }));
     }
   }
   return rows.length ? node : empty(trans.__('No turn yet.'));
@@ -200,14 +212,16 @@ interface IReport {
 /** The answer to `dry_run`, to be read. */
 export function preview(json: JSONObject, trans: TranslationBundle): HTMLElement {
   const node = make('div', 'panel-preview');
-  node.append(make('p', 'panel-snippet', String(json['title'] ?? '')));
+  node.append(
+    make('p', 'panel-summary', String(json['summary'] ?? '')),
+    make('p', 'panel-snippet', String(json['title'] ?? ''))
+  );
   for (const item of (json['reports'] ?? []) as unknown as IReport[]) {
     node.append(report(item));
   }
   const messages = (json['messages'] ?? []) as { role: string; text: string }[];
-  messages.forEach(({ role, text }, index) => {
+  messages.forEach(({ role, text }) => {
     const fold = make('details', 'tool');
-    fold.open = index === messages.length - 1;
     const shown = make('pre', 'tool-text', text);
     shown.tabIndex = 0;
     shown.setAttribute('role', 'region');
@@ -227,7 +241,10 @@ function report({ title, heads, rows, remark }: IReport): HTMLElement {
   }
   for (const cells of rows) {
     const row = table.insertRow();
-    cells.forEach(cell => row.appendChild(make('td', 'panel-cell', cell)));
+    cells.forEach(cell => {
+      const shown = row.appendChild(make('td', 'panel-cell', cell));
+      shown.classList.toggle('jp-mod-number', /^[~$¥€]?[\d,.]+$/.test(cell));
+    });
   }
   const host = make('div', 'panel-report');
   host.append(table);

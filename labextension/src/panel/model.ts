@@ -4,7 +4,16 @@ import { money } from '../card/wording';
 import { number, object } from '../kernel/json';
 import { isRunning } from '../kernel/record';
 import { readNames } from './input';
-import { fromFile, NOTHING, opened, reduce, withRecords } from './state';
+import {
+  ASKED,
+  fromFile,
+  NOTHING,
+  opened,
+  reduce,
+  withAsked,
+  withoutAsked,
+  withRecords
+} from './state';
 import type { IName } from './input';
 import type { Link } from './link';
 import type { IState } from './state';
@@ -41,6 +50,14 @@ export class PanelModel {
   get running(): string[] {
     const { running, records } = this._state;
     return running.filter(id => isRunning(records.get(id)?.status ?? 'done'));
+  }
+
+  /** Show a question that is being sent, until its turn begins or `done` is called. */
+  asked(prompt: string, insteadOf: string | null): { done(): void } {
+    this._set(withAsked(this._state, prompt, insteadOf));
+    const mine = this._state.records.get(ASKED);
+    const isThere = () => this._state.records.get(ASKED)?.prompt === mine?.prompt;
+    return { done: () => void (isThere() && this._set(withoutAsked(this._state))) };
   }
 
   /** Read the conversation again; once more if it was asked for meanwhile. */
@@ -119,9 +136,9 @@ export class PanelModel {
   }
 
   private _onMessage(_: Link, message: unknown): void {
-    const before = this.running.length;
+    const before = this.running;
     this._set(reduce(this._state, message));
-    if (this.running.length > before) {
+    if (this.running.some(id => !before.includes(id))) {
       this._view.begun();
     }
     if (this._state.stale) {

@@ -55,7 +55,10 @@ export class QuickSettings {
 
   private _fill(chosen: string): void {
     const ids = new Set([...this._models, chosen].filter(id => id && id !== this._default));
-    const standard = new Option(this._default || this._trans.__('Default model'), '');
+    const meant = this._default
+      ? this._trans.__('the default (%1)', this._default)
+      : this._trans.__('Default model');
+    const standard = new Option(meant, '');
     this._model.replaceChildren(standard, ...[...ids].map(id => new Option(id, id)));
     this._model.value = ids.has(chosen) ? chosen : '';
   }

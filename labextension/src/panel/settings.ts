@@ -2,6 +2,7 @@
 import type { JSONObject } from '@lumino/coreutils';
 import type { TranslationBundle } from '@jupyterlab/translation';
 import { focused, make } from '../card/dom';
+import { list, object, text } from '../kernel/json';
 import type { ISettings } from './state';
 
 let controls = 0;
@@ -12,13 +13,14 @@ export class SettingsForm {
 
   /**
    * @param set - Sets some of the settings.
-   * @param models - The model ids to choose from, asked for when they are wanted.
+   * @param models - The model ids to choose from and the default, asked for when they are wanted.
    */
   constructor(
     private _set: (some: JSONObject) => void,
-    private _models: () => Promise<readonly string[]>,
-    trans: TranslationBundle
+    private _models: () => Promise<JSONObject | null>,
+    private _trans: TranslationBundle
   ) {
+    const trans = this._trans;
     this._list.id = `jp-DeepSeek-models-${++controls}`;
     this._model.setAttribute('list', this._list.id);
     this._model.placeholder = trans.__('the default');
@@ -74,7 +76,12 @@ export class SettingsForm {
   }
 
   private async _offer(): Promise<void> {
-    const ids = await this._models();
+    const json = object(await this._models());
+    const ids = list(json['models']).map(text);
+    const standard = text(json['default']);
+    if (standard) {
+      this._model.placeholder = this._trans.__('the default (%1)', standard);
+    }
     this._list.replaceChildren(
       ...ids.map(id => {
         const option = document.createElement('option');

@@ -5,8 +5,8 @@
  * hang under their parent: what followed it on the branch gives way to them.
  */
 import { list, maybeText, number, object } from '../kernel/json';
-import { MIME_TYPE, readOutput, readRecord } from '../kernel/record';
-import type { ITurnRecord } from '../kernel/record';
+import { MIME_TYPE, readOutput, readRecord, readSeam, readWaiting } from '../kernel/record';
+import type { ISeam, ITurnRecord } from '../kernel/record';
 
 /** A turn's place on the active branch. */
 export interface IStep {
@@ -16,6 +16,8 @@ export interface IStep {
   /** Which of how many siblings it is, from 1. */
   readonly index: number;
   readonly count: number;
+  /** What is out of sight after it. */
+  readonly seam?: ISeam;
   /** Whether it came with the notebook's file, and is not sent. */
   readonly foreign?: boolean;
 }
@@ -53,6 +55,9 @@ export interface IState {
   readonly stale: boolean;
 }
 
+/** The id of the question that was sent and of which the kernel has not said that it begins. */
+export const ASKED = 'asked';
+
 /** Nothing yet. */
 export const NOTHING: IState = {
   conversation: '',
@@ -78,7 +83,12 @@ export function opened(state: IState, json: unknown): IState {
   for (const record of [...running, ...foreign]) {
     records.set(record.id, record);
   }
+  const asked = same ? state.running.filter(id => id === ASKED) : [];
   const way = list(raw['way']).map(readStep);
+  const failed = raw['failed'] ? readRecord(raw['failed']) : null;
+  if (failed) {
+    records.set(failed.id, failed);
+  }
   return {
     conversation: String(raw['conversation'] ?? ''),
     tip: maybeText(raw['tip']),
@@ -87,8 +97,8 @@ export function opened(state: IState, json: unknown): IState {
     foreign: foreign.map(record => ({ ...fileStep(record), foreign: true })),
     undecided: raw['undecided'] === true,
     records,
-    running: running.map(record => record.id),
-    failed: same && state.tip === maybeText(raw['tip']) ? state.failed : null,
+    running: [...running.map(record => record.id), ...asked],
+    failed: failed?.id ?? null,
     settings: readSettings(raw['settings']),
     stale: false
   };
@@ -123,6 +133,11 @@ export function reduce(state: IState, json: unknown): IState {
   if (raw['type'] === 'turn') {
     return turn(state, raw['event'] === 'begun', readRecord(raw['record']));
   }
+  const asked = state.records.get(ASKED);
+  if (raw['type'] === 'waiting' && asked && raw['prompt'] === asked.prompt) {
+    const records = new Map(state.records);
+    return { ...state, records: records.set(ASKED, { ...asked, waiting: readWaiting(raw['waiting']) }) };
+  }
   if (raw['type'] === 'foreign') {
     return { ...state, stale: true };
   }
@@ -130,6 +145,7 @@ export function reduce(state: IState, json: unknown): IState {
     const moved =
       raw['conversation'] !== state.conversation ||
       maybeText(raw['tip']) !== state.tip ||
+      maybeText(raw['failed']) !== state.failed ||
       raw['active'] !== state.active;
     return {
       ...state,
@@ -138,6 +154,23 @@ export function reduce(state: IState, json: unknown): IState {
     };
   }
   return state;
+}
+
+/** The state with a question that was sent just now, in place of the answer `insteadOf`. */
+export function withAsked(state: IState, prompt: string, insteadOf: string | null): IState {
+  const { conversation, tip, running } = state;
+  const replaced = insteadOf ? state.records.get(insteadOf) : undefined;
+  const parent = replaced ? replaced.parent : tip;
+  const record = readRecord({ id: ASKED, prompt, conversation, parent, status: 'waiting' });
+  const records = new Map(state.records).set(ASKED, record);
+  return { ...state, records, running: [...running.filter(id => id !== ASKED), ASKED], failed: null };
+}
+
+/** The state without it: its turn has begun, or it was refused. */
+export function withoutAsked(state: IState): IState {
+  const records = new Map(state.records);
+  records.delete(ASKED);
+  return { ...state, records, running: state.running.filter(id => id !== ASKED) };
 }
 
 /** The turns to show, in their order; those that came with the file before all others. */
@@ -156,10 +189,14 @@ function conversation(state: IState): readonly IStep[] {
   const at = state.way.findIndex(step => step.id === last.parent);
   const kept = last.parent === null ? [] : at < 0 ? state.way : state.way.slice(0, at + 1);
   const together = loose.filter(id => state.records.get(id)?.parent === last.parent);
-  return [...kept, ...together.map(id => ({ id, tokens: 40, index: 1, count: 1 }))];
+  const hidden = state.way.slice(kept.length + 1);
+  const seam = hidden.length ? { left: hidden.length, last: hidden[hidden.length - 1].id } : undefined;
+  return [...kept, ...together.map(id => ({ id, tokens: 40, index: 1, count: 1, seam }))];
 }
 
-function turn(state: IState, begun: boolean, record: ITurnRecord): IState {
+function turn(before: IState, begun: boolean, record: ITurnRecord): IState {
+  const isAsked = begun && before.records.get(ASKED)?.prompt === record.prompt;
+  const state = isAsked ? withoutAsked(before) : before;
   if (record.conversation !== state.conversation) {
     return { ...state, stale: true };
   }
@@ -175,13 +212,14 @@ function turn(state: IState, begun: boolean, record: ITurnRecord): IState {
     // Until the branch is read again it keeps its place, so that nothing jumps.
     running: kept ? state.running : others,
     failed: kept ? state.failed : record.id,
-    stale: state.stale || kept
+    stale: true
   };
 }
 
 function readStep(json: unknown): IStep {
-  const [id, tokens, index, siblings] = list(json);
-  return { id: String(id), tokens: count(tokens), index: count(index), count: count(siblings) };
+  const [id, tokens, index, siblings, ...seam] = list(json);
+  const step = { id: String(id), tokens: count(tokens), index: count(index), count: count(siblings) };
+  return seam.length ? { ...step, seam: readSeam(seam) } : step;
 }
 
 function readSettings(json: unknown): ISettings {

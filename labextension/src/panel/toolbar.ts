@@ -24,6 +24,8 @@ export interface IToolbarActions {
   request(type: string, body?: JSONObject): Promise<JSONObject | null>;
   /** Go on from a turn. */
   go(id: string): void;
+  /** Ask a question that was drawn. */
+  ask(question: JSONObject): void;
   failed(error: unknown): void;
 }
 
@@ -36,7 +38,7 @@ export class PanelToolbar {
     const trans = _trans;
     this._controls = new SettingsForm(
       some => void _actions.request('settings', { set: some }),
-      async () => ((await _actions.request('models'))?.['models'] as string[]) ?? [],
+      () => _actions.request('models'),
       trans
     );
     const buttons = make('div', 'buttons');
@@ -80,7 +82,15 @@ export class PanelToolbar {
       drawer.toggle('preview', label, null, preview(json, this._trans));
       const close = make('button', 'panel-textbutton', this._trans.__('Close'));
       close.addEventListener('click', () => drawer.close());
-      drawer.node.append(close);
+      // What was drawn, whatever the composer says by now.
+      const send = make('button', 'panel-textbutton', this._trans.__('Send this'));
+      send.classList.add('jp-mod-primary');
+      send.disabled = !question['prompt'];
+      send.addEventListener('click', () => {
+        drawer.close();
+        this._actions.ask(question);
+      });
+      drawer.node.append(send, close);
       close.focus({ preventScroll: true });
     }
   }

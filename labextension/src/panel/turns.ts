@@ -3,8 +3,12 @@ import { Clipboard } from '@jupyterlab/apputils';
 import { caretLeftIcon, caretRightIcon, editIcon } from '@jupyterlab/ui-components';
 import type { TranslationBundle } from '@jupyterlab/translation';
 import { button, make, say } from '../card/dom';
-import { addCodeBars, Attachments, FileTurns, Header, Notes, Tools } from '../card/parts';
+import { Notes } from '../card/notes';
+import { addCodeBars, Attachments, FileTurns, Header } from '../card/parts';
+import { SeamLine } from '../card/seam';
+import { TypedAnswer } from '../card/table';
 import { Thinking } from '../card/thinking';
+import { Tools } from '../card/tools';
 import { announcement } from '../card/wording';
 import { asMarkdown, isRunning } from '../kernel/record';
 import { merge } from '../kernel/transcript';
@@ -50,6 +54,7 @@ export class TurnList {
     node.setAttribute('role', 'feed');
     node.setAttribute('aria-label', trans.__('Conversation'));
     _options.link.transcriptChanged.connect(this._onTranscript, this);
+    this._clock = window.setInterval(() => _options.state().running.forEach(id => this._show(id)), 1000);
   }
 
   get node(): HTMLElement {
@@ -82,6 +87,7 @@ export class TurnList {
 
   dispose(): void {
     this._disposed = true;
+    clearInterval(this._clock);
     this._options.link.transcriptChanged.disconnect(this._onTranscript, this);
     this._list.dispose();
   }
@@ -115,13 +121,14 @@ export class TurnList {
     const transcript = live ? link.transcript(id) : null;
     turn.update(step, record, transcript, live);
     turn.position(index! + 1, this._steps.size);
-    if (live && record) {
-      const status = transcript?.status ?? record.status;
+    if (record && (live || this._heard === id)) {
+      const status = isRunning(record.status) ? (transcript?.status ?? record.status) : record.status;
       const words = announcement({ ...record, status }, true, trans);
-      if (words !== this._spoken) {
+      if (words !== this._spoken || this._heard !== id) {
         this._spoken = words;
         this._options.announce(words);
       }
+      this._heard = isRunning(status) ? id : '';
     }
   }
 
@@ -149,6 +156,8 @@ export class TurnList {
   private _waiting = new Set<string>();
   private _drawing = false;
   private _spoken = '';
+  private _heard = ''; // the turn whose end is yet to be announced
+  private _clock: number;
   private _disposed = false;
 }
 
@@ -162,8 +171,14 @@ export interface ITurnActions {
   edit(record: ITurnRecord): void;
   regenerate(record: ITurnRecord): void;
   stop(record: ITurnRecord): void;
+  /** Ask the question of a turn again, in a new conversation if so. */
+  again(record: ITurnRecord, fresh: boolean): void;
+  goOn(): void;
   answerToolCall(record: ITurnRecord, call: string, consent: Consent): void;
   step(id: string, by: number): void;
+  /** Go to the last of the turns at a seam. */
+  show(last: string): void;
+  carryOver(id: string): void;
   readonly code: ICodeTarget | null;
   /** Whether a kernel is there to ask. */
   readonly canAsk: boolean;
@@ -195,6 +210,11 @@ export class TurnView implements IItem {
       this._switch,
       trans
     );
+    this._notes = new Notes(trans, {
+      again: () => this._record && _actions.again(this._record, false),
+      goOn: () => _actions.goOn(),
+      fresh: () => this._record && _actions.again(this._record, true)
+    });
     this._file = new FileTurns(trans, nothing);
     this._attachments = new Attachments(trans);
     const decide = (call: string, consent: Consent) =>
@@ -208,6 +228,7 @@ export class TurnView implements IItem {
     this._earlier = button(caretLeftIcon, trans.__('Earlier answer'), () => this._go(-1));
     this._later = button(caretRightIcon, trans.__('Later answer'), () => this._go(1));
     this._switch.append(this._earlier, this._place, this._later);
+    this._typed = new TypedAnswer(answer, trans);
     const card = make('div', 'card');
     card.classList.toggle('jp-mod-inNotebook', code !== null);
     card.append(
@@ -215,10 +236,12 @@ export class TurnView implements IItem {
       this._attachments.node,
       this._thinking.node,
       this._tools.node,
-      answer,
+      this._typed.node,
       this._notes.node
     );
-    this.node.append(question, card);
+    const carryOver = () => this._step && _actions.carryOver(this._step.id);
+    this._seam = new SeamLine({ show: last => _actions.show(last), carryOver }, trans);
+    this.node.append(question, card, this._seam.node);
     this._card = card;
     card.hidden = true;
   }
@@ -240,6 +263,7 @@ export class TurnView implements IItem {
     this._earlier.disabled = !can || step.index <= 1;
     this._later.disabled = !can || step.index >= step.count;
     this._edit.hidden = !can || !saved;
+    this._seam.update(step.seam ?? null, can && !live);
     this.node.classList.toggle('jp-mod-reading', !saved);
     this.node.classList.toggle('jp-mod-readonly', !this._actions.canAsk || step.foreign === true);
     if (!saved) {
@@ -249,9 +273,11 @@ export class TurnView implements IItem {
     const record = (this._record = merge(saved, transcript));
     say(this._prompt, record.prompt);
     this._card.hidden = false;
-    this._header.update(record, live);
+    const asking = live ? (transcript?.asking ?? null) : null;
+    this._header.update(record, live, asking !== null);
     this._attachments.update(record);
-    this._tools.update(record, live ? (transcript?.asking ?? null) : null);
+    this._tools.update(record, asking);
+    this._typed.update(record);
     this._notes.update(record);
     const running = live && isRunning(record.status);
     const drawn = [this._thinking.update(record, live), this._answer.set(asMarkdown(record), !running)];
@@ -285,11 +311,13 @@ export class TurnView implements IItem {
   private _card: HTMLElement;
   private _header: Header;
   private _file: FileTurns;
+  private _seam: SeamLine;
   private _attachments: Attachments;
   private _thinking: Thinking;
   private _tools: Tools;
+  private _typed: TypedAnswer;
   private _answer: Flow;
-  private _notes = new Notes();
+  private _notes: Notes;
   private _switch = make('div', 'panel-switch');
   private _place = make('span', 'panel-place');
   private _earlier: HTMLButtonElement;

@@ -10,6 +10,7 @@ import type { TranslationBundle } from '@jupyterlab/translation';
 import { make, say } from '../card/dom';
 import { RequestError } from '../kernel/requests';
 import { acceptCells, QuestionAttachments } from './attachments';
+import { ErrorBox } from '../card/notes';
 import { FileTurns } from '../card/parts';
 import { Composer } from './composer';
 import { PanelModel } from './model';
@@ -20,6 +21,7 @@ import { TurnList } from './turns';
 import type { Consent, ITurnRecord } from '../kernel/record';
 import type { IBlockRenderer } from '../markdown/renderer';
 import type { Link } from './link';
+import { ASKED } from './state';
 import type { IState } from './state';
 
 /** Shows a conversation, and asks. */
@@ -37,7 +39,10 @@ export class PanelView {
       {
         changed: state => this._show(state),
         used: line => say(this._meter, line),
-        begun: () => this._turns.toEnd(),
+        begun: () => {
+          this._turns.toEnd();
+          this._stopsAsked && this._stopLast();
+        },
         failed: error => this._fail(error)
       },
       trans
@@ -79,14 +84,20 @@ export class PanelView {
       {
         request: (type, body) => this._request(type, body),
         go: id => void this._checkout(id),
+        ask: question => {
+          this._composer.text = '';
+          void this._ask(String(question['prompt']), question);
+        },
         failed: error => this._fail(error)
       },
       trans
     );
     this._file = new FileTurns(trans, take => void this._request('trust', { take }));
     this._status.setAttribute('role', 'status');
+    this._error = new ErrorBox(trans, {});
+    this._notice = this._error.node;
+    this._notice.classList.add('jp-DeepSeek-panel-error');
     this._notice.setAttribute('role', 'alert');
-    this._notice.hidden = true;
     this._meter.title = trans.__('What this conversation used; money is an estimate');
     const foot = make('div', 'panel-foot');
     this._composer.field.after(this._attached.node);
@@ -134,10 +145,14 @@ export class PanelView {
 
   // Asking
 
-  private async _ask(prompt: string): Promise<void> {
-    const body = { ...this._question(), prompt };
+  private async _ask(
+    prompt: string,
+    body: JSONObject = { ...this._question(), prompt }
+  ): Promise<void> {
     this._say('');
+    const asked = this._model.asked(prompt, this._editing);
     if (this._link.presence !== 'live' && !(await this._link.load())) {
+      asked.done();
       this._composer.text = prompt;
       this._say(this._trans.__('The kernel cannot load deepseek_jupyter.'));
       return;
@@ -149,6 +164,18 @@ export class PanelView {
       this._composer.text ||= prompt; // what was refused is not lost
       this._attached.add(cells);
     });
+    asked.done();
+  }
+
+  /** Ask the question of a failed turn again; one without an answer is no part of the conversation. */
+  private async _again(record: ITurnRecord, fresh: boolean): Promise<void> {
+    if (fresh) {
+      await this._request('new');
+    } else if (record.answer) {
+      await this._request('regenerate', { turn: record.id });
+      return;
+    }
+    await this._ask(record.prompt);
   }
 
   /** What would be sent now. */
@@ -179,6 +206,7 @@ export class PanelView {
 
   private _stopLast(): void {
     const id = this._model.running.pop();
+    this._stopsAsked = id === ASKED; // as soon as the kernel has a turn to stop
     if (id) {
       this._link.stop(id);
     }
@@ -243,12 +271,14 @@ export class PanelView {
   }
 
   private _fail(error: unknown): void {
-    const hint = error instanceof RequestError ? error.hint : '';
-    this._say([(error as Error).message, hint].filter(Boolean).join(' '));
+    const { message } = error as Error;
+    const { kind, hint, details } =
+      error instanceof RequestError ? error : { kind: '', hint: '', details: '' };
+    this._error.update({ type: kind, message, hint, details });
   }
 
-  private _say(text: string): void {
-    say(this._notice, text);
+  private _say(message: string): void {
+    this._error.update(message ? { type: '', message, hint: '', details: '' } : null);
   }
 
   private _aboutText(): string {
@@ -272,8 +302,12 @@ export class PanelView {
     edit: (record: ITurnRecord) => this._edit(record),
     regenerate: (record: ITurnRecord) => void this._request('regenerate', { turn: record.id }),
     stop: (record: ITurnRecord) => this._link.stop(record.id),
+    again: (record: ITurnRecord, fresh: boolean) => void this._again(record, fresh),
+    goOn: () => void this._request('ask', { prompt: '', go_on: true }),
     answerToolCall: (record: ITurnRecord, call: string, consent: Consent) =>
       this._link.answerToolCall(record.id, call, consent),
+    show: (last: string) => void this._checkout(last),
+    carryOver: (turn: string) => void this._request('carry_over', { turn }),
     step: (turn: string, step: number) => void this._request('switch', { turn, step }),
     link: () => this._link,
     get code() {
@@ -293,8 +327,10 @@ export class PanelView {
   private _quick: QuickSettings;
   private _start: StartPage;
   private _about = make('p', 'panel-about');
-  private _notice = make('p', 'panel-error');
+  private _error: ErrorBox;
+  private _notice: HTMLElement;
   private _meter = make('div', 'panel-meter');
   private _status = make('div', 'status');
   private _editing: string | null = null;
+  private _stopsAsked = false;
 }

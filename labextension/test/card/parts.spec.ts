@@ -1,6 +1,7 @@
 import { describe, expect, it, vi } from 'vitest';
 import { nullTranslator } from '@jupyterlab/translation';
-import { Attachments, Tools } from '../../src/card/parts';
+import { Attachments } from '../../src/card/parts';
+import { Tools } from '../../src/card/tools';
 import { readRecord } from '../../src/kernel/record';
 
 const trans = nullTranslator.load('deepseek_jupyter');

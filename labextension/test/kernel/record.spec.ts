@@ -1,6 +1,22 @@
 import { describe, expect, it } from 'vitest';
 import { asMarkdown, MIME_TYPE, readOutput, readRecord } from '../../src/kernel/record';
 
+it('what was said with calls is shown once, above them', () => {
+  const tool_calls = [{ id: 'a', name: 'sql', arguments: '{}' }];
+  const record = { answer: 'Let me look.', steps: [{ answer: 'Let me look.', tool_calls }] };
+  expect(asMarkdown(readRecord({ ...record, status: 'answering' }))).toBe('');
+  expect(asMarkdown(readRecord({ ...record, status: 'done' }))).toBe('Let me look.');
+});
+
+it('an answer is put together of what the Markdown has to the letter', () => {
+  const more = JSON.stringify({ model: 'm', answer: [1, 'b < c', 0, 'lost', 9] });
+  const data = {
+    [MIME_TYPE]: { schema: 2, content: { more }, run: '{}' },
+    'text/markdown': ['Second \u{1f600}.\n', '\n', 'First.\n', '\n', 'b &lt; c']
+  };
+  expect(readOutput(data).answer).toBe('First.\n\nb < c\n\nSecond \u{1f600}.\n\nlost\n\n');
+});
+
 describe('readRecord', () => {
   it.each([null, 3, 'text', [], { answer: 5, reasoning: {}, notices: 'no', tool_calls: [1, null] }])(
     'makes something of %j',

@@ -1,6 +1,7 @@
 import { nullTranslator } from '@jupyterlab/translation';
 import { describe, expect, it } from 'vitest';
-import { Changes, CHANGES_MIME, readProposal } from '../../src/lab/changes';
+import { readProposal, withoutCode } from '../../src/card/proposal';
+import { Changes, CHANGES_MIME } from '../../src/lab/changes';
 import type { IRenderMime } from '@jupyterlab/rendermime-interfaces';
 
 const PROPOSAL = {
@@ -24,6 +25,12 @@ describe('readProposal', () => {
       expect([turn, state, notes]).toEqual(['', '', []]);
     }
   );
+});
+
+it('an answer shows the difference in place of its code', () => {
+  const answer = 'Too high.\n\n```python In[2]\nLIMIT = 3\n```\nDone.';
+  const proposal = readProposal({ ...PROPOSAL, cut: [[2, 5], 'x'] });
+  expect(withoutCode(answer, proposal)).toBe('Too high.\n\nDone.');
 });
 
 describe('Changes', () => {

@@ -41,7 +41,9 @@ describe('the cells that commands write', () => {
   });
 
   it('asks about a cell, with the cursor after it', () => {
-    expect(askCell(ran, WORDS)).toBe('%%deepseek\nAbout this code:\n\n```python\nx = 1\n```\n\n');
+    expect(askCell(ran, WORDS)).toBe('%%deepseek\n@In[3] ');
+    const unknown = { ...ran, count: null };
+    expect(askCell(unknown, WORDS)).toBe('%%deepseek\nAbout this code:\n\n```python\nx = 1\n```\n\n');
   });
 
   it('names a result, and quotes any other output', () => {
