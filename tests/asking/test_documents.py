@@ -85,6 +85,9 @@ def test_tables_go_as_frames_and_addresses_not_at_all(session, server, folder):
     ask("?", attach="sales.csv:schema")
     assert "Rome" not in sent(server)
     assert "price" in sent(server)
+    server.queue(answer("B."))
+    ask('Which city of @"./sales.csv" is dearest?', history=False)
+    assert sent(server).endswith("Which city of `./sales.csv` is dearest?")
     with pytest.raises(ParameterError, match="nothing is fetched"):
         ask("?", attach="https://example.org/a.pdf")
     (folder / "bad.parquet").write_bytes(b"PAR1")
