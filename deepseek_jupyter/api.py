@@ -48,8 +48,8 @@ def stream(
     think: bool | None = None, effort: str | None = None, temperature: float | None = None,
     top_p: float | None = None, max_tokens: int | None = None, seed: int | None = None,
     stop: str | list[str] | None = None, format: str = "md", schema: Any = None, tools: Any = (),
-    approve: str | None = None, attach: Any = (), cells: str | int | None = None, new: bool = False,
-    go_on: bool = False, history: bool | None = None, branch: str | None = None,
+    approve: str | None = None, web: bool = False, attach: Any = (), cells: str | int | None = None,
+    new: bool = False, go_on: bool = False, history: bool | None = None, branch: str | None = None,
     replay: str | None = None, budget: float | None = None, stream: bool | None = None,
     on_error: str | None = None, fit: str | None = None, cite: bool = False, **parameters: Any,
 ) -> Stream:  # fmt: skip
@@ -123,8 +123,8 @@ def ask(prompt: str, *, show: bool | None = None, **options: Any) -> Reply | Pre
     What comes back: `format` ("md", "code", "json", "text"); `schema`, a pydantic model, dataclass,
     TypedDict, enum, any other type, or a JSON schema (see `Reply.data`); `tools`, functions that
     the model may call and the names "sql", "inspect" and "run_python" ("none": nothing), with
-    `approve` ("ask", "always", "never"). `stream` False sends one plain request. `replay` ("auto",
-    "always", "never") answers from what was kept.
+    `approve` ("ask", "always", "never"); `web` lets the provider's server search the web. `stream`
+    False sends one plain request. `replay` ("auto", "always", "never") answers from what was kept.
 
     What must not happen: `budget` refuses a question that may cost more; `dry_run` sends nothing
     and returns a `Preview` of what would be sent. Raises a `DeepSeekError` with `reply` holding

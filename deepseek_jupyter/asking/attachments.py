@@ -241,12 +241,13 @@ def wanted(items: Iterable[Any], names: Mapping[str, Any]) -> Iterator[Wanted]:
         elif isinstance(item, Mapping):
             yield from (Wanted(str(name), value) for name, value in item.items())
         elif isinstance(item, tuple) and len(item) == 2 and isinstance(item[1], str):
-            yield Wanted(_name_of(item[0], names, number), item[0], item[1])
+            yield Wanted(name_of(item[0], names, number), item[0], item[1])
         else:
-            yield Wanted(_name_of(item, names, number), item)
+            yield Wanted(name_of(item, names, number), item)
 
 
-def _name_of(value: Any, names: Mapping[str, Any], number: int) -> str:
+def name_of(value: Any, names: Mapping[str, Any], number: int) -> str:
+    """How the notebook calls `value`."""
     for name, other in names.items():
         if other is value and not name.startswith("_"):
             return name
@@ -269,7 +270,7 @@ def _of_spec(spec: str, names: Mapping[str, Any]) -> Iterator[Wanted]:
         yield _file(expression.strip("\"'"), path, rules)
         return
     cell = cell_named(expression)
-    yield Wanted(expression, _value(expression, names) if cell is None else cell, rules)
+    yield Wanted(expression, named_value(expression, names) if cell is None else cell, rules)
 
 
 def _file(name: str, path: Path, rules: str = "") -> Wanted:
@@ -280,18 +281,19 @@ def _file(name: str, path: Path, rules: str = "") -> Wanted:
     return Wanted(name, path if table is None else table, rules)
 
 
-def _value(expression: str, names: Mapping[str, Any]) -> Any:
+def named_value(expression: str, names: Mapping[str, Any], flag: str = "--attach") -> Any:
+    """What an expression of the user's, given to `flag`, means. Raises `ParameterError`."""
     try:
         return eval(expression, dict(names))
     except NameError as error:
         close = difflib.get_close_matches(str(error.name), names, n=1)
         meant = f"Did you mean {close[0]}?" if close else "Run the cell that defines it."
         raise ParameterError(
-            f"--attach {expression}: there is no {error.name!r} in this notebook.", meant
+            f"{flag} {expression}: there is no {error.name!r} in this notebook.", meant
         ) from None
     except Exception as error:
         raise ParameterError(
-            f"--attach {expression} raised {type(error).__name__}: {error}",
+            f"{flag} {expression} raised {type(error).__name__}: {error}",
             "Attach a name, or an expression that has a value.",
         ) from error
 

@@ -23,6 +23,7 @@ from deepseek_jupyter.privacy.rules import Teaching
 from deepseek_jupyter.protocol.dialect import Dialect, model_id, thinking_fields
 from deepseek_jupyter.protocol.messages import Message, user
 from deepseek_jupyter.protocol.request import Built, ChatRequest, replays_thinking
+from deepseek_jupyter.protocol.responses import WEB_SEARCH
 from deepseek_jupyter.protocol.tokens import (
     count_body,
     count_forms,
@@ -34,7 +35,7 @@ from deepseek_jupyter.protocol.tokens import (
 from deepseek_jupyter.protocol.wire import WIRES
 
 from .attachments import Gathered, gather, held_back
-from .budget import budget_at, check_context, check_spending
+from .budget import budget_at, check_context, check_spending, search_notice
 from .long_texts import check_citable, choices, detail, fitted, tokens_without
 from .notebook_cells import chosen_cells
 from .prompt_cache import Prefix
@@ -45,6 +46,7 @@ if TYPE_CHECKING:
     from deepseek_jupyter.conversation.conversation import Conversation
     from deepseek_jupyter.privacy.policy_file import PolicyFiles
     from deepseek_jupyter.privacy.redaction import Redactor
+    from deepseek_jupyter.protocol.usage import Price
     from deepseek_jupyter.session.session import Session
     from deepseek_jupyter.session.withholding import Held
     from deepseek_jupyter.tools.functions import Tool
@@ -155,6 +157,20 @@ class Prepared:
     asked: Asked | None = None
     fallbacks: tuple[Prepared, ...] = ()
 
+    def saying(self, text: str) -> tuple[ChatRequest, Built]:
+        """The request with another last message, a redacted one, for one of many questions.
+
+        What says the form of the answer goes into the system prompt: what all of them have in
+        common comes first, for the provider's cache. Raises `ContextLengthError`.
+        """
+        *before, _ = self.request.messages
+        first = [m.content for m in before if m.role == "system"]
+        first += [self.asked.words] if self.asked is not None and self.asked.words else []
+        heads = [Message("system", "\n\n".join(first))] if first else []
+        request = replace(self.request, messages=(*heads, user(text)))
+        built = WIRES[self.provider.wire].build(request, self.provider.dialect)
+        return request, check_context(built, self.provider)
+
 
 def place(session: Session, question: Question, on: Surface = NOWHERE) -> Placed:
     """Where the question belongs, and what it says; what takes a while is shown `on`, as by
@@ -210,7 +226,7 @@ def prepare(session: Session, placed: Placed, on: Surface = NOWHERE) -> Prepared
     system = "\n\n".join(filter(None, (redact(system), words)))
     turn = replace(placed.turn, provider=provider.name, model=model, policy=teaching.marks)
     turn, foreign = _settled(session, question, turn, provider)
-    parameters = _parameters(turn.parameters, tools, asked)
+    parameters = _parameters(turn.parameters, tools, asked, web=question.web)
     said = _said(session, placed)
     placed = _fitted(placed, provider, model, system, parameters, path)
     window = _window(system, turn, conversation, provider, parameters, said, placed.tokens)
@@ -246,7 +262,7 @@ def prepare(session: Session, placed: Placed, on: Surface = NOWHERE) -> Prepared
         _prefix(request, turn, window),
         redactor,
         teaching,
-        _notices(placed, teaching, tools, asked, unseen, model),
+        _notices(placed, teaching, tools, asked, unseen, model, session.price(provider, model)),
         placed.gathered.held,
         budget,
         question.approve,
@@ -329,6 +345,12 @@ def _endpoint(
             raise
         provider, key = session.endpoints.keyless(name)
     teaching.check_provider(provider.name)
+    if question.web and not provider.web_search:
+        raise ParameterError(
+            f"{provider.title} has no web search on its server.",
+            "-p deepseek asks one that has; or leave --web out.",
+        )
+    provider = provider.speaking("responses" if question.web else session.config.wire)
     model = session.endpoints.model(named, provider, key)
     teaching.check_model(model)
     return session.endpoints.taught(provider, model), key, model
@@ -478,16 +500,19 @@ def _asked(question: Question, provider: Provider, tools: Mapping[str, Tool]) ->
 
 
 def _parameters(
-    given: Mapping[str, Any], tools: Mapping[str, Tool], asked: Asked | None
+    given: Mapping[str, Any], tools: Mapping[str, Tool], asked: Asked | None, *, web: bool
 ) -> dict[str, Any]:
     """The parameters with what tools and schema add to them; they cannot both be given twice."""
     added: dict[str, Any] = dict(asked.parameters) if asked else {}
     if tools:
         added["tools"] = [tool.to_wire() for tool in tools.values()]
+    if web:
+        added["tools"] = [*added.get("tools", ()), dict(WEB_SEARCH)]
     for name in added:
         if name in given:
             raise ParameterError(
-                f"The parameter {name} and {'tools' if tools else 'a schema'} exclude each other.",
+                f"The parameter {name} and {'tools' if name == 'tools' else 'a schema'} exclude "
+                "each other.",
                 "Leave one out.",
             )
     return {**given, **added}
@@ -545,10 +570,12 @@ def _notices(
     asked: Asked | None,
     unseen: int,
     model: str,
+    price: Price | None,
 ) -> tuple[str, ...]:
     """What the user reads with the answer; `unseen` pictures of the history are not sent."""
     said = [teaching.notice if teaching else "", *(tool.notice for tool in tools.values())]
     said.append(asked.notice if asked else "")
+    said.append(search_notice(price) if placed.question.web else "")
     if unseen:
         which = "A picture" if unseen == 1 else f"{unseen} pictures"
         said.append(f"{which} of earlier turns stayed here: {model} is not known to see images.")

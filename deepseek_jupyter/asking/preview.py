@@ -20,13 +20,13 @@ from deepseek_jupyter.display.report import Drawing, Report
 from deepseek_jupyter.errors import ParameterError
 from deepseek_jupyter.privacy.redaction import PSEUDONYM, Redactor
 from deepseek_jupyter.protocol.messages import Message, legal, system
-from deepseek_jupyter.protocol.request import encoded, join_url, wire_messages
+from deepseek_jupyter.protocol.request import join_url, wire_messages
 from deepseek_jupyter.protocol.snippets import FORMS, snippet
 from deepseek_jupyter.protocol.usage import Price, Usage
 from deepseek_jupyter.protocol.wire import WIRES
 from deepseek_jupyter.transport.providers import KEYLESS, Provider
 
-from .budget import worst_cost
+from .budget import search_notice, worst_cost
 from .fallback import prepare_all, where
 from .prepare import Prepared, place
 from .prompt_cache import in_cache
@@ -52,9 +52,10 @@ _WHY = {
 
 @dataclass(frozen=True, slots=True)
 class Preview:
-    """Everything that leaves. `messages` and `body` are those of the request, `payload` its bytes;
-    of a turn that was sent before `payload` is empty. In one line `summary` says how many tokens it
-    is, what they cost and which values leave. `key` is the variable of the key for `url`.
+    """Everything that leaves. `messages` and `body` are those of the request in the words of chat
+    completions, `payload` the bytes that are posted; of a turn that was sent before `payload` is
+    empty. In one line `summary` says how many tokens it is, what they cost and which values leave.
+    `key` is the variable of the key for `url`, `wire` how they are posted.
     """
 
     title: str
@@ -64,14 +65,19 @@ class Preview:
     reports: Sequence[Report]
     url: str = ""
     key: str = ""
+    wire: str = "chat"
 
     def as_code(self, form: str) -> Drawing:
         """The request as code: ``curl``, ``python`` with httpx, or ``openai``."""
         if form not in FORMS:
             raise ParameterError(f"There is no form {form!r}.", f"Use {', '.join(FORMS)}.")
-        if "model" not in self.body:
+        wire = WIRES[self.wire]
+        if "model" not in self.body or (self.wire != "chat" and not self.payload):
             raise ParameterError("The request of this turn was not kept.", "Ask it again.")
-        return Drawing(snippet(form, self.url, self.key, self.body))
+        if self.wire != "chat" and form == "openai":
+            raise ParameterError("openai is for chat completions.", "Use curl or python.")
+        body = json.loads(self.payload) if self.payload else self.body
+        return Drawing(snippet(form, self.url, self.key, body, wire.key, wire.headers))
 
     @property
     def messages(self) -> list[dict[str, Any]]:
@@ -116,19 +122,21 @@ def preview(session: Session, question: Question) -> Preview:
     reports.append(_tokens(prepared.turn, price))
     reports += _data(prepared.turn)
     reports += _masked(prepared.request.messages)
+    if question.web:
+        reports.append(Report("Web search", remark=search_notice(price)))
     reports += _fallbacks(session, prepared)
     if notice := session.memory.restored_notice:
         reports.append(Report("The notebook's conversation", remark=notice))
     address = _address(prepared.provider, beta=prepared.built.beta)
     summary = _summary(prepared.turn, price)
-    return Preview(title, summary, body, encoded(body), reports, *address)
+    return Preview(title, summary, body, prepared.built.payload, reports, *address)
 
 
-def _address(provider: Provider, *, beta: bool) -> tuple[str, str]:
-    """Where a request is posted, and the variable of the key."""
+def _address(provider: Provider, *, beta: bool) -> tuple[str, str, str]:
+    """Where a request is posted, the variable of the key, and the wire."""
     base = (provider.beta_url if beta else "") or provider.base_url or "http://127.0.0.1:PORT/v1"
     keyed = provider.key_variables if provider.name not in KEYLESS else ()
-    return join_url(base, WIRES[provider.wire].path), next(iter(keyed), "")
+    return join_url(base, WIRES[provider.wire].path), next(iter(keyed), ""), provider.wire
 
 
 def _gauge(session: Session, prepared: Prepared, price: Price | None) -> Report:

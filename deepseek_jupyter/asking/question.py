@@ -55,6 +55,7 @@ class Question:
     `shortened` says in sentences of what it holds only a part.
     `fit` says what of documents to send that do not fit, `cite` asks for quotes from them.
     `said` is the prompt as the message says it, where that differs: names in place of ``@name``.
+    `web` lets the provider's server search the web for the answer.
     """
 
     prompt: str
@@ -87,6 +88,7 @@ class Question:
     approve: str | None = None
     fit: str | None = None
     cite: bool = False
+    web: bool = False
 
     def check(self) -> None:
         """Raise `ParameterError` for what no provider could make sense of."""
@@ -172,6 +174,7 @@ def request_hash(
         "tools": [tool if isinstance(tool, str) else _name_of(tool) for tool in question.tools],
         "schema": _schema_text(question.schema),
         **({"fit": question.fit} if question.fit else {}),
+        **({"web": True} if question.web else {}),
     }
     return _hash(asked)
 

@@ -33,6 +33,7 @@ from deepseek_jupyter.protocol.deltas import (
     Notice,
     ReasoningDelta,
     Retry,
+    Search,
     TextDelta,
     ToolCallDelta,
 )
@@ -44,7 +45,7 @@ from .fallback import where
 from .long_texts import citations
 from .prompt_cache import what_broke
 from .reply import Reply
-from .tool_rounds import Calls, Send, ToolRounds
+from .tool_rounds import Calls, Send, ToolRounds, named
 
 if TYPE_CHECKING:
     from deepseek_jupyter.privacy.redaction import Redactor
@@ -147,6 +148,8 @@ class Run:
         if shown:
             self._transcript.apply(*shown, now=now)
             self._unsaved = self._unsaved or now
+        if any(isinstance(event, Search) for event in shown):
+            self._rounds.search(self.exchange.completion)
         self._refresh(now)
         if self._unsaved and now - self._unsaved >= _CHECKPOINT:
             self._unsaved = 0.0
@@ -285,6 +288,8 @@ class Run:
         self._transcript.apply(*self.left, now=time.monotonic())
         self._transcript.end(status, time.monotonic())
         self._transcript.notices += _advice(completion, problem, stopped)
+        if completion.citations:
+            self._transcript.notices.append(f"Cited: {'; '.join(map(named, completion.citations))}")
         self._transcript.notices += self._trouble()
         self._turn = replace(
             self._turn,

@@ -56,7 +56,7 @@ class QuoteSource:
 
 
 @dataclass(frozen=True, slots=True)
-class Citation:
+class QuotePlace:
     """A quote of an answer, which ends at character `end` there, and where it was found.
 
     `mark` is what is written behind it, `lines` what stands there, "" for a quote without a source;
@@ -69,7 +69,7 @@ class Citation:
     found: str = "no"
 
 
-def cited(answer: str, sources: Iterable[QuoteSource]) -> list[Citation]:
+def cited(answer: str, sources: Iterable[QuoteSource]) -> list[QuotePlace]:
     """The quotes of `answer`, each with its place in the first of `sources` that has it."""
     looked_in = [_Haystack(source) for source in sources]
     return [_placed(end, quote, looked_in) for end, quote in quotes(answer)]
@@ -86,7 +86,7 @@ def quotes(answer: str) -> Iterator[tuple[int, str]]:
             yield match.end(), quote
 
 
-def notice(citations: Sequence[Citation]) -> str:
+def notice(citations: Sequence[QuotePlace]) -> str:
     """How the quotes fared, "" where all were found."""
     missing = sum(citation.found == "no" for citation in citations)
     if not citations:
@@ -96,18 +96,18 @@ def notice(citations: Sequence[Citation]) -> str:
     return count if missing else ""
 
 
-def _placed(end: int, quote: str, haystacks: Iterable[_Haystack]) -> Citation:
+def _placed(end: int, quote: str, haystacks: Iterable[_Haystack]) -> QuotePlace:
     pieces = [piece for piece in map(_plain, _GAP.split(quote)) if piece]
     if not pieces:
-        return Citation(end, "[not found]")
+        return QuotePlace(end, "[not found]")
     looked = list(haystacks)
     for look, found in ((_Haystack.exactly, "exact"), (_Haystack.nearly, "near")):
         for haystack in looked:
             if (span := look(haystack, pieces)) is not None:
                 mark, lines = haystack.said(*span)
                 near = " ≈" if found == "near" else ""
-                return Citation(end, f"[{mark}{near}]", lines, found)
-    return Citation(end, "[not found]")
+                return QuotePlace(end, f"[{mark}{near}]", lines, found)
+    return QuotePlace(end, "[not found]")
 
 
 def _plain(text: str) -> str:

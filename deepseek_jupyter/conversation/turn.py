@@ -16,10 +16,12 @@ from typing import Any
 from uuid import UUID
 
 from deepseek_jupyter.privacy.redaction import Redactor, restore, restore_shown
-from deepseek_jupyter.protocol.messages import Message, ToolCall, assistant, tool, user
+from deepseek_jupyter.protocol.messages import SIGNED, Message, ToolCall, assistant, tool, user
 from deepseek_jupyter.protocol.usage import Usage
 
 SCHEMA = 1
+
+BY_SERVER = "by the server"  # the decision on a call that the provider's server ran
 
 # What a person reads of a status, where the answer did not come to its end.
 ENDED_EARLY = {"interrupted": "stopped", "truncated": "broke off", "error": "failed"}
@@ -53,8 +55,15 @@ class Step:
 
     def messages(self) -> list[Message]:
         """The assistant message with the calls, and a tool message for each result."""
+        if self.by_server:
+            return []
         called = assistant(self.answer, reasoning=self.reasoning, tool_calls=self.tool_calls)
         return [called, *(tool(text, id) for id, text in self.results)]
+
+    @property
+    def by_server(self) -> bool:
+        """Whether the provider's server ran the calls itself: they are shown, never sent."""
+        return bool(self.decisions) and all(said == BY_SERVER for _, said in self.decisions)
 
     @property
     def record(self) -> dict[str, Any]:
@@ -140,7 +149,9 @@ class Turn:
         said = [user(self.sent or self.prompt, self.images)]
         said += [message for step in self.steps for message in step.messages()]
         if self.answer:
-            said.append(assistant(self.answer, reasoning=self.reasoning))
+            signed = tuple(d for d in self.reasoning_details if d.get("type") in SIGNED)
+            own = assistant(self.answer, reasoning=self.reasoning)
+            said.append(replace(own, reasoning_details=signed))
         return said
 
     @property

@@ -48,16 +48,28 @@ answer = client.chat.completions.create(
 """
 
 
-def snippet(form: str, url: str, key: str, body: Mapping[str, Any]) -> str:
-    """Code in one of `FORMS`; `key` is the variable that holds the key, "" where none is needed."""
+def snippet(
+    form: str,
+    url: str,
+    key: str,
+    body: Mapping[str, Any],
+    keyed: tuple[str, str],
+    headers: Mapping[str, str],
+) -> str:
+    """Code in one of `FORMS`; `key` is the variable that holds the key, "" where none is needed.
+    `keyed` is the header of the key and what comes before it.
+    """
+    name, before = keyed
     if form == "curl":
-        return _curl(url, key, body)
+        return _curl(url, body, {**headers, **({name: f"{before}${key}"} if key else {})})
     value = f'os.environ["{key}"]' if key else '"none"'
     if form == "python":
-        headers = f'{{"Authorization": f"Bearer {{{value}}}"}}'.replace('["', "['").replace(
-            '"]', "']"
+        lines = [f"{one!r}: {text!r}" for one, text in headers.items()]
+        lines += (
+            [f"{name!r}: {before!r} + {value}" if before else f"{name!r}: {value}"] if key else []
         )
-        return _PYTHON.format(url=url, headers=headers if key else "{}", body=_literal(body))
+        written = f"{{{', '.join(lines)}}}".replace("'", '"')
+        return _PYTHON.format(url=url, headers=written, body=_literal(body))
     known = {name: given for name, given in body.items() if name in _OPENAI}
     extra = {name: given for name, given in body.items() if name not in _OPENAI}
     whole = "print(answer.choices[0].message.content)"
@@ -71,9 +83,9 @@ def snippet(form: str, url: str, key: str, body: Mapping[str, Any]) -> str:
     )
 
 
-def _curl(url: str, key: str, body: Mapping[str, Any]) -> str:
+def _curl(url: str, body: Mapping[str, Any], headers: Mapping[str, str]) -> str:
     lines = [f"curl -N {shlex.quote(url)}"]
-    lines += [f'-H "Authorization: Bearer ${key}"'] if key else []
+    lines += [f'-H "{name}: {text}"' for name, text in headers.items()]
     lines += ['-H "Content-Type: application/json"', "--data-binary @- <<'JSON'"]
     # No line of indented JSON is the word that ends it.
     return " \\\n  ".join(lines) + f"\n{json.dumps(body, ensure_ascii=False, indent=2)}\nJSON\n"

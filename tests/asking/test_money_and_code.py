@@ -17,6 +17,7 @@ from deepseek_jupyter.asking.preview import sent
 from deepseek_jupyter.errors import ParameterError
 from deepseek_jupyter.magics.commands import run
 from deepseek_jupyter.protocol.snippets import snippet
+from deepseek_jupyter.protocol.wire import WIRES
 from deepseek_jupyter.session.prices import price_list
 from tests.support.asking import KEY
 from tests.support.scripted import answer
@@ -79,7 +80,9 @@ def test_a_dry_run_can_be_code_too(session, server):
 
 def test_a_server_without_a_key_gets_none():
     for form in ("curl", "python", "openai"):
-        assert "Bearer" not in snippet(form, "http://127.0.0.1:1/v1/chat/completions", "", {})
+        assert "Bearer" not in snippet(
+            form, "http://127.0.0.1:1/v1/chat/completions", "", {}, WIRES["chat"].key, {}
+        )
 
 
 def test_the_gauge_says_how_full_and_how_dear(session, server):
