@@ -99,6 +99,12 @@ class ChangedCellError(CellError):
     hint_default = "Ask again: a new answer starts from the cell as it is now."
 
 
+class ChangedQuestionError(ConfigurationError):
+    """A question would send something else now than its dry run showed; nothing was sent."""
+
+    hint_default = "Run the dry run again, and send what it shows then."
+
+
 class UnsafeSettingError(ConfigurationError):
     """A setting was refused because it would do harm in this process."""
 

@@ -135,6 +135,7 @@ def ask(
     `ended` is given a new reply, whole or not, before the surface shows the last of it.
     """
     on = on or surface(None)
+    on.raises = _raises(session, question)
     with preparing(on, question.prompt):
         placed = _placed(session, question, on)
         if kept := _kept(session, placed, on):
@@ -150,6 +151,7 @@ def ask(
 async def aask(session: Session, question: Question, on: Surface | None = None) -> Reply:
     """`ask` for code with a loop of its own; cancelling it stops the answer."""
     on = on or surface(None)
+    on.raises = _raises(session, question)
     with preparing(on, question.prompt):  # for what is not said: other threads show nothing
         placed = await asyncio.to_thread(_placed, session, question)
         if kept := _kept(session, placed, on):
@@ -222,10 +224,13 @@ def _kept(session: Session, placed: Placed, on: Surface) -> Reply | None:
 def _reply(session: Session, question: Question, run: Run) -> Reply:
     """The reply of a run that is over. Raises its error, unless that is to be returned."""
     assert run.reply is not None
-    on_error = question.on_error or session.config.on_error
-    if run.reply.error is not None and on_error != "return":
+    if run.reply.error is not None and _raises(session, question):
         raise run.reply.error
     return run.reply
+
+
+def _raises(session: Session, question: Question) -> bool:
+    return (question.on_error or session.config.on_error) != "return"
 
 
 def _batches(session: Session, run: Run) -> Generator[list[Event] | None]:

@@ -48,7 +48,7 @@ def prepare_all(session: Session, placed: Placed, on: Surface = NOWHERE) -> Prep
                 f"The fallback {name!r} names no provider.",
                 "Write each as provider:id, as in cometapi:deepseek-v3.2-exp.",
             )
-        question = replace(placed.question, provider=provider, model=model)
+        question = replace(placed.question, provider=provider, model=model, drawn=None)
         try:
             other = prepare(session, replace(placed, question=question), on)
         except _UNFIT as error:

@@ -9,6 +9,7 @@ Below them is what they use: the place, the history, the request, and what is sa
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Any
@@ -18,7 +19,12 @@ from deepseek_jupyter.context.images import check_images, for_model
 from deepseek_jupyter.conversation.conversation import Window, messages_of
 from deepseek_jupyter.conversation.turn import Turn, new_id, now
 from deepseek_jupyter.display.surfaces import NOWHERE, Surface
-from deepseek_jupyter.errors import ContextLengthError, MissingKeyError, ParameterError
+from deepseek_jupyter.errors import (
+    ChangedQuestionError,
+    ContextLengthError,
+    MissingKeyError,
+    ParameterError,
+)
 from deepseek_jupyter.privacy.rules import Teaching
 from deepseek_jupyter.protocol.dialect import Dialect, model_id, thinking_fields
 from deepseek_jupyter.protocol.messages import Message, user
@@ -46,7 +52,6 @@ if TYPE_CHECKING:
     from deepseek_jupyter.conversation.conversation import Conversation
     from deepseek_jupyter.privacy.policy_file import PolicyFiles
     from deepseek_jupyter.privacy.redaction import Redactor
-    from deepseek_jupyter.protocol.usage import Price
     from deepseek_jupyter.session.session import Session
     from deepseek_jupyter.session.withholding import Held
     from deepseek_jupyter.tools.functions import Tool
@@ -262,7 +267,7 @@ def prepare(session: Session, placed: Placed, on: Surface = NOWHERE) -> Prepared
         _prefix(request, turn, window),
         redactor,
         teaching,
-        _notices(placed, teaching, tools, asked, unseen, model, session.price(provider, model)),
+        _notices(session, placed, provider, model, teaching, tools, asked, unseen),
         placed.gathered.held,
         budget,
         question.approve,
@@ -302,7 +307,24 @@ def _checked(
         price = session.price(provider, model)
         raise choices(error, placed.gathered.attachments, context, price) from None
     check_spending(session, built, provider, teaching, budget)
+    if question.drawn and (changed := _changed(question.drawn, host(provider), built.payload)):
+        raise ChangedQuestionError(f"Not what the dry run showed: {changed}. Nothing was sent.")
     return built, budget
+
+
+def host(provider: Provider) -> str:
+    """Where its requests go; the embedded server has another port each time."""
+    return provider.base_url if provider.name != "local" else provider.name
+
+
+def _changed(drawn: tuple[str, bytes], to: str, payload: bytes) -> str:
+    """What is not as a dry run showed it; "" where every byte is."""
+    if drawn == (to, payload):
+        return ""
+    before, after = json.loads(drawn[1]), json.loads(payload)
+    names = [n for n in {**before, **after} if before.get(n) != after.get(n)]
+    where = [f"it would go to {to}"] if to != drawn[0] else []
+    return ", ".join([*where, *(f"{n.replace('_', ' ')} changed" for n in names)]) or "its bytes"
 
 
 # The place
@@ -325,7 +347,8 @@ def _parent(session: Session, question: Question, conversation: Conversation) ->
 
 def _last(session: Session, conversation: Conversation) -> Turn | None:
     """What a continuation continues: the last answer, in a new kernel where the last one ended."""
-    return session.last.turn if session.last else conversation.turn(conversation.tip)
+    last = session.last.turn if session.last else None
+    return last if last and last.answer else conversation.turn(conversation.tip)
 
 
 def _endpoint(
@@ -487,6 +510,8 @@ def _messages(
 
 # The request
 
+NO_KEY = "There is no API key, so a small local model answers. %deepseek login stores a key."
+
 _THINK = {"auto": None, "on": True, "off": False}
 
 
@@ -564,18 +589,22 @@ def _prefix(request: ChatRequest, turn: Turn, window: Window) -> Prefix:
 
 
 def _notices(
+    session: Session,
     placed: Placed,
+    provider: Provider,
+    model: str,
     teaching: Teaching,
     tools: Mapping[str, Tool],
     asked: Asked | None,
     unseen: int,
-    model: str,
-    price: Price | None,
 ) -> tuple[str, ...]:
     """What the user reads with the answer; `unseen` pictures of the history are not sent."""
     said = [teaching.notice if teaching else "", *(tool.notice for tool in tools.values())]
     said.append(asked.notice if asked else "")
-    said.append(search_notice(price) if placed.question.web else "")
+    question = placed.question
+    said.append(search_notice(session.price(provider, model)) if question.web else "")
+    if provider.name == "local" and session.endpoints.stands_in(question.provider, question.model):
+        said.append(NO_KEY)
     if unseen:
         which = "A picture" if unseen == 1 else f"{unseen} pictures"
         said.append(f"{which} of earlier turns stayed here: {model} is not known to see images.")

@@ -7,17 +7,18 @@ A dry run goes the same way as a question, up to the moment at which the request
 from __future__ import annotations
 
 import json
-from collections import Counter
+from collections import Counter, OrderedDict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
+from uuid import uuid4
 
 from deepseek_jupyter.conversation.conversation import messages_of
 from deepseek_jupyter.conversation.turn import Turn
 from deepseek_jupyter.display.render import money
 from deepseek_jupyter.display.report import Drawing, Report
-from deepseek_jupyter.errors import ParameterError
+from deepseek_jupyter.errors import ChangedQuestionError, ParameterError
 from deepseek_jupyter.privacy.redaction import PSEUDONYM, Redactor
 from deepseek_jupyter.protocol.messages import Message, legal, system
 from deepseek_jupyter.protocol.request import join_url, wire_messages
@@ -28,7 +29,7 @@ from deepseek_jupyter.transport.providers import KEYLESS, Provider
 
 from .budget import search_notice, worst_cost
 from .fallback import prepare_all, where
-from .prepare import Prepared, place
+from .prepare import Prepared, host, place
 from .prompt_cache import in_cache
 
 if TYPE_CHECKING:
@@ -36,6 +37,12 @@ if TYPE_CHECKING:
 
     from .question import Question
 
+
+DRAWN_MIME = "application/vnd.deepseek.dry-run+json"
+
+# The questions that dry runs drew last, by the dry run's id: what they attach stays alive.
+_drawn: OrderedDict[str, Question] = OrderedDict()
+_MOST_DRAWN = 16
 
 _WHY = {
     "email": "an e-mail address",
@@ -55,7 +62,8 @@ class Preview:
     """Everything that leaves. `messages` and `body` are those of the request in the words of chat
     completions, `payload` the bytes that are posted; of a turn that was sent before `payload` is
     empty. In one line `summary` says how many tokens it is, what they cost and which values leave.
-    `key` is the variable of the key for `url`, `wire` how they are posted.
+    `key` is the variable of the key for `url`, `wire` how they are posted. `id` is what `drawn`
+    takes; "" where there is nothing to ask.
     """
 
     title: str
@@ -66,6 +74,7 @@ class Preview:
     url: str = ""
     key: str = ""
     wire: str = "chat"
+    id: str = ""
 
     def as_code(self, form: str) -> Drawing:
         """The request as code: ``curl``, ``python`` with httpx, or ``openai``."""
@@ -94,6 +103,9 @@ class Preview:
 
     def _repr_pretty_(self, printer: Any, cycle: bool) -> None:
         printer.text(str(self))
+
+    def _repr_mimebundle_(self, **_: Any) -> dict[str, Any]:
+        return {DRAWN_MIME: {"id": self.id}} if self.id else {}
 
     def _repr_html_(self) -> str:
         first = Report(self.summary, remark=self.title).html()
@@ -129,7 +141,20 @@ def preview(session: Session, question: Question) -> Preview:
         reports.append(Report("The notebook's conversation", remark=notice))
     address = _address(prepared.provider, beta=prepared.built.beta)
     summary = _summary(prepared.turn, price)
-    return Preview(title, summary, body, prepared.built.payload, reports, *address)
+    payload = prepared.built.payload
+    id = uuid4().hex[:8]
+    _drawn[id] = replace(question, dry_run=False, drawn=(host(prepared.provider), payload))
+    if len(_drawn) > _MOST_DRAWN:
+        _drawn.popitem(last=False)
+    return Preview(title, summary, body, payload, reports, *address, id=id)
+
+
+def drawn(id: str = "") -> Question:
+    """The question of a dry run, the newest without an `id`; asked, it sends what that showed."""
+    question = _drawn.get(id or next(reversed(_drawn), ""))
+    if question is None:
+        raise ChangedQuestionError("This kernel has not drawn that dry run, or others since.")
+    return question
 
 
 def _address(provider: Provider, *, beta: bool) -> tuple[str, str, str]:

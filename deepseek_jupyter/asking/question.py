@@ -51,7 +51,8 @@ class Question:
     `new` begins a new conversation first; `history` False asks outside the conversation; `go_on`
     continues the last answer, which broke off or was cut; `branch` asks on that branch and leaves
     the active one; `instead_of` is the id of the turn whose sibling this becomes. `dry_run` shows
-    what would be sent, and sends nothing. `material` is sent below the prompt and is no part of it;
+    what would be sent, and sends nothing; `drawn` is where a dry run would have sent which bytes:
+    anything else is refused. `material` is sent below the prompt and is no part of it;
     `shortened` says in sentences of what it holds only a part.
     `fit` says what of documents to send that do not fit, `cite` asks for quotes from them.
     `said` is the prompt as the message says it, where that differs: names in place of ``@name``.
@@ -78,6 +79,7 @@ class Question:
     instead_of: str | None = None
     replay: str | None = None
     dry_run: bool = False
+    drawn: tuple[str, bytes] | None = None
     material: str = ""
     shortened: tuple[str, ...] = ()
     attach: Any = ()

@@ -43,6 +43,7 @@ from deepseek_jupyter.protocol.usage import Cost, Usage
 from .consent import ConsentRequest
 from .fallback import where
 from .long_texts import citations
+from .prepare import NO_KEY
 from .prompt_cache import what_broke
 from .reply import Reply
 from .tool_rounds import Calls, Send, ToolRounds, named
@@ -130,7 +131,10 @@ class Run:
                 self._transcript.note(broken)
             self._session.prefix = prefix
         self._transcript.notices += self._turn.sending["shortened"]
-        self._transcript.notices += filter(self._session.first_time, self._prepared.notices)
+        news = [*filter(self._session.first_time, self._prepared.notices)]
+        self._transcript.notices += news
+        if NO_KEY in news:
+            self._turn = replace(self._turn, offer="key")
         if memory.restored_notice and self._session.first_time(memory.restored_notice):
             told = memory.restored_notice  # without a command to give, nothing follows from it
             self._transcript.note(told if "%deepseek" in told else Detail(told))

@@ -84,6 +84,7 @@ def read_record(record: object) -> Turn | None:
         steps=_each(_step, record.get("steps")),
         replayed=record.get("replayed") is True,
         policy=_each(_name, record.get("policy")),
+        offer=_name(record.get("offer")) or "",
         audit=_audit(record.get("audit")),
     )
 

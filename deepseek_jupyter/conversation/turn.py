@@ -97,7 +97,7 @@ class Turn:
     `reasoning_details` are what OpenRouter wants back unmodified. `images` went with `sent`.
     `steps` came before the answer; `tool_calls` are those left open at its end. `replayed` says
     that the answer is that of an earlier turn and nothing was sent. `policy` names the rules of a
-    policy file that held for it.
+    policy file that held for it. `offer` is what its card has a button for besides: ``key``.
 
     `answer`, `reasoning` and `steps` are as the model wrote them, with the pseudonyms that went out
     in place of what the redactor kept; `pseudonyms` has their originals, and `seen` puts them back.
@@ -139,6 +139,7 @@ class Turn:
     steps: tuple[Step, ...] = ()
     replayed: bool = False
     policy: tuple[str, ...] = ()
+    offer: str = ""
     pseudonyms: Mapping[str, str] = field(default_factory=dict)
     sending: Mapping[str, Any] = field(default_factory=dict)
     audit: Mapping[str, Any] = field(default_factory=dict)

@@ -105,18 +105,23 @@ def shaped(answer: str, answer_format: str) -> str:
 
 
 def final_bundle(
-    record: Mapping[str, Any], answer: Sanitized | None = None, *, seen: bool = False
+    record: Mapping[str, Any],
+    answer: Sanitized | None = None,
+    *,
+    seen: bool = False,
+    raised: bool = False,
 ) -> Bundle:
     """The output that stays. `answer` is the sanitized answer where it is at hand.
 
     A notebook, where everyone shows Markdown, has one line of the answer as plain text. Thinking,
     tokens, money and seconds are in the record; the Markdown repeats them only where it is what the
     user has just `seen`, for they would be half of a file and of the differences between two runs.
+    An error that is `raised` is an output of its own: the Markdown does not repeat it.
     """
     answer = answer or rendered(lambda: _sanitized(record), record["answer"])
     text = plain(record["answer"]) or ending(record)
     text = text if reads_plain_text() else one_line(text, _LINE)
-    markdown = _markdown(record, answer.markdown, seen)
+    markdown = _markdown({**record, "error": None} if raised else record, answer.markdown, seen)
     return {
         TURN_MIME: packed(record, text, markdown),
         "text/markdown": markdown,

@@ -40,6 +40,7 @@ class Surface:
     """A place to show one turn on; `visible` is False where it is not seen in the running cell."""
 
     visible = True
+    raises = True  # an error is the cell's own output, too, which all but a card show
 
     def open(self, prompt: str) -> None:
         """Enter was pressed; what the question needs is being settled."""
@@ -107,7 +108,7 @@ class Once(Nowhere):
     visible = True
 
     def end(self, record: Mapping[str, Any]) -> None:
-        publish(final_bundle(record, seen=markdown_is_seen()))
+        publish(final_bundle(record, seen=markdown_is_seen(), raised=self.raises))
 
 
 class Terminal(Surface):
@@ -203,7 +204,7 @@ class _PageTurn(Surface):
         pages.end(record["id"])
         if self.has_output:
             answer = self._text.finish(record["answer"])
-            final = final_bundle(record, answer, seen=markdown_is_seen())
+            final = final_bundle(record, answer, seen=markdown_is_seen(), raised=self.raises)
             self._output.end(final)
             pages.settle(record, final)
 
@@ -401,7 +402,7 @@ class Card(Deltas):
             status = "error" if isinstance(error, Exception) else "interrupted"
             known = error.record if isinstance(error, DeepSeekError) else None
             self._record.update(status=status, finish_reason=status, error=known)
-            self._output.end(final_bundle(self._so_far()))
+            self._output.end(final_bundle(self._so_far(), raised=True))
 
     def begin(self, record: Mapping[str, Any], stop: Callable[[], None]) -> None:
         super().begin(record, stop)

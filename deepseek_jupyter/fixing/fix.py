@@ -178,7 +178,7 @@ def propose(
 
 def preview(session: Session, kind: str, question: Question, target: str = "") -> Preview:
     """What `propose` would send. Raises what it raises before sending."""
-    return preview_of(session, _composed(session, kind, question, target)[1])
+    return replace(preview_of(session, _composed(session, kind, question, target)[1]), id="")
 
 
 def accept(session: Session, turn: str | None = None, *, run: bool = False) -> Proposal:

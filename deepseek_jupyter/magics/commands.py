@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from IPython.core.error import UsageError
 
 from deepseek_jupyter.api import get_session
-from deepseek_jupyter.asking.preview import Preview
+from deepseek_jupyter.asking.preview import Preview, drawn
 from deepseek_jupyter.asking.preview import sent as preview_sent
 from deepseek_jupyter.asking.reply import Reply
 from deepseek_jupyter.config import DeepSeek
@@ -330,6 +330,18 @@ _VERBS = {
     "reject": ("[TURN]", "drop the change"),
     "revert": ("[TURN]", "take an accepted change back"),
 }
+
+
+@_command("[ID]", "ask what a dry run showed, the last one without an id")
+def _send(id: str = "") -> Reply:
+    from deepseek_jupyter.asking.ask import ask
+    from deepseek_jupyter.display.frontend import current_cell
+    from deepseek_jupyter.display.surfaces import surface
+
+    session, question = get_session(), drawn(id)
+    reply = ask(session, question, surface(False if session.config.quiet else None))
+    reply.shown_in = current_cell()
+    return reply
 
 
 def _cell_command(kind: str, line: str, cell_id: str | None) -> Proposal | Reply | Preview:

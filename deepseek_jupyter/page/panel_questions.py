@@ -15,7 +15,7 @@ from deepseek_jupyter.asking.ask import ask as ask_model
 from deepseek_jupyter.asking.ask import resolve
 from deepseek_jupyter.asking.attachments import Wanted
 from deepseek_jupyter.asking.notebook_cells import given_cells
-from deepseek_jupyter.asking.preview import preview
+from deepseek_jupyter.asking.preview import drawn, preview
 from deepseek_jupyter.asking.question import Question
 from deepseek_jupyter.display.frontend import user_namespace
 from deepseek_jupyter.display.surfaces import Deltas
@@ -40,10 +40,14 @@ _MOST_GIVEN = 500
 def ask(session: Session, request: Request) -> dict[str, Any]:
     """``{prompt, instead_of?, new?, go_on?, attach?, cells?}``: ask; a sibling with `instead_of`.
 
+    Or ``{drawn}``, the id of a dry run: ask what it showed, and nothing else.
+
     `attach` are texts ``name:policy``; what the prompt mentions with ``@`` is attached anyway.
     `cells` are cells of the notebook, nbformat's JSON with their `place`.
     """
-    return _asked(session, request, _question(request.body))
+    if request.body.get("drawn"):
+        return _asked(session, request, drawn(text(request.body, "drawn")))
+    return _asked(session, request, _resolved(session, _question(request.body)))
 
 
 def regenerate(session: Session, request: Request) -> dict[str, Any]:
@@ -54,9 +58,14 @@ def regenerate(session: Session, request: Request) -> dict[str, Any]:
         raise ConversationError("This turn is no part of the conversation.")
     attach = _given.get(id) or _attached(turn)
     question = Question(
-        turn.prompt, instead_of=id, format=turn.format, attach=attach, on_error="return"
+        turn.prompt,
+        instead_of=id,
+        go_on=not turn.prompt.strip(),
+        format=turn.format,
+        attach=attach,
+        on_error="return",
     )
-    return _asked(session, request, question)
+    return _asked(session, request, _resolved(session, question))
 
 
 def dry_run(session: Session, request: Request) -> dict[str, Any]:
@@ -65,6 +74,7 @@ def dry_run(session: Session, request: Request) -> dict[str, Any]:
     return {
         "summary": shown.summary,
         "title": shown.title,
+        "drawn": shown.id,
         "messages": [{"role": m["role"], "text": _text(m.get("content"))} for m in shown.messages],
         "bytes": len(shown.payload),
         "reports": [
@@ -107,7 +117,7 @@ def _resolved(session: Session, question: Question) -> Question:
 
 def _asked(session: Session, request: Request, question: Question) -> dict[str, Any]:
     try:
-        reply = ask_model(session, _resolved(session, question), _Announced(request, question))
+        reply = ask_model(session, question, _Announced(request, question))
     except Interrupted as stopped:
         reply = stopped.reply
     turn = getattr(reply, "turn", None)

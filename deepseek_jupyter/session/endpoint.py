@@ -81,6 +81,11 @@ class Endpoints:
             return name, id
         return provider, model
 
+    def stands_in(self, provider: str | None, model: str | None) -> bool:
+        """Whether the embedded model answers such a question only because there is no key."""
+        named = self.named(provider, model)[0] or self.named(None, self.config.model)[0]
+        return not named and self._default() == "local" != self.config.provider
+
     def parameters(self, provider: Provider) -> tuple[dict[str, Any], str]:
         """The settings' parameters for `provider`, and a sentence about those it does not take.
 

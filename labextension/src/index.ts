@@ -5,6 +5,7 @@ import { IRenderMimeRegistry } from '@jupyterlab/rendermime';
 import { ITranslator, nullTranslator } from '@jupyterlab/translation';
 import type { JupyterFrontEnd, JupyterFrontEndPlugin } from '@jupyterlab/application';
 import { Card } from './card/card';
+import { DRAWN_MIME, DryRun } from './card/dryrun';
 import { page } from './card/notes';
 import { orText } from './card/fallback';
 import { keepOutputs } from './card/outputs';
@@ -95,6 +96,18 @@ const renderer: JupyterFrontEndPlugin<void> = {
         createRenderer: rendererOptions =>
           orText(
             () => new Card({ rendererOptions, translator: translator ?? nullTranslator, hub, tracker })
+          )
+      },
+      RANK
+    );
+    rendermime.addFactory(
+      {
+        safe: true,
+        mimeTypes: [DRAWN_MIME],
+        defaultRank: RANK,
+        createRenderer: rendererOptions =>
+          orText(
+            () => new DryRun({ rendererOptions, translator: translator ?? nullTranslator, tracker })
           )
       },
       RANK

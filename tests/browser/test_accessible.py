@@ -7,9 +7,12 @@ from typing import Any
 
 import pytest
 
+from tests.support.scripted import error
+
 from .pages import at_rest
 from .panel import Panel
 from .test_live import stream
+from .test_look import ARTEFACTS
 from .test_panel import endpoint, lab, notebook, run  # noqa: F401
 
 AXE = Path(__file__).parents[2] / "labextension/node_modules/axe-core/axe.min.js"
@@ -100,3 +103,36 @@ def test_everything_is_reached_by_keyboard(lab, notebook, endpoint):  # noqa: F8
     assert panel.node.locator(".jp-DeepSeek-panel-drawer").is_hidden()
     focused = book.page.evaluate("() => document.activeElement?.getAttribute('aria-label')")
     assert focused == "Search"
+
+
+@pytest.mark.parametrize("theme", THEMES)
+def test_axe_finds_nothing_serious_in_what_can_be_acted_on(
+    lab,  # noqa: F811
+    notebook,  # noqa: F811
+    endpoint,  # noqa: F811
+    theme,
+):
+    book = notebook(lab, "%%ds\nBy a cell?", "%%ds --dry-run\nWhat would be sent?")
+    page = book.page
+    page.evaluate("theme => jupyterapp.commands.execute('apputils:change-theme', {theme})", theme)
+    run(book, 0)
+    endpoint.queue(error(401, "Authentication Fails"))
+    run(book, 1)
+    Panel.open(book)
+    page.locator(".jp-DeepSeek-error-fold summary").first.click()
+    findings = serious(page, ".jp-OutputArea .jp-DeepSeek-card")
+    run(book, 2)
+    drawn = page.locator(".jp-DeepSeek-dryrun")
+    drawn.get_by_role("button", name="Send this").wait_for()
+    drawn.scroll_into_view_if_needed()
+    at_rest(page)
+    findings += serious(page, ".jp-DeepSeek-dryrun")
+    findings += serious(page, ".jp-DeepSeek-sidebar")
+    ARTEFACTS.mkdir(exist_ok=True)
+    page.screenshot(path=ARTEFACTS / f"acting-{theme.split(maxsplit=1)[1]}.png")
+    assert sorted(set(findings)) == []
+    endpoint.queue(stream("As it was drawn.", gap=0.0))
+    drawn.get_by_role("button", name="Send this").click()
+    page.get_by_text("As it was drawn.").first.wait_for()
+    assert book.sources()[3].startswith("%deepseek send ")
+    assert endpoint.requests[-1].json["messages"][-1]["content"] == "What would be sent?"

@@ -13,6 +13,7 @@ from tests.support.scripted import answer
 from tests.support.wording import tool_call
 
 from .pages import at_rest
+from .test_accessible import THEMES, serious
 from .test_live import endpoint, lab, notebook
 
 __all__ = ["endpoint", "lab", "notebook"]
@@ -115,10 +116,13 @@ def test_blocks_of_the_card(shown):
     primary = fix.locator(".jp-mod-primary")
     assert primary.inner_text() == "Accept"
     page.set_viewport_size({"width": 1000, "height": 1500})
-    for name in ("JupyterLab Dark", "JupyterLab Light"):
+    found = []
+    for name in THEMES[::-1]:
         theme(page, name)
+        found += serious(page, ".jp-OutputArea .jp-DeepSeek-card")
         for index, part in ((ASK, "tools"), (LIST, "list"), (FIX, "fix")):
             cells.nth(index).screenshot(path=ARTEFACTS / f"blocks-{part}-{name[11:].lower()}.png")
+    assert sorted(set(found)) == []
     primary.click()
     shown.until_idle()
     fix.get_by_text("Accepted").wait_for()

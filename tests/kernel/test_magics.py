@@ -150,3 +150,19 @@ def test_an_unknown_name_is_told_before_anything_is_sent(kernel, server):
     assert len(ran.error) == 2
     assert "frame" in ran.error[1]
     assert server.requests == []
+
+
+def test_what_a_dry_run_drew_is_asked_to_the_byte_or_refused(kernel, server):
+    kernel.run("import pandas as pd\nsales = pd.DataFrame({'price': [12345, 67890]})")
+    for change, refused in (("", ""), ("sales['price'] += 1", "messages changed")):
+        shown = kernel.run("%%ds --dry-run --no-history -a sales:full\nWhich is dearer?")
+        drawn = shown.bundles[-1]["application/vnd.deepseek.dry-run+json"]["id"]
+        kernel.run("from deepseek_jupyter.asking.preview import drawn")
+        payload = kernel.value(f"drawn({drawn!r}).drawn[1].decode()")
+        assert kernel.run(change).ok
+        seen = len(server.requests)
+        server.queue(answer("The second."))
+        ran = kernel.run(f"%deepseek send {drawn}")
+        assert refused in "".join(ran.error or ())
+        assert [r.raw.decode() for r in server.requests[seen:]] == ([] if refused else [payload])
+    assert "has not drawn" in "".join(kernel.run("%deepseek send 0").error)

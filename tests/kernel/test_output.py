@@ -9,7 +9,7 @@ import pytest
 from nbclient import NotebookClient
 
 from tests.support.kernels import TURN_MIME
-from tests.support.scripted import Reply, answer, chunk, deltas, pause, send, sse
+from tests.support.scripted import Reply, answer, chunk, deltas, error, pause, send, sse
 from tests.support.wording import USAGE, event
 
 FORMS = {TURN_MIME, "text/markdown", "text/plain"}
@@ -167,3 +167,12 @@ def test_a_rendering_that_fails_costs_the_looks_and_not_the_answer(kernel, serve
     assert (turn["answer"], turn["status"]) == (text, "done")
     assert "words" in ran.bundles[0]["text/markdown"]
     assert "<b>" not in ran.bundles[0]["text/markdown"]
+
+
+@pytest.mark.parametrize("flag", ["", " --on-error return"])
+def test_the_saved_cell_says_an_error_once(kernel, server, flag):
+    server.queue(error(402, "Insufficient Balance"))
+    ran = kernel.run(f"%%ds{flag}\nHello?")
+    said = ran.bundles[-1]["text/markdown"]
+    assert ("balance is used up" in said) == bool(flag)
+    assert bool(ran.error) == (not flag)

@@ -293,3 +293,44 @@ def test_a_question_goes_on_to_the_next_page_and_ends_with_the_last(fresh_kernel
     assert kernel.value("[d for s in reply.steps for _, d in s.decisions]") == ["nobody to ask"]
     assert "act was denied: the page that asked was closed." in ran.turns[-1]["notices"]
     assert server.requests[-1].json["messages"][-1]["content"].startswith("denied")
+
+
+def test_a_continuation_that_broke_off_is_continued_again(page, server):
+    page.ask("conversation")
+    server.queue(
+        answer("One, two,", finish="length"),
+        answer(" thr", finish="length"),
+        answer(" three."),
+    )
+    page.ask("ask", prompt="Count.")
+    broken = page.ask("ask", prompt="", go_on=True)
+    again = page.ask("regenerate", turn=broken["turn"])
+    assert again["status"] == "done"
+    first, second = (r.json["messages"] for r in server.requests[-2:])
+    assert first == second
+    assert second[-1]["content"] == "One, two,"
+
+
+def test_a_continuation_that_failed_is_asked_for_again(page, server):
+    page.ask("conversation")
+    server.queue(answer("One, two,", finish="length"), error(401, "Wrong key"), answer(" three."))
+    page.ask("ask", prompt="Count.")
+    assert page.ask("ask", prompt="", go_on=True)["status"] == "error"
+    assert page.ask("ask", prompt="", go_on=True)["status"] == "done"
+    assert server.requests[-1].json["messages"][-1]["content"] == "One, two,"
+
+
+def test_the_panel_sends_what_it_drew_or_nothing(page, kernel, server):
+    kernel.run("import pandas as pd\nsales = pd.DataFrame({'price': [12345, 67890]})")
+    question = {"prompt": "What is in @sales?", "attach": ["sales:full"], "new": True}
+    shown = page.ask("dry_run", **question)
+    server.queue(answer("Two."), answer("Three."))
+    page.ask("ask", **{**question, "prompt": "Something else", "drawn": shown["drawn"]})
+    sent = server.requests[-1]
+    assert len(sent.raw) == shown["bytes"]
+    assert [m["content"] for m in sent.json["messages"]] == [m["text"] for m in shown["messages"]]
+    shown = page.ask("dry_run", **question)
+    kernel.run("%config DeepSeek.temperature = 0.5\nsales.loc[0, 'price'] = 1")
+    with pytest.raises(Refused, match="messages changed"):
+        page.ask("ask", **question, drawn=shown["drawn"])
+    assert server.requests[-1] is sent

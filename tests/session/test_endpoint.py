@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import pytest
 
 import deepseek_jupyter as ds
+from deepseek_jupyter import local
 from deepseek_jupyter.errors import ConfigurationError, MissingKeyError
 from tests.support.asking import KEY
 from tests.support.scripted import answer, plain
@@ -106,6 +109,22 @@ def test_without_any_key_the_error_says_both_ways_out(session, monkeypatch):
         ds.ask("Hello?")
     assert "login" in str(told.value)
     assert "local install" in str(told.value)
+
+
+def test_without_a_key_the_first_answer_says_that_a_small_model_gave_it(
+    session, server, monkeypatch
+):
+    monkeypatch.delenv("DEEPSEEK_BASE_URL")
+    monkeypatch.delenv("DEEPSEEK_API_KEY")
+    served = SimpleNamespace(base_url=server.base_url("local"), api_key="", model="small")
+    monkeypatch.setattr(local, "status", lambda: SimpleNamespace(ready=True, models=[]))
+    monkeypatch.setattr(local, "ensure_server", lambda model, starting: served)
+    server.queue(*(answer("Hi.") for _ in range(3)))
+    named = ds.ask("Hello?", provider="local").record
+    assert (named["notices"], named["offer"]) == ([], "")
+    records = [ds.ask("Hello?").record for _ in range(2)]
+    assert ["small local model" in " ".join(r["notices"]) for r in records] == [True, False]
+    assert [r["offer"] for r in records] == ["key", ""]
 
 
 def test_a_server_on_this_machine_needs_no_key(session, server, monkeypatch):

@@ -36,9 +36,9 @@ export class ErrorBox {
     this.node.hidden = true;
   }
 
-  /** Show an error, or none; `cut` says that the answer before it can be gone on with. */
-  update(error: ITurnError | null, cut = false): void {
-    const key = JSON.stringify([error, cut]);
+  /** Show an error, or none; `cut`: the answer before it can be gone on with; `offer`: what else has a button. */
+  update(error: ITurnError | null, cut = false, offer = ''): void {
+    const key = JSON.stringify([error, cut, offer]);
     if (key === this._shown) {
       return;
     }
@@ -47,7 +47,7 @@ export class ErrorBox {
     const trans = this._trans;
     const type = error?.type ?? '';
     const own: [string, (() => void) | null | undefined][] = [
-      [trans.__('Enter key'), KEY.test(type) && page.enterKey],
+      [trans.__('Enter key'), (offer === 'key' || KEY.test(type)) && page.enterKey],
       [trans.__('Continue'), cut && goOn],
       [trans.__('New conversation'), FRESH.test(type) && fresh]
     ].filter(([, act]) => act) as [string, () => void][];
@@ -106,7 +106,7 @@ export class Notes {
       newest.set(conversation, id);
     }
     const ended = CUT.includes(record.status) || CUT.includes(record.finish_reason);
-    this._error.update(error, ended && record.answer !== '' && this._isNewest);
+    this._error.update(error, ended && record.answer !== '' && this._isNewest, record.offer);
     const running = isRunning(record.status);
     say(this._price, running ? '' : price(record, this._trans) || (footer && this._trans.__('Details')));
     say(this._all, [footer, ...details].filter(Boolean).join('\n'));

@@ -139,6 +139,8 @@ export interface ITurnRecord {
   readonly details: readonly string[];
   /** The rules of a policy file that hold for it: `thinking`, `no_code` and others. */
   readonly policy: readonly string[];
+  /** What the card has a button for besides: `key`. */
+  readonly offer: string;
   readonly error: ITurnError | null;
   readonly footer: string;
   readonly branch: IBranch | null;
@@ -229,6 +231,7 @@ export function readRecord(json: unknown): ITurnRecord {
     notices: list(raw['notices']).map(text).filter(Boolean),
     details: list(raw['details']).map(text).filter(Boolean),
     policy: list(raw['policy']).map(text).filter(Boolean),
+    offer: text(raw['offer']),
     error: raw['error'] ? readError(raw['error']) : null,
     footer: text(raw['footer']),
     branch: readBranch(raw['branch']),

@@ -88,7 +88,7 @@ export class PanelToolbar {
       send.disabled = !question['prompt'];
       send.addEventListener('click', () => {
         drawer.close();
-        this._actions.ask(question);
+        this._actions.ask({ ...question, drawn: json['drawn'] ?? null });
       });
       drawer.node.append(send, close);
       close.focus({ preventScroll: true });

@@ -51,7 +51,6 @@ export class TurnList {
     );
     const { node } = this._list;
     node.tabIndex = 0;
-    node.setAttribute('role', 'feed');
     node.setAttribute('aria-label', trans.__('Conversation'));
     _options.link.transcriptChanged.connect(this._onTranscript, this);
     this._clock = window.setInterval(() => _options.state().running.forEach(id => this._show(id)), 1000);
@@ -66,6 +65,7 @@ export class TurnList {
     const steps = shown(this._options.state());
     this._steps = new Map(steps.map((step, index) => [step.id, [step, index]]));
     this._list.set(steps.map(entry));
+    this.node.setAttribute('role', steps.length ? 'feed' : 'group'); // a feed has articles
     this._turns.forEach((_, id) => this._show(id));
     return steps.length;
   }
@@ -173,7 +173,7 @@ export interface ITurnActions {
   stop(record: ITurnRecord): void;
   /** Ask the question of a turn again, in a new conversation if so. */
   again(record: ITurnRecord, fresh: boolean): void;
-  goOn(): void;
+  goOn(): unknown;
   answerToolCall(record: ITurnRecord, call: string, consent: Consent): void;
   step(id: string, by: number): void;
   /** Go to the last of the turns at a seam. */

@@ -175,7 +175,7 @@ export class PanelView {
       await this._request('regenerate', { turn: record.id });
       return;
     }
-    await this._ask(record.prompt);
+    await (record.prompt ? this._ask(record.prompt) : this._actions.goOn());
   }
 
   /** What would be sent now. */
@@ -303,7 +303,7 @@ export class PanelView {
     regenerate: (record: ITurnRecord) => void this._request('regenerate', { turn: record.id }),
     stop: (record: ITurnRecord) => this._link.stop(record.id),
     again: (record: ITurnRecord, fresh: boolean) => void this._again(record, fresh),
-    goOn: () => void this._request('ask', { prompt: '', go_on: true }),
+    goOn: () => this._request('ask', { prompt: '', go_on: true }),
     answerToolCall: (record: ITurnRecord, call: string, consent: Consent) =>
       this._link.answerToolCall(record.id, call, consent),
     show: (last: string) => void this._checkout(last),
