@@ -50,7 +50,7 @@ test-pythons: .make/venv
 
 # Each environment is a venv in .make/everywhere; figures and versions are printed.
 test-lowest: .make/venv
-	$(BIN)/pytest -s tests/everywhere/lowest.py
+	$(BIN)/pytest -s --timeout 3600 tests/everywhere/lowest.py
 
 everywhere: .make/venv .make/chromium
 	$(BIN)/pytest -s --timeout 3600 tests/everywhere/*.py

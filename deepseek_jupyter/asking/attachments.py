@@ -278,7 +278,7 @@ def _file(name: str, path: Path, rules: str = "") -> Wanted:
     from deepseek_jupyter.tools.arrow import table_of_file
 
     table = table_of_file(path)
-    return Wanted(name, path, rules) if table is None else Wanted(path.name, table, rules)
+    return Wanted(name, path if table is None else table, rules)
 
 
 def named_value(expression: str, names: Mapping[str, Any], flag: str = "--attach") -> Any:

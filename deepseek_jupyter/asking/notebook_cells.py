@@ -150,7 +150,7 @@ def from_history(running: Any) -> Document:
 
 
 def _outputs(manager: Any, number: int) -> list[dict[str, Any]]:
-    """A cell's outputs in the notebook's form. IPython before 8.37 keeps only results."""
+    """A cell's outputs in the notebook's form. IPython before 9.1 keeps only results."""
     kept = getattr(manager, "outputs", None)
     if not isinstance(kept, Mapping):
         text = (getattr(manager, "output_hist_reprs", None) or {}).get(number)
@@ -194,8 +194,11 @@ def cell_named(expression: str) -> Cell | None:
     outputs = _outputs(manager, number)
     text, images = output_text(outputs), tuple(_pictures(outputs))
     if not text and not images:
+        kept = getattr(manager, "outputs", None) is not None
         raise ParameterError(
-            f"{expression}: cell [{number}] has left no output in the kernel.",
+            f"{expression}: cell [{number}] has left no output in the kernel."
+            if kept
+            else f"{expression}: IPython before 9.1 does not keep what a cell printed.",
             f"Attach In[{number}], or give its last line a value.",
         )
     return Cell("", text, number, images=images)

@@ -80,6 +80,12 @@ class Placed:
         return "\n\n".join((*texts, self.question.message))
 
     @property
+    def tokens(self) -> int:
+        """Of `message`, about."""
+        texts = (self.cells.text(), self.question.message)
+        return sum(map(estimate_tokens, texts)) + sum(a.tokens for a in self.gathered.attachments)
+
+    @property
     def images(self) -> tuple[str, ...]:
         """Of all attachments."""
         return tuple(url for a in self.gathered.attachments for url in a.images)
@@ -223,7 +229,7 @@ def prepare(session: Session, placed: Placed, on: Surface = NOWHERE) -> Prepared
     parameters = _parameters(turn.parameters, tools, asked, web=question.web)
     said = _said(session, placed)
     placed = _fitted(placed, provider, model, system, parameters, path)
-    window = _window(system, turn, conversation, provider, parameters, said, placed.message)
+    window = _window(system, turn, conversation, provider, parameters, said, placed.tokens)
     turn, texts = placed.for_model(model, sees=sees).written(turn, path[window.dropped :], asked)
     check_citable(question, [*path[window.dropped :], turn])
     messages = _messages(session, question, turn, conversation, provider, window, said)
@@ -454,14 +460,14 @@ def _window(
     provider: Provider,
     parameters: Mapping[str, Any],
     said: Callable[[Turn], list[Message]],
-    text: str,
+    tokens: int,
 ) -> Window:
     """The history that fits three quarters of the context, next to tools and the answer's schema,
-    and leaves room for the question's own `text` and a short answer.
+    and leaves room for the question's own `tokens` and a short answer.
     """
     limit = None
     if context := provider.facts(turn.model).context:
-        room = context - least_answer(context) - estimate_tokens(text)
+        room = context - least_answer(context) - tokens
         limit = min(context * 3 // 4, room) - count_forms(parameters, estimate_tokens)
     return conversation.window(
         turn.parent if turn.history else None,

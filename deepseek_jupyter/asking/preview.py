@@ -160,7 +160,7 @@ def drawn(id: str = "") -> Question:
 
 def _address(provider: Provider, *, beta: bool) -> tuple[str, str, str]:
     """Where a request is posted, the variable of the key, and the wire."""
-    base = (provider.beta_url if beta else "") or provider.base_url or "http://127.0.0.1:PORT/v1"
+    base = (provider.beta_url if beta else "") or provider.wire_url or "http://127.0.0.1:PORT/v1"
     keyed = provider.key_variables if provider.name not in KEYLESS else ()
     return join_url(base, WIRES[provider.wire].path), next(iter(keyed), ""), provider.wire
 

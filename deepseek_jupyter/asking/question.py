@@ -202,5 +202,8 @@ def _before(parent: Turn | None) -> str:
 
 
 def _hash(value: object) -> str:
-    text = json.dumps(value, sort_keys=True, ensure_ascii=True, default=repr)
-    return hashlib.sha256(text.encode()).hexdigest()[:32]
+    found, step = hashlib.sha256(), 1 << 20
+    for text in json.JSONEncoder(sort_keys=True, default=repr).iterencode(value):
+        for at in range(0, len(text), step):  # a long document is not copied whole
+            found.update(text[at : at + step].encode())
+    return found.hexdigest()[:32]

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from deepseek_jupyter.context.attachment import guarded
 from deepseek_jupyter.conversation.turn import BY_SERVER, Step
 from deepseek_jupyter.errors import SchemaMismatchError, shortened
-from deepseek_jupyter.protocol.deltas import Citation, Completion
+from deepseek_jupyter.protocol.deltas import Completion, WebPage
 from deepseek_jupyter.protocol.messages import Message, ToolCall, tool, user
 from deepseek_jupyter.protocol.request import Built, ChatRequest
 from deepseek_jupyter.protocol.responses import WEB_SEARCH
@@ -442,7 +442,7 @@ def searches(completion: Completion) -> list[Step]:
     return [Step(tuple(calls), tuple(results), decisions=decided)] if calls else []
 
 
-def named(page: Citation) -> str:
+def named(page: WebPage) -> str:
     """A page by its title and host; no link, for a model chose it."""
     host = page.url.partition("://")[2].partition("/")[0].rpartition("@")[2] or page.url
     return shortened(f"{page.title} ({host})" if page.title else page.url, 300)

@@ -160,11 +160,12 @@ class Turn:
         """The answer with the places of its quotes, and the lines that stand there below it."""
         pieces, at, below = list[str](), 0, dict[str, str]()
         for citation in self.sending.get("citations", ()):
-            end, mark = int(citation["end"]), _inert(citation["mark"])
-            pieces += [self.answer[at:end], f" {mark}"]
+            end, mark = int(citation["end"]), _mark(citation["mark"])
+            apart = " " if self.answer[end : end + 1] in ("(", "[", ":") else ""  # else a link
+            pieces += [self.answer[at:end], f" {mark}{apart}"]
             at = end
             if lines := citation["lines"]:
-                below.setdefault(mark, _inert(" ".join(lines.split())))
+                below.setdefault(mark, _literal(" ".join(lines.split())))
         notes = "\n".join(f"- {mark} {lines}" for mark, lines in below.items())
         return "".join([*pieces, self.answer[at:], "\n\n---\n\n" if notes else "", notes])
 
@@ -233,9 +234,18 @@ class Turn:
         return record
 
 
-def _inert(text: str) -> str:
-    """A text that Markdown shows as it is."""
-    return re.sub(r"([\\`*<>\[\]|]|__)", r"\\\1", text)
+def _mark(text: str) -> str:
+    """A mark of a quote that Markdown shows as it is. Escaped brackets would begin a formula."""
+    inner = text[1:-1].translate({ord("["): "(", ord("]"): ")"})
+    inner = re.sub(r"([\\`*<>$|]|__)", r"\\\1", inner)
+    return f"[{inner}]"
+
+
+def _literal(text: str) -> str:
+    """A text as code in Markdown, whatever is in it."""
+    longest = max((len(run) for run in re.findall("`+", text)), default=0)
+    fence = "`" * (longest + 1)
+    return f"{fence} {text} {fence}" if longest else f"`{text}`"
 
 
 def now() -> str:

@@ -11,6 +11,7 @@ hosts comes in as a `Dialect`.
     sse         bytes to the data of server-sent events
     stream      a streamed reply: from events to deltas and the whole
     deltas      what one chunk adds, and what all of them come to
+    items       what the next two share
     responses   the Responses wire, with the server's web search
     anthropic   the Messages wire
     fim         fill-in-the-middle: two more wires

@@ -103,7 +103,7 @@ class Notice:
 
 
 @dataclass(slots=True, frozen=True)
-class Citation:
+class WebPage:
     """A page that the answer names as its source."""
 
     url: str
@@ -119,21 +119,12 @@ class Search:
     id: str
     query: str = ""
     url: str = ""
-    pages: tuple[Citation, ...] = ()
+    pages: tuple[WebPage, ...] = ()
     status: str = ""
 
 
-Delta = (
-    TextDelta
-    | ReasoningDelta
-    | ToolCallDelta
-    | Logprobs
-    | Finish
-    | Fault
-    | Usage
-    | Search
-    | Citation
-)
+_Said = TextDelta | ReasoningDelta | ToolCallDelta | Logprobs
+Delta = _Said | Finish | Fault | Usage | Search | WebPage
 Event = Delta | Notice | Retry
 
 
@@ -238,7 +229,7 @@ class Completion:
     ended: bool = False
     fault: Fault | None = None
     searches: tuple[Search, ...] = ()
-    citations: tuple[Citation, ...] = ()
+    citations: tuple[WebPage, ...] = ()
     facts: Mapping[str, str] = field(default_factory=dict)
 
     @property

@@ -143,22 +143,6 @@ def build(request: ChatRequest, dialect: Dialect) -> Built:
     return Built(body, beta, tuple(notices), thinks(body, dialect))
 
 
-def passed_on(
-    body: Mapping[str, Any], said: Iterable[str], made: Iterable[str], wire: str
-) -> dict[str, Any]:
-    """The fields of a chat completions body that another wire has by the same name.
-
-    Left out are those that it has `said` in other words. Raises `ParameterError` for a field that
-    it has `made` itself: it could go round what was checked.
-    """
-    if clash := sorted(set(body) & set(made)):
-        raise ParameterError(
-            f"{clash[0]} is a field that the {wire} wire makes itself.",
-            "Leave it out of %config DeepSeek.extra_body.",
-        )
-    return {name: value for name, value in body.items() if name not in said}
-
-
 def join_url(base: str, path: str) -> str:
     """`base` and `path` with one slash between them.
 

@@ -17,7 +17,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from .deltas import (
-    Citation,
     Completion,
     Delta,
     Fault,
@@ -28,6 +27,7 @@ from .deltas import (
     SurrogateJoiner,
     TextDelta,
     ToolCallDelta,
+    WebPage,
     decode_delta,
     joined,
     merge_details,
@@ -112,7 +112,7 @@ class CompletionStream:
         self._call_of: dict[str, _Call] = {}
         self._details: list[dict[str, Any]] = []
         self._searches: dict[str, Search] = {}
-        self._citations: list[Citation] = []
+        self._citations: list[WebPage] = []
         self._logprobs: dict[str, list[dict[str, Any]]] = {}
         self._finish: str | None = None
         self._usage: Usage | None = None

@@ -76,17 +76,11 @@ class Provider:
         """The profile on another wire, "" for its own. Raises `ParameterError`."""
         if wire in ("", self.wire):
             return self
-        if self.wire != "chat":
+        has = ["chat", *self.wires] if self.wire == "chat" else [self.wire]
+        if wire not in has:
             raise ParameterError(
-                f"{self.title} is asked by the wire {self.wire}, which its address or profile "
-                f"names; {wire} is another.",
-                "Set %config DeepSeek.wire = '', or name another provider with -p.",
-            )
-        if wire not in WIRES or (wire != "chat" and wire not in self.wires):
-            has = ", ".join(["chat", *self.wires])
-            raise ParameterError(
-                f"{self.title} is not known to speak the wire {wire!r}.",
-                f"It has {has}; a profile of your own in DeepSeek.providers may name another.",
+                f"{self.title} is not known to speak the wire {wire!r} at this address.",
+                f"It has {', '.join(has)}; a profile in DeepSeek.providers may name another.",
             )
         return replace(self, wire=wire, dialect=on_wire(self.dialect, wire))
 

@@ -10,6 +10,7 @@ import pytest
 import deepseek_jupyter as ds
 from deepseek_jupyter.errors import ContextLengthError, ParameterError
 from deepseek_jupyter.magics.arguments import parse_cell
+from deepseek_jupyter.sanitizer.sanitizer import sanitize
 from tests.support.documents import docx, pdf
 from tests.support.scripted import answer
 
@@ -84,6 +85,9 @@ def test_tables_go_as_frames_and_addresses_not_at_all(session, server, folder):
     ask("?", attach="sales.csv:schema")
     assert "Rome" not in sent(server)
     assert "price" in sent(server)
+    server.queue(answer("B."))
+    ask('Which city of @"./sales.csv" is dearest?', history=False)
+    assert sent(server).endswith("Which city of `./sales.csv` is dearest?")
     with pytest.raises(ParameterError, match="nothing is fetched"):
         ask("?", attach="https://example.org/a.pdf")
     (folder / "bad.parquet").write_bytes(b"PAR1")
@@ -110,7 +114,7 @@ def test_the_most_relevant_parts_are_sent_with_their_lines(small, server, folder
     assert "Line 600: speaker 5 talked about item 7800." in sent(server)
     assert "[… from line " in sent(server)
     assert "Line 300:" not in sent(server)
-    assert '[talk.txt:600\\] and "talked about item 7801" \\[not found\\].' in reply.text
+    assert '[talk.txt:600] and "talked about item 7801" [not found].' in reply.text
     said = next(notice for notice in reply.turn.notices if "talk.txt" in notice)
     assert "the model reads the most relevant" in said
     assert said in str(before)
@@ -149,9 +153,9 @@ def test_quotes_get_their_places_and_the_model_never_sees_them(session, server, 
     server.queue(answer(said), answer("B."))
     reply = ask("?", attach="talk.txt", cite=True)
     assert reply.turn.answer == said
-    assert reply.text.startswith('First "speaker 2 talked about item 26" \\[talk.txt:2\\], then')
-    assert '"nobody talked at all" \\[not found\\].' in reply.text
-    assert reply.text.endswith("- \\[talk.txt:2\\] Line 2: speaker 2 talked about item 26.")
+    assert reply.text.startswith('First "speaker 2 talked about item 26" [talk.txt:2], then')
+    assert '"nobody talked at all" [not found].' in reply.text
+    assert reply.text.endswith("- [talk.txt:2] `Line 2: speaker 2 talked about item 26.`")
     assert "1 of 2 quotes is not in the documents." in reply.turn.notices
     assert reply.record["answer"] == reply.text
     reply = ask("And now?", cite=True)  # the document is in the history
@@ -159,16 +163,28 @@ def test_quotes_get_their_places_and_the_model_never_sees_them(session, server, 
     assert "quotes nothing" in reply.turn.notices[0]
 
 
+def test_marks_and_lines_are_text_to_markdown(session, server, folder):
+    """No formula, link, picture or HTML comes of a file's name or lines."""
+    (folder / "__a*[1].txt").write_text("One ``two`` ![x](https://e.org/x) <b>$y$</b> three words.")
+    server.queue(answer('It says "three words"(see there).'))
+    text = ask("?", attach=[str(folder / "__a*[1].txt")], cite=True).text
+    assert '"three words" [\\__a\\*(1).txt:1] (see there).' in text
+    assert text.endswith("``` One ``two`` ![x](https://e.org/x) <b>$y$</b> three words. ```")
+    shown = sanitize(text).html
+    assert "<img" not in shown
+    assert "<a" not in shown
+
+
 def test_texts_of_the_notebook_can_be_quoted_from(session, server):
     server.queue(answer('It says "speaker 2 talked about item 26".'))
-    assert "\\[notes:2\\]" in ask("?", attach={"notes": TALK}, cite=True).text
+    assert "[notes:2]" in ask("?", attach={"notes": TALK}, cite=True).text
 
 
 def test_what_was_masked_does_not_move_the_lines(session, server, folder):
     key = "\n".join(["-----BEGIN PRIVATE KEY-----", *["A" * 64] * 5, "-----END PRIVATE KEY-----"])
     (folder / "a.txt").write_text(f"Mail ada@example.com\n{key}\nThe last line.\n")
     server.queue(answer('It ends with "The last line."'))
-    assert '"The last line." \\[a.txt\\]' in ask("?", attach="a.txt", cite=True).text
+    assert '"The last line." [a.txt]' in ask("?", attach="a.txt", cite=True).text
 
 
 def test_cite_needs_prose_and_a_document(session, folder):

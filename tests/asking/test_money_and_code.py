@@ -35,8 +35,14 @@ def posted(server) -> list:
     return [json.loads(json.dumps(request.json)) for request in server.requests]
 
 
-def printed(session, form: str) -> str:
-    return str(run(f"show --as {form}"))
+def test_the_command_prints_the_request_of_a_turn(asked, server):
+    shown = str(run("show --as curl"))
+    assert shown.startswith(f"curl -N {server.base_url()}/chat/completions")
+    assert '"content": "Be brief."' in shown
+    assert str(run(f"show {asked.turn.id[-6:]} --as python")).startswith("import os")
+    for wrong in ("ruby", ""):
+        with pytest.raises(ParameterError, match="There is no form"):
+            run(f"show --as {wrong}")
 
 
 @pytest.mark.parametrize("form", ["curl", "python", "openai"])

@@ -102,6 +102,11 @@ class TestOnEachWire:
         shown = ds.ask("Say hello.", dry_run=True)
         assert "Say hello." in str(shown)
         body = json.loads(shown.payload)
+        for form in ("curl", "python"):
+            code = str(shown.as_code(form))
+            assert PATHS[wire] in code
+            assert ("x-api-key" in code) is (wire == "messages")
+            assert ("anthropic-version" in code) is (wire == "messages")
         key = {"chat": "messages", "messages": "messages", "responses": "input"}[wire]
         assert body[key][-1] == {"role": "user", "content": "Say hello."}
 
@@ -242,3 +247,11 @@ class TestTheWebSearch:
         server.queue(Reply(send(*map(named, searched()))))
         notices = ds.ask("How do giraffes sleep?", web=True).record["notices"]
         assert any("vllm:m is passed over" in notice for notice in notices)
+
+
+def test_code_posts_to_the_address_of_the_wire(session, server):
+    session.config.providers = {"deepseek": {"base_url": "https://api.deepseek.com/anthropic"}}
+    session.config.base_url = "https://api.deepseek.com/anthropic"
+    code = str(ds.ask("Say hello.", provider="deepseek", dry_run=True).as_code("curl"))
+    assert "https://api.deepseek.com/anthropic/v1/messages" in code
+    assert not server.requests

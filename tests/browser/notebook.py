@@ -137,7 +137,7 @@ class Notebook:
 
     @property
     def text(self) -> str:
-        return self.card.locator(".jp-DeepSeek-log > .jp-DeepSeek-flow").inner_text()
+        return self.card.locator(".jp-DeepSeek-typed > .jp-DeepSeek-flow").inner_text()
 
     @property
     def own_errors(self) -> list[str]:

@@ -30,7 +30,7 @@ A_MOMENT = 1000
 
 READ = """() => [...document.querySelectorAll('.jp-DeepSeek-card')].map(card => {
     const images = [...card.querySelectorAll('img')].map(image => image.alt).join(' ');
-    return card.querySelector('.jp-DeepSeek-log > .jp-DeepSeek-flow').textContent + ' ' + images;
+    return card.querySelector('.jp-DeepSeek-typed > .jp-DeepSeek-flow').textContent + ' ' + images;
 })"""
 
 SETTLED = """count => document.querySelectorAll('.jp-DeepSeek-card').length >= count"""

@@ -34,11 +34,11 @@ def card(book, index: int = 0):
 
 
 def text(book, index: int = 0) -> str:
-    return card(book, index).locator(".jp-DeepSeek-log > .jp-DeepSeek-flow").inner_text().strip()
+    return card(book, index).locator(".jp-DeepSeek-typed > .jp-DeepSeek-flow").inner_text().strip()
 
 
 def wait_for(book, words: str) -> None:
-    flow = card(book).locator(".jp-DeepSeek-log > .jp-DeepSeek-flow")
+    flow = card(book).locator(".jp-DeepSeek-typed > .jp-DeepSeek-flow")
     try:
         flow.get_by_text(words, exact=True).wait_for()
     except Exception:

@@ -153,7 +153,7 @@ def test_the_life_of_a_conversation(host, endpoint, notebook):
     endpoint.queue(stream("Names and pay.", gap=0.02))
     panel.field.press("Enter")
     turn = panel.until("What is in @staff", "Names and pay.")
-    assert "schema" in turn.locator(".jp-DeepSeek-chip", has_text="staff").inner_text()
+    assert "names and types" in turn.locator(".jp-DeepSeek-chip", has_text="staff").inner_text()
     assert "salary" in sent(endpoint)[-1]
     assert not re.search("91731|82642|Zelda|Odo", endpoint.requests[-1].raw.decode())
 
@@ -342,7 +342,10 @@ def test_what_would_be_sent_can_be_read_first(lab, endpoint, notebook):
     panel = Panel.open(book)
     panel.field.fill("Is this sent?")
     panel.node.get_by_role("button", name="Show what would be sent").click()
-    panel.node.locator(".jp-DeepSeek-tool-text", has_text="Is this sent?").wait_for()
+    message = panel.node.locator(".jp-DeepSeek-tool-text", has_text="Is this sent?")
+    message.wait_for(state="attached")
+    panel.node.locator("details", has=message).last.locator("summary").first.click()
+    message.wait_for()
     assert endpoint.requests == []
     assert panel.field.input_value() == "Is this sent?"
 

@@ -22,7 +22,7 @@ WORDS = "".join(f"word {n} " for n in range(300)) + "end"
 THOUGHT = "I count. " * 30
 
 SHOWN = """card => [...card.querySelectorAll('.jp-DeepSeek-log, .jp-DeepSeek-notes')]
-    .map(node => node.innerText)"""
+    .map(node => node.matches('.jp-DeepSeek-notes') ? node.textContent : node.innerText)"""
 
 
 def test_a_saved_notebook_shows_the_same_card_without_a_kernel(open_notebook):

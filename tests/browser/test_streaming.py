@@ -72,11 +72,11 @@ def test_selection_folds_and_scroll_survive(open_notebook):
     page = book.page
     book.run(1)
     page.locator(".jp-DeepSeek-block p").first.wait_for()
-    page.locator(".jp-DeepSeek-log > .jp-DeepSeek-flow p").first.wait_for()
+    page.locator(".jp-DeepSeek-typed > .jp-DeepSeek-flow p").first.wait_for()
     page.locator(".jp-DeepSeek-thinking > summary").click()
     page.evaluate(
         """() => {
-            const flow = document.querySelector('.jp-DeepSeek-log > .jp-DeepSeek-flow');
+            const flow = document.querySelector('.jp-DeepSeek-typed > .jp-DeepSeek-flow');
             const text = flow.querySelector('p').firstChild;
             document.getSelection().setBaseAndExtent(text, 0, text, 8);
             window.__text = text;

@@ -11,7 +11,7 @@
   };
   window.__seen = seen;
   const card = () => [...document.querySelectorAll('.jp-DeepSeek-card')].pop();
-  const flow = () => card()?.querySelector('.jp-DeepSeek-log > .jp-DeepSeek-flow');
+  const flow = () => card()?.querySelector('.jp-DeepSeek-typed > .jp-DeepSeek-flow');
   const deep = node => 1 + [...node.childNodes].reduce((sum, child) => sum + deep(child), 0);
   new MutationObserver(records => {
     for (const record of records) {

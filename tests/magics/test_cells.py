@@ -7,11 +7,14 @@ import threading
 from pathlib import Path
 
 import pytest
+from IPython.core.history import HistoryManager
 
 from deepseek_jupyter import api
 from deepseek_jupyter.asking import notebook_cells
 from deepseek_jupyter.display.pages import pages
 from tests.support.scripted import answer
+
+KEEPS_OUTPUTS = hasattr(HistoryManager, "outputs")  # and errors; from IPython 9.1 on
 
 
 def sent(server) -> str:
@@ -21,8 +24,8 @@ def sent(server) -> str:
 @pytest.fixture
 def asked(run, server, shell):
     """Ask in a cell with flags; the user message that was sent."""
-    shell.history_manager.outputs.clear()  # IPython 9 keeps them for all shells of a process
-    shell.history_manager.exceptions.clear()
+    for name in ("outputs", "exceptions"):  # IPython 9 keeps them for all shells of a process
+        getattr(shell.history_manager, name, {}).clear()
 
     def ask(flags: str, prompt: str = "Why?") -> str:
         server.queue(answer("Because."))
@@ -46,7 +49,9 @@ class TestHistory:
         assert said.startswith("4 code cells of the notebook above this one:\n\nIn [1]:\nn = 6 * 7")
         assert "In [2]:\nn\nOut [2]:\n42" in said
         assert said.endswith("\n\nWhy?")
-        assert "1 / 0\nOut [4]:\nZeroDivisionError: division by zero" in said
+        assert "In [4]:\n1 / 0" in said
+        if KEEPS_OUTPUTS:
+            assert "1 / 0\nOut [4]:\nZeroDivisionError: division by zero" in said
 
     def test_prompts_of_ours_and_this_cell_are_left_out(self, run, asked, server):
         run("n = 1")
@@ -103,6 +108,17 @@ class TestHistory:
         said = asked("--cells above")
         assert "ada@example.com" not in said
         assert "<email-1>" in said
+
+    @pytest.mark.parametrize("keeps", [KEEPS_OUTPUTS, False])
+    def test_an_output_that_is_not_there_is_told_from_one_that_is_not_kept(
+        self, run, asked, shell, monkeypatch, keeps
+    ):
+        run("n = 1")
+        if not keeps:  # as before IPython 9.1
+            monkeypatch.setattr(shell.history_manager, "outputs", None, raising=False)
+        said = run("%%ds -a Out[1]\nWhy?")
+        assert ("has left no output" in said) == keeps
+        assert ("IPython before 9.1" in said) != keeps
 
     def test_a_choice_that_is_none_is_a_mistake(self, run, server):
         assert "above, all, none or a number" in run("%%ds --cells below\nWhy?")

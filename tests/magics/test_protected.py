@@ -8,10 +8,12 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from IPython.core.history import HistoryManager
 
 from deepseek_jupyter.privacy.policy_file import FILE
 from tests.support.scripted import answer
 
+KEEPS_OUTPUTS = hasattr(HistoryManager, "outputs")  # from IPython 9.1 on
 NAME = "Margarete Quandt-Weyl"
 KEY = "sk-9f8e7d6c5b4a39281706f5e4d3c2b1a0"
 MAIL = "m.quandt@clinic.example"
@@ -40,7 +42,7 @@ WAYS = {
         "@who",
     ),
     "an array": (f"import numpy as np; who = np.array(['{MAIL}', '{CARD}'])", "@who"),
-    "a cell": (f"print('{MAIL}', '{KEY}')", "@In[1] and @Out[1]"),
+    "a cell": (f"print('{MAIL}', '{KEY}')", "@In[1] and @Out[1]" if KEEPS_OUTPUTS else "@In[1]"),
     "interpolation": (f"who = '{MAIL} {CARD}'", "{{ who }}"),
 }
 

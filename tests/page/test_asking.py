@@ -174,9 +174,9 @@ def test_a_dry_run_sends_nothing_and_tells_all(page, server):
     assert [m["text"] for m in shown["messages"]] == ["Hi", "Hello.", "And now?"]
     assert "Nothing was sent" in shown["title"]
     assert " tokens, about $" in shown["summary"]
-    gauge, *titles = [report["title"] for report in shown["reports"]]
-    assert " of 1,048,576 tokens, about $" in gauge
-    assert titles == ["Tokens", "Nothing was masked."]
+    gauge, *rest = [report["title"] for report in shown["reports"]]
+    assert gauge == "18 of 1,048,576 tokens, about $0.0000039, 5 cached"
+    assert rest == ["Tokens", "Nothing was masked."]
     assert prompts(page) == ["Hi"]
 
 

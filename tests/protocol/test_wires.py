@@ -9,7 +9,7 @@ from itertools import pairwise
 import pytest
 
 from deepseek_jupyter.errors import ParameterError
-from deepseek_jupyter.protocol.deltas import Citation, Completion, Search
+from deepseek_jupyter.protocol.deltas import Completion, Search, WebPage
 from deepseek_jupyter.protocol.messages import Message, ToolCall, assistant, system, tool, user
 from deepseek_jupyter.protocol.request import ChatRequest
 from deepseek_jupyter.protocol.usage import Usage
@@ -313,12 +313,13 @@ class TestThinkingGoesBack:
         said = self.replayed("messages", found, "claude-sonnet-4-5", provider="cometapi")
         assert [b["type"] for b in said["messages"][1]["content"]] == ["tool_use", "tool_use"]
 
-    def test_redacted_thinking_goes_back_as_it_came(self):
-        sealed = {"type": "redacted_thinking", "data": "c2VhbGVk"}
-        body = {**BODIES["messages"]("Yes."), "content": [sealed, {"type": "text", "text": "Yes."}]}
+    def test_of_several_pieces_the_text_goes_back_unsigned(self):
+        blocks = [{"type": "thinking", "thinking": t, "signature": "s"} for t in ("Hm, ", "ha.")]
+        body = {**BODIES["messages"]("Yes."), "content": [*blocks, {"type": "text", "text": "Y"}]}
         found = WIRES["messages"].parse(body, dialect("messages"))
         said = posted("messages", user("Go."), found.message(), user("And?"))
-        assert sealed in said["messages"][1]["content"]
+        block = said["messages"][1]["content"][0]
+        assert block == {"type": "thinking", "thinking": "Hm, ha.", "signature": ""}
 
 
 class TestSearches:
@@ -329,9 +330,9 @@ class TestSearches:
         events = responses_events("They sleep.", before=[search("giraffe sleep", *self.PAGES)])
         events.insert(-1, {"type": "response.output_text.annotation.added", "annotation": cited})
         found = read("responses", *map(named, events))
-        pages = tuple(Citation(url, title) for title, url in self.PAGES)
+        pages = tuple(WebPage(url, title) for title, url in self.PAGES)
         assert found.searches == (Search("ws_1", "giraffe sleep", "", pages, "completed"),)
-        assert found.citations == (Citation("https://example.org/g", "On giraffes"),)
+        assert found.citations == (WebPage("https://example.org/g", "On giraffes"),)
         assert found.answer == "They sleep."
 
     def test_a_page_that_is_opened(self):

@@ -233,7 +233,10 @@ class Kernel:
         self._answers = list(answers)
         how = {"allow_stdin": bool(self._answers), "stop_on_error": False, **how}
         timeout = how.pop("timeout", 90.0)
-        return self.finish(self.send(code, **how), timeout)
+        ran = self.finish(self.send(code, **how), timeout)
+        # After a cell that was stopped ipykernel 6 drops what comes within the next moment.
+        dropped = ran.reply["status"] == "aborted"
+        return self.finish(self.send(code, **how), timeout) if dropped else ran
 
     def run_all(self, cells: Iterable[str]) -> list[Ran]:
         """Send all requests at once, as Run All does, then wait for all."""
