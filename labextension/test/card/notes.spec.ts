@@ -1,0 +1,20 @@
+/** What is below an answer. */
+import { nullTranslator } from '@jupyterlab/translation';
+import { describe, expect, it } from 'vitest';
+import { Notes, page } from '../../src/card/notes';
+import { readRecord } from '../../src/kernel/record';
+
+describe('an answer that a small model gave for want of a key', () => {
+  it('has a button to enter one, and others have none', () => {
+    let entered = 0;
+    page.enterKey = () => (entered += 1);
+    for (const offer of ['key', '']) {
+      const notes = new Notes(nullTranslator.load(''), {});
+      notes.update(readRecord({ id: 'a', answer: 'Hello.', status: 'done', offer }));
+      const buttons = [...notes.node.querySelectorAll('button')];
+      expect(buttons.map(button => button.textContent)).toEqual(offer ? ['Enter key'] : []);
+      buttons.forEach(button => button.click());
+    }
+    expect(entered).toBe(1);
+  });
+});
