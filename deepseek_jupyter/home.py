@@ -25,7 +25,8 @@ def home() -> Path:
             return Path(named).expanduser().absolute()
         from platformdirs import user_data_path
 
-        return user_data_path("deepseek-jupyter", appauthor=False)
+        # An older platformdirs (4.0) leaves the ~ as it is where it stands for nothing.
+        return user_data_path("deepseek-jupyter", appauthor=False).expanduser()
     except RuntimeError:  # no HOME, and no entry in the table of users, as in some containers
         return NOWHERE
 

@@ -41,8 +41,8 @@ def pdf(raw: bytes) -> Read:
 
     try:
         document = pdfium.PdfDocument(raw)
-    except pdfium.PdfiumError as error:
-        locked = getattr(error, "err_code", None) in (c.FPDF_ERR_PASSWORD, c.FPDF_ERR_SECURITY)
+    except pdfium.PdfiumError:  # which has no code of its own in pypdfium2 4
+        locked = c.FPDF_GetLastError() in (c.FPDF_ERR_PASSWORD, c.FPDF_ERR_SECURITY)
         raise Unreadable("is encrypted" if locked else "is damaged, or no PDF") from None
     if len(document) > _PAGES:
         raise Unreadable(f"has {len(document):,} pages; at most {_PAGES:,} are read")

@@ -84,6 +84,7 @@ def test_a_page_that_is_reloaded_meanwhile_catches_up(open_notebook):
 
 
 MOMENTS = int(os.environ.get("DEEPSEEK_TEST_RELOADS", "3"))
+LATE = float(os.environ.get("DEEPSEEK_TEST_LATE", "3"))  # seconds; 1 where nothing else runs
 
 
 @pytest.mark.parametrize("number", range(MOMENTS))
@@ -109,10 +110,12 @@ def test_the_end_arrives_whenever_the_page_is_reloaded(
             page.evaluate("() => jupyterapp.commands.execute('docmanager:save')")
         page.reload()
         page.wait_for_function("() => window.jupyterapp !== undefined")
+        book.card.wait_for()
         shown = time.monotonic()
         page.locator(".jp-DeepSeek-notes", has_text="tokens").wait_for()
         late = time.monotonic() - max(shown, asking_endpoint.requests[-1].answered_at)
         print(f"reload at {moment:.1f} s, saved {saves}: footer {late:.2f} s after the end")
+        assert late < LATE
         assert "word 299" in book.text
         assert page.locator(CARD).count() == 1
         assert page.get_by_text("Not finished").count() == 0
