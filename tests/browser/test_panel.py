@@ -344,7 +344,7 @@ def test_what_would_be_sent_can_be_read_first(lab, endpoint, notebook):
     panel.node.get_by_role("button", name="Show what would be sent").click()
     message = panel.node.locator(".jp-DeepSeek-tool-text", has_text="Is this sent?")
     message.wait_for(state="attached")
-    panel.node.locator("details", has=message).last.locator("summary").first.click()
+    message.locator("xpath=..").locator("summary").click()
     message.wait_for()
     assert endpoint.requests == []
     assert panel.field.input_value() == "Is this sent?"
@@ -433,7 +433,7 @@ def test_cells_that_are_dragged_in_go_along_with_the_question(lab, endpoint, not
     assert chips.all_inner_texts() == ["In[2]"]
     prompts.nth(1).click()
     prompts.nth(2).click(modifiers=["Shift"])
-    drag(panel.node.get_by_role("feed"))
+    drag(panel.node.get_by_role("group", name="Conversation", exact=True))
     assert chips.all_inner_texts() == ["In[2]", "cell 3"]
     endpoint.queue(stream("Forty-two.", gap=0.0))
     panel.ask("What is y?")
