@@ -69,7 +69,7 @@ DRAWN = """() => window.panels.every(el => {
 
 READ = """() => window.panels.flatMap(el =>
     [...el.querySelectorAll('.jp-DeepSeek-panel-turn')].map(turn => {
-        const flow = turn.querySelector('.jp-DeepSeek-card > .jp-DeepSeek-flow');
+        const flow = turn.querySelector('.jp-DeepSeek-typed > .jp-DeepSeek-flow');
         const images = [...flow.querySelectorAll('img')].map(image => image.alt).join(' ');
         return [turn.dataset.turn, flow.textContent + ' ' + images];
     }))"""
