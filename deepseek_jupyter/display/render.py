@@ -137,7 +137,7 @@ def rendered(render: Callable[[], Sanitized], text: str) -> Sanitized:
     """What `render` makes of `text`; the plain text where it fails, for the answer was paid."""
     try:
         return render()
-    except Exception:
+    except Exception:  # a flaw of ours costs the looks, never an answer that was paid for
         _log.debug("an answer is shown as plain text", exc_info=True)
         return Sanitized(f"<pre>{_escaped(text)}</pre>", code_mark(plain(text)))
 

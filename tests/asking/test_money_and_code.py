@@ -48,9 +48,9 @@ def test_the_command_prints_the_request_of_a_turn(asked, server):
 @pytest.mark.parametrize("form", ["curl", "python", "openai"])
 def test_what_is_printed_runs_and_sends_the_same(asked, session, server, form, tmp_path):
     if form == "curl" and not shutil.which("curl"):
-        pytest.skip("curl is not here")
+        pytest.skip("the printed command needs curl, which this machine has not")
     if form == "openai":
-        pytest.importorskip("openai")
+        pytest.importorskip("openai", reason="the printed code needs OpenAI's package")
     server.queue(answer("Again."))
     preview = sent(session, asked.turn)
     code = str(preview.as_code(form).text)
