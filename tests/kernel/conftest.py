@@ -23,6 +23,7 @@ __import__("gc").freeze()  # the reset has collected; what is left need not be w
 get_ipython().extension_manager.unload_extension("deepseek_jupyter")
 import deepseek_jupyter.session.session as _session, deepseek_jupyter.config as _config
 _session._session = _config._settings = None
+get_ipython().config.pop("DeepSeek", None)  # what a `%config` of another test has left
 get_ipython().extension_manager.load_extension("deepseek_jupyter")
 import deepseek_jupyter as ds
 """
