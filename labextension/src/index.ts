@@ -13,6 +13,7 @@ import { CellWriter } from './lab/edits';
 import { COMMANDS } from './lab/commands';
 import { labPlugins } from './lab/index';
 import { output, sidebar } from './panel/index';
+import { speak } from './said';
 import { ICommHub, ISidePanel } from './tokens';
 
 export { ICommHub, ISidePanel };
@@ -20,14 +21,28 @@ export { ICommHub, ISidePanel };
 /** Before every other kind of output. */
 const RANK = -10;
 
+/** Fetch the catalogue of the kernel's words; without it they stay English. */
+async function speakIn(language: string): Promise<void> {
+  if (language.toLowerCase().startsWith('zh')) {
+    const { default: entries } = await import('../locale/zh_CN/kernel.json');
+    speak(entries);
+  }
+}
+
 const comms: JupyterFrontEndPlugin<ICommHub> = {
   id: 'deepseek-jupyter:comms',
   description: 'Opens the comms over which a kernel streams an answer and takes requests.',
   autoStart: true,
   provides: ICommHub,
-  optional: [INotebookTracker],
-  activate: (_app: JupyterFrontEnd, tracker: INotebookTracker | null) => {
-    const hub = new CommHub();
+  optional: [INotebookTracker, ITranslator],
+  activate: async (
+    _app: JupyterFrontEnd,
+    tracker: INotebookTracker | null,
+    translator: ITranslator | null
+  ) => {
+    const language = translator?.languageCode ?? 'en';
+    await speakIn(language).catch(error => console.warn('deepseek-jupyter: no catalogue', error));
+    const hub = new CommHub(language);
     // A cell that names the extension has most likely just loaded it.
     NotebookActions.executed.connect((_, { notebook, cell }) => {
       const panel = tracker?.find(item => item.content === notebook);

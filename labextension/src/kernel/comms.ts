@@ -34,6 +34,9 @@ const FEATURE = 'kernel subshells';
 
 /** Keeps the comms of every kernel, and what is known of each turn. */
 export class CommHub implements ICommHub {
+  /** `_language` is the page's, in which the kernel speaks to the user. */
+  constructor(private _language = 'en') {}
+
   get transcriptChanged(): ISignal<ICommHub, ITranscript> {
     return this._transcriptChanged;
   }
@@ -70,7 +73,8 @@ export class CommHub implements ICommHub {
       link = new KernelComms(
         kernel,
         (json, from) => this._receive(json, from),
-        () => this._connectionChanged.emit(kernel)
+        () => this._connectionChanged.emit(kernel),
+        this._language
       );
       this._links.set(kernel, link);
       kernel.disposed.connect(() => {
@@ -163,7 +167,8 @@ export class KernelComms implements ISource {
   constructor(
     readonly kernel: Kernel.IKernelConnection,
     private _receive: (json: unknown, from: KernelComms) => void,
-    private _changed: () => void
+    private _changed: () => void,
+    private _language = 'en'
   ) {
     kernel.statusChanged.connect(this._onStatus, this);
   }
@@ -181,6 +186,7 @@ export class KernelComms implements ISource {
       answer ? this._answered(answer) : this._receive(message.content.data, this);
     };
     this._openOn(this._data, this._control);
+    this.send({ type: 'hello', language: this._language });
     this._changed();
   }
 
