@@ -34,8 +34,8 @@ const FEATURE = 'kernel subshells';
 
 /** Keeps the comms of every kernel, and what is known of each turn. */
 export class CommHub implements ICommHub {
-  /** `_language` is the page's, in which the kernel speaks to the user. */
-  constructor(private _language = 'en') {}
+  /** `_language` is the page's, which kernels are told; empty for none. */
+  constructor(private _language = '') {}
 
   get transcriptChanged(): ISignal<ICommHub, ITranscript> {
     return this._transcriptChanged;
@@ -168,7 +168,7 @@ export class KernelComms implements ISource {
     readonly kernel: Kernel.IKernelConnection,
     private _receive: (json: unknown, from: KernelComms) => void,
     private _changed: () => void,
-    private _language = 'en'
+    private _language = ''
   ) {
     kernel.statusChanged.connect(this._onStatus, this);
   }
@@ -186,7 +186,7 @@ export class KernelComms implements ISource {
       answer ? this._answered(answer) : this._receive(message.content.data, this);
     };
     this._openOn(this._data, this._control);
-    this.send({ type: 'hello', language: this._language });
+    this._language && this.send({ type: 'hello', language: this._language });
     this._changed();
   }
 
