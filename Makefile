@@ -3,6 +3,8 @@
 #   make run HEADLESS=1   the same without a browser: prints question, answer and footer of each cell
 #   make test             everything; make test-fast leaves out browser and model
 #   make test-pythons     the fast tests on every other CPython from 3.11 on that is here
+#   make test-lowest      the built wheel with every lower bound at its minimum
+#   make everywhere       the wheel in other Labs, servers and tools (docs/where.md); 20 reloads
 #   make fuzz             the property tests for long; FUZZ_SCALE=50; kills, turns and frames in full
 #   make check            lint and types; make bench the figures (FAMILY="peers stop"); make docs the site
 #   make soak             an hour of random faults on running notebooks; SOAK_SECONDS=90
@@ -25,7 +27,7 @@ LAB_SOURCES := $(shell find $(LAB)/src $(LAB)/style $(LAB)/locale -type f 2>/dev
 	$(LAB)/package.json $(LAB)/tsconfig.json $(LAB)/widget.mjs $(wildcard deepseek_jupyter/sanitizer/*.json)
 LAB_TARGET := .venv/share/jupyter/labextensions/deepseek-jupyter
 
-.PHONY: run test test-fast test-labextension test-pythons fuzz check format bench soak docs clean
+.PHONY: run test test-fast test-labextension test-pythons test-lowest everywhere fuzz check format bench soak docs clean
 
 run: .make/venv .make/model
 	$(BIN)/python notebooks/run.py notebooks/01-ask.ipynb $(if $(HEADLESS),--headless)
@@ -45,6 +47,14 @@ test-labextension: .make/node
 # Also on every other CPython from 3.11 on that this machine has.
 test-pythons: .make/venv
 	$(BIN)/python tests/pythons.py $(FAST)
+
+# Each environment is a venv in .make/everywhere; figures and versions are printed.
+test-lowest: .make/venv
+	$(BIN)/pytest -s tests/everywhere/lowest.py
+
+everywhere: .make/venv .make/chromium
+	$(BIN)/pytest -s --timeout 3600 tests/everywhere/*.py
+	DEEPSEEK_TEST_RELOADS=20 $(BIN)/pytest -s tests/browser/test_reload.py
 
 # FUZZ_SCALE times the examples of `make test`; what fails is kept in .make/hypothesis.
 fuzz: .make/venv

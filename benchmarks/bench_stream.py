@@ -33,7 +33,20 @@ def rows() -> list[Row]:
     found = [_long_lines()]
     for scene in SCENES:
         found += _scene(*scene)
-    return found
+    return [*found, *map(_wire, ("responses", "messages"))]
+
+
+def _wire(wire: str) -> Row:
+    """Another wire: what bare does is the same, lines and `json.loads`."""
+    cpu: dict[str, list[float]] = defaultdict(list)
+    with Serving("mixed", DELTAS, wire=wire) as server, Kernel(server.url, FRONT_ENDS[0]) as kernel:
+        kernel.run(f"import contestants\n%config DeepSeek.wire = {wire!r}")
+        for run in range(RUNS + 1):
+            for name in ("bare", "stream"):
+                kernel.run(f"took = contestants.measure({name!r})")
+                if run:
+                    cpu[name].append(kernel.value("took")["cpu"])
+    return Row(f"{wire}: CPU of ds.stream over bare", ratios(cpu["stream"], cpu["bare"]), "x", 2)
 
 
 def _long_lines() -> Row:

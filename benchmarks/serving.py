@@ -18,7 +18,7 @@ sys.path[:0] = [str(ROOT)] if str(ROOT) not in sys.path else []
 
 from texts import KINDS, tokens  # noqa: E402
 
-from tests.support import wording  # noqa: E402
+from tests.support import wires, wording  # noqa: E402
 from tests.support.scripted import Reply, Server, Step, pause, raw, send, stall  # noqa: E402
 from tests.support.wording import chunk, event  # noqa: E402
 
@@ -47,6 +47,12 @@ def events(kind: str, number: int, thinking: float = 0.0) -> list[bytes]:
     pieces = list(tokens(kind, number))
     made = [event(chunk({"content": None, "reasoning_content": p})) for p in pieces[:thought]]
     return made + [event(chunk({"content": p})) for p in pieces[thought:]]
+
+
+def text_of(kind: str, number: int) -> str:
+    """A text that other wires than chat cut into `number` deltas."""
+    text = "".join(tokens(kind, number))
+    return (text * (1 + wires.PIECE * number // len(text)))[: wires.PIECE * number]
 
 
 def fast(deltas: list[bytes], *, each_its_chunk: bool = False) -> Reply:
@@ -82,9 +88,16 @@ class Serving:
     """One reply to every request, from a process of its own that ends with this one."""
 
     def __init__(
-        self, kind: str, number: int, *, thinking: float = 0.0, each_its_chunk: bool = False
+        self,
+        kind: str,
+        number: int,
+        *,
+        thinking: float = 0.0,
+        each_its_chunk: bool = False,
+        wire: str = "chat",
     ) -> None:
         self._command = [sys.executable, __file__, kind, str(number), "--thinking", str(thinking)]
+        self._command += ["--wire", wire]
         self._command += ["--each-its-chunk"] if each_its_chunk else []
 
     def __enter__(self) -> Serving:
@@ -113,11 +126,14 @@ def main() -> None:
     parser.add_argument("number", type=int)
     parser.add_argument("--thinking", type=float, default=0.0)
     parser.add_argument("--each-its-chunk", action="store_true")
+    parser.add_argument("--wire", default="chat", choices=wires.EVENTS)
     options = parser.parse_args()
     reply = fast(
         events(options.kind, options.number, options.thinking),
         each_its_chunk=options.each_its_chunk,
     )
+    if options.wire != "chat":
+        reply = wires.reply(options.wire, text_of(options.kind, options.number))
     with Server(validate=False, fallback=reply) as server:
         print(server.base_url(), flush=True)
         sys.stdin.read()

@@ -1,7 +1,7 @@
 """DeepSeek in notebooks.
 
 ``%load_ext deepseek_jupyter`` brings ``%%deepseek`` (short ``%%ds``) and ``%ds``; Python code
-calls `ask`, `aask` and `stream`. `last` is the newest `Reply`.
+calls `ask`, `aask` and `stream`, and `map` for every row of a frame. `last` is the newest `Reply`.
 
 Importing this package imports neither an HTTP client nor a data-frame library: each part is loaded
 when it is first used.
@@ -14,14 +14,19 @@ from typing import TYPE_CHECKING, Any
 from ._version import __version__
 
 if TYPE_CHECKING:
-    from .api import Stream, aask, ask, card, get_session, stream, turns
+    from .api import Stream, aask, ask, card, get_session, stream, turns, what_if
     from .asking.reply import Reply
     from .conversation.conversation import Conversation
     from .errors import DeepSeekError, Interrupted
+    from .jobs.row_map import Job
+    from .jobs.verbs import classify, extract, row_function, translate
+    from .jobs.verbs import filter as filter
+    from .jobs.verbs import map as map
     from .nested import enable_nested
     from .page.panel import panel
 
     last: Reply | None
+    job: Job | None
 
 __all__ = [
     "Conversation",
@@ -33,14 +38,20 @@ __all__ = [
     "aask",
     "ask",
     "card",
+    "classify",
     "enable_nested",
+    "extract",
     "get_session",
+    "job",
     "last",
     "load_ipython_extension",
     "panel",
+    "row_function",
     "stream",
+    "translate",
     "turns",
     "unload_ipython_extension",
+    "what_if",
 ]
 
 _HOMES = {
@@ -52,11 +63,18 @@ _HOMES = {
     "aask": "api",
     "ask": "api",
     "card": "api",
+    "classify": "jobs.verbs",
     "enable_nested": "nested",
+    "extract": "jobs.verbs",
+    "filter": "jobs.verbs",
     "get_session": "api",
+    "map": "jobs.verbs",
     "panel": "page.panel",
+    "row_function": "jobs.verbs",
     "stream": "api",
+    "translate": "jobs.verbs",
     "turns": "api",
+    "what_if": "api",
 }
 
 
@@ -65,6 +83,10 @@ def __getattr__(name: str) -> Any:
         from .api import last
 
         return last()
+    if name == "job":
+        from .jobs.verbs import job
+
+        return job()
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from importlib import import_module
@@ -73,7 +95,7 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return sorted(__all__)
+    return sorted([*__all__, "filter", "map"])
 
 
 def load_ipython_extension(ipython: Any) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping, Sequence
 from contextlib import aclosing
 from typing import TYPE_CHECKING, Any, Literal, ParamSpec, Protocol, TypeVar, overload
 
@@ -19,6 +19,7 @@ from .session.session import Session
 
 if TYPE_CHECKING:
     from .asking.attachments import DataCard
+    from .display.report import Report
     from .protocol.deltas import Delta
 
 P = ParamSpec("P")
@@ -47,10 +48,10 @@ def stream(
     think: bool | None = None, effort: str | None = None, temperature: float | None = None,
     top_p: float | None = None, max_tokens: int | None = None, seed: int | None = None,
     stop: str | list[str] | None = None, format: str = "md", schema: Any = None, tools: Any = (),
-    approve: str | None = None, attach: Any = (), cells: str | int | None = None, new: bool = False,
-    go_on: bool = False, history: bool | None = None, branch: str | None = None,
+    approve: str | None = None, web: bool = False, attach: Any = (), cells: str | int | None = None,
+    new: bool = False, go_on: bool = False, history: bool | None = None, branch: str | None = None,
     replay: str | None = None, budget: float | None = None, stream: bool | None = None,
-    on_error: str | None = None, **parameters: Any,
+    on_error: str | None = None, fit: str | None = None, cite: bool = False, **parameters: Any,
 ) -> Stream:  # fmt: skip
     """The deltas of an answer as they arrive, for ``for`` and for ``async for``.
 
@@ -114,15 +115,16 @@ def ask(prompt: str, *, show: bool | None = None, **options: Any) -> Reply | Pre
 
     What goes along: `attach`, one or a list of objects, of texts like ``"df:schema,price=full"``
     and of pairs ``(df, "schema")``, or a dict of names and objects; `cells`, the notebook's own
-    ("above", "all", "none", or how many). What is already there: `new` begins a conversation,
-    `history` False asks outside it, `branch` asks on that branch, `go_on` continues the last
-    answer.
+    ("above", "all", "none", or how many); `fit` ("parts", "head"), what to send of documents that
+    do not fit; `cite` True, quotes from them with their places. What is already there: `new` begins
+    a conversation, `history` False asks outside it, `branch` asks on that branch, `go_on` continues
+    the last answer.
 
     What comes back: `format` ("md", "code", "json", "text"); `schema`, a pydantic model, dataclass,
     TypedDict, enum, any other type, or a JSON schema (see `Reply.data`); `tools`, functions that
     the model may call and the names "sql", "inspect" and "run_python" ("none": nothing), with
-    `approve` ("ask", "always", "never"). `stream` False sends one plain request. `replay` ("auto",
-    "always", "never") answers from what was kept.
+    `approve` ("ask", "always", "never"); `web` lets the provider's server search the web. `stream`
+    False sends one plain request. `replay` ("auto", "always", "never") answers from what was kept.
 
     What must not happen: `budget` refuses a question that may cost more; `dry_run` sends nothing
     and returns a `Preview` of what would be sent. Raises a `DeepSeekError` with `reply` holding
@@ -217,6 +219,27 @@ def turns(*, journal: bool = False, backend: str | None = None) -> Any:
     if backend == "records" or (backend is None and not any(map(find_spec, BACKENDS))):
         return found
     return frame_of(found, backend)
+
+
+def what_if(asked: Any = None, *, models: Sequence[str]) -> Report:
+    """What recorded answers would have cost at the prices of other models.
+
+    `asked` is a frame or list as `turns` returns it, or a `Conversation`; None is the notebook's.
+    `models` are ``provider:id``, or ids of the provider in use. Nothing is sent.
+
+    >>> ds.what_if(models=["deepseek-v4-pro"])  # doctest: +SKIP
+    """
+    from .conversation.conversation import Conversation
+    from .conversation.exports import all_turns, rows
+    from .session.prices import what_if as reckoned
+
+    found = get_session().conversation if asked is None else asked
+    if isinstance(found, Conversation):
+        found = rows(all_turns(found))
+    for name, how in {"to_dicts": (), "to_pylist": (), "to_dict": ("records",)}.items():
+        if hasattr(found, name):
+            found = getattr(found, name)(*how)
+    return reckoned(get_session(), found, models)
 
 
 def _shown(show: bool | None) -> bool | None:

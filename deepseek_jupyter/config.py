@@ -44,6 +44,11 @@ class DeepSeek(Configurable):
     base_url = Unicode(
         "", help="Base URL in place of the profile's. Empty: DEEPSEEK_BASE_URL, else the profile's."
     )
+    wire = Enum(
+        ("", "chat", "responses", "messages"),
+        "",
+        help="The API that questions go by, where the provider has several. Empty: the profile's.",
+    )
     think = Enum(THINK, "auto", help="Thinking mode; auto leaves it to the provider.")
     effort = Enum(("", *EFFORTS), "", help="How much to think. Empty: the provider's.")
     system = Unicode("", help="System prompt of every conversation.")

@@ -318,6 +318,16 @@ class QuerySizeError(QueryError):
     hint_default = "Select fewer columns or rows, or aggregate."
 
 
+class JobStoppedError(DeepSeekError):
+    """A job ended before its last request. What was answered is kept; `job` has it."""
+
+    hint_default = "What was answered is kept: the same call goes on from there."
+
+    def __init__(self, what: str, hint: str = "") -> None:
+        super().__init__(what, hint)
+        self.job: Any = None
+
+
 class Interrupted(KeyboardInterrupt):
     """The user stopped the answer. `reply` holds what had arrived.
 

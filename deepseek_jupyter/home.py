@@ -13,15 +13,21 @@ from pathlib import Path
 
 from .errors import ConfigurationError
 
+# Where state lies of a user without a home directory: nothing can be made or read there.
+NOWHERE = Path(os.devnull) / "deepseek-jupyter"
+
 
 def home() -> Path:
-    """The state directory, not necessarily existing yet."""
+    """The state directory, not necessarily existing yet; `NOWHERE` where the user has none."""
     named = os.environ.get("DEEPSEEK_JUPYTER_HOME")
-    if named:
-        return Path(named).expanduser().absolute()
-    from platformdirs import user_data_path
+    try:
+        if named:
+            return Path(named).expanduser().absolute()
+        from platformdirs import user_data_path
 
-    return user_data_path("deepseek-jupyter", appauthor=False)
+        return user_data_path("deepseek-jupyter", appauthor=False)
+    except RuntimeError:  # no HOME, and no entry in the table of users, as in some containers
+        return NOWHERE
 
 
 def private_directory(*parts: str) -> Path:

@@ -37,12 +37,17 @@ def pages() -> dict[Path, str]:
             path: between((path).read_text("utf-8"), "providers", provider_table())
             for path in (ROOT / "README.md", ROOT / "docs/providers.md")
         },
-        ROOT / "docs/providers.md": between(
-            between((ROOT / "docs/providers.md").read_text("utf-8"), "providers", provider_table()),
-            "models",
-            model_table(),
-        ),
+        ROOT / "docs/providers.md": providers_page(),
     }
+
+
+def providers_page() -> str:
+    """Its three tables."""
+    page = (ROOT / "docs/providers.md").read_text("utf-8")
+    tables = {"providers": provider_table(), "models": model_table(), "wires": wire_table()}
+    for name, table in tables.items():
+        page = between(page, name, table)
+    return page
 
 
 def magics_page() -> str:
@@ -151,6 +156,25 @@ def provider_table() -> str:
         keys = " or ".join(map(_code, provider.key_variables))
         rows.append((_code(name), provider.title, _code(provider.base_url), keys or "none"))
     return "\n".join(_table(("`-p`", "who", "base URL", "key variable"), rows))
+
+
+def wire_table() -> str:
+    """The wires beside chat: where they are posted to, and which parameters they cannot say."""
+    from deepseek_jupyter.protocol.request import join_url
+    from deepseek_jupyter.protocol.wire import WIRES
+    from deepseek_jupyter.transport.providers import PROVIDERS
+
+    rows = []
+    for provider in PROVIDERS.values():
+        for wire in provider.wires:
+            spoken = provider.speaking(wire)
+            base = spoken.wire_url or "http://127.0.0.1:…/v1"  # known once it runs
+            url = join_url(base, WIRES[wire].path)
+            lost = [name for name in provider.dialect.rows if name not in spoken.dialect.rows]
+            searches = "yes" if spoken.web_search and wire == "responses" else ""
+            rows.append((_code(wire), _code(provider.name), _code(url), ", ".join(lost), searches))
+    heads = ("wire", "at", "posted to", "parameters that it has not", "web search")
+    return "\n".join(_table(heads, rows))
 
 
 def model_table() -> str:

@@ -13,7 +13,8 @@ import pytest
 import deepseek_jupyter as ds
 
 PUBLIC = {
-    *("ask", "aask", "stream", "last", "get_session", "enable_nested", "card", "panel"),
+    *("ask", "aask", "stream", "last", "get_session", "enable_nested", "card", "panel", "turns"),
+    *("classify", "extract", "translate", "row_function", "job", "what_if"),
     *("Reply", "Stream", "Conversation", "DeepSeekError", "Interrupted"),
     *("load_ipython_extension", "unload_ipython_extension", "__version__"),
 }
@@ -27,7 +28,8 @@ MODULES = [
 def test_the_public_names_are_these():
     assert set(ds.__all__) == PUBLIC
     assert len(ds.__all__) == len(PUBLIC)
-    assert dir(ds) == sorted(PUBLIC)
+    # map and filter too, but a star import must not replace Python's own
+    assert dir(ds) == sorted([*PUBLIC, "map", "filter"])
 
 
 @pytest.mark.parametrize("name", sorted(PUBLIC))

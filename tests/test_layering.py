@@ -38,14 +38,15 @@ display        protocol sanitizer
 session        config protocol privacy transport local conversation display
 asking         session config protocol privacy cells transport local context tools
 asking         conversation display sanitizer
+jobs           asking session protocol privacy transport context conversation display tools
 fixing         asking session protocol privacy cells context conversation display
 page           asking session config protocol privacy transport conversation display
 api            page asking session protocol display conversation tools
 magics         api page fixing asking session config nested protocol privacy cells
-magics         transport local conversation display
+magics         jobs transport local conversation display
 cli            api magics conversation
 __main__       cli
-__init__       api magics nested asking conversation page
+__init__       jobs api magics nested asking conversation page
 """
 
 
@@ -70,6 +71,8 @@ OUTSIDE: dict[str, set[str]] = {
     "ipywidgets": set(),
     "duckdb": {"tools.sql_worker"},  # in a process of its own
     "pyarrow": {"tools"},
+    "pypdfium2": {"context.document_worker"},  # in a process of its own
+    "mammoth": {"context.document_worker"},
     "narwhals": {"context", "tools"},
     "pandas": set(),
     "polars": set(),

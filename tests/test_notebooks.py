@@ -153,6 +153,15 @@ class TestPanel:
         assert {"height": 520} in panels
 
 
+class TestRows:
+    notebook = "07-rows.ipynb"
+
+    def test_a_trial_twelve_rows_and_nothing_twice(self, executed):
+        assert executed.errors == []
+        for part in ("200, 200 different", "Nothing was sent", "12 of 12 rows", "0 requests"):
+            assert part in executed.printed
+
+
 def test_sparse_attention_is_learned_in_half_a_minute_with_numpy_alone():
     from nbclient import NotebookClient
 

@@ -57,7 +57,7 @@ def resolve(asked: Question, names: Mapping[str, Any], *, template: bool = False
         asked,
         prompt=prompt,
         attach=(*_attached(asked.attach), *framed),
-        schema=_value(schema, names) if isinstance(schema, str) else schema,
+        schema=schema_value(schema, names) if isinstance(schema, str) else schema,
         tools=tuple(
             function_named(tool, names)
             if isinstance(tool, str) and tool not in (*BUILTIN, NO_TOOLS)
@@ -107,7 +107,7 @@ def _tools(tools: Any) -> tuple[Any, ...]:
         ) from None
 
 
-def _value(expression: str, names: Mapping[str, Any]) -> Any:
+def schema_value(expression: str, names: Mapping[str, Any]) -> Any:
     """The type or JSON schema that an expression of the user's means."""
     import typing
 

@@ -17,9 +17,11 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from itertools import zip_longest
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from deepseek_jupyter.context.attachment import Attachment
+from deepseek_jupyter.context.documents import MOST, files_named, refuse_address
 from deepseek_jupyter.context.files import path_meant
 from deepseek_jupyter.context.prompt import Mention, mentions, readings
 from deepseek_jupyter.conversation.turn import Turn
@@ -151,8 +153,13 @@ class Gathered:
     def _part(self, a: Attachment) -> str:
         if a.name in self.known:
             return f"`{a.name}` is as it was above."
-        since = ", changed since it was shown above" if a.name in self.changed else ""
+        changed = a.name in self.changed
+        since = ", changed since it was shown above" if changed else ""
         said = f"`{a.name}` is a {a.source}{since}.\n" if a.source else ""
+        if a.unit and changed:
+            said = (
+                f"`{a.name}`, {'other parts' if a.cut else 'changed since it was shown above'}:\n"
+            )
         return f"{said}{a.text}"
 
     @property
@@ -175,6 +182,12 @@ class Gathered:
             *self.ruled,
             *(Held((a.name, a.hash, a.policy), a.withheld, a.released) for a in self.attachments),
         )
+
+    @property
+    def renewed(self) -> list[str]:
+        """A sentence on each document that has changed since the history shows it."""
+        again = (a for a in self.attachments if a.unit and a.name in self.changed)
+        return [f"`{a.name}` has changed and is sent again." for a in again if not a.cut]
 
     @property
     def shortened(self) -> list[str]:
@@ -206,6 +219,8 @@ def resolved(question: Question, names: Mapping[str, Any]) -> Question:
     found: dict[str, Wanted] = {}
     for item in (*wanted(question.attach, names), *mentioned):
         found.setdefault(item.name, item)  # what a flag says of it comes first
+    if sum(isinstance(item.value, Path) for item in found.values()) > MOST:
+        raise ParameterError(f"One question takes {MOST} files.", "Attach fewer of them.")
     attach = tuple(replace(item, names=names) for item in found.values())
     return replace(question, attach=attach, said=prompt)
 
@@ -222,47 +237,63 @@ def wanted(items: Iterable[Any], names: Mapping[str, Any]) -> Iterator[Wanted]:
         if isinstance(item, Wanted):
             yield item
         elif isinstance(item, str):
-            yield _of_spec(item, names)
+            yield from _of_spec(item, names)
         elif isinstance(item, Mapping):
             yield from (Wanted(str(name), value) for name, value in item.items())
         elif isinstance(item, tuple) and len(item) == 2 and isinstance(item[1], str):
-            yield Wanted(_name_of(item[0], names, number), item[0], item[1])
+            yield Wanted(name_of(item[0], names, number), item[0], item[1])
         else:
-            yield Wanted(_name_of(item, names, number), item)
+            yield Wanted(name_of(item, names, number), item)
 
 
-def _name_of(value: Any, names: Mapping[str, Any], number: int) -> str:
+def name_of(value: Any, names: Mapping[str, Any], number: int) -> str:
+    """How the notebook calls `value`."""
     for name, other in names.items():
         if other is value and not name.startswith("_"):
             return name
     return str(getattr(value, "__name__", "")) or f"data_{number}"
 
 
-def _of_spec(spec: str, names: Mapping[str, Any]) -> Wanted:
+def _of_spec(spec: str, names: Mapping[str, Any]) -> Iterator[Wanted]:
     whole = path_meant(spec)
     if whole is not None and os.path.exists(whole):  # a colon may be a part of a path
-        return Wanted(spec.strip("\"'"), whole)
+        yield _file(spec.strip("\"'"), whole)
+        return
+    refuse_address(spec)
     expression, _ = parse_spec(spec)
     rules = spec.strip()[len(expression) :].lstrip().removeprefix(":")
+    if (found := files_named(expression, names)) is not None:
+        yield from (_file(file, Path(file), rules) for file in found)
+        return
     path = path_meant(expression)
     if path is not None:
-        return Wanted(expression.strip("\"'"), path, rules)
+        yield _file(expression.strip("\"'"), path, rules)
+        return
     cell = cell_named(expression)
-    return Wanted(expression, _value(expression, names) if cell is None else cell, rules)
+    yield Wanted(expression, named_value(expression, names) if cell is None else cell, rules)
 
 
-def _value(expression: str, names: Mapping[str, Any]) -> Any:
+def _file(name: str, path: Path, rules: str = "") -> Wanted:
+    """A file: a table as a frame, so that the rules for columns hold, anything else by its path."""
+    from deepseek_jupyter.tools.arrow import table_of_file
+
+    table = table_of_file(path)
+    return Wanted(name, path if table is None else table, rules)
+
+
+def named_value(expression: str, names: Mapping[str, Any], flag: str = "--attach") -> Any:
+    """What an expression of the user's, given to `flag`, means. Raises `ParameterError`."""
     try:
         return eval(expression, dict(names))
     except NameError as error:
         close = difflib.get_close_matches(str(error.name), names, n=1)
         meant = f"Did you mean {close[0]}?" if close else "Run the cell that defines it."
         raise ParameterError(
-            f"--attach {expression}: there is no {error.name!r} in this notebook.", meant
+            f"{flag} {expression}: there is no {error.name!r} in this notebook.", meant
         ) from None
     except Exception as error:
         raise ParameterError(
-            f"--attach {expression} raised {type(error).__name__}: {error}",
+            f"{flag} {expression} raised {type(error).__name__}: {error}",
             "Attach a name, or an expression that has a value.",
         ) from error
 
@@ -286,7 +317,7 @@ def _meant(mention: Mention, names: Mapping[str, Any]) -> Wanted | None:
     """The object that is mentioned; None for a word that merely follows an @."""
     path = path_meant(mention.expression)
     if path is not None:
-        return Wanted(mention.expression.strip('"'), path)
+        return _file(mention.expression.strip('"'), path)
     for expression in readings(mention.expression):
         if (cell := cell_named(expression)) is not None:
             return Wanted(expression, cell)

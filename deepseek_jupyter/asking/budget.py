@@ -15,7 +15,13 @@ from typing import TYPE_CHECKING, Any, TypeGuard
 from deepseek_jupyter.errors import ConfigurationError, ContextLengthError
 from deepseek_jupyter.privacy.rules import Teaching
 from deepseek_jupyter.protocol.request import Built
-from deepseek_jupyter.protocol.tokens import count_body, least_answer, surely_within
+from deepseek_jupyter.protocol.responses import WEB_SEARCH
+from deepseek_jupyter.protocol.tokens import (
+    count_body,
+    count_tokens,
+    least_answer,
+    surely_within,
+)
 from deepseek_jupyter.protocol.usage import Price, Usage, plus
 from deepseek_jupyter.session.accounts import notebook_cost, notebook_tokens
 from deepseek_jupyter.transport.providers import KEYLESS, Provider
@@ -30,6 +36,10 @@ _CUT_ANSWERS = frozenset({"llamacpp", "local", "ollama"})  # hosts that end an a
 
 # DeepSeek's default max_tokens (api-docs.deepseek.com/api/create-chat-completion).
 _LONGEST_PLAIN, _LONGEST_THINKING, _LONGEST_MOST = 8_192, 65_536, 131_072
+
+
+# Tokens that the pages of a search may take: one recorded turn with a search read 29,386.
+_SEARCHED = 30_000
 
 
 def check_context(built: Built, provider: Provider) -> Built:
@@ -62,12 +72,22 @@ def check_context(built: Built, provider: Provider) -> Built:
     return built
 
 
-def worst_cost(built: Built, price: Price) -> Decimal:
+def worst_cost(built: Built, price: Price, measure: Callable[[str], int] = count_tokens) -> Decimal:
     """What the answer costs with nothing cached and every token used that the request allows."""
     thinking = _LONGEST_MOST if built.body.get("reasoning_effort") == "max" else _LONGEST_THINKING
     out = built.body.get("max_tokens") or (thinking if built.thinks else _LONGEST_PLAIN)
-    usage = Usage(prompt_tokens=count_body(built.body), completion_tokens=int(out))
-    return price.cost(usage).amount
+    read = count_body(built.body, measure)
+    read += _SEARCHED if WEB_SEARCH in (built.body.get("tools") or ()) else 0
+    return price.cost(Usage(prompt_tokens=read, completion_tokens=int(out))).amount
+
+
+def search_notice(price: Price | None) -> str:
+    """What the user reads before a question that may be searched for."""
+    cost = f", about {price.cost(Usage(_SEARCHED)).amount:.4f} {price.currency}" if price else ""
+    return (
+        "Words of the question may go to a web search on the provider's server; a turn with a "
+        f"search can read {_SEARCHED:,} tokens{cost}."
+    )
 
 
 def budget_at(session: Session, setting: Any, provider: Provider) -> float:
@@ -111,6 +131,24 @@ def check_spending(
             )
     model = built.body["model"]
     check_notebook(session, provider, model, teaching, price, partial(worst_cost, built), earlier)
+
+
+def left_to_spend(
+    session: Session, provider: Provider, teaching: Teaching, price: Price | None
+) -> tuple[Decimal | None, int | None]:
+    """What the notebook's budget and those of policy files leave, in the currency of `price` and in
+    tokens; None for any amount.
+    """
+    left, tokens, setting = list[Decimal](), list[int](), session.config.notebook_budget
+    if price is not None and (cap := budget_at(session, setting, provider)):
+        at = provider.name if isinstance(setting, Mapping) else ""
+        left.append(plus(Decimal(str(cap)), -notebook_cost(session, price.currency, at)))
+    for rules in teaching.files.teaching:
+        if price is not None and rules.budget and rules.budget.currency == price.currency:
+            left.append(plus(rules.budget.amount, -notebook_cost(session, price.currency)))
+        if rules.budget_tokens is not None:
+            tokens.append(rules.budget_tokens - notebook_tokens(session))
+    return min(left, default=None), min(tokens, default=None)
 
 
 def _priced(price: Price | None, provider: Provider, model: str, budget: str) -> TypeGuard[Price]:

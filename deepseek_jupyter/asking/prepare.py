@@ -18,11 +18,12 @@ from deepseek_jupyter.context.images import check_images, for_model
 from deepseek_jupyter.conversation.conversation import Window, messages_of
 from deepseek_jupyter.conversation.turn import Turn, new_id, now
 from deepseek_jupyter.display.surfaces import NOWHERE, Surface
-from deepseek_jupyter.errors import MissingKeyError, ParameterError
+from deepseek_jupyter.errors import ContextLengthError, MissingKeyError, ParameterError
 from deepseek_jupyter.privacy.rules import Teaching
 from deepseek_jupyter.protocol.dialect import Dialect, model_id, thinking_fields
 from deepseek_jupyter.protocol.messages import Message, user
 from deepseek_jupyter.protocol.request import Built, ChatRequest, replays_thinking
+from deepseek_jupyter.protocol.responses import WEB_SEARCH
 from deepseek_jupyter.protocol.tokens import (
     count_body,
     count_forms,
@@ -34,7 +35,8 @@ from deepseek_jupyter.protocol.tokens import (
 from deepseek_jupyter.protocol.wire import WIRES
 
 from .attachments import Gathered, gather, held_back
-from .budget import budget_at, check_context, check_spending
+from .budget import budget_at, check_context, check_spending, search_notice
+from .long_texts import check_citable, choices, detail, fitted, tokens_without
 from .notebook_cells import chosen_cells
 from .prompt_cache import Prefix
 from .question import request_hash
@@ -44,6 +46,7 @@ if TYPE_CHECKING:
     from deepseek_jupyter.conversation.conversation import Conversation
     from deepseek_jupyter.privacy.policy_file import PolicyFiles
     from deepseek_jupyter.privacy.redaction import Redactor
+    from deepseek_jupyter.protocol.usage import Price
     from deepseek_jupyter.session.session import Session
     from deepseek_jupyter.session.withholding import Held
     from deepseek_jupyter.tools.functions import Tool
@@ -77,6 +80,12 @@ class Placed:
         return "\n\n".join((*texts, self.question.message))
 
     @property
+    def tokens(self) -> int:
+        """Of `message`, about."""
+        texts = (self.cells.text(), self.question.message)
+        return sum(map(estimate_tokens, texts)) + sum(a.tokens for a in self.gathered.attachments)
+
+    @property
     def images(self) -> tuple[str, ...]:
         """Of all attachments."""
         return tuple(url for a in self.gathered.attachments for url in a.images)
@@ -95,7 +104,11 @@ class Placed:
         before = list(path)
         gathered = self.gathered.behind(before)
         cells = self.cells.text("\n".join(turn.sent for turn in before))
-        parts = [("cells", cells), *gathered.texts, ("prompt", self.question.message)]
+        # Documents first: the long beginning of a request is what a provider's cache finds again.
+        every = list(zip(gathered.texts, gathered.attachments, strict=True))
+        parts = [text for text, a in every if a.unit]
+        parts += [("cells", cells), *(text for text, a in every if not a.unit)]
+        parts.append(("prompt", self.question.message))
         texts = [(name, text) for name, text in parts if text]
         sent = self.redactor.redact("\n\n".join(text for _, text in texts))
         if asked is not None and asked.words:
@@ -107,6 +120,7 @@ class Placed:
                 "rows": a.rows,
                 "columns": [asdict(column) for column in a.columns],
                 "masked": dict(a.masked),
+                **detail(a, sent),
             }
             for a in gathered.attachments
         ]
@@ -143,6 +157,20 @@ class Prepared:
     asked: Asked | None = None
     fallbacks: tuple[Prepared, ...] = ()
 
+    def saying(self, text: str) -> tuple[ChatRequest, Built]:
+        """The request with another last message, a redacted one, for one of many questions.
+
+        What says the form of the answer goes into the system prompt: what all of them have in
+        common comes first, for the provider's cache. Raises `ContextLengthError`.
+        """
+        *before, _ = self.request.messages
+        first = [m.content for m in before if m.role == "system"]
+        first += [self.asked.words] if self.asked is not None and self.asked.words else []
+        heads = [Message("system", "\n\n".join(first))] if first else []
+        request = replace(self.request, messages=(*heads, user(text)))
+        built = WIRES[self.provider.wire].build(request, self.provider.dialect)
+        return request, check_context(built, self.provider)
+
 
 def place(session: Session, question: Question, on: Surface = NOWHERE) -> Placed:
     """Where the question belongs, and what it says; what takes a while is shown `on`, as by
@@ -174,6 +202,7 @@ def place(session: Session, question: Question, on: Surface = NOWHERE) -> Placed
         history=remember,
         format="json" if question.schema is not None else question.format,
         branch={"index": siblings, "count": siblings} if siblings > 1 else None,
+        sending={"cite": True} if question.cite else {},
     )
     placed = Placed(question, conversation, turn, files, redactor, cells, gathered)
     hashed = request_hash(config, question, parameters, before, placed.message, placed.images)
@@ -197,28 +226,28 @@ def prepare(session: Session, placed: Placed, on: Surface = NOWHERE) -> Prepared
     system = "\n\n".join(filter(None, (redact(system), words)))
     turn = replace(placed.turn, provider=provider.name, model=model, policy=teaching.marks)
     turn, foreign = _settled(session, question, turn, provider)
-    parameters = _parameters(turn.parameters, tools, asked)
+    parameters = _parameters(turn.parameters, tools, asked, web=question.web)
     said = _said(session, placed)
-    window = _window(system, turn, conversation, provider, parameters, said, placed.message)
+    placed = _fitted(placed, provider, model, system, parameters, path)
+    window = _window(system, turn, conversation, provider, parameters, said, placed.tokens)
     turn, texts = placed.for_model(model, sees=sees).written(turn, path[window.dropped :], asked)
+    check_citable(question, [*path[window.dropped :], turn])
     messages = _messages(session, question, turn, conversation, provider, window, said)
     if unseen := 0 if sees else sum(len(message.images) for message in messages):
         messages = [replace(m, images=()) if m.images else m for m in messages]
     request = _request(session, question, turn, messages, parameters)
     request = replace(request, think=teaching.think(request.think, request.effort))
     built = WIRES[provider.wire].build(request, provider.dialect)  # refuses wrong parameters
-    allowed = session.config.budget if question.budget is None else question.budget
-    budget = budget_at(session, allowed, provider)
     teaching.check_body(built.body, words, thinks=built.thinks)
     check_images(url for message in messages for url in message.images)
     built = replace(built, notices=(*built.notices, *foreign))
-    built = check_context(built, provider)
-    check_spending(session, built, provider, teaching, budget)
+    built, budget = _checked(session, placed, built, provider, teaching)
     # Who tries a question wants figures; who asks one wants the answer.
     sizes = _sizes(built, texts, count_tokens if question.dry_run else estimate_tokens)
     shortened = [*_dropped(window), *turn.sending["shortened"]]
     sending = {"system": system, "dropped": window.dropped, "parts": sizes, "shortened": shortened}
-    turn = _noted(turn, redactor, request, {**turn.sending, **sending, **_kept_here(placed, path)})
+    sending |= _kept_here(placed, path)
+    turn = _noted(turn, redactor, request, built, {**turn.sending, **sending})
     if question.new and not question.dry_run:  # only now: a refused question changes nothing
         session.memory.conversation = conversation
     remember(session, question, conversation.id)
@@ -233,13 +262,47 @@ def prepare(session: Session, placed: Placed, on: Surface = NOWHERE) -> Prepared
         _prefix(request, turn, window),
         redactor,
         teaching,
-        _notices(placed, teaching, tools, asked, unseen, model),
+        _notices(placed, teaching, tools, asked, unseen, model, session.price(provider, model)),
         placed.gathered.held,
         budget,
         question.approve,
         tools,
         asked,
     )
+
+
+def _fitted(
+    placed: Placed,
+    provider: Provider,
+    model: str,
+    system: str,
+    parameters: Mapping[str, Any],
+    path: Sequence[Turn],
+) -> Placed:
+    """What of its documents fits the model's context, as the question's `fit` says."""
+    context = provider.facts(model).context
+    texts = (system, placed.cells.text(), placed.question.message)
+    taken = tokens_without(placed.gathered.attachments, *texts)
+    taken += count_forms(parameters, estimate_tokens)
+    gathered = fitted(placed.gathered.behind(path), placed.question, context, taken)
+    return replace(placed, gathered=gathered)
+
+
+def _checked(
+    session: Session, placed: Placed, built: Built, provider: Provider, teaching: Teaching
+) -> tuple[Built, float]:
+    """The request within context and budgets, and the question's own budget here."""
+    question, model = placed.question, str(built.body["model"])
+    allowed = session.config.budget if question.budget is None else question.budget
+    budget = budget_at(session, allowed, provider)
+    try:
+        built = check_context(built, provider)
+    except ContextLengthError as error:
+        context = provider.facts(model).context or 0
+        price = session.price(provider, model)
+        raise choices(error, placed.gathered.attachments, context, price) from None
+    check_spending(session, built, provider, teaching, budget)
+    return built, budget
 
 
 # The place
@@ -282,6 +345,12 @@ def _endpoint(
             raise
         provider, key = session.endpoints.keyless(name)
     teaching.check_provider(provider.name)
+    if question.web and not provider.web_search:
+        raise ParameterError(
+            f"{provider.title} has no web search on its server.",
+            "-p deepseek asks one that has; or leave --web out.",
+        )
+    provider = provider.speaking("responses" if question.web else session.config.wire)
     model = session.endpoints.model(named, provider, key)
     teaching.check_model(model)
     return session.endpoints.taught(provider, model), key, model
@@ -341,13 +410,15 @@ def _kept_here(placed: Placed, path: Sequence[Turn]) -> dict[str, Any]:
 
 
 def _noted(
-    turn: Turn, redactor: Redactor, request: ChatRequest, sending: Mapping[str, Any]
+    turn: Turn, redactor: Redactor, request: ChatRequest, built: Built, sending: Mapping[str, Any]
 ) -> Turn:
     """`turn` with what is to be known of its request afterwards."""
     used = redactor.used(*(message.content for message in request.messages))
     asked = {"think": request.think, "effort": request.effort}
     audit = {name: said for name, said in asked.items() if said is not None}
-    return replace(turn, pseudonyms=used, sending=dict(sending), audit=audit)
+    body = {name: value for name, value in built.body.items() if name != "messages"}
+    sending = {**sending, "body": body, **({"beta": True} if built.beta else {})}
+    return replace(turn, pseudonyms=used, sending=sending, audit=audit)
 
 
 def _said(session: Session, placed: Placed) -> Callable[[Turn], list[Message]]:
@@ -371,14 +442,14 @@ def _window(
     provider: Provider,
     parameters: Mapping[str, Any],
     said: Callable[[Turn], list[Message]],
-    text: str,
+    tokens: int,
 ) -> Window:
     """The history that fits three quarters of the context, next to tools and the answer's schema,
-    and leaves room for the question's own `text` and a short answer.
+    and leaves room for the question's own `tokens` and a short answer.
     """
     limit = None
     if context := provider.facts(turn.model).context:
-        room = context - least_answer(context) - estimate_tokens(text)
+        room = context - least_answer(context) - tokens
         limit = min(context * 3 // 4, room) - count_forms(parameters, estimate_tokens)
     return conversation.window(
         turn.parent if turn.history else None,
@@ -429,16 +500,19 @@ def _asked(question: Question, provider: Provider, tools: Mapping[str, Tool]) ->
 
 
 def _parameters(
-    given: Mapping[str, Any], tools: Mapping[str, Tool], asked: Asked | None
+    given: Mapping[str, Any], tools: Mapping[str, Tool], asked: Asked | None, *, web: bool
 ) -> dict[str, Any]:
     """The parameters with what tools and schema add to them; they cannot both be given twice."""
     added: dict[str, Any] = dict(asked.parameters) if asked else {}
     if tools:
         added["tools"] = [tool.to_wire() for tool in tools.values()]
+    if web:
+        added["tools"] = [*added.get("tools", ()), dict(WEB_SEARCH)]
     for name in added:
         if name in given:
             raise ParameterError(
-                f"The parameter {name} and {'tools' if tools else 'a schema'} exclude each other.",
+                f"The parameter {name} and {'tools' if name == 'tools' else 'a schema'} exclude "
+                "each other.",
                 "Leave one out.",
             )
     return {**given, **added}
@@ -496,14 +570,17 @@ def _notices(
     asked: Asked | None,
     unseen: int,
     model: str,
+    price: Price | None,
 ) -> tuple[str, ...]:
     """What the user reads with the answer; `unseen` pictures of the history are not sent."""
     said = [teaching.notice if teaching else "", *(tool.notice for tool in tools.values())]
     said.append(asked.notice if asked else "")
+    said.append(search_notice(price) if placed.question.web else "")
     if unseen:
         which = "A picture" if unseen == 1 else f"{unseen} pictures"
         said.append(f"{which} of earlier turns stayed here: {model} is not known to see images.")
     said += [notice for a in placed.gathered.attachments for notice in a.notices]
+    said += placed.gathered.renewed
     return tuple(filter(None, said))
 
 

@@ -17,15 +17,20 @@ from deepseek_jupyter.conversation.conversation import messages_of
 from deepseek_jupyter.conversation.turn import Turn
 from deepseek_jupyter.display.render import money
 from deepseek_jupyter.display.report import Drawing, Report, for_reader
+from deepseek_jupyter.errors import ParameterError
 from deepseek_jupyter.privacy.redaction import PSEUDONYM, Redactor
 from deepseek_jupyter.protocol.messages import Message, legal, system
-from deepseek_jupyter.protocol.request import encoded, wire_messages
+from deepseek_jupyter.protocol.request import join_url, wire_messages
+from deepseek_jupyter.protocol.snippets import FORMS, snippet
 from deepseek_jupyter.protocol.usage import Price, Usage
+from deepseek_jupyter.protocol.wire import WIRES
+from deepseek_jupyter.transport.providers import KEYLESS, Provider
 from deepseek_jupyter.words import said
 
-from .budget import worst_cost
+from .budget import search_notice, worst_cost
 from .fallback import prepare_all, where
 from .prepare import Prepared, place
+from .prompt_cache import in_cache
 
 if TYPE_CHECKING:
     from deepseek_jupyter.session.session import Session
@@ -48,9 +53,10 @@ _WHY = {
 
 @dataclass(frozen=True, slots=True)
 class Preview:
-    """Everything that leaves. `messages` and `body` are those of the request, `payload` its bytes;
-    of a turn that was sent before, `body` holds the messages alone and `payload` is empty. In one
-    line `summary` says how many tokens it is, what they cost and which values leave.
+    """Everything that leaves. `messages` and `body` are those of the request in the words of chat
+    completions, `payload` the bytes that are posted; of a turn that was sent before `payload` is
+    empty. In one line `summary` says how many tokens it is, what they cost and which values leave.
+    `key` is the variable of the key for `url`, `wire` how they are posted.
     """
 
     title: str
@@ -58,6 +64,21 @@ class Preview:
     body: Mapping[str, Any]
     payload: bytes
     reports: Sequence[Report]
+    url: str = ""
+    key: str = ""
+    wire: str = "chat"
+
+    def as_code(self, form: str) -> Drawing:
+        """The request as code: ``curl``, ``python`` with httpx, or ``openai``."""
+        if form not in FORMS:
+            raise ParameterError(f"There is no form {form!r}.", f"Use {', '.join(FORMS)}.")
+        wire = WIRES[self.wire]
+        if "model" not in self.body or (self.wire != "chat" and not self.payload):
+            raise ParameterError("The request of this turn was not kept.", "Ask it again.")
+        if self.wire != "chat" and form == "openai":
+            raise ParameterError("openai is for chat completions.", "Use curl or python.")
+        body = json.loads(self.payload) if self.payload else self.body
+        return Drawing(snippet(form, self.url, self.key, body, wire.key, wire.headers))
 
     @property
     def messages(self) -> list[dict[str, Any]]:
@@ -102,13 +123,37 @@ def preview(session: Session, question: Question) -> Preview:
     price = session.price(prepared.provider, prepared.request.model)
     title = f"Nothing was sent. It would go to {prepared.provider.title}, {prepared.request.model}."
     rules = [Report(prepared.teaching.notice)] if prepared.teaching else []
-    reports = [*rules, *_shortened(prepared.turn), _tokens(prepared.turn, price)]
+    reports = [*rules, *_shortened(prepared.turn), _gauge(session, prepared, price)]
+    reports.append(_tokens(prepared.turn, price))
     reports += _data(prepared.turn)
     reports += _masked(prepared.request.messages)
+    if question.web:
+        reports.append(Report("Web search", remark=search_notice(price)))
     reports += _fallbacks(session, prepared)
     if notice := session.memory.restored_notice:
         reports.append(Report("The notebook's conversation", remark=notice))
-    return Preview(title, _summary(prepared.turn, price), body, encoded(body), reports)
+    address = _address(prepared.provider, beta=prepared.built.beta)
+    summary = _summary(prepared.turn, price)
+    return Preview(title, summary, body, prepared.built.payload, reports, *address)
+
+
+def _address(provider: Provider, *, beta: bool) -> tuple[str, str, str]:
+    """Where a request is posted, the variable of the key, and the wire."""
+    base = (provider.beta_url if beta else "") or provider.wire_url or "http://127.0.0.1:PORT/v1"
+    keyed = provider.key_variables if provider.name not in KEYLESS else ()
+    return join_url(base, WIRES[provider.wire].path), next(iter(keyed), ""), provider.wire
+
+
+def _gauge(session: Session, prepared: Prepared, price: Price | None) -> Report:
+    """How full the context is, what that costs, and what of it may be in the cache."""
+    total = sum(size for _, size in prepared.turn.sending["parts"])
+    cached = min(total, in_cache(session.prefix, prepared.prefix))
+    context = prepared.provider.facts(prepared.request.model).context
+    words = [f"{total:,} of {context:,} tokens" if context else f"{total:,} tokens"]
+    if price is not None:
+        cost = price.cost(Usage(prompt_tokens=total, cache_hit_tokens=cached))
+        words.append(f"about {money(cost.amount, cost.currency)}")
+    return Report(", ".join([*words, f"{cached:,} cached"]))
 
 
 def sent(session: Session, turn: Turn) -> Preview:
@@ -120,10 +165,13 @@ def sent(session: Session, turn: Turn) -> Preview:
     own = turn.messages()[: -1 if turn.answer else None]
     messages = [*([system(prompt)] if prompt else []), *history, *own]
     title = f"Sent for turn {turn.id[-6:]} to {turn.provider}, {turn.model}."
-    dialect = session.endpoints.keyless(turn.provider)[0].dialect
-    body = {"messages": wire_messages(legal(messages), turn.model, dialect)}
+    profile = session.endpoints.keyless(turn.provider)[0]
+    dialect = profile.dialect
+    body = {**turn.sending.get("body", {})}
+    body["messages"] = wire_messages(legal(messages), turn.model, dialect)
     reports = [*_shortened(turn), _tokens(turn), *_data(turn), *_masked(messages)]
-    return Preview(title, _summary(turn), body, b"", reports)
+    address = _address(profile, beta=bool(turn.sending.get("beta")))
+    return Preview(title, _summary(turn), body, b"", reports, *address)
 
 
 def _as_sent(session: Session, turn: Turn, earlier: Turn) -> list[Message]:

@@ -7,11 +7,13 @@ Where a user's own change breaks it, the answer says which change that was.
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from dataclasses import dataclass
+from functools import partial
 
 from deepseek_jupyter.protocol.deltas import Detail
 from deepseek_jupyter.protocol.messages import Message
-from deepseek_jupyter.protocol.tokens import estimate_messages
+from deepseek_jupyter.protocol.tokens import estimate_messages, estimate_tokens
 
 _WORTH_TELLING = 1024  # tokens; less is not worth a sentence
 
@@ -33,6 +35,26 @@ class Prefix:
         """The first text of the system prompt, or behind it; "" without one."""
         found = (m.content for m in self.messages if (m.role == "system") is system)
         return next(found, "")
+
+
+def in_cache(before: object, now: Prefix) -> int:
+    """Tokens of `now` that the request `before` begins with too, about: a cache may have them."""
+    if not isinstance(before, Prefix) or before.tools != now.tools:
+        return 0
+    if (before.provider, before.model) != (now.provider, now.model):
+        return 0
+    found = 0
+    for old, new in zip(before.messages, now.messages, strict=False):
+        if old != new:
+            differs = partial(_differs, old.content, new.content)
+            same = bisect_left(range(len(new.content)), True, key=differs)
+            return found + estimate_tokens(new.content[:same]) if old.role == new.role else found
+        found += estimate_messages([new])
+    return found
+
+
+def _differs(old: str, new: str, at: int) -> bool:
+    return not old.startswith(new[: at + 1])
 
 
 def what_broke(before: object, now: Prefix) -> str:

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any
 
 from deepseek_jupyter.config import APPROVALS, ON_ERROR, REPLAYS, DeepSeek
+from deepseek_jupyter.context import quotes
 from deepseek_jupyter.errors import ParameterError, shortened
 from deepseek_jupyter.protocol.parameters import plain_value
 
@@ -22,11 +23,18 @@ if TYPE_CHECKING:
     from deepseek_jupyter.conversation.turn import Turn
 
 FORMATS = ("md", "code", "json", "text")
+FITS = ("parts", "head")
 
 # The provider's parameters that have a flag, and a keyword of `ds.ask`, of their own.
 NAMED_PARAMETERS = ("temperature", "top_p", "max_tokens", "seed", "stop")
 
-_KNOWN = {"format": FORMATS, "replay": REPLAYS, "approve": APPROVALS, "on_error": ON_ERROR}
+_KNOWN = {
+    "format": FORMATS,
+    "fit": FITS,
+    "replay": REPLAYS,
+    "approve": APPROVALS,
+    "on_error": ON_ERROR,
+}
 
 _CODE_ONLY = "Reply with code only, in one fenced block."
 _CONTINUE = "Go on exactly where you stopped."
@@ -45,7 +53,9 @@ class Question:
     the active one; `instead_of` is the id of the turn whose sibling this becomes. `dry_run` shows
     what would be sent, and sends nothing. `material` is sent below the prompt and is no part of it;
     `shortened` says in sentences of what it holds only a part.
+    `fit` says what of documents to send that do not fit, `cite` asks for quotes from them.
     `said` is the prompt as the message says it, where that differs: names in place of ``@name``.
+    `web` lets the provider's server search the web for the answer.
     """
 
     prompt: str
@@ -76,6 +86,9 @@ class Question:
     schema: Any = None
     tools: Any = ()
     approve: str | None = None
+    fit: str | None = None
+    cite: bool = False
+    web: bool = False
 
     def check(self) -> None:
         """Raise `ParameterError` for what no provider could make sense of."""
@@ -85,6 +98,10 @@ class Question:
             value = getattr(self, name)
             if value is not None and value not in known:
                 raise ParameterError(f"{name} cannot be {value!r}.", f"Use {', '.join(known)}.")
+        if self.cite and (self.schema is not None or self.format != "md"):
+            raise ParameterError(
+                "--cite marks quotes in prose, and another form is asked for.", "Leave one out."
+            )
 
     @property
     def message(self) -> str:
@@ -93,7 +110,8 @@ class Question:
             return _CONTINUE
         said = self.prompt if self.said is None else self.said
         code_only = _CODE_ONLY if self.format == "code" else ""
-        return "\n\n".join(filter(None, (said, self.material, code_only)))
+        cite = quotes.WORDS if self.cite else ""
+        return "\n\n".join(filter(None, (said, self.material, code_only, cite)))
 
 
 _TYPES: Mapping[str, tuple[tuple[type, ...], str]] = {
@@ -155,6 +173,8 @@ def request_hash(
         "go_on": question.go_on,
         "tools": [tool if isinstance(tool, str) else _name_of(tool) for tool in question.tools],
         "schema": _schema_text(question.schema),
+        **({"fit": question.fit} if question.fit else {}),
+        **({"web": True} if question.web else {}),
     }
     return _hash(asked)
 
@@ -180,5 +200,8 @@ def _before(parent: Turn | None) -> str:
 
 
 def _hash(value: object) -> str:
-    text = json.dumps(value, sort_keys=True, ensure_ascii=True, default=repr)
-    return hashlib.sha256(text.encode()).hexdigest()[:32]
+    found, step = hashlib.sha256(), 1 << 20
+    for text in json.JSONEncoder(sort_keys=True, default=repr).iterencode(value):
+        for at in range(0, len(text), step):  # a long document is not copied whole
+            found.update(text[at : at + step].encode())
+    return found.hexdigest()[:32]

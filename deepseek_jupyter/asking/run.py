@@ -33,6 +33,7 @@ from deepseek_jupyter.protocol.deltas import (
     Notice,
     ReasoningDelta,
     Retry,
+    Search,
     TextDelta,
     ToolCallDelta,
 )
@@ -41,9 +42,10 @@ from deepseek_jupyter.protocol.usage import Cost, Usage
 
 from .consent import ConsentRequest
 from .fallback import where
+from .long_texts import citations
 from .prompt_cache import what_broke
 from .reply import Reply
-from .tool_rounds import Calls, Send, ToolRounds
+from .tool_rounds import Calls, Send, ToolRounds, named
 
 if TYPE_CHECKING:
     from deepseek_jupyter.privacy.redaction import Redactor
@@ -146,6 +148,8 @@ class Run:
         if shown:
             self._transcript.apply(*shown, now=now)
             self._unsaved = self._unsaved or now
+        if any(isinstance(event, Search) for event in shown):
+            self._rounds.search(self.exchange.completion)
         self._refresh(now)
         if self._unsaved and now - self._unsaved >= _CHECKPOINT:
             self._unsaved = 0.0
@@ -279,10 +283,13 @@ class Run:
         if problem is None and not stopped:
             problem = _emptiness(completion)
         status = _status(problem, stopped)
+        self._cite(completion.answer)
         self.left = tuple(self._restored.rest())
         self._transcript.apply(*self.left, now=time.monotonic())
         self._transcript.end(status, time.monotonic())
         self._transcript.notices += _advice(completion, problem, stopped)
+        if completion.citations:
+            self._transcript.notices.append(f"Cited: {'; '.join(map(named, completion.citations))}")
         self._transcript.notices += self._trouble()
         self._turn = replace(
             self._turn,
@@ -317,6 +324,16 @@ class Run:
             self._surface.end(record)
         self._session.announce("ended", record)
         self.reply.shown_in = current_cell() if self._surface.visible else None
+
+    def _cite(self, answer: str) -> None:
+        """Find what the answer quotes, where that was asked for."""
+        turn, prepared = self._turn, self._prepared
+        if not turn.sending.get("cite") or not answer:
+            return
+        path = prepared.conversation.path(turn.parent) if turn.history else []
+        found, said = citations(answer, [*path[turn.sending["dropped"] :], turn])
+        self._turn = replace(turn, sending={**turn.sending, "citations": found})
+        self._transcript.notices += filter(None, [said])
 
     def _trouble(self) -> list[str]:
         """What is wrong with the journal, where the user has not read it yet."""

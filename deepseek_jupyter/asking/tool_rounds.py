@@ -9,16 +9,18 @@ next; `Run.go_on` and `Run.ago_on` provide it, on the caller's thread and on the
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from deepseek_jupyter.context.attachment import guarded
-from deepseek_jupyter.conversation.turn import Step
-from deepseek_jupyter.errors import SchemaMismatchError
-from deepseek_jupyter.protocol.deltas import Completion
+from deepseek_jupyter.conversation.turn import BY_SERVER, Step
+from deepseek_jupyter.errors import SchemaMismatchError, shortened
+from deepseek_jupyter.protocol.deltas import Completion, WebPage
 from deepseek_jupyter.protocol.messages import Message, ToolCall, tool, user
 from deepseek_jupyter.protocol.request import Built, ChatRequest
+from deepseek_jupyter.protocol.responses import WEB_SEARCH
 from deepseek_jupyter.protocol.usage import Usage
 from deepseek_jupyter.protocol.wire import WIRES
 from deepseek_jupyter.sanitizer.listing import visible
@@ -106,6 +108,11 @@ class _Round:
             tuple((c.id, self.facts[c.id]) for c in calls if c.id in self.facts),
         )
 
+    @property
+    def steps(self) -> list[Step]:
+        """The searches on the way to the calls, and the calls."""
+        return [*searches(self.completion), self.step]
+
     def messages(self) -> list[Message]:
         """What the round adds to the request: the calls and their results."""
         step = self.step
@@ -125,7 +132,8 @@ class ToolRounds:
         self._on_card = on_card
         self._request = prepared.request
         self._rounds: list[_Round] = []
-        self._records: list[dict[str, Any]] = []  # of the rounds, as they were shown last
+        self._records: list[list[dict[str, Any]]] = []  # of the rounds, as they were shown last
+        self._searched: list[Step] = []  # on the way to the answer
         self._usage: Usage | None = None  # of the completions that are dealt with
         # Of the present completion, once it is dealt with, the text that is in no step.
         self._rejected: str | None = None
@@ -135,7 +143,12 @@ class ToolRounds:
     @property
     def steps(self) -> tuple[Step, ...]:
         """What was called, decided and returned; of a round that was cut off, what there was."""
-        return tuple(done.step for done in self._rounds)
+        return (*(step for done in self._rounds for step in done.steps), *self._searched)
+
+    def search(self, completion: Completion) -> None:
+        """Show the searches of an answer that is still coming."""
+        self._searched = searches(completion)
+        self._publish()
 
     def flow(self) -> Flow:
         """All rounds, from the first request to the answer.
@@ -154,6 +167,7 @@ class ToolRounds:
 
     def settled(self, completion: Completion) -> Completion:
         """`completion` as the turn keeps it: the sum of all usage, the answer as its JSON."""
+        self._searched = [] if self._rejected is not None else searches(completion)
         if self._rejected is not None:
             completion = Completion(self._rejected, model=completion.model, ended=completion.ended)
         elif (asked := self._prepared.asked) is not None:
@@ -321,9 +335,14 @@ class ToolRounds:
 
     def _show(self, asking: dict[str, str] | None = None) -> Flow:
         newest = len(self._rounds) - 1  # those before it do not change any more
-        self._records[newest:] = [self._rounds[newest].step.record]
-        self._transcript.show_steps(self._records, asking)
+        self._records[newest:] = [[step.record for step in self._rounds[newest].steps]]
+        self._publish(asking)
         yield None
+
+    def _publish(self, asking: dict[str, str] | None = None) -> None:
+        shown = [record for records in self._records for record in records]
+        shown += [step.record for step in self._searched]
+        self._transcript.show_steps(shown, asking)
 
     def _request_after(self, done: _Round) -> ChatRequest:
         parameters = dict(self._request.parameters)
@@ -406,8 +425,27 @@ class ToolRounds:
 
     def _account(self, completion: Completion, rejected: str = "") -> None:
         """`completion` is dealt with: it is in a step, or `rejected`."""
-        self._usage = _sum(self._usage, completion.usage)
+        self._usage, self._searched = _sum(self._usage, completion.usage), []
         self._rejected = rejected
+
+
+def searches(completion: Completion) -> list[Step]:
+    """The server's searches as one step: query or page, then the titles and hosts it found."""
+    calls, results = [], []
+    for search in completion.searches:
+        said = {"query": search.query, "page": search.url}
+        text = json.dumps({n: v for n, v in said.items() if v}, ensure_ascii=False)
+        calls.append(ToolCall(search.id, WEB_SEARCH["type"], text))
+        if search.status == "completed":
+            results.append((search.id, "\n".join(map(named, search.pages)) or "done"))
+    decided = tuple((call.id, BY_SERVER) for call in calls)
+    return [Step(tuple(calls), tuple(results), decisions=decided)] if calls else []
+
+
+def named(page: WebPage) -> str:
+    """A page by its title and host; no link, for a model chose it."""
+    host = page.url.partition("://")[2].partition("/")[0].rpartition("@")[2] or page.url
+    return shortened(f"{page.title} ({host})" if page.title else page.url, 300)
 
 
 def _sum(one: Usage | None, other: Usage | None) -> Usage | None:

@@ -7,8 +7,8 @@ with a remark on what was left out. `context.attach` chooses the kind.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from typing import Any, TypeVar
 
@@ -43,7 +43,8 @@ class Attachment:
     counts what was taken out, by reason; `withheld` are texts that the policy keeps here and that
     must not leave by other ways either, `released` those that the card prints. `labels` are the
     names of columns, keys or fields of which a rule can speak; `notices` are for the user. `cut`
-    says how much of the object leaves (``66 of 1,200 lines``), "" where all of it does.
+    says how much of the object leaves (``66 of 1,200 lines``), "" where all of it does. Of a
+    document, which has a `unit`, `positions` say where its lines stand: `documents.number_at`.
     """
 
     name: str
@@ -62,6 +63,8 @@ class Attachment:
     labels: tuple[str, ...] = ()
     notices: tuple[str, ...] = ()
     cut: str = ""
+    unit: str = ""
+    positions: tuple[tuple[int, int], ...] = ()
 
     @property
     def record(self) -> dict[str, Any]:
@@ -102,6 +105,18 @@ def made(
         tokens=estimate_tokens(text) + PER_IMAGE * len(images),
         masked=redactor.count(text),
         cut=left or cut,
+    )
+
+
+def placed(a: Attachment, unit: str, positions: Iterable[tuple[int, int]], body: str) -> Attachment:
+    """`a` as the document that `body` is, below a line of head. Its places are not known where
+    what was masked had lines of its own.
+    """
+    if not body:
+        return a
+    known = a.cut or a.text.count("\n") == body.count("\n") + 1
+    return replace(
+        a, unit=unit, positions=tuple((at + 1, n) for at, n in positions) if known else ()
     )
 
 

@@ -21,7 +21,7 @@ from deepseek_jupyter.privacy.levels import FULL, NONE, SAMPLE, STATS, WHOLE, Le
 from deepseek_jupyter.privacy.redaction import Redactor
 from deepseek_jupyter.privacy.withheld import Released
 
-from .attachment import Attachment, counted, digest, fitting, made, shortened, type_name
+from .attachment import Attachment, counted, digest, fitting, made, placed, shortened, type_name
 
 SCALARS = (
     *(str, bytes, bytearray, bool, int, float, complex, type(None), type(...), slice),
@@ -87,6 +87,8 @@ def attach(name: str, value: Any, policy: Policy, redactor: Redactor) -> Attachm
         cut = "; ".join(outlines[limits].left)
     hash = fingerprint(value)
     attachment = made(name, kind, head, body, policy, redactor, hash=hash, cut=cut)
+    if isinstance(value, str):
+        attachment = placed(attachment, "line", ((0, 1),), body)
     withheld = tuple(filter(None, kept))
     return dataclasses.replace(attachment, withheld=withheld, released=released, labels=labels)
 

@@ -1,9 +1,12 @@
-"""Files by their path: texts, and pictures as image parts. Binary files and tables are refused."""
+"""Files by their path: documents as text, and pictures as image parts. Binary files are refused;
+so are tables, unless `asking.attachments` has read them as frames.
+"""
 
 from __future__ import annotations
 
 import os
 import re
+from dataclasses import replace
 from fnmatch import fnmatchcase
 from pathlib import Path, PurePath
 from typing import Any
@@ -12,10 +15,9 @@ from deepseek_jupyter.errors import ParameterError
 from deepseek_jupyter.privacy.levels import SAMPLE, Policy
 from deepseek_jupyter.privacy.redaction import Redactor
 
-from .attachment import Attachment, counted, digest, made
+from . import documents
+from .attachment import Attachment, counted, digest, made, placed
 from .images import LARGEST, SUFFIXES, picture
-
-_LARGEST_TEXT = 5_000_000  # bytes
 
 # The policy's rules are about columns; a table that is read as text would go round them.
 _TABLES = {
@@ -63,15 +65,22 @@ def attach(name: str, value: Any, policy: Policy, redactor: Redactor) -> Attachm
     """The text of a file, or its picture. Raises `ParameterError` with the reason and a way."""
     path = Path(value)
     _refuse_by_name(path)
+    if path.is_symlink():
+        _refuse_by_name(Path(os.path.realpath(path)))  # a link must not rename what it leads to
+    label = path.name if _WRITTEN.match(name) or Path(name) != path else path.as_posix()
     if path.suffix.lower() in SUFFIXES:
-        return picture(path.name, _read(path, LARGEST), policy, redactor)
-    raw = _read(path, _LARGEST_TEXT)
-    text = _decoded(path, raw)
-    lines = counted(text.count("\n") + 1, "line")
-    head = f"file, {counted(len(raw), 'byte')} in {lines}"
-    body = text if policy.whole >= SAMPLE else ""
+        return picture(label, _read(path, LARGEST), policy, redactor)
+    raw = _read(path, documents.LARGEST)
+    document = documents.read(path, raw)
+    size = document.size or counted(document.text.count("\n") + 1, "line")
+    head = f"file, {counted(len(raw), 'byte')} in {size}"
+    body = document.text if policy.whole >= SAMPLE else ""
     _refuse_by_labels(path, body, policy)
-    return made(path.name, "file", head, body, policy, redactor, hash=digest(raw))
+    file = made(label, "file", head, body, policy, redactor, hash=digest(raw))
+    link = f"{path} is a link; what is read is {os.path.realpath(path)}."
+    notices = (link if path.is_symlink() else "", document.remark and f"{path}: {document.remark}")
+    file = placed(file, document.unit, document.positions, body)
+    return replace(file, notices=tuple(filter(None, notices)))
 
 
 def fingerprint(value: Any) -> str:
@@ -116,7 +125,7 @@ def _read(path: Path, most: int) -> bytes:
         if not path.is_file():
             what = "a folder" if path.is_dir() else "not a file" if path.exists() else "not there"
             raise ParameterError(f"{path} is {what}.", f"The working directory is {os.getcwd()}.")
-        size = path.stat().st_size
+        size = path.stat().st_size  # of what a link leads to
         if size > most:
             raise ParameterError(
                 f"{path} has {size:,} bytes; the limit is {most:,}.", "Attach a part of it."
@@ -126,14 +135,3 @@ def _read(path: Path, most: int) -> bytes:
         raise ParameterError(
             f"{path} cannot be read: {error.strerror or error}.", "Check the path and its rights."
         ) from None
-
-
-def _decoded(path: Path, raw: bytes) -> str:
-    if b"\0" not in raw:
-        try:
-            return raw.decode("utf-8-sig").replace("\r\n", "\n")
-        except UnicodeDecodeError:
-            pass
-    raise ParameterError(
-        f"{path} is not a text in UTF-8.", "Read it in Python and attach what it holds."
-    )

@@ -176,17 +176,17 @@ def _pandas(native: Any, is_series: bool) -> Iterator[tuple[str, Any, bool]]:
     if type(index).__name__ != "RangeIndex" or index.start or index.step != 1:
         for at, name in enumerate(index.names):
             level = index.get_level_values(at).to_series()
-            label = _label(name) if name is not None else f"index {at}" if at else "index"
+            label = label_of(name) if name is not None else f"index {at}" if at else "index"
             yield label, nw.from_native(level, series_only=True), True
     if is_series:
-        label = _label(native.name) if native.name is not None else "value"
+        label = label_of(native.name) if native.name is not None else "value"
         yield label, nw.from_native(native, series_only=True), False
         return
     for at, name in enumerate(native.columns):
-        yield _label(name), nw.from_native(native.iloc[:, at], series_only=True), False
+        yield label_of(name), nw.from_native(native.iloc[:, at], series_only=True), False
 
 
-def _label(name: Any) -> str:
+def label_of(name: Any) -> str:
     return " / ".join(map(str, name)) if isinstance(name, tuple) else str(name)
 
 

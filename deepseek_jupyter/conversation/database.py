@@ -166,7 +166,7 @@ class Database:
 
     def _opened(self) -> Connection:
         if self.path is None:
-            raise OSError("there is no home directory")
+            raise OSError("this user has no home directory; set DEEPSEEK_JUPYTER_HOME")
         if self._connection is not None and self._inode != _inode_of(self.path):
             self._drop()  # the file was moved away or deleted
         if self._connection is None:

@@ -216,7 +216,7 @@ def to_markdown(turns: Iterable[Turn], sanitize: Sanitize, title: str = "Convers
     """Prompts and answers of a path; `sanitize` makes the model's Markdown harmless."""
     parts = [f"# {sanitize(title)}"]
     for number, turn in enumerate(turns, 1):
-        parts += [f"## {number}", _fenced(turn.masked().prompt, "text"), sanitize(turn.answer)]
+        parts += [f"## {number}", _fenced(turn.masked().prompt, "text"), sanitize(turn.cited)]
         parts.append(f"*{' · '.join(map(_plain, _facts(turn)))}*")
     return "\n\n".join(part for part in parts if part) + "\n"
 
@@ -290,7 +290,7 @@ def _section(turn: Turn, render: Sanitize) -> Iterator[str]:
     yield f'<section>\n<pre class="prompt">{escape(turn.masked().prompt)}</pre>'
     if turn.reasoning:
         yield f"<details><summary>Thinking</summary><pre>{escape(turn.reasoning)}</pre></details>"
-    yield f"<div>{render(turn.answer)}</div>"
+    yield f"<div>{render(turn.cited)}</div>"
     yield f"<footer>{escape(' · '.join(_facts(turn)))}</footer>\n</section>\n<hr>"
 
 

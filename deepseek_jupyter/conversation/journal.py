@@ -16,15 +16,16 @@ use from any thread and after a fork.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
 from deepseek_jupyter.errors import ConversationError
-from deepseek_jupyter.home import home
+from deepseek_jupyter.home import NOWHERE, home
 
 from . import maintenance
+from .answers import KeptAnswer, answers_of, delete_answers, put_answers
 from .database import Database
 from .rows import (
     LATEST,
@@ -37,7 +38,7 @@ from .rows import (
     turn_of,
 )
 from .search import Hit, hit_in, match_expression, words_of
-from .totals import By, Total, add_ghosts, delete_ghosts, ghost_totals, turn_totals
+from .totals import By, Total, add_ghosts, delete_ghosts, outside_totals, turn_totals
 from .tree import Node
 from .turn import Turn, now
 
@@ -70,12 +71,8 @@ class Journal:
     @classmethod
     def open(cls, path: Path | None = None) -> Journal:
         """The journal at `path`, by default at `default_path`. Never fails: see `trouble`."""
-        if path is None:
-            try:
-                path = default_path()
-            except (OSError, RuntimeError):  # pathlib's, where there is no home directory
-                return cls(None)
-        return cls(path)
+        path = path or default_path()
+        return cls(None if path.parent == NOWHERE else path)
 
     def close(self) -> None:
         """Close the file; using the journal again opens it again."""
@@ -330,7 +327,26 @@ class Journal:
 
     def ghosts(self, by: By = "notebook", *, notebook: str | None = None) -> list[Total]:
         """What ghost texts cost, one `Total` a notebook, day or model; see `totals`."""
-        return self._database.read(lambda c: ghost_totals(c, by, notebook), [])
+        return self._database.read(lambda c: outside_totals(c, "ghost_texts", by, notebook), [])
+
+    # Answers of jobs
+
+    def add_answers(
+        self, notebook: str, answers: Sequence[KeptAnswer], *, full: bool = False
+    ) -> None:
+        """Keep answers that have arrived in `notebook`; `full` waits until the disk has them."""
+        key = object()
+        self._database.write(lambda c: put_answers(c, notebook, answers), key, full=full)
+        if self.in_memory:
+            self._costs[key] = sum((answer.total for answer in answers), Total(""))
+
+    def answers(self, keys: Sequence[str]) -> Mapping[str, KeptAnswer]:
+        """The kept answers to requests with these keys; those that are not there are left out."""
+        return self._database.read(lambda c: answers_of(c, keys), {})
+
+    def answer_totals(self, by: By = "notebook", *, notebook: str | None = None) -> list[Total]:
+        """What the answers of jobs cost; see `ghosts`."""
+        return self._database.read(lambda c: outside_totals(c, "answers", by, notebook), [])
 
     def unwritten(self) -> list[Total]:
         """What was spent and waits to be written: `totals` and `ghosts` do not know it yet."""
@@ -343,17 +359,20 @@ class Journal:
     def prune(
         self, keep_days: float | None = None, max_bytes: int | None = None
     ) -> maintenance.Pruned:
-        """Delete turns older than `keep_days`, and the oldest of what exceeds `max_bytes`.
+        """Delete turns older than `keep_days`, and the oldest of what exceeds `max_bytes`; answers
+        of jobs too, which may take half of that.
 
         The file shrinks, and what was deleted cannot be read from it any more.
         """
-        before = self.size()
+        before, oldest = self.size(), None
+        if keep_days is not None:
+            oldest = (date.today() - timedelta(days=keep_days)).isoformat()
+            self._database.write(lambda c: delete_ghosts(c, str(oldest)), keep=False)
+        half = None if max_bytes is None else max_bytes // 2
+        self._database.write(lambda c: delete_answers(c, oldest, half), keep=False)
         ids: list[str] = self._database.read(
             lambda c: maintenance.prunable(c, keep_days, max_bytes), []
         )
-        if keep_days is not None:
-            oldest = (date.today() - timedelta(days=keep_days)).isoformat()
-            self._database.write(lambda c: delete_ghosts(c, oldest), keep=False)
         if ids:
             self._database.write(lambda c: maintenance.delete_turns(c, ids), full=True, keep=False)
             self._database.read(maintenance.compact, None)

@@ -135,7 +135,7 @@ def delete_turns(connection: sqlite3.Connection, ids: list[str]) -> None:
     connection.execute(
         "DELETE FROM notebooks WHERE id NOT IN "
         "(SELECT notebook FROM conversations WHERE notebook IS NOT NULL) "
-        "AND id NOT IN (SELECT notebook FROM ghost_texts)"
+        "AND id NOT IN (SELECT notebook FROM ghost_texts UNION SELECT notebook FROM answers)"
     )
     connection.execute("DELETE FROM told WHERE notebook NOT IN (SELECT id FROM notebooks)")
 

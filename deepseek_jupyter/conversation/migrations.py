@@ -178,6 +178,20 @@ def m007_told(connection: sqlite3.Connection) -> None:
     connection.execute("INSERT INTO told SELECT id, offered FROM notebooks WHERE offered NOTNULL")
 
 
+@migration
+def m008_answers(connection: sqlite3.Connection) -> None:
+    """Answers to the requests of jobs, by the hash of what was sent; see `answers`."""
+    connection.execute(
+        "CREATE TABLE answers (key TEXT NOT NULL, whole INTEGER NOT NULL, notebook TEXT NOT NULL, "
+        "day TEXT NOT NULL, model TEXT NOT NULL, currency TEXT NOT NULL, asked INTEGER NOT NULL, "
+        "prompt_tokens INTEGER NOT NULL, cache_hit_tokens INTEGER NOT NULL, "
+        "completion_tokens INTEGER NOT NULL, reasoning_tokens INTEGER NOT NULL, "
+        "cost TEXT NOT NULL, body TEXT NOT NULL)"
+    )
+    connection.execute("CREATE INDEX answers_key ON answers(key) WHERE whole")
+    connection.execute("CREATE INDEX answers_notebook ON answers(notebook)")
+
+
 def make_search_index(connection: sqlite3.Connection) -> None:
     """An empty search index."""
     connection.execute(

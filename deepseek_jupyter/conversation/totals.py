@@ -1,6 +1,6 @@
-"""What turns and ghost texts used and cost, summed: money as decimals, a currency at a time.
+"""What turns, ghost texts and jobs used and cost, summed: money as decimals, a currency at a time.
 
-A ghost text belongs to a notebook, and to no conversation.
+A ghost text or an answer of a job belongs to a notebook, and to no conversation.
 """
 
 from __future__ import annotations
@@ -28,9 +28,9 @@ _KEYS = {
     "model": "t.provider || ':' || coalesce(t.served_model, t.model)",
 }
 
-_GHOST_KEYS = {"notebook": "notebook", "conversation": "''", "day": "day", "model": "model"}
-_COUNTS = ("asked", "prompt_tokens", "cache_hit_tokens", "completion_tokens", "reasoning_tokens")
-_COLUMNS = ", ".join(("notebook", "day", "model", "currency", *_COUNTS, "cost"))
+_OUTSIDE_KEYS = {"notebook": "notebook", "conversation": "''", "day": "day", "model": "model"}
+COUNTS = ("asked", "prompt_tokens", "cache_hit_tokens", "completion_tokens", "reasoning_tokens")
+_COLUMNS = ", ".join(("notebook", "day", "model", "currency", *COUNTS, "cost"))
 
 # Every turn that leads to a tip; one that two branches share counts for both.
 _BRANCHES = """
@@ -96,8 +96,8 @@ def turn_totals(
 def add_ghosts(connection: sqlite3.Connection, notebook: str, day: str, spent: Total) -> None:
     """Add what ghost texts of one model cost on a day; `spent.key` is provider and model."""
     test = "notebook = ? AND day = ? AND model = ? AND currency = ?"
-    more = ", ".join(f"{name} = {name} + excluded.{name}" for name in _COUNTS)
-    counts = (spent.turns, *(getattr(spent.usage, name) for name in _COUNTS[1:]))
+    more = ", ".join(f"{name} = {name} + excluded.{name}" for name in COUNTS)
+    counts = (spent.turns, *(getattr(spent.usage, name) for name in COUNTS[1:]))
     for currency, amount in spent.cost.items() or [("", Decimal())]:
         key = (notebook, day, spent.key, currency)
         before = connection.execute(f"SELECT cost FROM ghost_texts WHERE {test}", key).fetchone()
@@ -108,21 +108,24 @@ def add_ghosts(connection: sqlite3.Connection, notebook: str, day: str, spent: T
             "cost = excluded.cost",
             (*key, *counts, format(total, "f")),
         )
-        counts = (0,) * len(_COUNTS)  # counted once, however many currencies there are
+        counts = (0,) * len(COUNTS)  # counted once, however many currencies there are
 
 
-def ghost_totals(connection: sqlite3.Connection, by: By, notebook: str | None) -> list[Total]:
-    """One `Total` a key, the oldest day first, of one notebook (None: of all).
+def outside_totals(
+    connection: sqlite3.Connection, table: str, by: By, notebook: str | None
+) -> list[Total]:
+    """One `Total` a key of a table outside of conversations (``ghost_texts``, ``answers``), the
+    oldest day first, of one notebook (None: of all).
 
     Nothing for turns and branches; one of all that a notebook has for its conversations.
     """
-    if by not in _GHOST_KEYS:
+    if by not in _OUTSIDE_KEYS:
         return []
     _decimal_sum(connection)
     rows = connection.execute(
-        f"SELECT {_GHOST_KEYS[by]}, sum(asked), sum(prompt_tokens), sum(cache_hit_tokens), "
+        f"SELECT {_OUTSIDE_KEYS[by]}, sum(asked), sum(prompt_tokens), sum(cache_hit_tokens), "
         "sum(completion_tokens), sum(reasoning_tokens), currency, decimal_sum(cost) "
-        "FROM ghost_texts WHERE :notebook IS NULL OR notebook = :notebook "
+        f"FROM {table} WHERE :notebook IS NULL OR notebook = :notebook "
         "GROUP BY 1, currency ORDER BY min(day)",
         {"notebook": notebook},
     )
@@ -142,7 +145,7 @@ def _decimal_sum(connection: sqlite3.Connection) -> None:
 def _added_up(rows: Iterable[tuple[Any, ...]]) -> list[Total]:
     """One `Total` a key, of rows that may be several a key: a currency each.
 
-    A row is key, `_COUNTS`, currency and amount.
+    A row is key, `COUNTS`, currency and amount.
     """
     totals = []
     for key, turns, prompt, hit, completion, reasoning, currency, amount in rows:

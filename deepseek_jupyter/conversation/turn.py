@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import re
 import secrets
 import time
 from collections.abc import Mapping
@@ -15,10 +16,12 @@ from typing import Any
 from uuid import UUID
 
 from deepseek_jupyter.privacy.redaction import Redactor, restore, restore_shown
-from deepseek_jupyter.protocol.messages import Message, ToolCall, assistant, tool, user
+from deepseek_jupyter.protocol.messages import SIGNED, Message, ToolCall, assistant, tool, user
 from deepseek_jupyter.protocol.usage import Usage
 
 SCHEMA = 1
+
+BY_SERVER = "by the server"  # the decision on a call that the provider's server ran
 
 # What a person reads of a status, where the answer did not come to its end.
 ENDED_EARLY = {"interrupted": "stopped", "truncated": "broke off", "error": "failed"}
@@ -52,8 +55,15 @@ class Step:
 
     def messages(self) -> list[Message]:
         """The assistant message with the calls, and a tool message for each result."""
+        if self.by_server:
+            return []
         called = assistant(self.answer, reasoning=self.reasoning, tool_calls=self.tool_calls)
         return [called, *(tool(text, id) for id, text in self.results)]
+
+    @property
+    def by_server(self) -> bool:
+        """Whether the provider's server ran the calls itself: they are shown, never sent."""
+        return bool(self.decisions) and all(said == BY_SERVER for _, said in self.decisions)
 
     @property
     def record(self) -> dict[str, Any]:
@@ -92,8 +102,8 @@ class Turn:
     `answer`, `reasoning` and `steps` are as the model wrote them, with the pseudonyms that went out
     in place of what the redactor kept; `pseudonyms` has their originals, and `seen` puts them back.
     `sending` says what else went with `sent`: ``system``, ``dropped`` turns, and of each attachment
-    which columns and rows left and what was masked. `logprobs` stay out of the record for their
-    size.
+    which columns and rows left, what was masked, and where a document stands. `logprobs` stay out
+    of the record for their size.
     """
 
     id: str
@@ -139,13 +149,29 @@ class Turn:
         said = [user(self.sent or self.prompt, self.images)]
         said += [message for step in self.steps for message in step.messages()]
         if self.answer:
-            said.append(assistant(self.answer, reasoning=self.reasoning))
+            signed = tuple(d for d in self.reasoning_details if d.get("type") in SIGNED)
+            own = assistant(self.answer, reasoning=self.reasoning)
+            said.append(replace(own, reasoning_details=signed))
         return said
+
+    @property
+    def cited(self) -> str:
+        """The answer with the places of its quotes, and the lines that stand there below it."""
+        pieces, at, below = list[str](), 0, dict[str, str]()
+        for citation in self.sending.get("citations", ()):
+            end, mark = int(citation["end"]), _mark(citation["mark"])
+            apart = " " if self.answer[end : end + 1] in ("(", "[", ":") else ""  # else a link
+            pieces += [self.answer[at:end], f" {mark}{apart}"]
+            at = end
+            if lines := citation["lines"]:
+                below.setdefault(mark, _literal(" ".join(lines.split())))
+        notes = "\n".join(f"- {mark} {lines}" for mark, lines in below.items())
+        return "".join([*pieces, self.answer[at:], "\n\n---\n\n" if notes else "", notes])
 
     def seen(self) -> Turn:
         """The turn for the user's eyes: the originals in place of their pseudonyms."""
         if not self.pseudonyms:
-            return self
+            return replace(self, answer=self.cited) if self.sending.get("citations") else self
 
         def back(text: str) -> str:
             return restore_shown(text, self.pseudonyms)
@@ -156,7 +182,7 @@ class Turn:
 
         return replace(
             self,
-            answer=back(self.answer),
+            answer=back(self.cited),
             reasoning=self.reasoning and back(self.reasoning),
             tool_calls=calls(self.tool_calls),
             steps=tuple(
@@ -178,7 +204,8 @@ class Turn:
         redactor = Redactor(known=self.pseudonyms)
         kept = {original: name[1:].split("-")[0] for name, original in self.pseudonyms.items()}
         redactor.withhold({original: kind for original, kind in kept.items() if original})
-        return replace(self, prompt=redactor.redact(self.prompt), notices=())
+        prompt = redactor.redact(self.prompt)
+        return replace(self, prompt=prompt, answer=self.cited, notices=())
 
     @property
     def record(self) -> dict[str, Any]:
@@ -204,6 +231,20 @@ class Turn:
         times = ("first_token", "thinking", "total")
         record["timing"] = {name: self.timing.get(name) for name in times}
         return record
+
+
+def _mark(text: str) -> str:
+    """A mark of a quote that Markdown shows as it is. Escaped brackets would begin a formula."""
+    inner = text[1:-1].translate({ord("["): "(", ord("]"): ")"})
+    inner = re.sub(r"([\\`*<>$|]|__)", r"\\\1", inner)
+    return f"[{inner}]"
+
+
+def _literal(text: str) -> str:
+    """A text as code in Markdown, whatever is in it."""
+    longest = max((len(run) for run in re.findall("`+", text)), default=0)
+    fence = "`" * (longest + 1)
+    return f"{fence} {text} {fence}" if longest else f"`{text}`"
 
 
 def now() -> str:

@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from collections.abc import Mapping
 from typing import Any
+from uuid import uuid4
+
+from .pages import pages
+
+_OUR_CELL = re.compile(r"\s*%%(?:ds|deepseek)\b")
 
 
 def shell() -> Any:
@@ -87,3 +93,55 @@ def publish(bundle: Mapping[str, Any], display_id: str = "", *, update: bool = F
         return
     transient = {"display_id": display_id} if display_id else {}
     shell().display_pub.publish(bundle, {}, transient=transient, update=update)
+
+
+class Output:
+    """One output of the running cell that changes until its end.
+
+    It is updated in place. Servers that execute cells themselves drop updates, or append them as
+    outputs (`Pages.updates`): there the first state is replaced by the last, which wipes the whole
+    cell, and where the cell may show anything else the last is all that is shown.
+    """
+
+    def __init__(self) -> None:
+        self._id = uuid4().hex
+        self._shown = self._alone = False
+        self.begun = False
+
+    def show(self, bundle: Mapping[str, Any]) -> None:
+        """A state that is not the last."""
+        if not self.begun:
+            self.begun, self._alone = True, _has_one_output()
+            self._shown = pages.updates or self._alone
+            if self._shown:
+                publish(bundle, self._id)
+        elif self._shown and pages.updates:
+            publish(bundle, self._id, update=True)
+
+    def share(self) -> None:
+        """Something else is about to be shown in the cell."""
+        if self._shown and self._alone and not pages.updates:
+            shell().display_pub.clear_output()
+            self._shown = False
+
+    def end(self, bundle: Mapping[str, Any]) -> None:
+        """The last state."""
+        self.begun = True
+        if self._shown and not pages.updates and self._alone:
+            shell().display_pub.clear_output(wait=True)
+        publish(bundle, self._id, update=self._shown and pages.updates)
+
+
+_asked_by: list[str] = [""]  # the execution that had an output of ours last
+
+
+def _has_one_output() -> bool:
+    """Whether the running cell is one question, and this the first output that it has."""
+    running = shell()
+    if getattr(running, "kernel", None) is None:
+        return False
+    parent = running.get_parent() if hasattr(running, "get_parent") else {}
+    execution = str((parent.get("header") or {}).get("msg_id"))
+    before, _asked_by[0] = _asked_by[0], execution
+    code = str((parent.get("content") or {}).get("code"))
+    return before != execution and _OUR_CELL.match(code) is not None

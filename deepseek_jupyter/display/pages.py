@@ -28,6 +28,8 @@ CONTROL = "deepseek.control"
 _MOST_PAGES = 4
 _LATE = 2.0  # seconds for a comm that is being opened
 _GRACE = 30.0  # seconds for a page that is loaded again
+_SETTLED = 32  # turns whose last word is kept for a page that missed it
+_SERVER = 3  # seconds in which a server that executes cells has written their outputs
 _PATIENCE = 3.0  # seconds; a page without subshells answers only when the running cell has ended
 
 Tell = Callable[[Mapping[str, Any]], None]
@@ -123,6 +125,11 @@ class Pages:
         self._panels: dict[str, Tell] = {}
         self._expected: dict[tuple[str, str], _ExpectedConsent] = {}
         self._lasting: dict[str, dict[str, Any]] = {}  # by type: told to later pages too
+        self._settled: dict[str, Mapping[str, Any]] = {}
+        self._missed: list[str] = []  # of these, what ended while no page was there
+        # Whether updates of an output reach the notebook: not on servers that execute cells
+        # themselves. A page says so; until one has, they are assumed to.
+        self.updates = True
 
     def register(self, manager: Any) -> None:
         """Accept both comms at this comm manager."""
@@ -236,21 +243,54 @@ class Pages:
         with self._lock:
             self._turns.pop(turn_id, None)
 
-    def _opened(self, comm: Any, opening: Any) -> None:
+    def settle(self, record: Mapping[str, Any], bundle: Mapping[str, Any]) -> None:
+        """Send the last word on a turn, by a way that no page loaded again misses.
+
+        A page writes it to the notebook if its output does not have it yet; see `rank`.
+        """
+        id = str(record["id"])
+        message = {"type": "final", "id": id, "cell": record["cell_id"], "bundle": dict(bundle)}
         with self._lock:
+            self._settled[id] = message
+            if len(self._settled) > _SETTLED:
+                del self._settled[next(iter(self._settled))]
+            comms = list(self._data.values())
+            if not comms:
+                self._missed = [*self._missed, id][-_SETTLED:]
+        for comm in comms:
+            comm.send({**message, "rank": self.rank(comm.comm_id)})
+
+    def rank(self, page: object) -> int:
+        """For how many seconds others may write a record before this page does: a second for each
+        newer page, some for a server that writes outputs itself.
+        """
+        with self._lock:
+            newest_first = list(reversed(self._data))
+        place = newest_first.index(page) if page in newest_first else len(newest_first)
+        return place if self.updates else place + _SERVER
+
+    def _opened(self, comm: Any, message: Any) -> None:
+        said = message.get("content", {}).get("data", {}) if isinstance(message, Mapping) else {}
+        with self._lock:
+            self.updates = said.get("updates") is not False
+            alone = not self._data
             self._data[comm.comm_id] = comm
             self._left = None
             self._arrived.notify_all()
             while len(self._data) > _MOST_PAGES:  # a reloaded page never closed its old comm
                 del self._data[next(iter(self._data))]
-            waiting = [self._turns[id] for id, _ in self._expected if id in self._turns]
+            running = list(self._turns.values())
+            missed, self._missed = self._missed, []
+            settled = [self._settled[id] for id in missed if id in self._settled]
             lasting = [m for m in self._lasting.values() if m.get("ids") or m.get("seams")]
         for message in lasting:
             comm.send(message)
         comm.on_close(lambda _: self._closed(comm.comm_id))
-        for turn in waiting:  # outside the lock: a snapshot has a lock of its own
+        for last in settled:
+            comm.send({**last, "rank": 0, "alone": alone})
+        for turn in running:  # outside the lock: a snapshot has a lock of its own
             if snapshot := turn.snapshot():
-                comm.send(dict(snapshot))
+                comm.send({**snapshot, "alone": alone})
 
     def _closed(self, comm_id: str) -> None:
         with self._lock:
@@ -290,6 +330,11 @@ class Pages:
             turn.stop()
         elif request.get("type") == "resync" and (snapshot := turn.snapshot()):
             self.send(snapshot)
+
+    def last_word(self, id: str) -> tuple[bool, Mapping[str, Any] | None]:
+        """Whether a turn runs, and the bundle of one that ended not long ago."""
+        with self._lock:
+            return id in self._turns, self._settled.get(id, {}).get("bundle")
 
     def _teller(self, page: Any) -> Tell:
         def tell(message: Mapping[str, Any]) -> None:

@@ -5,11 +5,10 @@ from __future__ import annotations
 import html
 import sys
 import time
-from uuid import uuid4
 
 from deepseek_jupyter.words import said
 
-from .frontend import has_frontend, publish
+from .frontend import Output, has_frontend
 
 _INTERVAL = 0.2  # seconds between updates
 _WIDTH = 30  # characters of the bar
@@ -19,7 +18,7 @@ class Progress:
     """Call it with bytes done, bytes in all (0 if unknown) and what is being done."""
 
     def __init__(self) -> None:
-        self._id = uuid4().hex
+        self._output = Output()
         self._begun = False
         self._last = 0.0
         self._phase = ""
@@ -36,7 +35,7 @@ class Progress:
         if has_frontend():
             bar = f'<progress value="{done}" max="{total}"></progress> ' if total else ""
             bundle = {"text/html": f"<div>{bar}{html.escape(shown)}</div>", "text/plain": text}
-            publish(bundle, self._id, update=self._begun)
+            self._output.show(bundle)
             self._begun = True
         elif sys.stderr.isatty():
             filled = _WIDTH * done // total if total else 0

@@ -8,15 +8,16 @@ blocks are not rendered again.
 from __future__ import annotations
 
 import html
+import logging
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
 from deepseek_jupyter.errors import one_line
 from deepseek_jupyter.protocol.output import TURN_MIME, packed
-from deepseek_jupyter.sanitizer.markdown import framed_mark
+from deepseek_jupyter.sanitizer.markdown import code_mark, framed_mark
 from deepseek_jupyter.sanitizer.sanitizer import Sanitized, sanitize
 from deepseek_jupyter.sanitizer.text import mark_code, plain
 from deepseek_jupyter.words import said
@@ -25,6 +26,8 @@ from .calls import calls, records_in, table_mark
 from .frontend import reads_plain_text
 
 Bundle = dict[str, Any]
+
+_log = logging.getLogger(__name__)
 
 # finish_reason in words; `stop` needs none. Unknown ones are shown as the server said them.
 END_WORDS: Mapping[str, str] = {
@@ -112,7 +115,7 @@ def final_bundle(
     tokens, money and seconds are in the record; the Markdown repeats them only where it is what the
     user has just `seen`, for they would be half of a file and of the differences between two runs.
     """
-    answer = answer or sanitize(shaped(record["answer"], record["format"]))
+    answer = answer or rendered(lambda: _sanitized(record), record["answer"])
     text = plain(record["answer"]) or said(ending(record))
     text = text if reads_plain_text() else one_line(text, _LINE)
     markdown = _markdown(record, answer.markdown, seen)
@@ -121,6 +124,19 @@ def final_bundle(
         "text/markdown": markdown,
         "text/plain": text,
     }
+
+
+def _sanitized(record: Mapping[str, Any]) -> Sanitized:
+    return sanitize(shaped(record["answer"], record["format"]))
+
+
+def rendered(render: Callable[[], Sanitized], text: str) -> Sanitized:
+    """What `render` makes of `text`; the plain text where it fails, for the answer was paid."""
+    try:
+        return render()
+    except Exception:
+        _log.debug("an answer is shown as plain text", exc_info=True)
+        return Sanitized(f"<pre>{_escaped(text)}</pre>", code_mark(plain(text)))
 
 
 def ending(record: Mapping[str, Any]) -> str:

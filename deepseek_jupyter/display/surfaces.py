@@ -18,14 +18,13 @@ import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import IO, Any
-from uuid import uuid4
 
 from deepseek_jupyter.errors import DeepSeekError, one_line
 from deepseek_jupyter.protocol.output import TURN_MIME
 from deepseek_jupyter.words import said
 
 from .calls import calls
-from .frontend import can_type, captured, has_frontend, in_jupyter, publish, shell
+from .frontend import Output, can_type, captured, has_frontend, in_jupyter, publish, shell
 from .pages import pages
 from .render import Bundle, final_bundle, streaming_bundle, waiting_words
 from .report import sentence
@@ -123,7 +122,6 @@ class Terminal(Surface):
         self._status = "waiting"
         self._notices = 0
         self._called: set[tuple[int, int]] = set()
-        self._waiting: Mapping[str, Any] | None = None
 
     def wait(self, waiting: Mapping[str, Any]) -> None:
         self._print(self._styler.muted(waiting_words(waiting)) + "\n")
@@ -137,9 +135,9 @@ class Terminal(Surface):
             self._print(self._styler.pause())
         self._print_calls(transcript.steps)
         self._print_notices(transcript.notices)
-        if transcript.waiting and transcript.waiting is not self._waiting:
+        if transcript.waiting:
             self.wait(transcript.waiting)
-        self._waiting = transcript.waiting
+            transcript.waiting = None  # a line is printed once
         if reasoning:
             if self._status == "waiting":
                 self._print(self._styler.muted(said("Thinking…")) + "\n")
@@ -193,8 +191,7 @@ class _PageTurn(Surface):
     _text: GrowingText
 
     def __init__(self) -> None:
-        self._id = uuid4().hex  # of the output, where there is one
-        self._is_out = False  # whether the output is there
+        self._output = Output()
         self._record: dict[str, Any] = {}
         self._rounds = self._steps_seen = 0
         self._stop: Callable[[], None] = lambda: None
@@ -208,11 +205,9 @@ class _PageTurn(Surface):
         pages.end(record["id"])
         if self.has_output:
             answer = self._text.finish(record["answer"])
-            self._publish(final_bundle(record, answer, seen=markdown_is_seen()))
-
-    def _publish(self, bundle: Bundle) -> None:
-        publish(bundle, self._id, update=self._is_out)
-        self._is_out = True
+            final = final_bundle(record, answer, seen=markdown_is_seen())
+            self._output.end(final)
+            pages.settle(record, final)
 
     def stop(self) -> None:
         self._stop()
@@ -236,15 +231,21 @@ class Notebook(_PageTurn):
 
     def begin(self, record: Mapping[str, Any], stop: Callable[[], None]) -> None:
         super().begin(record, stop)
-        self._publish(self._bundle(0.0, record["notices"]))
+        self._output.show(self._bundle(0.0, record["notices"]))
+
+    def open(self, prompt: str) -> None:
+        if in_jupyter() and not self._output.begun:  # the page may have our renderer
+            self.wait({})
 
     def wait(self, waiting: Mapping[str, Any]) -> None:
-        words = streaming_bundle("", "", status="", elapsed=0.0, notices=[], waiting=waiting)
-        self._publish(words)
+        words = streaming_bundle("", "", status="waiting", elapsed=0, notices=[], waiting=waiting)
+        if in_jupyter():
+            words[TURN_MIME] = {**_UNSETTLED, "waiting": waiting}
+        self._output.show(words)
 
     def refuse(self, error: BaseException) -> None:
-        if self._is_out and not self._record:  # the cell's own error says it all
-            self._publish({"text/html": "", "text/plain": ""})
+        if self._output.begun and not self._record:  # the cell's own error says it all
+            self._output.end({"text/html": "", "text/plain": ""})
 
     def refresh(self, transcript: Transcript, fresh: Fresh, now: float) -> None:
         called = self._take_steps(transcript)
@@ -258,7 +259,7 @@ class Notebook(_PageTurn):
         self._unseen = False
         self._record["waiting"] = transcript.waiting
         bundle = self._bundle(transcript.elapsed(now), transcript.notices)
-        self._publish(bundle)
+        self._output.show(bundle)
         self._published = now
         size = len(bundle["text/html"]) + (self._text.length if TURN_MIME in bundle else 0)
         self._throttle.published(now, size, self._text.length)
@@ -269,6 +270,7 @@ class Notebook(_PageTurn):
             self._text = self._empty_text()
         elif transcript.steps_seen == self._steps_seen:
             return False
+        self._output.share()
         self._steps_seen, self._rounds = transcript.steps_seen, transcript.rounds
         self._record["steps"] = transcript.steps
         return True
@@ -331,6 +333,7 @@ class Deltas(_PageTurn):
             self._begin_round(transcript)
             pages.send(self.snapshot())
         if transcript.steps_seen != self._steps_seen:
+            self._output.share()
             self._steps_seen = transcript.steps_seen
             self._record["steps"], self._record["asking"] = transcript.steps, transcript.asking
             self._send("steps", steps=transcript.steps, asking=transcript.asking)
@@ -378,8 +381,8 @@ class Card(Deltas):
 
     @property
     def asks(self) -> bool:
-        """Whether its buttons can be heard while the cell runs."""
-        return pages.can_answer
+        """Whether its buttons can be heard while the cell runs, and stay in it as tools run."""
+        return pages.can_answer and pages.updates
 
     def __init__(self) -> None:
         super().__init__()
@@ -389,31 +392,31 @@ class Card(Deltas):
         if not self._record:
             self._record = {**_UNSETTLED, "prompt": prompt}
             self._text = self._empty_text()
-            self._publish(self._checkpoint())
+            self._output.show(self._checkpoint())
 
     def wait(self, waiting: Mapping[str, Any]) -> None:
         self._record["waiting"] = waiting
-        self._publish(self._checkpoint())
+        self._output.show(self._checkpoint())
 
     def refuse(self, error: BaseException) -> None:
         if not self._record.get("id") and self._record.get("status") == "waiting":
             status = "error" if isinstance(error, Exception) else "interrupted"
             known = error.record if isinstance(error, DeepSeekError) else None
             self._record.update(status=status, finish_reason=status, error=known)
-            self._publish(final_bundle(self._so_far()))
+            self._output.end(final_bundle(self._so_far()))
 
     def begin(self, record: Mapping[str, Any], stop: Callable[[], None]) -> None:
         super().begin(record, stop)
-        self._publish(self._checkpoint())
+        self._output.show(self._checkpoint())
 
     def refresh(self, transcript: Transcript, fresh: Fresh, now: float) -> None:
         if self._send_news(transcript, fresh, now) and self._checkpoints.due(now):
-            self._publish(self._checkpoint())
+            self._output.show(self._checkpoint())
             self._checkpoints.published(now, self._text.length, self._text.length)
 
     def _begin_round(self, transcript: Transcript) -> None:
         super()._begin_round(transcript)
-        self._publish(self._checkpoint())
+        self._output.show(self._checkpoint())
 
     def _checkpoint(self) -> Bundle:
         return {TURN_MIME: self._so_far(), "text/plain": "…"}
@@ -432,7 +435,7 @@ class Asking(Card):
 
     def close(self, line: str) -> None:
         pages.end(self._record["id"])
-        self._publish(sentence(line))
+        self._output.end(sentence(line))
 
 
 class Watched(Notebook):

@@ -26,7 +26,7 @@ from deepseek_jupyter.protocol.deltas import (
 from deepseek_jupyter.protocol.usage import Usage
 from deepseek_jupyter.sanitizer.sanitizer import Sanitized, Sanitizer, sanitize
 
-from .render import OPENING, shaped
+from .render import OPENING, rendered, shaped
 
 Fresh = tuple[str, str]  # thinking and answer that have not been shown yet
 
@@ -159,9 +159,9 @@ class GrowingText:
         self._format = answer_format
         self._rendered = rendered
         self._sanitizer = Sanitizer()
-        self._sanitizer.feed(OPENING.get(answer_format, ""))
         self._reasoning: list[str] = []
         self._answer: list[str] = []
+        self._feed(OPENING.get(answer_format, ""))
 
     @property
     def reasoning(self) -> str:
@@ -176,16 +176,28 @@ class GrowingText:
         self._answer.append(answer)
         self.length += len(reasoning) + len(answer)
         if answer and self._rendered:
-            self._sanitizer.feed(answer)
+            self._feed(answer)
+
+    def _feed(self, text: str) -> None:
+        try:
+            self._sanitizer.feed(text)
             self._sanitizer.render()
+        except Exception:  # a flaw costs the looks, not the rest of the answer
+            self._rendered = False
 
     def html(self) -> str:
-        return self._sanitizer.html()
+        if self._rendered:
+            return self._sanitizer.html()
+        return rendered(lambda: sanitize(shaped(self.answer, self._format)), self.answer).html
 
     def finish(self, answer: str) -> Sanitized:
         """The whole `answer`, of which all but the end is rendered already."""
+        return rendered(lambda: self._finish(answer), answer)
+
+    def _finish(self, answer: str) -> Sanitized:
         shown = self.answer
-        if not answer.startswith(shown):  # what was shown was taken back: JSON asked for again
+        # What was shown may have been taken back: JSON asked for again.
+        if not self._rendered or not answer.startswith(shown):
             return sanitize(shaped(answer, self._format))
         opening = OPENING.get(self._format, "")
         self._sanitizer.feed(shaped(answer, self._format)[len(opening) + len(shown) :])

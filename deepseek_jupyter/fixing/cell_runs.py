@@ -33,8 +33,10 @@ def last_failure() -> tuple[Executed, Failure]:
     """The cell that failed last and why. Raises `CellError` when none did, or it ran well since."""
     if log.error is None or log.failed is None:
         raise CellError("No cell has failed since the extension was loaded.")
-    run = log.failed
-    same = (r for r in executed() if (r.id == run.id if r.id or run.id else r.source == run.source))
+    runs = executed()
+    # IPython before 9.4 does not tell what it made of a cell; `executed` finds out.
+    run = next((r for r in runs if r.count == log.failed.count), log.failed)
+    same = (r for r in runs if (r.id == run.id if r.id or run.id else r.source == run.source))
     again = [r for r in same if r.count > run.count]
     if again and not again[-1].failed:
         raise CellError(f"{run.name} ran without an error as {again[-1].name}.")

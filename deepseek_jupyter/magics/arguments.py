@@ -15,7 +15,7 @@ from typing import Any, NoReturn
 
 from IPython.core.error import UsageError
 
-from deepseek_jupyter.asking.question import FORMATS, NAMED_PARAMETERS, Question
+from deepseek_jupyter.asking.question import FITS, FORMATS, NAMED_PARAMETERS, Question
 from deepseek_jupyter.config import APPROVALS, EFFORTS, ON_ERROR, REPLAYS
 from deepseek_jupyter.errors import ParameterError
 from deepseek_jupyter.protocol.parameters import SYNONYMS, parse_value
@@ -30,6 +30,9 @@ class Command:
     code: bool = False
     run: bool = False
     quiet: bool = False
+    map: str | None = None
+    into: str = "answer"
+    rows: int | str = 5
 
 
 class _Parser(argparse.ArgumentParser):
@@ -51,6 +54,14 @@ def flag_parser() -> argparse.ArgumentParser:
     _add_answer_flags(parser.add_argument)
     _add_conversation_flags(parser.add_argument)
     return parser
+
+
+def _sum(text: str) -> float:
+    return 0.0 if text == "none" else float(text)
+
+
+def _rows(text: str) -> int | str:
+    return text if text == "all" else int(text)
 
 
 def _add_model_flags(add: Callable[..., object]) -> None:
@@ -91,6 +102,11 @@ def _add_answer_flags(add: Callable[..., object]) -> None:
         help="functions that the model may call; built in: sql, inspect, run_python; none: nothing",
     )
     add(
+        "--web",
+        action="store_true",
+        help="let the provider's server search the web; the question may go out with the search",
+    )
+    add(
         "--approve",
         choices=APPROVALS,
         help="whether calls wait for your yes; without it only those of tools that act",
@@ -98,6 +114,9 @@ def _add_answer_flags(add: Callable[..., object]) -> None:
     add("-o", "--out", metavar="NAME", help="put the Reply into this variable")
     add("--code", action="store_true", help="put the answer's Python code into the next cell")
     add("--run", action="store_true", help="put the code there, and run it after a yes")
+    add("--map", metavar="FRAME", help="ask about every row of a frame; {{ column }} is its value")
+    add("--into", metavar="NAME", default="answer", help="the column for the answers of --map")
+    add("--rows", metavar="N|all", type=_rows, default=5, help="rows of --map: a trial, or all")
 
 
 def _add_conversation_flags(add: Callable[..., object]) -> None:
@@ -124,6 +143,12 @@ def _add_conversation_flags(add: Callable[..., object]) -> None:
         help="send this object along; df:schema,price=full,name=none,budget=500 says what of it; "
         "repeatable",
     )
+    add(
+        "--fit",
+        choices=FITS,
+        help="of documents that do not fit, send the most relevant parts, or the beginnings",
+    )
+    add("--cite", action="store_true", help="quotes from the documents, each with its place")
     add("--dry-run", action="store_true", help="show what would be sent, and send nothing")
     add("--branch", metavar="NAME", help="ask on this branch; a new one begins here")
     add(
@@ -132,7 +157,7 @@ def _add_conversation_flags(add: Callable[..., object]) -> None:
         help="answer from the journal or the notebook: auto where it was asked before, "
         "always or not at all, never",
     )
-    add("--budget", type=float, metavar="SUM", help="refuse a question that may cost more")
+    add("--budget", type=_sum, metavar="SUM", help="refuse a question that may cost more")
     add(
         "--no-stream",
         dest="stream",
@@ -189,7 +214,8 @@ def _command(flags: argparse.Namespace, prompt: str, cell_id: str | None) -> Com
     question = Question(prompt, parameters=_parameters(flags), cell_id=cell_id, **taken)
     if flags.out is not None and not flags.out.isidentifier():
         raise UsageError(f"--out {flags.out}: not a variable name.")
-    return Command(question, flags.out, flags.code or flags.run, flags.run, flags.quiet)
+    rows = (flags.map, flags.into, flags.rows)
+    return Command(question, flags.out, flags.code or flags.run, flags.run, flags.quiet, *rows)
 
 
 def _parameters(flags: argparse.Namespace) -> dict[str, Any]:

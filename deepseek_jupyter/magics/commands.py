@@ -45,7 +45,8 @@ if TYPE_CHECKING:
 class LineCommand:
     """A command, the form of its arguments, and what it does in one line.
 
-    `call` takes the words of the line; its keyword-only parameters are flags. One that `asks` the
+    `call` takes the words of the line; its keyword-only parameters are flags, with a value where
+    their default is a text. One that `asks` the
     model is given the line as it was written, and the id of the asking cell.
     """
 
@@ -57,12 +58,18 @@ class LineCommand:
     def run(self, name: str, words: list[str]) -> Any:
         """Carry it out. Raises `UsageError` for words that do not have its form."""
         takes = signature(self.call)
-        flags = {
-            f"--{p.name}": p.name for p in takes.parameters.values() if p.kind is p.KEYWORD_ONLY
-        }
-        given = {flags[word]: True for word in words if word in flags}
+        own = [p for p in takes.parameters.values() if p.kind is p.KEYWORD_ONLY]
+        flags = {f"--{p.name.rstrip('_')}": p for p in own}
+        given: dict[str, Any] = {}
+        rest, left = list[str](), iter(words)
+        for word in left:
+            if word in flags:
+                flag = flags[word]
+                given[flag.name] = next(left, "?") if flag.default == "" else True
+            else:
+                rest.append(word)
         try:
-            bound = takes.bind(*(word for word in words if word not in flags), **given)
+            bound = takes.bind(*rest, **given)
         except TypeError:
             form = f"%deepseek {name} {self.form}".rstrip()
             names = " %deepseek tree names the turns." if "TURN" in form else ""
@@ -111,6 +118,13 @@ def _models(provider: str | None = None) -> Report:
 @_command("[PROVIDER]", "what --param takes there: range, default, meaning")
 def _parameters(provider: str | None = None) -> Report:
     return parameters(get_session(), provider)
+
+
+@_command("", "what models cost, per million tokens, and whether it is peak time")
+def _price() -> Report:
+    from deepseek_jupyter.session.prices import price_list
+
+    return price_list(get_session())
 
 
 @_command("[PROVIDER]", "what is left on the account")
@@ -230,16 +244,17 @@ def _tree() -> Drawing | Report:
     return Drawing("\n".join(_conversation().tree_lines()))
 
 
-@_command("[TURN] [--sent]", "a turn again, or what was sent")
-def _show(name: str = "", *, sent: bool = False) -> Reply | Preview:
+@_command("[TURN] [--sent | --as curl|python|openai]", "a turn again, what was sent, or as code")
+def _show(name: str = "", *, sent: bool = False, as_: str = "") -> Reply | Preview | Drawing:
     conversation = _conversation()
     turn = conversation.look_up(name) if name else conversation.turn(conversation.tip)
     if turn is None:
         raise UsageError("The conversation has no turn yet.")
-    if sent:
+    if sent or as_:
         if not turn.sent:
             raise UsageError("This turn was read from a file; nothing was sent for it from here.")
-        return preview_sent(get_session(), turn)
+        preview = preview_sent(get_session(), turn)
+        return preview.as_code(as_) if as_ else preview
     return Reply(turn)
 
 

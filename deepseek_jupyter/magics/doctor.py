@@ -12,7 +12,7 @@ from deepseek_jupyter.display.frontend import in_jupyter
 from deepseek_jupyter.display.pages import pages
 from deepseek_jupyter.display.report import Report
 from deepseek_jupyter.errors import DeepSeekError
-from deepseek_jupyter.home import home
+from deepseek_jupyter.home import NOWHERE, home
 from deepseek_jupyter.nested import nested_state
 from deepseek_jupyter.privacy.rules import file_in_words
 
@@ -59,7 +59,9 @@ def _packages(session: Session) -> Iterator[Finding]:
 
 def _directory(session: Session) -> Iterator[Finding]:
     path = home()
-    if os.access(next(p for p in (path, *path.parents) if p.exists()), os.W_OK):
+    if path == NOWHERE:
+        yield _BAD, "state", "This user has no home directory; set DEEPSEEK_JUPYTER_HOME."
+    elif os.access(next(p for p in (path, *path.parents) if p.exists()), os.W_OK):
         yield _GOOD, "state", str(path)
     else:
         yield _BAD, "state", f"{path} cannot be written; set DEEPSEEK_JUPYTER_HOME."

@@ -113,6 +113,8 @@ class DeepSeekMagics(Magics):
         if command.code:
             Teaching(session.policy_files()).check_code_insertion()
         names = {**self.shell.user_ns, **(local_ns or {})}
+        if command.map is not None:
+            return self._map(command, names)
         question = resolve(command.question, names, template=True)
         if question.dry_run:
             return preview(session, question)
@@ -128,6 +130,24 @@ class DeepSeekMagics(Magics):
         if command.code and reply.code:
             _place(session, command, reply)
         return reply
+
+    def _map(self, command: Command, names: Mapping[str, Any]) -> Any:
+        """The rows of a frame with the answers of ``--map``."""
+        from deepseek_jupyter.api import get_session
+        from deepseek_jupyter.asking.ask import schema_value
+        from deepseek_jupyter.asking.attachments import named_value
+        from deepseek_jupyter.jobs.row_map import row_map
+        from deepseek_jupyter.jobs.row_task import MapOptions, RowTask
+
+        question, session = command.question, get_session()
+        to = str if question.schema is None else schema_value(question.schema, names)
+        quiet = command.quiet or session.config.quiet
+        options = MapOptions(to, command.into, command.rows, question.budget, show=not quiet)
+        frame = named_value(str(command.map), names, "--map")
+        answered = row_map(RowTask(session, frame, question, options, names))
+        if command.out:
+            self.shell.user_ns[command.out] = answered
+        return answered
 
     def _cell_id(self) -> str | None:
         """The id of the running cell, where the front end sends one (JupyterLab, VS Code).

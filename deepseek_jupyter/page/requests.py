@@ -24,6 +24,7 @@ PAGE_REQUESTS: dict[str, tuple[str, bool]] = {
     "notebook_status": ("state.status", True),
     "sibling": ("siblings.sibling", True),
     "use": ("siblings.use", True),
+    "ended": ("siblings.ended", True),
     "document": ("panel_queries.document", False),
 }
 PANEL_REQUESTS: dict[str, tuple[str, bool]] = {

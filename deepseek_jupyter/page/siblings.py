@@ -12,6 +12,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from deepseek_jupyter.asking.reply import Reply
+from deepseek_jupyter.display.pages import pages
 from deepseek_jupyter.errors import ConversationError
 
 from .fields import flag, text, turn_id, whole
@@ -39,6 +40,17 @@ def use(session: Session, request: Request) -> dict[str, Any]:
     used = use_answer(session.conversation, str(request.body.get("id")))
     send_state()
     return used
+
+
+def ended(session: Session, request: Request) -> dict[str, Any]:
+    """``{id}``: whether the turn runs; its bundle, once it has ended; the page's `rank`."""
+    id = turn_id(request.body, "id")
+    runs, bundle = pages.last_word(id)
+    found = [] if runs or bundle else session.conversation.turns_of([id])
+    for turn in found:
+        if turn.status not in ("waiting", "thinking", "answering"):
+            bundle = Reply(turn).bundle()
+    return {"runs": runs, "bundle": bundle, "rank": pages.rank(request.body.get("page"))}
 
 
 def neighbour(conversation: Conversation, id: str, step: int) -> dict[str, Any]:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Mapping
-from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 from weakref import WeakSet
 
@@ -17,7 +16,7 @@ from deepseek_jupyter.config import EFFORTS, THINK
 from deepseek_jupyter.conversation.totals import Total
 from deepseek_jupyter.display.frontend import shell
 from deepseek_jupyter.display.pages import pages
-from deepseek_jupyter.errors import DeepSeekError, ParameterError
+from deepseek_jupyter.errors import ParameterError
 from deepseek_jupyter.session.accounts import in_words, notebook_ghosts, notebook_totals
 from deepseek_jupyter.session.session import get_session
 
@@ -229,19 +228,9 @@ def models(session: Session, request: Request) -> dict[str, Any]:
     """The ids that the providers list, ``provider:id`` but for the one that is used when no model
     is set, and that one.
     """
-    from deepseek_jupyter import local
-
     standard, default = session.endpoints.standard()
-    listed = [default]
-    if standard.name != "local" and (embedded := local.status()).ready:
-        listed += [f"local:{model.id}" for model in embedded.models]
-    for provider, key in session.endpoints.usable():
-        before = "" if provider.name == standard.name else f"{provider.name}:"
-        ids = {provider.default_model} - {None, ""}
-        with suppress(DeepSeekError):  # any id can be typed; a host that lists none is no trouble
-            ids |= {m["id"] for m in session.endpoints.models(provider, key)}
-        listed += sorted(f"{before}{id}" for id in ids)
-    return {"provider": standard.title, "default": default, "models": list(dict.fromkeys(listed))}
+    listed = {default: None, **dict.fromkeys(session.endpoints.offered(standard))}
+    return {"provider": standard.title, "default": default, "models": list(listed)}
 
 
 def _checked(name: str, value: object) -> Any:

@@ -76,6 +76,14 @@ class Redactor:
         other.withheld, other.released = tuple(withheld), released
         return other
 
+    def apart(self, taken: Mapping[str, str]) -> Redactor:
+        """A redactor that detects, withholds and releases as this one, but numbers its pseudonyms
+        by itself, after those `taken`.
+        """
+        other = Redactor(self.detectors, taken)
+        other.withheld, other.released = self.withheld, self.released
+        return other
+
     def withhold(self, values: Mapping[str, str], *, soft: bool = False) -> WithheldValues:
         """Let none of these texts leave; each comes with the word for its pseudonym. What is
         `soft` leaves where it is released.

@@ -3,7 +3,7 @@
 Nothing here opens a socket, reads a clock or knows a provider by name; what differs between
 hosts comes in as a `Dialect`.
 
-    wire        the wires by name: path, request builder, decoder
+    wire        the wires by name: path, key's header, request builder, decoder
     messages    messages and tool calls; what makes a history legal
     request     a question as the body of a chat completion
     parameters  which parameters a request may set, with type and range
@@ -11,6 +11,9 @@ hosts comes in as a `Dialect`.
     sse         bytes to the data of server-sent events
     stream      a streamed reply: from events to deltas and the whole
     deltas      what one chunk adds, and what all of them come to
+    items       what the next two share
+    responses   the Responses wire, with the server's web search
+    anthropic   the Messages wire
     fim         fill-in-the-middle: two more wires
     usage       tokens and money of one request
     tokens      how many tokens a text or a body is

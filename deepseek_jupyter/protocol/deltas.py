@@ -102,7 +102,29 @@ class Notice:
     once: bool = False
 
 
-Delta = TextDelta | ReasoningDelta | ToolCallDelta | Logprobs | Finish | Fault | Usage
+@dataclass(slots=True, frozen=True)
+class WebPage:
+    """A page that the answer names as its source."""
+
+    url: str
+    title: str = ""
+
+
+@dataclass(slots=True, frozen=True)
+class Search:
+    """A search of the web that the server runs, or a page it opens, as far as it is: `query` is
+    what it looks for, `url` the page, `pages` what it found.
+    """
+
+    id: str
+    query: str = ""
+    url: str = ""
+    pages: tuple[WebPage, ...] = ()
+    status: str = ""
+
+
+_Said = TextDelta | ReasoningDelta | ToolCallDelta | Logprobs
+Delta = _Said | Finish | Fault | Usage | Search | WebPage
 Event = Delta | Notice | Retry
 
 
@@ -206,6 +228,8 @@ class Completion:
     reasoning_details: tuple[dict[str, Any], ...] = ()
     ended: bool = False
     fault: Fault | None = None
+    searches: tuple[Search, ...] = ()
+    citations: tuple[WebPage, ...] = ()
     facts: Mapping[str, str] = field(default_factory=dict)
 
     @property
@@ -233,8 +257,10 @@ def deltas_of(completion: Completion) -> Iterator[Delta]:
     """A whole completion as the deltas that a stream would have brought."""
     if completion.reasoning:
         yield ReasoningDelta(completion.reasoning)
+    yield from completion.searches
     if completion.answer:
         yield TextDelta(completion.answer)
+    yield from completion.citations
     for index, call in enumerate(completion.tool_calls):
         yield ToolCallDelta(index, call.id, call.name, call.arguments)
     if completion.logprobs:

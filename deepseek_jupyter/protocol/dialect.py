@@ -29,6 +29,7 @@ ThinkingStyle = Literal[
 Replay = Literal[
     "reasoning_content",  # on every assistant turn
     "reasoning_details",  # OpenRouter's items, unmodified
+    "signed",  # the text, and the signatures or items that it came with, on other wires than chat
     "none",
 ]
 

@@ -16,7 +16,7 @@ from deepseek_jupyter.errors import ParameterError
 
 from .deltas import Detail, joined
 from .dialect import Dialect, Replay, model_id, thinking_fields
-from .messages import Message, legal, user
+from .messages import SIGNED, Message, legal, user
 from .model_facts import facts_of
 from .parameters import check_parameters
 
@@ -69,16 +69,24 @@ class ChatRequest:
 
 @dataclass(frozen=True, slots=True)
 class Built:
-    """A body ready to be sent.
+    """A request ready to be sent.
 
-    `beta` asks for the beta base URL; `notices` are for the user; `thinks` says whether the model
-    will think, as far as the body shows.
+    `body` has it in the words of chat completions, in which it is counted, judged and drawn;
+    `posted` is that body in the words of another wire, None for chat itself. `beta` asks for the
+    beta base URL; `notices` are for the user; `thinks` says whether the model will think, as far
+    as the body shows.
     """
 
     body: dict[str, Any]
     beta: bool = False
     notices: tuple[str, ...] = ()
     thinks: bool = False
+    posted: dict[str, Any] | None = None
+
+    @property
+    def payload(self) -> bytes:
+        """The bytes that are posted. Raises `ParameterError` for what JSON cannot say."""
+        return encoded(self.body if self.posted is None else self.posted)
 
 
 def encoded(body: Mapping[str, Any]) -> bytes:
@@ -254,7 +262,7 @@ def _with_json_word(
 
 def replays_thinking(model: str, dialect: Dialect) -> bool:
     """Whether the text of earlier thinking goes back with the messages."""
-    return dialect.replay == "reasoning_content" and not _R1_IDS.search(model)
+    return dialect.replay in ("reasoning_content", "signed") and not _R1_IDS.search(model)
 
 
 def wire_messages(
@@ -279,12 +287,15 @@ def _wire_message(message: Message, model: str, dialect: Dialect) -> dict[str, A
         wire["tool_calls"] = [call.to_wire() for call in message.tool_calls]
     if message.prefix:
         wire["prefix"] = True
-    if replays_thinking(model, dialect):
+    thought = message.reasoning is not None or message.tool_calls
+    if thought and replays_thinking(model, dialect):
         # Verbatim where the model thought; "" satisfies the check for calls made without.
-        if message.reasoning is not None or message.tool_calls:
-            wire["reasoning_content"] = message.reasoning or ""
-    elif dialect.replay == "reasoning_details" and message.reasoning_details:
-        wire["reasoning_details"] = list(message.reasoning_details)
+        wire["reasoning_content"] = message.reasoning or ""
+    if dialect.replay in ("reasoning_details", "signed") and message.reasoning_details:
+        signed = dialect.replay == "signed"  # what one wire has brought is not sent on another
+        kept = [d for d in message.reasoning_details if (d.get("type") in SIGNED) is signed]
+        if kept:
+            wire["reasoning_details"] = kept
     return wire
 
 

@@ -1,7 +1,7 @@
 """Server-sent events, decoded from bytes as the HTML standard says (section 9.2.6).
 
 `SSEDecoder.feed` takes bytes in any cuts and returns the data of each finished event. Only data
-and the fact of a comment matter here: no endpoint of ours uses event names or ids on this wire.
+and the fact of a comment matter here: event names repeat the data's type, and nobody uses ids.
 
 Facts that shaped it:
 
@@ -78,6 +78,8 @@ class SSEDecoder:
         # A line end is never part of another character: what is whole can be decoded at once.
         whole, gap, text = text.rpartition(b"\n\n")
         for event in whole.decode("utf-8", "replace").split("\n\n") if gap else ():
+            if event[:7] == "event: ":
+                event = event.partition("\n")[2]
             if event[:6] == "data: " and "\n" not in event:  # nearly always
                 if len(event) > 6:
                     events.append(event[6:])

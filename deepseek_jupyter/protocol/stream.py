@@ -23,9 +23,11 @@ from .deltas import (
     Finish,
     Logprobs,
     ReasoningDelta,
+    Search,
     SurrogateJoiner,
     TextDelta,
     ToolCallDelta,
+    WebPage,
     decode_delta,
     joined,
     merge_details,
@@ -58,7 +60,6 @@ _UNOPENED = re.compile(r"\s*</think>[ \t]*(?:\n\s*|\Z)")
 _FACTS = {"system_fingerprint": "fingerprint", "created": "created"}
 _CHOICE_FACTS = {"native_finish_reason": "native_finish_reason"}
 
-_TEXT_FIELDS = ('content":', 'reasoning":')
 _NOT_PLAIN = re.compile(r'["\\\x00-\x1f]')
 
 
@@ -96,10 +97,11 @@ class CompletionStream:
     """
 
     finds_thinking = True
+    text_fields: tuple[str, ...] = ('content":', 'reasoning":')  # the keys of text in its chunks
 
     def __init__(self, *, think_implied: bool = False) -> None:
         self.sse = SSEDecoder()
-        self._template = ChunkTemplate()
+        self._template = ChunkTemplate(self.text_fields)
         self._splitter: ThinkSplitter | None = ThinkSplitter(implied=think_implied)
         self._answer: list[str] = []
         self._answer_surrogates = SurrogateJoiner()
@@ -109,6 +111,8 @@ class CompletionStream:
         self._call_at: dict[int, int] = {}
         self._call_of: dict[str, _Call] = {}
         self._details: list[dict[str, Any]] = []
+        self._searches: dict[str, Search] = {}
+        self._citations: list[WebPage] = []
         self._logprobs: dict[str, list[dict[str, Any]]] = {}
         self._finish: str | None = None
         self._usage: Usage | None = None
@@ -150,6 +154,8 @@ class CompletionStream:
             reasoning_details=tuple(self._details),
             ended=self.done or self._finish is not None,
             fault=self._fault,
+            searches=tuple(self._searches.values()),
+            citations=tuple(self._citations),
             facts=dict(self._facts),
         )
 
@@ -527,7 +533,8 @@ class ChunkTemplate:
     place. `kind` is what such a chunk brings.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, fields: tuple[str, ...]) -> None:
+        self._fields = fields
         self.kind: type[TextDelta] | type[ReasoningDelta] = TextDelta
         self._before = ""
         self._after = ""
@@ -550,7 +557,7 @@ class ChunkTemplate:
         if _NOT_PLAIN.search(text) or data.count(f'"{text}"') != 1:
             return
         at = data.index(f'"{text}"') + 1
-        if not data[: at - 1].rstrip().endswith(_TEXT_FIELDS):
+        if not data[: at - 1].rstrip().endswith(self._fields):
             return
         self.kind = type(brought[0])
         self._before, self._after = data[:at], data[at + len(text) :]

@@ -153,19 +153,28 @@ class PricePeriod:
 
     def at(self, when: datetime) -> Price:
         """The price at the UTC moment `when`."""
-        in_window = any(begin <= when.time() < end for begin, end in self.peak)
-        if not in_window or (self.peak_weekdays_only and when.weekday() >= 5):
+        if not self.in_peak(when):
             return self.price
         one, times = self.price, self.peak_factor
         with localcontext(_OURS):
             return Price(one.hit * times, one.miss * times, one.output * times, one.currency)
 
+    def in_peak(self, when: datetime) -> bool:
+        """Whether the UTC moment `when` is in a peak window."""
+        in_window = any(begin <= when.time() < end for begin, end in self.peak)
+        return in_window and not (self.peak_weekdays_only and when.weekday() >= 5)
+
+
+def period_at(periods: Sequence[PricePeriod], when: datetime) -> PricePeriod | None:
+    """The newest of the periods that have begun at `when`, None when none has."""
+    begun = [period for period in periods if period.since <= when.astimezone(UTC)]
+    return max(begun, key=lambda period: period.since, default=None)
+
 
 def price_at(periods: Sequence[PricePeriod], when: datetime) -> Price | None:
     """The price at `when`, None when none of the periods has begun."""
-    moment = when.astimezone(UTC)
-    begun = [period for period in periods if period.since <= moment]
-    return max(begun, key=lambda period: period.since).at(moment) if begun else None
+    period = period_at(periods, when)
+    return period.at(when.astimezone(UTC)) if period else None
 
 
 def _mapping(value: object) -> Mapping[str, Any]:

@@ -68,6 +68,7 @@ class Spender(Protocol):
 
     spent: list[Turn]
     ghosts: GhostCosts
+    jobs: dict[str, Total]
 
     @property
     def conversation(self) -> Conversation:
@@ -78,7 +79,9 @@ def usage(session: Spender, by: By | None = None) -> Report:
     """Tokens and cost, a row a `by` and a bar for its share; without `by` of this session."""
     if by is None:
         paid = sorted(session.ghosts.spent.values(), key=lambda total: total.key)
-        return _report("This session", "model", [*session_totals(session), *_as_ghosts(paid)])
+        rows = _as("rows", session.jobs.values())
+        ghosts = _as("ghost text", paid)
+        return _report("This session", "model", [*session_totals(session), *ghosts, *rows])
     conversation = session.conversation
     journal = conversation.journal
     if journal is None:
@@ -87,9 +90,10 @@ def usage(session: Spender, by: By | None = None) -> Report:
     notebook = conversation.notebook if by == "conversation" else None
     totals = journal.totals(by, conversation=within, notebook=notebook)
     named = _named(totals, by, journal)
-    ghosts = _named(journal.ghosts(by, notebook=notebook), by, journal)
+    ghosts = _as("ghost text", _named(journal.ghosts(by, notebook=notebook), by, journal))
+    rows = _as("rows", _named(journal.answer_totals(by, notebook=notebook), by, journal))
     scope = _SCOPES.get(by, "Every notebook on this machine")
-    return _report(scope, by, [*named, *_as_ghosts(ghosts)])
+    return _report(scope, by, [*named, *ghosts, *rows])
 
 
 def session_totals(session: Spender) -> list[Total]:
@@ -97,10 +101,10 @@ def session_totals(session: Spender) -> list[Total]:
     return sorted(by_key(map(Total.of_turn, session.spent)), key=lambda total: total.key)
 
 
-def _as_ghosts(totals: Iterable[Total]) -> Iterator[Total]:
-    """`totals` under names that say that they are of ghost text."""
+def _as(kind: str, totals: Iterable[Total]) -> Iterator[Total]:
+    """`totals` under names that say what kind of request they are of."""
     for total in totals:
-        yield replace(total, key=f"{total.key} (ghost text)" if total.key else "ghost text")
+        yield replace(total, key=f"{total.key} ({kind})" if total.key else kind)
 
 
 def notebook_ghosts(session: Spender, provider: str = "") -> Total:
@@ -112,12 +116,24 @@ def notebook_ghosts(session: Spender, provider: str = "") -> Total:
     return sum(_at(provider, paid), Total(""))
 
 
+def _jobs(session: Spender, provider: str = "") -> Total:
+    """What the answers of the notebook's jobs have cost so far, in all kernels."""
+    conversation, paid = session.conversation, list(session.jobs.values())
+    if conversation.journal is not None and conversation.notebook is not None:
+        paid = conversation.journal.answer_totals("model", notebook=conversation.notebook)
+    return sum(_at(provider, paid), Total(""))
+
+
 def notebook_cost(session: Spender, currency: str, provider: str = "") -> Decimal:
-    """What the notebook has cost so far in `currency`, ghost text too, in all kernels; at
+    """What the notebook has cost so far in `currency`, ghost text and jobs too, in all kernels; at
     `provider`, or at all.
     """
-    totals = _at(provider, notebook_totals(session))
-    return sum(totals, notebook_ghosts(session, provider)).cost.get(currency, Decimal())
+    return _everything(session, provider).cost.get(currency, Decimal())
+
+
+def _everything(session: Spender, provider: str = "") -> Total:
+    others = notebook_ghosts(session, provider) + _jobs(session, provider)
+    return sum(_at(provider, notebook_totals(session)), others)
 
 
 def _at(provider: str, totals: Iterable[Total]) -> Iterator[Total]:
@@ -125,8 +141,8 @@ def _at(provider: str, totals: Iterable[Total]) -> Iterator[Total]:
 
 
 def notebook_tokens(session: Spender) -> int:
-    """The tokens that the notebook has used so far, prompts and answers, ghost text too."""
-    used = sum(notebook_totals(session), notebook_ghosts(session)).usage
+    """The tokens that the notebook has used so far, ghost text and jobs too."""
+    used = _everything(session).usage
     return used.prompt_tokens + used.completion_tokens
 
 

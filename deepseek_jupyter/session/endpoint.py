@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, cast
 
-from deepseek_jupyter.errors import ConfigurationError, MissingKeyError
+from deepseek_jupyter.errors import ConfigurationError, DeepSeekError, MissingKeyError
 
 if TYPE_CHECKING:
     from deepseek_jupyter.config import DeepSeek
@@ -39,24 +39,16 @@ class Endpoints:
         """
         from deepseek_jupyter.transport.addresses import wrong_address
         from deepseek_jupyter.transport.keys import Secret, find_key, on_this_machine
-        from deepseek_jupyter.transport.providers import KEYLESS
 
-        settled = self.config.provider
-        environment = os.environ.get("DEEPSEEK_BASE_URL", "")
         chosen = name or self.named(None, self.config.model)[0] or self._default()
         provider = self.profile(chosen)
-        chosen, settled = provider.name, self._spelt(settled)
         if provider.name == "local":
             from deepseek_jupyter import local
 
             served = local.ensure_server(self.config.local_model or None, starting)
             running = provider.derive(base_url=served.base_url, default_model=served.model)
             return running, Secret(served.api_key, "the embedded server")
-        url = self.config.base_url if chosen == (settled or "deepseek") else ""
-        if not url and (chosen == "deepseek" or (chosen == settled and chosen in KEYLESS)):
-            url = environment
-        if url:
-            provider = provider.derive(base_url=url)
+        provider = self._addressed(provider)
         if wrong := wrong_address(provider.base_url):
             raise ConfigurationError(*wrong)
         try:
@@ -65,6 +57,18 @@ class Endpoints:
             if not on_this_machine(provider.base_url):
                 raise
             return provider, Secret("")
+
+    def _addressed(self, provider: Provider) -> Provider:
+        """`provider` at the base URL of the settings or the environment, where that is meant for
+        it.
+        """
+        from deepseek_jupyter.transport.providers import KEYLESS
+
+        chosen, settled = provider.name, self._spelt(self.config.provider)
+        url = self.config.base_url if chosen == (settled or "deepseek") else ""
+        if not url and (chosen == "deepseek" or (chosen == settled and chosen in KEYLESS)):
+            url = os.environ.get("DEEPSEEK_BASE_URL", "")
+        return provider.derive(base_url=url) if url else provider
 
     def named(self, provider: str | None, model: str | None) -> tuple[str | None, str | None]:
         """`provider` and `model` where the latter may be ``provider:id``.
@@ -121,7 +125,7 @@ class Endpoints:
         from deepseek_jupyter.transport.keys import Secret
 
         meant = name or self.named(None, self.config.model)[0] or self.config.provider
-        return self.profile(meant or "deepseek"), Secret("")
+        return self._addressed(self.profile(meant or "deepseek")), Secret("")
 
     def profile(self, name: str) -> Provider:
         """The profile called `name`, as the settings change it."""
@@ -147,16 +151,25 @@ class Endpoints:
         provider, key = self.provider(self._default())
         return provider, self._unset(provider, key)
 
-    def usable(self) -> Iterator[tuple[Provider, Secret]]:
-        """The providers that can be asked, but for the embedded model: with a key, or set up by
-        the user.
+    def offered(self, standard: Provider) -> Iterator[str]:
+        """The models of every provider that can be asked (with a key, set up by the user, or
+        embedded), as a setting names them beside `standard`.
         """
+        from deepseek_jupyter import local
         from deepseek_jupyter.transport.providers import KEYLESS, PROVIDERS
 
+        if standard.name != "local" and (embedded := local.status()).ready:
+            yield from (f"local:{model.id}" for model in embedded.models)
         for name in dict.fromkeys((*PROVIDERS, *self.config.providers)):
-            if name not in KEYLESS or name in self.config.providers:
-                with suppress(MissingKeyError):
-                    yield self.provider(name)
+            if name == "local" or (name in KEYLESS and name not in self.config.providers):
+                continue
+            with suppress(DeepSeekError):  # any id can be typed; one that lists none is no trouble
+                provider, key = self.provider(name)
+                ids = {provider.default_model} - {None, ""}
+                with suppress(DeepSeekError):
+                    ids |= {model["id"] for model in self.models(provider, key)}
+                before = "" if name == standard.name else f"{name}:"
+                yield from sorted(f"{before}{id}" for id in ids)
 
     def _unset(self, provider: Provider, key: Secret) -> str:
         chosen = os.environ.get("DEEPSEEK_MODEL", "") if provider.name == "deepseek" else ""

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from deepseek_jupyter.config import DeepSeek, settings
 from deepseek_jupyter.conversation.conversation import Conversation
 from deepseek_jupyter.conversation.restore import notebook_path
+from deepseek_jupyter.conversation.totals import Total
 from deepseek_jupyter.conversation.turn import Turn
 from deepseek_jupyter.display.frontend import user_namespace
 from deepseek_jupyter.protocol.tokens import use_exact_tokens
@@ -52,6 +53,7 @@ class Session:
         self.last: LastReply | None = None
         self.spent: list[Turn] = []  # of this kernel; replayed ones cost nothing
         self.ghosts = GhostCosts()
+        self.jobs: dict[str, Total] = {}  # what the answers of jobs cost in this kernel, by model
         self.prefix: object = None  # what the last request began with; `asking` compares it
         self.endpoints = Endpoints(config)
         use_exact_tokens(config.exact_tokens)

@@ -62,6 +62,11 @@ class Withholding:
 
         return mask
 
+    @property
+    def policies(self) -> Mapping[str, str]:
+        """The policy under which each name was attached last."""
+        return {name: held.card[2] for name, held in self._held.items()}
+
     def without(self, policies: Mapping[str, str]) -> tuple[WithheldValues, ...]:
         """What is withheld, but for attachments whose policy is another one in `policies`."""
         kept = (h for n, h in self._held.items() if policies.get(n, h.card[2]) == h.card[2])

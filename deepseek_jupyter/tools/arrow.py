@@ -8,10 +8,12 @@ from __future__ import annotations
 import dataclasses
 import enum
 from collections.abc import Mapping, Sequence
+from importlib import import_module
 from importlib.util import find_spec
+from pathlib import Path
 from typing import Any
 
-from deepseek_jupyter.errors import ConfigurationError, InvalidResponseError
+from deepseek_jupyter.errors import ConfigurationError, InvalidResponseError, ParameterError
 
 BACKENDS = ("pandas", "polars", "pyarrow")
 _STRANGE = {"pandas.period", "pandas.interval"}  # numbers and pairs to all but pandas
@@ -139,3 +141,47 @@ def _record(value: Any) -> dict[str, Any]:
         record = {"value": value}
     plain = {n: v.value if isinstance(v, enum.Enum) else v for n, v in record.items()}
     return {str(name): value for name, value in plain.items()}
+
+
+# suffix -> module of pyarrow, its reader
+_FILES = {
+    **dict.fromkeys((".csv", ".tsv"), ("csv", "read_csv")),
+    **dict.fromkeys((".parquet", ".pq"), ("parquet", "read_table")),
+    **dict.fromkeys((".feather", ".arrow"), ("feather", "read_table")),
+    **dict.fromkeys((".jsonl", ".ndjson"), ("json", "read_json")),
+}
+_LARGEST = 50_000_000  # bytes of a file
+_MOST = 2_000_000_000  # bytes that a Parquet file says it unpacks to
+
+
+def table_of_file(path: Path) -> Any:
+    """The table in a file, by its suffix; None where it is no table, or pyarrow is not there.
+
+    Raises `ParameterError` for one that is too large or cannot be read.
+    """
+    found = _FILES.get(path.suffix.lower())
+    if found is None or find_spec("pyarrow") is None or not path.is_file():
+        return None
+    try:
+        size = path.stat().st_size
+        if found[0] == "parquet":
+            meta = import_module("pyarrow.parquet").read_metadata(path)
+            groups = (meta.row_group(at) for at in range(meta.num_row_groups))
+            if sum(group.total_byte_size for group in groups) > _MOST:
+                size = _MOST
+        if size > _LARGEST:
+            raise ParameterError(
+                f"{path} holds {size:,} bytes or more; {_LARGEST:,} are read.",
+                "Read a part of it in Python, and attach that frame.",
+            )
+        module = import_module(f"pyarrow.{found[0]}")
+        options: dict[str, Any] = {}
+        if path.suffix.lower() == ".tsv":
+            options["parse_options"] = module.ParseOptions(delimiter="\t")
+        source = path if found[0] in ("parquet", "feather") else str(path)
+        return getattr(module, found[1])(source, **options)
+    except (OSError, ValueError, KeyError) as error:  # pyarrow's own are of these kinds
+        said = str(error).split("\n", 1)[0][:200]
+        raise ParameterError(
+            f"{path} cannot be read as a table: {said}", "Read it in Python, and attach the frame."
+        ) from None

@@ -29,7 +29,11 @@ _PAGES = {
     "docs.siliconflow.cn": "api.siliconflow.cn",
 }
 _SET_BY = "DeepSeek.base_url, DeepSeek.providers or DEEPSEEK_BASE_URL sets it"
-_OTHER_API = re.compile(r"/anthropic\b")
+# What an address ends with that is for another wire than chat.
+_WIRES = {
+    "messages": re.compile(r"(?:/messages|/anthropic(?:/v1)?)/*$"),
+    "responses": re.compile(r"/responses/*$"),
+}
 
 
 def base_of(url: str) -> str:
@@ -47,6 +51,7 @@ def base_of(url: str) -> str:
     address = address.rstrip("/")
     while (shorter := _ENDPOINTS.sub("", address).rstrip("/")) != address:
         address = shorter
+    address = re.sub(r"/anthropic$", "/anthropic/v1", address)
     known = _KNOWN.get(_host(address))
     if known:
         path, whole = _parts(address).path, urlsplit(known).path
@@ -54,6 +59,12 @@ def base_of(url: str) -> str:
             address = known
         address = re.sub(r"^http://", "https://", address)
     return address + mark + query
+
+
+def wire_of(url: str) -> str:
+    """The wire that an address names, "" for one that may be chat's."""
+    address = url.strip(_ROUND).partition("?")[0]
+    return next((wire for wire, end in _WIRES.items() if end.search(address)), "")
 
 
 def wrong_address(url: str) -> tuple[str, str] | None:
@@ -68,9 +79,8 @@ def wrong_address(url: str) -> tuple[str, str] | None:
     host = _host(url)
     api = _KNOWN.get(_PAGES.get(host, host), "")
     hint = f"The base URL for chat is {api}; {_SET_BY}."
-    if api and _OTHER_API.search(parts.path):
-        return f"{url} speaks Anthropic's Messages, which is not spoken here.", hint
-    if host in _PAGES or (host in _KNOWN and not url.startswith(api)):
+    page = host in _KNOWN and not url.startswith(api) and not wire_of(url)
+    if host in _PAGES or page:
         return f"{url} is a web page and not the API.", hint
     return None
 

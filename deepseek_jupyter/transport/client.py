@@ -21,7 +21,6 @@ import ssl
 import zlib
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 from dataclasses import dataclass, replace
-from importlib.util import find_spec
 from typing import Any, Literal
 
 import httpx
@@ -30,8 +29,9 @@ from deepseek_jupyter import errors
 from deepseek_jupyter._version import __version__
 from deepseek_jupyter.errors import DeepSeekError, shortened
 from deepseek_jupyter.protocol.deltas import Detail, Event, Notice, Retry, deltas_of
-from deepseek_jupyter.protocol.request import Built, ChatRequest, encoded, join_url, repair
+from deepseek_jupyter.protocol.request import Built, ChatRequest, join_url, repair
 from deepseek_jupyter.protocol.sse import LARGEST
+from deepseek_jupyter.protocol.wire import WIRES
 
 from .exchange import Exchange
 from .failures import RetryPolicy, concurrency_limit, request_id
@@ -130,44 +130,26 @@ class _Shard:
     busy: int = 0
 
 
-class _Bearer(httpx.Auth):
+class _Auth(httpx.Auth):
     """Puts the key into the one header, so that it is in no variable of ours."""
 
-    def __init__(self, key: Secret) -> None:
+    def __init__(self, key: Secret, wire: str = "chat") -> None:
         if not (key.reveal().isascii() and key.reveal().isprintable()):
             raise errors.ConfigurationError(
                 "The API key holds characters that no key has, such as a line break.",
                 "Store it again with %deepseek login, or correct the variable it comes from.",
             )
         self._key = key
+        self._header, self._before = WIRES[wire].key
 
     def auth_flow(self, request: httpx.Request) -> Any:
         if self._key:
-            request.headers["Authorization"] = f"Bearer {self._key.reveal()}"
+            request.headers[self._header] = f"{self._before}{self._key.reveal()}"
         yield request
 
 
 Again = Notice | Retry  # what is said of another attempt
 _BLANKS = Notice(Detail("The model returned nothing but blanks; asked once more."))
-
-
-def _spare_lookups() -> None:
-    """Tell httpcore that a running asyncio loop is one, which it asks seven times a request.
-
-    It tries to import sniffio for that, and where there is none, looks through the whole path each
-    time: a tenth of what a question costs.
-    """
-    from httpcore import _synchronization as module
-
-    ask = getattr(module, "current_async_library", None)
-    if ask is None or find_spec("sniffio") or hasattr(ask, "spared"):
-        return
-
-    def current_async_library() -> str:
-        return "asyncio" if asyncio._get_running_loop() is not None else ask()
-
-    current_async_library.spared = True  # type: ignore[attr-defined]
-    module.current_async_library = current_async_library
 
 
 class Client:
@@ -185,7 +167,6 @@ class Client:
         self._limiters: dict[str, Limiter] = {}
         self._shards: list[_Shard] = []
         self._loop: asyncio.AbstractEventLoop | None = None
-        _spare_lookups()
 
     async def stream(self, exchange: Exchange) -> AsyncIterator[list[Event]]:
         """Post the request and pass on what each read brings, until the answer is whole.
@@ -233,7 +214,7 @@ class Client:
                 asyncio.timeout(seconds),
             ):
                 request = client.build_request("GET", exchange.url, headers=headers)
-                response = await client.send(request, auth=_Bearer(key), stream=True)
+                response = await client.send(request, auth=_Auth(key), stream=True)
                 async with contextlib.aclosing(response):
                     if response.status_code != 200:
                         raise await _refusal(exchange, response)
@@ -297,14 +278,16 @@ class Client:
             request = client.build_request(
                 "POST",
                 exchange.url,
-                content=encoded(built.body),
+                content=built.payload,
                 headers={
                     "Accept": accept,
                     "Content-Type": "application/json",
+                    **WIRES[exchange.provider.wire].headers,
                     **exchange.provider.headers,
                 },
             )
-            response = await client.send(request, auth=_Bearer(exchange.key), stream=True)
+            auth = _Auth(exchange.key, exchange.provider.wire)
+            response = await client.send(request, auth=auth, stream=True)
             try:
                 yield response, timer
             finally:

@@ -15,12 +15,13 @@ import asyncio
 import contextlib
 import os
 import queue
+import sys
 import threading
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine, Generator
 from concurrent.futures import CancelledError, Future, InvalidStateError
 from typing import Any, Generic, TypeVar
 
-from deepseek_jupyter.errors import Interrupted
+from deepseek_jupyter.errors import DeepSeekError, Interrupted
 
 T = TypeVar("T")
 
@@ -41,6 +42,11 @@ class Engine:
         """The running loop. A fork gets a thread of its own: the parent's stays with the parent."""
         with self._lock:
             if self._loop is None or self._pid != os.getpid():
+                if sys.platform == "emscripten":
+                    raise DeepSeekError(
+                        "Nothing can be asked here: Python in a browser has no threads.",
+                        "Use a kernel on a machine; attaching, --dry-run and exports work.",
+                    )
                 self._loop = asyncio.new_event_loop()
                 self._pid = os.getpid()
                 threading.Thread(

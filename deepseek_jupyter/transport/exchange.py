@@ -64,7 +64,7 @@ class Exchange:
         self.decoder: CompletionStream | None = None
         self._built = built
         self._whole: Completion | None = None
-        self._insisted = False
+        self.insisted = False
         self._filter = KeyFilter(key)
         self._filters: dict[object, KeyFilter] = {}
 
@@ -77,7 +77,7 @@ class Exchange:
         self.decoder, self._whole = wire.stream(self.dialect), None
         self.decoder.redact = self._redacted
         self._filters = {}
-        base = self.provider.beta_url if self._built.beta else self.provider.base_url
+        base = self.provider.beta_url if self._built.beta else self.provider.wire_url
         self.url = join_url(base, wire.path)
         return self._built
 
@@ -159,7 +159,8 @@ class Exchange:
     def has_output(self) -> bool:
         """Whether the user has seen anything of the answer."""
         completion = self.completion
-        return bool(completion.answer or completion.reasoning or completion.tool_calls)
+        said = completion.answer or completion.reasoning or completion.tool_calls
+        return bool(said or completion.searches)
 
     def judge(self) -> None:
         """Raise if what came, now that the stream has ended, is no whole answer."""
@@ -197,12 +198,12 @@ class Exchange:
             return False
         mode = self.request.parameters.get("response_format") or {}
         completion = self.completion
-        if mode.get("type") != "json_object" or not completion.empty or self._insisted:
+        if mode.get("type") != "json_object" or not completion.empty or self.insisted:
             return False
         blanks = bool(completion.answer)  # to the limit, as a model in JSON mode may
         if completion.finish_reason not in (None, "stop", *(["length"] if blanks else [])):
             return False
-        self._insisted = True
+        self.insisted = True
         self.request, self._built = insisting_on_json(self.request), None
         return True
 

@@ -92,7 +92,7 @@ def lessons() -> list[tuple[str, str, str]]:
 def forget() -> int:
     """Forget everything; returns how much there was."""
     many = len(_read())
-    with suppress(OSError, RuntimeError):
+    with suppress(OSError):
         _path().unlink(missing_ok=True)
     return many
 
@@ -122,7 +122,7 @@ def _read() -> dict[str, dict[str, Any]]:
             if json.loads(key)[2] == __version__ and young < row["when"] <= time.time() + 60
         }
     except (OSError, ValueError, TypeError, LookupError, AttributeError, RuntimeError):
-        return {}  # RuntimeError: nested too deep, or the user has no home directory
+        return {}  # RuntimeError: nested too deep
 
 
 def _write(new: Mapping[str, dict[str, Any]]) -> None:
@@ -130,7 +130,7 @@ def _write(new: Mapping[str, dict[str, Any]]) -> None:
     now = time.time()
     rows = {**_read(), **{key: {**row, "when": now} for key, row in new.items()}}
     kept = sorted(rows.items(), key=lambda item: item[1]["when"])[-_MOST:]
-    with suppress(OSError, RuntimeError, ConfigurationError):
+    with suppress(OSError, ConfigurationError):
         partial = private_directory() / f".hosts-{os.urandom(8).hex()}"
         partial.write_text(json.dumps(dict(kept)), "utf-8")
         partial.replace(_path())

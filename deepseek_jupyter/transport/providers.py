@@ -13,15 +13,15 @@ from fnmatch import fnmatchcase
 from types import MappingProxyType
 from typing import Any, get_args
 
-from deepseek_jupyter.errors import ConfigurationError
+from deepseek_jupyter.errors import ConfigurationError, ParameterError
 from deepseek_jupyter.protocol.dialect import Dialect, Replay, SchemaStyle, ThinkingStyle
 from deepseek_jupyter.protocol.model_facts import ModelFacts, facts_of
 from deepseek_jupyter.protocol.parameters import STANDARD, TAKEN, Parameter
 from deepseek_jupyter.protocol.request import join_url
 from deepseek_jupyter.protocol.usage import Price, price_at
-from deepseek_jupyter.protocol.wire import WIRES
+from deepseek_jupyter.protocol.wire import WIRES, on_wire
 
-from .addresses import base_of
+from .addresses import base_of, wire_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,8 +32,10 @@ class Provider:
     `default_model` "" means: ask the host which model it serves.
     `balance_path` and `beta_path` are None where the host has no such thing. `context_tokens` and
     `vision`, patterns (`fnmatch`) of the ids that see images, are for what `MODELS` does not know
-    or knows otherwise, and so is `told`: what the host said of its models. `fim` is the wire of its
-    fill-in-the-middle, "" where it has none.
+    or knows otherwise, and so is `told`: what the host said of its models. `wires` are those that
+    it speaks beside chat, each with its own base URL, "" for `base_url`; `wire` is the one that is
+    used. `web_search`: its server searches the web, on the wire `responses`. `fim` is the wire of
+    its fill-in-the-middle, "" where it has none.
     """
 
     name: str
@@ -50,7 +52,9 @@ class Provider:
     vision: tuple[str, ...] = ()
     told: Mapping[str, ModelFacts] = field(default_factory=lambda: MappingProxyType({}))
     wire: str = "chat"
+    wires: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     fim: str = ""
+    web_search: bool = False
     headers: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
 
     @property
@@ -62,6 +66,23 @@ class Provider:
                 "Use -p deepseek for those.",
             )
         return join_url(_without_v1(self.base_url), self.beta_path)
+
+    @property
+    def wire_url(self) -> str:
+        """What the path of the wire is joined to."""
+        return self.wires.get(self.wire) or self.base_url
+
+    def speaking(self, wire: str) -> Provider:
+        """The profile on another wire, "" for its own. Raises `ParameterError`."""
+        if wire in ("", self.wire):
+            return self
+        has = ["chat", *self.wires] if self.wire == "chat" else [self.wire]
+        if wire not in has:
+            raise ParameterError(
+                f"{self.title} is not known to speak the wire {wire!r} at this address.",
+                f"It has {', '.join(has)}; a profile in DeepSeek.providers may name another.",
+            )
+        return replace(self, wire=wire, dialect=on_wire(self.dialect, wire))
 
     def facts(self, model: str) -> ModelFacts:
         """What is known of `model` here: by the user's word, the host's, then the table's."""
@@ -101,13 +122,23 @@ class Provider:
         if isinstance(changes.get("dialect"), Mapping):
             _check(changes["dialect"], Dialect)
             changes["dialect"] = replace(self.dialect, **changes["dialect"])
-        if isinstance(changes.get("base_url"), str):
-            changes["base_url"] = base_of(changes["base_url"])
+        wire = changes.pop("wire", "")
+        if isinstance(url := changes.get("base_url"), str):
+            changes["base_url"] = base_of(url)
+            spoken = wire_of(url)
+            wire = wire or spoken
+            if spoken and changes["base_url"] == self.wires.get(spoken):
+                del changes["base_url"]  # the address of that wire at this very host
+            elif changes["base_url"] != self.base_url:  # another host, with one address for all
+                changes.setdefault("wires", dict.fromkeys(self.wires, ""))
         for name in ("key_variables", "vision"):
             if isinstance(changes.get(name), str):
                 changes[name] = (changes[name],)
         derived = replace(self, **changes)
-        return replace(derived, dialect=replace(derived.dialect, provider=derived.name))
+        derived = replace(derived, dialect=replace(derived.dialect, provider=derived.name))
+        if wire and wire not in derived.wires:
+            derived = replace(derived, wires={**derived.wires, wire: ""})
+        return derived.speaking(wire)
 
 
 def _without_v1(base: str) -> str:
@@ -120,7 +151,7 @@ _WORDS: Mapping[str, tuple[str, ...]] = {
     "replay": get_args(Replay),
     "schema": get_args(SchemaStyle),
     "wire": tuple(WIRES),
-    "fim": ("", *WIRES),
+    "fim": ("", "fim", "infill"),
 }
 
 
@@ -171,6 +202,9 @@ _ALL = (
         beta_path="/beta",
         fim="fim",
         balance_path="user/balance",
+        # api-docs.deepseek.com/guides/responses_api and /guides/anthropic_api
+        wires={"responses": "", "messages": "https://api.deepseek.com/anthropic/v1"},
+        web_search=True,
         replay="reasoning_content",
         # json_schema is offered on /responses alone; api-docs.deepseek.com/guides/tool_calls.
         schema="strict function",
@@ -199,6 +233,7 @@ _ALL = (
         source="https://apidoc.cometapi.com/api/text/chat",
         key_variables=("COMETAPI_API_KEY", "COMETAPI_KEY"),
         default_model="deepseek-v3.2-exp",
+        wires={"messages": ""},  # apidoc.cometapi.com/api/text/anthropic-messages: Claude's ids
         thinking="by_id",
         replay="reasoning_content",
         json_needs_word=True,
@@ -211,6 +246,7 @@ _ALL = (
         source="https://wcode.net/model/deepseek-v3.2-exp",
         key_variables=("WCODE_API_KEY",),
         default_model="deepseek/deepseek-v3.2-exp",
+        wires={"messages": "https://wcode.net/api/anthropic/v1"},
         thinking="reasoning",
         efforts={},  # only reasoning.enabled is documented
         replay="reasoning_details",
@@ -282,6 +318,7 @@ _ALL = (
         base_url="http://127.0.0.1:8080/v1",
         source="https://github.com/ggml-org/llama.cpp/blob/master/tools/server/README.md",
         fim="infill",
+        wires={"responses": "", "messages": ""},  # tools/server/README.md
         key_variables=("LLAMA_API_KEY",),
         template_keys=("enable_thinking",),
         tool_choice_none=False,
@@ -293,6 +330,7 @@ _ALL = (
         base_url="",  # known once its server runs
         source="https://github.com/ggml-org/llama.cpp/blob/master/tools/server/README.md",
         fim="infill",
+        wires={"responses": "", "messages": ""},  # tools/server/README.md
         context_tokens=8192,
         schema="json_schema",
         tool_choice_none=False,

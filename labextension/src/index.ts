@@ -1,4 +1,5 @@
 /** The plugins, each for one role, so that each can be disabled alone. */
+import { PageConfig } from '@jupyterlab/coreutils';
 import { INotebookTracker, NotebookActions } from '@jupyterlab/notebook';
 import { IRenderMimeRegistry } from '@jupyterlab/rendermime';
 import { ITranslator, nullTranslator } from '@jupyterlab/translation';
@@ -6,6 +7,7 @@ import type { JupyterFrontEnd, JupyterFrontEndPlugin } from '@jupyterlab/applica
 import { Card } from './card/card';
 import { page } from './card/notes';
 import { orText } from './card/fallback';
+import { keepOutputs } from './card/outputs';
 import { CommHub } from './kernel/comms';
 import { MIME_TYPE } from './kernel/record';
 import { Changes, CHANGES_MIME } from './lab/changes';
@@ -28,6 +30,12 @@ async function speakIn(language: string): Promise<void> {
     speak(entries);
   }
 }
+/** The plugins that run cells over the page's own connection; servers that do it turn them off. */
+const EXECUTOR = '@jupyterlab/notebook-extension:cell-executor';
+const SHARED_EXECUTOR = '@jupyter/docprovider-extension:notebook-cell-executor';
+
+/** Where a page that is loaded again finds the kernels to which it was connected. */
+const CONNECTED = 'deepseek-jupyter:connected';
 
 const comms: JupyterFrontEndPlugin<ICommHub> = {
   id: 'deepseek-jupyter:comms',
@@ -36,13 +44,19 @@ const comms: JupyterFrontEndPlugin<ICommHub> = {
   provides: ICommHub,
   optional: [INotebookTracker, ITranslator],
   activate: async (
-    _app: JupyterFrontEnd,
+    app: JupyterFrontEnd,
     tracker: INotebookTracker | null,
     translator: ITranslator | null
   ) => {
     const language = translator?.languageCode ?? 'en';
     await speakIn(language).catch(error => console.warn('deepseek-jupyter: no catalogue', error));
-    const hub = new CommHub(language);
+    const hub = new CommHub(
+      app.hasPlugin(EXECUTOR) ||
+        (app.hasPlugin(SHARED_EXECUTOR) && PageConfig.getOption('serverSideExecution') !== 'true'),
+      language
+    );
+    const connected = sessionStorage.getItem(CONNECTED) ?? '';
+    sessionStorage.removeItem(CONNECTED);
     // A cell that names the extension has most likely just loaded it.
     NotebookActions.executed.connect((_, { notebook, cell }) => {
       const panel = tracker?.find(item => item.content === notebook);
@@ -53,13 +67,22 @@ const comms: JupyterFrontEndPlugin<ICommHub> = {
     });
     // Before its connection ends: a question must not wait for a page that is closed.
     tracker?.widgetAdded.connect((_, { sessionContext }) => {
+      sessionContext.kernelChanged.connect((_, { newValue }) => {
+        newValue && connected.includes(newValue.id) && hub.connect(newValue);
+      });
       sessionContext.disposed.connect(() => {
         const kernel = sessionContext.session?.kernel;
         kernel && hub.leave(kernel);
       });
     });
     // A page that is only put aside may come back.
-    window.addEventListener('pagehide', ({ persisted }) => persisted || hub.leave());
+    window.addEventListener('pagehide', ({ persisted }) => {
+      if (!persisted) {
+        sessionStorage.setItem(CONNECTED, hub.kernels.join());
+        hub.leave();
+      }
+    });
+    tracker && keepOutputs(hub, tracker);
     return hub;
   }
 };

@@ -364,7 +364,8 @@ def test_a_turn_of_somebody_elses_file_is_shown_as_it_went_out_masked(session, s
 def test_a_frame_may_be_called_prompt(session, server, names):
     names["prompt"] = names["df"]
     shown = ask("What is in @prompt?", dry_run=True)
-    rows = [row[0] for row in shown.reports[0].rows]
+    (report,) = (report for report in shown.reports if report.title == "Tokens")
+    rows = [row[0] for row in report.rows]
     assert rows == ["prompt", "prompt", "tools and answer schema", "chat template", "in all"]
 
 

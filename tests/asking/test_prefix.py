@@ -133,9 +133,8 @@ class TestTokens:
         shown = ask("And tried?", dry_run=True)
         assert "And tried?" in counted
         assert "It is blue. " * 400 in counted
-        assert shown.reports[0].rows[-1][1] == str(
-            sum(int(row[1]) for row in shown.reports[0].rows[:-1])
-        )
+        (report,) = (report for report in shown.reports if report.title == "Tokens")
+        assert report.rows[-1][1] == str(sum(int(row[1]) for row in report.rows[:-1]))
 
     def test_a_request_near_the_context_is_counted(self, session, server):
         near = {"like": "deepseek", "base_url": server.base_url(), "context_tokens": 2_000}

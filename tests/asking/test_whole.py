@@ -125,7 +125,7 @@ def test_what_of_an_attachment_stays_here_is_said(session, server, kind, count, 
 
 
 @ANSWERED
-@given(count=COUNTS)
+@given(count=COUNTS.filter(bool))
 def test_files_leave_whole(session, server, tmp_path, count):
     path = tmp_path / "meeting.txt"
     path.write_text("\n".join(marks(count)))

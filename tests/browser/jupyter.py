@@ -19,7 +19,9 @@ NAME = "deepseek-jupyter"
 class Server:
     """A server in a child process; `stop` ends it and its kernels."""
 
-    def __init__(self, kind: str, folder: Path, *, extension: bool = True) -> None:
+    def __init__(
+        self, kind: str, folder: Path, *, extension: bool = True, python: str = sys.executable
+    ) -> None:
         self.kind = kind
         self.folder = folder
         self.work = folder / "work"
@@ -31,7 +33,7 @@ class Server:
         self._log = (folder / "server.log").open("wb")
         self._process = subprocess.Popen(
             [
-                *(sys.executable, "-m", {"lab": "jupyterlab", "notebook": "notebook"}[kind]),
+                *(python, "-m", {"lab": "jupyterlab", "notebook": "notebook"}[kind]),
                 *("--no-browser", "--allow-root", "--ServerApp.ip=127.0.0.1"),
                 "--ServerApp.port=0",  # it takes a free one: one that we find may be taken by then
                 *("--IdentityProvider.token=", f"--ServerApp.root_dir={self.work}"),

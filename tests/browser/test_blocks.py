@@ -88,7 +88,9 @@ def test_blocks_of_the_card(shown):
     page = shown.page
     cells = page.locator(".jp-Cell")
     card = cells.nth(ASK).locator(".jp-DeepSeek-card")
-    lines = [line.split(" · ") for line in card.locator(".jp-DeepSeek-tool summary").all_inner_texts()]
+    lines = [
+        line.split(" · ") for line in card.locator(".jp-DeepSeek-tool summary").all_inner_texts()
+    ]
     assert [line[:2] for line in lines] == [
         ["sql", "2 rows"],
         ["sql", "failed"],

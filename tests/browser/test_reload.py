@@ -2,10 +2,24 @@
 
 from __future__ import annotations
 
-import nbformat
+import json
+import os
+import random
+import time
 
-from .pages import until
+import nbformat
+import pytest
+
+from tests.support.kernels import record_in
+
+from .asking import run, saved
+from .notebook import CARD, Notebook
+from .pages import take, until
 from .stream_script import MIME
+from .test_live import stream
+
+WORDS = "".join(f"word {n} " for n in range(300)) + "end"
+THOUGHT = "I count. " * 30
 
 SHOWN = """card => [...card.querySelectorAll('.jp-DeepSeek-log, .jp-DeepSeek-notes')]
     .map(node => node.innerText)"""
@@ -67,3 +81,43 @@ def test_a_page_that_is_reloaded_meanwhile_catches_up(open_notebook):
     book.card.wait_for()
     book.until_idle()
     until(page, lambda: len(book.text) > 5000)
+
+
+MOMENTS = int(os.environ.get("DEEPSEEK_TEST_RELOADS", "3"))
+
+
+@pytest.mark.parametrize("number", range(MOMENTS))
+def test_the_end_arrives_whenever_the_page_is_reloaded(
+    number, browser, asking_server, asking_endpoint
+):
+    """Saved before or not: the answer is in the card, and once in the file."""
+    dice = random.Random(f"{number} of {MOMENTS}")
+    moment, saves = dice.uniform(0.5, 15), number % 2 == 0
+    server = asking_server()
+    asking_endpoint.forget()
+    asking_endpoint.queue(stream(WORDS, THOUGHT, pieces=75, gap=0.1))
+    cells = ("%load_ext deepseek_jupyter", "%%ds --think\nCount.")
+    book = Notebook(server, take(browser, server, fresh=True), cells, load=False)
+    page = book.page
+    try:
+        run(book, 0)
+        page.evaluate("() => jupyterapp.commands.execute('docmanager:save')")
+        book.run(1)
+        book.card.wait_for()
+        page.wait_for_timeout(moment * 1000)
+        if saves:
+            page.evaluate("() => jupyterapp.commands.execute('docmanager:save')")
+        page.reload()
+        page.wait_for_function("() => window.jupyterapp !== undefined")
+        shown = time.monotonic()
+        page.locator(".jp-DeepSeek-notes", has_text="tokens").wait_for()
+        late = time.monotonic() - max(shown, asking_endpoint.requests[-1].answered_at)
+        print(f"reload at {moment:.1f} s, saved {saves}: footer {late:.2f} s after the end")
+        assert "word 299" in book.text
+        assert page.locator(CARD).count() == 1
+        assert page.get_by_text("Not finished").count() == 0
+        found = saved(book)["cells"][1]["outputs"]
+        assert [json.dumps(output).count("word 299 end") > 0 for output in found] == [True]
+        assert record_in(found[0]["data"])["status"] == "done"
+    finally:
+        book.close()

@@ -259,13 +259,14 @@ class TestFiles:
         ("name", "content", "reason"),
         [
             ("a.bin", b"\0\1\2", "not a text in UTF-8"),
-            ("a.txt", b"\xff\xfeh\0", "not a text in UTF-8"),
+            ("a.txt", b"\xff\xfeh", "not a text in UTF-8"),
+            ("a.txt", b" \n", "is empty"),
             ("a.png", b"no picture", "not an image"),
             ("a.csv", b"who\nAda\n", "is a table"),
             ("a.parquet", b"PAR1", "is a table"),
             (".env", b"KEY=1", "holds secrets"),
             ("id_rsa", b"x", "holds secrets"),
-            ("big.txt", b"x" * 5_000_001, "the limit is 5,000,000"),
+            ("big.txt", b"x" * 50_000_001, "the limit is 50,000,000"),
         ],
     )
     def test_what_cannot_go_is_refused_with_a_way(self, tmp_path, name, content, reason):

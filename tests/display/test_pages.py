@@ -217,7 +217,7 @@ def test_the_next_page_is_shown_the_question_and_may_answer(hub):
     pages.expect("turn", "c")
     control.receive({"type": "leave", "page": "one-data"})
     data, control = manager.page("two")
-    assert data.sent == [Asking().snapshot()]
+    assert data.sent == [{**Asking().snapshot(), "alone": True}]
     pages.grace = 0.0
     assert pages.answer("turn", "c", 0) is None
     control.receive({"type": "approve", "id": "turn", "call": "c"})
@@ -225,10 +225,51 @@ def test_the_next_page_is_shown_the_question_and_may_answer(hub):
     assert first.sent == []
 
 
-def test_a_page_that_opens_is_not_told_of_turns_that_ask_nothing(hub):
+def test_a_page_that_opens_is_told_of_running_turns_and_whether_it_is_alone(hub):
+    """Alone it was loaded again: then no page may have the output of a turn."""
     pages, manager = hub
     pages.begin("turn", Asking())
-    assert manager.page("one")[0].sent == []
+    sent = [manager.page(name)[0].sent for name in ("one", "two")]
+    assert [(m["type"], m["alone"]) for (m,) in sent] == [("snapshot", True), ("snapshot", False)]
+
+
+RECORD = {"id": "t", "cell_id": "cell"}
+
+
+def test_the_last_word_goes_to_every_page_the_newest_first(hub):
+    pages, manager = hub
+    old, new = manager.page("old")[0], manager.page("new")[0]
+    pages.settle(RECORD, {"text/plain": "end"})
+    final = {"type": "final", "id": "t", "cell": "cell", "bundle": {"text/plain": "end"}}
+    assert (old.sent, new.sent) == ([{**final, "rank": 1}], [{**final, "rank": 0}])
+    assert manager.page("later")[0].sent == [], "it reads what the others wrote"
+
+
+def test_a_page_that_comes_after_the_end_is_sent_what_no_page_saw(hub):
+    pages, manager = hub
+    pages.settle(RECORD, {"text/plain": "end"})
+    (sent,) = manager.page("again")[0].sent
+    assert (sent["type"], sent["rank"], sent["alone"]) == ("final", 0, True)
+    assert manager.page("other")[0].sent == []
+
+
+def test_a_page_says_whether_updates_reach_its_notebook(hub):
+    pages, manager = hub
+    assert pages.updates, "without a page"
+    manager.data(Comm("executing"), {"content": {"data": {"updates": False}}})
+    assert not pages.updates
+    assert pages.rank("executing") == 3, "the server writes first"
+    manager.data(Comm("plain"), {"content": {"data": {"updates": True}}})
+    assert pages.updates
+
+
+def test_the_end_of_a_turn_can_be_asked_for(hub):
+    pages, _ = hub
+    pages.begin("runs", Asking())
+    pages.settle(RECORD, {"text/plain": "end"})
+    assert pages.last_word("runs") == (True, None)
+    assert pages.last_word("t") == (False, {"text/plain": "end"})
+    assert pages.last_word("other") == (False, None)
 
 
 def test_what_is_said_goes_before_who_has_left(hub):

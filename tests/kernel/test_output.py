@@ -120,3 +120,50 @@ def test_nbclient_executes_and_saves_it(base_environment, server, tmp_path):
     assert set(notebook.cells[1].outputs[0].data) == FORMS
     assert notebook.cells[3].outputs[0].data["text/plain"] == "Second."
     assert nbformat.reads(nbformat.writes(notebook), as_version=4) == notebook
+
+
+@pytest.fixture
+def executing(kernel):
+    """A server that executes cells itself: it drops display updates."""
+    said = "from deepseek_jupyter.display.pages import pages; pages.updates = {}"
+    kernel.run(said.format(False))
+    yield kernel
+    kernel.run(said.format(True))
+
+
+SHOWING = ("display_data", "update_display_data", "clear_output", "stream")
+
+
+def test_where_updates_are_lost_a_cell_that_asks_is_replaced_by_its_answer(executing, server):
+    server.queue(Reply(deltas(100, rate=200)))
+    ran = executing.run("%%ds\nTell me.")
+    shown = [message.kind for message in ran.of(*SHOWING)]
+    assert shown == ["display_data", "clear_output", "display_data"]
+    assert [turn["status"] for turn in ran.turns] == ["done"]
+
+
+def test_where_updates_are_lost_nothing_else_of_a_cell_is_wiped(executing, server):
+    server.queue(answer("One."), answer("Two."))
+    ran = executing.run("print('before')\n%ds One?\n%ds Two?\nprint('after')")
+    shown = [message.kind for message in ran.of(*SHOWING)]
+    assert shown == ["stream", "display_data", "display_data", "stream"]
+    assert [turn["answer"] for turn in ran.turns] == ["One.", "Two."]
+
+
+@pytest.mark.parametrize("method", ["feed", "finish"])
+def test_a_rendering_that_fails_costs_the_looks_and_not_the_answer(kernel, server, method):
+    text = "Some *words* and <b>more</b>."
+    server.queue(answer(text))
+    kernel.run(
+        "from deepseek_jupyter.sanitizer.sanitizer import Sanitizer\n"
+        f"kept = Sanitizer.{method}\n"
+        "def flaw(*_): raise ZeroDivisionError\n"
+        f"Sanitizer.{method} = flaw"
+    )
+    ran = kernel.run("%%ds\nTell me.")
+    kernel.run(f"Sanitizer.{method} = kept")
+    assert ran.ok
+    (turn,) = ran.turns
+    assert (turn["answer"], turn["status"]) == (text, "done")
+    assert "words" in ran.bundles[0]["text/markdown"]
+    assert "<b>" not in ran.bundles[0]["text/markdown"]

@@ -69,15 +69,20 @@ FLAGS: dict[str, dict[str, object]] = {
     "--schema list[City]": {"schema": "list[City]"},
     "--tools sql,inspect": {"tools": ("sql", "inspect")},
     "--approve never": {"approve": "never"},
+    "--fit parts": {"fit": "parts"},
+    "--cite": {"cite": True},
+    "--web": {"web": True},
     "--budget 0.01": {"budget": 0.01},
     "--no-stream": {"stream": False},
     "--on-error return": {"on_error": "return"},
     "--quiet": {"quiet": True},
+    "--map df --into topic": {"map": "df", "into": "topic"},
+    "--map df --rows all --budget none": {"map": "df", "rows": "all", "budget": 0.0},
 }
 
 
 def command(prompt: str, **made: object) -> Command:
-    own = {name: made.pop(name) for name in ("out", "code", "run", "quiet") if name in made}
+    own = {name: made.pop(name) for name in ONLY_IN_CELLS if name in made}
     return Command(Question(prompt, **made), **own)  # type: ignore[arg-type]
 
 
@@ -89,7 +94,7 @@ def test_no_flag_is_forgotten_here():
 
 # What a flag is called in Python, where that is not its own long name. The rest is for cells.
 IN_PYTHON = {"param": "parameters"}
-ONLY_IN_CELLS = {"out", "code", "run", "quiet"}
+ONLY_IN_CELLS = {"out", "code", "run", "quiet", "map", "into", "rows"}
 
 
 @pytest.mark.parametrize("function", [ds.ask, ds.aask, ds.stream])

@@ -9,7 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from deepseek_jupyter.protocol.deltas import ReasoningDelta, TextDelta
+from deepseek_jupyter.protocol.dialect import Dialect
 from deepseek_jupyter.protocol.stream import RUNAWAY_BLANKS, ChunkTemplate, CompletionStream
+from deepseek_jupyter.protocol.wire import WIRES
 from tests.support.wording import chunk
 
 texts = st.text(max_size=8) | st.sampled_from(
@@ -41,7 +43,7 @@ def test_a_stream_reads_the_same_as_its_chunks_parsed_one_by_one(said):
 
 
 def learned(event: str, brought: object) -> ChunkTemplate:
-    template = ChunkTemplate()
+    template = ChunkTemplate(CompletionStream.text_fields)
     template.learn(event, [brought])
     return template
 
@@ -104,3 +106,31 @@ def test_blanks_at_the_end_of_a_read_count_as_blanks():
     assert stream.runaway
     fed(stream, " ", "}")
     assert not stream.runaway
+
+
+wires = st.sampled_from(["responses", "messages"])
+
+
+@given(wires, st.lists(texts, max_size=8))
+def test_on_other_wires_too(wire, said):
+    """Events with a number of their own, and events that look alike but are of another kind."""
+    events = [made for at, text in enumerate(said) for made in _numbered(wire, text, at)]
+    stream, plain = (WIRES[wire].stream(Dialect()) for _ in range(2))
+    for event in events:
+        stream.feed(f"event: x\ndata: {json.dumps(event, separators=(',', ':'))}\n\n".encode())
+        plain.feed(f'data: {{"a":1,{json.dumps(event)[1:]}\r\n\r\n'.encode())
+        plain._template.learn = lambda *_: None
+    stream.close(), plain.close()
+    assert stream.completion == plain.completion
+    assert stream.unparsable == plain.unparsable == 0
+
+
+def _numbered(wire: str, text: str, at: int) -> list[dict]:
+    if wire == "messages":
+        kinds = ("text_delta", "text"), ("thinking_delta", "thinking")
+        kind, name = kinds[at % 5 == 0]
+        delta = {"type": kind, name: text}
+        return [{"type": "content_block_delta", "index": 0, "delta": delta}]
+    kinds = ("response.output_text.delta", "response.reasoning_text.delta")
+    where = {"item_id": "i", "sequence_number": at * 7}
+    return [{"type": kinds[at % 5 == 0], "delta": text, **where}]

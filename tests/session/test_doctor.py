@@ -8,7 +8,7 @@ import pytest
 
 from deepseek_jupyter.config import DeepSeek
 from deepseek_jupyter.display.pages import DATA, pages
-from deepseek_jupyter.home import home
+from deepseek_jupyter.home import NOWHERE, home
 from deepseek_jupyter.magics.doctor import doctor
 from deepseek_jupyter.session.session import Session
 from tests.support.scripted import plain
@@ -37,6 +37,25 @@ def test_a_journal_that_cannot_be_written_is_to_be_mended(found):
     mark, told = found()["journal"]
     assert mark == "FIX"
     assert told
+
+
+def test_a_user_without_a_home_keeps_all_in_memory(found, session, server, monkeypatch):
+    """As in a container that runs under any number: no HOME, no entry in the table of users."""
+
+    def nobody(number: int) -> None:
+        raise KeyError(number)
+
+    for name in ("DEEPSEEK_JUPYTER_HOME", "HOME", "XDG_DATA_HOME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr("pwd.getpwuid", nobody)
+    assert home() == NOWHERE
+    rows = found()
+    assert rows["state"] == (
+        "FIX",
+        "This user has no home directory; set DEEPSEEK_JUPYTER_HOME.",
+    )
+    assert rows["journal"][0] == "FIX"
+    assert "set DEEPSEEK_JUPYTER_HOME" in rows["journal"][1]
 
 
 def test_a_journal_that_is_off_is_said_to_be(environment, server, monkeypatch):

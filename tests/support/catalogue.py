@@ -47,6 +47,8 @@ NOT_SHOWN = {
     "asking/question.py": ("Reply with code only, in one fenced block.", "Go on exactly where you"),
     "asking/tool_rounds.py": ("not run: the limit", "kept here: the result", "Error: {0}"),
     "cells/failure.py": ("(its message stays here",),
+    "context/quotes.py": ("Support each claim",),
+    "jobs/verbs.py": ("['price'",),
     "display/pages.py": ("The kernel does not know the request",),
     "page/fields.py": ("The request's",),
     "page/state.py": ("The request's",),

@@ -54,6 +54,7 @@ class Request:
         self.closed = threading.Event()  # the client's side of the connection is gone
         self.closed_at: float | None = None
         self.answered = threading.Event()  # the reply's last step is over
+        self.answered_at = float("inf")
 
     @property
     def json(self) -> Any:
@@ -402,11 +403,13 @@ class Server:
                 for step in connection.reply.steps:
                     step(connection)
                 connection.finish()
+                request.answered_at = time.monotonic()
                 request.answered.set()
         except (_Gone, OSError):
             pass
         finally:
             if last is not None:
+                last.answered_at = time.monotonic()
                 last.answered.set()
                 last.closed_at = time.monotonic()
                 last.closed.set()

@@ -28,3 +28,19 @@ def complaint(body: Mapping[str, Any]) -> str | None:
     except (recipe.ConversionError, ValueError, TypeError) as error:
         return f"{type(error).__name__}: {error}"
     return None
+
+
+_WIRES = {"messages": "MessagesRequest", "responses": "ResponsesRequest"}
+
+
+def refused(wire: str, body: Mapping[str, Any]) -> str | None:
+    """`complaint` about a body of any wire."""
+    if recipe is None or wire == "chat":
+        return complaint(body)
+    reject = recipe.ReasoningContentBehavior.Reject
+    try:
+        options = recipe.ConversionOptions(reasoning_content_behavior=reject)
+        getattr(recipe, _WIRES[wire])({**body, "model": _MODEL}).convert(options)
+    except (recipe.ConversionError, ValueError, TypeError) as error:
+        return f"{type(error).__name__}: {error}"
+    return None

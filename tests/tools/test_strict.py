@@ -14,10 +14,12 @@ from pydantic import BaseModel, Field, TypeAdapter
 from deepseek_jupyter.errors import SchemaError
 from deepseek_jupyter.protocol.messages import ToolCall, user
 from deepseek_jupyter.protocol.request import ChatRequest, build
+from deepseek_jupyter.protocol.wire import WIRES
 from deepseek_jupyter.tools.schemas import ask_for, shape_of
 from deepseek_jupyter.tools.strict import strict
 from deepseek_jupyter.transport.providers import PROVIDERS
-from tests.support.validator import complaint
+from tests.support.validator import complaint, refused
+from tests.support.wires import bytes_of
 
 from .models import Writer, a_model
 
@@ -72,6 +74,36 @@ def test_three_hundred_models_are_accepted_and_lose_nothing(block):
 
 def test_many_small_models_are_asked_for_strictly_and_lose_nothing():
     assert lose_nothing(range(100), depth=2) > 40
+
+
+def on_responses(seed: int) -> bool:
+    """Asks for a random model by `text.format`, and reads the answer off the stream."""
+    rng = random.Random(seed)
+    model, make = a_model(rng, 3)
+    shape, dialect = shape_of(model), PROVIDERS["deepseek"].speaking("responses").dialect
+    asked = ask_for(shape, dialect.schema)
+    request = ChatRequest("a-model", (user(f"Go.\n\n{asked.words}"),), asked.parameters)
+    posted = json.loads(WIRES["responses"].build(request, dialect).payload)
+    assert refused("responses", posted) is None, seed
+    form, plain = (
+        posted["text"]["format"],
+        TypeAdapter(model).dump_python(make(rng), mode="json", by_alias=True),
+    )
+    strict = form["type"] == "json_schema"
+    written = Writer(shape.schema).top(plain) if strict else plain
+    if strict:
+        assert list(Draft202012Validator(form["schema"]).iter_errors(written)) == [], seed
+    stream = WIRES["responses"].stream(dialect)
+    stream.feed(bytes_of("responses", json.dumps(written)))
+    read, typed = asked.read(stream.completion.answer)
+    assert isinstance(typed, model)
+    assert (read, repr(read)) == (plain, repr(plain)), seed
+    return strict
+
+
+@pytest.mark.parametrize("block", range(10))
+def test_a_hundred_models_round_trip_on_responses(block):
+    assert any(list(map(on_responses, range(10 * block, 10 * block + 10))))
 
 
 class Address(BaseModel):

@@ -72,6 +72,44 @@ def test_each_form_is_one_base(printed, base):
     assert provider_named("x", {"x": {"base_url": printed}}).base_url == base
 
 
+WIRES = {
+    ("deepseek", "https://api.deepseek.com/anthropic"): (
+        "messages",
+        "https://api.deepseek.com/anthropic/v1/messages",
+    ),
+    ("deepseek", "https://api.deepseek.com/anthropic/v1/messages"): (
+        "messages",
+        "https://api.deepseek.com/anthropic/v1/messages",
+    ),
+    ("deepseek", "https://api.deepseek.com/responses"): (
+        "responses",
+        "https://api.deepseek.com/responses",
+    ),
+    ("cometapi", "https://api.cometapi.com/v1/messages"): ("messages", f"{COMET}/messages"),
+    ("wcode", "https://wcode.net/api/anthropic"): (
+        "messages",
+        "https://wcode.net/api/anthropic/v1/messages",
+    ),
+    ("gate", "https://gate.example/x/v1/messages"): ("messages", f"{GATE}/messages"),
+    ("gate", "https://gate.example/anthropic"): (
+        "messages",
+        "https://gate.example/anthropic/v1/messages",
+    ),
+    ("gate", "https://gate.example/x/v1/responses?a=1"): ("responses", f"{GATE}/responses?a=1"),
+    ("gate", "https://gate.example/x/v1"): ("chat", f"{GATE}/chat/completions"),
+}
+
+
+@pytest.mark.parametrize(("printed", "meant"), WIRES.items())
+def test_an_address_names_its_wire(printed, meant):
+    name, url = printed
+    provider = provider_named(name, {name: {"base_url": url}})
+    exchange = exchange_with(provider)
+    exchange.begin()
+    assert (provider.wire, exchange.url) == meant
+    assert wrong_address(provider.base_url) is None
+
+
 @pytest.mark.parametrize("provider", PROVIDERS.values(), ids=list(PROVIDERS))
 def test_the_profiles_have_theirs(provider):
     assert base_of(provider.base_url) == provider.base_url
@@ -90,11 +128,9 @@ WRONG = {
     "https://chat.deepseek.com/": "https://api.deepseek.com;",
     "https://www.deepseek.com": "https://api.deepseek.com;",
     "https://api-docs.deepseek.com/api": "https://api.deepseek.com;",
-    "https://api.deepseek.com/anthropic": "https://api.deepseek.com;",
     "https://www.cometapi.com/": COMET,
     "https://apidoc.cometapi.com": COMET,
     "https://api.cometapi.com/pricing": COMET,
-    "https://wcode.net/api/anthropic": WCODE,
     "https://wcode.net/model/deepseek-v3.2-exp": WCODE,
     "https://openrouter.ai/docs": "https://openrouter.ai/api/v1",
     "https://cloud.siliconflow.cn": "https://api.siliconflow.cn/v1",

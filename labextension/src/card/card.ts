@@ -11,7 +11,7 @@ import type { IRenderMime } from '@jupyterlab/rendermime-interfaces';
 import type { ITranslator, TranslationBundle } from '@jupyterlab/translation';
 import type { JSONObject } from '@lumino/coreutils';
 import type { Message } from '@lumino/messaging';
-import { object, text } from '../kernel/json';
+import { maybeObject, number, object, text } from '../kernel/json';
 import { asMarkdown, isRunning, readOutput, readRecord, SCHEMA } from '../kernel/record';
 import { merge } from '../kernel/transcript';
 import { Flow } from '../markdown/flow';
@@ -20,6 +20,7 @@ import { insertBelow, isEditable, regenerate, replaceCell, runBelow, stop } from
 import { make, say } from './dom';
 import { findHostCell, hideSaid, isExecuting, kernelOf } from './hostcell';
 import { Notes } from './notes';
+import { settle } from './outputs';
 import { addCodeBars, Attachments, FileTurns, Header } from './parts';
 import { SeamLine } from './seam';
 import { SiblingSwitch } from './siblings';
@@ -46,8 +47,11 @@ const GO_ON = '%%ds --continue\n';
 /** What the kernel raises for a turn that was stopped. */
 const STOPPED = { type: 'Interrupted', hint: '' };
 
-/** How often a kernel is asked for a turn that should run but sends nothing. */
+/** How often a kernel is asked for a turn of which it has sent nothing yet. */
 const ATTEMPTS = 5;
+
+/** How long a kernel may take to say what became of a turn, in milliseconds. */
+const ANSWER = 5000;
 
 /** Shows a turn. */
 export class Card extends Widget implements IRenderMime.IRenderer {
@@ -235,18 +239,45 @@ export class Card extends Widget implements IRenderMime.IRenderer {
     if (silence < (transcript ? SILENCE.comm : SILENCE.record)) {
       return true;
     }
-    return isExecuting(this._hostCell());
+    return this._isAsking() || isExecuting(this._hostCell());
   }
 
-  /** Open the comms, and ask for the text that this page missed. */
+  /** Open the comms, and ask what became of a turn that sends nothing. */
   private _listen(): void {
     const { hub } = this._options;
-    const kernel = kernelOf(this._hostCell());
+    const host = this._hostCell();
+    const kernel = kernelOf(host);
     const { id } = this._saved;
-    if (hub && kernel && id && !hub.transcript(id) && this._attempts++ < ATTEMPTS) {
-      hub.connect(kernel);
-      hub.resync(id, kernel);
+    const known = !!hub?.transcript(id);
+    const silent = Date.now() - this._lastSign > SILENCE.record;
+    if (!hub || !kernel || !id || this._isAsking() || (known ? !silent : this._attempts++ >= ATTEMPTS)) {
+      return;
     }
+    this._asked = Date.now();
+    hub.connect(kernel);
+    known || hub.resync(id, kernel);
+    hub.request(kernel, 'ended', { id }).then(
+      answer => {
+        const bundle = maybeObject(answer['bundle']) as JSONObject | null;
+        this._asked = 0;
+        if (answer['runs'] === true) {
+          this._lastSign = Date.now();
+        } else if (bundle && host && this._saved.id === id && isRunning(this._saved.status)) {
+          this._saved = readOutput(bundle);
+          settle(host.panel, { id, cell: '', bundle, rank: number(answer['rank']) ?? 0 });
+        }
+        void this._update();
+      },
+      () => {
+        this._asked = 0;
+      }
+    );
+  }
+
+  /** Whether the kernel has yet to say what became of the turn; it may be busy with it. */
+  private _isAsking(): boolean {
+    const waits = this._asked > 0;
+    return waits && (Date.now() - this._asked < ANSWER || kernelOf(this._hostCell())?.status === 'busy');
   }
 
   private _onTranscript(_: ICommHub, transcript: ITranscript): void {
@@ -353,6 +384,7 @@ export class Card extends Widget implements IRenderMime.IRenderer {
   private _spoken: string | null = null;
   private _lastSign = 0;
   private _attempts = 0;
+  private _asked = 0;
   private _pending = false;
   private _ticker: number | undefined;
 }

@@ -115,6 +115,10 @@ export class Tools {
         return this._trans.__('approved');
       case 'result kept here':
         return this._trans.__('result kept here');
+      case 'by the server':
+        if (result !== null) {
+          return this._trans.__('on the server');
+        }
     }
     return result === null ? this._trans.__('no result yet') : '';
   }

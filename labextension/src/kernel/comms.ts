@@ -27,15 +27,18 @@ const CONTROL = 'deepseek.control';
 const REFUSED = 1000;
 
 /** How long to wait for the subshells of the comms, in milliseconds. */
-const SUBSHELL = 2000;
+const SUBSHELL = 500;
 
 /** The feature of a kernel that has subshells. */
 const FEATURE = 'kernel subshells';
 
 /** Keeps the comms of every kernel, and what is known of each turn. */
 export class CommHub implements ICommHub {
-  /** `_language` is the page's, which kernels are told; empty for none. */
-  constructor(private _language = '') {}
+  /**
+   * `updates`: whether updates of an output reach the notebook, which the kernel is told. So is the
+   * page's `language`; empty for none.
+   */
+  constructor(private _updates = true, private _language = '') {}
 
   get transcriptChanged(): ISignal<ICommHub, ITranscript> {
     return this._transcriptChanged;
@@ -47,6 +50,11 @@ export class CommHub implements ICommHub {
 
   get connectionChanged(): ISignal<ICommHub, Kernel.IKernelConnection> {
     return this._connectionChanged;
+  }
+
+  /** The ids of the kernels whose comms are open. */
+  get kernels(): string[] {
+    return [...this._links].flatMap(([kernel, link]) => (link.isOpen ? [kernel.id] : []));
   }
 
   isConnected(kernel: Kernel.IKernelConnection): boolean {
@@ -74,6 +82,7 @@ export class CommHub implements ICommHub {
         kernel,
         (json, from) => this._receive(json, from),
         () => this._connectionChanged.emit(kernel),
+        this._updates,
         this._language
       );
       this._links.set(kernel, link);
@@ -119,12 +128,15 @@ export class CommHub implements ICommHub {
   }
 
   private _receive(json: unknown, link: KernelComms): void {
-    const transcript = this._transcripts.receive(json, link);
+    const { type, id, alone } = object(json);
+    const over = type === 'final' && !this._transcripts.get(text(id)); // its record is in the output
+    const transcript = over ? null : this._transcripts.receive(json, link);
     if (transcript) {
       link.latest = transcript.id;
       this._transcriptChanged.emit(transcript);
-    } else {
-      if (object(json)['type'] === 'foreign') {
+    }
+    if (!transcript || type === 'final' || alone === true) {
+      if (type === 'foreign') {
         link.foreign = new Set(list(object(json)['ids']).map(text));
       }
       if (object(json)['type'] === 'seams') {
@@ -168,6 +180,7 @@ export class KernelComms implements ISource {
     readonly kernel: Kernel.IKernelConnection,
     private _receive: (json: unknown, from: KernelComms) => void,
     private _changed: () => void,
+    private _updates = true,
     private _language = ''
   ) {
     kernel.statusChanged.connect(this._onStatus, this);
@@ -264,7 +277,7 @@ export class KernelComms implements ISource {
   private _openOn(...comms: ISubshellComm[]): void {
     const open = () => {
       for (const comm of comms.filter(item => !item.isDisposed)) {
-        comm.open().done.catch(() => undefined); // the kernel went away while it was asked
+        comm.open({ updates: this._updates }).done.catch(() => undefined); // the kernel went away while it was asked
       }
     };
     const started = comms.map(comm => comm.subshellStarted);
@@ -280,7 +293,7 @@ export class KernelComms implements ISource {
       this._shell = shell;
       if (shell) {
         comms.forEach(({ commId, targetName }) => {
-          const content = { comm_id: commId, target_name: targetName, data: {} };
+          const content = { comm_id: commId, target_name: targetName, data: { updates: this._updates } };
           sendOnSubshell(shell, this.kernel, 'comm_open', content);
         });
       } else {

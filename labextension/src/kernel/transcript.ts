@@ -10,6 +10,7 @@ import { object } from './json';
 import {
   isRunning,
   readConsentRequest,
+  readOutput,
   readRecord,
   readStatus,
   readSteps,
@@ -98,6 +99,10 @@ export function readMessage(json: unknown): Message | null {
         record: readRecord(record),
         asking: readConsentRequest(object(record)['asking'])
       };
+    }
+    case 'final': {
+      const record = readOutput(object(raw['bundle']) as never);
+      return { type: 'snapshot', id, seq: Number.MAX_SAFE_INTEGER, record, asking: null };
     }
     default:
       return null;

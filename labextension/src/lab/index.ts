@@ -166,15 +166,18 @@ const status: JupyterFrontEndPlugin<void> = {
   id: 'deepseek-jupyter:status',
   description: 'Shows what the notebook has cost, and what the cache saved, in the status bar.',
   autoStart: true,
-  requires: [ICommHub, INotebookTracker, IStatusBar],
-  optional: [ITranslator],
+  requires: [ICommHub, INotebookTracker],
+  optional: [IStatusBar, ITranslator],
   activate: async (
     app: JupyterFrontEnd,
     hub: ICommHub,
     tracker: INotebookTracker,
-    bar: IStatusBar,
+    bar: IStatusBar | null,
     translator: ITranslator | null
   ) => {
+    if (!bar) {
+      return; // Notebook 7 has none
+    }
     const { StatusItem } = await import(/* webpackChunkName: 'lab' */ './statusitem');
     const trans = wordsIn(translator);
     const item = new StatusItem(hub, tracker, trans, () => {

@@ -1,0 +1,179 @@
+"""`FileText`: what a file says, with where each of its lines stands; and how files are named.
+
+Plain texts are read here, files with a structure in a process of their own (`document_worker`),
+which has limits of memory and time. Nothing is fetched: an address is refused.
+"""
+
+from __future__ import annotations
+
+import builtins
+import glob
+import json
+import os
+import re
+import subprocess
+import sys
+from bisect import bisect_right
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from importlib.util import find_spec
+from pathlib import Path
+
+from deepseek_jupyter.errors import ParameterError
+
+from .document_worker import READERS
+
+LARGEST = 50_000_000  # bytes of a file
+MOST = 200  # files of a question
+_MEMORY = 2 << 30  # bytes of the process that reads
+_SECONDS = 60
+_NEEDS = {".pdf": "pypdfium2", ".docx": "mammoth"}
+_WORKER = Path(__file__).with_name("document_worker.py")
+_URL = re.compile(r"(?:https?|ftp|s3|file)://", re.IGNORECASE)
+_SUFFIX = re.compile(r"\.(?:txt|md|rst|log|pdf|docx|html?|ipynb|csv|tsv|parquet|json|py)$", re.I)
+
+Positions = tuple[tuple[int, int], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class FileText:
+    """A file's text. `unit` is what its numbers count: ``line``, ``page``, ``cell`` or
+    ``paragraph``; `positions` are pairs of a line of `text`, from 0, and the number there.
+    `size` says how much there is of it.
+    """
+
+    text: str
+    unit: str = "line"
+    positions: Positions = ((0, 1),)
+    size: str = ""
+    remark: str = ""
+
+
+def number_at(unit: str, positions: Sequence[Sequence[int]], line: int) -> int | None:
+    """The number of a line of a document's text; None where it is not known."""
+    at = bisect_right(positions, line, key=lambda pair: pair[0]) - 1
+    if at < 0:
+        return None
+    first, number = positions[at]
+    return number + line - first if unit in ("line", "paragraph") else number
+
+
+def structured(path: Path) -> bool:
+    """Whether it takes a reader."""
+    return path.suffix.lower() in READERS
+
+
+def read(path: Path, raw: bytes) -> FileText:
+    """What the file of these bytes says. Raises `ParameterError` with the reason and a way."""
+    if not raw.strip():
+        raise ParameterError(f"{path} is empty.", "Check that it is the file that is meant.")
+    return _structured(path, raw) if structured(path) else _plain(path, raw)
+
+
+def _plain(path: Path, raw: bytes) -> FileText:
+    utf16 = raw[:2] in (b"\xff\xfe", b"\xfe\xff")
+    try:
+        if not utf16 and b"\0" in raw:
+            raise ValueError
+        text = raw.decode("utf-16" if utf16 else "utf-8-sig").replace("\r\n", "\n")
+    except ValueError:
+        raise ParameterError(
+            f"{path} is not a text in UTF-8 or UTF-16.",
+            "Read it in Python and attach what it holds.",
+        ) from None
+    return FileText(text)
+
+
+def _structured(path: Path, raw: bytes) -> FileText:
+    suffix = path.suffix.lower()
+    needs = _NEEDS.get(suffix)
+    if needs and find_spec(needs) is None:
+        raise ParameterError(
+            f"Reading {path} takes {needs}.", 'pip install "deepseek-jupyter[documents]"'
+        )
+    found = json.loads(_parsed(suffix, raw))
+    if error := found.get("error"):
+        raise ParameterError(f"{path} {error}.", "Read it in Python and attach what it holds.")
+    unit, parts = found["unit"], found["parts"]
+    if not any(text for _, text in parts):
+        raise ParameterError(f"{path} has no text.", "Attach a picture of it as an image.")
+    size = f"{len(parts):,} {unit}{'' if len(parts) == 1 else 's'}"
+    if unit == "paragraph":
+        return FileText("\n".join(text for _, text in parts), unit, size=size)
+    blocks = [f"[{unit} {number}]\n{text}\n" for number, text in parts]
+    positions, line = [], 0
+    for (number, _), block in zip(parts, blocks, strict=True):
+        positions.append((line, number))
+        line += block.count("\n") + 1
+    return FileText("\n".join(blocks).rstrip(), unit, tuple(positions), size, found["remark"])
+
+
+@lru_cache(maxsize=32)  # a question reads a file several times; the answers are texts
+def _parsed(suffix: str, raw: bytes) -> str:
+    paths = [entry for entry in sys.path if os.path.isabs(entry)]
+    settings = {"path": paths, "suffix": suffix, "memory": _MEMORY, "seconds": _SECONDS}
+    try:
+        done = subprocess.run(
+            [sys.executable, "-I", str(_WORKER)],
+            input=json.dumps(settings).encode() + b"\n" + raw,
+            capture_output=True,
+            env={n: os.environ[n] for n in ("SYSTEMROOT", "LD_LIBRARY_PATH") if n in os.environ},
+            cwd=os.path.abspath(os.sep),
+            timeout=_SECONDS,
+            start_new_session=True,
+        )
+        answer = done.stdout.decode()
+        return answer if answer.endswith("}") else '{"error": "could not be read: it is damaged"}'
+    except subprocess.TimeoutExpired:
+        return json.dumps({"error": f"took longer than {_SECONDS} s to read"})
+
+
+# Names
+
+
+def refuse_address(spec: str) -> None:
+    """Raise `ParameterError` for a URL."""
+    if _URL.match(spec):
+        raise ParameterError(
+            f"{spec} is an address; nothing is fetched.", "Download it first, and attach the file."
+        )
+
+
+def files_named(spec: str, names: Mapping[str, object]) -> list[str] | None:
+    """The files that ``-a`` means by `spec` where it is no Python: ``notes.txt``, ``talks/*.md``.
+
+    None: it is Python. Raises `ParameterError` for names without a file.
+    """
+    if not _is_python(spec, names):
+        if found := list(_matching(spec)):
+            return found
+        if _SUFFIX.search(spec) or re.search(r"[*?]", spec):
+            raise ParameterError(
+                f"There is no file {spec}.", f"The working directory is {os.getcwd()}."
+            )
+    return None
+
+
+def _is_python(spec: str, names: Mapping[str, object]) -> bool:
+    """Whether it can be evaluated: its syntax is right, and the name it begins with is there."""
+    try:
+        compile(spec, "-a", "eval")
+    except (SyntaxError, ValueError):
+        return False
+    first = re.match(r"[^\W\d]\w*", spec)
+    return not first or first[0] in names or hasattr(builtins, first[0])
+
+
+def _matching(pattern: str) -> Iterator[str]:
+    path = os.path.expanduser(pattern)
+    if os.path.isfile(path):
+        yield path
+        return
+    found = sorted(name for name in glob.glob(path, recursive=True) if os.path.isfile(name))
+    if len(found) > MOST:
+        raise ParameterError(
+            f"{pattern} are {len(found):,} files; one question takes {MOST}.",
+            "Name fewer of them.",
+        )
+    yield from found

@@ -1,0 +1,97 @@
+"""Answers to the requests of jobs: kept by the hash of what was sent, outside of all conversations.
+
+A row of the table is a request that was paid for, or may have been. Only a `whole` answer serves an
+equal request again; the others are there because they cost something.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from decimal import Decimal
+
+from deepseek_jupyter.protocol.usage import Usage
+
+from .totals import COUNTS, Total
+
+_OVERHEAD = 300  # bytes of a row next to its texts
+_AT_ONCE = 500  # keys in one statement
+
+
+@dataclass(frozen=True, slots=True)
+class KeptAnswer:
+    """An answer as the model gave it, pseudonyms in it; `model` as totals have it, with its
+    provider; `cost` None where no price is known.
+    """
+
+    key: str
+    text: str
+    reasoning: str = ""
+    model: str = ""
+    usage: Usage = field(default_factory=Usage)
+    cost: Decimal | None = None
+    currency: str = ""
+    whole: bool = True
+
+    @property
+    def total(self) -> Total:
+        """What it used and cost, under the name of its model."""
+        return Total(
+            self.model, 1, self.usage, {} if self.cost is None else {self.currency: self.cost}
+        )
+
+
+def put_answers(
+    connection: sqlite3.Connection, notebook: str, answers: Iterable[KeptAnswer]
+) -> None:
+    """Write answers that have arrived in a notebook, today."""
+    today = date.today().isoformat()
+    connection.executemany(
+        f"INSERT INTO answers(key, whole, notebook, day, model, currency, {', '.join(COUNTS)}, "
+        "cost, body) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        [
+            (
+                *(a.key, a.whole, notebook, today, a.model, a.currency, 1),
+                *(getattr(a.usage, name) for name in COUNTS[1:]),
+                format(a.cost or Decimal(), "f"),
+                json.dumps([a.text, a.reasoning], ensure_ascii=False),
+            )
+            for a in answers
+        ],
+    )
+
+
+def answers_of(connection: sqlite3.Connection, keys: Sequence[str]) -> Mapping[str, KeptAnswer]:
+    """The whole answers to the requests with these keys, the newest of each."""
+    found = {}
+    for begin in range(0, len(keys), _AT_ONCE):
+        some = keys[begin : begin + _AT_ONCE]
+        rows = connection.execute(
+            f"SELECT key, body, model, currency, cost, {', '.join(COUNTS[1:])} FROM answers "
+            f"WHERE whole AND key IN ({','.join('?' * len(some))}) ORDER BY rowid",
+            some,
+        )
+        for key, body, model, currency, cost, prompt, hit, completion, reasoning in rows:
+            text, thinking = json.loads(body)
+            usage = Usage(prompt, completion, hit, reasoning)
+            paid = Decimal(cost) if currency else None
+            found[key] = KeptAnswer(key, text, thinking, model, usage, paid, currency)
+    return found
+
+
+def delete_answers(
+    connection: sqlite3.Connection, oldest: str | None, max_bytes: int | None
+) -> None:
+    """Delete answers from before the day `oldest`, and the oldest of what exceeds `max_bytes`."""
+    if oldest is not None:
+        connection.execute("DELETE FROM answers WHERE day < ?", (oldest,))
+    if max_bytes is not None:
+        connection.execute(
+            "DELETE FROM answers WHERE rowid IN (SELECT id FROM (SELECT rowid AS id, "
+            f"sum(length(body) + {_OVERHEAD}) OVER (ORDER BY rowid DESC) AS size FROM answers) "
+            "WHERE size > ?)",
+            (max_bytes,),
+        )

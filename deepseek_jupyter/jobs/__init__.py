@@ -1,0 +1,14 @@
+"""Many questions as one job: a frame's rows, and whatever else asks a lot.
+
+runner       requests in, answers out: deduplicated, kept, within a cap, as many at once as may be
+limits       how many at once, and how much money
+template     a prompt with ``{{ column }}``
+row_task     a question about the rows of a frame, settled: its requests, what they may cost
+answer_form  the columns that an answer becomes
+trial        which rows are tried, and what all would cost
+row_map      the trial, the job over all rows, the frame that comes back
+release      what naming a column lets leave
+accuracy     answers against a column that knows better
+job_view     the one live output
+verbs        `map`; `classify`, `extract`, `translate`, `filter`, each a prompt file and a schema
+"""

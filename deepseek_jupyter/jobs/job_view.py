@@ -1,0 +1,76 @@
+"""The one output of a job: five updates a second at most, of one size for any number of rows."""
+
+from __future__ import annotations
+
+import html
+import sys
+import time
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+from uuid import uuid4
+
+from deepseek_jupyter.display.frontend import has_frontend, publish
+from deepseek_jupyter.display.render import money, seconds
+from deepseek_jupyter.display.report import Report
+from deepseek_jupyter.errors import shortened
+
+if TYPE_CHECKING:
+    from .runner import Runner
+
+_INTERVAL = 0.2  # seconds between updates
+_ERROR = 300  # characters of an error
+
+
+class JobView:
+    """What a job shows while it runs; nothing where `show` is off. A notebook keeps the last."""
+
+    def __init__(self, rows: int, runner: Runner, *, show: bool) -> None:
+        self._rows, self._runner, self._show = rows, runner, show
+        self._id, self._begun = uuid4().hex, False
+        self._began = self._last = time.monotonic()
+
+    def refresh(self) -> None:
+        """Show the present state, if the last one is old enough."""
+        if time.monotonic() - self._last >= _INTERVAL:
+            done = self._runner.tally.done
+            self._draw((), f'<progress value="{done}" max="{self._rows}"></progress> ')
+
+    def close(self, *reports: Report) -> None:
+        """Show the last state, and `reports`."""
+        self._draw(reports)
+        if self._begun and not has_frontend():
+            print("", *reports, sep="\n", file=sys.stderr)
+
+    def _draw(self, reports: Sequence[Report], bar: str = "") -> None:
+        self._last, text = time.monotonic(), self._words()
+        failed = [(shortened(error, _ERROR),) for error in self._runner.tally.last_errors]
+        reports = [*reports, *([Report("The last errors", failed)] if failed else [])]
+        if self._show and has_frontend():
+            below = "".join(report._repr_html_() for report in reports)
+            shown = f"<div>{bar}{html.escape(text)}{below}</div>"
+            plain = "\n\n".join([text, *map(str, reports)])
+            publish({"text/html": shown, "text/plain": plain}, self._id, update=self._begun)
+            self._begun = True
+        elif self._show and sys.stderr is not None and sys.stderr.isatty():
+            print(f"\r\x1b[2K{text}", end="", file=sys.stderr, flush=True)
+            self._begun = True
+
+    def _words(self) -> str:
+        """Rows, speed, time left, money, cache, requests in flight, retries: one line."""
+        runner, tally, cap = self._runner, self._runner.tally, self._runner.cap
+        rate = tally.done / max(time.monotonic() - self._began, 0.001)
+        parts = [f"{tally.done:,} of {self._rows:,} rows", f"{rate:,.1f} rows/s"]
+        if 0 < tally.done < self._rows:
+            parts.append(f"{seconds((self._rows - tally.done) / rate)} left")
+        if (price := runner.price()) is not None:
+            most = f" of {money(cap.most, price.currency)}" if cap.most and cap.most > 0 else ""
+            parts.append(f"~{money(cap.spent, price.currency)}{most}")
+        if tally.usage.prompt_tokens:
+            share = tally.usage.cache_hit_tokens / tally.usage.prompt_tokens
+            parts.append(f"{share:.0%} cached")
+        if tally.in_flight:
+            parts.append(f"{tally.in_flight:,} of {runner.limit.now:,} in flight")
+        again = tally.sent - tally.asked - tally.in_flight
+        counts = {"tried again": again, "failed": tally.failed}
+        parts += [f"{count:,} {word}" for word, count in counts.items() if count > 0]
+        return " · ".join(parts)

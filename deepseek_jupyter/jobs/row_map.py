@@ -1,0 +1,207 @@
+"""One question about every row of a frame; a trial with a price first.
+
+All rows need a budget, the cap of a trial, or the word that there is none. What was answered is
+kept by the request's hash, so that a rerun asks only what is new.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import closing, suppress
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
+
+from deepseek_jupyter import errors
+from deepseek_jupyter.asking.preview import Preview
+from deepseek_jupyter.context.row_frame import NewColumn
+from deepseek_jupyter.display.report import Report
+from deepseek_jupyter.errors import ConfigurationError, DeepSeekError, ParameterError
+from deepseek_jupyter.protocol.request import encoded
+from deepseek_jupyter.protocol.tokens import count_body
+
+from .accuracy import Accuracy
+from .job_view import JobView
+from .limits import Cap
+from .row_task import ALSO, RowTask
+from .runner import Runner
+from .trial import advice, drawn, estimate, leaving
+
+if TYPE_CHECKING:
+    from deepseek_jupyter.conversation.answers import KeptAnswer
+
+_NOTHING = Decimal(-1)  # a cap that no request fits into
+
+_caps: WeakKeyDictionary[Any, dict[str, Decimal]] = WeakKeyDictionary()  # of trials, by task
+
+
+class Job:
+    """What a map has done: `values` and `failed` by row, `extras` whole answers."""
+
+    def __init__(self, task: RowTask, places: Sequence[int] | None, cap: Cap) -> None:
+        options = task.options
+        self._task, self._places, rows = task, places, task.source.read(task.template.named)
+        self._range = range(rows) if places is None else places
+        self.values: dict[int, tuple[Any, ...]] = {}
+        self.failed: dict[int, str] = {}
+        self.extras: dict[int, KeptAnswer] = {}
+        self.accuracy: Accuracy | None = None
+        self.runner = Runner(
+            task.session, task.prepared, task.requests(places), task.read, cap=cap,
+            concurrency=options.concurrency, replay=task.replay, max_errors=options.max_errors,
+            whole=bool(options.also),
+        )  # fmt: skip
+
+    @property
+    def rows(self) -> int:
+        """How many rows it is about."""
+        return len(self._range)
+
+    @property
+    def asked(self) -> int:
+        """How many requests were answered by the model now, or failed."""
+        return self.runner.tally.asked
+
+    @property
+    def cost(self) -> Decimal | None:
+        """What it cost now, None where no price is known; kept answers cost nothing."""
+        return None if self._task.price is None else self.runner.cap.spent
+
+    @property
+    def frame(self) -> Any:
+        """The rows with the answers so far."""
+        form, none = self._task.form, (None,) * len(self._task.form.names)
+        found = [self.values.get(at, none) for at in self._range]
+        new = [
+            NewColumn(name, [row[at] for row in found], form.kinds[at])
+            for at, name in enumerate(form.names)
+        ]
+        for name in self._task.options.also:
+            told = [self._also(name, at) for at in self._range]
+            new.append(NewColumn(f"{self._task.options.into}_{name}", told, ALSO[name]))
+        return self._task.source.answered(new, self._places)
+
+    def _also(self, name: str, at: int) -> Any:
+        answer = self.extras.get(at)
+        if name == "error" or answer is None:
+            return self.failed.get(at) if name == "error" else None
+        texts = {"raw": answer.text, "reasoning": answer.reasoning or None}
+        return texts.get(name, answer.usage.total_tokens)
+
+    def errors(self) -> Any:
+        """The rows that failed, with the column ``error``."""
+        places = sorted(self.failed)
+        said = NewColumn("error", [self.failed[at] for at in places], str)
+        return self._task.source.answered([said], places)
+
+    def retry(self) -> Any:
+        """Ask again what failed or was not asked yet; the whole frame comes back."""
+        return run(self._task, self._places, self._task.cap(self._task.options.budget))
+
+    def picked(self, places: Sequence[int]) -> Any:
+        """Rows of an eager frame, by place."""
+        return self._task.source.picked(places)
+
+    @property
+    def report(self) -> Report:
+        """Its figures, and what left."""
+        counts = f"{len(self.values):,} of {self.rows:,} rows, {len(self.failed):,} failed"
+        lines = [("answered", counts), ("asked", f"{self.asked:,} requests")]
+        right = [("right", str(self.accuracy))] if self.accuracy else []
+        return Report("The job", [*lines, *right, *leaving(self._task)])
+
+    def compare(self, truth: str) -> None:
+        """Measure the answers against the column `truth`."""
+        rows = (row[0] for batch in self._task.source.batches([truth]) for row in batch)
+        pairs = {at: (t, self.values[at][0]) for at, t in enumerate(rows) if at in self.values}
+        self.accuracy = Accuracy(pairs, self._task.source)
+
+    def __repr__(self) -> str:
+        done = len(self.values)
+        return f"<Job: {done:,} of {self.rows:,} rows answered, {len(self.failed):,} failed>"
+
+
+last_job: Job | None = None
+
+
+def row_map(task: RowTask) -> Any:
+    """The rows of a trial, or all of them, with the answers. Raises `JobStoppedError`."""
+    options, cap = task.options, task.cap(task.options.budget)
+    if task.dry_run:
+        return _preview(task)
+    if options.rows != "all":
+        task.source.read(task.template.named)
+        return run(task, drawn(task, int(options.rows)), cap, trial=True)
+    if options.budget is None and not task.prepared.provider.free:
+        trial = _caps.get(task.session, {}).get(task.key, _NOTHING)
+        cap.most = trial if cap.most is None else min(cap.most, trial)
+    return run(task, None, cap)
+
+
+def _preview(task: RowTask) -> Preview:
+    """The request of the first row of a trial."""
+    task.source.read(task.template.named)
+    first = next(task.requests(drawn(task, 1)), None)
+    if first is None or first.built is None:
+        raise ParameterError("There is no row to send.")
+    provider = task.prepared.provider.title
+    title = f"Nothing was sent. To {provider}, the longest row of {task.name}:"
+    reports = [Report("Of all rows", leaving(task))]
+    summary = f"{count_body(first.built.body):,} tokens."
+    return Preview(title, summary, first.built.body, encoded(first.built.body), reports)
+
+
+def run(task: RowTask, places: Sequence[int] | None, cap: Cap, *, trial: bool = False) -> Any:
+    """Ask the rows at `places`, None for all; the frame with the answers."""
+    from deepseek_jupyter.transport.engine import Stop, engine
+
+    global last_job
+    last_job = job = Job(task, places, cap)
+    runner, options = job.runner, task.options
+    view = JobView(job.rows, runner, show=options.show)
+    try:
+        with closing(engine().drain(runner.results, Stop())) as batches:
+            for batch in batches:
+                for result in batch or ():
+                    if result.error:
+                        job.failed[result.place] = result.error
+                    else:
+                        job.values[result.place] = result.value
+                        if options.also and result.answer is not None:
+                            job.extras[result.place] = result.answer
+                view.refresh()
+    except KeyboardInterrupt as stopped:
+        view.close(Report("Stopped; what was answered is kept."))
+        said = "Stopped. What was answered is kept: the same call goes on from there (ds.job)."
+        raise errors.Interrupted(said) from stopped
+    if options.truth is not None:
+        job.compare(options.truth)
+    reports = [job.report]
+    if trial and not runner.stopped:
+        lines, most = estimate(task, runner)
+        if most is not None:
+            _caps.setdefault(task.session, {})[task.key] = most
+        reports.append(Report("All rows", lines, (), advice(task, runner, most)))
+    view.close(*reports)
+    if runner.stopped:
+        raise _stopped(job)
+    frame = job.frame
+    if "job" not in task.source.labels:
+        with suppress(AttributeError, TypeError):  # pyarrow, DuckDB: see `deepseek_jupyter.job`
+            object.__setattr__(frame, "job", job)
+    return frame
+
+
+def _stopped(job: Job) -> DeepSeekError:
+    if job.runner.cap.most == _NOTHING:
+        return ConfigurationError(
+            f"{job.rows - len(job.values):,} rows are to be asked, and there is neither a budget "
+            "nor a trial of this task to take a cap from.",
+            "Run it with rows=5 first, or give budget=0.50; budget='none' goes without.",
+        )
+    if job.runner.error is not None:
+        return job.runner.error
+    counts = f"{len(job.values):,} of {job.rows:,} rows"
+    error = errors.JobStoppedError(f"Stopped after {counts}: {job.runner.stopped}")
+    error.job = job
+    return error

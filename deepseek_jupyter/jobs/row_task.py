@@ -1,0 +1,177 @@
+"""`RowTask`: one question about the rows of one frame, settled before any of them is asked."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from decimal import Decimal
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from deepseek_jupyter.asking.attachments import kept_from_texts, name_of
+from deepseek_jupyter.asking.budget import left_to_spend, worst_cost
+from deepseek_jupyter.asking.prepare import place, prepare
+from deepseek_jupyter.context.row_frame import RowFrame
+from deepseek_jupyter.context.table import is_frame
+from deepseek_jupyter.errors import ConfigurationError, DeepSeekError, ParameterError, PolicyError
+from deepseek_jupyter.protocol.tokens import most_tokens
+
+from .answer_form import AnswerForm
+from .limits import Cap
+from .release import released
+from .runner import JobRequest
+from .template import template_of, text_of
+
+if TYPE_CHECKING:
+    from deepseek_jupyter.asking.question import Question
+    from deepseek_jupyter.conversation.answers import KeptAnswer
+    from deepseek_jupyter.session.session import Session
+
+# Kinds of the columns that `also` names.
+ALSO = {"error": str, "raw": str, "reasoning": str, "tokens": int}
+
+
+@dataclass(frozen=True, slots=True)
+class MapOptions:
+    """What a map does with its rows; see `deepseek_jupyter.map`."""
+
+    to: Any = str
+    into: str = "answer"
+    rows: int | str = 5
+    budget: float | str | None = None
+    also: Sequence[str] = ()
+    truth: str | None = None
+    concurrency: int | None = None
+    max_errors: float = 0.05
+    show: bool = True
+
+
+class RowTask:
+    """One question about the rows of one frame, ready to be asked."""
+
+    def __init__(
+        self,
+        session: Session,
+        frame: Any,
+        question: Question,
+        options: MapOptions,
+        names: Mapping[str, Any],
+    ) -> None:
+        """`names` are the notebook's. Nothing is sent; raises `ConfigurationError` and its kind."""
+        if question.attach or question.tools or question.go_on:
+            raise ParameterError("A map takes no attachments, tools or --continue.")
+        self.session, self.options, self.source = session, options, RowFrame(frame)
+        self.name, labels = name_of(frame, names, 1), self.source.labels
+        self.template = template_of(question.prompt, labels, names, partial(self._refuse, names))
+        self.form = AnswerForm.of(options.to, options.into)
+        self._check(labels)
+        question = replace(
+            question, prompt=self.template.source, schema=self.form.shape, history=False,
+            stream=False, cells="none", tools=("none",), budget=None,
+            think=False if (question.think, question.effort) == (None, None) else question.think,
+        )  # fmt: skip
+        placed = place(session, question)
+        masks = released(session, placed, frame, self.name, self.template.named, names)
+        self.prepared = prepare(session, placed)
+        most, parameters = self.form.most_tokens, placed.turn.parameters
+        if most and "max_tokens" not in parameters and not self.prepared.built.thinks:
+            parameters = {**question.parameters, "max_tokens": most}
+            placed = place(session, replace(question, parameters=parameters))
+            self.prepared = prepare(session, placed)
+        request, asked = self.prepared.request, self.prepared.asked
+        heads = [message.content for message in request.messages[:-1]]
+        self.masks = replace(masks, taken=placed.redactor.used(*heads))
+        self.price = session.price(self.prepared.provider, request.model)
+        self.replay, self.dry_run = question.replay or "auto", question.dry_run
+        # What all requests have in common, for their keys.
+        same = (
+            *(self.prepared.provider.name, request.model, heads, asked and asked.words),
+            *(self.form.shape and self.form.shape.schema, request.think, request.effort),
+            *(dict(request.parameters), dict(request.extra)),
+        )
+        text = json.dumps(same, sort_keys=True, default=repr)
+        self._digest = hashlib.blake2b(text.encode(), digest_size=16)
+        self.key = f"{self._digest.hexdigest()} {self.template.source} {self.name}"
+
+    def _refuse(self, names: Mapping[str, Any], source: str, value: Any) -> None:
+        if is_frame(value):
+            raise ParameterError(
+                f"{{{{ {source} }}}} is a frame or a column of one; a map fills in plain values.",
+                f"Columns of {self.name} are named alone: {{{{ column }}}}.",
+            )
+        if kept_from_texts(self.session, source, value, names):
+            raise PolicyError(f"The data policy keeps {{{{ {source} }}}} out of texts.")
+
+    def _check(self, labels: Sequence[str]) -> None:
+        """Raise `ParameterError` for what the frame cannot take."""
+        options = self.options
+        new = [*self.form.names, *(f"{options.into}_{name}" for name in options.also)]
+        taken = next((name for name in new if name in labels or new.count(name) > 1), None)
+        if taken is not None:
+            raise ParameterError(
+                f"The frame has a column {taken!r} already.",
+                "Give the answers another name with into=, or drop that column first.",
+            )
+        whole = options.rows == "all" or (isinstance(options.rows, int) and options.rows > 0)
+        truth = options.truth is None or (options.truth in labels and not self.source.lazy)
+        if not (whole and truth and {*options.also} <= ALSO.keys()):
+            raise ParameterError(
+                f"Of rows={options.rows!r}, also={options.also!r}, truth={options.truth!r} one is "
+                "wrong.",
+                "rows is a number or 'all', truth a column of an eager frame; also may have "
+                f"{', '.join(ALSO)}.",
+            )
+
+    def requests(self, places: Iterable[int] | None = None) -> Iterator[JobRequest]:
+        """The requests of the rows at `places` (None: of all) that have a value in each column."""
+        wanted, at = None if places is None else set(places), -1
+        for batch in self.source.batches():
+            for row in batch:
+                at += 1
+                if None not in row and (wanted is None or at in wanted):
+                    texts = map(str, map(text_of, row))
+                    yield self._request(at, dict(zip(self.template.named, texts, strict=True)))
+
+    def _request(self, at: int, values: Mapping[str, str]) -> JobRequest:
+        redactor, said = self.masks.begin(values)
+        text = redactor.redact(self.template.render(said))
+        digest = self._digest.copy()
+        digest.update(text.encode("utf-8", "surrogatepass"))
+        made = JobRequest(at, digest.hexdigest(), known=dict(redactor.known))
+        try:
+            made.request, made.built = self.prepared.saying(text)
+        except DeepSeekError as error:
+            made.error = error
+            return made
+        if self.price is not None:  # an answer of blanks in JSON mode is asked for once more
+            twice = 2 if made.built.body.get("response_format") else 1
+            made.worst = twice * worst_cost(made.built, self.price, most_tokens)
+        return made
+
+    def read(self, request: JobRequest, answer: KeptAnswer) -> tuple[Any, ...]:
+        """The values of an answer, a column each."""
+        return self.form.read(answer.text, self.prepared.asked, request.known)
+
+    def cap(self, budget: float | str | None) -> Cap:
+        """What may be spent: the job's budget, the notebook's, and that of policy files.
+
+        Raises `ConfigurationError` where a budget cannot be held.
+        """
+        provider, given = self.prepared.provider, budget not in (None, "none", 0)
+        left, tokens = left_to_spend(self.session, provider, self.prepared.teaching, self.price)
+        if not given or (self.price is None and provider.free):
+            return Cap(left, tokens)
+        if self.price is None:
+            raise ConfigurationError(
+                f"No price of {self.prepared.request.model} is known: no budget can be held.",
+                "Tell it with %config DeepSeek.prices, or give budget='none'.",
+            )
+        if not self.prepared.built.body.get("max_tokens"):
+            raise ConfigurationError(
+                "With a budget the length of an answer must be known, and this one may be of any.",
+                "Give max_tokens=200, or a type that has an end: to=Literal[...], bool, int.",
+            )
+        most = Decimal(str(budget))
+        return Cap(most if left is None else min(most, left), tokens)

@@ -1,0 +1,460 @@
+"""`Runner`: requests in, answers out. It knows nothing of frames.
+
+* Requests with one key are asked once. What the journal keeps is not asked again.
+* The first request is sent alone: what all have in common is in the provider's cache afterwards.
+* Workers, as many as the limit allows, take from one bounded queue: constant memory.
+* The worst case of a request is reserved before it leaves. One whose fate is not known (the
+  connection broke, it was stopped) stays charged as reserved.
+* A worker goes on once its answer is in the journal: a killed process loses what was in flight.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+from collections import deque
+from collections.abc import AsyncGenerator, Callable, Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from decimal import Decimal
+from itertools import islice
+from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
+
+from deepseek_jupyter import errors
+from deepseek_jupyter.conversation.answers import KeptAnswer
+from deepseek_jupyter.conversation.totals import Total
+from deepseek_jupyter.errors import DeepSeekError
+from deepseek_jupyter.protocol.usage import Price, Usage
+
+from .limits import START, AdaptiveLimit, Cap
+
+if TYPE_CHECKING:
+    from deepseek_jupyter.asking.prepare import Prepared
+    from deepseek_jupyter.protocol.deltas import Completion
+    from deepseek_jupyter.protocol.request import Built, ChatRequest
+    from deepseek_jupyter.session.session import Session
+    from deepseek_jupyter.transport.exchange import Exchange
+
+_AHEAD, _AT_ONCE = 128, 32  # requests that wait for a worker; that are made ready at a time
+_GATHERED = 0.004  # seconds in which answers are gathered to be written together
+_MOST_REFUSALS = 30  # of one request by the server's limit
+_FEWEST = 20  # requests, before their share of errors says something
+
+# Requests of an account at once (api-docs.deepseek.com/quick_start/rate_limit); the embedded
+# server has one slot.
+_CEILINGS, _CEILING = {"local ": 1, "flash": 2_500, "pro": 500}, 64
+
+_FATAL = (  # they hold for every other request too
+    *(errors.AuthenticationError, errors.InsufficientBalanceError, errors.PermissionDeniedError),
+    *(errors.EndpointError, errors.ModelNotFoundError, errors.ConfigurationError),
+)
+
+_limits: WeakKeyDictionary[Any, dict[str, AdaptiveLimit]] = WeakKeyDictionary()
+_in_memory: WeakKeyDictionary[Any, dict[str, KeptAnswer]] = WeakKeyDictionary()
+
+
+@dataclass(slots=True)
+class JobRequest:
+    """A request of a job, with an `error` if it cannot be sent; `key` is equal for equal ones.
+
+    `known` are the pseudonyms in it, `worst` is what it may cost.
+    """
+
+    place: int
+    key: str
+    request: ChatRequest | None = None
+    built: Built | None = None
+    known: Mapping[str, str] = field(default_factory=dict)
+    worst: Decimal = Decimal()
+    refusals: int = 0
+    error: DeepSeekError | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What came of the request at `place`: an answer and its value, or an error."""
+
+    place: int
+    answer: KeptAnswer | None = None
+    value: Any = None
+    error: str = ""
+
+
+@dataclass(slots=True)
+class Tally:
+    """What a job has done so far; `seconds` are those of all answers, `out` tokens of the last."""
+
+    done: int = 0
+    asked: int = 0
+    failed: int = 0
+    sent: int = 0
+    in_flight: int = 0
+    usage: Usage = field(default_factory=Usage)
+    seconds: float = 0.0
+    out: deque[int] = field(default_factory=lambda: deque(maxlen=1_000))
+    last_errors: deque[str] = field(default_factory=lambda: deque(maxlen=3))
+
+
+Read = Callable[[JobRequest, KeptAnswer], Any]
+
+
+class Runner:
+    """One job. `results` is for `Engine.drain`; after it `stopped` says why it ended early."""
+
+    def __init__(
+        self,
+        session: Session,
+        prepared: Prepared,
+        requests: Iterator[JobRequest],
+        read: Read,
+        *,
+        cap: Cap,
+        concurrency: int | None = None,
+        replay: str = "auto",
+        max_errors: float = 0.05,
+        whole: bool = False,
+    ) -> None:
+        """`read` makes a value of an answer, or raises `InvalidResponseError`; with `whole` each
+        result has its answer, not only its value.
+        """
+        from deepseek_jupyter.transport.client import Client, Timeouts
+        from deepseek_jupyter.transport.failures import RetryPolicy
+
+        config = session.config
+        waits = (config.connect_timeout, config.first_timeout, config.idle_timeout)
+        self._client = Client(Timeouts(*waits), RetryPolicy(1), 1_000_000)
+        self._retry = RetryPolicy(config.attempts)
+        self._session, self._prepared, self._read = session, prepared, read
+        self._requests, self._replay, self._max_errors = requests, replay, max_errors
+        self._whole, self._dialect = whole, prepared.provider.dialect
+        self.cap, self.tally, self.stopped = cap, Tally(), ""
+        self.error: DeepSeekError | None = None
+        self.limit = _limit_of(session, prepared, concurrency)
+        self._results: asyncio.Queue[list[Result] | None] = asyncio.Queue()
+        self._ready: asyncio.Queue[JobRequest | None] = asyncio.Queue(_AHEAD)
+        self._again: deque[JobRequest] = deque()  # refused by the server's limit
+        self._same: dict[str, list[JobRequest]] = {}  # by key, behind one that is on its way
+        self._known: dict[str, Result] = {}
+        self._workers: set[asyncio.Task[None]] = set()
+        self._settled = asyncio.Event()
+        self._fresh: list[KeptAnswer] = []
+        self._gathering: asyncio.Task[None] | None = None
+        self._writing: set[asyncio.Task[None]] = set()
+        conversation = session.conversation
+        self._journal, self._notebook = conversation.journal, conversation.notebook or ""
+        self._memory = _in_memory.setdefault(session, {})
+
+    async def results(self) -> AsyncGenerator[list[Result]]:
+        """The results as they come, in any order."""
+        main = asyncio.create_task(self._run())
+        main.add_done_callback(lambda _: self._results.put_nowait(None))
+        try:
+            while (batch := await self._results.get()) is not None:
+                yield batch
+            await main
+        finally:
+            main.cancel()
+            with suppress(asyncio.CancelledError, Exception):
+                await main
+            await self._client.close()
+
+    async def _run(self) -> None:
+        feeding = asyncio.create_task(self._feed())
+        try:
+            # None is left in the queue at the end; the limit may have sent all workers home.
+            while self._workers or not (self.stopped or self._is_over(feeding)):
+                self._grow(1)
+                done, _ = await asyncio.wait(self._workers, return_when=asyncio.FIRST_COMPLETED)
+                self._workers -= done
+                for worker in done:
+                    worker.result()
+            if feeding.done():
+                feeding.result()
+        finally:
+            for task in (feeding, *self._workers):
+                task.cancel()
+            await asyncio.gather(feeding, *self._workers, return_exceptions=True)
+            await asyncio.gather(*self._writing)
+            self._write(self._fresh, full=True)
+
+    def _is_over(self, feeding: asyncio.Task[None]) -> bool:
+        return feeding.done() and not self._again and self._ready.qsize() <= 1
+
+    # Requests that are ready
+
+    async def _feed(self) -> None:
+        """Make requests ready, a few ahead; None at the end."""
+        while requests := await asyncio.to_thread(lambda: list(islice(self._requests, _AT_ONCE))):
+            fresh = {r.key for r in requests if r.error is None and r.key not in self._known}
+            kept = await asyncio.to_thread(self.kept, list(fresh))
+            for request in requests:
+                if request.error is not None:
+                    self._fail(request, request.error)
+                elif request.key in self._same:
+                    self._same[request.key].append(request)
+                elif (known := self._known.get(request.key)) is not None:
+                    self._give(request, known, asked=False)
+                elif not self._serve(request, kept.get(request.key)):
+                    self._same[request.key] = []
+                    await self._ready.put(request)
+        await self._ready.put(None)
+
+    def kept(self, keys: list[str]) -> Mapping[str, KeptAnswer]:
+        """What is kept of requests with these keys."""
+        if self._replay == "never":
+            return {}
+        kept = {key: self._memory[key] for key in keys if key in self._memory}
+        return {**(self._journal.answers(keys) if self._journal else {}), **kept}
+
+    def _serve(self, request: JobRequest, kept: KeptAnswer | None) -> bool:
+        """Answer a request from what is kept; False where it is to be asked."""
+        if kept is not None:
+            with suppress(errors.InvalidResponseError):  # the type has changed since
+                self._remember(request, kept, self._read(request, kept), asked=False)
+                return True
+        if self._replay == "always":
+            self._fail(request, errors.ReplayError("This row has no kept answer."))
+        return self._replay == "always"
+
+    # Workers
+
+    def _grow(self, most: int) -> None:
+        """Begin workers, up to `most`, as far as the limit has room; one in any case."""
+        limit = self.limit
+        while len(self._workers) < most and (limit.inside < limit.now or not self._workers):
+            limit.inside += 1
+            worker = asyncio.create_task(self._work())
+            worker.add_done_callback(limit.leave)
+            self._workers.add(worker)
+
+    @property
+    def _too_many(self) -> bool:
+        return self.limit.inside > self.limit.now and len(self._workers) > 1
+
+    async def _work(self) -> None:
+        while not self._too_many:
+            request = self._again.popleft() if self._again else await self._ready.get()
+            if request is None or self.stopped:
+                self._end()
+                return
+            await self._ask(request)
+            if not self.stopped and (self._again or not self._ready.empty()):
+                self._grow(self.limit.now)
+
+    def _end(self) -> None:
+        """Let the next worker that waits for a request look again."""
+        with suppress(asyncio.QueueFull):
+            self._ready.put_nowait(None)
+
+    def _stop(self, why: str) -> None:
+        self.stopped = self.stopped or why
+        self._settled.set()
+        self._end()
+
+    async def _reserved(self, request: JobRequest) -> bool:
+        """Reserve the worst case of a request; what others may give back is waited for."""
+        while not self.stopped:
+            if self.cap.reserve(request.worst):
+                return True
+            if not self.cap.reserved:
+                self._stop(self.cap.reason)
+                break
+            self._settled.clear()
+            await self._settled.wait()
+        return False
+
+    async def _ask(self, request: JobRequest) -> None:
+        """Send a request until it is answered or given up."""
+        attempt = 1
+        while await self._reserved(request):
+            error = await self._try(request)
+            if error is None:
+                return
+            wait = self._retry.delay(
+                error, attempt, random.random(), getattr(error, "retry_after", None)
+            )
+            if isinstance(error, errors.RateLimitError) and request.refusals < _MOST_REFUSALS:
+                request.refusals += 1
+                wait = min(2.0, 0.05 * 2**request.refusals) * random.uniform(0.5, 1)
+            elif wait is None:
+                self._fail(request, error)
+                return
+            else:
+                attempt += 1
+            await asyncio.sleep(wait)
+            if self._too_many:
+                self._again.append(request)
+                return
+
+    async def _try(self, request: JobRequest) -> DeepSeekError | None:
+        """Send a request once, and keep what came of it; the error that is in the way."""
+        from deepseek_jupyter.transport.exchange import Exchange
+        from deepseek_jupyter.transport.failures import concurrency_limit
+
+        provider, built, tally, began = self._prepared.provider, request.built, self.tally, _now()
+        if self._dialect is not provider.dialect:  # the host has taught another one
+            provider, built = replace(provider, dialect=self._dialect), None
+        assert request.request is not None
+        exchange = Exchange(request.request, provider, self._prepared.key, built)
+        tally.in_flight, tally.sent = tally.in_flight + 1, tally.sent + 1
+        try:
+            async for _ in self._client.stream(exchange):
+                pass
+        except DeepSeekError as error:
+            if isinstance(error, errors.RateLimitError):
+                self.limit.refuse(_now(), concurrency_limit(error.what))
+            refused = isinstance(error, errors.APIError) or _never_sent(error)
+            if refused and not exchange.completion.usage:
+                self._settle(request, Decimal(), 0)
+            else:
+                self._charge(request, exchange, whole=False)
+            if isinstance(error, _FATAL):
+                self.error = error
+                self._stop(error.what)
+            return error
+        except BaseException:  # stopped: nobody knows what the server made of it
+            self._charge(request, exchange, whole=False)
+            raise
+        finally:
+            tally.in_flight -= 1
+        self.limit.relax()
+        self._dialect = exchange.dialect
+        tally.seconds += _now() - began
+        await self._take(request, exchange)
+        return None
+
+    async def _take(self, request: JobRequest, exchange: Exchange) -> None:
+        """Keep an answer that came, and give it; one of no use is paid for all the same."""
+        value, problem = None, _problem_of(exchange.completion)
+        if problem is None:
+            try:
+                draft = KeptAnswer(request.key, _text_of(exchange.completion))
+                value = self._read(request, draft)
+            except errors.InvalidResponseError as error:
+                problem = error
+        answer = self._charge(request, exchange, whole=problem is None)
+        await self._write_soon()
+        if problem is not None:
+            self._fail(request, problem)
+        else:
+            self._remember(request, answer, value)
+
+    # What comes of them
+
+    def _remember(
+        self, request: JobRequest, answer: KeptAnswer, value: Any, *, asked: bool = True
+    ) -> None:
+        """Give an answer, and remember as much of it as an equal request needs."""
+        self._give(request, Result(request.place, answer, value), asked=asked)
+        short = answer if self._whole or request.known else None
+        self._known[request.key] = Result(request.place, short, value)
+
+    def _give(self, request: JobRequest, result: Result, *, asked: bool = True) -> None:
+        """Give the result of a request to it and to all that are equal to it."""
+        given = []
+        for one in (request, *self._same.pop(request.key, ())):
+            value = result.value
+            if one.known and result.answer is not None and one.place != result.place:
+                value = self._read(one, result.answer)  # with the originals of its own
+            given.append(Result(one.place, result.answer, value, result.error))
+        self.tally.done += len(given)
+        self.tally.asked += asked
+        self._results.put_nowait(given)
+
+    def _fail(self, request: JobRequest, error: DeepSeekError) -> None:
+        tally, said = self.tally, str(error).partition("\n")[0]
+        tally.failed += 1
+        tally.last_errors.append(said)
+        self._give(request, Result(request.place, error=said))
+        if tally.asked >= _FEWEST and tally.failed > self._max_errors * tally.asked:
+            self._stop(f"{tally.failed:,} of {tally.asked:,} requests failed, the last: {said}")
+
+    # Money and the journal
+
+    def price(self, model: str | None = None) -> Price | None:
+        """The price now of the model that answered, else of the one that is asked."""
+        prepared = self._prepared
+        return self._session.price(prepared.provider, model, prepared.request.model)
+
+    def _charge(self, request: JobRequest, exchange: Exchange, *, whole: bool) -> KeptAnswer:
+        """Settle a request that was billed, or may have been, and keep what came of it."""
+        completion = exchange.completion
+        usage, model = completion.usage, completion.model or self._prepared.request.model
+        price = self.price(model)
+        cost = None if price is None else request.worst
+        if usage is not None and (usage.cost is not None or price is not None):
+            own = price.cost(usage).amount if price is not None else Decimal()
+            blank = request.worst / 2 if exchange.insisted else 0  # an answer of blanks before it
+            cost = (own if usage.cost is None else usage.cost) + blank
+        used = replace(usage or Usage(), cost=None)
+        self._settle(request, cost or Decimal(), used.total_tokens)
+        self.tally.usage = self.tally.usage + used
+        if whole:
+            self.tally.out.append(used.completion_tokens)
+        currency = price.currency if price is not None else "USD" if cost is not None else ""
+        key, name = request.key, f"{self._prepared.provider.name}:{model}"
+        texts = (_text_of(completion), completion.reasoning or "")
+        answer = KeptAnswer(key, *texts, name, used, cost, currency, whole)
+        self._fresh.append(answer)
+        return answer
+
+    def _settle(self, request: JobRequest, cost: Decimal, tokens: int) -> None:
+        self.cap.settle(request.worst, cost, tokens)
+        self._settled.set()
+
+    async def _write_soon(self) -> None:
+        """Wait until the journal has what was charged last, together with what comes soon."""
+        if self._gathering is None:
+            self._gathering = asyncio.create_task(self._write_fresh())
+            self._writing.add(self._gathering)
+            self._gathering.add_done_callback(self._writing.discard)
+        await asyncio.shield(self._gathering)
+
+    async def _write_fresh(self) -> None:
+        await asyncio.sleep(_GATHERED)
+        (answers, self._fresh), self._gathering = (self._fresh, []), None
+        await asyncio.to_thread(self._write, answers)
+
+    def _write(self, answers: list[KeptAnswer], *, full: bool = False) -> None:
+        jobs = self._session.jobs
+        for answer in answers:
+            jobs[answer.model] = jobs.get(answer.model, Total(answer.model)) + answer.total
+        if self._journal is not None and (answers or full):
+            self._journal.add_answers(self._notebook, answers, full=full)
+        if self._journal is None or self._journal.in_memory:
+            self._memory.update((answer.key, answer) for answer in answers if answer.whole)
+
+
+_now = time.monotonic
+
+
+def _limit_of(session: Session, prepared: Prepared, concurrency: int | None) -> AdaptiveLimit:
+    """The limit that the session's jobs at one provider share; a new one for a fixed number."""
+    if concurrency is not None:
+        return AdaptiveLimit(concurrency, concurrency)
+    name = f"{prepared.provider.name} {prepared.request.model}".casefold()
+    ceiling = next((n for word, n in _CEILINGS.items() if word in name), _CEILING)
+    start = max(START, session.config.concurrency)
+    return _limits.setdefault(session, {}).setdefault(name, AdaptiveLimit(start, ceiling))
+
+
+def _text_of(completion: Completion) -> str:
+    """The answer, which may be the arguments of the function that it is asked for as."""
+    calls = completion.tool_calls
+    return (calls[-1].arguments if calls else completion.answer) or ""
+
+
+def _problem_of(completion: Completion) -> DeepSeekError | None:
+    if completion.finish_reason == "length":
+        return errors.TruncatedError("The answer was cut at max_tokens.")
+    if completion.finish_reason == "content_filter":
+        return errors.ContentRiskError("The provider's content filter cut the answer.")
+    empty = not _text_of(completion).strip()
+    return errors.EmptyAnswerError("The model returned no answer text.") if empty else None
+
+
+def _never_sent(error: DeepSeekError) -> bool:
+    """Whether no connection was made, so that nothing can have been billed."""
+    return type(error.__cause__).__name__ in ("ConnectError", "ConnectTimeout", "ProxyError")

@@ -1,0 +1,135 @@
+"""The trial of a map: which rows it draws, and what all of them would cost."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from statistics import median
+from typing import TYPE_CHECKING
+
+from deepseek_jupyter.context.card import spread
+from deepseek_jupyter.display.render import money, seconds
+from deepseek_jupyter.errors import shortened
+from deepseek_jupyter.protocol.tokens import count_body
+from deepseek_jupyter.protocol.usage import Price, Usage, price_at
+from deepseek_jupyter.transport.providers import own_price
+
+from .template import text_of
+
+if TYPE_CHECKING:
+    from .row_task import RowTask
+    from .runner import Runner
+
+_EXACT = 5_000  # different rows whose requests are made and counted; beyond, they are estimated
+_STEP = timedelta(minutes=30)
+
+Lines = list[tuple[str, str]]
+
+
+def drawn(task: RowTask, count: int) -> list[int]:
+    """`count` rows with a value in each named column: drawn evenly, and the longest."""
+    rows = (row for batch in task.source.batches() for row in batch)
+    lengths = [-1 if None in row else sum(len(str(text_of(v))) for v in row) for row in rows]
+    whole = [at for at, length in enumerate(lengths) if length >= 0]
+    longest = max(whole, key=lengths.__getitem__, default=0)
+    places = {whole[at] for at in spread(len(whole), count)}
+    if longest not in places and whole:
+        places = {*(whole[at] for at in spread(len(whole), count - 1)[: count - 1]), longest}
+    return sorted(places)
+
+
+def estimate(task: RowTask, runner: Runner) -> tuple[Lines, Decimal | None]:
+    """What all rows would take, in words, and the cap for them; None where none can be held."""
+    different, first, count, missing = set[int](), list[int](), 0, 0
+    for row in (row for batch in task.source.batches() for row in batch):
+        mark = hash(tuple(map(text_of, row)))
+        if None in row:
+            missing += 1
+        elif mark not in different:
+            different.add(mark)
+            first.append(count)
+        count += 1
+    measured = {r.key: count_body(r.built.body) for r in task.requests(first[:_EXACT]) if r.built}
+    kept = runner.kept(list(measured))
+    sizes = [tokens for key, tokens in measured.items() if key not in kept]
+    share = max(1.0, len(different) / _EXACT)
+    left, tokens_in = round(len(sizes) * share), round(sum(sizes) * share)
+    out = sorted(runner.tally.out) or [0]
+    low, high = (out[round((len(out) - 1) * part)] for part in (0.05, 0.95))
+    about = "≈ " if share > 1 else ""
+    rows, tally = f"{count:,}, {len(different):,} different", runner.tally
+    passed = left * tally.seconds / len(out) / runner.limit.now
+    lines = [
+        ("rows", f"{rows}, {missing:,} without a value, which are not sent"),
+        ("left to ask", f"{about}{left:,}, {about}{tokens_in:,} tokens in"),
+        ("tokens out, each", f"{median(out):,.0f} (90 % range {low:,} to {high:,})"),
+        *_prices(task, runner, tokens_in, (left * round(median(out)), left * high)),
+        ("time", f"about {seconds(passed)} at the present limit"),
+    ]
+    longest = task.prepared.built.body.get("max_tokens")
+    if task.price is None or not longest:
+        return lines, None
+    likely = task.price.cost(Usage(tokens_in, left * high)).amount
+    worst = task.price.cost(Usage(8 * max(measured.values(), default=0), int(longest))).amount
+    # Twice what is likely, and the worst case of what is in flight; no more digits than it knows.
+    return lines, Decimal(f"{2 * likely + 16 * worst:.1e}") + Decimal("0.0001")
+
+
+def _prices(task: RowTask, runner: Runner, tokens_in: int, out: Sequence[int]) -> Lines:
+    """From the cache's share of the trial and the median answer, to no cache and long answers;
+    and the latter at the price that comes next.
+    """
+    if task.price is None:
+        free = task.prepared.provider.free
+        return [("price of the rest", "nothing, the server is your own" if free else "not known")]
+    used = runner.tally.usage
+    hits = used.cache_hit_tokens * tokens_in // max(1, used.prompt_tokens)
+    most = Usage(tokens_in, out[1])
+    low, high = (task.price.cost(u) for u in (Usage(tokens_in, out[0], hits), most))
+    said = f"{money(low.amount, low.currency)} to {money(high.amount, low.currency)} now"
+    if (change := _next_price(task)) is not None:
+        at, price = change
+        later = money(price.cost(most).amount, low.currency)
+        said += f", up to {later} from {at.astimezone():%H:%M}"
+    return [("price of the rest", said)]
+
+
+def _next_price(task: RowTask) -> tuple[datetime, Price] | None:
+    """When the model's price changes within a day, and to what."""
+    provider, model = task.prepared.provider, task.prepared.request.model
+    periods, now = provider.facts(model).prices, datetime.now(UTC)
+    if own_price(task.session.config.prices, provider.name, model) is not None:
+        return None
+    hour, present = now.replace(minute=0, second=0, microsecond=0), price_at(periods, now)
+    moments = (hour + step * _STEP for step in range(2, 49))
+    changed = ((at, price) for at in moments if (price := price_at(periods, at)) != present)
+    return next(((at, price) for at, price in changed if price is not None), None)
+
+
+def leaving(task: RowTask) -> Lines:
+    """What of each column leaves, and what else is in the prompt."""
+    kinds, found = task.masks.kinds, ", ".join(sorted(task.masks.redactor.detectors))
+    lines = [
+        (f"{{{{ {n} }}}}", f"as <{kinds[n]}-…>" if n in kinds else "the values of these rows leave")
+        for n in task.template.named
+    ]
+    told = [(f"{{{{ {s} }}}}", shortened(text, 80)) for s, text in task.template.evaluated]
+    notices = (*task.prepared.notices, *task.prepared.built.notices)
+    lines += [*told, *(("note", said) for said in dict.fromkeys(notices))]
+    return [*lines, ("masked", found)] if found else lines
+
+
+def advice(task: RowTask, runner: Runner, cap: Decimal | None) -> str:
+    """How to go on after a trial."""
+    if cap is not None and task.price is not None:
+        most = money(cap, task.price.currency)
+        return f"rows='all' asks the rest, for {most} at most; budget= sets another cap."
+    if task.price is not None:
+        tokens = 4 * max(runner.tally.out, default=0) + 16
+        return (
+            "rows='all' needs a budget, and an answer of known length for it: "
+            f"max_tokens={tokens}; or budget='none'."
+        )
+    no_cap = "" if task.prepared.provider.free else "; no price is known, so no cap can be held"
+    return f"rows='all' asks the rest{no_cap}."

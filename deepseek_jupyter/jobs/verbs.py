@@ -1,0 +1,133 @@
+"""The verbs on frames: `map`, and on top of it `classify`, `extract`, `translate` and `filter`,
+each a prompt file in ``prompts`` and a schema.
+
+`map` and `filter` are called as Python's own, so a star import leaves them out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import cache, partial
+from importlib.resources import files
+from typing import Any, Literal
+
+from deepseek_jupyter.asking.question import NAMED_PARAMETERS, Question
+from deepseek_jupyter.display.frontend import user_namespace
+from deepseek_jupyter.errors import ParameterError
+from deepseek_jupyter.session.session import get_session
+
+from . import row_map as rows_of
+from .row_map import Job, row_map
+from .row_task import MapOptions, RowTask
+
+_QUESTION = {"model", "provider", "system", "think", "effort", "replay", "dry_run"}
+
+
+def map(
+    frame: Any, prompt: str, *, to: Any = str, into: str = "answer", rows: int | str = 5,
+    budget: float | str | None = None, also: Sequence[str] = (), truth: str | None = None,
+    concurrency: int | None = None, max_errors: float = 0.05, show: bool = True, **options: Any,
+) -> Any:  # fmt: skip
+    """Ask one question about every row of a frame; the frame comes back with the answers.
+
+    `frame` is of pandas, polars (eager or lazy), pyarrow, DuckDB, Dask, Ibis or PySpark; what comes
+    back is of that kind. In `prompt`, ``{{ column }}`` is the row's value; any other expression is
+    evaluated once. `to` is the type of an answer; one with fields becomes a column each, any other
+    the column `into`. A row without a value in a named column is not sent.
+
+    The default is a trial: 5 rows, drawn evenly and with the longest, and what all would cost.
+    ``rows="all"`` asks the rest, within `budget` (in the provider's currency), else within the cap
+    that the trial gave; ``budget="none"`` goes without. What was answered is kept: the same call
+    again asks nothing, a changed row is asked alone.
+
+    `also` adds the columns ``answer_error``, ``_raw``, ``_reasoning``, ``_tokens``; `truth` names a
+    column to compare the answers with. `concurrency` fixes how many requests run at once, else
+    they adapt to the account's limit. More than `max_errors` of failed rows stop the job. Without
+    `think` the model does not think. `model`, `provider`, `system`, `effort`, `replay`, `dry_run`
+    (of the longest row) and parameters such as `max_tokens` are those of `ask`. The job is ``.job``
+    of the frame that comes back, where the library lets it be set, and ``deepseek_jupyter.job``.
+
+    >>> import deepseek_jupyter as ds
+    >>> ds.map(reviews, "What is praised? {{ text }}", into="praised")  # doctest: +SKIP
+    """
+    given = MapOptions(to, into, rows, budget, also, truth, concurrency, max_errors, show)
+    return row_map(_task(frame, prompt, given, options))
+
+
+def classify(
+    frame: Any, column: str, labels: Sequence[str], *, into: str = "label", **options: Any
+) -> Any:
+    """The label of `labels` that fits each text of `column` best; see `map` for the options."""
+    if not labels or not all(isinstance(label, str) for label in labels):
+        raise ParameterError("classify takes the labels as texts.", "['price', 'quality', 'other']")
+    said = ", ".join(labels)
+    options = {"to": Literal[tuple(labels)], "into": into, **options}
+    return map(frame, _prompt("classify", column=column, labels=said), **options)
+
+
+def extract(frame: Any, column: str, to: Any, **options: Any) -> Any:
+    """The fields of the type `to` from each text of `column`; see `map` for the options."""
+    return map(frame, _prompt("extract", column=column), to=to, **options)
+
+
+def translate(
+    frame: Any, column: str, language: str, *, into: str = "translation", **options: Any
+) -> Any:
+    """Each text of `column` in `language`; see `map` for the options."""
+    prompt = _prompt("translate", column=column, language=language)
+    return map(frame, prompt, into=into, **options)
+
+
+def filter(frame: Any, prompt: str, *, into: str = "holds", **options: Any) -> Any:
+    """The rows of an eager frame for which a sentence holds: ``"{{ text }} is a complaint"``.
+
+    A trial comes back with the column `into`, so that its rows can be looked at. See `map`.
+    """
+    answered = map(frame, _prompt("filter", condition=prompt), to=bool, into=into, **options)
+    job = rows_of.last_job
+    if options.get("rows") != "all" or job is None:
+        return answered
+    return job.picked([at for at, (holds,) in sorted(job.values.items()) if holds])
+
+
+def row_function(prompt: str, *, budget: float | str, **options: Any) -> Callable[[Any], Any]:
+    """A picklable function from a frame, or an iterator of them, to the same with answers.
+
+    For engines that bring their own workers (Ray's ``map_batches``, Spark's ``mapInPandas``). It
+    takes the options of `map`; `budget` is for each batch. No key and no setting goes along: each
+    worker has its own in its environment, its own journal, and its own limit, so give
+    `concurrency`.
+    """
+    return partial(_batch, prompt=prompt, rows="all", budget=budget, show=False, **options)
+
+
+def _batch(frames: Any, **options: Any) -> Any:
+    if isinstance(frames, Iterator):
+        return (map(frame, **options) for frame in frames)
+    return map(frames, **options)
+
+
+def job() -> Job | None:
+    """The newest job, whole or not; None before the first."""
+    return rows_of.last_job
+
+
+def _task(frame: Any, prompt: str, given: MapOptions, options: Mapping[str, Any]) -> RowTask:
+    asked = {name: options[name] for name in _QUESTION & options.keys()}
+    parameters = {name: value for name, value in options.items() if name not in asked}
+    parameters = {n: v for n, v in parameters.items() if v is not None or n not in NAMED_PARAMETERS}
+    question = Question(prompt, parameters=parameters, **asked)
+    return RowTask(get_session(), frame, question, given, user_namespace())
+
+
+@cache
+def _file(name: str) -> str:
+    return (files(__package__) / "prompts" / f"{name}.md").read_text("utf-8").strip()
+
+
+def _prompt(name: str, *, column: str = "", **words: str) -> str:
+    """A verb's prompt; ``[[column]]`` in its file is a place for the row's value."""
+    text = _file(name)
+    for word, value in {"column": f"{{{{ {column} }}}}", **words}.items():
+        text = text.replace(f"[[{word}]]", value)
+    return text

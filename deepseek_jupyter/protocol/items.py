@@ -1,0 +1,83 @@
+"""What the wires Messages and Responses share: requests said in other words, replies of items."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from deepseek_jupyter.errors import ParameterError
+
+from .deltas import Delta
+from .stream import CompletionStream
+
+# Fields of chat completions that both wires say in other words.
+_THINKING = ("thinking", "reasoning_effort", "reasoning", "enable_thinking")
+_FORMS = ("response_format", "structured_outputs", "stream_options")
+SAID = frozenset(("messages", "tools", "tool_choice", *_THINKING, *_FORMS))
+
+
+def passed_on(body: Mapping[str, Any], names: Mapping[str, str], made: Iterable[str]) -> Any:
+    """The fields of a chat completions body that need no other words, by their `names` here.
+
+    Raises `ParameterError` for a field that the wire has `made` itself: one of the user's own could
+    go round what was checked.
+    """
+    if clash := sorted(set(body) & {*made, *names.values()}):
+        raise ParameterError(
+            f"{clash[0]} is a field that this wire makes itself.",
+            "Leave it out of %config DeepSeek.extra_body.",
+        )
+    return {names.get(name, name): value for name, value in body.items() if name not in SAID}
+
+
+def thinking_of(body: Mapping[str, Any]) -> tuple[bool | None, str | None]:
+    """Whether to think, and how much, as the body says it; None where it does not."""
+    reasoning = body.get("reasoning") or {}
+    effort = body.get("reasoning_effort") or reasoning.get("effort")
+    modes = [(body.get("thinking") or {}).get("type"), body.get("enable_thinking")]
+    modes.append(reasoning.get("enabled"))
+    if effort == "none" or "disabled" in modes or False in modes:
+        return False, None
+    return any(modes) or None, effort
+
+
+def thinking_in(message: Mapping[str, Any], kind: str) -> tuple[str | None, Mapping[str, Any]]:
+    """The thinking of an earlier message, and what it came with on a wire of this `kind`; nothing
+    where the text is another wire's, or is masked otherwise by now.
+    """
+    text: str | None = message.get("reasoning_content")
+    details = message.get("reasoning_details") or ()
+    came = [d for d in details if (d["type"], d["size"]) == (kind, len(text or ""))]
+    return text, came[0] if came else {}
+
+
+class ItemStream(CompletionStream):
+    """A reply of items (blocks) that begin, grow and end, each with a key."""
+
+    def __init__(self, *, think_implied: bool = False) -> None:
+        super().__init__(think_implied=think_implied)
+        self._slots: dict[Any, int] = {}
+        self._given: set[Any] = set()  # calls that have arguments
+        self._sealed = 0
+
+    def _say(self, said: Mapping[str, Any], deltas: list[Delta]) -> None:
+        super()._take({"choices": [{"delta": said}]}, deltas)
+
+    def _call(
+        self, key: Any, function: Mapping[str, Any], deltas: list[Delta], id: Any = None
+    ) -> None:
+        slot = self._slots.setdefault(key, len(self._slots))
+        if function.get("arguments"):
+            self._given.add(key)
+        self._say({"tool_calls": [{"index": slot, "id": id, "function": function}]}, deltas)
+
+    def _end_call(self, key: Any, arguments: str, deltas: list[Delta]) -> None:
+        """Take the whole arguments where none came before."""
+        if key in self._slots and key not in self._given:
+            self._call(key, {"arguments": arguments or "{}"}, deltas)
+
+    def _seal(self, kind: str, **came_with: str) -> None:
+        """Keep what the thinking came with; of several pieces none, for the text is kept as one."""
+        self._sealed += 1
+        size = sum(map(len, self._reasoning or ()))
+        self._details = [{"type": kind, "size": size, **came_with}] if self._sealed == 1 else []

@@ -1,0 +1,54 @@
+"""A web search in the card: its steps, what is cited, a stop in its middle; nothing is a link."""
+
+from __future__ import annotations
+
+import threading
+
+import pytest
+
+from tests.support.scripted import Reply, send, wait_for
+from tests.support.wires import named, responses_events, search
+
+from .test_blocks import ARTEFACTS
+from .test_live import endpoint, lab, notebook  # noqa: F401
+
+PAGES = (("On <img src=x> giraffes", "https://example.org/g"), ("Sleep", "https://example.com/s"))
+CITED = {"type": "url_citation", "url": PAGES[1][1], "title": PAGES[1][0]}
+NOTE = {"type": "response.output_text.annotation.added", "annotation": CITED}
+
+
+@pytest.mark.parametrize("theme", ["JupyterLab Light", "JupyterLab Dark"])
+def test_a_search_is_a_step_and_is_cited(lab, endpoint, notebook, theme):  # noqa: F811
+    events = responses_events("They sleep little.", before=[search("giraffe sleep", *PAGES)])
+    endpoint.queue(Reply(send(*map(named, [*events[:-1], NOTE, events[-1]]))))
+    book = notebook(lab, "%ds --web --no-history How do giraffes sleep?")
+    book.page.evaluate(
+        "theme => jupyterapp.commands.execute('apputils:change-theme', {theme})", theme
+    )
+    book.run(1)
+    book.until_done()
+    card = book.card
+    card.get_by_text("web_search").first.click()
+    shown = card.inner_text()
+    for words in ("giraffe sleep", "On <img src=x> giraffes (example.org)", "Sleep (example.com)"):
+        assert words in shown
+    assert "on the server" in shown
+    assert "Cited: Sleep (example.com)" in shown
+    assert "30,000 tokens" in shown
+    assert card.locator("a[href^='http'], img").count() == 0
+    assert book.requests == []
+    ARTEFACTS.mkdir(exist_ok=True)
+    card.screenshot(path=ARTEFACTS / f"web-search-{theme.split()[-1].lower()}.png")
+
+
+def test_a_search_is_stopped_in_its_middle(lab, endpoint, notebook):  # noqa: F811
+    item = {**search("giraffe sleep", *PAGES), "status": "in_progress"}
+    begun = [*responses_events("")[:2], {"type": "response.output_item.added", "item": item}]
+    endpoint.queue(Reply(send(*map(named, begun)), wait_for(threading.Event())))
+    book = notebook(lab, "%ds --web --no-history How do giraffes sleep?")
+    book.run(1)
+    book.card.get_by_text("web_search").first.wait_for()
+    book.card.get_by_role("button", name="Stop").click()
+    book.until_done()
+    assert "no result yet" in book.card.inner_text()
+    assert endpoint.requests[-1].closed.wait(60)
