@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
 
@@ -77,18 +78,20 @@ class Translator:
         self._templates = sorted(rows, key=lambda row: -sum(map(len, row[0])))
 
     def said(self, text: str) -> str:
-        """`text` as a whole, else each of its lines, parts between dots, and sentences."""
+        """Each sentence of `text`, else it as a whole, else what is known of its parts."""
+        sentences = _SENTENCE.split(text)
+        parts = [self._whole(sentence) for sentence in sentences]
+        if None not in parts:
+            return _joined(filter(None, parts))
         found = self._whole(text)
         if found is not None:
             return found
         for mark in ("\n", " · "):
             if mark in text:
                 return mark.join(map(self.said, text.split(mark)))
-        sentences = _SENTENCE.split(text)
-        if len(sentences) == 1:
+        if len(parts) == 1:
             return self._list(text)
-        parts = [self._whole(sentence) or sentence for sentence in sentences]
-        return re.sub("(?<=[。！？]) ", "", " ".join(parts))
+        return _joined(part or said for part, said in zip(parts, sentences, strict=True))
 
     def _list(self, text: str) -> str:
         """`text`, where it is a list of what the catalogue has and nothing else."""
@@ -114,6 +117,10 @@ class Translator:
             lambda m: self.said(values[m[1]]) if m[2] else values[m[1]],
             template,
         )
+
+
+def _joined(sentences: Iterable[str]) -> str:
+    return re.sub("(?<=[。！？]) ", "", " ".join(sentences))
 
 
 def _fit(kinds: list[str], values: list[str]) -> bool:

@@ -63,6 +63,11 @@ def test_an_error_is_said_in_chinese_and_is_english(zh):
     assert Interrupted()._render_traceback_() == ["已停止。已收到的内容已保留（ds.last）。"]
 
 
+def test_two_sentences_are_two_translations(zh):
+    text = "In all ~$0.02. 60% of the prompt tokens came from the cache."
+    assert words.said(text) == "共计 ~$0.02。60% 的提示 token 来自缓存。"
+
+
 def test_what_others_say_is_left_as_it_is(zh):
     error = DeepSeekError("Quota für heute verbraucht.", "")
     assert error._render_traceback_() == ["DeepSeekError: Quota für heute verbraucht."]

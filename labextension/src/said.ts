@@ -34,8 +34,13 @@ export class Translator {
       .sort((one, other) => size(other) - size(one));
   }
 
-  /** A text as a whole, else each of its lines, parts between dots, and sentences. */
+  /** Each sentence of a text, else it as a whole, else what is known of its parts. */
   said(text: string): string {
+    const sentences = text.split(SENTENCE);
+    const parts = sentences.map(part => this._whole(part));
+    if (!parts.includes(null)) {
+      return joined(parts as string[]);
+    }
     const found = this._whole(text);
     if (found !== null) {
       return found;
@@ -45,11 +50,9 @@ export class Translator {
         return text.split(mark).map(part => this.said(part)).join(mark);
       }
     }
-    const sentences = text.split(SENTENCE);
-    if (sentences.length === 1) {
-      return this._list(text);
-    }
-    return sentences.map(part => this._whole(part) ?? part).join(' ').replace(/(?<=[。！？]) /g, '');
+    return parts.length === 1
+      ? this._list(text)
+      : joined(parts.map((part, at) => part ?? sentences[at]));
   }
 
   /** A text that is a list of what the catalogue has, and nothing else. */
@@ -84,6 +87,10 @@ export class Translator {
 
   private _entries: Map<string, string>;
   private _templates: readonly ITemplate[];
+}
+
+function joined(sentences: readonly string[]): string {
+  return sentences.join(' ').replace(/(?<=[。！？]) /g, '');
 }
 
 function size({ literals }: ITemplate): number {
