@@ -9,8 +9,10 @@ from __future__ import annotations
 import sys
 from typing import Any
 
-from traitlets import Bool, Dict, Enum, Float, Int, List, TraitType, Unicode, Union
+from traitlets import Bool, Dict, Enum, Float, Int, List, TraitType, Unicode, Union, observe
 from traitlets.config import Configurable
+
+from . import words
 
 THINK = ("auto", "on", "off")
 EFFORTS = ("none", "low", "high", "max")
@@ -142,6 +144,11 @@ class DeepSeek(Configurable):
     sql_memory = Int(
         512, min=64, help="Megabytes that its queries may take, in addition to the frames' own."
     )
+    language = Unicode(
+        "",
+        help="Language of errors, notices and reports: en, or zh for Simplified Chinese. Empty: "
+        "the page's, else English. What a model reads is always English.",
+    )
     local_model = Unicode("", help="Embedded model to use. Empty: the default one.")
     providers = Dict(
         help="Your own providers or changes to known ones, e.g. {'lab': {'like': 'vllm', "
@@ -164,6 +171,10 @@ class DeepSeek(Configurable):
         if isinstance(_setting, TraitType):
             _setting.tag(config=True)
     del _setting
+
+    @observe("language")
+    def _language(self, change: Any) -> None:
+        words.choose(change["new"])
 
     def items(self) -> dict[str, Any]:
         """Every setting and its value."""

@@ -12,6 +12,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from .words import said
+
 
 def shortened(text: str, longest: int = 60) -> str:
     """`text`, ending in "…" where it has more than `longest` characters."""
@@ -45,8 +47,9 @@ class DeepSeekError(Exception):
         return "\n".join(filter(None, (self._first_line(), self.hint)))
 
     def _render_traceback_(self) -> list[str]:
-        lines = [f"{type(self).__name__}: {self._first_line()}"]
-        return [*lines, f"  → {self.hint}"] if self.hint else lines
+        where = f" ({self.where})" if self.where else ""
+        lines = [f"{type(self).__name__}: {said(self.what)}{where}"]
+        return [*lines, f"  → {said(self.hint)}"] if self.hint else lines
 
     @property
     def record(self) -> dict[str, str]:
@@ -336,4 +339,4 @@ class Interrupted(KeyboardInterrupt):
         self.reply: Any = None
 
     def _render_traceback_(self) -> list[str]:
-        return [str(self)]
+        return [said(str(self))]

@@ -14,7 +14,7 @@ from pathlib import Path
 PACKAGE = Path(__file__).parents[1] / "deepseek_jupyter"
 
 # These ask nothing of the rest and may be asked by all.
-LEAVES = {"errors", "home", "_version"}
+LEAVES = {"errors", "home", "_version", "words"}
 
 # A part is a folder, or a file of the root; each may import what its row names, LEAVES and
 # itself. From the bottom up.
@@ -22,6 +22,7 @@ ROWS = """
 errors
 home
 _version
+words
 config
 nested
 protocol

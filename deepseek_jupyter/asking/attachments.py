@@ -519,7 +519,9 @@ class DataCard:
 
     def _repr_html_(self) -> str:
         rows = [(use.name, use.level, use.leaves) for use in self.attachment.columns]
-        report = Report("", rows, ("column", "level", "leaves"), f"About {self.tokens:,} tokens.")
+        report = Report(
+            "", rows, ("column", "level", "leaves"), f"About {self.tokens:,} tokens.", 1
+        )
         return Drawing(self.text)._repr_html_() + report._repr_html_()
 
 

@@ -24,9 +24,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from deepseek_jupyter.display.frontend import can_type
+from deepseek_jupyter.display.frontend import can_type, reads_plain_text
 from deepseek_jupyter.display.pages import ConsentAnswer, pages
 from deepseek_jupyter.sanitizer.listing import framed, visible
+from deepseek_jupyter.words import said
 
 if TYPE_CHECKING:
     from deepseek_jupyter.tools.functions import Consent
@@ -130,9 +131,14 @@ def by_input(name: str, text: str, result: bool = False) -> ConsentAnswer:
     code, count = framed(text, shutil.get_terminal_size().columns)
     what = f"{visible(name)}, {count} {'line' if count == 1 else 'lines'}"
     verb, says = ("Send the result of", "Result of") if result else ("Run", "The model asks to run")
-    print(f"{says} {what}:\n\n{code}\n", flush=True)
+    print(f"{_said(f'{says} {what}:')}\n\n{code}\n", flush=True)
     try:
-        said = input(f"{verb} {what}? [y]es, [n]o, [a]lways in this conversation: ")
+        typed = input(_said(f"{verb} {what}? [y]es, [n]o, [a]lways in this conversation: "))
     except (EOFError, NotImplementedError):
         return "nobody"
-    return _TYPED.get(said.strip().lower(), "no")
+    return _TYPED.get(typed.strip().lower(), "no")
+
+
+def _said(text: str) -> str:
+    """In the user's language, where no notebook keeps the prompt for models to read."""
+    return said(text) if reads_plain_text() else text

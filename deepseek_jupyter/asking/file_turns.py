@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from deepseek_jupyter.conversation.turn import Turn, new_id
 from deepseek_jupyter.display.frontend import can_type
 from deepseek_jupyter.display.pages import ConsentAnswer
+from deepseek_jupyter.display.report import tell
 from deepseek_jupyter.display.surfaces import Asking, Card, Surface
 from deepseek_jupyter.errors import one_line
 from deepseek_jupyter.sanitizer.listing import visible
@@ -71,7 +72,7 @@ def _card(session: Session, placed: Placed) -> Iterator[tuple[ConsentRequest, St
 
 
 def _typed(session: Session) -> ConsentAnswer:
-    print(_text(session), flush=True)
+    tell(_text(session))
     try:
         said = input("Go on with them? [y]es, [n]o, start without: ")
     except (EOFError, NotImplementedError):

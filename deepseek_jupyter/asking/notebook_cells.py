@@ -27,6 +27,7 @@ from deepseek_jupyter.privacy.policy_file import DataRules
 from deepseek_jupyter.privacy.rules import check_kind, strictest
 from deepseek_jupyter.protocol.output import TURN_MIME
 from deepseek_jupyter.session.memory import notebook_content
+from deepseek_jupyter.words import english
 
 _HEAD = 4_000  # characters of HTML that say what it is
 _PATIENCE = 0.5  # seconds that a page has to send its document
@@ -231,11 +232,11 @@ def _one(output: Mapping[str, Any]) -> str:
     if output.get("output_type") == "error":
         return f"{text_of(output.get('ename'))}: {text_of(output.get('evalue'))}"
     if output.get("output_type") == "stream":
-        return text_of(output.get("text"))
+        return english(text_of(output.get("text")))
     data = output.get("data")
     if not isinstance(data, Mapping) or TURN_MIME in data:
         return ""
-    plain = text_of(data.get("text/plain"))
+    plain = english(text_of(data.get("text/plain")))
     if 'class="dataframe"' in text_of(data.get("text/html"))[:_HEAD]:
         return "[a frame; attach it to show it]"
     return "[an image]" if any(str(kind).startswith("image/") for kind in data) else plain

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import Counter, OrderedDict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from deepseek_jupyter.conversation.conversation import messages_of
 from deepseek_jupyter.conversation.turn import Turn
 from deepseek_jupyter.display.render import money
-from deepseek_jupyter.display.report import Drawing, Report
+from deepseek_jupyter.display.report import Drawing, Report, for_reader
 from deepseek_jupyter.errors import ParameterError
 from deepseek_jupyter.privacy.redaction import PSEUDONYM, Redactor
 from deepseek_jupyter.protocol.messages import Message, legal, system
@@ -26,6 +26,7 @@ from deepseek_jupyter.protocol.snippets import FORMS, snippet
 from deepseek_jupyter.protocol.usage import Price, Usage
 from deepseek_jupyter.protocol.wire import WIRES
 from deepseek_jupyter.transport.providers import KEYLESS, Provider
+from deepseek_jupyter.words import said
 
 from .budget import search_notice, worst_cost
 from .fallback import prepare_all, where
@@ -94,15 +95,17 @@ class Preview:
         return list(self.body["messages"])
 
     def __str__(self) -> str:
-        return "\n\n".join(
-            [f"{self.summary}\n{self.title}", *map(str, self.reports), *map(str, self._drawings())]
-        )
+        return self._text(lambda text: text, str)
+
+    def _text(self, words: Callable[[str], str], report: Callable[[Report], str]) -> str:
+        first = f"{words(self.summary)}\n{words(self.title)}"
+        return "\n\n".join([first, *map(report, self.reports), *map(str, self._drawings())])
 
     def __repr__(self) -> str:
         return f"<Preview: {self.title}>"
 
     def _repr_pretty_(self, printer: Any, cycle: bool) -> None:
-        printer.text(str(self))
+        printer.text(for_reader(str(self), self._text(said, lambda report: str(report.said()))))
 
     def _repr_mimebundle_(self, **_: Any) -> dict[str, Any]:
         return {DRAWN_MIME: {"id": self.id}} if self.id else {}
@@ -110,7 +113,9 @@ class Preview:
     def _repr_html_(self) -> str:
         first = Report(self.summary, remark=self.title).html()
         folds = [report.html(fold=True) for report in self.reports]
-        folds += [Report(name, remark=text).html(fold=True) for name, text in self._sent()]
+        folds += [
+            Report(name, remark=text, quoted=-1).html(fold=True) for name, text in self._sent()
+        ]
         return "".join([first, *folds])
 
     def _sent(self) -> list[tuple[str, str]]:
@@ -286,7 +291,9 @@ def _data(turn: Turn) -> list[Report]:
         count = details["rows"]
         remark = f"Values of {count:,} row{'' if count == 1 else 's'} leave." if rows else ""
         title = f"{record['name']}: {record['kind']}, policy {record['policy']}"
-        reports.append(Report(title, rows, ("column", "level", "leaves") if rows else (), remark))
+        reports.append(
+            Report(title, rows, ("column", "level", "leaves") if rows else (), remark, 1)
+        )
     return reports
 
 

@@ -20,6 +20,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, Literal, Protocol
 from uuid import uuid4
 
+from deepseek_jupyter import words
 from deepseek_jupyter.errors import DeepSeekError
 
 DATA = "deepseek.data"
@@ -315,6 +316,8 @@ class Pages:
         if isinstance(request.get("request"), str):
             self._take(request, tell or self._teller(request.get("page")))
             return
+        if request.get("type") == "hello":
+            words.tell(str(request.get("language")))
         with self._lock:
             turn = self._turns.get(str(request.get("id")))
             expected = self._expected.get((str(request.get("id")), str(request.get("call"))))

@@ -6,6 +6,8 @@ import html
 import sys
 import time
 
+from deepseek_jupyter.words import said
+
 from .frontend import Output, has_frontend
 
 _INTERVAL = 0.2  # seconds between updates
@@ -29,18 +31,19 @@ class Progress:
         self._last = now
         changed, self._phase = phase != self._phase, phase
         text = f"{phase} {done / 1e6:,.0f} of {total / 1e6:,.0f} MB" if total else phase
+        shown = said(text)
         if has_frontend():
             bar = f'<progress value="{done}" max="{total}"></progress> ' if total else ""
-            bundle = {"text/html": f"<div>{bar}{html.escape(text)}</div>", "text/plain": text}
+            bundle = {"text/html": f"<div>{bar}{html.escape(shown)}</div>", "text/plain": text}
             self._output.show(bundle)
             self._begun = True
         elif sys.stderr.isatty():
             filled = _WIDTH * done // total if total else 0
             bar = f"[{'█' * filled}{' ' * (_WIDTH - filled)}] " if total else ""
-            print(f"\r\x1b[2K{bar}{text}", end="", file=sys.stderr, flush=True)
+            print(f"\r\x1b[2K{bar}{shown}", end="", file=sys.stderr, flush=True)
             self._begun = True
         elif changed:
-            print(text, file=sys.stderr)
+            print(shown, file=sys.stderr)
 
     def close(self) -> None:
         """End the line in a terminal."""

@@ -20,6 +20,7 @@ from deepseek_jupyter.protocol.output import TURN_MIME, packed
 from deepseek_jupyter.sanitizer.markdown import code_mark, framed_mark
 from deepseek_jupyter.sanitizer.sanitizer import Sanitized, sanitize
 from deepseek_jupyter.sanitizer.text import mark_code, plain
+from deepseek_jupyter.words import said
 
 from .calls import calls, records_in, table_mark
 from .frontend import reads_plain_text
@@ -75,13 +76,14 @@ def streaming_bundle(
 ) -> Bundle:
     """The output while the answer grows; `is_open` keeps the thinking open in the answer too."""
     words = {"waiting": "Waiting…", "thinking": "Thinking…", "answering": "Answering…"}
-    line = f"{waiting_words(waiting) if waiting else words.get(status, status)} {seconds(elapsed)}"
+    phase = waiting_words(waiting) if waiting else said(words.get(status, status))
+    line = f"{phase} {said(seconds(elapsed))}"
     body = card_html(
         answer_html,
         reasoning if len(reasoning) <= 2 * _TAIL else "…" + reasoning[-_TAIL:],
-        thinking_label="Thinking…" if status == "thinking" else "Thought",
+        thinking_label=said("Thinking…" if status == "thinking" else "Thought"),
         is_open=is_open or status == "thinking",
-        below=[*notices],
+        below=[*map(said, notices)],
         footer=line,
         steps=steps,
     )
@@ -95,7 +97,7 @@ def waiting_words(waiting: Mapping[str, Any]) -> str:
         "read": "Reading `{name}` ({rows:,} rows)…",
         "retry": "{why} Try {number} of {of} in {seconds:.1f} s.",
     }
-    return forms[waiting["reason"]].format_map(waiting)
+    return said(forms[waiting["reason"]].format_map(waiting))
 
 
 def shaped(answer: str, answer_format: str) -> str:
@@ -119,7 +121,7 @@ def final_bundle(
     An error that is `raised` is an output of its own: the Markdown does not repeat it.
     """
     answer = answer or rendered(lambda: _sanitized(record), record["answer"])
-    text = plain(record["answer"]) or ending(record)
+    text = plain(record["answer"]) or said(ending(record))
     text = text if reads_plain_text() else one_line(text, _LINE)
     markdown = _markdown({**record, "error": None} if raised else record, answer.markdown, seen)
     return {
@@ -193,30 +195,29 @@ def _markdown(record: Mapping[str, Any], answer: str, seen: bool) -> str:
         thought = (record.get("timing") or {}).get("thinking") if seen else None
         label = f"Thought for {seconds(thought)}" if thought else "Thought"
         is_open = "thinking" in record.get("policy", ())
-        parts.append(_marked_fold(label, plain(record["reasoning"]), is_open))
+        parts.append(_marked_fold(said(label), plain(record["reasoning"]), is_open))
     rows = records_in(record["answer"]) if record["format"] == "json" else ()
     if changes := record.get("changes"):
         parts += _changes_markdown(record["answer"], changes)
-        parts += [f"*{_marked(changes['remark'])}*"] if seen else []
+        parts += [f"*{_marked(said(changes['remark']))}*"] if seen else []
     else:
         parts.append(table_mark(rows) if rows else answer)
     if problem := record.get("error"):
-        parts.append(f"**{_marked(problem['message'])}**")
-    parts += [f"*{_marked(text)}*" for text in record["notices"]]
-    parts.append(
-        f"<sub>{_marked(record['footer'] if seen else footer(record, figures=False))}</sub>"
-    )
+        parts.append(f"**{_marked(said(problem['message']))}**")
+    parts += [f"*{_marked(said(text))}*" for text in record["notices"]]
+    foot = record["footer"] if seen else footer(record, figures=False)
+    parts.append(f"<sub>{_marked(said(foot))}</sub>")
     return "\n\n".join(filter(None, parts))
 
 
 def _calls_html(step: Mapping[str, Any]) -> str:
     """A step's words and its calls, each a fold."""
-    said = step.get("answer") or ""
-    parts = [f'<p class="{_IGNORE}">{_escaped(said)}</p>'] if said else []
+    words = step.get("answer") or ""
+    parts = [f'<p class="{_IGNORE}">{_escaped(words)}</p>'] if words else []
     for call in calls(step):
         table = "\n".join(map(" · ".join, call.rows))
         inside = "\n\n".join(filter(None, (call.code, table, call.rest)))
-        parts.append(_fold(call.line, inside, colour=_RED if call.failed else ""))
+        parts.append(_fold(said(call.line), inside, colour=_RED if call.failed else ""))
     return "".join(parts)
 
 
@@ -227,11 +228,11 @@ def _calls_markdown(step: Mapping[str, Any]) -> str:
         inside = [framed_mark(plain(call.code), call.language)]
         inside += [table_mark(call.rows[: 1 + _ROWS])] if call.rows else []
         if len(call.rows) > 1 + _ROWS:
-            inside.append(f"*The first {_ROWS} of {len(call.rows) - 1} rows.*")
+            inside.append(f"*{said(f'The first {_ROWS} of {len(call.rows) - 1} rows.')}*")
         inside += [framed_mark(plain(rest))] if rest else []
-        line = _marked(call.line)
-        said = f"<strong>{line}</strong>" if call.failed else line
-        parts += [f"<details><summary>{said}</summary>", *inside, "</details>"]
+        line = _marked(said(call.line))
+        line = f"<strong>{line}</strong>" if call.failed else line
+        parts += [f"<details><summary>{line}</summary>", *inside, "</details>"]
     return "\n\n".join(parts)
 
 
@@ -243,8 +244,8 @@ def _changes_markdown(answer: str, changes: Mapping[str, Any]) -> list[str]:
     parts = [sanitize("\n".join(lines)).markdown]
     for cell in changes["cells"]:
         difference = "\n".join(f"{mark} {text}".rstrip() for mark, text in cell["lines"])
-        parts += [f"**{_marked(cell['name'])}**", framed_mark(plain(difference), "diff")]
-    return [*parts, *(f"*{_marked(note)}*" for note in changes["notes"])]
+        parts += [f"**{_marked(said(cell['name']))}**", framed_mark(plain(difference), "diff")]
+    return [*parts, *(f"*{_marked(said(note))}*" for note in changes["notes"])]
 
 
 def _marked_fold(summary: str, text: str, is_open: bool = False) -> str:

@@ -8,13 +8,17 @@ from __future__ import annotations
 import html
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
+from unicodedata import east_asian_width
 
 from deepseek_jupyter.sanitizer.text import plain
+from deepseek_jupyter.words import keep, said
+
+from .frontend import publish, reads_plain_text
 
 _CELL = "vertical-align:top;padding:.15em 1em .15em 0"
-_NUMBER = re.compile(r"[~$¥€]?[\d,.]*\d[\d,.]*(?: (?:%|ms|s|tokens))?|")
+_NUMBER = re.compile(r"[~$¥€]?[\d,.]*\d[\d,.]*(?: (?:%|ms|s|tokens?))?|")
 _COLOURS = {
     "+": "var(--jp-success-color1, #188038)",
     "-": "var(--jp-error-color1, #c5221f)",
@@ -24,7 +28,11 @@ _INERT = "mathjax_ignore tex2jax_ignore"
 
 
 class _Shown:
-    """A value that shows as `_text`, without controls, and as `_repr_html_`."""
+    """A value that shows as `_text`, without controls, and as `_repr_html_`.
+
+    It is English where it is a text. A person reads it in a terminal, and the HTML in a notebook,
+    whose text is for models.
+    """
 
     __slots__ = ()
 
@@ -34,30 +42,46 @@ class _Shown:
     def __str__(self) -> str:
         return plain(self._text())
 
+    def said(self) -> _Shown:
+        """It in the user's language."""
+        return self
+
     def _repr_pretty_(self, printer: Any, cycle: bool) -> None:
-        printer.text(str(self))
+        printer.text(for_reader(str(self), str(self.said())))
 
 
 @dataclass(frozen=True, slots=True, repr=False)  # IPython would prefer it to `_repr_pretty_`
 class Report(_Shown):
     """A title, rows of text cells, optional column heads and a closing remark.
 
-    Shown as an HTML table in notebooks and as aligned columns elsewhere.
+    Shown as an HTML table in notebooks and as aligned columns elsewhere. `quoted` columns from the
+    left are not our words but names, and with -1 nothing is: such texts are not translated.
     """
 
     title: str
     rows: Sequence[Sequence[str]] = ()
     heads: Sequence[str] = ()
     remark: str = ""
+    quoted: int = 0
+
+    def said(self) -> Report:
+        if self.quoted < 0:
+            return self
+        at = self.quoted
+        rows = [[*row[:at], *map(said, row[at:])] for row in self.rows]
+        heads = tuple(map(said, self.heads))
+        return replace(
+            self, title=said(self.title), rows=rows, heads=heads, remark=said(self.remark)
+        )
 
     def _text(self) -> str:
         lines = [self.title] if self.title else []
         table = [*([self.heads] if self.heads else []), *self.rows]
-        widths = [max(map(len, column)) for column in zip(*table, strict=True)] if table else []
+        widths = [max(map(columns, column)) for column in zip(*table, strict=True)] if table else []
         numbers = self._numbers()
         for row in table:
             cells = zip(row, widths, numbers, strict=True)
-            line = [c.rjust(width) if number else c.ljust(width) for c, width, number in cells]
+            line = [_padded(cell, width, number) for cell, width, number in cells]
             lines.append(("  " + "  ".join(line)).rstrip())
         return "\n".join([*lines, self.remark] if self.remark else lines)
 
@@ -71,22 +95,23 @@ class Report(_Shown):
 
     def html(self, *, fold: bool = False) -> str:
         """As a page shows it; with `fold` the title is the line of a closed fold."""
-        parts = [f"<p><b>{_inert(self.title)}</b></p>"] if self.title and not fold else []
+        shown, numbers = self.said(), self._numbers()
+        title = _inert(shown.title)
+        parts = [f"<p><b>{title}</b></p>"] if title and not fold else []
         if self.rows:
-            numbers = self._numbers()
             parts.append('<table style="margin:0">')
             if self.heads:
-                parts.append(_row(self.heads, "th", numbers))
-            parts += [_row(row, "td", numbers) for row in self.rows]
+                parts.append(_row(shown.heads, "th", numbers))
+            parts += [_row(row, "td", numbers) for row in shown.rows]
             parts.append("</table>")
         if self.remark:
-            remark = _inert(self.remark).replace("\n", "<br>")
+            remark = _inert(shown.remark).replace("\n", "<br>")
             parts.append(f'<p style="white-space:pre-wrap">{remark}</p>')
         inner = "".join(parts)
         if fold and inner:
-            inner = f"<details><summary>{_inert(self.title)}</summary>{inner}</details>"
+            inner = f"<details><summary>{title}</summary>{inner}</details>"
         elif fold:
-            inner = f"<p>{_inert(self.title)}</p>"
+            inner = f"<p>{title}</p>"
         return f'<div class="{_INERT}">{inner}</div>'
 
 
@@ -113,6 +138,9 @@ class Changes(_Shown):
     parts: Sequence[tuple[str, Sequence[tuple[str, str]]]] = ()
     remark: str = ""
 
+    def said(self) -> Changes:
+        return Changes([(said(name), part) for name, part in self.parts], said(self.remark))
+
     def _text(self) -> str:
         lines: list[str] = []
         for heading, part in self.parts:
@@ -123,10 +151,43 @@ class Changes(_Shown):
         parts = [
             f'<p><b>{_inert(heading)}</b></p><pre class="ds-diff" '
             f'style="line-height:1.35">{chr(10).join(map(_line, part))}</pre>'
-            for heading, part in self.parts
+            for heading, part in self.said().parts
         ]
-        remark = _inert(self.remark).replace("\n", "<br>")
+        remark = _inert(said(self.remark)).replace("\n", "<br>")
         return f'<div class="{_INERT}">{"".join(parts)}<p>{remark}</p></div>'
+
+
+def for_reader(text: str, shown: str) -> str:
+    """What a value shows as plain text: `shown` where people read it, else the English `text`."""
+    return keep(plain(shown), text) if reads_plain_text() else text
+
+
+def sentence(text: str) -> dict[str, str]:
+    """An output that says `text`: in the user's language, and for models."""
+    shown = _inert(said(text)).replace("\n", "<br>")
+    return (
+        {"text/plain": text}
+        if said(text) == text
+        else {"text/html": f"<p>{shown}</p>", "text/plain": text}
+    )
+
+
+def tell(text: str) -> None:
+    """Say `text` under the running cell."""
+    if reads_plain_text() or said(text) == text:
+        print(said(text), flush=True)
+    else:
+        publish(sentence(text))
+
+
+def columns(text: str) -> int:
+    """How wide `text` is in a terminal, where a Chinese character is two columns."""
+    return len(text) + sum(east_asian_width(char) in "WF" for char in text)
+
+
+def _padded(cell: str, width: int, number: bool) -> str:
+    gap = " " * (width - columns(cell))
+    return gap + cell if number else cell + gap
 
 
 def _inert(text: str) -> str:

@@ -21,11 +21,13 @@ from typing import IO, Any
 
 from deepseek_jupyter.errors import DeepSeekError, one_line
 from deepseek_jupyter.protocol.output import TURN_MIME
+from deepseek_jupyter.words import said
 
 from .calls import calls
 from .frontend import Output, can_type, captured, has_frontend, in_jupyter, publish, shell
 from .pages import pages
 from .render import Bundle, final_bundle, streaming_bundle, waiting_words
+from .report import sentence
 from .terminal import TerminalStyler
 from .transcript import Fresh, GrowingText, Throttle, Transcript
 
@@ -139,7 +141,7 @@ class Terminal(Surface):
             transcript.waiting = None  # a line is printed once
         if reasoning:
             if self._status == "waiting":
-                self._print(self._styler.muted("Thinking…") + "\n")
+                self._print(self._styler.muted(said("Thinking…")) + "\n")
             self._status = "thinking"
             self._print(self._styler.thinking(reasoning))
         if answer:
@@ -153,11 +155,11 @@ class Terminal(Surface):
         if self._status != "waiting":
             self._print("\n")
         self._print_notices(record["notices"])
-        self._print(self._styler.muted(record["footer"]) + "\n")
+        self._print(self._styler.muted(said(record["footer"])) + "\n")
 
     def _print_notices(self, notices: Sequence[str]) -> None:
         for notice in notices[self._notices :]:
-            self._print(self._styler.muted(notice) + "\n")
+            self._print(self._styler.muted(said(notice)) + "\n")
         self._notices = len(notices)
 
     def _print_calls(self, steps: Sequence[Mapping[str, Any]]) -> None:
@@ -170,8 +172,8 @@ class Terminal(Surface):
                 self._called.add((place, number))
                 start = "" if self._status == "waiting" else "\n"
                 self._status = "waiting"
-                said = f"→ {call.line}: {one_line(call.code, 60)} → {one_line(result, 80)}"
-                self._print(f"{self._styler.close()}{start}{self._styler.muted(said)}\n")
+                line = f"→ {said(call.line)}: {one_line(call.code, 60)} → {one_line(result, 80)}"
+                self._print(f"{self._styler.close()}{start}{self._styler.muted(line)}\n")
 
     def _print(self, text: str) -> None:
         if not text:
@@ -434,7 +436,7 @@ class Asking(Card):
 
     def close(self, line: str) -> None:
         pages.end(self._record["id"])
-        self._output.end({"text/plain": line})
+        self._output.end(sentence(line))
 
 
 class Watched(Notebook):

@@ -22,6 +22,7 @@ from deepseek_jupyter.display.report import Drawing, Report
 from deepseek_jupyter.errors import CellError
 from deepseek_jupyter.protocol.parameters import parse_value
 from deepseek_jupyter.session.accounts import WAYS, usage
+from deepseek_jupyter.words import said
 
 from .arguments import flag_help, parse_line, split, suggestion
 from .reports import (
@@ -148,7 +149,7 @@ def _config(*items: str) -> Report | None:
         rows = [(name, repr(value), helps[name]) for name, value in config.items().items()]
         rows.append(("nested", nested_state(), "on lets asyncio.run() work inside cells."))
         heads = ("name", "value", "meaning")
-        return Report("Settings", rows, heads, "%deepseek config name=value")
+        return Report("Settings", rows, heads, "%deepseek config name=value", 2)
     for item in items:
         name, equals, text = item.partition("=")
         if name in ("nested", "nest_asyncio"):
@@ -194,7 +195,7 @@ def _login(name: str = "", *, forget: bool = False) -> Report:
         found = forget_key(profile)
         return Report(f"The key for {name} is {'gone' if found else 'not stored'}.")
     try:
-        key = getpass.getpass(f"API key for {name} (hidden): ")
+        key = getpass.getpass(said(f"API key for {name} (hidden): "))
     except Exception as error:  # ipykernel's StdinNotImplementedError, EOFError without a terminal
         raise UsageError(
             f"A key cannot be typed here ({error}); set the provider's key variable instead."
@@ -288,7 +289,7 @@ def _diff(one: str, other: str) -> Drawing:
 def _search(first: str, *words: str) -> Report:
     found = _conversation().search(" ".join((first, *words)))
     rows = [(hit.turn[-6:], hit.field, " ".join(hit.snippet.split())) for hit in found]
-    return Report(f"{len(rows)} found", rows, ("turn", "in", "") if rows else ())
+    return Report(f"{len(rows)} found", rows, ("turn", "in", "") if rows else (), quoted=3)
 
 
 @_command("FILE [--audit]", "write .md, .html, .json, .ipynb, or .jsonl as training data or audit")

@@ -171,12 +171,13 @@ for _method in (DeepSeekMagics.deepseek, DeepSeekMagics.ds):
 
 def _place(session: Session, command: Command, reply: Reply) -> None:
     """What ``--code`` and ``--run`` do with an answer's code."""
+    from deepseek_jupyter.display.report import tell
     from deepseek_jupyter.fixing.placement import may_run, place_code
 
     question = command.question
     run = command.run and not reply.cut and may_run(session, reply, question.approve)
     if notice := place_code(reply.code_cells, reply, question.cell_id, run=run):
-        print(notice)
+        tell(notice)
 
 
 # A question mark at the end of a line makes IPython show help instead of running the magic

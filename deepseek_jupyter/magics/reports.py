@@ -135,6 +135,7 @@ def parameters(session: Session, name: str | None) -> Report:
         rows,
         ("name", "takes", "default", "meaning"),
         "--param NAME=VALUE for one question, %config DeepSeek.parameters for all.",
+        1,
     )
 
 

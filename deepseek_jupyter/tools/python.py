@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from deepseek_jupyter.errors import ToolArgumentsError, ToolError
+from deepseek_jupyter.words import english
 
 from .functions import Tool
 
@@ -177,7 +178,7 @@ def run_here(shell: Any, code: str) -> Ran:
     error = outcome.error_before_exec or outcome.error_in_exec
     if isinstance(error, KeyboardInterrupt):
         raise error
-    printed = captured.stdout + captured.stderr
+    printed = english(captured.stdout + captured.stderr)
     return Ran(printed, "\n".join(results), _told(error, code) if error else "", shown)
 
 
@@ -213,7 +214,7 @@ def _hooked(shell: Any, results: list[str]) -> Iterator[None]:
         if value is None:
             return
         data, metadata = shell.display_formatter.format(value)
-        results.append(str(data.get("text/plain", "")))
+        results.append(english(str(data.get("text/plain", ""))))
         if len(data) > 1:
             shell.display_pub.publish(data, metadata)
 

@@ -16,6 +16,7 @@ import { CellWriter } from './lab/edits';
 import { COMMANDS } from './lab/commands';
 import { labPlugins } from './lab/index';
 import { output, sidebar } from './panel/index';
+import { speak } from './said';
 import { ICommHub, ISidePanel } from './tokens';
 
 export { ICommHub, ISidePanel };
@@ -23,6 +24,13 @@ export { ICommHub, ISidePanel };
 /** Before every other kind of output. */
 const RANK = -10;
 
+/** Fetch the catalogue of the kernel's words; without it they stay English. */
+async function speakIn(language: string): Promise<void> {
+  if (language.toLowerCase().startsWith('zh')) {
+    const { default: entries } = await import('../locale/zh_CN/kernel.json');
+    speak(entries);
+  }
+}
 /** The plugins that run cells over the page's own connection; servers that do it turn them off. */
 const EXECUTOR = '@jupyterlab/notebook-extension:cell-executor';
 const SHARED_EXECUTOR = '@jupyter/docprovider-extension:notebook-cell-executor';
@@ -35,11 +43,18 @@ const comms: JupyterFrontEndPlugin<ICommHub> = {
   description: 'Opens the comms over which a kernel streams an answer and takes requests.',
   autoStart: true,
   provides: ICommHub,
-  optional: [INotebookTracker],
-  activate: (app: JupyterFrontEnd, tracker: INotebookTracker | null) => {
+  optional: [INotebookTracker, ITranslator],
+  activate: async (
+    app: JupyterFrontEnd,
+    tracker: INotebookTracker | null,
+    translator: ITranslator | null
+  ) => {
+    const language = translator?.languageCode ?? 'en';
+    await speakIn(language).catch(error => console.warn('deepseek-jupyter: no catalogue', error));
     const hub = new CommHub(
       app.hasPlugin(EXECUTOR) ||
-        (app.hasPlugin(SHARED_EXECUTOR) && PageConfig.getOption('serverSideExecution') !== 'true')
+        (app.hasPlugin(SHARED_EXECUTOR) && PageConfig.getOption('serverSideExecution') !== 'true'),
+      language
     );
     const connected = sessionStorage.getItem(CONNECTED) ?? '';
     sessionStorage.removeItem(CONNECTED);

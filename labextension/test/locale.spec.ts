@@ -50,6 +50,7 @@ describe.each(['en', 'zh_CN'])('the %s catalogue', language => {
 it('says something else in Chinese', () => {
   const { '': header, ...messages } = catalogue('zh_CN');
   for (const [key, [translated]] of Object.entries(messages)) {
-    expect(translated).not.toBe(key);
+    // Chinese developers say "token".
+    /^%1 tokens?$/.test(key) || expect(translated).not.toBe(key);
   }
 });

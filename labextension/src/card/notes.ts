@@ -1,6 +1,7 @@
 /** What is below an answer: notices, the error with what can be done about it, and the footer. */
 import type { TranslationBundle } from '@jupyterlab/translation';
 import { isRunning } from '../kernel/record';
+import { said } from '../said';
 import { make, say } from './dom';
 import { price } from './wording';
 import type { ITurnError, ITurnRecord } from '../kernel/record';
@@ -56,10 +57,10 @@ export class ErrorBox {
     this._buttons.replaceChildren(...all.map(([label, act]) => remedy(label, act!)));
     this._buttons.hidden = !all.length;
     // What a button says is not said by a command to type, too.
-    const hint = error?.hint ?? '';
-    say(this._message, error ? error.message || error.type : '');
+    const hint = said(error?.hint ?? '');
+    say(this._message, error ? said(error.message) || error.type : '');
     say(this._hint, own.length ? '' : hint);
-    say(this._details, [error?.details, own.length ? hint : ''].filter(Boolean).join('\n'));
+    say(this._details, [said(error?.details ?? ''), own.length ? hint : ''].filter(Boolean).join('\n'));
     this._fold.hidden = !this._details.textContent;
     this._fold.open = false;
     this.node.hidden = !error && !all.length;
@@ -95,11 +96,13 @@ export class Notes {
   }
 
   update(record: ITurnRecord): void {
-    const { notices, error, footer, details, id, conversation } = record;
+    const { notices, error, id, conversation } = record;
+    const footer = said(record.footer);
+    const details = record.details.map(said);
     const text = notices.join('\n');
     if (this._shown !== text) {
       this._shown = text;
-      this._notices.replaceChildren(...notices.map(notice => make('p', 'notice', notice)));
+      this._notices.replaceChildren(...notices.map(notice => make('p', 'notice', said(notice))));
     }
     this._id = [conversation, id];
     if (id > (newest.get(conversation) ?? '')) {

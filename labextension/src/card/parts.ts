@@ -10,6 +10,7 @@ import {
 import { Clipboard } from '@jupyterlab/apputils';
 import type { TranslationBundle } from '@jupyterlab/translation';
 import { isRunning } from '../kernel/record';
+import { said } from '../said';
 import { button, confirm, make, say } from './dom';
 import { shareOf } from './share';
 import { phase, waitingFor } from './wording';
@@ -107,7 +108,7 @@ export class Attachments {
   private _chip({ name, kind, policy, tokens, cut }: IAttachment): HTMLElement {
     const chip = make('li', 'chip', name);
     const framed = kind === 'frame' || kind === 'series';
-    const note = cut || (framed ? shareOf(policy, this._trans) : '');
+    const note = said(cut) || (framed ? shareOf(policy, this._trans) : '');
     const size = tokens === null ? '' : this._trans._n('%1 token', '%1 tokens', tokens);
     chip.title = [kind, policy, size].filter(Boolean).join(' · ');
     if (note) {
@@ -145,7 +146,7 @@ export class FileTurns {
 
   /** Show the question; empty for none. */
   ask(text: string): void {
-    say(this._text, text);
+    say(this._text, said(text));
     this.node.hidden = !text;
   }
 

@@ -9,6 +9,7 @@ import type { Kernel } from '@jupyterlab/services';
 import type { TranslationBundle } from '@jupyterlab/translation';
 import { list, number, object, text } from '../kernel/json';
 import { RequestError } from '../kernel/requests';
+import { said } from '../said';
 import { make, say } from './dom';
 import { coloured, visible } from './listing';
 import type { IBlockRenderer } from '../markdown/renderer';
@@ -76,7 +77,7 @@ export class Proposal {
       this._shown = key;
       this._turn = proposal.turn;
       this._cells.replaceChildren(...proposal.cells.map(cell => this._cell(cell)));
-      say(this._notes, proposal.notes.join('\n'));
+      say(this._notes, proposal.notes.map(said).join('\n'));
       this._show(proposal.state);
     }
   }
@@ -98,7 +99,7 @@ export class Proposal {
     show(code.map(line => [new Text(line)]));
     const { renderer } = this._options;
     renderer && void coloured(code, 'python', renderer).then(found => found && show(found));
-    node.append(make('h4', 'changeTitle', name), diff);
+    node.append(make('h4', 'changeTitle', said(name)), diff);
     return node;
   }
 

@@ -34,8 +34,11 @@ const FEATURE = 'kernel subshells';
 
 /** Keeps the comms of every kernel, and what is known of each turn. */
 export class CommHub implements ICommHub {
-  /** `updates`: whether updates of an output reach the notebook, which the kernel is told. */
-  constructor(private _updates = true) {}
+  /**
+   * `updates`: whether updates of an output reach the notebook, which the kernel is told. So is the
+   * page's `language`; empty for none.
+   */
+  constructor(private _updates = true, private _language = '') {}
 
   get transcriptChanged(): ISignal<ICommHub, ITranscript> {
     return this._transcriptChanged;
@@ -79,7 +82,8 @@ export class CommHub implements ICommHub {
         kernel,
         (json, from) => this._receive(json, from),
         () => this._connectionChanged.emit(kernel),
-        this._updates
+        this._updates,
+        this._language
       );
       this._links.set(kernel, link);
       kernel.disposed.connect(() => {
@@ -176,7 +180,8 @@ export class KernelComms implements ISource {
     readonly kernel: Kernel.IKernelConnection,
     private _receive: (json: unknown, from: KernelComms) => void,
     private _changed: () => void,
-    private _updates = true
+    private _updates = true,
+    private _language = ''
   ) {
     kernel.statusChanged.connect(this._onStatus, this);
   }
@@ -194,6 +199,7 @@ export class KernelComms implements ISource {
       answer ? this._answered(answer) : this._receive(message.content.data, this);
     };
     this._openOn(this._data, this._control);
+    this._language && this.send({ type: 'hello', language: this._language });
     this._changed();
   }
 

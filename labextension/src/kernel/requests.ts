@@ -1,5 +1,6 @@
 /** The kernel's answers to a page's requests, and its own requests to edit cells (docs/record.md). Pure. */
 import type { JSONObject } from '@lumino/coreutils';
+import { said } from '../said';
 import { maybeObject, object, text } from './json';
 
 /** An answer: a result or an error. */
@@ -32,8 +33,8 @@ export function readAnswer(json: unknown): IAnswer | null {
     return { to: raw['to'], result: object(raw['result']) as JSONObject, error: null };
   }
   const error = object(raw['error']);
-  const [kind, ...said] = ['type', 'message', 'hint', 'details'].map(name => text(error[name]));
-  return { to: raw['to'], result: null, error: new RequestError(kind, ...(said as [string, string])) };
+  const words = ['message', 'hint', 'details'].map(name => said(text(error[name])));
+  return { to: raw['to'], result: null, error: new RequestError(text(error['type']), ...(words as [string, string])) };
 }
 
 /** New source for a cell that says what is expected. */
