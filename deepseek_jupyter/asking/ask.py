@@ -1,4 +1,5 @@
-"""The way of a question: `ask` waits for the answer, `stream` yields it, each also for async code.
+"""The way of a question: `ask` waits for the answer, `stream` yields it, each also for async code;
+`ask_together` waits for the answers of several.
 
 Every question, from a cell, from Python or from a panel, first comes through `resolve`.
 `prepare` settles everything and refuses what is wrong before anything is sent; a `Run` carries the
@@ -9,7 +10,15 @@ answer (`replay`) sends nothing.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Generator, Iterator, Mapping
+from collections.abc import (
+    AsyncGenerator,
+    AsyncIterator,
+    Callable,
+    Generator,
+    Iterator,
+    Mapping,
+    Sequence,
+)
 from contextlib import aclosing, asynccontextmanager, closing
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -21,11 +30,11 @@ from deepseek_jupyter.protocol.deltas import Delta, Event
 from .attachments import Wanted, kept_from_texts, resolved
 from .fallback import TURNED_AWAY, prepare_all
 from .file_turns import aask_of_file, ask_of_file
-from .prepare import Placed, place
+from .prepare import Placed, Prepared, place
 from .question import Question
 from .replay import deltas_of, replayed
 from .reply import Reply
-from .run import Run
+from .run import Run, interrupts_held
 from .toolset import BUILTIN, NO_TOOLS, function_named
 
 if TYPE_CHECKING:
@@ -33,6 +42,8 @@ if TYPE_CHECKING:
 
 
 _TICK = 0.1  # seconds
+_TOGETHER = 0.02  # seconds in which each of several answers is looked at once
+_OVER = object()
 
 Ended = Callable[[Reply], None]
 
@@ -165,6 +176,39 @@ async def aask(session: Session, question: Question, on: Surface | None = None) 
     return _reply(session, question, run)
 
 
+def ask_together(
+    session: Session,
+    prepared: Sequence[Prepared],
+    on: Sequence[Surface],
+    ended: Sequence[Ended],
+    shown: Callable[[], None],
+) -> None:
+    """Ask several prepared questions at once, each with its surface and its `ended`. `shown` is
+    called again and again, on this thread. What stops one of them stops all.
+    """
+    tick = _TOGETHER / len(prepared)
+    before = session.prefix
+
+    def steps(run: Run) -> Iterator[None]:
+        session.prefix = before  # none of them broke the prefix of another
+        with run, closing(_batches(session, run, tick)) as batches:
+            for batch in batches:
+                run.take(batch)
+                yield
+
+    every = [steps(Run(session, *one)) for one in zip(prepared, on, ended, strict=True)]
+    try:
+        running = every
+        while running:
+            running = [one for one in running if next(one, _OVER) is not _OVER]
+            shown()
+    finally:
+        with interrupts_held():
+            for one in every:
+                one.close()
+        session.prefix = prepared[0].prefix
+
+
 def stream(session: Session, question: Question, ended: Ended = lambda _: None) -> Iterator[Delta]:
     """The deltas as they come, shown nowhere; `ended` is given the reply, whole or not."""
     nowhere = surface(False)
@@ -233,13 +277,15 @@ def _raises(session: Session, question: Question) -> bool:
     return (question.on_error or session.config.on_error) != "return"
 
 
-def _batches(session: Session, run: Run) -> Generator[list[Event] | None]:
+def _batches(
+    session: Session, run: Run, tick: float = _TICK
+) -> Generator[list[Event] | None]:
     """The events of each request until the answer is there; None is a quiet tick."""
     from deepseek_jupyter.transport.engine import engine
 
     client = session.endpoints.client
     while True:
-        source = engine().drain(lambda: client.stream(run.exchange), run.stop)
+        source = engine().drain(lambda: client.stream(run.exchange), run.stop, tick)
         try:
             with closing(source) as batches:
                 yield from batches

@@ -23,7 +23,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import astuple, dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
-from deepseek_jupyter.protocol.output import TURN_MIME, unpacked
+from deepseek_jupyter.protocol.output import records_of
 
 from .conversation import MAIN, Conversation
 from .records import dump, read_record, sound_id
@@ -326,9 +326,7 @@ def records_in(content: object) -> Iterator[object]:
     """Everything in a notebook that claims to be a record; unchecked."""
     for cell in _list(_mapping(content).get("cells")):
         for output in _list(_mapping(cell).get("outputs")):
-            data = _mapping(_mapping(output).get("data"))
-            if TURN_MIME in data:
-                yield unpacked(data)
+            yield from records_of(_mapping(_mapping(output).get("data")))
     yield from _list(_ours(content).get("elsewhere"))
 
 
