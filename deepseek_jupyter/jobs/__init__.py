@@ -10,5 +10,6 @@ row_map      the trial, the job over all rows, the frame that comes back
 release      what naming a column lets leave
 accuracy     answers against a column that knows better
 job_view     the one live output
+variant      a model and how it is asked, as a text: what suites and comparisons are of
 verbs        `map`; `classify`, `extract`, `translate`, `filter`, each a prompt file and a schema
 """
