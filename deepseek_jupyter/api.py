@@ -1,4 +1,4 @@
-"""The Python functions: `ask`, `aask`, `stream`, `card`, and the session behind them."""
+"""The Python functions: `ask`, `aask`, `stream`, `compare`, `card`, and the session behind them."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ from .session.session import Session
 if TYPE_CHECKING:
     from .asking.attachments import DataCard
     from .display.report import Report
+    from .jobs.comparison import Comparison, ComparisonPreview
     from .protocol.deltas import Delta
 
 P = ParamSpec("P")
@@ -177,6 +178,29 @@ class Stream:
 
     def _ended(self, reply: Reply) -> None:
         self.reply = reply
+
+
+def compare(
+    prompt: str, variants: Any = None, times: int = 1, *, show: bool | None = None, **options: Any
+) -> Comparison | ComparisonPreview:
+    """Ask one question of several variants at once and show the answers side by side.
+
+    A variant is ``[provider:]model[?name=value&…]``, as ``"deepseek-flash?think=off&t=0"``, or a
+    dict of these; `variants` are a list of them, or one text with commas. Each is asked `times`
+    times; without variants the question itself is. The `options` are those of `ask`; `budget` holds
+    for the sum, in each currency. `dry_run` sends nothing and shows what each would be sent.
+
+    The answers are siblings in the conversation. It goes on with the first, until another is chosen
+    in the page or with ``use``. An error is that of its column; it is raised where all fail.
+
+    >>> found = ds.compare("Explain p-values.", ["deepseek-flash", "deepseek-v4-pro"])
+    ... # doctest: +SKIP
+    >>> found.use("deepseek-v4-pro")  # doctest: +SKIP
+    """
+    from .jobs.comparison import compared
+
+    question = _asked(prompt, options)
+    return compared(get_session(), question, variants, times, user_namespace(), _shown(show))
 
 
 def card(value: Any, policy: str = "", *, name: str = "df") -> DataCard:

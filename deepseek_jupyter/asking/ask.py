@@ -189,7 +189,7 @@ def ask_together(
     tick = _TOGETHER / len(prepared)
     before = session.prefix
 
-    def steps(run: Run) -> Iterator[None]:
+    def steps(run: Run) -> Generator[None]:
         session.prefix = before  # none of them broke the prefix of another
         with run, closing(_batches(session, run, tick)) as batches:
             for batch in batches:
@@ -277,9 +277,7 @@ def _raises(session: Session, question: Question) -> bool:
     return (question.on_error or session.config.on_error) != "return"
 
 
-def _batches(
-    session: Session, run: Run, tick: float = _TICK
-) -> Generator[list[Event] | None]:
+def _batches(session: Session, run: Run, tick: float = _TICK) -> Generator[list[Event] | None]:
     """The events of each request until the answer is there; None is a quiet tick."""
     from deepseek_jupyter.transport.engine import engine
 

@@ -227,7 +227,8 @@ def _compare(value: object) -> dict[str, Any] | None:
     given = _fields(value)
     id, variant = sound_id(given.get("id")), _name(given.get("variant"))
     turns = _each(sound_id, given.get("turns"))
-    return {"id": id, "variant": variant, "turns": list(turns)} if id and variant and turns else None
+    sound = id and variant and turns
+    return {"id": id, "variant": variant, "turns": list(turns)} if sound else None
 
 
 def _branch(value: object) -> dict[str, int] | None:

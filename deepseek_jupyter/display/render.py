@@ -143,7 +143,9 @@ def compared_bundle(id: str, records: Sequence[Mapping[str, Any]], remark: str) 
     parts.append("</tr></table>")
     parts += [f"*{_marked(said(line))}*" for line in remark.splitlines()]
     markdown = _GAP.join(parts)
-    lines = [f"{_column_name(r)}: {one_line(plain(r['answer']), _LINE) or ending(r)}" for r in records]
+    lines = [
+        f"{_column_name(r)}: {one_line(plain(r['answer']), _LINE) or ending(r)}" for r in records
+    ]
     compared = {
         "schema": 1,
         "id": id,
