@@ -32,7 +32,7 @@ class Columns(Surface):
         self.visible = fitting.visible
         self._output = Output()
         self._parts: list[_Part] = []
-        self._throttle, self._changed = Throttle(), False
+        self._throttle, self._changed, self._closed = Throttle(), False, False
         self.columns = [self._column(fitting, name) for name in names]
 
     def _column(self, fitting: Surface, name: str) -> Surface:
@@ -47,7 +47,7 @@ class Columns(Surface):
         self.tick()
 
     def refuse(self, error: BaseException) -> None:
-        if self._output.begun:  # the cell's own error says it all
+        if self._output.begun and not self._closed:  # the cell's own error says it all
             self._output.end({"text/html": "", "text/plain": ""})
 
     def change(self) -> None:
@@ -79,6 +79,7 @@ class Columns(Surface):
         """The last state, of the turns' records; `figures` are what a terminal shows below them,
         and their remark is said of all.
         """
+        self._closed = True
         if has_frontend() and self.visible:
             bundle = compared_bundle(self.id, records, figures.remark)
             self._output.end(bundle, {"id": self.id, "cell_id": records[0]["cell_id"]})

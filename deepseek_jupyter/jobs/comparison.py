@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import difflib
 import html
+import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
     from deepseek_jupyter.session.session import Session
 
 _MOST = 20  # columns
+_REPEATED = re.compile(r"(.*?) ?#\d+")  # the name of one of several to a variant
 _TOKENS = ("new", "cached", "thinking", "out")
 _HEADS = ("variant", "answered by", *_TOKENS, "cost", "first token", "total", "end")
 
@@ -118,14 +120,13 @@ class Comparison:
         """A sentence for each variant that was asked several times."""
         told: dict[str, list[str]] = {}
         for name, reply in zip(self.names, self.replies, strict=True):
-            if not reply.cut:
+            if not reply.cut and (repeated := _REPEATED.fullmatch(name)):
                 said = " ".join(reply.text.casefold().split()).rstrip(".!")
-                told.setdefault(name.rpartition("#")[0].strip(), []).append(said)
+                told.setdefault(repeated[1], []).append(said)
         for name, answers in told.items():
-            if len(answers) > 1 and len(self.names) > len(told):
-                most = Counter(answers).most_common(1)[0][1]
-                said = f"{len(set(answers))} distinct answers of {len(answers)}; {most} agree."
-                yield f"{name}: {said}" if name else said
+            most = Counter(answers).most_common(1)[0][1]
+            said = f"{len(set(answers))} distinct answers of {len(answers)}; {most} agree."
+            yield f"{name}: {said}" if name else said
 
     def __repr__(self) -> str:
         return f"<Comparison: {', '.join(self.names)}>"

@@ -5,12 +5,13 @@ import { IRenderMimeRegistry } from '@jupyterlab/rendermime';
 import { ITranslator, nullTranslator } from '@jupyterlab/translation';
 import type { JupyterFrontEnd, JupyterFrontEndPlugin } from '@jupyterlab/application';
 import { Card } from './card/card';
+import { Compare } from './card/compare';
 import { DRAWN_MIME, DryRun } from './card/dryrun';
 import { page } from './card/notes';
 import { orText } from './card/fallback';
 import { keepOutputs } from './card/outputs';
 import { CommHub } from './kernel/comms';
-import { MIME_TYPE } from './kernel/record';
+import { COMPARE_MIME, MIME_TYPE } from './kernel/record';
 import { Changes, CHANGES_MIME } from './lab/changes';
 import { CellWriter } from './lab/edits';
 import { COMMANDS } from './lab/commands';
@@ -103,18 +104,18 @@ const renderer: JupyterFrontEndPlugin<void> = {
   ) => {
     forbidNamePrefetch();
     page.enterKey = () => void app.commands.execute(COMMANDS.login);
-    rendermime.addFactory(
-      {
-        safe: true,
-        mimeTypes: [MIME_TYPE],
-        defaultRank: RANK,
-        createRenderer: rendererOptions =>
-          orText(
-            () => new Card({ rendererOptions, translator: translator ?? nullTranslator, hub, tracker })
-          )
-      },
-      RANK
-    );
+    const options = { translator: translator ?? nullTranslator, hub, tracker };
+    for (const [mimeType, Kind] of [[MIME_TYPE, Card], [COMPARE_MIME, Compare]] as const) {
+      rendermime.addFactory(
+        {
+          safe: true,
+          mimeTypes: [mimeType],
+          defaultRank: RANK,
+          createRenderer: rendererOptions => orText(() => new Kind({ ...options, rendererOptions }))
+        },
+        RANK
+      );
+    }
     rendermime.addFactory(
       {
         safe: true,
@@ -122,7 +123,7 @@ const renderer: JupyterFrontEndPlugin<void> = {
         defaultRank: RANK,
         createRenderer: rendererOptions =>
           orText(
-            () => new DryRun({ rendererOptions, translator: translator ?? nullTranslator, tracker })
+            () => new DryRun({ ...options, rendererOptions })
           )
       },
       RANK

@@ -205,6 +205,7 @@ export class Card extends Widget implements IRenderMime.IRenderer {
     }
     this._spoken = words;
     this._tick(isRunning(record.status) && (live || this.isAttached));
+    this._options.changed?.(record);
     await Promise.all([
       this._thinking.update(record, live),
       this._answer.set(
@@ -400,5 +401,7 @@ export namespace Card {
     hub: ICommHub | null;
     /** The notebooks, where the host has some. */
     tracker: INotebookTracker | null;
+    /** Called with what it shows, each time. */
+    changed?(record: ITurnRecord): void;
   }
 }

@@ -4,10 +4,14 @@
  * The fields are those of `docs/record.md`; the kernel's side is `deepseek_jupyter/display/`. A record
  * may come from a file that was edited by hand, so reading one never trusts a type.
  */
-import { list, number, object, parsed, text } from './json';
+import type { JSONObject } from '@lumino/coreutils';
+import { list, maybeObject, number, object, parsed, text } from './json';
 
 /** The MIME type of the record. */
 export const MIME_TYPE = 'application/vnd.deepseek.turn+json';
+
+/** The MIME type of several turns side by side. */
+export const COMPARE_MIME = 'application/vnd.deepseek.compare+json';
 
 /** The newest form of an output that this reader understands. */
 export const SCHEMA = 2;
@@ -111,6 +115,12 @@ export interface IBranch {
   readonly count: number;
 }
 
+/** What a turn was asked beside: what its column is called, and the ids of all the turns. */
+export interface ICompared {
+  readonly variant: string;
+  readonly turns: readonly string[];
+}
+
 /** The part of a record that the card shows. */
 export interface ITurnRecord {
   readonly schema: number;
@@ -129,7 +139,13 @@ export interface ITurnRecord {
   /** What the answer was asked to be: `md`, `code`, `json` or `text`. */
   readonly format: string;
   readonly tool_calls: readonly IToolCall[];
-  readonly timing: { readonly thinking: number | null; readonly total: number | null };
+  readonly timing: {
+    readonly first_token: number | null;
+    readonly thinking: number | null;
+    readonly total: number | null;
+  };
+  /** Tokens as the kernel counts them, by name. */
+  readonly usage: Readonly<Record<string, unknown>> | null;
   readonly cost: ICost | null;
   readonly finish_reason: string;
   readonly replayed: boolean;
@@ -144,6 +160,7 @@ export interface ITurnRecord {
   readonly error: ITurnError | null;
   readonly footer: string;
   readonly branch: IBranch | null;
+  readonly compare: ICompared | null;
   /** A proposal for cells that the answer makes, as JSON; see `card/proposal.ts`. */
   readonly changes: unknown;
 }
@@ -179,6 +196,36 @@ export function readOutput(data: Record<string, unknown>): ITurnRecord {
     steps,
     schema: 2
   });
+}
+
+/** Several turns side by side, as an output has them. */
+export interface IComparison {
+  readonly id: string;
+  /** A mimebundle for each turn, what its column is called, and its record. */
+  readonly turns: readonly { readonly name: string; readonly bundle: JSONObject; readonly record: ITurnRecord }[];
+  /** What is said of all of them. */
+  readonly remark: string;
+  /** The id of the turn that the user goes on with; empty for the first that answered. */
+  readonly chosen: string;
+}
+
+/** Read a comparison, whatever the JSON may be; null for none. */
+export function readComparison(data: Record<string, unknown>): IComparison | null {
+  const raw = object(data[COMPARE_MIME]);
+  const names = list(raw['names']).map(text);
+  // A turn that a page wrote later has texts of its own.
+  const shared = { 'text/markdown': data['text/markdown'], 'text/plain': '' };
+  const turns = list(raw['turns']).map((turn, at) => {
+    const bundle = { ...shared, ...object(turn) } as JSONObject;
+    return { name: names[at] ?? '', bundle, record: readOutput(bundle) };
+  });
+  const { id, remark, chosen } = raw;
+  return turns.length ? { id: text(id), turns, remark: text(remark), chosen: text(chosen) } : null;
+}
+
+/** The records in an output's mimebundle. */
+export function readRecords(data: Record<string, unknown>): ITurnRecord[] {
+  return data[MIME_TYPE] ? [readOutput(data)] : (readComparison(data)?.turns ?? []).map(({ record }) => record);
 }
 
 /** A text, of which a file has the lines. */
@@ -221,7 +268,12 @@ export function readRecord(json: unknown): ITurnRecord {
     answer: text(raw['answer']),
     format: text(raw['format']),
     tool_calls: [...readSteps(raw['steps']), ...objects(raw['tool_calls']).map(item => readCall(item))],
-    timing: { thinking: number(timing['thinking']), total: number(timing['total']) },
+    timing: {
+      first_token: number(timing['first_token']),
+      thinking: number(timing['thinking']),
+      total: number(timing['total'])
+    },
+    usage: maybeObject(raw['usage']),
     cost: cost['currency']
       ? { amount: Number(cost['amount']) || 0, currency: text(cost['currency']) }
       : null,
@@ -235,6 +287,7 @@ export function readRecord(json: unknown): ITurnRecord {
     error: raw['error'] ? readError(raw['error']) : null,
     footer: text(raw['footer']),
     branch: readBranch(raw['branch']),
+    compare: readCompared(raw['compare']),
     changes: raw['changes'] ?? null
   };
 }
@@ -329,6 +382,12 @@ function readCall(
     more: came['more'] === true,
     seconds: number(came['seconds'])
   };
+}
+
+function readCompared(value: unknown): ICompared | null {
+  const raw = object(value);
+  const turns = list(raw['turns']).map(text).filter(Boolean);
+  return turns.length ? { variant: text(raw['variant']), turns } : null;
 }
 
 function readBranch(value: unknown): IBranch | null {

@@ -5,7 +5,7 @@
  * hang under their parent: what followed it on the branch gives way to them.
  */
 import { list, maybeText, number, object } from '../kernel/json';
-import { MIME_TYPE, readOutput, readRecord, readSeam, readWaiting } from '../kernel/record';
+import { readRecord, readRecords, readSeam, readWaiting } from '../kernel/record';
 import type { ISeam, ITurnRecord } from '../kernel/record';
 
 /** A turn's place on the active branch. */
@@ -255,8 +255,7 @@ export function savedTurns(cells: readonly IOutputs[]): ITurnRecord[] {
   const found = new Map<string, ITurnRecord>();
   for (const output of cells.flatMap(cell => cell.outputs)) {
     const data = (output as { data?: Record<string, unknown> } | null)?.data;
-    if (data && data[MIME_TYPE]) {
-      const record = readOutput(data);
+    for (const record of data ? readRecords(data) : []) {
       if (record.id && record.prompt) {
         found.set(record.id, record);
       }
