@@ -24,16 +24,23 @@ from .transcript import Throttle
 
 
 class Columns(Surface):
-    """The output: `columns` are the surfaces of its turns, `id` is its own."""
+    """The output: `columns` are the surfaces of its turns, `id` is its own. There is none where
+    the surfaces are given.
+    """
 
-    def __init__(self, names: Sequence[str], show: bool | None = None) -> None:
+    def __init__(
+        self,
+        names: Sequence[str],
+        show: bool | None = None,
+        columns: Sequence[Surface] = (),
+    ) -> None:
         self.id, self.names = uuid4().hex, list(names)
         fitting = surface(show)
         self.visible = fitting.visible
         self._output = Output()
         self._parts: list[_Part] = []
         self._throttle, self._changed, self._closed = Throttle(), False, False
-        self.columns = [self._column(fitting, name) for name in names]
+        self.columns = columns or [self._column(fitting, name) for name in names]
 
     def _column(self, fitting: Surface, name: str) -> Surface:
         if isinstance(fitting, Card | Notebook):

@@ -7,7 +7,8 @@ the events of `state`.
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -17,9 +18,12 @@ from deepseek_jupyter.asking.attachments import Wanted
 from deepseek_jupyter.asking.notebook_cells import given_cells
 from deepseek_jupyter.asking.preview import drawn, preview
 from deepseek_jupyter.asking.question import Question
+from deepseek_jupyter.display.columns import Columns
 from deepseek_jupyter.display.frontend import user_namespace
 from deepseek_jupyter.display.surfaces import Deltas
 from deepseek_jupyter.errors import ConversationError, Interrupted
+from deepseek_jupyter.jobs.comparison import column_names, compare, preview_all
+from deepseek_jupyter.jobs.variant import variants_of
 from deepseek_jupyter.privacy.levels import asked_of
 
 from .fields import flag, objects, text, texts, turn_id
@@ -27,6 +31,7 @@ from .fields import flag, objects, text, texts, turn_id
 if TYPE_CHECKING:
     from deepseek_jupyter.conversation.turn import Turn
     from deepseek_jupyter.display.pages import Request
+    from deepseek_jupyter.display.report import Report
     from deepseek_jupyter.session.session import Session
 
 
@@ -38,7 +43,8 @@ _MOST_GIVEN = 500
 
 
 def ask(session: Session, request: Request) -> dict[str, Any]:
-    """``{prompt, instead_of?, new?, go_on?, attach?, cells?}``: ask; a sibling with `instead_of`.
+    """``{prompt, instead_of?, new?, go_on?, attach?, cells?, variants?}``: ask; a sibling with
+    `instead_of`. With `variants`, texts as of ``--compare``, all of them are asked.
 
     Or ``{drawn}``, the id of a dry run: ask what it showed, and nothing else.
 
@@ -47,7 +53,21 @@ def ask(session: Session, request: Request) -> dict[str, Any]:
     """
     if request.body.get("drawn"):
         return _asked(session, request, drawn(text(request.body, "drawn")))
-    return _asked(session, request, _resolved(session, _question(request.body)))
+    question = _resolved(session, _question(request.body))
+    if texts(request.body, "variants"):
+        return _compared(session, request, question)
+    return _asked(session, request, question)
+
+
+def _compared(session: Session, request: Request, question: Question) -> dict[str, Any]:
+    """Ask each variant; the columns are the page's."""
+    wanted = variants_of(texts(request.body, "variants"), user_namespace())
+    names = column_names(wanted, 1)
+    on = Columns(names, False, [_Announced(request, question) for _ in names])
+    with suppress(Interrupted):
+        compare(session, question, wanted, 1, on)
+    turn = session.last.turn if session.last else None
+    return {"turn": turn.id, "status": turn.status} if turn is not None else {}
 
 
 def regenerate(session: Session, request: Request) -> dict[str, Any]:
@@ -66,7 +86,16 @@ def regenerate(session: Session, request: Request) -> dict[str, Any]:
 
 def dry_run(session: Session, request: Request) -> dict[str, Any]:
     """As `ask`, but nothing is sent: the messages that would be, and tables of what they hold."""
-    shown = preview(session, _resolved(session, _question(request.body)))
+    question = _resolved(session, _question(request.body))
+    reports: Sequence[Report] = ()
+    if given := texts(request.body, "variants"):
+        wanted = variants_of(given, user_namespace())
+        on = Columns(column_names(wanted, 1), False)
+        compared = preview_all(session, question, wanted, 1, on)
+        reports, shown = [compared.report], next(iter(compared.previews.values()))
+        shown = replace(shown, id="", summary=compared.report.remark)
+    else:
+        shown = preview(session, question)
     return {
         "summary": shown.summary,
         "title": shown.title,
@@ -75,7 +104,7 @@ def dry_run(session: Session, request: Request) -> dict[str, Any]:
         "bytes": len(shown.payload),
         "reports": [
             {"title": r.title, "heads": list(r.heads), "rows": list(r.rows), "remark": r.remark}
-            for r in shown.reports
+            for r in (*reports, *shown.reports)
         ],
     }
 

@@ -67,8 +67,11 @@ export class Compare extends Widget implements IRenderMime.IRenderer {
   }
 
   private _changed(at: number, record: ITurnRecord): void {
+    const before = this._records[at];
     this._records[at] = record;
-    this._update();
+    if (before.status !== record.status || !isRunning(record.status)) {
+      this._update(); // the text of a running one is its card's alone
+    }
   }
 
   private _update(): void {
