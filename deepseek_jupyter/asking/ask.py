@@ -191,14 +191,19 @@ def ask_together(
 
     def steps(run: Run) -> Generator[None]:
         session.prefix = before  # none of them broke the prefix of another
-        with run, closing(_batches(session, run, tick)) as batches:
-            for batch in batches:
-                run.take(batch)
-                yield
+        with run:
+            yield
+            with closing(_batches(session, run, tick)) as batches:
+                for batch in batches:
+                    run.take(batch)
+                    yield
 
     every = [steps(Run(session, *one)) for one in zip(prepared, on, ended, strict=True)]
     try:
-        running = every
+        with interrupts_held() as came:  # all have begun, or none
+            running = [one for one in every if next(one, _OVER) is not _OVER]
+        if came:
+            raise KeyboardInterrupt
         while running:
             running = [one for one in running if next(one, _OVER) is not _OVER]
             shown()
