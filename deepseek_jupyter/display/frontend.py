@@ -124,8 +124,12 @@ class Output:
             shell().display_pub.clear_output()
             self._shown = False
 
-    def end(self, bundle: Mapping[str, Any], record: Mapping[str, Any] | None = None) -> None:
-        """The last state; of the turn of `record`, pages loaded meanwhile hear of it too."""
+    def end(
+        self, bundle: Mapping[str, Any], record: Mapping[str, Any] | None = None, html: str = ""
+    ) -> None:
+        """The last state; of the turn of `record`, pages loaded meanwhile hear of it too. `html` is
+        its answer alone.
+        """
         self.begun = True
         if self._shown and not pages.updates and self._alone:
             shell().display_pub.clear_output(wait=True)

@@ -48,7 +48,6 @@ _PYTHON = frozenset({"", "python", "py", "python3", "ipython", "ipython3"})
 _FENCE = "`" * 16  # longer than any fence that a model writes; the card has as many
 OPENING = {"json": f"{_FENCE}json\n", "text": f"{_FENCE}text\n"}
 
-_GAP = "\n\n"
 _LINE = 80  # characters of an answer that stand for it as plain text, and of its question
 _ROWS = 10  # of a tool's table in the Markdown; the record has all that the model read
 _TAIL = 4_000  # characters of a long chain of thought that are shown while it grows
@@ -134,30 +133,19 @@ def final_bundle(
 
 def compared_bundle(id: str, records: Sequence[Mapping[str, Any]], remark: str) -> Bundle:
     """The output of several answers to one question, a column each; `remark` is said of all."""
-    width = 100 // len(records)
+    names = [str((record.get("compare") or {}).get("variant")) for record in records]
+    column = f'<td valign="top" width="{100 // len(records)}%">'
     parts = [f"> {_marked(one_line(records[0]['prompt'], _LINE))}", "<table><tr>"]
-    for record in records:
+    for name, record in zip(names, records, strict=True):
         shown = final_bundle({**record, "prompt": "", "reasoning": ""}, seen=True)
-        name = f"**{_marked(_column_name(record))}**"
-        parts += [f'<td valign="top" width="{width}%">', name, shown["text/markdown"], "</td>"]
-    parts.append("</tr></table>")
-    parts += [f"*{_marked(said(line))}*" for line in remark.splitlines()]
-    markdown = _GAP.join(parts)
-    lines = [
-        f"{_column_name(r)}: {one_line(plain(r['answer']), _LINE) or ending(r)}" for r in records
-    ]
-    compared = {
-        "schema": 1,
-        "id": id,
-        "names": [*map(_column_name, records)],
-        "turns": [{TURN_MIME: packed(record, "", markdown)} for record in records],
-        "remark": remark,
-    }
-    return {COMPARE_MIME: compared, "text/markdown": markdown, "text/plain": "\n".join(lines)}
-
-
-def _column_name(record: Mapping[str, Any]) -> str:
-    return str((record.get("compare") or {}).get("variant") or record["model"])
+        parts += [column, f"**{_marked(name)}**", shown["text/markdown"], "</td>"]
+    parts += ["</tr></table>", *(f"*{_marked(said(line))}*" for line in remark.splitlines())]
+    markdown = "\n\n".join(parts)
+    texts = [one_line(plain(record["answer"]), _LINE) or ending(record) for record in records]
+    turns = [{TURN_MIME: packed(record, "", markdown)} for record in records]
+    compared = {"schema": 1, "id": id, "names": names, "turns": turns, "remark": remark}
+    text = "\n".join(map(": ".join, zip(names, texts, strict=True)))
+    return {COMPARE_MIME: compared, "text/markdown": markdown, "text/plain": text}
 
 
 def growing_columns(names: Sequence[str], cards: Sequence[str]) -> str:
@@ -167,18 +155,6 @@ def growing_columns(names: Sequence[str], cards: Sequence[str]) -> str:
         for name, card in zip(names, cards, strict=True)
     )
     return f'<div class="{_IGNORE}" style="display:flex;flex-wrap:wrap;gap:1.5em">{inner}</div>'
-
-
-def whole_card(record: Mapping[str, Any]) -> str:
-    """The card of a turn that has ended, beside others that grow."""
-    return card_html(
-        rendered(lambda: _sanitized(record), record["answer"]).html,
-        record["reasoning"],
-        thinking_label=said("Thought"),
-        below=[*map(said, record["notices"])],
-        footer=said(record["footer"]),
-        steps=record.get("steps", ()),
-    )
 
 
 def _sanitized(record: Mapping[str, Any]) -> Sanitized:

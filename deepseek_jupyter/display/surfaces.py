@@ -207,7 +207,7 @@ class _PageTurn(Surface):
         if self.has_output:
             answer = self._text.finish(record["answer"])
             final = final_bundle(record, answer, seen=markdown_is_seen(), raised=self.raises)
-            self._output.end(final, record)
+            self._output.end(final, record, answer.html)
 
     def stop(self) -> None:
         self._stop()

@@ -11,6 +11,7 @@ import time
 import tokenize
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from IPython.core.error import UsageError
@@ -99,7 +100,7 @@ class DeepSeekMagics(Magics):
 
         quiet = command.quiet or settings().quiet or command.question.dry_run
         if command.compare is not None or command.times != 1:
-            return self._compare(command, local_ns, False if quiet else None)
+            return self._compare(command, local_ns, show=False if quiet else None)
         on = surface(False if quiet else None)
         with preparing(on, command.question.prompt):
             return self._answer(command, local_ns, on)
@@ -134,16 +135,18 @@ class DeepSeekMagics(Magics):
         return reply
 
     def _compare(
-        self, command: Command, local_ns: Mapping[str, Any] | None, show: bool | None
+        self, command: Command, local_ns: Mapping[str, Any] | None, *, show: bool | None
     ) -> Any:
         """The answers of ``--compare`` and ``--times``."""
         from deepseek_jupyter.api import get_session
         from deepseek_jupyter.asking.ask import resolve
+        from deepseek_jupyter.display.columns import Columns
         from deepseek_jupyter.jobs.comparison import compared
 
         names = {**self.shell.user_ns, **(local_ns or {})}
         question = resolve(command.question, names, template=True)
-        done = compared(get_session(), question, command.compare, command.times, names, show)
+        how = (command.compare, command.times, names, partial(Columns, show=show))
+        done = compared(get_session(), question, *how)
         if command.out:
             self.shell.user_ns[command.out] = done
         return done

@@ -10,6 +10,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from deepseek_jupyter.asking.ask import ask as ask_model
@@ -22,8 +23,7 @@ from deepseek_jupyter.display.columns import Columns
 from deepseek_jupyter.display.frontend import user_namespace
 from deepseek_jupyter.display.surfaces import Deltas
 from deepseek_jupyter.errors import ConversationError, Interrupted
-from deepseek_jupyter.jobs.comparison import column_names, compare, preview_all
-from deepseek_jupyter.jobs.variant import variants_of
+from deepseek_jupyter.jobs.comparison import compared
 from deepseek_jupyter.privacy.levels import asked_of
 
 from .fields import flag, objects, text, texts, turn_id
@@ -31,7 +31,6 @@ from .fields import flag, objects, text, texts, turn_id
 if TYPE_CHECKING:
     from deepseek_jupyter.conversation.turn import Turn
     from deepseek_jupyter.display.pages import Request
-    from deepseek_jupyter.display.report import Report
     from deepseek_jupyter.session.session import Session
 
 
@@ -54,18 +53,14 @@ def ask(session: Session, request: Request) -> dict[str, Any]:
     if request.body.get("drawn"):
         return _asked(session, request, drawn(text(request.body, "drawn")))
     question = _resolved(session, _question(request.body))
-    if texts(request.body, "variants"):
-        return _compared(session, request, question)
-    return _asked(session, request, question)
+    if not (variants := texts(request.body, "variants")):
+        return _asked(session, request, question)
 
+    def columns(names: Sequence[str]) -> Columns:
+        return Columns(names, False, [_Announced(request, question) for _ in names])
 
-def _compared(session: Session, request: Request, question: Question) -> dict[str, Any]:
-    """Ask each variant; the columns are the page's."""
-    wanted = variants_of(texts(request.body, "variants"), user_namespace())
-    names = column_names(wanted, 1)
-    on = Columns(names, False, [_Announced(request, question) for _ in names])
     with suppress(Interrupted):
-        compare(session, question, wanted, 1, on)
+        compared(session, question, variants, 1, user_namespace(), columns)
     turn = session.last.turn if session.last else None
     return {"turn": turn.id, "status": turn.status} if turn is not None else {}
 
@@ -86,14 +81,11 @@ def regenerate(session: Session, request: Request) -> dict[str, Any]:
 
 def dry_run(session: Session, request: Request) -> dict[str, Any]:
     """As `ask`, but nothing is sent: the messages that would be, and tables of what they hold."""
-    question = _resolved(session, _question(request.body))
-    reports: Sequence[Report] = ()
-    if given := texts(request.body, "variants"):
-        wanted = variants_of(given, user_namespace())
-        on = Columns(column_names(wanted, 1), False)
-        compared = preview_all(session, question, wanted, 1, on)
-        reports, shown = [compared.report], next(iter(compared.previews.values()))
-        shown = replace(shown, id="", summary=compared.report.remark)
+    question = replace(_resolved(session, _question(request.body)), dry_run=True)
+    shown: Any
+    if variants := texts(request.body, "variants"):
+        columns = partial(Columns, show=False)
+        shown = compared(session, question, variants, 1, user_namespace(), columns)
     else:
         shown = preview(session, question)
     return {
@@ -104,7 +96,7 @@ def dry_run(session: Session, request: Request) -> dict[str, Any]:
         "bytes": len(shown.payload),
         "reports": [
             {"title": r.title, "heads": list(r.heads), "rows": list(r.rows), "remark": r.remark}
-            for r in (*reports, *shown.reports)
+            for r in shown.reports
         ],
     }
 
