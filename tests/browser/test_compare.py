@@ -83,7 +83,7 @@ def test_the_one_that_is_gone_on_with_is_saved_and_there_again(book, server, ope
     again.page.set_viewport_size(WIDE)
     again.page.get_by_text("how rare such data are").wait_for()
     assert chosen(again) == ["deepseek-v4-pro"]
-    assert column(again, "deepseek-chat").get_by_text("Answered by").is_visible()
+    assert column(again, "deepseek-chat").get_by_text("First token after").is_visible()
     assert again.own_errors == []
 
 

@@ -5,7 +5,7 @@
  * may come from a file that was edited by hand, so reading one never trusts a type.
  */
 import type { JSONObject } from '@lumino/coreutils';
-import { list, maybeObject, number, object, parsed, text } from './json';
+import { list, number, object, parsed, text } from './json';
 
 /** The MIME type of the record. */
 export const MIME_TYPE = 'application/vnd.deepseek.turn+json';
@@ -144,8 +144,6 @@ export interface ITurnRecord {
     readonly thinking: number | null;
     readonly total: number | null;
   };
-  /** Tokens as the kernel counts them, by name. */
-  readonly usage: Readonly<Record<string, unknown>> | null;
   readonly cost: ICost | null;
   readonly finish_reason: string;
   readonly replayed: boolean;
@@ -273,7 +271,6 @@ export function readRecord(json: unknown): ITurnRecord {
       thinking: number(timing['thinking']),
       total: number(timing['total'])
     },
-    usage: maybeObject(raw['usage']),
     cost: cost['currency']
       ? { amount: Number(cost['amount']) || 0, currency: text(cost['currency']) }
       : null,
