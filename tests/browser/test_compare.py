@@ -9,6 +9,7 @@ from tests.support.scripted import Reply, answer, deltas, error
 
 from .asking import loading, run, saved
 from .pages import at_rest, until
+from .panel import Panel
 from .test_accessible import serious
 from .test_look import ARTEFACTS
 from .watch import seen, watch
@@ -152,3 +153,39 @@ def test_its_look_in_each_theme(book, server, theme):
     run(book, 1)
     page.screenshot(path=ARTEFACTS / f"compare-{name}-failed.png")
     assert serious(page, ".jp-DeepSeek-columns") == []
+
+
+def test_the_panel_asks_several_and_goes_on_with_one(browser, server, open_notebook, tmp_path):
+    server.validate = False
+    server.fallback = lambda request: answer(TEXTS[request.json["model"]])
+    book = open_notebook(loading(server, tmp_path / "home"), load=False)
+    page = book.page
+    run(book, 0)
+    panel = Panel.open(book)
+    panel.node.get_by_role("button", name="Compare").click()
+    variants = panel.node.get_by_label("Variants, with commas between them")
+    variants.fill("deepseek-flash, deepseek-v4-pro")
+    panel.ask("What is a p-value?")
+    tabs = panel.node.get_by_role("tab")
+    tabs.nth(1).wait_for()
+    assert tabs.all_inner_texts() == ["deepseek-flash", "deepseek-v4-pro"]
+    assert panel.prompts == ["What is a p-value?"]
+    tabs.first.focus()
+    page.keyboard.press("ArrowRight")
+    shown = panel.node.get_by_role("tabpanel")
+    shown.get_by_text("rare").wait_for()
+    use = shown.get_by_role("button", name="Go on with this one")
+    assert use.get_attribute("aria-pressed") == "false"
+    use.click()
+    until(page, lambda: use.get_attribute("aria-pressed") == "true")
+    at_rest(page)
+    ARTEFACTS.mkdir(exist_ok=True)
+    page.screenshot(path=ARTEFACTS / "compare-panel.png")
+    assert serious(page, ".jp-DeepSeek-sidebar") == []
+    variants.fill("")
+    panel.ask("And then?")
+    panel.until("And then?", TEXTS["deepseek-flash"][:12])
+    said = [message["content"] for message in server.requests[-1].json["messages"]]
+    assert said == ["What is a p-value?", TEXTS["deepseek-v4-pro"], "And then?"]
+    assert panel.prompts == ["What is a p-value?", "And then?"]
+    assert book.own_errors == []
