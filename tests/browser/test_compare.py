@@ -43,9 +43,9 @@ def chosen(book):
     return [
         name
         for name in TEXTS
-        if column(book, name).get_by_role("button", name="Go on with this one").get_attribute(
-            "aria-pressed"
-        )
+        if column(book, name)
+        .get_by_role("button", name="Go on with this one")
+        .get_attribute("aria-pressed")
         == "true"
     ]
 
@@ -189,3 +189,23 @@ def test_the_panel_asks_several_and_goes_on_with_one(browser, server, open_noteb
     assert said == ["What is a p-value?", TEXTS["deepseek-v4-pro"], "And then?"]
     assert panel.prompts == ["What is a p-value?", "And then?"]
     assert book.own_errors == []
+
+
+@pytest.mark.parametrize("saves", [True, False])
+def test_the_end_arrives_in_a_page_that_is_reloaded(book, server, saves):
+    server.fallback = lambda request: Reply(deltas(300, rate=30, size=10))
+    page = book.page
+    if not saves:
+        page.evaluate("() => jupyterapp.commands.execute('docmanager:save')")
+    book.run(1)
+    column(book, "deepseek-chat").get_by_text("20").first.wait_for()
+    if saves:
+        page.evaluate("() => jupyterapp.commands.execute('docmanager:save')")
+    page.reload()
+    page.wait_for_function("() => window.jupyterapp !== undefined")
+    for name in TEXTS:
+        column(book, name).get_by_text("First token after").wait_for()
+        assert " 299" in column(book, name).inner_text()
+    (output,) = saved(book)["cells"][1]["outputs"]
+    data = {kind: joined(value) for kind, value in output["data"].items()}
+    assert [record["status"] for record in records_of(data)] == ["done"] * 3

@@ -25,7 +25,11 @@ export class Compare extends Widget implements IRenderMime.IRenderer {
   }
 
   async renderModel({ data }: IRenderMime.IMimeModel): Promise<void> {
-    this._shown = readComparison(data) ?? { id: '', turns: [], remark: '', chosen: '' };
+    const shown = readComparison(data);
+    if (!shown) {
+      throw new Error('no comparison that is known here'); // shown as its text
+    }
+    this._shown = shown;
     const { turns } = this._shown;
     turns.forEach(({ record }, at) => {
       this._records[at] = record;

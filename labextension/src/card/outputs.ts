@@ -33,9 +33,6 @@ export function readNews(message: unknown): INews | null {
   const id = text(raw['id']);
   if (raw['type'] === 'snapshot' && alone) {
     const record = object(raw['record']) as JSONObject;
-    if (record['compare']) {
-      return null; // its output is that of the comparison
-    }
     const bundle = { [MIME_TYPE]: record, 'text/plain': '…' };
     return { id, cell: text(record['cell_id']), bundle, rank: 0 };
   }
@@ -86,7 +83,8 @@ function write(panel: NotebookPanel, { id, cell, bundle }: INews): void {
     const mine = (at: number) =>
       readRecords(dataOf(host.model, at)).some(({ id, cell_id }) => !id || cell_id === cell);
     const earlier = [...Array(outputs.length).keys()].find(mine);
-    earlier === undefined ? outputs.add(shown(bundle)) : outputs.set(earlier, shown(bundle));
+    const output = shown(comparisonOf(bundle));
+    earlier === undefined ? outputs.add(output) : outputs.set(earlier, output);
   }
 }
 
@@ -109,6 +107,15 @@ export function withNews(data: JSONObject, id: string, bundle: JSONObject): JSON
   const raw = object(data[COMPARE_MIME]) as JSONObject;
   const turns = list(raw['turns']).map((turn, index) => (index === at ? bundle : turn));
   return { ...data, [COMPARE_MIME]: { ...raw, turns } } as JSONObject;
+}
+
+/** The output of the comparison that a turn is of, as far as the turn says; else the turn's own. */
+export function comparisonOf(bundle: JSONObject): JSONObject {
+  const { compare } = object(bundle[MIME_TYPE]);
+  const { id, turns } = object(compare);
+  const own = text(object(bundle[MIME_TYPE])['id']);
+  const bundles = list(turns).map(id => (id === own ? bundle : { [MIME_TYPE]: { id, compare, status: 'waiting' } }));
+  return bundles.length ? ({ [COMPARE_MIME]: { schema: 1, id, turns: bundles } } as JSONObject) : bundle;
 }
 
 function shown(data: JSONObject): never {

@@ -207,7 +207,7 @@ export interface IComparison {
   readonly chosen: string;
 }
 
-/** Read a comparison, whatever the JSON may be; null for none. */
+/** Read a comparison, whatever the JSON may be; null for none, and for one of a later schema. */
 export function readComparison(data: Record<string, unknown>): IComparison | null {
   const raw = object(data[COMPARE_MIME]);
   const names = list(raw['names']).map(text);
@@ -215,10 +215,12 @@ export function readComparison(data: Record<string, unknown>): IComparison | nul
   const shared = { 'text/markdown': data['text/markdown'], 'text/plain': '' };
   const turns = list(raw['turns']).map((turn, at) => {
     const bundle = { ...shared, ...object(turn) } as JSONObject;
-    return { name: names[at] ?? '', bundle, record: readOutput(bundle) };
+    const record = readOutput(bundle);
+    return { name: names[at] ?? record.compare?.variant ?? '', bundle, record };
   });
   const { id, remark, chosen } = raw;
-  return turns.length ? { id: text(id), turns, remark: text(remark), chosen: text(chosen) } : null;
+  const known = turns.length > 0 && raw['schema'] === 1;
+  return known ? { id: text(id), turns, remark: text(remark), chosen: text(chosen) } : null;
 }
 
 /** The records in an output's mimebundle. */

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { readNews, withNews } from '../../src/card/outputs';
+import { comparisonOf, readNews, withNews } from '../../src/card/outputs';
 import { COMPARE_MIME, MIME_TYPE, readComparison } from '../../src/kernel/record';
 
 const bundle = { 'text/plain': 'end' };
@@ -56,8 +56,15 @@ describe('withNews', () => {
     expect(withNews({ 'text/plain': '2' }, 't9', bundle)).toBeNull();
   });
 
-  it('takes no snapshot of a compared turn for an output of its own', () => {
-    const record = { id: 't', cell_id: 'c', status: 'answering', compare: { turns: ['t'] } };
-    expect(readNews({ type: 'snapshot', id: 't', seq: 3, record, alone: true })).toBeNull();
+  it('makes an output of a turn that was asked beside others', () => {
+    const compare = { id: 'c', variant: 'one', turns: ['t1', 't2'] };
+    const record = { id: 't2', cell_id: 'c', status: 'answering', answer: 'So', compare };
+    const news = readNews({ type: 'snapshot', id: 't2', seq: 3, record, alone: true })!;
+    const made = comparisonOf(news.bundle);
+    const { id, turns } = readComparison(made)!;
+    expect(id).toBe('c');
+    expect(turns.map(({ record }) => [record.id, record.answer])).toEqual([['t1', ''], ['t2', 'So']]);
+    expect(withNews(made, 't1', turn('t1', 'done', 'A.') as never)).not.toBe(made);
+    expect(comparisonOf(bundle)).toBe(bundle);
   });
 });
