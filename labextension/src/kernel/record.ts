@@ -33,6 +33,8 @@ export interface IAttachment {
   readonly tokens: number | null;
   /** How much of it was sent, in words; empty for all of it. */
   readonly cut: string;
+  /** Of a frame: how many of how many rows have values in what was sent; empty where unknown. */
+  readonly rows: readonly number[];
 }
 
 /** Turns that are out of sight after a turn. */
@@ -215,7 +217,8 @@ export function readRecord(json: unknown): ITurnRecord {
       kind: text(item['kind']),
       policy: text(item['policy']),
       tokens: number(item['tokens']),
-      cut: text(item['cut'])
+      cut: text(item['cut']),
+      rows: list(item['rows']).map(count => number(count) ?? 0)
     })),
     reasoning: text(raw['reasoning']),
     answer: text(raw['answer']),
