@@ -132,6 +132,9 @@ def what_goes_wrong(walk: Walk) -> None:
     walk.book.run(BUSY)
     walk.page.locator(CARD).last.get_by_text("Trying again in").wait_for()
     walk.look("retry", CARD, SIDE)
+    phase = walk.page.locator(f"{SIDE} .jp-DeepSeek-phase:visible").last
+    wide = "node => node.scrollWidth <= node.closest('.jp-DeepSeek-card').clientWidth"
+    assert phase.evaluate(wide), "it wraps"
     walk.page.evaluate("() => jupyterapp.commands.execute('notebook:interrupt-kernel')")
     walk.book.until_done()
     walk.look("stopped", CARD, SIDE)
