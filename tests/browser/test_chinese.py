@@ -144,7 +144,8 @@ def test_the_kernel_speaks_chinese_too(chinese, asking_endpoint, page):
     assert "没有参数" in refused.inner_text()
     shown = [node.inner_text() for node in (card, failed, preview, usage, refused)]
     assert [english_in(text) for text in shown] == [[], [], [], [], []]
-    assert serious(page, ".jp-Notebook") == []
+    drawn = (".jp-OutputArea .jp-DeepSeek-card", ".jp-DeepSeek-dryrun")
+    assert [found for root in drawn for found in serious(page, root)] == []
     ARTEFACTS.mkdir(exist_ok=True)
     page.screenshot(path=ARTEFACTS / "chinese-kernel.png")
     refused.scroll_into_view_if_needed()
