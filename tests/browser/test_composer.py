@@ -58,6 +58,10 @@ def test_an_empty_panel_says_what_leaves_and_offers_questions(book, asking_endpo
     picture(book, "panel-empty")
     offered.first.click()
     assert panel.field.input_value() == "Describe @df"
+    panel.node.get_by_label("What of df may be sent").wait_for()
+    panel.field.fill("Pasted: describe @df, and how")
+    panel.node.get_by_label("What of df may be sent").wait_for()
+    panel.field.fill("Describe @df")
     asking_endpoint.queue(stream("It has two rows."))
     panel.field.press("Enter")
     panel.until("Describe @df", "two rows")
