@@ -103,136 +103,116 @@ def compared(
             f"{len(wanted) * times} answers cannot be shown side by side.",
             f"Compare 2 to {_MOST}: name variants, or ask one --times 5.",
         )
+    if question.go_on:
+        raise ParameterError("An answer cannot be continued by several.", "Leave --continue out.")
     each = [variant for variant in wanted for _ in range(times)]
     called = [f"{v.name} #{at % times + 1}".strip() for at, v in enumerate(each)]
     on = columns([v.name for v in wanted] if times == 1 else called)
     with preparing(on, question.prompt):
-        placed = _placed(session, question, each, on)
-        if question.dry_run:
-            return _preview(session, question, wanted, _prepared(session, each, placed, on, times))
-        return _asked(session, question, each, placed, on, times)
+        asking = _Asking(session, question, each, times, on)
+        return asking.preview() if question.dry_run else asking.ask()
 
 
-def _placed(
-    session: Session, question: Question, variants: Sequence[Variant], on: Columns
-) -> list[Placed]:
-    """The question at its place for each column: equal but for the variant, siblings in order."""
-    if question.go_on:
-        raise ParameterError("An answer cannot be continued by several.", "Leave --continue out.")
-    first = place(session, question, on.columns[0])
-    ids = [new_id() for _ in variants]
-    before = (first.turn.branch or {"index": 1})["index"] - 1
-    found = []
-    for at, (id, name, variant) in enumerate(zip(ids, on.names, variants, strict=True), 1):
-        branch = {"index": before + at, "count": before + len(ids)} if first.turn.history else None
-        beside = {"id": on.id, "variant": name, "turns": ids}
-        own = {"id": id, "branch": branch, "compare": beside}
-        found.append(asked_of(session, first, variant.ask(question), **own))
-    return found
+class _Asking:
+    """A comparison, placed: for each column the question, equal but for the variant."""
 
+    def __init__(
+        self, session: Session, question: Question, variants: list[Variant], times: int, on: Columns
+    ) -> None:
+        self._session, self._question, self._times, self._on = session, question, times, on
+        self._variants = variants
+        first = place(session, question, on.columns[0])
+        self._conversation, history = first.conversation, first.turn.history
+        ids = sorted(new_id() for _ in variants)  # of one moment: their order is the columns'
+        before = (first.turn.branch or {"index": 1})["index"] - 1
+        self._placed: list[Placed] = []
+        for at, (id, name, variant) in enumerate(zip(ids, on.names, variants, strict=True), 1):
+            branch = {"index": before + at, "count": before + len(ids)} if history else None
+            beside = {"id": on.id, "variant": name, "turns": ids}
+            own = {"id": id, "branch": branch, "compare": beside}
+            self._placed.append(asked_of(session, first, variant.ask(question), **own))
 
-def _asked(
-    session: Session,
-    question: Question,
-    variants: Sequence[Variant],
-    placed: Sequence[Placed],
-    on: Columns,
-    times: int,
-) -> Comparison:
-    found: dict[int, Reply] = {}
-    for at, one in enumerate(placed if times == 1 else ()):  # a repeat is never a kept answer
-        if kept := replayed(session, one, on.columns[at]):
-            found[at] = kept
-    rest = [at for at in range(len(placed)) if at not in found]
-    left = [placed[at] for at in rest]
-    prepared = _prepared(session, [variants[at] for at in rest], left, on, times)
-    conversation = placed[0].conversation
-    branch = question.branch or conversation.active
-    moves = conversation.moves[branch]
-    try:
-        if prepared:
-            ended = [partial(found.__setitem__, at) for at in rest]
-            ask_together(session, prepared, [on.columns[at] for at in rest], ended, on.tick)
-    finally:
-        done = Comparison(session, {on.names[at]: found[at] for at in sorted(found)})
-        replies = list(done.values())
-        if replies:
-            on.close([reply.record for reply in replies], done.report)
-        answered = [reply for reply in replies if reply.turn.id in conversation]
-        if answered and conversation.moves[branch] == moves:  # else the user chose meanwhile
-            conversation.put_on_branch(answered[0].turn.id, branch)
-            session.last = answered[0]
-    raises = (question.on_error or session.config.on_error) != "return"
-    if raises and (error := replies[0].error) and all(reply.error for reply in replies):
-        raise error
-    return done
+    def ask(self) -> Comparison:
+        """Ask those that have no kept answer; the conversation goes on with the first."""
+        session, on, found = self._session, self._on, dict[int, Reply]()
+        for at, one in enumerate(self._placed if self._times == 1 else ()):  # a repeat is new
+            if kept := replayed(session, one, on.columns[at]):
+                found[at] = kept
+        rest = [at for at in range(len(self._placed)) if at not in found]
+        prepared = self._prepared(rest)
+        branch = self._question.branch or self._conversation.active
+        moves = self._conversation.moves[branch]
+        try:
+            if rest:
+                ended = [partial(found.__setitem__, at) for at in rest]
+                ask_together(session, prepared, [on.columns[at] for at in rest], ended, on.tick)
+        finally:
+            done = Comparison(session, {on.names[at]: found[at] for at in sorted(found)})
+            if done:
+                on.close([reply.record for reply in done.values()], done.report)
+            answered = [r for r in done.values() if r.turn.id in self._conversation]
+            if answered and self._conversation.moves[branch] == moves:  # else the user chose
+                self._conversation.put_on_branch(answered[0].turn.id, branch)
+                session.last = answered[0]
+        errors = [reply.error for reply in done.values() if reply.error]
+        raises = (self._question.on_error or session.config.on_error) != "return"
+        if raises and len(errors) == len(done):
+            raise errors[0]
+        return done
 
+    def _prepared(self, columns: Sequence[int]) -> list[Prepared]:
+        """Each with its share of the question's budget. Raises `ParameterError` where two ask the
+        same, `ConfigurationError` or `PolicyError` where all together may exceed a budget.
+        """
+        session, on = self._session, self._on
+        prepared = [prepare(session, self._placed[at], on.columns[at]) for at in columns]
+        variants = [self._variants[at] for at in columns]
+        check_different(variants[:: self._times], prepared[:: self._times])
+        priced = [(one, self._price(one)) for one in prepared]
+        worst = [(one, p.currency, worst_cost(one.built, p)) for one, p in priced if p]
 
-def _prepared(
-    session: Session,
-    variants: Sequence[Variant],
-    placed: Sequence[Placed],
-    on: Columns,
-    times: int,
-) -> list[Prepared]:
-    """Each with its share of the question's budget. Raises `ParameterError` where two ask the same,
-    `ConfigurationError` or `PolicyError` where all together may exceed a budget.
-    """
-    prepared = [prepare(session, one, on.columns[0]) for one in placed]
-    check_different(variants[::times], prepared[::times])
-    prices = [session.price(one.provider, one.request.model) for one in prepared]
-    costs = [
-        worst_cost(o.built, p) if p else Decimal() for o, p in zip(prepared, prices, strict=True)
-    ]
+        def total(provider: str, price: Price) -> Decimal:
+            known = (row for row in worst if row[1] == price.currency)
+            return sum((c for o, _, c in known if provider in ("", o.provider.name)), Decimal())
 
-    def total(provider: str, price: Price) -> Decimal:
-        rows = zip(prepared, prices, costs, strict=True)
-        known = [(one, cost) for one, p, cost in rows if p and p.currency == price.currency]
-        return sum((c for one, c in known if provider in ("", one.provider.name)), Decimal())
+        for at, (one, price) in enumerate(priced):
+            if price is None:
+                continue  # with a budget `prepare` has refused it
+            most = total("", price)
+            if one.budget and most > one.budget:
+                raise ConfigurationError(
+                    f"These {len(prepared)} answers may cost up to {most:.4f} {price.currency}; "
+                    f"the budget is {one.budget:g}.",
+                    "Raise --budget, lower --max-tokens, or compare fewer.",
+                )
+            # A table of budgets counts each provider for itself, a policy file all of them.
+            apart = isinstance(session.config.notebook_budget, Mapping)
+            apart = apart and not any(rules.budget for rules in one.teaching.files.teaching)
+            sum_of = partial(total, one.provider.name if apart else "")
+            check_notebook(session, one.provider, one.request.model, one.teaching, price, sum_of)
+            share = float(worst_cost(one.built, price) / most) if most else 1.0
+            prepared[at] = replace(one, budget=one.budget * share)
+        return prepared
 
-    for at, (one, price, cost) in enumerate(zip(prepared, prices, costs, strict=True)):
-        if price is None:
-            continue  # with a budget `prepare` has refused it
-        most = total("", price)
-        if one.budget and most > one.budget:
-            raise ConfigurationError(
-                f"These {len(prepared)} answers may cost up to {most:.4f} {price.currency}; "
-                f"the budget is {one.budget:g}.",
-                "Raise --budget, lower --max-tokens, or compare fewer.",
-            )
-        # A table of budgets counts each provider for itself, a policy file all of them.
-        apart = isinstance(session.config.notebook_budget, Mapping)
-        apart = apart and not any(rules.budget for rules in one.teaching.files.teaching)
-        worst = partial(total, one.provider.name if apart else "")
-        check_notebook(session, one.provider, one.request.model, one.teaching, price, worst)
-        prepared[at] = replace(one, budget=one.budget * float(cost / most) if most else one.budget)
-    return prepared
+    def preview(self) -> Preview:
+        """The first variant's dry run, with the prices and the requests of all."""
+        prepared = self._prepared(range(len(self._placed)))
+        rows, bodies, sums = [], list[Report](), dict[str, Decimal]()
+        for name, one in zip(self._on.names, prepared, strict=True):
+            price, cost = self._price(one), "not known"
+            if price:
+                most = worst_cost(one.built, price)
+                sums[price.currency] = sums.get(price.currency, Decimal()) + most
+                cost = money(most, price.currency)
+            tokens = sum(count for _, count in one.turn.sending["parts"])
+            rows.append((name, where(one), f"{tokens:,}", cost))
+            bodies.append(Report(name, remark=one.built.payload.decode(), quoted=-1))
+        total = " + ".join(money(amount, unit) for unit, amount in sums.items())
+        remark = f"{len(prepared)} requests, in all at most {total or '0'}."
+        heads = ("variant", "goes to", "tokens", "costs up to")
+        table = Report("Nothing was sent.", rows, heads, remark, 2)
+        shown = preview(self._session, self._variants[0].ask(self._question))
+        return replace(shown, id="", summary=remark, reports=[table, *bodies, *shown.reports])
 
-
-def _preview(
-    session: Session,
-    question: Question,
-    variants: Sequence[Variant],
-    prepared: Sequence[Prepared],
-) -> Preview:
-    """The first variant's dry run, with the prices and the requests of all."""
-    times = len(prepared) // len(variants)
-    shown = preview(session, variants[0].ask(question))
-    rows, sums = [], dict[str, Decimal]()
-    for variant, one in zip(variants, prepared[::times], strict=True):
-        price, tokens = session.price(one.provider, one.request.model), one.turn.sending["parts"]
-        most = worst_cost(one.built, price) if price else Decimal()
-        if price:
-            sums[price.currency] = sums.get(price.currency, Decimal()) + most * times
-        cost = money(most, price.currency) if price else "not known"
-        rows.append((variant.name, where(one), f"{sum(n for _, n in tokens):,}", cost))
-    total = " + ".join(money(sums[unit], unit) for unit in sums)
-    remark = f"{len(prepared)} requests, in all at most {total or '0'}."
-    table = Report(
-        "Nothing was sent.", rows, ("variant", "goes to", "tokens", "costs up to"), remark, 2
-    )
-    bodies = [
-        Report(variant.name, remark=one.built.payload.decode(), quoted=-1)
-        for variant, one in zip(variants, prepared[::times], strict=True)
-    ]
-    return replace(shown, id="", summary=remark, reports=[table, *bodies, *shown.reports])
+    def _price(self, one: Prepared) -> Price | None:
+        return self._session.price(one.provider, one.request.model)
