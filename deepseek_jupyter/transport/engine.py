@@ -85,6 +85,7 @@ class Engine:
         """
         items: queue.SimpleQueue[list[T] | _End] = queue.SimpleQueue()
         job = _Job(self.loop, _pump(source, items.put))
+        job.result.add_done_callback(lambda _: items.put(_End()))
         if stop is not None:
             stop.bind(job)
         try:
@@ -119,6 +120,7 @@ class Engine:
                 here.call_soon_threadsafe(items.put_nowait, item)
 
         job = _Job(self.loop, _pump(source, put))
+        job.result.add_done_callback(lambda _: put(_End()))
         if stop is not None:
             stop.bind(job)
         try:
@@ -214,7 +216,7 @@ def _with_waiting(
     return joined
 
 
-async def _pump(source: Callable[[], AsyncIterator[T]], put: Callable[[T | _End], Any]) -> None:
+async def _pump(source: Callable[[], AsyncIterator[T]], put: Callable[[T], Any]) -> None:
     iterator = source()
     try:
         async for item in iterator:
@@ -223,7 +225,6 @@ async def _pump(source: Callable[[], AsyncIterator[T]], put: Callable[[T | _End]
         # An async generator that is merely dropped would be closed at some later time.
         if close := getattr(iterator, "aclose", None):
             await close()
-        put(_End())
 
 
 _ENGINE = Engine()
