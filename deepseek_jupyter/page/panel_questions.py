@@ -27,6 +27,7 @@ from deepseek_jupyter.jobs.comparison import compared
 from deepseek_jupyter.privacy.levels import asked_of
 
 from .fields import flag, objects, text, texts, turn_id
+from .state import send_state
 
 if TYPE_CHECKING:
     from deepseek_jupyter.conversation.turn import Turn
@@ -61,6 +62,7 @@ def ask(session: Session, request: Request) -> dict[str, Any]:
 
     with suppress(Interrupted):
         compared(session, question, variants, 1, user_namespace(), columns)
+    send_state()
     turn = session.last.turn if session.last else None
     return {"turn": turn.id, "status": turn.status} if turn is not None else {}
 

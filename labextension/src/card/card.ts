@@ -205,7 +205,7 @@ export class Card extends Widget implements IRenderMime.IRenderer {
     }
     this._spoken = words;
     this._tick(isRunning(record.status) && (live || this.isAttached));
-    this._options.changed?.(record);
+    this._options.changed?.(record, live);
     await Promise.all([
       this._thinking.update(record, live),
       this._answer.set(
@@ -401,7 +401,7 @@ export namespace Card {
     hub: ICommHub | null;
     /** The notebooks, where the host has some. */
     tracker: INotebookTracker | null;
-    /** Called with what it shows, each time. */
-    changed?(record: ITurnRecord): void;
+    /** Called with what it shows, each time, and whether that runs. */
+    changed?(record: ITurnRecord, live: boolean): void;
   }
 }

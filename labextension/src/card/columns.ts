@@ -3,7 +3,6 @@
  * they would be too narrow, each with its figures and a button that goes on with it.
  */
 import type { TranslationBundle } from '@jupyterlab/translation';
-import { isRunning } from '../kernel/record';
 import { said } from '../said';
 import { make, say } from './dom';
 import { duration } from './wording';
@@ -13,7 +12,7 @@ import type { ITurnRecord } from '../kernel/record';
 /** Columns are beside each other from this width on, in pixels. */
 const WIDE = 900;
 
-/** A column: what it is called, its turn, whether that runs, and what shows it. */
+/** A column: what it is called, its turn, whether that really runs, and what shows it. */
 export interface IColumn {
   readonly name: string;
   readonly record: ITurnRecord;
@@ -50,15 +49,14 @@ export class Columns {
   /** Show turns; `chosen` is gone on with, and another can be where one is `able`. */
   update(columns: readonly IColumn[], chosen: string, able: boolean, remark = ''): void {
     this._columns = columns;
-    columns.forEach(({ name, record, node }, at) => {
+    columns.forEach(({ name, record, live, node }, at) => {
       const { slot, heading, tab, figures, use } = (this._views[at] ??= this._view(at));
       node.parentNode === slot || slot.replaceChildren(node);
       say(heading, name);
       say(tab, name);
-      const over = !isRunning(record.status);
-      say(figures, over ? this._figures(record) : '');
+      say(figures, live ? '' : this._figures(record));
       use.setAttribute('aria-pressed', String(record.id === chosen));
-      use.hidden = !over || !record.answer;
+      use.hidden = live || !record.answer;
       use.disabled = !able;
     });
     this._views.splice(columns.length).forEach(({ node, tab }) => (node.remove(), tab.remove()));
@@ -96,7 +94,7 @@ export class Columns {
   }
 
   private get _running(): IColumn | undefined {
-    return this._columns.find(({ record, live }) => live && isRunning(record.status));
+    return this._columns.find(({ live }) => live);
   }
 
   /** Mark the words, where that is wanted. */

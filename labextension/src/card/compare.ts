@@ -9,8 +9,8 @@ import { wordsIn } from '../words';
 import { stop } from './actions';
 import { Card } from './card';
 import { Columns } from './columns';
-import { findHostCell, isExecuting, kernelOf } from './hostcell';
-import type { IComparison, ITurnRecord } from '../kernel/record';
+import { findHostCell, kernelOf } from './hostcell';
+import type { ITurnRecord } from '../kernel/record';
 
 /** Shows a comparison. */
 export class Compare extends Widget implements IRenderMime.IRenderer {
@@ -30,19 +30,16 @@ export class Compare extends Widget implements IRenderMime.IRenderer {
       throw new Error('no comparison that is known here'); // shown as its text
     }
     this._shown = shown;
-    const { turns } = this._shown;
-    turns.forEach(({ record }, at) => {
-      this._records[at] = record;
-      this._cards[at] ??= new Card({ ...this._options, changed: now => this._changed(at, now) });
+    this._states = shown.turns.map(({ record }, at) => [record, this._states[at]?.[1] ?? false]);
+    this._cards.splice(shown.turns.length).forEach(card => card.dispose());
+    shown.turns.forEach((_, at) => {
+      const changed = (record: ITurnRecord, live: boolean) => this._changed(at, record, live);
+      this._cards[at] ??= new Card({ ...this._options, changed });
     });
-    this._cards.splice(turns.length).forEach(card => card.dispose());
     this._update();
     this.isAttached && this._attach();
-    const drawn = this._cards.map((card, at) => {
-      const bundle = turns[at].bundle;
-      return card.renderModel({ data: bundle, metadata: {}, trusted: false, setData: () => undefined });
-    });
-    await Promise.all(drawn);
+    const rest = { metadata: {}, trusted: false, setData: () => undefined };
+    await Promise.all(this._cards.map((card, at) => card.renderModel({ data: shown.turns[at].bundle, ...rest })));
   }
 
   override dispose(): void {
@@ -53,7 +50,7 @@ export class Compare extends Widget implements IRenderMime.IRenderer {
   protected override onAfterAttach(message: Message): void {
     super.onAfterAttach(message);
     this._attach();
-    this._update();
+    this._shown && this._update();
   }
 
   protected override onBeforeDetach(message: Message): void {
@@ -61,7 +58,7 @@ export class Compare extends Widget implements IRenderMime.IRenderer {
     super.onBeforeDetach(message);
   }
 
-  /** Their nodes are on the page already: the cards learn of it. */
+  /** Their nodes are in the columns already: the cards learn that those are on the page. */
   private _attach(): void {
     for (const card of this._cards.filter(card => !card.isAttached)) {
       const slot = card.node.parentElement!;
@@ -70,53 +67,50 @@ export class Compare extends Widget implements IRenderMime.IRenderer {
     }
   }
 
-  private _changed(at: number, record: ITurnRecord): void {
-    const before = this._records[at];
-    this._records[at] = record;
-    if (before.status !== record.status || !isRunning(record.status)) {
+  private _changed(at: number, record: ITurnRecord, live: boolean): void {
+    const [before, lived] = this._states[at];
+    this._states[at] = [record, live];
+    if (before.status !== record.status || lived !== live) {
       this._update(); // the text of a running one is its card's alone
     }
   }
 
   private _update(): void {
-    const { turns, chosen, remark } = this._shown;
-    const host = findHostCell(this._options.tracker, this.node);
-    const answered = this._records.find(({ answer, status }) => answer && !isRunning(status));
+    const { turns, chosen, remark } = this._shown!;
+    const answered = this._states.find(([{ answer, status }]) => answer && !isRunning(status));
     const columns = turns.map(({ name }, at) => {
-      const record = this._records[at];
-      return { name, record, live: isRunning(record.status), node: this._cards[at].node };
+      const [record, live] = this._states[at];
+      return { name, record, live, node: this._cards[at].node };
     });
-    this._columns.update(columns, chosen || (answered?.id ?? ''), kernelOf(host) !== null, remark);
+    const kernel = kernelOf(findHostCell(this._options.tracker, this.node));
+    this._columns.update(columns, chosen || (answered?.[0].id ?? ''), kernel !== null, remark);
   }
 
+  /** Go on with a turn; the output says so from then on. */
   private async _use(id: string): Promise<void> {
     const host = findHostCell(this._options.tracker, this.node);
     const kernel = kernelOf(host);
-    if (!host || !kernel || !this._options.hub) {
-      return;
-    }
-    await this._options.hub.request(kernel, 'use', { id });
-    this._shown = { ...this._shown, chosen: id };
+    await (kernel && this._options.hub?.request(kernel, 'use', { id }));
+    this._shown = { ...this._shown!, chosen: id };
     this._update();
-    const { outputs } = host.cell.model;
-    for (let at = 0; at < outputs.length; at++) {
-      const output = outputs.get(at).toJSON();
+    const outputs = host?.cell.model.outputs;
+    for (let at = 0; at < (outputs?.length ?? 0); at++) {
+      const output = outputs!.get(at).toJSON();
       const data = object(output['data']) as JSONObject;
       if (readComparison(data)?.id === this._shown.id) {
         const compared = { ...object(data[COMPARE_MIME]), chosen: id };
-        outputs.set(at, { ...output, data: { ...data, [COMPARE_MIME]: compared } } as never);
+        outputs!.set(at, { ...output, data: { ...data, [COMPARE_MIME]: compared } } as never);
       }
     }
   }
 
   private _stop(id: string): void {
     const host = findHostCell(this._options.tracker, this.node);
-    const running = () => this._records.some(({ status }) => isRunning(status)) && isExecuting(host);
-    void stop(id, host, this._options.hub, running);
+    void stop(id, host, this._options.hub, () => this._states.some(([, live]) => live));
   }
 
   private _columns: Columns;
   private _cards: Card[] = [];
-  private _records: ITurnRecord[] = [];
-  private _shown: IComparison = { id: '', turns: [], remark: '', chosen: '' };
+  private _states: [ITurnRecord, boolean][] = []; // what each card shows, and whether it runs
+  private _shown: ReturnType<typeof readComparison> = null;
 }

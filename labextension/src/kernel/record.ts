@@ -199,19 +199,14 @@ export function readOutput(data: Record<string, unknown>): ITurnRecord {
   });
 }
 
-/** Several turns side by side, as an output has them. */
-export interface IComparison {
-  readonly id: string;
-  /** A mimebundle for each turn, what its column is called, and its record. */
-  readonly turns: readonly { readonly name: string; readonly bundle: JSONObject; readonly record: ITurnRecord }[];
-  /** What is said of all of them. */
-  readonly remark: string;
-  /** The id of the turn that the user goes on with; empty for the first that answered. */
-  readonly chosen: string;
-}
-
-/** Read a comparison, whatever the JSON may be; null for none, and for one of a later schema. */
-export function readComparison(data: Record<string, unknown>): IComparison | null {
+/**
+ * Read a comparison, whatever the JSON may be; null for none, and for one of a later schema.
+ *
+ * #### Notes
+ * Of each turn: what its column is called, its mimebundle, its record. `remark` is said of all, and
+ * `chosen` the id of the turn that the user goes on with; empty for the first that answered.
+ */
+export function readComparison(data: Record<string, unknown>) {
   const raw = object(data[COMPARE_MIME]);
   const names = list(raw['names']).map(text);
   // A turn that a page wrote later has texts of its own.

@@ -319,7 +319,9 @@ export class TurnView implements IItem {
     const columns = beside.map(({ saved, transcript, live }, at) => {
       const view = (this._views[at] ??= new TurnView(this._actions, this._renderer, this._trans));
       view.update({ ...step, id: saved!.id, count: 1 }, saved, transcript, live);
-      return { name: saved!.compare?.variant ?? '', record: view._record!, live, node: view._card };
+      const record = view._record!;
+      const runs = live && isRunning(record.status);
+      return { name: record.compare?.variant ?? '', record, live: runs, node: view._card };
     });
     this._columns?.update(columns, step.chosen ?? '', this._actions.canAsk && !step.foreign);
   }
