@@ -182,7 +182,7 @@ class Pages:
             return "nobody"
         expected.said.wait(seconds)
         with self._lock:
-            left = self._left
+            left = None if self._panels else self._left
         deserted = left is not None and time.monotonic() - left >= self.grace
         return expected.answer or ("gone" if deserted else None)
 

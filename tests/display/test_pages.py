@@ -203,6 +203,17 @@ def test_a_question_is_given_up_when_the_last_page_has_left(hub):
     assert pages.answer("turn", "c", 0) == "gone"
 
 
+def test_a_question_in_a_panel_outlives_the_page_that_was_closed_before(hub):
+    pages, manager = hub
+    pages.grace = 0.0
+    manager.page("one")[0].close({})
+    pages.join("panel", lambda _: None)
+    pages.expect("turn", "c")
+    assert pages.answer("turn", "c", 0) is None
+    pages.leave("panel")
+    assert pages.answer("turn", "c", 0) == "gone"
+
+
 def test_a_comm_that_is_closed_is_a_page_that_left(hub):
     pages, manager = hub
     pages.grace = 0.0
