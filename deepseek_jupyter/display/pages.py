@@ -57,7 +57,7 @@ class RunningTurn(Protocol):
         """Stop it, from any thread, without waiting."""
 
     def catch_up(self, tell: Tell) -> None:
-        """Tell all so far as a ``snapshot``, and no later message before it; nothing without deltas."""
+        """Tell all so far as a ``snapshot``, before any later message; nothing without deltas."""
 
 
 @dataclass(frozen=True, slots=True)

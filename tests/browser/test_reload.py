@@ -113,9 +113,14 @@ def test_a_busy_kernel_that_starts_its_subshells_late_streams_all_the_same(open_
 
 
 MOMENTS = int(os.environ.get("DEEPSEEK_TEST_RELOADS", "3"))
-LATE = float(os.environ.get("DEEPSEEK_TEST_LATE", "3"))  # seconds; 1 where nothing else runs
+LATE = 1.0  # seconds after the kernel's end, or after a page that comes later is connected
+LOADING = 4.0  # seconds that a page takes where nothing else runs; more makes all else slower, too
+
+CONNECTED = """() => window.jupyterapp?.shell.currentWidget?.sessionContext?.session?.kernel
+    ?.connectionStatus === 'connected'"""
 
 
+@pytest.mark.undisturbed
 @pytest.mark.parametrize("number", range(MOMENTS))
 def test_the_end_arrives_whenever_the_page_is_reloaded(
     number, browser, asking_server, asking_endpoint
@@ -137,20 +142,23 @@ def test_the_end_arrives_whenever_the_page_is_reloaded(
         page.wait_for_timeout(moment * 1000)
         if saves:
             page.evaluate("() => jupyterapp.commands.execute('docmanager:save')")
+        began = time.monotonic()
         page.reload()
-        page.wait_for_function("() => window.jupyterapp !== undefined")
-        book.card.wait_for()
-        shown = time.monotonic()
+        page.wait_for_function(CONNECTED)  # JupyterLab shows a saved card before it has a kernel
+        connected = time.monotonic()
         page.locator(".jp-DeepSeek-notes", has_text="tokens").wait_for()
-        late = time.monotonic() - max(shown, asking_endpoint.requests[-1].answered_at)
-        print(f"reload at {moment:.1f} s, saved {saves}: footer {late:.2f} s after the end")
-        assert late < LATE
-        assert "word 299" in book.text
+        until(page, lambda: "word 299" in book.text)
+        late = time.monotonic() - max(connected, asking_endpoint.requests[-1].answered_at)
+        loading = connected - began
+        print(
+            f"reload at {moment:.1f} s, saved {saves}: {loading:.1f} s, footer after {late:.2f} s"
+        )
+        assert late < LATE * max(1, loading / LOADING)
         assert page.locator(CARD).count() == 1
         assert page.get_by_text("Not finished").count() == 0
         found = saved(book)["cells"][1]["outputs"]
         assert [json.dumps(output).count("word 299 end") > 0 for output in found] == [True]
-        assert record_in(found[0]["data"])["status"] == "done"
+        assert record_in(found[0])["status"] == "done"
     finally:
         book.close()
 
@@ -186,7 +194,7 @@ def test_the_end_arrives_after_the_connection_was_lost(
         book.run(1)
         book.card.get_by_text("word 10").first.wait_for()
         first = len(links)
-        for link in list(links):
+        for link in links:
             link.close()
         until(page, asking_endpoint.requests[-1].answered.is_set)
         until(page, lambda: len(links) > first)
@@ -198,6 +206,6 @@ def test_the_end_arrives_after_the_connection_was_lost(
         assert "word 299" in book.text
         assert page.locator(CARD).count() == 1
         found = saved(book)["cells"][1]["outputs"]
-        assert [record_in(output["data"])["status"] for output in found] == ["done"]
+        assert [record_in(output)["status"] for output in found] == ["done"]
     finally:
         book.close()
