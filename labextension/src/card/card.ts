@@ -132,7 +132,7 @@ export class Card extends Widget implements IRenderMime.IRenderer {
 
   /** Show the record of an output. */
   async renderModel(model: IRenderMime.IMimeModel): Promise<void> {
-    const record = readOutput(model.data);
+    const record = readOutput(model.data, model.metadata);
     if (record.schema > SCHEMA) {
       const text = model.data['text/markdown'];
       this.addClass('jp-mod-plain');

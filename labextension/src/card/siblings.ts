@@ -8,7 +8,7 @@ import { caretLeftIcon, caretRightIcon } from '@jupyterlab/ui-components';
 import type { JSONObject } from '@lumino/coreutils';
 import type { Kernel } from '@jupyterlab/services';
 import type { TranslationBundle } from '@jupyterlab/translation';
-import { MIME_TYPE, readOutput } from '../kernel/record';
+import { asOutput, MIME_TYPE, readOutput } from '../kernel/record';
 import { RequestError } from '../kernel/requests';
 import { button, make, say } from './dom';
 import { kernelOf } from './hostcell';
@@ -179,8 +179,8 @@ export function keep({ cell }: IHostCell, id: string, bundle: JSONObject): void 
   for (let index = 0; index < outputs.length; index++) {
     const output = outputs.get(index).toJSON();
     const data = output['data'] as JSONObject | undefined;
-    if (data?.[MIME_TYPE] && readOutput(data).id === id) {
-      outputs.set(index, { ...output, data: bundle } as never);
+    if (data?.[MIME_TYPE] && readOutput(data, output['metadata']).id === id) {
+      outputs.set(index, { ...output, ...asOutput(bundle) } as never);
       return;
     }
   }
