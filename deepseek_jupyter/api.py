@@ -47,8 +47,9 @@ def stream(
     model: str | None = None, provider: str | None = None, system: str | None = None,
     think: bool | None = None, effort: str | None = None, temperature: float | None = None,
     top_p: float | None = None, max_tokens: int | None = None, seed: int | None = None,
-    stop: str | list[str] | None = None, format: str = "md", schema: Any = None, tools: Any = (),
-    approve: str | None = None, web: bool = False, attach: Any = (), cells: str | int | None = None,
+    stop: str | list[str] | None = None, top_logprobs: int | None = None, format: str = "md",
+    schema: Any = None, tools: Any = (), approve: str | None = None, web: bool = False,
+    attach: Any = (), cells: str | int | None = None,
     new: bool = False, go_on: bool = False, history: bool | None = None, branch: str | None = None,
     replay: str | None = None, budget: float | None = None, stream: bool | None = None,
     on_error: str | None = None, fit: str | None = None, cite: bool = False, **parameters: Any,
@@ -111,7 +112,8 @@ def ask(prompt: str, *, show: bool | None = None, **options: Any) -> Reply | Pre
 
     Who answers: `provider`; `model`, sent verbatim; `think` (True or False) and `effort` ("none",
     "low", "high", "max"); `system`, the system prompt. How: `temperature`, `top_p`, `max_tokens`,
-    `stop`, `seed`, and every other parameter of the provider by its API name.
+    `stop`, `seed`, `top_logprobs` (see `Reply.tokens`), and every other parameter of the
+    provider by its API name.
 
     What goes along: `attach`, one or a list of objects, of texts like ``"df:schema,price=full"``
     and of pairs ``(df, "schema")``, or a dict of names and objects; `cells`, the notebook's own

@@ -54,7 +54,7 @@ if TYPE_CHECKING:
     from deepseek_jupyter.transport.keys import Secret
     from deepseek_jupyter.transport.providers import Provider
 
-    from .question import Question
+    from .question import Beginning, Question
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +101,10 @@ class Placed:
         """`turn` with its message, which does not repeat what the turns of `path` said, and the
         texts that the message is made of, by name.
         """
+        if (begins := self.question.begins) and (of := begins.of):  # that question, as it went out
+            sending = {"attachments": of.sending.get("attachments", []), "shortened": []}
+            said = {name: getattr(of, name) for name in ("sent", "images", "attachments")}
+            return replace(turn, **said, sending={**turn.sending, **sending}), []
         before = list(path)
         gathered = self.gathered.behind(before)
         cells = self.cells.text("\n".join(turn.sent for turn in before))
@@ -155,6 +159,7 @@ class Prepared:
     approve: str | None = None
     tools: Mapping[str, Tool] = field(default_factory=dict)
     asked: Asked | None = None
+    begins: Beginning | None = None
     fallbacks: tuple[Prepared, ...] = ()
 
     def saying(self, text: str) -> tuple[ChatRequest, Built]:
@@ -232,7 +237,7 @@ def prepare(session: Session, placed: Placed, on: Surface = NOWHERE) -> Prepared
     window = _window(system, turn, conversation, provider, parameters, said, placed.tokens)
     turn, texts = placed.for_model(model, sees=sees).written(turn, path[window.dropped :], asked)
     check_citable(question, [*path[window.dropped :], turn])
-    messages = _messages(session, question, turn, conversation, provider, window, said)
+    messages = _messages(session, question, turn, conversation, provider, window, said, redact)
     if unseen := 0 if sees else sum(len(message.images) for message in messages):
         messages = [replace(m, images=()) if m.images else m for m in messages]
     request = _request(session, question, turn, messages, parameters)
@@ -246,8 +251,8 @@ def prepare(session: Session, placed: Placed, on: Surface = NOWHERE) -> Prepared
     sizes = _sizes(built, texts, count_tokens if question.dry_run else estimate_tokens)
     shortened = [*_dropped(window), *turn.sending["shortened"]]
     sending = {"system": system, "dropped": window.dropped, "parts": sizes, "shortened": shortened}
-    sending |= _kept_here(placed, path)
-    turn = _noted(turn, redactor, request, built, {**turn.sending, **sending})
+    kept_here = _kept_here(placed, path)
+    turn = _noted(turn, redactor, request, built, {**turn.sending, **sending, **kept_here})
     if question.new and not question.dry_run:  # only now: a refused question changes nothing
         session.memory.conversation = conversation
     remember(session, question, conversation.id)
@@ -268,6 +273,7 @@ def prepare(session: Session, placed: Placed, on: Surface = NOWHERE) -> Prepared
         question.approve,
         tools,
         asked,
+        question.begins and replace(question.begins, text=messages[-1].content),
     )
 
 
@@ -486,9 +492,12 @@ def _messages(
     provider: Provider,
     window: Window,
     said: Callable[[Turn], list[Message]],
+    redact: Callable[[str], str],
 ) -> list[Message]:
     messages = list(window.messages)
     own = user(turn.sent, turn.images)
+    if question.begins:
+        return [*messages, *_begun(question.begins, own, provider, said, redact)]
     if not question.go_on:
         return [*messages, own]
     last = _last(session, conversation)
@@ -498,9 +507,28 @@ def _messages(
         raise ParameterError("There is no answer to continue.", "Ask a question first.")
     if turn.parent != last.id:
         messages += said(last)
-    if provider.dialect.prefix:
+    if provider.dialect.prefix == "prefix":
         return [*messages[:-1], replace(messages[-1], prefix=True)]
     return [*messages, own]
+
+
+def _begun(
+    begins: Beginning,
+    own: Message,
+    provider: Provider,
+    said: Callable[[Turn], list[Message]],
+    redact: Callable[[str], str],
+) -> list[Message]:
+    """The question, and an answer that begins so and is the model's to go on with."""
+    if not provider.dialect.prefix:
+        raise ParameterError(
+            f"{provider.title} cannot go on from the beginning of an answer.",
+            "-p deepseek and -p local can, and vLLM, SGLang, llama.cpp and OpenRouter.",
+        )
+    if begins.of is None:
+        return [own, Message("assistant", redact(begins.text), prefix=True)]
+    *before, last = said(replace(begins.of, answer=begins.text, reasoning=None))
+    return [*before, replace(last, reasoning_details=(), prefix=True)]
 
 
 # The request

@@ -103,7 +103,8 @@ class Turn:
     in place of what the redactor kept; `pseudonyms` has their originals, and `seen` puts them back.
     `sending` says what else went with `sent`: ``system``, ``dropped`` turns, and of each attachment
     which columns and rows left, what was masked, and where a document stands. `logprobs` stay out
-    of the record for their size.
+    of the record for their size; `tokens` are the first of them packed, and in words: ``{says,
+    packed}`` (`protocol.logprobs`).
     """
 
     id: str
@@ -144,6 +145,7 @@ class Turn:
     sending: Mapping[str, Any] = field(default_factory=dict)
     audit: Mapping[str, Any] = field(default_factory=dict)
     logprobs: Mapping[str, Any] | None = None
+    tokens: Mapping[str, str] | None = None
 
     def messages(self) -> list[Message]:
         """What the turn adds to the history: the question, and the answer as far as it came."""

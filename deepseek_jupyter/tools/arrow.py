@@ -108,6 +108,11 @@ def frame_of(value: Any, backend: str | None = None) -> Any:
     return nw.from_dict(columns, backend=chosen).to_native()
 
 
+def frame_or_rows(rows: list[dict[str, Any]]) -> Any:
+    """`rows` as a pandas frame; as they are where there is none."""
+    return frame_of(rows, "pandas") if rows and find_spec("pandas") else rows
+
+
 def records_of(value: Any) -> list[dict[str, Any]]:
     """`value` as rows: a list of records, one record, or a record that holds one list of them."""
     if _is_list(value):

@@ -1,0 +1,63 @@
+"""An answer that goes on from another token than its own: the question for it."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from deepseek_jupyter.errors import ParameterError
+from deepseek_jupyter.protocol.logprobs import Token, joined, percent, tokens_of, visible
+
+from .question import Beginning, Question
+from .reply import Reply
+from .toolset import NO_TOOLS
+
+if TYPE_CHECKING:
+    from deepseek_jupyter.conversation.turn import Turn
+
+_END = re.compile(rb"<(\||\xef\xbd\x9c).*(\||\xef\xbd\x9c)>|</?s>|")
+
+
+def branching(turn: Turn, at: int, choice: int) -> Question:
+    """The question whose answer is that of `turn` before token `at`, and goes on from the
+    alternative with the number `choice`; -1 is the answer's own token.
+
+    Raises `ParameterError` where there is no such token, or no text to go on from.
+    """
+    tokens = tokens_of((Reply(turn).logprobs or {}).get("content"))
+    if not 0 <= at < len(tokens) or not -1 <= choice < len(tokens[at].others):
+        raise ParameterError("This answer has no such token.", "Ask again with --logprobs 5.")
+    own = tokens[at]
+    before = b"".join(token.raw for token in tokens[:at])
+    if not turn.answer.encode().startswith(before):
+        raise ParameterError(
+            "The tokens of this answer are not its text, so there is no text to go on from.",
+            "Ask without tools and schema.",
+        )
+    others = (*own.others, (own.raw, own.logprob))
+    raw, logprob = others[choice]
+    chosen = Token(raw, logprob, tuple(o for o in others if o[0] != raw), chosen=True)
+    if _END.fullmatch(raw):
+        raise ParameterError("With this token the answer ends; nothing can follow it.")
+    begun = [*tokens[:at], chosen]
+    if (text := joined(begun)).encode() != before + raw:
+        raise ParameterError(
+            "This token ends within a character, which cannot be sent.", "Choose one after it."
+        )
+    said = f"You chose {visible(chosen.text)} ({percent(chosen.p)})"
+    said += "." if choice < 0 else f" in place of {visible(own.text)} ({percent(own.p)})."
+    return Question(
+        turn.prompt,
+        provider=turn.provider,
+        model=turn.model,
+        think=False,
+        parameters={**turn.parameters, "logprobs": True},
+        cell_id=turn.cell_id,
+        instead_of=turn.id,
+        cells="none",
+        tools=(NO_TOOLS,),
+        replay="never",
+        format=turn.format,
+        on_error="return",
+        begins=Beginning(text, turn, tuple(token.wire() for token in begun), said),
+    )
