@@ -19,6 +19,7 @@ from .session.session import Session
 
 if TYPE_CHECKING:
     from .asking.attachments import DataCard
+    from .asking.next_tokens import NextTokens
     from .display.report import Report
     from .protocol.deltas import Delta
 
@@ -190,6 +191,21 @@ def card(value: Any, policy: str = "", *, name: str = "df") -> DataCard:
     from .asking.attachments import data_card
 
     return data_card(get_session(), value, name, policy)
+
+
+def next_tokens(
+    text: str, n: int = 10, *, model: str | None = None, provider: str | None = None
+) -> NextTokens:
+    """The `n` tokens (1 to 20) with which a model would most likely go on after `text`.
+
+    One request of one token, for hosts with prefix completion; the sliders of what comes back ask
+    nothing. It is no part of the conversation.
+
+    >>> ds.next_tokens("The capital of France is", n=10)  # doctest: +SKIP
+    """
+    from .asking.next_tokens import next_tokens as asked
+
+    return asked(get_session(), text, n, model=model, provider=provider)
 
 
 def turns(*, journal: bool = False, backend: str | None = None) -> Any:

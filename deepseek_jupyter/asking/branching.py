@@ -51,6 +51,7 @@ def branching(turn: Turn, at: int, choice: int) -> Question:
         provider=turn.provider,
         model=turn.model,
         think=False,
+        system=turn.sending.get("system"),
         parameters={**turn.parameters, "logprobs": True},
         cell_id=turn.cell_id,
         instead_of=turn.id,

@@ -227,8 +227,8 @@ def prepare(session: Session, placed: Placed, on: Surface = NOWHERE) -> Prepared
     tools = tools_of(session, question, redactor, placed.files, path, offers_tools(provider, model))
     asked = _asked(question, provider, tools)
     words = redact(teaching.words)
-    system = session.config.system if question.system is None else question.system
-    system = "\n\n".join(filter(None, (redact(system), words)))
+    system = redact(session.config.system if question.system is None else question.system)
+    system = system if system.endswith(words) else "\n\n".join(filter(None, (system, words)))
     turn = replace(placed.turn, provider=provider.name, model=model, policy=teaching.marks)
     turn, foreign = _settled(session, question, turn, provider)
     parameters = _parameters(turn.parameters, tools, asked, web=question.web)
@@ -240,8 +240,7 @@ def prepare(session: Session, placed: Placed, on: Surface = NOWHERE) -> Prepared
     messages = _messages(session, question, turn, conversation, provider, window, said, redact)
     if unseen := 0 if sees else sum(len(message.images) for message in messages):
         messages = [replace(m, images=()) if m.images else m for m in messages]
-    request = _request(session, question, turn, messages, parameters)
-    request = replace(request, think=teaching.think(request.think, request.effort))
+    request = _request(session, question, turn, messages, parameters, teaching)
     built = WIRES[provider.wire].build(request, provider.dialect)  # refuses wrong parameters
     teaching.check_body(built.body, words, thinks=built.thinks)
     check_images(url for message in messages for url in message.images)
@@ -251,8 +250,8 @@ def prepare(session: Session, placed: Placed, on: Surface = NOWHERE) -> Prepared
     sizes = _sizes(built, texts, count_tokens if question.dry_run else estimate_tokens)
     shortened = [*_dropped(window), *turn.sending["shortened"]]
     sending = {"system": system, "dropped": window.dropped, "parts": sizes, "shortened": shortened}
-    kept_here = _kept_here(placed, path)
-    turn = _noted(turn, redactor, request, built, {**turn.sending, **sending, **kept_here})
+    sending |= _kept_here(placed, path)
+    turn = _noted(turn, redactor, request, built, {**turn.sending, **sending})
     if question.new and not question.dry_run:  # only now: a refused question changes nothing
         session.memory.conversation = conversation
     remember(session, question, conversation.id)
@@ -572,6 +571,7 @@ def _request(
     turn: Turn,
     messages: list[Message],
     parameters: Mapping[str, Any],
+    teaching: Teaching,
 ) -> ChatRequest:
     """The request of a turn, as the settings and the question want it."""
     config = session.config
@@ -592,7 +592,7 @@ def _request(
         model=turn.model,
         messages=messages,
         parameters=parameters,
-        think=think,
+        think=teaching.think(think, effort),
         effort=effort,
         stream=config.stream if question.stream is None else question.stream,
         extra=extra,
