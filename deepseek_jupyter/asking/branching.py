@@ -44,8 +44,8 @@ def branching(turn: Turn, at: int, choice: int) -> Question:
         raise ParameterError(
             "This token ends within a character, which cannot be sent.", "Choose one after it."
         )
-    said = f"You chose {visible(chosen.text)} ({percent(chosen.p)})"
-    said += "." if choice < 0 else f" in place of {visible(own.text)} ({percent(own.p)})."
+    new, old = (f"{visible(token.text)} ({percent(token.p)})" for token in (chosen, own))
+    said = f"You chose {new}." if choice < 0 else f"You chose {new} in place of {old}."
     return Question(
         turn.prompt,
         provider=turn.provider,

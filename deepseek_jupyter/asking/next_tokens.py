@@ -56,7 +56,8 @@ class NextTokens:
 
     def _report(self) -> Report:
         listed = [(visible(name), percent(p)) for name, p in self.tokens]
-        return Report(f"After “{self.text}” · {self.model}", listed, ("token", "p"), quoted=1)
+        title = " · ".join((self.text, self.model))
+        return Report(title, listed, ("token", "p"), quoted=-1)
 
     def __repr__(self) -> str:
         return str(self._report())

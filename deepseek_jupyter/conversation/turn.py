@@ -19,6 +19,8 @@ from deepseek_jupyter.privacy.redaction import Redactor, restore, restore_shown
 from deepseek_jupyter.protocol.messages import SIGNED, Message, ToolCall, assistant, tool, user
 from deepseek_jupyter.protocol.usage import Usage
 
+from .outline import outline
+
 SCHEMA = 1
 
 BY_SERVER = "by the server"  # the decision on a call that the provider's server ran
@@ -223,6 +225,7 @@ class Turn:
         record: dict[str, Any] = {"schema": SCHEMA}
         record |= {f.name: getattr(self, f.name) for f in fields(self) if f.name not in hidden}
         record["reasoning"] = self.reasoning or ""
+        record["outline"] = outline(record["reasoning"])
         record["tool_calls"] = [asdict(call) for call in self.tool_calls]
         record["steps"] = [step.record for step in self.steps]
         record["usage"] = self.usage.to_json() if self.usage else None
