@@ -6,6 +6,7 @@ import { ITranslator, nullTranslator } from '@jupyterlab/translation';
 import type { JupyterFrontEnd, JupyterFrontEndPlugin } from '@jupyterlab/application';
 import { Card } from './card/card';
 import { DRAWN_MIME, DryRun } from './card/dryrun';
+import { NEXT_MIME, NextTokens } from './card/nexttokens';
 import { page } from './card/notes';
 import { orText } from './card/fallback';
 import { keepOutputs } from './card/outputs';
@@ -112,6 +113,15 @@ const renderer: JupyterFrontEndPlugin<void> = {
           orText(
             () => new Card({ rendererOptions, translator: translator ?? nullTranslator, hub, tracker })
           )
+      },
+      RANK
+    );
+    rendermime.addFactory(
+      {
+        safe: true,
+        mimeTypes: [NEXT_MIME],
+        defaultRank: RANK,
+        createRenderer: () => orText(() => new NextTokens(translator ?? nullTranslator))
       },
       RANK
     );

@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from deepseek_jupyter.asking.next_tokens import NextTokens
 from deepseek_jupyter.protocol.logprobs import (
     KEPT,
     Token,
@@ -162,3 +163,30 @@ def test_thinking_that_a_host_counts_among_the_answer_is_divided_off():
     lists = divided({"content": said}, "Ab")
     assert lists == {"content": said[4:], "reasoning_content": said[:4]}
     assert divided({"content": said}, "other") == {"content": said}
+
+
+CORPUS = json.loads((Path(__file__).parents[1] / "data" / "tokens.json").read_text("utf-8"))
+
+
+def test_the_corpus_of_the_page_is_read_the_same_way():
+    lists = unpacked(CORPUS["packed"])
+    for name, field in (("answer", "content"), ("thinking", "reasoning_content")):
+        assert CORPUS[name] == [
+            [
+                t.text,
+                round(t.p, 4),
+                [[o.text, round(o.p, 4)] for o in map(unpair, t.others)],
+                t.chosen,
+            ]
+            for t in tokens_of(lists[field])
+        ]
+
+
+def unpair(other: tuple[bytes, float]) -> Token:
+    return Token(*other)
+
+
+@pytest.mark.parametrize(("ps", "temperature", "top_p", "shares"), CORPUS["reweighted"])
+def test_the_shares_of_the_page_are_the_kernels(ps, temperature, top_p, shares):
+    found = NextTokens("", tuple(zip("abcd", ps, strict=False)), "").at(temperature, top_p)
+    assert [round(p, 4) for _, p in found] == shares
