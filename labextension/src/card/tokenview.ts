@@ -52,6 +52,7 @@ export class TokenView {
 
   /** Show a record's tokens, if they are wanted. */
   async update({ id, tokens }: ITurnRecord): Promise<void> {
+    this._held ||= this._shown !== id && this.node.contains(focused(this.node));
     this.toggle.hidden = !tokens;
     this.toggle.setAttribute('aria-pressed', String(this.on));
     this.node.hidden = !this.on;
@@ -66,14 +67,14 @@ export class TokenView {
     const trans = this._trans;
     const more = left ? trans._n('%1 more token is in the journal.', '%1 more tokens are in the journal.', left) : '';
     say(this._line, [said(tokens.says), more].filter(Boolean).join(' '));
-    const held = this._lists.contains(focused(this.node)) || this._menu.contains(focused(this.node));
     this._menu.hidden = true;
     this._tokens = [answer, thinking];
     const fold = make('details', 'token-fold');
     fold.append(make('summary', 'thinking-summary', trans.__('Thinking')), this._list(thinking, 1));
     const own = this._list(answer, 0);
     this._lists.replaceChildren(...(thinking.length ? [fold] : []), own);
-    held && own.querySelector<HTMLElement>('[tabindex="0"]')?.focus();
+    this._held && own.querySelector<HTMLElement>('[tabindex="0"]')?.focus();
+    this._held = false;
   }
 
   private _list(tokens: readonly IToken[], which: number): HTMLElement {
@@ -186,6 +187,7 @@ export class TokenView {
   private _of: HTMLElement | null = null;
   private _tokens: readonly (readonly IToken[])[] = [[], []];
   private _shown = '';
+  private _held = false; // whether the focus was in here
   private _on = false;
 }
 
