@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 from deepseek_jupyter.errors import ParameterError
-from deepseek_jupyter.protocol.logprobs import Token, joined, percent, tokens_of, visible
+from deepseek_jupyter.protocol.logprobs import Token, chance, percent, tokens_of, visible
 
 from .question import Beginning, Question
 from .reply import Reply
@@ -25,27 +25,27 @@ def branching(turn: Turn, at: int, choice: int) -> Question:
     Raises `ParameterError` where there is no such token, or no text to go on from.
     """
     tokens = tokens_of((Reply(turn).logprobs or {}).get("content"))
-    if not 0 <= at < len(tokens) or not -1 <= choice < len(tokens[at].others):
+    if not 0 <= at < len(tokens) or not -1 <= choice < len(tokens[at].pairs) - 1:
         raise ParameterError("This answer has no such token.", "Ask again with --logprobs 5.")
-    own = tokens[at]
+    own, *others = tokens[at].pairs
+    new = tokens[at].pairs[choice + 1]
     before = b"".join(token.raw for token in tokens[:at])
     if not turn.answer.encode().startswith(before):
         raise ParameterError(
             "The tokens of this answer are not its text, so there is no text to go on from.",
             "Ask without tools and schema.",
         )
-    others = (*own.others, (own.raw, own.logprob))
-    raw, logprob = others[choice]
-    chosen = Token(raw, logprob, tuple(o for o in others if o[0] != raw), chosen=True)
-    if _END.fullmatch(raw):
+    if _END.fullmatch(new[0]):
         raise ParameterError("With this token the answer ends; nothing can follow it.")
-    begun = [*tokens[:at], chosen]
-    if (text := joined(begun)).encode() != before + raw:
+    try:
+        text = (before + new[0]).decode()
+    except UnicodeDecodeError:
         raise ParameterError(
             "This token ends within a character, which cannot be sent.", "Choose one after it."
-        )
-    new, old = (f"{visible(token.text)} ({percent(token.p)})" for token in (chosen, own))
-    said = f"You chose {new}." if choice < 0 else f"You chose {new} in place of {old}."
+        ) from None
+    told = [f"{visible(raw)} ({percent(chance(logprob))})" for raw, logprob in (new, own)]
+    chosen = Token((new, *(pair for pair in (own, *others) if pair != new)), chosen=True)
+    said = f"You chose {told[0]}." if new == own else f"You chose {told[0]} in place of {told[1]}."
     return Question(
         turn.prompt,
         provider=turn.provider,
@@ -60,5 +60,5 @@ def branching(turn: Turn, at: int, choice: int) -> Question:
         replay="never",
         format=turn.format,
         on_error="return",
-        begins=Beginning(text, turn, tuple(token.wire() for token in begun), said),
+        begins=Beginning(text, turn, tuple(t.wire() for t in (*tokens[:at], chosen)), said),
     )

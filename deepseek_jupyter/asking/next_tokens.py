@@ -1,4 +1,4 @@
-"""What a model would write next after a text: one token of it, with those that it might have been.
+"""What a model would write next after a text: one token, with those that it might have been.
 
 Temperature and top-p then re-weight what came, here or in the page, without another request.
 """
@@ -26,7 +26,7 @@ _WISH = "Go on with this text, without a word before it."
 
 @dataclass(frozen=True, slots=True, repr=False)
 class NextTokens:
-    """The most likely tokens after `text`: `tokens` are pairs of a token and its probability.
+    """What most likely follows `text`: `tokens` are pairs of a token and its probability.
 
     In JupyterLab it has sliders for temperature and top-p.
     """
@@ -37,30 +37,19 @@ class NextTokens:
 
     def at(self, temperature: float = 1.0, top_p: float = 1.0) -> tuple[tuple[str, float], ...]:
         """The tokens with the probabilities that they have at these settings, among themselves."""
-        powers = [p ** (1 / max(temperature, 0.01)) for _, p in self._scaled]
-        shares = [power / sum(powers) for power in powers]
-        kept = [share for at, share in enumerate(shares) if sum(shares[:at]) < top_p]
+        first = self.tokens[0][1]  # as 1, so that no power of it vanishes
+        powers = [(p / first) ** (1 / max(temperature, 0.01)) for _, p in self.tokens]
+        kept = [w for at, w in enumerate(powers) if sum(powers[:at]) < top_p * sum(powers)]
         names = [name for name, _ in self.tokens]
-        return tuple((n, share / sum(kept)) for n, share in zip(names, kept, strict=False))
-
-    @property
-    def _scaled(self) -> list[tuple[str, float]]:
-        """The most likely one as 1, so that no power of it vanishes."""
-        return [(name, p / self.tokens[0][1]) for name, p in self.tokens]
-
-    def frame(self) -> Any:
-        """The tokens as a frame; without pandas as a list of dicts."""
-        from deepseek_jupyter.tools.arrow import frame_or_rows
-
-        return frame_or_rows([{"token": name, "p": p} for name, p in self.tokens])
-
-    def _report(self) -> Report:
-        listed = [(visible(name), percent(p)) for name, p in self.tokens]
-        title = " · ".join((self.text, self.model))
-        return Report(title, listed, ("token", "p"), quoted=-1)
+        return tuple((n, weight / sum(kept)) for n, weight in zip(names, kept, strict=False))
 
     def __repr__(self) -> str:
         return str(self._report())
+
+    def _report(self) -> Report:
+        listed = [(visible(name.encode()), percent(p)) for name, p in self.tokens]
+        title = " · ".join((self.text, self.model))
+        return Report(title, listed, ("token", "p"), quoted=-1)
 
     def _repr_mimebundle_(self, **_: Any) -> dict[str, Any]:
         told = {"text": self.text, "model": self.model, "tokens": [*map(list, self.tokens)]}
@@ -71,7 +60,7 @@ def next_tokens(session: Session, text: str, n: int, **options: Any) -> NextToke
     """Ask for one token after `text`. Raises `ParameterError` where the host does not say `n`."""
     question = Question(
         _WISH,
-        parameters={"max_tokens": 1, "top_logprobs": n, **options.pop("parameters", {})},
+        parameters={"max_tokens": 1, "top_logprobs": n},
         think=False,
         system="",
         history=False,
@@ -86,6 +75,6 @@ def next_tokens(session: Session, text: str, n: int, **options: Any) -> NextToke
         raise ParameterError(
             f"{reply.model} came without probabilities.", "Ask with -p deepseek or -p local."
         )
-    first = {found[0]["token"]: found[0]["p"], **found[0]["alternatives"]}
-    listed = sorted(first.items(), key=lambda pair: -pair[1])
+    every = {found[0]["token"]: found[0]["p"], **found[0]["alternatives"]}
+    listed = sorted(every.items(), key=lambda pair: -pair[1])
     return NextTokens(text, tuple(pair for pair in listed if pair[1])[:n], reply.model)

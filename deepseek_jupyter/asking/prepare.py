@@ -22,7 +22,7 @@ from deepseek_jupyter.display.surfaces import NOWHERE, Surface
 from deepseek_jupyter.errors import ContextLengthError, MissingKeyError, ParameterError
 from deepseek_jupyter.privacy.rules import Teaching
 from deepseek_jupyter.protocol.dialect import Dialect, model_id, thinking_fields
-from deepseek_jupyter.protocol.messages import Message, user
+from deepseek_jupyter.protocol.messages import Message, assistant, user
 from deepseek_jupyter.protocol.request import Built, ChatRequest, replays_thinking
 from deepseek_jupyter.protocol.responses import WEB_SEARCH
 from deepseek_jupyter.protocol.tokens import (
@@ -495,8 +495,15 @@ def _messages(
 ) -> list[Message]:
     messages = list(window.messages)
     own = user(turn.sent, turn.images)
-    if question.begins:
-        return [*messages, *_begun(question.begins, own, provider, said, redact)]
+    if begins := question.begins:
+        if not provider.dialect.prefix:
+            raise ParameterError(
+                f"{provider.title} cannot go on from the beginning of an answer.",
+                "-p deepseek and -p local can, and vLLM, SGLang, llama.cpp and OpenRouter.",
+            )
+        of = begins.of and replace(begins.of, answer=begins.text, reasoning=None)
+        *before, begun = said(of) if of else (own, assistant(redact(begins.text)))
+        return [*messages, *before, replace(begun, reasoning_details=(), prefix=True)]
     if not question.go_on:
         return [*messages, own]
     last = _last(session, conversation)
@@ -509,25 +516,6 @@ def _messages(
     if provider.dialect.prefix == "prefix":
         return [*messages[:-1], replace(messages[-1], prefix=True)]
     return [*messages, own]
-
-
-def _begun(
-    begins: Beginning,
-    own: Message,
-    provider: Provider,
-    said: Callable[[Turn], list[Message]],
-    redact: Callable[[str], str],
-) -> list[Message]:
-    """The question, and an answer that begins so and is the model's to go on with."""
-    if not provider.dialect.prefix:
-        raise ParameterError(
-            f"{provider.title} cannot go on from the beginning of an answer.",
-            "-p deepseek and -p local can, and vLLM, SGLang, llama.cpp and OpenRouter.",
-        )
-    if begins.of is None:
-        return [own, Message("assistant", redact(begins.text), prefix=True)]
-    *before, last = said(replace(begins.of, answer=begins.text, reasoning=None))
-    return [*before, replace(last, reasoning_details=(), prefix=True)]
 
 
 # The request

@@ -51,7 +51,7 @@ class Beginning:
 
     text: str
     of: Turn | None = None
-    tokens: tuple[Mapping[str, Any], ...] = ()
+    tokens: tuple[dict[str, Any], ...] = ()
     said: str = ""
 
 

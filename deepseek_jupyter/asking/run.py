@@ -293,12 +293,14 @@ class Run:
         completion = self._begun(self._rounds.settled(arrived))
         if problem is None and not stopped:
             problem = _emptiness(completion)
-        status = _status(problem, stopped)
+        status, tokens = _status(problem, stopped), completion.logprobs
         self._cite(completion.answer)
         self.left = tuple(self._restored.rest())
         self._transcript.apply(*self.left, now=time.monotonic())
         self._transcript.end(status, time.monotonic())
         self._transcript.notices += _advice(completion, problem, stopped)
+        if self._built.body.get("logprobs") and not tokens and is_whole:
+            self._transcript.notices.append("The host sent no probabilities of tokens.")
         if completion.citations:
             self._transcript.notices.append(f"Cited: {'; '.join(map(named, completion.citations))}")
         self._transcript.notices += self._trouble()
@@ -321,7 +323,7 @@ class Run:
             pseudonyms=self._pseudonyms(completion),
             audit=self._audit(completion),
             logprobs=completion.logprobs,
-            tokens=_tokens(completion.logprobs),
+            tokens={"says": in_words(tokens), "packed": packed(tokens)} if tokens else None,
         )
         record = self._record()
         shape = self._prepared.asked.shape if self._prepared.asked else None
@@ -340,14 +342,11 @@ class Run:
     def _begun(self, completion: Completion) -> Completion:
         """`completion` behind the words that it went on from, its tokens in one list each."""
         begins, logprobs = self._prepared.begins, completion.logprobs
-        if begins is not None:
-            completion = replace(completion, answer=begins.text + completion.answer)
-            own = (logprobs or {}).get("content", [])
-            begun = [dict(token) for token in begins.tokens]
-            logprobs = {"content": [*begun, *own]} if begun else logprobs
-        if logprobs:
-            logprobs = divided(logprobs, completion.answer)
-        return replace(completion, logprobs=logprobs)
+        answer = begins.text + completion.answer if begins else completion.answer
+        if begins and begins.tokens:
+            logprobs = {"content": [*begins.tokens, *(logprobs or {}).get("content", ())]}
+        logprobs = divided(logprobs, answer) if logprobs else None
+        return replace(completion, answer=answer, logprobs=logprobs)
 
     def _cite(self, answer: str) -> None:
         """Find what the answer quotes, where that was asked for."""
@@ -441,11 +440,6 @@ class RestoredEvents:
         if isinstance(event, Finish | Fault | ToolCallDelta):
             yield from self.rest()
         yield event
-
-
-def _tokens(logprobs: Mapping[str, Any] | None) -> dict[str, str] | None:
-    """What a turn's record has of its tokens."""
-    return {"says": in_words(logprobs), "packed": packed(logprobs)} if logprobs else None
 
 
 def _status(problem: DeepSeekError | None, stopped: bool) -> str:

@@ -2,13 +2,8 @@
 
 The API says of each token ``{token, logprob, bytes, top_logprobs}``. Tokens are joined as bytes,
 for a character may be cut between two of them. Hosts and files may say anything: `tokens_of` takes
-what can be read, and `unpacked` stops at a size.
-
-Packed, the lists are base64 of deflated JSON: ``texts`` has each text once (bytes that are no text
-as lone surrogates), ``content`` and ``reasoning_content`` have for each token the number of its
-text, hundredths of -log p, and these two of each alternative; ``chosen`` are the tokens that the
-user chose, ``left`` counts those that are not in it. The TypeScript twin is
-``labextension/src/kernel/logprobs.ts``.
+what can be read, and `unpacked` stops at a size. docs/record.md has the packed form; its TypeScript
+twin is ``labextension/src/kernel/logprobs.ts``.
 """
 
 from __future__ import annotations
@@ -17,7 +12,7 @@ import base64
 import json
 import math
 import zlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
 LISTS = ("content", "reasoning_content")
@@ -28,62 +23,57 @@ _UNKNOWN = 9_999  # hundredths; the API's -9999 means: not among the most likely
 _SHOWN = 5  # alternatives of a token, and the least sure tokens
 
 Logprobs = Mapping[str, Any]
+Pair = tuple[bytes, float]  # the bytes of a token, and its log probability
 
 
 class Token(NamedTuple):
-    """A token as it was written; `others` are the alternatives, most likely first."""
+    """A token: its own pair, then those that might have stood there, most likely first."""
 
-    raw: bytes
-    logprob: float
-    others: tuple[tuple[bytes, float], ...] = ()
-    chosen: bool = False
+    pairs: tuple[Pair, ...]
+    chosen: bool = False  # by the user
 
     @property
-    def text(self) -> str:
-        """For a reader: a part of a character as its bytes."""
-        return self.raw.decode("utf-8", "backslashreplace")
+    def raw(self) -> bytes:
+        return self.pairs[0][0]
 
     @property
     def p(self) -> float:
-        """0 where the host does not say how unlikely it was."""
-        return 0.0 if self.logprob <= -_UNKNOWN / 100 else math.exp(self.logprob)
+        return chance(self.pairs[0][1])
 
     def wire(self) -> dict[str, Any]:
         """The API's form."""
-        every = sorted([(self.raw, self.logprob), *self.others], key=lambda o: -o[1])
-        top = [_wire(raw, logprob) for raw, logprob in every]
-        chosen = {"chosen": True} if self.chosen else {}
-        return {**_wire(self.raw, self.logprob), "top_logprobs": top, **chosen}
-
-
-def _wire(raw: bytes, logprob: float) -> dict[str, Any]:
-    return {"token": raw.decode("utf-8", "replace"), "logprob": logprob, "bytes": list(raw)}
+        said = [
+            {"token": raw.decode("utf-8", "replace"), "logprob": logprob, "bytes": list(raw)}
+            for raw, logprob in self.pairs
+        ]
+        top = sorted(said, key=lambda item: -item["logprob"])  # type: ignore[operator]
+        return {**said[0], "top_logprobs": top, **({"chosen": True} if self.chosen else {})}
 
 
 def tokens_of(entries: object) -> list[Token]:
     """The tokens of one of the API's lists, as far as it can be read."""
     found = []
-    for entry in entries if isinstance(entries, list | tuple) else ():
-        own = _pair(entry)
-        if own is None:
-            continue
-        top = entry.get("top_logprobs")
-        pairs = map(_pair, top if isinstance(top, list | tuple) else ())
-        others = tuple(pair for pair in pairs if pair is not None and pair[0] != own[0])
-        found.append(Token(*own, others, entry.get("chosen") is True))
+    for entry in entries if isinstance(entries, list) else ():
+        if own := _pair(entry):
+            top = entry.get("top_logprobs")
+            others = map(_pair, top if isinstance(top, list) else ())
+            pairs = (own, *(pair for pair in others if pair and pair[0] != own[0]))
+            found.append(Token(pairs, entry.get("chosen") is True))
     return found
 
 
-def _pair(entry: object) -> tuple[bytes, float] | None:
-    if not isinstance(entry, Mapping):
-        return None
-    text, logprob, raw = entry.get("token"), entry.get("logprob"), entry.get("bytes")
-    if not isinstance(text, str) or not isinstance(logprob, int | float) or logprob != logprob:
-        return None
+def _pair(entry: Any) -> Pair | None:
     try:
-        return bytes(raw or ()) or text.encode("utf-8", "replace"), min(0.0, float(logprob))
-    except (TypeError, ValueError, OverflowError):
-        return text.encode("utf-8", "replace"), min(0.0, float(logprob))
+        raw = bytes(entry.get("bytes") or ()) or entry["token"].encode("utf-8", "replace")
+        logprob = float(entry["logprob"])
+    except (AttributeError, KeyError, TypeError, ValueError, OverflowError):
+        return None
+    return None if math.isnan(logprob) else (raw, min(0.0, logprob))
+
+
+def chance(logprob: float) -> float:
+    """A probability; 0 where the host does not say how unlikely it was."""
+    return 0.0 if logprob <= -_UNKNOWN / 100 else math.exp(logprob)
 
 
 def joined(tokens: Iterable[Token]) -> str:
@@ -91,53 +81,45 @@ def joined(tokens: Iterable[Token]) -> str:
     return b"".join(token.raw for token in tokens).decode("utf-8", "replace")
 
 
-def divided(logprobs: Logprobs, answer: str) -> dict[str, list[dict[str, Any]]]:
+def divided(logprobs: Logprobs, answer: str) -> dict[str, list[Any]]:
     """The lists, where a host counts the thinking among the answer's tokens divided again."""
-    lists = {name: list(logprobs.get(name) or ()) for name in LISTS}
-    content = lists["content"]
-    if content and not lists["reasoning_content"]:
-        tokens = tokens_of(content)
-        whole, at, end = joined(tokens), 0, len(answer.encode())
-        if whole != answer and len(tokens) == len(content) and whole.endswith(answer):
-            rest = sum(len(token.raw) for token in tokens) - end
-            while rest > 0 and at < len(tokens):
-                rest -= len(tokens[at].raw)
-                at += 1
-            lists = {"content": content[at:], "reasoning_content": content[:at]}
-    return {name: entries for name, entries in lists.items() if entries}
+    lists = {name: list(logprobs[name]) for name in LISTS if logprobs.get(name)}
+    content = lists.get("content", [])
+    tokens = tokens_of(content)
+    at, left = len(tokens), len(answer.encode())
+    while at and left > 0:
+        at -= 1
+        left -= len(tokens[at].raw)
+    if len(lists) == 1 and 0 < at < len(content) and joined(tokens[at:]) == answer:
+        return {"content": content[at:], "reasoning_content": content[:at]}
+    return lists
 
 
 def packed(logprobs: Logprobs) -> str:
     """`logprobs` for a record; of fewer alternatives where they would be too large."""
+    found = ""
     for most in (_SHOWN, 2, 1, 0):
-        found = _packed(logprobs, most)
+        texts: dict[str, int] = {}
+        body: dict[str, Any] = {"left": 0}
+        for name in LISTS:
+            tokens = tokens_of(logprobs.get(name))
+            body["left"] += max(0, len(tokens) - KEPT)
+            body[name] = [_numbers(token.pairs[: most + 1], texts) for token in tokens[:KEPT]]
+        chosen = enumerate(tokens_of(logprobs.get("content"))[:KEPT])
+        body |= {"texts": list(texts), "chosen": [at for at, token in chosen if token.chosen]}
+        written = json.dumps(body, separators=(",", ":")).encode()
+        found = base64.b64encode(zlib.compress(written, 9)).decode()
         if len(found) <= _LARGEST:
             break
     return found
 
 
-def _packed(logprobs: Logprobs, most: int) -> str:
-    texts: dict[str, int] = {}
-    said: dict[str, Any] = {}
-
-    def numbers(pairs: Iterable[tuple[bytes, float]]) -> list[int]:
-        found = []
-        for raw, logprob in pairs:
-            text = raw.decode("utf-8", "surrogateescape")
-            found += [texts.setdefault(text, len(texts)), min(_UNKNOWN, round(-100 * logprob))]
-        return found
-
-    left = 0
-    for name in LISTS:
-        tokens = tokens_of(logprobs.get(name))
-        left += max(0, len(tokens) - KEPT)
-        kept = tokens[:KEPT]
-        said[name] = [numbers([(t.raw, t.logprob), *t.others[:most]]) for t in kept]
-        if name == "content":
-            said["chosen"] = [at for at, token in enumerate(kept) if token.chosen]
-    body = {"texts": list(texts), **said, "left": left}
-    deflated = zlib.compress(json.dumps(body, separators=(",", ":")).encode(), 9)
-    return base64.b64encode(deflated).decode()
+def _numbers(pairs: Iterable[Pair], texts: dict[str, int]) -> list[int]:
+    found = []
+    for raw, logprob in pairs:
+        number = texts.setdefault(raw.decode("utf-8", "surrogateescape"), len(texts))
+        found += [number, round(min(_UNKNOWN, -100 * logprob))]
+    return found
 
 
 def unpacked(data: object) -> dict[str, list[dict[str, Any]]]:
@@ -146,33 +128,26 @@ def unpacked(data: object) -> dict[str, list[dict[str, Any]]]:
         deflated = base64.b64decode(str(data), validate=True)
         said = json.loads(zlib.decompressobj().decompress(deflated, _UNPACKED))
         texts = [text.encode("utf-8", "surrogateescape") for text in said["texts"]]
-        chosen = set(said["chosen"])
-        return {
-            name: [
-                Token(*pairs[0], tuple(pairs[1:]), name == "content" and at in chosen).wire()
-                for at, pairs in enumerate(_pairs(numbers, texts) for numbers in said[name])
-            ]
-            for name in LISTS
-            if said[name]
-        }
+        found: dict[str, list[dict[str, Any]]] = {}
+        for name in LISTS:
+            chosen = said["chosen"] if name == "content" else ()
+            for at, numbers in enumerate(said[name]):
+                pairs = zip(numbers[::2], numbers[1::2], strict=True)
+                token = tuple((texts[text], max(0, cents) / -100) for text, cents in pairs)
+                found.setdefault(name, []).append(Token(token, at in chosen).wire())
+        return found
     except (ValueError, LookupError, TypeError, AttributeError, RecursionError, zlib.error):
         return {}
-
-
-def _pairs(numbers: Sequence[int], texts: Sequence[bytes]) -> list[tuple[bytes, float]]:
-    pairs = zip(numbers[::2], numbers[1::2], strict=True)
-    return [(texts[at], max(0, cents) / -100) for at, cents in pairs]
 
 
 def rows(entries: object) -> list[dict[str, Any]]:
     """A row for each token; `entropy` in bits counts all that is not listed as one other token."""
     found = []
     for token in tokens_of(entries):
-        others = {o.text: o.p for o in (Token(*other) for other in token.others)}
-        listed = [token.p, *others.values()]
-        every = [p for p in (*listed, 1 - sum(listed)) if p > 1e-9]
-        bits = -sum(p * math.log2(p) for p in every)
-        found.append({"token": token.text, "p": token.p, "entropy": bits, "alternatives": others})
+        (name, p), *others = ((shown(raw), chance(logprob)) for raw, logprob in token.pairs)
+        every = [p, *dict(others).values()]
+        bits = -sum(part * math.log2(part) for part in (*every, 1 - sum(every)) if part > 1e-9)
+        found.append({"token": name, "p": p, "entropy": bits, "alternatives": dict(others)})
     return found
 
 
@@ -181,19 +156,24 @@ def in_words(logprobs: Logprobs) -> str:
     known = [token for token in tokens_of(logprobs.get("content")) if token.p]
     if not known:
         return ""
-    perplexity = math.exp(-sum(token.logprob for token in known) / len(known))
+    perplexity = math.exp(-sum(token.pairs[0][1] for token in known) / len(known))
     unsure = sum(token.p < 0.5 for token in known)
     least = sorted(known, key=lambda token: token.p)[:_SHOWN]
-    listed = ", ".join(f"{visible(token.text)} {percent(token.p)}" for token in least)
+    listed = ", ".join(f"{visible(token.raw)} {percent(token.p)}" for token in least)
     return (
         f"Perplexity {perplexity:.2f}, {unsure:,} of {len(known):,} tokens under 50 %. "
         f"Least sure: {listed}."
     )
 
 
-def visible(text: str) -> str:
+def shown(raw: bytes) -> str:
+    """A token for a reader: a part of a character as its bytes."""
+    return raw.decode("utf-8", "backslashreplace")
+
+
+def visible(raw: bytes) -> str:
     """A token with its blanks and line ends to be seen."""
-    return f"‹{text.replace(' ', '␣').replace(chr(10), '⏎').replace(chr(9), '⇥')}›"
+    return f"‹{shown(raw).translate({32: '␣', 10: '⏎', 9: '⇥'})}›"
 
 
 def percent(p: float) -> str:

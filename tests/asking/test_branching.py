@@ -59,7 +59,7 @@ def test_it_is_a_sibling_that_goes_on_from_the_chosen_token(session, server):
     found = tokens_of(branched.logprobs["content"])
     assert joined(found) == branched.text
     assert [token.chosen for token in found] == [False, False, True, False, False]
-    assert dict(found[2].others)[b" red"] == pytest.approx(math.log(0.61))
+    assert dict(found[2].pairs)[b" red"] == pytest.approx(math.log(0.61))
     server.queue(answer("Yes."))
     ds.ask("Sure?", show=False)
     assert contents(server.requests[-1])[-2:] == [

@@ -17,11 +17,12 @@ from .stream_script import MIME
 from .test_accessible import THEMES, serious
 from .test_look import ARTEFACTS
 
-WORDS = (
+TEXT = (
     "My favourite colour is probably a deep blue , the one that the evening sky has for a few"
     " minutes . It is calm , and it goes with everything .\n\nSo paint the door blue , and leave"
     " the walls white ."
-).split(" ")
+)
+WORDS = TEXT.split(" ")
 CHANCES = (0.97, 0.8, 0.55, 0.3, 0.08)
 
 
@@ -121,19 +122,15 @@ def test_two_thousand_tokens_are_drawn_at_once(book, server):
     took = book.card.evaluate(
         """async card => {
             const button = [...card.querySelectorAll('button')].find(b => b.innerText === 'Tokens');
-            const times = [];
-            for (let round = 0; round < 5; round++) {
-                card.querySelector('.jp-DeepSeek-token-lists').replaceChildren();
-                const began = performance.now();
-                button.click();
-                while (card.querySelectorAll('[data-at]').length < 2000 && round === 0) {
-                    await new Promise(requestAnimationFrame);
-                }
-                card.getBoundingClientRect();
-                times.push(performance.now() - began);
-                if (round === 0) break;
-            }
-            return Math.min(...times);
+            const lists = card.querySelector('.jp-DeepSeek-token-lists');
+            const drawn = new Promise(done => {
+                new MutationObserver(() => done()).observe(lists, { childList: true });
+            });
+            const began = performance.now();
+            button.click();
+            await drawn;
+            lists.getBoundingClientRect();
+            return performance.now() - began;
         }"""
     )
     print(f"2,000 tokens drawn in {took:.0f} ms")

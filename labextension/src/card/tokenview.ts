@@ -70,7 +70,7 @@ export class TokenView {
     this._menu.hidden = true;
     this._tokens = [answer, thinking];
     const fold = make('details', 'token-fold');
-    fold.append(make('summary', 'thinking-summary', trans.__('Thinking')), this._list(thinking, 1));
+    fold.append(make('summary', 'thinking-summary', trans.__('Tokens of the thinking')), this._list(thinking, 1));
     const own = this._list(answer, 0);
     this._lists.replaceChildren(...(thinking.length ? [fold] : []), own);
     this._held && own.querySelector<HTMLElement>('[tabindex="0"]')?.focus();
@@ -139,7 +139,9 @@ export class TokenView {
     const [own, around] = [node.getClientRects()[0] ?? node.getBoundingClientRect(), this.node.getBoundingClientRect()];
     const widest = Math.max(0, around.width - this._menu.offsetWidth);
     this._menu.style.left = `${Math.min(own.left - around.left, widest)}px`;
-    this._menu.style.top = `${own.bottom - around.top + 2}px`;
+    const top = own.bottom - around.top + 2;
+    this._menu.style.top = `${top}px`;
+    this.node.style.minHeight = `${top + this._menu.offsetHeight}px`; // an output cuts off what is below it
   }
 
   private _take(target: EventTarget | null): void {
