@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 import random
+import threading
 
 import pytest
 
 from deepseek_jupyter.protocol.output import unpacked
-from tests.support.scripted import answer
+from tests.support.scripted import answer, wait_for
 from tests.support.tokens import answer_of, place
 
 from .asking import loading, run, saved
@@ -104,6 +105,21 @@ def test_by_keyboard_to_an_alternative_and_on_from_there(book, server):
     token(book, 20).wait_for()
 
 
+def test_it_is_seen_as_it_comes_and_can_be_stopped(book, server):
+    asked(book, server, sentence())
+    token(book, 5).focus()
+    go = threading.Event()
+    server.queue(answer_of([place(" lamp", -0.1)], (), wait_for(go)))
+    book.page.keyboard.press("ArrowDown")
+    book.page.keyboard.press("Enter")
+    book.card.locator(".jp-DeepSeek-typed").get_by_text("lamp").wait_for()
+    book.card.get_by_role("button", name="Stop").click()
+    book.card.get_by_text("2/2").wait_for()
+    assert book.card.locator(".jp-DeepSeek-phase").inner_text() == "Stopped"
+    assert server.requests[-1].closed.wait(60)
+    go.set()
+
+
 def test_a_refusal_is_said_on_the_card(book, server):
     half = {"token": "�", "bytes": [0xF0, 0x9F], "logprob": -2.0}
     tokens = sentence()
@@ -163,6 +179,7 @@ def test_thinking_is_folded_into_steps(book, server):
     steps.nth(1).locator("summary").focus()
     book.page.keyboard.press("Enter")
     steps.nth(1).locator("strong").wait_for()
+    book.card.screenshot(path=ARTEFACTS / "thinking-in-steps.png")
 
 
 def test_the_sliders_of_the_next_tokens_ask_nothing(book, server):
