@@ -15,6 +15,7 @@ from .toolset import NO_TOOLS
 if TYPE_CHECKING:
     from deepseek_jupyter.conversation.turn import Turn
 
+_THINKING = ("thinking", "reasoning_effort", "reasoning", "enable_thinking", "chat_template_kwargs")
 _END = re.compile(rb"<(\||\xef\xbd\x9c).*(\||\xef\xbd\x9c)>|</?s>|")
 
 
@@ -46,13 +47,14 @@ def branching(turn: Turn, at: int, choice: int) -> Question:
     told = [f"{visible(raw)} ({percent(chance(logprob))})" for raw, logprob in (new, own)]
     chosen = Token((new, *(pair for pair in (own, *others) if pair != new)), chosen=True)
     said = f"You chose {told[0]}." if new == own else f"You chose {told[0]} in place of {told[1]}."
+    parameters = {name: v for name, v in turn.parameters.items() if name not in _THINKING}
     return Question(
         turn.prompt,
         provider=turn.provider,
         model=turn.model,
         think=False,
         system=turn.sending.get("system"),
-        parameters={**turn.parameters, "logprobs": True},
+        parameters={**parameters, "logprobs": True},
         cell_id=turn.cell_id,
         instead_of=turn.id,
         cells="none",

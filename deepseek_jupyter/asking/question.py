@@ -111,7 +111,7 @@ class Question:
 
     def check(self) -> None:
         """Raise `ParameterError` for what no provider could make sense of."""
-        if not self.prompt.strip() and not self.go_on:
+        if not self.prompt.strip() and not self.go_on and not self.begins:
             raise ParameterError("The prompt is empty.", "Write the question under the magic line.")
         for name, known in _KNOWN.items():
             value = getattr(self, name)

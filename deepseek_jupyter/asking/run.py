@@ -340,8 +340,11 @@ class Run:
         self.reply.shown_in = current_cell() if self._surface.visible else None
 
     def _begun(self, completion: Completion) -> Completion:
-        """`completion` behind the words that it went on from, its tokens in one list each."""
-        begins, logprobs = self._prepared.begins, completion.logprobs
+        """`completion` behind the words that it went on from, its tokens in one list each. A
+        request that failed went on from none.
+        """
+        came = completion.answer or completion.ended
+        begins, logprobs = came and self._prepared.begins, completion.logprobs
         answer = begins.text + completion.answer if begins else completion.answer
         if begins and begins.tokens:
             logprobs = {"content": [*begins.tokens, *(logprobs or {}).get("content", ())]}

@@ -138,7 +138,7 @@ class Folds(_Shown):
         return "\n\n".join(f"{at}. {text}" for at, text in enumerate(self.texts, 1))
 
     def _repr_html_(self) -> str:
-        firsts = (text.split("\n", 1)[0].lstrip("#*> ") for text in self.texts)
+        firsts = (re.sub(r"^[#>\s]+|[*`]", "", text.split("\n", 1)[0]) for text in self.texts)
         folds = zip(firsts, self.texts, strict=True)
         return "".join(Report(f, remark=t, quoted=-1).html(fold=True) for f, t in folds)
 

@@ -72,9 +72,10 @@ def branch(session: Session, request: Request) -> dict[str, Any]:
     if turn is None:
         raise ConversationError("This turn is no part of the conversation.")
     at, choice = (whole(request.body, name, -1, 1_000_000, -1) for name in ("at", "choice"))
-    question = branching(turn, at, choice)
-    made = _asked(session, request, question)
-    return neighbour(session.conversation, made["turn"], 0)
+    reply = _reply(session, request, branching(turn, at, choice))
+    if reply.error is not None and not reply.text:
+        raise reply.error
+    return neighbour(session.conversation, reply.turn.id, 0)
 
 
 def dry_run(session: Session, request: Request) -> dict[str, Any]:
@@ -125,12 +126,15 @@ def _resolved(session: Session, question: Question) -> Question:
 
 
 def _asked(session: Session, request: Request, question: Question) -> dict[str, Any]:
-    try:
-        reply = ask_model(session, question, _Announced(request, question))
-    except Interrupted as stopped:
-        reply = stopped.reply
-    turn = getattr(reply, "turn", None)
+    turn = getattr(_reply(session, request, question), "turn", None)
     return {"turn": turn.id, "status": turn.status} if turn is not None else {}
+
+
+def _reply(session: Session, request: Request, question: Question) -> Any:
+    try:
+        return ask_model(session, question, _Announced(request, question))
+    except Interrupted as stopped:
+        return stopped.reply
 
 
 class _Announced(Deltas):

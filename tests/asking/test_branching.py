@@ -14,7 +14,7 @@ from deepseek_jupyter.conversation.records import read_record
 from deepseek_jupyter.errors import ParameterError
 from deepseek_jupyter.protocol.logprobs import joined, tokens_of
 from deepseek_jupyter.protocol.output import TURN_MIME, packed, unpacked
-from tests.support.scripted import answer
+from tests.support.scripted import answer, error
 from tests.support.tokens import answer_of, place
 
 RED = [
@@ -85,6 +85,23 @@ def test_an_answer_that_ends_there_is_an_answer(session, server):
     server.queue(answer(""))
     branched = ask(session, branching(first.turn, 2, 0))
     assert (branched.text, branched.error) == ("I like blue", None)
+
+
+def test_a_request_that_fails_leaves_the_conversation_where_it_was(session, server):
+    first = asked(session, server)
+    server.queue(error(400, "no prefix here"))
+    failed = ask(session, branching(first.turn, 2, 0))
+    assert (failed.text, session.conversation.tip) == ("", first.turn.id)
+    assert failed.error is not None
+
+
+def test_more_of_an_answer_can_be_branched_and_thinking_goes_off(session, server):
+    asked(session, server)
+    server.queue(answer_of(RED))
+    more = ds.ask("", go_on=True, show=False, thinking={"type": "enabled"}, top_logprobs=1)
+    server.queue(answer_of(BLUE))
+    assert ask(session, branching(more.turn, 2, 0)).text == "I like blue best."
+    assert server.requests[-1].json["thinking"] == {"type": "disabled"}
 
 
 def test_the_raw_text_goes_out_and_the_user_sees_the_originals(session, server):

@@ -108,7 +108,7 @@ export class Thinking {
       host.hidden = false;
       const flow = new Flow(host, this._renderer);
       this._flows.push(flow);
-      fold.append(make('summary', 'step-summary', lines[start]?.replace(/^[#*>\s]+/, '')), host);
+      fold.append(make('summary', 'step-summary', lines[start]?.replace(/^[#>\s]+|[*`]/g, '')), host);
       const text = lines.slice(start, this._starts[at + 1]).join('\n');
       fold.addEventListener('toggle', () => void (fold.open && flow.set(text, true)));
       fold.open = this._pinned;
