@@ -224,19 +224,13 @@ def turns(*, journal: bool = False, backend: str | None = None) -> Any:
 
     >>> ds.turns().groupby("model").cost.sum()  # doctest: +SKIP
     """
-    from importlib.util import find_spec
-
     from .conversation.exports import all_turns, rows
-    from .tools.arrow import BACKENDS, frame_of
+    from .tools.arrow import frame_or_rows
 
     conversation = get_session().conversation
-    if journal and conversation.journal is not None:
-        found = rows(conversation.journal.everything())
-    else:
-        found = rows(all_turns(conversation))
-    if backend == "records" or (backend is None and not any(map(find_spec, BACKENDS))):
-        return found
-    return frame_of(found, backend)
+    whole = conversation.journal if journal else None
+    found = all_turns(conversation) if whole is None else whole.everything()
+    return frame_or_rows(rows(found), backend)
 
 
 def what_if(asked: Any = None, *, models: Sequence[str]) -> Report:

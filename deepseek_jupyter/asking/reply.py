@@ -170,7 +170,7 @@ class Reply:
 
     @property
     def tokens(self) -> Any:
-        """The answer's tokens, asked for with ``top_logprobs``: a frame, without pandas a list.
+        """The answer's tokens, asked for with ``top_logprobs``, as a frame or a list of dicts.
 
         A row has `token`, its probability `p` as the host reports it, `entropy` in bits, at least,
         and `alternatives` with their probabilities.
