@@ -132,6 +132,10 @@ export interface ITurnRecord {
   readonly provider: string;
   readonly attachments: readonly IAttachment[];
   readonly reasoning: string;
+  /** The numbers of its lines with which steps begin. */
+  readonly outline: readonly number[];
+  /** How sure the model was, and its tokens; see `kernel/logprobs.ts`. */
+  readonly tokens: { readonly says: string; readonly packed: string } | null;
   readonly answer: string;
   /** What the answer was asked to be: `md`, `code`, `json` or `text`. */
   readonly format: string;
@@ -235,6 +239,8 @@ export function readRecord(json: unknown): ITurnRecord {
       rows: list(item['rows']).map(count => number(count) ?? 0)
     })),
     reasoning: text(raw['reasoning']),
+    outline: list(raw['outline']).map(line => number(line) ?? 0),
+    tokens: readTokens(raw['tokens']),
     answer: text(raw['answer']),
     format: text(raw['format']),
     tool_calls: [...readSteps(raw['steps']), ...objects(raw['tool_calls']).map(item => readCall(item))],
@@ -254,6 +260,11 @@ export function readRecord(json: unknown): ITurnRecord {
     branch: readBranch(raw['branch']),
     changes: raw['changes'] ?? null
   };
+}
+
+function readTokens(json: unknown): ITurnRecord['tokens'] {
+  const { says, packed } = object(json);
+  return text(packed) ? { says: text(says), packed: text(packed) } : null;
 }
 
 /** Read an error, whatever the JSON may be. */
