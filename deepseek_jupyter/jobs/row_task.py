@@ -48,6 +48,12 @@ class MapOptions:
     concurrency: int | None = None
     max_errors: float = 0.05
     show: bool = True
+    where: Any = "kernel"
+
+    @property
+    def in_kernel(self) -> bool:
+        """Whether the requests are sent from here."""
+        return isinstance(self.where, str) and self.where == "kernel"
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,9 +116,11 @@ class RowTask:
         self.template = template_of(question.prompt, labels, names, partial(self._refuse, names))
         self.form = AnswerForm.of(options.to, options.into)
         self._check(labels)
+        self.replay, self.dry_run = question.replay or "auto", question.dry_run
         question = replace(
             question, prompt=self.template.source, schema=self.form.shape, history=False,
             stream=False, cells="none", tools=("none",), budget=None,
+            dry_run=self.dry_run or not options.in_kernel,  # where workers have the key
             think=False if (question.think, question.effort) == (None, None) else question.think,
         )  # fmt: skip
         placed = place(session, question)
@@ -127,7 +135,6 @@ class RowTask:
         heads = [message.content for message in request.messages[:-1]]
         self.masks = replace(masks, taken=placed.redactor.used(*heads))
         self.price = session.price(self.prepared.provider, request.model)
-        self.replay, self.dry_run = question.replay or "auto", question.dry_run
         # What all requests have in common, for their keys.
         same = (
             *(self.prepared.provider.name, request.model, heads, asked and asked.words),
