@@ -657,7 +657,9 @@ class ClusterJob(Job):
         found = [*self.values.values(), *rest]
         new = [NewColumn(n, [row[i] for row in found], form.kinds[i])
                for i, n in enumerate(form.names) if answers]  # fmt: skip
-        new += [NewColumn(n, [None] if rest else [], ALSO[kind]) for n, kind in also.items()]
+        told = [*table.values(), *[(None, None) for _ in rest]]
+        new += [NewColumn(n, [further(name, *one) for one in told], ALSO[name])
+                for n, name in also.items()]  # fmt: skip
         series = {column.name: pandas_series(column, None) for column in new}
         meta = cluster.frame._meta.assign(**{name: one[:0] for name, one in series.items()})
         return cluster.frame.map_partitions(
