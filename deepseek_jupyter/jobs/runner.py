@@ -24,6 +24,7 @@ from weakref import WeakKeyDictionary
 
 from deepseek_jupyter import errors
 from deepseek_jupyter.conversation.answers import KeptAnswer
+from deepseek_jupyter.conversation.group_commit import GroupCommit
 from deepseek_jupyter.conversation.totals import Total
 from deepseek_jupyter.errors import DeepSeekError
 from deepseek_jupyter.protocol.usage import Price, Usage
@@ -38,7 +39,6 @@ if TYPE_CHECKING:
     from deepseek_jupyter.transport.exchange import Exchange
 
 _AHEAD, _AT_ONCE = 128, 32  # requests that wait for a worker; that are made ready at a time
-_GATHERED = 0.004  # seconds in which answers are gathered to be written together
 _MOST_REFUSALS = 30  # of one request by the server's limit
 _FEWEST = 20  # requests, before their share of errors says something
 
@@ -140,8 +140,7 @@ class Runner:
         self._workers: set[asyncio.Task[None]] = set()
         self._settled = asyncio.Event()
         self._fresh: list[KeptAnswer] = []
-        self._gathering: asyncio.Task[None] | None = None
-        self._writing: set[asyncio.Task[None]] = set()
+        self._group_write = GroupCommit(self._write)
         conversation = session.conversation
         self._journal, self._notebook = conversation.journal, conversation.notebook or ""
         self._memory = _in_memory.setdefault(session, {})
@@ -176,8 +175,9 @@ class Runner:
             for task in (feeding, *self._workers):
                 task.cancel()
             await asyncio.gather(feeding, *self._workers, return_exceptions=True)
-            await asyncio.gather(*self._writing)
-            self._write(self._fresh, full=True)
+            await self._group_write()
+            if self._journal is not None:
+                self._journal.sync()
 
     def _is_over(self, feeding: asyncio.Task[None]) -> bool:
         return feeding.done() and not self._again and self._ready.qsize() <= 1
@@ -335,7 +335,7 @@ class Runner:
             except errors.InvalidResponseError as error:
                 problem = error
         answer = self._charge(request, exchange, whole=problem is None)
-        await self._write_soon()
+        await self._group_write()
         if problem is not None:
             self._fail(request, problem)
         else:
@@ -404,25 +404,15 @@ class Runner:
         self.cap.settle(request.worst, cost, tokens)
         self._settled.set()
 
-    async def _write_soon(self) -> None:
-        """Wait until the journal has what was charged last, together with what comes soon."""
-        if self._gathering is None:
-            self._gathering = asyncio.create_task(self._write_fresh())
-            self._writing.add(self._gathering)
-            self._gathering.add_done_callback(self._writing.discard)
-        await asyncio.shield(self._gathering)
-
-    async def _write_fresh(self) -> None:
-        await asyncio.sleep(_GATHERED)
-        (answers, self._fresh), self._gathering = (self._fresh, []), None
-        await asyncio.to_thread(self._write, answers)
-
-    def _write(self, answers: list[KeptAnswer], *, full: bool = False) -> None:
+    def _write(self) -> None:
+        """Write what was charged since the last time; more may be meanwhile, on the loop."""
+        answers = self._fresh[:]
+        del self._fresh[: len(answers)]
         jobs = self._session.jobs
         for answer in answers:
             jobs[answer.model] = jobs.get(answer.model, Total(answer.model)) + answer.total
-        if self._journal is not None and (answers or full):
-            self._journal.add_answers(self._notebook, answers, full=full)
+        if self._journal is not None and answers:
+            self._journal.add_answers(self._notebook, answers)
         if self._journal is None or self._journal.in_memory:
             self._memory.update((answer.key, answer) for answer in answers if answer.whole)
 
