@@ -426,8 +426,19 @@ def _limit_of(session: Session, prepared: Prepared, concurrency: int | None) -> 
         return AdaptiveLimit(concurrency, concurrency)
     name = f"{prepared.provider.name} {prepared.request.model}".casefold()
     ceiling = next((n for word, n in _CEILINGS.items() if word in name), _CEILING)
+    ceiling = min(ceiling, _connections())
     start = max(START, session.config.concurrency)
     return _limits.setdefault(session, {}).setdefault(name, AdaptiveLimit(start, ceiling))
+
+
+def _connections() -> int:
+    """How many this process may have: half of its file descriptors."""
+    try:
+        import resource
+    except ImportError:  # Windows
+        return _CEILING
+    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return soft // 2 if soft > 0 else 2_500
 
 
 def _text_of(completion: Completion) -> str:
