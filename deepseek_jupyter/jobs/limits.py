@@ -25,10 +25,6 @@ class AdaptiveLimit:
         self._refused = ceiling + 1  # the width at which a refusal came
         self._strained = -_ONE_STRAIN
 
-    def leave(self, _: object) -> None:
-        """One who used it has ended."""
-        self.inside -= 1
-
     def refuse(self, at: float, named: int | None = None) -> None:
         """A request was refused at the moment `at`; `named` is the limit that the server told."""
         if named is not None:

@@ -138,6 +138,8 @@ class Runner:
         self._same: dict[str, list[JobRequest]] = {}  # by key, behind one that is on its way
         self._known: dict[str, Result] = {}
         self._workers: set[asyncio.Task[None]] = set()
+        self._gone = asyncio.Event()  # one of them
+        self._bug: BaseException | None = None
         self._settled = asyncio.Event()
         self._fresh: list[KeptAnswer] = []
         self._group_write = GroupCommit(self._write)
@@ -165,10 +167,10 @@ class Runner:
             # None is left in the queue at the end; the limit may have sent all workers home.
             while self._workers or not (self.stopped or self._is_over(feeding)):
                 self._grow(1)
-                done, _ = await asyncio.wait(self._workers, return_when=asyncio.FIRST_COMPLETED)
-                self._workers -= done
-                for worker in done:
-                    worker.result()
+                self._gone.clear()
+                await self._gone.wait()
+                if self._bug is not None:
+                    raise self._bug
             if feeding.done():
                 feeding.result()
         finally:
@@ -226,8 +228,14 @@ class Runner:
         while len(self._workers) < most and (limit.inside < limit.now or not self._workers):
             limit.inside += 1
             worker = asyncio.create_task(self._work())
-            worker.add_done_callback(limit.leave)
+            worker.add_done_callback(self._leave)
             self._workers.add(worker)
+
+    def _leave(self, worker: asyncio.Task[None]) -> None:
+        self.limit.inside -= 1
+        self._workers.discard(worker)
+        self._bug = self._bug or (None if worker.cancelled() else worker.exception())
+        self._gone.set()
 
     @property
     def _too_many(self) -> bool:

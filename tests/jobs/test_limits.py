@@ -11,6 +11,7 @@ import pytest
 import deepseek_jupyter as ds
 from deepseek_jupyter.jobs.limits import START, AdaptiveLimit, Cap
 from tests.jobs.test_row_map import everything, frame
+from tests.support.counting import last_words
 
 
 class TestAdaptiveLimit:
@@ -92,7 +93,7 @@ def simulated(limit: int, named: bool, latency: float, counted: int = 4_000) -> 
         if is_answer:
             at_server, answered = at_server - 1, answered + 1
             ours.relax()
-            ours.leave(None)
+            ours.inside -= 1
         elif at_server < limit:
             at_server += 1
             heappush(events, (now + latency * draw(0.8, 1.2), number, True, 0))
@@ -100,7 +101,7 @@ def simulated(limit: int, named: bool, latency: float, counted: int = 4_000) -> 
             refused += 1
             ours.refuse(now, limit if named else None)
             if ours.inside > ours.now:
-                ours.leave(None)
+                ours.inside -= 1
             else:
                 wait = min(2.0, 0.1 * 2**refusals) * draw(0.5, 1)
                 heappush(events, (now + wait, number, False, refusals + 1))
@@ -141,3 +142,17 @@ def test_a_width_far_above_the_limit_ends_well(serve):
     answered = everything(frame(200), concurrency=64)
     assert answered["answer"].tolist() == [f"w{at}" for at in range(200)]
     assert server.accepted == 200
+
+
+def test_when_the_limit_grows_others_take_the_places_of_those_that_went(serve):
+    def limited(body, number):
+        if number == 60:
+            ds.job.runner.limit.now = 4
+        elif number == 250:
+            server.peak = 0
+        return 0
+
+    # The worker that was there first is busy all the time.
+    server = serve(latency=lambda body: 4.0 if last_words(body) == "w1" else 0.02, fail=limited)
+    everything(frame(400), concurrency=16)
+    assert server.peak >= 12
