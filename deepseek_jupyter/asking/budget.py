@@ -19,7 +19,6 @@ from deepseek_jupyter.protocol.responses import WEB_SEARCH
 from deepseek_jupyter.protocol.tokens import (
     count_body,
     count_tokens,
-    estimate_tokens,
     least_answer,
     surely_within,
 )
@@ -63,8 +62,6 @@ def check_context(built: Built, provider: Provider) -> Built:
     asked = 0 if cut else int(built.body.get("max_tokens") or 0)
     room = limit - (asked or least_answer(limit))
     if room > 0 and surely_within(built.body, room * _DOUBT):
-        return built
-    if count_body(built.body, estimate_tokens) <= room:  # no estimate is that much too low
         return built
     tokens = count_body(built.body)
     if tokens > room * _DOUBT:
