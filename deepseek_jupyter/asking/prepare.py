@@ -38,7 +38,7 @@ from deepseek_jupyter.protocol.wire import WIRES
 
 from .attachments import Gathered, gather, held_back
 from .budget import budget_at, check_context, check_spending, search_notice
-from .long_texts import check_citable, choices, detail, fitted, tokens_without
+from .long_texts import check_citable, choices, detail, fitted, pace, tokens_without
 from .notebook_cells import chosen_cells
 from .prompt_cache import Prefix
 from .question import request_hash
@@ -301,7 +301,8 @@ def _checked(
     except ContextLengthError as error:
         context = provider.facts(model).context or 0
         price = session.price(provider, model)
-        raise choices(error, placed.gathered.attachments, context, price) from None
+        speed = pace(placed.conversation.path(placed.turn.parent), model)
+        raise choices(error, placed.gathered.attachments, context, price, speed) from None
     check_spending(session, built, provider, teaching, budget)
     if question.drawn and (changed := _changed(question.drawn, host(provider), built.payload)):
         raise ParameterError(f"Not what the dry run showed: {changed}.", "Draw it again.")
