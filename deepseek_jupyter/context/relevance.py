@@ -80,7 +80,7 @@ def shares(documents: Sequence[Attachment], tokens: int) -> list[list[Attachment
     cuts = [list(_cuts(a.text)) for a in documents]
     found: list[dict[int, list[int]]] = []
     left = 0
-    for n, a in enumerate(documents):
+    for n in range(len(documents)):
         for at, (begin, end) in enumerate(pairwise(cuts[n])):
             size = round((end - begin) * density[n])
             if size > left or not found:
