@@ -159,6 +159,8 @@ def test_quotes_get_their_places_and_the_model_never_sees_them(session, server, 
     assert reply.text.endswith("- [talk.txt:2] `Line 2: speaker 2 talked about item 26.`")
     assert "1 of 2 quotes is not in the documents." in reply.turn.notices
     assert reply.record["answer"] == reply.text
+    line = "Line 2: speaker 2 talked about item 26."
+    assert reply.record["cites"] == [["talk.txt:2", line], ["not found", ""]]
     reply = ask("And now?", cite=True)  # the document is in the history
     assert server.requests[-1].json["messages"][1]["content"] == said
     assert "quotes nothing" in reply.turn.notices[0]
