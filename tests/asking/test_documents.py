@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import json
+import os
 import threading
 from itertools import pairwise
+from pydoc_data.topics import topics
 
 import pytest
 
 import deepseek_jupyter as ds
+from deepseek_jupyter.display.render import footer
 from deepseek_jupyter.errors import ContextLengthError, ParameterError
 from deepseek_jupyter.magics.arguments import parse_cell
 from deepseek_jupyter.sanitizer.sanitizer import sanitize
+from tests.support.counting import CountingServer
 from tests.support.documents import docx, pdf
 from tests.support.scripted import answer
 
@@ -49,6 +53,42 @@ def test_a_transcript_leaves_whole_and_is_cached_over_ten_questions(session, ser
     for before, now in pairwise(bodies):
         assert now[: len(before)] == before  # all that went before, byte by byte
     assert json.dumps(bodies[-1]).count("speaker 3 talked about item 39.") == 1
+
+
+def test_of_three_hundred_pages_the_cache_finds_what_it_can(session, folder, monkeypatch):
+    """Ten questions over a real text, Python's own reference, which comes with every Python (PSF
+    licence): 300 pages of 1,500 characters. The server finds what a provider does, whole units of
+    128 tokens (4 characters each) that began a request before; the best possible is that of all
+    that the last request said, and its answer.
+    """
+    text = "\n\n".join(topics.values()).replace("+000000120", "120")[:450_000]
+    assert len(text) == 450_000
+    (folder / "reference.txt").write_text(text)
+    before, hits, best = [""], [], []
+
+    def usage(body, answer: str) -> dict[str, int]:
+        said = json.dumps(body["messages"], ensure_ascii=False)
+        units = [len(os.path.commonprefix([said, old])) // 512 for old in before]  # noqa: RUF071
+        hits.append(128 * max(units))
+        best.append(len(before[-1]) // 4)
+        before.append(said.removesuffix("]"))
+        return {
+            "prompt_tokens": len(said) // 4, "completion_tokens": len(answer) // 4,
+            "total_tokens": 0, "prompt_cache_hit_tokens": hits[-1],
+        }  # fmt: skip
+
+    with CountingServer(lambda body: "It says so.", usage=usage) as server:
+        monkeypatch.setenv("DEEPSEEK_BASE_URL", server.url)
+        replies = [
+            ask(f"What does it say of item {n}?", attach="reference.txt", stream=False)
+            for n in range(10)
+        ]
+    assert len(replies) == len(hits) == 10
+    assert all(text in messages[0]["content"] for messages in server.messages)
+    assert sum(hits) / sum(best) >= 0.97
+    assert all(hit / whole >= 0.97 for hit, whole in zip(hits[1:], best[1:], strict=True))
+    assert [reply.usage.cache_hit_tokens for reply in replies] == hits
+    assert f"{hits[-1]:,} cached" in footer(replies[-1].record)
 
 
 def test_documents_stand_first_also_behind_nothing(session, server, folder):

@@ -66,7 +66,7 @@ function button(mark: string, source: string, trans: TranslationBundle): HTMLEle
   shown.setAttribute('role', 'note');
   shown.setAttribute('aria-label', trans.__('What stands at %1', mark.slice(1, -1)));
   const show = (open: boolean) => {
-    open ? node.after(shown) : shown.remove();
+    open ? (node.closest('p, li, td') ?? node.parentElement!).append(shown) : shown.remove();
     open ? node.setAttribute('aria-controls', shown.id) : node.removeAttribute('aria-controls');
     node.setAttribute('aria-expanded', String(open));
   };
