@@ -14,7 +14,6 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from deepseek_jupyter.display.frontend import current_cell
-from deepseek_jupyter.display.render import footer
 from deepseek_jupyter.display.surfaces import Surface
 from deepseek_jupyter.display.transcript import Transcript
 from deepseek_jupyter.errors import (
@@ -47,7 +46,7 @@ from .fallback import where
 from .long_texts import citations
 from .prepare import NO_KEY
 from .prompt_cache import what_broke
-from .reply import Reply
+from .reply import Reply, record_of
 from .tool_rounds import Calls, Send, ToolRounds, named
 
 if TYPE_CHECKING:
@@ -146,7 +145,7 @@ class Run:
         if memory.restored_notice and self._session.first_time(memory.restored_notice):
             told = memory.restored_notice  # without a command to give, nothing follows from it
             self._transcript.note(told if "%deepseek" in told else Detail(told))
-        record = {**self._record(), "notices": [*self._transcript.notices]}
+        record = {**record_of(self._turn), "notices": [*self._transcript.notices]}
         self._surface.begin(record, self.stop)
         self._session.announce("begun", record)
         return self
@@ -329,7 +328,7 @@ class Run:
             logprobs=completion.logprobs,
             tokens={"says": in_words(tokens), "packed": packed(tokens)} if tokens else None,
         )
-        record = self._record()
+        record = record_of(self._turn)
         shape = self._prepared.asked.shape if self._prepared.asked else None
         self.reply = Reply(self._turn, error=problem, record=record, shape=shape)
         if problem is not None:
@@ -386,11 +385,6 @@ class Run:
         request_id = self.exchange.redact(self.exchange.request_id)
         said = {"id": completion.id, "request_id": request_id, **completion.facts}
         return {**self._turn.audit, **{name: text for name, text in said.items() if text}}
-
-    def _record(self) -> dict[str, Any]:
-        record = self._turn.record
-        record["footer"] = footer(record)
-        return record
 
     def _cost(self, completion: Completion) -> dict[str, str] | None:
         usage = completion.usage
