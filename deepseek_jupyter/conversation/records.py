@@ -87,6 +87,7 @@ def read_record(record: object) -> Turn | None:
         policy=_each(_name, record.get("policy")),
         offer=_name(record.get("offer")) or "",
         audit=_audit(record.get("audit")),
+        tokens=_tokens(record.get("tokens")),
     )
 
 
@@ -229,6 +230,12 @@ def _compare(value: object) -> dict[str, Any] | None:
     turns = _each(sound_id, given.get("turns"))
     sound = id and variant and turns
     return {"id": id, "variant": variant, "turns": list(turns)} if sound else None
+
+
+def _tokens(value: object) -> dict[str, str] | None:
+    given = _fields(value)
+    packed = _text(given.get("packed"), _LONGEST_OBJECT)
+    return {"says": _sentence(given.get("says")) or "", "packed": packed} if packed else None
 
 
 def _branch(value: object) -> dict[str, int] | None:

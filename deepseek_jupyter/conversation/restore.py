@@ -326,7 +326,9 @@ def records_in(content: object) -> Iterator[object]:
     """Everything in a notebook that claims to be a record; unchecked."""
     for cell in _list(_mapping(content).get("cells")):
         for output in _list(_mapping(cell).get("outputs")):
-            yield from records_of(_mapping(_mapping(output).get("data")))
+            output = _mapping(output)
+            data = _mapping(output.get("data"))
+            yield from records_of(data, _mapping(output.get("metadata")))
     yield from _list(_ours(content).get("elsewhere"))
 
 

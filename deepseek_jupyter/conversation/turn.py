@@ -19,6 +19,8 @@ from deepseek_jupyter.privacy.redaction import Redactor, restore, restore_shown
 from deepseek_jupyter.protocol.messages import SIGNED, Message, ToolCall, assistant, tool, user
 from deepseek_jupyter.protocol.usage import Usage
 
+from .outline import outline
+
 SCHEMA = 1
 
 BY_SERVER = "by the server"  # the decision on a call that the provider's server ran
@@ -104,7 +106,8 @@ class Turn:
     in place of what the redactor kept; `pseudonyms` has their originals, and `seen` puts them back.
     `sending` says what else went with `sent`: ``system``, ``dropped`` turns, and of each attachment
     which columns and rows left, what was masked, and where a document stands. `logprobs` stay out
-    of the record for their size.
+    of the record for their size; `tokens` are the first of them packed, and in words: ``{says,
+    packed}`` (`protocol.logprobs`).
     """
 
     id: str
@@ -146,6 +149,7 @@ class Turn:
     sending: Mapping[str, Any] = field(default_factory=dict)
     audit: Mapping[str, Any] = field(default_factory=dict)
     logprobs: Mapping[str, Any] | None = None
+    tokens: Mapping[str, str] | None = None
 
     def messages(self) -> list[Message]:
         """What the turn adds to the history: the question, and the answer as far as it came."""
@@ -170,6 +174,14 @@ class Turn:
                 below.setdefault(mark, _literal(" ".join(lines.split())))
         notes = "\n".join(f"- {mark} {lines}" for mark, lines in below.items())
         return "".join([*pieces, self.answer[at:], "\n\n---\n\n" if notes else "", notes])
+
+    @property
+    def cites(self) -> list[list[str]]:
+        """The marks of `cited` without brackets, each with the lines that stand there; "" for a
+        quote that was not found.
+        """
+        found = {_plain(c["mark"]): str(c["lines"]) for c in self.sending.get("citations", ())}
+        return [[mark, restore(lines, self.pseudonyms)] for mark, lines in found.items()]
 
     def seen(self) -> Turn:
         """The turn for the user's eyes: the originals in place of their pseudonyms."""
@@ -223,6 +235,7 @@ class Turn:
         record: dict[str, Any] = {"schema": SCHEMA}
         record |= {f.name: getattr(self, f.name) for f in fields(self) if f.name not in hidden}
         record["reasoning"] = self.reasoning or ""
+        record["outline"] = outline(record["reasoning"])
         record["tool_calls"] = [asdict(call) for call in self.tool_calls]
         record["steps"] = [step.record for step in self.steps]
         record["usage"] = self.usage.to_json() if self.usage else None
@@ -236,10 +249,14 @@ class Turn:
         return record
 
 
+def _plain(mark: str) -> str:
+    """What a mark of a quote says. Escaped brackets would begin a formula."""
+    return mark[1:-1].translate({ord("["): "(", ord("]"): ")"})
+
+
 def _mark(text: str) -> str:
-    """A mark of a quote that Markdown shows as it is. Escaped brackets would begin a formula."""
-    inner = text[1:-1].translate({ord("["): "(", ord("]"): ")"})
-    inner = re.sub(r"([\\`*<>$|]|__)", r"\\\1", inner)
+    """A mark of a quote that Markdown shows as it is."""
+    inner = re.sub(r"([\\`*<>$|]|__)", r"\\\1", _plain(text))
     return f"[{inner}]"
 
 

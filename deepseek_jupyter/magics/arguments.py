@@ -87,6 +87,13 @@ def _add_model_flags(add: Callable[..., object]) -> None:
         metavar="K=V",
         help="any other parameter of the provider; V is read as JSON where it is JSON; repeatable",
     )
+    add(
+        "--logprobs",
+        dest="top_logprobs",
+        type=int,
+        metavar="N",
+        help="the probability of each token, and N alternatives (0 to 20)",
+    )
     add("-s", "--system", metavar="TEXT", help="system prompt for this question")
 
 
@@ -154,7 +161,8 @@ def _add_conversation_flags(add: Callable[..., object]) -> None:
     add(
         "--fit",
         choices=FITS,
-        help="of documents that do not fit, send the most relevant parts, or the beginnings",
+        help="of documents that do not fit, send the most relevant parts or the beginnings, or ask "
+        "each part and then over the answers",
     )
     add("--cite", action="store_true", help="quotes from the documents, each with its place")
     add("--dry-run", action="store_true", help="show what would be sent, and send nothing")

@@ -18,7 +18,7 @@ import queue
 import sys
 import threading
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine, Generator
-from concurrent.futures import CancelledError, Future, InvalidStateError
+from concurrent.futures import CancelledError, Future
 from typing import Any, Generic, TypeVar
 
 from deepseek_jupyter.errors import DeepSeekError, Interrupted
@@ -126,7 +126,9 @@ class Engine:
         try:
             while not isinstance(item := await items.get(), _End):
                 yield _with_waiting(item, items)
-            await asyncio.wrap_future(job.result)
+            if job.result.cancelled():
+                raise asyncio.CancelledError
+            job.result.result()
         finally:
             if not job.finished.is_set():
                 await asyncio.to_thread(job.cancel)
@@ -191,14 +193,13 @@ class _Job(Generic[T]):
         self._task.cancel()
 
     def _done(self, task: asyncio.Task[T]) -> None:
-        with contextlib.suppress(InvalidStateError):  # the waiting side may cancel it just now
-            if task.cancelled():
-                self.result.cancel()
-            elif error := task.exception():
-                self.result.set_exception(error)
-            else:
-                self.result.set_result(task.result())
         self.finished.set()
+        if task.cancelled():
+            self.result.cancel()
+        elif error := task.exception():
+            self.result.set_exception(error)
+        else:
+            self.result.set_result(task.result())
 
 
 def _with_waiting(

@@ -8,7 +8,14 @@ import type { INotebookTracker, NotebookPanel } from '@jupyterlab/notebook';
 import type { CodeCell, ICodeCellModel } from '@jupyterlab/cells';
 import type { JSONObject } from '@lumino/coreutils';
 import { list, maybeObject, number, object, text } from '../kernel/json';
-import { COMPARE_MIME, isRunning, MIME_TYPE, readComparison, readRecords } from '../kernel/record';
+import {
+  asOutput,
+  COMPARE_MIME,
+  isRunning,
+  MIME_TYPE,
+  readComparison,
+  readRecords
+} from '../kernel/record';
 import { isExecuting } from './hostcell';
 import type { Status } from '../kernel/record';
 import type { ICommHub, ICommMessage } from '../tokens';
@@ -68,8 +75,8 @@ function write(panel: NotebookPanel, { id, cell, bundle }: INews): void {
   const cells = panel.content.widgets.filter(item => item.model.type === 'code') as CodeCell[];
   for (const { model } of cells) {
     for (let at = 0; at < model.outputs.length; at++) {
-      const data = dataOf(model, at);
-      const now = withNews(data, id, bundle);
+      const { data, metadata } = outputOf(model, at);
+      const now = withNews(data, id, bundle, metadata);
       if (now) {
         now !== data && model.outputs.set(at, shown(now));
         return;
@@ -80,8 +87,10 @@ function write(panel: NotebookPanel, { id, cell, bundle }: INews): void {
   if (host && !isExecuting({ panel, cell: host, index: 0 })) {
     const { outputs } = host.model;
     // One without an id is this question's, from before it was settled.
-    const mine = (at: number) =>
-      readRecords(dataOf(host.model, at)).some(({ id, cell_id }) => !id || cell_id === cell);
+    const mine = (at: number) => {
+      const { data, metadata } = outputOf(host.model, at);
+      return readRecords(data, metadata).some(({ id, cell_id }) => !id || cell_id === cell);
+    };
     const earlier = [...Array(outputs.length).keys()].find(mine);
     const output = shown(comparisonOf(bundle));
     earlier === undefined ? outputs.add(output) : outputs.set(earlier, output);
@@ -92,11 +101,16 @@ function write(panel: NotebookPanel, { id, cell, bundle }: INews): void {
  * The data of an output with what is known of the turn or comparison `id`: as it is where that had
  * ended; null where it shows another.
  */
-export function withNews(data: JSONObject, id: string, bundle: JSONObject): JSONObject | null {
+export function withNews(
+  data: JSONObject,
+  id: string,
+  bundle: JSONObject,
+  metadata: JSONObject = {}
+): JSONObject | null {
   const running = ({ status }: { status: Status }) => isRunning(status);
   const compared = readComparison(data);
   if (!compared || compared.id === id) {
-    const records = readRecords(data);
+    const records = readRecords(data, metadata);
     const here = compared ? true : records.some(record => record.id === id);
     return here ? (records.some(running) ? bundle : data) : null;
   }
@@ -119,9 +133,10 @@ export function comparisonOf(bundle: JSONObject): JSONObject {
 }
 
 function shown(data: JSONObject): never {
-  return { output_type: 'display_data', data, metadata: {} } as never;
+  return { output_type: 'display_data', ...asOutput(data) } as never;
 }
 
-function dataOf(model: ICodeCellModel, index: number): JSONObject {
-  return model.outputs.get(index).data as JSONObject;
+function outputOf(model: ICodeCellModel, index: number): { data: JSONObject; metadata: JSONObject } {
+  const { data, metadata } = model.outputs.get(index);
+  return { data: data as JSONObject, metadata: metadata as JSONObject };
 }

@@ -14,7 +14,10 @@ export const MIME_TYPE = 'application/vnd.deepseek.turn+json';
 export const COMPARE_MIME = 'application/vnd.deepseek.compare+json';
 
 /** The newest form of an output that this reader understands. */
-export const SCHEMA = 2;
+export const SCHEMA = 3;
+
+/** The field of an output's metadata with what no other run gives again. */
+const METADATA = 'deepseek';
 
 const STATUSES = [
   'waiting',
@@ -112,6 +115,12 @@ export interface ICost {
   readonly currency: string;
 }
 
+/** A mark behind a quote and the lines that stand there; empty where it was not found. */
+export interface ICite {
+  readonly mark: string;
+  readonly lines: string;
+}
+
 /** Which of the answers to one question this is, counted from 1. */
 export interface IBranch {
   readonly index: number;
@@ -138,7 +147,12 @@ export interface ITurnRecord {
   readonly provider: string;
   readonly attachments: readonly IAttachment[];
   readonly reasoning: string;
+  /** The numbers of its lines with which steps begin. */
+  readonly outline: readonly number[];
+  /** How sure the model was, and its tokens; see `kernel/logprobs.ts`. */
+  readonly tokens: { readonly says: string; readonly packed: string } | null;
   readonly answer: string;
+  readonly cites: readonly ICite[];
   /** What the answer was asked to be: `md`, `code`, `json` or `text`. */
   readonly format: string;
   readonly tool_calls: readonly IToolCall[];
@@ -167,17 +181,18 @@ export interface ITurnRecord {
 }
 
 /**
- * Read the record of an output's mimebundle, of schema 2 or 1; the kernel writes and reads them in
- * `deepseek_jupyter/protocol/output.py`.
+ * Read the record of an output, or of a bundle on its way, of schema 1 to 3; the kernel writes and
+ * reads them in `deepseek_jupyter/protocol/output.py`.
  */
-export function readOutput(data: Record<string, unknown>): ITurnRecord {
+export function readOutput(data: Record<string, unknown>, metadata: unknown = null): ITurnRecord {
   const saved = object(data[MIME_TYPE]);
-  if (saved['schema'] !== 2) {
+  const schema = number(saved['schema']) ?? 0;
+  if (schema < 2 || schema > SCHEMA) {
     return readRecord(saved);
   }
-  const { more, ...texts } = object(saved['content']);
+  const { more, run: own, ...texts } = schema === 2 ? object(saved['content']) : saved;
   const written = object(parsed(more));
-  const { took, ...run } = object(parsed(saved['run']));
+  const { took, ...run } = object(parsed(saved['run'] ?? own ?? object(metadata)[METADATA]));
   const steps = objects(written['steps']).map(step => ({
     ...step,
     results: objects(step['results']).map(result => ({
@@ -195,7 +210,7 @@ export function readOutput(data: Record<string, unknown>): ITurnRecord {
       : {}),
     ...run,
     steps,
-    schema: 2
+    schema
   });
 }
 
@@ -222,8 +237,17 @@ export function readComparison(data: Record<string, unknown>) {
 }
 
 /** The records in an output's mimebundle. */
-export function readRecords(data: Record<string, unknown>): ITurnRecord[] {
-  return data[MIME_TYPE] ? [readOutput(data)] : (readComparison(data)?.turns ?? []).map(({ record }) => record);
+export function readRecords(data: Record<string, unknown>, metadata: unknown = null): ITurnRecord[] {
+  const turns = data[MIME_TYPE] ? [] : (readComparison(data)?.turns ?? []);
+  return data[MIME_TYPE] ? [readOutput(data, metadata)] : turns.map(({ record }) => record);
+}
+
+/** A bundle as an output of the notebook, in whose metadata is what no other run gives again. */
+export function asOutput(bundle: JSONObject): { data: JSONObject; metadata: JSONObject } {
+  const { run, ...kept } = object(bundle[MIME_TYPE]) as JSONObject;
+  return typeof run === 'string' && kept['schema'] === SCHEMA
+    ? { data: { ...bundle, [MIME_TYPE]: kept }, metadata: { [METADATA]: run } }
+    : { data: bundle, metadata: {} };
 }
 
 /** A text, of which a file has the lines. */
@@ -264,7 +288,13 @@ export function readRecord(json: unknown): ITurnRecord {
       rows: list(item['rows']).map(count => number(count) ?? 0)
     })),
     reasoning: text(raw['reasoning']),
+    outline: list(raw['outline']).map(line => number(line) ?? 0),
+    tokens: readTokens(raw['tokens']),
     answer: text(raw['answer']),
+    cites: list(raw['cites']).map(item => {
+      const [mark, lines] = list(item);
+      return { mark: text(mark), lines: text(lines) };
+    }),
     format: text(raw['format']),
     tool_calls: [...readSteps(raw['steps']), ...objects(raw['tool_calls']).map(item => readCall(item))],
     timing: {
@@ -288,6 +318,11 @@ export function readRecord(json: unknown): ITurnRecord {
     compare: readCompared(raw['compare']),
     changes: raw['changes'] ?? null
   };
+}
+
+function readTokens(json: unknown): ITurnRecord['tokens'] {
+  const { says, packed } = object(json);
+  return text(packed) ? { says: text(says), packed: text(packed) } : null;
 }
 
 /** Read an error, whatever the JSON may be. */

@@ -264,8 +264,8 @@ export interface IOutputs {
 export function savedTurns(cells: readonly IOutputs[]): ITurnRecord[] {
   const found = new Map<string, ITurnRecord>();
   for (const output of cells.flatMap(cell => cell.outputs)) {
-    const data = (output as { data?: Record<string, unknown> } | null)?.data;
-    for (const record of data ? readRecords(data) : []) {
+    const { data, metadata } = (output ?? {}) as { data?: Record<string, unknown>; metadata?: unknown };
+    for (const record of data ? readRecords(data, metadata) : []) {
       if (record.id && record.prompt) {
         found.set(record.id, record);
       }
