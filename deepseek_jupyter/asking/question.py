@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from deepseek_jupyter.conversation.turn import Turn
 
 FORMATS = ("md", "code", "json", "text")
-FITS = ("parts", "head")
+FITS = ("parts", "head", "map")
 
 # The provider's parameters that have a flag, and a keyword of `ds.ask`, of their own.
 NAMED_PARAMETERS = ("temperature", "top_p", "max_tokens", "seed", "stop", "top_logprobs")
@@ -120,6 +120,11 @@ class Question:
         if self.cite and (self.schema is not None or self.format != "md"):
             raise ParameterError(
                 "--cite marks quotes in prose, and another form is asked for.", "Leave one out."
+            )
+        if self.cite and self.fit == "map":
+            raise ParameterError(
+                "--cite quotes what is sent, and --fit map sends no documents with the question.",
+                "Use --fit parts, or leave one out.",
             )
 
     @property

@@ -11,7 +11,7 @@ import { Clipboard } from '@jupyterlab/apputils';
 import type { TranslationBundle } from '@jupyterlab/translation';
 import { isRunning } from '../kernel/record';
 import { said } from '../said';
-import { button, confirm, make, say } from './dom';
+import { asCode, button, confirm, make, say } from './dom';
 import { shareOf } from './share';
 import { phase, waitingFor } from './wording';
 import type { IAttachment, ITurnRecord } from '../kernel/record';
@@ -21,6 +21,8 @@ export interface IHeaderActions {
   copy(): void;
   regenerate(): void;
   stop(): void;
+  /** Show the request in this form of code; absent where there is no place for it. */
+  code?(form: string): void;
 }
 
 /** Shows who answered, the turn's status, and the buttons for the whole answer. */
@@ -46,7 +48,8 @@ export class Header {
     });
     this._stop.classList.add('jp-DeepSeek-stop');
     const buttons = make('div', 'buttons');
-    buttons.append(this._copy, this._regenerate, this._stop);
+    actions.code && (this._code = asCode(form => actions.code!(form), trans));
+    buttons.append(...(this._code ? [this._code] : []), this._copy, this._regenerate, this._stop);
     this.node.append(this._model, branch, this._phase, buttons);
   }
 
@@ -64,6 +67,7 @@ export class Header {
     this._stop.disabled &&= running;
     this._copy.hidden = !record.answer;
     this._regenerate.hidden = running;
+    this._code && (this._code.hidden = running || record.replayed);
   }
 
   private _words(record: ITurnRecord, running: boolean): string {
@@ -82,6 +86,7 @@ export class Header {
   private _since = 0;
   private _model = make('span', 'model');
   private _phase = make('span', 'phase');
+  private _code: HTMLElement | null = null;
   private _copy: HTMLButtonElement;
   private _regenerate: HTMLButtonElement;
   private _stop: HTMLButtonElement;

@@ -8,7 +8,7 @@ import { caretLeftIcon, caretRightIcon } from '@jupyterlab/ui-components';
 import type { JSONObject } from '@lumino/coreutils';
 import type { Kernel } from '@jupyterlab/services';
 import type { TranslationBundle } from '@jupyterlab/translation';
-import { MIME_TYPE, readOutput } from '../kernel/record';
+import { asOutput, MIME_TYPE, readOutput } from '../kernel/record';
 import { RequestError } from '../kernel/requests';
 import { object, text } from '../kernel/json';
 import { merge } from '../kernel/transcript';
@@ -232,8 +232,8 @@ export function keep({ cell }: IHostCell, id: string, bundle: JSONObject): void 
   for (let index = 0; index < outputs.length; index++) {
     const output = outputs.get(index).toJSON();
     const data = output['data'] as JSONObject | undefined;
-    if (data?.[MIME_TYPE] && readOutput(data).id === id) {
-      outputs.set(index, { ...output, data: bundle } as never);
+    if (data?.[MIME_TYPE] && readOutput(data, output['metadata']).id === id) {
+      outputs.set(index, { ...output, ...asOutput(bundle) } as never);
       return;
     }
   }
