@@ -56,7 +56,8 @@ class Question:
     `shortened` says in sentences of what it holds only a part.
     `fit` says what of documents to send that do not fit, `cite` asks for quotes from them.
     `said` is the prompt as the message says it, where that differs: names in place of ``@name``.
-    `web` lets the provider's server search the web for the answer.
+    `web` lets the provider's server search the web for the answer. `pace` is how fast a kept answer
+    is played; see `rhythm.Pace`.
     """
 
     prompt: str
@@ -78,6 +79,7 @@ class Question:
     branch: str | None = None
     instead_of: str | None = None
     replay: str | None = None
+    pace: str | None = None
     dry_run: bool = False
     drawn: tuple[str, bytes] | None = None
     material: str = ""

@@ -37,6 +37,7 @@ from deepseek_jupyter.protocol.deltas import (
     TextDelta,
     ToolCallDelta,
 )
+from deepseek_jupyter.protocol.rhythm import Rhythm
 from deepseek_jupyter.protocol.tokens import count_body, estimate_tokens
 from deepseek_jupyter.protocol.usage import Cost, Usage
 
@@ -88,7 +89,8 @@ class Run:
         self._surface = on
         self._turn = prepared.turn
         self._built = prepared.built
-        self._transcript = Transcript(time.monotonic())
+        self._transcript = Transcript(began := time.monotonic())
+        self._rhythm = Rhythm(began)
         self._places = [prepared, *prepared.fallbacks]
         self._begin_rounds(prepared)
         self._restored = RestoredEvents(prepared.redactor)
@@ -148,7 +150,9 @@ class Run:
         now = time.monotonic()
         if batch and Notice in set(map(type, batch)):
             batch = [event for event in batch if self._is_news(event)]
-        shown = self._restored.events(self._in_answer(batch) or [])
+        batch = self._in_answer(batch) or []
+        self._rhythm.take(batch, now)
+        shown = self._restored.events(batch)
         if shown:
             self._transcript.apply(*shown, now=now)
             self._unsaved = self._unsaved or now
@@ -217,6 +221,7 @@ class Run:
         prepared = self._prepared
         self._built = send.built
         self.exchange = Exchange(send.request, prepared.provider, prepared.key, send.built)
+        self._rhythm.end_round(time.monotonic())
         self._transcript.begin_round()
         self._refresh(time.monotonic())
         return True
@@ -314,6 +319,7 @@ class Run:
             pseudonyms=self._pseudonyms(completion),
             audit=self._audit(completion),
             logprobs=completion.logprobs,
+            rhythm=self._rhythm.packed(),
         )
         record = self._record()
         shape = self._prepared.asked.shape if self._prepared.asked else None

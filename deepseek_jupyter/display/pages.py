@@ -56,6 +56,9 @@ class RunningTurn(Protocol):
     def stop(self) -> None:
         """Stop it, from any thread, without waiting."""
 
+    def skip(self) -> None:
+        """Show the rest of a kept answer at once, from any thread."""
+
     def snapshot(self) -> Mapping[str, Any] | None:
         """The ``snapshot`` message for a page that missed a delta; None where none are sent."""
 
@@ -328,6 +331,8 @@ class Pages:
             return
         if request.get("type") == "stop":
             turn.stop()
+        elif request.get("type") == "skip":
+            turn.skip()
         elif request.get("type") == "resync" and (snapshot := turn.snapshot()):
             self.send(snapshot)
 
