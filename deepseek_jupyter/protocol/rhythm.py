@@ -62,7 +62,7 @@ class Rhythm:
             steps = round(mark.at / _STEP)
             texts.append(f"{steps - before}{mark.kind}{mark.length or ''}")
             before = steps
-        return b64encode(zlib.compress("".join(texts).encode(), 9)).decode() if texts else ""
+        return b64encode(zlib.compress(" ".join(texts).encode(), 9)).decode() if texts else ""
 
 
 def unpacked(packed: str) -> list[Mark]:
