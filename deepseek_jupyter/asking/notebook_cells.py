@@ -65,6 +65,12 @@ def chosen_cells(
     return choose(cells, document.here, choice, mask)
 
 
+def all_cells() -> tuple[Cell, ...]:
+    """The notebook's code cells, from the best source that there is."""
+    document = _from_page(None) or cells_of(_saved_cells(), None) or from_history(shell())
+    return document.cells
+
+
 # The page
 
 
@@ -97,10 +103,13 @@ def _from_page(cell_id: str | None) -> Document | None:
 def _from_file(cell_id: str | None) -> Document | None:
     if cell_id is None:
         return None
-    content = notebook_content(notebook_path(os.environ, user_namespace()))
-    cells = content.get("cells") if isinstance(content, dict) else None
-    document = cells_of(cells, cell_id)
+    document = cells_of(_saved_cells(), cell_id)
     return document if document and document.here < len(document.cells) else None
+
+
+def _saved_cells() -> object:
+    content = notebook_content(notebook_path(os.environ, user_namespace()))
+    return content.get("cells") if isinstance(content, dict) else None
 
 
 def cells_of(cells: object, cell_id: str | None) -> Document | None:

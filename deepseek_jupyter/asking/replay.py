@@ -42,7 +42,7 @@ def kept_answer(session: Session, placed: Placed, on: Surface) -> Replay | None:
     pace = Pace.parse(question.pace or config.pace)
     if wanted == "never":
         return None
-    kept = found(session, placed)
+    kept = _found(session, placed)
     shape = None
     if question.schema is not None:
         from deepseek_jupyter.tools.schemas import shape_of
@@ -59,19 +59,15 @@ def kept_answer(session: Session, placed: Placed, on: Surface) -> Replay | None:
     return None
 
 
-def found(session: Session, placed: Placed) -> Turn | None:
+def _found(session: Session, placed: Placed) -> Turn | None:
     """The newest whole answer: of this conversation, of the journal, of a recording."""
     conversation, turn = placed.conversation, placed.turn
     for kept in reversed(conversation.children(turn.parent)):
         if kept.request_hash == turn.request_hash and kept.status == "done":
             return kept
-    hash, journal = str(turn.request_hash), conversation.journal
-    own = journal.find_by_request(hash) if journal is not None else None
-    if own is not None:
-        return own
-    recorded = session.recordings.turn(hash)
-    if recorded is None:
-        return None
+    recorded = session.recordings.turn(str(turn.request_hash))
+    if recorded is None or not recorded.from_file:
+        return recorded
     path = conversation.path(turn.parent) if turn.history else []
     written, _ = placed.written(turn, path, None)
     texts = [text for step in recorded.steps for _, text in step.results]

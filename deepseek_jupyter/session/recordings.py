@@ -7,7 +7,7 @@ conversation: it answers once the user has said yes to it, by what is in it.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -46,13 +46,25 @@ class Recordings:
         return "always" if self.only else replay
 
     def turn(self, request_hash: str) -> Turn | None:
-        """The answer to a question, from the first recording that has it."""
+        """The answer to a question, of the journal or the first recording that has it."""
+        own = self._journal.find_by_request(request_hash) if self._journal is not None else None
+        if own is not None:
+            return own
         turns = (found.turns.get(request_hash) for found in self._usable())
         return next(filter(None, turns), None)
 
     def rows(self, keys: Sequence[str]) -> Mapping[str, KeptAnswer]:
         """The answers to the requests of jobs with these keys."""
         return {k: f.rows[k] for f in self._usable() for k in keys if k in f.rows}
+
+    def kept(self) -> tuple[Iterable[Turn], Iterable[KeptAnswer]]:
+        """What a recording of the notebook would have: its turns, and answers of its jobs."""
+        conversation, journal = self._memory.conversation, self._journal
+        if journal is None:
+            return [*conversation.turns(), *conversation.aside()], ()
+        notebook = conversation.notebook or ""
+        turns = journal.answered(notebook) if notebook else conversation.turns()
+        return turns, journal.answers_in(notebook).values()
 
     @property
     def hint(self) -> str:

@@ -59,7 +59,7 @@ def test_a_bomb_is_not_unpacked_to_its_end():
 
 
 @pytest.mark.parametrize(
-    "said, pace",
+    ("said", "pace"),
     [
         ("1", Pace()),
         ("4", Pace(4.0, 4.0)),
@@ -84,7 +84,7 @@ MARKS = [Mark(5.0, "t", 1), Mark(6.0, "t", 1), Mark(7.0, "a", 1), Mark(17.0, "a"
 
 
 @pytest.mark.parametrize(
-    "said, moments",
+    ("said", "moments"),
     [
         ("1", [2.0, 3.0, 4.0, 6.0]),  # silences are cut to 2 s
         ("real", [5.0, 6.0, 7.0, 17.0]),
