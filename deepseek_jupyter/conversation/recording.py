@@ -90,9 +90,11 @@ def write_recording(
 
 def read_recording(path: Path) -> Recording:
     """The recording at `path`. Raises `ReplayError` for anything else."""
+    if not path.is_file():  # a pipe would be waited for
+        raise ReplayError(f"There is no file {path}.", "%deepseek pack writes recordings.")
     try:
         with path.open("rb") as file:
-            packed = file.read(LARGEST + 1) if path.is_file() else b""
+            packed = file.read(LARGEST + 1)
         data = _unpacked(path, packed)
         if data.count(b"\n") > MOST:
             raise _refused(path, f"it has more than {MOST:,} answers")

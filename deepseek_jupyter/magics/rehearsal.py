@@ -50,14 +50,15 @@ def rehearse(session: Session) -> Report:
     before = {turn.cell_id: turn for turn in session.recordings.kept()[0]}
     for number, cell in enumerate(all_cells(), 1):
         name = f"[{cell.number or number}]"
-        for command in _commands(cell.source, cell.id or None):
-            try:
+        try:
+            for command in _commands(cell.source, cell.id or None):
                 there = command.map is None and _plays(scratch, command.question)
                 why = "" if there else _why(command, before, behind=bool(missed))
-            except (DeepSeekError, UsageError) as error:
-                why = f"runs after the cells above only: {one_line(str(error), 80)}"
-            missed += bool(why) and command.map is None
-            rows.append((name, one_line(command.question.prompt, 50), why or "there"))
+                missed += bool(why) and command.map is None
+                rows.append((name, one_line(command.question.prompt, 50), why or "there"))
+        except (DeepSeekError, UsageError) as error:
+            missed += 1
+            rows.append((name, one_line(cell.source, 50), one_line(str(error), 100)))
         if _PYTHON.search(cell.source):
             rows.append((name, "asks from Python", _UNSEEN))
     if not rows:
