@@ -164,7 +164,7 @@ def test_rehearse_says_which_cells_have_no_answer_and_why(lesson, run):
 def test_rehearse_by_the_cells_own_ids_tells_what_changed(
     shell, run, server, tmp_path, monkeypatch
 ):
-    shell.get_parent = lambda: {"metadata": {"cellId": "c0"}, "header": {"msg_id": shell.cell}}
+    shell.get_parent = lambda: {"metadata": {"cellId": "c0"}, "header": {"msg_id": "m"}}
     book = tmp_path / "lesson.ipynb"
     monkeypatch.setenv("JPY_SESSION_NAME", str(book))
 
