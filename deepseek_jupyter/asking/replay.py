@@ -17,8 +17,8 @@ from deepseek_jupyter.display.surfaces import Surface
 from deepseek_jupyter.display.transcript import Transcript
 from deepseek_jupyter.errors import Interrupted, InvalidResponseError, ReplayError
 from deepseek_jupyter.privacy.redaction import Redactor
-from deepseek_jupyter.protocol.deltas import Delta, Event, ReasoningDelta, TextDelta
-from deepseek_jupyter.protocol.rhythm import CALLS, THINKING, Pace, unpacked
+from deepseek_jupyter.protocol.deltas import Delta, ReasoningDelta, TextDelta
+from deepseek_jupyter.protocol.rhythm import ANSWER, CALLS, Pace, unpacked
 
 from .reply import Reply
 from .run import RestoredEvents, interrupts_held
@@ -101,7 +101,7 @@ class Replay:
         pace: Pace,
         on: Surface,
     ) -> None:
-        self._session, self._placed, self._kept, self._on = session, placed, kept, on
+        self._session, self._placed, self._on = session, placed, on
         turn, conversation = placed.turn, placed.conversation
         self._in_place = turn.history and kept.id in conversation and kept.parent == turn.parent
         shown = replace(kept, replayed=True, recorded=kept.recorded or kept.created)
@@ -111,11 +111,9 @@ class Replay:
             mine = {name: getattr(turn, name) for name in own}
             shown = replace(shown, **mine, usage=None, cost=None)
         self.reply = Reply(shown, shape=shape)
-        self._marks = [*pace.played(unpacked(kept.rhythm))]
+        self._due = _schedule(kept, pace)
         self._restored = RestoredEvents(Redactor(known=kept.pseudonyms))
-        self._rest = [(s.reasoning or "", s.answer) for s in kept.steps]
-        self._rest.append((kept.reasoning or "", kept.answer))
-        self._round, self._so_far = 0, ["", ""]
+        self._said: list[Delta] = []  # in the last round, as the model wrote it
         self._stopped = self._skipped = False
         self._shown: list[Delta] = []
 
@@ -132,80 +130,40 @@ class Replay:
         return shown
 
     def __enter__(self) -> Replay:
-        record = {**self.reply.record, "status": "waiting", "answer": "", "reasoning": ""}
-        if self._timed:  # the figures are those of an answer that is there
-            record |= {"steps": [], "timing": {}, "usage": None, "cost": None, "footer": ""}
-        self._on.begin(record, self)
+        unsaid = {"status": "waiting", "answer": "", "reasoning": "", "footer": ""}
+        figures = {"steps": [], "timing": {}, "usage": None, "cost": None}
+        self._on.begin({**self.reply.record, **unsaid, **figures}, self)
         self._began = time.monotonic()
         self._transcript = Transcript(self._began)
         return self
 
-    @property
-    def _timed(self) -> bool:
-        return bool(self._marks) and self._marks[-1].at > 0
-
     def __iter__(self) -> Iterator[float]:
-        if self._timed:
-            yield from self._played()
-        else:
-            self._show(*_deltas(self.reply.reasoning, self.reply.text))
-
-    def _played(self) -> Iterator[float]:
-        at = 0
-        while at < len(self._marks) and not self._skipped:
-            passed = time.monotonic() - self._began
-            due = at
-            while due < len(self._marks) and self._marks[due].at <= passed:
-                due += 1
-            for mark in self._marks[at:due]:
-                self._show_mark(mark.kind, mark.length)
-            self._refresh()
-            at = due
-            if at < len(self._marks):
-                yield min(_TICK, max(0.0, self._marks[at].at - passed))
-            if self._stopped:
-                raise Interrupted
-        for number in range(self._round, len(self._rest)):
-            if number > self._round:
-                self._begin_round()
-            for delta in _deltas(*self._rest[number]):
-                self._apply(delta)
-        self._show(*self._restored.rest())
-
-    def _show_mark(self, kind: str, length: int) -> None:
-        if kind == CALLS:
-            if self._round + 1 < len(self._rest):
+        for moment, delta in self._due:
+            while (wait := self._began + moment - time.monotonic()) > 0 and not self._skipped:
                 self._refresh()
+                yield min(_TICK, wait)
+                if self._stopped:
+                    raise Interrupted
+            if delta is None:
                 self._begin_round()
-            return
-        thinking, answer = self._rest[self._round]
-        at = 0 if kind == THINKING else 1
-        text = (thinking, answer)[at][:length]
-        left = (thinking[length:], answer) if at == 0 else (thinking, answer[length:])
-        self._rest[self._round] = left
-        self._so_far[at] += text
-        if text:
-            self._apply((TextDelta if at else ReasoningDelta)(text))
+            else:
+                self._said.append(delta)
+                self._transcript.apply(*self._restored.events([delta]), now=time.monotonic())
+        self._transcript.apply(*self._restored.rest(), now=time.monotonic())
+        self._refresh()
 
     def _begin_round(self) -> None:
-        self._round += 1
-        self._so_far = ["", ""]
-        steps = self.reply.record["steps"][: self._round]
-        self._transcript.show_steps(steps, None)
+        self._refresh()
+        self._said.clear()
+        rounds = self._transcript.rounds + 1
+        self._transcript.show_steps(self.reply.record["steps"][:rounds], None)
         self._transcript.begin_round()
         self._refresh()
 
-    def _apply(self, event: Event) -> None:
-        self._transcript.apply(*self._restored.events([event]), now=time.monotonic())
-
-    def _show(self, *events: Delta) -> None:
-        self._transcript.apply(*events, now=time.monotonic())
-        self._refresh()
-
     def _refresh(self) -> None:
-        fresh, now = self._transcript.take_fresh(), time.monotonic()
+        fresh = self._transcript.take_fresh()
         self._shown += _deltas(*fresh)
-        self._on.refresh(self._transcript, fresh, now)
+        self._on.refresh(self._transcript, fresh, time.monotonic())
 
     def __exit__(
         self,
@@ -217,19 +175,21 @@ class Replay:
             if error is None:
                 self._keep()
             else:
-                thinking, answer = self._so_far
-                turn = replace(
-                    self.reply.turn, reasoning=thinking, answer=answer, history=False,
-                    status="interrupted", finish_reason="interrupted",
-                    steps=self.reply.turn.steps[: self._round],
-                )  # fmt: skip
-                self.reply = Reply(turn)
+                self.reply = Reply(self._broken_off())
             self._transcript.end(self.reply.turn.status, time.monotonic())
             self._on.end(self.reply.record)
         if isinstance(error, KeyboardInterrupt):
             interrupted = Interrupted()
             interrupted.reply = self.reply
             raise interrupted from None
+
+    def _broken_off(self) -> Turn:
+        """What was seen of it; no part of the conversation, where the answer is whole."""
+        thinking = "".join(d.text for d in self._said if isinstance(d, ReasoningDelta))
+        answer = "".join(d.text for d in self._said if isinstance(d, TextDelta))
+        turn, rounds = self.reply.turn, self._transcript.rounds
+        turn = replace(turn, reasoning=thinking, answer=answer, steps=turn.steps[:rounds])
+        return replace(turn, status="interrupted", finish_reason="interrupted", history=False)
 
     def _keep(self) -> None:
         session, placed, turn = self._session, self._placed, self.reply.turn
@@ -241,6 +201,29 @@ class Replay:
             session.memory.finish_turn(turn, placed.question.branch)
         session.last = self.reply
         session.withholding.add(placed.gathered.held)
+
+
+def _schedule(kept: Turn, pace: Pace) -> list[tuple[float, ReasoningDelta | TextDelta | None]]:
+    """What comes when; None where calls have run and the answer begins again.
+
+    The texts are the turn's, whatever its rhythm says of their lengths.
+    """
+    rounds = [[step.reasoning or "", step.answer] for step in kept.steps]
+    rounds.append([kept.reasoning or "", kept.answer])
+    due, moment = list[tuple[float, ReasoningDelta | TextDelta | None]](), 0.0
+    for moment, kind, length in pace.played(unpacked(kept.rhythm)):
+        if kind == CALLS and len(rounds) > 1:
+            due.append((moment, None))
+            del rounds[0]
+        elif kind != CALLS:
+            texts, at = rounds[0], int(kind == ANSWER)
+            text, texts[at] = texts[at][:length], texts[at][length:]
+            if text:
+                due.append((moment, TextDelta(text) if at else ReasoningDelta(text)))
+    for texts in rounds:
+        due += [(moment, delta) for delta in _deltas(*texts)]
+        due.append((moment, None))
+    return due[:-1]
 
 
 def _deltas(thinking: str | None, answer: str) -> Iterator[ReasoningDelta | TextDelta]:

@@ -89,8 +89,7 @@ class Run:
         self._surface = on
         self._turn = prepared.turn
         self._built = prepared.built
-        self._transcript = Transcript(began := time.monotonic())
-        self._rhythm = Rhythm(began)
+        self._transcript = Transcript(time.monotonic())
         self._places = [prepared, *prepared.fallbacks]
         self._begin_rounds(prepared)
         self._restored = RestoredEvents(prepared.redactor)
@@ -142,6 +141,7 @@ class Run:
             self._transcript.note(told if "%deepseek" in told else Detail(told))
         record = {**self._record(), "notices": [*self._transcript.notices]}
         self._surface.begin(record, self.stop)
+        self._rhythm = Rhythm(time.monotonic())
         self._session.announce("begun", record)
         return self
 

@@ -23,6 +23,7 @@ _STEP = 0.01  # seconds
 _SILENCE = 2.0  # seconds; longer ones are cut
 _MOST = 4_000_000  # characters of marks, which a file may claim
 _MARK = re.compile(r"(\d{1,9})([tac])(\d{0,9})")
+_PACE = re.compile(r"(?P<real>real)|((?P<of>think)=)?(?P<speed>\d{1,3}(\.\d+)?)")
 _KINDS = {ReasoningDelta: THINKING, TextDelta: ANSWER}
 
 
@@ -94,23 +95,15 @@ class Pace:
 
         Raises `ParameterError`.
         """
-        speeds, real = dict[str, float](), False
-        try:
-            for part in said.replace(" ", "").split(","):
-                name, equals, number = part.rpartition("=")
-                if part == "real":
-                    real = True
-                elif name in ("think", "") and bool(equals) == bool(name):
-                    speeds[name] = _speed(number)
-                else:
-                    raise ValueError
-        except ValueError:
+        found = [_PACE.fullmatch(part.strip()) for part in said.split(",")]
+        if None in found:
             raise ParameterError(
                 f"pace cannot be {said!r}.",
                 "Use 1 as it came, 4 four times as fast, 0 at once, think=8, real, or 2,think=8.",
-            ) from None
-        text = speeds.get("", 1.0)
-        return cls(text, speeds.get("think", text), real)
+            )
+        speeds = {match["of"]: float(match["speed"] or 1) for match in found if match}
+        text = speeds.get(None, 1.0)
+        return cls(text, speeds.get("think", text), any(m and m["real"] for m in found))
 
     def played(self, marks: Iterable[Mark]) -> Iterator[Mark]:
         """`marks` at this pace: their moments are those of the replay."""
@@ -121,10 +114,3 @@ class Pace:
             at += gap / speed if speed else 0.0
             before = mark.at
             yield mark._replace(at=at)
-
-
-def _speed(text: str) -> float:
-    speed = float(text)
-    if not 0 <= speed <= 1_000:
-        raise ValueError(text)
-    return speed
