@@ -130,9 +130,9 @@ class Replay:
         return shown
 
     def __enter__(self) -> Replay:
-        unsaid = {"status": "waiting", "answer": "", "reasoning": "", "footer": ""}
-        figures = {"steps": [], "timing": {}, "usage": None, "cost": None}
-        self._on.begin({**self.reply.record, **unsaid, **figures}, self)
+        record = {**self.reply.record, "status": "waiting", "timing": {}, "steps": []}
+        record |= {"answer": "", "reasoning": "", "footer": "", "usage": None, "cost": None}
+        self._on.begin(record, self)
         self._began = time.monotonic()
         self._transcript = Transcript(self._began)
         return self
