@@ -106,7 +106,7 @@ def test_each_miss_is_said_with_its_cell_and_fails(play, tmp_path):
     assert ran.returncode == 1
     assert ran.stdout.splitlines() == [
         "cell 3: ReplayError: This question has no kept answer; --replay always sends nothing. "
-        "→ Ask it once with --replay auto; other words or another history count as new.",
+        "Ask it once with --replay auto; other words or another history count as new.",
         "cell 4: ZeroDivisionError: division by zero",
     ]
 
