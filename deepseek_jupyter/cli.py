@@ -103,11 +103,17 @@ def _run(options: argparse.Namespace) -> tuple[str, int]:
 
 
 def _export(notebook: Path, file: Path | None) -> str:
-    from .conversation.exports import conversation_of_file, write_export
+    import json
+
+    from .conversation.exports import all_turns, conversation_of_file, write_export
+    from .magics.origins import origins
 
     target = file or notebook.with_name(f"{notebook.stem}-conversation.md")
-    write_export(conversation_of_file(notebook), target)
-    return f"Written: {target}"
+    found = conversation_of_file(notebook)
+    cells = json.loads(notebook.read_text("utf-8")).get("cells")
+    of_cells = origins(cells, all_turns(found))
+    write_export(found, target, cells=of_cells)
+    return "\n".join([f"Written: {target}", *of_cells])
 
 
 def _replay(options: argparse.Namespace) -> tuple[str, int]:

@@ -58,7 +58,7 @@ def chosen_cells(
     if check_choice(choice) == "none":
         return ChosenCells()
     check_kind("the notebook's cells", "cell", files)
-    document = _from_page(cell_id) or _from_file(cell_id) or from_history(shell())
+    document = cells_of(_page_cells(), cell_id) or _from_file(cell_id) or from_history(shell())
     cells = document.cells
     if strictest(files) < SAMPLE:
         cells = tuple(replace(cell, output=cell.output and _KEPT) for cell in cells)
@@ -66,9 +66,13 @@ def chosen_cells(
 
 
 def all_cells() -> tuple[Cell, ...]:
-    """The notebook's code cells, from the best source that there is."""
-    document = _from_page(None) or cells_of(_saved_cells(), None) or from_history(shell())
-    return document.cells
+    """The notebook's code cells."""
+    return (cells_of(raw_cells(), None) or from_history(shell())).cells
+
+
+def raw_cells() -> object:
+    """The notebook's cells in nbformat's JSON, of the page or the file; None for none."""
+    return _page_cells() or _saved_cells()
 
 
 # The page
@@ -83,14 +87,14 @@ def take_document(body: Mapping[str, Any]) -> None:
         asked.put(body.get("cells"))
 
 
-def _from_page(cell_id: str | None) -> Document | None:
+def _page_cells() -> object:
     if not pages.connected:
         return None
     ask = uuid4().hex
     _waiting[ask] = SimpleQueue()
     try:
         pages.send({"type": "document", "ask": ask})
-        return cells_of(_waiting[ask].get(timeout=_PATIENCE), cell_id)
+        return _waiting[ask].get(timeout=_PATIENCE)
     except Empty:
         return None
     finally:

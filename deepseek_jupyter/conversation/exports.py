@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from html import escape
 from pathlib import Path
 from typing import Any
@@ -61,15 +61,18 @@ table {{ border-collapse: collapse; }} td, th {{ border: 1px solid #8884; paddin
 """
 
 
-def write_export(conversation: Conversation, path: Path, *, audit: bool = False) -> None:
-    """Write `conversation` to `path`; `audit` is a form of ``.jsonl``.
+def write_export(
+    conversation: Conversation, path: Path, *, audit: bool = False, cells: Sequence[str] = ()
+) -> None:
+    """Write `conversation` to `path`; `audit` is a form of ``.jsonl``. What is said of the
+    notebook's `cells` goes into the forms that people read.
 
     Raises `ConversationError`; overwrites nothing.
     """
     if audit:
         text = to_lines(map(audited, all_turns(conversation)))
     else:
-        text = export_text(conversation, path.suffix)
+        text = export_text(conversation, path.suffix, cells)
     try:
         with path.open("x", encoding="utf-8") as file:
             file.write(text)
@@ -83,7 +86,7 @@ def write_export(conversation: Conversation, path: Path, *, audit: bool = False)
         ) from error
 
 
-def export_text(conversation: Conversation, ending: str) -> str:
+def export_text(conversation: Conversation, ending: str, cells: Sequence[str] = ()) -> str:
     """The file's text. Raises `ConversationError` for an ending that is none of `ENDINGS`."""
     from deepseek_jupyter.sanitizer.sanitizer import sanitize
 
@@ -91,8 +94,8 @@ def export_text(conversation: Conversation, ending: str) -> str:
         return sanitize(text).markdown
 
     forms: dict[str, Callable[[], str]] = {
-        ".md": lambda: to_markdown(conversation, inert),
-        ".html": lambda: to_html(conversation, lambda answer: sanitize(answer).html),
+        ".md": lambda: to_markdown(conversation, inert, cells=cells),
+        ".html": lambda: to_html(conversation, lambda answer: sanitize(answer).html, cells=cells),
         ".json": lambda: to_json(conversation),
         ".ipynb": lambda: json.dumps(to_notebook(conversation, inert), indent=1),
         ".jsonl": lambda: to_lines(training(conversation)),
@@ -212,18 +215,32 @@ def all_turns(conversation: Conversation) -> list[Turn]:
     return sorted(turns, key=lambda turn: turn.created)
 
 
-def to_markdown(turns: Iterable[Turn], sanitize: Sanitize, title: str = "Conversation") -> str:
+def to_markdown(
+    turns: Iterable[Turn],
+    sanitize: Sanitize,
+    title: str = "Conversation",
+    cells: Sequence[str] = (),
+) -> str:
     """Prompts and answers of a path; `sanitize` makes the model's Markdown harmless."""
     parts = [f"# {sanitize(title)}"]
     for number, turn in enumerate(turns, 1):
         parts += [f"## {number}", _fenced(turn.masked().prompt, "text"), sanitize(turn.cited)]
         parts.append(f"*{' · '.join(map(_plain, _facts(turn)))}*")
+    parts += ["## Cells", *(f"- {_plain(line)}" for line in cells)] if cells else []
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
-def to_html(turns: Iterable[Turn], render: Sanitize, title: str = "Conversation") -> str:
+def to_html(
+    turns: Iterable[Turn],
+    render: Sanitize,
+    title: str = "Conversation",
+    cells: Sequence[str] = (),
+) -> str:
     """A page of its own that loads nothing; `render` makes safe HTML of model Markdown."""
     body = "\n".join("\n".join(_section(turn, render)) for turn in turns)
+    if cells:
+        items = "".join(f"<li>{escape(line)}</li>" for line in cells)
+        body += f"\n<h2>Cells</h2>\n<ul>{items}</ul>"
     return _PAGE.format(title=escape(title), body=body)
 
 

@@ -13,11 +13,12 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from IPython.core.error import UsageError
 
 from deepseek_jupyter.api import get_session
+from deepseek_jupyter.asking.notebook_cells import raw_cells
 from deepseek_jupyter.asking.preview import Preview, drawn
 from deepseek_jupyter.asking.preview import sent as preview_sent
 from deepseek_jupyter.asking.reply import Reply
 from deepseek_jupyter.config import DeepSeek
-from deepseek_jupyter.conversation.exports import ENDINGS, write_export
+from deepseek_jupyter.conversation.exports import ENDINGS, all_turns, write_export
 from deepseek_jupyter.display.report import Drawing, Report, tell
 from deepseek_jupyter.errors import CellError
 from deepseek_jupyter.protocol.parameters import parse_value
@@ -25,6 +26,7 @@ from deepseek_jupyter.session.accounts import WAYS, usage
 from deepseek_jupyter.words import said
 
 from .arguments import flag_help, parse_line, split, suggestion
+from .origins import origins
 from .reports import (
     LOCAL_VERBS,
     balance,
@@ -299,9 +301,10 @@ def _export(file: str, *, audit: bool = False) -> Report:
     if path.suffix not in ENDINGS or (audit and path.suffix != ".jsonl"):
         endings = ".jsonl with --audit" if audit else ", ".join(ENDINGS)
         raise UsageError(f"export takes a file name that ends in {endings}.")
-    write_export(_conversation(), path, audit=audit)
+    of_cells = origins(raw_cells(), all_turns(_conversation()))
+    write_export(_conversation(), path, audit=audit, cells=of_cells)
     sent = "It holds what was sent, cards of attached data too." if path.suffix == ".jsonl" else ""
-    return Report(f"Written: {path}", remark=sent)
+    return Report(f"Written: {path}", remark="\n".join([sent, *of_cells]).strip())
 
 
 @_command(
