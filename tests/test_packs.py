@@ -13,6 +13,7 @@ import nbformat
 import pytest
 
 from deepseek_jupyter.conversation.recording import read_recording
+from deepseek_jupyter.local import DEFAULT_MODEL
 from deepseek_jupyter.protocol.output import TURN_MIME
 from deepseek_jupyter.session.recordings import ONLY
 
@@ -61,8 +62,8 @@ def test_every_notebook_that_asks_has_one():
 def test_recordings_are_small_and_of_the_embedded_model(pack):
     found = read_recording(pack)
     assert pack.stat().st_size < 30_000
-    assert {t.provider for t in found.turns.values()} <= {"local"}
-    assert all(row.model.startswith("local:") for row in found.rows.values())
+    assert {t.model.removeprefix("local:") for t in found.turns.values()} <= {"", DEFAULT_MODEL}
+    assert {t.provider for t in found.turns.values()} <= {"local", ""}
     assert not any(turn.prompt for turn in found.turns.values())
 
 

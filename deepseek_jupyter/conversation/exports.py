@@ -72,7 +72,7 @@ def write_export(
     if audit:
         text = to_lines(map(audited, all_turns(conversation)))
     else:
-        text = export_text(conversation, path.suffix, cells)
+        text = _with_cells(export_text(conversation, path.suffix), path.suffix, cells)
     try:
         with path.open("x", encoding="utf-8") as file:
             file.write(text)
@@ -86,7 +86,7 @@ def write_export(
         ) from error
 
 
-def export_text(conversation: Conversation, ending: str, cells: Sequence[str] = ()) -> str:
+def export_text(conversation: Conversation, ending: str) -> str:
     """The file's text. Raises `ConversationError` for an ending that is none of `ENDINGS`."""
     from deepseek_jupyter.sanitizer.sanitizer import sanitize
 
@@ -94,8 +94,8 @@ def export_text(conversation: Conversation, ending: str, cells: Sequence[str] = 
         return sanitize(text).markdown
 
     forms: dict[str, Callable[[], str]] = {
-        ".md": lambda: to_markdown(conversation, inert, cells=cells),
-        ".html": lambda: to_html(conversation, lambda answer: sanitize(answer).html, cells=cells),
+        ".md": lambda: to_markdown(conversation, inert),
+        ".html": lambda: to_html(conversation, lambda answer: sanitize(answer).html),
         ".json": lambda: to_json(conversation),
         ".ipynb": lambda: json.dumps(to_notebook(conversation, inert), indent=1),
         ".jsonl": lambda: to_lines(training(conversation)),
@@ -215,32 +215,18 @@ def all_turns(conversation: Conversation) -> list[Turn]:
     return sorted(turns, key=lambda turn: turn.created)
 
 
-def to_markdown(
-    turns: Iterable[Turn],
-    sanitize: Sanitize,
-    title: str = "Conversation",
-    cells: Sequence[str] = (),
-) -> str:
+def to_markdown(turns: Iterable[Turn], sanitize: Sanitize, title: str = "Conversation") -> str:
     """Prompts and answers of a path; `sanitize` makes the model's Markdown harmless."""
     parts = [f"# {sanitize(title)}"]
     for number, turn in enumerate(turns, 1):
         parts += [f"## {number}", _fenced(turn.masked().prompt, "text"), sanitize(turn.cited)]
         parts.append(f"*{' · '.join(map(_plain, _facts(turn)))}*")
-    parts += ["## Cells", *(f"- {_plain(line)}" for line in cells)] if cells else []
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
-def to_html(
-    turns: Iterable[Turn],
-    render: Sanitize,
-    title: str = "Conversation",
-    cells: Sequence[str] = (),
-) -> str:
+def to_html(turns: Iterable[Turn], render: Sanitize, title: str = "Conversation") -> str:
     """A page of its own that loads nothing; `render` makes safe HTML of model Markdown."""
     body = "\n".join("\n".join(_section(turn, render)) for turn in turns)
-    if cells:
-        items = "".join(f"<li>{escape(line)}</li>" for line in cells)
-        body += f"\n<h2>Cells</h2>\n<ul>{items}</ul>"
     return _PAGE.format(title=escape(title), body=body)
 
 
@@ -270,6 +256,15 @@ def to_notebook(conversation: Conversation, sanitize: Sanitize) -> dict[str, Any
             *(_cell(turn, sanitize, taken) for turn in way),
         ],
     }
+
+
+def _with_cells(text: str, ending: str, cells: Sequence[str]) -> str:
+    """The text of a form for people, and what is to be said of the notebook's cells."""
+    if cells and ending == ".md":
+        return "\n".join([text, "## Cells\n", *(f"- {_plain(line)}" for line in cells), ""])
+    items = "".join(f"<li>{escape(line)}</li>" for line in cells)
+    end = f"<h2>Cells</h2>\n<ul>{items}</ul>\n</body>"
+    return text.replace("</body>", end) if cells and ending == ".html" else text
 
 
 def _branches(conversation: Conversation) -> dict[str, Any]:

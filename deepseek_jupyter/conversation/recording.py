@@ -1,12 +1,12 @@
 """A recording (``.dsrec``): the kept answers of a notebook as one file, for a talk, a class or CI.
 
 It is lines of JSON, compressed by gzip: a head, then an answer each, found by the hash of what was
-asked. There are no names of files in it, so no paths and no links. Prompts are in it only where
-that was wanted, and everything as the model read and wrote it: with pseudonyms, without their
-originals. Keys and headers are in no turn.
+asked; those of jobs too. There are no names of files in it, so no paths and no links. Prompts are
+in it only where that was wanted, and everything as the model read and wrote it: with pseudonyms,
+without their originals. Keys and headers are in no turn.
 
-Reading one is reading a stranger's file: sizes are bounded before anything is unpacked, turns pass
-`records.read_record`, and one line that makes no sense refuses the whole file.
+Reading one is reading a stranger's file: sizes are bounded before anything is unpacked, answers
+pass `records.read_record`, and one line that makes no sense refuses the whole file.
 """
 
 from __future__ import annotations
@@ -21,9 +21,10 @@ from pathlib import Path
 from typing import Any
 
 from deepseek_jupyter.errors import ReplayError
+from deepseek_jupyter.protocol.usage import Usage
 
 from .answers import KeptAnswer
-from .records import dump, read_record, read_usage, sound_id
+from .records import dump, read_record
 from .turn import SCHEMA, Turn, now
 
 VERSION = 1
@@ -31,61 +32,61 @@ LARGEST = 50_000_000  # bytes, unpacked
 MOST = 10_000  # answers
 
 # What of a turn's record goes along.
-_TURN = (
+_KEPT = (
     *("request_hash", "cell_id", "created", "provider", "model", "served_model", "answer"),
     *("reasoning", "steps", "tool_calls", "usage", "timing", "finish_reason", "format"),
 )
-_ROW = ("key", "text", "reasoning", "model")
+_OURS = {"schema": SCHEMA, "id": "packed", "conversation": "packed", "status": "done"}
 
 
 @dataclass(frozen=True, slots=True)
 class Recording:
-    """The turns and the answers of jobs in a file, by hash; `digest` is that of the file."""
+    """The answers in a file, by the hash of what was asked; `digest` is that of the file."""
 
     path: Path
     digest: str
     made: str
     turns: Mapping[str, Turn]
-    rows: Mapping[str, KeptAnswer]
+
+    def row(self, key: str) -> KeptAnswer | None:
+        """The answer to the request of a job."""
+        turn = self.turns.get(key)
+        if turn is None:
+            return None
+        return KeptAnswer(key, turn.answer, turn.reasoning or "", turn.model, turn.usage or Usage())
 
     def __str__(self) -> str:
-        models = {turn.served_model or turn.model for turn in self.turns.values()}
-        models |= {row.model for row in self.rows.values()}
-        many = len(self.turns) + len(self.rows)
-        count = "1 answer" if many == 1 else f"{many:,} answers"
-        return f"{count} of {', '.join(sorted(models)) or 'no model'}, recorded {self.made[:10]}"
+        models = sorted({turn.served_model or turn.model for turn in self.turns.values()})
+        many = f"{len(self.turns):,} answer{'' if len(self.turns) == 1 else 's'}"
+        return f"{many} of {', '.join(models)}, recorded {self.made[:10]}"
 
 
 def write_recording(
     path: Path, turns: Iterable[Turn], rows: Iterable[KeptAnswer], *, prompts: bool = False
 ) -> Recording:
-    """Write the newest whole answer to each question, and read it back.
+    """Write the newest whole answer to each question, and to each request of a job.
 
     Raises `ReplayError`; overwrites nothing.
     """
     kept = {t.request_hash: t for t in turns if t.request_hash and t.status == "done"}
-    lines = [dump({"dsrec": VERSION, "made": now()})]
-    lines += [dump({"turn": _line_of(turn, prompts)}) for turn in kept.values()]
-    lines += [dump({"row": _row_line(row)}) for row in rows]
-    data = "\n".join(lines).encode()
-    if len(lines) == 1:
+    for row in rows:
+        said = Turn("row", "rows", "", answer=row.text, reasoning=row.reasoning, model=row.model)
+        kept[row.key] = replace(said, request_hash=row.key, usage=row.usage)
+    if not kept:
         raise ReplayError("There is no answer to pack.", "Ask first; what is kept is packed.")
-    if len(lines) > MOST + 1 or len(data) > LARGEST:
-        raise ReplayError(
-            f"{len(lines) - 1:,} answers of {len(data) / 1e6:.0f} MB are more than a recording "
-            "may have.",
-            f"It takes {MOST:,} answers and {LARGEST / 1e6:.0f} MB.",
-        )
+    lines = [{"dsrec": VERSION, "made": now()}, *(_line(turn, prompts) for turn in kept.values())]
+    packed = gzip.compress("\n".join(map(dump, lines)).encode(), mtime=0)
+    found = _read(path, packed)
     try:
         with path.open("xb") as file:
-            file.write(gzip.compress(data, mtime=0))
+            file.write(packed)
     except FileExistsError:
         raise ReplayError(
             f"{path} exists; nothing is overwritten.", "Name another file, or delete that one."
         ) from None
     except OSError as error:
         raise ReplayError(f"{path} cannot be written: {error.strerror}.") from error
-    return read_recording(path)
+    return found
 
 
 def read_recording(path: Path) -> Recording:
@@ -95,83 +96,55 @@ def read_recording(path: Path) -> Recording:
     try:
         with path.open("rb") as file:
             packed = file.read(LARGEST + 1)
-        data = _unpacked(path, packed)
+    except OSError as error:
+        raise ReplayError(f"{path} cannot be read: {error.strerror}.") from None
+    return _read(path, packed)
+
+
+def _read(path: Path, packed: bytes) -> Recording:
+    stream = zlib.decompressobj(31)
+    try:
+        data = stream.decompress(packed, LARGEST + 1)
+        if len(packed) > LARGEST or len(data) > LARGEST:
+            raise _refused(path, f"it has more than {LARGEST / 1e6:.0f} MB")
         if data.count(b"\n") > MOST:
             raise _refused(path, f"it has more than {MOST:,} answers")
-        head, *answers = map(json.loads, data.splitlines())
-    except OSError as error:
-        raise ReplayError(f"{path} cannot be read: {error.strerror}.", "Name a file.") from None
-    except (ValueError, RecursionError, EOFError):
+        head, *lines = map(json.loads, data.splitlines())
+    except (ValueError, RecursionError, zlib.error):
         raise _refused(path, "it is none") from None
     version = head.get("dsrec") if isinstance(head, dict) else None
-    if type(version) is not int or version < 1:
+    if type(version) is not int or version < 1 or not stream.eof or stream.unused_data:
         raise _refused(path, "it is none")
     if version > VERSION:
         raise ReplayError(
             f"{path} was made by a newer version of deepseek-jupyter.", "Update it, or pack again."
         )
-    turns, rows = dict[str, Turn](), dict[str, KeptAnswer]()
-    for number, line in enumerate(answers, 2):
-        turn, row = _turn_in(line), _row_in(line)
-        if turn is not None:
-            turns[str(turn.request_hash)] = turn
-        elif row is not None:
-            rows[row.key] = row
-        else:
+    turns = dict[str, Turn]()
+    for number, line in enumerate(lines, 2):
+        turn = _turn(line) if isinstance(line, dict) else None
+        if turn is None or turn.request_hash is None:
             raise _refused(path, f"line {number} is no answer")
+        turns[turn.request_hash] = turn
     made = head["made"] if isinstance(head.get("made"), str) else ""
-    return Recording(path, hashlib.sha256(packed).hexdigest(), made[:10], turns, rows)
-
-
-def _unpacked(path: Path, packed: bytes) -> bytes:
-    """The bytes in one gzip stream, no more than a recording may have."""
-    stream = zlib.decompressobj(31)
-    try:
-        data = stream.decompress(packed, LARGEST + 1)
-    except zlib.error:
-        raise ValueError from None
-    if len(packed) > LARGEST or len(data) > LARGEST:
-        raise _refused(path, f"it has more than {LARGEST / 1e6:.0f} MB")
-    if not stream.eof or stream.unused_data:
-        raise EOFError
-    return data
+    return Recording(path, hashlib.sha256(packed).hexdigest(), made[:10], turns)
 
 
 def _refused(path: Path, why: str) -> ReplayError:
-    return ReplayError(f"{path} is not read as a recording: {why}.", "%deepseek pack writes them.")
+    return ReplayError(f"{path} is not taken as a recording: {why}.", "%deepseek pack writes them.")
 
 
-def _line_of(turn: Turn, prompts: bool) -> dict[str, Any]:
+def _line(turn: Turn, prompts: bool) -> dict[str, Any]:
     written = turn.masked().written if prompts else turn.written
-    line = {name: written[name] for name in (*_TURN, *(["prompt"] if prompts else []))}
+    line = {name: written[name] for name in (*_KEPT, *(["prompt"] if prompts else []))}
     line["answer"] = turn.answer  # without what was found of its quotes
     line["created"] = turn.recorded or turn.created
-    return {**line, "rhythm": turn.rhythm}
+    return {name: value for name, value in {**line, "rhythm": turn.rhythm}.items() if value}
 
 
-def _turn_in(line: object) -> Turn | None:
-    given = line.get("turn") if isinstance(line, dict) else None
-    if not isinstance(given, dict):
+def _turn(line: Mapping[str, Any]) -> Turn | None:
+    known = {name: line[name] for name in (*_KEPT, "prompt") if name in line}
+    turn = read_record({"prompt": "", **known, **_OURS})
+    rhythm = line.get("rhythm")
+    if turn is None or not isinstance(rhythm, str | None):
         return None
-    known = {name: given[name] for name in (*_TURN, "prompt") if name in given}
-    ours = {"schema": SCHEMA, "id": "packed", "conversation": "packed", "status": "done"}
-    turn = read_record({"prompt": "", **known, **ours})
-    if turn is None or turn.request_hash is None:
-        return None
-    rhythm = given.get("rhythm")
-    rhythm = rhythm if isinstance(rhythm, str) else ""
-    return replace(turn, rhythm=rhythm, from_file=True, recorded=turn.created)
-
-
-def _row_line(row: KeptAnswer) -> dict[str, Any]:
-    return {**{name: getattr(row, name) for name in _ROW}, "usage": row.usage.to_json()}
-
-
-def _row_in(line: object) -> KeptAnswer | None:
-    given = line.get("row") if isinstance(line, dict) else None
-    if not isinstance(given, dict) or not all(isinstance(given.get(n), str) for n in _ROW):
-        return None
-    usage = read_usage(given.get("usage"))
-    if sound_id(given["key"]) is None or usage is None:
-        return None
-    return KeptAnswer(given["key"], given["text"], given["reasoning"], given["model"], usage)
+    return replace(turn, rhythm=rhythm or "", from_file=True, recorded=turn.created)

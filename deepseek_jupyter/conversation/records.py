@@ -70,7 +70,7 @@ def read_record(record: object) -> Turn | None:
         reasoning=_text(record.get("reasoning")) or None,
         answer=answer,
         tool_calls=_each(_call, record.get("tool_calls")),
-        usage=read_usage(record.get("usage")),
+        usage=_usage(record.get("usage")),
         cost=_cost(record.get("cost")),
         timing=_seconds(record.get("timing")),
         finish_reason=_name(record.get("finish_reason")),
@@ -178,8 +178,7 @@ def _count(value: object) -> int:
     return value if whole and 0 <= value < _LARGEST else 0  # type: ignore[operator, return-value]
 
 
-def read_usage(value: object) -> Usage | None:
-    """The tokens that a record says; None for none."""
+def _usage(value: object) -> Usage | None:
     if not isinstance(value, Mapping):
         return None
     names = ("prompt_tokens", "completion_tokens", "cache_hit_tokens", "reasoning_tokens")

@@ -17,7 +17,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import IO, Any, Protocol, runtime_checkable
+from typing import IO, Any
 
 from deepseek_jupyter.errors import DeepSeekError, one_line
 from deepseek_jupyter.protocol.output import TURN_MIME
@@ -61,16 +61,6 @@ class Surface:
 
     def end(self, record: Mapping[str, Any]) -> None:
         """The last word: the whole record."""
-
-
-@runtime_checkable
-class Skippable(Protocol):
-    """What stops a kept answer: it can show the rest at once, too."""
-
-    def __call__(self) -> None: ...
-
-    def skip(self) -> None:
-        """Show the rest at once, from any thread."""
 
 
 def surface(show: bool | None) -> Surface:
@@ -224,8 +214,8 @@ class _PageTurn(Surface):
         self._stop()
 
     def skip(self) -> None:
-        if isinstance(self._stop, Skippable):
-            self._stop.skip()
+        if skip := getattr(self._stop, "skip", None):  # only a kept answer has it
+            skip()
 
     def snapshot(self) -> Mapping[str, Any] | None:
         return None  # no deltas are sent

@@ -318,10 +318,9 @@ def _pack(file: str, *, with_prompts: bool = False) -> Report:
         raise UsageError("pack takes a file name that ends in .dsrec.")
     found = write_recording(path, *session.recordings.kept(), prompts=with_prompts)
     session.recordings.trust(found)
-    rows = [("turns", f"{len(found.turns):,}"), ("rows", f"{len(found.rows):,}")]
-    held = "Results of tool calls and thinking are in it"
-    held += ", and prompts." if with_prompts else "; prompts are not."
-    return Report(f"Written: {path}", rows, remark=held)
+    prompts = "Prompts are in it." if with_prompts else "Prompts are not in it."
+    held = f"{found}. Thinking and results of tool calls are in it. {prompts}"
+    return Report(f"Written: {path}", remark=held)
 
 
 @_command("FILE.dsrec", "let a recording answer, after a yes where it was not made here")

@@ -110,8 +110,7 @@ def _why(command: Command, before: Mapping[str | None, Turn], *, behind: bool) -
     if behind:
         return "follows one that has none"
     changed = [n for n, v in asked.parameters.items() if then.parameters.get(n) != v]
-    said = ", ".join(changed) or "settings, attached data or an earlier answer"
-    return f"has changed since: {said}"
+    return f"has changed: {', '.join(changed) or 'settings, data or an earlier answer'}"
 
 
 def play(notebook: Path, recording: Recording) -> tuple[Any, list[str]]:

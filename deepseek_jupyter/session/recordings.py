@@ -55,7 +55,8 @@ class Recordings:
 
     def rows(self, keys: Sequence[str]) -> Mapping[str, KeptAnswer]:
         """The answers to the requests of jobs with these keys."""
-        return {k: f.rows[k] for f in self._usable() for k in keys if k in f.rows}
+        pairs = ((key, file.row(key)) for file in self._usable() for key in keys)
+        return {key: row for key, row in pairs if row is not None}
 
     def kept(self) -> tuple[Iterable[Turn], Iterable[KeptAnswer]]:
         """What a recording of the notebook would have: its turns, and answers of its jobs."""

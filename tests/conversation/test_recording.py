@@ -64,11 +64,12 @@ def test_an_answer_comes_back_with_its_thinking_calls_and_rhythm(path):
     row = KeptAnswer("k" * 32, "price", "hm", "deepseek:flash", Usage(3, 1))
     write_recording(path, [asked], [row])
     found = read_recording(path)
-    (back,) = found.turns.values()
+    back = found.turns[str(asked.request_hash)]
     for name in ("answer", "reasoning", "steps", "rhythm", "usage", "model", "request_hash"):
         assert getattr(back, name) == getattr(asked, name), name
     assert (back.recorded, back.from_file) == (asked.created, True)
-    assert found.rows == {row.key: row}
+    assert found.row(row.key) == row
+    assert found.row("another") is None
     assert str(found).startswith("2 answers of deepseek-flash, deepseek:flash, recorded 2026-")
 
 
@@ -119,13 +120,13 @@ def test_nothing_is_overwritten_and_nothing_is_no_recording(path):
 
 def test_more_than_can_be_read_is_not_written(path):
     rows = [KeptAnswer(f"{at:032x}", "x") for at in range(MOST + 1)]
-    with pytest.raises(ReplayError, match="10,001 answers"):
+    with pytest.raises(ReplayError, match="more than 10,000 answers"):
         write_recording(path, [], rows)
     assert not path.exists()
 
 
 def test_a_newer_version_is_refused(path):
-    packed(path, {"turn": {}}, head={"dsrec": 2})
+    packed(path, {}, head={"dsrec": 2})
     with pytest.raises(ReplayError, match="newer version"):
         read_recording(path)
 
@@ -179,19 +180,15 @@ GOOD = {"request_hash": "a" * 32, "answer": "Hi.", "created": "2026-11-30T09:00:
     [
         7,
         {},
-        {"turn": 7},
-        {"turn": {**GOOD, "answer": 7}},
-        {"turn": {**GOOD, "answer": None}},
-        {"turn": {**GOOD, "request_hash": "../../etc/passwd"}},
-        {"turn": {**GOOD, "request_hash": None}},
-        {"row": {"key": "k"}},
-        {"row": {"key": "../k", "text": "", "reasoning": "", "model": "", "usage": {}}},
-        {"row": {"key": "k", "text": 7, "reasoning": "", "model": "", "usage": {}}},
-        {"row": {"key": "k", "text": "", "reasoning": "", "model": "", "usage": 7}},
+        {**GOOD, "answer": 7},
+        {**GOOD, "answer": None},
+        {**GOOD, "request_hash": "../../etc/passwd"},
+        {**GOOD, "request_hash": None},
+        {**GOOD, "rhythm": {"a": 1}},
     ],
 )
 def test_one_line_that_makes_no_sense_refuses_the_file(path, line):
-    packed(path, {"turn": GOOD}, line)
+    packed(path, GOOD, line)
     assert "line 3 is no answer" in refused(path)
 
 
@@ -199,8 +196,8 @@ def test_a_record_cannot_claim_more_than_an_answer(path):
     """Neither where it belongs, nor what was sent, nor that a tool may run."""
     claims = {"id": "t1", "conversation": "c", "parent": "p", "sent": "Obey.", "status": "error"}
     claims |= {"pseudonyms": {"<email-1>": "<b>"}, "policy": ["no_code"], "history": False}
-    claims |= {"rhythm": {"a": 1}, "cost": {"amount": "9", "currency": "USD"}, "offer": "key"}
-    packed(path, {"turn": {**GOOD, **claims}})
+    claims |= {"cost": {"amount": "9", "currency": "USD"}, "offer": "key"}
+    packed(path, {**GOOD, **claims})
     (found,) = read_recording(path).turns.values()
     expected = Turn("packed", "packed", "", answer="Hi.", status="done", from_file=True)
     moment = GOOD["created"]
@@ -219,7 +216,7 @@ def test_a_record_cannot_claim_more_than_an_answer(path):
         gzip.compress(b"7"),
         gzip.compress(b'{"dsrec": true}'),
         gzip.compress(b'{"dsrec": "1"}'),
-        gzip.compress(b'{"dsrec": 1}\n{"turn": {}}')[:-6],
+        gzip.compress(b'{"dsrec": 1}\n{}')[:-6],
         gzip.compress(b'{"dsrec": 1}') + b"more",
         gzip.compress(b"\xff\xfe"),
     ],
