@@ -18,7 +18,7 @@ from typing import Any
 from deepseek_jupyter.errors import ConversationError
 from deepseek_jupyter.protocol.dialect import Dialect
 from deepseek_jupyter.protocol.messages import Message, legal, system
-from deepseek_jupyter.protocol.output import TURN_MIME, packed
+from deepseek_jupyter.protocol.output import TURN_MIME, output_of, packed
 from deepseek_jupyter.protocol.request import wire_messages
 
 from .conversation import Conversation
@@ -294,7 +294,8 @@ def _cell(turn: Turn, sanitize: Sanitize, taken: set[str]) -> dict[str, Any]:
         "text/markdown": sanitize(record["answer"]),
         "text/plain": record["answer"],
     }
-    output = {"output_type": "display_data", "data": data, "metadata": {}}
+    data, metadata = output_of(data)
+    output = {"output_type": "display_data", "data": data, "metadata": metadata}
     return _code_cell(id, f"%%deepseek\n{turn.prompt}", output)
 
 

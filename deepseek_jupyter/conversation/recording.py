@@ -34,7 +34,7 @@ MOST = 10_000  # answers
 # What of a turn's record goes along.
 _KEPT = (
     *("request_hash", "cell_id", "created", "provider", "model", "served_model", "answer"),
-    *("reasoning", "steps", "tool_calls", "usage", "timing", "finish_reason", "format"),
+    *("reasoning", "steps", "tool_calls", "usage", "timing", "finish_reason", "format", "tokens"),
 )
 _OURS = {"schema": SCHEMA, "id": "packed", "conversation": "packed", "status": "done"}
 

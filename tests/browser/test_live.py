@@ -97,7 +97,7 @@ def test_a_cell_streams_thinking_and_answer_and_saves_all_forms(either, endpoint
     book.page.evaluate("() => jupyterapp.commands.execute('docmanager:save')")  # until it is
     saved = json.loads((either.work / book.name).read_text())
     (output,) = saved["cells"][1]["outputs"]
-    assert set(output["data"]) == set(final_bundle(record_in(output["data"])))
+    assert set(output["data"]) == set(final_bundle(record_in(output)))
     assert KEY not in json.dumps(saved)
     assert book.requests == []
 

@@ -89,8 +89,7 @@ def outputs(book: Notebook, index: int) -> list[dict[str, Any]]:
 
 
 def records(found: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    data = [output.get("data", {}) for output in found]
-    return [record_in(bundle) for bundle in data if any("deepseek.turn" in t for t in bundle)]
+    return [record_in(o) for o in found if any("deepseek.turn" in t for t in o.get("data", ()))]
 
 
 def ends(book: Notebook, index: int) -> None:
