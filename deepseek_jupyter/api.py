@@ -14,6 +14,7 @@ from .asking.question import NAMED_PARAMETERS, Question, fitting
 from .asking.reply import Reply
 from .display.frontend import user_namespace
 from .display.surfaces import surface
+from .errors import ParameterError
 from .page.state import session
 from .session.session import Session
 
@@ -119,10 +120,10 @@ def ask(prompt: str, *, show: bool | None = None, **options: Any) -> Reply | Pre
 
     What goes along: `attach`, one or a list of objects, of texts like ``"df:schema,price=full"``
     and of pairs ``(df, "schema")``, or a dict of names and objects; `cells`, the notebook's own
-    ("above", "all", "none", or how many); `fit` ("parts", "head"), what to send of documents that
-    do not fit; `cite` True, quotes from them with their places. What is already there: `new` begins
-    a conversation, `history` False asks outside it, `branch` asks on that branch, `go_on` continues
-    the last answer.
+    ("above", "all", "none", or how many); `fit` ("parts", "head", "map"), what to do with documents
+    that do not fit; `cite` True, quotes from them with their places. What is already there: `new`
+    begins a conversation, `history` False asks outside it, `branch` asks on that branch, `go_on`
+    continues the last answer.
 
     What comes back: `format` ("md", "code", "json", "text"); `schema`, a pydantic model, dataclass,
     TypedDict, enum, any other type, or a JSON schema (see `Reply.data`); `tools`, functions that
@@ -140,7 +141,9 @@ def ask(prompt: str, *, show: bool | None = None, **options: Any) -> Reply | Pre
     >>> ds.ask("What is the capital of France?", think=False).text  # doctest: +SKIP
     'Paris.'
     """
-    question = _asked(prompt, options)
+    question = _mapped(_asked(prompt, options), show)
+    if isinstance(question, Preview):
+        return question
     if question.dry_run:
         return preview(get_session(), question)
     return asking.ask(get_session(), question, surface(_shown(show)))
@@ -153,7 +156,9 @@ async def aask(prompt: str, *, show: bool | None = None, **options: Any) -> Repl
     It takes the options of `ask`. Cancelling the task stops the answer and closes the connection;
     several may run at once.
     """
-    question = _asked(prompt, options)
+    question = await asyncio.to_thread(_mapped, _asked(prompt, options), False)
+    if isinstance(question, Preview):
+        return question
     if question.dry_run:
         return await asyncio.to_thread(preview, get_session(), question)
     return await asking.aask(get_session(), question, surface(_shown(show)))
@@ -166,6 +171,8 @@ class Stream:
     """
 
     def __init__(self, session: Session, question: Question) -> None:
+        if question.fit == "map":
+            raise ParameterError("fit='map' is a job and does not stream.", "Use ds.ask.")
         self._session = session
         self._question = question
         self.reply: Reply | None = None
@@ -258,6 +265,15 @@ def what_if(asked: Any = None, *, models: Sequence[str]) -> Report:
 
 def _shown(show: bool | None) -> bool | None:
     return False if show is None and get_session().config.quiet else show
+
+
+def _mapped(question: Question, show: bool | None) -> Question | Preview:
+    """`question` after the job that ``fit="map"`` may be."""
+    if question.fit != "map":
+        return question
+    from .jobs.document_map import mapped
+
+    return mapped(get_session(), question, show=_shown(show) is not False)
 
 
 def _asked(prompt: str, options: Mapping[str, Any]) -> Question:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Generator, Iterator, Mapping
-from contextlib import aclosing, asynccontextmanager, closing
+from contextlib import aclosing, asynccontextmanager, closing, contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -21,8 +21,8 @@ from deepseek_jupyter.protocol.deltas import Delta, Event
 
 from .attachments import Wanted, kept_from_texts, resolved
 from .fallback import TURNED_AWAY, prepare_all
-from .file_turns import aask_of_file, ask_of_file
-from .prepare import Placed, place
+from .file_turns import aask_of_file, ask_of_file, is_to_be_asked
+from .prepare import Placed, Prepared, place
 from .question import Question
 from .replay import Replay, kept_answer
 from .reply import Reply
@@ -159,19 +159,20 @@ async def aask(session: Session, question: Question, on: Surface | None = None) 
     on = on or surface(None)
     on.raises = _raises(session, question)
     with preparing(on, question.prompt):  # for what is not said: other threads show nothing
-        placed = await asyncio.to_thread(_placed, session, question)
-        replay = kept_answer(session, placed, on)
+        placed, prepared = await asyncio.to_thread(_prepared, session, question, on)
+        replay = kept_answer(session, placed, on) if prepared is None else None
         if replay is None:
-            placed = await aask_of_file(session, placed, on)
-            run = Run(session, await asyncio.to_thread(prepare_all, session, placed), on)
+            if prepared is None:
+                placed = await aask_of_file(session, placed, on)
+                prepared = await asyncio.to_thread(prepare_all, session, placed)
+            run = Run(session, prepared, on, sync=False)
     if replay is not None:
         async for _ in _areplayed(replay):
             pass
         return replay.reply
-    with run:
-        async with aclosing(_abatches(session, run)) as batches:
-            async for batch in batches:
-                run.take(batch)
+    async with _reading(session, run) as batches:
+        async for batch in batches:
+            run.take(batch)
     return _reply(session, question, run)
 
 
@@ -200,18 +201,19 @@ async def astream(
 ) -> AsyncGenerator[Delta]:
     """`stream` for ``async for``."""
     nowhere = surface(False)
-    placed = await asyncio.to_thread(_placed, session, question)
-    if replay := kept_answer(session, placed, nowhere):
-        async for delta in _areplayed(replay):
-            yield delta
-        ended(replay.reply)
-        return
-    run = Run(session, await asyncio.to_thread(prepare_all, session, placed), nowhere, ended)
-    with run:
-        async with aclosing(_abatches(session, run)) as batches:
-            async for batch in batches:
-                for delta in run.deltas(batch):
-                    yield delta
+    placed, prepared = await asyncio.to_thread(_prepared, session, question, nowhere)
+    if prepared is None:
+        if replay := kept_answer(session, placed, nowhere):
+            async for delta in _areplayed(replay):
+                yield delta
+            ended(replay.reply)
+            return
+        prepared = await asyncio.to_thread(prepare_all, session, placed)
+    run = Run(session, prepared, nowhere, ended, sync=False)
+    async with _reading(session, run) as batches:
+        async for batch in batches:
+            for delta in run.deltas(batch):
+                yield delta
     for delta in run.left:
         yield delta
     _reply(session, question, run)
@@ -238,6 +240,27 @@ async def _areplayed(replay: Replay) -> AsyncGenerator[Delta]:
         raise asyncio.CancelledError from None
     for delta in replay.take():
         yield delta
+
+
+def _prepared(session: Session, question: Question, on: Surface) -> tuple[Placed, Prepared | None]:
+    """The question, placed, and prepared unless its answer may be kept or the user is to be asked:
+    most take one thread only, once.
+    """
+    placed = _placed(session, question)
+    replay = session.recordings.wanted(question.replay or session.config.replay)
+    ready = replay == "never" and not is_to_be_asked(session, placed, on)
+    return placed, prepare_all(session, placed) if ready else None
+
+
+@asynccontextmanager
+async def _reading(session: Session, run: Run) -> AsyncIterator[AsyncGenerator[list[Event]]]:
+    """The batches of a run; at the end it is kept, and on the disk."""
+    try:
+        with run:
+            async with aclosing(_abatches(session, run)) as batches:
+                yield batches
+    finally:
+        await session.memory.group_sync()
 
 
 def _reply(session: Session, question: Question, run: Run) -> Reply:
@@ -277,9 +300,10 @@ async def _abatches(session: Session, run: Run) -> AsyncGenerator[list[Event]]:
     while True:
         source = engine().adrain(lambda: client.stream(run.exchange), run.stop)
         try:
-            async with _ticking(run), aclosing(source) as batches:
-                async for batch in batches:
-                    yield batch
+            with _ticking(run):
+                async with aclosing(source) as batches:
+                    async for batch in batches:
+                        yield batch
         except TURNED_AWAY as error:
             run.fall_back(error)
             continue
@@ -287,21 +311,22 @@ async def _abatches(session: Session, run: Run) -> AsyncGenerator[list[Event]]:
             return
 
 
-@asynccontextmanager
-async def _ticking(run: Run) -> AsyncIterator[None]:
+@contextmanager
+def _ticking(run: Run) -> Iterator[None]:
     """A quiet tick now and then, for the clock on the screen.
 
     And for Stop: ipykernel (7.4) cancels an awaiting cell from a signal handler that does not wake
     the loop, so that without other events the cell would go on until the server says something.
     """
+    loop = asyncio.get_running_loop()
+    timer = loop.call_later(_TICK, lambda: tick())
 
-    async def tick() -> None:
-        while True:
-            await asyncio.sleep(_TICK)
-            run.take(None)
+    def tick() -> None:
+        nonlocal timer
+        timer = loop.call_later(_TICK, tick)
+        run.take(None)
 
-    ticking = asyncio.create_task(tick())
     try:
         yield
     finally:
-        ticking.cancel()
+        timer.cancel()

@@ -28,6 +28,7 @@ from deepseek_jupyter.protocol.responses import WEB_SEARCH
 from deepseek_jupyter.protocol.tokens import (
     count_body,
     count_forms,
+    count_later,
     count_message,
     count_tokens,
     estimate_tokens,
@@ -37,7 +38,7 @@ from deepseek_jupyter.protocol.wire import WIRES
 
 from .attachments import Gathered, gather, held_back
 from .budget import budget_at, check_context, check_spending, search_notice
-from .long_texts import check_citable, choices, detail, fitted, tokens_without
+from .long_texts import check_citable, choices, detail, fitted, pace, tokens_without
 from .notebook_cells import chosen_cells
 from .prompt_cache import Prefix
 from .question import request_hash
@@ -247,7 +248,7 @@ def prepare(session: Session, placed: Placed, on: Surface = NOWHERE) -> Prepared
     built = replace(built, notices=(*built.notices, *foreign))
     built, budget = _checked(session, placed, built, provider, teaching)
     # Who tries a question wants figures; who asks one wants the answer.
-    sizes = _sizes(built, texts, count_tokens if question.dry_run else estimate_tokens)
+    sizes = _sizes(built, texts, exact=question.dry_run)
     shortened = [*_dropped(window), *turn.sending["shortened"]]
     sending = {"system": system, "dropped": window.dropped, "parts": sizes, "shortened": shortened}
     sending |= _kept_here(placed, path)
@@ -305,7 +306,8 @@ def _checked(
     except ContextLengthError as error:
         context = provider.facts(model).context or 0
         price = session.price(provider, model)
-        raise choices(error, placed.gathered.attachments, context, price) from None
+        speed = pace(placed.conversation.path(placed.turn.parent), model)
+        raise choices(error, placed.gathered.attachments, context, price, speed) from None
     check_spending(session, built, provider, teaching, budget)
     if question.drawn and (changed := _changed(question.drawn, host(provider), built.payload)):
         raise ParameterError(f"Not what the dry run showed: {changed}.", "Draw it again.")
@@ -629,25 +631,30 @@ def _notices(
     return tuple(filter(None, said))
 
 
-def _sizes(
-    built: Built, texts: Iterable[tuple[str, str]], measure: Callable[[str], int]
-) -> list[list[Any]]:
+def _sizes(built: Built, texts: Sequence[tuple[str, str]], *, exact: bool) -> list[list[Any]]:
     """Tokens of each part of a body as ``[name, tokens]``; together they are the whole.
 
     `texts` are the parts of the last message by name.
     """
+    measure = count_tokens if exact else estimate_tokens
+    if exact:
+        count_later(text for _, text in texts)
     body = built.body
     messages = body["messages"]
     first = 1 if messages and messages[0].get("role") == "system" else 0
     last = max((at for at, m in enumerate(messages) if m.get("role") == "user"), default=first)
     history = messages[first:last]
     thinking = sum(measure(m.get("reasoning_content") or "") for m in history)
+    parts = [(name, measure(text)) for name, text in texts]
     rows: list[tuple[str, int]] = [
         ("system prompt", sum(count_message(m, measure) for m in messages[:first])),
         ("history", sum(count_message(m, measure) for m in history) - thinking),
         ("earlier thinking, sent again", thinking),
-        *((name, measure(text)) for name, text in texts),
+        *parts,
         ("tools and answer schema", count_forms(body, measure)),
     ]
-    rest = count_body(body, measure) - sum(size for _, size in rows)
+    sent = messages[last].get("content") if last < len(messages) else None
+    own = sum(size for _, size in parts)
+    whole = count_body(body, lambda text: own if text is sent else measure(text))
+    rest = whole - sum(size for _, size in rows)
     return [[name, size] for name, size in (*rows, ("chat template", rest)) if size > 0]

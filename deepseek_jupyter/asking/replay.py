@@ -20,6 +20,7 @@ from deepseek_jupyter.privacy.redaction import Redactor
 from deepseek_jupyter.protocol.deltas import Delta, ReasoningDelta, TextDelta
 from deepseek_jupyter.protocol.rhythm import ANSWER, CALLS, Pace, unpacked
 
+from .long_texts import citations
 from .reply import Reply
 from .run import RestoredEvents, interrupts_held
 
@@ -39,9 +40,9 @@ def kept_answer(session: Session, placed: Placed, on: Surface) -> Replay | None:
     """
     question, config = placed.question, session.config
     wanted = session.recordings.wanted(question.replay or config.replay)
-    pace = Pace.parse(question.pace or config.pace)
     if wanted == "never":
         return None
+    pace = Pace.parse(question.pace or config.pace)
     kept = _found(session, placed)
     shape = None
     if question.schema is not None:
@@ -73,7 +74,11 @@ def _found(session: Session, placed: Placed) -> Turn | None:
     texts = [text for step in recorded.steps for _, text in step.results]
     used = placed.redactor.used(recorded.answer, recorded.reasoning, *texts)
     ours = {name: getattr(written, name) for name in ("sent", "images", "attachments", "sending")}
-    return replace(recorded, **ours, parameters=turn.parameters, pseudonyms=used)
+    kept = replace(recorded, **ours, parameters=turn.parameters, pseudonyms=used)
+    if not kept.sending.get("cite"):
+        return kept
+    places, _ = citations(kept.answer, [*path, kept])
+    return replace(kept, sending={**kept.sending, "citations": places})
 
 
 def _has_shape(kept: Turn, shape: Shape) -> bool:

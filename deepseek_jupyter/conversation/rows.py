@@ -92,22 +92,23 @@ def put_turn(connection: sqlite3.Connection, turn: Turn, owner: str | None) -> N
     A turn that has ended (no owner) can be found by its words from then on.
     """
     know_conversation(connection, turn.conversation)
-    if owner is None:
+    found = connection.execute("SELECT key, indexed FROM turns WHERE id = ?", (turn.id,)).fetchone()
+    if found and found[1] and owner is None:
         remove_from_index(connection, turn.id)
     row = _columns(turn) | {"owner": owner, "updated": time.time()}
     names = ", ".join(row)
     marks = ", ".join(f":{name}" for name in row)
     changes = ", ".join(f"{name} = excluded.{name}" for name in row if name != "id")
-    connection.execute(
+    done = connection.execute(
         f"INSERT INTO turns({names}) VALUES ({marks}) ON CONFLICT(id) DO UPDATE SET {changes}", row
     )
+    key = int(found[0] if found else done.lastrowid or 0)
     connection.execute(
-        "INSERT INTO bodies(key, body) VALUES ((SELECT key FROM turns WHERE id = ?), ?) "
+        "INSERT INTO bodies(key, body) VALUES (?, ?) "
         "ON CONFLICT(key) DO UPDATE SET body = excluded.body",
-        (turn.id, _body(turn)),
+        (key, _body(turn)),
     )
     if owner is None:
-        (key,) = connection.execute("SELECT key FROM turns WHERE id = ?", (turn.id,)).fetchone()
         add_to_index(connection, key, turn)
 
 

@@ -176,6 +176,14 @@ class Turn:
         notes = "\n".join(f"- {mark} {lines}" for mark, lines in below.items())
         return "".join([*pieces, self.answer[at:], "\n\n---\n\n" if notes else "", notes])
 
+    @property
+    def cites(self) -> list[list[str]]:
+        """The marks of `cited` without brackets, each with the lines that stand there; "" for a
+        quote that was not found.
+        """
+        found = {_plain(c["mark"]): str(c["lines"]) for c in self.sending.get("citations", ())}
+        return [[mark, restore(lines, self.pseudonyms)] for mark, lines in found.items()]
+
     def seen(self) -> Turn:
         """The turn for the user's eyes: the originals in place of their pseudonyms."""
         if not self.pseudonyms:
@@ -242,10 +250,14 @@ class Turn:
         return record
 
 
+def _plain(mark: str) -> str:
+    """What a mark of a quote says. Escaped brackets would begin a formula."""
+    return mark[1:-1].translate({ord("["): "(", ord("]"): ")"})
+
+
 def _mark(text: str) -> str:
-    """A mark of a quote that Markdown shows as it is. Escaped brackets would begin a formula."""
-    inner = text[1:-1].translate({ord("["): "(", ord("]"): ")"})
-    inner = re.sub(r"([\\`*<>$|]|__)", r"\\\1", inner)
+    """A mark of a quote that Markdown shows as it is."""
+    inner = re.sub(r"([\\`*<>$|]|__)", r"\\\1", _plain(text))
     return f"[{inner}]"
 
 

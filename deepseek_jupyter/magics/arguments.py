@@ -153,7 +153,8 @@ def _add_conversation_flags(add: Callable[..., object]) -> None:
     add(
         "--fit",
         choices=FITS,
-        help="of documents that do not fit, send the most relevant parts, or the beginnings",
+        help="of documents that do not fit, send the most relevant parts or the beginnings, or ask "
+        "each part and then over the answers",
     )
     add("--cite", action="store_true", help="quotes from the documents, each with its place")
     add("--dry-run", action="store_true", help="show what would be sent, and send nothing")

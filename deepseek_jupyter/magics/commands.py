@@ -14,7 +14,7 @@ from IPython.core.error import UsageError
 
 from deepseek_jupyter.api import get_session
 from deepseek_jupyter.asking.notebook_cells import raw_cells
-from deepseek_jupyter.asking.preview import Preview, drawn
+from deepseek_jupyter.asking.preview import Preview, drawn, preview
 from deepseek_jupyter.asking.preview import sent as preview_sent
 from deepseek_jupyter.asking.reply import Reply
 from deepseek_jupyter.config import DeepSeek
@@ -255,6 +255,8 @@ def _tree() -> Drawing | Report:
 def _show(
     name: str = "", *, thinking: bool = False, sent: bool = False, as_: str = ""
 ) -> Reply | Preview | Drawing | Folds:
+    if as_ and name.startswith("drawn-"):  # a dry run's button; its bytes are built once more
+        return preview(get_session(), drawn(name.removeprefix("drawn-"))).as_code(as_)
     conversation = _conversation()
     turn = conversation.look_up(name) if name else conversation.turn(conversation.tip)
     if turn is None:
@@ -268,8 +270,8 @@ def _show(
     if sent or as_:
         if not turn.sent:
             raise UsageError("This turn was read from a file; nothing was sent for it from here.")
-        preview = preview_sent(get_session(), turn)
-        return preview.as_code(as_) if as_ else preview
+        gone_out = preview_sent(get_session(), turn)
+        return gone_out.as_code(as_) if as_ else gone_out
     return Reply(turn)
 
 

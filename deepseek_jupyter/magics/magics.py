@@ -107,6 +107,7 @@ class DeepSeekMagics(Magics):
         from deepseek_jupyter.api import get_session
         from deepseek_jupyter.asking.ask import ask, resolve
         from deepseek_jupyter.asking.preview import preview
+        from deepseek_jupyter.asking.question import Question
         from deepseek_jupyter.display.frontend import current_cell
         from deepseek_jupyter.privacy.rules import Teaching
 
@@ -117,6 +118,13 @@ class DeepSeekMagics(Magics):
         if command.map is not None:
             return self._map(command, names)
         question = resolve(command.question, names, template=True)
+        if question.fit == "map":
+            from deepseek_jupyter.jobs.document_map import mapped
+
+            asked = mapped(session, question, show=not (command.quiet or session.config.quiet))
+            if not isinstance(asked, Question):
+                return asked
+            question = asked
         if question.dry_run:
             return preview(session, question)
         try:

@@ -17,10 +17,11 @@ from deepseek_jupyter.asking.attachments import Wanted
 from deepseek_jupyter.asking.branching import branching
 from deepseek_jupyter.asking.notebook_cells import given_cells
 from deepseek_jupyter.asking.preview import drawn, preview
+from deepseek_jupyter.asking.preview import gauge as how_full
 from deepseek_jupyter.asking.question import Question
 from deepseek_jupyter.display.frontend import user_namespace
 from deepseek_jupyter.display.surfaces import Deltas
-from deepseek_jupyter.errors import ConversationError, Interrupted
+from deepseek_jupyter.errors import ConversationError, DeepSeekError, Interrupted
 from deepseek_jupyter.privacy.levels import asked_of
 
 from .fields import flag, objects, text, texts, turn_id, whole
@@ -92,6 +93,14 @@ def dry_run(session: Session, request: Request) -> dict[str, Any]:
             for r in shown.reports
         ],
     }
+
+
+def gauge(session: Session, request: Request) -> dict[str, Any]:
+    """As `dry_run`, in one line for the composer; where it cannot be asked, why."""
+    try:
+        return {"gauge": how_full(session, _resolved(session, _question(request.body)))}
+    except DeepSeekError as error:
+        return {"gauge": error.what}
 
 
 def _question(body: Mapping[str, Any]) -> Question:

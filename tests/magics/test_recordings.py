@@ -146,6 +146,37 @@ def test_what_was_said_before_a_live_question_goes_out_as_it_was_recorded(
     assert said == ["Who is <email-1>?", "That is <email-1>.", "And now?"]
 
 
+def test_a_recorded_turn_can_be_shown_again_but_not_its_request(elsewhere, shell, run, monkeypatch):
+    says(monkeypatch, "y")
+    run(f"%deepseek unpack {elsewhere}")
+    texts(shell, run)
+    assert "Grace." in run("%deepseek show")
+    assert "And who else?" in run("%deepseek show --sent")
+    assert "was not kept" in run("%deepseek show --as curl")
+
+
+def test_quotes_of_a_recorded_answer_have_their_places_again(
+    shell, run, server, tmp_path, monkeypatch
+):
+    (tmp_path / "paper.txt").write_text("One line.\nBees can count to four.\nThe end.")
+    cell = f'%%ds --cite -a "{tmp_path / "paper.txt"}"\nCan bees count?'
+    server.queue(answer('They can: "Bees can count to four."'))
+    shell.cell = "c1"
+    shell.get_parent = lambda: {"metadata": {"cellId": "c1"}, "header": {"msg_id": "m"}}
+    run(cell)
+    marked = ds.last.text
+    assert "[paper.txt" in marked
+    run(f"%deepseek pack {tmp_path / 'bees.dsrec'}")
+    server.__exit__()
+    monkeypatch.setenv("DEEPSEEK_JUPYTER_HOME", str(tmp_path / "elsewhere"))
+    begin(monkeypatch)
+    says(monkeypatch, "y")
+    run(f"%deepseek unpack {tmp_path / 'bees.dsrec'}")
+    run(cell)
+    assert ds.last.turn.replayed
+    assert ds.last.text == marked
+
+
 def test_rehearse_says_which_cells_have_no_answer_and_why(lesson, run):
     assert "None is missing." in run("%deepseek rehearse")
     change(lesson, 1, "%ds And who else was there?")

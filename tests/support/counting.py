@@ -36,7 +36,7 @@ class CountingServer:
         self,
         answer: Answer = last_words,
         *,
-        latency: float = 0.0,
+        latency: float | Callable[[dict[str, Any]], float] = 0.0,
         limit: int = 0,
         says_limit: bool = True,
         usage: Callable[[dict[str, Any], str], dict[str, int]] | None = None,
@@ -126,7 +126,8 @@ class CountingServer:
         self.peak = max(self.peak, self.now)
         try:
             if self.latency:
-                await asyncio.sleep(self.latency)
+                latency = self.latency
+                await asyncio.sleep(latency(body) if callable(latency) else latency)
         finally:
             self.now -= 1
         text = self.answer(body)

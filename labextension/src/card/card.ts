@@ -17,6 +17,7 @@ import { merge } from '../kernel/transcript';
 import { Flow } from '../markdown/flow';
 import { LabRenderer } from '../markdown/labrenderer';
 import { insertBelow, isEditable, regenerate, replaceCell, runBelow, stop } from './actions';
+import { addCitations } from './citations';
 import { make, say } from './dom';
 import { findHostCell, hideSaid, isExecuting, kernelOf } from './hostcell';
 import { Notes } from './notes';
@@ -65,6 +66,7 @@ export class Card extends Widget implements IRenderMime.IRenderer {
     answer.classList.add('jp-RenderedHTMLCommon', 'jp-RenderedMarkdown');
     this._answer = new Flow(answer, renderer, node => {
       addCodeBars(node, this._codeActions, this._trans);
+      addCitations(node, this._record.cites, this._trans);
     });
     this._thinking = new Thinking(renderer, this._trans);
     this._switch = new SiblingSwitch(
@@ -80,7 +82,11 @@ export class Card extends Widget implements IRenderMime.IRenderer {
         copy: () => Clipboard.copyToSystem(this._record.answer),
         regenerate: () => this._at(host => regenerate(host, options.translator)),
         stop: () => this._stop(),
-        skip: () => this._skip()
+        skip: () => this._skip(),
+        code: form => {
+          const turn = this._record.id.replace(/[^0-9a-z-]/g, ''); // it may come from a file
+          this._at(host => runBelow(host, `%deepseek show ${turn} --as ${form}`, options.translator));
+        }
       },
       this._switch.node,
       this._trans

@@ -12,7 +12,7 @@ import { Clipboard } from '@jupyterlab/apputils';
 import type { TranslationBundle } from '@jupyterlab/translation';
 import { isRunning } from '../kernel/record';
 import { said } from '../said';
-import { button, confirm, make, say } from './dom';
+import { asCode, button, confirm, make, say } from './dom';
 import { shareOf } from './share';
 import { phase, waitingFor } from './wording';
 import type { IAttachment, ITurnRecord } from '../kernel/record';
@@ -24,6 +24,8 @@ export interface IHeaderActions {
   stop(): void;
   /** Show the rest of a kept answer. */
   skip?(): void;
+  /** Show the request in this form of code; absent where there is no place for it. */
+  code?(form: string): void;
 }
 
 /** Shows who answered, the turn's status, and the buttons for the whole answer. */
@@ -52,7 +54,8 @@ export class Header {
     this._skip.classList.add('jp-DeepSeek-skip');
     this._canSkip = actions.skip !== undefined;
     const buttons = make('div', 'buttons');
-    buttons.append(this._copy, this._regenerate, this._skip, this._stop);
+    actions.code && (this._code = asCode(form => actions.code!(form), trans));
+    buttons.append(...(this._code ? [this._code] : []), this._copy, this._regenerate, this._skip, this._stop);
     this.node.append(this._model, branch, this._phase, buttons);
   }
 
@@ -71,6 +74,7 @@ export class Header {
     this._stop.disabled &&= running;
     this._copy.hidden = !record.answer;
     this._regenerate.hidden = running;
+    this._code && (this._code.hidden = running || record.replayed);
   }
 
   private _words(record: ITurnRecord, running: boolean): string {
@@ -92,6 +96,7 @@ export class Header {
   private _since = 0;
   private _model = make('span', 'model');
   private _phase = make('span', 'phase');
+  private _code: HTMLElement | null = null;
   private _copy: HTMLButtonElement;
   private _regenerate: HTMLButtonElement;
   private _stop: HTMLButtonElement;

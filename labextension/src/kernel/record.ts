@@ -112,6 +112,12 @@ export interface ICost {
   readonly currency: string;
 }
 
+/** A mark behind a quote and the lines that stand there; empty where it was not found. */
+export interface ICite {
+  readonly mark: string;
+  readonly lines: string;
+}
+
 /** Which of the answers to one question this is, counted from 1. */
 export interface IBranch {
   readonly index: number;
@@ -137,6 +143,7 @@ export interface ITurnRecord {
   /** How sure the model was, and its tokens; see `kernel/logprobs.ts`. */
   readonly tokens: { readonly says: string; readonly packed: string } | null;
   readonly answer: string;
+  readonly cites: readonly ICite[];
   /** What the answer was asked to be: `md`, `code`, `json` or `text`. */
   readonly format: string;
   readonly tool_calls: readonly IToolCall[];
@@ -244,6 +251,10 @@ export function readRecord(json: unknown): ITurnRecord {
     outline: list(raw['outline']).map(line => number(line) ?? 0),
     tokens: readTokens(raw['tokens']),
     answer: text(raw['answer']),
+    cites: list(raw['cites']).map(item => {
+      const [mark, lines] = list(item);
+      return { mark: text(mark), lines: text(lines) };
+    }),
     format: text(raw['format']),
     tool_calls: [...readSteps(raw['steps']), ...objects(raw['tool_calls']).map(item => readCall(item))],
     timing: { thinking: number(timing['thinking']), total: number(timing['total']) },
