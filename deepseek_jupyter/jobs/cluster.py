@@ -533,7 +533,7 @@ def _client(where: Any) -> Any:
     except ImportError:
         raise ConfigurationError(
             "where='cluster' needs Dask's scheduler, which is not installed.",
-            "pip install 'deepseek-jupyter[dask]'",
+            'Run `pip install "deepseek-jupyter[dask]"`.',
         ) from None
     if isinstance(where, distributed.Client):
         return where
@@ -547,7 +547,7 @@ def _client(where: Any) -> Any:
     except ValueError:
         raise ConfigurationError(
             "There is no client of a cluster.",
-            "from distributed import Client; client = Client() starts one on this machine.",
+            "`from distributed import Client; client = Client()` starts one on this machine.",
         ) from None
 
 
