@@ -37,9 +37,10 @@ from deepseek_jupyter.session.session import get_session
 from deepseek_jupyter.transport.providers import PROVIDERS
 from tests.conftest import GUARD, ROOT
 from tests.jobs.test_row_map import PROMPT, as_json, everything, frame
-from tests.support.asking import KEY
 
 distributed = pytest.importorskip("distributed")
+
+KEY = "sk-THE0KEY0OF0THE0WORKERS0ALONE"  # the kernel's is another
 
 # The workers alone have the key: it must not be in the process of the scheduler.
 CLUSTER = """
@@ -116,6 +117,7 @@ class TestFrame:
         far = there(rows, prompt, also=also)
         assert type(far) is type(rows)
         asked = server.accepted
+        assert server.keys == {KEY}
         assert asked == 40  # names and addresses are masked, and 120 rows have 40 words
         near = everything(rows, prompt, also=also)
         assert server.accepted == asked  # one journal for both
