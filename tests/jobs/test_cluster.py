@@ -37,6 +37,7 @@ from deepseek_jupyter.session.session import get_session
 from deepseek_jupyter.transport.providers import PROVIDERS
 from tests.conftest import GUARD, ROOT
 from tests.jobs.test_row_map import PROMPT, as_json, everything, frame
+from tests.support.asking import KEY as KERNELS_KEY
 
 distributed = pytest.importorskip("distributed")
 
@@ -298,7 +299,7 @@ def test_the_scheduler_and_its_dashboard_hold_no_key_and_no_masked_value(
     shown = "".join(httpx.get(where + page, follow_redirects=True).text for page in pages)
     assert "127.0.0.1" in shown
     told = [shown.encode(), *memory_of(cluster.process.pid)]
-    for word in (KEY, "sentinel1@", "Zentinelq1", "Nentinel1"):
+    for word in (KEY, KERNELS_KEY, "sentinel1@", "Zentinelq1", "Nentinel1"):
         assert not any(word.encode() in part for part in told), word
     assert any(b"full_name" in part for part in told)  # that it finds what is there
     assert kept.compute()["answer"].iloc[7].startswith("Nentinel7")
