@@ -37,6 +37,7 @@ from deepseek_jupyter.protocol.deltas import (
     TextDelta,
     ToolCallDelta,
 )
+from deepseek_jupyter.protocol.logprobs import divided, in_words, packed
 from deepseek_jupyter.protocol.tokens import count_body, estimate_tokens
 from deepseek_jupyter.protocol.usage import Cost, Usage
 
@@ -92,6 +93,7 @@ class Run:
         self._places = [prepared, *prepared.fallbacks]
         self._begin_rounds(prepared)
         self._restored = RestoredEvents(prepared.redactor)
+        self._unsaid = prepared.begins.text if prepared.begins else ""
 
     def _begin_rounds(self, prepared: Prepared) -> None:
         asks = getattr(self._surface, "asks", False)
@@ -131,6 +133,8 @@ class Run:
                 self._transcript.note(broken)
             self._session.prefix = prefix
         self._transcript.notices += self._turn.sending["shortened"]
+        if (begins := self._prepared.begins) and begins.said:
+            self._transcript.notices.append(begins.said)
         news = [*filter(self._session.first_time, self._prepared.notices)]
         self._transcript.notices += news
         if NO_KEY in news:
@@ -157,9 +161,8 @@ class Run:
         self._refresh(now)
         if self._unsaved and now - self._unsaved >= _CHECKPOINT:
             self._unsaved = 0.0
-            self._session.memory.checkpoint(
-                self._turn, self._transcript.status, self.exchange.completion
-            )
+            so_far = self._begun(self.exchange.completion)
+            self._session.memory.checkpoint(self._turn, self._transcript.status, so_far)
         return shown
 
     def deltas(self, batch: list[Event] | None) -> Iterator[Delta]:
@@ -225,8 +228,12 @@ class Run:
         self._surface.refresh(self._transcript, self._transcript.take_fresh(), now)
 
     def _in_answer(self, batch: list[Event] | None) -> list[Event] | None:
-        """The arguments of the function that is the answer, as the answer's text."""
+        """The arguments of the function that is the answer, as the answer's text; before its first
+        words those that it began with.
+        """
         asked = self._prepared.asked
+        if batch and self._unsaid and any(isinstance(event, TextDelta) for event in batch):
+            batch, self._unsaid = [TextDelta(self._unsaid), *batch], ""
         if not batch or asked is None or not asked.function:
             return batch
         return [
@@ -283,15 +290,17 @@ class Run:
                 tool.close()
         arrived, is_whole = self.exchange.completion, problem is None and not stopped
         arrived = arrived if is_whole else _estimated(arrived, self._built.body)
-        completion = self._rounds.settled(arrived)
+        completion = self._begun(self._rounds.settled(arrived))
         if problem is None and not stopped:
             problem = _emptiness(completion)
-        status = _status(problem, stopped)
+        status, tokens = _status(problem, stopped), completion.logprobs
         self._cite(completion.answer)
         self.left = tuple(self._restored.rest())
         self._transcript.apply(*self.left, now=time.monotonic())
         self._transcript.end(status, time.monotonic())
         self._transcript.notices += _advice(completion, problem, stopped)
+        if self._built.body.get("logprobs") and not tokens and is_whole:
+            self._transcript.notices.append("The host sent no probabilities of tokens.")
         if completion.citations:
             self._transcript.notices.append(f"Cited: {'; '.join(map(named, completion.citations))}")
         self._transcript.notices += self._trouble()
@@ -314,6 +323,7 @@ class Run:
             pseudonyms=self._pseudonyms(completion),
             audit=self._audit(completion),
             logprobs=completion.logprobs,
+            tokens={"says": in_words(tokens), "packed": packed(tokens)} if tokens else None,
         )
         record = self._record()
         shape = self._prepared.asked.shape if self._prepared.asked else None
@@ -328,6 +338,18 @@ class Run:
             self._surface.end(record)
         self._session.announce("ended", record)
         self.reply.shown_in = current_cell() if self._surface.visible else None
+
+    def _begun(self, completion: Completion) -> Completion:
+        """`completion` behind the words that it went on from, its tokens in one list each. A
+        request that failed went on from none.
+        """
+        came = completion.answer or completion.ended
+        begins, logprobs = came and self._prepared.begins, completion.logprobs
+        answer = begins.text + completion.answer if begins else completion.answer
+        if begins and begins.tokens:
+            logprobs = {"content": [*begins.tokens, *(logprobs or {}).get("content", ())]}
+        logprobs = divided(logprobs, answer) if logprobs else None
+        return replace(completion, answer=answer, logprobs=logprobs)
 
     def _cite(self, answer: str) -> None:
         """Find what the answer quotes, where that was asked for."""

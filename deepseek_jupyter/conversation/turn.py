@@ -19,6 +19,8 @@ from deepseek_jupyter.privacy.redaction import Redactor, restore, restore_shown
 from deepseek_jupyter.protocol.messages import SIGNED, Message, ToolCall, assistant, tool, user
 from deepseek_jupyter.protocol.usage import Usage
 
+from .outline import outline
+
 SCHEMA = 1
 
 BY_SERVER = "by the server"  # the decision on a call that the provider's server ran
@@ -103,7 +105,8 @@ class Turn:
     in place of what the redactor kept; `pseudonyms` has their originals, and `seen` puts them back.
     `sending` says what else went with `sent`: ``system``, ``dropped`` turns, and of each attachment
     which columns and rows left, what was masked, and where a document stands. `logprobs` stay out
-    of the record for their size.
+    of the record for their size; `tokens` are the first of them packed, and in words: ``{says,
+    packed}`` (`protocol.logprobs`).
     """
 
     id: str
@@ -144,6 +147,7 @@ class Turn:
     sending: Mapping[str, Any] = field(default_factory=dict)
     audit: Mapping[str, Any] = field(default_factory=dict)
     logprobs: Mapping[str, Any] | None = None
+    tokens: Mapping[str, str] | None = None
 
     def messages(self) -> list[Message]:
         """What the turn adds to the history: the question, and the answer as far as it came."""
@@ -221,6 +225,7 @@ class Turn:
         record: dict[str, Any] = {"schema": SCHEMA}
         record |= {f.name: getattr(self, f.name) for f in fields(self) if f.name not in hidden}
         record["reasoning"] = self.reasoning or ""
+        record["outline"] = outline(record["reasoning"])
         record["tool_calls"] = [asdict(call) for call in self.tool_calls]
         record["steps"] = [step.record for step in self.steps]
         record["usage"] = self.usage.to_json() if self.usage else None

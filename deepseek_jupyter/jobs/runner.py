@@ -300,12 +300,11 @@ class Runner:
         exchange = Exchange(request.request, provider, self._prepared.key, built)
         tally.in_flight, tally.sent = tally.in_flight + 1, tally.sent + 1
         try:
-            async for _ in self._client.stream(exchange):
-                pass
+            await self.send(request, exchange)
         except DeepSeekError as error:
             if isinstance(error, errors.RateLimitError):
                 self.limit.refuse(_now(), concurrency_limit(error.what))
-            refused = isinstance(error, errors.APIError) or _never_sent(error)
+            refused = isinstance(error, errors.APIError) or never_sent(error)
             if refused and not exchange.completion.usage:
                 self._settle(request, Decimal(), 0)
             else:
@@ -324,6 +323,11 @@ class Runner:
         tally.seconds += _now() - began
         await self._take(request, exchange)
         return None
+
+    async def send(self, request: JobRequest, exchange: Exchange) -> None:
+        """Send a request once; `exchange` has what came of it. Raises `DeepSeekError`."""
+        async for _ in self._client.stream(exchange):
+            pass
 
     async def _take(self, request: JobRequest, exchange: Exchange) -> None:
         """Keep an answer that came, and give it; one of no use is paid for all the same."""
@@ -455,6 +459,8 @@ def _problem_of(completion: Completion) -> DeepSeekError | None:
     return errors.EmptyAnswerError("The model returned no answer text.") if empty else None
 
 
-def _never_sent(error: DeepSeekError) -> bool:
+def never_sent(error: DeepSeekError) -> bool:
     """Whether no connection was made, so that nothing can have been billed."""
+    if error.unsent:
+        return True
     return type(error.__cause__).__name__ in ("ConnectError", "ConnectTimeout", "ProxyError")

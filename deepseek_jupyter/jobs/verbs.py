@@ -26,7 +26,8 @@ _QUESTION = {"model", "provider", "system", "think", "effort", "replay", "dry_ru
 def map(
     frame: Any, prompt: str, *, to: Any = str, into: str = "answer", rows: int | str = 5,
     budget: float | str | None = None, also: Sequence[str] = (), truth: str | None = None,
-    concurrency: int | None = None, max_errors: float = 0.05, show: bool = True, **options: Any,
+    concurrency: int | None = None, max_errors: float = 0.05, show: bool = True,
+    where: Any = "kernel", **options: Any,
 ) -> Any:  # fmt: skip
     """Ask one question about every row of a frame; the frame comes back with the answers.
 
@@ -50,8 +51,13 @@ def map(
     >>> import deepseek_jupyter as ds
     >>> ds.map(reviews, "What is praised? {{ text }}", into="praised")  # doctest: +SKIP
     """
-    given = MapOptions(to, into, rows, budget, also, truth, concurrency, max_errors, show)
-    return row_map(_task(frame, prompt, given, options))
+    given = MapOptions(to, into, rows, budget, also, truth, concurrency, max_errors, show, where)
+    task = _task(frame, prompt, given, options)
+    if given.in_kernel:
+        return row_map(task)
+    from .cluster import ClusterJob
+
+    return row_map(task, ClusterJob)
 
 
 def classify(

@@ -85,6 +85,13 @@ def _add_model_flags(add: Callable[..., object]) -> None:
         metavar="K=V",
         help="any other parameter of the provider; V is read as JSON where it is JSON; repeatable",
     )
+    add(
+        "--logprobs",
+        dest="top_logprobs",
+        type=int,
+        metavar="N",
+        help="the probability of each token, and N alternatives (0 to 20)",
+    )
     add("-s", "--system", metavar="TEXT", help="system prompt for this question")
 
 

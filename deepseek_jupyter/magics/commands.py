@@ -18,7 +18,8 @@ from deepseek_jupyter.asking.preview import sent as preview_sent
 from deepseek_jupyter.asking.reply import Reply
 from deepseek_jupyter.config import DeepSeek
 from deepseek_jupyter.conversation.exports import ENDINGS, write_export
-from deepseek_jupyter.display.report import Drawing, Report
+from deepseek_jupyter.conversation.outline import steps
+from deepseek_jupyter.display.report import Drawing, Folds, Report
 from deepseek_jupyter.errors import CellError
 from deepseek_jupyter.protocol.parameters import parse_value
 from deepseek_jupyter.session.accounts import WAYS, usage
@@ -244,12 +245,23 @@ def _tree() -> Drawing | Report:
     return Drawing("\n".join(_conversation().tree_lines()))
 
 
-@_command("[TURN] [--sent | --as curl|python|openai]", "a turn again, what was sent, or as code")
-def _show(name: str = "", *, sent: bool = False, as_: str = "") -> Reply | Preview | Drawing:
+@_command(
+    "[TURN] [--thinking | --sent | --as curl|python|openai]",
+    "a turn again, its thinking in steps, what was sent, or as code",
+)
+def _show(
+    name: str = "", *, thinking: bool = False, sent: bool = False, as_: str = ""
+) -> Reply | Preview | Drawing | Folds:
     conversation = _conversation()
     turn = conversation.look_up(name) if name else conversation.turn(conversation.tip)
     if turn is None:
         raise UsageError("The conversation has no turn yet.")
+    if thinking:
+        seen = turn.seen()
+        thoughts = [*(step.reasoning for step in seen.steps), seen.reasoning]
+        if found := [step for text in thoughts if text for step in steps(text)]:
+            return Folds(found)
+        raise UsageError("The model did not think aloud in this turn.")
     if sent or as_:
         if not turn.sent:
             raise UsageError("This turn was read from a file; nothing was sent for it from here.")

@@ -58,6 +58,7 @@ FULL = Turn(
     timing={"first_token": 0.1, "thinking": 0.2, "total": 0.5},
     finish_reason="stop",
     notices=("One.",),
+    tokens={"says": "S", "packed": "P"},
     error={"type": "T", "message": "M", "hint": "H"},
     reasoning_details=({"type": "reasoning.text", "text": "secret form"},),
 )

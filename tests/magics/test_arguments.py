@@ -43,6 +43,7 @@ FLAGS: dict[str, dict[str, object]] = {
     "--stop END": {"parameters": {"stop": ["END"]}},
     "--stop a --stop 'b c'": {"parameters": {"stop": ["a", "b c"]}},
     "--seed -5": {"parameters": {"seed": -5}},
+    "--logprobs 5": {"parameters": {"top_logprobs": 5}},
     "--param top_k=40": {"parameters": {"top_k": 40}},
     "--param verbosity=low": {"parameters": {"verbosity": "low"}},
     "--param logprobs=true": {"parameters": {"logprobs": True}},

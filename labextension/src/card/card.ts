@@ -27,6 +27,7 @@ import { SiblingSwitch } from './siblings';
 import { Proposal, readProposal, withoutCode } from './proposal';
 import { TypedAnswer } from './table';
 import { Thinking } from './thinking';
+import { TokenView } from './tokenview';
 import { Tools } from './tools';
 import { announcement } from './wording';
 import { wordsIn } from '../words';
@@ -104,6 +105,12 @@ export class Card extends Widget implements IRenderMime.IRenderer {
       this._trans
     );
     this._typed = new TypedAnswer(answer, this._trans);
+    this._tokens = new TokenView(
+      this._trans,
+      (at, choice) => void this._switch.branch(at, choice),
+      () => void this._update()
+    );
+    this._header.node.querySelector('.jp-DeepSeek-buttons')!.prepend(this._tokens.toggle);
     this._notes = new Notes(this._trans, {
       again: () => this._at(host => regenerate(host, options.translator)),
       goOn: () => this._at(host => runBelow(host, GO_ON, options.translator)),
@@ -112,7 +119,9 @@ export class Card extends Widget implements IRenderMime.IRenderer {
     const log = make('div', 'log');
     log.setAttribute('role', 'log');
     log.setAttribute('aria-live', 'off');
-    log.append(this._file.node, this._thinking.node, this._tools.node, this._typed.node, this._proposal.node);
+    log.append(
+      ...[this._file, this._thinking, this._tools, this._typed, this._tokens, this._proposal].map(part => part.node)
+    );
     this._status.setAttribute('role', 'status');
     this.addClass('jp-DeepSeek-card');
     this.node.setAttribute('role', 'group');
@@ -180,8 +189,8 @@ export class Card extends Widget implements IRenderMime.IRenderer {
   private async _update(): Promise<void> {
     const transcript = this._options.hub?.transcript(this._saved.id) ?? null;
     const own = merge(this._saved, transcript);
-    const live = this._isLive(own, transcript);
     const record = (this._record = this._switch.looked ?? own);
+    const live = this._isLive(own, transcript) || record.id === this._switch.branching;
     this._switch.update(own, live);
     // Only what the kernel says now may be asked: a record may come from a stranger's file.
     const asking = live ? (transcript?.asking ?? null) : null;
@@ -192,6 +201,8 @@ export class Card extends Widget implements IRenderMime.IRenderer {
     this._tools.update(record, asking);
     this._mark();
     this._typed.update(record);
+    const tokens = this._tokens.update(record);
+    this.toggleClass('jp-mod-tokens', this._tokens.on);
     const proposal = record.changes === null ? null : readProposal(record.changes);
     this._proposal.node.hidden = proposal === null;
     this.toggleClass('jp-mod-proposes', proposal !== null);
@@ -206,6 +217,7 @@ export class Card extends Widget implements IRenderMime.IRenderer {
     this._spoken = words;
     this._tick(isRunning(record.status) && (live || this.isAttached));
     await Promise.all([
+      tokens,
       this._thinking.update(record, live),
       this._answer.set(
         proposal ? withoutCode(record.answer, proposal) : asMarkdown(record),
@@ -281,7 +293,8 @@ export class Card extends Widget implements IRenderMime.IRenderer {
   }
 
   private _onTranscript(_: ICommHub, transcript: ITranscript): void {
-    if (transcript.id === this._saved.id && isRunning(this._saved.status)) {
+    const { id, status } = this._saved;
+    if ((transcript.id === id && isRunning(status)) || transcript.id === this._switch.branching) {
       this._lastSign = Date.now();
       this._soon();
     }
@@ -371,6 +384,7 @@ export class Card extends Widget implements IRenderMime.IRenderer {
   private _attachments: Attachments;
   private _tools: Tools;
   private _typed: TypedAnswer;
+  private _tokens: TokenView;
   private _proposal: Proposal;
   private _file: FileTurns;
   private _seam: SeamLine;

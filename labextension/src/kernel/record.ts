@@ -37,6 +37,8 @@ export interface IAttachment {
   readonly tokens: number | null;
   /** How much of it was sent, in words; empty for all of it. */
   readonly cut: string;
+  /** Of a frame: how many of how many rows have values in what was sent; empty where unknown. */
+  readonly rows: readonly number[];
 }
 
 /** Turns that are out of sight after a turn. */
@@ -60,8 +62,9 @@ export interface IToolCall {
   readonly result: string | null;
   /** What was decided about it; see `docs/tools.md`. */
   readonly decision: string;
-  /** What the model said with the first call of a round. */
+  /** What the model said with the first call of a round, and what it had thought before. */
   readonly said: string;
+  readonly thought: string;
   /** Whether it raised an error. */
   readonly failed: boolean;
   /** How many rows came out, if a table did; `more` of them if those are not all. */
@@ -129,6 +132,10 @@ export interface ITurnRecord {
   readonly provider: string;
   readonly attachments: readonly IAttachment[];
   readonly reasoning: string;
+  /** The numbers of its lines with which steps begin. */
+  readonly outline: readonly number[];
+  /** How sure the model was, and its tokens; see `kernel/logprobs.ts`. */
+  readonly tokens: { readonly says: string; readonly packed: string } | null;
   readonly answer: string;
   /** What the answer was asked to be: `md`, `code`, `json` or `text`. */
   readonly format: string;
@@ -228,9 +235,12 @@ export function readRecord(json: unknown): ITurnRecord {
       kind: text(item['kind']),
       policy: text(item['policy']),
       tokens: number(item['tokens']),
-      cut: text(item['cut'])
+      cut: text(item['cut']),
+      rows: list(item['rows']).map(count => number(count) ?? 0)
     })),
     reasoning: text(raw['reasoning']),
+    outline: list(raw['outline']).map(line => number(line) ?? 0),
+    tokens: readTokens(raw['tokens']),
     answer: text(raw['answer']),
     format: text(raw['format']),
     tool_calls: [...readSteps(raw['steps']), ...objects(raw['tool_calls']).map(item => readCall(item))],
@@ -250,6 +260,11 @@ export function readRecord(json: unknown): ITurnRecord {
     branch: readBranch(raw['branch']),
     changes: raw['changes'] ?? null
   };
+}
+
+function readTokens(json: unknown): ITurnRecord['tokens'] {
+  const { says, packed } = object(json);
+  return text(packed) ? { says: text(says), packed: text(packed) } : null;
 }
 
 /** Read an error, whatever the JSON may be. */
@@ -287,8 +302,8 @@ export function readSteps(json: unknown): IToolCall[] {
     const results = new Map(objects(step['results']).map(item => [text(item['id']), item]));
     return objects(step['tool_calls']).map((item, index) => {
       const result = results.get(text(item['id']));
-      const said = index ? '' : text(step['answer']);
-      return readCall({ ...item, result: result?.['text'] ?? undefined }, result, said);
+      const before = index ? {} : { said: text(step['answer']), thought: text(step['reasoning']) };
+      return readCall({ ...item, result: result?.['text'] ?? undefined }, result, before);
     });
   });
 }
@@ -328,7 +343,7 @@ export function isRunning(status: Status): boolean {
 function readCall(
   item: Record<string, unknown>,
   came: Record<string, unknown> = {},
-  said = ''
+  { said = '', thought = '' } = {}
 ): IToolCall {
   return {
     id: text(item['id']),
@@ -337,6 +352,7 @@ function readCall(
     result: item['result'] === undefined ? null : written(item['result']),
     decision: text(came['decision']),
     said,
+    thought,
     failed: came['failed'] === true,
     rows: number(came['rows']),
     more: came['more'] === true,
