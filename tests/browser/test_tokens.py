@@ -104,8 +104,8 @@ def test_by_keyboard_to_an_alternative_and_on_from_there(book, server):
     assert book.card.locator(".jp-DeepSeek-branch-label").inner_text() == "2/2"
     assert f"You chose ‹␣{word}›" in book.card.locator(".jp-DeepSeek-notices").inner_text()
     outputs = saved(book)["cells"][1]["outputs"]
-    (data,) = [o["data"] for o in outputs if MIME in o.get("data", {})]
-    assert unpacked(data)["answer"] == f"{begun} thing."
+    (output,) = [o for o in outputs if MIME in o.get("data", {})]
+    assert unpacked(output["data"], output["metadata"])["answer"] == f"{begun} thing."
     book.card.get_by_role("button", name="Previous answer").click()
     token(book, 20).wait_for()
 
@@ -167,8 +167,8 @@ def test_two_thousand_tokens_are_drawn_at_once(book, server):
 
 def unpacked_tokens(book):
     outputs = saved(book)["cells"][1]["outputs"]
-    (data,) = [o["data"] for o in outputs if MIME in o.get("data", {})]
-    return unpacked(data)["tokens"]["packed"]
+    (output,) = [o for o in outputs if MIME in o.get("data", {})]
+    return unpacked(output["data"], output["metadata"])["tokens"]["packed"]
 
 
 THINKING = "\n\n".join(
