@@ -55,8 +55,9 @@ def stream(
     schema: Any = None, tools: Any = (), approve: str | None = None, web: bool = False,
     attach: Any = (), cells: str | int | None = None,
     new: bool = False, go_on: bool = False, history: bool | None = None, branch: str | None = None,
-    replay: str | None = None, budget: float | None = None, stream: bool | None = None,
-    on_error: str | None = None, fit: str | None = None, cite: bool = False, **parameters: Any,
+    replay: str | None = None, pace: str | None = None, budget: float | None = None,
+    stream: bool | None = None, on_error: str | None = None, fit: str | None = None,
+    cite: bool = False, **parameters: Any,
 ) -> Stream:  # fmt: skip
     """The deltas of an answer as they arrive, for ``for`` and for ``async for``.
 
@@ -130,7 +131,8 @@ def ask(prompt: str, *, show: bool | None = None, **options: Any) -> Reply | Pre
     TypedDict, enum, any other type, or a JSON schema (see `Reply.data`); `tools`, functions that
     the model may call and the names "sql", "inspect" and "run_python" ("none": nothing), with
     `approve` ("ask", "always", "never"); `web` lets the provider's server search the web. `stream`
-    False sends one plain request. `replay` ("auto", "always", "never") answers from what was kept.
+    False sends one plain request. `replay` ("auto", "always", "never") answers from what was kept,
+    at a `pace` ("1" as it came, "4", "0", "think=8", "real").
 
     What must not happen: `budget` refuses a question that may cost more; `dry_run` sends nothing
     and returns a `Preview` of what would be sent. Raises a `DeepSeekError` with `reply` holding

@@ -10,6 +10,7 @@ answer (`replay`) sends nothing.
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import (
     AsyncGenerator,
     AsyncIterator,
@@ -19,12 +20,12 @@ from collections.abc import (
     Mapping,
     Sequence,
 )
-from contextlib import aclosing, asynccontextmanager, closing, contextmanager
+from contextlib import ExitStack, aclosing, asynccontextmanager, closing, contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from deepseek_jupyter.display.surfaces import NOWHERE, Surface, preparing, surface
-from deepseek_jupyter.errors import ParameterError, SchemaError
+from deepseek_jupyter.errors import Interrupted, ParameterError, SchemaError
 from deepseek_jupyter.protocol.deltas import Delta, Event
 
 from .attachments import Wanted, kept_from_texts, resolved
@@ -32,7 +33,7 @@ from .fallback import TURNED_AWAY, prepare_all
 from .file_turns import aask_of_file, ask_of_file, is_to_be_asked
 from .prepare import Placed, Prepared, place
 from .question import Question
-from .replay import deltas_of, replayed
+from .replay import Replay, kept_answer
 from .reply import Reply
 from .run import Run, interrupts_held
 from .toolset import BUILTIN, NO_TOOLS, function_named
@@ -149,10 +150,15 @@ def ask(
     on.raises = _raises(session, question)
     with preparing(on, question.prompt):
         placed = _placed(session, question, on)
-        if kept := _kept(session, placed, on):
-            return kept
-        placed = ask_of_file(session, placed, on)
-        run = Run(session, prepare_all(session, placed, on), on, ended)
+        replay = kept_answer(session, placed, on)
+        if replay is None:
+            placed = ask_of_file(session, placed, on)
+            run = Run(session, prepare_all(session, placed, on), on, ended)
+    if replay is not None:
+        with replay:
+            for seconds in replay:
+                time.sleep(seconds)
+        return replay.reply
     with run, closing(_batches(session, run)) as batches:
         for batch in batches:
             run.take(batch)
@@ -165,12 +171,16 @@ async def aask(session: Session, question: Question, on: Surface | None = None) 
     on.raises = _raises(session, question)
     with preparing(on, question.prompt):  # for what is not said: other threads show nothing
         placed, prepared = await asyncio.to_thread(_prepared, session, question, on)
-        if prepared is None:
-            if kept := _kept(session, placed, on):
-                return kept
-            placed = await aask_of_file(session, placed, on)
-            prepared = await asyncio.to_thread(prepare_all, session, placed)
-        run = Run(session, prepared, on, sync=False)
+        replay = kept_answer(session, placed, on) if prepared is None else None
+        if replay is None:
+            if prepared is None:
+                placed = await aask_of_file(session, placed, on)
+                prepared = await asyncio.to_thread(prepare_all, session, placed)
+            run = Run(session, prepared, on, sync=False)
+    if replay is not None:
+        async for _ in _areplayed(replay):
+            pass
+        return replay.reply
     async with _reading(session, run) as batches:
         async for batch in batches:
             run.take(batch)
@@ -179,28 +189,43 @@ async def aask(session: Session, question: Question, on: Surface | None = None) 
 
 def ask_together(
     session: Session,
-    prepared: Sequence[Prepared],
+    asked: Sequence[Prepared | Replay],
     on: Sequence[Surface],
     ended: Sequence[Ended],
     shown: Callable[[], None],
 ) -> None:
-    """Ask several prepared questions at once, each with its surface and its `ended`. `shown` is
-    called again and again, on this thread. What stops one of them stops all.
+    """Ask several prepared questions at once, or play their kept answers, each with its surface and
+    its `ended`. `shown` is called again and again, on this thread. What stops one stops all.
     """
-    tick = _TOGETHER / len(prepared)
+    tick = _TOGETHER / len(asked)
     before = session.prefix
 
-    def steps(run: Run) -> Generator[None]:
+    def played(replay: Replay, ended: Ended) -> Generator[None]:
+        try:
+            with replay:
+                yield
+                for seconds in replay:
+                    time.sleep(min(seconds, tick))
+                    yield
+        finally:
+            ended(replay.reply)
+
+    def run(one: Prepared, on: Surface, ended: Ended) -> Generator[None]:
         session.prefix = before  # none of them broke the prefix of another
-        with run:
+        with Run(session, one, on, ended) as run:
             yield
             with closing(_batches(session, run, tick)) as batches:
                 for batch in batches:
                     run.take(batch)
                     yield
 
-    every = [steps(Run(session, *one)) for one in zip(prepared, on, ended, strict=True)]
-    try:
+    every = [
+        played(one, ended) if isinstance(one, Replay) else run(one, on, ended)
+        for one, on, ended in zip(asked, on, ended, strict=True)
+    ]
+    with ExitStack() as open_ones:
+        for one in every:
+            open_ones.enter_context(closing(one))
         with interrupts_held() as came:  # all have begun, or none
             running = [one for one in every if next(one, _OVER) is not _OVER]
         if came:
@@ -208,20 +233,21 @@ def ask_together(
         while running:
             running = [one for one in running if next(one, _OVER) is not _OVER]
             shown()
-    finally:
-        with interrupts_held():
-            for one in every:
-                one.close()
-        session.prefix = prepared[0].prefix
+    first = next((one for one in asked if not isinstance(one, Replay)), None)
+    session.prefix = session.prefix if first is None else first.prefix
 
 
 def stream(session: Session, question: Question, ended: Ended = lambda _: None) -> Iterator[Delta]:
     """The deltas as they come, shown nowhere; `ended` is given the reply, whole or not."""
     nowhere = surface(False)
     placed = _placed(session, question)
-    if kept := _kept(session, placed, nowhere):
-        ended(kept)
-        yield from deltas_of(kept)
+    if replay := kept_answer(session, placed, nowhere):
+        with replay:
+            for seconds in replay:
+                yield from replay.take()
+                time.sleep(seconds)
+        yield from replay.take()
+        ended(replay.reply)
         return
     run = Run(session, prepare_all(session, placed), nowhere, ended)
     with run, closing(_batches(session, run)) as batches:
@@ -238,10 +264,10 @@ async def astream(
     nowhere = surface(False)
     placed, prepared = await asyncio.to_thread(_prepared, session, question, nowhere)
     if prepared is None:
-        if kept := _kept(session, placed, nowhere):
-            ended(kept)
-            for delta in deltas_of(kept):
+        if replay := kept_answer(session, placed, nowhere):
+            async for delta in _areplayed(replay):
                 yield delta
+            ended(replay.reply)
             return
         prepared = await asyncio.to_thread(prepare_all, session, placed)
     run = Run(session, prepared, nowhere, ended, sync=False)
@@ -263,12 +289,26 @@ def _placed(session: Session, question: Question, on: Surface = NOWHERE) -> Plac
     return place(session, question, on)
 
 
+async def _areplayed(replay: Replay) -> AsyncGenerator[Delta]:
+    """A kept answer on the caller's loop, which a KeyboardInterrupt would end."""
+    try:
+        with replay:
+            for seconds in replay:
+                for delta in replay.take():
+                    yield delta
+                await asyncio.sleep(seconds)
+    except Interrupted:
+        raise asyncio.CancelledError from None
+    for delta in replay.take():
+        yield delta
+
+
 def _prepared(session: Session, question: Question, on: Surface) -> tuple[Placed, Prepared | None]:
     """The question, placed, and prepared unless its answer may be kept or the user is to be asked:
     most take one thread only, once.
     """
     placed = _placed(session, question)
-    replay = question.replay or session.config.replay
+    replay = session.recordings.wanted(question.replay or session.config.replay)
     ready = replay == "never" and not is_to_be_asked(session, placed, on)
     return placed, prepare_all(session, placed) if ready else None
 
@@ -282,15 +322,6 @@ async def _reading(session: Session, run: Run) -> AsyncIterator[AsyncGenerator[l
                 yield batches
     finally:
         await session.memory.group_sync()
-
-
-def _kept(session: Session, placed: Placed, on: Surface) -> Reply | None:
-    """The answer that was kept of the question, shown again; None where it has to be asked."""
-    kept = replayed(session, placed, on)
-    if kept is not None:
-        session.last = kept
-        session.withholding.add(placed.gathered.held)
-    return kept
 
 
 def _reply(session: Session, question: Question, run: Run) -> Reply:

@@ -364,14 +364,19 @@ def _last(session: Session, conversation: Conversation) -> Turn | None:
 def _endpoint(
     session: Session, question: Question, teaching: Teaching, on: Surface
 ) -> tuple[Provider, Secret, str]:
-    """Provider, key and model. A dry run sends nothing, so that it needs no key.
+    """Provider, key and model. What sends nothing needs no key: a dry run, kept answers alone.
 
     Raises `MissingKeyError`, and `PolicyError` for what the policy does not allow.
     """
     name, named = session.endpoints.named(question.provider, question.model)
+    plays = session.recordings.wanted(question.replay or "") == "always"
     try:
-        provider, key = session.endpoints.provider(
-            name, lambda model: on.wait({"reason": "start", "name": model})
+        provider, key = (
+            session.endpoints.keyless(name)
+            if plays
+            else session.endpoints.provider(
+                name, lambda model: on.wait({"reason": "start", "name": model})
+            )
         )
     except MissingKeyError:
         if not question.dry_run:

@@ -38,6 +38,7 @@ from deepseek_jupyter.protocol.deltas import (
     ToolCallDelta,
 )
 from deepseek_jupyter.protocol.logprobs import divided, in_words, packed
+from deepseek_jupyter.protocol.rhythm import Rhythm
 from deepseek_jupyter.protocol.tokens import count_body, estimate_tokens
 from deepseek_jupyter.protocol.usage import Cost, Usage
 
@@ -147,6 +148,7 @@ class Run:
             self._transcript.note(told if "%deepseek" in told else Detail(told))
         record = {**record_of(self._turn), "notices": [*self._transcript.notices]}
         self._surface.begin(record, self.stop)
+        self._rhythm = Rhythm(time.monotonic())
         self._session.announce("begun", record)
         return self
 
@@ -155,7 +157,9 @@ class Run:
         now = time.monotonic()
         if batch and Notice in set(map(type, batch)):
             batch = [event for event in batch if self._is_news(event)]
-        shown = self._restored.events(self._in_answer(batch) or [])
+        batch = self._in_answer(batch) or []
+        self._rhythm.take(batch, now)
+        shown = self._restored.events(batch)
         if shown:
             self._transcript.apply(*shown, now=now)
             self._unsaved = self._unsaved or now
@@ -223,6 +227,7 @@ class Run:
         prepared = self._prepared
         self._built = send.built
         self.exchange = Exchange(send.request, prepared.provider, prepared.key, send.built)
+        self._rhythm.end_round(time.monotonic())
         self._transcript.begin_round()
         self._refresh(time.monotonic())
         return True
@@ -326,6 +331,7 @@ class Run:
             pseudonyms=self._pseudonyms(completion),
             audit=self._audit(completion),
             logprobs=completion.logprobs,
+            rhythm=self._rhythm.packed(),
             tokens={"says": in_words(tokens), "packed": packed(tokens)} if tokens else None,
         )
         record = record_of(self._turn)

@@ -84,6 +84,7 @@ def read_record(record: object) -> Turn | None:
         request_hash=sound_id(record.get("request_hash")),
         steps=_each(_step, record.get("steps")),
         replayed=record.get("replayed") is True,
+        recorded=_matching(_MOMENT, record.get("recorded")) or "",
         policy=_each(_name, record.get("policy")),
         offer=_name(record.get("offer")) or "",
         audit=_audit(record.get("audit")),

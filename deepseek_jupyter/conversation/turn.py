@@ -98,8 +98,9 @@ class Turn:
     marks a turn that was read from a notebook and not asked here (see `restore`).
     `reasoning_details` are what OpenRouter wants back unmodified. `images` went with `sent`.
     `steps` came before the answer; `tool_calls` are those left open at its end. `replayed` says
-    that the answer is that of an earlier turn and nothing was sent. `policy` names the rules of a
-    policy file that held for it. `offer` is what its card has a button for besides: ``key``.
+    that the answer is that of an earlier turn, asked at the moment `recorded`, and nothing was
+    sent. `policy` names the rules of a policy file that held for it. `offer` is what its card has a
+    button for besides: ``key``.
     `compare` says what it was compared with: see docs/record.md.
 
     `answer`, `reasoning` and `steps` are as the model wrote them, with the pseudonyms that went out
@@ -107,7 +108,7 @@ class Turn:
     `sending` says what else went with `sent`: ``system``, ``dropped`` turns, and of each attachment
     which columns and rows left, what was masked, and where a document stands. `logprobs` stay out
     of the record for their size; `tokens` are the first of them packed, and in words: ``{says,
-    packed}`` (`protocol.logprobs`).
+    packed}`` (`protocol.logprobs`). `rhythm` says when the answer came, see `protocol.rhythm`.
     """
 
     id: str
@@ -143,12 +144,14 @@ class Turn:
     images: tuple[str, ...] = ()
     steps: tuple[Step, ...] = ()
     replayed: bool = False
+    recorded: str = ""
     policy: tuple[str, ...] = ()
     offer: str = ""
     pseudonyms: Mapping[str, str] = field(default_factory=dict)
     sending: Mapping[str, Any] = field(default_factory=dict)
     audit: Mapping[str, Any] = field(default_factory=dict)
     logprobs: Mapping[str, Any] | None = None
+    rhythm: str = ""
     tokens: Mapping[str, str] | None = None
 
     def messages(self) -> list[Message]:
@@ -231,7 +234,7 @@ class Turn:
     def written(self) -> dict[str, Any]:
         """The JSON form as the model wrote it."""
         hidden = {"sent", "images", "from_file", "reasoning_details", "pseudonyms", "sending"}
-        hidden |= {"logprobs"}
+        hidden |= {"logprobs", "rhythm"}
         record: dict[str, Any] = {"schema": SCHEMA}
         record |= {f.name: getattr(self, f.name) for f in fields(self) if f.name not in hidden}
         record["reasoning"] = self.reasoning or ""

@@ -70,14 +70,15 @@ class Columns(Surface):
         size = len(str(bundle))
         self._throttle.published(now, size, size)
 
-    def close(self, records: Sequence[Mapping[str, Any]], figures: Report) -> None:
-        """The last state, of the turns' records; a terminal shows `figures` below them, and their
-        remark is said of all.
+    def close(self, records: Mapping[str, Mapping[str, Any]], figures: Report) -> None:
+        """The last state, of the turns' records by name; a terminal shows `figures` below them,
+        and their remark is said of all.
         """
         self._closed = True
         if has_frontend() and self.visible:
+            first = next(iter(records.values()))
             bundle = compared_bundle(self.id, records, figures.remark)
-            self._output.end(bundle, {"id": self.id, "cell_id": records[0]["cell_id"]})
+            self._output.end(bundle, {"id": self.id, "cell_id": first["cell_id"]})
         elif self.visible:
             print(figures.said(), flush=True)
 

@@ -131,19 +131,19 @@ def final_bundle(
     }
 
 
-def compared_bundle(id: str, records: Sequence[Mapping[str, Any]], remark: str) -> Bundle:
+def compared_bundle(id: str, turns: Mapping[str, Mapping[str, Any]], remark: str) -> Bundle:
     """The output of several answers to one question, a column each; `remark` is said of all."""
-    names = [str((record.get("compare") or {}).get("variant")) for record in records]
+    names, records = list(turns), list(turns.values())
     column = f'<td valign="top" width="{100 // len(records)}%">'
     parts = [f"> {_marked(one_line(records[0]['prompt'], _LINE))}", "<table><tr>"]
-    for name, record in zip(names, records, strict=True):
+    for name, record in turns.items():
         shown = final_bundle({**record, "prompt": "", "reasoning": ""}, seen=True)
         parts += [column, f"**{_marked(name)}**", shown["text/markdown"], "</td>"]
     parts += ["</tr></table>", *(f"*{_marked(said(line))}*" for line in remark.splitlines())]
     markdown = "\n\n".join(parts)
     texts = [one_line(plain(record["answer"]), _LINE) or ending(record) for record in records]
-    turns = [{TURN_MIME: packed(record, "", markdown)} for record in records]
-    compared = {"schema": 1, "id": id, "names": names, "turns": turns, "remark": remark}
+    kept = [{TURN_MIME: packed(record, "", markdown)} for record in records]
+    compared = {"schema": 1, "id": id, "names": names, "turns": kept, "remark": remark}
     text = "\n".join(map(": ".join, zip(names, texts, strict=True)))
     return {COMPARE_MIME: compared, "text/markdown": markdown, "text/plain": text}
 
@@ -302,6 +302,8 @@ def footer(record: Mapping[str, Any], *, figures: bool = True) -> str:
     if record["status"] in ("waiting", "thinking", "answering"):
         return ""
     parts = ["replayed"] if record.get("replayed") and figures else []
+    if parts and (recorded := record.get("recorded")):
+        parts.append(f"recorded {recorded[:10]}")
     parts.append(record.get("served_model") or record["model"])
     if figures and (usage := record.get("usage")):
         parts += _tokens(usage)

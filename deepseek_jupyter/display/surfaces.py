@@ -212,6 +212,10 @@ class _PageTurn(Surface):
     def stop(self) -> None:
         self._stop()
 
+    def skip(self) -> None:
+        if skip := getattr(self._stop, "skip", None):  # only a kept answer has it
+            skip()
+
     def catch_up(self, tell: Tell) -> None:
         """No deltas are sent."""
 

@@ -19,7 +19,7 @@ from deepseek_jupyter.asking.budget import check_notebook, worst_cost
 from deepseek_jupyter.asking.fallback import where
 from deepseek_jupyter.asking.prepare import Placed, Prepared, asked_of, place, prepare
 from deepseek_jupyter.asking.preview import Preview, preview
-from deepseek_jupyter.asking.replay import replayed
+from deepseek_jupyter.asking.replay import kept_answer
 from deepseek_jupyter.asking.reply import Reply
 from deepseek_jupyter.conversation.turn import new_id
 from deepseek_jupyter.display.columns import Columns
@@ -80,7 +80,7 @@ class Comparison(dict[str, Reply]):
     def _ipython_display_(self) -> None:
         """Show it, unless the cell that just asked has shown it already."""
         if next(iter(self.values())).shown_in != current_cell():
-            Columns(list(self)).close([r.record for r in self.values()], self.report)
+            Columns(list(self)).close({n: r.record for n, r in self.items()}, self.report)
 
 
 def compared(
@@ -135,21 +135,21 @@ class _Asking:
     def ask(self) -> Comparison:
         """Ask those that have no kept answer; the conversation goes on with the first."""
         session, on, found = self._session, self._on, dict[int, Reply]()
+        asked: list[Any] = [None] * len(self._placed)
         for at, one in enumerate(self._placed if self._times == 1 else ()):  # a repeat is new
-            if kept := replayed(session, one, on.columns[at]):
-                found[at] = kept
-        rest = [at for at in range(len(self._placed)) if at not in found]
-        prepared = self._prepared(rest)
+            asked[at] = kept_answer(session, one, on.columns[at])
+        rest = [at for at, kept in enumerate(asked) if kept is None]
+        for at, prepared in zip(rest, self._prepared(rest), strict=True):
+            asked[at] = prepared
         branch = self._question.branch or self._conversation.active
         moves = self._conversation.moves[branch]
         try:
-            if rest:
-                ended = [partial(found.__setitem__, at) for at in rest]
-                ask_together(session, prepared, [on.columns[at] for at in rest], ended, on.tick)
+            ended = [partial(found.__setitem__, at) for at in range(len(asked))]
+            ask_together(session, asked, on.columns, ended, on.tick)
         finally:
             done = Comparison(session, {on.names[at]: found[at] for at in sorted(found)})
             if done:
-                on.close([reply.record for reply in done.values()], done.report)
+                on.close({name: reply.record for name, reply in done.items()}, done.report)
             answered = [r for r in done.values() if r.turn.id in self._conversation]
             if answered and self._conversation.moves[branch] == moves:  # else the user chose
                 self._conversation.put_on_branch(answered[0].turn.id, branch)

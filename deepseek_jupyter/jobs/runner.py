@@ -127,7 +127,8 @@ class Runner:
         self._client = Client(Timeouts(*waits), RetryPolicy(1), 1_000_000)
         self._retry = RetryPolicy(config.attempts)
         self._session, self._prepared, self._read = session, prepared, read
-        self._requests, self._replay, self._max_errors = requests, replay, max_errors
+        self._requests, self._max_errors = requests, max_errors
+        self._replay = session.recordings.wanted(replay)
         self._whole, self._dialect = whole, prepared.provider.dialect
         self.cap, self.tally, self.stopped = cap, Tally(), ""
         self.error: DeepSeekError | None = None
@@ -208,7 +209,8 @@ class Runner:
         if self._replay == "never":
             return {}
         kept = {key: self._memory[key] for key in keys if key in self._memory}
-        return {**(self._journal.answers(keys) if self._journal else {}), **kept}
+        own = self._journal.answers(keys) if self._journal else {}
+        return {**self._session.recordings.rows(keys), **own, **kept}
 
     def _serve(self, request: JobRequest, kept: KeptAnswer | None) -> bool:
         """Answer a request from what is kept; False where it is to be asked."""

@@ -173,6 +173,11 @@ def _add_conversation_flags(add: Callable[..., object]) -> None:
         help="answer from the journal or the notebook: auto where it was asked before, "
         "always or not at all, never",
     )
+    add(
+        "--pace",
+        metavar="1|4|0|think=8|real",
+        help="how fast a kept answer is shown: 1 as it came, 0 at once",
+    )
     add("--budget", type=_sum, metavar="SUM", help="refuse a question that may cost more")
     add(
         "--no-stream",

@@ -101,6 +101,7 @@ class DeepSeekMagics(Magics):
         quiet = command.quiet or settings().quiet or command.question.dry_run
         if command.compare is not None or command.times != 1:
             return self._compare(command, local_ns, show=False if quiet else None)
+        quiet = quiet or command.map is not None  # a job has a view of its own
         on = surface(False if quiet else None)
         with preparing(on, command.question.prompt):
             return self._answer(command, local_ns, on)

@@ -34,7 +34,7 @@ _GAP = "\n\n"
 _TEXTS = ("prompt", "reasoning", "answer")
 _RUN = (
     *("id", "parent", "conversation", "cell_id", "created", "branch", "request_hash", "replayed"),
-    "compare",
+    *("compare", "recorded"),
     *("usage", "cost", "timing", "footer", "audit"),
 )
 _USUAL = {"history": True, "format": "md", "status": "done", "finish_reason": "stop"}

@@ -207,7 +207,7 @@ class TestShown:
         found = ds.compare("Hi.", ["deepseek-flash", "deepseek-v4-pro"])
         from deepseek_jupyter.display.render import compared_bundle
 
-        bundle = compared_bundle("c", [reply.record for reply in found.values()], "All agree.")
+        bundle = compared_bundle("c", {n: r.record for n, r in found.items()}, "All agree.")
         assert [record["answer"] for record in records_of(bundle)] == [said, "Blue."]
         assert bundle["text/plain"].splitlines()[1] == "deepseek-v4-pro: Blue."
         file = {"cells": [{"outputs": [{"data": bundle}]}]}

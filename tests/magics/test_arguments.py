@@ -65,6 +65,7 @@ FLAGS: dict[str, dict[str, object]] = {
     "-a df": {"attach": ("df",)},
     "--attach 'df:price=full' -a x": {"attach": ("df:price=full", "x")},
     "--dry-run": {"dry_run": True},
+    "--pace 2,think=8": {"pace": "2,think=8"},
     "--replay auto": {"replay": "auto"},
     "--replay=always": {"replay": "always"},
     "--schema list[City]": {"schema": "list[City]"},

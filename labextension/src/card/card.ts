@@ -82,6 +82,7 @@ export class Card extends Widget implements IRenderMime.IRenderer {
         copy: () => Clipboard.copyToSystem(this._record.answer),
         regenerate: () => this._at(host => regenerate(host, options.translator)),
         stop: () => this._stop(),
+        skip: () => this._skip(),
         code: form => {
           const turn = this._record.id.replace(/[^0-9a-z-]/g, ''); // it may come from a file
           this._at(host => runBelow(host, `%deepseek show ${turn} --as ${form}`, options.translator));
@@ -141,6 +142,7 @@ export class Card extends Widget implements IRenderMime.IRenderer {
       this._seam.node,
       this._status
     );
+    this.node.addEventListener('keydown', event => this._onKey(event));
     options.hub?.transcriptChanged.connect(this._onTranscript, this);
     options.hub?.messageReceived.connect(this._onMessage, this);
   }
@@ -201,6 +203,8 @@ export class Card extends Widget implements IRenderMime.IRenderer {
     // Only what the kernel says now may be asked: a record may come from a stranger's file.
     const asking = live ? (transcript?.asking ?? null) : null;
     this._header.update(record, live, asking !== null);
+    this._skips = live && record.replayed;
+    this.node.tabIndex = this._skips ? 0 : -1; // a key can skip while it has the focus
     this._attachments.update(record);
     this._asking = asking?.call ?? '';
     this._file.ask(asking?.ofFile ? asking.text : '');
@@ -358,6 +362,20 @@ export class Card extends Widget implements IRenderMime.IRenderer {
     void stop(this._record.id, this._hostCell(), this._options.hub, running);
   }
 
+  private _skip(): void {
+    const kernel = kernelOf(this._hostCell());
+    kernel && this._options.hub?.skip(this._record.id, kernel);
+  }
+
+  private _onKey(event: KeyboardEvent): void {
+    const own = !(event.target as Element).closest('button, summary, a, input');
+    if (this._skips && own && [' ', 'ArrowRight'].includes(event.key)) {
+      event.preventDefault();
+      event.stopPropagation();
+      this._skip();
+    }
+  }
+
   private _answerToolCall(call: string, consent: Consent): void {
     const kernel = kernelOf(this._hostCell());
     if (kernel) {
@@ -396,6 +414,7 @@ export class Card extends Widget implements IRenderMime.IRenderer {
   private _file: FileTurns;
   private _seam: SeamLine;
   private _asking = '';
+  private _skips = false;
   private _answer: Flow;
   private _notes: Notes;
   private _outputs: IHostCell['cell']['outputArea']['model'] | null = null;

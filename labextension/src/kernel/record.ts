@@ -164,6 +164,8 @@ export interface ITurnRecord {
   readonly cost: ICost | null;
   readonly finish_reason: string;
   readonly replayed: boolean;
+  /** When a kept answer came; empty for another. */
+  readonly recorded: string;
   readonly waiting: IWaiting | null;
   readonly notices: readonly string[];
   /** Sentences of which nothing follows for the reader. */
@@ -307,6 +309,7 @@ export function readRecord(json: unknown): ITurnRecord {
       : null,
     finish_reason: text(raw['finish_reason']),
     replayed: raw['replayed'] === true,
+    recorded: text(raw['recorded']),
     waiting: readWaiting(raw['waiting']),
     notices: list(raw['notices']).map(text).filter(Boolean),
     details: list(raw['details']).map(text).filter(Boolean),
