@@ -32,7 +32,7 @@ def saved(answer: str) -> dict[str, object]:
 
 @pytest.mark.parametrize(
     "answer",
-    ["\n\n".join([PROSE] * 7), RICH, f"{PROSE}\n\n{LIST}\n\n" * 4],
+    ["\n\n".join([PROSE] * 6), RICH, f"{PROSE}\n\n{LIST}\n\n" * 3],
     ids=["prose", "rich", "lists"],
 )
 def test_a_file_grows_by_at_most_two_and_a_half_times_the_answer(answer):
