@@ -95,7 +95,7 @@ class _DocumentMap:
         self._each, self._shares = plan.each, shares(self._documents, plan.size)
         self._prepared = self._ready(plan.each)
         self._price = session.price(provider, model)
-        self._pace = pace(placed.conversation.path(placed.turn.parent), model)
+        self._pace = pace(placed.conversation, model)
         self._requests = [self._request(n) for n in range(len(self._shares))]
         replay = question.replay or "auto"
         self._runner = Runner(
@@ -188,10 +188,9 @@ class _DocumentMap:
         assert built is not None
         to = f"{self._prepared.provider.title}, {self._prepared.request.model}"
         title = f"Nothing was sent. To {to}, the first of {count:,} parts:"
-        rows = [(self._where(share), f"{sum(a.tokens for a in share):,}") for share in self._shares]
-        reports = [Report("The plan", self._plan()), Report("Parts", rows, ("of", "tokens"), "", 1)]
         summary = f"{counted(count, 'part')}, then one answer over what they say."
-        return Preview(title, summary, built.body, built.payload, reports)
+        plan = [Report("The plan", self._plan())]
+        return Preview(title, summary, built.body, built.payload, plan)
 
     def _cap(self) -> Cap:
         """What the shares may spend. Raises `ConfigurationError` without a budget, or for one that
