@@ -22,7 +22,7 @@ from deepseek_jupyter.display.surfaces import NOWHERE, Surface
 from deepseek_jupyter.errors import ContextLengthError, MissingKeyError, ParameterError
 from deepseek_jupyter.privacy.rules import Teaching
 from deepseek_jupyter.protocol.dialect import Dialect, model_id, thinking_fields
-from deepseek_jupyter.protocol.messages import Message, user
+from deepseek_jupyter.protocol.messages import Message, assistant, user
 from deepseek_jupyter.protocol.request import Built, ChatRequest, replays_thinking
 from deepseek_jupyter.protocol.responses import WEB_SEARCH
 from deepseek_jupyter.protocol.tokens import (
@@ -55,7 +55,7 @@ if TYPE_CHECKING:
     from deepseek_jupyter.transport.keys import Secret
     from deepseek_jupyter.transport.providers import Provider
 
-    from .question import Question
+    from .question import Beginning, Question
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +102,10 @@ class Placed:
         """`turn` with its message, which does not repeat what the turns of `path` said, and the
         texts that the message is made of, by name.
         """
+        if (begins := self.question.begins) and (of := begins.of):  # that question, as it went out
+            sending = {"attachments": of.sending.get("attachments", []), "shortened": []}
+            said = {name: getattr(of, name) for name in ("sent", "images", "attachments")}
+            return replace(turn, **said, sending={**turn.sending, **sending}), []
         before = list(path)
         gathered = self.gathered.behind(before)
         cells = self.cells.text("\n".join(turn.sent for turn in before))
@@ -156,6 +160,7 @@ class Prepared:
     approve: str | None = None
     tools: Mapping[str, Tool] = field(default_factory=dict)
     asked: Asked | None = None
+    begins: Beginning | None = None
     fallbacks: tuple[Prepared, ...] = ()
 
     def saying(self, text: str) -> tuple[ChatRequest, Built]:
@@ -223,8 +228,8 @@ def prepare(session: Session, placed: Placed, on: Surface = NOWHERE) -> Prepared
     tools = tools_of(session, question, redactor, placed.files, path, offers_tools(provider, model))
     asked = _asked(question, provider, tools)
     words = redact(teaching.words)
-    system = session.config.system if question.system is None else question.system
-    system = "\n\n".join(filter(None, (redact(system), words)))
+    system = redact(session.config.system if question.system is None else question.system)
+    system = system if system.endswith(words) else "\n\n".join(filter(None, (system, words)))
     turn = replace(placed.turn, provider=provider.name, model=model, policy=teaching.marks)
     turn, foreign = _settled(session, question, turn, provider)
     parameters = _parameters(turn.parameters, tools, asked, web=question.web)
@@ -233,11 +238,10 @@ def prepare(session: Session, placed: Placed, on: Surface = NOWHERE) -> Prepared
     window = _window(system, turn, conversation, provider, parameters, said, placed.tokens)
     turn, texts = placed.for_model(model, sees=sees).written(turn, path[window.dropped :], asked)
     check_citable(question, [*path[window.dropped :], turn])
-    messages = _messages(session, question, turn, conversation, provider, window, said)
+    messages = _messages(session, question, turn, conversation, provider, window, said, redact)
     if unseen := 0 if sees else sum(len(message.images) for message in messages):
         messages = [replace(m, images=()) if m.images else m for m in messages]
-    request = _request(session, question, turn, messages, parameters)
-    request = replace(request, think=teaching.think(request.think, request.effort))
+    request = _request(session, question, turn, messages, parameters, teaching)
     built = WIRES[provider.wire].build(request, provider.dialect)  # refuses wrong parameters
     teaching.check_body(built.body, words, thinks=built.thinks)
     check_images(url for message in messages for url in message.images)
@@ -269,6 +273,7 @@ def prepare(session: Session, placed: Placed, on: Surface = NOWHERE) -> Prepared
         question.approve,
         tools,
         asked,
+        question.begins and replace(question.begins, text=messages[-1].content),
     )
 
 
@@ -351,14 +356,19 @@ def _last(session: Session, conversation: Conversation) -> Turn | None:
 def _endpoint(
     session: Session, question: Question, teaching: Teaching, on: Surface
 ) -> tuple[Provider, Secret, str]:
-    """Provider, key and model. A dry run sends nothing, so that it needs no key.
+    """Provider, key and model. What sends nothing needs no key: a dry run, kept answers alone.
 
     Raises `MissingKeyError`, and `PolicyError` for what the policy does not allow.
     """
     name, named = session.endpoints.named(question.provider, question.model)
+    plays = session.recordings.wanted(question.replay or "") == "always"
     try:
-        provider, key = session.endpoints.provider(
-            name, lambda model: on.wait({"reason": "start", "name": model})
+        provider, key = (
+            session.endpoints.keyless(name)
+            if plays
+            else session.endpoints.provider(
+                name, lambda model: on.wait({"reason": "start", "name": model})
+            )
         )
     except MissingKeyError:
         if not question.dry_run:
@@ -488,9 +498,19 @@ def _messages(
     provider: Provider,
     window: Window,
     said: Callable[[Turn], list[Message]],
+    redact: Callable[[str], str],
 ) -> list[Message]:
     messages = list(window.messages)
     own = user(turn.sent, turn.images)
+    if begins := question.begins:
+        if not provider.dialect.prefix:
+            raise ParameterError(
+                f"{provider.title} cannot go on from the beginning of an answer.",
+                "-p deepseek and -p local can, and vLLM, SGLang, llama.cpp and OpenRouter.",
+            )
+        of = begins.of and replace(begins.of, answer=begins.text, reasoning=None)
+        *before, begun = said(of) if of else (own, assistant(redact(begins.text)))
+        return [*messages, *before, replace(begun, reasoning_details=(), prefix=True)]
     if not question.go_on:
         return [*messages, own]
     last = _last(session, conversation)
@@ -500,7 +520,7 @@ def _messages(
         raise ParameterError("There is no answer to continue.", "Ask a question first.")
     if turn.parent != last.id:
         messages += said(last)
-    if provider.dialect.prefix:
+    if provider.dialect.prefix == "prefix":
         return [*messages[:-1], replace(messages[-1], prefix=True)]
     return [*messages, own]
 
@@ -546,6 +566,7 @@ def _request(
     turn: Turn,
     messages: list[Message],
     parameters: Mapping[str, Any],
+    teaching: Teaching,
 ) -> ChatRequest:
     """The request of a turn, as the settings and the question want it."""
     config = session.config
@@ -566,7 +587,7 @@ def _request(
         model=turn.model,
         messages=messages,
         parameters=parameters,
-        think=think,
+        think=teaching.think(think, effort),
         effort=effort,
         stream=config.stream if question.stream is None else question.stream,
         extra=extra,

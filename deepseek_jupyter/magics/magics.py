@@ -98,6 +98,7 @@ class DeepSeekMagics(Magics):
         from deepseek_jupyter.display.surfaces import preparing, surface
 
         quiet = command.quiet or settings().quiet or command.question.dry_run
+        quiet = quiet or command.map is not None  # a job has a view of its own
         on = surface(False if quiet else None)
         with preparing(on, command.question.prompt):
             return self._answer(command, local_ns, on)

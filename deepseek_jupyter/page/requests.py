@@ -25,6 +25,7 @@ PAGE_REQUESTS: dict[str, tuple[str, bool]] = {
     "sibling": ("siblings.sibling", True),
     "use": ("siblings.use", True),
     "ended": ("siblings.ended", True),
+    "branch": ("panel_questions.branch", True),
     "document": ("panel_queries.document", False),
 }
 PANEL_REQUESTS: dict[str, tuple[str, bool]] = {

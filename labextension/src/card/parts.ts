@@ -3,6 +3,7 @@ import {
   addBelowIcon,
   copyIcon,
   editIcon,
+  fastForwardIcon,
   refreshIcon,
   runIcon,
   stopIcon
@@ -21,6 +22,8 @@ export interface IHeaderActions {
   copy(): void;
   regenerate(): void;
   stop(): void;
+  /** Show the rest of a kept answer. */
+  skip?(): void;
   /** Show the request in this form of code; absent where there is no place for it. */
   code?(form: string): void;
 }
@@ -47,9 +50,12 @@ export class Header {
       actions.stop();
     });
     this._stop.classList.add('jp-DeepSeek-stop');
+    this._skip = button(fastForwardIcon, trans.__('Show the rest (Space or →)'), () => actions.skip!());
+    this._skip.classList.add('jp-DeepSeek-skip');
+    this._canSkip = actions.skip !== undefined;
     const buttons = make('div', 'buttons');
     actions.code && (this._code = asCode(form => actions.code!(form), trans));
-    buttons.append(...(this._code ? [this._code] : []), this._copy, this._regenerate, this._stop);
+    buttons.append(...(this._code ? [this._code] : []), this._copy, this._regenerate, this._skip, this._stop);
     this.node.append(this._model, branch, this._phase, buttons);
   }
 
@@ -64,6 +70,7 @@ export class Header {
     say(this._phase, silent ? '' : this._words(record, running));
     this._phase.dataset.status = running ? 'running' : status;
     this._stop.hidden = !running;
+    this._skip.hidden = !(running && record.replayed && this._canSkip);
     this._stop.disabled &&= running;
     this._copy.hidden = !record.answer;
     this._regenerate.hidden = running;
@@ -71,6 +78,9 @@ export class Header {
   }
 
   private _words(record: ITurnRecord, running: boolean): string {
+    if (running && record.replayed) {
+      return this._trans.__('Replaying…');
+    }
     const waits = running && record.status === 'waiting';
     const key = waits ? JSON.stringify(record.waiting) : '';
     if (this._waits !== key) {
@@ -90,6 +100,8 @@ export class Header {
   private _copy: HTMLButtonElement;
   private _regenerate: HTMLButtonElement;
   private _stop: HTMLButtonElement;
+  private _skip: HTMLButtonElement;
+  private _canSkip: boolean;
 }
 
 /** Shows a turn's attachments. */
