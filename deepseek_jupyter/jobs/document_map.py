@@ -52,26 +52,19 @@ def mapped(session: Session, question: Question, *, show: bool = True) -> Questi
 
     Raises `ConfigurationError` without a budget that holds.
     """
-    if question.fit != "map":
-        return question
     question.check()
     placed = place(session, replace(question, fit=None))
     try:
         prepare(session, placed)
     except errors.ContextLengthError:
-        at = _documents(placed)
-        if not at:
+        path = placed.conversation.path(placed.turn.parent) if placed.turn.history else []
+        gathered = placed.gathered.behind(path)
+        every, known = gathered.attachments, gathered.known
+        if not (at := [n for n, a in enumerate(every) if a.unit and a.name not in known]):
             raise
         job = _DocumentMap(session, question, placed, at)
         return job.preview() if question.dry_run else job.asked(show=show)
     return question
-
-
-def _documents(placed: Placed) -> list[int]:
-    """Which attachments are documents that the history does not have."""
-    path = placed.conversation.path(placed.turn.parent) if placed.turn.history else []
-    known = placed.gathered.behind(path).known
-    return [n for n, a in enumerate(placed.gathered.attachments) if a.unit and a.name not in known]
 
 
 class _DocumentMap:
