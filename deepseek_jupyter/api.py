@@ -1,4 +1,4 @@
-"""The Python functions: `ask`, `aask`, `stream`, `card`, and the session behind them."""
+"""The Python functions: `ask`, `aask`, `stream`, `compare`, `card`, and the session behind them."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import asyncio
 import inspect
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping, Sequence
 from contextlib import aclosing
+from functools import partial
 from typing import TYPE_CHECKING, Any, Literal, ParamSpec, Protocol, TypeVar, overload
 
 from .asking import ask as asking
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from .asking.attachments import DataCard
     from .asking.next_tokens import NextTokens
     from .display.report import Report
+    from .jobs.comparison import Comparison
     from .protocol.deltas import Delta
 
 P = ParamSpec("P")
@@ -189,6 +191,29 @@ class Stream:
 
     def _ended(self, reply: Reply) -> None:
         self.reply = reply
+
+
+def compare(
+    prompt: str, variants: Any = None, times: int = 1, *, show: bool | None = None, **options: Any
+) -> Comparison | Preview:
+    """Ask one question of several variants at once and show the answers side by side.
+
+    A variant is ``[provider:]model[?name=value&…]``, as ``"deepseek-flash?think=off&t=0"``, or a
+    dict of these; `variants` are a list of them, or one text with commas. Each is asked `times`
+    times; without variants the question itself is. The `options` are those of `ask`; `budget` holds
+    for the sum, in each currency. The answers come back by name, each a `Reply`; an error is that
+    of its column, and raised where all fail. The conversation goes on with the first, until another
+    is chosen in the page or with ``use``.
+
+    >>> found = ds.compare("What is a p-value?", "deepseek-flash,deepseek-v4-pro")  # doctest: +SKIP
+    >>> found.use("deepseek-v4-pro").text  # doctest: +SKIP
+    """
+    from .display.columns import Columns
+    from .jobs.comparison import compared
+
+    question = _asked(prompt, options)
+    columns = partial(Columns, show=False if question.dry_run else _shown(show))
+    return compared(get_session(), question, variants, times, user_namespace(), columns)
 
 
 def card(value: Any, policy: str = "", *, name: str = "df") -> DataCard:

@@ -11,6 +11,7 @@ import time
 import tokenize
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from IPython.core.error import UsageError
@@ -98,6 +99,8 @@ class DeepSeekMagics(Magics):
         from deepseek_jupyter.display.surfaces import preparing, surface
 
         quiet = command.quiet or settings().quiet or command.question.dry_run
+        if command.compare is not None or command.times != 1:
+            return self._compare(command, local_ns, show=False if quiet else None)
         quiet = quiet or command.map is not None  # a job has a view of its own
         on = surface(False if quiet else None)
         with preparing(on, command.question.prompt):
@@ -134,6 +137,23 @@ class DeepSeekMagics(Magics):
         if command.code and reply.code:
             _place(session, command, reply)
         return reply
+
+    def _compare(
+        self, command: Command, local_ns: Mapping[str, Any] | None, *, show: bool | None
+    ) -> Any:
+        """The answers of ``--compare`` and ``--times``."""
+        from deepseek_jupyter.api import get_session
+        from deepseek_jupyter.asking.ask import resolve
+        from deepseek_jupyter.display.columns import Columns
+        from deepseek_jupyter.jobs.comparison import compared
+
+        names = {**self.shell.user_ns, **(local_ns or {})}
+        question = resolve(command.question, names, template=True)
+        how = (command.compare, command.times, names, partial(Columns, show=show))
+        done = compared(get_session(), question, *how)
+        if command.out:
+            self.shell.user_ns[command.out] = done
+        return done
 
     def _map(self, command: Command, names: Mapping[str, Any]) -> Any:
         """The rows of a frame with the answers of ``--map``."""
