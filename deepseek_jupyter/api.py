@@ -143,7 +143,7 @@ def ask(prompt: str, *, show: bool | None = None, **options: Any) -> Reply | Pre
     >>> ds.ask("What is the capital of France?", think=False).text  # doctest: +SKIP
     'Paris.'
     """
-    question = _mapped(_asked(prompt, options), show)
+    question = mapped(_asked(prompt, options), show)
     if isinstance(question, Preview):
         return question
     if question.dry_run:
@@ -158,7 +158,7 @@ async def aask(prompt: str, *, show: bool | None = None, **options: Any) -> Repl
     It takes the options of `ask`. Cancelling the task stops the answer and closes the connection;
     several may run at once.
     """
-    question = await asyncio.to_thread(_mapped, _asked(prompt, options), False)
+    question = await asyncio.to_thread(mapped, _asked(prompt, options), False)
     if isinstance(question, Preview):
         return question
     if question.dry_run:
@@ -292,13 +292,13 @@ def _shown(show: bool | None) -> bool | None:
     return False if show is None and get_session().config.quiet else show
 
 
-def _mapped(question: Question, show: bool | None) -> Question | Preview:
+def mapped(question: Question, show: bool | None) -> Question | Preview:
     """`question` after the job that ``fit="map"`` may be."""
     if question.fit != "map":
         return question
-    from .jobs.document_map import mapped
+    from .jobs import document_map
 
-    return mapped(get_session(), question, show=_shown(show) is not False)
+    return document_map.mapped(get_session(), question, show=_shown(show) is not False)
 
 
 def _asked(prompt: str, options: Mapping[str, Any]) -> Question:

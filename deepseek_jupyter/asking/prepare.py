@@ -314,8 +314,8 @@ def _checked(
     except ContextLengthError as error:
         context = provider.facts(model).context or 0
         price = session.price(provider, model)
-        speed = pace(placed.conversation.path(placed.turn.parent), model)
-        raise choices(error, placed.gathered.attachments, context, price, speed) from None
+        speed, at_once = pace(placed.conversation, model), 1 if provider.name == "local" else 16
+        raise choices(error, placed.gathered.attachments, context, price, speed, at_once) from None
     check_spending(session, built, provider, teaching, budget)
     if question.drawn and (changed := _changed(question.drawn, host(provider), built.payload)):
         raise ParameterError(f"Not what the dry run showed: {changed}.", "Draw it again.")

@@ -107,10 +107,9 @@ class DeepSeekMagics(Magics):
             return self._answer(command, local_ns, on)
 
     def _answer(self, command: Command, local_ns: Mapping[str, Any] | None, on: Surface) -> Any:
-        from deepseek_jupyter.api import get_session
+        from deepseek_jupyter.api import get_session, mapped
         from deepseek_jupyter.asking.ask import ask, resolve
-        from deepseek_jupyter.asking.preview import preview
-        from deepseek_jupyter.asking.question import Question
+        from deepseek_jupyter.asking.preview import Preview, preview
         from deepseek_jupyter.display.frontend import current_cell
         from deepseek_jupyter.privacy.rules import Teaching
 
@@ -120,14 +119,10 @@ class DeepSeekMagics(Magics):
         names = {**self.shell.user_ns, **(local_ns or {})}
         if command.map is not None:
             return self._map(command, names)
-        question = resolve(command.question, names, template=True)
-        if question.fit == "map":
-            from deepseek_jupyter.jobs.document_map import mapped
-
-            asked = mapped(session, question, show=not (command.quiet or session.config.quiet))
-            if not isinstance(asked, Question):
-                return asked
-            question = asked
+        quiet = False if command.quiet else None
+        question = mapped(resolve(command.question, names, template=True), quiet)
+        if isinstance(question, Preview):
+            return question
         if question.dry_run:
             return preview(session, question)
         try:
