@@ -97,7 +97,7 @@ class _DocumentMap:
         self._price = session.price(provider, model)
         self._pace = pace(placed.conversation.path(placed.turn.parent), model)
         self._requests = [self._request(n) for n in range(len(self._shares))]
-        replay = question.replay or "auto"
+        replay = session.recordings.wanted(question.replay)
         self._runner = Runner(
             session, self._prepared, iter(self._requests), _said, cap=Cap(), replay=replay
         )
@@ -113,7 +113,7 @@ class _DocumentMap:
         return replace(
             question,
             fit=None,
-            replay=question.replay or "auto",
+            replay=self._session.recordings.wanted(question.replay),
             attach=(Wanted(_NOTES, notes, "full"), *kept),
             shortened=(*question.shortened, told),
         )

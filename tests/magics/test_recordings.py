@@ -246,7 +246,8 @@ def test_rows_are_packed_and_answered_without_asking(shell, run, server, tmp_pat
     says(monkeypatch, "y")
     del shell.user_ns["labels"]
     run(f"%deepseek unpack {tmp_path / 'rows.dsrec'}")
-    run(cell.replace("-t 0", "-t 0 --replay always"))
+    get_session().config.replay = "always"  # so neither a key nor a server is needed
+    run(cell)
     assert shell.user_ns["labels"].answer.tolist() == ["price", "quality of c@d.org"]
     assert len(server.requests) == 2
 
