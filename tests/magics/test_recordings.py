@@ -189,6 +189,8 @@ def test_rehearse_says_which_cells_have_no_answer_and_why(lesson, run):
     told = run("%deepseek rehearse")
     assert "2 of 3 have none" in told
     assert "asks from Python" in told
+    change(lesson, 1, "%%ds --dry-run\nThis?")
+    assert "This?" not in run("%deepseek rehearse")
     assert len(get_session().conversation) == 2  # nothing was asked or kept
 
 
