@@ -308,7 +308,7 @@ def _prepared(session: Session, question: Question, on: Surface) -> tuple[Placed
     most take one thread only, once.
     """
     placed = _placed(session, question)
-    replay = session.recordings.wanted(question.replay or session.config.replay)
+    replay = session.recordings.wanted(question.replay, session.config.replay)
     ready = replay == "never" and not is_to_be_asked(session, placed, on)
     return placed, prepare_all(session, placed) if ready else None
 

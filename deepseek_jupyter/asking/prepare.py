@@ -369,7 +369,7 @@ def _endpoint(
     Raises `MissingKeyError`, and `PolicyError` for what the policy does not allow.
     """
     name, named = session.endpoints.named(question.provider, question.model)
-    plays = session.recordings.wanted(question.replay or "") == "always"
+    plays = session.recordings.wanted(question.replay) == "always"
     try:
         provider, key = (
             session.endpoints.keyless(name)

@@ -39,7 +39,7 @@ def kept_answer(session: Session, placed: Placed, on: Surface) -> Replay | None:
     Raises `ReplayError` where the user wants nothing but kept answers and there is none.
     """
     question, config = placed.question, session.config
-    wanted = session.recordings.wanted(question.replay or config.replay)
+    wanted = session.recordings.wanted(question.replay, config.replay)
     if wanted == "never":
         return None
     pace = Pace.parse(question.pace or config.pace)

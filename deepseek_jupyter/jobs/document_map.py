@@ -90,7 +90,7 @@ class _DocumentMap:
         self._price = session.price(provider, model)
         self._pace = pace(placed.conversation, model)
         self._requests = [self._request(n) for n in range(len(self._shares))]
-        replay = question.replay or "auto"
+        replay = session.recordings.wanted(question.replay)
         self._runner = Runner(
             session, self._prepared, iter(self._requests), _said, cap=Cap(), replay=replay
         )
@@ -106,7 +106,7 @@ class _DocumentMap:
         return replace(
             question,
             fit=None,
-            replay=question.replay or "auto",
+            replay=self._session.recordings.wanted(question.replay),
             attach=(Wanted(_NOTES, notes, "full"), *kept),
             shortened=(*question.shortened, told),
         )
