@@ -71,8 +71,8 @@ class Comparison(dict[str, Reply]):
                 told.setdefault(repeated[1], []).append(said)
         for name, answers in told.items():
             most = max(Counter(answers).values())
-            said = f"{len(set(answers))} distinct answers of {len(answers)}; {most} agree."
-            yield f"{name}: {said}" if name else said
+            said = f"Distinct answers: {len(set(answers))} of {len(answers)}; {most} agree."
+            yield f"{name}. {said}" if name else said
 
     def __repr__(self) -> str:
         return str(self.report)

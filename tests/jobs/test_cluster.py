@@ -318,12 +318,13 @@ def test_of_ten_million_rows_only_the_named_column_is_read(serve, cluster, tmp_p
     server = serve(latency=0.02)
     server.keep = False
     server.usage = lambda body, text: {"prompt_tokens": 10, "completion_tokens": 10}
-    step = 500_000
-    for part in range(20):
-        numbers = pa.array(np.arange(10**7 + part * step, 10**7 + (part + 1) * step))
+    for part in range(2):  # ten of each, for what is written takes its time
+        numbers = pa.array(np.arange(10**7, 10**7 + 500_000) + part * 500_000)
         text = pc.binary_join_element_wise("review", numbers.cast(pa.string()), " ")
         table = pa.table({"text": text, "other": pc.multiply(numbers, 3)})
         pq.write_table(table, tmp_path / f"{part:02}.parquet", compression="none")
+        for at in range(part + 2, 20, 2):
+            (tmp_path / f"{at:02}.parquet").hardlink_to(tmp_path / f"{part:02}.parquet")
     rows = dd.read_parquet(tmp_path)
     there(stored(frame(8), tmp_path.parent), "Warm: {{ text }}")
     process, peak, seen, over = psutil.Process(), list[int](), set[str](), threading.Event()

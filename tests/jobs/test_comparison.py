@@ -172,13 +172,13 @@ class TestTimes:
         found = ds.compare("Name a colour.", "deepseek-flash", 3)
         assert sorted(texts(found)) == ["Blue.", "Red.", "red"]
         assert list(found) == [f"deepseek-flash #{n}" for n in (1, 2, 3)]
-        assert found.report.remark == "deepseek-flash: 2 distinct answers of 3; 2 agree."
+        assert found.report.remark == "deepseek-flash. Distinct answers: 2 of 3; 2 agree."
 
     def test_a_question_without_variants(self, session, server):
         server.queue(*map(answer, ("Red.", "Red.")))
         found = ds.compare("Name a colour.", times=2)
         assert list(found) == ["#1", "#2"]
-        assert found.report.remark == "1 distinct answers of 2; 2 agree."
+        assert found.report.remark == "Distinct answers: 1 of 2; 2 agree."
 
     def test_repeats_are_never_kept_answers_and_variants_may_be(self, session, server):
         server.fallback = answer("Red.")
