@@ -1,4 +1,4 @@
-"""The Python functions: `ask`, `aask`, `stream`, `card`, and the session behind them."""
+"""The Python functions: `ask`, `aask`, `stream`, `compare`, `card`, and the session behind them."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import asyncio
 import inspect
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping, Sequence
 from contextlib import aclosing
+from functools import partial
 from typing import TYPE_CHECKING, Any, Literal, ParamSpec, Protocol, TypeVar, overload
 
 from .asking import ask as asking
@@ -14,6 +15,7 @@ from .asking.question import NAMED_PARAMETERS, Question, fitting
 from .asking.reply import Reply
 from .display.frontend import user_namespace
 from .display.surfaces import surface
+from .errors import ParameterError
 from .page.state import session
 from .session.session import Session
 
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
     from .asking.attachments import DataCard
     from .asking.next_tokens import NextTokens
     from .display.report import Report
+    from .jobs.comparison import Comparison
     from .protocol.deltas import Delta
 
 P = ParamSpec("P")
@@ -52,8 +55,9 @@ def stream(
     schema: Any = None, tools: Any = (), approve: str | None = None, web: bool = False,
     attach: Any = (), cells: str | int | None = None,
     new: bool = False, go_on: bool = False, history: bool | None = None, branch: str | None = None,
-    replay: str | None = None, budget: float | None = None, stream: bool | None = None,
-    on_error: str | None = None, fit: str | None = None, cite: bool = False, **parameters: Any,
+    replay: str | None = None, pace: str | None = None, budget: float | None = None,
+    stream: bool | None = None, on_error: str | None = None, fit: str | None = None,
+    cite: bool = False, **parameters: Any,
 ) -> Stream:  # fmt: skip
     """The deltas of an answer as they arrive, for ``for`` and for ``async for``.
 
@@ -118,16 +122,17 @@ def ask(prompt: str, *, show: bool | None = None, **options: Any) -> Reply | Pre
 
     What goes along: `attach`, one or a list of objects, of texts like ``"df:schema,price=full"``
     and of pairs ``(df, "schema")``, or a dict of names and objects; `cells`, the notebook's own
-    ("above", "all", "none", or how many); `fit` ("parts", "head"), what to send of documents that
-    do not fit; `cite` True, quotes from them with their places. What is already there: `new` begins
-    a conversation, `history` False asks outside it, `branch` asks on that branch, `go_on` continues
-    the last answer.
+    ("above", "all", "none", or how many); `fit` ("parts", "head", "map"), what to do with documents
+    that do not fit; `cite` True, quotes from them with their places. What is already there: `new`
+    begins a conversation, `history` False asks outside it, `branch` asks on that branch, `go_on`
+    continues the last answer.
 
     What comes back: `format` ("md", "code", "json", "text"); `schema`, a pydantic model, dataclass,
     TypedDict, enum, any other type, or a JSON schema (see `Reply.data`); `tools`, functions that
     the model may call and the names "sql", "inspect" and "run_python" ("none": nothing), with
     `approve` ("ask", "always", "never"); `web` lets the provider's server search the web. `stream`
-    False sends one plain request. `replay` ("auto", "always", "never") answers from what was kept.
+    False sends one plain request. `replay` ("auto", "always", "never") answers from what was kept,
+    at a `pace` ("1" as it came, "4", "0", "think=8", "real").
 
     What must not happen: `budget` refuses a question that may cost more; `dry_run` sends nothing
     and returns a `Preview` of what would be sent. Raises a `DeepSeekError` with `reply` holding
@@ -138,7 +143,9 @@ def ask(prompt: str, *, show: bool | None = None, **options: Any) -> Reply | Pre
     >>> ds.ask("What is the capital of France?", think=False).text  # doctest: +SKIP
     'Paris.'
     """
-    question = _asked(prompt, options)
+    question = mapped(_asked(prompt, options), show)
+    if isinstance(question, Preview):
+        return question
     if question.dry_run:
         return preview(get_session(), question)
     return asking.ask(get_session(), question, surface(_shown(show)))
@@ -151,7 +158,9 @@ async def aask(prompt: str, *, show: bool | None = None, **options: Any) -> Repl
     It takes the options of `ask`. Cancelling the task stops the answer and closes the connection;
     several may run at once.
     """
-    question = _asked(prompt, options)
+    question = await asyncio.to_thread(mapped, _asked(prompt, options), False)
+    if isinstance(question, Preview):
+        return question
     if question.dry_run:
         return await asyncio.to_thread(preview, get_session(), question)
     return await asking.aask(get_session(), question, surface(_shown(show)))
@@ -164,6 +173,8 @@ class Stream:
     """
 
     def __init__(self, session: Session, question: Question) -> None:
+        if question.fit == "map":
+            raise ParameterError("fit='map' is a job and does not stream.", "Use ds.ask.")
         self._session = session
         self._question = question
         self.reply: Reply | None = None
@@ -180,6 +191,29 @@ class Stream:
 
     def _ended(self, reply: Reply) -> None:
         self.reply = reply
+
+
+def compare(
+    prompt: str, variants: Any = None, times: int = 1, *, show: bool | None = None, **options: Any
+) -> Comparison | Preview:
+    """Ask one question of several variants at once and show the answers side by side.
+
+    A variant is ``[provider:]model[?name=value&…]``, as ``"deepseek-flash?think=off&t=0"``, or a
+    dict of these; `variants` are a list of them, or one text with commas. Each is asked `times`
+    times; without variants the question itself is. The `options` are those of `ask`; `budget` holds
+    for the sum, in each currency. The answers come back by name, each a `Reply`; an error is that
+    of its column, and raised where all fail. The conversation goes on with the first, until another
+    is chosen in the page or with ``use``.
+
+    >>> found = ds.compare("What is a p-value?", "deepseek-flash,deepseek-v4-pro")  # doctest: +SKIP
+    >>> found.use("deepseek-v4-pro").text  # doctest: +SKIP
+    """
+    from .display.columns import Columns
+    from .jobs.comparison import compared
+
+    question = _asked(prompt, options)
+    columns = partial(Columns, show=False if question.dry_run else _shown(show))
+    return compared(get_session(), question, variants, times, user_namespace(), columns)
 
 
 def card(value: Any, policy: str = "", *, name: str = "df") -> DataCard:
@@ -256,6 +290,15 @@ def what_if(asked: Any = None, *, models: Sequence[str]) -> Report:
 
 def _shown(show: bool | None) -> bool | None:
     return False if show is None and get_session().config.quiet else show
+
+
+def mapped(question: Question, show: bool | None) -> Question | Preview:
+    """`question` after the job that ``fit="map"`` may be."""
+    if question.fit != "map":
+        return question
+    from .jobs import document_map
+
+    return document_map.mapped(get_session(), question, show=_shown(show) is not False)
 
 
 def _asked(prompt: str, options: Mapping[str, Any]) -> Question:

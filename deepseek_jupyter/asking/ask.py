@@ -1,4 +1,5 @@
-"""The way of a question: `ask` waits for the answer, `stream` yields it, each also for async code.
+"""The way of a question: `ask` waits for the answer, `stream` yields it, each also for async code;
+`ask_together` waits for the answers of several.
 
 Every question, from a cell, from Python or from a panel, first comes through `resolve`.
 `prepare` settles everything and refuses what is wrong before anything is sent; a `Run` carries the
@@ -9,23 +10,32 @@ answer (`replay`) sends nothing.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Generator, Iterator, Mapping
-from contextlib import aclosing, asynccontextmanager, closing
+import time
+from collections.abc import (
+    AsyncGenerator,
+    AsyncIterator,
+    Callable,
+    Generator,
+    Iterator,
+    Mapping,
+    Sequence,
+)
+from contextlib import ExitStack, aclosing, asynccontextmanager, closing, contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from deepseek_jupyter.display.surfaces import NOWHERE, Surface, preparing, surface
-from deepseek_jupyter.errors import ParameterError, SchemaError
+from deepseek_jupyter.errors import Interrupted, ParameterError, SchemaError
 from deepseek_jupyter.protocol.deltas import Delta, Event
 
 from .attachments import Wanted, kept_from_texts, resolved
 from .fallback import TURNED_AWAY, prepare_all
-from .file_turns import aask_of_file, ask_of_file
-from .prepare import Placed, place
+from .file_turns import aask_of_file, ask_of_file, is_to_be_asked
+from .prepare import Placed, Prepared, place
 from .question import Question
-from .replay import deltas_of, replayed
+from .replay import Replay, kept_answer
 from .reply import Reply
-from .run import Run
+from .run import Run, interrupts_held
 from .toolset import BUILTIN, NO_TOOLS, function_named
 
 if TYPE_CHECKING:
@@ -33,6 +43,8 @@ if TYPE_CHECKING:
 
 
 _TICK = 0.1  # seconds
+_TOGETHER = 0.02  # seconds in which each of several answers is looked at once
+_OVER = object()
 
 Ended = Callable[[Reply], None]
 
@@ -138,10 +150,15 @@ def ask(
     on.raises = _raises(session, question)
     with preparing(on, question.prompt):
         placed = _placed(session, question, on)
-        if kept := _kept(session, placed, on):
-            return kept
-        placed = ask_of_file(session, placed, on)
-        run = Run(session, prepare_all(session, placed, on), on, ended)
+        replay = kept_answer(session, placed, on)
+        if replay is None:
+            placed = ask_of_file(session, placed, on)
+            run = Run(session, prepare_all(session, placed, on), on, ended)
+    if replay is not None:
+        with replay:
+            for seconds in replay:
+                time.sleep(seconds)
+        return replay.reply
     with run, closing(_batches(session, run)) as batches:
         for batch in batches:
             run.take(batch)
@@ -153,25 +170,84 @@ async def aask(session: Session, question: Question, on: Surface | None = None) 
     on = on or surface(None)
     on.raises = _raises(session, question)
     with preparing(on, question.prompt):  # for what is not said: other threads show nothing
-        placed = await asyncio.to_thread(_placed, session, question)
-        if kept := _kept(session, placed, on):
-            return kept
-        placed = await aask_of_file(session, placed, on)
-        run = Run(session, await asyncio.to_thread(prepare_all, session, placed), on)
-    with run:
-        async with aclosing(_abatches(session, run)) as batches:
-            async for batch in batches:
-                run.take(batch)
+        placed, prepared = await asyncio.to_thread(_prepared, session, question, on)
+        replay = kept_answer(session, placed, on) if prepared is None else None
+        if replay is None:
+            if prepared is None:
+                placed = await aask_of_file(session, placed, on)
+                prepared = await asyncio.to_thread(prepare_all, session, placed)
+            run = Run(session, prepared, on, sync=False)
+    if replay is not None:
+        async for _ in _areplayed(replay):
+            pass
+        return replay.reply
+    async with _reading(session, run) as batches:
+        async for batch in batches:
+            run.take(batch)
     return _reply(session, question, run)
+
+
+def ask_together(
+    session: Session,
+    asked: Sequence[Prepared | Replay],
+    on: Sequence[Surface],
+    ended: Sequence[Ended],
+    shown: Callable[[], None],
+) -> None:
+    """Ask several prepared questions at once, or play their kept answers, each with its surface and
+    its `ended`. `shown` is called again and again, on this thread. What stops one stops all.
+    """
+    tick = _TOGETHER / len(asked)
+    before = session.prefix
+
+    def played(replay: Replay, ended: Ended) -> Generator[None]:
+        try:
+            with replay:
+                yield
+                for seconds in replay:
+                    time.sleep(min(seconds, tick))
+                    yield
+        finally:
+            ended(replay.reply)
+
+    def run(one: Prepared, on: Surface, ended: Ended) -> Generator[None]:
+        session.prefix = before  # none of them broke the prefix of another
+        with Run(session, one, on, ended) as run:
+            yield
+            with closing(_batches(session, run, tick)) as batches:
+                for batch in batches:
+                    run.take(batch)
+                    yield
+
+    every = [
+        played(one, ended) if isinstance(one, Replay) else run(one, on, ended)
+        for one, on, ended in zip(asked, on, ended, strict=True)
+    ]
+    with ExitStack() as open_ones:
+        for one in every:
+            open_ones.enter_context(closing(one))
+        with interrupts_held() as came:  # all have begun, or none
+            running = [one for one in every if next(one, _OVER) is not _OVER]
+        if came:
+            raise KeyboardInterrupt
+        while running:
+            running = [one for one in running if next(one, _OVER) is not _OVER]
+            shown()
+    first = next((one for one in asked if not isinstance(one, Replay)), None)
+    session.prefix = session.prefix if first is None else first.prefix
 
 
 def stream(session: Session, question: Question, ended: Ended = lambda _: None) -> Iterator[Delta]:
     """The deltas as they come, shown nowhere; `ended` is given the reply, whole or not."""
     nowhere = surface(False)
     placed = _placed(session, question)
-    if kept := _kept(session, placed, nowhere):
-        ended(kept)
-        yield from deltas_of(kept)
+    if replay := kept_answer(session, placed, nowhere):
+        with replay:
+            for seconds in replay:
+                yield from replay.take()
+                time.sleep(seconds)
+        yield from replay.take()
+        ended(replay.reply)
         return
     run = Run(session, prepare_all(session, placed), nowhere, ended)
     with run, closing(_batches(session, run)) as batches:
@@ -186,18 +262,19 @@ async def astream(
 ) -> AsyncGenerator[Delta]:
     """`stream` for ``async for``."""
     nowhere = surface(False)
-    placed = await asyncio.to_thread(_placed, session, question)
-    if kept := _kept(session, placed, nowhere):
-        ended(kept)
-        for delta in deltas_of(kept):
-            yield delta
-        return
-    run = Run(session, await asyncio.to_thread(prepare_all, session, placed), nowhere, ended)
-    with run:
-        async with aclosing(_abatches(session, run)) as batches:
-            async for batch in batches:
-                for delta in run.deltas(batch):
-                    yield delta
+    placed, prepared = await asyncio.to_thread(_prepared, session, question, nowhere)
+    if prepared is None:
+        if replay := kept_answer(session, placed, nowhere):
+            async for delta in _areplayed(replay):
+                yield delta
+            ended(replay.reply)
+            return
+        prepared = await asyncio.to_thread(prepare_all, session, placed)
+    run = Run(session, prepared, nowhere, ended, sync=False)
+    async with _reading(session, run) as batches:
+        async for batch in batches:
+            for delta in run.deltas(batch):
+                yield delta
     for delta in run.left:
         yield delta
     _reply(session, question, run)
@@ -212,13 +289,39 @@ def _placed(session: Session, question: Question, on: Surface = NOWHERE) -> Plac
     return place(session, question, on)
 
 
-def _kept(session: Session, placed: Placed, on: Surface) -> Reply | None:
-    """The answer that was kept of the question, shown again; None where it has to be asked."""
-    kept = replayed(session, placed, on)
-    if kept is not None:
-        session.last = kept
-        session.withholding.add(placed.gathered.held)
-    return kept
+async def _areplayed(replay: Replay) -> AsyncGenerator[Delta]:
+    """A kept answer on the caller's loop, which a KeyboardInterrupt would end."""
+    try:
+        with replay:
+            for seconds in replay:
+                for delta in replay.take():
+                    yield delta
+                await asyncio.sleep(seconds)
+    except Interrupted:
+        raise asyncio.CancelledError from None
+    for delta in replay.take():
+        yield delta
+
+
+def _prepared(session: Session, question: Question, on: Surface) -> tuple[Placed, Prepared | None]:
+    """The question, placed, and prepared unless its answer may be kept or the user is to be asked:
+    most take one thread only, once.
+    """
+    placed = _placed(session, question)
+    replay = session.recordings.wanted(question.replay, session.config.replay)
+    ready = replay == "never" and not is_to_be_asked(session, placed, on)
+    return placed, prepare_all(session, placed) if ready else None
+
+
+@asynccontextmanager
+async def _reading(session: Session, run: Run) -> AsyncIterator[AsyncGenerator[list[Event]]]:
+    """The batches of a run; at the end it is kept, and on the disk."""
+    try:
+        with run:
+            async with aclosing(_abatches(session, run)) as batches:
+                yield batches
+    finally:
+        await session.memory.group_sync()
 
 
 def _reply(session: Session, question: Question, run: Run) -> Reply:
@@ -233,13 +336,13 @@ def _raises(session: Session, question: Question) -> bool:
     return (question.on_error or session.config.on_error) != "return"
 
 
-def _batches(session: Session, run: Run) -> Generator[list[Event] | None]:
+def _batches(session: Session, run: Run, tick: float = _TICK) -> Generator[list[Event] | None]:
     """The events of each request until the answer is there; None is a quiet tick."""
     from deepseek_jupyter.transport.engine import engine
 
     client = session.endpoints.client
     while True:
-        source = engine().drain(lambda: client.stream(run.exchange), run.stop)
+        source = engine().drain(lambda: client.stream(run.exchange), run.stop, tick)
         try:
             with closing(source) as batches:
                 yield from batches
@@ -258,9 +361,10 @@ async def _abatches(session: Session, run: Run) -> AsyncGenerator[list[Event]]:
     while True:
         source = engine().adrain(lambda: client.stream(run.exchange), run.stop)
         try:
-            async with _ticking(run), aclosing(source) as batches:
-                async for batch in batches:
-                    yield batch
+            with _ticking(run):
+                async with aclosing(source) as batches:
+                    async for batch in batches:
+                        yield batch
         except TURNED_AWAY as error:
             run.fall_back(error)
             continue
@@ -268,21 +372,22 @@ async def _abatches(session: Session, run: Run) -> AsyncGenerator[list[Event]]:
             return
 
 
-@asynccontextmanager
-async def _ticking(run: Run) -> AsyncIterator[None]:
+@contextmanager
+def _ticking(run: Run) -> Iterator[None]:
     """A quiet tick now and then, for the clock on the screen.
 
     And for Stop: ipykernel (7.4) cancels an awaiting cell from a signal handler that does not wake
     the loop, so that without other events the cell would go on until the server says something.
     """
+    loop = asyncio.get_running_loop()
+    timer = loop.call_later(_TICK, lambda: tick())
 
-    async def tick() -> None:
-        while True:
-            await asyncio.sleep(_TICK)
-            run.take(None)
+    def tick() -> None:
+        nonlocal timer
+        timer = loop.call_later(_TICK, tick)
+        run.take(None)
 
-    ticking = asyncio.create_task(tick())
     try:
         yield
     finally:
-        ticking.cancel()
+        timer.cancel()

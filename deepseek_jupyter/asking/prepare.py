@@ -28,6 +28,7 @@ from deepseek_jupyter.protocol.responses import WEB_SEARCH
 from deepseek_jupyter.protocol.tokens import (
     count_body,
     count_forms,
+    count_later,
     count_message,
     count_tokens,
     estimate_tokens,
@@ -37,7 +38,7 @@ from deepseek_jupyter.protocol.wire import WIRES
 
 from .attachments import Gathered, gather, held_back
 from .budget import budget_at, check_context, check_spending, search_notice
-from .long_texts import check_citable, choices, detail, fitted, tokens_without
+from .long_texts import check_citable, choices, detail, fitted, pace, tokens_without
 from .notebook_cells import chosen_cells
 from .prompt_cache import Prefix
 from .question import request_hash
@@ -187,15 +188,11 @@ def place(session: Session, question: Question, on: Surface = NOWHERE) -> Placed
     remember = config.history if question.history is None else question.history
     parent = _parent(session, question, conversation) if remember else None
     siblings = len(conversation.children(parent)) + 1 if remember else 1
-    parameters = {**config.parameters, **question.parameters}
-    if question.format == "json" and question.schema is None:
-        parameters.setdefault("response_format", {"type": "json_object"})
     files = session.policy_files()
     own = session.redactor_of(conversation, files)
     gathered, redactor = gather(session, question, own, files, conversation.path(parent), on)
     choice = config.cells if question.cells is None else str(question.cells)
     cells = chosen_cells(choice, question.cell_id, redactor.redact, files.data)
-    before = conversation.turn(parent)
     turn = Turn(
         id=new_id(),
         conversation=conversation.id,
@@ -203,15 +200,27 @@ def place(session: Session, question: Question, on: Surface = NOWHERE) -> Placed
         parent=parent,
         cell_id=question.cell_id,
         created=now(),
-        parameters=parameters,
         history=remember,
         format="json" if question.schema is not None else question.format,
         branch={"index": siblings, "count": siblings} if siblings > 1 else None,
         sending={"cite": True} if question.cite else {},
     )
     placed = Placed(question, conversation, turn, files, redactor, cells, gathered)
+    return asked_of(session, placed, question)
+
+
+def asked_of(session: Session, placed: Placed, question: Question, **turn: Any) -> Placed:
+    """`placed` for a `question` that differs in provider, model, thinking, system prompt and
+    parameters alone; `turn` are other fields of its turn.
+    """
+    config = session.config
+    parameters = {**config.parameters, **question.parameters}
+    if question.format == "json" and question.schema is None:
+        parameters.setdefault("response_format", {"type": "json_object"})
+    before = placed.conversation.turn(placed.turn.parent)
     hashed = request_hash(config, question, parameters, before, placed.message, placed.images)
-    return replace(placed, turn=replace(turn, request_hash=hashed))
+    own = replace(placed.turn, parameters=parameters, request_hash=hashed, **turn)
+    return replace(placed, question=question, turn=own)
 
 
 def prepare(session: Session, placed: Placed, on: Surface = NOWHERE) -> Prepared:
@@ -247,7 +256,7 @@ def prepare(session: Session, placed: Placed, on: Surface = NOWHERE) -> Prepared
     built = replace(built, notices=(*built.notices, *foreign))
     built, budget = _checked(session, placed, built, provider, teaching)
     # Who tries a question wants figures; who asks one wants the answer.
-    sizes = _sizes(built, texts, count_tokens if question.dry_run else estimate_tokens)
+    sizes = _sizes(built, texts, exact=question.dry_run)
     shortened = [*_dropped(window), *turn.sending["shortened"]]
     sending = {"system": system, "dropped": window.dropped, "parts": sizes, "shortened": shortened}
     sending |= _kept_here(placed, path)
@@ -305,7 +314,8 @@ def _checked(
     except ContextLengthError as error:
         context = provider.facts(model).context or 0
         price = session.price(provider, model)
-        raise choices(error, placed.gathered.attachments, context, price) from None
+        speed, at_once = pace(placed.conversation, model), 1 if provider.name == "local" else 16
+        raise choices(error, placed.gathered.attachments, context, price, speed, at_once) from None
     check_spending(session, built, provider, teaching, budget)
     if question.drawn and (changed := _changed(question.drawn, host(provider), built.payload)):
         raise ParameterError(f"Not what the dry run showed: {changed}.", "Draw it again.")
@@ -354,14 +364,19 @@ def _last(session: Session, conversation: Conversation) -> Turn | None:
 def _endpoint(
     session: Session, question: Question, teaching: Teaching, on: Surface
 ) -> tuple[Provider, Secret, str]:
-    """Provider, key and model. A dry run sends nothing, so that it needs no key.
+    """Provider, key and model. What sends nothing needs no key: a dry run, kept answers alone.
 
     Raises `MissingKeyError`, and `PolicyError` for what the policy does not allow.
     """
     name, named = session.endpoints.named(question.provider, question.model)
+    plays = session.recordings.wanted(question.replay) == "always"
     try:
-        provider, key = session.endpoints.provider(
-            name, lambda model: on.wait({"reason": "start", "name": model})
+        provider, key = (
+            session.endpoints.keyless(name)
+            if plays
+            else session.endpoints.provider(
+                name, lambda model: on.wait({"reason": "start", "name": model})
+            )
         )
     except MissingKeyError:
         if not question.dry_run:
@@ -624,25 +639,30 @@ def _notices(
     return tuple(filter(None, said))
 
 
-def _sizes(
-    built: Built, texts: Iterable[tuple[str, str]], measure: Callable[[str], int]
-) -> list[list[Any]]:
+def _sizes(built: Built, texts: Sequence[tuple[str, str]], *, exact: bool) -> list[list[Any]]:
     """Tokens of each part of a body as ``[name, tokens]``; together they are the whole.
 
     `texts` are the parts of the last message by name.
     """
+    measure = count_tokens if exact else estimate_tokens
+    if exact:
+        count_later(text for _, text in texts)
     body = built.body
     messages = body["messages"]
     first = 1 if messages and messages[0].get("role") == "system" else 0
     last = max((at for at, m in enumerate(messages) if m.get("role") == "user"), default=first)
     history = messages[first:last]
     thinking = sum(measure(m.get("reasoning_content") or "") for m in history)
+    parts = [(name, measure(text)) for name, text in texts]
     rows: list[tuple[str, int]] = [
         ("system prompt", sum(count_message(m, measure) for m in messages[:first])),
         ("history", sum(count_message(m, measure) for m in history) - thinking),
         ("earlier thinking, sent again", thinking),
-        *((name, measure(text)) for name, text in texts),
+        *parts,
         ("tools and answer schema", count_forms(body, measure)),
     ]
-    rest = count_body(body, measure) - sum(size for _, size in rows)
+    sent = messages[last].get("content") if last < len(messages) else None
+    own = sum(size for _, size in parts)
+    whole = count_body(body, lambda text: own if text is sent else measure(text))
+    rest = whole - sum(size for _, size in rows)
     return [[name, size] for name, size in (*rows, ("chat template", rest)) if size > 0]

@@ -18,12 +18,13 @@ from deepseek_jupyter.config import APPROVALS, ON_ERROR, REPLAYS, DeepSeek
 from deepseek_jupyter.context import quotes
 from deepseek_jupyter.errors import ParameterError, shortened
 from deepseek_jupyter.protocol.parameters import plain_value
+from deepseek_jupyter.protocol.rhythm import Pace
 
 if TYPE_CHECKING:
     from deepseek_jupyter.conversation.turn import Turn
 
 FORMATS = ("md", "code", "json", "text")
-FITS = ("parts", "head")
+FITS = ("parts", "head", "map")
 
 # The provider's parameters that have a flag, and a keyword of `ds.ask`, of their own.
 NAMED_PARAMETERS = ("temperature", "top_p", "max_tokens", "seed", "stop", "top_logprobs")
@@ -72,7 +73,8 @@ class Question:
     `fit` says what of documents to send that do not fit, `cite` asks for quotes from them.
     `said` is the prompt as the message says it, where that differs: names in place of ``@name``.
     `web` lets the provider's server search the web for the answer. `begins` is what the answer
-    begins with, where that is not the model's to say.
+    begins with, where that is not the model's to say. `pace` is how fast a kept answer is played
+    (`rhythm.Pace`).
     """
 
     prompt: str
@@ -94,6 +96,7 @@ class Question:
     branch: str | None = None
     instead_of: str | None = None
     replay: str | None = None
+    pace: str | None = None
     dry_run: bool = False
     drawn: tuple[str, bytes] | None = None
     material: str = ""
@@ -117,9 +120,16 @@ class Question:
             value = getattr(self, name)
             if value is not None and value not in known:
                 raise ParameterError(f"{name} cannot be {value!r}.", f"Use {', '.join(known)}.")
+        if self.pace is not None:
+            Pace.parse(self.pace)
         if self.cite and (self.schema is not None or self.format != "md"):
             raise ParameterError(
                 "--cite marks quotes in prose, and another form is asked for.", "Leave one out."
+            )
+        if self.cite and self.fit == "map":
+            raise ParameterError(
+                "--cite quotes what is sent, and --fit map sends no documents with the question.",
+                "Use --fit parts, or leave one out.",
             )
 
     @property

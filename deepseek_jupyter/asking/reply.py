@@ -32,6 +32,13 @@ _CUT = frozenset(
 )
 
 
+def record_of(turn: Turn) -> dict[str, Any]:
+    """The record of a turn with what its card shows besides: the footer, and where quotes stand."""
+    record = turn.record
+    record["footer"] = footer(record)
+    return {**record, "cites": turn.cites} if turn.cites else record
+
+
 class Reply:
     """An answer, whole or as far as it came.
 
@@ -53,7 +60,7 @@ class Reply:
         self.shown_in: int | None = None
         self._shape = shape
         self._data: Any = None
-        self.record = record or {**turn.record, "footer": footer(turn.record)}
+        self.record = record or record_of(turn)
 
     @property
     def text(self) -> str:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from html import escape
 from pathlib import Path
 from typing import Any
@@ -61,15 +61,18 @@ table {{ border-collapse: collapse; }} td, th {{ border: 1px solid #8884; paddin
 """
 
 
-def write_export(conversation: Conversation, path: Path, *, audit: bool = False) -> None:
-    """Write `conversation` to `path`; `audit` is a form of ``.jsonl``.
+def write_export(
+    conversation: Conversation, path: Path, *, audit: bool = False, cells: Sequence[str] = ()
+) -> None:
+    """Write `conversation` to `path`; `audit` is a form of ``.jsonl``. What is said of the
+    notebook's `cells` goes into the forms that people read.
 
     Raises `ConversationError`; overwrites nothing.
     """
     if audit:
         text = to_lines(map(audited, all_turns(conversation)))
     else:
-        text = export_text(conversation, path.suffix)
+        text = _with_cells(export_text(conversation, path.suffix), path.suffix, cells)
     try:
         with path.open("x", encoding="utf-8") as file:
             file.write(text)
@@ -253,6 +256,15 @@ def to_notebook(conversation: Conversation, sanitize: Sanitize) -> dict[str, Any
             *(_cell(turn, sanitize, taken) for turn in way),
         ],
     }
+
+
+def _with_cells(text: str, ending: str, cells: Sequence[str]) -> str:
+    """The text of a form for people, and what is to be said of the notebook's cells."""
+    if cells and ending == ".md":
+        return "\n".join([text, "## Cells\n", *(f"- {_plain(line)}" for line in cells), ""])
+    items = "".join(f"<li>{escape(line)}</li>" for line in cells)
+    end = f"<h2>Cells</h2>\n<ul>{items}</ul>\n</body>"
+    return text.replace("</body>", end) if cells and ending == ".html" else text
 
 
 def _branches(conversation: Conversation) -> dict[str, Any]:

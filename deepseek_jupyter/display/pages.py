@@ -56,6 +56,9 @@ class RunningTurn(Protocol):
     def stop(self) -> None:
         """Stop it, from any thread, without waiting."""
 
+    def skip(self) -> None:
+        """Show the rest of a kept answer at once, from any thread."""
+
     def catch_up(self, tell: Tell) -> None:
         """Tell all so far as a ``snapshot``, before any later message; nothing without deltas."""
 
@@ -327,6 +330,8 @@ class Pages:
             return
         if request.get("type") == "stop":
             turn.stop()
+        elif request.get("type") == "skip":
+            turn.skip()
         elif request.get("type") == "resync":
             turn.catch_up(self.send)
 

@@ -14,12 +14,13 @@ from __future__ import annotations
 import asyncio
 import math
 from collections import Counter, deque
-from collections.abc import AsyncGenerator, Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterator, Mapping, Sequence, Set
 from concurrent.futures import CancelledError
 from contextlib import aclosing, suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 from uuid import uuid4
 
 from deepseek_jupyter import errors
@@ -36,7 +37,6 @@ from .trial import EXACT, Census, counted, drawn, lengths_of
 
 if TYPE_CHECKING:
     from deepseek_jupyter.protocol.deltas import Completion
-    from deepseek_jupyter.protocol.dialect import Dialect
     from deepseek_jupyter.transport.exchange import Exchange
     from deepseek_jupyter.transport.providers import Provider
 
@@ -83,9 +83,8 @@ class Sent:
     """What came of a request."""
 
     completion: Completion
-    dialect: Dialect
-    insisted: bool = False
-    error: DeepSeekError | None = None
+    insisted: bool
+    error: DeepSeekError | None
 
 
 class _Asker:
@@ -94,9 +93,10 @@ class _Asker:
     def __init__(self, orders: Orders) -> None:
         from deepseek_jupyter.transport.client import Client, Timeouts
         from deepseek_jupyter.transport.failures import RetryPolicy
+        from deepseek_jupyter.transport.keys import needed_key
 
         self._provider = orders.prompts.prepared.provider
-        self._first, self._key = self._provider.dialect, _key(self._provider)
+        self._key = needed_key(self._provider)
         self._client = Client(Timeouts(*orders.waits), RetryPolicy(1), 1_000_000)
         self.tasks: set[asyncio.Task[Any]] = set()
 
@@ -113,17 +113,14 @@ class _Asker:
         from deepseek_jupyter.transport.exchange import Exchange
 
         assert request.request is not None
-        taught = self._provider.dialect is not self._first  # as a host taught another one
-        built = None if taught else request.built
-        exchange, error = Exchange(request.request, self._provider, self._key, built), None
+        exchange, error = Exchange(request.request, self._provider, self._key), None
         try:
             async for _ in self._client.stream(exchange):
                 pass
         except DeepSeekError as caught:
             error, caught.unsent = caught, never_sent(caught)
-        if exchange.dialect is not self._provider.dialect:
-            self._provider = replace(self._provider, dialect=exchange.dialect)
-        return Sent(exchange.completion, exchange.dialect, exchange.insisted, error)
+        self._provider = replace(self._provider, dialect=exchange.dialect)  # the host may teach one
+        return Sent(exchange.completion, exchange.insisted, error)
 
     async def close(self) -> None:
         for task in self.tasks:
@@ -135,20 +132,11 @@ _askers: dict[str, _Asker] = {}
 _ended: set[str] = set()
 
 
-def _key(provider: Provider) -> Any:
-    from deepseek_jupyter.transport.keys import Secret, find_key, on_this_machine
-
-    try:
-        return find_key(provider)
-    except errors.MissingKeyError:
-        if not on_this_machine(provider.base_url):
-            raise
-        return Secret("")
-
-
 def greet(provider: Provider) -> str:
     """What tells this process from others. Raises `MissingKeyError` where it has no key."""
-    _key(provider)
+    from deepseek_jupyter.transport.keys import needed_key
+
+    needed_key(provider)
     return _PROCESS
 
 
@@ -176,10 +164,12 @@ def ask(part: Any, orders: Orders, process: str, rows: Mapping[int, str]) -> lis
     asker = _askers.get(orders.id) or _askers.setdefault(orders.id, _Asker(orders))
     made = [one for one in orders.requests(part, [*rows]) if one]
     if [one.key for one in made] != [*rows.values()]:
-        raise errors.DeepSeekError(
+        other = errors.DeepSeekError(
             "A partition had other rows when it was computed again.",
             "Make its plan repeatable, or persist the frame first.",
         )
+        other.unsent = True
+        raise other
     with suppress(CancelledError):
         return engine().run(asker.ask_all(made))
     return []
@@ -260,7 +250,7 @@ class _Chunk:
     worker: str
     process: str
     requests: Sequence[tuple[_FarRequest, asyncio.Future[Sent]]]
-    task: Any
+    task: Any = None
 
 
 class Cluster:
@@ -291,6 +281,8 @@ class Cluster:
         self._chunks: set[_Chunk] = set()
         self._collecting: set[asyncio.Task[None]] = set()
         self._gathering: asyncio.TimerHandle | None = None
+        self._lanes, self._closed = 1, False
+        self._looking: Any = None  # a task that is waited for on another thread
         with suppress(TimeoutError):
             self.client.wait_for_workers(1, timeout=_PATIENCE)
         self.meet()
@@ -303,6 +295,8 @@ class Cluster:
         there = self.client.nthreads()
         new = [one for one in there if one not in self.alive]
         provider = self._orders.prompts.prepared.provider
+        host = f"//{urlsplit(provider.base_url).hostname}"
+        provider = replace(provider, headers={}, base_url=host)  # the scheduler passes it on
         try:
             met = self.client.run(greet, provider, workers=new) if new else {}
         except OSError:  # gone again
@@ -343,6 +337,7 @@ class Cluster:
         numbers = deque(range(self.frame.npartitions) if places is None else chosen)
         turns = deque(self._lane(owner, numbers, chosen) for owner in self.alive)
         while turns:
+            self._lanes = len(turns)
             if (request := next(turns[0], None)) is None:
                 turns.popleft()
             else:
@@ -364,10 +359,8 @@ class Cluster:
                         place, one.key, self._orders.prompts.prepared.request,
                         worst=one.worst, error=one.error, part=part,
                     )  # fmt: skip
-                begin += _SLICE
+                begin += _SLICE if number not in chosen else size
                 rows = range(begin, begin + _SLICE)
-                if number in chosen:
-                    break
 
     def partition(self, number: int, owner: str) -> Any:
         """The named columns of a partition, on `owner` if it can be."""
@@ -380,10 +373,11 @@ class Cluster:
 
         for left in reversed(range(_TRIES)):
             task = self.client.submit(work, part, self.orders, *args, pure=False, **options)
+            self._looking = task
             try:
                 return task.result()
             except (CancelledError, KilledWorker):
-                if not left:
+                if self._closed or not left:
                     raise
             if self.orders.status in _GONE:
                 self.orders = self.given(self._orders)
@@ -413,7 +407,7 @@ class Cluster:
     def _hand_out(self) -> None:
         """Give what waits to the workers, of which each has its share of the limit."""
         self._gathering = None
-        share = math.ceil(self.limit() / max(1, len(self.alive)))
+        share = math.ceil(self.limit() / max(1, min(self._lanes, len(self.alive))))
         most = max(1, min(_CHUNK, share // 2))  # two at least: one may wait for a slow answer
         groups: dict[tuple[str, int], list[Any]] = {}
         waiting, self._waiting = self._waiting, deque()
@@ -432,16 +426,20 @@ class Cluster:
                 self._submit(owner, some[begin : begin + most])
 
     def _submit(self, owner: str, some: Sequence[tuple[_FarRequest, asyncio.Future[Sent]]]) -> None:
-        loop, process, part = asyncio.get_running_loop(), self.alive[owner], some[0][0].part
+        loop, process, part = asyncio.get_running_loop(), self.alive.get(owner, ""), some[0][0].part
         assert part is not None
         rows = {one.place & (1 << _ROWS) - 1: one.key for one, _ in some}
-        task = self.client.submit(
-            ask, part.rows, self.orders, process, rows,
-            workers=[owner], allow_other_workers=False, pure=False, priority=1,
-        )  # fmt: skip
-        chunk = _Chunk(owner, process, some, task)
+        chunk = _Chunk(owner, process, some)
         self._chunks.add(chunk)
-        task.add_done_callback(lambda _: loop.call_soon_threadsafe(self._over, chunk))
+        try:
+            chunk.task = self.client.submit(
+                ask, part.rows, self.orders, process, rows,
+                workers=[owner], allow_other_workers=False, pure=False, priority=1,
+            )  # fmt: skip
+        except Exception as error:  # the client was closed
+            self._fail(error)
+        else:
+            chunk.task.add_done_callback(lambda _: loop.call_soon_threadsafe(self._over, chunk))
 
     def _over(self, chunk: _Chunk) -> None:
         collecting = asyncio.create_task(self._collect(chunk))
@@ -452,13 +450,15 @@ class Cluster:
         """Pass on what came of a chunk; where nothing did, its worker was lost."""
         sent: Sequence[Sent] = ()
         error: DeepSeekError = errors.UnreachableError(_LOST)
-        if chunk.task.status == "finished":
-            with suppress(Exception, CancelledError):  # lost since
-                sent = await asyncio.to_thread(chunk.task.result)
-        elif chunk.task.status == "error" and chunk.worker in self.alive:
-            cause = await asyncio.to_thread(chunk.task.exception)
-            said = errors.shortened(f"{type(cause).__name__}: {cause}", 200)
-            error = cause if isinstance(cause, DeepSeekError) else ConfigurationError(said)
+        failed = chunk.task.status == "error" and chunk.worker in self.alive
+        try:
+            sent = await asyncio.to_thread(chunk.task.result)
+        except DeepSeekError as cause:
+            error = cause
+        except Exception as cause:
+            if failed and type(cause).__name__ != "KilledWorker":
+                said = errors.shortened(f"{type(cause).__name__}: {cause}", 200)
+                error = ConfigurationError(f"A worker failed. {said}")
         if chunk not in self._chunks:
             return
         self._chunks.discard(chunk)
@@ -504,7 +504,8 @@ class Cluster:
 
     async def close(self) -> None:
         """Let the workers close their connections, whatever they wait for."""
-        tasks, self._chunks = [chunk.task for chunk in self._chunks], set()
+        tasks, self._chunks, self._closed = [chunk.task for chunk in self._chunks], set(), True
+        tasks += [self._looking] if self._looking else []
         with suppress(Exception):
             await asyncio.to_thread(self.client.run, end, self._orders.id, on_error="ignore")
             await asyncio.to_thread(self.client.cancel, tasks)
@@ -517,7 +518,7 @@ def _client(where: Any) -> Any:
     except ImportError:
         raise ConfigurationError(
             "where='cluster' needs Dask's scheduler, which is not installed.",
-            "pip install 'deepseek-jupyter[dask]'",
+            'Run `pip install "deepseek-jupyter[dask]"`.',
         ) from None
     if isinstance(where, distributed.Client):
         return where
@@ -531,7 +532,7 @@ def _client(where: Any) -> Any:
     except ValueError:
         raise ConfigurationError(
             "There is no client of a cluster.",
-            "from distributed import Client; client = Client() starts one on this machine.",
+            "`from distributed import Client; client = Client()` starts one on this machine.",
         ) from None
 
 
@@ -569,7 +570,7 @@ class ClusterRunner(Runner):
         """Have a worker send a request once. Raises `DeepSeekError`."""
         assert isinstance(request, _FarRequest)
         sent = await self.cluster.send(request)
-        exchange.take(sent.completion, sent.dialect, insisted=sent.insisted)
+        exchange.take(sent.completion, insisted=sent.insisted)
         if sent.error is not None:
             raise sent.error
 
@@ -583,10 +584,10 @@ class ClusterRunner(Runner):
         failed: Table = {key: (None, error) for key, error in self.problems.items()}
         return {**failed, **{key: (found.answer, None) for key, found in self._known.items()}}
 
-    def keys(self, places: Sequence[int]) -> set[str]:
-        """The hashes of answered requests by place; rows that are equal share the first one's."""
-        wanted = set(places)
-        return {key for key, found in self._known.items() if found.place in wanted}
+    def of(self, places: Set[int]) -> Table:
+        """Of the answers those at some places; rows that are equal share the first one's."""
+        return {key: (found.answer, None) for key, found in self._known.items()
+                if found.place in places}  # fmt: skip
 
 
 class ClusterJob(Job):
@@ -644,8 +645,7 @@ class ClusterJob(Job):
 
     def picked(self, places: Sequence[int]) -> Any:
         """Rows, by place, and those that are equal to them."""
-        wanted = self.runner.keys(places)
-        table = {key: pair for key, pair in self.runner.table.items() if key in wanted}
+        table = self.runner.of(set(places))
         return self._with(table, {}, "inner", answers=False)
 
     def _with(

@@ -24,8 +24,8 @@ _ERROR = 300  # characters of an error
 class JobView:
     """What a job shows while it runs; nothing where `show` is off. A notebook keeps the last."""
 
-    def __init__(self, rows: int, runner: Runner, *, show: bool) -> None:
-        self._rows, self._runner, self._show = rows, runner, show
+    def __init__(self, rows: int, runner: Runner, *, show: bool, noun: str = "rows") -> None:
+        self._rows, self._runner, self._show, self._noun = rows, runner, show, noun
         self._id, self._begun = uuid4().hex, False
         self._began = self._last = time.monotonic()
 
@@ -47,7 +47,8 @@ class JobView:
         reports = [*reports, *([Report("The last errors", failed)] if failed else [])]
         if self._show and has_frontend():
             below = "".join(report._repr_html_() for report in reports)
-            shown = f"<div>{bar}{html.escape(text)}{below}</div>"
+            inert = 'class="mathjax_ignore tex2jax_ignore"'  # between two dollars is no formula
+            shown = f"<div {inert}>{bar}{html.escape(text)}{below}</div>"
             plain = "\n\n".join([text, *map(str, reports)])
             publish({"text/html": shown, "text/plain": plain}, self._id, update=self._begun)
             self._begun = True
@@ -59,7 +60,7 @@ class JobView:
         """Rows, speed, time left, money, cache, requests in flight, retries: one line."""
         runner, tally, cap = self._runner, self._runner.tally, self._runner.cap
         rate = tally.done / max(time.monotonic() - self._began, 0.001)
-        parts = [f"{tally.done:,} of {self._rows:,} rows", f"{rate:,.1f} rows/s"]
+        parts = [f"{tally.done:,} of {self._rows:,} {self._noun}", f"{rate:,.1f} {self._noun}/s"]
         if 0 < tally.done < self._rows:
             parts.append(f"{seconds((self._rows - tally.done) / rate)} left")
         if (price := runner.price()) is not None:

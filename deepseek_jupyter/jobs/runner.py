@@ -24,6 +24,7 @@ from weakref import WeakKeyDictionary
 
 from deepseek_jupyter import errors
 from deepseek_jupyter.conversation.answers import KeptAnswer
+from deepseek_jupyter.conversation.group_commit import GroupCommit
 from deepseek_jupyter.conversation.totals import Total
 from deepseek_jupyter.errors import DeepSeekError
 from deepseek_jupyter.protocol.usage import Price, Usage
@@ -38,7 +39,6 @@ if TYPE_CHECKING:
     from deepseek_jupyter.transport.exchange import Exchange
 
 _AHEAD, _AT_ONCE = 128, 32  # requests that wait for a worker; that are made ready at a time
-_GATHERED = 0.004  # seconds in which answers are gathered to be written together
 _MOST_REFUSALS = 30  # of one request by the server's limit
 _FEWEST = 20  # requests, before their share of errors says something
 
@@ -127,7 +127,8 @@ class Runner:
         self._client = Client(Timeouts(*waits), RetryPolicy(1), 1_000_000)
         self._retry = RetryPolicy(config.attempts)
         self._session, self._prepared, self._read = session, prepared, read
-        self._requests, self._replay, self._max_errors = requests, replay, max_errors
+        self._requests, self._max_errors = requests, max_errors
+        self._replay = session.recordings.wanted(replay)
         self._whole, self._dialect = whole, prepared.provider.dialect
         self.cap, self.tally, self.stopped = cap, Tally(), ""
         self.error: DeepSeekError | None = None
@@ -138,10 +139,11 @@ class Runner:
         self._same: dict[str, list[JobRequest]] = {}  # by key, behind one that is on its way
         self._known: dict[str, Result] = {}
         self._workers: set[asyncio.Task[None]] = set()
+        self._gone = asyncio.Event()  # one of them
+        self._bug: BaseException | None = None
         self._settled = asyncio.Event()
         self._fresh: list[KeptAnswer] = []
-        self._gathering: asyncio.Task[None] | None = None
-        self._writing: set[asyncio.Task[None]] = set()
+        self._group_write = GroupCommit(self._write)
         conversation = session.conversation
         self._journal, self._notebook = conversation.journal, conversation.notebook or ""
         self._memory = _in_memory.setdefault(session, {})
@@ -166,18 +168,19 @@ class Runner:
             # None is left in the queue at the end; the limit may have sent all workers home.
             while self._workers or not (self.stopped or self._is_over(feeding)):
                 self._grow(1)
-                done, _ = await asyncio.wait(self._workers, return_when=asyncio.FIRST_COMPLETED)
-                self._workers -= done
-                for worker in done:
-                    worker.result()
+                self._gone.clear()
+                await self._gone.wait()
+                if self._bug is not None:
+                    raise self._bug
             if feeding.done():
                 feeding.result()
         finally:
             for task in (feeding, *self._workers):
                 task.cancel()
             await asyncio.gather(feeding, *self._workers, return_exceptions=True)
-            await asyncio.gather(*self._writing)
-            self._write(self._fresh, full=True)
+            await self._group_write()
+            if self._journal is not None:
+                self._journal.sync()
 
     def _is_over(self, feeding: asyncio.Task[None]) -> bool:
         return feeding.done() and not self._again and self._ready.qsize() <= 1
@@ -206,7 +209,8 @@ class Runner:
         if self._replay == "never":
             return {}
         kept = {key: self._memory[key] for key in keys if key in self._memory}
-        return {**(self._journal.answers(keys) if self._journal else {}), **kept}
+        own = self._journal.answers(keys) if self._journal else {}
+        return {**self._session.recordings.rows(keys), **own, **kept}
 
     def _serve(self, request: JobRequest, kept: KeptAnswer | None) -> bool:
         """Answer a request from what is kept; False where it is to be asked."""
@@ -226,8 +230,14 @@ class Runner:
         while len(self._workers) < most and (limit.inside < limit.now or not self._workers):
             limit.inside += 1
             worker = asyncio.create_task(self._work())
-            worker.add_done_callback(limit.leave)
+            worker.add_done_callback(self._leave)
             self._workers.add(worker)
+
+    def _leave(self, worker: asyncio.Task[None]) -> None:
+        self.limit.inside -= 1
+        self._workers.discard(worker)
+        self._bug = self._bug or (None if worker.cancelled() else worker.exception())
+        self._gone.set()
 
     @property
     def _too_many(self) -> bool:
@@ -339,7 +349,7 @@ class Runner:
             except errors.InvalidResponseError as error:
                 problem = error
         answer = self._charge(request, exchange, whole=problem is None)
-        await self._write_soon()
+        await self._group_write()
         if problem is not None:
             self._fail(request, problem)
         else:
@@ -408,25 +418,15 @@ class Runner:
         self.cap.settle(request.worst, cost, tokens)
         self._settled.set()
 
-    async def _write_soon(self) -> None:
-        """Wait until the journal has what was charged last, together with what comes soon."""
-        if self._gathering is None:
-            self._gathering = asyncio.create_task(self._write_fresh())
-            self._writing.add(self._gathering)
-            self._gathering.add_done_callback(self._writing.discard)
-        await asyncio.shield(self._gathering)
-
-    async def _write_fresh(self) -> None:
-        await asyncio.sleep(_GATHERED)
-        (answers, self._fresh), self._gathering = (self._fresh, []), None
-        await asyncio.to_thread(self._write, answers)
-
-    def _write(self, answers: list[KeptAnswer], *, full: bool = False) -> None:
+    def _write(self) -> None:
+        """Write what was charged since the last time; more may be meanwhile, on the loop."""
+        answers = self._fresh[:]
+        del self._fresh[: len(answers)]
         jobs = self._session.jobs
         for answer in answers:
             jobs[answer.model] = jobs.get(answer.model, Total(answer.model)) + answer.total
-        if self._journal is not None and (answers or full):
-            self._journal.add_answers(self._notebook, answers, full=full)
+        if self._journal is not None and answers:
+            self._journal.add_answers(self._notebook, answers)
         if self._journal is None or self._journal.in_memory:
             self._memory.update((answer.key, answer) for answer in answers if answer.whole)
 
@@ -440,8 +440,19 @@ def _limit_of(session: Session, prepared: Prepared, concurrency: int | None) -> 
         return AdaptiveLimit(concurrency, concurrency)
     name = f"{prepared.provider.name} {prepared.request.model}".casefold()
     ceiling = next((n for word, n in _CEILINGS.items() if word in name), _CEILING)
+    ceiling = min(ceiling, _connections())
     start = max(START, session.config.concurrency)
     return _limits.setdefault(session, {}).setdefault(name, AdaptiveLimit(start, ceiling))
+
+
+def _connections() -> int:
+    """How many this process may have: half of its file descriptors."""
+    try:
+        import resource
+    except ImportError:  # Windows
+        return _CEILING
+    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return soft // 2 if soft > 0 else 2_500
 
 
 def _text_of(completion: Completion) -> str:

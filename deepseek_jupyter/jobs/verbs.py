@@ -43,7 +43,8 @@ def map(
 
     `also` adds the columns ``answer_error``, ``_raw``, ``_reasoning``, ``_tokens``; `truth` names a
     column to compare the answers with. `concurrency` fixes how many requests run at once, else
-    they adapt to the account's limit. More than `max_errors` of failed rows stop the job. Without
+    they adapt to the account's limit. More than `max_errors` of failed rows stop the job. With
+    ``where="cluster"``, or a client of Dask's, the workers ask the rows of a Dask frame. Without
     `think` the model does not think. `model`, `provider`, `system`, `effort`, `replay`, `dry_run`
     (of the longest row) and parameters such as `max_tokens` are those of `ask`. The job is ``.job``
     of the frame that comes back, where the library lets it be set, and ``deepseek_jupyter.job``.

@@ -39,6 +39,7 @@ PANEL_REQUESTS: dict[str, tuple[str, bool]] = {
     "ask": ("panel_questions.ask", True),
     "regenerate": ("panel_questions.regenerate", True),
     "dry_run": ("panel_questions.dry_run", True),
+    "gauge": ("panel_questions.gauge", True),
     "switch": ("siblings.switch", False),
     "checkout": ("siblings.checkout", False),
     "carry_over": ("siblings.carry_over", False),

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import dask.dataframe as dd
+import numpy as np
 import pandas as pd
 import psutil
 import pyarrow as pa
@@ -31,13 +32,17 @@ from deepseek_jupyter.errors import (
     PolicyError,
 )
 from deepseek_jupyter.jobs import verbs
+from deepseek_jupyter.protocol.tokens import count_body, most_tokens
+from deepseek_jupyter.protocol.usage import Usage
 from deepseek_jupyter.session.session import get_session
+from deepseek_jupyter.transport.providers import PROVIDERS
 from tests.conftest import GUARD, ROOT
 from tests.jobs.test_row_map import PROMPT, as_json, everything, frame
-from tests.support.asking import KEY
-from tests.support.counting import last_words
+from tests.support.asking import KEY as KERNELS_KEY
 
 distributed = pytest.importorskip("distributed")
+
+KEY = "sk-THE0KEY0OF0THE0WORKERS0ALONE"  # the kernel's is another
 
 # The workers alone have the key: it must not be in the process of the scheduler.
 CLUSTER = """
@@ -91,6 +96,12 @@ def there(of: Any, prompt: str = PROMPT, **options: Any) -> Any:
     return everything(of, prompt, where="cluster", **options)
 
 
+def when(server: Any, answered: int) -> None:
+    """Wait until so many requests are answered."""
+    while server.answered < answered:
+        time.sleep(0.01)
+
+
 MAILS = pd.DataFrame(
     {
         "text": [f"by a{at}@example.org w{at % 40}" if at % 9 else None for at in range(120)],
@@ -108,6 +119,7 @@ class TestFrame:
         far = there(rows, prompt, also=also)
         assert type(far) is type(rows)
         asked = server.accepted
+        assert server.keys == {KEY}
         assert asked == 40  # names and addresses are masked, and 120 rows have 40 words
         near = everything(rows, prompt, also=also)
         assert server.accepted == asked  # one journal for both
@@ -125,7 +137,7 @@ class TestFrame:
         topic = Literal["price", "quality"]
         tried = ds.map(rows, PROMPT, to=topic, where="cluster", show=False)
         assert len(tried) == server.accepted == 5
-        assert "60, 60 different" in str(tried.job.report) or ds.job.rows == 5
+        assert tried.job.rows == 5
         answered = ds.map(rows, PROMPT, to=topic, rows="all", where="cluster", show=False)
         found = answered.compute()  # within the cap of the trial
         assert found["answer"].isna().sum() == 1
@@ -185,49 +197,51 @@ class TestLoss:
         (victim, *_) = cluster.run(os.getpid).values()
 
         def kill() -> None:
-            while server.answered < 150:
-                time.sleep(0.01)
+            when(server, 100)
             os.kill(victim, signal.SIGKILL)
 
         killer = threading.Thread(target=kill)
         killer.start()
-        answered = there(stored(frame(300), tmp_path), concurrency=32)
+        answered = there(stored(frame(200), tmp_path), concurrency=32)
         killer.join()
-        assert answered.compute()["answer"].tolist() == [f"w{at}" for at in range(300)]
-        assert len(server.bodies) == 300
+        assert answered.compute()["answer"].tolist() == [f"w{at}" for at in range(200)]
+        assert len(server.bodies) == 200
         assert sum(count - 1 for count in server.bodies.values()) <= 16
 
     def test_the_cap_is_never_passed(self, serve, cluster, tmp_path):
-        """Nor where a worker is killed, whose requests may have been billed."""
-        server = serve(as_json, latency=0.1)
+        """Nor where a worker is killed, whose requests were billed; all at their worst."""
+        server = serve(latency=0.1)
         server.fail = lambda body, number: (0, 0, 0, 503)[number % 4]
         server.usage = lambda body, text: {
-            "prompt_tokens": 20, "completion_tokens": body["max_tokens"],
-        }  # fmt: skip
-        rows, topic = stored(frame(400), tmp_path), Literal["price", "quality"]
-        for run, victims in ((0, 0), (1, 1)):
-            before, pids = len(server.billed), cluster.run(os.getpid)
-            threading.Timer(
-                1.0, lambda pids=pids, n=victims: [os.kill(p, 9) for p in [*pids.values()][:n]]
-            ).start()
-            with pytest.raises(JobStoppedError):
-                there(rows, f"{run}: {{{{ text }}}}", to=topic, budget=0.001, concurrency=16,
-                      max_errors=1.0)  # fmt: skip
-            price = get_session().price(ds.job.runner._prepared.provider, "deepseek-flash")
-            billed = sum(
-                (
-                    b["prompt_tokens"] * price.miss + b["completion_tokens"] * price.output
-                    for b in server.billed[before:]
-                ),
-                Decimal(),
-            )
-            assert 0 < billed / 1_000_000 <= Decimal("0.001")
-            assert ds.job.runner.cap.reserved == 0
-            cluster.wait_for_workers(2, timeout=60)
+            "prompt_tokens": count_body(body, most_tokens),
+            "completion_tokens": body["max_tokens"],
+        }
+        (victim, *_) = cluster.run(os.getpid).values()
+        killer = threading.Thread(target=lambda: when(server, 40) or os.kill(victim, 9))
+        killer.start()
+        with pytest.raises(JobStoppedError):
+            there(stored(frame(400), tmp_path), budget=0.003, max_tokens=20, concurrency=16,
+                  max_errors=1.0)  # fmt: skip
+        killer.join()
+        price = get_session().price(PROVIDERS["deepseek"], "deepseek-flash")
+        billed = sum(
+            (
+                b["prompt_tokens"] * price.miss + b["completion_tokens"] * price.output
+                for b in server.billed
+            ),
+            Decimal(),
+        )
+        assert Decimal("0.002") < billed / 1_000_000 <= Decimal("0.003")
+        assert ds.job.runner.cap.reserved == 0
 
     def test_a_stop_is_quick_and_keeps_what_came(self, serve, cluster, tmp_path):
         server, rows = serve(latency=0.2), stored(frame(3_000), tmp_path)
-        threading.Timer(2.0, signal.raise_signal, [signal.SIGINT]).start()
+
+        def stop() -> None:
+            when(server, 20)
+            signal.raise_signal(signal.SIGINT)
+
+        threading.Thread(target=stop).start()
         with pytest.raises(Interrupted):
             there(rows, concurrency=16)
         time.sleep(0.5)
@@ -239,11 +253,11 @@ class TestLoss:
 
     def test_the_limit_of_the_account_is_for_all_workers(self, serve, tmp_path):
         server = serve(latency=0.05, limit=6)
-        answered = there(stored(frame(300), tmp_path))
-        assert answered.compute()["answer"].notna().all()
+        answered = there(stored(frame(80), tmp_path))
+        assert answered.job.frame.compute()["answer"].notna().all()
         assert server.peak <= 6
-        assert server.rejected <= 40
-        assert ds.job.runner.limit.now < 6
+        assert server.rejected <= 30
+        assert ds.job.runner.limit.now <= 6
 
 
 def memory_of(pid: int) -> Iterator[bytes]:
@@ -275,10 +289,16 @@ def test_the_scheduler_and_its_dashboard_hold_no_key_and_no_masked_value(
     get_session().config.data_policy = "schema"
     ds.ask("Why?", attach={"secret": secret}, show=False)
     server.messages.clear()
+    ways, scatter = list[Any](), cluster.scatter
+    monkeypatch.setattr(
+        cluster, "scatter", lambda *args, **how: ways.append(how["direct"]) or scatter(*args, **how)
+    )
     path = tmp_path / "rows.parquet"
     rows.to_parquet(path, row_group_size=30)
     lazy = dd.read_parquet(path, split_row_groups=True)
     answered = there(lazy, "Seenhere {{ text }} {{ full_name }}", also=["raw"])
+    assert ways  # past the scheduler, which would not keep it
+    assert all(ways)
     assert "of <value-1> now" in repr(server.messages)
     kept = answered.persist()
     distributed.wait(kept)
@@ -287,7 +307,7 @@ def test_the_scheduler_and_its_dashboard_hold_no_key_and_no_masked_value(
     shown = "".join(httpx.get(where + page, follow_redirects=True).text for page in pages)
     assert "127.0.0.1" in shown
     told = [shown.encode(), *memory_of(cluster.process.pid)]
-    for word in (KEY, "sentinel1@", "Zentinelq1", "Nentinel1"):
+    for word in (KEY, KERNELS_KEY, "sentinel1@", "Zentinelq1", "Nentinel1"):
         assert not any(word.encode() in part for part in told), word
     assert any(b"full_name" in part for part in told)  # that it finds what is there
     assert kept.compute()["answer"].iloc[7].startswith("Nentinel7")
@@ -297,40 +317,41 @@ def test_of_ten_million_rows_only_the_named_column_is_read(serve, cluster, tmp_p
     """And the kernel grows by at most 60 MB."""
     server = serve(latency=0.02)
     server.keep = False
-    server.usage = lambda body, text: {"prompt_tokens": 100, "completion_tokens": 10}
-    step = 500_000
-    for part in range(20):
-        numbers = pa.array(range(10**7 + part * step, 10**7 + (part + 1) * step))
+    server.usage = lambda body, text: {"prompt_tokens": 10, "completion_tokens": 10}
+    for part in range(2):  # ten of each, for what is written takes its time
+        numbers = pa.array(np.arange(10**7, 10**7 + 500_000) + part * 500_000)
         text = pc.binary_join_element_wise("review", numbers.cast(pa.string()), " ")
         table = pa.table({"text": text, "other": pc.multiply(numbers, 3)})
         pq.write_table(table, tmp_path / f"{part:02}.parquet", compression="none")
+        for at in range(part + 2, 20, 2):
+            (tmp_path / f"{at:02}.parquet").hardlink_to(tmp_path / f"{part:02}.parquet")
     rows = dd.read_parquet(tmp_path)
     there(stored(frame(8), tmp_path.parent), "Warm: {{ text }}")
-    process, peak, seen, over = psutil.Process(), [0], set[str](), threading.Event()
+    process, peak, seen, over = psutil.Process(), list[int](), set[str](), threading.Event()
 
     def columns(dask_worker: Any) -> list[str]:
         return [c for v in dask_worker.data.values() for c in getattr(v, "columns", ())]
 
     def look() -> None:
         while not over.wait(0.3):
-            peak[0] = max(peak[0], process.memory_info().rss)
+            peak.append(process.memory_info().rss)
             seen.update(c for found in cluster.run(columns).values() for c in found)
 
     watcher = threading.Thread(target=look)
     before = process.memory_info().rss
     watcher.start()
-    price = get_session().price
+    price = get_session().price(PROVIDERS["deepseek"], "deepseek-flash")
+    cap = price.cost(Usage(10, 10)).amount * 1_000
     try:
         with pytest.raises(JobStoppedError):
-            budget = Decimal(100 * 1000) # see below
-            there(rows, max_tokens=10, budget=0.01)
+            there(rows, max_tokens=10, budget=float(cap))
     finally:
         over.set()
         watcher.join()
-    print("rows", len(ds.job.values), "grown", (peak[0] - before) / 1e6)
     assert ds.job.rows == 10_000_000
+    assert 900 <= len(ds.job.values) <= 1_000
     assert seen == {"text"}
-    assert (peak[0] - before) / 1e6 <= 60
+    assert (max(peak) - before) / 1e6 <= 60
 
 
 def test_1000_rows_take_at_most_twice_as_long_as_in_the_kernel(serve, tmp_path):
@@ -345,6 +366,5 @@ def test_1000_rows_take_at_most_twice_as_long_as_in_the_kernel(serve, tmp_path):
             way(rows, f"{len(ratios)} {way.__name__}: {{{{ text }}}}", concurrency=64)
             times.append(time.monotonic() - began)
         ratios.append(times[1] / times[0])
-    print("ratios", ratios)
     assert min(ratios) <= 2, ratios
     assert server.peak == 64

@@ -182,6 +182,17 @@ def test_a_dry_run_sends_nothing_and_tells_all(page, server):
     assert prompts(page) == ["Hi"]
 
 
+def test_the_gauge_is_that_of_the_dry_run_or_says_what_is_wrong(page, kernel, server):
+    kernel.run("notes = 'A line of the talk. ' * 900")
+    page.ask("conversation")
+    gauge = page.ask("gauge", prompt="What is in @notes?")["gauge"]
+    assert gauge == page.ask("dry_run", prompt="What is in @notes?")["reports"][0]["title"]
+    assert re.fullmatch(r"\d,\d{3} of 1,048,576 tokens, about \$0\.00\d+, 0 cached", gauge)
+    assert not server.requests
+    kernel.run("ds.get_session().config.providers = {'deepseek': {'context_tokens': 2_000}}")
+    assert "takes 2,000 in all." in page.ask("gauge", prompt="What is in @notes?")["gauge"]
+
+
 def test_a_frame_is_attached_under_the_policy_of_its_chip(page, kernel, server):
     kernel.run("import pandas as pd\nsales = pd.DataFrame({'price': [12345, 67890]})")
     server.queue(answer("Two rows."))
@@ -336,3 +347,32 @@ def test_the_panel_sends_what_it_drew_or_nothing(page, kernel, server):
     with pytest.raises(Refused, match="messages changed"):
         page.ask("ask", **question, drawn=shown["drawn"])
     assert server.requests[-1] is sent
+
+
+def test_the_panel_asks_several_at_once_and_goes_on_with_one(page, server, monkeypatch):
+    said = lambda request: answer(f"I am {request.json['model']}.")  # noqa: E731
+    monkeypatch.setattr(server, "fallback", said)
+    page.ask("conversation")
+    named = ["deepseek-flash", "deepseek-v4-pro"]
+    drawn = page.ask("dry_run", prompt="Who?", variants=named)
+    assert [row[0] for row in drawn["reports"][0]["rows"]] == named
+    assert not server.requests
+    done = page.ask("ask", prompt="Who?", variants=named)
+    (record,) = page.ask("turns", ids=[done["turn"]])["records"]
+    compared = page.ask("turns", ids=record["compare"]["turns"])["records"]
+    assert [turn["answer"] for turn in compared] == [f"I am {name}." for name in named]
+    assert [turn["compare"]["variant"] for turn in compared] == named
+    moved = [message["tip"] for message in page.heard if message["type"] == "moved"]
+    assert moved[-1] == page.ask("conversation")["tip"] == compared[0]["id"]
+    page.ask("use", id=compared[1]["id"])
+    assert page.ask("conversation")["tip"] == compared[1]["id"]
+
+
+def test_a_stop_ends_all_that_the_panel_asked_at_once(page, server, monkeypatch):
+    monkeypatch.setattr(server, "fallback", Reply(deltas(400, rate=50)))
+    page.ask("conversation")
+    asked = page.send("ask", prompt="Who?", variants=["deepseek-flash", "deepseek-v4-pro"])
+    server.wait_for_requests(2)
+    page.say({"type": "stop", "id": page.turn("begun", "Who?")["id"]})
+    assert page.answer(asked)["status"] == "interrupted"
+    assert all(request.closed.wait(60) for request in server.requests)

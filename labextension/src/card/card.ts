@@ -17,6 +17,7 @@ import { merge } from '../kernel/transcript';
 import { Flow } from '../markdown/flow';
 import { LabRenderer } from '../markdown/labrenderer';
 import { insertBelow, isEditable, regenerate, replaceCell, runBelow, stop } from './actions';
+import { addCitations } from './citations';
 import { make, say } from './dom';
 import { findHostCell, hideSaid, isExecuting, kernelOf } from './hostcell';
 import { Notes } from './notes';
@@ -65,6 +66,7 @@ export class Card extends Widget implements IRenderMime.IRenderer {
     answer.classList.add('jp-RenderedHTMLCommon', 'jp-RenderedMarkdown');
     this._answer = new Flow(answer, renderer, node => {
       addCodeBars(node, this._codeActions, this._trans);
+      addCitations(node, this._record.cites, this._trans);
     });
     this._thinking = new Thinking(renderer, this._trans);
     this._switch = new SiblingSwitch(
@@ -79,7 +81,12 @@ export class Card extends Widget implements IRenderMime.IRenderer {
       {
         copy: () => Clipboard.copyToSystem(this._record.answer),
         regenerate: () => this._at(host => regenerate(host, options.translator)),
-        stop: () => this._stop()
+        stop: () => this._stop(),
+        skip: () => this._skip(),
+        code: form => {
+          const turn = this._record.id.replace(/[^0-9a-z-]/g, ''); // it may come from a file
+          this._at(host => runBelow(host, `%deepseek show ${turn} --as ${form}`, options.translator));
+        }
       },
       this._switch.node,
       this._trans
@@ -135,6 +142,7 @@ export class Card extends Widget implements IRenderMime.IRenderer {
       this._seam.node,
       this._status
     );
+    this.node.addEventListener('keydown', event => this._onKey(event));
     options.hub?.transcriptChanged.connect(this._onTranscript, this);
     options.hub?.messageReceived.connect(this._onMessage, this);
   }
@@ -195,6 +203,8 @@ export class Card extends Widget implements IRenderMime.IRenderer {
     // Only what the kernel says now may be asked: a record may come from a stranger's file.
     const asking = live ? (transcript?.asking ?? null) : null;
     this._header.update(record, live, asking !== null);
+    this._skips = live && record.replayed;
+    this.node.tabIndex = this._skips ? 0 : -1; // a key can skip while it has the focus
     this._attachments.update(record);
     this._asking = asking?.call ?? '';
     this._file.ask(asking?.ofFile ? asking.text : '');
@@ -216,6 +226,7 @@ export class Card extends Widget implements IRenderMime.IRenderer {
     }
     this._spoken = words;
     this._tick(isRunning(record.status) && (live || this.isAttached));
+    this._options.changed?.(record, live);
     await Promise.all([
       tokens,
       this._thinking.update(record, live),
@@ -351,6 +362,20 @@ export class Card extends Widget implements IRenderMime.IRenderer {
     void stop(this._record.id, this._hostCell(), this._options.hub, running);
   }
 
+  private _skip(): void {
+    const kernel = kernelOf(this._hostCell());
+    kernel && this._options.hub?.skip(this._record.id, kernel);
+  }
+
+  private _onKey(event: KeyboardEvent): void {
+    const own = !(event.target as Element).closest('button, summary, a, input');
+    if (this._skips && own && [' ', 'ArrowRight'].includes(event.key)) {
+      event.preventDefault();
+      event.stopPropagation();
+      this._skip();
+    }
+  }
+
   private _answerToolCall(call: string, consent: Consent): void {
     const kernel = kernelOf(this._hostCell());
     if (kernel) {
@@ -389,6 +414,7 @@ export class Card extends Widget implements IRenderMime.IRenderer {
   private _file: FileTurns;
   private _seam: SeamLine;
   private _asking = '';
+  private _skips = false;
   private _answer: Flow;
   private _notes: Notes;
   private _outputs: IHostCell['cell']['outputArea']['model'] | null = null;
@@ -414,5 +440,7 @@ export namespace Card {
     hub: ICommHub | null;
     /** The notebooks, where the host has some. */
     tracker: INotebookTracker | null;
+    /** Called with what it shows, each time, and whether that runs. */
+    changed?(record: ITurnRecord, live: boolean): void;
   }
 }

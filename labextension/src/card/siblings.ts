@@ -111,6 +111,7 @@ export class SiblingSwitch {
   /** Go back to the output's own record, which is a new one. */
   reset(): void {
     this._looked = null;
+    this._branching = '';
     say(this._trouble, '');
   }
 
@@ -157,10 +158,11 @@ export class SiblingSwitch {
   }
 
   private async _keep(asked: Promise<ILooked | null>): Promise<void> {
+    const id = this._saved?.id ?? '';
     const used = await asked;
     const host = this._card.hostCell();
     if (used && host) {
-      keep(host, this._saved?.id ?? '', used.bundle);
+      keep(host, id, used.bundle);
     }
   }
 
@@ -171,10 +173,14 @@ export class SiblingSwitch {
     }
     this._busy = true;
     this._enable();
+    const saved = this._saved?.id;
     try {
       const { bundle, active } = await this._request(this._hub, kernel, type, body);
       const data = bundle as JSONObject;
       say(this._trouble, '');
+      if (this._saved?.id !== saved) {
+        return null; // the cell has asked again meanwhile
+      }
       this._looked = { record: readOutput(data), bundle: data, active: active === true };
       return this._looked;
     } catch (error) {
@@ -199,8 +205,8 @@ export class SiblingSwitch {
     try {
       return await hub.request(kernel, type, body);
     } catch (error) {
-      if (error instanceof RequestError) {
-        throw error;
+      if (error instanceof RequestError || this._branching) {
+        throw error; // a turn that has begun is not asked for again
       }
       await new Promise(resolve => setTimeout(resolve, AGAIN));
       return hub.request(kernel, type, body);

@@ -105,6 +105,10 @@ export class CommHub implements ICommHub {
     return this._links.get(kernel)?.send({ type: 'stop', id }) ?? false;
   }
 
+  skip(id: string, kernel: Kernel.IKernelConnection): boolean {
+    return this._links.get(kernel)?.send({ type: 'skip', id }) ?? false;
+  }
+
   answerToolCall(
     id: string,
     call: string,

@@ -21,6 +21,7 @@ import { TurnList } from './turns';
 import type { Consent, ITurnRecord } from '../kernel/record';
 import type { IBlockRenderer } from '../markdown/renderer';
 import type { Link } from './link';
+import { said } from '../said';
 import { ASKED } from './state';
 import type { ISettings, IState } from './state';
 
@@ -65,7 +66,11 @@ export class PanelView {
       trans
     );
     this._start = new StartPage(prompt => this.write(prompt), trans);
-    this._attached = new QuestionAttachments(() => void this._bar.preview(this._question()), trans);
+    this._attached = new QuestionAttachments(
+      () => void this._bar.preview(this._question()),
+      () => this._measured(),
+      trans
+    );
     this._composer = new Composer(
       {
         send: prompt => void this._ask(prompt),
@@ -184,8 +189,21 @@ export class PanelView {
     return {
       prompt: this._composer.text,
       ...(this._editing ? { instead_of: this._editing } : {}),
-      ...this._attached.fields
+      ...this._attached.fields,
+      ...this._quick.fields
     };
+  }
+
+  /** How full the context would be with what is written; null where no kernel can say. */
+  private async _measured(): Promise<string | null> {
+    if (this._link.presence !== 'live') {
+      return null;
+    }
+    try {
+      return said(String((await this._link.request('gauge', this._question()))['gauge'] ?? ''));
+    } catch {
+      return null; // the kernel goes away; sending says so
+    }
   }
 
   private _edit(record: ITurnRecord | null): void {
@@ -316,6 +334,8 @@ export class PanelView {
       this._link.answerToolCall(record.id, call, consent),
     show: (last: string) => void this._checkout(last),
     carryOver: (turn: string) => void this._request('carry_over', { turn }),
+    use: (id: string) => this._request('use', { id }),
+    stopTurn: (id: string) => this._link.stop(id),
     step: (turn: string, step: number) => void this._request('switch', { turn, step }),
     link: () => this._link,
     get code() {
