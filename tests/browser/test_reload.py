@@ -114,7 +114,7 @@ def test_a_busy_kernel_that_starts_its_subshells_late_streams_all_the_same(open_
 
 MOMENTS = int(os.environ.get("DEEPSEEK_TEST_RELOADS", "3"))
 LATE = 1.0  # seconds after the kernel's end, or after a page that comes later is connected
-LOADING = 4.0  # seconds that a page takes where nothing else runs; more makes all else slower, too
+LOADING = 3.0  # seconds that a page takes where nothing else runs; more makes all else slower, too
 
 CONNECTED = """() => window.jupyterapp?.shell.currentWidget?.sessionContext?.session?.kernel
     ?.connectionStatus === 'connected'"""
