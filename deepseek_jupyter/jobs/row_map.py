@@ -158,9 +158,10 @@ def run(task: RowTask, places: Sequence[int] | None, cap: Cap, *, trial: bool = 
     global last_job
     last_job = job = Job(task, places, cap)
     runner, options = job.runner, task.options
-    view = JobView(job.rows, runner, show=options.show)
+    stop = Stop()
+    view = JobView(job.rows, runner, stop, show=options.show)
     try:
-        with closing(engine().drain(runner.results, Stop())) as batches:
+        with closing(engine().drain(runner.results, stop)) as batches:
             for batch in batches:
                 for result in batch or ():
                     if result.error:
@@ -174,6 +175,9 @@ def run(task: RowTask, places: Sequence[int] | None, cap: Cap, *, trial: bool = 
         view.close(Report("Stopped; what was answered is kept."))
         said = "Stopped. What was answered is kept: the same call goes on from there (ds.job)."
         raise errors.Interrupted(said) from stopped
+    except BaseException:
+        view.close()
+        raise
     if options.truth is not None:
         job.compare(options.truth)
     reports = [job.report]
