@@ -30,9 +30,7 @@ class JobView:
     Pages may stop it: it is a `RunningTurn` to them, without being a turn.
     """
 
-    def __init__(
-        self, rows: int, runner: Runner, stop: Callable[[], None], *, show: bool
-    ) -> None:
+    def __init__(self, rows: int, runner: Runner, stop: Callable[[], None], *, show: bool) -> None:
         self._rows, self._runner, self._show, self.stop = rows, runner, show, stop
         self._id, self._begun = uuid4().hex, False
         self._began = self._last = time.monotonic()
@@ -65,7 +63,8 @@ class JobView:
     def _draw(self, reports: Sequence[Report], bar: str = "") -> None:
         self._last, text = time.monotonic(), self._words()
         failed = [(shortened(error, _ERROR),) for error in self._runner.tally.last_errors]
-        reports = [*reports, *([Report("The last errors", failed)] if failed else [])]
+        if failed and not reports:  # at the end there is a table of the rows
+            reports = [Report("The last errors", failed)]
         if self._show and has_frontend():
             below = "".join(report._repr_html_() for report in reports)
             shown = f"<div>{bar}{html.escape(text)}{below}</div>"

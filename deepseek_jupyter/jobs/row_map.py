@@ -16,7 +16,7 @@ from deepseek_jupyter import errors
 from deepseek_jupyter.asking.preview import Preview
 from deepseek_jupyter.context.row_frame import NewColumn
 from deepseek_jupyter.display.report import Report
-from deepseek_jupyter.errors import ConfigurationError, DeepSeekError, ParameterError
+from deepseek_jupyter.errors import ConfigurationError, DeepSeekError, ParameterError, shortened
 from deepseek_jupyter.protocol.request import encoded
 from deepseek_jupyter.protocol.tokens import count_body
 
@@ -30,6 +30,7 @@ from .trial import advice, drawn, estimate, leaving
 if TYPE_CHECKING:
     from deepseek_jupyter.conversation.answers import KeptAnswer
 
+_ERROR, _SHOWN = 300, 10  # characters of an error; errors in the table
 _NOTHING = Decimal(-1)  # a cap that no request fits into
 
 _caps: WeakKeyDictionary[Any, dict[str, Decimal]] = WeakKeyDictionary()  # of trials, by task
@@ -110,6 +111,15 @@ class Job:
         right = [("right", str(self.accuracy))] if self.accuracy else []
         return Report("The job", [*lines, *right, *leaving(self._task)])
 
+    def failures(self) -> list[Report]:
+        """The first rows that failed, as a table; none where all were answered."""
+        places = sorted(self.failed)
+        shown = [(f"{at:,}", shortened(self.failed[at], _ERROR)) for at in places[:_SHOWN]]
+        remark = (
+            f"ds.job.errors() is a frame of all {len(places):,}; ds.job.retry() asks them again."
+        )
+        return [Report("Rows that failed", shown, ("row", "error"), remark)] if shown else []
+
     def compare(self, truth: str) -> None:
         """Measure the answers against the column `truth`."""
         rows = (row[0] for batch in self._task.source.batches([truth]) for row in batch)
@@ -180,7 +190,7 @@ def run(task: RowTask, places: Sequence[int] | None, cap: Cap, *, trial: bool = 
         raise
     if options.truth is not None:
         job.compare(options.truth)
-    reports = [job.report]
+    reports = [job.report, *job.failures()]
     if trial and not runner.stopped:
         lines, most = estimate(task, runner)
         if most is not None:

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import re
 import time
+from typing import Any
 
 import pandas as pd
+import pytest
 from IPython.utils.capture import capture_output
 
 import deepseek_jupyter as ds
+from deepseek_jupyter.display.pages import pages
+from deepseek_jupyter.errors import Interrupted
 from tests.jobs.test_row_map import PROMPT, Topic, as_json, everything, frame
 
 
@@ -40,7 +45,9 @@ def test_errors_are_shown_and_are_no_markup(serve, shell):
     with capture_output() as captured:
         everything(pd.DataFrame({"text": ["<script>"]}), to=Topic, show=True)
     page = captured.outputs[-1].data["text/html"]
-    assert "The last errors" in page
+    assert "Rows that failed" in page
+    assert re.search(r"<td[^>]*>0</td>", page)
+    assert "ds.job.errors()" in page
     assert "<b>no</b>" not in page
     assert "<script>" not in page
 
@@ -50,3 +57,27 @@ def test_a_quiet_job_shows_nothing(serve, shell):
     with capture_output() as captured:
         everything(frame(3))
     assert captured.outputs == []
+
+
+def test_pages_hear_of_a_job_and_may_stop_it(serve, shell):
+    server, told = serve(latency=0.05), list[dict[str, Any]]()
+
+    def tell(message: Any) -> None:
+        told.append(message)
+        if message.get("type") == "job" and message["done"] > 20 and not message.get("over"):
+            pages.asked({"type": "stop", "id": message["id"]})
+
+    pages.join("a panel", tell)
+    try:
+        with pytest.raises(Interrupted):
+            everything(frame(3_000), concurrency=8, show=True)
+        jobs = [message for message in told if message.get("type") == "job"]
+        assert jobs[-1]["over"]
+        assert {message["rows"] for message in jobs} == {3_000}
+        assert "of 3,000 rows" in jobs[0]["said"]
+        assert 20 < server.answered < 3_000
+        told.clear()
+        everything(frame(100), prompt="Quietly: {{ text }}")
+        assert [message for message in told if message.get("type") == "job"] == []
+    finally:
+        pages.leave("a panel")
