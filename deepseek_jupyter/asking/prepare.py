@@ -231,7 +231,10 @@ def prepare(session: Session, placed: Placed, on: Surface = NOWHERE) -> Prepared
     placed = _fitted(placed, provider, model, system, parameters, path)
     window = _window(system, turn, conversation, provider, parameters, said, placed.tokens)
     turn, texts = placed.for_model(model, sees=sees).written(turn, path[window.dropped :], asked)
-    check_citable(question, [*path[window.dropped :], turn])
+    sent = [*path[window.dropped :], turn]
+    check_citable(question, sent)
+    if any(one.attachments for one in sent):
+        teaching.check_data(provider.name)
     messages = _messages(session, question, turn, conversation, provider, window, said)
     if unseen := 0 if sees else sum(len(message.images) for message in messages):
         messages = [replace(m, images=()) if m.images else m for m in messages]

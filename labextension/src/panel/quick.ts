@@ -25,7 +25,7 @@ export class QuickSettings {
     think.type = 'button';
     think.title = _trans.__('Let the model think before it answers');
     think.addEventListener('click', () => _actions.set({ think: this._thinks ? 'auto' : 'on' }));
-    this.node.append(model, think);
+    this.node.append(model, this._then, think);
     say(think, _trans.__('Think'));
   }
 
@@ -34,6 +34,13 @@ export class QuickSettings {
     this._thinks = settings.think === 'on';
     this._think.setAttribute('aria-pressed', String(this._thinks));
     this._think.disabled = this._model.disabled = !live;
+    const [first = '', ...more] = settings.fallback;
+    const rest = more.length ? ` +${more.length}` : '';
+    say(this._then, first && this._trans.__('else %1', first.split(':')[0] + rest));
+    this._then.title = this._trans.__(
+      'If it is turned away the question goes on to: %1. What would be sent tells prices, and which may not have it.',
+      settings.fallback.join(', ')
+    );
     if (focused(this._model) !== this._model) {
       this._default = settings.model ? this._default : used || this._default;
       this._fill(settings.model);
@@ -64,6 +71,7 @@ export class QuickSettings {
   }
 
   private _model = make('select', 'panel-pick');
+  private _then = make('span', 'chip-note');
   private _think = make('button', 'panel-pick');
   private _models: readonly string[] = [];
   private _default = '';
