@@ -197,6 +197,15 @@ class Journal:
         )
         return turn_of(rows[0][0]) if rows else None
 
+    def answered(self, notebook: str) -> list[Turn]:
+        """The whole answers in a notebook's conversations, those taken along too, oldest first."""
+        ours = "(SELECT id FROM conversations WHERE notebook = ?1)"
+        return self._read_turns(
+            "t.status = 'done' AND t.request_hash NOTNULL AND (t.conversation IN "
+            f"{ours} OR t.id IN (SELECT turn FROM taken WHERE conversation IN {ours}))",
+            notebook,
+        )
+
     def search(self, query: str, limit: int = 20, conversation: str | None = None) -> list[Hit]:
         """Turns that hold every word (or "phrase") of `query`, the newest first.
 
@@ -348,6 +357,11 @@ class Journal:
     def answers(self, keys: Sequence[str]) -> Mapping[str, KeptAnswer]:
         """The kept answers to requests with these keys; those that are not there are left out."""
         return self._database.read(lambda c: answers_of(c, keys), {})
+
+    def answers_in(self, notebook: str) -> Mapping[str, KeptAnswer]:
+        """The whole answers that arrived in a notebook."""
+        rows = self._rows("SELECT key FROM answers WHERE whole AND notebook = ?", (notebook,))
+        return self.answers([key for (key,) in rows])
 
     def answer_totals(self, by: By = "notebook", *, notebook: str | None = None) -> list[Total]:
         """What the answers of jobs cost; see `ghosts`."""

@@ -162,6 +162,7 @@ def turn_of(body: str) -> Turn | None:
         pseudonyms=stored.get("pseudonyms", {}),
         sending=stored.get("sending", {}),
         logprobs=stored.get("logprobs"),
+        rhythm=stored.get("rhythm", ""),
     )
 
 
@@ -175,6 +176,7 @@ def _body(turn: Turn) -> str:
         "sending": dict(turn.sending),
         "from_file": turn.from_file,
         "logprobs": turn.logprobs,
+        "rhythm": turn.rhythm,
         "host_cost": str(usage.cost) if usage and usage.cost is not None else "",
     }
     given = {name: value for name, value in optional.items() if value}

@@ -30,15 +30,30 @@ class JobView:
     Pages may stop it: it is a `RunningTurn` to them, without being a turn.
     """
 
-    def __init__(self, rows: int, runner: Runner, stop: Callable[[], None], *, show: bool) -> None:
-        self._rows, self._runner, self._show, self.stop = rows, runner, show, stop
+    def __init__(
+        self,
+        rows: int,
+        runner: Runner,
+        stop: Callable[[], None],
+        *,
+        show: bool,
+        noun: str = "rows",
+    ) -> None:
+        self._rows, self._runner, self._show, self._noun = rows, runner, show, noun
+        self.stop = stop
         self._id, self._begun = uuid4().hex, False
         self._began = self._last = time.monotonic()
         if show:
             pages.begin(self._id, self)
 
-    def snapshot(self) -> Mapping[str, Any]:
-        """The message that pages get."""
+    def skip(self) -> None:
+        """Nothing of it is a kept answer."""
+
+    def catch_up(self, tell: Callable[[Mapping[str, Any]], None]) -> None:
+        """Tell a page that has just come how far it is."""
+        tell(self._told())
+
+    def _told(self) -> Mapping[str, Any]:
         done = self._runner.tally.done
         told = {"type": "job", "id": self._id, "done": done, "rows": self._rows}
         return {**told, "said": self._words()}
@@ -49,13 +64,13 @@ class JobView:
             done = self._runner.tally.done
             self._draw((), f'<progress value="{done}" max="{self._rows}"></progress> ')
             if self._show and pages.heard:
-                pages.send(self.snapshot())
+                pages.send(self._told())
 
     def close(self, *reports: Report) -> None:
         """Show the last state, and `reports`."""
         pages.end(self._id)
         if self._show and pages.heard:
-            pages.send({**self.snapshot(), "over": True})
+            pages.send({**self._told(), "over": True})
         self._draw(reports)
         if self._begun and not has_frontend():
             print("", *reports, sep="\n", file=sys.stderr)
@@ -79,7 +94,7 @@ class JobView:
         """Rows, speed, time left, money, cache, requests in flight, retries: one line."""
         runner, tally, cap = self._runner, self._runner.tally, self._runner.cap
         rate = tally.done / max(time.monotonic() - self._began, 0.001)
-        parts = [f"{tally.done:,} of {self._rows:,} rows", f"{rate:,.1f} rows/s"]
+        parts = [f"{tally.done:,} of {self._rows:,} {self._noun}", f"{rate:,.1f} {self._noun}/s"]
         if 0 < tally.done < self._rows:
             parts.append(f"{seconds((self._rows - tally.done) / rate)} left")
         if (price := runner.price()) is not None:

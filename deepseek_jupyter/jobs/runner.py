@@ -127,7 +127,8 @@ class Runner:
         self._client = Client(Timeouts(*waits), RetryPolicy(1), 1_000_000)
         self._retry = RetryPolicy(config.attempts)
         self._session, self._prepared, self._read = session, prepared, read
-        self._requests, self._replay, self._max_errors = requests, replay, max_errors
+        self._requests, self._max_errors = requests, max_errors
+        self._replay = session.recordings.wanted(replay)
         self._whole, self._dialect = whole, prepared.provider.dialect
         self.cap, self.tally, self.stopped = cap, Tally(), ""
         self.error: DeepSeekError | None = None
@@ -208,7 +209,8 @@ class Runner:
         if self._replay == "never":
             return {}
         kept = {key: self._memory[key] for key in keys if key in self._memory}
-        return {**(self._journal.answers(keys) if self._journal else {}), **kept}
+        own = self._journal.answers(keys) if self._journal else {}
+        return {**self._session.recordings.rows(keys), **own, **kept}
 
     def _serve(self, request: JobRequest, kept: KeptAnswer | None) -> bool:
         """Answer a request from what is kept; False where it is to be asked."""
@@ -308,12 +310,11 @@ class Runner:
         exchange = Exchange(request.request, provider, self._prepared.key, built)
         tally.in_flight, tally.sent = tally.in_flight + 1, tally.sent + 1
         try:
-            async for _ in self._client.stream(exchange):
-                pass
+            await self.send(request, exchange)
         except DeepSeekError as error:
             if isinstance(error, errors.RateLimitError):
                 self.limit.refuse(_now(), concurrency_limit(error.what))
-            refused = isinstance(error, errors.APIError) or _never_sent(error)
+            refused = isinstance(error, errors.APIError) or never_sent(error)
             if refused and not exchange.completion.usage:
                 self._settle(request, Decimal(), 0)
             else:
@@ -332,6 +333,11 @@ class Runner:
         tally.seconds += _now() - began
         await self._take(request, exchange)
         return None
+
+    async def send(self, request: JobRequest, exchange: Exchange) -> None:
+        """Send a request once; `exchange` has what came of it. Raises `DeepSeekError`."""
+        async for _ in self._client.stream(exchange):
+            pass
 
     async def _take(self, request: JobRequest, exchange: Exchange) -> None:
         """Keep an answer that came, and give it; one of no use is paid for all the same."""
@@ -464,6 +470,8 @@ def _problem_of(completion: Completion) -> DeepSeekError | None:
     return errors.EmptyAnswerError("The model returned no answer text.") if empty else None
 
 
-def _never_sent(error: DeepSeekError) -> bool:
+def never_sent(error: DeepSeekError) -> bool:
     """Whether no connection was made, so that nothing can have been billed."""
+    if error.unsent:
+        return True
     return type(error.__cause__).__name__ in ("ConnectError", "ConnectTimeout", "ProxyError")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 
 import pytest
@@ -173,11 +174,23 @@ def test_a_dry_run_sends_nothing_and_tells_all(page, server):
     assert len(server.requests) == seen
     assert [m["text"] for m in shown["messages"]] == ["Hi", "Hello.", "And now?"]
     assert "Nothing was sent" in shown["title"]
-    assert " tokens, about $" in shown["summary"]
     gauge, *rest = [report["title"] for report in shown["reports"]]
-    assert gauge == "18 of 1,048,576 tokens, about $0.0000039, 5 cached"
+    # DeepSeek's price doubles in the peak hours.
+    price = re.fullmatch(r"18 of 1,048,576 tokens, about (\$0\.00000(?:39|20)), 5 cached", gauge)
+    assert shown["summary"] == f"18 tokens, about {price[1]}."
     assert rest == ["Tokens", "Nothing was masked."]
     assert prompts(page) == ["Hi"]
+
+
+def test_the_gauge_is_that_of_the_dry_run_or_says_what_is_wrong(page, kernel, server):
+    kernel.run("notes = 'A line of the talk. ' * 900")
+    page.ask("conversation")
+    gauge = page.ask("gauge", prompt="What is in @notes?")["gauge"]
+    assert gauge == page.ask("dry_run", prompt="What is in @notes?")["reports"][0]["title"]
+    assert re.fullmatch(r"\d,\d{3} of 1,048,576 tokens, about \$0\.00\d+, 0 cached", gauge)
+    assert not server.requests
+    kernel.run("ds.get_session().config.providers = {'deepseek': {'context_tokens': 2_000}}")
+    assert "takes 2,000 in all." in page.ask("gauge", prompt="What is in @notes?")["gauge"]
 
 
 def test_a_frame_is_attached_under_the_policy_of_its_chip(page, kernel, server):

@@ -49,6 +49,7 @@ class CountingServer:
         self.messages: list[list[dict[str, Any]]] = []
         self.now = self.peak = self.accepted = self.rejected = self.answered = self.number = 0
         self.connections = 0
+        self.keys = set[str]()
         self.billed: list[dict[str, int]] = []
         self.last: dict[str, Any] = {}
         self.keep = True  # bodies, which a benchmark has no use for
@@ -94,6 +95,8 @@ class CountingServer:
                     name, _, value = line.partition(b":")
                     if name.lower() == b"content-length":
                         length = int(value)
+                    elif name.lower() == b"authorization":
+                        self.keys.add(value.decode().split()[-1])
                 raw = await reader.readexactly(length)
                 status, reply = 200, dict[str, Any]()
                 if head.startswith(b"GET"):

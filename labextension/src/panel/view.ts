@@ -22,8 +22,9 @@ import { TurnList } from './turns';
 import type { Consent, ITurnRecord } from '../kernel/record';
 import type { IBlockRenderer } from '../markdown/renderer';
 import type { Link } from './link';
+import { said } from '../said';
 import { ASKED } from './state';
-import type { IState } from './state';
+import type { ISettings, IState } from './state';
 
 /** Shows a conversation, and asks. */
 export class PanelView {
@@ -66,12 +67,17 @@ export class PanelView {
     this._quick = new QuickSettings(
       {
         set: some => void this._request('settings', { set: some }),
-        models: () => this._request('models')
+        models: () => this._request('models'),
+        standard: () => this._link.request('models', { only: 'default' })
       },
       trans
     );
     this._start = new StartPage(prompt => this.write(prompt), trans);
-    this._attached = new QuestionAttachments(() => void this._bar.preview(this._question()), trans);
+    this._attached = new QuestionAttachments(
+      () => void this._bar.preview(this._question()),
+      () => this._measured(),
+      trans
+    );
     this._composer = new Composer(
       {
         send: prompt => void this._ask(prompt),
@@ -195,6 +201,18 @@ export class PanelView {
     };
   }
 
+  /** How full the context would be with what is written; null where no kernel can say. */
+  private async _measured(): Promise<string | null> {
+    if (this._link.presence !== 'live') {
+      return null;
+    }
+    try {
+      return said(String((await this._link.request('gauge', this._question()))['gauge'] ?? ''));
+    } catch {
+      return null; // the kernel goes away; sending says so
+    }
+  }
+
   private _edit(record: ITurnRecord | null): void {
     const began = record !== null;
     if (!began && this._editing === null) {
@@ -259,7 +277,7 @@ export class PanelView {
     this._composer.enabled = this._link.presence !== 'none';
     this._quick.update(state.settings, this._modelOf(state), live);
     this._attached.policy = state.settings.data;
-    void this._showStart(count, live, state.settings.data);
+    void this._showStart(count, live, state.settings);
     this._composer.running = this._model.running.length > 0;
     say(this._about, this._aboutText());
     void this._model.read(this._turns.drawn);
@@ -270,11 +288,18 @@ export class PanelView {
     return newest ? newest.served_model || newest.model : '';
   }
 
-  private async _showStart(count: number, live: boolean, level: string): Promise<void> {
+  private async _showStart(count: number, live: boolean, settings: ISettings): Promise<void> {
     this._start.node.hidden = count > 0 || !live;
     if (!this._start.node.hidden) {
-      const names = await this._model.names().catch(() => []);
-      this._start.update(level, starters(names, this._link.lastError(), this._trans));
+      const [names, answers] = await Promise.all([
+        this._model.names().catch(() => []),
+        this._quick.standard().catch(() => '')
+      ]);
+      this._start.update(
+        settings.model || answers,
+        settings.data,
+        starters(names, this._link.lastError(), this._trans)
+      );
     }
   }
 
