@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 import time
+from datetime import UTC, datetime
+from datetime import time as clock
 from typing import Any
 
 import pandas as pd
@@ -13,6 +15,8 @@ from IPython.utils.capture import capture_output
 import deepseek_jupyter as ds
 from deepseek_jupyter.display.pages import pages
 from deepseek_jupyter.errors import Interrupted
+from deepseek_jupyter.jobs.trial import next_price
+from deepseek_jupyter.protocol.usage import Price, PricePeriod
 from tests.jobs.test_row_map import PROMPT, Topic, as_json, everything, frame
 
 
@@ -38,6 +42,35 @@ def test_a_trial_says_what_all_rows_take_and_what_leaves(serve, shell):
     for part in ("90, 30 different", "left to ask", "90 % range", "price of the rest", "at most"):
         assert part in said
     assert "{{ text }}" in said
+
+
+@pytest.mark.parametrize(
+    ("now", "at", "factor"),
+    [
+        ("2026-11-30T00:10", "2026-11-30T01:00", 2),
+        ("2026-11-30T01:00", "2026-11-30T04:30", 1),
+        ("2026-11-30T04:29", "2026-11-30T04:30", 1),
+        ("2026-12-05T12:00", None, 0),  # a Saturday; the peak comes on Monday
+    ],
+)
+def test_when_the_price_changes(now, at, factor):
+    price = Price.of("1", "2", "3")
+    begun, peak = datetime(2026, 1, 1, tzinfo=UTC), (clock(1), clock(4, 30))
+    period = PricePeriod(begun, price, (peak,), peak_weekdays_only=True)
+    found = next_price([period], datetime.fromisoformat(now).replace(tzinfo=UTC))
+    assert (found and found[0]) == (at and datetime.fromisoformat(at).replace(tzinfo=UTC))
+    assert found is None or found[1].miss == price.miss * factor
+
+
+def test_a_trial_says_the_hour_at_which_the_price_changes(serve, shell):
+    serve(as_json)
+    provider = ds.get_session().endpoints.provider(None)[0]
+    with capture_output() as captured:
+        ds.map(frame(9), PROMPT, to=Topic)
+    said = captured.outputs[-1].data["text/plain"]
+    change = next_price(provider.facts("deepseek-flash").prices, datetime.now(UTC))
+    assert bool(change) == bool(re.search(r" now, up to ~?\$[\d.]+ from \d\d:\d\d", said))
+    assert change is None or f"from {change[0].astimezone():%H:%M}" in said
 
 
 def test_errors_are_shown_and_are_no_markup(serve, shell):
