@@ -11,5 +11,7 @@ cluster      the rows of a Dask frame, sent by the workers of its cluster
 release      what naming a column lets leave
 accuracy     answers against a column that knows better
 job_view     the one live output
+variant      a model and how it is asked, as a text: what suites and comparisons are of
+comparison   one question to several variants at once, side by side
 verbs        `map`; `classify`, `extract`, `translate`, `filter`, each a prompt file and a schema
 """

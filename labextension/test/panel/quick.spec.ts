@@ -6,7 +6,7 @@ import { NOTHING, opened } from '../../src/panel/state';
 const trans = nullTranslator.load('deepseek_jupyter');
 
 function shown(fallback: unknown): HTMLElement {
-  const quick = new QuickSettings({ set: () => undefined, models: async () => null }, trans);
+  const quick = new QuickSettings({ set: () => undefined, models: async () => null, standard: async () => null }, trans);
   const { settings } = opened(NOTHING, { settings: { fallback } });
   quick.update(settings, '', true);
   return quick.node.querySelector<HTMLElement>('.jp-DeepSeek-chip-note')!;
