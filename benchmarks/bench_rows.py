@@ -73,7 +73,8 @@ def ask(n, word):
         provider="openai", model="deepseek-chat", base_url=os.environ["DEEPSEEK_BASE_URL"],
         api_key="none")
     found = builder.with_concurrency(width).build().execute()
-    assert found.data["answer"].notna().sum() == n
+    told = found.data["answer"]
+    assert len([answer for answer in told if answer]) == n
 ask(20, "first")
 wall = time.perf_counter()
 ask(rows, "more")
@@ -127,6 +128,7 @@ def _beside_ondine() -> Row:
     for _ in range(RUNS):
         ((ours, *_),) = _run("alone", _FEWER, WIDTH)
         with _server(LATENCY) as environment:
+            environment["LITELLM_LOCAL_MODEL_COST_MAP"] = "True"  # it would fetch prices
             theirs = _script(environment, python, _ONDINE, _FEWER, WIDTH)
         found.append(theirs / ours)
     return Row(claim, found, "x", 3.0, at_least=True)

@@ -245,7 +245,7 @@ def prepare(session: Session, placed: Placed, on: Surface = NOWHERE) -> Prepared
     placed = _fitted(placed, provider, model, system, parameters, path)
     window = _window(system, turn, conversation, provider, parameters, said, placed.tokens)
     turn, texts = placed.for_model(model, sees=sees).written(turn, path[window.dropped :], asked)
-    check_citable(question, [*path[window.dropped :], turn])
+    _check_sent(question, teaching, provider, [*path[window.dropped :], turn])
     messages = _messages(session, question, turn, conversation, provider, window, said, redact)
     if unseen := 0 if sees else sum(len(message.images) for message in messages):
         messages = [replace(m, images=()) if m.images else m for m in messages]
@@ -359,6 +359,14 @@ def _last(session: Session, conversation: Conversation) -> Turn | None:
     """What a continuation continues: the last answer, in a new kernel where the last one ended."""
     last = session.last.turn if session.last else None
     return last if last and last.answer else conversation.turn(conversation.tip)
+
+
+def _check_sent(
+    question: Question, teaching: Teaching, provider: Provider, sent: list[Turn]
+) -> None:
+    check_citable(question, sent)
+    if any(turn.attachments for turn in sent):
+        teaching.check_data(provider.name)
 
 
 def _endpoint(

@@ -216,9 +216,10 @@ class _DocumentMap:
         runner, count, found = self._runner, len(self._requests), dict[int, str]()
         runner.cap = self._cap()
         self._session.withholding.hold(self._placed.gathered.held)
-        view = JobView(count, runner, show=show, noun="parts")
+        stop = Stop()
+        view = JobView(count, runner, stop, show=show, noun="parts")
         try:
-            with closing(engine().drain(runner.results, Stop())) as batches:
+            with closing(engine().drain(runner.results, stop)) as batches:
                 for batch in batches:
                     found |= {r.place: r.value for r in batch or () if not r.error}
                     view.refresh()

@@ -1,15 +1,18 @@
-"""The one output of a job: five updates a second at most, of one size for any number of rows."""
+"""The one output of a job, and what pages hear of it: five updates a second at most, of one size
+for any number of rows.
+"""
 
 from __future__ import annotations
 
 import html
 import sys
 import time
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 from deepseek_jupyter.display.frontend import has_frontend, publish
+from deepseek_jupyter.display.pages import pages
 from deepseek_jupyter.display.render import money, seconds
 from deepseek_jupyter.display.report import Report
 from deepseek_jupyter.errors import shortened
@@ -22,21 +25,52 @@ _ERROR = 300  # characters of an error
 
 
 class JobView:
-    """What a job shows while it runs; nothing where `show` is off. A notebook keeps the last."""
+    """What a job shows while it runs; nothing where `show` is off. A notebook keeps the last.
 
-    def __init__(self, rows: int, runner: Runner, *, show: bool, noun: str = "rows") -> None:
+    Pages may stop it: it is a `RunningTurn` to them, without being a turn.
+    """
+
+    def __init__(
+        self,
+        rows: int,
+        runner: Runner,
+        stop: Callable[[], None],
+        *,
+        show: bool,
+        noun: str = "rows",
+    ) -> None:
         self._rows, self._runner, self._show, self._noun = rows, runner, show, noun
+        self.stop = stop
         self._id, self._begun = uuid4().hex, False
         self._began = self._last = time.monotonic()
+        if show:
+            pages.begin(self._id, self)
+
+    def skip(self) -> None:
+        """Nothing of it is a kept answer."""
+
+    def catch_up(self, tell: Callable[[Mapping[str, Any]], None]) -> None:
+        """Tell a page that has just come how far it is."""
+        tell(self._told())
+
+    def _told(self) -> Mapping[str, Any]:
+        done = self._runner.tally.done
+        told = {"type": "job", "id": self._id, "done": done, "rows": self._rows}
+        return {**told, "said": self._words()}
 
     def refresh(self) -> None:
         """Show the present state, if the last one is old enough."""
         if time.monotonic() - self._last >= _INTERVAL:
             done = self._runner.tally.done
             self._draw((), f'<progress value="{done}" max="{self._rows}"></progress> ')
+            if self._show and pages.heard:
+                pages.send(self._told())
 
     def close(self, *reports: Report) -> None:
         """Show the last state, and `reports`."""
+        pages.end(self._id)
+        if self._show and pages.heard:
+            pages.send({**self._told(), "over": True})
         self._draw(reports)
         if self._begun and not has_frontend():
             print("", *reports, sep="\n", file=sys.stderr)
@@ -44,7 +78,8 @@ class JobView:
     def _draw(self, reports: Sequence[Report], bar: str = "") -> None:
         self._last, text = time.monotonic(), self._words()
         failed = [(shortened(error, _ERROR),) for error in self._runner.tally.last_errors]
-        reports = [*reports, *([Report("The last errors", failed)] if failed else [])]
+        if failed and not reports:  # at the end there is a table of the rows
+            reports = [Report("The last errors", failed)]
         if self._show and has_frontend():
             below = "".join(report._repr_html_() for report in reports)
             inert = 'class="mathjax_ignore tex2jax_ignore"'  # between two dollars is no formula

@@ -17,7 +17,7 @@ from deepseek_jupyter import errors
 from deepseek_jupyter.asking.preview import Preview
 from deepseek_jupyter.context.row_frame import NewColumn
 from deepseek_jupyter.display.report import Report
-from deepseek_jupyter.errors import ConfigurationError, DeepSeekError, ParameterError
+from deepseek_jupyter.errors import ConfigurationError, DeepSeekError, ParameterError, shortened
 from deepseek_jupyter.protocol.request import encoded
 from deepseek_jupyter.protocol.tokens import count_body
 
@@ -31,6 +31,7 @@ from .trial import Census, advice, census_of, drawn, estimate, leaving, lengths_
 if TYPE_CHECKING:
     from deepseek_jupyter.conversation.answers import KeptAnswer
 
+_ERROR, _SHOWN = 300, 10  # characters of an error; errors in the table
 _NOTHING = Decimal(-1)  # a cap that no request fits into
 
 _caps: WeakKeyDictionary[Any, dict[str, Decimal]] = WeakKeyDictionary()  # of trials, by task
@@ -123,6 +124,15 @@ class Job:
         right = [("right", str(self.accuracy))] if self.accuracy else []
         return Report("The job", [*lines, *right, *leaving(self._task)])
 
+    def failures(self) -> list[Report]:
+        """The first rows that failed, as a table; none where all were answered."""
+        places = sorted(self.failed)
+        shown = [(f"{at:,}", shortened(self.failed[at], _ERROR)) for at in places[:_SHOWN]]
+        remark = (
+            f"ds.job.errors() is a frame of all {len(places):,}; ds.job.retry() asks them again."
+        )
+        return [Report("Rows that failed", shown, ("row", "error"), remark)] if shown else []
+
     def compare(self, truth: str) -> None:
         """Measure the answers against the column `truth`."""
         rows = (row[0] for batch in self._task.source.batches([truth]) for row in batch)
@@ -184,9 +194,10 @@ def run(
     global last_job
     last_job = job = kind(task, places, cap)
     runner, options = job.runner, task.options
-    view = JobView(job.rows, runner, show=options.show)
+    stop = Stop()
+    view = JobView(job.rows, runner, stop, show=options.show)
     try:
-        with closing(engine().drain(runner.results, Stop())) as batches:
+        with closing(engine().drain(runner.results, stop)) as batches:
             for batch in batches:
                 for result in batch or ():
                     if result.error:
@@ -200,9 +211,12 @@ def run(
         view.close(Report("Stopped; what was answered is kept."))
         said = "Stopped. What was answered is kept: the same call goes on from there (ds.job)."
         raise errors.Interrupted(said) from stopped
+    except BaseException:
+        view.close()
+        raise
     if options.truth is not None:
         job.compare(options.truth)
-    reports = [job.report]
+    reports = [job.report, *job.failures()]
     if census is not None and not runner.stopped:
         lines, most = estimate(task, runner, census())
         if most is not None:

@@ -16,6 +16,7 @@ from deepseek_jupyter.asking.prepare import place, prepare
 from deepseek_jupyter.context.row_frame import RowFrame
 from deepseek_jupyter.context.table import is_frame
 from deepseek_jupyter.errors import ConfigurationError, DeepSeekError, ParameterError, PolicyError
+from deepseek_jupyter.privacy.rules import Teaching
 from deepseek_jupyter.protocol.tokens import most_tokens
 
 from .answer_form import AnswerForm
@@ -131,6 +132,7 @@ class RowTask:
             parameters = {**question.parameters, "max_tokens": most}
             placed = place(session, replace(question, parameters=parameters))
             self.prepared = prepare(session, placed)
+        Teaching(placed.files).check_data(self.prepared.provider.name)
         request, asked = self.prepared.request, self.prepared.asked
         heads = [message.content for message in request.messages[:-1]]
         self.masks = replace(masks, taken=placed.redactor.used(*heads))

@@ -13,7 +13,7 @@ from deepseek_jupyter.context.card import spread
 from deepseek_jupyter.display.render import money, seconds
 from deepseek_jupyter.errors import shortened
 from deepseek_jupyter.protocol.tokens import count_body
-from deepseek_jupyter.protocol.usage import Price, Usage, price_at
+from deepseek_jupyter.protocol.usage import Price, PricePeriod, Usage, price_at
 from deepseek_jupyter.transport.providers import own_price
 
 from .template import text_of
@@ -126,15 +126,18 @@ def _prices(task: RowTask, runner: Runner, tokens_in: int, out: Sequence[int]) -
 
 
 def _next_price(task: RowTask) -> tuple[datetime, Price] | None:
-    """When the model's price changes within a day, and to what."""
     provider, model = task.prepared.provider, task.prepared.request.model
-    periods, now = provider.facts(model).prices, datetime.now(UTC)
     if own_price(task.session.config.prices, provider.name, model) is not None:
         return None
+    return next_price(provider.facts(model).prices, datetime.now(UTC))
+
+
+def next_price(periods: Sequence[PricePeriod], now: datetime) -> tuple[datetime, Price] | None:
+    """When a model's price changes within a day, and to what."""
     hour, present = now.replace(minute=0, second=0, microsecond=0), price_at(periods, now)
-    moments = (hour + step * _STEP for step in range(2, 49))
+    moments = (hour + step * _STEP for step in range(1, 49))
     changed = ((at, price) for at in moments if (price := price_at(periods, at)) != present)
-    return next(((at, price) for at, price in changed if price is not None), None)
+    return next(((at, price) for at, price in changed if price is not None and at > now), None)
 
 
 def leaving(task: RowTask) -> Lines:

@@ -221,6 +221,7 @@ def values(session: Session) -> dict[str, Any]:
         "max_tokens": config.parameters.get("max_tokens"),
         "tools": list(config.panel_tools),
         "data": config.data_policy,
+        "fallback": list(config.fallback),
     }
 
 

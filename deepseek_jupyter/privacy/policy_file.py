@@ -174,7 +174,8 @@ class DataRules:
 
     `level` is the most that any column shows; `columns` are pairs of pattern and level;
     `budget` the most tokens of one attachment; `forbid` kinds that may not be attached;
-    `min_group` the fewest rows that a figure of `sql` is about. None and () mean: says nothing.
+    `min_group` the fewest rows that a figure of `sql` is about; `providers` are patterns of those
+    that attached data may go to. None and () mean: says nothing.
     """
 
     level: str | None = None
@@ -184,6 +185,7 @@ class DataRules:
     budget: int | None = None
     forbid: tuple[str, ...] = ()
     min_group: int | None = None
+    providers: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -388,6 +390,7 @@ _DATA: dict[str, Check] = {
     "budget": _count,
     "forbid": _some_of(KINDS),
     "min_group": _rows,
+    "providers": _texts,
 }
 _TEACHING: dict[str, Check] = {
     "hints_only": _flag,

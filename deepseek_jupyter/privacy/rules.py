@@ -84,6 +84,11 @@ class Teaching:
         for file in self.files.files:
             _allowed(file, "provider", provider, file.teaching.providers)
 
+    def check_data(self, provider: str) -> None:
+        """Raise `PolicyError` where the policy does not let attached data go to this provider."""
+        for file in self.files.files:
+            _allowed(file, "provider for data", provider, file.data.providers)
+
     def check_model(self, model: str) -> None:
         """Raise `PolicyError` where the policy does not allow this model."""
         for file in self.files.files:

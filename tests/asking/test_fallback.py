@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
+import pandas as pd
 import pytest
 
 import deepseek_jupyter as ds
@@ -117,6 +118,22 @@ def test_one_that_may_not_have_it_is_passed_over(hosts, server, policy):
     server.queue(error(503, "busy"), answer("From wcode."))
     assert ask().turn.provider == "wcode"
     assert "cometapi" not in paths(server)
+
+
+def test_one_that_may_not_have_the_data_is_passed_over_where_there_is_some(hosts, server, policy):
+    policy('[data]\nproviders = ["deepseek", "wcode"]\n')
+    frame = pd.DataFrame({"n": [1, 2, 3]})
+    server.queue(error(503, "busy"), answer("From wcode."))
+    reply = ask(attach=frame)
+    assert reply.turn.provider == "wcode"
+    assert any(COMET in said and "passed over" in said for said in reply.turn.notices)
+    assert "cometapi" not in paths(server)
+    with pytest.raises(PolicyError, match="provider for data"):
+        ask(provider="cometapi", attach=frame)
+    with pytest.raises(PolicyError):  # the frame is in the history
+        ask(provider="cometapi")
+    server.queue(answer("No data."))
+    assert ask(provider="cometapi", history=False).turn.provider == "cometapi"
 
 
 def test_the_dearest_counts_against_a_budget(hosts, server):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import random
+import re
 import signal
 import subprocess
 import sys
@@ -18,6 +19,7 @@ from typing import Literal
 
 import pandas as pd
 import pytest
+from IPython.utils.capture import capture_output
 
 import deepseek_jupyter as ds
 from deepseek_jupyter.errors import (
@@ -323,6 +325,42 @@ class TestMoney:
             )
             assert billed / 1_000_000 <= cap
             assert ds.job.runner.cap.reserved == 0
+
+    def test_a_request_of_unknown_fate_stays_charged_as_reserved(self, serve, monkeypatch):
+        server = serve(as_json)
+
+        def broken(body, number):
+            if number == 3:
+                raise ConnectionResetError  # the request was read, and nobody says what came of it
+            return 0
+
+        server.fail = broken
+        everything(frame(4), to=Topic, budget=1.0, concurrency=1)
+        job = ds.job
+        price = job.runner.price()
+        told = sum(
+            b["prompt_tokens"] * price.miss + b["completion_tokens"] * price.output
+            for b in server.billed
+        )
+        assert len(server.billed) == 4  # it was asked again
+        worst = job.cost - told / 1_000_000
+        assert worst > max(b["completion_tokens"] for b in server.billed) * price.output / 1_000_000
+        assert job.runner.cap.reserved == 0
+
+    def test_a_changed_prompt_says_what_it_will_pay_before_it_does(self, serve, shell):
+        server = serve(as_json)
+        ds.map(frame(30), PROMPT, to=Topic, show=False)
+        everything(frame(30), to=Topic, budget=None)
+        paid, changed = server.accepted, "Once more: {{ text }}"
+        with pytest.raises(ConfigurationError, match="30 rows are to be asked"):
+            everything(frame(30), changed, to=Topic, budget=None)
+        assert server.accepted == paid
+        with capture_output() as captured:
+            ds.map(frame(30), changed, to=Topic)
+        told = captured.outputs[-1].data["text/plain"]
+        assert re.search(r"left to ask\s+25,.*price of the rest", told, re.DOTALL)
+        everything(frame(30), changed, to=Topic, budget=None)
+        assert server.accepted == paid + 30
 
     def test_what_rows_cost_counts_for_the_notebook(self, serve, monkeypatch):
         from deepseek_jupyter.session.accounts import notebook_cost, usage

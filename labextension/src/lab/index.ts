@@ -13,6 +13,8 @@ import { ISettingRegistry } from '@jupyterlab/settingregistry';
 import { IStatusBar } from '@jupyterlab/statusbar';
 import { ITranslator, nullTranslator } from '@jupyterlab/translation';
 import type { JupyterFrontEnd, JupyterFrontEndPlugin } from '@jupyterlab/application';
+import type { ISignal } from '@lumino/signaling';
+import type { Widget } from '@lumino/widgets';
 import { ICommHub } from '../tokens';
 import { wordsIn } from '../words';
 import type { IInlineCompletionSettings } from './inlinecompletion';
@@ -162,9 +164,15 @@ const ghostText: JupyterFrontEndPlugin<void> = {
   }
 };
 
+/** An item of the status bar that is there at times. */
+interface IActiveItem extends Widget {
+  readonly isActive: boolean;
+  readonly activeChanged: ISignal<unknown, void>;
+}
+
 const status: JupyterFrontEndPlugin<void> = {
   id: 'deepseek-jupyter:status',
-  description: 'Shows what the notebook has cost, and what the cache saved, in the status bar.',
+  description: 'Shows what the notebook has cost, what the cache saved, and a job that runs, in the status bar.',
   autoStart: true,
   requires: [ICommHub, INotebookTracker],
   optional: [IStatusBar, ITranslator],
@@ -179,19 +187,23 @@ const status: JupyterFrontEndPlugin<void> = {
       return; // Notebook 7 has none
     }
     const { StatusItem } = await import(/* webpackChunkName: 'lab' */ './statusitem');
+    const { JobItem } = await import(/* webpackChunkName: 'lab' */ './jobitem');
     const trans = wordsIn(translator);
     const item = new StatusItem(hub, tracker, trans, () => {
       if (app.commands.hasCommand('deepseek:usage')) {
         void app.commands.execute('deepseek:usage');
       }
     });
-    bar.registerStatusItem('deepseek-jupyter:status', {
-      item,
-      align: 'right',
-      rank: 40,
-      isActive: () => item.isActive,
-      activeStateChanged: item.activeChanged
-    });
+    const show = (id: string, item: IActiveItem, rank: number) =>
+      bar.registerStatusItem(id, {
+        item,
+        align: 'right',
+        rank,
+        isActive: () => item.isActive,
+        activeStateChanged: item.activeChanged
+      });
+    show('deepseek-jupyter:status', item, 40);
+    show('deepseek-jupyter:job', new JobItem(hub, tracker, trans), 41);
   }
 };
 

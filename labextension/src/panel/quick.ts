@@ -40,7 +40,7 @@ export class QuickSettings {
     variants.placeholder = 'deepseek-flash, deepseek-v4-pro?think=off';
     variants.setAttribute('aria-label', _trans.__('Variants, with commas between them'));
     variants.addEventListener('keydown', event => event.stopPropagation());
-    this.node.append(model, think, compare, variants);
+    this.node.append(model, this._then, think, compare, variants);
     say(think, _trans.__('Think'));
     say(compare, _trans.__('Compare'));
   }
@@ -50,6 +50,13 @@ export class QuickSettings {
     this._thinks = settings.think === 'on';
     this._think.setAttribute('aria-pressed', String(this._thinks));
     this._think.disabled = this._model.disabled = !live;
+    const [first = '', ...more] = settings.fallback;
+    const rest = more.length ? ` +${more.length}` : '';
+    say(this._then, first && this._trans.__('else %1', first.split(':')[0] + rest));
+    this._then.title = this._trans.__(
+      'If it is turned away the question goes on to: %1. What would be sent tells prices, and which may not have it.',
+      settings.fallback.join(', ')
+    );
     if (focused(this._model) !== this._model) {
       this._default = settings.model ? this._default : used || this._default;
       this._fill(settings.model);
@@ -98,6 +105,7 @@ export class QuickSettings {
   }
 
   private _model = make('select', 'panel-pick');
+  private _then = make('span', 'chip-note');
   private _think = make('button', 'panel-pick');
   private _compare = make('button', 'panel-pick');
   private _variants = make('input', 'panel-pick');

@@ -36,6 +36,8 @@ export interface ISettings {
   readonly tools: readonly string[];
   /** What of a frame leaves where the question says nothing of it. */
   readonly data: string;
+  /** Where a question goes on to, in this order, when its host turns it away. */
+  readonly fallback: readonly string[];
 }
 
 /** What the panel knows. */
@@ -72,7 +74,7 @@ export const NOTHING: IState = {
   records: new Map(),
   running: [],
   failed: null,
-  settings: { model: '', think: 'auto', effort: '', temperature: null, max_tokens: null, tools: [], data: '' },
+  settings: { model: '', think: 'auto', effort: '', temperature: null, max_tokens: null, tools: [], data: '', fallback: [] },
   stale: false
 };
 
@@ -241,7 +243,8 @@ function readSettings(json: unknown): ISettings {
     temperature: number(raw['temperature']),
     max_tokens: number(raw['max_tokens']),
     tools: list(raw['tools']).map(String),
-    data: String(raw['data'] ?? '')
+    data: String(raw['data'] ?? ''),
+    fallback: list(raw['fallback']).map(String)
   };
 }
 

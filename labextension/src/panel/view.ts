@@ -8,6 +8,7 @@
 import type { JSONObject } from '@lumino/coreutils';
 import type { TranslationBundle } from '@jupyterlab/translation';
 import { make, say } from '../card/dom';
+import { JobBar, readJob } from '../card/job';
 import { RequestError } from '../kernel/requests';
 import { acceptCells, QuestionAttachments } from './attachments';
 import { ErrorBox } from '../card/notes';
@@ -57,6 +58,12 @@ export class PanelView {
       inView: ids => void this._model.read(ids),
       announce: words => say(this._status, words)
     });
+    this._job = new JobBar(id => this._link.stop(id), trans);
+    _link.messageReceived.connect((_, message) => {
+      const job = readJob(message);
+      job && this._job.show(job);
+    });
+    _link.changed.connect(() => this._job.show(null)); // the kernel may be another one
     this._quick = new QuickSettings(
       {
         set: some => void this._request('settings', { set: some }),
@@ -116,6 +123,7 @@ export class PanelView {
       this._turns.node,
       this._file.node,
       this._notice,
+      this._job.node,
       foot,
       this._status
     );
@@ -357,6 +365,7 @@ export class PanelView {
   private _about = make('p', 'panel-about');
   private _error: ErrorBox;
   private _notice: HTMLElement;
+  private _job: JobBar;
   private _meter = make('div', 'panel-meter');
   private _status = make('div', 'status');
   private _editing: string | null = null;
