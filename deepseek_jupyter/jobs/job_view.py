@@ -24,8 +24,8 @@ _ERROR = 300  # characters of an error
 class JobView:
     """What a job shows while it runs; nothing where `show` is off. A notebook keeps the last."""
 
-    def __init__(self, rows: int, runner: Runner, *, show: bool) -> None:
-        self._rows, self._runner, self._show = rows, runner, show
+    def __init__(self, rows: int, runner: Runner, *, show: bool, unit: str = "rows") -> None:
+        self._rows, self._runner, self._show, self._unit = rows, runner, show, unit
         self._id, self._begun = uuid4().hex, False
         self._began = self._last = time.monotonic()
 
@@ -57,14 +57,14 @@ class JobView:
 
     def _words(self) -> str:
         """Rows, speed, time left, money, cache, requests in flight, retries: one line."""
-        runner, tally, cap = self._runner, self._runner.tally, self._runner.cap
+        runner, tally, unit = self._runner, self._runner.tally, self._unit
         rate = tally.done / max(time.monotonic() - self._began, 0.001)
-        parts = [f"{tally.done:,} of {self._rows:,} rows", f"{rate:,.1f} rows/s"]
+        parts = [f"{tally.done:,} of {self._rows:,} {unit}", f"{rate:,.1f} {unit}/s"]
         if 0 < tally.done < self._rows:
             parts.append(f"{seconds((self._rows - tally.done) / rate)} left")
-        if (price := runner.price()) is not None:
-            most = f" of {money(cap.most, price.currency)}" if cap.most and cap.most > 0 else ""
-            parts.append(f"~{money(cap.spent, price.currency)}{most}")
+        for cap, currency in runner.caps:
+            most = f" of {money(cap.most, currency)}" if cap.most and cap.most > 0 else ""
+            parts.append(f"~{money(cap.spent, currency)}{most}")
         if tally.usage.prompt_tokens:
             share = tally.usage.cache_hit_tokens / tally.usage.prompt_tokens
             parts.append(f"{share:.0%} cached")

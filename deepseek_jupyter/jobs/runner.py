@@ -14,7 +14,7 @@ import asyncio
 import random
 import time
 from collections import deque
-from collections.abc import AsyncGenerator, Callable, Iterator, Mapping
+from collections.abc import AsyncGenerator, Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
@@ -59,7 +59,7 @@ _in_memory: WeakKeyDictionary[Any, dict[str, KeptAnswer]] = WeakKeyDictionary()
 class JobRequest:
     """A request of a job, with an `error` if it cannot be sent; `key` is equal for equal ones.
 
-    `known` are the pseudonyms in it, `worst` is what it may cost.
+    `known` are the pseudonyms in it, `worst` is what it may cost, `lane` says whom it asks.
     """
 
     place: int
@@ -70,6 +70,7 @@ class JobRequest:
     worst: Decimal = Decimal()
     refusals: int = 0
     error: DeepSeekError | None = None
+    lane: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,9 +116,12 @@ class Runner:
         replay: str = "auto",
         max_errors: float = 0.05,
         whole: bool = False,
+        others: Sequence[tuple[Prepared, Cap]] = (),
+        keep_cut: bool = False,
     ) -> None:
         """`read` makes a value of an answer, or raises `InvalidResponseError`; with `whole` each
-        result has its answer, not only its value.
+        result has its answer, not only its value. `others` are the lanes after the first; with
+        `keep_cut` an answer that is empty or was cut is an answer too.
         """
         from deepseek_jupyter.transport.client import Client, Timeouts
         from deepseek_jupyter.transport.failures import RetryPolicy
@@ -126,12 +130,14 @@ class Runner:
         waits = (config.connect_timeout, config.first_timeout, config.idle_timeout)
         self._client = Client(Timeouts(*waits), RetryPolicy(1), 1_000_000)
         self._retry = RetryPolicy(config.attempts)
-        self._session, self._prepared, self._read = session, prepared, read
+        self._session, self._read = session, read
         self._requests, self._replay, self._max_errors = requests, replay, max_errors
-        self._whole, self._dialect = whole, prepared.provider.dialect
+        self._whole, self._keep_cut = whole, keep_cut
+        self.lanes = ((prepared, cap), *others)
+        self._dialects = {at: one.provider.dialect for at, (one, _) in enumerate(self.lanes)}
         self.cap, self.tally, self.stopped = cap, Tally(), ""
         self.error: DeepSeekError | None = None
-        self.limit = _limit_of(session, prepared, concurrency)
+        self.limit = _limit_of(session, [one for one, _ in self.lanes], concurrency)
         self._results: asyncio.Queue[list[Result] | None] = asyncio.Queue()
         self._ready: asyncio.Queue[JobRequest | None] = asyncio.Queue(_AHEAD)
         self._again: deque[JobRequest] = deque()  # refused by the server's limit
@@ -255,11 +261,12 @@ class Runner:
 
     async def _reserved(self, request: JobRequest) -> bool:
         """Reserve the worst case of a request; what others may give back is waited for."""
+        cap = self.lanes[request.lane][1]
         while not self.stopped:
-            if self.cap.reserve(request.worst):
+            if cap.reserve(request.worst):
                 return True
-            if not self.cap.reserved:
-                self._stop(self.cap.reason)
+            if not cap.reserved:
+                self._stop(cap.reason)
                 break
             self._settled.clear()
             await self._settled.wait()
@@ -293,15 +300,16 @@ class Runner:
         from deepseek_jupyter.transport.exchange import Exchange
         from deepseek_jupyter.transport.failures import concurrency_limit
 
-        provider, built, tally, began = self._prepared.provider, request.built, self.tally, _now()
-        if self._dialect is not provider.dialect:  # the host has taught another one
-            provider, built = replace(provider, dialect=self._dialect), None
+        prepared, tally, began, first = self.lanes[request.lane][0], self.tally, _now(), 0.0
+        provider, built = prepared.provider, request.built
+        if (dialect := self._dialects[request.lane]) is not provider.dialect:  # taught by the host
+            provider, built = replace(provider, dialect=dialect), None
         assert request.request is not None
-        exchange = Exchange(request.request, provider, self._prepared.key, built)
+        exchange = Exchange(request.request, provider, prepared.key, built)
         tally.in_flight, tally.sent = tally.in_flight + 1, tally.sent + 1
         try:
             async for _ in self._client.stream(exchange):
-                pass
+                first = first or _now() - began
         except DeepSeekError as error:
             if isinstance(error, errors.RateLimitError):
                 self.limit.refuse(_now(), concurrency_limit(error.what))
@@ -320,21 +328,24 @@ class Runner:
         finally:
             tally.in_flight -= 1
         self.limit.relax()
-        self._dialect = exchange.dialect
-        tally.seconds += _now() - began
-        await self._take(request, exchange)
+        self._dialects[request.lane] = exchange.dialect
+        took = _now() - began
+        tally.seconds += took
+        await self._take(request, exchange, (first, took))
         return None
 
-    async def _take(self, request: JobRequest, exchange: Exchange) -> None:
+    async def _take(
+        self, request: JobRequest, exchange: Exchange, times: tuple[float, float]
+    ) -> None:
         """Keep an answer that came, and give it; one of no use is paid for all the same."""
-        value, problem = None, _problem_of(exchange.completion)
+        value, problem = None, None if self._keep_cut else _problem_of(exchange.completion)
         if problem is None:
             try:
                 draft = KeptAnswer(request.key, _text_of(exchange.completion))
                 value = self._read(request, draft)
             except errors.InvalidResponseError as error:
                 problem = error
-        answer = self._charge(request, exchange, whole=problem is None)
+        answer = self._charge(request, exchange, whole=problem is None, times=times)
         await self._write_soon()
         if problem is not None:
             self._fail(request, problem)
@@ -373,16 +384,25 @@ class Runner:
 
     # Money and the journal
 
-    def price(self, model: str | None = None) -> Price | None:
+    def price(self, model: str | None = None, lane: int = 0) -> Price | None:
         """The price now of the model that answered, else of the one that is asked."""
-        prepared = self._prepared
+        prepared = self.lanes[lane][0]
         return self._session.price(prepared.provider, model, prepared.request.model)
 
-    def _charge(self, request: JobRequest, exchange: Exchange, *, whole: bool) -> KeptAnswer:
+    @property
+    def caps(self) -> list[tuple[Cap, str]]:
+        """Each cap once, with its currency, where a price is known."""
+        prices = {id(cap): (cap, self.price(lane=at)) for at, (_, cap) in enumerate(self.lanes)}
+        return [(cap, price.currency) for cap, price in prices.values() if price is not None]
+
+    def _charge(
+        self, request: JobRequest, exchange: Exchange, *, whole: bool,
+        times: tuple[float, float] = (0.0, 0.0),
+    ) -> KeptAnswer:  # fmt: skip
         """Settle a request that was billed, or may have been, and keep what came of it."""
-        completion = exchange.completion
-        usage, model = completion.usage, completion.model or self._prepared.request.model
-        price = self.price(model)
+        completion, prepared = exchange.completion, self.lanes[request.lane][0]
+        usage, model = completion.usage, completion.model or prepared.request.model
+        price = self.price(model, request.lane)
         cost = None if price is None else request.worst
         if usage is not None and (usage.cost is not None or price is not None):
             own = price.cost(usage).amount if price is not None else Decimal()
@@ -394,14 +414,14 @@ class Runner:
         if whole:
             self.tally.out.append(used.completion_tokens)
         currency = price.currency if price is not None else "USD" if cost is not None else ""
-        key, name = request.key, f"{self._prepared.provider.name}:{model}"
-        texts = (_text_of(completion), completion.reasoning or "")
-        answer = KeptAnswer(key, *texts, name, used, cost, currency, whole)
+        key, name = request.key, f"{prepared.provider.name}:{model}"
+        texts, end = (_text_of(completion), completion.reasoning or ""), completion.finish_reason
+        answer = KeptAnswer(key, *texts, name, used, cost, currency, whole, end or "", times)
         self._fresh.append(answer)
         return answer
 
     def _settle(self, request: JobRequest, cost: Decimal, tokens: int) -> None:
-        self.cap.settle(request.worst, cost, tokens)
+        self.lanes[request.lane][1].settle(request.worst, cost, tokens)
         self._settled.set()
 
     async def _write_soon(self) -> None:
@@ -430,14 +450,19 @@ class Runner:
 _now = time.monotonic
 
 
-def _limit_of(session: Session, prepared: Prepared, concurrency: int | None) -> AdaptiveLimit:
-    """The limit that the session's jobs at one provider share; a new one for a fixed number."""
+def _limit_of(
+    session: Session, lanes: Sequence[Prepared], concurrency: int | None
+) -> AdaptiveLimit:
+    """The limit that the session's jobs at one provider share; a new one for a fixed number.
+
+    Several models are asked in turn, so that the narrowest of them holds for all.
+    """
     if concurrency is not None:
         return AdaptiveLimit(concurrency, concurrency)
-    name = f"{prepared.provider.name} {prepared.request.model}".casefold()
-    ceiling = next((n for word, n in _CEILINGS.items() if word in name), _CEILING)
-    start = max(START, session.config.concurrency)
-    return _limits.setdefault(session, {}).setdefault(name, AdaptiveLimit(start, ceiling))
+    each = {f"{one.provider.name} {one.request.model}".casefold() for one in lanes}
+    ceilings = [next((n for w, n in _CEILINGS.items() if w in name), _CEILING) for name in each]
+    fresh = AdaptiveLimit(max(START, session.config.concurrency), min(ceilings))
+    return _limits.setdefault(session, {}).setdefault(" ".join(sorted(each)), fresh)
 
 
 def _text_of(completion: Completion) -> str:
