@@ -14,8 +14,8 @@ import deepseek_jupyter as ds
 
 PUBLIC = {
     *("ask", "aask", "stream", "last", "get_session", "enable_nested", "card", "panel", "turns"),
-    *("classify", "extract", "translate", "row_function", "job", "what_if"),
-    *("Reply", "Stream", "Conversation", "DeepSeekError", "Interrupted"),
+    *("classify", "extract", "translate", "row_function", "job", "what_if", "suite", "scorers"),
+    *("Reply", "Stream", "Suite", "Conversation", "DeepSeekError", "Interrupted"),
     *("load_ipython_extension", "unload_ipython_extension", "__version__"),
 }
 MODULES = [

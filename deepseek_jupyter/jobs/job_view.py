@@ -5,20 +5,37 @@ from __future__ import annotations
 import html
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import closing
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
 from deepseek_jupyter.display.frontend import has_frontend, publish
 from deepseek_jupyter.display.render import money, seconds
 from deepseek_jupyter.display.report import Report
-from deepseek_jupyter.errors import shortened
+from deepseek_jupyter.errors import Interrupted, shortened
 
 if TYPE_CHECKING:
-    from .runner import Runner
+    from .runner import Result, Runner
 
 _INTERVAL = 0.2  # seconds between updates
 _ERROR = 300  # characters of an error
+
+
+def watch(runner: Runner, view: JobView, take: Callable[[Result], object]) -> None:
+    """Run a job to its end, or until it is stopped; each result is given to `take`."""
+    from deepseek_jupyter.transport.engine import Stop, engine
+
+    try:
+        with closing(engine().drain(runner.results, Stop())) as batches:
+            for batch in batches:
+                for result in batch or ():
+                    take(result)
+                view.refresh()
+    except KeyboardInterrupt as stopped:
+        view.close(Report("Stopped; what was answered is kept."))
+        said = "Stopped. What was answered is kept: the same call goes on from there (ds.job)."
+        raise Interrupted(said) from stopped
 
 
 class JobView:

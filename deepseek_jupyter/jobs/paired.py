@@ -8,7 +8,7 @@ than those that differ allow.
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from math import comb, exp, lgamma, log, sqrt
 from operator import getitem
@@ -16,6 +16,7 @@ from random import Random
 from statistics import NormalDist
 
 Interval = tuple[float, float]
+Scores = Sequence[float | None]  # of each case
 
 LEVEL = 0.05
 POWER = 0.8
@@ -138,11 +139,6 @@ def smallest_visible(count: int, spread: float = USUAL) -> float:
     return (_Z + NormalDist().inv_cdf(POWER)) * sqrt(spread / max(count, 1))
 
 
-def cases_needed(difference: float, spread: float = USUAL) -> int:
-    """How many cases show a difference as large in four of five tries."""
-    return int((smallest_visible(1, spread) / difference) ** 2) + 1
-
-
 @dataclass(frozen=True, slots=True)
 class Pair:
     """`first` against `second`: their mean `difference`, its interval, and `p`, adjusted for the
@@ -189,12 +185,23 @@ def compare(first: str, second: str, a: Sequence[float | None], b: Sequence[floa
     return Pair(first, second, count, better, worse, mean, interval, p, p, visible)
 
 
-def compare_all(scores: dict[str, Sequence[float | None]]) -> list[Pair]:
-    """Every pair of variants, the better one first; p-values adjusted for their number."""
-    names = list(scores)
-    found = [
-        compare(a, b, scores[a], scores[b]) for at, a in enumerate(names) for b in names[at + 1 :]
-    ]
+def least_difference(a: Scores, b: Scores) -> float:
+    """The lower end of the difference; unlike the bootstrap's it is also safe where no or few cases
+    differ (Bonett and Price 2012, J. Educ. Behav. Stat. 37).
+    """
+    both = zip(a, b, strict=True)
+    differences = [x - y for x, y in both if x is not None and y is not None] + [1.0, -1.0]
+    count = len(differences)
+    mean = sum(differences) / count
+    return mean - _Z * sqrt((sum(d * d for d in differences) / count - mean * mean) / count)
+
+
+def compare_all(names: Sequence[str], scores: Callable[[str, str], Scores]) -> list[Pair]:
+    """Every pair, the better one first, p-values adjusted for their number; `scores` has those of
+    a variant against another one.
+    """
+    every = [(a, b) for at, a in enumerate(names) for b in names[at + 1 :]]
+    found = [compare(a, b, scores(a, b), scores(b, a)) for a, b in every]
     adjusted = holm([pair.p for pair in found])
     return [
         turned(replace(pair, adjusted=p)) if pair.difference < 0 else replace(pair, adjusted=p)

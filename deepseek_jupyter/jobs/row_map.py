@@ -7,7 +7,7 @@ kept by the request's hash, so that a rerun asks only what is new.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import closing, suppress
+from contextlib import suppress
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
@@ -16,21 +16,19 @@ from deepseek_jupyter import errors
 from deepseek_jupyter.asking.preview import Preview
 from deepseek_jupyter.context.row_frame import NewColumn
 from deepseek_jupyter.display.report import Report
-from deepseek_jupyter.errors import ConfigurationError, DeepSeekError, ParameterError
+from deepseek_jupyter.errors import ParameterError
 from deepseek_jupyter.protocol.request import encoded
 from deepseek_jupyter.protocol.tokens import count_body
 
 from .accuracy import Accuracy
-from .job_view import JobView
-from .limits import Cap
+from .job_view import JobView, watch
+from .limits import NOTHING, Cap
 from .row_task import ALSO, RowTask
-from .runner import Runner
+from .runner import Result, Runner
 from .trial import advice, drawn, estimate, leaving
 
 if TYPE_CHECKING:
     from deepseek_jupyter.conversation.answers import KeptAnswer
-
-_NOTHING = Decimal(-1)  # a cap that no request fits into
 
 _caps: WeakKeyDictionary[Any, dict[str, Decimal]] = WeakKeyDictionary()  # of trials, by task
 
@@ -51,6 +49,15 @@ class Job:
             concurrency=options.concurrency, replay=task.replay, max_errors=options.max_errors,
             whole=bool(options.also),
         )  # fmt: skip
+
+    def take(self, result: Result) -> None:
+        """Keep what came of a row."""
+        if result.error:
+            self.failed[result.place] = result.error
+            return
+        self.values[result.place] = result.value
+        if self._task.options.also and result.answer is not None:
+            self.extras[result.place] = result.answer
 
     @property
     def rows(self) -> int:
@@ -133,7 +140,7 @@ def row_map(task: RowTask) -> Any:
         task.source.read(task.template.named)
         return run(task, drawn(task, int(options.rows)), cap, trial=True)
     if options.budget is None and not task.prepared.provider.free:
-        trial = _caps.get(task.session, {}).get(task.key, _NOTHING)
+        trial = _caps.get(task.session, {}).get(task.key, NOTHING)
         cap.most = trial if cap.most is None else min(cap.most, trial)
     return run(task, None, cap)
 
@@ -153,27 +160,11 @@ def _preview(task: RowTask) -> Preview:
 
 def run(task: RowTask, places: Sequence[int] | None, cap: Cap, *, trial: bool = False) -> Any:
     """Ask the rows at `places`, None for all; the frame with the answers."""
-    from deepseek_jupyter.transport.engine import Stop, engine
-
     global last_job
     last_job = job = Job(task, places, cap)
     runner, options = job.runner, task.options
     view = JobView(job.rows, runner, show=options.show)
-    try:
-        with closing(engine().drain(runner.results, Stop())) as batches:
-            for batch in batches:
-                for result in batch or ():
-                    if result.error:
-                        job.failed[result.place] = result.error
-                    else:
-                        job.values[result.place] = result.value
-                        if options.also and result.answer is not None:
-                            job.extras[result.place] = result.answer
-                view.refresh()
-    except KeyboardInterrupt as stopped:
-        view.close(Report("Stopped; what was answered is kept."))
-        said = "Stopped. What was answered is kept: the same call goes on from there (ds.job)."
-        raise errors.Interrupted(said) from stopped
+    watch(runner, view, job.take)
     if options.truth is not None:
         job.compare(options.truth)
     reports = [job.report]
@@ -183,25 +174,12 @@ def run(task: RowTask, places: Sequence[int] | None, cap: Cap, *, trial: bool = 
             _caps.setdefault(task.session, {})[task.key] = most
         reports.append(Report("All rows", lines, (), advice(task, runner, most)))
     view.close(*reports)
-    if runner.stopped:
-        raise _stopped(job)
+    if (stopped := runner.stop_error(len(job.values), job.rows)) is not None:
+        if isinstance(stopped, errors.JobStoppedError):
+            stopped.job = job
+        raise stopped
     frame = job.frame
     if "job" not in task.source.labels:
         with suppress(AttributeError, TypeError):  # pyarrow, DuckDB: see `deepseek_jupyter.job`
             object.__setattr__(frame, "job", job)
     return frame
-
-
-def _stopped(job: Job) -> DeepSeekError:
-    if job.runner.cap.most == _NOTHING:
-        return ConfigurationError(
-            f"{job.rows - len(job.values):,} rows are to be asked, and there is neither a budget "
-            "nor a trial of this task to take a cap from.",
-            "Run it with rows=5 first, or give budget=0.50; budget='none' goes without.",
-        )
-    if job.runner.error is not None:
-        return job.runner.error
-    counts = f"{len(job.values):,} of {job.rows:,} rows"
-    error = errors.JobStoppedError(f"Stopped after {counts}: {job.runner.stopped}")
-    error.job = job
-    return error

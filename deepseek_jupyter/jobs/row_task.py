@@ -46,6 +46,8 @@ class MapOptions:
     concurrency: int | None = None
     max_errors: float = 0.05
     show: bool = True
+    think: bool | None = False  # where neither question nor variant says
+    stream: bool = False
 
 
 class RowTask:
@@ -69,8 +71,9 @@ class RowTask:
         self._check(labels)
         question = replace(
             question, prompt=self.template.source, schema=self.form.shape, history=False,
-            stream=False, cells="none", tools=("none",), budget=None,
-            think=False if (question.think, question.effort) == (None, None) else question.think,
+            stream=options.stream, cells="none", tools=("none",), budget=None,
+            think=options.think if (question.think, question.effort) == (None, None)
+            else question.think,
         )  # fmt: skip
         placed = place(session, question)
         masks = released(session, placed, frame, self.name, self.template.named, names)
@@ -94,6 +97,12 @@ class RowTask:
         text = json.dumps(same, sort_keys=True, default=repr)
         self._digest = hashlib.blake2b(text.encode(), digest_size=16)
         self.key = f"{self._digest.hexdigest()} {self.template.source} {self.name}"
+
+    @property
+    def body(self) -> dict[str, Any]:
+        """What is sent for each row, and where to, with the variable of its key."""
+        provider, key = self.prepared.provider, next(iter(self.prepared.provider.key_variables), "")
+        return {**self.prepared.built.body, "url": provider.base_url, "key": key}
 
     def _refuse(self, names: Mapping[str, Any], source: str, value: Any) -> None:
         if is_frame(value):

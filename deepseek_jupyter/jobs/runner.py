@@ -28,7 +28,7 @@ from deepseek_jupyter.conversation.totals import Total
 from deepseek_jupyter.errors import DeepSeekError
 from deepseek_jupyter.protocol.usage import Price, Usage
 
-from .limits import START, AdaptiveLimit, Cap
+from .limits import NOTHING, START, AdaptiveLimit, Cap
 
 if TYPE_CHECKING:
     from deepseek_jupyter.asking.prepare import Prepared
@@ -388,6 +388,19 @@ class Runner:
         """The price now of the model that answered, else of the one that is asked."""
         prepared = self.lanes[lane][0]
         return self._session.price(prepared.provider, model, prepared.request.model)
+
+    def stop_error(self, done: int, rows: int) -> DeepSeekError | None:
+        """Why the job ended with `done` of `rows` answered; None where it came to its end."""
+        if not self.stopped or self.error is not None:
+            return self.error
+        if any(cap.most == NOTHING for _, cap in self.lanes):
+            return errors.ConfigurationError(
+                f"{rows - done:,} rows are to be asked, and there is neither a budget nor a trial "
+                "of this task to take a cap from.",
+                "Run it with rows=5 first, or give budget=0.50; budget='none' goes without.",
+            )
+        counts = f"{done:,} of {rows:,} rows"
+        return errors.JobStoppedError(f"Stopped after {counts}: {self.stopped}")
 
     @property
     def caps(self) -> list[tuple[Cap, str]]:
