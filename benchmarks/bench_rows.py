@@ -29,6 +29,10 @@ def ask(n, word):
     ds.map(frame, "Price or quality? {{ text }}", rows="all", budget="none",
            concurrency=width, show=False)
 def rss(): return int(open("/proc/self/statm").read().split()[1]) * 4096 / 1e6
+def suite(n):
+    cases = pd.DataFrame({"prompt": [f"Price or quality? review of number {i}" for i in range(n)]})
+    ds.suite(cases, "deepseek-flash, deepseek-flash?think=off, deepseek-v4-pro", rows="all",
+             score=lambda answer, case: True, budget="none", concurrency=width, show=False)
 async def plain(n):
     left = iter(range(n))
     clients = [httpx.AsyncClient(timeout=60) for _ in range(width // 8)]
@@ -40,7 +44,8 @@ async def plain(n):
     await asyncio.gather(*(work(clients[i % len(clients)]) for i in range(width)))
 ask(100, "first")
 found = {}
-works = {"ours": lambda: ask(rows, "more"), "plain": lambda: asyncio.run(plain(rows))}
+works = {"ours": lambda: ask(rows, "more"), "plain": lambda: asyncio.run(plain(rows)),
+         "suite": lambda: suite(rows // 3)}
 for name, work in works.items():
     wall, cpu, before = time.perf_counter(), time.process_time(), rss()
     work()
@@ -54,6 +59,7 @@ def rows() -> list[Row]:
     """Times as ratios to the ideal, rows times latency by width, and to plain httpx."""
     ideal = ROWS * LATENCY / WIDTH
     runs = [_run(ROWS, WIDTH, LATENCY) for _ in range(RUNS)]
+    slow = [_run(600, WIDTH, 0.5)["suite"][0] / (600 * 0.5 / WIDTH) for _ in range(RUNS)]
     memory = _run(MANY, 256, 0.0)["ours"][2]
     return [
         Row("64 at once: time by the ideal", [r["ours"][0] / ideal for r in runs], "x", 1.6),
@@ -61,6 +67,7 @@ def rows() -> list[Row]:
         Row("64 at once: time by plain httpx's", [r["ours"][0] / r["plain"][0] for r in runs], "x"),
         Row("64 at once: CPU by plain httpx's", [r["ours"][1] / r["plain"][1] for r in runs], "x"),
         Row("plain httpx: time by the ideal", [r["plain"][0] / ideal for r in runs], "x"),
+        Row("suite, 200 cases × 3 at 500 ms, 64 at once: time by the ideal", slow, "x", 1.7),
         Row("100,000 rows: memory grows by", [memory], "MB", 60.0, note="results included"),
     ]  # fmt: skip
 

@@ -309,7 +309,8 @@ class Runner:
         tally.in_flight, tally.sent = tally.in_flight + 1, tally.sent + 1
         try:
             async for _ in self._client.stream(exchange):
-                first = first or _now() - began
+                if not first and exchange.has_output:
+                    first = _now() - began
         except DeepSeekError as error:
             if isinstance(error, errors.RateLimitError):
                 self.limit.refuse(_now(), concurrency_limit(error.what))
