@@ -185,15 +185,16 @@ def compare(first: str, second: str, a: Sequence[float | None], b: Sequence[floa
     return Pair(first, second, count, better, worse, mean, interval, p, p, visible)
 
 
-def least_difference(a: Scores, b: Scores) -> float:
-    """The lower end of the difference; unlike the bootstrap's it is also safe where no or few cases
-    differ (Bonett and Price 2012, J. Educ. Behav. Stat. 37).
+def least_difference(a: Scores, b: Scores) -> tuple[float, int]:
+    """The lower end of the difference, and of how many cases. Unlike the bootstrap's it is also
+    safe where no or few cases differ (Bonett and Price 2012, J. Educ. Behav. Stat. 37).
     """
     both = zip(a, b, strict=True)
     differences = [x - y for x, y in both if x is not None and y is not None] + [1.0, -1.0]
     count = len(differences)
     mean = sum(differences) / count
-    return mean - _Z * sqrt((sum(d * d for d in differences) / count - mean * mean) / count)
+    half = _Z * sqrt((sum(d * d for d in differences) / count - mean * mean) / count)
+    return max(-1.0, mean - half), count - 2
 
 
 def compare_all(names: Sequence[str], scores: Callable[[str, str], Scores]) -> list[Pair]:

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from decimal import Decimal
 
 from deepseek_jupyter.display.render import money, seconds
-from deepseek_jupyter.display.report import Report, inert
+from deepseek_jupyter.display.report import Report, columns, inert
 from deepseek_jupyter.errors import shortened
 from deepseek_jupyter.words import said
 
@@ -19,7 +19,7 @@ from .paired import LEVEL, Pair
 _HEADS = ("variant", "score", "95 %", "pass", "fail", "error", "no answer", "cost per 100")
 _MORE_HEADS = ("first token", "total", "tokens out")
 _LONGEST = 600  # characters of an answer
-_WIDTH, _LEFT, _ROW = 640, 220, 26  # of the plot
+_WIDTH, _ROW, _NAME, _CHARACTER = 640, 26, 32, 6.5  # of the plot; pixels but for `_NAME`
 _BOX = "flex:1 1 16em;min-width:0;white-space:pre-wrap;overflow-wrap:anywhere"
 
 
@@ -71,11 +71,12 @@ def verdict(pair: Pair, costs: Mapping[str, Mapping[str, Decimal]]) -> str:
 
 
 def _dearer(costs: Mapping[str, Mapping[str, Decimal]], first: str, second: str) -> str:
-    """How many times the first costs the second, where both are in one currency."""
+    """How many times the first costs the second, where that can be said and differs from 1."""
     a, b = costs.get(first, {}), costs.get(second, {})
     if len(a) != 1 or a.keys() != b.keys() or not min(*a.values(), *b.values()):
         return ""
-    return f"{next(iter(a.values())) / next(iter(b.values())):.2g}"
+    times = f"{next(iter(a.values())) / next(iter(b.values())):.2g}"
+    return "" if times in ("1", "1.0") else times
 
 
 def sensitive(pair: Pair) -> str:
@@ -88,19 +89,21 @@ def plot(summaries: Sequence[Summary]) -> str:
     """The scores and their intervals, the best first."""
     known = [one for one in summaries if one.score is not None]
     known.sort(key=lambda one: -(one.score or 0))
-    height, room = _ROW * len(known) + 22, _WIDTH - _LEFT - 12
-    at = [_LEFT + room * share for share in (0, 0.25, 0.5, 0.75, 1)]
+    names = [shortened(one.variant, _NAME) for one in known]
+    left = 16 + _CHARACTER * max(map(columns, names), default=0)
+    height, room = _ROW * len(known) + 22, _WIDTH - left - 24
+    at = [left + room * share for share in (0, 0.25, 0.5, 0.75, 1)]
     parts = [
         f'<path d="M{x:.0f} 0V{height - 18}" opacity=".2"/><text x="{x:.0f}" y="{height - 4}" '
         f'text-anchor="middle" stroke="none">{25 * tick} %</text>'
         for tick, x in enumerate(at)
     ]
-    for row, one in enumerate(known):
+    for row, (name, one) in enumerate(zip(names, known, strict=True)):
         y, (low, high) = _ROW * row + 13, one.interval
-        ends = [_LEFT + room * share for share in (low, high, one.score or 0)]
+        ends = [left + room * share for share in (low, high, one.score or 0)]
         parts.append(
-            f'<text x="{_LEFT - 10}" y="{y + 4}" text-anchor="end" stroke="none">'
-            f"{inert(shortened(one.variant, 32))}</text>"
+            f'<text x="{left - 10:.0f}" y="{y + 4}" text-anchor="end" stroke="none">'
+            f"{inert(name)}</text>"
             f'<path d="M{ends[0]:.1f} {y}H{ends[1]:.1f}" stroke-width="2"/>'
             f'<circle cx="{ends[2]:.1f}" cy="{y}" r="4"/>'
         )
@@ -132,12 +135,9 @@ def regressions(
     total = len(cases)
     heading = f"{total:,} of the cases are right with {old} and wrong with {new}."
     more = f"{total - len(folds):,} more are in failures()." if total > len(folds) else ""
-    shown = [
-        f"<p><b>{inert(said(heading))}</b></p>",
-        *folds,
-        *([inert(said(more))] if more else []),
-    ]
-    return f'<div class="mathjax_ignore tex2jax_ignore">{"".join(shown)}</div>'
+    inner = f'<div style="margin-left:1.2em">{"".join(folds)}{inert(said(more))}</div>'
+    fold = f"<details><summary>{inert(said(heading))}</summary>{inner}</details>"
+    return f'<div class="mathjax_ignore tex2jax_ignore">{fold}</div>'
 
 
 def _box(one: Attempt) -> str:

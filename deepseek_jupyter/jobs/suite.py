@@ -21,7 +21,7 @@ from deepseek_jupyter.tools.arrow import frame_of
 from . import scorecard, suite_files
 from .attempt import ERROR, NO_ANSWER, Attempt, Summary, pairs_of, scores_of, summary_of
 from .job_view import JobView
-from .paired import Pair, compare, least_difference
+from .paired import Pair, least_difference
 from .scorers import Scorer, scorer_of
 from .suite_job import Budget, SuiteJob
 from .trial import drawn
@@ -228,13 +228,13 @@ class Suite:
 
     def assert_not_worse(self, new: str, old: str, margin: float = 0.03) -> None:
         """Raise `AssertionError` unless `new` is shown to be at most `margin` worse than `old`."""
-        a, b = (scores_of(self.attempts, *both) for both in ((new, old), (old, new)))
         self._of(new), self._of(old)
-        least, pair = least_difference(a, b), compare(new, old, a, b)
+        both = (scores_of(self.attempts, *names) for names in ((new, old), (old, new)))
+        least, count = least_difference(*both)
         if least < -margin:
+            worse = scorecard.points(-least)
             raise AssertionError(
-                f"{new} may be {scorecard.points(-least)} points worse than {old}: the difference "
-                f"is {scorecard.points(pair.difference)} in {pair.cases:,} cases."
+                f"{new} may be {worse} points worse than {old}; {count:,} cases do not rule it out."
             )
 
     # What it shows
