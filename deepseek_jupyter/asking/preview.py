@@ -145,7 +145,7 @@ def preview(session: Session, question: Question) -> Preview:
     if notice := session.memory.restored_notice:
         reports.append(Report("The notebook's conversation", remark=notice))
     address = _address(prepared.provider, beta=prepared.built.beta)
-    summary = _summary(prepared.turn, price)
+    summary = _summary(prepared.turn, price, _cached(session, prepared))
     payload = prepared.built.payload
     id = hashlib.sha256(payload).hexdigest()[:8]
     _drawn[id] = replace(question, dry_run=False, drawn=(host(prepared.provider), payload))
@@ -173,13 +173,18 @@ def _address(provider: Provider, *, beta: bool) -> tuple[str, str, str]:
 def _gauge(session: Session, prepared: Prepared, price: Price | None) -> Report:
     """How full the context is, what that costs, and what of it may be in the cache."""
     total = sum(size for _, size in prepared.turn.sending["parts"])
-    cached = min(total, in_cache(session.prefix, prepared.prefix))
+    cached = _cached(session, prepared)
     context = prepared.provider.facts(prepared.request.model).context
     words = [f"{total:,} of {context:,} tokens" if context else f"{total:,} tokens"]
     if price is not None:
-        cost = price.cost(Usage(prompt_tokens=total, cache_hit_tokens=cached))
-        words.append(f"about {money(cost.amount, cost.currency)}")
+        words.append(f"about {money(_cost(total, price, cached), price.currency)}")
     return Report(", ".join([*words, f"{cached:,} cached"]))
+
+
+def _cached(session: Session, prepared: Prepared) -> int:
+    """How many of the tokens that leave are likely to be in the provider's cache."""
+    total = sum(int(size) for _, size in prepared.turn.sending["parts"])
+    return min(total, in_cache(session.prefix, prepared.prefix))
 
 
 def sent(session: Session, turn: Turn) -> Preview:
@@ -247,19 +252,19 @@ def _price(count: int, total: int, price: Price | None) -> tuple[str, ...]:
     if price is None:
         return ()
     sign = money(Decimal(), price.currency).rstrip("0")
-    shares = [(_cost(count, price, hit), _cost(total, price, hit)) for hit in (False, True)]
+    hits = ((0, 0), (count, total))
+    shares = [(_cost(count, price, one), _cost(total, price, most)) for one, most in hits]
     return tuple(f"{sign}{cost:.{max(2, 2 - most.adjusted())}f}" for cost, most in shares)
 
 
-def _cost(count: int, price: Price, hit: bool = False) -> Decimal:
-    used = Usage(prompt_tokens=count, cache_hit_tokens=count if hit else 0)
-    return price.cost(used).amount
+def _cost(count: int, price: Price, cached: int = 0) -> Decimal:
+    return price.cost(Usage(prompt_tokens=count, cache_hit_tokens=cached)).amount
 
 
-def _summary(turn: Turn, price: Price | None = None) -> str:
-    """How many tokens, what they cost at most, and which columns leave or stay."""
+def _summary(turn: Turn, price: Price | None = None, cached: int = 0) -> str:
+    """How many tokens, what they cost, and which columns leave or stay."""
     total = sum(int(size) for _, size in turn.sending.get("parts", ()))
-    cost = f", about {money(_cost(total, price), price.currency)}" if price is not None else ""
+    cost = price and f", about {money(_cost(total, price, cached), price.currency)}"
     said = []
     for details in turn.sending.get("attachments", ()):
         columns = details["columns"]
@@ -270,7 +275,8 @@ def _summary(turn: Turn, price: Price | None = None) -> str:
         kept = [c["name"] for c in columns if c["leaves"] == "nothing"]
         said += [f"{_names(kept)} {'stays' if len(kept) == 1 else 'stay'}"] if kept else []
         said += ["no values leave"] if columns and not leaving and not kept else []
-    return f"{total:,} tokens{cost}{'; ' if said else '.'}{', '.join(said)}{'.' if said else ''}"
+    more = f"; {', '.join(said)}." if said else "."
+    return f"{total:,} tokens{cost or ''}{more}"
 
 
 def _names(columns: Sequence[str]) -> str:

@@ -39,7 +39,8 @@ class Attachment:
 
     `source` is what the object is in its library's words (``pandas DataFrame``); `text` is what
     leaves besides, equal for equal content in any library; `images` are ``data:`` or https URLs.
-    `hash` changes when the object does. `rows` is how many rows have values in the text. `masked`
+    `hash` changes when the object does. `rows` is how many rows have values in the text, of
+    `all_rows` (0: unknown, or it has none). `masked`
     counts what was taken out, by reason; `withheld` are texts that the policy keeps here and that
     must not leave by other ways either, `released` those that the card prints. `labels` are the
     names of columns, keys or fields of which a rule can speak; `notices` are for the user. `cut`
@@ -57,6 +58,7 @@ class Attachment:
     tokens: int = 0
     columns: tuple[ColumnUse, ...] = ()
     rows: int = 0
+    all_rows: int = 0
     masked: Mapping[str, int] = field(default_factory=dict)
     withheld: tuple[WithheldValues, ...] = ()
     released: Released = NOTHING_RELEASED
@@ -70,7 +72,8 @@ class Attachment:
     def record(self) -> dict[str, Any]:
         """What a turn remembers of it; the text itself stays in `Turn.sent`."""
         names = ("name", "kind", "hash", "policy", "tokens", *(("cut",) if self.cut else ()))
-        return {name: getattr(self, name) for name in names}
+        rows = {"rows": [self.rows, self.all_rows]} if self.rows and self.all_rows else {}
+        return {name: getattr(self, name) for name in names} | rows
 
 
 def made(

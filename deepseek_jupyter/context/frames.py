@@ -85,6 +85,7 @@ def attach(name: str, value: Any, policy: Policy, redactor: Redactor) -> Attachm
         tokens=estimate_tokens(fitted.text),
         columns=tuple(column.use(fitted.rows) for column in columns),
         rows=fitted.rows,
+        all_rows=table.rows or 0,
         masked=redactor.count(fitted.text),
         withheld=tuple(filter(None, withheld)),
         released=released,

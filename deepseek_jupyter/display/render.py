@@ -190,11 +190,11 @@ def _markdown(record: Mapping[str, Any], answer: str, seen: bool) -> str:
     # Who reads a page of the notebook may not see the cell that asked.
     question = one_line(record["prompt"], _LINE)
     parts = [] if seen or not question else [f"> {_marked(question)}"]
-    parts += [_calls_markdown(step) for step in record.get("steps", ())]
-    if record["reasoning"] and (seen or "thinking" in record.get("policy", ())):
+    is_open = "thinking" in record.get("policy", ())
+    parts += [_calls_markdown(step, seen or is_open, is_open) for step in record.get("steps", ())]
+    if record["reasoning"] and (seen or is_open):
         thought = (record.get("timing") or {}).get("thinking") if seen else None
         label = f"Thought for {seconds(thought)}" if thought else "Thought"
-        is_open = "thinking" in record.get("policy", ())
         parts.append(_marked_fold(said(label), plain(record["reasoning"]), is_open))
     rows = records_in(record["answer"]) if record["format"] == "json" else ()
     if changes := record.get("changes"):
@@ -211,9 +211,10 @@ def _markdown(record: Mapping[str, Any], answer: str, seen: bool) -> str:
 
 
 def _calls_html(step: Mapping[str, Any]) -> str:
-    """A step's words and its calls, each a fold."""
-    words = step.get("answer") or ""
-    parts = [f'<p class="{_IGNORE}">{_escaped(words)}</p>'] if words else []
+    """A step's thinking and words, and its calls, each a fold."""
+    words, thinking = step.get("answer") or "", step.get("reasoning") or ""
+    parts = [_fold(said("Thought"), thinking)] if thinking else []
+    parts += [f'<p class="{_IGNORE}">{_escaped(words)}</p>'] if words else []
     for call in calls(step):
         table = "\n".join(map(" · ".join, call.rows))
         inside = "\n\n".join(filter(None, (call.code, table, call.rest)))
@@ -221,8 +222,11 @@ def _calls_html(step: Mapping[str, Any]) -> str:
     return "".join(parts)
 
 
-def _calls_markdown(step: Mapping[str, Any]) -> str:
-    parts = [_marked(step["answer"])] if step.get("answer") else []
+def _calls_markdown(step: Mapping[str, Any], thinking: bool, is_open: bool) -> str:
+    parts = []
+    if thinking and step.get("reasoning"):
+        parts.append(_marked_fold(said("Thought"), plain(step["reasoning"]), is_open))
+    parts += [_marked(step["answer"])] if step.get("answer") else []
     for call in calls(step):
         rest = call.rest.strip("\n")
         inside = [framed_mark(plain(call.code), call.language)]

@@ -225,10 +225,12 @@ def values(session: Session) -> dict[str, Any]:
 
 
 def models(session: Session, request: Request) -> dict[str, Any]:
-    """The ids that the providers list, ``provider:id`` but for the one that is used when no model
-    is set, and that one.
+    """``{only?}``: the provider and the model that answer when none is set; but for ``only:
+    "default"`` the ids that the providers list too, ``provider:id``.
     """
     standard, default = session.endpoints.standard()
+    if request.body.get("only") == "default":
+        return {"provider": standard.title, "default": default}
     listed = {default: None, **dict.fromkeys(session.endpoints.offered(standard))}
     return {"provider": standard.title, "default": default, "models": list(listed)}
 

@@ -16,7 +16,7 @@ from .jupyter import Server
 LOAD = "import stream_script, sample  # deepseek\nstream_script.channel.register()"
 CARD = ".jp-DeepSeek-card"
 LABS_OWN = re.compile(
-    r"/(?:api/|static/|custom/|favicon|lab/(?:api|extensions)/|lab/workspaces/\w+/tree/n\d+|"
+    r"/(?:api/|static/|custom/|favicon|lab/(?:api|extensions)/|lab/workspaces/\w+/tree/\w+|"
     r"notebooks/n\d+\.ipynb|lsp/|kernelspecs/)"
 )
 
@@ -34,6 +34,7 @@ class Notebook:
         kernel: bool = True,
         load: bool = True,
         content: dict[str, Any] | None = None,
+        name: str = "",
     ) -> None:
         self.server = server
         self.page = page
@@ -44,7 +45,7 @@ class Notebook:
         page.on("pageerror", lambda error: self.errors.append(error.stack or str(error)))
         page.on("console", lambda m: self.console.append(m.text) if m.type == "error" else None)
         page.route("**/*", self._guard)
-        self.name = f"n{time.time_ns()}.ipynb"
+        self.name = name or f"n{time.time_ns()}.ipynb"
         if content is None:
             self.write([*([LOAD] if load else []), *cells], outputs or {}, kernel=kernel)
         else:

@@ -63,7 +63,7 @@ def shown(lab, endpoint, notebook):
     calls = [sql("a", QUERY), sql("b", "SELEC 1")]
     act = [tool_call("c", "run_python", json.dumps({"code": "total = df.price.sum()\ntotal"}))]
     endpoint.queue(
-        answer("Let me look.", None, calls, finish="tool_calls"),
+        answer("Let me look.", "They want a sum by city.", calls, finish="tool_calls"),
         answer("And the sum:", None, act, finish="tool_calls"),
         answer("Rome sells best."),
     )
@@ -89,6 +89,10 @@ def test_blocks_of_the_card(shown):
     page = shown.page
     cells = page.locator(".jp-Cell")
     card = cells.nth(ASK).locator(".jp-DeepSeek-card")
+    before = card.locator(".jp-DeepSeek-tools .jp-DeepSeek-thinking")
+    assert before.count() == 1, "what was thought before the calls stays"
+    before.locator("summary").click()
+    assert "They want a sum by city." in before.inner_text()
     lines = [
         line.split(" · ") for line in card.locator(".jp-DeepSeek-tool summary").all_inner_texts()
     ]

@@ -12,6 +12,7 @@ from tests.support.scripted import answer, error
 from .jupyter import Server
 from .notebook import Notebook
 from .panel import Panel
+from .test_accessible import serious
 from .test_live import KEY, stream
 from .test_look import ARTEFACTS
 
@@ -89,6 +90,8 @@ def test_all_cells_and_all_of_us_are_there_in_chinese(chinese, asking_endpoint, 
     page.keyboard.press("Escape")
     assert not [line for line in book.console if "deepseek" in line.lower()]
     assert book.own_errors == []
+    roots = (".jp-OutputArea .jp-DeepSeek-card", ".jp-DeepSeek-sidebar")
+    assert [found for root in roots for found in serious(page, root)] == []
     ARTEFACTS.mkdir(exist_ok=True)
     page.screenshot(path=ARTEFACTS / "chinese.png")
 
@@ -141,6 +144,8 @@ def test_the_kernel_speaks_chinese_too(chinese, asking_endpoint, page):
     assert "没有参数" in refused.inner_text()
     shown = [node.inner_text() for node in (card, failed, preview, usage, refused)]
     assert [english_in(text) for text in shown] == [[], [], [], [], []]
+    drawn = (".jp-OutputArea .jp-DeepSeek-card", ".jp-DeepSeek-dryrun")
+    assert [found for root in drawn for found in serious(page, root)] == []
     ARTEFACTS.mkdir(exist_ok=True)
     page.screenshot(path=ARTEFACTS / "chinese-kernel.png")
     refused.scroll_into_view_if_needed()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from .notebook import Notebook
-from .pages import take
+from .pages import take, until
 from .panel import Panel
 from .test_live import stream
 from .test_look import ARTEFACTS
@@ -46,7 +46,10 @@ def picture(book: Notebook, name: str) -> None:
 def test_an_empty_panel_says_what_leaves_and_offers_questions(book, asking_endpoint):
     panel = ready(book)
     panel.node.get_by_text("Ask about this notebook").wait_for()
-    panel.node.get_by_text("5 rows leave; addresses and keys stay here").wait_for()
+    who = panel.node.get_by_text("5 rows leave; addresses and keys stay here")
+    who.wait_for()
+    until(book.page, lambda: who.inner_text().startswith("deepseek-flash, DeepSeek. Of a frame"))
+    assert "deepseek-flash" in panel.node.get_by_label("Model").inner_text()
     offered = panel.node.locator(".jp-DeepSeek-panel-starter")
     offered.first.wait_for()
     texts = offered.all_inner_texts()
@@ -55,6 +58,10 @@ def test_an_empty_panel_says_what_leaves_and_offers_questions(book, asking_endpo
     picture(book, "panel-empty")
     offered.first.click()
     assert panel.field.input_value() == "Describe @df"
+    panel.node.get_by_label("What of df may be sent").wait_for()
+    panel.field.fill("Pasted: describe @df, and how")
+    panel.node.get_by_label("What of df may be sent").wait_for()
+    panel.field.fill("Describe @df")
     asking_endpoint.queue(stream("It has two rows."))
     panel.field.press("Enter")
     panel.until("Describe @df", "two rows")

@@ -105,10 +105,10 @@ export class Attachments {
     }
   }
 
-  private _chip({ name, kind, policy, tokens, cut }: IAttachment): HTMLElement {
+  private _chip({ name, kind, policy, tokens, cut, rows }: IAttachment): HTMLElement {
     const chip = make('li', 'chip', name);
     const framed = kind === 'frame' || kind === 'series';
-    const note = said(cut) || (framed ? shareOf(policy, this._trans) : '');
+    const note = said(cut) || (framed ? shareOf(policy, this._trans, rows) : '');
     const size = tokens === null ? '' : this._trans._n('%1 token', '%1 tokens', tokens);
     chip.title = [kind, policy, size].filter(Boolean).join(' · ');
     if (note) {

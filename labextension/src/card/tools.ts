@@ -4,7 +4,7 @@ import { object, parsed } from '../kernel/json';
 import { make } from './dom';
 import { Listing } from './listing';
 import { tableIn, tableOf } from './table';
-import { took } from './wording';
+import { thought, took } from './wording';
 import type { Consent, IConsentRequest, IToolCall, ITurnRecord } from '../kernel/record';
 import type { IBlockRenderer } from '../markdown/renderer';
 
@@ -24,7 +24,7 @@ export class Tools {
     this.node.hidden = true;
   }
 
-  update({ tool_calls }: ITurnRecord, asking: IConsentRequest | null = null): void {
+  update({ tool_calls, policy }: ITurnRecord, asking: IConsentRequest | null = null): void {
     this.node.hidden = !tool_calls.length;
     tool_calls.forEach((call, index) => {
       const waits = asking !== null && asking.call === call.id && call.result === null;
@@ -33,8 +33,13 @@ export class Tools {
         this._shown[index] = key;
         const { fold, count } = this._fold(call, waits ? asking : null);
         const old = this.node.children[index] as HTMLElement | undefined;
-        fold.open = waits || (old?.querySelector('details')?.open ?? false);
+        const was = old?.querySelector<HTMLDetailsElement>('details:not(.jp-DeepSeek-thinking)');
+        fold.open = waits || (was?.open ?? false);
         const item = make('div', 'call');
+        if (call.thought) {
+          const before = old?.querySelector<HTMLDetailsElement>('.jp-DeepSeek-thinking');
+          item.appendChild(this._thought(call.thought, before?.open ?? policy.includes('thinking')));
+        }
         if (call.said) {
           item.appendChild(make('p', 'tool-said', call.said));
         }
@@ -51,6 +56,17 @@ export class Tools {
       this._shown.pop();
       this.node.lastElementChild!.remove();
     }
+  }
+
+  /** What the model thought before it called, a fold as that of the answer's own thinking. */
+  private _thought(text: string, open: boolean): HTMLElement {
+    const fold = make('details', 'thinking');
+    fold.open = open;
+    const body = make('div', 'thinking-body', text);
+    body.classList.add('jp-mod-plain');
+    body.tabIndex = 0;
+    fold.append(make('summary', 'thinking-summary', thought('done', null, false, this._trans)), body);
+    return fold;
   }
 
   private _question(call: IToolCall, count: number, asking: IConsentRequest): HTMLElement {

@@ -33,6 +33,8 @@ export interface IAttachment {
   readonly tokens: number | null;
   /** How much of it was sent, in words; empty for all of it. */
   readonly cut: string;
+  /** Of a frame: how many of how many rows have values in what was sent; empty where unknown. */
+  readonly rows: readonly number[];
 }
 
 /** Turns that are out of sight after a turn. */
@@ -56,8 +58,9 @@ export interface IToolCall {
   readonly result: string | null;
   /** What was decided about it; see `docs/tools.md`. */
   readonly decision: string;
-  /** What the model said with the first call of a round. */
+  /** What the model said with the first call of a round, and what it had thought before. */
   readonly said: string;
+  readonly thought: string;
   /** Whether it raised an error. */
   readonly failed: boolean;
   /** How many rows came out, if a table did; `more` of them if those are not all. */
@@ -215,7 +218,8 @@ export function readRecord(json: unknown): ITurnRecord {
       kind: text(item['kind']),
       policy: text(item['policy']),
       tokens: number(item['tokens']),
-      cut: text(item['cut'])
+      cut: text(item['cut']),
+      rows: list(item['rows']).map(count => number(count) ?? 0)
     })),
     reasoning: text(raw['reasoning']),
     answer: text(raw['answer']),
@@ -274,8 +278,8 @@ export function readSteps(json: unknown): IToolCall[] {
     const results = new Map(objects(step['results']).map(item => [text(item['id']), item]));
     return objects(step['tool_calls']).map((item, index) => {
       const result = results.get(text(item['id']));
-      const said = index ? '' : text(step['answer']);
-      return readCall({ ...item, result: result?.['text'] ?? undefined }, result, said);
+      const before = index ? {} : { said: text(step['answer']), thought: text(step['reasoning']) };
+      return readCall({ ...item, result: result?.['text'] ?? undefined }, result, before);
     });
   });
 }
@@ -315,7 +319,7 @@ export function isRunning(status: Status): boolean {
 function readCall(
   item: Record<string, unknown>,
   came: Record<string, unknown> = {},
-  said = ''
+  { said = '', thought = '' } = {}
 ): IToolCall {
   return {
     id: text(item['id']),
@@ -324,6 +328,7 @@ function readCall(
     result: item['result'] === undefined ? null : written(item['result']),
     decision: text(came['decision']),
     said,
+    thought,
     failed: came['failed'] === true,
     rows: number(came['rows']),
     more: came['more'] === true,

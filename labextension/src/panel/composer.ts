@@ -176,10 +176,8 @@ export class Composer {
     this._mention = focused(field) === field ? mention(this.text, field.selectionEnd) : null;
     if (!this._mention) {
       this._close();
-      this._report();
-      return;
     }
-    if (this._list.hidden) {
+    if (this._list.hidden && this.text.includes('@')) {
       void this._actions.names().then(names => {
         this._names = names;
         this._suggest();

@@ -10,6 +10,8 @@ export interface IQuickActions {
   set(some: JSONObject): void;
   /** The provider's title, its models and the one that is used when none is set. */
   models(): Promise<JSONObject | null>;
+  /** The provider's title and the model that is used when none is set, and no more. */
+  standard(): Promise<JSONObject | null>;
 }
 
 /** Shows which model answers and whether it thinks, and sets both. */
@@ -38,6 +40,17 @@ export class QuickSettings {
       this._default = settings.model ? this._default : used || this._default;
       this._fill(settings.model);
     }
+  }
+
+  /** The model that is used when none is set and whose it is, in words; asked for once. */
+  async standard(): Promise<string> {
+    if (!this._default || !this._model.title) {
+      const json = object(await this._actions.standard());
+      this._default = text(json['default']);
+      this._model.title = text(json['provider']);
+      this._fill(this._model.value);
+    }
+    return [this._default, this._model.title].filter(Boolean).join(', ');
   }
 
   private async _offer(): Promise<void> {

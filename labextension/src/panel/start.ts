@@ -60,9 +60,9 @@ export class StartPage {
     this.node.hidden = true;
   }
 
-  /** Show what may leave, and the questions. */
-  update(level: string, offered: readonly IStarter[]): void {
-    say(this._leaves, leaves(level, this._trans));
+  /** Show who answers, what may leave, and the questions. */
+  update(answers: string, level: string, offered: readonly IStarter[]): void {
+    say(this._leaves, [answers && `${answers}.`, leaves(level, this._trans)].filter(Boolean).join(' '));
     const key = JSON.stringify(offered);
     if (key !== this._shown) {
       this._shown = key;

@@ -22,7 +22,7 @@ import type { Consent, ITurnRecord } from '../kernel/record';
 import type { IBlockRenderer } from '../markdown/renderer';
 import type { Link } from './link';
 import { ASKED } from './state';
-import type { IState } from './state';
+import type { ISettings, IState } from './state';
 
 /** Shows a conversation, and asks. */
 export class PanelView {
@@ -59,7 +59,8 @@ export class PanelView {
     this._quick = new QuickSettings(
       {
         set: some => void this._request('settings', { set: some }),
-        models: () => this._request('models')
+        models: () => this._request('models'),
+        standard: () => this._link.request('models', { only: 'default' })
       },
       trans
     );
@@ -251,7 +252,7 @@ export class PanelView {
     this._composer.enabled = this._link.presence !== 'none';
     this._quick.update(state.settings, this._modelOf(state), live);
     this._attached.policy = state.settings.data;
-    void this._showStart(count, live, state.settings.data);
+    void this._showStart(count, live, state.settings);
     this._composer.running = this._model.running.length > 0;
     say(this._about, this._aboutText());
     void this._model.read(this._turns.drawn);
@@ -262,11 +263,18 @@ export class PanelView {
     return newest ? newest.served_model || newest.model : '';
   }
 
-  private async _showStart(count: number, live: boolean, level: string): Promise<void> {
+  private async _showStart(count: number, live: boolean, settings: ISettings): Promise<void> {
     this._start.node.hidden = count > 0 || !live;
     if (!this._start.node.hidden) {
-      const names = await this._model.names().catch(() => []);
-      this._start.update(level, starters(names, this._link.lastError(), this._trans));
+      const [names, answers] = await Promise.all([
+        this._model.names().catch(() => []),
+        this._quick.standard().catch(() => '')
+      ]);
+      this._start.update(
+        settings.model || answers,
+        settings.data,
+        starters(names, this._link.lastError(), this._trans)
+      );
     }
   }
 

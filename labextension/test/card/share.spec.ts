@@ -19,6 +19,15 @@ describe('what of a frame leaves, in a few words', () => {
     ['something else', '']
   ])('%s is %s', (policy, words) => expect(shareOf(policy, trans)).toBe(words));
 
+  it.each([
+    ['sample(5)', [5, 1891], '5 of 1,891 rows'],
+    ['sample(5)', [1, 1], '1 row'],
+    ['full', [2, 2], '2 rows'],
+    ['stats,price=full', [2, 9], 'statistics']
+  ])('%s with %j rows is %s', (policy, rows, words) =>
+    expect(shareOf(policy, trans, rows)).toBe(words)
+  );
+
   it('stands in the chip, and how much of a text was sent', () => {
     const chips = new Attachments(trans);
     chips.update(
