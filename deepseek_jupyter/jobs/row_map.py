@@ -135,7 +135,7 @@ def row_map(task: RowTask) -> Any:
     """The rows of a trial, or all of them, with the answers. Raises `JobStoppedError`."""
     options, cap = task.options, task.cap(task.options.budget)
     if task.dry_run:
-        return _preview(task)
+        return preview(task)
     if options.rows != "all":
         task.source.read(task.template.named)
         return run(task, drawn(task, int(options.rows)), cap, trial=True)
@@ -145,7 +145,7 @@ def row_map(task: RowTask) -> Any:
     return run(task, None, cap)
 
 
-def _preview(task: RowTask) -> Preview:
+def preview(task: RowTask) -> Preview:
     """The request of the first row of a trial."""
     task.source.read(task.template.named)
     first = next(task.requests(drawn(task, 1)), None)

@@ -22,7 +22,8 @@ from . import scorecard, suite_files
 from .attempt import ERROR, NO_ANSWER, Attempt, Summary, pairs_of, scores_of, summary_of
 from .job_view import JobView
 from .paired import Pair, least_difference
-from .scorers import Scorer, scorer_of
+from .row_map import preview
+from .scorers import Scorer, scorer_of, settled
 from .suite_job import Budget, SuiteJob
 from .trial import drawn
 from .variant import Variant, variants_of
@@ -36,7 +37,7 @@ def suite(
     cases: Any, variants: Any, *, prompt: str = "{{ prompt }}", score: Any = "exact",
     repeats: int = 1, rows: int | str = 5, budget: Budget = None, concurrency: int | None = None,
     max_errors: float = 0.5, show: bool = True, **options: Any,
-) -> Suite:  # fmt: skip
+) -> Any:  # fmt: skip
     """Ask several variants the same cases, score the answers, and say what the scores show.
 
     `cases` are a frame, a list of dicts, or a JSONL file: a row a case, with the columns that
@@ -49,7 +50,8 @@ def suite(
     As in `map` the default is a trial of 5 cases, with the price of all; ``rows="all"`` asks the
     rest within `budget` (by currency where there are several), else within the trial's cap. What
     was answered is kept. `concurrency`, `max_errors`, `system`, `replay` and parameters are those
-    of `map`, for every variant that does not set its own.
+    of `map`, for every variant that does not set its own; with `dry_run` nothing is sent, and the
+    request of each variant comes back by name. Else a `Suite`.
 
     >>> import deepseek_jupyter as ds
     >>> ds.suite(cases, "deepseek-flash, deepseek-v4-pro", score="number")  # doctest: +SKIP
@@ -58,12 +60,12 @@ def suite(
         raise ParameterError("A request has one answer.", "repeats=3 asks each case three times.")
     names, scorer = user_namespace(), scorer_of(score)
     frame = cases if is_frame(cases) else frame_of(suite_files.records(cases))
-    chosen, trial = variants_of(variants, names, least=1), rows != "all"
-    job = SuiteJob(
-        get_session(), frame, question_of(prompt, options), chosen, repeats, names, budget,
-        trial=trial,
-    )  # fmt: skip
-    places = drawn(job.tasks[0], int(rows)) if trial else None
+    chosen, question = variants_of(variants, names, least=1), question_of(prompt, options)
+    job = SuiteJob(get_session(), frame, question, chosen, repeats, names, rows, budget)
+    scorer = settled(scorer, job.cases)
+    if question.dry_run:
+        return {one.name: preview(task) for one, task in zip(chosen, job.tasks, strict=True)}
+    places = None if rows == "all" else drawn(job.tasks[0], int(rows))
     view = partial(JobView, show=show, unit="answers")
     limits = {"concurrency": concurrency, "max_errors": max_errors}
     runner = job.run(places, view, **limits)
@@ -81,8 +83,8 @@ def suite(
         stopped.job = made
     if stopped is not None:
         raise stopped
-    if trial:
-        made.estimate = job.estimate(runner, len(places or ()))
+    if places is not None:
+        made.estimate = job.estimate(runner, len(places))
     return made
 
 
@@ -224,7 +226,9 @@ class Suite:
         frame = frame_of(self.cases) if self.source is None else self.source
         given = {"rows": "all", "repeats": self.repeats, **self.options, **options}
         chosen = self.variants if variants is None else variants
-        return suite(frame, chosen, prompt=self.prompt, score=score or self.scorer, **given)
+        return suite(  # type: ignore[no-any-return]
+            frame, chosen, prompt=self.prompt, score=score or self.scorer, **given
+        )
 
     def assert_not_worse(self, new: str, old: str, margin: float = 0.03) -> None:
         """Raise `AssertionError` unless `new` is shown to be at most `margin` worse than `old`."""

@@ -37,7 +37,6 @@ if TYPE_CHECKING:
 
 Budget = float | str | Mapping[str, float] | None
 
-_OPTIONS = MapOptions(into="answer of the suite", rows="all", think=None, stream=True)
 
 _trials: WeakKeyDictionary[Any, dict[str, Mapping[str, Decimal]]] = WeakKeyDictionary()
 
@@ -55,27 +54,27 @@ class SuiteJob:
         variants: Sequence[Variant],
         repeats: int,
         names: Mapping[str, Any],
+        rows: int | str,
         budget: Budget,
-        *,
-        trial: bool,
     ) -> None:
         """Nothing is sent. Raises `ConfigurationError` and its kind, for equal variants too."""
         asked = [one.ask(question) for one in variants]
-        self.tasks = [RowTask(session, frame, one, _OPTIONS, names) for one in asked]
+        options = MapOptions(into="answer of the suite", rows=rows, think=None, stream=True)
+        self.tasks = [RowTask(session, frame, one, options, names) for one in asked]
         check_different(variants, [task.prepared for task in self.tasks])
         self._session, self._variants, self._repeats = session, variants, repeats
         self._source, self._template = self.tasks[0].source, self.tasks[0].template
         labels = self._source.labels
         self._source.read(labels)
-        rows = (row for batch in self._source.batches() for row in batch)
-        self.cases = [dict(zip(labels, row, strict=True)) for row in rows]
+        every = (row for batch in self._source.batches() for row in batch)
+        self.cases = [dict(zip(labels, row, strict=True)) for row in every]
         for task in self.tasks:
             task.source.read(task.template.named)
         self.key = f"{repeats} {' '.join(task.key for task in self.tasks)}"
         self.attempts: list[Attempt] = []
         self.judged = self.torn = self.asked = 0
         self.judge_costs: dict[str, Decimal] = {}
-        self._budget, self._trial, self._caps = budget, trial, dict[str, Cap]()
+        self._budget, self._trial, self._caps = budget, rows != "all", dict[str, Cap]()
         self._check_currencies()
         self._sent: dict[int, str] = {}
         self._raw: dict[int, str] = {}

@@ -264,6 +264,7 @@ class TestAsking:
             ("deepseek-flash?t=0, deepseek-flash?t=1", {}, "temperature has no effect"),
             (TWO, {"n": 2}, "repeats=3"),
             (TWO, {"repeats": 0}, "repeats=3"),
+            (TWO, {"rows": 0}, "rows"),
             (TWO, {"score": "exakt"}, "score cannot be 'exakt'"),
             (TWO, {"prompt": "Nothing named"}, "names no column"),
         ],
@@ -275,9 +276,25 @@ class TestAsking:
         assert server.number == 0
 
     def test_cases_without_an_expected_answer(self, serve):
-        serve(knowing(old=1, new=1))
-        with pytest.raises(ParameterError, match="no expected answer"):
-            whole(numbers(3)[["prompt"]])
+        server = serve(knowing(old=1, new=1))
+        cases = numbers(3).assign(expected=["1", None, "3"])
+        for score in ("exact", "number", "choice", "same_frame"):
+            with pytest.raises(ParameterError, match="no expected answer"):
+                whole(cases, score=score)
+        assert server.number == 0
+        assert whole(cases, score="json").asked == 6
+
+    def test_a_choice_is_among_all_that_is_expected(self, serve):
+        serve(lambda body: "not 1 but 2" if variant_of(body) == "old" else "1")
+        suite = whole(numbers(2), score="choice")
+        assert (score(suite, "old").score, score(suite, "new").score) == (0.0, 0.5)
+
+    def test_a_dry_run_sends_nothing(self, serve):
+        server = serve()
+        shown = ds.suite(numbers(3), TWO, dry_run=True)
+        assert list(shown) == ["old", "new"]
+        assert shown["new"].body["thinking"] == {"type": "disabled"}
+        assert server.number == 0
 
     def test_cases_from_jsonl_and_from_a_list(self, serve, tmp_path):
         server = serve(knowing(old=1, new=1))
