@@ -70,10 +70,9 @@ def suite(
     limits = {"concurrency": concurrency, "max_errors": max_errors}
     runner = job.run(places, view, **limits)
     stopped = runner.stop_error(len(job.attempts), len(job.cases) * len(chosen) * repeats)
-    if stopped is None:
-        job.score(scorer)
-        if scorer.grade is None and (judging := job.judge(scorer, view, **limits)) is not None:
-            stopped = judging.stop_error(judging.tally.done, 2 * job.judged)
+    job.score(scorer)
+    if stopped is None and scorer.grade is None:
+        stopped = job.judge(scorer, view, **limits)
     made = Suite(
         _with_ids(job.cases), [job.question(at) for at in range(len(job.cases))], prompt, chosen,
         scorer, repeats, job.attempts, options, job.judge_costs, [job.judged, job.torn],

@@ -17,7 +17,7 @@ from weakref import WeakKeyDictionary
 from deepseek_jupyter.asking.question import Question
 from deepseek_jupyter.display.render import money, seconds
 from deepseek_jupyter.display.report import Report
-from deepseek_jupyter.errors import ParameterError
+from deepseek_jupyter.errors import DeepSeekError, ParameterError
 from deepseek_jupyter.protocol.tokens import count_body
 from deepseek_jupyter.protocol.usage import Usage, plus
 
@@ -36,7 +36,6 @@ if TYPE_CHECKING:
     from deepseek_jupyter.session.session import Session
 
 Budget = float | str | Mapping[str, float] | None
-
 
 _trials: WeakKeyDictionary[Any, dict[str, Mapping[str, Decimal]]] = WeakKeyDictionary()
 
@@ -180,13 +179,15 @@ class SuiteJob:
         except Exception as error:
             return replace(one, error=f"The scorer failed: {type(error).__name__}: {error}")
 
-    def judge(self, scorer: Scorer, view: Callable[..., JobView], **options: Any) -> Runner | None:
-        """Have the pairs of answers judged, within the caps; None where there is nothing to ask."""
+    def judge(
+        self, scorer: Scorer, view: Callable[..., JobView], **options: Any
+    ) -> DeepSeekError | None:
+        """Have the pairs of answers judged, within the caps; why that ended early, if it did."""
         prompt = prompt_of("judge", rubric=str(scorer.settings["rubric"]))
         question = Question(prompt, system="", replay=self.tasks[0].replay)
         asked = Variant.of(scorer.settings["model"], {}).ask(question)
         made = pairing(self._session, asked, self.attempts, self._sent, self._raw)
-        said, costs, runner = dict[int, Any](), list[Decimal](), None
+        said, costs, stopped = dict[int, Any](), list[Decimal](), None
 
         def take(result: Result) -> None:
             if result.answer is not None and not result.error:
@@ -202,9 +203,10 @@ class SuiteJob:
             shown = view(2 * len(made.pairs), runner)
             watch(runner, shown, take)
             shown.close()
+            stopped = runner.stop_error(runner.tally.done, 2 * len(made.pairs))
             self.judge_costs = {_currency(task): plus(*costs)}
         self.attempts, self.judged, self.torn = verdicts(self.attempts, made, said.get)
-        return runner
+        return stopped
 
     # The trial
 

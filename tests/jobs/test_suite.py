@@ -214,6 +214,23 @@ class TestJudge:
         assert "ada@example.org" in suite.attempts[0].answer
         assert "ada@" not in str(server.messages)
 
+    def test_its_cost_is_under_the_cap_too(self, serve):
+        def answer(body):
+            judged = "Two assistants" in body["messages"][-1]["content"]
+            return '{"value": "tie"}' if judged else f"I am {variant_of(body)}"
+
+        serve(answer)
+        judge = ds.scorers.judge("Which is kinder?")
+        trial = ds.suite(numbers(40), TWO, score=judge, max_tokens=20, show=False)
+        assert "The judge cost $" in str(trial)
+        every = trial.run(show=False)
+        assert len(every.frame()) == 80
+        again = numbers(40).assign(prompt=[f"so {n}" for n in range(40)])
+        with pytest.raises(JobStoppedError, match="might pass the cap") as stopped:
+            whole(again, score=judge, max_tokens=20, budget=0.0008)
+        assert stopped.value.job.spent["USD"] <= Decimal("0.0008")
+        assert stopped.value.job.judge_costs["USD"] > 0
+
 
 class TestMoney:
     def test_a_trial_says_the_price_and_its_cap_holds(self, serve):
@@ -234,6 +251,7 @@ class TestMoney:
         suite = stopped.value.job
         assert 0 < suite.spent["USD"] <= Decimal("0.0002")
         assert 0 < len(suite.attempts) < 400
+        assert score(suite, "old").counts["pass"] > 0
         before = server.accepted
         assert whole(numbers(200), max_tokens=20).asked == 400 - before  # nothing is paid twice
 
