@@ -87,6 +87,7 @@ def inspect_log(name: str, variant: str, cases: Cases, attempts: Sequence[Attemp
 
 def _sample(one: Attempt, name: str, model: str, case: Mapping[str, Any], question: str) -> Log:
     wanted = case.get("expected")
+    targets = [str(w) for w in (wanted if isinstance(wanted, list) else [wanted]) if w is not None]
     value: Any = _INSPECT.get(one.score or 0.0, one.score)
     thought = [{"type": "reasoning", "reasoning": one.reasoning}] if one.reasoning else []
     answer = {"role": "assistant", "content": [*thought, {"type": "text", "text": one.answer}]}
@@ -102,7 +103,7 @@ def _sample(one: Attempt, name: str, model: str, case: Mapping[str, Any], questi
         "id": str(case["id"]),
         "epoch": one.repeat + 1,
         "input": question,
-        "target": list(map(str, wanted)) if isinstance(wanted, list) else str(wanted or ""),
+        "target": targets,
         "messages": [{"role": "user", "content": question}, answer],
         "output": {
             "model": model,
@@ -133,9 +134,15 @@ def promptfoo_config(
         prompts.append({"label": name, "raw": json.dumps(messages, ensure_ascii=False)})
     kind, settings = _ASSERTED.get(scorer.name), scorer.settings
     for case, question in cases:
-        value = settings.get("rubric") or settings.get("pattern") or case.get("expected")
+        value = None if scorer.name == "json" else case.get("expected")
+        value = next(
+            (settings[n] for n in ("rubric", "pattern", "schema") if settings.get(n)), value
+        )
         any_of = value if isinstance(value, list) else [value]
-        asserts = [{"type": kind, **({"value": one} if one else {})} for one in any_of if kind]
+        said = [one if one is None or isinstance(one, dict) else str(one) for one in any_of]
+        asserts: list[Any] = [
+            {"type": kind, **({} if v is None else {"value": v})} for v in said if kind
+        ]
         if len(asserts) > 1:  # one of them is enough
             asserts = [{"type": "assert-set", "threshold": 0.01, "assert": asserts}]
         test = {"description": str(case["id"]), "vars": {"question": question}}

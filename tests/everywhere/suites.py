@@ -66,7 +66,7 @@ def test_inspect_reads_its_logs(tmp_path):
     a, b = json.loads(run(python, "-c", READ, *logs).splitlines()[-1])
     assert a[:3] == ["success", "deepseek/deepseek-flash", 1.0]
     assert a[3] == [
-        ["1 + 1", "2", "2", 1, None, {"exact": "C"}],
+        ["1 + 1", ["2"], "2", 1, None, {"exact": "C"}],
         ["2 + 2", ["4", "four"], "", 2, "The server failed.", {}],
     ]
     assert [sample[-1] for sample in b[3]] == [{"exact": "I"}, {"exact": 0.4}]

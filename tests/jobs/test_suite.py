@@ -419,6 +419,24 @@ class TestResult:
         with pytest.raises(ParameterError, match="no suite"):
             ds.Suite.load(tmp_path / "suite.json")
 
+    def test_files_for_other_tools(self, serve, tmp_path):
+        serve(lambda body: "0")
+        cases = numbers(2).assign(expected=[0, "zero"])
+        suite = whole(cases, f"{TWO}&system=Be brief.", repeats=2)
+        logs = [json.loads(path.read_text()) for path in suite.to_inspect(tmp_path / "logs")]
+        assert [log["eval"]["task_args"]["variant"] for log in logs] == ["old", "new"]
+        told = [
+            (s["epoch"], s["target"], s["scores"]["exact"]["value"]) for s in logs[0]["samples"]
+        ]
+        assert told == [(1, ["0"], "C"), (2, ["0"], "C"), (1, ["zero"], "I"), (2, ["zero"], "I")]
+        suite.to_promptfoo(tmp_path / "config.json")
+        config = json.loads((tmp_path / "config.json").read_text())
+        assert [p["label"] for p in config["providers"]] == ["old", "new"]
+        assert config["providers"][1]["config"]["passthrough"] == {"thinking": {"type": "disabled"}}
+        assert ["Be brief." in p["raw"] for p in config["prompts"]] == [False, True]
+        assert config["tests"][0]["assert"] == [{"type": "equals", "value": "0"}]
+        assert not any("sk-" in path.read_text() for path in tmp_path.rglob("*.json"))
+
     def test_a_function_that_scored_is_given_again(self, serve, tmp_path):
         serve(knowing(old=1, new=1))
         suite = whole(numbers(3), score=lambda answer, case: True)
