@@ -34,7 +34,7 @@ def watch(runner: Runner, view: JobView, take: Callable[[Result], object]) -> No
                 view.refresh()
     except KeyboardInterrupt as stopped:
         view.close(Report("Stopped; what was answered is kept."))
-        said = "Stopped. What was answered is kept: the same call goes on from there (ds.job)."
+        said = "Stopped. What was answered is kept: the same call goes on from there."
         raise Interrupted(said) from stopped
 
 

@@ -191,13 +191,7 @@ class Suite:
     @classmethod
     def load(cls, path: str | Path) -> Suite:
         """What `save` wrote. A function that scored is not in the file: give it to `run` again."""
-        content = suite_files.read(path)
-        scorer = content["scorer"]
-        content["scorer"] = (
-            Scorer(**scorer, grade=None) if scorer["name"] == "python" else scorer_of(scorer)
-        )
-        content["judge_costs"] = {n: Decimal(cost) for n, cost in content["judge_costs"].items()}
-        return cls(**content)
+        return suite_files.read(path, cls)
 
     def to_inspect(self, folder: str | Path) -> list[Path]:
         """Write a log for each variant that Inspect (`inspect_ai`) reads."""

@@ -6,16 +6,19 @@ Neither tool is needed: both forms are JSON, which YAML contains.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
+from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from deepseek_jupyter.errors import ParameterError
 
 from .attempt import Attempt
-from .scorers import Scorer
+from .scorers import Scorer, scorer_of
 from .variant import Variant
+
+T = TypeVar("T")
 
 _VERSION = 1
 # What promptfoo calls a scorer, and Inspect a score and the end of an answer.
@@ -47,17 +50,21 @@ def write(path: str | Path, content: Mapping[str, Any]) -> None:
     Path(path).write_text(text + "\n", "utf-8")
 
 
-def read(path: str | Path) -> dict[str, Any]:
-    """What `write` wrote, with variants and attempts. Raises `ParameterError`."""
+def read(path: str | Path, make: Callable[..., T]) -> T:
+    """What `write` wrote, as `make` takes it. Raises `ParameterError` for anything else."""
     try:
         content: dict[str, Any] = json.loads(Path(path).read_text("utf-8"))
         if content.pop("version") != _VERSION:
             raise ValueError("its version is another one")
         content["variants"] = tuple(Variant(**one) for one in content["variants"])
         content["attempts"] = [Attempt(**one) for one in content["attempts"]]
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        scorer, costs = content["scorer"], content["judge_costs"]
+        own = scorer["name"] == "python"
+        content["scorer"] = Scorer(**scorer, grade=None) if own else scorer_of(scorer)
+        content["judge_costs"] = {name: Decimal(cost) for name, cost in costs.items()}
+        return make(**content)
+    except (OSError, ValueError, LookupError, TypeError, AttributeError, ArithmeticError) as error:
         raise ParameterError(f"{path} is no suite: {error}.") from error
-    return content
 
 
 def inspect_log(name: str, variant: str, cases: Cases, attempts: Sequence[Attempt]) -> Log:

@@ -415,9 +415,11 @@ class TestResult:
         added = loaded.run(THREE, show=False, budget="none")
         assert added.asked == 40
         assert server.accepted == 120
-        (tmp_path / "suite.json").write_text('{"version": 2}')
-        with pytest.raises(ParameterError, match="no suite"):
-            ds.Suite.load(tmp_path / "suite.json")
+        good = json.loads((tmp_path / "suite.json").read_text())
+        for part in ({"version": 2}, {"scorer": {"name": "os"}}, {"attempts": [7]}, {"more": 1}):
+            (tmp_path / "suite.json").write_text(json.dumps({**good, **part}))
+            with pytest.raises(ParameterError, match="no suite"):
+                ds.Suite.load(tmp_path / "suite.json")
 
     def test_files_for_other_tools(self, serve, tmp_path):
         serve(lambda body: "0")
