@@ -10,10 +10,10 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
-from math import comb, exp, lgamma, log, sqrt
+from math import comb, sqrt
 from operator import getitem
 from random import Random
-from statistics import NormalDist
+from statistics import NormalDist, quantiles
 
 Interval = tuple[float, float]
 Scores = Sequence[float | None]  # of each case
@@ -52,39 +52,11 @@ def score_interval(scores: Sequence[float]) -> Interval:
 
 def bootstrap(values: Sequence[float]) -> Interval:
     """The percentile interval of the mean over cases drawn with replacement."""
-    count, rest = len(values), [value for value in values if value]
-    if not rest:
-        return 0.0, 0.0
-    draws = max(_FEWEST_DRAWS, min(_DRAWS, _WORK // len(rest)))
-    random, share = Random(0), len(rest) / count
-    # How many of the drawn cases are not 0 first: ties, which are most, are not drawn one by one.
-    sizes = random.choices(range(count + 1), _binomial(count, share), k=draws)
-    means = sorted(sum(random.choices(rest, k=size)) / count for size in sizes)
-    return _quantile(means, LEVEL / 2), _quantile(means, 1 - LEVEL / 2)
-
-
-def _binomial(count: int, share: float) -> list[float]:
-    """How likely each number of successes is in `count` tries."""
-    if share == 1:
-        return [0.0] * count + [1.0]
-    whole = lgamma(count + 1)
-    return [
-        exp(
-            whole
-            - lgamma(k + 1)
-            - lgamma(count - k + 1)
-            + k * log(share)
-            + (count - k) * log(1 - share)
-        )
-        for k in range(count + 1)
-    ]
-
-
-def _quantile(ordered: Sequence[float], share: float) -> float:
-    at = share * (len(ordered) - 1)
-    low = int(at)
-    high = min(low + 1, len(ordered) - 1)
-    return ordered[low] + (at - low) * (ordered[high] - ordered[low])
+    count, cases, random = len(values), list(values), Random(0)
+    draws = max(_FEWEST_DRAWS, min(_DRAWS, _WORK // count))
+    means = (sum(random.choices(cases, k=count)) / count for _ in range(draws))
+    low, *_, high = quantiles(means, n=round(2 / LEVEL), method="inclusive")
+    return low, high
 
 
 def mcnemar(better: int, worse: int) -> float:

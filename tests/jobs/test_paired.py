@@ -117,7 +117,7 @@ class TestSimulations:
             monkeypatch.setattr(paired, "_FEWEST_DRAWS", number)
             compared.cache_clear()
 
-        draws(60)
+        draws(2)
         return draws
 
     @pytest.mark.parametrize(
@@ -125,14 +125,14 @@ class TestSimulations:
         [(50, 0.15, 0.08), (50, 0.3, 0.1), (100, 0.15, 0.1), (200, 0.15, 0.0767)],
     )
     def test_intervals_cover_the_truth(self, count, differ, difference, draws):
-        draws(1_500)
+        draws(1_000)
         share = covered(simulated(count, differ, difference, 11), difference)
         assert 0.935 <= share <= 0.965
 
     @pytest.mark.parametrize("count", [50, 100, 200])
     def test_of_two_that_are_equal_few_are_told_apart(self, count):
         pairs = simulated(count, 0.15, 0, 5)
-        assert sum(pair.decided for pair in pairs) / TIMES <= 0.06
+        assert sum(pair.p < 0.05 for pair in pairs) / TIMES <= 0.06
 
     @pytest.mark.parametrize("count", [100, 200, 500])
     def test_four_in_five_show_the_smallest_visible_difference(self, count):
@@ -141,11 +141,20 @@ class TestSimulations:
         """
         table = paired.smallest_visible(count)
         at, beyond = (
-            sum(pair.decided for pair in simulated(count, 0.15, difference, 3)) / TIMES
+            sum(pair.p < 0.05 for pair in simulated(count, 0.15, difference, 3)) / TIMES
             for difference in (table, table + 0.01)
         )
         assert 0.75 <= at <= 0.81
         assert beyond >= 0.8
+
+    def test_what_the_test_decides_the_interval_shows_too(self, draws):
+        draws(2_000)
+        for differ in range(6, 60, 4):
+            few = (w for w in range(differ // 2) if paired.mcnemar(differ - w, w) < 0.05)
+            worse = max(few)
+            pair = compared(200, differ - worse, worse)
+            assert pair.decided
+            assert not compared(200, differ - worse - 1, worse + 1).decided
 
     def test_wilson_covers_the_truth(self):
         found = np.random.default_rng(2)
@@ -161,7 +170,7 @@ class TestSimulations:
 
     def test_repeats_are_averaged_within_a_case(self, draws):
         """Three repeats of 60 cases whose difficulty both share: no evidence is made of repeats."""
-        draws(400)
+        draws(300)
         found, decided, inside = np.random.default_rng(8), 0, 0
         for _ in range(TIMES):
             hard = found.beta(2, 1, size=60)
@@ -178,7 +187,7 @@ class TestSimulations:
                 name: found.binomial(1, 0.8, size=60).astype(float).tolist() for name in "abcd"
             }
             pairs = paired.compare_all(list("abcd"), lambda name, _, of=scores: of[name])
-            told += any(pair.decided for pair in pairs)
+            told += any(pair.adjusted < 0.05 for pair in pairs)
         assert told / (500) <= 0.06
 
 
