@@ -54,7 +54,7 @@ test-lowest: .make/venv
 
 everywhere: .make/venv .make/chromium
 	$(BIN)/pytest -s --timeout 3600 tests/everywhere/*.py
-	DEEPSEEK_TEST_RELOADS=20 DEEPSEEK_TEST_LATE=1 $(BIN)/pytest -s tests/browser/test_reload.py
+	DEEPSEEK_TEST_RELOADS=20 $(BIN)/pytest -s tests/browser/test_reload.py
 
 # FUZZ_SCALE times the examples of `make test`; what fails is kept in .make/hypothesis.
 fuzz: .make/venv

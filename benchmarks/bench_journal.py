@@ -92,6 +92,7 @@ def _append(path: Path) -> float:
         began = time.perf_counter()
         journal.write_running(turn)
         journal.finish(turn, "main")
+        journal.sync()
         took.append(1000 * (time.perf_counter() - began))
         parent = turn.id
     journal.close()

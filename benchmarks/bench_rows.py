@@ -3,28 +3,34 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from rows import Row, alone
+from bench_stop import stopped
+from kernel import Kernel
+from peers import Peer, python_of
+from rows import Row, alone, skipped
 
 TITLE = "Rows"
 RUNS = 3
-ROWS, WIDTH, LATENCY = 2_000, 64, 0.1
+ROWS, WIDTH, LATENCY, LIMIT = 2_000, 64, 0.1, 39
 MANY = 100_000
 ROOT = Path(__file__).parents[1]
 
-# Both in one process, in turns: what the machine does meanwhile meets both. The plain client is
-# httpx in pools of eight, nothing around it.
+# All in one process, in turns: what the machine does meanwhile meets all of them. The plain client
+# is httpx in pools of eight, nothing around it.
 _CODE = """
 import asyncio, json, os, sys, time
 import httpx, pandas as pd
 import deepseek_jupyter as ds
-url, rows, width = os.environ["DEEPSEEK_BASE_URL"], int(sys.argv[1]), int(sys.argv[2])
-def ask(n, word):
+url, what, rows, width = os.environ["DEEPSEEK_BASE_URL"], sys.argv[1], *map(int, sys.argv[2:])
+def ask(n, word, width=width):
     frame = pd.DataFrame({"text": [f"{word} review of number {i}" for i in range(n)]})
     ds.map(frame, "Price or quality? {{ text }}", rows="all", budget="none",
            concurrency=width, show=False)
@@ -33,6 +39,7 @@ def suite(n):
     cases = pd.DataFrame({"prompt": [f"Price or quality? review of number {i}" for i in range(n)]})
     ds.suite(cases, "deepseek-flash, deepseek-flash?think=off, deepseek-v4-pro", rows="all",
              score=lambda answer, case: True, budget="none", concurrency=width, show=False)
+def rejected(): return httpx.get(url + "/stats", trust_env=False).json()["rejected"]
 async def plain(n):
     left = iter(range(n))
     clients = [httpx.AsyncClient(timeout=60) for _ in range(width // 8)]
@@ -42,55 +49,134 @@ async def plain(n):
             body = {"model": "m", "messages": said}
             (await client.post(url + "/chat/completions", json=body)).json()
     await asyncio.gather(*(work(clients[i % len(clients)]) for i in range(width)))
-ask(100, "first")
-found = {}
-works = {"ours": lambda: ask(rows, "more"), "plain": lambda: asyncio.run(plain(rows)),
-         "suite": lambda: suite(rows // 3)}
-for name, work in works.items():
-    wall, cpu, before = time.perf_counter(), time.process_time(), rss()
+def measured(work):
+    wall, cpu, before, refused = time.perf_counter(), time.process_time(), rss(), rejected()
     work()
     wall, cpu = time.perf_counter() - wall, (time.process_time() - cpu) / rows * 1e3
-    found[name] = [wall, cpu, rss() - before]
-print(json.dumps(found))
+    return [wall, cpu, rss() - before, (rejected() - refused) / rows]
+ask(1_500 if what == "limit" else 100, "first", None if what == "limit" else width)
+works = {
+    "beside httpx": [lambda: ask(rows, "more"), lambda: asyncio.run(plain(rows))],
+    "limit": [lambda: ask(rows, "adapted", None), lambda: ask(rows, "fixed")],
+    "alone": [lambda: ask(rows, "more")],
+    "suite": [lambda: suite(rows // 3)],
+}
+print(json.dumps([measured(work) for work in works[what]]))
 """
+
+# As its README has it.
+_ONDINE = """
+import json, os, sys, time
+import pandas as pd
+from ondine import PipelineBuilder
+rows, width = map(int, sys.argv[1:])
+def ask(n, word):
+    frame = pd.DataFrame({"text": [f"{word} review of number {i}" for i in range(n)]})
+    builder = PipelineBuilder.create().from_dataframe(
+        frame, input_columns=["text"], output_columns=["answer"])
+    builder = builder.with_prompt("Price or quality? {text}").with_llm(
+        provider="openai", model="deepseek-chat", base_url=os.environ["DEEPSEEK_BASE_URL"],
+        api_key="none")
+    found = builder.with_concurrency(width).build().execute()
+    assert found.data["answer"].notna().sum() == n
+ask(20, "first")
+wall = time.perf_counter()
+ask(rows, "more")
+print(json.dumps(time.perf_counter() - wall))
+"""
+_ONDINE_PACKAGES = ("ondine==2.1.1", "nest_asyncio")  # which it imports and does not require
+_FEWER = 500  # rows
 
 
 def rows() -> list[Row]:
     """Times as ratios to the ideal, rows times latency by width, and to plain httpx."""
     ideal = ROWS * LATENCY / WIDTH
-    runs = [_run(ROWS, WIDTH, LATENCY) for _ in range(RUNS)]
-    slow = [_run(600, WIDTH, 0.5)["suite"][0] / (600 * 0.5 / WIDTH) for _ in range(RUNS)]
-    memory = _run(MANY, 256, 0.0)["ours"][2]
+    ours, plain = zip(*(_run("beside httpx", ROWS, WIDTH) for _ in range(RUNS)), strict=True)
+    adapted, fixed = zip(
+        *(_run("limit", ROWS, LIMIT, limit=LIMIT) for _ in range(RUNS)), strict=True
+    )
+    ((*_, memory, _),) = _run("alone", MANY, 256, latency=0.0)
+    suites = [_run("suite", 600, WIDTH, latency=0.5)[0][0] for _ in range(RUNS)]
+    pairs = list(zip(ours, plain, strict=True))
+    shares = [f[0] / a[0] for a, f in zip(adapted, fixed, strict=True)]
     return [
-        Row("64 at once: time by the ideal", [r["ours"][0] / ideal for r in runs], "x", 1.6),
-        Row("64 at once: CPU a row", [r["ours"][1] for r in runs], "ms", 2.0),
-        Row("64 at once: time by plain httpx's", [r["ours"][0] / r["plain"][0] for r in runs], "x"),
-        Row("64 at once: CPU by plain httpx's", [r["ours"][1] / r["plain"][1] for r in runs], "x"),
-        Row("plain httpx: time by the ideal", [r["plain"][0] / ideal for r in runs], "x"),
-        Row("suite, 200 cases × 3 at 500 ms, 64 at once: time by the ideal", slow, "x", 1.7),
+        Row("64 at once: time by the ideal", [o[0] / ideal for o in ours], "x", 1.6),
+        Row("64 at once: CPU a row", [o[1] for o in ours], "ms", 2.0),
+        Row("64 at once: time by plain httpx's", [o[0] / p[0] for o, p in pairs], "x"),
+        Row("64 at once: CPU by plain httpx's", [o[1] / p[1] for o, p in pairs], "x"),
+        Row("plain httpx: time by the ideal", [p[0] / ideal for p in plain], "x"),
+        Row(
+            "a server's limit of 39: rows a second by those of a job of 39", shares, "x", 0.9, True
+        ),
+        Row("a server's limit of 39: refused of all", [a[3] * 100 for a in adapted], "%", 3.0),
+        Row(
+            "suite, 200 cases × 3 at 500 ms, 64 at once: time by the ideal",
+            [wall / (600 * 0.5 / WIDTH) for wall in suites],
+            "x",
+            1.7,
+        ),
         Row("100,000 rows: memory grows by", [memory], "MB", 60.0, note="results included"),
-    ]  # fmt: skip
+        Row("interrupt to idle", _stops(), "s", 0.3),
+        _beside_ondine(),
+    ]
 
 
-def _run(count: int, width: int, latency: float) -> dict[str, Any]:
-    serving = [sys.executable, "-m", "tests.support.counting", "--latency", str(latency)]
+def _stops() -> list[float]:
+    with _server(LATENCY) as environment, Kernel(environment["DEEPSEEK_BASE_URL"]) as kernel:
+        kernel.run("import pandas as pd\nrows = pd.DataFrame({'text': [*map(str, range(10**5))]})")
+        ask = "ds.map(rows, '{{ text }}?', rows='all', budget='none')"
+        stopped(kernel, ask, 2.0)
+        return [stopped(kernel, ask, 1.0 + at / 10)[0] for at in range(7)]
+
+
+def _beside_ondine() -> Row:
+    claim = "64 at once: our rows a second by ondine's"
+    try:
+        python = python_of(Peer("ondine", "ondine", _ONDINE_PACKAGES, "", "", ""))
+    except RuntimeError as error:
+        return skipped(claim, str(error)[:200])
+    found = []
+    for _ in range(RUNS):
+        ((ours, *_),) = _run("alone", _FEWER, WIDTH)
+        with _server(LATENCY) as environment:
+            theirs = _script(environment, python, _ONDINE, _FEWER, WIDTH)
+        found.append(theirs / ours)
+    return Row(claim, found, "x", 3.0, at_least=True)
+
+
+def _run(what: str, count: int, width: int, *, latency: float = LATENCY, limit: int = 0) -> Any:
+    with _server(latency, limit) as environment:
+        return _script(environment, Path(sys.executable), _CODE, what, count, width)
+
+
+def _script(environment: dict[str, str], python: Path, code: str, *words: object) -> Any:
+    """What the script prints last, as JSON."""
+    done = subprocess.run(
+        [python, "-c", code, *map(str, words)],
+        env=environment, text=True, stdout=subprocess.PIPE, check=True,
+    )  # fmt: skip
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+@contextmanager
+def _server(latency: float, limit: int = 0) -> Iterator[dict[str, str]]:
+    """A server in a process of its own; the environment for those who ask it."""
+    how = ["--latency", str(latency), "--limit", str(limit), "--forget"]
     with (
         subprocess.Popen(
-            [*serving, "--forget"], cwd=ROOT, text=True,
+            [sys.executable, "-m", "tests.support.counting", *how], cwd=ROOT, text=True,
             stdin=subprocess.PIPE, stdout=subprocess.PIPE,
         ) as server,
         tempfile.TemporaryDirectory() as home,
     ):  # fmt: skip
         assert server.stdout is not None
-        made = {"DEEPSEEK_BASE_URL": server.stdout.readline().strip(), "DEEPSEEK_API_KEY": "none"}
-        made |= {"DEEPSEEK_JUPYTER_HOME": home, "PYTHONPATH": str(ROOT)}
-        asked = subprocess.run(
-            [sys.executable, "-c", _CODE, str(count), str(width)],
-            env={"PATH": "/usr/bin:/bin", **made}, text=True, capture_output=True, check=True,
-        )  # fmt: skip
         assert server.stdin is not None
-        server.stdin.close()
-    return json.loads(asked.stdout)
+        made = {"DEEPSEEK_BASE_URL": server.stdout.readline().strip(), "DEEPSEEK_API_KEY": "none"}
+        made |= {"DEEPSEEK_JUPYTER_HOME": home, "PYTHONPATH": str(ROOT), "HOME": home}
+        try:
+            yield {"PATH": os.defpath, **made}
+        finally:
+            server.stdin.close()
 
 
 if __name__ == "__main__":

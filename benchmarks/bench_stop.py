@@ -27,16 +27,16 @@ def rows() -> list[Row]:
         server.queue(paced(long_answer[:5], 50))
         kernel.run(_ASK)  # imports, first connection
         for run in range(RUNS):
-            bare.append(_stopped(kernel, "time.sleep(60)", 0.3)[0])
+            bare.append(stopped(kernel, "time.sleep(60)", 0.3)[0])
             server.queue(paced(long_answer, 50))
-            seconds, at, cell = _stopped(kernel, _ASK, 0.7 + run * 0.03)
+            seconds, at, cell = stopped(kernel, _ASK, 0.7 + run * 0.03)
             length, status = kernel.value(_KEPT)
             idle.append(seconds)
             kept.append(length > 50 and status == "interrupted")
             shown.append("topped" in cell.shown[-1][1]["data"]["text/markdown"])
             closed.append(_closed(server, at))
             server.queue(Reply(stall()))
-            seconds, at, _ = _stopped(kernel, _ASK, 0.5 + run * 0.03)
+            seconds, at, _ = stopped(kernel, _ASK, 0.5 + run * 0.03)
             head_idle.append(seconds)
             head_closed.append(_closed(server, at))
     full, full_kept, size = _at_full_speed()
@@ -58,7 +58,7 @@ def _at_full_speed() -> tuple[list[float], list[bool], float]:
     idle, kept, sizes = [], [], []
     with Serving("mixed", 300_000) as server, Kernel(server.url) as kernel:
         for run in range(RUNS + 1):
-            seconds, _, _ = _stopped(kernel, _ASK, 0.8)
+            seconds, _, _ = stopped(kernel, _ASK, 0.8)
             length, status = kernel.value(_KEPT)
             if run:
                 idle.append(seconds)
@@ -67,7 +67,7 @@ def _at_full_speed() -> tuple[list[float], list[bool], float]:
     return idle, kept, median(sizes)
 
 
-def _stopped(kernel: Kernel, code: str, after: float) -> tuple[float, float, Cell]:
+def stopped(kernel: Kernel, code: str, after: float) -> tuple[float, float, Cell]:
     """Seconds from the interrupt to idle, when it was sent, and the cell."""
     at: list[float] = []
     timer = threading.Timer(after, lambda: at.append(kernel.interrupt()))

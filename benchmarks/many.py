@@ -1,7 +1,8 @@
 """A thousand plain questions at 64 against a server that thinks for 100 ms, each in a process.
 
 As a script: ``many.py serve`` prints its port; ``many.py ask PORT`` asks and prints
-``[seconds, CPU seconds, connections]`` as JSON.
+``[seconds, CPU seconds, connections, seconds of plain httpx]`` as JSON: in pools of eight, with
+nothing around it, so that what else the machine does meets both.
 """
 
 from __future__ import annotations
@@ -82,11 +83,31 @@ def ask(url: str) -> None:
     asyncio.run(all_of(QUESTIONS))
     took = [time.perf_counter() - began, time.process_time() - busy]
     most = json.loads(urllib.request.urlopen(url).read())
-    print(json.dumps([*took, most - 1]))  # that of this very request apart
+    began = time.perf_counter()
+    asyncio.run(plain(url))
+    # The connection of this very request apart.
+    print(json.dumps([*took, most - 1, time.perf_counter() - began]))
 
 
-def measured() -> tuple[float, float, int]:
-    """Seconds, CPU milliseconds a question, and connections of one run."""
+async def plain(url: str) -> None:
+    """The questions, by httpx alone."""
+    import httpx
+
+    left = iter(range(QUESTIONS))
+    clients = [httpx.AsyncClient(timeout=60) for _ in range(AT_ONCE // 8)]
+
+    async def work(client: httpx.AsyncClient) -> None:
+        for n in left:
+            said = [{"role": "user", "content": f"Q{n}"}]
+            body = {"model": "deepseek-flash", "messages": said, "stream": True}
+            answer = await client.post(f"{url}/chat/completions", json=body)
+            assert b"[DONE]" in answer.content
+
+    await asyncio.gather(*(work(clients[at % len(clients)]) for at in range(AT_ONCE)))
+
+
+def measured() -> tuple[float, float, int, float]:
+    """Seconds, CPU milliseconds a question, connections of one run, and seconds of httpx alone."""
     me = [sys.executable, __file__]
     with (
         tempfile.TemporaryDirectory() as home,
@@ -102,8 +123,8 @@ def measured() -> tuple[float, float, int]:
             )
         finally:
             server.kill()
-    seconds, busy, most = json.loads(done.stdout)
-    return seconds, busy / QUESTIONS * 1000, most
+    seconds, busy, most, by_httpx = json.loads(done.stdout)
+    return seconds, busy / QUESTIONS * 1000, most, by_httpx
 
 
 if __name__ == "__main__":

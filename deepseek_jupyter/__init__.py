@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from ._version import __version__
 
 if TYPE_CHECKING:
-    from .api import Stream, aask, ask, card, get_session, stream, turns, what_if
+    from .api import Stream, aask, ask, card, get_session, next_tokens, stream, turns, what_if
     from .asking.reply import Reply
     from .conversation.conversation import Conversation
     from .errors import DeepSeekError, Interrupted
@@ -48,6 +48,7 @@ __all__ = [
     "job",
     "last",
     "load_ipython_extension",
+    "next_tokens",
     "panel",
     "row_function",
     "scorers",
@@ -75,6 +76,7 @@ _HOMES = {
     "filter": "jobs.verbs",
     "get_session": "api",
     "map": "jobs.verbs",
+    "next_tokens": "api",
     "panel": "page.panel",
     "row_function": "jobs.verbs",
     "stream": "api",

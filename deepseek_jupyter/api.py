@@ -14,11 +14,13 @@ from .asking.question import NAMED_PARAMETERS, Question, fitting
 from .asking.reply import Reply
 from .display.frontend import user_namespace
 from .display.surfaces import surface
+from .errors import ParameterError
 from .page.state import session
 from .session.session import Session
 
 if TYPE_CHECKING:
     from .asking.attachments import DataCard
+    from .asking.next_tokens import NextTokens
     from .display.report import Report
     from .protocol.deltas import Delta
 
@@ -47,11 +49,13 @@ def stream(
     model: str | None = None, provider: str | None = None, system: str | None = None,
     think: bool | None = None, effort: str | None = None, temperature: float | None = None,
     top_p: float | None = None, max_tokens: int | None = None, seed: int | None = None,
-    stop: str | list[str] | None = None, format: str = "md", schema: Any = None, tools: Any = (),
-    approve: str | None = None, web: bool = False, attach: Any = (), cells: str | int | None = None,
+    stop: str | list[str] | None = None, top_logprobs: int | None = None, format: str = "md",
+    schema: Any = None, tools: Any = (), approve: str | None = None, web: bool = False,
+    attach: Any = (), cells: str | int | None = None,
     new: bool = False, go_on: bool = False, history: bool | None = None, branch: str | None = None,
-    replay: str | None = None, budget: float | None = None, stream: bool | None = None,
-    on_error: str | None = None, fit: str | None = None, cite: bool = False, **parameters: Any,
+    replay: str | None = None, pace: str | None = None, budget: float | None = None,
+    stream: bool | None = None, on_error: str | None = None, fit: str | None = None,
+    cite: bool = False, **parameters: Any,
 ) -> Stream:  # fmt: skip
     """The deltas of an answer as they arrive, for ``for`` and for ``async for``.
 
@@ -111,20 +115,22 @@ def ask(prompt: str, *, show: bool | None = None, **options: Any) -> Reply | Pre
 
     Who answers: `provider`; `model`, sent verbatim; `think` (True or False) and `effort` ("none",
     "low", "high", "max"); `system`, the system prompt. How: `temperature`, `top_p`, `max_tokens`,
-    `stop`, `seed`, and every other parameter of the provider by its API name.
+    `stop`, `seed`, `top_logprobs` (see `Reply.tokens`), and every other parameter of the
+    provider by its API name.
 
     What goes along: `attach`, one or a list of objects, of texts like ``"df:schema,price=full"``
     and of pairs ``(df, "schema")``, or a dict of names and objects; `cells`, the notebook's own
-    ("above", "all", "none", or how many); `fit` ("parts", "head"), what to send of documents that
-    do not fit; `cite` True, quotes from them with their places. What is already there: `new` begins
-    a conversation, `history` False asks outside it, `branch` asks on that branch, `go_on` continues
-    the last answer.
+    ("above", "all", "none", or how many); `fit` ("parts", "head", "map"), what to do with documents
+    that do not fit; `cite` True, quotes from them with their places. What is already there: `new`
+    begins a conversation, `history` False asks outside it, `branch` asks on that branch, `go_on`
+    continues the last answer.
 
     What comes back: `format` ("md", "code", "json", "text"); `schema`, a pydantic model, dataclass,
     TypedDict, enum, any other type, or a JSON schema (see `Reply.data`); `tools`, functions that
     the model may call and the names "sql", "inspect" and "run_python" ("none": nothing), with
     `approve` ("ask", "always", "never"); `web` lets the provider's server search the web. `stream`
-    False sends one plain request. `replay` ("auto", "always", "never") answers from what was kept.
+    False sends one plain request. `replay` ("auto", "always", "never") answers from what was kept,
+    at a `pace` ("1" as it came, "4", "0", "think=8", "real").
 
     What must not happen: `budget` refuses a question that may cost more; `dry_run` sends nothing
     and returns a `Preview` of what would be sent. Raises a `DeepSeekError` with `reply` holding
@@ -135,7 +141,9 @@ def ask(prompt: str, *, show: bool | None = None, **options: Any) -> Reply | Pre
     >>> ds.ask("What is the capital of France?", think=False).text  # doctest: +SKIP
     'Paris.'
     """
-    question = _asked(prompt, options)
+    question = _mapped(_asked(prompt, options), show)
+    if isinstance(question, Preview):
+        return question
     if question.dry_run:
         return preview(get_session(), question)
     return asking.ask(get_session(), question, surface(_shown(show)))
@@ -148,7 +156,9 @@ async def aask(prompt: str, *, show: bool | None = None, **options: Any) -> Repl
     It takes the options of `ask`. Cancelling the task stops the answer and closes the connection;
     several may run at once.
     """
-    question = _asked(prompt, options)
+    question = await asyncio.to_thread(_mapped, _asked(prompt, options), False)
+    if isinstance(question, Preview):
+        return question
     if question.dry_run:
         return await asyncio.to_thread(preview, get_session(), question)
     return await asking.aask(get_session(), question, surface(_shown(show)))
@@ -161,6 +171,8 @@ class Stream:
     """
 
     def __init__(self, session: Session, question: Question) -> None:
+        if question.fit == "map":
+            raise ParameterError("fit='map' is a job and does not stream.", "Use ds.ask.")
         self._session = session
         self._question = question
         self.reply: Reply | None = None
@@ -190,6 +202,21 @@ def card(value: Any, policy: str = "", *, name: str = "df") -> DataCard:
     return data_card(get_session(), value, name, policy)
 
 
+def next_tokens(
+    text: str, n: int = 10, *, model: str | None = None, provider: str | None = None
+) -> NextTokens:
+    """The `n` tokens (1 to 20) with which a model would most likely go on after `text`.
+
+    One request of one token, for hosts with prefix completion; the sliders of what comes back ask
+    nothing. It is no part of the conversation.
+
+    >>> ds.next_tokens("The capital of France is", n=10)  # doctest: +SKIP
+    """
+    from .asking.next_tokens import next_tokens as asked
+
+    return asked(get_session(), text, n, model=model, provider=provider)
+
+
 def turns(*, journal: bool = False, backend: str | None = None) -> Any:
     """What was asked and answered, as a frame with a row a turn, oldest first.
 
@@ -206,19 +233,13 @@ def turns(*, journal: bool = False, backend: str | None = None) -> Any:
 
     >>> ds.turns().groupby("model").cost.sum()  # doctest: +SKIP
     """
-    from importlib.util import find_spec
-
     from .conversation.exports import all_turns, rows
-    from .tools.arrow import BACKENDS, frame_of
+    from .tools.arrow import frame_or_rows
 
     conversation = get_session().conversation
-    if journal and conversation.journal is not None:
-        found = rows(conversation.journal.everything())
-    else:
-        found = rows(all_turns(conversation))
-    if backend == "records" or (backend is None and not any(map(find_spec, BACKENDS))):
-        return found
-    return frame_of(found, backend)
+    whole = conversation.journal if journal else None
+    found = all_turns(conversation) if whole is None else whole.everything()
+    return frame_or_rows(rows(found), backend)
 
 
 def what_if(asked: Any = None, *, models: Sequence[str]) -> Report:
@@ -244,6 +265,15 @@ def what_if(asked: Any = None, *, models: Sequence[str]) -> Report:
 
 def _shown(show: bool | None) -> bool | None:
     return False if show is None and get_session().config.quiet else show
+
+
+def _mapped(question: Question, show: bool | None) -> Question | Preview:
+    """`question` after the job that ``fit="map"`` may be."""
+    if question.fit != "map":
+        return question
+    from .jobs.document_map import mapped
+
+    return mapped(get_session(), question, show=_shown(show) is not False)
 
 
 def _asked(prompt: str, options: Mapping[str, Any]) -> Question:

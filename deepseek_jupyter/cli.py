@@ -1,4 +1,4 @@
-"""The ``deepseek-jupyter`` command: enable, disable, local, doctor, export, prune."""
+"""The ``deepseek-jupyter`` command: enable, disable, local, doctor, export, prune, replay."""
 
 from __future__ import annotations
 
@@ -61,6 +61,13 @@ def parser() -> argparse.ArgumentParser:
     prune = commands.add_parser("prune", help="delete old turns from the journal for good")
     prune.add_argument("--keep-days", type=float, metavar="N", help="delete what is older")
     prune.add_argument("--max-mb", type=float, metavar="N", help="delete the oldest beyond this")
+    replay = commands.add_parser("replay", help="run a notebook from a recording; fails on a miss")
+    replay.add_argument("notebook", type=Path, help="an .ipynb file")
+    replay.add_argument("--pack", type=Path, required=True, metavar="FILE", help="a .dsrec file")
+    replay.add_argument("--yes", action="store_true", help="use a recording that is not from here")
+    replay.add_argument(
+        "--out", type=Path, metavar="FILE", help="write the executed notebook there"
+    )
     return made
 
 
@@ -80,6 +87,8 @@ def _run(options: argparse.Namespace) -> tuple[str, int]:
         return _export(options.notebook, options.file), 0
     if options.command == "prune":
         return _prune(options.keep_days, options.max_mb), 0
+    if options.command == "replay":
+        return _replay(options)
     from IPython.paths import get_ipython_dir
 
     # IPython runs every file in a profile's startup folder, in terminals and in kernels.
@@ -94,11 +103,37 @@ def _run(options: argparse.Namespace) -> tuple[str, int]:
 
 
 def _export(notebook: Path, file: Path | None) -> str:
-    from .conversation.exports import conversation_of_file, write_export
+    import json
+
+    from .conversation.exports import all_turns, conversation_of_file, write_export
+    from .magics.origins import origins
 
     target = file or notebook.with_name(f"{notebook.stem}-conversation.md")
-    write_export(conversation_of_file(notebook), target)
-    return f"Written: {target}"
+    found = conversation_of_file(notebook)
+    cells = json.loads(notebook.read_text("utf-8")).get("cells")
+    of_cells = origins(cells, all_turns(found))
+    write_export(found, target, cells=of_cells)
+    return "\n".join([f"Written: {target}", *of_cells])
+
+
+def _replay(options: argparse.Namespace) -> tuple[str, int]:
+    import json
+
+    from .api import get_session
+    from .conversation.recording import read_recording
+    from .errors import ReplayError
+    from .magics.rehearsal import play
+
+    found = read_recording(options.pack)
+    if not (options.yes or get_session().recordings.is_trusted(found)):
+        raise ReplayError(
+            f"{options.pack} was not made here: {found}.", "--yes says that it may answer."
+        )
+    content, problems = play(options.notebook, found)
+    if options.out:
+        options.out.write_text(json.dumps(content, ensure_ascii=False, indent=1), "utf-8")
+    told = f"{options.notebook} ran from {options.pack} ({found}); nothing was sent."
+    return "\n".join(problems or [told]), 1 if problems else 0
 
 
 def _prune(keep_days: float | None, megabytes: float | None) -> str:

@@ -101,6 +101,14 @@ class DeepSeek(Configurable):
         help="auto answers a question that was asked before from what was kept, at no cost; always "
         "sends nothing; never asks each time.",
     )
+    pace = Unicode(
+        "0",
+        help="How fast a kept answer is shown: 1 as it came, 4 four times as fast, 0 at once, "
+        "think=8 for thinking; silences over 2 s are cut, but for real.",
+    )
+    recordings = List(
+        Unicode(), help="Recordings (.dsrec, %deepseek pack) that answer questions, as replay says."
+    )
     on_error = Enum(
         ON_ERROR, "raise", help="raise stops Run All; return gives a Reply with .error."
     )

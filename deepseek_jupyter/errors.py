@@ -35,6 +35,7 @@ class DeepSeekError(Exception):
 
     hint_default = ""
     where = ""
+    unsent = False  # known never to have left
     headline = ""  # says it to a person who has not read what the server says; "" for `what`
 
     def __init__(self, what: str, hint: str = "") -> None:

@@ -24,6 +24,7 @@ const FALLBACKS = {
   'code-font-size': '13px',
   'content-font-color1': 'var(--vscode-editor-foreground, CanvasText)',
   'content-font-size1': '14px',
+  'content-link-color': 'var(--vscode-textLink-foreground, LinkText)',
   'content-font-size2': '1.2em',
   'content-font-size3': '1.44em',
   'elevation-z4': '0 2px 8px rgb(0 0 0 / 30%)',

@@ -2,7 +2,8 @@
 
     python notebooks/bilingual.py          # writes NAME.ipynb and NAME.zh.ipynb for each source
 
-A source has cells that begin with ``# %% code``, or with ``# %% en`` and ``# %% zh`` for a text in
+A source has cells that begin with ``# %% code``, with ``# %% magic`` for code that is no Python,
+commented out, or with ``# %% en`` and ``# %% zh`` for a text in
 each language, commented out. Code is written once; the notebooks are written without outputs.
 """
 
@@ -23,11 +24,12 @@ def notebook(source: str, language: str) -> dict[str, Any]:
     for number, part in enumerate(re.split(r"^# %% ", source, flags=re.MULTILINE)[1:]):
         kind, text = part.split("\n", 1)
         text = text.strip()
-        if kind == "code":
+        if kind in ("magic", language):
+            text = re.sub(r"^# ?", "", text, flags=re.MULTILINE)
+        if kind in ("code", "magic"):
             code = {"cell_type": "code", "execution_count": None, "outputs": []}
             cells.append({**code, "id": f"cell-{number}", "metadata": {}, "source": text})
         elif kind == language:
-            text = re.sub(r"^# ?", "", text, flags=re.MULTILINE)
             cells.append(
                 {"cell_type": "markdown", "id": f"cell-{number}", "metadata": {}, "source": text}
             )

@@ -44,7 +44,7 @@ def report(executed: Path) -> None:
         for output in cell.get("outputs", ()):
             data = output.get("data", {})
             if TURN_MIME in data:
-                _print_turn(unpacked(data))
+                _print_turn(unpacked(data, output.metadata))
             elif "text/plain" in data or output.get("name") == "stdout":
                 text = data.get("text/plain") or output.get("text", "")
                 print(f"{textwrap.indent(text.rstrip(), '    ')}\n")

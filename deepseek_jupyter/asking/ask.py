@@ -9,21 +9,22 @@ answer (`replay`) sends nothing.
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Generator, Iterator, Mapping
-from contextlib import aclosing, asynccontextmanager, closing
+from contextlib import aclosing, asynccontextmanager, closing, contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from deepseek_jupyter.display.surfaces import NOWHERE, Surface, preparing, surface
-from deepseek_jupyter.errors import ParameterError, SchemaError
+from deepseek_jupyter.errors import Interrupted, ParameterError, SchemaError
 from deepseek_jupyter.protocol.deltas import Delta, Event
 
 from .attachments import Wanted, kept_from_texts, resolved
 from .fallback import TURNED_AWAY, prepare_all
-from .file_turns import aask_of_file, ask_of_file
-from .prepare import Placed, place
+from .file_turns import aask_of_file, ask_of_file, is_to_be_asked
+from .prepare import Placed, Prepared, place
 from .question import Question
-from .replay import deltas_of, replayed
+from .replay import Replay, kept_answer
 from .reply import Reply
 from .run import Run
 from .toolset import BUILTIN, NO_TOOLS, function_named
@@ -138,10 +139,15 @@ def ask(
     on.raises = _raises(session, question)
     with preparing(on, question.prompt):
         placed = _placed(session, question, on)
-        if kept := _kept(session, placed, on):
-            return kept
-        placed = ask_of_file(session, placed, on)
-        run = Run(session, prepare_all(session, placed, on), on, ended)
+        replay = kept_answer(session, placed, on)
+        if replay is None:
+            placed = ask_of_file(session, placed, on)
+            run = Run(session, prepare_all(session, placed, on), on, ended)
+    if replay is not None:
+        with replay:
+            for seconds in replay:
+                time.sleep(seconds)
+        return replay.reply
     with run, closing(_batches(session, run)) as batches:
         for batch in batches:
             run.take(batch)
@@ -153,15 +159,20 @@ async def aask(session: Session, question: Question, on: Surface | None = None) 
     on = on or surface(None)
     on.raises = _raises(session, question)
     with preparing(on, question.prompt):  # for what is not said: other threads show nothing
-        placed = await asyncio.to_thread(_placed, session, question)
-        if kept := _kept(session, placed, on):
-            return kept
-        placed = await aask_of_file(session, placed, on)
-        run = Run(session, await asyncio.to_thread(prepare_all, session, placed), on)
-    with run:
-        async with aclosing(_abatches(session, run)) as batches:
-            async for batch in batches:
-                run.take(batch)
+        placed, prepared = await asyncio.to_thread(_prepared, session, question, on)
+        replay = kept_answer(session, placed, on) if prepared is None else None
+        if replay is None:
+            if prepared is None:
+                placed = await aask_of_file(session, placed, on)
+                prepared = await asyncio.to_thread(prepare_all, session, placed)
+            run = Run(session, prepared, on, sync=False)
+    if replay is not None:
+        async for _ in _areplayed(replay):
+            pass
+        return replay.reply
+    async with _reading(session, run) as batches:
+        async for batch in batches:
+            run.take(batch)
     return _reply(session, question, run)
 
 
@@ -169,9 +180,13 @@ def stream(session: Session, question: Question, ended: Ended = lambda _: None) 
     """The deltas as they come, shown nowhere; `ended` is given the reply, whole or not."""
     nowhere = surface(False)
     placed = _placed(session, question)
-    if kept := _kept(session, placed, nowhere):
-        ended(kept)
-        yield from deltas_of(kept)
+    if replay := kept_answer(session, placed, nowhere):
+        with replay:
+            for seconds in replay:
+                yield from replay.take()
+                time.sleep(seconds)
+        yield from replay.take()
+        ended(replay.reply)
         return
     run = Run(session, prepare_all(session, placed), nowhere, ended)
     with run, closing(_batches(session, run)) as batches:
@@ -186,18 +201,19 @@ async def astream(
 ) -> AsyncGenerator[Delta]:
     """`stream` for ``async for``."""
     nowhere = surface(False)
-    placed = await asyncio.to_thread(_placed, session, question)
-    if kept := _kept(session, placed, nowhere):
-        ended(kept)
-        for delta in deltas_of(kept):
-            yield delta
-        return
-    run = Run(session, await asyncio.to_thread(prepare_all, session, placed), nowhere, ended)
-    with run:
-        async with aclosing(_abatches(session, run)) as batches:
-            async for batch in batches:
-                for delta in run.deltas(batch):
-                    yield delta
+    placed, prepared = await asyncio.to_thread(_prepared, session, question, nowhere)
+    if prepared is None:
+        if replay := kept_answer(session, placed, nowhere):
+            async for delta in _areplayed(replay):
+                yield delta
+            ended(replay.reply)
+            return
+        prepared = await asyncio.to_thread(prepare_all, session, placed)
+    run = Run(session, prepared, nowhere, ended, sync=False)
+    async with _reading(session, run) as batches:
+        async for batch in batches:
+            for delta in run.deltas(batch):
+                yield delta
     for delta in run.left:
         yield delta
     _reply(session, question, run)
@@ -212,13 +228,39 @@ def _placed(session: Session, question: Question, on: Surface = NOWHERE) -> Plac
     return place(session, question, on)
 
 
-def _kept(session: Session, placed: Placed, on: Surface) -> Reply | None:
-    """The answer that was kept of the question, shown again; None where it has to be asked."""
-    kept = replayed(session, placed, on)
-    if kept is not None:
-        session.last = kept
-        session.withholding.add(placed.gathered.held)
-    return kept
+async def _areplayed(replay: Replay) -> AsyncGenerator[Delta]:
+    """A kept answer on the caller's loop, which a KeyboardInterrupt would end."""
+    try:
+        with replay:
+            for seconds in replay:
+                for delta in replay.take():
+                    yield delta
+                await asyncio.sleep(seconds)
+    except Interrupted:
+        raise asyncio.CancelledError from None
+    for delta in replay.take():
+        yield delta
+
+
+def _prepared(session: Session, question: Question, on: Surface) -> tuple[Placed, Prepared | None]:
+    """The question, placed, and prepared unless its answer may be kept or the user is to be asked:
+    most take one thread only, once.
+    """
+    placed = _placed(session, question)
+    replay = session.recordings.wanted(question.replay or session.config.replay)
+    ready = replay == "never" and not is_to_be_asked(session, placed, on)
+    return placed, prepare_all(session, placed) if ready else None
+
+
+@asynccontextmanager
+async def _reading(session: Session, run: Run) -> AsyncIterator[AsyncGenerator[list[Event]]]:
+    """The batches of a run; at the end it is kept, and on the disk."""
+    try:
+        with run:
+            async with aclosing(_abatches(session, run)) as batches:
+                yield batches
+    finally:
+        await session.memory.group_sync()
 
 
 def _reply(session: Session, question: Question, run: Run) -> Reply:
@@ -258,9 +300,10 @@ async def _abatches(session: Session, run: Run) -> AsyncGenerator[list[Event]]:
     while True:
         source = engine().adrain(lambda: client.stream(run.exchange), run.stop)
         try:
-            async with _ticking(run), aclosing(source) as batches:
-                async for batch in batches:
-                    yield batch
+            with _ticking(run):
+                async with aclosing(source) as batches:
+                    async for batch in batches:
+                        yield batch
         except TURNED_AWAY as error:
             run.fall_back(error)
             continue
@@ -268,21 +311,22 @@ async def _abatches(session: Session, run: Run) -> AsyncGenerator[list[Event]]:
             return
 
 
-@asynccontextmanager
-async def _ticking(run: Run) -> AsyncIterator[None]:
+@contextmanager
+def _ticking(run: Run) -> Iterator[None]:
     """A quiet tick now and then, for the clock on the screen.
 
     And for Stop: ipykernel (7.4) cancels an awaiting cell from a signal handler that does not wake
     the loop, so that without other events the cell would go on until the server says something.
     """
+    loop = asyncio.get_running_loop()
+    timer = loop.call_later(_TICK, lambda: tick())
 
-    async def tick() -> None:
-        while True:
-            await asyncio.sleep(_TICK)
-            run.take(None)
+    def tick() -> None:
+        nonlocal timer
+        timer = loop.call_later(_TICK, tick)
+        run.take(None)
 
-    ticking = asyncio.create_task(tick())
     try:
         yield
     finally:
-        ticking.cancel()
+        timer.cancel()

@@ -160,7 +160,7 @@ class Gathered:
             said = (
                 f"`{a.name}`, {'other parts' if a.cut else 'changed since it was shown above'}:\n"
             )
-        return f"{said}{a.text}"
+        return said + a.text  # no copy of a long text
 
     @property
     def images(self) -> tuple[str, ...]:

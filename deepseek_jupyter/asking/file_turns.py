@@ -30,7 +30,7 @@ _WIDTH = 80  # characters of each
 
 def ask_of_file(session: Session, placed: Placed, on: Surface) -> Placed:
     """`placed`, or placed again where the user goes on with the file's turns."""
-    if not _wanted(session, placed, on):
+    if not is_to_be_asked(session, placed, on):
         return placed
     if not _by_card(on):
         return _settled(session, placed, _typed(session))
@@ -41,14 +41,15 @@ def ask_of_file(session: Session, placed: Placed, on: Surface) -> Placed:
 
 async def aask_of_file(session: Session, placed: Placed, on: Surface) -> Placed:
     """`ask_of_file` on the caller's loop."""
-    if not _wanted(session, placed, on) or not _by_card(on):
+    if not is_to_be_asked(session, placed, on) or not _by_card(on):
         return ask_of_file(session, placed, on)
     with _card(session, placed) as (request, stop):
         answer = await request.ameet(stop)
     return _settled(session, placed, answer)
 
 
-def _wanted(session: Session, placed: Placed, on: Surface) -> bool:
+def is_to_be_asked(session: Session, placed: Placed, on: Surface) -> bool:
+    """Whether the user is to say what becomes of the file's turns."""
     memory = session.memory
     here = placed.turn.history and placed.conversation is memory.conversation
     return memory.undecided and here and on.visible and (_by_card(on) or can_type())

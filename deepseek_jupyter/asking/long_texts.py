@@ -7,13 +7,14 @@ not fit is refused with the choices and their prices.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, replace
+from contextlib import suppress
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from deepseek_jupyter.context import quotes, relevance
 from deepseek_jupyter.context.attachment import Attachment
 from deepseek_jupyter.conversation.turn import Turn
-from deepseek_jupyter.display.render import money
+from deepseek_jupyter.display.render import money, seconds
 from deepseek_jupyter.errors import ContextLengthError, ParameterError
 from deepseek_jupyter.protocol.tokens import estimate_tokens, least_answer
 from deepseek_jupyter.protocol.usage import Price, Usage
@@ -24,7 +25,11 @@ if TYPE_CHECKING:
 
 
 _SPARE = 0.95  # of the room: counts are estimates
-_PARTS = 4  # a fourth of the context is for the most relevant parts
+_PARTS = 4  # a fourth of the context is for the most relevant parts, or for a share of all
+_SAID, _LEAST_SAID = 1_000, 150  # tokens in which a share of the documents is answered
+_ANSWER = 500  # tokens of an answer, where it is reckoned how long it takes
+_SPEED, _READING = 40, 100  # tokens a second, before any answer came; tokens read in that of one
+_AT_ONCE = 16  # requests of a job
 
 
 def room_for(context: int, taken: int, parameters: Mapping[str, Any]) -> int:
@@ -41,7 +46,7 @@ def fitted(gathered: Gathered, question: Question, context: int | None, taken: i
         at for at, a in enumerate(gathered.attachments) if a.unit and a.name not in gathered.known
     ]
     found = [gathered.attachments[at] for at in places]
-    if not context or question.fit is None or not found:
+    if not context or question.fit not in ("parts", "head") or not found:
         return gathered
     room = room_for(context, taken, question.parameters)
     if sum(a.tokens for a in found) <= room:
@@ -55,28 +60,90 @@ def fitted(gathered: Gathered, question: Question, context: int | None, taken: i
     return replace(gathered, attachments=attachments)
 
 
+@dataclass(frozen=True, slots=True)
+class MapPlan:
+    """How ``--fit map`` asks: `count` shares of `size` tokens at most, of which each is answered
+    in `each`; `tokens` are those of all.
+    """
+
+    count: int
+    size: int
+    each: int
+    tokens: int
+
+
+def map_plan(tokens: int, context: int, taken: int, parameters: Mapping[str, Any]) -> MapPlan:
+    """The plan for documents of so many `tokens` beside `taken` others.
+
+    Raises `ContextLengthError` where what the shares say would not fit either.
+    """
+    room = room_for(context, taken, parameters)
+    for size in (min(room, context // _PARTS), room):
+        count = -(-tokens // max(1, size * 9 // 10))  # a share is not filled to its end
+        each = min(_SAID, room // max(1, count + 1) // 50 * 50)
+        if each >= _LEAST_SAID:
+            return MapPlan(count, size, each, tokens)
+    raise ContextLengthError(
+        f"The documents are about {tokens:,} tokens: too many for --fit map at {context:,} a time.",
+        "--fit parts sends the most relevant parts; or attach less, or ask another model.",
+    )
+
+
+def pace(turns: Iterable[Turn], model: str) -> float:
+    """Seconds that `model` takes for a token of an answer, as the answers of `turns` came; reading
+    is reckoned at a hundredth of writing.
+    """
+    took, work = 0.0, 0.0
+    for turn in turns:
+        total = turn.timing.get("total")
+        if turn.model == model and turn.usage is not None and total and not turn.steps:
+            new = turn.usage.prompt_tokens - turn.usage.cache_hit_tokens
+            took, work = took + total, work + new / _READING + turn.usage.completion_tokens
+    return took / work if work else 1 / _SPEED
+
+
+def time_for(pace: float, read: int, written: int = _ANSWER) -> str:
+    """How long a request takes, in words."""
+    return seconds(pace * (read / _READING + written))
+
+
 def choices(
     error: ContextLengthError,
     attachments: Sequence[Attachment],
     context: int,
     price: Price | None,
+    pace: float,
 ) -> ContextLengthError:
-    """`error` with what can be done where it is documents that do not fit, each with its price."""
+    """`error` with what can be done where it is documents that do not fit, each with its price and
+    time.
+    """
     if not any(a.unit for a in attachments):
         return error
     most = room_for(context, 0, {})
 
-    def costing(tokens: int) -> str:
+    def costing(tokens: int, took: str, out: int = 0) -> str:
         if price is None:
-            return f"{tokens:,} tokens"
-        cost = price.cost(Usage(prompt_tokens=tokens))
-        return f"{tokens:,} tokens, about {money(cost.amount, cost.currency)}"
+            return f"{tokens:,} tokens, about {took}"
+        cost = price.cost(Usage(prompt_tokens=tokens, completion_tokens=out))
+        return f"{tokens:,} tokens, about {money(cost.amount, cost.currency)}, about {took}"
 
-    return ContextLengthError(
-        error.what,
-        f"--fit parts sends the most relevant parts (up to {costing(min(most, context // _PARTS))})"
-        f", --fit head the beginnings (up to {costing(most)}); or attach less.",
+    some = min(most, context // _PARTS)
+    parts, head = (costing(tokens, time_for(pace, tokens)) for tokens in (some, most))
+    ways = (
+        f"--fit parts sends the most relevant parts (up to {parts}), --fit head the beginnings "
+        f"(up to {head}); or attach less."
     )
+    with suppress(ContextLengthError):
+        plan = map_plan(sum(a.tokens for a in attachments if a.unit), context, 0, {})
+        rounds = -(-plan.count // _AT_ONCE)
+        took = time_for(pace, plan.size * rounds, plan.each * rounds + _ANSWER)
+        every = costing(plan.tokens, took, plan.count * plan.each)
+        ways = (
+            f"--fit parts sends the most relevant parts (up to {parts}), --fit head the beginnings "
+            f"(up to {head}), --fit map asks each of {plan.count} parts, then over what they say "
+            f"({every}); or attach less."
+        )
+    return ContextLengthError(error.what, ways)
 
 
 # Quotes

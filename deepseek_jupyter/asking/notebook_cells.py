@@ -58,11 +58,21 @@ def chosen_cells(
     if check_choice(choice) == "none":
         return ChosenCells()
     check_kind("the notebook's cells", "cell", files)
-    document = _from_page(cell_id) or _from_file(cell_id) or from_history(shell())
+    document = cells_of(_page_cells(), cell_id) or _from_file(cell_id) or from_history(shell())
     cells = document.cells
     if strictest(files) < SAMPLE:
         cells = tuple(replace(cell, output=cell.output and _KEPT) for cell in cells)
     return choose(cells, document.here, choice, mask)
+
+
+def all_cells() -> tuple[Cell, ...]:
+    """The notebook's code cells."""
+    return (cells_of(raw_cells(), None) or from_history(shell())).cells
+
+
+def raw_cells() -> object:
+    """The notebook's cells in nbformat's JSON, of the page or the file; None for none."""
+    return _page_cells() or _saved_cells()
 
 
 # The page
@@ -77,14 +87,14 @@ def take_document(body: Mapping[str, Any]) -> None:
         asked.put(body.get("cells"))
 
 
-def _from_page(cell_id: str | None) -> Document | None:
+def _page_cells() -> object:
     if not pages.connected:
         return None
     ask = uuid4().hex
     _waiting[ask] = SimpleQueue()
     try:
         pages.send({"type": "document", "ask": ask})
-        return cells_of(_waiting[ask].get(timeout=_PATIENCE), cell_id)
+        return _waiting[ask].get(timeout=_PATIENCE)
     except Empty:
         return None
     finally:
@@ -97,10 +107,13 @@ def _from_page(cell_id: str | None) -> Document | None:
 def _from_file(cell_id: str | None) -> Document | None:
     if cell_id is None:
         return None
-    content = notebook_content(notebook_path(os.environ, user_namespace()))
-    cells = content.get("cells") if isinstance(content, dict) else None
-    document = cells_of(cells, cell_id)
+    document = cells_of(_saved_cells(), cell_id)
     return document if document and document.here < len(document.cells) else None
+
+
+def _saved_cells() -> object:
+    content = notebook_content(notebook_path(os.environ, user_namespace()))
+    return content.get("cells") if isinstance(content, dict) else None
 
 
 def cells_of(cells: object, cell_id: str | None) -> Document | None:

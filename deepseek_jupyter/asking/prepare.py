@@ -22,12 +22,13 @@ from deepseek_jupyter.display.surfaces import NOWHERE, Surface
 from deepseek_jupyter.errors import ContextLengthError, MissingKeyError, ParameterError
 from deepseek_jupyter.privacy.rules import Teaching
 from deepseek_jupyter.protocol.dialect import Dialect, model_id, thinking_fields
-from deepseek_jupyter.protocol.messages import Message, user
+from deepseek_jupyter.protocol.messages import Message, assistant, user
 from deepseek_jupyter.protocol.request import Built, ChatRequest, replays_thinking
 from deepseek_jupyter.protocol.responses import WEB_SEARCH
 from deepseek_jupyter.protocol.tokens import (
     count_body,
     count_forms,
+    count_later,
     count_message,
     count_tokens,
     estimate_tokens,
@@ -37,7 +38,7 @@ from deepseek_jupyter.protocol.wire import WIRES
 
 from .attachments import Gathered, gather, held_back
 from .budget import budget_at, check_context, check_spending, search_notice
-from .long_texts import check_citable, choices, detail, fitted, tokens_without
+from .long_texts import check_citable, choices, detail, fitted, pace, tokens_without
 from .notebook_cells import chosen_cells
 from .prompt_cache import Prefix
 from .question import request_hash
@@ -54,7 +55,7 @@ if TYPE_CHECKING:
     from deepseek_jupyter.transport.keys import Secret
     from deepseek_jupyter.transport.providers import Provider
 
-    from .question import Question
+    from .question import Beginning, Question
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +102,10 @@ class Placed:
         """`turn` with its message, which does not repeat what the turns of `path` said, and the
         texts that the message is made of, by name.
         """
+        if (begins := self.question.begins) and (of := begins.of):  # that question, as it went out
+            sending = {"attachments": of.sending.get("attachments", []), "shortened": []}
+            said = {name: getattr(of, name) for name in ("sent", "images", "attachments")}
+            return replace(turn, **said, sending={**turn.sending, **sending}), []
         before = list(path)
         gathered = self.gathered.behind(before)
         cells = self.cells.text("\n".join(turn.sent for turn in before))
@@ -155,6 +160,7 @@ class Prepared:
     approve: str | None = None
     tools: Mapping[str, Tool] = field(default_factory=dict)
     asked: Asked | None = None
+    begins: Beginning | None = None
     fallbacks: tuple[Prepared, ...] = ()
 
     def saying(self, text: str) -> tuple[ChatRequest, Built]:
@@ -222,8 +228,8 @@ def prepare(session: Session, placed: Placed, on: Surface = NOWHERE) -> Prepared
     tools = tools_of(session, question, redactor, placed.files, path, offers_tools(provider, model))
     asked = _asked(question, provider, tools)
     words = redact(teaching.words)
-    system = session.config.system if question.system is None else question.system
-    system = "\n\n".join(filter(None, (redact(system), words)))
+    system = redact(session.config.system if question.system is None else question.system)
+    system = system if system.endswith(words) else "\n\n".join(filter(None, (system, words)))
     turn = replace(placed.turn, provider=provider.name, model=model, policy=teaching.marks)
     turn, foreign = _settled(session, question, turn, provider)
     parameters = _parameters(turn.parameters, tools, asked, web=question.web)
@@ -232,18 +238,17 @@ def prepare(session: Session, placed: Placed, on: Surface = NOWHERE) -> Prepared
     window = _window(system, turn, conversation, provider, parameters, said, placed.tokens)
     turn, texts = placed.for_model(model, sees=sees).written(turn, path[window.dropped :], asked)
     check_citable(question, [*path[window.dropped :], turn])
-    messages = _messages(session, question, turn, conversation, provider, window, said)
+    messages = _messages(session, question, turn, conversation, provider, window, said, redact)
     if unseen := 0 if sees else sum(len(message.images) for message in messages):
         messages = [replace(m, images=()) if m.images else m for m in messages]
-    request = _request(session, question, turn, messages, parameters)
-    request = replace(request, think=teaching.think(request.think, request.effort))
+    request = _request(session, question, turn, messages, parameters, teaching)
     built = WIRES[provider.wire].build(request, provider.dialect)  # refuses wrong parameters
     teaching.check_body(built.body, words, thinks=built.thinks)
     check_images(url for message in messages for url in message.images)
     built = replace(built, notices=(*built.notices, *foreign))
     built, budget = _checked(session, placed, built, provider, teaching)
     # Who tries a question wants figures; who asks one wants the answer.
-    sizes = _sizes(built, texts, count_tokens if question.dry_run else estimate_tokens)
+    sizes = _sizes(built, texts, exact=question.dry_run)
     shortened = [*_dropped(window), *turn.sending["shortened"]]
     sending = {"system": system, "dropped": window.dropped, "parts": sizes, "shortened": shortened}
     sending |= _kept_here(placed, path)
@@ -268,6 +273,7 @@ def prepare(session: Session, placed: Placed, on: Surface = NOWHERE) -> Prepared
         question.approve,
         tools,
         asked,
+        question.begins and replace(question.begins, text=messages[-1].content),
     )
 
 
@@ -300,7 +306,8 @@ def _checked(
     except ContextLengthError as error:
         context = provider.facts(model).context or 0
         price = session.price(provider, model)
-        raise choices(error, placed.gathered.attachments, context, price) from None
+        speed = pace(placed.conversation.path(placed.turn.parent), model)
+        raise choices(error, placed.gathered.attachments, context, price, speed) from None
     check_spending(session, built, provider, teaching, budget)
     if question.drawn and (changed := _changed(question.drawn, host(provider), built.payload)):
         raise ParameterError(f"Not what the dry run showed: {changed}.", "Draw it again.")
@@ -349,14 +356,19 @@ def _last(session: Session, conversation: Conversation) -> Turn | None:
 def _endpoint(
     session: Session, question: Question, teaching: Teaching, on: Surface
 ) -> tuple[Provider, Secret, str]:
-    """Provider, key and model. A dry run sends nothing, so that it needs no key.
+    """Provider, key and model. What sends nothing needs no key: a dry run, kept answers alone.
 
     Raises `MissingKeyError`, and `PolicyError` for what the policy does not allow.
     """
     name, named = session.endpoints.named(question.provider, question.model)
+    plays = session.recordings.wanted(question.replay or "") == "always"
     try:
-        provider, key = session.endpoints.provider(
-            name, lambda model: on.wait({"reason": "start", "name": model})
+        provider, key = (
+            session.endpoints.keyless(name)
+            if plays
+            else session.endpoints.provider(
+                name, lambda model: on.wait({"reason": "start", "name": model})
+            )
         )
     except MissingKeyError:
         if not question.dry_run:
@@ -486,9 +498,19 @@ def _messages(
     provider: Provider,
     window: Window,
     said: Callable[[Turn], list[Message]],
+    redact: Callable[[str], str],
 ) -> list[Message]:
     messages = list(window.messages)
     own = user(turn.sent, turn.images)
+    if begins := question.begins:
+        if not provider.dialect.prefix:
+            raise ParameterError(
+                f"{provider.title} cannot go on from the beginning of an answer.",
+                "-p deepseek and -p local can, and vLLM, SGLang, llama.cpp and OpenRouter.",
+            )
+        of = begins.of and replace(begins.of, answer=begins.text, reasoning=None)
+        *before, begun = said(of) if of else (own, assistant(redact(begins.text)))
+        return [*messages, *before, replace(begun, reasoning_details=(), prefix=True)]
     if not question.go_on:
         return [*messages, own]
     last = _last(session, conversation)
@@ -498,7 +520,7 @@ def _messages(
         raise ParameterError("There is no answer to continue.", "Ask a question first.")
     if turn.parent != last.id:
         messages += said(last)
-    if provider.dialect.prefix:
+    if provider.dialect.prefix == "prefix":
         return [*messages[:-1], replace(messages[-1], prefix=True)]
     return [*messages, own]
 
@@ -544,6 +566,7 @@ def _request(
     turn: Turn,
     messages: list[Message],
     parameters: Mapping[str, Any],
+    teaching: Teaching,
 ) -> ChatRequest:
     """The request of a turn, as the settings and the question want it."""
     config = session.config
@@ -564,7 +587,7 @@ def _request(
         model=turn.model,
         messages=messages,
         parameters=parameters,
-        think=think,
+        think=teaching.think(think, effort),
         effort=effort,
         stream=config.stream if question.stream is None else question.stream,
         extra=extra,
@@ -608,25 +631,30 @@ def _notices(
     return tuple(filter(None, said))
 
 
-def _sizes(
-    built: Built, texts: Iterable[tuple[str, str]], measure: Callable[[str], int]
-) -> list[list[Any]]:
+def _sizes(built: Built, texts: Sequence[tuple[str, str]], *, exact: bool) -> list[list[Any]]:
     """Tokens of each part of a body as ``[name, tokens]``; together they are the whole.
 
     `texts` are the parts of the last message by name.
     """
+    measure = count_tokens if exact else estimate_tokens
+    if exact:
+        count_later(text for _, text in texts)
     body = built.body
     messages = body["messages"]
     first = 1 if messages and messages[0].get("role") == "system" else 0
     last = max((at for at, m in enumerate(messages) if m.get("role") == "user"), default=first)
     history = messages[first:last]
     thinking = sum(measure(m.get("reasoning_content") or "") for m in history)
+    parts = [(name, measure(text)) for name, text in texts]
     rows: list[tuple[str, int]] = [
         ("system prompt", sum(count_message(m, measure) for m in messages[:first])),
         ("history", sum(count_message(m, measure) for m in history) - thinking),
         ("earlier thinking, sent again", thinking),
-        *((name, measure(text)) for name, text in texts),
+        *parts,
         ("tools and answer schema", count_forms(body, measure)),
     ]
-    rest = count_body(body, measure) - sum(size for _, size in rows)
+    sent = messages[last].get("content") if last < len(messages) else None
+    own = sum(size for _, size in parts)
+    whole = count_body(body, lambda text: own if text is sent else measure(text))
+    rest = whole - sum(size for _, size in rows)
     return [[name, size] for name, size in (*rows, ("chat template", rest)) if size > 0]

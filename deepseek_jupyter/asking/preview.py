@@ -30,7 +30,7 @@ from deepseek_jupyter.words import said
 
 from .budget import search_notice, worst_cost
 from .fallback import prepare_all, where
-from .prepare import Prepared, host, place
+from .prepare import Prepared, host, place, prepare
 from .prompt_cache import in_cache
 
 if TYPE_CHECKING:
@@ -153,6 +153,13 @@ def preview(session: Session, question: Question) -> Preview:
     if len(_drawn) > _MOST_DRAWN:
         _drawn.popitem(last=False)
     return Preview(title, summary, body, payload, reports, *address, id=id)
+
+
+def gauge(session: Session, question: Question) -> str:
+    """How full the context would be with `question`, what that costs, and what of it is cached."""
+    prepared = prepare(session, place(session, replace(question, dry_run=True)))
+    price = session.price(prepared.provider, prepared.request.model)
+    return _gauge(session, prepared, price).title
 
 
 def drawn(id: str = "") -> Question:

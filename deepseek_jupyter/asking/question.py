@@ -18,15 +18,16 @@ from deepseek_jupyter.config import APPROVALS, ON_ERROR, REPLAYS, DeepSeek
 from deepseek_jupyter.context import quotes
 from deepseek_jupyter.errors import ParameterError, shortened
 from deepseek_jupyter.protocol.parameters import plain_value
+from deepseek_jupyter.protocol.rhythm import Pace
 
 if TYPE_CHECKING:
     from deepseek_jupyter.conversation.turn import Turn
 
 FORMATS = ("md", "code", "json", "text")
-FITS = ("parts", "head")
+FITS = ("parts", "head", "map")
 
 # The provider's parameters that have a flag, and a keyword of `ds.ask`, of their own.
-NAMED_PARAMETERS = ("temperature", "top_p", "max_tokens", "seed", "stop")
+NAMED_PARAMETERS = ("temperature", "top_p", "max_tokens", "seed", "stop", "top_logprobs")
 
 _KNOWN = {
     "format": FORMATS,
@@ -38,6 +39,21 @@ _KNOWN = {
 
 _CODE_ONLY = "Reply with code only, in one fenced block."
 _CONTINUE = "Go on exactly where you stopped."
+
+
+@dataclass(frozen=True, slots=True)
+class Beginning:
+    """What an answer begins with, for the model to go on from (prefix completion).
+
+    `text` is as it goes out. A beginning that is cut from the answer of the turn `of` is a question
+    of that turn's message; `tokens` are its tokens in the API's form, `said` is what the user reads
+    of the cut.
+    """
+
+    text: str
+    of: Turn | None = None
+    tokens: tuple[dict[str, Any], ...] = ()
+    said: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +72,9 @@ class Question:
     `shortened` says in sentences of what it holds only a part.
     `fit` says what of documents to send that do not fit, `cite` asks for quotes from them.
     `said` is the prompt as the message says it, where that differs: names in place of ``@name``.
-    `web` lets the provider's server search the web for the answer.
+    `web` lets the provider's server search the web for the answer. `begins` is what the answer
+    begins with, where that is not the model's to say. `pace` is how fast a kept answer is played
+    (`rhythm.Pace`).
     """
 
     prompt: str
@@ -78,6 +96,7 @@ class Question:
     branch: str | None = None
     instead_of: str | None = None
     replay: str | None = None
+    pace: str | None = None
     dry_run: bool = False
     drawn: tuple[str, bytes] | None = None
     material: str = ""
@@ -91,18 +110,26 @@ class Question:
     fit: str | None = None
     cite: bool = False
     web: bool = False
+    begins: Beginning | None = None
 
     def check(self) -> None:
         """Raise `ParameterError` for what no provider could make sense of."""
-        if not self.prompt.strip() and not self.go_on:
+        if not self.prompt.strip() and not self.go_on and not self.begins:
             raise ParameterError("The prompt is empty.", "Write the question under the magic line.")
         for name, known in _KNOWN.items():
             value = getattr(self, name)
             if value is not None and value not in known:
                 raise ParameterError(f"{name} cannot be {value!r}.", f"Use {', '.join(known)}.")
+        if self.pace is not None:
+            Pace.parse(self.pace)
         if self.cite and (self.schema is not None or self.format != "md"):
             raise ParameterError(
                 "--cite marks quotes in prose, and another form is asked for.", "Leave one out."
+            )
+        if self.cite and self.fit == "map":
+            raise ParameterError(
+                "--cite quotes what is sent, and --fit map sends no documents with the question.",
+                "Use --fit parts, or leave one out.",
             )
 
     @property
@@ -177,6 +204,7 @@ def request_hash(
         "schema": _schema_text(question.schema),
         **({"fit": question.fit} if question.fit else {}),
         **({"web": True} if question.web else {}),
+        **({"begins": question.begins.text} if question.begins else {}),
     }
     return _hash(asked)
 

@@ -18,6 +18,7 @@ from deepseek_jupyter.errors import (
     shortened,
 )
 from deepseek_jupyter.privacy.redaction import restore
+from deepseek_jupyter.protocol import logprobs
 from deepseek_jupyter.protocol.messages import ToolCall
 from deepseek_jupyter.protocol.usage import Usage
 
@@ -29,6 +30,13 @@ _CUT = frozenset(
     {"length", "content_filter", "insufficient_system_resource", "aborted"}
     | {"interrupted", "truncated", "error"}
 )
+
+
+def record_of(turn: Turn) -> dict[str, Any]:
+    """The record of a turn with what its card shows besides: the footer, and where quotes stand."""
+    record = turn.record
+    record["footer"] = footer(record)
+    return {**record, "cites": turn.cites} if turn.cites else record
 
 
 class Reply:
@@ -52,7 +60,7 @@ class Reply:
         self.shown_in: int | None = None
         self._shape = shape
         self._data: Any = None
-        self.record = record or {**turn.record, "footer": footer(turn.record)}
+        self.record = record or record_of(turn)
 
     @property
     def text(self) -> str:
@@ -164,7 +172,32 @@ class Reply:
     @property
     def logprobs(self) -> Mapping[str, Any] | None:
         """Of each token, as the API words them; None where none were asked for."""
-        return self.turn.logprobs
+        kept = self.turn.tokens
+        return self.turn.logprobs or (logprobs.unpacked(kept["packed"]) if kept else None)
+
+    @property
+    def tokens(self) -> Any:
+        """The answer's tokens, asked for with ``top_logprobs``, as a frame or a list of dicts.
+
+        A row has `token`, its probability `p` as the host reports it, `entropy` in bits, at least,
+        and `alternatives` with their probabilities.
+        """
+        return self._tokens("content")
+
+    @property
+    def thinking_tokens(self) -> Any:
+        """The tokens of the thinking, as `tokens` has those of the answer."""
+        return self._tokens("reasoning_content")
+
+    def _tokens(self, name: str) -> Any:
+        from deepseek_jupyter.tools.arrow import frame_or_rows
+
+        return frame_or_rows(logprobs.rows((self.logprobs or {}).get(name)))
+
+    @property
+    def sureness(self) -> str:
+        """How sure the model was, where tokens were asked for: perplexity, the least sure ones."""
+        return self.turn.tokens["says"] if self.turn.tokens else ""
 
     @property
     def model(self) -> str:

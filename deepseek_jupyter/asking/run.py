@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+# Without the enums that `signal` makes of each handler: they were 6 % of a question's time.
+import _signal as signal  # type: ignore[import-not-found]
 import asyncio
-import signal
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -13,7 +14,6 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from deepseek_jupyter.display.frontend import current_cell
-from deepseek_jupyter.display.render import footer
 from deepseek_jupyter.display.surfaces import Surface
 from deepseek_jupyter.display.transcript import Transcript
 from deepseek_jupyter.errors import (
@@ -37,6 +37,8 @@ from deepseek_jupyter.protocol.deltas import (
     TextDelta,
     ToolCallDelta,
 )
+from deepseek_jupyter.protocol.logprobs import divided, in_words, packed
+from deepseek_jupyter.protocol.rhythm import Rhythm
 from deepseek_jupyter.protocol.tokens import count_body, estimate_tokens
 from deepseek_jupyter.protocol.usage import Cost, Usage
 
@@ -45,7 +47,7 @@ from .fallback import where
 from .long_texts import citations
 from .prepare import NO_KEY
 from .prompt_cache import what_broke
-from .reply import Reply
+from .reply import Reply, record_of
 from .tool_rounds import Calls, Send, ToolRounds, named
 
 if TYPE_CHECKING:
@@ -73,7 +75,10 @@ class Run:
         prepared: Prepared,
         on: Surface,
         ended: Callable[[Reply], None] = lambda _: None,
+        *,
+        sync: bool = True,
     ) -> None:
+        """Without `sync` the caller sees to it that the disk has the turn: `Memory.group_sync`."""
         from deepseek_jupyter.transport.engine import Stop
         from deepseek_jupyter.transport.exchange import Exchange
 
@@ -81,7 +86,7 @@ class Run:
         self.stop = Stop()
         self.reply: Reply | None = None
         self._unsaved = 0.0  # when the first came of what the journal does not have
-        self._ended = ended
+        self._ended, self._sync = ended, sync
         self.left: tuple[TextDelta | ReasoningDelta, ...] = ()  # shown at the very end
         self._session = session
         self._prepared = prepared
@@ -92,6 +97,7 @@ class Run:
         self._places = [prepared, *prepared.fallbacks]
         self._begin_rounds(prepared)
         self._restored = RestoredEvents(prepared.redactor)
+        self._unsaid = prepared.begins.text if prepared.begins else ""
 
     def _begin_rounds(self, prepared: Prepared) -> None:
         asks = getattr(self._surface, "asks", False)
@@ -131,6 +137,8 @@ class Run:
                 self._transcript.note(broken)
             self._session.prefix = prefix
         self._transcript.notices += self._turn.sending["shortened"]
+        if (begins := self._prepared.begins) and begins.said:
+            self._transcript.notices.append(begins.said)
         news = [*filter(self._session.first_time, self._prepared.notices)]
         self._transcript.notices += news
         if NO_KEY in news:
@@ -138,8 +146,9 @@ class Run:
         if memory.restored_notice and self._session.first_time(memory.restored_notice):
             told = memory.restored_notice  # without a command to give, nothing follows from it
             self._transcript.note(told if "%deepseek" in told else Detail(told))
-        record = {**self._record(), "notices": [*self._transcript.notices]}
+        record = {**record_of(self._turn), "notices": [*self._transcript.notices]}
         self._surface.begin(record, self.stop)
+        self._rhythm = Rhythm(time.monotonic())
         self._session.announce("begun", record)
         return self
 
@@ -148,7 +157,9 @@ class Run:
         now = time.monotonic()
         if batch and Notice in set(map(type, batch)):
             batch = [event for event in batch if self._is_news(event)]
-        shown = self._restored.events(self._in_answer(batch) or [])
+        batch = self._in_answer(batch) or []
+        self._rhythm.take(batch, now)
+        shown = self._restored.events(batch)
         if shown:
             self._transcript.apply(*shown, now=now)
             self._unsaved = self._unsaved or now
@@ -157,9 +168,8 @@ class Run:
         self._refresh(now)
         if self._unsaved and now - self._unsaved >= _CHECKPOINT:
             self._unsaved = 0.0
-            self._session.memory.checkpoint(
-                self._turn, self._transcript.status, self.exchange.completion
-            )
+            so_far = self._begun(self.exchange.completion)
+            self._session.memory.checkpoint(self._turn, self._transcript.status, so_far)
         return shown
 
     def deltas(self, batch: list[Event] | None) -> Iterator[Delta]:
@@ -217,6 +227,7 @@ class Run:
         prepared = self._prepared
         self._built = send.built
         self.exchange = Exchange(send.request, prepared.provider, prepared.key, send.built)
+        self._rhythm.end_round(time.monotonic())
         self._transcript.begin_round()
         self._refresh(time.monotonic())
         return True
@@ -225,8 +236,12 @@ class Run:
         self._surface.refresh(self._transcript, self._transcript.take_fresh(), now)
 
     def _in_answer(self, batch: list[Event] | None) -> list[Event] | None:
-        """The arguments of the function that is the answer, as the answer's text."""
+        """The arguments of the function that is the answer, as the answer's text; before its first
+        words those that it began with.
+        """
         asked = self._prepared.asked
+        if batch and self._unsaid and any(isinstance(event, TextDelta) for event in batch):
+            batch, self._unsaid = [TextDelta(self._unsaid), *batch], ""
         if not batch or asked is None or not asked.function:
             return batch
         return [
@@ -283,15 +298,17 @@ class Run:
                 tool.close()
         arrived, is_whole = self.exchange.completion, problem is None and not stopped
         arrived = arrived if is_whole else _estimated(arrived, self._built.body)
-        completion = self._rounds.settled(arrived)
+        completion = self._begun(self._rounds.settled(arrived))
         if problem is None and not stopped:
             problem = _emptiness(completion)
-        status = _status(problem, stopped)
+        status, tokens = _status(problem, stopped), completion.logprobs
         self._cite(completion.answer)
         self.left = tuple(self._restored.rest())
         self._transcript.apply(*self.left, now=time.monotonic())
         self._transcript.end(status, time.monotonic())
         self._transcript.notices += _advice(completion, problem, stopped)
+        if self._built.body.get("logprobs") and not tokens and is_whole:
+            self._transcript.notices.append("The host sent no probabilities of tokens.")
         if completion.citations:
             self._transcript.notices.append(f"Cited: {'; '.join(map(named, completion.citations))}")
         self._transcript.notices += self._trouble()
@@ -314,8 +331,10 @@ class Run:
             pseudonyms=self._pseudonyms(completion),
             audit=self._audit(completion),
             logprobs=completion.logprobs,
+            rhythm=self._rhythm.packed(),
+            tokens={"says": in_words(tokens), "packed": packed(tokens)} if tokens else None,
         )
-        record = self._record()
+        record = record_of(self._turn)
         shape = self._prepared.asked.shape if self._prepared.asked else None
         self.reply = Reply(self._turn, error=problem, record=record, shape=shape)
         if problem is not None:
@@ -323,11 +342,25 @@ class Run:
         try:
             self._ended(self.reply)
             self._session.keep(self.reply, self._prepared.branch)
+            if self._sync:
+                self._session.memory.sync()
             record["notices"] += self._trouble()
         finally:
             self._surface.end(record)
         self._session.announce("ended", record)
         self.reply.shown_in = current_cell() if self._surface.visible else None
+
+    def _begun(self, completion: Completion) -> Completion:
+        """`completion` behind the words that it went on from, its tokens in one list each. A
+        request that failed went on from none.
+        """
+        came = completion.answer or completion.ended
+        begins, logprobs = came and self._prepared.begins, completion.logprobs
+        answer = begins.text + completion.answer if begins else completion.answer
+        if begins and begins.tokens:
+            logprobs = {"content": [*begins.tokens, *(logprobs or {}).get("content", ())]}
+        logprobs = divided(logprobs, answer) if logprobs else None
+        return replace(completion, answer=answer, logprobs=logprobs)
 
     def _cite(self, answer: str) -> None:
         """Find what the answer quotes, where that was asked for."""
@@ -359,11 +392,6 @@ class Run:
         said = {"id": completion.id, "request_id": request_id, **completion.facts}
         return {**self._turn.audit, **{name: text for name, text in said.items() if text}}
 
-    def _record(self) -> dict[str, Any]:
-        record = self._turn.record
-        record["footer"] = footer(record)
-        return record
-
     def _cost(self, completion: Completion) -> dict[str, str] | None:
         usage = completion.usage
         if usage is None:
@@ -379,8 +407,9 @@ class Run:
 def interrupts_held() -> Iterator[list[int]]:
     """Interrupts of this thread wait meanwhile; the list has those that came."""
     came: list[int] = []
-    before = signal.getsignal(signal.SIGINT)
-    if before is None or threading.current_thread() is not threading.main_thread():
+    main = threading.current_thread() is threading.main_thread()
+    before = signal.getsignal(signal.SIGINT) if main else None
+    if before is None:
         yield came
         return
     signal.signal(signal.SIGINT, lambda number, _: came.append(number))

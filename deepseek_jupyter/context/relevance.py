@@ -13,6 +13,7 @@ from bisect import bisect_right
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from itertools import pairwise
 
 from deepseek_jupyter.protocol.tokens import estimate_tokens
 
@@ -69,6 +70,26 @@ def parts(documents: Sequence[Attachment], question: str, tokens: int) -> list[A
         chosen[n].append(at)
     together = zip(documents, cuts, chosen, strict=True)
     return [_partial(a, found, sorted(own)) for a, found, own in together]
+
+
+def shares(documents: Sequence[Attachment], tokens: int) -> list[list[Attachment]]:
+    """All of `documents` in shares of at most `tokens`, in order; a share may hold several. What
+    changes at the end of a document leaves the shares before it as they are.
+    """
+    density = [math.ceil(50 * a.tokens / max(1, len(a.text))) / 50 for a in documents]
+    cuts = [list(_cuts(a.text)) for a in documents]
+    found: list[dict[int, list[int]]] = []
+    left = 0
+    for n in range(len(documents)):
+        for at, (begin, end) in enumerate(pairwise(cuts[n])):
+            size = round((end - begin) * density[n])
+            if size > left or not found:
+                found.append({})
+                left = tokens
+            size += 0 if n in found[-1] else _MARK
+            found[-1].setdefault(n, []).append(at)
+            left -= size
+    return [[_partial(documents[n], cuts[n], at) for n, at in share.items()] for share in found]
 
 
 def terms(question: str) -> list[str]:

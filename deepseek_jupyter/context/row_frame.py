@@ -155,7 +155,7 @@ def _with_columns(frame: Any, new: Sequence[NewColumn]) -> Any:
     if hasattr(frame, "iloc"):
         made = frame.copy(deep=False)
         for column in new:
-            made[column.name] = _pandas_series(column, frame.index)
+            made[column.name] = pandas_series(column, frame.index)
         return made
     backend = nw.from_native(frame).implementation if hasattr(frame, "with_columns") else "pyarrow"
     for column in new:
@@ -167,12 +167,13 @@ def _with_columns(frame: Any, new: Sequence[NewColumn]) -> Any:
     return frame
 
 
-def _pandas_series(column: NewColumn, index: Any) -> Any:
+def pandas_series(column: NewColumn, index: Any, dtype: Any = None) -> Any:
+    """The column as a series, of the type that fits its kind and values if none is given."""
     pandas = sys.modules["pandas"]
     values = list(column.values)
     missing = any(value is None for value in values)
     nullable = {int: "Int64", bool: "boolean"} if missing else {int: "int64", bool: "bool"}
-    dtype = {**nullable, float: "float64"}.get(column.kind or object)
+    dtype = dtype or {**nullable, float: "float64"}.get(column.kind or object)
     try:
         return pandas.Series(values, index=index, dtype=dtype)
     except (OverflowError, TypeError, ValueError):  # an integer of more than 64 bits

@@ -135,6 +135,23 @@ class Database:
             elif len(self._waiting) > _MOST_WAITING:
                 del self._waiting[next(iter(self._waiting))]
 
+    def sync(self) -> None:
+        """Wait until the disk itself has all that was written.
+
+        The log alone is synced, and no lock is held: SQLite syncs it before it moves what it has to
+        the file (sqlite.org/wal.html). It has no locks that closing could drop.
+        """
+        try:
+            log = os.open(f"{self.path}-wal", os.O_RDWR)
+            try:
+                os.fsync(log)
+            finally:
+                os.close(log)
+        except FileNotFoundError:  # the last to close the file has moved all of it
+            return
+        except OSError as error:
+            self._note(error)
+
     def _write_waiting(self, full: bool) -> None:
         changes = list(self._waiting.values())
         try:
@@ -229,8 +246,8 @@ def _last_try() -> None:
 def _written(connection: Connection, changes: list[Change], full: bool) -> Exception | None:
     """Run `changes` in one transaction; returns why one of them was refused and left out."""
     refused: Exception | None = None
-    # Between transactions, the only place where SQLite lets it be changed.
-    connection.execute(f"PRAGMA synchronous = {'FULL' if full else 'NORMAL'}")
+    if full:  # between transactions, the only place where SQLite lets it be changed
+        connection.execute("PRAGMA synchronous = FULL")
     connection.execute("BEGIN IMMEDIATE")
     several = (
         len(changes) > 1
@@ -249,6 +266,8 @@ def _written(connection: Connection, changes: list[Change], full: bool) -> Excep
             connection.execute("RELEASE change")
     if connection.in_transaction:
         connection.execute("COMMIT")
+    if full:
+        connection.execute("PRAGMA synchronous = NORMAL")
     return refused
 
 
@@ -270,6 +289,7 @@ def _open(path: Path, patience: float) -> Connection:
     )
     try:
         _enter_wal(connection, patience)
+        connection.execute("PRAGMA synchronous = NORMAL")
         connection.execute("PRAGMA journal_size_limit = 8388608")
         migrate(connection)
     except BaseException:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from html import escape
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,7 @@ from typing import Any
 from deepseek_jupyter.errors import ConversationError
 from deepseek_jupyter.protocol.dialect import Dialect
 from deepseek_jupyter.protocol.messages import Message, legal, system
-from deepseek_jupyter.protocol.output import TURN_MIME, packed
+from deepseek_jupyter.protocol.output import TURN_MIME, output_of, packed
 from deepseek_jupyter.protocol.request import wire_messages
 
 from .conversation import Conversation
@@ -61,15 +61,18 @@ table {{ border-collapse: collapse; }} td, th {{ border: 1px solid #8884; paddin
 """
 
 
-def write_export(conversation: Conversation, path: Path, *, audit: bool = False) -> None:
-    """Write `conversation` to `path`; `audit` is a form of ``.jsonl``.
+def write_export(
+    conversation: Conversation, path: Path, *, audit: bool = False, cells: Sequence[str] = ()
+) -> None:
+    """Write `conversation` to `path`; `audit` is a form of ``.jsonl``. What is said of the
+    notebook's `cells` goes into the forms that people read.
 
     Raises `ConversationError`; overwrites nothing.
     """
     if audit:
         text = to_lines(map(audited, all_turns(conversation)))
     else:
-        text = export_text(conversation, path.suffix)
+        text = _with_cells(export_text(conversation, path.suffix), path.suffix, cells)
     try:
         with path.open("x", encoding="utf-8") as file:
             file.write(text)
@@ -255,6 +258,15 @@ def to_notebook(conversation: Conversation, sanitize: Sanitize) -> dict[str, Any
     }
 
 
+def _with_cells(text: str, ending: str, cells: Sequence[str]) -> str:
+    """The text of a form for people, and what is to be said of the notebook's cells."""
+    if cells and ending == ".md":
+        return "\n".join([text, "## Cells\n", *(f"- {_plain(line)}" for line in cells), ""])
+    items = "".join(f"<li>{escape(line)}</li>" for line in cells)
+    end = f"<h2>Cells</h2>\n<ul>{items}</ul>\n</body>"
+    return text.replace("</body>", end) if cells and ending == ".html" else text
+
+
 def _branches(conversation: Conversation) -> dict[str, Any]:
     return {"active": conversation.active, "branches": dict(conversation.branches)}
 
@@ -282,7 +294,8 @@ def _cell(turn: Turn, sanitize: Sanitize, taken: set[str]) -> dict[str, Any]:
         "text/markdown": sanitize(record["answer"]),
         "text/plain": record["answer"],
     }
-    output = {"output_type": "display_data", "data": data, "metadata": {}}
+    data, metadata = output_of(data)
+    output = {"output_type": "display_data", "data": data, "metadata": metadata}
     return _code_cell(id, f"%%deepseek\n{turn.prompt}", output)
 
 

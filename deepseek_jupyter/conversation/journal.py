@@ -4,7 +4,8 @@ The life of a turn:
 
 1. `write_running` before the request goes out, and again as the answer arrives, at least every
    second; the process may be killed after it and the text is there.
-2. `finish` writes the end and waits until the disk has it, so a power cut finds it there too.
+2. `finish` writes the end. After `sync`, or `group_sync` for all that end together, the disk itself
+   has it, so a power cut finds it there too.
 
 A process that dies in between leaves a turn that the next `open` ends as interrupted.
 
@@ -27,6 +28,7 @@ from deepseek_jupyter.home import NOWHERE, home
 from . import maintenance
 from .answers import KeptAnswer, answers_of, delete_answers, put_answers
 from .database import Database
+from .group_commit import GroupCommit
 from .rows import (
     LATEST,
     ConversationRow,
@@ -63,6 +65,7 @@ class Journal:
     def __init__(self, path: Path | None) -> None:
         """`path` None is a journal without a place: all that is written waits in memory."""
         self._database = Database(path, maintenance.reindex)
+        self.group_sync = GroupCommit(self.sync)
         self._costs: dict[Hashable, Total] = {}  # by the keys of what may wait to be written
         dead: list[str] = self._database.read(maintenance.left_behind, [])
         if dead:
@@ -101,7 +104,7 @@ class Journal:
         self._database.write(lambda c: put_turn(c, turn, owner), ("turn", turn.id))
 
     def finish(self, turn: Turn, branch: str | None = None) -> None:
-        """Write a turn that has ended, and wait until the disk has it.
+        """Write a turn that has ended; `sync` waits for the disk.
 
         With `branch` the turn becomes that branch's tip, in one transaction.
         """
@@ -112,9 +115,13 @@ class Journal:
                 put_tip(connection, turn.conversation, branch, turn.id)
 
         key = ("turn", turn.id)
-        self._database.write(change, key, full=True)
+        self._database.write(change, key)
         if self.in_memory:
             self._costs[key] = Total.of_turn(turn)
+
+    def sync(self) -> None:
+        """Wait until the disk has what was written."""
+        self._database.sync()
 
     def adopt(self, turns: Sequence[Turn], conversation: str | None = None) -> None:
         """Write those turns that this journal lacks; `conversation` takes all of them along."""
@@ -189,6 +196,15 @@ class Journal:
             (request_hash,),
         )
         return turn_of(rows[0][0]) if rows else None
+
+    def answered(self, notebook: str) -> list[Turn]:
+        """The whole answers in a notebook's conversations, those taken along too, oldest first."""
+        ours = "(SELECT id FROM conversations WHERE notebook = ?1)"
+        return self._read_turns(
+            "t.status = 'done' AND t.request_hash NOTNULL AND (t.conversation IN "
+            f"{ours} OR t.id IN (SELECT turn FROM taken WHERE conversation IN {ours}))",
+            notebook,
+        )
 
     def search(self, query: str, limit: int = 20, conversation: str | None = None) -> list[Hit]:
         """Turns that hold every word (or "phrase") of `query`, the newest first.
@@ -331,18 +347,21 @@ class Journal:
 
     # Answers of jobs
 
-    def add_answers(
-        self, notebook: str, answers: Sequence[KeptAnswer], *, full: bool = False
-    ) -> None:
-        """Keep answers that have arrived in `notebook`; `full` waits until the disk has them."""
+    def add_answers(self, notebook: str, answers: Sequence[KeptAnswer]) -> None:
+        """Keep answers that have arrived in `notebook`; `sync` waits for the disk."""
         key = object()
-        self._database.write(lambda c: put_answers(c, notebook, answers), key, full=full)
+        self._database.write(lambda c: put_answers(c, notebook, answers), key)
         if self.in_memory:
             self._costs[key] = sum((answer.total for answer in answers), Total(""))
 
     def answers(self, keys: Sequence[str]) -> Mapping[str, KeptAnswer]:
         """The kept answers to requests with these keys; those that are not there are left out."""
         return self._database.read(lambda c: answers_of(c, keys), {})
+
+    def answers_in(self, notebook: str) -> Mapping[str, KeptAnswer]:
+        """The whole answers that arrived in a notebook."""
+        rows = self._rows("SELECT key FROM answers WHERE whole AND notebook = ?", (notebook,))
+        return self.answers([key for (key,) in rows])
 
     def answer_totals(self, by: By = "notebook", *, notebook: str | None = None) -> list[Total]:
         """What the answers of jobs cost; see `ghosts`."""

@@ -83,9 +83,11 @@ def read_record(record: object) -> Turn | None:
         request_hash=sound_id(record.get("request_hash")),
         steps=_each(_step, record.get("steps")),
         replayed=record.get("replayed") is True,
+        recorded=_matching(_MOMENT, record.get("recorded")) or "",
         policy=_each(_name, record.get("policy")),
         offer=_name(record.get("offer")) or "",
         audit=_audit(record.get("audit")),
+        tokens=_tokens(record.get("tokens")),
     )
 
 
@@ -220,6 +222,12 @@ def _audit(value: object) -> dict[str, Any]:
         for name, said in _fields(value).items()
         if name in AUDITED and (isinstance(said, bool) or _name(said))
     }
+
+
+def _tokens(value: object) -> dict[str, str] | None:
+    given = _fields(value)
+    packed = _text(given.get("packed"), _LONGEST_OBJECT)
+    return {"says": _sentence(given.get("says")) or "", "packed": packed} if packed else None
 
 
 def _branch(value: object) -> dict[str, int] | None:

@@ -326,9 +326,9 @@ def records_in(content: object) -> Iterator[object]:
     """Everything in a notebook that claims to be a record; unchecked."""
     for cell in _list(_mapping(content).get("cells")):
         for output in _list(_mapping(cell).get("outputs")):
-            data = _mapping(_mapping(output).get("data"))
-            if TURN_MIME in data:
-                yield unpacked(data)
+            output = _mapping(output)
+            if TURN_MIME in (data := _mapping(output.get("data"))):
+                yield unpacked(data, _mapping(output.get("metadata")))
     yield from _list(_ours(content).get("elsewhere"))
 
 

@@ -92,22 +92,23 @@ def put_turn(connection: sqlite3.Connection, turn: Turn, owner: str | None) -> N
     A turn that has ended (no owner) can be found by its words from then on.
     """
     know_conversation(connection, turn.conversation)
-    if owner is None:
+    found = connection.execute("SELECT key, indexed FROM turns WHERE id = ?", (turn.id,)).fetchone()
+    if found and found[1] and owner is None:
         remove_from_index(connection, turn.id)
     row = _columns(turn) | {"owner": owner, "updated": time.time()}
     names = ", ".join(row)
     marks = ", ".join(f":{name}" for name in row)
     changes = ", ".join(f"{name} = excluded.{name}" for name in row if name != "id")
-    connection.execute(
+    done = connection.execute(
         f"INSERT INTO turns({names}) VALUES ({marks}) ON CONFLICT(id) DO UPDATE SET {changes}", row
     )
+    key = int(found[0] if found else done.lastrowid or 0)
     connection.execute(
-        "INSERT INTO bodies(key, body) VALUES ((SELECT key FROM turns WHERE id = ?), ?) "
+        "INSERT INTO bodies(key, body) VALUES (?, ?) "
         "ON CONFLICT(key) DO UPDATE SET body = excluded.body",
-        (turn.id, _body(turn)),
+        (key, _body(turn)),
     )
     if owner is None:
-        (key,) = connection.execute("SELECT key FROM turns WHERE id = ?", (turn.id,)).fetchone()
         add_to_index(connection, key, turn)
 
 
@@ -161,6 +162,7 @@ def turn_of(body: str) -> Turn | None:
         pseudonyms=stored.get("pseudonyms", {}),
         sending=stored.get("sending", {}),
         logprobs=stored.get("logprobs"),
+        rhythm=stored.get("rhythm", ""),
     )
 
 
@@ -174,6 +176,7 @@ def _body(turn: Turn) -> str:
         "sending": dict(turn.sending),
         "from_file": turn.from_file,
         "logprobs": turn.logprobs,
+        "rhythm": turn.rhythm,
         "host_cost": str(usage.cost) if usage and usage.cost is not None else "",
     }
     given = {name: value for name, value in optional.items() if value}

@@ -19,6 +19,8 @@ from deepseek_jupyter.privacy.redaction import Redactor, restore, restore_shown
 from deepseek_jupyter.protocol.messages import SIGNED, Message, ToolCall, assistant, tool, user
 from deepseek_jupyter.protocol.usage import Usage
 
+from .outline import outline
+
 SCHEMA = 1
 
 BY_SERVER = "by the server"  # the decision on a call that the provider's server ran
@@ -96,14 +98,16 @@ class Turn:
     marks a turn that was read from a notebook and not asked here (see `restore`).
     `reasoning_details` are what OpenRouter wants back unmodified. `images` went with `sent`.
     `steps` came before the answer; `tool_calls` are those left open at its end. `replayed` says
-    that the answer is that of an earlier turn and nothing was sent. `policy` names the rules of a
-    policy file that held for it. `offer` is what its card has a button for besides: ``key``.
+    that the answer is that of an earlier turn, asked at the moment `recorded`, and nothing was
+    sent. `policy` names the rules of a policy file that held for it. `offer` is what its card has a
+    button for besides: ``key``.
 
     `answer`, `reasoning` and `steps` are as the model wrote them, with the pseudonyms that went out
     in place of what the redactor kept; `pseudonyms` has their originals, and `seen` puts them back.
     `sending` says what else went with `sent`: ``system``, ``dropped`` turns, and of each attachment
     which columns and rows left, what was masked, and where a document stands. `logprobs` stay out
-    of the record for their size.
+    of the record for their size; `tokens` are the first of them packed, and in words: ``{says,
+    packed}`` (`protocol.logprobs`). `rhythm` says when the answer came, see `protocol.rhythm`.
     """
 
     id: str
@@ -138,12 +142,15 @@ class Turn:
     images: tuple[str, ...] = ()
     steps: tuple[Step, ...] = ()
     replayed: bool = False
+    recorded: str = ""
     policy: tuple[str, ...] = ()
     offer: str = ""
     pseudonyms: Mapping[str, str] = field(default_factory=dict)
     sending: Mapping[str, Any] = field(default_factory=dict)
     audit: Mapping[str, Any] = field(default_factory=dict)
     logprobs: Mapping[str, Any] | None = None
+    rhythm: str = ""
+    tokens: Mapping[str, str] | None = None
 
     def messages(self) -> list[Message]:
         """What the turn adds to the history: the question, and the answer as far as it came."""
@@ -168,6 +175,14 @@ class Turn:
                 below.setdefault(mark, _literal(" ".join(lines.split())))
         notes = "\n".join(f"- {mark} {lines}" for mark, lines in below.items())
         return "".join([*pieces, self.answer[at:], "\n\n---\n\n" if notes else "", notes])
+
+    @property
+    def cites(self) -> list[list[str]]:
+        """The marks of `cited` without brackets, each with the lines that stand there; "" for a
+        quote that was not found.
+        """
+        found = {_plain(c["mark"]): str(c["lines"]) for c in self.sending.get("citations", ())}
+        return [[mark, restore(lines, self.pseudonyms)] for mark, lines in found.items()]
 
     def seen(self) -> Turn:
         """The turn for the user's eyes: the originals in place of their pseudonyms."""
@@ -217,10 +232,11 @@ class Turn:
     def written(self) -> dict[str, Any]:
         """The JSON form as the model wrote it."""
         hidden = {"sent", "images", "from_file", "reasoning_details", "pseudonyms", "sending"}
-        hidden |= {"logprobs"}
+        hidden |= {"logprobs", "rhythm"}
         record: dict[str, Any] = {"schema": SCHEMA}
         record |= {f.name: getattr(self, f.name) for f in fields(self) if f.name not in hidden}
         record["reasoning"] = self.reasoning or ""
+        record["outline"] = outline(record["reasoning"])
         record["tool_calls"] = [asdict(call) for call in self.tool_calls]
         record["steps"] = [step.record for step in self.steps]
         record["usage"] = self.usage.to_json() if self.usage else None
@@ -234,10 +250,14 @@ class Turn:
         return record
 
 
+def _plain(mark: str) -> str:
+    """What a mark of a quote says. Escaped brackets would begin a formula."""
+    return mark[1:-1].translate({ord("["): "(", ord("]"): ")"})
+
+
 def _mark(text: str) -> str:
-    """A mark of a quote that Markdown shows as it is. Escaped brackets would begin a formula."""
-    inner = text[1:-1].translate({ord("["): "(", ord("]"): ")"})
-    inner = re.sub(r"([\\`*<>$|]|__)", r"\\\1", inner)
+    """A mark of a quote that Markdown shows as it is."""
+    inner = re.sub(r"([\\`*<>$|]|__)", r"\\\1", _plain(text))
     return f"[{inner}]"
 
 

@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from typing import Any
 from uuid import uuid4
 
+from deepseek_jupyter.protocol.output import output_of
+
 from .pages import pages
 
 _OUR_CELL = re.compile(r"\s*%%(?:ds|deepseek)\b")
@@ -92,7 +94,8 @@ def publish(bundle: Mapping[str, Any], display_id: str = "", *, update: bool = F
         print(bundle["text/plain"])
         return
     transient = {"display_id": display_id} if display_id else {}
-    shell().display_pub.publish(bundle, {}, transient=transient, update=update)
+    data, metadata = output_of(bundle)
+    shell().display_pub.publish(data, metadata, transient=transient, update=update)
 
 
 class Output:

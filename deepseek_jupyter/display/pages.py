@@ -56,8 +56,11 @@ class RunningTurn(Protocol):
     def stop(self) -> None:
         """Stop it, from any thread, without waiting."""
 
-    def snapshot(self) -> Mapping[str, Any] | None:
-        """The ``snapshot`` message for a page that missed a delta; None where none are sent."""
+    def skip(self) -> None:
+        """Show the rest of a kept answer at once, from any thread."""
+
+    def catch_up(self, tell: Tell) -> None:
+        """Tell all so far as a ``snapshot``, before any later message; nothing without deltas."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,7 +185,7 @@ class Pages:
             return "nobody"
         expected.said.wait(seconds)
         with self._lock:
-            left = self._left
+            left = None if self._panels else self._left
         deserted = left is not None and time.monotonic() - left >= self.grace
         return expected.answer or ("gone" if deserted else None)
 
@@ -288,9 +291,8 @@ class Pages:
         comm.on_close(lambda _: self._closed(comm.comm_id))
         for last in settled:
             comm.send({**last, "rank": 0, "alone": alone})
-        for turn in running:  # outside the lock: a snapshot has a lock of its own
-            if snapshot := turn.snapshot():
-                comm.send({**snapshot, "alone": alone})
+        for turn in running:  # outside the lock: a turn has a lock of its own
+            turn.catch_up(lambda snapshot: comm.send({**snapshot, "alone": alone}))
 
     def _closed(self, comm_id: str) -> None:
         with self._lock:
@@ -328,8 +330,10 @@ class Pages:
             return
         if request.get("type") == "stop":
             turn.stop()
-        elif request.get("type") == "resync" and (snapshot := turn.snapshot()):
-            self.send(snapshot)
+        elif request.get("type") == "skip":
+            turn.skip()
+        elif request.get("type") == "resync":
+            turn.catch_up(self.send)
 
     def last_word(self, id: str) -> tuple[bool, Mapping[str, Any] | None]:
         """Whether a turn runs, and the bundle of one that ended not long ago."""

@@ -276,6 +276,8 @@ def footer(record: Mapping[str, Any], *, figures: bool = True) -> str:
     if record["status"] in ("waiting", "thinking", "answering"):
         return ""
     parts = ["replayed"] if record.get("replayed") and figures else []
+    if parts and (recorded := record.get("recorded")):
+        parts.append(f"recorded {recorded[:10]}")
     parts.append(record.get("served_model") or record["model"])
     if figures and (usage := record.get("usage")):
         parts += _tokens(usage)

@@ -129,6 +129,21 @@ class Drawing(_Shown):
 
 
 @dataclass(frozen=True, slots=True, repr=False)  # IPython would prefer it to `_repr_pretty_`
+class Folds(_Shown):
+    """Texts, not ours, each in a fold that shows its first line."""
+
+    texts: Sequence[str]
+
+    def _text(self) -> str:
+        return "\n\n".join(f"{at}. {text}" for at, text in enumerate(self.texts, 1))
+
+    def _repr_html_(self) -> str:
+        firsts = (re.sub(r"^[#>\s]+|[*`]", "", text.split("\n", 1)[0]) for text in self.texts)
+        folds = zip(firsts, self.texts, strict=True)
+        return "".join(Report(f, remark=t, quoted=-1).html(fold=True) for f, t in folds)
+
+
+@dataclass(frozen=True, slots=True, repr=False)  # IPython would prefer it to `_repr_pretty_`
 class Changes(_Shown):
     """Each part is a heading and its lines, (mark, text) with ``+``, ``-``, ``@`` or a space.
 

@@ -25,7 +25,7 @@ from deepseek_jupyter.words import said
 
 from .calls import calls
 from .frontend import Output, can_type, captured, has_frontend, in_jupyter, publish, shell
-from .pages import pages
+from .pages import Tell, pages
 from .render import Bundle, final_bundle, streaming_bundle, waiting_words
 from .report import sentence
 from .terminal import TerminalStyler
@@ -213,8 +213,12 @@ class _PageTurn(Surface):
     def stop(self) -> None:
         self._stop()
 
-    def snapshot(self) -> Mapping[str, Any] | None:
-        return None  # no deltas are sent
+    def skip(self) -> None:
+        if skip := getattr(self._stop, "skip", None):  # only a kept answer has it
+            skip()
+
+    def catch_up(self, tell: Tell) -> None:
+        """No deltas are sent."""
 
     def _empty_text(self) -> GrowingText:
         return GrowingText(self._record["format"], rendered=self.has_output)
@@ -320,30 +324,33 @@ class Deltas(_PageTurn):
         # The answer keeps the page from interrupting the kernel instead.
         self._send("status", status="interrupted")
 
-    def snapshot(self) -> Mapping[str, Any]:
-        with self._lock:  # between two deltas
+    def catch_up(self, tell: Tell) -> None:
+        with self._lock:  # between two messages, also for who is told
             so_far = {"seq": self._seq, "record": self._so_far()}
-            return {"type": "snapshot", "id": self._record["id"], **so_far}
+            tell({"type": "snapshot", "id": self._record["id"], **so_far})
 
     def _send(self, type: str, **more: Any) -> None:
         pages.send({"type": type, "id": self._record["id"], **more})
+
+    def _record_and_send(self, type: str, **news: Any) -> None:
+        with self._lock:
+            self._record.update(news)
+            self._send(type, **news)
 
     def _send_news(self, transcript: Transcript, fresh: Fresh, now: float) -> bool:
         """Send what is new, at most fifty times a second; whether it was sent."""
         if transcript.rounds != self._rounds:
             self._begin_round(transcript)
-            pages.send(self.snapshot())
+            self.catch_up(pages.send)
         if transcript.steps_seen != self._steps_seen:
             self._output.share()
             self._steps_seen = transcript.steps_seen
-            self._record["steps"], self._record["asking"] = transcript.steps, transcript.asking
-            self._send("steps", steps=transcript.steps, asking=transcript.asking)
+            self._record_and_send("steps", steps=transcript.steps, asking=transcript.asking)
         if any(fresh):
             self._unsent.append(fresh)
         so_far = {"status": transcript.status, "waiting": transcript.waiting}
         if any(self._record.get(name) != value for name, value in so_far.items()):
-            self._record.update(so_far)
-            self._send("status", **so_far)
+            self._record_and_send("status", **so_far)
         elif now - self._sent < _DELTA_GAP:
             return False
         self._send_delta()
@@ -368,7 +375,6 @@ class Deltas(_PageTurn):
         with self._lock:
             self._text.take(reasoning, answer)
             seq, self._seq = self._seq, self._seq + 1
-            # Inside the lock: a snapshot from another thread must not overtake it.
             self._send("delta", seq=seq, **{name: text for name, text in texts.items() if text})
 
     def _so_far(self) -> dict[str, Any]:

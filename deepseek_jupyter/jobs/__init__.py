@@ -7,6 +7,7 @@ row_task     a question about the rows of a frame, settled: its requests, what t
 answer_form  the columns that an answer becomes
 trial        which rows are tried, and what all would cost
 row_map      the trial, the job over all rows, the frame that comes back
+cluster      the rows of a Dask frame, sent by the workers of its cluster
 release      what naming a column lets leave
 accuracy     answers against a column that knows better
 job_view     the one live output

@@ -41,8 +41,8 @@ def watch(runner: Runner, view: JobView, take: Callable[[Result], object]) -> No
 class JobView:
     """What a job shows while it runs; nothing where `show` is off. A notebook keeps the last."""
 
-    def __init__(self, rows: int, runner: Runner, *, show: bool, unit: str = "rows") -> None:
-        self._rows, self._runner, self._show, self._unit = rows, runner, show, unit
+    def __init__(self, rows: int, runner: Runner, *, show: bool, noun: str = "rows") -> None:
+        self._rows, self._runner, self._show, self._noun = rows, runner, show, noun
         self._id, self._begun = uuid4().hex, False
         self._began = self._last = time.monotonic()
 
@@ -74,9 +74,9 @@ class JobView:
 
     def _words(self) -> str:
         """Rows, speed, time left, money, cache, requests in flight, retries: one line."""
-        runner, tally, unit = self._runner, self._runner.tally, self._unit
+        runner, tally = self._runner, self._runner.tally
         rate = tally.done / max(time.monotonic() - self._began, 0.001)
-        parts = [f"{tally.done:,} of {self._rows:,} {unit}", f"{rate:,.1f} {unit}/s"]
+        parts = [f"{tally.done:,} of {self._rows:,} {self._noun}", f"{rate:,.1f} {self._noun}/s"]
         if 0 < tally.done < self._rows:
             parts.append(f"{seconds((self._rows - tally.done) / rate)} left")
         for cap, currency in runner.caps:

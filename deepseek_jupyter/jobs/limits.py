@@ -26,10 +26,6 @@ class AdaptiveLimit:
         self._refused = ceiling + 1  # the width at which a refusal came
         self._strained = -_ONE_STRAIN
 
-    def leave(self, _: object) -> None:
-        """One who used it has ended."""
-        self.inside -= 1
-
     def refuse(self, at: float, named: int | None = None) -> None:
         """A request was refused at the moment `at`; `named` is the limit that the server told."""
         if named is not None:
@@ -42,10 +38,16 @@ class AdaptiveLimit:
         self._fine = 0
 
     def relax(self) -> None:
-        """A request was answered: after a window of them there is room for one more."""
+        """A request was answered: after a few of them there is room for one more.
+
+        The farther away a refusal is, the fewer: a limit of hundreds is found within hundreds of
+        answers. Close to it after a window of them; the width that was refused, after `_PATIENCE`.
+        """
         self._fine += 1
-        windows = _PATIENCE if self.now + 1 >= self._refused <= self.ceiling else 1
-        if self._fine >= self.now * windows and self.now < self.ceiling:
+        needed = max(2, self.now // max(1, (self._refused - self.now) // 4))
+        if self.now + 1 >= self._refused:
+            needed *= _PATIENCE
+        if self._fine >= needed and self.now < self.ceiling:
             self.now, self._fine = self.now + 1, 0
 
 

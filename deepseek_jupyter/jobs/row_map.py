@@ -6,9 +6,10 @@ kept by the request's hash, so that a rerun asks only what is new.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from decimal import Decimal
+from functools import partial
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
@@ -24,8 +25,8 @@ from .accuracy import Accuracy
 from .job_view import JobView, watch
 from .limits import NOTHING, Cap
 from .row_task import ALSO, RowTask
-from .runner import Result, Runner
-from .trial import advice, drawn, estimate, leaving
+from .runner import JobRequest, Result, Runner
+from .trial import Census, advice, census_of, drawn, estimate, leaving, lengths_of
 
 if TYPE_CHECKING:
     from deepseek_jupyter.conversation.answers import KeptAnswer
@@ -37,15 +38,19 @@ class Job:
     """What a map has done: `values` and `failed` by row, `extras` whole answers."""
 
     def __init__(self, task: RowTask, places: Sequence[int] | None, cap: Cap) -> None:
-        options = task.options
-        self._task, self._places, rows = task, places, task.source.read(task.template.named)
-        self._range = range(rows) if places is None else places
+        self._task, self._places = task, places
         self.values: dict[int, tuple[Any, ...]] = {}
         self.failed: dict[int, str] = {}
         self.extras: dict[int, KeptAnswer] = {}
         self.accuracy: Accuracy | None = None
-        self.runner = Runner(
-            task.session, task.prepared, task.requests(places), task.read, cap=cap,
+        self.runner = self._begin(cap)
+
+    def _begin(self, cap: Cap) -> Runner:
+        """Read the rows; what asks them."""
+        task, options, rows = self._task, self._task.options, self._read(self._task)
+        self._range = range(rows) if self._places is None else self._places
+        return Runner(
+            task.session, task.prepared, task.requests(self._places), task.read, cap=cap,
             concurrency=options.concurrency, replay=task.replay, max_errors=options.max_errors,
             whole=bool(options.also),
         )  # fmt: skip
@@ -58,6 +63,21 @@ class Job:
         self.values[result.place] = result.value
         if self._task.options.also and result.answer is not None:
             self.extras[result.place] = result.answer
+
+    @staticmethod
+    def _read(task: RowTask) -> int:
+        return task.source.read(task.template.named)
+
+    @classmethod
+    def drawn(cls, task: RowTask, count: int) -> tuple[list[int], Callable[[], Census]]:
+        """Where the rows of a trial are, and what counts all."""
+        cls._read(task)
+        return drawn(lengths_of(task.source.batches()), count), partial(census_of, task)
+
+    @classmethod
+    def longest(cls, task: RowTask) -> JobRequest | None:
+        """The request of the longest row."""
+        return next(task.requests(cls.drawn(task, 1)[0]), None)
 
     @property
     def rows(self) -> int:
@@ -84,16 +104,9 @@ class Job:
             for at, name in enumerate(form.names)
         ]
         for name in self._task.options.also:
-            told = [self._also(name, at) for at in self._range]
-            new.append(NewColumn(f"{self._task.options.into}_{name}", told, ALSO[name]))
+            found = [further(name, self.extras.get(at), self.failed.get(at)) for at in self._range]
+            new.append(NewColumn(f"{self._task.options.into}_{name}", found, ALSO[name]))
         return self._task.source.answered(new, self._places)
-
-    def _also(self, name: str, at: int) -> Any:
-        answer = self.extras.get(at)
-        if name == "error" or answer is None:
-            return self.failed.get(at) if name == "error" else None
-        texts = {"raw": answer.text, "reasoning": answer.reasoning or None}
-        return texts.get(name, answer.usage.total_tokens)
 
     def errors(self) -> Any:
         """The rows that failed, with the column ``error``."""
@@ -103,7 +116,7 @@ class Job:
 
     def retry(self) -> Any:
         """Ask again what failed or was not asked yet; the whole frame comes back."""
-        return run(self._task, self._places, self._task.cap(self._task.options.budget))
+        return run(self._task, self._places, self._task.cap(self._task.options.budget), type(self))
 
     def picked(self, places: Sequence[int]) -> Any:
         """Rows of an eager frame, by place."""
@@ -128,27 +141,33 @@ class Job:
         return f"<Job: {done:,} of {self.rows:,} rows answered, {len(self.failed):,} failed>"
 
 
+def further(name: str, answer: KeptAnswer | None, error: str | None) -> Any:
+    """The value of the column that `also` calls `name`."""
+    if name == "error" or answer is None:
+        return error if name == "error" else None
+    texts = {"raw": answer.text, "reasoning": answer.reasoning or None}
+    return texts.get(name, answer.usage.total_tokens)
+
+
 last_job: Job | None = None
 
 
-def row_map(task: RowTask) -> Any:
+def row_map(task: RowTask, kind: type[Job] = Job) -> Any:
     """The rows of a trial, or all of them, with the answers. Raises `JobStoppedError`."""
     options, cap = task.options, task.cap(task.options.budget)
     if task.dry_run:
-        return preview(task)
+        return preview(task, kind.longest(task))
     if options.rows != "all":
-        task.source.read(task.template.named)
-        return run(task, drawn(task, int(options.rows)), cap, trial=True)
+        places, census = kind.drawn(task, int(options.rows))
+        return run(task, places, cap, kind, census)
     if options.budget is None and not task.prepared.provider.free:
         trial = _caps.get(task.session, {}).get(task.key, NOTHING)
         cap.most = trial if cap.most is None else min(cap.most, trial)
-    return run(task, None, cap)
+    return run(task, None, cap, kind)
 
 
-def preview(task: RowTask) -> Preview:
-    """The request of the first row of a trial."""
-    task.source.read(task.template.named)
-    first = next(task.requests(drawn(task, 1)), None)
+def preview(task: RowTask, first: JobRequest | None) -> Preview:
+    """The request of a row."""
     if first is None or first.built is None:
         raise ParameterError("There is no row to send.")
     provider = task.prepared.provider.title
@@ -158,18 +177,26 @@ def preview(task: RowTask) -> Preview:
     return Preview(title, summary, first.built.body, encoded(first.built.body), reports)
 
 
-def run(task: RowTask, places: Sequence[int] | None, cap: Cap, *, trial: bool = False) -> Any:
-    """Ask the rows at `places`, None for all; the frame with the answers."""
+def run(
+    task: RowTask,
+    places: Sequence[int] | None,
+    cap: Cap,
+    kind: type[Job] = Job,
+    census: Callable[[], Census] | None = None,
+) -> Any:
+    """Ask the rows at `places`, None for all; the frame with the answers. A trial has a `census`
+    of all rows.
+    """
     global last_job
-    last_job = job = Job(task, places, cap)
+    last_job = job = kind(task, places, cap)
     runner, options = job.runner, task.options
     view = JobView(job.rows, runner, show=options.show)
     watch(runner, view, job.take)
     if options.truth is not None:
         job.compare(options.truth)
     reports = [job.report]
-    if trial and not runner.stopped:
-        lines, most = estimate(task, runner)
+    if census is not None and not runner.stopped:
+        lines, most = estimate(task, runner, census())
         if most is not None:
             _caps.setdefault(task.session, {})[task.key] = most
         reports.append(Report("All rows", lines, (), advice(task, runner, most)))

@@ -20,13 +20,15 @@ from deepseek_jupyter.protocol.tokens import most_tokens
 
 from .answer_form import AnswerForm
 from .limits import Cap
-from .release import released
+from .release import RowRedactor, released
 from .runner import JobRequest
-from .template import template_of, text_of
+from .template import RowTemplate, template_of, text_of
 
 if TYPE_CHECKING:
+    from deepseek_jupyter.asking.prepare import Prepared
     from deepseek_jupyter.asking.question import Question
     from deepseek_jupyter.conversation.answers import KeptAnswer
+    from deepseek_jupyter.protocol.usage import Price
     from deepseek_jupyter.session.session import Session
 
 # Kinds of the columns that `also` names.
@@ -46,8 +48,55 @@ class MapOptions:
     concurrency: int | None = None
     max_errors: float = 0.05
     show: bool = True
+    where: Any = "kernel"
     think: bool | None = False  # where neither question nor variant says
     stream: bool = False
+
+    @property
+    def in_kernel(self) -> bool:
+        """Whether the requests are sent from here."""
+        return isinstance(self.where, str) and self.where == "kernel"
+
+
+@dataclass(frozen=True, slots=True)
+class RowPrompts:
+    """From a row to its request; `common` is what all of them share, for their keys."""
+
+    template: RowTemplate
+    masks: RowRedactor
+    prepared: Prepared
+    price: Price | None
+    common: bytes
+
+    def portable(self) -> RowPrompts:
+        """Fit to be pickled: without key, conversation and the pseudonyms that it knows."""
+        gone: Any = None
+        prepared = replace(
+            self.prepared, key=gone, turn=gone, conversation=gone, prefix=gone, redactor=gone,
+            teaching=gone, held=(), tools={}, fallbacks=(),
+        )  # fmt: skip
+        masks = replace(self.masks, redactor=self.masks.redactor.apart({}))
+        return replace(self, prepared=prepared, masks=masks)
+
+    def request(self, at: int, row: Sequence[Any]) -> JobRequest | None:
+        """The request of the row at place `at`, None where a value is missing."""
+        if None in row:
+            return None
+        texts = dict(zip(self.template.named, map(str, map(text_of, row)), strict=True))
+        redactor, said = self.masks.begin(texts)
+        text = redactor.redact(self.template.render(said))
+        digest = hashlib.blake2b(self.common, digest_size=16)
+        digest.update(text.encode("utf-8", "surrogatepass"))
+        made = JobRequest(at, digest.hexdigest(), known=dict(redactor.known))
+        try:
+            made.request, made.built = self.prepared.saying(text)
+        except DeepSeekError as error:
+            made.error = error
+            return made
+        if self.price is not None:  # an answer of blanks in JSON mode is asked for once more
+            twice = 2 if made.built.body.get("response_format") else 1
+            made.worst = twice * worst_cost(made.built, self.price, most_tokens)
+        return made
 
 
 class RowTask:
@@ -69,9 +118,11 @@ class RowTask:
         self.template = template_of(question.prompt, labels, names, partial(self._refuse, names))
         self.form = AnswerForm.of(options.to, options.into)
         self._check(labels)
+        self.replay, self.dry_run = question.replay or "auto", question.dry_run
         question = replace(
             question, prompt=self.template.source, schema=self.form.shape, history=False,
             stream=options.stream, cells="none", tools=("none",), budget=None,
+            dry_run=self.dry_run or not options.in_kernel,  # where workers have the key
             think=options.think if (question.think, question.effort) == (None, None)
             else question.think,
         )  # fmt: skip
@@ -87,16 +138,16 @@ class RowTask:
         heads = [message.content for message in request.messages[:-1]]
         self.masks = replace(masks, taken=placed.redactor.used(*heads))
         self.price = session.price(self.prepared.provider, request.model)
-        self.replay, self.dry_run = question.replay or "auto", question.dry_run
         # What all requests have in common, for their keys.
         same = (
             *(self.prepared.provider.name, request.model, heads, asked and asked.words),
             *(self.form.shape and self.form.shape.schema, request.think, request.effort),
             *(dict(request.parameters), dict(request.extra)),
         )
-        text = json.dumps(same, sort_keys=True, default=repr)
-        self._digest = hashlib.blake2b(text.encode(), digest_size=16)
-        self.key = f"{self._digest.hexdigest()} {self.template.source} {self.name}"
+        common = json.dumps(same, sort_keys=True, default=repr).encode()
+        digest = hashlib.blake2b(common, digest_size=16).hexdigest()
+        self.key = f"{digest} {self.template.source} {self.name}"
+        self.prompts = RowPrompts(self.template, self.masks, self.prepared, self.price, common)
 
     @property
     def body(self) -> dict[str, Any]:
@@ -135,29 +186,12 @@ class RowTask:
 
     def requests(self, places: Iterable[int] | None = None) -> Iterator[JobRequest]:
         """The requests of the rows at `places` (None: of all) that have a value in each column."""
-        wanted, at = None if places is None else set(places), -1
-        for batch in self.source.batches():
-            for row in batch:
-                at += 1
-                if None not in row and (wanted is None or at in wanted):
-                    texts = map(str, map(text_of, row))
-                    yield self._request(at, dict(zip(self.template.named, texts, strict=True)))
-
-    def _request(self, at: int, values: Mapping[str, str]) -> JobRequest:
-        redactor, said = self.masks.begin(values)
-        text = redactor.redact(self.template.render(said))
-        digest = self._digest.copy()
-        digest.update(text.encode("utf-8", "surrogatepass"))
-        made = JobRequest(at, digest.hexdigest(), known=dict(redactor.known))
-        try:
-            made.request, made.built = self.prepared.saying(text)
-        except DeepSeekError as error:
-            made.error = error
-            return made
-        if self.price is not None:  # an answer of blanks in JSON mode is asked for once more
-            twice = 2 if made.built.body.get("response_format") else 1
-            made.worst = twice * worst_cost(made.built, self.price, most_tokens)
-        return made
+        wanted = None if places is None else set(places)
+        for at, row in enumerate(row for batch in self.source.batches() for row in batch):
+            if wanted is None or at in wanted:
+                made = self.prompts.request(at, row)
+                if made is not None:
+                    yield made
 
     def read(self, request: JobRequest, answer: KeptAnswer) -> tuple[Any, ...]:
         """The values of an answer, a column each."""

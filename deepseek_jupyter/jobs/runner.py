@@ -24,6 +24,7 @@ from weakref import WeakKeyDictionary
 
 from deepseek_jupyter import errors
 from deepseek_jupyter.conversation.answers import KeptAnswer
+from deepseek_jupyter.conversation.group_commit import GroupCommit
 from deepseek_jupyter.conversation.totals import Total
 from deepseek_jupyter.errors import DeepSeekError
 from deepseek_jupyter.protocol.usage import Price, Usage
@@ -38,7 +39,6 @@ if TYPE_CHECKING:
     from deepseek_jupyter.transport.exchange import Exchange
 
 _AHEAD, _AT_ONCE = 128, 32  # requests that wait for a worker; that are made ready at a time
-_GATHERED = 0.004  # seconds in which answers are gathered to be written together
 _MOST_REFUSALS = 30  # of one request by the server's limit
 _FEWEST = 20  # requests, before their share of errors says something
 
@@ -59,7 +59,8 @@ _in_memory: WeakKeyDictionary[Any, dict[str, KeptAnswer]] = WeakKeyDictionary()
 class JobRequest:
     """A request of a job, with an `error` if it cannot be sent; `key` is equal for equal ones.
 
-    `known` are the pseudonyms in it, `worst` is what it may cost, `lane` says whom it asks.
+    `known` are the pseudonyms in it, `worst` is what it may cost, `lane` says whom it asks; `first`
+    and `took` are the seconds to the first of its answer and to the end.
     """
 
     place: int
@@ -71,6 +72,8 @@ class JobRequest:
     refusals: int = 0
     error: DeepSeekError | None = None
     lane: int = 0
+    first: float = 0.0
+    took: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +134,8 @@ class Runner:
         self._client = Client(Timeouts(*waits), RetryPolicy(1), 1_000_000)
         self._retry = RetryPolicy(config.attempts)
         self._session, self._read = session, read
-        self._requests, self._replay, self._max_errors = requests, replay, max_errors
+        self._requests, self._max_errors = requests, max_errors
+        self._replay = session.recordings.wanted(replay)
         self._whole, self._keep_cut = whole, keep_cut
         self.lanes = ((prepared, cap), *others)
         self._dialects = {at: one.provider.dialect for at, (one, _) in enumerate(self.lanes)}
@@ -144,10 +148,11 @@ class Runner:
         self._same: dict[str, list[JobRequest]] = {}  # by key, behind one that is on its way
         self._known: dict[str, Result] = {}
         self._workers: set[asyncio.Task[None]] = set()
+        self._gone = asyncio.Event()  # one of them
+        self._bug: BaseException | None = None
         self._settled = asyncio.Event()
         self._fresh: list[KeptAnswer] = []
-        self._gathering: asyncio.Task[None] | None = None
-        self._writing: set[asyncio.Task[None]] = set()
+        self._group_write = GroupCommit(self._write)
         conversation = session.conversation
         self._journal, self._notebook = conversation.journal, conversation.notebook or ""
         self._memory = _in_memory.setdefault(session, {})
@@ -172,18 +177,19 @@ class Runner:
             # None is left in the queue at the end; the limit may have sent all workers home.
             while self._workers or not (self.stopped or self._is_over(feeding)):
                 self._grow(1)
-                done, _ = await asyncio.wait(self._workers, return_when=asyncio.FIRST_COMPLETED)
-                self._workers -= done
-                for worker in done:
-                    worker.result()
+                self._gone.clear()
+                await self._gone.wait()
+                if self._bug is not None:
+                    raise self._bug
             if feeding.done():
                 feeding.result()
         finally:
             for task in (feeding, *self._workers):
                 task.cancel()
             await asyncio.gather(feeding, *self._workers, return_exceptions=True)
-            await asyncio.gather(*self._writing)
-            self._write(self._fresh, full=True)
+            await self._group_write()
+            if self._journal is not None:
+                self._journal.sync()
 
     def _is_over(self, feeding: asyncio.Task[None]) -> bool:
         return feeding.done() and not self._again and self._ready.qsize() <= 1
@@ -212,7 +218,8 @@ class Runner:
         if self._replay == "never":
             return {}
         kept = {key: self._memory[key] for key in keys if key in self._memory}
-        return {**(self._journal.answers(keys) if self._journal else {}), **kept}
+        own = self._journal.answers(keys) if self._journal else {}
+        return {**self._session.recordings.rows(keys), **own, **kept}
 
     def _serve(self, request: JobRequest, kept: KeptAnswer | None) -> bool:
         """Answer a request from what is kept; False where it is to be asked."""
@@ -232,8 +239,14 @@ class Runner:
         while len(self._workers) < most and (limit.inside < limit.now or not self._workers):
             limit.inside += 1
             worker = asyncio.create_task(self._work())
-            worker.add_done_callback(limit.leave)
+            worker.add_done_callback(self._leave)
             self._workers.add(worker)
+
+    def _leave(self, worker: asyncio.Task[None]) -> None:
+        self.limit.inside -= 1
+        self._workers.discard(worker)
+        self._bug = self._bug or (None if worker.cancelled() else worker.exception())
+        self._gone.set()
 
     @property
     def _too_many(self) -> bool:
@@ -300,7 +313,7 @@ class Runner:
         from deepseek_jupyter.transport.exchange import Exchange
         from deepseek_jupyter.transport.failures import concurrency_limit
 
-        prepared, tally, began, first = self.lanes[request.lane][0], self.tally, _now(), 0.0
+        prepared, tally, began = self.lanes[request.lane][0], self.tally, _now()
         provider, built = prepared.provider, request.built
         if (dialect := self._dialects[request.lane]) is not provider.dialect:  # taught by the host
             provider, built = replace(provider, dialect=dialect), None
@@ -308,13 +321,11 @@ class Runner:
         exchange = Exchange(request.request, provider, prepared.key, built)
         tally.in_flight, tally.sent = tally.in_flight + 1, tally.sent + 1
         try:
-            async for _ in self._client.stream(exchange):
-                if not first and exchange.has_output:
-                    first = _now() - began
+            await self.send(request, exchange)
         except DeepSeekError as error:
             if isinstance(error, errors.RateLimitError):
                 self.limit.refuse(_now(), concurrency_limit(error.what))
-            refused = isinstance(error, errors.APIError) or _never_sent(error)
+            refused = isinstance(error, errors.APIError) or never_sent(error)
             if refused and not exchange.completion.usage:
                 self._settle(request, Decimal(), 0)
             else:
@@ -330,14 +341,19 @@ class Runner:
             tally.in_flight -= 1
         self.limit.relax()
         self._dialects[request.lane] = exchange.dialect
-        took = _now() - began
-        tally.seconds += took
-        await self._take(request, exchange, (first, took))
+        request.took = _now() - began
+        tally.seconds += request.took
+        await self._take(request, exchange)
         return None
 
-    async def _take(
-        self, request: JobRequest, exchange: Exchange, times: tuple[float, float]
-    ) -> None:
+    async def send(self, request: JobRequest, exchange: Exchange) -> None:
+        """Send a request once; `exchange` has what came of it. Raises `DeepSeekError`."""
+        began, request.first = _now(), 0.0
+        async for _ in self._client.stream(exchange):
+            if not request.first and exchange.has_output:
+                request.first = _now() - began
+
+    async def _take(self, request: JobRequest, exchange: Exchange) -> None:
         """Keep an answer that came, and give it; one of no use is paid for all the same."""
         value, problem = None, None if self._keep_cut else _problem_of(exchange.completion)
         if problem is None:
@@ -346,8 +362,8 @@ class Runner:
                 value = self._read(request, draft)
             except errors.InvalidResponseError as error:
                 problem = error
-        answer = self._charge(request, exchange, whole=problem is None, times=times)
-        await self._write_soon()
+        answer = self._charge(request, exchange, whole=problem is None)
+        await self._group_write()
         if problem is not None:
             self._fail(request, problem)
         else:
@@ -409,10 +425,7 @@ class Runner:
         prices = {id(cap): (cap, self.price(lane=at)) for at, (_, cap) in enumerate(self.lanes)}
         return [(cap, price.currency) for cap, price in prices.values() if price is not None]
 
-    def _charge(
-        self, request: JobRequest, exchange: Exchange, *, whole: bool,
-        times: tuple[float, float] = (0.0, 0.0),
-    ) -> KeptAnswer:  # fmt: skip
+    def _charge(self, request: JobRequest, exchange: Exchange, *, whole: bool) -> KeptAnswer:
         """Settle a request that was billed, or may have been, and keep what came of it."""
         completion, prepared = exchange.completion, self.lanes[request.lane][0]
         usage, model = completion.usage, completion.model or prepared.request.model
@@ -430,6 +443,7 @@ class Runner:
         currency = price.currency if price is not None else "USD" if cost is not None else ""
         key, name = request.key, f"{prepared.provider.name}:{model}"
         texts, end = (_text_of(completion), completion.reasoning or ""), completion.finish_reason
+        times = (request.first, request.took)
         answer = KeptAnswer(key, *texts, name, used, cost, currency, whole, end or "", times)
         self._fresh.append(answer)
         return answer
@@ -438,25 +452,15 @@ class Runner:
         self.lanes[request.lane][1].settle(request.worst, cost, tokens)
         self._settled.set()
 
-    async def _write_soon(self) -> None:
-        """Wait until the journal has what was charged last, together with what comes soon."""
-        if self._gathering is None:
-            self._gathering = asyncio.create_task(self._write_fresh())
-            self._writing.add(self._gathering)
-            self._gathering.add_done_callback(self._writing.discard)
-        await asyncio.shield(self._gathering)
-
-    async def _write_fresh(self) -> None:
-        await asyncio.sleep(_GATHERED)
-        (answers, self._fresh), self._gathering = (self._fresh, []), None
-        await asyncio.to_thread(self._write, answers)
-
-    def _write(self, answers: list[KeptAnswer], *, full: bool = False) -> None:
+    def _write(self) -> None:
+        """Write what was charged since the last time; more may be meanwhile, on the loop."""
+        answers = self._fresh[:]
+        del self._fresh[: len(answers)]
         jobs = self._session.jobs
         for answer in answers:
             jobs[answer.model] = jobs.get(answer.model, Total(answer.model)) + answer.total
-        if self._journal is not None and (answers or full):
-            self._journal.add_answers(self._notebook, answers, full=full)
+        if self._journal is not None and answers:
+            self._journal.add_answers(self._notebook, answers)
         if self._journal is None or self._journal.in_memory:
             self._memory.update((answer.key, answer) for answer in answers if answer.whole)
 
@@ -475,8 +479,19 @@ def _limit_of(
         return AdaptiveLimit(concurrency, concurrency)
     each = {f"{one.provider.name} {one.request.model}".casefold() for one in lanes}
     ceilings = [next((n for w, n in _CEILINGS.items() if w in name), _CEILING) for name in each]
-    fresh = AdaptiveLimit(max(START, session.config.concurrency), min(ceilings))
+    start, ceiling = max(START, session.config.concurrency), min(*ceilings, _connections())
+    fresh = AdaptiveLimit(start, ceiling)
     return _limits.setdefault(session, {}).setdefault(" ".join(sorted(each)), fresh)
+
+
+def _connections() -> int:
+    """How many this process may have: half of its file descriptors."""
+    try:
+        import resource
+    except ImportError:  # Windows
+        return _CEILING
+    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return soft // 2 if soft > 0 else 2_500
 
 
 def _text_of(completion: Completion) -> str:
@@ -494,6 +509,8 @@ def _problem_of(completion: Completion) -> DeepSeekError | None:
     return errors.EmptyAnswerError("The model returned no answer text.") if empty else None
 
 
-def _never_sent(error: DeepSeekError) -> bool:
+def never_sent(error: DeepSeekError) -> bool:
     """Whether no connection was made, so that nothing can have been billed."""
+    if error.unsent:
+        return True
     return type(error.__cause__).__name__ in ("ConnectError", "ConnectTimeout", "ProxyError")

@@ -22,10 +22,9 @@ from . import scorecard, suite_files
 from .attempt import ERROR, NO_ANSWER, Attempt, Summary, pairs_of, scores_of, summary_of
 from .job_view import JobView
 from .paired import Pair, least_difference
-from .row_map import preview
+from .row_map import Job, preview
 from .scorers import Scorer, scorer_of, settled
 from .suite_job import Budget, SuiteJob
-from .trial import drawn
 from .variant import Variant, variants_of
 from .verbs import question_of
 
@@ -64,9 +63,10 @@ def suite(
     job = SuiteJob(get_session(), frame, question, chosen, repeats, names, rows, budget)
     scorer = settled(scorer, job.cases)
     if question.dry_run:
-        return {one.name: preview(task) for one, task in zip(chosen, job.tasks, strict=True)}
-    places = None if rows == "all" else drawn(job.tasks[0], int(rows))
-    view = partial(JobView, show=show, unit="answers")
+        shown = (preview(task, Job.longest(task)) for task in job.tasks)
+        return dict(zip((one.name for one in chosen), shown, strict=True))
+    places = None if rows == "all" else Job.drawn(job.tasks[0], int(rows))[0]
+    view = partial(JobView, show=show, noun="answers")
     limits = {"concurrency": concurrency, "max_errors": max_errors}
     runner = job.run(places, view, **limits)
     stopped = runner.stop_error(len(job.attempts), len(job.cases) * len(chosen) * repeats)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from statistics import median
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from deepseek_jupyter.context.card import spread
 from deepseek_jupyter.display.render import money, seconds
@@ -21,16 +22,34 @@ if TYPE_CHECKING:
     from .row_task import RowTask
     from .runner import Runner
 
-_EXACT = 5_000  # different rows whose requests are made and counted; beyond, they are estimated
+EXACT = 5_000  # different rows whose requests are made and counted; beyond, they are estimated
 _STEP = timedelta(minutes=30)
 
 Lines = list[tuple[str, str]]
+Batches = Iterable[list[tuple[Any, ...]]]
 
 
-def drawn(task: RowTask, count: int) -> list[int]:
+@dataclass(frozen=True, slots=True)
+class Census:
+    """How many rows there are, how many are `different`, how many have a value `missing`; and the
+    tokens of the requests of those that were `sampled`, by key.
+    """
+
+    rows: int
+    different: int
+    missing: int
+    sampled: int = 0
+    measured: Mapping[str, int] = field(default_factory=dict)
+
+
+def lengths_of(batches: Batches) -> list[int]:
+    """Of each row the characters; -1 where a value is missing."""
+    rows = (row for batch in batches for row in batch)
+    return [-1 if None in row else sum(len(str(text_of(v))) for v in row) for row in rows]
+
+
+def drawn(lengths: Sequence[int], count: int) -> list[int]:
     """`count` rows with a value in each named column: drawn evenly, and the longest."""
-    rows = (row for batch in task.source.batches() for row in batch)
-    lengths = [-1 if None in row else sum(len(str(text_of(v))) for v in row) for row in rows]
     whole = [at for at, length in enumerate(lengths) if length >= 0]
     longest = max(whole, key=lengths.__getitem__, default=0)
     places = {whole[at] for at in spread(len(whole), count)}
@@ -39,10 +58,10 @@ def drawn(task: RowTask, count: int) -> list[int]:
     return sorted(places)
 
 
-def estimate(task: RowTask, runner: Runner) -> tuple[Lines, Decimal | None]:
-    """What all rows would take, in words, and the cap for them; None where none can be held."""
+def counted(batches: Batches) -> tuple[Census, list[int]]:
+    """A census without requests, and the first of the rows that are equal."""
     different, first, count, missing = set[int](), list[int](), 0, 0
-    for row in (row for batch in task.source.batches() for row in batch):
+    for row in (row for batch in batches for row in batch):
         mark = hash(tuple(map(text_of, row)))
         if None in row:
             missing += 1
@@ -50,18 +69,29 @@ def estimate(task: RowTask, runner: Runner) -> tuple[Lines, Decimal | None]:
             different.add(mark)
             first.append(count)
         count += 1
-    measured = {r.key: count_body(r.built.body) for r in task.requests(first[:_EXACT]) if r.built}
-    kept = runner.kept(list(measured))
+    return Census(count, len(different), missing), first
+
+
+def census_of(task: RowTask) -> Census:
+    """The census of a task whose rows are read here."""
+    census, first = counted(task.source.batches())
+    measured = {r.key: count_body(r.built.body) for r in task.requests(first[:EXACT]) if r.built}
+    return replace(census, sampled=min(EXACT, census.different), measured=measured)
+
+
+def estimate(task: RowTask, runner: Runner, census: Census) -> tuple[Lines, Decimal | None]:
+    """What all rows would take, in words, and the cap for them; None where none can be held."""
+    measured, kept = census.measured, runner.kept(list(census.measured))
     sizes = [tokens for key, tokens in measured.items() if key not in kept]
-    share = max(1.0, len(different) / _EXACT)
+    share = max(1.0, census.different / max(1, census.sampled))
     left, tokens_in = round(len(sizes) * share), round(sum(sizes) * share)
     out = sorted(runner.tally.out) or [0]
     low, high = (out[round((len(out) - 1) * part)] for part in (0.05, 0.95))
     about = "≈ " if share > 1 else ""
-    rows, tally = f"{count:,}, {len(different):,} different", runner.tally
+    rows, tally = f"{census.rows:,}, {census.different:,} different", runner.tally
     passed = left * tally.seconds / len(out) / runner.limit.now
     lines = [
-        ("rows", f"{rows}, {missing:,} without a value, which are not sent"),
+        ("rows", f"{rows}, {census.missing:,} without a value, which are not sent"),
         ("left to ask", f"{about}{left:,}, {about}{tokens_in:,} tokens in"),
         ("tokens out, each", f"{median(out):,.0f} (90 % range {low:,} to {high:,})"),
         *_prices(task, runner, tokens_in, (left * round(median(out)), left * high)),

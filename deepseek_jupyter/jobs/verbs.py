@@ -26,7 +26,8 @@ _QUESTION = {"model", "provider", "system", "think", "effort", "replay", "dry_ru
 def map(
     frame: Any, prompt: str, *, to: Any = str, into: str = "answer", rows: int | str = 5,
     budget: float | str | None = None, also: Sequence[str] = (), truth: str | None = None,
-    concurrency: int | None = None, max_errors: float = 0.05, show: bool = True, **options: Any,
+    concurrency: int | None = None, max_errors: float = 0.05, show: bool = True,
+    where: Any = "kernel", **options: Any,
 ) -> Any:  # fmt: skip
     """Ask one question about every row of a frame; the frame comes back with the answers.
 
@@ -42,7 +43,8 @@ def map(
 
     `also` adds the columns ``answer_error``, ``_raw``, ``_reasoning``, ``_tokens``; `truth` names a
     column to compare the answers with. `concurrency` fixes how many requests run at once, else
-    they adapt to the account's limit. More than `max_errors` of failed rows stop the job. Without
+    they adapt to the account's limit. More than `max_errors` of failed rows stop the job. With
+    ``where="cluster"``, or a client of Dask's, the workers ask the rows of a Dask frame. Without
     `think` the model does not think. `model`, `provider`, `system`, `effort`, `replay`, `dry_run`
     (of the longest row) and parameters such as `max_tokens` are those of `ask`. The job is ``.job``
     of the frame that comes back, where the library lets it be set, and ``deepseek_jupyter.job``.
@@ -50,9 +52,13 @@ def map(
     >>> import deepseek_jupyter as ds
     >>> ds.map(reviews, "What is praised? {{ text }}", into="praised")  # doctest: +SKIP
     """
-    given = MapOptions(to, into, rows, budget, also, truth, concurrency, max_errors, show)
-    question, names = question_of(prompt, options), user_namespace()
-    return row_map(RowTask(get_session(), frame, question, given, names))
+    given = MapOptions(to, into, rows, budget, also, truth, concurrency, max_errors, show, where)
+    task = RowTask(get_session(), frame, question_of(prompt, options), given, user_namespace())
+    if given.in_kernel:
+        return row_map(task)
+    from .cluster import ClusterJob
+
+    return row_map(task, ClusterJob)
 
 
 def classify(

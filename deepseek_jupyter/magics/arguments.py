@@ -85,6 +85,13 @@ def _add_model_flags(add: Callable[..., object]) -> None:
         metavar="K=V",
         help="any other parameter of the provider; V is read as JSON where it is JSON; repeatable",
     )
+    add(
+        "--logprobs",
+        dest="top_logprobs",
+        type=int,
+        metavar="N",
+        help="the probability of each token, and N alternatives (0 to 20)",
+    )
     add("-s", "--system", metavar="TEXT", help="system prompt for this question")
 
 
@@ -146,7 +153,8 @@ def _add_conversation_flags(add: Callable[..., object]) -> None:
     add(
         "--fit",
         choices=FITS,
-        help="of documents that do not fit, send the most relevant parts, or the beginnings",
+        help="of documents that do not fit, send the most relevant parts or the beginnings, or ask "
+        "each part and then over the answers",
     )
     add("--cite", action="store_true", help="quotes from the documents, each with its place")
     add("--dry-run", action="store_true", help="show what would be sent, and send nothing")
@@ -156,6 +164,11 @@ def _add_conversation_flags(add: Callable[..., object]) -> None:
         choices=REPLAYS,
         help="answer from the journal or the notebook: auto where it was asked before, "
         "always or not at all, never",
+    )
+    add(
+        "--pace",
+        metavar="1|4|0|think=8|real",
+        help="how fast a kept answer is shown: 1 as it came, 0 at once",
     )
     add("--budget", type=_sum, metavar="SUM", help="refuse a question that may cost more")
     add(

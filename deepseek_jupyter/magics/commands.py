@@ -13,18 +13,21 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from IPython.core.error import UsageError
 
 from deepseek_jupyter.api import get_session
-from deepseek_jupyter.asking.preview import Preview, drawn
+from deepseek_jupyter.asking.notebook_cells import raw_cells
+from deepseek_jupyter.asking.preview import Preview, drawn, preview
 from deepseek_jupyter.asking.preview import sent as preview_sent
 from deepseek_jupyter.asking.reply import Reply
 from deepseek_jupyter.config import DeepSeek
-from deepseek_jupyter.conversation.exports import ENDINGS, write_export
-from deepseek_jupyter.display.report import Drawing, Report
+from deepseek_jupyter.conversation.exports import ENDINGS, all_turns, write_export
+from deepseek_jupyter.conversation.outline import steps
+from deepseek_jupyter.display.report import Drawing, Folds, Report, tell
 from deepseek_jupyter.errors import CellError
 from deepseek_jupyter.protocol.parameters import parse_value
 from deepseek_jupyter.session.accounts import WAYS, usage
 from deepseek_jupyter.words import said
 
 from .arguments import flag_help, parse_line, split, suggestion
+from .origins import origins
 from .reports import (
     LOCAL_VERBS,
     balance,
@@ -38,6 +41,7 @@ from .reports import (
 
 if TYPE_CHECKING:
     from deepseek_jupyter.conversation.conversation import Conversation
+    from deepseek_jupyter.conversation.recording import Recording
     from deepseek_jupyter.fixing.fix import Proposal
 
 
@@ -59,7 +63,7 @@ class LineCommand:
         """Carry it out. Raises `UsageError` for words that do not have its form."""
         takes = signature(self.call)
         own = [p for p in takes.parameters.values() if p.kind is p.KEYWORD_ONLY]
-        flags = {f"--{p.name.rstrip('_')}": p for p in own}
+        flags = {f"--{p.name.rstrip('_').replace('_', '-')}": p for p in own}
         given: dict[str, Any] = {}
         rest, left = list[str](), iter(words)
         for word in left:
@@ -244,17 +248,30 @@ def _tree() -> Drawing | Report:
     return Drawing("\n".join(_conversation().tree_lines()))
 
 
-@_command("[TURN] [--sent | --as curl|python|openai]", "a turn again, what was sent, or as code")
-def _show(name: str = "", *, sent: bool = False, as_: str = "") -> Reply | Preview | Drawing:
+@_command(
+    "[TURN] [--thinking | --sent | --as curl|python|openai]",
+    "a turn again, its thinking in steps, what was sent, or as code",
+)
+def _show(
+    name: str = "", *, thinking: bool = False, sent: bool = False, as_: str = ""
+) -> Reply | Preview | Drawing | Folds:
+    if as_ and name.startswith("drawn-"):  # a dry run's button; its bytes are built once more
+        return preview(get_session(), drawn(name.removeprefix("drawn-"))).as_code(as_)
     conversation = _conversation()
     turn = conversation.look_up(name) if name else conversation.turn(conversation.tip)
     if turn is None:
         raise UsageError("The conversation has no turn yet.")
+    if thinking:
+        seen = turn.seen()
+        thoughts = [*(step.reasoning for step in seen.steps), seen.reasoning]
+        if found := [step for text in thoughts if text for step in steps(text)]:
+            return Folds(found)
+        raise UsageError("The model did not think aloud in this turn.")
     if sent or as_:
         if not turn.sent:
             raise UsageError("This turn was read from a file; nothing was sent for it from here.")
-        preview = preview_sent(get_session(), turn)
-        return preview.as_code(as_) if as_ else preview
+        gone_out = preview_sent(get_session(), turn)
+        return gone_out.as_code(as_) if as_ else gone_out
     return Reply(turn)
 
 
@@ -298,9 +315,58 @@ def _export(file: str, *, audit: bool = False) -> Report:
     if path.suffix not in ENDINGS or (audit and path.suffix != ".jsonl"):
         endings = ".jsonl with --audit" if audit else ", ".join(ENDINGS)
         raise UsageError(f"export takes a file name that ends in {endings}.")
-    write_export(_conversation(), path, audit=audit)
+    of_cells = origins(raw_cells(), all_turns(_conversation()))
+    write_export(_conversation(), path, audit=audit, cells=of_cells)
     sent = "It holds what was sent, cards of attached data too." if path.suffix == ".jsonl" else ""
-    return Report(f"Written: {path}", remark=sent)
+    return Report(f"Written: {path}", remark="\n".join([sent, *of_cells]).strip())
+
+
+@_command(
+    "FILE.dsrec [--with-prompts]", "write the notebook's kept answers, for a replay elsewhere"
+)
+def _pack(file: str, *, with_prompts: bool = False) -> Report:
+    from deepseek_jupyter.conversation.recording import write_recording
+
+    session, path = get_session(), Path(file).expanduser()
+    if path.suffix != ".dsrec":
+        raise UsageError("pack takes a file name that ends in .dsrec.")
+    found = write_recording(path, *session.recordings.kept(), prompts=with_prompts)
+    session.recordings.trust(found)
+    prompts = "Prompts are in it." if with_prompts else "Prompts are not in it."
+    held = f"{found}. Thinking and results of tool calls are in it. {prompts}"
+    return Report(f"Written: {path}", remark=held)
+
+
+@_command("FILE.dsrec", "let a recording answer, after a yes where it was not made here")
+def _unpack(file: str) -> Report:
+    from deepseek_jupyter.conversation.recording import read_recording
+
+    session, path = get_session(), Path(file).expanduser()
+    found = read_recording(path)
+    if not session.recordings.is_trusted(found):
+        if not _says_yes(found):
+            return Report(f"{path} is not used.")
+        session.recordings.trust(found)
+    config = session.config
+    config.recordings = [*config.recordings, str(path)]
+    config.replay = "auto" if config.replay == "never" else config.replay
+    return Report(f"{path} answers now: {found}.")
+
+
+def _says_yes(found: Recording) -> bool:
+    """Whether the user takes answers that may be anyone's as the model's."""
+    tell(f"{found.path} was not made here: {found}. What it says becomes part of the conversation.")
+    try:
+        return input(said("Use it? [y]es, [n]o: ")).strip().lower() in ("y", "yes")
+    except (EOFError, NotImplementedError):
+        return False
+
+
+@_command("", "which cells have a kept answer, and why others have none")
+def _rehearse() -> Report:
+    from .rehearsal import rehearse
+
+    return rehearse(get_session())
 
 
 @_command("[journal]", "send along turns that are not from here")

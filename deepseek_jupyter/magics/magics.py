@@ -98,6 +98,7 @@ class DeepSeekMagics(Magics):
         from deepseek_jupyter.display.surfaces import preparing, surface
 
         quiet = command.quiet or settings().quiet or command.question.dry_run
+        quiet = quiet or command.map is not None  # a job has a view of its own
         on = surface(False if quiet else None)
         with preparing(on, command.question.prompt):
             return self._answer(command, local_ns, on)
@@ -106,6 +107,7 @@ class DeepSeekMagics(Magics):
         from deepseek_jupyter.api import get_session
         from deepseek_jupyter.asking.ask import ask, resolve
         from deepseek_jupyter.asking.preview import preview
+        from deepseek_jupyter.asking.question import Question
         from deepseek_jupyter.display.frontend import current_cell
         from deepseek_jupyter.privacy.rules import Teaching
 
@@ -116,6 +118,13 @@ class DeepSeekMagics(Magics):
         if command.map is not None:
             return self._map(command, names)
         question = resolve(command.question, names, template=True)
+        if question.fit == "map":
+            from deepseek_jupyter.jobs.document_map import mapped
+
+            asked = mapped(session, question, show=not (command.quiet or session.config.quiet))
+            if not isinstance(asked, Question):
+                return asked
+            question = asked
         if question.dry_run:
             return preview(session, question)
         try:

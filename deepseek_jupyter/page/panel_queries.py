@@ -10,9 +10,9 @@ from types import BuiltinFunctionType, FunctionType, ModuleType
 from typing import TYPE_CHECKING, Any
 
 from deepseek_jupyter.asking.notebook_cells import take_document
+from deepseek_jupyter.asking.reply import record_of
 from deepseek_jupyter.conversation.totals import Total
 from deepseek_jupyter.display.frontend import shell
-from deepseek_jupyter.display.render import footer
 from deepseek_jupyter.errors import shortened
 
 from .fields import ids, text, whole
@@ -131,8 +131,7 @@ def export(session: Session, request: Request) -> dict[str, Any]:
 
 
 def _record(turn: Turn) -> dict[str, Any]:
-    record = turn.record
-    record["footer"] = footer(record)
+    record = record_of(turn)
     for name in ("prompt", "answer", "reasoning"):
         record[name] = shortened(record[name], _LARGEST_TURN)
     return record

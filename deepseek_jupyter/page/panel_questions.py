@@ -14,15 +14,18 @@ from typing import TYPE_CHECKING, Any
 from deepseek_jupyter.asking.ask import ask as ask_model
 from deepseek_jupyter.asking.ask import resolve
 from deepseek_jupyter.asking.attachments import Wanted
+from deepseek_jupyter.asking.branching import branching
 from deepseek_jupyter.asking.notebook_cells import given_cells
 from deepseek_jupyter.asking.preview import drawn, preview
+from deepseek_jupyter.asking.preview import gauge as how_full
 from deepseek_jupyter.asking.question import Question
 from deepseek_jupyter.display.frontend import user_namespace
 from deepseek_jupyter.display.surfaces import Deltas
-from deepseek_jupyter.errors import ConversationError, Interrupted
+from deepseek_jupyter.errors import ConversationError, DeepSeekError, Interrupted
 from deepseek_jupyter.privacy.levels import asked_of
 
-from .fields import flag, objects, text, texts, turn_id
+from .fields import flag, objects, text, texts, turn_id, whole
+from .siblings import neighbour
 
 if TYPE_CHECKING:
     from deepseek_jupyter.conversation.turn import Turn
@@ -64,6 +67,18 @@ def regenerate(session: Session, request: Request) -> dict[str, Any]:
     return _asked(session, request, _resolved(session, question))
 
 
+def branch(session: Session, request: Request) -> dict[str, Any]:
+    """``{turn, at, choice}``: a sibling of the turn that goes on from another token; its bundle."""
+    turn = session.conversation.turn(turn_id(request.body, "turn"))
+    if turn is None:
+        raise ConversationError("This turn is no part of the conversation.")
+    at, choice = (whole(request.body, name, -1, 1_000_000, -1) for name in ("at", "choice"))
+    reply = _reply(session, request, branching(turn, at, choice))
+    if reply.error is not None and not reply.text:
+        raise reply.error
+    return neighbour(session.conversation, reply.turn.id, 0)
+
+
 def dry_run(session: Session, request: Request) -> dict[str, Any]:
     """As `ask`, but nothing is sent: the messages that would be, and tables of what they hold."""
     shown = preview(session, _resolved(session, _question(request.body)))
@@ -78,6 +93,14 @@ def dry_run(session: Session, request: Request) -> dict[str, Any]:
             for r in shown.reports
         ],
     }
+
+
+def gauge(session: Session, request: Request) -> dict[str, Any]:
+    """As `dry_run`, in one line for the composer; where it cannot be asked, why."""
+    try:
+        return {"gauge": how_full(session, _resolved(session, _question(request.body)))}
+    except DeepSeekError as error:
+        return {"gauge": error.what}
 
 
 def _question(body: Mapping[str, Any]) -> Question:
@@ -112,12 +135,15 @@ def _resolved(session: Session, question: Question) -> Question:
 
 
 def _asked(session: Session, request: Request, question: Question) -> dict[str, Any]:
-    try:
-        reply = ask_model(session, question, _Announced(request, question))
-    except Interrupted as stopped:
-        reply = stopped.reply
-    turn = getattr(reply, "turn", None)
+    turn = getattr(_reply(session, request, question), "turn", None)
     return {"turn": turn.id, "status": turn.status} if turn is not None else {}
+
+
+def _reply(session: Session, request: Request, question: Question) -> Any:
+    try:
+        return ask_model(session, question, _Announced(request, question))
+    except Interrupted as stopped:
+        return stopped.reply
 
 
 class _Announced(Deltas):

@@ -25,6 +25,7 @@ PAGE_REQUESTS: dict[str, tuple[str, bool]] = {
     "sibling": ("siblings.sibling", True),
     "use": ("siblings.use", True),
     "ended": ("siblings.ended", True),
+    "branch": ("panel_questions.branch", True),
     "document": ("panel_queries.document", False),
 }
 PANEL_REQUESTS: dict[str, tuple[str, bool]] = {
@@ -38,6 +39,7 @@ PANEL_REQUESTS: dict[str, tuple[str, bool]] = {
     "ask": ("panel_questions.ask", True),
     "regenerate": ("panel_questions.regenerate", True),
     "dry_run": ("panel_questions.dry_run", True),
+    "gauge": ("panel_questions.gauge", True),
     "switch": ("siblings.switch", False),
     "checkout": ("siblings.checkout", False),
     "carry_over": ("siblings.carry_over", False),

@@ -54,43 +54,83 @@ def _add(item: Found, kept: list[Found], text: str) -> None:
             _add(Found(begin + start, begin + stop, item.kind), kept, text)
 
 
-# Keys by their issuers' own marks. Lengths are lower bounds: issuers have lengthened them before.
+# Keys by their issuers' own marks, each ending in a rare character. Lengths are lower bounds:
+# issuers have lengthened them before.
 _MARKS = {
-    **dict.fromkeys(("sk", "pk", "rk"), r"[-_](?:[A-Za-z]+[-_])*[A-Za-z0-9_-]{16,}"),  # OpenAI ...
+    **dict.fromkeys(  # OpenAI ...
+        ("sk-", "sk_", "pk-", "pk_", "rk-", "rk_"), r"(?:[A-Za-z]+[-_])*[A-Za-z0-9_-]{16,}"
+    ),
     **dict.fromkeys(("AKIA", "ASIA"), r"[0-9A-Z]{16}\b"),
-    **dict.fromkeys(("ghp", "gho", "ghs", "ghu", "ghr"), r"_[A-Za-z0-9]{30,}"),
+    **dict.fromkeys(("ghp_", "gho_", "ghs_", "ghu_", "ghr_", "hf_", "npm_"), "[A-Za-z0-9]{30,}"),
     "eyJ": r"[\w-]{8,}\.eyJ[\w-]{8,}\.[\w-]{8,}",  # JWT
     "github_pat_": r"\w{30,}",
     "glpat-": r"[\w-]{20,}",
     "xox": r"[abeoprs]-[\w-]{10,}",
-    "AIza": r"[\w-]{35}",
-    "hf_": r"[A-Za-z0-9]{30,}",
-    "npm_": r"[A-Za-z0-9]{30,}",
+    "AIz": r"a[\w-]{35}",
     "pypi-": r"[\w-]{30,}",
     "SG": r"\.[\w-]{16,}\.[\w-]{16,}",
 }
-# What a pattern begins with stands before its boundary, here and below: `re` skips to those
-# characters.
+# A pattern begins with one rare character, before its boundary, here and below: `re` skips to it.
 _MARKED = re.compile(
     r"-----BEGIN [A-Z ]{0,40}PRIVATE KEY-----(?:[^-]|-(?!----)){0,20000}"
     r"(?:-----END [A-Z ]{0,40}PRIVATE KEY-----)?|"
-    + "|".join(f"{m[0]}(?<!\\w{m[0]}){m[1:]}{rest}" for m, rest in _MARKS.items())
+    + "|".join(f"{m[-1]}(?<={m})(?<!\\w{m})({rest})" for m, rest in _MARKS.items())
 )
+_BEFORE = (0, *(len(mark) - 1 for mark in _MARKS))  # characters, by the group that matched
 _BEARER = re.compile(r"B(?<!\wB)(?:earer|asic)\s+([A-Za-z0-9._~+/=-]{20,})")
 _IN_URL = re.compile(r"\b[a-z][a-z0-9+.-]{1,20}://[^\s:/@]{0,100}:([^\s/@]{3,200})@")
 _ASSIGNED = re.compile(
-    r"(?i)(?<![a-z])(?:[a-z0-9]{1,20}[_-]){0,4}(api_?key|apikey|access[_-]?key|secret(?:[_-]?key)?"
-    r"|auth[_-]?token|token|passwd|password|passphrase|pwd|credentials?)"
+    r"(?i)(?<![a-z])(api_?key|access[_-]?key|secret(?:[_-]?key)?|authtoken|token|passwd|password"
+    r"|passphrase|pwd|credentials?)"
     r"[\"']?\s{0,3}(?::=|=|:)\s{0,3}(?:(?P<quote>[\"'])(?P<quoted>[^\"'\n]{6,300})(?P=quote)"
     r"|(?P<bare>[^\s\"',;(){}\[\]<>]{10,300}))"
 )
 
 
+# What `_ASSIGNED` begins with.
+_ASSIGNED_WORDS = (
+    *("apikey", "api_key", "accesskey", "access_key", "access-key", "secret", "authtoken", "token"),
+    *("passwd", "password", "passphrase", "pwd", "credential"),
+)
+
+
+def _at_words(pattern: re.Pattern[str], words: Iterable[str], text: str) -> Iterator[re.Match[str]]:
+    """The matches of `pattern`, which begins with one of `words` in any case: finding these first
+    takes a tenth of the time.
+    """
+    low, places = text.replace("İ", "I").lower(), list[int]()  # as long as the text
+    for word in words:
+        at = low.find(word)
+        while at >= 0:
+            places.append(at)
+            at = low.find(word, at + 1)
+    end = 0
+    for at in sorted(places):
+        if at >= end and (match := pattern.match(text, at)):
+            yield match
+            end = match.end()
+
+
+def _around(pattern: re.Pattern[str], mark: str, text: str, before: int) -> Iterator[re.Match[str]]:
+    """The matches of `pattern`, in which `mark` follows `before` characters at most without one;
+    all of it is shorter than 500.
+    """
+    at, after = text.find(mark), 0
+    while at >= 0:
+        match = pattern.search(text, max(after, at - before), at + 500)
+        after = at + 1
+        if match and match.start() < at:
+            yield match
+            after = match.end()
+        at = text.find(mark, after)
+
+
 def _secrets(text: str) -> Iterator[tuple[int, int]]:
-    yield from (match.span() for match in _MARKED.finditer(text))
+    for match in _MARKED.finditer(text):
+        yield match.start() - _BEFORE[match.lastindex or 0], match.end()
     yield from (match.span(1) for match in _BEARER.finditer(text))
-    yield from (match.span(1) for match in (_IN_URL.finditer(text) if "@" in text else ()))
-    for match in _ASSIGNED.finditer(text):
+    yield from (match.span(1) for match in _around(_IN_URL, "://", text, 21))
+    for match in _at_words(_ASSIGNED, _ASSIGNED_WORDS, text):
         group = "quoted" if match["quoted"] is not None else "bare"
         value = match[group]
         spoken = match[1].lower().startswith(("pass", "pwd"))
@@ -124,6 +164,16 @@ def _ibans(text: str) -> Iterator[tuple[int, int]]:
             yield match.span()
 
 
+_NUMBERS = r"[\d(+][\d ()./-]{8,}"  # in which cards and telephones stand, whole
+_IN_TEXT, _IN_ASCII = re.compile(_NUMBERS), re.compile(_NUMBERS, re.ASCII)
+
+
+def _in_numbers(text: str, *patterns: re.Pattern[str]) -> Iterator[re.Match[str]]:
+    for run in (_IN_ASCII if text.isascii() else _IN_TEXT).finditer(text):
+        for pattern in patterns:
+            yield from pattern.finditer(text, run.start(), run.end() + 2)  # they look ahead
+
+
 _CARD = re.compile(
     r"\d(?<![\w.-]\d)(?:\d{12,18}|\d{3}([ -])\d{4}\1\d{4}\1\d{1,7}|\d{3}([ -])\d{6}\2\d{4,5})"
     r"(?!\w|[.-]\d)"
@@ -136,7 +186,7 @@ _ISSUERS = re.compile(
 
 
 def _cards(text: str) -> Iterator[tuple[int, int]]:
-    for match in _CARD.finditer(text):
+    for match in _in_numbers(text, _CARD):
         digits = re.sub(r"\D", "", match[0])
         if _ISSUERS.fullmatch(digits) and _luhn(digits):
             yield match.span()
@@ -156,9 +206,8 @@ _EMAIL = re.compile(
 
 
 def _emails(text: str) -> Iterator[tuple[int, int]]:
-    for match in _EMAIL.finditer(text) if "@" in text else ():
-        start = match.start() + len(match[0]) - len(match[0].lstrip("'.-"))
-        yield start, match.end()
+    for match in _around(_EMAIL, "@", text, 64):
+        yield match.start() + len(match[0]) - len(match[0].lstrip("'.-")), match.end()
 
 
 _PHONES = (
@@ -178,17 +227,17 @@ _NEAR_PHONE = re.compile(
     r"(?i)(?:\b(?:phone|tel|telephone|telefon|mobile|cell|fax|whatsapp)\b|手机号?|电话)"
     r"[^\d+\n]{0,12}(\+?\d[\d ()/-]{5,16}\d)(?!\w)"
 )
+_PHONE_WORDS = ("phone", "tel", "mobile", "cell", "fax", "whatsapp", "手机", "电话")
 _DATE = re.compile(r"\d{1,2}[ /.-]\d{1,2}[ /.-](?:19|20)\d\d|(?:19|20)\d\d[ /.-]\d\d[ /.-]\d\d")
 
 
 def _phones(text: str) -> Iterator[tuple[int, int]]:
-    for pattern in _PHONES:
-        for match in pattern.finditer(text):
-            digits = re.sub(r"\D", "", match[0])
-            enough = 9 <= len(digits) + match[0].startswith("+") <= 16 and len(set(digits)) > 2
-            if enough and not _DATE.search(match[0]):
-                yield match.span()
-    for match in _NEAR_PHONE.finditer(text):
+    for match in _in_numbers(text, *_PHONES):
+        digits = re.sub(r"\D", "", match[0])
+        enough = 9 <= len(digits) + match[0].startswith("+") <= 16 and len(set(digits)) > 2
+        if enough and not _DATE.search(match[0]):
+            yield match.span()
+    for match in _at_words(_NEAR_PHONE, _PHONE_WORDS, text):
         if 7 <= sum(map(str.isdigit, match[1])) <= 15 and not _DATE.search(match[1]):
             yield match.span(1)
 

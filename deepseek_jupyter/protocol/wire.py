@@ -98,6 +98,6 @@ def on_wire(dialect: Dialect, name: str) -> Dialect:
         schema_flag=False,
         thinking=dialect.thinking if told else "deepseek",
         replay="none" if dialect.replay == "none" else "signed",
-        prefix=False,
+        prefix="",
         stream_usage=False,
     )

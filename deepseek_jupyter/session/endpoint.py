@@ -130,7 +130,13 @@ class Endpoints:
         from deepseek_jupyter.transport.keys import Secret
 
         meant = name or self.named(None, self.config.model)[0] or self.config.provider
-        return self._addressed(self.profile(meant or "deepseek")), Secret("")
+        provider = self.profile(meant or "deepseek")
+        if provider.name == "local":
+            from deepseek_jupyter import local
+
+            model = self.config.local_model or local.DEFAULT_MODEL
+            return provider.derive(default_model=model), Secret("")
+        return self._addressed(provider), Secret("")
 
     def profile(self, name: str) -> Provider:
         """The profile called `name`, as the settings change it."""

@@ -162,6 +162,16 @@ class Memory:
         else:
             conversation.keep_aside(turn)
 
+    def sync(self) -> None:
+        """Wait until the disk has the turns that have ended."""
+        if self._journal is not None:
+            self._journal.sync()
+
+    async def group_sync(self) -> None:
+        """`sync`, once for all that end together."""
+        if self._journal is not None:
+            await self._journal.group_sync()
+
     def _restored(self) -> Conversation:
         from deepseek_jupyter.conversation.journal import Journal
         from deepseek_jupyter.conversation.restore import notebook_path, restore

@@ -18,6 +18,7 @@ from deepseek_jupyter.protocol.usage import Price
 from .accounts import GhostCosts
 from .endpoint import Endpoints
 from .memory import Memory
+from .recordings import Recordings
 from .withholding import Withholding
 
 if TYPE_CHECKING:
@@ -56,6 +57,7 @@ class Session:
         self.jobs: dict[str, Total] = {}  # what the answers of jobs cost in this kernel, by model
         self.prefix: object = None  # what the last request began with; `asking` compares it
         self.endpoints = Endpoints(config)
+        self.recordings = Recordings(config, self.memory)
         use_exact_tokens(config.exact_tokens)
         self.allowed: set[tuple[str, str]] = set()  # conversation and tool, by "always"
         self.attached: dict[tuple[str, str], Any] = {}  # by conversation and name, for tools

@@ -108,6 +108,12 @@ def frame_of(value: Any, backend: str | None = None) -> Any:
     return nw.from_dict(columns, backend=chosen).to_native()
 
 
+def frame_or_rows(rows: list[dict[str, Any]], backend: str | None = None) -> Any:
+    """`rows` as `frame_of` makes them; as they are for "records", and where no library is there."""
+    plain = backend == "records" or (backend is None and not any(map(find_spec, BACKENDS)))
+    return rows if plain else frame_of(rows, backend)
+
+
 def records_of(value: Any) -> list[dict[str, Any]]:
     """`value` as rows: a list of records, one record, or a record that holds one list of them."""
     if _is_list(value):

@@ -18,7 +18,7 @@ import queue
 import sys
 import threading
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine, Generator
-from concurrent.futures import CancelledError, Future, InvalidStateError
+from concurrent.futures import CancelledError, Future
 from typing import Any, Generic, TypeVar
 
 from deepseek_jupyter.errors import DeepSeekError, Interrupted
@@ -82,6 +82,7 @@ class Engine:
         """
         items: queue.SimpleQueue[list[T] | _End] = queue.SimpleQueue()
         job = _Job(self.loop, _pump(source, items.put))
+        job.result.add_done_callback(lambda _: items.put(_End()))
         if stop is not None:
             stop.bind(job)
         try:
@@ -116,12 +117,15 @@ class Engine:
                 here.call_soon_threadsafe(items.put_nowait, item)
 
         job = _Job(self.loop, _pump(source, put))
+        job.result.add_done_callback(lambda _: put(_End()))
         if stop is not None:
             stop.bind(job)
         try:
             while not isinstance(item := await items.get(), _End):
                 yield _with_waiting(item, items)
-            await asyncio.wrap_future(job.result)
+            if job.result.cancelled():
+                raise asyncio.CancelledError
+            job.result.result()
         finally:
             if not job.finished.is_set():
                 await asyncio.to_thread(job.cancel)
@@ -186,14 +190,13 @@ class _Job(Generic[T]):
         self._task.cancel()
 
     def _done(self, task: asyncio.Task[T]) -> None:
-        with contextlib.suppress(InvalidStateError):  # the waiting side may cancel it just now
-            if task.cancelled():
-                self.result.cancel()
-            elif error := task.exception():
-                self.result.set_exception(error)
-            else:
-                self.result.set_result(task.result())
         self.finished.set()
+        if task.cancelled():
+            self.result.cancel()
+        elif error := task.exception():
+            self.result.set_exception(error)
+        else:
+            self.result.set_result(task.result())
 
 
 def _with_waiting(
@@ -211,7 +214,7 @@ def _with_waiting(
     return joined
 
 
-async def _pump(source: Callable[[], AsyncIterator[T]], put: Callable[[T | _End], Any]) -> None:
+async def _pump(source: Callable[[], AsyncIterator[T]], put: Callable[[T], Any]) -> None:
     iterator = source()
     try:
         async for item in iterator:
@@ -220,7 +223,6 @@ async def _pump(source: Callable[[], AsyncIterator[T]], put: Callable[[T | _End]
         # An async generator that is merely dropped would be closed at some later time.
         if close := getattr(iterator, "aclose", None):
             await close()
-        put(_End())
 
 
 _ENGINE = Engine()

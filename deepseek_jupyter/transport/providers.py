@@ -14,7 +14,13 @@ from types import MappingProxyType
 from typing import Any, get_args
 
 from deepseek_jupyter.errors import ConfigurationError, ParameterError
-from deepseek_jupyter.protocol.dialect import Dialect, Replay, SchemaStyle, ThinkingStyle
+from deepseek_jupyter.protocol.dialect import (
+    Dialect,
+    PrefixStyle,
+    Replay,
+    SchemaStyle,
+    ThinkingStyle,
+)
 from deepseek_jupyter.protocol.model_facts import ModelFacts, facts_of
 from deepseek_jupyter.protocol.parameters import STANDARD, TAKEN, Parameter
 from deepseek_jupyter.protocol.request import join_url
@@ -150,6 +156,7 @@ _WORDS: Mapping[str, tuple[str, ...]] = {
     "thinking": get_args(ThinkingStyle),
     "replay": get_args(Replay),
     "schema": get_args(SchemaStyle),
+    "prefix": get_args(PrefixStyle),
     "wire": tuple(WIRES),
     "fim": ("", "fim", "infill"),
 }
@@ -209,7 +216,7 @@ _ALL = (
         # json_schema is offered on /responses alone; api-docs.deepseek.com/guides/tool_calls.
         schema="strict function",
         beta=True,
-        prefix=True,
+        prefix="prefix",  # api-docs.deepseek.com/guides/chat_prefix_completion
         json_needs_word=True,
         thinks_by_default=True,
         forced_tool_choice_with_thinking=False,
@@ -266,6 +273,7 @@ _ALL = (
         efforts={"low": "low", "high": "high", "max": "xhigh"},
         replay="reasoning_details",  # tool turns must bring them back unmodified and in order
         schema="strict json_schema",  # openrouter.ai/docs/features/structured-outputs
+        prefix="trailing",
         json_needs_word=True,
     ),
     _host(
@@ -284,6 +292,7 @@ _ALL = (
     _host(
         "vllm",
         "vLLM",
+        prefix="continue",
         base_url="http://127.0.0.1:8000/v1",
         source="https://docs.vllm.ai/en/v0.26.0/features/reasoning_outputs.html",
         key_variables=("VLLM_API_KEY",),
@@ -294,6 +303,7 @@ _ALL = (
     _host(
         "sglang",
         "SGLang",
+        prefix="continue",
         base_url="http://127.0.0.1:30000/v1",
         source="https://docs.sglang.io/docs/advanced_features/separate_reasoning",
         key_variables=("SGLANG_API_KEY",),
@@ -315,6 +325,7 @@ _ALL = (
     _host(
         "llamacpp",
         "llama.cpp",
+        prefix="trailing",
         base_url="http://127.0.0.1:8080/v1",
         source="https://github.com/ggml-org/llama.cpp/blob/master/tools/server/README.md",
         fim="infill",
@@ -327,6 +338,7 @@ _ALL = (
     _host(
         "local",
         "the embedded model",
+        prefix="trailing",
         base_url="",  # known once its server runs
         source="https://github.com/ggml-org/llama.cpp/blob/master/tools/server/README.md",
         fim="infill",

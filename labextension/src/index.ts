@@ -3,9 +3,11 @@ import { PageConfig } from '@jupyterlab/coreutils';
 import { INotebookTracker, NotebookActions } from '@jupyterlab/notebook';
 import { IRenderMimeRegistry } from '@jupyterlab/rendermime';
 import { ITranslator, nullTranslator } from '@jupyterlab/translation';
+import type { IRenderMime } from '@jupyterlab/rendermime-interfaces';
 import type { JupyterFrontEnd, JupyterFrontEndPlugin } from '@jupyterlab/application';
 import { Card } from './card/card';
 import { DRAWN_MIME, DryRun } from './card/dryrun';
+import { NEXT_MIME, NextTokens } from './card/nexttokens';
 import { page } from './card/notes';
 import { orText } from './card/fallback';
 import { keepOutputs } from './card/outputs';
@@ -23,6 +25,16 @@ export { ICommHub, ISidePanel };
 
 /** Before every other kind of output. */
 const RANK = -10;
+
+/** Have outputs of a type shown by a renderer. */
+function draw(
+  rendermime: IRenderMimeRegistry,
+  mimeType: string,
+  create: (options: IRenderMime.IRendererOptions) => IRenderMime.IRenderer
+): void {
+  const createRenderer = (options: IRenderMime.IRendererOptions) => orText(() => create(options));
+  rendermime.addFactory({ safe: true, mimeTypes: [mimeType], defaultRank: RANK, createRenderer }, RANK);
+}
 
 /** Fetch the catalogue of the kernel's words; without it they stay English. */
 async function speakIn(language: string): Promise<void> {
@@ -103,30 +115,10 @@ const renderer: JupyterFrontEndPlugin<void> = {
   ) => {
     forbidNamePrefetch();
     page.enterKey = () => void app.commands.execute(COMMANDS.login);
-    rendermime.addFactory(
-      {
-        safe: true,
-        mimeTypes: [MIME_TYPE],
-        defaultRank: RANK,
-        createRenderer: rendererOptions =>
-          orText(
-            () => new Card({ rendererOptions, translator: translator ?? nullTranslator, hub, tracker })
-          )
-      },
-      RANK
-    );
-    rendermime.addFactory(
-      {
-        safe: true,
-        mimeTypes: [DRAWN_MIME],
-        defaultRank: RANK,
-        createRenderer: rendererOptions =>
-          orText(
-            () => new DryRun({ rendererOptions, translator: translator ?? nullTranslator, tracker })
-          )
-      },
-      RANK
-    );
+    const words = translator ?? nullTranslator;
+    draw(rendermime, MIME_TYPE, rendererOptions => new Card({ rendererOptions, translator: words, hub, tracker }));
+    draw(rendermime, DRAWN_MIME, rendererOptions => new DryRun({ rendererOptions, translator: words, tracker }));
+    draw(rendermime, NEXT_MIME, () => new NextTokens(words));
   }
 };
 
@@ -160,16 +152,7 @@ const changes: JupyterFrontEndPlugin<void> = {
     translator: ITranslator | null
   ) => {
     const options = { translator: translator ?? nullTranslator, hub, tracker };
-    rendermime.addFactory(
-      {
-        safe: true,
-        mimeTypes: [CHANGES_MIME],
-        defaultRank: RANK,
-        createRenderer: rendererOptions =>
-          orText(() => new Changes({ ...options, rendererOptions }))
-      },
-      RANK
-    );
+    draw(rendermime, CHANGES_MIME, rendererOptions => new Changes({ ...options, rendererOptions }));
   }
 };
 

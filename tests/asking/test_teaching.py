@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 import deepseek_jupyter as ds
@@ -211,6 +213,28 @@ class TestSeen:
         rule(course, "hints_only = true")
         ask()
         assert sent(server)[0] == HINTS
+
+
+class TestOfASchool:
+    """The policy file of the documentation, as a school takes it."""
+
+    def test_it_holds_as_it_is(self, session, server, course):
+        text = (Path(__file__).parents[2] / "docs/school/deepseek-policy.toml").read_text("utf-8")
+        (course / FILE).write_text(text, "utf-8")
+        server.queue(answer("A hint.", reasoning="Hm."))
+        students = pd.DataFrame({"student_name": ["Ada Byron"] * 9, "points": [*range(9)]})
+        reply = ask(attach={"marks": students})
+        assert sent(server)[0] == HINTS
+        body = json.dumps(server.requests[0].json)
+        assert "points" in body
+        for kept_here in ("Ada", "student_name"):
+            assert kept_here not in body
+        assert {"hints_only", "thinking", "no_code"} <= {*reply.turn.policy}
+        tool = {"type": "function", "function": {"name": "run_python", "parameters": {}}}
+        session.config.extra_body = {"tools": [tool]}
+        assert "forbids the tool run_python" in refused(server)
+        told = next(row[1] for row in status(session).rows if row[0] == "policy")
+        assert "hints only" in told
 
 
 class TestMalformed:

@@ -475,5 +475,5 @@ def test_the_record_says_rows_failure_and_time_of_a_call(session, server):
     assert (second["failed"], "rows" in second) == (True, False)
     assert read_record(json.loads(json.dumps(reply.turn.record))).steps == reply.turn.steps
     saved = json.loads(json.dumps(reply.bundle()))
-    assert "seconds" not in saved[TURN_MIME]["content"]["more"]
+    assert "seconds" not in saved[TURN_MIME]["more"]
     assert unpacked(saved)["steps"][0]["results"][0]["seconds"] == first["seconds"]

@@ -9,6 +9,7 @@ import itertools
 import threading
 import time
 import uuid
+from collections.abc import Callable
 from typing import Any
 
 from comm import get_comm_manager
@@ -26,12 +27,18 @@ class Channel:
 
     def register(self) -> None:
         manager = get_comm_manager()
-        manager.register_target("deepseek.data", lambda comm, _: self.data.append(comm))
+        manager.register_target("deepseek.data", self._on_data)
         manager.register_target("deepseek.control", self._on_control)
 
     def send(self, message: dict[str, Any]) -> None:
         for comm in self.data:
             comm.send(message)
+
+    def _on_data(self, comm: Any, _: Any) -> None:
+        self.data.append(comm)
+        for turn in self.turns.values():
+            if turn.runs:
+                turn.catch_up(comm.send)
 
     def _on_control(self, comm: Any, _: Any) -> None:
         comm.on_msg(lambda message: self._asked(message["content"]["data"]))
@@ -43,9 +50,7 @@ class Channel:
         if request["type"] == "stop":
             turn.stopped.set()
         elif request["type"] == "resync":
-            with turn.lock:
-                message = {"type": "snapshot", "id": turn.id, "seq": turn.seq}
-                self.send({**message, "record": dict(turn.record)})
+            turn.catch_up(self.send)
 
 
 channel = Channel()
@@ -57,6 +62,7 @@ class Turn:
     def __init__(self, **fields: Any) -> None:
         self.id = str(uuid.uuid4())
         self.seq = 0
+        self.runs = True
         self.lock = threading.Lock()
         self.stopped = threading.Event()
         self.record: dict[str, Any] = {
@@ -88,10 +94,17 @@ class Turn:
             self.seq += 1
 
     def phase(self, status: str) -> None:
-        self.record["status"] = status
-        channel.send({"type": "status", "id": self.id, "status": status})
+        with self.lock:
+            self.record["status"] = status
+            channel.send({"type": "status", "id": self.id, "status": status})
+
+    def catch_up(self, tell: Callable[[dict[str, Any]], None]) -> None:
+        with self.lock:
+            message = {"type": "snapshot", "id": self.id, "seq": self.seq}
+            tell({**message, "record": dict(self.record)})
 
     def publish(self, **fields: Any) -> None:
+        self.runs = "status" not in fields
         self.record.update(fields)
         self._handle.update(self._bundle(), raw=True)
 

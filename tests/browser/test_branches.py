@@ -82,8 +82,9 @@ def test_going_on_from_it_saves_it_and_brings_back_what_followed(asked, server):
     assert (text(asked), place(asked)) == ("Red.", "1/3")
     content = saved(asked)
     nbformat.validate(nbformat.from_dict(content))
-    (data,) = [o["data"] for o in content["cells"][1]["outputs"] if MIME in o.get("data", {})]
-    assert unpacked(data)["answer"] == "Red."
+    (output,) = [o for o in content["cells"][1]["outputs"] if MIME in o.get("data", {})]
+    data = output["data"]
+    assert unpacked(data, output["metadata"])["answer"] == "Red."
     assert "".join(data["text/plain"]) == "Red."
     server.queue(answer("Pink."))
     asked.page.evaluate(

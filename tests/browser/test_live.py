@@ -97,7 +97,7 @@ def test_a_cell_streams_thinking_and_answer_and_saves_all_forms(either, endpoint
     book.page.evaluate("() => jupyterapp.commands.execute('docmanager:save')")  # until it is
     saved = json.loads((either.work / book.name).read_text())
     (output,) = saved["cells"][1]["outputs"]
-    assert set(output["data"]) == set(final_bundle(record_in(output["data"])))
+    assert set(output["data"]) == set(final_bundle(record_in(output)))
     assert KEY not in json.dumps(saved)
     assert book.requests == []
 
@@ -131,6 +131,34 @@ def test_the_kernel_interrupt_does_the_same(either, endpoint, notebook):
     shown = book.page.locator(".jp-OutputArea").last.inner_text()
     assert "stopped" in shown.lower()
     assert "Traceback" not in shown
+
+
+@pytest.mark.parametrize("way", ["Space", "ArrowRight", "button"])
+def test_a_kept_answer_comes_as_it_came_until_a_key_shows_the_rest(lab, endpoint, notebook, way):
+    cell = f"%%ds --new --replay auto --pace 1\nTell me, {way}."
+    book = notebook(lab, cell)
+    said = " ".join(f"word{number}" for number in range(120))
+    endpoint.queue(stream(said, pieces=60, gap=0.12))
+    book.run(1)
+    book.until_done()
+    start = time.monotonic()
+    book.run(1)
+    until_shown(book, "word5 ")
+    card = book.card
+    assert "Replaying" in card.locator(".jp-DeepSeek-phase").inner_text()
+    rest = card.get_by_role("button", name="Show the rest")
+    if way == "button":
+        rest.click()
+    else:
+        card.focus()
+        book.page.keyboard.press(way)
+    until_shown(book, "word119")
+    assert time.monotonic() - start < 7
+    book.until_done()
+    assert "replayed · recorded 20" in card.inner_text()
+    assert rest.count() == 0
+    assert card.get_attribute("tabindex") == "-1"
+    assert len(endpoint.requests) == 1
 
 
 def test_no_attack_succeeds_in_a_cell_just_run(either, endpoint, notebook):

@@ -341,6 +341,7 @@ def test_what_would_be_sent_can_be_read_first(lab, endpoint, notebook):
     run(book, 0)
     panel = Panel.open(book)
     panel.field.fill("Is this sent?")
+    panel.node.get_by_text(re.compile(r"^\d+ of [\d,]+ tokens, about .*, 0 cached$")).wait_for()
     panel.node.get_by_role("button", name="Show what would be sent").click()
     message = panel.node.locator(".jp-DeepSeek-tool-text", has_text="Is this sent?")
     message.wait_for(state="attached")

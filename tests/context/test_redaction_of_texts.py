@@ -9,6 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from deepseek_jupyter.privacy import redaction
+from deepseek_jupyter.privacy.detectors import find
 from deepseek_jupyter.privacy.redaction import Redactor, Restorer, restore_shown
 from tests.support.growth import assert_linear
 
@@ -216,3 +218,30 @@ def test_restoring_takes_as_long_as_its_text():
         return restore_shown(f"{SENT}<email-1> <email-1> ](" * count, KNOWN)
 
     assert_linear(restored, 2000)
+
+
+def test_a_long_text_is_searched_once(monkeypatch):
+    """Not again within a message, nor in the next question; what stands beside it is."""
+    searched = []
+    look = lambda text, kinds: searched.append(text) or find(text, kinds)  # noqa: E731
+    monkeypatch.setattr(redaction, "find", look)
+    redactor = Redactor()
+    document = redactor.redact("Ada wrote to ada@example.com.\n" * 20_000)
+    assert document.count("<email-1>") == 20_000
+    before = sum(map(len, searched))
+    assert redactor.redact(document) == document
+    message = redactor.redact(
+        f"bob@example.com\n\n{document}\n\nPassword:\n\nhunter2Xq9zz8 eve@x.org"
+    )
+    assert message.startswith("<email-2>\n\nAda")
+    assert message.endswith("Password:\n\n<secret-1> <email-3>")
+    assert redactor.for_request(()).redact(message) == message
+    assert sum(map(len, searched)) - before < 10_000
+    redactor.detectors = frozenset({"phone"})
+    assert redactor.redact(f"{document} c@x.org") == f"{document} c@x.org"
+
+
+def test_what_begins_in_a_long_text_and_ends_beside_it_is_found():
+    redactor = Redactor()
+    document = redactor.redact("Nothing is in here.\n" * 2_000 + "api_key =")
+    assert redactor.redact(f"{document}\n\nA1b2C3d4E5f6G7").endswith("api_key =\n\n<secret-1>")

@@ -23,7 +23,7 @@ def journal(tmp_path) -> Journal:
 
 def test_the_newest_whole_answer_is_found(journal):
     journal.add_answers("n", [kept("a"), kept("b", whole=False)])
-    journal.add_answers("n", [kept("a", "no", reasoning="hm", cost=None, currency="")], full=True)
+    journal.add_answers("n", [kept("a", "no", reasoning="hm", cost=None, currency="")])
     found = Journal.open(journal.path).answers(["a", "b", "c"])
     assert found == {"a": kept("a", "no", reasoning="hm", cost=None, currency="")}
 

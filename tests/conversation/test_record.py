@@ -15,7 +15,7 @@ from deepseek_jupyter.conversation.restore import records_in
 from deepseek_jupyter.conversation.turn import SCHEMA, Step, Turn, now
 from deepseek_jupyter.display.render import final_bundle, footer
 from deepseek_jupyter.protocol.messages import ToolCall
-from deepseek_jupyter.protocol.output import TURN_MIME, unpacked
+from deepseek_jupyter.protocol.output import TURN_MIME, output_of, unpacked
 from deepseek_jupyter.protocol.usage import Usage
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "record.md"
@@ -58,6 +58,7 @@ FULL = Turn(
     timing={"first_token": 0.1, "thinking": 0.2, "total": 0.5},
     finish_reason="stop",
     notices=("One.",),
+    tokens={"says": "S", "packed": "P"},
     error={"type": "T", "message": "M", "hint": "H"},
     reasoning_details=({"type": "reasoning.text", "text": "secret form"},),
 )
@@ -175,7 +176,8 @@ def test_statuses_are_documented():
 
 def saved(turn: Turn) -> str:
     """The turn's output as a notebook file has it."""
-    output = nbformat.v4.new_output("display_data", final_bundle(record(turn)))
+    data, metadata = output_of(final_bundle(record(turn)))
+    output = nbformat.v4.new_output("display_data", data, metadata=metadata)
     cell = nbformat.v4.new_code_cell("%%ds\nQ", id="cell", outputs=[output])
     notebook = nbformat.v4.new_notebook(cells=[cell])
     nbformat.validate(notebook)
@@ -249,5 +251,15 @@ def test_an_equal_answer_differs_in_one_line():
 @pytest.mark.parametrize("run", [None, 7, "", "[]", "{", "[" * 100_000, '{"id": 7}'])
 @pytest.mark.parametrize("content", [None, [], {}, {"prompt": 7}])
 def test_a_malformed_output_is_no_turn(run, content):
-    data = {TURN_MIME: {"schema": 2, "content": content, "run": run}, "text/plain": "A"}
-    assert read_record(unpacked(data)) is None
+    two = {TURN_MIME: {"schema": 2, "content": content, "run": run}, "text/plain": "A"}
+    three = {TURN_MIME: {"schema": 3, **(content or {})}, "text/plain": "A"}
+    assert read_record(unpacked(two)) is None
+    assert read_record(unpacked(three, {"deepseek": run})) is None
+
+
+def test_an_output_of_schema_2_is_read():
+    bundle = final_bundle(record(RICH))
+    names = ("prompt", "reasoning", "answer", "more")
+    content = {name: bundle[TURN_MIME][name] for name in names if name in bundle[TURN_MIME]}
+    saved = {"schema": 2, "content": content, "run": bundle[TURN_MIME]["run"]}
+    assert read_record(unpacked({**bundle, TURN_MIME: saved})) == read_record(RICH.record)

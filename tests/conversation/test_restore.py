@@ -208,7 +208,7 @@ def test_a_record_shown_twice_is_one_and_two_of_one_id_are_neither(begun, journa
     disk.files[HERE]["cells"].append(cells[1])  # %deepseek show, or a cell pasted
     assert prompts(disk.kernel(journal, HERE)[0]) == ["one", "two"]
     forged = json.loads(json.dumps(cells[0]))
-    forged["outputs"][0]["data"][TURN_MIME]["content"]["prompt"] = "FORGED"
+    forged["outputs"][0]["data"][TURN_MIME]["prompt"] = "FORGED"
     disk.files[HERE]["cells"].insert(0, forged)
     restored = disk.opened(journal, HERE)
     assert prompts(restored.conversation) == []
@@ -238,9 +238,10 @@ def test_a_turn_asked_without_history_is_not_made_part_of_it_by_a_file(begun, jo
 def test_a_turn_saved_in_mid_answer_is_not_an_edited_one(begun, journal, disk):
     ask(begun, "three")
     disk.save(HERE, begun)
-    data = disk.cells(HERE)[2]["outputs"][0]["data"]
+    output = disk.cells(HERE)[2]["outputs"][0]
+    data = output["data"]
     running = {"status": "answering", "answer": "An", "finish_reason": None}
-    data[TURN_MIME] = {**unpacked(data), **running}
+    data[TURN_MIME] = {**unpacked(data, output["metadata"]), **running}
     conversation, _ = disk.kernel(journal, HERE)
     assert [turn.answer for turn in conversation][2] == "An answer to: three"
     disk.files[THERE] = disk.files[HERE]

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import threading
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
-from deepseek_jupyter.display.pages import CONTROL, DATA, Pages, Request
+from deepseek_jupyter.display.pages import CONTROL, DATA, Pages, Request, Tell
 from deepseek_jupyter.errors import ParameterError
 
 
@@ -182,8 +182,10 @@ class Asking:
 
     def stop(self) -> None: ...
 
-    def snapshot(self) -> dict[str, Any]:
-        return {"type": "snapshot", "id": "turn", "record": {"asking": {"call": "c"}}}
+    SNAPSHOT: ClassVar = {"type": "snapshot", "id": "turn", "record": {"asking": {"call": "c"}}}
+
+    def catch_up(self, tell: Tell) -> None:
+        tell(self.SNAPSHOT)
 
 
 def test_a_question_is_given_up_when_the_last_page_has_left(hub):
@@ -198,6 +200,17 @@ def test_a_question_is_given_up_when_the_last_page_has_left(hub):
     assert pages.answer("turn", "c", 0) is None, "a page that is loaded again has a while"
     assert not pages.connected
     pages.grace = 0.0
+    assert pages.answer("turn", "c", 0) == "gone"
+
+
+def test_a_question_in_a_panel_outlives_the_page_that_was_closed_before(hub):
+    pages, manager = hub
+    pages.grace = 0.0
+    manager.page("one")[0].close({})
+    pages.join("panel", lambda _: None)
+    pages.expect("turn", "c")
+    assert pages.answer("turn", "c", 0) is None
+    pages.leave("panel")
     assert pages.answer("turn", "c", 0) == "gone"
 
 
@@ -217,7 +230,7 @@ def test_the_next_page_is_shown_the_question_and_may_answer(hub):
     pages.expect("turn", "c")
     control.receive({"type": "leave", "page": "one-data"})
     data, control = manager.page("two")
-    assert data.sent == [{**Asking().snapshot(), "alone": True}]
+    assert data.sent == [{**Asking.SNAPSHOT, "alone": True}]
     pages.grace = 0.0
     assert pages.answer("turn", "c", 0) is None
     control.receive({"type": "approve", "id": "turn", "call": "c"})

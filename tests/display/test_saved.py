@@ -32,7 +32,7 @@ def saved(answer: str) -> dict[str, object]:
 
 @pytest.mark.parametrize(
     "answer",
-    ["\n\n".join([PROSE] * 7), RICH, f"{PROSE}\n\n{LIST}\n\n" * 4],
+    ["\n\n".join([PROSE] * 6), RICH, f"{PROSE}\n\n{LIST}\n\n" * 3],
     ids=["prose", "rich", "lists"],
 )
 def test_a_file_grows_by_at_most_two_and_a_half_times_the_answer(answer):
@@ -75,7 +75,7 @@ def test_any_answer_comes_back_from_any_markdown(answer, markdown):
 @pytest.mark.parametrize("part", [9, -1, 1.5, None, True, [0], {"a": 1}])
 def test_a_forged_number_is_an_empty_paragraph(part):
     data = saved(PROSE)
-    data[TURN_MIME]["content"]["more"] = json.dumps({"model": "m", "answer": ["x", part]})
+    data[TURN_MIME]["more"] = json.dumps({"model": "m", "answer": ["x", part]})
     assert unpacked(data)["answer"] == "x\n\n"
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator
+import threading
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import pytest
@@ -30,6 +31,28 @@ def show(surface: Surface, transcript: Transcript, now: float) -> None:
     surface.refresh(transcript, transcript.take_fresh(), now)
 
 
+def so_far(deltas: Deltas) -> dict[str, Any]:
+    told: list[Any] = []
+    deltas.catch_up(told.append)
+    return told[0]["record"]
+
+
+def test_a_page_that_catches_up_hears_of_a_new_phase_after_the_snapshot(heard):
+    deltas, transcript = Deltas(), Transcript(0.0)
+    deltas.begin(RECORD, lambda: None)
+    transcript.apply(ReasoningDelta("Hm."), now=0.0)
+    phase = threading.Thread(target=show, args=(deltas, transcript, 0.0))
+
+    def tell(snapshot: Mapping[str, Any]) -> None:
+        phase.start()
+        phase.join(0.2)  # a page may be slow to take it
+        heard.append(dict(snapshot))
+
+    deltas.catch_up(tell)
+    phase.join()
+    assert [m["type"] for m in heard] == ["snapshot", "status", "delta"]
+
+
 def test_what_comes_too_soon_after_a_message_goes_with_the_next(heard):
     deltas, transcript = Deltas(), Transcript(0.0)
     deltas.begin(RECORD, lambda: None)
@@ -40,7 +63,7 @@ def test_what_comes_too_soon_after_a_message_goes_with_the_next(heard):
     assert sent == ["a", "bc", "de"]
     assert [m["seq"] for m in heard if m["type"] == "delta"] == [0, 1, 2]
     show(deltas, transcript, 1.0)
-    assert deltas.snapshot()["record"]["answer"] == "abcdef"
+    assert so_far(deltas)["answer"] == "abcdef"
 
 
 def test_a_new_round_drops_what_was_not_sent_of_the_last(heard):
@@ -57,7 +80,7 @@ def test_a_new_round_drops_what_was_not_sent_of_the_last(heard):
     kinds = [m["type"] for m in heard]
     assert kinds == ["status", "delta", "snapshot", "steps", "status", "status", "delta"]
     assert [m["answer"] for m in heard if m["type"] == "delta"] == ["sent", "answer"]
-    assert deltas.snapshot()["record"]["answer"] == "answer"
+    assert so_far(deltas)["answer"] == "answer"
 
 
 def test_an_output_and_a_panel_are_shown_the_same(heard, capsys):

@@ -15,7 +15,7 @@ from tests.support.asking import KEY
 from tests.support.scripted import Server as Scripted
 from tests.support.scripted import answer
 
-from .venvs import FOLDER, run, uv, venv, wheel
+from .venvs import FOLDER, run, uv, venv, versions, wheel
 
 TEXT = (
     "# Means\n\nUse `mean`, for $\\hat{p} = k/n$:\n\n```python\nsum(x) / n\n```\n\n" + "word " * 200
@@ -93,7 +93,7 @@ def test_nbmake_passes(asked):
 
 
 def test_an_equal_answer_differs_in_one_line_of_the_file(asked):
-    """nbdime, too, can read it; it pairs outputs by all of their record, and shows both."""
+    """As text, and for nbdime, which shows that line as the one change of the output."""
     one, two = executed(asked), executed(asked, "again.ipynb")
     cells = [json.loads(path.read_text())["cells"] for path in (one, two)]
     for first, second in zip(*cells, strict=True):
@@ -101,8 +101,12 @@ def test_an_equal_answer_differs_in_one_line_of_the_file(asked):
         differing = [pair for pair in zip(*lines, strict=True) if pair[0] != pair[1]]
         assert len(differing) <= 1
     python = venv("files", *TOOLS)
-    shown = run(python.parent / "nbdiff", "--no-color", "--ignore-details", one, two)
-    print("nbdime:", len(shown.splitlines()), "lines", len(shown), "characters")
+    shown = run(python.parent / "nbdiff", "--no-color", one, two)
+    changes = [
+        line for line in shown.splitlines() if line.startswith("## ") and "/outputs/" in line
+    ]
+    own = [f"## modified /cells/{n}/outputs/0/metadata/deepseek:" for n in (3, 4)]
+    assert changes == own, shown
 
 
 def test_nbstripout_leaves_nothing_of_ours(asked):
@@ -131,13 +135,14 @@ def test_jupytext_gives_each_prompt_back(tmp_path, kind, form):
 
 
 def test_myst_nb_builds_with_warnings_as_errors(asked):
-    """With the one line of docs/where.md."""
+    """With the lines of docs/where.md."""
     done = executed(asked)
     site = done.parent / "site"
     site.mkdir()
     (site / "conf.py").write_text(
         'extensions = ["myst_nb"]\nnb_execution_mode = "off"\n'
         'suppress_warnings = ["mystnb.unknown_mime_type"]\n'
+        'nb_render_markdown_format = "myst"\n'
         'myst_enable_extensions = ["dollarmath"]\n'
     )
     book = nbformat.read(done, as_version=4)
@@ -147,7 +152,8 @@ def test_myst_nb_builds_with_warnings_as_errors(asked):
     run(python, "-m", "sphinx", "-W", "--keep-going", "-q", site, site / "built")
     page = (site / "built" / "index.html").read_text()
     assert "sum" in page
-    print("formula:", "math notranslate" in page)
+    assert page.count('<span class="math notranslate nohighlight">\\(\\hat{p} = k/n\\)') == 2
+    print(versions(python, "myst-nb", "sphinx"))
 
 
 def test_marimo_shows_a_reply_and_the_panel(tmp_path):

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
+import os
+import socket
+import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import nbformat
 import pytest
 
 from tests.browser.chromium import ARGS, find_chromium
@@ -19,6 +23,7 @@ from tests.browser.test_live import stream
 from tests.support.asking import KEY
 from tests.support.kernels import record_in
 from tests.support.scripted import Server as Scripted
+from tests.support.scripted import answer
 
 from .venvs import venv, versions
 
@@ -89,8 +94,7 @@ def outputs(book: Notebook, index: int) -> list[dict[str, Any]]:
 
 
 def records(found: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    data = [output.get("data", {}) for output in found]
-    return [record_in(bundle) for bundle in data if any("deepseek.turn" in t for t in bundle)]
+    return [record_in(o) for o in found if any("deepseek.turn" in t for t in o.get("data", ()))]
 
 
 def ends(book: Notebook, index: int) -> None:
@@ -171,3 +175,45 @@ def test_a_second_page_sees_the_end_and_so_does_one_loaded_again(kind, chromium,
         assert [(r["status"], r["answer"]) for r in kept] == [("done", TEXT)]
         for page in (book.page, other):
             assert page.locator(CARD).count() == 1
+
+
+def test_voila_shows_an_answer_and_a_panel_that_asks(chromium, tmp_path):
+    """Each visit runs the notebook; ours is the widget's front end, not JupyterLab's extension."""
+    python = venv("voila", "voila", "ipykernel", extras="panel")
+    cells = (
+        "%load_ext deepseek_jupyter",
+        "%%ds\nOne?",
+        "import deepseek_jupyter as ds\nds.panel()",
+    )
+    book = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in cells])
+    nbformat.write(book, tmp_path / "book.ipynb")
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    with Scripted(validate=False) as endpoint, (tmp_path / "log").open("wb") as log:
+        endpoint.queue(answer(TEXT), answer("From the **panel**."))
+        own = {"DEEPSEEK_BASE_URL": endpoint.base_url("deepseek"), "DEEPSEEK_API_KEY": KEY}
+        own |= {"DEEPSEEK_JUPYTER_HOME": str(tmp_path / "state"), "HOME": str(tmp_path)}
+        environment = {k: v for k, v in os.environ.items() if k != "PYTHONPATH"} | own
+        command = [python, "-m", "voila", "book.ipynb", "--no-browser", f"--port={port}"]
+        running = subprocess.Popen(
+            [*map(str, command), "--Voila.ip=127.0.0.1"],
+            cwd=tmp_path,
+            env=environment,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+        )
+        try:
+            page = chromium.new_context(viewport=SIZE).new_page()
+            page.set_default_timeout(90_000)
+            until(page, lambda: b"is running at" in (tmp_path / "log").read_bytes(), 90)
+            page.goto(f"http://127.0.0.1:{port}/")
+            page.get_by_text("and its end.").first.wait_for()
+            field = page.locator(".jp-DeepSeek-panel-field")
+            field.fill("Two?")
+            field.press("Enter")
+            page.locator(".jp-DeepSeek-panel-turn strong", has_text="panel").wait_for()
+            print(versions(python, "voila", "anywidget", "ipykernel"))
+        finally:
+            running.terminate()
+            running.wait(30)

@@ -49,7 +49,7 @@ def test_a_console_is_shown_the_whole_answer_and_a_notebook_its_beginning(kernel
     assert (bundle["text/plain"] == text) == console
     assert console or bundle["text/plain"].startswith("# A title and *text*. More.")
     assert ("Thought." in bundle["text/markdown"]) == console
-    assert bundle[TURN_MIME]["content"]["reasoning"] == "Thought."
+    assert bundle[TURN_MIME]["reasoning"] == "Thought."
 
 
 def test_the_footer_tells_model_tokens_money_and_time(kernel, server):

@@ -173,7 +173,7 @@ WRONG = {
     "xyzzy": "%deepseek help",
     "provider a b": "%deepseek provider [NAME]",
     "tree now": "%deepseek tree: the conversation",
-    "show a b": "[TURN] [--sent | --as curl|python|openai]",
+    "show a b": "[TURN] [--thinking | --sent | --as curl|python|openai]",
     "trust jurnal": "journal or nothing",
     "local explode": "install, status or remove",
     "login sk-0123456789abcdef": "Never type a key",

@@ -72,6 +72,27 @@ def test_show_shows_a_turn_again(talk):
     assert "Four." in talk("%deepseek show")
 
 
+THINKING = """The user wants the sum of two small numbers, nothing more than that, so it is quick.
+
+2 + 2 is 4, as everybody knows who has counted on fingers at least once in a life.
+
+Wait, might they mean a text? <b>Two</b> and two joined would be 22, and that is another thing.
+
+So the answer is four, which I will say in one word and with a full stop behind it."""
+
+
+def test_show_thinking_has_its_steps(run, server):
+    server.queue(answer("Four.", reasoning=THINKING), answer("Five."))
+    run("%ds 2 + 2?")
+    told = run("%deepseek show --thinking")
+    assert "1. The user wants" in told
+    assert "2. Wait, might they" in told
+    folds = get_session().last.record["outline"]
+    assert folds == [0, 4, 6]
+    run("%ds 2 + 3?")
+    assert "did not think aloud" in run("%deepseek show --thinking")
+
+
 @pytest.mark.parametrize("ending", ["md", "html", "json", "ipynb"])
 def test_export_writes_a_file_and_overwrites_none(talk, tmp_path: Path, ending):
     file = tmp_path / f"talk.{ending}"

@@ -6,11 +6,14 @@ import pytest
 
 from deepseek_jupyter.asking.ask import ask
 from deepseek_jupyter.asking.question import Question
-from deepseek_jupyter.errors import ConversationError
+from deepseek_jupyter.display.pages import Request
+from deepseek_jupyter.errors import BadRequestError, ConversationError, ParameterError
+from deepseek_jupyter.page.panel_questions import branch
 from deepseek_jupyter.page.siblings import neighbour, newest_after, use_answer
 from deepseek_jupyter.page.state import status
 from deepseek_jupyter.protocol.output import unpacked
-from tests.support.scripted import answer
+from tests.support.scripted import answer, error
+from tests.support.tokens import answer_of, place
 
 
 @pytest.fixture
@@ -100,3 +103,38 @@ def test_the_status_tells_the_notebook_only_after_a_question(session, server):
     assert after["turns"] == 1
     assert after["hit"] == pytest.approx(4 / 12)
     assert after["spent"].startswith("~$")
+
+
+@pytest.fixture
+def red(session, server):
+    """An answer whose second token might have been another."""
+    server.queue(answer_of([place("Dark", -0.1), place(" red", -0.5, (" blue", -1.5))]))
+    return ask(session, Question("A colour?", cell_id="1", parameters={"top_logprobs": 1})).turn
+
+
+def asked(session, told, **body):
+    return branch(session, Request({"request": "r", **body}, told.append))
+
+
+def test_another_token_of_an_answer_makes_a_sibling(session, server, red):
+    told: list[dict] = []
+    server.queue(answer_of([place(".", -0.1)]))
+    made = asked(session, told, turn=red.id, at=1, choice=0)
+    record = unpacked(made["bundle"])
+    assert (record["answer"], record["cell_id"]) == ("Dark blue.", "1")
+    assert record["branch"] == {"index": 2, "count": 2}
+    assert made["active"]
+    assert {"type": "asked", "to": "r", "turn": record["id"]} in told
+
+
+def test_what_cannot_be_branched_is_an_error_and_changes_nothing(session, server, red):
+    server.queue(error(400, "No prefix."))
+    with pytest.raises(BadRequestError):
+        asked(session, [], turn=red.id, at=1, choice=0)
+    for wrong in ({"at": 9, "choice": 0}, {"at": 1, "choice": 1}, {"at": "1"}, {"choice": True}):
+        with pytest.raises(ParameterError):
+            asked(session, [], turn=red.id, **wrong)
+    with pytest.raises(ConversationError):
+        asked(session, [], turn="elsewhere", at=1, choice=0)
+    assert session.conversation.tip == red.id
+    assert len(server.requests) == 2

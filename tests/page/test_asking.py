@@ -182,6 +182,17 @@ def test_a_dry_run_sends_nothing_and_tells_all(page, server):
     assert prompts(page) == ["Hi"]
 
 
+def test_the_gauge_is_that_of_the_dry_run_or_says_what_is_wrong(page, kernel, server):
+    kernel.run("notes = 'A line of the talk. ' * 900")
+    page.ask("conversation")
+    gauge = page.ask("gauge", prompt="What is in @notes?")["gauge"]
+    assert gauge == page.ask("dry_run", prompt="What is in @notes?")["reports"][0]["title"]
+    assert re.fullmatch(r"\d,\d{3} of 1,048,576 tokens, about \$0\.00\d+, 0 cached", gauge)
+    assert not server.requests
+    kernel.run("ds.get_session().config.providers = {'deepseek': {'context_tokens': 2_000}}")
+    assert "takes 2,000 in all." in page.ask("gauge", prompt="What is in @notes?")["gauge"]
+
+
 def test_a_frame_is_attached_under_the_policy_of_its_chip(page, kernel, server):
     kernel.run("import pandas as pd\nsales = pd.DataFrame({'price': [12345, 67890]})")
     server.queue(answer("Two rows."))

@@ -144,5 +144,6 @@ def test_pages_are_told_which_turns_came_with_the_file(notebook: Path):
         assert late.heard[-1] == {"type": "foreign", "ids": []}
     finally:
         pages._closed("page")
+        pages._left = None
         pages.set_foreign(())
     json.dumps(early.heard)

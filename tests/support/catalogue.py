@@ -44,6 +44,7 @@ ELSEWHERE = {
 FOR_MODELS = {name for name in vars(errors) if name.startswith("Query")} | {"ToolArgumentsError"}
 # Texts of other places that are not for people, each with its place.
 NOT_SHOWN = {
+    "asking/next_tokens.py": ("Go on with this text",),
     "asking/question.py": ("Reply with code only, in one fenced block.", "Go on exactly where you"),
     "asking/tool_rounds.py": ("not run: the limit", "kept here: the result", "Error: {0}"),
     "cells/failure.py": ("(its message stays here",),

@@ -36,7 +36,7 @@ class CountingServer:
         self,
         answer: Answer = last_words,
         *,
-        latency: float = 0.0,
+        latency: float | Callable[[dict[str, Any]], float] = 0.0,
         limit: int = 0,
         says_limit: bool = True,
         usage: Callable[[dict[str, Any], str], dict[str, int]] | None = None,
@@ -49,6 +49,7 @@ class CountingServer:
         self.messages: list[list[dict[str, Any]]] = []
         self.now = self.peak = self.accepted = self.rejected = self.answered = self.number = 0
         self.connections = 0
+        self.keys = set[str]()
         self.billed: list[dict[str, int]] = []
         self.last: dict[str, Any] = {}
         self.finish = "stop"
@@ -95,6 +96,8 @@ class CountingServer:
                     name, _, value = line.partition(b":")
                     if name.lower() == b"content-length":
                         length = int(value)
+                    elif name.lower() == b"authorization":
+                        self.keys.add(value.decode().split()[-1])
                 raw = await reader.readexactly(length)
                 status, reply = 200, dict[str, Any]()
                 if head.startswith(b"GET"):
@@ -127,7 +130,8 @@ class CountingServer:
         self.peak = max(self.peak, self.now)
         try:
             if self.latency:
-                await asyncio.sleep(self.latency)
+                latency = self.latency
+                await asyncio.sleep(latency(body) if callable(latency) else latency)
         finally:
             self.now -= 1
         text = self.answer(body)

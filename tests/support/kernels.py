@@ -33,9 +33,9 @@ from deepseek_jupyter.conversation.turn import Turn
 from deepseek_jupyter.protocol.output import TURN_MIME, unpacked
 
 
-def record_in(data: Mapping[str, Any]) -> dict[str, Any]:
-    """The record in an output's data, with the fields that an output leaves out."""
-    return {**Turn("", "", "").record, **unpacked(data)}
+def record_in(output: Mapping[str, Any]) -> dict[str, Any]:
+    """The record in an output, with the fields that an output leaves out."""
+    return {**Turn("", "", "").record, **unpacked(output["data"], output["metadata"])}
 
 
 @dataclass
@@ -84,6 +84,10 @@ class Ran:
     @property
     def outputs(self) -> list[tuple[str, Any]]:
         """What stands under the cell in the end: ("text", …), ("data", …) or ("error", lines)."""
+        return [(kind, v["data"] if kind == "data" else v) for kind, v in self._shown]
+
+    @property
+    def _shown(self) -> list[tuple[str, Any]]:
         shown: list[tuple[str, Any]] = []
         places: dict[str, int] = {}
         for message in self.messages:
@@ -95,9 +99,9 @@ class Ran:
             elif message.kind in ("display_data", "execute_result"):
                 if message.display_id:
                     places[message.display_id] = len(shown)
-                shown.append(("data", message.data))
+                shown.append(("data", message.content))
             elif message.kind == "update_display_data" and message.display_id in places:
-                shown[places[message.display_id]] = ("data", message.data)
+                shown[places[message.display_id]] = ("data", message.content)
             elif message.kind == "error":
                 shown.append(("error", message.content["traceback"]))
         return shown
@@ -105,12 +109,13 @@ class Ran:
     @property
     def bundles(self) -> list[dict[str, Any]]:
         """The mimebundles that stand in the end."""
-        return [value for kind, value in self.outputs if kind == "data"]
+        return [value["data"] for kind, value in self._shown if kind == "data"]
 
     @property
     def turns(self) -> list[dict[str, Any]]:
         """The records that stand in the end."""
-        return [record_in(bundle) for bundle in self.bundles if TURN_MIME in bundle]
+        outputs = [value for kind, value in self._shown if kind == "data"]
+        return [record_in(output) for output in outputs if TURN_MIME in output["data"]]
 
     @property
     def error(self) -> list[str]:

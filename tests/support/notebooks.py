@@ -31,7 +31,7 @@ class Executed(NamedTuple):
     @property
     def turns(self) -> list[dict[str, Any]]:
         """The record of each output that is an answer, in order."""
-        return [record_in(o["data"]) for o in self.outputs if TURN_MIME in o.get("data", {})]
+        return [record_in(o) for o in self.outputs if TURN_MIME in o.get("data", {})]
 
     @property
     def texts(self) -> str:

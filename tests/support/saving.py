@@ -8,6 +8,7 @@ import nbformat
 
 from deepseek_jupyter.conversation.turn import Turn, new_id, now
 from deepseek_jupyter.display import render
+from deepseek_jupyter.protocol.output import output_of
 from deepseek_jupyter.protocol.usage import Usage
 
 
@@ -33,7 +34,8 @@ def bytes_of_answer(answer: str) -> int:
     with patch.object(render, "reads_plain_text", lambda: False):
         bundle = render.final_bundle({**turn.record, "footer": render.footer(turn.record)})
     sizes = []
-    for outputs in ([], [nbformat.v4.new_output("display_data", bundle)]):
+    data, metadata = output_of(bundle)
+    for outputs in ([], [nbformat.v4.new_output("display_data", data, metadata=metadata)]):
         cell = nbformat.v4.new_code_cell("%%deepseek", id="a", outputs=outputs)
         sizes.append(len(nbformat.writes(nbformat.v4.new_notebook(cells=[cell])).encode()))
     return sizes[1] - sizes[0]

@@ -17,6 +17,7 @@ import { merge } from '../kernel/transcript';
 import { Flow } from '../markdown/flow';
 import { LabRenderer } from '../markdown/labrenderer';
 import { insertBelow, isEditable, regenerate, replaceCell, runBelow, stop } from './actions';
+import { addCitations } from './citations';
 import { make, say } from './dom';
 import { findHostCell, hideSaid, isExecuting, kernelOf } from './hostcell';
 import { Notes } from './notes';
@@ -27,6 +28,7 @@ import { SiblingSwitch } from './siblings';
 import { Proposal, readProposal, withoutCode } from './proposal';
 import { TypedAnswer } from './table';
 import { Thinking } from './thinking';
+import { TokenView } from './tokenview';
 import { Tools } from './tools';
 import { announcement } from './wording';
 import { wordsIn } from '../words';
@@ -64,6 +66,7 @@ export class Card extends Widget implements IRenderMime.IRenderer {
     answer.classList.add('jp-RenderedHTMLCommon', 'jp-RenderedMarkdown');
     this._answer = new Flow(answer, renderer, node => {
       addCodeBars(node, this._codeActions, this._trans);
+      addCitations(node, this._record.cites, this._trans);
     });
     this._thinking = new Thinking(renderer, this._trans);
     this._switch = new SiblingSwitch(
@@ -78,7 +81,12 @@ export class Card extends Widget implements IRenderMime.IRenderer {
       {
         copy: () => Clipboard.copyToSystem(this._record.answer),
         regenerate: () => this._at(host => regenerate(host, options.translator)),
-        stop: () => this._stop()
+        stop: () => this._stop(),
+        skip: () => this._skip(),
+        code: form => {
+          const turn = this._record.id.replace(/[^0-9a-z-]/g, ''); // it may come from a file
+          this._at(host => runBelow(host, `%deepseek show ${turn} --as ${form}`, options.translator));
+        }
       },
       this._switch.node,
       this._trans
@@ -104,6 +112,12 @@ export class Card extends Widget implements IRenderMime.IRenderer {
       this._trans
     );
     this._typed = new TypedAnswer(answer, this._trans);
+    this._tokens = new TokenView(
+      this._trans,
+      (at, choice) => void this._switch.branch(at, choice),
+      () => void this._update()
+    );
+    this._header.node.querySelector('.jp-DeepSeek-buttons')!.prepend(this._tokens.toggle);
     this._notes = new Notes(this._trans, {
       again: () => this._at(host => regenerate(host, options.translator)),
       goOn: () => this._at(host => runBelow(host, GO_ON, options.translator)),
@@ -112,7 +126,9 @@ export class Card extends Widget implements IRenderMime.IRenderer {
     const log = make('div', 'log');
     log.setAttribute('role', 'log');
     log.setAttribute('aria-live', 'off');
-    log.append(this._file.node, this._thinking.node, this._tools.node, this._typed.node, this._proposal.node);
+    log.append(
+      ...[this._file, this._thinking, this._tools, this._typed, this._tokens, this._proposal].map(part => part.node)
+    );
     this._status.setAttribute('role', 'status');
     this.addClass('jp-DeepSeek-card');
     this.node.setAttribute('role', 'group');
@@ -126,13 +142,14 @@ export class Card extends Widget implements IRenderMime.IRenderer {
       this._seam.node,
       this._status
     );
+    this.node.addEventListener('keydown', event => this._onKey(event));
     options.hub?.transcriptChanged.connect(this._onTranscript, this);
     options.hub?.messageReceived.connect(this._onMessage, this);
   }
 
   /** Show the record of an output. */
   async renderModel(model: IRenderMime.IMimeModel): Promise<void> {
-    const record = readOutput(model.data);
+    const record = readOutput(model.data, model.metadata);
     if (record.schema > SCHEMA) {
       const text = model.data['text/markdown'];
       this.addClass('jp-mod-plain');
@@ -180,18 +197,22 @@ export class Card extends Widget implements IRenderMime.IRenderer {
   private async _update(): Promise<void> {
     const transcript = this._options.hub?.transcript(this._saved.id) ?? null;
     const own = merge(this._saved, transcript);
-    const live = this._isLive(own, transcript);
     const record = (this._record = this._switch.looked ?? own);
+    const live = this._isLive(own, transcript) || record.id === this._switch.branching;
     this._switch.update(own, live);
     // Only what the kernel says now may be asked: a record may come from a stranger's file.
     const asking = live ? (transcript?.asking ?? null) : null;
     this._header.update(record, live, asking !== null);
+    this._skips = live && record.replayed;
+    this.node.tabIndex = this._skips ? 0 : -1; // a key can skip while it has the focus
     this._attachments.update(record);
     this._asking = asking?.call ?? '';
     this._file.ask(asking?.ofFile ? asking.text : '');
     this._tools.update(record, asking);
     this._mark();
     this._typed.update(record);
+    const tokens = this._tokens.update(record);
+    this.toggleClass('jp-mod-tokens', this._tokens.on);
     const proposal = record.changes === null ? null : readProposal(record.changes);
     this._proposal.node.hidden = proposal === null;
     this.toggleClass('jp-mod-proposes', proposal !== null);
@@ -206,6 +227,7 @@ export class Card extends Widget implements IRenderMime.IRenderer {
     this._spoken = words;
     this._tick(isRunning(record.status) && (live || this.isAttached));
     await Promise.all([
+      tokens,
       this._thinking.update(record, live),
       this._answer.set(
         proposal ? withoutCode(record.answer, proposal) : asMarkdown(record),
@@ -281,7 +303,8 @@ export class Card extends Widget implements IRenderMime.IRenderer {
   }
 
   private _onTranscript(_: ICommHub, transcript: ITranscript): void {
-    if (transcript.id === this._saved.id && isRunning(this._saved.status)) {
+    const { id, status } = this._saved;
+    if ((transcript.id === id && isRunning(status)) || transcript.id === this._switch.branching) {
       this._lastSign = Date.now();
       this._soon();
     }
@@ -338,6 +361,20 @@ export class Card extends Widget implements IRenderMime.IRenderer {
     void stop(this._record.id, this._hostCell(), this._options.hub, running);
   }
 
+  private _skip(): void {
+    const kernel = kernelOf(this._hostCell());
+    kernel && this._options.hub?.skip(this._record.id, kernel);
+  }
+
+  private _onKey(event: KeyboardEvent): void {
+    const own = !(event.target as Element).closest('button, summary, a, input');
+    if (this._skips && own && [' ', 'ArrowRight'].includes(event.key)) {
+      event.preventDefault();
+      event.stopPropagation();
+      this._skip();
+    }
+  }
+
   private _answerToolCall(call: string, consent: Consent): void {
     const kernel = kernelOf(this._hostCell());
     if (kernel) {
@@ -371,10 +408,12 @@ export class Card extends Widget implements IRenderMime.IRenderer {
   private _attachments: Attachments;
   private _tools: Tools;
   private _typed: TypedAnswer;
+  private _tokens: TokenView;
   private _proposal: Proposal;
   private _file: FileTurns;
   private _seam: SeamLine;
   private _asking = '';
+  private _skips = false;
   private _answer: Flow;
   private _notes: Notes;
   private _outputs: IHostCell['cell']['outputArea']['model'] | null = null;

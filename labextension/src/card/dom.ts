@@ -1,5 +1,6 @@
 /** Small makers of elements. */
 import { checkIcon } from '@jupyterlab/ui-components';
+import type { TranslationBundle } from '@jupyterlab/translation';
 import type { LabIcon } from '@jupyterlab/ui-components';
 
 /** An element with a class `jp-DeepSeek-<part>` and a text. */
@@ -25,6 +26,23 @@ export function button(icon: LabIcon, label: string, onClick: () => void): HTMLB
   node.appendChild(icon.element({ tag: 'span', elementSize: 'normal' }));
   node.addEventListener('click', onClick);
   return node;
+}
+
+/** A choice of the forms in which a request can be had as code; `pick` is told which. */
+export function asCode(pick: (form: string) => void, trans: TranslationBundle): HTMLElement {
+  const select = make('select', 'asCode');
+  select.title = trans.__('The request as code');
+  select.setAttribute('aria-label', select.title);
+  select.add(new Option(trans.__('as code'), ''));
+  Object.entries({ curl: 'curl', python: 'Python', openai: 'openai' }).forEach(([form, name]) =>
+    select.add(new Option(name, form))
+  );
+  select.addEventListener('change', () => {
+    const form = select.value;
+    select.value = '';
+    form && pick(form);
+  });
+  return select;
 }
 
 /** Show on a button for a moment that it did what it says. */

@@ -6,7 +6,7 @@ import type { ITranslator } from '@jupyterlab/translation';
 import { object, text } from '../kernel/json';
 import { wordsIn } from '../words';
 import { runBelow } from './actions';
-import { make } from './dom';
+import { asCode, make } from './dom';
 import { findHostCell } from './hostcell';
 
 /** The type of a dry run; the kernel writes it in `deepseek_jupyter/asking/preview.py`. */
@@ -21,11 +21,9 @@ export class DryRun extends Widget implements IRenderMime.IRenderer {
     const send = make('button', 'panel-textbutton', wordsIn(_options.translator).__('Send this'));
     send.type = 'button';
     send.classList.add('jp-mod-primary');
-    send.addEventListener('click', () => {
-      const host = findHostCell(_options.tracker, this.node);
-      host && void runBelow(host, `%deepseek send ${this._id}`, _options.translator);
-    });
-    this.node.append(this._drawn, send);
+    send.addEventListener('click', () => this._run(`%deepseek send ${this._id}`));
+    const show = (form: string) => this._run(`%deepseek show drawn-${this._id} --as ${form}`);
+    this.node.append(this._drawn, send, asCode(show, wordsIn(_options.translator)));
   }
 
   async renderModel({ data }: IRenderMime.IMimeModel): Promise<void> {
@@ -34,6 +32,11 @@ export class DryRun extends Widget implements IRenderMime.IRenderer {
     this._drawn.innerHTML = sanitizer.sanitize(Array.isArray(html) ? html.join('') : text(html));
     // It comes from a file, and is written into a cell.
     this._id = text(object(data[DRAWN_MIME])['id']).replace(/[^0-9a-f]/g, '');
+  }
+
+  private _run(command: string): void {
+    const host = findHostCell(this._options.tracker, this.node);
+    host && void runBelow(host, command, this._options.translator);
   }
 
   private _drawn = make('div', 'drawn');

@@ -8,7 +8,7 @@ import type { INotebookTracker, NotebookPanel } from '@jupyterlab/notebook';
 import type { CodeCell, ICodeCellModel } from '@jupyterlab/cells';
 import type { JSONObject } from '@lumino/coreutils';
 import { maybeObject, number, object, text } from '../kernel/json';
-import { isRunning, MIME_TYPE, readOutput } from '../kernel/record';
+import { asOutput, isRunning, MIME_TYPE, readOutput } from '../kernel/record';
 import { isExecuting } from './hostcell';
 import type { ICommHub, ICommMessage } from '../tokens';
 
@@ -65,7 +65,7 @@ export function settle(panel: NotebookPanel, news: INews): void {
 
 function write(panel: NotebookPanel, { id, cell, bundle }: INews): void {
   const cells = panel.content.widgets.filter(item => item.model.type === 'code') as CodeCell[];
-  const output = { output_type: 'display_data', data: bundle, metadata: {} } as never;
+  const output = { output_type: 'display_data', ...asOutput(bundle) } as never;
   for (const { model } of cells) {
     const at = findOutput(model, record => record.id === id);
     if (at >= 0) {
@@ -94,5 +94,6 @@ function findOutput(
 }
 
 function recordOf(model: ICodeCellModel, index: number): ReturnType<typeof readOutput> {
-  return readOutput(model.outputs.get(index).data);
+  const { data, metadata } = model.outputs.get(index);
+  return readOutput(data, metadata);
 }

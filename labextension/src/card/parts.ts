@@ -3,6 +3,7 @@ import {
   addBelowIcon,
   copyIcon,
   editIcon,
+  fastForwardIcon,
   refreshIcon,
   runIcon,
   stopIcon
@@ -11,7 +12,7 @@ import { Clipboard } from '@jupyterlab/apputils';
 import type { TranslationBundle } from '@jupyterlab/translation';
 import { isRunning } from '../kernel/record';
 import { said } from '../said';
-import { button, confirm, make, say } from './dom';
+import { asCode, button, confirm, make, say } from './dom';
 import { shareOf } from './share';
 import { phase, waitingFor } from './wording';
 import type { IAttachment, ITurnRecord } from '../kernel/record';
@@ -21,6 +22,10 @@ export interface IHeaderActions {
   copy(): void;
   regenerate(): void;
   stop(): void;
+  /** Show the rest of a kept answer. */
+  skip?(): void;
+  /** Show the request in this form of code; absent where there is no place for it. */
+  code?(form: string): void;
 }
 
 /** Shows who answered, the turn's status, and the buttons for the whole answer. */
@@ -45,8 +50,12 @@ export class Header {
       actions.stop();
     });
     this._stop.classList.add('jp-DeepSeek-stop');
+    this._skip = button(fastForwardIcon, trans.__('Show the rest (Space or →)'), () => actions.skip!());
+    this._skip.classList.add('jp-DeepSeek-skip');
+    this._canSkip = actions.skip !== undefined;
     const buttons = make('div', 'buttons');
-    buttons.append(this._copy, this._regenerate, this._stop);
+    actions.code && (this._code = asCode(form => actions.code!(form), trans));
+    buttons.append(...(this._code ? [this._code] : []), this._copy, this._regenerate, this._skip, this._stop);
     this.node.append(this._model, branch, this._phase, buttons);
   }
 
@@ -61,12 +70,17 @@ export class Header {
     say(this._phase, silent ? '' : this._words(record, running));
     this._phase.dataset.status = running ? 'running' : status;
     this._stop.hidden = !running;
+    this._skip.hidden = !(running && record.replayed && this._canSkip);
     this._stop.disabled &&= running;
     this._copy.hidden = !record.answer;
     this._regenerate.hidden = running;
+    this._code && (this._code.hidden = running || record.replayed);
   }
 
   private _words(record: ITurnRecord, running: boolean): string {
+    if (running && record.replayed) {
+      return this._trans.__('Replaying…');
+    }
     const waits = running && record.status === 'waiting';
     const key = waits ? JSON.stringify(record.waiting) : '';
     if (this._waits !== key) {
@@ -82,9 +96,12 @@ export class Header {
   private _since = 0;
   private _model = make('span', 'model');
   private _phase = make('span', 'phase');
+  private _code: HTMLElement | null = null;
   private _copy: HTMLButtonElement;
   private _regenerate: HTMLButtonElement;
   private _stop: HTMLButtonElement;
+  private _skip: HTMLButtonElement;
+  private _canSkip: boolean;
 }
 
 /** Shows a turn's attachments. */

@@ -8,12 +8,14 @@ import { caretLeftIcon, caretRightIcon } from '@jupyterlab/ui-components';
 import type { JSONObject } from '@lumino/coreutils';
 import type { Kernel } from '@jupyterlab/services';
 import type { TranslationBundle } from '@jupyterlab/translation';
-import { MIME_TYPE, readOutput } from '../kernel/record';
+import { asOutput, MIME_TYPE, readOutput } from '../kernel/record';
 import { RequestError } from '../kernel/requests';
+import { object, text } from '../kernel/json';
+import { merge } from '../kernel/transcript';
 import { button, make, say } from './dom';
 import { kernelOf } from './hostcell';
 import type { ITurnRecord } from '../kernel/record';
-import type { ICommHub } from '../tokens';
+import type { ICommHub, ICommMessage } from '../tokens';
 import type { IHostCell } from './hostcell';
 
 /** When a request that no kernel answered is sent again, in milliseconds. */
@@ -26,6 +28,19 @@ interface ILooked {
   /** Whether the next question goes on from it. */
   readonly active: boolean;
 }
+
+/** What a turn that is on its way does not have yet. */
+const NOTHING_YET = {
+  status: 'waiting',
+  answer: '',
+  reasoning: '',
+  tokens: null,
+  tool_calls: [],
+  notices: [],
+  footer: '',
+  branch: null,
+  error: null
+} as const;
 
 /** What the switch needs of its card. */
 export interface ISiblingCard {
@@ -63,12 +78,40 @@ export class SiblingSwitch {
 
   /** The record to show in place of the output's own. */
   get looked(): ITurnRecord | null {
+    const saved = this._saved;
+    if (saved && this._branching) {
+      const begun = { ...saved, ...NOTHING_YET, id: this._branching };
+      return merge(begun, this._hub?.transcript(this._branching) ?? null);
+    }
     return this._looked?.record ?? null;
+  }
+
+  /** The id of the turn that is on its way; empty for none. */
+  get branching(): string {
+    return this._branching;
+  }
+
+  /** Have the model go on from an alternative of a token; the notebook keeps what comes of it. */
+  async branch(at: number, choice: number): Promise<void> {
+    const turn = this._looked?.record.id ?? this._saved?.id ?? '';
+    const begun = (_: ICommHub, { message }: ICommMessage) => {
+      const { type, turn } = object(message);
+      if (type === 'asked') {
+        this._branching = text(turn);
+        this._card.changed();
+      }
+    };
+    if (!this._busy) {
+      this._hub?.messageReceived.connect(begun);
+      await this._keep(this._ask('branch', { turn, at, choice }));
+      this._hub?.messageReceived.disconnect(begun);
+    }
   }
 
   /** Go back to the output's own record, which is a new one. */
   reset(): void {
     this._looked = null;
+    this._branching = '';
     say(this._trouble, '');
   }
 
@@ -111,11 +154,15 @@ export class SiblingSwitch {
   }
 
   private async _choose(): Promise<void> {
-    const id = this._looked?.record.id ?? '';
-    const used = await this._ask('use', { id });
+    await this._keep(this._ask('use', { id: this._looked?.record.id ?? '' }));
+  }
+
+  private async _keep(asked: Promise<ILooked | null>): Promise<void> {
+    const id = this._saved?.id ?? '';
+    const used = await asked;
     const host = this._card.hostCell();
     if (used && host) {
-      keep(host, this._saved?.id ?? '', used.bundle);
+      keep(host, id, used.bundle);
     }
   }
 
@@ -126,10 +173,14 @@ export class SiblingSwitch {
     }
     this._busy = true;
     this._enable();
+    const saved = this._saved?.id;
     try {
       const { bundle, active } = await this._request(this._hub, kernel, type, body);
       const data = bundle as JSONObject;
       say(this._trouble, '');
+      if (this._saved?.id !== saved) {
+        return null; // the cell has asked again meanwhile
+      }
       this._looked = { record: readOutput(data), bundle: data, active: active === true };
       return this._looked;
     } catch (error) {
@@ -139,6 +190,7 @@ export class SiblingSwitch {
       return null;
     } finally {
       this._busy = false;
+      this._branching = '';
       this._card.changed();
     }
   }
@@ -153,8 +205,8 @@ export class SiblingSwitch {
     try {
       return await hub.request(kernel, type, body);
     } catch (error) {
-      if (error instanceof RequestError) {
-        throw error;
+      if (error instanceof RequestError || this._branching) {
+        throw error; // a turn that has begun is not asked for again
       }
       await new Promise(resolve => setTimeout(resolve, AGAIN));
       return hub.request(kernel, type, body);
@@ -170,6 +222,7 @@ export class SiblingSwitch {
   private _saved: ITurnRecord | null = null;
   private _looked: ILooked | null = null;
   private _busy = false;
+  private _branching = '';
   private _running = false;
 }
 
@@ -179,8 +232,8 @@ export function keep({ cell }: IHostCell, id: string, bundle: JSONObject): void 
   for (let index = 0; index < outputs.length; index++) {
     const output = outputs.get(index).toJSON();
     const data = output['data'] as JSONObject | undefined;
-    if (data?.[MIME_TYPE] && readOutput(data).id === id) {
-      outputs.set(index, { ...output, data: bundle } as never);
+    if (data?.[MIME_TYPE] && readOutput(data, output['metadata']).id === id) {
+      outputs.set(index, { ...output, ...asOutput(bundle) } as never);
       return;
     }
   }

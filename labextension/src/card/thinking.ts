@@ -20,14 +20,15 @@ const NEAR = 24;
 export class Thinking {
   readonly node = make('details', 'thinking');
 
-  constructor(renderer: IBlockRenderer, private _trans: TranslationBundle) {
+  constructor(private _renderer: IBlockRenderer, private _trans: TranslationBundle) {
     const body = make('div', 'thinking-body');
     body.tabIndex = 0;
     body.setAttribute('role', 'region');
     body.setAttribute('aria-label', this._trans.__('Thinking'));
     const host = make('div', 'flow');
     host.classList.add('jp-RenderedHTMLCommon', 'jp-RenderedMarkdown');
-    body.appendChild(host);
+    body.append(host, this._steps);
+    this._host = host;
     this._body = body;
     this._summary = make('summary', 'thinking-summary');
     this._summary.addEventListener('click', event => {
@@ -39,7 +40,7 @@ export class Thinking {
     this.node.append(this._summary, body);
     this.node.addEventListener('toggle', () => void this._draw());
     this.node.hidden = true;
-    this._flow = new Flow(host, renderer);
+    this._flow = new Flow(host, this._renderer);
   }
 
   /** Show a record's thinking. */
@@ -64,12 +65,13 @@ export class Thinking {
       this.node.open = thinking;
     }
     this._source = reasoning;
+    this._starts = record.outline;
     this._finished = !thinking;
     return this._draw();
   }
 
   dispose(): void {
-    this._flow.dispose();
+    [this._flow, ...this._flows].forEach(flow => flow.dispose());
   }
 
   private async _draw(): Promise<void> {
@@ -77,11 +79,47 @@ export class Thinking {
       return;
     }
     const body = this._body;
+    this._steps.hidden = !this._outlined;
+    this._host.hidden = this._outlined;
+    if (this._outlined) {
+      this._outline();
+      return;
+    }
     const follow = body.scrollHeight - body.scrollTop - body.clientHeight < NEAR;
     await this._flow.set(this._source, this._finished);
     if (follow && !this._finished) {
       body.scrollTop = body.scrollHeight;
     }
+  }
+
+  /** The steps as folds, each drawn when it is opened. */
+  private _outline(): void {
+    const key = JSON.stringify([this._starts, this._source]);
+    if (this._drawn === key) {
+      return;
+    }
+    this._drawn = key;
+    this._flows.forEach(flow => flow.dispose());
+    this._flows = [];
+    const lines = this._source.split('\n');
+    const folds = this._starts.map((start, at) => {
+      const fold = make('details', 'step');
+      const host = this._host.cloneNode() as HTMLElement;
+      host.hidden = false;
+      const flow = new Flow(host, this._renderer);
+      this._flows.push(flow);
+      fold.append(make('summary', 'step-summary', lines[start]?.replace(/^[#>\s]+|[*`]/g, '')), host);
+      const text = lines.slice(start, this._starts[at + 1]).join('\n');
+      fold.addEventListener('toggle', () => void (fold.open && flow.set(text, true)));
+      fold.open = this._pinned;
+      return fold;
+    });
+    this._steps.replaceChildren(...folds);
+  }
+
+  /** Whether it is shown in steps: once it has ended. */
+  private get _outlined(): boolean {
+    return this._finished && this._starts.length > 0;
   }
 
   /** Whether the reader has marked some of the thinking. */
@@ -93,6 +131,11 @@ export class Thinking {
   private _summary: HTMLElement;
   private _body: HTMLElement;
   private _flow: Flow;
+  private _host: HTMLElement;
+  private _steps = make('div', 'steps');
+  private _flows: Flow[] = [];
+  private _starts: readonly number[] = [];
+  private _drawn = '';
   private _source = '';
   private _finished = false;
   private _touched = false;

@@ -65,9 +65,11 @@ function failure(kind: string, provider: string, trans: TranslationBundle): stri
 }
 
 /** What a turn cost and took, in as few words as can be. */
-export function price({ cost, timing, replayed }: ITurnRecord, trans: TranslationBundle): string {
+export function price(record: ITurnRecord, trans: TranslationBundle): string {
+  const { cost, timing, replayed, recorded } = record;
   return [
     replayed ? trans.__('replayed') : '',
+    replayed && recorded ? trans.__('recorded %1', recorded.slice(0, 10)) : '',
     cost ? `~${money(cost.amount, cost.currency)}` : '',
     timing.total === null ? '' : duration(timing.total, trans)
   ]

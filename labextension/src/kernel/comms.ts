@@ -26,8 +26,11 @@ const CONTROL = 'deepseek.control';
 /** How long a kernel that refused the comms is not asked again, in milliseconds. */
 const REFUSED = 1000;
 
-/** How long to wait for the subshells of the comms, in milliseconds. */
-const SUBSHELL = 500;
+/** How long Lab may take to learn whether the kernel has subshells, in milliseconds. */
+const INFO = 500;
+
+/** How long the kernel may take to open the comms before messages are sent on them, in milliseconds. */
+const OPENING = 500;
 
 /** The feature of a kernel that has subshells. */
 const FEATURE = 'kernel subshells';
@@ -100,6 +103,10 @@ export class CommHub implements ICommHub {
 
   stop(id: string, kernel: Kernel.IKernelConnection): boolean {
     return this._links.get(kernel)?.send({ type: 'stop', id }) ?? false;
+  }
+
+  skip(id: string, kernel: Kernel.IKernelConnection): boolean {
+    return this._links.get(kernel)?.send({ type: 'skip', id }) ?? false;
   }
 
   answerToolCall(
@@ -184,6 +191,7 @@ export class KernelComms implements ISource {
     private _language = ''
   ) {
     kernel.statusChanged.connect(this._onStatus, this);
+    kernel.connectionStatusChanged.connect(this._onConnectionStatus, this);
   }
 
   /** Open both comms, unless they are open, or were refused just now and the caller is not `sure`. */
@@ -255,6 +263,7 @@ export class KernelComms implements ISource {
 
   dispose(): void {
     this.kernel.statusChanged.disconnect(this._onStatus, this);
+    this.kernel.connectionStatusChanged.disconnect(this._onConnectionStatus, this);
     this._drop();
   }
 
@@ -273,36 +282,41 @@ export class KernelComms implements ISource {
    * #### Notes
    * Sent before the subshell is there, the message would wait behind a running cell. A running cell
    * also keeps Lab from learning that the kernel has subshells: then we start one of our own.
+   * Messages wait until the comms are open, for the kernel drops those on a comm that it does not know.
    */
   private _openOn(...comms: ISubshellComm[]): void {
-    const open = () => {
-      for (const comm of comms.filter(item => !item.isDisposed)) {
-        comm.open({ updates: this._updates }).done.catch(() => undefined); // the kernel went away while it was asked
-      }
-    };
     const started = comms.map(comm => comm.subshellStarted);
-    if (started.some(promise => !promise)) {
-      open(); // a Lab that knows no subshells
+    if (comms.some(({ subshellStarted, commsOverSubshells: mode }) => !subshellStarted || `${mode}` === 'disabled')) {
+      comms.forEach(comm => void this._open(comm, null)); // a Lab without subshells
       return;
     }
     this._waiting = [];
-    void this._ownShell(started).then(shell => {
-      if (this._data !== comms[0]) {
-        return; // given up meanwhile
+    void this._ownShell(started).then(async shell => {
+      const isCurrent = () => this._data === comms[0]; // not given up meanwhile
+      if (!isCurrent()) {
+        return;
       }
       this._shell = shell;
-      if (shell) {
-        comms.forEach(({ commId, targetName }) => {
-          const content = { comm_id: commId, target_name: targetName, data: { updates: this._updates } };
-          sendOnSubshell(shell, this.kernel, 'comm_open', content);
-        });
-      } else {
-        open();
+      await Promise.race([Promise.all(comms.map(comm => this._open(comm, shell))), after(OPENING)]);
+      if (isCurrent()) {
+        const messages = this._waiting ?? [];
+        this._waiting = null;
+        messages.forEach(message => this.send(message));
       }
-      const messages = this._waiting ?? [];
-      this._waiting = null;
-      messages.forEach(message => this.send(message));
     });
+  }
+
+  /** Open one, on a subshell of our own or as Lab does; settles when the kernel has done so. */
+  private async _open(comm: Kernel.IComm, shell: string | null): Promise<void> {
+    if (comm.isDisposed) {
+      return;
+    }
+    const data = { updates: this._updates };
+    const { commId: comm_id, targetName: target_name } = comm;
+    const opened = shell
+      ? sendOnSubshell(shell, this.kernel, 'comm_open', { comm_id, target_name, data })
+      : comm.open(data);
+    await opened.done.catch(() => undefined); // the kernel went away while it was asked
   }
 
   /**
@@ -311,19 +325,20 @@ export class KernelComms implements ISource {
    * #### Notes
    * Lab learns whether a kernel has subshells from its main shell, which answers when the running
    * cell has ended; after a reload of the page that is too late. The control channel always answers.
+   * Where Lab knows of them, its own are waited for, however long a busy machine takes to start them.
    */
   private async _ownShell(started: (Promise<void> | undefined)[]): Promise<string | null> {
     const { kernel } = this;
-    const known = kernel.info.then(async () => {
-      kernel.supportsSubshells && (await Promise.all(started));
-    });
-    const late = new Promise<'late'>(resolve => setTimeout(() => resolve('late'), SUBSHELL));
     try {
-      const silent = (await Promise.race([known, late])) === 'late' && !kernel.supportsSubshells;
-      return silent ? await newSubshell(kernel) : null;
+      const known = await Promise.race([kernel.info.then(() => true), after(INFO)]);
+      if (!known && !kernel.supportsSubshells) {
+        return await newSubshell(kernel);
+      }
+      kernel.supportsSubshells && (await Promise.all(started));
     } catch {
-      return null; // Lab's own way says what is wrong
+      // Lab's own way says what is wrong
     }
+    return null;
   }
 
   private _answered({ to, result, error }: ReturnType<typeof readAnswer> & object): void {
@@ -367,6 +382,17 @@ export class KernelComms implements ISource {
     }
   }
 
+  /** What the kernel said while the connection was lost may be lost too, so it is asked for. */
+  private _onConnectionStatus(_: Kernel.IKernelConnection, status: Kernel.ConnectionStatus): void {
+    if (status !== 'connected') {
+      this._wasLost = this._data !== null;
+    } else if (this._wasLost) {
+      this._wasLost = false;
+      this.latest && this.resync(this.latest);
+      this._changed();
+    }
+  }
+
   private _data: Kernel.IComm | null = null;
   private _control: Kernel.IComm | null = null;
   private _waiting: JSONObject[] | null = null;
@@ -374,6 +400,7 @@ export class KernelComms implements ISource {
   private _pending = new Map<string, IPending>();
   private _quietUntil = 0;
   private _restarted = false;
+  private _wasLost = false;
 }
 
 /** The id of a new subshell; null where the kernel has none. It lives as long as the kernel. */
@@ -387,16 +414,21 @@ export async function newSubshell(kernel: Kernel.IKernelConnection): Promise<str
   return typeof id === 'string' ? id : null;
 }
 
+/** Settle after so many milliseconds. */
+function after(milliseconds: number): Promise<void> {
+  return new Promise(resolve => setTimeout(resolve, milliseconds));
+}
+
 /** Send a comm message to a subshell. */
 export function sendOnSubshell(
   shell: string,
   kernel: Kernel.IKernelConnection,
   msgType: 'comm_open' | 'comm_msg',
   content: JSONObject
-): void {
+): Kernel.IShellFuture {
   const { username, clientId: session } = kernel;
   const options = { msgType, channel: 'shell', username, session, subshellId: shell, content };
-  kernel.sendShellMessage(KernelMessage.createMessage(options as never) as never);
+  return kernel.sendShellMessage(KernelMessage.createMessage(options as never) as never);
 }
 
 /** Send a request on the control channel, and wait for the content of its reply. */

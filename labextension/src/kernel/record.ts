@@ -4,13 +4,17 @@
  * The fields are those of `docs/record.md`; the kernel's side is `deepseek_jupyter/display/`. A record
  * may come from a file that was edited by hand, so reading one never trusts a type.
  */
+import type { JSONObject } from '@lumino/coreutils';
 import { list, number, object, parsed, text } from './json';
 
 /** The MIME type of the record. */
 export const MIME_TYPE = 'application/vnd.deepseek.turn+json';
 
 /** The newest form of an output that this reader understands. */
-export const SCHEMA = 2;
+export const SCHEMA = 3;
+
+/** The field of an output's metadata with what no other run gives again. */
+const METADATA = 'deepseek';
 
 const STATUSES = [
   'waiting',
@@ -108,6 +112,12 @@ export interface ICost {
   readonly currency: string;
 }
 
+/** A mark behind a quote and the lines that stand there; empty where it was not found. */
+export interface ICite {
+  readonly mark: string;
+  readonly lines: string;
+}
+
 /** Which of the answers to one question this is, counted from 1. */
 export interface IBranch {
   readonly index: number;
@@ -128,7 +138,12 @@ export interface ITurnRecord {
   readonly provider: string;
   readonly attachments: readonly IAttachment[];
   readonly reasoning: string;
+  /** The numbers of its lines with which steps begin. */
+  readonly outline: readonly number[];
+  /** How sure the model was, and its tokens; see `kernel/logprobs.ts`. */
+  readonly tokens: { readonly says: string; readonly packed: string } | null;
   readonly answer: string;
+  readonly cites: readonly ICite[];
   /** What the answer was asked to be: `md`, `code`, `json` or `text`. */
   readonly format: string;
   readonly tool_calls: readonly IToolCall[];
@@ -136,6 +151,8 @@ export interface ITurnRecord {
   readonly cost: ICost | null;
   readonly finish_reason: string;
   readonly replayed: boolean;
+  /** When a kept answer came; empty for another. */
+  readonly recorded: string;
   readonly waiting: IWaiting | null;
   readonly notices: readonly string[];
   /** Sentences of which nothing follows for the reader. */
@@ -152,17 +169,18 @@ export interface ITurnRecord {
 }
 
 /**
- * Read the record of an output's mimebundle, of schema 2 or 1; the kernel writes and reads them in
- * `deepseek_jupyter/protocol/output.py`.
+ * Read the record of an output, or of a bundle on its way, of schema 1 to 3; the kernel writes and
+ * reads them in `deepseek_jupyter/protocol/output.py`.
  */
-export function readOutput(data: Record<string, unknown>): ITurnRecord {
+export function readOutput(data: Record<string, unknown>, metadata: unknown = null): ITurnRecord {
   const saved = object(data[MIME_TYPE]);
-  if (saved['schema'] !== 2) {
+  const schema = number(saved['schema']) ?? 0;
+  if (schema < 2 || schema > SCHEMA) {
     return readRecord(saved);
   }
-  const { more, ...texts } = object(saved['content']);
+  const { more, run: own, ...texts } = schema === 2 ? object(saved['content']) : saved;
   const written = object(parsed(more));
-  const { took, ...run } = object(parsed(saved['run']));
+  const { took, ...run } = object(parsed(saved['run'] ?? own ?? object(metadata)[METADATA]));
   const steps = objects(written['steps']).map(step => ({
     ...step,
     results: objects(step['results']).map(result => ({
@@ -180,8 +198,16 @@ export function readOutput(data: Record<string, unknown>): ITurnRecord {
       : {}),
     ...run,
     steps,
-    schema: 2
+    schema
   });
+}
+
+/** A bundle as an output of the notebook, in whose metadata is what no other run gives again. */
+export function asOutput(bundle: JSONObject): { data: JSONObject; metadata: JSONObject } {
+  const { run, ...kept } = object(bundle[MIME_TYPE]) as JSONObject;
+  return typeof run === 'string' && kept['schema'] === SCHEMA
+    ? { data: { ...bundle, [MIME_TYPE]: kept }, metadata: { [METADATA]: run } }
+    : { data: bundle, metadata: {} };
 }
 
 /** A text, of which a file has the lines. */
@@ -222,7 +248,13 @@ export function readRecord(json: unknown): ITurnRecord {
       rows: list(item['rows']).map(count => number(count) ?? 0)
     })),
     reasoning: text(raw['reasoning']),
+    outline: list(raw['outline']).map(line => number(line) ?? 0),
+    tokens: readTokens(raw['tokens']),
     answer: text(raw['answer']),
+    cites: list(raw['cites']).map(item => {
+      const [mark, lines] = list(item);
+      return { mark: text(mark), lines: text(lines) };
+    }),
     format: text(raw['format']),
     tool_calls: [...readSteps(raw['steps']), ...objects(raw['tool_calls']).map(item => readCall(item))],
     timing: { thinking: number(timing['thinking']), total: number(timing['total']) },
@@ -231,6 +263,7 @@ export function readRecord(json: unknown): ITurnRecord {
       : null,
     finish_reason: text(raw['finish_reason']),
     replayed: raw['replayed'] === true,
+    recorded: text(raw['recorded']),
     waiting: readWaiting(raw['waiting']),
     notices: list(raw['notices']).map(text).filter(Boolean),
     details: list(raw['details']).map(text).filter(Boolean),
@@ -241,6 +274,11 @@ export function readRecord(json: unknown): ITurnRecord {
     branch: readBranch(raw['branch']),
     changes: raw['changes'] ?? null
   };
+}
+
+function readTokens(json: unknown): ITurnRecord['tokens'] {
+  const { says, packed } = object(json);
+  return text(packed) ? { says: text(says), packed: text(packed) } : null;
 }
 
 /** Read an error, whatever the JSON may be. */

@@ -45,7 +45,9 @@ export function summarizeCell(cell: JSONObject, longest = LONGEST): JSONObject |
     return null;
   }
   const outputs = list(cell['outputs']) as JSONObject[];
+  const written = (object(cell['metadata'])[METADATA] ?? null) as JSONObject | null; // by whom
   return {
+    ...(written ? { metadata: { [METADATA]: written } } : {}),
     cell_type: 'code',
     id: cell['id'] ?? '',
     source: joined(cell['source']),

@@ -10,7 +10,7 @@ import { closeIcon } from '@jupyterlab/ui-components';
 import type { JSONObject, MimeData } from '@lumino/coreutils';
 import type { TranslationBundle } from '@jupyterlab/translation';
 import type { Widget } from '@lumino/widgets';
-import { button, make } from '../card/dom';
+import { button, make, say } from '../card/dom';
 import { shareOf } from '../card/share';
 import { summarizeCell } from '../lab/document';
 import type { IName } from './input';
@@ -18,19 +18,29 @@ import type { IName } from './input';
 /** Types that have columns, and so a policy. */
 export const FRAMES = /^(?:DataFrame|LazyFrame|Series|Table|RecordBatch|DuckDBPyRelation)$/;
 
+/** How long nothing is written before the context is measured, in milliseconds. */
+const REST = 600;
+
 const POLICIES = ['', 'schema', 'stats', 'sample', 'full', 'none'];
 
 /** Shows the chips. */
 export class QuestionAttachments {
   readonly node = make('div', 'panel-attached');
 
-  /** @param preview - Shows what would be sent. */
-  constructor(preview: () => void, private _trans: TranslationBundle) {
+  /**
+   * @param preview - Shows what would be sent.
+   * @param _measure - Asks the kernel how full the context would be; null where it cannot say.
+   */
+  constructor(
+    preview: () => void,
+    private _measure: () => Promise<string | null>,
+    private _trans: TranslationBundle
+  ) {
     this._preview = make('button', 'panel-textbutton', _trans.__('Show what would be sent'));
     this._preview.type = 'button';
     this._preview.addEventListener('click', preview);
     this._chips.setAttribute('aria-label', _trans.__('Attached'));
-    this.node.append(this._chips, this._preview);
+    this.node.append(this._chips, this._preview, this._gauge);
     this._show();
   }
 
@@ -82,6 +92,23 @@ export class QuestionAttachments {
       this._chips.replaceChildren(...chips);
       this._chips.hidden = !chips.length;
     }
+    this._askGauge();
+  }
+
+  /** Show how full the context would be, once nothing is written for a while. */
+  private _askGauge(): void {
+    clearTimeout(this._timer);
+    if (!this._written) {
+      say(this._gauge, '');
+      return;
+    }
+    const timer = window.setTimeout(async () => {
+      const found = await this._measure();
+      if (timer === this._timer) {
+        say(this._gauge, found ?? '');
+      }
+    }, REST);
+    this._timer = timer;
   }
 
   private _cell(dropped: IDropped): HTMLElement {
@@ -108,13 +135,18 @@ export class QuestionAttachments {
         select.add(new Option(shareOf(policy || this._policy || 'sample', trans), policy))
       );
       select.value = this._policies.get(name) ?? '';
-      select.addEventListener('change', () => void this._policies.set(name, select.value));
+      select.addEventListener('change', () => {
+        this._policies.set(name, select.value);
+        this._askGauge();
+      });
       chip.append(select);
     }
     return chip;
   }
 
   private _chips = make('ul', 'chips');
+  private _gauge = make('span', 'panel-gauge');
+  private _timer = 0;
   private _preview: HTMLButtonElement;
   private _policies = new Map<string, string>();
   private _names: readonly IName[] = [];

@@ -254,9 +254,9 @@ export interface IOutputs {
 export function savedTurns(cells: readonly IOutputs[]): ITurnRecord[] {
   const found = new Map<string, ITurnRecord>();
   for (const output of cells.flatMap(cell => cell.outputs)) {
-    const data = (output as { data?: Record<string, unknown> } | null)?.data;
+    const { data, metadata } = (output ?? {}) as { data?: Record<string, unknown>; metadata?: unknown };
     if (data && data[MIME_TYPE]) {
-      const record = readOutput(data);
+      const record = readOutput(data, metadata);
       if (record.id && record.prompt) {
         found.set(record.id, record);
       }

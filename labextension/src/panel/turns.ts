@@ -2,6 +2,7 @@
 import { Clipboard } from '@jupyterlab/apputils';
 import { caretLeftIcon, caretRightIcon, editIcon } from '@jupyterlab/ui-components';
 import type { TranslationBundle } from '@jupyterlab/translation';
+import { addCitations } from '../card/citations';
 import { button, make, say } from '../card/dom';
 import { Notes } from '../card/notes';
 import { addCodeBars, Attachments, FileTurns, Header } from '../card/parts';
@@ -199,7 +200,10 @@ export class TurnView implements IItem {
     answer.classList.add('jp-RenderedHTMLCommon', 'jp-RenderedMarkdown');
     const { code } = _actions;
     const target = code ?? { insert: nothing, replace: nothing, run: nothing };
-    this._answer = new Flow(answer, renderer, node => addCodeBars(node, target, trans));
+    this._answer = new Flow(answer, renderer, node => {
+      addCodeBars(node, target, trans);
+      addCitations(node, this._record?.cites ?? [], trans);
+    });
     this._thinking = new Thinking(renderer, trans);
     this._header = new Header(
       {

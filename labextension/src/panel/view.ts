@@ -21,6 +21,7 @@ import { TurnList } from './turns';
 import type { Consent, ITurnRecord } from '../kernel/record';
 import type { IBlockRenderer } from '../markdown/renderer';
 import type { Link } from './link';
+import { said } from '../said';
 import { ASKED } from './state';
 import type { ISettings, IState } from './state';
 
@@ -65,7 +66,11 @@ export class PanelView {
       trans
     );
     this._start = new StartPage(prompt => this.write(prompt), trans);
-    this._attached = new QuestionAttachments(() => void this._bar.preview(this._question()), trans);
+    this._attached = new QuestionAttachments(
+      () => void this._bar.preview(this._question()),
+      () => this._measured(),
+      trans
+    );
     this._composer = new Composer(
       {
         send: prompt => void this._ask(prompt),
@@ -186,6 +191,18 @@ export class PanelView {
       ...(this._editing ? { instead_of: this._editing } : {}),
       ...this._attached.fields
     };
+  }
+
+  /** How full the context would be with what is written; null where no kernel can say. */
+  private async _measured(): Promise<string | null> {
+    if (this._link.presence !== 'live') {
+      return null;
+    }
+    try {
+      return said(String((await this._link.request('gauge', this._question()))['gauge'] ?? ''));
+    } catch {
+      return null; // the kernel goes away; sending says so
+    }
   }
 
   private _edit(record: ITurnRecord | null): void {

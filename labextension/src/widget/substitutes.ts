@@ -58,6 +58,8 @@ export const editIcon = new Icon(
     '0 0-1.41 0l-1.83 1.83 3.75 3.75z'
 );
 
+export const fastForwardIcon = new Icon('M4 18l8.5-6L4 6v12zM13 6v12l8.5-6L13 6z');
+
 export const historyIcon = new Icon(
   'M13.5 8H12v5l4.28 2.54.72-1.21-3.5-2.08zM13 3a9 9 0 0 0-9 9H1l3.96 4.03L9 12H6a7 7 0 0 1 7-7 7 ' +
     '7 0 0 1 7 7 7 7 0 0 1-7 7c-1.93 0-3.68-.79-4.94-2.06l-1.42 1.42A8.9 8.9 0 0 0 13 21a9 9 0 0 ' +

@@ -39,9 +39,9 @@ describe('the folded line of a call', () => {
   });
 
   it('keeps the time that an output has apart', () => {
-    const content = { more: JSON.stringify({ model: 'm', steps: [step({ rows: 2 })] }) };
+    const more = JSON.stringify({ model: 'm', steps: [step({ rows: 2 })] });
     const run = JSON.stringify({ id: 't', took: { c: 0.5 } });
-    const record = readOutput({ [MIME_TYPE]: { schema: 2, content, run } });
+    const record = readOutput({ [MIME_TYPE]: { schema: 3, more, run } });
     expect(record.tool_calls[0].seconds).toBe(0.5);
   });
 });

@@ -9,9 +9,12 @@ class FakeComm {
   readonly commId = `id-${Math.random()}`;
   readonly sent: unknown[] = [];
   isDisposed = false;
+  opened = 0;
+  subshellStarted?: Promise<void>;
+  commsOverSubshells?: string;
   onMsg: (message: unknown) => void = () => undefined;
   onClose: (message: unknown) => void = () => undefined;
-  open = () => ({ done: Promise.resolve() });
+  open = () => ({ done: Promise.resolve(this.opened++) });
   send = (data: unknown) => this.sent.push(data);
   dispose(): void {
     this.isDisposed = true;
@@ -22,12 +25,17 @@ class FakeComm {
 class FakeKernel {
   readonly comms: FakeComm[] = [];
   readonly statusChanged = new Signal<this, Kernel.Status>(this);
+  readonly connectionStatusChanged = new Signal<this, Kernel.ConnectionStatus>(this);
   readonly disposed = new Signal<this, void>(this);
   handleComms = true;
   isDisposed = false;
+  info = Promise.resolve();
+  supportsSubshells = false;
+  started?: Promise<void>; // by a Lab that knows subshells
 
   createComm(target: string): FakeComm {
     const comm = new FakeComm(target);
+    comm.subshellStarted = this.started;
     this.comms.push(comm);
     return comm;
   }
@@ -137,6 +145,17 @@ describe('CommHub', () => {
     expect(kernel.comm('deepseek.control').sent).toEqual([{ type: 'stop', id: 't' }]);
   });
 
+  it('asks for what it may have missed when the connection is there again', () => {
+    let changes = 0;
+    hub.connectionChanged.connect(() => changes++);
+    kernel.say({ type: 'steps', id: 't', steps: [], asking: null });
+    kernel.connectionStatusChanged.emit('connecting');
+    kernel.connectionStatusChanged.emit('connected');
+    kernel.connectionStatusChanged.emit('connected');
+    expect(kernel.comm('deepseek.control').sent).toEqual([{ type: 'resync', id: 't' }]);
+    expect(changes).toBe(1);
+  });
+
   it('ignores what is no message', () => {
     kernel.say('nonsense');
     kernel.say({ type: 'eval', id: 't' });
@@ -167,5 +186,49 @@ describe('CommHub', () => {
     hub.messageReceived.connect((_, { message }) => received.push(message));
     kernel.say({ type: 'tip', conversation: 'c' });
     expect(received).toEqual([{ type: 'tip', conversation: 'c' }]);
+  });
+
+  describe('with subshells', () => {
+    let start: () => void;
+    let busy: FakeKernel;
+    const opened = () => busy.comms.map(comm => comm.opened);
+
+    beforeEach(() => {
+      busy = new FakeKernel();
+      busy.supportsSubshells = true;
+      busy.started = new Promise(resolve => (start = resolve));
+      hub.connect(busy as unknown as Kernel.IKernelConnection);
+    });
+
+    it('waits for them however long they take: without one it would be deaf behind a cell', async () => {
+      hub.resync('t', busy as unknown as Kernel.IKernelConnection);
+      await vi.advanceTimersByTimeAsync(5000);
+      expect(opened()).toEqual([0, 0]);
+      start();
+      await vi.advanceTimersByTimeAsync(0);
+      expect(opened()).toEqual([1, 1]);
+      expect(busy.comm('deepseek.control').sent).toEqual([{ type: 'resync', id: 't' }]);
+    });
+
+    it('sends nothing on a comm that the kernel has yet to open', async () => {
+      let open: (count: number) => void = () => undefined;
+      busy.comm('deepseek.control').open = () => ({ done: new Promise(resolve => (open = resolve)) });
+      hub.resync('t', busy as unknown as Kernel.IKernelConnection);
+      start();
+      await vi.advanceTimersByTimeAsync(100);
+      expect(busy.comm('deepseek.control').sent).toEqual([]);
+      open(1);
+      await vi.advanceTimersByTimeAsync(0);
+      expect(busy.comm('deepseek.control').sent).toHaveLength(1);
+    });
+
+    it('opens them at once where the user has turned subshells off', () => {
+      const off = new FakeKernel();
+      off.started = new Promise(() => undefined);
+      const make = off.createComm.bind(off);
+      off.createComm = target => Object.assign(make(target), { commsOverSubshells: 'disabled' });
+      hub.connect(off as unknown as Kernel.IKernelConnection);
+      expect(off.comms.map(comm => comm.opened)).toEqual([1, 1]);
+    });
   });
 });

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { asMarkdown, MIME_TYPE, readOutput, readRecord } from '../../src/kernel/record';
+import { asMarkdown, asOutput, MIME_TYPE, readOutput, readRecord } from '../../src/kernel/record';
 
 it('what was said with calls is shown once, above them', () => {
   const tool_calls = [{ id: 'a', name: 'sql', arguments: '{}' }];
@@ -11,7 +11,7 @@ it('what was said with calls is shown once, above them', () => {
 it('an answer is put together of what the Markdown has to the letter', () => {
   const more = JSON.stringify({ model: 'm', answer: [1, 'b < c', 0, 'lost', 9] });
   const data = {
-    [MIME_TYPE]: { schema: 2, content: { more }, run: '{}' },
+    [MIME_TYPE]: { schema: 3, more, run: '{}' },
     'text/markdown': ['Second \u{1f600}.\n', '\n', 'First.\n', '\n', 'b &lt; c']
   };
   expect(readOutput(data).answer).toBe('First.\n\nb < c\n\nSecond \u{1f600}.\n\nlost\n\n');
@@ -42,7 +42,7 @@ describe('readRecord', () => {
 describe('readOutput', () => {
   const run = '{"id":"t","timing":{"total":2},"footer":"m, 2 s"}';
   const output = (content: object, plain: unknown = 'Fine.') =>
-    readOutput({ [MIME_TYPE]: { schema: 2, content, run }, 'text/plain': plain });
+    readOutput({ [MIME_TYPE]: { schema: 3, ...content }, 'text/plain': plain }, { deepseek: run });
 
   it('takes the answer from the record, or else from the plain text', () => {
     const more = '{"model":"m","notices":["N"]}';
@@ -56,6 +56,22 @@ describe('readOutput', () => {
 
   it.each([null, 3, '{', '[]', '"x"'])('makes something of %j', more => {
     expect(output({ more, prompt: 7 }, 3).answer).toBe('');
+  });
+
+  it('reads a bundle on its way, and makes the output of it that a file has', () => {
+    const bundle = { [MIME_TYPE]: { schema: 3, answer: 'A', more: '{"model":"m"}', run }, 'text/plain': 'A' };
+    const { data, metadata } = asOutput(bundle);
+    expect(JSON.stringify(data)).not.toContain('m, 2 s');
+    expect(metadata).toEqual({ deepseek: run });
+    expect(readOutput(bundle)).toEqual(readOutput(data, metadata));
+    const running = { [MIME_TYPE]: { schema: 1, id: 't', status: 'answering' } };
+    expect(asOutput(running)).toEqual({ data: running, metadata: {} });
+  });
+
+  it('reads schema 2, which had all in one', () => {
+    const content = { prompt: 'p', answer: 'A', more: '{"model":"m"}' };
+    const { id, prompt, answer, footer } = readOutput({ [MIME_TYPE]: { schema: 2, content, run } });
+    expect([id, prompt, answer, footer]).toEqual(['t', 'p', 'A', 'm, 2 s']);
   });
 
   it('reads schema 1', () => {

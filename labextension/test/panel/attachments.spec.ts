@@ -1,7 +1,8 @@
 import { MimeData } from '@lumino/coreutils';
 import { Panel, Widget } from '@lumino/widgets';
-import { beforeEach, describe, expect, it } from 'vitest';
-import { droppedCells, acceptCells } from '../../src/panel/attachments';
+import { nullTranslator } from '@jupyterlab/translation';
+import { beforeEach, describe, expect, it, vi } from 'vitest';
+import { droppedCells, acceptCells, QuestionAttachments } from '../../src/panel/attachments';
 import type { IDropped } from '../../src/panel/attachments';
 
 const CODE = {
@@ -82,5 +83,29 @@ describe('acceptCells', () => {
     expect(send(node, 'lm-dragenter', dragged()).defaultPrevented).toBe(false);
     send(node, 'lm-drop', dragged());
     expect(taken).toEqual([]);
+  });
+});
+
+describe('QuestionAttachments', () => {
+  const TRANS = nullTranslator.load('deepseek_jupyter');
+
+  it('says how full the context would be, once nothing is written for a while', async () => {
+    vi.useFakeTimers();
+    const answers = ['10 of 4,096 tokens', '20 of 4,096 tokens'];
+    let asked = 0;
+    const attached = new QuestionAttachments(() => undefined, async () => answers[asked++], TRANS);
+    const gauge = attached.node.querySelector<HTMLElement>('.jp-DeepSeek-panel-gauge')!;
+    const write = async (prompt: string, wait: number) => {
+      attached.update(prompt, []);
+      await vi.advanceTimersByTimeAsync(wait);
+    };
+    await write('W', 300);
+    await write('Wh', 300);
+    expect(asked).toBe(0);
+    await write('Why?', 1000);
+    expect([asked, gauge.textContent, gauge.hidden]).toEqual([1, answers[0], false]);
+    await write('', 1000);
+    expect([asked, gauge.hidden]).toEqual([1, true]);
+    vi.useRealTimers();
   });
 });
