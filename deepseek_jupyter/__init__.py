@@ -14,7 +14,18 @@ from typing import TYPE_CHECKING, Any
 from ._version import __version__
 
 if TYPE_CHECKING:
-    from .api import Stream, aask, ask, card, get_session, next_tokens, stream, turns, what_if
+    from .api import (
+        Stream,
+        aask,
+        ask,
+        card,
+        compare,
+        get_session,
+        next_tokens,
+        stream,
+        turns,
+        what_if,
+    )
     from .asking.reply import Reply
     from .conversation.conversation import Conversation
     from .errors import DeepSeekError, Interrupted
@@ -42,6 +53,7 @@ __all__ = [
     "ask",
     "card",
     "classify",
+    "compare",
     "enable_nested",
     "extract",
     "get_session",
@@ -71,6 +83,7 @@ _HOMES = {
     "ask": "api",
     "card": "api",
     "classify": "jobs.verbs",
+    "compare": "api",
     "enable_nested": "nested",
     "extract": "jobs.verbs",
     "filter": "jobs.verbs",

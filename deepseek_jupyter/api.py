@@ -1,4 +1,4 @@
-"""The Python functions: `ask`, `aask`, `stream`, `card`, and the session behind them."""
+"""The Python functions: `ask`, `aask`, `stream`, `compare`, `card`, and the session behind them."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import asyncio
 import inspect
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping, Sequence
 from contextlib import aclosing
+from functools import partial
 from typing import TYPE_CHECKING, Any, Literal, ParamSpec, Protocol, TypeVar, overload
 
 from .asking import ask as asking
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from .asking.attachments import DataCard
     from .asking.next_tokens import NextTokens
     from .display.report import Report
+    from .jobs.comparison import Comparison
     from .protocol.deltas import Delta
 
 P = ParamSpec("P")
@@ -141,7 +143,7 @@ def ask(prompt: str, *, show: bool | None = None, **options: Any) -> Reply | Pre
     >>> ds.ask("What is the capital of France?", think=False).text  # doctest: +SKIP
     'Paris.'
     """
-    question = _mapped(_asked(prompt, options), show)
+    question = mapped(_asked(prompt, options), show)
     if isinstance(question, Preview):
         return question
     if question.dry_run:
@@ -156,7 +158,7 @@ async def aask(prompt: str, *, show: bool | None = None, **options: Any) -> Repl
     It takes the options of `ask`. Cancelling the task stops the answer and closes the connection;
     several may run at once.
     """
-    question = await asyncio.to_thread(_mapped, _asked(prompt, options), False)
+    question = await asyncio.to_thread(mapped, _asked(prompt, options), False)
     if isinstance(question, Preview):
         return question
     if question.dry_run:
@@ -189,6 +191,29 @@ class Stream:
 
     def _ended(self, reply: Reply) -> None:
         self.reply = reply
+
+
+def compare(
+    prompt: str, variants: Any = None, times: int = 1, *, show: bool | None = None, **options: Any
+) -> Comparison | Preview:
+    """Ask one question of several variants at once and show the answers side by side.
+
+    A variant is ``[provider:]model[?name=value&…]``, as ``"deepseek-flash?think=off&t=0"``, or a
+    dict of these; `variants` are a list of them, or one text with commas. Each is asked `times`
+    times; without variants the question itself is. The `options` are those of `ask`; `budget` holds
+    for the sum, in each currency. The answers come back by name, each a `Reply`; an error is that
+    of its column, and raised where all fail. The conversation goes on with the first, until another
+    is chosen in the page or with ``use``.
+
+    >>> found = ds.compare("What is a p-value?", "deepseek-flash,deepseek-v4-pro")  # doctest: +SKIP
+    >>> found.use("deepseek-v4-pro").text  # doctest: +SKIP
+    """
+    from .display.columns import Columns
+    from .jobs.comparison import compared
+
+    question = _asked(prompt, options)
+    columns = partial(Columns, show=False if question.dry_run else _shown(show))
+    return compared(get_session(), question, variants, times, user_namespace(), columns)
 
 
 def card(value: Any, policy: str = "", *, name: str = "df") -> DataCard:
@@ -267,13 +292,13 @@ def _shown(show: bool | None) -> bool | None:
     return False if show is None and get_session().config.quiet else show
 
 
-def _mapped(question: Question, show: bool | None) -> Question | Preview:
+def mapped(question: Question, show: bool | None) -> Question | Preview:
     """`question` after the job that ``fit="map"`` may be."""
     if question.fit != "map":
         return question
-    from .jobs.document_map import mapped
+    from .jobs import document_map
 
-    return mapped(get_session(), question, show=_shown(show) is not False)
+    return document_map.mapped(get_session(), question, show=_shown(show) is not False)
 
 
 def _asked(prompt: str, options: Mapping[str, Any]) -> Question:

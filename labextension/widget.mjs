@@ -32,6 +32,7 @@ const FALLBACKS = {
   'layout-color1': 'var(--vscode-editor-background, Canvas)',
   'layout-color2': 'rgb(128 128 128 / 12%)',
   'layout-color3': 'rgb(128 128 128 / 25%)',
+  'success-color1': 'var(--vscode-testing-iconPassed, #188038)',
   'ui-font-color1': 'var(--vscode-editor-foreground, CanvasText)',
   'ui-font-color2': 'var(--vscode-editor-foreground, CanvasText)',
   'ui-font-color3': 'rgb(128 128 128)',

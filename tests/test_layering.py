@@ -40,7 +40,7 @@ asking         session config protocol privacy cells transport local context too
 asking         conversation display sanitizer
 jobs           asking session protocol privacy transport context conversation display tools
 fixing         asking session protocol privacy cells context conversation display
-page           asking session config protocol privacy transport conversation display
+page           jobs asking session config protocol privacy transport conversation display
 api            page jobs asking session protocol display conversation tools
 magics         api page fixing asking session config nested protocol privacy cells
 magics         jobs transport local conversation display

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 import time
@@ -151,6 +152,31 @@ class TestPanel:
     def test_the_panel_is_an_output(self, executed):
         panels = [o["data"].get(PANEL_MIME) for o in executed.outputs if "data" in o]
         assert {"height": 520} in panels
+
+
+class TestDocuments:
+    """What a small model says, nobody knows; what the marks say of it is true."""
+
+    notebook = "06-documents.ipynb"
+
+    def test_each_quote_has_its_place_or_none(self, executed):
+        check(executed)
+        lines = (ROOT / "notebooks/data/minutes.txt").read_text().splitlines()
+        marks = re.compile(
+            r'(?:"([^"]+)"|^> (.+?)) \[(?:data/minutes\.txt:(\d+)(?:-(\d+))?|not found)\]', re.M
+        )
+        found = [m for turn in executed.turns for m in marks.finditer(turn["answer"])]
+        assert len(executed.turns) == 2
+        assert found
+        for match in found:
+            quote = " ".join((match[1] or match[2]).split())
+            first, last = int(match[3] or 1), int(match[4] or match[3] or len(lines))
+            stands = quote.rstrip(".") in " ".join(" ".join(lines[first - 1 : last]).split())
+            assert stands == bool(match[3])
+
+    def test_what_does_not_fit_is_refused_and_planned(self, executed):
+        for part in ("--fit map asks each of", "The plan", "the most relevant", "Nothing was sent"):
+            assert part in executed.printed
 
 
 class TestRows:

@@ -45,7 +45,8 @@ def play(child_environment: dict[str, str], tmp_path: Path) -> Play:
 def contents(executed: Path) -> list[Any]:
     """What of each answer's output is no matter of the run: texts, calls, who answered."""
     outputs = [o for c in nbformat.read(executed, 4).cells for o in c.get("outputs", ())]
-    return [o["data"][TURN_MIME]["content"] for o in outputs if TURN_MIME in o.get("data", {})]
+    found = [o["data"][TURN_MIME] for o in outputs if TURN_MIME in o.get("data", {})]
+    return [{name: value for name, value in one.items() if name != "run"} for one in found]
 
 
 def recording_of(notebook: Path) -> Path:
@@ -82,7 +83,7 @@ def test_a_notebook_runs_from_its_recording_twice_alike(play, notebook, tmp_path
     assert runs[0] == runs[1]
     cells = nbformat.read(tmp_path / "second.ipynb", 4).cells
     outputs = [o for cell in cells for o in cell.get("outputs", ()) if "data" in o]
-    turns = [record_in(o["data"]) for o in outputs if TURN_MIME in o["data"]]
+    turns = [record_in(o) for o in outputs if TURN_MIME in o["data"]]
     assert all(turn["replayed"] and turn["recorded"] for turn in turns)
     assert all(re.match(r"replayed · recorded \d{4}-", turn["footer"]) for turn in turns)
 

@@ -1,4 +1,5 @@
-"""The way of a question: `ask` waits for the answer, `stream` yields it, each also for async code.
+"""The way of a question: `ask` waits for the answer, `stream` yields it, each also for async code;
+`ask_together` waits for the answers of several.
 
 Every question, from a cell, from Python or from a panel, first comes through `resolve`.
 `prepare` settles everything and refuses what is wrong before anything is sent; a `Run` carries the
@@ -10,8 +11,16 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Generator, Iterator, Mapping
-from contextlib import aclosing, asynccontextmanager, closing, contextmanager
+from collections.abc import (
+    AsyncGenerator,
+    AsyncIterator,
+    Callable,
+    Generator,
+    Iterator,
+    Mapping,
+    Sequence,
+)
+from contextlib import ExitStack, aclosing, asynccontextmanager, closing, contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -26,7 +35,7 @@ from .prepare import Placed, Prepared, place
 from .question import Question
 from .replay import Replay, kept_answer
 from .reply import Reply
-from .run import Run
+from .run import Run, interrupts_held
 from .toolset import BUILTIN, NO_TOOLS, function_named
 
 if TYPE_CHECKING:
@@ -34,6 +43,8 @@ if TYPE_CHECKING:
 
 
 _TICK = 0.1  # seconds
+_TOGETHER = 0.02  # seconds in which each of several answers is looked at once
+_OVER = object()
 
 Ended = Callable[[Reply], None]
 
@@ -176,6 +187,56 @@ async def aask(session: Session, question: Question, on: Surface | None = None) 
     return _reply(session, question, run)
 
 
+def ask_together(
+    session: Session,
+    asked: Sequence[Prepared | Replay],
+    on: Sequence[Surface],
+    ended: Sequence[Ended],
+    shown: Callable[[], None],
+) -> None:
+    """Ask several prepared questions at once, or play their kept answers, each with its surface and
+    its `ended`. `shown` is called again and again, on this thread. What stops one stops all.
+    """
+    tick = _TOGETHER / len(asked)
+    before = session.prefix
+
+    def played(replay: Replay, ended: Ended) -> Generator[None]:
+        try:
+            with replay:
+                yield
+                for seconds in replay:
+                    time.sleep(min(seconds, tick))
+                    yield
+        finally:
+            ended(replay.reply)
+
+    def run(one: Prepared, on: Surface, ended: Ended) -> Generator[None]:
+        session.prefix = before  # none of them broke the prefix of another
+        with Run(session, one, on, ended) as run:
+            yield
+            with closing(_batches(session, run, tick)) as batches:
+                for batch in batches:
+                    run.take(batch)
+                    yield
+
+    every = [
+        played(one, ended) if isinstance(one, Replay) else run(one, on, ended)
+        for one, on, ended in zip(asked, on, ended, strict=True)
+    ]
+    with ExitStack() as open_ones:
+        for one in every:
+            open_ones.enter_context(closing(one))
+        with interrupts_held() as came:  # all have begun, or none
+            running = [one for one in every if next(one, _OVER) is not _OVER]
+        if came:
+            raise KeyboardInterrupt
+        while running:
+            running = [one for one in running if next(one, _OVER) is not _OVER]
+            shown()
+    first = next((one for one in asked if not isinstance(one, Replay)), None)
+    session.prefix = session.prefix if first is None else first.prefix
+
+
 def stream(session: Session, question: Question, ended: Ended = lambda _: None) -> Iterator[Delta]:
     """The deltas as they come, shown nowhere; `ended` is given the reply, whole or not."""
     nowhere = surface(False)
@@ -247,7 +308,7 @@ def _prepared(session: Session, question: Question, on: Surface) -> tuple[Placed
     most take one thread only, once.
     """
     placed = _placed(session, question)
-    replay = session.recordings.wanted(question.replay or session.config.replay)
+    replay = session.recordings.wanted(question.replay, session.config.replay)
     ready = replay == "never" and not is_to_be_asked(session, placed, on)
     return placed, prepare_all(session, placed) if ready else None
 
@@ -275,13 +336,13 @@ def _raises(session: Session, question: Question) -> bool:
     return (question.on_error or session.config.on_error) != "return"
 
 
-def _batches(session: Session, run: Run) -> Generator[list[Event] | None]:
+def _batches(session: Session, run: Run, tick: float = _TICK) -> Generator[list[Event] | None]:
     """The events of each request until the answer is there; None is a quiet tick."""
     from deepseek_jupyter.transport.engine import engine
 
     client = session.endpoints.client
     while True:
-        source = engine().drain(lambda: client.stream(run.exchange), run.stop)
+        source = engine().drain(lambda: client.stream(run.exchange), run.stop, tick)
         try:
             with closing(source) as batches:
                 yield from batches

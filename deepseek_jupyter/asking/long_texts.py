@@ -20,6 +20,8 @@ from deepseek_jupyter.protocol.tokens import estimate_tokens, least_answer
 from deepseek_jupyter.protocol.usage import Price, Usage
 
 if TYPE_CHECKING:
+    from deepseek_jupyter.conversation.conversation import Conversation
+
     from .attachments import Gathered
     from .question import Question
 
@@ -29,7 +31,6 @@ _PARTS = 4  # a fourth of the context is for the most relevant parts, or for a s
 _SAID, _LEAST_SAID = 1_000, 150  # tokens in which a share of the documents is answered
 _ANSWER = 500  # tokens of an answer, where it is reckoned how long it takes
 _SPEED, _READING = 40, 100  # tokens a second, before any answer came; tokens read in that of one
-_AT_ONCE = 16  # requests of a job
 
 
 def room_for(context: int, taken: int, parameters: Mapping[str, Any]) -> int:
@@ -89,12 +90,12 @@ def map_plan(tokens: int, context: int, taken: int, parameters: Mapping[str, Any
     )
 
 
-def pace(turns: Iterable[Turn], model: str) -> float:
-    """Seconds that `model` takes for a token of an answer, as the answers of `turns` came; reading
-    is reckoned at a hundredth of writing.
+def pace(conversation: Conversation, model: str) -> float:
+    """Seconds that `model` takes for a token of an answer, as its answers came in `conversation`;
+    reading is reckoned at a hundredth of writing.
     """
     took, work = 0.0, 0.0
-    for turn in turns:
+    for turn in (*conversation.turns(), *conversation.aside()):
         total = turn.timing.get("total")
         if turn.model == model and turn.usage is not None and total and not turn.steps:
             new = turn.usage.prompt_tokens - turn.usage.cache_hit_tokens
@@ -113,9 +114,10 @@ def choices(
     context: int,
     price: Price | None,
     pace: float,
+    at_once: int,
 ) -> ContextLengthError:
     """`error` with what can be done where it is documents that do not fit, each with its price and
-    time.
+    its time, with `at_once` requests of a job at a time.
     """
     if not any(a.unit for a in attachments):
         return error
@@ -135,7 +137,7 @@ def choices(
     )
     with suppress(ContextLengthError):
         plan = map_plan(sum(a.tokens for a in attachments if a.unit), context, 0, {})
-        rounds = -(-plan.count // _AT_ONCE)
+        rounds = -(-plan.count // at_once)
         took = time_for(pace, plan.size * rounds, plan.each * rounds + _ANSWER)
         every = costing(plan.tokens, took, plan.count * plan.each)
         ways = (

@@ -25,7 +25,7 @@ from deepseek_jupyter.errors import ParameterError
 from deepseek_jupyter.privacy.levels import SAMPLE
 from deepseek_jupyter.privacy.policy_file import DataRules
 from deepseek_jupyter.privacy.rules import check_kind, strictest
-from deepseek_jupyter.protocol.output import TURN_MIME
+from deepseek_jupyter.protocol.output import COMPARE_MIME, TURN_MIME
 from deepseek_jupyter.session.memory import notebook_content
 from deepseek_jupyter.words import english
 
@@ -247,7 +247,7 @@ def _one(output: Mapping[str, Any]) -> str:
     if output.get("output_type") == "stream":
         return english(text_of(output.get("text")))
     data = output.get("data")
-    if not isinstance(data, Mapping) or TURN_MIME in data:
+    if not isinstance(data, Mapping) or not data.keys().isdisjoint({TURN_MIME, COMPARE_MIME}):
         return ""
     plain = english(text_of(data.get("text/plain")))
     if 'class="dataframe"' in text_of(data.get("text/html"))[:_HEAD]:

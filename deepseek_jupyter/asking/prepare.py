@@ -188,15 +188,11 @@ def place(session: Session, question: Question, on: Surface = NOWHERE) -> Placed
     remember = config.history if question.history is None else question.history
     parent = _parent(session, question, conversation) if remember else None
     siblings = len(conversation.children(parent)) + 1 if remember else 1
-    parameters = {**config.parameters, **question.parameters}
-    if question.format == "json" and question.schema is None:
-        parameters.setdefault("response_format", {"type": "json_object"})
     files = session.policy_files()
     own = session.redactor_of(conversation, files)
     gathered, redactor = gather(session, question, own, files, conversation.path(parent), on)
     choice = config.cells if question.cells is None else str(question.cells)
     cells = chosen_cells(choice, question.cell_id, redactor.redact, files.data)
-    before = conversation.turn(parent)
     turn = Turn(
         id=new_id(),
         conversation=conversation.id,
@@ -204,15 +200,27 @@ def place(session: Session, question: Question, on: Surface = NOWHERE) -> Placed
         parent=parent,
         cell_id=question.cell_id,
         created=now(),
-        parameters=parameters,
         history=remember,
         format="json" if question.schema is not None else question.format,
         branch={"index": siblings, "count": siblings} if siblings > 1 else None,
         sending={"cite": True} if question.cite else {},
     )
     placed = Placed(question, conversation, turn, files, redactor, cells, gathered)
+    return asked_of(session, placed, question)
+
+
+def asked_of(session: Session, placed: Placed, question: Question, **turn: Any) -> Placed:
+    """`placed` for a `question` that differs in provider, model, thinking, system prompt and
+    parameters alone; `turn` are other fields of its turn.
+    """
+    config = session.config
+    parameters = {**config.parameters, **question.parameters}
+    if question.format == "json" and question.schema is None:
+        parameters.setdefault("response_format", {"type": "json_object"})
+    before = placed.conversation.turn(placed.turn.parent)
     hashed = request_hash(config, question, parameters, before, placed.message, placed.images)
-    return replace(placed, turn=replace(turn, request_hash=hashed))
+    own = replace(placed.turn, parameters=parameters, request_hash=hashed, **turn)
+    return replace(placed, question=question, turn=own)
 
 
 def prepare(session: Session, placed: Placed, on: Surface = NOWHERE) -> Prepared:
@@ -306,8 +314,8 @@ def _checked(
     except ContextLengthError as error:
         context = provider.facts(model).context or 0
         price = session.price(provider, model)
-        speed = pace(placed.conversation.path(placed.turn.parent), model)
-        raise choices(error, placed.gathered.attachments, context, price, speed) from None
+        speed, at_once = pace(placed.conversation, model), 1 if provider.name == "local" else 16
+        raise choices(error, placed.gathered.attachments, context, price, speed, at_once) from None
     check_spending(session, built, provider, teaching, budget)
     if question.drawn and (changed := _changed(question.drawn, host(provider), built.payload)):
         raise ParameterError(f"Not what the dry run showed: {changed}.", "Draw it again.")
@@ -361,7 +369,7 @@ def _endpoint(
     Raises `MissingKeyError`, and `PolicyError` for what the policy does not allow.
     """
     name, named = session.endpoints.named(question.provider, question.model)
-    plays = session.recordings.wanted(question.replay or "") == "always"
+    plays = session.recordings.wanted(question.replay) == "always"
     try:
         provider, key = (
             session.endpoints.keyless(name)

@@ -39,7 +39,7 @@ def kept_answer(session: Session, placed: Placed, on: Surface) -> Replay | None:
     Raises `ReplayError` where the user wants nothing but kept answers and there is none.
     """
     question, config = placed.question, session.config
-    wanted = session.recordings.wanted(question.replay or config.replay)
+    wanted = session.recordings.wanted(question.replay, config.replay)
     if wanted == "never":
         return None
     pace = Pace.parse(question.pace or config.pace)
@@ -112,7 +112,7 @@ class Replay:
         shown = replace(kept, replayed=True, recorded=kept.recorded or kept.created)
         if not self._in_place:  # a turn of its own, which cost nothing
             own = ["id", "conversation", "parent", "cell_id", "created"]
-            own += ["history", "branch", "prompt"]
+            own += ["history", "branch", "prompt", "compare"]
             mine = {name: getattr(turn, name) for name in own}
             shown = replace(shown, **mine, usage=None, cost=None)
         self.reply = Reply(shown, shape=shape)

@@ -80,6 +80,7 @@ def read_record(record: object) -> Turn | None:
         history=record.get("history") is not False,
         format=_name(record.get("format")) or "md",
         branch=_branch(record.get("branch")),
+        compare=_compare(record.get("compare")),
         request_hash=sound_id(record.get("request_hash")),
         steps=_each(_step, record.get("steps")),
         replayed=record.get("replayed") is True,
@@ -222,6 +223,14 @@ def _audit(value: object) -> dict[str, Any]:
         for name, said in _fields(value).items()
         if name in AUDITED and (isinstance(said, bool) or _name(said))
     }
+
+
+def _compare(value: object) -> dict[str, Any] | None:
+    given = _fields(value)
+    id, variant = sound_id(given.get("id")), _name(given.get("variant"))
+    turns = _each(sound_id, given.get("turns"))
+    sound = id and variant and turns
+    return {"id": id, "variant": variant, "turns": list(turns)} if sound else None
 
 
 def _tokens(value: object) -> dict[str, str] | None:

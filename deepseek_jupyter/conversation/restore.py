@@ -23,7 +23,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import astuple, dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
-from deepseek_jupyter.protocol.output import TURN_MIME, unpacked
+from deepseek_jupyter.protocol.output import records_of
 
 from .conversation import MAIN, Conversation
 from .records import dump, read_record, sound_id
@@ -327,8 +327,8 @@ def records_in(content: object) -> Iterator[object]:
     for cell in _list(_mapping(content).get("cells")):
         for output in _list(_mapping(cell).get("outputs")):
             output = _mapping(output)
-            if TURN_MIME in (data := _mapping(output.get("data"))):
-                yield unpacked(data, _mapping(output.get("metadata")))
+            data = _mapping(output.get("data"))
+            yield from records_of(data, _mapping(output.get("metadata")))
     yield from _list(_ours(content).get("elsewhere"))
 
 

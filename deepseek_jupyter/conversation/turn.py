@@ -101,6 +101,7 @@ class Turn:
     that the answer is that of an earlier turn, asked at the moment `recorded`, and nothing was
     sent. `policy` names the rules of a policy file that held for it. `offer` is what its card has a
     button for besides: ``key``.
+    `compare` says what it was compared with: see docs/record.md.
 
     `answer`, `reasoning` and `steps` are as the model wrote them, with the pseudonyms that went out
     in place of what the redactor kept; `pseudonyms` has their originals, and `seen` puts them back.
@@ -137,6 +138,7 @@ class Turn:
     history: bool = True
     format: str = "md"
     branch: Mapping[str, int] | None = None
+    compare: Mapping[str, Any] | None = None
     request_hash: str | None = None
     from_file: bool = False
     images: tuple[str, ...] = ()

@@ -127,12 +127,18 @@ class Output:
             shell().display_pub.clear_output()
             self._shown = False
 
-    def end(self, bundle: Mapping[str, Any]) -> None:
-        """The last state."""
+    def end(
+        self, bundle: Mapping[str, Any], record: Mapping[str, Any] | None = None, html: str = ""
+    ) -> None:
+        """The last state; of the turn of `record`, pages loaded meanwhile hear of it too. `html` is
+        its answer alone.
+        """
         self.begun = True
         if self._shown and not pages.updates and self._alone:
             shell().display_pub.clear_output(wait=True)
         publish(bundle, self._id, update=self._shown and pages.updates)
+        if record is not None:
+            pages.settle(record, bundle)
 
 
 _asked_by: list[str] = [""]  # the execution that had an output of ours last

@@ -16,7 +16,7 @@ from decimal import Decimal
 from typing import Any
 
 from deepseek_jupyter.errors import one_line
-from deepseek_jupyter.protocol.output import TURN_MIME, packed
+from deepseek_jupyter.protocol.output import COMPARE_MIME, TURN_MIME, packed
 from deepseek_jupyter.sanitizer.markdown import code_mark, framed_mark
 from deepseek_jupyter.sanitizer.sanitizer import Sanitized, sanitize
 from deepseek_jupyter.sanitizer.text import mark_code, plain
@@ -129,6 +129,32 @@ def final_bundle(
         "text/markdown": markdown,
         "text/plain": text,
     }
+
+
+def compared_bundle(id: str, turns: Mapping[str, Mapping[str, Any]], remark: str) -> Bundle:
+    """The output of several answers to one question, a column each; `remark` is said of all."""
+    names, records = list(turns), list(turns.values())
+    column = f'<td valign="top" width="{100 // len(records)}%">'
+    parts = [f"> {_marked(one_line(records[0]['prompt'], _LINE))}", "<table><tr>"]
+    for name, record in turns.items():
+        shown = final_bundle({**record, "prompt": "", "reasoning": ""}, seen=True)
+        parts += [column, f"**{_marked(name)}**", shown["text/markdown"], "</td>"]
+    parts += ["</tr></table>", *(f"*{_marked(said(line))}*" for line in remark.splitlines())]
+    markdown = "\n\n".join(parts)
+    texts = [one_line(plain(record["answer"]), _LINE) or ending(record) for record in records]
+    kept = [{TURN_MIME: packed(record, "", markdown)} for record in records]
+    compared = {"schema": 1, "id": id, "names": names, "turns": kept, "remark": remark}
+    text = "\n".join(map(": ".join, zip(names, texts, strict=True)))
+    return {COMPARE_MIME: compared, "text/markdown": markdown, "text/plain": text}
+
+
+def growing_columns(names: Sequence[str], cards: Sequence[str]) -> str:
+    """Growing cards side by side."""
+    inner = "".join(
+        f'<div style="flex:1 1 16em;min-width:0"><b>{_escaped(name)}</b>{card}</div>'
+        for name, card in zip(names, cards, strict=True)
+    )
+    return f'<div class="{_IGNORE}" style="display:flex;flex-wrap:wrap;gap:1.5em">{inner}</div>'
 
 
 def _sanitized(record: Mapping[str, Any]) -> Sanitized:

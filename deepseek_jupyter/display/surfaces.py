@@ -35,7 +35,7 @@ _SILENT_TICK = 1.0  # seconds between updates that only move the clock
 _DELTA_GAP = 0.02  # seconds between messages to a page, which paints at most 60 times a second
 
 # A question that is not settled yet, as a record without an id: no turn.
-_UNSETTLED = {"id": "", "model": "", "status": "waiting", "format": "md", "notices": []}
+UNSETTLED = {"id": "", "model": "", "status": "waiting", "format": "md", "notices": []}
 
 
 class Surface:
@@ -191,8 +191,8 @@ class _PageTurn(Surface):
     has_output = True
     _text: GrowingText
 
-    def __init__(self) -> None:
-        self._output = Output()
+    def __init__(self, output: Output | None = None) -> None:
+        self._output = output or Output()
         self._record: dict[str, Any] = {}
         self._rounds = self._steps_seen = 0
         self._stop: Callable[[], None] = lambda: None
@@ -207,8 +207,7 @@ class _PageTurn(Surface):
         if self.has_output:
             answer = self._text.finish(record["answer"])
             final = final_bundle(record, answer, seen=markdown_is_seen(), raised=self.raises)
-            self._output.end(final)
-            pages.settle(record, final)
+            self._output.end(final, record, answer.html)
 
     def stop(self) -> None:
         self._stop()
@@ -227,8 +226,8 @@ class _PageTurn(Surface):
 class Notebook(_PageTurn):
     """One output, updated."""
 
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(self, output: Output | None = None) -> None:
+        super().__init__(output)
         self._throttle = Throttle()
         self._status = "waiting"
         self._published = 0.0
@@ -245,7 +244,7 @@ class Notebook(_PageTurn):
     def wait(self, waiting: Mapping[str, Any]) -> None:
         words = streaming_bundle("", "", status="waiting", elapsed=0, notices=[], waiting=waiting)
         if in_jupyter():
-            words[TURN_MIME] = {**_UNSETTLED, "waiting": waiting}
+            words[TURN_MIME] = {**UNSETTLED, "waiting": waiting}
         self._output.show(words)
 
     def refuse(self, error: BaseException) -> None:
@@ -309,8 +308,8 @@ class Deltas(_PageTurn):
         """Whether a page can be asked; a click may take its time, no cell waits for it."""
         return pages.heard
 
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(self, output: Output | None = None) -> None:
+        super().__init__(output)
         self._lock = threading.Lock()
         self._unsent: list[Fresh] = []
         self._seq = 0
@@ -391,13 +390,13 @@ class Card(Deltas):
         """Whether its buttons can be heard while the cell runs, and stay in it as tools run."""
         return pages.can_answer and pages.updates
 
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(self, output: Output | None = None) -> None:
+        super().__init__(output)
         self._checkpoints = Throttle(rate=10_000, shortest=2.0, short=0)
 
     def open(self, prompt: str) -> None:
         if not self._record:
-            self._record = {**_UNSETTLED, "prompt": prompt}
+            self._record = {**UNSETTLED, "prompt": prompt}
             self._text = self._empty_text()
             self._output.show(self._checkpoint())
 
@@ -448,8 +447,8 @@ class Asking(Card):
 class Watched(Notebook):
     """One output, updated; then deltas for the panel, which is answered with what it was sent."""
 
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(self, output: Output | None = None) -> None:
+        super().__init__(output)
         self._deltas = Deltas()
 
     def begin(self, record: Mapping[str, Any], stop: Callable[[], None]) -> None:

@@ -14,7 +14,7 @@ from __future__ import annotations
 import asyncio
 import math
 from collections import Counter, deque
-from collections.abc import AsyncGenerator, Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterator, Mapping, Sequence, Set
 from concurrent.futures import CancelledError
 from contextlib import aclosing, suppress
 from dataclasses import dataclass, replace
@@ -37,7 +37,6 @@ from .trial import EXACT, Census, counted, drawn, lengths_of
 
 if TYPE_CHECKING:
     from deepseek_jupyter.protocol.deltas import Completion
-    from deepseek_jupyter.protocol.dialect import Dialect
     from deepseek_jupyter.transport.exchange import Exchange
     from deepseek_jupyter.transport.providers import Provider
 
@@ -84,9 +83,8 @@ class Sent:
     """What came of a request."""
 
     completion: Completion
-    dialect: Dialect
-    insisted: bool = False
-    error: DeepSeekError | None = None
+    insisted: bool
+    error: DeepSeekError | None
 
 
 class _Asker:
@@ -95,9 +93,10 @@ class _Asker:
     def __init__(self, orders: Orders) -> None:
         from deepseek_jupyter.transport.client import Client, Timeouts
         from deepseek_jupyter.transport.failures import RetryPolicy
+        from deepseek_jupyter.transport.keys import needed_key
 
         self._provider = orders.prompts.prepared.provider
-        self._first, self._key = self._provider.dialect, _key(self._provider)
+        self._key = needed_key(self._provider)
         self._client = Client(Timeouts(*orders.waits), RetryPolicy(1), 1_000_000)
         self.tasks: set[asyncio.Task[Any]] = set()
 
@@ -114,17 +113,14 @@ class _Asker:
         from deepseek_jupyter.transport.exchange import Exchange
 
         assert request.request is not None
-        taught = self._provider.dialect is not self._first  # as a host taught another one
-        built = None if taught else request.built
-        exchange, error = Exchange(request.request, self._provider, self._key, built), None
+        exchange, error = Exchange(request.request, self._provider, self._key), None
         try:
             async for _ in self._client.stream(exchange):
                 pass
         except DeepSeekError as caught:
             error, caught.unsent = caught, never_sent(caught)
-        if exchange.dialect is not self._provider.dialect:
-            self._provider = replace(self._provider, dialect=exchange.dialect)
-        return Sent(exchange.completion, exchange.dialect, exchange.insisted, error)
+        self._provider = replace(self._provider, dialect=exchange.dialect)  # the host may teach one
+        return Sent(exchange.completion, exchange.insisted, error)
 
     async def close(self) -> None:
         for task in self.tasks:
@@ -136,20 +132,11 @@ _askers: dict[str, _Asker] = {}
 _ended: set[str] = set()
 
 
-def _key(provider: Provider) -> Any:
-    from deepseek_jupyter.transport.keys import Secret, find_key, on_this_machine
-
-    try:
-        return find_key(provider)
-    except errors.MissingKeyError:
-        if not on_this_machine(provider.base_url):
-            raise
-        return Secret("")
-
-
 def greet(provider: Provider) -> str:
     """What tells this process from others. Raises `MissingKeyError` where it has no key."""
-    _key(provider)
+    from deepseek_jupyter.transport.keys import needed_key
+
+    needed_key(provider)
     return _PROCESS
 
 
@@ -372,10 +359,8 @@ class Cluster:
                         place, one.key, self._orders.prompts.prepared.request,
                         worst=one.worst, error=one.error, part=part,
                     )  # fmt: skip
-                begin += _SLICE
+                begin += _SLICE if number not in chosen else size
                 rows = range(begin, begin + _SLICE)
-                if number in chosen:
-                    break
 
     def partition(self, number: int, owner: str) -> Any:
         """The named columns of a partition, on `owner` if it can be."""
@@ -585,7 +570,7 @@ class ClusterRunner(Runner):
         """Have a worker send a request once. Raises `DeepSeekError`."""
         assert isinstance(request, _FarRequest)
         sent = await self.cluster.send(request)
-        exchange.take(sent.completion, sent.dialect, insisted=sent.insisted)
+        exchange.take(sent.completion, insisted=sent.insisted)
         if sent.error is not None:
             raise sent.error
 
@@ -599,10 +584,10 @@ class ClusterRunner(Runner):
         failed: Table = {key: (None, error) for key, error in self.problems.items()}
         return {**failed, **{key: (found.answer, None) for key, found in self._known.items()}}
 
-    def keys(self, places: Sequence[int]) -> set[str]:
-        """The hashes of answered requests by place; rows that are equal share the first one's."""
-        wanted = set(places)
-        return {key for key, found in self._known.items() if found.place in wanted}
+    def of(self, places: Set[int]) -> Table:
+        """Of the answers those at some places; rows that are equal share the first one's."""
+        return {key: (found.answer, None) for key, found in self._known.items()
+                if found.place in places}  # fmt: skip
 
 
 class ClusterJob(Job):
@@ -660,8 +645,7 @@ class ClusterJob(Job):
 
     def picked(self, places: Sequence[int]) -> Any:
         """Rows, by place, and those that are equal to them."""
-        wanted = self.runner.keys(places)
-        table = {key: pair for key, pair in self.runner.table.items() if key in wanted}
+        table = self.runner.of(set(places))
         return self._with(table, {}, "inner", answers=False)
 
     def _with(

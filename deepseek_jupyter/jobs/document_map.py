@@ -52,26 +52,19 @@ def mapped(session: Session, question: Question, *, show: bool = True) -> Questi
 
     Raises `ConfigurationError` without a budget that holds.
     """
-    if question.fit != "map":
-        return question
     question.check()
     placed = place(session, replace(question, fit=None))
     try:
         prepare(session, placed)
     except errors.ContextLengthError:
-        at = _documents(placed)
-        if not at:
+        path = placed.conversation.path(placed.turn.parent) if placed.turn.history else []
+        gathered = placed.gathered.behind(path)
+        every, known = gathered.attachments, gathered.known
+        if not (at := [n for n, a in enumerate(every) if a.unit and a.name not in known]):
             raise
         job = _DocumentMap(session, question, placed, at)
         return job.preview() if question.dry_run else job.asked(show=show)
     return question
-
-
-def _documents(placed: Placed) -> list[int]:
-    """Which attachments are documents that the history does not have."""
-    path = placed.conversation.path(placed.turn.parent) if placed.turn.history else []
-    known = placed.gathered.behind(path).known
-    return [n for n, a in enumerate(placed.gathered.attachments) if a.unit and a.name not in known]
 
 
 class _DocumentMap:
@@ -95,9 +88,9 @@ class _DocumentMap:
         self._each, self._shares = plan.each, shares(self._documents, plan.size)
         self._prepared = self._ready(plan.each)
         self._price = session.price(provider, model)
-        self._pace = pace(placed.conversation.path(placed.turn.parent), model)
+        self._pace = pace(placed.conversation, model)
         self._requests = [self._request(n) for n in range(len(self._shares))]
-        replay = question.replay or "auto"
+        replay = session.recordings.wanted(question.replay)
         self._runner = Runner(
             session, self._prepared, iter(self._requests), _said, cap=Cap(), replay=replay
         )
@@ -113,7 +106,7 @@ class _DocumentMap:
         return replace(
             question,
             fit=None,
-            replay=question.replay or "auto",
+            replay=self._session.recordings.wanted(question.replay),
             attach=(Wanted(_NOTES, notes, "full"), *kept),
             shortened=(*question.shortened, told),
         )
@@ -188,10 +181,9 @@ class _DocumentMap:
         assert built is not None
         to = f"{self._prepared.provider.title}, {self._prepared.request.model}"
         title = f"Nothing was sent. To {to}, the first of {count:,} parts:"
-        rows = [(self._where(share), f"{sum(a.tokens for a in share):,}") for share in self._shares]
-        reports = [Report("The plan", self._plan()), Report("Parts", rows, ("of", "tokens"), "", 1)]
         summary = f"{counted(count, 'part')}, then one answer over what they say."
-        return Preview(title, summary, built.body, built.payload, reports)
+        plan = [Report("The plan", self._plan())]
+        return Preview(title, summary, built.body, built.payload, plan)
 
     def _cap(self) -> Cap:
         """What the shares may spend. Raises `ConfigurationError` without a budget, or for one that

@@ -64,7 +64,8 @@ class JobView:
         reports = [*reports, *([Report("The last errors", failed)] if failed else [])]
         if self._show and has_frontend():
             below = "".join(report._repr_html_() for report in reports)
-            shown = f"<div>{bar}{html.escape(text)}{below}</div>"
+            inert = 'class="mathjax_ignore tex2jax_ignore"'  # between two dollars is no formula
+            shown = f"<div {inert}>{bar}{html.escape(text)}{below}</div>"
             plain = "\n\n".join([text, *map(str, reports)])
             publish({"text/html": shown, "text/plain": plain}, self._id, update=self._begun)
             self._begun = True

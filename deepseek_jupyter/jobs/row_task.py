@@ -118,7 +118,7 @@ class RowTask:
         self.template = template_of(question.prompt, labels, names, partial(self._refuse, names))
         self.form = AnswerForm.of(options.to, options.into)
         self._check(labels)
-        self.replay, self.dry_run = question.replay or "auto", question.dry_run
+        self.replay, self.dry_run = session.recordings.wanted(question.replay), question.dry_run
         question = replace(
             question, prompt=self.template.source, schema=self.form.shape, history=False,
             stream=options.stream, cells="none", tools=("none",), budget=None,

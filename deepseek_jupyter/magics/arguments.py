@@ -33,6 +33,8 @@ class Command:
     map: str | None = None
     into: str = "answer"
     rows: int | str = 5
+    compare: str | None = None
+    times: int = 1
 
 
 class _Parser(argparse.ArgumentParser):
@@ -121,6 +123,12 @@ def _add_answer_flags(add: Callable[..., object]) -> None:
     add("-o", "--out", metavar="NAME", help="put the Reply into this variable")
     add("--code", action="store_true", help="put the answer's Python code into the next cell")
     add("--run", action="store_true", help="put the code there, and run it after a yes")
+    add(
+        "--compare",
+        metavar="A,B",
+        help="ask these variants at once, side by side: model, provider:model, model?think=off&t=0",
+    )
+    add("--times", metavar="N", type=int, default=1, help="ask each N times, side by side")
     add("--map", metavar="FRAME", help="ask about every row of a frame; {{ column }} is its value")
     add("--into", metavar="NAME", default="answer", help="the column for the answers of --map")
     add("--rows", metavar="N|all", type=_rows, default=5, help="rows of --map: a trial, or all")
@@ -227,8 +235,11 @@ def _command(flags: argparse.Namespace, prompt: str, cell_id: str | None) -> Com
     question = Question(prompt, parameters=_parameters(flags), cell_id=cell_id, **taken)
     if flags.out is not None and not flags.out.isidentifier():
         raise UsageError(f"--out {flags.out}: not a variable name.")
-    rows = (flags.map, flags.into, flags.rows)
-    return Command(question, flags.out, flags.code or flags.run, flags.run, flags.quiet, *rows)
+    several = flags.compare is not None or flags.times != 1
+    if several and (flags.map or flags.code or flags.run):
+        raise UsageError("--compare and --times go without --map, --code and --run.")
+    rest = (flags.map, flags.into, flags.rows, flags.compare, flags.times)
+    return Command(question, flags.out, flags.code or flags.run, flags.run, flags.quiet, *rest)
 
 
 def _parameters(flags: argparse.Namespace) -> dict[str, Any]:

@@ -11,6 +11,7 @@ import time
 import tokenize
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from IPython.core.error import UsageError
@@ -98,16 +99,17 @@ class DeepSeekMagics(Magics):
         from deepseek_jupyter.display.surfaces import preparing, surface
 
         quiet = command.quiet or settings().quiet or command.question.dry_run
+        if command.compare is not None or command.times != 1:
+            return self._compare(command, local_ns, show=False if quiet else None)
         quiet = quiet or command.map is not None  # a job has a view of its own
         on = surface(False if quiet else None)
         with preparing(on, command.question.prompt):
             return self._answer(command, local_ns, on)
 
     def _answer(self, command: Command, local_ns: Mapping[str, Any] | None, on: Surface) -> Any:
-        from deepseek_jupyter.api import get_session
+        from deepseek_jupyter.api import get_session, mapped
         from deepseek_jupyter.asking.ask import ask, resolve
-        from deepseek_jupyter.asking.preview import preview
-        from deepseek_jupyter.asking.question import Question
+        from deepseek_jupyter.asking.preview import Preview, preview
         from deepseek_jupyter.display.frontend import current_cell
         from deepseek_jupyter.privacy.rules import Teaching
 
@@ -117,14 +119,10 @@ class DeepSeekMagics(Magics):
         names = {**self.shell.user_ns, **(local_ns or {})}
         if command.map is not None:
             return self._map(command, names)
-        question = resolve(command.question, names, template=True)
-        if question.fit == "map":
-            from deepseek_jupyter.jobs.document_map import mapped
-
-            asked = mapped(session, question, show=not (command.quiet or session.config.quiet))
-            if not isinstance(asked, Question):
-                return asked
-            question = asked
+        quiet = False if command.quiet else None
+        question = mapped(resolve(command.question, names, template=True), quiet)
+        if isinstance(question, Preview):
+            return question
         if question.dry_run:
             return preview(session, question)
         try:
@@ -139,6 +137,23 @@ class DeepSeekMagics(Magics):
         if command.code and reply.code:
             _place(session, command, reply)
         return reply
+
+    def _compare(
+        self, command: Command, local_ns: Mapping[str, Any] | None, *, show: bool | None
+    ) -> Any:
+        """The answers of ``--compare`` and ``--times``."""
+        from deepseek_jupyter.api import get_session
+        from deepseek_jupyter.asking.ask import resolve
+        from deepseek_jupyter.display.columns import Columns
+        from deepseek_jupyter.jobs.comparison import compared
+
+        names = {**self.shell.user_ns, **(local_ns or {})}
+        question = resolve(command.question, names, template=True)
+        how = (command.compare, command.times, names, partial(Columns, show=show))
+        done = compared(get_session(), question, *how)
+        if command.out:
+            self.shell.user_ns[command.out] = done
+        return done
 
     def _map(self, command: Command, names: Mapping[str, Any]) -> Any:
         """The rows of a frame with the answers of ``--map``."""

@@ -52,6 +52,8 @@ def rehearse(session: Session) -> Report:
         name = f"[{cell.number or number}]"
         try:
             for command in _commands(cell.source, cell.id or None):
+                if command.question.dry_run:
+                    continue
                 there = command.map is None and _plays(scratch, command.question)
                 why = "" if there else _why(command, before, behind=bool(missed))
                 missed += bool(why) and command.map is None
@@ -87,7 +89,7 @@ def _commands(source: str, cell_id: str | None) -> Iterator[Command]:
 
 def _plays(scratch: Session, question: Question) -> bool:
     """Whether there is an answer to a question, with which the conversation goes on."""
-    asked = replace(question, replay="auto", pace="0", dry_run=False)
+    asked = replace(question, replay="auto", pace="0")
     placed = place(scratch, resolve(asked, user_namespace(), template=True))
     replay = kept_answer(scratch, placed, NOWHERE)
     if replay is None:

@@ -7,8 +7,10 @@ the events of `state`.
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from deepseek_jupyter.asking.ask import ask as ask_model
@@ -19,13 +21,16 @@ from deepseek_jupyter.asking.notebook_cells import given_cells
 from deepseek_jupyter.asking.preview import drawn, preview
 from deepseek_jupyter.asking.preview import gauge as how_full
 from deepseek_jupyter.asking.question import Question
+from deepseek_jupyter.display.columns import Columns
 from deepseek_jupyter.display.frontend import user_namespace
 from deepseek_jupyter.display.surfaces import Deltas
 from deepseek_jupyter.errors import ConversationError, DeepSeekError, Interrupted
+from deepseek_jupyter.jobs.comparison import compared
 from deepseek_jupyter.privacy.levels import asked_of
 
 from .fields import flag, objects, text, texts, turn_id, whole
 from .siblings import neighbour
+from .state import send_state
 
 if TYPE_CHECKING:
     from deepseek_jupyter.conversation.turn import Turn
@@ -41,7 +46,8 @@ _MOST_GIVEN = 500
 
 
 def ask(session: Session, request: Request) -> dict[str, Any]:
-    """``{prompt, instead_of?, new?, go_on?, attach?, cells?}``: ask; a sibling with `instead_of`.
+    """``{prompt, instead_of?, new?, go_on?, attach?, cells?, variants?}``: ask; a sibling with
+    `instead_of`. With `variants`, texts as of ``--compare``, all of them are asked.
 
     Or ``{drawn}``, the id of a dry run: ask what it showed, and nothing else.
 
@@ -50,7 +56,18 @@ def ask(session: Session, request: Request) -> dict[str, Any]:
     """
     if request.body.get("drawn"):
         return _asked(session, request, drawn(text(request.body, "drawn")))
-    return _asked(session, request, _resolved(session, _question(request.body)))
+    question = _resolved(session, _question(request.body))
+    if not (variants := texts(request.body, "variants")):
+        return _asked(session, request, question)
+
+    def columns(names: Sequence[str]) -> Columns:
+        return Columns(names, False, [_Announced(request, question) for _ in names])
+
+    with suppress(Interrupted):
+        compared(session, question, variants, 1, user_namespace(), columns)
+    send_state()
+    turn = session.last.turn if session.last else None
+    return {"turn": turn.id, "status": turn.status} if turn is not None else {}
 
 
 def regenerate(session: Session, request: Request) -> dict[str, Any]:
@@ -81,7 +98,13 @@ def branch(session: Session, request: Request) -> dict[str, Any]:
 
 def dry_run(session: Session, request: Request) -> dict[str, Any]:
     """As `ask`, but nothing is sent: the messages that would be, and tables of what they hold."""
-    shown = preview(session, _resolved(session, _question(request.body)))
+    question = replace(_resolved(session, _question(request.body)), dry_run=True)
+    shown: Any
+    if variants := texts(request.body, "variants"):
+        columns = partial(Columns, show=False)
+        shown = compared(session, question, variants, 1, user_namespace(), columns)
+    else:
+        shown = preview(session, question)
     return {
         "summary": shown.summary,
         "title": shown.title,

@@ -7,12 +7,14 @@ so. Plain numbers, dates, times, versions and hashes are left alone.
 
 from __future__ import annotations
 
+import json
 import math
 import re
 from bisect import bisect_left, bisect_right, insort
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 DETECTORS = ("email", "phone", "card", "iban", "secret")
 
@@ -54,22 +56,11 @@ def _add(item: Found, kept: list[Found], text: str) -> None:
             _add(Found(begin + start, begin + stop, item.kind), kept, text)
 
 
-# Keys by their issuers' own marks, each ending in a rare character. Lengths are lower bounds:
-# issuers have lengthened them before.
-_MARKS = {
-    **dict.fromkeys(  # OpenAI ...
-        ("sk-", "sk_", "pk-", "pk_", "rk-", "rk_"), r"(?:[A-Za-z]+[-_])*[A-Za-z0-9_-]{16,}"
-    ),
-    **dict.fromkeys(("AKIA", "ASIA"), r"[0-9A-Z]{16}\b"),
-    **dict.fromkeys(("ghp_", "gho_", "ghs_", "ghu_", "ghr_", "hf_", "npm_"), "[A-Za-z0-9]{30,}"),
-    "eyJ": r"[\w-]{8,}\.eyJ[\w-]{8,}\.[\w-]{8,}",  # JWT
-    "github_pat_": r"\w{30,}",
-    "glpat-": r"[\w-]{20,}",
-    "xox": r"[abeoprs]-[\w-]{10,}",
-    "AIz": r"a[\w-]{35}",
-    "pypi-": r"[\w-]{30,}",
-    "SG": r"\.[\w-]{16,}\.[\w-]{16,}",
-}
+# `marks`: keys by their issuers' own marks, each ending in a rare character; lengths are lower
+# bounds: issuers have lengthened them before. `assigned`, `phones`: what `_ASSIGNED` and
+# `_NEAR_PHONE` begin with. `columns`: names that say of which kind all values of a column are.
+_TABLES = json.loads(Path(__file__).with_name("detectors.json").read_text("utf-8"))
+_MARKS: dict[str, str] = _TABLES["marks"]
 # A pattern begins with one rare character, before its boundary, here and below: `re` skips to it.
 _MARKED = re.compile(
     r"-----BEGIN [A-Z ]{0,40}PRIVATE KEY-----(?:[^-]|-(?!----)){0,20000}"
@@ -84,13 +75,6 @@ _ASSIGNED = re.compile(
     r"|passphrase|pwd|credentials?)"
     r"[\"']?\s{0,3}(?::=|=|:)\s{0,3}(?:(?P<quote>[\"'])(?P<quoted>[^\"'\n]{6,300})(?P=quote)"
     r"|(?P<bare>[^\s\"',;(){}\[\]<>]{10,300}))"
-)
-
-
-# What `_ASSIGNED` begins with.
-_ASSIGNED_WORDS = (
-    *("apikey", "api_key", "accesskey", "access_key", "access-key", "secret", "authtoken", "token"),
-    *("passwd", "password", "passphrase", "pwd", "credential"),
 )
 
 
@@ -130,7 +114,7 @@ def _secrets(text: str) -> Iterator[tuple[int, int]]:
         yield match.start() - _BEFORE[match.lastindex or 0], match.end()
     yield from (match.span(1) for match in _BEARER.finditer(text))
     yield from (match.span(1) for match in _around(_IN_URL, "://", text, 21))
-    for match in _at_words(_ASSIGNED, _ASSIGNED_WORDS, text):
+    for match in _at_words(_ASSIGNED, _TABLES["assigned"], text):
         group = "quoted" if match["quoted"] is not None else "bare"
         value = match[group]
         spoken = match[1].lower().startswith(("pass", "pwd"))
@@ -227,7 +211,6 @@ _NEAR_PHONE = re.compile(
     r"(?i)(?:\b(?:phone|tel|telephone|telefon|mobile|cell|fax|whatsapp)\b|手机号?|电话)"
     r"[^\d+\n]{0,12}(\+?\d[\d ()/-]{5,16}\d)(?!\w)"
 )
-_PHONE_WORDS = ("phone", "tel", "mobile", "cell", "fax", "whatsapp", "手机", "电话")
 _DATE = re.compile(r"\d{1,2}[ /.-]\d{1,2}[ /.-](?:19|20)\d\d|(?:19|20)\d\d[ /.-]\d\d[ /.-]\d\d")
 
 
@@ -237,7 +220,7 @@ def _phones(text: str) -> Iterator[tuple[int, int]]:
         enough = 9 <= len(digits) + match[0].startswith("+") <= 16 and len(set(digits)) > 2
         if enough and not _DATE.search(match[0]):
             yield match.span()
-    for match in _at_words(_NEAR_PHONE, _PHONE_WORDS, text):
+    for match in _at_words(_NEAR_PHONE, _TABLES["phones"], text):
         if 7 <= sum(map(str.isdigit, match[1])) <= 15 and not _DATE.search(match[1]):
             yield match.span(1)
 
@@ -250,22 +233,7 @@ _DETECTORS: dict[str, Callable[[str], Iterator[tuple[int, int]]]] = {
     "phone": _phones,
 }
 
-_COLUMNS = {
-    "secret": re.compile(
-        r"(?:^|_)(?:password|passwd|pwd|passphrase|api_?key|secret(?:_key)?|(?:access|auth)_token)$"
-    ),
-    "person": re.compile(
-        r"(?:^|_)(?:(?:first|last|full|middle|given|family|maiden|patient|customer|client|employee"
-        r"|person|student|contact|holder|cardholder)_?names?|surnames?|forenames?|vornamen?"
-        r"|nachnamen?)$|姓名"
-    ),
-    "phone": re.compile(
-        r"(?:^|_)(?:phone|telephone|telefon|mobile|cell_?phone|fax)(?:_?(?:number|no|nr))?$"
-        r"|手机|电话"
-    ),
-    "id": re.compile(r"(?:^|_)(?:ssn|social_security(?:_number)?|passport(?:_(?:no|number))?)$"
-                     r"|身份证"),
-}  # fmt: skip
+_COLUMNS = {kind: re.compile(pattern) for kind, pattern in _TABLES["columns"].items()}
 
 
 def column_kind(name: str) -> str | None:

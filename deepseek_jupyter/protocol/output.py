@@ -25,6 +25,7 @@ from collections.abc import Mapping
 from typing import Any
 
 TURN_MIME = "application/vnd.deepseek.turn+json"
+COMPARE_MIME = "application/vnd.deepseek.compare+json"  # several turns side by side
 SCHEMA = 3
 
 _METADATA = "deepseek"  # of an output, where `run` is
@@ -33,7 +34,7 @@ _GAP = "\n\n"
 _TEXTS = ("prompt", "reasoning", "answer")
 _RUN = (
     *("id", "parent", "conversation", "cell_id", "created", "branch", "request_hash", "replayed"),
-    "recorded",
+    *("compare", "recorded"),
     *("usage", "cost", "timing", "footer", "audit"),
 )
 _USUAL = {"history": True, "format": "md", "status": "done", "finish_reason": "stop"}
@@ -66,6 +67,18 @@ def packed(record: Mapping[str, Any], text: str, markdown: str = "") -> dict[str
     if "usage" in run:
         run["usage"] = {name: n for name, n in run["usage"].items() if name not in _SUMS}
     return {"schema": SCHEMA, **content, "more": _line(more), "run": _line(run)}
+
+
+def records_of(data: Mapping[str, Any], metadata: Mapping[str, Any] | None = None) -> list[Any]:
+    """The flat records in an output, which may come from anyone; unchecked."""
+    if TURN_MIME in data:
+        return [unpacked(data, metadata)]
+    compared = data.get(COMPARE_MIME)
+    turns = compared.get("turns") if isinstance(compared, Mapping) else None
+    # A turn that a page wrote later has texts of its own.
+    shared = {"text/markdown": data.get("text/markdown"), "text/plain": ""}
+    found = turns if isinstance(turns, list) else []
+    return [unpacked({**shared, **turn}) for turn in found if isinstance(turn, Mapping)]
 
 
 def output_of(bundle: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:

@@ -24,6 +24,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import lru_cache
 from hashlib import blake2b
 from importlib.util import find_spec
+from pathlib import Path
 from threading import Thread
 from typing import Any
 
@@ -41,16 +42,8 @@ _PIECE = re.compile(
     r"|(?P<rest>.)"
 )
 _HUMP = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
-_ENGLISH = """
-th he in er an re on at en nd ti es or te of ed is it al ar st to nt ng se ha as ou io le ve co me
-de hi ri ro ic ne ea ra ce li ch ll be ma si om ur ca el ta la ns di fo ho pe ec pr no ct us ac ot
-il tr ly nc et ut ss so rs un lo wa ge ie wh ee wi em ad ol rt po we na ul ni ts mo ow pa im mi ai
-sh ir su id os iv ia am fi ci vi pl ig tu ev ld ry mp fe bl ab gh ty op wo sa ay ex ke ui fr oo ag
-rd sp ck av od do go ga gi gr ls pi cl cr br bi ba bo bu da du cu oa ef ff if up um ub ud ap ip nn
-rr mm pp tt ue ul sc sk sl sm sn sw tw ys ks ey ye yo ya ki lu lt mb mu ob og oi qu ua ze za zo gt
-wn xp xt va vo ov rm rn rk rc rg rv lf lm lv dt df nv nf ws dr dy dd bs cc gl
-"""
-_PAIRS = frozenset(_ENGLISH.split())
+# Pairs of letters that English words are made of.
+_PAIRS = frozenset(Path(__file__).with_name("english.txt").read_text("ascii").split())
 
 _counter: Callable[[str], int] | None = None
 

@@ -38,7 +38,7 @@ class Endpoints:
         there. `starting` is called before the embedded model's server is started.
         """
         from deepseek_jupyter.transport.addresses import wrong_address
-        from deepseek_jupyter.transport.keys import Secret, find_key, on_this_machine
+        from deepseek_jupyter.transport.keys import Secret, needed_key
 
         chosen = name or self.named(None, self.config.model)[0] or self._default()
         provider = self.profile(chosen)
@@ -51,12 +51,7 @@ class Endpoints:
         provider = self._addressed(provider)
         if wrong := wrong_address(provider.base_url):
             raise ConfigurationError(*wrong)
-        try:
-            return provider, find_key(provider)
-        except MissingKeyError:
-            if not on_this_machine(provider.base_url):
-                raise
-            return provider, Secret("")
+        return provider, needed_key(provider)
 
     def _addressed(self, provider: Provider) -> Provider:
         """`provider` at the base URL of the settings or the environment, where that is meant for

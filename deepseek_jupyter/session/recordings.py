@@ -41,9 +41,13 @@ class Recordings:
         """The recording that this kernel was started to play; "" for none."""
         return os.environ.get(ONLY, "")
 
-    def wanted(self, replay: str) -> str:
-        """What is to be done with kept answers where the question says `replay`."""
-        return "always" if self.only else replay
+    def wanted(self, replay: str | None, unset: str = "auto") -> str:
+        """What is to be done with kept answers where a question says `replay`; where it says
+        nothing, `unset`, unless the settings want nothing but them.
+        """
+        if self.only or (replay is None and self._config.replay == "always"):
+            return "always"
+        return replay or unset
 
     def turn(self, request_hash: str) -> Turn | None:
         """The answer to a question, of the journal or the first recording that has it."""

@@ -69,9 +69,12 @@ class Engine:
         stop.bind(_Job(self.loop, work))
 
     def drain(
-        self, source: Callable[[], AsyncIterator[list[T]]], stop: Stop | None = None
+        self,
+        source: Callable[[], AsyncIterator[list[T]]],
+        stop: Stop | None = None,
+        tick: float = _TICK,
     ) -> Generator[list[T] | None]:
-        """The lists of an async iterator, on this thread; None at each quiet tick.
+        """The lists of an async iterator, on this thread; None after each `tick` without one.
 
         Lists that came while the caller was busy are handed over as one: in a flood of small ones
         it is the number of turns that costs.
@@ -88,7 +91,7 @@ class Engine:
         try:
             while True:
                 try:
-                    item = items.get(timeout=_TICK)
+                    item = items.get(timeout=tick)
                 except queue.Empty:
                     yield None
                     continue

@@ -184,9 +184,9 @@ class Exchange:
         if completion.finish_reason == "insufficient_system_resource" and not self.has_output:
             raise self.said(errors.OverloadedError, "The server ran out of capacity.")
 
-    def take(self, completion: Completion, dialect: Dialect, *, insisted: bool) -> None:
+    def take(self, completion: Completion, *, insisted: bool) -> None:
         """Keep what came of it in another process."""
-        self._whole, self.dialect, self.insisted = completion, dialect, insisted
+        self._whole, self.insisted = completion, insisted
 
     def settle(self) -> None:
         """Nothing more will come: what came is cleaned once for all who look at it."""

@@ -21,7 +21,8 @@ from deepseek_jupyter.protocol.usage import Usage
 DOCUMENT = Path(__file__).parents[2] / "docs" / "record.md"
 ROW = re.compile(r"^\| `(\w+)` \| ([^|]+) \| (.+) \|$", re.MULTILINE)
 TABLE = DOCUMENT.read_text("utf-8").split("## The comms")[0]
-DOCUMENTED = {name: (kind.strip(), meaning) for name, kind, meaning in ROW.findall(TABLE)}
+ROWS = {name: (kind.strip(), meaning) for name, kind, meaning in ROW.findall(TABLE)}
+DOCUMENTED = {name: row for name, row in ROWS.items() if "alone" not in row[0]}
 TYPES = {
     "int": int,
     "string": str,

@@ -220,6 +220,7 @@ def test_a_record_cannot_claim_more_than_an_answer(path):
         gzip.compress(b'{"dsrec": 1}') + b"more",
         gzip.compress(b"\xff\xfe"),
     ],
+    ids=range(11),  # the bytes hold the time
 )
 def test_what_is_no_recording_is_refused(path, data):
     path.write_bytes(data)

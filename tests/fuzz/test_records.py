@@ -1,16 +1,24 @@
-"""Notebook files damaged anywhere: a sound conversation or none, never an error."""
+"""Notebook files and recordings damaged anywhere: what is sound or nothing, never a crash."""
 
 from __future__ import annotations
 
+import gzip
 import json
+import tempfile
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
 
 from deepseek_jupyter.conversation.exports import to_json, to_notebook
+from deepseek_jupyter.conversation.recording import read_recording, write_recording
+from deepseek_jupyter.conversation.records import dump
 from deepseek_jupyter.conversation.restore import rebuild
 from deepseek_jupyter.conversation.turn import Turn
+from deepseek_jupyter.errors import ReplayError
+from deepseek_jupyter.protocol.rhythm import Pace, unpacked
 from deepseek_jupyter.sanitizer.sanitizer import sanitize
 from tests.conversation.turns import a_full_turn, a_turn
 from tests.support.fuzzing import examples
@@ -63,3 +71,33 @@ def test_what_is_left_of_a_damaged_notebook_can_be_walked_and_saved_again(notebo
     again = rebuild(to_notebook(rebuilt, sanitize))
     assert again is not None
     assert [turn.id for turn in again.turns()] == [turn.id for turn in turns]
+
+
+def _recording_lines() -> list[Any]:
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "whole.dsrec"
+        turns = [replace(a_full_turn(), status="done", request_hash=f"{n:032x}") for n in range(3)]
+        write_recording(path, turns, [])
+        return [json.loads(line) for line in gzip.decompress(path.read_bytes()).splitlines()]
+
+
+RECORDING = _recording_lines()
+
+
+@examples(200)
+@given(st.lists(st.tuples(st.lists(st.integers(0, 40), min_size=1, max_size=6), VALUES)))
+def test_a_damaged_recording_is_read_or_refused(tmp_path_factory, damages):
+    lines: Any = RECORDING
+    for path, value in damages:
+        lines = replaced(lines, path, value)
+    file = tmp_path_factory.getbasetemp() / "damaged.dsrec"
+    texts = map(dump, lines if isinstance(lines, list) else [lines])
+    file.write_bytes(gzip.compress("\n".join(texts).encode()))
+    try:
+        found = read_recording(file)
+    except ReplayError:
+        return
+    for hash, turn in found.turns.items():
+        assert (turn.request_hash, turn.status, turn.from_file) == (hash, "done", True)
+        list(Pace().played(unpacked(turn.rhythm)))
+    assert "recorded" in str(found)

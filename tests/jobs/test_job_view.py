@@ -21,6 +21,7 @@ def test_few_updates_of_one_size(serve, shell):
     assert 2 <= len(pages) <= 5 * seconds + 2
     assert max(map(len, pages)) < 5_000
     assert "rows/s" in pages[0]
+    assert all(page.startswith('<div class="mathjax_ignore') for page in pages)
     assert "1,500 of 1,500 rows" in pages[-1]
     assert {output.update for output in captured.outputs[1:]} == {True}
 

@@ -78,6 +78,7 @@ FLAGS: dict[str, dict[str, object]] = {
     "--no-stream": {"stream": False},
     "--on-error return": {"on_error": "return"},
     "--quiet": {"quiet": True},
+    "--compare a,b --times 5": {"compare": "a,b", "times": 5},
     "--map df --into topic": {"map": "df", "into": "topic"},
     "--map df --rows all --budget none": {"map": "df", "rows": "all", "budget": 0.0},
 }
@@ -96,7 +97,7 @@ def test_no_flag_is_forgotten_here():
 
 # What a flag is called in Python, where that is not its own long name. The rest is for cells.
 IN_PYTHON = {"param": "parameters"}
-ONLY_IN_CELLS = {"out", "code", "run", "quiet", "map", "into", "rows"}
+ONLY_IN_CELLS = {"out", "code", "run", "quiet", "map", "into", "rows", "compare", "times"}
 
 
 @pytest.mark.parametrize("function", [ds.ask, ds.aask, ds.stream])

@@ -189,6 +189,8 @@ def test_rehearse_says_which_cells_have_no_answer_and_why(lesson, run):
     told = run("%deepseek rehearse")
     assert "2 of 3 have none" in told
     assert "asks from Python" in told
+    change(lesson, 1, "%%ds --dry-run\nThis?")
+    assert "This?" not in run("%deepseek rehearse")
     assert len(get_session().conversation) == 2  # nothing was asked or kept
 
 
@@ -246,7 +248,8 @@ def test_rows_are_packed_and_answered_without_asking(shell, run, server, tmp_pat
     says(monkeypatch, "y")
     del shell.user_ns["labels"]
     run(f"%deepseek unpack {tmp_path / 'rows.dsrec'}")
-    run(cell.replace("-t 0", "-t 0 --replay always"))
+    get_session().config.replay = "always"  # so neither a key nor a server is needed
+    run(cell)
     assert shell.user_ns["labels"].answer.tolist() == ["price", "quality of c@d.org"]
     assert len(server.requests) == 2
 

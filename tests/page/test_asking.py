@@ -347,3 +347,32 @@ def test_the_panel_sends_what_it_drew_or_nothing(page, kernel, server):
     with pytest.raises(Refused, match="messages changed"):
         page.ask("ask", **question, drawn=shown["drawn"])
     assert server.requests[-1] is sent
+
+
+def test_the_panel_asks_several_at_once_and_goes_on_with_one(page, server, monkeypatch):
+    said = lambda request: answer(f"I am {request.json['model']}.")  # noqa: E731
+    monkeypatch.setattr(server, "fallback", said)
+    page.ask("conversation")
+    named = ["deepseek-flash", "deepseek-v4-pro"]
+    drawn = page.ask("dry_run", prompt="Who?", variants=named)
+    assert [row[0] for row in drawn["reports"][0]["rows"]] == named
+    assert not server.requests
+    done = page.ask("ask", prompt="Who?", variants=named)
+    (record,) = page.ask("turns", ids=[done["turn"]])["records"]
+    compared = page.ask("turns", ids=record["compare"]["turns"])["records"]
+    assert [turn["answer"] for turn in compared] == [f"I am {name}." for name in named]
+    assert [turn["compare"]["variant"] for turn in compared] == named
+    moved = [message["tip"] for message in page.heard if message["type"] == "moved"]
+    assert moved[-1] == page.ask("conversation")["tip"] == compared[0]["id"]
+    page.ask("use", id=compared[1]["id"])
+    assert page.ask("conversation")["tip"] == compared[1]["id"]
+
+
+def test_a_stop_ends_all_that_the_panel_asked_at_once(page, server, monkeypatch):
+    monkeypatch.setattr(server, "fallback", Reply(deltas(400, rate=50)))
+    page.ask("conversation")
+    asked = page.send("ask", prompt="Who?", variants=["deepseek-flash", "deepseek-v4-pro"])
+    server.wait_for_requests(2)
+    page.say({"type": "stop", "id": page.turn("begun", "Who?")["id"]})
+    assert page.answer(asked)["status"] == "interrupted"
+    assert all(request.closed.wait(60) for request in server.requests)

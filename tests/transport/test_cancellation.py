@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import itertools
 import os
 import signal
 import threading
@@ -11,9 +12,10 @@ import time
 
 import pytest
 
+from deepseek_jupyter.errors import Interrupted
 from deepseek_jupyter.protocol.deltas import TextDelta
 from deepseek_jupyter.transport.client import Client
-from deepseek_jupyter.transport.engine import Engine, engine
+from deepseek_jupyter.transport.engine import Engine, Stop, engine
 from deepseek_jupyter.transport.exchange import Exchange
 from tests.support.asking import ONCE, PATIENT, ask, exchange_with, provider_at
 from tests.support.scripted import (
@@ -270,3 +272,21 @@ def test_the_first_delta_does_not_wait_for_more(client):
             if events and any(isinstance(e, TextDelta) for e in events):
                 break
         assert time.monotonic() - began < 5  # the next one is ten seconds away
+
+
+def test_a_stop_that_was_asked_for_before_ends_the_drain(server, client, running):
+    stop = Stop()
+    stop()
+    source = engine().drain(lambda: client.stream(running), stop, tick=0.01)
+    with pytest.raises(Interrupted):
+        list(itertools.islice(source, 1000))
+    assert server.requests == []
+
+
+async def test_so_it_does_where_the_caller_has_a_loop(server, client, running):
+    stop = Stop()
+    stop()
+    source = engine().adrain(lambda: client.stream(running), stop)
+    with pytest.raises(asyncio.CancelledError):
+        await asyncio.wait_for(anext(source), 30)
+    assert server.requests == []

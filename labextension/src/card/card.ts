@@ -226,6 +226,7 @@ export class Card extends Widget implements IRenderMime.IRenderer {
     }
     this._spoken = words;
     this._tick(isRunning(record.status) && (live || this.isAttached));
+    this._options.changed?.(record, live);
     await Promise.all([
       tokens,
       this._thinking.update(record, live),
@@ -439,5 +440,7 @@ export namespace Card {
     hub: ICommHub | null;
     /** The notebooks, where the host has some. */
     tracker: INotebookTracker | null;
+    /** Called with what it shows, each time, and whether that runs. */
+    changed?(record: ITurnRecord, live: boolean): void;
   }
 }

@@ -56,11 +56,12 @@ export class ErrorBox {
     const all = retry ? [...own, [trans.__('Try again'), again] as const] : own;
     this._buttons.replaceChildren(...all.map(([label, act]) => remedy(label, act!)));
     this._buttons.hidden = !all.length;
-    // What a button says is not said by a command to type, too.
+    // What a button says is not said by a command to type, too; a choice with prices is.
     const hint = said(error?.hint ?? '');
+    const hidden = own.length > 0 && !error?.hint.startsWith('--fit ');
     say(this._message, error ? said(error.message) || error.type : '');
-    say(this._hint, own.length ? '' : hint);
-    say(this._details, [said(error?.details ?? ''), own.length ? hint : ''].filter(Boolean).join('\n'));
+    say(this._hint, hidden ? '' : hint);
+    say(this._details, [said(error?.details ?? ''), hidden ? hint : ''].filter(Boolean).join('\n'));
     this._fold.hidden = !this._details.textContent;
     this._fold.open = false;
     this.node.hidden = !error && !all.length;

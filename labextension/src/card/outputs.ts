@@ -7,9 +7,17 @@
 import type { INotebookTracker, NotebookPanel } from '@jupyterlab/notebook';
 import type { CodeCell, ICodeCellModel } from '@jupyterlab/cells';
 import type { JSONObject } from '@lumino/coreutils';
-import { maybeObject, number, object, text } from '../kernel/json';
-import { asOutput, isRunning, MIME_TYPE, readOutput } from '../kernel/record';
+import { list, maybeObject, number, object, text } from '../kernel/json';
+import {
+  asOutput,
+  COMPARE_MIME,
+  isRunning,
+  MIME_TYPE,
+  readComparison,
+  readRecords
+} from '../kernel/record';
 import { isExecuting } from './hostcell';
+import type { Status } from '../kernel/record';
 import type { ICommHub, ICommMessage } from '../tokens';
 
 /** How long each page before this one may take, in milliseconds. */
@@ -65,35 +73,70 @@ export function settle(panel: NotebookPanel, news: INews): void {
 
 function write(panel: NotebookPanel, { id, cell, bundle }: INews): void {
   const cells = panel.content.widgets.filter(item => item.model.type === 'code') as CodeCell[];
-  const output = { output_type: 'display_data', ...asOutput(bundle) } as never;
   for (const { model } of cells) {
-    const at = findOutput(model, record => record.id === id);
-    if (at >= 0) {
-      isRunning(recordOf(model, at).status) && model.outputs.set(at, output);
-      return;
+    for (let at = 0; at < model.outputs.length; at++) {
+      const { data, metadata } = outputOf(model, at);
+      const now = withNews(data, id, bundle, metadata);
+      if (now) {
+        now !== data && model.outputs.set(at, shown(now));
+        return;
+      }
     }
   }
   const host = cells.find(({ model }) => model.id === cell.split('#')[0]);
   if (host && !isExecuting({ panel, cell: host, index: 0 })) {
+    const { outputs } = host.model;
     // One without an id is this question's, from before it was settled.
-    const earlier = findOutput(host.model, ({ id, cell_id }) => !id || cell_id === cell);
-    earlier < 0 ? host.model.outputs.add(output) : host.model.outputs.set(earlier, output);
+    const mine = (at: number) => {
+      const { data, metadata } = outputOf(host.model, at);
+      return readRecords(data, metadata).some(({ id, cell_id }) => !id || cell_id === cell);
+    };
+    const earlier = [...Array(outputs.length).keys()].find(mine);
+    const output = shown(comparisonOf(bundle));
+    earlier === undefined ? outputs.add(output) : outputs.set(earlier, output);
   }
 }
 
-function findOutput(
-  model: ICodeCellModel,
-  fits: (record: ReturnType<typeof readOutput>) => boolean
-): number {
-  for (let index = 0; index < model.outputs.length; index++) {
-    if (MIME_TYPE in model.outputs.get(index).data && fits(recordOf(model, index))) {
-      return index;
-    }
+/**
+ * The data of an output with what is known of the turn or comparison `id`: as it is where that had
+ * ended; null where it shows another.
+ */
+export function withNews(
+  data: JSONObject,
+  id: string,
+  bundle: JSONObject,
+  metadata: JSONObject = {}
+): JSONObject | null {
+  const running = ({ status }: { status: Status }) => isRunning(status);
+  const compared = readComparison(data);
+  if (!compared || compared.id === id) {
+    const records = readRecords(data, metadata);
+    const here = compared ? true : records.some(record => record.id === id);
+    return here ? (records.some(running) ? bundle : data) : null;
   }
-  return -1;
+  const at = compared.turns.findIndex(({ record }) => record.id === id);
+  if (at < 0 || !running(compared.turns[at].record)) {
+    return at < 0 ? null : data;
+  }
+  const raw = object(data[COMPARE_MIME]) as JSONObject;
+  const turns = list(raw['turns']).map((turn, index) => (index === at ? bundle : turn));
+  return { ...data, [COMPARE_MIME]: { ...raw, turns } } as JSONObject;
 }
 
-function recordOf(model: ICodeCellModel, index: number): ReturnType<typeof readOutput> {
+/** The output of the comparison that a turn is of, as far as the turn says; else the turn's own. */
+export function comparisonOf(bundle: JSONObject): JSONObject {
+  const { compare } = object(bundle[MIME_TYPE]);
+  const { id, turns } = object(compare);
+  const own = text(object(bundle[MIME_TYPE])['id']);
+  const bundles = list(turns).map(id => (id === own ? bundle : { [MIME_TYPE]: { id, compare, status: 'waiting' } }));
+  return bundles.length ? ({ [COMPARE_MIME]: { schema: 1, id, turns: bundles } } as JSONObject) : bundle;
+}
+
+function shown(data: JSONObject): never {
+  return { output_type: 'display_data', ...asOutput(data) } as never;
+}
+
+function outputOf(model: ICodeCellModel, index: number): { data: JSONObject; metadata: JSONObject } {
   const { data, metadata } = model.outputs.get(index);
-  return readOutput(data, metadata);
+  return { data: data as JSONObject, metadata: metadata as JSONObject };
 }

@@ -192,12 +192,20 @@ export class KernelComms implements ISource {
   ) {
     kernel.statusChanged.connect(this._onStatus, this);
     kernel.connectionStatusChanged.connect(this._onConnectionStatus, this);
+    kernel.iopubMessage.connect(this._onOutput, this);
   }
 
   /** Open both comms, unless they are open, or were refused just now and the caller is not `sure`. */
   open(sure = false): void {
+    if (sure || Date.now() >= this._quietUntil) {
+      this._mayRetry = true;
+      this._open();
+    }
+  }
+
+  private _open(): void {
     const { kernel } = this;
-    if (this._data || !kernel.handleComms || kernel.isDisposed || (!sure && Date.now() < this._quietUntil)) {
+    if (this._data || !kernel.handleComms || kernel.isDisposed) {
       return;
     }
     this._data = this._makeComm(DATA);
@@ -264,6 +272,7 @@ export class KernelComms implements ISource {
   dispose(): void {
     this.kernel.statusChanged.disconnect(this._onStatus, this);
     this.kernel.connectionStatusChanged.disconnect(this._onConnectionStatus, this);
+    this.kernel.iopubMessage.disconnect(this._onOutput, this);
     this._drop();
   }
 
@@ -287,7 +296,7 @@ export class KernelComms implements ISource {
   private _openOn(...comms: ISubshellComm[]): void {
     const started = comms.map(comm => comm.subshellStarted);
     if (comms.some(({ subshellStarted, commsOverSubshells: mode }) => !subshellStarted || `${mode}` === 'disabled')) {
-      comms.forEach(comm => void this._open(comm, null)); // a Lab without subshells
+      comms.forEach(comm => void this._openOne(comm, null)); // a Lab without subshells
       return;
     }
     this._waiting = [];
@@ -297,7 +306,7 @@ export class KernelComms implements ISource {
         return;
       }
       this._shell = shell;
-      await Promise.race([Promise.all(comms.map(comm => this._open(comm, shell))), after(OPENING)]);
+      await Promise.race([Promise.all(comms.map(comm => this._openOne(comm, shell))), after(OPENING)]);
       if (isCurrent()) {
         const messages = this._waiting ?? [];
         this._waiting = null;
@@ -307,7 +316,7 @@ export class KernelComms implements ISource {
   }
 
   /** Open one, on a subshell of our own or as Lab does; settles when the kernel has done so. */
-  private async _open(comm: Kernel.IComm, shell: string | null): Promise<void> {
+  private async _openOne(comm: Kernel.IComm, shell: string | null): Promise<void> {
     if (comm.isDisposed) {
       return;
     }
@@ -382,6 +391,23 @@ export class KernelComms implements ISource {
     }
   }
 
+  /**
+   * Try once more when a cell has ended.
+   *
+   * #### Notes
+   * Where the server executes cells, JupyterLab says that one has run as soon as it was sent. The
+   * kernel refuses the comms while the cell that loads the extension still runs.
+   */
+  private _onOutput(_: Kernel.IKernelConnection, message: KernelMessage.IIOPubMessage): void {
+    const ended =
+      KernelMessage.isStatusMsg(message) && message.content.execution_state === 'idle' &&
+      (message.parent_header as Partial<KernelMessage.IHeader>).msg_type === 'execute_request';
+    if (ended && this._mayRetry && !this._data) {
+      this._mayRetry = false;
+      this._open();
+    }
+  }
+
   /** What the kernel said while the connection was lost may be lost too, so it is asked for. */
   private _onConnectionStatus(_: Kernel.IKernelConnection, status: Kernel.ConnectionStatus): void {
     if (status !== 'connected') {
@@ -401,6 +427,7 @@ export class KernelComms implements ISource {
   private _quietUntil = 0;
   private _restarted = false;
   private _wasLost = false;
+  private _mayRetry = false;
 }
 
 /** The id of a new subshell; null where the kernel has none. It lives as long as the kernel. */

@@ -10,6 +10,9 @@ import { list, number, object, parsed, text } from './json';
 /** The MIME type of the record. */
 export const MIME_TYPE = 'application/vnd.deepseek.turn+json';
 
+/** The MIME type of several turns side by side. */
+export const COMPARE_MIME = 'application/vnd.deepseek.compare+json';
+
 /** The newest form of an output that this reader understands. */
 export const SCHEMA = 3;
 
@@ -124,6 +127,12 @@ export interface IBranch {
   readonly count: number;
 }
 
+/** What a turn was asked beside: what its column is called, and the ids of all the turns. */
+export interface ICompared {
+  readonly variant: string;
+  readonly turns: readonly string[];
+}
+
 /** The part of a record that the card shows. */
 export interface ITurnRecord {
   readonly schema: number;
@@ -147,7 +156,11 @@ export interface ITurnRecord {
   /** What the answer was asked to be: `md`, `code`, `json` or `text`. */
   readonly format: string;
   readonly tool_calls: readonly IToolCall[];
-  readonly timing: { readonly thinking: number | null; readonly total: number | null };
+  readonly timing: {
+    readonly first_token: number | null;
+    readonly thinking: number | null;
+    readonly total: number | null;
+  };
   readonly cost: ICost | null;
   readonly finish_reason: string;
   readonly replayed: boolean;
@@ -164,6 +177,7 @@ export interface ITurnRecord {
   readonly error: ITurnError | null;
   readonly footer: string;
   readonly branch: IBranch | null;
+  readonly compare: ICompared | null;
   /** A proposal for cells that the answer makes, as JSON; see `card/proposal.ts`. */
   readonly changes: unknown;
 }
@@ -200,6 +214,34 @@ export function readOutput(data: Record<string, unknown>, metadata: unknown = nu
     steps,
     schema
   });
+}
+
+/**
+ * Read a comparison, whatever the JSON may be; null for none, and for one of a later schema.
+ *
+ * #### Notes
+ * Of each turn: what its column is called, its mimebundle, its record. `remark` is said of all, and
+ * `chosen` the id of the turn that the user goes on with; empty for the first that answered.
+ */
+export function readComparison(data: Record<string, unknown>) {
+  const raw = object(data[COMPARE_MIME]);
+  const names = list(raw['names']).map(text);
+  // A turn that a page wrote later has texts of its own.
+  const shared = { 'text/markdown': data['text/markdown'], 'text/plain': '' };
+  const turns = list(raw['turns']).map((turn, at) => {
+    const bundle = { ...shared, ...object(turn) } as JSONObject;
+    const record = readOutput(bundle);
+    return { name: names[at] ?? record.compare?.variant ?? '', bundle, record };
+  });
+  const { id, remark, chosen } = raw;
+  const known = turns.length > 0 && raw['schema'] === 1;
+  return known ? { id: text(id), turns, remark: text(remark), chosen: text(chosen) } : null;
+}
+
+/** The records in an output's mimebundle. */
+export function readRecords(data: Record<string, unknown>, metadata: unknown = null): ITurnRecord[] {
+  const turns = data[MIME_TYPE] ? [] : (readComparison(data)?.turns ?? []);
+  return data[MIME_TYPE] ? [readOutput(data, metadata)] : turns.map(({ record }) => record);
 }
 
 /** A bundle as an output of the notebook, in whose metadata is what no other run gives again. */
@@ -257,7 +299,11 @@ export function readRecord(json: unknown): ITurnRecord {
     }),
     format: text(raw['format']),
     tool_calls: [...readSteps(raw['steps']), ...objects(raw['tool_calls']).map(item => readCall(item))],
-    timing: { thinking: number(timing['thinking']), total: number(timing['total']) },
+    timing: {
+      first_token: number(timing['first_token']),
+      thinking: number(timing['thinking']),
+      total: number(timing['total'])
+    },
     cost: cost['currency']
       ? { amount: Number(cost['amount']) || 0, currency: text(cost['currency']) }
       : null,
@@ -272,6 +318,7 @@ export function readRecord(json: unknown): ITurnRecord {
     error: raw['error'] ? readError(raw['error']) : null,
     footer: text(raw['footer']),
     branch: readBranch(raw['branch']),
+    compare: readCompared(raw['compare']),
     changes: raw['changes'] ?? null
   };
 }
@@ -372,6 +419,12 @@ function readCall(
     more: came['more'] === true,
     seconds: number(came['seconds'])
   };
+}
+
+function readCompared(value: unknown): ICompared | null {
+  const raw = object(value);
+  const turns = list(raw['turns']).map(text).filter(Boolean);
+  return turns.length ? { variant: text(raw['variant']), turns } : null;
 }
 
 function readBranch(value: unknown): IBranch | null {

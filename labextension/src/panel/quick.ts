@@ -27,8 +27,22 @@ export class QuickSettings {
     think.type = 'button';
     think.title = _trans.__('Let the model think before it answers');
     think.addEventListener('click', () => _actions.set({ think: this._thinks ? 'auto' : 'on' }));
-    this.node.append(model, think);
+    const { _compare: compare, _variants: variants } = this;
+    compare.type = 'button';
+    compare.title = _trans.__('Ask several models at once, side by side');
+    compare.setAttribute('aria-pressed', 'false');
+    compare.addEventListener('click', () => {
+      variants.hidden = !variants.hidden;
+      compare.setAttribute('aria-pressed', String(!variants.hidden));
+      variants.hidden || variants.focus();
+    });
+    variants.hidden = true;
+    variants.placeholder = 'deepseek-flash, deepseek-v4-pro?think=off';
+    variants.setAttribute('aria-label', _trans.__('Variants, with commas between them'));
+    variants.addEventListener('keydown', event => event.stopPropagation());
+    this.node.append(model, think, compare, variants);
     say(think, _trans.__('Think'));
+    say(compare, _trans.__('Compare'));
   }
 
   /** Show the settings; `used` is the model of the newest answer. */
@@ -40,6 +54,13 @@ export class QuickSettings {
       this._default = settings.model ? this._default : used || this._default;
       this._fill(settings.model);
     }
+  }
+
+  /** What a question is asked with besides. */
+  get fields(): JSONObject {
+    const variants = this._variants.hidden ? [] : this._variants.value.split(',');
+    const named = variants.map(name => name.trim()).filter(Boolean);
+    return named.length ? { variants: named } : {};
   }
 
   /** The model that is used when none is set and whose it is, in words; asked for once. */
@@ -78,6 +99,8 @@ export class QuickSettings {
 
   private _model = make('select', 'panel-pick');
   private _think = make('button', 'panel-pick');
+  private _compare = make('button', 'panel-pick');
+  private _variants = make('input', 'panel-pick');
   private _models: readonly string[] = [];
   private _default = '';
   private _offered = false;

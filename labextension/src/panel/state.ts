@@ -5,7 +5,7 @@
  * hang under their parent: what followed it on the branch gives way to them.
  */
 import { list, maybeText, number, object } from '../kernel/json';
-import { MIME_TYPE, readOutput, readRecord, readSeam, readWaiting } from '../kernel/record';
+import { readRecord, readRecords, readSeam, readWaiting } from '../kernel/record';
 import type { ISeam, ITurnRecord } from '../kernel/record';
 
 /** A turn's place on the active branch. */
@@ -20,6 +20,9 @@ export interface IStep {
   readonly seam?: ISeam;
   /** Whether it came with the notebook's file, and is not sent. */
   readonly foreign?: boolean;
+  /** Where it is of a comparison: the turn of that which is on the branch, and all of its turns. */
+  readonly chosen?: string;
+  readonly beside?: readonly string[];
 }
 
 /** The kernel's settings that the panel has controls for. */
@@ -175,7 +178,14 @@ export function withoutAsked(state: IState): IState {
 
 /** The turns to show, in their order; those that came with the file before all others. */
 export function shown(state: IState): readonly IStep[] {
-  return [...state.foreign, ...conversation(state)];
+  const seen = new Set<string>();
+  return [...state.foreign, ...conversation(state)].flatMap(step => {
+    const beside = state.records.get(step.id)?.compare?.turns;
+    const id = beside?.[0] ?? step.id; // one entry for all of them, whichever is on the branch
+    const isNew = !seen.has(id);
+    seen.add(id);
+    return isNew ? [beside ? { ...step, id, chosen: step.id, beside } : step] : [];
+  });
 }
 
 function conversation(state: IState): readonly IStep[] {
@@ -255,8 +265,7 @@ export function savedTurns(cells: readonly IOutputs[]): ITurnRecord[] {
   const found = new Map<string, ITurnRecord>();
   for (const output of cells.flatMap(cell => cell.outputs)) {
     const { data, metadata } = (output ?? {}) as { data?: Record<string, unknown>; metadata?: unknown };
-    if (data && data[MIME_TYPE]) {
-      const record = readOutput(data, metadata);
+    for (const record of data ? readRecords(data, metadata) : []) {
       if (record.id && record.prompt) {
         found.set(record.id, record);
       }

@@ -85,7 +85,7 @@ export class PanelToolbar {
       // What was drawn, whatever the composer says by now.
       const send = make('button', 'panel-textbutton', this._trans.__('Send this'));
       send.classList.add('jp-mod-primary');
-      send.disabled = !question['prompt'];
+      send.disabled = !question['prompt'] || !json['drawn'];
       send.addEventListener('click', () => {
         drawer.close();
         this._actions.ask({ ...question, drawn: json['drawn'] ?? null });

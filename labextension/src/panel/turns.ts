@@ -4,6 +4,7 @@ import { caretLeftIcon, caretRightIcon, editIcon } from '@jupyterlab/ui-componen
 import type { TranslationBundle } from '@jupyterlab/translation';
 import { addCitations } from '../card/citations';
 import { button, make, say } from '../card/dom';
+import { Columns } from '../card/columns';
 import { Notes } from '../card/notes';
 import { addCodeBars, Attachments, FileTurns, Header } from '../card/parts';
 import { SeamLine } from '../card/seam';
@@ -93,7 +94,9 @@ export class TurnList {
     this._list.dispose();
   }
 
-  private _onTranscript(_: Link, { id }: { id: string }): void {
+  private _onTranscript(_: Link, transcript: { id: string }): void {
+    const { compare } = this._options.state().records.get(transcript.id) ?? {};
+    const id = compare?.turns[0] ?? transcript.id;
     if (this._turns.has(id) && !this._pending.has(id)) {
       this._pending.add(id);
       requestAnimationFrame(() => {
@@ -112,8 +115,10 @@ export class TurnList {
     }
     const { link, trans } = this._options;
     const state = this._options.state();
-    const live = state.running.includes(id);
-    let record = state.records.get(id) ?? null;
+    const beside = (step.beside ?? []).map(id => this._beside(id));
+    const live = state.running.includes(id) || beside.some(({ live }) => live);
+    let record = state.records.get(id) ?? state.records.get(step.chosen ?? '') ?? null;
+    step.beside?.some(id => !state.records.has(id)) && this._options.inView(step.beside);
     if (record && !turn.isDrawn && !live && !waited) {
       this._waiting.add(id);
       this._drawWaiting();
@@ -121,6 +126,7 @@ export class TurnList {
     }
     const transcript = live ? link.transcript(id) : null;
     turn.update(step, record, transcript, live);
+    turn.compare(step, beside.filter(({ saved }) => saved));
     turn.position(index! + 1, this._steps.size);
     if (record && (live || this._heard === id)) {
       const status = isRunning(record.status) ? (transcript?.status ?? record.status) : record.status;
@@ -131,6 +137,13 @@ export class TurnList {
       }
       this._heard = isRunning(status) ? id : '';
     }
+  }
+
+  private _beside(id: string): IBeside {
+    const { running, records } = this._options.state();
+    const live = running.includes(id);
+    const transcript = live ? this._options.link.transcript(id) : null;
+    return { saved: records.get(id) ?? null, transcript, live };
   }
 
   /** Draw the turns that wait, one a frame, while the list is not scrolled. */
@@ -177,6 +190,9 @@ export interface ITurnActions {
   goOn(): unknown;
   answerToolCall(record: ITurnRecord, call: string, consent: Consent): void;
   step(id: string, by: number): void;
+  /** Go on with another answer. */
+  use(id: string): Promise<unknown>;
+  stopTurn(id: string): void;
   /** Go to the last of the turns at a seam. */
   show(last: string): void;
   carryOver(id: string): void;
@@ -185,16 +201,23 @@ export interface ITurnActions {
   readonly canAsk: boolean;
 }
 
+/** A turn that was asked beside others. */
+interface IBeside {
+  readonly saved: ITurnRecord | null;
+  readonly transcript: ITranscript | null;
+  readonly live: boolean;
+}
+
 /** Shows a turn. */
 export class TurnView implements IItem {
   readonly node = make('article', 'panel-turn');
 
   constructor(
     private _actions: ITurnActions,
-    renderer: IBlockRenderer,
+    private _renderer: IBlockRenderer,
     private _trans: TranslationBundle
   ) {
-    const trans = _trans;
+    const [trans, renderer] = [_trans, _renderer];
     this.node.tabIndex = -1;
     const answer = make('div', 'flow');
     answer.classList.add('jp-RenderedHTMLCommon', 'jp-RenderedMarkdown');
@@ -243,7 +266,7 @@ export class TurnView implements IItem {
       this._typed.node,
       this._notes.node
     );
-    const carryOver = () => this._step && _actions.carryOver(this._step.id);
+    const carryOver = () => this._step && _actions.carryOver(this._step.chosen ?? this._step.id);
     this._seam = new SeamLine({ show: last => _actions.show(last), carryOver }, trans);
     this.node.append(question, card, this._seam.node);
     this._card = card;
@@ -289,6 +312,24 @@ export class TurnView implements IItem {
     running ? settle() : void Promise.all(drawn).then(settle);
   }
 
+  /** Show the turns of a comparison in place of the one. */
+  compare(step: IStep, beside: readonly IBeside[]): void {
+    this._card.hidden ||= beside.length > 0;
+    if (beside.length && !this._columns) {
+      const { use, stopTurn } = this._actions;
+      this._columns = new Columns({ use, stop: stopTurn }, this._trans);
+      this._card.after(this._columns.node);
+    }
+    const columns = beside.map(({ saved, transcript, live }, at) => {
+      const view = (this._views[at] ??= new TurnView(this._actions, this._renderer, this._trans));
+      view.update({ ...step, id: saved!.id, count: 1 }, saved, transcript, live);
+      const record = view._record!;
+      const runs = live && isRunning(record.status);
+      return { name: record.compare?.variant ?? '', record, live: runs, node: view._card };
+    });
+    this._columns?.update(columns, step.chosen ?? '', this._actions.canAsk && !step.foreign);
+  }
+
   /** Whether a record was shown. */
   get isDrawn(): boolean {
     return this._record !== null;
@@ -304,6 +345,7 @@ export class TurnView implements IItem {
   dispose(): void {
     this._answer.dispose();
     this._thinking.dispose();
+    this._views.forEach(view => view.dispose());
   }
 
   private _go(by: number): void {
@@ -328,6 +370,8 @@ export class TurnView implements IItem {
   private _later: HTMLButtonElement;
   private _record: ITurnRecord | null = null;
   private _step: IStep | null = null;
+  private _columns: Columns | null = null;
+  private _views: TurnView[] = [];
 }
 
 function nothing(): void {

@@ -189,7 +189,8 @@ export class PanelView {
     return {
       prompt: this._composer.text,
       ...(this._editing ? { instead_of: this._editing } : {}),
-      ...this._attached.fields
+      ...this._attached.fields,
+      ...this._quick.fields
     };
   }
 
@@ -333,6 +334,8 @@ export class PanelView {
       this._link.answerToolCall(record.id, call, consent),
     show: (last: string) => void this._checkout(last),
     carryOver: (turn: string) => void this._request('carry_over', { turn }),
+    use: (id: string) => this._request('use', { id }),
+    stopTurn: (id: string) => this._link.stop(id),
     step: (turn: string, step: number) => void this._request('switch', { turn, step }),
     link: () => this._link,
     get code() {

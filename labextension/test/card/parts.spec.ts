@@ -1,6 +1,6 @@
 import { describe, expect, it, vi } from 'vitest';
 import { nullTranslator } from '@jupyterlab/translation';
-import { Attachments } from '../../src/card/parts';
+import { Attachments, Header } from '../../src/card/parts';
 import { Tools } from '../../src/card/tools';
 import { readRecord } from '../../src/kernel/record';
 
@@ -41,6 +41,29 @@ describe('a call that waits for the user', () => {
     const tools = new Tools(trans, vi.fn());
     tools.update(record('asking', null));
     expect(tools.node.querySelector('button')).toBeNull();
+  });
+});
+
+describe('the header of a kept answer that is played', () => {
+  const buttons = (header: Header, status: string, live: boolean) => {
+    header.update(readRecord({ status, replayed: true, model: 'm' }), live);
+    const rest = header.node.querySelector<HTMLElement>('.jp-DeepSeek-skip')!;
+    return [rest.hidden, header.node.querySelector('.jp-DeepSeek-phase')!.textContent];
+  };
+  const actions = { copy: vi.fn(), regenerate: vi.fn(), stop: vi.fn() };
+
+  it('says so, and has a button for the rest until it is there', () => {
+    const skip = vi.fn();
+    const header = new Header({ ...actions, skip }, document.createElement('span'), trans);
+    expect(buttons(header, 'answering', true)).toEqual([false, 'Replaying…']);
+    header.node.querySelector<HTMLElement>('.jp-DeepSeek-skip')!.click();
+    expect(skip).toHaveBeenCalledOnce();
+    expect(buttons(header, 'done', true)).toEqual([true, '']);
+  });
+
+  it('has none where nothing can be skipped', () => {
+    const header = new Header(actions, document.createElement('span'), trans);
+    expect(buttons(header, 'answering', true)).toEqual([true, 'Replaying…']);
   });
 });
 

@@ -1,7 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { nullTranslator } from '@jupyterlab/translation';
 import { describe, expect, it } from 'vitest';
-import { duration, money, phase, thought } from '../../src/card/wording';
+import { duration, money, phase, price, thought } from '../../src/card/wording';
+import { readRecord } from '../../src/kernel/record';
 import type { Status } from '../../src/kernel/record';
 
 // The kernel's footer is held to the same words (tests/display/test_footer.py).
@@ -24,6 +25,12 @@ describe('the words of the footer', () => {
 
   it.each(WORDS.seconds)('show %d seconds as %s', (seconds, shown) => {
     expect(duration(seconds, trans)).toBe(shown);
+  });
+
+  it('say of a kept answer when it was recorded', () => {
+    const kept = { replayed: true, recorded: '2026-11-30T09:00:00.000Z' };
+    expect(price(readRecord(kept), trans)).toBe('replayed · recorded 2026-11-30');
+    expect(price(readRecord({ ...kept, replayed: false }), trans)).toBe('');
   });
 
   it('count whole seconds while a turn runs', () => {

@@ -1,7 +1,7 @@
 import { Signal } from '@lumino/signaling';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { CommHub } from '../../src/kernel/comms';
-import type { Kernel } from '@jupyterlab/services';
+import type { Kernel, KernelMessage } from '@jupyterlab/services';
 
 /** A comm that remembers what was sent. */
 class FakeComm {
@@ -26,6 +26,7 @@ class FakeKernel {
   readonly comms: FakeComm[] = [];
   readonly statusChanged = new Signal<this, Kernel.Status>(this);
   readonly connectionStatusChanged = new Signal<this, Kernel.ConnectionStatus>(this);
+  readonly iopubMessage = new Signal<this, KernelMessage.IIOPubMessage>(this);
   readonly disposed = new Signal<this, void>(this);
   handleComms = true;
   isDisposed = false;
@@ -143,6 +144,24 @@ describe('CommHub', () => {
     expect(kernel.comms).toHaveLength(4);
     expect(hub.stop('t', connection)).toBe(true);
     expect(kernel.comm('deepseek.control').sent).toEqual([{ type: 'stop', id: 't' }]);
+  });
+
+  it('tries once more when the cell has ended that may have loaded the extension', () => {
+    const ended = (msg_type: string) =>
+      kernel.iopubMessage.emit({
+        header: { msg_type: 'status' },
+        parent_header: { msg_type },
+        content: { execution_state: 'idle' }
+      } as never);
+    const refuse = () => kernel.comms.slice(-2).forEach(comm => comm.onClose({}));
+    refuse();
+    ended('comm_open');
+    expect(kernel.comms).toHaveLength(2);
+    ended('execute_request');
+    expect(kernel.comms).toHaveLength(4);
+    refuse();
+    ended('execute_request');
+    expect(kernel.comms).toHaveLength(4); // there is no extension in it
   });
 
   it('asks for what it may have missed when the connection is there again', () => {
