@@ -283,8 +283,9 @@ class Suite:
     @property
     def _reports(self) -> list[Report]:
         tried = len({one.case for one in self.attempts})
-        some = f"A trial of {tried:,} of {len(self.cases):,} cases. " if self.estimate else ""
-        title = f"{some}Scored by {self.scorer.name}; times are the median and the 95th percentile."
+        some = f"A trial of {tried:,} of {len(self.cases):,} cases."
+        scored = f"Scored by {self.scorer.name}; times are the median and the 95th percentile."
+        title = " ".join([*([some] if self.estimate else []), scored])
         return [
             scorecard.table(self.summaries, title),
             Report("What it shows", [(line,) for line in self.lines]),
