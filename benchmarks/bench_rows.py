@@ -35,6 +35,10 @@ def ask(n, word, width=width):
     ds.map(frame, "Price or quality? {{ text }}", rows="all", budget="none",
            concurrency=width, show=False)
 def rss(): return int(open("/proc/self/statm").read().split()[1]) * 4096 / 1e6
+def suite(n):
+    cases = pd.DataFrame({"prompt": [f"Price or quality? review of number {i}" for i in range(n)]})
+    ds.suite(cases, "deepseek-flash, deepseek-flash?think=off, deepseek-v4-pro", rows="all",
+             score=lambda answer, case: True, budget="none", concurrency=width, show=False)
 def rejected(): return httpx.get(url + "/stats", trust_env=False).json()["rejected"]
 async def plain(n):
     left = iter(range(n))
@@ -55,6 +59,7 @@ works = {
     "beside httpx": [lambda: ask(rows, "more"), lambda: asyncio.run(plain(rows))],
     "limit": [lambda: ask(rows, "adapted", None), lambda: ask(rows, "fixed")],
     "alone": [lambda: ask(rows, "more")],
+    "suite": [lambda: suite(rows // 3)],
 }
 print(json.dumps([measured(work) for work in works[what]]))
 """
@@ -92,6 +97,7 @@ def rows() -> list[Row]:
         *(_run("limit", ROWS, LIMIT, limit=LIMIT) for _ in range(RUNS)), strict=True
     )
     ((*_, memory, _),) = _run("alone", MANY, 256, latency=0.0)
+    suites = [_run("suite", 600, WIDTH, latency=0.5)[0][0] for _ in range(RUNS)]
     pairs = list(zip(ours, plain, strict=True))
     shares = [f[0] / a[0] for a, f in zip(adapted, fixed, strict=True)]
     return [
@@ -104,6 +110,12 @@ def rows() -> list[Row]:
             "a server's limit of 39: rows a second by those of a job of 39", shares, "x", 0.9, True
         ),
         Row("a server's limit of 39: refused of all", [a[3] * 100 for a in adapted], "%", 3.0),
+        Row(
+            "suite, 200 cases × 3 at 500 ms, 64 at once: time by the ideal",
+            [wall / (600 * 0.5 / WIDTH) for wall in suites],
+            "x",
+            1.7,
+        ),
         Row("100,000 rows: memory grows by", [memory], "MB", 60.0, note="results included"),
         Row("interrupt to idle", _stops(), "s", 0.3),
         _beside_ondine(),

@@ -29,7 +29,9 @@ if TYPE_CHECKING:
     from .asking.reply import Reply
     from .conversation.conversation import Conversation
     from .errors import DeepSeekError, Interrupted
+    from .jobs import scorers as scorers
     from .jobs.row_map import Job
+    from .jobs.suite import Suite, suite
     from .jobs.verbs import classify, extract, row_function, translate
     from .jobs.verbs import filter as filter
     from .jobs.verbs import map as map
@@ -45,6 +47,7 @@ __all__ = [
     "Interrupted",
     "Reply",
     "Stream",
+    "Suite",
     "__version__",
     "aask",
     "ask",
@@ -60,7 +63,9 @@ __all__ = [
     "next_tokens",
     "panel",
     "row_function",
+    "scorers",
     "stream",
+    "suite",
     "translate",
     "turns",
     "unload_ipython_extension",
@@ -73,6 +78,7 @@ _HOMES = {
     "Interrupted": "errors",
     "Reply": "asking.reply",
     "Stream": "api",
+    "Suite": "jobs.suite",
     "aask": "api",
     "ask": "api",
     "card": "api",
@@ -87,6 +93,7 @@ _HOMES = {
     "panel": "page.panel",
     "row_function": "jobs.verbs",
     "stream": "api",
+    "suite": "jobs.suite",
     "translate": "jobs.verbs",
     "turns": "api",
     "what_if": "api",
@@ -102,6 +109,10 @@ def __getattr__(name: str) -> Any:
         from .jobs.verbs import job
 
         return job()
+    if name == "scorers":
+        from .jobs import scorers
+
+        return scorers
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from importlib import import_module

@@ -15,8 +15,9 @@ import deepseek_jupyter as ds
 PUBLIC = {
     *("ask", "aask", "stream", "last", "get_session", "enable_nested", "card", "panel", "turns"),
     *("classify", "compare", "extract", "translate", "row_function", "job", "what_if"),
+    *("suite", "scorers"),
     "next_tokens",
-    *("Reply", "Stream", "Conversation", "DeepSeekError", "Interrupted"),
+    *("Reply", "Stream", "Suite", "Conversation", "DeepSeekError", "Interrupted"),
     *("load_ipython_extension", "unload_ipython_extension", "__version__"),
 }
 MODULES = [

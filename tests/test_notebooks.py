@@ -188,6 +188,21 @@ class TestRows:
             assert part in executed.printed
 
 
+class TestSwitching:
+    notebook = "08-switching.ipynb"
+
+    def test_a_printed_table_and_a_suite_that_says_how_little_it_shows(self, executed):
+        assert executed.errors == []
+        for part in (
+            "A trial of 2 of 8 cases",
+            "Scored by number",
+            "thinking",
+            "Scored by python",
+            "Not shown: thinking may be",
+        ):
+            assert part in executed.printed
+
+
 def test_sparse_attention_is_learned_in_half_a_minute_with_numpy_alone():
     from nbclient import NotebookClient
 

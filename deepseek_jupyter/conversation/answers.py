@@ -24,7 +24,8 @@ _AT_ONCE = 500  # keys in one statement
 @dataclass(frozen=True, slots=True)
 class KeptAnswer:
     """An answer as the model gave it, pseudonyms in it; `model` as totals have it, with its
-    provider; `cost` None where no price is known.
+    provider; `cost` None where no price is known; `times` are the seconds to the first of it and
+    to its end, `finish` how it ended.
     """
 
     key: str
@@ -35,6 +36,8 @@ class KeptAnswer:
     cost: Decimal | None = None
     currency: str = ""
     whole: bool = True
+    finish: str = ""
+    times: tuple[float, float] = (0.0, 0.0)
 
     @property
     def total(self) -> Total:
@@ -57,7 +60,7 @@ def put_answers(
                 *(a.key, a.whole, notebook, today, a.model, a.currency, 1),
                 *(getattr(a.usage, name) for name in COUNTS[1:]),
                 format(a.cost or Decimal(), "f"),
-                json.dumps([a.text, a.reasoning], ensure_ascii=False),
+                json.dumps([a.text, a.reasoning, a.finish, *a.times], ensure_ascii=False),
             )
             for a in answers
         ],
@@ -75,10 +78,13 @@ def answers_of(connection: sqlite3.Connection, keys: Sequence[str]) -> Mapping[s
             some,
         )
         for key, body, model, currency, cost, prompt, hit, completion, reasoning in rows:
-            text, thinking = json.loads(body)
+            text, thinking, *ended = json.loads(body)
+            finish, *times = ended or ("", 0.0, 0.0)
             usage = Usage(prompt, completion, hit, reasoning)
             paid = Decimal(cost) if currency else None
-            found[key] = KeptAnswer(key, text, thinking, model, usage, paid, currency)
+            found[key] = KeptAnswer(
+                key, text, thinking, model, usage, paid, currency, True, finish, tuple(times)
+            )
     return found
 
 

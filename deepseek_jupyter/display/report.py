@@ -96,7 +96,7 @@ class Report(_Shown):
     def html(self, *, fold: bool = False) -> str:
         """As a page shows it; with `fold` the title is the line of a closed fold."""
         shown, numbers = self.said(), self._numbers()
-        title = _inert(shown.title)
+        title = inert(shown.title)
         parts = [f"<p><b>{title}</b></p>"] if title and not fold else []
         if self.rows:
             parts.append('<table style="margin:0">')
@@ -105,7 +105,7 @@ class Report(_Shown):
             parts += [_row(row, "td", numbers) for row in shown.rows]
             parts.append("</table>")
         if self.remark:
-            remark = _inert(shown.remark).replace("\n", "<br>")
+            remark = inert(shown.remark).replace("\n", "<br>")
             parts.append(f'<p style="white-space:pre-wrap">{remark}</p>')
         inner = "".join(parts)
         if fold and inner:
@@ -125,7 +125,7 @@ class Drawing(_Shown):
         return self.text
 
     def _repr_html_(self) -> str:
-        return f'<pre class="{_INERT}">{_inert(self.text)}</pre>'
+        return f'<pre class="{_INERT}">{inert(self.text)}</pre>'
 
 
 @dataclass(frozen=True, slots=True, repr=False)  # IPython would prefer it to `_repr_pretty_`
@@ -164,11 +164,11 @@ class Changes(_Shown):
 
     def _repr_html_(self) -> str:
         parts = [
-            f'<p><b>{_inert(heading)}</b></p><pre class="ds-diff" '
+            f'<p><b>{inert(heading)}</b></p><pre class="ds-diff" '
             f'style="line-height:1.35">{chr(10).join(map(_line, part))}</pre>'
             for heading, part in self.said().parts
         ]
-        remark = _inert(said(self.remark)).replace("\n", "<br>")
+        remark = inert(said(self.remark)).replace("\n", "<br>")
         return f'<div class="{_INERT}">{"".join(parts)}<p>{remark}</p></div>'
 
 
@@ -179,7 +179,7 @@ def for_reader(text: str, shown: str) -> str:
 
 def sentence(text: str) -> dict[str, str]:
     """An output that says `text`: in the user's language, and for models."""
-    shown = _inert(said(text)).replace("\n", "<br>")
+    shown = inert(said(text)).replace("\n", "<br>")
     return (
         {"text/plain": text}
         if said(text) == text
@@ -205,14 +205,14 @@ def _padded(cell: str, width: int, number: bool) -> str:
     return gap + cell if number else cell + gap
 
 
-def _inert(text: str) -> str:
+def inert(text: str) -> str:
     """An element's content, without controls that hide or reorder it."""
     return html.escape(plain(text))
 
 
 def _row(cells: Sequence[str], tag: str, numbers: Sequence[bool]) -> str:
     inner = "".join(
-        f'<{tag} style="text-align:{"right" if number else "left"};{_CELL}">{_inert(cell)}</{tag}>'
+        f'<{tag} style="text-align:{"right" if number else "left"};{_CELL}">{inert(cell)}</{tag}>'
         for cell, number in zip(cells, numbers, strict=True)
     )
     return f"<tr>{inner}</tr>"
@@ -220,6 +220,6 @@ def _row(cells: Sequence[str], tag: str, numbers: Sequence[bool]) -> str:
 
 def _line(line: tuple[str, str]) -> str:
     mark, text = line
-    shown = _inert(f"{mark} {text}")
+    shown = inert(f"{mark} {text}")
     colour = _COLOURS.get(mark)
     return f'<span style="color:{colour}">{shown}</span>' if colour else shown

@@ -12,6 +12,10 @@ release      what naming a column lets leave
 accuracy     answers against a column that knows better
 job_view     the one live output
 variant      a model and how it is asked, as a text: what suites and comparisons are of
+suite        cases asked of variants and scored, and what that shows: `suite_job` asks, `attempt` is
+             one answer, `scorecard` the card, `suite_files` reads and writes
+scorers      how right an answer is; `judging` compares two by a model
+paired       what paired scores can and cannot say
 comparison   one question to several variants at once, side by side
 verbs        `map`; `classify`, `extract`, `translate`, `filter`, each a prompt file and a schema
 """

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
-from math import sqrt
 from typing import TYPE_CHECKING, Any
 
 from deepseek_jupyter.display.report import Report
 
+from .paired import wilson
+
 if TYPE_CHECKING:
     from deepseek_jupyter.context.row_frame import RowFrame
 
-_Z = 1.959964  # of 95 %
 _MOST_LABELS = 20
 
 
@@ -32,11 +32,8 @@ class Accuracy:
 
     @property
     def interval(self) -> tuple[float, float]:
-        """In which the share of all such rows lies (Wilson 1927, J. Am. Stat. Assoc. 22)."""
-        n, share, z2 = max(self.rows, 1), self.share, _Z * _Z
-        half = _Z * sqrt(share * (1 - share) / n + z2 / (4 * n * n))
-        low, high = ((share + z2 / (2 * n) + way) / (1 + z2 / n) for way in (-half, half))
-        return max(0.0, low), min(1.0, high)
+        """In which the share of all such rows lies (Wilson)."""
+        return wilson(self.rows - len(self._wrong), self.rows)
 
     @property
     def wrong(self) -> Any:

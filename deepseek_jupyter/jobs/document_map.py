@@ -214,7 +214,8 @@ class _DocumentMap:
         from deepseek_jupyter.transport.engine import Stop, engine
 
         runner, count, found = self._runner, len(self._requests), dict[int, str]()
-        runner.cap = self._cap()
+        cap = self._cap()
+        runner.cap.most, runner.cap.tokens = cap.most, cap.tokens
         self._session.withholding.hold(self._placed.gathered.held)
         stop = Stop()
         view = JobView(count, runner, stop, show=show, noun="parts")

@@ -7,21 +7,43 @@ from __future__ import annotations
 import html
 import sys
 import time
+<<<<<<< HEAD
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
+=======
+from collections.abc import Callable, Sequence
+from contextlib import closing
+from typing import TYPE_CHECKING
+>>>>>>> suite
 from uuid import uuid4
 
 from deepseek_jupyter.display.frontend import has_frontend, publish
 from deepseek_jupyter.display.pages import pages
 from deepseek_jupyter.display.render import money, seconds
 from deepseek_jupyter.display.report import Report
-from deepseek_jupyter.errors import shortened
+from deepseek_jupyter.errors import Interrupted, shortened
 
 if TYPE_CHECKING:
-    from .runner import Runner
+    from .runner import Result, Runner
 
 _INTERVAL = 0.2  # seconds between updates
 _ERROR = 300  # characters of an error
+
+
+def watch(runner: Runner, view: JobView, take: Callable[[Result], object]) -> None:
+    """Run a job to its end, or until it is stopped; each result is given to `take`."""
+    from deepseek_jupyter.transport.engine import Stop, engine
+
+    try:
+        with closing(engine().drain(runner.results, Stop())) as batches:
+            for batch in batches:
+                for result in batch or ():
+                    take(result)
+                view.refresh()
+    except KeyboardInterrupt as stopped:
+        view.close(Report("Stopped; what was answered is kept."))
+        said = "Stopped. What was answered is kept: the same call goes on from there."
+        raise Interrupted(said) from stopped
 
 
 class JobView:
@@ -93,14 +115,14 @@ class JobView:
 
     def _words(self) -> str:
         """Rows, speed, time left, money, cache, requests in flight, retries: one line."""
-        runner, tally, cap = self._runner, self._runner.tally, self._runner.cap
+        runner, tally = self._runner, self._runner.tally
         rate = tally.done / max(time.monotonic() - self._began, 0.001)
         parts = [f"{tally.done:,} of {self._rows:,} {self._noun}", f"{rate:,.1f} {self._noun}/s"]
         if 0 < tally.done < self._rows:
             parts.append(f"{seconds((self._rows - tally.done) / rate)} left")
-        if (price := runner.price()) is not None:
-            most = f" of {money(cap.most, price.currency)}" if cap.most and cap.most > 0 else ""
-            parts.append(f"~{money(cap.spent, price.currency)}{most}")
+        for cap, currency in runner.caps:
+            most = f" of {money(cap.most, currency)}" if cap.most and cap.most > 0 else ""
+            parts.append(f"~{money(cap.spent, currency)}{most}")
         if tally.usage.prompt_tokens:
             share = tally.usage.cache_hit_tokens / tally.usage.prompt_tokens
             parts.append(f"{share:.0%} cached")

@@ -8,6 +8,7 @@ from decimal import Decimal
 from deepseek_jupyter.protocol.usage import plus
 
 START = 16
+NOTHING = Decimal(-1)  # a cap that no request fits into
 _ONE_STRAIN = 0.5  # seconds within which refusals count as one
 _PATIENCE = 20  # windows without a refusal before a width that was refused is tried again
 

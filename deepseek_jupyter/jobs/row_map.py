@@ -7,7 +7,7 @@ kept by the request's hash, so that a rerun asks only what is new.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from contextlib import closing, suppress
+from contextlib import suppress
 from decimal import Decimal
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -17,23 +17,30 @@ from deepseek_jupyter import errors
 from deepseek_jupyter.asking.preview import Preview
 from deepseek_jupyter.context.row_frame import NewColumn
 from deepseek_jupyter.display.report import Report
+<<<<<<< HEAD
 from deepseek_jupyter.errors import ConfigurationError, DeepSeekError, ParameterError, shortened
+=======
+from deepseek_jupyter.errors import ParameterError
+>>>>>>> suite
 from deepseek_jupyter.protocol.request import encoded
 from deepseek_jupyter.protocol.tokens import count_body
 
 from .accuracy import Accuracy
-from .job_view import JobView
-from .limits import Cap
+from .job_view import JobView, watch
+from .limits import NOTHING, Cap
 from .row_task import ALSO, RowTask
-from .runner import JobRequest, Runner
+from .runner import JobRequest, Result, Runner
 from .trial import Census, advice, census_of, drawn, estimate, leaving, lengths_of
 
 if TYPE_CHECKING:
     from deepseek_jupyter.conversation.answers import KeptAnswer
 
+<<<<<<< HEAD
 _ERROR, _SHOWN = 300, 10  # characters of an error; errors in the table
 _NOTHING = Decimal(-1)  # a cap that no request fits into
 
+=======
+>>>>>>> suite
 _caps: WeakKeyDictionary[Any, dict[str, Decimal]] = WeakKeyDictionary()  # of trials, by task
 
 
@@ -57,6 +64,15 @@ class Job:
             concurrency=options.concurrency, replay=task.replay, max_errors=options.max_errors,
             whole=bool(options.also),
         )  # fmt: skip
+
+    def take(self, result: Result) -> None:
+        """Keep what came of a row."""
+        if result.error:
+            self.failed[result.place] = result.error
+            return
+        self.values[result.place] = result.value
+        if self._task.options.also and result.answer is not None:
+            self.extras[result.place] = result.answer
 
     @staticmethod
     def _read(task: RowTask) -> int:
@@ -159,17 +175,18 @@ def row_map(task: RowTask, kind: type[Job] = Job) -> Any:
     """The rows of a trial, or all of them, with the answers. Raises `JobStoppedError`."""
     options, cap = task.options, task.cap(task.options.budget)
     if task.dry_run:
-        return _preview(task, kind.longest(task))
+        return preview(task, kind.longest(task))
     if options.rows != "all":
         places, census = kind.drawn(task, int(options.rows))
         return run(task, places, cap, kind, census)
     if options.budget is None and not task.prepared.provider.free:
-        trial = _caps.get(task.session, {}).get(task.key, _NOTHING)
+        trial = _caps.get(task.session, {}).get(task.key, NOTHING)
         cap.most = trial if cap.most is None else min(cap.most, trial)
     return run(task, None, cap, kind)
 
 
-def _preview(task: RowTask, first: JobRequest | None) -> Preview:
+def preview(task: RowTask, first: JobRequest | None) -> Preview:
+    """The request of a row."""
     if first is None or first.built is None:
         raise ParameterError("There is no row to send.")
     provider = task.prepared.provider.title
@@ -189,11 +206,10 @@ def run(
     """Ask the rows at `places`, None for all; the frame with the answers. A trial has a `census`
     of all rows.
     """
-    from deepseek_jupyter.transport.engine import Stop, engine
-
     global last_job
     last_job = job = kind(task, places, cap)
     runner, options = job.runner, task.options
+<<<<<<< HEAD
     stop = Stop()
     view = JobView(job.rows, runner, stop, show=options.show)
     try:
@@ -214,6 +230,10 @@ def run(
     except BaseException:
         view.close()
         raise
+=======
+    view = JobView(job.rows, runner, show=options.show)
+    watch(runner, view, job.take)
+>>>>>>> suite
     if options.truth is not None:
         job.compare(options.truth)
     reports = [job.report, *job.failures()]
@@ -223,25 +243,12 @@ def run(
             _caps.setdefault(task.session, {})[task.key] = most
         reports.append(Report("All rows", lines, (), advice(task, runner, most)))
     view.close(*reports)
-    if runner.stopped:
-        raise _stopped(job)
+    if (stopped := runner.stop_error(len(job.values), job.rows)) is not None:
+        if isinstance(stopped, errors.JobStoppedError):
+            stopped.job = job
+        raise stopped
     frame = job.frame
     if "job" not in task.source.labels:
         with suppress(AttributeError, TypeError):  # pyarrow, DuckDB: see `deepseek_jupyter.job`
             object.__setattr__(frame, "job", job)
     return frame
-
-
-def _stopped(job: Job) -> DeepSeekError:
-    if job.runner.cap.most == _NOTHING:
-        return ConfigurationError(
-            f"{job.rows - len(job.values):,} rows are to be asked, and there is neither a budget "
-            "nor a trial of this task to take a cap from.",
-            "Run it with rows=5 first, or give budget=0.50; budget='none' goes without.",
-        )
-    if job.runner.error is not None:
-        return job.runner.error
-    counts = f"{len(job.values):,} of {job.rows:,} rows"
-    error = errors.JobStoppedError(f"Stopped after {counts}: {job.runner.stopped}")
-    error.job = job
-    return error

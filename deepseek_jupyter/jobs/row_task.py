@@ -50,6 +50,8 @@ class MapOptions:
     max_errors: float = 0.05
     show: bool = True
     where: Any = "kernel"
+    think: bool | None = False  # where neither question nor variant says
+    stream: bool = False
 
     @property
     def in_kernel(self) -> bool:
@@ -120,9 +122,10 @@ class RowTask:
         self.replay, self.dry_run = session.recordings.wanted(question.replay), question.dry_run
         question = replace(
             question, prompt=self.template.source, schema=self.form.shape, history=False,
-            stream=False, cells="none", tools=("none",), budget=None,
+            stream=options.stream, cells="none", tools=("none",), budget=None,
             dry_run=self.dry_run or not options.in_kernel,  # where workers have the key
-            think=False if (question.think, question.effort) == (None, None) else question.think,
+            think=options.think if (question.think, question.effort) == (None, None)
+            else question.think,
         )  # fmt: skip
         placed = place(session, question)
         masks = released(session, placed, frame, self.name, self.template.named, names)
@@ -147,6 +150,12 @@ class RowTask:
         digest = hashlib.blake2b(common, digest_size=16).hexdigest()
         self.key = f"{digest} {self.template.source} {self.name}"
         self.prompts = RowPrompts(self.template, self.masks, self.prepared, self.price, common)
+
+    @property
+    def body(self) -> dict[str, Any]:
+        """What is sent for each row, and where to, with the variable of its key."""
+        provider, key = self.prepared.provider, next(iter(self.prepared.provider.key_variables), "")
+        return {**self.prepared.built.body, "url": provider.base_url, "key": key}
 
     def _refuse(self, names: Mapping[str, Any], source: str, value: Any) -> None:
         if is_frame(value):

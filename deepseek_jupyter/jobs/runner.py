@@ -14,7 +14,7 @@ import asyncio
 import random
 import time
 from collections import deque
-from collections.abc import AsyncGenerator, Callable, Iterator, Mapping
+from collections.abc import AsyncGenerator, Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
@@ -29,7 +29,7 @@ from deepseek_jupyter.conversation.totals import Total
 from deepseek_jupyter.errors import DeepSeekError
 from deepseek_jupyter.protocol.usage import Price, Usage
 
-from .limits import START, AdaptiveLimit, Cap
+from .limits import NOTHING, START, AdaptiveLimit, Cap
 
 if TYPE_CHECKING:
     from deepseek_jupyter.asking.prepare import Prepared
@@ -59,7 +59,8 @@ _in_memory: WeakKeyDictionary[Any, dict[str, KeptAnswer]] = WeakKeyDictionary()
 class JobRequest:
     """A request of a job, with an `error` if it cannot be sent; `key` is equal for equal ones.
 
-    `known` are the pseudonyms in it, `worst` is what it may cost.
+    `known` are the pseudonyms in it, `worst` is what it may cost, `lane` says whom it asks; `first`
+    and `took` are the seconds to the first of its answer and to the end.
     """
 
     place: int
@@ -70,6 +71,9 @@ class JobRequest:
     worst: Decimal = Decimal()
     refusals: int = 0
     error: DeepSeekError | None = None
+    lane: int = 0
+    first: float = 0.0
+    took: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,9 +119,12 @@ class Runner:
         replay: str = "auto",
         max_errors: float = 0.05,
         whole: bool = False,
+        others: Sequence[tuple[Prepared, Cap]] = (),
+        keep_cut: bool = False,
     ) -> None:
         """`read` makes a value of an answer, or raises `InvalidResponseError`; with `whole` each
-        result has its answer, not only its value.
+        result has its answer, not only its value. `others` are the lanes after the first; with
+        `keep_cut` an answer that is empty or was cut is an answer too.
         """
         from deepseek_jupyter.transport.client import Client, Timeouts
         from deepseek_jupyter.transport.failures import RetryPolicy
@@ -126,13 +133,15 @@ class Runner:
         waits = (config.connect_timeout, config.first_timeout, config.idle_timeout)
         self._client = Client(Timeouts(*waits), RetryPolicy(1), 1_000_000)
         self._retry = RetryPolicy(config.attempts)
-        self._session, self._prepared, self._read = session, prepared, read
+        self._session, self._read = session, read
         self._requests, self._max_errors = requests, max_errors
         self._replay = session.recordings.wanted(replay)
-        self._whole, self._dialect = whole, prepared.provider.dialect
+        self._whole, self._keep_cut = whole, keep_cut
+        self.lanes = ((prepared, cap), *others)
+        self._dialects = {at: one.provider.dialect for at, (one, _) in enumerate(self.lanes)}
         self.cap, self.tally, self.stopped = cap, Tally(), ""
         self.error: DeepSeekError | None = None
-        self.limit = _limit_of(session, prepared, concurrency)
+        self.limit = _limit_of(session, [one for one, _ in self.lanes], concurrency)
         self._results: asyncio.Queue[list[Result] | None] = asyncio.Queue()
         self._ready: asyncio.Queue[JobRequest | None] = asyncio.Queue(_AHEAD)
         self._again: deque[JobRequest] = deque()  # refused by the server's limit
@@ -265,11 +274,12 @@ class Runner:
 
     async def _reserved(self, request: JobRequest) -> bool:
         """Reserve the worst case of a request; what others may give back is waited for."""
+        cap = self.lanes[request.lane][1]
         while not self.stopped:
-            if self.cap.reserve(request.worst):
+            if cap.reserve(request.worst):
                 return True
-            if not self.cap.reserved:
-                self._stop(self.cap.reason)
+            if not cap.reserved:
+                self._stop(cap.reason)
                 break
             self._settled.clear()
             await self._settled.wait()
@@ -303,11 +313,12 @@ class Runner:
         from deepseek_jupyter.transport.exchange import Exchange
         from deepseek_jupyter.transport.failures import concurrency_limit
 
-        provider, built, tally, began = self._prepared.provider, request.built, self.tally, _now()
-        if self._dialect is not provider.dialect:  # the host has taught another one
-            provider, built = replace(provider, dialect=self._dialect), None
+        prepared, tally, began = self.lanes[request.lane][0], self.tally, _now()
+        provider, built = prepared.provider, request.built
+        if (dialect := self._dialects[request.lane]) is not provider.dialect:  # taught by the host
+            provider, built = replace(provider, dialect=dialect), None
         assert request.request is not None
-        exchange = Exchange(request.request, provider, self._prepared.key, built)
+        exchange = Exchange(request.request, provider, prepared.key, built)
         tally.in_flight, tally.sent = tally.in_flight + 1, tally.sent + 1
         try:
             await self.send(request, exchange)
@@ -329,19 +340,22 @@ class Runner:
         finally:
             tally.in_flight -= 1
         self.limit.relax()
-        self._dialect = exchange.dialect
-        tally.seconds += _now() - began
+        self._dialects[request.lane] = exchange.dialect
+        request.took = _now() - began
+        tally.seconds += request.took
         await self._take(request, exchange)
         return None
 
     async def send(self, request: JobRequest, exchange: Exchange) -> None:
         """Send a request once; `exchange` has what came of it. Raises `DeepSeekError`."""
+        began, request.first = _now(), 0.0
         async for _ in self._client.stream(exchange):
-            pass
+            if not request.first and exchange.has_output:
+                request.first = _now() - began
 
     async def _take(self, request: JobRequest, exchange: Exchange) -> None:
         """Keep an answer that came, and give it; one of no use is paid for all the same."""
-        value, problem = None, _problem_of(exchange.completion)
+        value, problem = None, None if self._keep_cut else _problem_of(exchange.completion)
         if problem is None:
             try:
                 draft = KeptAnswer(request.key, _text_of(exchange.completion))
@@ -387,16 +401,35 @@ class Runner:
 
     # Money and the journal
 
-    def price(self, model: str | None = None) -> Price | None:
+    def price(self, model: str | None = None, lane: int = 0) -> Price | None:
         """The price now of the model that answered, else of the one that is asked."""
-        prepared = self._prepared
+        prepared = self.lanes[lane][0]
         return self._session.price(prepared.provider, model, prepared.request.model)
+
+    def stop_error(self, done: int, rows: int) -> DeepSeekError | None:
+        """Why the job ended with `done` of `rows` answered; None where it came to its end."""
+        if not self.stopped or self.error is not None:
+            return self.error
+        if any(cap.most == NOTHING for _, cap in self.lanes):
+            return errors.ConfigurationError(
+                f"{rows - done:,} rows are to be asked, and there is neither a budget nor a trial "
+                "of this task to take a cap from.",
+                "Run it with rows=5 first, or give budget=0.50; budget='none' goes without.",
+            )
+        counts = f"{done:,} of {rows:,} rows"
+        return errors.JobStoppedError(f"Stopped after {counts}: {self.stopped}")
+
+    @property
+    def caps(self) -> list[tuple[Cap, str]]:
+        """Each cap once, with its currency, where a price is known."""
+        prices = {id(cap): (cap, self.price(lane=at)) for at, (_, cap) in enumerate(self.lanes)}
+        return [(cap, price.currency) for cap, price in prices.values() if price is not None]
 
     def _charge(self, request: JobRequest, exchange: Exchange, *, whole: bool) -> KeptAnswer:
         """Settle a request that was billed, or may have been, and keep what came of it."""
-        completion = exchange.completion
-        usage, model = completion.usage, completion.model or self._prepared.request.model
-        price = self.price(model)
+        completion, prepared = exchange.completion, self.lanes[request.lane][0]
+        usage, model = completion.usage, completion.model or prepared.request.model
+        price = self.price(model, request.lane)
         cost = None if price is None else request.worst
         if usage is not None and (usage.cost is not None or price is not None):
             own = price.cost(usage).amount if price is not None else Decimal()
@@ -408,14 +441,15 @@ class Runner:
         if whole:
             self.tally.out.append(used.completion_tokens)
         currency = price.currency if price is not None else "USD" if cost is not None else ""
-        key, name = request.key, f"{self._prepared.provider.name}:{model}"
-        texts = (_text_of(completion), completion.reasoning or "")
-        answer = KeptAnswer(key, *texts, name, used, cost, currency, whole)
+        key, name = request.key, f"{prepared.provider.name}:{model}"
+        texts, end = (_text_of(completion), completion.reasoning or ""), completion.finish_reason
+        times = (request.first, request.took)
+        answer = KeptAnswer(key, *texts, name, used, cost, currency, whole, end or "", times)
         self._fresh.append(answer)
         return answer
 
     def _settle(self, request: JobRequest, cost: Decimal, tokens: int) -> None:
-        self.cap.settle(request.worst, cost, tokens)
+        self.lanes[request.lane][1].settle(request.worst, cost, tokens)
         self._settled.set()
 
     def _write(self) -> None:
@@ -434,15 +468,20 @@ class Runner:
 _now = time.monotonic
 
 
-def _limit_of(session: Session, prepared: Prepared, concurrency: int | None) -> AdaptiveLimit:
-    """The limit that the session's jobs at one provider share; a new one for a fixed number."""
+def _limit_of(
+    session: Session, lanes: Sequence[Prepared], concurrency: int | None
+) -> AdaptiveLimit:
+    """The limit that the session's jobs at one provider share; a new one for a fixed number.
+
+    Several models are asked in turn, so that the narrowest of them holds for all.
+    """
     if concurrency is not None:
         return AdaptiveLimit(concurrency, concurrency)
-    name = f"{prepared.provider.name} {prepared.request.model}".casefold()
-    ceiling = next((n for word, n in _CEILINGS.items() if word in name), _CEILING)
-    ceiling = min(ceiling, _connections())
-    start = max(START, session.config.concurrency)
-    return _limits.setdefault(session, {}).setdefault(name, AdaptiveLimit(start, ceiling))
+    each = {f"{one.provider.name} {one.request.model}".casefold() for one in lanes}
+    ceilings = [next((n for w, n in _CEILINGS.items() if w in name), _CEILING) for name in each]
+    start, ceiling = max(START, session.config.concurrency), min(*ceilings, _connections())
+    fresh = AdaptiveLimit(start, ceiling)
+    return _limits.setdefault(session, {}).setdefault(" ".join(sorted(each)), fresh)
 
 
 def _connections() -> int:

@@ -53,7 +53,7 @@ def map(
     >>> ds.map(reviews, "What is praised? {{ text }}", into="praised")  # doctest: +SKIP
     """
     given = MapOptions(to, into, rows, budget, also, truth, concurrency, max_errors, show, where)
-    task = _task(frame, prompt, given, options)
+    task = RowTask(get_session(), frame, question_of(prompt, options), given, user_namespace())
     if given.in_kernel:
         return row_map(task)
     from .cluster import ClusterJob
@@ -69,19 +69,19 @@ def classify(
         raise ParameterError("classify takes the labels as texts.", "['price', 'quality', 'other']")
     said = ", ".join(labels)
     options = {"to": Literal[tuple(labels)], "into": into, **options}
-    return map(frame, _prompt("classify", column=column, labels=said), **options)
+    return map(frame, prompt_of("classify", column=column, labels=said), **options)
 
 
 def extract(frame: Any, column: str, to: Any, **options: Any) -> Any:
     """The fields of the type `to` from each text of `column`; see `map` for the options."""
-    return map(frame, _prompt("extract", column=column), to=to, **options)
+    return map(frame, prompt_of("extract", column=column), to=to, **options)
 
 
 def translate(
     frame: Any, column: str, language: str, *, into: str = "translation", **options: Any
 ) -> Any:
     """Each text of `column` in `language`; see `map` for the options."""
-    prompt = _prompt("translate", column=column, language=language)
+    prompt = prompt_of("translate", column=column, language=language)
     return map(frame, prompt, into=into, **options)
 
 
@@ -90,7 +90,7 @@ def filter(frame: Any, prompt: str, *, into: str = "holds", **options: Any) -> A
 
     A trial comes back with the column `into`, so that its rows can be looked at. See `map`.
     """
-    answered = map(frame, _prompt("filter", condition=prompt), to=bool, into=into, **options)
+    answered = map(frame, prompt_of("filter", condition=prompt), to=bool, into=into, **options)
     job = rows_of.last_job
     if options.get("rows") != "all" or job is None:
         return answered
@@ -119,12 +119,12 @@ def job() -> Job | None:
     return rows_of.last_job
 
 
-def _task(frame: Any, prompt: str, given: MapOptions, options: Mapping[str, Any]) -> RowTask:
+def question_of(prompt: str, options: Mapping[str, Any]) -> Question:
+    """The question that a prompt and the options of a verb are."""
     asked = {name: options[name] for name in _QUESTION & options.keys()}
     parameters = {name: value for name, value in options.items() if name not in asked}
     parameters = {n: v for n, v in parameters.items() if v is not None or n not in NAMED_PARAMETERS}
-    question = Question(prompt, parameters=parameters, **asked)
-    return RowTask(get_session(), frame, question, given, user_namespace())
+    return Question(prompt, parameters=parameters, **asked)
 
 
 @cache
@@ -132,8 +132,8 @@ def _file(name: str) -> str:
     return (files(__package__) / "prompts" / f"{name}.md").read_text("utf-8").strip()
 
 
-def _prompt(name: str, *, column: str = "", **words: str) -> str:
-    """A verb's prompt; ``[[column]]`` in its file is a place for the row's value."""
+def prompt_of(name: str, *, column: str = "", **words: str) -> str:
+    """A prompt of ours; ``[[column]]`` in its file is a place for the row's value."""
     text = _file(name)
     for word, value in {"column": f"{{{{ {column} }}}}", **words}.items():
         text = text.replace(f"[[{word}]]", value)

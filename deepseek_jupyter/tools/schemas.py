@@ -298,7 +298,7 @@ class Asked:
         Raises `SchemaMismatchError` in words that help the model to repair it.
         """
         own = [call for call in calls if self.function and call.name == self.function]
-        value = _parsed(own[-1].arguments if own else text)
+        value = json_in(own[-1].arguments if own else text)
         problems = []
         for candidate in self._candidates(value):
             try:
@@ -396,7 +396,7 @@ def _as_object(schema: Mapping[str, Any]) -> dict[str, Any]:
     return {**wrapped, "$defs": schema["$defs"]} if "$defs" in schema else wrapped
 
 
-def _parsed(text: str) -> Any:
+def json_in(text: str) -> Any:
     """The JSON value in a text: all of it, its fenced block, or what begins with a bracket.
 
     A text without any is itself the value: for an enum or a plain string it may be right.

@@ -306,7 +306,6 @@ class TestMoney:
             }
 
         server.usage = usage
-        price = get_session().price
         for run in range(200):
             cap = Decimal(draw.randint(1, 400)) / 1_000_000
             before = len(server.billed)
@@ -315,7 +314,7 @@ class TestMoney:
                     frame(draw.randint(1, 40)), f"{run}: {{{{ text }}}}", to=Topic,
                     budget=float(cap), concurrency=draw.choice((1, 8, 64)), max_errors=1.0,
                 )  # fmt: skip
-            rate = price(ds.job.runner._prepared.provider, "deepseek-flash")
+            rate = ds.job.runner.price("deepseek-flash")
             billed = sum(
                 (
                     b["prompt_tokens"] * rate.miss + b["completion_tokens"] * rate.output

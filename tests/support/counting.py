@@ -52,6 +52,7 @@ class CountingServer:
         self.keys = set[str]()
         self.billed: list[dict[str, int]] = []
         self.last: dict[str, Any] = {}
+        self.finish = "stop"
         self.keep = True  # bodies, which a benchmark has no use for
         self.url = ""
         self._loop = asyncio.new_event_loop()
@@ -138,7 +139,9 @@ class CountingServer:
         self.answered += 1
         if self.keep:
             self.billed.append(usage)
-        return 200, _completion(body, text, usage)
+        reply = _completion(body, text, usage)
+        reply["choices"][0]["finish_reason"] = self.finish
+        return 200, reply
 
 
 def _completion(body: dict[str, Any], text: str, usage: dict[str, int]) -> dict[str, Any]:
