@@ -103,7 +103,10 @@ def ends(book: Notebook, index: int) -> None:
     def statuses() -> list[str]:
         return [record["status"] for record in records(outputs(book, index))]
 
-    until(book.page, lambda: statuses() == ["done"] * ANSWERS[index], 90)
+    try:
+        until(book.page, lambda: statuses() == ["done"] * ANSWERS[index], 90)
+    except AssertionError:
+        raise AssertionError(f"cell {index}: {statuses()}") from None
 
 
 def opened(chromium: Any, server: Server, **options: Any) -> Notebook:
