@@ -211,16 +211,15 @@ class _DocumentMap:
 
     def asked(self, *, show: bool) -> Question:
         """Ask the shares; the question over what they say. Raises what stopped them."""
-        from deepseek_jupyter.transport.engine import Stop, engine
+        from deepseek_jupyter.transport.engine import engine
 
         runner, count, found = self._runner, len(self._requests), dict[int, str]()
         cap = self._cap()
         runner.cap.most, runner.cap.tokens = cap.most, cap.tokens
         self._session.withholding.hold(self._placed.gathered.held)
-        stop = Stop()
-        view = JobView(count, runner, stop, show=show, noun="parts")
+        view = JobView(count, runner, show=show, noun="parts")
         try:
-            with closing(engine().drain(runner.results, stop)) as batches:
+            with closing(engine().drain(runner.results, view.stop)) as batches:
                 for batch in batches:
                     found |= {r.place: r.value for r in batch or () if not r.error}
                     view.refresh()
