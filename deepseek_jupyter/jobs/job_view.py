@@ -7,14 +7,9 @@ from __future__ import annotations
 import html
 import sys
 import time
-<<<<<<< HEAD
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
-=======
-from collections.abc import Callable, Sequence
 from contextlib import closing
-from typing import TYPE_CHECKING
->>>>>>> suite
+from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 from deepseek_jupyter.display.frontend import has_frontend, publish
@@ -24,18 +19,20 @@ from deepseek_jupyter.display.report import Report
 from deepseek_jupyter.errors import Interrupted, shortened
 
 if TYPE_CHECKING:
+    from deepseek_jupyter.transport.engine import Stop
+
     from .runner import Result, Runner
 
 _INTERVAL = 0.2  # seconds between updates
 _ERROR = 300  # characters of an error
 
 
-def watch(runner: Runner, view: JobView, take: Callable[[Result], object]) -> None:
-    """Run a job to its end, or until it is stopped; each result is given to `take`."""
-    from deepseek_jupyter.transport.engine import Stop, engine
+def watch(runner: Runner, view: JobView, stop: Stop, take: Callable[[Result], object]) -> None:
+    """Run a job to its end, or until `stop`; each result is given to `take`."""
+    from deepseek_jupyter.transport.engine import engine
 
     try:
-        with closing(engine().drain(runner.results, Stop())) as batches:
+        with closing(engine().drain(runner.results, stop)) as batches:
             for batch in batches:
                 for result in batch or ():
                     take(result)
@@ -44,6 +41,9 @@ def watch(runner: Runner, view: JobView, take: Callable[[Result], object]) -> No
         view.close(Report("Stopped; what was answered is kept."))
         said = "Stopped. What was answered is kept: the same call goes on from there."
         raise Interrupted(said) from stopped
+    except BaseException:
+        view.close()
+        raise
 
 
 class JobView:
