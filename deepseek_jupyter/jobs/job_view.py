@@ -19,8 +19,6 @@ from deepseek_jupyter.display.report import Report
 from deepseek_jupyter.errors import Interrupted, shortened
 
 if TYPE_CHECKING:
-    from deepseek_jupyter.transport.engine import Stop
-
     from .runner import Result, Runner
 
 _INTERVAL = 0.2  # seconds between updates

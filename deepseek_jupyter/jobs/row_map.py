@@ -198,8 +198,6 @@ def run(
     """Ask the rows at `places`, None for all; the frame with the answers. A trial has a `census`
     of all rows.
     """
-    from deepseek_jupyter.transport.engine import Stop
-
     global last_job
     last_job = job = kind(task, places, cap)
     runner, options = job.runner, task.options

@@ -128,8 +128,6 @@ class SuiteJob:
         self, places: Sequence[int] | None, view: Callable[..., JobView], **options: Any
     ) -> Runner:
         """Ask the cases at `places`. Raises `Interrupted`, and what a rerun cannot change."""
-        from deepseek_jupyter.transport.engine import Stop
-
         lanes = [(task.prepared, self._cap(task)) for task in self.tasks]
         runner = Runner(
             self._session, lanes[0][0], self.requests(places), self._read, cap=lanes[0][1],
@@ -137,10 +135,9 @@ class SuiteJob:
         )  # fmt: skip
         found: dict[int, Attempt] = {}
         rows = len(self.cases) if places is None else len(places)
-        stop = Stop()
-        shown = view(rows * len(self.tasks) * self._repeats, runner, stop)
+        shown = view(rows * len(self.tasks) * self._repeats, runner)
         try:
-            watch(runner, shown, stop, partial(self._take, found))
+            watch(runner, shown, partial(self._take, found))
         finally:
             self.attempts = [found[place] for place in sorted(found)]
             self._raw = {at: self._raw[place] for at, place in enumerate(sorted(found))}
@@ -186,8 +183,6 @@ class SuiteJob:
         self, scorer: Scorer, view: Callable[..., JobView], **options: Any
     ) -> DeepSeekError | None:
         """Have the pairs of answers judged, within the caps; why that ended early, if it did."""
-        from deepseek_jupyter.transport.engine import Stop
-
         prompt = prompt_of("judge", rubric=str(scorer.settings["rubric"]))
         question = Question(prompt, system="", replay=self.tasks[0].replay)
         asked = Variant.of(scorer.settings["model"], {}).ask(question)
@@ -205,9 +200,8 @@ class SuiteJob:
                 self._session, task.prepared, task.requests(), task.read, cap=self._cap(task),
                 whole=True, replay=task.replay, **options,
             )  # fmt: skip
-            stop = Stop()
-            shown = view(2 * len(made.pairs), runner, stop)
-            watch(runner, shown, stop, take)
+            shown = view(2 * len(made.pairs), runner)
+            watch(runner, shown, take)
             shown.close()
             stopped = runner.stop_error(runner.tally.done, 2 * len(made.pairs))
             self.judge_costs = {_currency(task): plus(*costs)}
