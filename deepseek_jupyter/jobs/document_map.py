@@ -117,11 +117,25 @@ class _DocumentMap:
         words = (files("deepseek_jupyter.jobs") / "prompts" / "share.md").read_text("utf-8").strip()
         own = session.config.system if question.system is None else question.system
         asked = replace(
-            question, system="\n\n".join(filter(None, (own, words))), attach=(), fit=None,
-            history=False, new=False, go_on=False, instead_of=None, stream=False, cells="none",
-            tools=("none",), web=False, schema=None, format="md", think=False, effort=None,
-            budget=0, parameters={**question.parameters, "max_tokens": each},
-        )  # fmt: skip
+            question,
+            system="\n\n".join(filter(None, (own, words))),
+            attach=(),
+            fit=None,
+            history=False,
+            new=False,
+            go_on=False,
+            instead_of=None,
+            stream=False,
+            cells="none",
+            tools=("none",),
+            web=False,
+            schema=None,
+            format="md",
+            think=False,
+            effort=None,
+            budget=0,
+            parameters={**question.parameters, "max_tokens": each},
+        )
         prepared = prepare(session, place(session, asked))
         if prepared.built.thinks:
             more = {**asked.parameters, "max_tokens": each + _THINKING}
