@@ -197,9 +197,14 @@ def survey(part: Any, orders: Orders, draws: int, most: int) -> tuple[Census, di
 
 
 def answered(
-    part: Any, orders: Orders, table: Table, also: Mapping[str, str], kinds: Mapping[str, Any],
-    *, how: str,
-) -> Any:  # fmt: skip
+    part: Any,
+    orders: Orders,
+    table: Table,
+    also: Mapping[str, str],
+    kinds: Mapping[str, Any],
+    *,
+    how: str,
+) -> Any:
     """A partition with what `table` has for its rows' requests, originals in place of pseudonyms,
     in columns of these `kinds`; `how` is ``left`` or ``inner``. It asks nothing.
     """
@@ -356,9 +361,13 @@ class Cluster:
                 for one in found:
                     place = number << _ROWS | one.place
                     yield _FarRequest(
-                        place, one.key, self._orders.prompts.prepared.request,
-                        worst=one.worst, error=one.error, part=part,
-                    )  # fmt: skip
+                        place,
+                        one.key,
+                        self._orders.prompts.prepared.request,
+                        worst=one.worst,
+                        error=one.error,
+                        part=part,
+                    )
                 begin += _SLICE if number not in chosen else size
                 rows = range(begin, begin + _SLICE)
 
@@ -388,8 +397,9 @@ class Cluster:
         from dask.delayed import delayed
 
         most = EXACT // self.frame.npartitions + 1
-        work = [delayed(survey)(part, self.orders, draws, most)
-                for part in self._columns.to_delayed()]  # fmt: skip
+        work = [
+            delayed(survey)(part, self.orders, draws, most) for part in self._columns.to_delayed()
+        ]
         found: list[Any] = self.client.gather(self.client.compute(work))
         return found
 
@@ -433,9 +443,16 @@ class Cluster:
         self._chunks.add(chunk)
         try:
             chunk.task = self.client.submit(
-                ask, part.rows, self.orders, process, rows,
-                workers=[owner], allow_other_workers=False, pure=False, priority=1,
-            )  # fmt: skip
+                ask,
+                part.rows,
+                self.orders,
+                process,
+                rows,
+                workers=[owner],
+                allow_other_workers=False,
+                pure=False,
+                priority=1,
+            )
         except Exception as error:  # the client was closed
             self._fail(error)
         else:
@@ -586,8 +603,9 @@ class ClusterRunner(Runner):
 
     def of(self, places: Set[int]) -> Table:
         """Of the answers those at some places; rows that are equal share the first one's."""
-        return {key: (found.answer, None) for key, found in self._known.items()
-                if found.place in places}  # fmt: skip
+        return {
+            key: (found.answer, None) for key, found in self._known.items() if found.place in places
+        }
 
 
 class ClusterJob(Job):
@@ -622,10 +640,17 @@ class ClusterJob(Job):
         with cluster.client.as_current():
             self._count = len(cluster.frame) if places is None else len(places)
         return ClusterRunner(
-            cluster, task.session, task.prepared, cluster.requests(places), task.read, cap=cap,
-            concurrency=options.concurrency, replay=task.replay, max_errors=options.max_errors,
+            cluster,
+            task.session,
+            task.prepared,
+            cluster.requests(places),
+            task.read,
+            cap=cap,
+            concurrency=options.concurrency,
+            replay=task.replay,
+            max_errors=options.max_errors,
             whole=True,
-        )  # fmt: skip
+        )
 
     @property
     def rows(self) -> int:
@@ -649,21 +674,34 @@ class ClusterJob(Job):
         return self._with(table, {}, "inner", answers=False)
 
     def _with(
-        self, table: Mapping[str, Any], also: Mapping[str, str], how: str = "", *,
+        self,
+        table: Mapping[str, Any],
+        also: Mapping[str, str],
+        how: str = "",
+        *,
         answers: bool = True,
-    ) -> Any:  # fmt: skip
+    ) -> Any:
         cluster, form = self.runner.cluster, self._task.form
         rest = [(None,) * len(form.names)] if len(self.values) < self.rows else []
         found = [*self.values.values(), *rest]
-        new = [NewColumn(n, [row[i] for row in found], form.kinds[i])
-               for i, n in enumerate(form.names) if answers]  # fmt: skip
+        new = [
+            NewColumn(n, [row[i] for row in found], form.kinds[i])
+            for i, n in enumerate(form.names)
+            if answers
+        ]
         told = [*table.values(), *[(None, None) for _ in rest]]
-        new += [NewColumn(n, [further(name, *one) for one in told], ALSO[name])
-                for n, name in also.items()]  # fmt: skip
+        new += [
+            NewColumn(n, [further(name, *one) for one in told], ALSO[name])
+            for n, name in also.items()
+        ]
         series = {column.name: pandas_series(column, None) for column in new}
         meta = cluster.frame._meta.assign(**{name: one[:0] for name, one in series.items()})
         return cluster.frame.map_partitions(
-            answered, cluster.orders, cluster.given(table), dict(also),
-            {name: one.dtype for name, one in series.items()}, meta=meta,
+            answered,
+            cluster.orders,
+            cluster.given(table),
+            dict(also),
+            {name: one.dtype for name, one in series.items()},
+            meta=meta,
             how=how or ("left" if self._places is None else "inner"),
-        )  # fmt: skip
+        )

@@ -117,11 +117,25 @@ class _DocumentMap:
         words = (files("deepseek_jupyter.jobs") / "prompts" / "share.md").read_text("utf-8").strip()
         own = session.config.system if question.system is None else question.system
         asked = replace(
-            question, system="\n\n".join(filter(None, (own, words))), attach=(), fit=None,
-            history=False, new=False, go_on=False, instead_of=None, stream=False, cells="none",
-            tools=("none",), web=False, schema=None, format="md", think=False, effort=None,
-            budget=0, parameters={**question.parameters, "max_tokens": each},
-        )  # fmt: skip
+            question,
+            system="\n\n".join(filter(None, (own, words))),
+            attach=(),
+            fit=None,
+            history=False,
+            new=False,
+            go_on=False,
+            instead_of=None,
+            stream=False,
+            cells="none",
+            tools=("none",),
+            web=False,
+            schema=None,
+            format="md",
+            think=False,
+            effort=None,
+            budget=0,
+            parameters={**question.parameters, "max_tokens": each},
+        )
         prepared = prepare(session, place(session, asked))
         if prepared.built.thinks:
             more = {**asked.parameters, "max_tokens": each + _THINKING}
@@ -211,16 +225,15 @@ class _DocumentMap:
 
     def asked(self, *, show: bool) -> Question:
         """Ask the shares; the question over what they say. Raises what stopped them."""
-        from deepseek_jupyter.transport.engine import Stop, engine
+        from deepseek_jupyter.transport.engine import engine
 
         runner, count, found = self._runner, len(self._requests), dict[int, str]()
         cap = self._cap()
         runner.cap.most, runner.cap.tokens = cap.most, cap.tokens
         self._session.withholding.hold(self._placed.gathered.held)
-        stop = Stop()
-        view = JobView(count, runner, stop, show=show, noun="parts")
+        view = JobView(count, runner, show=show, noun="parts")
         try:
-            with closing(engine().drain(runner.results, stop)) as batches:
+            with closing(engine().drain(runner.results, view.stop)) as batches:
                 for batch in batches:
                     found |= {r.place: r.value for r in batch or () if not r.error}
                     view.refresh()

@@ -7,14 +7,9 @@ from __future__ import annotations
 import html
 import sys
 import time
-<<<<<<< HEAD
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
-=======
-from collections.abc import Callable, Sequence
 from contextlib import closing
-from typing import TYPE_CHECKING
->>>>>>> suite
+from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 from deepseek_jupyter.display.frontend import has_frontend, publish
@@ -32,10 +27,10 @@ _ERROR = 300  # characters of an error
 
 def watch(runner: Runner, view: JobView, take: Callable[[Result], object]) -> None:
     """Run a job to its end, or until it is stopped; each result is given to `take`."""
-    from deepseek_jupyter.transport.engine import Stop, engine
+    from deepseek_jupyter.transport.engine import engine
 
     try:
-        with closing(engine().drain(runner.results, Stop())) as batches:
+        with closing(engine().drain(runner.results, view.stop)) as batches:
             for batch in batches:
                 for result in batch or ():
                     take(result)
@@ -44,6 +39,9 @@ def watch(runner: Runner, view: JobView, take: Callable[[Result], object]) -> No
         view.close(Report("Stopped; what was answered is kept."))
         said = "Stopped. What was answered is kept: the same call goes on from there."
         raise Interrupted(said) from stopped
+    except BaseException:
+        view.close()
+        raise
 
 
 class JobView:
@@ -56,13 +54,14 @@ class JobView:
         self,
         rows: int,
         runner: Runner,
-        stop: Callable[[], None],
         *,
         show: bool,
         noun: str = "rows",
     ) -> None:
+        from deepseek_jupyter.transport.engine import Stop
+
         self._rows, self._runner, self._show, self._noun = rows, runner, show, noun
-        self.stop = stop
+        self.stop = Stop()
         self._id, self._begun = uuid4().hex, False
         self._began = self._last = time.monotonic()
         if show:

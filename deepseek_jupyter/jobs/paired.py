@@ -186,6 +186,11 @@ def turned(pair: Pair) -> Pair:
     """The pair as the second against the first."""
     low, high = pair.interval
     return replace(
-        pair, first=pair.second, second=pair.first, better=pair.worse, worse=pair.better,
-        difference=-pair.difference, interval=(-high, -low),
-    )  # fmt: skip
+        pair,
+        first=pair.second,
+        second=pair.first,
+        better=pair.worse,
+        worse=pair.better,
+        difference=-pair.difference,
+        interval=(-high, -low),
+    )

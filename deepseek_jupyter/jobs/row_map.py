@@ -17,11 +17,7 @@ from deepseek_jupyter import errors
 from deepseek_jupyter.asking.preview import Preview
 from deepseek_jupyter.context.row_frame import NewColumn
 from deepseek_jupyter.display.report import Report
-<<<<<<< HEAD
-from deepseek_jupyter.errors import ConfigurationError, DeepSeekError, ParameterError, shortened
-=======
-from deepseek_jupyter.errors import ParameterError
->>>>>>> suite
+from deepseek_jupyter.errors import ParameterError, shortened
 from deepseek_jupyter.protocol.request import encoded
 from deepseek_jupyter.protocol.tokens import count_body
 
@@ -35,12 +31,8 @@ from .trial import Census, advice, census_of, drawn, estimate, leaving, lengths_
 if TYPE_CHECKING:
     from deepseek_jupyter.conversation.answers import KeptAnswer
 
-<<<<<<< HEAD
 _ERROR, _SHOWN = 300, 10  # characters of an error; errors in the table
-_NOTHING = Decimal(-1)  # a cap that no request fits into
 
-=======
->>>>>>> suite
 _caps: WeakKeyDictionary[Any, dict[str, Decimal]] = WeakKeyDictionary()  # of trials, by task
 
 
@@ -209,31 +201,8 @@ def run(
     global last_job
     last_job = job = kind(task, places, cap)
     runner, options = job.runner, task.options
-<<<<<<< HEAD
-    stop = Stop()
-    view = JobView(job.rows, runner, stop, show=options.show)
-    try:
-        with closing(engine().drain(runner.results, stop)) as batches:
-            for batch in batches:
-                for result in batch or ():
-                    if result.error:
-                        job.failed[result.place] = result.error
-                    else:
-                        job.values[result.place] = result.value
-                        if options.also and result.answer is not None:
-                            job.extras[result.place] = result.answer
-                view.refresh()
-    except KeyboardInterrupt as stopped:
-        view.close(Report("Stopped; what was answered is kept."))
-        said = "Stopped. What was answered is kept: the same call goes on from there (ds.job)."
-        raise errors.Interrupted(said) from stopped
-    except BaseException:
-        view.close()
-        raise
-=======
     view = JobView(job.rows, runner, show=options.show)
     watch(runner, view, job.take)
->>>>>>> suite
     if options.truth is not None:
         job.compare(options.truth)
     reports = [job.report, *job.failures()]

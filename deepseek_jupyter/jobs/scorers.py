@@ -154,10 +154,11 @@ def same_frame(*, rel_tol: float = 1e-6, ordered: bool = False) -> Scorer:
         sides = [rows if ordered else sorted(rows, key=repr) for _, rows in (found, wanted)]
         cells = [[cell for row in rows for cell in row] for rows in sides]
         return len(cells[0]) == len(cells[1]) and all(
-            isclose(a, b, rel_tol=rel_tol) if isinstance(a, float) and isinstance(b, float)
+            isclose(a, b, rel_tol=rel_tol)
+            if isinstance(a, float) and isinstance(b, float)
             else a == b
             for a, b in zip(*cells, strict=True)
-        )  # fmt: skip
+        )
 
     return Scorer("same_frame", grade, {"rel_tol": rel_tol, "ordered": ordered})
 

@@ -33,10 +33,19 @@ _ROOM = 36_000  # bytes of all that got worse
 
 
 def suite(
-    cases: Any, variants: Any, *, prompt: str = "{{ prompt }}", score: Any = "exact",
-    repeats: int = 1, rows: int | str = 5, budget: Budget = None, concurrency: int | None = None,
-    max_errors: float = 0.5, show: bool = True, **options: Any,
-) -> Any:  # fmt: skip
+    cases: Any,
+    variants: Any,
+    *,
+    prompt: str = "{{ prompt }}",
+    score: Any = "exact",
+    repeats: int = 1,
+    rows: int | str = 5,
+    budget: Budget = None,
+    concurrency: int | None = None,
+    max_errors: float = 0.5,
+    show: bool = True,
+    **options: Any,
+) -> Any:
     """Ask several variants the same cases, score the answers, and say what the scores show.
 
     `cases` are a frame, a list of dicts, or a JSONL file: a row a case, with the columns that
@@ -73,11 +82,7 @@ def suite(
     job.score(scorer)
     if stopped is None and scorer.grade is None:
         stopped = job.judge(scorer, view, **limits)
-    made = Suite(
-        _with_ids(job.cases), [job.question(at) for at in range(len(job.cases))], prompt, chosen,
-        scorer, repeats, job.attempts, options, job.judge_costs, [job.judged, job.torn],
-        [task.body for task in job.tasks], job.asked, job.spent, frame,
-    )  # fmt: skip
+    made = _made(job, prompt, chosen, scorer, repeats, options, frame)
     if isinstance(stopped, JobStoppedError):
         stopped.job = made
     if stopped is not None:
@@ -85,6 +90,34 @@ def suite(
     if places is not None:
         made.estimate = job.estimate(runner, len(places))
     return made
+
+
+def _made(
+    job: SuiteJob,
+    prompt: str,
+    chosen: tuple[Variant, ...],
+    scorer: Scorer,
+    repeats: int,
+    options: dict[str, Any],
+    frame: Any,
+) -> Suite:
+    """What a job has found."""
+    return Suite(
+        cases=_with_ids(job.cases),
+        questions=[job.question(at) for at in range(len(job.cases))],
+        prompt=prompt,
+        variants=chosen,
+        scorer=scorer,
+        repeats=repeats,
+        attempts=job.attempts,
+        options=options,
+        judge_costs=job.judge_costs,
+        judged=[job.judged, job.torn],
+        bodies=[task.body for task in job.tasks],
+        asked=job.asked,
+        spent=job.spent,
+        source=frame,
+    )
 
 
 def _with_ids(cases: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
@@ -141,27 +174,35 @@ class Suite:
 
     def frame(self) -> Any:
         """A row an answer: case, variant, repeat, answer, thinking, score, tokens, money, times."""
-        return frame_of([
-            {
-                "id": self.cases[one.case]["id"],
-                "question": self.questions[one.case],
-                **{name: value for name, value in asdict(one).items() if name != "against"},
-                "status": one.status,
-                "cost": None if one.cost is None else float(one.cost),
-            }
-            for one in self.attempts
-        ])  # fmt: skip
+        return frame_of(
+            [
+                {
+                    "id": self.cases[one.case]["id"],
+                    "question": self.questions[one.case],
+                    **{name: value for name, value in asdict(one).items() if name != "against"},
+                    "status": one.status,
+                    "cost": None if one.cost is None else float(one.cost),
+                }
+                for one in self.attempts
+            ]
+        )
 
     def failures(self, right: str, wrong: str) -> Any:
         """The cases that `right` has right and `wrong` wrong, with both answers and thinkings."""
-        return frame_of([
-            {
-                **self.cases[a.case],
-                **{f"{one.variant}: {what}": getattr(one, what)
-                   for one in (a, b) for what in ("answer", "reasoning")},
-            }
-            for a, b in self._worse(right, wrong)
-        ] or [dict.fromkeys(self.cases[0])][:0])  # fmt: skip
+        return frame_of(
+            [
+                {
+                    **self.cases[a.case],
+                    **{
+                        f"{one.variant}: {what}": getattr(one, what)
+                        for one in (a, b)
+                        for what in ("answer", "reasoning")
+                    },
+                }
+                for a, b in self._worse(right, wrong)
+            ]
+            or [dict.fromkeys(self.cases[0])][:0]
+        )
 
     def _worse(self, right: str, wrong: str) -> Iterator[tuple[Attempt, Attempt]]:
         """An attempt of each, for each case that went from right to wrong."""
@@ -181,12 +222,16 @@ class Suite:
         """Write cases and answers, in the clear, as JSON."""
         scorer = {"name": self.scorer.name, "settings": self.scorer.settings}
         names = ("cases", "questions", "prompt", "repeats", "options", "judged", "bodies")
-        suite_files.write(path, {
-            **{name: getattr(self, name) for name in names}, "scorer": scorer,
-            "judge_costs": {name: str(cost) for name, cost in self.judge_costs.items()},
-            "variants": [asdict(one) for one in self.variants],
-            "attempts": [asdict(one) for one in self.attempts],
-        })  # fmt: skip
+        suite_files.write(
+            path,
+            {
+                **{name: getattr(self, name) for name in names},
+                "scorer": scorer,
+                "judge_costs": {name: str(cost) for name, cost in self.judge_costs.items()},
+                "variants": [asdict(one) for one in self.variants],
+                "attempts": [asdict(one) for one in self.attempts],
+            },
+        )
 
     @classmethod
     def load(cls, path: str | Path) -> Suite:

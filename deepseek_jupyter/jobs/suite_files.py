@@ -23,9 +23,12 @@ T = TypeVar("T")
 _VERSION = 1
 # What promptfoo calls a scorer, and Inspect a score and the end of an answer.
 _ASSERTED = {
-    "exact": "equals", "contains": "icontains", "regex": "regex", "json": "is-json",
+    "exact": "equals",
+    "contains": "icontains",
+    "regex": "regex",
+    "json": "is-json",
     "judge": "llm-rubric",
-}  # fmt: skip
+}
 _INSPECT = {1.0: "C", 0.0: "I"}
 _STOPS = {"stop": "stop", "length": "max_tokens", "content_filter": "content_filter"}
 

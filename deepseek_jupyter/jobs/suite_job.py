@@ -130,9 +130,17 @@ class SuiteJob:
         """Ask the cases at `places`. Raises `Interrupted`, and what a rerun cannot change."""
         lanes = [(task.prepared, self._cap(task)) for task in self.tasks]
         runner = Runner(
-            self._session, lanes[0][0], self.requests(places), self._read, cap=lanes[0][1],
-            others=lanes[1:], whole=True, keep_cut=True, replay=self.tasks[0].replay, **options,
-        )  # fmt: skip
+            self._session,
+            lanes[0][0],
+            self.requests(places),
+            self._read,
+            cap=lanes[0][1],
+            others=lanes[1:],
+            whole=True,
+            keep_cut=True,
+            replay=self.tasks[0].replay,
+            **options,
+        )
         found: dict[int, Attempt] = {}
         rows = len(self.cases) if places is None else len(places)
         shown = view(rows * len(self.tasks) * self._repeats, runner)
@@ -158,11 +166,24 @@ class SuiteJob:
             return
         usage, (first, took) = kept.usage, kept.times
         found[result.place] = Attempt(
-            case, name, repeat, result.value[0], kept.reasoning, None, "", kept.finish, kept.model,
-            usage.prompt_tokens, usage.cache_hit_tokens, usage.completion_tokens,
-            usage.reasoning_tokens, None if kept.cost is None else format(kept.cost, "f"),
-            kept.currency, first or None, took or None,
-        )  # fmt: skip
+            case,
+            name,
+            repeat,
+            result.value[0],
+            kept.reasoning,
+            None,
+            "",
+            kept.finish,
+            kept.model,
+            usage.prompt_tokens,
+            usage.cache_hit_tokens,
+            usage.completion_tokens,
+            usage.reasoning_tokens,
+            None if kept.cost is None else format(kept.cost, "f"),
+            kept.currency,
+            first or None,
+            took or None,
+        )
 
     def score(self, scorer: Scorer) -> None:
         """Score the answers; a scorer that fails on one is an error of that one."""
@@ -197,9 +218,15 @@ class SuiteJob:
         if (task := made.task) is not None:
             task.source.read(task.template.named)
             runner = Runner(
-                self._session, task.prepared, task.requests(), task.read, cap=self._cap(task),
-                whole=True, replay=task.replay, **options,
-            )  # fmt: skip
+                self._session,
+                task.prepared,
+                task.requests(),
+                task.read,
+                cap=self._cap(task),
+                whole=True,
+                replay=task.replay,
+                **options,
+            )
             shown = view(2 * len(made.pairs), runner)
             watch(runner, shown, take)
             shown.close()

@@ -141,9 +141,12 @@ def play(notebook: Path, recording: Recording) -> tuple[Any, list[str]]:
             ONLY: str(recording.path.resolve()),
         }
         client = NotebookClient(
-            content, timeout=_SECONDS, allow_errors=True, kernel_name="python3",
+            content,
+            timeout=_SECONDS,
+            allow_errors=True,
+            kernel_name="python3",
             resources={"metadata": {"path": str(notebook.resolve().parent)}},
-        )  # fmt: skip
+        )
         try:
             client.execute(env=environment)
         except (DeadKernelError, TimeoutError) as error:

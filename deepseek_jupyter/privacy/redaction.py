@@ -146,9 +146,11 @@ class Redactor:
         inside = (
             (at, at + len(known))
             for (detectors, known), found in reversed(self._searched.items())
-            if not found and detectors == self.detectors
-            and (at := text.find(known[:_EDGE])) >= 0 and text.startswith(known, at)
-        )  # fmt: skip
+            if not found
+            and detectors == self.detectors
+            and (at := text.find(known[:_EDGE])) >= 0
+            and text.startswith(known, at)
+        )
         start, end = next(inside, (0, 0))
         first, last = text.find("\n", start + _EDGE, end), text.rfind("\n", start, end - _EDGE)
         if 0 <= first < last:
