@@ -21,7 +21,7 @@ from deepseek_jupyter.errors import (
     TruncatedError,
 )
 from deepseek_jupyter.session.accounts import session_totals
-from tests.support.scripted import Reply, answer, error, keepalives, reset, whole
+from tests.support.scripted import Reply, answer, error, keepalives, pause, reset, whole
 from tests.support.scripted import send as send
 from tests.support.wording import USAGE, chunk, event
 
@@ -262,7 +262,9 @@ class TestNotices:
     def test_every_retry_is_told(self, session, server):
         session.config.attempts = 2
         for _ in range(2):
-            server.queue(error(503, "busy", headers={"retry-after": "0"}), answer("A"))
+            busy = error(503, "busy", headers={"retry-after": "0"})
+            # Told and over at one moment it would not be seen.
+            server.queue(busy, answer("A", before=[pause(0.2)]))
             retries: list[object] = []
             assert ask_model(session, Question("Q"), Watching(retries)).turn.notices == ()
             assert [(r["kind"], r["number"], r["of"]) for r in retries] == [

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import nbformat
+import pytest
 
 from deepseek_jupyter.protocol.output import COMPARE_MIME, records_of
 from tests.support.page import Page
@@ -58,9 +59,18 @@ def test_the_figures_are_no_second_output_and_are_shown_when_asked_for(kernel, s
     assert COMPARE_MIME in kernel.run("found").bundles[-1]
 
 
-def test_a_page_has_the_deltas_of_each_turn_and_the_last_word_on_all(kernel, server, monkeypatch):
+@pytest.fixture
+def page(kernel):
+    """A page that is closed before the next test has the kernel."""
+    found = Page(kernel)
+    yield found
+    found.leave()
+
+
+def test_a_page_has_the_deltas_of_each_turn_and_the_last_word_on_all(
+    kernel, page, server, monkeypatch
+):
     monkeypatch.setattr(server, "fallback", Reply(deltas(100, rate=100)))
-    page = Page(kernel)
     page.ask("notebook_status")
     (data,) = kernel.run(CELL).bundles[-1:]
     records = records_of(data)
@@ -79,9 +89,8 @@ def test_a_page_has_the_deltas_of_each_turn_and_the_last_word_on_all(kernel, ser
     assert ids.isdisjoint(record["id"] for record in records)
 
 
-def test_a_page_stops_all_of_them(kernel, server, monkeypatch):
+def test_a_page_stops_all_of_them(kernel, page, server, monkeypatch):
     monkeypatch.setattr(server, "fallback", Reply(deltas(1000, rate=50)))
-    page = Page(kernel)
     page.ask("conversation")
     cell = kernel.send(CELL)
     page.say({"type": "stop", "id": page.turn("begun", "Explain <b>p-values</b>.")["id"]})
