@@ -197,21 +197,31 @@ class Runner:
     # Requests that are ready
 
     async def _feed(self) -> None:
-        """Make requests ready, a few ahead; None at the end."""
-        while requests := await asyncio.to_thread(lambda: list(islice(self._requests, _AT_ONCE))):
-            fresh = {r.key for r in requests if r.error is None and r.key not in self._known}
-            kept = await asyncio.to_thread(self.kept, list(fresh))
-            for request in requests:
-                if request.error is not None:
-                    self._fail(request, request.error)
-                elif request.key in self._same:
-                    self._same[request.key].append(request)
-                elif (known := self._known.get(request.key)) is not None:
-                    self._give(request, known, asked=False)
-                elif not self._serve(request, kept.get(request.key)):
-                    self._same[request.key] = []
-                    await self._ready.put(request)
+        """Make requests ready, a few ahead; None at the end, also where the rows cannot be read."""
+        try:
+            while requests := await asyncio.to_thread(self._next_requests):
+                await self._make_ready(requests)
+        except Exception:
+            await self._ready.put(None)
+            raise
         await self._ready.put(None)
+
+    def _next_requests(self) -> list[JobRequest]:
+        return list(islice(self._requests, _AT_ONCE))
+
+    async def _make_ready(self, requests: Sequence[JobRequest]) -> None:
+        fresh = {r.key for r in requests if r.error is None and r.key not in self._known}
+        kept = await asyncio.to_thread(self.kept, list(fresh))
+        for request in requests:
+            if request.error is not None:
+                self._fail(request, request.error)
+            elif request.key in self._same:
+                self._same[request.key].append(request)
+            elif (known := self._known.get(request.key)) is not None:
+                self._give(request, known, asked=False)
+            elif not self._serve(request, kept.get(request.key)):
+                self._same[request.key] = []
+                await self._ready.put(request)
 
     def kept(self, keys: list[str]) -> Mapping[str, KeptAnswer]:
         """What is kept of requests with these keys."""

@@ -242,6 +242,16 @@ class TestTrouble:
         assert everything(frame(4))["answer"].tolist() == ["w0", "w1", "w2", "w3"]
         assert server.number == 5
 
+    def test_rows_that_cannot_be_read_end_the_job(self, serve):
+        class Timestamp:
+            def to_pydatetime(self, warn=False):
+                raise RuntimeError("torn")
+
+        serve()
+        rows = pd.DataFrame({"text": [f"review w{at}" for at in range(2_000)] + [Timestamp()]})
+        with pytest.raises(RuntimeError, match="torn"):
+            everything(rows)
+
     def test_a_stop_is_quick_and_keeps_what_came(self, serve):
         server = serve(latency=0.2)
         threading.Timer(1.0, signal.raise_signal, [signal.SIGINT]).start()
