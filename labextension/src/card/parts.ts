@@ -55,7 +55,8 @@ export class Header {
     this._canSkip = actions.skip !== undefined;
     const buttons = make('div', 'buttons');
     actions.code && (this._code = asCode(form => actions.code!(form), trans));
-    buttons.append(...(this._code ? [this._code] : []), this._copy, this._regenerate, this._skip, this._stop);
+    const code = this._code ? [this._code] : [];
+    buttons.append(this._copy, this._regenerate, ...code, this._skip, this._stop);
     this.node.append(this._model, branch, this._phase, buttons);
   }
 
