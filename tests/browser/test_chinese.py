@@ -115,7 +115,7 @@ OURS = (
 # Names, and what is typed; everything else that is shown is Chinese.
 NAMES = re.compile(
     r"deepseek[-\w.]*|DeepSeek|%\w+|--[\w-]+(?:=\S+)?|\b(?:token|tokens|frequency_penalty|nothing|"
-    r"thinking|user|assistant|model|platform|balance|HTTP|API|id|URL|ParameterError|InsufficientBalanceError)\b",
+    r"thinking|user|assistant|curl|python|openai|model|platform|balance|HTTP|API|id|URL|ParameterError|InsufficientBalanceError)\b",
     re.IGNORECASE,
 )
 

@@ -208,4 +208,4 @@ def test_the_end_arrives_after_the_connection_was_lost(
         found = saved(book)["cells"][1]["outputs"]
         assert [record_in(output)["status"] for output in found] == ["done"]
     finally:
-        book.close()
+        page.context.close()  # its connections are led through this test
