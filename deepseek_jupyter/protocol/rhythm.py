@@ -24,7 +24,6 @@ _SILENCE = 2.0  # seconds; longer ones are cut
 _MOST = 4_000_000  # characters of marks, which a file may claim
 _MARK = re.compile(r"(\d{1,9})([tac])(\d{0,9})")
 _PACE = re.compile(r"(?P<real>real)|((?P<of>think)=)?(?P<speed>\d{1,3}(\.\d+)?)")
-_KINDS = {ReasoningDelta: THINKING, TextDelta: ANSWER}
 
 
 class Mark(NamedTuple):
@@ -40,28 +39,34 @@ class Rhythm:
 
     def __init__(self, began: float) -> None:
         self._began = began
-        self._marks: list[Mark] = []
+        self._marks: list[tuple[float, str, int]] = []  # a `Mark` each, made often
 
     def take(self, events: Iterable[Event], now: float) -> None:
         """Text that came at one moment."""
-        lengths: dict[str, int] = {}
+        at, marks = now - self._began, self._marks
         for event in events:
-            if isinstance(event, TextDelta | ReasoningDelta):
-                kind = _KINDS[type(event)]
-                lengths[kind] = lengths.get(kind, 0) + len(event.text)
-        at = now - self._began
-        self._marks += [Mark(at, kind, length) for kind, length in lengths.items() if length]
+            if isinstance(event, TextDelta):
+                kind = ANSWER
+            elif isinstance(event, ReasoningDelta):
+                kind = THINKING
+            else:
+                continue
+            length = len(event.text)
+            if marks and marks[-1][:2] == (at, kind):
+                marks[-1] = (at, kind, marks[-1][2] + length)
+            elif length:
+                marks.append((at, kind, length))
 
     def end_round(self, now: float) -> None:
         """The calls of a round have run, and the answer begins again."""
-        self._marks.append(Mark(now - self._began, CALLS))
+        self._marks.append((now - self._began, CALLS, 0))
 
     def packed(self) -> str:
         """All of it as a short text; "" for nothing."""
         texts, before = list[str](), 0
-        for mark in self._marks:
-            steps = round(mark.at / _STEP)
-            texts.append(f"{steps - before}{mark.kind}{mark.length or ''}")
+        for at, kind, length in self._marks:
+            steps = round(at / _STEP)
+            texts.append(f"{steps - before}{kind}{length or ''}")
             before = steps
         return b64encode(zlib.compress(" ".join(texts).encode(), 9)).decode() if texts else ""
 
