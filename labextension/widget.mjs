@@ -43,16 +43,20 @@ const FALLBACKS = {
   'warn-color1': 'var(--vscode-editorWarning-foreground, #e69500)'
 };
 
-/** A style sheet whose theme variables all have a value in every host. */
+/** A style sheet whose theme variables are ours, which `VARIABLES` gives a value in every host. */
 async function styled(name) {
   const css = await readFile(here(`style/${name}`), 'utf8');
   return css.replace(/var\(--jp-([\w-]+)\)/g, (_, variable) => {
     if (!(variable in FALLBACKS)) {
       throw new Error(`style/${name} uses --jp-${variable}, which FALLBACKS does not know.`);
     }
-    return `var(--jp-${variable}, ${FALLBACKS[variable]})`;
+    return `var(--ds-${variable})`;
   });
 }
+
+const VARIABLES = Object.entries(FALLBACKS).map(
+  ([name, value]) => `--ds-${name}: var(--jp-${name}, ${value});`
+);
 
 /** What the packages of Jupyter say of themselves, which carry no licence file. */
 const MODIFIED_BSD =
@@ -105,7 +109,10 @@ if (strangers.length) {
 }
 const sheets = await Promise.all(['base.css', 'panel.css', 'widget.css'].map(styled));
 const { outputFiles } = await build({
-  stdin: { contents: sheets.join('\n'), loader: 'css' },
+  stdin: {
+    contents: [`.jp-DeepSeek-widget { ${VARIABLES.join(' ')} }`, ...sheets].join('\n'),
+    loader: 'css'
+  },
   minify: true,
   write: false
 });

@@ -39,7 +39,7 @@ def watch(runner: Runner, view: JobView, take: Callable[[Result], object]) -> No
         view.close(Report("Stopped; what was answered is kept."))
         said = "Stopped. What was answered is kept: the same call goes on from there."
         raise Interrupted(said) from stopped
-    except BaseException:
+    except BaseException:  # pages must hear that it is over, whatever ended it
         view.close()
         raise
 

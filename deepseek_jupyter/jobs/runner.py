@@ -201,7 +201,7 @@ class Runner:
         try:
             while requests := await asyncio.to_thread(self._next_requests):
                 await self._make_ready(requests)
-        except Exception:
+        except Exception:  # whatever it was: without an end the workers would wait for ever
             await self._ready.put(None)
             raise
         await self._ready.put(None)
