@@ -79,14 +79,17 @@ async function licences(inputs) {
   return (await Promise.all(texts)).join('\n----\n\n');
 }
 
-/** The translations, without what only JupyterLab reads of them. */
-async function catalogues() {
-  const file = here('locale/zh_CN/LC_MESSAGES/deepseek_jupyter.json');
-  const { '': header, ...messages } = JSON.parse(await readFile(file, 'utf8'));
-  return { zh: messages };
+const CHINESE = 'locale/zh_CN/LC_MESSAGES/deepseek_jupyter.json';
+
+/** The translations, without those of strings that only JupyterLab's part has. */
+async function catalogues(inputs) {
+  const { '': header, ...messages } = JSON.parse(await readFile(here(CHINESE), 'utf8'));
+  const files = inputs.filter(path => path.startsWith('src/'));
+  const source = (await Promise.all(files.map(path => readFile(here(path), 'utf8')))).join('');
+  return { zh: Object.fromEntries(Object.entries(messages).filter(([text]) => source.includes(`'${text}'`))) };
 }
 
-const { metafile } = await build({
+const OPTIONS = {
   entryPoints: [here('src/widget/index.ts')],
   outfile: `${TARGET}panel.js`,
   tsconfig: here('tsconfig.json'),
@@ -97,11 +100,20 @@ const { metafile } = await build({
   legalComments: 'eof',
   metafile: true,
   charset: 'utf8',
-  define: { CATALOGUES: JSON.stringify(await catalogues()) },
   alias: {
     '@jupyterlab/ui-components': here('src/widget/substitutes.ts'),
     '@jupyterlab/apputils': here('src/widget/substitutes.ts')
   }
+};
+
+/** The files that the module is made of, as paths from here. */
+const { metafile: found } = await build({ ...OPTIONS, absWorkingDir: here('.'), write: false });
+const inputs = Object.entries(Object.values(found.outputs)[0].inputs)
+  .filter(([, { bytesInOutput }]) => bytesInOutput)
+  .map(([path]) => path);
+const { metafile } = await build({
+  ...OPTIONS,
+  define: { CATALOGUES: JSON.stringify(await catalogues(inputs)) }
 });
 const strangers = Object.keys(metafile.inputs).filter(path => /@jupyterlab|@codemirror/.test(path));
 if (strangers.length) {

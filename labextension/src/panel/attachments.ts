@@ -12,7 +12,7 @@ import type { TranslationBundle } from '@jupyterlab/translation';
 import type { Widget } from '@lumino/widgets';
 import { button, make, say } from '../card/dom';
 import { shareOf } from '../card/share';
-import { summarizeCell } from '../lab/document';
+import { summarizeCell } from '../kernel/requests';
 import type { IName } from './input';
 
 /** Types that have columns, and so a policy. */
