@@ -2,8 +2,7 @@
 import type { TranslationBundle } from '@jupyterlab/translation';
 import { object, parsed } from '../kernel/json';
 import { make } from './dom';
-import { Listing } from './listing';
-import { tableIn, tableOf } from './table';
+import { Listing, tableIn, tableOf } from './listing';
 import { thought, took } from './wording';
 import type { Consent, IConsentRequest, IToolCall, ITurnRecord } from '../kernel/record';
 import type { IBlockRenderer } from '../markdown/renderer';

@@ -149,7 +149,7 @@ export interface ITurnRecord {
   readonly reasoning: string;
   /** The numbers of its lines with which steps begin. */
   readonly outline: readonly number[];
-  /** How sure the model was, and its tokens; see `kernel/logprobs.ts`. */
+  /** How sure the model was, and its tokens; see `card/tokenview.ts`. */
   readonly tokens: { readonly says: string; readonly packed: string } | null;
   readonly answer: string;
   readonly cites: readonly ICite[];

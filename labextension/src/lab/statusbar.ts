@@ -5,9 +5,9 @@ import type { INotebookTracker } from '@jupyterlab/notebook';
 import type { Kernel } from '@jupyterlab/services';
 import type { TranslationBundle } from '@jupyterlab/translation';
 import type { ISignal } from '@lumino/signaling';
-import { JobBar, readJob } from '../card/job';
+import { JobBar, readJob } from '../card/parts';
 import { number, object, text } from '../kernel/json';
-import type { IJob } from '../card/job';
+import type { IJob } from '../card/parts';
 import type { ICommHub } from '../tokens';
 
 /** What a notebook's conversation and its ghost texts cost. */

@@ -11,9 +11,9 @@ import type { JSONObject, MimeData } from '@lumino/coreutils';
 import type { TranslationBundle } from '@jupyterlab/translation';
 import type { Widget } from '@lumino/widgets';
 import { button, make, say } from '../card/dom';
-import { shareOf } from '../card/share';
+import { shareOf } from '../card/parts';
 import { summarizeCell } from '../kernel/requests';
-import type { IName } from './input';
+import type { IName } from './composer';
 
 /** Types that have columns, and so a policy. */
 export const FRAMES = /^(?:DataFrame|LazyFrame|Series|Table|RecordBatch|DuckDBPyRelation)$/;

@@ -1,6 +1,6 @@
 import { nullTranslator } from '@jupyterlab/translation';
 import { describe, expect, it } from 'vitest';
-import { QuickSettings } from '../../src/panel/quick';
+import { QuickSettings } from '../../src/panel/settings';
 import { NOTHING, opened } from '../../src/panel/state';
 
 const trans = nullTranslator.load('deepseek_jupyter');

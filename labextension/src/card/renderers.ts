@@ -1,0 +1,177 @@
+/** The outputs besides a turn's card: what would be sent, the next tokens, a proposal. */
+import { Widget } from '@lumino/widgets';
+import type { IRenderMime } from '@jupyterlab/rendermime-interfaces';
+import type { ITranslator, TranslationBundle } from '@jupyterlab/translation';
+import { joined, list, number, object, text } from '../kernel/json';
+import { LabRenderer } from '../markdown/labrenderer';
+import { wordsIn } from '../words';
+import { runBelow } from './actions';
+import { asCode, make } from './dom';
+import { findHostCell, kernelOf } from './hostcell';
+import { Proposal, readProposal } from './proposal';
+import { percent, reweighted, visible } from './tokenview';
+import type { Card } from './card';
+
+/**
+ * Creates a renderer, or one that shows text in its place; drawing that fails shows text, too: an output
+ * must not take the notebook with it.
+ */
+export function orText(create: () => IRenderMime.IRenderer): IRenderMime.IRenderer {
+  let renderer: IRenderMime.IRenderer;
+  try {
+    renderer = create();
+  } catch (error) {
+    console.error('deepseek-jupyter: shown as text', error);
+    return new PlainText();
+  }
+  const draw = renderer.renderModel.bind(renderer);
+  renderer.renderModel = async model => {
+    try {
+      await draw(model);
+    } catch (error) {
+      console.error('deepseek-jupyter: shown as text', error);
+      showText(renderer.node, model);
+    }
+  };
+  return renderer;
+}
+
+class PlainText extends Widget implements IRenderMime.IRenderer {
+  async renderModel(model: IRenderMime.IMimeModel): Promise<void> {
+    showText(this.node, model);
+  }
+}
+
+function showText(node: HTMLElement, { data }: IRenderMime.IMimeModel): void {
+  const shown = document.createElement('pre');
+  shown.textContent = joined(data['text/markdown'] ?? data['text/plain']);
+  shown.style.whiteSpace = 'pre-wrap';
+  node.replaceChildren(shown);
+}
+
+/** The type of a dry run; the kernel writes it in `deepseek_jupyter/asking/preview.py`. */
+export const DRAWN_MIME = 'application/vnd.deepseek.dry-run+json';
+
+/** Shows what a question in a cell would send, with a button that asks exactly this. */
+export class DryRun extends Widget implements IRenderMime.IRenderer {
+  constructor(private _options: Card.IOptions) {
+    super();
+    this.addClass('jp-DeepSeek-dryrun');
+    this._drawn.classList.add('jp-RenderedHTMLCommon', 'jp-RenderedHTML');
+    const send = make('button', 'panel-textbutton', wordsIn(_options.translator).__('Send this'));
+    send.type = 'button';
+    send.classList.add('jp-mod-primary');
+    send.addEventListener('click', () => this._run(`%deepseek send ${this._id}`));
+    const show = (form: string) => this._run(`%deepseek show drawn-${this._id} --as ${form}`);
+    this.node.append(this._drawn, send, asCode(show, wordsIn(_options.translator)));
+  }
+
+  async renderModel({ data }: IRenderMime.IMimeModel): Promise<void> {
+    const { sanitizer } = this._options.rendererOptions;
+    this._drawn.innerHTML = sanitizer.sanitize(joined(data['text/html']));
+    // It comes from a file, and is written into a cell.
+    this._id = text(object(data[DRAWN_MIME])['id']).replace(/[^0-9a-f]/g, '');
+  }
+
+  private _run(command: string): void {
+    const host = findHostCell(this._options.tracker, this.node);
+    host && void runBelow(host, command, this._options.translator);
+  }
+
+  private _drawn = make('div', 'drawn');
+  private _id = '';
+}
+
+/** The type of the next tokens; the kernel writes it in `deepseek_jupyter/asking/next_tokens.py`. */
+export const NEXT_MIME = 'application/vnd.deepseek.next-tokens+json';
+
+/** Shows what a model would write next: bars, and sliders that re-weight them here, without a request. */
+export class NextTokens extends Widget implements IRenderMime.IRenderer {
+  constructor(translator: ITranslator) {
+    super();
+    this._trans = wordsIn(translator);
+    this.addClass('jp-DeepSeek-next');
+    this._temperature = this._slider(this._trans.__('Temperature'), 2);
+    this._topP = this._slider(this._trans.__('Top-p'), 1);
+  }
+
+  async renderModel({ data }: IRenderMime.IMimeModel): Promise<void> {
+    const saved = object(data[NEXT_MIME]);
+    const pairs = list(saved['tokens']).map(list);
+    this._probabilities = pairs.map(([, p]) => Math.min(1, Math.max(0, number(p) ?? 0)));
+    const rows = pairs.map(([token], at) => {
+      const row = make('tr', 'next-row');
+      const name = make('th', 'token-name', visible(text(token)));
+      name.scope = 'row';
+      row.append(name, make('td', 'token-p', percent(this._probabilities[at])), make('td', 'token-p'), make('td', 'token-bar'));
+      return row;
+    });
+    const head = make('tr', 'next-head');
+    const heads = [this._trans.__('Token'), this._trans.__('As reported'), this._trans.__('With these settings')];
+    head.append(...heads.map(word => make('th', 'next-th', word)), make('td', 'next-th'));
+    this._rows = rows;
+    const table = make('table', 'next-table');
+    table.append(head, ...rows);
+    const sliders = make('div', 'next-sliders');
+    sliders.append(...[this._temperature, this._topP].map(input => input.parentElement!));
+    const title = make('p', 'next-title', `${text(saved['text'])} … · ${text(saved['model'])}`);
+    this.node.replaceChildren(title, sliders, table);
+    this._update();
+  }
+
+  private _slider(label: string, most: number): HTMLInputElement {
+    const input = make('input', 'next-slider');
+    Object.assign(input, { type: 'range', min: '0', max: String(most), step: '0.05', value: '1' });
+    const value = make('output', 'next-value', '1.00');
+    input.addEventListener('input', () => {
+      value.textContent = Number(input.value).toFixed(2);
+      this._update();
+    });
+    const node = make('label', 'next-label', `${label} `);
+    node.append(input, value);
+    return input;
+  }
+
+  private _update(): void {
+    const [temperature, topP] = [this._temperature, this._topP].map(input => Number(input.value));
+    reweighted(this._probabilities, temperature, topP).forEach((share, at) => {
+      const [, , p, bar] = this._rows[at].children as unknown as HTMLElement[];
+      p.textContent = share ? percent(share) : '–';
+      bar.style.setProperty('--jp-DeepSeek-p', `${share * 100}%`);
+    });
+  }
+
+  private _trans: TranslationBundle;
+  private _temperature: HTMLInputElement;
+  private _topP: HTMLInputElement;
+  private _rows: HTMLElement[] = [];
+  private _probabilities: number[] = [];
+}
+
+/** The type of a proposal. */
+export const CHANGES_MIME = 'application/vnd.deepseek.changes+json';
+
+/**
+ * Shows a proposal: what `%deepseek fix accept` and its kin show, and what notebooks of earlier versions
+ * have below an answer. The twin is `deepseek_jupyter/fixing/fix.py`.
+ */
+export class Changes extends Widget implements IRenderMime.IRenderer {
+  constructor({ translator, hub, tracker, rendererOptions }: Card.IOptions) {
+    super();
+    this._proposal = new Proposal(
+      {
+        hub,
+        kernel: () => kernelOf(findHostCell(tracker, this.node)),
+        renderer: new LabRenderer(rendererOptions)
+      },
+      wordsIn(translator)
+    );
+    this.node.append(this._proposal.node);
+  }
+
+  async renderModel(model: IRenderMime.IMimeModel): Promise<void> {
+    this._proposal.update(readProposal(model.data[CHANGES_MIME]));
+  }
+
+  private _proposal: Proposal;
+}
