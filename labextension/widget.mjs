@@ -58,11 +58,6 @@ const VARIABLES = Object.entries(FALLBACKS).map(
   ([name, value]) => `--ds-${name}: var(--jp-${name}, ${value});`
 );
 
-/** What the packages of Jupyter say of themselves, which carry no licence file. */
-const MODIFIED_BSD =
-  'Copyright (c) Jupyter Development Team.\n' +
-  'Distributed under the terms of the Modified BSD License: https://opensource.org/license/bsd-3-clause\n';
-
 /** The licences of the packages that the module carries. */
 async function licences(inputs) {
   const folders = new Set(
@@ -73,7 +68,7 @@ async function licences(inputs) {
   const texts = [...folders].sort().map(async folder => {
     const { name, version, license } = JSON.parse(await readFile(`${folder}/package.json`, 'utf8'));
     const file = (await readdir(folder)).find(entry => /^licen[cs]e/i.test(entry));
-    const text = file ? await readFile(`${folder}/${file}`, 'utf8') : MODIFIED_BSD;
+    const text = await readFile(`${folder}/${file}`, 'utf8');
     return `${name} ${version} (${license})\n\n${text}`;
   });
   return (await Promise.all(texts)).join('\n----\n\n');
@@ -102,7 +97,8 @@ const OPTIONS = {
   charset: 'utf8',
   alias: {
     '@jupyterlab/ui-components': here('src/widget/substitutes.ts'),
-    '@jupyterlab/apputils': here('src/widget/substitutes.ts')
+    '@jupyterlab/apputils': here('src/widget/substitutes.ts'),
+    '@lumino/signaling': here('src/widget/substitutes.ts')
   }
 };
 
@@ -115,11 +111,11 @@ const { metafile } = await build({
   ...OPTIONS,
   define: { CATALOGUES: JSON.stringify(await catalogues(inputs)) }
 });
-const strangers = Object.keys(metafile.inputs).filter(path => /@jupyterlab|@codemirror/.test(path));
+const strangers = Object.keys(metafile.inputs).filter(path => /@jupyterlab|@lumino|@codemirror/.test(path));
 if (strangers.length) {
   throw new Error(`The widget would carry ${strangers.join(', ')}.`);
 }
-const sheets = await Promise.all(['base.css', 'panel.css', 'widget.css'].map(styled));
+const sheets = await Promise.all(['base.css', 'panel.css', 'tokens.css', 'widget.css'].map(styled));
 const { outputFiles } = await build({
   stdin: {
     contents: [`.jp-DeepSeek-widget { ${VARIABLES.join(' ')} }`, ...sheets].join('\n'),

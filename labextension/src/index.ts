@@ -13,7 +13,6 @@ import { keepOutputs } from './card/outputs';
 import { CommHub } from './kernel/comms';
 import { COMPARE_MIME, MIME_TYPE } from './kernel/record';
 import { CellWriter } from './lab/edits';
-import { COMMANDS } from './lab/commands';
 import { labPlugins } from './lab/index';
 import { output, sidebar } from './panel/index';
 import { speak } from './said';
@@ -112,7 +111,7 @@ const renderer: JupyterFrontEndPlugin<void> = {
     translator: ITranslator | null
   ) => {
     forbidNamePrefetch();
-    page.enterKey = () => void app.commands.execute(COMMANDS.login);
+    page.enterKey = () => void app.commands.execute('deepseek:login');
     const options = { translator: translator ?? nullTranslator, hub, tracker };
     draw(rendermime, MIME_TYPE, rendererOptions => new Card({ ...options, rendererOptions }));
     draw(rendermime, COMPARE_MIME, rendererOptions => new Compare({ ...options, rendererOptions }));

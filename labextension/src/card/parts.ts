@@ -228,14 +228,18 @@ function bar(pre: HTMLElement, actions: ICodeActions, trans: TranslationBundle):
   return node;
 }
 
+/** What the buttons do with the turns that are out of sight. */
+export interface ISeamActions {
+  show(last: string): void;
+  /** Have them follow the newest answer. */
+  carryOver(): void;
+}
+
 /** The line where a conversation was cut: says how many turns are out of sight, shows them, or has them follow the newest answer. */
 export class SeamLine {
   readonly node = make('div', 'seam');
 
-  constructor(
-    actions: { show(last: string): void; carryOver(): void },
-    private _trans: TranslationBundle
-  ) {
+  constructor(actions: ISeamActions, private _trans: TranslationBundle) {
     const button = (label: string, click: () => void) => {
       const made = make('button', 'seam-button', label);
       made.type = 'button';

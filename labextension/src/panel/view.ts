@@ -339,6 +339,8 @@ export class PanelView {
     goOn: () => this._request('ask', { prompt: '', go_on: true }),
     answerToolCall: (record: ITurnRecord, call: string, consent: Consent) =>
       this._link.answerToolCall(record.id, call, consent),
+    branch: (turn: string, at: number, choice: number) =>
+      void this._request('branch', { turn, at, choice }),
     show: (last: string) => void this._checkout(last),
     carryOver: (turn: string) => void this._request('carry_over', { turn }),
     use: (id: string) => this._request('use', { id }),

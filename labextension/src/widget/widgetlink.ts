@@ -12,7 +12,7 @@ import type { Presence } from '../panel/model';
 const PATIENCE = 4000;
 
 /** Requests whose answer may take as long as the model's. */
-const LONG = new Set(['ask', 'regenerate']);
+const LONG = new Set(['ask', 'regenerate', 'branch']);
 
 /** What a host gives of the widget's model. */
 export interface IModel {
