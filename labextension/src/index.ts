@@ -6,8 +6,16 @@ import { ITranslator, nullTranslator } from '@jupyterlab/translation';
 import type { IRenderMime } from '@jupyterlab/rendermime-interfaces';
 import type { JupyterFrontEnd, JupyterFrontEndPlugin } from '@jupyterlab/application';
 import { Card } from './card/card';
-import { Compare } from './card/compare';
-import { Changes, CHANGES_MIME, DRAWN_MIME, DryRun, NEXT_MIME, NextTokens, orText } from './card/renderers';
+import {
+  Changes,
+  CHANGES_MIME,
+  Compare,
+  DRAWN_MIME,
+  DryRun,
+  NEXT_MIME,
+  NextTokens,
+  orText
+} from './card/renderers';
 import { page } from './card/notes';
 import { keepOutputs } from './card/outputs';
 import { CommHub } from './kernel/comms';

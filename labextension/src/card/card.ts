@@ -16,9 +16,19 @@ import { asMarkdown, isRunning, readOutput, readRecord, SCHEMA } from '../kernel
 import { merge } from '../kernel/transcript';
 import { LabRenderer } from '../markdown/labrenderer';
 import { wordsIn } from '../words';
-import { insertBelow, isEditable, regenerate, replaceCell, runBelow, stop } from './actions';
+import {
+  findHostCell,
+  hideSaid,
+  insertBelow,
+  isEditable,
+  isExecuting,
+  kernelOf,
+  regenerate,
+  replaceCell,
+  runBelow,
+  stop
+} from './hostcell';
 import { make, say } from './dom';
-import { findHostCell, hideSaid, isExecuting, kernelOf } from './hostcell';
 import { settle } from './outputs';
 import { FileTurns } from './parts';
 import { Proposal, readProposal, withoutCode } from './proposal';

@@ -4,7 +4,7 @@ import type { Kernel } from '@jupyterlab/services';
 import type { CodeCell } from '@jupyterlab/cells';
 import type { NotebookPanel } from '@jupyterlab/notebook';
 import type { ITranslator } from '@jupyterlab/translation';
-import { insertBelow, isEditable, replaceCell, runBelow } from '../card/actions';
+import { insertBelow, isEditable, replaceCell, runBelow } from '../card/hostcell';
 import { Link } from './model';
 import { savedTurns } from './state';
 import { wordsIn } from '../words';
