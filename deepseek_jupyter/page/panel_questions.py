@@ -46,8 +46,9 @@ _MOST_GIVEN = 500
 
 
 def ask(session: Session, request: Request) -> dict[str, Any]:
-    """``{prompt, instead_of?, new?, go_on?, attach?, cells?, variants?}``: ask; a sibling with
-    `instead_of`. With `variants`, texts as of ``--compare``, all of them are asked.
+    """``{prompt, instead_of?, new?, go_on?, web?, attach?, cells?, variants?}``: ask; a sibling
+    with `instead_of`. With `variants`, texts as of ``--compare``, all of them are asked; `web` is
+    ``--web``.
 
     Or ``{drawn}``, the id of a dry run: ask what it showed, and nothing else.
 
@@ -132,6 +133,7 @@ def _question(body: Mapping[str, Any]) -> Question:
         instead_of=turn_id(body, "instead_of") if body.get("instead_of") else None,
         new=flag(body, "new"),
         go_on=flag(body, "go_on"),
+        web=flag(body, "web"),
         attach=(
             *texts(body, "attach"),
             *(Wanted(name, cell) for name, cell in given_cells(objects(body, "cells"))),

@@ -13,6 +13,7 @@ import type { INotebookTracker, NotebookPanel } from '@jupyterlab/notebook';
 import type { ITranslator, TranslationBundle } from '@jupyterlab/translation';
 import { isExecuting, stop } from '../card/hostcell';
 import { joined } from '../kernel/json';
+import { Jobs } from './statusbar';
 import { wordsIn } from '../words';
 import type { IHostCell } from '../card/hostcell';
 import type { ICommHub } from '../tokens';
@@ -62,6 +63,7 @@ export class Commands {
   constructor(private _options: ICommandOptions) {
     this._trans = wordsIn(_options.translator);
     this._state = new CellState(_options.tracker);
+    this._jobs = _options.hub && new Jobs(_options.hub, _options.tracker);
     this._addAll();
   }
 
@@ -147,9 +149,14 @@ export class Commands {
   private async _stop({ panel, index, cell }: ITarget): Promise<void> {
     const host = { panel, index, cell: cell as CodeCell };
     const { hub } = this._options;
-    const kernel = panel.sessionContext.session?.kernel;
+    const kernel = panel.sessionContext.session?.kernel ?? null;
     const running = () => (kernel && hub?.runningTurn(kernel)) || '';
     const id = running();
+    const job = this._jobs?.of(kernel);
+    const stopsJob = !!job && !!hub?.stop(job.id, kernel!);
+    if (stopsJob && !id) {
+      return; // its rows are no turns; what is on its way still comes
+    }
     if (id || !hub) {
       await stop(id, host, hub, () => !hub || running() === id);
     } else {
@@ -224,6 +231,7 @@ export class Commands {
 
   private _trans: TranslationBundle;
   private _state: CellState;
+  private _jobs: Jobs | null;
 }
 
 /** Cells that ask. */

@@ -154,32 +154,55 @@ export class StatusItem extends Widget {
   private _activeChanged = new Signal<this, void>(this);
 }
 
-/** Shows the progress of a job, and stops it. */
+/** The jobs that kernels run. */
+export class Jobs {
+  constructor(hub: ICommHub, tracker: INotebookTracker) {
+    hub.messageReceived.connect((_, { kernel, message }) => {
+      const job = readJob(message);
+      if (job) {
+        job.isOver ? this._jobs.delete(kernel.id) : this._jobs.set(kernel.id, job);
+        this._changed.emit();
+      }
+    });
+    tracker.widgetAdded.connect((_, { sessionContext }) => {
+      sessionContext.statusChanged.connect((_, status) => {
+        // A kernel that is gone says nothing of its end.
+        const id = sessionContext.session?.kernel?.id;
+        if (id && /restart|dead|terminat/.test(status) && this._jobs.delete(id)) {
+          this._changed.emit();
+        }
+      });
+    });
+  }
+
+  /** A signal emitted when one came further, began or ended. */
+  get changed(): ISignal<this, void> {
+    return this._changed;
+  }
+
+  /** The job that a kernel runs. */
+  of(kernel: Kernel.IKernelConnection | null): IJob | null {
+    return this._jobs.get(kernel?.id ?? '') ?? null;
+  }
+
+  private _jobs = new Map<string, IJob>();
+  private _changed = new Signal<this, void>(this);
+}
+
+/** Shows the progress of the job of the notebook in front, and stops it. */
 export class JobItem extends Widget {
   constructor(hub: ICommHub, private _tracker: INotebookTracker, trans: TranslationBundle) {
     super();
+    this._jobs = new Jobs(hub, _tracker);
     this._bar = new JobBar(id => {
       const kernel = this._kernel;
       kernel && hub.stop(id, kernel);
     }, trans);
     this.node.append(this._bar.node);
-    hub.messageReceived.connect((_, { kernel, message }) => {
-      const job = readJob(message);
-      if (job) {
-        job.isOver ? this._jobs.delete(kernel.id) : this._jobs.set(kernel.id, job);
-        this._show();
-      }
-    });
+    this._jobs.changed.connect(this._show, this);
     _tracker.currentChanged.connect(this._show, this);
     _tracker.widgetAdded.connect((_, panel) => {
       panel.sessionContext.kernelChanged.connect(this._show, this);
-      panel.sessionContext.statusChanged.connect((_, status) => {
-        // A kernel that is gone says nothing of its end.
-        const id = panel.sessionContext.session?.kernel?.id;
-        if (id && /restart|dead|terminat/.test(status) && this._jobs.delete(id)) {
-          this._show();
-        }
-      });
     });
     this._show();
   }
@@ -199,11 +222,11 @@ export class JobItem extends Widget {
   }
 
   private _show(): void {
-    this._bar.show(this._jobs.get(this._kernel?.id ?? '') ?? null);
+    this._bar.show(this._jobs.of(this._kernel));
     this._activeChanged.emit();
   }
 
   private _bar: JobBar;
-  private _jobs = new Map<string, IJob>();
+  private _jobs: Jobs;
   private _activeChanged = new Signal<this, void>(this);
 }

@@ -92,11 +92,11 @@ export class QuestionAttachments {
       this._chips.replaceChildren(...chips);
       this._chips.hidden = !chips.length;
     }
-    this._askGauge();
+    this.measure();
   }
 
   /** Show how full the context would be, once nothing is written for a while. */
-  private _askGauge(): void {
+  measure(): void {
     clearTimeout(this._timer);
     if (!this._written) {
       say(this._gauge, '');
@@ -137,7 +137,7 @@ export class QuestionAttachments {
       select.value = this._policies.get(name) ?? '';
       select.addEventListener('change', () => {
         this._policies.set(name, select.value);
-        this._askGauge();
+        this.measure();
       });
       chip.append(select);
     }

@@ -3,6 +3,7 @@ import type { TranslationBundle } from '@jupyterlab/translation';
 import type { JSONObject } from '@lumino/coreutils';
 import { focused, make, say } from '../card/dom';
 import { list, object, text } from '../kernel/json';
+import { said } from '../said';
 import type { ISettings } from './state';
 
 let controls = 0;
@@ -128,8 +129,10 @@ export interface IQuickActions {
   set(some: JSONObject): void;
   /** The provider's title, its models and the one that is used when none is set. */
   models(): Promise<JSONObject | null>;
-  /** The provider's title and the model that is used when none is set, and no more. */
+  /** The provider's title, the model that is used when none is set, what a web search means; no more. */
   standard(): Promise<JSONObject | null>;
+  /** What a question is asked with is another. */
+  changed(): void;
 }
 
 /** Shows which model answers and whether it thinks, and sets both. */
@@ -145,6 +148,11 @@ export class QuickSettings {
     think.type = 'button';
     think.title = _trans.__('Let the model think before it answers');
     think.addEventListener('click', () => _actions.set({ think: this._thinks ? 'auto' : 'on' }));
+    this._web.type = 'button';
+    this._web.classList.add('jp-DeepSeek-panel-globe');
+    this._web.hidden = true;
+    this._web.addEventListener('click', () => (this.web = !this.web));
+    this.web = false;
     const { _compare: compare, _variants: variants } = this;
     compare.type = 'button';
     compare.title = _trans.__('Ask several models at once, side by side');
@@ -158,8 +166,9 @@ export class QuickSettings {
     variants.placeholder = 'deepseek-flash, deepseek-v4-pro?think=off';
     variants.setAttribute('aria-label', _trans.__('Variants, with commas between them'));
     variants.addEventListener('keydown', event => event.stopPropagation());
-    this.node.append(model, this._then, think, compare, variants);
+    this.node.append(model, this._then, think, this._web, compare, variants);
     say(think, _trans.__('Think'));
+    this._web.textContent = _trans.__('Web');
     say(compare, _trans.__('Compare'));
   }
 
@@ -175,6 +184,12 @@ export class QuickSettings {
       'If it is turned away the question goes on to: %1. What would be sent tells prices, and which may not have it.',
       settings.fallback.join(', ')
     );
+    const asked = JSON.stringify([settings.provider, settings.model]);
+    if (live && asked !== this._asked) {
+      this._asked = asked;
+      this._reading = this._actions.standard().then(json => this._take(object(json)));
+      this._reading.catch(() => (this._asked = ''));
+    }
     if (focused(this._model) !== this._model) {
       this._default = settings.model ? this._default : used || this._default;
       this._fill(settings.model);
@@ -185,18 +200,31 @@ export class QuickSettings {
   get fields(): JSONObject {
     const variants = this._variants.hidden ? [] : this._variants.value.split(',');
     const named = variants.map(name => name.trim()).filter(Boolean);
-    return named.length ? { variants: named } : {};
+    return { ...(named.length ? { variants: named } : {}), ...(this.web ? { web: true } : {}) };
   }
 
-  /** The model that is used when none is set and whose it is, in words; asked for once. */
+  /** Whether the next question may be searched for. */
+  get web(): boolean {
+    return this._web.getAttribute('aria-pressed') === 'true' && !this._web.hidden;
+  }
+  set web(web: boolean) {
+    this._web.setAttribute('aria-pressed', String(web));
+    this._actions.changed();
+  }
+
+  /** The model that is used when none is set and whose it is, in words. */
   async standard(): Promise<string> {
-    if (!this._default || !this._model.title) {
-      const json = object(await this._actions.standard());
-      this._default = text(json['default']);
-      this._model.title = text(json['provider']);
-      this._fill(this._model.value);
-    }
+    await this._reading;
     return [this._default, this._model.title].filter(Boolean).join(', ');
+  }
+
+  private _take(json: Record<string, unknown>): void {
+    this._default = text(json['default']) || this._default;
+    this._model.title = text(json['provider']);
+    const web = said(text(json['web']));
+    this._web.hidden = !web;
+    this._web.title = web;
+    this._fill(this._model.value);
   }
 
   private async _offer(): Promise<void> {
@@ -206,10 +234,8 @@ export class QuickSettings {
     this._offered = true;
     const json = object(await this._actions.models());
     this._models = list(json['models']).map(text).filter(Boolean);
-    this._default = text(json['default']) || this._default;
-    this._model.title = text(json['provider']);
     this._offered = this._models.length > 0;
-    this._fill(this._model.value);
+    this._take(json);
   }
 
   private _fill(chosen: string): void {
@@ -225,10 +251,13 @@ export class QuickSettings {
   private _model = make('select', 'panel-pick');
   private _then = make('span', 'chip-note');
   private _think = make('button', 'panel-pick');
+  private _web = make('button', 'panel-pick');
   private _compare = make('button', 'panel-pick');
   private _variants = make('input', 'panel-pick');
   private _models: readonly string[] = [];
   private _default = '';
   private _offered = false;
   private _thinks = false;
+  private _asked = '';
+  private _reading: Promise<void> = Promise.resolve();
 }

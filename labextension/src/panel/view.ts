@@ -67,7 +67,8 @@ export class PanelView {
       {
         set: some => void this._request('settings', { set: some }),
         models: () => this._request('models'),
-        standard: () => this._link.request('models', { only: 'default' })
+        standard: () => this._link.request('models', { only: 'default' }),
+        changed: () => this._attached?.measure()
       },
       trans
     );
@@ -173,9 +174,12 @@ export class PanelView {
     this._edit(null);
     this._turns.toEnd();
     const cells = this._attached.release();
+    const { web } = this._quick;
+    this._quick.web = false; // it is for one question
     await this._request('ask', body, () => {
       this._composer.text ||= prompt; // what was refused is not lost
       this._attached.add(cells);
+      this._quick.web ||= web;
     });
     asked.done();
   }
