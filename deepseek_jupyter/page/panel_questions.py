@@ -27,6 +27,7 @@ from deepseek_jupyter.display.surfaces import Deltas
 from deepseek_jupyter.errors import ConversationError, DeepSeekError, Interrupted
 from deepseek_jupyter.jobs.comparison import compared
 from deepseek_jupyter.privacy.levels import asked_of
+from deepseek_jupyter.protocol.responses import WEB_SEARCH
 
 from .fields import flag, objects, text, texts, turn_id, whole
 from .siblings import neighbour
@@ -72,7 +73,7 @@ def ask(session: Session, request: Request) -> dict[str, Any]:
 
 
 def regenerate(session: Session, request: Request) -> dict[str, Any]:
-    """``{turn}``: ask the turn's question again; the answer is its sibling."""
+    """``{turn}``: ask the turn's question again, searched for if it was; a sibling."""
     id = turn_id(request.body, "turn")
     turn = session.conversation.turn(id)
     if turn is None:
@@ -81,7 +82,8 @@ def regenerate(session: Session, request: Request) -> dict[str, Any]:
     question = Question(
         turn.prompt, instead_of=id, format=turn.format, attach=attach, on_error="return"
     )
-    question = replace(question, go_on=not turn.prompt.strip())
+    tools = turn.sending.get("body", {}).get("tools") or ()
+    question = replace(question, go_on=not turn.prompt.strip(), web=WEB_SEARCH in tools)
     return _asked(session, request, _resolved(session, question))
 
 

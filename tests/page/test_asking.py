@@ -204,7 +204,11 @@ def test_a_question_is_searched_for_and_its_gauge_and_dry_run_say_what_that_mean
     assert not server.requests
     events = responses_events("They sleep little.", before=[search("giraffe sleep")])
     server.queue(Reply(send(*map(named, events))))
-    assert page.ask("ask", prompt="How?", web=True)["status"] == "done"
+    asked = page.ask("ask", prompt="How?", web=True)
+    assert asked["status"] == "done"
+    assert server.requests[-1].json["tools"] == [{"type": "web_search"}]
+    server.queue(Reply(send(*map(named, responses_events("They do not.")))))
+    page.ask("regenerate", turn=asked["turn"])
     assert server.requests[-1].json["tools"] == [{"type": "web_search"}]
     server.queue(answer("Yes."))
     page.ask("ask", prompt="Sure?")

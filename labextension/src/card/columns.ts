@@ -4,7 +4,7 @@
  */
 import type { TranslationBundle } from '@jupyterlab/translation';
 import { said } from '../said';
-import { make, say } from './dom';
+import { make, say, textButton } from './dom';
 import { duration } from './wording';
 import type { ITurnRecord } from '../kernel/record';
 
@@ -68,13 +68,13 @@ export class Columns {
 
   private _view(at: number) {
     const node = make('section', 'column');
-    const tab = this._button('', 'tab', () => this._select(at));
+    const tab = textButton('tab', '', () => this._select(at));
     node.id = `jp-DeepSeek-column-${++made}`;
     tab.id = `${node.id}-tab`;
     tab.setAttribute('role', 'tab');
     tab.setAttribute('aria-controls', node.id);
     node.setAttribute('aria-labelledby', tab.id);
-    const use = this._button(this._trans.__('Go on with this one'), 'word', () => {
+    const use = textButton('word', this._trans.__('Go on with this one'), () => {
       say(this._trouble, '');
       this._actions.use(this._columns[at].record.id).catch(error => say(this._trouble, error.message));
     });
@@ -146,23 +146,16 @@ export class Columns {
     }
   }
 
-  private _button(label: string, kind: string, click: () => void): HTMLButtonElement {
-    const button = make('button', kind, label);
-    button.type = 'button';
-    button.addEventListener('click', click);
-    return button;
-  }
-
   private _tabs = make('div', 'tabs');
   private _row = make('div', 'columns-row');
   private _remark = make('p', 'columns-remark');
   private _trouble = make('p', 'error-hint');
-  private _differ = this._button(this._trans.__('Differences'), 'word', () => {
+  private _differ = textButton('word', this._trans.__('Differences'), () => {
     const pressed = this._differ.getAttribute('aria-pressed') === 'true';
     this._differ.setAttribute('aria-pressed', String(!pressed));
     this._mark();
   });
-  private _stop = this._button(this._trans.__('Stop all'), 'word', () => {
+  private _stop = textButton('word', this._trans.__('Stop all'), () => {
     this._running && this._actions.stop(this._running.record.id);
   });
   private _columns: readonly IColumn[] = [];

@@ -27,6 +27,14 @@ export function findHostCell(tracker: INotebookTracker | null, node: HTMLElement
   return cell?.model.type === 'code' ? { panel, cell: cell as CodeCell, index } : null;
 }
 
+/** Find the notebook of a kernel. */
+export function panelOf(
+  tracker: INotebookTracker,
+  kernel: Kernel.IKernelConnection
+): NotebookPanel | undefined {
+  return tracker.find(({ sessionContext }) => sessionContext.session?.kernel?.id === kernel.id);
+}
+
 /** Hide the outputs of a cell's errors that a card says: of the error's class, with its advice. */
 export function hideSaid({ cell }: IHostCell, error: { type: string; hint: string }): void {
   const { model, widgets } = cell.outputArea;

@@ -209,7 +209,6 @@ export function tableOf(rows: Rows, trans: TranslationBundle): HTMLElement {
   frame.append(table);
   if (lines.length > FIRST) {
     const more = make('button', 'word', trans.__('Show all %1 rows', lines.length.toLocaleString()));
-    more.type = 'button';
     more.addEventListener('click', () => {
       more.remove();
       lines.slice(FIRST).forEach(line => add(line, 'td'));

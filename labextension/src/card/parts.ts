@@ -13,7 +13,7 @@ import type { TranslationBundle } from '@jupyterlab/translation';
 import { number, object, text } from '../kernel/json';
 import { isRunning } from '../kernel/record';
 import { said } from '../said';
-import { asCode, button, confirm, make, say } from './dom';
+import { asCode, button, confirm, make, say, textButton } from './dom';
 import { phase, waitingFor } from './wording';
 import type { IAttachment, ISeam, ITurnRecord } from '../kernel/record';
 
@@ -148,10 +148,8 @@ export class FileTurns {
     this.node.setAttribute('role', 'alertdialog');
     this.node.setAttribute('aria-label', trans.__('Turns that came with the file'));
     const choice = (label: string, take: boolean) => {
-      const button = make('button', 'word', label);
-      button.type = 'button';
+      const button = textButton('word', label, () => answer(take));
       button.dataset['word'] = take ? 'approve' : 'deny';
-      button.addEventListener('click', () => answer(take));
       return button;
     };
     this._text.classList.add('jp-DeepSeek-tool-text');
@@ -240,14 +238,8 @@ export class SeamLine {
   readonly node = make('div', 'seam');
 
   constructor(actions: ISeamActions, private _trans: TranslationBundle) {
-    const button = (label: string, click: () => void) => {
-      const made = make('button', 'seam-button', label);
-      made.type = 'button';
-      made.addEventListener('click', click);
-      return made;
-    };
-    this._show = button(_trans.__('Show'), () => actions.show(this._last));
-    this._carry = button(_trans.__('Carry over'), () => actions.carryOver());
+    this._show = textButton('seam-button', _trans.__('Show'), () => actions.show(this._last));
+    this._carry = textButton('seam-button', _trans.__('Carry over'), () => actions.carryOver());
     this._carry.title = _trans.__('They follow the newest answer from now on');
     this.node.append(this._words, this._show, this._carry);
     this.node.hidden = true;

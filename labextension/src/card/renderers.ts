@@ -11,7 +11,7 @@ import { wordsIn } from '../words';
 import { findHostCell, kernelOf, runBelow, stop } from './hostcell';
 import { Card } from './card';
 import { Columns } from './columns';
-import { asCode, make } from './dom';
+import { asCode, make, textButton } from './dom';
 import { Proposal, readProposal } from './proposal';
 import { percent, reweighted, visible } from './tokenview';
 import type { ITurnRecord } from '../kernel/record';
@@ -62,12 +62,12 @@ export class DryRun extends Widget implements IRenderMime.IRenderer {
     super();
     this.addClass('jp-DeepSeek-dryrun');
     this._drawn.classList.add('jp-RenderedHTMLCommon', 'jp-RenderedHTML');
-    const send = make('button', 'panel-textbutton', wordsIn(_options.translator).__('Send this'));
-    send.type = 'button';
+    const trans = wordsIn(_options.translator);
+    const ask = () => this._run(`%deepseek send ${this._id}`);
+    const send = textButton('panel-textbutton', trans.__('Send this'), ask);
     send.classList.add('jp-mod-primary');
-    send.addEventListener('click', () => this._run(`%deepseek send ${this._id}`));
     const show = (form: string) => this._run(`%deepseek show drawn-${this._id} --as ${form}`);
-    this.node.append(this._drawn, send, asCode(show, wordsIn(_options.translator)));
+    this.node.append(this._drawn, send, asCode(show, trans));
   }
 
   async renderModel({ data }: IRenderMime.IMimeModel): Promise<void> {

@@ -10,7 +10,7 @@
 import type { TranslationBundle } from '@jupyterlab/translation';
 import { list, number, object, parsed, text } from '../kernel/json';
 import { said } from '../said';
-import { focused, make, say } from './dom';
+import { focused, make, say, textButton } from './dom';
 import type { ITurnRecord } from '../kernel/record';
 
 /** A text with its probability; 0 where the host does not say. */
@@ -118,12 +118,10 @@ export class TokenView {
   readonly node = make('div', 'tokens');
 
   /** The switch. */
-  readonly toggle = make('button', 'word');
+  readonly toggle: HTMLButtonElement;
 
   constructor(private _trans: TranslationBundle, private _choose: Choose, changed: () => void) {
-    this.toggle.type = 'button';
-    this.toggle.textContent = _trans.__('Tokens');
-    this.toggle.addEventListener('click', () => {
+    this.toggle = textButton('word', _trans.__('Tokens'), () => {
       this._on = !this._on;
       changed();
     });
@@ -223,7 +221,6 @@ export class TokenView {
       bar.style.setProperty('--jp-DeepSeek-p', `${p * 100}%`);
       row.append(make('span', 'token-name', visible(text)), bar, make('span', 'token-p', percent(p)));
       if (row instanceof HTMLButtonElement) {
-        row.type = 'button';
         row.dataset['choice'] = String(index - 1);
         row.tabIndex = -1;
       }

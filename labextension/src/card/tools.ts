@@ -79,7 +79,6 @@ export class Tools {
     question.append(make('span', 'consent-words', words));
     const choice = (label: string, consent: Consent) => {
       const button = make('button', 'word', label);
-      button.type = 'button';
       button.dataset['word'] = consent;
       button.addEventListener('click', () => {
         // The buttons are about to go: keep the keyboard's focus at the call.

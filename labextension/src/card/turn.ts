@@ -156,7 +156,6 @@ function missing(mark: string): HTMLElement {
 
 function button(mark: string, source: string, trans: TranslationBundle): HTMLElement {
   const node = make('button', 'cite', mark);
-  node.type = 'button';
   node.title = source;
   node.setAttribute('aria-expanded', 'false');
   const shown = make('span', 'source', source);

@@ -16,6 +16,7 @@ import type { ICellModel } from '@jupyterlab/cells';
 import type { INotebookTracker, NotebookPanel } from '@jupyterlab/notebook';
 import type { Kernel } from '@jupyterlab/services';
 import type { JSONObject } from '@lumino/coreutils';
+import { panelOf } from '../card/hostcell';
 import { object } from '../kernel/json';
 import { METADATA } from '../kernel/record';
 import { summarizeCell } from '../kernel/requests';
@@ -44,8 +45,7 @@ function cellsFor(
   kernel: Kernel.IKernelConnection,
   tracker: INotebookTracker
 ): JSONObject[] | null {
-  const panel = tracker.find(item => item.sessionContext.session?.kernel?.id === kernel.id);
-  const cells = panel?.content.model?.sharedModel.cells;
+  const cells = panelOf(tracker, kernel)?.content.model?.sharedModel.cells;
   return cells
     ? cells.map(cell => summarizeCell(cell.toJSON() as unknown as JSONObject)).filter(cell => cell !== null)
     : null;

@@ -10,6 +10,7 @@ import type { Cell } from '@jupyterlab/cells';
 import type { INotebookTracker, NotebookPanel } from '@jupyterlab/notebook';
 import type { JSONObject, JSONValue } from '@lumino/coreutils';
 import type { ITranslator } from '@jupyterlab/translation';
+import { panelOf } from '../card/hostcell';
 import { METADATA } from '../kernel/record';
 import { digest, readEditRequest } from '../kernel/requests';
 import type { IChange, IEdit, IEditRequest, IInsertion } from '../kernel/requests';
@@ -37,9 +38,7 @@ export class CellWriter {
     if (!request) {
       return;
     }
-    const panel = this._tracker.find(
-      item => item.sessionContext.session?.kernel?.id === kernel.id
-    );
+    const panel = panelOf(this._tracker, kernel);
     const outcome = panel ? this._write(panel, request) : refused('The notebook is not open here.');
     this._hub.request(kernel, 'edited', { id: request.id, ...outcome }).catch(() => undefined);
   }

@@ -44,7 +44,6 @@ export class ErrorWithButton extends Widget implements IRenderMime.IRenderer {
     this.layout = new PanelLayout();
     (this.layout as PanelLayout).addWidget(this._error);
     this.addClass('jp-DeepSeek-error-output');
-    this._button.type = 'button';
     this._button.append(
       deepSeekIcon.element({ tag: 'span', elementSize: 'normal' }),
       trans.__('Fix with DeepSeek')

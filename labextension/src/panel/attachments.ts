@@ -10,7 +10,7 @@ import { closeIcon } from '@jupyterlab/ui-components';
 import type { JSONObject, MimeData } from '@lumino/coreutils';
 import type { TranslationBundle } from '@jupyterlab/translation';
 import type { Widget } from '@lumino/widgets';
-import { button, make, say } from '../card/dom';
+import { button, make, say, textButton } from '../card/dom';
 import { shareOf } from '../card/parts';
 import { summarizeCell } from '../kernel/requests';
 import type { IName } from './composer';
@@ -36,9 +36,7 @@ export class QuestionAttachments {
     private _measure: () => Promise<string | null>,
     private _trans: TranslationBundle
   ) {
-    this._preview = make('button', 'panel-textbutton', _trans.__('Show what would be sent'));
-    this._preview.type = 'button';
-    this._preview.addEventListener('click', preview);
+    this._preview = textButton('panel-textbutton', _trans.__('Show what would be sent'), preview);
     this._chips.setAttribute('aria-label', _trans.__('Attached'));
     this.node.append(this._chips, this._preview, this._gauge);
     this._show();

@@ -7,7 +7,7 @@
  */
 import { moveUpIcon, stopIcon } from '@jupyterlab/ui-components';
 import type { TranslationBundle } from '@jupyterlab/translation';
-import { button, focused, make, say } from '../card/dom';
+import { button, focused, make, say, textButton } from '../card/dom';
 import { list, object } from '../kernel/json';
 
 /** A variable of the notebook. */
@@ -150,9 +150,7 @@ export class Composer {
     this._stop.hidden = true;
     const row = make('div', 'panel-row');
     row.append(...tools, this._send, this._stop);
-    this._cancel = make('button', 'panel-textbutton', trans.__('Cancel'));
-    this._cancel.type = 'button';
-    this._cancel.addEventListener('click', () => _actions.cancel());
+    this._cancel = textButton('panel-textbutton', trans.__('Cancel'), () => _actions.cancel());
     this._banner.append(this._note, this._cancel);
     this._banner.hidden = true;
     this._list.hidden = true;

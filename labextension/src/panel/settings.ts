@@ -1,7 +1,7 @@
 /** The controls of the kernel's settings: all in the drawer, those that change most at the composer. */
 import type { TranslationBundle } from '@jupyterlab/translation';
 import type { JSONObject } from '@lumino/coreutils';
-import { focused, make, say } from '../card/dom';
+import { focused, make, say, textButton } from '../card/dom';
 import { list, object, text } from '../kernel/json';
 import { said } from '../said';
 import type { ISettings } from './state';
@@ -140,36 +140,32 @@ export class QuickSettings {
   readonly node = make('div', 'panel-quick');
 
   constructor(private _actions: IQuickActions, private _trans: TranslationBundle) {
-    const { _model: model, _think: think } = this;
+    const { _model: model } = this;
     model.setAttribute('aria-label', _trans.__('Model'));
     model.addEventListener('pointerdown', () => void this._offer());
     model.addEventListener('focus', () => void this._offer());
     model.addEventListener('change', () => _actions.set({ model: model.value }));
-    think.type = 'button';
-    think.title = _trans.__('Let the model think before it answers');
-    think.addEventListener('click', () => _actions.set({ think: this._thinks ? 'auto' : 'on' }));
-    this._web.type = 'button';
+    this._think = textButton('panel-pick', _trans.__('Think'), () =>
+      _actions.set({ think: this._thinks ? 'auto' : 'on' })
+    );
+    this._think.title = _trans.__('Let the model think before it answers');
+    this._web = textButton('panel-pick', _trans.__('Web'), () => (this.web = !this.web));
     this._web.classList.add('jp-DeepSeek-panel-globe');
     this._web.hidden = true;
-    this._web.addEventListener('click', () => (this.web = !this.web));
     this.web = false;
-    const { _compare: compare, _variants: variants } = this;
-    compare.type = 'button';
-    compare.title = _trans.__('Ask several models at once, side by side');
-    compare.setAttribute('aria-pressed', 'false');
-    compare.addEventListener('click', () => {
+    const { _variants: variants } = this;
+    const compare = textButton('panel-pick', _trans.__('Compare'), () => {
       variants.hidden = !variants.hidden;
       compare.setAttribute('aria-pressed', String(!variants.hidden));
       variants.hidden || variants.focus();
     });
+    compare.title = _trans.__('Ask several models at once, side by side');
+    compare.setAttribute('aria-pressed', 'false');
     variants.hidden = true;
     variants.placeholder = 'deepseek-flash, deepseek-v4-pro?think=off';
     variants.setAttribute('aria-label', _trans.__('Variants, with commas between them'));
     variants.addEventListener('keydown', event => event.stopPropagation());
-    this.node.append(model, this._then, think, this._web, compare, variants);
-    say(think, _trans.__('Think'));
-    this._web.textContent = _trans.__('Web');
-    say(compare, _trans.__('Compare'));
+    this.node.append(model, this._then, this._think, this._web, compare, variants);
   }
 
   /** Show the settings; `used` is the model of the newest answer. */
@@ -250,9 +246,8 @@ export class QuickSettings {
 
   private _model = make('select', 'panel-pick');
   private _then = make('span', 'chip-note');
-  private _think = make('button', 'panel-pick');
-  private _web = make('button', 'panel-pick');
-  private _compare = make('button', 'panel-pick');
+  private _think: HTMLButtonElement;
+  private _web: HTMLButtonElement;
   private _variants = make('input', 'panel-pick');
   private _models: readonly string[] = [];
   private _default = '';

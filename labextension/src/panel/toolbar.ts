@@ -10,7 +10,7 @@ import {
 import type { TranslationBundle } from '@jupyterlab/translation';
 import type { LabIcon } from '@jupyterlab/ui-components';
 import type { JSONObject } from '@lumino/coreutils';
-import { button, make, say } from '../card/dom';
+import { button, make, say, textButton } from '../card/dom';
 import { list, object } from '../kernel/json';
 import { SettingsForm } from './settings';
 import type { ISettings } from './state';
@@ -200,9 +200,7 @@ export function conversations(
 }
 
 function item(list: HTMLElement, text: string, onClick: () => void): HTMLButtonElement {
-  const button = make('button', 'panel-item', text);
-  button.type = 'button';
-  button.addEventListener('click', onClick);
+  const button = textButton('panel-item', text, onClick);
   const row = document.createElement('li');
   row.append(button);
   list.append(row);
@@ -330,16 +328,14 @@ export class PanelToolbar {
     if (json) {
       drawer.name === 'preview' && drawer.close();
       drawer.toggle('preview', label, null, preview(json, this._trans));
-      const close = make('button', 'panel-textbutton', this._trans.__('Close'));
-      close.addEventListener('click', () => drawer.close());
+      const close = textButton('panel-textbutton', this._trans.__('Close'), () => drawer.close());
       // What was drawn, whatever the composer says by now.
-      const send = make('button', 'panel-textbutton', this._trans.__('Send this'));
-      send.classList.add('jp-mod-primary');
-      send.disabled = !question['prompt'] || !json['drawn'];
-      send.addEventListener('click', () => {
+      const send = textButton('panel-textbutton', this._trans.__('Send this'), () => {
         drawer.close();
         this._actions.ask({ ...question, drawn: json['drawn'] ?? null });
       });
+      send.classList.add('jp-mod-primary');
+      send.disabled = !question['prompt'] || !json['drawn'];
       drawer.node.append(send, close);
       close.focus({ preventScroll: true });
     }
@@ -391,16 +387,13 @@ export class PanelToolbar {
     const trans = this._trans;
     const kinds = { md: 'Markdown', html: 'HTML', json: 'JSON', ipynb: trans.__('Notebook') };
     const rows = Object.entries(kinds).map(([format, label]) => {
-      const item = make('button', 'panel-textbutton', label);
-      item.type = 'button';
-      item.addEventListener('click', async () => {
+      return textButton('panel-textbutton', label, async () => {
         const file = await this._actions.request('export', { format });
         if (file) {
           download(String(file['name']), String(file['text']));
           this.drawer.close();
         }
       });
-      return item;
     });
     this.drawer.toggle('export', trans.__('Export the conversation'), opener, ...rows);
   }

@@ -7,7 +7,7 @@
  */
 import type { TranslationBundle } from '@jupyterlab/translation';
 import type { JSONObject } from '@lumino/coreutils';
-import { make, say } from '../card/dom';
+import { make, say, textButton } from '../card/dom';
 import { ErrorBox } from '../card/notes';
 import { FileTurns, JobBar, readJob } from '../card/parts';
 import { RequestError } from '../kernel/requests';
@@ -441,9 +441,7 @@ export class StartPage {
       this._shown = key;
       this._starters.replaceChildren(
         ...offered.map(({ prompt, about }) => {
-          const item = make('button', 'panel-starter', prompt);
-          item.type = 'button';
-          item.addEventListener('click', () => this._write(prompt));
+          const item = textButton('panel-starter', prompt, () => this._write(prompt));
           about && item.append(make('span', 'panel-starter-about', about));
           return item;
         })
