@@ -384,7 +384,7 @@ class CellWriter:
     """Writes to the notebook's cells, which only a page can do; it asks the newest one.
 
     An answer that comes after the wait is over goes to `late`. The TypeScript twin is
-    ``labextension/src/lab/edits.ts``.
+    ``labextension/src/lab/document.ts``.
     """
 
     def __init__(self, pages: Pages) -> None:

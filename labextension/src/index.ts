@@ -20,7 +20,6 @@ import { page } from './card/notes';
 import { keepOutputs } from './card/outputs';
 import { CommHub } from './kernel/comms';
 import { COMPARE_MIME, MIME_TYPE } from './kernel/record';
-import { CellWriter } from './lab/edits';
 import { labPlugins } from './lab/index';
 import { output, sidebar } from './panel/index';
 import { speak } from './said';
@@ -128,22 +127,6 @@ const renderer: JupyterFrontEndPlugin<void> = {
   }
 };
 
-const edits: JupyterFrontEndPlugin<void> = {
-  id: 'deepseek-jupyter:edits',
-  description: 'Writes changes that the user accepted in the kernel to the cells of its notebook.',
-  autoStart: true,
-  requires: [ICommHub, INotebookTracker],
-  optional: [ITranslator],
-  activate: (
-    _app: JupyterFrontEnd,
-    hub: ICommHub,
-    tracker: INotebookTracker,
-    translator: ITranslator | null
-  ) => {
-    new CellWriter(hub, tracker, translator ?? undefined);
-  }
-};
-
 const changes: JupyterFrontEndPlugin<void> = {
   id: 'deepseek-jupyter:changes',
   description: 'Shows changes that a model proposes, with buttons to accept or reject them.',
@@ -176,4 +159,4 @@ function forbidNamePrefetch(): void {
   document.head.appendChild(meta);
 }
 
-export default [comms, renderer, edits, changes, sidebar, output, ...labPlugins];
+export default [comms, renderer, changes, sidebar, output, ...labPlugins];

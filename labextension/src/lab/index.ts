@@ -1,5 +1,5 @@
 /**
- * The plugins around the notebook: commands, the button at errors, inline completion, status, launcher.
+ * The plugins around the notebook: commands, edits, the button at errors, inline completion, status, launcher.
  *
  * Each does one thing and can be disabled alone. Their code is one file of its own, which a page
  * fetches when it starts the first of them; none waits for its settings, for JupyterLab would too.
@@ -64,6 +64,23 @@ const documents: JupyterFrontEndPlugin<void> = {
   activate: async (_app: JupyterFrontEnd, hub: ICommHub, tracker: INotebookTracker) => {
     const { sendDocuments } = await import(/* webpackChunkName: 'lab' */ './document');
     sendDocuments(hub, tracker);
+  }
+};
+
+const edits: JupyterFrontEndPlugin<void> = {
+  id: 'deepseek-jupyter:edits',
+  description: 'Writes changes that the user accepted in the kernel to the cells of its notebook.',
+  autoStart: true,
+  requires: [ICommHub, INotebookTracker],
+  optional: [ITranslator],
+  activate: async (
+    _app: JupyterFrontEnd,
+    hub: ICommHub,
+    tracker: INotebookTracker,
+    translator: ITranslator | null
+  ) => {
+    const { CellWriter } = await import(/* webpackChunkName: 'lab' */ './document');
+    new CellWriter(hub, tracker, translator ?? undefined);
   }
 };
 
@@ -250,4 +267,4 @@ const launcher: JupyterFrontEndPlugin<void> = {
   }
 };
 
-export const labPlugins = [commands, cellLanguage, fixButton, ghostText, status, identity, launcher, documents];
+export const labPlugins = [commands, cellLanguage, edits, fixButton, ghostText, status, identity, launcher, documents];

@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { split } from '../../src/markdown/blocks';
 import { WidgetLink } from '../../src/widget/widgetlink';
 import { WidgetRenderer } from '../../src/widget/index';
-import { catalogueFor, wordsOf } from '../../src/widget/substitutes';
+import { catalogueFor, Signal, wordsOf } from '../../src/widget/substitutes';
 import type { JSONObject } from '@lumino/coreutils';
 
 const words = wordsOf({});
@@ -131,5 +131,32 @@ describe('the renderer of a widget', () => {
     ] as const) {
       expect(catalogueFor(languages, { zh })).toEqual(found);
     }
+  });
+});
+
+describe('the signal that a widget has in place of Lumino', () => {
+  it('calls who listens, with the object that it listens as, until it lets go', () => {
+    const sender = {};
+    const signal = new Signal<object, number>(sender);
+    const other = new Signal<object, number>(sender);
+    const heard: unknown[] = [];
+    class Listener {
+      constructor(readonly name: string) {}
+      hear(from: object, value: number): void {
+        heard.push([this.name, from === sender, value]);
+      }
+    }
+    const [one, two] = [new Listener('one'), new Listener('two')];
+    signal.connect(one.hear, one);
+    signal.connect(two.hear, two);
+    signal.emit(1);
+    expect(signal.disconnect(one.hear, one)).toBe(true);
+    expect(signal.disconnect(one.hear, one)).toBe(false);
+    signal.emit(2);
+    other.connect(one.hear, one);
+    Signal.clearData(sender);
+    signal.emit(3);
+    other.emit(3);
+    expect(heard).toEqual([['one', true, 1], ['two', true, 1], ['two', true, 2]]);
   });
 });
