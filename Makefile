@@ -22,6 +22,10 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 FAST := -n auto --maxprocesses 8 --dist worksteal -m "not browser and not local_model and not soak"
 # One process for the model, and browser tests file by file; a page or an answer is awaited often.
 SLOW := -n 2 --dist loadfile -m "(browser or local_model or soak) and not undisturbed"
+# What fails beside others is run once more with nothing beside it, and named: a page that shares its
+# cores can be late, a fault fails twice.
+judged = $(BIN)/pytest $(1) || { echo "Failed beside others; now each alone:"; \
+	$(BIN)/pytest $(1) -n 0 --last-failed --last-failed-no-failures none --maxfail 5 -rA; }
 LAB := labextension
 LAB_SOURCES := $(shell find $(LAB)/src $(LAB)/style $(LAB)/locale -type f 2>/dev/null) \
 	$(LAB)/package.json $(LAB)/tsconfig.json $(LAB)/widget.mjs $(wildcard deepseek_jupyter/sanitizer/*.json)
@@ -34,9 +38,9 @@ run: .make/venv .make/model
 
 test: .make/venv .make/model .make/chromium
 	$(MAKE) --output-sync -j 2 check test-labextension
-	$(BIN)/pytest $(FAST)
-	$(BIN)/pytest $(SLOW)
-	$(BIN)/pytest -m undisturbed
+	$(call judged,$(FAST))
+	$(call judged,$(SLOW))
+	$(call judged,-m undisturbed)
 
 test-fast: .make/venv
 	$(BIN)/pytest $(FAST)
