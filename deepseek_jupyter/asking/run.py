@@ -25,14 +25,12 @@ from deepseek_jupyter.errors import (
 from deepseek_jupyter.privacy.redaction import Restorer
 from deepseek_jupyter.protocol.deltas import (
     Completion,
-    Delta,
     Detail,
     Event,
     Fault,
     Finish,
     Notice,
     ReasoningDelta,
-    Retry,
     Search,
     TextDelta,
     ToolCallDelta,
@@ -74,7 +72,7 @@ class Run:
         session: Session,
         prepared: Prepared,
         on: Surface,
-        ended: Callable[[Reply], None] = lambda _: None,
+        ended: Callable[[Reply], None],
         *,
         sync: bool = True,
     ) -> None:
@@ -171,11 +169,6 @@ class Run:
             so_far = self._begun(self.exchange.completion)
             self._session.memory.checkpoint(self._turn, self._transcript.status, so_far)
         return shown
-
-    def deltas(self, batch: list[Event] | None) -> Iterator[Delta]:
-        """Show a batch of events; returns those of them that come from the model."""
-        shown = self.take(batch)
-        return (event for event in shown if not isinstance(event, Notice | Retry))
 
     def go_on(self) -> bool:
         """After the end of a stream: run the calls that it asks for, and be ready for the next
