@@ -8,7 +8,7 @@ for the whole process, so it is never applied at import, and refused where it do
 * when the original nest_asyncio has been applied: on ipykernel 7.1 and later, cells queued behind
   an ``asyncio.run()`` then vanish, and a second patch cannot repair the first.
 
-nest-asyncio2 before 1.7.3 loses queued cells likewise (its pull request 4): the dependency is newer.
+nest-asyncio2 before 1.7.3 loses queued cells likewise (its pull request 4); ours is newer.
 """
 
 from __future__ import annotations

@@ -110,28 +110,24 @@ def _names_in(expression: str) -> list[str]:
 
 def _columns_of(value: Any) -> list[str]:
     """The names of the columns of a frame or series, index and axes included."""
-    try:
-        return _columns(value)
-    except Exception:  # a plan that fails; reading it says so
-        return []
-
-
-def _columns(value: Any) -> list[str]:
     from deepseek_jupyter.context.table import is_frame
 
     if not is_frame(value):
         return []
-    if hasattr(value, "collect_schema"):
-        found = list(value.collect_schema().names())
-    else:
-        columns: Any = getattr(value, "column_names", None)
-        found = list(getattr(value, "columns", ()) if columns is None else columns)
-    names = [getattr(value, "name", None)] if not found else []
-    labels = None if hasattr(value, "collect_schema") else getattr(value, "columns", None)
-    for axis in (getattr(value, "index", None), labels):
-        names += getattr(axis, "names", None) or ()
-    parts = [" / ".join(map(str, n)) if isinstance(n, tuple) else str(n) for n in found]
-    return [*parts, *(str(name) for name in names if name is not None)]
+    try:
+        if hasattr(value, "collect_schema"):
+            found = list(value.collect_schema().names())
+        else:
+            columns: Any = getattr(value, "column_names", None)
+            found = list(getattr(value, "columns", ()) if columns is None else columns)
+        names = [getattr(value, "name", None)] if not found else []
+        labels = None if hasattr(value, "collect_schema") else getattr(value, "columns", None)
+        for axis in (getattr(value, "index", None), labels):
+            names += getattr(axis, "names", None) or ()
+        parts = [" / ".join(map(str, n)) if isinstance(n, tuple) else str(n) for n in found]
+        return [*parts, *(str(name) for name in names if name is not None)]
+    except Exception:  # a plan that fails; reading it says so
+        return []
 
 
 @dataclass(frozen=True, slots=True)
@@ -492,11 +488,11 @@ def held_back(turn: Turn, files: Iterable[DataRules]) -> bool:
     return False
 
 
+@dataclass(frozen=True, slots=True, repr=False)
 class DataCard:
     """``str(card)`` is the text; `attachment` has what leaves, by column and row."""
 
-    def __init__(self, attachment: Attachment) -> None:
-        self.attachment = attachment
+    attachment: Attachment
 
     @property
     def text(self) -> str:
@@ -519,9 +515,8 @@ class DataCard:
 
     def _repr_html_(self) -> str:
         rows = [(use.name, use.level, use.leaves) for use in self.attachment.columns]
-        report = Report(
-            "", rows, ("column", "level", "leaves"), f"About {self.tokens:,} tokens.", 1
-        )
+        heads, remark = ("column", "level", "leaves"), f"About {self.tokens:,} tokens."
+        report = Report("", rows, heads, remark, 1)
         return Drawing(self.text)._repr_html_() + report._repr_html_()
 
 

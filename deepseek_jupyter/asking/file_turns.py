@@ -35,8 +35,7 @@ def ask_of_file(session: Session, placed: Placed, on: Surface) -> Placed:
     if not _by_card(on):
         return _settled(session, placed, _typed(session))
     with _card(session, placed) as (request, stop):
-        answer = request.meet(stop)
-    return _settled(session, placed, answer)
+        return _settled(session, placed, request.meet(stop))
 
 
 async def aask_of_file(session: Session, placed: Placed, on: Surface) -> Placed:

@@ -184,9 +184,7 @@ class Replay:
             self._transcript.end(self.reply.turn.status, time.monotonic())
             self._on.end(self.reply.record)
         if isinstance(error, KeyboardInterrupt):
-            interrupted = Interrupted()
-            interrupted.reply = self.reply
-            raise interrupted from None
+            raise Interrupted(reply=self.reply) from None
 
     def _broken_off(self) -> Turn:
         """What was seen of it; no part of the conversation, where the answer is whole."""

@@ -36,7 +36,6 @@ if TYPE_CHECKING:
     from deepseek_jupyter.tools.loop import CallOutcome, Planned
     from deepseek_jupyter.transport.engine import Stop
 
-    from .consent import Decision
     from .prepare import Prepared
 
 _LIMIT = "not run: the limit of {} rounds of calls is reached. Answer with what you have."
@@ -272,25 +271,22 @@ class ToolRounds:
             yield from self._conclude(current, call, problem, "not run")
             return False
         assert planned.tool is not None
+        key = (self._prepared.turn.conversation, call.name)
         decision = known_decision(
             planned.tool.consent,
             asked=self._prepared.approve,
             setting=session.config.approve,
-            remembered=(self._prepared.turn.conversation, call.name) in session.allowed,
+            remembered=key in session.allowed,
         )
         if decision is None:
-            decision = yield from self._ask(current, planned)
+            answer = yield from self._consent(current, call, planned.preview, key)
+            decision = DECISIONS[answer]
         if decision in REFUSALS:
             yield from self._conclude(current, call, DENIED, decision)
             return False
         current.decisions[call.id] = decision
         yield from self._show()
         return True
-
-    def _ask(self, current: _Round, planned: Planned) -> Generator[Need, Any, Decision]:
-        call = planned.call
-        key = (self._prepared.turn.conversation, call.name)
-        return DECISIONS[(yield from self._consent(current, call, planned.preview, key))]
 
     def _consent(
         self, current: _Round, call: ToolCall, text: str, key: tuple[str, str], result: bool = False
