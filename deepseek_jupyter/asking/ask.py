@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+import typing
 from collections import deque
 from collections.abc import (
     AsyncGenerator,
@@ -23,11 +24,14 @@ from collections.abc import (
 )
 from contextlib import ExitStack, aclosing, closing, contextmanager
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from deepseek_jupyter.context.prompt import fill
 from deepseek_jupyter.display.surfaces import NOWHERE, Surface, preparing, surface
 from deepseek_jupyter.errors import Interrupted, ParameterError, SchemaError
 from deepseek_jupyter.protocol.deltas import Delta, Event, Notice, Retry
+from deepseek_jupyter.session.session import Session, get_session
+from deepseek_jupyter.transport.engine import engine
 
 from .attachments import Wanted, kept_from_texts, resolved
 from .fallback import TURNED_AWAY, prepare_all
@@ -38,10 +42,6 @@ from .replay import Replay, kept_answer
 from .reply import Reply
 from .run import Run, interrupts_held
 from .toolset import BUILTIN, NO_TOOLS, function_named
-
-if TYPE_CHECKING:
-    from deepseek_jupyter.session.session import Session
-
 
 _TICK = 0.1  # seconds
 _TOGETHER = 0.02  # seconds in which each of several answers is looked at once
@@ -87,8 +87,6 @@ def resolve(asked: Question, names: Mapping[str, Any], *, template: bool = False
 
 def _filled(prompt: str, names: Mapping[str, Any], framed: list[Wanted]) -> str:
     from deepseek_jupyter.context.frames import fits
-    from deepseek_jupyter.context.prompt import fill
-    from deepseek_jupyter.session.session import get_session
 
     def as_card(source: str, value: Any) -> str | None:
         if not fits(value) and not kept_from_texts(get_session(), source, value, names):
@@ -125,8 +123,6 @@ def _tools(tools: Any) -> tuple[Any, ...]:
 
 def schema_value(expression: str, names: Mapping[str, Any]) -> Any:
     """The type or JSON schema that an expression of the user's means."""
-    import typing
-
     known = {name: getattr(typing, name) for name in ("Annotated", "Any", "Literal", "Optional")}
     try:
         return eval(expression, {**known, **names})
@@ -326,8 +322,6 @@ def _raises(session: Session, question: Question) -> bool:
 
 def _batches(session: Session, run: Run, tick: float = _TICK) -> Generator[list[Event] | None]:
     """The events of each request until the answer is there; None is a quiet tick."""
-    from deepseek_jupyter.transport.engine import engine
-
     client = session.endpoints.client
     while True:
         source = engine().drain(lambda: client.stream(run.exchange), run.stop, tick)
@@ -343,8 +337,6 @@ def _batches(session: Session, run: Run, tick: float = _TICK) -> Generator[list[
 
 async def _abatches(session: Session, run: Run) -> AsyncGenerator[list[Event]]:
     """`_batches` on the caller's loop."""
-    from deepseek_jupyter.transport.engine import engine
-
     client = session.endpoints.client
     while True:
         source = engine().adrain(lambda: client.stream(run.exchange), run.stop)

@@ -18,15 +18,17 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from itertools import zip_longest
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from deepseek_jupyter.context.attachment import Attachment
 from deepseek_jupyter.context.documents import MOST, files_named, refuse_address
 from deepseek_jupyter.context.files import path_meant
 from deepseek_jupyter.context.prompt import Mention, mentions, readings
+from deepseek_jupyter.context.table import is_frame
 from deepseek_jupyter.conversation.turn import Turn
 from deepseek_jupyter.display.frontend import user_namespace
 from deepseek_jupyter.display.report import Drawing, Report
+from deepseek_jupyter.display.surfaces import Surface
 from deepseek_jupyter.errors import ParameterError
 from deepseek_jupyter.privacy.levels import (
     FULL,
@@ -39,20 +41,15 @@ from deepseek_jupyter.privacy.levels import (
     parse_spec,
     plain_name,
 )
+from deepseek_jupyter.privacy.policy_file import DataRules, PolicyFiles
 from deepseek_jupyter.privacy.redaction import Redactor
 from deepseek_jupyter.privacy.rules import check_columns, check_kind, tightened
 from deepseek_jupyter.privacy.withheld import NOTHING_RELEASED
+from deepseek_jupyter.session.session import Session
 from deepseek_jupyter.session.withholding import Held
 
 from .notebook_cells import cell_named
-
-if TYPE_CHECKING:
-    from deepseek_jupyter.display.surfaces import Surface
-    from deepseek_jupyter.privacy.policy_file import DataRules, PolicyFiles
-    from deepseek_jupyter.session.session import Session
-
-    from .question import Question
-
+from .question import Question
 
 _WHOLE = re.compile(r"(?:^|,)\*<=([^,]+)")  # limits on everything, as a policy is written
 _MANY_ROWS = 1_000_000  # reading fewer takes no time worth a word
@@ -110,8 +107,6 @@ def _names_in(expression: str) -> list[str]:
 
 def _columns_of(value: Any) -> list[str]:
     """The names of the columns of a frame or series, index and axes included."""
-    from deepseek_jupyter.context.table import is_frame
-
     if not is_frame(value):
         return []
     try:

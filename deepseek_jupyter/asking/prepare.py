@@ -16,10 +16,12 @@ from typing import TYPE_CHECKING, Any
 
 from deepseek_jupyter.context.cell_text import ChosenCells
 from deepseek_jupyter.context.images import check_images, for_model
-from deepseek_jupyter.conversation.conversation import Window, messages_of
+from deepseek_jupyter.conversation.conversation import Conversation, Window, messages_of
 from deepseek_jupyter.conversation.turn import Turn, new_id, now
 from deepseek_jupyter.display.surfaces import NOWHERE, Surface
 from deepseek_jupyter.errors import ContextLengthError, MissingKeyError, ParameterError
+from deepseek_jupyter.privacy.policy_file import PolicyFiles
+from deepseek_jupyter.privacy.redaction import Redactor
 from deepseek_jupyter.privacy.rules import Teaching
 from deepseek_jupyter.protocol.dialect import model_id, thinking_fields
 from deepseek_jupyter.protocol.messages import Message, assistant, user
@@ -35,27 +37,22 @@ from deepseek_jupyter.protocol.tokens import (
     least_answer,
 )
 from deepseek_jupyter.protocol.wire import WIRES
+from deepseek_jupyter.session.session import Session
+from deepseek_jupyter.session.withholding import Held
+from deepseek_jupyter.transport.keys import Secret
+from deepseek_jupyter.transport.providers import Provider
 
 from .attachments import Gathered, gather, held_back
 from .budget import budget_at, check_context, check_spending, search_notice
 from .long_texts import check_citable, choices, detail, fitted, pace, tokens_without
 from .notebook_cells import chosen_cells
 from .prompt_cache import Prefix
-from .question import request_hash
+from .question import Beginning, Question, request_hash
 from .toolset import offers_tools, remember, tools_of
 
 if TYPE_CHECKING:
-    from deepseek_jupyter.conversation.conversation import Conversation
-    from deepseek_jupyter.privacy.policy_file import PolicyFiles
-    from deepseek_jupyter.privacy.redaction import Redactor
-    from deepseek_jupyter.session.session import Session
-    from deepseek_jupyter.session.withholding import Held
     from deepseek_jupyter.tools.functions import Tool
     from deepseek_jupyter.tools.schemas import Asked
-    from deepseek_jupyter.transport.keys import Secret
-    from deepseek_jupyter.transport.providers import Provider
-
-    from .question import Beginning, Question
 
 
 NO_KEY = "There is no API key, so a small local model answers. %deepseek login stores a key."

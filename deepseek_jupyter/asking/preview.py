@@ -12,7 +12,7 @@ from collections import Counter, OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from deepseek_jupyter.conversation.conversation import messages_of
 from deepseek_jupyter.conversation.turn import Turn
@@ -25,6 +25,7 @@ from deepseek_jupyter.protocol.request import join_url, wire_messages
 from deepseek_jupyter.protocol.snippets import FORMS, snippet
 from deepseek_jupyter.protocol.usage import Price, Usage
 from deepseek_jupyter.protocol.wire import WIRES
+from deepseek_jupyter.session.session import Session
 from deepseek_jupyter.transport.providers import KEYLESS, Provider
 from deepseek_jupyter.words import said
 
@@ -32,12 +33,7 @@ from .budget import search_notice, worst_cost
 from .fallback import prepare_all, where
 from .prepare import Prepared, host, place, prepare
 from .prompt_cache import in_cache
-
-if TYPE_CHECKING:
-    from deepseek_jupyter.session.session import Session
-
-    from .question import Question
-
+from .question import Question
 
 DRAWN_MIME = "application/vnd.deepseek.dry-run+json"
 

@@ -19,16 +19,15 @@ from deepseek_jupyter.errors import Interrupted, InvalidResponseError, ReplayErr
 from deepseek_jupyter.privacy.redaction import Redactor
 from deepseek_jupyter.protocol.deltas import Delta, ReasoningDelta, TextDelta
 from deepseek_jupyter.protocol.rhythm import ANSWER, CALLS, Pace, unpacked
+from deepseek_jupyter.session.session import Session
 
 from .long_texts import citations
+from .prepare import Placed
 from .reply import Reply
 from .run import RestoredEvents, interrupts_held
 
 if TYPE_CHECKING:
-    from deepseek_jupyter.session.session import Session
     from deepseek_jupyter.tools.schemas import Shape
-
-    from .prepare import Placed
 
 _TICK = 0.05  # seconds, in which a stop is noticed
 

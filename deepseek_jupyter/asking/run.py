@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from types import TracebackType
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from deepseek_jupyter.display.frontend import current_cell
 from deepseek_jupyter.display.surfaces import Surface
@@ -22,7 +22,7 @@ from deepseek_jupyter.errors import (
     Interrupted,
     TruncatedError,
 )
-from deepseek_jupyter.privacy.redaction import Restorer
+from deepseek_jupyter.privacy.redaction import Redactor, Restorer
 from deepseek_jupyter.protocol.deltas import (
     Completion,
     Detail,
@@ -36,25 +36,20 @@ from deepseek_jupyter.protocol.deltas import (
     ToolCallDelta,
 )
 from deepseek_jupyter.protocol.logprobs import divided, in_words, packed
+from deepseek_jupyter.protocol.request import Built, ChatRequest
 from deepseek_jupyter.protocol.rhythm import Rhythm
 from deepseek_jupyter.protocol.tokens import count_body, estimate_tokens
 from deepseek_jupyter.protocol.usage import Cost, Usage
+from deepseek_jupyter.session.session import Session
+from deepseek_jupyter.transport.engine import Stop
 
 from .consent import ConsentRequest
 from .fallback import where
 from .long_texts import citations
-from .prepare import NO_KEY
+from .prepare import NO_KEY, Prepared
 from .prompt_cache import what_broke
 from .reply import Reply, record_of
 from .tool_rounds import Calls, Send, ToolRounds, named
-
-if TYPE_CHECKING:
-    from deepseek_jupyter.privacy.redaction import Redactor
-    from deepseek_jupyter.protocol.request import Built, ChatRequest
-    from deepseek_jupyter.session.session import Session
-
-    from .prepare import Prepared
-
 
 _CHECKPOINT = 1.0  # seconds; what a killed kernel may lose
 
@@ -78,8 +73,6 @@ class Run:
         sync: bool = True,
     ) -> None:
         """Without `sync` the caller sees to it that the disk has the turn: `Memory.group_sync`."""
-        from deepseek_jupyter.transport.engine import Stop
-
         self.stop = Stop()
         self.reply: Reply | None = None
         self._unsaved = 0.0  # when the first came of what the journal does not have
