@@ -40,6 +40,7 @@ class Pairing:
 def pairing(
     session: Session,
     question: Question,
+    options: MapOptions,
     attempts: Sequence[Attempt],
     sent: Mapping[int, str],
     raw: Mapping[int, str],
@@ -59,7 +60,7 @@ def pairing(
         for pair in pairs
         for x, y in (pair, pair[::-1])
     ]
-    options = MapOptions(to=_Verdict, rows="all")
+    options = replace(options, to=_Verdict, into="answer", think=False, stream=False)
     task = RowTask(session, frame_of(rows), question, options, {}) if rows else None
     return Pairing(pairs, equal, task)
 
