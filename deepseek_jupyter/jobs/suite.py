@@ -80,22 +80,8 @@ def suite(
     job.score(scorer)
     if stopped is None and scorer.grade is None:
         stopped = job.judge(scorer)
-    made = Suite(
-        cases=[{"id": at, **case} for at, case in enumerate(job.cases, 1)],
-        questions=[job.question(at) for at in range(len(job.cases))],
-        prompt=prompt,
-        variants=chosen,
-        scorer=scorer,
-        repeats=repeats,
-        attempts=job.attempts,
-        options=options,
-        judge_costs=job.judge_costs,
-        judged=[job.judged, job.torn],
-        bodies=[task.body for task in job.tasks],
-        asked=job.asked,
-        spent=job.spent,
-        source=frame,
-    )
+    settings = {"prompt": prompt, "scorer": scorer, "repeats": repeats, "options": options}
+    made = _found(job, variants=chosen, source=frame, **settings)
     if isinstance(stopped, JobStoppedError):
         stopped.job = made
     if stopped is not None:
@@ -103,6 +89,21 @@ def suite(
     if places is not None:
         made.estimate = job.estimate(runner, len(places))
     return made
+
+
+def _found(job: SuiteJob, **settings: Any) -> Suite:
+    """What a job has found."""
+    return Suite(
+        cases=[{"id": at, **case} for at, case in enumerate(job.cases, 1)],
+        questions=[job.question(at) for at in range(len(job.cases))],
+        attempts=job.attempts,
+        judge_costs=job.judge_costs,
+        judged=[job.judged, job.torn],
+        bodies=[task.body for task in job.tasks],
+        asked=job.asked,
+        spent=job.spent,
+        **settings,
+    )
 
 
 @dataclass(repr=False)
