@@ -11,7 +11,6 @@ from collections.abc import Sequence
 from dataclasses import replace
 from decimal import Decimal
 from hashlib import blake2b
-from importlib.resources import files
 from typing import TYPE_CHECKING
 
 from deepseek_jupyter import errors
@@ -31,6 +30,7 @@ from deepseek_jupyter.protocol.usage import Usage, plus
 from .job_view import watch
 from .limits import Cap
 from .runner import JobRequest, Result, Runner
+from .verbs import prompt_of
 
 if TYPE_CHECKING:
     from deepseek_jupyter.asking.prepare import Placed, Prepared
@@ -112,11 +112,10 @@ class _DocumentMap:
     def _ready(self, each: int) -> Prepared:
         """What all shares have in common: the question without anything attached."""
         question, session = self._question, self._session
-        words = (files("deepseek_jupyter.jobs") / "prompts" / "share.md").read_text("utf-8").strip()
         own = session.config.system if question.system is None else question.system
         asked = replace(
             question,
-            system="\n\n".join(filter(None, (own, words))),
+            system="\n\n".join(filter(None, (own, prompt_of("share")))),
             attach=(),
             fit=None,
             history=False,

@@ -198,14 +198,11 @@ class Runner:
         what is on its way is paid for, and ends first.
         """
         try:
-            while requests := await asyncio.to_thread(self._next_requests):
+            while requests := await asyncio.to_thread(lambda: [*islice(self._requests, _AT_ONCE)]):
                 await self._make_ready(requests)
         except Exception as error:
             self._unread = error
         await self._ready.put(None)
-
-    def _next_requests(self) -> list[JobRequest]:
-        return list(islice(self._requests, _AT_ONCE))
 
     async def _make_ready(self, requests: Sequence[JobRequest]) -> None:
         fresh = {r.key for r in requests if r.error is None and r.key not in self._known}

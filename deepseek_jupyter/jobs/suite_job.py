@@ -19,10 +19,11 @@ from deepseek_jupyter.display.report import Report
 from deepseek_jupyter.errors import DeepSeekError, ParameterError
 from deepseek_jupyter.protocol.tokens import count_body
 from deepseek_jupyter.protocol.usage import Usage, plus
+from deepseek_jupyter.tools.arrow import frame_of
 
 from .attempt import Attempt
 from .job_view import watch
-from .judging import pairing, verdicts
+from .judging import Verdict, judged
 from .limits import Cap
 from .row_task import MapOptions, RowTask, trial_caps
 from .runner import JobRequest, Result, Runner
@@ -178,21 +179,30 @@ class SuiteJob:
         prompt = prompt_of("judge", rubric=str(scorer.settings["rubric"]))
         question = Question(prompt, system="", replay=self.tasks[0].replay)
         asked = Variant.of(scorer.settings["model"], {}).ask(question)
-        made = pairing(self._session, asked, self._options, self.attempts, self._sent, self._raw)
-        said, costs, stopped = dict[int, Any](), list[Decimal](), None
+        stopped: DeepSeekError | None = None
 
-        def take(result: Result) -> None:
-            if result.answer is not None and not result.error:
-                said[result.place] = result.value[0]
-                costs.append(result.answer.cost or Decimal())
+        def ask(rows: list[dict[str, str]]) -> dict[int, Any]:
+            nonlocal stopped
+            said, costs = dict[int, Any](), list[Decimal]()
 
-        if (task := made.task) is not None:
-            rows = task.source.read(task.template.named)
-            runner = task.runner(task.requests(), self._cap(task), whole=True)
-            watch(runner, rows, take, show=self._options.show, noun="answers").close()
-            stopped = runner.stop_error(runner.tally.done, rows)
-            self.judge_costs = {task.currency: plus(*costs)}
-        self.attempts, self.judged, self.torn = verdicts(self.attempts, made, said.get)
+            def take(result: Result) -> None:
+                if result.answer is not None and not result.error:
+                    said[result.place] = result.value[0]
+                    costs.append(result.answer.cost or Decimal())
+
+            if rows:
+                given = replace(self._options, to=Verdict, into="answer", think=False, stream=False)
+                task = RowTask(self._session, frame_of(rows), asked, given, {})
+                task.source.read(task.template.named)
+                runner = task.runner(task.requests(), self._cap(task), whole=True)
+                show = self._options.show
+                watch(runner, len(rows), take, show=show, noun="answers").close()
+                stopped = runner.stop_error(runner.tally.done, len(rows))
+                self.judge_costs = {task.currency: plus(*costs)}
+            return said
+
+        found = judged(self.attempts, self._sent, self._raw, ask)
+        self.attempts, self.judged, self.torn = found
         return stopped
 
     # The trial
