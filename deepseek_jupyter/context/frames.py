@@ -41,12 +41,12 @@ fits = is_frame
 
 
 def fingerprint(value: Any) -> str:
-    """See `Kind.fingerprint`."""
+    """The hash of its attachment, without the rest."""
     return _hash(read(value))
 
 
 def attach(name: str, value: Any, policy: Policy, redactor: Redactor) -> Attachment:
-    """See `attachment.attach`."""
+    """The card of a frame, each column at its level."""
     table = read(value)
     axis, inner = _axis_names(value), [_names_within(column) for column in table.columns]
     levels = levels_of(table, value, policy)

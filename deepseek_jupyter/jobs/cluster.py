@@ -28,12 +28,11 @@ from deepseek_jupyter.context.row_frame import NewColumn, RowFrame, pandas_serie
 from deepseek_jupyter.context.table import is_dask, label_of
 from deepseek_jupyter.conversation.answers import KeptAnswer
 from deepseek_jupyter.errors import ConfigurationError, DeepSeekError, ParameterError
-from deepseek_jupyter.protocol.tokens import count_body
 
 from .row_map import Job, further
 from .row_task import ALSO, RowPrompts, RowTask
 from .runner import JobRequest, Runner, never_sent
-from .trial import EXACT, Census, counted, drawn, lengths_of
+from .trial import EXACT, Census, census_of, drawn, lengths_of
 
 if TYPE_CHECKING:
     from deepseek_jupyter.protocol.deltas import Completion
@@ -72,8 +71,7 @@ class Orders:
         """The requests of these rows of a partition; None where a value is missing."""
         source = RowFrame(part.iloc[rows])
         source.read(self.prompts.template.named)
-        values = (row for batch in source.batches() for row in batch)
-        return (self.prompts.request(at, row) for at, row in zip(rows, values, strict=True))
+        return (self.prompts.request(at, row) for at, row in zip(rows, source.rows(), strict=True))
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,12 +184,9 @@ def survey(part: Any, orders: Orders, draws: int, most: int) -> tuple[Census, di
     """A partition's counts, of `most` different rows the tokens; lengths of rows to draw from."""
     source = RowFrame(part)
     source.read(orders.prompts.template.named)
-    census, first = counted(source.batches())
-    made = orders.requests(part, first[:most])
-    measured = {r.key: count_body(r.built.body) for r in made if r and r.built}
-    lengths = lengths_of(source.batches())
+    lengths = lengths_of(source.rows())
     chosen = {at: lengths[at] for at in drawn(lengths, draws)}
-    return replace(census, sampled=min(most, census.different), measured=measured), chosen
+    return census_of(source.rows(), partial(orders.requests, part), most), chosen
 
 
 def answered(

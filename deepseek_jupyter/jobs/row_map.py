@@ -107,7 +107,8 @@ class Job:
     def drawn(cls, task: RowTask, count: int) -> tuple[list[int], Callable[[], Census]]:
         """Where the rows of a trial are, and what counts all."""
         cls._read(task)
-        return drawn(lengths_of(task.source.batches()), count), partial(census_of, task)
+        census = partial(census_of, task.source.rows(), task.requests)
+        return drawn(lengths_of(task.source.rows()), count), census
 
     @classmethod
     def longest(cls, task: RowTask) -> JobRequest | None:
@@ -176,8 +177,8 @@ class Job:
 
     def compare(self, truth: str) -> None:
         """Measure the answers against the column `truth`."""
-        rows = (row[0] for batch in self._task.source.batches([truth]) for row in batch)
-        pairs = {at: (t, self.values[at][0]) for at, t in enumerate(rows) if at in self.values}
+        rows = enumerate(self._task.source.rows([truth]))
+        pairs = {at: (row[0], self.values[at][0]) for at, row in rows if at in self.values}
         self.accuracy = Accuracy(pairs, self._task.source)
 
     def __repr__(self) -> str:

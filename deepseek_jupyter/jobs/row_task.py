@@ -198,7 +198,7 @@ class RowTask:
     def requests(self, places: Iterable[int] | None = None) -> Iterator[JobRequest]:
         """The requests of the rows at `places` (None: of all) that have a value in each column."""
         wanted = None if places is None else set(places)
-        for at, row in enumerate(row for batch in self.source.batches() for row in batch):
+        for at, row in enumerate(self.source.rows()):
             if wanted is None or at in wanted:
                 made = self.prompts.request(at, row)
                 if made is not None:

@@ -64,8 +64,7 @@ class SuiteJob:
         self._source, self._template = self.tasks[0].source, self.tasks[0].template
         labels = self._source.labels
         self._source.read(labels)
-        every = (row for batch in self._source.batches() for row in batch)
-        self.cases = [dict(zip(labels, row, strict=True)) for row in every]
+        self.cases = [dict(zip(labels, row, strict=True)) for row in self._source.rows()]
         for task in self.tasks:
             task.source.read(task.template.named)
         self.key = f"{repeats} {' '.join(task.key for task in self.tasks)}"
