@@ -27,6 +27,7 @@ from .sql_tree import function, kind, refuse
 from .sql_values import AGGREGATES, SCALARS, WINDOWS, makes_one_of_many
 
 _LONGEST = 200_000  # characters of what runs
+_FLOOR = 2  # rows of a group; no setting goes below it
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +63,7 @@ def check(
     if not any(map(makes_one_of_many, statement.walk())):
         return _of_samples(statement, used)
     sampled = any(kind(node) == "TableSample" for node in statement.walk())
-    gate = Gate(known, least, restore, sampled)
+    gate = Gate(known, max(_FLOOR, least), restore, sampled)
     try:
         found = gate.query(statement, {}, titled=True)
     except RecursionError:

@@ -20,7 +20,6 @@ from .sql_tree import args, function, kind, quoted, refuse, refuse_node, unwrapp
 from .sql_values import ARGUMENT, GROUP, ROW, Value, makes_one_of_many, open_, shared, taken
 
 LEAST = 5  # rows of a group, unless a setting says otherwise
-_FLOOR = 2  # rows; no setting goes below it
 _CONDITIONS = 4  # in one SELECT: each doubles the parts that are counted
 _SELECTS = 100  # in one statement, after WITH is written out
 _VALUES = 20_000  # expressions in one statement, likewise
@@ -49,8 +48,7 @@ class GatedFrame:
     """A frame by its `name` in SQL. Columns below `stats`, and lists and structs, are left out.
 
     `rows` are all of its rows (None: nobody knows), `shown` those of its card. A group is counted
-    in different values of the column `unit`, or else in rows: `row` is a column or pseudo-column
-    with one value a row.
+    in different values of the column `unit`, or else in rows.
     """
 
     name: str
@@ -58,7 +56,6 @@ class GatedFrame:
     rows: int | None
     shown: int
     unit: str = ""
-    row: str = "rowid"
 
     @property
     def size(self) -> str:
@@ -70,14 +67,15 @@ class GatedFrame:
 
 @dataclass(frozen=True, slots=True)
 class _Owner:
-    """A protected frame among the sources, with one value a row, and one a unit. `optional`: some
-    rows are of another part of a UNION ALL, and have none of its values.
+    """A protected frame among the sources: its id of a row, and of a unit where units are counted.
+    `optional`: some rows are of another part of a UNION ALL, and have none of its values.
     """
 
     name: str
     table: str
     row: str
     unit: str
+    units: bool
     optional: bool = False
 
 
@@ -121,11 +119,8 @@ class Gate:
     joined: bool = False
     read: dict[str, set[str]] = field(default_factory=dict)  # by frame, the rows behind figures
     selects: int = 0
-    _conditions: int = 0
-    _values: int = 0
-
-    def __post_init__(self) -> None:
-        self.least = max(_FLOOR, self.least)
+    values: int = 0
+    conditions: int = 0  # within how many subqueries of conditions, which no result shows
 
     def query(self, node: Any, ctes: _Ctes, alike: bool = False, titled: bool = False) -> _Relation:
         """`node` as it will run. `alike`: equal rows count as one, as in UNION. `titled`: its
@@ -155,27 +150,13 @@ class Gate:
         Figures of two sets of groups in one statement could differ by one row, or by a group that
         is left out.
         """
-        if not self._conditions:
+        if not self.conditions:
             self.read.setdefault(frame, set()).add(rows)
             if len(self.read[frame]) > 1:
                 refuse(
                     f"Figures of different rows of {frame} are in one statement.",
                     "Put the conditions into FILTER (WHERE …) in one SELECT, or ask twice.",
                 )
-
-    def condition(self, node: Any, ctes: _Ctes) -> _Relation:
-        """A subquery of a condition, which no result shows."""
-        self._conditions += 1
-        try:
-            return self.query(node, ctes)
-        finally:
-            self._conditions -= 1
-
-    def spend(self) -> None:
-        """Count an expression: names that mean others can double at each step."""
-        self._values += 1
-        if self._values > _VALUES:
-            refuse("The query is too large.", "Repeat fewer names and conditions.")
 
     def _operation(self, node: Any, ctes: _Ctes, titled: bool) -> _Relation:
         parts = args(node, "this", "expression", "distinct", "with", "order", "limit", "offset")
@@ -201,7 +182,7 @@ class Gate:
         texts = [f"({part.sql})" for part in both]
         if left.owners or right.owners:
             owners = self._united(node, both)
-            texts = [_of_part(part, len(columns), owners) for part in both]
+            texts = [_of_part(part, owners) for part in both]
             columns = [(t, replace(v, tables=frozenset({"u"}))) for t, v in columns]
         name = kind(node).upper() + ("" if alike else " ALL")
         order = _ordered(parts, lambda item: str(_place(item, columns) + 1))
@@ -217,32 +198,22 @@ class Gate:
                 "A set operation mixes rows with aggregates, or with a frame joined to itself.",
                 "Unite rows of frames by UNION ALL, or aggregate in each part.",
             )
-        units = {owner.name: owner.unit == owner.row for part in parts for owner in part.owners}
-        always = {owner.name for owner in parts[0].owners if not owner.optional} & {
-            owner.name for owner in parts[1].owners if not owner.optional
-        }
+        units = {owner.name: owner.units for part in parts for owner in part.owners}
+        always = [{o.name for o in part.owners if not o.optional} for part in parts]
         return tuple(
-            _Owner(name, "u", f"r{n}", f"r{n}" if alone else f"u{n}", name not in always)
-            for n, (name, alone) in enumerate(units.items())
+            _Owner(name, "u", f"r{n}", f"u{n}", counted, name not in always[0] & always[1])
+            for n, (name, counted) in enumerate(units.items())
         )
 
 
-def _ids(owners: Iterable[_Owner]) -> list[str]:
-    """The columns of a relation that have the rows and units of its owners."""
-    letters = ("r" if owner.unit == owner.row else "ru" for owner in owners)
-    return [f"{letter}{n}" for n, both in enumerate(letters) for letter in both]
-
-
-def _of_part(part: _Relation, width: int, owners: tuple[_Owner, ...]) -> str:
+def _of_part(part: _Relation, owners: tuple[_Owner, ...]) -> str:
     """A part of a UNION ALL with the rows and units of all `owners`."""
-    columns = [f"c{n}" for n in range(1, width + 1)]
-    own = {owner.name: str(n) for n, owner in enumerate(part.owners)}
-    items = list(columns)
-    for id in _ids(owners):
-        held = own.get(owners[int(id[1:])].name)
-        items.append(f"{id[0] + held if held else 'NULL'} AS {id}")
-    named = ", ".join([*columns, *_ids(part.owners)])
-    return f"(SELECT {', '.join(items)} FROM ({part.sql}) AS q({named}))"
+    columns = [f"c{n}" for n in range(1, len(part.columns) + 1)]
+    own = [owner.name for owner in part.owners]
+    held = [str(own.index(owner.name)) if owner.name in own else "" for owner in owners]
+    ids = [f"{id + n if n else 'NULL'} AS {id}{at}" for at, n in enumerate(held) for id in "ru"]
+    named = columns + [f"{id}{n}" for n in range(len(own)) for id in "ru"]
+    return f"(SELECT {', '.join(columns + ids)} FROM ({part.sql}) AS q({', '.join(named)}))"
 
 
 class _Select:
@@ -266,7 +237,6 @@ class _Select:
         self.factors: dict[str, None] = {}  # columns and sums that are multiplied with others
         self.sample = tree.sampled(self.parts["sample"]) if "sample" in self.parts else ""
         self.from_sql = self._from()
-        self.owners = tuple(owner for source in self.sources for owner in source.owners)
         self.joined = len(self.sources) > 1 or any(source.joined for source in self.sources)
         self._check_sources()
         self.items = [item for part in self.parts["expressions"] for item in self._expanded(part)]
@@ -284,15 +254,15 @@ class _Select:
         self.aggregated = bool({"group", "having"} & set(self.parts)) or any(
             map(makes_one_of_many, listed)
         )
-        alike = (alike or "distinct" in self.parts) and self.protected and not self.aggregated
+        alike = (alike or "distinct" in self.parts) and bool(self.owners) and not self.aggregated
         self._group(alike)
         self.grouped = self.aggregated or alike
 
     # What it reads
 
     @property
-    def protected(self) -> bool:
-        return any(source.owners for source in self.sources)
+    def owners(self) -> tuple[_Owner, ...]:
+        return tuple(owner for source in self.sources for owner in source.owners)
 
     def _from(self) -> str:
         if "from" not in self.parts:
@@ -318,14 +288,14 @@ class _Select:
         return f" FROM {sql}"
 
     def _check_sources(self) -> None:
-        if self.protected and not all(source.rows for source in self.sources):
+        if self.owners and not all(source.rows for source in self.sources):
             refuse(
                 "A SELECT reads frames or results of aggregates, not both at once.",
                 "Compare with (SELECT avg(x) FROM …), or aggregate both and join the results.",
             )
         if self.joined and self.gate.sampled:
             refuse("A sample is of one frame.", "Leave the sample out, or the join.")
-        self.gate.joined |= self.protected and self.joined
+        self.gate.joined |= bool(self.owners) and self.joined
 
     def _using(self, name: str, source: _Source) -> str:
         left, right = _field(name, "", self.sources[:-1]), _field(name, "", [source])
@@ -376,7 +346,7 @@ class _Select:
         or equals two columns: else it could repeat a row as often as it likes.
         """
         value = self._condition(node, ROW)
-        if len(value.tables) > 1 and any(source.owners for source in self.sources):
+        if len(value.tables) > 1 and self.owners:
             sides = [unwrapped(node.args.get(key)) for key in ("this", "expression")]
             if kind(node) != "EQ" or any(kind(side) != "Column" for side in sides):
                 refuse(
@@ -428,7 +398,7 @@ class _Select:
 
     def _as_key(self, value: Value) -> Value:
         """`value` as the label of a group."""
-        key = replace(value, plain=False, degree=0)
+        key = replace(value, plain=False)
         if not self.owners or value.out or value.bare or (value.plain and value.type == "bool"):
             return key
         if not value.plain:
@@ -454,16 +424,15 @@ class _Select:
         tail = f" HAVING {' AND '.join(having)}" if having and self.grouped else ""
         if not self.grouped:
             for n, owner in enumerate(self.owners):
-                items.append(f"{owner.row} AS r{n}")
-                items += [f"{owner.unit} AS u{n}"] if owner.unit != owner.row else []
+                items += [f"{owner.row} AS r{n}", f"{owner.unit} AS u{n}"]
         distinct = "DISTINCT " if "distinct" in self.parts else ""
         body = f"SELECT {distinct}{', '.join(items)}{self.from_sql}{self.where}{keys}{tail}"
         body += f"{self.sample}{order}{tree.limited(self.parts)}"
         sql = body.replace(tree.MARK, self._split())
-        if self.grouped and self.protected and self.joined:  # its groups may share rows
+        if self.grouped and self.owners and self.joined:  # its groups may share rows
             more = frozenset({f"joined {self.set}"})
             values = [replace(v, sets=v.sets | more) if v.sets else v for v in values]
-        left_out = self._left_out(keys) if keys and self.protected and not self.gate.sampled else ""
+        left_out = self._left_out(keys) if keys and self.owners and not self.gate.sampled else ""
         columns = list(zip(titles, values, strict=True))
         owners = () if self.grouped else self.owners
         return _Relation(sql, columns, owners, self.joined, left_out)
@@ -477,8 +446,7 @@ class _Select:
 
     def _count(self, owner: _Owner, condition: str = "") -> str:
         """How many units of `owner` there are, where `condition` holds."""
-        alone = not self.joined and owner.unit == owner.row
-        what = "*" if alone else f"DISTINCT {owner.unit}"
+        what = f"DISTINCT {owner.unit}" if self.joined or owner.units else "*"
         return f"count({what})" + (f" FILTER (WHERE {condition})" if condition else "")
 
     def _enough(self, condition: str = "") -> str:
@@ -543,17 +511,16 @@ class _Select:
         if name == "count_if":
             more = self._condition(nodes.pop(), ROW).sql
             name, condition = "count", f"({condition} AND {more})" if condition else more
-        values = [self.value(part, ARGUMENT if self.protected else ROW) for part in nodes]
+        values = [self.value(part, ARGUMENT if self.owners else ROW) for part in nodes]
         self._check_types(name, values)
         type_ = values[0].type if name in known.CELLS or name[:5] == "bool_" else "number"
-        name = "avg" if name == "mean" else name
         if name in known.SUMS and values[0].type == "bool":
             values = [replace(values[0], sql=f"CAST({values[0].sql} AS INTEGER)")]
         inner = distinct + (", ".join(value.sql for value in values) or "*")
         inner += f", {fraction!r}" if name in known.QUANTILES else ""
         sql = f"{name}({inner})" + (f" FILTER (WHERE {condition})" if condition else "")
         seen = Value(sql, type_).of(*values)
-        if self.protected:
+        if self.owners:
             return self._guarded(name, seen, values, condition, fraction)
         if len(seen.sets) > 1 and name not in ("count", "min", "max"):
             refuse(
@@ -569,7 +536,7 @@ class _Select:
             open_(value)
             if value.type not in fits:
                 refuse(f"{name} does not read a {value.type}.", "Write count(DISTINCT x).")
-            if name not in known.SUMS and self.protected and not value.plain:
+            if name not in known.SUMS and self.owners and not value.plain:
                 refuse(f"{name} reads a column as it is.", f"Write {name}(x) FILTER (WHERE …).")
 
     def _guarded(
@@ -600,8 +567,8 @@ class _Select:
             empty = [f"({read} IS NOT NULL)" for read, nulls in sorted(seen.reads) if nulls]
             self.conditions.update(dict.fromkeys([*tests, *empty]))
             guards.append(tree.MARK)
-        if len(seen.reads) > 1 and (seen.degree > 1 or spread):
-            if any(owner.unit != owner.row for owner in self.owners):
+        if len(seen.reads) > 1 and (seen.factors or spread):
+            if any(owner.units for owner in self.owners):
                 refuse(
                     "Where units are counted, an aggregate reads one column.",
                     "Aggregate each column by itself: sum(a), sum(b).",
@@ -626,7 +593,9 @@ class _Select:
 
     def value(self, node: Any, place: str) -> Value:
         """`node` as it will run in `place`."""
-        self.gate.spend()
+        self.gate.values += 1
+        if self.gate.values > _VALUES:  # names that mean others can double at each step
+            refuse("The query is too large.", "Repeat fewer names and conditions.")
         if place == GROUP and (key := self._key(node)) is not None:
             return key
         if isinstance(node, Value):  # one of those that * means
@@ -687,7 +656,7 @@ class _Select:
 
     def _double(self, value: Value) -> str:
         """`value` for arithmetic. An overflow would be an error that tells of one row."""
-        return f"CAST({value.sql} AS DOUBLE)" if self.protected and value.reads else value.sql
+        return f"CAST({value.sql} AS DOUBLE)" if self.owners and value.reads else value.sql
 
     def _arithmetic(self, node: Any, place: str) -> Value:
         parts = args(node, "this", "expression", "typed", "safe")
@@ -704,14 +673,14 @@ class _Select:
                 f"{sign} between aggregates of different rows tells of the rows between them.",
                 "Compute both in one SELECT with FILTER, divide them, or select both as columns.",
             )
-        if place == ARGUMENT:
-            made = replace(made, degree=left.degree + right.degree if sign == "*" else made.degree)
-            if sign in ("//", "%") or (sign == "/" and right.reads) or made.degree > 2:
-                refuse(
-                    "An aggregate reads columns, sums and products of two, divided by numbers.",
-                    "Write sum(a) / sum(b), or sum(a * b).",
-                )
-        if sign == "*" and left.reads and right.reads:
+        both = bool(left.reads and right.reads)
+        fits = sign in "+-" or not right.reads or (sign == "*" and not (both and made.factors))
+        if place == ARGUMENT and (not fits or sign in ("//", "%")):
+            refuse(
+                "An aggregate reads columns, sums and products of two, divided by numbers.",
+                "Write sum(a) / sum(b), or sum(a * b).",
+            )
+        if sign == "*" and both:
             made = replace(made, factors=made.factors | {left.sql, right.sql})
         one, other = left.sql, right.sql
         if sign in "+-*":
@@ -799,8 +768,10 @@ class _Select:
         return self._applied("date_part", "ld>n", [part, self.value(parts["expression"], place)])
 
     def _subquery(self, node: Any, place: str) -> Value:
-        query = self.gate.condition if place == ROW and self.protected else self.gate.query
-        found = query(node, self.ctes)
+        hidden = place == ROW and bool(self.owners)
+        self.gate.conditions += hidden
+        found = self.gate.query(node, self.ctes)
+        self.gate.conditions -= hidden
         if found.owners or len(found.columns) != 1:
             refuse(
                 "A subquery that is used as a value must be one aggregate.",
@@ -834,7 +805,7 @@ class _Select:
         for letter, value in zip(letters, values, strict=False):
             if letter == "l" and not value.constant:
                 refuse(f"{name} takes a value written out there.", f"Write {name}(x, 2).")
-            if letter == "m" and self.protected and value.reads:
+            if letter == "m" and self.owners and value.reads:
                 refuse(f"{name} can fail on one row.", f"Use it on aggregates: {name}(avg(x)).")
             taken(value, known.LETTERS.get(letter, value.type))
             open_(value, gives == "t" or name in ("Like", "ILike"))
@@ -913,12 +884,12 @@ def _of_frame(frame: GatedFrame, alias: str) -> _Source:
         bare = column.masked or (column.type == "text" and column.level < SAMPLE)
         fields[name.casefold()] = Value(
             sql, "text" if column.masked else column.type, column.level >= SAMPLE and not bare,
-            bare, plain=True, degree=1, reads=frozenset({(sql, column.nulls)}),
+            bare, plain=True, reads=frozenset({(sql, column.nulls)}),
             tables=frozenset({alias}),
         )  # fmt: skip
-    row = f"{alias}.{quoted(frame.row)}"
+    row = f"{alias}.rowid"
     unit = f"{alias}.{quoted(frame.unit)}" if frame.unit else row
-    owner = _Owner(frame.name, alias, row, unit)
+    owner = _Owner(frame.name, alias, row, unit, bool(frame.unit))
     owners = (owner,) if frame.below(FULL) else ()
     return _Source(f"{quoted(frame.name)} AS {alias}", fields, owners, True, frame=frame)
 
@@ -937,12 +908,11 @@ def _derived(found: _Relation, alias: str) -> _Source:
                 tables=frozenset(f"{alias}/{table}" for table in inner),
             ),
         )  # fmt: skip
-    owners = []
-    for n, one in enumerate(found.owners):
-        unit = f"{alias}.{'r' if one.unit == one.row else 'u'}{n}"
-        table, row = f"{alias}/{one.table}", f"{alias}.r{n}"
-        owners.append(replace(one, table=table, row=row, unit=unit))
-    return _Source(f"({found.sql}) AS {alias}", fields, tuple(owners), bool(owners), found.joined)
+    owners = tuple(
+        replace(one, table=f"{alias}/{one.table}", row=f"{alias}.r{n}", unit=f"{alias}.u{n}")
+        for n, one in enumerate(found.owners)
+    )
+    return _Source(f"({found.sql}) AS {alias}", fields, owners, bool(owners), found.joined)
 
 
 def _field(name: str, table: str, sources: Iterable[_Source]) -> Value:

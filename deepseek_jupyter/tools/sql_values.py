@@ -30,7 +30,6 @@ class Value:
     label: bool = False
     plain: bool = False
     literal: str | None = None
-    degree: int = 0  # columns that are multiplied
     pure: bool = False  # an aggregate as it is, or times a number
     reads: frozenset[tuple[str, bool]] = frozenset()  # columns, and whether they hold NULL
     sets: frozenset[str] = frozenset()
@@ -45,8 +44,7 @@ class Value:
     def of(self, *parts: Value) -> Value:
         """The expression, made of `parts`."""
         gathered: Any = {n: frozenset().union(*(getattr(p, n) for p in parts)) for n in _GATHERED}
-        degree = max((part.degree for part in parts), default=0)
-        return replace(self, out=all(p.out for p in parts), degree=degree, **gathered)
+        return replace(self, out=all(p.out for p in parts), **gathered)
 
 
 def _table(text: str) -> dict[str, str]:
