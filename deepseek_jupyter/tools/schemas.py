@@ -69,11 +69,6 @@ class Shape:
     schema: Mapping[str, Any]
     validate: Callable[[Any], Any]
 
-    @property
-    def description(self) -> str:
-        """The docstring of the type, "" without one."""
-        return str(self.schema.get("description") or "")
-
 
 def shape_of(wanted: object) -> Shape:
     """The shape that `wanted` says; ``[T]`` is short for ``list[T]``.
@@ -336,7 +331,7 @@ def ask_for(shape: Shape, style: SchemaStyle, *, tools: bool = False) -> Asked:
         return Asked(shape, parameters, _restore=made.restore)
     function = {
         "name": shape.name,
-        "description": shape.description or "Give the answer to the user's question.",
+        "description": shape.schema.get("description") or "Give the answer to the user's question.",
         "strict": True,
         "parameters": made.schema,
     }
@@ -449,12 +444,10 @@ def _joined(schema: Mapping[str, Any], references: References) -> dict[str, Any]
     joined = {word: value for word, value in schema.items() if word != "allOf"}
     for part in map(references.resolve, schema["allOf"]):
         if isinstance(part, Mapping):
-            both = {w: joined[w] for w in ("properties", "required") if w in joined and w in part}
-            joined |= part
-            if "properties" in both:
-                joined["properties"] = {**both["properties"], **part["properties"]}
-            if "required" in both:
-                joined["required"] = [*both["required"], *part["required"]]
+            properties = {**joined.get("properties", {}), **part.get("properties", {})}
+            required = [*joined.get("required", ()), *part.get("required", ())]
+            both = {"properties": properties, "required": required}
+            joined |= {**part, **{word: value for word, value in both.items() if value}}
     return joined
 
 
