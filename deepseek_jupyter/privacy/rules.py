@@ -303,9 +303,7 @@ def check_kind(name: str, kind: str, files: Iterable[DataRules]) -> None:
 
 
 def check_columns(frame: str, known: Sequence[str], names: Iterable[str]) -> None:
-    """Raise `ParameterError` where `frame` has none of these names: a misspelt rule would let the
-    column that was meant leave.
-    """
+    """Raise `ParameterError` for a name that `frame` lacks: a misspelt rule protects nothing."""
     for name in names:
         if not any(speaks_of(name, label) for label in known):
             close = difflib.get_close_matches(name, known, n=1)

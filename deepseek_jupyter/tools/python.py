@@ -73,9 +73,7 @@ class Ran:
 
 
 def python_tool(shell: Any, protected: Callable[[], Mapping[str, Any]] = dict) -> Tool:
-    """The tool for an IPython `shell`; results with rows of a `protected` frame wait for a yes.
-    Raises `ToolError` where there is no shell.
-    """
+    """The tool for an IPython `shell`; results with rows of a `protected` frame wait for a yes."""
     if shell is None:
         raise ToolError("run_python needs a notebook or an IPython shell.", "Run it from a cell.")
     return Tool(

@@ -374,9 +374,7 @@ def _response_format(
 
 
 def _as_object(schema: Mapping[str, Any]) -> dict[str, Any]:
-    """`schema` where it is an object's, else an object's with the value in it: JSON mode gives
-    objects alone, and hosts differ on anything else.
-    """
+    """`schema`, in an object's where it is of none: JSON mode gives objects alone."""
     plain = {word: value for word, value in schema.items() if word != "$defs"}
     top: Any = plain
     while isinstance(top, Mapping) and str(top.get("$ref", "")).startswith("#/$defs/"):

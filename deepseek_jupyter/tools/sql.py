@@ -81,9 +81,7 @@ class Masker:
         return _replaced(coded, changed) if changed else array
 
     def _alters(self, array: Any) -> bool:
-        """Whether there is anything to mask within lists, structs, maps or bytes, or numbers that
-        arithmetic would take apart.
-        """
+        """Whether there is anything to mask within lists, structs, maps or bytes, or numbers."""
         assert self._redactor is not None
         if (family := _family(array.type)) != "nested":
             numbers = array.unique().to_pylist() if family == "number" else ()
@@ -93,9 +91,7 @@ class Masker:
         return self._left < 0 or bool(_changed(texts, self._redactor.redact))
 
     def veiled(self, veil: str, array: Any) -> Any:
-        """Every value as its pseudonym, the one that cards show. Without a redactor each gets a
-        number that cannot be put back.
-        """
+        """Every value as its pseudonym; without a redactor, one that cannot be put back."""
         redactor = self._redactor or Redactor(())
         coded, texts = _coded(array)
         if len(texts) > _VEILED:
@@ -268,16 +264,12 @@ def _table(name: str, frame: Any, policy: Policy, redactor: Redactor | None, uni
 
 
 def _personal(column: Column, detectors: Iterable[str]) -> bool:
-    """Whether all of a column gets pseudonyms: by its name, or for numbers like those of cards,
-    which arithmetic would take apart.
-    """
-    if column_kind(column.name) is not None:
-        return True
-    return _like_cards(column.values, detectors)
+    """Whether all of a column gets pseudonyms: by its name, or for numbers of cards."""
+    return column_kind(column.name) is not None or _like_cards(column.values, detectors)
 
 
 def _like_cards(values: Iterable[Any], detectors: Iterable[str]) -> bool:
-    """Whether there are numbers of cards among the whole ones of twelve digits or more."""
+    """Whether there are numbers of cards, which arithmetic would take apart, among these."""
     numbers: Any = (v for v in values if isinstance(v, int | float | Decimal))
     long = (str(int(v)) for v in numbers if 1e11 < abs(v) < 1e20)
     return any(find(text, detectors) for text in long)
