@@ -26,6 +26,7 @@ from deepseek_jupyter.protocol.deltas import Completion
 from deepseek_jupyter.protocol.messages import ToolCall, read_arguments
 
 from .functions import Tool, tool_of, unwrapped
+from .schemas import values_in
 
 DENIED = (
     "denied: the user did not agree to this call. Do not try it again; go on without it, or say "
@@ -35,7 +36,6 @@ DENIED = (
 _WHOLE = frozenset({"tool_calls", "stop", "function_call"})
 _NAME_KEYS = ("name", "function", "tool")
 _ARGUMENT_KEYS = frozenset({"arguments", "parameters", "args", "input"})
-_LOOKED_AT = 50  # braces of an answer at which a call may begin
 
 ROWS = 50  # that the model reads
 TOKENS = 2_000  # that they may take
@@ -88,18 +88,7 @@ def written_call(text: str, names: Collection[str]) -> str:
     Small models write ``{"name": "sql", "arguments": {…}}`` into their answer. That is text and
     never runs, and the user should know it.
     """
-    decoder, end = json.JSONDecoder(), 0
-    for _ in range(_LOOKED_AT):
-        begin = text.find("{", end)
-        if begin < 0:
-            break
-        try:
-            value, end = decoder.raw_decode(text, begin)
-        except (ValueError, RecursionError):
-            value, end = None, begin + 1
-        if name := _called(value, names):
-            return name
-    return ""
+    return next((name for value in values_in(text) if (name := _called(value, names))), "")
 
 
 def _called(value: Any, names: Collection[str]) -> str:

@@ -23,7 +23,8 @@ import re
 import sys
 import types
 import typing
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any
@@ -390,23 +391,19 @@ def _as_object(schema: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def json_in(text: str) -> Any:
-    """The JSON value in a text: all of it, its fenced block, or what begins with a bracket.
+    """The first JSON value in a text; a text without any is itself one, as of an enum."""
+    return next(values_in(text), text.strip())
 
-    A text without any is itself the value: for an enum or a plain string it may be right.
-    """
-    text = text.strip()
+
+def values_in(text: str) -> Iterator[Any]:
+    """The JSON values in a text: all of it, its fenced block, what begins with a bracket."""
     for found in (text, *_FENCED.findall(text)[:1]):
-        try:
-            return json.loads(found)
-        except (ValueError, RecursionError):
-            continue
+        with suppress(ValueError, RecursionError):
+            yield json.loads(found)
     decoder = json.JSONDecoder()
     for begun in islice(re.finditer(r"[{\[]", text), _LOOKED_AT):
-        try:
-            return decoder.raw_decode(text, begun.start())[0]
-        except (ValueError, RecursionError):
-            continue
-    return text
+        with suppress(ValueError, RecursionError):
+            yield decoder.raw_decode(text, begun.start())[0]
 
 
 def example(schema: Mapping[str, Any]) -> Any:
