@@ -15,9 +15,7 @@ from deepseek_jupyter.errors import QueryRefusedError
 from deepseek_jupyter.privacy.levels import FULL, SAMPLE, STATS, Level
 
 from . import sql_tree as tree
-from . import sql_values as known
-from .sql_tree import args, function, kind, quoted, refuse, refuse_node, unwrapped, walked
-from .sql_values import ARGUMENT, GROUP, ROW, Value, makes_one_of_many, open_, shared, taken
+from .sql_tree import ARGUMENT, GROUP, ROW, Value, args, kind, quoted, refuse, refuse_node, taken
 
 LEAST = 5  # rows of a group, unless a setting says otherwise
 _CONDITIONS = 4  # in one SELECT: each doubles the parts that are counted
@@ -250,10 +248,8 @@ class _Select:
         self.set = f"{self.rows} {node!r}"
         if "distinct" in self.parts:
             args(self.parts["distinct"])
-        listed = [part for _, item in self.items for part in walked(item)]
-        self.aggregated = bool({"group", "having"} & set(self.parts)) or any(
-            map(makes_one_of_many, listed)
-        )
+        gathered = any(tree.gathers(item) for _, item in self.items)
+        self.aggregated = gathered or bool({"group", "having"} & set(self.parts))
         alike = (alike or "distinct" in self.parts) and bool(self.owners) and not self.aggregated
         self._group(alike)
         self.grouped = self.aggregated or alike
@@ -338,7 +334,7 @@ class _Select:
             refuse_node(node)
         sql = f"(SELECT unnest([{', '.join(value.sql for value in values)}]) AS c1) AS {alias}"
         reads = frozenset({(f"{alias}.c1", True)})
-        made = Value(f"{alias}.c1", shared(values), reads=reads, tables=frozenset({alias}))
+        made = Value(f"{alias}.c1", tree.shared(values), reads=reads, tables=frozenset({alias}))
         return _Source(sql, {names[0].name.casefold(): made}, rows=True)
 
     def _joining(self, node: Any) -> str:
@@ -347,7 +343,7 @@ class _Select:
         """
         value = self._condition(node, ROW)
         if len(value.tables) > 1 and self.owners:
-            sides = [unwrapped(node.args.get(key)) for key in ("this", "expression")]
+            sides = [tree.unwrapped(node.args.get(key)) for key in ("this", "expression")]
             if kind(node) != "EQ" or any(kind(side) != "Column" for side in sides):
                 refuse(
                     "A condition compares columns of two tables other than by =.",
@@ -390,7 +386,7 @@ class _Select:
             held = args(self.parts["group"], "expressions", "all")
             nodes = [self._meant(node, False) for node in held.get("expressions", ())]
             if "all" in held:
-                nodes = [i for _, i in self.items if not any(map(makes_one_of_many, walked(i)))]
+                nodes = [item for _, item in self.items if not tree.gathers(item)]
         for node in nodes:
             value = self.value(node, ROW)
             if value.reads:
@@ -486,12 +482,12 @@ class _Select:
     # Aggregates
 
     def _aggregate(self, node: Any, place: str, condition: str = "") -> Value:
-        name = function(node)
-        if name not in known.AGGREGATES:
+        name = tree.function(node)
+        if name not in tree.AGGREGATES:
             refuse(
                 f"{name} does not run over protected data.",
                 "There are count, count(DISTINCT x), sum, avg, stddev, variance, corr, min, max, "
-                f"median, quantile_cont and: {', '.join(known.SCALARS)}.",
+                f"median, quantile_cont and: {', '.join(tree.SCALARS)}.",
             )
         if place != GROUP:
             refuse(f"{name} is where rows are read.", "Write it in SELECT, HAVING or ORDER BY.")
@@ -500,24 +496,24 @@ class _Select:
             nodes, distinct = list(args(nodes[0], "expressions")["expressions"]), "DISTINCT "
             if name != "count":
                 refuse("DISTINCT belongs in count alone.", "Write count(DISTINCT x).")
-        if name in known.QUANTILES:
+        if name in tree.QUANTILES:
             fraction = tree.fraction(nodes)
             nodes.pop()
         star = name == "count" and not distinct and [kind(n) for n in nodes] in ([], ["Star"])
         if star:
             nodes = [args(n) for n in nodes][:0]
-        if len(nodes) != int(known.AGGREGATES[name][0]) and not star:
+        if len(nodes) != int(tree.AGGREGATES[name][0]) and not star:
             refuse(f"{name} has {len(nodes)} arguments.", f"Write {name}(x).")
         if name == "count_if":
             more = self._condition(nodes.pop(), ROW).sql
             name, condition = "count", f"({condition} AND {more})" if condition else more
         values = [self.value(part, ARGUMENT if self.owners else ROW) for part in nodes]
         self._check_types(name, values)
-        type_ = values[0].type if name in known.CELLS or name[:5] == "bool_" else "number"
-        if name in known.SUMS and values[0].type == "bool":
+        type_ = values[0].type if name in tree.CELLS or name[:5] == "bool_" else "number"
+        if name in tree.SUMS and values[0].type == "bool":
             values = [replace(values[0], sql=f"CAST({values[0].sql} AS INTEGER)")]
         inner = distinct + (", ".join(value.sql for value in values) or "*")
-        inner += f", {fraction!r}" if name in known.QUANTILES else ""
+        inner += f", {fraction!r}" if name in tree.QUANTILES else ""
         sql = f"{name}({inner})" + (f" FILTER (WHERE {condition})" if condition else "")
         seen = Value(sql, type_).of(*values)
         if self.owners:
@@ -531,12 +527,12 @@ class _Select:
 
     def _check_types(self, name: str, values: list[Value]) -> None:
         """What may not leave is counted, and nothing else."""
-        fits = [known.LETTERS[letter] for letter in known.AGGREGATES[name][1:]]
+        fits = [tree.LETTERS[letter] for letter in tree.AGGREGATES[name][1:]]
         for value in values if name != "count" else ():
-            open_(value)
+            tree.open_(value)
             if value.type not in fits:
                 refuse(f"{name} does not read a {value.type}.", "Write count(DISTINCT x).")
-            if name not in known.SUMS and self.owners and not value.plain:
+            if name not in tree.SUMS and self.owners and not value.plain:
                 refuse(f"{name} reads a column as it is.", f"Write {name}(x) FILTER (WHERE …).")
 
     def _guarded(
@@ -546,7 +542,7 @@ class _Select:
         labels = {key for key, value in self.keys.items() if value.label}
         if name != "count" and labels & {read for read, _ in seen.reads}:
             refuse(f"{name} of a group's own key is the key.", "Aggregate another column.")
-        if name in known.CELLS and not seen.out:
+        if name in tree.CELLS and not seen.out:
             self._as_card(name, condition, fraction)
         for owner in self.owners if name != "count" else ():
             self.gate.tell(owner.name, f"{self.rows} {list(self.keys)}")
@@ -562,7 +558,7 @@ class _Select:
                 for owner in self.owners
                 if owner.table in seen.tables
             ]
-        spread = name not in known.SUMS and name not in known.CELLS and name != "count"
+        spread = name not in tree.SUMS and name not in tree.CELLS and name != "count"
         if tests or len(seen.reads) > 1:
             empty = [f"({read} IS NOT NULL)" for read, nulls in sorted(seen.reads) if nulls]
             self.conditions.update(dict.fromkeys([*tests, *empty]))
@@ -576,7 +572,7 @@ class _Select:
             factors = sorted(seen.factors | {read for read, _ in seen.reads})
             self.factors.update(dict.fromkeys(factors))
         sql = f"CASE WHEN {' AND '.join(guards)} THEN {seen.sql} END"
-        sets = frozenset({f"cells {self.set}" if name in known.CELLS else self.set})
+        sets = frozenset({f"cells {self.set}" if name in tree.CELLS else self.set})
         return Value(sql, seen.type, sets=sets, pure=True)
 
     def _as_card(self, name: str, condition: str, fraction: float) -> None:
@@ -602,7 +598,7 @@ class _Select:
             if place == GROUP:
                 refuse("* is next to aggregates.", "Name the columns of GROUP BY.")
             return node
-        node = unwrapped(node)
+        node = tree.unwrapped(node)
         handler = _HANDLERS.get(kind(node))
         if handler is None:
             refuse_node(node)
@@ -619,7 +615,7 @@ class _Select:
     def _key(self, node: Any) -> Value | None:
         if isinstance(node, Value):
             return self.keys.get(node.sql)
-        if any(tree.is_query(part) for part in walked(node)):
+        if any(tree.is_query(part) for part in tree.walked(node)):
             return None
         try:
             return self.keys.get(self.value(node, ROW).sql)
@@ -660,13 +656,13 @@ class _Select:
 
     def _arithmetic(self, node: Any, place: str) -> Value:
         parts = args(node, "this", "expression", "typed", "safe")
-        left, divisor = self.value(parts["this"], place), unwrapped(parts["expression"])
+        left, divisor = self.value(parts["this"], place), tree.unwrapped(parts["expression"])
         if kind(node) == "Div" and place == GROUP and kind(divisor) == "Subquery":
             right = self._subquery(divisor, ROW)  # shown in a ratio alone
         else:
             right = self.value(divisor, place)
         left, right = taken(left, "number"), taken(right, "number")
-        sign, made = known.ARITHMETIC[kind(node)], Value("", "number").of(left, right)
+        sign, made = tree.ARITHMETIC[kind(node)], Value("", "number").of(left, right)
         made = replace(made, pure=sign in "*/" and all(v.pure or v.constant for v in (left, right)))
         if len(made.sets) > 1 and not made.pure:
             refuse(
@@ -691,12 +687,12 @@ class _Select:
     def _comparison(self, node: Any, place: str) -> Value:
         parts = args(node, "this", "expression")
         both = [self.value(parts[key], place) for key in ("this", "expression")]
-        return self._compared(known.COMPARISONS[kind(node)], *both)
+        return self._compared(tree.COMPARISONS[kind(node)], *both)
 
     def _sign(self, node: Any, place: str) -> Value:
         parts = args(node, "this", "expression")
         found = [self.value(parts[key], place) for key in ("this", "expression") if key in parts]
-        types, template = known.SIGNS[kind(node)]
+        types, template = tree.SIGNS[kind(node)]
         return self._applied(kind(node), types, found, template)
 
     def _is(self, node: Any, place: str) -> Value:
@@ -738,12 +734,12 @@ class _Select:
         if "default" in parts:
             branches.append(self.value(parts["default"], place))
             sql += f" ELSE {branches[-1].sql}"
-        made = Value(f"({sql} END)", shared(branches))
+        made = Value(f"({sql} END)", tree.shared(branches))
         if place == ARGUMENT:
             made = replace(made.of(*branches), bare=any(branch.bare for branch in branches))
             return replace(made, tests=made.tests | {test.sql for test in tests})
         for branch in branches:
-            open_(branch)
+            tree.open_(branch)
         return made.of(*tests, *branches)
 
     def _cast(self, node: Any, place: str) -> Value:
@@ -751,16 +747,16 @@ class _Select:
         to = args(parts["to"], "this", "expressions")
         name = str(getattr(to["this"], "name", to["this"]))
         value = self.value(parts["this"], place)
-        if name not in known.TYPES:
-            refuse(f"A cast to {name} does not run here.", f"There are: {', '.join(known.TYPES)}.")
-        if value.literal is not None and known.TYPES[name] == "time":
+        if name not in tree.TYPES:
+            refuse(f"A cast to {name} does not run here.", f"There are: {', '.join(tree.TYPES)}.")
+        if value.literal is not None and tree.TYPES[name] == "time":
             return Value(f"CAST('{tree.date(value.literal)}' AS {name})", "time")
-        open_(value, known.TYPES[name] == "text")
+        tree.open_(value, tree.TYPES[name] == "text")
         if place == ARGUMENT and name != "DOUBLE" and (value.type, name) != ("bool", "INT"):
             refuse("A cast inside an aggregate rounds.", "Cast the result: CAST(avg(x) AS INT).")
         sizes = [tree.number(str(part.this.this)) for part in to.get("expressions", ())]
         size = f"({', '.join(sizes)})" if sizes else ""
-        return Value(f"TRY_CAST({value.sql} AS {name}{size})", known.TYPES[name]).of(value)
+        return Value(f"TRY_CAST({value.sql} AS {name}{size})", tree.TYPES[name]).of(value)
 
     def _extract(self, node: Any, place: str) -> Value:
         parts = args(node, "this", "expression")
@@ -788,13 +784,13 @@ class _Select:
         return self._aggregate(parts["this"], place, condition.sql)
 
     def _call(self, node: Any, place: str) -> Value:
-        name = function(node)
-        if name not in known.SCALARS:
+        name = tree.function(node)
+        if name not in tree.SCALARS:
             return self._aggregate(node, place)
         values = [self.value(part, place) for part in node.expressions]
         if place == ARGUMENT:
             return _filled(name, values)
-        return self._applied(name, known.SCALARS[name], values)
+        return self._applied(name, tree.SCALARS[name], values)
 
     def _applied(self, name: str, types: str, values: list[Value], template: str = "") -> Value:
         """A function or sign over `values`; `types` are those of SCALARS."""
@@ -807,14 +803,14 @@ class _Select:
                 refuse(f"{name} takes a value written out there.", f"Write {name}(x, 2).")
             if letter == "m" and self.owners and value.reads:
                 refuse(f"{name} can fail on one row.", f"Use it on aggregates: {name}(avg(x)).")
-            taken(value, known.LETTERS.get(letter, value.type))
-            open_(value, gives == "t" or name in ("Like", "ILike"))
+            taken(value, tree.LETTERS.get(letter, value.type))
+            tree.open_(value, gives == "t" or name in ("Like", "ILike"))
         if letters.startswith("ld"):
             tree.unit(values[0].literal or "")
         exact = name not in ("abs", "round", "Neg")  # an overflow tells of one row
         texts = [value.sql if exact else self._double(value) for value in values]
         sql = template.format(*texts) if template else f"{name}({', '.join(texts)})"
-        made = Value(sql, shared(values) if gives == "?" else known.LETTERS[gives]).of(*values)
+        made = Value(sql, tree.shared(values) if gives == "?" else tree.LETTERS[gives]).of(*values)
         pure = name == "Neg" or gives == "?"
         made = replace(made, pure=pure and values[0].pure and all(v.constant for v in values[1:]))
         if len(made.sets) > 1 and not made.pure and name != "round" and gives != "b":
@@ -828,8 +824,8 @@ class _Select:
         if len(kinds) > 1 and kinds != {"bool", "number"}:
             refuse(f"A {left.type} is compared with a {right.type}.", "Compare one type.")
         if sign not in ("=", "<>") and "DISTINCT" not in sign:
-            open_(left)
-            open_(right)
+            tree.open_(left)
+            tree.open_(right)
         return Value(f"({left.sql} {sign} {right.sql})", "bool").of(left, right)
 
     def _like_other(self, value: Value, other: Value) -> Value:
@@ -844,9 +840,9 @@ class _Select:
 _HANDLERS: Mapping[str, Callable[[_Select, Any, str], Value]] = {
     "Column": _Select._column,
     **dict.fromkeys(("Literal", "Boolean", "Null"), _Select._constant),
-    **dict.fromkeys(known.ARITHMETIC, _Select._arithmetic),
-    **dict.fromkeys(known.COMPARISONS, _Select._comparison),
-    **dict.fromkeys(known.SIGNS, _Select._sign),
+    **dict.fromkeys(tree.ARITHMETIC, _Select._arithmetic),
+    **dict.fromkeys(tree.COMPARISONS, _Select._comparison),
+    **dict.fromkeys(tree.SIGNS, _Select._sign),
     "Is": _Select._is,
     "Between": _Select._between,
     "In": _Select._in,
@@ -859,7 +855,7 @@ _HANDLERS: Mapping[str, Callable[[_Select, Any, str], Value]] = {
 }
 _IN_ARGUMENTS = frozenset(
     {"Column", "Literal", "Null", "Neg", "Case", "Cast", "TryCast", "Anonymous"}
-    | set(known.ARITHMETIC)
+    | set(tree.ARITHMETIC)
 )
 
 
@@ -870,8 +866,8 @@ def _filled(name: str, values: list[Value]) -> Value:
             f"{name} cannot be in an aggregate.",
             "An aggregate reads columns and arithmetic; use the function on its result.",
         )
-    open_(values[0])
-    made = Value(f"coalesce({values[0].sql}, {values[1].sql})", shared(values)).of(*values)
+    tree.open_(values[0])
+    made = Value(f"coalesce({values[0].sql}, {values[1].sql})", tree.shared(values)).of(*values)
     return replace(made, tests=made.tests | {f"({values[0].sql} IS NOT NULL)"})
 
 
