@@ -9,11 +9,6 @@ zip files and never imported. All sizes are in bytes.
 change when its hash was last found right. A seal that still fits saves hashing half a gigabyte at
 every start; one that doesn't makes `check` hash again. A file without a seal is never taken for
 whole unread.
-
-xllamacpp's wheels (2026.10): CPython 3.10 and newer on Linux with glibc (x86-64, arm64), macOS 13
-and newer (Intel, Apple), Windows on x86-64. None for Windows on ARM, no current one for musl. That
-for Linux on x86-64 is compiled for AVX2, FMA and F16C and doesn't look for them: on an older one it
-dies of an illegal instruction, and `serve` says so.
 """
 
 from __future__ import annotations

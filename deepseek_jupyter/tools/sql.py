@@ -53,7 +53,7 @@ if TYPE_CHECKING:
 
 _CHECKED = 5_000_000  # characters of different texts that are masked; some 5 s
 _VEILED = 100_000  # different values of a column that get pseudonyms
-_CHUNK = 50_000  # characters that are checked at once
+_CHUNK = 500  # texts that are checked at once
 
 
 class Masker:
@@ -140,17 +140,11 @@ def _replaced(coded: Any, changed: Mapping[str, str]) -> Any:
 def _changed(texts: list[str], mask: Callable[[str], str]) -> dict[str, str]:
     """The texts that `mask` alters, with what it makes of them."""
     changed: dict[str, str] = {}
-    begin = 0
-    while begin < len(texts):
-        end, size = begin, 0
-        while end < len(texts) and (size == 0 or size < _CHUNK):
-            size += len(texts[end])
-            end += 1
-        together = "\n".join(texts[begin:end])
+    for begin in range(0, len(texts), _CHUNK):
+        chunk = texts[begin : begin + _CHUNK]
+        together = "\n".join(chunk)
         if mask(together) != together:  # else each of them passes
-            masked = ((text, mask(text)) for text in texts[begin:end])
-            changed.update((text, new) for text, new in masked if new != text)
-        begin = end
+            changed.update((text, new) for text in chunk if (new := mask(text)) != text)
     return changed
 
 
