@@ -396,7 +396,7 @@ class RestoredEvents:
 
     def events(self, batch: list[Event]) -> list[Event]:
         """`batch` as it is shown. What may be the beginning of a pseudonym waits for its end."""
-        if not self._redactor.has_pseudonyms:  # nearly always; it costs nothing then
+        if not self._redactor.known:  # nearly always; it costs nothing then
             return batch
         return [shown for event in batch for shown in self._event(event)]
 
