@@ -15,7 +15,7 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
-from deepseek_jupyter.errors import ConversationError
+from deepseek_jupyter.errors import ConversationError, DeepSeekError
 from deepseek_jupyter.protocol.dialect import Dialect
 from deepseek_jupyter.protocol.messages import Message, legal, system
 from deepseek_jupyter.protocol.output import TURN_MIME, output_of, packed
@@ -24,7 +24,7 @@ from deepseek_jupyter.protocol.request import wire_messages
 from .conversation import Conversation
 from .records import dump
 from .restore import METADATA, restore
-from .turn import ENDED_EARLY, SCHEMA, Turn
+from .turn import ENDED_EARLY, SCHEMA, Turn, longest_ticks
 
 ENDINGS = (".md", ".html", ".json", ".ipynb", ".jsonl")
 
@@ -73,17 +73,22 @@ def write_export(
         text = to_lines(map(audited, all_turns(conversation)))
     else:
         text = _with_cells(export_text(conversation, path.suffix), path.suffix, cells)
+    write_new(path, text.encode(), ConversationError)
+
+
+def write_new(path: Path, data: bytes, error: type[DeepSeekError]) -> None:
+    """Write `data` to a file that is not there yet. Raises `error`; overwrites nothing."""
     try:
-        with path.open("x", encoding="utf-8") as file:
-            file.write(text)
+        with path.open("xb") as file:
+            file.write(data)
     except FileExistsError:
-        raise ConversationError(
+        raise error(
             f"{path} exists; nothing is overwritten.", "Name another file, or delete that one."
         ) from None
-    except OSError as error:
-        raise ConversationError(
-            f"{path} cannot be written: {error.strerror}.", "Name a file in another folder."
-        ) from error
+    except OSError as why:
+        raise error(
+            f"{path} cannot be written: {why.strerror}.", "Name a file in another folder."
+        ) from why
 
 
 def export_text(conversation: Conversation, ending: str) -> str:
@@ -219,7 +224,7 @@ def to_markdown(turns: Iterable[Turn], sanitize: Sanitize, title: str = "Convers
     """Prompts and answers of a path; `sanitize` makes the model's Markdown harmless."""
     parts = [f"# {sanitize(title)}"]
     for number, turn in enumerate(turns, 1):
-        parts += [f"## {number}", _fenced(turn.masked().prompt, "text"), sanitize(turn.cited)]
+        parts += [f"## {number}", _fenced(turn.masked().prompt), sanitize(turn.cited)]
         parts.append(f"*{' · '.join(map(_plain, _facts(turn)))}*")
     return "\n\n".join(part for part in parts if part) + "\n"
 
@@ -322,8 +327,7 @@ def _plain(text: str) -> str:
     return re.sub(r"[^\w\s.,:+/@-]", "", text)
 
 
-def _fenced(text: str, language: str) -> str:
+def _fenced(text: str) -> str:
     """A code block around `text`, whatever fences it holds itself."""
-    longest = max((len(run) for run in re.findall(r"`+", text)), default=0)
-    fence = "`" * max(3, longest + 1)
-    return f"{fence}{language}\n{text}\n{fence}"
+    fence = "`" * max(3, longest_ticks(text) + 1)
+    return f"{fence}text\n{text}\n{fence}"
