@@ -372,7 +372,6 @@ class CodeBlock:
         return self.language.lower() in _PYTHON and bool(self.language or self.closed)
 
 
-_FENCE_LINE = re.compile(r"( *)(`{3,}|~{3,})[ \t]*([^`\n]*?)\s*")
 _LANGUAGE = re.compile(r"[{.\s]*([^\s{},]*)")
 
 
@@ -381,8 +380,7 @@ def code_blocks(markdown: str) -> list[CodeBlock]:
     from markdown_it import MarkdownIt
 
     found = []
-    text = _told_apart(markdown.removesuffix("\n") + "\n")
-    for token in MarkdownIt("commonmark").parse(text):
+    for token in MarkdownIt("commonmark").parse(markdown.removesuffix("\n") + "\n"):
         if token.type == "fence" and token.map:
             first, end = token.map
             info = token.info.strip()
@@ -391,37 +389,3 @@ def code_blocks(markdown: str) -> list[CodeBlock]:
             name = language[1] if language else ""
             found.append(CodeBlock(name, token.content, info, closed, token.map))
     return found
-
-
-def _told_apart(markdown: str) -> str:
-    """`markdown` with longer fences round blocks that hold fences of their own length.
-
-    Models write a README in one fence and its code in fences of the same length, where CommonMark
-    ends the outer block at the first inner end. Fences that do not pair up stay as they are.
-    """
-    lines = markdown.split("\n")
-    within: list[tuple[int, re.Match[str]]] = []  # the open fences
-    deepest, longest = 0, 0
-    for at, line in enumerate(lines):
-        fence = _FENCE_LINE.fullmatch(line)
-        if fence is None:
-            continue
-        indent, marks, info = fence.groups()
-        if within:
-            outer = within[0][1]
-            if marks[0] != outer[2][0] or len(marks) < len(outer[2]):
-                continue
-            if len(indent) > len(outer[1]) + 3:
-                continue
-        if info or not within:
-            within.append((at, fence))
-            deepest, longest = max(deepest, len(within)), max(longest, len(marks))
-        elif len(marks) >= len(within[-1][1][2]):
-            begin, opening = within.pop()
-            if not within:
-                if deepest > 1:
-                    wide = marks[0] * (longest + 1)
-                    lines[begin] = f"{opening[1]}{wide}{opening[3]}"
-                    lines[at] = f"{indent}{wide}"
-                deepest = longest = 0
-    return "\n".join(lines)
