@@ -153,6 +153,10 @@ class Conversation:
         """The turns that follow `parent` (None: that begin the conversation), oldest first."""
         return self._read(self._tree.children(parent))
 
+    def newest_after(self, id: str) -> str:
+        """The newest turn among `id` and all that follows it."""
+        return self._tree.below([id])[-1].id
+
     def siblings(self, id: str) -> list[Turn]:
         """The turn and the other answers at its place, oldest first."""
         return self.children(self._tree.nodes[id].parent)
@@ -220,10 +224,6 @@ class Conversation:
             return self._tree.parent_for(self.tip, cell_id, prompt)
         tip = self.branches.get(checked_name(branch), self.tip)
         return self._tree.counterpart(self._tree.parent_for(tip, cell_id, prompt), self.tip)
-
-    def messages(self, parent: str | None, system_prompt: str = "") -> list[Message]:
-        """The history before a turn under `parent`, as it goes on the wire."""
-        return list(self.window(parent, system_prompt).messages)
 
     def window(
         self,

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import os
-import sqlite3
 import stat
 import threading
-from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
