@@ -130,7 +130,7 @@ def conversation_of_file(path: Path) -> Conversation:
 
 
 def to_json(conversation: Conversation) -> str:
-    """The whole tree: every record, and the branches. `rebuild_records` reads it back."""
+    """The whole tree: every record, and the branches."""
     whole = {
         "schema": SCHEMA,
         "conversation": conversation.id,

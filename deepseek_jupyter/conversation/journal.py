@@ -16,6 +16,7 @@ use from any thread and after a fork.
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from collections.abc import Hashable, Mapping, Sequence
 from datetime import date, timedelta
@@ -44,7 +45,6 @@ from .totals import By, Total, add_ghosts, delete_ghosts, outside_totals, turn_t
 from .tree import Node
 from .turn import Turn, now
 
-_AT_ONCE = 500  # ids in one statement; an old SQLite takes 999 variables
 _NODE = (
     "t.id, t.parent, t.cell_id, t.created, t.prompt_hash, t.tokens, t.answered, t.status, "
     "coalesce(t.thinking, t.reasoning_tokens, 0)"
@@ -433,15 +433,9 @@ def _turns_of(
 ) -> dict[str, Turn]:
     """The turns with these ids, by id; with `masked` the others are not even parsed."""
     only = """AND instr(body, '"pseudonyms":') > 0""" if masked else ""
-    found = {}
-    for begin in range(0, len(ids), _AT_ONCE):
-        some = ids[begin : begin + _AT_ONCE]
-        marks = ",".join("?" * len(some))
-        rows = connection.execute(
-            f"SELECT body FROM turns JOIN bodies USING (key) WHERE id IN ({marks}) {only}", some
-        )
-        for (body,) in rows:
-            turn = turn_of(body)
-            if turn is not None:
-                found[turn.id] = turn
-    return found
+    rows = connection.execute(
+        "SELECT body FROM turns JOIN bodies USING (key) "
+        f"WHERE id IN (SELECT value FROM json_each(?)) {only}",
+        (json.dumps(ids),),
+    )
+    return {turn.id: turn for (body,) in rows if (turn := turn_of(body)) is not None}

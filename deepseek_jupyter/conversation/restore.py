@@ -220,21 +220,6 @@ def decide(
 # What its outputs carry
 
 
-def rebuild(content: object) -> Conversation | None:
-    """All that a notebook (the parsed .ipynb) carries, as if taken along; None without a turn."""
-    return rebuild_records(records_in(content), _ours(content))
-
-
-def rebuild_records(records: Iterable[object], hints: object = None) -> Conversation | None:
-    """The conversation of records, in any order; None without a sound one.
-
-    `hints` may name branches: `{active, branches}`. The conversation is that of the newest turn;
-    without hints its branch ends there.
-    """
-    _, turns, _ = sort_out(records, None)
-    return _grown(turns, hints, max(turns, key=_age).conversation) if turns else None
-
-
 def sort_out(
     records: Iterable[object], journal: Journal | None
 ) -> tuple[list[Turn], list[Turn], tuple[str, ...]]:

@@ -13,12 +13,9 @@ from hypothesis import strategies as st
 from deepseek_jupyter.conversation.conversation import Conversation
 from deepseek_jupyter.conversation.exports import to_json, to_notebook
 from deepseek_jupyter.conversation.records import read_record
-from deepseek_jupyter.conversation.restore import (
-    METADATA,
-    rebuild,
-    rebuild_records,
-)
+from deepseek_jupyter.conversation.restore import METADATA
 from deepseek_jupyter.protocol.output import TURN_MIME
+from tests.support.rebuilt import rebuild, rebuild_records
 
 from .turns import a_full_turn, a_turn
 
@@ -62,7 +59,7 @@ def as_saved(content: object) -> object:
 
 @given(conversations())
 def test_a_tree_exported_as_a_notebook_is_rebuilt_from_it(conversation):
-    rebuilt = rebuild(as_saved(to_notebook(conversation, str)))
+    rebuilt = rebuild(as_saved(to_notebook(conversation)))
     if not len(conversation):
         assert rebuilt is None
         return
