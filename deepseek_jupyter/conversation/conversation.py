@@ -28,7 +28,7 @@ from deepseek_jupyter.errors import ConversationError
 from deepseek_jupyter.protocol.messages import Message, system
 from deepseek_jupyter.protocol.tokens import estimate_messages
 
-from .drawing import TurnDiffLine, diff_lines, tree_lines
+from .drawing import differences, tree_lines
 from .search import Hit, search_turns
 from .tree import SHORTEST_REFERENCE, Node, Tree, checked_name, node_of
 from .turn import Turn, new_id
@@ -194,9 +194,9 @@ class Conversation:
             return self.journal.search(query, limit, self.id)
         return search_turns(reversed(self.turns()), query, limit)
 
-    def diff(self, a: str, b: str) -> list[TurnDiffLine]:
-        """How prompt and answer of two turns differ, line by line."""
-        return diff_lines(self.look_up(a), self.look_up(b))
+    def diff(self, a: str, b: str) -> list[tuple[str, list[tuple[str, str]]]]:
+        """See `differences`; of two turns as `look_up` takes them."""
+        return differences(self.look_up(a), self.look_up(b))
 
     def tree_lines(self, limit: int = 200) -> list[str]:
         """The tree as text, its newest `limit` turns."""

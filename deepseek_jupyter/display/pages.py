@@ -212,14 +212,12 @@ class Pages:
         with self._lock:
             self._panels.pop(panel, None)
 
-    def send_newest(self, message: Mapping[str, Any]) -> bool:
-        """Send to the page that connected last; False where there is none."""
+    def send_newest(self, message: Mapping[str, Any]) -> None:
+        """Send to the page that connected last, if there is one."""
         with self._lock:
             comm = next(reversed(self._data.values()), None)
-        if comm is None:
-            return False
-        comm.send(dict(message))
-        return True
+        if comm is not None:
+            comm.send(dict(message))
 
     def begin(self, turn_id: str, turn: RunningTurn) -> None:
         """A turn may be asked about from now on."""
