@@ -107,10 +107,10 @@ class Conversation:
         return iter(self.path(self.tip))
 
     def __len__(self) -> int:
-        return len(self._tree)
+        return len(self._tree.nodes)
 
     def __contains__(self, id: object) -> bool:
-        return id in self._tree
+        return id in self._tree.nodes
 
     def turn(self, id: str | None) -> Turn | None:
         """The turn with this id, on whatever branch; None where there is none."""
@@ -143,7 +143,7 @@ class Conversation:
 
     def nodes(self) -> list[Node]:
         """All turns of all branches, in the order in which they were asked, without their texts."""
-        return list(self._tree)
+        return list(self._tree.nodes.values())
 
     def path(self, tip: str | None) -> list[Turn]:
         """The turns from the root to `tip`."""
@@ -200,9 +200,9 @@ class Conversation:
 
     def tree_lines(self, limit: int = 200) -> list[str]:
         """The tree as text, its newest `limit` turns."""
-        nodes = list(self._tree)[-limit:]
+        nodes = self.nodes()[-limit:]
         prompts = {turn.id: turn.prompt for turn in self._read([node.id for node in nodes])}
-        way = {node.id for node in self._tree.way(self.tip)}
+        way = {node.id for node in self.way()}
         return tree_lines(nodes, prompts, way, self.branches, self.active, len(self) - len(nodes))
 
     # What goes on the wire

@@ -37,11 +37,10 @@ from .rows import (
     put_tip,
     put_turn,
     remove_turn,
-    take_along,
     turn_of,
 )
 from .search import Hit, hit_in, match_expression, words_of
-from .totals import By, Total, add_ghosts, delete_ghosts, outside_totals, turn_totals
+from .totals import By, Total, add_ghosts, outside_totals, turn_totals
 from .tree import Node
 from .turn import Turn, now
 
@@ -132,7 +131,8 @@ class Journal:
                 if turn.id not in known:
                     put_turn(connection, turn, None)
                 if known.get(turn.id, turn).conversation != (conversation or turn.conversation):
-                    take_along(connection, str(conversation), turn.id)
+                    taken = "INSERT OR IGNORE INTO taken(conversation, turn) VALUES (?, ?)"
+                    connection.execute(taken, (conversation, turn.id))
 
         self._database.write(change, full=True)
 
@@ -176,7 +176,7 @@ class Journal:
             "AND t.owner IS NULL ORDER BY t.key",
             {"id": conversation},
         )
-        return [Node._make(row) for row in rows]
+        return list(map(Node._make, rows))
 
     def aside(self, conversation: str) -> list[Turn]:
         """What `nodes` leaves out of a conversation, oldest first."""
@@ -292,12 +292,11 @@ class Journal:
         """The conversations of a notebook (None: of all), the one begun last first."""
         rows = self._rows(
             "SELECT c.id, notebook, c.created, active, count(t.key), max(t.created), "
-            "coalesce(c.opened, 0) "
-            "FROM conversations c LEFT JOIN turns t ON t.conversation = c.id "
+            "coalesce(c.opened, 0) FROM conversations c LEFT JOIN turns t ON t.conversation = c.id "
             "WHERE ? IS NULL OR notebook = ? GROUP BY c.id ORDER BY c.created DESC, c.rowid DESC",
             (notebook, notebook),
         )
-        return [ConversationRow._make(row) for row in rows]
+        return list(map(ConversationRow._make, rows))
 
     def branches(self, conversation: str) -> dict[str, str | None]:
         """The tips of the branches by name."""
@@ -386,7 +385,8 @@ class Journal:
         before, oldest = self.size(), None
         if keep_days is not None:
             oldest = (date.today() - timedelta(days=keep_days)).isoformat()
-            self._database.write(lambda c: delete_ghosts(c, str(oldest)), keep=False)
+            paid = "DELETE FROM ghost_texts WHERE day < ?"
+            self._database.write(lambda c: c.execute(paid, (oldest,)), keep=False)
         half = None if max_bytes is None else max_bytes // 2
         self._database.write(lambda c: delete_answers(c, oldest, half), keep=False)
         ids: list[str] = self._database.read(

@@ -79,13 +79,6 @@ def put_tip(
     connection.execute("UPDATE conversations SET active = ? WHERE id = ?", (branch, conversation))
 
 
-def take_along(connection: sqlite3.Connection, conversation: str, turn: str) -> None:
-    """A turn of another conversation is part of this one too."""
-    connection.execute(
-        "INSERT OR IGNORE INTO taken(conversation, turn) VALUES (?, ?)", (conversation, turn)
-    )
-
-
 def put_turn(connection: sqlite3.Connection, turn: Turn, owner: str | None) -> None:
     """Insert or replace `turn`. `owner` is the process that is still writing it.
 

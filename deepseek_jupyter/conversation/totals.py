@@ -132,11 +132,6 @@ def outside_totals(
     return _added_up(rows)
 
 
-def delete_ghosts(connection: sqlite3.Connection, before: str) -> None:
-    """Delete what was paid before a day."""
-    connection.execute("DELETE FROM ghost_texts WHERE day < ?", (before,))
-
-
 def _decimal_sum(connection: sqlite3.Connection) -> None:
     """Give the connection the aggregate `decimal_sum`, for money as text."""
     connection.create_aggregate("decimal_sum", 1, _DecimalSum)  # type: ignore[arg-type]
