@@ -114,8 +114,9 @@ class Database:
                 return self._done(query)
             except (sqlite3.Error, OSError) as error:
                 self._note(error)
-            with suppress(sqlite3.Error, OSError), closing(_open_unwritable(self.path)) as only:
-                return query(only)
+            if self.path is not None:
+                with suppress(sqlite3.Error, OSError), closing(_open_unwritable(self.path)) as only:
+                    return query(only)
             return otherwise
 
     def write(
@@ -197,10 +198,10 @@ class Database:
         return self._connection
 
     def _drop(self) -> None:
-        connection, self._connection = self._connection, None
-        if connection is not None:
+        if self._connection is not None:
             with suppress(sqlite3.Error):
-                connection.close()
+                self._connection.close()
+            self._connection = None
 
     def _repaired(self, error: BaseException) -> bool:
         """Whether what failed with `error` may succeed now."""
@@ -296,12 +297,10 @@ def _open(path: Path, patience: float) -> Connection:
     return connection
 
 
-def _open_unwritable(path: Path | None) -> Connection:
+def _open_unwritable(path: Path) -> Connection:
     """A connection that only reads. On a full disk SQLite cannot make the index of its log; then
     the file is read as it is, without what only the log has.
     """
-    if path is None:
-        raise OSError("there is no file")
     for how in ("mode=ro", "immutable=1"):
         connection = sqlite3.connect(
             f"{path.absolute().as_uri()}?{how}",

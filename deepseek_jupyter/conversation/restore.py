@@ -26,7 +26,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from deepseek_jupyter.protocol.output import records_of
 
 from .conversation import MAIN, Conversation
-from .records import dump, read_record, sound_id
+from .records import dump, mapping, read_record, sound_id
 from .tree import is_branch_name
 from .turn import Turn, new_id
 
@@ -303,17 +303,18 @@ def _grown(
     ordered = [turn for turn in turns if turn.id in family]  # parents first, as they were
     branches, active = _branches(hints, set(family))
     if not branches:
-        branches = {MAIN: max(ordered, key=_age).id}
+        # Of two that were asked in one millisecond the one that follows the other.
+        branches = {MAIN: max(reversed(ordered), key=lambda turn: turn.created).id}
     return Conversation.of_turns(id, ordered, branches, active, journal, notebook)
 
 
 def records_in(content: object) -> Iterator[object]:
     """Everything in a notebook that claims to be a record; unchecked."""
-    for cell in _list(_mapping(content).get("cells")):
-        for output in _list(_mapping(cell).get("outputs")):
-            output = _mapping(output)
-            data = _mapping(output.get("data"))
-            yield from records_of(data, _mapping(output.get("metadata")))
+    for cell in _list(mapping(content).get("cells")):
+        for output in _list(mapping(cell).get("outputs")):
+            output = mapping(output)
+            data = mapping(output.get("data"))
+            yield from records_of(data, mapping(output.get("metadata")))
     yield from _list(_ours(content).get("elsewhere"))
 
 
@@ -379,23 +380,19 @@ def _parents_first(turns: Mapping[str, Turn], parents: Mapping[str, str | None])
 
 def _branches(hints: object, known: set[str]) -> tuple[dict[str, str | None], str]:
     """The branches of the hints that are sound, and the active one among them."""
-    given = _mapping(_mapping(hints).get("branches"))
+    given = mapping(mapping(hints).get("branches"))
     branches = {
         name: tip
         for name, tip in list(given.items())[:_MOST_BRANCHES]
         if is_branch_name(name) and (tip is None or (isinstance(tip, str) and tip in known))
     }
-    active = _mapping(hints).get("active")
+    active = mapping(hints).get("active")
     named = isinstance(active, str) and active in branches
     return branches, str(active) if named else next(iter(branches), MAIN)
 
 
 def _ours(content: object) -> Mapping[str, Any]:
-    return _mapping(_mapping(_mapping(content).get("metadata")).get(METADATA))
-
-
-def _mapping(value: object) -> Mapping[str, Any]:
-    return value if isinstance(value, Mapping) else {}
+    return mapping(mapping(mapping(content).get("metadata")).get(METADATA))
 
 
 def _list(value: object) -> list[Any]:

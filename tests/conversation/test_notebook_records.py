@@ -182,6 +182,14 @@ def test_a_later_schema_is_left_to_later_versions():
     assert read_record({**FULL, "schema": 2}) is None
 
 
+def test_of_two_that_were_asked_in_one_millisecond_the_one_that_follows_is_the_tip():
+    first = a_turn(id="z", created="2026-01-01T00:00:00.000Z")
+    second = a_turn(id="a", parent="z", created=first.created)
+    rebuilt = rebuild(notebook(second.record, first.record))
+    assert rebuilt is not None
+    assert rebuilt.tip == "a"
+
+
 def test_turns_in_a_circle_are_left_out():
     ring = [a_turn(id=id, parent=parent).record for id, parent in ("ab", "bc", "ca")]
     assert rebuild(notebook(*ring)) is None
