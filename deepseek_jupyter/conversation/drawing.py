@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime
 
-from deepseek_jupyter.errors import shortened
+from deepseek_jupyter.errors import one_line
 
 from .tree import Node
 from .turn import ENDED_EARLY, Turn
@@ -62,7 +62,7 @@ def _ordered(nodes: list[Node], way: set[str]) -> list[tuple[Node, bool]]:
 def _line(
     node: Node, prompts: Mapping[str, str], way: set[str], names: Mapping[str | None, list[str]]
 ) -> str:
-    words = shortened(" ".join(prompts.get(node.id, "").split()) or "(went on)", _PROMPT_WIDTH)
+    words = one_line(prompts.get(node.id, ""), _PROMPT_WIDTH) or "(went on)"
     if ended := ENDED_EARLY.get(node.status):
         words = f"{words} ({ended})"
     mark = "●" if node.id in way else "○"

@@ -23,6 +23,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import astuple, dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
+from deepseek_jupyter.errors import one_line
 from deepseek_jupyter.protocol.output import records_of
 
 from .conversation import MAIN, Conversation
@@ -165,11 +166,10 @@ def _offer(
         return None
     turns = "1 more turn" if len(missing) == 1 else f"{len(missing)} more turns"
     place = (named.path if named else None) or "a notebook"
-    words = " ".join(newest.prompt.split())
-    words = words if len(words) <= _WORDS else f"{words[:_WORDS]}…"
     sentence = (
         f"The journal of this machine has {turns} of {place} (the last of "
-        f"{newest.created[:10]}: “{words}”), not sent; %deepseek trust journal takes them along."
+        f"{newest.created[:10]}: “{one_line(newest.prompt, _WORDS)}”), not sent; "
+        "%deepseek trust journal takes them along."
     )
     state = sorted(f"{turn.id} {said_in(turn)}" for turn in carried)
     return Offer(id, sentence, hashlib.sha256(dump(state).encode()).hexdigest())
