@@ -23,7 +23,6 @@ from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
-from deepseek_jupyter.errors import ConversationError
 from deepseek_jupyter.home import NOWHERE, home
 
 from . import maintenance
@@ -210,33 +209,17 @@ class Journal:
         """Turns that hold every word (or "phrase") of `query`, the newest first.
 
         Looks into prompts, answers and thinking, of one conversation or of all. By age, not by
-        rank: ranking would read every match. Raises `ConversationError` where this Python's SQLite
-        cannot search.
+        rank: ranking would read every match.
         """
-        words = words_of(query)
-        if not words:
+        if not (words := words_of(query)):
             return []
-        parameters = {"id": conversation, "words": match_expression(words), "limit": limit}
-
-        def searched(connection: sqlite3.Connection) -> list[tuple[Any, ...]]:
-            try:
-                return connection.execute(
-                    "SELECT b.body FROM search s JOIN turns t ON t.key = s.rowid "
-                    "JOIN bodies b ON b.key = t.key WHERE search MATCH :words "
-                    f"AND (:id IS NULL OR {_IN}) "
-                    "ORDER BY s.rowid DESC LIMIT :limit",
-                    parameters,
-                ).fetchall()
-            except sqlite3.OperationalError as error:
-                if error.sqlite_errorcode != sqlite3.SQLITE_ERROR:
-                    raise
-                raise ConversationError(  # no FTS5, no index
-                    "Search is not possible here.", f"This Python's SQLite says: {error}."
-                ) from error
-
-        found: list[tuple[Any, ...]] = self._database.read(searched, [])
-        turns = (turn_of(body) for (body,) in found)
-        return [hit_in(turn, words) for turn in turns if turn is not None]
+        found = self._rows(
+            "SELECT b.body FROM search s JOIN turns t ON t.key = s.rowid "
+            "JOIN bodies b ON b.key = t.key WHERE search MATCH :words "
+            f"AND (:id IS NULL OR {_IN}) ORDER BY s.rowid DESC LIMIT :limit",
+            {"id": conversation, "words": match_expression(words), "limit": limit},
+        )
+        return [hit_in(turn, words) for (body,) in found if (turn := turn_of(body)) is not None]
 
     # Notebooks, conversations, branches
 

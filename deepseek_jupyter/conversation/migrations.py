@@ -9,8 +9,7 @@ package in another environment can go on using the same journal.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 
 Migration = Callable[[sqlite3.Connection], None]
 
@@ -33,16 +32,6 @@ def migrate(connection: sqlite3.Connection) -> None:
     for step in MIGRATIONS:
         if step.__name__ not in applied:
             _apply(connection, step)
-
-
-@contextmanager
-def suppress_missing_fts5() -> Iterator[None]:
-    """Pass over a statement that needs FTS5 or the index, where there is none."""
-    try:
-        yield
-    except sqlite3.OperationalError as error:
-        if str(error) not in ("no such module: fts5", "no such table: search"):
-            raise
 
 
 def _applied(connection: sqlite3.Connection) -> set[str]:
@@ -122,16 +111,11 @@ def m001_all_that_the_first_release_has(connection: sqlite3.Connection) -> None:
         connection.execute(f"CREATE TABLE IF NOT EXISTS {name} ({columns})")
     for name, of in indexes.items():
         connection.execute(f"CREATE INDEX IF NOT EXISTS {name} ON {of}")
-    with suppress_missing_fts5():
-        make_search_index(connection)
+    make_search_index(connection)
 
 
 def make_search_index(connection: sqlite3.Connection) -> None:
-    """An empty search index of prompts, answers and thinking: the words alone.
-
-    FTS5 is part of every SQLite that CPython is distributed with; a home-made one may lack it, and
-    then goes without search.
-    """
+    """An empty search index of prompts, answers and thinking: the words alone."""
     connection.execute(
         "CREATE VIRTUAL TABLE IF NOT EXISTS search USING fts5(prompt, answer, reasoning, "
         "content='', tokenize='unicode61 remove_diacritics 2')"
