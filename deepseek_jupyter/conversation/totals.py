@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Literal
 
 from deepseek_jupyter.protocol.usage import Usage
@@ -165,10 +165,7 @@ class _DecimalSum:
         self.total = Decimal()
 
     def step(self, amount: str | None) -> None:
-        try:
-            self.total += Decimal(amount or 0)
-        except InvalidOperation:
-            return
+        self.total += Decimal(amount or 0)
 
     def finalize(self) -> str:
         return format(self.total, "f")
