@@ -13,6 +13,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from html import escape
 from pathlib import Path
+from string import Template
 from typing import Any
 
 from deepseek_jupyter.errors import ConversationError, DeepSeekError
@@ -32,32 +33,6 @@ ENDINGS = (".md", ".html", ".json", ".ipynb", ".jsonl")
 _COUNTS = ("prompt_tokens", "cache_hit_tokens", "completion_tokens", "reasoning_tokens")
 
 _CELL_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")  # nbformat 4.5
-
-_PAGE = """<!DOCTYPE html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'; \
-img-src data:; base-uri 'none'; form-action 'none'">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>Conversation</title>
-<style>
-:root {{ color-scheme: light dark; }}
-body {{ font: 16px/1.55 system-ui, sans-serif; }}
-body {{ max-width: 46rem; margin: 2rem auto; padding: 0 1rem; }}
-pre {{ overflow-x: auto; padding: .6rem .8rem; border-radius: 6px; background: #8881; }}
-.prompt {{ white-space: pre-wrap; font: inherit; border-left: 3px solid #4d6bfe; }}
-details, footer {{ color: #888; font-size: .9em; }}
-details pre {{ white-space: pre-wrap; }}
-table {{ border-collapse: collapse; }} td, th {{ border: 1px solid #8884; padding: .2rem .5rem; }}
-</style>
-</head>
-<body>
-<h1>Conversation</h1>
-{body}
-</body>
-</html>
-"""
 
 
 def write_export(
@@ -225,7 +200,8 @@ def to_markdown(turns: Iterable[Turn]) -> str:
 
 def to_html(turns: Iterable[Turn]) -> str:
     """A page of its own that loads nothing."""
-    return _PAGE.format(body="\n".join(part for turn in turns for part in _section(turn)))
+    page = Template(Path(__file__).with_name("export.html").read_text("utf-8"))
+    return page.substitute(body="\n".join(part for turn in turns for part in _section(turn)))
 
 
 def to_notebook(conversation: Conversation) -> dict[str, Any]:
