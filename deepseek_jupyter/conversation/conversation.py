@@ -195,7 +195,7 @@ class Conversation:
         return search_turns(reversed(self.turns()), query, limit)
 
     def diff(self, a: str, b: str) -> list[tuple[str, list[tuple[str, str]]]]:
-        """See `differences`; of two turns as `look_up` takes them."""
+        """How two turns differ: a heading each for what does, with its lines as (mark, text)."""
         return differences(self.look_up(a), self.look_up(b))
 
     def tree_lines(self, limit: int = 200) -> list[str]:
@@ -224,6 +224,10 @@ class Conversation:
             return self._tree.parent_for(self.tip, cell_id, prompt)
         tip = self.branches.get(checked_name(branch), self.tip)
         return self._tree.counterpart(self._tree.parent_for(tip, cell_id, prompt), self.tip)
+
+    def messages(self, parent: str | None, system_prompt: str = "") -> list[Message]:
+        """The history before a turn under `parent`, as it goes on the wire."""
+        return list(self.window(parent, system_prompt).messages)
 
     def window(
         self,

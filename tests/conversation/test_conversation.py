@@ -77,7 +77,7 @@ def test_history_is_what_was_sent_and_answered():
     talk.add(Turn("1", talk.id, "shown", sent="sent", answer="A1", reasoning="R1"))
     talk.add(Turn("2", talk.id, "Q2", parent="1"))
     roles = [
-        (m.role, m.content, m.reasoning) for m in list(talk.window(talk.tip, "Be brief.").messages)
+        (m.role, m.content, m.reasoning) for m in talk.messages(talk.tip, "Be brief.")
     ]
     assert roles == [
         ("system", "Be brief.", None),
@@ -85,8 +85,8 @@ def test_history_is_what_was_sent_and_answered():
         ("assistant", "A1", "R1"),
         ("user", "Q2", None),
     ]
-    assert list(talk.window(None).messages) == []
-    assert all(isinstance(m, Message) for m in list(talk.window(talk.tip).messages))
+    assert talk.messages(None) == []
+    assert all(isinstance(m, Message) for m in talk.messages(talk.tip))
 
 
 def test_reset_begins_another_conversation():
