@@ -288,7 +288,7 @@ class Run:
             steps=self._rounds.steps,
             usage=completion.usage,
             cost=self._cost(completion),
-            timing=self._transcript.timing.to_json(),
+            timing=self._transcript.timing,
             finish_reason=completion.finish_reason if status == "done" else status,
             notices=tuple(self._transcript.notices),
             details=tuple(self._transcript.details),
