@@ -98,10 +98,12 @@ def _blocks(message: Mapping[str, Any], signed: bool) -> Iterator[dict[str, Any]
         id = message["tool_call_id"]
         yield {"type": "tool_result", "tool_use_id": id, "content": content}
         return
-    thought, came_with = thinking_in(message, "thinking")
-    signature = came_with.get("signature", "")
-    if thought is not None and (signature or not signed):
-        yield {"type": "thinking", "thinking": thought, "signature": signature}
+    for thought, came_with in thinking_in(message, "thinking", "redacted_thinking"):
+        signature = came_with.get("signature", "")
+        if "data" in came_with:
+            yield {"type": "redacted_thinking", "data": came_with["data"]}
+        elif signature or not signed:
+            yield {"type": "thinking", "thinking": thought, "signature": signature}
     parts: list[dict[str, Any]] = [{"text": content}] if isinstance(content, str) else content
     for part in parts:
         if "image_url" in part:
@@ -185,6 +187,8 @@ class MessagesStream(ItemStream):
             given = json.dumps(block["input"], ensure_ascii=False) if block.get("input") else ""
             function = {"name": block.get("name"), "arguments": given}
             self._call(at, function, deltas, block.get("id"))
+        elif kind == "redacted_thinking":
+            self._seal(kind, data=str(block["data"]))
         elif kind in ("text", "thinking"):
             self._signature = block.get("signature") or "" if kind == "thinking" else None
             self._add({**block, "type": f"{kind}_delta"}, at, deltas)

@@ -83,8 +83,7 @@ def _items(message: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
     if role != "assistant":
         yield {"role": role, "content": content if isinstance(content, str) else _parts(content)}
         return
-    thought, came_with = thinking_in(message, "reasoning")
-    if thought is not None:
+    for thought, came_with in thinking_in(message, "reasoning"):
         # Of calls made without thinking too: an empty text counts as none.
         text = {"type": "reasoning_text", "text": thought or " "}
         more = {name: came_with[name] for name in ("id", "encrypted_content") if name in came_with}
