@@ -20,7 +20,6 @@ import re
 
 LARGEST = 17 * 1024 * 1024  # bytes of one line or event: 16 MiB and what is around them
 
-_LONG = 65536  # bytes of a line that came in several reads
 _LINE_END = re.compile(rb"\r\n|\n|\r")
 _BOM = b"\xef\xbb\xbf"
 
@@ -51,15 +50,6 @@ class SSEDecoder:
             # Decoded when the line ends: looking at all of it for each read would take the square.
             rest += chunk
             events = []
-        elif len(rest) > _LONG and b"\r" not in chunk and rest[:6] == b"data: " and rest[-1] != 13:
-            # Copied once: memory that was never touched before is what a long line costs most.
-            end = chunk.index(b"\n")
-            rest += chunk[:end]
-            with memoryview(rest) as line:
-                self._data.append(str(line[6:], "utf-8", "replace"))
-            self._held += len(rest)
-            rest.clear()
-            events = self._events(chunk[end + 1 :])
         else:
             events = self._events(bytes(rest) + chunk if rest else chunk)
         if len(self._rest) + self._held > LARGEST:

@@ -19,7 +19,7 @@ import os
 import random
 import ssl
 import zlib
-from collections.abc import AsyncGenerator, AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
@@ -299,8 +299,7 @@ class Client:
         """The one place where httpx's exceptions become ours; `first` is how long was waited."""
         host = exchange.url.partition("://")[2].partition("/")[0] or exchange.url
         try:
-            with _frameless():
-                yield
+            yield
         except TimeoutError:
             if exchange.has_output:
                 what = f"{host} fell silent for {self.timeouts.idle:g} seconds."
@@ -370,7 +369,7 @@ class Client:
                 limits=httpx.Limits(keepalive_expiry=60.0),  # people think between questions
                 headers={
                     "User-Agent": f"deepseek-jupyter/{__version__}",
-                    "Accept-Encoding": "gzip, deflate",  # what `_pieces` can unpack
+                    "Accept-Encoding": "gzip",  # what `_pieces` can unpack
                 },
                 verify=way != "here, in clear" and _certificates(file, folder),
                 trust_env=way == "out",
@@ -430,23 +429,6 @@ def _proxy_fault(error: Exception) -> str:
             except (ImportError, ValueError, httpx.InvalidURL) as fault:
                 return f"{name} has {scrub(entry)!r} ({_why(fault)})"
     return _why(error)
-
-
-@contextlib.contextmanager
-def _frameless() -> Iterator[None]:
-    """What is raised here forgets its frames, and so do those that it came of.
-
-    Those of httpcore hold the headers while they are written, and a verbose traceback prints them.
-    """
-    try:
-        yield
-    except (httpx.HTTPError, httpx.InvalidURL, TimeoutError) as error:
-        linked: list[BaseException | None] = [error]
-        while linked:
-            if (one := linked.pop()) is not None and one.__traceback__ is not None:
-                one.__traceback__ = None
-                linked += [one.__cause__, one.__context__]
-        raise
 
 
 async def _read_reply(
@@ -545,18 +527,12 @@ async def _pieces(response: httpx.Response) -> AsyncGenerator[bytes]:
         async for chunk in response.aiter_raw():
             yield chunk
         return
-    if packed not in ("gzip", "x-gzip", "deflate"):
+    if packed not in ("gzip", "x-gzip"):
         raise errors.InvalidResponseError(
             f"{response.url} packed its reply in a way not asked for."
         )
-    unpack: Any = None
-    head = b""
+    unpack = zlib.decompressobj(zlib.MAX_WBITS | 16)
     async for chunk in response.aiter_raw():
-        if unpack is None:
-            head += chunk
-            if len(head) < 2:
-                continue
-            unpack, chunk = _unpacker(packed, head), head
         more = True
         while more:
             try:
@@ -569,13 +545,6 @@ async def _pieces(response: httpx.Response) -> AsyncGenerator[bytes]:
                 yield piece
             if more:
                 await asyncio.sleep(0)  # other answers come in on this loop too
-
-
-def _unpacker(packed: str, head: bytes) -> Any:
-    """What unpacks a body that begins with `head`; some leave out the two bytes before deflate."""
-    named = head[0] & 15 == 8 and int.from_bytes(head[:2], "big") % 31 == 0
-    bare = packed == "deflate" and not named
-    return zlib.decompressobj(-zlib.MAX_WBITS if bare else zlib.MAX_WBITS | 32)
 
 
 def _why(error: Exception) -> str:
