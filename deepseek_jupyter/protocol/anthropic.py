@@ -18,13 +18,12 @@ from typing import Any
 
 from deepseek_jupyter.errors import ParameterError
 
-from .deltas import Completion, Delta
+from .deltas import Delta
 from .dialect import Dialect
 from .items import ItemStream, passed_on, thinking_in, thinking_of
 from .messages import read_arguments
 from .model_facts import facts_of
 from .request import Built, ChatRequest, build
-from .stream import read_whole
 
 # max_tokens must be said; DeepSeek's own default where the user says none.
 LONGEST_PLAIN, LONGEST_THINKING = 8_192, 65_536
@@ -157,6 +156,10 @@ class MessagesStream(ItemStream):
         self._counts: dict[str, Any] = {}
         self._signature: str | None = None  # of the present block, where it is thinking
 
+    @staticmethod
+    def _chunk(body: Mapping[str, Any]) -> Mapping[str, Any] | None:
+        return {"type": "message", **body} if isinstance(body.get("content"), list) else None
+
     def _take(self, chunk: Mapping[str, Any], deltas: list[Delta]) -> None:
         kind, at = chunk.get("type"), chunk.get("index")
         if kind == "content_block_delta":
@@ -222,9 +225,3 @@ class MessagesStream(ItemStream):
             chunk["usage"] = self._counts and {**self._counts, "prompt_tokens": read}
             chunk["choices"] = [{"finish_reason": _ENDS.get(reason, reason)}]
         super()._take(chunk, deltas)
-
-
-def read_message(body: Mapping[str, Any], dialect: Dialect) -> Completion | None:
-    """A reply in one piece; None when `body` is something else."""
-    stream = MessagesStream(think_implied=dialect.think_implied)
-    return read_whole(stream, body) if isinstance(body.get("content"), list) else None

@@ -13,10 +13,10 @@ from typing import Any
 
 from deepseek_jupyter.errors import ParameterError
 
-from .deltas import Completion, Delta
+from .deltas import Delta
 from .dialect import Dialect
 from .request import Built
-from .stream import CompletionStream, read_whole
+from .stream import CompletionStream
 
 MOST_TOKENS = 4096
 
@@ -77,7 +77,7 @@ class TextStream(CompletionStream):
 
     finds_thinking = False
 
-    def __init__(self) -> None:
+    def __init__(self, *, think_implied: bool = False) -> None:
         super().__init__()
         self._splitter = None
 
@@ -93,6 +93,10 @@ class TextStream(CompletionStream):
 class InfillStream(TextStream):
     """llama.cpp's chunks ``{content, stop}``; the last one has the counts."""
 
+    @staticmethod
+    def _chunk(body: Mapping[str, Any]) -> Mapping[str, Any] | None:
+        return body if "content" in body else None
+
     def _take(self, chunk: Mapping[str, Any], deltas: list[Delta]) -> None:
         choice = {"text": chunk.get("content")}
         if not chunk.get("stop"):
@@ -104,8 +108,3 @@ class InfillStream(TextStream):
             "completion_tokens": chunk.get("tokens_predicted"),
         }
         super()._take({**chunk, "choices": [choice], "usage": usage}, deltas)
-
-
-def read_text(body: Mapping[str, Any]) -> Completion | None:
-    """A reply of ``/completions`` in one piece; None when `body` is something else."""
-    return read_whole(TextStream(), body) if body.get("choices") else None

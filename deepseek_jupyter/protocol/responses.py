@@ -18,11 +18,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
-from .deltas import Completion, Delta, Search, WebPage, word
+from .deltas import Delta, Search, WebPage, word
 from .dialect import Dialect
 from .items import ItemStream, passed_on, thinking_in, thinking_of
 from .request import Built, ChatRequest, build
-from .stream import ChunkTemplate, read_whole
+from .stream import ChunkTemplate
 
 WEB_SEARCH: Mapping[str, Any] = {"type": "web_search"}
 
@@ -133,6 +133,11 @@ class ResponsesStream(ItemStream):
         self._begun: set[Any] = set()
         self._told: set[Any] = set()  # items whose text has come
 
+    @staticmethod
+    def _chunk(body: Mapping[str, Any]) -> Mapping[str, Any] | None:
+        whole = isinstance(body.get("output"), list)
+        return {"type": "response.completed", "response": body} if whole else None
+
     def _take(self, chunk: Mapping[str, Any], deltas: list[Delta]) -> None:
         kind = word(chunk.get("type"))
         item = chunk.get("item") or {}
@@ -238,11 +243,3 @@ class ResponsesStream(ItemStream):
             chunk["choices"] = [{"finish_reason": end}]
         self._named(response, deltas, **chunk)
         self.done = True
-
-
-def read_response(body: Mapping[str, Any], dialect: Dialect) -> Completion | None:
-    """A reply in one piece; None when `body` is something else."""
-    if not isinstance(body.get("output"), list):
-        return None
-    stream = ResponsesStream(think_implied=dialect.think_implied)
-    return read_whole(stream, {"type": "response.completed", "response": body})

@@ -11,7 +11,7 @@ import pytest
 
 from deepseek_jupyter.protocol.deltas import ReasoningDelta, TextDelta
 from deepseek_jupyter.protocol.messages import read_arguments
-from deepseek_jupyter.protocol.stream import CompletionStream, parse_json, parse_response
+from deepseek_jupyter.protocol.stream import CompletionStream, parse_json
 from deepseek_jupyter.protocol.usage import Usage
 
 
@@ -284,7 +284,7 @@ def test_texts_in_one_piece(deltas, thinking, text):
     if len(deltas) > 1:
         pytest.skip("it is a stream")
     body = {"choices": [{"message": {"role": "assistant", **deltas[0]}, "finish_reason": "stop"}]}
-    said = parse_response(body)
+    said = CompletionStream.whole(body)
     assert (said.reasoning, said.answer) == (thinking, text)
 
 
