@@ -54,7 +54,7 @@ def base_of(url: str) -> str:
     address = re.sub(r"/anthropic$", "/anthropic/v1", address)
     known = _KNOWN.get(_host(address))
     if known:
-        path, whole = _parts(address).path, urlsplit(known).path
+        path, whole = parts(address).path, urlsplit(known).path
         if f"{whole}/".startswith(f"{path}/"):
             address = known
         address = re.sub(r"^http://", "https://", address)
@@ -70,9 +70,9 @@ def wire_of(url: str) -> str:
 def wrong_address(url: str) -> tuple[str, str] | None:
     """What is wrong with a base URL, and what to do; None where it may be right."""
     try:
-        parts = urlsplit(url)
-        fine = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
-    except ValueError:
+        fine = parts(url).scheme in ("http", "https") and bool(parts(url).hostname)
+        fine = fine and parts(url).port != 0
+    except ValueError:  # of a port that is no number
         fine = False
     if not fine:
         return f"{url!r} is no web address.", "%deepseek provider shows where it is set."
@@ -100,7 +100,8 @@ def address_hint(url: str, target: str = "") -> str:
     return f"The base URL may have to be {moved}; {_SET_BY}."
 
 
-def _parts(url: str) -> SplitResult:
+def parts(url: str) -> SplitResult:
+    """The parts of a URL; empty ones where it is none."""
     try:
         return urlsplit(url)
     except ValueError:
@@ -108,4 +109,4 @@ def _parts(url: str) -> SplitResult:
 
 
 def _host(url: str) -> str:
-    return (_parts(url).hostname or "").removeprefix("www.")
+    return (parts(url).hostname or "").removeprefix("www.")
