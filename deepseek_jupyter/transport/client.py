@@ -19,7 +19,7 @@ import os
 import random
 import ssl
 import zlib
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
@@ -29,10 +29,11 @@ from deepseek_jupyter import errors
 from deepseek_jupyter._version import __version__
 from deepseek_jupyter.errors import DeepSeekError, shortened
 from deepseek_jupyter.protocol.deltas import Detail, Event, Notice, Retry, deltas_of
-from deepseek_jupyter.protocol.request import Built, ChatRequest, join_url, repair
+from deepseek_jupyter.protocol.request import ChatRequest, join_url, repair
 from deepseek_jupyter.protocol.sse import LARGEST
 from deepseek_jupyter.protocol.wire import WIRES
 
+from .addresses import parts
 from .exchange import Exchange
 from .failures import RetryPolicy, concurrency_limit, request_id
 from .keys import Secret, on_this_machine, scrub, travels_in_clear
@@ -206,20 +207,10 @@ class Client:
         self._settle()
         exchange = Exchange(ChatRequest("", ()), provider, key)
         exchange.url = join_url(provider.base_url, path)
-        seconds, headers = self.timeouts.listing, dict(provider.headers)
         try:
-            async with (
-                self._mapped(exchange, seconds),
-                self._pool(exchange.url) as client,
-                asyncio.timeout(seconds),
-            ):
-                request = client.build_request("GET", exchange.url, headers=headers)
-                response = await client.send(request, auth=_Auth(key), stream=True)
-                async with contextlib.aclosing(response):
-                    if response.status_code != 200:
-                        raise await _refusal(exchange, response)
-                    body = await _read(response, LARGEST)
-            return exchange.decoded(body.decode("utf-8", "replace"))
+            opened = self._response(exchange, _Auth(key), self.timeouts.listing, {})
+            async with opened as (response, _):
+                return exchange.decoded(await _read(exchange, _pieces(response)))
         except DeepSeekError as error:
             exchange.clean(error)
             raise
@@ -250,62 +241,60 @@ class Client:
             )
         if notices and exchange.attempts == 1:
             yield [Notice(text, once=True) for text in notices]
-        async with (
-            self._mapped(exchange, self.timeouts.first),
-            self._open(exchange, built) as (response, timer),
-        ):
-            if response.status_code != 200:
-                raise await _refusal(exchange, response)
+        headers = {
+            "Accept": "text/event-stream" if built.body.get("stream") else "application/json",
+            "Content-Type": "application/json",
+            **WIRES[exchange.provider.wire].headers,
+        }
+        auth = _Auth(exchange.key, exchange.provider.wire)
+        opened = self._response(exchange, auth, self.timeouts.first, headers, built.payload)
+        async with opened as (response, timer):
             exchange.request_id = request_id(response.headers)
             async for events in _read_reply(exchange, response, timer, self.timeouts):
                 yield events
         exchange.judge()
-        exchange.settle()
-        if exchange.decoder is not None and exchange.decoder.unparsable:
+        if exchange.decoder.unparsable:
             yield [Notice("A part of the stream could not be read; the answer may have a gap.")]
 
     @contextlib.asynccontextmanager
-    async def _open(
-        self, exchange: Exchange, built: Built
+    async def _response(
+        self,
+        exchange: Exchange,
+        auth: _Auth,
+        seconds: float,
+        headers: Mapping[str, str],
+        content: bytes | None = None,
     ) -> AsyncIterator[tuple[httpx.Response, asyncio.Timeout]]:
-        """The open response, under a timer that the reader winds on."""
-        accept = "text/event-stream" if built.body.get("stream") else "application/json"
-        # The pool before the clock starts: making it reads all certificates.
+        """The open response, under a timer that the reader winds on. A refusal is raised."""
         async with (
-            self._pool(exchange.url) as client,
-            asyncio.timeout(self.timeouts.first) as timer,
+            self._mapped(exchange, seconds),
+            self._pool(exchange.url) as client,  # before the clock starts: it reads certificates
+            asyncio.timeout(seconds) as timer,
         ):
             request = client.build_request(
-                "POST",
+                "GET" if content is None else "POST",
                 exchange.url,
-                content=built.payload,
-                headers={
-                    "Accept": accept,
-                    "Content-Type": "application/json",
-                    **WIRES[exchange.provider.wire].headers,
-                    **exchange.provider.headers,
-                },
+                content=content,
+                headers={**headers, **exchange.provider.headers},
             )
-            auth = _Auth(exchange.key, exchange.provider.wire)
             response = await client.send(request, auth=auth, stream=True)
-            try:
+            # Merely leaving the iterator would keep the server generating, and billing.
+            async with contextlib.aclosing(response):
+                if response.status_code != 200:
+                    raise await _refusal(exchange, response)
                 yield response, timer
-            finally:
-                # Merely leaving the iterator would keep the server generating, and billing.
-                await response.aclose()
 
     @contextlib.asynccontextmanager
     async def _mapped(self, exchange: Exchange, first: float) -> AsyncIterator[None]:
         """The one place where httpx's exceptions become ours; `first` is how long was waited."""
-        host = exchange.url.partition("://")[2].partition("/")[0] or exchange.url
+        host = parts(exchange.url).netloc or exchange.url
         try:
             yield
         except TimeoutError:
             if exchange.has_output:
                 what = f"{host} fell silent for {self.timeouts.idle:g} seconds."
                 raise errors.TruncatedError(what) from None
-            begun = exchange.decoder is not None and exchange.decoder.events
-            waited = self.timeouts.idle if begun else first
+            waited = self.timeouts.idle if exchange.decoder.events else first
             what = f"{host} sent no answer for {waited:g} seconds."
             raise errors.TimedOutError(what) from None
         except (httpx.UnsupportedProtocol, httpx.InvalidURL) as error:
@@ -393,7 +382,7 @@ class Client:
 def learn(exchange: Exchange) -> None:
     """Keep what the host of a request that went well has taught."""
     dialect = exchange.dialect
-    if exchange.decoder is not None and exchange.decoder.unopened:
+    if exchange.decoder.unopened:
         dialect = replace(dialect, think_implied=True)
     if dialect != exchange.provider.dialect:
         remember(exchange.provider, exchange.request.model, dialect)
@@ -454,21 +443,16 @@ async def _read_reply(
         async for events in _read_events(exchange, _joined(head, chunks), timer, timeouts.idle):
             yield events
         return
-    async for chunk in chunks:
-        head += chunk
-        if len(head) > LARGEST:
-            raise errors.InvalidResponseError(f"{exchange.url} sent more than an answer can be.")
-    if not head:
-        return
-    exchange.take_json(response.status_code, response.headers, head.decode("utf-8", "replace"))
-    yield list(deltas_of(exchange.completion))
+    text = await _read(exchange, chunks, head)
+    if text:
+        exchange.take_json(response.status_code, response.headers, text)
+        yield list(deltas_of(exchange.completion))
 
 
 async def _read_events(
     exchange: Exchange, chunks: AsyncIterator[bytes], timer: asyncio.Timeout, idle: float
 ) -> AsyncIterator[list[Event]]:
     decoder = exchange.decoder
-    assert decoder is not None
     now = asyncio.get_running_loop().time
     wind_at = 0.0
     async for chunk in chunks:
@@ -499,23 +483,29 @@ async def _joined(head: bytearray, rest: AsyncIterator[bytes]) -> AsyncIterator[
 
 async def _refusal(exchange: Exchange, response: httpx.Response) -> DeepSeekError:
     """The error for a reply that is not 200."""
-    body = await _read(response, _LARGEST_ERROR, cut=True)
-    return exchange.error(response.status_code, response.headers, body.decode("utf-8", "replace"))
-
-
-async def _read(response: httpx.Response, limit: int, *, cut: bool = False) -> bytes:
-    """The body. One of more than `limit` bytes is cut there, or else an error."""
     body = bytearray()
     async with contextlib.aclosing(_pieces(response)) as pieces:
         async for piece in pieces:
             body += piece
-            if len(body) > limit and cut:
+            if len(body) > _LARGEST_ERROR:
                 break
-            if len(body) > limit:
+    said = body[:_LARGEST_ERROR].decode("utf-8", "replace")
+    return exchange.error(response.status_code, response.headers, said)
+
+
+async def _read(
+    exchange: Exchange, pieces: AsyncGenerator[bytes], head: bytes | bytearray = b""
+) -> str:
+    """A body of which `head` has been read."""
+    body = bytearray(head)
+    async with contextlib.aclosing(pieces):
+        async for piece in pieces:
+            body += piece
+            if len(body) > LARGEST:
                 raise errors.InvalidResponseError(
-                    f"{response.url} sent more than an answer can be."
+                    f"{exchange.url} sent more than an answer can be."
                 )
-    return bytes(body[:limit])
+    return body.decode("utf-8", "replace")
 
 
 async def _pieces(response: httpx.Response) -> AsyncGenerator[bytes]:
