@@ -20,10 +20,10 @@ from deepseek_jupyter.errors import ParameterError
 
 from .deltas import Delta
 from .dialect import Dialect
-from .items import ItemStream, passed_on, thinking_in, thinking_of
+from .items import ItemStream, passed_on, thinking_in
 from .messages import read_arguments
 from .model_facts import facts_of
-from .request import Built, ChatRequest, build
+from .request import Built, ChatRequest, build, thinking_of
 
 # max_tokens must be said; DeepSeek's own default where the user says none.
 LONGEST_PLAIN, LONGEST_THINKING = 8_192, 65_536

@@ -174,8 +174,6 @@ def decode_delta(delta: Mapping[str, Any]) -> Iterator[Delta]:
     elif delta.get("refusal"):  # OpenAI's field for "I will not": the only answer there is
         yield TextDelta(delta["refusal"])
     calls = delta.get("tool_calls") or ()
-    if not calls and delta.get("function_call"):  # before 2024, and some relays still
-        calls = [{"function": delta["function_call"]}]
     for call in [calls] if isinstance(calls, Mapping) else calls:
         function = call.get("function") or {}
         arguments = function.get("arguments")

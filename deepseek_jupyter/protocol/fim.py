@@ -18,9 +18,6 @@ from .dialect import Dialect
 from .request import Built
 from .stream import CompletionStream
 
-MOST_TOKENS = 4096
-
-_NAMES = {"max_tokens", "temperature", "top_p", "stop", "seed"}
 _INFILL_NAMES = {"max_tokens": "n_predict"}
 _INFILL_ENDS = {"limit": "length"}  # llama.cpp's stop_type; every other one is a stop
 
@@ -36,19 +33,9 @@ class FimRequest:
     stream: bool = True
 
     def check(self) -> None:
-        """Raise `ParameterError` for what a server would refuse, or bill for nothing."""
+        """Raise `ParameterError` for what a server would bill for nothing."""
         if not self.prefix.strip() and not self.suffix.strip():
             raise ParameterError("There is no code to complete.")
-        unknown = sorted(set(self.parameters) - _NAMES)
-        if unknown:
-            raise ParameterError(
-                f"{unknown[0]} is no parameter of fill-in-the-middle.",
-                f"It takes {', '.join(sorted(_NAMES))}.",
-            )
-        if not 1 <= self.parameters.get("max_tokens", 1) <= MOST_TOKENS:
-            raise ParameterError(
-                f"max_tokens must be between 1 and {MOST_TOKENS} in fill-in-the-middle."
-            )
 
 
 def build_fim(request: FimRequest, dialect: Dialect) -> Built:

@@ -31,17 +31,6 @@ def passed_on(body: Mapping[str, Any], names: Mapping[str, str], made: Iterable[
     return {names.get(name, name): value for name, value in body.items() if name not in SAID}
 
 
-def thinking_of(body: Mapping[str, Any]) -> tuple[bool | None, str | None]:
-    """Whether to think, and how much, as the body says it; None where it does not."""
-    reasoning = body.get("reasoning") or {}
-    effort = body.get("reasoning_effort") or reasoning.get("effort")
-    modes = [(body.get("thinking") or {}).get("type"), body.get("enable_thinking")]
-    modes.append(reasoning.get("enabled"))
-    if effort == "none" or "disabled" in modes or False in modes:
-        return False, None
-    return any(modes) or None, effort
-
-
 def thinking_in(message: Mapping[str, Any], *kinds: str) -> list[tuple[str, Mapping[str, Any]]]:
     """The pieces of an earlier message's thinking, each with what it came with on a wire of these
     `kinds`. The text alone where it is another wire's, or is masked otherwise by now.

@@ -92,6 +92,8 @@ STANDARD: Mapping[str, Parameter] = {
     for name, row in _TABLE["rows"].items()
 }
 TAKEN: Mapping[str, str] = _TABLE["taken"]
+# An answer without them is still an answer to the question; without other parameters it is not.
+DRAWING = frozenset(_TABLE["drawing"].split())
 
 # Names that have a flag of their own, or are built from the rest.
 _ELSEWHERE = {

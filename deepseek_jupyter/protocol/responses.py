@@ -20,8 +20,8 @@ from typing import Any
 
 from .deltas import Delta, Search, WebPage, word
 from .dialect import Dialect
-from .items import ItemStream, passed_on, thinking_in, thinking_of
-from .request import Built, ChatRequest, build
+from .items import ItemStream, passed_on, thinking_in
+from .request import Built, ChatRequest, build, thinking_of
 from .stream import ChunkTemplate
 
 WEB_SEARCH: Mapping[str, Any] = {"type": "web_search"}
