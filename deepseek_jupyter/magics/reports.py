@@ -59,7 +59,7 @@ def turns_in_words(count: int) -> str:
     return f"{count} turn{'s' if count != 1 else ''}"
 
 
-def models(session: Session, name: str | None) -> Report:
+def models(session: Session, name: str | None = None) -> Report:
     """The ids that the provider lists, with what it says of each."""
     provider, key = session.endpoints.provider(name)
     listed = session.endpoints.models(provider, key)
@@ -78,7 +78,7 @@ def _size(tokens: object) -> str:
     return f"{tokens:,}" if isinstance(tokens, int) else ""
 
 
-def balance(session: Session, name: str | None) -> Report:
+def balance(session: Session, name: str | None = None) -> Report:
     """What is left on the account. Granted credit is spent before money topped up."""
     provider, key = session.endpoints.provider(name)
     answer = session.endpoints.balance(provider, key)
@@ -118,7 +118,7 @@ def providers(session: Session) -> Report:
     )
 
 
-def parameters(session: Session, name: str | None) -> Report:
+def parameters(session: Session, name: str | None = None) -> Report:
     """What ``--param`` takes at a provider: range, default, meaning, and when it has no effect."""
     from deepseek_jupyter.protocol.parameters import MEANINGS
 
