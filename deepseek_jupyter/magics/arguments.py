@@ -12,6 +12,7 @@ import re
 import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
+from functools import cache
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -51,6 +52,7 @@ class _Parser(argparse.ArgumentParser):
         raise UsageError(message[:1].upper() + message[1:].rstrip(".") + ".")
 
 
+@cache
 def flag_parser() -> argparse.ArgumentParser:
     """The flags of ``%%deepseek``, ``%%ds`` and ``%ds``, which are ``flags.json``."""
     parser = _Parser(prog="%%deepseek", add_help=False, allow_abbrev=False)
@@ -103,16 +105,15 @@ def parse_line(line: str, cell_id: str | None = None) -> Command:
     ``--`` ends the flags, for a question that begins with a dash.
     """
     words = _spans(line)
-    parser = flag_parser()
     taken = 0
     while taken < len(words) and words[taken][0].startswith("-") and words[taken][0] != "-":
         flag = words[taken][0]
         taken += 1
         if flag == "--":
             break
-        if "=" not in flag and taken < len(words) and _takes_value(parser, flag):
+        if "=" not in flag and taken < len(words) and takes_value(flag):
             taken += 1
-    flags = parser.parse_args([word for word, _ in words[:taken] if word != "--"])
+    flags = flag_parser().parse_args([word for word, _ in words[:taken] if word != "--"])
     start = words[taken][1] if taken < len(words) else len(line)
     return _command(flags, line[start:].strip(), cell_id)
 
@@ -141,16 +142,15 @@ def _parameters(flags: argparse.Namespace) -> dict[str, Any]:
             raise ParameterError(f"--param {item} has no value.", "Write it as --param name=value.")
         name = SYNONYMS.get(name.strip(), name.strip())
         if name in values:
-            flag = (
-                f"--{name.replace('_', '-')}" if named.get(name) is not None else "another --param"
-            )
+            flag = "another --param" if named.get(name) is None else f"--{name.replace('_', '-')}"
             raise ParameterError(f"--param {item} and {flag} both set {name}.", "Leave one out.")
         values[name] = parse_value(text)
     return values
 
 
-def _takes_value(parser: argparse.ArgumentParser, flag: str) -> bool:
-    action = parser._option_string_actions.get(flag)
+def takes_value(flag: str) -> bool:
+    """Whether the word after `flag` is its value."""
+    action = flag_parser()._option_string_actions.get(flag)
     return action is not None and action.nargs != 0
 
 

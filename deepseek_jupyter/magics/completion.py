@@ -10,12 +10,13 @@ from __future__ import annotations
 import re
 from argparse import Action
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from IPython.core.completer import SimpleCompletion, context_matcher
 
 from deepseek_jupyter.display.frontend import shell
+
+from .arguments import flag_parser, takes_value
 
 if TYPE_CHECKING:
     from IPython.core.completer import CompletionContext, SimpleMatcherResult
@@ -74,36 +75,22 @@ def _flags(text: str, asks: bool) -> Offers:
     """Flags and their values; on a line that `asks`, the question comes after them."""
     *earlier, word = re.split(r"\s+", text)
     flag, equals, value = word.partition("=")
-    if equals and flag in _actions():
-        return _values(flag, value, earlier)
+    known = flag_parser()._option_string_actions
+    if equals and flag in known:
+        return _values(known[flag], value, earlier)
     if equals or not word.startswith("-"):
-        if before := _open_flag(earlier):
-            return _values(before, word, earlier)
+        if earlier and takes_value(earlier[-1]):
+            return _values(known[earlier[-1]], word, earlier)
         if asks and (word or any(not _is_flag_part(earlier, i) for i in range(len(earlier)))):
             return _mention(text)
-    return _starting(word, _of("flag", _actions()))
-
-
-def _open_flag(words: Sequence[str]) -> str:
-    """The flag that the next word is the value of, "" where there is none."""
-    last = words[-1] if words else ""
-    action = _actions().get(last)
-    return last if action is not None and action.nargs != 0 else ""
+    return _starting(word, _of("flag", known))
 
 
 def _is_flag_part(words: Sequence[str], at: int) -> bool:
-    return not words[at] or words[at].startswith("-") or bool(_open_flag(words[:at]))
+    return not words[at] or words[at].startswith("-") or (at > 0 and takes_value(words[at - 1]))
 
 
-@cache
-def _actions() -> dict[str, Action]:
-    from .arguments import flag_parser
-
-    return {name: a for a in flag_parser()._actions for name in a.option_strings}
-
-
-def _values(flag: str, value: str, words: Sequence[str]) -> Offers:
-    action = _actions()[flag]
+def _values(action: Action, value: str, words: Sequence[str]) -> Offers:
     given = re.search(r"(?<!\S)(?:-p|--provider)[ =](\S+)", " ".join(words))
     provider = given[1] if given else ""
     if action.choices:

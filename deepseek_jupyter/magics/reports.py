@@ -63,19 +63,17 @@ def models(session: Session, name: str | None = None) -> Report:
     """The ids that the provider lists, with what it says of each."""
     provider, key = session.endpoints.provider(name)
     listed = session.endpoints.models(provider, key)
-    rows = [
-        (str(m["id"]), _size(m.get("context_window")), str(m.get("owned_by") or "")) for m in listed
-    ]
+    rows = []
+    for m in listed:
+        size = m.get("context_window")
+        shown = f"{size:,}" if isinstance(size, int) else ""
+        rows.append((str(m["id"]), shown, str(m.get("owned_by") or "")))
     return Report(
         f"{len(rows)} models at {provider.title}",
         sorted(rows),
         ("id", "context", "owner") if rows else (),
         "Other ids are sent as they are; not every host lists all it serves.",
     )
-
-
-def _size(tokens: object) -> str:
-    return f"{tokens:,}" if isinstance(tokens, int) else ""
 
 
 def balance(session: Session, name: str | None = None) -> Report:
