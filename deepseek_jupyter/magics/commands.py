@@ -165,7 +165,7 @@ def _set(config: DeepSeek, name: str, text: str) -> None:
 
     value: Any = text
     if not isinstance(getattr(config, name), str):
-        value = parse_value(text.lower() if text in ("True", "False") else text)
+        value = parse_value(text)
     try:
         setattr(config, name, value)
     except TraitError as error:

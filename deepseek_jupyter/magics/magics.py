@@ -10,6 +10,7 @@ import re
 import time
 import tokenize
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -273,8 +274,7 @@ def register(ipython: Any) -> None:
         ipython.configurables.append(config)
     if keep_question_marks not in ipython.input_transformers_cleanup:
         ipython.input_transformers_cleanup.append(keep_question_marks)
-    if _ended not in ipython.events.callbacks["post_run_cell"]:
-        ipython.events.register("post_run_cell", _ended)
+    ipython.events.register("post_run_cell", _ended)  # once, by itself
     completion.register(ipython)
     if manager := _comm_manager(ipython):
         requests.register()
@@ -290,9 +290,9 @@ def unregister(ipython: Any) -> None:
     ipython.configurables[:] = [
         c for c in ipython.configurables if c is not config and not isinstance(c, DeepSeekMagics)
     ]
-    if keep_question_marks in ipython.input_transformers_cleanup:
+    with suppress(ValueError):
         ipython.input_transformers_cleanup.remove(keep_question_marks)
-    if _ended in ipython.events.callbacks["post_run_cell"]:
+    with suppress(ValueError):
         ipython.events.unregister("post_run_cell", _ended)
     log.clear()
     completion.unregister(ipython)

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
 from urllib.parse import SplitResult, urlsplit
 
 # What a URL copied from a curl line has behind its base.
@@ -12,22 +15,10 @@ _ENDPOINTS = re.compile(
 )
 _ROUND = " \t\r\n\"'`<>,;"
 
-# host of an API -> its base; host of web pages -> the API that they are about
-_KNOWN: Mapping[str, str] = {
-    "api.deepseek.com": "https://api.deepseek.com",
-    "api.cometapi.com": "https://api.cometapi.com/v1",
-    "wcode.net": "https://wcode.net/api/gpt/v1",
-    "openrouter.ai": "https://openrouter.ai/api/v1",
-    "api.siliconflow.cn": "https://api.siliconflow.cn/v1",
-    "api.siliconflow.com": "https://api.siliconflow.com/v1",
-}
-_PAGES = {
-    **dict.fromkeys(("deepseek.com", "chat.deepseek.com"), "api.deepseek.com"),
-    **dict.fromkeys(("platform.deepseek.com", "api-docs.deepseek.com"), "api.deepseek.com"),
-    **dict.fromkeys(("cometapi.com", "apidoc.cometapi.com"), "api.cometapi.com"),
-    **dict.fromkeys(("siliconflow.cn", "cloud.siliconflow.cn"), "api.siliconflow.cn"),
-    "docs.siliconflow.cn": "api.siliconflow.cn",
-}
+# `apis`: host of an API -> its base; `pages`: host of web pages -> the API that they are about.
+_TABLE: Any = json.loads(Path(__file__).with_name("addresses.json").read_text("utf-8"))
+_KNOWN: Mapping[str, str] = _TABLE["apis"]
+_PAGES: Mapping[str, str] = _TABLE["pages"]
 _SET_BY = "DeepSeek.base_url, DeepSeek.providers or DEEPSEEK_BASE_URL sets it"
 # What an address ends with that is for another wire than chat.
 _WIRES = {
