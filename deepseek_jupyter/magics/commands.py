@@ -26,18 +26,10 @@ from deepseek_jupyter.protocol.parameters import parse_value
 from deepseek_jupyter.session.accounts import WAYS, usage
 from deepseek_jupyter.words import said
 
+from . import reports
 from .arguments import flag_help, parse_line, split, suggestion
 from .origins import origins
-from .reports import (
-    LOCAL_VERBS,
-    balance,
-    local_model,
-    models,
-    parameters,
-    providers,
-    status,
-    turns_in_words,
-)
+from .reports import turns_in_words
 
 if TYPE_CHECKING:
     from deepseek_jupyter.conversation.recording import Recording
@@ -103,7 +95,7 @@ def run(line: str, cell_id: Callable[[], str | None] = lambda: None) -> Any:
         return COMMANDS[first].call(rest, cell_id())
     words = split(line)
     if not words:
-        return status(get_session())
+        return reports.status(get_session())
     name = words[0]
     if name not in COMMANDS:
         close = suggestion(name, list(COMMANDS)) or " %deepseek help lists the commands."
@@ -114,8 +106,8 @@ def run(line: str, cell_id: Callable[[], str | None] = lambda: None) -> Any:
 # The session's
 
 
-_command("[PROVIDER]", "the model ids that the provider lists")(models)
-_command("[PROVIDER]", "what --param takes there: range, default, meaning")(parameters)
+_command("[PROVIDER]", "the model ids that the provider lists")(reports.models)
+_command("[PROVIDER]", "what --param takes there: range, default, meaning")(reports.parameters)
 
 
 @_command("", "what models cost, per million tokens, and whether it is peak time")
@@ -125,7 +117,7 @@ def _price(session: Session) -> Report:
     return price_list(session)
 
 
-_command("[PROVIDER]", "what is left on the account")(balance)
+_command("[PROVIDER]", "what is left on the account")(reports.balance)
 
 
 @_command(f"[{'|'.join(WAYS)}]", "tokens and cost, of this session without one")
@@ -176,7 +168,7 @@ def _set(config: DeepSeek, name: str, text: str) -> None:
 def _provider(session: Session, name: str | None = None) -> Report:
     if name is not None:
         session.endpoints.choose(name)
-    return providers(session)
+    return reports.providers(session)
 
 
 @_command("[PROVIDER] [--forget]", "store a key, typed hidden")
@@ -203,9 +195,10 @@ def _login(session: Session, name: str = "", *, forget: bool = False) -> Report:
 
 @_command("install|status|remove [MODEL]", "the embedded model")
 def _local(session: Session, verb: str = "status", model: str | None = None) -> Report:
-    if verb not in LOCAL_VERBS:
-        raise UsageError(f"local takes install, status or remove.{suggestion(verb, LOCAL_VERBS)}")
-    return local_model(verb, model)
+    if verb not in reports.LOCAL_VERBS:
+        close = suggestion(verb, reports.LOCAL_VERBS)
+        raise UsageError(f"local takes install, status or remove.{close}")
+    return reports.local_model(verb, model)
 
 
 @_command("", "begin a new conversation")

@@ -18,9 +18,6 @@ from .dialect import Dialect
 from .request import Built
 from .stream import CompletionStream
 
-_INFILL_NAMES = {"max_tokens": "n_predict"}
-_INFILL_ENDS = {"limit": "length"}  # llama.cpp's stop_type; every other one is a stop
-
 
 @dataclass(frozen=True, slots=True)
 class FimRequest:
@@ -30,7 +27,6 @@ class FimRequest:
     prefix: str
     suffix: str = ""
     parameters: Mapping[str, Any] = field(default_factory=dict)
-    stream: bool = True
 
     def check(self) -> None:
         """Raise `ParameterError` for what a server would bill for nothing."""
@@ -44,10 +40,7 @@ def build_fim(request: FimRequest, dialect: Dialect) -> Built:
     body: dict[str, Any] = {"model": request.model, "prompt": request.prefix}
     if request.suffix:
         body["suffix"] = request.suffix
-    body.update(request.parameters)
-    if request.stream:
-        body["stream"] = True
-        body["stream_options"] = {"include_usage": True}
+    body |= {**request.parameters, "stream": True, "stream_options": {"include_usage": True}}
     return Built(body, beta=dialect.beta)
 
 
@@ -55,8 +48,9 @@ def build_infill(request: FimRequest, dialect: Dialect) -> Built:
     """The body of llama.cpp's ``/infill``."""
     request.check()
     body: dict[str, Any] = {"input_prefix": request.prefix, "input_suffix": request.suffix}
-    body |= {_INFILL_NAMES.get(name, name): value for name, value in request.parameters.items()}
-    return Built({**body, "cache_prompt": True, "stream": request.stream})
+    names = {"max_tokens": "n_predict"}
+    body |= {names.get(name, name): value for name, value in request.parameters.items()}
+    return Built({**body, "cache_prompt": True, "stream": True})
 
 
 class TextStream(CompletionStream):
@@ -89,7 +83,7 @@ class InfillStream(TextStream):
         if not chunk.get("stop"):
             super()._take({**chunk, "choices": [choice], "usage": None}, deltas)
             return
-        choice["finish_reason"] = _INFILL_ENDS.get(str(chunk.get("stop_type") or ""), "stop")
+        choice["finish_reason"] = "length" if chunk.get("stop_type") == "limit" else "stop"
         usage = {
             "prompt_tokens": chunk.get("tokens_evaluated"),
             "completion_tokens": chunk.get("tokens_predicted"),

@@ -21,7 +21,7 @@ import ssl
 import zlib
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Any
 
 import httpx
 
@@ -108,14 +108,12 @@ class Limiter:
             self._free.notify()
 
 
-Way = Literal["out", "here", "here, in clear"]
+Way = tuple[bool, bool]  # to this machine itself, which passes no proxy; and that in clear
 
 
 def _way(url: str) -> Way:
-    """How `url` is reached: this machine asks itself past any proxy."""
-    if not on_this_machine(url):
-        return "out"
-    return "here, in clear" if url.lstrip().lower().startswith("http://") else "here"
+    here = on_this_machine(url)
+    return here, here and parts(url.strip()).scheme == "http"
 
 
 @dataclass(slots=True)
@@ -348,7 +346,8 @@ class Client:
             shard.busy -= 1
 
     def _shard(self, way: Way) -> _Shard:
-        """A new pool. What is asked of this machine itself passes no proxy."""
+        """A new pool."""
+        here, in_clear = way
         file, folder = os.environ.get("SSL_CERT_FILE"), os.environ.get("SSL_CERT_DIR")
         connect, write = self.timeouts.connect, self.timeouts.write
         try:
@@ -360,8 +359,8 @@ class Client:
                     "User-Agent": f"deepseek-jupyter/{__version__}",
                     "Accept-Encoding": "gzip",  # what `_pieces` can unpack
                 },
-                verify=way != "here, in clear" and _certificates(file, folder),
-                trust_env=way == "out",
+                verify=not in_clear and _certificates(file, folder),
+                trust_env=not here,
             )
         except (ImportError, ValueError, httpx.InvalidURL) as error:  # socks without socksio, …
             raise errors.ConfigurationError(

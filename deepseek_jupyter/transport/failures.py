@@ -12,13 +12,13 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import unquote
 
 from deepseek_jupyter import errors
@@ -76,7 +76,7 @@ class Refusal:
 
 def api_error(refusal: Refusal) -> APIError:
     """The error for `refusal`, with the server's words, request id and URL in it."""
-    said = _Said.of(refusal)
+    said = _said(refusal)
     kind, words = _classify(refusal, said)
     return kind(
         words,
@@ -113,62 +113,54 @@ _MESSAGES, _CODES, _INNER = (
 _DEEPEST = 8
 
 
-@dataclass(slots=True)
-class _Said:
-    """What a body says, on all its levels: words and codes, the outer ones first."""
+class _Said(NamedTuple):
+    """What a body says: all messages as one line, the codes of all levels, a web page's title."""
 
-    messages: list[str] = field(default_factory=list)
-    codes: list[str] = field(default_factory=list)
-    message: str = ""  # all of it as one line
-    title: str = ""  # of a web page
+    message: str = ""
+    codes: tuple[str, ...] = ()
+    title: str = ""
 
-    @classmethod
-    def of(cls, refusal: Refusal) -> _Said:
-        said, text = cls(), refusal.body.strip()
-        if looks_like_html(text):
-            found = _TITLE.search(text)
-            said.title = refusal.short(found[1]) if found else ""
-            return said
-        said._read(text, 0)
-        if not said.messages and not said.codes and text not in ("", "{}", '{"error": null}'):
-            said.messages.append(text)
-        told = [refusal.short(message) for message in said.messages]
-        kept = [t for i, t in enumerate(told) if t and not any(t in o for o in told[:i])]
-        said.message = shortened(": ".join(one.rstrip(":. ") for one in kept), _MAX_SHOWN)
-        return said
 
-    def _read(self, value: object, depth: int) -> None:
-        if depth > _DEEPEST:
-            return
-        if isinstance(value, str):
-            try:
-                inner = json.loads(value) if value.lstrip()[:1] in ("{", "[", '"') else None
-            except (ValueError, RecursionError):
-                inner = None
-            if inner is None:
-                self.messages.append(value)
-            else:
-                self._read(inner, depth + 1)
-        elif isinstance(value, list):
-            for item in value[:3]:
-                self._read(item, depth + 1)
-        elif isinstance(value, Mapping):
-            self._read_mapping(value, depth)
+def _said(refusal: Refusal) -> _Said:
+    text = refusal.body.strip()
+    if looks_like_html(text):
+        found = _TITLE.search(text)
+        return _Said(title=refusal.short(found[1]) if found else "")
+    told = list(_told(text))
+    if not told and text not in ("", "{}", '{"error": null}'):
+        told = [("message", text)]
+    shown = [refusal.short(words) for kind, words in told if kind == "message"]
+    kept = [t for i, t in enumerate(shown) if t and not any(t in o for o in shown[:i])]
+    message = shortened(": ".join(one.rstrip(":. ") for one in kept), _MAX_SHOWN)
+    return _Said(message, tuple(code.casefold() for kind, code in told if kind == "code"))
 
-    def _read_mapping(self, value: Mapping[str, object], depth: int) -> None:
+
+def _told(value: object, depth: int = 0) -> Iterator[tuple[str, str]]:
+    """Each message and code in a body, on all its levels, the outer ones first."""
+    if depth > _DEEPEST:
+        return
+    if isinstance(value, str):
+        inner = None
+        with suppress(ValueError, RecursionError):
+            inner = json.loads(value) if value.lstrip()[:1] in ("{", "[", '"') else None
+        yield from [("message", value)] if inner is None else _told(inner, depth + 1)
+    elif isinstance(value, list):
+        for item in value[:3]:
+            yield from _told(item, depth + 1)
+    elif isinstance(value, Mapping):
         folded = {str(name).lower(): item for name, item in value.items()}
         for name, item in folded.items():
             if name in _CODES and isinstance(item, str | int) and not isinstance(item, bool):
-                self.codes.append(str(item).casefold())
+                yield "code", str(item)
         at = folded.get("loc")  # FastAPI: which field is meant
         where = ".".join(map(str, at)) if isinstance(at, list) else ""
         for name, item in folded.items():
             if name in _MESSAGES and isinstance(item, str) and where:
-                self.messages.append(f"{where}: {item}")
+                yield "message", f"{where}: {item}"
             elif name in _MESSAGES or name in _INNER:
                 if name == "error" and isinstance(item, str) and " " not in item:
-                    self.codes.append(item.casefold())  # {"error": "invalid_token", …}
-                self._read(item, depth + 1)
+                    yield "code", item  # {"error": "invalid_token", …}
+                yield from _told(item, depth + 1)
 
 
 def _short(text: str, redact: Callable[[str], str] = str) -> str:
