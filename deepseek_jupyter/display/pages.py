@@ -107,7 +107,7 @@ class Pages:
         self._arrived = threading.Condition(self._lock)
         self._handlers: dict[str, tuple[Handler, bool]] = {}
         self._data: dict[str, Any] = {}
-        self._tabs: dict[str, str] = {}  # the browser tab of each: a page loaded again is in its own
+        self._tabs: dict[str, str] = {}  # the browser tab that each is in
         self._turns: dict[str, RunningTurn] = {}
         self._threaded: set[str] = set()  # control comms that are served off the main thread
         self._panels: dict[str, Tell] = {}
