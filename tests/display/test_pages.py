@@ -137,7 +137,8 @@ def test_a_panel_hears_what_pages_hear_and_is_no_page():
     assert heard == [{"type": "news"}]
     assert pages.heard
     assert not pages.connected  # cells are not its to show
-    assert not pages.send_newest({"type": "edit"})  # nor to change
+    pages.send_newest({"type": "edit"})  # nor to change
+    assert len(heard) == 1
     pages.leave("panel")
     pages.send({"type": "news"})
     assert len(heard) == 1
