@@ -12,7 +12,7 @@ const FIELD = /\{(\w+)([*#]?)\}/g;
 const NUMBER = /^[~≈\d.,]+$/;
 const SENTENCE = /(?<=[.!?]) (?=[A-Z\d%`\-])/;
 
-/** A template: what stands between its fields, their names and kinds. */
+/** A template: the text between its fields, their names and kinds. */
 interface ITemplate {
   readonly literals: readonly string[];
   readonly names: readonly string[];
@@ -97,7 +97,7 @@ function size({ literals }: ITemplate): number {
   return literals.join('').length;
 }
 
-/** What stands between the literals of a template in a text that is made of them. */
+/** The values between the literals of a template in a text that is made of them. */
 function valuesOf(literals: readonly string[], text: string): string[] | null {
   const last = literals[literals.length - 1];
   const end = text.length - last.length;

@@ -8,7 +8,7 @@ import { make, say, textButton } from './dom';
 import { duration } from './wording';
 import type { ITurnRecord } from '../kernel/record';
 
-/** Columns are beside each other from this width on, in pixels. */
+/** Columns are side by side from this width on, in pixels. */
 const WIDE = 900;
 
 /** A column: what it is called, its turn, whether that really runs, and what shows it. */

@@ -34,7 +34,7 @@ export function button(icon: LabIcon, label: string, onClick: () => void): HTMLB
   return node;
 }
 
-/** A choice of the forms in which a request can be had as code; `pick` is told which. */
+/** A choice of the forms in which a request can be had as code; `pick` gets it. */
 export function asCode(pick: (form: string) => void, trans: TranslationBundle): HTMLElement {
   const select = make('select', 'asCode');
   select.title = trans.__('The request as code');

@@ -38,8 +38,8 @@ const FEATURE = 'kernel subshells';
 /** Keeps the comms of every kernel, and what is known of each turn. */
 export class CommHub implements ICommHub {
   /**
-   * `updates`: whether updates of an output reach the notebook, which the kernel is told. So is the
-   * page's `language`; empty for none.
+   * `updates`: whether updates of an output reach the notebook; `language`: the page's, empty for none.
+   * The kernel is sent both.
    */
   constructor(private _updates = true, private _language = '') {}
 

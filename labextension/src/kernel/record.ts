@@ -127,7 +127,7 @@ export interface IBranch {
   readonly count: number;
 }
 
-/** What a turn was asked beside: what its column is called, and the ids of all the turns. */
+/** A turn's place in a comparison: what its column is called, and the ids of all the turns. */
 export interface ICompared {
   readonly variant: string;
   readonly turns: readonly string[];
@@ -381,7 +381,7 @@ export function readStatus(value: unknown): Status | null {
 export function asMarkdown({ answer, format, status, tool_calls }: ITurnRecord): string {
   const said = tool_calls.map(call => call.said).filter(Boolean).pop();
   if (said === answer && isRunning(status)) {
-    return ''; // it stands above its calls already, and the next round has not begun
+    return ''; // it is shown above its calls already, and the next round has not begun
   }
   return answer && (format === 'json' || format === 'text')
     ? `${FENCE}${format}\n${answer}`

@@ -125,7 +125,7 @@ export class Composer {
   readonly node = make('form', 'panel-composer');
   readonly field = make('textarea', 'panel-field');
 
-  /** @param tools - What stands beside the button. */
+  /** @param tools - What is next to the button. */
   constructor(
     private _actions: IComposerActions,
     trans: TranslationBundle,

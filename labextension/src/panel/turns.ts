@@ -197,7 +197,7 @@ export interface ITurnActions {
   readonly canAsk: boolean;
 }
 
-/** A turn that was asked beside others. */
+/** A turn of a comparison. */
 interface IBeside {
   readonly saved: ITurnRecord | null;
   readonly transcript: ITranscript | null;

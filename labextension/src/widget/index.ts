@@ -15,7 +15,7 @@ import { WidgetLink } from './widgetlink';
 import type { Catalogue } from './substitutes';
 import type { IModel } from './widgetlink';
 
-/** The catalogues, put here by the build. */
+/** The catalogues; the build puts them here. */
 declare const CATALOGUES: Record<string, Catalogue>;
 
 /** The least and the greatest height, in pixels. */
