@@ -9,7 +9,6 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from dataclasses import replace
-from types import TracebackType
 from typing import TYPE_CHECKING
 
 from deepseek_jupyter.conversation.turn import Turn
@@ -48,9 +47,7 @@ def kept_answer(session: Session, placed: Placed, on: Surface) -> Replay | None:
         from deepseek_jupyter.tools.schemas import shape_of
 
         shape = shape_of(question.schema)
-    if kept is not None and shape is not None and not _has_shape(kept, shape):
-        kept = None  # the type has changed since
-    if kept is not None:
+    if kept is not None and (shape is None or _has_shape(kept, shape)):  # else it has changed
         return Replay(session, placed, kept, shape, pace, on)
     if wanted == "always":
         trust = "%deepseek trust lets the turns of this file answer too."
@@ -169,12 +166,7 @@ class Replay:
         self._shown += _deltas(*fresh)
         self._on.refresh(self._transcript, fresh, time.monotonic())
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, kind: object, error: BaseException | None, traceback: object) -> None:
         with interrupts_held():
             if error is None:
                 self._keep()

@@ -10,7 +10,6 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import replace
-from types import TracebackType
 from typing import Any
 
 from deepseek_jupyter.display.frontend import current_cell
@@ -232,12 +231,7 @@ class Run:
             for event in batch
         ]
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> bool:
+    def __exit__(self, kind: object, error: BaseException | None, traceback: object) -> bool:
         stopped = isinstance(error, KeyboardInterrupt | asyncio.CancelledError | GeneratorExit)
         if error is not None and not stopped and not isinstance(error, DeepSeekError):
             with suppress(Exception):  # the bug is shown next, and must not be hidden by its echo

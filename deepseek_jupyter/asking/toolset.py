@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from fnmatch import fnmatchcase
+from itertools import count
 from typing import TYPE_CHECKING, Any
 
 from deepseek_jupyter.context.attachment import Attachment
@@ -145,10 +146,7 @@ def keep(value: Any) -> str:
     names = user_namespace()
     if "get_ipython" not in names:
         return ""
-    number = 1
-    while f"_tool_{number}" in names:
-        number += 1
-    name = f"_tool_{number}"
+    name = next(name for n in count(1) if (name := f"_tool_{n}") not in names)
     names[name] = value
     return name
 

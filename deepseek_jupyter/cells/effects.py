@@ -231,15 +231,11 @@ class Effects(ast.NodeVisitor):
 
     visit_If = visit_While = visit_Try = visit_TryStar = visit_Match = visit_IfExp = _branching
 
-    def visit_MatchAs(self, node: ast.MatchAs | ast.MatchStar) -> None:
-        self._bind(node.name)
+    def visit_MatchAs(self, node: ast.MatchAs | ast.MatchStar | ast.MatchMapping) -> None:
+        self._bind(node.rest if isinstance(node, ast.MatchMapping) else node.name)
         self.generic_visit(node)
 
-    visit_MatchStar = visit_MatchAs
-
-    def visit_MatchMapping(self, node: ast.MatchMapping) -> None:
-        self._bind(node.rest)
-        self.generic_visit(node)
+    visit_MatchStar = visit_MatchMapping = visit_MatchAs
 
     def visit_For(self, node: ast.For | ast.AsyncFor) -> None:
         self.visit(node.iter)

@@ -308,11 +308,11 @@ def notes_text(notes: Sequence[str]) -> str:
     return "\n".join(["Note:", *(f"- {note}" for note in notes)]) if notes else ""
 
 
-def fenced(text: str, language: str = "python") -> str:
-    """`text` in a fence that is longer than any in it."""
+def fenced(text: str) -> str:
+    """Python in a fence that is longer than any in it."""
     longest = max((len(run) for run in re.findall(r"`{3,}", text)), default=2)
     fence = "`" * (longest + 1)
-    return f"{fence}{language}\n{text.rstrip()}\n{fence}"
+    return f"{fence}python\n{text.rstrip()}\n{fence}"
 
 
 def alike(word: str, known: Iterable[str]) -> list[str]:

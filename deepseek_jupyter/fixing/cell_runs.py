@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from deepseek_jupyter.asking.notebook_cells import text_of
+from deepseek_jupyter.asking.notebook_cells import cells_of
 from deepseek_jupyter.cells.executed import Executed, log
 from deepseek_jupyter.cells.failure import Failure
 from deepseek_jupyter.cells.lineage import Lineage, NotebookCell
@@ -76,14 +76,11 @@ def iterators(namespace: Mapping[str, Any]) -> frozenset[str]:
     )
 
 
-def notebook_cells(content: object) -> dict[str, NotebookCell]:
-    """The cells of a notebook file by id; empty where it has none."""
-    cells = content.get("cells") if isinstance(content, Mapping) else None
-    found: dict[str, NotebookCell] = {}
-    for index, cell in enumerate(cells if isinstance(cells, list) else []):
-        if isinstance(cell, Mapping) and isinstance(cell.get("id"), str):
-            found[cell["id"]] = NotebookCell(index, text_of(cell.get("source")))
-    return found
+def saved_cells(content: object) -> dict[str, NotebookCell]:
+    """The code cells of a notebook file by id; empty where it has none."""
+    document = cells_of(content.get("cells") if isinstance(content, Mapping) else None, None)
+    cells = enumerate(document.cells if document else ())
+    return {cell.id: NotebookCell(index, cell.source) for index, cell in cells if cell.id}
 
 
 def _count_of(file: str) -> int | None:

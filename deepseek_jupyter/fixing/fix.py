@@ -56,7 +56,7 @@ from deepseek_jupyter.protocol.tokens import estimate_tokens
 from deepseek_jupyter.session.memory import notebook_content
 from deepseek_jupyter.session.session import Session
 
-from .cell_runs import executed, find, iterators, last_failure, notebook_cells, previous
+from .cell_runs import executed, find, iterators, last_failure, previous, saved_cells
 from .placement import place_code, provenance, writer
 
 KINDS = ("fix", "explain", "doc", "test", "optimize")
@@ -153,19 +153,20 @@ def propose(
     adds. Raises `CellError` where there is nothing to work on, and what asking raises.
     """
     material, asked = _composed(session, kind, question or Question(""), target)
-    offers: list[Proposal] = []
+    proposal: Proposal | None = None
 
     def ended(reply: Reply) -> None:
-        offers.append(_read(session, kind, material, reply))
+        nonlocal proposal
+        proposal = _read(session, kind, material, reply)
         if kind in _EDITING:
-            offers[-1].put_in_card()
+            proposal.put_in_card()
 
     reply = ask(session, asked, on, ended)
+    assert proposal is not None
     if kind == "test" and not reply.cut:
         place_code(
             [session.redactor.restore(cell) for cell in reply.code_cells], reply, asked.cell_id
         )
-    proposal = offers[0] if offers else _read(session, kind, material, reply)
     if "changes" in reply.record and has_frontend():
         proposal.shown_in = reply.shown_in
     offered = _offered.setdefault(session, {})
@@ -382,7 +383,7 @@ def gather(
         budget=budget,
         count=estimate_tokens,
     )
-    placed, saved = notebook_cells(notebook_content(notebook)), 0.0  # as they were saved, and when
+    placed, saved = saved_cells(notebook_content(notebook)), 0.0  # as they were saved, and when
     with suppress(OSError):
         saved = os.path.getmtime(notebook) if notebook else 0.0
     newest = {run.id: run.count for run in runs if run.id}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Protocol
 
 from deepseek_jupyter.config import DeepSeek, settings
@@ -19,7 +20,6 @@ from deepseek_jupyter.protocol.tokens import use_exact_tokens
 from deepseek_jupyter.protocol.usage import Price
 from deepseek_jupyter.transport.providers import Provider, own_price
 
-from .accounts import GhostCosts
 from .endpoint import Endpoints
 from .memory import Memory
 from .recordings import Recordings
@@ -36,6 +36,35 @@ class LastReply(Protocol):
     @property
     def footer(self) -> str:
         """The line under the answer."""
+
+
+_WRITER = "deepseek_jupyter.ghost_costs"
+
+
+class GhostCosts:
+    """What ghost text cost in this kernel: `spent`, by model; it is written down in order.
+
+    A cancelled one is estimated: no host says what it billed for it.
+    """
+
+    def __init__(self) -> None:
+        self.spent: dict[str, Total] = {}
+        self._writer = ThreadPoolExecutor(1, _WRITER)  # for the disk may be slow
+
+    def add(self, paid: Total, write: Callable[[Total], None]) -> None:
+        """Add one; `write` is called with it soon, on a thread of its own."""
+        self.spent[paid.key] = self.spent.get(paid.key, Total(paid.key)) + paid
+        self._writer.submit(write, paid)
+
+    def total(self) -> Total:
+        """All of it."""
+        return sum(self.spent.values(), Total(""))
+
+    def flush(self) -> None:
+        """Wait until all of it is written. Not for the engine's thread."""
+        here = threading.current_thread().name
+        if self.spent and not here.startswith(_WRITER):
+            self._writer.submit(lambda: None).result()
 
 
 class Session:
