@@ -373,9 +373,7 @@ def _rows(value: Any) -> int:
 
 
 def protecting(session: Session) -> Redactor:
-    """The redactor of the notebook's conversation for a text that is no question: it withholds
-    what rules for frames and columns keep of the notebook's frames.
-    """
+    """The notebook's redactor for ghost text: it withholds what rules keep of all frames."""
     redactor = session.redactor
     redactor = redactor.for_request(redactor.withheld)
     session.withholding.hold(_ruled(redactor, session.policy_files().data))

@@ -134,9 +134,7 @@ def check_spending(
 def left_to_spend(
     session: Session, provider: Provider, teaching: Teaching, price: Price | None
 ) -> tuple[Decimal | None, int | None]:
-    """What the notebook's budget and those of policy files leave, in the currency of `price` and in
-    tokens; None for any amount.
-    """
+    """What budgets leave, in the currency of `price` and in tokens; None for any amount."""
     left, tokens, setting = list[Decimal](), list[int](), session.config.notebook_budget
     if price is not None and (cap := budget_at(session, setting, provider)):
         at = provider.name if isinstance(setting, Mapping) else ""

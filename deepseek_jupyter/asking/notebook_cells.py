@@ -36,9 +36,7 @@ _KEPT = "[kept back by the data policy]"
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """Code cells in the notebook's order, and the place of the one that asks (their number where
-    it is none of them).
-    """
+    """Code cells in the notebook's order, and the place of the asking one, else their number."""
 
     cells: tuple[Cell, ...]
     here: int

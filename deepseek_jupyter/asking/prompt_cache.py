@@ -19,9 +19,7 @@ _WORTH_TELLING = 1024  # tokens; less is not worth a sentence
 
 @dataclass(frozen=True, slots=True)
 class Prefix:
-    """What a request of a conversation begins with. `dropped` counts the turns that its window left
-    out.
-    """
+    """What a request begins with; `dropped` counts the turns that its window left out."""
 
     conversation: str
     provider: str
@@ -53,9 +51,7 @@ def in_cache(before: object, now: Prefix) -> int:
 
 
 def what_broke(before: object, now: Prefix) -> str:
-    """One sentence on why `now` finds nothing of `before` in the cache; "" where it may, and where
-    a new conversation is begun.
-    """
+    """One sentence on why `now` finds nothing of `before` in the cache; "" where it may."""
     if not isinstance(before, Prefix) or before.conversation != now.conversation:
         return ""
     provider = f"{now.provider} answers now, {before.provider} did before"

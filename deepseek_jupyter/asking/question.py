@@ -214,9 +214,7 @@ def _name_of(tool: Any) -> str:
 
 
 def _schema_text(schema: Any) -> str:
-    """A class by its name: its fields are found in the answer that fits them. `repr` has the
-    arguments of ``list[int]``, whose name is ``list``.
-    """
+    """A class by its name; `repr` has the arguments of ``list[int]``, whose name is ``list``."""
     return schema.__name__ if isinstance(schema, type) else repr(schema)
 
 

@@ -100,9 +100,7 @@ class Run:
         self.exchange = Exchange(request, self._prepared.provider, self._prepared.key, built)
 
     def fall_back(self, error: DeepSeekError) -> None:
-        """Begin again at the next place, after a refusal. Raises `error` where there is none, or
-        where the user has seen something of the answer.
-        """
+        """Begin again at the next place. Raises `error` without one, or once output was seen."""
         at = [place is self._prepared for place in self._places].index(True) + 1
         if at == len(self._places) or self._rounds.steps or self.exchange.has_output:
             raise error
@@ -164,9 +162,7 @@ class Run:
         return shown
 
     def go_on(self) -> bool:
-        """After the end of a stream: run the calls that it asks for, and be ready for the next
-        request. False when the answer is there.
-        """
+        """Run the calls that a stream ended with. False when the answer is there."""
         need = self._next(self.exchange.completion)
         while isinstance(need, ConsentRequest | Calls):
             with self._reading(need):
@@ -218,9 +214,7 @@ class Run:
         self._surface.refresh(self._transcript, self._transcript.take_fresh(), now)
 
     def _in_answer(self, batch: list[Event] | None) -> list[Event] | None:
-        """The arguments of the function that is the answer, as the answer's text; before its first
-        words those that it began with.
-        """
+        """What a function's call or a beginning has of the answer, as the answer's text."""
         asked = self._prepared.asked
         if batch and self._unsaid and any(isinstance(event, TextDelta) for event in batch):
             batch, self._unsaid = [TextDelta(self._unsaid), *batch], ""
@@ -311,9 +305,7 @@ class Run:
         self.reply.shown_in = current_cell() if self._surface.visible else None
 
     def _begun(self, completion: Completion) -> Completion:
-        """`completion` behind the words that it went on from, its tokens in one list each. A
-        request that failed went on from none.
-        """
+        """`completion` behind the words that it went on from, where an answer came."""
         came = completion.answer or completion.ended
         begins, logprobs = came and self._prepared.begins, completion.logprobs
         answer = begins.text + completion.answer if begins else completion.answer
@@ -380,9 +372,7 @@ def interrupts_held() -> Iterator[list[int]]:
 
 
 class RestoredEvents:
-    """The events of one answer for the user's eyes: pseudonyms become the originals again, also
-    those that arrive in pieces.
-    """
+    """The events of one answer with originals for pseudonyms, also those that come in pieces."""
 
     def __init__(self, redactor: Redactor) -> None:
         self._redactor = redactor
@@ -421,9 +411,7 @@ def _status(problem: DeepSeekError | None, stopped: bool) -> str:
 
 
 def _estimated(completion: Completion, body: Mapping[str, Any]) -> Completion:
-    """`completion` with the tokens that it took, where something came and the host had not yet said
-    how many they are: it bills what it read and wrote.
-    """
+    """`completion` with estimated tokens where a host that bills them did not get to say them."""
     calls = "".join(call.name + call.arguments for call in completion.tool_calls)
     texts = (completion.reasoning or "", completion.answer, calls)
     if completion.usage is not None or not any(texts):

@@ -17,7 +17,7 @@ from deepseek_jupyter.context.table import is_frame, is_lazy
 from deepseek_jupyter.conversation.turn import Turn
 from deepseek_jupyter.display.frontend import user_namespace
 from deepseek_jupyter.errors import ParameterError, ToolError
-from deepseek_jupyter.privacy.levels import FULL, Policy, asked_of
+from deepseek_jupyter.privacy.levels import FULL, asked_of
 from deepseek_jupyter.privacy.policy_file import PolicyFiles
 from deepseek_jupyter.privacy.redaction import Redactor
 from deepseek_jupyter.privacy.rules import unit_of
@@ -161,14 +161,9 @@ class _Attached:
         redactor: Redactor,
         files: PolicyFiles,
     ) -> None:
-        self._items = items
-        self._policies: Mapping[str, Policy] = {
-            name: policy_of(session, item, files.data) for name, item in items.items()
-        }
-        self._redactor = redactor
-        self._session = session
-        self._config = session.config
+        self._session, self._items, self._redactor = session, items, redactor
         self._files = files.data
+        self._policies = {n: policy_of(session, item, files.data) for n, item in items.items()}
 
     def names(self) -> dict[str, str]:
         """What is attached, with a word on each."""
@@ -203,7 +198,7 @@ class _Attached:
 
         frames = {name: self._now(name) for name in self._items}
         first = next(iter(frames.values()), None)
-        config, files = self._config, self._files
+        config, files = self._session.config, self._files
         units = {n: unit_of(i.known_as, files, i.shared) for n, i in self._items.items()}
         return sql_tool(
             frames,

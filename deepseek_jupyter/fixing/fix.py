@@ -76,7 +76,6 @@ _WORDS = {
 }
 
 _BUDGET = 6_000  # tokens of earlier cells
-_KEPT = 32  # proposals that can still be decided on
 
 # A session's proposals by the id of their turn.
 _offered: WeakKeyDictionary[Session, dict[str, Proposal]] = WeakKeyDictionary()
@@ -169,11 +168,8 @@ def propose(
         )
     if "changes" in reply.record and has_frontend():
         proposal.shown_in = reply.shown_in
-    offered = _offered.setdefault(session, {})
-    offered[proposal.id] = proposal
+    _offered.setdefault(session, {})[proposal.id] = proposal
     pages.handle("decide", partial(_decide, session), slow=True)
-    while len(offered) > _KEPT:
-        del offered[next(iter(offered))]
     return proposal
 
 

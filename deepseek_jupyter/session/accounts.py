@@ -79,9 +79,7 @@ def _jobs(session: Session, provider: str = "") -> Total:
 
 
 def notebook_cost(session: Session, currency: str, provider: str = "") -> Decimal:
-    """What the notebook has cost so far in `currency`, ghost text and jobs too, in all kernels; at
-    `provider`, or at all.
-    """
+    """What the notebook has cost in `currency` in all kernels, of `provider` or of all."""
     return _everything(session, provider).cost.get(currency, Decimal())
 
 

@@ -61,9 +61,7 @@ class Endpoints:
         return provider, needed_key(provider)
 
     def _addressed(self, provider: Provider) -> Provider:
-        """`provider` at the base URL of the settings or the environment, where that is meant for
-        it.
-        """
+        """`provider` at the base URL of settings or environment, if that is meant for it."""
         chosen, settled = provider.name, self._spelt(self.config.provider)
         url = self.config.base_url if chosen == (settled or "deepseek") else ""
         if not url and (chosen == "deepseek" or (chosen == settled and chosen in KEYLESS)):
@@ -109,9 +107,7 @@ class Endpoints:
         return self.config.provider or ("deepseek" if addressed else self._first_with_key())
 
     def _setting(self, provider: Provider) -> str:
-        """The model that the settings name for `provider`: one without a provider's name is for the
-        provider that is asked where a question names none.
-        """
+        """The model that the settings name for `provider`; "" where it is another one's."""
         if not self.config.model:
             return ""
         prefix, id = self.named(None, self.config.model)
@@ -153,9 +149,7 @@ class Endpoints:
         return provider, self._unset(provider, key)
 
     def offered(self, standard: Provider) -> Iterator[str]:
-        """The models of every provider that can be asked (with a key, set up by the user, or
-        embedded), as a setting names them beside `standard`.
-        """
+        """The models of all providers that can be asked, named as settings would, by `standard`."""
         from deepseek_jupyter import local
 
         if standard.name != "local" and (embedded := local.status()).ready:
