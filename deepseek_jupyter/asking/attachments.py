@@ -200,10 +200,7 @@ class Gathered:
 
 
 def resolved(question: Question, names: Mapping[str, Any]) -> Question:
-    """`question` with everything that it attaches found in `names`, and ``@df`` said as `` `df` ``.
-
-    Raises `ParameterError` for a name that is not there, or an expression that fails.
-    """
+    """`question` with what it attaches found in `names`. Raises `ParameterError` for others."""
     prompt, mentioned = question.said, list[Wanted]()
     if prompt is None:
         prompt, mentioned = _mentioned(question.prompt, names)

@@ -69,10 +69,7 @@ class MapPlan:
 
 
 def map_plan(tokens: int, context: int, taken: int, parameters: Mapping[str, Any]) -> MapPlan:
-    """The plan for documents of so many `tokens` beside `taken` others.
-
-    Raises `ContextLengthError` where what the shares say would not fit either.
-    """
+    """The plan for `tokens` beside `taken` others. Raises `ContextLengthError` for too many."""
     room = room_for(context, taken, parameters)
     for size in (min(room, context // _PARTS), room):
         count = -(-tokens // max(1, size * 9 // 10))  # a share is not filled to its end

@@ -348,10 +348,7 @@ class _Preparation:
     # Who is asked
 
     def _endpoint(self, on: Surface) -> tuple[Provider, Secret, str]:
-        """Provider, key and model. What sends nothing needs no key: a dry run, kept answers alone.
-
-        Raises `MissingKeyError`, and `PolicyError` for what the policy does not allow.
-        """
+        """Provider, key and model. What sends nothing, a dry run or kept answers, needs no key."""
         question, endpoints = self.question, self.session.endpoints
         name, named = endpoints.named(question.provider, question.model)
         try:
@@ -579,10 +576,7 @@ class _Preparation:
 
 
 def _sizes(built: Built, texts: Sequence[tuple[str, str]], *, exact: bool) -> list[list[Any]]:
-    """Tokens of each part of a body as ``[name, tokens]``; together they are the whole.
-
-    `texts` are the parts of the last message by name.
-    """
+    """Tokens of each part of a body, ``[name, tokens]``; `texts` are those of its last message."""
     measure = count_tokens if exact else estimate_tokens
     if exact:
         count_later(text for _, text in texts)

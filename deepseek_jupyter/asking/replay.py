@@ -32,10 +32,7 @@ _TICK = 0.05  # seconds, in which a stop is noticed
 
 
 def kept_answer(session: Session, placed: Placed, on: Surface) -> Replay | None:
-    """The kept answer to a question, ready to be played; None where it has to be asked.
-
-    Raises `ReplayError` where the user wants nothing but kept answers and there is none.
-    """
+    """The kept answer, ready to be played. Raises `ReplayError` where nothing else may answer."""
     question, config = placed.question, session.config
     wanted = session.recordings.wanted(question.replay, config.replay)
     if wanted == "never":
@@ -198,10 +195,7 @@ class Replay:
 
 
 def _schedule(kept: Turn, pace: Pace) -> list[tuple[float, ReasoningDelta | TextDelta | None]]:
-    """What comes when; None where calls have run and the answer begins again.
-
-    The texts are the turn's, whatever its rhythm says of their lengths.
-    """
+    """What comes when; None where calls have run. The texts are the turn's in any case."""
     rounds = [[step.reasoning or "", step.answer] for step in kept.steps]
     rounds.append([kept.reasoning or "", kept.answer])
     due, moment = list[tuple[float, ReasoningDelta | TextDelta | None]](), 0.0

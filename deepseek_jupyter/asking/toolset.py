@@ -90,10 +90,7 @@ def _may_offer(session: Session, question: Question) -> bool:
 
 
 def _items(session: Session, question: Question, path: Iterable[Turn]) -> dict[str, Wanted]:
-    """What the conversation attaches, in the order of its turns, each under its newest rules.
-
-    Objects that have no name in the notebook are remembered as long as the kernel lives.
-    """
+    """What the conversation attaches, in the order of its turns, under its newest rules."""
     names, items = user_namespace(), dict[str, Wanted]()
     for turn in path:
         for record in turn.attachments:

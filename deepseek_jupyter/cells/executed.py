@@ -51,10 +51,7 @@ class Log:
         self.__init__()  # type: ignore[misc]
 
     def runs(self, earlier: Sequence[str], transform: Callable[[str], str]) -> list[Executed]:
-        """Every run in order; `earlier` are the sources by count that the shell remembers.
-
-        `transform` is IPython's own, for the runs of which only the source is known.
-        """
+        """Every run in order, also of `earlier` sources, which `transform` of IPython's reads."""
         found = {n: Executed(n, text) for n, text in enumerate(earlier) if n and text}
         found |= self._runs
         return [

@@ -243,10 +243,7 @@ def _is_above(run: Executed, before: Executed, notebook: Mapping[str, NotebookCe
 
 
 def excerpt(python: str, names: Iterable[str]) -> str:
-    """The top-level statements that bind, change or delete one of `names`; "" if there are none.
-
-    What lies between two of them is one line of dots.
-    """
+    """The top-level statements that bind, change or delete one of `names`, dots between them."""
     tree, wanted = parsed(python), set(names)
     if tree is None:
         return ""

@@ -52,10 +52,7 @@ def previous() -> Executed:
 
 
 def find(named: str) -> Executed:
-    """A run by ``3``, ``In[3]``, the cell's id, or a name that it defined.
-
-    Raises `CellError` when there is none.
-    """
+    """A run by ``3``, ``In[3]``, its cell's id or a name. Raises `CellError` for none."""
     runs = executed()
     if number := _NUMBER.match(named):
         found = next((run for run in runs if run.count == int(number[1])), None)

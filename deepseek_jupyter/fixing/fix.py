@@ -270,10 +270,7 @@ def _composed(
 
 
 def _frames(session: Session, names: frozenset[str]) -> list[Wanted]:
-    """The frames in the statement that failed: names and types of their columns, no values.
-
-    Not where the settings let nothing of a frame leave; a policy file's rules hold as ever.
-    """
+    """The frames in the failed statement, at `schema`, unless the settings let nothing leave."""
     from deepseek_jupyter.context.frames import fits
 
     _, policy = parse_spec(f"x:{session.config.data_policy}")

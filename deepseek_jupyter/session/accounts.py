@@ -99,10 +99,7 @@ def notebook_tokens(session: Session) -> int:
 
 
 def notebook_totals(session: Session) -> list[Total]:
-    """What the notebook's turns used, of earlier kernels too where the journal knows them.
-
-    Turns that the journal could not write yet count, and so does ghost text.
-    """
+    """What the notebook's turns used in all kernels, also turns not written yet."""
     conversation = session.conversation
     journal = conversation.journal
     if journal is None or conversation.notebook is None:

@@ -69,10 +69,7 @@ class Endpoints:
         return provider.derive(base_url=url) if url else provider
 
     def named(self, provider: str | None, model: str | None) -> tuple[str | None, str | None]:
-        """`provider` and `model` where the latter may be ``provider:id``.
-
-        A prefix counts only if it is the name of a provider, for ids hold colons too.
-        """
+        """`provider` and `model`, which may be ``provider:id``; other ids hold colons too."""
         prefix, colon, id = (model or "").partition(":")
         name = self._spelt(prefix)
         if colon and id and self._exists(name) and self._spelt(provider or name) == name:
@@ -85,10 +82,7 @@ class Endpoints:
         return not named and self._default() == "local" != self.config.provider
 
     def parameters(self, provider: Provider) -> tuple[dict[str, Any], str]:
-        """The settings' parameters for `provider`, and a sentence about those it does not take.
-
-        Those under a provider's name are its own; the others are for every provider that has them.
-        """
+        """The settings' parameters for `provider`, and a sentence about those it does not take."""
         given = self.config.parameters
         tables = {n for n, v in given.items() if isinstance(v, Mapping) and self._exists(n)}
         flat = {n: v for n, v in given.items() if n not in tables}

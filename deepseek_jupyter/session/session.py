@@ -120,10 +120,7 @@ class Session:
         self.announce("kept", {"id": reply.turn.id})
 
     def announce(self, event: str, record: Mapping[str, Any]) -> None:
-        """Call the `watchers` on this thread.
-
-        A turn has ``begun``, was ``kept``, has ``ended``, or a ghost text was ``paid``.
-        """
+        """Call the `watchers`: a turn ``begun``, ``kept``, ``ended``, or a ghost text ``paid``."""
         for watcher in self.watchers:
             watcher(event, record)
 
