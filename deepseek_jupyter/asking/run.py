@@ -92,6 +92,7 @@ class Run:
         self._rounds = ToolRounds(self._session, prepared, self._transcript, on_card=asks)
         self._flow = self._rounds.flow()
         next(self._flow)  # the first request, for which the exchange is made already
+        self._rounds.hold(prepared.built)
 
     def _exchange(self, request: ChatRequest, built: Built) -> None:
         from deepseek_jupyter.transport.exchange import Exchange
@@ -242,7 +243,10 @@ class Run:
         say for ever that the answer is on its way. An interrupt meanwhile waits.
         """
         with interrupts_held() as came:
-            self._close(problem, stopped)
+            try:
+                self._close(problem, stopped)
+            finally:
+                self._session.held.pop(self._turn.id, None)
         if came and not stopped:
             raise Interrupted(reply=self.reply)
 
@@ -276,7 +280,7 @@ class Run:
             steps=self._rounds.steps,
             usage=completion.usage,
             cost=self._cost(completion),
-            timing=self._transcript.timing.to_json(),
+            timing=self._transcript.timing,
             finish_reason=completion.finish_reason if status == "done" else status,
             notices=tuple(self._transcript.notices),
             details=tuple(self._transcript.details),
@@ -380,7 +384,7 @@ class RestoredEvents:
 
     def events(self, batch: list[Event]) -> list[Event]:
         """`batch` as it is shown. What may be the beginning of a pseudonym waits for its end."""
-        if not self._redactor.has_pseudonyms:  # nearly always; it costs nothing then
+        if not self._redactor.known:  # nearly always; it costs nothing then
             return batch
         return [shown for event in batch for shown in self._event(event)]
 

@@ -78,9 +78,13 @@ def _jobs(session: Session, provider: str = "") -> Total:
     return sum(_at(provider, paid), Total(""))
 
 
-def notebook_cost(session: Session, currency: str, provider: str = "") -> Decimal:
-    """What the notebook has cost in `currency` in all kernels, of `provider` or of all."""
-    return _everything(session, provider).cost.get(currency, Decimal())
+def notebook_cost(session: Session, currency: str, provider: str = "", own: str = "") -> Decimal:
+    """What the notebook has cost so far in `currency`, ghost text and jobs too, in all kernels, and
+    what answers under way may cost, without the turn `own`; at `provider`, or at all.
+    """
+    held = [total for turn, total in [*session.held.items()] if turn != own]
+    total = sum(_at(provider, held), _everything(session, provider))
+    return total.cost.get(currency, Decimal())
 
 
 def _everything(session: Session, provider: str = "") -> Total:
