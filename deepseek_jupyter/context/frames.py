@@ -50,7 +50,9 @@ def attach(name: str, value: Any, policy: Policy, redactor: Redactor) -> Attachm
     table = read(value)
     axis, inner = _axis_names(value), [_names_within(column) for column in table.columns]
     levels = levels_of(table, value, policy)
-    veils = [_veil(column, names) for column, names in zip(table.columns, inner, strict=True)]
+    # What all values of a column are, by its name or one within it: see `column_kind`.
+    named = ((c.name, *names) for c, names in zip(table.columns, inner, strict=True))
+    veils = [next(filter(None, map(column_kind, names)), None) for names in named]
     withheld = [redactor.withhold(_withheld(table, levels, soft=soft), soft=soft) for soft in _SOFT]
     every = [
         facts(column, table, level, veiled=veil is not None)
@@ -228,11 +230,6 @@ def _told_in(column: Column, policy: Policy) -> Level:
     found = {value for value in column.values if isinstance(value, str) and len(value) <= _NAME}
     names = sorted(found)[:_MOST_NAMES] if column.type.startswith(_NAMING) else []
     return min((level for level in map(policy.ruled, names) if level < SAMPLE), default=FULL)
-
-
-def _veil(column: Column, inner: dict[str, None]) -> str | None:
-    """What all values of a column are, by its name or one within it: see `column_kind`."""
-    return next(filter(None, map(column_kind, (column.name, *inner))), None)
 
 
 class _RedactedColumn:
