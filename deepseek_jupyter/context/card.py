@@ -27,6 +27,7 @@ from typing import Any
 from deepseek_jupyter.privacy.levels import SAMPLE, SCHEMA, Level
 from deepseek_jupyter.protocol.tokens import within
 
+from .attachment import counted
 from .table import Column, Opaque, Table, cut, shown
 
 _WIDTH = 60  # characters of a cell
@@ -293,8 +294,7 @@ def _distinct(column: Column, table: Table) -> tuple[str, Counter[str]]:
 def _range(column: Column) -> list[str]:
     if column.lengths and column.type.startswith(("text", "category")):
         low, high = column.lengths
-        size = f"{low:,}" if low == high else f"{low:,} to {high:,}"
-        return [f"{size} character{'' if low == high == 1 else 's'}"]
+        return [f"{low:,} to {high:,} characters" if low < high else counted(low, "character")]
     if column.low is None or column.high is None:
         return []
     least, most = shown(column.low), shown(column.high)

@@ -25,7 +25,7 @@ from deepseek_jupyter.privacy.redaction import Redactor
 from deepseek_jupyter.privacy.withheld import Released, WithheldValues, too_short
 from deepseek_jupyter.protocol.tokens import estimate_tokens
 
-from .attachment import Attachment, ColumnUse
+from .attachment import Attachment, ColumnUse, counted
 from .card import Described, Facts, Rows, facts, fit, spread
 from .table import HEAD, Column, Table, is_frame, is_lazy, leaves, plain, read, shown
 
@@ -272,29 +272,21 @@ class _RedactedColumn:
             parts.append("frequent values")
         if count:
             masked = f", as <{self.veil}-…>" if self.veil else ""
-            parts.append(f"values of {count:,} row{'' if count == 1 else 's'}{masked}")
+            parts.append(f"values of {counted(count, 'row')}{masked}")
         return ColumnUse(self.column.name, str(self.level), "; ".join(parts))
 
 
 def _head(name: str, table: Table, columns: list[_RedactedColumn]) -> str:
     """The first lines: what it is, how large, what was read of it."""
-    name = shortened(name, _NAME)
-    count = sum(not c.column.index for c in columns)
-    width = f"{count:,} column{'' if count == 1 else 's'}"
-    read_rows = len(table.places)
+    name, read_rows = shortened(name, _NAME), len(table.places)
+    width = counted(sum(not c.column.index for c in columns), "column")
     if table.rows is None:
-        text = f"`{name}`: {width}, {HEAD:,} rows or more"
-    else:
-        text = f"`{name}`: {table.rows:,} row{'' if table.rows == 1 else 's'} × {width}"
-    if table.lazy:
-        text += (
-            f" (lazy: only its first {read_rows:,} rows were read; figures are theirs)"
-            if table.rows is None
-            else " (lazy: all of it was read)"
-        )
-    elif not table.whole:
-        text += f" (≈ is estimated from {read_rows:,} rows; the rest is exact)"
-    return text
+        how = f"lazy: only its first {read_rows:,} rows were read; figures are theirs"
+        return f"`{name}`: {width}, {HEAD:,} rows or more ({how})"
+    remark = " (lazy: all of it was read)" if table.lazy else ""
+    if not table.lazy and not table.whole:
+        remark = f" (≈ is estimated from {read_rows:,} rows; the rest is exact)"
+    return f"`{name}`: {counted(table.rows, 'row')} × {width}{remark}"
 
 
 def _most_rows(level: Level) -> int | None:
