@@ -66,29 +66,26 @@ def ask(session: Session, request: Request) -> dict[str, Any]:
     with suppress(Interrupted):
         compared(session, question, variants, 1, user_namespace(), columns)
     send_state()
-    turn = session.last.turn if session.last else None
-    return {"turn": turn.id, "status": turn.status} if turn is not None else {}
+    return _said(session.last)
 
 
 def regenerate(session: Session, request: Request) -> dict[str, Any]:
     """``{turn}``: ask the turn's question again; the answer is its sibling."""
-    id = turn_id(request.body, "turn")
-    turn = session.conversation.turn(id)
-    if turn is None:
-        raise ConversationError("This turn is no part of the conversation.")
-    attach = _given.get(id) or _attached(turn)
+    turn = _turn(session, request)
     question = Question(
-        turn.prompt, instead_of=id, format=turn.format, attach=attach, on_error="return"
+        turn.prompt,
+        instead_of=turn.id,
+        format=turn.format,
+        attach=_given.get(turn.id) or _attached(turn),
+        go_on=not turn.prompt.strip(),
+        on_error="return",
     )
-    question = replace(question, go_on=not turn.prompt.strip())
     return _asked(session, request, _resolved(session, question))
 
 
 def branch(session: Session, request: Request) -> dict[str, Any]:
     """``{turn, at, choice}``: a sibling of the turn that goes on from another token; its bundle."""
-    turn = session.conversation.turn(turn_id(request.body, "turn"))
-    if turn is None:
-        raise ConversationError("This turn is no part of the conversation.")
+    turn = _turn(session, request)
     at, choice = (whole(request.body, name, -1, 1_000_000, -1) for name in ("at", "choice"))
     reply = _reply(session, request, branching(turn, at, choice))
     if reply.error is not None and not reply.text:
@@ -126,6 +123,13 @@ def gauge(session: Session, request: Request) -> dict[str, Any]:
         return {"gauge": error.what}
 
 
+def _turn(session: Session, request: Request) -> Turn:
+    turn = session.conversation.turn(turn_id(request.body, "turn"))
+    if turn is None:
+        raise ConversationError("This turn is no part of the conversation.")
+    return turn
+
+
 def _question(body: Mapping[str, Any]) -> Question:
     return Question(
         text(body, "prompt"),
@@ -158,7 +162,11 @@ def _resolved(session: Session, question: Question) -> Question:
 
 
 def _asked(session: Session, request: Request, question: Question) -> dict[str, Any]:
-    turn = getattr(_reply(session, request, question), "turn", None)
+    return _said(_reply(session, request, question))
+
+
+def _said(reply: Any) -> dict[str, Any]:
+    turn = getattr(reply, "turn", None)
     return {"turn": turn.id, "status": turn.status} if turn is not None else {}
 
 

@@ -174,8 +174,6 @@ def decode_delta(delta: Mapping[str, Any]) -> Iterator[Delta]:
     elif delta.get("refusal"):  # OpenAI's field for "I will not": the only answer there is
         yield TextDelta(delta["refusal"])
     calls = delta.get("tool_calls") or ()
-    if not calls and delta.get("function_call"):  # before 2024, and some relays still
-        calls = [{"function": delta["function_call"]}]
     for call in [calls] if isinstance(calls, Mapping) else calls:
         function = call.get("function") or {}
         arguments = function.get("arguments")
@@ -188,22 +186,13 @@ def decode_delta(delta: Mapping[str, Any]) -> Iterator[Delta]:
 
 
 def _parts(content: object) -> Iterator[Delta]:
-    """Content as parts, ``[{"type": "text", "text": …}]``; Mistral's thinking is a part too."""
+    """Content as parts, ``[{"type": "text", "text": …}]``; thinking may be one."""
     for part in content if isinstance(content, list) else [content]:
-        if isinstance(part, str):
-            yield TextDelta(part)
-        elif isinstance(part, Mapping):
-            thought = part.get("thinking") or part.get("reasoning")
-            thinks = thought is not None or part.get("type") in ("thinking", "reasoning")
-            for text in _texts(thought or part.get("text") or part.get("refusal")):
-                yield ReasoningDelta(text) if thinks else TextDelta(text)
-
-
-def _texts(value: object) -> Iterator[str]:
-    for item in value if isinstance(value, list) else [value]:
-        text = item.get("text") if isinstance(item, Mapping) else item
+        part = part if isinstance(part, Mapping) else {"text": part}
+        text = part.get("thinking") or part.get("text") or part.get("refusal")
         if isinstance(text, str) and text:
-            yield text
+            thinks = part.get("type") in ("thinking", "reasoning")
+            yield ReasoningDelta(text) if thinks else TextDelta(text)
 
 
 @dataclass(frozen=True, slots=True)

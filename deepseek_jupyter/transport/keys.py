@@ -16,11 +16,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import fields, is_dataclass, replace
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote
 
 from deepseek_jupyter.errors import ConfigurationError, MissingKeyError
 from deepseek_jupyter.home import home, private_directory
 
+from .addresses import parts
 from .providers import KEYLESS, Provider
 
 _SERVICE = "deepseek-jupyter"
@@ -105,21 +106,12 @@ def _spelt_otherwise(variable: str) -> list[str]:
 
 def travels_in_clear(url: str) -> bool:
     """Whether what is sent to `url` can be read on its way: plain http to another machine."""
-    scheme, host = _scheme_and_host(url)
-    return scheme == "http" and _LOOPBACK.fullmatch(host) is None
+    return parts(url.strip()).scheme == "http" and not on_this_machine(url)
 
 
 def on_this_machine(url: str) -> bool:
     """Whether `url` leads to the loopback interface; False for what is no address."""
-    return _LOOPBACK.fullmatch(_scheme_and_host(url)[1]) is not None
-
-
-def _scheme_and_host(url: str) -> tuple[str, str]:
-    try:
-        parts = urlsplit(url.strip())
-    except ValueError:
-        return "", ""
-    return parts.scheme, parts.hostname or ""
+    return _LOOPBACK.fullmatch(parts(url.strip()).hostname or "") is not None
 
 
 def store_key(provider: Provider, key: str) -> str:

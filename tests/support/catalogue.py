@@ -147,6 +147,10 @@ def collected() -> dict[str, str]:
                 hidden
             ):
                 found.setdefault(text.strip(" "), place)
+    for path in sorted(PACKAGE.rglob("*.toml")):
+        for text in re.findall('"([^"\n]*)"', path.read_text("utf-8")):
+            if SENTENCE.fullmatch(text):
+                found.setdefault(text, path.relative_to(PACKAGE).as_posix())
     return found
 
 
