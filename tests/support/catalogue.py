@@ -26,6 +26,7 @@ ELSEWHERE = {
     "config.py": "help of %config, which traitlets shows",
     "magics/arguments.py:help": "help of the flags, which argparse writes",
     "tools/sql_tree.py": "refusals that the model reads",
+    "tools/sql_words.toml": "refusals that the model reads",
     "tools/sql_select.py": "refusals that the model reads",
     "tools/sql_worker.py": "refusals that the model reads",
     "tools/aggregates.py": "refusals that the model reads",
