@@ -149,9 +149,10 @@ def collected() -> dict[str, str]:
             ):
                 found.setdefault(text.strip(" "), place)
     for path in sorted(PACKAGE.rglob("*.toml")):
+        place = path.relative_to(PACKAGE).as_posix()
         for text in re.findall('"([^"\n]*)"', path.read_text("utf-8")):
-            if SENTENCE.fullmatch(text):
-                found.setdefault(text, path.relative_to(PACKAGE).as_posix())
+            if SENTENCE.fullmatch(text) and place not in ELSEWHERE:
+                found.setdefault(text, place)
     return found
 
 
