@@ -149,10 +149,13 @@ def preview(session: Session, question: Question) -> Preview:
 
 
 def gauge(session: Session, question: Question) -> str:
-    """How full the context would be with `question`, what that costs, and what of it is cached."""
+    """How full the context would be with `question`, what that costs, what of it is cached; on a
+    second line what a web search means.
+    """
     prepared = prepare(session, place(session, replace(question, dry_run=True)))
     price = session.price(prepared.provider, prepared.request.model)
-    return _gauge(session, prepared, price).title
+    found = _gauge(session, prepared, price).title
+    return f"{found}\n{search_notice(price)}" if question.web else found
 
 
 def drawn(id: str = "") -> Question:

@@ -118,13 +118,17 @@ class Teaching:
             if rules.thinking == "required" and not thinks:
                 raise PolicyError(f"{file.path} wants the model's thinking.", "Leave it on.")
             for name in _tool_names(body):
-                if any(fnmatchcase(name, pattern) for pattern in rules.forbid_tools):
+                if _forbids(rules, name):
                     raise PolicyError(f"{file.path} forbids the tool {name}.", _ASK)
         if words and not any(words in text for text in _system_texts(body)):
             raise PolicyError(
                 "The messages were replaced, and lack what the policy says.",
                 "Leave messages out of extra_body.",
             )
+
+    def forbids_tool(self, name: str) -> bool:
+        """Whether the policy forbids a tool."""
+        return any(_forbids(rules, name) for rules in self.files.teaching)
 
     def check_code_insertion(self) -> None:
         """Raise `PolicyError` where code may not be put into cells."""
@@ -177,6 +181,10 @@ class Teaching:
 
     def _any(self, rule: str) -> bool:
         return any(getattr(rules, rule) for rules in self.files.teaching)
+
+
+def _forbids(rules: TeachingRules, tool: str) -> bool:
+    return any(fnmatchcase(tool, pattern) for pattern in rules.forbid_tools)
 
 
 def _allowed(file: PolicyFile, word: str, name: str, patterns: tuple[str, ...] | None) -> None:
