@@ -43,15 +43,11 @@ class NotebookRow(NamedTuple):
 
 
 class ConversationRow(NamedTuple):
-    """A conversation of a notebook: its active branch, how many turns, when the newest was.
-
-    `opened` is greater for one that was begun or gone back to later.
+    """A conversation of a notebook: how many turns, when the newest was. `opened` is greater for
+    one that was begun or gone back to later.
     """
 
     id: str
-    notebook: str | None
-    created: str
-    active: str
     turns: int
     newest: str | None
     opened: int
