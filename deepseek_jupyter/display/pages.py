@@ -39,8 +39,6 @@ Tell = Callable[[Mapping[str, Any]], None]
 # nobody: there is no page or prompt that could answer; gone: the last page that could was closed.
 ConsentAnswer = Literal["yes", "no", "always", "nobody", "gone"]
 
-EditOutcome = Literal["applied", "refused", "asked"]
-
 _CONSENT: dict[str, ConsentAnswer] = {"approve": "yes", "deny": "no", "always": "always"}
 
 
@@ -84,7 +82,7 @@ class EditAnswer:
     `provenance` is what each changed cell had before.
     """
 
-    outcome: EditOutcome
+    outcome: Literal["applied", "refused", "asked"]
     why: str = ""
     provenance: tuple[Mapping[str, str] | None, ...] = ()
 
