@@ -274,8 +274,8 @@ class Journal:
     def conversations(self, notebook: str | None = None) -> list[ConversationRow]:
         """The conversations of a notebook (None: of all), the one begun last first."""
         rows = self._rows(
-            "SELECT c.id, notebook, c.created, active, count(t.key), max(t.created), "
-            "coalesce(c.opened, 0) FROM conversations c LEFT JOIN turns t ON t.conversation = c.id "
+            "SELECT c.id, count(t.key), max(t.created), coalesce(c.opened, 0) "
+            "FROM conversations c LEFT JOIN turns t ON t.conversation = c.id "
             "WHERE ? IS NULL OR notebook = ? GROUP BY c.id ORDER BY c.created DESC, c.rowid DESC",
             (notebook, notebook),
         )
