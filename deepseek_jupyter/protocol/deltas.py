@@ -185,12 +185,14 @@ def decode_delta(delta: Mapping[str, Any]) -> Iterator[Delta]:
         )
 
 
-def _parts(content: object) -> Iterator[Delta]:
+def _parts(content: object) -> Iterator[TextDelta | ReasoningDelta]:
     """Content as parts, ``[{"type": "text", "text": …}]``; thinking may be one."""
     for part in content if isinstance(content, list) else [content]:
         part = part if isinstance(part, Mapping) else {"text": part}
         text = part.get("thinking") or part.get("text") or part.get("refusal")
-        if isinstance(text, str) and text:
+        if isinstance(text, list):  # thinking as parts
+            yield from (ReasoningDelta(said.text) for said in _parts(text))
+        elif isinstance(text, str) and text:
             thinks = part.get("type") in ("thinking", "reasoning")
             yield ReasoningDelta(text) if thinks else TextDelta(text)
 
