@@ -310,17 +310,18 @@ class CompletionStream:
 
     def _keep_text(self, delta: TextDelta | ReasoningDelta, deltas: list[Delta]) -> None:
         """Add to the answer, or to the thinking."""
-        thinks = isinstance(delta, ReasoningDelta)
-        if thinks and self._reasoning is None:
-            self._reasoning = []
-        text = (self._reasoning_surrogates if thinks else self._answer_surrogates).feed(delta.text)
+        kept, surrogates = self._answer, self._answer_surrogates
+        if thinks := isinstance(delta, ReasoningDelta):
+            self._reasoning = kept = self._reasoning or []
+            surrogates = self._reasoning_surrogates
+        text = delta.text
+        if surrogates.held or not text.isascii():
+            text = surrogates.feed(text)
         if not text:
             return
+        kept.append(text)
         self._size += len(text)
-        if thinks and self._reasoning is not None:
-            self._reasoning.append(text)
-        else:
-            self._answer.append(text)
+        if not thinks:
             blanks = len(text) - len(text.rstrip())
             self._blanks = blanks + (self._blanks if blanks == len(text) else 0)
         deltas.append(delta if text is delta.text else type(delta)(text))
