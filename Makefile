@@ -1,7 +1,7 @@
 # Every target sets up what it needs by itself and is quick when nothing changed.
 #   make run              install, run notebooks/01-ask.ipynb on the embedded model, open JupyterLab
 #   make run HEADLESS=1   the same without a browser: prints question, answer and footer of each cell
-#   make test             everything; make test-fast leaves out browser and model
+#   make test             everything; make test-fast leaves out browser, model and cluster
 #   make test-pythons     the fast tests on every other CPython from 3.11 on that is here
 #   make test-lowest      the built wheel with every lower bound at its minimum
 #   make everywhere       the wheel in other Labs, servers and tools (docs/where.md); 20 reloads
@@ -19,9 +19,13 @@ unexport PYTHONDONTWRITEBYTECODE
 
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 # On as many processes as there are cores; tests beside each other share their process's kernel.
-FAST := -n auto --maxprocesses 8 --dist worksteal -m "not browser and not local_model and not soak"
+FAST := -n auto --maxprocesses 8 --dist worksteal -m "not browser and not local_model and not soak and not slow"
 # One process for the model, and browser tests file by file; a page or an answer is awaited often.
-SLOW := -n 2 --dist loadfile -m "(browser or local_model or soak) and not undisturbed"
+SLOW := -n 2 --dist loadfile -m "(browser or local_model or soak or slow) and not undisturbed"
+# What fails beside others is run once more with nothing beside it, and named: a page that shares its
+# cores can be late, a fault fails twice.
+judged = $(BIN)/pytest $(1) || { echo "Failed beside others; now each alone:"; \
+	$(BIN)/pytest $(1) -n 0 --last-failed --last-failed-no-failures none --maxfail 5 -rA; }
 LAB := labextension
 LAB_SOURCES := $(shell find $(LAB)/src $(LAB)/style $(LAB)/locale -type f 2>/dev/null) \
 	$(LAB)/package.json $(LAB)/tsconfig.json $(LAB)/widget.mjs $(wildcard deepseek_jupyter/sanitizer/*.json)
@@ -34,9 +38,9 @@ run: .make/venv .make/model
 
 test: .make/venv .make/model .make/chromium
 	$(MAKE) --output-sync -j 2 check test-labextension
-	$(BIN)/pytest $(FAST)
-	$(BIN)/pytest $(SLOW)
-	$(BIN)/pytest -m undisturbed
+	$(call judged,$(FAST))
+	$(call judged,$(SLOW))
+	$(call judged,-m undisturbed)
 
 test-fast: .make/venv
 	$(BIN)/pytest $(FAST)
@@ -62,7 +66,9 @@ fuzz: .make/venv
 	DEEPSEEK_TEST_KILLS=200 DEEPSEEK_TEST_TURNS=10000 SENTINELS=1000 $(BIN)/pytest --timeout 1200 \
 	  tests/conversation/test_journal_crash.py tests/asking/test_sentinels*.py
 	HYPOTHESIS_PROFILE=fuzz $(BIN)/pytest -n auto --timeout 1200 tests/tools/test_aggregates.py \
-	  tests/context/test_frames.py tests/display/test_attacks.py tests/test_recordings.py
+	  tests/tools/test_strict.py tests/context/test_frames.py tests/display/test_attacks.py \
+	  tests/jobs/test_paired.py tests/jobs/test_row_map.py tests/jobs/test_row_privacy.py \
+	  tests/protocol/test_wires.py tests/test_recordings.py
 
 check: .make/venv
 	$(BIN)/ruff check

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
 
+from deepseek_jupyter.conversation.turn import Turn
 from deepseek_jupyter.errors import ParameterError
 from deepseek_jupyter.protocol.logprobs import Token, chance, percent, tokens_of, visible
 
 from .question import Beginning, Question
 from .reply import Reply
 from .toolset import NO_TOOLS
-
-if TYPE_CHECKING:
-    from deepseek_jupyter.conversation.turn import Turn
 
 _THINKING = ("thinking", "reasoning_effort", "reasoning", "enable_thinking", "chat_template_kwargs")
 _END = re.compile(rb"<(\||\xef\xbd\x9c).*(\||\xef\xbd\x9c)>|</?s>|")

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from decimal import Decimal
 from functools import partial
-from typing import TYPE_CHECKING, Any, TypeGuard
+from typing import Any, TypeGuard
 
 from deepseek_jupyter.errors import ConfigurationError, ContextLengthError
 from deepseek_jupyter.privacy.rules import Teaching
@@ -24,10 +24,8 @@ from deepseek_jupyter.protocol.tokens import (
 )
 from deepseek_jupyter.protocol.usage import Price, Usage, plus
 from deepseek_jupyter.session.accounts import notebook_cost, notebook_tokens
+from deepseek_jupyter.session.session import Session
 from deepseek_jupyter.transport.providers import KEYLESS, Provider
-
-if TYPE_CHECKING:
-    from deepseek_jupyter.session.session import Session
 
 _DOUBT = 1.3  # an estimate may be a fifth too high, and a refusal must not be wrong
 

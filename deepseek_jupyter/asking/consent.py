@@ -27,11 +27,11 @@ from typing import TYPE_CHECKING, Literal
 from deepseek_jupyter.display.frontend import can_type, reads_plain_text
 from deepseek_jupyter.display.pages import ConsentAnswer, pages
 from deepseek_jupyter.sanitizer.listing import framed, visible
+from deepseek_jupyter.transport.engine import Stop
 from deepseek_jupyter.words import said
 
 if TYPE_CHECKING:
     from deepseek_jupyter.tools.functions import Consent
-    from deepseek_jupyter.transport.engine import Stop
 
 Decision = Literal[
     "not asked",  # ran: no consent was needed

@@ -9,22 +9,19 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from deepseek_jupyter.context import quotes, relevance
 from deepseek_jupyter.context.attachment import Attachment
+from deepseek_jupyter.conversation.conversation import Conversation
 from deepseek_jupyter.conversation.turn import Turn
 from deepseek_jupyter.display.render import money, seconds
 from deepseek_jupyter.errors import ContextLengthError, ParameterError
 from deepseek_jupyter.protocol.tokens import estimate_tokens, least_answer
 from deepseek_jupyter.protocol.usage import Price, Usage
 
-if TYPE_CHECKING:
-    from deepseek_jupyter.conversation.conversation import Conversation
-
-    from .attachments import Gathered
-    from .question import Question
-
+from .attachments import Gathered
+from .question import Question
 
 _SPARE = 0.95  # of the room: counts are estimates
 _PARTS = 4  # a fourth of the context is for the most relevant parts, or for a share of all

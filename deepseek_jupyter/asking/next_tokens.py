@@ -6,19 +6,17 @@ Temperature and top-p then re-weight what came, here or in the page, without ano
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from deepseek_jupyter.display.report import Report
 from deepseek_jupyter.display.surfaces import surface
 from deepseek_jupyter.errors import ParameterError
 from deepseek_jupyter.protocol.logprobs import percent, rows, visible
+from deepseek_jupyter.session.session import Session
 
 from .ask import ask
 from .question import Beginning, Question
 from .toolset import NO_TOOLS
-
-if TYPE_CHECKING:
-    from deepseek_jupyter.session.session import Session
 
 NEXT_MIME = "application/vnd.deepseek.next-tokens+json"
 _WISH = "Go on with this text, without a word before it."

@@ -19,16 +19,15 @@ from deepseek_jupyter.errors import Interrupted, InvalidResponseError, ReplayErr
 from deepseek_jupyter.privacy.redaction import Redactor
 from deepseek_jupyter.protocol.deltas import Delta, ReasoningDelta, TextDelta
 from deepseek_jupyter.protocol.rhythm import ANSWER, CALLS, Pace, unpacked
+from deepseek_jupyter.session.session import Session
 
 from .long_texts import citations
+from .prepare import Placed
 from .reply import Reply
 from .run import RestoredEvents, interrupts_held
 
 if TYPE_CHECKING:
-    from deepseek_jupyter.session.session import Session
     from deepseek_jupyter.tools.schemas import Shape
-
-    from .prepare import Placed
 
 _TICK = 0.05  # seconds, in which a stop is noticed
 
@@ -184,9 +183,7 @@ class Replay:
             self._transcript.end(self.reply.turn.status, time.monotonic())
             self._on.end(self.reply.record)
         if isinstance(error, KeyboardInterrupt):
-            interrupted = Interrupted()
-            interrupted.reply = self.reply
-            raise interrupted from None
+            raise Interrupted(reply=self.reply) from None
 
     def _broken_off(self) -> Turn:
         """What was seen of it; no part of the conversation, where the answer is whole."""

@@ -11,24 +11,23 @@ from collections.abc import Callable, Iterable, Mapping
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any
 
+from deepseek_jupyter.context.attachment import Attachment
 from deepseek_jupyter.context.table import is_frame, is_lazy
+from deepseek_jupyter.conversation.turn import Turn
 from deepseek_jupyter.display.frontend import user_namespace
 from deepseek_jupyter.errors import ParameterError, ToolError
 from deepseek_jupyter.privacy.levels import FULL, Policy, asked_of
+from deepseek_jupyter.privacy.policy_file import PolicyFiles
+from deepseek_jupyter.privacy.redaction import Redactor
 from deepseek_jupyter.privacy.rules import unit_of
+from deepseek_jupyter.session.session import Session
+from deepseek_jupyter.transport.providers import Provider
 
 from .attachments import Wanted, policy_of
+from .question import Question
 
 if TYPE_CHECKING:
-    from deepseek_jupyter.context.attachment import Attachment
-    from deepseek_jupyter.conversation.turn import Turn
-    from deepseek_jupyter.privacy.policy_file import PolicyFiles
-    from deepseek_jupyter.privacy.redaction import Redactor
-    from deepseek_jupyter.session.session import Session
     from deepseek_jupyter.tools.functions import Tool
-    from deepseek_jupyter.transport.providers import Provider
-
-    from .question import Question
 
 # These names always mean the built-in tools; a function of the same name can be passed itself.
 BUILTIN = ("sql", "inspect", "run_python")

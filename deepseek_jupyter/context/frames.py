@@ -41,12 +41,12 @@ fits = is_frame
 
 
 def fingerprint(value: Any) -> str:
-    """See `Kind.fingerprint`."""
+    """The hash of its attachment, without the rest."""
     return _hash(read(value))
 
 
 def attach(name: str, value: Any, policy: Policy, redactor: Redactor) -> Attachment:
-    """See `attachment.attach`."""
+    """The card of a frame, each column at its level."""
     table = read(value)
     axis, inner = _axis_names(value), [_names_within(column) for column in table.columns]
     levels = levels_of(table, value, policy)
@@ -56,7 +56,8 @@ def attach(name: str, value: Any, policy: Policy, redactor: Redactor) -> Attachm
         facts(column, table, level, veiled=veil is not None)
         for column, level, veil in zip(table.columns, levels, veils, strict=True)
     ]
-    chosen = _chosen(table, levels, policy.budget)
+    allowed = [_most_rows(level) for level in levels if level >= SAMPLE]
+    chosen = shown_rows(len(table.places), allowed, policy.budget)
     before, figures = redactor.released, _figures(every)
     released = _released(table, levels, every, veils, chosen)
     redactor.released = before | figures | released
@@ -67,10 +68,10 @@ def attach(name: str, value: Any, policy: Policy, redactor: Redactor) -> Attachm
     rows = _rows(table, columns, chosen)
     head = _head(redactor.redact(name), table, columns)
     fitted = fit(head, [column.described for column in columns], rows, policy.budget)
-    allowed = max((_most_rows(v) or table.rows or 0 for v in levels if v >= SAMPLE), default=0)
+    most = max((n or table.rows or 0 for n in allowed), default=0)
     cut = [
         *_less(fitted.columns, len(columns), "columns"),
-        *_less(fitted.rows, min(allowed, table.rows or allowed), "rows"),
+        *_less(fitted.rows, min(most, table.rows or most), "rows"),
         *fitted.cut,
     ]
     released = released.printed(fitted.text) | figures
@@ -306,34 +307,22 @@ def _most_rows(level: Level) -> int | None:
     return None if level == FULL else level.rows
 
 
-def _chosen(table: Table, levels: Sequence[Level], budget: int) -> list[int]:
-    """The rows whose values may leave, as many as the budget could hold at most."""
-    allowed = [_most_rows(level) for level in levels if level >= SAMPLE]
-    return shown_rows(len(table.places), allowed, budget)
-
-
 def _rows(table: Table, columns: list[_RedactedColumn], chosen: Sequence[int]) -> Rows:
     """The `chosen` rows, redacted."""
     open_columns = [column for column in columns if column.level >= SAMPLE]
     allowed = [_most_rows(column.level) for column in open_columns]
     if not chosen:
         return Rows()
-    cells: list[list[str | None]] = []
-    for number, at in enumerate(chosen):
-        cells.append(
-            [
-                column.cell(at) if n is None or number < n else None
-                for column, n in zip(open_columns, allowed, strict=True)
-            ]
-        )
+    cells = [
+        [
+            column.cell(at) if n is None or number < n else None
+            for column, n in zip(open_columns, allowed, strict=True)
+        ]
+        for number, at in enumerate(chosen)
+    ]
     lengths = [[column.length(at) for column in open_columns] for at in chosen]
-    return Rows(
-        [column.name for column in open_columns],
-        [table.places[at] for at in chosen],
-        cells,
-        lengths,
-        table.rows,
-    )
+    names, places = [c.name for c in open_columns], [table.places[at] for at in chosen]
+    return Rows(names, places, cells, lengths, table.rows)
 
 
 def shown_rows(read_rows: int, allowed: Sequence[int | None], budget: int) -> list[int]:

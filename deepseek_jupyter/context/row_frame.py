@@ -29,7 +29,7 @@ class NewColumn:
 
 
 class RowFrame:
-    """A frame whose rows are read by `batches` after `read` has chosen its columns."""
+    """A frame whose `rows` are read after `read` has chosen its columns."""
 
     def __init__(self, frame: Any) -> None:
         """Raises `ParameterError` for what is no frame."""
@@ -71,12 +71,12 @@ class RowFrame:
             self._eager = lazy.select(*columns).collect().to_native()
         return len(self._eager)
 
-    def batches(self, columns: Sequence[str] = ()) -> Iterator[list[tuple[Any, ...]]]:
+    def rows(self, columns: Sequence[str] = ()) -> Iterator[tuple[Any, ...]]:
         """The values of the chosen columns, or of others of an eager frame, row by row."""
         series = [self._series(name) for name in columns or self._named]
         for begin in range(0, len(self._eager), AT_ONCE):
             parts = (one[begin : begin + AT_ONCE].to_list() for one in series)
-            yield [tuple(map(plain, row)) for row in zip(*parts, strict=True)]
+            yield from (tuple(map(plain, row)) for row in zip(*parts, strict=True))
 
     def _series(self, name: str) -> Any:
         import narwhals as nw

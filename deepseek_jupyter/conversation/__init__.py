@@ -11,7 +11,7 @@
 * totals         tokens and money, summed
 * maintenance    turns that a kill left unfinished, pruning, the search index
 * database       the file, and what to do when it fails
-* migrations     its schema, as the steps that made it
+* migrations     its schema, as the steps that made it, in schema/
 * restore        which notebook this is, and its conversation from journal or outputs
 * exports        a conversation as a file
 """

@@ -18,7 +18,6 @@ from deepseek_jupyter.protocol.usage import Usage
 from .totals import COUNTS, Total
 
 _OVERHEAD = 300  # bytes of a row next to its texts
-_AT_ONCE = 500  # keys in one statement
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,21 +69,18 @@ def put_answers(
 def answers_of(connection: sqlite3.Connection, keys: Sequence[str]) -> Mapping[str, KeptAnswer]:
     """The whole answers to the requests with these keys, the newest of each."""
     found = {}
-    for begin in range(0, len(keys), _AT_ONCE):
-        some = keys[begin : begin + _AT_ONCE]
-        rows = connection.execute(
-            f"SELECT key, body, model, currency, cost, {', '.join(COUNTS[1:])} FROM answers "
-            f"WHERE whole AND key IN ({','.join('?' * len(some))}) ORDER BY rowid",
-            some,
+    rows = connection.execute(
+        f"SELECT key, body, model, currency, cost, {', '.join(COUNTS[1:])} FROM answers "
+        "WHERE whole AND key IN (SELECT value FROM json_each(?)) ORDER BY rowid",
+        (json.dumps(keys),),
+    )
+    for key, body, model, currency, cost, prompt, hit, completion, reasoning in rows:
+        text, thinking, finish, *times = [*json.loads(body), "", 0.0, 0.0][:5]
+        usage = Usage(prompt, completion, hit, reasoning)
+        paid = Decimal(cost) if currency else None
+        found[key] = KeptAnswer(
+            key, text, thinking, model, usage, paid, currency, True, finish, tuple(times)
         )
-        for key, body, model, currency, cost, prompt, hit, completion, reasoning in rows:
-            text, thinking, *ended = json.loads(body)
-            finish, *times = ended or ("", 0.0, 0.0)
-            usage = Usage(prompt, completion, hit, reasoning)
-            paid = Decimal(cost) if currency else None
-            found[key] = KeptAnswer(
-                key, text, thinking, model, usage, paid, currency, True, finish, tuple(times)
-            )
     return found
 
 

@@ -28,7 +28,7 @@ from deepseek_jupyter.errors import ConversationError
 from deepseek_jupyter.protocol.messages import Message, system
 from deepseek_jupyter.protocol.tokens import estimate_messages
 
-from .drawing import TurnDiffLine, diff_lines, tree_lines
+from .drawing import differences, tree_lines
 from .search import Hit, search_turns
 from .tree import SHORTEST_REFERENCE, Node, Tree, checked_name, node_of
 from .turn import Turn, new_id
@@ -107,10 +107,10 @@ class Conversation:
         return iter(self.path(self.tip))
 
     def __len__(self) -> int:
-        return len(self._tree)
+        return len(self._tree.nodes)
 
     def __contains__(self, id: object) -> bool:
-        return id in self._tree
+        return id in self._tree.nodes
 
     def turn(self, id: str | None) -> Turn | None:
         """The turn with this id, on whatever branch; None where there is none."""
@@ -143,7 +143,7 @@ class Conversation:
 
     def nodes(self) -> list[Node]:
         """All turns of all branches, in the order in which they were asked, without their texts."""
-        return list(self._tree)
+        return list(self._tree.nodes.values())
 
     def path(self, tip: str | None) -> list[Turn]:
         """The turns from the root to `tip`."""
@@ -152,6 +152,10 @@ class Conversation:
     def children(self, parent: str | None) -> list[Turn]:
         """The turns that follow `parent` (None: that begin the conversation), oldest first."""
         return self._read(self._tree.children(parent))
+
+    def newest_after(self, id: str) -> str:
+        """The newest turn among `id` and all that follows it."""
+        return self._tree.below([id])[-1].id
 
     def siblings(self, id: str) -> list[Turn]:
         """The turn and the other answers at its place, oldest first."""
@@ -190,15 +194,15 @@ class Conversation:
             return self.journal.search(query, limit, self.id)
         return search_turns(reversed(self.turns()), query, limit)
 
-    def diff(self, a: str, b: str) -> list[TurnDiffLine]:
-        """How prompt and answer of two turns differ, line by line."""
-        return diff_lines(self.look_up(a), self.look_up(b))
+    def diff(self, a: str, b: str) -> list[tuple[str, list[tuple[str, str]]]]:
+        """How two turns differ: a heading each for what does, with its lines as (mark, text)."""
+        return differences(self.look_up(a), self.look_up(b))
 
     def tree_lines(self, limit: int = 200) -> list[str]:
         """The tree as text, its newest `limit` turns."""
-        nodes = list(self._tree)[-limit:]
+        nodes = self.nodes()[-limit:]
         prompts = {turn.id: turn.prompt for turn in self._read([node.id for node in nodes])}
-        way = {node.id for node in self._tree.way(self.tip)}
+        way = {node.id for node in self.way()}
         return tree_lines(nodes, prompts, way, self.branches, self.active, len(self) - len(nodes))
 
     # What goes on the wire

@@ -103,7 +103,8 @@ class Database:
         """Close the file, after a last try to write what waits. What comes after opens it again."""
         with self._mine():
             if self._waiting:
-                self._write_waiting(full=True)
+                self._write_waiting()
+                self.sync()
             self._drop()
 
     def read(self, query: Callable[[Connection], T], otherwise: T) -> T:
@@ -113,14 +114,15 @@ class Database:
                 return self._done(query)
             except (sqlite3.Error, OSError) as error:
                 self._note(error)
-            with suppress(sqlite3.Error, OSError), closing(_open_unwritable(self.path)) as only:
-                return query(only)
+            if self.path is not None:
+                with suppress(sqlite3.Error, OSError), closing(_open_unwritable(self.path)) as only:
+                    return query(only)
             return otherwise
 
     def write(
         self, change: Change, key: Hashable = None, *, full: bool = False, keep: bool = True
     ) -> None:
-        """Run `change` in a transaction; `full` waits until the disk itself has it.
+        """Run `change` in a transaction; with `full` see `sync`.
 
         Where that fails it waits to be tried again, in the place of an earlier one with its `key`;
         without `keep` it is given up.
@@ -129,11 +131,13 @@ class Database:
         with self._mine():
             self._waiting.pop(key, None)
             self._waiting[key] = change
-            self._write_waiting(full)
+            self._write_waiting()
             if not keep:
                 self._waiting.pop(key, None)
             elif len(self._waiting) > _MOST_WAITING:
                 del self._waiting[next(iter(self._waiting))]
+        if full:
+            self.sync()
 
     def sync(self) -> None:
         """Wait until the disk itself has all that was written.
@@ -152,10 +156,10 @@ class Database:
         except OSError as error:
             self._note(error)
 
-    def _write_waiting(self, full: bool) -> None:
+    def _write_waiting(self) -> None:
         changes = list(self._waiting.values())
         try:
-            refused = self._done(lambda connection: _written(connection, changes, full))
+            refused = self._done(lambda connection: _written(connection, changes))
         except (sqlite3.Error, OSError) as error:
             self._note(error)
             return
@@ -194,10 +198,10 @@ class Database:
         return self._connection
 
     def _drop(self) -> None:
-        connection, self._connection = self._connection, None
-        if connection is not None:
+        if self._connection is not None:
             with suppress(sqlite3.Error):
-                connection.close()
+                self._connection.close()
+            self._connection = None
 
     def _repaired(self, error: BaseException) -> bool:
         """Whether what failed with `error` may succeed now."""
@@ -243,15 +247,12 @@ def _last_try() -> None:
             database.close()
 
 
-def _written(connection: Connection, changes: list[Change], full: bool) -> Exception | None:
+def _written(connection: Connection, changes: list[Change]) -> Exception | None:
     """Run `changes` in one transaction; returns why one of them was refused and left out."""
     refused: Exception | None = None
-    if full:  # between transactions, the only place where SQLite lets it be changed
-        connection.execute("PRAGMA synchronous = FULL")
     connection.execute("BEGIN IMMEDIATE")
-    several = (
-        len(changes) > 1
-    )  # each statement gives up the GIL, and may wait 5 ms to have it again
+    # Each statement gives up the GIL, and may wait 5 ms to have it again.
+    several = len(changes) > 1
     for change in changes:
         if several:
             connection.execute("SAVEPOINT change")
@@ -266,8 +267,6 @@ def _written(connection: Connection, changes: list[Change], full: bool) -> Excep
             connection.execute("RELEASE change")
     if connection.in_transaction:
         connection.execute("COMMIT")
-    if full:
-        connection.execute("PRAGMA synchronous = NORMAL")
     return refused
 
 
@@ -298,12 +297,10 @@ def _open(path: Path, patience: float) -> Connection:
     return connection
 
 
-def _open_unwritable(path: Path | None) -> Connection:
+def _open_unwritable(path: Path) -> Connection:
     """A connection that only reads. On a full disk SQLite cannot make the index of its log; then
     the file is read as it is, without what only the log has.
     """
-    if path is None:
-        raise OSError("there is no file")
     for how in ("mode=ro", "immutable=1"):
         connection = sqlite3.connect(
             f"{path.absolute().as_uri()}?{how}",
@@ -366,12 +363,9 @@ def _inode_of(path: Path) -> tuple[int, int] | None:
 def _set_aside(path: Path, damaged: tuple[int, int] | None) -> Path | None:
     """Move the damaged file out of the way under a name that is free; never over another.
 
-    None when another process has done so already. One process does it at a time, by a claim file;
-    who claims after it sees that the damaged file is gone.
+    None when another thread or process has done so already.
     """
-    claim = path.with_name(f"{path.name}.claim")
-    _take_claim(claim)
-    try:
+    with _making:
         if _inode_of(path) != damaged:
             return None
         moment = datetime.now(UTC).strftime("%Y%m%dT%H%M%S.%f")
@@ -382,18 +376,3 @@ def _set_aside(path: Path, damaged: tuple[int, int] | None) -> Path | None:
             with suppress(FileNotFoundError):  # the last to close a journal removes its log
                 part.rename(f"{aside}{suffix}")
         return aside
-    finally:
-        claim.unlink(missing_ok=True)
-
-
-def _take_claim(claim: Path) -> None:
-    """Make the file `claim`, waiting for its holder; a holder that died does not count."""
-    deadline = time.monotonic() + 5
-    while True:
-        try:
-            os.close(os.open(claim, os.O_CREAT | os.O_EXCL, 0o600))
-            return
-        except FileExistsError:
-            if time.monotonic() > deadline:
-                return
-        time.sleep(0.02)

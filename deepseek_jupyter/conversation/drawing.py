@@ -7,26 +7,16 @@ superseded are drawn a step to the right.
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime
-from typing import Literal, NamedTuple
 
-from deepseek_jupyter.errors import shortened
+from deepseek_jupyter.errors import one_line
 
 from .tree import Node
 from .turn import ENDED_EARLY, Turn
 
-Mark = Literal["=", "-", "+", "@"]
-
 _PROMPT_WIDTH = 56
-
-
-class TurnDiffLine(NamedTuple):
-    """A line of a difference. `mark`: = in both, - in the first, + in the second, @ a heading."""
-
-    mark: Mark
-    text: str
 
 
 def tree_lines(
@@ -72,7 +62,7 @@ def _ordered(nodes: list[Node], way: set[str]) -> list[tuple[Node, bool]]:
 def _line(
     node: Node, prompts: Mapping[str, str], way: set[str], names: Mapping[str | None, list[str]]
 ) -> str:
-    words = shortened(" ".join(prompts.get(node.id, "").split()) or "(went on)", _PROMPT_WIDTH)
+    words = one_line(prompts.get(node.id, ""), _PROMPT_WIDTH) or "(went on)"
     if ended := ENDED_EARLY.get(node.status):
         words = f"{words} ({ended})"
     mark = "●" if node.id in way else "○"
@@ -82,31 +72,26 @@ def _line(
     return " ".join([mark, words, f"·{node.id[-6:]}", *names.get(node.id, ())])
 
 
-def diff_lines(a: Turn, b: Turn) -> list[TurnDiffLine]:
-    """How the prompts and the answers differ, line by line; equal prompts are left out."""
-    lines: list[TurnDiffLine] = []
-    if a.prompt != b.prompt:
-        lines += [TurnDiffLine("@", "Prompt"), *_compared(a.prompt, b.prompt)]
-    if a.model != b.model:
-        lines += [TurnDiffLine("@", "Model"), *_compared(a.model, b.model)]
-    return [*lines, TurnDiffLine("@", "Answer"), *_compared(a.answer, b.answer)]
+def differences(a: Turn, b: Turn) -> list[tuple[str, list[tuple[str, str]]]]:
+    """How the prompts, models and answers differ, each a heading and its lines: (mark, text), in
+    both a blank, in the first -, in the second +. Equal prompts and models are left out.
+    """
+    texts = {
+        "Prompt": (a.prompt, b.prompt),
+        "Model": (a.model, b.model),
+        "Answer": (a.answer, b.answer),
+    }
+    shown = [name for name, (one, other) in texts.items() if one != other or name == "Answer"]
+    return [(name, list(_compared(*texts[name]))) for name in shown]
 
 
-def _compared(a: str, b: str) -> Iterable[TurnDiffLine]:
+def _compared(a: str, b: str) -> Iterator[tuple[str, str]]:
     first, second = a.splitlines(), b.splitlines()
     # autojunk would take frequent lines (blank ones, braces) for noise and misplace the rest
     matcher = difflib.SequenceMatcher(None, first, second, autojunk=False)
     for kind, i, i_end, j, j_end in matcher.get_opcodes():
         if kind == "equal":
-            yield from (TurnDiffLine("=", line) for line in first[i:i_end])
+            yield from ((" ", line) for line in first[i:i_end])
         else:
-            yield from (TurnDiffLine("-", line) for line in first[i:i_end])
-            yield from (TurnDiffLine("+", line) for line in second[j:j_end])
-
-
-def diff_text(lines: Iterable[TurnDiffLine]) -> str:
-    """A difference as plain text."""
-    return "\n".join(
-        f"── {text} ──" if mark == "@" else f"{' ' if mark == '=' else mark} {text}"
-        for mark, text in lines
-    )
+            yield from (("-", line) for line in first[i:i_end])
+            yield from (("+", line) for line in second[j:j_end])

@@ -13,52 +13,26 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from html import escape
 from pathlib import Path
+from string import Template
 from typing import Any
 
-from deepseek_jupyter.errors import ConversationError
+from deepseek_jupyter.errors import ConversationError, DeepSeekError
 from deepseek_jupyter.protocol.dialect import Dialect
 from deepseek_jupyter.protocol.messages import Message, legal, system
 from deepseek_jupyter.protocol.output import TURN_MIME, output_of, packed
 from deepseek_jupyter.protocol.request import wire_messages
+from deepseek_jupyter.sanitizer.sanitizer import sanitize
 
 from .conversation import Conversation
 from .records import dump
 from .restore import METADATA, restore
-from .turn import ENDED_EARLY, SCHEMA, Turn
+from .turn import ENDED_EARLY, SCHEMA, Turn, longest_ticks
 
 ENDINGS = (".md", ".html", ".json", ".ipynb", ".jsonl")
-
-Sanitize = Callable[[str], str]
 
 _COUNTS = ("prompt_tokens", "cache_hit_tokens", "completion_tokens", "reasoning_tokens")
 
 _CELL_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")  # nbformat 4.5
-
-_PAGE = """<!DOCTYPE html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'; \
-img-src data:; base-uri 'none'; form-action 'none'">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>{title}</title>
-<style>
-:root {{ color-scheme: light dark; }}
-body {{ font: 16px/1.55 system-ui, sans-serif; }}
-body {{ max-width: 46rem; margin: 2rem auto; padding: 0 1rem; }}
-pre {{ overflow-x: auto; padding: .6rem .8rem; border-radius: 6px; background: #8881; }}
-.prompt {{ white-space: pre-wrap; font: inherit; border-left: 3px solid #4d6bfe; }}
-details, footer {{ color: #888; font-size: .9em; }}
-details pre {{ white-space: pre-wrap; }}
-table {{ border-collapse: collapse; }} td, th {{ border: 1px solid #8884; padding: .2rem .5rem; }}
-</style>
-</head>
-<body>
-<h1>{title}</h1>
-{body}
-</body>
-</html>
-"""
 
 
 def write_export(
@@ -73,39 +47,39 @@ def write_export(
         text = to_lines(map(audited, all_turns(conversation)))
     else:
         text = _with_cells(export_text(conversation, path.suffix), path.suffix, cells)
+    write_new(path, text.encode(), ConversationError)
+
+
+def write_new(path: Path, data: bytes, error: type[DeepSeekError]) -> None:
+    """Write `data` to a file that is not there yet. Raises `error`; overwrites nothing."""
     try:
-        with path.open("x", encoding="utf-8") as file:
-            file.write(text)
+        with path.open("xb") as file:
+            file.write(data)
     except FileExistsError:
-        raise ConversationError(
+        raise error(
             f"{path} exists; nothing is overwritten.", "Name another file, or delete that one."
         ) from None
-    except OSError as error:
-        raise ConversationError(
-            f"{path} cannot be written: {error.strerror}.", "Name a file in another folder."
-        ) from error
+    except OSError as why:
+        raise error(
+            f"{path} cannot be written: {why.strerror}.", "Name a file in another folder."
+        ) from why
 
 
 def export_text(conversation: Conversation, ending: str) -> str:
     """The file's text. Raises `ConversationError` for an ending that is none of `ENDINGS`."""
-    from deepseek_jupyter.sanitizer.sanitizer import sanitize
-
-    def inert(text: str) -> str:
-        return sanitize(text).markdown
-
-    forms: dict[str, Callable[[], str]] = {
-        ".md": lambda: to_markdown(conversation, inert),
-        ".html": lambda: to_html(conversation, lambda answer: sanitize(answer).html),
-        ".json": lambda: to_json(conversation),
-        ".ipynb": lambda: json.dumps(to_notebook(conversation, inert), indent=1),
-        ".jsonl": lambda: to_lines(training(conversation)),
+    forms: dict[str, Callable[[Conversation], str]] = {
+        ".md": to_markdown,
+        ".html": to_html,
+        ".json": to_json,
+        ".ipynb": lambda found: json.dumps(to_notebook(found), indent=1),
+        ".jsonl": lambda found: to_lines(training(found)),
     }
     if ending not in forms:
         raise ConversationError(
             f"There is no form for {ending or 'a name without an ending'!r}.",
             f"The file's name ends in {', '.join(ENDINGS)}.",
         )
-    return forms[ending]()
+    return forms[ending](conversation)
 
 
 def conversation_of_file(path: Path) -> Conversation:
@@ -131,7 +105,7 @@ def conversation_of_file(path: Path) -> Conversation:
 
 
 def to_json(conversation: Conversation) -> str:
-    """The whole tree: every record, and the branches. `rebuild_records` reads it back."""
+    """The whole tree: every record, and the branches."""
     whole = {
         "schema": SCHEMA,
         "conversation": conversation.id,
@@ -215,22 +189,22 @@ def all_turns(conversation: Conversation) -> list[Turn]:
     return sorted(turns, key=lambda turn: turn.created)
 
 
-def to_markdown(turns: Iterable[Turn], sanitize: Sanitize, title: str = "Conversation") -> str:
-    """Prompts and answers of a path; `sanitize` makes the model's Markdown harmless."""
-    parts = [f"# {sanitize(title)}"]
+def to_markdown(turns: Iterable[Turn]) -> str:
+    """Prompts and answers of a path."""
+    parts = ["# Conversation"]
     for number, turn in enumerate(turns, 1):
-        parts += [f"## {number}", _fenced(turn.masked().prompt, "text"), sanitize(turn.cited)]
+        parts += [f"## {number}", _fenced(turn.masked().prompt), sanitize(turn.cited).markdown]
         parts.append(f"*{' · '.join(map(_plain, _facts(turn)))}*")
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
-def to_html(turns: Iterable[Turn], render: Sanitize, title: str = "Conversation") -> str:
-    """A page of its own that loads nothing; `render` makes safe HTML of model Markdown."""
-    body = "\n".join("\n".join(_section(turn, render)) for turn in turns)
-    return _PAGE.format(title=escape(title), body=body)
+def to_html(turns: Iterable[Turn]) -> str:
+    """A page of its own that loads nothing."""
+    page = Template(Path(__file__).with_name("export.html").read_text("utf-8"))
+    return page.substitute(body="\n".join(part for turn in turns for part in _section(turn)))
 
 
-def to_notebook(conversation: Conversation, sanitize: Sanitize) -> dict[str, Any]:
+def to_notebook(conversation: Conversation) -> dict[str, Any]:
     """A notebook (nbformat 4.5) of the active branch, one cell a turn, with its outputs.
 
     The other branches lie in its metadata, so that the whole tree can be rebuilt from it.
@@ -253,7 +227,7 @@ def to_notebook(conversation: Conversation, sanitize: Sanitize) -> dict[str, Any
         },
         "cells": [
             _code_cell("load-deepseek", "%load_ext deepseek_jupyter"),
-            *(_cell(turn, sanitize, taken) for turn in way),
+            *(_cell(turn, taken) for turn in way),
         ],
     }
 
@@ -282,7 +256,7 @@ def _code_cell(id: str, source: str, *outputs: dict[str, Any]) -> dict[str, Any]
     }
 
 
-def _cell(turn: Turn, sanitize: Sanitize, taken: set[str]) -> dict[str, Any]:
+def _cell(turn: Turn, taken: set[str]) -> dict[str, Any]:
     asked_in = turn.cell_id or ""
     usable = _CELL_ID.fullmatch(asked_in) and asked_in not in taken
     id = asked_in if usable else re.sub(r"[^A-Za-z0-9_-]", "-", turn.id)[:64]
@@ -291,7 +265,7 @@ def _cell(turn: Turn, sanitize: Sanitize, taken: set[str]) -> dict[str, Any]:
     record = turn.written
     data = {
         TURN_MIME: packed(record, record["answer"]),
-        "text/markdown": sanitize(record["answer"]),
+        "text/markdown": sanitize(record["answer"]).markdown,
         "text/plain": record["answer"],
     }
     data, metadata = output_of(data)
@@ -299,11 +273,11 @@ def _cell(turn: Turn, sanitize: Sanitize, taken: set[str]) -> dict[str, Any]:
     return _code_cell(id, f"%%deepseek\n{turn.prompt}", output)
 
 
-def _section(turn: Turn, render: Sanitize) -> Iterator[str]:
+def _section(turn: Turn) -> Iterator[str]:
     yield f'<section>\n<pre class="prompt">{escape(turn.masked().prompt)}</pre>'
     if turn.reasoning:
         yield f"<details><summary>Thinking</summary><pre>{escape(turn.reasoning)}</pre></details>"
-    yield f"<div>{render(turn.cited)}</div>"
+    yield f"<div>{sanitize(turn.cited).html}</div>"
     yield f"<footer>{escape(' · '.join(_facts(turn)))}</footer>\n</section>\n<hr>"
 
 
@@ -322,8 +296,7 @@ def _plain(text: str) -> str:
     return re.sub(r"[^\w\s.,:+/@-]", "", text)
 
 
-def _fenced(text: str, language: str) -> str:
+def _fenced(text: str) -> str:
     """A code block around `text`, whatever fences it holds itself."""
-    longest = max((len(run) for run in re.findall(r"`+", text)), default=0)
-    fence = "`" * max(3, longest + 1)
-    return f"{fence}{language}\n{text}\n{fence}"
+    fence = "`" * max(3, longest_ticks(text) + 1)
+    return f"{fence}text\n{text}\n{fence}"

@@ -16,13 +16,13 @@ use from any thread and after a fork.
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from collections.abc import Hashable, Mapping, Sequence
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
-from deepseek_jupyter.errors import ConversationError
 from deepseek_jupyter.home import NOWHERE, home
 
 from . import maintenance
@@ -36,15 +36,13 @@ from .rows import (
     put_tip,
     put_turn,
     remove_turn,
-    take_along,
     turn_of,
 )
 from .search import Hit, hit_in, match_expression, words_of
-from .totals import By, Total, add_ghosts, delete_ghosts, outside_totals, turn_totals
+from .totals import By, Total, add_ghosts, outside_totals, turn_totals
 from .tree import Node
 from .turn import Turn, now
 
-_AT_ONCE = 500  # ids in one statement; an old SQLite takes 999 variables
 _NODE = (
     "t.id, t.parent, t.cell_id, t.created, t.prompt_hash, t.tokens, t.answered, t.status, "
     "coalesce(t.thinking, t.reasoning_tokens, 0)"
@@ -132,7 +130,8 @@ class Journal:
                 if turn.id not in known:
                     put_turn(connection, turn, None)
                 if known.get(turn.id, turn).conversation != (conversation or turn.conversation):
-                    take_along(connection, str(conversation), turn.id)
+                    taken = "INSERT OR IGNORE INTO taken(conversation, turn) VALUES (?, ?)"
+                    connection.execute(taken, (conversation, turn.id))
 
         self._database.write(change, full=True)
 
@@ -176,7 +175,7 @@ class Journal:
             "AND t.owner IS NULL ORDER BY t.key",
             {"id": conversation},
         )
-        return [Node._make(row) for row in rows]
+        return list(map(Node._make, rows))
 
     def aside(self, conversation: str) -> list[Turn]:
         """What `nodes` leaves out of a conversation, oldest first."""
@@ -210,33 +209,17 @@ class Journal:
         """Turns that hold every word (or "phrase") of `query`, the newest first.
 
         Looks into prompts, answers and thinking, of one conversation or of all. By age, not by
-        rank: ranking would read every match. Raises `ConversationError` where this Python's SQLite
-        cannot search.
+        rank: ranking would read every match.
         """
-        words = words_of(query)
-        if not words:
+        if not (words := words_of(query)):
             return []
-        parameters = {"id": conversation, "words": match_expression(words), "limit": limit}
-
-        def searched(connection: sqlite3.Connection) -> list[tuple[Any, ...]]:
-            try:
-                return connection.execute(
-                    "SELECT b.body FROM search s JOIN turns t ON t.key = s.rowid "
-                    "JOIN bodies b ON b.key = t.key WHERE search MATCH :words "
-                    f"AND (:id IS NULL OR {_IN}) "
-                    "ORDER BY s.rowid DESC LIMIT :limit",
-                    parameters,
-                ).fetchall()
-            except sqlite3.OperationalError as error:
-                if error.sqlite_errorcode != sqlite3.SQLITE_ERROR:
-                    raise
-                raise ConversationError(  # no FTS5, no index
-                    "Search is not possible here.", f"This Python's SQLite says: {error}."
-                ) from error
-
-        found: list[tuple[Any, ...]] = self._database.read(searched, [])
-        turns = (turn_of(body) for (body,) in found)
-        return [hit_in(turn, words) for turn in turns if turn is not None]
+        found = self._rows(
+            "SELECT b.body FROM search s JOIN turns t ON t.key = s.rowid "
+            "JOIN bodies b ON b.key = t.key WHERE search MATCH :words "
+            f"AND (:id IS NULL OR {_IN}) ORDER BY s.rowid DESC LIMIT :limit",
+            {"id": conversation, "words": match_expression(words), "limit": limit},
+        )
+        return [hit_in(turn, words) for (body,) in found if (turn := turn_of(body)) is not None]
 
     # Notebooks, conversations, branches
 
@@ -292,12 +275,11 @@ class Journal:
         """The conversations of a notebook (None: of all), the one begun last first."""
         rows = self._rows(
             "SELECT c.id, notebook, c.created, active, count(t.key), max(t.created), "
-            "coalesce(c.opened, 0) "
-            "FROM conversations c LEFT JOIN turns t ON t.conversation = c.id "
+            "coalesce(c.opened, 0) FROM conversations c LEFT JOIN turns t ON t.conversation = c.id "
             "WHERE ? IS NULL OR notebook = ? GROUP BY c.id ORDER BY c.created DESC, c.rowid DESC",
             (notebook, notebook),
         )
-        return [ConversationRow._make(row) for row in rows]
+        return list(map(ConversationRow._make, rows))
 
     def branches(self, conversation: str) -> dict[str, str | None]:
         """The tips of the branches by name."""
@@ -386,7 +368,8 @@ class Journal:
         before, oldest = self.size(), None
         if keep_days is not None:
             oldest = (date.today() - timedelta(days=keep_days)).isoformat()
-            self._database.write(lambda c: delete_ghosts(c, str(oldest)), keep=False)
+            paid = "DELETE FROM ghost_texts WHERE day < ?"
+            self._database.write(lambda c: c.execute(paid, (oldest,)), keep=False)
         half = None if max_bytes is None else max_bytes // 2
         self._database.write(lambda c: delete_answers(c, oldest, half), keep=False)
         ids: list[str] = self._database.read(
@@ -433,15 +416,9 @@ def _turns_of(
 ) -> dict[str, Turn]:
     """The turns with these ids, by id; with `masked` the others are not even parsed."""
     only = """AND instr(body, '"pseudonyms":') > 0""" if masked else ""
-    found = {}
-    for begin in range(0, len(ids), _AT_ONCE):
-        some = ids[begin : begin + _AT_ONCE]
-        marks = ",".join("?" * len(some))
-        rows = connection.execute(
-            f"SELECT body FROM turns JOIN bodies USING (key) WHERE id IN ({marks}) {only}", some
-        )
-        for (body,) in rows:
-            turn = turn_of(body)
-            if turn is not None:
-                found[turn.id] = turn
-    return found
+    rows = connection.execute(
+        "SELECT body FROM turns JOIN bodies USING (key) "
+        f"WHERE id IN (SELECT value FROM json_each(?)) {only}",
+        (json.dumps(ids),),
+    )
+    return {turn.id: turn for (body,) in rows if (turn := turn_of(body)) is not None}

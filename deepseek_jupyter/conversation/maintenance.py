@@ -16,7 +16,6 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from .migrations import make_search_index
 from .rows import add_to_index, put_turn, remove_turn, turn_of
 
 _LEFT_BEHIND = "The kernel ended during this answer; what had arrived by then is kept."
@@ -73,8 +72,9 @@ def recover(connection: sqlite3.Connection, ids: list[str]) -> None:
 def reindex(connection: sqlite3.Connection) -> None:
     """Build the search index again from the turns."""
     connection.execute("BEGIN IMMEDIATE")
-    connection.execute("DROP TABLE IF EXISTS search")
-    make_search_index(connection)
+    (made,) = connection.execute("SELECT sql FROM sqlite_master WHERE name = 'search'").fetchone()
+    connection.execute("DROP TABLE search")
+    connection.execute(made)
     connection.execute("UPDATE turns SET indexed = 0")
     rows = connection.execute(
         "SELECT key, body FROM turns JOIN bodies USING (key) WHERE owner IS NULL"

@@ -24,6 +24,7 @@ from deepseek_jupyter.errors import ReplayError
 from deepseek_jupyter.protocol.usage import Usage
 
 from .answers import KeptAnswer
+from .exports import write_new
 from .records import dump, read_record
 from .turn import SCHEMA, Turn, now
 
@@ -77,15 +78,7 @@ def write_recording(
     lines = [{"dsrec": VERSION, "made": now()}, *(_line(turn, prompts) for turn in kept.values())]
     packed = gzip.compress("\n".join(map(dump, lines)).encode(), mtime=0)
     found = _read(path, packed)
-    try:
-        with path.open("xb") as file:
-            file.write(packed)
-    except FileExistsError:
-        raise ReplayError(
-            f"{path} exists; nothing is overwritten.", "Name another file, or delete that one."
-        ) from None
-    except OSError as error:
-        raise ReplayError(f"{path} cannot be written: {error.strerror}.") from error
+    write_new(path, packed, ReplayError)
     return found
 
 

@@ -139,22 +139,23 @@ def _object(value: object) -> dict[str, Any] | None:
     return json.loads(text) if len(text) <= _LONGEST_OBJECT else None
 
 
-def _fields(value: object) -> Mapping[str, Any]:
+def mapping(value: object) -> Mapping[str, Any]:
+    """`value`, or an empty one where it is no mapping."""
     return value if isinstance(value, Mapping) else {}
 
 
 def _call(value: object) -> ToolCall | None:
-    given = _fields(value)
+    given = mapping(value)
     id, name = _name(given.get("id")), _name(given.get("name"))
     arguments = _text(given.get("arguments"))
     return ToolCall(id, name, arguments) if id and name and arguments is not None else None
 
 
 def _step(value: object) -> Step | None:
-    given = _fields(value)
+    given = mapping(value)
     calls = _each(_call, given.get("tool_calls"))
     results, decisions, facts = [], [], []
-    for entry in map(_fields, _list(given.get("results"))):
+    for entry in map(mapping, _list(given.get("results"))):
         id, text = _name(entry.get("id")), _text(entry.get("text"))
         if id and text is not None:
             results.append((id, text))
@@ -189,7 +190,7 @@ def _usage(value: object) -> Usage | None:
 
 
 def _cost(value: object) -> dict[str, str] | None:
-    given = _fields(value)
+    given = mapping(value)
     amount = _matching(_AMOUNT, given.get("amount"))
     currency = _matching(_CURRENCY, given.get("currency"))
     if not amount or not currency:
@@ -200,7 +201,7 @@ def _cost(value: object) -> dict[str, str] | None:
 def _seconds(
     value: object, names: Sequence[str] = ("first_token", "thinking", "total")
 ) -> dict[str, float | None]:
-    given, found = _fields(value), dict[str, float | None]()
+    given, found = mapping(value), dict[str, float | None]()
     for name in names:
         if name in given:
             seconds = given[name]
@@ -220,13 +221,13 @@ def _error(value: object) -> dict[str, str] | None:
 def _audit(value: object) -> dict[str, Any]:
     return {
         name: said
-        for name, said in _fields(value).items()
+        for name, said in mapping(value).items()
         if name in AUDITED and (isinstance(said, bool) or _name(said))
     }
 
 
 def _compare(value: object) -> dict[str, Any] | None:
-    given = _fields(value)
+    given = mapping(value)
     id, variant = sound_id(given.get("id")), _name(given.get("variant"))
     turns = _each(sound_id, given.get("turns"))
     sound = id and variant and turns
@@ -234,12 +235,12 @@ def _compare(value: object) -> dict[str, Any] | None:
 
 
 def _tokens(value: object) -> dict[str, str] | None:
-    given = _fields(value)
+    given = mapping(value)
     packed = _text(given.get("packed"), _LONGEST_OBJECT)
     return {"says": _sentence(given.get("says")) or "", "packed": packed} if packed else None
 
 
 def _branch(value: object) -> dict[str, int] | None:
-    given = _fields(value)
+    given = mapping(value)
     index, count = _count(given.get("index")), _count(given.get("count"))
     return {"index": index, "count": count} if 1 <= index <= count else None

@@ -23,10 +23,11 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import astuple, dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
+from deepseek_jupyter.errors import one_line
 from deepseek_jupyter.protocol.output import records_of
 
 from .conversation import MAIN, Conversation
-from .records import dump, read_record, sound_id
+from .records import dump, mapping, read_record, sound_id
 from .tree import is_branch_name
 from .turn import Turn, new_id
 
@@ -165,11 +166,10 @@ def _offer(
         return None
     turns = "1 more turn" if len(missing) == 1 else f"{len(missing)} more turns"
     place = (named.path if named else None) or "a notebook"
-    words = " ".join(newest.prompt.split())
-    words = words if len(words) <= _WORDS else f"{words[:_WORDS]}…"
     sentence = (
         f"The journal of this machine has {turns} of {place} (the last of "
-        f"{newest.created[:10]}: “{words}”), not sent; %deepseek trust journal takes them along."
+        f"{newest.created[:10]}: “{one_line(newest.prompt, _WORDS)}”), not sent; "
+        "%deepseek trust journal takes them along."
     )
     state = sorted(f"{turn.id} {said_in(turn)}" for turn in carried)
     return Offer(id, sentence, hashlib.sha256(dump(state).encode()).hexdigest())
@@ -218,21 +218,6 @@ def decide(
 
 
 # What its outputs carry
-
-
-def rebuild(content: object) -> Conversation | None:
-    """All that a notebook (the parsed .ipynb) carries, as if taken along; None without a turn."""
-    return rebuild_records(records_in(content), _ours(content))
-
-
-def rebuild_records(records: Iterable[object], hints: object = None) -> Conversation | None:
-    """The conversation of records, in any order; None without a sound one.
-
-    `hints` may name branches: `{active, branches}`. The conversation is that of the newest turn;
-    without hints its branch ends there.
-    """
-    _, turns, _ = sort_out(records, None)
-    return _grown(turns, hints, max(turns, key=_age).conversation) if turns else None
 
 
 def sort_out(
@@ -318,17 +303,18 @@ def _grown(
     ordered = [turn for turn in turns if turn.id in family]  # parents first, as they were
     branches, active = _branches(hints, set(family))
     if not branches:
-        branches = {MAIN: max(ordered, key=_age).id}
+        # Of two that were asked in one millisecond the one that follows the other.
+        branches = {MAIN: max(reversed(ordered), key=lambda turn: turn.created).id}
     return Conversation.of_turns(id, ordered, branches, active, journal, notebook)
 
 
 def records_in(content: object) -> Iterator[object]:
     """Everything in a notebook that claims to be a record; unchecked."""
-    for cell in _list(_mapping(content).get("cells")):
-        for output in _list(_mapping(cell).get("outputs")):
-            output = _mapping(output)
-            data = _mapping(output.get("data"))
-            yield from records_of(data, _mapping(output.get("metadata")))
+    for cell in _list(mapping(content).get("cells")):
+        for output in _list(mapping(cell).get("outputs")):
+            output = mapping(output)
+            data = mapping(output.get("data"))
+            yield from records_of(data, mapping(output.get("metadata")))
     yield from _list(_ours(content).get("elsewhere"))
 
 
@@ -394,23 +380,19 @@ def _parents_first(turns: Mapping[str, Turn], parents: Mapping[str, str | None])
 
 def _branches(hints: object, known: set[str]) -> tuple[dict[str, str | None], str]:
     """The branches of the hints that are sound, and the active one among them."""
-    given = _mapping(_mapping(hints).get("branches"))
+    given = mapping(mapping(hints).get("branches"))
     branches = {
         name: tip
         for name, tip in list(given.items())[:_MOST_BRANCHES]
         if is_branch_name(name) and (tip is None or (isinstance(tip, str) and tip in known))
     }
-    active = _mapping(hints).get("active")
+    active = mapping(hints).get("active")
     named = isinstance(active, str) and active in branches
     return branches, str(active) if named else next(iter(branches), MAIN)
 
 
 def _ours(content: object) -> Mapping[str, Any]:
-    return _mapping(_mapping(_mapping(content).get("metadata")).get(METADATA))
-
-
-def _mapping(value: object) -> Mapping[str, Any]:
-    return value if isinstance(value, Mapping) else {}
+    return mapping(mapping(mapping(content).get("metadata")).get(METADATA))
 
 
 def _list(value: object) -> list[Any]:

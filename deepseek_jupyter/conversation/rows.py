@@ -14,7 +14,6 @@ from datetime import datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from .migrations import suppress_missing_fts5
 from .records import dump, read_record
 from .search import indexed_text
 from .tree import node_of
@@ -79,13 +78,6 @@ def put_tip(
     connection.execute("UPDATE conversations SET active = ? WHERE id = ?", (branch, conversation))
 
 
-def take_along(connection: sqlite3.Connection, conversation: str, turn: str) -> None:
-    """A turn of another conversation is part of this one too."""
-    connection.execute(
-        "INSERT OR IGNORE INTO taken(conversation, turn) VALUES (?, ?)", (conversation, turn)
-    )
-
-
 def put_turn(connection: sqlite3.Connection, turn: Turn, owner: str | None) -> None:
     """Insert or replace `turn`. `owner` is the process that is still writing it.
 
@@ -121,9 +113,8 @@ def remove_turn(connection: sqlite3.Connection, id: str) -> None:
 
 def add_to_index(connection: sqlite3.Connection, key: int, turn: Turn) -> None:
     """Make the words of a turn findable; it must not be in the index yet."""
-    with suppress_missing_fts5():
-        connection.execute(_SEARCHED, (key, *_texts(turn)))
-        connection.execute("UPDATE turns SET indexed = 1 WHERE key = ?", (key,))
+    connection.execute(_SEARCHED, (key, *_texts(turn)))
+    connection.execute("UPDATE turns SET indexed = 1 WHERE key = ?", (key,))
 
 
 def remove_from_index(connection: sqlite3.Connection, id: str) -> None:
@@ -133,9 +124,8 @@ def remove_from_index(connection: sqlite3.Connection, id: str) -> None:
     ).fetchone()
     turn = turn_of(row[1]) if row else None
     if turn is not None:
-        with suppress_missing_fts5():
-            connection.execute(_UNSEARCHED, (row[0], *_texts(turn)))
-            connection.execute("UPDATE turns SET indexed = 0 WHERE key = ?", (row[0],))
+        connection.execute(_UNSEARCHED, (row[0], *_texts(turn)))
+        connection.execute("UPDATE turns SET indexed = 0 WHERE key = ?", (row[0],))
 
 
 def turn_of(body: str) -> Turn | None:

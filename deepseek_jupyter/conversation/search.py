@@ -53,7 +53,7 @@ def match_expression(words: list[str]) -> str:
 
     Each word may go on ("regress" finds "regression").
     """
-    return " ".join(_phrase(word) for word in words)
+    return " ".join(map(_phrase, words))
 
 
 def _phrase(word: str) -> str:
@@ -71,11 +71,8 @@ def indexed_text(text: str | None) -> str:
 def hit_in(turn: Turn, words: list[str]) -> Hit:
     """Where `words` occur in `turn`: in the first of its texts that has one of them."""
     texts = {"prompt": turn.prompt, "answer": turn.answer, "reasoning": turn.reasoning or ""}
-    for field, text in texts.items():
-        pieces = snippet(text, words)
-        if pieces:
-            return Hit(turn.id, turn.conversation, turn.created, turn.prompt, field, pieces)
-    return Hit(turn.id, turn.conversation, turn.created, turn.prompt, "prompt", ())
+    found = ((field, pieces) for field, text in texts.items() if (pieces := snippet(text, words)))
+    return Hit(turn.id, turn.conversation, turn.created, turn.prompt, *next(found, ("prompt", ())))
 
 
 def search_turns(turns: Iterable[Turn], query: str, limit: int) -> list[Hit]:

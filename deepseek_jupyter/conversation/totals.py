@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Literal
 
 from deepseek_jupyter.protocol.usage import Usage
@@ -132,11 +132,6 @@ def outside_totals(
     return _added_up(rows)
 
 
-def delete_ghosts(connection: sqlite3.Connection, before: str) -> None:
-    """Delete what was paid before a day."""
-    connection.execute("DELETE FROM ghost_texts WHERE day < ?", (before,))
-
-
 def _decimal_sum(connection: sqlite3.Connection) -> None:
     """Give the connection the aggregate `decimal_sum`, for money as text."""
     connection.create_aggregate("decimal_sum", 1, _DecimalSum)  # type: ignore[arg-type]
@@ -170,10 +165,7 @@ class _DecimalSum:
         self.total = Decimal()
 
     def step(self, amount: str | None) -> None:
-        try:
-            self.total += Decimal(amount or 0)
-        except InvalidOperation:
-            return
+        self.total += Decimal(amount or 0)
 
     def finalize(self) -> str:
         return format(self.total, "f")

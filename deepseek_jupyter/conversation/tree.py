@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from typing import NamedTuple
 
 from deepseek_jupyter.errors import ConversationError
@@ -87,15 +87,6 @@ class Tree:
         self.nodes: dict[str, Node] = {}
         self._children: dict[str | None, list[str]] = {}
 
-    def __len__(self) -> int:
-        return len(self.nodes)
-
-    def __contains__(self, id: object) -> bool:
-        return id in self.nodes
-
-    def __iter__(self) -> Iterator[Node]:
-        return iter(self.nodes.values())
-
     def plant(self, node: Node) -> None:
         """Add a node, or put another in the place of the one with its id."""
         if node.id not in self.nodes:
@@ -111,10 +102,10 @@ class Tree:
     def below(self, ids: Iterable[str]) -> list[Node]:
         """The nodes with these ids and all that follows them, oldest first."""
         found = dict.fromkeys(ids)
-        for node in self:
+        for node in self.nodes.values():
             if node.parent in found:
                 found[node.id] = None
-        return [node for node in self if node.id in found]
+        return [node for node in self.nodes.values() if node.id in found]
 
     def seams(self, tip: str | None) -> dict[str, tuple[str, ...]]:
         """By turns of the way to `tip`: the turns that followed an earlier answer there, or, at the
@@ -122,7 +113,7 @@ class Tree:
         among them.
         """
         newest: dict[str | None, tuple[int, str]] = {}
-        for at, node in reversed(list(enumerate(self))):
+        for at, node in reversed(list(enumerate(self.nodes.values()))):
             last = newest.setdefault(node.id, (at, node.id))
             newest[node.parent] = max(last, newest.get(node.parent, last))
         way, found = self.way(tip), dict[str, tuple[str, ...]]()
@@ -148,8 +139,7 @@ class Tree:
     def way(self, tip: str | None) -> list[Node]:
         """The nodes from the root to `tip`. A turn that was pruned away ends the way there."""
         nodes = []
-        while tip is not None and tip in self.nodes:
-            node = self.nodes[tip]
+        while node := self.nodes.get(tip or ""):
             nodes.append(node)
             tip = node.parent
         return nodes[::-1]

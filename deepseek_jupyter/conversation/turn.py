@@ -265,9 +265,14 @@ def _mark(text: str) -> str:
 
 def _literal(text: str) -> str:
     """A text as code in Markdown, whatever is in it."""
-    longest = max((len(run) for run in re.findall("`+", text)), default=0)
+    longest = longest_ticks(text)
     fence = "`" * (longest + 1)
     return f"{fence} {text} {fence}" if longest else f"`{text}`"
+
+
+def longest_ticks(text: str) -> int:
+    """How many backticks stand in a row in `text`."""
+    return max(map(len, re.findall("`+", text)), default=0)
 
 
 def now() -> str:

@@ -48,15 +48,15 @@ def in_jupyter() -> bool:
 
 def can_type() -> bool:
     """Whether the user can type an answer: a front end says so with each execution."""
+    if getattr(shell(), "kernel", None) is not None:
+        return bool((_request().get("content") or {}).get("allow_stdin"))
+    return sys.stdin is not None and not sys.stdin.closed and sys.stdin.isatty()
+
+
+def _request() -> Mapping[str, Any]:
+    """The message by which a front end had the running cell executed."""
     running = shell()
-    if getattr(running, "kernel", None) is not None:
-        parent = running.get_parent() if hasattr(running, "get_parent") else None
-        return bool(((parent or {}).get("content") or {}).get("allow_stdin"))
-    stream = sys.stdin
-    try:
-        return stream is not None and stream.isatty()
-    except ValueError:  # closed
-        return False
+    return (running.get_parent() if hasattr(running, "get_parent") else None) or {}
 
 
 def reads_plain_text() -> bool:
@@ -146,11 +146,9 @@ _asked_by: list[str] = [""]  # the execution that had an output of ours last
 
 def _has_one_output() -> bool:
     """Whether the running cell is one question, and this the first output that it has."""
-    running = shell()
-    if getattr(running, "kernel", None) is None:
+    if getattr(shell(), "kernel", None) is None:
         return False
-    parent = running.get_parent() if hasattr(running, "get_parent") else {}
-    execution = str((parent.get("header") or {}).get("msg_id"))
+    execution = str((_request().get("header") or {}).get("msg_id"))
     before, _asked_by[0] = _asked_by[0], execution
-    code = str((parent.get("content") or {}).get("code"))
+    code = str((_request().get("content") or {}).get("code"))
     return before != execution and _OUR_CELL.match(code) is not None

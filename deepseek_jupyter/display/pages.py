@@ -16,7 +16,9 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from concurrent.futures import Future
+from contextlib import suppress
+from dataclasses import asdict, dataclass
 from typing import Any, Literal, Protocol
 from uuid import uuid4
 
@@ -42,14 +44,6 @@ EditOutcome = Literal["applied", "refused", "asked"]
 _CONSENT: dict[str, ConsentAnswer] = {"approve": "yes", "deny": "no", "always": "always"}
 
 
-class _ExpectedConsent:
-    """A question that a page may answer."""
-
-    def __init__(self) -> None:
-        self.said = threading.Event()
-        self.answer: ConsentAnswer | None = None
-
-
 class RunningTurn(Protocol):
     """A turn that is being shown."""
 
@@ -65,14 +59,12 @@ class RunningTurn(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What a page asks. `body` comes from outside: check every field of it."""
+    """What a page asks. `body` comes from outside: check every field of it. `tell` sends a message
+    to the page that asked, before the answer or after it, from any thread.
+    """
 
     body: Mapping[str, Any]
-    _send: Tell = field(repr=False)
-
-    def tell(self, message: Mapping[str, Any]) -> None:
-        """Send a message to the page that asked, before the answer or after it; any thread."""
-        self._send(message)
+    tell: Tell
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,14 +89,6 @@ class EditAnswer:
     provenance: tuple[Mapping[str, str] | None, ...] = ()
 
 
-@dataclass(slots=True)
-class _PendingEdit:
-    done: threading.Event = field(default_factory=threading.Event)
-    answer: EditAnswer = EditAnswer("asked")
-    given_up: bool = False
-    late: Callable[[EditAnswer], None] | None = None
-
-
 Handler = Callable[[Request], Mapping[str, Any] | None]
 
 
@@ -123,13 +107,14 @@ class Pages:
         self._arrived = threading.Condition(self._lock)
         self._handlers: dict[str, tuple[Handler, bool]] = {}
         self._data: dict[str, Any] = {}
+        self._tabs: dict[str, str] = {}  # the browser tab that each is in
         self._turns: dict[str, RunningTurn] = {}
         self._threaded: set[str] = set()  # control comms that are served off the main thread
         self._panels: dict[str, Tell] = {}
-        self._expected: dict[tuple[str, str], _ExpectedConsent] = {}
+        self._expected: dict[tuple[str, str], Future[ConsentAnswer]] = {}
         self._lasting: dict[str, dict[str, Any]] = {}  # by type: told to later pages too
         self._settled: dict[str, Mapping[str, Any]] = {}
-        self._missed: list[str] = []  # of these, what ended while no page was there
+        self._unheard: list[str] = []  # of these, what no page has said that it heard
         # Whether updates of an output reach the notebook: not on servers that execute cells
         # themselves. A page says so; until one has, they are assumed to.
         self.updates = True
@@ -175,7 +160,7 @@ class Pages:
     def expect(self, turn_id: str, call: str) -> None:
         """A page may say whether this call may run."""
         with self._lock:
-            self._expected[turn_id, call] = _ExpectedConsent()
+            self._expected[turn_id, call] = Future()
 
     def answer(self, turn_id: str, call: str, seconds: float) -> ConsentAnswer | None:
         """What a page said to it, waited for up to `seconds`; None: nothing yet."""
@@ -183,11 +168,11 @@ class Pages:
             expected = self._expected.get((turn_id, call))
         if expected is None:
             return "nobody"
-        expected.said.wait(seconds)
+        with suppress(TimeoutError):
+            return expected.result(seconds)
         with self._lock:
             left = None if self._panels else self._left
-        deserted = left is not None and time.monotonic() - left >= self.grace
-        return expected.answer or ("gone" if deserted else None)
+        return "gone" if left is not None and time.monotonic() - left >= self.grace else None
 
     def expect_no_more(self, turn_id: str, call: str) -> None:
         """An answer from now on comes too late."""
@@ -228,14 +213,12 @@ class Pages:
         with self._lock:
             self._panels.pop(panel, None)
 
-    def send_newest(self, message: Mapping[str, Any]) -> bool:
-        """Send to the page that connected last; False where there is none."""
+    def send_newest(self, message: Mapping[str, Any]) -> None:
+        """Send to the page that connected last, if there is one."""
         with self._lock:
             comm = next(reversed(self._data.values()), None)
-        if comm is None:
-            return False
-        comm.send(dict(message))
-        return True
+        if comm is not None:
+            comm.send(dict(message))
 
     def begin(self, turn_id: str, turn: RunningTurn) -> None:
         """A turn may be asked about from now on."""
@@ -257,9 +240,8 @@ class Pages:
             self._settled[id] = message
             if len(self._settled) > _SETTLED:
                 del self._settled[next(iter(self._settled))]
+            self._unheard = [*self._unheard, id][-_SETTLED:]
             comms = list(self._data.values())
-            if not comms:
-                self._missed = [*self._missed, id][-_SETTLED:]
         for comm in comms:
             comm.send({**message, "rank": self.rank(comm.comm_id)})
 
@@ -276,15 +258,16 @@ class Pages:
         said = message.get("content", {}).get("data", {}) if isinstance(message, Mapping) else {}
         with self._lock:
             self.updates = said.get("updates") is not False
-            alone = not self._data
+            tab = self._tabs[comm.comm_id] = str(said.get("tab") or comm.comm_id)
+            alone = all(self._tabs[other] == tab for other in self._data)
             self._data[comm.comm_id] = comm
             self._left = None
             self._arrived.notify_all()
             while len(self._data) > _MOST_PAGES:  # a reloaded page never closed its old comm
                 del self._data[next(iter(self._data))]
+            self._tabs = {page: self._tabs[page] for page in self._data}
             running = list(self._turns.values())
-            missed, self._missed = self._missed, []
-            settled = [self._settled[id] for id in missed if id in self._settled]
+            settled = [self._settled[id] for id in self._unheard if id in self._settled]
             lasting = [m for m in self._lasting.values() if m.get("ids") or m.get("seams")]
         for message in lasting:
             comm.send(message)
@@ -321,11 +304,13 @@ class Pages:
         if request.get("type") == "hello":
             words.tell(str(request.get("language")))
         with self._lock:
+            if request.get("type") == "heard":
+                self._unheard = [id for id in self._unheard if id != request.get("id")]
             turn = self._turns.get(str(request.get("id")))
             expected = self._expected.get((str(request.get("id")), str(request.get("call"))))
-        if expected is not None and (answer := _CONSENT.get(str(request.get("type")))):
-            expected.answer = answer
-            expected.said.set()
+            answer = _CONSENT.get(str(request.get("type")))
+            if expected is not None and answer and not expected.done():
+                expected.set_result(answer)
         if turn is None:
             return
         if request.get("type") == "stop":
@@ -386,8 +371,7 @@ class CellWriter:
 
     def __init__(self, pages: Pages) -> None:
         self._pages = pages
-        self._lock = threading.Lock()
-        self._waiting: dict[str, _PendingEdit] = {}
+        self._waiting: dict[str, Future[EditAnswer]] = {}
         pages.handle("edited", self._answered)
 
     @property
@@ -426,29 +410,18 @@ class CellWriter:
         self, message: Mapping[str, Any], late: Callable[[EditAnswer], None] | None, patience: float
     ) -> EditAnswer:
         name = uuid4().hex
-        waiting = _PendingEdit(late=late)
-        with self._lock:
-            self._waiting[name] = waiting
+        waiting = self._waiting[name] = Future()
         self._pages.send_newest({**message, "id": name})
-        waiting.done.wait(patience)
-        with self._lock:
-            waiting.given_up = not waiting.done.is_set()
-            if not waiting.given_up:
-                del self._waiting[name]
-            return waiting.answer
+        with suppress(TimeoutError):
+            return waiting.result(patience)
+        if late is not None:
+            waiting.add_done_callback(lambda done: late(done.result()))
+        return EditAnswer("asked")
 
     def _answered(self, request: Request) -> None:
-        body = request.body
-        with self._lock:
-            waiting = self._waiting.get(str(body.get("id")))
-            if waiting is None or waiting.done.is_set():
-                return
-            waiting.answer = _edit_answer(body)
-            waiting.done.set()
-            if waiting.given_up:
-                del self._waiting[str(body["id"])]
-        if waiting.given_up and waiting.late is not None:
-            waiting.late(waiting.answer)
+        waiting = self._waiting.pop(str(request.body.get("id")), None)
+        if waiting is not None:
+            waiting.set_result(_edit_answer(request.body))
 
 
 def _edit_answer(body: Mapping[str, Any]) -> EditAnswer:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import html
 import sys
 import time
 
 from deepseek_jupyter.words import said
 
 from .frontend import Output, has_frontend
+from .report import inert
 
 _INTERVAL = 0.2  # seconds between updates
 _WIDTH = 30  # characters of the bar
@@ -34,7 +34,7 @@ class Progress:
         shown = said(text)
         if has_frontend():
             bar = f'<progress value="{done}" max="{total}"></progress> ' if total else ""
-            bundle = {"text/html": f"<div>{bar}{html.escape(shown)}</div>", "text/plain": text}
+            bundle = {"text/html": f"<div>{bar}{inert(shown)}</div>", "text/plain": text}
             self._output.show(bundle)
             self._begun = True
         elif sys.stderr.isatty():

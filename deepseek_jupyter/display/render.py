@@ -7,7 +7,6 @@ blocks are not rendered again.
 
 from __future__ import annotations
 
-import html
 import logging
 import re
 from collections.abc import Callable, Mapping, Sequence
@@ -24,6 +23,7 @@ from deepseek_jupyter.words import said
 
 from .calls import calls, records_in, table_mark
 from .frontend import reads_plain_text
+from .report import INERT, inert
 
 Bundle = dict[str, Any]
 
@@ -60,7 +60,6 @@ _THOUGHT = (
 _FOOTER = f"margin-top:.6em;font-size:.85em;{_MUTED}"
 _RED = ";color:var(--jp-error-color1,#c5221f)"
 _WARNING = "margin-top:.4em;color:var(--jp-warn-color-normal,#b45309)"
-_IGNORE = "mathjax_ignore tex2jax_ignore"
 
 
 def streaming_bundle(
@@ -120,7 +119,8 @@ def final_bundle(
     user has just `seen`, for they would be half of a file and of the differences between two runs.
     An error that is `raised` is an output of its own: the Markdown does not repeat it.
     """
-    answer = answer or rendered(lambda: _sanitized(record), record["answer"])
+    given = record["answer"]
+    answer = answer or rendered(lambda: sanitize(shaped(given, record["format"])), given)
     text = plain(record["answer"]) or said(ending(record))
     text = text if reads_plain_text() else one_line(text, _LINE)
     markdown = _markdown({**record, "error": None} if raised else record, answer.markdown, seen)
@@ -151,14 +151,10 @@ def compared_bundle(id: str, turns: Mapping[str, Mapping[str, Any]], remark: str
 def growing_columns(names: Sequence[str], cards: Sequence[str]) -> str:
     """Growing cards side by side."""
     inner = "".join(
-        f'<div style="flex:1 1 16em;min-width:0"><b>{_escaped(name)}</b>{card}</div>'
+        f'<div style="flex:1 1 16em;min-width:0"><b>{inert(name)}</b>{card}</div>'
         for name, card in zip(names, cards, strict=True)
     )
-    return f'<div class="{_IGNORE}" style="display:flex;flex-wrap:wrap;gap:1.5em">{inner}</div>'
-
-
-def _sanitized(record: Mapping[str, Any]) -> Sanitized:
-    return sanitize(shaped(record["answer"], record["format"]))
+    return f'<div class="{INERT}" style="display:flex;flex-wrap:wrap;gap:1.5em">{inner}</div>'
 
 
 def rendered(render: Callable[[], Sanitized], text: str) -> Sanitized:
@@ -167,7 +163,7 @@ def rendered(render: Callable[[], Sanitized], text: str) -> Sanitized:
         return render()
     except Exception:  # a flaw of ours costs the looks, never an answer that was paid for
         _log.debug("an answer is shown as plain text", exc_info=True)
-        return Sanitized(f"<pre>{_escaped(text)}</pre>", code_mark(plain(text)))
+        return Sanitized(f"<pre>{inert(text)}</pre>", code_mark(plain(text)))
 
 
 def ending(record: Mapping[str, Any]) -> str:
@@ -191,7 +187,7 @@ def card_html(
 
     MathJax is kept away: a formula is typeset once, when the text is whole.
     """
-    parts = [f'<div class="jp-DeepSeek-turn {_IGNORE}">']
+    parts = [f'<div class="jp-DeepSeek-turn {INERT}">']
     parts += [_calls_html(step) for step in steps]
     if reasoning:
         parts.append(_fold(thinking_label, reasoning, is_open))
@@ -201,13 +197,13 @@ def card_html(
 
 
 def _box(style: str, text: str) -> str:
-    return f'<div class="{_IGNORE}" style="{style}">{_escaped(text)}</div>'
+    return f'<div class="{INERT}" style="{style}">{inert(text)}</div>'
 
 
 def _fold(summary: str, text: str, is_open: bool = False, colour: str = "") -> str:
     return (
         f'<details{" open" if is_open else ""} style="{_FOLD}{colour}">'
-        f"<summary>{_escaped(summary)}</summary>{_box(_THOUGHT, text)}</details>"
+        f"<summary>{inert(summary)}</summary>{_box(_THOUGHT, text)}</details>"
     )
 
 
@@ -240,7 +236,7 @@ def _calls_html(step: Mapping[str, Any]) -> str:
     """A step's thinking and words, and its calls, each a fold."""
     words, thinking = step.get("answer") or "", step.get("reasoning") or ""
     parts = [_fold(said("Thought"), thinking)] if thinking else []
-    parts += [f'<p class="{_IGNORE}">{_escaped(words)}</p>'] if words else []
+    parts += [f'<p class="{INERT}">{inert(words)}</p>'] if words else []
     for call in calls(step):
         table = "\n".join(map(" · ".join, call.rows))
         inside = "\n\n".join(filter(None, (call.code, table, call.rest)))
@@ -287,11 +283,6 @@ def _marked_fold(summary: str, text: str, is_open: bool = False) -> str:
 def _marked(text: str) -> str:
     """`text` on one line, in which no Markdown parser finds anything."""
     return mark_code(" ".join(plain(text).split()))
-
-
-def _escaped(text: str) -> str:
-    """`text` for HTML: inert, and without what would restyle or reorder the page's own words."""
-    return html.escape(plain(text))
 
 
 def footer(record: Mapping[str, Any], *, figures: bool = True) -> str:
@@ -372,7 +363,6 @@ class CodeBlock:
         return self.language.lower() in _PYTHON and bool(self.language or self.closed)
 
 
-_FENCE_LINE = re.compile(r"( *)(`{3,}|~{3,})[ \t]*([^`\n]*?)\s*")
 _LANGUAGE = re.compile(r"[{.\s]*([^\s{},]*)")
 
 
@@ -381,8 +371,7 @@ def code_blocks(markdown: str) -> list[CodeBlock]:
     from markdown_it import MarkdownIt
 
     found = []
-    text = _told_apart(markdown.removesuffix("\n") + "\n")
-    for token in MarkdownIt("commonmark").parse(text):
+    for token in MarkdownIt("commonmark").parse(markdown.removesuffix("\n") + "\n"):
         if token.type == "fence" and token.map:
             first, end = token.map
             info = token.info.strip()
@@ -391,37 +380,3 @@ def code_blocks(markdown: str) -> list[CodeBlock]:
             name = language[1] if language else ""
             found.append(CodeBlock(name, token.content, info, closed, token.map))
     return found
-
-
-def _told_apart(markdown: str) -> str:
-    """`markdown` with longer fences round blocks that hold fences of their own length.
-
-    Models write a README in one fence and its code in fences of the same length, where CommonMark
-    ends the outer block at the first inner end. Fences that do not pair up stay as they are.
-    """
-    lines = markdown.split("\n")
-    within: list[tuple[int, re.Match[str]]] = []  # the open fences
-    deepest, longest = 0, 0
-    for at, line in enumerate(lines):
-        fence = _FENCE_LINE.fullmatch(line)
-        if fence is None:
-            continue
-        indent, marks, info = fence.groups()
-        if within:
-            outer = within[0][1]
-            if marks[0] != outer[2][0] or len(marks) < len(outer[2]):
-                continue
-            if len(indent) > len(outer[1]) + 3:
-                continue
-        if info or not within:
-            within.append((at, fence))
-            deepest, longest = max(deepest, len(within)), max(longest, len(marks))
-        elif len(marks) >= len(within[-1][1][2]):
-            begin, opening = within.pop()
-            if not within:
-                if deepest > 1:
-                    wide = marks[0] * (longest + 1)
-                    lines[begin] = f"{opening[1]}{wide}{opening[3]}"
-                    lines[at] = f"{indent}{wide}"
-                deepest = longest = 0
-    return "\n".join(lines)

@@ -24,7 +24,7 @@ _COLOURS = {
     "-": "var(--jp-error-color1, #c5221f)",
     "@": "var(--jp-ui-font-color2, #777)",
 }
-_INERT = "mathjax_ignore tex2jax_ignore"
+INERT = "mathjax_ignore tex2jax_ignore"
 
 
 class _Shown:
@@ -112,7 +112,7 @@ class Report(_Shown):
             inner = f"<details><summary>{title}</summary>{inner}</details>"
         elif fold:
             inner = f"<p>{title}</p>"
-        return f'<div class="{_INERT}">{inner}</div>'
+        return f'<div class="{INERT}">{inner}</div>'
 
 
 @dataclass(frozen=True, slots=True, repr=False)  # IPython would prefer it to `_repr_pretty_`
@@ -125,7 +125,7 @@ class Drawing(_Shown):
         return self.text
 
     def _repr_html_(self) -> str:
-        return f'<pre class="{_INERT}">{inert(self.text)}</pre>'
+        return f'<pre class="{INERT}">{inert(self.text)}</pre>'
 
 
 @dataclass(frozen=True, slots=True, repr=False)  # IPython would prefer it to `_repr_pretty_`
@@ -169,7 +169,7 @@ class Changes(_Shown):
             for heading, part in self.said().parts
         ]
         remark = inert(said(self.remark)).replace("\n", "<br>")
-        return f'<div class="{_INERT}">{"".join(parts)}<p>{remark}</p></div>'
+        return f'<div class="{INERT}">{"".join(parts)}<p>{remark}</p></div>'
 
 
 def for_reader(text: str, shown: str) -> str:

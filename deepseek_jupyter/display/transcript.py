@@ -31,23 +31,6 @@ from .render import OPENING, rendered, shaped
 Fresh = tuple[str, str]  # thinking and answer that have not been shown yet
 
 
-@dataclass(slots=True)
-class Timing:
-    """Seconds since the question was sent; None until it happened."""
-
-    first_token: float | None = None
-    answer_began: float | None = None
-    ended: float | None = None
-
-    def to_json(self) -> dict[str, float | None]:
-        """The record's form; `thinking` is the time between first token and answer."""
-        first, until = self.first_token, self.answer_began
-        until = self.ended if until is None else until
-        thinking = None if first is None or until is None else until - first
-        times = {"first_token": first, "thinking": thinking, "total": self.ended}
-        return {name: None if t is None else round(t, 3) for name, t in times.items()}
-
-
 class Transcript:
     """The state of one turn on screen.
 
@@ -60,13 +43,16 @@ class Transcript:
         self.notices: list[str] = []
         self.details: list[str] = []
         self.waiting: Mapping[str, Any] | None = None  # for what, where not for the first word
-        self.timing = Timing()
         self.usage: Usage | None = None
         self.rounds = 0  # the times that the answer has begun again
         self.steps: list[Mapping[str, Any]] = []
         self.asking: Mapping[str, str] | None = None
         self.steps_seen = 0  # counts what changed in them, for displays that send changes
         self._began = began
+        # Seconds since then; None until it happened.
+        self._first: float | None = None
+        self._answer_began: float | None = None
+        self._ended: float | None = None
         self._fresh_reasoning: list[str] = []
         self._fresh_answer: list[str] = []
 
@@ -129,7 +115,15 @@ class Transcript:
 
     def end(self, status: str, now: float) -> None:
         self.status = status
-        self.timing.ended = now - self._began
+        self._ended = self.elapsed(now)
+
+    @property
+    def timing(self) -> dict[str, float | None]:
+        """The record's: `thinking` is the time between first token and answer."""
+        until = self._ended if self._answer_began is None else self._answer_began
+        thinking = None if self._first is None or until is None else until - self._first
+        times = {"first_token": self._first, "thinking": thinking, "total": self._ended}
+        return {name: None if t is None else round(t, 3) for name, t in times.items()}
 
     def elapsed(self, now: float) -> float:
         """Seconds since the question was sent."""
@@ -139,12 +133,12 @@ class Transcript:
         self.status = status
         self._first_token(now)
         if status == "answering":
-            self.timing.answer_began = now - self._began
+            self._answer_began = self.elapsed(now)
 
     def _first_token(self, now: float) -> None:
         self.waiting = None
-        if self.timing.first_token is None:
-            self.timing.first_token = now - self._began
+        if self._first is None:
+            self._first = self.elapsed(now)
 
 
 class GrowingText:

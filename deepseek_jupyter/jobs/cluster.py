@@ -28,12 +28,11 @@ from deepseek_jupyter.context.row_frame import NewColumn, RowFrame, pandas_serie
 from deepseek_jupyter.context.table import is_dask, label_of
 from deepseek_jupyter.conversation.answers import KeptAnswer
 from deepseek_jupyter.errors import ConfigurationError, DeepSeekError, ParameterError
-from deepseek_jupyter.protocol.tokens import count_body
 
 from .row_map import Job, further
 from .row_task import ALSO, RowPrompts, RowTask
 from .runner import JobRequest, Runner, never_sent
-from .trial import EXACT, Census, counted, drawn, lengths_of
+from .trial import EXACT, Census, census_of, drawn, lengths_of
 
 if TYPE_CHECKING:
     from deepseek_jupyter.protocol.deltas import Completion
@@ -47,10 +46,8 @@ _CHUNK = 16  # rows that one task sends
 _SLICE = 256  # rows whose requests are made at a time
 _GATHERED = 0.004  # seconds in which rows are gathered to a chunk
 _WATCH, _PATIENCE = 0.5, 60.0  # seconds between looks at the workers; to wait for the first one
-_TRIES = 4  # of a task that sends nothing
 _ROWS = 32  # bits of a place that are the row's, below its partition's
 
-_GONE = ("lost", "cancelled", "error")
 _NO_WORKERS = ("The cluster has no workers.", "Start some, or leave where= out.")
 _LOST = "A worker was lost, and nobody knows whether its requests were answered."
 
@@ -74,8 +71,7 @@ class Orders:
         """The requests of these rows of a partition; None where a value is missing."""
         source = RowFrame(part.iloc[rows])
         source.read(self.prompts.template.named)
-        values = (row for batch in source.batches() for row in batch)
-        return (self.prompts.request(at, row) for at, row in zip(rows, values, strict=True))
+        return (self.prompts.request(at, row) for at, row in zip(rows, source.rows(), strict=True))
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,12 +184,9 @@ def survey(part: Any, orders: Orders, draws: int, most: int) -> tuple[Census, di
     """A partition's counts, of `most` different rows the tokens; lengths of rows to draw from."""
     source = RowFrame(part)
     source.read(orders.prompts.template.named)
-    census, first = counted(source.batches())
-    made = orders.requests(part, first[:most])
-    measured = {r.key: count_body(r.built.body) for r in made if r and r.built}
-    lengths = lengths_of(source.batches())
+    lengths = lengths_of(source.rows())
     chosen = {at: lengths[at] for at in drawn(lengths, draws)}
-    return replace(census, sampled=min(most, census.different), measured=measured), chosen
+    return census_of(source.rows(), partial(orders.requests, part), most), chosen
 
 
 def answered(
@@ -241,11 +234,11 @@ class _Part:
     rows: Any
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, kw_only=True)
 class _FarRequest(JobRequest):
     """A request whose text is on a worker, made of a row of `part`."""
 
-    part: _Part | None = None
+    part: _Part
 
 
 @dataclass(eq=False, slots=True)
@@ -286,7 +279,7 @@ class Cluster:
         self._chunks: set[_Chunk] = set()
         self._collecting: set[asyncio.Task[None]] = set()
         self._gathering: asyncio.TimerHandle | None = None
-        self._lanes, self._closed = 1, False
+        self._lanes = 1
         self._looking: Any = None  # a task that is waited for on another thread
         with suppress(TimeoutError):
             self.client.wait_for_workers(1, timeout=_PATIENCE)
@@ -356,18 +349,12 @@ class Cluster:
             number, begin, size = numbers.popleft(), 0, 1
             part = _Part(number, owner, self.partition(number, owner))
             rows: Sequence[int] = chosen.get(number) or range(_SLICE)
+            kind = partial(_FarRequest, request=self._orders.prompts.prepared.request, part=part)
             while begin < size:
                 size, found = self.result(look, part.rows, rows)
                 for one in found:
                     place = number << _ROWS | one.place
-                    yield _FarRequest(
-                        place,
-                        one.key,
-                        self._orders.prompts.prepared.request,
-                        worst=one.worst,
-                        error=one.error,
-                        part=part,
-                    )
+                    yield kind(place=place, key=one.key, worst=one.worst, error=one.error)
                 begin += _SLICE if number not in chosen else size
                 rows = range(begin, begin + _SLICE)
 
@@ -377,20 +364,9 @@ class Cluster:
         return self.client.compute(part, workers=[owner], allow_other_workers=True)
 
     def result(self, work: Callable[..., Any], part: Any, *args: Any, **options: Any) -> Any:
-        """What a task makes of a partition; it sends nothing, and may be begun again."""
-        from distributed import KilledWorker
-
-        for left in reversed(range(_TRIES)):
-            task = self.client.submit(work, part, self.orders, *args, pure=False, **options)
-            self._looking = task
-            try:
-                return task.result()
-            except (CancelledError, KilledWorker):
-                if self._closed or not left:
-                    raise
-            if self.orders.status in _GONE:
-                self.orders = self.given(self._orders)
-        return None
+        """What a task makes of a partition; it sends nothing, so Dask may run it again."""
+        self._looking = self.client.submit(work, part, self.orders, *args, pure=False, **options)
+        return self._looking.result()
 
     def surveys(self, draws: int) -> list[tuple[Census, dict[int, int]]]:
         """Of each partition: see `survey`."""
@@ -422,7 +398,6 @@ class Cluster:
         groups: dict[tuple[str, int], list[Any]] = {}
         waiting, self._waiting = self._waiting, deque()
         for request, came in waiting:
-            assert request.part is not None
             owner = request.part.owner
             if owner not in self.alive:
                 owner = min(self.alive, key=self._loads.__getitem__, default="")
@@ -436,22 +411,14 @@ class Cluster:
                 self._submit(owner, some[begin : begin + most])
 
     def _submit(self, owner: str, some: Sequence[tuple[_FarRequest, asyncio.Future[Sent]]]) -> None:
-        loop, process, part = asyncio.get_running_loop(), self.alive.get(owner, ""), some[0][0].part
-        assert part is not None
+        loop, process = asyncio.get_running_loop(), self.alive.get(owner, "")
         rows = {one.place & (1 << _ROWS) - 1: one.key for one, _ in some}
         chunk = _Chunk(owner, process, some)
         self._chunks.add(chunk)
+        there = {"workers": [owner], "allow_other_workers": False, "pure": False, "priority": 1}
         try:
             chunk.task = self.client.submit(
-                ask,
-                part.rows,
-                self.orders,
-                process,
-                rows,
-                workers=[owner],
-                allow_other_workers=False,
-                pure=False,
-                priority=1,
+                ask, some[0][0].part.rows, self.orders, process, rows, **there
             )
         except Exception as error:  # the client was closed
             self._fail(error)
@@ -496,7 +463,7 @@ class Cluster:
             await asyncio.sleep(_WATCH)
             try:
                 await asyncio.to_thread(self.meet)
-                if self.orders.status in _GONE:
+                if self.orders.status in ("lost", "cancelled", "error"):
                     self.orders = await asyncio.to_thread(self.given, self._orders)
                 waited = 0.0 if self.alive else waited + _WATCH
                 if waited > _PATIENCE:
@@ -521,7 +488,7 @@ class Cluster:
 
     async def close(self) -> None:
         """Let the workers close their connections, whatever they wait for."""
-        tasks, self._chunks, self._closed = [chunk.task for chunk in self._chunks], set(), True
+        tasks, self._chunks = [chunk.task for chunk in self._chunks], set()
         tasks += [self._looking] if self._looking else []
         with suppress(Exception):
             await asyncio.to_thread(self.client.run, end, self._orders.id, on_error="ignore")
@@ -635,22 +602,11 @@ class ClusterJob(Job):
         return None
 
     def _begin(self, cap: Cap) -> Runner:
-        task, places, options = self._task, self._places, self._task.options
-        cluster = Cluster(task)
+        task, places, cluster = self._task, self._places, Cluster(self._task)
         with cluster.client.as_current():
             self._count = len(cluster.frame) if places is None else len(places)
-        return ClusterRunner(
-            cluster,
-            task.session,
-            task.prepared,
-            cluster.requests(places),
-            task.read,
-            cap=cap,
-            concurrency=options.concurrency,
-            replay=task.replay,
-            max_errors=options.max_errors,
-            whole=True,
-        )
+        kind = partial(ClusterRunner, cluster)
+        return task.runner(cluster.requests(places), cap, kind, whole=True)
 
     @property
     def rows(self) -> int:
@@ -682,13 +638,9 @@ class ClusterJob(Job):
         answers: bool = True,
     ) -> Any:
         cluster, form = self.runner.cluster, self._task.form
-        rest = [(None,) * len(form.names)] if len(self.values) < self.rows else []
-        found = [*self.values.values(), *rest]
-        new = [
-            NewColumn(n, [row[i] for row in found], form.kinds[i])
-            for i, n in enumerate(form.names)
-            if answers
-        ]
+        rest = [(None,) * len(form.names)] * (not self.values or len(self.values) < self.rows)
+        columns = zip(*self.values.values(), *rest, strict=True) if answers else ()
+        new = [*map(NewColumn, form.names, columns, form.kinds)]
         told = [*table.values(), *[(None, None) for _ in rest]]
         new += [
             NewColumn(n, [further(name, *one) for one in told], ALSO[name])
@@ -696,12 +648,7 @@ class ClusterJob(Job):
         ]
         series = {column.name: pandas_series(column, None) for column in new}
         meta = cluster.frame._meta.assign(**{name: one[:0] for name, one in series.items()})
-        return cluster.frame.map_partitions(
-            answered,
-            cluster.orders,
-            cluster.given(table),
-            dict(also),
-            {name: one.dtype for name, one in series.items()},
-            meta=meta,
-            how=how or ("left" if self._places is None else "inner"),
-        )
+        kinds = {name: one.dtype for name, one in series.items()}
+        how = how or ("left" if self._places is None else "inner")
+        work = partial(answered, also=dict(also), kinds=kinds, how=how)
+        return cluster.frame.map_partitions(work, cluster.orders, cluster.given(table), meta=meta)

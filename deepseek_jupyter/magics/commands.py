@@ -20,7 +20,7 @@ from deepseek_jupyter.asking.reply import Reply
 from deepseek_jupyter.config import DeepSeek
 from deepseek_jupyter.conversation.exports import ENDINGS, all_turns, write_export
 from deepseek_jupyter.conversation.outline import steps
-from deepseek_jupyter.display.report import Drawing, Folds, Report, tell
+from deepseek_jupyter.display.report import Changes, Drawing, Folds, Report, tell
 from deepseek_jupyter.errors import CellError
 from deepseek_jupyter.protocol.parameters import parse_value
 from deepseek_jupyter.session.accounts import WAYS, usage
@@ -279,10 +279,8 @@ def _checkout(session: Session, name: str) -> Report:
 
 
 @_command("TURN TURN", "how two turns differ")
-def _diff(session: Session, one: str, other: str) -> Drawing:
-    from deepseek_jupyter.conversation.drawing import diff_text
-
-    return Drawing(diff_text(session.conversation.diff(one, other)))
+def _diff(session: Session, one: str, other: str) -> Changes:
+    return Changes(session.conversation.diff(one, other))
 
 
 @_command("WORDS", "find turns of this conversation")

@@ -43,7 +43,6 @@ _DEFAULT_TOKENS = 96
 _MOST_TOKENS = 512  # more is no ghost text, whatever the page asks
 _LONGEST = 400_000  # characters of prefix or suffix; the page cuts far below
 _SETTLED = 30.0  # seconds for which provider and key are not looked up again
-_AHEAD = 10.0  # seconds before their end in which a page that types has them looked up again
 _SETTINGS = ("provider", "base_url", "model", "local_model", "fim_provider", "fim_model")
 
 
@@ -132,15 +131,15 @@ class InlineCompletion:
         asked = replace(asked, model=model, prefix=prefix, suffix=suffix)
         return asked, _Host(provider, key, model)
 
-    def settled(self, ahead: float = 0.0) -> _Host:
-        """Provider, key and model, for the settings as they are and `ahead` seconds at least.
+    def settled(self) -> _Host:
+        """Provider, key and model, for the settings as they are.
 
         Asks the key store, or starts the embedded model: slow.
         """
         config, endpoints = self.session.config, self.session.endpoints
         settings = [str(getattr(config, name)) for name in _SETTINGS]
         until, known_for, host = self._host or (0.0, settings, None)
-        if host is None or known_for != settings or time.monotonic() + ahead >= until:
+        if host is None or known_for != settings or time.monotonic() >= until:
             provider, key = endpoints.provider(config.fim_provider or None)
             model = config.fim_model or endpoints.model(None, provider, key)
             host = _Host(provider.for_fim(), key, model)
@@ -198,7 +197,7 @@ def settle(session: Session, request: Request) -> None:
     """Look up what a ghost text needs; what forbids one is said when one is asked for."""
     completion = completion_of(session)
     with suppress(DeepSeekError):
-        host = completion.settled(_AHEAD)
+        host = completion.settled()
         completion.client.warm(host.provider.base_url)
         _ = session.redactor
 

@@ -13,7 +13,7 @@ from deepseek_jupyter.asking.notebook_cells import take_document
 from deepseek_jupyter.asking.reply import record_of
 from deepseek_jupyter.conversation.totals import Total
 from deepseek_jupyter.display.frontend import shell
-from deepseek_jupyter.errors import shortened
+from deepseek_jupyter.errors import one_line, shortened
 
 from .fields import ids, text, whole
 from .state import failed, position, running, values, way
@@ -142,7 +142,7 @@ def _title(turns: Iterable[Turn]) -> str:
 
 
 def _head(prompt: str) -> str:
-    return shortened(" ".join(prompt[: 4 * _HEAD].split()), _HEAD)
+    return one_line(prompt[: 4 * _HEAD], _HEAD)
 
 
 # Whose shape can be asked without computing anything.

@@ -27,6 +27,7 @@ from deepseek_jupyter.display.surfaces import Deltas
 from deepseek_jupyter.errors import ConversationError, DeepSeekError, Interrupted
 from deepseek_jupyter.jobs.comparison import compared
 from deepseek_jupyter.privacy.levels import asked_of
+from deepseek_jupyter.protocol.responses import WEB_SEARCH
 
 from .fields import flag, objects, text, texts, turn_id, whole
 from .siblings import neighbour
@@ -46,8 +47,9 @@ _MOST_GIVEN = 500
 
 
 def ask(session: Session, request: Request) -> dict[str, Any]:
-    """``{prompt, instead_of?, new?, go_on?, attach?, cells?, variants?}``: ask; a sibling with
-    `instead_of`. With `variants`, texts as of ``--compare``, all of them are asked.
+    """``{prompt, instead_of?, new?, go_on?, web?, attach?, cells?, variants?}``: ask; a sibling
+    with `instead_of`. With `variants`, texts as of ``--compare``, all of them are asked; `web` is
+    ``--web``.
 
     Or ``{drawn}``, the id of a dry run: ask what it showed, and nothing else.
 
@@ -66,29 +68,28 @@ def ask(session: Session, request: Request) -> dict[str, Any]:
     with suppress(Interrupted):
         compared(session, question, variants, 1, user_namespace(), columns)
     send_state()
-    turn = session.last.turn if session.last else None
-    return {"turn": turn.id, "status": turn.status} if turn is not None else {}
+    return _said(session.last)
 
 
 def regenerate(session: Session, request: Request) -> dict[str, Any]:
-    """``{turn}``: ask the turn's question again; the answer is its sibling."""
-    id = turn_id(request.body, "turn")
-    turn = session.conversation.turn(id)
-    if turn is None:
-        raise ConversationError("This turn is no part of the conversation.")
-    attach = _given.get(id) or _attached(turn)
+    """``{turn}``: ask the turn's question again, searched for if it was; a sibling."""
+    turn = _turn(session, request)
+    tools = turn.sending.get("body", {}).get("tools") or ()
     question = Question(
-        turn.prompt, instead_of=id, format=turn.format, attach=attach, on_error="return"
+        turn.prompt,
+        instead_of=turn.id,
+        format=turn.format,
+        attach=_given.get(turn.id) or _attached(turn),
+        go_on=not turn.prompt.strip(),
+        web=WEB_SEARCH in tools,
+        on_error="return",
     )
-    question = replace(question, go_on=not turn.prompt.strip())
     return _asked(session, request, _resolved(session, question))
 
 
 def branch(session: Session, request: Request) -> dict[str, Any]:
     """``{turn, at, choice}``: a sibling of the turn that goes on from another token; its bundle."""
-    turn = session.conversation.turn(turn_id(request.body, "turn"))
-    if turn is None:
-        raise ConversationError("This turn is no part of the conversation.")
+    turn = _turn(session, request)
     at, choice = (whole(request.body, name, -1, 1_000_000, -1) for name in ("at", "choice"))
     reply = _reply(session, request, branching(turn, at, choice))
     if reply.error is not None and not reply.text:
@@ -126,12 +127,20 @@ def gauge(session: Session, request: Request) -> dict[str, Any]:
         return {"gauge": error.what}
 
 
+def _turn(session: Session, request: Request) -> Turn:
+    turn = session.conversation.turn(turn_id(request.body, "turn"))
+    if turn is None:
+        raise ConversationError("This turn is no part of the conversation.")
+    return turn
+
+
 def _question(body: Mapping[str, Any]) -> Question:
     return Question(
         text(body, "prompt"),
         instead_of=turn_id(body, "instead_of") if body.get("instead_of") else None,
         new=flag(body, "new"),
         go_on=flag(body, "go_on"),
+        web=flag(body, "web"),
         attach=(
             *texts(body, "attach"),
             *(Wanted(name, cell) for name, cell in given_cells(objects(body, "cells"))),
@@ -158,7 +167,11 @@ def _resolved(session: Session, question: Question) -> Question:
 
 
 def _asked(session: Session, request: Request, question: Question) -> dict[str, Any]:
-    turn = getattr(_reply(session, request, question), "turn", None)
+    return _said(_reply(session, request, question))
+
+
+def _said(reply: Any) -> dict[str, Any]:
+    turn = getattr(reply, "turn", None)
     return {"turn": turn.id, "status": turn.status} if turn is not None else {}
 
 

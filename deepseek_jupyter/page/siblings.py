@@ -37,9 +37,10 @@ def sibling(session: Session, request: Request) -> dict[str, Any]:
 
 def use(session: Session, request: Request) -> dict[str, Any]:
     """``{id}``: go on from the turn; the panel moves along."""
-    used = use_answer(session.conversation, str(request.body.get("id")))
+    answers, at = _answers(session.conversation, str(request.body.get("id")))
+    go_on_from(session.conversation, answers[at].id)
     send_state()
-    return used
+    return _shown(session.conversation, answers, at)
 
 
 def ended(session: Session, request: Request) -> dict[str, Any]:
@@ -62,32 +63,14 @@ def neighbour(conversation: Conversation, id: str, step: int) -> dict[str, Any]:
     return _shown(conversation, answers, at)
 
 
-def use_answer(conversation: Conversation, id: str) -> dict[str, Any]:
-    """`go_on_from` the turn `id`; its bundle."""
-    answers, at = _answers(conversation, id)
-    go_on_from(conversation, id)
-    return _shown(conversation, answers, at)
-
-
 def go_on_from(conversation: Conversation, id: str) -> None:
     """Go on from the turn `id`, and from what was asked after it the last time.
 
     A branch that ends there is gone back to; otherwise the active branch moves.
     """
-    leaf = newest_after(conversation, id)
+    leaf = conversation.newest_after(id)
     named = (name for name, tip in conversation.branches.items() if tip == leaf)
     conversation.checkout(next(named, leaf))
-
-
-def newest_after(conversation: Conversation, id: str) -> str:
-    """The newest turn among `id` and all that follows it."""
-    below = {id}
-    newest = id
-    for node in conversation.nodes():  # in the order in which they were asked
-        if node.parent in below:
-            below.add(node.id)
-            newest = node.id
-    return newest
 
 
 def _answers(conversation: Conversation, id: str) -> tuple[list[Turn], int]:

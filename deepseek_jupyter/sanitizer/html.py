@@ -75,12 +75,7 @@ def math_html(tex: str, display: bool) -> str:
     return f'<span class="math">{fence}{escape(tex)}{fence}</span>'
 
 
-def link_html(url: str, label: str) -> str:
-    """A link to an address that `safe_url` has let through; `label` is HTML."""
-    return f'<a href="{attribute(url)}" target="_blank" rel="noopener noreferrer">{label}</a>'
-
-
-def image_label(token: Token) -> str:
+def _image_label(token: Token) -> str:
     """What is shown for an image, which never loads: its description and where it lies."""
     alt = " ".join(flat_text(token.children or ()).split())
     where = host(safe_url(str(token.attrs.get("src", ""))))
@@ -92,7 +87,7 @@ def flat_text(children: Sequence[Token]) -> str:
     parts = []
     for token in children:
         if token.type == "image":
-            parts.append(image_label(token))
+            parts.append(_image_label(token))
         elif token.type.endswith("break"):
             parts.append(" ")
         else:
@@ -100,21 +95,57 @@ def flat_text(children: Sequence[Token]) -> str:
     return clean("".join(parts))
 
 
-def pieces(text: str) -> Iterator[tuple[str, str]]:
-    """`text` in pieces, each with its address if it is a bare one, else ""."""
+def inline_parts(children: Sequence[Token]) -> Iterator[tuple[str, str] | Token]:
+    """Inline tokens with all that is text or a link as ("text", it), ("open" or "close", address).
+
+    Bare addresses are links, images are links to them; a link within a link loses its own address.
+    """
+    url, label_from = "", 0
+    for at, token in enumerate(children):
+        kind = token.type
+        if kind in ("text", "text_special"):
+            text = clean(token.content)
+            yield from _linked(text, "") if url or "://" not in text else _with_addresses(text)
+        elif kind == "link_open":
+            if not url and (url := safe_url(str(token.attrs.get("href", "")))):
+                label_from = at
+                yield "open", url
+        elif kind == "link_close":
+            if url:
+                label = flat_text(children[label_from + 1 : at])
+                yield from _linked("" if label.strip() else host(url), "")
+                yield "close", url
+                yield from _linked(_true_host(url, label), "")
+                url = ""
+        elif kind == "image":
+            address = "" if url else safe_url(str(token.attrs.get("src", "")))
+            yield from _linked(_image_label(token), address)
+        else:
+            yield token
+    if url:
+        yield "close", url
+
+
+def _linked(text: str, url: str) -> Iterator[tuple[str, str]]:
+    if url:
+        yield "open", url
+    if text:
+        yield "text", text
+    if url:
+        yield "close", url
+
+
+def _with_addresses(text: str) -> Iterator[tuple[str, str]]:
     end = 0
-    if "://" in text:
-        for match in _BARE_URL.finditer(text):
-            if url := safe_url(match[0]):
-                if match.start() > end:
-                    yield text[end : match.start()], ""
-                yield match[0], url
-                end = match.end()
-    if end < len(text):
-        yield text[end:], ""
+    for match in _BARE_URL.finditer(text):
+        if url := safe_url(match[0]):
+            yield from _linked(text[end : match.start()], "")
+            yield from _linked(match[0], url)
+            end = match.end()
+    yield from _linked(text[end:], "")
 
 
-def true_host(url: str, label: str) -> str:
+def _true_host(url: str, label: str) -> str:
     """The host to name behind a link, unless its text is that host or an address at it."""
     where, said = host(url), _SCHEME.sub("", label.strip().lower())
     rest = said.removeprefix(where)
@@ -133,7 +164,7 @@ def html_of(tokens: Sequence[Token]) -> str:
         if fixed is not None:
             out.append(fixed)
         elif kind == "inline":
-            inline_html(token.children or (), out)
+            _inline(token.children or (), out)
         else:
             out.append(_block(token))
     return "".join(out)
@@ -163,44 +194,21 @@ def _level(token: Token) -> int:
     return min(max(int(token.tag[1:]), 1), 6)
 
 
-def inline_html(children: Sequence[Token], out: list[str]) -> None:
-    """Writes inline tokens to `out`; a link within a link loses its own address."""
-    url, label_from = "", 0
-    for at, token in enumerate(children):
-        kind = token.type
-        if kind in ("text", "text_special"):
-            text = clean(token.content)
-            if url:
-                out.append(html_text(text))
-                continue
-            for piece, address in pieces(text):
-                shown = html_text(piece)
-                out.append(link_html(address, shown) if address else shown)
-        elif (fixed := _FIXED.get(kind)) is not None:
+def _inline(children: Sequence[Token], out: list[str]) -> None:
+    for part in inline_parts(children):
+        if isinstance(part, tuple):
+            kind, text = part
+            out.append(html_text(text) if kind == "text" else _link(text, kind == "open"))
+        elif (fixed := _FIXED.get(part.type)) is not None:
             out.append(fixed)
-        elif kind == "code_inline":
-            out.append(f"<code>{escape(token.content)}</code>")
-        elif kind == "link_open":
-            if not url and (url := safe_url(str(token.attrs.get("href", "")))):
-                label_from = at
-                out.append(link_html(url, "")[:-4])
-        elif kind == "link_close":
-            if url:
-                label = flat_text(children[label_from + 1 : at])
-                shown = "" if label.strip() else html_text(host(url))
-                out.append(f"{shown}</a>{html_text(true_host(url, label))}")
-                url = ""
-        elif kind == "math_inline":
-            out.append(math_html(token.content, token.markup == "$$"))
-        elif kind == "image":
-            out.append(_image(token, bool(url)))
+        elif part.type == "code_inline":
+            out.append(f"<code>{escape(part.content)}</code>")
+        elif part.type == "math_inline":
+            out.append(math_html(part.content, part.markup == "$$"))
         else:
-            out.append(html_text(clean(token.content)))
-    if url:
-        out.append("</a>")
+            out.append(html_text(clean(part.content)))
 
 
-def _image(token: Token, inside_link: bool) -> str:
-    label = html_text(image_label(token))
-    url = safe_url(str(token.attrs.get("src", "")))
-    return link_html(url, label) if url and not inside_link else label
+def _link(url: str, opens: bool) -> str:
+    start = f'<a href="{attribute(url)}" target="_blank" rel="noopener noreferrer">'
+    return start if opens else "</a>"

@@ -17,9 +17,9 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from .html import flat_text, image_label, pieces, true_host
+from .html import inline_parts
 from .math import mark_math, typesettable
-from .text import clean, host, language, mark_code, mark_text, safe_url
+from .text import clean, language, mark_code, mark_text
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -170,38 +170,19 @@ def _inline(children: Sequence[Token], in_table: bool) -> str:
     if len(children) == 1 and children[0].type == "text" and children[0].content.isalnum():
         return children[0].content  # a cell's number or word
     out: list[str] = []
-    url, label_from = "", 0
-    for at, token in enumerate(children):
-        kind = token.type
-        if kind in ("text", "text_special"):
-            text = clean(token.content)
-            if url:
-                out.append(mark_text(text))
-                continue
-            for piece, address in pieces(text):
-                if address:
-                    _open_link(out)
-                out.append(mark_text(piece) + (_target(address) if address else ""))
-        elif kind == "link_open":
-            if not url and (url := safe_url(str(token.attrs.get("href", "")))):
-                label_from = at
+    for part in inline_parts(children):
+        if isinstance(part, tuple):
+            kind, text = part
+            if kind == "open":
                 _open_link(out)
-        elif kind == "link_close":
-            if url:
-                label = flat_text(children[label_from + 1 : at])
-                shown = "" if label.strip() else mark_text(host(url))
-                out.append(f"{shown}{_target(url)}{mark_text(true_host(url, label))}")
-                url = ""
-        elif kind == "image":
-            _image(token, bool(url), out)
-        elif kind in _MARKUP:
-            out.append(token.markup)
-        elif kind == "code_inline" and out and out[-1].endswith("}"):
-            out.append(_code_element(token.content))  # `{name}` before a code span is a MyST role
+            else:
+                out.append(mark_text(text) if kind == "text" else _target(text))
+        elif part.type in _MARKUP:
+            out.append(part.markup)
+        elif part.type == "code_inline" and out and out[-1].endswith("}"):
+            out.append(_code_element(part.content))  # `{name}` before a code span is a MyST role
         else:
-            out.append(_atom(token, in_table))
-    if url:
-        out.append(_target(url))
+            out.append(_atom(part, in_table))
     text = _START.sub(lambda m: f"&#{ord(m[1])};" if m[1] else "", "".join(out))
     return _NUMBER.sub(lambda match: f"{match[1]}&#{ord(match[2])};", text).rstrip()
 
@@ -242,12 +223,3 @@ def _open_link(out: list[str]) -> None:
 
 def _target(url: str) -> str:
     return f"]({url.replace('&', '&amp;')})"
-
-
-def _image(token: Token, inside_link: bool, out: list[str]) -> None:
-    label = mark_text(image_label(token))
-    url = safe_url(str(token.attrs.get("src", "")))
-    if url and not inside_link:
-        _open_link(out)
-        label += _target(url)
-    out.append(label)

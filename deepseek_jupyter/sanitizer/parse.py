@@ -1,8 +1,8 @@
 """One block of Markdown parsed, or shown as it was written if parsing it would cost too much.
 
 The tokenizer is markdown-it with our math rules. It is spared text whose meaning is plain: prose
-without a special character needs no parser at all, lines that cannot open another block need no
-block rules, and text in which no inline rule may begin needs no inline rules.
+without a special character needs no parser at all, and text in which no inline rule may begin needs
+no inline rules.
 """
 
 from __future__ import annotations
@@ -33,12 +33,6 @@ _MOST_MISSING = 5000  # cells that the parser would add to short rows
 # Lines that cannot open anything, of characters that mean nothing: half of all blocks.
 _PROSE = re.compile(
     r"(?:(?!\d{1,9}[.)])[^\s\-+=#:%\\`*_\[\]<>&$~|@][^\\`*_\[\]<>&$~|@\n]*+(?:\n|\Z))+"
-)
-# Lines of one paragraph: none can open another block, a table or a definition.
-_PARAGRAPH = re.compile(
-    r"(?:(?!\d{1,9}[.)]|[*_][ \t]|[*_ \t]+$|\\begin|\\\[|\$\$|`{3})"
-    r"[^\s\-+=#:\[>|~][^\n]*+(?:\n|\Z))+",
-    re.MULTILINE,
 )
 # Where an inline rule in use may begin; at all other characters each would be tried in vain.
 _SPECIAL = re.compile(r"[\n\\`~*_\[\]!<&$]")
@@ -87,11 +81,8 @@ def _too_much(text: str) -> bool:
 
 def _tokens(text: str, env: dict[str, Any]) -> list[Token] | None:
     """The block's tokens, or None if it is nested too deeply for the parser or for a reader."""
-    parser = _parser()
     try:
-        if _PARAGRAPH.fullmatch(text):
-            return _paragraph(parser, text.strip(), env)
-        tokens = parser.parse(text, env)
+        tokens = _parser().parse(text, env)
     except (RecursionError, RuntimeError, ValueError, IndexError):
         return None  # the parser's own faults; the text is shown unparsed
     deepest = 0
@@ -100,16 +91,6 @@ def _tokens(text: str, env: dict[str, Any]) -> list[Token] | None:
         if token.type == "inline" and at > 1 and tokens[at - 2].type == "list_item_open":
             _mark_task(token)
     return None if deepest >= MAX_NESTING - 2 else tokens
-
-
-def _paragraph(parser: MarkdownIt, text: str, env: dict[str, Any]) -> list[Token]:
-    """A text known to be one paragraph, without the block rules."""
-    from markdown_it.token import Token
-
-    children: list[Token] = []
-    parser.inline.parse(text, parser, env, children)
-    inline = Token("inline", "", 0, children=children)
-    return [Token("paragraph_open", "p", 1), inline, Token("paragraph_close", "p", -1)]
 
 
 def _inlines(state: StateCore) -> None:

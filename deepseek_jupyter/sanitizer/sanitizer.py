@@ -49,24 +49,14 @@ class Sanitizer:
         self._blocks: list[Block] = []
         self._refs: dict[str, Any] = {}
         self._html = ""
-        self._return = False
+        self._return = ""  # a carriage return, of which a line feed may be the other half
         self._tail = _Tail()
-        self._result: Sanitized | None = None
 
     def feed(self, text: str) -> None:
-        """Appends `text`, in any cuts; nothing is rendered before `html`, `render` or `finish`.
-
-        Raises:
-            RuntimeError: After `finish`.
-        """
-        if self._result is not None:
-            raise RuntimeError("the text is finished; start a new Sanitizer")
-        if self._return:
-            text = "\r" + text
-        self._return = text.endswith("\r")
-        if self._return:
-            text = text[:-1]
-        if text:
+        """Appends `text`, in any cuts; nothing is rendered before `html`, `render` or `finish`."""
+        text = self._return + text
+        self._return = "\r" if text.endswith("\r") else ""
+        if text := text.removesuffix("\r"):
             self._waiting += self._splitter.feed(clean(text))
 
     def html(self) -> str:
@@ -75,17 +65,14 @@ class Sanitizer:
         return self._html + self._tail.html(self._splitter, self._refs)
 
     def finish(self) -> Sanitized:
-        """The whole text, all blocks closed; may be called again."""
-        if self._result is None:
-            if self._return:
-                self._return = False
-                self._waiting += self._splitter.feed("\n")
-            self._waiting += self._splitter.close()
-            self.render()
-            self._resolve()
-            markdown = "\n\n".join(filter(None, (block.markdown for block in self._blocks)))
-            self._result = Sanitized(self._html, markdown)
-        return self._result
+        """The whole text, all blocks closed."""
+        if self._return:
+            self._waiting += self._splitter.feed("\n")
+        self._waiting += self._splitter.close()
+        self.render()
+        self._resolve()
+        markdown = "\n\n".join(filter(None, (block.markdown for block in self._blocks)))
+        return Sanitized(self._html, markdown)
 
     def render(self) -> None:
         """Renders the blocks finished so far, without a look at the open one."""
@@ -93,11 +80,8 @@ class Sanitizer:
             block = Block(source.text(), len(self._refs))
             if source.fence:
                 code = "".join(f"{line}\n" for line in source.code())
-                block.source = ""
-                block.html, block.markdown = (
-                    code_html(code, source.info),
-                    framed_mark(code, source.info),
-                )
+                block.source, block.html = "", code_html(code, source.info)
+                block.markdown = framed_mark(code, source.info)
             else:
                 block.parse(self._refs)
             self._blocks.append(block)

@@ -9,7 +9,9 @@ from dataclasses import replace
 from decimal import Decimal
 from typing import TYPE_CHECKING, Protocol, get_args
 
+from deepseek_jupyter.conversation.conversation import Conversation
 from deepseek_jupyter.conversation.totals import By, Total, by_key
+from deepseek_jupyter.conversation.turn import Turn
 from deepseek_jupyter.display.render import money
 from deepseek_jupyter.display.report import Report
 from deepseek_jupyter.errors import shortened
@@ -17,9 +19,7 @@ from deepseek_jupyter.errors import shortened
 if TYPE_CHECKING:
     from concurrent.futures import ThreadPoolExecutor
 
-    from deepseek_jupyter.conversation.conversation import Conversation
     from deepseek_jupyter.conversation.journal import Journal
-    from deepseek_jupyter.conversation.turn import Turn
 
 
 WAYS: tuple[str, ...] = get_args(By)

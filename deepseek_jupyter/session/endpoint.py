@@ -10,13 +10,23 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, cast
 
+from deepseek_jupyter.config import DeepSeek
 from deepseek_jupyter.errors import ConfigurationError, DeepSeekError, MissingKeyError
+from deepseek_jupyter.protocol.parameters import TAKEN
+from deepseek_jupyter.transport.addresses import wrong_address
+from deepseek_jupyter.transport.engine import engine
+from deepseek_jupyter.transport.keys import Secret, find_key, needed_key
+from deepseek_jupyter.transport.learned import apply, remember_models
+from deepseek_jupyter.transport.providers import (
+    KEYLESS,
+    PROVIDERS,
+    Provider,
+    provider_name,
+    provider_named,
+)
 
 if TYPE_CHECKING:
-    from deepseek_jupyter.config import DeepSeek
     from deepseek_jupyter.transport.client import Client
-    from deepseek_jupyter.transport.keys import Secret
-    from deepseek_jupyter.transport.providers import Provider
 
 
 class Endpoints:
@@ -37,9 +47,6 @@ class Endpoints:
         the environment's to DeepSeek, or to a server of the user's own. No other host's key goes
         there. `starting` is called before the embedded model's server is started.
         """
-        from deepseek_jupyter.transport.addresses import wrong_address
-        from deepseek_jupyter.transport.keys import Secret, needed_key
-
         chosen = name or self.named(None, self.config.model)[0] or self._default()
         provider = self.profile(chosen)
         if provider.name == "local":
@@ -57,8 +64,6 @@ class Endpoints:
         """`provider` at the base URL of the settings or the environment, where that is meant for
         it.
         """
-        from deepseek_jupyter.transport.providers import KEYLESS
-
         chosen, settled = provider.name, self._spelt(self.config.provider)
         url = self.config.base_url if chosen == (settled or "deepseek") else ""
         if not url and (chosen == "deepseek" or (chosen == settled and chosen in KEYLESS)):
@@ -86,8 +91,6 @@ class Endpoints:
 
         Those under a provider's name are its own; the others are for every provider that has them.
         """
-        from deepseek_jupyter.protocol.parameters import TAKEN
-
         given = self.config.parameters
         tables = {n for n, v in given.items() if isinstance(v, Mapping) and self._exists(n)}
         flat = {n: v for n, v in given.items() if n not in tables}
@@ -99,8 +102,6 @@ class Endpoints:
         return {**kept, **own}, told if foreign else ""
 
     def _exists(self, name: str) -> bool:
-        from deepseek_jupyter.transport.providers import PROVIDERS
-
         return name in PROVIDERS or name in self.config.providers
 
     def _default(self) -> str:
@@ -122,8 +123,6 @@ class Endpoints:
 
     def keyless(self, name: str | None = None) -> tuple[Provider, Secret]:
         """The profile that `provider` would need a key for, without one."""
-        from deepseek_jupyter.transport.keys import Secret
-
         meant = name or self.named(None, self.config.model)[0] or self.config.provider
         provider = self.profile(meant or "deepseek")
         if provider.name == "local":
@@ -135,13 +134,9 @@ class Endpoints:
 
     def profile(self, name: str) -> Provider:
         """The profile called `name`, as the settings change it."""
-        from deepseek_jupyter.transport.providers import provider_named
-
         return provider_named(name, self.config.providers)
 
     def _spelt(self, name: str) -> str:
-        from deepseek_jupyter.transport.providers import provider_name
-
         return provider_name(name, self.config.providers)
 
     def choose(self, name: str) -> None:
@@ -162,7 +157,6 @@ class Endpoints:
         embedded), as a setting names them beside `standard`.
         """
         from deepseek_jupyter import local
-        from deepseek_jupyter.transport.providers import KEYLESS, PROVIDERS
 
         if standard.name != "local" and (embedded := local.status()).ready:
             yield from (f"local:{model.id}" for model in embedded.models)
@@ -192,15 +186,10 @@ class Endpoints:
 
     def taught(self, provider: Provider, model: str) -> Provider:
         """`provider` as its host wants to be asked for `model`, by what it taught this week."""
-        from deepseek_jupyter.transport.learned import apply
-
         return apply(provider, model)
 
     def models(self, provider: Provider, key: Secret) -> list[dict[str, Any]]:
         """The models that the host lists; every field but ``id`` may be missing."""
-        from deepseek_jupyter.transport.engine import engine
-        from deepseek_jupyter.transport.learned import remember_models
-
         answer = engine().run(self.client.get(provider, provider.models_path, key))
         listed = answer.get("data") if isinstance(answer, Mapping) else None
         found = [dict(m) for m in listed or () if isinstance(m, Mapping) and m.get("id")]
@@ -209,8 +198,6 @@ class Endpoints:
 
     def balance(self, provider: Provider, key: Secret) -> Mapping[str, Any]:
         """The account's balance as DeepSeek words it; amounts are decimal strings."""
-        from deepseek_jupyter.transport.engine import engine
-
         if provider.balance_path is None:
             raise ConfigurationError(f"{provider.title} lists no balance.")
         found = engine().run(self.client.get(provider, provider.balance_path, key))
@@ -233,9 +220,6 @@ class Endpoints:
         return self._client
 
     def _first_with_key(self) -> str:
-        from deepseek_jupyter.transport.keys import find_key
-        from deepseek_jupyter.transport.providers import KEYLESS, PROVIDERS
-
         for provider in PROVIDERS.values():
             if provider.name in KEYLESS:
                 continue

@@ -11,16 +11,16 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from deepseek_jupyter.config import DeepSeek
+from deepseek_jupyter.conversation.turn import Turn
 from deepseek_jupyter.errors import ReplayError
 
+from .memory import Memory
+
 if TYPE_CHECKING:
-    from deepseek_jupyter.config import DeepSeek
     from deepseek_jupyter.conversation.answers import KeptAnswer
     from deepseek_jupyter.conversation.journal import Journal
     from deepseek_jupyter.conversation.recording import Recording
-    from deepseek_jupyter.conversation.turn import Turn
-
-    from .memory import Memory
 
 # The path of the one recording that may answer, whatever the notebook says; nothing is sent.
 ONLY = "DEEPSEEK_REPLAY_FROM"

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
 from deepseek_jupyter.config import DeepSeek, settings
 from deepseek_jupyter.conversation.conversation import Conversation
@@ -12,20 +13,17 @@ from deepseek_jupyter.conversation.restore import notebook_path
 from deepseek_jupyter.conversation.totals import Total
 from deepseek_jupyter.conversation.turn import Turn
 from deepseek_jupyter.display.frontend import user_namespace
+from deepseek_jupyter.privacy.policy_file import PolicyFiles, load
+from deepseek_jupyter.privacy.redaction import Redactor
 from deepseek_jupyter.protocol.tokens import use_exact_tokens
 from deepseek_jupyter.protocol.usage import Price
+from deepseek_jupyter.transport.providers import Provider, own_price
 
 from .accounts import GhostCosts
 from .endpoint import Endpoints
 from .memory import Memory
 from .recordings import Recordings
 from .withholding import Withholding
-
-if TYPE_CHECKING:
-    from deepseek_jupyter.privacy.policy_file import PolicyFiles
-    from deepseek_jupyter.privacy.redaction import Redactor
-    from deepseek_jupyter.transport.providers import Provider
-
 
 Watcher = Callable[[str, Mapping[str, Any]], None]
 
@@ -83,10 +81,6 @@ class Session:
 
     def policy_files(self) -> PolicyFiles:
         """The policy files that hold for this notebook, read now. Raises `PolicyError`."""
-        import os
-
-        from deepseek_jupyter.privacy.policy_file import load
-
         return load(notebook_path(os.environ, user_namespace()), os.environ)
 
     def keep(self, reply: LastReply, branch: str | None = None) -> None:
@@ -113,8 +107,6 @@ class Session:
 
     def price(self, provider: Provider, *models: str | None) -> Price | None:
         """The price of the first of `models` that anyone knows."""
-        from deepseek_jupyter.transport.providers import own_price
-
         for model in filter(None, models):
             price = own_price(self.config.prices, provider.name, model) or provider.price(model)
             if price:

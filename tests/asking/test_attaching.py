@@ -33,7 +33,7 @@ def df():
 def names(monkeypatch, df):
     """The variables of a notebook."""
     space = {"df": df, "n": 3, "ds": ds}
-    for module in ("api", "asking.notebook_cells", "display.frontend"):
+    for module in ("api", "asking.notebook_cells", "asking.reply"):
         monkeypatch.setattr(f"deepseek_jupyter.{module}.user_namespace", lambda: space)
     return space
 
@@ -209,7 +209,7 @@ def test_turns_from_a_file_pass_the_gate(session, server):
         "answer": "Hello eve@x.org",
         "history": True,
     }
-    from deepseek_jupyter.conversation.restore import rebuild_records
+    from tests.support.rebuilt import rebuild_records
 
     session.memory.conversation = rebuild_records([record])
     server.queue(answer("A"), answer("B"))

@@ -14,8 +14,10 @@ from tests.support.tokens import answer_of, place
 
 from .asking import loading, run, saved
 from .pages import at_rest
+from .panel import Panel
 from .stream_script import MIME
 from .test_accessible import THEMES, serious
+from .test_composer import picture
 from .test_look import ARTEFACTS
 
 TEXT = (
@@ -123,6 +125,28 @@ def test_it_is_seen_as_it_comes_and_can_be_stopped(book, server):
     assert book.card.locator(".jp-DeepSeek-phase").inner_text() == "Stopped"
     assert server.requests[-1].closed.wait(60)
     go.set()
+
+
+def test_the_panel_shows_them_and_goes_on_from_one(book, server):
+    server.queue(answer_of(sentence()))
+    run(book, 1)
+    panel = Panel.open(book)
+    turn = panel.until("Which colour?", "My favourite")
+    turn.get_by_role("button", name="Tokens").click()
+    shown = turn.locator(".jp-DeepSeek-tokens")
+    shown.locator("[data-list='0'] [data-at='5']").wait_for()
+    assert shown.locator(".jp-DeepSeek-token-line").inner_text().startswith("Perplexity ")
+    assert turn.locator(".jp-DeepSeek-typed").is_hidden()
+    shown.locator("[data-list='0'] [data-at='5']").focus()
+    picture(book, "panel-tokens")
+    server.queue(answer_of([place(" thing", -0.1), place(".", -0.1)]))
+    book.page.keyboard.press("ArrowDown")
+    book.page.keyboard.press("Enter")
+    turn = panel.turns.filter(has_text="2/2")
+    turn.wait_for()
+    assert server.requests[-1].json["messages"][-1]["prefix"] is True
+    turn.get_by_text("You chose").wait_for()
+    assert panel.turns.count() == 1
 
 
 def test_a_refusal_is_said_on_the_card(book, server):

@@ -89,8 +89,8 @@ def test_search_and_diff(conversation):
     a = ask(conversation, "How?", "a", answer="same\nold\nsame", model="small")
     b = ask(conversation, "How?", "a", answer="same\nnew\nsame", model="small")
     assert [hit.turn for hit in conversation.search("NEW")] == [b.id]
-    lines = [(line.mark, line.text) for line in conversation.diff(a.id, b.id)]
-    assert lines == [("@", "Answer"), ("=", "same"), ("-", "old"), ("+", "new"), ("=", "same")]
+    lines = [(" ", "same"), ("-", "old"), ("+", "new"), (" ", "same")]
+    assert conversation.diff(a.id, b.id) == [("Answer", lines)]
 
 
 def test_a_reset_begins_afresh_and_the_journal_keeps_the_old(journal):

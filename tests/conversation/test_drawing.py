@@ -5,10 +5,7 @@ from __future__ import annotations
 import re
 
 from deepseek_jupyter.conversation.conversation import Conversation
-from deepseek_jupyter.conversation.drawing import (
-    diff_lines,
-    diff_text,
-)
+from deepseek_jupyter.conversation.drawing import differences
 
 from .turns import a_turn
 
@@ -62,12 +59,12 @@ def test_ten_thousand_turns_are_drawn():
 def test_a_difference_marks_lines():
     a = a_turn("How?", answer="same\n\nold", model="m")
     b = a_turn("How then?", answer="same\n\nnew", model="m")
-    assert diff_text(diff_lines(a, b)).splitlines() == [
-        *("── Prompt ──", "- How?", "+ How then?"),
-        *("── Answer ──", "  same", "  ", "- old", "+ new"),
+    assert differences(a, b) == [
+        ("Prompt", [("-", "How?"), ("+", "How then?")]),
+        ("Answer", [(" ", "same"), (" ", ""), ("-", "old"), ("+", "new")]),
     ]
 
 
 def test_equal_turns_differ_in_nothing():
     turn = a_turn(answer="one\ntwo")
-    assert {line.mark for line in diff_lines(turn, turn)} == {"@", "="}
+    assert differences(turn, turn) == [("Answer", [(" ", "one"), (" ", "two")])]

@@ -13,11 +13,6 @@ from .turns import a_turn
 HOSTILE = "<script>alert(1)</script> ``` ![x](https://x/?d=1)"
 
 
-def neutral(text: str) -> str:
-    """Stands for the display's sanitizer."""
-    return text.replace("<", "&lt;").replace("![", "\\![")
-
-
 @pytest.fixture
 def conversation() -> Conversation:
     conversation = Conversation(id="c")
@@ -34,7 +29,7 @@ def conversation() -> Conversation:
 
 
 def test_a_page_stands_alone_and_holds_no_markup_of_the_models(conversation):
-    page = to_html(conversation, neutral, title=HOSTILE)
+    page = to_html(conversation)
     assert "<script" not in page
     assert "default-src 'none'" in page
     assert "First?" in page
@@ -42,7 +37,7 @@ def test_a_page_stands_alone_and_holds_no_markup_of_the_models(conversation):
 
 
 def test_markdown_holds_the_models_text_only_neutralised(conversation):
-    text = to_markdown(conversation, neutral)
+    text = to_markdown(conversation)
     assert "````text\n" + HOSTILE + "\n````" in text  # the prompt, in a fence that it cannot close
     assert "<script" not in text.replace("````text\n" + HOSTILE + "\n````", "")
     assert "stopped" in text
@@ -50,7 +45,7 @@ def test_markdown_holds_the_models_text_only_neutralised(conversation):
 
 
 def test_a_notebook_is_a_valid_one_and_asks_the_same_again(conversation):
-    content = to_notebook(conversation, neutral)
+    content = to_notebook(conversation)
     nbformat.validate(nbformat.from_dict(content))
     assert content["cells"][1]["source"] == "%%deepseek\nFirst?"
     assert content["cells"][1]["id"] == "cell0"
@@ -62,4 +57,4 @@ def test_cell_ids_of_other_front_ends_become_valid_ones():
     conversation = Conversation(id="c")
     for cell in ("vscode-notebook-cell:/x#W0", "same", "same"):
         conversation.add(a_turn(parent=conversation.tip, cell_id=cell))
-    nbformat.validate(nbformat.from_dict(to_notebook(conversation, neutral)))
+    nbformat.validate(nbformat.from_dict(to_notebook(conversation)))

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import os
-import sqlite3
 import stat
 import threading
-from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -253,28 +251,3 @@ def test_the_tip_moves_with_the_turn_or_not_at_all(journal):
     journal.finish(turn, "draft")
     assert journal.branches("c") == {"draft": turn.id}
     assert journal.active_branch("c") == "draft"
-
-
-def test_a_copy_of_an_earlier_version_keeps_the_turns_that_it_went_on_from(path, journal):
-    """It named the conversation it was copied from, and until when."""
-    turns = [
-        a_turn(f"{n}", conversation=id, created=f"2026-01-0{n}T00:00:00.000Z")
-        for n, id in enumerate(("first", "first", "copy", "copy of the copy"), 1)
-    ]
-    for turn in turns:
-        journal.finish(turn)
-    journal.close()
-    with closing(sqlite3.connect(path)) as old, old:
-        old.execute("DROP TABLE taken")
-        old.execute("ALTER TABLE notebooks DROP COLUMN offered")
-        old.execute("ALTER TABLE notebooks DROP COLUMN moved")
-        old.execute("DELETE FROM migrations WHERE name LIKE 'm006%'")
-        for copy, origin, until in (("copy", "first", 2), ("copy of the copy", "copy", 4)):
-            old.execute(
-                "UPDATE conversations SET origin = ?, origin_until = ? WHERE id = ?",
-                (origin, f"2026-01-0{until}T00:00:00.000Z", copy),
-            )
-    journal = Journal.open(path)
-    assert [node.id for node in journal.nodes("copy")] == [turn.id for turn in turns[:3]]
-    assert [node.id for node in journal.nodes("copy of the copy")] == [turn.id for turn in turns]
-    journal.close()

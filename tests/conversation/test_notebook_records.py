@@ -13,12 +13,9 @@ from hypothesis import strategies as st
 from deepseek_jupyter.conversation.conversation import Conversation
 from deepseek_jupyter.conversation.exports import to_json, to_notebook
 from deepseek_jupyter.conversation.records import read_record
-from deepseek_jupyter.conversation.restore import (
-    METADATA,
-    rebuild,
-    rebuild_records,
-)
+from deepseek_jupyter.conversation.restore import METADATA
 from deepseek_jupyter.protocol.output import TURN_MIME
+from tests.support.rebuilt import rebuild, rebuild_records
 
 from .turns import a_full_turn, a_turn
 
@@ -62,7 +59,7 @@ def as_saved(content: object) -> object:
 
 @given(conversations())
 def test_a_tree_exported_as_a_notebook_is_rebuilt_from_it(conversation):
-    rebuilt = rebuild(as_saved(to_notebook(conversation, str)))
+    rebuilt = rebuild(as_saved(to_notebook(conversation)))
     if not len(conversation):
         assert rebuilt is None
         return
@@ -183,6 +180,14 @@ def test_without_these_there_is_no_turn(field):
 
 def test_a_later_schema_is_left_to_later_versions():
     assert read_record({**FULL, "schema": 2}) is None
+
+
+def test_of_two_that_were_asked_in_one_millisecond_the_one_that_follows_is_the_tip():
+    first = a_turn(id="z", created="2026-01-01T00:00:00.000Z")
+    second = a_turn(id="a", parent="z", created=first.created)
+    rebuilt = rebuild(notebook(second.record, first.record))
+    assert rebuilt is not None
+    assert rebuilt.tip == "a"
 
 
 def test_turns_in_a_circle_are_left_out():

@@ -25,7 +25,7 @@ class Disk:
         self.files: dict[str, object] = {}
 
     def save(self, path: str, conversation: Conversation) -> None:
-        content = to_notebook(conversation, str)
+        content = to_notebook(conversation)
         del content["metadata"][METADATA]
         self.files[path] = json.loads(json.dumps(content))
 

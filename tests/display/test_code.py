@@ -19,20 +19,6 @@ from deepseek_jupyter.display.render import CodeBlock, code_blocks
         ("```python\nnever closed", [("python", "never closed")]),
         ("~~~~md\n~~~py\nx\n~~~\n~~~~", [("md", "~~~py\nx\n~~~\n")]),
         ("~~~\n```py\nx\n```\n~~~", [("", "```py\nx\n```\n")]),
-        # Fences of one length within each other, as models write a README.
-        (
-            "Here:\n```markdown\n# A\n```python\nx\n```\n```\nHope this helps!",
-            [("markdown", "# A\n```python\nx\n```\n")],
-        ),
-        (
-            "```md\n```py\nx\n```\nand\n```sh\nls\n```\n```\n\n```py\ny\n```",
-            [("md", "```py\nx\n```\nand\n```sh\nls\n```\n"), ("py", "y\n")],
-        ),
-        (
-            "- so\n\n  ~~~md\n  ~~~py\n  x\n  ~~~\n  ~~~\n",
-            [("md", "~~~py\nx\n~~~\n")],
-        ),
-        ("```md\n```py\nx\n```\nno end", [("md", "```py\nx\n")]),
         ("```py\nx\n```\n```py\ny\n```", [("py", "x\n"), ("py", "y\n")]),
         ("```{python}\nx\n```", [("python", "x\n")]),
         ("```{r, echo=FALSE}\nx\n```", [("r", "x\n")]),

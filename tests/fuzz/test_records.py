@@ -15,13 +15,12 @@ from hypothesis import strategies as st
 from deepseek_jupyter.conversation.exports import to_json, to_notebook
 from deepseek_jupyter.conversation.recording import read_recording, write_recording
 from deepseek_jupyter.conversation.records import dump
-from deepseek_jupyter.conversation.restore import rebuild
 from deepseek_jupyter.conversation.turn import Turn
 from deepseek_jupyter.errors import ReplayError
 from deepseek_jupyter.protocol.rhythm import Pace, unpacked
-from deepseek_jupyter.sanitizer.sanitizer import sanitize
 from tests.conversation.turns import a_full_turn, a_turn
 from tests.support.fuzzing import examples
+from tests.support.rebuilt import rebuild
 
 from .test_wire import VALUES, replaced
 
@@ -35,7 +34,7 @@ def a_notebook() -> dict[str, Any]:
     first = turns[0]
     branches = {"main": turns[-1].id, "other": turns[1].id}
     whole = Conversation.of_turns(first.conversation, turns, branches, "main")
-    return to_notebook(whole, sanitize)
+    return to_notebook(whole)
 
 
 NOTEBOOK = a_notebook()
@@ -68,7 +67,7 @@ def test_what_is_left_of_a_damaged_notebook_can_be_walked_and_saved_again(notebo
     assert rebuilt.tip in {None, *(turn.id for turn in turns)}
     rebuilt.tree_lines()
     json.loads(to_json(rebuilt))
-    again = rebuild(to_notebook(rebuilt, sanitize))
+    again = rebuild(to_notebook(rebuilt))
     assert again is not None
     assert [turn.id for turn in again.turns()] == [turn.id for turn in turns]
 

@@ -9,7 +9,6 @@ import threading
 import pytest
 
 import deepseek_jupyter as ds
-from deepseek_jupyter.conversation.restore import rebuild
 from deepseek_jupyter.errors import (
     BadRequestError,
     ConfigurationError,
@@ -19,6 +18,7 @@ from deepseek_jupyter.errors import (
 )
 from deepseek_jupyter.protocol.output import records_of
 from tests.session.conftest import session
+from tests.support.rebuilt import rebuild
 from tests.support.scripted import Reply, answer, chunk, error, event, send, stall, wait_for
 
 __all__ = ["session"]

@@ -9,7 +9,7 @@ from deepseek_jupyter.asking.question import Question
 from deepseek_jupyter.display.pages import Request
 from deepseek_jupyter.errors import BadRequestError, ConversationError, ParameterError
 from deepseek_jupyter.page.panel_questions import branch
-from deepseek_jupyter.page.siblings import neighbour, newest_after, use_answer
+from deepseek_jupyter.page.siblings import neighbour, use
 from deepseek_jupyter.page.state import status
 from deepseek_jupyter.protocol.output import unpacked
 from tests.support.scripted import answer, error
@@ -26,6 +26,10 @@ def tree(session, server):
     return ids
 
 
+def gone_on_from(session, id):
+    return use(session, Request({"id": id}, lambda message: None))
+
+
 def test_looking_changes_nothing(session, tree):
     a, _, again = tree
     seen = neighbour(session.conversation, again, -1)
@@ -40,7 +44,7 @@ def test_looking_changes_nothing(session, tree):
 
 def test_using_an_answer_brings_back_what_was_asked_after_it(session, tree, server):
     a, b, _ = tree
-    used = use_answer(session.conversation, a)
+    used = gone_on_from(session, a)
     assert used["active"]
     assert unpacked(used["bundle"])["id"] == a
     assert session.conversation.tip == b
@@ -51,9 +55,9 @@ def test_using_an_answer_brings_back_what_was_asked_after_it(session, tree, serv
 
 
 def test_using_the_newer_one_again_leads_back(session, tree):
-    use_answer(session.conversation, tree[0])
+    gone_on_from(session, tree[0])
     assert neighbour(session.conversation, tree[0], 1)["active"] is False
-    use_answer(session.conversation, tree[2])
+    gone_on_from(session, tree[2])
     assert session.conversation.tip == tree[2]
 
 
@@ -61,7 +65,7 @@ def test_a_branch_that_ends_there_is_gone_back_to(session, tree):
     conversation = session.conversation
     conversation.fork(tree[1], "other")
     conversation.checkout("main")
-    use_answer(conversation, tree[0])
+    gone_on_from(session, tree[0])
     assert conversation.active == "other"
     assert conversation.branches == {"main": tree[2], "other": tree[1]}
 
@@ -78,17 +82,17 @@ def test_an_answer_of_another_conversation_is_refused(session, tree, id):
     with refused:
         neighbour(session.conversation, id, 0)
     with refused:
-        use_answer(session.conversation, id)
+        gone_on_from(session, id)
 
 
 def test_the_newest_after_a_turn_is_found_on_a_bent_way(session, tree, server):
     a, b, _ = tree
-    use_answer(session.conversation, a)
+    gone_on_from(session, a)
     server.queue(answer("c"), answer("b'"))
     c = ask(session, Question("C", cell_id="3")).turn.id
     other = ask(session, Question("B", cell_id="2")).turn.id  # beside b, newer than c
-    assert newest_after(session.conversation, b) == c
-    assert newest_after(session.conversation, a) == other
+    assert session.conversation.newest_after(b) == c
+    assert session.conversation.newest_after(a) == other
 
 
 def test_the_status_tells_the_notebook_only_after_a_question(session, server):

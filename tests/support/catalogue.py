@@ -27,7 +27,6 @@ ELSEWHERE = {
     "magics/arguments.py:help": "help of the flags, which argparse writes",
     "tools/sql_tree.py": "refusals that the model reads",
     "tools/sql_select.py": "refusals that the model reads",
-    "tools/sql_values.py": "refusals that the model reads",
     "tools/sql_worker.py": "refusals that the model reads",
     "tools/aggregates.py": "refusals that the model reads",
     "tools/inspect_variables.py": "results that the model reads",

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import { percent, reweighted, unpack, visible } from '../../src/kernel/logprobs';
+import { percent, reweighted, unpack, visible } from '../../src/card/tokenview';
 
 // What the kernel packed, and its own shares (tests/protocol/test_logprobs.py holds it to the file).
 const FILE = new URL('../../../tests/data/tokens.json', `file://${__dirname}/`);

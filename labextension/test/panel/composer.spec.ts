@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { complete, History, matches, mention, mentioned } from '../../src/panel/input';
+import { complete, History, matches, mention, mentioned } from '../../src/panel/composer';
 
 describe('completion', () => {
   const names = ['sales', 'sales_2', 'old_sales', 'n'].map(name => ({ name, type: 't', shape: '' }));

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { askCell, fenced, outputCell, workCell } from '../../src/lab/prompts';
-import type { ICellText, Words } from '../../src/lab/prompts';
+import { askCell, fenced, outputCell, workCell } from '../../src/lab/commands';
+import type { ICellText, Words } from '../../src/lab/commands';
 
 const WORDS: Words = {
   about: 'About this code:',

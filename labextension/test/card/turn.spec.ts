@@ -1,6 +1,6 @@
 import { nullTranslator } from '@jupyterlab/translation';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { addCitations } from '../../src/card/citations';
+import { addCitations } from '../../src/card/turn';
 import { readRecord } from '../../src/kernel/record';
 
 const TRANS = nullTranslator.load('deepseek_jupyter');

@@ -1,6 +1,6 @@
 import { nullTranslator } from '@jupyterlab/translation';
 import { describe, expect, it } from 'vitest';
-import { statusTooltip, statusLabel, readNotebookStatus } from '../../src/lab/status';
+import { statusTooltip, statusLabel, readNotebookStatus } from '../../src/lab/statusbar';
 
 const trans = nullTranslator.load('deepseek_jupyter');
 const TOLD = {

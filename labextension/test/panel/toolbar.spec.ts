@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { layOut } from '../../src/panel/drawer';
+import { layOut } from '../../src/panel/toolbar';
 
 describe('the tree', () => {
   const node = (id: string, parent: string | null) => ({ id, parent, head: `${id}?` });

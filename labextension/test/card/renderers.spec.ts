@@ -1,7 +1,7 @@
 import { nullTranslator } from '@jupyterlab/translation';
 import { describe, expect, it } from 'vitest';
 import { readProposal, withoutCode } from '../../src/card/proposal';
-import { Changes, CHANGES_MIME } from '../../src/lab/changes';
+import { Changes, CHANGES_MIME } from '../../src/card/renderers';
 import type { IRenderMime } from '@jupyterlab/rendermime-interfaces';
 
 const PROPOSAL = {
@@ -12,7 +12,12 @@ const PROPOSAL = {
 };
 
 async function shown(data: unknown): Promise<HTMLElement> {
-  const widget = new Changes({ translator: nullTranslator, hub: null, tracker: null });
+  const widget = new Changes({
+    translator: nullTranslator,
+    hub: null,
+    tracker: null,
+    rendererOptions: {} as never
+  });
   await widget.renderModel({ data: { [CHANGES_MIME]: data } } as unknown as IRenderMime.IMimeModel);
   return widget.node;
 }

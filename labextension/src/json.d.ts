@@ -1,4 +1,12 @@
-/** The rules that kernel and card share, of which the bundler reads the file. */
+/** The JSON files that page and kernel share, of which the bundler reads the content. */
+
+/** The kernel's words. */
+declare module '*/kernel.json' {
+  const entries: Readonly<Record<string, string>>;
+  export default entries;
+}
+
+/** Which formulas may be drawn. */
 declare module '*/math.json' {
   const rules: {
     /** Characters; a page lays out longer and deeper formulas for ever. */
@@ -13,7 +21,7 @@ declare module '*/math.json' {
   export default rules;
 }
 
-/** The rules by which kernel and card show code that waits for consent. */
+/** How code that waits for consent is shown. */
 declare module '*/listing.json' {
   const rules: {
     readonly longest_gap: number;

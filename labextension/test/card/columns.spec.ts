@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { wordDiff } from '../../src/card/worddiff';
+import { wordDiff } from '../../src/card/columns';
 
 describe('wordDiff', () => {
   it('keeps what both have and tells the rest apart', () => {

@@ -7,7 +7,7 @@ import {
   isPython,
   pythonOf,
   shown
-} from '../../src/lab/completioncontext';
+} from '../../src/lab/inlinecompletion';
 
 const BUDGET = { prefix: 1000, suffix: 100 };
 
