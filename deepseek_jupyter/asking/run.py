@@ -93,6 +93,7 @@ class Run:
         self._rounds = ToolRounds(self._session, prepared, self._transcript, on_card=asks)
         self._flow = self._rounds.flow()
         next(self._flow)  # the first request, for which the exchange is made already
+        self._rounds.hold(prepared.built)
 
     def _exchange(self, request: ChatRequest, built: Built) -> None:
         from deepseek_jupyter.transport.exchange import Exchange
@@ -254,7 +255,10 @@ class Run:
         say for ever that the answer is on its way. An interrupt meanwhile waits.
         """
         with interrupts_held() as came:
-            self._close(problem, stopped)
+            try:
+                self._close(problem, stopped)
+            finally:
+                self._session.held.pop(self._turn.id, None)
         if came and not stopped:
             raise Interrupted(reply=self.reply)
 

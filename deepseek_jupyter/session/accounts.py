@@ -69,6 +69,7 @@ class Spender(Protocol):
     spent: list[Turn]
     ghosts: GhostCosts
     jobs: dict[str, Total]
+    held: dict[str, Total]
 
     @property
     def conversation(self) -> Conversation:
@@ -124,11 +125,13 @@ def _jobs(session: Spender, provider: str = "") -> Total:
     return sum(_at(provider, paid), Total(""))
 
 
-def notebook_cost(session: Spender, currency: str, provider: str = "") -> Decimal:
-    """What the notebook has cost so far in `currency`, ghost text and jobs too, in all kernels; at
-    `provider`, or at all.
+def notebook_cost(session: Spender, currency: str, provider: str = "", own: str = "") -> Decimal:
+    """What the notebook has cost so far in `currency`, ghost text and jobs too, in all kernels, and
+    what answers under way may cost, without the turn `own`; at `provider`, or at all.
     """
-    return _everything(session, provider).cost.get(currency, Decimal())
+    held = [total for turn, total in [*session.held.items()] if turn != own]
+    total = sum(_at(provider, held), _everything(session, provider))
+    return total.cost.get(currency, Decimal())
 
 
 def _everything(session: Spender, provider: str = "") -> Total:

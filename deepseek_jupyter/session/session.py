@@ -53,6 +53,7 @@ class Session:
         self.spent: list[Turn] = []  # of this kernel; replayed ones cost nothing
         self.ghosts = GhostCosts()
         self.jobs: dict[str, Total] = {}  # what the answers of jobs cost in this kernel, by model
+        self.held: dict[str, Total] = {}  # what answers under way may cost, by turn
         self.prefix: object = None  # what the last request began with; `asking` compares it
         self.endpoints = Endpoints(config)
         self.recordings = Recordings(config, self.memory)
