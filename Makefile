@@ -1,8 +1,8 @@
 # Every target sets up what it needs by itself and is quick when nothing changed.
 #   make run              install, run notebooks/01-ask.ipynb on the embedded model, open JupyterLab
 #   make run HEADLESS=1   the same without a browser: prints question, answer and footer of each cell
-#   make test             everything; make test-fast leaves out browser and model
-#   make test-pythons     the fast tests on every other CPython from 3.11 on that is here
+#   make test             everything; make test-fast what is quick
+#   make test-pythons     all but browser and model on every other CPython from 3.11 on that is here
 #   make test-lowest      the built wheel with every lower bound at its minimum
 #   make everywhere       the wheel in other Labs, servers and tools (docs/where.md); 20 reloads
 #   make fuzz             the property tests for long; FUZZ_SCALE=50; kills, turns and frames in full
@@ -18,10 +18,16 @@ export DEEPSEEK_TEST_MODELS ?= $(DEEPSEEK_JUPYTER_HOME)/local/models
 unexport PYTHONDONTWRITEBYTECODE
 
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
-# On as many processes as there are cores; tests beside each other share their process's kernel.
-FAST := -n auto --maxprocesses 8 --dist worksteal -m "not browser and not local_model and not soak"
-# One process for the model, and browser tests file by file; a page or an answer is awaited often.
-SLOW := -n 2 --dist loadfile -m "(browser or local_model or soak) and not undisturbed"
+# On as many processes as there are cores.
+EACH := -n auto --maxprocesses 8 --dist worksteal
+FAST := $(EACH) -m "not (browser or local_model or soak or slow or kernel)"
+# Browser, model, cluster, kernels. One process for the model, the others file by file: a file
+# shares its servers, pages and kernel.
+SLOW := -n 2 --dist loadfile -m "(browser or local_model or soak or slow or kernel) and not undisturbed"
+# What fails beside others is run once more with nothing beside it, and named: a page that shares its
+# cores can be late, a fault fails twice.
+judged = $(BIN)/pytest $(1) || { echo "Failed beside others; now each alone:"; \
+	$(BIN)/pytest $(1) -n 0 --last-failed --last-failed-no-failures none --maxfail 5 -rA; }
 LAB := labextension
 LAB_SOURCES := $(shell find $(LAB)/src $(LAB)/style $(LAB)/locale -type f 2>/dev/null) \
 	$(LAB)/package.json $(LAB)/tsconfig.json $(LAB)/widget.mjs $(wildcard deepseek_jupyter/sanitizer/*.json)
@@ -34,9 +40,9 @@ run: .make/venv .make/model
 
 test: .make/venv .make/model .make/chromium
 	$(MAKE) --output-sync -j 2 check test-labextension
-	$(BIN)/pytest $(FAST)
-	$(BIN)/pytest $(SLOW)
-	$(BIN)/pytest -m undisturbed
+	$(call judged,$(FAST))
+	$(call judged,$(SLOW))
+	$(call judged,-m undisturbed)
 
 test-fast: .make/venv
 	$(BIN)/pytest $(FAST)
@@ -46,7 +52,7 @@ test-labextension: .make/node
 
 # Also on every other CPython from 3.11 on that this machine has.
 test-pythons: .make/venv
-	$(BIN)/python tests/pythons.py $(FAST)
+	$(BIN)/python tests/pythons.py $(EACH) -m "not (browser or local_model or soak)"
 
 # Each environment is a venv in .make/everywhere; figures and versions are printed.
 test-lowest: .make/venv
@@ -62,7 +68,9 @@ fuzz: .make/venv
 	DEEPSEEK_TEST_KILLS=200 DEEPSEEK_TEST_TURNS=10000 SENTINELS=1000 $(BIN)/pytest --timeout 1200 \
 	  tests/conversation/test_journal_crash.py tests/asking/test_sentinels*.py
 	HYPOTHESIS_PROFILE=fuzz $(BIN)/pytest -n auto --timeout 1200 tests/tools/test_aggregates.py \
-	  tests/context/test_frames.py tests/display/test_attacks.py tests/test_recordings.py
+	  tests/tools/test_strict.py tests/context/test_frames.py tests/display/test_attacks.py \
+	  tests/jobs/test_paired.py tests/jobs/test_row_map.py tests/jobs/test_row_privacy.py \
+	  tests/protocol/test_wires.py tests/test_recordings.py
 
 check: .make/venv
 	$(BIN)/ruff check

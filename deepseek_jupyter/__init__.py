@@ -73,51 +73,27 @@ __all__ = [
 ]
 
 _HOMES = {
-    "Conversation": "conversation.conversation",
-    "DeepSeekError": "errors",
-    "Interrupted": "errors",
-    "Reply": "asking.reply",
-    "Stream": "api",
-    "Suite": "jobs.suite",
-    "aask": "api",
-    "ask": "api",
-    "card": "api",
-    "classify": "jobs.verbs",
-    "compare": "api",
-    "enable_nested": "nested",
-    "extract": "jobs.verbs",
-    "filter": "jobs.verbs",
-    "get_session": "api",
-    "map": "jobs.verbs",
-    "next_tokens": "api",
-    "panel": "page.panel",
-    "row_function": "jobs.verbs",
-    "stream": "api",
-    "suite": "jobs.suite",
-    "translate": "jobs.verbs",
-    "turns": "api",
-    "what_if": "api",
+    "api": "Stream aask ask card compare get_session next_tokens stream turns what_if last",
+    "asking.reply": "Reply",
+    "conversation.conversation": "Conversation",
+    "errors": "DeepSeekError Interrupted",
+    "jobs.suite": "Suite suite",
+    "jobs.verbs": "classify extract filter map row_function translate job",
+    "nested": "enable_nested",
+    "page.panel": "panel",
 }
 
 
 def __getattr__(name: str) -> Any:
-    if name == "last":
-        from .api import last
-
-        return last()
-    if name == "job":
-        from .jobs.verbs import job
-
-        return job()
-    if name == "scorers":
-        from .jobs import scorers
-
-        return scorers
-    if name not in _HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from importlib import import_module
 
-    return getattr(import_module(f".{_HOMES[name]}", __name__), name)
+    if name == "scorers":
+        return import_module(".jobs.scorers", __name__)
+    for home, names in _HOMES.items():
+        if name in names.split():
+            found = getattr(import_module(f".{home}", __name__), name)
+            return found() if name in ("last", "job") else found
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:

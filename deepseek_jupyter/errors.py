@@ -45,7 +45,8 @@ class DeepSeekError(Exception):
         self.reply: Any = None
 
     def __str__(self) -> str:
-        return "\n".join(filter(None, (self._first_line(), self.hint)))
+        first = f"{self.what} ({self.where})" if self.where else self.what
+        return f"{first}\n{self.hint}" if self.hint else first
 
     def _render_traceback_(self) -> list[str]:
         where = f" ({self.where})" if self.where else ""
@@ -60,9 +61,6 @@ class DeepSeekError(Exception):
         details = "\n".join(filter(None, (what if what != message else "", more, self.where)))
         said = {"type": type(self).__name__, "message": message, "hint": self.hint}
         return {**said, "details": details} if details else said
-
-    def _first_line(self) -> str:
-        return f"{self.what} ({self.where})" if self.where else self.what
 
 
 class ConfigurationError(DeepSeekError):
@@ -335,9 +333,11 @@ class Interrupted(KeyboardInterrupt):
     A `KeyboardInterrupt`, so Run All stops as for any interrupted cell, shown as one line.
     """
 
-    def __init__(self, what: str = "Stopped. What had arrived is kept (ds.last).") -> None:
+    def __init__(
+        self, what: str = "Stopped. What had arrived is kept (ds.last).", reply: Any = None
+    ) -> None:
         super().__init__(what)
-        self.reply: Any = None
+        self.reply = reply
 
     def _render_traceback_(self) -> list[str]:
         return [said(str(self))]

@@ -6,8 +6,9 @@ for the whole process, so it is never applied at import, and refused where it do
 
 * on uvloop, which cannot be patched;
 * when the original nest_asyncio has been applied: on ipykernel 7.1 and later, cells queued behind
-  an ``asyncio.run()`` then vanish, and a second patch cannot repair the first;
-* with nest-asyncio2 before 1.7.3, which loses queued cells likewise (its pull request 4).
+  an ``asyncio.run()`` then vanish, and a second patch cannot repair the first.
+
+nest-asyncio2 before 1.7.3 loses queued cells likewise (its pull request 4); ours is newer.
 """
 
 from __future__ import annotations
@@ -15,12 +16,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import warnings
-from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 from .errors import UnsafeSettingError
-
-_LEAST = (1, 7, 3)
 
 
 def enable_nested() -> None:
@@ -52,15 +50,6 @@ def _obstacle() -> tuple[str, str] | None:
         )
     if "uvloop" in type(_loop()).__module__:
         return "The event loop is uvloop, which cannot be nested.", "Use the stock asyncio loop."
-    try:
-        installed = version("nest-asyncio2")
-    except PackageNotFoundError:
-        return "nest-asyncio2 is not installed.", "pip install 'nest-asyncio2>=1.7.3'"
-    if tuple(int(part) for part in installed.split(".")[:3] if part.isdigit()) < _LEAST:
-        return (
-            f"nest-asyncio2 {installed} loses queued cells on ipykernel 7.1 and later.",
-            "pip install 'nest-asyncio2>=1.7.3', then restart the kernel.",
-        )
     return None
 
 

@@ -58,11 +58,6 @@ const VARIABLES = Object.entries(FALLBACKS).map(
   ([name, value]) => `--ds-${name}: var(--jp-${name}, ${value});`
 );
 
-/** What the packages of Jupyter say of themselves, which carry no licence file. */
-const MODIFIED_BSD =
-  'Copyright (c) Jupyter Development Team.\n' +
-  'Distributed under the terms of the Modified BSD License: https://opensource.org/license/bsd-3-clause\n';
-
 /** The licences of the packages that the module carries. */
 async function licences(inputs) {
   const folders = new Set(
@@ -73,20 +68,23 @@ async function licences(inputs) {
   const texts = [...folders].sort().map(async folder => {
     const { name, version, license } = JSON.parse(await readFile(`${folder}/package.json`, 'utf8'));
     const file = (await readdir(folder)).find(entry => /^licen[cs]e/i.test(entry));
-    const text = file ? await readFile(`${folder}/${file}`, 'utf8') : MODIFIED_BSD;
+    const text = await readFile(`${folder}/${file}`, 'utf8');
     return `${name} ${version} (${license})\n\n${text}`;
   });
   return (await Promise.all(texts)).join('\n----\n\n');
 }
 
-/** The translations, without what only JupyterLab reads of them. */
-async function catalogues() {
-  const file = here('locale/zh_CN/LC_MESSAGES/deepseek_jupyter.json');
-  const { '': header, ...messages } = JSON.parse(await readFile(file, 'utf8'));
-  return { zh: messages };
+const CHINESE = 'locale/zh_CN/LC_MESSAGES/deepseek_jupyter.json';
+
+/** The translations, without those of strings that only JupyterLab's part has. */
+async function catalogues(inputs) {
+  const { '': header, ...messages } = JSON.parse(await readFile(here(CHINESE), 'utf8'));
+  const files = inputs.filter(path => path.startsWith('src/'));
+  const source = (await Promise.all(files.map(path => readFile(here(path), 'utf8')))).join('');
+  return { zh: Object.fromEntries(Object.entries(messages).filter(([text]) => source.includes(`'${text}'`))) };
 }
 
-const { metafile } = await build({
+const OPTIONS = {
   entryPoints: [here('src/widget/index.ts')],
   outfile: `${TARGET}panel.js`,
   tsconfig: here('tsconfig.json'),
@@ -97,17 +95,27 @@ const { metafile } = await build({
   legalComments: 'eof',
   metafile: true,
   charset: 'utf8',
-  define: { CATALOGUES: JSON.stringify(await catalogues()) },
   alias: {
     '@jupyterlab/ui-components': here('src/widget/substitutes.ts'),
-    '@jupyterlab/apputils': here('src/widget/substitutes.ts')
+    '@jupyterlab/apputils': here('src/widget/substitutes.ts'),
+    '@lumino/signaling': here('src/widget/substitutes.ts')
   }
+};
+
+/** The files that the module is made of, as paths from here. */
+const { metafile: found } = await build({ ...OPTIONS, absWorkingDir: here('.'), write: false });
+const inputs = Object.entries(Object.values(found.outputs)[0].inputs)
+  .filter(([, { bytesInOutput }]) => bytesInOutput)
+  .map(([path]) => path);
+const { metafile } = await build({
+  ...OPTIONS,
+  define: { CATALOGUES: JSON.stringify(await catalogues(inputs)) }
 });
-const strangers = Object.keys(metafile.inputs).filter(path => /@jupyterlab|@codemirror/.test(path));
+const strangers = Object.keys(metafile.inputs).filter(path => /@jupyterlab|@lumino|@codemirror/.test(path));
 if (strangers.length) {
   throw new Error(`The widget would carry ${strangers.join(', ')}.`);
 }
-const sheets = await Promise.all(['base.css', 'panel.css', 'widget.css'].map(styled));
+const sheets = await Promise.all(['base.css', 'panel.css', 'tokens.css', 'widget.css'].map(styled));
 const { outputFiles } = await build({
   stdin: {
     contents: [`.jp-DeepSeek-widget { ${VARIABLES.join(' ')} }`, ...sheets].join('\n'),

@@ -94,15 +94,6 @@ def test_it_is_refused_on_uvloop(child_environment, how):
     assert told.endswith("off\n")
 
 
-def test_it_is_refused_with_a_version_that_loses_cells(child_environment, tmp_path):
-    old = tmp_path / "nest_asyncio2-1.7.2.dist-info"
-    old.mkdir()
-    (old / "METADATA").write_text("Metadata-Version: 2.1\nName: nest-asyncio2\nVersion: 1.7.2\n")
-    told = child(f"sys.path.insert(0, {str(tmp_path)!r})\nenable()", child_environment)
-    assert told.startswith("refused: nest-asyncio2 1.7.2 loses queued cells")
-    assert told.endswith("off\n")
-
-
 @pytest.mark.kernel
 class TestInAKernel:
     @pytest.fixture

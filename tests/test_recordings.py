@@ -188,7 +188,7 @@ def by_stream(host: Host, recording: Recording) -> None:
 
 async def by_stream_one_byte_at_a_time(host: Host, recording: Recording) -> None:
     """From a running loop; the long ones would take long."""
-    if len(recording.body) < 20_000:
+    if len(recording.body) < (20_000 if FUZZING else 5_000):
         options = streamed(host, recording, piece=1, framing="close")
         texts = [d.text async for d in ds.stream(**options) if isinstance(d, TextDelta)]
         assert "".join(texts) == expected(recording).text
@@ -221,7 +221,7 @@ def assert_reads_alike(recording: Recording, parts: Iterable[bytes]) -> None:
 
 def in_small_pieces(body: bytes) -> Iterator[bytes]:
     """Single bytes; of a long body, outside `make fuzz`, seven at a time."""
-    size = 1 if FUZZING or len(body) < 20_000 else 7
+    size = 1 if FUZZING or len(body) < 5_000 else 7
     return (body[at : at + size] for at in range(0, len(body), size))
 
 
@@ -229,7 +229,7 @@ def cut_at_every_byte(host: Host, recording: Recording) -> None:
     """All cuts at once, then two-way cuts; at every byte where the stream is short enough."""
     body = recording.body
     assert_reads_alike(recording, in_small_pieces(body))
-    affordable = max(20, (600_000 if FUZZING else 60_000) // len(body))
+    affordable = max(5, (600_000 if FUZZING else 20_000) // len(body))
     step = max(1, len(body) // affordable)
     for at in range(0, len(body), step):
         assert_reads_alike(recording, (body[:at], body[at:]))
@@ -237,7 +237,7 @@ def cut_at_every_byte(host: Host, recording: Recording) -> None:
 
 def cut_at_random(host: Host, recording: Recording) -> None:
     rng = random.Random(recording.name)
-    for _ in range(5):
+    for _ in range(5 if FUZZING else 2):
         cuts = sorted(rng.sample(range(len(recording.body)), k=min(40, len(recording.body))))
         ends = [*cuts, len(recording.body)]
         assert_reads_alike(
@@ -256,7 +256,7 @@ def cut_inside_its_characters(host: Host, recording: Recording) -> None:
 
 def with_comments_and_other_line_ends(host: Host, recording: Recording) -> None:
     rng = random.Random(recording.name)
-    for _ in range(3):
+    for _ in range(3 if FUZZING else 1):
         body = disturbed(recording.body, rng)
         at = rng.randrange(len(body))
         assert_reads_alike(recording, (body[:at], body[at:]))

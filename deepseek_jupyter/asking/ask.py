@@ -11,22 +11,27 @@ from __future__ import annotations
 
 import asyncio
 import time
+import typing
+from collections import deque
 from collections.abc import (
     AsyncGenerator,
-    AsyncIterator,
     Callable,
     Generator,
+    Iterable,
     Iterator,
     Mapping,
     Sequence,
 )
-from contextlib import ExitStack, aclosing, asynccontextmanager, closing, contextmanager
+from contextlib import ExitStack, aclosing, closing, contextmanager
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from deepseek_jupyter.context.prompt import fill
 from deepseek_jupyter.display.surfaces import NOWHERE, Surface, preparing, surface
 from deepseek_jupyter.errors import Interrupted, ParameterError, SchemaError
-from deepseek_jupyter.protocol.deltas import Delta, Event
+from deepseek_jupyter.protocol.deltas import Delta, Event, Notice, Retry
+from deepseek_jupyter.session.session import Session, get_session
+from deepseek_jupyter.transport.engine import engine
 
 from .attachments import Wanted, kept_from_texts, resolved
 from .fallback import TURNED_AWAY, prepare_all
@@ -38,15 +43,14 @@ from .reply import Reply
 from .run import Run, interrupts_held
 from .toolset import BUILTIN, NO_TOOLS, function_named
 
-if TYPE_CHECKING:
-    from deepseek_jupyter.session.session import Session
-
-
 _TICK = 0.1  # seconds
 _TOGETHER = 0.02  # seconds in which each of several answers is looked at once
-_OVER = object()
 
 Ended = Callable[[Reply], None]
+
+
+def _ignored(reply: Reply) -> None:
+    """Nobody waits for it."""
 
 
 # The front door
@@ -83,8 +87,6 @@ def resolve(asked: Question, names: Mapping[str, Any], *, template: bool = False
 
 def _filled(prompt: str, names: Mapping[str, Any], framed: list[Wanted]) -> str:
     from deepseek_jupyter.context.frames import fits
-    from deepseek_jupyter.context.prompt import fill
-    from deepseek_jupyter.session.session import get_session
 
     def as_card(source: str, value: Any) -> str | None:
         if not fits(value) and not kept_from_texts(get_session(), source, value, names):
@@ -121,8 +123,6 @@ def _tools(tools: Any) -> tuple[Any, ...]:
 
 def schema_value(expression: str, names: Mapping[str, Any]) -> Any:
     """The type or JSON schema that an expression of the user's means."""
-    import typing
-
     known = {name: getattr(typing, name) for name in ("Annotated", "Any", "Literal", "Optional")}
     try:
         return eval(expression, {**known, **names})
@@ -140,28 +140,17 @@ def ask(
     session: Session,
     question: Question,
     on: Surface | None = None,
-    ended: Ended = lambda _: None,
+    ended: Ended = _ignored,
 ) -> Reply:
     """Ask and wait. Raises one of the package's errors, or `Interrupted`, with `reply` set.
 
-    `ended` is given a new reply, whole or not, before the surface shows the last of it.
+    `ended` is given the reply, whole or not; a new one before the surface shows the last of it.
     """
     on = on or surface(None)
     on.raises = _raises(session, question)
     with preparing(on, question.prompt):
-        placed = _placed(session, question, on)
-        replay = kept_answer(session, placed, on)
-        if replay is None:
-            placed = ask_of_file(session, placed, on)
-            run = Run(session, prepare_all(session, placed, on), on, ended)
-    if replay is not None:
-        with replay:
-            for seconds in replay:
-                time.sleep(seconds)
-        return replay.reply
-    with run, closing(_batches(session, run)) as batches:
-        for batch in batches:
-            run.take(batch)
+        run = _run(session, question, on, ended)
+    deque(_events(session, run, ended), 0)  # without a frame here, which an interrupt could strike
     return _reply(session, question, run)
 
 
@@ -169,21 +158,11 @@ async def aask(session: Session, question: Question, on: Surface | None = None) 
     """`ask` for code with a loop of its own; cancelling it stops the answer."""
     on = on or surface(None)
     on.raises = _raises(session, question)
-    with preparing(on, question.prompt):  # for what is not said: other threads show nothing
-        placed, prepared = await asyncio.to_thread(_prepared, session, question, on)
-        replay = kept_answer(session, placed, on) if prepared is None else None
-        if replay is None:
-            if prepared is None:
-                placed = await aask_of_file(session, placed, on)
-                prepared = await asyncio.to_thread(prepare_all, session, placed)
-            run = Run(session, prepared, on, sync=False)
-    if replay is not None:
-        async for _ in _areplayed(replay):
+    with preparing(on, question.prompt):
+        run = await _arun(session, question, on, _ignored)
+    async with aclosing(_aevents(session, run, _ignored)) as shown:
+        async for _ in shown:
             pass
-        return replay.reply
-    async with _reading(session, run) as batches:
-        async for batch in batches:
-            run.take(batch)
     return _reply(session, question, run)
 
 
@@ -200,131 +179,132 @@ def ask_together(
     tick = _TOGETHER / len(asked)
     before = session.prefix
 
-    def played(replay: Replay, ended: Ended) -> Generator[None]:
-        try:
-            with replay:
-                yield
-                for seconds in replay:
-                    time.sleep(min(seconds, tick))
-                    yield
-        finally:
-            ended(replay.reply)
-
-    def run(one: Prepared, on: Surface, ended: Ended) -> Generator[None]:
+    def begun(one: Prepared | Replay, on: Surface, ended: Ended) -> Generator[Sequence[Event]]:
         session.prefix = before  # none of them broke the prefix of another
-        with Run(session, one, on, ended) as run:
-            yield
-            with closing(_batches(session, run, tick)) as batches:
-                for batch in batches:
-                    run.take(batch)
-                    yield
+        run = one if isinstance(one, Replay) else Run(session, one, on, ended)
+        yield from _events(session, run, ended, tick)
 
-    every = [
-        played(one, ended) if isinstance(one, Replay) else run(one, on, ended)
-        for one, on, ended in zip(asked, on, ended, strict=True)
-    ]
+    every = list(map(begun, asked, on, ended))
     with ExitStack() as open_ones:
         for one in every:
             open_ones.enter_context(closing(one))
         with interrupts_held() as came:  # all have begun, or none
-            running = [one for one in every if next(one, _OVER) is not _OVER]
+            running = [one for one in every if next(one, None) is not None]
         if came:
             raise KeyboardInterrupt
         while running:
-            running = [one for one in running if next(one, _OVER) is not _OVER]
+            running = [one for one in running if next(one, None) is not None]
             shown()
     first = next((one for one in asked if not isinstance(one, Replay)), None)
     session.prefix = session.prefix if first is None else first.prefix
 
 
-def stream(session: Session, question: Question, ended: Ended = lambda _: None) -> Iterator[Delta]:
+def stream(session: Session, question: Question, ended: Ended = _ignored) -> Iterator[Delta]:
     """The deltas as they come, shown nowhere; `ended` is given the reply, whole or not."""
-    nowhere = surface(False)
-    placed = _placed(session, question)
-    if replay := kept_answer(session, placed, nowhere):
-        with replay:
-            for seconds in replay:
-                yield from replay.take()
-                time.sleep(seconds)
-        yield from replay.take()
-        ended(replay.reply)
-        return
-    run = Run(session, prepare_all(session, placed), nowhere, ended)
-    with run, closing(_batches(session, run)) as batches:
-        for batch in batches:
-            yield from run.deltas(batch)
-    yield from run.left
+    run = _run(session, question, NOWHERE, ended)
+    with closing(_events(session, run, ended)) as shown:
+        for events in shown:
+            yield from _of_model(events)
     _reply(session, question, run)
 
 
 async def astream(
-    session: Session, question: Question, ended: Ended = lambda _: None
+    session: Session, question: Question, ended: Ended = _ignored
 ) -> AsyncGenerator[Delta]:
     """`stream` for ``async for``."""
-    nowhere = surface(False)
-    placed, prepared = await asyncio.to_thread(_prepared, session, question, nowhere)
-    if prepared is None:
-        if replay := kept_answer(session, placed, nowhere):
-            async for delta in _areplayed(replay):
+    run = await _arun(session, question, NOWHERE, ended)
+    async with aclosing(_aevents(session, run, ended)) as shown:
+        async for events in shown:
+            for delta in _of_model(events):
                 yield delta
-            ended(replay.reply)
-            return
-        prepared = await asyncio.to_thread(prepare_all, session, placed)
-    run = Run(session, prepared, nowhere, ended, sync=False)
-    async with _reading(session, run) as batches:
-        async for batch in batches:
-            for delta in run.deltas(batch):
-                yield delta
-    for delta in run.left:
-        yield delta
     _reply(session, question, run)
 
 
-def _placed(session: Session, question: Question, on: Surface = NOWHERE) -> Placed:
+def _of_model(events: Iterable[Event]) -> Iterator[Delta]:
+    return (event for event in events if not isinstance(event, Notice | Retry))
+
+
+def _ready(
+    session: Session, question: Question, on: Surface, waits: Surface
+) -> Replay | Prepared | Placed:
+    """The kept answer, or the question, `Prepared` unless the user is to be asked first."""
     if question.dry_run:
         raise ParameterError(
             "A dry run sends nothing, so there is no answer to wait for.",
             "ds.ask(…, dry_run=True) shows what would be sent.",
         )
-    return place(session, question, on)
+    placed = place(session, question, waits)
+    if replay := kept_answer(session, placed, on):
+        return replay
+    if is_to_be_asked(session, placed, on):
+        return placed
+    return prepare_all(session, placed, waits)
 
 
-async def _areplayed(replay: Replay) -> AsyncGenerator[Delta]:
-    """A kept answer on the caller's loop, which a KeyboardInterrupt would end."""
+def _run(session: Session, question: Question, on: Surface, ended: Ended) -> Run | Replay:
+    ready = _ready(session, question, on, on)
+    if isinstance(ready, Placed):
+        ready = prepare_all(session, ask_of_file(session, ready, on), on)
+    return ready if isinstance(ready, Replay) else Run(session, ready, on, ended)
+
+
+async def _arun(session: Session, question: Question, on: Surface, ended: Ended) -> Run | Replay:
+    """`_run` on another thread, which shows nothing."""
+    ready = await asyncio.to_thread(_ready, session, question, on, NOWHERE)
+    if isinstance(ready, Placed):
+        placed = await aask_of_file(session, ready, on)
+        ready = await asyncio.to_thread(prepare_all, session, placed)
+    return ready if isinstance(ready, Replay) else Run(session, ready, on, ended, sync=False)
+
+
+def _events(
+    session: Session, run: Run | Replay, ended: Ended, tick: float = _TICK
+) -> Generator[Sequence[Event]]:
+    """What is shown of an answer, after nothing, when it has begun."""
     try:
-        with replay:
-            for seconds in replay:
-                for delta in replay.take():
-                    yield delta
-                await asyncio.sleep(seconds)
-    except Interrupted:
-        raise asyncio.CancelledError from None
-    for delta in replay.take():
-        yield delta
+        with run:
+            yield ()
+            if isinstance(run, Replay):
+                for seconds in run:
+                    yield run.take()
+                    time.sleep(min(seconds, tick))
+            else:
+                with closing(_batches(session, run, tick)) as batches:
+                    for batch in batches:
+                        yield run.take(batch)
+        yield run.take() if isinstance(run, Replay) else run.left
+    finally:
+        if isinstance(run, Replay):
+            ended(run.reply)
 
 
-def _prepared(session: Session, question: Question, on: Surface) -> tuple[Placed, Prepared | None]:
-    """The question, placed, and prepared unless its answer may be kept or the user is to be asked:
-    most take one thread only, once.
-    """
-    placed = _placed(session, question)
-    replay = session.recordings.wanted(question.replay, session.config.replay)
-    ready = replay == "never" and not is_to_be_asked(session, placed, on)
-    return placed, prepare_all(session, placed) if ready else None
-
-
-@asynccontextmanager
-async def _reading(session: Session, run: Run) -> AsyncIterator[AsyncGenerator[list[Event]]]:
-    """The batches of a run; at the end it is kept, and on the disk."""
+async def _aevents(
+    session: Session, run: Run | Replay, ended: Ended
+) -> AsyncGenerator[Sequence[Event]]:
+    """`_events` on the caller's loop; at its end the turn is on the disk."""
+    if isinstance(run, Replay):
+        try:
+            with run:
+                for seconds in run:
+                    yield run.take()
+                    await asyncio.sleep(seconds)
+            yield run.take()
+        except Interrupted:
+            raise asyncio.CancelledError from None
+        finally:
+            ended(run.reply)
+        return
     try:
         with run:
             async with aclosing(_abatches(session, run)) as batches:
-                yield batches
+                async for batch in batches:
+                    yield run.take(batch)
+        yield run.left
     finally:
         await session.memory.group_sync()
 
 
-def _reply(session: Session, question: Question, run: Run) -> Reply:
+def _reply(session: Session, question: Question, run: Run | Replay) -> Reply:
     """The reply of a run that is over. Raises its error, unless that is to be returned."""
     assert run.reply is not None
     if run.reply.error is not None and _raises(session, question):
@@ -338,8 +318,6 @@ def _raises(session: Session, question: Question) -> bool:
 
 def _batches(session: Session, run: Run, tick: float = _TICK) -> Generator[list[Event] | None]:
     """The events of each request until the answer is there; None is a quiet tick."""
-    from deepseek_jupyter.transport.engine import engine
-
     client = session.endpoints.client
     while True:
         source = engine().drain(lambda: client.stream(run.exchange), run.stop, tick)
@@ -355,8 +333,6 @@ def _batches(session: Session, run: Run, tick: float = _TICK) -> Generator[list[
 
 async def _abatches(session: Session, run: Run) -> AsyncGenerator[list[Event]]:
     """`_batches` on the caller's loop."""
-    from deepseek_jupyter.transport.engine import engine
-
     client = session.endpoints.client
     while True:
         source = engine().adrain(lambda: client.stream(run.exchange), run.stop)

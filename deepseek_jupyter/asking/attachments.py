@@ -18,15 +18,17 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from itertools import zip_longest
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from deepseek_jupyter.context.attachment import Attachment
 from deepseek_jupyter.context.documents import MOST, files_named, refuse_address
 from deepseek_jupyter.context.files import path_meant
 from deepseek_jupyter.context.prompt import Mention, mentions, readings
+from deepseek_jupyter.context.table import is_frame
 from deepseek_jupyter.conversation.turn import Turn
 from deepseek_jupyter.display.frontend import user_namespace
 from deepseek_jupyter.display.report import Drawing, Report
+from deepseek_jupyter.display.surfaces import Surface
 from deepseek_jupyter.errors import ParameterError
 from deepseek_jupyter.privacy.levels import (
     FULL,
@@ -39,20 +41,15 @@ from deepseek_jupyter.privacy.levels import (
     parse_spec,
     plain_name,
 )
+from deepseek_jupyter.privacy.policy_file import DataRules, PolicyFiles
 from deepseek_jupyter.privacy.redaction import Redactor
 from deepseek_jupyter.privacy.rules import check_columns, check_kind, tightened
 from deepseek_jupyter.privacy.withheld import NOTHING_RELEASED
+from deepseek_jupyter.session.session import Session
 from deepseek_jupyter.session.withholding import Held
 
 from .notebook_cells import cell_named
-
-if TYPE_CHECKING:
-    from deepseek_jupyter.display.surfaces import Surface
-    from deepseek_jupyter.privacy.policy_file import DataRules, PolicyFiles
-    from deepseek_jupyter.session.session import Session
-
-    from .question import Question
-
+from .question import Question
 
 _WHOLE = re.compile(r"(?:^|,)\*<=([^,]+)")  # limits on everything, as a policy is written
 _MANY_ROWS = 1_000_000  # reading fewer takes no time worth a word
@@ -110,28 +107,22 @@ def _names_in(expression: str) -> list[str]:
 
 def _columns_of(value: Any) -> list[str]:
     """The names of the columns of a frame or series, index and axes included."""
-    try:
-        return _columns(value)
-    except Exception:  # a plan that fails; reading it says so
-        return []
-
-
-def _columns(value: Any) -> list[str]:
-    from deepseek_jupyter.context.table import is_frame
-
     if not is_frame(value):
         return []
-    if hasattr(value, "collect_schema"):
-        found = list(value.collect_schema().names())
-    else:
-        columns: Any = getattr(value, "column_names", None)
-        found = list(getattr(value, "columns", ()) if columns is None else columns)
-    names = [getattr(value, "name", None)] if not found else []
-    labels = None if hasattr(value, "collect_schema") else getattr(value, "columns", None)
-    for axis in (getattr(value, "index", None), labels):
-        names += getattr(axis, "names", None) or ()
-    parts = [" / ".join(map(str, n)) if isinstance(n, tuple) else str(n) for n in found]
-    return [*parts, *(str(name) for name in names if name is not None)]
+    try:
+        if hasattr(value, "collect_schema"):
+            found = list(value.collect_schema().names())
+        else:
+            columns: Any = getattr(value, "column_names", None)
+            found = list(getattr(value, "columns", ()) if columns is None else columns)
+        names = [getattr(value, "name", None)] if not found else []
+        labels = None if hasattr(value, "collect_schema") else getattr(value, "columns", None)
+        for axis in (getattr(value, "index", None), labels):
+            names += getattr(axis, "names", None) or ()
+        parts = [" / ".join(map(str, n)) if isinstance(n, tuple) else str(n) for n in found]
+        return [*parts, *(str(name) for name in names if name is not None)]
+    except Exception:  # a plan that fails; reading it says so
+        return []
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,10 +200,7 @@ class Gathered:
 
 
 def resolved(question: Question, names: Mapping[str, Any]) -> Question:
-    """`question` with everything that it attaches found in `names`, and ``@df`` said as `` `df` ``.
-
-    Raises `ParameterError` for a name that is not there, or an expression that fails.
-    """
+    """`question` with what it attaches found in `names`. Raises `ParameterError` for others."""
     prompt, mentioned = question.said, list[Wanted]()
     if prompt is None:
         prompt, mentioned = _mentioned(question.prompt, names)
@@ -382,9 +370,7 @@ def _rows(value: Any) -> int:
 
 
 def protecting(session: Session) -> Redactor:
-    """The redactor of the notebook's conversation for a text that is no question: it withholds
-    what rules for frames and columns keep of the notebook's frames.
-    """
+    """The notebook's redactor for ghost text: it withholds what rules keep of all frames."""
     redactor = session.redactor
     redactor = redactor.for_request(redactor.withheld)
     session.withholding.hold(_ruled(redactor, session.policy_files().data))
@@ -492,11 +478,11 @@ def held_back(turn: Turn, files: Iterable[DataRules]) -> bool:
     return False
 
 
+@dataclass(frozen=True, slots=True, repr=False)
 class DataCard:
     """``str(card)`` is the text; `attachment` has what leaves, by column and row."""
 
-    def __init__(self, attachment: Attachment) -> None:
-        self.attachment = attachment
+    attachment: Attachment
 
     @property
     def text(self) -> str:
@@ -519,9 +505,8 @@ class DataCard:
 
     def _repr_html_(self) -> str:
         rows = [(use.name, use.level, use.leaves) for use in self.attachment.columns]
-        report = Report(
-            "", rows, ("column", "level", "leaves"), f"About {self.tokens:,} tokens.", 1
-        )
+        heads, remark = ("column", "level", "leaves"), f"About {self.tokens:,} tokens."
+        report = Report("", rows, heads, remark, 1)
         return Drawing(self.text)._repr_html_() + report._repr_html_()
 
 

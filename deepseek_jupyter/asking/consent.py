@@ -27,11 +27,11 @@ from typing import TYPE_CHECKING, Literal
 from deepseek_jupyter.display.frontend import can_type, reads_plain_text
 from deepseek_jupyter.display.pages import ConsentAnswer, pages
 from deepseek_jupyter.sanitizer.listing import framed, visible
+from deepseek_jupyter.transport.engine import Stop
 from deepseek_jupyter.words import said
 
 if TYPE_CHECKING:
     from deepseek_jupyter.tools.functions import Consent
-    from deepseek_jupyter.transport.engine import Stop
 
 Decision = Literal[
     "not asked",  # ran: no consent was needed
@@ -123,9 +123,7 @@ class ConsentRequest:
 
 
 def by_input(name: str, text: str, result: bool = False) -> ConsentAnswer:
-    """Ask at the prompt whether `name` may run `text`, or whether that may be sent as its `result`;
-    only a clear yes is one.
-    """
+    """Ask at the prompt whether `text` may run, or be sent as a result; only a yes is one."""
     if not can_type():
         return "nobody"
     code, count = framed(text, shutil.get_terminal_size().columns)

@@ -7,7 +7,6 @@ that is decided later can send more, or elsewhere, than the dry run shows.
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 from deepseek_jupyter.display.surfaces import NOWHERE, Surface
 from deepseek_jupyter.errors import (
@@ -20,11 +19,9 @@ from deepseek_jupyter.errors import (
     PolicyError,
     RateLimitError,
 )
+from deepseek_jupyter.session.session import Session
 
 from .prepare import Placed, Prepared, prepare
-
-if TYPE_CHECKING:
-    from deepseek_jupyter.session.session import Session
 
 # After these another host may answer; after all others the user has to do something.
 TURNED_AWAY = (OverloadedError, RateLimitError, ModelNotFoundError)

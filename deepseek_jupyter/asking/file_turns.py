@@ -6,7 +6,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
 
 from deepseek_jupyter.conversation.turn import Turn, new_id
 from deepseek_jupyter.display.frontend import can_type
@@ -15,13 +14,11 @@ from deepseek_jupyter.display.report import tell
 from deepseek_jupyter.display.surfaces import Asking, Card, Surface
 from deepseek_jupyter.errors import one_line
 from deepseek_jupyter.sanitizer.listing import visible
+from deepseek_jupyter.session.session import Session
+from deepseek_jupyter.transport.engine import Stop
 
 from .consent import ConsentRequest
 from .prepare import Placed, place
-
-if TYPE_CHECKING:
-    from deepseek_jupyter.session.session import Session
-    from deepseek_jupyter.transport.engine import Stop
 
 _CALL = "file"
 _SHOWN = 5  # prompts
@@ -35,8 +32,7 @@ def ask_of_file(session: Session, placed: Placed, on: Surface) -> Placed:
     if not _by_card(on):
         return _settled(session, placed, _typed(session))
     with _card(session, placed) as (request, stop):
-        answer = request.meet(stop)
-    return _settled(session, placed, answer)
+        return _settled(session, placed, request.meet(stop))
 
 
 async def aask_of_file(session: Session, placed: Placed, on: Surface) -> Placed:
@@ -61,8 +57,6 @@ def _by_card(on: Surface) -> bool:
 
 @contextmanager
 def _card(session: Session, placed: Placed) -> Iterator[tuple[ConsentRequest, Stop]]:
-    from deepseek_jupyter.transport.engine import Stop
-
     stop, card, text = Stop(), Asking(), _text(session)
     turn = Turn(new_id(), placed.conversation.id, "", history=False)
     card.ask(turn.record, {"call": _CALL, "text": text, "kind": "file"}, stop)

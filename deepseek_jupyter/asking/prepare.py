@@ -10,18 +10,20 @@ Below them is what they use: the place, the history, the request, and what is sa
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from deepseek_jupyter.context.cell_text import ChosenCells
 from deepseek_jupyter.context.images import check_images, for_model
-from deepseek_jupyter.conversation.conversation import Window, messages_of
+from deepseek_jupyter.conversation.conversation import Conversation, Window, messages_of
 from deepseek_jupyter.conversation.turn import Turn, new_id, now
 from deepseek_jupyter.display.surfaces import NOWHERE, Surface
 from deepseek_jupyter.errors import ContextLengthError, MissingKeyError, ParameterError
+from deepseek_jupyter.privacy.policy_file import PolicyFiles
+from deepseek_jupyter.privacy.redaction import Redactor
 from deepseek_jupyter.privacy.rules import Teaching
-from deepseek_jupyter.protocol.dialect import Dialect, model_id, thinking_fields
+from deepseek_jupyter.protocol.dialect import model_id, thinking_fields
 from deepseek_jupyter.protocol.messages import Message, assistant, user
 from deepseek_jupyter.protocol.request import Built, ChatRequest, replays_thinking
 from deepseek_jupyter.protocol.responses import WEB_SEARCH
@@ -35,27 +37,27 @@ from deepseek_jupyter.protocol.tokens import (
     least_answer,
 )
 from deepseek_jupyter.protocol.wire import WIRES
+from deepseek_jupyter.session.session import Session
+from deepseek_jupyter.session.withholding import Held
+from deepseek_jupyter.transport.keys import Secret
+from deepseek_jupyter.transport.providers import Provider
 
 from .attachments import Gathered, gather, held_back
 from .budget import budget_at, check_context, check_spending, search_notice
 from .long_texts import check_citable, choices, detail, fitted, pace, tokens_without
 from .notebook_cells import chosen_cells
 from .prompt_cache import Prefix
-from .question import request_hash
+from .question import Beginning, Question, request_hash
 from .toolset import offers_tools, remember, tools_of
 
 if TYPE_CHECKING:
-    from deepseek_jupyter.conversation.conversation import Conversation
-    from deepseek_jupyter.privacy.policy_file import PolicyFiles
-    from deepseek_jupyter.privacy.redaction import Redactor
-    from deepseek_jupyter.session.session import Session
-    from deepseek_jupyter.session.withholding import Held
     from deepseek_jupyter.tools.functions import Tool
     from deepseek_jupyter.tools.schemas import Asked
-    from deepseek_jupyter.transport.keys import Secret
-    from deepseek_jupyter.transport.providers import Provider
 
-    from .question import Beginning, Question
+
+NO_KEY = "There is no API key, so a small local model answers. %deepseek login stores a key."
+
+_THINK = {"auto": None, "on": True, "off": False}
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,9 +101,7 @@ class Placed:
     def written(
         self, turn: Turn, path: Iterable[Turn], asked: Asked | None
     ) -> tuple[Turn, list[tuple[str, str]]]:
-        """`turn` with its message, which does not repeat what the turns of `path` said, and the
-        texts that the message is made of, by name.
-        """
+        """`turn` with its message, without what `path` said before, and its texts by name."""
         if (begins := self.question.begins) and (of := begins.of):  # that question, as it went out
             sending = {"attachments": of.sending.get("attachments", []), "shortened": []}
             said = {name: getattr(of, name) for name in ("sent", "images", "attachments")}
@@ -210,9 +210,7 @@ def place(session: Session, question: Question, on: Surface = NOWHERE) -> Placed
 
 
 def asked_of(session: Session, placed: Placed, question: Question, **turn: Any) -> Placed:
-    """`placed` for a `question` that differs in provider, model, thinking, system prompt and
-    parameters alone; `turn` are other fields of its turn.
-    """
+    """`placed` for a `question` of another model or parameters; `turn`: fields of its turn."""
     config = session.config
     parameters = {**config.parameters, **question.parameters}
     if question.format == "json" and question.schema is None:
@@ -228,98 +226,7 @@ def prepare(session: Session, placed: Placed, on: Surface = NOWHERE) -> Prepared
 
     The body is built here, once: it is what is counted, drawn, checked and posted.
     """
-    question, conversation, redactor = placed.question, placed.conversation, placed.redactor
-    teaching, redact = Teaching(placed.files), redactor.redact
-    provider, key, model = _endpoint(session, question, teaching, on)
-    sees = bool(provider.facts(model).images)
-    path = conversation.path(placed.turn.parent) if placed.turn.history else []
-    tools = tools_of(session, question, redactor, placed.files, path, offers_tools(provider, model))
-    asked = _asked(question, provider, tools)
-    words = redact(teaching.words)
-    system = redact(session.config.system if question.system is None else question.system)
-    system = system if system.endswith(words) else "\n\n".join(filter(None, (system, words)))
-    turn = replace(placed.turn, provider=provider.name, model=model, policy=teaching.marks)
-    turn, foreign = _settled(session, question, turn, provider)
-    parameters = _parameters(turn.parameters, tools, asked, web=question.web)
-    said = _said(session, placed)
-    placed = _fitted(placed, provider, model, system, parameters, path)
-    window = _window(system, turn, conversation, provider, parameters, said, placed.tokens)
-    turn, texts = placed.for_model(model, sees=sees).written(turn, path[window.dropped :], asked)
-    _check_sent(question, teaching, provider, [*path[window.dropped :], turn])
-    messages = _messages(session, question, turn, conversation, provider, window, said, redact)
-    if unseen := 0 if sees else sum(len(message.images) for message in messages):
-        messages = [replace(m, images=()) if m.images else m for m in messages]
-    request = _request(session, question, turn, messages, parameters, teaching)
-    built = WIRES[provider.wire].build(request, provider.dialect)  # refuses wrong parameters
-    teaching.check_body(built.body, words, thinks=built.thinks)
-    check_images(url for message in messages for url in message.images)
-    built = replace(built, notices=(*built.notices, *foreign))
-    built, budget = _checked(session, placed, built, provider, teaching)
-    # Who tries a question wants figures; who asks one wants the answer.
-    sizes = _sizes(built, texts, exact=question.dry_run)
-    shortened = [*_dropped(window), *turn.sending["shortened"]]
-    sending = {"system": system, "dropped": window.dropped, "parts": sizes, "shortened": shortened}
-    sending |= _kept_here(placed, path)
-    turn = _noted(turn, redactor, request, built, {**turn.sending, **sending})
-    if question.new and not question.dry_run:  # only now: a refused question changes nothing
-        session.memory.conversation = conversation
-    remember(session, question, conversation.id)
-    return Prepared(
-        request,
-        built,
-        provider,
-        key,
-        turn,
-        conversation,
-        question.branch or conversation.active,
-        _prefix(request, turn, window),
-        redactor,
-        teaching,
-        _notices(session, placed, provider, model, teaching, tools, asked, unseen),
-        placed.gathered.held,
-        budget,
-        question.approve,
-        tools,
-        asked,
-        question.begins and replace(question.begins, text=messages[-1].content),
-    )
-
-
-def _fitted(
-    placed: Placed,
-    provider: Provider,
-    model: str,
-    system: str,
-    parameters: Mapping[str, Any],
-    path: Sequence[Turn],
-) -> Placed:
-    """What of its documents fits the model's context, as the question's `fit` says."""
-    context = provider.facts(model).context
-    texts = (system, placed.cells.text(), placed.question.message)
-    taken = tokens_without(placed.gathered.attachments, *texts)
-    taken += count_forms(parameters, estimate_tokens)
-    gathered = fitted(placed.gathered.behind(path), placed.question, context, taken)
-    return replace(placed, gathered=gathered)
-
-
-def _checked(
-    session: Session, placed: Placed, built: Built, provider: Provider, teaching: Teaching
-) -> tuple[Built, float]:
-    """The request within context and budgets, and the question's own budget here."""
-    question, model = placed.question, str(built.body["model"])
-    allowed = session.config.budget if question.budget is None else question.budget
-    budget = budget_at(session, allowed, provider)
-    try:
-        built = check_context(built, provider)
-    except ContextLengthError as error:
-        context = provider.facts(model).context or 0
-        price = session.price(provider, model)
-        speed, at_once = pace(placed.conversation, model), 1 if provider.name == "local" else 16
-        raise choices(error, placed.gathered.attachments, context, price, speed, at_once) from None
-    check_spending(session, built, provider, teaching, budget)
-    if question.drawn and (changed := _changed(question.drawn, host(provider), built.payload)):
-        raise ParameterError(f"Not what the dry run showed: {changed}.", "Draw it again.")
-    return built, budget
+    return _Preparation(session, placed, on).prepared()
 
 
 def host(provider: Provider) -> str:
@@ -361,297 +268,315 @@ def _last(session: Session, conversation: Conversation) -> Turn | None:
     return last if last and last.answer else conversation.turn(conversation.tip)
 
 
-def _check_sent(
-    question: Question, teaching: Teaching, provider: Provider, sent: list[Turn]
-) -> None:
-    check_citable(question, sent)
-    if any(turn.attachments for turn in sent):
-        teaching.check_data(provider.name)
+class _Preparation:
+    """What the steps of `prepare` settle, each by what those before it have."""
 
+    def __init__(self, session: Session, placed: Placed, on: Surface) -> None:
+        self.session, self.config = session, session.config
+        self.placed, self.question = placed, placed.question
+        self.conversation, self.files = placed.conversation, placed.files
+        self.redact = placed.redactor.redact
+        self.teaching = Teaching(placed.files)
+        self.provider, self.key, self.model = self._endpoint(on)
+        provider, model, turn = self.provider, self.model, placed.turn
+        self.facts = provider.facts(model)
+        self.path = self.conversation.path(turn.parent) if turn.history else []
+        offering = offers_tools(provider, model)
+        redactor = placed.redactor
+        self.tools = tools_of(session, self.question, redactor, placed.files, self.path, offering)
+        self.asked = self._asked()
+        self.words, asked = self.redact(self.teaching.words), self.question.system
+        system = self.redact(self.config.system if asked is None else asked)
+        if not system.endswith(self.words):
+            system = "\n\n".join(filter(None, (system, self.words)))
+        self.system = system
+        given, *self.told = session.endpoints.parameters(provider)
+        given |= {
+            name: value
+            for name, value in turn.parameters.items()
+            if name in self.question.parameters or name not in self.config.parameters
+        }
+        self.parameters = {**given, **self._added(given)}
+        self.think, self.effort = self._thinking()
+        turn = replace(turn, provider=provider.name, model=model, parameters=given)
+        self.turn = replace(turn, policy=self.teaching.marks)
+        self.mask = session.withholding.for_history(self.conversation, redactor)
 
-def _endpoint(
-    session: Session, question: Question, teaching: Teaching, on: Surface
-) -> tuple[Provider, Secret, str]:
-    """Provider, key and model. What sends nothing needs no key: a dry run, kept answers alone.
-
-    Raises `MissingKeyError`, and `PolicyError` for what the policy does not allow.
-    """
-    name, named = session.endpoints.named(question.provider, question.model)
-    plays = session.recordings.wanted(question.replay) == "always"
-    try:
-        provider, key = (
-            session.endpoints.keyless(name)
-            if plays
-            else session.endpoints.provider(
-                name, lambda model: on.wait({"reason": "start", "name": model})
-            )
+    def prepared(self) -> Prepared:
+        session, question, provider = self.session, self.question, self.provider
+        placed = self._fitted()
+        window = self._window(placed.tokens)
+        said = self.path[window.dropped :]
+        seen = placed.for_model(self.model, sees=bool(self.facts.images))
+        turn, texts = seen.written(self.turn, said, self.asked)
+        check_citable(question, [*said, turn])
+        if any(turn.attachments for turn in (*said, turn)):
+            self.teaching.check_data(provider.name)
+        messages = self._messages(turn, window)
+        if unseen := 0 if self.facts.images else sum(len(m.images) for m in messages):
+            messages = [replace(m, images=()) if m.images else m for m in messages]
+        request = self._request(messages)
+        built = WIRES[provider.wire].build(request, provider.dialect)  # refuses wrong parameters
+        self.teaching.check_body(built.body, self.words, thinks=built.thinks)
+        check_images(url for message in messages for url in message.images)
+        told = (*built.notices, *filter(None, self.told))
+        built, budget = self._checked(placed, replace(built, notices=told))
+        turn = self._noted(turn, request, built, window, texts)
+        if question.new and not question.dry_run:  # only now: a refused question changes nothing
+            session.memory.conversation = self.conversation
+        remember(session, question, self.conversation.id)
+        return Prepared(
+            request,
+            built,
+            provider,
+            self.key,
+            turn,
+            self.conversation,
+            question.branch or self.conversation.active,
+            self._prefix(request, window),
+            placed.redactor,
+            self.teaching,
+            self._notices(placed, unseen),
+            placed.gathered.held,
+            budget,
+            question.approve,
+            self.tools,
+            self.asked,
+            question.begins and replace(question.begins, text=messages[-1].content),
         )
-    except MissingKeyError:
-        if not question.dry_run:
-            raise
-        provider, key = session.endpoints.keyless(name)
-    teaching.check_provider(provider.name)
-    if question.web and not provider.web_search:
-        raise ParameterError(
-            f"{provider.title} has no web search on its server.",
-            "-p deepseek asks one that has; or leave --web out.",
-        )
-    provider = provider.speaking("responses" if question.web else session.config.wire)
-    model = session.endpoints.model(named, provider, key)
-    teaching.check_model(model)
-    return session.endpoints.taught(provider, model), key, model
 
+    # Who is asked
 
-def _settled(
-    session: Session, question: Question, turn: Turn, provider: Provider
-) -> tuple[Turn, list[str]]:
-    """`turn` with the parameters that the settings have for its provider, and what to say of it."""
-    settings, foreign = session.endpoints.parameters(provider)
-    of_question = {
-        name: value
-        for name, value in turn.parameters.items()
-        if name in question.parameters or name not in session.config.parameters
-    }
-    asked, unfit = _thinking(session, question, turn.model, provider.dialect)
-    turn = replace(turn, parameters={**settings, **of_question}, audit=asked)
-    return turn, list(filter(None, (foreign, unfit)))
-
-
-def _thinking(
-    session: Session, question: Question, model: str, dialect: Dialect
-) -> tuple[dict[str, Any], str]:
-    """What is asked of thinking, ``think`` and ``effort``, and a sentence about settings that do
-    not fit here: they may be meant for another provider.
-    """
-    config = session.config
-    think = _THINK[config.think] if question.think is None else question.think
-    effort = question.effort or (config.effort or None if question.think is None else None)
-    of_settings = question.think is None and question.effort is None
-    if of_settings and (think is not None or effort):
+    def _endpoint(self, on: Surface) -> tuple[Provider, Secret, str]:
+        """Provider, key and model. What sends nothing, a dry run or kept answers, needs no key."""
+        question, endpoints = self.question, self.session.endpoints
+        name, named = endpoints.named(question.provider, question.model)
         try:
-            model_id(dialect, model, think, effort)
-            thinking_fields(dialect, model, think, effort)
-        except ParameterError as error:
-            return {}, f"The settings of thinking do not count here: {error.what}"
-    return {"think": think, "effort": effort}, ""
-
-
-# The history
-
-
-def _dropped(window: Window) -> Iterator[str]:
-    if window.dropped:
-        what = (
-            "The oldest turn is"
-            if window.dropped == 1
-            else f"The {window.dropped} oldest turns are"
-        )
-        yield f"{what} left out: the context is full."
-
-
-def _kept_here(placed: Placed, path: Sequence[Turn]) -> dict[str, Any]:
-    """Which turns of the history go out without the cards that went with them."""
-    ids = [t.id for t in path if t.sent and held_back(t, placed.files.data)]
-    return {"held_back": ids} if ids else {}
-
-
-def _noted(
-    turn: Turn, redactor: Redactor, request: ChatRequest, built: Built, sending: Mapping[str, Any]
-) -> Turn:
-    """`turn` with what is to be known of its request afterwards."""
-    used = redactor.used(*(message.content for message in request.messages))
-    asked = {"think": request.think, "effort": request.effort}
-    audit = {name: said for name, said in asked.items() if said is not None}
-    body = {name: value for name, value in built.body.items() if name != "messages"}
-    sending = {**sending, "body": body, **({"beta": True} if built.beta else {})}
-    return replace(turn, pseudonyms=used, sending=sending, audit=audit)
-
-
-def _said(session: Session, placed: Placed) -> Callable[[Turn], list[Message]]:
-    """What an earlier turn says to the model now: its texts under today's policies. A card that
-    shows what a policy file keeps back by now stays here, with all that went with it.
-    """
-    mask = session.withholding.for_history(placed.conversation, placed.redactor)
-
-    def said(turn: Turn) -> list[Message]:
-        if turn.sent and held_back(turn, placed.files.data):
-            turn = replace(turn, sent=turn.prompt, images=())
-        return messages_of(turn, mask)
-
-    return said
-
-
-def _window(
-    system: str,
-    turn: Turn,
-    conversation: Conversation,
-    provider: Provider,
-    parameters: Mapping[str, Any],
-    said: Callable[[Turn], list[Message]],
-    tokens: int,
-) -> Window:
-    """The history that fits three quarters of the context, next to tools and the answer's schema,
-    and leaves room for the question's own `tokens` and a short answer.
-    """
-    limit = None
-    if context := provider.facts(turn.model).context:
-        room = context - least_answer(context) - tokens
-        limit = min(context * 3 // 4, room) - count_forms(parameters, estimate_tokens)
-    return conversation.window(
-        turn.parent if turn.history else None,
-        system,
-        limit,
-        said,
-        thinking=replays_thinking(turn.model, provider.dialect),
-    )
-
-
-def _messages(
-    session: Session,
-    question: Question,
-    turn: Turn,
-    conversation: Conversation,
-    provider: Provider,
-    window: Window,
-    said: Callable[[Turn], list[Message]],
-    redact: Callable[[str], str],
-) -> list[Message]:
-    messages = list(window.messages)
-    own = user(turn.sent, turn.images)
-    if begins := question.begins:
-        if not provider.dialect.prefix:
+            if self.session.recordings.wanted(question.replay) == "always":
+                provider, key = endpoints.keyless(name)
+            else:
+                provider, key = endpoints.provider(
+                    name, lambda model: on.wait({"reason": "start", "name": model})
+                )
+        except MissingKeyError:
+            if not question.dry_run:
+                raise
+            provider, key = endpoints.keyless(name)
+        self.teaching.check_provider(provider.name)
+        if question.web and not provider.web_search:
             raise ParameterError(
-                f"{provider.title} cannot go on from the beginning of an answer.",
-                "-p deepseek and -p local can, and vLLM, SGLang, llama.cpp and OpenRouter.",
+                f"{provider.title} has no web search on its server.",
+                "-p deepseek asks one that has; or leave --web out.",
             )
-        of = begins.of and replace(begins.of, answer=begins.text, reasoning=None)
-        *before, begun = said(of) if of else (own, assistant(redact(begins.text)))
-        return [*messages, *before, replace(begun, reasoning_details=(), prefix=True)]
-    if not question.go_on:
-        return [*messages, own]
-    last = _last(session, conversation)
-    if last is not None and turn.history and conversation.turn(last.id):
-        last = conversation.turn(turn.parent)  # see _parent
-    if last is None or not last.answer:
-        raise ParameterError("There is no answer to continue.", "Ask a question first.")
-    if turn.parent != last.id:
-        messages += said(last)
-    if provider.dialect.prefix == "prefix":
-        return [*messages[:-1], replace(messages[-1], prefix=True)]
-    return [*messages, own]
+        provider = provider.speaking("responses" if question.web else self.config.wire)
+        model = endpoints.model(named, provider, key)
+        self.teaching.check_model(model)
+        return endpoints.taught(provider, model), key, model
 
+    def _asked(self) -> Asked | None:
+        """How the answer's schema is asked of this provider; None without one."""
+        if self.question.schema is None:
+            return None
+        from deepseek_jupyter.tools.schemas import ask_for, shape_of
 
-# The request
+        form = self.provider.dialect.schema
+        return ask_for(shape_of(self.question.schema), form, tools=bool(self.tools))
 
-NO_KEY = "There is no API key, so a small local model answers. %deepseek login stores a key."
+    def _thinking(self) -> tuple[bool | None, str | None]:
+        """Thinking and effort as asked. Settings that do not fit this provider are left out."""
+        config, question, dialect = self.config, self.question, self.provider.dialect
+        think = _THINK[config.think] if question.think is None else question.think
+        effort = question.effort or (config.effort or None if question.think is None else None)
+        of_settings = question.think is None and question.effort is None
+        if of_settings and (think is not None or effort):
+            try:
+                model_id(dialect, self.model, think, effort)
+                thinking_fields(dialect, self.model, think, effort)
+            except ParameterError as error:
+                self.told.append(f"The settings of thinking do not count here: {error.what}")
+                return None, None
+        return think, effort
 
-_THINK = {"auto": None, "on": True, "off": False}
-
-
-def _asked(question: Question, provider: Provider, tools: Mapping[str, Tool]) -> Asked | None:
-    """How the answer's schema is asked of this provider; None without one."""
-    if question.schema is None:
-        return None
-    from deepseek_jupyter.tools.schemas import ask_for, shape_of
-
-    return ask_for(shape_of(question.schema), provider.dialect.schema, tools=bool(tools))
-
-
-def _parameters(
-    given: Mapping[str, Any], tools: Mapping[str, Tool], asked: Asked | None, *, web: bool
-) -> dict[str, Any]:
-    """The parameters with what tools and schema add to them; they cannot both be given twice."""
-    added: dict[str, Any] = dict(asked.parameters) if asked else {}
-    if tools:
-        added["tools"] = [tool.to_wire() for tool in tools.values()]
-    if web:
-        added["tools"] = [*added.get("tools", ()), dict(WEB_SEARCH)]
-    for name in added:
-        if name in given:
+    def _added(self, given: Mapping[str, Any]) -> dict[str, Any]:
+        """The parameters of tools and schema, which cannot both be `given` too."""
+        added: dict[str, Any] = dict(self.asked.parameters) if self.asked else {}
+        if self.tools:
+            added["tools"] = [tool.to_wire() for tool in self.tools.values()]
+        if self.question.web:
+            added["tools"] = [*added.get("tools", ()), dict(WEB_SEARCH)]
+        if name := next((name for name in added if name in given), ""):
             raise ParameterError(
                 f"The parameter {name} and {'tools' if name == 'tools' else 'a schema'} exclude "
                 "each other.",
                 "Leave one out.",
             )
-    return {**given, **added}
+        return added
 
+    # What is said
 
-def _request(
-    session: Session,
-    question: Question,
-    turn: Turn,
-    messages: list[Message],
-    parameters: Mapping[str, Any],
-    teaching: Teaching,
-) -> ChatRequest:
-    """The request of a turn, as the settings and the question want it."""
-    config = session.config
-    think, effort = turn.audit.get("think"), turn.audit.get("effort")
-    extra = dict(config.extra_body)
-    if turn.provider == "local":
-        from deepseek_jupyter import local
+    def _fitted(self) -> Placed:
+        """What of its documents fits the model's context, as the question's `fit` says."""
+        placed = self.placed
+        texts = (self.system, placed.cells.text(), self.question.message)
+        taken = tokens_without(placed.gathered.attachments, *texts)
+        taken += count_forms(self.parameters, estimate_tokens)
+        gathered = placed.gathered.behind(self.path)
+        return replace(placed, gathered=fitted(gathered, self.question, self.facts.context, taken))
 
-        fields = local.thinking_body(
-            bool(think) or effort not in (None, "none"),
-            response_format=bool((parameters.get("response_format") or {}).get("type")),
-            tools=bool(parameters.get("tools")),
-            repeatable="seed" in parameters or parameters.get("temperature") == 0,
-            model=turn.model,
+    def _said(self, turn: Turn) -> list[Message]:
+        """What an earlier turn says to the model now: its texts under today's policies. A card that
+        shows what a policy file keeps back by now stays here, with all that went with it.
+        """
+        if turn.sent and held_back(turn, self.files.data):
+            turn = replace(turn, sent=turn.prompt, images=())
+        return messages_of(turn, self.mask)
+
+    def _window(self, tokens: int) -> Window:
+        """The history that fits three quarters of the context, next to tools and the answer's
+        schema, and leaves room for the question's own `tokens` and a short answer.
+        """
+        limit = None
+        if context := self.facts.context:
+            room = context - least_answer(context) - tokens
+            limit = min(context * 3 // 4, room) - count_forms(self.parameters, estimate_tokens)
+        return self.conversation.window(
+            self.turn.parent if self.turn.history else None,
+            self.system,
+            limit,
+            self._said,
+            thinking=replays_thinking(self.model, self.provider.dialect),
         )
-        extra = {**fields, **extra}
-    return ChatRequest(
-        model=turn.model,
-        messages=messages,
-        parameters=parameters,
-        think=teaching.think(think, effort),
-        effort=effort,
-        stream=config.stream if question.stream is None else question.stream,
-        extra=extra,
-    )
 
+    def _messages(self, turn: Turn, window: Window) -> list[Message]:
+        messages, own = list(window.messages), user(turn.sent, turn.images)
+        prefix = self.provider.dialect.prefix
+        if begins := self.question.begins:
+            if not prefix:
+                raise ParameterError(
+                    f"{self.provider.title} cannot go on from the beginning of an answer.",
+                    "-p deepseek and -p local can, and vLLM, SGLang, llama.cpp and OpenRouter.",
+                )
+            of = begins.of and replace(begins.of, answer=begins.text, reasoning=None)
+            said = self._said(of) if of else (own, assistant(self.redact(begins.text)))
+            *before, begun = said
+            return [*messages, *before, replace(begun, reasoning_details=(), prefix=True)]
+        if not self.question.go_on:
+            return [*messages, own]
+        last = _last(self.session, self.conversation)
+        if last is not None and turn.history and self.conversation.turn(last.id):
+            last = self.conversation.turn(turn.parent)  # see _parent
+        if last is None or not last.answer:
+            raise ParameterError("There is no answer to continue.", "Ask a question first.")
+        if turn.parent != last.id:
+            messages += self._said(last)
+        if prefix == "prefix":
+            return [*messages[:-1], replace(messages[-1], prefix=True)]
+        return [*messages, own]
 
-# What is said of it
+    # The request
 
+    def _request(self, messages: list[Message]) -> ChatRequest:
+        """The request of a turn, as the settings and the question want it."""
+        given, extra = self.parameters, dict(self.config.extra_body)
+        if self.provider.name == "local":
+            from deepseek_jupyter import local
 
-def _prefix(request: ChatRequest, turn: Turn, window: Window) -> Prefix:
-    given = request.parameters
-    shape = {name: given[name] for name in ("tools", "response_format") if given.get(name)}
-    messages = tuple(request.messages)
-    return Prefix(
-        turn.conversation, turn.provider, turn.model, messages, repr(shape), window.dropped
-    )
+            fields = local.thinking_body(
+                bool(self.think) or self.effort not in (None, "none"),
+                response_format=bool((given.get("response_format") or {}).get("type")),
+                tools=bool(given.get("tools")),
+                repeatable="seed" in given or given.get("temperature") == 0,
+                model=self.model,
+            )
+            extra = {**fields, **extra}
+        stream = self.question.stream
+        return ChatRequest(
+            model=self.model,
+            messages=messages,
+            parameters=given,
+            think=self.teaching.think(self.think, self.effort),
+            effort=self.effort,
+            stream=self.config.stream if stream is None else stream,
+            extra=extra,
+        )
 
+    def _checked(self, placed: Placed, built: Built) -> tuple[Built, float]:
+        """The request within context and budgets, and the question's own budget here."""
+        session, question, provider = self.session, self.question, self.provider
+        allowed = self.config.budget if question.budget is None else question.budget
+        budget = budget_at(session, allowed, provider)
+        try:
+            built = check_context(built, provider)
+        except ContextLengthError as error:
+            context, price = self.facts.context or 0, session.price(provider, self.model)
+            speed = pace(self.conversation, self.model)
+            at_once = 1 if provider.name == "local" else 16
+            attachments = placed.gathered.attachments
+            raise choices(error, attachments, context, price, speed, at_once) from None
+        check_spending(session, built, provider, self.teaching, budget)
+        if question.drawn and (changed := _changed(question.drawn, host(provider), built.payload)):
+            raise ParameterError(f"Not what the dry run showed: {changed}.", "Draw it again.")
+        return built, budget
 
-def _notices(
-    session: Session,
-    placed: Placed,
-    provider: Provider,
-    model: str,
-    teaching: Teaching,
-    tools: Mapping[str, Tool],
-    asked: Asked | None,
-    unseen: int,
-) -> tuple[str, ...]:
-    """What the user reads with the answer; `unseen` pictures of the history are not sent."""
-    said = [teaching.notice if teaching else "", *(tool.notice for tool in tools.values())]
-    said.append(asked.notice if asked else "")
-    question = placed.question
-    said.append(search_notice(session.price(provider, model)) if question.web else "")
-    if provider.name == "local" and session.endpoints.stands_in(question.provider, question.model):
-        said.append(NO_KEY)
-    if unseen:
-        which = "A picture" if unseen == 1 else f"{unseen} pictures"
-        said.append(f"{which} of earlier turns stayed here: {model} is not known to see images.")
-    said += [notice for a in placed.gathered.attachments for notice in a.notices]
-    said += placed.gathered.renewed
-    return tuple(filter(None, said))
+    # What is known of it afterwards
+
+    def _noted(
+        self,
+        turn: Turn,
+        request: ChatRequest,
+        built: Built,
+        window: Window,
+        texts: Sequence[tuple[str, str]],
+    ) -> Turn:
+        """`turn` with what is to be known of its request; `texts` are its message's parts."""
+        shortened = list(turn.sending["shortened"])
+        if count := window.dropped:
+            what = "The oldest turn is" if count == 1 else f"The {count} oldest turns are"
+            shortened.insert(0, f"{what} left out: the context is full.")
+        sending = {
+            "system": self.system,
+            "dropped": window.dropped,
+            # Who tries a question wants figures; who asks one wants the answer.
+            "parts": _sizes(built, texts, exact=self.question.dry_run),
+            "shortened": shortened,
+            "body": {name: value for name, value in built.body.items() if name != "messages"},
+        }
+        if kept := [t.id for t in self.path if t.sent and held_back(t, self.files.data)]:
+            sending["held_back"] = kept
+        if built.beta:
+            sending["beta"] = True
+        used = self.placed.redactor.used(*(message.content for message in request.messages))
+        asked = {"think": request.think, "effort": request.effort}
+        audit = {name: said for name, said in asked.items() if said is not None}
+        return replace(turn, pseudonyms=used, sending={**turn.sending, **sending}, audit=audit)
+
+    def _prefix(self, request: ChatRequest, window: Window) -> Prefix:
+        given, turn, messages = request.parameters, self.turn, tuple(request.messages)
+        forms = {name: given[name] for name in ("tools", "response_format") if given.get(name)}
+        place = (turn.conversation, turn.provider, turn.model)
+        return Prefix(*place, messages, repr(forms), window.dropped)
+
+    def _notices(self, placed: Placed, unseen: int) -> tuple[str, ...]:
+        """What the user reads with the answer; `unseen` pictures of the history are not sent."""
+        session, question, provider = self.session, self.question, self.provider
+        said = [self.teaching.notice if self.teaching else ""]
+        said += [tool.notice for tool in self.tools.values()]
+        said.append(self.asked.notice if self.asked else "")
+        said.append(search_notice(session.price(provider, self.model)) if question.web else "")
+        stands_in = session.endpoints.stands_in
+        if provider.name == "local" and stands_in(question.provider, question.model):
+            said.append(NO_KEY)
+        if unseen:
+            which = "A picture" if unseen == 1 else f"{unseen} pictures"
+            what = f"stayed here: {self.model} is not known to see images."
+            said.append(f"{which} of earlier turns {what}")
+        said += [notice for a in placed.gathered.attachments for notice in a.notices]
+        said += placed.gathered.renewed
+        return tuple(filter(None, said))
 
 
 def _sizes(built: Built, texts: Sequence[tuple[str, str]], *, exact: bool) -> list[list[Any]]:
-    """Tokens of each part of a body as ``[name, tokens]``; together they are the whole.
-
-    `texts` are the parts of the last message by name.
-    """
+    """Tokens of each part of a body, ``[name, tokens]``; `texts` are those of its last message."""
     measure = count_tokens if exact else estimate_tokens
     if exact:
         count_later(text for _, text in texts)

@@ -12,7 +12,7 @@ from collections import Counter, OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from deepseek_jupyter.conversation.conversation import messages_of
 from deepseek_jupyter.conversation.turn import Turn
@@ -25,6 +25,7 @@ from deepseek_jupyter.protocol.request import join_url, wire_messages
 from deepseek_jupyter.protocol.snippets import FORMS, snippet
 from deepseek_jupyter.protocol.usage import Price, Usage
 from deepseek_jupyter.protocol.wire import WIRES
+from deepseek_jupyter.session.session import Session
 from deepseek_jupyter.transport.providers import KEYLESS, Provider
 from deepseek_jupyter.words import said
 
@@ -32,12 +33,7 @@ from .budget import search_notice, worst_cost
 from .fallback import prepare_all, where
 from .prepare import Prepared, host, place, prepare
 from .prompt_cache import in_cache
-
-if TYPE_CHECKING:
-    from deepseek_jupyter.session.session import Session
-
-    from .question import Question
-
+from .question import Question
 
 DRAWN_MIME = "application/vnd.deepseek.dry-run+json"
 
@@ -54,7 +50,6 @@ _WHY = {
     "person": "a column of people's names",
     "id": "a column of personal numbers",
     "column": "the name of a column that the data policy withholds",
-    "value": "a value that the data policy withholds",
 }
 
 
@@ -99,7 +94,8 @@ class Preview:
 
     def _text(self, words: Callable[[str], str], report: Callable[[Report], str]) -> str:
         first = f"{words(self.summary)}\n{words(self.title)}"
-        return "\n\n".join([first, *map(report, self.reports), *map(str, self._drawings())])
+        drawn = [str(Drawing(f"── {name} ──\n{text}")) for name, text in self._sent()]
+        return "\n\n".join([first, *map(report, self.reports), *drawn])
 
     def __repr__(self) -> str:
         return f"<Preview: {self.title}>"
@@ -123,9 +119,6 @@ class Preview:
         said = [(m["role"], _content(m)) for m in self.messages]
         forms = [name for name in ("tools", "response_format") if self.body.get(name)]
         return said + [(name, json.dumps(self.body[name], indent=1)) for name in forms]
-
-    def _drawings(self) -> list[Drawing]:
-        return [Drawing(f"── {name} ──\n{text}") for name, text in self._sent()]
 
 
 def preview(session: Session, question: Question) -> Preview:
@@ -156,10 +149,13 @@ def preview(session: Session, question: Question) -> Preview:
 
 
 def gauge(session: Session, question: Question) -> str:
-    """How full the context would be with `question`, what that costs, and what of it is cached."""
+    """How full the context would be with `question`, what that costs, what of it is cached; on a
+    second line what a web search means.
+    """
     prepared = prepare(session, place(session, replace(question, dry_run=True)))
     price = session.price(prepared.provider, prepared.request.model)
-    return _gauge(session, prepared, price).title
+    found = _gauge(session, prepared, price).title
+    return f"{found}\n{search_notice(price)}" if question.web else found
 
 
 def drawn(id: str = "") -> Question:
@@ -179,7 +175,7 @@ def _address(provider: Provider, *, beta: bool) -> tuple[str, str, str]:
 
 def _gauge(session: Session, prepared: Prepared, price: Price | None) -> Report:
     """How full the context is, what that costs, and what of it may be in the cache."""
-    total = sum(size for _, size in prepared.turn.sending["parts"])
+    total = _total(prepared.turn)
     cached = _cached(session, prepared)
     context = prepared.provider.facts(prepared.request.model).context
     words = [f"{total:,} of {context:,} tokens" if context else f"{total:,} tokens"]
@@ -190,8 +186,11 @@ def _gauge(session: Session, prepared: Prepared, price: Price | None) -> Report:
 
 def _cached(session: Session, prepared: Prepared) -> int:
     """How many of the tokens that leave are likely to be in the provider's cache."""
-    total = sum(int(size) for _, size in prepared.turn.sending["parts"])
-    return min(total, in_cache(session.prefix, prepared.prefix))
+    return min(_total(prepared.turn), in_cache(session.prefix, prepared.prefix))
+
+
+def _total(turn: Turn) -> int:
+    return sum(int(size) for _, size in turn.sending.get("parts", ()))
 
 
 def sent(session: Session, turn: Turn) -> Preview:
@@ -232,8 +231,8 @@ def _shortened(turn: Turn) -> list[Report]:
 
 def _tokens(turn: Turn, price: Price | None = None) -> Report:
     """Tokens by part, and what they cost found in the cache and not found."""
+    total = _total(turn)
     rows = [(str(name), int(size)) for name, size in turn.sending.get("parts", ())]
-    total = sum(size for _, size in rows)
     heads = ("part", "tokens") if price is None else ("part", "tokens", "not in cache", "in cache")
     rows.append(("in all", total))
     table = [(name, f"{size:,}", *_price(size, total, price)) for name, size in rows]
@@ -270,7 +269,7 @@ def _cost(count: int, price: Price, cached: int = 0) -> Decimal:
 
 def _summary(turn: Turn, price: Price | None = None, cached: int = 0) -> str:
     """How many tokens, what they cost, and which columns leave or stay."""
-    total = sum(int(size) for _, size in turn.sending.get("parts", ()))
+    total = _total(turn)
     cost = price and f", about {money(_cost(total, price, cached), price.currency)}"
     said = []
     for details in turn.sending.get("attachments", ()):
@@ -312,15 +311,12 @@ def _data(turn: Turn) -> list[Report]:
 
 def _masked(messages: Sequence[Message]) -> list[Report]:
     """Which pseudonyms the messages have, how often, and why."""
-    found = Counter(m[0] for message in messages for m in PSEUDONYM.finditer(message.content))
-    rows = [(name, f"{count:,}", _why(name)) for name, count in sorted(found.items()) if _why(name)]
+    texts = (message.content for message in messages)
+    found = Counter((m[0], m[1]) for text in texts for m in PSEUDONYM.finditer(text))
+    other = "a value that the data policy withholds"
+    rows = [(name, f"{n:,}", _WHY.get(kind, other)) for (name, kind), n in sorted(found.items())]
     heads = ("instead", "times", "of")
     return [Report("Masked", rows, heads)] if rows else [Report("Nothing was masked.")]
-
-
-def _why(name: str) -> str:
-    match = PSEUDONYM.fullmatch(name)
-    return _WHY.get(match[1], "a value that the data policy withholds") if match else ""
 
 
 def _content(message: Mapping[str, Any]) -> str:

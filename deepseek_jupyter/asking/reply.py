@@ -9,7 +9,9 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from deepseek_jupyter.conversation.turn import Step, Turn
+from deepseek_jupyter.display.frontend import current_cell, has_frontend, publish, user_namespace
 from deepseek_jupyter.display.render import Bundle, CodeBlock, code_blocks, final_bundle, footer
+from deepseek_jupyter.display.surfaces import markdown_is_seen
 from deepseek_jupyter.display.terminal import erase_prompt
 from deepseek_jupyter.errors import (
     DeepSeekError,
@@ -230,9 +232,6 @@ class Reply:
 
     def _ipython_display_(self) -> None:
         """Show it, unless the cell that just asked has shown it already."""
-        from deepseek_jupyter.display.frontend import current_cell, has_frontend, publish
-        from deepseek_jupyter.display.surfaces import markdown_is_seen
-
         if self.shown_in is None or self.shown_in != current_cell():
             changed = self.changed()
             publish(self.bundle(changed, seen=markdown_is_seen()))
@@ -257,7 +256,6 @@ class Reply:
         if not self.turn.attachments:
             return []
         from deepseek_jupyter.context.attach import fingerprint
-        from deepseek_jupyter.display.frontend import user_namespace
 
         names = user_namespace()
         return [

@@ -8,10 +8,9 @@ import asyncio
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
-from types import TracebackType
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from deepseek_jupyter.display.frontend import current_cell
 from deepseek_jupyter.display.surfaces import Surface
@@ -22,40 +21,34 @@ from deepseek_jupyter.errors import (
     Interrupted,
     TruncatedError,
 )
-from deepseek_jupyter.privacy.redaction import Restorer
+from deepseek_jupyter.privacy.redaction import Redactor, Restorer
 from deepseek_jupyter.protocol.deltas import (
     Completion,
-    Delta,
     Detail,
     Event,
     Fault,
     Finish,
     Notice,
     ReasoningDelta,
-    Retry,
     Search,
     TextDelta,
     ToolCallDelta,
 )
 from deepseek_jupyter.protocol.logprobs import divided, in_words, packed
+from deepseek_jupyter.protocol.request import Built, ChatRequest
 from deepseek_jupyter.protocol.rhythm import Rhythm
 from deepseek_jupyter.protocol.tokens import count_body, estimate_tokens
 from deepseek_jupyter.protocol.usage import Cost, Usage
+from deepseek_jupyter.session.session import Session
+from deepseek_jupyter.transport.engine import Stop
 
 from .consent import ConsentRequest
 from .fallback import where
 from .long_texts import citations
-from .prepare import NO_KEY
+from .prepare import NO_KEY, Prepared
 from .prompt_cache import what_broke
 from .reply import Reply, record_of
 from .tool_rounds import Calls, Send, ToolRounds, named
-
-if TYPE_CHECKING:
-    from deepseek_jupyter.privacy.redaction import Redactor
-    from deepseek_jupyter.session.session import Session
-
-    from .prepare import Prepared
-
 
 _CHECKPOINT = 1.0  # seconds; what a killed kernel may lose
 
@@ -74,52 +67,48 @@ class Run:
         session: Session,
         prepared: Prepared,
         on: Surface,
-        ended: Callable[[Reply], None] = lambda _: None,
+        ended: Callable[[Reply], None],
         *,
         sync: bool = True,
     ) -> None:
         """Without `sync` the caller sees to it that the disk has the turn: `Memory.group_sync`."""
-        from deepseek_jupyter.transport.engine import Stop
-        from deepseek_jupyter.transport.exchange import Exchange
-
-        self.exchange = Exchange(prepared.request, prepared.provider, prepared.key, prepared.built)
         self.stop = Stop()
         self.reply: Reply | None = None
         self._unsaved = 0.0  # when the first came of what the journal does not have
         self._ended, self._sync = ended, sync
         self.left: tuple[TextDelta | ReasoningDelta, ...] = ()  # shown at the very end
         self._session = session
-        self._prepared = prepared
         self._surface = on
-        self._turn = prepared.turn
-        self._built = prepared.built
         self._transcript = Transcript(time.monotonic())
         self._places = [prepared, *prepared.fallbacks]
-        self._begin_rounds(prepared)
+        self._ask_at(prepared)
         self._restored = RestoredEvents(prepared.redactor)
         self._unsaid = prepared.begins.text if prepared.begins else ""
 
-    def _begin_rounds(self, prepared: Prepared) -> None:
+    def _ask_at(self, prepared: Prepared) -> None:
+        self._prepared, self._turn = prepared, prepared.turn
+        self._exchange(prepared.request, prepared.built)
         asks = getattr(self._surface, "asks", False)
         self._rounds = ToolRounds(self._session, prepared, self._transcript, on_card=asks)
         self._flow = self._rounds.flow()
         next(self._flow)  # the first request, for which the exchange is made already
+        self._rounds.hold(prepared.built)
 
-    def fall_back(self, error: DeepSeekError) -> None:
-        """Begin again at the next place, after a refusal. Raises `error` where there is none, or
-        where the user has seen something of the answer.
-        """
+    def _exchange(self, request: ChatRequest, built: Built) -> None:
         from deepseek_jupyter.transport.exchange import Exchange
 
+        self._built = built
+        self.exchange = Exchange(request, self._prepared.provider, self._prepared.key, built)
+
+    def fall_back(self, error: DeepSeekError) -> None:
+        """Begin again at the next place. Raises `error` without one, or once output was seen."""
         at = [place is self._prepared for place in self._places].index(True) + 1
         if at == len(self._places) or self._rounds.steps or self.exchange.has_output:
             raise error
         told = f"{where(self._prepared)} did not answer: {error.what.rstrip('.')}"
-        self._prepared = prepared = self._places[at]
-        self.exchange = Exchange(prepared.request, prepared.provider, prepared.key, prepared.built)
-        self._turn, self._built = prepared.turn, prepared.built
+        prepared = self._places[at]
         self._transcript.waiting = None
-        self._begin_rounds(prepared)
+        self._ask_at(prepared)
         if self._turn.history:
             self._session.prefix = prepared.prefix
         told = f"{told}. {where(prepared)} is asked instead."
@@ -155,8 +144,9 @@ class Run:
     def take(self, batch: list[Event] | None) -> list[Event]:
         """Show a batch of events (None is a quiet tick); returns them as they are shown."""
         now = time.monotonic()
-        if batch and Notice in set(map(type, batch)):
-            batch = [event for event in batch if self._is_news(event)]
+        if batch and Notice in set(map(type, batch)):  # some sentences are shown once a session
+            first = self._session.first_time
+            batch = [e for e in batch if not isinstance(e, Notice) or not e.once or first(e.text)]
         batch = self._in_answer(batch) or []
         self._rhythm.take(batch, now)
         shown = self._restored.events(batch)
@@ -172,15 +162,8 @@ class Run:
             self._session.memory.checkpoint(self._turn, self._transcript.status, so_far)
         return shown
 
-    def deltas(self, batch: list[Event] | None) -> Iterator[Delta]:
-        """Show a batch of events; returns those of them that come from the model."""
-        shown = self.take(batch)
-        return (event for event in shown if not isinstance(event, Notice | Retry))
-
     def go_on(self) -> bool:
-        """After the end of a stream: run the calls that it asks for, and be ready for the next
-        request. False when the answer is there.
-        """
+        """Run the calls that a stream ended with. False when the answer is there."""
         need = self._next(self.exchange.completion)
         while isinstance(need, ConsentRequest | Calls):
             with self._reading(need):
@@ -218,15 +201,11 @@ class Run:
         return need
 
     def _send(self, send: Send | None) -> bool:
-        from deepseek_jupyter.transport.exchange import Exchange
-
         if send is None:
             return False
         self._turn = replace(self._turn, steps=self._rounds.steps)
         self._session.memory.checkpoint(self._turn, "waiting", Completion())
-        prepared = self._prepared
-        self._built = send.built
-        self.exchange = Exchange(send.request, prepared.provider, prepared.key, send.built)
+        self._exchange(send.request, send.built)
         self._rhythm.end_round(time.monotonic())
         self._transcript.begin_round()
         self._refresh(time.monotonic())
@@ -236,9 +215,7 @@ class Run:
         self._surface.refresh(self._transcript, self._transcript.take_fresh(), now)
 
     def _in_answer(self, batch: list[Event] | None) -> list[Event] | None:
-        """The arguments of the function that is the answer, as the answer's text; before its first
-        words those that it began with.
-        """
+        """What a function's call or a beginning has of the answer, as the answer's text."""
         asked = self._prepared.asked
         if batch and self._unsaid and any(isinstance(event, TextDelta) for event in batch):
             batch, self._unsaid = [TextDelta(self._unsaid), *batch], ""
@@ -249,48 +226,29 @@ class Run:
             for event in batch
         ]
 
-    def _is_news(self, event: Event) -> bool:
-        """Whether to show it: some sentences are shown once a session."""
-        if not isinstance(event, Notice) or not event.once:
-            return True
-        return self._session.first_time(event.text)
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> bool:
+    def __exit__(self, kind: object, error: BaseException | None, traceback: object) -> bool:
         stopped = isinstance(error, KeyboardInterrupt | asyncio.CancelledError | GeneratorExit)
         if error is not None and not stopped and not isinstance(error, DeepSeekError):
-            self._rescue(error)
+            with suppress(Exception):  # the bug is shown next, and must not be hidden by its echo
+                self._finish(DeepSeekError(f"{type(error).__name__}: {error}"), stopped=False)
             return False
         problem = error if isinstance(error, DeepSeekError) else None
         self._finish(problem, stopped)
         if isinstance(error, KeyboardInterrupt):
-            raise self._interrupted() from None
+            raise Interrupted(reply=self.reply) from None
         return problem is not None
-
-    def _interrupted(self) -> Interrupted:
-        interrupted = Interrupted()
-        interrupted.reply = self.reply
-        return interrupted
-
-    def _rescue(self, bug: BaseException) -> None:
-        """Keep what had arrived when a bug struck, ours or the front end's."""
-        try:
-            self._finish(DeepSeekError(f"{type(bug).__name__}: {bug}"), stopped=False)
-        except Exception:  # the bug itself is shown next, and must not be hidden by its echo
-            return
 
     def _finish(self, problem: DeepSeekError | None, stopped: bool) -> None:
         """Make the reply, keep it and show it, to the end: without the last word the output would
         say for ever that the answer is on its way. An interrupt meanwhile waits.
         """
         with interrupts_held() as came:
-            self._close(problem, stopped)
+            try:
+                self._close(problem, stopped)
+            finally:
+                self._session.held.pop(self._turn.id, None)
         if came and not stopped:
-            raise self._interrupted()
+            raise Interrupted(reply=self.reply)
 
     def _close(self, problem: DeepSeekError | None, stopped: bool) -> None:
         for tool in (tool for place in self._places for tool in place.tools.values()):
@@ -351,9 +309,7 @@ class Run:
         self.reply.shown_in = current_cell() if self._surface.visible else None
 
     def _begun(self, completion: Completion) -> Completion:
-        """`completion` behind the words that it went on from, its tokens in one list each. A
-        request that failed went on from none.
-        """
+        """`completion` behind the words that it went on from, where an answer came."""
         came = completion.answer or completion.ended
         begins, logprobs = came and self._prepared.begins, completion.logprobs
         answer = begins.text + completion.answer if begins else completion.answer
@@ -420,9 +376,7 @@ def interrupts_held() -> Iterator[list[int]]:
 
 
 class RestoredEvents:
-    """The events of one answer for the user's eyes: pseudonyms become the originals again, also
-    those that arrive in pieces.
-    """
+    """The events of one answer with originals for pseudonyms, also those that come in pieces."""
 
     def __init__(self, redactor: Redactor) -> None:
         self._redactor = redactor
@@ -430,7 +384,7 @@ class RestoredEvents:
 
     def events(self, batch: list[Event]) -> list[Event]:
         """`batch` as it is shown. What may be the beginning of a pseudonym waits for its end."""
-        if not self._redactor.has_pseudonyms:  # nearly always; it costs nothing then
+        if not self._redactor.known:  # nearly always; it costs nothing then
             return batch
         return [shown for event in batch for shown in self._event(event)]
 
@@ -461,9 +415,7 @@ def _status(problem: DeepSeekError | None, stopped: bool) -> str:
 
 
 def _estimated(completion: Completion, body: Mapping[str, Any]) -> Completion:
-    """`completion` with the tokens that it took, where something came and the host had not yet said
-    how many they are: it bills what it read and wrote.
-    """
+    """`completion` with estimated tokens where a host that bills them did not get to say them."""
     calls = "".join(call.name + call.arguments for call in completion.tool_calls)
     texts = (completion.reasoning or "", completion.answer, calls)
     if completion.usage is not None or not any(texts):

@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING, Any
 
 from deepseek_jupyter.context.attachment import guarded
 from deepseek_jupyter.conversation.turn import BY_SERVER, Step
+from deepseek_jupyter.display.pages import ConsentAnswer
+from deepseek_jupyter.display.transcript import Transcript
 from deepseek_jupyter.errors import SchemaMismatchError, shortened
 from deepseek_jupyter.protocol.deltas import Completion, WebPage
 from deepseek_jupyter.protocol.messages import Message, ToolCall, tool, user
@@ -24,20 +26,16 @@ from deepseek_jupyter.protocol.responses import WEB_SEARCH
 from deepseek_jupyter.protocol.usage import Usage
 from deepseek_jupyter.protocol.wire import WIRES
 from deepseek_jupyter.sanitizer.listing import visible
+from deepseek_jupyter.session.session import Session
+from deepseek_jupyter.transport.engine import Stop, engine
 
 from .budget import check_context, check_spending
 from .consent import DECISIONS, REFUSALS, ConsentRequest, known_decision
+from .prepare import Prepared
 from .toolset import keep
 
 if TYPE_CHECKING:
-    from deepseek_jupyter.display.pages import ConsentAnswer
-    from deepseek_jupyter.display.transcript import Transcript
-    from deepseek_jupyter.session.session import Session
     from deepseek_jupyter.tools.loop import CallOutcome, Planned
-    from deepseek_jupyter.transport.engine import Stop
-
-    from .consent import Decision
-    from .prepare import Prepared
 
 _LIMIT = "not run: the limit of {} rounds of calls is reached. Answer with what you have."
 
@@ -56,7 +54,6 @@ class Calls:
     def meet(self, stop: Stop) -> list[CallOutcome]:
         """Their outcomes; without `together` they run on this thread."""
         from deepseek_jupyter.tools.loop import call_all, call_here
-        from deepseek_jupyter.transport.engine import engine
 
         if self.together:
             return engine().run(call_all(self.planned, self.seconds))
@@ -272,25 +269,22 @@ class ToolRounds:
             yield from self._conclude(current, call, problem, "not run")
             return False
         assert planned.tool is not None
+        key = (self._prepared.turn.conversation, call.name)
         decision = known_decision(
             planned.tool.consent,
             asked=self._prepared.approve,
             setting=session.config.approve,
-            remembered=(self._prepared.turn.conversation, call.name) in session.allowed,
+            remembered=key in session.allowed,
         )
         if decision is None:
-            decision = yield from self._ask(current, planned)
+            answer = yield from self._consent(current, call, planned.preview, key)
+            decision = DECISIONS[answer]
         if decision in REFUSALS:
             yield from self._conclude(current, call, DENIED, decision)
             return False
         current.decisions[call.id] = decision
         yield from self._show()
         return True
-
-    def _ask(self, current: _Round, planned: Planned) -> Generator[Need, Any, Decision]:
-        call = planned.call
-        key = (self._prepared.turn.conversation, call.name)
-        return DECISIONS[(yield from self._consent(current, call, planned.preview, key))]
 
     def _consent(
         self, current: _Round, call: ToolCall, text: str, key: tuple[str, str], result: bool = False
@@ -418,10 +412,14 @@ class ToolRounds:
         prepared = self._prepared
         built = WIRES[prepared.provider.wire].build(request, prepared.provider.dialect)
         built = check_context(built, prepared.provider)
-        check_spending(
-            self._session, built, prepared.provider, prepared.teaching, prepared.budget, self._usage
-        )
+        self.hold(built)
         return built
+
+    def hold(self, built: Built) -> None:
+        """Set aside what the answer to `built` may cost, from all budgets, until the turn's end."""
+        one = self._prepared
+        limits = (one.provider, one.teaching, one.budget, self._usage, one.turn.id)
+        check_spending(self._session, built, *limits)
 
     def _account(self, completion: Completion, rejected: str = "") -> None:
         """`completion` is dealt with: it is in a step, or `rejected`."""

@@ -25,7 +25,6 @@ from .effects import EVERYTHING, effects, parsed
 from .executed import Executed
 
 _MOST = 200  # runs that are followed; a prompt holds far fewer
-_LONGEST = 8  # names of names of one object
 _SIMILAR = 3  # cells that are looked at for a name that was never defined
 
 
@@ -67,24 +66,27 @@ class Lineage:
     def __init__(self, runs: Sequence[Executed], iterators: Iterable[str] = ()) -> None:
         self.runs = list(runs)
         self.effects = [effects(run.python) for run in self.runs]
-        self._shared: dict[str, list[tuple[int, str]]] = defaultdict(list)
         self._where: dict[str, list[int]] = defaultdict(list)  # whose history a run belongs to
         used_up, modules = set(iterators), set[str]().union(*(e.modules for e in self.effects))
         writes: dict[str, set[str]] = {}
         mutators: set[str] = set()
+        same: dict[str, set[str]] = {}  # the names of one object, as far as the runs say
         for index, done in enumerate(self.effects):
             # ``np.random.seed(1)`` is no part of the history of np.
-            touched = done.names | (done.changes - modules) | done.deletes | (done.reads & used_up)
+            changed = (done.changes - modules) | (done.reads & used_up)
             # What calls do beyond their own cell: globals assigned, arguments changed.
             writes |= done.writes
             mutators |= done.mutators
             for function, handed in done.passes.items():
-                touched |= writes.get(function, set()) | (handed if function in mutators else set())
-            for name in touched:
+                changed |= writes.get(function, set()) | (handed if function in mutators else set())
+            for name in done.binds:
+                same.pop(name, {name}).discard(name)
+            for one, two in done.aliases:
+                both = same.get(one, {one}) | same.get(two, {two})
+                same |= dict.fromkeys(both, both)
+            changed = changed.union(*(same.get(name, ()) for name in changed))
+            for name in done.names | changed | done.deletes:
                 self._where[name].append(index)
-            for one, two in sorted(done.aliases):
-                self._shared[one].append((index, two))
-                self._shared[two].append((index, one))
 
     def choose(
         self,
@@ -143,10 +145,6 @@ class Lineage:
                 queue.extend((read, index, depth + 1) for read in sorted(done.reads))
                 # A function reads its globals when it is called: as they were at the end.
                 queue.extend((read, end, depth + 1) for read in sorted(done.later.get(name, ())))
-            for index in self._through(name, end):
-                needs.setdefault(index, _Need(depth + 1)).names.setdefault(name)
-                reads = sorted(self.effects[index].reads)
-                queue.extend((read, index, depth + 2) for read in reads)
         return needs
 
     def _history(self, name: str, end: int) -> Iterator[int]:
@@ -162,46 +160,6 @@ class Lineage:
             if index < end and (not bound or EVERYTHING in self.effects[index].deletes):
                 yield index
                 return
-
-    def _through(self, name: str, end: int) -> list[int]:
-        """The runs that changed the object of `name` by another name, and those that gave it one.
-
-        ``clean = df`` and then ``clean.pop("x")`` changes df, until either is bound to something
-        else.
-        """
-        found: list[int] = []
-        seen = {name}
-        ways: list[tuple[str, list[int]]] = [(name, [])]
-        while ways:
-            current, way = ways.pop()
-            since = self._bound_last(current, end)
-            for index, other in self._shared.get(current, ()):
-                if other in seen or not since <= index < end or len(way) > _LONGEST:
-                    continue
-                seen.add(other)
-                ways.append((other, [*way, index]))
-                if later := self._changing(other, index, end):
-                    found += [*way, index, *later]
-        return found
-
-    def _bound_last(self, name: str, end: int) -> int:
-        """The run before `end` that surely bound `name`, -1 without one."""
-        touching = (i for i in reversed(self._where.get(name, ())) if i < end)
-        return next((i for i in touching if name in self.effects[i].binds), -1)
-
-    def _changing(self, name: str, since: int, end: int) -> list[int]:
-        """The runs from `since` on that changed `name`, until it is bound again."""
-        changing: list[int] = []
-        for index in self._where.get(name, ()):
-            if not since <= index < end:
-                continue
-            done = self.effects[index]
-            if name in done.binds and index > since:
-                break
-            # Touched, but neither bound nor deleted: a call changed it.
-            if name in done.changes or name not in done.names | done.deletes:
-                changing.append(index)
-        return changing
 
     def _similar(self, word: str, end: int) -> list[int]:
         """The newest runs that know a word like one that was not found."""
@@ -285,10 +243,7 @@ def _is_above(run: Executed, before: Executed, notebook: Mapping[str, NotebookCe
 
 
 def excerpt(python: str, names: Iterable[str]) -> str:
-    """The top-level statements that bind, change or delete one of `names`; "" if there are none.
-
-    What lies between two of them is one line of dots.
-    """
+    """The top-level statements that bind, change or delete one of `names`, dots between them."""
     tree, wanted = parsed(python), set(names)
     if tree is None:
         return ""
@@ -350,11 +305,11 @@ def notes_text(notes: Sequence[str]) -> str:
     return "\n".join(["Note:", *(f"- {note}" for note in notes)]) if notes else ""
 
 
-def fenced(text: str, language: str = "python") -> str:
-    """`text` in a fence that is longer than any in it."""
+def fenced(text: str) -> str:
+    """Python in a fence that is longer than any in it."""
     longest = max((len(run) for run in re.findall(r"`{3,}", text)), default=2)
     fence = "`" * (longest + 1)
-    return f"{fence}{language}\n{text.rstrip()}\n{fence}"
+    return f"{fence}python\n{text.rstrip()}\n{fence}"
 
 
 def alike(word: str, known: Iterable[str]) -> list[str]:

@@ -1,4 +1,4 @@
-"""`fit`: the text that stands for a frame, within a number of tokens. Pure.
+"""The text that stands for a frame, within a number of tokens. Pure.
 
 Every text is redacted first, in a fixed order, and then fitted: the budget may leave things out,
 but never changes what a pseudonym stands for. What is left out is counted.
@@ -7,8 +7,8 @@ The steps, until it fits: fewer sample rows and narrower cells; shorter descript
 columns as there is room for, in the frame's order, the rest counted by type. What room a step
 leaves goes to the next longer descriptions of the first columns.
 
-`facts`: what a card says about one column. Pure, computed in Python from plain
-values, so that every library's frame gives the same figures to the last digit.
+The facts about a column are computed in Python from plain values, so that every library's frame
+gives the same figures to the last digit.
 """
 
 from __future__ import annotations
@@ -16,14 +16,18 @@ from __future__ import annotations
 import json
 import math
 import re
+from bisect import bisect_left
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import groupby
+from operator import attrgetter
 from typing import Any
 
 from deepseek_jupyter.privacy.levels import SAMPLE, SCHEMA, Level
 from deepseek_jupyter.protocol.tokens import within
 
+from .attachment import counted
 from .table import Column, Opaque, Table, cut, shown
 
 _WIDTH = 60  # characters of a cell
@@ -98,8 +102,9 @@ class _Draft:
     def text(self, plan: _Plan, count: int, extra: int = 0) -> str:
         """The card with `count` columns, the first `extra` of them at one detail more."""
         shown, detail = self._columns[:count], plan.detail
-        if detail == extra == 0:
-            lines = _by_type(shown)
+        if detail == extra == 0:  # names alone, neighbours of one type on one line
+            groups = groupby(shown, key=attrgetter("type"))
+            lines = [f"- {kind}: {', '.join(c.name for c in some)}" for kind, some in groups]
         else:
             lines = [column.line(detail + (at < extra)) for at, column in enumerate(shown)]
         rest = _rest(self._columns[count:], count)
@@ -136,27 +141,8 @@ def _plans(rows: int) -> list[_Plan]:
 
 def _most(highest: int, build: Callable[[int], str], budget: int) -> int:
     """The greatest number whose text fits; 0 where none does. Texts grow with the number."""
-    low, high = 0, highest
-    while low < high:
-        middle = (low + high + 1) // 2
-        if within(build(middle), budget):
-            low = middle
-        else:
-            high = middle - 1
-    return low
-
-
-def _by_type(columns: Sequence[Described]) -> list[str]:
-    """Names alone, neighbours of one type on one line."""
-    lines: list[str] = []
-    last = None
-    for column in columns:
-        if column.type == last:
-            lines[-1] += f", {column.name}"
-        else:
-            lines.append(f"- {column.type}: {column.name}")
-            last = column.type
-    return lines
+    numbers = range(1, highest + 1)
+    return bisect_left(numbers, True, key=lambda n: not within(build(n), budget))
 
 
 def _rest(columns: Sequence[Described], before: int) -> list[str]:
@@ -301,48 +287,32 @@ def _distinct(column: Column, table: Table) -> tuple[str, Counter[str]]:
         return f"≈ {met:,} distinct", counts
     # Charikar et al. 2000, "Towards estimation error guarantees for distinct values" (GEE)
     guess = math.sqrt(table.rows / len(table.places)) * once + (met - once)
-    return f"≈ {_rounded(guess):,} distinct", counts
-
-
-def _rounded(number: float) -> int:
-    """Two digits are what an estimate is worth."""
-    digits = max(len(str(int(number))) - 2, 0)
-    return int(round(number, -digits))
+    rounded = float(f"{guess:.2g}")  # what an estimate is worth
+    return f"≈ {rounded:,.0f} distinct", counts
 
 
 def _range(column: Column) -> list[str]:
-    if column.type.startswith("text") or (column.type == "category" and column.lengths):
-        return _lengths(column.lengths)
+    if column.lengths and column.type.startswith(("text", "category")):
+        low, high = column.lengths
+        return [f"{low:,} to {high:,} characters" if low < high else counted(low, "character")]
     if column.low is None or column.high is None:
         return []
-    low, high = shown(column.low), shown(column.high)
-    return [f"always {low}" if low == high else f"{low} to {high}"]
-
-
-def _lengths(lengths: tuple[int, int] | None) -> list[str]:
-    if lengths is None:
-        return []
-    low, high = lengths
-    size = f"{low:,}" if low == high else f"{low:,} to {high:,}"
-    return [f"{size} character{'' if low == high == 1 else 's'}"]
+    least, most = shown(column.low), shown(column.high)
+    return [f"always {least}" if least == most else f"{least} to {most}"]
 
 
 def _figures(column: Column, present: Sequence[Any]) -> list[Any]:
     """The values of rows, and between them, that `_range` and `_quartiles` tell."""
     figures = [column.low, column.high]
     if len(present) >= 4:
-        figures += [_quantile(present, q) for q in (1, 2, 3)] if _measured(column) else []
+        figures += [_quantile(present, q) for q in (1, 2, 3)] * (column.type in _MEASURED)
         figures.append(present[(len(present) - 1) // 2])
     return figures
 
 
-def _measured(column: Column) -> bool:
-    return column.type in _MEASURED
-
-
 def _present(column: Column) -> list[Any]:
     """The values in order, of a column whose values have one that says something."""
-    if not _measured(column) and column.type.partition("[")[0] not in _SPANNED:
+    if column.type.partition("[")[0] not in (*_MEASURED, *_SPANNED):
         return []
     return sorted(value for value in column.values if value is not None)
 
@@ -351,7 +321,7 @@ def _quartiles(column: Column, table: Table, present: Sequence[Any]) -> list[str
     if len(present) < 4 or column.low == column.high:
         return []
     mark = "" if table.whole or table.rows is None else "≈ "
-    if _measured(column):
+    if column.type in _MEASURED:
         return [f"quartiles {mark}{' | '.join(shown(_quantile(present, q)) for q in (1, 2, 3))}"]
     return [f"median {mark}{shown(present[(len(present) - 1) // 2])}"]
 

@@ -13,7 +13,7 @@ import io
 import json
 import re
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from deepseek_jupyter.privacy.levels import SAMPLE, STATS, Level, Policy
@@ -139,7 +139,7 @@ def _axis(which: str, axes: Any, level: Level) -> str:
     label = getattr(axes, f"get_{which}label")()
     words = f"{which} {label!r}" if label else which
     if level >= SAMPLE and (ticks := _categories(getattr(axes, f"get_{which}ticklabels")())):
-        return f"{words}: {_listed(ticks)}"
+        return f"{words}: {', '.join(_some(ticks, ''))}"
     if level < STATS:
         return words
     low, high = getattr(axes, f"get_{which}lim")()
@@ -196,7 +196,7 @@ def _bars(container: Any, bars: list[Any], level: Level) -> str:
     upright = getattr(container, "orientation", "vertical") != "horizontal"
     sizes = [bar.get_height() if upright else bar.get_width() for bar in bars]
     if level >= SAMPLE:
-        return f"{words}, {_listed(f'{size:.6g}' for size in sizes)}"
+        return ", ".join([words, *_some([f"{size:.6g}" for size in sizes], "")])
     return f"{words}, {_span(sizes)}" if level >= STATS else words
 
 
@@ -258,15 +258,9 @@ def _named(word: str, text: str) -> str:
     return f"{word} {text!r}" if text else ""
 
 
-def _listed(items: Iterable[str]) -> str:
-    listed = list(items)
-    left = [f"… {len(listed) - _MOST:,} more"] if len(listed) > _MOST else []
-    return ", ".join([*listed[:_MOST], *left])
-
-
-def _some(lines: list[str]) -> list[str]:
-    left = [f"  … {len(lines) - _MOST:,} more"] if len(lines) > _MOST else []
-    return [*lines[:_MOST], *left]
+def _some(items: Sequence[str], indent: str = "  ") -> list[str]:
+    left = [f"{indent}… {len(items) - _MOST:,} more"] if len(items) > _MOST else []
+    return [*items[:_MOST], *left]
 
 
 _WORDS = {"matplotlib": matplotlib, "plotly": plotly, "altair": altair}

@@ -25,7 +25,7 @@ from deepseek_jupyter.privacy.redaction import Redactor
 from deepseek_jupyter.privacy.withheld import Released, WithheldValues, too_short
 from deepseek_jupyter.protocol.tokens import estimate_tokens
 
-from .attachment import Attachment, ColumnUse
+from .attachment import Attachment, ColumnUse, counted
 from .card import Described, Facts, Rows, facts, fit, spread
 from .table import HEAD, Column, Table, is_frame, is_lazy, leaves, plain, read, shown
 
@@ -41,22 +41,25 @@ fits = is_frame
 
 
 def fingerprint(value: Any) -> str:
-    """See `Kind.fingerprint`."""
+    """The hash of its attachment, without the rest."""
     return _hash(read(value))
 
 
 def attach(name: str, value: Any, policy: Policy, redactor: Redactor) -> Attachment:
-    """See `attachment.attach`."""
+    """The card of a frame, each column at its level."""
     table = read(value)
     axis, inner = _axis_names(value), [_names_within(column) for column in table.columns]
     levels = levels_of(table, value, policy)
-    veils = [_veil(column, names) for column, names in zip(table.columns, inner, strict=True)]
+    # What all values of a column are, by its name or one within it: see `column_kind`.
+    named = ((c.name, *names) for c, names in zip(table.columns, inner, strict=True))
+    veils = [next(filter(None, map(column_kind, names)), None) for names in named]
     withheld = [redactor.withhold(_withheld(table, levels, soft=soft), soft=soft) for soft in _SOFT]
     every = [
         facts(column, table, level, veiled=veil is not None)
         for column, level, veil in zip(table.columns, levels, veils, strict=True)
     ]
-    chosen = _chosen(table, levels, policy.budget)
+    allowed = [_most_rows(level) for level in levels if level >= SAMPLE]
+    chosen = shown_rows(len(table.places), allowed, policy.budget)
     before, figures = redactor.released, _figures(every)
     released = _released(table, levels, every, veils, chosen)
     redactor.released = before | figures | released
@@ -67,10 +70,10 @@ def attach(name: str, value: Any, policy: Policy, redactor: Redactor) -> Attachm
     rows = _rows(table, columns, chosen)
     head = _head(redactor.redact(name), table, columns)
     fitted = fit(head, [column.described for column in columns], rows, policy.budget)
-    allowed = max((_most_rows(v) or table.rows or 0 for v in levels if v >= SAMPLE), default=0)
+    most = max((n or table.rows or 0 for n in allowed), default=0)
     cut = [
         *_less(fitted.columns, len(columns), "columns"),
-        *_less(fitted.rows, min(allowed, table.rows or allowed), "rows"),
+        *_less(fitted.rows, min(most, table.rows or most), "rows"),
         *fitted.cut,
     ]
     released = released.printed(fitted.text) | figures
@@ -229,11 +232,6 @@ def _told_in(column: Column, policy: Policy) -> Level:
     return min((level for level in map(policy.ruled, names) if level < SAMPLE), default=FULL)
 
 
-def _veil(column: Column, inner: dict[str, None]) -> str | None:
-    """What all values of a column are, by its name or one within it: see `column_kind`."""
-    return next(filter(None, map(column_kind, (column.name, *inner))), None)
-
-
 class _RedactedColumn:
     """A column under its level; every text of it has passed the redactor."""
 
@@ -274,29 +272,21 @@ class _RedactedColumn:
             parts.append("frequent values")
         if count:
             masked = f", as <{self.veil}-…>" if self.veil else ""
-            parts.append(f"values of {count:,} row{'' if count == 1 else 's'}{masked}")
+            parts.append(f"values of {counted(count, 'row')}{masked}")
         return ColumnUse(self.column.name, str(self.level), "; ".join(parts))
 
 
 def _head(name: str, table: Table, columns: list[_RedactedColumn]) -> str:
     """The first lines: what it is, how large, what was read of it."""
-    name = shortened(name, _NAME)
-    count = sum(not c.column.index for c in columns)
-    width = f"{count:,} column{'' if count == 1 else 's'}"
-    read_rows = len(table.places)
+    name, read_rows = shortened(name, _NAME), len(table.places)
+    width = counted(sum(not c.column.index for c in columns), "column")
     if table.rows is None:
-        text = f"`{name}`: {width}, {HEAD:,} rows or more"
-    else:
-        text = f"`{name}`: {table.rows:,} row{'' if table.rows == 1 else 's'} × {width}"
-    if table.lazy:
-        text += (
-            f" (lazy: only its first {read_rows:,} rows were read; figures are theirs)"
-            if table.rows is None
-            else " (lazy: all of it was read)"
-        )
-    elif not table.whole:
-        text += f" (≈ is estimated from {read_rows:,} rows; the rest is exact)"
-    return text
+        how = f"lazy: only its first {read_rows:,} rows were read; figures are theirs"
+        return f"`{name}`: {width}, {HEAD:,} rows or more ({how})"
+    remark = " (lazy: all of it was read)" if table.lazy else ""
+    if not table.lazy and not table.whole:
+        remark = f" (≈ is estimated from {read_rows:,} rows; the rest is exact)"
+    return f"`{name}`: {counted(table.rows, 'row')} × {width}{remark}"
 
 
 def _most_rows(level: Level) -> int | None:
@@ -306,34 +296,22 @@ def _most_rows(level: Level) -> int | None:
     return None if level == FULL else level.rows
 
 
-def _chosen(table: Table, levels: Sequence[Level], budget: int) -> list[int]:
-    """The rows whose values may leave, as many as the budget could hold at most."""
-    allowed = [_most_rows(level) for level in levels if level >= SAMPLE]
-    return shown_rows(len(table.places), allowed, budget)
-
-
 def _rows(table: Table, columns: list[_RedactedColumn], chosen: Sequence[int]) -> Rows:
     """The `chosen` rows, redacted."""
     open_columns = [column for column in columns if column.level >= SAMPLE]
     allowed = [_most_rows(column.level) for column in open_columns]
     if not chosen:
         return Rows()
-    cells: list[list[str | None]] = []
-    for number, at in enumerate(chosen):
-        cells.append(
-            [
-                column.cell(at) if n is None or number < n else None
-                for column, n in zip(open_columns, allowed, strict=True)
-            ]
-        )
+    cells = [
+        [
+            column.cell(at) if n is None or number < n else None
+            for column, n in zip(open_columns, allowed, strict=True)
+        ]
+        for number, at in enumerate(chosen)
+    ]
     lengths = [[column.length(at) for column in open_columns] for at in chosen]
-    return Rows(
-        [column.name for column in open_columns],
-        [table.places[at] for at in chosen],
-        cells,
-        lengths,
-        table.rows,
-    )
+    names, places = [c.name for c in open_columns], [table.places[at] for at in chosen]
+    return Rows(names, places, cells, lengths, table.rows)
 
 
 def shown_rows(read_rows: int, allowed: Sequence[int | None], budget: int) -> list[int]:

@@ -15,9 +15,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
 from functools import cached_property
-from itertools import pairwise
+from itertools import accumulate, pairwise
 
 from .documents import number_at
+from .prompt import CODE
 
 WORDS = (
     "Support each claim about the documents with a short quote from them, in double quotation "
@@ -30,7 +31,6 @@ _QUOTED = re.compile(
     r"""|『(?P<e>[^『』]{2,3000})』|^[ \t]*>[ \t]?(?P<f>.{2,3000}(?:\n[ \t]*>.*){0,50})$""",
     re.MULTILINE,
 )
-_CODE = re.compile(r"^[ \t]*(```+|~~~+)[\s\S]*?(?:^[ \t]*\1|\Z)|(`+)[^`\n]+\2", re.MULTILINE)
 _GAP = re.compile(r"\s*(?:\[[^\]\n]{0,80}\]|…|\.{3,})\s*")
 # Signs that count: of money and percent, within a number, and a minus. As letters they stay.
 _SIGNS = str.maketrans("‐‑‒–—−%$€£¥", "------ʰʱʲʳʴ")
@@ -41,7 +41,6 @@ _NEGATIONS = re.compile("no|never|without|nicht|kein|[不没未无]")
 _LEAST = 12  # letters that a piece between ellipses needs to be found near
 _NEAR = 20  # one of so many letters may differ
 _APART = 3_000  # letters between the pieces of one quote
-_STRIDE = 4_096  # characters
 _SHOWN = 300  # characters of a source under an answer
 
 
@@ -77,7 +76,7 @@ def cited(answer: str, sources: Iterable[QuoteSource]) -> list[QuotePlace]:
 
 def quotes(answer: str) -> Iterator[tuple[int, str]]:
     """End and text of each quote that can be looked for: two words, or a figure, at least."""
-    blank = _CODE.sub(lambda code: " " * len(code[0]), answer)
+    blank = CODE.sub(lambda code: " " * len(code[0]), answer)
     for match in _QUOTED.finditer(blank):
         quote = next(group for group in match.groups() if group is not None)
         quote = re.sub(r"\n[ \t]*>", "\n", quote) if match["f"] else quote
@@ -184,41 +183,21 @@ class _Haystack:
 
     def said(self, start: int, end: int) -> tuple[str, str]:
         """The mark of a place, without brackets, and what stands there."""
-        text, source = self.source.text, self.source
-        begin, until = self._original(start), self._original(end - 1)
-        first, last = text.count("\n", 0, begin), text.count("\n", 0, until)
-        left, right = text.rfind("\n", 0, begin) + 1, text.find("\n", until)
-        lines = text[max(left, begin - _SHOWN // 2) : right if right >= 0 else len(text)]
+        source, every = self.source, self.source.text.split("\n")
+        first, last = (bisect_right(self._ends, place) for place in (start, end - 1))
+        line, before = every[first], self._ends[first - 1] if first else 0
+        ends = range(len(line) + 1)
+        begin = bisect_right(ends, start - before, key=lambda n: len(_plain(line[:n]))) - 1
+        lines = "\n".join([line[max(0, begin - _SHOWN // 2) :], *every[first + 1 : last + 1]])
         lines = lines if len(lines) <= _SHOWN else lines[:_SHOWN] + "…"
-        one, other = (number_at(source.unit, source.positions, line) for line in (first, last))
+        one, other = (number_at(source.unit, source.positions, at) for at in (first, last))
         if one is None or other is None:
             return source.name, lines
         number = f"{one}" if one == other else f"{one}-{other}"
         form = {"line": ":{}", "page": " p.{}", "paragraph": " ¶{}", "cell": " cell {}"}
         return source.name + form[source.unit].format(number), lines
 
-    def _original(self, place: int) -> int:
-        """The place in the source's text of one in its plain text."""
-        text = self.source.text
-        at = bisect_right(self._counts, place, key=lambda pair: pair[1]) - 1
-        low, before = self._counts[at]
-        low, high, begin = low, min(len(text), low + 2 * _STRIDE), low
-        while high - low > 1:
-            middle = (low + high) // 2
-            if before + len(_plain(text[begin:middle])) > place:
-                high = middle
-            else:
-                low = middle
-        return low
-
     @cached_property
-    def _counts(self) -> list[tuple[int, int]]:
-        """Places in the text, each with how many letters of the plain text stand before it."""
-        text, at, before, found = self.source.text, 0, 0, [(0, 0)]
-        while at + _STRIDE < len(text):
-            blank = text.find(" ", at + _STRIDE, at + 2 * _STRIDE)  # never within a number
-            end = blank if blank > 0 else at + _STRIDE
-            before += len(_plain(text[at:end]))
-            found.append((end, before))
-            at = end
-        return found
+    def _ends(self) -> list[int]:
+        """Where each line of the text ends in the plain text."""
+        return list(accumulate(len(_plain(line)) for line in self.source.text.split("\n")))

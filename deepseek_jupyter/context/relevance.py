@@ -183,11 +183,11 @@ def _partial(a: Attachment, cuts: Sequence[int], chosen: Sequence[int]) -> Attac
         if begin:
             where = f" from {a.unit} {number}" if number is not None else ""
             piece = f"[…{where}]\n{piece}"
+        last = first + piece.count("\n")
+        inside = [place for place in a.positions if first < place[0] <= last]
         within = first - (1 if begin else 0)  # of the mark, which counts as the line before
         positions += [
-            (line + max(0, at - within), n)
-            for at, n in [(first, number), *_inside(a, first, first + piece.count("\n"))]
-            if n is not None
+            (line + max(0, at - within), n) for at, n in [(first, number), *inside] if n is not None
         ]
         pieces.append(piece)
         line += piece.count("\n") + 1
@@ -202,7 +202,3 @@ def _partial(a: Attachment, cuts: Sequence[int], chosen: Sequence[int]) -> Attac
         hash=digest(a.hash, text),
         positions=tuple(positions),
     )
-
-
-def _inside(a: Attachment, first: int, last: int) -> Iterator[tuple[int, int]]:
-    return ((at, n) for at, n in a.positions if first < at <= last)

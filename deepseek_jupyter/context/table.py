@@ -123,7 +123,7 @@ def read(value: Any) -> Table:
     lazy = is_lazy(native)
     try:
         eager, complete = head(native) if lazy else (native, True)
-        columns = list(_series(eager))
+        columns = list(columns_of(eager))
         with_rows = columns[0][1] if columns else eager
         count = len(with_rows) if hasattr(with_rows, "__len__") else 0
         places = _places(count, len(columns))
@@ -150,7 +150,7 @@ def _is_batch(value: Any) -> bool:
     return type(value).__name__ == "RecordBatch" and type(value).__module__.startswith("pyarrow")
 
 
-def _series(native: Any) -> Iterator[tuple[str, Any, bool]]:
+def columns_of(native: Any) -> Iterator[tuple[str, Any, bool]]:
     """Name, narwhals series and whether it is an index, for each column of an eager frame."""
     import narwhals as nw
 
@@ -205,15 +205,6 @@ def _places(rows: int, columns: int) -> list[int]:
 
 
 def _column(name: str, series: Any, places: list[int], count: int, index: bool) -> Column:
-    try:
-        return _read_column(name, series, places, count, index)
-    except (ValueError, OverflowError):  # dates of years that Python has not: as texts
-        import narwhals as nw
-
-        return _read_column(name, series.cast(nw.String), places, count, index)
-
-
-def _read_column(name: str, series: Any, places: list[int], count: int, index: bool) -> Column:
     kind = _type_word(series.dtype)
     part = series if len(places) == count else series[places]
     lengths = _lengths(part) if kind == "text" else None
@@ -395,8 +386,6 @@ def _of_numpy(value: Any, kind: type, depth: int) -> Any:
     inner = value.item()
     if type(inner) is kind:  # longer than Python's own
         return plain(float(value)) if value.dtype.kind == "f" else Opaque(f"({kind.__name__})")
-    if value.dtype.kind == "M" and type(inner) is int:  # a year that Python has not
-        return str(value)
     return plain(inner, depth)
 
 

@@ -105,13 +105,14 @@ class Pages:
         self._arrived = threading.Condition(self._lock)
         self._handlers: dict[str, tuple[Handler, bool]] = {}
         self._data: dict[str, Any] = {}
+        self._tabs: dict[str, str] = {}  # the browser tab that each is in
         self._turns: dict[str, RunningTurn] = {}
         self._threaded: set[str] = set()  # control comms that are served off the main thread
         self._panels: dict[str, Tell] = {}
         self._expected: dict[tuple[str, str], Future[ConsentAnswer]] = {}
         self._lasting: dict[str, dict[str, Any]] = {}  # by type: told to later pages too
         self._settled: dict[str, Mapping[str, Any]] = {}
-        self._missed: list[str] = []  # of these, what ended while no page was there
+        self._unheard: list[str] = []  # of these, what no page has said that it heard
         # Whether updates of an output reach the notebook: not on servers that execute cells
         # themselves. A page says so; until one has, they are assumed to.
         self.updates = True
@@ -237,9 +238,8 @@ class Pages:
             self._settled[id] = message
             if len(self._settled) > _SETTLED:
                 del self._settled[next(iter(self._settled))]
+            self._unheard = [*self._unheard, id][-_SETTLED:]
             comms = list(self._data.values())
-            if not comms:
-                self._missed = [*self._missed, id][-_SETTLED:]
         for comm in comms:
             comm.send({**message, "rank": self.rank(comm.comm_id)})
 
@@ -256,15 +256,16 @@ class Pages:
         said = message.get("content", {}).get("data", {}) if isinstance(message, Mapping) else {}
         with self._lock:
             self.updates = said.get("updates") is not False
-            alone = not self._data
+            tab = self._tabs[comm.comm_id] = str(said.get("tab") or comm.comm_id)
+            alone = all(self._tabs[other] == tab for other in self._data)
             self._data[comm.comm_id] = comm
             self._left = None
             self._arrived.notify_all()
             while len(self._data) > _MOST_PAGES:  # a reloaded page never closed its old comm
                 del self._data[next(iter(self._data))]
+            self._tabs = {page: self._tabs[page] for page in self._data}
             running = list(self._turns.values())
-            missed, self._missed = self._missed, []
-            settled = [self._settled[id] for id in missed if id in self._settled]
+            settled = [self._settled[id] for id in self._unheard if id in self._settled]
             lasting = [m for m in self._lasting.values() if m.get("ids") or m.get("seams")]
         for message in lasting:
             comm.send(message)
@@ -301,6 +302,8 @@ class Pages:
         if request.get("type") == "hello":
             words.tell(str(request.get("language")))
         with self._lock:
+            if request.get("type") == "heard":
+                self._unheard = [id for id in self._unheard if id != request.get("id")]
             turn = self._turns.get(str(request.get("id")))
             expected = self._expected.get((str(request.get("id")), str(request.get("call"))))
             answer = _CONSENT.get(str(request.get("type")))

@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 from deepseek_jupyter.asking.consent import DECISIONS, REFUSALS, by_input, known_decision
+from deepseek_jupyter.asking.reply import Reply
 from deepseek_jupyter.display.frontend import offer_input, run_here
 from deepseek_jupyter.display.pages import CellWriter, pages
-
-if TYPE_CHECKING:
-    from deepseek_jupyter.asking.reply import Reply
-    from deepseek_jupyter.session.session import Session
-
+from deepseek_jupyter.session.session import Session
 
 writer = CellWriter(pages)
 

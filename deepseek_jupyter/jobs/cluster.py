@@ -12,8 +12,7 @@ again.
 from __future__ import annotations
 
 import asyncio
-import math
-from collections import Counter, deque
+from collections import defaultdict, deque
 from collections.abc import AsyncGenerator, Callable, Iterator, Mapping, Sequence, Set
 from concurrent.futures import CancelledError
 from contextlib import aclosing, suppress
@@ -28,12 +27,11 @@ from deepseek_jupyter.context.row_frame import NewColumn, RowFrame, pandas_serie
 from deepseek_jupyter.context.table import is_dask, label_of
 from deepseek_jupyter.conversation.answers import KeptAnswer
 from deepseek_jupyter.errors import ConfigurationError, DeepSeekError, ParameterError
-from deepseek_jupyter.protocol.tokens import count_body
 
 from .row_map import Job, further
 from .row_task import ALSO, RowPrompts, RowTask
 from .runner import JobRequest, Runner, never_sent
-from .trial import EXACT, Census, counted, drawn, lengths_of
+from .trial import EXACT, Census, census_of, drawn, lengths_of
 
 if TYPE_CHECKING:
     from deepseek_jupyter.protocol.deltas import Completion
@@ -47,10 +45,8 @@ _CHUNK = 16  # rows that one task sends
 _SLICE = 256  # rows whose requests are made at a time
 _GATHERED = 0.004  # seconds in which rows are gathered to a chunk
 _WATCH, _PATIENCE = 0.5, 60.0  # seconds between looks at the workers; to wait for the first one
-_TRIES = 4  # of a task that sends nothing
 _ROWS = 32  # bits of a place that are the row's, below its partition's
 
-_GONE = ("lost", "cancelled", "error")
 _NO_WORKERS = ("The cluster has no workers.", "Start some, or leave where= out.")
 _LOST = "A worker was lost, and nobody knows whether its requests were answered."
 
@@ -74,8 +70,7 @@ class Orders:
         """The requests of these rows of a partition; None where a value is missing."""
         source = RowFrame(part.iloc[rows])
         source.read(self.prompts.template.named)
-        values = (row for batch in source.batches() for row in batch)
-        return (self.prompts.request(at, row) for at, row in zip(rows, values, strict=True))
+        return (self.prompts.request(at, row) for at, row in zip(rows, source.rows(), strict=True))
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,12 +183,9 @@ def survey(part: Any, orders: Orders, draws: int, most: int) -> tuple[Census, di
     """A partition's counts, of `most` different rows the tokens; lengths of rows to draw from."""
     source = RowFrame(part)
     source.read(orders.prompts.template.named)
-    census, first = counted(source.batches())
-    made = orders.requests(part, first[:most])
-    measured = {r.key: count_body(r.built.body) for r in made if r and r.built}
-    lengths = lengths_of(source.batches())
+    lengths = lengths_of(source.rows())
     chosen = {at: lengths[at] for at in drawn(lengths, draws)}
-    return replace(census, sampled=min(most, census.different), measured=measured), chosen
+    return census_of(source.rows(), partial(orders.requests, part), most), chosen
 
 
 def answered(
@@ -241,11 +233,11 @@ class _Part:
     rows: Any
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, kw_only=True)
 class _FarRequest(JobRequest):
     """A request whose text is on a worker, made of a row of `part`."""
 
-    part: _Part | None = None
+    part: _Part
 
 
 @dataclass(eq=False, slots=True)
@@ -281,12 +273,10 @@ class Cluster:
         self.frame, self._columns = native, native[labels]
         self.alive: dict[str, str] = {}  # processes by worker
         self.limit: Callable[[], int] = lambda: 1
-        self._loads: Counter[str] = Counter()
-        self._waiting: deque[tuple[_FarRequest, asyncio.Future[Sent]]] = deque()
+        self._waiting: list[tuple[_FarRequest, asyncio.Future[Sent]]] = []
         self._chunks: set[_Chunk] = set()
         self._collecting: set[asyncio.Task[None]] = set()
         self._gathering: asyncio.TimerHandle | None = None
-        self._lanes, self._closed = 1, False
         self._looking: Any = None  # a task that is waited for on another thread
         with suppress(TimeoutError):
             self.client.wait_for_workers(1, timeout=_PATIENCE)
@@ -342,7 +332,6 @@ class Cluster:
         numbers = deque(range(self.frame.npartitions) if places is None else chosen)
         turns = deque(self._lane(owner, numbers, chosen) for owner in self.alive)
         while turns:
-            self._lanes = len(turns)
             if (request := next(turns[0], None)) is None:
                 turns.popleft()
             else:
@@ -356,18 +345,12 @@ class Cluster:
             number, begin, size = numbers.popleft(), 0, 1
             part = _Part(number, owner, self.partition(number, owner))
             rows: Sequence[int] = chosen.get(number) or range(_SLICE)
+            kind = partial(_FarRequest, request=self._orders.prompts.prepared.request, part=part)
             while begin < size:
                 size, found = self.result(look, part.rows, rows)
                 for one in found:
                     place = number << _ROWS | one.place
-                    yield _FarRequest(
-                        place,
-                        one.key,
-                        self._orders.prompts.prepared.request,
-                        worst=one.worst,
-                        error=one.error,
-                        part=part,
-                    )
+                    yield kind(place=place, key=one.key, worst=one.worst, error=one.error)
                 begin += _SLICE if number not in chosen else size
                 rows = range(begin, begin + _SLICE)
 
@@ -377,20 +360,9 @@ class Cluster:
         return self.client.compute(part, workers=[owner], allow_other_workers=True)
 
     def result(self, work: Callable[..., Any], part: Any, *args: Any, **options: Any) -> Any:
-        """What a task makes of a partition; it sends nothing, and may be begun again."""
-        from distributed import KilledWorker
-
-        for left in reversed(range(_TRIES)):
-            task = self.client.submit(work, part, self.orders, *args, pure=False, **options)
-            self._looking = task
-            try:
-                return task.result()
-            except (CancelledError, KilledWorker):
-                if self._closed or not left:
-                    raise
-            if self.orders.status in _GONE:
-                self.orders = self.given(self._orders)
-        return None
+        """What a task makes of a partition; it sends nothing, so Dask may run it again."""
+        self._looking = self.client.submit(work, part, self.orders, *args, pure=False, **options)
+        return self._looking.result()
 
     def surveys(self, draws: int) -> list[tuple[Census, dict[int, int]]]:
         """Of each partition: see `survey`."""
@@ -415,43 +387,34 @@ class Cluster:
         return await came
 
     def _hand_out(self) -> None:
-        """Give what waits to the workers, of which each has its share of the limit."""
+        """Give what waits to the workers, as chunks of a half of each one's share at most: one of
+        them may wait for a slow answer.
+        """
         self._gathering = None
-        share = math.ceil(self.limit() / max(1, min(self._lanes, len(self.alive))))
-        most = max(1, min(_CHUNK, share // 2))  # two at least: one may wait for a slow answer
-        groups: dict[tuple[str, int], list[Any]] = {}
-        waiting, self._waiting = self._waiting, deque()
-        for request, came in waiting:
-            assert request.part is not None
-            owner = request.part.owner
-            if owner not in self.alive:
-                owner = min(self.alive, key=self._loads.__getitem__, default="")
-            if not owner or self._loads[owner] >= share:
-                self._waiting.append((request, came))
-            elif not came.done():
-                self._loads[owner] += 1
-                groups.setdefault((owner, request.part.number), []).append((request, came))
+        if not self.alive:
+            return
+        alive = [*self.alive]
+        most = max(1, min(_CHUNK, self.limit() // (2 * len(alive))))
+        groups = defaultdict[tuple[str, int], list[Any]](list)
+        for request, came in self._waiting:
+            owner, number = request.part.owner, request.part.number
+            if not came.done():
+                owner = owner if owner in self.alive else alive[number % len(alive)]
+                groups[owner, number].append((request, came))
+        self._waiting.clear()
         for (owner, _), some in groups.items():
             for begin in range(0, len(some), most):
                 self._submit(owner, some[begin : begin + most])
 
     def _submit(self, owner: str, some: Sequence[tuple[_FarRequest, asyncio.Future[Sent]]]) -> None:
-        loop, process, part = asyncio.get_running_loop(), self.alive.get(owner, ""), some[0][0].part
-        assert part is not None
+        loop, process = asyncio.get_running_loop(), self.alive.get(owner, "")
         rows = {one.place & (1 << _ROWS) - 1: one.key for one, _ in some}
         chunk = _Chunk(owner, process, some)
         self._chunks.add(chunk)
+        there = {"workers": [owner], "allow_other_workers": False, "pure": False, "priority": 1}
         try:
             chunk.task = self.client.submit(
-                ask,
-                part.rows,
-                self.orders,
-                process,
-                rows,
-                workers=[owner],
-                allow_other_workers=False,
-                pure=False,
-                priority=1,
+                ask, some[0][0].part.rows, self.orders, process, rows, **there
             )
         except Exception as error:  # the client was closed
             self._fail(error)
@@ -479,7 +442,6 @@ class Cluster:
         if chunk not in self._chunks:
             return
         self._chunks.discard(chunk)
-        self._loads[chunk.worker] -= len(chunk.requests)
         for at, (_, came) in enumerate(chunk.requests):
             if came.done():
                 continue
@@ -496,7 +458,7 @@ class Cluster:
             await asyncio.sleep(_WATCH)
             try:
                 await asyncio.to_thread(self.meet)
-                if self.orders.status in _GONE:
+                if self.orders.status in ("lost", "cancelled", "error"):
                     self.orders = await asyncio.to_thread(self.given, self._orders)
                 waited = 0.0 if self.alive else waited + _WATCH
                 if waited > _PATIENCE:
@@ -521,7 +483,7 @@ class Cluster:
 
     async def close(self) -> None:
         """Let the workers close their connections, whatever they wait for."""
-        tasks, self._chunks, self._closed = [chunk.task for chunk in self._chunks], set(), True
+        tasks, self._chunks = [chunk.task for chunk in self._chunks], set()
         tasks += [self._looking] if self._looking else []
         with suppress(Exception):
             await asyncio.to_thread(self.client.run, end, self._orders.id, on_error="ignore")
@@ -635,22 +597,11 @@ class ClusterJob(Job):
         return None
 
     def _begin(self, cap: Cap) -> Runner:
-        task, places, options = self._task, self._places, self._task.options
-        cluster = Cluster(task)
+        task, places, cluster = self._task, self._places, Cluster(self._task)
         with cluster.client.as_current():
             self._count = len(cluster.frame) if places is None else len(places)
-        return ClusterRunner(
-            cluster,
-            task.session,
-            task.prepared,
-            cluster.requests(places),
-            task.read,
-            cap=cap,
-            concurrency=options.concurrency,
-            replay=task.replay,
-            max_errors=options.max_errors,
-            whole=True,
-        )
+        kind = partial(ClusterRunner, cluster)
+        return task.runner(cluster.requests(places), cap, kind, whole=True)
 
     @property
     def rows(self) -> int:
@@ -682,13 +633,9 @@ class ClusterJob(Job):
         answers: bool = True,
     ) -> Any:
         cluster, form = self.runner.cluster, self._task.form
-        rest = [(None,) * len(form.names)] if len(self.values) < self.rows else []
-        found = [*self.values.values(), *rest]
-        new = [
-            NewColumn(n, [row[i] for row in found], form.kinds[i])
-            for i, n in enumerate(form.names)
-            if answers
-        ]
+        rest = [(None,) * len(form.names)] * (not self.values or len(self.values) < self.rows)
+        columns = zip(*self.values.values(), *rest, strict=True) if answers else ()
+        new = [*map(NewColumn, form.names, columns, form.kinds)]
         told = [*table.values(), *[(None, None) for _ in rest]]
         new += [
             NewColumn(n, [further(name, *one) for one in told], ALSO[name])
@@ -696,12 +643,7 @@ class ClusterJob(Job):
         ]
         series = {column.name: pandas_series(column, None) for column in new}
         meta = cluster.frame._meta.assign(**{name: one[:0] for name, one in series.items()})
-        return cluster.frame.map_partitions(
-            answered,
-            cluster.orders,
-            cluster.given(table),
-            dict(also),
-            {name: one.dtype for name, one in series.items()},
-            meta=meta,
-            how=how or ("left" if self._places is None else "inner"),
-        )
+        kinds = {name: one.dtype for name, one in series.items()}
+        how = how or ("left" if self._places is None else "inner")
+        work = partial(answered, also=dict(also), kinds=kinds, how=how)
+        return cluster.frame.map_partitions(work, cluster.orders, cluster.given(table), meta=meta)

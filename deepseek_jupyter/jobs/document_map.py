@@ -8,11 +8,9 @@ kept by the request's hash. The last question is a turn as any other, with what 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import closing
 from dataclasses import replace
 from decimal import Decimal
 from hashlib import blake2b
-from importlib.resources import files
 from typing import TYPE_CHECKING
 
 from deepseek_jupyter import errors
@@ -21,6 +19,7 @@ from deepseek_jupyter.asking.budget import budget_at, left_to_spend, worst_cost
 from deepseek_jupyter.asking.long_texts import map_plan, pace, time_for, tokens_without
 from deepseek_jupyter.asking.prepare import place, prepare
 from deepseek_jupyter.asking.preview import Preview
+from deepseek_jupyter.asking.question import Question
 from deepseek_jupyter.context.attachment import counted
 from deepseek_jupyter.context.relevance import shares
 from deepseek_jupyter.display.render import money
@@ -29,14 +28,13 @@ from deepseek_jupyter.privacy.redaction import restore
 from deepseek_jupyter.protocol.tokens import count_body, count_tokens, most_tokens
 from deepseek_jupyter.protocol.usage import Usage, plus
 
-from .job_view import JobView
+from .job_view import watch
 from .limits import Cap
-from .runner import JobRequest, Runner
+from .runner import JobRequest, Result, Runner
+from .verbs import prompt_of
 
 if TYPE_CHECKING:
     from deepseek_jupyter.asking.prepare import Placed, Prepared
-    from deepseek_jupyter.asking.question import Question
-    from deepseek_jupyter.context.attachment import Attachment
     from deepseek_jupyter.conversation.answers import KeptAnswer
     from deepseek_jupyter.session.session import Session
 
@@ -114,37 +112,27 @@ class _DocumentMap:
     def _ready(self, each: int) -> Prepared:
         """What all shares have in common: the question without anything attached."""
         question, session = self._question, self._session
-        words = (files("deepseek_jupyter.jobs") / "prompts" / "share.md").read_text("utf-8").strip()
         own = session.config.system if question.system is None else question.system
-        asked = replace(
-            question,
-            system="\n\n".join(filter(None, (own, words))),
-            attach=(),
-            fit=None,
-            history=False,
-            new=False,
-            go_on=False,
-            instead_of=None,
+        asked = Question(
+            question.prompt,
+            question.provider,
+            question.model,
+            think=False,
+            system="\n\n".join(filter(None, (own, prompt_of("share")))),
+            parameters={**question.parameters, "max_tokens": each},
             stream=False,
+            history=False,
+            budget=0,
+            replay=question.replay,
+            dry_run=question.dry_run,
             cells="none",
             tools=("none",),
-            web=False,
-            schema=None,
-            format="md",
-            think=False,
-            effort=None,
-            budget=0,
-            parameters={**question.parameters, "max_tokens": each},
         )
         prepared = prepare(session, place(session, asked))
         if prepared.built.thinks:
             more = {**asked.parameters, "max_tokens": each + _THINKING}
             prepared = prepare(session, place(session, replace(asked, parameters=more)))
         return prepared
-
-    def _where(self, share: Sequence[Attachment]) -> str:
-        """Which documents a share is of."""
-        return ", ".join(a.name for a in share)
 
     def _request(self, n: int) -> JobRequest:
         """One share and the question. Its pseudonyms are numbered by itself: the request depends on
@@ -220,37 +208,28 @@ class _DocumentMap:
                 f"This may cost more than the budget of {budget:g}. {plan}.",
                 "Raise --budget, lower --max-tokens, or send --fit parts.",
             )
-        most = plus(Decimal(str(budget)), -last)
-        return Cap(most if left is None else min(most, left), tokens)
+        return Cap(left, tokens).bound(plus(Decimal(str(budget)), -last))
 
     def asked(self, *, show: bool) -> Question:
         """Ask the shares; the question over what they say. Raises what stopped them."""
-        from deepseek_jupyter.transport.engine import engine
-
         runner, count, found = self._runner, len(self._requests), dict[int, str]()
         cap = self._cap()
         runner.cap.most, runner.cap.tokens = cap.most, cap.tokens
         self._session.withholding.hold(self._placed.gathered.held)
-        view = JobView(count, runner, show=show, noun="parts")
-        try:
-            with closing(engine().drain(runner.results, view.stop)) as batches:
-                for batch in batches:
-                    found |= {r.place: r.value for r in batch or () if not r.error}
-                    view.refresh()
-        except KeyboardInterrupt as stopped:
-            raise errors.Interrupted(
-                "Stopped. What was said of the parts is kept: the same question goes on from there."
-            ) from stopped
-        finally:
-            view.close()
+
+        def take(result: Result) -> None:
+            if not result.error:
+                found[result.place] = result.value
+
+        watch(runner, count, take, show=show, noun="parts").close()
         if runner.error is not None:
             raise runner.error
         if missing := count - len(found):
             said = next(iter(runner.tally.last_errors), runner.stopped)
             raise errors.JobStoppedError(f"{missing:,} of {count:,} parts failed: {said}")
         notes = (
-            f"[part {n + 1}: {self._where(self._shares[n])}]\n{found[n].strip()}"
-            for n in range(count)
+            f"[part {n + 1}: {', '.join(a.name for a in share)}]\n{found[n].strip()}"
+            for n, share in enumerate(self._shares)
         )
         last, budget = self._over("\n\n".join(notes)), self._question.budget
         return replace(last, budget=budget - float(runner.cap.spent)) if budget else last

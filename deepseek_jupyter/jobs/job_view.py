@@ -25,10 +25,20 @@ _INTERVAL = 0.2  # seconds between updates
 _ERROR = 300  # characters of an error
 
 
-def watch(runner: Runner, view: JobView, take: Callable[[Result], object]) -> None:
-    """Run a job to its end, or until it is stopped; each result is given to `take`."""
+def watch(
+    runner: Runner,
+    rows: int,
+    take: Callable[[Result], object],
+    *,
+    show: bool,
+    noun: str = "rows",
+) -> JobView:
+    """Run a job of so many `rows` to its end, or until it is stopped; each result is given to
+    `take`. What shows it is still to be closed.
+    """
     from deepseek_jupyter.transport.engine import engine
 
+    view = JobView(rows, runner, show=show, noun=noun)
     try:
         with closing(engine().drain(runner.results, view.stop)) as batches:
             for batch in batches:
@@ -42,6 +52,7 @@ def watch(runner: Runner, view: JobView, take: Callable[[Result], object]) -> No
     except BaseException:  # pages must hear that it is over, whatever ended it
         view.close()
         raise
+    return view
 
 
 class JobView:
@@ -50,14 +61,7 @@ class JobView:
     Pages may stop it: it is a `RunningTurn` to them, without being a turn.
     """
 
-    def __init__(
-        self,
-        rows: int,
-        runner: Runner,
-        *,
-        show: bool,
-        noun: str = "rows",
-    ) -> None:
+    def __init__(self, rows: int, runner: Runner, *, show: bool, noun: str) -> None:
         from deepseek_jupyter.transport.engine import Stop
 
         self._rows, self._runner, self._show, self._noun = rows, runner, show, noun

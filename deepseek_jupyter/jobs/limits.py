@@ -65,6 +65,12 @@ class Cap:
     reserved: Decimal = Decimal()
     used: int = 0
 
+    def bound(self, most: Decimal | None) -> Cap:
+        """Lower it to `most`; the cap itself comes back."""
+        if most is not None:
+            self.most = most if self.most is None else min(self.most, most)
+        return self
+
     def reserve(self, worst: Decimal) -> bool:
         """Set `worst` aside; False where that might pass the cap."""
         if self.tokens is not None and self.used >= self.tokens:

@@ -64,8 +64,7 @@ def released(
     policy = policy_of(session, wanted, files)
     strict = policy_of(session, replace(wanted, rules=""), files)
     for column in columns:
-        ruled = replace(policy, default=FULL).level(column)
-        level = min(ruled, replace(strict, default=FULL).level(column))
+        level = min(replace(p, default=FULL).level(column) for p in (policy, strict))
         if level < FULL:
             raise PolicyError(
                 f"A rule lets {level} of the column {column!r} of {name} leave, and a map sends its"
@@ -73,16 +72,10 @@ def released(
                 "Name other columns; %deepseek doctor lists the rules of policy files.",
             )
     opened = replace(policy, columns={**policy.columns, **dict.fromkeys(columns, FULL)})
-    redactor = placed.redactor.for_request(
-        (*withholding.without({name: "as for these rows"}), *_of_rules(placed)),
-        placed.redactor.released,
-    )
+    ruled = [index for held in placed.gathered.ruled for index in held.withheld]
+    withheld = (*withholding.without({name: "as for these rows"}), *ruled)
+    redactor = placed.redactor.for_request(withheld, placed.redactor.released)
     if before or policy.limits or policy.columns or policy.default < SAMPLE:
         withhold(frame, opened, redactor)
     kinds = {column: kind for column in columns if (kind := column_kind(column))}
     return RowRedactor(redactor, {}, kinds)
-
-
-def _of_rules(placed: Placed) -> list[Any]:
-    """What rules of policy files keep of the notebook's frames."""
-    return [index for held in placed.gathered.ruled for index in held.withheld]

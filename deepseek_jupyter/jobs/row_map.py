@@ -6,12 +6,12 @@ kept by the request's hash, so that a rerun asks only what is new.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from decimal import Decimal
 from functools import partial
 from typing import TYPE_CHECKING, Any
-from weakref import WeakKeyDictionary
 
 from deepseek_jupyter import errors
 from deepseek_jupyter.asking.preview import Preview
@@ -21,41 +21,74 @@ from deepseek_jupyter.errors import ParameterError, shortened
 from deepseek_jupyter.protocol.request import encoded
 from deepseek_jupyter.protocol.tokens import count_body
 
-from .accuracy import Accuracy
-from .job_view import JobView, watch
-from .limits import NOTHING, Cap
-from .row_task import ALSO, RowTask
+from .job_view import watch
+from .limits import Cap
+from .paired import wilson
+from .row_task import ALSO, RowTask, trial_caps
 from .runner import JobRequest, Result, Runner
 from .trial import Census, advice, census_of, drawn, estimate, leaving, lengths_of
 
 if TYPE_CHECKING:
+    from deepseek_jupyter.context.row_frame import RowFrame
     from deepseek_jupyter.conversation.answers import KeptAnswer
 
 _ERROR, _SHOWN = 300, 10  # characters of an error; errors in the table
+_MOST_LABELS = 20  # of the table of truths and answers
 
-_caps: WeakKeyDictionary[Any, dict[str, Decimal]] = WeakKeyDictionary()  # of trials, by task
+
+class Accuracy:
+    """`share` of the answers that are right, its 95 % `interval`, `confusion` and `wrong` rows.
+
+    Compared as texts; rows whose truth is missing do not count.
+    """
+
+    def __init__(self, pairs: Mapping[int, tuple[Any, Any]], source: RowFrame) -> None:
+        """`pairs` are truth and answer by row."""
+        self._source = source
+        known = {at: tuple(map(str, pair)) for at, pair in pairs.items() if pair[0] is not None}
+        self.counts, self.rows = Counter(known.values()), len(known)
+        self._wrong = sorted(at for at, (truth, answer) in known.items() if truth != answer)
+        self.share = 1 - len(self._wrong) / len(known) if known else 0.0
+
+    @property
+    def interval(self) -> tuple[float, float]:
+        """In which the share of all such rows lies (Wilson)."""
+        return wilson(self.rows - len(self._wrong), self.rows)
+
+    @property
+    def wrong(self) -> Any:
+        """The rows whose answer is another than the truth."""
+        return self._source.picked(self._wrong)
+
+    @property
+    def confusion(self) -> Report:
+        """How often each truth got each answer."""
+        sides = zip(*self.counts, strict=True) if self.counts else ((), ())
+        truths, answers = (sorted({*side})[:_MOST_LABELS] for side in sides)
+        rows = [(t, *(f"{self.counts[t, answer]:,}" for answer in answers)) for t in truths]
+        return Report("Truth (rows) and answer (columns)", rows, ("", *answers), str(self))
+
+    def __str__(self) -> str:
+        (low, high), right = self.interval, self.rows - len(self._wrong)
+        return f"{right:,} of {self.rows:,} right: {self.share:.0%} ({low:.0%} to {high:.0%})"
 
 
 class Job:
     """What a map has done: `values` and `failed` by row, `extras` whole answers."""
 
-    def __init__(self, task: RowTask, places: Sequence[int] | None, cap: Cap) -> None:
+    def __init__(self, task: RowTask, places: Sequence[int] | None) -> None:
         self._task, self._places = task, places
         self.values: dict[int, tuple[Any, ...]] = {}
         self.failed: dict[int, str] = {}
         self.extras: dict[int, KeptAnswer] = {}
         self.accuracy: Accuracy | None = None
-        self.runner = self._begin(cap)
+        self.runner = self._begin(task.cap(task.options.budget))
 
     def _begin(self, cap: Cap) -> Runner:
         """Read the rows; what asks them."""
-        task, options, rows = self._task, self._task.options, self._read(self._task)
+        task, rows = self._task, self._read(self._task)
         self._range = range(rows) if self._places is None else self._places
-        return Runner(
-            task.session, task.prepared, task.requests(self._places), task.read, cap=cap,
-            concurrency=options.concurrency, replay=task.replay, max_errors=options.max_errors,
-            whole=bool(options.also),
-        )  # fmt: skip
+        return task.runner(task.requests(self._places), cap, whole=bool(task.options.also))
 
     def take(self, result: Result) -> None:
         """Keep what came of a row."""
@@ -74,7 +107,8 @@ class Job:
     def drawn(cls, task: RowTask, count: int) -> tuple[list[int], Callable[[], Census]]:
         """Where the rows of a trial are, and what counts all."""
         cls._read(task)
-        return drawn(lengths_of(task.source.batches()), count), partial(census_of, task)
+        census = partial(census_of, task.source.rows(), task.requests)
+        return drawn(lengths_of(task.source.rows()), count), census
 
     @classmethod
     def longest(cls, task: RowTask) -> JobRequest | None:
@@ -118,7 +152,7 @@ class Job:
 
     def retry(self) -> Any:
         """Ask again what failed or was not asked yet; the whole frame comes back."""
-        return run(self._task, self._places, self._task.cap(self._task.options.budget), type(self))
+        return run(self._task, self._places, type(self))
 
     def picked(self, places: Sequence[int]) -> Any:
         """Rows of an eager frame, by place."""
@@ -143,8 +177,8 @@ class Job:
 
     def compare(self, truth: str) -> None:
         """Measure the answers against the column `truth`."""
-        rows = (row[0] for batch in self._task.source.batches([truth]) for row in batch)
-        pairs = {at: (t, self.values[at][0]) for at, t in enumerate(rows) if at in self.values}
+        rows = enumerate(self._task.source.rows([truth]))
+        pairs = {at: (row[0], self.values[at][0]) for at, row in rows if at in self.values}
         self.accuracy = Accuracy(pairs, self._task.source)
 
     def __repr__(self) -> str:
@@ -165,16 +199,14 @@ last_job: Job | None = None
 
 def row_map(task: RowTask, kind: type[Job] = Job) -> Any:
     """The rows of a trial, or all of them, with the answers. Raises `JobStoppedError`."""
-    options, cap = task.options, task.cap(task.options.budget)
+    options = task.options
+    task.cap(options.budget)  # refused before the rows are read
     if task.dry_run:
         return preview(task, kind.longest(task))
     if options.rows != "all":
         places, census = kind.drawn(task, int(options.rows))
-        return run(task, places, cap, kind, census)
-    if options.budget is None and not task.prepared.provider.free:
-        trial = _caps.get(task.session, {}).get(task.key, NOTHING)
-        cap.most = trial if cap.most is None else min(cap.most, trial)
-    return run(task, None, cap, kind)
+        return run(task, places, kind, census)
+    return run(task, None, kind)
 
 
 def preview(task: RowTask, first: JobRequest | None) -> Preview:
@@ -191,7 +223,6 @@ def preview(task: RowTask, first: JobRequest | None) -> Preview:
 def run(
     task: RowTask,
     places: Sequence[int] | None,
-    cap: Cap,
     kind: type[Job] = Job,
     census: Callable[[], Census] | None = None,
 ) -> Any:
@@ -199,17 +230,16 @@ def run(
     of all rows.
     """
     global last_job
-    last_job = job = kind(task, places, cap)
+    last_job = job = kind(task, places)
     runner, options = job.runner, task.options
-    view = JobView(job.rows, runner, show=options.show)
-    watch(runner, view, job.take)
+    view = watch(runner, job.rows, job.take, show=options.show)
     if options.truth is not None:
         job.compare(options.truth)
     reports = [job.report, *job.failures()]
     if census is not None and not runner.stopped:
         lines, most = estimate(task, runner, census())
         if most is not None:
-            _caps.setdefault(task.session, {})[task.key] = most
+            trial_caps.setdefault(task.session, {})[task.key, task.currency] = most
         reports.append(Report("All rows", lines, (), advice(task, runner, most)))
     view.close(*reports)
     if (stopped := runner.stop_error(len(job.values), job.rows)) is not None:

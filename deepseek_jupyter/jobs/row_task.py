@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from functools import partial
 from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
 
 from deepseek_jupyter.asking.attachments import kept_from_texts, name_of
 from deepseek_jupyter.asking.budget import left_to_spend, worst_cost
@@ -20,9 +21,9 @@ from deepseek_jupyter.privacy.rules import Teaching
 from deepseek_jupyter.protocol.tokens import most_tokens
 
 from .answer_form import AnswerForm
-from .limits import Cap
+from .limits import NOTHING, Cap
 from .release import RowRedactor, released
-from .runner import JobRequest
+from .runner import JobRequest, Runner
 from .template import RowTemplate, template_of, text_of
 
 if TYPE_CHECKING:
@@ -31,6 +32,9 @@ if TYPE_CHECKING:
     from deepseek_jupyter.conversation.answers import KeptAnswer
     from deepseek_jupyter.protocol.usage import Price
     from deepseek_jupyter.session.session import Session
+
+# Caps that trials gave: of a session, by `RowTask.key` and currency.
+trial_caps: WeakKeyDictionary[Any, dict[tuple[str, str], Decimal]] = WeakKeyDictionary()
 
 # Kinds of the columns that `also` names.
 ALSO = {"error": str, "raw": str, "reasoning": str, "tokens": int}
@@ -152,6 +156,11 @@ class RowTask:
         self.prompts = RowPrompts(self.template, self.masks, self.prepared, self.price, common)
 
     @property
+    def currency(self) -> str:
+        """Of its price, "" where none is known."""
+        return "" if self.price is None else self.price.currency
+
+    @property
     def body(self) -> dict[str, Any]:
         """What is sent for each row, and where to, with the variable of its key."""
         provider, key = self.prepared.provider, next(iter(self.prepared.provider.key_variables), "")
@@ -189,25 +198,44 @@ class RowTask:
     def requests(self, places: Iterable[int] | None = None) -> Iterator[JobRequest]:
         """The requests of the rows at `places` (None: of all) that have a value in each column."""
         wanted = None if places is None else set(places)
-        for at, row in enumerate(row for batch in self.source.batches() for row in batch):
+        for at, row in enumerate(self.source.rows()):
             if wanted is None or at in wanted:
                 made = self.prompts.request(at, row)
                 if made is not None:
                     yield made
+
+    def runner(
+        self,
+        requests: Iterator[JobRequest],
+        cap: Cap,
+        kind: Callable[..., Runner] = Runner,
+        **more: Any,
+    ) -> Runner:
+        """What asks `requests` of this task."""
+        options = self.options
+        return kind(
+            self.session, self.prepared, requests, self.read, cap=cap, replay=self.replay,
+            concurrency=options.concurrency, max_errors=options.max_errors, **more,
+        )  # fmt: skip
 
     def read(self, request: JobRequest, answer: KeptAnswer) -> tuple[Any, ...]:
         """The values of an answer, a column each."""
         return self.form.read(answer.text, self.prepared.asked, request.known)
 
     def cap(self, budget: float | str | None) -> Cap:
-        """What may be spent: the job's budget, the notebook's, and that of policy files.
+        """What may be spent: the job's budget, else the cap of its trial for all rows; the
+        notebook's budget, and that of policy files.
 
         Raises `ConfigurationError` where a budget cannot be held.
         """
         provider, given = self.prepared.provider, budget not in (None, "none", 0)
         left, tokens = left_to_spend(self.session, provider, self.prepared.teaching, self.price)
+        cap = Cap(left, tokens)
+        if budget is None and self.options.rows == "all" and not provider.free:
+            caps = trial_caps.get(self.session, {})
+            cap.bound(caps.get((self.key, self.currency), NOTHING))
         if not given or (self.price is None and provider.free):
-            return Cap(left, tokens)
+            return cap
         if self.price is None:
             raise ConfigurationError(
                 f"No price of {self.prepared.request.model} is known: no budget can be held.",
@@ -218,5 +246,4 @@ class RowTask:
                 "With a budget the length of an answer must be known, and this one may be of any.",
                 "Give max_tokens=200, or a type that has an end: to=Literal[...], bool, int.",
             )
-        most = Decimal(str(budget))
-        return Cap(most if left is None else min(most, left), tokens)
+        return cap.bound(Decimal(str(budget)))

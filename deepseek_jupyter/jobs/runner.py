@@ -2,10 +2,11 @@
 
 * Requests with one key are asked once. What the journal keeps is not asked again.
 * The first request is sent alone: what all have in common is in the provider's cache afterwards.
-* Workers, as many as the limit allows, take from one bounded queue: constant memory.
+* As many are asked at once as the limit allows, from one bounded queue: constant memory.
 * The worst case of a request is reserved before it leaves. One whose fate is not known (the
   connection broke, it was stopped) stays charged as reserved.
-* A worker goes on once its answer is in the journal: a killed process loses what was in flight.
+* A place is free again once the answer is in the journal: a killed process loses what was in
+  flight.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from collections.abc import AsyncGenerator, Callable, Iterator, Mapping, Sequenc
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
+from functools import partial
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
@@ -38,7 +40,7 @@ if TYPE_CHECKING:
     from deepseek_jupyter.session.session import Session
     from deepseek_jupyter.transport.exchange import Exchange
 
-_AHEAD, _AT_ONCE = 128, 32  # requests that wait for a worker; that are made ready at a time
+_AHEAD, _AT_ONCE = 128, 32  # requests that wait for a place; that are made ready at a time
 _MOST_REFUSALS = 30  # of one request by the server's limit
 _FEWEST = 20  # requests, before their share of errors says something
 
@@ -144,12 +146,11 @@ class Runner:
         self.limit = _limit_of(session, [one for one, _ in self.lanes], concurrency)
         self._results: asyncio.Queue[list[Result] | None] = asyncio.Queue()
         self._ready: asyncio.Queue[JobRequest | None] = asyncio.Queue(_AHEAD)
-        self._again: deque[JobRequest] = deque()  # refused by the server's limit
         self._same: dict[str, list[JobRequest]] = {}  # by key, behind one that is on its way
         self._known: dict[str, Result] = {}
-        self._workers: set[asyncio.Task[None]] = set()
-        self._gone = asyncio.Event()  # one of them
-        self._bug: BaseException | None = None
+        self._inside = set[str]()  # keys of requests that have a place within the limit
+        self._left = asyncio.Event()  # one of them
+        self._unread: Exception | None = None  # why further rows cannot be read
         self._settled = asyncio.Event()
         self._fresh: list[KeptAnswer] = []
         self._group_write = GroupCommit(self._write)
@@ -172,42 +173,36 @@ class Runner:
             await self._client.close()
 
     async def _run(self) -> None:
-        feeding = asyncio.create_task(self._feed())
+        """Ask what is ready, each request as a task, as many at once as the limit allows."""
         try:
-            # None is left in the queue at the end; the limit may have sent all workers home.
-            while self._workers or not (self.stopped or self._is_over(feeding)):
-                self._grow(1)
-                self._gone.clear()
-                await self._gone.wait()
-                if self._bug is not None:
-                    raise self._bug
-            if feeding.done():
-                feeding.result()
+            async with asyncio.TaskGroup() as group:
+                feeding = group.create_task(self._feed())
+                while not self.stopped and (request := await self._ready.get()) is not None:
+                    await self._enter(request.key)
+                    task = group.create_task(self._ask(request))
+                    task.add_done_callback(partial(self._leave, request.key))
+                feeding.cancel()
+        except ExceptionGroup as several:
+            raise several.exceptions[0] from None
         finally:
-            for task in (feeding, *self._workers):
-                task.cancel()
-            await asyncio.gather(feeding, *self._workers, return_exceptions=True)
             await self._group_write()
             if self._journal is not None:
                 self._journal.sync()
-
-    def _is_over(self, feeding: asyncio.Task[None]) -> bool:
-        return feeding.done() and not self._again and self._ready.qsize() <= 1
+        if self._unread is not None:
+            raise self._unread
 
     # Requests that are ready
 
     async def _feed(self) -> None:
-        """Make requests ready, a few ahead; None at the end, also where the rows cannot be read."""
+        """Make requests ready, a few ahead; None at the end, also where the rows cannot be read:
+        what is on its way is paid for, and ends first.
+        """
         try:
-            while requests := await asyncio.to_thread(self._next_requests):
+            while requests := await asyncio.to_thread(lambda: [*islice(self._requests, _AT_ONCE)]):
                 await self._make_ready(requests)
-        except Exception:  # whatever it was: without an end the workers would wait for ever
-            await self._ready.put(None)
-            raise
+        except Exception as error:
+            self._unread = error
         await self._ready.put(None)
-
-    def _next_requests(self) -> list[JobRequest]:
-        return list(islice(self._requests, _AT_ONCE))
 
     async def _make_ready(self, requests: Sequence[JobRequest]) -> None:
         fresh = {r.key for r in requests if r.error is None and r.key not in self._known}
@@ -241,46 +236,30 @@ class Runner:
             self._fail(request, errors.ReplayError("This row has no kept answer."))
         return self._replay == "always"
 
-    # Workers
+    # Asking
 
-    def _grow(self, most: int) -> None:
-        """Begin workers, up to `most`, as far as the limit has room; one in any case."""
+    async def _enter(self, key: str) -> None:
+        """Wait for a place: as many as the limit says, one in any case, and one until the first
+        request is answered.
+        """
         limit = self.limit
-        while len(self._workers) < most and (limit.inside < limit.now or not self._workers):
-            limit.inside += 1
-            worker = asyncio.create_task(self._work())
-            worker.add_done_callback(self._leave)
-            self._workers.add(worker)
+        while self._inside and (limit.inside >= limit.now or not self.tally.asked):
+            self._left.clear()
+            await self._left.wait()
+        self._inside.add(key)
+        limit.inside += 1
 
-    def _leave(self, worker: asyncio.Task[None]) -> None:
-        self.limit.inside -= 1
-        self._workers.discard(worker)
-        self._bug = self._bug or (None if worker.cancelled() else worker.exception())
-        self._gone.set()
-
-    @property
-    def _too_many(self) -> bool:
-        return self.limit.inside > self.limit.now and len(self._workers) > 1
-
-    async def _work(self) -> None:
-        while not self._too_many:
-            request = self._again.popleft() if self._again else await self._ready.get()
-            if request is None or self.stopped:
-                self._end()
-                return
-            await self._ask(request)
-            if not self.stopped and (self._again or not self._ready.empty()):
-                self._grow(self.limit.now)
-
-    def _end(self) -> None:
-        """Let the next worker that waits for a request look again."""
-        with suppress(asyncio.QueueFull):
-            self._ready.put_nowait(None)
+    def _leave(self, key: str, _: object = None) -> None:
+        if key in self._inside:
+            self._inside.remove(key)
+            self.limit.inside -= 1
+            self._left.set()
 
     def _stop(self, why: str) -> None:
         self.stopped = self.stopped or why
         self._settled.set()
-        self._end()
+        with suppress(asyncio.QueueFull):
+            self._ready.put_nowait(None)  # `_run` may wait for a request
 
     async def _reserved(self, request: JobRequest) -> bool:
         """Reserve the worst case of a request; what others may give back is waited for."""
@@ -314,9 +293,9 @@ class Runner:
             else:
                 attempt += 1
             await asyncio.sleep(wait)
-            if self._too_many:
-                self._again.append(request)
-                return
+            if self.limit.inside > self.limit.now:
+                self._leave(request.key)
+                await self._enter(request.key)
 
     async def _try(self, request: JobRequest) -> DeepSeekError | None:
         """Send a request once, and keep what came of it; the error that is in the way."""

@@ -6,7 +6,6 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from decimal import Decimal
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,9 +19,9 @@ from deepseek_jupyter.tools.arrow import frame_of
 
 from . import scorecard, suite_files
 from .attempt import ERROR, NO_ANSWER, Attempt, Summary, pairs_of, scores_of, summary_of
-from .job_view import JobView
 from .paired import Pair, least_difference
 from .row_map import Job, preview
+from .row_task import MapOptions
 from .scorers import Scorer, scorer_of, settled
 from .suite_job import Budget, SuiteJob
 from .variant import Variant, variants_of
@@ -69,20 +68,20 @@ def suite(
     names, scorer = user_namespace(), scorer_of(score)
     frame = cases if is_frame(cases) else frame_of(suite_files.records(cases))
     chosen, question = variants_of(variants, names, least=1), question_of(prompt, options)
-    job = SuiteJob(get_session(), frame, question, chosen, repeats, names, rows, budget)
+    given = MapOptions(rows=rows, concurrency=concurrency, max_errors=max_errors, show=show)
+    job = SuiteJob(get_session(), frame, question, chosen, repeats, names, given, budget)
     scorer = settled(scorer, job.cases)
     if question.dry_run:
         shown = (preview(task, Job.longest(task)) for task in job.tasks)
         return dict(zip((one.name for one in chosen), shown, strict=True))
     places = None if rows == "all" else Job.drawn(job.tasks[0], int(rows))[0]
-    view = partial(JobView, show=show, noun="answers")
-    limits = {"concurrency": concurrency, "max_errors": max_errors}
-    runner = job.run(places, view, **limits)
+    runner = job.run(places)
     stopped = runner.stop_error(len(job.attempts), len(job.cases) * len(chosen) * repeats)
     job.score(scorer)
     if stopped is None and scorer.grade is None:
-        stopped = job.judge(scorer, view, **limits)
-    made = _made(job, prompt, chosen, scorer, repeats, options, frame)
+        stopped = job.judge(scorer)
+    settings = {"prompt": prompt, "scorer": scorer, "repeats": repeats, "options": options}
+    made = _found(job, variants=chosen, source=frame, **settings)
     if isinstance(stopped, JobStoppedError):
         stopped.job = made
     if stopped is not None:
@@ -92,36 +91,19 @@ def suite(
     return made
 
 
-def _made(
-    job: SuiteJob,
-    prompt: str,
-    chosen: tuple[Variant, ...],
-    scorer: Scorer,
-    repeats: int,
-    options: dict[str, Any],
-    frame: Any,
-) -> Suite:
+def _found(job: SuiteJob, **settings: Any) -> Suite:
     """What a job has found."""
     return Suite(
-        cases=_with_ids(job.cases),
+        cases=[{"id": at, **case} for at, case in enumerate(job.cases, 1)],
         questions=[job.question(at) for at in range(len(job.cases))],
-        prompt=prompt,
-        variants=chosen,
-        scorer=scorer,
-        repeats=repeats,
         attempts=job.attempts,
-        options=options,
         judge_costs=job.judge_costs,
         judged=[job.judged, job.torn],
         bodies=[task.body for task in job.tasks],
         asked=job.asked,
         spent=job.spent,
-        source=frame,
+        **settings,
     )
-
-
-def _with_ids(cases: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    return [{"id": at + 1, **case} for at, case in enumerate(cases)]
 
 
 @dataclass(repr=False)

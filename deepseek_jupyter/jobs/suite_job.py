@@ -6,13 +6,12 @@ none is answered by another one; a rerun finds each of them again.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from decimal import Decimal
 from functools import partial
 from statistics import median
 from typing import TYPE_CHECKING, Any
-from weakref import WeakKeyDictionary
 
 from deepseek_jupyter.asking.question import Question
 from deepseek_jupyter.display.render import money, seconds
@@ -20,12 +19,13 @@ from deepseek_jupyter.display.report import Report
 from deepseek_jupyter.errors import DeepSeekError, ParameterError
 from deepseek_jupyter.protocol.tokens import count_body
 from deepseek_jupyter.protocol.usage import Usage, plus
+from deepseek_jupyter.tools.arrow import frame_of
 
 from .attempt import Attempt
-from .job_view import JobView, watch
-from .judging import pairing, verdicts
-from .limits import NOTHING, Cap
-from .row_task import MapOptions, RowTask
+from .job_view import watch
+from .judging import Verdict, judged
+from .limits import Cap
+from .row_task import MapOptions, RowTask, trial_caps
 from .runner import JobRequest, Result, Runner
 from .scorers import Scorer
 from .template import text_of
@@ -36,8 +36,6 @@ if TYPE_CHECKING:
     from deepseek_jupyter.session.session import Session
 
 Budget = float | str | Mapping[str, float] | None
-
-_trials: WeakKeyDictionary[Any, dict[str, Mapping[str, Decimal]]] = WeakKeyDictionary()
 
 
 class SuiteJob:
@@ -53,27 +51,27 @@ class SuiteJob:
         variants: Sequence[Variant],
         repeats: int,
         names: Mapping[str, Any],
-        rows: int | str,
+        options: MapOptions,
         budget: Budget,
     ) -> None:
         """Nothing is sent. Raises `ConfigurationError` and its kind, for equal variants too."""
         asked = [one.ask(question) for one in variants]
-        options = MapOptions(into="answer of the suite", rows=rows, think=None, stream=True)
+        options = replace(options, into="answer of the suite", think=None, stream=True)
         self.tasks = [RowTask(session, frame, one, options, names) for one in asked]
         check_different(variants, [task.prepared for task in self.tasks])
         self._session, self._variants, self._repeats = session, variants, repeats
+        self._options = options
         self._source, self._template = self.tasks[0].source, self.tasks[0].template
         labels = self._source.labels
         self._source.read(labels)
-        every = (row for batch in self._source.batches() for row in batch)
-        self.cases = [dict(zip(labels, row, strict=True)) for row in every]
+        self.cases = [dict(zip(labels, row, strict=True)) for row in self._source.rows()]
         for task in self.tasks:
             task.source.read(task.template.named)
         self.key = f"{repeats} {' '.join(task.key for task in self.tasks)}"
         self.attempts: list[Attempt] = []
         self.judged = self.torn = self.asked = 0
         self.judge_costs: dict[str, Decimal] = {}
-        self._budget, self._trial, self._caps = budget, rows != "all", dict[str, Cap]()
+        self._budget, self._caps = budget, dict[str, Cap]()
         self._check_currencies()
         self._sent: dict[int, str] = {}
         self._raw: dict[int, str] = {}
@@ -96,16 +94,9 @@ class SuiteJob:
 
         Raises `ConfigurationError` where a budget cannot be held.
         """
-        currency, budget = _currency(task), self._budget
-        given = budget.get(currency) if isinstance(budget, Mapping) else budget
-        cap = task.cap(given)
-        if not self._trial and given is None and not task.prepared.provider.free:
-            most = _trials.get(self._session, {}).get(self.key, {}).get(currency, NOTHING)
-            cap.most = most if cap.most is None else min(cap.most, most)
-        kept = self._caps.setdefault(currency, cap)
-        limits = [one for one in (kept.most, cap.most) if one is not None]
-        kept.most = min(limits) if limits else None
-        return kept
+        task.key, budget = self.key, self._budget
+        cap = task.cap(budget.get(task.currency) if isinstance(budget, Mapping) else budget)
+        return self._caps.setdefault(task.currency, cap).bound(cap.most)
 
     # Asking
 
@@ -124,37 +115,19 @@ class SuiteJob:
         place = (request.place * len(self.tasks) + lane) * self._repeats + repeat
         return replace(request, place=place, key=f"{request.key} suite {repeat}", lane=lane)
 
-    def run(
-        self, places: Sequence[int] | None, view: Callable[..., JobView], **options: Any
-    ) -> Runner:
+    def run(self, places: Sequence[int] | None) -> Runner:
         """Ask the cases at `places`. Raises `Interrupted`, and what a rerun cannot change."""
         lanes = [(task.prepared, self._cap(task)) for task in self.tasks]
-        runner = Runner(
-            self._session,
-            lanes[0][0],
-            self.requests(places),
-            self._read,
-            cap=lanes[0][1],
-            others=lanes[1:],
-            whole=True,
-            keep_cut=True,
-            replay=self.tasks[0].replay,
-            **options,
-        )
+        ask = partial(Runner, others=lanes[1:], whole=True, keep_cut=True)
+        runner = self.tasks[0].runner(self.requests(places), lanes[0][1], ask)
         found: dict[int, Attempt] = {}
         rows = len(self.cases) if places is None else len(places)
-        shown = view(rows * len(self.tasks) * self._repeats, runner)
-        try:
-            watch(runner, shown, partial(self._take, found))
-        finally:
-            self.attempts = [found[place] for place in sorted(found)]
-            self._raw = {at: self._raw[place] for at, place in enumerate(sorted(found))}
-        shown.close()
+        rows, show = rows * len(self.tasks) * self._repeats, self._options.show
+        watch(runner, rows, partial(self._take, found), show=show, noun="answers").close()
+        self.attempts = [found[place] for place in sorted(found)]
+        self._raw = {at: self._raw[place] for at, place in enumerate(sorted(found))}
         self.asked = runner.tally.asked
         return runner
-
-    def _read(self, request: JobRequest, answer: Any) -> Any:
-        return self.tasks[request.lane].read(request, answer)
 
     def _take(self, found: dict[int, Attempt], result: Result) -> None:
         place, repeat = divmod(result.place, self._repeats)
@@ -200,39 +173,35 @@ class SuiteJob:
         except Exception as error:
             return replace(one, error=f"The scorer failed: {type(error).__name__}: {error}")
 
-    def judge(
-        self, scorer: Scorer, view: Callable[..., JobView], **options: Any
-    ) -> DeepSeekError | None:
+    def judge(self, scorer: Scorer) -> DeepSeekError | None:
         """Have the pairs of answers judged, within the caps; why that ended early, if it did."""
         prompt = prompt_of("judge", rubric=str(scorer.settings["rubric"]))
         question = Question(prompt, system="", replay=self.tasks[0].replay)
         asked = Variant.of(scorer.settings["model"], {}).ask(question)
-        made = pairing(self._session, asked, self.attempts, self._sent, self._raw)
-        said, costs, stopped = dict[int, Any](), list[Decimal](), None
+        stopped: DeepSeekError | None = None
 
-        def take(result: Result) -> None:
-            if result.answer is not None and not result.error:
-                said[result.place] = result.value[0]
-                costs.append(result.answer.cost or Decimal())
+        def ask(rows: list[dict[str, str]]) -> dict[int, Any]:
+            nonlocal stopped
+            said, costs = dict[int, Any](), list[Decimal]()
 
-        if (task := made.task) is not None:
-            task.source.read(task.template.named)
-            runner = Runner(
-                self._session,
-                task.prepared,
-                task.requests(),
-                task.read,
-                cap=self._cap(task),
-                whole=True,
-                replay=task.replay,
-                **options,
-            )
-            shown = view(2 * len(made.pairs), runner)
-            watch(runner, shown, take)
-            shown.close()
-            stopped = runner.stop_error(runner.tally.done, 2 * len(made.pairs))
-            self.judge_costs = {_currency(task): plus(*costs)}
-        self.attempts, self.judged, self.torn = verdicts(self.attempts, made, said.get)
+            def take(result: Result) -> None:
+                if result.answer is not None and not result.error:
+                    said[result.place] = result.value[0]
+                    costs.append(result.answer.cost or Decimal())
+
+            if rows:
+                given = replace(self._options, to=Verdict, into="answer", think=False, stream=False)
+                task = RowTask(self._session, frame_of(rows), asked, given, {})
+                task.source.read(task.template.named)
+                runner = task.runner(task.requests(), self._cap(task), whole=True)
+                show = self._options.show
+                watch(runner, len(rows), take, show=show, noun="answers").close()
+                stopped = runner.stop_error(runner.tally.done, len(rows))
+                self.judge_costs = {task.currency: plus(*costs)}
+            return said
+
+        found = judged(self.attempts, self._sent, self._raw, ask)
+        self.attempts, self.judged, self.torn = found
         return stopped
 
     # The trial
@@ -251,7 +220,7 @@ class SuiteJob:
             read = sum(count_body(one.built.body) for one in own if one.built)
             every = (one for one in self.attempts if one.variant == variant.name and not one.error)
             out = sorted(one.tokens_out for one in every) or [0]
-            high, currency = out[round(0.95 * (len(out) - 1))], _currency(task)
+            high, currency = out[round(0.95 * (len(out) - 1))], task.currency
             said = "nothing" if task.prepared.provider.free else "not known"
             if task.price is not None:
                 cost = task.price.cost(Usage(read, len(own) * high)).amount
@@ -264,7 +233,8 @@ class SuiteJob:
             name: Decimal(f"{2 * cost + 16 * worst[name]:.1e}") + Decimal("0.0001")
             for name, cost in likely.items()
         }
-        _trials.setdefault(self._session, {})[self.key] = caps
+        kept_caps = {(self.key, name): cap for name, cap in caps.items()}
+        trial_caps.setdefault(self._session, {}).update(kept_caps)
         each = runner.tally.seconds / max(1, len(runner.tally.out))
         time = seconds(len(left) * each / runner.limit.now)
         allowed = " and ".join(money(cap, name) for name, cap in caps.items())
@@ -274,13 +244,9 @@ class SuiteJob:
         return Report("All cases", rows, heads, remark, quoted=1)
 
     def _check_currencies(self) -> None:
-        known = sorted({_currency(task) for task in self.tasks} - {""})
+        known = sorted({task.currency for task in self.tasks} - {""})
         if len(known) > 1 and isinstance(self._budget, int | float):
             said = ", ".join(f"{one!r}: {self._budget}" for one in known)
             raise ParameterError(
                 "The variants have prices in several currencies.", f"Give budget={{{said}}}."
             )
-
-
-def _currency(task: RowTask) -> str:
-    return "" if task.price is None else task.price.currency

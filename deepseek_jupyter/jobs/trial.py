@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from statistics import median
@@ -20,13 +20,13 @@ from .template import text_of
 
 if TYPE_CHECKING:
     from .row_task import RowTask
-    from .runner import Runner
+    from .runner import JobRequest, Runner
 
 EXACT = 5_000  # different rows whose requests are made and counted; beyond, they are estimated
 _STEP = timedelta(minutes=30)
 
 Lines = list[tuple[str, str]]
-Batches = Iterable[list[tuple[Any, ...]]]
+Rows = Iterable[tuple[Any, ...]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,9 +42,8 @@ class Census:
     measured: Mapping[str, int] = field(default_factory=dict)
 
 
-def lengths_of(batches: Batches) -> list[int]:
+def lengths_of(rows: Rows) -> list[int]:
     """Of each row the characters; -1 where a value is missing."""
-    rows = (row for batch in batches for row in batch)
     return [-1 if None in row else sum(len(str(text_of(v))) for v in row) for row in rows]
 
 
@@ -58,25 +57,20 @@ def drawn(lengths: Sequence[int], count: int) -> list[int]:
     return sorted(places)
 
 
-def counted(batches: Batches) -> tuple[Census, list[int]]:
-    """A census without requests, and the first of the rows that are equal."""
-    different, first, count, missing = set[int](), list[int](), 0, 0
-    for row in (row for batch in batches for row in batch):
-        mark = hash(tuple(map(text_of, row)))
+def census_of(
+    rows: Rows, requests: Callable[[list[int]], Iterable[JobRequest | None]], most: int = EXACT
+) -> Census:
+    """The census of `rows`; the `requests` of up to `most` different ones are measured."""
+    first, missing, count = dict[int, int](), 0, 0
+    for row in rows:
         if None in row:
             missing += 1
-        elif mark not in different:
-            different.add(mark)
-            first.append(count)
+        else:
+            first.setdefault(hash(tuple(map(text_of, row))), count)
         count += 1
-    return Census(count, len(different), missing), first
-
-
-def census_of(task: RowTask) -> Census:
-    """The census of a task whose rows are read here."""
-    census, first = counted(task.source.batches())
-    measured = {r.key: count_body(r.built.body) for r in task.requests(first[:EXACT]) if r.built}
-    return replace(census, sampled=min(EXACT, census.different), measured=measured)
+    places = [*first.values()][:most]
+    measured = {r.key: count_body(r.built.body) for r in requests(places) if r and r.built}
+    return Census(count, len(first), missing, len(places), measured)
 
 
 def estimate(task: RowTask, runner: Runner, census: Census) -> tuple[Lines, Decimal | None]:
@@ -118,18 +112,14 @@ def _prices(task: RowTask, runner: Runner, tokens_in: int, out: Sequence[int]) -
     most = Usage(tokens_in, out[1])
     low, high = (task.price.cost(u) for u in (Usage(tokens_in, out[0], hits), most))
     said = f"{money(low.amount, low.currency)} to {money(high.amount, low.currency)} now"
-    if (change := _next_price(task)) is not None:
+    provider, model = task.prepared.provider, task.prepared.request.model
+    own = own_price(task.session.config.prices, provider.name, model)
+    change = next_price(provider.facts(model).prices, datetime.now(UTC)) if own is None else None
+    if change is not None:
         at, price = change
         later = money(price.cost(most).amount, low.currency)
         said += f", up to {later} from {at.astimezone():%H:%M}"
     return [("price of the rest", said)]
-
-
-def _next_price(task: RowTask) -> tuple[datetime, Price] | None:
-    provider, model = task.prepared.provider, task.prepared.request.model
-    if own_price(task.session.config.prices, provider.name, model) is not None:
-        return None
-    return next_price(provider.facts(model).prices, datetime.now(UTC))
 
 
 def next_price(periods: Sequence[PricePeriod], now: datetime) -> tuple[datetime, Price] | None:

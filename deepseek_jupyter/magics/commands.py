@@ -26,32 +26,24 @@ from deepseek_jupyter.protocol.parameters import parse_value
 from deepseek_jupyter.session.accounts import WAYS, usage
 from deepseek_jupyter.words import said
 
+from . import reports
 from .arguments import flag_help, parse_line, split, suggestion
 from .origins import origins
-from .reports import (
-    LOCAL_VERBS,
-    balance,
-    local_model,
-    models,
-    parameters,
-    providers,
-    status,
-    turns_in_words,
-)
+from .reports import turns_in_words
 
 if TYPE_CHECKING:
-    from deepseek_jupyter.conversation.conversation import Conversation
     from deepseek_jupyter.conversation.recording import Recording
     from deepseek_jupyter.fixing.fix import Proposal
+    from deepseek_jupyter.session.session import Session
 
 
 @dataclass(frozen=True, slots=True)
 class LineCommand:
     """A command, the form of its arguments, and what it does in one line.
 
-    `call` takes the words of the line; its keyword-only parameters are flags, with a value where
-    their default is a text. One that `asks` the
-    model is given the line as it was written, and the id of the asking cell.
+    `call` takes the session and the words of the line; its keyword-only parameters are flags, with
+    a value where their default is a text. One that `asks` the model is given the line as it was
+    written, and the id of the asking cell.
     """
 
     call: Callable[..., Any]
@@ -73,7 +65,7 @@ class LineCommand:
             else:
                 rest.append(word)
         try:
-            bound = takes.bind(*rest, **given)
+            bound = takes.bind(get_session(), *rest, **given)
         except TypeError:
             form = f"%deepseek {name} {self.form}".rstrip()
             names = " %deepseek tree names the turns." if "TURN" in form else ""
@@ -103,7 +95,7 @@ def run(line: str, cell_id: Callable[[], str | None] = lambda: None) -> Any:
         return COMMANDS[first].call(rest, cell_id())
     words = split(line)
     if not words:
-        return status(get_session())
+        return reports.status(get_session())
     name = words[0]
     if name not in COMMANDS:
         close = suggestion(name, list(COMMANDS)) or " %deepseek help lists the commands."
@@ -114,40 +106,32 @@ def run(line: str, cell_id: Callable[[], str | None] = lambda: None) -> Any:
 # The session's
 
 
-@_command("[PROVIDER]", "the model ids that the provider lists")
-def _models(provider: str | None = None) -> Report:
-    return models(get_session(), provider)
-
-
-@_command("[PROVIDER]", "what --param takes there: range, default, meaning")
-def _parameters(provider: str | None = None) -> Report:
-    return parameters(get_session(), provider)
+_command("[PROVIDER]", "the model ids that the provider lists")(reports.models)
+_command("[PROVIDER]", "what --param takes there: range, default, meaning")(reports.parameters)
 
 
 @_command("", "what models cost, per million tokens, and whether it is peak time")
-def _price() -> Report:
+def _price(session: Session) -> Report:
     from deepseek_jupyter.session.prices import price_list
 
-    return price_list(get_session())
+    return price_list(session)
 
 
-@_command("[PROVIDER]", "what is left on the account")
-def _balance(provider: str | None = None) -> Report:
-    return balance(get_session(), provider)
+_command("[PROVIDER]", "what is left on the account")(reports.balance)
 
 
 @_command(f"[{'|'.join(WAYS)}]", "tokens and cost, of this session without one")
-def _usage(by: str | None = None) -> Report:
+def _usage(session: Session, by: str | None = None) -> Report:
     if by is not None and by not in WAYS:
         raise UsageError(f"usage takes {', '.join(WAYS)}.{suggestion(by, WAYS)}")
-    return usage(get_session(), by)  # type: ignore[arg-type]
+    return usage(session, by)  # type: ignore[arg-type]
 
 
 @_command("[NAME=VALUE]", "show or change settings")
-def _config(*items: str) -> Report | None:
+def _config(session: Session, *items: str) -> Report | None:
     from deepseek_jupyter.nested import enable_nested, nested_state
 
-    config = get_session().config
+    config = session.config
     if not items:
         helps = {name: trait.help for name, trait in config.traits(config=True).items()}
         rows = [(name, repr(value), helps[name]) for name, value in config.items().items()]
@@ -173,7 +157,7 @@ def _set(config: DeepSeek, name: str, text: str) -> None:
 
     value: Any = text
     if not isinstance(getattr(config, name), str):
-        value = parse_value(text.lower() if text in ("True", "False") else text)
+        value = parse_value(text)
     try:
         setattr(config, name, value)
     except TraitError as error:
@@ -181,20 +165,20 @@ def _set(config: DeepSeek, name: str, text: str) -> None:
 
 
 @_command("[NAME]", "list providers, or choose one")
-def _provider(name: str | None = None) -> Report:
+def _provider(session: Session, name: str | None = None) -> Report:
     if name is not None:
-        get_session().endpoints.choose(name)
-    return providers(get_session())
+        session.endpoints.choose(name)
+    return reports.providers(session)
 
 
 @_command("[PROVIDER] [--forget]", "store a key, typed hidden")
-def _login(name: str = "", *, forget: bool = False) -> Report:
+def _login(session: Session, name: str = "", *, forget: bool = False) -> Report:
     from deepseek_jupyter.transport.keys import forget_key, store_key
 
     if name.startswith(("sk-", "sk_")):
         raise UsageError("Never type a key into a cell: %deepseek login asks for it, hidden.")
-    name = name or get_session().config.provider or "deepseek"
-    profile = get_session().endpoints.profile(name)
+    name = name or session.config.provider or "deepseek"
+    profile = session.endpoints.profile(name)
     if forget:
         found = forget_key(profile)
         return Report(f"The key for {name} is {'gone' if found else 'not stored'}.")
@@ -210,30 +194,29 @@ def _login(name: str = "", *, forget: bool = False) -> Report:
 
 
 @_command("install|status|remove [MODEL]", "the embedded model")
-def _local(verb: str = "status", model: str | None = None) -> Report:
-    if verb not in LOCAL_VERBS:
-        raise UsageError(f"local takes install, status or remove.{suggestion(verb, LOCAL_VERBS)}")
-    return local_model(verb, model)
+def _local(session: Session, verb: str = "status", model: str | None = None) -> Report:
+    if verb not in reports.LOCAL_VERBS:
+        close = suggestion(verb, reports.LOCAL_VERBS)
+        raise UsageError(f"local takes install, status or remove.{close}")
+    return reports.local_model(verb, model)
 
 
 @_command("", "begin a new conversation")
-def _reset() -> Report:
-    turns = len(get_session().conversation.way())
-    get_session().conversation.reset()
+def _reset(session: Session) -> Report:
+    turns = len(session.conversation.way())
+    session.conversation.reset()
     return Report(f"A new conversation begins; the last one had {turns_in_words(turns)}.")
 
 
 @_command("[--forget]", "check this installation and say what to fix")
-def _doctor(*, forget: bool = False) -> Report:
+def _doctor(session: Session, *, forget: bool = False) -> Report:
     from . import doctor
 
-    if forget:
-        return doctor.forget()
-    return doctor.doctor(get_session())
+    return doctor.forget() if forget else doctor.doctor(session)
 
 
 @_command("", "this list, and the flags of %%deepseek")
-def _help() -> Report:
+def _help(session: Session) -> Report:
     rows = [(f"%deepseek {name} {c.form}".rstrip(), c.says) for name, c in COMMANDS.items()]
     return Report("", [("%deepseek", "what is set, what was spent"), *rows], remark=flag_help())
 
@@ -242,10 +225,10 @@ def _help() -> Report:
 
 
 @_command("", "the conversation, with its branches")
-def _tree() -> Drawing | Report:
-    if not len(_conversation()):
+def _tree(session: Session) -> Drawing | Report:
+    if not len(session.conversation):
         return Report("The conversation has no turn yet.")
-    return Drawing("\n".join(_conversation().tree_lines()))
+    return Drawing("\n".join(session.conversation.tree_lines()))
 
 
 @_command(
@@ -253,11 +236,11 @@ def _tree() -> Drawing | Report:
     "a turn again, its thinking in steps, what was sent, or as code",
 )
 def _show(
-    name: str = "", *, thinking: bool = False, sent: bool = False, as_: str = ""
+    session: Session, name: str = "", *, thinking: bool = False, sent: bool = False, as_: str = ""
 ) -> Reply | Preview | Drawing | Folds:
     if as_ and name.startswith("drawn-"):  # a dry run's button; its bytes are built once more
-        return preview(get_session(), drawn(name.removeprefix("drawn-"))).as_code(as_)
-    conversation = _conversation()
+        return preview(session, drawn(name.removeprefix("drawn-"))).as_code(as_)
+    conversation = session.conversation
     turn = conversation.look_up(name) if name else conversation.turn(conversation.tip)
     if turn is None:
         raise UsageError("The conversation has no turn yet.")
@@ -270,51 +253,51 @@ def _show(
     if sent or as_:
         if not turn.sent:
             raise UsageError("This turn was read from a file; nothing was sent for it from here.")
-        gone_out = preview_sent(get_session(), turn)
+        gone_out = preview_sent(session, turn)
         return gone_out.as_code(as_) if as_ else gone_out
     return Reply(turn)
 
 
 @_command("[N]", "take the newest turns off the branch")
-def _undo(count: str = "1") -> Report:
+def _undo(session: Session, count: str = "1") -> Report:
     if not count.isdecimal():
         raise UsageError("undo takes the number of turns, 1 without one.")
-    left = _conversation().undo(int(count))
+    left = session.conversation.undo(int(count))
     return Report(f"{turns_in_words(len(left))} taken back; %deepseek tree still shows them.")
 
 
 @_command("TURN NAME", "begin a branch at a turn")
-def _fork(turn: str, name: str) -> Report:
-    _conversation().fork(turn, name)
-    return _where()
+def _fork(session: Session, turn: str, name: str) -> Report:
+    session.conversation.fork(turn, name)
+    return _where(session)
 
 
 @_command("NAME|TURN", "go on with another branch")
-def _checkout(name: str) -> Report:
-    _conversation().checkout(name)
-    return _where()
+def _checkout(session: Session, name: str) -> Report:
+    session.conversation.checkout(name)
+    return _where(session)
 
 
 @_command("TURN TURN", "how two turns differ")
-def _diff(one: str, other: str) -> Changes:
-    return Changes(_conversation().diff(one, other))
+def _diff(session: Session, one: str, other: str) -> Changes:
+    return Changes(session.conversation.diff(one, other))
 
 
 @_command("WORDS", "find turns of this conversation")
-def _search(first: str, *words: str) -> Report:
-    found = _conversation().search(" ".join((first, *words)))
+def _search(session: Session, first: str, *words: str) -> Report:
+    found = session.conversation.search(" ".join((first, *words)))
     rows = [(hit.turn[-6:], hit.field, " ".join(hit.snippet.split())) for hit in found]
     return Report(f"{len(rows)} found", rows, ("turn", "in", "") if rows else (), quoted=3)
 
 
 @_command("FILE [--audit]", "write .md, .html, .json, .ipynb, or .jsonl as training data or audit")
-def _export(file: str, *, audit: bool = False) -> Report:
+def _export(session: Session, file: str, *, audit: bool = False) -> Report:
     path = Path(file).expanduser()
     if path.suffix not in ENDINGS or (audit and path.suffix != ".jsonl"):
         endings = ".jsonl with --audit" if audit else ", ".join(ENDINGS)
         raise UsageError(f"export takes a file name that ends in {endings}.")
-    of_cells = origins(raw_cells(), all_turns(_conversation()))
-    write_export(_conversation(), path, audit=audit, cells=of_cells)
+    of_cells = origins(raw_cells(), all_turns(session.conversation))
+    write_export(session.conversation, path, audit=audit, cells=of_cells)
     sent = "It holds what was sent, cards of attached data too." if path.suffix == ".jsonl" else ""
     return Report(f"Written: {path}", remark="\n".join([sent, *of_cells]).strip())
 
@@ -322,10 +305,10 @@ def _export(file: str, *, audit: bool = False) -> Report:
 @_command(
     "FILE.dsrec [--with-prompts]", "write the notebook's kept answers, for a replay elsewhere"
 )
-def _pack(file: str, *, with_prompts: bool = False) -> Report:
+def _pack(session: Session, file: str, *, with_prompts: bool = False) -> Report:
     from deepseek_jupyter.conversation.recording import write_recording
 
-    session, path = get_session(), Path(file).expanduser()
+    path = Path(file).expanduser()
     if path.suffix != ".dsrec":
         raise UsageError("pack takes a file name that ends in .dsrec.")
     found = write_recording(path, *session.recordings.kept(), prompts=with_prompts)
@@ -336,10 +319,10 @@ def _pack(file: str, *, with_prompts: bool = False) -> Report:
 
 
 @_command("FILE.dsrec", "let a recording answer, after a yes where it was not made here")
-def _unpack(file: str) -> Report:
+def _unpack(session: Session, file: str) -> Report:
     from deepseek_jupyter.conversation.recording import read_recording
 
-    session, path = get_session(), Path(file).expanduser()
+    path = Path(file).expanduser()
     found = read_recording(path)
     if not session.recordings.is_trusted(found):
         if not _says_yes(found):
@@ -361,31 +344,26 @@ def _says_yes(found: Recording) -> bool:
 
 
 @_command("", "which cells have a kept answer, and why others have none")
-def _rehearse() -> Report:
+def _rehearse(session: Session) -> Report:
     from .rehearsal import rehearse
 
-    return rehearse(get_session())
+    return rehearse(session)
 
 
 @_command("[journal]", "send along turns that are not from here")
-def _trust(what: str | None = None) -> Report:
+def _trust(session: Session, what: str | None = None) -> Report:
     """Take along the file's turns that are not from here; `journal`: what the file lacks."""
     if what not in (None, "journal"):
         raise UsageError(f"trust takes journal or nothing.{suggestion(str(what), ['journal'])}")
-    memory = get_session().memory
-    count = memory.trust_journal() if what else memory.trust()
+    count = session.memory.trust_journal() if what else session.memory.trust()
     if not count:
         return Report("There is nothing to take along.")
     return Report(f"{turns_in_words(count)} taken along; the next question sends this branch.")
 
 
-def _conversation() -> Conversation:
-    return get_session().conversation
-
-
-def _where() -> Report:
-    turns = turns_in_words(len(_conversation().way()))
-    return Report(f"On branch {_conversation().active}, {turns}.")
+def _where(session: Session) -> Report:
+    turns = turns_in_words(len(session.conversation.way()))
+    return Report(f"On branch {session.conversation.active}, {turns}.")
 
 
 # About cells
@@ -398,13 +376,12 @@ _VERBS = {
 
 
 @_command("[ID]", "ask what a dry run showed, the last one without an id")
-def _send(id: str = "") -> Reply:
+def _send(session: Session, id: str = "") -> Reply:
     from deepseek_jupyter.asking.ask import ask
     from deepseek_jupyter.display.frontend import current_cell
     from deepseek_jupyter.display.surfaces import surface
 
-    session, question = get_session(), drawn(id)
-    reply = ask(session, question, surface(False if session.config.quiet else None))
+    reply = ask(session, drawn(id), surface(False if session.config.quiet else None))
     reply.shown_in = current_cell()
     return reply
 
@@ -418,7 +395,7 @@ def _cell_command(kind: str, line: str, cell_id: str | None) -> Proposal | Reply
     session, words = get_session(), line.split()
     if words and words[0] in _VERBS and kind not in ("explain", "test"):  # those change no cell
         form, says = _VERBS[words[0]]
-        verb = LineCommand(partial(getattr(fixes, words[0]), session), form, says)
+        verb = LineCommand(getattr(fixes, words[0]), form, says)
         proposal: Proposal = verb.run(f"{kind} {words[0]}", words[1:])
         return proposal
     command = parse_line(line, cell_id)

@@ -1,23 +1,27 @@
 """What Tab offers in our cells and lines: flags and their values, commands, models, ``@names``.
 
-`offers` is pure: the text before the cursor and what there is to name, to the words that may come.
 `register` gives it to IPython as a context matcher (IPython 8.18 and later), so that every front
 end has it. IPython cuts its own token at ``@``, ``:`` and ``,``, so the whole line is looked at.
+Nothing is asked of a provider.
 """
 
 from __future__ import annotations
 
 import re
 from argparse import Action
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from functools import cache
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
+
+from IPython.core.completer import SimpleCompletion, context_matcher
+
+from deepseek_jupyter.display.frontend import shell
+
+from .arguments import flag_parser, takes_value
 
 if TYPE_CHECKING:
     from IPython.core.completer import CompletionContext, SimpleMatcherResult
 
-    from deepseek_jupyter.protocol.parameters import Parameter
+    from deepseek_jupyter.session.session import Session
     from deepseek_jupyter.transport.providers import Provider
 
 _CELL = re.compile(r"\s*%%(?:ds|deepseek)(?![\w.])")
@@ -25,32 +29,11 @@ _LINE = re.compile(r"\s*(?:[\w.]+\s*=\s*)?%(ds|deepseek)\s")
 _NAME = re.compile(r"(?<![\w@/\\.`-])@([\w.\[\]]*)$")
 _LEVELS = ("none", "schema", "stats", "sample", "full")
 
-
-@dataclass(frozen=True, slots=True)
-class Known:
-    """What there is to name in this kernel; each is asked for only where it is needed."""
-
-    names: Callable[[], Sequence[tuple[str, str]]] = lambda: ()  # variables, and what each is
-    functions: Callable[[], Sequence[str]] = lambda: ()
-    providers: Callable[[], Sequence[str]] = lambda: ()
-    models: Callable[[str], Sequence[str]] = lambda provider: ()
-    parameters: Callable[[str], Mapping[str, Parameter]] = field(default=lambda provider: {})
-    branches: Callable[[], Sequence[str]] = lambda: ()
-    settings: Callable[[], Sequence[str]] = lambda: ()
+Words = Iterable[tuple[str, str]]  # each with its kind, which JupyterLab shows beside it
+Offers = tuple[str, list[tuple[str, str]]]  # the end of the text, and what may stand for it
 
 
-@dataclass(frozen=True, slots=True)
-class Offers:
-    """`words` may stand for `fragment`, the end of the text before the cursor.
-
-    Each comes with its kind, which JupyterLab shows beside it.
-    """
-
-    fragment: str
-    words: tuple[tuple[str, str], ...] = ()
-
-
-def offers(before: str, known: Known) -> Offers | None:
+def offers(before: str) -> Offers | None:
     """What may come after `before`, the cell's text up to the cursor. None where it is not ours.
 
     Inside ``{{ }}`` the text is Python, so that it is IPython's to complete.
@@ -59,13 +42,13 @@ def offers(before: str, known: Known) -> Offers | None:
     line = body[-1] if body else first
     if cell := _CELL.match(first):
         if body:
-            return None if _in_braces("\n".join(body)) else _mention(line, known)
-        return _flags(first[cell.end() :], known, asks=False)
+            return None if _in_braces("\n".join(body)) else _mention(line)
+        return _flags(first[cell.end() :], asks=False)
     if found := _LINE.match(line):
         rest = line[found.end() :]
         if found[1] == "deepseek":
-            return _command(rest, known)
-        return None if _in_braces(rest) else _flags(rest, known, asks=True)
+            return _command(rest)
+        return None if _in_braces(rest) else _flags(rest, asks=True)
     return None
 
 
@@ -73,162 +56,140 @@ def _in_braces(text: str) -> bool:
     return text.rfind("{{") > text.rfind("}}")
 
 
-def _mention(line: str, known: Known) -> Offers:
+def _mention(line: str) -> Offers:
     if found := _NAME.search(line):
-        return _starting("@" + found[1], (("@" + name, kind) for name, kind in known.names()))
-    return Offers(re.split(r"\s", line)[-1])
+        return _starting("@" + found[1], (("@" + name, kind) for name, kind in _variables()))
+    return re.split(r"\s", line)[-1], []
 
 
-def _starting(fragment: str, words: Iterable[tuple[str, str]]) -> Offers:
+def _starting(fragment: str, words: Words) -> Offers:
     folded = fragment.casefold()
-    return Offers(fragment, tuple(w for w in words if w[0].casefold().startswith(folded)))
+    return fragment, [word for word in words if word[0].casefold().startswith(folded)]
 
 
-def _flags(text: str, known: Known, asks: bool) -> Offers:
+def _of(kind: str, words: Iterable[str]) -> Words:
+    return ((word, kind) for word in words)
+
+
+def _flags(text: str, asks: bool) -> Offers:
     """Flags and their values; on a line that `asks`, the question comes after them."""
     *earlier, word = re.split(r"\s+", text)
     flag, equals, value = word.partition("=")
-    if word.startswith("-") and not equals:
-        return _starting(word, ((name, "flag") for name in _actions()))
-    before = _open_flag(earlier)
-    if equals and flag in _actions():
-        return _values(flag, value, earlier, known)
-    if before:
-        return _values(before, word, earlier, known)
-    if asks and (word or any(not _is_flag_part(earlier, i) for i in range(len(earlier)))):
-        return _mention(text, known)
-    return _starting(word, ((name, "flag") for name in _actions()))
-
-
-def _open_flag(words: Sequence[str]) -> str:
-    """The flag that the next word is the value of, "" where there is none."""
-    last = words[-1] if words else ""
-    action = _actions().get(last)
-    return last if action is not None and action.nargs != 0 else ""
+    known = flag_parser()._option_string_actions
+    if equals and flag in known:
+        return _values(known[flag], value, earlier)
+    if equals or not word.startswith("-"):
+        if earlier and takes_value(earlier[-1]):
+            return _values(known[earlier[-1]], word, earlier)
+        if asks and (word or any(not _is_flag_part(earlier, i) for i in range(len(earlier)))):
+            return _mention(text)
+    return _starting(word, _of("flag", known))
 
 
 def _is_flag_part(words: Sequence[str], at: int) -> bool:
-    return not words[at] or words[at].startswith("-") or bool(_open_flag(words[:at]))
+    return not words[at] or words[at].startswith("-") or (at > 0 and takes_value(words[at - 1]))
 
 
-@cache
-def _actions() -> dict[str, Action]:
-    from .arguments import flag_parser
-
-    return {name: a for a in flag_parser()._actions for name in a.option_strings}
-
-
-def _values(flag: str, value: str, words: Sequence[str], known: Known) -> Offers:
-    action = _actions()[flag]
-    provider = _said(("-p", "--provider"), words)
+def _values(action: Action, value: str, words: Sequence[str]) -> Offers:
+    given = re.search(r"(?<!\S)(?:-p|--provider)[ =](\S+)", " ".join(words))
+    provider = given[1] if given else ""
     if action.choices:
-        return _starting(value, ((str(choice), "value") for choice in action.choices))
+        return _starting(value, _of("value", map(str, action.choices)))
     match action.dest:
         case "provider":
-            return _starting(value, ((name, "provider") for name in known.providers()))
+            return _starting(value, _of("provider", _providers()))
         case "model":
-            return _starting(value, _models(value, provider, known))
+            return _starting(value, _models(value, provider))
         case "param":
-            return _parameter(value, known.parameters(provider))
+            return _parameter(value, provider)
+        case "attach" if ":" in value.lstrip(":"):
+            last = re.split(r"[,=]", value.rpartition(":")[2])[-1]
+            return _starting(last, _of("policy", _LEVELS))
         case "attach" | "schema":
-            return _attachment(value, known, policies=action.dest == "attach")
+            return _starting(value, _variables())
         case "tools":
             *done, last = value.split(",")
-            tools = dict.fromkeys(["sql", "inspect", "run_python", *known.functions()])
-            return _starting(last, ((name, "tool") for name in tools if name not in done))
+            tools = dict.fromkeys(["sql", "inspect", "run_python", *_functions()])
+            return _starting(last, _of("tool", (name for name in tools if name not in done)))
         case "branch":
-            return _starting(value, ((name, "branch") for name in known.branches()))
+            return _starting(value, _of("branch", _session().conversation.branches))
         case "cells":
-            return _starting(value, ((word, "value") for word in ("above", "all", "none")))
-    return Offers(value)
+            return _starting(value, _of("value", ("above", "all", "none")))
+    return value, []
 
 
-def _said(flags: Sequence[str], words: Sequence[str]) -> str:
-    """The value that one of `flags` has among `words`, "" where it has none."""
-    for flag, value in zip(words, [*words[1:], ""], strict=True):
-        if flag in flags:
-            return value
-        if flag.partition("=")[0] in flags:
-            return flag.partition("=")[2]
-    return ""
-
-
-def _models(value: str, provider: str, known: Known) -> Iterator[tuple[str, str]]:
-    """Ids of the provider in use, and ``provider:id`` of the others."""
-    prefix, colon, _ = value.partition(":")
-    if colon and prefix in known.providers():
-        yield from ((f"{prefix}:{name}", "model") for name in known.models(prefix))
-        return
-    yield from ((name, "model") for name in known.models(provider))
-    if not provider:
-        yield from ((f"{name}:", "provider") for name in known.providers())
-
-
-def _parameter(value: str, rows: Mapping[str, Parameter]) -> Offers:
+def _parameter(value: str, provider: str) -> Offers:
     name, equals, chosen = value.partition("=")
+    rows = _profile(provider).dialect.rows
     if not equals:
-        return _starting(name, ((f"{row}=", "parameter") for row in rows))
-    row = rows.get(name)
-    words = row.choices if row else ()
-    if row is not None and row.kind == "bool":
+        return _starting(name, _of("parameter", (f"{row}=" for row in rows)))
+    words: Sequence[str] = rows[name].choices if name in rows else ()
+    if name in rows and rows[name].kind == "bool":
         words = ("true", "false")
-    return _starting(chosen, ((word, "value") for word in words))
+    return _starting(chosen, _of("value", words))
 
 
-def _attachment(value: str, known: Known, policies: bool) -> Offers:
-    expression, colon, policy = value.rpartition(":")
-    if policies and colon and expression:
-        last = re.split(r"[,=]", policy)[-1]
-        return _starting(last, ((level, "policy") for level in _LEVELS))
-    return _starting(value, known.names())
-
-
-def _command(text: str, known: Known) -> Offers:
+def _command(text: str) -> Offers:
     """``%deepseek COMMAND``, and what some commands take."""
     from .commands import COMMANDS
 
     *earlier, word = re.split(r"\s+", text)
     if not earlier:
-        return _starting(word, ((name, "command") for name in COMMANDS))
-    taken: Mapping[str, Callable[[], Iterable[str]]] = {
-        **dict.fromkeys(("provider", "models", "balance", "login", "parameters"), known.providers),
-        **dict.fromkeys(("checkout", "diff"), known.branches),
-        "config": lambda: (f"{name}=" for name in known.settings()),
+        return _starting(word, _of("command", COMMANDS))
+    taken: dict[str, Callable[[], Iterable[str]]] = {
+        **dict.fromkeys(("provider", "models", "balance", "login", "parameters"), _providers),
+        **dict.fromkeys(("checkout", "diff"), lambda: _session().conversation.branches),
+        "config": lambda: (f"{name}=" for name in _session().config.items()),
     }
     if earlier[0] in taken:
-        return _starting(word, ((value, "value") for value in taken[earlier[0]]()))
+        return _starting(word, _of("value", taken[earlier[0]]()))
     if earlier[0] == "fix":
-        return _flags(text.partition(" ")[2], known, asks=True)
+        return _flags(text.partition(" ")[2], asks=True)
     form = COMMANDS[earlier[0]].form if earlier[0] in COMMANDS else ""
-    words = re.findall(r"--?[a-z][\w-]*|\b[a-z]{3,}\b", form)
-    return _starting(word, ((choice, "value") for choice in words))
+    return _starting(word, _of("value", re.findall(r"--?[a-z][\w-]*|\b[a-z]{3,}\b", form)))
 
 
-def here() -> Known:
-    """What this kernel has to name; nothing is asked of a provider."""
+# What this kernel has to name
+
+
+def _session() -> Session:
     from deepseek_jupyter.api import get_session
-    from deepseek_jupyter.display.frontend import shell
+
+    return get_session()
+
+
+def _variables() -> Words:
     from deepseek_jupyter.page.panel_queries import describe
+
+    rows = describe(dict(shell().user_ns), set(shell().user_ns_hidden))
+    return ((name, f"{kind} {shape}".strip()) for name, kind, shape in rows)
+
+
+def _functions() -> list[str]:
+    hidden = shell().user_ns_hidden
+    named = shell().user_ns.items()
+    return [n for n, v in named if callable(v) and n[0] != "_" and n not in hidden]
+
+
+def _providers() -> list[str]:
     from deepseek_jupyter.transport.providers import PROVIDERS
 
-    session, running = get_session(), shell()
-    names = dict(running.user_ns) if running else {}
-    hidden = set(running.user_ns_hidden) if running else set()
+    return list(dict.fromkeys([*PROVIDERS, *_session().config.providers]))
 
-    def profile(name: str) -> Any:
-        return session.endpoints.profile(name or session.config.provider or "deepseek")
 
-    return Known(
-        lambda: [
-            (name, f"{kind} {shape}".strip()) for name, kind, shape in describe(names, hidden)
-        ],
-        lambda: [n for n, v in names.items() if callable(v) and n[0] != "_" and n not in hidden],
-        lambda: list(dict.fromkeys([*PROVIDERS, *session.config.providers])),
-        lambda name: _ids(profile(name)),
-        lambda name: profile(name).dialect.rows,
-        lambda: list(session.conversation.branches),
-        lambda: list(session.config.items()),
-    )
+def _profile(name: str) -> Provider:
+    return _session().endpoints.profile(name or _session().config.provider or "deepseek")
+
+
+def _models(value: str, provider: str) -> Iterator[tuple[str, str]]:
+    """Ids of the provider in use, and ``provider:id`` of the others."""
+    prefix, colon, _ = value.partition(":")
+    if colon and prefix in _providers():
+        yield from _of("model", (f"{prefix}:{name}" for name in _ids(_profile(prefix))))
+        return
+    yield from _of("model", _ids(_profile(provider)))
+    if not provider:
+        yield from _of("provider", (f"{name}:" for name in _providers()))
 
 
 def _ids(provider: Provider) -> list[str]:
@@ -252,32 +213,28 @@ class _Nothing(list[Any]):
         return 1
 
 
-def matcher() -> Callable[[CompletionContext], SimpleMatcherResult]:
+@context_matcher(identifier="deepseek_jupyter", priority=100)
+def deepseek_jupyter(context: CompletionContext) -> SimpleMatcherResult:
     """`offers` as a matcher of IPython's. In text of ours the other matchers keep still."""
-    from IPython.core.completer import SimpleCompletion, context_matcher
-
-    @context_matcher(identifier="deepseek_jupyter", priority=100)
-    def deepseek_jupyter(context: CompletionContext) -> SimpleMatcherResult:
-        lines = context.full_text.split("\n")[: context.cursor_line + 1]
-        lines[-1] = lines[-1][: context.cursor_position]
-        found = offers("\n".join(lines), here())
-        if found is None:
-            return {"completions": []}
-        words = [SimpleCompletion(text=word, type=kind) for word, kind in found.words]
-        return {
-            "completions": words or _Nothing(),
-            "matched_fragment": found.fragment,
-            "suppress": True,
-            "ordered": True,
-        }
-
-    return deepseek_jupyter  # type: ignore[no-any-return]
+    lines = context.full_text.split("\n")[: context.cursor_line + 1]
+    lines[-1] = lines[-1][: context.cursor_position]
+    found = offers("\n".join(lines))
+    if found is None:
+        return {"completions": []}
+    fragment, words = found
+    return {
+        "completions": [SimpleCompletion(text=word, type=kind) for word, kind in words]
+        or _Nothing(),
+        "matched_fragment": fragment,
+        "suppress": True,
+        "ordered": True,
+    }
 
 
 def register(ipython: Any) -> None:
     """Complete our text in this shell; once, however often called."""
     unregister(ipython)
-    ipython.Completer.custom_matchers.append(matcher())
+    ipython.Completer.custom_matchers.append(deepseek_jupyter)
 
 
 def unregister(ipython: Any) -> None:

@@ -10,6 +10,7 @@ import re
 import time
 import tokenize
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -98,15 +99,23 @@ class DeepSeekMagics(Magics):
         # Late, for loading the extension must cost nothing; and the card comes before the rest.
         from deepseek_jupyter.display.surfaces import preparing, surface
 
-        quiet = command.quiet or settings().quiet or command.question.dry_run
+        names = {**self.shell.user_ns, **(local_ns or {})}
+        show = False if command.quiet or settings().quiet or command.question.dry_run else None
         if command.compare is not None or command.times != 1:
-            return self._compare(command, local_ns, show=False if quiet else None)
-        quiet = quiet or command.map is not None  # a job has a view of its own
-        on = surface(False if quiet else None)
+            return self._kept(command, _compared(command, names, show=show))
+        if command.map is not None:
+            return self._kept(command, _mapped(command, names))
+        on = surface(show)
         with preparing(on, command.question.prompt):
-            return self._answer(command, local_ns, on)
+            return self._answer(command, names, on)
 
-    def _answer(self, command: Command, local_ns: Mapping[str, Any] | None, on: Surface) -> Any:
+    def _kept(self, command: Command, found: Any) -> Any:
+        """`found`, which is what ``--out`` names from now on."""
+        if command.out:
+            self.shell.user_ns[command.out] = found
+        return found
+
+    def _answer(self, command: Command, names: Mapping[str, Any], on: Surface) -> Any:
         from deepseek_jupyter.api import get_session, mapped
         from deepseek_jupyter.asking.ask import ask, resolve
         from deepseek_jupyter.asking.preview import Preview, preview
@@ -116,9 +125,6 @@ class DeepSeekMagics(Magics):
         session = get_session()
         if command.code:
             Teaching(session.policy_files()).check_code_insertion()
-        names = {**self.shell.user_ns, **(local_ns or {})}
-        if command.map is not None:
-            return self._map(command, names)
         quiet = False if command.quiet else None
         question = mapped(resolve(command.question, names, template=True), quiet)
         if isinstance(question, Preview):
@@ -128,50 +134,14 @@ class DeepSeekMagics(Magics):
         try:
             reply = ask(session, question, on)
         except (DeepSeekError, Interrupted) as error:
-            if command.out and error.reply is not None:  # what had arrived
-                self.shell.user_ns[command.out] = error.reply
+            if error.reply is not None:  # what had arrived
+                self._kept(command, error.reply)
             raise
-        if command.out:
-            self.shell.user_ns[command.out] = reply
+        self._kept(command, reply)
         reply.shown_in = current_cell()
         if command.code and reply.code:
             _place(session, command, reply)
         return reply
-
-    def _compare(
-        self, command: Command, local_ns: Mapping[str, Any] | None, *, show: bool | None
-    ) -> Any:
-        """The answers of ``--compare`` and ``--times``."""
-        from deepseek_jupyter.api import get_session
-        from deepseek_jupyter.asking.ask import resolve
-        from deepseek_jupyter.display.columns import Columns
-        from deepseek_jupyter.jobs.comparison import compared
-
-        names = {**self.shell.user_ns, **(local_ns or {})}
-        question = resolve(command.question, names, template=True)
-        how = (command.compare, command.times, names, partial(Columns, show=show))
-        done = compared(get_session(), question, *how)
-        if command.out:
-            self.shell.user_ns[command.out] = done
-        return done
-
-    def _map(self, command: Command, names: Mapping[str, Any]) -> Any:
-        """The rows of a frame with the answers of ``--map``."""
-        from deepseek_jupyter.api import get_session
-        from deepseek_jupyter.asking.ask import schema_value
-        from deepseek_jupyter.asking.attachments import named_value
-        from deepseek_jupyter.jobs.row_map import row_map
-        from deepseek_jupyter.jobs.row_task import MapOptions, RowTask
-
-        question, session = command.question, get_session()
-        to = str if question.schema is None else schema_value(question.schema, names)
-        quiet = command.quiet or session.config.quiet
-        options = MapOptions(to, command.into, command.rows, question.budget, show=not quiet)
-        frame = named_value(str(command.map), names, "--map")
-        answered = row_map(RowTask(session, frame, question, options, names))
-        if command.out:
-            self.shell.user_ns[command.out] = answered
-        return answered
 
     def _cell_id(self) -> str | None:
         """The id of the running cell, where the front end sends one (JupyterLab, VS Code).
@@ -191,6 +161,34 @@ class DeepSeekMagics(Magics):
 
 for _method in (DeepSeekMagics.deepseek, DeepSeekMagics.ds):
     _method.__doc__ = _MANUAL + flag_help() + "\n``%deepseek help`` lists the line commands.\n"
+
+
+def _compared(command: Command, names: dict[str, Any], *, show: bool | None) -> Any:
+    """The answers of ``--compare`` and ``--times``."""
+    from deepseek_jupyter.api import get_session
+    from deepseek_jupyter.asking.ask import resolve
+    from deepseek_jupyter.display.columns import Columns
+    from deepseek_jupyter.jobs.comparison import compared
+
+    question = resolve(command.question, names, template=True)
+    how = (command.compare, command.times, names, partial(Columns, show=show))
+    return compared(get_session(), question, *how)
+
+
+def _mapped(command: Command, names: Mapping[str, Any]) -> Any:
+    """The rows of a frame with the answers of ``--map``."""
+    from deepseek_jupyter.api import get_session
+    from deepseek_jupyter.asking.ask import schema_value
+    from deepseek_jupyter.asking.attachments import named_value
+    from deepseek_jupyter.jobs.row_map import row_map
+    from deepseek_jupyter.jobs.row_task import MapOptions, RowTask
+
+    question, session = command.question, get_session()
+    to = str if question.schema is None else schema_value(question.schema, names)
+    quiet = command.quiet or session.config.quiet
+    options = MapOptions(to, command.into, command.rows, question.budget, show=not quiet)
+    frame = named_value(str(command.map), names, "--map")
+    return row_map(RowTask(session, frame, question, options, names))
 
 
 def _place(session: Session, command: Command, reply: Reply) -> None:
@@ -276,8 +274,7 @@ def register(ipython: Any) -> None:
         ipython.configurables.append(config)
     if keep_question_marks not in ipython.input_transformers_cleanup:
         ipython.input_transformers_cleanup.append(keep_question_marks)
-    if _ended not in ipython.events.callbacks["post_run_cell"]:
-        ipython.events.register("post_run_cell", _ended)
+    ipython.events.register("post_run_cell", _ended)  # once, by itself
     completion.register(ipython)
     if manager := _comm_manager(ipython):
         requests.register()
@@ -293,9 +290,9 @@ def unregister(ipython: Any) -> None:
     ipython.configurables[:] = [
         c for c in ipython.configurables if c is not config and not isinstance(c, DeepSeekMagics)
     ]
-    if keep_question_marks in ipython.input_transformers_cleanup:
+    with suppress(ValueError):
         ipython.input_transformers_cleanup.remove(keep_question_marks)
-    if _ended in ipython.events.callbacks["post_run_cell"]:
+    with suppress(ValueError):
         ipython.events.unregister("post_run_cell", _ended)
     log.clear()
     completion.unregister(ipython)

@@ -21,7 +21,8 @@ def origins(cells: object, turns: Iterable[Turn]) -> list[str]:
     cells. `cells` are a notebook's, in nbformat's JSON, which is not trusted to be that.
     """
     wrote = {code.strip(): t for t in turns for code in Reply(t).code_cells if code.strip()}
-    code = [c for c in cells if _is_code(c)] if isinstance(cells, list) else []
+    found = [c for c in cells if isinstance(c, Mapping)] if isinstance(cells, list) else []
+    code = [cell for cell in found if cell.get("cell_type") == "code"]
     lines, asks = list[str](), 0
     for number, cell in enumerate(code, 1):
         source = text_of(cell.get("source")).strip()
@@ -35,7 +36,3 @@ def origins(cells: object, turns: Iterable[Turn]) -> list[str]:
             lines.append(f"Code cell {number}: from {put.get('model')}, changed since.")
     counts = f"{len(lines)} of {len(code)} code cells came from a model; {asks} ask one."
     return [counts, *lines] if code else []
-
-
-def _is_code(cell: object) -> bool:
-    return isinstance(cell, Mapping) and cell.get("cell_type") == "code"

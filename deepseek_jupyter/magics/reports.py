@@ -59,13 +59,15 @@ def turns_in_words(count: int) -> str:
     return f"{count} turn{'s' if count != 1 else ''}"
 
 
-def models(session: Session, name: str | None) -> Report:
+def models(session: Session, name: str | None = None) -> Report:
     """The ids that the provider lists, with what it says of each."""
     provider, key = session.endpoints.provider(name)
     listed = session.endpoints.models(provider, key)
-    rows = [
-        (str(m["id"]), _size(m.get("context_window")), str(m.get("owned_by") or "")) for m in listed
-    ]
+    rows = []
+    for m in listed:
+        size = m.get("context_window")
+        shown = f"{size:,}" if isinstance(size, int) else ""
+        rows.append((str(m["id"]), shown, str(m.get("owned_by") or "")))
     return Report(
         f"{len(rows)} models at {provider.title}",
         sorted(rows),
@@ -74,11 +76,7 @@ def models(session: Session, name: str | None) -> Report:
     )
 
 
-def _size(tokens: object) -> str:
-    return f"{tokens:,}" if isinstance(tokens, int) else ""
-
-
-def balance(session: Session, name: str | None) -> Report:
+def balance(session: Session, name: str | None = None) -> Report:
     """What is left on the account. Granted credit is spent before money topped up."""
     provider, key = session.endpoints.provider(name)
     answer = session.endpoints.balance(provider, key)
@@ -118,7 +116,7 @@ def providers(session: Session) -> Report:
     )
 
 
-def parameters(session: Session, name: str | None) -> Report:
+def parameters(session: Session, name: str | None = None) -> Report:
     """What ``--param`` takes at a provider: range, default, meaning, and when it has no effect."""
     from deepseek_jupyter.protocol.parameters import MEANINGS
 

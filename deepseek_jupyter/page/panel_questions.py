@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from deepseek_jupyter.asking.ask import ask as ask_model
 from deepseek_jupyter.asking.ask import resolve
 from deepseek_jupyter.asking.attachments import Wanted
-from deepseek_jupyter.asking.branching import branching
+from deepseek_jupyter.asking.next_tokens import branching
 from deepseek_jupyter.asking.notebook_cells import given_cells
 from deepseek_jupyter.asking.preview import drawn, preview
 from deepseek_jupyter.asking.preview import gauge as how_full
@@ -27,6 +27,7 @@ from deepseek_jupyter.display.surfaces import Deltas
 from deepseek_jupyter.errors import ConversationError, DeepSeekError, Interrupted
 from deepseek_jupyter.jobs.comparison import compared
 from deepseek_jupyter.privacy.levels import asked_of
+from deepseek_jupyter.protocol.responses import WEB_SEARCH
 
 from .fields import flag, objects, text, texts, turn_id, whole
 from .siblings import neighbour
@@ -46,8 +47,9 @@ _MOST_GIVEN = 500
 
 
 def ask(session: Session, request: Request) -> dict[str, Any]:
-    """``{prompt, instead_of?, new?, go_on?, attach?, cells?, variants?}``: ask; a sibling with
-    `instead_of`. With `variants`, texts as of ``--compare``, all of them are asked.
+    """``{prompt, instead_of?, new?, go_on?, web?, attach?, cells?, variants?}``: ask; a sibling
+    with `instead_of`. With `variants`, texts as of ``--compare``, all of them are asked; `web` is
+    ``--web``.
 
     Or ``{drawn}``, the id of a dry run: ask what it showed, and nothing else.
 
@@ -70,14 +72,16 @@ def ask(session: Session, request: Request) -> dict[str, Any]:
 
 
 def regenerate(session: Session, request: Request) -> dict[str, Any]:
-    """``{turn}``: ask the turn's question again; the answer is its sibling."""
+    """``{turn}``: ask the turn's question again, searched for if it was; a sibling."""
     turn = _turn(session, request)
+    tools = turn.sending.get("body", {}).get("tools") or ()
     question = Question(
         turn.prompt,
         instead_of=turn.id,
         format=turn.format,
         attach=_given.get(turn.id) or _attached(turn),
         go_on=not turn.prompt.strip(),
+        web=WEB_SEARCH in tools,
         on_error="return",
     )
     return _asked(session, request, _resolved(session, question))
@@ -136,6 +140,7 @@ def _question(body: Mapping[str, Any]) -> Question:
         instead_of=turn_id(body, "instead_of") if body.get("instead_of") else None,
         new=flag(body, "new"),
         go_on=flag(body, "go_on"),
+        web=flag(body, "web"),
         attach=(
             *texts(body, "attach"),
             *(Wanted(name, cell) for name, cell in given_cells(objects(body, "cells"))),

@@ -12,11 +12,14 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 from weakref import WeakSet
 
+from deepseek_jupyter.asking.budget import search_notice
 from deepseek_jupyter.config import EFFORTS, THINK
 from deepseek_jupyter.conversation.totals import Total
 from deepseek_jupyter.display.frontend import shell
 from deepseek_jupyter.display.pages import pages
-from deepseek_jupyter.errors import ParameterError
+from deepseek_jupyter.errors import ParameterError, PolicyError
+from deepseek_jupyter.privacy.rules import Teaching
+from deepseek_jupyter.protocol.responses import WEB_SEARCH
 from deepseek_jupyter.session.accounts import in_words, notebook_ghosts, notebook_totals
 from deepseek_jupyter.session.session import get_session
 
@@ -26,6 +29,7 @@ if TYPE_CHECKING:
     from deepseek_jupyter.conversation.conversation import Conversation
     from deepseek_jupyter.display.pages import Request
     from deepseek_jupyter.session.session import Session
+    from deepseek_jupyter.transport.providers import Provider
 
 _lock = threading.Lock()
 _running: dict[str, Mapping[str, Any]] = {}
@@ -214,6 +218,7 @@ def values(session: Session) -> dict[str, Any]:
     """Each of them as it is, None where the provider decides."""
     config = session.config
     return {
+        "provider": config.provider,
         "model": config.model,
         "think": config.think,
         "effort": config.effort,
@@ -227,13 +232,28 @@ def values(session: Session) -> dict[str, Any]:
 
 def models(session: Session, request: Request) -> dict[str, Any]:
     """``{only?}``: the provider and the model that answer when none is set; but for ``only:
-    "default"`` the ids that the providers list too, ``provider:id``.
+    "default"`` the ids that the providers list too, ``provider:id``. `web` is what a web search
+    means with the model that is set; empty where it cannot or must not be.
     """
     standard, default = session.endpoints.standard()
-    if request.body.get("only") == "default":
-        return {"provider": standard.title, "default": default}
-    listed = {default: None, **dict.fromkeys(session.endpoints.offered(standard))}
-    return {"provider": standard.title, "default": default, "models": list(listed)}
+    web = _web_search(session, standard, default)
+    found: dict[str, Any] = {"provider": standard.title, "default": default, "web": web}
+    if request.body.get("only") != "default":
+        listed = {default: None, **dict.fromkeys(session.endpoints.offered(standard))}
+        found["models"] = list(listed)
+    return found
+
+
+def _web_search(session: Session, standard: Provider, default: str) -> str:
+    endpoints, model = session.endpoints, session.config.model
+    name, id = endpoints.named(None, model)
+    provider = endpoints.profile(name) if name else standard
+    try:
+        forbidden = Teaching(session.policy_files()).forbids_tool(WEB_SEARCH["type"])
+    except PolicyError:  # a file that cannot be read lets no question out
+        forbidden = True
+    possible = provider.web_search and not forbidden
+    return search_notice(session.price(provider, id or default)) if possible else ""
 
 
 def _checked(name: str, value: object) -> Any:

@@ -40,10 +40,8 @@ def find(text: str, kinds: Iterable[str] = DETECTORS) -> list[Found]:
 
 
 def _add(item: Found, kept: list[Found], text: str) -> None:
-    """Add `item`, or what of it is still one beside the others: a number may run into an address.
-
-    `kept` stays in order and without overlaps, so those that `item` meets are neighbours.
-    """
+    """Add `item`, or what of it is one beside the others: a number may run into an address."""
+    # In order and without overlaps: those that `item` meets are neighbours.
     first = bisect_right(kept, item.start, key=lambda other: other.end)
     met = kept[first : bisect_left(kept, item.end, key=lambda other: other.start)]
     if not met:

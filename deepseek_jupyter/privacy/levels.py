@@ -151,7 +151,12 @@ def parse_spec(spec: str, base: Policy | None = None) -> tuple[str, Policy]:
         if not name:
             policy = replace(policy, default=Level.parse(value))
         elif name == "budget" and value.strip().isdigit():
-            policy = replace(policy, budget=_budget(int(value)))
+            if int(value) < _LEAST_BUDGET:
+                raise ParameterError(
+                    f"A card of {int(value)} tokens holds nothing.",
+                    f"The least budget is {_LEAST_BUDGET}.",
+                )
+            policy = replace(policy, budget=int(value))
         else:
             columns[name] = Level.parse(value)
     return expression, replace(policy, columns=columns)
@@ -160,14 +165,6 @@ def parse_spec(spec: str, base: Policy | None = None) -> tuple[str, Policy]:
 def asked_of(policy: str) -> str:
     """What a user asked for, of a policy as ``str`` writes it: without the rules laid over it."""
     return ",".join(rule for rule in _pieces(policy, ",") if not _LIMIT.search(rule))
-
-
-def _budget(tokens: int) -> int:
-    if tokens < _LEAST_BUDGET:
-        raise ParameterError(
-            f"A card of {tokens} tokens holds nothing.", f"The least budget is {_LEAST_BUDGET}."
-        )
-    return tokens
 
 
 def _split(spec: str) -> tuple[str, str | None]:

@@ -4,8 +4,6 @@ Every file found from the notebook's folder upward applies, and so does the one 
 ``DEEPSEEK_POLICY`` names. A rule can only tighten: of two files the stricter word counts, whichever
 lies nearer. Files are read again for each question; one that cannot be read stops the question.
 
-What a ``deepseek-policy.toml`` may hold is a table of keys, with each key's check.
-
 A file with an unknown key is refused: a rule that is misspelt protects nothing.
 """
 
@@ -16,7 +14,7 @@ import os
 import re
 import stat
 import tomllib
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
@@ -86,7 +84,7 @@ def find(notebook: str | None, environ: Mapping[str, str]) -> list[Path]:
         folder = _working_directory()
     above = [parent / FILE for parent in (folder, *folder.parents)]
     found = [path for path in reversed(above) if _there(path)]
-    return list(_once([*first, *found]))
+    return list(dict.fromkeys(path.absolute() for path in (*first, *found)))
 
 
 def _working_directory() -> Path:
@@ -100,21 +98,9 @@ def _working_directory() -> Path:
 def _there(path: Path) -> bool:
     """Whether there is anything of that name; what cannot be looked at counts as there."""
     try:
-        path.lstat()
-    except (FileNotFoundError, NotADirectoryError):
-        return False
-    except OSError:
-        return True
-    return True
-
-
-def _once(paths: Iterable[Path]) -> Iterator[Path]:
-    seen: set[Path] = set()
-    for path in paths:
-        real = path.absolute()
-        if real not in seen:
-            seen.add(real)
-            yield path
+        return bool(path.lstat())
+    except OSError as error:
+        return not isinstance(error, FileNotFoundError | NotADirectoryError)
 
 
 def _read(path: Path) -> PolicyFile:
@@ -285,10 +271,28 @@ def _checked(
     return values
 
 
-def _level(value: Any) -> str:
-    if not isinstance(value, str) or not _LEVEL.fullmatch(value):
-        raise ValueError("is one of none, schema, stats, sample, sample(N), full")
-    return value
+def _that(fits: Callable[[Any], object], what: str) -> Check:
+    """The check that a value fits; else it should be `what`."""
+
+    def check(value: Any) -> Any:
+        if not fits(value):
+            raise ValueError(what)
+        return value
+
+    return check
+
+
+_level = _that(
+    lambda value: isinstance(value, str) and _LEVEL.fullmatch(value),
+    "is one of none, schema, stats, sample, sample(N), full",
+)
+_flag = _that(lambda value: isinstance(value, bool), "is true or false")
+_thinking = _that(lambda value: value in ("shown", "required"), 'is "shown" or "required"')
+
+
+def _whole(what: str, least: int, most: int) -> Check:
+    fits = lambda value: type(value) is int and least <= value <= most  # noqa: E731
+    return _that(fits, f"is a number of {what}, {least} or more")
 
 
 def _levels(value: Any) -> tuple[tuple[str, str], ...]:
@@ -299,7 +303,7 @@ def _levels(value: Any) -> tuple[tuple[str, str], ...]:
 
 def _level_at(name: str, value: Any) -> str:
     try:
-        return _level(value)
+        return str(_level(value))
     except ValueError as error:
         raise ValueError(f"{name!r} {error}") from None
 
@@ -345,24 +349,6 @@ def _texts(value: Any) -> tuple[str, ...]:
     return tuple(value)
 
 
-def _count(value: Any) -> int:
-    if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= 10**12:
-        raise ValueError("is a number of tokens, 1 or more")
-    return value
-
-
-def _rows(value: Any) -> int:
-    if isinstance(value, bool) or not isinstance(value, int) or not 2 <= value <= 10**9:
-        raise ValueError("is a number of rows, 2 or more")
-    return value
-
-
-def _flag(value: Any) -> bool:
-    if not isinstance(value, bool):
-        raise ValueError("is true or false")
-    return value
-
-
 def _text(value: Any) -> str:
     if not isinstance(value, str):
         raise ValueError("is a text")
@@ -376,20 +362,15 @@ def _money(value: Any) -> Money:
     return Money(Decimal(found[1]), found[2])
 
 
-def _thinking(value: Any) -> str:
-    if value not in ("shown", "required"):
-        raise ValueError('is "shown" or "required"')
-    return str(value)
-
-
+_tokens = _whole("tokens", 1, 10**12)
 _DATA: dict[str, Check] = {
     "level": _level,
     "columns": _levels,
     "frames": _frames,
     "detectors": _detectors,
-    "budget": _count,
+    "budget": _tokens,
     "forbid": _some_of(KINDS),
-    "min_group": _rows,
+    "min_group": _whole("rows", 2, 10**9),
     "providers": _texts,
 }
 _TEACHING: dict[str, Check] = {
@@ -400,7 +381,7 @@ _TEACHING: dict[str, Check] = {
     "models": _texts,
     "providers": _texts,
     "budget": _money,
-    "budget_tokens": _count,
+    "budget_tokens": _tokens,
     "forbid_tools": _texts,
     "forbid_code_insertion": _flag,
 }

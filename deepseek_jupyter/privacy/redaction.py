@@ -3,11 +3,7 @@
 Out: what detectors find and what a policy withholds becomes a pseudonym such as ``<email-1>``, the
 same for the same text as long as the conversation lasts. Back: pseudonyms in what the model wrote
 become the originals again, for the user's eyes. Secrets alone do not come back: a key has no
-business in an output.
-
-Pseudonyms such as ``<email-1>``: their form, and the way back. Pure.
-
-`privacy.redaction` gives them out; whatever shows a turn puts the originals back.
+business in an output. Pure.
 """
 
 from __future__ import annotations
@@ -81,9 +77,7 @@ class Redactor:
         return other
 
     def apart(self, taken: Mapping[str, str]) -> Redactor:
-        """A redactor that detects, withholds and releases as this one, but numbers its pseudonyms
-        by itself, after those `taken`.
-        """
+        """A redactor that does as this one, but numbers its pseudonyms after those `taken`."""
         other = Redactor(self.detectors, taken)
         other.withheld, other.released = self.withheld, self.released
         return other
@@ -104,7 +98,9 @@ class Redactor:
 
     def pseudonym(self, kind: str, original: str) -> str:
         """The pseudonym of `original`, a new one if it has none."""
-        key = (kind, _digest(original) if kind == "secret" else original)
+        key = (kind, original)
+        if kind == "secret":
+            key = (kind, blake2b(original.encode("utf-8", "surrogatepass")).hexdigest())
         if key not in self._pseudonyms:
             self._numbers[kind] += 1
             name = f"<{kind}-{self._numbers[kind]}>"
@@ -125,7 +121,8 @@ class Redactor:
         pieces: list[str] = []
         counts: Counter[str] = Counter()
         at = 0
-        for start, end, kind in _joined(s for s in spans if not _inside(known, s)):
+        free = (s for s in spans if not any(a <= s[0] and s[1] <= b for a, b in known))
+        for start, end, kind in _joined(free):
             pieces += (text[at:start], self.pseudonym(kind, text[start:end]))
             counts[kind] += 1
             at = end
@@ -173,11 +170,6 @@ class Redactor:
         """How many pseudonyms of each kind are in `text`."""
         found = (m for m in PSEUDONYM.finditer(text) if m[0] in self._originals)
         return dict(sorted(Counter(match[1] for match in found).items()))
-
-    @property
-    def has_pseudonyms(self) -> bool:
-        """Whether anything has got a pseudonym yet."""
-        return bool(self._originals)
 
     def used(self, *texts: str | None) -> dict[str, str]:
         """The part of `known` that is in `texts`."""
@@ -285,14 +277,6 @@ def _joined(spans: Iterable[tuple[int, int, str]]) -> list[tuple[int, int, str]]
         else:
             joined.append((start, end, kind))
     return joined
-
-
-def _inside(known: Iterable[tuple[int, int]], span: tuple[int, int, str]) -> bool:
-    return any(start <= span[0] and span[1] <= end for start, end in known)
-
-
-def _digest(secret: str) -> str:
-    return blake2b(secret.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
 
 
 PSEUDONYM = re.compile(r"<([a-z]{2,12})-(\d{1,7})>")

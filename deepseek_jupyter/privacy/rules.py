@@ -118,13 +118,17 @@ class Teaching:
             if rules.thinking == "required" and not thinks:
                 raise PolicyError(f"{file.path} wants the model's thinking.", "Leave it on.")
             for name in _tool_names(body):
-                if any(fnmatchcase(name, pattern) for pattern in rules.forbid_tools):
+                if _forbids(rules, name):
                     raise PolicyError(f"{file.path} forbids the tool {name}.", _ASK)
         if words and not any(words in text for text in _system_texts(body)):
             raise PolicyError(
                 "The messages were replaced, and lack what the policy says.",
                 "Leave messages out of extra_body.",
             )
+
+    def forbids_tool(self, name: str) -> bool:
+        """Whether the policy forbids a tool."""
+        return any(_forbids(rules, name) for rules in self.files.teaching)
 
     def check_code_insertion(self) -> None:
         """Raise `PolicyError` where code may not be put into cells."""
@@ -179,12 +183,20 @@ class Teaching:
         return any(getattr(rules, rule) for rules in self.files.teaching)
 
 
+def _forbids(rules: TeachingRules, tool: str) -> bool:
+    return any(fnmatchcase(tool, pattern) for pattern in rules.forbid_tools)
+
+
 def _allowed(file: PolicyFile, word: str, name: str, patterns: tuple[str, ...] | None) -> None:
     folded = name.casefold()
     if patterns is None or any(fnmatchcase(folded, p.casefold()) for p in patterns):
         return
-    known = ", ".join(patterns) or "none"
+    known = _listed(patterns)
     raise PolicyError(f"{file.path} does not allow the {word} {name}.", f"It allows {known}.")
+
+
+def _listed(names: Iterable[str] | None) -> str:
+    return ", ".join(names or ()) or "none"
 
 
 def _system_texts(body: Mapping[str, Any]) -> Iterable[str]:
@@ -205,51 +217,46 @@ def file_in_words(file: PolicyFile) -> str:
     return f"{file.path}: {'; '.join(rules) or 'no rules'}"
 
 
-def _in_words(rules: TeachingRules) -> Iterator[str]:
+def _in_words(rules: TeachingRules) -> list[str]:
     """A short phrase for each rule on a class."""
-    if rules.hints_only:
-        yield "hints only"
-    if rules.no_whole_solutions:
-        yield "no whole solutions"
-    if rules.instructions:
-        yield f"the model is told {rules.instructions!r}"
-    if rules.thinking:
-        yield "thinking is always shown" + (" and on" if rules.thinking == "required" else "")
-    if rules.models is not None:
-        yield f"models {', '.join(rules.models) or 'none'}"
-    if rules.providers is not None:
-        yield f"providers {', '.join(rules.providers) or 'none'}"
-    if rules.budget:
-        yield f"{rules.budget} for the notebook"
-    if rules.budget_tokens:
-        yield f"{rules.budget_tokens:,} tokens for the notebook"
-    if rules.forbid_tools:
-        yield f"no tools {', '.join(rules.forbid_tools)}"
-    if rules.forbid_code_insertion:
-        yield "no code put into cells"
+    shown = "thinking is always shown" + (" and on" if rules.thinking == "required" else "")
+    said: tuple[tuple[object, str], ...] = (
+        (rules.hints_only, "hints only"),
+        (rules.no_whole_solutions, "no whole solutions"),
+        (rules.instructions, f"the model is told {rules.instructions!r}"),
+        (rules.thinking, shown),
+        (rules.models is not None, f"models {_listed(rules.models)}"),
+        (rules.providers is not None, f"providers {_listed(rules.providers)}"),
+        (rules.budget, f"{rules.budget} for the notebook"),
+        (rules.budget_tokens, f"{rules.budget_tokens or 0:,} tokens for the notebook"),
+        (rules.forbid_tools, f"no tools {_listed(rules.forbid_tools)}"),
+        (rules.forbid_code_insertion, "no code put into cells"),
+    )
+    return [words for holds, words in said if holds]
 
 
-def _data_in_words(rules: DataRules) -> Iterator[str]:
+def _data_in_words(rules: DataRules) -> list[str]:
     """A short phrase for each rule on data."""
-    if rules.level is not None:
-        yield f"data at most {rules.level}"
-    if rules.columns:
-        yield ", ".join(f"columns {pattern} at most {level}" for pattern, level in rules.columns)
+    columns = [f"columns {pattern} at most {level}" for pattern, level in rules.columns]
+    said: list[tuple[object, str]] = [
+        (rules.level, f"data at most {rules.level}"),
+        (columns, ", ".join(columns)),
+        (rules.providers is not None, f"data for providers {_listed(rules.providers)}"),
+    ]
     for frame in rules.frames:
         levels = [frame.level] if frame.level is not None else []
         levels += [f"{pattern}={level}" for pattern, level in frame.columns]
-        if levels:
-            yield f"frame {frame.name} at most {', '.join(levels)}"
-        if frame.unit:
-            yield f"frame {frame.name} counted in different {frame.unit}"
-    if rules.detectors:
-        yield f"detectors always on: {', '.join(rules.detectors)}"
-    if rules.budget:
-        yield f"{rules.budget:,} tokens an attachment"
-    if rules.forbid:
-        yield f"nothing of the kind {', '.join(rules.forbid)}"
-    if rules.min_group:
-        yield f"figures of sql about {rules.min_group} rows at least"
+        said += [
+            (levels, f"frame {frame.name} at most {', '.join(levels)}"),
+            (frame.unit, f"frame {frame.name} counted in different {frame.unit}"),
+        ]
+    said += [
+        (rules.detectors, f"detectors always on: {_listed(rules.detectors)}"),
+        (rules.budget, f"{rules.budget or 0:,} tokens an attachment"),
+        (rules.forbid, f"nothing of the kind {_listed(rules.forbid)}"),
+        (rules.min_group, f"figures of sql about {rules.min_group} rows at least"),
+    ]
+    return [words for holds, words in said if holds]
 
 
 Shared = Callable[[str], Iterable[str]]  # columns that a frame of that name (a pattern) has too
@@ -304,9 +311,7 @@ def check_kind(name: str, kind: str, files: Iterable[DataRules]) -> None:
 
 
 def check_columns(frame: str, known: Sequence[str], names: Iterable[str]) -> None:
-    """Raise `ParameterError` where `frame` has none of these names: a misspelt rule would let the
-    column that was meant leave.
-    """
+    """Raise `ParameterError` for a name that `frame` lacks: a misspelt rule protects nothing."""
     for name in names:
         if not any(speaks_of(name, label) for label in known):
             close = difflib.get_close_matches(name, known, n=1)

@@ -25,6 +25,7 @@ import re
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import accumulate
+from pathlib import Path
 from typing import NamedTuple
 
 MOST = 200_000  # values of one attachment; each takes some 500 bytes
@@ -36,14 +37,7 @@ _DIGITS_OF_A_NUMBER = 5
 _LONGEST_NUMBER = 64  # characters
 
 # Words that say nothing, and those of which cards are made.
-_WORDS = """
-true false none null unknown other values value text date datetime time duration float bool
-integer decimal binary list struct object category mixed index column columns rows missing
-distinct characters range quartiles first last more from with each this that frame dataframe
-series pandas polars pyarrow sample schema stats full user assistant system policy read only lazy
-table shown empty email phone card iban secret person name data length lengths nothing
-"""
-_COMMON = frozenset(_WORDS.split())
+_COMMON = frozenset(Path(__file__).with_name("common_words.txt").read_text("utf-8").split())
 _LONGEST_COMMON = max(map(len, _COMMON))
 _NUMBER = re.compile(r"[+-]?\d+(?:[.,]\d+)*(?:[eE][+-]?\d+)?")
 _BEGUN_NUMBER = re.compile(r"(?<![\d.])\d")
@@ -66,19 +60,15 @@ class Match(NamedTuple):
 
 
 class Longest:
-    """Texts of `width` characters or more; `at` finds the longest that begins at a place.
-
-    Texts with the same first characters are a group. The search in a group is a binary one over
-    its lengths (Waldvogel et al. 1997, "Scalable high speed IP routing lookups"): a marker says
-    that a longer text begins so, and how long the longest text is that begins the marker.
-    """
+    """Texts of `width` characters or more; `at` finds the longest that begins at a place."""
 
     def __init__(self, width: int, texts: Iterable[str]) -> None:
         self._width = width
-        self.groups: dict[str, list[str]] = {}  # by the first characters
-        for text in texts:
+        self._most = 0
+        self.groups: dict[str, list[str]] = {}  # in order, by the first characters
+        for text in sorted(texts):
+            self._most = max(self._most, len(text))
             self.groups.setdefault(text[:width], []).append(text)
-        self._searches: dict[str, tuple[list[int], dict[str, int]]] = {}
 
     def begins(self, text: str, places: Iterable[int] | None = None) -> list[int]:
         """Those of `places` of `text` (None: all) at which one of the texts may begin."""
@@ -90,49 +80,17 @@ class Longest:
 
     def at(self, text: str, at: int) -> int:
         """The length of the longest that begins at `at`, 0 for none."""
-        head = text[at : at + self._width]
-        group = self.groups.get(head, ())
+        group = self.groups.get(text[at : at + self._width], ())
         if len(group) < 2:
             return len(group[0]) if group and text.startswith(group[0], at) else 0
-        search = self._searches.get(head)
-        if search is None:
-            search = self._searches[head] = self._search(group)
-        return _longest(search, text, at)
-
-    @staticmethod
-    def _search(texts: Iterable[str]) -> tuple[list[int], dict[str, int]]:
-        ordered = sorted(set(texts), key=len)
-        lengths = sorted({len(text) for text in ordered})
-        marks: dict[str, int] = {}
-        search = lengths, marks
-        for text in ordered:  # the shorter ones first, so that a marker knows what begins it
-            low, high = 0, len(lengths) - 1
-            while low <= high:
-                middle = (low + high) // 2
-                length = lengths[middle]
-                if length < len(text):
-                    if text[:length] not in marks:
-                        marks[text[:length]] = _longest(search, text[:length], 0)
-                    low = middle + 1
-                elif length == len(text):
-                    marks[text] = length
-                    break
-                else:
-                    high = middle - 1
-        return search
-
-
-def _longest(search: tuple[list[int], dict[str, int]], text: str, at: int) -> int:
-    lengths, marks = search
-    low, high, found = 0, len(lengths) - 1, 0
-    while low <= high:
-        middle = (low + high) // 2
-        length = marks.get(text[at : at + lengths[middle]])
-        if length is None:
-            high = middle - 1
-        else:
-            found, low = max(found, length), middle + 1
-    return found
+        rest = text[at : at + self._most]
+        # What begins `rest` also begins the last text before it in order, or is that.
+        while place := bisect_right(group, rest):
+            last = group[place - 1]
+            if rest.startswith(last):
+                return len(last)
+            rest = rest[: next(at for at, char in enumerate(last) if char != rest[at])]
+        return 0
 
 
 class _Forms:

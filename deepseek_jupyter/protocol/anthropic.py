@@ -18,13 +18,12 @@ from typing import Any
 
 from deepseek_jupyter.errors import ParameterError
 
-from .deltas import Completion, Delta
+from .deltas import Delta
 from .dialect import Dialect
-from .items import ItemStream, passed_on, thinking_in, thinking_of
+from .items import ItemStream, passed_on, thinking_in
 from .messages import read_arguments
 from .model_facts import facts_of
-from .request import Built, ChatRequest, build
-from .stream import read_whole
+from .request import Built, ChatRequest, build, thinking_of
 
 # max_tokens must be said; DeepSeek's own default where the user says none.
 LONGEST_PLAIN, LONGEST_THINKING = 8_192, 65_536
@@ -98,10 +97,12 @@ def _blocks(message: Mapping[str, Any], signed: bool) -> Iterator[dict[str, Any]
         id = message["tool_call_id"]
         yield {"type": "tool_result", "tool_use_id": id, "content": content}
         return
-    thought, came_with = thinking_in(message, "thinking")
-    signature = came_with.get("signature", "")
-    if thought is not None and (signature or not signed):
-        yield {"type": "thinking", "thinking": thought, "signature": signature}
+    for thought, came_with in thinking_in(message, "thinking", "redacted_thinking"):
+        signature = came_with.get("signature", "")
+        if "data" in came_with:
+            yield {"type": "redacted_thinking", "data": came_with["data"]}
+        elif signature or not signed:
+            yield {"type": "thinking", "thinking": thought, "signature": signature}
     parts: list[dict[str, Any]] = [{"text": content}] if isinstance(content, str) else content
     for part in parts:
         if "image_url" in part:
@@ -155,6 +156,10 @@ class MessagesStream(ItemStream):
         self._counts: dict[str, Any] = {}
         self._signature: str | None = None  # of the present block, where it is thinking
 
+    @staticmethod
+    def _chunk(body: Mapping[str, Any]) -> Mapping[str, Any] | None:
+        return {"type": "message", **body} if isinstance(body.get("content"), list) else None
+
     def _take(self, chunk: Mapping[str, Any], deltas: list[Delta]) -> None:
         kind, at = chunk.get("type"), chunk.get("index")
         if kind == "content_block_delta":
@@ -185,6 +190,8 @@ class MessagesStream(ItemStream):
             given = json.dumps(block["input"], ensure_ascii=False) if block.get("input") else ""
             function = {"name": block.get("name"), "arguments": given}
             self._call(at, function, deltas, block.get("id"))
+        elif kind == "redacted_thinking":
+            self._seal(kind, data=str(block["data"]))
         elif kind in ("text", "thinking"):
             self._signature = block.get("signature") or "" if kind == "thinking" else None
             self._add({**block, "type": f"{kind}_delta"}, at, deltas)
@@ -218,9 +225,3 @@ class MessagesStream(ItemStream):
             chunk["usage"] = self._counts and {**self._counts, "prompt_tokens": read}
             chunk["choices"] = [{"finish_reason": _ENDS.get(reason, reason)}]
         super()._take(chunk, deltas)
-
-
-def read_message(body: Mapping[str, Any], dialect: Dialect) -> Completion | None:
-    """A reply in one piece; None when `body` is something else."""
-    stream = MessagesStream(think_implied=dialect.think_implied)
-    return read_whole(stream, body) if isinstance(body.get("content"), list) else None

@@ -47,15 +47,11 @@ PrefixStyle = Literal[
     "continue",  # continue_final_message: true, add_generation_prompt: false
 ]
 
+# DeepSeek's own mapping since 2026-08-13, applied here so that every host gets a known word.
 _EFFORTS = {
-    # DeepSeek's own mapping since 2026-08-13, applied here so that every host gets a known word.
-    "minimal": "low",
-    "low": "low",
-    "medium": "high",
-    "high": "high",
-    "xhigh": "high",
-    "max": "max",
-    "ultra": "max",
+    **dict.fromkeys(("minimal", "low"), "low"),
+    **dict.fromkeys(("medium", "high", "xhigh"), "high"),
+    **dict.fromkeys(("max", "ultra"), "max"),
 }
 
 # CometAPI's V3 ids carry the mode in their name; later ids take DeepSeek's own fields.
@@ -164,10 +160,8 @@ def thinking_fields(
                 f"--no-think and --effort {effort} contradict each other.", "Leave one out."
             )
     style = dialect.thinking
-    if style == "by_id" and _MODE_IN_ID.search(model):
+    if (think is None and effort is None) or (style == "by_id" and _MODE_IN_ID.search(model)):
         return {}  # see `model_id`
-    if think is None and effort is None:
-        return {}
     word = _word(dialect, effort) if effort else ""
     if style == "reasoning":
         return {"reasoning": {"effort": word} if word else {"enabled": think}}
@@ -188,10 +182,8 @@ def thinking_fields(
 def _word(dialect: Dialect, effort: str) -> str:
     word = dialect.efforts.get(effort)
     if word is None:
-        offered = (
-            f"It offers {', '.join(dialect.efforts)}."
-            if dialect.efforts
-            else "It has no levels: use --think or --no-think."
-        )
+        offered = "It has no levels: use --think or --no-think."
+        if dialect.efforts:
+            offered = f"It offers {', '.join(dialect.efforts)}."
         raise ParameterError(f"{dialect.provider} does not offer effort {effort}.", offered)
     return word

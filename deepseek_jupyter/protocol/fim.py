@@ -13,16 +13,10 @@ from typing import Any
 
 from deepseek_jupyter.errors import ParameterError
 
-from .deltas import Completion, Delta
+from .deltas import Delta
 from .dialect import Dialect
 from .request import Built
-from .stream import CompletionStream, read_whole
-
-MOST_TOKENS = 4096
-
-_NAMES = {"max_tokens", "temperature", "top_p", "stop", "seed"}
-_INFILL_NAMES = {"max_tokens": "n_predict"}
-_INFILL_ENDS = {"limit": "length"}  # llama.cpp's stop_type; every other one is a stop
+from .stream import CompletionStream
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,22 +27,11 @@ class FimRequest:
     prefix: str
     suffix: str = ""
     parameters: Mapping[str, Any] = field(default_factory=dict)
-    stream: bool = True
 
     def check(self) -> None:
-        """Raise `ParameterError` for what a server would refuse, or bill for nothing."""
+        """Raise `ParameterError` for what a server would bill for nothing."""
         if not self.prefix.strip() and not self.suffix.strip():
             raise ParameterError("There is no code to complete.")
-        unknown = sorted(set(self.parameters) - _NAMES)
-        if unknown:
-            raise ParameterError(
-                f"{unknown[0]} is no parameter of fill-in-the-middle.",
-                f"It takes {', '.join(sorted(_NAMES))}.",
-            )
-        if not 1 <= self.parameters.get("max_tokens", 1) <= MOST_TOKENS:
-            raise ParameterError(
-                f"max_tokens must be between 1 and {MOST_TOKENS} in fill-in-the-middle."
-            )
 
 
 def build_fim(request: FimRequest, dialect: Dialect) -> Built:
@@ -57,10 +40,7 @@ def build_fim(request: FimRequest, dialect: Dialect) -> Built:
     body: dict[str, Any] = {"model": request.model, "prompt": request.prefix}
     if request.suffix:
         body["suffix"] = request.suffix
-    body.update(request.parameters)
-    if request.stream:
-        body["stream"] = True
-        body["stream_options"] = {"include_usage": True}
+    body |= {**request.parameters, "stream": True, "stream_options": {"include_usage": True}}
     return Built(body, beta=dialect.beta)
 
 
@@ -68,8 +48,9 @@ def build_infill(request: FimRequest, dialect: Dialect) -> Built:
     """The body of llama.cpp's ``/infill``."""
     request.check()
     body: dict[str, Any] = {"input_prefix": request.prefix, "input_suffix": request.suffix}
-    body |= {_INFILL_NAMES.get(name, name): value for name, value in request.parameters.items()}
-    return Built({**body, "cache_prompt": True, "stream": request.stream})
+    names = {"max_tokens": "n_predict"}
+    body |= {names.get(name, name): value for name, value in request.parameters.items()}
+    return Built({**body, "cache_prompt": True, "stream": True})
 
 
 class TextStream(CompletionStream):
@@ -77,7 +58,7 @@ class TextStream(CompletionStream):
 
     finds_thinking = False
 
-    def __init__(self) -> None:
+    def __init__(self, *, think_implied: bool = False) -> None:
         super().__init__()
         self._splitter = None
 
@@ -93,19 +74,18 @@ class TextStream(CompletionStream):
 class InfillStream(TextStream):
     """llama.cpp's chunks ``{content, stop}``; the last one has the counts."""
 
+    @staticmethod
+    def _chunk(body: Mapping[str, Any]) -> Mapping[str, Any] | None:
+        return body if "content" in body else None
+
     def _take(self, chunk: Mapping[str, Any], deltas: list[Delta]) -> None:
         choice = {"text": chunk.get("content")}
         if not chunk.get("stop"):
             super()._take({**chunk, "choices": [choice], "usage": None}, deltas)
             return
-        choice["finish_reason"] = _INFILL_ENDS.get(str(chunk.get("stop_type") or ""), "stop")
+        choice["finish_reason"] = "length" if chunk.get("stop_type") == "limit" else "stop"
         usage = {
             "prompt_tokens": chunk.get("tokens_evaluated"),
             "completion_tokens": chunk.get("tokens_predicted"),
         }
         super()._take({**chunk, "choices": [choice], "usage": usage}, deltas)
-
-
-def read_text(body: Mapping[str, Any]) -> Completion | None:
-    """A reply of ``/completions`` in one piece; None when `body` is something else."""
-    return read_whole(TextStream(), body) if body.get("choices") else None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -30,25 +31,17 @@ def passed_on(body: Mapping[str, Any], names: Mapping[str, str], made: Iterable[
     return {names.get(name, name): value for name, value in body.items() if name not in SAID}
 
 
-def thinking_of(body: Mapping[str, Any]) -> tuple[bool | None, str | None]:
-    """Whether to think, and how much, as the body says it; None where it does not."""
-    reasoning = body.get("reasoning") or {}
-    effort = body.get("reasoning_effort") or reasoning.get("effort")
-    modes = [(body.get("thinking") or {}).get("type"), body.get("enable_thinking")]
-    modes.append(reasoning.get("enabled"))
-    if effort == "none" or "disabled" in modes or False in modes:
-        return False, None
-    return any(modes) or None, effort
-
-
-def thinking_in(message: Mapping[str, Any], kind: str) -> tuple[str | None, Mapping[str, Any]]:
-    """The thinking of an earlier message, and what it came with on a wire of this `kind`; nothing
-    where the text is another wire's, or is masked otherwise by now.
+def thinking_in(message: Mapping[str, Any], *kinds: str) -> list[tuple[str, Mapping[str, Any]]]:
+    """The pieces of an earlier message's thinking, each with what it came with on a wire of these
+    `kinds`. The text alone where it is another wire's, or is masked otherwise by now.
     """
     text: str | None = message.get("reasoning_content")
-    details = message.get("reasoning_details") or ()
-    came = [d for d in details if (d["type"], d["size"]) == (kind, len(text or ""))]
-    return text, came[0] if came else {}
+    came = [d for d in message.get("reasoning_details") or () if d["type"] in kinds]
+    ends = list(itertools.accumulate((d["size"] for d in came), initial=0))
+    if came and ends[-1] == len(text or ""):
+        pieces = itertools.starmap(slice, itertools.pairwise(ends))
+        return [((text or "")[piece], d) for piece, d in zip(pieces, came, strict=True)]
+    return [] if text is None else [(text, {})]
 
 
 class ItemStream(CompletionStream):
@@ -58,7 +51,6 @@ class ItemStream(CompletionStream):
         super().__init__(think_implied=think_implied)
         self._slots: dict[Any, int] = {}
         self._given: set[Any] = set()  # calls that have arguments
-        self._sealed = 0
 
     def _say(self, said: Mapping[str, Any], deltas: list[Delta]) -> None:
         super()._take({"choices": [{"delta": said}]}, deltas)
@@ -77,7 +69,7 @@ class ItemStream(CompletionStream):
             self._call(key, {"arguments": arguments or "{}"}, deltas)
 
     def _seal(self, kind: str, **came_with: str) -> None:
-        """Keep what the thinking came with; of several pieces none, for the text is kept as one."""
-        self._sealed += 1
-        size = sum(map(len, self._reasoning or ()))
-        self._details = [{"type": kind, "size": size, **came_with}] if self._sealed == 1 else []
+        """Keep what the piece of thinking that has ended came with: the text is kept as one."""
+        end = sum(map(len, self._reasoning or ()))
+        size = end - sum(d["size"] for d in self._details)
+        self._details.append({"type": kind, "size": size, **came_with})

@@ -20,7 +20,7 @@ from typing import Any, Literal
 Role = Literal["system", "user", "assistant", "tool"]
 
 # Kinds of `reasoning_details` that hold no text: what other wires than chat want back beside it.
-SIGNED = frozenset(("thinking", "reasoning"))
+SIGNED = frozenset(("thinking", "redacted_thinking", "reasoning"))
 
 
 @dataclass(frozen=True, slots=True)

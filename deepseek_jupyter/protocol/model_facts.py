@@ -1,4 +1,4 @@
-"""What is known of models, as one table: `MODELS`, with the pages and dates the facts come from.
+"""What is known of models, as one table: `MODELS`, which is ``models.toml``.
 
 Models have facts, hosts have ways of saying things (`dialect`): a gateway sells five hundred models
 of all sizes. What no row says and no host told stays unknown.
@@ -6,11 +6,14 @@ of all sizes. What no row says and no host told stays unknown.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import itertools
+import tomllib
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields, replace
-from datetime import UTC, datetime, time
+from datetime import UTC, datetime
 from fnmatch import fnmatchcase
 from functools import lru_cache
+from pathlib import Path
 from typing import Any
 
 from .usage import Price, PricePeriod
@@ -52,95 +55,23 @@ class ModelFacts:
         return replace(self, **{name: getattr(other, name) for name in names})
 
 
-# Prices per million tokens. A new price is a new period; old ones stay, so that an old turn keeps
-# its price. Peak hours cost twice. Estimates only: the provider's bill is what counts.
+def _table() -> Iterator[ModelFacts]:
+    table = tomllib.loads(Path(__file__).with_name("models.toml").read_text("utf-8"))
+    periods = {name: list(map(_period, rows)) for name, rows in table["prices"].items()}
+    for row in table["models"]:
+        prices = itertools.chain.from_iterable(periods[name] for name in row.pop("prices", ()))
+        taken: dict[str, Any] = {
+            name: tuple(v) if isinstance(v, list) else v for name, v in row.items()
+        }
+        yield ModelFacts(prices=tuple(prices), **taken)
 
 
-def _from(*moment: int) -> datetime:
-    return datetime(*moment, tzinfo=UTC)  # type: ignore[arg-type,misc]
+def _period(row: dict[str, Any]) -> PricePeriod:
+    peak = tuple(map(tuple, row.pop("peak", ())))
+    return PricePeriod(price=Price.of(*row.pop("price")), peak=peak, **row)
 
 
-_PEAK = ((time(1), time(4)), (time(6), time(10)))  # UTC
-_WEEKDAYS: dict[str, Any] = {"peak": _PEAK, "peak_weekdays_only": True}
-_FLASH = (
-    PricePeriod(_from(2026, 4, 24), Price.of("0.028", "0.14", "0.28")),
-    PricePeriod(_from(2026, 4, 26, 12, 15), Price.of("0.0028", "0.14", "0.28")),
-    PricePeriod(_from(2026, 8, 16, 16), Price.of("0.007", "0.22", "0.66"), _PEAK),
-    PricePeriod(_from(2026, 9, 10), Price.of("0.003", "0.15", "0.60"), **_WEEKDAYS),
-)
-_PRO = (
-    PricePeriod(_from(2026, 4, 24), Price.of("0.003625", "0.435", "0.87")),
-    PricePeriod(_from(2026, 8, 16, 16), Price.of("0.022", "0.66", "1.98"), _PEAK),
-    PricePeriod(_from(2026, 9, 10), Price.of("0.022", "0.66", "1.98"), **_WEEKDAYS),
-)
-# The old ids are served by the Flash model of the day and billed as it; first V3.2-Exp, then V3.2.
-_OLD = (PricePeriod(_from(2025, 9, 29), Price.of("0.028", "0.28", "0.42")), *_FLASH)
-
-_OWN = ("deepseek",)
-_PRICING = "https://api-docs.deepseek.com/quick_start/pricing"
-_EXP = "https://www.cometapi.com/how-to-access-deepseek-v3-2-exp-api"
-
-MODELS: tuple[ModelFacts, ...] = (
-    # DeepSeek's own API. Its models are named in full, for it takes an unknown id for an error.
-    ModelFacts(
-        ids=("deepseek-flash", "deepseek-v4-flash", "deepseek-v4-flash-vision-exp"),
-        providers=_OWN,
-        images=True,  # /guides/vision: these are all served by deepseek-flash
-        prices=_FLASH,
-        source=_PRICING,
-    ),
-    # Its other models are given a placeholder in place of a picture, without a word.
-    ModelFacts(ids=("deepseek-v4-pro",), providers=_OWN, prices=_PRO, source=_PRICING),
-    ModelFacts(ids=("deepseek-chat",), providers=_OWN, thinks=False, prices=_OLD, source=_PRICING),
-    ModelFacts(
-        ids=("deepseek-reasoner",), providers=_OWN, thinks=True, prices=_OLD, source=_PRICING
-    ),
-    ModelFacts(
-        ids=("deepseek-*",),
-        providers=_OWN,
-        context=1_048_576,
-        output=393_216,
-        tools=True,
-        json=True,
-        source=_PRICING,
-    ),
-    # CometAPI's V3.2-Exp: three ids, one model; "20 % below official", October 2025.
-    ModelFacts(
-        ids=("deepseek-v3.2-exp", "deepseek-v3.2-exp-thinking", "deepseek-v3.2-exp-nothinking"),
-        providers=("cometapi",),
-        thinking_id="DeepSeek-V3.2-Exp-thinking",
-        plain_id="DeepSeek-V3.2-Exp-nothinking",
-        prices=(PricePeriod(_from(2025, 10, 1), Price.of("0.22", "0.22", "0.35")),),
-        source=_EXP,
-    ),
-    # 0.0035 in, 0.0055 out per thousand, in yuan; no price for hits.
-    ModelFacts(
-        ids=("deepseek/deepseek-v3.2-exp",),
-        providers=("wcode",),
-        schema=True,
-        prices=(PricePeriod(_from(2025, 10, 1), Price.of("3.5", "3.5", "5.5", "CNY")),),
-        source="https://wcode.net/model/deepseek-v3.2-exp",
-    ),
-    # The model itself, wherever a gateway sells it. (What a server of one's own takes is its own
-    # setting, and `/models` says it.)
-    ModelFacts(
-        ids=("*deepseek-v3.2-exp*",),
-        providers=("cometapi", "wcode", "openrouter", "siliconflow"),
-        context=131_072,
-        tools=True,
-        json=True,
-        source=_EXP,
-    ),
-    ModelFacts(
-        ids=("*v3.2-speciale*",),
-        thinks=True,
-        tools=False,
-        json=False,
-        source="https://api-docs.deepseek.com/news/news251201",
-    ),
-    ModelFacts(ids=("*-nothinking", "*-nothink"), thinks=False),
-    ModelFacts(ids=("*-thinking",), thinks=True),
-)
+MODELS = tuple(_table())
 
 
 @lru_cache(256)
@@ -193,4 +124,4 @@ def _told_price(pricing: Mapping[str, Any]) -> tuple[PricePeriod, ...]:
         return ()
     if min(hit, miss, output) < 0:  # "-1": the price depends on where it is sent
         return ()
-    return (PricePeriod(_from(2020, 1, 1), Price(hit, miss, output)),)
+    return (PricePeriod(datetime(2020, 1, 1, tzinfo=UTC), Price(hit, miss, output)),)

@@ -2,7 +2,7 @@
 
 `STANDARD` is the table (``parameters.json``); a provider's `Dialect` names the rows it takes and
 replaces those that it defines otherwise. Sources: api-docs.deepseek.com/api/create-chat-completion
-for DeepSeek, openrouter.ai/docs/parameters for the rows that wcode.net and OpenRouter share, each
+for DeepSeek, openrouter.ai/docs/parameters for OpenRouter and for wcode.net, which repeats it, each
 provider's own page for its additions.
 """
 
@@ -80,41 +80,20 @@ _KINDS: Mapping[str, tuple[str, Callable[[Any], bool]]] = {
 _FORMATS = ("text", "json_object", "json_schema")
 _BIAS = Parameter("float", -100, 100)
 
-# Each row with the default where one is documented (`default`), and what it does (`says`).
-_ROWS: dict[str, dict[str, Any]] = json.loads(
-    Path(__file__).with_name("parameters.json").read_text("utf-8")
-)
+# `rows`, each with the default where one is documented (`default`), and what it does (`says`); and
+# the names that each profile takes, as its pages document them (`taken`).
+_TABLE: Any = json.loads(Path(__file__).with_name("parameters.json").read_text("utf-8"))
 # What a reader is told of each: the default, and what it does.
 MEANINGS: Mapping[str, tuple[str, str]] = {
-    name: (row.pop("default", ""), row.pop("says")) for name, row in _ROWS.items()
+    name: (row.pop("default", ""), row.pop("says")) for name, row in _TABLE["rows"].items()
 }
 STANDARD: Mapping[str, Parameter] = {
     name: Parameter(**{**row, "choices": tuple(row.get("choices", ()))})
-    for name, row in _ROWS.items()
+    for name, row in _TABLE["rows"].items()
 }
-
-_SAMPLING = "temperature top_p max_tokens stop seed frequency_penalty presence_penalty"
-_CALLING = "response_format tools tool_choice parallel_tool_calls"
-_OPENAI = f"{_SAMPLING} {_CALLING} logprobs top_logprobs logit_bias n user_id"
-_OWN_SERVER = f"{_OPENAI} top_k min_p repetition_penalty structured_outputs reasoning_effort "
-_OWN_SERVER += "chat_template_kwargs"
-# The schema that OpenRouter documents (openrouter.ai/docs/parameters) and wcode.net repeats.
-_OPENROUTER = f"{_OPENAI} top_k min_p top_a repetition_penalty structured_outputs verbosity "
-_OPENROUTER += "reasoning"
-
-# What each profile takes, as its pages document.
-TAKEN: Mapping[str, str] = {
-    "deepseek": f"{_SAMPLING} {_CALLING} logprobs top_logprobs n user_id thinking",
-    "cometapi": f"{_OPENAI} thinking reasoning_effort reasoning",
-    "wcode": _OPENROUTER,
-    "openrouter": _OPENROUTER,
-    "siliconflow": f"{_SAMPLING} {_CALLING} top_k min_p n enable_thinking thinking_budget",
-    "vllm": _OWN_SERVER,
-    "sglang": _OWN_SERVER,
-    "ollama": f"{_SAMPLING} response_format tools logprobs top_logprobs",
-    "llamacpp": f"{_OWN_SERVER} grammar",
-    "local": f"{_OWN_SERVER} grammar",
-}
+TAKEN: Mapping[str, str] = _TABLE["taken"]
+# An answer without them is still an answer to the question; without other parameters it is not.
+DRAWING = frozenset(_TABLE["drawing"].split())
 
 # Names that have a flag of their own, or are built from the rest.
 _ELSEWHERE = {

@@ -18,30 +18,13 @@ from .deltas import Detail, joined
 from .dialect import Dialect, Replay, model_id, thinking_fields
 from .messages import SIGNED, Message, legal, user
 from .model_facts import facts_of
-from .parameters import check_parameters
+from .parameters import DRAWING, check_parameters
 
 SMALL_THINKING_BUDGET = 4096  # below this, thinking often leaves no tokens for the answer
 _JSON_WORD = "Answer with JSON only."
 _INSIST_ON_JSON = "Reply with one JSON value and nothing else, beginning with { or [."
 _R1_IDS = re.compile(r"(?:^|[/_-])r1(?:$|[._-])", re.IGNORECASE)
 
-
-# An answer without them is still an answer to the question; without other parameters it is not.
-_DRAWING = frozenset(
-    {
-        "temperature",
-        "top_p",
-        "top_k",
-        "min_p",
-        "top_a",
-        "seed",
-        "logit_bias",
-        "verbosity",
-        "user_id",
-    }
-    | {"frequency_penalty", "presence_penalty", "repetition_penalty", "parallel_tool_calls"}
-    | {"logprobs", "top_logprobs"}
-)
 _UNKNOWN = re.compile(
     r"unrecogni[sz]ed|unknown|unexpected|unsupported|(not|n't) (support|permitted|allowed)|"
     r"extra (inputs|fields)|不支持|未知",
@@ -174,7 +157,7 @@ def repair(message: str, dialect: Dialect, sent: Iterable[str] = ()) -> Dialect 
     if "response_format" in message and "'json'" in message and not dialect.json_needs_word:
         return replace(dialect, json_needs_word=True)
     if _UNKNOWN.search(message):
-        named = set(re.findall(r"\w+", message)) & _DRAWING & set(sent)
+        named = set(re.findall(r"\w+", message)) & DRAWING & set(sent)
         return replace(dialect, refused=(*dialect.refused, *sorted(named))) if named else None
     return None
 
@@ -184,23 +167,28 @@ def insisting_on_json(request: ChatRequest) -> ChatRequest:
     return replace(request, messages=(*request.messages, user(_INSIST_ON_JSON)))
 
 
+def thinking_of(body: Mapping[str, Any]) -> tuple[bool | None, str | None]:
+    """Whether to think, and how much, as the body says it; None where it does not."""
+    reasoning = body.get("reasoning") or {}
+    effort = body.get("reasoning_effort") or reasoning.get("effort")
+    modes = [(body.get("thinking") or {}).get("type"), body.get("enable_thinking")]
+    modes.append(reasoning.get("enabled"))
+    if effort == "none" or "disabled" in modes or False in modes:
+        return False, None
+    return any(modes) or None, effort
+
+
 def thinks(values: Mapping[str, Any], dialect: Dialect) -> bool:
     """Whether the model will think, as far as the fields say."""
-    mode = (values.get("thinking") or {}).get("type")
-    if mode:
+    if mode := (values.get("thinking") or {}).get("type"):
         return bool(mode != "disabled")
-    if "enable_thinking" in values:
-        return bool(values["enable_thinking"])
+    on, effort = thinking_of(values)
     template = values.get("chat_template_kwargs")
-    if isinstance(template, Mapping) and template:
+    if on is None and template:
         return any(template.values())
-    reasoning = values.get("reasoning")
-    if isinstance(reasoning, Mapping):
-        return reasoning.get("enabled", True) is not False and reasoning.get("effort") != "none"
-    if values.get("reasoning_effort"):
-        return bool(values["reasoning_effort"] != "none")
     by_id = facts_of(dialect.like, str(values.get("model") or "")).thinks
-    return dialect.thinks_by_default if by_id is None else by_id
+    default = dialect.thinks_by_default if by_id is None else by_id
+    return bool(effort) or default if on is None else on
 
 
 def _check_offered(values: dict[str, Any], model: str, dialect: Dialect) -> None:
@@ -251,9 +239,8 @@ def _with_json_word(
 ) -> list[Message]:
     """JSON mode is refused when no message says "json"; say it at the end of the last one."""
     wanted = (values.get("response_format") or {}).get("type") == "json_object"
-    if not (wanted and dialect.json_needs_word):
-        return messages
-    if not messages or any("json" in message.content.lower() for message in messages):
+    said_already = any("json" in message.content.lower() for message in messages)
+    if not (messages and wanted and dialect.json_needs_word) or said_already:
         return messages
     last = max((i for i, m in enumerate(messages) if m.role in ("user", "system")), default=None)
     if last is None:
@@ -303,12 +290,8 @@ def _wire_message(message: Message, model: str, dialect: Dialect) -> dict[str, A
 
 def _needs_beta(body: Mapping[str, Any]) -> bool:
     """Prefix completion, and strict tools, are served only under the beta base URL."""
-    return any(map(_is_strict, body.get("tools") or ())) or bool(body["messages"][-1].get("prefix"))
-
-
-def _is_strict(tool: object) -> bool:
-    function = tool.get("function") if isinstance(tool, Mapping) else None
-    return isinstance(function, Mapping) and bool(function.get("strict"))
+    strict = any((tool.get("function") or {}).get("strict") for tool in body.get("tools") or ())
+    return strict or bool(body["messages"][-1].get("prefix"))
 
 
 def _mode_notices(values: Mapping[str, Any], dialect: Dialect) -> list[str]:

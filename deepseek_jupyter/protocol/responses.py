@@ -18,11 +18,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
-from .deltas import Completion, Delta, Search, WebPage, word
+from .deltas import Delta, Search, WebPage, word
 from .dialect import Dialect
-from .items import ItemStream, passed_on, thinking_in, thinking_of
-from .request import Built, ChatRequest, build
-from .stream import ChunkTemplate, read_whole
+from .items import ItemStream, passed_on, thinking_in
+from .request import Built, ChatRequest, build, thinking_of
+from .stream import ChunkTemplate
 
 WEB_SEARCH: Mapping[str, Any] = {"type": "web_search"}
 
@@ -83,8 +83,7 @@ def _items(message: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
     if role != "assistant":
         yield {"role": role, "content": content if isinstance(content, str) else _parts(content)}
         return
-    thought, came_with = thinking_in(message, "reasoning")
-    if thought is not None:
+    for thought, came_with in thinking_in(message, "reasoning"):
         # Of calls made without thinking too: an empty text counts as none.
         text = {"type": "reasoning_text", "text": thought or " "}
         more = {name: came_with[name] for name in ("id", "encrypted_content") if name in came_with}
@@ -133,6 +132,11 @@ class ResponsesStream(ItemStream):
         self._template = _NumberedTemplate(self.text_fields)
         self._begun: set[Any] = set()
         self._told: set[Any] = set()  # items whose text has come
+
+    @staticmethod
+    def _chunk(body: Mapping[str, Any]) -> Mapping[str, Any] | None:
+        whole = isinstance(body.get("output"), list)
+        return {"type": "response.completed", "response": body} if whole else None
 
     def _take(self, chunk: Mapping[str, Any], deltas: list[Delta]) -> None:
         kind = word(chunk.get("type"))
@@ -239,11 +243,3 @@ class ResponsesStream(ItemStream):
             chunk["choices"] = [{"finish_reason": end}]
         self._named(response, deltas, **chunk)
         self.done = True
-
-
-def read_response(body: Mapping[str, Any], dialect: Dialect) -> Completion | None:
-    """A reply in one piece; None when `body` is something else."""
-    if not isinstance(body.get("output"), list):
-        return None
-    stream = ResponsesStream(think_implied=dialect.think_implied)
-    return read_whole(stream, {"type": "response.completed", "response": body})

@@ -9,7 +9,7 @@ Facts that shaped it:
   which occur inside JSON strings.
 * A TCP read may end inside a character, so only whole lines are decoded.
 * A comment followed by a blank line must not dispatch an empty event.
-* A relay may send ``data:`` without the space, several data lines per event, or a BOM.
+* A relay may send ``data:`` without the space, or several data lines per event.
 * A line may come in any number of reads, and may never end: time is linear in what arrived, and an
   event of more than `LARGEST` bytes ends the decoding.
 """
@@ -20,9 +20,7 @@ import re
 
 LARGEST = 17 * 1024 * 1024  # bytes of one line or event: 16 MiB and what is around them
 
-_LONG = 65536  # bytes of a line that came in several reads
 _LINE_END = re.compile(rb"\r\n|\n|\r")
-_BOM = b"\xef\xbb\xbf"
 
 
 class SSEDecoder:
@@ -40,7 +38,6 @@ class SSEDecoder:
         self._rest = bytearray()  # of a line that has not ended
         self._data: list[str] = []  # of an event that has not ended
         self._held = 0  # the size of `_data`
-        self._at_start = True
 
     def feed(self, chunk: bytes) -> list[str]:
         """The data of every event that `chunk` completes, in order."""
@@ -51,15 +48,6 @@ class SSEDecoder:
             # Decoded when the line ends: looking at all of it for each read would take the square.
             rest += chunk
             events = []
-        elif len(rest) > _LONG and b"\r" not in chunk and rest[:6] == b"data: " and rest[-1] != 13:
-            # Copied once: memory that was never touched before is what a long line costs most.
-            end = chunk.index(b"\n")
-            rest += chunk[:end]
-            with memoryview(rest) as line:
-                self._data.append(str(line[6:], "utf-8", "replace"))
-            self._held += len(rest)
-            rest.clear()
-            events = self._events(chunk[end + 1 :])
         else:
             events = self._events(bytes(rest) + chunk if rest else chunk)
         if len(self._rest) + self._held > LARGEST:
@@ -69,8 +57,6 @@ class SSEDecoder:
         return events
 
     def _events(self, text: bytes) -> list[str]:
-        if self._at_start:
-            text = self._without_bom(text)
         events: list[str] = []
         if b"\r" in text or self._data:
             self._take(self._cut(text), events)
@@ -111,12 +97,6 @@ class SSEDecoder:
         events = self.feed(b"\n\n") if self._rest or self._data else []
         self._rest.clear()
         return events
-
-    def _without_bom(self, text: bytes) -> bytes:
-        if len(text) < len(_BOM) and _BOM.startswith(text):
-            return text  # _cut finds no line end in it, so it waits for more
-        self._at_start = False
-        return text.removeprefix(_BOM)
 
     def _cut(self, text: bytes) -> list[str]:
         """The lines that have ended; what follows them is kept."""

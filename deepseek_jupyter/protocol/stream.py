@@ -33,6 +33,7 @@ from .deltas import (
     merge_details,
     word,
 )
+from .logprobs import LISTS
 from .messages import ToolCall
 from .sse import LARGEST, SSEDecoder
 from .usage import Usage
@@ -56,9 +57,8 @@ _EMPTY_FIRST = re.compile(r"\A(?:\s*\{\s*\})+(?=\s*\{)")
 # end, for an answer may well speak of the tag.
 _UNOPENED = re.compile(r"\s*</think>[ \t]*(?:\n\s*|\Z)")
 
-# Fields of a chunk, and of its choice, under the names of `Completion.facts`.
+# Fields of a chunk under the names of `Completion.facts`.
 _FACTS = {"system_fingerprint": "fingerprint", "created": "created"}
-_CHOICE_FACTS = {"native_finish_reason": "native_finish_reason"}
 
 _NOT_PLAIN = re.compile(r'["\\\x00-\x1f]')
 
@@ -166,11 +166,9 @@ class CompletionStream:
     def close(self) -> list[Delta]:
         """The deltas that only the end of the stream makes certain."""
         deltas = self._decode(self.sse.close())
-        if self._splitter:
-            held, self._splitter = self._splitter.close(), None  # or it would hold it back again
-            self._keep(held, deltas)
+        self._end_splitter(deltas)
         if half := self._reasoning_surrogates.close():
-            self._keep_reasoning(ReasoningDelta(half), deltas)
+            self._keep_text(ReasoningDelta(half), deltas)
         if half := self._answer_surrogates.close():
             self._keep_text(TextDelta(half), deltas)
         self._move_unopened_thinking()
@@ -191,6 +189,27 @@ class CompletionStream:
         self.unopened = True
         self._reasoning, self._answer = [before], [text[found.end() :]]
 
+    @classmethod
+    def whole(cls, body: Mapping[str, Any], *, think_implied: bool = False) -> Completion | None:
+        """A reply in one piece, read by the rules of a stream; None when it is something else."""
+        if (chunk := cls._chunk(body)) is None:
+            return None
+        stream = cls(think_implied=think_implied)
+        try:
+            stream.take(chunk)
+        except _MALFORMED:
+            return None
+        stream.close()
+        stream.done = True  # a parsed JSON body is whole
+        return stream.completion
+
+    @staticmethod
+    def _chunk(body: Mapping[str, Any]) -> Mapping[str, Any] | None:
+        """A reply in one piece as one chunk. A relay may wrap it: ``{"data": {...}}``."""
+        inner = body.get("data")
+        body = inner if "choices" not in body and isinstance(inner, Mapping) else body
+        return body if body.get("choices") else None
+
     def take(self, chunk: Mapping[str, Any]) -> list[Delta]:
         """The deltas in one decoded chunk."""
         deltas: list[Delta] = []
@@ -200,7 +219,9 @@ class CompletionStream:
     def _take(self, chunk: Mapping[str, Any], deltas: list[Delta]) -> None:
         """Add to `deltas` as it goes: what precedes a malformed value has arrived."""
         if len(self._facts) < len(_FACTS):
-            self._take_facts(chunk, _FACTS)
+            for field, name in _FACTS.items():
+                if said := word(chunk.get(field)):
+                    self._facts.setdefault(name, said)
         if self._model is None or self._id is None:
             self._model = word(chunk.get("model")) or self._model
             self._id = word(chunk.get("id")) or self._id
@@ -213,11 +234,6 @@ class CompletionStream:
         for choice in chunk.get("choices") or ():
             if not choice.get("index"):  # other candidates (n > 1) are not part of this answer
                 self._take_choice(choice, deltas)
-
-    def _take_facts(self, source: Mapping[str, Any], names: Mapping[str, str]) -> None:
-        for key, name in names.items():
-            if name not in self._facts and (said := word(source.get(key))):
-                self._facts[name] = said
 
     def _decode(self, events: Iterable[str]) -> list[Delta]:
         deltas: list[Delta] = []
@@ -252,12 +268,8 @@ class CompletionStream:
 
     def _keep_run(self, texts: list[str], deltas: list[Delta]) -> None:
         """Add the texts that the template found, as one delta, and empty the list."""
-        text = "".join(texts)
+        self._keep_text(self._template.kind("".join(texts)), deltas)
         texts.clear()
-        if self._template.kind is TextDelta:
-            self._keep_text(TextDelta(text), deltas)
-        else:
-            self._keep_reasoning(ReasoningDelta(text), deltas)
 
     def _take_choice(self, choice: Mapping[str, Any], deltas: list[Delta]) -> None:
         delta = choice.get("delta") or choice.get("message")
@@ -268,7 +280,8 @@ class CompletionStream:
         logprobs = choice.get("logprobs")
         if logprobs:
             self._take_logprobs(logprobs, deltas)
-        self._take_facts(choice, _CHOICE_FACTS)
+        if native := word(choice.get("native_finish_reason")):
+            self._facts.setdefault("native_finish_reason", native)
         reason = word(choice.get("finish_reason"))
         if reason and self._finish is None:  # some hosts repeat the finish chunk
             self._finish = reason
@@ -276,51 +289,42 @@ class CompletionStream:
 
     def _keep(self, new: Iterable[Delta], deltas: list[Delta]) -> None:
         for delta in new:
-            if isinstance(delta, TextDelta):
-                if self._splitter is None:
-                    self._keep_text(delta, deltas)
-                    continue
+            if isinstance(delta, TextDelta) and self._splitter is not None:
                 for part in self._splitter.feed(delta.text):
-                    if isinstance(part, TextDelta):
-                        self._keep_text(part, deltas)
-                    elif isinstance(part, ReasoningDelta):
-                        self._keep_reasoning(part, deltas)
+                    self._keep_text(part, deltas)
                 if self._splitter.passive:
                     self._splitter = None
-            elif isinstance(delta, ReasoningDelta):
-                if delta.text and self._splitter is not None:
-                    # Thinking has a field of its own here, so tags in the text are text.
-                    held, self._splitter = self._splitter.close(), None
-                    self._keep(held, deltas)
-                self._keep_reasoning(delta, deltas)
+            elif isinstance(delta, TextDelta | ReasoningDelta):
+                if delta.text:  # thinking has a field of its own here: tags in the text are text
+                    self._end_splitter(deltas)
+                self._keep_text(delta, deltas)
             elif isinstance(delta, ToolCallDelta):
                 self._keep_call(delta)
                 deltas.append(delta)
 
-    def _keep_text(self, delta: TextDelta, deltas: list[Delta]) -> None:
+    def _end_splitter(self, deltas: list[Delta]) -> None:
+        if self._splitter:
+            held, self._splitter = self._splitter.close(), None  # or it would hold it back again
+            for delta in held:
+                self._keep_text(delta, deltas)
+
+    def _keep_text(self, delta: TextDelta | ReasoningDelta, deltas: list[Delta]) -> None:
+        """Add to the answer, or to the thinking."""
+        kept, surrogates = self._answer, self._answer_surrogates
+        if thinks := isinstance(delta, ReasoningDelta):
+            self._reasoning = kept = self._reasoning or []
+            surrogates = self._reasoning_surrogates
         text = delta.text
-        if self._answer_surrogates.held or not text.isascii():
-            text = self._answer_surrogates.feed(text)
-            if text is not delta.text:
-                delta = TextDelta(text)
+        if surrogates.held or not text.isascii():
+            text = surrogates.feed(text)
         if not text:
             return
-        self._answer.append(text)
+        kept.append(text)
         self._size += len(text)
-        blanks = len(text) - len(text.rstrip())
-        self._blanks = blanks + (self._blanks if blanks == len(text) else 0)
-        deltas.append(delta)
-
-    def _keep_reasoning(self, delta: ReasoningDelta, deltas: list[Delta]) -> None:
-        if self._reasoning is None:
-            self._reasoning = []
-        text = self._reasoning_surrogates.feed(delta.text)
-        if text is not delta.text:
-            delta = ReasoningDelta(text)
-        if text:
-            self._reasoning.append(text)
-            self._size += len(text)
-            deltas.append(delta)
+        if not thinks:
+            blanks = len(text) - len(text.rstrip())
+            self._blanks = blanks + (self._blanks if blanks == len(text) else 0)
+        deltas.append(delta if text is delta.text else type(delta)(text))
 
     def _keep_call(self, delta: ToolCallDelta) -> None:
         """Add to the call that `delta` means; later nulls overwrite nothing."""
@@ -367,13 +371,12 @@ class CompletionStream:
         return known
 
     def _take_logprobs(self, logprobs: Mapping[str, Any], deltas: list[Delta]) -> None:
-        content = self.redact(logprobs.get("content") or [])
-        reasoning = self.redact(logprobs.get("reasoning_content") or [])
-        for name, tokens in (("content", content), ("reasoning_content", reasoning)):
+        new = {name: self.redact(logprobs.get(name) or []) for name in LISTS}
+        for name, tokens in new.items():
             if tokens:
                 self._logprobs.setdefault(name, []).extend(tokens)
-        if content or reasoning:
-            deltas.append(Logprobs(content, reasoning))
+        if any(new.values()):
+            deltas.append(Logprobs(**new))
 
 
 def parse_json(text: str) -> Any:
@@ -386,42 +389,13 @@ def parse_json(text: str) -> Any:
     except RecursionError:
         raise ValueError("nested too deeply") from None
     if text.count("[") + text.count("{") > _DEEPEST:
-        level = [value] if isinstance(value, dict | list) else []
+        level = [value]
         for _ in range(_DEEPEST):
-            level = [item for one in level for item in _nested(one)]
+            inner = (one.values() if isinstance(one, dict) else one for one in level)
+            level = [item for items in inner for item in items if isinstance(item, dict | list)]
         if level:
             raise ValueError("nested too deeply")
     return value
-
-
-def _nested(value: Any) -> list[Any]:
-    """The lists and dicts in a list or dict."""
-    inner = value.values() if isinstance(value, dict) else value
-    return [item for item in inner if isinstance(item, dict | list)]
-
-
-def parse_response(body: Mapping[str, Any], *, think_implied: bool = False) -> Completion | None:
-    """A non-streamed reply, read by the same rules as a stream; None when it is none.
-
-    A relay's wrapping ``{"data": {...}, "success": true}`` is taken off first.
-    """
-    inner = body.get("data")
-    if "choices" not in body and isinstance(inner, Mapping):
-        body = inner
-    if not body.get("choices"):
-        return None
-    return read_whole(CompletionStream(think_implied=think_implied), body)
-
-
-def read_whole(stream: CompletionStream, body: Mapping[str, Any]) -> Completion | None:
-    """A reply in one piece, read as the one chunk of a fresh `stream`; None where malformed."""
-    try:
-        stream.take(body)
-    except _MALFORMED:
-        return None
-    stream.close()
-    stream.done = True  # a parsed JSON body is whole
-    return stream.completion
 
 
 def _fault(error: object, redact: Callable[[str], str]) -> Fault:
@@ -463,7 +437,7 @@ class ThinkSplitter:
         """Whether all further text is answer."""
         return self._state == "answer" and not self._held
 
-    def feed(self, text: str) -> Iterator[Delta]:
+    def feed(self, text: str) -> Iterator[TextDelta | ReasoningDelta]:
         """The deltas that `text` makes certain."""
         self._held += text
         if self._state == "start":
@@ -482,7 +456,7 @@ class ThinkSplitter:
             yield TextDelta(self._held)
             self._held = ""
 
-    def close(self) -> Iterator[Delta]:
+    def close(self) -> Iterator[TextDelta | ReasoningDelta]:
         """What was held back, at the end of the stream."""
         held, self._held = self._held, ""
         if held and self._state == "thinking":
@@ -499,26 +473,18 @@ class ThinkSplitter:
         elif (text and not _OPEN.startswith(text)) or len(self._held) > _MAX_BLANKS:
             self._state = "answer"
 
-    def _think(self) -> Iterator[Delta]:
+    def _think(self) -> Iterator[ReasoningDelta]:
         thought, tag, rest = self._held.partition(_CLOSE)
         if tag:
             if thought:
                 yield ReasoningDelta(thought)
             self._held, self._state = rest, "gap"
             return
-        keep = _overlap(thought)
-        certain = thought[: len(thought) - keep]
-        self._held = thought[len(thought) - keep :]
-        if certain:
-            yield ReasoningDelta(certain)
-
-
-def _overlap(text: str) -> int:
-    """How many characters at the end of `text` could begin a closing tag."""
-    for size in range(min(len(_CLOSE) - 1, len(text)), 0, -1):
-        if _CLOSE.startswith(text[-size:]):
-            return size
-    return 0
+        begun = (n for n in range(len(_CLOSE) - 1, 0, -1) if thought.endswith(_CLOSE[:n]))
+        end = len(thought) - next(begun, 0)
+        self._held = thought[end:]
+        if end:
+            yield ReasoningDelta(thought[:end])
 
 
 class ChunkTemplate:

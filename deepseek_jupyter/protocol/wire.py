@@ -10,67 +10,58 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from .anthropic import MessagesStream, build_messages, read_message
+from .anthropic import MessagesStream, build_messages
 from .deltas import Completion
 from .dialect import Dialect
-from .fim import InfillStream, TextStream, build_fim, build_infill, read_text
+from .fim import InfillStream, TextStream, build_fim, build_infill
 from .request import Built, build
-from .responses import ResponsesStream, build_responses, read_response
-from .stream import CompletionStream, parse_response, read_whole
+from .responses import ResponsesStream, build_responses
+from .stream import CompletionStream
 
 
 @dataclass(frozen=True, slots=True)
 class Wire:
     """A wire format; `path` is below the provider's base URL.
 
-    `build` makes a request ready (the wire's own kind) and raises `ParameterError`. `stream`
-    makes a decoder for one streamed reply. `parse` reads a reply in one piece, None when the body
-    is something else. `key` is the header of the key and what comes before it; `headers` go with
-    every request. `takes` are the parameters that it can say, None for any.
+    `build` makes a request ready (the wire's own kind) and raises `ParameterError`; `decoder` reads
+    a reply. `key` is the header of the key and what comes before it; `headers` go with every
+    request. `takes` are the parameters that it can say, None for any.
     """
 
     path: str
     build: Callable[[Any, Dialect], Built]
-    stream: Callable[[Dialect], CompletionStream]
-    parse: Callable[[Mapping[str, Any], Dialect], Completion | None]
+    decoder: type[CompletionStream]
     key: tuple[str, str] = ("Authorization", "Bearer ")
     headers: Mapping[str, str] = field(default_factory=dict)
     takes: frozenset[str] | None = None
+
+    def stream(self, dialect: Dialect) -> CompletionStream:
+        """A decoder for one streamed reply."""
+        return self.decoder(think_implied=dialect.think_implied)
+
+    def parse(self, body: Mapping[str, Any], dialect: Dialect) -> Completion | None:
+        """A reply in one piece; None when the body is something else."""
+        return self.decoder.whole(body, think_implied=dialect.think_implied)
 
 
 _BOTH = "temperature top_p max_tokens tools tool_choice parallel_tool_calls user_id thinking "
 _BOTH += "reasoning_effort reasoning enable_thinking chat_template_kwargs response_format"
 
 WIRES: Mapping[str, Wire] = {
-    "chat": Wire(
-        "chat/completions",
-        build,
-        lambda dialect: CompletionStream(think_implied=dialect.think_implied),
-        lambda body, dialect: parse_response(body, think_implied=dialect.think_implied),
-    ),
+    "chat": Wire("chat/completions", build, CompletionStream),
     "responses": Wire(
-        "responses",
-        build_responses,
-        lambda dialect: ResponsesStream(think_implied=dialect.think_implied),
-        read_response,
-        takes=frozenset(_BOTH.split()),
+        "responses", build_responses, ResponsesStream, takes=frozenset(_BOTH.split())
     ),
     "messages": Wire(
         "messages",
         build_messages,
-        lambda dialect: MessagesStream(think_implied=dialect.think_implied),
-        read_message,
-        key=("x-api-key", ""),
-        headers={"anthropic-version": "2023-06-01"},
-        takes=frozenset(f"{_BOTH} stop top_k".split()),
+        MessagesStream,
+        ("x-api-key", ""),
+        {"anthropic-version": "2023-06-01"},
+        frozenset(f"{_BOTH} stop top_k".split()),
     ),
-    "fim": Wire("completions", build_fim, lambda _: TextStream(), lambda body, _: read_text(body)),
-    "infill": Wire(
-        "infill",
-        build_infill,
-        lambda _: InfillStream(),
-        lambda body, _: read_whole(InfillStream(), body) if "content" in body else None,
-    ),
+    "fim": Wire("completions", build_fim, TextStream),
+    "infill": Wire("infill", build_infill, InfillStream),
 }
 
 

@@ -10,13 +10,23 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, cast
 
+from deepseek_jupyter.config import DeepSeek
 from deepseek_jupyter.errors import ConfigurationError, DeepSeekError, MissingKeyError
+from deepseek_jupyter.protocol.parameters import TAKEN
+from deepseek_jupyter.transport.addresses import wrong_address
+from deepseek_jupyter.transport.engine import engine
+from deepseek_jupyter.transport.keys import Secret, find_key, needed_key
+from deepseek_jupyter.transport.learned import apply, remember_models
+from deepseek_jupyter.transport.providers import (
+    KEYLESS,
+    PROVIDERS,
+    Provider,
+    provider_name,
+    provider_named,
+)
 
 if TYPE_CHECKING:
-    from deepseek_jupyter.config import DeepSeek
     from deepseek_jupyter.transport.client import Client
-    from deepseek_jupyter.transport.keys import Secret
-    from deepseek_jupyter.transport.providers import Provider
 
 
 class Endpoints:
@@ -37,9 +47,6 @@ class Endpoints:
         the environment's to DeepSeek, or to a server of the user's own. No other host's key goes
         there. `starting` is called before the embedded model's server is started.
         """
-        from deepseek_jupyter.transport.addresses import wrong_address
-        from deepseek_jupyter.transport.keys import Secret, needed_key
-
         chosen = name or self.named(None, self.config.model)[0] or self._default()
         provider = self.profile(chosen)
         if provider.name == "local":
@@ -54,11 +61,7 @@ class Endpoints:
         return provider, needed_key(provider)
 
     def _addressed(self, provider: Provider) -> Provider:
-        """`provider` at the base URL of the settings or the environment, where that is meant for
-        it.
-        """
-        from deepseek_jupyter.transport.providers import KEYLESS
-
+        """`provider` at the base URL of settings or environment, if that is meant for it."""
         chosen, settled = provider.name, self._spelt(self.config.provider)
         url = self.config.base_url if chosen == (settled or "deepseek") else ""
         if not url and (chosen == "deepseek" or (chosen == settled and chosen in KEYLESS)):
@@ -66,10 +69,7 @@ class Endpoints:
         return provider.derive(base_url=url) if url else provider
 
     def named(self, provider: str | None, model: str | None) -> tuple[str | None, str | None]:
-        """`provider` and `model` where the latter may be ``provider:id``.
-
-        A prefix counts only if it is the name of a provider, for ids hold colons too.
-        """
+        """`provider` and `model`, which may be ``provider:id``; other ids hold colons too."""
         prefix, colon, id = (model or "").partition(":")
         name = self._spelt(prefix)
         if colon and id and self._exists(name) and self._spelt(provider or name) == name:
@@ -82,12 +82,7 @@ class Endpoints:
         return not named and self._default() == "local" != self.config.provider
 
     def parameters(self, provider: Provider) -> tuple[dict[str, Any], str]:
-        """The settings' parameters for `provider`, and a sentence about those it does not take.
-
-        Those under a provider's name are its own; the others are for every provider that has them.
-        """
-        from deepseek_jupyter.protocol.parameters import TAKEN
-
+        """The settings' parameters for `provider`, and a sentence about those it does not take."""
         given = self.config.parameters
         tables = {n for n, v in given.items() if isinstance(v, Mapping) and self._exists(n)}
         flat = {n: v for n, v in given.items() if n not in tables}
@@ -99,8 +94,6 @@ class Endpoints:
         return {**kept, **own}, told if foreign else ""
 
     def _exists(self, name: str) -> bool:
-        from deepseek_jupyter.transport.providers import PROVIDERS
-
         return name in PROVIDERS or name in self.config.providers
 
     def _default(self) -> str:
@@ -108,9 +101,7 @@ class Endpoints:
         return self.config.provider or ("deepseek" if addressed else self._first_with_key())
 
     def _setting(self, provider: Provider) -> str:
-        """The model that the settings name for `provider`: one without a provider's name is for the
-        provider that is asked where a question names none.
-        """
+        """The model that the settings name for `provider`; "" where it is another one's."""
         if not self.config.model:
             return ""
         prefix, id = self.named(None, self.config.model)
@@ -122,8 +113,6 @@ class Endpoints:
 
     def keyless(self, name: str | None = None) -> tuple[Provider, Secret]:
         """The profile that `provider` would need a key for, without one."""
-        from deepseek_jupyter.transport.keys import Secret
-
         meant = name or self.named(None, self.config.model)[0] or self.config.provider
         provider = self.profile(meant or "deepseek")
         if provider.name == "local":
@@ -135,13 +124,9 @@ class Endpoints:
 
     def profile(self, name: str) -> Provider:
         """The profile called `name`, as the settings change it."""
-        from deepseek_jupyter.transport.providers import provider_named
-
         return provider_named(name, self.config.providers)
 
     def _spelt(self, name: str) -> str:
-        from deepseek_jupyter.transport.providers import provider_name
-
         return provider_name(name, self.config.providers)
 
     def choose(self, name: str) -> None:
@@ -158,11 +143,8 @@ class Endpoints:
         return provider, self._unset(provider, key)
 
     def offered(self, standard: Provider) -> Iterator[str]:
-        """The models of every provider that can be asked (with a key, set up by the user, or
-        embedded), as a setting names them beside `standard`.
-        """
+        """The models of all providers that can be asked, named as settings would, by `standard`."""
         from deepseek_jupyter import local
-        from deepseek_jupyter.transport.providers import KEYLESS, PROVIDERS
 
         if standard.name != "local" and (embedded := local.status()).ready:
             yield from (f"local:{model.id}" for model in embedded.models)
@@ -192,15 +174,10 @@ class Endpoints:
 
     def taught(self, provider: Provider, model: str) -> Provider:
         """`provider` as its host wants to be asked for `model`, by what it taught this week."""
-        from deepseek_jupyter.transport.learned import apply
-
         return apply(provider, model)
 
     def models(self, provider: Provider, key: Secret) -> list[dict[str, Any]]:
         """The models that the host lists; every field but ``id`` may be missing."""
-        from deepseek_jupyter.transport.engine import engine
-        from deepseek_jupyter.transport.learned import remember_models
-
         answer = engine().run(self.client.get(provider, provider.models_path, key))
         listed = answer.get("data") if isinstance(answer, Mapping) else None
         found = [dict(m) for m in listed or () if isinstance(m, Mapping) and m.get("id")]
@@ -209,8 +186,6 @@ class Endpoints:
 
     def balance(self, provider: Provider, key: Secret) -> Mapping[str, Any]:
         """The account's balance as DeepSeek words it; amounts are decimal strings."""
-        from deepseek_jupyter.transport.engine import engine
-
         if provider.balance_path is None:
             raise ConfigurationError(f"{provider.title} lists no balance.")
         found = engine().run(self.client.get(provider, provider.balance_path, key))
@@ -233,9 +208,6 @@ class Endpoints:
         return self._client
 
     def _first_with_key(self) -> str:
-        from deepseek_jupyter.transport.keys import find_key
-        from deepseek_jupyter.transport.providers import KEYLESS, PROVIDERS
-
         for provider in PROVIDERS.values():
             if provider.name in KEYLESS:
                 continue

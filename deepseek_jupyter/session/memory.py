@@ -15,13 +15,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from deepseek_jupyter.conversation.conversation import Conversation
+from deepseek_jupyter.conversation.restore import Offer, notebook_path, restore
 from deepseek_jupyter.conversation.turn import Turn
 from deepseek_jupyter.display.pages import pages
+from deepseek_jupyter.protocol.deltas import Completion
 
 if TYPE_CHECKING:
     from deepseek_jupyter.conversation.journal import Journal
-    from deepseek_jupyter.conversation.restore import Offer
-    from deepseek_jupyter.protocol.deltas import Completion
 
 _LARGEST = 50_000_000  # bytes of a notebook file that is still read for its records
 
@@ -174,7 +174,6 @@ class Memory:
 
     def _restored(self) -> Conversation:
         from deepseek_jupyter.conversation.journal import Journal
-        from deepseek_jupyter.conversation.restore import notebook_path, restore
 
         self._journal = Journal.open()
         if any(self._retention):

@@ -5,17 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from deepseek_jupyter.display.render import money
 from deepseek_jupyter.display.report import Report
 from deepseek_jupyter.errors import ParameterError
 from deepseek_jupyter.protocol.model_facts import MODELS
 from deepseek_jupyter.protocol.usage import PricePeriod, Usage, period_at, plus
+from deepseek_jupyter.transport.providers import PROVIDERS
 
-if TYPE_CHECKING:
-    from .session import Session
-
+from .session import Session
 
 _COUNTS = ("prompt_tokens", "completion_tokens", "cache_hit_tokens", "reasoning_tokens")
 
@@ -44,8 +43,6 @@ def price_list(session: Session) -> Report:
 
 
 def _models(session: Session) -> Iterator[tuple[str, str]]:
-    from deepseek_jupyter.transport.providers import PROVIDERS
-
     names = list(dict.fromkeys([*PROVIDERS, *session.config.providers]))
     for name, own in session.config.prices.items():
         if isinstance(own, Mapping):
@@ -68,9 +65,7 @@ def _peak(provider: str, period: PricePeriod, now: datetime) -> str:
 
 
 def what_if(session: Session, asked: Iterable[Mapping[str, Any]], models: Sequence[str]) -> Report:
-    """The recorded tokens of `asked`, rows of `deepseek_jupyter.turns`, at the prices of `models`,
-    each ``provider:id`` or an id of the provider in use.
-    """
+    """The tokens of `asked`, rows of `turns()`, at the prices of `models` (``provider:id``)."""
     counted = [row for row in asked if _usage(row).total_tokens]
     if not counted:
         raise ParameterError("There are no answers with tokens to reckon with.", "Ask something.")

@@ -11,16 +11,16 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from deepseek_jupyter.config import DeepSeek
+from deepseek_jupyter.conversation.turn import Turn
 from deepseek_jupyter.errors import ReplayError
 
+from .memory import Memory
+
 if TYPE_CHECKING:
-    from deepseek_jupyter.config import DeepSeek
     from deepseek_jupyter.conversation.answers import KeptAnswer
     from deepseek_jupyter.conversation.journal import Journal
     from deepseek_jupyter.conversation.recording import Recording
-    from deepseek_jupyter.conversation.turn import Turn
-
-    from .memory import Memory
 
 # The path of the one recording that may answer, whatever the notebook says; nothing is sent.
 ONLY = "DEEPSEEK_REPLAY_FROM"
@@ -42,9 +42,7 @@ class Recordings:
         return os.environ.get(ONLY, "")
 
     def wanted(self, replay: str | None, unset: str = "auto") -> str:
-        """What is to be done with kept answers where a question says `replay`; where it says
-        nothing, `unset`, unless the settings want nothing but them.
-        """
+        """What to do about kept answers: always where that is set, else `replay` or `unset`."""
         if self.only or (replay is None and self._config.replay == "always"):
             return "always"
         return replay or unset

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, Protocol
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, Protocol
 
 from deepseek_jupyter.config import DeepSeek, settings
 from deepseek_jupyter.conversation.conversation import Conversation
@@ -12,20 +14,16 @@ from deepseek_jupyter.conversation.restore import notebook_path
 from deepseek_jupyter.conversation.totals import Total
 from deepseek_jupyter.conversation.turn import Turn
 from deepseek_jupyter.display.frontend import user_namespace
+from deepseek_jupyter.privacy.policy_file import PolicyFiles, load
+from deepseek_jupyter.privacy.redaction import Redactor
 from deepseek_jupyter.protocol.tokens import use_exact_tokens
 from deepseek_jupyter.protocol.usage import Price
+from deepseek_jupyter.transport.providers import Provider, own_price
 
-from .accounts import GhostCosts
 from .endpoint import Endpoints
 from .memory import Memory
 from .recordings import Recordings
 from .withholding import Withholding
-
-if TYPE_CHECKING:
-    from deepseek_jupyter.privacy.policy_file import PolicyFiles
-    from deepseek_jupyter.privacy.redaction import Redactor
-    from deepseek_jupyter.transport.providers import Provider
-
 
 Watcher = Callable[[str, Mapping[str, Any]], None]
 
@@ -38,6 +36,35 @@ class LastReply(Protocol):
     @property
     def footer(self) -> str:
         """The line under the answer."""
+
+
+_WRITER = "deepseek_jupyter.ghost_costs"
+
+
+class GhostCosts:
+    """What ghost text cost in this kernel: `spent`, by model; it is written down in order.
+
+    A cancelled one is estimated: no host says what it billed for it.
+    """
+
+    def __init__(self) -> None:
+        self.spent: dict[str, Total] = {}
+        self._writer = ThreadPoolExecutor(1, _WRITER)  # for the disk may be slow
+
+    def add(self, paid: Total, write: Callable[[Total], None]) -> None:
+        """Add one; `write` is called with it soon, on a thread of its own."""
+        self.spent[paid.key] = self.spent.get(paid.key, Total(paid.key)) + paid
+        self._writer.submit(write, paid)
+
+    def total(self) -> Total:
+        """All of it."""
+        return sum(self.spent.values(), Total(""))
+
+    def flush(self) -> None:
+        """Wait until all of it is written. Not for the engine's thread."""
+        here = threading.current_thread().name
+        if self.spent and not here.startswith(_WRITER):
+            self._writer.submit(lambda: None).result()
 
 
 class Session:
@@ -55,6 +82,7 @@ class Session:
         self.spent: list[Turn] = []  # of this kernel; replayed ones cost nothing
         self.ghosts = GhostCosts()
         self.jobs: dict[str, Total] = {}  # what the answers of jobs cost in this kernel, by model
+        self.held: dict[str, Total] = {}  # what answers under way may cost, by turn
         self.prefix: object = None  # what the last request began with; `asking` compares it
         self.endpoints = Endpoints(config)
         self.recordings = Recordings(config, self.memory)
@@ -83,10 +111,6 @@ class Session:
 
     def policy_files(self) -> PolicyFiles:
         """The policy files that hold for this notebook, read now. Raises `PolicyError`."""
-        import os
-
-        from deepseek_jupyter.privacy.policy_file import load
-
         return load(notebook_path(os.environ, user_namespace()), os.environ)
 
     def keep(self, reply: LastReply, branch: str | None = None) -> None:
@@ -97,10 +121,7 @@ class Session:
         self.announce("kept", {"id": reply.turn.id})
 
     def announce(self, event: str, record: Mapping[str, Any]) -> None:
-        """Call the `watchers` on this thread.
-
-        A turn has ``begun``, was ``kept``, has ``ended``, or a ghost text was ``paid``.
-        """
+        """Call the `watchers`: a turn ``begun``, ``kept``, ``ended``, or a ghost text ``paid``."""
         for watcher in self.watchers:
             watcher(event, record)
 
@@ -113,8 +134,6 @@ class Session:
 
     def price(self, provider: Provider, *models: str | None) -> Price | None:
         """The price of the first of `models` that anyone knows."""
-        from deepseek_jupyter.transport.providers import own_price
-
         for model in filter(None, models):
             price = own_price(self.config.prices, provider.name, model) or provider.price(model)
             if price:

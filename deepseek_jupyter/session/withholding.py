@@ -4,19 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    from deepseek_jupyter.conversation.conversation import Conversation
-    from deepseek_jupyter.privacy.redaction import Redactor
-    from deepseek_jupyter.privacy.withheld import Released, WithheldValues
+from deepseek_jupyter.conversation.conversation import Conversation
+from deepseek_jupyter.privacy.redaction import Redactor
+from deepseek_jupyter.privacy.withheld import Released, WithheldValues
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Held:
-    """What the policy of an attachment withholds, and what its card, known by `card` (name, hash
-    and policy), prints.
-    """
+    """What an attachment withholds, and what its `card` (name, hash, policy) prints."""
 
     card: tuple[str, str, str]
     withheld: tuple[WithheldValues, ...]
@@ -36,8 +33,6 @@ class Withholding:
 
     def redactor_of(self, conversation: Conversation, detectors: frozenset[str]) -> Redactor:
         """A conversation's redactor, with the pseudonyms that its turns have used."""
-        from deepseek_jupyter.privacy.redaction import Redactor
-
         redactor = self._redactors.get(conversation.id)
         if redactor is None:
             redactor = self._redactors[conversation.id] = Redactor()

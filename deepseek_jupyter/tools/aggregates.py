@@ -23,10 +23,10 @@ from deepseek_jupyter.privacy.levels import FULL, SAMPLE
 
 from . import sql_tree as tree
 from .sql_select import LEAST, Gate, GatedFrame
-from .sql_tree import function, kind, refuse
-from .sql_values import AGGREGATES, SCALARS, WINDOWS, makes_one_of_many
+from .sql_tree import AGGREGATES, SCALARS, WINDOWS, function, kind, makes_one_of_many, refuse
 
 _LONGEST = 200_000  # characters of what runs
+_FLOOR = 2  # rows of a group; no setting goes below it
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +62,7 @@ def check(
     if not any(map(makes_one_of_many, statement.walk())):
         return _of_samples(statement, used)
     sampled = any(kind(node) == "TableSample" for node in statement.walk())
-    gate = Gate(known, least, restore, sampled)
+    gate = Gate(known, max(_FLOOR, least), restore, sampled)
     try:
         found = gate.query(statement, {}, titled=True)
     except RecursionError:

@@ -102,11 +102,14 @@ def tool_of(function: Callable[..., Any] | Tool) -> Tool:
         schema = _plain(schema_of(adapter, name, empty=True))
     except SchemaError as error:
         raise ToolError(f"{name} cannot be described: {error.what}", error.hint) from error
+    call = function
+    if inspect.isgeneratorfunction(unwrapped(function)):  # its work happens within the call
+        call = lambda **arguments: list(function(**arguments))  # noqa: E731
     return Tool(
         name,
         short or f"Call the function {name}.",
         schema,
-        _bound(function, parameters),
+        call,
         consent="never needed",
         check=_checker(name, adapter),
         notice="" if short == summary else part,
@@ -231,13 +234,6 @@ def _plain(schema: dict[str, Any]) -> dict[str, Any]:
     }
     kept = {word: value for word, value in schema.items() if word not in ("title", "description")}
     return {**kept, "type": "object", "properties": properties}
-
-
-def _bound(function: Callable[..., Any], parameters: list[inspect.Parameter]) -> Callable[..., Any]:
-    """A generator of values is read to its end here, so that its work happens within the call."""
-    if inspect.isgeneratorfunction(unwrapped(function)):
-        return lambda **arguments: list(function(**arguments))
-    return function
 
 
 def _checker(name: str, adapter: Any) -> Callable[[Mapping[str, Any]], Mapping[str, Any]]:

@@ -15,15 +15,7 @@ import json
 import signal
 import threading
 import time
-from collections.abc import (
-    Callable,
-    Collection,
-    Iterable,
-    Iterator,
-    Mapping,
-    Sequence,
-    Set,
-)
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 from itertools import islice
 from typing import Any
@@ -34,6 +26,7 @@ from deepseek_jupyter.protocol.deltas import Completion
 from deepseek_jupyter.protocol.messages import ToolCall, read_arguments
 
 from .functions import Tool, tool_of, unwrapped
+from .schemas import values_in
 
 DENIED = (
     "denied: the user did not agree to this call. Do not try it again; go on without it, or say "
@@ -43,7 +36,6 @@ DENIED = (
 _WHOLE = frozenset({"tool_calls", "stop", "function_call"})
 _NAME_KEYS = ("name", "function", "tool")
 _ARGUMENT_KEYS = frozenset({"arguments", "parameters", "args", "input"})
-_LOOKED_AT = 50  # braces of an answer at which a call may begin
 
 ROWS = 50  # that the model reads
 TOKENS = 2_000  # that they may take
@@ -84,10 +76,7 @@ def toolbox(tools: Iterable[Any]) -> dict[str, Tool]:
 
 
 def runnable(completion: Completion) -> bool:
-    """Whether the calls of a completion may run: none that a limit or a filter cut off.
-
-    Markup in the text that a host failed to parse is text: it never becomes a call.
-    """
+    """Whether the calls of a completion may run: none that a limit or a filter cut off."""
     reason = completion.finish_reason
     whole = reason in _WHOLE if reason else completion.ended
     return bool(completion.tool_calls) and whole and completion.fault is None
@@ -99,18 +88,7 @@ def written_call(text: str, names: Collection[str]) -> str:
     Small models write ``{"name": "sql", "arguments": {…}}`` into their answer. That is text and
     never runs, and the user should know it.
     """
-    decoder, end = json.JSONDecoder(), 0
-    for _ in range(_LOOKED_AT):
-        begin = text.find("{", end)
-        if begin < 0:
-            break
-        try:
-            value, end = decoder.raw_decode(text, begin)
-        except (ValueError, RecursionError):
-            value, end = None, begin + 1
-        if name := _called(value, names):
-            return name
-    return ""
+    return next((name for value in values_in(text) if (name := _called(value, names))), "")
 
 
 def _called(value: Any, names: Collection[str]) -> str:
@@ -156,7 +134,7 @@ def _planned(call: ToolCall, tools: Mapping[str, Tool], restore: Callable[[str],
     if not isinstance(arguments, dict):
         return Planned(call, tool, problem="The arguments must be one JSON object.")
     if not tool.masked:
-        arguments = _restored(arguments, restore)
+        arguments = restored(arguments, restore)
     try:
         keywords = tool.check(arguments) if tool.check else arguments
     except ToolArgumentsError as error:
@@ -164,13 +142,14 @@ def _planned(call: ToolCall, tools: Mapping[str, Tool], restore: Callable[[str],
     return Planned(call, tool, arguments, keywords)
 
 
-def _restored(value: Any, restore: Callable[[str], str]) -> Any:
+def restored(value: Any, restore: Callable[[str], str]) -> Any:
+    """A JSON value with every text in it restored."""
     if isinstance(value, str):
         return restore(value)
     if isinstance(value, list):
-        return [_restored(item, restore) for item in value]
+        return [restored(item, restore) for item in value]
     if isinstance(value, dict):
-        return {name: _restored(item, restore) for name, item in value.items()}
+        return {name: restored(item, restore) for name, item in value.items()}
     return value
 
 
@@ -229,30 +208,26 @@ def call_here(planned: Planned, seconds: float) -> CallOutcome:
 
 async def call_all(calls: Sequence[Planned], seconds: float) -> list[CallOutcome]:
     """Call all at once on the running loop, synchronous ones in threads."""
-    return list(await asyncio.gather(*(_timed(planned, seconds) for planned in calls)))
+    return list(await asyncio.gather(*(_call(planned, seconds) for planned in calls)))
 
 
-async def _timed(planned: Planned, seconds: float) -> CallOutcome:
-    began = time.monotonic()
-    outcome = await _call(planned, seconds, began)
-    return replace(outcome, seconds=time.monotonic() - began)
-
-
-async def _call(planned: Planned, seconds: float, began: float) -> CallOutcome:
+async def _call(planned: Planned, seconds: float) -> CallOutcome:
     assert planned.tool is not None
     function, keywords = planned.tool.call, planned.keywords
+    began = time.monotonic()
     try:
         here = _is_async(function)
         work = function(**keywords) if here else asyncio.to_thread(function, **keywords)
         value = await asyncio.wait_for(work, seconds or None)
         if inspect.isawaitable(value):
             value = await asyncio.wait_for(value, seconds or None)
+        outcome = CallOutcome(value)
     except TimeoutError as error:
         late = seconds and time.monotonic() - began >= seconds
-        return CallOutcome(error=_too_long(seconds) if late else error)
+        outcome = CallOutcome(error=_too_long(seconds) if late else error)
     except (Exception, SystemExit) as error:
-        return CallOutcome(error=error)
-    return CallOutcome(value)
+        outcome = CallOutcome(error=error)
+    return replace(outcome, seconds=time.monotonic() - began)
 
 
 def _is_async(function: Any) -> bool:
@@ -334,9 +309,7 @@ def _frame(value: Any) -> Any:
     if isinstance(value, str | int | float | list | dict | tuple) or value is None:
         return None
     found = nw.from_native(value, pass_through=True, allow_series=True)
-    if isinstance(found, nw.LazyFrame):
-        return found
-    return found if isinstance(found, nw.DataFrame | nw.Series) else None
+    return found if isinstance(found, nw.LazyFrame | nw.DataFrame | nw.Series) else None
 
 
 def _of_frame(frame: Any, rows: int) -> tuple[str, str]:
@@ -367,10 +340,9 @@ def _of_value(value: Any, rows: int) -> tuple[str, str]:
     )
     if not many or len(value) <= rows:
         return _json(value), ""
-    if isinstance(value, Mapping):
-        first, what = dict(islice(value.items(), rows)), "entries"
-    else:
-        first, what = list(islice(value, rows)), "items"  # type: ignore[assignment]
+    mapping = isinstance(value, Mapping)
+    first = dict(islice(value.items(), rows)) if mapping else list(islice(value, rows))
+    what = "entries" if mapping else "items"
     return _json(first), f"the first {rows} of {len(value):,} {what}"
 
 

@@ -15,6 +15,7 @@ import sys
 import threading
 import traceback
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -52,34 +53,27 @@ class Ran:
     @property
     def text(self) -> str:
         """For the model."""
-        parts = []
-        if self.printed:
-            parts.append(f"Printed:\n{_cut(self.printed)}")
-        if self.result:
-            parts.append(f"Result:\n{_cut(self.result)}")
-        for kind, count in (self.shown or {}).items():
-            parts.append(f"(Shown to the user: {count} × {kind})")
-        if self.error:
-            parts.append(f"Error:\n{_cut(self.error)}")
-        return "\n".join(parts) or "(It ran, and printed and returned nothing.)"
+        parts = (("Printed", self.printed), ("Result", self.result), ("Error", self.error))
+        told = [f"{name}:\n{_cut(text)}" for name, text in parts if text]
+        shown = [f"(Shown to the user: {n} × {kind})" for kind, n in (self.shown or {}).items()]
+        at = len(told) - bool(self.error)
+        every = [*told[:at], *shown, *told[at:]]
+        return "\n".join(every) or "(It ran, and printed and returned nothing.)"
 
     @property
     def cut(self) -> str:
         """How much of it `text` has, in words."""
-        parts = {
-            "what it printed": self.printed,
-            "its result": self.result,
-            "its error": self.error,
-        }
-        every = [(name, len(text.rstrip())) for name, text in parts.items()]
-        long = [(name, count) for name, count in every if count > CHARACTERS]
-        return "; ".join(f"{CHARACTERS:,} of {n:,} characters of {name}" for name, n in long)
+        names = ("what it printed", "its result", "its error")
+        sizes = (len(text.rstrip()) for text in (self.printed, self.result, self.error))
+        return "; ".join(
+            f"{CHARACTERS:,} of {size:,} characters of {name}"
+            for name, size in zip(names, sizes, strict=True)
+            if size > CHARACTERS
+        )
 
 
 def python_tool(shell: Any, protected: Callable[[], Mapping[str, Any]] = dict) -> Tool:
-    """The tool for an IPython `shell`; results with rows of a `protected` frame wait for a yes.
-    Raises `ToolError` where there is no shell.
-    """
+    """The tool for an IPython `shell`; results with rows of a `protected` frame wait for a yes."""
     if shell is None:
         raise ToolError("run_python needs a notebook or an IPython shell.", "Run it from a cell.")
     return Tool(
@@ -140,29 +134,24 @@ def run(shell: Any, code: str) -> Ran:
 
 def _handed_over(schedule: Callable[[Callable[[], None]], Any], work: Callable[[], Ran]) -> Ran:
     """Do `work` on the main thread. What has not begun in time never will."""
-    turn = threading.Lock()  # which of the two takes it first decides: the kernel, or the wait
-    begun, done = threading.Event(), threading.Event()
-    found: list[Any] = []
+    future: Future[Ran] = Future()
 
     def job() -> None:
-        if not turn.acquire(blocking=False):
-            return
-        begun.set()
-        try:
-            found.append(work())
-        except BaseException as error:
-            found.append(error)
-        finally:
-            done.set()
+        if future.set_running_or_notify_cancel():
+            try:
+                future.set_result(work())
+            except BaseException as error:
+                future.set_exception(error)
 
     schedule(job)
-    if not begun.wait(WAIT) and turn.acquire(blocking=False):
-        raise ToolError("The kernel is busy with a cell.", "Ask again when it is done.")
-    done.wait()
-    if isinstance(found[0], BaseException):
-        raise found[0]
-    result: Ran = found[0]
-    return result
+    try:
+        return future.result(WAIT)
+    except TimeoutError:
+        if future.cancel():
+            raise ToolError(
+                "The kernel is busy with a cell.", "Ask again when it is done."
+            ) from None
+        return future.result()
 
 
 def run_here(shell: Any, code: str) -> Ran:

@@ -49,11 +49,15 @@ class Limits:
 
 
 @dataclass(frozen=True, slots=True)
-class QueryAnswer:
-    """A result: its first rows, and whether there were `more`."""
+class QueryResult:
+    """The first rows of a result, and whether there are `more`; the `name` under which the notebook
+    keeps it, and what it was computed over.
+    """
 
     table: pa.Table
-    more: bool
+    more: bool = False
+    name: str = ""
+    notes: tuple[str, ...] = ()
 
 
 class Sandbox:
@@ -73,7 +77,7 @@ class Sandbox:
         self._process: subprocess.Popen[bytes] | None = None
         self._lock = threading.Lock()
 
-    def query(self, sql: str, quiet: bool = False) -> QueryAnswer:
+    def query(self, sql: str, quiet: bool = False) -> QueryResult:
         """The result of one SELECT. `quiet`: errors have a class and a place, no words of DuckDB's.
 
         Raises `QueryRefusedError` for any other statement, `QueryError` with DuckDB's words,
@@ -100,7 +104,7 @@ class Sandbox:
             table = pa.ipc.open_stream(pa.py_buffer(body)).read_all()
         except pa.ArrowException as error:
             raise QueryError(f"The result has a type that cannot be read here: {error}") from error
-        return QueryAnswer(table, header["more"])
+        return QueryResult(table, header["more"])
 
     def close(self) -> None:
         """End the process. Safe to call twice."""

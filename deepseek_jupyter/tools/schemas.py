@@ -23,7 +23,8 @@ import re
 import sys
 import types
 import typing
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any
@@ -68,11 +69,6 @@ class Shape:
     name: str
     schema: Mapping[str, Any]
     validate: Callable[[Any], Any]
-
-    @property
-    def description(self) -> str:
-        """The docstring of the type, "" without one."""
-        return str(self.schema.get("description") or "")
 
 
 def shape_of(wanted: object) -> Shape:
@@ -336,7 +332,7 @@ def ask_for(shape: Shape, style: SchemaStyle, *, tools: bool = False) -> Asked:
         return Asked(shape, parameters, _restore=made.restore)
     function = {
         "name": shape.name,
-        "description": shape.description or "Give the answer to the user's question.",
+        "description": shape.schema.get("description") or "Give the answer to the user's question.",
         "strict": True,
         "parameters": made.schema,
     }
@@ -379,9 +375,7 @@ def _response_format(
 
 
 def _as_object(schema: Mapping[str, Any]) -> dict[str, Any]:
-    """`schema` where it is an object's, else an object's with the value in it: JSON mode gives
-    objects alone, and hosts differ on anything else.
-    """
+    """`schema`, in an object's where it is of none: JSON mode gives objects alone."""
     plain = {word: value for word, value in schema.items() if word != "$defs"}
     top: Any = plain
     while isinstance(top, Mapping) and str(top.get("$ref", "")).startswith("#/$defs/"):
@@ -397,23 +391,19 @@ def _as_object(schema: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def json_in(text: str) -> Any:
-    """The JSON value in a text: all of it, its fenced block, or what begins with a bracket.
+    """The first JSON value in a text; a text without any is itself one, as of an enum."""
+    return next(values_in(text), text.strip())
 
-    A text without any is itself the value: for an enum or a plain string it may be right.
-    """
-    text = text.strip()
+
+def values_in(text: str) -> Iterator[Any]:
+    """The JSON values in a text: all of it, its fenced block, what begins with a bracket."""
     for found in (text, *_FENCED.findall(text)[:1]):
-        try:
-            return json.loads(found)
-        except (ValueError, RecursionError):
-            continue
+        with suppress(ValueError, RecursionError):
+            yield json.loads(found)
     decoder = json.JSONDecoder()
     for begun in islice(re.finditer(r"[{\[]", text), _LOOKED_AT):
-        try:
-            return decoder.raw_decode(text, begun.start())[0]
-        except (ValueError, RecursionError):
-            continue
-    return text
+        with suppress(ValueError, RecursionError):
+            yield decoder.raw_decode(text, begun.start())[0]
 
 
 def example(schema: Mapping[str, Any]) -> Any:
@@ -449,12 +439,10 @@ def _joined(schema: Mapping[str, Any], references: References) -> dict[str, Any]
     joined = {word: value for word, value in schema.items() if word != "allOf"}
     for part in map(references.resolve, schema["allOf"]):
         if isinstance(part, Mapping):
-            both = {w: joined[w] for w in ("properties", "required") if w in joined and w in part}
-            joined |= part
-            if "properties" in both:
-                joined["properties"] = {**both["properties"], **part["properties"]}
-            if "required" in both:
-                joined["required"] = [*both["required"], *part["required"]]
+            properties = {**joined.get("properties", {}), **part.get("properties", {})}
+            required = [*joined.get("required", ()), *part.get("required", ())]
+            both = {"properties": properties, "required": required}
+            joined |= {**part, **{word: value for word, value in both.items() if value}}
     return joined
 
 

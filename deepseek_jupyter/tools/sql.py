@@ -18,10 +18,11 @@ import csv
 import io
 import threading
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from decimal import Decimal
 from importlib.util import find_spec
+from itertools import chain, count
 from typing import TYPE_CHECKING, Any
 
 from deepseek_jupyter.context.frames import levels_of, shown_rows
@@ -43,7 +44,7 @@ from .aggregates import Query, check
 from .arrow import arrow_of, plain_array
 from .functions import Tool
 from .loop import ROWS, TOKENS
-from .sandbox import Limits, Sandbox
+from .sandbox import Limits, QueryResult, Sandbox
 from .sql_select import LEAST, GatedColumn, GatedFrame, Type
 
 if TYPE_CHECKING:
@@ -52,7 +53,7 @@ if TYPE_CHECKING:
 
 _CHECKED = 5_000_000  # characters of different texts that are masked; some 5 s
 _VEILED = 100_000  # different values of a column that get pseudonyms
-_CHUNK = 50_000  # characters that are checked at once
+_CHUNK = 500  # texts that are checked at once
 
 
 class Masker:
@@ -72,7 +73,7 @@ class Masker:
         veil = column_kind(name)
         if veil is not None:
             return self.veiled(veil, array)
-        if not _is_text(array.type):
+        if _family(array.type) != "text":
             return None if self._alters(array) else array
         coded, texts = _coded(array)
         self._left -= sum(map(len, texts))
@@ -80,24 +81,19 @@ class Masker:
         return _replaced(coded, changed) if changed else array
 
     def _alters(self, array: Any) -> bool:
-        """Whether there is anything to mask within lists, structs, maps or bytes, or numbers that
-        arithmetic would take apart.
-        """
+        """Whether there is anything to mask within lists, structs, maps or bytes, or numbers."""
         assert self._redactor is not None
-        if _is_flat(array.type):
-            return _is_number(array.type) and _like_cards(
-                array.unique().to_pylist(), self._redactor.detectors
-            )
+        if (family := _family(array.type)) != "nested":
+            numbers = array.unique().to_pylist() if family == "number" else ()
+            return _like_cards(numbers, self._redactor.detectors)
         texts = [str(value) for value in array.to_pylist() if value is not None]
         self._left -= sum(map(len, texts))
         return self._left < 0 or bool(_changed(texts, self._redactor.redact))
 
     def veiled(self, veil: str, array: Any) -> Any:
-        """Every value as its pseudonym, the one that cards show. Without a redactor each gets a
-        number that cannot be put back.
-        """
+        """Every value as its pseudonym; without a redactor, one that cannot be put back."""
         redactor = self._redactor or Redactor(())
-        coded, texts = _coded(_as_texts(array))
+        coded, texts = _coded(array)
         if len(texts) > _VEILED:
             return None
         return _replaced(coded, {text: redactor.pseudonym(veil, text) for text in texts if text})
@@ -105,49 +101,32 @@ class Masker:
 
 def opaque(array: Any) -> Any:
     """Every value as a text that says which are equal, and nothing else."""
-    coded, texts = _coded(_as_texts(array))
+    coded, texts = _coded(array)
     return _replaced(coded, {text: f"(text {n})" for n, text in enumerate(texts, start=1)})
 
 
-def _is_text(kind: Any) -> bool:
-    import pyarrow as pa
+def _family(kind: Any) -> str:
+    """What an Arrow type is of: text, number, nested (also bytes), or "" for others."""
+    from pyarrow import types
 
-    types = pa.types
-    return bool(types.is_string(kind) or types.is_large_string(kind) or types.is_string_view(kind))
-
-
-def _is_flat(kind: Any) -> bool:
-    import pyarrow as pa
-
-    within = (pa.types.is_nested, pa.types.is_binary, pa.types.is_large_binary)
-    return not any(fits(kind) for fits in (*within, pa.types.is_fixed_size_binary))
-
-
-def _is_number(kind: Any) -> bool:
-    import pyarrow as pa
-
-    within = (pa.types.is_integer, pa.types.is_floating, pa.types.is_decimal)
-    return any(fits(kind) for fits in within)
-
-
-def _as_texts(array: Any) -> Any:
-    import pyarrow as pa
-
-    if _is_text(array.type):
-        return array
-    values = (plain(value) for value in array.to_pylist())
-    return pa.array([None if value is None else shown(value) for value in values], pa.string())
+    families = {
+        "text": (types.is_string, types.is_large_string, types.is_string_view),
+        "number": (types.is_integer, types.is_floating, types.is_decimal),
+        "nested": (types.is_nested, types.is_binary, types.is_large_binary),
+    }
+    found = (name for name, tests in families.items() if any(test(kind) for test in tests))
+    return "nested" if types.is_fixed_size_binary(kind) else next(found, "")
 
 
 def _coded(array: Any) -> tuple[Any, list[str]]:
-    """`array` by its different texts, and these."""
+    """A chunked `array` by its different values as texts, and these."""
     import pyarrow as pa
 
-    coded = array.cast(pa.large_string()).dictionary_encode()
-    if isinstance(coded, pa.ChunkedArray):
-        coded = coded.combine_chunks()
-    if isinstance(coded, pa.ChunkedArray):  # without any chunk
-        coded = pa.array([], pa.large_string()).dictionary_encode()
+    if _family(array.type) != "text":
+        values = map(plain, array.to_pylist())
+        texts = [None if value is None else shown(value) for value in values]
+        array = pa.chunked_array([pa.array(texts, pa.string())])
+    coded = array.cast(pa.large_string()).combine_chunks().dictionary_encode()
     return coded, [text for text in coded.dictionary.to_pylist() if text is not None]
 
 
@@ -161,17 +140,11 @@ def _replaced(coded: Any, changed: Mapping[str, str]) -> Any:
 def _changed(texts: list[str], mask: Callable[[str], str]) -> dict[str, str]:
     """The texts that `mask` alters, with what it makes of them."""
     changed: dict[str, str] = {}
-    begin = 0
-    while begin < len(texts):
-        end, size = begin, 0
-        while end < len(texts) and (size == 0 or size < _CHUNK):
-            size += len(texts[end])
-            end += 1
-        together = "\n".join(texts[begin:end])
+    for begin in range(0, len(texts), _CHUNK):
+        chunk = texts[begin : begin + _CHUNK]
+        together = "\n".join(chunk)
         if mask(together) != together:  # else each of them passes
-            masked = ((text, mask(text)) for text in texts[begin:end])
-            changed.update((text, new) for text, new in masked if new != text)
-        begin = end
+            changed.update((text, new) for text in chunk if (new := mask(text)) != text)
     return changed
 
 
@@ -285,16 +258,12 @@ def _table(name: str, frame: Any, policy: Policy, redactor: Redactor | None, uni
 
 
 def _personal(column: Column, detectors: Iterable[str]) -> bool:
-    """Whether all of a column gets pseudonyms: by its name, or for numbers like those of cards,
-    which arithmetic would take apart.
-    """
-    if column_kind(column.name) is not None:
-        return True
-    return _like_cards(column.values, detectors)
+    """Whether all of a column gets pseudonyms: by its name, or for numbers of cards."""
+    return column_kind(column.name) is not None or _like_cards(column.values, detectors)
 
 
 def _like_cards(values: Iterable[Any], detectors: Iterable[str]) -> bool:
-    """Whether there are numbers of cards among the whole ones of twelve digits or more."""
+    """Whether there are numbers of cards, which arithmetic would take apart, among these."""
     numbers: Any = (v for v in values if isinstance(v, int | float | Decimal))
     long = (str(int(v)) for v in numbers if 1e11 < abs(v) < 1e20)
     return any(find(text, detectors) for text in long)
@@ -315,20 +284,13 @@ def _type(name: str) -> Type | None:
 
 def _names(columns: Iterable[Column], redactor: Redactor | None) -> list[str]:
     """Names as they may leave, each once: SQL takes ``Price`` and ``price`` for one."""
-    names: list[str] = []
+    names: dict[str, str] = {}
     for column in columns:
-        name = redactor.redact(column.name) if redactor else column.name
-        names.append(_free(name or "column", names))
-    return names
-
-
-def _free(name: str, taken: Iterable[str]) -> str:
-    folded = {other.casefold() for other in taken}
-    free, number = name, 1
-    while free.casefold() in folded:
-        number += 1
-        free = f"{name}_{number}"
-    return free
+        name = (redactor.redact(column.name) if redactor else column.name) or "column"
+        numbered = (f"{name}_{number}" for number in count(2))
+        free = next(one for one in chain([name], numbered) if one.casefold() not in names)
+        names[free.casefold()] = free
+    return [*names.values()]
 
 
 def fill(table: SqlTable, scope: str, redactor: Redactor | None = None) -> pa.Table:
@@ -424,18 +386,6 @@ _PARAMETERS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class QueryResult:
-    """A result. `more` says that the query has more rows than `table`; `name`, where it is kept;
-    `notes`, what it was computed over.
-    """
-
-    table: pa.Table
-    more: bool = False
-    name: str = ""
-    notes: tuple[str, ...] = ()
-
-
 class SqlTool:
     """The tables of one question. `keep` stores a large result (an Arrow table) in the notebook
     and returns its name; None keeps nothing.
@@ -479,7 +429,7 @@ class SqlTool:
         name = ""
         if self._keep is not None and (answer.more or table.num_rows > self._rows):
             name = self._keep(table)
-        return QueryResult(table, answer.more, name, tuple(notes))
+        return replace(answer, table=table, name=name, notes=tuple(notes))
 
     def checked(self, query: str) -> Query:
         """What runs for `query`, and over which rows."""
@@ -607,7 +557,8 @@ def _written(result: QueryResult, rows: int, tokens: int) -> tuple[str, int, boo
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(table.column_names)
     shown, used, long = 0, estimate_tokens(text.getvalue()), False
-    for row in _rows(table.slice(0, rows)):
+    columns = ([_cell(value) for value in column] for column in table.slice(0, rows).columns)
+    for row in zip(*columns, strict=True):
         begin = text.tell()
         writer.writerow(row)
         used += estimate_tokens(text.getvalue()[begin:])
@@ -629,11 +580,6 @@ def _ending(result: QueryResult, shown: int) -> str:
     return f"(the first {shown} of {total} rows{kept if result.name else ''})"
 
 
-def _rows(table: pa.Table) -> list[list[str]]:
-    columns = [[_cell(value) for value in column] for column in table.columns]
-    return [list(row) for row in zip(*columns, strict=True)]
-
-
 def _cell(scalar: Any) -> str:
     try:
         value = scalar.as_py()
@@ -643,18 +589,10 @@ def _cell(scalar: Any) -> str:
         return "NULL"
     if isinstance(value, float):
         return f"{value:.10g}"
-    text = _interval(value) if hasattr(value, "nanoseconds") else str(value)
-    return shortened(text, _CELL)
-
-
-def _interval(value: Any) -> str:
-    """Months, days and nanoseconds as DuckDB writes them."""
-    parts = [f"{value.months} months"] if value.months else []
-    parts += [f"{value.days} days"] if value.days else []
-    seconds, rest = divmod(value.nanoseconds, 1_000_000_000)
-    if seconds or rest or not parts:
-        parts.append(str(timedelta(seconds=seconds, microseconds=rest // 1_000)))
-    return " ".join(parts)
+    if hasattr(value, "nanoseconds"):
+        span = timedelta(days=value.days, microseconds=value.nanoseconds // 1_000)
+        value = f"{value.months} months, {span}" if value.months else span
+    return shortened(str(value), _CELL)
 
 
 def _line(table: SqlTable) -> str:

@@ -15,12 +15,9 @@ from deepseek_jupyter.errors import QueryRefusedError
 from deepseek_jupyter.privacy.levels import FULL, SAMPLE, STATS, Level
 
 from . import sql_tree as tree
-from . import sql_values as known
-from .sql_tree import args, function, kind, quoted, refuse, refuse_node, unwrapped, walked
-from .sql_values import ARGUMENT, GROUP, ROW, Value, makes_one_of_many, open_, shared, taken
+from .sql_tree import ARGUMENT, GROUP, ROW, Value, args, kind, quoted, refuse, refuse_node, taken
 
 LEAST = 5  # rows of a group, unless a setting says otherwise
-_FLOOR = 2  # rows; no setting goes below it
 _CONDITIONS = 4  # in one SELECT: each doubles the parts that are counted
 _SELECTS = 100  # in one statement, after WITH is written out
 _VALUES = 20_000  # expressions in one statement, likewise
@@ -49,8 +46,7 @@ class GatedFrame:
     """A frame by its `name` in SQL. Columns below `stats`, and lists and structs, are left out.
 
     `rows` are all of its rows (None: nobody knows), `shown` those of its card. A group is counted
-    in different values of the column `unit`, or else in rows: `row` is a column or pseudo-column
-    with one value a row.
+    in different values of the column `unit`, or else in rows.
     """
 
     name: str
@@ -58,7 +54,6 @@ class GatedFrame:
     rows: int | None
     shown: int
     unit: str = ""
-    row: str = "rowid"
 
     @property
     def size(self) -> str:
@@ -70,14 +65,15 @@ class GatedFrame:
 
 @dataclass(frozen=True, slots=True)
 class _Owner:
-    """A protected frame among the sources, with one value a row, and one a unit. `optional`: some
-    rows are of another part of a UNION ALL, and have none of its values.
+    """A protected frame among the sources: its id of a row, and of a unit where units are counted.
+    `optional`: some rows are of another part of a UNION ALL, and have none of its values.
     """
 
     name: str
     table: str
     row: str
     unit: str
+    units: bool
     optional: bool = False
 
 
@@ -121,11 +117,8 @@ class Gate:
     joined: bool = False
     read: dict[str, set[str]] = field(default_factory=dict)  # by frame, the rows behind figures
     selects: int = 0
-    _conditions: int = 0
-    _values: int = 0
-
-    def __post_init__(self) -> None:
-        self.least = max(_FLOOR, self.least)
+    values: int = 0
+    conditions: int = 0  # within how many subqueries of conditions, which no result shows
 
     def query(self, node: Any, ctes: _Ctes, alike: bool = False, titled: bool = False) -> _Relation:
         """`node` as it will run. `alike`: equal rows count as one, as in UNION. `titled`: its
@@ -155,27 +148,13 @@ class Gate:
         Figures of two sets of groups in one statement could differ by one row, or by a group that
         is left out.
         """
-        if not self._conditions:
+        if not self.conditions:
             self.read.setdefault(frame, set()).add(rows)
             if len(self.read[frame]) > 1:
                 refuse(
                     f"Figures of different rows of {frame} are in one statement.",
                     "Put the conditions into FILTER (WHERE …) in one SELECT, or ask twice.",
                 )
-
-    def condition(self, node: Any, ctes: _Ctes) -> _Relation:
-        """A subquery of a condition, which no result shows."""
-        self._conditions += 1
-        try:
-            return self.query(node, ctes)
-        finally:
-            self._conditions -= 1
-
-    def spend(self) -> None:
-        """Count an expression: names that mean others can double at each step."""
-        self._values += 1
-        if self._values > _VALUES:
-            refuse("The query is too large.", "Repeat fewer names and conditions.")
 
     def _operation(self, node: Any, ctes: _Ctes, titled: bool) -> _Relation:
         parts = args(node, "this", "expression", "distinct", "with", "order", "limit", "offset")
@@ -201,7 +180,7 @@ class Gate:
         texts = [f"({part.sql})" for part in both]
         if left.owners or right.owners:
             owners = self._united(node, both)
-            texts = [_of_part(part, len(columns), owners) for part in both]
+            texts = [_of_part(part, owners) for part in both]
             columns = [(t, replace(v, tables=frozenset({"u"}))) for t, v in columns]
         name = kind(node).upper() + ("" if alike else " ALL")
         order = _ordered(parts, lambda item: str(_place(item, columns) + 1))
@@ -217,32 +196,22 @@ class Gate:
                 "A set operation mixes rows with aggregates, or with a frame joined to itself.",
                 "Unite rows of frames by UNION ALL, or aggregate in each part.",
             )
-        units = {owner.name: owner.unit == owner.row for part in parts for owner in part.owners}
-        always = {owner.name for owner in parts[0].owners if not owner.optional} & {
-            owner.name for owner in parts[1].owners if not owner.optional
-        }
+        units = {owner.name: owner.units for part in parts for owner in part.owners}
+        always = [{o.name for o in part.owners if not o.optional} for part in parts]
         return tuple(
-            _Owner(name, "u", f"r{n}", f"r{n}" if alone else f"u{n}", name not in always)
-            for n, (name, alone) in enumerate(units.items())
+            _Owner(name, "u", f"r{n}", f"u{n}", counted, name not in always[0] & always[1])
+            for n, (name, counted) in enumerate(units.items())
         )
 
 
-def _ids(owners: Iterable[_Owner]) -> list[str]:
-    """The columns of a relation that have the rows and units of its owners."""
-    letters = ("r" if owner.unit == owner.row else "ru" for owner in owners)
-    return [f"{letter}{n}" for n, both in enumerate(letters) for letter in both]
-
-
-def _of_part(part: _Relation, width: int, owners: tuple[_Owner, ...]) -> str:
+def _of_part(part: _Relation, owners: tuple[_Owner, ...]) -> str:
     """A part of a UNION ALL with the rows and units of all `owners`."""
-    columns = [f"c{n}" for n in range(1, width + 1)]
-    own = {owner.name: str(n) for n, owner in enumerate(part.owners)}
-    items = list(columns)
-    for id in _ids(owners):
-        held = own.get(owners[int(id[1:])].name)
-        items.append(f"{id[0] + held if held else 'NULL'} AS {id}")
-    named = ", ".join([*columns, *_ids(part.owners)])
-    return f"(SELECT {', '.join(items)} FROM ({part.sql}) AS q({named}))"
+    columns = [f"c{n}" for n in range(1, len(part.columns) + 1)]
+    own = [owner.name for owner in part.owners]
+    held = [str(own.index(owner.name)) if owner.name in own else "" for owner in owners]
+    ids = [f"{id + n if n else 'NULL'} AS {id}{at}" for at, n in enumerate(held) for id in "ru"]
+    named = columns + [f"{id}{n}" for n in range(len(own)) for id in "ru"]
+    return f"(SELECT {', '.join(columns + ids)} FROM ({part.sql}) AS q({', '.join(named)}))"
 
 
 class _Select:
@@ -266,7 +235,6 @@ class _Select:
         self.factors: dict[str, None] = {}  # columns and sums that are multiplied with others
         self.sample = tree.sampled(self.parts["sample"]) if "sample" in self.parts else ""
         self.from_sql = self._from()
-        self.owners = tuple(owner for source in self.sources for owner in source.owners)
         self.joined = len(self.sources) > 1 or any(source.joined for source in self.sources)
         self._check_sources()
         self.items = [item for part in self.parts["expressions"] for item in self._expanded(part)]
@@ -280,19 +248,17 @@ class _Select:
         self.set = f"{self.rows} {node!r}"
         if "distinct" in self.parts:
             args(self.parts["distinct"])
-        listed = [part for _, item in self.items for part in walked(item)]
-        self.aggregated = bool({"group", "having"} & set(self.parts)) or any(
-            map(makes_one_of_many, listed)
-        )
-        alike = (alike or "distinct" in self.parts) and self.protected and not self.aggregated
+        gathered = any(tree.gathers(item) for _, item in self.items)
+        self.aggregated = gathered or bool({"group", "having"} & set(self.parts))
+        alike = (alike or "distinct" in self.parts) and bool(self.owners) and not self.aggregated
         self._group(alike)
         self.grouped = self.aggregated or alike
 
     # What it reads
 
     @property
-    def protected(self) -> bool:
-        return any(source.owners for source in self.sources)
+    def owners(self) -> tuple[_Owner, ...]:
+        return tuple(owner for source in self.sources for owner in source.owners)
 
     def _from(self) -> str:
         if "from" not in self.parts:
@@ -318,14 +284,14 @@ class _Select:
         return f" FROM {sql}"
 
     def _check_sources(self) -> None:
-        if self.protected and not all(source.rows for source in self.sources):
+        if self.owners and not all(source.rows for source in self.sources):
             refuse(
                 "A SELECT reads frames or results of aggregates, not both at once.",
                 "Compare with (SELECT avg(x) FROM …), or aggregate both and join the results.",
             )
         if self.joined and self.gate.sampled:
             refuse("A sample is of one frame.", "Leave the sample out, or the join.")
-        self.gate.joined |= self.protected and self.joined
+        self.gate.joined |= bool(self.owners) and self.joined
 
     def _using(self, name: str, source: _Source) -> str:
         left, right = _field(name, "", self.sources[:-1]), _field(name, "", [source])
@@ -368,7 +334,7 @@ class _Select:
             refuse_node(node)
         sql = f"(SELECT unnest([{', '.join(value.sql for value in values)}]) AS c1) AS {alias}"
         reads = frozenset({(f"{alias}.c1", True)})
-        made = Value(f"{alias}.c1", shared(values), reads=reads, tables=frozenset({alias}))
+        made = Value(f"{alias}.c1", tree.shared(values), reads=reads, tables=frozenset({alias}))
         return _Source(sql, {names[0].name.casefold(): made}, rows=True)
 
     def _joining(self, node: Any) -> str:
@@ -376,8 +342,8 @@ class _Select:
         or equals two columns: else it could repeat a row as often as it likes.
         """
         value = self._condition(node, ROW)
-        if len(value.tables) > 1 and any(source.owners for source in self.sources):
-            sides = [unwrapped(node.args.get(key)) for key in ("this", "expression")]
+        if len(value.tables) > 1 and self.owners:
+            sides = [tree.unwrapped(node.args.get(key)) for key in ("this", "expression")]
             if kind(node) != "EQ" or any(kind(side) != "Column" for side in sides):
                 refuse(
                     "A condition compares columns of two tables other than by =.",
@@ -420,7 +386,7 @@ class _Select:
             held = args(self.parts["group"], "expressions", "all")
             nodes = [self._meant(node, False) for node in held.get("expressions", ())]
             if "all" in held:
-                nodes = [i for _, i in self.items if not any(map(makes_one_of_many, walked(i)))]
+                nodes = [item for _, item in self.items if not tree.gathers(item)]
         for node in nodes:
             value = self.value(node, ROW)
             if value.reads:
@@ -428,7 +394,7 @@ class _Select:
 
     def _as_key(self, value: Value) -> Value:
         """`value` as the label of a group."""
-        key = replace(value, plain=False, degree=0)
+        key = replace(value, plain=False)
         if not self.owners or value.out or value.bare or (value.plain and value.type == "bool"):
             return key
         if not value.plain:
@@ -454,16 +420,15 @@ class _Select:
         tail = f" HAVING {' AND '.join(having)}" if having and self.grouped else ""
         if not self.grouped:
             for n, owner in enumerate(self.owners):
-                items.append(f"{owner.row} AS r{n}")
-                items += [f"{owner.unit} AS u{n}"] if owner.unit != owner.row else []
+                items += [f"{owner.row} AS r{n}", f"{owner.unit} AS u{n}"]
         distinct = "DISTINCT " if "distinct" in self.parts else ""
         body = f"SELECT {distinct}{', '.join(items)}{self.from_sql}{self.where}{keys}{tail}"
         body += f"{self.sample}{order}{tree.limited(self.parts)}"
         sql = body.replace(tree.MARK, self._split())
-        if self.grouped and self.protected and self.joined:  # its groups may share rows
+        if self.grouped and self.owners and self.joined:  # its groups may share rows
             more = frozenset({f"joined {self.set}"})
             values = [replace(v, sets=v.sets | more) if v.sets else v for v in values]
-        left_out = self._left_out(keys) if keys and self.protected and not self.gate.sampled else ""
+        left_out = self._left_out(keys) if keys and self.owners and not self.gate.sampled else ""
         columns = list(zip(titles, values, strict=True))
         owners = () if self.grouped else self.owners
         return _Relation(sql, columns, owners, self.joined, left_out)
@@ -477,8 +442,7 @@ class _Select:
 
     def _count(self, owner: _Owner, condition: str = "") -> str:
         """How many units of `owner` there are, where `condition` holds."""
-        alone = not self.joined and owner.unit == owner.row
-        what = "*" if alone else f"DISTINCT {owner.unit}"
+        what = f"DISTINCT {owner.unit}" if self.joined or owner.units else "*"
         return f"count({what})" + (f" FILTER (WHERE {condition})" if condition else "")
 
     def _enough(self, condition: str = "") -> str:
@@ -518,12 +482,12 @@ class _Select:
     # Aggregates
 
     def _aggregate(self, node: Any, place: str, condition: str = "") -> Value:
-        name = function(node)
-        if name not in known.AGGREGATES:
+        name = tree.function(node)
+        if name not in tree.AGGREGATES:
             refuse(
                 f"{name} does not run over protected data.",
                 "There are count, count(DISTINCT x), sum, avg, stddev, variance, corr, min, max, "
-                f"median, quantile_cont and: {', '.join(known.SCALARS)}.",
+                f"median, quantile_cont and: {', '.join(tree.SCALARS)}.",
             )
         if place != GROUP:
             refuse(f"{name} is where rows are read.", "Write it in SELECT, HAVING or ORDER BY.")
@@ -532,28 +496,27 @@ class _Select:
             nodes, distinct = list(args(nodes[0], "expressions")["expressions"]), "DISTINCT "
             if name != "count":
                 refuse("DISTINCT belongs in count alone.", "Write count(DISTINCT x).")
-        if name in known.QUANTILES:
+        if name in tree.QUANTILES:
             fraction = tree.fraction(nodes)
             nodes.pop()
         star = name == "count" and not distinct and [kind(n) for n in nodes] in ([], ["Star"])
         if star:
             nodes = [args(n) for n in nodes][:0]
-        if len(nodes) != int(known.AGGREGATES[name][0]) and not star:
+        if len(nodes) != int(tree.AGGREGATES[name][0]) and not star:
             refuse(f"{name} has {len(nodes)} arguments.", f"Write {name}(x).")
         if name == "count_if":
             more = self._condition(nodes.pop(), ROW).sql
             name, condition = "count", f"({condition} AND {more})" if condition else more
-        values = [self.value(part, ARGUMENT if self.protected else ROW) for part in nodes]
+        values = [self.value(part, ARGUMENT if self.owners else ROW) for part in nodes]
         self._check_types(name, values)
-        type_ = values[0].type if name in known.CELLS or name[:5] == "bool_" else "number"
-        name = "avg" if name == "mean" else name
-        if name in known.SUMS and values[0].type == "bool":
+        type_ = values[0].type if name in tree.CELLS or name[:5] == "bool_" else "number"
+        if name in tree.SUMS and values[0].type == "bool":
             values = [replace(values[0], sql=f"CAST({values[0].sql} AS INTEGER)")]
         inner = distinct + (", ".join(value.sql for value in values) or "*")
-        inner += f", {fraction!r}" if name in known.QUANTILES else ""
+        inner += f", {fraction!r}" if name in tree.QUANTILES else ""
         sql = f"{name}({inner})" + (f" FILTER (WHERE {condition})" if condition else "")
         seen = Value(sql, type_).of(*values)
-        if self.protected:
+        if self.owners:
             return self._guarded(name, seen, values, condition, fraction)
         if len(seen.sets) > 1 and name not in ("count", "min", "max"):
             refuse(
@@ -564,12 +527,12 @@ class _Select:
 
     def _check_types(self, name: str, values: list[Value]) -> None:
         """What may not leave is counted, and nothing else."""
-        fits = [known.LETTERS[letter] for letter in known.AGGREGATES[name][1:]]
+        fits = [tree.LETTERS[letter] for letter in tree.AGGREGATES[name][1:]]
         for value in values if name != "count" else ():
-            open_(value)
+            tree.open_(value)
             if value.type not in fits:
                 refuse(f"{name} does not read a {value.type}.", "Write count(DISTINCT x).")
-            if name not in known.SUMS and self.protected and not value.plain:
+            if name not in tree.SUMS and self.owners and not value.plain:
                 refuse(f"{name} reads a column as it is.", f"Write {name}(x) FILTER (WHERE …).")
 
     def _guarded(
@@ -579,7 +542,7 @@ class _Select:
         labels = {key for key, value in self.keys.items() if value.label}
         if name != "count" and labels & {read for read, _ in seen.reads}:
             refuse(f"{name} of a group's own key is the key.", "Aggregate another column.")
-        if name in known.CELLS and not seen.out:
+        if name in tree.CELLS and not seen.out:
             self._as_card(name, condition, fraction)
         for owner in self.owners if name != "count" else ():
             self.gate.tell(owner.name, f"{self.rows} {list(self.keys)}")
@@ -595,13 +558,13 @@ class _Select:
                 for owner in self.owners
                 if owner.table in seen.tables
             ]
-        spread = name not in known.SUMS and name not in known.CELLS and name != "count"
+        spread = name not in tree.SUMS and name not in tree.CELLS and name != "count"
         if tests or len(seen.reads) > 1:
             empty = [f"({read} IS NOT NULL)" for read, nulls in sorted(seen.reads) if nulls]
             self.conditions.update(dict.fromkeys([*tests, *empty]))
             guards.append(tree.MARK)
-        if len(seen.reads) > 1 and (seen.degree > 1 or spread):
-            if any(owner.unit != owner.row for owner in self.owners):
+        if len(seen.reads) > 1 and (seen.factors or spread):
+            if any(owner.units for owner in self.owners):
                 refuse(
                     "Where units are counted, an aggregate reads one column.",
                     "Aggregate each column by itself: sum(a), sum(b).",
@@ -609,7 +572,7 @@ class _Select:
             factors = sorted(seen.factors | {read for read, _ in seen.reads})
             self.factors.update(dict.fromkeys(factors))
         sql = f"CASE WHEN {' AND '.join(guards)} THEN {seen.sql} END"
-        sets = frozenset({f"cells {self.set}" if name in known.CELLS else self.set})
+        sets = frozenset({f"cells {self.set}" if name in tree.CELLS else self.set})
         return Value(sql, seen.type, sets=sets, pure=True)
 
     def _as_card(self, name: str, condition: str, fraction: float) -> None:
@@ -626,14 +589,16 @@ class _Select:
 
     def value(self, node: Any, place: str) -> Value:
         """`node` as it will run in `place`."""
-        self.gate.spend()
+        self.gate.values += 1
+        if self.gate.values > _VALUES:  # names that mean others can double at each step
+            refuse("The query is too large.", "Repeat fewer names and conditions.")
         if place == GROUP and (key := self._key(node)) is not None:
             return key
         if isinstance(node, Value):  # one of those that * means
             if place == GROUP:
                 refuse("* is next to aggregates.", "Name the columns of GROUP BY.")
             return node
-        node = unwrapped(node)
+        node = tree.unwrapped(node)
         handler = _HANDLERS.get(kind(node))
         if handler is None:
             refuse_node(node)
@@ -650,7 +615,7 @@ class _Select:
     def _key(self, node: Any) -> Value | None:
         if isinstance(node, Value):
             return self.keys.get(node.sql)
-        if any(tree.is_query(part) for part in walked(node)):
+        if any(tree.is_query(part) for part in tree.walked(node)):
             return None
         try:
             return self.keys.get(self.value(node, ROW).sql)
@@ -687,31 +652,31 @@ class _Select:
 
     def _double(self, value: Value) -> str:
         """`value` for arithmetic. An overflow would be an error that tells of one row."""
-        return f"CAST({value.sql} AS DOUBLE)" if self.protected and value.reads else value.sql
+        return f"CAST({value.sql} AS DOUBLE)" if self.owners and value.reads else value.sql
 
     def _arithmetic(self, node: Any, place: str) -> Value:
         parts = args(node, "this", "expression", "typed", "safe")
-        left, divisor = self.value(parts["this"], place), unwrapped(parts["expression"])
+        left, divisor = self.value(parts["this"], place), tree.unwrapped(parts["expression"])
         if kind(node) == "Div" and place == GROUP and kind(divisor) == "Subquery":
             right = self._subquery(divisor, ROW)  # shown in a ratio alone
         else:
             right = self.value(divisor, place)
         left, right = taken(left, "number"), taken(right, "number")
-        sign, made = known.ARITHMETIC[kind(node)], Value("", "number").of(left, right)
+        sign, made = tree.ARITHMETIC[kind(node)], Value("", "number").of(left, right)
         made = replace(made, pure=sign in "*/" and all(v.pure or v.constant for v in (left, right)))
         if len(made.sets) > 1 and not made.pure:
             refuse(
                 f"{sign} between aggregates of different rows tells of the rows between them.",
                 "Compute both in one SELECT with FILTER, divide them, or select both as columns.",
             )
-        if place == ARGUMENT:
-            made = replace(made, degree=left.degree + right.degree if sign == "*" else made.degree)
-            if sign in ("//", "%") or (sign == "/" and right.reads) or made.degree > 2:
-                refuse(
-                    "An aggregate reads columns, sums and products of two, divided by numbers.",
-                    "Write sum(a) / sum(b), or sum(a * b).",
-                )
-        if sign == "*" and left.reads and right.reads:
+        both = bool(left.reads and right.reads)
+        fits = sign in "+-" or not right.reads or (sign == "*" and not (both and made.factors))
+        if place == ARGUMENT and (not fits or sign in ("//", "%")):
+            refuse(
+                "An aggregate reads columns, sums and products of two, divided by numbers.",
+                "Write sum(a) / sum(b), or sum(a * b).",
+            )
+        if sign == "*" and both:
             made = replace(made, factors=made.factors | {left.sql, right.sql})
         one, other = left.sql, right.sql
         if sign in "+-*":
@@ -722,12 +687,12 @@ class _Select:
     def _comparison(self, node: Any, place: str) -> Value:
         parts = args(node, "this", "expression")
         both = [self.value(parts[key], place) for key in ("this", "expression")]
-        return self._compared(known.COMPARISONS[kind(node)], *both)
+        return self._compared(tree.COMPARISONS[kind(node)], *both)
 
     def _sign(self, node: Any, place: str) -> Value:
         parts = args(node, "this", "expression")
         found = [self.value(parts[key], place) for key in ("this", "expression") if key in parts]
-        types, template = known.SIGNS[kind(node)]
+        types, template = tree.SIGNS[kind(node)]
         return self._applied(kind(node), types, found, template)
 
     def _is(self, node: Any, place: str) -> Value:
@@ -769,12 +734,12 @@ class _Select:
         if "default" in parts:
             branches.append(self.value(parts["default"], place))
             sql += f" ELSE {branches[-1].sql}"
-        made = Value(f"({sql} END)", shared(branches))
+        made = Value(f"({sql} END)", tree.shared(branches))
         if place == ARGUMENT:
             made = replace(made.of(*branches), bare=any(branch.bare for branch in branches))
             return replace(made, tests=made.tests | {test.sql for test in tests})
         for branch in branches:
-            open_(branch)
+            tree.open_(branch)
         return made.of(*tests, *branches)
 
     def _cast(self, node: Any, place: str) -> Value:
@@ -782,16 +747,16 @@ class _Select:
         to = args(parts["to"], "this", "expressions")
         name = str(getattr(to["this"], "name", to["this"]))
         value = self.value(parts["this"], place)
-        if name not in known.TYPES:
-            refuse(f"A cast to {name} does not run here.", f"There are: {', '.join(known.TYPES)}.")
-        if value.literal is not None and known.TYPES[name] == "time":
+        if name not in tree.TYPES:
+            refuse(f"A cast to {name} does not run here.", f"There are: {', '.join(tree.TYPES)}.")
+        if value.literal is not None and tree.TYPES[name] == "time":
             return Value(f"CAST('{tree.date(value.literal)}' AS {name})", "time")
-        open_(value, known.TYPES[name] == "text")
+        tree.open_(value, tree.TYPES[name] == "text")
         if place == ARGUMENT and name != "DOUBLE" and (value.type, name) != ("bool", "INT"):
             refuse("A cast inside an aggregate rounds.", "Cast the result: CAST(avg(x) AS INT).")
         sizes = [tree.number(str(part.this.this)) for part in to.get("expressions", ())]
         size = f"({', '.join(sizes)})" if sizes else ""
-        return Value(f"TRY_CAST({value.sql} AS {name}{size})", known.TYPES[name]).of(value)
+        return Value(f"TRY_CAST({value.sql} AS {name}{size})", tree.TYPES[name]).of(value)
 
     def _extract(self, node: Any, place: str) -> Value:
         parts = args(node, "this", "expression")
@@ -799,8 +764,10 @@ class _Select:
         return self._applied("date_part", "ld>n", [part, self.value(parts["expression"], place)])
 
     def _subquery(self, node: Any, place: str) -> Value:
-        query = self.gate.condition if place == ROW and self.protected else self.gate.query
-        found = query(node, self.ctes)
+        hidden = place == ROW and bool(self.owners)
+        self.gate.conditions += hidden
+        found = self.gate.query(node, self.ctes)
+        self.gate.conditions -= hidden
         if found.owners or len(found.columns) != 1:
             refuse(
                 "A subquery that is used as a value must be one aggregate.",
@@ -817,13 +784,13 @@ class _Select:
         return self._aggregate(parts["this"], place, condition.sql)
 
     def _call(self, node: Any, place: str) -> Value:
-        name = function(node)
-        if name not in known.SCALARS:
+        name = tree.function(node)
+        if name not in tree.SCALARS:
             return self._aggregate(node, place)
         values = [self.value(part, place) for part in node.expressions]
         if place == ARGUMENT:
             return _filled(name, values)
-        return self._applied(name, known.SCALARS[name], values)
+        return self._applied(name, tree.SCALARS[name], values)
 
     def _applied(self, name: str, types: str, values: list[Value], template: str = "") -> Value:
         """A function or sign over `values`; `types` are those of SCALARS."""
@@ -834,16 +801,16 @@ class _Select:
         for letter, value in zip(letters, values, strict=False):
             if letter == "l" and not value.constant:
                 refuse(f"{name} takes a value written out there.", f"Write {name}(x, 2).")
-            if letter == "m" and self.protected and value.reads:
+            if letter == "m" and self.owners and value.reads:
                 refuse(f"{name} can fail on one row.", f"Use it on aggregates: {name}(avg(x)).")
-            taken(value, known.LETTERS.get(letter, value.type))
-            open_(value, gives == "t" or name in ("Like", "ILike"))
+            taken(value, tree.LETTERS.get(letter, value.type))
+            tree.open_(value, gives == "t" or name in ("Like", "ILike"))
         if letters.startswith("ld"):
             tree.unit(values[0].literal or "")
         exact = name not in ("abs", "round", "Neg")  # an overflow tells of one row
         texts = [value.sql if exact else self._double(value) for value in values]
         sql = template.format(*texts) if template else f"{name}({', '.join(texts)})"
-        made = Value(sql, shared(values) if gives == "?" else known.LETTERS[gives]).of(*values)
+        made = Value(sql, tree.shared(values) if gives == "?" else tree.LETTERS[gives]).of(*values)
         pure = name == "Neg" or gives == "?"
         made = replace(made, pure=pure and values[0].pure and all(v.constant for v in values[1:]))
         if len(made.sets) > 1 and not made.pure and name != "round" and gives != "b":
@@ -857,8 +824,8 @@ class _Select:
         if len(kinds) > 1 and kinds != {"bool", "number"}:
             refuse(f"A {left.type} is compared with a {right.type}.", "Compare one type.")
         if sign not in ("=", "<>") and "DISTINCT" not in sign:
-            open_(left)
-            open_(right)
+            tree.open_(left)
+            tree.open_(right)
         return Value(f"({left.sql} {sign} {right.sql})", "bool").of(left, right)
 
     def _like_other(self, value: Value, other: Value) -> Value:
@@ -873,9 +840,9 @@ class _Select:
 _HANDLERS: Mapping[str, Callable[[_Select, Any, str], Value]] = {
     "Column": _Select._column,
     **dict.fromkeys(("Literal", "Boolean", "Null"), _Select._constant),
-    **dict.fromkeys(known.ARITHMETIC, _Select._arithmetic),
-    **dict.fromkeys(known.COMPARISONS, _Select._comparison),
-    **dict.fromkeys(known.SIGNS, _Select._sign),
+    **dict.fromkeys(tree.ARITHMETIC, _Select._arithmetic),
+    **dict.fromkeys(tree.COMPARISONS, _Select._comparison),
+    **dict.fromkeys(tree.SIGNS, _Select._sign),
     "Is": _Select._is,
     "Between": _Select._between,
     "In": _Select._in,
@@ -888,7 +855,7 @@ _HANDLERS: Mapping[str, Callable[[_Select, Any, str], Value]] = {
 }
 _IN_ARGUMENTS = frozenset(
     {"Column", "Literal", "Null", "Neg", "Case", "Cast", "TryCast", "Anonymous"}
-    | set(known.ARITHMETIC)
+    | set(tree.ARITHMETIC)
 )
 
 
@@ -899,8 +866,8 @@ def _filled(name: str, values: list[Value]) -> Value:
             f"{name} cannot be in an aggregate.",
             "An aggregate reads columns and arithmetic; use the function on its result.",
         )
-    open_(values[0])
-    made = Value(f"coalesce({values[0].sql}, {values[1].sql})", shared(values)).of(*values)
+    tree.open_(values[0])
+    made = Value(f"coalesce({values[0].sql}, {values[1].sql})", tree.shared(values)).of(*values)
     return replace(made, tests=made.tests | {f"({values[0].sql} IS NOT NULL)"})
 
 
@@ -913,12 +880,12 @@ def _of_frame(frame: GatedFrame, alias: str) -> _Source:
         bare = column.masked or (column.type == "text" and column.level < SAMPLE)
         fields[name.casefold()] = Value(
             sql, "text" if column.masked else column.type, column.level >= SAMPLE and not bare,
-            bare, plain=True, degree=1, reads=frozenset({(sql, column.nulls)}),
+            bare, plain=True, reads=frozenset({(sql, column.nulls)}),
             tables=frozenset({alias}),
         )  # fmt: skip
-    row = f"{alias}.{quoted(frame.row)}"
+    row = f"{alias}.rowid"
     unit = f"{alias}.{quoted(frame.unit)}" if frame.unit else row
-    owner = _Owner(frame.name, alias, row, unit)
+    owner = _Owner(frame.name, alias, row, unit, bool(frame.unit))
     owners = (owner,) if frame.below(FULL) else ()
     return _Source(f"{quoted(frame.name)} AS {alias}", fields, owners, True, frame=frame)
 
@@ -937,12 +904,11 @@ def _derived(found: _Relation, alias: str) -> _Source:
                 tables=frozenset(f"{alias}/{table}" for table in inner),
             ),
         )  # fmt: skip
-    owners = []
-    for n, one in enumerate(found.owners):
-        unit = f"{alias}.{'r' if one.unit == one.row else 'u'}{n}"
-        table, row = f"{alias}/{one.table}", f"{alias}.r{n}"
-        owners.append(replace(one, table=table, row=row, unit=unit))
-    return _Source(f"({found.sql}) AS {alias}", fields, tuple(owners), bool(owners), found.joined)
+    owners = tuple(
+        replace(one, table=f"{alias}/{one.table}", row=f"{alias}.r{n}", unit=f"{alias}.u{n}")
+        for n, one in enumerate(found.owners)
+    )
+    return _Source(f"({found.sql}) AS {alias}", fields, owners, bool(owners), found.joined)
 
 
 def _field(name: str, table: str, sources: Iterable[_Source]) -> Value:

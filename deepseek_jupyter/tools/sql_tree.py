@@ -1,4 +1,4 @@
-"""A model's SQL as a tree, read so that nothing in it is overlooked.
+"""A model's SQL as a tree, read so that nothing in it is overlooked; what its words may mean.
 
 The tree is sqlglot's, with a dialect that knows no function by name: functions keep the names that
 DuckDB knows, and trees differ little between versions (25.20 and 30.30 are tested). DuckDB's own
@@ -9,9 +9,12 @@ process, and changes its nodes with DuckDB's version, which the user's environme
 from __future__ import annotations
 
 import re
+import tomllib
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cache
+from pathlib import Path
 from typing import Any, NoReturn
 
 from deepseek_jupyter.errors import QueryRefusedError
@@ -19,31 +22,27 @@ from deepseek_jupyter.errors import QueryRefusedError
 MARK = "\0"  # for use in generated SQL; no query may hold it
 QUERIES = ("Select", "Subquery", "Union", "Except", "Intersect")
 _PLAIN = "Write a plain SELECT with WHERE, GROUP BY and HAVING."
-_TOTALS = "Group by the columns; ask for the totals in a second statement."
-_EQUAL = "Join frames by equal columns: a JOIN b ON a.key = b.key."
-_HINTS = {
-    "Window": "Use GROUP BY; for a share of all, divide by (SELECT count(*) FROM …).",
-    **dict.fromkeys(("qualify", "windows"), "Use GROUP BY with ORDER BY and LIMIT."),
-    "sample": "Write USING SAMPLE 100 ROWS, or USING SAMPLE 10%.",
-    **dict.fromkeys(("rollup", "cube", "grouping_sets", "Rollup", "Cube", "GroupingSets"), _TOTALS),
-    **dict.fromkeys(("Exists", "laterals", "Lateral", "method"), _EQUAL),
-    "Unnest": "Write values out, and name them: unnest([1, 2]) AS u(k).",
-    "WithinGroup": "Write quantile_cont(x, 0.5).",
-    **dict.fromkeys(("pivots", "Pivot"), "Group by both columns."),
-    "Values": "Write the values into WHERE x IN (…), or unnest([1, 2]) AS u(k).",
-    **dict.fromkeys(("Star", "except", "replace"), "Name the columns; count(*) counts rows."),
-    "DPipe": "Select the parts as columns of their own.",
-    "Pow": "Use x * x, stddev or corr.",
-    "Interval": "Compare with a date: d >= DATE '2024-01-31'.",
-    **dict.fromkeys(("Bracket", "Dot", "Lambda"), "Lists and structs cannot be read here."),
-    "Order": "Order the result instead: ORDER BY avg(x).",
-}
+# Tables of words; the comments in it say of what.
+_WORDS: dict[str, Any] = tomllib.loads(
+    Path(__file__).with_name("sql_words.toml").read_text("utf-8")
+)
+
+
+def _by_name(table: str) -> dict[str, str]:
+    """The names of a table, each with what it is listed under."""
+    return {name: what for what, names in _WORDS[table].items() for name in names.split()}
+
+
+_HINTS = _by_name("hints")
+SCALARS, AGGREGATES, TYPES = _by_name("scalars"), _by_name("aggregates"), _by_name("types")
+ARITHMETIC, COMPARISONS, SIGNS = _WORDS["arithmetic"], _WORDS["comparisons"], _WORDS["signs"]
+SUMS = ("sum", "avg", "mean")
+QUANTILES = ("quantile", "quantile_cont", "quantile_disc")
+CELLS = ("min", "max", "mode", "median", *QUANTILES)
+WINDOWS = ("row_number", "rank", "dense_rank", "lag", "lead", "ntile", "percent_rank", "cume_dist")
+LETTERS = {"n": "number", "m": "number", "t": "text", "d": "time", "b": "bool"}
 _FIRST = re.compile(r"(?:\s|--[^\n]*\n|/\*.*?\*/|\()*([A-Za-z]+)", re.DOTALL)
 _NUMBER = re.compile(r"-?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d{1,3})?", re.ASCII)
-_UNITS = (
-    "year", "quarter", "month", "week", "day", "hour", "minute", "second", "dow", "isodow",
-    "dayofweek", "doy", "dayofyear", "epoch", "decade", "century",
-)  # fmt: skip
 
 
 def refuse(what: str, hint: str = _PLAIN) -> NoReturn:
@@ -171,8 +170,8 @@ def date(text: str) -> str:
 
 def unit(name: str) -> str:
     """A part of a date."""
-    if name.lower() not in _UNITS:
-        refuse(f"{name} is no part of a date here.", f"There are: {', '.join(_UNITS)}.")
+    if name.lower() not in _WORDS["units"]:
+        refuse(f"{name} is no part of a date here.", f"There are: {', '.join(_WORDS['units'])}.")
     return name.lower()
 
 
@@ -204,3 +203,82 @@ def limited(parts: Mapping[str, Any]) -> str:
                 refuse(f"{name.upper()} takes a number.", f"Write {name.upper()} 10.")
             text += f" {name.upper()} {int(held.this)}"
     return text
+
+
+# What an expression may be used for, and the functions that there are
+
+ROW, ARGUMENT, GROUP = "row", "argument", "group"  # where an expression is read
+_GATHERED = ("reads", "sets", "tables", "tests", "factors")
+
+
+@dataclass(frozen=True, slots=True)
+class Value:
+    """An expression as it will run.
+
+    `out`: what it holds may leave, so it may be taken apart. `bare`: it may only be compared,
+    grouped by and counted. `label`: shown, it becomes a pseudonym. `plain`: a column of a frame as
+    it is, which an aggregate may read. `sets` are the sets of rows behind its aggregates: of two
+    sets there are ratios and nothing else, for their difference can be one row.
+    """
+
+    sql: str
+    type: str  # number, text, time, bool or null
+    out: bool = True
+    bare: bool = False
+    label: bool = False
+    plain: bool = False
+    literal: str | None = None
+    pure: bool = False  # an aggregate as it is, or times a number
+    reads: frozenset[tuple[str, bool]] = frozenset()  # columns, and whether they hold NULL
+    sets: frozenset[str] = frozenset()
+    tables: frozenset[str] = frozenset()
+    tests: frozenset[str] = frozenset()  # conditions of CASE in an argument
+    factors: frozenset[str] = frozenset()  # what is multiplied there
+
+    @property
+    def constant(self) -> bool:
+        return not (self.reads or self.sets)
+
+    def of(self, *parts: Value) -> Value:
+        """The expression, made of `parts`."""
+        gathered: Any = {n: frozenset().union(*(getattr(p, n) for p in parts)) for n in _GATHERED}
+        return replace(self, out=all(p.out for p in parts), **gathered)
+
+
+def makes_one_of_many(node: Any) -> bool:
+    """Whether `node` makes one row of many."""
+    if kind(node) in ("Union", "Except", "Intersect"):
+        return bool(node.args.get("distinct"))
+    if name := function(node):
+        return name not in WINDOWS and name not in SCALARS and kind(node.parent) != "Window"
+    return kind(node) in ("Group", "Distinct", "Having", "Filter", "WithinGroup", "Pivot")
+
+
+def gathers(expression: Any) -> bool:
+    """Whether a part of `expression`, its subqueries aside, makes one row of many."""
+    return any(map(makes_one_of_many, walked(expression)))
+
+
+def open_(value: Value, apart: bool = False) -> None:
+    """Refuses what may only be bare; and, where it is taken `apart`, what may not leave."""
+    if value.bare or (apart and not value.out):
+        refuse(
+            "A column whose values may not leave is taken apart.",
+            "Use it bare: GROUP BY, =, <>, IN, IS NULL, JOIN, count(DISTINCT x).",
+        )
+
+
+def taken(value: Value, type_: str) -> Value:
+    """`value`, which has to be of one type."""
+    open_(value)
+    if value.type not in (type_, "null"):
+        refuse(f"A {value.type} is used as a {type_}.", "Compare or convert it.")
+    return value
+
+
+def shared(values: Iterable[Value]) -> str:
+    """The one type of `values`."""
+    types = {value.type for value in values} - {"null"}
+    if len(types) > 1:
+        refuse("The values differ in type.", "Use values of one type.")
+    return types.pop() if types else "null"

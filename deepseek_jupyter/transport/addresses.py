@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
 from urllib.parse import SplitResult, urlsplit
 
 # What a URL copied from a curl line has behind its base.
@@ -12,22 +15,10 @@ _ENDPOINTS = re.compile(
 )
 _ROUND = " \t\r\n\"'`<>,;"
 
-# host of an API -> its base; host of web pages -> the API that they are about
-_KNOWN: Mapping[str, str] = {
-    "api.deepseek.com": "https://api.deepseek.com",
-    "api.cometapi.com": "https://api.cometapi.com/v1",
-    "wcode.net": "https://wcode.net/api/gpt/v1",
-    "openrouter.ai": "https://openrouter.ai/api/v1",
-    "api.siliconflow.cn": "https://api.siliconflow.cn/v1",
-    "api.siliconflow.com": "https://api.siliconflow.com/v1",
-}
-_PAGES = {
-    **dict.fromkeys(("deepseek.com", "chat.deepseek.com"), "api.deepseek.com"),
-    **dict.fromkeys(("platform.deepseek.com", "api-docs.deepseek.com"), "api.deepseek.com"),
-    **dict.fromkeys(("cometapi.com", "apidoc.cometapi.com"), "api.cometapi.com"),
-    **dict.fromkeys(("siliconflow.cn", "cloud.siliconflow.cn"), "api.siliconflow.cn"),
-    "docs.siliconflow.cn": "api.siliconflow.cn",
-}
+# `apis`: host of an API -> its base; `pages`: host of web pages -> the API that they are about.
+_TABLE: Any = json.loads(Path(__file__).with_name("addresses.json").read_text("utf-8"))
+_KNOWN: Mapping[str, str] = _TABLE["apis"]
+_PAGES: Mapping[str, str] = _TABLE["pages"]
 _SET_BY = "DeepSeek.base_url, DeepSeek.providers or DEEPSEEK_BASE_URL sets it"
 # What an address ends with that is for another wire than chat.
 _WIRES = {
@@ -54,7 +45,7 @@ def base_of(url: str) -> str:
     address = re.sub(r"/anthropic$", "/anthropic/v1", address)
     known = _KNOWN.get(_host(address))
     if known:
-        path, whole = _parts(address).path, urlsplit(known).path
+        path, whole = parts(address).path, urlsplit(known).path
         if f"{whole}/".startswith(f"{path}/"):
             address = known
         address = re.sub(r"^http://", "https://", address)
@@ -70,9 +61,9 @@ def wire_of(url: str) -> str:
 def wrong_address(url: str) -> tuple[str, str] | None:
     """What is wrong with a base URL, and what to do; None where it may be right."""
     try:
-        parts = urlsplit(url)
-        fine = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
-    except ValueError:
+        fine = parts(url).scheme in ("http", "https") and bool(parts(url).hostname)
+        fine = fine and parts(url).port != 0
+    except ValueError:  # of a port that is no number
         fine = False
     if not fine:
         return f"{url!r} is no web address.", "%deepseek provider shows where it is set."
@@ -100,7 +91,8 @@ def address_hint(url: str, target: str = "") -> str:
     return f"The base URL may have to be {moved}; {_SET_BY}."
 
 
-def _parts(url: str) -> SplitResult:
+def parts(url: str) -> SplitResult:
+    """The parts of a URL; empty ones where it is none."""
     try:
         return urlsplit(url)
     except ValueError:
@@ -108,4 +100,4 @@ def _parts(url: str) -> SplitResult:
 
 
 def _host(url: str) -> str:
-    return (_parts(url).hostname or "").removeprefix("www.")
+    return (parts(url).hostname or "").removeprefix("www.")

@@ -19,9 +19,9 @@ import os
 import random
 import ssl
 import zlib
-from collections.abc import AsyncGenerator, AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Any
 
 import httpx
 
@@ -29,10 +29,11 @@ from deepseek_jupyter import errors
 from deepseek_jupyter._version import __version__
 from deepseek_jupyter.errors import DeepSeekError, shortened
 from deepseek_jupyter.protocol.deltas import Detail, Event, Notice, Retry, deltas_of
-from deepseek_jupyter.protocol.request import Built, ChatRequest, join_url, repair
+from deepseek_jupyter.protocol.request import ChatRequest, join_url, repair
 from deepseek_jupyter.protocol.sse import LARGEST
 from deepseek_jupyter.protocol.wire import WIRES
 
+from .addresses import parts
 from .exchange import Exchange
 from .failures import RetryPolicy, concurrency_limit, request_id
 from .keys import Secret, on_this_machine, scrub, travels_in_clear
@@ -107,14 +108,12 @@ class Limiter:
             self._free.notify()
 
 
-Way = Literal["out", "here", "here, in clear"]
+Way = tuple[bool, bool]  # to this machine itself, which passes no proxy; and that in clear
 
 
 def _way(url: str) -> Way:
-    """How `url` is reached: this machine asks itself past any proxy."""
-    if not on_this_machine(url):
-        return "out"
-    return "here, in clear" if url.lstrip().lower().startswith("http://") else "here"
+    here = on_this_machine(url)
+    return here, here and parts(url.strip()).scheme == "http"
 
 
 @dataclass(slots=True)
@@ -206,20 +205,10 @@ class Client:
         self._settle()
         exchange = Exchange(ChatRequest("", ()), provider, key)
         exchange.url = join_url(provider.base_url, path)
-        seconds, headers = self.timeouts.listing, dict(provider.headers)
         try:
-            async with (
-                self._mapped(exchange, seconds),
-                self._pool(exchange.url) as client,
-                asyncio.timeout(seconds),
-            ):
-                request = client.build_request("GET", exchange.url, headers=headers)
-                response = await client.send(request, auth=_Auth(key), stream=True)
-                async with contextlib.aclosing(response):
-                    if response.status_code != 200:
-                        raise await _refusal(exchange, response)
-                    body = await _read(response, LARGEST)
-            return exchange.decoded(body.decode("utf-8", "replace"))
+            opened = self._response(exchange, _Auth(key), self.timeouts.listing, {})
+            async with opened as (response, _):
+                return exchange.decoded(await _read(exchange, _pieces(response)))
         except DeepSeekError as error:
             exchange.clean(error)
             raise
@@ -250,63 +239,60 @@ class Client:
             )
         if notices and exchange.attempts == 1:
             yield [Notice(text, once=True) for text in notices]
-        async with (
-            self._mapped(exchange, self.timeouts.first),
-            self._open(exchange, built) as (response, timer),
-        ):
-            if response.status_code != 200:
-                raise await _refusal(exchange, response)
+        headers = {
+            "Accept": "text/event-stream" if built.body.get("stream") else "application/json",
+            "Content-Type": "application/json",
+            **WIRES[exchange.provider.wire].headers,
+        }
+        auth = _Auth(exchange.key, exchange.provider.wire)
+        opened = self._response(exchange, auth, self.timeouts.first, headers, built.payload)
+        async with opened as (response, timer):
             exchange.request_id = request_id(response.headers)
             async for events in _read_reply(exchange, response, timer, self.timeouts):
                 yield events
         exchange.judge()
-        exchange.settle()
-        if exchange.decoder is not None and exchange.decoder.unparsable:
+        if exchange.decoder.unparsable:
             yield [Notice("A part of the stream could not be read; the answer may have a gap.")]
 
     @contextlib.asynccontextmanager
-    async def _open(
-        self, exchange: Exchange, built: Built
+    async def _response(
+        self,
+        exchange: Exchange,
+        auth: _Auth,
+        seconds: float,
+        headers: Mapping[str, str],
+        content: bytes | None = None,
     ) -> AsyncIterator[tuple[httpx.Response, asyncio.Timeout]]:
-        """The open response, under a timer that the reader winds on."""
-        accept = "text/event-stream" if built.body.get("stream") else "application/json"
-        # The pool before the clock starts: making it reads all certificates.
+        """The open response, under a timer that the reader winds on. A refusal is raised."""
         async with (
-            self._pool(exchange.url) as client,
-            asyncio.timeout(self.timeouts.first) as timer,
+            self._mapped(exchange, seconds),
+            self._pool(exchange.url) as client,  # before the clock starts: it reads certificates
+            asyncio.timeout(seconds) as timer,
         ):
             request = client.build_request(
-                "POST",
+                "GET" if content is None else "POST",
                 exchange.url,
-                content=built.payload,
-                headers={
-                    "Accept": accept,
-                    "Content-Type": "application/json",
-                    **WIRES[exchange.provider.wire].headers,
-                    **exchange.provider.headers,
-                },
+                content=content,
+                headers={**headers, **exchange.provider.headers},
             )
-            auth = _Auth(exchange.key, exchange.provider.wire)
             response = await client.send(request, auth=auth, stream=True)
-            try:
+            # Merely leaving the iterator would keep the server generating, and billing.
+            async with contextlib.aclosing(response):
+                if response.status_code != 200:
+                    raise await _refusal(exchange, response)
                 yield response, timer
-            finally:
-                # Merely leaving the iterator would keep the server generating, and billing.
-                await response.aclose()
 
     @contextlib.asynccontextmanager
     async def _mapped(self, exchange: Exchange, first: float) -> AsyncIterator[None]:
         """The one place where httpx's exceptions become ours; `first` is how long was waited."""
-        host = exchange.url.partition("://")[2].partition("/")[0] or exchange.url
+        host = parts(exchange.url).netloc or exchange.url
         try:
-            with _frameless():
-                yield
+            yield
         except TimeoutError:
             if exchange.has_output:
                 what = f"{host} fell silent for {self.timeouts.idle:g} seconds."
                 raise errors.TruncatedError(what) from None
-            begun = exchange.decoder is not None and exchange.decoder.events
-            waited = self.timeouts.idle if begun else first
+            waited = self.timeouts.idle if exchange.decoder.events else first
             what = f"{host} sent no answer for {waited:g} seconds."
             raise errors.TimedOutError(what) from None
         except (httpx.UnsupportedProtocol, httpx.InvalidURL) as error:
@@ -360,7 +346,8 @@ class Client:
             shard.busy -= 1
 
     def _shard(self, way: Way) -> _Shard:
-        """A new pool. What is asked of this machine itself passes no proxy."""
+        """A new pool."""
+        here, in_clear = way
         file, folder = os.environ.get("SSL_CERT_FILE"), os.environ.get("SSL_CERT_DIR")
         connect, write = self.timeouts.connect, self.timeouts.write
         try:
@@ -370,10 +357,10 @@ class Client:
                 limits=httpx.Limits(keepalive_expiry=60.0),  # people think between questions
                 headers={
                     "User-Agent": f"deepseek-jupyter/{__version__}",
-                    "Accept-Encoding": "gzip, deflate",  # what `_pieces` can unpack
+                    "Accept-Encoding": "gzip",  # what `_pieces` can unpack
                 },
-                verify=way != "here, in clear" and _certificates(file, folder),
-                trust_env=way == "out",
+                verify=not in_clear and _certificates(file, folder),
+                trust_env=not here,
             )
         except (ImportError, ValueError, httpx.InvalidURL) as error:  # socks without socksio, …
             raise errors.ConfigurationError(
@@ -394,7 +381,7 @@ class Client:
 def learn(exchange: Exchange) -> None:
     """Keep what the host of a request that went well has taught."""
     dialect = exchange.dialect
-    if exchange.decoder is not None and exchange.decoder.unopened:
+    if exchange.decoder.unopened:
         dialect = replace(dialect, think_implied=True)
     if dialect != exchange.provider.dialect:
         remember(exchange.provider, exchange.request.model, dialect)
@@ -432,23 +419,6 @@ def _proxy_fault(error: Exception) -> str:
     return _why(error)
 
 
-@contextlib.contextmanager
-def _frameless() -> Iterator[None]:
-    """What is raised here forgets its frames, and so do those that it came of.
-
-    Those of httpcore hold the headers while they are written, and a verbose traceback prints them.
-    """
-    try:
-        yield
-    except (httpx.HTTPError, httpx.InvalidURL, TimeoutError) as error:
-        linked: list[BaseException | None] = [error]
-        while linked:
-            if (one := linked.pop()) is not None and one.__traceback__ is not None:
-                one.__traceback__ = None
-                linked += [one.__cause__, one.__context__]
-        raise
-
-
 async def _read_reply(
     exchange: Exchange, response: httpx.Response, timer: asyncio.Timeout, timeouts: Timeouts
 ) -> AsyncIterator[list[Event]]:
@@ -472,21 +442,16 @@ async def _read_reply(
         async for events in _read_events(exchange, _joined(head, chunks), timer, timeouts.idle):
             yield events
         return
-    async for chunk in chunks:
-        head += chunk
-        if len(head) > LARGEST:
-            raise errors.InvalidResponseError(f"{exchange.url} sent more than an answer can be.")
-    if not head:
-        return
-    exchange.take_json(response.status_code, response.headers, head.decode("utf-8", "replace"))
-    yield list(deltas_of(exchange.completion))
+    text = await _read(exchange, chunks, head)
+    if text:
+        exchange.take_json(response.status_code, response.headers, text)
+        yield list(deltas_of(exchange.completion))
 
 
 async def _read_events(
     exchange: Exchange, chunks: AsyncIterator[bytes], timer: asyncio.Timeout, idle: float
 ) -> AsyncIterator[list[Event]]:
     decoder = exchange.decoder
-    assert decoder is not None
     now = asyncio.get_running_loop().time
     wind_at = 0.0
     async for chunk in chunks:
@@ -517,23 +482,29 @@ async def _joined(head: bytearray, rest: AsyncIterator[bytes]) -> AsyncIterator[
 
 async def _refusal(exchange: Exchange, response: httpx.Response) -> DeepSeekError:
     """The error for a reply that is not 200."""
-    body = await _read(response, _LARGEST_ERROR, cut=True)
-    return exchange.error(response.status_code, response.headers, body.decode("utf-8", "replace"))
-
-
-async def _read(response: httpx.Response, limit: int, *, cut: bool = False) -> bytes:
-    """The body. One of more than `limit` bytes is cut there, or else an error."""
     body = bytearray()
     async with contextlib.aclosing(_pieces(response)) as pieces:
         async for piece in pieces:
             body += piece
-            if len(body) > limit and cut:
+            if len(body) > _LARGEST_ERROR:
                 break
-            if len(body) > limit:
+    said = body[:_LARGEST_ERROR].decode("utf-8", "replace")
+    return exchange.error(response.status_code, response.headers, said)
+
+
+async def _read(
+    exchange: Exchange, pieces: AsyncGenerator[bytes], head: bytes | bytearray = b""
+) -> str:
+    """A body of which `head` has been read."""
+    body = bytearray(head)
+    async with contextlib.aclosing(pieces):
+        async for piece in pieces:
+            body += piece
+            if len(body) > LARGEST:
                 raise errors.InvalidResponseError(
-                    f"{response.url} sent more than an answer can be."
+                    f"{exchange.url} sent more than an answer can be."
                 )
-    return bytes(body[:limit])
+    return body.decode("utf-8", "replace")
 
 
 async def _pieces(response: httpx.Response) -> AsyncGenerator[bytes]:
@@ -545,18 +516,12 @@ async def _pieces(response: httpx.Response) -> AsyncGenerator[bytes]:
         async for chunk in response.aiter_raw():
             yield chunk
         return
-    if packed not in ("gzip", "x-gzip", "deflate"):
+    if packed not in ("gzip", "x-gzip"):
         raise errors.InvalidResponseError(
             f"{response.url} packed its reply in a way not asked for."
         )
-    unpack: Any = None
-    head = b""
+    unpack = zlib.decompressobj(zlib.MAX_WBITS | 16)
     async for chunk in response.aiter_raw():
-        if unpack is None:
-            head += chunk
-            if len(head) < 2:
-                continue
-            unpack, chunk = _unpacker(packed, head), head
         more = True
         while more:
             try:
@@ -569,13 +534,6 @@ async def _pieces(response: httpx.Response) -> AsyncGenerator[bytes]:
                 yield piece
             if more:
                 await asyncio.sleep(0)  # other answers come in on this loop too
-
-
-def _unpacker(packed: str, head: bytes) -> Any:
-    """What unpacks a body that begins with `head`; some leave out the two bytes before deflate."""
-    named = head[0] & 15 == 8 and int.from_bytes(head[:2], "big") % 31 == 0
-    bare = packed == "deflate" and not named
-    return zlib.decompressobj(-zlib.MAX_WBITS if bare else zlib.MAX_WBITS | 32)
 
 
 def _why(error: Exception) -> str:

@@ -83,9 +83,9 @@ class Engine:
         way (break, exception, interrupt) cancels the iterator and waits until it has let go of its
         connection.
         """
-        items: queue.SimpleQueue[list[T] | _End] = queue.SimpleQueue()
+        items: queue.SimpleQueue[list[T] | None] = queue.SimpleQueue()
         job = _Job(self.loop, _pump(source, items.put))
-        job.result.add_done_callback(lambda _: items.put(_End()))
+        job.result.add_done_callback(lambda _: items.put(None))
         if stop is not None:
             stop.bind(job)
         try:
@@ -95,7 +95,7 @@ class Engine:
                 except queue.Empty:
                     yield None
                     continue
-                if isinstance(item, _End):
+                if item is None:
                     break
                 yield _with_waiting(item, items)
         finally:
@@ -113,18 +113,18 @@ class Engine:
         A stop cancels the caller's task: a KeyboardInterrupt would end the caller's loop.
         """
         here = asyncio.get_running_loop()
-        items: asyncio.Queue[list[T] | _End] = asyncio.Queue()
+        items: asyncio.Queue[list[T] | None] = asyncio.Queue()
 
-        def put(item: list[T] | _End) -> None:
+        def put(item: list[T] | None) -> None:
             with contextlib.suppress(RuntimeError):  # the caller's loop is gone
                 here.call_soon_threadsafe(items.put_nowait, item)
 
         job = _Job(self.loop, _pump(source, put))
-        job.result.add_done_callback(lambda _: put(_End()))
+        job.result.add_done_callback(lambda _: put(None))
         if stop is not None:
             stop.bind(job)
         try:
-            while not isinstance(item := await items.get(), _End):
+            while (item := await items.get()) is not None:
                 yield _with_waiting(item, items)
             if job.result.cancelled():
                 raise asyncio.CancelledError
@@ -154,10 +154,6 @@ class Stop:
         self.asked = True
         if self._job is not None:
             self._job.abandon()
-
-
-class _End:
-    """After the last item."""
 
 
 class _Job(Generic[T]):
@@ -203,13 +199,13 @@ class _Job(Generic[T]):
 
 
 def _with_waiting(
-    item: list[T], items: queue.SimpleQueue[list[T] | _End] | asyncio.Queue[list[T] | _End]
+    item: list[T], items: queue.SimpleQueue[list[T] | None] | asyncio.Queue[list[T] | None]
 ) -> list[T]:
     """`item` and what waits behind it, as one list."""
     joined = item
     for _ in range(items.qsize()):
         more = items.get_nowait()
-        if isinstance(more, _End):  # the last there is
+        if more is None:  # the end
             items.put_nowait(more)
             break
         joined = [*item] if joined is item else joined

@@ -25,7 +25,7 @@ from deepseek_jupyter.protocol.deltas import (
 from deepseek_jupyter.protocol.dialect import Dialect
 from deepseek_jupyter.protocol.fim import FimRequest
 from deepseek_jupyter.protocol.request import Built, ChatRequest, insisting_on_json, join_url
-from deepseek_jupyter.protocol.stream import CompletionStream, error_of, parse_json
+from deepseek_jupyter.protocol.stream import error_of, parse_json
 from deepseek_jupyter.protocol.wire import WIRES
 
 from .addresses import address_hint
@@ -61,7 +61,7 @@ class Exchange:
         self.url = provider.base_url
         self.request_id = ""
         self.attempts = 0
-        self.decoder: CompletionStream | None = None
+        self.decoder = WIRES[provider.wire].stream(self.dialect)
         self._built = built
         self._whole: Completion | None = None
         self.insisted = False
@@ -92,8 +92,6 @@ class Exchange:
         """What has arrived."""
         if self._whole is not None:
             return self._whole
-        if self.decoder is None:
-            return Completion()
         arrived = self.decoder.completion
         logprobs = arrived.logprobs  # cleaned as they arrive: there may be many
         cleaned: Completion = self._filter.whole(replace(arrived, logprobs=None))
@@ -163,15 +161,15 @@ class Exchange:
         return bool(said or completion.searches)
 
     def judge(self) -> None:
-        """Raise if what came, now that the stream has ended, is no whole answer."""
+        """Raise if what came, now that the stream has ended, is no whole answer; else keep it."""
         completion, decoder = self.completion, self.decoder
-        assert decoder is not None
         if decoder.oversized:
             raise errors.InvalidResponseError(f"{self.url} sent more than an answer can be.")
         if completion.fault:
             raise self.error(200, {}, completion.fault.whole or completion.fault.message)
         if decoder.runaway:
-            return  # blanks for ever: the caller meets an empty answer
+            self._whole = completion  # blanks for ever: the caller meets an empty answer
+            return
         if self._whole is None and not decoder.events:
             if decoder.sse.junk or decoder.unparsable:
                 raise errors.InvalidResponseError(
@@ -183,14 +181,11 @@ class Exchange:
             raise errors.TruncatedError(what) if self.has_output else errors.UnreachableError(what)
         if completion.finish_reason == "insufficient_system_resource" and not self.has_output:
             raise self.said(errors.OverloadedError, "The server ran out of capacity.")
+        self._whole = completion  # cleaned once for all who look at it
 
     def take(self, completion: Completion, *, insisted: bool) -> None:
         """Keep what came of it in another process."""
         self._whole, self.insisted = completion, insisted
-
-    def settle(self) -> None:
-        """Nothing more will come: what came is cleaned once for all who look at it."""
-        self._whole = self.completion
 
     def insist_on_json(self) -> bool:
         """Whether to ask again because JSON mode returned only blanks; true at most once.

@@ -12,45 +12,30 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from pathlib import Path
-from typing import Any
-from urllib.parse import unquote, urlsplit
+from typing import Any, NamedTuple
+from urllib.parse import unquote
 
 from deepseek_jupyter import errors
 from deepseek_jupyter.errors import APIError, DeepSeekError, shortened
 
-from .addresses import address_hint
+from .addresses import address_hint, parts
 
 _MAX_SHOWN = 400  # characters of a server's own words
 
-_REQUEST_IDS = (
-    "x-ds-trace-id",
-    "x-request-id",
-    "x-deepseek-request-id",
-    "x-generation-id",
-    "cf-ray",
-)
 _COMET_ID = re.compile(r"request id: ?([0-9A-Za-z-]{8,})", re.IGNORECASE)
-
-
-@dataclass(frozen=True, slots=True)
-class _Cause:
-    """A class with the codes (folded) and words that mean it; `always` whatever the status is."""
-
-    kind: type[APIError]
-    codes: frozenset[str]
-    words: re.Pattern[str]
-    always: bool = True
 
 
 _PER_TIME = re.compile(r"per[ _](second|minute|hour|day)|rate.?limit|\b[rt]pm\b", re.IGNORECASE)
 _TABLE: Any = json.loads(Path(__file__).with_name("failures.json").read_text("utf-8"))
-_CAUSES = [
-    _Cause(
+# Class, the codes (folded) and the words that mean it, and whether they do whatever the status is.
+_CAUSES: list[tuple[type[APIError], frozenset[str], re.Pattern[str], bool]] = [
+    (
         getattr(errors, row["kind"]),
         frozenset(row["codes"].split()),
         re.compile(row["words"], re.IGNORECASE),
@@ -66,13 +51,6 @@ _BY_STATUS: Mapping[int, tuple[type[APIError], str]] = {
 }
 _STATUSES = frozenset(map(str, range(400, 600)))
 _TITLE = re.compile(r"<title[^>]*>\s*(.{1,120}?)\s*</title>", re.IGNORECASE | re.DOTALL)
-_TOP_UP = {
-    "deepseek": "platform.deepseek.com",
-    "cometapi": "www.cometapi.com",
-    "wcode": "wcode.net",
-    "openrouter": "openrouter.ai/settings/credits",
-    "siliconflow": "cloud.siliconflow.cn",
-}
 _LIMIT = re.compile(r"limit of (\d+)", re.IGNORECASE)
 _RETRIED = frozenset({408, 429, 500, 502, 503, 504, 524, 529})
 _PROSE = re.compile(r"<[^<>]*>|\s+")
@@ -98,7 +76,7 @@ class Refusal:
 
 def api_error(refusal: Refusal) -> APIError:
     """The error for `refusal`, with the server's words, request id and URL in it."""
-    said = _Said.of(refusal)
+    said = _said(refusal)
     kind, words = _classify(refusal, said)
     return kind(
         words,
@@ -113,11 +91,9 @@ def api_error(refusal: Refusal) -> APIError:
 
 def request_id(headers: Mapping[str, str], message: str = "") -> str:
     """What the provider's support asks for, "" where none was given."""
-    for name in _REQUEST_IDS:
-        if headers.get(name):
-            return _short(headers[name])
+    given = next(filter(None, map(headers.get, _TABLE["request_ids"].split())), "")
     found = _COMET_ID.search(message)
-    return found[1] if found else ""
+    return _short(given) if given else found[1] if found else ""
 
 
 def concurrency_limit(message: str) -> int | None:
@@ -131,71 +107,60 @@ def looks_like_html(body: str) -> bool:
     return body.lstrip()[:15].lower().startswith(("<!doctype", "<html", "<head", "<?xml"))
 
 
-_MESSAGE_KEYS = "message msg detail details error_msg error_message errmsg errormessage "
-_MESSAGES = frozenset(f"{_MESSAGE_KEYS}error_description reason title".split(" "))
-_CODE_KEYS = "code type status error_code errcode err_code errorcode status_code"
-_CODES = frozenset(_CODE_KEYS.split(" "))
-_INNER_KEYS = "error errors data metadata raw response result body cause innererror fault"
-_INNER = frozenset(_INNER_KEYS.split(" "))
+_MESSAGES, _CODES, _INNER = (
+    frozenset(_TABLE[f"{kind}_keys"].split()) for kind in ("message", "code", "inner")
+)
 _DEEPEST = 8
 
 
-@dataclass(slots=True)
-class _Said:
-    """What a body says, on all its levels: words and codes, the outer ones first."""
+class _Said(NamedTuple):
+    """What a body says: all messages as one line, the codes of all levels, a web page's title."""
 
-    messages: list[str] = field(default_factory=list)
-    codes: list[str] = field(default_factory=list)
-    message: str = ""  # all of it as one line
-    title: str = ""  # of a web page
+    message: str = ""
+    codes: tuple[str, ...] = ()
+    title: str = ""
 
-    @classmethod
-    def of(cls, refusal: Refusal) -> _Said:
-        said, text = cls(), refusal.body.strip()
-        if looks_like_html(text):
-            found = _TITLE.search(text)
-            said.title = refusal.short(found[1]) if found else ""
-            return said
-        said._read(text, 0)
-        if not said.messages and not said.codes and text not in ("", "{}", '{"error": null}'):
-            said.messages.append(text)
-        told = [refusal.short(message) for message in said.messages]
-        kept = [t for i, t in enumerate(told) if t and not any(t in o for o in told[:i])]
-        said.message = shortened(": ".join(one.rstrip(":. ") for one in kept), _MAX_SHOWN)
-        return said
 
-    def _read(self, value: object, depth: int) -> None:
-        if depth > _DEEPEST:
-            return
-        if isinstance(value, str):
-            try:
-                inner = json.loads(value) if value.lstrip()[:1] in ("{", "[", '"') else None
-            except (ValueError, RecursionError):
-                inner = None
-            if inner is None:
-                self.messages.append(value)
-            else:
-                self._read(inner, depth + 1)
-        elif isinstance(value, list):
-            for item in value[:3]:
-                self._read(item, depth + 1)
-        elif isinstance(value, Mapping):
-            self._read_mapping(value, depth)
+def _said(refusal: Refusal) -> _Said:
+    text = refusal.body.strip()
+    if looks_like_html(text):
+        found = _TITLE.search(text)
+        return _Said(title=refusal.short(found[1]) if found else "")
+    told = list(_told(text))
+    if not told and text not in ("", "{}", '{"error": null}'):
+        told = [("message", text)]
+    shown = [refusal.short(words) for kind, words in told if kind == "message"]
+    kept = [t for i, t in enumerate(shown) if t and not any(t in o for o in shown[:i])]
+    message = shortened(": ".join(one.rstrip(":. ") for one in kept), _MAX_SHOWN)
+    return _Said(message, tuple(code.casefold() for kind, code in told if kind == "code"))
 
-    def _read_mapping(self, value: Mapping[str, object], depth: int) -> None:
+
+def _told(value: object, depth: int = 0) -> Iterator[tuple[str, str]]:
+    """Each message and code in a body, on all its levels, the outer ones first."""
+    if depth > _DEEPEST:
+        return
+    if isinstance(value, str):
+        inner = None
+        with suppress(ValueError, RecursionError):
+            inner = json.loads(value) if value.lstrip()[:1] in ("{", "[", '"') else None
+        yield from [("message", value)] if inner is None else _told(inner, depth + 1)
+    elif isinstance(value, list):
+        for item in value[:3]:
+            yield from _told(item, depth + 1)
+    elif isinstance(value, Mapping):
         folded = {str(name).lower(): item for name, item in value.items()}
         for name, item in folded.items():
             if name in _CODES and isinstance(item, str | int) and not isinstance(item, bool):
-                self.codes.append(str(item).casefold())
+                yield "code", str(item)
         at = folded.get("loc")  # FastAPI: which field is meant
         where = ".".join(map(str, at)) if isinstance(at, list) else ""
         for name, item in folded.items():
             if name in _MESSAGES and isinstance(item, str) and where:
-                self.messages.append(f"{where}: {item}")
+                yield "message", f"{where}: {item}"
             elif name in _MESSAGES or name in _INNER:
                 if name == "error" and isinstance(item, str) and " " not in item:
-                    self.codes.append(item.casefold())  # {"error": "invalid_token", …}
-                self._read(item, depth + 1)
+                    yield "code", item  # {"error": "invalid_token", …}
+                yield from _told(item, depth + 1)
 
 
 def _short(text: str, redact: Callable[[str], str] = str) -> str:
@@ -219,13 +184,13 @@ def _classify(refusal: Refusal, said: _Said) -> tuple[type[APIError], str]:
     elif status == 200 and "invalid_request_error" in codes:
         status = 400  # (with HTTP 500 it says nothing: DeepSeek writes it under every failure)
     vague = status in _VAGUE
-    for cause in _CAUSES:
-        by_words = cause.kind is not errors.InsufficientBalanceError or (
+    for kind, named, worded, always in _CAUSES:
+        by_words = kind is not errors.InsufficientBalanceError or (
             status == 402 or not _PER_TIME.search(said.message)
         )
-        meant = codes & cause.codes or (by_words and cause.words.search(said.message))
-        if meant and (cause.always or vague):
-            return cause.kind, words or f"The server refused it: {', '.join(said.codes)}."
+        meant = codes & named or (by_words and worded.search(said.message))
+        if meant and (always or vague):
+            return kind, words or f"The server refused it: {', '.join(said.codes)}."
     kind, own = _BY_STATUS.get(
         status, (errors.BadRequestError if 400 <= status < 500 else errors.ServerError, "")
     )
@@ -234,15 +199,12 @@ def _classify(refusal: Refusal, said: _Said) -> tuple[type[APIError], str]:
 
 
 def _host(url: str) -> str:
-    try:
-        return unquote(urlsplit(url).netloc)
-    except ValueError:
-        return ""
+    return unquote(parts(url).netloc)
 
 
 def _hint(refusal: Refusal, kind: type[APIError]) -> str:
     if kind is errors.InsufficientBalanceError:
-        where = _TOP_UP.get(refusal.provider) or f"the provider of {_host(refusal.url)}"
+        where = _TABLE["top_up"].get(refusal.provider) or f"the provider of {_host(refusal.url)}"
         tells = " %deepseek balance shows what is left." if refusal.provider == "deepseek" else ""
         return f"Top up the account at {where}, or ask another provider with -p.{tells}"
     if kind is errors.ModelNotFoundError and refusal.provider:
@@ -285,9 +247,7 @@ class RetryPolicy:
 
 def retryable(error: DeepSeekError) -> bool:
     """Whether the same request may succeed a moment later."""
-    if isinstance(error, errors.OverloadedError | errors.UnreachableError):
-        return True
-    if isinstance(error, errors.RateLimitError):
+    if isinstance(error, errors.OverloadedError | errors.UnreachableError | errors.RateLimitError):
         return True
     # None: said with HTTP 200
     return isinstance(error, errors.ServerError) and error.status in (None, *_RETRIED)
@@ -298,10 +258,8 @@ def retry_after(headers: Mapping[str, str], now: datetime | None = None) -> floa
     value = headers.get("retry-after", "").strip()
     if not value:
         return None
-    try:
+    with suppress(ValueError):
         return max(0.0, float(value))
-    except ValueError:
-        pass
     try:
         moment = parsedate_to_datetime(value)
     except (ValueError, OverflowError):

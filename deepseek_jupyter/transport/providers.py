@@ -1,4 +1,4 @@
-"""The ten first-class providers, as data, with the pages the facts come from.
+"""The ten first-class providers, which are ``providers.toml``.
 
 What models cost and can do is `protocol.model_facts`. To add or change a provider without touching
 this file: ``%config DeepSeek.providers``, or `Provider.derive`.
@@ -6,10 +6,12 @@ this file: ``%config DeepSeek.providers``, or `Provider.derive`.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import tomllib
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, fields, replace
 from datetime import UTC, datetime
 from fnmatch import fnmatchcase
+from pathlib import Path
 from types import MappingProxyType
 from typing import Any, get_args
 
@@ -177,180 +179,21 @@ def _check(changes: Mapping[str, Any], kind: type[Provider] | type[Dialect]) -> 
             )
 
 
-# Own servers switch thinking by the chat template and take any schema: docs.vllm.ai
-# features/structured_outputs, docs.sglang.io advanced_features/structured_outputs; llama.cpp makes
-# a grammar of it.
-_TEMPLATED: dict[str, Any] = {"thinking": "template", "efforts": {}, "schema": "json_schema"}
+def _profiles() -> Iterator[Provider]:
+    table = tomllib.loads(Path(__file__).with_name("providers.toml").read_text("utf-8"))
+    for name, row in table.items():
+        own = {n: Parameter(**_tuples(made)) for n, made in row.pop("own", {}).items()}
+        rows = MappingProxyType({n: STANDARD[n] for n in TAKEN[name].split()} | own)
+        facts = _tuples(row)
+        words = {f.name: facts.pop(f.name) for f in fields(Dialect) if f.name in facts}
+        yield Provider(name, dialect=Dialect(provider=name, like=name, rows=rows, **words), **facts)
 
 
-def _host(name: str, title: str, own: Any = (), **facts: Any) -> Provider:
-    """A profile. `own` has the parameters that the host defines otherwise than `STANDARD`; facts
-    that are a dialect's go into its dialect.
-    """
-    rows = {row: STANDARD[row] for row in TAKEN[name].split()}
-    taken = MappingProxyType({**rows, **dict(own)})
-    words = {f.name: facts.pop(f.name) for f in fields(Dialect) if f.name in facts}
-    dialect = Dialect(provider=name, like=name, rows=taken, **words)
-    return Provider(name, title, dialect=dialect, **facts)
+def _tuples(row: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: tuple(v) if isinstance(v, list) else v for name, v in row.items()}
 
 
-_ALL = (
-    _host(
-        "deepseek",
-        "DeepSeek",
-        {
-            "max_tokens": Parameter("int", 1, 393_216),
-            "reasoning_effort": Parameter("str", choices=("none", "low", "high", "max")),
-        },
-        base_url="https://api.deepseek.com",
-        source="https://api-docs.deepseek.com/api/create-chat-completion",
-        key_variables=("DEEPSEEK_API_KEY",),
-        default_model="deepseek-flash",
-        beta_path="/beta",
-        fim="fim",
-        balance_path="user/balance",
-        # api-docs.deepseek.com/guides/responses_api and /guides/anthropic_api
-        wires={"responses": "", "messages": "https://api.deepseek.com/anthropic/v1"},
-        web_search=True,
-        replay="reasoning_content",
-        # json_schema is offered on /responses alone; api-docs.deepseek.com/guides/tool_calls.
-        schema="strict function",
-        beta=True,
-        prefix="prefix",  # api-docs.deepseek.com/guides/chat_prefix_completion
-        json_needs_word=True,
-        thinks_by_default=True,
-        forced_tool_choice_with_thinking=False,
-        # api-docs.deepseek.com/guides/thinking_mode and /api/create-chat-completion, September 2026
-        ignored_when_thinking={
-            "temperature": "In thinking mode temperature has no effect; use --no-think to sample.",
-            "top_p": "In thinking mode a top_p below 0.95 counts as 0.95.",
-        },
-        ignored_when_not_thinking={"top_p": "Without thinking DeepSeek fixes top_p at 1.0."},
-        ignored={
-            "frequency_penalty": "frequency_penalty has no effect on DeepSeek's models any more.",
-            "presence_penalty": "presence_penalty has no effect on DeepSeek's models any more.",
-            "parallel_tool_calls": "DeepSeek accepts parallel_tool_calls but ignores it.",
-        },
-    ),
-    _host(
-        "cometapi",
-        "CometAPI",
-        # Exactly this base: any other answers with a redirect or a web page.
-        base_url="https://api.cometapi.com/v1",
-        source="https://apidoc.cometapi.com/api/text/chat",
-        key_variables=("COMETAPI_API_KEY", "COMETAPI_KEY"),
-        default_model="deepseek-v3.2-exp",
-        wires={"messages": ""},  # apidoc.cometapi.com/api/text/anthropic-messages: Claude's ids
-        thinking="by_id",
-        replay="reasoning_content",
-        json_needs_word=True,
-    ),
-    _host(
-        "wcode",
-        "wcode.net",
-        {"top_p": Parameter("float", 0, 1)},
-        base_url="https://wcode.net/api/gpt/v1",
-        source="https://wcode.net/model/deepseek-v3.2-exp",
-        key_variables=("WCODE_API_KEY",),
-        default_model="deepseek/deepseek-v3.2-exp",
-        wires={"messages": "https://wcode.net/api/anthropic/v1"},
-        thinking="reasoning",
-        efforts={},  # only reasoning.enabled is documented
-        replay="reasoning_details",
-        schema="strict json_schema",
-        schema_flag=True,  # "structured_outputs: json_schema in response_format"
-        json_needs_word=True,
-    ),
-    _host(
-        "openrouter",
-        "OpenRouter",
-        {"top_p": Parameter("float", 0, 1)},
-        base_url="https://openrouter.ai/api/v1",
-        source="https://openrouter.ai/docs/parameters",
-        key_variables=("OPENROUTER_API_KEY",),
-        default_model="deepseek/deepseek-v3.2-exp",
-        thinking="reasoning",
-        efforts={"low": "low", "high": "high", "max": "xhigh"},
-        replay="reasoning_details",  # tool turns must bring them back unmodified and in order
-        schema="strict json_schema",  # openrouter.ai/docs/features/structured-outputs
-        prefix="trailing",
-        json_needs_word=True,
-    ),
-    _host(
-        "siliconflow",
-        "SiliconFlow",
-        {"reasoning_effort": Parameter("str", choices=("high", "max"))},
-        base_url="https://api.siliconflow.cn/v1",
-        source="https://docs.siliconflow.cn/docs/api/chat-completions-post",
-        key_variables=("SILICONFLOW_API_KEY",),
-        default_model="deepseek-ai/DeepSeek-V3.2-Exp",
-        thinking="enable_thinking",
-        efforts={"high": "high", "max": "max"},
-        replay="reasoning_content",
-        json_needs_word=True,
-    ),
-    _host(
-        "vllm",
-        "vLLM",
-        prefix="continue",
-        base_url="http://127.0.0.1:8000/v1",
-        source="https://docs.vllm.ai/en/v0.26.0/features/reasoning_outputs.html",
-        key_variables=("VLLM_API_KEY",),
-        # DeepSeek's template reads `thinking`, Qwen's `enable_thinking`.
-        template_keys=("thinking", "enable_thinking"),
-        **_TEMPLATED,
-    ),
-    _host(
-        "sglang",
-        "SGLang",
-        prefix="continue",
-        base_url="http://127.0.0.1:30000/v1",
-        source="https://docs.sglang.io/docs/advanced_features/separate_reasoning",
-        key_variables=("SGLANG_API_KEY",),
-        template_keys=("thinking",),
-        **_TEMPLATED,
-    ),
-    _host(
-        "ollama",
-        "Ollama",
-        {"reasoning_effort": Parameter("str", choices=("none", "low", "medium", "high"))},
-        base_url="http://127.0.0.1:11434/v1",
-        source="https://github.com/ollama/ollama/blob/main/docs/api/openai-compatibility.mdx",
-        fim="fim",
-        key_variables=("OLLAMA_API_KEY",),
-        schema="json_schema",
-        thinking="effort",
-        efforts={"low": "low", "high": "high", "max": "high"},
-    ),
-    _host(
-        "llamacpp",
-        "llama.cpp",
-        prefix="trailing",
-        base_url="http://127.0.0.1:8080/v1",
-        source="https://github.com/ggml-org/llama.cpp/blob/master/tools/server/README.md",
-        fim="infill",
-        wires={"responses": "", "messages": ""},  # tools/server/README.md
-        key_variables=("LLAMA_API_KEY",),
-        template_keys=("enable_thinking",),
-        tool_choice_none=False,
-        **_TEMPLATED,
-    ),
-    _host(
-        "local",
-        "the embedded model",
-        prefix="trailing",
-        base_url="",  # known once its server runs
-        source="https://github.com/ggml-org/llama.cpp/blob/master/tools/server/README.md",
-        fim="infill",
-        wires={"responses": "", "messages": ""},  # tools/server/README.md
-        context_tokens=8192,
-        schema="json_schema",
-        tool_choice_none=False,
-        thinking="extra",  # bounded by a grammar sent along: see deepseek_jupyter.local
-    ),
-)
-
-PROVIDERS: Mapping[str, Provider] = MappingProxyType({p.name: p for p in _ALL})
+PROVIDERS: Mapping[str, Provider] = MappingProxyType({p.name: p for p in _profiles()})
 
 # Keys at these hosts are the user's own choice: a self-hosted server asks for one only if set to.
 KEYLESS = frozenset({"vllm", "sglang", "ollama", "llamacpp", "local"})

@@ -6,17 +6,21 @@ import { ITranslator, nullTranslator } from '@jupyterlab/translation';
 import type { IRenderMime } from '@jupyterlab/rendermime-interfaces';
 import type { JupyterFrontEnd, JupyterFrontEndPlugin } from '@jupyterlab/application';
 import { Card } from './card/card';
-import { Compare } from './card/compare';
-import { DRAWN_MIME, DryRun } from './card/dryrun';
-import { NEXT_MIME, NextTokens } from './card/nexttokens';
+import {
+  Changes,
+  CHANGES_MIME,
+  Compare,
+  DRAWN_MIME,
+  DryRun,
+  NEXT_MIME,
+  NextTokens,
+  orText
+} from './card/renderers';
 import { page } from './card/notes';
-import { orText } from './card/fallback';
 import { keepOutputs } from './card/outputs';
 import { CommHub } from './kernel/comms';
 import { COMPARE_MIME, MIME_TYPE } from './kernel/record';
-import { Changes, CHANGES_MIME } from './lab/changes';
 import { CellWriter } from './lab/edits';
-import { COMMANDS } from './lab/commands';
 import { labPlugins } from './lab/index';
 import { output, sidebar } from './panel/index';
 import { speak } from './said';
@@ -115,12 +119,12 @@ const renderer: JupyterFrontEndPlugin<void> = {
     translator: ITranslator | null
   ) => {
     forbidNamePrefetch();
-    page.enterKey = () => void app.commands.execute(COMMANDS.login);
-    const words = translator ?? nullTranslator;
-    draw(rendermime, MIME_TYPE, rendererOptions => new Card({ rendererOptions, translator: words, hub, tracker }));
-    draw(rendermime, COMPARE_MIME, rendererOptions => new Compare({ rendererOptions, translator: words, hub, tracker }));
-    draw(rendermime, DRAWN_MIME, rendererOptions => new DryRun({ rendererOptions, translator: words, tracker }));
-    draw(rendermime, NEXT_MIME, () => new NextTokens(words));
+    page.enterKey = () => void app.commands.execute('deepseek:login');
+    const options = { translator: translator ?? nullTranslator, hub, tracker };
+    draw(rendermime, MIME_TYPE, rendererOptions => new Card({ ...options, rendererOptions }));
+    draw(rendermime, COMPARE_MIME, rendererOptions => new Compare({ ...options, rendererOptions }));
+    draw(rendermime, DRAWN_MIME, rendererOptions => new DryRun({ ...options, rendererOptions }));
+    draw(rendermime, NEXT_MIME, () => new NextTokens(options.translator));
   }
 };
 

@@ -2,6 +2,7 @@
 const missing: Record<string, unknown> = {
   DragEvent: class extends Event {},
   ResizeObserver: class {},
+  IntersectionObserver: class {},
   matchMedia: () => ({ matches: false, addEventListener: () => undefined })
 };
 for (const [name, value] of Object.entries(missing)) {

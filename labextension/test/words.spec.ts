@@ -2,7 +2,7 @@ import { describe, expect, it, vi } from 'vitest';
 import { nullTranslator } from '@jupyterlab/translation';
 import type { IRenderMime } from '@jupyterlab/rendermime-interfaces';
 import { Widget } from '@lumino/widgets';
-import { orText } from '../src/card/fallback';
+import { orText } from '../src/card/renderers';
 import { wordsIn } from '../src/words';
 
 function fail(): never {

@@ -33,7 +33,7 @@ def df():
 def names(monkeypatch, df):
     """The variables of a notebook."""
     space = {"df": df, "n": 3, "ds": ds}
-    for module in ("api", "asking.notebook_cells", "display.frontend"):
+    for module in ("api", "asking.notebook_cells", "asking.reply"):
         monkeypatch.setattr(f"deepseek_jupyter.{module}.user_namespace", lambda: space)
     return space
 

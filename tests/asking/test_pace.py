@@ -18,12 +18,13 @@ from deepseek_jupyter.asking.question import Question
 from deepseek_jupyter.display.pages import pages
 from deepseek_jupyter.display.surfaces import Deltas, Nowhere
 from deepseek_jupyter.errors import Interrupted, ParameterError
+from deepseek_jupyter.protocol import rhythm
 from deepseek_jupyter.protocol.rhythm import Rhythm, unpacked
 from tests.asking.test_replay import kernel
 from tests.support.scripted import Reply, answer, deltas, event, pause, send
 from tests.support.wording import DONE, USAGE, chunk
 
-GAPS = [0.3, 0.02, 0.02, 0.4, 0.05, 0.01, 0.6, 0.1, 0.03, 0.25, 0.02, 0.02, 0.5, 0.02, 0.02]
+GAPS = [0.15, 0.01, 0.01, 0.2, 0.02, 0.0, 0.25, 0.04, 0.01, 0.1, 0.01, 0.01, 0.2, 0.01, 0.01]
 Q = Question("Tell me.", cell_id="c1", replay="auto")
 
 
@@ -95,14 +96,16 @@ def test_at_once_is_the_default(recorded):
     assert again.moments[-1] < 0.1
 
 
-def test_a_silence_is_cut_at_two_seconds_but_for_real(notebook, server):
-    server.queue(uneven([0.01, 2.6], 0))
+def test_a_silence_is_cut_but_for_real(notebook, server, monkeypatch):
+    assert rhythm._SILENCE == 2.0
+    monkeypatch.setattr(rhythm, "_SILENCE", 0.5)
+    server.queue(uneven([0.01, 1.1], 0))
     ask(kernel(), Q, Watch())
     cut, real = Watch(), Watch()
     ask(kernel(), Question("Tell me.", cell_id="c1", pace="1"), cut)
     ask(kernel(), Question("Tell me.", cell_id="c1", pace="real"), real)
-    assert cut.moments[1] == pytest.approx(2.0, abs=0.2)
-    assert real.moments[1] == pytest.approx(2.6, abs=0.2)
+    assert cut.moments[1] == pytest.approx(0.5, abs=0.2)
+    assert real.moments[1] == pytest.approx(1.1, abs=0.2)
 
 
 def test_the_footer_says_when_it_was_recorded_and_by_which_model(recorded):
@@ -279,5 +282,5 @@ def test_a_stop_from_another_thread_is_heard_in_a_silence(recorded):
     timer.start()
     began = time.monotonic()
     with pytest.raises(Interrupted):
-        ask(session, Question("Tell me.", cell_id="c1", pace="0.2"), watch)
+        ask(session, Question("Tell me.", cell_id="c1", pace="0.1"), watch)
     assert time.monotonic() - began < 1

@@ -16,7 +16,7 @@ from deepseek_jupyter.api import ask, get_session
 from tests.support.framing import LIBRARIES
 from tests.support.scripted import answer
 
-EXAMPLES = int(os.environ.get("SENTINELS", "40"))
+EXAMPLES = int(os.environ.get("SENTINELS", "16"))
 QUICK = ("pandas", "polars", "pyarrow", "polars_lazy", "duckdb")  # the others take half a second
 KINDS = ("word", "sentence", "number", "nested", "list", "bytes", "category", "dictionary")
 POLICIES = ("none", "schema", "stats")

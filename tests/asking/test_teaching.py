@@ -201,8 +201,9 @@ class TestSeen:
         assert shown == [(0, told[:1]), (1, []), (2, told[1:])]
 
     def test_status_and_doctor_name_file_and_rules(self, session, server, course):
-        file = rule(course, 'hints_only = true\nbudget = "0.50 USD"')
-        told = f"{file}: hints only; 0.50 USD for the notebook"
+        data = '\n[data]\nproviders = ["local"]'
+        file = rule(course, f'hints_only = true\nbudget = "0.50 USD"{data}')
+        told = f"{file}: hints only; 0.50 USD for the notebook; data for providers local"
         assert ("policy", told) in status(session).rows
         server.queue(plain({"data": [{"id": "deepseek-flash"}]}))
         assert ("note", "policy", told) in doctor(session).rows

@@ -110,6 +110,8 @@ def sent(session, server, **how) -> tuple[str, str, list[str], list]:
 @given(count=COUNTS, budget=st.sampled_from(["", ":full,budget=200", ":full"]))
 def test_what_of_an_attachment_stays_here_is_said(session, server, kind, count, budget):
     """The marks in an object leave, or the shortening is said; and nothing is said for nothing."""
+    if kind == "columns":
+        count = min(count, 300)  # each is read for itself
     value = (WHOLE | PARTLY)[kind](count)
     text, before, notices, (record,) = sent(session, server, attach=[(value, budget[1:] or "full")])
     missing = set(marks(count - count % 2 if kind == "matrix" else count)) - {*MARK.findall(text)}

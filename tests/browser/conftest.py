@@ -24,7 +24,7 @@ HERE = Path(__file__).parent
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
-        if HERE in item.path.parents:
+        if str(item.path).startswith(str(HERE)):
             item.add_marker(pytest.mark.browser)
 
 

@@ -1,7 +1,7 @@
 """Nothing that a model writes runs, loads or restyles anything in a card.
 
-The corpus is shared with the kernel's sanitizer: `tests/data/attacks`. Requests that the page
-makes are intercepted, so nothing leaves the machine even where an attack succeeds.
+The corpus is shared with the kernel's sanitizer: `tests/data/attacks`. Chromium resolves no name
+here, so nothing leaves the machine even where an attack succeeds.
 """
 
 from __future__ import annotations

@@ -22,7 +22,7 @@ import deepseek_jupyter as ds
 ds.map(rows, "{word}: {{{{ text }}}}", rows="all", budget="none", concurrency=4)"""
 
 
-@pytest.mark.parametrize("place", ["status bar", "panel"])
+@pytest.mark.parametrize("place", ["status bar", "panel", "command"])
 def test_a_job_is_shown_and_stopped(open_notebook, place):
     with CountingServer(latency=0.2) as server:
         rows = _ROWS.format(url=server.url, key=KEY)
@@ -40,8 +40,12 @@ def test_a_job_is_shown_and_stopped(open_notebook, place):
         assert "of 4,000 rows" in bar.inner_text()
         ARTEFACTS.mkdir(exist_ok=True)
         book.page.screenshot(path=ARTEFACTS / f"job-{place.replace(' ', '-')}.png")
-        bar.get_by_role("button", name="Stop").click()
+        if place == "command":
+            book.page.evaluate("() => jupyterapp.commands.execute('deepseek:stop')")
+        else:
+            bar.get_by_role("button", name="Stop").click()
         until(book.page, lambda: is_idle(book))
         bar.wait_for(state="hidden")
+        assert "KeyboardInterrupt" not in book.page.locator(".jp-Notebook").inner_text()
         assert 0 < server.answered < 4_000
         assert "what was answered is kept" in book.page.locator(".jp-Notebook").inner_text()

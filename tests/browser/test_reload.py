@@ -33,6 +33,9 @@ def test_a_saved_notebook_shows_the_same_card_without_a_kernel(open_notebook):
     )
     book.run(1)
     book.until_done()
+    # The last words may be typed, and formulas typeset, when the cell has long ended.
+    until(book.page, lambda: book.text.rstrip().endswith("return floa"))
+    until(book.page, lambda: "\\" not in book.card.evaluate(SHOWN)[0])
     before = book.card.evaluate(SHOWN)
     assert "least squares" in before[0]
     assert "34 out" in before[1]

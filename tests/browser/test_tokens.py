@@ -14,8 +14,11 @@ from tests.support.tokens import answer_of, place
 
 from .asking import loading, run, saved
 from .pages import at_rest
+from .panel import Panel
 from .stream_script import MIME
 from .test_accessible import THEMES, serious
+from .test_blocks import theme
+from .test_composer import picture
 from .test_look import ARTEFACTS
 
 TEXT = (
@@ -125,6 +128,28 @@ def test_it_is_seen_as_it_comes_and_can_be_stopped(book, server):
     go.set()
 
 
+def test_the_panel_shows_them_and_goes_on_from_one(book, server):
+    server.queue(answer_of(sentence()))
+    run(book, 1)
+    panel = Panel.open(book)
+    turn = panel.until("Which colour?", "My favourite")
+    turn.get_by_role("button", name="Tokens").click()
+    shown = turn.locator(".jp-DeepSeek-tokens")
+    shown.locator("[data-list='0'] [data-at='5']").wait_for()
+    assert shown.locator(".jp-DeepSeek-token-line").inner_text().startswith("Perplexity ")
+    assert turn.locator(".jp-DeepSeek-typed").is_hidden()
+    shown.locator("[data-list='0'] [data-at='5']").focus()
+    picture(book, "panel-tokens")
+    server.queue(answer_of([place(" thing", -0.1), place(".", -0.1)]))
+    book.page.keyboard.press("ArrowDown")
+    book.page.keyboard.press("Enter")
+    turn = panel.turns.filter(has_text="2/2")
+    turn.wait_for()
+    assert server.requests[-1].json["messages"][-1]["prefix"] is True
+    turn.get_by_text("You chose").wait_for()
+    assert panel.turns.count() == 1
+
+
 def test_a_refusal_is_said_on_the_card(book, server):
     half = {"token": "�", "bytes": [0xF0, 0x9F], "logprob": -2.0}
     tokens = sentence()
@@ -209,19 +234,18 @@ def test_the_sliders_of_the_next_tokens_ask_nothing(book, server):
     assert len(server.requests) == 1
 
 
-@pytest.mark.parametrize("theme", THEMES)
-def test_axe_finds_nothing_serious_and_it_can_be_looked_at(book, server, theme):
+def test_axe_finds_nothing_serious_and_it_can_be_looked_at(book, server):
     page = book.page
-    page.evaluate("theme => jupyterapp.commands.execute('apputils:change-theme', {theme})", theme)
-    at_rest(page)
     asked(book, server, sentence(), thinking=sentence(12))
     server.queue(answer_of([place(" Paris", math.log(0.8), (" the", math.log(0.1)))]))
     run(book, 2)
     page.set_viewport_size({"width": 1100, "height": 900})
-    token(book, 6).focus()
-    at_rest(page)
-    findings = serious(page, ".jp-OutputArea .jp-DeepSeek-card")
-    findings += serious(page, ".jp-DeepSeek-next")
     ARTEFACTS.mkdir(exist_ok=True)
-    page.screenshot(path=ARTEFACTS / f"tokens-{theme.split(maxsplit=1)[1]}.png")
-    assert sorted(set(findings)) == []
+    for name in THEMES[::-1]:
+        theme(page, name)
+        token(book, 6).focus()
+        at_rest(page)
+        findings = serious(page, ".jp-OutputArea .jp-DeepSeek-card")
+        findings += serious(page, ".jp-DeepSeek-next")
+        page.screenshot(path=ARTEFACTS / f"tokens-{name.split(maxsplit=1)[1]}.png")
+        assert sorted(set(findings)) == [], name

@@ -77,7 +77,7 @@ def test_scanned_pages_are_told(tmp_path):
         ("a.pdf", pdf([]), "has no text"),
         ("a.docx", b"PK\3\4 no archive", "is damaged"),
         ("a.docx", b"\xd0\xcf\x11\xe0 OLE", "is encrypted, or of Word 97"),
-        ("a.docx", docx("x", bomb=301_000_000), "unpacks to more than 300 MB"),
+        ("a.docx", lambda: docx("x", bomb=301_000_000), "unpacks to more than 300 MB"),
         ("a.ipynb", b"[1, 2]", "no notebook of version 4"),
         ("a.txt", b"\0\1", "not a text in UTF-8 or UTF-16"),
         ("a.txt", b" \n", "is empty"),
@@ -86,13 +86,13 @@ def test_scanned_pages_are_told(tmp_path):
 )
 def test_what_cannot_be_read_is_a_sentence(name, raw, reason):
     with pytest.raises(ParameterError, match=reason) as told:
-        read(Path(name), raw)
+        read(Path(name), raw() if callable(raw) else raw)
     assert told.value.hint
 
 
-def test_a_book_of_ten_thousand_pages_is_a_sentence():
-    with pytest.raises(ParameterError, match=r"has 10,000 pages; at most 5,000 are read"):
-        read(Path("a.pdf"), pdf(*[["x"]] * 10_000))
+def test_a_book_of_more_than_five_thousand_pages_is_a_sentence():
+    with pytest.raises(ParameterError, match=r"has 5,001 pages; at most 5,000 are read"):
+        read(Path("a.pdf"), pdf(*[["x"]] * 5_001))
 
 
 def test_a_reader_that_takes_too_long_is_ended(monkeypatch):

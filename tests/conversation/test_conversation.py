@@ -76,9 +76,7 @@ def test_history_is_what_was_sent_and_answered():
     talk = Conversation()
     talk.add(Turn("1", talk.id, "shown", sent="sent", answer="A1", reasoning="R1"))
     talk.add(Turn("2", talk.id, "Q2", parent="1"))
-    roles = [
-        (m.role, m.content, m.reasoning) for m in talk.messages(talk.tip, "Be brief.")
-    ]
+    roles = [(m.role, m.content, m.reasoning) for m in talk.messages(talk.tip, "Be brief.")]
     assert roles == [
         ("system", "Be brief.", None),
         ("user", "sent", None),

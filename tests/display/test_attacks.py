@@ -32,7 +32,7 @@ def in_pieces(attack: dict[str, str]) -> None:
     text = attack["text"]
     whole = sanitize(text)
     chance = random.Random(attack["name"])
-    some = min(len(text), 120 if FUZZING else 12)
+    some = min(len(text), 120 if FUZZING else 5)
     cuts = sorted(chance.sample(range(len(text)), some))
     growing = Sanitizer()
     for before, cut in zip((0, *cuts), cuts, strict=False):

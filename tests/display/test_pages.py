@@ -34,10 +34,10 @@ class Manager:
     def register_target(self, name: str, function: Any) -> None:
         setattr(self, name.partition(".")[2], function)
 
-    def page(self, name: str) -> tuple[Comm, Comm]:
+    def page(self, name: str, **said: Any) -> tuple[Comm, Comm]:
         """The two comms of a page that has just opened them."""
         data, control = Comm(f"{name}-data"), Comm(f"{name}-control")
-        self.data(data, {})
+        self.data(data, {"content": {"data": said}})
         self.control(control, {})
         return data, control
 
@@ -247,23 +247,35 @@ def test_a_page_that_opens_is_told_of_running_turns_and_whether_it_is_alone(hub)
     assert [(m["type"], m["alone"]) for (m,) in sent] == [("snapshot", True), ("snapshot", False)]
 
 
+def test_a_page_loaded_again_is_alone_though_its_goodbye_was_lost(hub):
+    pages, manager = hub
+    pages.begin("turn", Asking())
+    loads = [manager.page(f"load {n}", tab="one")[0] for n in range(6)]
+    assert [data.sent[0]["alone"] for data in loads] == [True] * 6
+    assert [manager.page(tab, tab=tab)[0].sent[0]["alone"] for tab in ("two", "one")] == [False] * 2
+
+
 RECORD = {"id": "t", "cell_id": "cell"}
 
 
 def test_the_last_word_goes_to_every_page_the_newest_first(hub):
     pages, manager = hub
-    old, new = manager.page("old")[0], manager.page("new")[0]
+    old, (new, control) = manager.page("old")[0], manager.page("new")
     pages.settle(RECORD, {"text/plain": "end"})
     final = {"type": "final", "id": "t", "cell": "cell", "bundle": {"text/plain": "end"}}
     assert (old.sent, new.sent) == ([{**final, "rank": 1}], [{**final, "rank": 0}])
+    assert len(manager.page("while it is on its way")[0].sent) == 1
+    control.receive({"type": "heard", "id": "t"})
     assert manager.page("later")[0].sent == [], "it reads what the others wrote"
 
 
 def test_a_page_that_comes_after_the_end_is_sent_what_no_page_saw(hub):
     pages, manager = hub
     pages.settle(RECORD, {"text/plain": "end"})
-    (sent,) = manager.page("again")[0].sent
+    data, control = manager.page("again")
+    (sent,) = data.sent
     assert (sent["type"], sent["rank"], sent["alone"]) == ("final", 0, True)
+    control.receive({"type": "heard", "id": "t"})
     assert manager.page("other")[0].sent == []
 
 

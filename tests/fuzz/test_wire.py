@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from deepseek_jupyter.errors import APIError
 from deepseek_jupyter.protocol.deltas import ReasoningDelta, TextDelta
 from deepseek_jupyter.protocol.sse import SSEDecoder
-from deepseek_jupyter.protocol.stream import CompletionStream, parse_response
+from deepseek_jupyter.protocol.stream import CompletionStream
 from deepseek_jupyter.transport.failures import Refusal, api_error
 from tests.support.fuzzing import examples
 from tests.support.wording import DONE, answer_chunks, event, tool_call
@@ -138,7 +138,7 @@ def test_a_damaged_whole_reply_is_a_completion_or_none(path, value):
     body = {"model": "m", "choices": [{"message": {"role": "assistant", "content": "Hello"}}]}
     changed = replaced(body, path, value)
     if isinstance(changed, dict):
-        parse_response(changed)
+        CompletionStream.whole(changed)
 
 
 # --- refusals -----------------------------------------------------------------------------------

@@ -41,6 +41,7 @@ from tests.jobs.test_row_map import PROMPT, as_json, everything, frame
 from tests.support.asking import KEY as KERNELS_KEY
 
 distributed = pytest.importorskip("distributed")
+pytestmark = pytest.mark.slow
 
 KEY = "sk-THE0KEY0OF0THE0WORKERS0ALONE"  # the kernel's is another
 

@@ -128,12 +128,12 @@ def test_a_limit_of_39_is_found_and_kept(serve, named):
     held above, and measured by the benchmark `rows` beside a job that is given the number.
     """
     server = serve(latency=0.1, limit=39, says_limit=named)
-    everything(frame(900), "Warm up: {{ text }}")
+    everything(frame(400), "Warm up: {{ text }}")
     rejected = server.rejected
-    everything(frame(1_200))
+    everything(frame(500))
     assert server.peak <= 39
-    assert server.accepted == len(server.bodies) == 900 + 1_200
-    assert server.rejected - rejected <= 0.03 * 1_200
+    assert server.accepted == len(server.bodies) == 400 + 500
+    assert server.rejected - rejected <= 0.03 * 500
     assert ds.job.runner.limit.now >= 30
 
 
@@ -153,6 +153,6 @@ def test_when_the_limit_grows_others_take_the_places_of_those_that_went(serve):
         return 0
 
     # The worker that was there first is busy all the time.
-    server = serve(latency=lambda body: 6.0 if last_words(body) == "w1" else 0.1, fail=limited)
+    server = serve(latency=lambda body: 3.0 if last_words(body) == "w1" else 0.05, fail=limited)
     everything(frame(400), concurrency=16)
     assert server.peak >= 8

@@ -1,4 +1,4 @@
-"""Paired statistics: against two libraries, golden tables, and 2,000 simulations each."""
+"""Paired statistics: against two libraries, golden tables, and by simulations."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from scipy import stats
 
 from deepseek_jupyter.jobs import paired
 from deepseek_jupyter.jobs.attempt import Attempt, pairs_of
+from tests.support.fuzzing import FUZZING
 
 TIMES = 2_000
 
@@ -125,7 +126,7 @@ class TestSimulations:
         [(50, 0.15, 0.08), (50, 0.3, 0.1), (100, 0.15, 0.1), (200, 0.15, 0.0767)],
     )
     def test_intervals_cover_the_truth(self, count, differ, difference, draws):
-        draws(1_000)
+        draws(1_000 if FUZZING else 300)
         share = covered(simulated(count, differ, difference, 11), difference)
         assert 0.935 <= share <= 0.965
 
@@ -171,13 +172,14 @@ class TestSimulations:
     def test_repeats_are_averaged_within_a_case(self, draws):
         """Three repeats of 60 cases whose difficulty both share: no evidence is made of repeats."""
         draws(300)
+        times = TIMES if FUZZING else 500
         found, decided, inside = np.random.default_rng(8), 0, 0
-        for _ in range(TIMES):
+        for _ in range(times):
             hard = found.beta(2, 1, size=60)
             a, b = (found.binomial(3, hard) / 3 for _ in range(2))
             pair = paired.compare("a", "b", a.tolist(), b.tolist())
-            decided, inside = decided + pair.decided, inside + covered([pair], 0) / (TIMES)
-        assert decided / (TIMES) <= 0.06
+            decided, inside = decided + pair.decided, inside + covered([pair], 0) / times
+        assert decided / times <= 0.06
         assert 0.93 <= inside <= 0.97
 
     def test_many_pairs_are_held_to_one_level(self):

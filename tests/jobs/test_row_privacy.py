@@ -12,6 +12,7 @@ from deepseek_jupyter import api
 from deepseek_jupyter.errors import PolicyError
 from deepseek_jupyter.session.session import get_session
 from tests.jobs.test_row_map import everything
+from tests.support.fuzzing import rounds
 
 
 def sent(server) -> str:
@@ -85,14 +86,14 @@ def test_a_masked_value_is_restored_within_a_typed_answer(serve):
     assert everything(rows, "{{ text }}", to=Found)["mail"].tolist()[1] == "c@example.org"
 
 
-def test_300_maps_let_no_sentinel_leave(serve, monkeypatch, tmp_path):
+def test_no_map_lets_a_sentinel_leave(serve, monkeypatch, tmp_path):
     """Generated frames, prompts and policies; a sentinel is a value that no map may send."""
     from deepseek_jupyter.jobs import verbs
 
     server, draw = serve(), random.Random(11)
     monkeypatch.chdir(tmp_path)
     session = get_session()
-    for run in range(300):
+    for run in range(rounds(300)):
         size = draw.randint(1, 4)
         hidden = [f"Zentinel{run}x{at}q" for at in range(size)]
         mails = [f"zentinel{run}.{at}@example.org" for at in range(size)]
@@ -115,5 +116,5 @@ def test_300_maps_let_no_sentinel_leave(serve, monkeypatch, tmp_path):
             everything(rows, f"Run {run}: {{{{ {column} }}}} and {{{{ text }}}}")
         except PolicyError:
             assert column == "secret"
-    assert server.accepted > 250
+    assert server.accepted > rounds(300) * 5 // 6
     assert "entinel" not in sent(server)

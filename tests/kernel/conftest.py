@@ -17,6 +17,8 @@ from tests.support.guard import network_guard
 from tests.support.kernels import Kernel, kernel_environment, without_keys
 from tests.support.scripted import Server
 
+HERE = str(Path(__file__).parent)
+
 _AFRESH = """\
 get_ipython().run_line_magic("reset", "-f")
 __import__("gc").freeze()  # the reset has collected; what is left need not be walked by the next
@@ -31,7 +33,7 @@ import deepseek_jupyter as ds
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
-        if Path(__file__).parent in item.path.parents:
+        if str(item.path).startswith(HERE):
             item.add_marker(pytest.mark.kernel)
 
 

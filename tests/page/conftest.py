@@ -19,12 +19,12 @@ from tests.session.conftest import session  # noqa: F401
 from tests.support.kernels import Kernel
 from tests.support.page import Page
 
+HERE = str(Path(__file__).parent)
+
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
-        if Path(__file__).parent in item.path.parents and "kernel" in getattr(
-            item, "fixturenames", ()
-        ):
+        if str(item.path).startswith(HERE) and "kernel" in getattr(item, "fixturenames", ()):
             item.add_marker(pytest.mark.kernel)
 
 

@@ -8,7 +8,8 @@ import time
 import pytest
 
 from tests.support.page import Page, Refused
-from tests.support.scripted import Reply, answer, deltas, error, pause
+from tests.support.scripted import Reply, answer, deltas, error, pause, send
+from tests.support.wires import named, responses_events, search
 from tests.support.wording import tool_call
 
 
@@ -191,6 +192,27 @@ def test_the_gauge_is_that_of_the_dry_run_or_says_what_is_wrong(page, kernel, se
     assert not server.requests
     kernel.run("ds.get_session().config.providers = {'deepseek': {'context_tokens': 2_000}}")
     assert "takes 2,000 in all." in page.ask("gauge", prompt="What is in @notes?")["gauge"]
+
+
+def test_a_question_is_searched_for_and_its_gauge_and_dry_run_say_what_that_means(page, server):
+    page.ask("conversation")
+    means = "Words of the question may go to a web search"
+    assert means in page.ask("gauge", prompt="How?", web=True)["gauge"]
+    assert means not in page.ask("gauge", prompt="How?")["gauge"]
+    reports = page.ask("dry_run", prompt="How?", web=True)["reports"]
+    assert any(report["remark"].startswith(means) for report in reports)
+    assert not server.requests
+    events = responses_events("They sleep little.", before=[search("giraffe sleep")])
+    server.queue(Reply(send(*map(named, events))))
+    asked = page.ask("ask", prompt="How?", web=True)
+    assert asked["status"] == "done"
+    assert server.requests[-1].json["tools"] == [{"type": "web_search"}]
+    server.queue(Reply(send(*map(named, responses_events("They do not.")))))
+    page.ask("regenerate", turn=asked["turn"])
+    assert server.requests[-1].json["tools"] == [{"type": "web_search"}]
+    server.queue(answer("Yes."))
+    page.ask("ask", prompt="Sure?")
+    assert "tools" not in server.requests[-1].json
 
 
 def test_a_frame_is_attached_under_the_policy_of_its_chip(page, kernel, server):

@@ -159,6 +159,26 @@ def test_the_models_of_all_usable_providers_are_offered(page, server, kernel):
     assert server.requests[-1].path.startswith("/vllm")
 
 
+def test_a_web_search_is_offered_where_a_server_searches_and_no_policy_forbids_it(
+    page, server, kernel, tmp_path
+):
+    told = page.ask("models", only="default")["web"]
+    assert told.startswith("Words of the question may go to a web search")
+    assert "30,000 tokens, about 0.0" in told
+    providers = {"vllm": {"base_url": server.base_url("vllm")}}
+    kernel.run(f"ds.get_session().config.providers = {providers!r}")
+    page.ask("settings", set={"model": "vllm:m"})
+    assert page.ask("models", only="default")["web"] == ""
+    page.ask("settings", set={"model": ""})
+    policy = tmp_path / "policy.toml"
+    policy.write_text('[teaching]\nforbid_tools = ["web_*"]\n')
+    kernel.run(f"import os; os.environ['DEEPSEEK_POLICY'] = {str(policy)!r}")
+    assert page.ask("models", only="default")["web"] == ""
+    policy.write_text("[teaching\n")
+    assert page.ask("models", only="default")["web"] == ""
+    kernel.run("del os.environ['DEEPSEEK_POLICY']")
+
+
 def test_a_turn_without_an_answer_is_told_to_later_panels_until_something_moves(page, server):
     server.queue(answer("Fine."))
     first = page.ask("ask", prompt="One?")["turn"]

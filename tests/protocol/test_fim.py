@@ -49,19 +49,10 @@ def test_llamacpp_is_asked_in_its_own_words():
     assert body["stream"] is body["cache_prompt"] is True
 
 
-@pytest.mark.parametrize(
-    ("request_", "about"),
-    [
-        (FimRequest("m", "  \n"), "no code"),
-        (FimRequest("m", "x", parameters={"tools": []}), "tools"),
-        (FimRequest("m", "x", parameters={"max_tokens": 5000}), "4096"),
-        (FimRequest("m", "x", parameters={"max_tokens": 0}), "4096"),
-    ],
-)
 @pytest.mark.parametrize("wire", [FIM, INFILL])
-def test_what_a_server_would_refuse_is_refused_here(request_, about, wire):
-    with pytest.raises(ParameterError, match=about):
-        sent(request_, wire)
+def test_nothing_to_complete_is_refused_here(wire):
+    with pytest.raises(ParameterError, match="no code"):
+        sent(FimRequest("m", "  \n"), wire)
 
 
 @pytest.mark.parametrize(

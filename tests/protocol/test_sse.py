@@ -32,7 +32,6 @@ def test_all_three_line_ends(end):
         (b": c\n\ndata: a\n\n", ["a"]),
         (b"data: a\n: in between\ndata: b\n\n", ["a\nb"]),
         (b"event: x\nid: 1\nretry:0\ndata: a\n\n", ["a"]),
-        (b"\xef\xbb\xbfdata: a\n\n", ["a"]),
         (b"\n\n\n\ndata: a\n\n\n", ["a"]),
         (b"data: a\n", ["a"]),
         (b"data: a", ["a"]),

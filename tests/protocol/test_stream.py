@@ -24,7 +24,6 @@ from deepseek_jupyter.protocol.stream import (
     RUNAWAY_BLANKS,
     Completion,
     CompletionStream,
-    parse_response,
 )
 from deepseek_jupyter.protocol.usage import Usage
 from tests.support.wording import (
@@ -307,28 +306,28 @@ class TestWholeReplies:
     def test_a_body_reads_like_its_stream(self):
         call = tool_call("c", "f", '{"x": 1}')
         streamed = read(*answer_chunks("Yes.", "Hm.", [call]))
-        whole = parse_response(whole_body("Yes.", "Hm.", [call]))
+        whole = CompletionStream.whole(whole_body("Yes.", "Hm.", [call]))
         assert whole == replace(streamed, facts=whole.facts)
         assert streamed.facts == {"fingerprint": "fp_test", "created": whole.facts["created"]}
 
     def test_a_relay_s_wrapping_comes_off(self):
         body = {"data": whole_body("Yes."), "success": True}
-        assert parse_response(body).answer == "Yes."
+        assert CompletionStream.whole(body).answer == "Yes."
 
     @pytest.mark.parametrize(
         "body", [{}, {"choices": []}, {"choices": None}, {"choices": [None]}, {"data": None}]
     )
     def test_what_is_no_reply_is_none(self, body):
-        assert parse_response(body) is None
+        assert CompletionStream.whole(body) is None
 
     def test_it_comes_apart_into_deltas_that_rebuild_it(self):
         call = tool_call("c", "f", "{}")
-        whole = parse_response(whole_body("Yes.", "Hm.", [call]))
+        whole = CompletionStream.whole(whole_body("Yes.", "Hm.", [call]))
         parts = list(deltas_of(whole))
         assert [type(p) for p in parts] == [ReasoningDelta, TextDelta, ToolCallDelta, Usage, Finish]
 
     def test_the_message_for_the_history(self):
-        whole = parse_response(whole_body("Yes.", "Hm.", [tool_call("c", "f", "{}")]))
+        whole = CompletionStream.whole(whole_body("Yes.", "Hm.", [tool_call("c", "f", "{}")]))
         message = whole.message()
         assert (message.role, message.content, message.reasoning) == ("assistant", "Yes.", "Hm.")
         assert message.tool_calls == (ToolCall("c", "f", "{}"),)

@@ -11,7 +11,7 @@ import pytest
 
 from deepseek_jupyter.protocol.deltas import ReasoningDelta, TextDelta
 from deepseek_jupyter.protocol.messages import read_arguments
-from deepseek_jupyter.protocol.stream import CompletionStream, parse_json, parse_response
+from deepseek_jupyter.protocol.stream import CompletionStream, parse_json
 from deepseek_jupyter.protocol.usage import Usage
 
 
@@ -113,13 +113,6 @@ CALLS = {
     "a ghost": ([*calls(call(0, "x", "add", A1)), {"tool_calls": [{"index": 1}]}], TWO[:1]),
     "index from 1": (calls(call(1, "x", "add", A1)), TWO[:1]),
     "one that is no list": ([{"tool_calls": call(0, "x", "add", A1)}], TWO[:1]),
-    "function_call": (
-        [
-            {"function_call": {"name": "add", "arguments": '{"a"'}},
-            {"function_call": {"arguments": ":1}"}},
-        ],
-        TWO[:1],
-    ),
     "text before": ([{"content": "I look."}, *calls(call(0, "x", "add", A1))], TWO[:1]),
     "null content": ([{"content": None, **calls(call(0, "x", "add", A1))[0]}], TWO[:1]),
     "numbers for ids": (calls(call(0, 7, "add", A1), call(1, 8, "add", A2)), TWO),
@@ -284,7 +277,7 @@ def test_texts_in_one_piece(deltas, thinking, text):
     if len(deltas) > 1:
         pytest.skip("it is a stream")
     body = {"choices": [{"message": {"role": "assistant", **deltas[0]}, "finish_reason": "stop"}]}
-    said = parse_response(body)
+    said = CompletionStream.whole(body)
     assert (said.reasoning, said.answer) == (thinking, text)
 
 
@@ -313,12 +306,6 @@ def test_where_it_is_known_it_is_shown_as_thinking():
         ReasoningDelta("Hm"),
         TextDelta("Hi"),
     ]
-
-
-@pytest.mark.parametrize("data", [b"\xef\xbb\xbf" + stream_of(chunk({"content": "Hi"}))])
-@pytest.mark.parametrize("size", [0, 1, 2])
-def test_a_byte_order_mark_before_the_stream(data, size):
-    assert read(data, size).answer == "Hi"
 
 
 def test_a_byte_order_mark_in_each_event():

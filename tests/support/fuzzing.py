@@ -13,7 +13,7 @@ from pathlib import Path
 from hypothesis import HealthCheck, settings
 from hypothesis.database import DirectoryBasedExampleDatabase
 
-__all__ = ["FUZZING", "examples", "load_profile"]
+__all__ = ["FUZZING", "examples", "load_profile", "rounds"]
 
 FUZZING = os.environ.get("HYPOTHESIS_PROFILE") == "fuzz"
 SCALE = int(os.environ.get("FUZZ_SCALE", "50")) if FUZZING else 0.5
@@ -37,3 +37,8 @@ def load_profile() -> None:
 def examples(count: int) -> settings:
     """A decorator: half as many examples in `make test`, more in `make fuzz`."""
     return settings(max_examples=int(count * SCALE))
+
+
+def rounds(count: int) -> int:
+    """Rounds of a test that draws its cases itself: all in `make fuzz`, a fifth in `make test`."""
+    return count if FUZZING else count // 5

@@ -104,7 +104,7 @@ def test_a_shape_is_called_as_the_type_is():
     assert shape_of(list[City]).name == "CityList"
     assert shape_of(int).name == "Answer"
     assert shape_of({**JSON_SCHEMA, "title": "Ein Maß"}).name == "Ein_Ma_"
-    assert shape_of(City).description == "A city."
+    assert shape_of(City).schema["description"] == "A city."
 
 
 def test_a_named_tuple_asks_for_its_names():

@@ -6,6 +6,7 @@ import datetime as dt
 import re
 import sys
 from decimal import Decimal
+from itertools import product
 
 import pytest
 
@@ -266,25 +267,20 @@ class TestPolicy:
         assert text == "a\n0\n(1 row)\n5 of 100 rows of df"
         assert ask(tool, "SELECT avg(a) AS a FROM df").startswith("a\n49.5\n(1 row)\nComputed over")
 
-    @pytest.mark.parametrize(
-        "spec",
-        ["sample(5)", "sample(3),b=full", "sample(7),b=sample(2)", "sample(20),budget=60"],
-    )
     @pytest.mark.parametrize("lazy", [False, True])
-    def test_the_sampled_rows_are_those_of_the_card(self, tool_of, spec, lazy):
+    def test_the_sampled_rows_are_those_of_the_card(self, tool_of, lazy):
         frame = pl.DataFrame({"a": [f"A{n:03}" for n in range(300)], "b": range(300)})
-        frame = frame.lazy() if lazy else frame
-        redactor, policy = (
-            Redactor(),
-            parse_spec(f"df:{spec},budget=100000" if "budget" not in spec else f"df:{spec}")[1],
-        )
-        card = attach("df", frame, policy, redactor).text
-        tool = sql_tool({"df": frame}, {"df": policy}, redactor=redactor)
-        values = tool.call(query="SELECT a FROM df WHERE a IS NOT NULL").table["a"].to_pylist()
-        tool.call.close()
-        assert values
-        if "budget" not in spec:  # else the card shows fewer of them
-            assert [value for value in values if value not in card] == []
+        frame, redactor = frame.lazy() if lazy else frame, Redactor()
+        many = [f"{spec},budget=100000" for spec in ("sample(5)", "sample(3),b=full",
+                                                     "sample(7),b=sample(2)")]  # fmt: skip
+        specs = {f"df{at}": spec for at, spec in enumerate([*many, "sample(20),budget=60"])}
+        tool = tool_of(redactor, **{name: (frame, spec) for name, spec in specs.items()})
+        for name, spec in specs.items():
+            card = attach(name, frame, parse_spec(f"{name}:{spec}")[1], redactor).text
+            found = tool.call(query=f"SELECT a FROM {name} WHERE a IS NOT NULL").table["a"]
+            assert len(found)
+            if spec in many:  # else the card shows fewer of them
+                assert [value for value in found.to_pylist() if value not in card] == []
 
     def test_a_column_with_a_smaller_sample_is_empty_beyond_it(self, tool_of):
         frame = pl.DataFrame({"a": range(100), "b": range(100)})
@@ -480,27 +476,32 @@ class TestNumbersOfCards:
     )
 
     @pytest.mark.parametrize("level", ["stats", "sample", "full"])
-    @pytest.mark.parametrize("kind", [int, float, "Int64", "decimal"])
-    def test_arithmetic_does_not_take_them_apart(self, tool_of, level, kind):
+    def test_arithmetic_does_not_take_them_apart(self, tool_of, level):
         cards = pd.Series(self.CARDS * 4)
-        cards = cards.map(Decimal) if kind == "decimal" else cards.astype(kind)
-        frame = pd.DataFrame({"v": cards, "g": [1, 2] * 10})
-        tool = tool_of(Redactor(), df=(frame, level))
-        for query in (
-            "SELECT v // 1000000, v % 1000000 FROM df",
-            "SELECT v // 1000000 AS k, count(*) FROM df GROUP BY k",
-            "SELECT g, sum(v), min(v) FROM df GROUP BY g",
-            "SELECT sum(v - 4000000000000000) FROM df",
-            "FROM df",
+        kinds = {f"of_{kind}": cards.astype(kind) for kind in ("int", "float", "Int64")}
+        kinds["of_decimal"] = cards.map(Decimal)
+        frames = {name: pd.DataFrame({"v": v, "g": [1, 2] * 10}) for name, v in kinds.items()}
+        tool = tool_of(Redactor(), **{name: (frame, level) for name, frame in frames.items()})
+        for name, query in product(
+            kinds,
+            (
+                "SELECT v // 1000000, v % 1000000 FROM {}",
+                "SELECT v // 1000000 AS k, count(*) FROM {} GROUP BY k",
+                "SELECT g, sum(v), min(v) FROM {} GROUP BY g",
+                "SELECT sum(v - 4000000000000000) FROM {}",
+                "FROM {}",
+            ),
         ):
             try:
-                text = ask(tool, query)
+                text = ask(tool, query.format(name))
             except QueryError as refused:
                 text = f"{refused.what} {refused.hint}"
             digits = re.sub(r"[^0-9]", "", text)
-            assert not [c for c in self.CARDS if str(c)[:9] in digits or str(c)[-6:] in digits]
-        counted = ask(tool, "SELECT g, count(DISTINCT v) AS n FROM df GROUP BY g ORDER BY g")
-        assert counted.startswith("g,n\n")
+            found = [c for c in self.CARDS if str(c)[:9] in digits or str(c)[-6:] in digits]
+            assert found == [], (name, query)
+        for name in kinds:
+            counted = f"SELECT g, count(DISTINCT v) AS n FROM {name} GROUP BY g ORDER BY g"
+            assert ask(tool, counted).startswith("g,n\n")
 
     @pytest.mark.parametrize(
         "wrapped", [lambda v: [v], lambda v: {"no": v}, lambda v: str(v).encode()]

@@ -18,6 +18,7 @@ from deepseek_jupyter.protocol.wire import WIRES
 from deepseek_jupyter.tools.schemas import ask_for, shape_of
 from deepseek_jupyter.tools.strict import strict
 from deepseek_jupyter.transport.providers import PROVIDERS
+from tests.support.fuzzing import rounds
 from tests.support.validator import complaint, refused
 from tests.support.wires import bytes_of
 
@@ -66,14 +67,14 @@ def lose_nothing(seeds, depth=4) -> int:
     return found
 
 
-@pytest.mark.parametrize("block", range(30))
-def test_three_hundred_models_are_accepted_and_lose_nothing(block):
+@pytest.mark.parametrize("block", range(rounds(30)))
+def test_models_are_accepted_and_lose_nothing(block):
     """Those that strict mode cannot say are asked for in JSON mode."""
     lose_nothing(range(10 * block, 10 * block + 10))
 
 
 def test_many_small_models_are_asked_for_strictly_and_lose_nothing():
-    assert lose_nothing(range(100), depth=2) > 40
+    assert lose_nothing(range(rounds(100)), depth=2) > rounds(40)
 
 
 def on_responses(seed: int) -> bool:
@@ -101,8 +102,8 @@ def on_responses(seed: int) -> bool:
     return strict
 
 
-@pytest.mark.parametrize("block", range(10))
-def test_a_hundred_models_round_trip_on_responses(block):
+@pytest.mark.parametrize("block", range(rounds(10)))
+def test_models_round_trip_on_responses(block):
     assert any(list(map(on_responses, range(10 * block, 10 * block + 10))))
 
 

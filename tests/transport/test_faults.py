@@ -421,6 +421,11 @@ class TestBrokenStreams:
         server.queue(answer("Packed.", gzip=True) if stream else whole("Packed.", framing="close"))
         assert asked(server, stream=stream).text == "Packed."
 
+    @pytest.mark.parametrize("piece", [0, 1])
+    def test_a_byte_order_mark_before_the_stream(self, server, piece):
+        server.queue(answer("Hello.", before=[send(b"\xef\xbb\xbf")], piece=piece))
+        assert asked(server).text == "Hello."
+
     def test_gzip_one_byte_at_a_time(self, server):
         server.queue(answer("Packed.", gzip=True, piece=1))
         assert asked(server).text == "Packed."

@@ -11,27 +11,30 @@ import type { IRenderMime } from '@jupyterlab/rendermime-interfaces';
 import type { ITranslator, TranslationBundle } from '@jupyterlab/translation';
 import type { JSONObject } from '@lumino/coreutils';
 import type { Message } from '@lumino/messaging';
-import { maybeObject, number, object, text } from '../kernel/json';
+import { joined, maybeObject, number, object, text } from '../kernel/json';
 import { asMarkdown, isRunning, readOutput, readRecord, SCHEMA } from '../kernel/record';
 import { merge } from '../kernel/transcript';
-import { Flow } from '../markdown/flow';
 import { LabRenderer } from '../markdown/labrenderer';
-import { insertBelow, isEditable, regenerate, replaceCell, runBelow, stop } from './actions';
-import { addCitations } from './citations';
-import { make, say } from './dom';
-import { findHostCell, hideSaid, isExecuting, kernelOf } from './hostcell';
-import { Notes } from './notes';
-import { settle } from './outputs';
-import { addCodeBars, Attachments, FileTurns, Header } from './parts';
-import { SeamLine } from './seam';
-import { SiblingSwitch } from './siblings';
-import { Proposal, readProposal, withoutCode } from './proposal';
-import { TypedAnswer } from './table';
-import { Thinking } from './thinking';
-import { TokenView } from './tokenview';
-import { Tools } from './tools';
-import { announcement } from './wording';
 import { wordsIn } from '../words';
+import {
+  findHostCell,
+  hideSaid,
+  insertBelow,
+  isEditable,
+  isExecuting,
+  kernelOf,
+  regenerate,
+  replaceCell,
+  runBelow,
+  stop
+} from './hostcell';
+import { make, say } from './dom';
+import { settle } from './outputs';
+import { FileTurns } from './parts';
+import { Proposal, readProposal, withoutCode } from './proposal';
+import { SiblingSwitch } from './siblings';
+import { TurnParts } from './turn';
+import { announcement } from './wording';
 import type { Consent, ITurnRecord } from '../kernel/record';
 import type { ITranscript } from '../kernel/transcript';
 import type { ICommHub, ICommMessage } from '../tokens';
@@ -62,13 +65,6 @@ export class Card extends Widget implements IRenderMime.IRenderer {
     this._options = options;
     this._trans = wordsIn(options.translator);
     const renderer = new LabRenderer(options.rendererOptions);
-    const answer = make('div', 'flow');
-    answer.classList.add('jp-RenderedHTMLCommon', 'jp-RenderedMarkdown');
-    this._answer = new Flow(answer, renderer, node => {
-      addCodeBars(node, this._codeActions, this._trans);
-      addCitations(node, this._record.cites, this._trans);
-    });
-    this._thinking = new Thinking(renderer, this._trans);
     this._switch = new SiblingSwitch(
       options.hub,
       {
@@ -77,8 +73,10 @@ export class Card extends Widget implements IRenderMime.IRenderer {
       },
       this._trans
     );
-    this._header = new Header(
-      {
+    this._parts = new TurnParts({
+      renderer,
+      trans: this._trans,
+      header: {
         copy: () => Clipboard.copyToSystem(this._record.answer),
         regenerate: () => this._at(host => regenerate(host, options.translator)),
         stop: () => this._stop(),
@@ -88,58 +86,43 @@ export class Card extends Widget implements IRenderMime.IRenderer {
           this._at(host => runBelow(host, `%deepseek show ${turn} --as ${form}`, options.translator));
         }
       },
-      this._switch.node,
-      this._trans
-    );
-    this._attachments = new Attachments(this._trans);
-    this._tools = new Tools(
-      this._trans,
-      (call, consent) => this._answerToolCall(call, consent),
-      renderer
-    );
-    this._file = new FileTurns(this._trans, take =>
-      this._answerToolCall(this._asking, take ? 'approve' : 'deny')
-    );
-    this._seam = new SeamLine(
-      {
+      branch: this._switch.node,
+      code: this._codeActions,
+      remedies: {
+        again: () => this._at(host => regenerate(host, options.translator)),
+        goOn: () => this._at(host => runBelow(host, GO_ON, options.translator)),
+        fresh: () => this._at(host => this._fresh(host))
+      },
+      seam: {
         show: last => this._tell('checkout', { to: last }),
         carryOver: () => this._tell('carry_over', { turn: this._saved.id })
       },
-      this._trans
+      decide: (call, consent) => this._answerToolCall(call, consent),
+      choose: (at, choice) => void this._switch.branch(at, choice),
+      changed: () => void this._update()
+    });
+    this._file = new FileTurns(this._trans, take =>
+      this._answerToolCall(this._asking, take ? 'approve' : 'deny')
     );
     this._proposal = new Proposal(
       { hub: options.hub, kernel: () => kernelOf(this._hostCell()), renderer },
       this._trans
     );
-    this._typed = new TypedAnswer(answer, this._trans);
-    this._tokens = new TokenView(
-      this._trans,
-      (at, choice) => void this._switch.branch(at, choice),
-      () => void this._update()
-    );
-    this._header.node.querySelector('.jp-DeepSeek-buttons')!.prepend(this._tokens.toggle);
-    this._notes = new Notes(this._trans, {
-      again: () => this._at(host => regenerate(host, options.translator)),
-      goOn: () => this._at(host => runBelow(host, GO_ON, options.translator)),
-      fresh: () => this._at(host => this._fresh(host))
-    });
     const log = make('div', 'log');
     log.setAttribute('role', 'log');
     log.setAttribute('aria-live', 'off');
-    log.append(
-      ...[this._file, this._thinking, this._tools, this._typed, this._tokens, this._proposal].map(part => part.node)
-    );
+    log.append(this._file.node, ...this._parts.log, this._proposal.node);
     this._status.setAttribute('role', 'status');
     this.addClass('jp-DeepSeek-card');
     this.node.setAttribute('role', 'group');
     this.node.setAttribute('aria-label', this._trans.__('Answer of a DeepSeek model'));
     this.node.append(
-      this._header.node,
+      this._parts.header.node,
       this._switch.bar,
-      this._attachments.node,
+      this._parts.attachments.node,
       log,
-      this._notes.node,
-      this._seam.node,
+      this._parts.notes.node,
+      this._parts.seam.node,
       this._status
     );
     this.node.addEventListener('keydown', event => this._onKey(event));
@@ -151,9 +134,8 @@ export class Card extends Widget implements IRenderMime.IRenderer {
   async renderModel(model: IRenderMime.IMimeModel): Promise<void> {
     const record = readOutput(model.data, model.metadata);
     if (record.schema > SCHEMA) {
-      const text = model.data['text/markdown'];
       this.addClass('jp-mod-plain');
-      await this._answer.set(Array.isArray(text) ? text.join('') : String(text ?? ''), true);
+      await this._parts.update(this.node, readRecord(null), false, null, joined(model.data['text/markdown']));
       return;
     }
     this._saved = record;
@@ -175,8 +157,7 @@ export class Card extends Widget implements IRenderMime.IRenderer {
     this._options.hub?.messageReceived.disconnect(this._onMessage, this);
     this._outputs?.changed.disconnect(this._hideSaid, this);
     clearInterval(this._ticker);
-    this._answer.dispose();
-    this._thinking.dispose();
+    this._parts.dispose();
     super.dispose();
   }
 
@@ -202,24 +183,18 @@ export class Card extends Widget implements IRenderMime.IRenderer {
     this._switch.update(own, live);
     // Only what the kernel says now may be asked: a record may come from a stranger's file.
     const asking = live ? (transcript?.asking ?? null) : null;
-    this._header.update(record, live, asking !== null);
     this._skips = live && record.replayed;
     this.node.tabIndex = this._skips ? 0 : -1; // a key can skip while it has the focus
-    this._attachments.update(record);
     this._asking = asking?.call ?? '';
     this._file.ask(asking?.ofFile ? asking.text : '');
-    this._tools.update(record, asking);
     this._mark();
-    this._typed.update(record);
-    const tokens = this._tokens.update(record);
-    this.toggleClass('jp-mod-tokens', this._tokens.on);
     const proposal = record.changes === null ? null : readProposal(record.changes);
     this._proposal.node.hidden = proposal === null;
     this.toggleClass('jp-mod-proposes', proposal !== null);
     proposal && this._proposal.update(proposal);
-    this._notes.update(record);
+    const answer = proposal ? withoutCode(record.answer, proposal) : asMarkdown(record);
+    const drawn = this._parts.update(this.node, record, live, asking, answer);
     this._hideSaid();
-    this.toggleClass('jp-mod-noCode', record.policy.includes('no_code'));
     const words = announcement(record, live, this._trans);
     if (this._spoken !== words && (live || this._spoken !== null)) {
       say(this._status, words); // a finished turn that is merely opened says nothing
@@ -227,14 +202,7 @@ export class Card extends Widget implements IRenderMime.IRenderer {
     this._spoken = words;
     this._tick(isRunning(record.status) && (live || this.isAttached));
     this._options.changed?.(record, live);
-    await Promise.all([
-      tokens,
-      this._thinking.update(record, live),
-      this._answer.set(
-        proposal ? withoutCode(record.answer, proposal) : asMarkdown(record),
-        !live
-      )
-    ]);
+    await drawn;
   }
 
   /** An error that is said here is not said again below. */
@@ -328,7 +296,7 @@ export class Card extends Widget implements IRenderMime.IRenderer {
     const foreign = !!kernel && (this._options.hub?.isForeign(this._saved.id, kernel) ?? false);
     this._file.mark(this.node, foreign);
     const seam = kernel && this._options.hub?.seamAt(this._saved.id, kernel);
-    this._seam.update(seam ?? null, !isRunning(this._record.status));
+    this._parts.seam.update(seam ?? null, !isRunning(this._record.status));
   }
 
   /** Update once in the next frame, however many messages arrived. */
@@ -403,20 +371,12 @@ export class Card extends Widget implements IRenderMime.IRenderer {
 
   private _options: Card.IOptions;
   private _trans: TranslationBundle;
-  private _header: Header;
+  private _parts: TurnParts;
   private _switch: SiblingSwitch;
-  private _thinking: Thinking;
-  private _attachments: Attachments;
-  private _tools: Tools;
-  private _typed: TypedAnswer;
-  private _tokens: TokenView;
   private _proposal: Proposal;
   private _file: FileTurns;
-  private _seam: SeamLine;
   private _asking = '';
   private _skips = false;
-  private _answer: Flow;
-  private _notes: Notes;
   private _outputs: IHostCell['cell']['outputArea']['model'] | null = null;
   private _status = make('div', 'status');
   private _saved: ITurnRecord = readRecord(null);

@@ -4,9 +4,8 @@
  */
 import type { TranslationBundle } from '@jupyterlab/translation';
 import { said } from '../said';
-import { make, say } from './dom';
+import { make, say, textButton } from './dom';
 import { duration } from './wording';
-import { wordDiff } from './worddiff';
 import type { ITurnRecord } from '../kernel/record';
 
 /** Columns are beside each other from this width on, in pixels. */
@@ -69,13 +68,13 @@ export class Columns {
 
   private _view(at: number) {
     const node = make('section', 'column');
-    const tab = this._button('', 'tab', () => this._select(at));
+    const tab = textButton('tab', '', () => this._select(at));
     node.id = `jp-DeepSeek-column-${++made}`;
     tab.id = `${node.id}-tab`;
     tab.setAttribute('role', 'tab');
     tab.setAttribute('aria-controls', node.id);
     node.setAttribute('aria-labelledby', tab.id);
-    const use = this._button(this._trans.__('Go on with this one'), 'word', () => {
+    const use = textButton('word', this._trans.__('Go on with this one'), () => {
       say(this._trouble, '');
       this._actions.use(this._columns[at].record.id).catch(error => say(this._trouble, error.message));
     });
@@ -147,27 +146,53 @@ export class Columns {
     }
   }
 
-  private _button(label: string, kind: string, click: () => void): HTMLButtonElement {
-    const button = make('button', kind, label);
-    button.type = 'button';
-    button.addEventListener('click', click);
-    return button;
-  }
-
   private _tabs = make('div', 'tabs');
   private _row = make('div', 'columns-row');
   private _remark = make('p', 'columns-remark');
   private _trouble = make('p', 'error-hint');
-  private _differ = this._button(this._trans.__('Differences'), 'word', () => {
+  private _differ = textButton('word', this._trans.__('Differences'), () => {
     const pressed = this._differ.getAttribute('aria-pressed') === 'true';
     this._differ.setAttribute('aria-pressed', String(!pressed));
     this._mark();
   });
-  private _stop = this._button(this._trans.__('Stop all'), 'word', () => {
+  private _stop = textButton('word', this._trans.__('Stop all'), () => {
     this._running && this._actions.stop(this._running.record.id);
   });
   private _columns: readonly IColumn[] = [];
   private _views: ReturnType<Columns['_view']>[] = [];
   private _selected = 0;
   private _narrow = false;
+}
+
+/** Words that both texts have, the first alone or the second alone. */
+export type Change = readonly ['same' | 'gone' | 'new', string];
+
+/** The most pairs of words that are looked at; of longer texts all counts as changed. */
+const MOST = 16_000_000;
+
+/** What makes `one` into `other`, by a longest common subsequence. */
+export function wordDiff(one: string, other: string): Change[] {
+  const [a, b] = [one, other].map(text => text.match(/\n+|\S+/g) ?? []);
+  const wide = b.length + 1;
+  const known = a.length * wide <= MOST;
+  const common = new Uint16Array(known ? (a.length + 1) * wide : 0);
+  for (let i = known ? a.length - 1 : -1; i >= 0; i--) {
+    for (let j = b.length - 1; j >= 0; j--) {
+      const at = i * wide + j;
+      common[at] = a[i] === b[j] ? common[at + wide + 1] + 1 : Math.max(common[at + wide], common[at + 1]);
+    }
+  }
+  const found: [Change[0], string][] = [];
+  for (let i = 0, j = 0; i < a.length || j < b.length; ) {
+    const both = known && i < a.length && a[i] === b[j];
+    const at = i * wide + j;
+    const gone = i < a.length && (j === b.length || !known || common[at + wide] >= common[at + 1]);
+    const kind = both ? 'same' : gone ? 'gone' : 'new';
+    const word = kind === 'new' ? b[j] : a[i];
+    const last = found[found.length - 1];
+    last?.[0] === kind ? (last[1] += ` ${word}`) : found.push([kind, word]);
+    i += kind === 'new' ? 0 : 1;
+    j += kind === 'gone' ? 0 : 1;
+  }
+  return found;
 }

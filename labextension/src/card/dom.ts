@@ -11,20 +11,26 @@ export function make<K extends keyof HTMLElementTagNameMap>(
 ): HTMLElementTagNameMap[K] {
   const node = document.createElement(tag);
   node.className = `jp-DeepSeek-${part}`;
+  node instanceof HTMLButtonElement && (node.type = 'button'); // and no submit
   if (text) {
     node.textContent = text;
   }
   return node;
 }
 
+/** A button with a text. */
+export function textButton(part: string, label: string, onClick: () => void): HTMLButtonElement {
+  const node = make('button', part, label);
+  node.addEventListener('click', onClick);
+  return node;
+}
+
 /** A button with an icon; its label is for screen readers and as a tip. */
 export function button(icon: LabIcon, label: string, onClick: () => void): HTMLButtonElement {
-  const node = make('button', 'button');
-  node.type = 'button';
+  const node = textButton('button', '', onClick);
   node.title = label;
   node.setAttribute('aria-label', label);
   node.appendChild(icon.element({ tag: 'span', elementSize: 'normal' }));
-  node.addEventListener('click', onClick);
   return node;
 }
 

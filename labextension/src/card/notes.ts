@@ -2,7 +2,7 @@
 import type { TranslationBundle } from '@jupyterlab/translation';
 import { isRunning } from '../kernel/record';
 import { said } from '../said';
-import { make, say } from './dom';
+import { make, say, textButton } from './dom';
 import { price } from './wording';
 import type { ITurnError, ITurnRecord } from '../kernel/record';
 
@@ -54,7 +54,7 @@ export class ErrorBox {
     ].filter(([, act]) => act) as [string, () => void][];
     const retry = again && error && !LASTING.test(type);
     const all = retry ? [...own, [trans.__('Try again'), again] as const] : own;
-    this._buttons.replaceChildren(...all.map(([label, act]) => remedy(label, act!)));
+    this._buttons.replaceChildren(...all.map(([label, act]) => textButton('word', label, act!)));
     this._buttons.hidden = !all.length;
     // What a button says is not said by a command to type, too; a choice with prices is.
     const hint = said(error?.hint ?? '');
@@ -74,13 +74,6 @@ export class ErrorBox {
   private _fold = make('details', 'error-fold');
   private _details = make('p', 'error-details');
   private _shown = '';
-}
-
-function remedy(label: string, act: () => void): HTMLButtonElement {
-  const button = make('button', 'word', label);
-  button.type = 'button';
-  button.addEventListener('click', act);
-  return button;
 }
 
 /** Shows a turn's notices, its error and its footer: what it cost, and the rest on demand. */

@@ -16,7 +16,7 @@ import {
   readComparison,
   readRecords
 } from '../kernel/record';
-import { isExecuting } from './hostcell';
+import { isExecuting, panelOf } from './hostcell';
 import type { Status } from '../kernel/record';
 import type { ICommHub, ICommMessage } from '../tokens';
 
@@ -54,8 +54,7 @@ export function readNews(message: unknown): INews | null {
 export function keepOutputs(hub: ICommHub, tracker: INotebookTracker): void {
   hub.messageReceived.connect((_: ICommHub, { kernel, message }: ICommMessage) => {
     const news = readNews(message);
-    const panel =
-      news && tracker.find(({ sessionContext }) => sessionContext.session?.kernel?.id === kernel.id);
+    const panel = news && panelOf(tracker, kernel);
     if (news && panel) {
       void panel.context.ready.then(() => settle(panel, news));
     }

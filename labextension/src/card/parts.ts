@@ -1,4 +1,5 @@
-/** The parts of a card: header, attachments, code buttons. */
+/** The small parts of card, panel and status bar: header, attachments, code buttons, turns out of sight, a job. */
+import { Clipboard } from '@jupyterlab/apputils';
 import {
   addBelowIcon,
   copyIcon,
@@ -8,14 +9,13 @@ import {
   runIcon,
   stopIcon
 } from '@jupyterlab/ui-components';
-import { Clipboard } from '@jupyterlab/apputils';
 import type { TranslationBundle } from '@jupyterlab/translation';
+import { number, object, text } from '../kernel/json';
 import { isRunning } from '../kernel/record';
 import { said } from '../said';
-import { asCode, button, confirm, make, say } from './dom';
-import { shareOf } from './share';
+import { asCode, button, confirm, make, say, textButton } from './dom';
 import { phase, waitingFor } from './wording';
-import type { IAttachment, ITurnRecord } from '../kernel/record';
+import type { IAttachment, ISeam, ITurnRecord } from '../kernel/record';
 
 /** What the header's buttons do. */
 export interface IHeaderActions {
@@ -148,10 +148,8 @@ export class FileTurns {
     this.node.setAttribute('role', 'alertdialog');
     this.node.setAttribute('aria-label', trans.__('Turns that came with the file'));
     const choice = (label: string, take: boolean) => {
-      const button = make('button', 'word', label);
-      button.type = 'button';
+      const button = textButton('word', label, () => answer(take));
       button.dataset['word'] = take ? 'approve' : 'deny';
-      button.addEventListener('click', () => answer(take));
       return button;
     };
     this._text.classList.add('jp-DeepSeek-tool-text');
@@ -226,4 +224,137 @@ function bar(pre: HTMLElement, actions: ICodeActions, trans: TranslationBundle):
     }
   }
   return node;
+}
+
+/** What the buttons do with the turns that are out of sight. */
+export interface ISeamActions {
+  show(last: string): void;
+  /** Have them follow the newest answer. */
+  carryOver(): void;
+}
+
+/** The line where a conversation was cut: says how many turns are out of sight, shows them, or has them follow the newest answer. */
+export class SeamLine {
+  readonly node = make('div', 'seam');
+
+  constructor(actions: ISeamActions, private _trans: TranslationBundle) {
+    this._show = textButton('seam-button', _trans.__('Show'), () => actions.show(this._last));
+    this._carry = textButton('seam-button', _trans.__('Carry over'), () => actions.carryOver());
+    this._carry.title = _trans.__('They follow the newest answer from now on');
+    this.node.append(this._words, this._show, this._carry);
+    this.node.hidden = true;
+  }
+
+  update(seam: ISeam | null, able: boolean): void {
+    this.node.hidden = !seam?.left;
+    if (seam?.left) {
+      this._last = seam.last;
+      say(
+        this._words,
+        this._trans._n(
+          '%1 turn after the earlier answer',
+          '%1 turns after the earlier answer',
+          seam.left
+        )
+      );
+    }
+    this._show.disabled = this._carry.disabled = !able;
+  }
+
+  private _words = make('span', 'seam-words');
+  private _show: HTMLButtonElement;
+  private _carry: HTMLButtonElement;
+  private _last = '';
+}
+
+const LEVELS = ['none', 'schema', 'stats', 'sample', 'full'];
+
+/**
+ * `5 rows` for `sample(5),name=none`: the level of most columns, under the rules laid over it.
+ * `5 of 891 rows` where it is known how many left, and of how many.
+ */
+export function shareOf(
+  policy: string,
+  trans: TranslationBundle,
+  [left, all]: readonly number[] = []
+): string {
+  const levels = policy
+    .split(',')
+    .map(rule => rule.trim().replace(/^\*<=/, ''))
+    .filter(rule => /^[a-z]+(?:\(\d+\))?$/.test(rule));
+  const rank = (level: string) => LEVELS.indexOf(level.replace(/\(.*/, ''));
+  const least = levels.sort((a, b) => rank(a) - rank(b))[0] ?? '';
+  const rows = Number(/\((\d+)\)/.exec(least)?.[1] ?? 5);
+  if (left && all && rank(least) >= rank('sample')) {
+    return left < all
+      ? trans.__('%1 of %2 rows', left.toLocaleString('en'), all.toLocaleString('en'))
+      : trans._n('%1 row', '%1 rows', all);
+  }
+  switch (LEVELS[rank(least)]) {
+    case 'none':
+      return trans.__('nothing');
+    case 'schema':
+      return trans.__('names and types');
+    case 'stats':
+      return trans.__('statistics');
+    case 'sample':
+      return trans._n('%1 row', '%1 rows', rows);
+    default:
+      return least && trans.__('all rows');
+  }
+}
+
+/** How far a job has come. */
+export interface IJob {
+  readonly id: string;
+  readonly done: number;
+  readonly rows: number;
+  /** Rows, speed, time left and money, as the kernel words them. */
+  readonly said: string;
+  readonly isOver: boolean;
+}
+
+/** Read a kernel's message; null for one about anything else. */
+export function readJob(json: unknown): IJob | null {
+  const raw = object(json);
+  const id = text(raw['id']);
+  if (raw['type'] !== 'job' || !id) {
+    return null;
+  }
+  return {
+    id,
+    done: number(raw['done']) ?? 0,
+    rows: number(raw['rows']) ?? 0,
+    said: text(raw['said']),
+    isOver: raw['over'] === true
+  };
+}
+
+/** Shows a job over rows while it runs: a bar, its words, Stop. */
+export class JobBar {
+  readonly node = make('div', 'job');
+
+  constructor(stop: (id: string) => void, trans: TranslationBundle) {
+    const label = trans.__('Stop the job; what was answered is kept');
+    this._bar.setAttribute('aria-label', trans.__('Rows answered'));
+    this.node.append(this._bar, this._said, button(stopIcon, label, () => stop(this._id)));
+    this.node.hidden = true;
+  }
+
+  /** Show a job; null, or one that is over, for none. */
+  show(job: IJob | null): void {
+    const { node, _bar: bar } = this;
+    node.hidden = !job || job.isOver;
+    if (job) {
+      this._id = job.id;
+      bar.max = Math.max(1, job.rows);
+      bar.value = job.done;
+      say(this._said, job.said);
+      node.title = job.said;
+    }
+  }
+
+  private _bar = make('progress', 'job-bar');
+  private _said = make('span', 'job-said');
+  private _id = '';
 }

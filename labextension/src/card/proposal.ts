@@ -10,7 +10,7 @@ import type { TranslationBundle } from '@jupyterlab/translation';
 import { list, number, object, text } from '../kernel/json';
 import { RequestError } from '../kernel/requests';
 import { said } from '../said';
-import { make, say } from './dom';
+import { make, say, textButton } from './dom';
 import { coloured, visible } from './listing';
 import type { IBlockRenderer } from '../markdown/renderer';
 import type { ICommHub } from '../tokens';
@@ -126,10 +126,8 @@ export class Proposal {
   }
 
   private _button(label: string, verb: string, run = false): HTMLButtonElement {
-    const node = make('button', 'decision', label);
-    node.type = 'button';
+    const node = textButton('decision', label, () => void this._decide(verb, run));
     node.classList.toggle('jp-mod-primary', verb === 'accept' && !run);
-    node.addEventListener('click', () => void this._decide(verb, run));
     return node;
   }
 

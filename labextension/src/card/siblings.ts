@@ -12,7 +12,7 @@ import { asOutput, MIME_TYPE, readOutput } from '../kernel/record';
 import { RequestError } from '../kernel/requests';
 import { object, text } from '../kernel/json';
 import { merge } from '../kernel/transcript';
-import { button, make, say } from './dom';
+import { button, make, say, textButton } from './dom';
 import { kernelOf } from './hostcell';
 import type { ITurnRecord } from '../kernel/record';
 import type { ICommHub, ICommMessage } from '../tokens';
@@ -64,9 +64,7 @@ export class SiblingSwitch {
     const trans = this._trans;
     this._back = button(caretLeftIcon, trans.__('Previous answer'), () => this._step(-1));
     this._next = button(caretRightIcon, trans.__('Next answer'), () => this._step(1));
-    this._use.type = 'button';
-    this._use.textContent = trans.__('Go on from this answer');
-    this._use.addEventListener('click', () => void this._choose());
+    this._use = textButton('use', trans.__('Go on from this answer'), () => void this._choose());
     this._trouble.setAttribute('role', 'alert');
     this.node.append(this._back, this._label, this._next);
     this.node.hidden = true;
@@ -217,7 +215,7 @@ export class SiblingSwitch {
   private _next: HTMLButtonElement;
   private _label = make('span', 'branch-label');
   private _asked = make('p', 'looked-prompt');
-  private _use = make('button', 'use');
+  private _use: HTMLButtonElement;
   private _trouble = make('p', 'error-hint');
   private _saved: ITurnRecord | null = null;
   private _looked: ILooked | null = null;

@@ -3,13 +3,109 @@
  *
  * One token is in the tab order; the arrow keys lead from one to the next, Down into its alternatives.
  * Enter on an alternative has the model go on from there.
+ *
+ * The kernel packs tokens in `deepseek_jupyter/protocol/logprobs.py`. A record may come from anyone: what
+ * cannot be read gives no tokens, and unpacking stops at a size.
  */
 import type { TranslationBundle } from '@jupyterlab/translation';
-import { percent, unpack, visible } from '../kernel/logprobs';
+import { list, number, object, parsed, text } from '../kernel/json';
 import { said } from '../said';
-import { focused, make, say } from './dom';
-import type { IToken } from '../kernel/logprobs';
+import { focused, make, say, textButton } from './dom';
 import type { ITurnRecord } from '../kernel/record';
+
+/** A text with its probability; 0 where the host does not say. */
+export interface IAlternative {
+  /** Bytes that are a part of a character are shown as numbers. */
+  readonly text: string;
+  readonly p: number;
+}
+
+/** A token of an answer. */
+export interface IToken extends IAlternative {
+  /** What might have stood there instead, most likely first. */
+  readonly others: readonly IAlternative[];
+  /** Whether the user chose it. */
+  readonly chosen: boolean;
+}
+
+/** The tokens of a turn. */
+export interface ITokens {
+  readonly answer: readonly IToken[];
+  readonly thinking: readonly IToken[];
+  /** How many are not in the record. */
+  readonly left: number;
+}
+
+/** Characters that may come out of a record, and tokens of a list. */
+const LARGEST = 4_000_000;
+const MOST = 2000;
+
+/** Hundredths of -log p that mean: not known. */
+const UNKNOWN = 9999;
+
+/** The tokens that a record has packed. */
+export async function unpack(packed: string): Promise<ITokens> {
+  const said = object(parsed(await inflated(packed).catch(() => '')));
+  const texts = list(said['texts']).map(item => shown(text(item)));
+  const chosen = new Set(list(said['chosen']));
+  const tokens = (name: string) =>
+    list(said[name]).slice(0, MOST).map((item, at) => {
+      const numbers = list(item).map(value => number(value) ?? 0);
+      const pairs = numbers.flatMap((value, place) =>
+        place % 2 ? [] : [{ text: texts[value] ?? '', p: probability(numbers[place + 1] ?? UNKNOWN) }]
+      );
+      const [own = { text: '', p: 0 }, ...others] = pairs;
+      return { ...own, others, chosen: name === 'content' && chosen.has(at) };
+    });
+  return { answer: tokens('content'), thinking: tokens('reasoning_content'), left: number(said['left']) ?? 0 };
+}
+
+async function inflated(packed: string): Promise<string> {
+  const bytes = Uint8Array.from(atob(packed), char => char.charCodeAt(0));
+  const { readable, writable } = new DecompressionStream('deflate');
+  const writer = writable.getWriter();
+  writer.write(bytes).then(() => writer.close()).catch(() => undefined); // the reader fails, too
+  const reader = readable.getReader();
+  const decoder = new TextDecoder();
+  let said = '';
+  for (let got = await reader.read(); !got.done; got = await reader.read()) {
+    said += decoder.decode(got.value, { stream: true });
+    if (said.length > LARGEST) {
+      await reader.cancel();
+      return '';
+    }
+  }
+  return said;
+}
+
+function probability(cents: number): number {
+  return cents >= UNKNOWN ? 0 : Math.exp(-cents / 100);
+}
+
+/** A token's text; lone surrogates stand for bytes. */
+function shown(token: string): string {
+  return token.replace(/[\udc80-\udcff]/gu, unit => `\\x${(unit.charCodeAt(0) & 0xff).toString(16)}`);
+}
+
+/** Temperature and top-p applied to probabilities, most likely first: the shares among them. */
+export function reweighted(probabilities: readonly number[], temperature: number, topP: number): number[] {
+  const first = probabilities[0] || 1;
+  const powers = probabilities.map(p => (p / first) ** (1 / Math.max(temperature, 0.01)));
+  const sum = (values: readonly number[]) => values.reduce((total, value) => total + value, 0);
+  const whole = sum(powers);
+  const kept = powers.map((power, at) => (sum(powers.slice(0, at)) / whole < topP ? power : 0));
+  return kept.map(power => power / (sum(kept) || 1));
+}
+
+/** A probability: 61 %, 8.1 %, <0.1 %. */
+export function percent(p: number): string {
+  return p > 0 && p < 0.001 ? '<0.1 %' : `${(p * 100).toFixed(p >= 0.0995 || p === 0 ? 0 : 1)} %`;
+}
+
+/** A token with its blanks and line ends to be seen. */
+export function visible(token: string): string {
+  return token.replace(/ /g, '␣').replace(/\n/g, '⏎').replace(/\t/g, '⇥');
+}
 
 /** From which probability on a token is of each kind. */
 const KINDS = [0.9, 0.7, 0.5, 0.2, 0];
@@ -22,12 +118,10 @@ export class TokenView {
   readonly node = make('div', 'tokens');
 
   /** The switch. */
-  readonly toggle = make('button', 'word');
+  readonly toggle: HTMLButtonElement;
 
   constructor(private _trans: TranslationBundle, private _choose: Choose, changed: () => void) {
-    this.toggle.type = 'button';
-    this.toggle.textContent = _trans.__('Tokens');
-    this.toggle.addEventListener('click', () => {
+    this.toggle = textButton('word', _trans.__('Tokens'), () => {
       this._on = !this._on;
       changed();
     });
@@ -127,7 +221,6 @@ export class TokenView {
       bar.style.setProperty('--jp-DeepSeek-p', `${p * 100}%`);
       row.append(make('span', 'token-name', visible(text)), bar, make('span', 'token-p', percent(p)));
       if (row instanceof HTMLButtonElement) {
-        row.type = 'button';
         row.dataset['choice'] = String(index - 1);
         row.tabIndex = -1;
       }

@@ -2,8 +2,7 @@
 import type { TranslationBundle } from '@jupyterlab/translation';
 import { object, parsed } from '../kernel/json';
 import { make } from './dom';
-import { Listing } from './listing';
-import { tableIn, tableOf } from './table';
+import { Listing, tableIn, tableOf } from './listing';
 import { thought, took } from './wording';
 import type { Consent, IConsentRequest, IToolCall, ITurnRecord } from '../kernel/record';
 import type { IBlockRenderer } from '../markdown/renderer';
@@ -80,7 +79,6 @@ export class Tools {
     question.append(make('span', 'consent-words', words));
     const choice = (label: string, consent: Consent) => {
       const button = make('button', 'word', label);
-      button.type = 'button';
       button.dataset['word'] = consent;
       button.addEventListener('click', () => {
         // The buttons are about to go: keep the keyboard's focus at the call.

@@ -136,6 +136,7 @@ export class CommHub implements ICommHub {
 
   private _receive(json: unknown, link: KernelComms): void {
     const { type, id, alone } = object(json);
+    type === 'final' && link.send({ type: 'heard', id: text(id) });
     const over = type === 'final' && !this._transcripts.get(text(id)); // its record is in the output
     const transcript = over ? null : this._transcripts.receive(json, link);
     if (transcript) {
@@ -320,7 +321,7 @@ export class KernelComms implements ISource {
     if (comm.isDisposed) {
       return;
     }
-    const data = { updates: this._updates };
+    const data = { updates: this._updates, tab: tabId() };
     const { commId: comm_id, targetName: target_name } = comm;
     const opened = shell
       ? sendOnSubshell(shell, this.kernel, 'comm_open', { comm_id, target_name, data })
@@ -439,6 +440,17 @@ export async function newSubshell(kernel: Kernel.IKernelConnection): Promise<str
   }
   const { subshell_id: id } = await control(kernel, 'create_subshell_request');
   return typeof id === 'string' ? id : null;
+}
+
+/** An id of this tab that lives on when its page is loaded again; empty where nothing is kept. */
+function tabId(): string {
+  const key = 'deepseek-jupyter:tab';
+  try {
+    sessionStorage.getItem(key) || sessionStorage.setItem(key, UUID.uuid4());
+    return sessionStorage.getItem(key) ?? '';
+  } catch {
+    return ''; // storage is turned off
+  }
 }
 
 /** Settle after so many milliseconds. */

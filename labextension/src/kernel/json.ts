@@ -27,6 +27,11 @@ export function text(value: unknown): string {
   return maybeText(value) ?? '';
 }
 
+/** A text, of which a notebook's file may have the lines. */
+export function joined(value: unknown): string {
+  return Array.isArray(value) ? value.map(text).join('') : text(value);
+}
+
 /** A number that is finite; null for anything else. */
 export function number(value: unknown): number | null {
   return typeof value === 'number' && Number.isFinite(value) ? value : null;

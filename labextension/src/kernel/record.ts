@@ -5,7 +5,7 @@
  * may come from a file that was edited by hand, so reading one never trusts a type.
  */
 import type { JSONObject } from '@lumino/coreutils';
-import { list, number, object, parsed, text } from './json';
+import { joined, list, number, object, parsed, text } from './json';
 
 /** The MIME type of the record. */
 export const MIME_TYPE = 'application/vnd.deepseek.turn+json';
@@ -16,8 +16,8 @@ export const COMPARE_MIME = 'application/vnd.deepseek.compare+json';
 /** The newest form of an output that this reader understands. */
 export const SCHEMA = 3;
 
-/** The field of an output's metadata with what no other run gives again. */
-const METADATA = 'deepseek';
+/** Our field in metadata: of an output what no other run gives again, of a cell who wrote it, of a notebook its id. */
+export const METADATA = 'deepseek';
 
 const STATUSES = [
   'waiting',
@@ -149,7 +149,7 @@ export interface ITurnRecord {
   readonly reasoning: string;
   /** The numbers of its lines with which steps begin. */
   readonly outline: readonly number[];
-  /** How sure the model was, and its tokens; see `kernel/logprobs.ts`. */
+  /** How sure the model was, and its tokens; see `card/tokenview.ts`. */
   readonly tokens: { readonly says: string; readonly packed: string } | null;
   readonly answer: string;
   readonly cites: readonly ICite[];
@@ -250,11 +250,6 @@ export function asOutput(bundle: JSONObject): { data: JSONObject; metadata: JSON
   return typeof run === 'string' && kept['schema'] === SCHEMA
     ? { data: { ...bundle, [MIME_TYPE]: kept }, metadata: { [METADATA]: run } }
     : { data: bundle, metadata: {} };
-}
-
-/** A text, of which a file has the lines. */
-function joined(value: unknown): string {
-  return Array.isArray(value) ? value.map(text).join('') : text(value);
 }
 
 /** The answer of its paragraphs: texts, and numbers of those that the Markdown has to the letter. */

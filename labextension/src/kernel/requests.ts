@@ -1,7 +1,8 @@
-/** The kernel's answers to a page's requests, and its own requests to edit cells (docs/record.md). Pure. */
+/** What a page and its kernel ask of each other (docs/record.md): answers, edits of cells, cells to be sent. Pure. */
 import type { JSONObject } from '@lumino/coreutils';
 import { said } from '../said';
-import { maybeObject, object, text } from './json';
+import { joined, list, maybeObject, object, text } from './json';
+import { METADATA } from './record';
 
 /** An answer: a result or an error. */
 export interface IAnswer {
@@ -111,4 +112,45 @@ function readChange(json: unknown): IChange | null {
 
 function isText(value: unknown): value is string {
   return typeof value === 'string';
+}
+
+/** How much of one output is sent, in characters. */
+const LONGEST = 4000;
+
+/**
+ * The parts of a code cell's JSON that the kernel needs; null for other cells. Texts of outputs are cut
+ * to what a page needs to send of a whole document.
+ */
+export function summarizeCell(cell: JSONObject, longest = LONGEST): JSONObject | null {
+  if (cell['cell_type'] !== 'code') {
+    return null;
+  }
+  const outputs = list(cell['outputs']) as JSONObject[];
+  const written = (object(cell['metadata'])[METADATA] ?? null) as JSONObject | null; // by whom
+  return {
+    ...(written ? { metadata: { [METADATA]: written } } : {}),
+    cell_type: 'code',
+    id: cell['id'] ?? '',
+    source: joined(cell['source']),
+    execution_count: cell['execution_count'] ?? null,
+    outputs: outputs.map(output => summarizeOutput(output, longest))
+  };
+}
+
+function summarizeOutput(output: JSONObject, longest: number): JSONObject {
+  const kept: JSONObject = { output_type: output['output_type'] ?? '' };
+  for (const name of ['text', 'ename', 'evalue']) {
+    if (name in output) {
+      kept[name] = joined(output[name]).slice(0, longest);
+    }
+  }
+  const data = output['data'];
+  if (data && typeof data === 'object') {
+    const entries = Object.entries(data as JSONObject).map(([type, value]) => [
+      type,
+      /^text\/(?:plain|html)$/.test(type) ? joined(value).slice(0, longest) : ''
+    ]);
+    kept['data'] = Object.fromEntries(entries) as JSONObject;
+  }
+  return kept;
 }

@@ -1,23 +1,30 @@
 /**
  * The commands of the menu, the palette and the cell toolbar.
  *
- * Each writes a cell (prompts.ts), for which it has to know what ran in the kernel that is there now.
+ * Each writes a cell that stays in the notebook: what was asked can be read, changed and run again, and
+ * nothing runs that is not seen. For that it has to know what ran in the kernel that is there now.
  */
 import { NotebookActions } from '@jupyterlab/notebook';
-import { MenuSvg } from '@jupyterlab/ui-components';
+import { LabIcon, MenuSvg } from '@jupyterlab/ui-components';
 import type { JupyterFrontEnd } from '@jupyterlab/application';
 import type { Cell, CodeCell } from '@jupyterlab/cells';
 import type { IError, IOutput } from '@jupyterlab/nbformat';
 import type { INotebookTracker, NotebookPanel } from '@jupyterlab/notebook';
 import type { ITranslator, TranslationBundle } from '@jupyterlab/translation';
-import { stop } from '../card/actions';
-import { isExecuting } from '../card/hostcell';
-import { deepSeekIcon } from './icon';
-import { askCell, LOAD, outputCell, workCell } from './prompts';
+import { isExecuting, stop } from '../card/hostcell';
+import { joined } from '../kernel/json';
+import { Jobs } from './statusbar';
 import { wordsIn } from '../words';
 import type { IHostCell } from '../card/hostcell';
 import type { ICommHub } from '../tokens';
-import type { ICellText, Words, Work } from './prompts';
+
+/** The extension's icon: a question that is answered. Its colour is the theme's. */
+const SVG = `<svg xmlns="http://www.w3.org/2000/svg" width="16" viewBox="0 0 24 24">
+<path class="jp-icon3" fill="#616161" d="M4 3h16a2 2 0 0 1 2 2v10a2 2 0 0 1-2 2h-8l-5 4.5V17H4a2 2 0 0 1-2-2V5a2 2 0 0 1 2-2z
+m8 2.5c-.4 2.9-1.6 4.1-4.5 4.5 2.9.4 4.1 1.6 4.5 4.5.4-2.9 1.6-4.1 4.5-4.5-2.9-.4-4.1-1.6-4.5-4.5z" fill-rule="evenodd"/>
+</svg>`;
+
+export const deepSeekIcon = new LabIcon({ name: 'deepseek-jupyter:icon', svgstr: SVG });
 
 /** The ids of the commands. */
 export const COMMANDS = {
@@ -56,6 +63,7 @@ export class Commands {
   constructor(private _options: ICommandOptions) {
     this._trans = wordsIn(_options.translator);
     this._state = new CellState(_options.tracker);
+    this._jobs = _options.hub && new Jobs(_options.hub, _options.tracker);
     this._addAll();
   }
 
@@ -141,9 +149,14 @@ export class Commands {
   private async _stop({ panel, index, cell }: ITarget): Promise<void> {
     const host = { panel, index, cell: cell as CodeCell };
     const { hub } = this._options;
-    const kernel = panel.sessionContext.session?.kernel;
+    const kernel = panel.sessionContext.session?.kernel ?? null;
     const running = () => (kernel && hub?.runningTurn(kernel)) || '';
     const id = running();
+    const job = this._jobs?.of(kernel);
+    const stopsJob = !!job && !!hub?.stop(job.id, kernel!);
+    if (stopsJob && !id) {
+      return; // its rows are no turns; what is on its way still comes
+    }
     if (id || !hub) {
       await stop(id, host, hub, () => !hub || running() === id);
     } else {
@@ -218,6 +231,7 @@ export class Commands {
 
   private _trans: TranslationBundle;
   private _state: CellState;
+  private _jobs: Jobs | null;
 }
 
 /** Cells that ask. */
@@ -265,14 +279,10 @@ function textOf(output: IOutput): string {
     return joined(output['text']);
   }
   if (output.output_type === 'error') {
-    return joined((output['traceback'] as string[]).join('\n'));
+    return (output['traceback'] as string[]).join('\n');
   }
   const data = output['data'] as Record<string, unknown> | undefined;
   return joined(data?.['text/plain']);
-}
-
-function joined(text: unknown): string {
-  return Array.isArray(text) ? text.join('') : String(text ?? '');
 }
 
 /** Remembers which kernel ran a cell, and which cell failed last. */
@@ -379,4 +389,84 @@ export async function newNotebook(app: JupyterFrontEnd, path: string, hint: stri
     factory: 'Notebook',
     ...(name ? { kernel: { name } } : {})
   });
+}
+
+/** A cell as the commands see it. */
+export interface ICellText {
+  readonly source: string;
+  /** Its number, if it ran in the kernel that is there now. */
+  readonly count: number | null;
+  /** Its error, if it ended with one. */
+  readonly error: { readonly name: string; readonly message: string; readonly traceback: string } | null;
+}
+
+/** The commands that work on one cell, as the line magic calls them. */
+export type Work = 'explain' | 'fix' | 'doc' | 'test' | 'optimize';
+
+/** In the words of the catalogue; the question goes to the model in the user's language. */
+export type Words = Readonly<Record<Work | 'about' | 'output', string>>;
+
+export const LOAD = '%load_ext deepseek_jupyter';
+
+/** Longest piece of an output or a traceback that goes into a prompt, in characters. */
+const LONGEST = 4000;
+
+/** The cell in which the user asks about another one, which it names if the kernel ran that one. */
+export function askCell(cell: ICellText, words: Words): string {
+  if (cell.count !== null) {
+    return `%%deepseek\n@In[${cell.count}] `;
+  }
+  return `%%deepseek\n${words.about}\n\n${fenced(cell.source, 'python')}\n\n`;
+}
+
+/**
+ * The cell that has the model work on another one.
+ *
+ * The kernel knows cells that it ran by their number. Any other goes along as text.
+ */
+export function workCell(work: Work, cell: ICellText, words: Words, isLastError: boolean): string {
+  if (work === 'fix') {
+    return cell.count !== null && cell.error && isLastError ? '%deepseek fix' : inWords(work, cell, words);
+  }
+  return cell.count === null ? inWords(work, cell, words) : `%deepseek ${work} ${cell.count}`;
+}
+
+/** The cell that asks about an output: by its name where it has one, else as text. */
+export function outputCell(name: string | null, text: string, words: Words): string {
+  if (name) {
+    return `%%deepseek --attach ${name}\n`;
+  }
+  return `%%deepseek\n${words.output}\n\n${fenced(ending(text), 'text')}\n\n`;
+}
+
+function inWords(work: Work, { source, error }: ICellText, words: Words): string {
+  const parts = [`%%deepseek${work === 'explain' ? '' : ' --format code'}`, words[work]];
+  parts[1] += `\n\n${fenced(source, 'python')}`;
+  if (work === 'fix' && error) {
+    parts[1] += `\n\n${fenced(ending(plain(error.traceback) || `${error.name}: ${error.message}`), 'text')}`;
+  }
+  return parts.join('\n');
+}
+
+/**
+ * Text in a block of code that it cannot close.
+ *
+ * #### Notes
+ * The magic evaluates what is in double braces, and an output is not trusted.
+ */
+export function fenced(text: string, language: string): string {
+  const longest = Math.max(2, ...[...text.matchAll(/`+/g)].map(match => match[0].length));
+  const fence = '`'.repeat(longest + 1);
+  return `${fence}${language}\n${text.replace(/\{\{/g, '\\{{').trimEnd()}\n${fence}`;
+}
+
+/** The end of a text: of a traceback, and of most outputs, it says more than the beginning. */
+function ending(text: string): string {
+  return text.length > LONGEST ? `…${text.slice(-LONGEST)}` : text;
+}
+
+/** A traceback without its colours. */
+function plain(text: string): string {
+  // eslint-disable-next-line no-control-regex
+  return text.replace(/\x1b\[[0-9;]*m/g, '');
 }

@@ -1,5 +1,5 @@
 /**
- * The notebook's document, for its kernel: the code cells as they are now, and the notebook's id.
+ * The notebook's document: its code cells as its kernel asks for them, its id, the language of its cells.
  *
  * A kernel asks for the cells (`--cells`); the counterpart is `deepseek_jupyter/asking/`. What it would
  * not show anyway (pictures, long outputs) is not sent.
@@ -7,16 +7,21 @@
  * A kernel also says which notebook this is, and the id is kept in the notebook's metadata, so that
  * it is known again under another name. The kernel decides (`deepseek_jupyter/conversation/`): a copy
  * gets an id of its own. A notebook in which nothing was asked is left as it is.
+ *
+ * Cells that ask are edited as Markdown, which a question is, and not as Python. The notebook sets the
+ * language of all its code cells when the kernel tells its own, and of each cell it makes; views of one
+ * notebook share the cells' models. So each model is watched, and corrected.
  */
+import type { ICellModel } from '@jupyterlab/cells';
 import type { INotebookTracker, NotebookPanel } from '@jupyterlab/notebook';
 import type { Kernel } from '@jupyterlab/services';
 import type { JSONObject } from '@lumino/coreutils';
-import { list, object, text } from '../kernel/json';
-import { isNotebookStatus, readNotebookStatus } from './status';
+import { panelOf } from '../card/hostcell';
+import { object } from '../kernel/json';
+import { METADATA } from '../kernel/record';
+import { summarizeCell } from '../kernel/requests';
+import { isNotebookStatus, readNotebookStatus } from './statusbar';
 import type { ICommHub } from '../tokens';
-
-/** How much of one output is sent, in characters. */
-const LONGEST = 4000;
 
 /** Answer kernels that ask for the document of their notebook. */
 export function sendDocuments(hub: ICommHub, tracker: INotebookTracker): void {
@@ -36,62 +41,15 @@ export function documentRequest(message: unknown): string | null {
   return type === 'document' && typeof ask === 'string' ? ask : null;
 }
 
-/**
- * The parts of a code cell's JSON that the kernel needs; null for other cells. Texts of outputs are cut
- * to what a page needs to send of a whole document.
- */
-export function summarizeCell(cell: JSONObject, longest = LONGEST): JSONObject | null {
-  if (cell['cell_type'] !== 'code') {
-    return null;
-  }
-  const outputs = list(cell['outputs']) as JSONObject[];
-  const written = (object(cell['metadata'])[METADATA] ?? null) as JSONObject | null; // by whom
-  return {
-    ...(written ? { metadata: { [METADATA]: written } } : {}),
-    cell_type: 'code',
-    id: cell['id'] ?? '',
-    source: joined(cell['source']),
-    execution_count: cell['execution_count'] ?? null,
-    outputs: outputs.map(output => summarizeOutput(output, longest))
-  };
-}
-
-function summarizeOutput(output: JSONObject, longest: number): JSONObject {
-  const kept: JSONObject = { output_type: output['output_type'] ?? '' };
-  for (const name of ['text', 'ename', 'evalue']) {
-    if (name in output) {
-      kept[name] = joined(output[name]).slice(0, longest);
-    }
-  }
-  const data = output['data'];
-  if (data && typeof data === 'object') {
-    const entries = Object.entries(data as JSONObject).map(([type, value]) => [
-      type,
-      /^text\/(?:plain|html)$/.test(type) ? joined(value).slice(0, longest) : ''
-    ]);
-    kept['data'] = Object.fromEntries(entries) as JSONObject;
-  }
-  return kept;
-}
-
-/** A multi-line string of the notebook format. */
-function joined(value: unknown): string {
-  return Array.isArray(value) ? value.join('') : text(value);
-}
-
 function cellsFor(
   kernel: Kernel.IKernelConnection,
   tracker: INotebookTracker
 ): JSONObject[] | null {
-  const panel = tracker.find(item => item.sessionContext.session?.kernel?.id === kernel.id);
-  const cells = panel?.content.model?.sharedModel.cells;
+  const cells = panelOf(tracker, kernel)?.content.model?.sharedModel.cells;
   return cells
     ? cells.map(cell => summarizeCell(cell.toJSON() as unknown as JSONObject)).filter(cell => cell !== null)
     : null;
 }
-
-/** The key of the notebook's metadata; Python: `conversation/restore.py`. */
-export const METADATA = 'deepseek';
 
 /** Write the ids that kernels send. */
 export function keepNotebookId(hub: ICommHub, tracker: INotebookTracker): void {
@@ -112,4 +70,53 @@ function write({ content }: NotebookPanel, notebook: string): void {
   if (shared && known['notebook'] !== notebook) {
     shared.setMetadata(METADATA, { ...known, notebook });
   }
+}
+
+/** The language of Lab's own Markdown cells. */
+const MARKDOWN = 'text/x-ipythongfm';
+
+/** Whether a source is a question: its first line is the magic, alone or with flags. */
+export function isQuestion(source: string): boolean {
+  return /^%%(?:ds|deepseek)(?:[ \t]|$)/m.test(source.split('\n', 1)[0]);
+}
+
+/** Keep the language of cells right, in every notebook. */
+export function watchCells(tracker: INotebookTracker): void {
+  const watch = (panel: NotebookPanel) => {
+    const { content } = panel;
+    const cells = () => {
+      for (const cell of content.model?.cells ?? []) {
+        watchCell(cell, content);
+      }
+    };
+    const begin = () => {
+      content.model?.cells.changed.connect(cells);
+      cells();
+    };
+    content.modelChanged.connect(begin);
+    begin();
+  };
+  tracker.widgetAdded.connect((_, panel) => watch(panel));
+  tracker.forEach(watch);
+}
+
+const watched = new WeakSet<ICellModel>();
+
+function watchCell(cell: ICellModel, notebook: NotebookPanel['content']): void {
+  if (cell.type !== 'code') {
+    return;
+  }
+  const correct = () => {
+    if (isQuestion(cell.sharedModel.source)) {
+      cell.mimeType = MARKDOWN;
+    } else if (cell.mimeType === MARKDOWN) {
+      cell.mimeType = notebook.codeMimetype;
+    }
+  };
+  if (!watched.has(cell)) {
+    watched.add(cell);
+    cell.contentChanged.connect(correct);
+    cell.mimeTypeChanged.connect(correct);
+  }
+  correct();
 }

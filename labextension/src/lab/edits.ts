@@ -10,12 +10,11 @@ import type { Cell } from '@jupyterlab/cells';
 import type { INotebookTracker, NotebookPanel } from '@jupyterlab/notebook';
 import type { JSONObject, JSONValue } from '@lumino/coreutils';
 import type { ITranslator } from '@jupyterlab/translation';
+import { panelOf } from '../card/hostcell';
+import { METADATA } from '../kernel/record';
 import { digest, readEditRequest } from '../kernel/requests';
 import type { IChange, IEdit, IEditRequest, IInsertion } from '../kernel/requests';
 import type { ICommHub, ICommMessage } from '../tokens';
-
-/** Where a cell's metadata says who wrote it. */
-const PROVENANCE = 'deepseek';
 
 /** The outcome of a request. */
 interface IOutcome extends JSONObject {
@@ -39,9 +38,7 @@ export class CellWriter {
     if (!request) {
       return;
     }
-    const panel = this._tracker.find(
-      item => item.sessionContext.session?.kernel?.id === kernel.id
-    );
+    const panel = panelOf(this._tracker, kernel);
     const outcome = panel ? this._write(panel, request) : refused('The notebook is not open here.');
     this._hub.request(kernel, 'edited', { id: request.id, ...outcome }).catch(() => undefined);
   }
@@ -63,7 +60,7 @@ export class CellWriter {
       }
       cells.push(cell!);
     }
-    const provenance = cells.map(cell => cell.model.getMetadata(PROVENANCE) ?? null);
+    const provenance = cells.map(cell => cell.model.getMetadata(METADATA) ?? null);
     panel.content.model!.sharedModel.transact(() => {
       cells.forEach((cell, index) => change(cell, edits[index]!));
     });
@@ -91,7 +88,7 @@ export class CellWriter {
         source,
         metadata: {
           trusted: true,
-          [PROVENANCE]: { ...insertion.provenance, asked: insertion.after, hash: digest(source) }
+          [METADATA]: { ...insertion.provenance, asked: insertion.after, hash: digest(source) }
         }
       }));
       shared.insertCells(index + 1, cells);
@@ -120,15 +117,15 @@ function reason(cell: Cell, { expect }: IChange): string {
 function change(cell: Cell, { source, provenance }: IChange): void {
   cell.model.sharedModel.setSource(source);
   if (provenance) {
-    cell.model.setMetadata(PROVENANCE, provenance);
+    cell.model.setMetadata(METADATA, provenance);
   } else {
-    cell.model.deleteMetadata(PROVENANCE);
+    cell.model.deleteMetadata(METADATA);
   }
 }
 
 /** The cells right below that an earlier run put there and that are unchanged since. */
 function ofEarlierRun(below: readonly Cell[], asked: string): Cell[] {
-  const of = (cell: Cell) => cell.model.getMetadata(PROVENANCE) as JSONObject | undefined;
+  const of = (cell: Cell) => cell.model.getMetadata(METADATA) as JSONObject | undefined;
   const end = below.findIndex(cell => of(cell)?.['asked'] !== asked);
   return below
     .slice(0, end < 0 ? below.length : end)

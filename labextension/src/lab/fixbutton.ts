@@ -13,8 +13,7 @@ import type { TranslationBundle } from '@jupyterlab/translation';
 import type { Message } from '@lumino/messaging';
 import { make } from '../card/dom';
 import { findHostCell } from '../card/hostcell';
-import { COMMANDS } from './commands';
-import { deepSeekIcon } from './icon';
+import { COMMANDS, deepSeekIcon } from './commands';
 
 /** The whole error of a cell; Lab draws it by the traceback, of the type after this one. */
 export const ERROR_TYPE = 'application/vnd.jupyter.error';
@@ -45,7 +44,6 @@ export class ErrorWithButton extends Widget implements IRenderMime.IRenderer {
     this.layout = new PanelLayout();
     (this.layout as PanelLayout).addWidget(this._error);
     this.addClass('jp-DeepSeek-error-output');
-    this._button.type = 'button';
     this._button.append(
       deepSeekIcon.element({ tag: 'span', elementSize: 'normal' }),
       trans.__('Fix with DeepSeek')

@@ -38,8 +38,7 @@ const commands: JupyterFrontEndPlugin<void> = {
     settings: ISettingRegistry | null,
     translator: ITranslator | null
   ) => {
-    const { COMMANDS, Commands } = await import(/* webpackChunkName: 'lab' */ './commands');
-    const { deepSeekIcon } = await import(/* webpackChunkName: 'lab' */ './icon');
+    const { COMMANDS, Commands, deepSeekIcon } = await import(/* webpackChunkName: 'lab' */ './commands');
     const given = translator ?? nullTranslator;
     const trans = wordsIn(given);
     const made = new Commands({ app, tracker, translator: given, hub });
@@ -74,7 +73,7 @@ const cellLanguage: JupyterFrontEndPlugin<void> = {
   autoStart: true,
   requires: [INotebookTracker],
   activate: async (_app: JupyterFrontEnd, tracker: INotebookTracker) => {
-    const { watchCells } = await import(/* webpackChunkName: 'lab' */ './celllanguage');
+    const { watchCells } = await import(/* webpackChunkName: 'lab' */ './document');
     watchCells(tracker);
   }
 };
@@ -186,8 +185,7 @@ const status: JupyterFrontEndPlugin<void> = {
     if (!bar) {
       return; // Notebook 7 has none
     }
-    const { StatusItem } = await import(/* webpackChunkName: 'lab' */ './statusitem');
-    const { JobItem } = await import(/* webpackChunkName: 'lab' */ './jobitem');
+    const { JobItem, StatusItem } = await import(/* webpackChunkName: 'lab' */ './statusbar');
     const trans = wordsIn(translator);
     const item = new StatusItem(hub, tracker, trans, () => {
       if (app.commands.hasCommand('deepseek:usage')) {
@@ -230,7 +228,7 @@ const launcher: JupyterFrontEndPlugin<void> = {
     translator: ITranslator | null
   ) => {
     const trans = wordsIn(translator);
-    const { deepSeekIcon } = await import(/* webpackChunkName: 'lab' */ './icon');
+    const { deepSeekIcon, newNotebook } = await import(/* webpackChunkName: 'lab' */ './commands');
     app.commands.addCommand(NEW_NOTEBOOK, {
       label: args =>
         args['isPalette'] ? trans.__('New Notebook With DeepSeek') : trans.__('DeepSeek Notebook'),
@@ -245,10 +243,7 @@ const launcher: JupyterFrontEndPlugin<void> = {
           }
         }
       },
-      execute: async args => {
-        const { newNotebook } = await import(/* webpackChunkName: 'lab' */ './commands');
-        return newNotebook(app, String(args['cwd'] ?? ''), trans.__('Ask here, then run the cell.'));
-      }
+      execute: args => newNotebook(app, String(args['cwd'] ?? ''), trans.__('Ask here, then run the cell.'))
     });
     cards?.add({ command: NEW_NOTEBOOK, category: 'Notebook', rank: 10 });
     palette?.addItem({ command: NEW_NOTEBOOK, category: CATEGORY, args: { isPalette: true } });

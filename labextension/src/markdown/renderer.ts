@@ -1,57 +1,49 @@
-/** What draws a block of a model's Markdown. */
+/** What draws a block of a model's Markdown, in JupyterLab (`labrenderer.ts`) and in a widget. */
+import { closeFence } from './blocks';
+import { extractMath, insertMath } from './math';
+import { guardLinks } from './sanitizer';
 import type { IBlock } from './blocks';
 
-/**
- * Draws blocks of untrusted Markdown.
- *
- * In JupyterLab that is `labrenderer.ts`, in a widget `widget/widgetrenderer.ts`. Both are held to one
- * corpus of attacks.
- */
-export interface IBlockRenderer {
+/** Draws blocks of untrusted Markdown. Every such class is held to one corpus of attacks. */
+export abstract class BlockRenderer {
   /**
    * Draw a block.
    *
    * @param definitions - Link definitions of other blocks, which this one may use.
    * @returns An element that is not on the page; its formulas wait for `typeset`.
    */
-  render(block: IBlock, closed: boolean, definitions?: string): Promise<HTMLElement>;
+  async render({ kind, source }: IBlock, closed: boolean, definitions = ''): Promise<HTMLElement> {
+    const host = document.createElement('div');
+    // One kind of line break, and no marks of ours.
+    const cleaned = source.replace(/\r\n?/g, '\n').replace(/[\uE000\uE001]/g, '');
+    const isCode = kind === 'fence';
+    const { text, formulas } = isCode
+      ? { text: closeFence(cleaned), formulas: [] }
+      : extractMath(cleaned);
+    try {
+      await this.draw(host, text, definitions, isCode, closed);
+      guardLinks(host);
+      insertMath(host, formulas);
+    } catch {
+      // Nesting too deep for the parser, or no parser; the text is what matters.
+      host.replaceChildren(document.createElement('pre'));
+      host.firstElementChild!.textContent = cleaned;
+    }
+    return host;
+  }
 
   /** Typeset the formulas of an element on the page that are not typeset yet. */
-  typeset(host: HTMLElement): Promise<void>;
+  abstract typeset(host: HTMLElement): Promise<void>;
+
+  /** Put the harmless part of Markdown without formulas into an element. */
+  protected abstract draw(
+    host: HTMLElement,
+    text: string,
+    definitions: string,
+    isCode: boolean,
+    closed: boolean
+  ): Promise<void>;
 }
 
-/** Links of a drawn text lead to a page that learns nothing of this one, and name its host. */
-export function guardLinks(host: HTMLElement): void {
-  for (const link of host.querySelectorAll('a')) {
-    link.target = '_blank';
-    link.rel = 'noopener noreferrer nofollow';
-    const where = hostOf(link.href);
-    const said = link.textContent!.trim().toLowerCase().replace(/^(?:https?:\/\/|mailto:)/, '');
-    if (!said) {
-      link.textContent = where;
-    } else if (where && !(said.startsWith(where) && /^(?:$|[/?#:])/.test(said.slice(where.length)))) {
-      link.after(` (${where})`);
-    }
-  }
-}
-
-/** Where an address leads: the part that a reader should judge it by. */
-function hostOf(url: string): string {
-  try {
-    const { protocol, hostname, pathname } = new URL(url);
-    return (protocol === 'mailto:' ? pathname : hostname).toLowerCase();
-  } catch {
-    return '';
-  }
-}
-
-/** A text as it is, in place of one that cannot be drawn. */
-export function asSource(host: HTMLElement, source: string): void {
-  host.replaceChildren();
-  host.appendChild(document.createElement('pre')).textContent = source;
-}
-
-/** The Markdown that is drawn: one kind of line break, and no marks of ours. */
-export function cleaned(source: string): string {
-  return source.replace(/\r\n?/g, '\n').replace(/[\uE000\uE001]/g, '');
-}
+/** What drawing a text takes of it. */
+export type IBlockRenderer = Pick<BlockRenderer, 'render' | 'typeset'>;

@@ -148,6 +148,31 @@ function hardenLink(link: Element, target: string): void {
   link.setAttribute('rel', 'noopener noreferrer nofollow');
 }
 
+/** Links of a drawn text lead to a page that learns nothing of this one, and name its host. */
+export function guardLinks(host: HTMLElement): void {
+  for (const link of host.querySelectorAll('a')) {
+    link.target = '_blank';
+    link.rel = 'noopener noreferrer nofollow';
+    const where = hostOf(link.href);
+    const said = link.textContent!.trim().toLowerCase().replace(/^(?:https?:\/\/|mailto:)/, '');
+    if (!said) {
+      link.textContent = where;
+    } else if (where && !(said.startsWith(where) && /^(?:$|[/?#:])/.test(said.slice(where.length)))) {
+      link.after(` (${where})`);
+    }
+  }
+}
+
+/** Where an address leads: the part that a reader should judge it by. */
+function hostOf(url: string): string {
+  try {
+    const { protocol, hostname, pathname } = new URL(url);
+    return (protocol === 'mailto:' ? pathname : hostname).toLowerCase();
+  } catch {
+    return '';
+  }
+}
+
 /** A link in the place of an image that would have to be fetched. */
 function imageLink(image: Element, source: string): Element {
   const target = source.trim();

@@ -10,10 +10,10 @@ import { closeIcon } from '@jupyterlab/ui-components';
 import type { JSONObject, MimeData } from '@lumino/coreutils';
 import type { TranslationBundle } from '@jupyterlab/translation';
 import type { Widget } from '@lumino/widgets';
-import { button, make, say } from '../card/dom';
-import { shareOf } from '../card/share';
-import { summarizeCell } from '../lab/document';
-import type { IName } from './input';
+import { button, make, say, textButton } from '../card/dom';
+import { shareOf } from '../card/parts';
+import { summarizeCell } from '../kernel/requests';
+import type { IName } from './composer';
 
 /** Types that have columns, and so a policy. */
 export const FRAMES = /^(?:DataFrame|LazyFrame|Series|Table|RecordBatch|DuckDBPyRelation)$/;
@@ -36,9 +36,7 @@ export class QuestionAttachments {
     private _measure: () => Promise<string | null>,
     private _trans: TranslationBundle
   ) {
-    this._preview = make('button', 'panel-textbutton', _trans.__('Show what would be sent'));
-    this._preview.type = 'button';
-    this._preview.addEventListener('click', preview);
+    this._preview = textButton('panel-textbutton', _trans.__('Show what would be sent'), preview);
     this._chips.setAttribute('aria-label', _trans.__('Attached'));
     this.node.append(this._chips, this._preview, this._gauge);
     this._show();
@@ -92,11 +90,11 @@ export class QuestionAttachments {
       this._chips.replaceChildren(...chips);
       this._chips.hidden = !chips.length;
     }
-    this._askGauge();
+    this.measure();
   }
 
   /** Show how full the context would be, once nothing is written for a while. */
-  private _askGauge(): void {
+  measure(): void {
     clearTimeout(this._timer);
     if (!this._written) {
       say(this._gauge, '');
@@ -137,7 +135,7 @@ export class QuestionAttachments {
       select.value = this._policies.get(name) ?? '';
       select.addEventListener('change', () => {
         this._policies.set(name, select.value);
-        this._askGauge();
+        this.measure();
       });
       chip.append(select);
     }

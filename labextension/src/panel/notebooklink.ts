@@ -4,15 +4,15 @@ import type { Kernel } from '@jupyterlab/services';
 import type { CodeCell } from '@jupyterlab/cells';
 import type { NotebookPanel } from '@jupyterlab/notebook';
 import type { ITranslator } from '@jupyterlab/translation';
-import { insertBelow, isEditable, replaceCell, runBelow } from '../card/actions';
-import { Link } from './link';
+import { insertBelow, isEditable, replaceCell, runBelow } from '../card/hostcell';
+import { Link } from './model';
 import { savedTurns } from './state';
 import { wordsIn } from '../words';
 import type { IHostCell } from '../card/hostcell';
 import type { Consent, ITurnRecord } from '../kernel/record';
 import type { ITranscript } from '../kernel/transcript';
 import type { ICommHub, ICommMessage } from '../tokens';
-import type { ICodeTarget, Presence } from './link';
+import type { ICodeTarget, Presence } from './model';
 import type { IOutputs } from './state';
 
 const LOADED = "'deepseek.control' in get_ipython().kernel.comm_manager.targets";

@@ -27,6 +27,8 @@ export interface IStep {
 
 /** The kernel's settings that the panel has controls for. */
 export interface ISettings {
+  /** The provider that is set; empty where the first one with a key is asked. */
+  readonly provider: string;
   readonly model: string;
   readonly think: string;
   readonly effort: string;
@@ -74,7 +76,7 @@ export const NOTHING: IState = {
   records: new Map(),
   running: [],
   failed: null,
-  settings: { model: '', think: 'auto', effort: '', temperature: null, max_tokens: null, tools: [], data: '', fallback: [] },
+  settings: readSettings(null),
   stale: false
 };
 
@@ -237,6 +239,7 @@ function readStep(json: unknown): IStep {
 function readSettings(json: unknown): ISettings {
   const raw = object(json);
   return {
+    provider: String(raw['provider'] ?? ''),
     model: String(raw['model'] ?? ''),
     think: String(raw['think'] ?? 'auto'),
     effort: String(raw['effort'] ?? ''),

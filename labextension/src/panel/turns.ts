@@ -2,25 +2,19 @@
 import { Clipboard } from '@jupyterlab/apputils';
 import { caretLeftIcon, caretRightIcon, editIcon } from '@jupyterlab/ui-components';
 import type { TranslationBundle } from '@jupyterlab/translation';
-import { addCitations } from '../card/citations';
-import { button, make, say } from '../card/dom';
 import { Columns } from '../card/columns';
-import { Notes } from '../card/notes';
-import { addCodeBars, Attachments, FileTurns, Header } from '../card/parts';
-import { SeamLine } from '../card/seam';
-import { TypedAnswer } from '../card/table';
-import { Thinking } from '../card/thinking';
-import { Tools } from '../card/tools';
+import { button, make, say } from '../card/dom';
+import { FileTurns } from '../card/parts';
+import { TurnParts } from '../card/turn';
 import { announcement } from '../card/wording';
-import { asMarkdown, isRunning } from '../kernel/record';
+import { isRunning } from '../kernel/record';
 import { merge } from '../kernel/transcript';
-import { Flow } from '../markdown/flow';
 import { shown } from './state';
 import { VirtualList } from './virtuallist';
-import type { Consent, ITurnRecord } from '../kernel/record';
+import type { Consent, IConsentRequest, ITurnRecord } from '../kernel/record';
 import type { ITranscript } from '../kernel/transcript';
 import type { IBlockRenderer } from '../markdown/renderer';
-import type { ICodeTarget, Link } from './link';
+import type { ICodeTarget, Link } from './model';
 import type { IState, IStep } from './state';
 import type { IEntry, IItem } from './virtuallist';
 
@@ -189,6 +183,8 @@ export interface ITurnActions {
   again(record: ITurnRecord, fresh: boolean): void;
   goOn(): unknown;
   answerToolCall(record: ITurnRecord, call: string, consent: Consent): void;
+  /** Go on from an alternative of a token. */
+  branch(id: string, at: number, choice: number): void;
   step(id: string, by: number): void;
   /** Go on with another answer. */
   use(id: string): Promise<unknown>;
@@ -217,36 +213,34 @@ export class TurnView implements IItem {
     private _renderer: IBlockRenderer,
     private _trans: TranslationBundle
   ) {
-    const [trans, renderer] = [_trans, _renderer];
+    const trans = _trans;
     this.node.tabIndex = -1;
-    const answer = make('div', 'flow');
-    answer.classList.add('jp-RenderedHTMLCommon', 'jp-RenderedMarkdown');
     const { code } = _actions;
-    const target = code ?? { insert: nothing, replace: nothing, run: nothing };
-    this._answer = new Flow(answer, renderer, node => {
-      addCodeBars(node, target, trans);
-      addCitations(node, this._record?.cites ?? [], trans);
-    });
-    this._thinking = new Thinking(renderer, trans);
-    this._header = new Header(
-      {
+    const at = (act: (record: ITurnRecord) => void) => this._record && act(this._record);
+    this._parts = new TurnParts({
+      renderer: _renderer,
+      trans,
+      header: {
         copy: () => Clipboard.copyToSystem(this._record?.answer ?? ''),
-        regenerate: () => this._record && _actions.regenerate(this._record),
-        stop: () => this._record && _actions.stop(this._record)
+        regenerate: () => at(record => _actions.regenerate(record)),
+        stop: () => at(record => _actions.stop(record))
       },
-      this._switch,
-      trans
-    );
-    this._notes = new Notes(trans, {
-      again: () => this._record && _actions.again(this._record, false),
-      goOn: () => _actions.goOn(),
-      fresh: () => this._record && _actions.again(this._record, true)
+      branch: this._switch,
+      code: code ?? { insert: nothing, replace: nothing, run: nothing },
+      remedies: {
+        again: () => at(record => _actions.again(record, false)),
+        goOn: () => _actions.goOn(),
+        fresh: () => at(record => _actions.again(record, true))
+      },
+      seam: {
+        show: last => _actions.show(last),
+        carryOver: () => this._step && _actions.carryOver(this._step.chosen ?? this._step.id)
+      },
+      decide: (call, consent) => at(record => _actions.answerToolCall(record, call, consent)),
+      choose: (place, choice) => at(({ id }) => this._canAsk && _actions.branch(id, place, choice)),
+      changed: () => at(record => this._draw(record))
     });
     this._file = new FileTurns(trans, nothing);
-    this._attachments = new Attachments(trans);
-    const decide = (call: string, consent: Consent) =>
-      this._record && _actions.answerToolCall(this._record, call, consent);
-    this._tools = new Tools(trans, decide, renderer);
     const question = make('div', 'panel-question');
     this._edit = button(editIcon, trans.__('Edit the question'), () => {
       this._record && _actions.edit(this._record);
@@ -255,20 +249,11 @@ export class TurnView implements IItem {
     this._earlier = button(caretLeftIcon, trans.__('Earlier answer'), () => this._go(-1));
     this._later = button(caretRightIcon, trans.__('Later answer'), () => this._go(1));
     this._switch.append(this._earlier, this._place, this._later);
-    this._typed = new TypedAnswer(answer, trans);
+    const { header, attachments, log, notes, seam } = this._parts;
     const card = make('div', 'card');
     card.classList.toggle('jp-mod-inNotebook', code !== null);
-    card.append(
-      this._header.node,
-      this._attachments.node,
-      this._thinking.node,
-      this._tools.node,
-      this._typed.node,
-      this._notes.node
-    );
-    const carryOver = () => this._step && _actions.carryOver(this._step.chosen ?? this._step.id);
-    this._seam = new SeamLine({ show: last => _actions.show(last), carryOver }, trans);
-    this.node.append(question, card, this._seam.node);
+    card.append(header.node, attachments.node, ...log, notes.node);
+    this.node.append(question, card, seam.node);
     this._card = card;
     card.hidden = true;
   }
@@ -287,29 +272,27 @@ export class TurnView implements IItem {
     this._place.title = trans.__('Answer %1 of %2 to this question', step.index, step.count);
     this._file.mark(this._card, step.foreign === true);
     const can = this._actions.canAsk && !step.foreign && !(saved && live && isRunning(saved.status));
+    this._canAsk = can;
     this._earlier.disabled = !can || step.index <= 1;
     this._later.disabled = !can || step.index >= step.count;
     this._edit.hidden = !can || !saved;
-    this._seam.update(step.seam ?? null, can && !live);
+    this._parts.seam.update(step.seam ?? null, can && !live);
     this.node.classList.toggle('jp-mod-reading', !saved);
     this.node.classList.toggle('jp-mod-readonly', !this._actions.canAsk || step.foreign === true);
     if (!saved) {
       return;
     }
-    this.node.classList.toggle('jp-mod-noCode', saved.policy.includes('no_code'));
     const record = (this._record = merge(saved, transcript));
     say(this._prompt, record.prompt);
     this._card.hidden = false;
-    const asking = live ? (transcript?.asking ?? null) : null;
-    this._header.update(record, live, asking !== null);
-    this._attachments.update(record);
-    this._tools.update(record, asking);
-    this._typed.update(record);
-    this._notes.update(record);
-    const running = live && isRunning(record.status);
-    const drawn = [this._thinking.update(record, live), this._answer.set(asMarkdown(record), !running)];
+    this._shown = [live, live ? (transcript?.asking ?? null) : null];
+    const drawn = this._draw(record);
     const settle = () => void (this.node.style.minHeight = '');
-    running ? settle() : void Promise.all(drawn).then(settle);
+    live && isRunning(record.status) ? settle() : void drawn.then(settle);
+  }
+
+  private _draw(record: ITurnRecord): Promise<unknown> {
+    return this._parts.update(this._card, record, ...this._shown);
   }
 
   /** Show the turns of a comparison in place of the one. */
@@ -343,8 +326,7 @@ export class TurnView implements IItem {
   }
 
   dispose(): void {
-    this._answer.dispose();
-    this._thinking.dispose();
+    this._parts.dispose();
     this._views.forEach(view => view.dispose());
   }
 
@@ -355,20 +337,15 @@ export class TurnView implements IItem {
   private _prompt = make('div', 'panel-prompt');
   private _edit: HTMLButtonElement;
   private _card: HTMLElement;
-  private _header: Header;
+  private _parts: TurnParts;
   private _file: FileTurns;
-  private _seam: SeamLine;
-  private _attachments: Attachments;
-  private _thinking: Thinking;
-  private _tools: Tools;
-  private _typed: TypedAnswer;
-  private _answer: Flow;
-  private _notes: Notes;
   private _switch = make('div', 'panel-switch');
   private _place = make('span', 'panel-place');
   private _earlier: HTMLButtonElement;
   private _later: HTMLButtonElement;
   private _record: ITurnRecord | null = null;
+  private _shown: readonly [live: boolean, asking: IConsentRequest | null] = [false, null];
+  private _canAsk = false;
   private _step: IStep | null = null;
   private _columns: Columns | null = null;
   private _views: TurnView[] = [];

@@ -3,27 +3,26 @@
  *
  * What it shows is a pure function of `state.ts`; messages of the kernel give the next state, and
  * the next frame shows it. Side bar and widget share this view. `model.ts` keeps the state, `turns.ts`
- * shows it; here is what the user does.
+ * shows it; here is what the user does, and what the panel shows before the first question.
  */
-import type { JSONObject } from '@lumino/coreutils';
 import type { TranslationBundle } from '@jupyterlab/translation';
-import { make, say } from '../card/dom';
-import { JobBar, readJob } from '../card/job';
-import { RequestError } from '../kernel/requests';
-import { acceptCells, QuestionAttachments } from './attachments';
+import type { JSONObject } from '@lumino/coreutils';
+import { make, say, textButton } from '../card/dom';
 import { ErrorBox } from '../card/notes';
-import { FileTurns } from '../card/parts';
+import { FileTurns, JobBar, readJob } from '../card/parts';
+import { RequestError } from '../kernel/requests';
+import { said } from '../said';
+import { acceptCells, FRAMES, QuestionAttachments } from './attachments';
 import { Composer } from './composer';
 import { PanelModel } from './model';
-import { QuickSettings } from './quick';
-import { StartPage, starters } from './start';
+import { QuickSettings } from './settings';
+import { ASKED } from './state';
 import { PanelToolbar } from './toolbar';
 import { TurnList } from './turns';
 import type { Consent, ITurnRecord } from '../kernel/record';
 import type { IBlockRenderer } from '../markdown/renderer';
-import type { Link } from './link';
-import { said } from '../said';
-import { ASKED } from './state';
+import type { IName } from './composer';
+import type { Link } from './model';
 import type { ISettings, IState } from './state';
 
 /** Shows a conversation, and asks. */
@@ -68,7 +67,8 @@ export class PanelView {
       {
         set: some => void this._request('settings', { set: some }),
         models: () => this._request('models'),
-        standard: () => this._link.request('models', { only: 'default' })
+        standard: () => this._link.request('models', { only: 'default' }),
+        changed: () => this._attached?.measure()
       },
       trans
     );
@@ -174,9 +174,12 @@ export class PanelView {
     this._edit(null);
     this._turns.toEnd();
     const cells = this._attached.release();
+    const { web } = this._quick;
+    this._quick.web = false; // it is for one question
     await this._request('ask', body, () => {
       this._composer.text ||= prompt; // what was refused is not lost
       this._attached.add(cells);
+      this._quick.web ||= web;
     });
     asked.done();
   }
@@ -340,6 +343,8 @@ export class PanelView {
     goOn: () => this._request('ask', { prompt: '', go_on: true }),
     answerToolCall: (record: ITurnRecord, call: string, consent: Consent) =>
       this._link.answerToolCall(record.id, call, consent),
+    branch: (turn: string, at: number, choice: number) =>
+      void this._request('branch', { turn, at, choice }),
     show: (last: string) => void this._checkout(last),
     carryOver: (turn: string) => void this._request('carry_over', { turn }),
     use: (id: string) => this._request('use', { id }),
@@ -370,4 +375,81 @@ export class PanelView {
   private _status = make('div', 'status');
   private _editing: string | null = null;
   private _stopsAsked = false;
+}
+
+/** How many questions are offered. */
+const OFFERED = 4;
+
+/** A question, and what it is about. */
+export interface IStarter {
+  readonly prompt: string;
+  readonly about: string;
+}
+
+/** Questions about the kernel's own frames and the notebook's last error. */
+export function starters(
+  names: readonly IName[],
+  error: string | null,
+  trans: TranslationBundle
+): IStarter[] {
+  const frames = names.filter(({ type }) => FRAMES.test(type));
+  const about = ({ type, shape }: IName) => [type, shape].filter(Boolean).join(', ');
+  const found = frames.flatMap((frame, index) => {
+    const name = `@${frame.name}`;
+    const prompts = [
+      trans.__('Describe %1', name),
+      trans.__('Which values are missing in %1, and does it matter?', name),
+      trans.__('Plot what is most telling in %1', name)
+    ];
+    return prompts.map((prompt, rank) => ({ prompt, about: about(frame), rank: rank * 10 + index }));
+  });
+  const asked: IStarter[] = found.sort((a, b) => a.rank - b.rank);
+  const last = error ? [{ prompt: trans.__('Explain the last error: %1', error), about: '' }] : [];
+  return [...asked.slice(0, OFFERED - last.length), ...last];
+}
+
+/** What of a frame leaves at a level, in a sentence. */
+export function leaves(level: string, trans: TranslationBundle): string {
+  const rows = /^sample\((\d+)\)/.exec(level)?.[1];
+  if (rows) {
+    return trans.__('Of a frame, names, figures and %1 rows leave; addresses and keys stay here.', rows);
+  }
+  const known: Record<string, string> = {
+    none: trans.__('Nothing of a frame leaves.'),
+    schema: trans.__('Of a frame, the names and types of its columns leave.'),
+    stats: trans.__('Of a frame, names and figures leave, and no rows.'),
+    full: trans.__('All rows of a frame may leave; addresses and keys stay here.')
+  };
+  return known[level] ?? '';
+}
+
+/** Shows it. */
+export class StartPage {
+  readonly node = make('div', 'panel-start');
+
+  constructor(private _write: (prompt: string) => void, private _trans: TranslationBundle) {
+    const title = make('h2', 'panel-start-title', _trans.__('Ask about this notebook'));
+    this.node.append(title, this._leaves, this._starters);
+    this.node.hidden = true;
+  }
+
+  /** Show who answers, what may leave, and the questions. */
+  update(answers: string, level: string, offered: readonly IStarter[]): void {
+    say(this._leaves, [answers && `${answers}.`, leaves(level, this._trans)].filter(Boolean).join(' '));
+    const key = JSON.stringify(offered);
+    if (key !== this._shown) {
+      this._shown = key;
+      this._starters.replaceChildren(
+        ...offered.map(({ prompt, about }) => {
+          const item = textButton('panel-starter', prompt, () => this._write(prompt));
+          about && item.append(make('span', 'panel-starter-about', about));
+          return item;
+        })
+      );
+    }
+  }
+
+  private _leaves = make('p', 'panel-start-leaves');
+  private _starters = make('div', 'panel-starters');
+  private _shown = '';
 }

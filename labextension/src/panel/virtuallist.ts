@@ -59,11 +59,6 @@ export class VirtualList {
     this._draw(this._follow ? null : anchor);
   }
 
-  /** The item of an id, if it is drawn. */
-  item(id: string): IItem | undefined {
-    return this._items.get(id);
-  }
-
   /** Whether the reader scrolls just now. */
   get isScrolling(): boolean {
     return performance.now() - this._scrolledAt < REST;
@@ -82,13 +77,6 @@ export class VirtualList {
   toEnd(): void {
     this._follow = true;
     this._draw(null);
-  }
-
-  /** Something in the list may have grown. */
-  grew(): void {
-    if (this._follow) {
-      this._stick();
-    }
   }
 
   dispose(): void {
@@ -191,10 +179,6 @@ export class VirtualList {
       this._kept = null;
       this._draw(this._follow ? null : anchor);
     });
-  }
-
-  private _stick(): void {
-    this._setTop(this.node.scrollHeight);
   }
 
   private _setTop(top: number): void {

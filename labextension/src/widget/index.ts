@@ -5,11 +5,13 @@
  * place. Nothing here looks for anything outside of the element that the host gives, which may be
  * in a shadow root (marimo) or in a frame of its own (VS Code, Colab).
  */
+import { Marked } from 'marked';
 import { make } from '../card/dom';
+import { BlockRenderer } from '../markdown/renderer';
+import { harmlessNodes } from '../markdown/sanitizer';
 import { PanelView } from '../panel/view';
 import { catalogueFor, wordsOf } from './substitutes';
 import { WidgetLink } from './widgetlink';
-import { WidgetRenderer } from './widgetrenderer';
 import type { Catalogue } from './substitutes';
 import type { IModel } from './widgetlink';
 
@@ -53,6 +55,25 @@ function render({ model, el }: { model: IModel; el: HTMLElement }): () => void {
 function isDark(el: HTMLElement): boolean {
   const [red, green, blue] = (getComputedStyle(el).color.match(/\d+/g) ?? []).map(Number);
   return 0.299 * red + 0.587 * green + 0.114 * blue > 128;
+}
+
+/**
+ * Draws Markdown where there is no JupyterLab.
+ *
+ * The parser is the one that JupyterLab has; what it makes goes through the card's sanitizer, twice,
+ * on documents that load nothing. Nothing typesets formulas here: they are shown as they were
+ * written.
+ */
+export class WidgetRenderer extends BlockRenderer {
+  async typeset(): Promise<void> {
+    return;
+  }
+
+  protected async draw(host: HTMLElement, text: string, definitions: string): Promise<void> {
+    host.append(...harmlessNodes(this._marked.parse(text + definitions, { async: false })));
+  }
+
+  private _marked = new Marked({ gfm: true });
 }
 
 export default { render };

@@ -1,8 +1,9 @@
 /**
- * What the view takes of JupyterLab, for a widget, which has none: icons, clipboard, translations.
+ * What the view takes of JupyterLab, for a widget, which has none: icons, clipboard, signals, translations.
  *
- * The build puts this file in the place of `@jupyterlab/ui-components` and `@jupyterlab/apputils`, so it
- * has the names and shapes that the view takes from there. The drawings are JupyterLab's (BSD-3-Clause).
+ * The build puts this file in the place of `@jupyterlab/ui-components`, `@jupyterlab/apputils` and
+ * `@lumino/signaling` (18 kB with what that needs), so it has the names and shapes that the view takes
+ * from there. The drawings are JupyterLab's (BSD-3-Clause).
  */
 import type { TranslationBundle } from '@jupyterlab/translation';
 
@@ -121,6 +122,40 @@ function bySelection(text: string): void {
   document.execCommand('copy');
   field.remove();
 }
+
+type Slot<T, U> = (sender: T, args: U) => void;
+
+/** A signal, as far as the view uses one: who listens, and when it is emitted. */
+export class Signal<T extends object, U> {
+  constructor(private _sender: T) {
+    of.set(_sender, [...(of.get(_sender) ?? []), this as never]);
+  }
+
+  connect(slot: Slot<T, U>, self?: unknown): void {
+    this._slots = [...this._slots, [slot, self]];
+  }
+
+  disconnect(slot: Slot<T, U>, self?: unknown): boolean {
+    const kept = this._slots.filter(([known, its]) => known !== slot || its !== self);
+    const found = kept.length < this._slots.length;
+    this._slots = kept;
+    return found;
+  }
+
+  emit(args: U): void {
+    this._slots.forEach(([slot, self]) => slot.call(self, this._sender, args));
+  }
+
+  /** Let go of all that listen to an object. */
+  static clearData(sender: object): void {
+    of.get(sender)?.forEach(signal => (signal._slots = []));
+  }
+
+  private _slots: readonly [Slot<T, U>, unknown][] = [];
+}
+
+/** The signals of each object. */
+const of = new WeakMap<object, Signal<never, never>[]>();
 
 /** A text in English, and what it is in another language. */
 export type Catalogue = Readonly<Record<string, unknown>>;

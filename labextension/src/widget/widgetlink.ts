@@ -3,16 +3,16 @@ import type { JSONObject } from '@lumino/coreutils';
 import type { TranslationBundle } from '@jupyterlab/translation';
 import { readAnswer } from '../kernel/requests';
 import { Transcripts } from '../kernel/transcript';
-import { Link } from '../panel/link';
+import { Link } from '../panel/model';
 import type { Consent } from '../kernel/record';
 import type { ITranscript } from '../kernel/transcript';
-import type { Presence } from '../panel/link';
+import type { Presence } from '../panel/model';
 
 /** How long a kernel may be silent after a request before the panel says so, in milliseconds. */
 const PATIENCE = 4000;
 
 /** Requests whose answer may take as long as the model's. */
-const LONG = new Set(['ask', 'regenerate']);
+const LONG = new Set(['ask', 'regenerate', 'branch']);
 
 /** What a host gives of the widget's model. */
 export interface IModel {

@@ -1,6 +1,6 @@
-import { describe, expect, it, vi } from 'vitest';
 import { nullTranslator } from '@jupyterlab/translation';
-import { Attachments, Header } from '../../src/card/parts';
+import { describe, expect, it, vi } from 'vitest';
+import { Attachments, Header, JobBar, readJob, shareOf } from '../../src/card/parts';
 import { Tools } from '../../src/card/tools';
 import { readRecord } from '../../src/kernel/record';
 
@@ -80,5 +80,68 @@ describe('attachments', () => {
     expect(names(attachments)).toEqual(['prices']);
     attachments.update(of());
     expect(attachments.node.hidden).toBe(true);
+  });
+});
+
+describe('what of a frame leaves, in a few words', () => {
+  it.each([
+    ['sample(5)', '5 rows'],
+    ['sample(1),name=none', '1 row'],
+    ['sample', '5 rows'],
+    ['sample(5),*<=stats,*name*<=none', 'statistics'],
+    ['full,budget=400', 'all rows'],
+    ['schema', 'names and types'],
+    ['none', 'nothing'],
+    ['', ''],
+    ['something else', '']
+  ])('%s is %s', (policy, words) => expect(shareOf(policy, trans)).toBe(words));
+
+  it.each([
+    ['sample(5)', [5, 1891], '5 of 1,891 rows'],
+    ['sample(5)', [1, 1], '1 row'],
+    ['full', [2, 2], '2 rows'],
+    ['stats,price=full', [2, 9], 'statistics']
+  ])('%s with %j rows is %s', (policy, rows, words) =>
+    expect(shareOf(policy, trans, rows)).toBe(words)
+  );
+
+  it('stands in the chip, and how much of a text was sent', () => {
+    const chips = new Attachments(trans);
+    chips.update(
+      readRecord({
+        attachments: [
+          { name: 'df', kind: 'frame', policy: 'sample(5),*<=stats', tokens: 9 },
+          { name: 'talk', kind: 'text', policy: 'sample(5)', tokens: 9 },
+          { name: 'log', kind: 'file', policy: 'full', tokens: 9, cut: '66 of 1,200 lines' }
+        ]
+      })
+    );
+    const notes = [...chips.node.children].map(chip => chip.textContent);
+    expect(notes).toEqual(['dfstatistics', 'talk', 'log66 of 1,200 lines']);
+  });
+});
+
+const TOLD = { type: 'job', id: 'j1', done: 30, rows: 120, said: '30 of 120 rows' };
+
+describe('a job', () => {
+  it('is read from its message only', () => {
+    expect(readJob(TOLD)).toEqual({ id: 'j1', done: 30, rows: 120, said: '30 of 120 rows', isOver: false });
+    for (const other of [null, 3, {}, { ...TOLD, type: 'turn' }, { ...TOLD, id: 7 }]) {
+      expect(readJob(other)).toBeNull();
+    }
+  });
+
+  it('is shown with its progress, stopped by its id, and gone at its end', () => {
+    const stopped: string[] = [];
+    const bar = new JobBar(id => stopped.push(id), trans);
+    expect(bar.node.hidden).toBe(true);
+    bar.show(readJob(TOLD));
+    const progress = bar.node.querySelector('progress')!;
+    expect([bar.node.hidden, progress.value, progress.max]).toEqual([false, 30, 120]);
+    expect(bar.node.textContent).toContain('30 of 120 rows');
+    bar.node.querySelector('button')!.click();
+    expect(stopped).toEqual(['j1']);
+    bar.show(readJob({ ...TOLD, over: true }));
+    expect(bar.node.hidden).toBe(true);
   });
 });

@@ -1,7 +1,7 @@
 import { describe, expect, it, vi } from 'vitest';
 import { nullTranslator } from '@jupyterlab/translation';
 import cases from '../../../tests/data/tables.json';
-import { recordsIn, tableIn, tableOf, TypedAnswer } from '../../src/card/table';
+import { recordsIn, tableIn, tableOf, TypedAnswer } from '../../src/card/listing';
 import { Tools } from '../../src/card/tools';
 import { MIME_TYPE, readOutput, readRecord } from '../../src/kernel/record';
 

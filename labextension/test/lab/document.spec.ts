@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { documentRequest, summarizeCell } from '../../src/lab/document';
+import { documentRequest, isQuestion } from '../../src/lab/document';
+import { summarizeCell } from '../../src/kernel/requests';
 
 describe('a question for the document', () => {
   it('is known by its type and number', () => {
@@ -40,4 +41,15 @@ describe('a cell that is sent', () => {
       ]
     });
   });
+});
+
+describe('a cell is a question', () => {
+  it.each(['%%ds', '%%deepseek', '%%ds --think\nWhy?', '%%deepseek -a df\n%%time', '%%ds\t-v'])(
+    '%j',
+    source => expect(isQuestion(source)).toBe(true)
+  );
+  it.each(['', 'x = 1', '%ds undo', ' %%ds', '%%dsx', '%%time\n%%ds', '# %%ds', '%%deepseek2'])(
+    '%j is none',
+    source => expect(isQuestion(source)).toBe(false)
+  );
 });

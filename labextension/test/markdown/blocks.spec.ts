@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it, vi } from 'vitest';
 import { asMarkdown, readRecord } from '../../src/kernel/record';
-import { closeFence, split } from '../../src/markdown/blocks';
+import { closeFence, completeMarkdown, kindOf, split } from '../../src/markdown/blocks';
 import type { IBlock } from '../../src/markdown/blocks';
 
 const SAMPLE = `# Title
@@ -170,5 +170,48 @@ describe('the table of blocks', () => {
     const fence = '`'.repeat(TABLE.answer_fence);
     const record = readRecord({ answer: '{}', format: 'json' });
     expect(asMarkdown(record)).toBe(`${fence}json\n{}`);
+  });
+});
+
+const drawn = (source: string) => completeMarkdown({ kind: kindOf(source), source });
+
+describe('completeMarkdown', () => {
+  it.each([
+    ['some **bold', 'some **bold**'],
+    ['some **bold*', 'some **bold**'],
+    ['some **', 'some '],
+    ['an *emphasis', 'an *emphasis*'],
+    ['3 * 4', '3 * 4'],
+    ['snake_case', 'snake_case'],
+    ['a `code', 'a `code`'],
+    ['a `', 'a '],
+    ['see [the docs](https://exa', 'see the docs'],
+    ['see [the do', 'see the do'],
+    ['see ![alt', 'see '],
+    ['so $x + ', 'so '],
+    ['so $x$ is', 'so $x$ is'],
+    ['costs $5 a', 'costs $5 a'],
+    ['so \\(x + ', 'so '],
+    ['a <details', 'a '],
+    ['a < b', 'a < b'],
+    ['Intro:\n-', 'Intro:'],
+    ['Intro:\n---', 'Intro:'],
+    ['Intro:\n1.', 'Intro:'],
+    ['- one **two', '- one **two**'],
+    ['* one *two', '* one *two*'],
+    ['`a` and **`b` c', '`a` and **`b` c**']
+  ])('%j is drawn as %j', (source, expected) => {
+    expect(drawn(source)).toBe(expected);
+  });
+
+  it('gives a table its rule before the model does', () => {
+    expect(drawn('| a | b |')).toBe('| a | b |\n|---|---|');
+    expect(drawn('| a | b |\n|--')).toBe('| a | b |\n|---|---|');
+    expect(drawn('| a | b |\n|---|---|\n| 1 |')).toBe('| a | b |\n|---|---|\n| 1 |');
+  });
+
+  it('hides a half written closing mark', () => {
+    expect(drawn('```py\nx\n``')).toBe('```py\nx\n');
+    expect(drawn('```py\nx\n')).toBe('```py\nx\n');
   });
 });

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { Flow } from '../../src/markdown/flow';
+import { Flow, morph } from '../../src/markdown/flow';
 import type { IBlock } from '../../src/markdown/blocks';
 import type { LabRenderer } from '../../src/markdown/labrenderer';
 
@@ -51,5 +51,42 @@ describe('a long text', () => {
     expect(renderer.drawn).toBe(before + 1);
     expect(host.querySelector('.jp-DeepSeek-block')).toBe(first);
     expect(host.lastElementChild!.lastElementChild!.textContent).toBe('the end');
+  });
+});
+
+function node(html: string): HTMLElement {
+  const host = document.createElement('div');
+  host.innerHTML = html;
+  return host;
+}
+
+describe('morph', () => {
+  it.each([
+    ['<p>a</p>', '<p>ab</p>'],
+    ['<p>a</p>', '<p>a <b>c</b></p><ul><li>x</li></ul>'],
+    ['<p>a</p><p>b</p>', '<h1>a</h1>'],
+    ['', '<p>a</p>'],
+    ['<td align="left">a</td>', '<td>a</td>']
+  ])('makes %j into %j', (before, after) => {
+    const live = node(before);
+    morph(live, node(after));
+    expect(live.innerHTML).toBe(node(after).innerHTML);
+  });
+
+  it('keeps the nodes that are alike', () => {
+    const live = node('<p>one</p><details><summary>s</summary></details>');
+    const text = live.querySelector('p')!.firstChild;
+    live.querySelector('details')!.open = true;
+    morph(live, node('<p>one two</p><details><summary>s</summary>t</details>'));
+    expect(live.querySelector('p')!.firstChild).toBe(text);
+    expect(live.querySelector('details')!.open).toBe(true);
+  });
+
+  it('leaves a formula that is typeset', () => {
+    const live = node('<p><span data-tex="$x$">typeset</span></p>');
+    morph(live, node('<p><span data-tex="$x$">$x$</span> and more</p>'));
+    expect(live.textContent).toBe('typeset and more');
+    morph(live, node('<p><span data-tex="$y$">$y$</span></p>'));
+    expect(live.textContent).toBe('$y$');
   });
 });

@@ -1,7 +1,7 @@
 import { Sanitizer } from '@jupyterlab/apputils/lib/sanitizer';
+import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import { guardDiagrams, isSafeDiagram } from '../../src/markdown/sanitizer';
-import { CardSanitizer } from '../../src/markdown/sanitizer';
+import { CardSanitizer, guardDiagrams, guardLinks, isSafeDiagram } from '../../src/markdown/sanitizer';
 
 const sanitizer = new CardSanitizer(new Sanitizer());
 const clean = (html: string) => sanitizer.sanitize(html);
@@ -79,4 +79,18 @@ describe('diagrams', () => {
     expect(guardDiagrams('- x\n  ```mermaid\n  y', false, true)).toContain('```text mermaid');
     expect(guardDiagrams('> ~~~ \u00a0mermaid', false, true)).toContain('text mermaid');
   });
+});
+
+const corpus = JSON.parse(readFileSync('../tests/data/links.json', 'utf-8'));
+
+describe('guardLinks', () => {
+  it.each(corpus.links as { url: string; label: string; named: string }[])(
+    'names $named behind "$label"',
+    ({ url, label, named }) => {
+      const host = document.createElement('p');
+      host.append(Object.assign(document.createElement('a'), { href: url, textContent: label }), '!');
+      guardLinks(host);
+      expect(host.textContent).toBe(`${label}${named && ` (${named})`}!`);
+    }
+  );
 });
