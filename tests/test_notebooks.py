@@ -111,7 +111,7 @@ class TestConversations:
         assert french["parent"] == spanish["parent"] == executed.turns[1]["id"]
 
     def test_the_tree_the_diff_and_the_search_are_drawn(self, executed):
-        for told in ("[french]", "[spanish]", "── Answer ──", "«favourite»"):
+        for told in ("[french]", "[spanish]", "Answer\n- ", "«favourite»"):
             assert told in executed.texts
 
     def test_what_was_taken_back_is_forgotten(self, executed):

@@ -91,7 +91,11 @@ def put_turn(connection: sqlite3.Connection, turn: Turn, owner: str | None) -> N
         f"INSERT INTO turns({names}) VALUES ({marks}) ON CONFLICT(id) DO UPDATE SET {changes}", row
     )
     key = int(found[0] if found else done.lastrowid or 0)
-    connection.execute("INSERT OR REPLACE INTO bodies(key, body) VALUES (?, ?)", (key, _body(turn)))
+    connection.execute(  # REPLACE would take twice the room of a long body
+        "INSERT INTO bodies(key, body) VALUES (?, ?) "
+        "ON CONFLICT(key) DO UPDATE SET body = excluded.body",
+        (key, _body(turn)),
+    )
     if owner is None:
         add_to_index(connection, key, turn)
 
