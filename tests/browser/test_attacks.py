@@ -95,7 +95,7 @@ def test_a_record_edited_by_hand_does_no_harm(open_notebook):
     book = open_notebook(*["# attack"] * len(ATTACKS), outputs=outputs, kernel=False, load=False)
     page = book.page
     page.evaluate(ALARM)
-    page.wait_for_function(SETTLED, arg=len(ATTACKS))
+    page.wait_for_function(SETTLED, arg=len(ATTACKS), timeout=180_000)  # hundreds of cards
     for fold in page.locator(".jp-DeepSeek-thinking:not([open]) > summary").all()[:40]:
         fold.evaluate("summary => summary.click()")
     at_rest(page)

@@ -124,27 +124,24 @@ def test_it_streams(ghost_book, server):
     assert not server.requests[0].answered.is_set()
 
 
-LEAVE = {
-    "typing something else": lambda book: write(book, "xyz"),
-    "moving the cursor": lambda book: book.page.keyboard.press("Home"),
-    "leaving the cell": lambda book: enter(book, 0),
-    "leaving the editor": lambda book: book.page.keyboard.press("Escape"),
-}
-
-
-def test_what_is_of_no_use_any_more_is_closed_at_the_server(ghost_book, server):
+@pytest.mark.parametrize(
+    "leave",
+    [
+        pytest.param(lambda book: write(book, "xyz"), id="typing something else"),
+        pytest.param(lambda book: book.page.keyboard.press("Home"), id="moving the cursor"),
+        pytest.param(lambda book: enter(book, 0), id="leaving the cell"),
+        pytest.param(lambda book: book.page.keyboard.press("Escape"), id="leaving the editor"),
+    ],
+)
+def test_what_is_of_no_use_any_more_is_closed_at_the_server(ghost_book, server, leave):
+    server.queue(Reply(HALF, stall()))
     server.fallback = fim("")
-    book = ghost_book(*[""] * 3)
-    for at, way in enumerate(LEAVE, 1):
-        server.queue(Reply(HALF, stall()))
-        before = len(server.requests)
-        enter(book, at)
-        write(book, f"def add{at}(a, b): ")
-        cell = book.page.locator(".jp-Notebook .jp-CodeCell").nth(at)
-        cell.locator(GHOST).get_by_text("return a").wait_for()
-        LEAVE[way](book)
-        asked = next(r for r in server.requests[before:] if f"add{at}" in r.json["prompt"])
-        assert asked.closed.wait(60), way
+    book = ghost_book()
+    enter(book)
+    write(book, "def add(a, b): ")
+    wait_for_ghost(book, "return a")
+    leave(book)
+    assert server.requests[0].closed.wait(60)
 
 
 def test_one_that_has_not_answered_is_closed_too(ghost_book, server):
