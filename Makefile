@@ -1,8 +1,8 @@
 # Every target sets up what it needs by itself and is quick when nothing changed.
 #   make run              install, run notebooks/01-ask.ipynb on the embedded model, open JupyterLab
 #   make run HEADLESS=1   the same without a browser: prints question, answer and footer of each cell
-#   make test             everything; make test-fast leaves out browser, model and cluster
-#   make test-pythons     the fast tests on every other CPython from 3.11 on that is here
+#   make test             everything; make test-fast what is quick
+#   make test-pythons     all but browser and model on every other CPython from 3.11 on that is here
 #   make test-lowest      the built wheel with every lower bound at its minimum
 #   make everywhere       the wheel in other Labs, servers and tools (docs/where.md); 20 reloads
 #   make fuzz             the property tests for long; FUZZ_SCALE=50; kills, turns and frames in full
@@ -18,10 +18,12 @@ export DEEPSEEK_TEST_MODELS ?= $(DEEPSEEK_JUPYTER_HOME)/local/models
 unexport PYTHONDONTWRITEBYTECODE
 
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
-# On as many processes as there are cores; tests beside each other share their process's kernel.
-FAST := -n auto --maxprocesses 8 --dist worksteal -m "not browser and not local_model and not soak and not slow"
-# One process for the model, and browser tests file by file; a page or an answer is awaited often.
-SLOW := -n 2 --dist loadfile -m "(browser or local_model or soak or slow) and not undisturbed"
+# On as many processes as there are cores.
+EACH := -n auto --maxprocesses 8 --dist worksteal
+FAST := $(EACH) -m "not (browser or local_model or soak or slow or kernel)"
+# Browser, model, cluster, kernels. One process for the model, the others file by file: a file
+# shares its servers, pages and kernel.
+SLOW := -n 2 --dist loadfile -m "(browser or local_model or soak or slow or kernel) and not undisturbed"
 # What fails beside others is run once more with nothing beside it, and named: a page that shares its
 # cores can be late, a fault fails twice.
 judged = $(BIN)/pytest $(1) || { echo "Failed beside others; now each alone:"; \
@@ -50,7 +52,7 @@ test-labextension: .make/node
 
 # Also on every other CPython from 3.11 on that this machine has.
 test-pythons: .make/venv
-	$(BIN)/python tests/pythons.py $(FAST)
+	$(BIN)/python tests/pythons.py $(EACH) -m "not (browser or local_model or soak)"
 
 # Each environment is a venv in .make/everywhere; figures and versions are printed.
 test-lowest: .make/venv

@@ -8,7 +8,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 from unittest.mock import patch
 
@@ -87,16 +87,22 @@ def _stopping() -> list[Row]:
     ]
 
 
-def _panel() -> list[Row]:
-    """A conversation of 2,000 turns, and keys pressed while a reply streams at 100 Hz."""
-    with ExitStack() as stack:
-        endpoint = stack.enter_context(Scripted(validate=False))
+@contextmanager
+def _asked_here() -> Iterator[Scripted]:
+    """A scripted endpoint that every kernel started meanwhile asks."""
+    with Scripted(validate=False) as endpoint, tempfile.TemporaryDirectory() as home:
         asked = {
             "DEEPSEEK_BASE_URL": endpoint.base_url("deepseek"),
             "DEEPSEEK_API_KEY": "sk-none",
-            "DEEPSEEK_JUPYTER_HOME": stack.enter_context(tempfile.TemporaryDirectory()),
+            "DEEPSEEK_JUPYTER_HOME": home,
         }
-        stack.enter_context(patch.dict(os.environ, asked))
+        with patch.dict(os.environ, asked):
+            yield endpoint
+
+
+def _panel() -> list[Row]:
+    """A conversation of 2,000 turns, and keys pressed while a reply streams at 100 Hz."""
+    with _asked_here() as endpoint:
         seen, typed = [], []
         for _ in range(RUNS):
             with _open("lab", "%load_ext deepseek_jupyter", LONG, load=False) as book:
@@ -140,14 +146,7 @@ BIG = "import numpy, pandas\nbig = pandas.DataFrame({'x': numpy.arange(10_000_00
 
 def _entering() -> list[Row]:
     """Enter to a card or a bubble: what a question needs is looked up and read after it is seen."""
-    with ExitStack() as stack:
-        endpoint = stack.enter_context(Scripted(validate=False))
-        asked = {
-            "DEEPSEEK_BASE_URL": endpoint.base_url("deepseek"),
-            "DEEPSEEK_API_KEY": "sk-none",
-            "DEEPSEEK_JUPYTER_HOME": stack.enter_context(tempfile.TemporaryDirectory()),
-        }
-        stack.enter_context(patch.dict(os.environ, asked))
+    with _asked_here() as endpoint:
         cells = ("%load_ext deepseek_jupyter", "%%ds\nHello", BIG, "%%ds -a big\nHow many?")
         with _open("lab", *cells, load=False) as book:
             for index in (0, 2):

@@ -10,21 +10,21 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Literal, ParamSpec, Protocol, TypeVar, overload
 
 from .asking import ask as asking
+from .asking.attachments import DataCard, data_card
 from .asking.preview import Preview, preview
 from .asking.question import NAMED_PARAMETERS, Question, fitting
 from .asking.reply import Reply
 from .display.frontend import user_namespace
+from .display.report import Report
 from .display.surfaces import surface
 from .errors import ParameterError
 from .page.state import session
+from .protocol.deltas import Delta
 from .session.session import Session
 
 if TYPE_CHECKING:
-    from .asking.attachments import DataCard
     from .asking.next_tokens import NextTokens
-    from .display.report import Report
     from .jobs.comparison import Comparison
-    from .protocol.deltas import Delta
 
 P = ParamSpec("P")
 Shown = TypeVar("Shown", covariant=True)
@@ -222,8 +222,6 @@ def card(value: Any, policy: str = "", *, name: str = "df") -> DataCard:
     `policy` is what ``--attach`` takes behind the colon: ``"schema,price=full,budget=500"``.
     Nothing is sent. Raises `ParameterError` for a policy that cannot be read.
     """
-    from .asking.attachments import data_card
-
     return data_card(get_session(), value, name, policy)
 
 

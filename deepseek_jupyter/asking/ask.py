@@ -227,9 +227,7 @@ def _of_model(events: Iterable[Event]) -> Iterator[Delta]:
 def _ready(
     session: Session, question: Question, on: Surface, waits: Surface
 ) -> Replay | Prepared | Placed:
-    """The kept answer, or the question, prepared unless the user is to be asked `on` the surface;
-    what takes a while is shown on `waits`.
-    """
+    """The kept answer, or the question, `Prepared` unless the user is to be asked first."""
     if question.dry_run:
         raise ParameterError(
             "A dry run sends nothing, so there is no answer to wait for.",
@@ -283,9 +281,7 @@ def _events(
 async def _aevents(
     session: Session, run: Run | Replay, ended: Ended
 ) -> AsyncGenerator[Sequence[Event]]:
-    """`_events` on the caller's loop, which a KeyboardInterrupt would end; at its end the turn is
-    on the disk.
-    """
+    """`_events` on the caller's loop; at its end the turn is on the disk."""
     if isinstance(run, Replay):
         try:
             with run:

@@ -200,10 +200,7 @@ class Gathered:
 
 
 def resolved(question: Question, names: Mapping[str, Any]) -> Question:
-    """`question` with everything that it attaches found in `names`, and ``@df`` said as `` `df` ``.
-
-    Raises `ParameterError` for a name that is not there, or an expression that fails.
-    """
+    """`question` with what it attaches found in `names`. Raises `ParameterError` for others."""
     prompt, mentioned = question.said, list[Wanted]()
     if prompt is None:
         prompt, mentioned = _mentioned(question.prompt, names)
@@ -373,9 +370,7 @@ def _rows(value: Any) -> int:
 
 
 def protecting(session: Session) -> Redactor:
-    """The redactor of the notebook's conversation for a text that is no question: it withholds
-    what rules for frames and columns keep of the notebook's frames.
-    """
+    """The notebook's redactor for ghost text: it withholds what rules keep of all frames."""
     redactor = session.redactor
     redactor = redactor.for_request(redactor.withheld)
     session.withholding.hold(_ruled(redactor, session.policy_files().data))

@@ -6,12 +6,14 @@ budget, the notebook's, and that of a policy file.
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from decimal import Decimal
-from functools import partial
+from functools import cache, partial
 from typing import Any, TypeGuard
 
+from deepseek_jupyter.conversation.totals import Total
 from deepseek_jupyter.errors import ConfigurationError, ContextLengthError
 from deepseek_jupyter.privacy.rules import Teaching
 from deepseek_jupyter.protocol.request import Built
@@ -26,6 +28,8 @@ from deepseek_jupyter.protocol.usage import Price, Usage, plus
 from deepseek_jupyter.session.accounts import notebook_cost, notebook_tokens
 from deepseek_jupyter.session.session import Session
 from deepseek_jupyter.transport.providers import KEYLESS, Provider
+
+_HOLDING = threading.Lock()  # no two questions take the same rest of a budget
 
 _DOUBT = 1.3  # an estimate may be a fifth too high, and a refusal must not be wrong
 
@@ -111,12 +115,14 @@ def check_spending(
     teaching: Teaching,
     budget: float,
     earlier: Usage | None = None,
+    turn: str = "",
 ) -> None:
     """Raise `ConfigurationError` or `PolicyError` where a budget may be exceeded.
 
     The worst case is meant: nothing cached, and as long an answer as the request allows. `budget`
     is the question's own, 0 for none; `earlier` what its earlier rounds used, which no account has
-    yet.
+    yet. With `turn`, the id of a turn that is about to be asked, the worst case counts for every
+    other question of this kernel until it is taken out of `session.held`.
     """
     price = session.price(provider, built.body["model"])
     if budget and _priced(price, provider, built.body["model"], "--budget"):
@@ -127,16 +133,18 @@ def check_spending(
                 f"the budget is {budget:g}.",
                 "Raise --budget, lower --max-tokens, or ask with --new or --no-history.",
             )
-    model = built.body["model"]
-    check_notebook(session, provider, model, teaching, price, partial(worst_cost, built), earlier)
+    model, worst_of = built.body["model"], cache(partial(worst_cost, built))
+    with _HOLDING:
+        check_notebook(session, provider, model, teaching, price, worst_of, earlier, turn)
+        if turn and price and left_to_spend(session, provider, teaching, price)[0] is not None:
+            most = plus(price.cost(earlier or Usage()).amount, worst_of(price))
+            session.held[turn] = Total(f"{provider.name}:{model}", cost={price.currency: most})
 
 
 def left_to_spend(
     session: Session, provider: Provider, teaching: Teaching, price: Price | None
 ) -> tuple[Decimal | None, int | None]:
-    """What the notebook's budget and those of policy files leave, in the currency of `price` and in
-    tokens; None for any amount.
-    """
+    """What budgets leave, in the currency of `price` and in tokens; None for any amount."""
     left, tokens, setting = list[Decimal](), list[int](), session.config.notebook_budget
     if price is not None and (cap := budget_at(session, setting, provider)):
         at = provider.name if isinstance(setting, Mapping) else ""
@@ -168,9 +176,10 @@ def check_notebook(
     price: Price | None,
     worst: Callable[[Price], Decimal],
     earlier: Usage | None = None,
+    turn: str = "",
 ) -> None:
     """Raise `ConfigurationError` or `PolicyError` where the notebook's budget, or that of a policy
-    file, may be exceeded; `worst` is what the next answer may cost.
+    file, may be exceeded; `worst` is what the next answer, of `turn`, may cost.
     """
     used = earlier or Usage()
     spent = price.cost(used).amount if price else Decimal()
@@ -178,7 +187,8 @@ def check_notebook(
     cap = budget_at(session, setting, provider)
     if cap and _priced(price, provider, model, "DeepSeek.notebook_budget"):
         at = provider.name if isinstance(setting, Mapping) else ""
-        before, most = plus(notebook_cost(session, price.currency, at), spent), worst(price)
+        before = plus(notebook_cost(session, price.currency, at, turn), spent)
+        most = worst(price)
         if plus(before, most) > cap:
             raise ConfigurationError(
                 f"This notebook has cost {before:.4f} {price.currency} and this answer may cost up "
@@ -187,7 +197,7 @@ def check_notebook(
             )
     teaching.check_budget(
         # `spent` is in the currency of `price`; in another one a budget is refused anyway.
-        lambda currency: plus(notebook_cost(session, currency), spent),
+        lambda currency: plus(notebook_cost(session, currency, own=turn), spent),
         lambda: notebook_tokens(session) + used.prompt_tokens + used.completion_tokens,
         lambda: (worst(price), price.currency) if price else None,
         free=provider.name in KEYLESS,

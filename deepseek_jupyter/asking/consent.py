@@ -123,9 +123,7 @@ class ConsentRequest:
 
 
 def by_input(name: str, text: str, result: bool = False) -> ConsentAnswer:
-    """Ask at the prompt whether `name` may run `text`, or whether that may be sent as its `result`;
-    only a clear yes is one.
-    """
+    """Ask at the prompt whether `text` may run, or be sent as a result; only a yes is one."""
     if not can_type():
         return "nobody"
     code, count = framed(text, shutil.get_terminal_size().columns)

@@ -60,9 +60,7 @@ def fitted(gathered: Gathered, question: Question, context: int | None, taken: i
 
 @dataclass(frozen=True, slots=True)
 class MapPlan:
-    """How ``--fit map`` asks: `count` shares of `size` tokens at most, of which each is answered
-    in `each`; `tokens` are those of all.
-    """
+    """``--fit map``: `count` shares of `size` tokens, each answered in `each`; `tokens` in all."""
 
     count: int
     size: int
@@ -71,10 +69,7 @@ class MapPlan:
 
 
 def map_plan(tokens: int, context: int, taken: int, parameters: Mapping[str, Any]) -> MapPlan:
-    """The plan for documents of so many `tokens` beside `taken` others.
-
-    Raises `ContextLengthError` where what the shares say would not fit either.
-    """
+    """The plan for `tokens` beside `taken` others. Raises `ContextLengthError` for too many."""
     room = room_for(context, taken, parameters)
     for size in (min(room, context // _PARTS), room):
         count = -(-tokens // max(1, size * 9 // 10))  # a share is not filled to its end
@@ -88,9 +83,7 @@ def map_plan(tokens: int, context: int, taken: int, parameters: Mapping[str, Any
 
 
 def pace(conversation: Conversation, model: str) -> float:
-    """Seconds that `model` takes for a token of an answer, as its answers came in `conversation`;
-    reading is reckoned at a hundredth of writing.
-    """
+    """Seconds per written token of `model` in `conversation`; reading counts a hundredth."""
     took, work = 0.0, 0.0
     for turn in (*conversation.turns(), *conversation.aside()):
         total = turn.timing.get("total")
@@ -113,9 +106,7 @@ def choices(
     pace: float,
     at_once: int,
 ) -> ContextLengthError:
-    """`error` with what can be done where it is documents that do not fit, each with its price and
-    its time, with `at_once` requests of a job at a time.
-    """
+    """`error` with what can be done where documents do not fit, with price and time of each."""
     if not any(a.unit for a in attachments):
         return error
     most = room_for(context, 0, {})
@@ -166,9 +157,7 @@ def check_citable(question: Question, turns: Iterable[Turn]) -> None:
 
 
 def citations(answer: str, turns: Sequence[Turn]) -> tuple[list[dict[str, Any]], str]:
-    """The quotes of `answer` with their places in what `turns` sent, the newest first; a sentence
-    on those without one.
-    """
+    """The quotes of `answer`, found in `turns`, the newest first; a sentence on those not found."""
     found = quotes.cited(answer, _sources(reversed(turns)))
     return list(map(asdict, found)), quotes.notice(found)
 

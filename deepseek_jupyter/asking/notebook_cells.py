@@ -36,9 +36,7 @@ _KEPT = "[kept back by the data policy]"
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """Code cells in the notebook's order, and the place of the one that asks (their number where
-    it is none of them).
-    """
+    """Code cells in the notebook's order, and the place of the asking one, else their number."""
 
     cells: tuple[Cell, ...]
     here: int
@@ -144,10 +142,7 @@ def _cell(cell: Mapping[str, Any]) -> Cell:
 
 
 def from_history(running: Any) -> Document:
-    """What this kernel has run, each source once, where it was run last.
-
-    The cell that asks is last in it already; it has not ended, and is left out.
-    """
+    """What this kernel ran before the asking cell, each source once, where it ran last."""
     manager = getattr(running, "history_manager", None)
     sources: Sequence[str] = list(getattr(manager, "input_hist_raw", None) or [""])
     asks = not log.has(len(sources) - 1)
@@ -232,10 +227,7 @@ def given_cells(cells: Iterable[Mapping[str, Any]]) -> list[tuple[str, Cell]]:
 
 
 def output_text(outputs: object) -> str:
-    """The outputs of a cell, in the notebook's form, as text.
-
-    A frame's output is only named: its values leave by ``--attach``, where the policy holds.
-    """
+    """The outputs of a cell, in nbformat, as text; a frame is only named: its policy holds."""
     if not isinstance(outputs, list):
         return ""
     return joined(_one(output) for output in outputs if isinstance(output, Mapping))

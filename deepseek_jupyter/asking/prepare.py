@@ -101,9 +101,7 @@ class Placed:
     def written(
         self, turn: Turn, path: Iterable[Turn], asked: Asked | None
     ) -> tuple[Turn, list[tuple[str, str]]]:
-        """`turn` with its message, which does not repeat what the turns of `path` said, and the
-        texts that the message is made of, by name.
-        """
+        """`turn` with its message, without what `path` said before, and its texts by name."""
         if (begins := self.question.begins) and (of := begins.of):  # that question, as it went out
             sending = {"attachments": of.sending.get("attachments", []), "shortened": []}
             said = {name: getattr(of, name) for name in ("sent", "images", "attachments")}
@@ -212,9 +210,7 @@ def place(session: Session, question: Question, on: Surface = NOWHERE) -> Placed
 
 
 def asked_of(session: Session, placed: Placed, question: Question, **turn: Any) -> Placed:
-    """`placed` for a `question` that differs in provider, model, thinking, system prompt and
-    parameters alone; `turn` are other fields of its turn.
-    """
+    """`placed` for a `question` of another model or parameters; `turn`: fields of its turn."""
     config = session.config
     parameters = {**config.parameters, **question.parameters}
     if question.format == "json" and question.schema is None:
@@ -352,10 +348,7 @@ class _Preparation:
     # Who is asked
 
     def _endpoint(self, on: Surface) -> tuple[Provider, Secret, str]:
-        """Provider, key and model. What sends nothing needs no key: a dry run, kept answers alone.
-
-        Raises `MissingKeyError`, and `PolicyError` for what the policy does not allow.
-        """
+        """Provider, key and model. What sends nothing, a dry run or kept answers, needs no key."""
         question, endpoints = self.question, self.session.endpoints
         name, named = endpoints.named(question.provider, question.model)
         try:
@@ -390,9 +383,7 @@ class _Preparation:
         return ask_for(shape_of(self.question.schema), form, tools=bool(self.tools))
 
     def _thinking(self) -> tuple[bool | None, str | None]:
-        """What is asked of thinking, and its effort. Settings that do not fit here are
-        told and left out: they may be meant for another provider.
-        """
+        """Thinking and effort as asked. Settings that do not fit this provider are left out."""
         config, question, dialect = self.config, self.question, self.provider.dialect
         think = _THINK[config.think] if question.think is None else question.think
         effort = question.effort or (config.effort or None if question.think is None else None)
@@ -585,10 +576,7 @@ class _Preparation:
 
 
 def _sizes(built: Built, texts: Sequence[tuple[str, str]], *, exact: bool) -> list[list[Any]]:
-    """Tokens of each part of a body as ``[name, tokens]``; together they are the whole.
-
-    `texts` are the parts of the last message by name.
-    """
+    """Tokens of each part of a body, ``[name, tokens]``; `texts` are those of its last message."""
     measure = count_tokens if exact else estimate_tokens
     if exact:
         count_later(text for _, text in texts)

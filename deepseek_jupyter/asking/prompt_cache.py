@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from dataclasses import dataclass
-from functools import partial
 
 from deepseek_jupyter.protocol.deltas import Detail
 from deepseek_jupyter.protocol.messages import Message
@@ -20,9 +19,7 @@ _WORTH_TELLING = 1024  # tokens; less is not worth a sentence
 
 @dataclass(frozen=True, slots=True)
 class Prefix:
-    """What a request of a conversation begins with. `dropped` counts the turns that its window left
-    out.
-    """
+    """What a request begins with; `dropped` counts the turns that its window left out."""
 
     conversation: str
     provider: str
@@ -43,24 +40,18 @@ def in_cache(before: object, now: Prefix) -> int:
         return 0
     if (before.provider, before.model) != (now.provider, now.model):
         return 0
-    found = 0
-    for old, new in zip(before.messages, now.messages, strict=False):
-        if old != new:
-            differs = partial(_differs, old.content, new.content)
-            same = bisect_left(range(len(new.content)), True, key=differs)
-            return found + estimate_tokens(new.content[:same]) if old.role == new.role else found
-        found += estimate_messages([new])
-    return found
-
-
-def _differs(old: str, new: str, at: int) -> bool:
-    return not old.startswith(new[: at + 1])
+    pairs = [*zip(before.messages, now.messages, strict=False)]
+    equal = next((n for n, (old, new) in enumerate(pairs) if old != new), len(pairs))
+    found = estimate_messages(now.messages[:equal])
+    if equal == len(pairs) or pairs[equal][0].role != pairs[equal][1].role:
+        return found
+    old, new = (message.content for message in pairs[equal])
+    same = bisect_left(range(len(new)), True, key=lambda end: not old.startswith(new[: end + 1]))
+    return found + estimate_tokens(new[:same])
 
 
 def what_broke(before: object, now: Prefix) -> str:
-    """One sentence on why `now` finds nothing of `before` in the cache; "" where it may, and where
-    a new conversation is begun.
-    """
+    """One sentence on why `now` finds nothing of `before` in the cache; "" where it may."""
     if not isinstance(before, Prefix) or before.conversation != now.conversation:
         return ""
     provider = f"{now.provider} answers now, {before.provider} did before"

@@ -155,10 +155,7 @@ _WORDS = {f.name: str(f.type).split(" | ") for f in fields(Question)}
 
 
 def fitting(options: Mapping[str, Any]) -> dict[str, Any]:
-    """`options` of a function's caller, plain values in place of numpy's.
-
-    Raises `ParameterError` for a value that is not of its field's type in `Question`.
-    """
+    """`options` without numpy's types. Raises `ParameterError` for a value of a wrong type."""
     found = dict(options)
     for name, given in options.items():
         words = _WORDS.get(name, ())
@@ -183,11 +180,7 @@ def request_hash(
     message: str,
     images: Iterable[str],
 ) -> str:
-    """The hash by which an answer to `question` with this `message` is found again.
-
-    The history is in it through the hash of the turn before, so that it costs the same however long
-    the conversation is.
-    """
+    """The hash that finds an answer again; the turn before stands for the whole history."""
     asked = {
         "provider": question.provider or config.provider,
         "model": question.model or config.model,
@@ -214,9 +207,7 @@ def _name_of(tool: Any) -> str:
 
 
 def _schema_text(schema: Any) -> str:
-    """A class by its name: its fields are found in the answer that fits them. `repr` has the
-    arguments of ``list[int]``, whose name is ``list``.
-    """
+    """A class by its name; `repr` has the arguments of ``list[int]``, whose name is ``list``."""
     return schema.__name__ if isinstance(schema, type) else repr(schema)
 
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from dataclasses import replace
-from types import TracebackType
 from typing import TYPE_CHECKING
 
 from deepseek_jupyter.conversation.turn import Turn
@@ -33,10 +32,7 @@ _TICK = 0.05  # seconds, in which a stop is noticed
 
 
 def kept_answer(session: Session, placed: Placed, on: Surface) -> Replay | None:
-    """The kept answer to a question, ready to be played; None where it has to be asked.
-
-    Raises `ReplayError` where the user wants nothing but kept answers and there is none.
-    """
+    """The kept answer, ready to be played. Raises `ReplayError` where nothing else may answer."""
     question, config = placed.question, session.config
     wanted = session.recordings.wanted(question.replay, config.replay)
     if wanted == "never":
@@ -48,9 +44,7 @@ def kept_answer(session: Session, placed: Placed, on: Surface) -> Replay | None:
         from deepseek_jupyter.tools.schemas import shape_of
 
         shape = shape_of(question.schema)
-    if kept is not None and shape is not None and not _has_shape(kept, shape):
-        kept = None  # the type has changed since
-    if kept is not None:
+    if kept is not None and (shape is None or _has_shape(kept, shape)):  # else it has changed
         return Replay(session, placed, kept, shape, pace, on)
     if wanted == "always":
         trust = "%deepseek trust lets the turns of this file answer too."
@@ -169,12 +163,7 @@ class Replay:
         self._shown += _deltas(*fresh)
         self._on.refresh(self._transcript, fresh, time.monotonic())
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, kind: object, error: BaseException | None, traceback: object) -> None:
         with interrupts_held():
             if error is None:
                 self._keep()
@@ -206,10 +195,7 @@ class Replay:
 
 
 def _schedule(kept: Turn, pace: Pace) -> list[tuple[float, ReasoningDelta | TextDelta | None]]:
-    """What comes when; None where calls have run and the answer begins again.
-
-    The texts are the turn's, whatever its rhythm says of their lengths.
-    """
+    """What comes when; None where calls have run. The texts are the turn's in any case."""
     rounds = [[step.reasoning or "", step.answer] for step in kept.steps]
     rounds.append([kept.reasoning or "", kept.answer])
     due, moment = list[tuple[float, ReasoningDelta | TextDelta | None]](), 0.0

@@ -10,7 +10,6 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import replace
-from types import TracebackType
 from typing import Any
 
 from deepseek_jupyter.display.frontend import current_cell
@@ -93,6 +92,7 @@ class Run:
         self._rounds = ToolRounds(self._session, prepared, self._transcript, on_card=asks)
         self._flow = self._rounds.flow()
         next(self._flow)  # the first request, for which the exchange is made already
+        self._rounds.hold(prepared.built)
 
     def _exchange(self, request: ChatRequest, built: Built) -> None:
         from deepseek_jupyter.transport.exchange import Exchange
@@ -101,9 +101,7 @@ class Run:
         self.exchange = Exchange(request, self._prepared.provider, self._prepared.key, built)
 
     def fall_back(self, error: DeepSeekError) -> None:
-        """Begin again at the next place, after a refusal. Raises `error` where there is none, or
-        where the user has seen something of the answer.
-        """
+        """Begin again at the next place. Raises `error` without one, or once output was seen."""
         at = [place is self._prepared for place in self._places].index(True) + 1
         if at == len(self._places) or self._rounds.steps or self.exchange.has_output:
             raise error
@@ -165,9 +163,7 @@ class Run:
         return shown
 
     def go_on(self) -> bool:
-        """After the end of a stream: run the calls that it asks for, and be ready for the next
-        request. False when the answer is there.
-        """
+        """Run the calls that a stream ended with. False when the answer is there."""
         need = self._next(self.exchange.completion)
         while isinstance(need, ConsentRequest | Calls):
             with self._reading(need):
@@ -219,9 +215,7 @@ class Run:
         self._surface.refresh(self._transcript, self._transcript.take_fresh(), now)
 
     def _in_answer(self, batch: list[Event] | None) -> list[Event] | None:
-        """The arguments of the function that is the answer, as the answer's text; before its first
-        words those that it began with.
-        """
+        """What a function's call or a beginning has of the answer, as the answer's text."""
         asked = self._prepared.asked
         if batch and self._unsaid and any(isinstance(event, TextDelta) for event in batch):
             batch, self._unsaid = [TextDelta(self._unsaid), *batch], ""
@@ -232,12 +226,7 @@ class Run:
             for event in batch
         ]
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> bool:
+    def __exit__(self, kind: object, error: BaseException | None, traceback: object) -> bool:
         stopped = isinstance(error, KeyboardInterrupt | asyncio.CancelledError | GeneratorExit)
         if error is not None and not stopped and not isinstance(error, DeepSeekError):
             with suppress(Exception):  # the bug is shown next, and must not be hidden by its echo
@@ -254,7 +243,10 @@ class Run:
         say for ever that the answer is on its way. An interrupt meanwhile waits.
         """
         with interrupts_held() as came:
-            self._close(problem, stopped)
+            try:
+                self._close(problem, stopped)
+            finally:
+                self._session.held.pop(self._turn.id, None)
         if came and not stopped:
             raise Interrupted(reply=self.reply)
 
@@ -317,9 +309,7 @@ class Run:
         self.reply.shown_in = current_cell() if self._surface.visible else None
 
     def _begun(self, completion: Completion) -> Completion:
-        """`completion` behind the words that it went on from, its tokens in one list each. A
-        request that failed went on from none.
-        """
+        """`completion` behind the words that it went on from, where an answer came."""
         came = completion.answer or completion.ended
         begins, logprobs = came and self._prepared.begins, completion.logprobs
         answer = begins.text + completion.answer if begins else completion.answer
@@ -386,9 +376,7 @@ def interrupts_held() -> Iterator[list[int]]:
 
 
 class RestoredEvents:
-    """The events of one answer for the user's eyes: pseudonyms become the originals again, also
-    those that arrive in pieces.
-    """
+    """The events of one answer with originals for pseudonyms, also those that come in pieces."""
 
     def __init__(self, redactor: Redactor) -> None:
         self._redactor = redactor
@@ -427,9 +415,7 @@ def _status(problem: DeepSeekError | None, stopped: bool) -> str:
 
 
 def _estimated(completion: Completion, body: Mapping[str, Any]) -> Completion:
-    """`completion` with the tokens that it took, where something came and the host had not yet said
-    how many they are: it bills what it read and wrote.
-    """
+    """`completion` with estimated tokens where a host that bills them did not get to say them."""
     calls = "".join(call.name + call.arguments for call in completion.tool_calls)
     texts = (completion.reasoning or "", completion.answer, calls)
     if completion.usage is not None or not any(texts):

@@ -412,10 +412,14 @@ class ToolRounds:
         prepared = self._prepared
         built = WIRES[prepared.provider.wire].build(request, prepared.provider.dialect)
         built = check_context(built, prepared.provider)
-        check_spending(
-            self._session, built, prepared.provider, prepared.teaching, prepared.budget, self._usage
-        )
+        self.hold(built)
         return built
+
+    def hold(self, built: Built) -> None:
+        """Set aside what the answer to `built` may cost, from all budgets, until the turn's end."""
+        one = self._prepared
+        limits = (one.provider, one.teaching, one.budget, self._usage, one.turn.id)
+        check_spending(self._session, built, *limits)
 
     def _account(self, completion: Completion, rejected: str = "") -> None:
         """`completion` is dealt with: it is in a step, or `rejected`."""

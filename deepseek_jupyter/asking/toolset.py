@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from fnmatch import fnmatchcase
+from itertools import count
 from typing import TYPE_CHECKING, Any
 
 from deepseek_jupyter.context.attachment import Attachment
@@ -16,7 +17,7 @@ from deepseek_jupyter.context.table import is_frame, is_lazy
 from deepseek_jupyter.conversation.turn import Turn
 from deepseek_jupyter.display.frontend import user_namespace
 from deepseek_jupyter.errors import ParameterError, ToolError
-from deepseek_jupyter.privacy.levels import FULL, Policy, asked_of
+from deepseek_jupyter.privacy.levels import FULL, asked_of
 from deepseek_jupyter.privacy.policy_file import PolicyFiles
 from deepseek_jupyter.privacy.redaction import Redactor
 from deepseek_jupyter.privacy.rules import unit_of
@@ -89,10 +90,7 @@ def _may_offer(session: Session, question: Question) -> bool:
 
 
 def _items(session: Session, question: Question, path: Iterable[Turn]) -> dict[str, Wanted]:
-    """What the conversation attaches, in the order of its turns, each under its newest rules.
-
-    Objects that have no name in the notebook are remembered as long as the kernel lives.
-    """
+    """What the conversation attaches, in the order of its turns, under its newest rules."""
     names, items = user_namespace(), dict[str, Wanted]()
     for turn in path:
         for record in turn.attachments:
@@ -145,10 +143,7 @@ def keep(value: Any) -> str:
     names = user_namespace()
     if "get_ipython" not in names:
         return ""
-    number = 1
-    while f"_tool_{number}" in names:
-        number += 1
-    name = f"_tool_{number}"
+    name = next(name for n in count(1) if (name := f"_tool_{n}") not in names)
     names[name] = value
     return name
 
@@ -163,14 +158,9 @@ class _Attached:
         redactor: Redactor,
         files: PolicyFiles,
     ) -> None:
-        self._items = items
-        self._policies: Mapping[str, Policy] = {
-            name: policy_of(session, item, files.data) for name, item in items.items()
-        }
-        self._redactor = redactor
-        self._session = session
-        self._config = session.config
+        self._session, self._items, self._redactor = session, items, redactor
         self._files = files.data
+        self._policies = {n: policy_of(session, item, files.data) for n, item in items.items()}
 
     def names(self) -> dict[str, str]:
         """What is attached, with a word on each."""
@@ -205,7 +195,7 @@ class _Attached:
 
         frames = {name: self._now(name) for name in self._items}
         first = next(iter(frames.values()), None)
-        config, files = self._config, self._files
+        config, files = self._session.config, self._files
         units = {n: unit_of(i.known_as, files, i.shared) for n, i in self._items.items()}
         return sql_tool(
             frames,

@@ -6,6 +6,7 @@ import difflib
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from itertools import islice
 from typing import Literal, NamedTuple
 
 from deepseek_jupyter.sanitizer.listing import visible
@@ -83,13 +84,11 @@ def _addressed(info: str, text: str) -> tuple[int | None, str]:
     return None, source
 
 
-def diff(before: str, after: str, context: int = 3) -> list[DiffLine]:
-    """The difference of two sources, with `context` lines around each change."""
+def diff(before: str, after: str) -> list[DiffLine]:
+    """The difference of two sources, with three lines around each change."""
     lines: list[DiffLine] = []
-    unified = difflib.unified_diff(before.splitlines(), after.splitlines(), n=context, lineterm="")
-    for number, line in enumerate(unified):
-        if number < 2:  # the two file names
-            continue
+    unified = difflib.unified_diff(before.splitlines(), after.splitlines(), lineterm="")
+    for line in islice(unified, 2, None):  # without the two file names
         mark: Mark = line[0]  # type: ignore[assignment]
         if mark == "@":
             if lines:

@@ -53,10 +53,7 @@ _IPYTHONS = re.compile(r"^(\s*)(?:[%!?].*|[\w.]+\s*=\s*[%!].*|.*\?{1,2}\s*)$")
 
 
 def effects(python: str) -> Effects:
-    """The effects of a cell's Python, as IPython's transform left it.
-
-    Code that cannot be parsed (the failing cell of a SyntaxError) reads every name in it.
-    """
+    """The effects of a cell's Python; code that cannot be parsed reads every name in it."""
     if (tree := parsed(python)) is not None:
         with suppress(RecursionError):  # a sum of thousands
             return Effects.of(tree.body)
@@ -74,10 +71,7 @@ def parsed(python: str) -> ast.Module | None:
 
 
 def blanked(source: str) -> str:
-    """`source` with the lines that only IPython understands replaced by ``pass``.
-
-    A cell magic's own line goes; what follows is kept, and parses if it is Python.
-    """
+    """`source` with ``pass`` for lines that only IPython understands; a cell magic's line goes."""
     lines = source.splitlines()
     if lines and lines[0].lstrip().startswith("%%"):
         lines = ["", *textwrap.dedent("\n".join(lines[1:])).splitlines()]
@@ -231,15 +225,11 @@ class Effects(ast.NodeVisitor):
 
     visit_If = visit_While = visit_Try = visit_TryStar = visit_Match = visit_IfExp = _branching
 
-    def visit_MatchAs(self, node: ast.MatchAs | ast.MatchStar) -> None:
-        self._bind(node.name)
+    def visit_MatchAs(self, node: ast.MatchAs | ast.MatchStar | ast.MatchMapping) -> None:
+        self._bind(node.rest if isinstance(node, ast.MatchMapping) else node.name)
         self.generic_visit(node)
 
-    visit_MatchStar = visit_MatchAs
-
-    def visit_MatchMapping(self, node: ast.MatchMapping) -> None:
-        self._bind(node.rest)
-        self.generic_visit(node)
+    visit_MatchStar = visit_MatchMapping = visit_MatchAs
 
     def visit_For(self, node: ast.For | ast.AsyncFor) -> None:
         self.visit(node.iter)

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-_KEPT = 5_000  # runs of cells; a long day's work has some hundreds
-
 
 @dataclass(frozen=True, slots=True)
 class Executed:
@@ -42,8 +40,6 @@ class Log:
     def add(self, run: Executed, error: BaseException | None = None) -> None:
         """Note a run that has ended."""
         self._runs[run.count] = run
-        if len(self._runs) > _KEPT:
-            del self._runs[next(iter(self._runs))]
         if error is not None:
             self.failed, self.error = run, error
 
@@ -55,10 +51,7 @@ class Log:
         self.__init__()  # type: ignore[misc]
 
     def runs(self, earlier: Sequence[str], transform: Callable[[str], str]) -> list[Executed]:
-        """Every run in order; `earlier` are the sources by count that the shell remembers.
-
-        `transform` is IPython's own, for the runs of which only the source is known.
-        """
+        """Every run in order, also of `earlier` sources, which `transform` of IPython's reads."""
         found = {n: Executed(n, text) for n, text in enumerate(earlier) if n and text}
         found |= self._runs
         return [

@@ -243,10 +243,7 @@ def _is_above(run: Executed, before: Executed, notebook: Mapping[str, NotebookCe
 
 
 def excerpt(python: str, names: Iterable[str]) -> str:
-    """The top-level statements that bind, change or delete one of `names`; "" if there are none.
-
-    What lies between two of them is one line of dots.
-    """
+    """The top-level statements that bind, change or delete one of `names`, dots between them."""
     tree, wanted = parsed(python), set(names)
     if tree is None:
         return ""
@@ -308,11 +305,11 @@ def notes_text(notes: Sequence[str]) -> str:
     return "\n".join(["Note:", *(f"- {note}" for note in notes)]) if notes else ""
 
 
-def fenced(text: str, language: str = "python") -> str:
-    """`text` in a fence that is longer than any in it."""
+def fenced(text: str) -> str:
+    """Python in a fence that is longer than any in it."""
     longest = max((len(run) for run in re.findall(r"`{3,}", text)), default=2)
     fence = "`" * (longest + 1)
-    return f"{fence}{language}\n{text.rstrip()}\n{fence}"
+    return f"{fence}python\n{text.rstrip()}\n{fence}"
 
 
 def alike(word: str, known: Iterable[str]) -> list[str]:

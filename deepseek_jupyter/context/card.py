@@ -27,6 +27,7 @@ from typing import Any
 from deepseek_jupyter.privacy.levels import SAMPLE, SCHEMA, Level
 from deepseek_jupyter.protocol.tokens import within
 
+from .attachment import counted
 from .table import Column, Opaque, Table, cut, shown
 
 _WIDTH = 60  # characters of a cell
@@ -101,8 +102,9 @@ class _Draft:
     def text(self, plan: _Plan, count: int, extra: int = 0) -> str:
         """The card with `count` columns, the first `extra` of them at one detail more."""
         shown, detail = self._columns[:count], plan.detail
-        if detail == extra == 0:
-            lines = _by_type(shown)
+        if detail == extra == 0:  # names alone, neighbours of one type on one line
+            groups = groupby(shown, key=attrgetter("type"))
+            lines = [f"- {kind}: {', '.join(c.name for c in some)}" for kind, some in groups]
         else:
             lines = [column.line(detail + (at < extra)) for at, column in enumerate(shown)]
         rest = _rest(self._columns[count:], count)
@@ -141,12 +143,6 @@ def _most(highest: int, build: Callable[[int], str], budget: int) -> int:
     """The greatest number whose text fits; 0 where none does. Texts grow with the number."""
     numbers = range(1, highest + 1)
     return bisect_left(numbers, True, key=lambda n: not within(build(n), budget))
-
-
-def _by_type(columns: Sequence[Described]) -> list[str]:
-    """Names alone, neighbours of one type on one line."""
-    groups = groupby(columns, key=attrgetter("type"))
-    return [f"- {kind}: {', '.join(column.name for column in some)}" for kind, some in groups]
 
 
 def _rest(columns: Sequence[Described], before: int) -> list[str]:
@@ -291,20 +287,14 @@ def _distinct(column: Column, table: Table) -> tuple[str, Counter[str]]:
         return f"≈ {met:,} distinct", counts
     # Charikar et al. 2000, "Towards estimation error guarantees for distinct values" (GEE)
     guess = math.sqrt(table.rows / len(table.places)) * once + (met - once)
-    return f"≈ {_rounded(guess):,} distinct", counts
-
-
-def _rounded(number: float) -> int:
-    """Two digits are what an estimate is worth."""
-    digits = max(len(str(int(number))) - 2, 0)
-    return int(round(number, -digits))
+    rounded = float(f"{guess:.2g}")  # what an estimate is worth
+    return f"≈ {rounded:,.0f} distinct", counts
 
 
 def _range(column: Column) -> list[str]:
     if column.lengths and column.type.startswith(("text", "category")):
         low, high = column.lengths
-        size = f"{low:,}" if low == high else f"{low:,} to {high:,}"
-        return [f"{size} character{'' if low == high == 1 else 's'}"]
+        return [f"{low:,} to {high:,} characters" if low < high else counted(low, "character")]
     if column.low is None or column.high is None:
         return []
     least, most = shown(column.low), shown(column.high)

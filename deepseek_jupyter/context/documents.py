@@ -22,6 +22,7 @@ from pathlib import Path
 
 from deepseek_jupyter.errors import ParameterError
 
+from .attachment import counted
 from .document_worker import READERS
 
 LARGEST = 50_000_000  # bytes of a file
@@ -98,7 +99,7 @@ def _structured(path: Path, raw: bytes) -> FileText:
     unit, parts = found["unit"], found["parts"]
     if not any(text for _, text in parts):
         raise ParameterError(f"{path} has no text.", "Attach a picture of it as an image.")
-    size = f"{len(parts):,} {unit}{'' if len(parts) == 1 else 's'}"
+    size = counted(len(parts), unit)
     if unit == "paragraph":
         return FileText("\n".join(text for _, text in parts), unit, size=size)
     blocks = [f"[{unit} {number}]\n{text}\n" for number, text in parts]

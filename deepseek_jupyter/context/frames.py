@@ -25,7 +25,7 @@ from deepseek_jupyter.privacy.redaction import Redactor
 from deepseek_jupyter.privacy.withheld import Released, WithheldValues, too_short
 from deepseek_jupyter.protocol.tokens import estimate_tokens
 
-from .attachment import Attachment, ColumnUse
+from .attachment import Attachment, ColumnUse, counted
 from .card import Described, Facts, Rows, facts, fit, spread
 from .table import HEAD, Column, Table, is_frame, is_lazy, leaves, plain, read, shown
 
@@ -50,7 +50,9 @@ def attach(name: str, value: Any, policy: Policy, redactor: Redactor) -> Attachm
     table = read(value)
     axis, inner = _axis_names(value), [_names_within(column) for column in table.columns]
     levels = levels_of(table, value, policy)
-    veils = [_veil(column, names) for column, names in zip(table.columns, inner, strict=True)]
+    # What all values of a column are, by its name or one within it: see `column_kind`.
+    named = ((c.name, *names) for c, names in zip(table.columns, inner, strict=True))
+    veils = [next(filter(None, map(column_kind, names)), None) for names in named]
     withheld = [redactor.withhold(_withheld(table, levels, soft=soft), soft=soft) for soft in _SOFT]
     every = [
         facts(column, table, level, veiled=veil is not None)
@@ -230,11 +232,6 @@ def _told_in(column: Column, policy: Policy) -> Level:
     return min((level for level in map(policy.ruled, names) if level < SAMPLE), default=FULL)
 
 
-def _veil(column: Column, inner: dict[str, None]) -> str | None:
-    """What all values of a column are, by its name or one within it: see `column_kind`."""
-    return next(filter(None, map(column_kind, (column.name, *inner))), None)
-
-
 class _RedactedColumn:
     """A column under its level; every text of it has passed the redactor."""
 
@@ -275,29 +272,21 @@ class _RedactedColumn:
             parts.append("frequent values")
         if count:
             masked = f", as <{self.veil}-…>" if self.veil else ""
-            parts.append(f"values of {count:,} row{'' if count == 1 else 's'}{masked}")
+            parts.append(f"values of {counted(count, 'row')}{masked}")
         return ColumnUse(self.column.name, str(self.level), "; ".join(parts))
 
 
 def _head(name: str, table: Table, columns: list[_RedactedColumn]) -> str:
     """The first lines: what it is, how large, what was read of it."""
-    name = shortened(name, _NAME)
-    count = sum(not c.column.index for c in columns)
-    width = f"{count:,} column{'' if count == 1 else 's'}"
-    read_rows = len(table.places)
+    name, read_rows = shortened(name, _NAME), len(table.places)
+    width = counted(sum(not c.column.index for c in columns), "column")
     if table.rows is None:
-        text = f"`{name}`: {width}, {HEAD:,} rows or more"
-    else:
-        text = f"`{name}`: {table.rows:,} row{'' if table.rows == 1 else 's'} × {width}"
-    if table.lazy:
-        text += (
-            f" (lazy: only its first {read_rows:,} rows were read; figures are theirs)"
-            if table.rows is None
-            else " (lazy: all of it was read)"
-        )
-    elif not table.whole:
-        text += f" (≈ is estimated from {read_rows:,} rows; the rest is exact)"
-    return text
+        how = f"lazy: only its first {read_rows:,} rows were read; figures are theirs"
+        return f"`{name}`: {width}, {HEAD:,} rows or more ({how})"
+    remark = " (lazy: all of it was read)" if table.lazy else ""
+    if not table.lazy and not table.whole:
+        remark = f" (≈ is estimated from {read_rows:,} rows; the rest is exact)"
+    return f"`{name}`: {counted(table.rows, 'row')} × {width}{remark}"
 
 
 def _most_rows(level: Level) -> int | None:

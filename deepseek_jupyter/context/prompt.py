@@ -27,7 +27,7 @@ _MENTION = re.compile(
     r"(?<![\w@/\\.`-])@(?P<said>\"[^\"\n]{1,300}\"|"
     r"[^\W\d]\w*(?:\.[^\W\d]\w*|\[[^\[\]\n]{1,100}\])*)"
 )
-_CODE = re.compile(r"^[ \t]*(```+|~~~+)[\s\S]*?(?:^[ \t]*\1|\Z)|(`+)[^`\n]+\2", re.MULTILINE)
+CODE = re.compile(r"^[ \t]*(```+|~~~+)[\s\S]*?(?:^[ \t]*\1|\Z)|(`+)[^`\n]+\2", re.MULTILINE)
 _DECORATED = re.compile(r"[^\n]*\n\s*(?:@|def |class |async def )")
 _BLANK = re.compile(r"\s*")
 _TAIL = re.compile(r"(?:\.[^\W\d]\w*|\[[^\[\]\n]*\])\Z")
@@ -65,7 +65,7 @@ def fill(text: str, namespace: Mapping[str, Any], keep: Keep = lambda source, va
 
 def _code_in(text: str) -> Callable[[int], int]:
     """A function from a place in `text` to the end of the code that it is in, 0 outside of code."""
-    code = [match.span() for match in _CODE.finditer(text)]
+    code = [match.span() for match in CODE.finditer(text)]
 
     def end_of(place: int) -> int:
         before = bisect_right(code, place, key=lambda span: span[0])

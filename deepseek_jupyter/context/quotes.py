@@ -18,6 +18,7 @@ from functools import cached_property
 from itertools import accumulate, pairwise
 
 from .documents import number_at
+from .prompt import CODE
 
 WORDS = (
     "Support each claim about the documents with a short quote from them, in double quotation "
@@ -30,7 +31,6 @@ _QUOTED = re.compile(
     r"""|『(?P<e>[^『』]{2,3000})』|^[ \t]*>[ \t]?(?P<f>.{2,3000}(?:\n[ \t]*>.*){0,50})$""",
     re.MULTILINE,
 )
-_CODE = re.compile(r"^[ \t]*(```+|~~~+)[\s\S]*?(?:^[ \t]*\1|\Z)|(`+)[^`\n]+\2", re.MULTILINE)
 _GAP = re.compile(r"\s*(?:\[[^\]\n]{0,80}\]|…|\.{3,})\s*")
 # Signs that count: of money and percent, within a number, and a minus. As letters they stay.
 _SIGNS = str.maketrans("‐‑‒–—−%$€£¥", "------ʰʱʲʳʴ")
@@ -76,7 +76,7 @@ def cited(answer: str, sources: Iterable[QuoteSource]) -> list[QuotePlace]:
 
 def quotes(answer: str) -> Iterator[tuple[int, str]]:
     """End and text of each quote that can be looked for: two words, or a figure, at least."""
-    blank = _CODE.sub(lambda code: " " * len(code[0]), answer)
+    blank = CODE.sub(lambda code: " " * len(code[0]), answer)
     for match in _QUOTED.finditer(blank):
         quote = next(group for group in match.groups() if group is not None)
         quote = re.sub(r"\n[ \t]*>", "\n", quote) if match["f"] else quote

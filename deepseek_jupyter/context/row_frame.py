@@ -14,7 +14,7 @@ from typing import Any
 
 from deepseek_jupyter.errors import ParameterError
 
-from .table import is_dask, is_frame, is_lazy, label_of, plain
+from .table import columns_of, is_dask, is_frame, is_lazy, label_of, plain
 
 AT_ONCE = 1_000  # rows
 
@@ -33,8 +33,6 @@ class RowFrame:
 
     def __init__(self, frame: Any) -> None:
         """Raises `ParameterError` for what is no frame."""
-        import narwhals as nw
-
         self._wrapped = type(frame).__module__.startswith("narwhals")
         self.native: Any = frame.to_native() if self._wrapped else frame
         kinds = ("collect_schema", "column_names", "columns")
@@ -44,20 +42,19 @@ class RowFrame:
                 "Give a frame of pandas, polars, pyarrow, DuckDB, Dask, Ibis or PySpark.",
             )
         self.lazy = is_lazy(self.native)
-        self._pandas = nw.dependencies.is_pandas_like_dataframe(self.native)
         self._eager: Any = None if self.lazy else self.native
         self._named: tuple[str, ...] = ()
 
     @property
     def labels(self) -> list[str]:
         """The names of the columns, as a prompt writes them."""
-        if self._pandas or is_dask(self.native):
-            return [label_of(name) for name in self.native.columns]
         import narwhals as nw
 
-        if nw.dependencies.is_pyarrow_table(self.native):
-            return list(self.native.column_names)
-        return list(nw.from_native(self.native).collect_schema().names())
+        if is_dask(self.native):
+            return [label_of(name) for name in self.native.columns]
+        if self.lazy:
+            return list(nw.from_native(self.native).collect_schema().names())
+        return [name for name, _, index in columns_of(self.native) if not index]
 
     def read(self, columns: Sequence[str]) -> int:
         """Choose the columns to read; of a lazy frame they are computed now. How many rows."""
@@ -73,20 +70,11 @@ class RowFrame:
 
     def rows(self, columns: Sequence[str] = ()) -> Iterator[tuple[Any, ...]]:
         """The values of the chosen columns, or of others of an eager frame, row by row."""
-        series = [self._series(name) for name in columns or self._named]
+        every = {name: one for name, one, index in columns_of(self._eager) if not index}
+        series = [every[name] for name in columns or self._named]
         for begin in range(0, len(self._eager), AT_ONCE):
             parts = (one[begin : begin + AT_ONCE].to_list() for one in series)
             yield from (tuple(map(plain, row)) for row in zip(*parts, strict=True))
-
-    def _series(self, name: str) -> Any:
-        import narwhals as nw
-
-        if type(self._eager).__module__.startswith(("pandas", "modin", "cudf")):
-            at = [label_of(label) for label in self._eager.columns].index(name)
-            return nw.from_native(self._eager.iloc[:, at], series_only=True)
-        if nw.dependencies.is_pyarrow_table(self._eager):
-            return nw.from_native(self._eager.column(name), series_only=True)
-        return nw.from_native(self._eager)[name]
 
     def answered(self, new: Sequence[NewColumn], places: Sequence[int] | None = None) -> Any:
         """The frame with `new` columns; of `places` only those rows, the values being theirs.

@@ -12,6 +12,7 @@ import linecache
 import textwrap
 import types
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any
 
 from deepseek_jupyter.privacy.levels import SAMPLE, Policy
@@ -19,18 +20,13 @@ from deepseek_jupyter.privacy.redaction import Redactor
 
 from .attachment import Attachment, counted, digest, fitting, made, settled
 
-_CALLABLES = (
-    *(types.FunctionType, types.MethodType, types.BuiltinFunctionType),
-    *(types.MethodDescriptorType, types.WrapperDescriptorType, types.MethodWrapperType),
-    *(functools.partial, property, staticmethod, classmethod),
-)
+_SOURCES = (type, types.ModuleType, functools.partial, property, staticmethod, classmethod)
 
 
 def fits(value: Any) -> bool:
     """Whether it is a class, a module or something defined with ``def``."""
-    return isinstance(value, (type, types.ModuleType, *_CALLABLES)) or (
-        inspect.isroutine(inspect.unwrap(value)) if hasattr(value, "__wrapped__") else False
-    )
+    inner = inspect.unwrap(value) if hasattr(value, "__wrapped__") else value
+    return isinstance(value, _SOURCES) or inspect.isroutine(inner)
 
 
 def leaves_whole(value: Any) -> bool:
@@ -81,8 +77,13 @@ def _class_source(kind: type) -> str | None:
     """`inspect` knows no classes of a notebook before Python 3.13, and some not even then."""
     for file in _files(kind):
         lines = linecache.getlines(file)
-        if found := _class_in("".join(lines), kind.__qualname__):
-            return textwrap.dedent("".join(lines[found[0] : found[1]])).rstrip()
+        with suppress(SyntaxError):
+            nodes = ast.walk(ast.parse("".join(lines)))
+            classes = [node for node in nodes if isinstance(node, ast.ClassDef)]
+            if named := [node for node in classes if node.name == kind.__name__]:
+                last = named[-1]
+                first = min([last.lineno, *(item.lineno for item in last.decorator_list)])
+                return textwrap.dedent("".join(lines[first - 1 : last.end_lineno])).rstrip()
     return None
 
 
@@ -94,20 +95,6 @@ def _files(kind: type) -> Iterator[str]:
             yield code.co_filename
     cells = [name for name in list(linecache.cache) if "ipykernel_" in name or "<ipython-" in name]
     yield from reversed(cells)
-
-
-def _class_in(text: str, qualname: str) -> tuple[int, int] | None:
-    """The lines of the last class of that name in `text`, decorators included."""
-    try:
-        tree = ast.parse(text)
-    except SyntaxError:
-        return None
-    found = None
-    for node in ast.walk(tree):
-        if isinstance(node, ast.ClassDef) and node.name == qualname.rpartition(".")[2]:
-            first = min([node.lineno, *(item.lineno for item in node.decorator_list)])
-            found = (first - 1, node.end_lineno or node.lineno)
-    return found
 
 
 def _described(value: Any) -> str:

@@ -123,7 +123,7 @@ def read(value: Any) -> Table:
     lazy = is_lazy(native)
     try:
         eager, complete = head(native) if lazy else (native, True)
-        columns = list(_series(eager))
+        columns = list(columns_of(eager))
         with_rows = columns[0][1] if columns else eager
         count = len(with_rows) if hasattr(with_rows, "__len__") else 0
         places = _places(count, len(columns))
@@ -150,7 +150,7 @@ def _is_batch(value: Any) -> bool:
     return type(value).__name__ == "RecordBatch" and type(value).__module__.startswith("pyarrow")
 
 
-def _series(native: Any) -> Iterator[tuple[str, Any, bool]]:
+def columns_of(native: Any) -> Iterator[tuple[str, Any, bool]]:
     """Name, narwhals series and whether it is an index, for each column of an eager frame."""
     import narwhals as nw
 

@@ -22,6 +22,7 @@ from deepseek_jupyter.protocol.messages import Message, legal, system
 from deepseek_jupyter.protocol.output import TURN_MIME, output_of, packed
 from deepseek_jupyter.protocol.request import wire_messages
 from deepseek_jupyter.sanitizer.sanitizer import sanitize
+from deepseek_jupyter.sanitizer.text import mark_text, plain
 
 from .conversation import Conversation
 from .records import dump
@@ -194,7 +195,7 @@ def to_markdown(turns: Iterable[Turn]) -> str:
     parts = ["# Conversation"]
     for number, turn in enumerate(turns, 1):
         parts += [f"## {number}", _fenced(turn.masked().prompt), sanitize(turn.cited).markdown]
-        parts.append(f"*{' · '.join(map(_plain, _facts(turn)))}*")
+        parts.append(f"*{mark_text(plain(' · '.join(_facts(turn))))}*")
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
@@ -235,7 +236,9 @@ def to_notebook(conversation: Conversation) -> dict[str, Any]:
 def _with_cells(text: str, ending: str, cells: Sequence[str]) -> str:
     """The text of a form for people, and what is to be said of the notebook's cells."""
     if cells and ending == ".md":
-        return "\n".join([text, "## Cells\n", *(f"- {_plain(line)}" for line in cells), ""])
+        return "\n".join(
+            [text, "## Cells\n", *(f"- {mark_text(plain(line))}" for line in cells), ""]
+        )
     items = "".join(f"<li>{escape(line)}</li>" for line in cells)
     end = f"<h2>Cells</h2>\n<ul>{items}</ul>\n</body>"
     return text.replace("</body>", end) if cells and ending == ".html" else text
@@ -289,11 +292,6 @@ def _facts(turn: Turn) -> list[str]:
     if turn.cost is not None:
         facts.append(f"{turn.cost['amount']} {turn.cost['currency']}")
     return [fact for fact in facts if fact]
-
-
-def _plain(text: str) -> str:
-    """`text` of a name or figure without what Markdown or HTML would read as markup."""
-    return re.sub(r"[^\w\s.,:+/@-]", "", text)
 
 
 def _fenced(text: str) -> str:

@@ -27,7 +27,7 @@ from deepseek_jupyter.home import NOWHERE, home
 
 from . import maintenance
 from .answers import KeptAnswer, answers_of, delete_answers, put_answers
-from .database import Database
+from .database import Change, Database
 from .group_commit import GroupCommit
 from .rows import (
     LATEST,
@@ -112,10 +112,7 @@ class Journal:
             if branch is not None:
                 put_tip(connection, turn.conversation, branch, turn.id)
 
-        key = ("turn", turn.id)
-        self._database.write(change, key)
-        if self.in_memory:
-            self._costs[key] = Total.of_turn(turn)
+        self._spend(change, ("turn", turn.id), Total.of_turn(turn))
 
     def sync(self) -> None:
         """Wait until the disk has what was written."""
@@ -274,8 +271,8 @@ class Journal:
     def conversations(self, notebook: str | None = None) -> list[ConversationRow]:
         """The conversations of a notebook (None: of all), the one begun last first."""
         rows = self._rows(
-            "SELECT c.id, notebook, c.created, active, count(t.key), max(t.created), "
-            "coalesce(c.opened, 0) FROM conversations c LEFT JOIN turns t ON t.conversation = c.id "
+            "SELECT c.id, count(t.key), max(t.created), coalesce(c.opened, 0) "
+            "FROM conversations c LEFT JOIN turns t ON t.conversation = c.id "
             "WHERE ? IS NULL OR notebook = ? GROUP BY c.id ORDER BY c.created DESC, c.rowid DESC",
             (notebook, notebook),
         )
@@ -318,10 +315,8 @@ class Journal:
 
     def add_ghosts(self, notebook: str, spent: Total) -> None:
         """Ghost texts of the model `spent.key` were paid for, today, in `notebook`."""
-        today, key = date.today().isoformat(), object()
-        self._database.write(lambda c: add_ghosts(c, notebook, today, spent), key)
-        if self.in_memory:
-            self._costs[key] = spent
+        today = date.today().isoformat()
+        self._spend(lambda c: add_ghosts(c, notebook, today, spent), object(), spent)
 
     def ghosts(self, by: By = "notebook", *, notebook: str | None = None) -> list[Total]:
         """What ghost texts cost, one `Total` a notebook, day or model; see `totals`."""
@@ -331,10 +326,8 @@ class Journal:
 
     def add_answers(self, notebook: str, answers: Sequence[KeptAnswer]) -> None:
         """Keep answers that have arrived in `notebook`; `sync` waits for the disk."""
-        key = object()
-        self._database.write(lambda c: put_answers(c, notebook, answers), key)
-        if self.in_memory:
-            self._costs[key] = sum((answer.total for answer in answers), Total(""))
+        spent = sum((answer.total for answer in answers), Total(""))
+        self._spend(lambda c: put_answers(c, notebook, answers), object(), spent)
 
     def answers(self, keys: Sequence[str]) -> Mapping[str, KeptAnswer]:
         """The kept answers to requests with these keys; those that are not there are left out."""
@@ -400,6 +393,11 @@ class Journal:
             (value,),
         )
         return [turn for (body,) in rows if (turn := turn_of(body)) is not None]
+
+    def _spend(self, change: Change, key: Hashable, spent: Total) -> None:
+        self._database.write(change, key)
+        if self.in_memory:
+            self._costs[key] = spent
 
     def _execute(self, key: Hashable, statement: str, parameters: tuple[Any, ...]) -> None:
         self._database.write(lambda c: c.execute(statement, parameters), key)

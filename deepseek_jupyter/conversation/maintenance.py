@@ -14,6 +14,7 @@ import time
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from pathlib import Path
 
 from .rows import add_to_index, put_turn, remove_turn, turn_of
@@ -23,8 +24,6 @@ _LEFT_BEHIND = "The kernel ended during this answer; what had arrived by then is
 # Seconds after which a turn that is no longer written counts as left behind, where the process
 # cannot be asked: on another machine that shares the home directory, or on Windows.
 _SILENCE = 3600.0
-
-_token: tuple[int, str] = (0, "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,11 +152,12 @@ def compact(connection: sqlite3.Connection) -> None:
 
 def this_process() -> str:
     """Host, pid, and what distinguishes this process from a later one with its pid."""
-    global _token
-    if _token[0] != os.getpid():
-        unique = f"{_began(os.getpid())}.{secrets.token_hex(6)}"
-        _token = (os.getpid(), f"{socket.gethostname()}:{os.getpid()}:{unique}")
-    return _token[1]
+    return _named(os.getpid())
+
+
+@cache
+def _named(pid: int) -> str:
+    return f"{socket.gethostname()}:{pid}:{_began(pid)}.{secrets.token_hex(6)}"
 
 
 def alive(owner: str, silent: float) -> bool:
@@ -175,10 +175,8 @@ def alive(owner: str, silent: float) -> bool:
         return running == began
     try:
         os.kill(int(pid), 0)
-    except ProcessLookupError:
-        return False
-    except OSError:
-        return True
+    except OSError as error:
+        return not isinstance(error, ProcessLookupError)
     return True
 
 

@@ -43,15 +43,11 @@ class NotebookRow(NamedTuple):
 
 
 class ConversationRow(NamedTuple):
-    """A conversation of a notebook: its active branch, how many turns, when the newest was.
-
-    `opened` is greater for one that was begun or gone back to later.
+    """A conversation of a notebook: how many turns, when the newest was. `opened` is greater for
+    one that was begun or gone back to later.
     """
 
     id: str
-    notebook: str | None
-    created: str
-    active: str
     turns: int
     newest: str | None
     opened: int
@@ -95,7 +91,7 @@ def put_turn(connection: sqlite3.Connection, turn: Turn, owner: str | None) -> N
         f"INSERT INTO turns({names}) VALUES ({marks}) ON CONFLICT(id) DO UPDATE SET {changes}", row
     )
     key = int(found[0] if found else done.lastrowid or 0)
-    connection.execute(
+    connection.execute(  # REPLACE would take twice the room of a long body
         "INSERT INTO bodies(key, body) VALUES (?, ?) "
         "ON CONFLICT(key) DO UPDATE SET body = excluded.body",
         (key, _body(turn)),

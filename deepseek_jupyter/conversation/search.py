@@ -20,6 +20,7 @@ _IDEOGRAPH = re.compile(
 _WORDS = re.compile(r'"([^"]+)"|(\S+)')
 _WORD_CHARACTER = re.compile(r"\w")
 _MOST_WORDS = 32
+_WIDTH = 60  # characters of the surroundings each way
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,28 +88,20 @@ def _holds(turn: Turn, words: list[str]) -> bool:
     return all(word.casefold() in folded for word in words)
 
 
-def snippet(text: str, words: list[str], width: int = 60) -> tuple[tuple[str, bool], ...]:
-    """The surroundings of the first place where one of `words` occurs, `width` characters each way.
+def snippet(text: str, words: list[str]) -> tuple[tuple[str, bool], ...]:
+    """The surroundings of the first place where one of `words` occurs, on one line.
 
-    On one line. Empty when none of them is there as it was typed.
+    Empty when none of them is there as it was typed.
     """
-    pattern = "|".join(re.escape(word) for word in sorted(words, key=len, reverse=True))
-    places = [match.span() for match in re.finditer(pattern, text, re.IGNORECASE)] if words else []
-    if not places:
+    either = "|".join(map(re.escape, sorted(words, key=len, reverse=True)))
+    first = re.search(either, text, re.IGNORECASE)
+    if first is None:
         return ()
-    begin = max(0, places[0][0] - width)
-    end = min(len(text), places[0][1] + width)
-    pieces: list[tuple[str, bool]] = []
-    at = begin
-    for start, stop in places:
-        if stop > end:
-            break
-        pieces += [(_line(text[at:start]), False), (_line(text[start:stop]), True)]
-        at = stop
-    pieces.append((_line(text[at:end]) + ("…" if end < len(text) else ""), False))
-    if begin:
-        pieces.insert(0, ("…", False))
-    return tuple(piece for piece in pieces if piece[0])
+    begin, end = max(0, first.start() - _WIDTH), max(first.end(), first.start() + _WIDTH)
+    parts = re.split(f"({either})", text[begin:end], flags=re.IGNORECASE)
+    pieces = [(_line(part), at % 2 == 1) for at, part in enumerate(parts)]
+    before, after = "…" if begin else "", "…" if end < len(text) else ""
+    return tuple(piece for piece in ((before, False), *pieces, (after, False)) if piece[0])
 
 
 def _line(text: str) -> str:

@@ -39,8 +39,6 @@ Tell = Callable[[Mapping[str, Any]], None]
 # nobody: there is no page or prompt that could answer; gone: the last page that could was closed.
 ConsentAnswer = Literal["yes", "no", "always", "nobody", "gone"]
 
-EditOutcome = Literal["applied", "refused", "asked"]
-
 _CONSENT: dict[str, ConsentAnswer] = {"approve": "yes", "deny": "no", "always": "always"}
 
 
@@ -84,7 +82,7 @@ class EditAnswer:
     `provenance` is what each changed cell had before.
     """
 
-    outcome: EditOutcome
+    outcome: Literal["applied", "refused", "asked"]
     why: str = ""
     provenance: tuple[Mapping[str, str] | None, ...] = ()
 
@@ -379,41 +377,30 @@ class CellWriter:
         return self._pages.connected
 
     def edit(
-        self,
-        changes: Sequence[Change],
-        *,
-        run: bool = False,
-        late: Callable[[EditAnswer], None] | None = None,
-        patience: float = _PATIENCE,
+        self, changes: Sequence[Change], *, run: bool, late: Callable[[EditAnswer], None]
     ) -> EditAnswer:
         """Change cells, all or none of them, as far as each still says what is expected."""
         message = {"type": "edit", "edits": [asdict(change) for change in changes], "run": run}
-        return self._ask(message, late, patience)
+        return self._ask(message, late)
 
     def insert(
-        self,
-        after: str,
-        sources: Sequence[str],
-        provenance: Mapping[str, str],
-        *,
-        run: bool = False,
-        patience: float = _PATIENCE,
+        self, after: str, sources: Sequence[str], provenance: Mapping[str, str], *, run: bool
     ) -> EditAnswer:
         """Put new cells below the cell `after`, in order.
 
         Those that an earlier run of that cell put there go, unless they were changed since.
         """
         message = {"type": "insert", "after": after, "sources": list(sources), "run": run}
-        return self._ask({**message, "provenance": dict(provenance)}, None, patience)
+        return self._ask({**message, "provenance": dict(provenance)})
 
     def _ask(
-        self, message: Mapping[str, Any], late: Callable[[EditAnswer], None] | None, patience: float
+        self, message: Mapping[str, Any], late: Callable[[EditAnswer], None] | None = None
     ) -> EditAnswer:
         name = uuid4().hex
         waiting = self._waiting[name] = Future()
         self._pages.send_newest({**message, "id": name})
         with suppress(TimeoutError):
-            return waiting.result(patience)
+            return waiting.result(_PATIENCE)
         if late is not None:
             waiting.add_done_callback(lambda done: late(done.result()))
         return EditAnswer("asked")

@@ -73,19 +73,21 @@ def streaming_bundle(
     steps: Sequence[Mapping[str, Any]] = (),
     waiting: Mapping[str, Any] | None = None,
 ) -> Bundle:
-    """The output while the answer grows; `is_open` keeps the thinking open in the answer too."""
+    """The output while the answer grows; `is_open` keeps the thinking open in the answer too.
+
+    `answer_html` is sanitized, all else plain text. MathJax is kept away: a formula is typeset
+    once, when the text is whole.
+    """
     words = {"waiting": "Waiting…", "thinking": "Thinking…", "answering": "Answering…"}
     phase = waiting_words(waiting) if waiting else said(words.get(status, status))
     line = f"{phase} {said(seconds(elapsed))}"
-    body = card_html(
-        answer_html,
-        reasoning if len(reasoning) <= 2 * _TAIL else "…" + reasoning[-_TAIL:],
-        thinking_label=said("Thinking…" if status == "thinking" else "Thought"),
-        is_open=is_open or status == "thinking",
-        below=[*map(said, notices)],
-        footer=line,
-        steps=steps,
-    )
+    parts = [f'<div class="jp-DeepSeek-turn {INERT}">', *map(_calls_html, steps)]
+    if reasoning:
+        label = said("Thinking…" if status == "thinking" else "Thought")
+        seen = reasoning if len(reasoning) <= 2 * _TAIL else "…" + reasoning[-_TAIL:]
+        parts.append(_fold(label, seen, is_open or status == "thinking"))
+    parts += [answer_html, *(_box(_WARNING, said(notice)) for notice in notices)]
+    body = "".join([*parts, _box(_FOOTER, line), "</div>"])
     return {"text/html": body, "text/plain": line}
 
 
@@ -171,29 +173,6 @@ def ending(record: Mapping[str, Any]) -> str:
     reason = record.get("finish_reason")
     words = END_WORDS.get(reason, reason) if reason else "no answer"
     return f"({words or 'no answer'})"
-
-
-def card_html(
-    answer: str,
-    reasoning: str,
-    *,
-    thinking_label: str,
-    footer: str,
-    below: list[str],
-    steps: Sequence[Mapping[str, Any]] = (),
-    is_open: bool = False,
-) -> str:
-    """The growing card. `answer` is sanitized HTML, everything else plain text.
-
-    MathJax is kept away: a formula is typeset once, when the text is whole.
-    """
-    parts = [f'<div class="jp-DeepSeek-turn {INERT}">']
-    parts += [_calls_html(step) for step in steps]
-    if reasoning:
-        parts.append(_fold(thinking_label, reasoning, is_open))
-    parts.append(answer)
-    parts += [_box(_WARNING, notice) for notice in below]
-    return "".join([*parts, _box(_FOOTER, footer), "</div>"])
 
 
 def _box(style: str, text: str) -> str:

@@ -104,10 +104,8 @@ class Nowhere(Surface):
 NOWHERE = Nowhere()
 
 
-class Once(Nowhere):
+class Once(Surface):
     """One output at the end: ``%%capture`` would keep every update as an output of its own."""
-
-    visible = True
 
     def end(self, record: Mapping[str, Any]) -> None:
         publish(final_bundle(record, seen=markdown_is_seen(), raised=self.raises))
@@ -141,7 +139,7 @@ class Terminal(Surface):
             transcript.waiting = None  # a line is printed once
         if reasoning:
             if self._status == "waiting":
-                self._print(self._styler.muted(said("Thinking…")) + "\n")
+                self._say("Thinking…")
             self._status = "thinking"
             self._print(self._styler.thinking(reasoning))
         if answer:
@@ -155,12 +153,15 @@ class Terminal(Surface):
         if self._status != "waiting":
             self._print("\n")
         self._print_notices(record["notices"])
-        self._print(self._styler.muted(said(record["footer"])) + "\n")
+        self._say(record["footer"])
 
     def _print_notices(self, notices: Sequence[str]) -> None:
         for notice in notices[self._notices :]:
-            self._print(self._styler.muted(said(notice)) + "\n")
+            self._say(notice)
         self._notices = len(notices)
+
+    def _say(self, line: str) -> None:
+        self._print(self._styler.muted(said(line)) + "\n")
 
     def _print_calls(self, steps: Sequence[Mapping[str, Any]]) -> None:
         """A line for each call that has a result, once."""

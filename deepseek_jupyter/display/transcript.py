@@ -202,11 +202,9 @@ class GrowingText:
 class Throttle:
     """How often a growing output may be published.
 
-    Every update carries the whole text so far, so updates must become rarer as it grows: a constant
-    budget of bytes a second keeps the total linear in time. Short texts are exempt, because what is
-    read as it comes must move at least five times a second.
-
-    `rate` in bytes a second; intervals in seconds; `short` in characters of the text itself.
+    Every update carries the whole text so far, so updates must become rarer as it grows: a budget
+    of `rate` bytes a second keeps the total linear in time. Texts of up to `short` characters are
+    exempt, because what is read as it comes must move at least five times a second.
 
     A text that counts as short may be several times its length once it is HTML and, in a record,
     itself again. JupyterLab's server passes at most 1,000 messages a second, and a page needs some

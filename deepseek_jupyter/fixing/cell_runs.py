@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from deepseek_jupyter.asking.notebook_cells import text_of
+from deepseek_jupyter.asking.notebook_cells import cells_of
 from deepseek_jupyter.cells.executed import Executed, log
 from deepseek_jupyter.cells.failure import Failure
 from deepseek_jupyter.cells.lineage import Lineage, NotebookCell
@@ -52,10 +52,7 @@ def previous() -> Executed:
 
 
 def find(named: str) -> Executed:
-    """A run by ``3``, ``In[3]``, the cell's id, or a name that it defined.
-
-    Raises `CellError` when there is none.
-    """
+    """A run by ``3``, ``In[3]``, its cell's id or a name. Raises `CellError` for none."""
     runs = executed()
     if number := _NUMBER.match(named):
         found = next((run for run in runs if run.count == int(number[1])), None)
@@ -76,14 +73,11 @@ def iterators(namespace: Mapping[str, Any]) -> frozenset[str]:
     )
 
 
-def notebook_cells(content: object) -> dict[str, NotebookCell]:
-    """The cells of a notebook file by id; empty where it has none."""
-    cells = content.get("cells") if isinstance(content, Mapping) else None
-    found: dict[str, NotebookCell] = {}
-    for index, cell in enumerate(cells if isinstance(cells, list) else []):
-        if isinstance(cell, Mapping) and isinstance(cell.get("id"), str):
-            found[cell["id"]] = NotebookCell(index, text_of(cell.get("source")))
-    return found
+def saved_cells(content: object) -> dict[str, NotebookCell]:
+    """The code cells of a notebook file by id; empty where it has none."""
+    document = cells_of(content.get("cells") if isinstance(content, Mapping) else None, None)
+    cells = enumerate(document.cells if document else ())
+    return {cell.id: NotebookCell(index, cell.source) for index, cell in cells if cell.id}
 
 
 def _count_of(file: str) -> int | None:

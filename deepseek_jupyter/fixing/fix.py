@@ -56,7 +56,7 @@ from deepseek_jupyter.protocol.tokens import estimate_tokens
 from deepseek_jupyter.session.memory import notebook_content
 from deepseek_jupyter.session.session import Session
 
-from .cell_runs import executed, find, iterators, last_failure, notebook_cells, previous
+from .cell_runs import executed, find, iterators, last_failure, previous, saved_cells
 from .placement import place_code, provenance, writer
 
 KINDS = ("fix", "explain", "doc", "test", "optimize")
@@ -76,7 +76,6 @@ _WORDS = {
 }
 
 _BUDGET = 6_000  # tokens of earlier cells
-_KEPT = 32  # proposals that can still be decided on
 
 # A session's proposals by the id of their turn.
 _offered: WeakKeyDictionary[Session, dict[str, Proposal]] = WeakKeyDictionary()
@@ -153,26 +152,24 @@ def propose(
     adds. Raises `CellError` where there is nothing to work on, and what asking raises.
     """
     material, asked = _composed(session, kind, question or Question(""), target)
-    offers: list[Proposal] = []
+    proposal: Proposal | None = None
 
     def ended(reply: Reply) -> None:
-        offers.append(_read(session, kind, material, reply))
+        nonlocal proposal
+        proposal = _read(session, kind, material, reply)
         if kind in _EDITING:
-            offers[-1].put_in_card()
+            proposal.put_in_card()
 
     reply = ask(session, asked, on, ended)
+    assert proposal is not None
     if kind == "test" and not reply.cut:
         place_code(
             [session.redactor.restore(cell) for cell in reply.code_cells], reply, asked.cell_id
         )
-    proposal = offers[0] if offers else _read(session, kind, material, reply)
     if "changes" in reply.record and has_frontend():
         proposal.shown_in = reply.shown_in
-    offered = _offered.setdefault(session, {})
-    offered[proposal.id] = proposal
+    _offered.setdefault(session, {})[proposal.id] = proposal
     pages.handle("decide", partial(_decide, session), slow=True)
-    while len(offered) > _KEPT:
-        del offered[next(iter(offered))]
     return proposal
 
 
@@ -273,10 +270,7 @@ def _composed(
 
 
 def _frames(session: Session, names: frozenset[str]) -> list[Wanted]:
-    """The frames in the statement that failed: names and types of their columns, no values.
-
-    Not where the settings let nothing of a frame leave; a policy file's rules hold as ever.
-    """
+    """The frames in the failed statement, at `schema`, unless the settings let nothing leave."""
     from deepseek_jupyter.context.frames import fits
 
     _, policy = parse_spec(f"x:{session.config.data_policy}")
@@ -382,7 +376,7 @@ def gather(
         budget=budget,
         count=estimate_tokens,
     )
-    placed, saved = notebook_cells(notebook_content(notebook)), 0.0  # as they were saved, and when
+    placed, saved = saved_cells(notebook_content(notebook)), 0.0  # as they were saved, and when
     with suppress(OSError):
         saved = os.path.getmtime(notebook) if notebook else 0.0
     newest = {run.id: run.count for run in runs if run.id}

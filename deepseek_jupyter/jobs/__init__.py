@@ -16,6 +16,7 @@ suite        cases asked of variants and scored, and what that shows: `suite_job
              one answer, `scorecard` the card, `suite_files` reads and writes
 scorers      how right an answer is; `judging` compares two by a model
 paired       what paired scores can and cannot say
+document_map ``--fit map``: a question to each share of documents that do not fit, then one over all
 comparison   one question to several variants at once, side by side
 verbs        `map`; `classify`, `extract`, `translate`, `filter`, each a prompt file and a schema
 """

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from deepseek_jupyter.errors import SchemaMismatchError
 from deepseek_jupyter.privacy.redaction import restore
 from deepseek_jupyter.protocol.tokens import most_tokens
+from deepseek_jupyter.tools.loop import restored
 
 if TYPE_CHECKING:
     from deepseek_jupyter.tools.schemas import Asked, Shape
@@ -62,8 +63,8 @@ class AnswerForm:
         if asked is None or self.shape is None:
             return (restore(text, known).strip(),)
         plain, typed = asked.read(text)
-        if known and (restored := _restored(plain, known)) != plain:
-            plain = restored
+        if known and (own := restored(plain, lambda text: restore(text, known))) != plain:
+            plain = own
             try:
                 typed = self.shape.validate(plain)
             except SchemaMismatchError:  # too long now
@@ -84,16 +85,6 @@ def _cell(typed: Any, plain: Any) -> Any:
         return typed.value
     nested = isinstance(plain, Mapping | list)
     return plain if nested or typed is None or isinstance(typed, _SCALARS) else typed
-
-
-def _restored(value: Any, known: Mapping[str, str]) -> Any:
-    if isinstance(value, str):
-        return restore(value, known)
-    if isinstance(value, list):
-        return [_restored(item, known) for item in value]
-    if isinstance(value, dict):
-        return {name: _restored(item, known) for name, item in value.items()}
-    return value
 
 
 def _resolved(part: Any, schema: Mapping[str, Any]) -> Mapping[str, Any]:

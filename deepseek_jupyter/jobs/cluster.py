@@ -12,8 +12,7 @@ again.
 from __future__ import annotations
 
 import asyncio
-import math
-from collections import Counter, deque
+from collections import defaultdict, deque
 from collections.abc import AsyncGenerator, Callable, Iterator, Mapping, Sequence, Set
 from concurrent.futures import CancelledError
 from contextlib import aclosing, suppress
@@ -274,12 +273,10 @@ class Cluster:
         self.frame, self._columns = native, native[labels]
         self.alive: dict[str, str] = {}  # processes by worker
         self.limit: Callable[[], int] = lambda: 1
-        self._loads: Counter[str] = Counter()
-        self._waiting: deque[tuple[_FarRequest, asyncio.Future[Sent]]] = deque()
+        self._waiting: list[tuple[_FarRequest, asyncio.Future[Sent]]] = []
         self._chunks: set[_Chunk] = set()
         self._collecting: set[asyncio.Task[None]] = set()
         self._gathering: asyncio.TimerHandle | None = None
-        self._lanes = 1
         self._looking: Any = None  # a task that is waited for on another thread
         with suppress(TimeoutError):
             self.client.wait_for_workers(1, timeout=_PATIENCE)
@@ -335,7 +332,6 @@ class Cluster:
         numbers = deque(range(self.frame.npartitions) if places is None else chosen)
         turns = deque(self._lane(owner, numbers, chosen) for owner in self.alive)
         while turns:
-            self._lanes = len(turns)
             if (request := next(turns[0], None)) is None:
                 turns.popleft()
             else:
@@ -391,21 +387,21 @@ class Cluster:
         return await came
 
     def _hand_out(self) -> None:
-        """Give what waits to the workers, of which each has its share of the limit."""
+        """Give what waits to the workers, as chunks of a half of each one's share at most: one of
+        them may wait for a slow answer.
+        """
         self._gathering = None
-        share = math.ceil(self.limit() / max(1, min(self._lanes, len(self.alive))))
-        most = max(1, min(_CHUNK, share // 2))  # two at least: one may wait for a slow answer
-        groups: dict[tuple[str, int], list[Any]] = {}
-        waiting, self._waiting = self._waiting, deque()
-        for request, came in waiting:
-            owner = request.part.owner
-            if owner not in self.alive:
-                owner = min(self.alive, key=self._loads.__getitem__, default="")
-            if not owner or self._loads[owner] >= share:
-                self._waiting.append((request, came))
-            elif not came.done():
-                self._loads[owner] += 1
-                groups.setdefault((owner, request.part.number), []).append((request, came))
+        if not self.alive:
+            return
+        alive = [*self.alive]
+        most = max(1, min(_CHUNK, self.limit() // (2 * len(alive))))
+        groups = defaultdict[tuple[str, int], list[Any]](list)
+        for request, came in self._waiting:
+            owner, number = request.part.owner, request.part.number
+            if not came.done():
+                owner = owner if owner in self.alive else alive[number % len(alive)]
+                groups[owner, number].append((request, came))
+        self._waiting.clear()
         for (owner, _), some in groups.items():
             for begin in range(0, len(some), most):
                 self._submit(owner, some[begin : begin + most])
@@ -446,7 +442,6 @@ class Cluster:
         if chunk not in self._chunks:
             return
         self._chunks.discard(chunk)
-        self._loads[chunk.worker] -= len(chunk.requests)
         for at, (_, came) in enumerate(chunk.requests):
             if came.done():
                 continue

@@ -19,6 +19,7 @@ from deepseek_jupyter.asking.budget import budget_at, left_to_spend, worst_cost
 from deepseek_jupyter.asking.long_texts import map_plan, pace, time_for, tokens_without
 from deepseek_jupyter.asking.prepare import place, prepare
 from deepseek_jupyter.asking.preview import Preview
+from deepseek_jupyter.asking.question import Question
 from deepseek_jupyter.context.attachment import counted
 from deepseek_jupyter.context.relevance import shares
 from deepseek_jupyter.display.render import money
@@ -34,7 +35,6 @@ from .verbs import prompt_of
 
 if TYPE_CHECKING:
     from deepseek_jupyter.asking.prepare import Placed, Prepared
-    from deepseek_jupyter.asking.question import Question
     from deepseek_jupyter.conversation.answers import KeptAnswer
     from deepseek_jupyter.session.session import Session
 
@@ -113,25 +113,20 @@ class _DocumentMap:
         """What all shares have in common: the question without anything attached."""
         question, session = self._question, self._session
         own = session.config.system if question.system is None else question.system
-        asked = replace(
-            question,
+        asked = Question(
+            question.prompt,
+            question.provider,
+            question.model,
+            think=False,
             system="\n\n".join(filter(None, (own, prompt_of("share")))),
-            attach=(),
-            fit=None,
-            history=False,
-            new=False,
-            go_on=False,
-            instead_of=None,
+            parameters={**question.parameters, "max_tokens": each},
             stream=False,
+            history=False,
+            budget=0,
+            replay=question.replay,
+            dry_run=question.dry_run,
             cells="none",
             tools=("none",),
-            web=False,
-            schema=None,
-            format="md",
-            think=False,
-            effort=None,
-            budget=0,
-            parameters={**question.parameters, "max_tokens": each},
         )
         prepared = prepare(session, place(session, asked))
         if prepared.built.thinks:

@@ -112,18 +112,14 @@ def _prices(task: RowTask, runner: Runner, tokens_in: int, out: Sequence[int]) -
     most = Usage(tokens_in, out[1])
     low, high = (task.price.cost(u) for u in (Usage(tokens_in, out[0], hits), most))
     said = f"{money(low.amount, low.currency)} to {money(high.amount, low.currency)} now"
-    if (change := _next_price(task)) is not None:
+    provider, model = task.prepared.provider, task.prepared.request.model
+    own = own_price(task.session.config.prices, provider.name, model)
+    change = next_price(provider.facts(model).prices, datetime.now(UTC)) if own is None else None
+    if change is not None:
         at, price = change
         later = money(price.cost(most).amount, low.currency)
         said += f", up to {later} from {at.astimezone():%H:%M}"
     return [("price of the rest", said)]
-
-
-def _next_price(task: RowTask) -> tuple[datetime, Price] | None:
-    provider, model = task.prepared.provider, task.prepared.request.model
-    if own_price(task.session.config.prices, provider.name, model) is not None:
-        return None
-    return next_price(provider.facts(model).prices, datetime.now(UTC))
 
 
 def next_price(periods: Sequence[PricePeriod], now: datetime) -> tuple[datetime, Price] | None:

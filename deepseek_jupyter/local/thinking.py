@@ -15,6 +15,7 @@ Grammars are GBNF, llama.cpp's own notation. Sampling isn't touched.
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 from .models import DEFAULT_MODEL, MODELS
@@ -22,21 +23,7 @@ from .models import DEFAULT_MODEL, MODELS
 # The states from `any` on are an automaton that accepts every text without "<think", "</think"
 # and the misspelt ends "</thank>", "</thought>" that the models try when the right one is barred:
 # GBNF has no negation. The empty alternative in each state lets a text end there ("x <").
-_GRAMMAR = r"""
-root ::= thought "\n</think>\n\n" answer
-thought ::= "The user " ("asks" | "wants") words{1,160} ". I need to" words{1,160} "."
-words ::= [^<>\n`.?!:]
-answer ::= [^ \t\r\n<] any
-any ::= [^<] any | "<" lt | ""
-lt ::= "<" lt | "/" end | "t" t | [^</t] any | ""
-t ::= "<" lt | "h" th | [^<h] any | ""
-th ::= "<" lt | "i" thi | [^<i] any | ""
-thi ::= "<" lt | "n" thin | [^<n] any | ""
-thin ::= "<" lt | [^<k] any | ""
-end ::= "<" lt | "t" end-t | [^<t] any | ""
-end-t ::= "<" lt | "h" end-th | [^<h] any | ""
-end-th ::= "<" lt | [^<aio] any | ""
-""".strip()
+_GRAMMAR = Path(__file__).with_name("thinking.gbnf").read_text("utf-8").strip()
 
 
 def thinking_body(

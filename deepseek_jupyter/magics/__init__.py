@@ -6,4 +6,6 @@
 * commands   ``%deepseek COMMAND``
 * reports    what the commands say of session, providers and the embedded model
 * doctor     ``%deepseek doctor``
+* rehearsal  whether each question of a notebook has a kept answer
+* origins    which cells came from a model
 """

@@ -129,8 +129,8 @@ def _command(flags: argparse.Namespace, prompt: str, cell_id: str | None) -> Com
     several = flags.compare is not None or flags.times != 1
     if several and (flags.map or flags.code or flags.run):
         raise UsageError("--compare and --times go without --map, --code and --run.")
-    rest = (flags.map, flags.into, flags.rows, flags.compare, flags.times)
-    return Command(question, flags.out, flags.code or flags.run, flags.run, flags.quiet, *rest)
+    own = {field.name: getattr(flags, field.name) for field in fields(Command)[1:]}
+    return Command(question, **{**own, "code": flags.code or flags.run})
 
 
 def _parameters(flags: argparse.Namespace) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from collections.abc import Callable
 from contextlib import aclosing, suppress
 from dataclasses import replace
 from decimal import Decimal
+from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from deepseek_jupyter.asking.attachments import protecting
@@ -62,7 +63,6 @@ class InlineCompletion:
         self.lock = threading.Lock()
         self.running: dict[str, tuple[str, Stop]] = {}  # page -> its newest request
         self._host: tuple[float, list[str], _Host] | None = None  # until when, for which settings
-        self._client: Client | None = None
 
     def begin(self, page: str, running: tuple[str, Stop] | None) -> None:
         """Let `running`, an id and its stop, be the page's ghost text; the one before ends."""
@@ -103,10 +103,7 @@ class InlineCompletion:
             with self.lock:
                 if self.running.get(page, ("",))[0] == id:
                     del self.running[page]
-        if error is None:
-            send(done=True)
-        else:
-            send(done=True, error=error.record)
+        send(done=True, **({"error": error.record} if error is not None else {}))
 
     def prepared(self, asked: FimRequest) -> tuple[FimRequest, _Host]:
         """What may leave, and where to. Raises `PolicyError` or `ConfigurationError`."""
@@ -146,16 +143,14 @@ class InlineCompletion:
             self._host = (time.monotonic() + _SETTLED, settings, host)
         return host
 
-    @property
+    @cached_property
     def client(self) -> Client:
         """A client of its own: no second tries, and no place taken from a question."""
         from deepseek_jupyter.transport.client import Client, Timeouts
         from deepseek_jupyter.transport.failures import RetryPolicy
 
-        if self._client is None:
-            timeouts = Timeouts(connect=5.0, first=30.0, idle=10.0, write=10.0)
-            self._client = Client(timeouts, RetryPolicy(attempts=1), concurrency=4)
-        return self._client
+        timeouts = Timeouts(connect=5.0, first=30.0, idle=10.0, write=10.0)
+        return Client(timeouts, RetryPolicy(attempts=1), concurrency=4)
 
     def _write_down(self, paid: Total) -> None:
         """Keep in the journal what a ghost text cost."""
@@ -182,15 +177,8 @@ class InlineCompletion:
 
 # Requests
 
-_made: InlineCompletion | None = None
-
-
-def completion_of(session: Session) -> InlineCompletion:
-    """The one of `session`, made at first use."""
-    global _made
-    if _made is None or _made.session is not session:
-        _made = InlineCompletion(session)
-    return _made
+# The one of a session, made at first use.
+completion_of = lru_cache(maxsize=1)(InlineCompletion)
 
 
 def settle(session: Session, request: Request) -> None:

@@ -13,7 +13,7 @@ from deepseek_jupyter.asking.notebook_cells import take_document
 from deepseek_jupyter.asking.reply import record_of
 from deepseek_jupyter.conversation.totals import Total
 from deepseek_jupyter.display.frontend import shell
-from deepseek_jupyter.errors import one_line, shortened
+from deepseek_jupyter.errors import one_line
 
 from .fields import ids, text, whole
 from .state import failed, position, running, values, way
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 _VERSION = 1
 _HEAD = 90  # characters of a prompt that represent it
 _MOST_FOREIGN = 50  # turns of the file that are shown
-_LARGEST_TURN = 2_000_000  # characters of one record sent to a page
 
 
 def conversation(session: Session, request: Request) -> dict[str, Any]:
@@ -40,7 +39,7 @@ def conversation(session: Session, request: Request) -> dict[str, Any]:
         "running": [record for record in running() if record["conversation"] == found.id],
         "failed": failed(found),
         "settings": values(session),
-        "foreign": list(map(_record, session.memory.foreign[-_MOST_FOREIGN:])),
+        "foreign": list(map(record_of, session.memory.foreign[-_MOST_FOREIGN:])),
         "undecided": session.memory.undecided,
         "trouble": session.memory.trouble,
     }
@@ -49,7 +48,7 @@ def conversation(session: Session, request: Request) -> dict[str, Any]:
 def turns(session: Session, request: Request) -> dict[str, Any]:
     """``{ids}``: the records of these turns; those that are not there are left out."""
     wanted = ids(request.body, "ids")
-    return {"records": list(map(_record, session.conversation.turns_of(wanted)))}
+    return {"records": list(map(record_of, session.conversation.turns_of(wanted)))}
 
 
 def tree(session: Session, request: Request) -> dict[str, Any]:
@@ -128,13 +127,6 @@ def export(session: Session, request: Request) -> dict[str, Any]:
 
     found, kind = session.conversation, text(request.body, "format", 10)
     return {"name": f"conversation-{found.id[-6:]}.{kind}", "text": export_text(found, f".{kind}")}
-
-
-def _record(turn: Turn) -> dict[str, Any]:
-    record = record_of(turn)
-    for name in ("prompt", "answer", "reasoning"):
-        record[name] = shortened(record[name], _LARGEST_TURN)
-    return record
 
 
 def _title(turns: Iterable[Turn]) -> str:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from deepseek_jupyter.asking.ask import ask as ask_model
 from deepseek_jupyter.asking.ask import resolve
 from deepseek_jupyter.asking.attachments import Wanted
-from deepseek_jupyter.asking.branching import branching
+from deepseek_jupyter.asking.next_tokens import branching
 from deepseek_jupyter.asking.notebook_cells import given_cells
 from deepseek_jupyter.asking.preview import drawn, preview
 from deepseek_jupyter.asking.preview import gauge as how_full

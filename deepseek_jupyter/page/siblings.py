@@ -30,9 +30,8 @@ if TYPE_CHECKING:
 
 def sibling(session: Session, request: Request) -> dict[str, Any]:
     """``{id, step}``: the answer `step` places further than the turn `id`."""
-    step = request.body.get("step")
-    id = str(request.body.get("id"))
-    return neighbour(session.conversation, id, step if isinstance(step, int) else 0)
+    step = whole(request.body, "step", -1000, 1000, 0)
+    return neighbour(session.conversation, str(request.body.get("id")), step)
 
 
 def use(session: Session, request: Request) -> dict[str, Any]:

@@ -71,9 +71,9 @@ def running() -> list[Mapping[str, Any]]:
 
 def failed(conversation: Conversation) -> Mapping[str, Any] | None:
     """The record of the newest turn where it brought no answer and the tip has not moved since."""
+    here = (conversation.id, conversation.tip)
     with _lock:
-        found = [r for r, tip in _failed if tip == conversation.tip]
-    return next((r for r in found if r["conversation"] == conversation.id), None)
+        return next((r for r, tip in _failed if (r["conversation"], tip) == here), None)
 
 
 def forget_failed() -> None:

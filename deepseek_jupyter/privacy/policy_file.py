@@ -271,10 +271,28 @@ def _checked(
     return values
 
 
-def _level(value: Any) -> str:
-    if not isinstance(value, str) or not _LEVEL.fullmatch(value):
-        raise ValueError("is one of none, schema, stats, sample, sample(N), full")
-    return value
+def _that(fits: Callable[[Any], object], what: str) -> Check:
+    """The check that a value fits; else it should be `what`."""
+
+    def check(value: Any) -> Any:
+        if not fits(value):
+            raise ValueError(what)
+        return value
+
+    return check
+
+
+_level = _that(
+    lambda value: isinstance(value, str) and _LEVEL.fullmatch(value),
+    "is one of none, schema, stats, sample, sample(N), full",
+)
+_flag = _that(lambda value: isinstance(value, bool), "is true or false")
+_thinking = _that(lambda value: value in ("shown", "required"), 'is "shown" or "required"')
+
+
+def _whole(what: str, least: int, most: int) -> Check:
+    fits = lambda value: type(value) is int and least <= value <= most  # noqa: E731
+    return _that(fits, f"is a number of {what}, {least} or more")
 
 
 def _levels(value: Any) -> tuple[tuple[str, str], ...]:
@@ -285,7 +303,7 @@ def _levels(value: Any) -> tuple[tuple[str, str], ...]:
 
 def _level_at(name: str, value: Any) -> str:
     try:
-        return _level(value)
+        return str(_level(value))
     except ValueError as error:
         raise ValueError(f"{name!r} {error}") from None
 
@@ -331,21 +349,6 @@ def _texts(value: Any) -> tuple[str, ...]:
     return tuple(value)
 
 
-def _number_of(what: str, least: int, most: int) -> Check:
-    def check(value: Any) -> int:
-        if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
-            raise ValueError(f"is a number of {what}, {least} or more")
-        return value
-
-    return check
-
-
-def _flag(value: Any) -> bool:
-    if not isinstance(value, bool):
-        raise ValueError("is true or false")
-    return value
-
-
 def _text(value: Any) -> str:
     if not isinstance(value, str):
         raise ValueError("is a text")
@@ -359,13 +362,7 @@ def _money(value: Any) -> Money:
     return Money(Decimal(found[1]), found[2])
 
 
-def _thinking(value: Any) -> str:
-    if value not in ("shown", "required"):
-        raise ValueError('is "shown" or "required"')
-    return str(value)
-
-
-_tokens = _number_of("tokens", 1, 10**12)
+_tokens = _whole("tokens", 1, 10**12)
 _DATA: dict[str, Check] = {
     "level": _level,
     "columns": _levels,
@@ -373,7 +370,7 @@ _DATA: dict[str, Check] = {
     "detectors": _detectors,
     "budget": _tokens,
     "forbid": _some_of(KINDS),
-    "min_group": _number_of("rows", 2, 10**9),
+    "min_group": _whole("rows", 2, 10**9),
     "providers": _texts,
 }
 _TEACHING: dict[str, Check] = {

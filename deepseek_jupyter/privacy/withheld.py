@@ -25,6 +25,7 @@ import re
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import accumulate
+from pathlib import Path
 from typing import NamedTuple
 
 MOST = 200_000  # values of one attachment; each takes some 500 bytes
@@ -36,14 +37,7 @@ _DIGITS_OF_A_NUMBER = 5
 _LONGEST_NUMBER = 64  # characters
 
 # Words that say nothing, and those of which cards are made.
-_WORDS = """
-true false none null unknown other values value text date datetime time duration float bool
-integer decimal binary list struct object category mixed index column columns rows missing
-distinct characters range quartiles first last more from with each this that frame dataframe
-series pandas polars pyarrow sample schema stats full user assistant system policy read only lazy
-table shown empty email phone card iban secret person name data length lengths nothing
-"""
-_COMMON = frozenset(_WORDS.split())
+_COMMON = frozenset(Path(__file__).with_name("common_words.txt").read_text("utf-8").split())
 _LONGEST_COMMON = max(map(len, _COMMON))
 _NUMBER = re.compile(r"[+-]?\d+(?:[.,]\d+)*(?:[eE][+-]?\d+)?")
 _BEGUN_NUMBER = re.compile(r"(?<![\d.])\d")

@@ -16,5 +16,10 @@ hosts comes in as a `Dialect`.
     anthropic   the Messages wire
     fim         fill-in-the-middle: two more wires
     usage       tokens and money of one request
+    model_facts what models cost and can do: ``models.toml``
     tokens      how many tokens a text or a body is
+    logprobs    tokens with their probabilities
+    rhythm      when which of an answer's characters came
+    output      how a notebook's output holds a turn
+    snippets    a request as code
 """

@@ -133,18 +133,14 @@ def reasoning_text(delta: Mapping[str, Any]) -> str | None:
 
     None when the host speaks of none; "" when it names the field without text.
     """
-    named = None
-    for name in ("reasoning_content", "reasoning"):
-        value = delta.get(name)
-        if isinstance(value, str):
-            if value:
-                return value
-            named = ""
+    fields = (delta.get(name) for name in ("reasoning_content", "reasoning"))
+    said = [text for text in fields if isinstance(text, str)]
+    named = next(filter(None, said), "" if said else None)
     details = delta.get("reasoning_details")
-    if isinstance(details, list):
-        texts = (d.get("text") or d.get("summary") for d in details if isinstance(d, Mapping))
-        return "".join(t for t in texts if isinstance(t, str)) or named
-    return named
+    if named or not isinstance(details, list):
+        return named
+    texts = (d.get("text") or d.get("summary") for d in details if isinstance(d, Mapping))
+    return "".join(t for t in texts if isinstance(t, str)) or named
 
 
 def merge_details(kept: list[dict[str, Any]], new: Iterable[Mapping[str, Any]]) -> None:
@@ -185,12 +181,14 @@ def decode_delta(delta: Mapping[str, Any]) -> Iterator[Delta]:
         )
 
 
-def _parts(content: object) -> Iterator[Delta]:
+def _parts(content: object) -> Iterator[TextDelta | ReasoningDelta]:
     """Content as parts, ``[{"type": "text", "text": …}]``; thinking may be one."""
     for part in content if isinstance(content, list) else [content]:
         part = part if isinstance(part, Mapping) else {"text": part}
         text = part.get("thinking") or part.get("text") or part.get("refusal")
-        if isinstance(text, str) and text:
+        if isinstance(text, list):  # thinking as parts
+            yield from (ReasoningDelta(said.text) for said in _parts(text))
+        elif isinstance(text, str) and text:
             thinks = part.get("type") in ("thinking", "reasoning")
             yield ReasoningDelta(text) if thinks else TextDelta(text)
 

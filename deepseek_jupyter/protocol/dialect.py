@@ -160,10 +160,8 @@ def thinking_fields(
                 f"--no-think and --effort {effort} contradict each other.", "Leave one out."
             )
     style = dialect.thinking
-    if style == "by_id" and _MODE_IN_ID.search(model):
+    if (think is None and effort is None) or (style == "by_id" and _MODE_IN_ID.search(model)):
         return {}  # see `model_id`
-    if think is None and effort is None:
-        return {}
     word = _word(dialect, effort) if effort else ""
     if style == "reasoning":
         return {"reasoning": {"effort": word} if word else {"enabled": think}}

@@ -168,7 +168,7 @@ class CompletionStream:
         deltas = self._decode(self.sse.close())
         self._end_splitter(deltas)
         if half := self._reasoning_surrogates.close():
-            self._keep_reasoning(ReasoningDelta(half), deltas)
+            self._keep_text(ReasoningDelta(half), deltas)
         if half := self._answer_surrogates.close():
             self._keep_text(TextDelta(half), deltas)
         self._move_unopened_thinking()
@@ -268,12 +268,8 @@ class CompletionStream:
 
     def _keep_run(self, texts: list[str], deltas: list[Delta]) -> None:
         """Add the texts that the template found, as one delta, and empty the list."""
-        text = "".join(texts)
+        self._keep_text(self._template.kind("".join(texts)), deltas)
         texts.clear()
-        if self._template.kind is TextDelta:
-            self._keep_text(TextDelta(text), deltas)
-        else:
-            self._keep_reasoning(ReasoningDelta(text), deltas)
 
     def _take_choice(self, choice: Mapping[str, Any], deltas: list[Delta]) -> None:
         delta = choice.get("delta") or choice.get("message")
@@ -293,21 +289,15 @@ class CompletionStream:
 
     def _keep(self, new: Iterable[Delta], deltas: list[Delta]) -> None:
         for delta in new:
-            if isinstance(delta, TextDelta):
-                if self._splitter is None:
-                    self._keep_text(delta, deltas)
-                    continue
+            if isinstance(delta, TextDelta) and self._splitter is not None:
                 for part in self._splitter.feed(delta.text):
-                    if isinstance(part, TextDelta):
-                        self._keep_text(part, deltas)
-                    elif isinstance(part, ReasoningDelta):
-                        self._keep_reasoning(part, deltas)
+                    self._keep_text(part, deltas)
                 if self._splitter.passive:
                     self._splitter = None
-            elif isinstance(delta, ReasoningDelta):
+            elif isinstance(delta, TextDelta | ReasoningDelta):
                 if delta.text:  # thinking has a field of its own here: tags in the text are text
                     self._end_splitter(deltas)
-                self._keep_reasoning(delta, deltas)
+                self._keep_text(delta, deltas)
             elif isinstance(delta, ToolCallDelta):
                 self._keep_call(delta)
                 deltas.append(delta)
@@ -315,32 +305,26 @@ class CompletionStream:
     def _end_splitter(self, deltas: list[Delta]) -> None:
         if self._splitter:
             held, self._splitter = self._splitter.close(), None  # or it would hold it back again
-            self._keep(held, deltas)
+            for delta in held:
+                self._keep_text(delta, deltas)
 
-    def _keep_text(self, delta: TextDelta, deltas: list[Delta]) -> None:
+    def _keep_text(self, delta: TextDelta | ReasoningDelta, deltas: list[Delta]) -> None:
+        """Add to the answer, or to the thinking."""
+        kept, surrogates = self._answer, self._answer_surrogates
+        if thinks := isinstance(delta, ReasoningDelta):
+            self._reasoning = kept = self._reasoning or []
+            surrogates = self._reasoning_surrogates
         text = delta.text
-        if self._answer_surrogates.held or not text.isascii():
-            text = self._answer_surrogates.feed(text)
-            if text is not delta.text:
-                delta = TextDelta(text)
+        if surrogates.held or not text.isascii():
+            text = surrogates.feed(text)
         if not text:
             return
-        self._answer.append(text)
+        kept.append(text)
         self._size += len(text)
-        blanks = len(text) - len(text.rstrip())
-        self._blanks = blanks + (self._blanks if blanks == len(text) else 0)
-        deltas.append(delta)
-
-    def _keep_reasoning(self, delta: ReasoningDelta, deltas: list[Delta]) -> None:
-        if self._reasoning is None:
-            self._reasoning = []
-        text = self._reasoning_surrogates.feed(delta.text)
-        if text is not delta.text:
-            delta = ReasoningDelta(text)
-        if text:
-            self._reasoning.append(text)
-            self._size += len(text)
-            deltas.append(delta)
+        if not thinks:
+            blanks = len(text) - len(text.rstrip())
+            self._blanks = blanks + (self._blanks if blanks == len(text) else 0)
+        deltas.append(delta if text is delta.text else type(delta)(text))
 
     def _keep_call(self, delta: ToolCallDelta) -> None:
         """Add to the call that `delta` means; later nulls overwrite nothing."""
@@ -453,7 +437,7 @@ class ThinkSplitter:
         """Whether all further text is answer."""
         return self._state == "answer" and not self._held
 
-    def feed(self, text: str) -> Iterator[Delta]:
+    def feed(self, text: str) -> Iterator[TextDelta | ReasoningDelta]:
         """The deltas that `text` makes certain."""
         self._held += text
         if self._state == "start":
@@ -472,7 +456,7 @@ class ThinkSplitter:
             yield TextDelta(self._held)
             self._held = ""
 
-    def close(self) -> Iterator[Delta]:
+    def close(self) -> Iterator[TextDelta | ReasoningDelta]:
         """What was held back, at the end of the stream."""
         held, self._held = self._held, ""
         if held and self._state == "thinking":
@@ -489,7 +473,7 @@ class ThinkSplitter:
         elif (text and not _OPEN.startswith(text)) or len(self._held) > _MAX_BLANKS:
             self._state = "answer"
 
-    def _think(self) -> Iterator[Delta]:
+    def _think(self) -> Iterator[ReasoningDelta]:
         thought, tag, rest = self._held.partition(_CLOSE)
         if tag:
             if thought:

@@ -29,6 +29,7 @@ _FIXED = {
     **{f"{name}_open": f"<{tag}>" for name, tag in (_LINES | _WITHIN).items()},
     **{f"{name}_close": f"</{tag}>\n" for name, tag in (_ON_LINES | _LINES).items()},
     **{f"{name}_close": f"</{tag}>" for name, tag in _WITHIN.items()},
+    "paragraph_open": "<p>",
     "paragraph_close": "</p>\n",
     "ordered_list_close": "</ol>\n",
     "th_close": "</th>",
@@ -172,12 +173,10 @@ def html_of(tokens: Sequence[Token]) -> str:
 
 def _block(token: Token) -> str:
     kind = token.type
-    if kind == "paragraph_open":
-        return "<p>"
     if kind == "heading_open":
-        return f"<h{_level(token)}>"
+        return f"<h{int(token.tag[1])}>"
     if kind == "heading_close":
-        return f"</h{_level(token)}>\n"
+        return f"</h{int(token.tag[1])}>\n"
     if kind == "ordered_list_open":
         start = int(token.attrs.get("start", 1))
         return "<ol>\n" if start == 1 else f'<ol start="{start}">\n'
@@ -188,10 +187,6 @@ def _block(token: Token) -> str:
     if kind == "math_block":
         return f"<p>{math_html(token.content, True)}</p>\n"
     return f"<p>{html_text(token.content)}</p>\n" if token.content else ""
-
-
-def _level(token: Token) -> int:
-    return min(max(int(token.tag[1:]), 1), 6)
 
 
 def _inline(children: Sequence[Token], out: list[str]) -> None:

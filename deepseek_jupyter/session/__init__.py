@@ -4,5 +4,7 @@
 * memory       the notebook's conversation, brought back and kept
 * endpoint     from settings and environment to a provider, its key and a model
 * accounts     what was spent: by model, turn, branch, notebook or day
+* prices       what models cost, and what recorded answers would have cost elsewhere
+* recordings   the files that answer in place of a model
 * withholding  what the data policies withhold, and each conversation's redactor
 """

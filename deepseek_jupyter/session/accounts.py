@@ -3,22 +3,19 @@
 from __future__ import annotations
 
 import os
-import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from decimal import Decimal
-from typing import TYPE_CHECKING, Protocol, get_args
+from typing import TYPE_CHECKING, get_args
 
-from deepseek_jupyter.conversation.conversation import Conversation
 from deepseek_jupyter.conversation.totals import By, Total, by_key
-from deepseek_jupyter.conversation.turn import Turn
 from deepseek_jupyter.display.render import money
 from deepseek_jupyter.display.report import Report
 from deepseek_jupyter.errors import shortened
 
-if TYPE_CHECKING:
-    from concurrent.futures import ThreadPoolExecutor
+from .session import Session
 
+if TYPE_CHECKING:
     from deepseek_jupyter.conversation.journal import Journal
 
 
@@ -30,52 +27,9 @@ _SCOPES = {
 }
 _BAR = 12  # characters of the longest bar
 _EIGHTHS = " ▏▎▍▌▋▊▉"
-_WRITER = "deepseek_jupyter.ghost_costs"
 
 
-class GhostCosts:
-    """What ghost text cost in this kernel: `spent`, by model; it is written down in order.
-
-    A cancelled one is estimated: no host says what it billed for it.
-    """
-
-    def __init__(self) -> None:
-        self.spent: dict[str, Total] = {}
-        self._writer: ThreadPoolExecutor | None = None  # one thread, for the disk may be slow
-
-    def add(self, paid: Total, write: Callable[[Total], None]) -> None:
-        """Add one; `write` is called with it soon, on a thread of its own."""
-        from concurrent.futures import ThreadPoolExecutor
-
-        self.spent[paid.key] = self.spent.get(paid.key, Total(paid.key)) + paid
-        if self._writer is None:
-            self._writer = ThreadPoolExecutor(1, _WRITER)
-        self._writer.submit(write, paid)
-
-    def total(self) -> Total:
-        """All of it."""
-        return sum(self.spent.values(), Total(""))
-
-    def flush(self) -> None:
-        """Wait until all of it is written. Not for the engine's thread."""
-        here = threading.current_thread().name
-        if self._writer is not None and not here.startswith(_WRITER):
-            self._writer.submit(lambda: None).result()
-
-
-class Spender(Protocol):
-    """The session, as far as accounts know it."""
-
-    spent: list[Turn]
-    ghosts: GhostCosts
-    jobs: dict[str, Total]
-
-    @property
-    def conversation(self) -> Conversation:
-        """The notebook's conversation."""
-
-
-def usage(session: Spender, by: By | None = None) -> Report:
+def usage(session: Session, by: By | None = None) -> Report:
     """Tokens and cost, a row a `by` and a bar for its share; without `by` of this session."""
     if by is None:
         paid = sorted(session.ghosts.spent.values(), key=lambda total: total.key)
@@ -96,7 +50,7 @@ def usage(session: Spender, by: By | None = None) -> Report:
     return _report(scope, by, [*named, *ghosts, *rows])
 
 
-def session_totals(session: Spender) -> list[Total]:
+def session_totals(session: Session) -> list[Total]:
     """One `Total` a provider and model, of what this kernel asked."""
     return sorted(by_key(map(Total.of_turn, session.spent)), key=lambda total: total.key)
 
@@ -107,7 +61,7 @@ def _as(kind: str, totals: Iterable[Total]) -> Iterator[Total]:
         yield replace(total, key=f"{total.key} ({kind})" if total.key else kind)
 
 
-def notebook_ghosts(session: Spender, provider: str = "") -> Total:
+def notebook_ghosts(session: Session, provider: str = "") -> Total:
     """What the notebook's ghost texts have cost so far, in all kernels; an estimate."""
     conversation, paid = session.conversation, list(session.ghosts.spent.values())
     if conversation.journal is not None and conversation.notebook is not None:
@@ -116,7 +70,7 @@ def notebook_ghosts(session: Spender, provider: str = "") -> Total:
     return sum(_at(provider, paid), Total(""))
 
 
-def _jobs(session: Spender, provider: str = "") -> Total:
+def _jobs(session: Session, provider: str = "") -> Total:
     """What the answers of the notebook's jobs have cost so far, in all kernels."""
     conversation, paid = session.conversation, list(session.jobs.values())
     if conversation.journal is not None and conversation.notebook is not None:
@@ -124,14 +78,16 @@ def _jobs(session: Spender, provider: str = "") -> Total:
     return sum(_at(provider, paid), Total(""))
 
 
-def notebook_cost(session: Spender, currency: str, provider: str = "") -> Decimal:
-    """What the notebook has cost so far in `currency`, ghost text and jobs too, in all kernels; at
-    `provider`, or at all.
+def notebook_cost(session: Session, currency: str, provider: str = "", own: str = "") -> Decimal:
+    """What the notebook has cost so far in `currency`, ghost text and jobs too, in all kernels, and
+    what answers under way may cost, without the turn `own`; at `provider`, or at all.
     """
-    return _everything(session, provider).cost.get(currency, Decimal())
+    held = [total for turn, total in [*session.held.items()] if turn != own]
+    total = sum(_at(provider, held), _everything(session, provider))
+    return total.cost.get(currency, Decimal())
 
 
-def _everything(session: Spender, provider: str = "") -> Total:
+def _everything(session: Session, provider: str = "") -> Total:
     others = notebook_ghosts(session, provider) + _jobs(session, provider)
     return sum(_at(provider, notebook_totals(session)), others)
 
@@ -140,17 +96,14 @@ def _at(provider: str, totals: Iterable[Total]) -> Iterator[Total]:
     return (total for total in totals if total.key.startswith(f"{provider}:" if provider else ""))
 
 
-def notebook_tokens(session: Spender) -> int:
+def notebook_tokens(session: Session) -> int:
     """The tokens that the notebook has used so far, ghost text and jobs too."""
     used = _everything(session).usage
     return used.prompt_tokens + used.completion_tokens
 
 
-def notebook_totals(session: Spender) -> list[Total]:
-    """What the notebook's turns used, of earlier kernels too where the journal knows them.
-
-    Turns that the journal could not write yet count, and so does ghost text.
-    """
+def notebook_totals(session: Session) -> list[Total]:
+    """What the notebook's turns used in all kernels, also turns not written yet."""
     conversation = session.conversation
     journal = conversation.journal
     if journal is None or conversation.notebook is None:

@@ -61,9 +61,7 @@ class Endpoints:
         return provider, needed_key(provider)
 
     def _addressed(self, provider: Provider) -> Provider:
-        """`provider` at the base URL of the settings or the environment, where that is meant for
-        it.
-        """
+        """`provider` at the base URL of settings or environment, if that is meant for it."""
         chosen, settled = provider.name, self._spelt(self.config.provider)
         url = self.config.base_url if chosen == (settled or "deepseek") else ""
         if not url and (chosen == "deepseek" or (chosen == settled and chosen in KEYLESS)):
@@ -71,10 +69,7 @@ class Endpoints:
         return provider.derive(base_url=url) if url else provider
 
     def named(self, provider: str | None, model: str | None) -> tuple[str | None, str | None]:
-        """`provider` and `model` where the latter may be ``provider:id``.
-
-        A prefix counts only if it is the name of a provider, for ids hold colons too.
-        """
+        """`provider` and `model`, which may be ``provider:id``; other ids hold colons too."""
         prefix, colon, id = (model or "").partition(":")
         name = self._spelt(prefix)
         if colon and id and self._exists(name) and self._spelt(provider or name) == name:
@@ -87,10 +82,7 @@ class Endpoints:
         return not named and self._default() == "local" != self.config.provider
 
     def parameters(self, provider: Provider) -> tuple[dict[str, Any], str]:
-        """The settings' parameters for `provider`, and a sentence about those it does not take.
-
-        Those under a provider's name are its own; the others are for every provider that has them.
-        """
+        """The settings' parameters for `provider`, and a sentence about those it does not take."""
         given = self.config.parameters
         tables = {n for n, v in given.items() if isinstance(v, Mapping) and self._exists(n)}
         flat = {n: v for n, v in given.items() if n not in tables}
@@ -109,9 +101,7 @@ class Endpoints:
         return self.config.provider or ("deepseek" if addressed else self._first_with_key())
 
     def _setting(self, provider: Provider) -> str:
-        """The model that the settings name for `provider`: one without a provider's name is for the
-        provider that is asked where a question names none.
-        """
+        """The model that the settings name for `provider`; "" where it is another one's."""
         if not self.config.model:
             return ""
         prefix, id = self.named(None, self.config.model)
@@ -153,9 +143,7 @@ class Endpoints:
         return provider, self._unset(provider, key)
 
     def offered(self, standard: Provider) -> Iterator[str]:
-        """The models of every provider that can be asked (with a key, set up by the user, or
-        embedded), as a setting names them beside `standard`.
-        """
+        """The models of all providers that can be asked, named as settings would, by `standard`."""
         from deepseek_jupyter import local
 
         if standard.name != "local" and (embedded := local.status()).ready:

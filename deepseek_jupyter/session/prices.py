@@ -65,9 +65,7 @@ def _peak(provider: str, period: PricePeriod, now: datetime) -> str:
 
 
 def what_if(session: Session, asked: Iterable[Mapping[str, Any]], models: Sequence[str]) -> Report:
-    """The recorded tokens of `asked`, rows of `deepseek_jupyter.turns`, at the prices of `models`,
-    each ``provider:id`` or an id of the provider in use.
-    """
+    """The tokens of `asked`, rows of `turns()`, at the prices of `models` (``provider:id``)."""
     counted = [row for row in asked if _usage(row).total_tokens]
     if not counted:
         raise ParameterError("There are no answers with tokens to reckon with.", "Ask something.")

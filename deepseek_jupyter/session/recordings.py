@@ -42,9 +42,7 @@ class Recordings:
         return os.environ.get(ONLY, "")
 
     def wanted(self, replay: str | None, unset: str = "auto") -> str:
-        """What is to be done with kept answers where a question says `replay`; where it says
-        nothing, `unset`, unless the settings want nothing but them.
-        """
+        """What to do about kept answers: always where that is set, else `replay` or `unset`."""
         if self.only or (replay is None and self._config.replay == "always"):
             return "always"
         return replay or unset

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Protocol
 
 from deepseek_jupyter.config import DeepSeek, settings
@@ -19,7 +20,6 @@ from deepseek_jupyter.protocol.tokens import use_exact_tokens
 from deepseek_jupyter.protocol.usage import Price
 from deepseek_jupyter.transport.providers import Provider, own_price
 
-from .accounts import GhostCosts
 from .endpoint import Endpoints
 from .memory import Memory
 from .recordings import Recordings
@@ -38,6 +38,35 @@ class LastReply(Protocol):
         """The line under the answer."""
 
 
+_WRITER = "deepseek_jupyter.ghost_costs"
+
+
+class GhostCosts:
+    """What ghost text cost in this kernel: `spent`, by model; it is written down in order.
+
+    A cancelled one is estimated: no host says what it billed for it.
+    """
+
+    def __init__(self) -> None:
+        self.spent: dict[str, Total] = {}
+        self._writer = ThreadPoolExecutor(1, _WRITER)  # for the disk may be slow
+
+    def add(self, paid: Total, write: Callable[[Total], None]) -> None:
+        """Add one; `write` is called with it soon, on a thread of its own."""
+        self.spent[paid.key] = self.spent.get(paid.key, Total(paid.key)) + paid
+        self._writer.submit(write, paid)
+
+    def total(self) -> Total:
+        """All of it."""
+        return sum(self.spent.values(), Total(""))
+
+    def flush(self) -> None:
+        """Wait until all of it is written. Not for the engine's thread."""
+        here = threading.current_thread().name
+        if self.spent and not here.startswith(_WRITER):
+            self._writer.submit(lambda: None).result()
+
+
 class Session:
     """One per kernel; `deepseek_jupyter.get_session()` is the running one."""
 
@@ -53,6 +82,7 @@ class Session:
         self.spent: list[Turn] = []  # of this kernel; replayed ones cost nothing
         self.ghosts = GhostCosts()
         self.jobs: dict[str, Total] = {}  # what the answers of jobs cost in this kernel, by model
+        self.held: dict[str, Total] = {}  # what answers under way may cost, by turn
         self.prefix: object = None  # what the last request began with; `asking` compares it
         self.endpoints = Endpoints(config)
         self.recordings = Recordings(config, self.memory)
@@ -91,10 +121,7 @@ class Session:
         self.announce("kept", {"id": reply.turn.id})
 
     def announce(self, event: str, record: Mapping[str, Any]) -> None:
-        """Call the `watchers` on this thread.
-
-        A turn has ``begun``, was ``kept``, has ``ended``, or a ghost text was ``paid``.
-        """
+        """Call the `watchers`: a turn ``begun``, ``kept``, ``ended``, or a ghost text ``paid``."""
         for watcher in self.watchers:
             watcher(event, record)
 

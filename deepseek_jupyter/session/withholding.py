@@ -13,9 +13,7 @@ from deepseek_jupyter.privacy.withheld import Released, WithheldValues
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Held:
-    """What the policy of an attachment withholds, and what its card, known by `card` (name, hash
-    and policy), prints.
-    """
+    """What an attachment withholds, and what its `card` (name, hash, policy) prints."""
 
     card: tuple[str, str, str]
     withheld: tuple[WithheldValues, ...]

@@ -134,7 +134,7 @@ def _planned(call: ToolCall, tools: Mapping[str, Tool], restore: Callable[[str],
     if not isinstance(arguments, dict):
         return Planned(call, tool, problem="The arguments must be one JSON object.")
     if not tool.masked:
-        arguments = _restored(arguments, restore)
+        arguments = restored(arguments, restore)
     try:
         keywords = tool.check(arguments) if tool.check else arguments
     except ToolArgumentsError as error:
@@ -142,13 +142,14 @@ def _planned(call: ToolCall, tools: Mapping[str, Tool], restore: Callable[[str],
     return Planned(call, tool, arguments, keywords)
 
 
-def _restored(value: Any, restore: Callable[[str], str]) -> Any:
+def restored(value: Any, restore: Callable[[str], str]) -> Any:
+    """A JSON value with every text in it restored."""
     if isinstance(value, str):
         return restore(value)
     if isinstance(value, list):
-        return [_restored(item, restore) for item in value]
+        return [restored(item, restore) for item in value]
     if isinstance(value, dict):
-        return {name: _restored(item, restore) for name, item in value.items()}
+        return {name: restored(item, restore) for name, item in value.items()}
     return value
 
 

@@ -9,10 +9,12 @@ process, and changes its nodes with DuckDB's version, which the user's environme
 from __future__ import annotations
 
 import re
+import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cache
+from pathlib import Path
 from typing import Any, NoReturn
 
 from deepseek_jupyter.errors import QueryRefusedError
@@ -20,31 +22,27 @@ from deepseek_jupyter.errors import QueryRefusedError
 MARK = "\0"  # for use in generated SQL; no query may hold it
 QUERIES = ("Select", "Subquery", "Union", "Except", "Intersect")
 _PLAIN = "Write a plain SELECT with WHERE, GROUP BY and HAVING."
-_TOTALS = "Group by the columns; ask for the totals in a second statement."
-_EQUAL = "Join frames by equal columns: a JOIN b ON a.key = b.key."
-_HINTS = {
-    "Window": "Use GROUP BY; for a share of all, divide by (SELECT count(*) FROM …).",
-    **dict.fromkeys(("qualify", "windows"), "Use GROUP BY with ORDER BY and LIMIT."),
-    "sample": "Write USING SAMPLE 100 ROWS, or USING SAMPLE 10%.",
-    **dict.fromkeys(("rollup", "cube", "grouping_sets", "Rollup", "Cube", "GroupingSets"), _TOTALS),
-    **dict.fromkeys(("Exists", "laterals", "Lateral", "method"), _EQUAL),
-    "Unnest": "Write values out, and name them: unnest([1, 2]) AS u(k).",
-    "WithinGroup": "Write quantile_cont(x, 0.5).",
-    **dict.fromkeys(("pivots", "Pivot"), "Group by both columns."),
-    "Values": "Write the values into WHERE x IN (…), or unnest([1, 2]) AS u(k).",
-    **dict.fromkeys(("Star", "except", "replace"), "Name the columns; count(*) counts rows."),
-    "DPipe": "Select the parts as columns of their own.",
-    "Pow": "Use x * x, stddev or corr.",
-    "Interval": "Compare with a date: d >= DATE '2024-01-31'.",
-    **dict.fromkeys(("Bracket", "Dot", "Lambda"), "Lists and structs cannot be read here."),
-    "Order": "Order the result instead: ORDER BY avg(x).",
-}
+# Tables of words; the comments in it say of what.
+_WORDS: dict[str, Any] = tomllib.loads(
+    Path(__file__).with_name("sql_words.toml").read_text("utf-8")
+)
+
+
+def _by_name(table: str) -> dict[str, str]:
+    """The names of a table, each with what it is listed under."""
+    return {name: what for what, names in _WORDS[table].items() for name in names.split()}
+
+
+_HINTS = _by_name("hints")
+SCALARS, AGGREGATES, TYPES = _by_name("scalars"), _by_name("aggregates"), _by_name("types")
+ARITHMETIC, COMPARISONS, SIGNS = _WORDS["arithmetic"], _WORDS["comparisons"], _WORDS["signs"]
+SUMS = ("sum", "avg", "mean")
+QUANTILES = ("quantile", "quantile_cont", "quantile_disc")
+CELLS = ("min", "max", "mode", "median", *QUANTILES)
+WINDOWS = ("row_number", "rank", "dense_rank", "lag", "lead", "ntile", "percent_rank", "cume_dist")
+LETTERS = {"n": "number", "m": "number", "t": "text", "d": "time", "b": "bool"}
 _FIRST = re.compile(r"(?:\s|--[^\n]*\n|/\*.*?\*/|\()*([A-Za-z]+)", re.DOTALL)
 _NUMBER = re.compile(r"-?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d{1,3})?", re.ASCII)
-_UNITS = (
-    "year", "quarter", "month", "week", "day", "hour", "minute", "second", "dow", "isodow",
-    "dayofweek", "doy", "dayofyear", "epoch", "decade", "century",
-)  # fmt: skip
 
 
 def refuse(what: str, hint: str = _PLAIN) -> NoReturn:
@@ -172,8 +170,8 @@ def date(text: str) -> str:
 
 def unit(name: str) -> str:
     """A part of a date."""
-    if name.lower() not in _UNITS:
-        refuse(f"{name} is no part of a date here.", f"There are: {', '.join(_UNITS)}.")
+    if name.lower() not in _WORDS["units"]:
+        refuse(f"{name} is no part of a date here.", f"There are: {', '.join(_WORDS['units'])}.")
     return name.lower()
 
 
@@ -245,70 +243,6 @@ class Value:
         """The expression, made of `parts`."""
         gathered: Any = {n: frozenset().union(*(getattr(p, n) for p in parts)) for n in _GATHERED}
         return replace(self, out=all(p.out for p in parts), **gathered)
-
-
-def _table(text: str) -> dict[str, str]:
-    """Names to the first word of their line."""
-    lines = (line.split() for line in text.strip().splitlines())
-    return {name: first for first, *names in lines for name in names}
-
-
-# The types of arguments (n number, m number of a result, t text, d time, b bool, l written out,
-# ? like the first; those after the dot may be missing) and of what comes of them.
-SCALARS = _table("""
-    n>n abs floor ceil ceiling sign trunc
-    m>n sqrt ln log log2 log10
-    n.l>n round
-    ?.????>? coalesce ifnull nullif greatest least
-    t>t lower upper trim ltrim rtrim
-    t>n length len strlen
-    tl>t left right
-    tl.l>t substr substring regexp_extract
-    tl>b contains starts_with ends_with prefix suffix regexp_matches
-    tll>t replace
-    d>n year month day quarter week hour minute dayofweek isodow weekday dayofyear epoch
-    ld>n date_part datepart
-    ldd>n date_diff datediff
-    ld>d date_trunc datetrunc
-    d>t monthname dayname
-    dl>t strftime
-""")
-# How many columns they read, and of which types.
-AGGREGATES = _table("""
-    1nbtd count
-    1b count_if bool_and bool_or
-    1nb sum avg mean
-    1n stddev stddev_samp stddev_pop variance var_samp var_pop
-    2n corr covar_pop covar_samp regr_slope regr_intercept regr_r2 regr_count regr_avgx regr_avgy
-    2n regr_sxx regr_syy regr_sxy
-    1nd min max mode median quantile quantile_cont quantile_disc
-""")
-SUMS = ("sum", "avg", "mean")
-QUANTILES = ("quantile", "quantile_cont", "quantile_disc")
-CELLS = ("min", "max", "mode", "median", *QUANTILES)
-WINDOWS = ("row_number", "rank", "dense_rank", "lag", "lead", "ntile", "percent_rank", "cume_dist")
-LETTERS = {"n": "number", "m": "number", "t": "text", "d": "time", "b": "bool"}
-TYPES = {
-    **dict.fromkeys(("TINYINT", "SMALLINT", "INT", "BIGINT", "INT128"), "number"),
-    **dict.fromkeys(("DOUBLE", "FLOAT", "DECIMAL"), "number"),
-    **dict.fromkeys(("TEXT", "VARCHAR"), "text"),
-    **dict.fromkeys(("DATE", "TIMESTAMP"), "time"),
-    "BOOLEAN": "bool",
-}
-ARITHMETIC = {"Add": "+", "Sub": "-", "Mul": "*", "Div": "/", "IntDiv": "//", "Mod": "%"}
-COMPARISONS = {"EQ": "=", "NEQ": "<>", "GT": ">", "GTE": ">=", "LT": "<", "LTE": "<="} | {
-    "NullSafeEQ": "IS NOT DISTINCT FROM",
-    "NullSafeNEQ": "IS DISTINCT FROM",
-}
-# Other signs: their types, as in SCALARS, and how they are written.
-SIGNS = {
-    "And": ("bb>b", "({} AND {})"),
-    "Or": ("bb>b", "({} OR {})"),
-    "Not": ("b>b", "(NOT {})"),
-    "Like": ("tl>b", "({} LIKE {})"),
-    "ILike": ("tl>b", "({} ILIKE {})"),
-    "Neg": ("n>n", "(-{})"),
-}
 
 
 def makes_one_of_many(node: Any) -> bool:

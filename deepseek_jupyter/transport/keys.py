@@ -120,11 +120,8 @@ def store_key(provider: Provider, key: str) -> str:
     _in_keyring(lambda ring: ring.set_password(_SERVICE, name, key))
     if _in_keyring(lambda ring: ring.get_password(_SERVICE, name)) == key:
         return "the system keyring"
-    path = _file()
-    keys = _read(path)
-    keys[name] = key
-    _write(path, keys)
-    return str(path)
+    _write({**_read(), name: key})
+    return str(_file())
 
 
 def forget_key(provider: Provider) -> bool:
@@ -134,9 +131,9 @@ def forget_key(provider: Provider) -> bool:
     if found:
         _in_keyring(lambda ring: ring.delete_password(_SERVICE, name))
         found = _from_keyring(name) is None
-    keys = _read(_file())
+    keys = _read()
     if keys.pop(name, None) is not None:
-        _write(_file(), keys)
+        _write(keys)
         found = True
     return found
 
@@ -271,29 +268,29 @@ def _file() -> Path:
     return home() / "keys.json"
 
 
-def _read(path: Path) -> dict[str, str]:
+def _read() -> dict[str, str]:
     try:
-        keys = json.loads(path.read_text("utf-8"))
+        keys = json.loads(_file().read_text("utf-8"))
     except (OSError, ValueError):
         return {}
     return keys if isinstance(keys, dict) else {}
 
 
 def _from_file(name: str) -> Secret | None:
-    key = _read(_file()).get(name)
+    key = _read().get(name)
     return Secret(key, str(_file())) if key else None
 
 
-def _write(path: Path, keys: dict[str, str]) -> None:
+def _write(keys: dict[str, str]) -> None:
     """Replace the file by a new one, so that no other process has it open or has linked it."""
     try:
         partial = private_directory() / f".keys-{os.urandom(8).hex()}"
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0)
         with open(os.open(partial, flags, 0o600), "w", encoding="utf-8") as file:
             json.dump(keys, file)
-        partial.replace(path)
+        partial.replace(_file())
     except OSError as error:
         raise ConfigurationError(
-            f"The key cannot be kept in {path.parent}: {error.strerror or error}.",
+            f"The key cannot be kept in {home()}: {error.strerror or error}.",
             "Correct the directory, or set the key's environment variable instead.",
         ) from None

@@ -8,7 +8,7 @@ import pytest
 
 import deepseek_jupyter as ds
 from deepseek_jupyter.asking.ask import ask
-from deepseek_jupyter.asking.branching import branching
+from deepseek_jupyter.asking.next_tokens import branching
 from deepseek_jupyter.conversation.journal import Journal
 from deepseek_jupyter.conversation.records import read_record
 from deepseek_jupyter.errors import ParameterError

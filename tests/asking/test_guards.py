@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
 import deepseek_jupyter as ds
 from deepseek_jupyter import errors
 from tests.support.asking import KEY
-from tests.support.scripted import answer
+from tests.support.scripted import Reply, answer, pause
 
 EXP = "deepseek-v3.2-exp"
 
@@ -55,6 +57,23 @@ class TestBudget:
 
     def test_a_server_of_ones_own_costs_nothing(self, hosts, server):
         sent(server, provider="vllm", model="m", budget=1e-6)
+
+    def test_questions_under_way_leave_less_to_the_others(self, hosts, server):
+        hosts.config.prices = {"vllm": {"m": [1, 1, 1, "USD"]}}
+        hosts.config.notebook_budget = 0.0036  # of an answer with 1,000 tokens: three
+
+        async def eight():
+            how = {"provider": "vllm", "model": "m", "max_tokens": 1000, "show": False}
+            asked = [ds.aask(f"Question {n}.", history=False, **how) for n in range(8)]
+            return await asyncio.gather(*asked, return_exceptions=True)
+
+        server.fallback = lambda request: Reply(pause(1), *answer("Fine.").steps)
+        refused = [told for told in asyncio.run(eight()) if isinstance(told, Exception)]
+        assert {type(told) for told in refused} == {errors.ConfigurationError}
+        assert (len(refused), len(server.requests)) == (5, 3)
+        assert hosts.held == {}
+        server.fallback = None
+        sent(server, provider="vllm", model="m", max_tokens=1000)  # what they cost is far less
 
     def test_a_price_of_one_provider_is_none_of_another(self, hosts, server):
         hosts.config.prices = {"cometapi": {"x": [1, 1, 1]}}

@@ -19,17 +19,21 @@ SIZE = {"width": 1100, "height": 900}
 # What belongs to the page itself. Scripts of tests keep what they find in other names.
 _MARK = "() => { window.testsFound = new Set(Object.keys(window)); }"
 
-_CLEAR = """async () => {
+_CLEAR = """async mayStay => {
     if (!window.jupyterapp) {
         return false; // it is being loaded again
     }
     const { shell, serviceManager } = window.jupyterapp;
-    await serviceManager.sessions.shutdownAll();
+    await serviceManager.sessions.refreshRunning();
+    const ended = [...serviceManager.sessions.running()].map(({ id }) =>
+        serviceManager.sessions.shutdown(id).catch(() => undefined)
+    );
     const own = ['testsFound', '__ran'];
     const found = window.testsFound;
     const others = Object.keys(window).filter(key => !found?.has(key) && !own.includes(key));
     const touched = !found || others.some(key => key.startsWith('__'));
-    if (touched || document.querySelector('.jp-Dialog')) {
+    if (!mayStay || touched || document.querySelector('.jp-Dialog')) {
+        await Promise.all(ended);
         return false;
     }
     for (const widget of [...shell.widgets('main')]) {
@@ -88,8 +92,7 @@ def show(page: Any, name: str) -> None:
 
 def leave(page: Any, server: Server) -> None:
     """End the kernels, and keep the page if it is as it was."""
-    clean = page.evaluate(_CLEAR)
-    if clean and server.kind == "lab":
+    if page.evaluate(_CLEAR, server.kind == "lab"):
         page.unroute_all()
         page.context.clear_permissions()
         server.pages.append(page)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from .notebook import Notebook
-from .pages import take, until
+from .pages import at_rest, take, until
 from .panel import Panel
 from .test_live import stream
 from .test_look import ARTEFACTS
@@ -18,10 +18,10 @@ FAILS = "df['rates']"
 @pytest.fixture
 def book(browser, asking_server, asking_endpoint):
     asking_endpoint.forget()
-    page = take(browser, asking_server(), {"width": 1300, "height": 900}, fresh=True)
+    page = take(browser, asking_server(), {"width": 1300, "height": 900})
     book = Notebook(asking_server(), page, (LOAD, FRAME, FAILS), load=False)
     yield book
-    page.context.close()
+    book.close()
 
 
 def ready(book: Notebook, cells: int = 3) -> Panel:
@@ -34,12 +34,12 @@ def ready(book: Notebook, cells: int = 3) -> Panel:
 
 def picture(book: Notebook, name: str) -> None:
     ARTEFACTS.mkdir(exist_ok=True)
-    for theme in ("Light", "Dark"):
+    for theme in ("Dark", "Light"):
         book.page.evaluate(
             "theme => jupyterapp.commands.execute('apputils:change-theme', {theme})",
             f"JupyterLab {theme}",
         )
-        book.page.wait_for_timeout(600)
+        at_rest(book.page)
         book.page.screenshot(path=ARTEFACTS / f"{name}-{theme.lower()}.png")
 
 

@@ -7,7 +7,7 @@ import re
 import pytest
 
 from .notebook import Notebook
-from .pages import take
+from .pages import take, until
 from .panel import Panel
 
 PANEL = ".jp-DeepSeek-sidebar .jp-DeepSeek-panel-field"
@@ -16,13 +16,13 @@ LOAD = "%load_ext deepseek_jupyter"
 
 @pytest.fixture
 def book(browser, asking_server, request):
-    kind = getattr(request, "param", "lab")
-    page = take(browser, asking_server(kind), {"width": 1300, "height": 900}, fresh=True)
+    kind, fresh = getattr(request, "param", ("lab", False))
+    page = take(browser, asking_server(kind), {"width": 1300, "height": 900}, fresh=fresh)
     book = Notebook(asking_server(kind), page, (LOAD,), load=False)
     book.run(0)
     book.until_done()
     yield book
-    page.context.close()
+    book.close()
 
 
 def by_menu(page):
@@ -51,12 +51,14 @@ def by_toolbar(page):
     page.locator("[data-jp-item-name=deepseek-conversation]").click()
 
 
-@pytest.mark.parametrize("way", [by_menu, by_palette, by_shortcut, by_toolbar])
-@pytest.mark.parametrize("book", ["lab", "notebook"], indirect=True)
-def test_the_panel_opens(book, way):
-    assert not book.page.locator(PANEL).is_visible()
-    way(book.page)
-    book.page.locator(PANEL).wait_for()
+@pytest.mark.parametrize("book", [("lab", False), ("notebook", False)], indirect=True)
+def test_the_panel_opens(book):
+    for way in (by_menu, by_palette, by_shortcut, by_toolbar):
+        assert not book.page.locator(PANEL).is_visible(), way
+        way(book.page)
+        book.page.locator(PANEL).wait_for()
+        book.page.evaluate("() => jupyterapp.shell.collapseRight()")
+        book.page.locator(PANEL).wait_for(state="hidden")
     assert book.own_errors == []
 
 
@@ -65,14 +67,13 @@ def test_the_launcher_opens_it_too(book):
     book.page.locator(".jp-DeepSeek-sidebar").wait_for()
 
 
-@pytest.mark.parametrize("book", ["lab", "notebook"], indirect=True)
+@pytest.mark.parametrize("book", [("lab", True), ("notebook", True)], indirect=True)
 def test_it_is_wide_enough_for_code_at_first_and_then_as_the_user_likes(book):
     page = book.page
     page.evaluate("() => jupyterapp.commands.execute('deepseek:open-conversation')")
     side = page.locator(".jp-DeepSeek-sidebar")
     page.locator(PANEL).wait_for()
-    page.wait_for_timeout(900)
-    assert 375 <= side.bounding_box()["width"] <= 400
+    until(page, lambda: 375 <= side.bounding_box()["width"] <= 400)
     handle = page.locator("#jp-main-content-panel > .lm-SplitPanel-handle, .lm-SplitPanel-handle")
     box = side.bounding_box()
     assert handle.count() >= 1
@@ -84,8 +85,8 @@ def test_it_is_wide_enough_for_code_at_first_and_then_as_the_user_likes(book):
     assert 250 <= narrow <= 310
     page.evaluate("() => jupyterapp.shell.collapseRight()")
     page.evaluate("() => jupyterapp.commands.execute('deepseek:open-conversation')")
-    page.wait_for_timeout(900)
-    assert abs(side.bounding_box()["width"] - narrow) < 5
+    page.locator(PANEL).wait_for()
+    until(page, lambda: abs(side.bounding_box()["width"] - narrow) < 5)
 
 
 def test_settings_open_in_the_panel(book):

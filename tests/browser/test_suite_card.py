@@ -33,7 +33,7 @@ Suite(cases, asked, "{{ q }}", tuple(map(Variant, shares)), scorer_of("number"),
 
 @pytest.mark.browser
 def test_it_can_be_read_in_each_theme_and_opened_by_keyboard(browser, asking_server):
-    page = take(browser, asking_server(), {"width": 1200, "height": 800}, fresh=True)
+    page = take(browser, asking_server(), {"width": 1200, "height": 800})
     book = Notebook(asking_server(), page, (MADE,), load=False, name="suite.ipynb")
     book.run(0)
     card = page.locator(CARD).last
@@ -53,4 +53,4 @@ def test_it_can_be_read_in_each_theme_and_opened_by_keyboard(browser, asking_ser
         page.screenshot(path=ARTEFACTS / f"suite-{name.split(maxsplit=1)[1].lower()}.png")
         assert serious(page, CARD) == []
     assert book.own_errors == []
-    page.context.close()
+    book.close()

@@ -26,7 +26,7 @@ def open_book(browser, asking_server, asking_endpoint):
     asking_endpoint.forget()
 
     def give(*cells: str) -> Notebook:
-        page = take(browser, asking_server(), {"width": 1100, "height": 800}, fresh=True)
+        page = take(browser, asking_server(), {"width": 1100, "height": 800})
         book = Notebook(asking_server(), page, (LOAD, *cells), load=False)
         books.append(book)
         run(book, 0)
@@ -35,7 +35,7 @@ def open_book(browser, asking_server, asking_endpoint):
     yield give
     for book in books:
         assert book.own_errors == []
-        book.page.context.close()
+        book.close()
 
 
 def picture(book: Notebook, name: str) -> None:
@@ -122,13 +122,13 @@ def test_a_cut_answer_is_gone_on_with(open_book, asking_endpoint):
 
 def test_a_retry_counts_down_in_one_line(open_book, asking_endpoint):
     book = open_book("%%ds\nHello")
-    busy = error(429, "Rate limit", headers={"retry-after": "12"})
+    busy = error(429, "Rate limit", headers={"retry-after": "8"})
     asking_endpoint.queue(busy, answer("At last."))
     book.run(1)
     phase = book.card.locator(".jp-DeepSeek-phase")
-    phase.get_by_text(re.compile(r"Trying again in (1\d|[6-9]) s \(2 of 5\)")).wait_for()
+    phase.get_by_text(re.compile(r"Trying again in [4-8] s \(2 of 5\)")).wait_for()
     picture(book, "retry")
-    phase.get_by_text(re.compile(r"Trying again in [1-5] s \(2 of 5\)")).wait_for()
+    phase.get_by_text(re.compile(r"Trying again in [1-3] s \(2 of 5\)")).wait_for()
     book.until_done()
     assert "At last." in book.text
     assert book.card.locator(".jp-DeepSeek-notice").count() == 0

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import threading
 
-import pytest
-
 from tests.support.scripted import Reply, answer, send, wait_for
 from tests.support.wires import named, responses_events, search
 
 from .panel import Panel
-from .test_blocks import ARTEFACTS
+from .test_blocks import ARTEFACTS, theme
 from .test_composer import picture
 from .test_live import endpoint, lab, notebook  # noqa: F401
 
@@ -19,14 +17,10 @@ CITED = {"type": "url_citation", "url": PAGES[1][1], "title": PAGES[1][0]}
 NOTE = {"type": "response.output_text.annotation.added", "annotation": CITED}
 
 
-@pytest.mark.parametrize("theme", ["JupyterLab Light", "JupyterLab Dark"])
-def test_a_search_is_a_step_and_is_cited(lab, endpoint, notebook, theme):  # noqa: F811
+def test_a_search_is_a_step_and_is_cited(lab, endpoint, notebook):  # noqa: F811
     events = responses_events("They sleep little.", before=[search("giraffe sleep", *PAGES)])
     endpoint.queue(Reply(send(*map(named, [*events[:-1], NOTE, events[-1]]))))
     book = notebook(lab, "%ds --web --no-history How do giraffes sleep?")
-    book.page.evaluate(
-        "theme => jupyterapp.commands.execute('apputils:change-theme', {theme})", theme
-    )
     book.run(1)
     book.until_done()
     card = book.card
@@ -40,7 +34,9 @@ def test_a_search_is_a_step_and_is_cited(lab, endpoint, notebook, theme):  # noq
     assert card.locator("a[href^='http'], img").count() == 0
     assert book.requests == []
     ARTEFACTS.mkdir(exist_ok=True)
-    card.screenshot(path=ARTEFACTS / f"web-search-{theme.split()[-1].lower()}.png")
+    for name in ("JupyterLab Dark", "JupyterLab Light"):
+        theme(book.page, name)
+        card.screenshot(path=ARTEFACTS / f"web-search-{name.split()[-1].lower()}.png")
 
 
 def test_a_search_is_stopped_in_its_middle(lab, endpoint, notebook):  # noqa: F811

@@ -57,6 +57,10 @@ CHOSEN = {
         ["a = [1]", "b = a", "c = b", "c.clear()", "a[0]"],
         [1, 2, 3, 4],
     ),
+    "a change through a name whose own source stands for something else by now": (
+        ["a = [1]", "b = a", "c = b", "b = 0", "c.clear()", "a[0]"],
+        [1, 2, 3, 5],
+    ),
     "no call of a module's functions for the module": (
         ["import np", "np.seed(1)", "np.array([1])", "np.mean()"],
         [1],

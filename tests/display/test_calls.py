@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from deepseek_jupyter.display.calls import calls, records_in, table_in, table_mark, written
-from deepseek_jupyter.display.render import card_html, final_bundle
+from deepseek_jupyter.display.render import final_bundle, streaming_bundle
 from tests.display.test_render import record
 
 CASES = json.loads(Path("tests/data/tables.json").read_text("utf-8"))
@@ -71,11 +71,13 @@ def test_a_failed_call_is_seen_unopened():
     failed = step("Error: no", failed=True)
     markdown = final_bundle(record(steps=[failed]))["text/markdown"]
     assert "<summary><strong>sql · failed</strong></summary>" in markdown
-    page = card_html("", "", thinking_label="", footer="", below=[], steps=[failed])
-    assert "error-color1" in page
-    assert "error-color1" not in card_html(
-        "", "", thinking_label="", footer="", below=[], steps=[step(rows=2)]
-    )
+
+    def page(step):
+        growing = {"status": "waiting", "elapsed": 1.0, "notices": []}
+        return streaming_bundle("", "", steps=[step], **growing)["text/html"]
+
+    assert "error-color1" in page(failed)
+    assert "error-color1" not in page(step(rows=2))
 
 
 def test_a_typed_list_is_a_table_in_markdown():

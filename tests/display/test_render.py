@@ -16,7 +16,6 @@ from markdown_it import MarkdownIt
 from deepseek_jupyter.conversation.turn import Turn
 from deepseek_jupyter.display.render import (
     TURN_MIME,
-    card_html,
     final_bundle,
     footer,
     shaped,
@@ -111,5 +110,5 @@ def test_the_clock_and_the_phase_are_told():
 
 
 def test_the_card_has_no_script_and_no_address():
-    page = card_html("<p>x</p>", "r", thinking_label="l", footer="f", below=["b"])
-    assert not re.search(r"<script|\son\w+=|src=|href=|url\(", page)
+    page = streaming_bundle("<p>x</p>", "r", status="thinking", elapsed=1.0, notices=["b"])
+    assert not re.search(r"<script|\son\w+=|src=|href=|url\(", page["text/html"])

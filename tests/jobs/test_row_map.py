@@ -287,6 +287,14 @@ class TestMoney:
             everything(frame(9), to=Topic, budget=None)
         assert server.number == 0
 
+    def test_a_retry_is_within_the_cap_of_the_trial_too(self, serve):
+        serve(as_json)
+        ds.map(frame(9), PROMPT, to=Topic, show=False)
+        everything(frame(9), to=Topic, budget=None)
+        cap = ds.job.runner.cap.most
+        ds.job.retry()
+        assert ds.job.runner.cap.most == cap > 0
+
     def test_what_is_kept_needs_none(self, serve, monkeypatch):
         server = serve(as_json)
         everything(frame(9), to=Topic)

@@ -28,7 +28,7 @@ def test_every_cell_runs_as_printed(home, tmp_path):
     with Kernel(environment, tmp_path / "kernel") as kernel:
         ran = [kernel.run(CELLS[0])]
         # The small model, on one core beside other tests, may otherwise go on for minutes.
-        kernel.run("%config DeepSeek.parameters = {'max_tokens': 400, 'temperature': 0}")
+        kernel.run("%config DeepSeek.parameters = {'max_tokens': 160, 'temperature': 0}")
         for at, cell in enumerate(CELLS[1:]):
             ran.append(kernel.run(cell, cell_id=f"cell-{at}", timeout=480))
         kinds = kernel.value("[type(city).__name__ for city in cities.data]")

@@ -9,8 +9,7 @@ import pytest
 
 from deepseek_jupyter import local
 from deepseek_jupyter.asking.ask import ask
-from deepseek_jupyter.asking.branching import branching
-from deepseek_jupyter.asking.next_tokens import next_tokens
+from deepseek_jupyter.asking.next_tokens import branching, next_tokens
 from deepseek_jupyter.asking.question import Question
 from deepseek_jupyter.config import DeepSeek
 from deepseek_jupyter.protocol.logprobs import joined, tokens_of

@@ -143,6 +143,14 @@ TEXTS = {
     "a part a delta": ([{"content": [part]} for part in PARTS], None, "Hi there"),
     "parts as texts": ([{"content": ["Hi ", "there"]}], None, "Hi there"),
     "one part": ([{"content": PARTS[0]}, {"content": "there"}], None, "Hi there"),
+    "parts with thinking": (
+        [
+            {"content": [{"type": "thinking", "thinking": [{"type": "text", "text": "Hm"}]}]},
+            {"content": PARTS},
+        ],
+        "Hm",
+        "Hi there",
+    ),
     "thinking as text": (
         [{"content": [{"type": "thinking", "thinking": "Hm"}, *PARTS]}],
         "Hm",

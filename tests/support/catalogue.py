@@ -26,6 +26,7 @@ ELSEWHERE = {
     "config.py": "help of %config, which traitlets shows",
     "magics/arguments.py:help": "help of the flags, which argparse writes",
     "tools/sql_tree.py": "refusals that the model reads",
+    "tools/sql_words.toml": "refusals that the model reads",
     "tools/sql_select.py": "refusals that the model reads",
     "tools/sql_worker.py": "refusals that the model reads",
     "tools/aggregates.py": "refusals that the model reads",
@@ -148,9 +149,10 @@ def collected() -> dict[str, str]:
             ):
                 found.setdefault(text.strip(" "), place)
     for path in sorted(PACKAGE.rglob("*.toml")):
+        place = path.relative_to(PACKAGE).as_posix()
         for text in re.findall('"([^"\n]*)"', path.read_text("utf-8")):
-            if SENTENCE.fullmatch(text):
-                found.setdefault(text, path.relative_to(PACKAGE).as_posix())
+            if SENTENCE.fullmatch(text) and place not in ELSEWHERE:
+                found.setdefault(text, place)
     return found
 
 

@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -14,6 +15,8 @@ import nbformat
 from deepseek_jupyter.protocol.output import TURN_MIME
 
 from .kernels import record_in
+
+Edits = Sequence[tuple[str, str]]
 
 NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
 
@@ -44,20 +47,35 @@ class Executed(NamedTuple):
         return [output for output in self.outputs if output["output_type"] == "error"]
 
 
-def execute(name: str, home: Path, folder: Path, times: int = 1) -> list[Executed]:
-    """Run a copy of notebooks/`name` in `folder`, with the models of `home`."""
+def execute(
+    name: str, home: Path, folder: Path, edits: Edits, again: Sequence[str]
+) -> list[Executed]:
+    """Run a copy of notebooks/`name` in `folder`, with `edits` and with the models of `home`.
+
+    Once more for each of `again`, without the cells that hold this text.
+    """
     for file in NOTEBOOKS.iterdir():
         if file.name in (name, "run.py"):
             shutil.copy(file, folder)
         elif file.is_dir() and file.name != "executed":
             shutil.copytree(file, folder / file.name, dirs_exist_ok=True)
+    for old, new in edits:
+        text = (folder / name).read_text("utf-8")
+        assert old in text
+        (folder / name).write_text(text.replace(old, new), "utf-8")
     environment = {
         **{k: v for k, v in os.environ.items() if not k.startswith("DEEPSEEK_")},
         "DEEPSEEK_JUPYTER_HOME": str(home),
         "IPYTHONDIR": str(folder / "ipython"),
     }
     try:
-        return [_once(name, folder, environment) for _ in range(times)]
+        runs = [_once(name, folder, environment)]
+        for text in again:
+            notebook = nbformat.read(folder / name, as_version=4)
+            notebook.cells = [cell for cell in notebook.cells if text not in cell.source]
+            nbformat.write(notebook, folder / name)
+            runs.append(_once(name, folder, environment))
+        return runs
     finally:
         code = "from deepseek_jupyter import local; local.stop_server()"
         subprocess.run([sys.executable, "-c", code], env=environment, check=False, timeout=60)
