@@ -385,8 +385,8 @@ class Server:
                 return
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             thread = threading.Thread(target=self._serve, args=(sock,), daemon=True)
-            self._threads.append(thread)
             thread.start()
+            self._threads.append(thread)  # once it can be joined
 
     def _serve(self, sock: socket.socket) -> None:
         connection = _Connection(sock, self)
