@@ -15,6 +15,7 @@ from .jupyter import Server
 __all__ = ["at_rest", "leave", "mark", "show", "take", "until"]
 
 SIZE = {"width": 1100, "height": 900}
+_KEPT = 2  # pages of a server
 
 # What belongs to the page itself. Scripts of tests keep what they find in other names.
 _MARK = "() => { window.testsFound = new Set(Object.keys(window)); }"
@@ -91,8 +92,10 @@ def show(page: Any, name: str) -> None:
 
 
 def leave(page: Any, server: Server) -> None:
-    """End the kernels, and keep the page if it is as it was."""
-    if page.evaluate(_CLEAR, server.kind == "lab"):
+    """End the kernels, and keep the page if it is as it was and few are kept: each asks its server
+    for kernels again and again.
+    """
+    if page.evaluate(_CLEAR, server.kind == "lab" and len(server.pages) < _KEPT):
         page.unroute_all()
         page.context.clear_permissions()
         server.pages.append(page)
