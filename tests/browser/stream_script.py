@@ -138,7 +138,8 @@ def play(
     turn = Turn()
     thought = pieces(reasoning, min(deltas // 6, len(reasoning))) if reasoning else []
     script = [("reasoning", piece) for piece in thought]
-    script += [("answer", piece) for piece in pieces(answer, deltas - len(thought))]
+    if answer:
+        script += [("answer", piece) for piece in pieces(answer, deltas - len(thought))]
     start = time.monotonic()
     began = time.monotonic()
     status = "done"

@@ -21,13 +21,18 @@ PLAY = """stream_script.play(
     footer="1,204 in (82 % cached) · 311 thinking · 512 out · $0.0004 · 4.1 s")"""
 
 
+THINKS = "stream_script.play('', sample.THINKING * 2, deltas=120, rate=60, final=False)"
+
+
 def test_a_card_in_each_theme(open_notebook):
-    book = open_notebook(PLAY)
+    book = open_notebook(THINKS, PLAY)
     page = book.page
     ARTEFACTS.mkdir(exist_ok=True)
     book.run(1)
     page.locator(".jp-DeepSeek-thinking[open] p").first.wait_for()
     page.screenshot(path=ARTEFACTS / "card-light-thinking.png")
+    book.until_done()
+    book.run(2)
     book.until_done()
     page.set_viewport_size({"width": 1100, "height": 1250})
     seen = set()
