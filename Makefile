@@ -18,8 +18,8 @@ export DEEPSEEK_TEST_MODELS ?= $(DEEPSEEK_JUPYTER_HOME)/local/models
 unexport PYTHONDONTWRITEBYTECODE
 
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
-# On as many processes as there are cores.
-EACH := -n auto --maxprocesses 8 --dist worksteal
+# On twice as many processes as there are cores: tests wait for half of their time.
+EACH := -n $(shell $(PYTHON) -c "import os; print(min(8, 2 * (os.cpu_count() or 2)))") --dist worksteal
 FAST := $(EACH) -m "not (browser or local_model or soak or slow or kernel)"
 # Browser, model, cluster, kernels. One process for the model, the others file by file: a file
 # shares its servers, pages and kernel.
