@@ -15,10 +15,8 @@ from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any
 
 from deepseek_jupyter.config import APPROVALS, ON_ERROR, REPLAYS, DeepSeek
-from deepseek_jupyter.context import quotes
 from deepseek_jupyter.errors import ParameterError, shortened
 from deepseek_jupyter.protocol.parameters import plain_value
-from deepseek_jupyter.protocol.rhythm import Pace
 
 if TYPE_CHECKING:
     from deepseek_jupyter.conversation.turn import Turn
@@ -121,6 +119,8 @@ class Question:
             if value is not None and value not in known:
                 raise ParameterError(f"{name} cannot be {value!r}.", f"Use {', '.join(known)}.")
         if self.pace is not None:
+            from deepseek_jupyter.protocol.rhythm import Pace
+
             Pace.parse(self.pace)
         if self.cite and (self.schema is not None or self.format != "md"):
             raise ParameterError(
@@ -139,7 +139,10 @@ class Question:
             return _CONTINUE
         said = self.prompt if self.said is None else self.said
         code_only = _CODE_ONLY if self.format == "code" else ""
-        cite = quotes.WORDS if self.cite else ""
+        cite = ""
+        if self.cite:
+            from deepseek_jupyter.context.quotes import WORDS as cite
+
         return "\n\n".join(filter(None, (said, self.material, code_only, cite)))
 
 

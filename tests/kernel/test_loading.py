@@ -25,6 +25,9 @@ def test_load_ext_imports_nothing_heavy_and_opens_no_socket(fresh_kernel):
     new = fresh_kernel.value("sorted({n.partition('.')[0] for n in set(sys.modules) - _before})")
     assert not set(new) & set(HEAVY)
     assert fresh_kernel.value("_sockets") == []
+    ours = "sorted({n.split('.')[1] for n in sys.modules if n.startswith('deepseek_jupyter.')})"
+    folders = {"asking", "cells", "display", "magics", "page", "protocol"}
+    assert {*fresh_kernel.value(ours)} <= {*folders, "_version", "config", "errors", "words"}
 
 
 def test_a_first_question_imports_only_what_it_uses(fresh_kernel, server):
