@@ -139,7 +139,7 @@ SEEN = """selector => {
     }, true));
 }"""
 ENTERED = 30
-CARD = ".jp-DeepSeek-card .jp-DeepSeek-phase"
+CARD = ".jp-DeepSeek-card"
 LOAD_LOCAL = "%load_ext deepseek_jupyter\n%config DeepSeek.provider = 'local'"
 BIG = "import numpy, pandas\nbig = pandas.DataFrame({'x': numpy.arange(10_000_000)})"
 
