@@ -158,7 +158,8 @@ async def aask(prompt: str, *, show: bool | None = None, **options: Any) -> Repl
     It takes the options of `ask`. Cancelling the task stops the answer and closes the connection;
     several may run at once.
     """
-    question = await asyncio.to_thread(mapped, _asked(prompt, options), False)
+    asked = _asked(prompt, options)
+    question = asked if asked.fit != "map" else await asyncio.to_thread(mapped, asked, False)
     if isinstance(question, Preview):
         return question
     if question.dry_run:

@@ -25,6 +25,7 @@ from collections.abc import (
 from contextlib import ExitStack, aclosing, closing, contextmanager
 from dataclasses import replace
 from typing import Any
+from weakref import WeakKeyDictionary
 
 from deepseek_jupyter.context.prompt import fill
 from deepseek_jupyter.display.surfaces import NOWHERE, Surface, preparing, surface
@@ -348,22 +349,32 @@ async def _abatches(session: Session, run: Run) -> AsyncGenerator[list[Event]]:
             return
 
 
+_ticked = WeakKeyDictionary[asyncio.AbstractEventLoop, set[Run]]()
+
+
 @contextmanager
 def _ticking(run: Run) -> Iterator[None]:
-    """A quiet tick now and then, for the clock on the screen.
+    """A quiet tick now and then, for the clock on the screen; one timer for all of a loop.
 
     And for Stop: ipykernel (7.4) cancels an awaiting cell from a signal handler that does not wake
     the loop, so that without other events the cell would go on until the server says something.
     """
     loop = asyncio.get_running_loop()
-    timer = loop.call_later(_TICK, lambda: tick())
-
-    def tick() -> None:
-        nonlocal timer
-        timer = loop.call_later(_TICK, tick)
-        run.take(None)
-
+    if loop not in _ticked:
+        _ticked[loop] = set()
+        loop.call_later(_TICK, _tick, loop)
+    runs = _ticked[loop]
+    runs.add(run)
     try:
         yield
     finally:
-        timer.cancel()
+        runs.discard(run)
+
+
+def _tick(loop: asyncio.AbstractEventLoop) -> None:
+    if not _ticked[loop]:
+        del _ticked[loop]
+        return
+    loop.call_later(_TICK, _tick, loop)
+    for run in [*_ticked[loop]]:
+        run.take(None)

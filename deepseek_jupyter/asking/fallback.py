@@ -36,6 +36,8 @@ def prepare_all(session: Session, placed: Placed, on: Surface = NOWHERE) -> Prep
     budget is refused with the question: the dearest counts.
     """
     first = prepare(session, placed, on)
+    if not session.config.fallback:
+        return first
     others: list[Prepared] = []
     notices = list(first.notices)
     for name in session.config.fallback:

@@ -298,8 +298,10 @@ class _Preparation:
         }
         self.parameters = {**given, **self._added(given)}
         self.think, self.effort = self._thinking()
-        turn = replace(turn, provider=provider.name, model=model, parameters=given)
-        self.turn = replace(turn, policy=self.teaching.marks)
+        policy = self.teaching.marks
+        self.turn = replace(
+            turn, provider=provider.name, model=model, parameters=given, policy=policy
+        )
         self.mask = session.withholding.for_history(self.conversation, redactor)
 
     def prepared(self) -> Prepared:

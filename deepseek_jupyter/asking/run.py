@@ -144,22 +144,26 @@ class Run:
     def take(self, batch: list[Event] | None) -> list[Event]:
         """Show a batch of events (None is a quiet tick); returns them as they are shown."""
         now = time.monotonic()
-        if batch and Notice in set(map(type, batch)):  # some sentences are shown once a session
-            first = self._session.first_time
-            batch = [e for e in batch if not isinstance(e, Notice) or not e.once or first(e.text)]
-        batch = self._in_answer(batch) or []
-        self._rhythm.take(batch, now)
-        shown = self._restored.events(batch)
-        if shown:
-            self._transcript.apply(*shown, now=now)
-            self._unsaved = self._unsaved or now
-        if any(isinstance(event, Search) for event in shown):
-            self._rounds.search(self.exchange.completion)
+        shown = self._arrived(batch, now) if batch else []
         self._refresh(now)
         if self._unsaved and now - self._unsaved >= _CHECKPOINT:
             self._unsaved = 0.0
             so_far = self._begun(self.exchange.completion)
             self._session.memory.checkpoint(self._turn, self._transcript.status, so_far)
+        return shown
+
+    def _arrived(self, batch: list[Event], now: float) -> list[Event]:
+        kinds = set(map(type, batch))
+        if Notice in kinds:  # some sentences are shown once a session
+            first = self._session.first_time
+            batch = [e for e in batch if not isinstance(e, Notice) or not e.once or first(e.text)]
+        batch = self._in_answer(batch)
+        self._rhythm.take(batch, now)
+        if shown := self._restored.events(batch):
+            self._transcript.apply(*shown, now=now)
+            self._unsaved = self._unsaved or now
+        if Search in kinds:
+            self._rounds.search(self.exchange.completion)
         return shown
 
     def go_on(self) -> bool:
@@ -214,12 +218,12 @@ class Run:
     def _refresh(self, now: float) -> None:
         self._surface.refresh(self._transcript, self._transcript.take_fresh(), now)
 
-    def _in_answer(self, batch: list[Event] | None) -> list[Event] | None:
+    def _in_answer(self, batch: list[Event]) -> list[Event]:
         """What a function's call or a beginning has of the answer, as the answer's text."""
         asked = self._prepared.asked
-        if batch and self._unsaid and any(isinstance(event, TextDelta) for event in batch):
+        if self._unsaid and any(isinstance(event, TextDelta) for event in batch):
             batch, self._unsaid = [TextDelta(self._unsaid), *batch], ""
-        if not batch or asked is None or not asked.function:
+        if asked is None or not asked.function:
             return batch
         return [
             TextDelta(event.arguments or "") if isinstance(event, ToolCallDelta) else event

@@ -12,7 +12,7 @@ import html
 import json
 import os
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import fields, is_dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -76,7 +76,7 @@ def find_key(provider: Provider) -> Secret:
     Raises `MissingKeyError` when the host needs one and none is found.
     """
     for wanted in provider.key_variables:
-        for variable in (wanted, *_spelt_otherwise(wanted)):
+        for variable in _spellings(wanted):
             if os.environ.get(variable, "").strip():
                 return Secret(os.environ[variable], f"environment variable {variable}")
     key = _from_keyring(provider.name) or _from_file(provider.name)
@@ -99,9 +99,10 @@ def needed_key(provider: Provider) -> Secret:
         return Secret("")
 
 
-def _spelt_otherwise(variable: str) -> list[str]:
-    """A variable in other cases, as pages print it: ``cometapi_API_KEY``."""
-    return sorted(v for v in os.environ if v != variable and v.upper() == variable.upper())
+def _spellings(variable: str) -> Iterator[str]:
+    """A variable, then in other cases, as pages print it: ``cometapi_API_KEY``."""
+    yield variable
+    yield from sorted(v for v in os.environ if v != variable and v.upper() == variable.upper())
 
 
 def travels_in_clear(url: str) -> bool:

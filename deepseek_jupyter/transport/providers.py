@@ -229,10 +229,11 @@ def provider_named(name: str, own: Mapping[str, Mapping[str, Any]] | None = None
 
 def provider_name(name: str, own: Iterable[str] = ()) -> str:
     """The provider that `name` is in some other spelling: "COMETAPI", "CometAPI", "wcode.net"."""
+    if not name or name in PROVIDERS or name in own:
+        return name
     spelt = {p.title.casefold(): p.name for p in PROVIDERS.values()}
     spelt |= {known.casefold(): known for known in (*PROVIDERS, *own)}
-    exact = name in PROVIDERS or name in own
-    return name if exact else spelt.get(name.strip().casefold(), name)
+    return spelt.get(name.strip().casefold(), name)
 
 
 def own_price(prices: Mapping[str, Any], provider: str, model: str) -> Price | None:
