@@ -22,7 +22,7 @@ from collections.abc import (
     Mapping,
     Sequence,
 )
-from contextlib import ExitStack, aclosing, closing, contextmanager
+from contextlib import AsyncExitStack, ExitStack, aclosing, closing, contextmanager
 from dataclasses import replace
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -48,6 +48,9 @@ _TICK = 0.1  # seconds
 _TOGETHER = 0.02  # seconds in which each of several answers is looked at once
 
 Ended = Callable[[Reply], None]
+
+# The places of a loop, by their number.
+_waiting = WeakKeyDictionary[asyncio.AbstractEventLoop, dict[int, asyncio.Semaphore]]()
 
 
 def _ignored(reply: Reply) -> None:
@@ -156,14 +159,22 @@ def ask(
 
 
 async def aask(session: Session, question: Question, on: Surface | None = None) -> Reply:
-    """`ask` for code with a loop of its own; cancelling it stops the answer."""
+    """`ask` for code with a loop of its own; cancelling it stops the answer.
+
+    Of thousands at once only some are prepared and wait for their first word, two to a place: all
+    of them would be work for the garbage collector, a fifth of their time.
+    """
     on = on or surface(None)
     on.raises = _raises(session, question)
-    with preparing(on, question.prompt):
-        run = await _arun(session, question, on, _ignored)
-    async with aclosing(_aevents(session, run, _ignored)) as shown:
-        async for _ in shown:
-            pass
+    most = 2 * session.config.concurrency
+    places = _waiting.setdefault(asyncio.get_running_loop(), {})
+    async with AsyncExitStack() as waiting:
+        with preparing(on, question.prompt):
+            await waiting.enter_async_context(places.setdefault(most, asyncio.Semaphore(most)))
+            run = await _arun(session, question, on, _ignored)
+        async with aclosing(_aevents(session, run, _ignored)) as shown:
+            async for _ in shown:
+                await waiting.aclose()
     return _reply(session, question, run)
 
 

@@ -95,6 +95,8 @@ class Placed:
 
     def for_model(self, model: str, *, sees: bool) -> Placed:
         """What of them `model` can take: see `context.images.for_model`."""
+        if not self.gathered.attachments:
+            return self
         taken = tuple(for_model(a, model, sees=sees) for a in self.gathered.attachments)
         return replace(self, gathered=replace(self.gathered, attachments=taken))
 
@@ -419,6 +421,8 @@ class _Preparation:
     def _fitted(self) -> Placed:
         """What of its documents fits the model's context, as the question's `fit` says."""
         placed = self.placed
+        if not placed.gathered.attachments:
+            return placed
         texts = (self.system, placed.cells.text(), self.question.message)
         taken = tokens_without(placed.gathered.attachments, *texts)
         taken += count_forms(self.parameters, estimate_tokens)

@@ -162,8 +162,10 @@ def fitting(options: Mapping[str, Any]) -> dict[str, Any]:
     found = dict(options)
     for name, given in options.items():
         words = _WORDS.get(name, ())
+        if given is None and "None" in words:
+            continue
         kinds = [_TYPES[word] for word in words if word in _TYPES]
-        if not kinds or (given is None and "None" in words):
+        if not kinds:
             continue
         value = found[name] = plain_value(given)
         if value is None and "None" in words:
@@ -225,7 +227,7 @@ def _before(parent: Turn | None) -> str:
 
 def _hash(value: object) -> str:
     found, step = hashlib.sha256(), 1 << 20
-    for text in json.JSONEncoder(sort_keys=True, default=repr).iterencode(value):
-        for at in range(0, len(text), step):  # a long document is not copied whole
-            found.update(text[at : at + step].encode())
+    text = json.dumps(value, sort_keys=True, default=repr)
+    for at in range(0, len(text), step):  # a long document is not copied a second time
+        found.update(text[at : at + step].encode())
     return found.hexdigest()[:32]

@@ -12,6 +12,7 @@ from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
+from functools import cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from .records import dump, read_record
@@ -84,12 +85,7 @@ def put_turn(connection: sqlite3.Connection, turn: Turn, owner: str | None) -> N
     if found and found[1] and owner is None:
         remove_from_index(connection, turn.id)
     row = _columns(turn) | {"owner": owner, "updated": time.time()}
-    names = ", ".join(row)
-    marks = ", ".join(f":{name}" for name in row)
-    changes = ", ".join(f"{name} = excluded.{name}" for name in row if name != "id")
-    done = connection.execute(
-        f"INSERT INTO turns({names}) VALUES ({marks}) ON CONFLICT(id) DO UPDATE SET {changes}", row
-    )
+    done = connection.execute(_upsert(*row), row)
     key = int(found[0] if found else done.lastrowid or 0)
     connection.execute(  # REPLACE would take twice the room of a long body
         "INSERT INTO bodies(key, body) VALUES (?, ?) "
@@ -98,6 +94,13 @@ def put_turn(connection: sqlite3.Connection, turn: Turn, owner: str | None) -> N
     )
     if owner is None:
         add_to_index(connection, key, turn)
+
+
+@cache
+def _upsert(*columns: str) -> str:
+    names, marks = ", ".join(columns), ", ".join(f":{name}" for name in columns)
+    changes = ", ".join(f"{name} = excluded.{name}" for name in columns if name != "id")
+    return f"INSERT INTO turns({names}) VALUES ({marks}) ON CONFLICT(id) DO UPDATE SET {changes}"
 
 
 def remove_turn(connection: sqlite3.Connection, id: str) -> None:
@@ -191,10 +194,9 @@ def _columns(turn: Turn) -> dict[str, Any]:
 
 def _local_day(created: str) -> str:
     """The user's own date of a UTC moment; a turn without one counts as of today."""
-    moment = datetime.now().astimezone()
     with suppress(ValueError, OverflowError, OSError):
-        moment = datetime.fromisoformat(created).astimezone()
-    return moment.date().isoformat()
+        return datetime.fromisoformat(created).astimezone().date().isoformat()
+    return datetime.now().date().isoformat()
 
 
 def _texts(turn: Turn) -> tuple[str, str, str]:

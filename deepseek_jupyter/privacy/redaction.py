@@ -110,7 +110,7 @@ class Redactor:
 
     def redact(self, text: str) -> str:
         """`text` as it may leave. A text that has passed before passes unchanged."""
-        return self.redacted(text).text
+        return self.redacted(text).text if text else ""
 
     def redacted(self, text: str) -> Redacted:
         """`text` as it may leave, with counts of what was replaced by kind."""

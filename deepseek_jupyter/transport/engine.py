@@ -66,7 +66,7 @@ class Engine:
 
     def start(self, work: Coroutine[Any, Any, Any], stop: Stop) -> None:
         """Begin `work` and return at once; `stop` ends it. What it raises is lost."""
-        stop.bind(_Job(self.loop, work))
+        _Job(self.loop, work, stop)
 
     def drain(
         self,
@@ -84,10 +84,8 @@ class Engine:
         connection.
         """
         items: queue.SimpleQueue[list[T] | None] = queue.SimpleQueue()
-        job = _Job(self.loop, _pump(source, items.put))
+        job = _Job(self.loop, _pump(source, items.put), stop)
         job.result.add_done_callback(lambda _: items.put(None))
-        if stop is not None:
-            stop.bind(job)
         try:
             while True:
                 try:
@@ -119,10 +117,8 @@ class Engine:
             with contextlib.suppress(RuntimeError):  # the caller's loop is gone
                 here.call_soon_threadsafe(items.put_nowait, item)
 
-        job = _Job(self.loop, _pump(source, put))
+        job = _Job(self.loop, _pump(source, put), stop)
         job.result.add_done_callback(lambda _: put(None))
-        if stop is not None:
-            stop.bind(job)
         try:
             while (item := await items.get()) is not None:
                 yield _with_waiting(item, items)
@@ -142,18 +138,12 @@ class Stop:
 
     def __init__(self) -> None:
         self.asked = False
-        self._job: _Job[Any] | None = None
-
-    def bind(self, job: _Job[Any]) -> None:
-        """Say what a stop ends."""
-        self._job = job
-        if self.asked:
-            job.abandon()
+        self.job: _Job[Any] | None = None
 
     def __call__(self) -> None:
         self.asked = True
-        if self._job is not None:
-            self._job.abandon()
+        if self.job is not None:
+            self.job.abandon()
 
 
 class _Job(Generic[T]):
@@ -163,12 +153,19 @@ class _Job(Generic[T]):
     while the task still holds its socket.
     """
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, work: Coroutine[Any, Any, T]) -> None:
+    def __init__(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        work: Coroutine[Any, Any, T],
+        stop: Stop | None = None,
+    ) -> None:
         self.finished = threading.Event()
         self.result: Future[T] = Future()
         self._loop = loop
         self._task: asyncio.Task[T] | None = None
-        loop.call_soon_threadsafe(self._start, work)
+        if stop is not None:
+            stop.job = self
+        loop.call_soon_threadsafe(self._start, work, stop)
 
     def cancel(self) -> None:
         """Cancel, unless it has finished, and wait for the unwinding."""
@@ -180,13 +177,15 @@ class _Job(Generic[T]):
         """Cancel without waiting."""
         self._loop.call_soon_threadsafe(self._cancel)
 
-    def _start(self, work: Coroutine[Any, Any, T]) -> None:
+    def _start(self, work: Coroutine[Any, Any, T], stop: Stop | None) -> None:
         self._task = self._loop.create_task(work)
+        if stop is not None and stop.asked:  # before its first step: nothing is sent
+            self._task.cancel()
         self._task.add_done_callback(self._done)
 
     def _cancel(self) -> None:
-        assert self._task is not None  # _start was queued before
-        self._task.cancel()
+        if self._task is not None:  # else `_start` sees what was asked
+            self._task.cancel()
 
     def _done(self, task: asyncio.Task[T]) -> None:
         self.finished.set()

@@ -10,6 +10,7 @@ import json
 from collections.abc import Iterable, Iterator, Sequence
 from copy import copy
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -75,7 +76,7 @@ class Exchange:
             self._built = wire.build(self.request, self.dialect)
         self.attempts += 1
         self.decoder, self._whole = wire.stream(self.dialect), None
-        self.decoder.redact = self._redacted
+        self.decoder.redact = partial(_redacted, self.key, self._filter)
         self._filters = {}
         base = self.provider.beta_url if self._built.beta else self.provider.wire_url
         self.url = join_url(base, wire.path)
@@ -244,10 +245,6 @@ class Exchange:
             what, hint, provider=self.provider.name, url=self.url, request_id=self.request_id
         )
 
-    def _redacted(self, value: Any) -> Any:
-        """The words of a failure, or a list of tokens."""
-        return self.redact(value) if isinstance(value, str) else self._filter.whole(value)
-
     def _channel(self, channel: object) -> KeyFilter:
         if channel not in self._filters:
             self._filters[channel] = copy(self._filter)
@@ -265,6 +262,11 @@ class Exchange:
                 yield replace(self._filter.whole(event), arguments=arguments)
             else:
                 yield self._filter.whole(event)
+
+
+def _redacted(key: Secret, filter: KeyFilter, value: Any) -> Any:
+    """The words of a failure, or a list of tokens."""
+    return scrub(value, key) if isinstance(value, str) else filter.whole(value)
 
 
 def _delta(channel: Any, text: str) -> Event:
