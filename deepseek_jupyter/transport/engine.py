@@ -24,6 +24,7 @@ from typing import Any, Generic, TypeVar
 from deepseek_jupyter.errors import DeepSeekError, Interrupted
 
 T = TypeVar("T")
+Loop = asyncio.AbstractEventLoop
 
 _TICK = 0.1  # seconds; also lets Ctrl-C through where a bare lock wait would hold it (Windows)
 _UNWIND = 2.0  # seconds to wait for a cancelled task
@@ -34,11 +35,11 @@ class Engine:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._loop: asyncio.AbstractEventLoop | None = None
+        self._loop: Loop | None = None
         self._pid = 0
 
     @property
-    def loop(self) -> asyncio.AbstractEventLoop:
+    def loop(self) -> Loop:
         """The running loop. A fork gets a thread of its own: the parent's stays with the parent."""
         with self._lock:
             if self._loop is None or self._pid != os.getpid():
@@ -142,8 +143,8 @@ class Stop:
 
     def __call__(self) -> None:
         self.asked = True
-        if self.job is not None:
-            self.job.abandon()
+        if (job := self.job) is not None:
+            job.abandon()
 
 
 class _Job(Generic[T]):
@@ -153,19 +154,13 @@ class _Job(Generic[T]):
     while the task still holds its socket.
     """
 
-    def __init__(
-        self,
-        loop: asyncio.AbstractEventLoop,
-        work: Coroutine[Any, Any, T],
-        stop: Stop | None = None,
-    ) -> None:
+    def __init__(self, loop: Loop, work: Coroutine[Any, Any, T], stop: Stop | None = None) -> None:
         self.finished = threading.Event()
         self.result: Future[T] = Future()
-        self._loop = loop
+        self._loop, self._stop = loop, stop or Stop()
         self._task: asyncio.Task[T] | None = None
-        if stop is not None:
-            stop.job = self
-        loop.call_soon_threadsafe(self._start, work, stop)
+        self._stop.job = self
+        loop.call_soon_threadsafe(self._start, work)
 
     def cancel(self) -> None:
         """Cancel, unless it has finished, and wait for the unwinding."""
@@ -177,9 +172,9 @@ class _Job(Generic[T]):
         """Cancel without waiting."""
         self._loop.call_soon_threadsafe(self._cancel)
 
-    def _start(self, work: Coroutine[Any, Any, T], stop: Stop | None) -> None:
+    def _start(self, work: Coroutine[Any, Any, T]) -> None:
         self._task = self._loop.create_task(work)
-        if stop is not None and stop.asked:  # before its first step: nothing is sent
+        if self._stop.asked:  # before its first step: nothing is sent
             self._task.cancel()
         self._task.add_done_callback(self._done)
 
@@ -188,6 +183,7 @@ class _Job(Generic[T]):
             self._task.cancel()
 
     def _done(self, task: asyncio.Task[T]) -> None:
+        self._stop.job = None
         self.finished.set()
         if task.cancelled():
             self.result.cancel()
