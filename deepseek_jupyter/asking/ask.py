@@ -25,7 +25,7 @@ from collections.abc import (
 from contextlib import AsyncExitStack, ExitStack, aclosing, closing, contextmanager
 from dataclasses import replace
 from typing import Any
-from weakref import WeakKeyDictionary
+from weakref import WeakKeyDictionary, WeakValueDictionary
 
 from deepseek_jupyter.context.prompt import fill
 from deepseek_jupyter.display.surfaces import NOWHERE, Surface, preparing, surface
@@ -49,8 +49,8 @@ _TOGETHER = 0.02  # seconds in which each of several answers is looked at once
 
 Ended = Callable[[Reply], None]
 
-# The places of a loop, by their number.
-_waiting = WeakKeyDictionary[asyncio.AbstractEventLoop, dict[int, asyncio.Semaphore]]()
+# Places, as long as they are used: by loop, their number, and the provider that is named.
+_places = WeakValueDictionary[tuple[object, ...], asyncio.Semaphore]()
 
 
 def _ignored(reply: Reply) -> None:
@@ -166,11 +166,13 @@ async def aask(session: Session, question: Question, on: Surface | None = None) 
     """
     on = on or surface(None)
     on.raises = _raises(session, question)
-    most = 2 * session.config.concurrency
-    places = _waiting.setdefault(asyncio.get_running_loop(), {})
+    most, model = 2 * session.config.concurrency, question.model or session.config.model
+    provider, _ = session.endpoints.named(question.provider, model)
+    asked = asyncio.get_running_loop(), most, provider
+    places = _places.setdefault(asked, asyncio.Semaphore(most))
     async with AsyncExitStack() as waiting:
         with preparing(on, question.prompt):
-            await waiting.enter_async_context(places.setdefault(most, asyncio.Semaphore(most)))
+            await waiting.enter_async_context(places)
             run = await _arun(session, question, on, _ignored)
         async with aclosing(_aevents(session, run, _ignored)) as shown:
             async for _ in shown:

@@ -233,10 +233,8 @@ class Turn:
     @property
     def written(self) -> dict[str, Any]:
         """The JSON form as the model wrote it."""
-        hidden = {"sent", "images", "from_file", "reasoning_details", "pseudonyms", "sending"}
-        hidden |= {"logprobs", "rhythm"}
         record: dict[str, Any] = {"schema": SCHEMA}
-        record |= {f.name: getattr(self, f.name) for f in fields(self) if f.name not in hidden}
+        record |= {name: getattr(self, name) for name in _WRITTEN}
         record["reasoning"] = self.reasoning or ""
         record["outline"] = outline(record["reasoning"])
         record["tool_calls"] = [asdict(call) for call in self.tool_calls]
@@ -250,6 +248,11 @@ class Turn:
         times = ("first_token", "thinking", "total")
         record["timing"] = {name: self.timing.get(name) for name in times}
         return record
+
+
+_HIDDEN = {"sent", "images", "from_file", "reasoning_details", "pseudonyms", "sending"}
+_HIDDEN |= {"logprobs", "rhythm"}
+_WRITTEN = tuple(f.name for f in fields(Turn) if f.name not in _HIDDEN)
 
 
 def _plain(mark: str) -> str:

@@ -13,7 +13,7 @@ from typing import ClassVar
 import pytest
 
 import deepseek_jupyter as ds
-from deepseek_jupyter.asking.ask import aask
+from deepseek_jupyter.asking.ask import _places, aask
 from deepseek_jupyter.asking.question import Question
 from deepseek_jupyter.conversation.journal import Journal
 from deepseek_jupyter.display.surfaces import Nowhere
@@ -52,6 +52,7 @@ async def test_of_many_at_once_two_to_a_place_are_prepared(session, server):
     asked = (aask(session, Question(f"Q{n}", history=False), Counted()) for n in range(12))
     assert {reply.text for reply in await asyncio.gather(*asked)} == {"A"}
     assert 2 < Counted.most <= 4
+    assert not _places
 
 
 async def test_an_answer_leaves_nothing_to_the_garbage_collector(session, server):
