@@ -20,7 +20,7 @@ from deepseek_jupyter.display.pages import ConsentAnswer
 from deepseek_jupyter.display.transcript import Transcript
 from deepseek_jupyter.errors import SchemaMismatchError, shortened
 from deepseek_jupyter.protocol.deltas import Completion, WebPage
-from deepseek_jupyter.protocol.messages import Message, ToolCall, tool, user
+from deepseek_jupyter.protocol.messages import Message, ToolCall, signed, tool, user
 from deepseek_jupyter.protocol.request import Built, ChatRequest
 from deepseek_jupyter.protocol.responses import WEB_SEARCH
 from deepseek_jupyter.protocol.usage import Usage
@@ -103,6 +103,7 @@ class _Round:
             self.completion.reasoning,
             tuple((c.id, self.decisions[c.id]) for c in calls if c.id in self.decisions),
             tuple((c.id, self.facts[c.id]) for c in calls if c.id in self.facts),
+            signed(self.completion.reasoning_details),
         )
 
     @property

@@ -14,7 +14,7 @@ from decimal import Decimal
 from functools import partial
 from typing import Any, TypeVar
 
-from deepseek_jupyter.protocol.messages import ToolCall
+from deepseek_jupyter.protocol.messages import ToolCall, signed
 from deepseek_jupyter.protocol.usage import Usage
 
 from .turn import SCHEMA, Step, Turn
@@ -167,6 +167,19 @@ def _step(value: object) -> Step | None:
     if not calls:
         return None
     return Step(calls, tuple(results), said, reasoning, tuple(decisions), tuple(facts))
+
+
+def read_details(value: object) -> tuple[dict[str, Any], ...]:
+    """What thinking came with (`Turn.reasoning_details`), as the journal keeps it."""
+    return _each(_detail, value)
+
+
+def _detail(value: object) -> dict[str, Any] | None:
+    found = _object(value) or {}
+    texts = [text for name, text in found.items() if name != "size"]
+    size = found.get("size")
+    sound = type(size) is int and size >= 0 and all(isinstance(text, str) for text in texts)
+    return found if isinstance(found.get("type"), str) and (sound or not signed([found])) else None
 
 
 def _facts(entry: Mapping[str, Any]) -> dict[str, Any]:

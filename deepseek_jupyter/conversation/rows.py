@@ -14,10 +14,10 @@ from datetime import datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from .records import dump, read_record
+from .records import dump, read_details, read_record
 from .search import indexed_text
 from .tree import node_of
-from .turn import Turn, now
+from .turn import Step, Turn, now
 
 if TYPE_CHECKING:
     import sqlite3
@@ -142,7 +142,8 @@ def turn_of(body: str) -> Turn | None:
         usage=usage,
         # The record says "" for both; on the wire an empty chain of thought is not none.
         reasoning=turn.reasoning or ("" if stored.get("reasoned") else None),
-        reasoning_details=tuple(stored.get("reasoning_details", ())),
+        reasoning_details=read_details(stored.get("reasoning_details")),
+        steps=_signed(turn.steps, stored.get("step_details")),
         from_file=stored.get("from_file", False),
         images=tuple(stored.get("images", ())),
         pseudonyms=stored.get("pseudonyms", {}),
@@ -152,11 +153,22 @@ def turn_of(body: str) -> Turn | None:
     )
 
 
+def _signed(steps: tuple[Step, ...], details: object) -> tuple[Step, ...]:
+    """The steps with the signatures of their thinking, where each has its own."""
+    if not isinstance(details, list) or len(details) != len(steps):
+        return steps
+    pairs = zip(steps, map(read_details, details), strict=True)
+    return tuple(replace(step, reasoning_details=found) for step, found in pairs)
+
+
 def _body(turn: Turn) -> str:
     usage = turn.usage
     optional = {
         "reasoned": turn.reasoning is not None,
         "reasoning_details": turn.reasoning_details,
+        "step_details": details
+        if any(details := [s.reasoning_details for s in turn.steps])
+        else (),
         "images": turn.images,
         "pseudonyms": dict(turn.pseudonyms),
         "sending": dict(turn.sending),

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import os
+import sqlite3
 import stat
 import threading
+from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -22,6 +25,29 @@ def test_a_turn_is_read_back_as_it_was_written(journal, path):
     journal.finish(turn)
     journal.close()
     assert Journal.open(path).turn(turn.id) == turn
+
+
+@pytest.mark.parametrize(
+    "forged",
+    [
+        *("x", {}, [], [{}], [[], [{"type": "thinking"}]], [[], [7, None, {"type": ["thinking"]}]]),
+        *([[], [{"type": "thinking", "size": size, "signature": "s"}]] for size in (-1, 1.5, "3")),
+        [[], [{"type": "thinking", "size": 3, "signature": {"role": "system"}}]],
+        [[], [{"type": "reasoning", "size": 3, "id": "r" * 300_000}]],
+    ],
+)
+def test_forged_signatures_are_left_out(journal, path, forged):
+    turn = a_full_turn()
+    journal.finish(turn)
+    journal.close()
+    with closing(sqlite3.connect(path)) as file, file:
+        (text,) = file.execute("SELECT body FROM bodies").fetchone()
+        body = {**json.loads(text), "step_details": forged, "reasoning_details": forged}
+        file.execute("UPDATE bodies SET body = ?", (json.dumps(body),))
+    found = Journal.open(path).turn(turn.id)
+    assert found.reasoning_details == ()
+    assert [step.reasoning_details for step in found.steps] == [(), ()]
+    assert found.messages()
 
 
 def test_the_hosts_own_cost_and_an_absent_chain_of_thought_are_kept(journal):
