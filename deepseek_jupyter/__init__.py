@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from .api import (
         Stream,
         aask,
+        ajob,
         ask,
         card,
         compare,
@@ -50,6 +51,7 @@ __all__ = [
     "Suite",
     "__version__",
     "aask",
+    "ajob",
     "ask",
     "card",
     "classify",
@@ -73,7 +75,7 @@ __all__ = [
 ]
 
 _HOMES = {
-    "api": "Stream aask ask card compare get_session next_tokens stream turns what_if last",
+    "api": "Stream aask ajob ask card compare get_session next_tokens stream turns what_if last",
     "asking.reply": "Reply",
     "conversation.conversation": "Conversation",
     "errors": "DeepSeekError Interrupted",
