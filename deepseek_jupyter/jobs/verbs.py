@@ -54,7 +54,12 @@ def map(
     """
     given = MapOptions(to, into, rows, budget, also, truth, concurrency, max_errors, show, where)
     task = RowTask(get_session(), frame, question_of(prompt, options), given, user_namespace())
-    if given.in_kernel:
+    return answered(task)
+
+
+def answered(task: RowTask) -> Any:
+    """The rows of a task with their answers, asked where its options say."""
+    if task.options.in_kernel:
         return row_map(task)
     from .cluster import ClusterJob
 
@@ -90,10 +95,10 @@ def filter(frame: Any, prompt: str, *, into: str = "holds", **options: Any) -> A
 
     A trial comes back with the column `into`, so that its rows can be looked at. See `map`.
     """
-    answered = map(frame, prompt_of("filter", condition=prompt), to=bool, into=into, **options)
+    found = map(frame, prompt_of("filter", condition=prompt), to=bool, into=into, **options)
     job = rows_of.last_job
     if options.get("rows") != "all" or job is None:
-        return answered
+        return found
     return job.picked([at for at, (holds,) in sorted(job.values.items()) if holds])
 
 

@@ -36,6 +36,7 @@ class Command:
     map: str | None = None
     into: str = "answer"
     rows: int | str = 5
+    where: str = "kernel"
     compare: str | None = None
     times: int = 1
 

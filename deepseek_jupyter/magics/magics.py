@@ -180,15 +180,16 @@ def _mapped(command: Command, names: Mapping[str, Any]) -> Any:
     from deepseek_jupyter.api import get_session
     from deepseek_jupyter.asking.ask import schema_value
     from deepseek_jupyter.asking.attachments import named_value
-    from deepseek_jupyter.jobs.row_map import row_map
     from deepseek_jupyter.jobs.row_task import MapOptions, RowTask
+    from deepseek_jupyter.jobs.verbs import answered
 
     question, session = command.question, get_session()
     to = str if question.schema is None else schema_value(question.schema, names)
     quiet = command.quiet or session.config.quiet
-    options = MapOptions(to, command.into, command.rows, question.budget, show=not quiet)
+    given = (to, command.into, command.rows, question.budget)
+    options = MapOptions(*given, show=not quiet, where=command.where)
     frame = named_value(str(command.map), names, "--map")
-    return row_map(RowTask(session, frame, question, options, names))
+    return answered(RowTask(session, frame, question, options, names))
 
 
 def _place(session: Session, command: Command, reply: Reply) -> None:
