@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from .api import (
         Stream,
         aask,
-        ajob,
         ask,
         card,
         compare,
@@ -33,7 +32,7 @@ if TYPE_CHECKING:
     from .jobs import scorers as scorers
     from .jobs.row_map import Job
     from .jobs.suite import Suite, suite
-    from .jobs.verbs import classify, extract, row_function, translate
+    from .jobs.verbs import ajob, classify, extract, row_function, translate
     from .jobs.verbs import filter as filter
     from .jobs.verbs import map as map
     from .nested import enable_nested
@@ -75,12 +74,12 @@ __all__ = [
 ]
 
 _HOMES = {
-    "api": "Stream aask ajob ask card compare get_session next_tokens stream turns what_if last",
+    "api": "Stream aask ask card compare get_session next_tokens stream turns what_if last",
     "asking.reply": "Reply",
     "conversation.conversation": "Conversation",
     "errors": "DeepSeekError Interrupted",
     "jobs.suite": "Suite suite",
-    "jobs.verbs": "classify extract filter map row_function translate job",
+    "jobs.verbs": "ajob classify extract filter map row_function translate job",
     "nested": "enable_nested",
     "page.panel": "panel",
 }

@@ -1,4 +1,4 @@
-"""The Python functions: `ask`, `aask`, `stream`, `compare`, `ajob`, `card`, and their session."""
+"""The Python functions: `ask`, `aask`, `stream`, `compare`, `card`, and the session behind them."""
 
 from __future__ import annotations
 
@@ -6,9 +6,8 @@ import asyncio
 import inspect
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping, Sequence
 from contextlib import aclosing
-from contextvars import copy_context
 from functools import partial
-from typing import TYPE_CHECKING, Any, Literal, ParamSpec, Protocol, TypeVar, cast, overload
+from typing import TYPE_CHECKING, Any, Literal, ParamSpec, Protocol, TypeVar, overload
 
 from .asking import ask as asking
 from .asking.attachments import DataCard, data_card
@@ -22,16 +21,12 @@ from .errors import ParameterError
 from .page.state import session
 from .protocol.deltas import Delta
 from .session.session import Session
-from .transport.engine import Stop, stops_all
 
 if TYPE_CHECKING:
     from .asking.next_tokens import NextTokens
     from .jobs.comparison import Comparison
 
-_TICK, _UNWIND = 0.1, 2.0  # seconds
-
 P = ParamSpec("P")
-T = TypeVar("T")
 Shown = TypeVar("Shown", covariant=True)
 Answered = TypeVar("Answered", covariant=True)
 
@@ -219,40 +214,6 @@ def compare(
     question = _asked(prompt, options)
     columns = partial(Columns, show=False if question.dry_run else _shown(show))
     return compared(get_session(), question, variants, times, user_namespace(), columns)
-
-
-async def ajob(job: Callable[P, T], *args: P.args, **options: P.kwargs) -> T:
-    """A job for code with an event loop of its own: `map` and its verbs, `suite`, `compare`, their
-    ``run`` and ``retry``; what it returns or raises is the job's.
-
-    It runs on a thread, a scorer of the user's too, and the loop goes on meanwhile. Cancelling the
-    task stops the job; what was answered is kept, as after Ctrl-C.
-
-    >>> found = await ds.ajob(ds.suite, cases, variants, rows="all")  # doctest: +SKIP
-    """
-    stop, context = Stop(), copy_context()
-    context.run(stops_all.set, stop)
-
-    def run() -> tuple[T | None, BaseException | None]:
-        try:
-            return context.run(job, *args, **options), None
-        except BaseException as error:  # an interrupt in a future would end the caller's loop
-            return None, error
-
-    work = asyncio.get_running_loop().run_in_executor(None, run)
-    try:
-        while not work.done():  # a signal alone does not wake the loop, see asking.ask
-            await asyncio.wait((work,), timeout=_TICK)
-    except asyncio.CancelledError:
-        stop()
-        await asyncio.wait((work,), timeout=_UNWIND)
-        raise
-    found, error = work.result()
-    if isinstance(error, KeyboardInterrupt):
-        raise asyncio.CancelledError from error
-    if error is not None:
-        raise error
-    return cast("T", found)
 
 
 def card(value: Any, policy: str = "", *, name: str = "df") -> DataCard:
