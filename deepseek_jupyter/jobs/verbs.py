@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextvars import copy_context
 from functools import cache, partial
 from importlib.resources import files
 from typing import Any, Literal, ParamSpec, TypeVar, cast
@@ -142,16 +141,16 @@ async def ajob(job: Callable[P, T], *args: P.args, **options: P.kwargs) -> T:
     """
     from deepseek_jupyter.transport.engine import Stop, stops_all
 
-    stop, context = Stop(), copy_context()
-    context.run(stops_all.set, stop)
+    stop = Stop()
 
     def run() -> tuple[T | None, BaseException | None]:
+        stops_all.set(stop)
         try:
-            return context.run(job, *args, **options), None
+            return job(*args, **options), None
         except BaseException as error:  # an interrupt in a future would end the caller's loop
             return None, error
 
-    work = asyncio.get_running_loop().run_in_executor(None, run)
+    work = asyncio.ensure_future(asyncio.to_thread(run))
     try:
         while not work.done():  # a signal alone does not wake the loop, see asking.ask
             await asyncio.wait((work,), timeout=_TICK)
