@@ -263,6 +263,8 @@ def _undo(session: Session, count: str = "1") -> Report:
     if not count.isdecimal():
         raise UsageError("undo takes the number of turns, 1 without one.")
     left = session.conversation.undo(int(count))
+    if not left:
+        raise UsageError("There is no turn to take back.")
     return Report(f"{turns_in_words(len(left))} taken back; %deepseek tree still shows them.")
 
 
