@@ -261,3 +261,12 @@ def test_a_dry_run_counts_a_long_document_to_its_end_once_it_had_the_time(sessio
 def test_the_flags():
     question = parse_cell("-a notes.txt --fit parts --cite", "?").question
     assert (question.fit, question.cite) == ("parts", True)
+
+
+def test_documents_of_which_only_the_beginning_leaves_are_one_sentence(small, folder):
+    for n in range(5):
+        (folder / f"other{n}.txt").write_text("Another matter\n" + "nothing here. " * 2_000)
+    shown = str(ds.ask("Talked about item 7800?", attach=["*.txt"], fit="parts", dry_run=True))
+    names = ", ".join(f"`other{n}.txt`" for n in range(5))
+    assert f"Of {names} the model reads the beginning." in shown
+    assert "Of `talk.txt` the model reads the most relevant" in shown
