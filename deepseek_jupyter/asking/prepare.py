@@ -23,6 +23,7 @@ from deepseek_jupyter.errors import ContextLengthError, MissingKeyError, Paramet
 from deepseek_jupyter.privacy.policy_file import PolicyFiles
 from deepseek_jupyter.privacy.redaction import Redactor
 from deepseek_jupyter.privacy.rules import Teaching
+from deepseek_jupyter.protocol.deltas import Detail
 from deepseek_jupyter.protocol.dialect import model_id, thinking_fields
 from deepseek_jupyter.protocol.messages import Message, assistant, user
 from deepseek_jupyter.protocol.request import Built, ChatRequest, replays_thinking
@@ -585,7 +586,9 @@ class _Preparation:
             which = "A picture" if unseen == 1 else f"{unseen} pictures"
             what = f"stayed here: {self.model} is not known to see images."
             said.append(f"{which} of earlier turns {what}")
-        said += [notice for a in placed.gathered.attachments for notice in a.notices]
+        told = [notice for a in placed.gathered.attachments for notice in a.notices]
+        # What a change to a cell sends of a frame is not the user's choice.
+        said += map(Detail, told) if question.material else told
         said += placed.gathered.renewed
         return tuple(filter(None, said))
 
