@@ -22,12 +22,12 @@ from deepseek_jupyter.protocol.messages import Message, legal, system
 from deepseek_jupyter.protocol.output import TURN_MIME, output_of, packed
 from deepseek_jupyter.protocol.request import wire_messages
 from deepseek_jupyter.sanitizer.sanitizer import sanitize
-from deepseek_jupyter.sanitizer.text import mark_text, plain
+from deepseek_jupyter.sanitizer.text import fenced, mark_text, plain
 
 from .conversation import Conversation
 from .records import dump
 from .restore import METADATA, restore
-from .turn import ENDED_EARLY, SCHEMA, Turn, longest_ticks
+from .turn import ENDED_EARLY, SCHEMA, Turn
 
 ENDINGS = (".md", ".html", ".json", ".ipynb", ".jsonl")
 
@@ -194,7 +194,8 @@ def to_markdown(turns: Iterable[Turn]) -> str:
     """Prompts and answers of a path."""
     parts = ["# Conversation"]
     for number, turn in enumerate(turns, 1):
-        parts += [f"## {number}", _fenced(turn.masked().prompt), sanitize(turn.cited).markdown]
+        prompt = fenced(turn.masked().prompt, "text")
+        parts += [f"## {number}", prompt, sanitize(turn.cited).markdown]
         parts.append(f"*{mark_text(plain(' · '.join(_facts(turn))))}*")
     return "\n\n".join(part for part in parts if part) + "\n"
 
@@ -292,9 +293,3 @@ def _facts(turn: Turn) -> list[str]:
     if turn.cost is not None:
         facts.append(f"{turn.cost['amount']} {turn.cost['currency']}")
     return [fact for fact in facts if fact]
-
-
-def _fenced(text: str) -> str:
-    """A code block around `text`, whatever fences it holds itself."""
-    fence = "`" * max(3, longest_ticks(text) + 1)
-    return f"{fence}text\n{text}\n{fence}"

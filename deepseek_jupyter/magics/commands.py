@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import getpass
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from functools import partial
 from inspect import signature
@@ -21,15 +21,14 @@ from deepseek_jupyter.config import DeepSeek
 from deepseek_jupyter.conversation.exports import ENDINGS, all_turns, write_export
 from deepseek_jupyter.conversation.outline import steps
 from deepseek_jupyter.display.report import Changes, Drawing, Folds, Report, tell
-from deepseek_jupyter.errors import CellError
+from deepseek_jupyter.errors import CellError, counted, did_you_mean
 from deepseek_jupyter.protocol.parameters import parse_value
 from deepseek_jupyter.session.accounts import WAYS, usage
 from deepseek_jupyter.words import said
 
 from . import reports
-from .arguments import flag_help, parse_line, split, suggestion
+from .arguments import flag_help, parse_line, split
 from .origins import origins
-from .reports import turns_in_words
 
 if TYPE_CHECKING:
     from deepseek_jupyter.conversation.recording import Recording
@@ -98,9 +97,13 @@ def run(line: str, cell_id: Callable[[], str | None] = lambda: None) -> Any:
         return reports.status(get_session())
     name = words[0]
     if name not in COMMANDS:
-        close = suggestion(name, list(COMMANDS)) or " %deepseek help lists the commands."
-        raise UsageError(f"There is no command {name!r}.{close}")
+        hint = did_you_mean(name, COMMANDS) or "%deepseek help lists the commands."
+        raise UsageError(f"There is no command {name!r}. {hint}")
     return COMMANDS[name].run(name, words[1:])
+
+
+def _refused(what: str, word: str, known: Iterable[str]) -> UsageError:
+    return UsageError(f"{what} {did_you_mean(word, known)}".rstrip())
 
 
 # The session's
@@ -123,7 +126,7 @@ _command("[PROVIDER]", "what is left on the account")(reports.balance)
 @_command(f"[{'|'.join(WAYS)}]", "tokens and cost, of this session without one")
 def _usage(session: Session, by: str | None = None) -> Report:
     if by is not None and by not in WAYS:
-        raise UsageError(f"usage takes {', '.join(WAYS)}.{suggestion(by, WAYS)}")
+        raise _refused(f"usage takes {', '.join(WAYS)}.", by, WAYS)
     return usage(session, by)  # type: ignore[arg-type]
 
 
@@ -145,8 +148,8 @@ def _config(session: Session, *items: str) -> Report | None:
                 raise UsageError("nested can only be switched on; restarting switches it off.")
             enable_nested()
         elif not equals or name not in config.items():
-            close = suggestion(name, [*config.items(), "nested"])
-            raise UsageError(f"Settings are written name=value; there is no {name!r}.{close}")
+            what = f"Settings are written name=value; there is no {name!r}."
+            raise _refused(what, name, [*config.items(), "nested"])
         else:
             _set(config, name, text)
     return None
@@ -196,8 +199,7 @@ def _login(session: Session, name: str = "", *, forget: bool = False) -> Report:
 @_command("install|status|remove [MODEL]", "the embedded model")
 def _local(session: Session, verb: str = "status", model: str | None = None) -> Report:
     if verb not in reports.LOCAL_VERBS:
-        close = suggestion(verb, reports.LOCAL_VERBS)
-        raise UsageError(f"local takes install, status or remove.{close}")
+        raise _refused("local takes install, status or remove.", verb, reports.LOCAL_VERBS)
     return reports.local_model(verb, model)
 
 
@@ -205,7 +207,7 @@ def _local(session: Session, verb: str = "status", model: str | None = None) -> 
 def _reset(session: Session) -> Report:
     turns = len(session.conversation.way())
     session.conversation.reset()
-    return Report(f"A new conversation begins; the last one had {turns_in_words(turns)}.")
+    return Report(f"A new conversation begins; the last one had {counted(turns, 'turn')}.")
 
 
 @_command("[--forget]", "check this installation and say what to fix")
@@ -265,7 +267,7 @@ def _undo(session: Session, count: str = "1") -> Report:
     left = session.conversation.undo(int(count))
     if not left:
         raise UsageError("There is no turn to take back.")
-    return Report(f"{turns_in_words(len(left))} taken back; %deepseek tree still shows them.")
+    return Report(f"{counted(len(left), 'turn')} taken back; %deepseek tree still shows them.")
 
 
 @_command("TURN NAME", "begin a branch at a turn")
@@ -356,15 +358,15 @@ def _rehearse(session: Session) -> Report:
 def _trust(session: Session, what: str | None = None) -> Report:
     """Take along the file's turns that are not from here; `journal`: what the file lacks."""
     if what not in (None, "journal"):
-        raise UsageError(f"trust takes journal or nothing.{suggestion(str(what), ['journal'])}")
+        raise _refused("trust takes journal or nothing.", str(what), ["journal"])
     count = session.memory.trust_journal() if what else session.memory.trust()
     if not count:
         return Report("There is nothing to take along.")
-    return Report(f"{turns_in_words(count)} taken along; the next question sends this branch.")
+    return Report(f"{counted(count, 'turn')} taken along; the next question sends this branch.")
 
 
 def _where(session: Session) -> Report:
-    turns = turns_in_words(len(session.conversation.way()))
+    turns = counted(len(session.conversation.way()), "turn")
     return Report(f"On branch {session.conversation.active}, {turns}.")
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from deepseek_jupyter._version import __version__
 from deepseek_jupyter.display.report import Report
-from deepseek_jupyter.errors import DeepSeekError, LocalModelError, MissingKeyError
+from deepseek_jupyter.errors import DeepSeekError, LocalModelError, MissingKeyError, counted
 from deepseek_jupyter.privacy.rules import file_in_words
 from deepseek_jupyter.session.accounts import in_words, session_totals
 
@@ -24,7 +24,7 @@ def status(session: Session) -> Report:
     """Where questions go, what is remembered, what was spent."""
     rows = [("version", __version__), *_endpoint(session)]
     rows += _policy(session)
-    rows.append(("conversation", turns_in_words(len(session.conversation.way()))))
+    rows.append(("conversation", counted(len(session.conversation.way()), "turn")))
     spent = in_words(session_totals(session))
     rows.append(("spent", f"{len(session.spent)} answers" + (f", {spent}" if spent else "")))
     if session.last:
@@ -52,11 +52,6 @@ def _endpoint(session: Session) -> list[tuple[str, str]]:
     if session.config.fallback:
         rows.append(("fallback", ", ".join(session.config.fallback)))
     return rows
-
-
-def turns_in_words(count: int) -> str:
-    """1 turn, 2 turns."""
-    return f"{count} turn{'s' if count != 1 else ''}"
 
 
 def models(session: Session, name: str | None = None) -> Report:
