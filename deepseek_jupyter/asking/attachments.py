@@ -143,14 +143,11 @@ class Gathered:
     def _part(self, a: Attachment) -> str:
         if a.name in self.known:
             return f"`{a.name}` is as it was above."
-        changed = a.name in self.changed
-        since = ", changed since it was shown above" if changed else ""
-        said = f"`{a.name}` is a {a.source}{since}.\n" if a.source else ""
+        changed = "changed since it was shown above" if a.name in self.changed else ""
         if a.unit and changed:
-            said = (
-                f"`{a.name}`, {'other parts' if a.cut else 'changed since it was shown above'}:\n"
-            )
-        return said + a.text  # no copy of a long text
+            return f"`{a.name}`, {'other parts' if a.cut else changed}:\n{a.text}"
+        since = f", {changed}" if changed else ""
+        return f"`{a.name}` is a {a.source}{since}.\n{a.text}" if a.source else a.text
 
     @property
     def images(self) -> tuple[str, ...]:

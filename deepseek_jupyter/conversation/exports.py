@@ -21,6 +21,7 @@ from deepseek_jupyter.protocol.dialect import Dialect
 from deepseek_jupyter.protocol.messages import Message, legal, system
 from deepseek_jupyter.protocol.output import TURN_MIME, output_of, packed
 from deepseek_jupyter.protocol.request import wire_messages
+from deepseek_jupyter.protocol.usage import BUCKETS
 from deepseek_jupyter.sanitizer.sanitizer import sanitize
 from deepseek_jupyter.sanitizer.text import fenced, mark_text, plain
 
@@ -30,8 +31,6 @@ from .restore import METADATA, restore
 from .turn import ENDED_EARLY, SCHEMA, Turn
 
 ENDINGS = (".md", ".html", ".json", ".ipynb", ".jsonl")
-
-_COUNTS = ("prompt_tokens", "cache_hit_tokens", "completion_tokens", "reasoning_tokens")
 
 _CELL_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")  # nbformat 4.5
 
@@ -173,7 +172,7 @@ def _row(turn: Turn) -> dict[str, Any]:
         "reasoning": seen.reasoning,
         "answer": seen.answer,
         "finish_reason": turn.finish_reason,
-        **{name: getattr(usage, name, None) for name in _COUNTS},
+        **{name: getattr(usage, name, None) for name in BUCKETS},
         "cost": float(cost["amount"]) if cost else None,
         "currency": cost["currency"] if cost else None,
         "seconds": turn.timing.get("total"),

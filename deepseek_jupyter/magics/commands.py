@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from IPython.core.error import UsageError
 
 from deepseek_jupyter.api import get_session
+from deepseek_jupyter.asking.consent import typed
 from deepseek_jupyter.asking.notebook_cells import raw_cells
 from deepseek_jupyter.asking.preview import Preview, drawn, preview
 from deepseek_jupyter.asking.preview import sent as preview_sent
@@ -31,7 +32,6 @@ from .arguments import flag_help, parse_line, split
 from .origins import origins
 
 if TYPE_CHECKING:
-    from deepseek_jupyter.conversation.recording import Recording
     from deepseek_jupyter.fixing.fix import Proposal
     from deepseek_jupyter.session.session import Session
 
@@ -180,8 +180,8 @@ def _login(session: Session, name: str = "", *, forget: bool = False) -> Report:
 
     if name.startswith(("sk-", "sk_")):
         raise UsageError("Never type a key into a cell: %deepseek login asks for it, hidden.")
-    name = name or session.config.provider or "deepseek"
     profile = session.endpoints.profile(name)
+    name = profile.name
     if forget:
         found = forget_key(profile)
         return Report(f"The key for {name} is {'gone' if found else 'not stored'}.")
@@ -329,22 +329,14 @@ def _unpack(session: Session, file: str) -> Report:
     path = Path(file).expanduser()
     found = read_recording(path)
     if not session.recordings.is_trusted(found):
-        if not _says_yes(found):
+        tell(f"{path} was not made here: {found}. What it says becomes part of the conversation.")
+        if typed("Use it? [y]es, [n]o: ") != "yes":
             return Report(f"{path} is not used.")
         session.recordings.trust(found)
     config = session.config
     config.recordings = [*config.recordings, str(path)]
     config.replay = "auto" if config.replay == "never" else config.replay
     return Report(f"{path} answers now: {found}.")
-
-
-def _says_yes(found: Recording) -> bool:
-    """Whether the user takes answers that may be anyone's as the model's."""
-    tell(f"{found.path} was not made here: {found}. What it says becomes part of the conversation.")
-    try:
-        return input(said("Use it? [y]es, [n]o: ")).strip().lower() in ("y", "yes")
-    except (EOFError, NotImplementedError):
-        return False
 
 
 @_command("", "which cells have a kept answer, and why others have none")

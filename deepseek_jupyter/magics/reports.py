@@ -89,12 +89,10 @@ def _balance_row(info: Mapping[str, Any]) -> tuple[str, ...]:
 def providers(session: Session) -> Report:
     """Every profile: where it is, where its key comes from, its default model."""
     from deepseek_jupyter.transport.keys import find_key
-    from deepseek_jupyter.transport.providers import PROVIDERS, provider_named
 
-    own = session.config.providers
     rows = []
-    for name in dict.fromkeys([*PROVIDERS, *own]):
-        provider = provider_named(name, own)
+    for name in session.endpoints.names:
+        provider = session.endpoints.profile(name)
         try:
             key = find_key(provider)
             source = key.source if key else "needs none"
@@ -115,7 +113,7 @@ def parameters(session: Session, name: str | None = None) -> Report:
     """What ``--param`` takes at a provider: range, default, meaning, and when it has no effect."""
     from deepseek_jupyter.protocol.parameters import MEANINGS
 
-    provider = session.endpoints.profile(name or session.config.provider or "deepseek")
+    provider = session.endpoints.profile(name)
     dialect, rows = provider.dialect, []
     ignored = dialect.ignored_when_thinking, dialect.ignored_when_not_thinking
     without_effect = (dialect.ignored, *ignored)
