@@ -23,7 +23,7 @@ from deepseek_jupyter.conversation.exports import ENDINGS, all_turns, write_expo
 from deepseek_jupyter.conversation.outline import steps
 from deepseek_jupyter.display.report import Changes, Drawing, Folds, Report, tell
 from deepseek_jupyter.errors import CellError, counted, did_you_mean
-from deepseek_jupyter.protocol.parameters import parse_value
+from deepseek_jupyter.protocol.parameters import STANDARD, parse_value
 from deepseek_jupyter.session.accounts import WAYS, usage
 from deepseek_jupyter.words import said
 
@@ -149,6 +149,8 @@ def _config(session: Session, *items: str) -> Report | None:
             enable_nested()
         elif not equals or name not in config.items():
             what = f"Settings are written name=value; there is no {name!r}."
+            if name in STANDARD:
+                raise UsageError(f"{what} It is a parameter: %config DeepSeek.parameters sets it.")
             raise _refused(what, name, [*config.items(), "nested"])
         else:
             _set(config, name, text)

@@ -164,6 +164,7 @@ def test_config_sets_several(run):
 WRONG = {
     "config modle=x": "Did you mean model?",
     "config model": "name=value",
+    "config temperature=0": "It is a parameter: %config DeepSeek.parameters sets it.",
     "config stream=perhaps": "boolean",
     "config attempts=0": "attempts",
     "config think=maybe": "think",
