@@ -148,10 +148,11 @@ def _config(session: Session, *items: str) -> Report | None:
                 raise UsageError("nested can only be switched on; restarting switches it off.")
             enable_nested()
         elif not equals or name not in config.items():
-            what = f"Settings are written name=value; there is no {name!r}."
+            hint = did_you_mean(name, [*config.items(), "nested"])
             if name in STANDARD:
-                raise UsageError(f"{what} It is a parameter: %config DeepSeek.parameters sets it.")
-            raise _refused(what, name, [*config.items(), "nested"])
+                hint = "It is a parameter: %config DeepSeek.parameters sets it."
+            what = f"Settings are written name=value; there is no {name!r}. {hint}"
+            raise UsageError(what.rstrip())
         else:
             _set(config, name, text)
     return None
