@@ -225,6 +225,10 @@ class Conversation:
         tip = self.branches.get(checked_name(branch), self.tip)
         return self._tree.counterpart(self._tree.parent_for(tip, cell_id, prompt), self.tip)
 
+    def messages(self, parent: str | None, system_prompt: str = "") -> list[Message]:
+        """The history before a turn under `parent`, as it goes on the wire."""
+        return list(self.window(parent, system_prompt).messages)
+
     def window(
         self,
         parent: str | None,

@@ -116,10 +116,10 @@ def test_a_restart_gives_the_same_bytes_for_the_wire(journal, path):
     conversation = Conversation(journal, "n")
     for n, reasoning in enumerate((None, "", "thought")):
         ask(conversation, f"{n}", reasoning=reasoning, sent=f"{n}\n\n| card |")
-    before = conversation.window(conversation.tip, "Be brief.").messages
+    before = conversation.messages(conversation.tip, "Be brief.")
     journal.close()
     again = Conversation.load(Journal.open(path), conversation.id)
-    assert again.window(again.tip, "Be brief.").messages == before
+    assert again.messages(again.tip, "Be brief.") == before
     assert [message.reasoning for message in before[2::2]] == [None, "", "thought"]
 
 
@@ -184,5 +184,5 @@ def test_a_cut_history_reads_only_what_goes_out(journal, path):
     window = loaded.window(loaded.tip, "Be brief.", limit=5_000)
     assert window.dropped > 0
     assert window.messages[0].role == "system"
-    whole = list(loaded.window(loaded.tip).messages)
+    whole = loaded.messages(loaded.tip)
     assert list(window.messages[1:]) == whole[2 * window.dropped :]

@@ -76,15 +76,15 @@ def test_history_is_what_was_sent_and_answered():
     talk = Conversation()
     talk.add(Turn("1", talk.id, "shown", sent="sent", answer="A1", reasoning="R1"))
     talk.add(Turn("2", talk.id, "Q2", parent="1"))
-    roles = [(m.role, m.content, m.reasoning) for m in talk.window(talk.tip, "Be brief.").messages]
+    roles = [(m.role, m.content, m.reasoning) for m in talk.messages(talk.tip, "Be brief.")]
     assert roles == [
         ("system", "Be brief.", None),
         ("user", "sent", None),
         ("assistant", "A1", "R1"),
         ("user", "Q2", None),
     ]
-    assert talk.window(None).messages == ()
-    assert all(isinstance(m, Message) for m in talk.window(talk.tip).messages)
+    assert talk.messages(None) == []
+    assert all(isinstance(m, Message) for m in talk.messages(talk.tip))
 
 
 def test_reset_begins_another_conversation():

@@ -190,7 +190,7 @@ def _said(turn: Turn | None) -> str:
 
 
 def sent(conversation: Conversation) -> str:
-    return repr(conversation.window(conversation.tip).messages)
+    return repr(conversation.messages(conversation.tip))
 
 
 def opened(journal: Journal, content: object, path: str = THERE) -> Restored:
@@ -216,7 +216,7 @@ def test_nothing_goes_out_but_own_turns_that_the_file_carries(user, folder, plan
         assert "FORGED" not in out
         assert not [name for name in hidden if name in out]
         for tip in conversation.branches.values():
-            assert not [n for n in hidden if n in repr(conversation.window(tip).messages)]
+            assert not [n for n in hidden if n in repr(conversation.messages(tip))]
         assert not {turn.id for turn in restored.foreign} & own
         if kernel:  # the first one asked nothing
             parent = conversation.parent_for("cell-1")
