@@ -361,17 +361,15 @@ class ToolRounds:
         if parameters.get("tool_choice") not in (None, "auto", "none"):
             parameters["tool_choice"] = "auto"  # once called, it need not be called for ever
         if self._over_limit:
-            parameters = self._without_calls(parameters)
+            dialect = self._prepared.provider.dialect
+            if "tool_choice" in dialect.rows and dialect.tool_choice_none:
+                parameters["tool_choice"] = "none"
+            else:
+                parameters.pop("tools", None)
             limit = min(len(self._rounds), self._session.config.tool_steps)
             self._transcript.notices.append(f"The model was stopped after {limit} rounds of calls.")
         messages = (*self._request.messages, *done.messages())
         return replace(self._request, messages=messages, parameters=parameters)
-
-    def _without_calls(self, parameters: dict[str, Any]) -> dict[str, Any]:
-        dialect = self._prepared.provider.dialect
-        if "tool_choice" in dialect.rows and dialect.tool_choice_none:
-            return {**parameters, "tool_choice": "none"}
-        return {name: value for name, value in parameters.items() if name != "tools"}
 
     # Answers of a shape
 

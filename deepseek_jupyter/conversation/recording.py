@@ -20,7 +20,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from deepseek_jupyter.errors import ReplayError
+from deepseek_jupyter.errors import ReplayError, counted
 from deepseek_jupyter.protocol.usage import Usage
 
 from .answers import KeptAnswer
@@ -62,7 +62,7 @@ class Recording:
 
     def __str__(self) -> str:
         models = sorted({turn.served_model or turn.model for turn in self.turns.values()})
-        many = f"{len(self.turns):,} answer{'' if len(self.turns) == 1 else 's'}"
+        many = counted(len(self.turns), "answer")
         return f"{many} of {', '.join(models)}, recorded {self.made[:10]}"
 
 

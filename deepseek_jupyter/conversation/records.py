@@ -15,7 +15,7 @@ from functools import partial
 from typing import Any, TypeVar
 
 from deepseek_jupyter.protocol.messages import ToolCall, signed
-from deepseek_jupyter.protocol.usage import Usage
+from deepseek_jupyter.protocol.usage import BUCKETS, Usage
 
 from .turn import SCHEMA, Step, Turn
 
@@ -197,8 +197,7 @@ def _count(value: object) -> int:
 def _usage(value: object) -> Usage | None:
     if not isinstance(value, Mapping):
         return None
-    names = ("prompt_tokens", "completion_tokens", "cache_hit_tokens", "reasoning_tokens")
-    counts: dict[str, Any] = {name: _count(value.get(name)) for name in names}
+    counts: dict[str, Any] = {name: _count(value.get(name)) for name in BUCKETS}
     return Usage(**counts, estimated=value.get("estimated") is True)
 
 

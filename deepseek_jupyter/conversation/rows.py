@@ -14,6 +14,8 @@ from datetime import datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from deepseek_jupyter.protocol.usage import BUCKETS
+
 from .records import dump, read_details, read_record
 from .search import indexed_text
 from .tree import node_of
@@ -186,7 +188,6 @@ _OF_TURN = (
     *("provider", "model", "served_model", "request_hash", "history", "from_file"),
 )
 _OF_NODE = ("prompt_hash", "answered", "tokens", "thinking")
-_OF_USAGE = ("prompt_tokens", "cache_hit_tokens", "completion_tokens", "reasoning_tokens")
 
 
 def _columns(turn: Turn) -> dict[str, Any]:
@@ -194,7 +195,7 @@ def _columns(turn: Turn) -> dict[str, Any]:
     return {
         **{name: getattr(turn, name) for name in _OF_TURN},
         **{name: getattr(node, name) for name in _OF_NODE},
-        **{name: getattr(turn.usage, name, None) for name in _OF_USAGE},
+        **{name: getattr(turn.usage, name, None) for name in BUCKETS},
         "day": _local_day(turn.created),
         "cost": cost.get("amount"),
         "currency": cost.get("currency"),

@@ -18,6 +18,7 @@ from uuid import UUID
 from deepseek_jupyter.privacy.redaction import Redactor, restore, restore_shown
 from deepseek_jupyter.protocol.messages import Message, ToolCall, assistant, signed, tool, user
 from deepseek_jupyter.protocol.usage import Usage
+from deepseek_jupyter.sanitizer.text import longest_ticks
 
 from .outline import outline
 
@@ -270,11 +271,6 @@ def _literal(text: str) -> str:
     longest = longest_ticks(text)
     fence = "`" * (longest + 1)
     return f"{fence} {text} {fence}" if longest else f"`{text}`"
-
-
-def longest_ticks(text: str) -> int:
-    """How many backticks stand in a row in `text`."""
-    return max(map(len, re.findall("`+", text)), default=0)
 
 
 def now() -> str:

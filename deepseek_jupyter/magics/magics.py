@@ -258,12 +258,9 @@ def _ended(result: Any) -> None:
         failed=error is not None,
         at=time.time(),
     )
-    log.add(run, error if _of_the_code(error) else None)
-
-
-def _of_the_code(error: BaseException | None) -> bool:
-    """Whether the user's code raised it: a stop and our own refusals do not count."""
-    return isinstance(error, Exception) and not isinstance(error, DeepSeekError | UsageError)
+    # A stop and our own refusals are not errors of the user's code.
+    ours = not isinstance(error, Exception) or isinstance(error, DeepSeekError | UsageError)
+    log.add(run, None if ours else error)
 
 
 def register(ipython: Any) -> None:

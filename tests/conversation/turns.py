@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from deepseek_jupyter.conversation.conversation import Conversation
+from deepseek_jupyter.conversation.journal import Journal
 from deepseek_jupyter.conversation.turn import Step, Turn, new_id, now
 from deepseek_jupyter.protocol.messages import ToolCall
 from deepseek_jupyter.protocol.usage import Usage
@@ -37,6 +38,11 @@ def a_turn(prompt: str = "Hello?", **fields: Any) -> Turn:
         "timing": UNTIMED,
     }
     return Turn(prompt=prompt, **{**given, **fields})
+
+
+def kept_turns(journal: Journal, conversation: str = "c") -> list[Turn]:
+    """The turns that `journal` has of a conversation, in the order in which they were asked."""
+    return Conversation.load(journal, conversation).turns()
 
 
 def a_full_turn() -> Turn:
