@@ -15,9 +15,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import pairwise
 
+from deepseek_jupyter.errors import counted
 from deepseek_jupyter.protocol.tokens import estimate_tokens
 
-from .attachment import Attachment, counted, cut, digest
+from .attachment import Attachment, cut, digest
 from .documents import number_at
 
 _PIECE = 1_200  # characters
@@ -194,6 +195,8 @@ def _partial(a: Attachment, cuts: Sequence[int], chosen: Sequence[int]) -> Attac
     text = "\n".join(pieces) + "\n[…]"
     kept = sum(end - begin for begin, end in ranges)
     share = f"the most relevant {counted(len(ranges), 'part')}, {kept / len(a.text):.0%} of it"
+    if [*chosen] == [0]:
+        share = "the beginning"
     return replace(
         a,
         text=text,

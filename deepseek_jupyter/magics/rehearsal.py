@@ -39,7 +39,8 @@ if TYPE_CHECKING:
 
 _CELL = re.compile(r"\s*%%(?:ds|deepseek)\b[ \t]*(.*)\n?([\s\S]*)")
 _LINE = re.compile(r"^\s*(?:[\w.]+\s*=\s*)?%ds\s+(.+)$", re.MULTILINE)
-_PYTHON = re.compile(r"\bds\.(?:ask|aask|stream|map|filter|classify|extract|translate|compare)\(")
+_VERBS = "ask|aask|stream|map|filter|classify|extract|translate|compare|suite|ajob"
+_PYTHON = re.compile(rf"\bds\.(?:{_VERBS})\(")
 _UNSEEN = "not looked at; deepseek-jupyter replay runs it"
 _SECONDS = 600  # that one cell may take
 
@@ -102,7 +103,8 @@ def _plays(scratch: Session, question: Question) -> bool:
 
 def _why(command: Command, before: Mapping[str | None, Turn], *, behind: bool) -> str:
     """Why a question has no kept answer, by the one that its cell had before."""
-    asked, then = command.question, before.get(command.question.cell_id)
+    asked = command.question
+    then = before.get(asked.cell_id) if asked.cell_id else None
     if command.map is not None:
         return _UNSEEN
     if then is None:

@@ -19,7 +19,9 @@ import sys
 import threading
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine, Generator
 from concurrent.futures import CancelledError, Future
+from contextvars import ContextVar
 from typing import Any, Generic, TypeVar
+from weakref import WeakSet
 
 from deepseek_jupyter.errors import DeepSeekError, Interrupted
 
@@ -35,11 +37,11 @@ class Engine:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._loop: Loop | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
         self._pid = 0
 
     @property
-    def loop(self) -> Loop:
+    def loop(self) -> asyncio.AbstractEventLoop:
         """The running loop. A fork gets a thread of its own: the parent's stays with the parent."""
         with self._lock:
             if self._loop is None or self._pid != os.getpid():
@@ -67,7 +69,7 @@ class Engine:
 
     def start(self, work: Coroutine[Any, Any, Any], stop: Stop) -> None:
         """Begin `work` and return at once; `stop` ends it. What it raises is lost."""
-        _Job(self.loop, work, stop)
+        stop.bind(_Job(self.loop, work))
 
     def drain(
         self,
@@ -87,6 +89,8 @@ class Engine:
         items: queue.SimpleQueue[list[T] | None] = queue.SimpleQueue()
         job = _Job(self.loop, _pump(source, items.put), stop)
         job.result.add_done_callback(lambda _: items.put(None))
+        for ends in filter(None, (stop, stops_all.get())):
+            ends.bind(job)
         try:
             while True:
                 try:
@@ -120,6 +124,8 @@ class Engine:
 
         job = _Job(self.loop, _pump(source, put), stop)
         job.result.add_done_callback(lambda _: put(None))
+        if stop is not None:
+            stop.bind(job)
         try:
             while (item := await items.get()) is not None:
                 yield _with_waiting(item, items)
@@ -132,19 +138,29 @@ class Engine:
 
 
 class Stop:
-    """Ends a drain from any thread, without waiting for it, also one that has yet to begin.
+    """Ends drains from any thread, without waiting for them, also those that have yet to begin.
 
     Call it to stop; `asked` says whether it was called.
     """
 
     def __init__(self) -> None:
         self.asked = False
-        self.job: _Job[Any] | None = None
+        self._jobs: WeakSet[_Job[Any]] = WeakSet()
+
+    def bind(self, job: _Job[Any]) -> None:
+        """Say what else a stop ends."""
+        self._jobs.add(job)
+        if self.asked:
+            job.abandon()
 
     def __call__(self) -> None:
         self.asked = True
-        if (job := self.job) is not None:
+        for job in list(self._jobs):
             job.abandon()
+
+
+# What ends every drain of this context, beside the drain's own.
+stops_all: ContextVar[Stop | None] = ContextVar("stops_all", default=None)
 
 
 class _Job(Generic[T]):
@@ -157,10 +173,9 @@ class _Job(Generic[T]):
     def __init__(self, loop: Loop, work: Coroutine[Any, Any, T], stop: Stop | None = None) -> None:
         self.finished = threading.Event()
         self.result: Future[T] = Future()
-        self._loop, self._stop = loop, stop or Stop()
+        self._loop = loop
         self._task: asyncio.Task[T] | None = None
-        self._stop.job = self
-        loop.call_soon_threadsafe(self._start, work)
+        loop.call_soon_threadsafe(self._start, work, stop)
 
     def cancel(self) -> None:
         """Cancel, unless it has finished, and wait for the unwinding."""
@@ -172,18 +187,17 @@ class _Job(Generic[T]):
         """Cancel without waiting."""
         self._loop.call_soon_threadsafe(self._cancel)
 
-    def _start(self, work: Coroutine[Any, Any, T]) -> None:
+    def _start(self, work: Coroutine[Any, Any, T], stop: Stop | None) -> None:
         self._task = self._loop.create_task(work)
-        if self._stop.asked:  # before its first step: nothing is sent
+        if stop is not None and stop.asked:  # before its first step: nothing is sent
             self._task.cancel()
         self._task.add_done_callback(self._done)
 
     def _cancel(self) -> None:
-        if self._task is not None:  # else `_start` sees what was asked
-            self._task.cancel()
+        assert self._task is not None  # _start was queued before
+        self._task.cancel()
 
     def _done(self, task: asyncio.Task[T]) -> None:
-        self._stop.job = None
         self.finished.set()
         if task.cancelled():
             self.result.cancel()
