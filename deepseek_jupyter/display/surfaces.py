@@ -12,6 +12,7 @@ that runs at that moment.
 
 from __future__ import annotations
 
+import asyncio
 import shutil
 import sys
 import threading
@@ -95,6 +96,18 @@ def preparing(on: Surface, prompt: str) -> Iterator[None]:
         raise
 
 
+@contextmanager
+def from_thread(on: Surface) -> Iterator[Surface]:
+    """A surface for a thread that settles a question: what it waits for is shown `on` the caller's
+    loop. A thread that outlives the caller shows nothing more.
+    """
+    shown = _FromThread(on)
+    try:
+        yield shown
+    finally:
+        shown.on = NOWHERE
+
+
 class Nowhere(Surface):
     """Shows nothing."""
 
@@ -102,6 +115,15 @@ class Nowhere(Surface):
 
 
 NOWHERE = Nowhere()
+
+
+class _FromThread(Nowhere):
+    def __init__(self, on: Surface) -> None:
+        self.on = on
+        self._loop = asyncio.get_running_loop()
+
+    def wait(self, waiting: Mapping[str, Any]) -> None:
+        self._loop.call_soon_threadsafe(lambda: self.on.wait(waiting))
 
 
 class Once(Surface):
