@@ -153,7 +153,7 @@ export class Commands {
     const running = () => (kernel && hub?.runningTurn(kernel)) || '';
     const id = running();
     const job = this._jobs?.of(kernel);
-    const stopsJob = !!job && !!hub?.stop(job.id, kernel!);
+    const stopsJob = !!job && !!hub?.tell(kernel!, { type: 'stop', id: job.id });
     if (stopsJob && !id) {
       return; // its rows are no turns; what is on its way still comes
     }

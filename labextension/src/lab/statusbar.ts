@@ -196,7 +196,7 @@ export class JobItem extends Widget {
     this._jobs = new Jobs(hub, _tracker);
     this._bar = new JobBar(id => {
       const kernel = this._kernel;
-      kernel && hub.stop(id, kernel);
+      kernel && hub.tell(kernel, { type: 'stop', id });
     }, trans);
     this.node.append(this._bar.node);
     this._jobs.changed.connect(this._show, this);
