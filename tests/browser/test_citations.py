@@ -22,6 +22,7 @@ def mark_shows_its_line(page, root) -> None:
     mark.click()
     shown.wait_for()
     assert shown.inner_text() == LINE
+    assert root.get_by_text(LINE).count() == 1  # and not in a list below the answer, too
     page.keyboard.press("Escape")
     shown.wait_for(state="detached")
     page.keyboard.press("Enter")

@@ -108,7 +108,7 @@ const fixButton: JupyterFrontEndPlugin<void> = {
     registry: ISettingRegistry | null,
     translator: ITranslator | null
   ) => {
-    const { ERROR_TYPE, ErrorWithButton } = await import(/* webpackChunkName: 'lab' */ './fixbutton');
+    const { ERROR_TYPE, ErrorWithButton } = await import(/* webpackChunkName: 'lab' */ './commands');
     const trans = wordsIn(translator);
     let isShown = true;
     rendermime.addFactory(

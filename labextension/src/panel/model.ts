@@ -238,7 +238,7 @@ export function meter(json: unknown, trans: TranslationBundle): string {
   return [
     trans._n('%1 turn', '%1 turns', turns),
     trans.__('%1 tokens', short(prompt + count('out'))),
-    prompt ? trans.__('%1 % cached', cached) : '',
+    prompt ? trans.__('%1% cached', cached) : '',
     ...costs.map(([currency, amount]) => `~${money(Number(amount), currency)}`)
   ]
     .filter(Boolean)
