@@ -96,18 +96,6 @@ def preparing(on: Surface, prompt: str) -> Iterator[None]:
         raise
 
 
-@contextmanager
-def from_thread(on: Surface) -> Iterator[Surface]:
-    """A surface for a thread that settles a question: what it waits for is shown `on` the caller's
-    loop. A thread that outlives the caller shows nothing more.
-    """
-    shown = _FromThread(on)
-    try:
-        yield shown
-    finally:
-        shown.on = NOWHERE
-
-
 class Nowhere(Surface):
     """Shows nothing."""
 
@@ -117,7 +105,9 @@ class Nowhere(Surface):
 NOWHERE = Nowhere()
 
 
-class _FromThread(Nowhere):
+class FromThread(Nowhere):
+    """For a thread that settles a question: what it waits for is shown `on` the caller's loop."""
+
     def __init__(self, on: Surface) -> None:
         self.on = on
         self._loop = asyncio.get_running_loop()
