@@ -165,7 +165,7 @@ export class Tools {
       const { rows, rest } = call.rows === null ? { rows: [], rest: call.result } : tableIn(call.result);
       rows.length && fold.append(tableOf(rows, this._trans));
       // How many rows came is in the folded line.
-      const others = rows.length ? rest.trim().replace(/^\([\d,]+ rows?\)$/, '') : rest.trim();
+      const others = rows.length ? rest.trim().replace(/^\([\d,]+ rows?\)\s*/, '') : rest.trim();
       others && fold.appendChild(make('pre', 'tool-text', others));
     }
     return { fold, count };
