@@ -24,7 +24,7 @@ import json
 import re
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from itertools import accumulate
+from itertools import accumulate, pairwise
 from pathlib import Path
 from typing import NamedTuple
 
@@ -110,7 +110,10 @@ class _Forms:
             _SHORT, (f for f in texts if _SHORT <= len(f) < _LONG and not f.isalpha())
         )
         # Their pieces of twelve characters; where each is follows from its place in all of them.
-        self._cut = [form for form in texts if len(form) > _GRAM]
+        # The pieces of one that begins the next are among those of the next.
+        groups = self.longs.groups.values()
+        pairs = (pair for group in groups for pair in pairwise([*group, ""]))
+        self._cut = [form for form, after in pairs if not after.startswith(form)]
         pieces = "".join([form.ljust(-(-len(form) // _GRAM) * _GRAM, "\0") for form in self._cut])
         places = range(0, len(pieces), _GRAM)
         self.grams = dict(zip((pieces[at : at + _GRAM] for at in places), places, strict=True))
