@@ -155,6 +155,11 @@ class WithheldValues:
         """Whether it withholds all that `other` does, in the same manner."""
         return self.soft == other.soft and other.values.items() <= self.values.items()
 
+    def keeps(self, text: str, released: Released) -> bool:
+        """Whether a text that is a value of its own is withheld."""
+        shown = self.soft and (text in released.texts or text in released.names)
+        return text in self.values and not shown
+
     def find(self, text: str, released: Released | None = None) -> list[Match]:
         """Where withheld texts are in `text`, in order; those that overlap are one.
 
@@ -263,17 +268,25 @@ class Released:
         """Whether a released text surrounds `match`; for a mere piece of a value, whether it
         is a piece of a released text too.
         """
-        found = text[match.start : match.end]
+        start, end = match.start, match.end
+        found, piece = text[start:end], not whole(text[start:end])
         if found in self.texts:
             return True
-        if found in self.names and _is_word(text, match.start, match.end):
+        if found in self.names and _is_word(text, start, end):
             return True
         self._together = self._together or "\0".join(self.texts)
-        if not whole(found) and found in self._together:
+        if piece and found in self._together:
             return True
         spans = self._found(text)
-        at = bisect_right(spans, (match.start, len(text))) - 1
-        return at >= 0 and spans[at][0] <= match.start and match.end <= spans[at][1]
+        at = bisect_right(spans, (start, len(text))) - 1
+        if at >= 0 and spans[at][0] <= start and end <= spans[at][1]:
+            return True
+        # Beside the names in it a piece has to be long enough to be one.
+        within = spans[bisect_left(spans, (start, 0)) : bisect_right(spans, (end, 0))]
+        names = [(a, b) for a, b in within if b <= end and text[a:b] in self.names]
+        begins, ends = [start, *(b for _, b in names)], [*(a for a, _ in names), end]
+        rest = (b - a for a, b in zip(begins, ends, strict=True))
+        return piece and bool(names) and max(rest) < _GRAM
 
     def _found(self, text: str) -> list[tuple[int, int]]:
         """Where they are in `text`, the longest of those that begin at a place."""

@@ -694,7 +694,7 @@ class _Select:
         """Whether a figure is divided by that of other rows; of two different ones the scale of one
         may be known.
         """
-        items = divisor.this.args.get("expressions") if kind(divisor) == "Subquery" else None
+        items: Any = divisor.this.args.get("expressions") if kind(divisor) == "Subquery" else None
         node = tree.unwrapped(node)
         while kind(node) == "Mul" and "Literal" in map(kind, (node.this, node.expression)):
             node = tree.unwrapped(node.expression if kind(node.this) == "Literal" else node.this)

@@ -124,6 +124,16 @@ def test_a_released_text_within_a_longer_withheld_one_does_not_save_it():
     )
 
 
+def test_a_name_is_released_where_it_is_a_piece_of_a_value_with_what_is_around_it():
+    redactor = Redactor()
+    titles = ["Some Musical Documentary in 3 Acts", "rs10506151: the note", "x"]
+    table = {"Documentary": [1, 2, 3], "rs10506151": ["a", "b", "c"], "title": titles}
+    shown = card(pandas(table), "stats", redactor)
+    for text in (shown.text, "sum df['Documentary'] by Documentary and rs10506151: now."):
+        assert redactor.redact(f"so:\n{text}") == f"so:\n{text}"
+    assert redactor.redact("Some Musical Documentary") == "<value-1>"
+
+
 def test_what_one_request_releases_another_does_not():
     redactor = Redactor()
     redactor.withhold({"Rome": "value"}, soft=True)
