@@ -54,6 +54,7 @@ def attach(name: str, value: Any, policy: Policy, redactor: Redactor) -> Attachm
     # What all values of a column are, by its name or one within it: see `column_kind`.
     named = ((c.name, *names) for c, names in zip(table.columns, inner, strict=True))
     veils = [next(filter(None, map(column_kind, names)), None) for names in named]
+    veils = [None if c.type == "bool" else v for c, v in zip(table.columns, veils, strict=True)]
     withheld = [redactor.withhold(_withheld(table, levels, soft=soft), soft=soft) for soft in _SOFT]
     every = [
         facts(column, table, level, veiled=veil is not None)
@@ -260,7 +261,7 @@ class _RedactedColumn:
             return
         short = len(column.name) < 2
         self.name = _clear((redactor.redact if short else redactor.redact_value)(column.name))
-        details = told.described(redactor.redact_value)
+        details = told.described(redactor.redact, redactor.redact_value)
         label = f"{self.name} (index)" if column.index else self.name
         self.described = Described(label, details[0], details)
 

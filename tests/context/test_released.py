@@ -172,3 +172,14 @@ def test_the_index_finds_what_a_look_at_every_value_finds(seed):
         while at >= 0:
             assert covered.issuperset(range(at, at + len(value)))
             at = text.find(value, at + 1)
+
+
+@pytest.mark.parametrize("library", [pandas, polars])
+def test_a_card_of_common_words_shows_its_types_and_its_truth_values(library):
+    """Words of cards are values of a column here, and a name of telephones is of a truth value."""
+    words = {"type": ["int", "text", "bool"], "value": [1, 2, 3], "mobile": [True, False, True]}
+    for level in ("stats", "schema", "sample", "full"):
+        shown = card(library(words), level).text
+        assert "<" not in shown
+        assert "- value: int" in shown
+        assert "- mobile: bool" in shown
