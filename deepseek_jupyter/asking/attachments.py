@@ -475,7 +475,8 @@ def held_back(turn: Turn, files: Iterable[DataRules]) -> bool:
         shown = [(now.level(c["name"]), Level.parse(c["level"])) for c in detail.get("columns", ())]
         if not shown:
             limits = [Level.parse(level) for level in _WHOLE.findall(then)]
-            shown = [(now.whole, min([policy.whole, *limits]))]
+            told = now.told(turn.sent)  # of a text, by the names in it
+            shown = [(min(now.whole, told), min([policy.whole, *limits]))]
         if any(may < did for may, did in shown):
             return True
     return False

@@ -222,7 +222,8 @@ class _Search:
             whole = _NUMBER.match(text, start, start + _LONGEST_NUMBER)
             ends = [m.start() for m in _NUMBER_ENDS.finditer(whole[0])] if whole else []
             for end in [whole.end(), *(start + e for e in reversed(ends))] if whole else ():
-                label = self._forms.labels.get(text[start:end])
+                written, labels = text[start:end], self._forms.labels
+                label = labels.get(written) or labels.get(_unpadded(written))
                 if label and not text[end : end + 1].isdigit() and not _decimals(text, end):
                     yield Match(start, end, label)
                     return
@@ -270,7 +271,7 @@ class Released:
         """
         start, end = match.start, match.end
         found, piece = text[start:end], not whole(text[start:end])
-        if found in self.texts:
+        if found in self.texts or _unpadded(found) in self.texts:
             return True
         if found in self.names and _is_word(text, start, end):
             return True
@@ -359,6 +360,12 @@ def _is_word(text: str, start: int, end: int) -> bool:
     before = text[start - 1] if start else " "
     after = text[end] if end < len(text) else " "
     return not (before.isalnum() or after.isalnum())
+
+
+def _unpadded(number: str) -> str:
+    """A number without the zeros that displays put behind it, as in a column of 1.25 and 1.50."""
+    padded = "." in number and number[-1] == "0" and _NUMBER.fullmatch(number)
+    return number.rstrip("0").rstrip(".") if padded and "e" not in number.lower() else number
 
 
 def _decimals(text: str, end: int) -> bool:

@@ -183,3 +183,15 @@ def test_a_card_of_common_words_shows_its_types_and_its_truth_values(library):
         assert "<" not in shown
         assert "- value: int" in shown
         assert "- mobile: bool" in shown
+
+
+def test_numbers_are_found_with_the_zeros_of_a_display():
+    frame = pandas({"pay": [48210.5, 51000.25, 73000.0], "n": [12345, 23456, 34567]})
+    redactor = Redactor()
+    card(frame, "none", redactor)
+    said = redactor.redact(f"{frame.astype(float)}\n48210.500, 73000.00; 48210.55 148210.50")
+    assert not [text for text in ("48210.5\n", "51000", "73000", "12345") if text in said]
+    assert said.endswith("; 48210.55 148210.50")
+    redactor = Redactor()
+    card(frame, "stats", redactor)
+    assert redactor.redact("least 48210.50, greatest 73000.0") == "least 48210.50, greatest 73000.0"
