@@ -19,6 +19,7 @@ import uuid
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
+from deepseek_jupyter.errors import counted
 from deepseek_jupyter.privacy.levels import (
     FULL,
     NONE,
@@ -32,7 +33,7 @@ from deepseek_jupyter.privacy.levels import (
 from deepseek_jupyter.privacy.redaction import Redactor
 from deepseek_jupyter.privacy.withheld import Released
 
-from .attachment import Attachment, counted, digest, fitting, made, placed, shortened, type_name
+from .attachment import Attachment, digest, excerpt, fitting, made, placed, type_name
 
 SCALARS = (
     *(str, bytes, bytearray, bool, int, float, complex, type(None), type(...), slice),
@@ -244,7 +245,7 @@ class Outline:
     def _short(self, text: str, most: int) -> str:
         if len(text) > most:
             self.left[f"{most:,} characters of each text"] = None
-        return shortened(text, most)
+        return excerpt(text, most)
 
 
 def sampled(level: Level) -> bool:
