@@ -6,6 +6,7 @@ Fixtures: `server` (a scripted server, see tests/support/scripted.py), `environm
 
 from __future__ import annotations
 
+import atexit
 import gc
 import itertools
 import os
@@ -77,7 +78,9 @@ def pytest_collection_finish() -> None:
 
 
 def pytest_unconfigure() -> None:
-    gc.unfreeze()  # what is frozen is not taken down at the end, and some libraries count
+    gc.collect()
+    gc.freeze()  # pytest goes on to collect five times more
+    atexit.register(gc.unfreeze)  # what is frozen is not taken down, and some libraries count
 
 
 @pytest.fixture
