@@ -20,7 +20,8 @@ unexport PYTHONDONTWRITEBYTECODE
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 # On twice as many processes as there are cores: tests wait for half of their time.
 EACH := -n $(shell $(PYTHON) -c "import os; print(min(8, 2 * (os.cpu_count() or 2)))") --dist worksteal
-FAST := $(EACH) -m "not (browser or local_model or soak or slow or kernel)"
+FAST := $(EACH) --ignore tests/browser --ignore tests/kernel \
+	-m "not (browser or local_model or soak or slow or kernel)"
 # Browser, model, cluster, kernels. One process for the model, the others file by file: a file
 # shares its servers, pages and kernel.
 SLOW := -n 2 --dist loadfile -m "(browser or local_model or soak or slow or kernel) and not undisturbed"

@@ -28,7 +28,9 @@ from tests.support.guard import network_guard  # noqa: E402
 from tests.support.scripted import Server  # noqa: E402
 
 GUARD = Path(network_guard.__file__).parent
-ROOT = Path(__file__).parents[1]
+HERE = Path(__file__).parent
+ROOT = HERE.parent
+MARKS = {"local_model", "browser", "kernel", "soak", "slow", "undisturbed"}
 
 fuzzing.load_profile()
 
@@ -49,6 +51,24 @@ def pytest_configure() -> None:
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+def _words(path: Path) -> set[str]:
+    """Marks that tests of this file may have: its own, and those that its folder gives."""
+    files = [path] if path.parent == HERE else [path, path.with_name("conftest.py")]
+    text = "".join(file.read_text("utf-8") for file in files if file.exists())
+    return MARKS & set(re.findall(r"\bmark\.(\w+)", text))
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Files in which no test can have the marks that `-m` asks for: most, beside the fast tests."""
+    wanted = config.option.markexpr
+    named = set(re.findall(r"\w+", wanted)) - {"and", "or", "not"}
+    if not collection_path.name.startswith("test_") or not named or not named <= MARKS:
+        return None
+    may = _words(collection_path)
+    sets = (s for n in range(len(may) + 1) for s in itertools.combinations(may, n))
+    return None if any(eval(wanted, {m: m in s for m in named}) for s in sets) else True
+
+
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
     """`--dist loadfile`, with all that needs the model as one file: two would share the cores.
@@ -67,6 +87,13 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
             return "long" if long else super()._split_scope(nodeid)
 
     return OneModel(config, log)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for path, ours in itertools.groupby(items, lambda item: item.path):
+        marks = {mark.name for item in ours for mark in item.iter_markers()} & MARKS
+        if unseen := marks - _words(path):
+            raise pytest.UsageError(f"{path} has marks that it does not name: {unseen}")
 
 
 def pytest_collection_finish() -> None:
