@@ -37,6 +37,21 @@ fuzzing.load_profile()
 # Set in the environment of the person who runs the tests, and meant for the tests.
 _KEPT = {"DEEPSEEK_RECORDINGS"}
 
+# Of one test of a file, where it is far from what others of its folder take.
+_SECONDS = {
+    "long": 60,
+    "tests/browser/test_attacks.py": 10,
+    "tests/browser/test_commands.py": 3,
+    "tests/browser/test_first_hour.py": 60,
+    "tests/browser/test_ghost.py": 3,
+    "tests/browser/test_live.py": 10,
+    "tests/browser/test_panel_size.py": 12,
+    "tests/browser/test_panel_widget.py": 15,
+    "tests/browser/test_reload.py": 12,
+    "tests/browser/test_suite_card.py": 12,
+    "tests/jobs/test_cluster.py": 4,
+}
+
 _numbers = itertools.count()
 
 
@@ -73,9 +88,9 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
     """`--dist loadfile`, with all that needs the model as one file: two would share the cores.
 
-    The soak's minute is in it too: this file has most tests and comes first, so that no process
-    waits for it at the end. (`loadgroup` would be the mark for it, but does nothing under
-    pytest 9.2 with xdist 3.8.)
+    The soak's minute is in it too. The longest files come first, so that at the end no process
+    waits for the other. (`loadgroup` would be the mark for it, but does nothing under pytest 9.2
+    with xdist 3.8.)
     """
     if config.getvalue("dist") != "loadfile":
         return None
@@ -85,6 +100,15 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
         def _split_scope(self, nodeid: str) -> str:
             long = nodeid.startswith(("tests/local/", "tests/test_notebooks.py", "tests/soak/"))
             return "long" if long else super()._split_scope(nodeid)
+
+        def _assign_work_unit(self, node: Any) -> None:
+            longest = max(self.workqueue, key=self._seconds)
+            self.workqueue.move_to_end(longest, last=False)
+            super()._assign_work_unit(node)
+
+        def _seconds(self, scope: str) -> float:
+            each = _SECONDS.get(scope, 6 if scope.startswith("tests/browser/") else 1)
+            return each * len(self.workqueue[scope])
 
     return OneModel(config, log)
 
