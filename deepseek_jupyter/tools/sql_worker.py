@@ -96,7 +96,10 @@ def main() -> None:
     sys.path[:] = settings["path"]
     try:
         if not settings["numpy"]:
-            _import_without_numpy()
+            sys.modules["numpy"] = None  # type: ignore[assignment]  # half of the time to import
+            import pyarrow  # noqa: F401
+
+            del sys.modules["numpy"]
         connection = open_locked(settings, source)
     except Exception as error:
         _answer(sink, {"ready": False, "message": f"{type(error).__name__}: {error}"})
@@ -115,15 +118,6 @@ def main() -> None:
             header, body = _told(error, watch.end(), request["quiet"]), b""
         header["last"] = not _usable(connection)
         _answer(sink, header, body)
-
-
-def _import_without_numpy() -> None:
-    """It would be half of the time that the two take."""
-    sys.modules["numpy"] = None  # type: ignore[assignment]
-    import duckdb  # noqa: F401
-    import pyarrow  # noqa: F401
-
-    del sys.modules["numpy"]
 
 
 def open_locked(settings: Mapping[str, Any], source: BinaryIO) -> Any:
