@@ -24,10 +24,10 @@ from itertools import groupby
 from operator import attrgetter
 from typing import Any
 
+from deepseek_jupyter.errors import counted
 from deepseek_jupyter.privacy.levels import SAMPLE, SCHEMA, Level
 from deepseek_jupyter.protocol.tokens import within
 
-from .attachment import counted
 from .table import Column, Opaque, Table, cut, shown
 
 _WIDTH = 60  # characters of a cell

@@ -17,11 +17,12 @@ import uuid
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
+from deepseek_jupyter.errors import counted
 from deepseek_jupyter.privacy.levels import FULL, NONE, SAMPLE, STATS, WHOLE, Level, Policy
 from deepseek_jupyter.privacy.redaction import Redactor
 from deepseek_jupyter.privacy.withheld import Released
 
-from .attachment import Attachment, counted, digest, fitting, made, placed, shortened, type_name
+from .attachment import Attachment, digest, excerpt, fitting, made, placed, type_name
 
 SCALARS = (
     *(str, bytes, bytearray, bool, int, float, complex, type(None), type(...), slice),
@@ -233,7 +234,7 @@ class Outline:
     def _short(self, text: str, most: int) -> str:
         if len(text) > most:
             self.left[f"{most:,} characters of each text"] = None
-        return shortened(text, most)
+        return excerpt(text, most)
 
 
 def sampled(level: Level) -> bool:

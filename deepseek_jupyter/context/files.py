@@ -11,12 +11,12 @@ from fnmatch import fnmatchcase
 from pathlib import Path, PurePath
 from typing import Any
 
-from deepseek_jupyter.errors import ParameterError
+from deepseek_jupyter.errors import ParameterError, counted
 from deepseek_jupyter.privacy.levels import SAMPLE, Policy
 from deepseek_jupyter.privacy.redaction import Redactor
 
 from . import documents
-from .attachment import Attachment, counted, digest, made, placed
+from .attachment import Attachment, digest, made, placed
 from .images import LARGEST, SUFFIXES, picture
 
 # The policy's rules are about columns; a table that is read as text would go round them.

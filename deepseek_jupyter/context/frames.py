@@ -9,7 +9,7 @@ from math import prod
 from typing import Any
 from weakref import finalize
 
-from deepseek_jupyter.errors import shortened
+from deepseek_jupyter.errors import counted, shortened
 from deepseek_jupyter.privacy.detectors import column_kind
 from deepseek_jupyter.privacy.levels import (
     FULL,
@@ -25,7 +25,7 @@ from deepseek_jupyter.privacy.redaction import Redactor
 from deepseek_jupyter.privacy.withheld import Released, WithheldValues, too_short
 from deepseek_jupyter.protocol.tokens import estimate_tokens
 
-from .attachment import Attachment, ColumnUse, counted
+from .attachment import Attachment, ColumnUse
 from .card import Described, Facts, Rows, facts, fit, spread
 from .table import HEAD, Column, Table, is_frame, is_lazy, leaves, plain, read, shown
 
