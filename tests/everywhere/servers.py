@@ -71,19 +71,12 @@ def served(kind: str, folder: Path) -> Iterator[tuple[Server, Scripted]]:
         patch.delenv("PYTHONPATH", raising=False)
         app = "notebook" if kind == "notebook" else "lab"
         server = Server(app, folder / "jupyter", python=str(python))
-        print(versions(python, "jupyter_server", "jupyterlab", "ipykernel", "ipython"))
+        own = [package.partition("=")[0].rstrip(">") for package in PAGES[kind]]
+        print(versions(python, *own, "jupyter_server", "ipykernel", "ipython"))
         try:
             yield server, endpoint
         finally:
             server.stop()
-
-
-class Open(Notebook):
-    """Requests of the servers' own extensions are let through, as long as they stay here."""
-
-    def _guard(self, route: Any) -> None:
-        local = route.request.url.startswith((self.server.url, "data:", "blob:"))
-        route.continue_() if local else route.abort()
 
 
 def outputs(book: Notebook, index: int) -> list[dict[str, Any]]:
@@ -112,7 +105,7 @@ def ends(book: Notebook, index: int) -> None:
 def opened(chromium: Any, server: Server, **options: Any) -> Notebook:
     page = chromium.new_context(viewport=SIZE).new_page()
     page.set_default_timeout(90_000)
-    book = Open(server, page, CELLS, load=False, **options)
+    book = Notebook(server, page, CELLS, load=False, **options)
     page.on("console", lambda m: book.console.append(m.text) if m.type == "warning" else None)
     return book
 
