@@ -15,6 +15,7 @@ from typing import Any
 import nbformat
 import pytest
 
+from tests.browser.asking import ghost_settings
 from tests.browser.chromium import ARGS, find_chromium
 from tests.browser.jupyter import Server
 from tests.browser.notebook import CARD, Notebook
@@ -24,6 +25,7 @@ from tests.support.asking import KEY
 from tests.support.kernels import record_in
 from tests.support.scripted import Server as Scripted
 from tests.support.scripted import answer
+from tests.support.wording_fim import fim
 
 from .venvs import venv, versions
 
@@ -171,6 +173,23 @@ def test_a_second_page_sees_the_end_and_so_does_one_loaded_again(kind, chromium,
         assert [(r["status"], r["answer"]) for r in kept] == [("done", TEXT)]
         for page in (book.page, other):
             assert page.locator(CARD).count() == 1
+
+
+@pytest.mark.parametrize("kind", ["lab42", "lab44", "prerelease", "notebook"])
+def test_a_key_takes_ghost_text(kind, chromium, tmp_path):
+    """Tab; in JupyterLab 4.2, where it opens the completer, Alt End (docs/lab.md)."""
+    with served(kind, tmp_path) as (server, endpoint):
+        ghost_settings(server, enabled=True, delay=150)
+        endpoint.fallback = fim("2) + 3")
+        book = opened(chromium, server)
+        book.run(0)
+        book.until_done()
+        book.page.evaluate("() => jupyterapp.commands.execute('notebook:insert-cell-below')")
+        book.page.locator(".jp-Notebook .jp-CodeCell .cm-content").nth(1).click()
+        book.page.keyboard.type("total = add(1, ", delay=10)
+        book.page.locator(".jp-GhostText", has_text="2) + 3").wait_for()
+        book.page.keyboard.press("Alt+End" if kind == "lab42" else "Tab")
+        until(book.page, lambda: book.sources()[1] == "total = add(1, 2) + 3")
 
 
 def test_voila_shows_an_answer_and_a_panel_that_asks(chromium, tmp_path):
