@@ -45,15 +45,11 @@ class LocalStatus:
 
 def status() -> LocalStatus:
     """Look at the disk and at the servers; starts nothing and hashes nothing."""
-    models = [(id, model_path(id)) for id in installed()]
-    return LocalStatus(
-        tuple(
-            InstalledModel(id, path, path.stat().st_size, sealed(id) == "verified")
-            for id, path in models
-        ),
-        _servers(),
-        " ".join(problem() or ()),
-    )
+    models = [
+        InstalledModel(id, path := model_path(id), path.stat().st_size, sealed(id) == "verified")
+        for id in installed()
+    ]
+    return LocalStatus(tuple(models), _servers(), " ".join(problem() or ()))
 
 
 def remove(model_id: str | None = None) -> int:

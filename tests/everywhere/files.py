@@ -156,26 +156,49 @@ def test_jupytext_gives_each_prompt_back(tmp_path, form, prompts):
     assert [cell.source for cell in back.cells] == [*prompts, "x = 2"]
 
 
-def test_myst_nb_builds_with_warnings_as_errors(asked):
-    """With the lines of docs/where.md."""
-    done = executed(asked)
-    site = done.parent / "site"
-    site.mkdir()
-    (site / "conf.py").write_text(
-        'extensions = ["myst_nb"]\nnb_execution_mode = "off"\n'
-        'suppress_warnings = ["mystnb.unknown_mime_type"]\n'
-        'nb_render_markdown_format = "myst"\n'
-        'myst_enable_extensions = ["dollarmath"]\n'
-    )
-    book = nbformat.read(done, as_version=4)
+SETTINGS = {  # the lines of docs/where.md
+    "suppress_warnings": ["mystnb.unknown_mime_type"],
+    "nb_render_markdown_format": "myst",
+    "myst_enable_extensions": ["dollarmath"],
+}
+
+
+def published(asked, name: str) -> Path:
+    """A folder with the answered notebook, under a title."""
+    book = nbformat.read(executed(asked), as_version=4)
     book.cells.insert(0, nbformat.v4.new_markdown_cell("# Title"))
-    nbformat.write(book, site / "index.ipynb")
+    site = asked[0].with_name("site")
+    site.mkdir()
+    nbformat.write(book, site / name)
+    return site
+
+
+def look(page: Path) -> None:
+    """Two answers, their formulas set."""
+    shown = page.read_text()
+    assert "sum" in shown
+    assert shown.count('<span class="math notranslate nohighlight">\\(\\hat{p} = k/n\\)') == 2
+
+
+def test_myst_nb_builds_with_warnings_as_errors(asked):
+    site = published(asked, "index.ipynb")
+    settings = {"extensions": ["myst_nb"], "nb_execution_mode": "off", **SETTINGS}
+    (site / "conf.py").write_text("".join(f"{n} = {v!r}\n" for n, v in settings.items()))
     python = venv("site", "myst-nb", "sphinx", "ipykernel")
     run(python, "-m", "sphinx", "-W", "--keep-going", "-q", site, site / "built")
-    page = (site / "built" / "index.html").read_text()
-    assert "sum" in page
-    assert page.count('<span class="math notranslate nohighlight">\\(\\hat{p} = k/n\\)') == 2
+    look(site / "built" / "index.html")
     print(versions(python, "myst-nb", "sphinx"))
+
+
+def test_jupyter_book_builds_with_warnings_as_errors(asked):
+    site = published(asked, "asked.ipynb")
+    config = {"execute": {"execute_notebooks": "off"}, "sphinx": {"config": SETTINGS}}
+    (site / "_config.yml").write_text(json.dumps(config))
+    (site / "_toc.yml").write_text(json.dumps({"format": "jb-book", "root": "asked"}))
+    python = venv("book", "jupyter-book<2", "ipykernel")
+    run(python.parent / "jupyter-book", "build", "-W", "--keep-going", site)
+    look(site / "_build" / "html" / "asked.html")
+    print(versions(python, "jupyter-book", "myst-nb"))
 
 
 def test_marimo_shows_a_reply_and_the_panel(tmp_path):
