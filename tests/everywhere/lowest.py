@@ -6,8 +6,17 @@ import shutil
 
 from .venvs import FOLDER, ROOT, run, venv
 
-EXTRAS = "lab,sql,keyring,tokenizer,documents"
-TESTED = ("protocol", "display", "page", "magics", "kernel", "session", "asking")
+EXTRAS = "lab,sql,keyring,tokenizer,documents,dask"
+TESTED = (
+    "protocol",
+    "display",
+    "page",
+    "magics",
+    "kernel",
+    "session",
+    "asking",
+    "jobs/test_cluster.py",
+)
 # They need what is not installed here: other kinds of frames and pictures.
 NOT = ("asking/test_attaching.py", "asking/test_sentinels.py", "asking/test_sentinels_ways.py")
 
