@@ -182,9 +182,12 @@ class Gathered:
 
     @property
     def shortened(self) -> list[str]:
-        """A sentence on each attachment of which only a part leaves."""
-        sent = [a for a in self.attachments if a.name not in self.known]
-        return [f"Of `{a.name}` the model reads {a.cut}." for a in sent if a.cut]
+        """Sentences on the attachments of which only a part leaves, one for each kind of part."""
+        cuts: dict[str, list[str]] = {}
+        for a in self.attachments:
+            if a.cut and a.name not in self.known:
+                cuts.setdefault(a.cut, []).append(a.name)
+        return [f"Of `{'`, `'.join(names)}` the model reads {cut}." for cut, names in cuts.items()]
 
     def behind(self, path: Iterable[Turn]) -> Gathered:
         """These attachments behind the turns of `path`: cards in those turns are known."""

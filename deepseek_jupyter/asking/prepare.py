@@ -23,6 +23,7 @@ from deepseek_jupyter.errors import ContextLengthError, MissingKeyError, Paramet
 from deepseek_jupyter.privacy.policy_file import PolicyFiles
 from deepseek_jupyter.privacy.redaction import Redactor
 from deepseek_jupyter.privacy.rules import Teaching
+from deepseek_jupyter.protocol.deltas import Detail
 from deepseek_jupyter.protocol.dialect import model_id, thinking_fields
 from deepseek_jupyter.protocol.messages import Message, assistant, user
 from deepseek_jupyter.protocol.request import Built, ChatRequest, replays_thinking
@@ -298,6 +299,8 @@ class _Preparation:
         }
         self.parameters = {**given, **self._added(given)}
         self.think, self.effort = self._thinking()
+        if provider.dialect.prefix != "prefix" and self._completes():
+            self.think = False  # it would think between its own words
         turn = replace(turn, provider=provider.name, model=model, parameters=given)
         self.turn = replace(turn, policy=self.teaching.marks)
         self.mask = session.withholding.for_history(self.conversation, redactor)
@@ -321,7 +324,7 @@ class _Preparation:
         check_images(url for message in messages for url in message.images)
         told = (*built.notices, *filter(None, self.told))
         built, budget = self._checked(placed, replace(built, notices=told))
-        turn = self._noted(turn, request, built, window, texts)
+        turn = self._noted(turn, request, built, window, [] if self._completes() else texts)
         if question.new and not question.dry_run:  # only now: a refused question changes nothing
             session.memory.conversation = self.conversation
         remember(session, question, self.conversation.id)
@@ -469,9 +472,22 @@ class _Preparation:
             raise ParameterError("There is no answer to continue.", "Ask a question first.")
         if turn.parent != last.id:
             messages += self._said(last)
-        if prefix == "prefix":
-            return [*messages[:-1], replace(messages[-1], prefix=True)]
-        return [*messages, own]
+        if not self._completes():
+            return [*messages, own]
+        begun = replace(messages[-1], prefix=True)
+        if prefix != "prefix":
+            begun = replace(begun, reasoning=None, reasoning_details=())
+        return [*messages[:-1], begun]
+
+    def _completes(self) -> bool:
+        """Whether the model goes on from the very text of the last answer. With words of the
+        user's it is asked to go on, as it is where it should think first.
+        """
+        prefix = self.provider.dialect.prefix
+        if not self.question.go_on or self.question.prompt.strip():
+            return False
+        thinks = self.think or self.effort not in (None, "none")
+        return prefix == "prefix" or (bool(prefix) and not thinks)
 
     # The request
 
@@ -570,20 +586,25 @@ class _Preparation:
             which = "A picture" if unseen == 1 else f"{unseen} pictures"
             what = f"stayed here: {self.model} is not known to see images."
             said.append(f"{which} of earlier turns {what}")
-        said += [notice for a in placed.gathered.attachments for notice in a.notices]
+        told = [notice for a in placed.gathered.attachments for notice in a.notices]
+        # What a change to a cell sends of a frame is not the user's choice.
+        said += map(Detail, told) if question.material else told
         said += placed.gathered.renewed
         return tuple(filter(None, said))
 
 
 def _sizes(built: Built, texts: Sequence[tuple[str, str]], *, exact: bool) -> list[list[Any]]:
-    """Tokens of each part of a body, ``[name, tokens]``; `texts` are those of its last message."""
+    """Tokens of each part of a body, ``[name, tokens]``; `texts` are those of its last message,
+    none where that is the answer to go on from.
+    """
     measure = count_tokens if exact else estimate_tokens
     if exact:
         count_later(text for _, text in texts)
     body = built.body
     messages = body["messages"]
     first = 1 if messages and messages[0].get("role") == "system" else 0
-    last = max((at for at, m in enumerate(messages) if m.get("role") == "user"), default=first)
+    users = (at for at, m in enumerate(messages) if m.get("role") == "user")
+    last = max(users, default=first) if texts else len(messages)
     history = messages[first:last]
     thinking = sum(measure(m.get("reasoning_content") or "") for m in history)
     parts = [(name, measure(text)) for name, text in texts]

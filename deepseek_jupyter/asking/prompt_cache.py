@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from deepseek_jupyter.protocol.deltas import Detail
 from deepseek_jupyter.protocol.messages import Message
-from deepseek_jupyter.protocol.tokens import estimate_messages, estimate_tokens
+from deepseek_jupyter.protocol.tokens import count_tokens, estimate_messages
 
 _WORTH_TELLING = 1024  # tokens; less is not worth a sentence
 
@@ -42,12 +42,12 @@ def in_cache(before: object, now: Prefix) -> int:
         return 0
     pairs = [*zip(before.messages, now.messages, strict=False)]
     equal = next((n for n, (old, new) in enumerate(pairs) if old != new), len(pairs))
-    found = estimate_messages(now.messages[:equal])
+    found = estimate_messages(now.messages[:equal], measure=count_tokens)
     if equal == len(pairs) or pairs[equal][0].role != pairs[equal][1].role:
         return found
     old, new = (message.content for message in pairs[equal])
     same = bisect_left(range(len(new)), True, key=lambda end: not old.startswith(new[: end + 1]))
-    return found + estimate_tokens(new[:same])
+    return found + count_tokens(new[:same])
 
 
 def what_broke(before: object, now: Prefix) -> str:

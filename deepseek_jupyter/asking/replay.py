@@ -130,6 +130,7 @@ class Replay:
     def __enter__(self) -> Replay:
         record = {**self.reply.record, "status": "waiting", "timing": {}, "steps": []}
         record |= {"answer": "", "reasoning": "", "footer": "", "usage": None, "cost": None}
+        record |= {"notices": []}  # they belong below the answer
         self._on.begin(record, self)
         self._began = time.monotonic()
         self._transcript = Transcript(self._began)

@@ -129,7 +129,8 @@ class Run:
         if (begins := self._prepared.begins) and begins.said:
             self._transcript.notices.append(begins.said)
         news = [*filter(self._session.first_time, self._prepared.notices)]
-        self._transcript.notices += news
+        for told in news:
+            self._transcript.note(told)
         if NO_KEY in news:
             self._turn = replace(self._turn, offer="key")
         if memory.restored_notice and self._session.first_time(memory.restored_notice):

@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from deepseek_jupyter.tools.loop import CallOutcome, Planned
 
 _LIMIT = "not run: the limit of {} rounds of calls is reached. Answer with what you have."
+_AGAIN = "not run: this call was made before, and its result is above. Answer with what you have."
 
 _HOLDS_ROWS = "This result holds rows of your data. May it be sent, as it is here?\n\n"
 _KEPT = "kept here: the result holds rows of {}, and the user did not agree to sending them."
@@ -129,6 +130,7 @@ class ToolRounds:
         self._on_card = on_card
         self._request = prepared.request
         self._rounds: list[_Round] = []
+        self._again = 0  # rounds that only repeated earlier calls
         self._records: list[list[dict[str, Any]]] = []  # of the rounds, as they were shown last
         self._searched: list[Step] = []  # on the way to the answer
         self._usage: Usage | None = None  # of the completions that are dealt with
@@ -205,7 +207,19 @@ class ToolRounds:
     @property
     def _over_limit(self) -> bool:
         """Whether the newest round is one too many: none of its calls runs."""
-        return bool(len(self._rounds) > self._session.config.tool_steps)
+        return self._again > 1 or bool(len(self._rounds) > self._session.config.tool_steps)
+
+    def _repeats(self, planned: Planned) -> bool:
+        """Whether a call that can only read what the user has handed over ran before."""
+        call, tool = planned.call, planned.tool
+        before = (
+            (one.call.name, one.call.arguments)
+            for done in self._rounds[:-1]
+            for one in done.planned
+            if one.call.id in done.facts
+        )
+        reads = tool is not None and tool.consent == "never needed"
+        return reads and (call.name, call.arguments) in before
 
     def _round(self, completion: Completion) -> Generator[Need, Any, ChatRequest]:
         """Decide on the calls of `completion`, then run those that may."""
@@ -216,6 +230,7 @@ class ToolRounds:
         current = _Round(completion, planned)
         self._rounds.append(current)
         self._account(completion)
+        self._again += all(map(self._repeats, planned))
         apart: list[Planned] = []
         together: list[Planned] = []
         for one in planned:
@@ -264,7 +279,9 @@ class ToolRounds:
         from deepseek_jupyter.tools.loop import DENIED
 
         call, session = planned.call, self._session
-        limit = _LIMIT.format(session.config.tool_steps) if self._over_limit else ""
+        limit = _AGAIN if self._repeats(planned) else ""
+        if len(self._rounds) > session.config.tool_steps:
+            limit = _LIMIT.format(session.config.tool_steps)
         if problem := planned.problem or limit:
             yield from self._conclude(current, call, problem, "not run")
             return False
@@ -344,7 +361,7 @@ class ToolRounds:
             parameters["tool_choice"] = "auto"  # once called, it need not be called for ever
         if self._over_limit:
             parameters = self._without_calls(parameters)
-            limit = self._session.config.tool_steps
+            limit = min(len(self._rounds), self._session.config.tool_steps)
             self._transcript.notices.append(f"The model was stopped after {limit} rounds of calls.")
         messages = (*self._request.messages, *done.messages())
         return replace(self._request, messages=messages, parameters=parameters)

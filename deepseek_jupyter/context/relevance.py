@@ -194,6 +194,8 @@ def _partial(a: Attachment, cuts: Sequence[int], chosen: Sequence[int]) -> Attac
     text = "\n".join(pieces) + "\n[…]"
     kept = sum(end - begin for begin, end in ranges)
     share = f"the most relevant {counted(len(ranges), 'part')}, {kept / len(a.text):.0%} of it"
+    if [*chosen] == [0]:
+        share = "the beginning"
     return replace(
         a,
         text=text,

@@ -45,6 +45,8 @@ class _Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         unknown = re.match(r"unrecognized arguments: (\S+)", message)
+        if unknown and unknown[1] in ("-h", "--help"):
+            raise UsageError("%deepseek help lists the flags.")
         if unknown:
             flags = [flag for action in self._actions for flag in action.option_strings]
             hint = suggestion(unknown[1], flags) or " %deepseek help lists the flags."

@@ -22,7 +22,7 @@ from deepseek_jupyter.conversation.exports import ENDINGS, all_turns, write_expo
 from deepseek_jupyter.conversation.outline import steps
 from deepseek_jupyter.display.report import Changes, Drawing, Folds, Report, tell
 from deepseek_jupyter.errors import CellError
-from deepseek_jupyter.protocol.parameters import parse_value
+from deepseek_jupyter.protocol.parameters import STANDARD, parse_value
 from deepseek_jupyter.session.accounts import WAYS, usage
 from deepseek_jupyter.words import said
 
@@ -146,6 +146,8 @@ def _config(session: Session, *items: str) -> Report | None:
             enable_nested()
         elif not equals or name not in config.items():
             close = suggestion(name, [*config.items(), "nested"])
+            if name in STANDARD:
+                close = " It is a parameter: %config DeepSeek.parameters sets it."
             raise UsageError(f"Settings are written name=value; there is no {name!r}.{close}")
         else:
             _set(config, name, text)
@@ -263,6 +265,8 @@ def _undo(session: Session, count: str = "1") -> Report:
     if not count.isdecimal():
         raise UsageError("undo takes the number of turns, 1 without one.")
     left = session.conversation.undo(int(count))
+    if not left:
+        raise UsageError("There is no turn to take back.")
     return Report(f"{turns_in_words(len(left))} taken back; %deepseek tree still shows them.")
 
 

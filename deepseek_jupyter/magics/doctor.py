@@ -91,7 +91,7 @@ def _endpoint(session: Session) -> Iterator[Finding]:
         yield _GOOD, "provider", f"{provider.title}, {provider.base_url}"
         yield _GOOD, "key", key.source if key else "none needed"
         listed = session.endpoints.models(provider, key)
-        yield _GOOD, "answers", f"yes, {len(listed)} models listed"
+        yield _GOOD, "answers", f"yes; models listed: {len(listed)}"
     except DeepSeekError as error:
         yield _BAD, type(error).__name__, f"{error.what} {error.hint}".strip()
 
@@ -108,7 +108,7 @@ def forget() -> Report:
     """Forget what hosts taught and told this week."""
     from deepseek_jupyter.transport.learned import forget
 
-    return Report(f"Forgotten: {forget()} models of hosts. They are asked as their profiles say.")
+    return Report(f"Models forgotten: {forget()}. They are asked as their profiles say.")
 
 
 def _embedded(session: Session) -> Iterator[Finding]:

@@ -102,7 +102,8 @@ def _plays(scratch: Session, question: Question) -> bool:
 
 def _why(command: Command, before: Mapping[str | None, Turn], *, behind: bool) -> str:
     """Why a question has no kept answer, by the one that its cell had before."""
-    asked, then = command.question, before.get(command.question.cell_id)
+    asked = command.question
+    then = before.get(asked.cell_id) if asked.cell_id else None
     if command.map is not None:
         return _UNSEEN
     if then is None:

@@ -69,7 +69,7 @@ def models(session: Session, name: str | None = None) -> Report:
         shown = f"{size:,}" if isinstance(size, int) else ""
         rows.append((str(m["id"]), shown, str(m.get("owned_by") or "")))
     return Report(
-        f"{len(rows)} models at {provider.title}",
+        f"Models at {provider.title}: {len(rows)}",
         sorted(rows),
         ("id", "context", "owner") if rows else (),
         "Other ids are sent as they are; not every host lists all it serves.",

@@ -101,15 +101,20 @@ def most_tokens(text: str) -> int:
     return len(text) if text.isascii() else len(text.encode("utf-8", "surrogatepass"))
 
 
-def estimate_messages(messages: Iterable[Message], *, thinking: bool = False) -> int:
+def estimate_messages(
+    messages: Iterable[Message],
+    *,
+    thinking: bool = False,
+    measure: Callable[[str], int] = estimate_tokens,
+) -> int:
     """Tokens in `messages`, about: calls, the template's own and, where `thinking` says that it
     goes back to the provider, the thinking of earlier answers.
     """
     return sum(
         _PER_MESSAGE
-        + estimate_tokens(m.content)
-        + (estimate_tokens(m.reasoning) if thinking and m.reasoning else 0)
-        + sum(estimate_tokens(call.name + call.arguments) for call in m.tool_calls)
+        + measure(m.content)
+        + (measure(m.reasoning) if thinking and m.reasoning else 0)
+        + sum(measure(call.name + call.arguments) for call in m.tool_calls)
         + PER_IMAGE * len(m.images)
         for m in messages
     )

@@ -392,16 +392,38 @@ class TestContinue:
         ask("", go_on=True)
         assert contents(server.requests[2])[-1] == " three."
 
-    def test_elsewhere_it_is_an_ordinary_turn(self, cut, session, server):
-        session.config.providers = {"vllm": {"base_url": server.base_url("vllm")}}
+    @pytest.mark.parametrize("host", ["vllm", "sglang", "llamacpp", "openrouter"])
+    def test_hosts_that_complete_an_answer_do_so_in_their_way(self, cut, session, server, host):
+        session.config.providers = {host: {"base_url": server.base_url(host), "key_variables": []}}
         server.queue(answer(" three."))
-        ask("", go_on=True, provider="vllm", model="m")
-        assert server.requests[1].path == "/vllm/chat/completions"
+        ask("", go_on=True, provider=host, model="m")
+        body = server.requests[1].json
+        assert body["messages"][0]["content"] == "Count."
+        assert body["messages"][1:] == [{"role": "assistant", "content": "One, two,"}]
+        assert body.get("continue_final_message") == (True if host in ("vllm", "sglang") else None)
+        off = [{"enabled": False}, {"thinking": False}, {"enable_thinking": False}]
+        off.append({"thinking": False, "enable_thinking": False})
+        assert (body.get("reasoning") or body.get("chat_template_kwargs")) in off
+        assert {name for name, _ in ds.last.turn.sending["parts"]} == {"history"}
+
+    def test_elsewhere_it_is_asked_to_go_on(self, cut, session, server):
+        session.config.providers = {"ollama": {"base_url": server.base_url("ollama")}}
+        server.queue(answer(" three."))
+        ask("", go_on=True, provider="ollama", model="m")
         assert contents(server.requests[1]) == [
             "Count.",
             "One, two,",
             "Go on exactly where you stopped.",
         ]
+
+    def test_where_it_should_think_or_has_words_of_its_own_too(self, cut, session, server):
+        session.config.providers = {"vllm": {"base_url": server.base_url("vllm")}}
+        server.queue(answer(" three."), answer("Drei."))
+        ask("", go_on=True, provider="vllm", model="m", think=True)
+        assert contents(server.requests[1])[-1] == "Go on exactly where you stopped."
+        ask("In German.", go_on=True)
+        assert server.requests[2].path == "/deepseek/chat/completions"
+        assert contents(server.requests[2])[-1] == "In German."
 
     def test_an_answer_outside_the_conversation_too(self, cut, session, server):
         server.queue(answer("Red,", finish="length"), answer(" blue."))

@@ -6,6 +6,7 @@ import json
 import os
 import threading
 from itertools import pairwise
+from pathlib import Path
 from pydoc_data.topics import topics
 
 import pytest
@@ -57,11 +58,13 @@ def test_a_transcript_leaves_whole_and_is_cached_over_ten_questions(session, ser
 
 def test_of_three_hundred_pages_the_cache_finds_what_it_can(session, folder, monkeypatch):
     """Ten questions over a real text, Python's own reference, which comes with every Python (PSF
-    licence): 300 pages of 1,500 characters. The server finds what a provider does, whole units of
-    128 tokens (4 characters each) that began a request before; the best possible is that of all
-    that the last request said, and its answer.
+    licence), or that of DEEPSEEK_TEST_BOOK: 300 pages of 1,500 characters. The server finds what
+    a provider does, whole units of 128 tokens (4 characters each) that began a request before; the
+    best possible is that of all that the last request said, and its answer.
     """
-    text = "\n\n".join(topics.values()).replace("+000000120", "120")[:450_000]
+    book = os.environ.get("DEEPSEEK_TEST_BOOK")
+    whole = Path(book).read_text() if book else "\n\n".join(topics.values())
+    text = whole.replace("+000000120", "120")[:450_000]
     assert len(text) == 450_000
     (folder / "reference.txt").write_text(text)
     before, hits, best = [""], [], []
@@ -261,3 +264,12 @@ def test_a_dry_run_counts_a_long_document_to_its_end_once_it_had_the_time(sessio
 def test_the_flags():
     question = parse_cell("-a notes.txt --fit parts --cite", "?").question
     assert (question.fit, question.cite) == ("parts", True)
+
+
+def test_documents_of_which_only_the_beginning_leaves_are_one_sentence(small, folder):
+    for n in range(5):
+        (folder / f"other{n}.txt").write_text("Another matter\n" + "nothing here. " * 2_000)
+    shown = str(ds.ask("Talked about item 7800?", attach=["*.txt"], fit="parts", dry_run=True))
+    names = ", ".join(f"`other{n}.txt`" for n in range(5))
+    assert f"Of {names} the model reads the beginning." in shown
+    assert "Of `talk.txt` the model reads the most relevant" in shown

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -17,6 +18,7 @@ from deepseek_jupyter.asking.preview import sent
 from deepseek_jupyter.errors import ParameterError
 from deepseek_jupyter.magics.commands import run
 from deepseek_jupyter.protocol.snippets import snippet
+from deepseek_jupyter.protocol.tokens import count_with
 from deepseek_jupyter.protocol.wire import WIRES
 from deepseek_jupyter.session.prices import price_list
 from tests.support.asking import KEY
@@ -99,6 +101,20 @@ def test_the_gauge_says_how_full_and_how_dear(session, server):
     assert cached > 9_000
     other = str(ds.ask("And?", attach={"text": text}, dry_run=True, new=True, system="Else."))
     assert ", 0 cached" in other
+
+
+def test_what_is_new_is_not_said_to_be_in_the_cache(session, server):
+    """Also where the tokens that leave are counted, and fewer than an estimate says."""
+    server.queue(answer("A."))
+    ds.ask("Count these. " + "word, " * 500, show=False)
+    new = "And now these? " + "other, " * 100
+    count_with(lambda text: len(text) // 10)
+    try:
+        gauge = str(ds.ask(new, dry_run=True))
+    finally:
+        count_with(None)
+    total, cached = (int(n.replace(",", "")) for n in re.findall(r"([\d,]+) (?:of|cached)", gauge))
+    assert 300 < cached <= total - len(new) // 10
 
 
 def test_the_price_list_has_sources_and_says_what_is_unknown(session):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from io import StringIO
 
 import pytest
 from PIL import Image
@@ -10,7 +11,7 @@ from PIL import Image
 from deepseek_jupyter.asking.ask import ask, resolve, stream
 from deepseek_jupyter.asking.question import Question
 from deepseek_jupyter.config import DeepSeek
-from deepseek_jupyter.display.surfaces import Nowhere
+from deepseek_jupyter.display.surfaces import Nowhere, Terminal
 from deepseek_jupyter.errors import ReplayError
 from deepseek_jupyter.home import home
 from deepseek_jupyter.protocol.deltas import ReasoningDelta, TextDelta
@@ -208,3 +209,13 @@ def test_a_kept_answer_streams_as_deltas(first_run):
 def test_the_footer_says_so(first_run):
     reply = ask(kernel(), Question("Question 1?", cell_id="c1"), Nowhere())
     assert reply.footer.startswith("replayed · ")
+
+
+def test_a_terminal_says_each_notice_once_below_the_answer(notebook, server):
+    server.queue(answer("One, two", finish="length"))
+    cut = Question("Count.", cell_id="c1")
+    ask(kernel(), cut, Nowhere())
+    ask(kernel(), cut, Terminal(out := StringIO()))
+    shown = out.getvalue()
+    assert shown.index("One, two") < shown.index("was cut at the token limit; raise")
+    assert shown.count("was cut at the token limit; raise") == 1

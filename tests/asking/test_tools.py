@@ -477,3 +477,21 @@ def test_the_record_says_rows_failure_and_time_of_a_call(session, server):
     saved = json.loads(json.dumps(reply.bundle()))
     assert "seconds" not in saved[TURN_MIME]["more"]
     assert unpacked(saved)["steps"][0]["results"][0]["seconds"] == first["seconds"]
+
+
+def test_a_query_asked_again_is_not_run_again_and_ends_the_rounds(session, server):
+    """Small models ask for one query until the limit: the second time they are told, then done."""
+    frame = pd.DataFrame({"city": ["Ulm", "Bonn"] * 10})
+    count, other = ({"query": f"SELECT count({what}) FROM df"} for what in ("*", "city"))
+    asked = [calls(("sql", query)) for query in (count, count, other, count)]
+    server.queue(*asked, answer("Twenty."))
+    reply = ds.ask("How many?", attach={"df": frame})
+    first, again, second, _ = told(server)
+    assert "20" in first
+    assert "20" in second
+    assert again.startswith("not run: this call was made before")
+    assert [name for step in reply.steps for _, name in step.decisions].count("not run") == 2
+    assert server.requests[4].json["tool_choice"] == "none"
+    assert reply.text == "Twenty."
+    assert "The model was stopped after 4 rounds of calls." in reply.turn.notices
+    assert server.complaints == []

@@ -48,3 +48,13 @@ def test_the_next_token_is_asked_for_once(session: Session) -> None:
     assert len(found.tokens) == 10
     assert found.tokens[0][0] == " Paris"
     assert found.at(temperature=0)[0] == (" Paris", pytest.approx(1))
+
+
+def test_a_cut_answer_is_continued_from_its_very_words(session: Session) -> None:
+    counts = "Count from one to ten in words."
+    greedy = {"temperature": 0, "max_tokens": 20}
+    whole = ask(session, Question(counts, history=False, parameters={"temperature": 0}))
+    cut = ask(session, Question(counts, new=True, parameters=greedy))
+    assert cut.finish_reason == "length"
+    rest = ask(session, Question("", go_on=True, parameters={"temperature": 0}))
+    assert cut.text + rest.text == whole.text

@@ -208,6 +208,8 @@ WRONG = {
     "--thnik": "Did you mean --think?",
     "--temprature 1": "Did you mean --temperature?",
     "--xyzzy": "%deepseek help",
+    "--help": "%deepseek help lists the flags.",
+    "-h": "%deepseek help lists the flags.",
     "-x": "no flag -x",
     "--temp 1": "no flag --temp",
     "-t hot": "float",

@@ -79,7 +79,7 @@ MODELS = {
 def test_models_of_either_shape(run, server, shape):
     server.queue(plain({"object": "list", "data": MODELS[shape]}))
     told = run("%deepseek models")
-    assert "2 models" in told
+    assert "Models at DeepSeek: 2" in told
     assert "deepseek-v4-pro" in told
     assert ("1,048,576" in told) == (shape == "with sizes")
     assert server.requests[0].path == "/deepseek/models"
@@ -88,7 +88,7 @@ def test_models_of_either_shape(run, server, shape):
 def test_models_of_another_provider(run, server):
     api.get_session().config.providers = {"vllm": {"base_url": server.base_url("vllm")}}
     server.queue(plain({"data": [{"id": "mine"}, {"nothing": 1}, "odd"]}))
-    assert "1 models at vllm" in run("%deepseek models vllm")
+    assert "Models at vllm: 1" in run("%deepseek models vllm")
 
 
 def test_a_hosts_words_bring_no_escape_codes(run, server):
@@ -164,6 +164,7 @@ def test_config_sets_several(run):
 WRONG = {
     "config modle=x": "Did you mean model?",
     "config model": "name=value",
+    "config temperature=0": "It is a parameter: %config DeepSeek.parameters sets it.",
     "config stream=perhaps": "boolean",
     "config attempts=0": "attempts",
     "config think=maybe": "think",
@@ -226,7 +227,7 @@ def test_reset_begins_a_new_conversation(run, server):
 def test_doctor_finds_the_endpoint_well(run, server):
     server.queue(plain({"data": [{"id": "deepseek-flash"}]}))
     told = run("%deepseek doctor")
-    assert "yes, 1 models listed" in told
+    assert "yes; models listed: 1" in told
     assert "Nothing to fix" in told
 
 

@@ -44,6 +44,8 @@ def test_undo_takes_a_turn_off_the_wire_but_not_out_of_the_tree(talk, server):
     sent = [message["content"] for message in server.requests[-1].json["messages"]]
     assert sent == ["I am Ada.", "Hello Ada.", "2 + 3?"]
     assert "2 + 2?" in talk("%deepseek tree")
+    talk("%deepseek undo 5")
+    assert "no turn to take back" in talk("%deepseek undo")
 
 
 def test_fork_and_checkout(talk, server):

@@ -171,6 +171,10 @@ def test_the_columns_of_a_frame_that_the_failing_cell_made_are_sent(run, server)
     before, _, _ = asked.partition("Fix In[")
     assert "vat" in before
     assert "4711" not in before
+    # That "1" would not be recognised elsewhere is told on demand: the level is not the user's.
+    turn = api.get_session().last.turn
+    assert not [said for said in turn.notices if "too short" in said]
+    assert [said for said in turn.details if "too short" in said]
 
 
 def test_a_dry_run_shows_it_and_sends_nothing(run, server, broken):

@@ -274,3 +274,10 @@ def test_pack_with_prompts(lesson, run, tmp_path):
     found = read_recording(tmp_path / "more.dsrec").turns.values()
     assert [turn.prompt for turn in found] == ["Who is <email-1>?", "And who else?", "Twice 4?"]
     assert not any(turn.prompt for turn in read_recording(lesson).turns.values())
+
+
+def test_a_cell_without_an_id_is_not_taken_for_another(run, server):
+    server.queue(answer("8."))
+    run("import deepseek_jupyter as ds; ds.ask('Twice 4?')")
+    run("%ds --replay always Never asked?")
+    assert re.search(r"Never asked\? +this cell has no kept answer", run("%deepseek rehearse"))
