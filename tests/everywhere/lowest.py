@@ -6,17 +6,8 @@ import shutil
 
 from .venvs import FOLDER, ROOT, run, venv
 
-EXTRAS = "lab,sql,keyring,tokenizer,documents,dask"
-TESTED = (
-    "protocol",
-    "display",
-    "page",
-    "magics",
-    "kernel",
-    "session",
-    "asking",
-    "jobs/test_cluster.py",
-)
+EXTRAS = "lab,sql,keyring,tokenizer,documents"
+TESTED = ("protocol", "display", "page", "magics", "kernel", "session", "asking")
 # They need what is not installed here: other kinds of frames and pictures.
 NOT = ("asking/test_attaching.py", "asking/test_sentinels.py", "asking/test_sentinels_ways.py")
 
