@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from .jobs import scorers as scorers
     from .jobs.row_map import Job
     from .jobs.suite import Suite, suite
-    from .jobs.verbs import classify, extract, row_function, translate
+    from .jobs.verbs import ajob, classify, extract, row_function, translate
     from .jobs.verbs import filter as filter
     from .jobs.verbs import map as map
     from .nested import enable_nested
@@ -50,6 +50,7 @@ __all__ = [
     "Suite",
     "__version__",
     "aask",
+    "ajob",
     "ask",
     "card",
     "classify",
@@ -78,7 +79,7 @@ _HOMES = {
     "conversation.conversation": "Conversation",
     "errors": "DeepSeekError Interrupted",
     "jobs.suite": "Suite suite",
-    "jobs.verbs": "classify extract filter map row_function translate job",
+    "jobs.verbs": "ajob classify extract filter map row_function translate job",
     "nested": "enable_nested",
     "page.panel": "panel",
 }

@@ -4,12 +4,16 @@ The four families below `DeepSeekError`: `ConfigurationError` (this side, before
 `TransportError` (the network), `APIError` (the server answered no), and `ResponseError` (an answer
 came, but cannot be used); each class says its cause, and what to do.
 
+The functions above the tree word messages.
+
 Interruption by the user is not in the tree: `Interrupted` is a `KeyboardInterrupt`, so that
 code which catches errors does not swallow a stop.
 """
 
 from __future__ import annotations
 
+import difflib
+from collections.abc import Iterable
 from typing import Any
 
 from .words import said
@@ -23,6 +27,17 @@ def shortened(text: str, longest: int = 60) -> str:
 def one_line(text: str, longest: int) -> str:
     """`text` as one line of at most `longest` characters."""
     return shortened(" ".join(text.split()), longest)
+
+
+def counted(count: int, noun: str) -> str:
+    """1 line, 2 lines."""
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """A sentence that names the known word nearest to `word`; "" where none is near."""
+    close = difflib.get_close_matches(word, list(known), n=1)
+    return f"Did you mean {close[0]}?" if close else ""
 
 
 class DeepSeekError(Exception):

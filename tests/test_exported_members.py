@@ -15,7 +15,7 @@ import deepseek_jupyter as ds
 PUBLIC = {
     *("ask", "aask", "stream", "last", "get_session", "enable_nested", "card", "panel", "turns"),
     *("classify", "compare", "extract", "translate", "row_function", "job", "what_if"),
-    *("suite", "scorers"),
+    *("suite", "scorers", "ajob"),
     "next_tokens",
     *("Reply", "Stream", "Suite", "Conversation", "DeepSeekError", "Interrupted"),
     *("load_ipython_extension", "unload_ipython_extension", "__version__"),

@@ -12,6 +12,7 @@ from pathlib import Path
 
 PACKAGE = Path(__file__).parents[1] / "deepseek_jupyter"
 LONGEST = 60  # lines of a function, from its `def` to its end
+REPEATED = 8  # lines of code, without imports, comments and blank ones, that are a block
 
 
 def modules(package: Path) -> Iterator[tuple[str, ast.Module]]:
@@ -56,6 +57,27 @@ def _twice(named: Iterable[tuple[str, str]]) -> list[str]:
     return [f"{name}: {', '.join(where)}" for name, where in places.items() if len(where) > 1]
 
 
+def blocks_twice(package: Path) -> list[str]:
+    """Where a block of `REPEATED` lines begins that occurs more than once."""
+    return _twice(
+        ("\n".join(text for _, text in lines[at : at + REPEATED]), f"{name}:{lines[at][0]}")
+        for name, lines in ((path, _code_lines(path)) for path in sorted(package.rglob("*.py")))
+        for at in range(len(lines) - REPEATED + 1)
+    )
+
+
+def _code_lines(path: Path) -> list[tuple[int, str]]:
+    text = path.read_text("utf-8")
+    imports = {
+        line
+        for node in ast.walk(ast.parse(text))
+        if isinstance(node, ast.Import | ast.ImportFrom)
+        for line in range(node.lineno, (node.end_lineno or node.lineno) + 1)
+    }
+    stripped = ((at, line.strip()) for at, line in enumerate(text.splitlines(), 1))
+    return [(at, line) for at, line in stripped if line and line[0] != "#" and at not in imports]
+
+
 def test_no_function_is_longer_than_a_page():
     assert long_functions(PACKAGE) == []
 
@@ -66,6 +88,10 @@ def test_no_two_modules_have_one_stem():
 
 def test_no_two_public_classes_have_one_name():
     assert classes_twice(PACKAGE) == []
+
+
+def test_no_block_of_lines_stands_twice():
+    assert blocks_twice(PACKAGE) == []
 
 
 # The rules on a package that breaks each of them once.
@@ -98,3 +124,12 @@ def test_a_public_class_in_two_modules_is_found(tmp_path):
         "b.py": "class Redactor: ...\nclass _Own: ...\nclass Inner: ...",
     }
     assert classes_twice(package_of(tmp_path, files)) == ["Redactor: a.py, b.py"]
+
+
+def test_a_block_that_stands_twice_is_found(tmp_path):
+    block = "".join(f"x{n} = {n}\n" for n in range(REPEATED))
+    apart = block.replace("x3 = 3\n", "x3 = 4\n")
+    other = f"import os\n\ny = 1\n# why\n{block}"
+    package = package_of(tmp_path, {"a.py": block, "b.py": other, "c.py": apart})
+    (found,) = blocks_twice(package)
+    assert found.endswith(f": {tmp_path}/a.py:1, {tmp_path}/b.py:5")

@@ -10,7 +10,6 @@ is in the history already is named in one line, so that the prefix is not paid t
 from __future__ import annotations
 
 import ast
-import difflib
 import os
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -29,7 +28,7 @@ from deepseek_jupyter.conversation.turn import Turn
 from deepseek_jupyter.display.frontend import user_namespace
 from deepseek_jupyter.display.report import Drawing, Report
 from deepseek_jupyter.display.surfaces import Surface
-from deepseek_jupyter.errors import ParameterError
+from deepseek_jupyter.errors import ParameterError, did_you_mean
 from deepseek_jupyter.privacy.levels import (
     FULL,
     SAMPLE,
@@ -38,6 +37,7 @@ from deepseek_jupyter.privacy.levels import (
     Policy,
     asked_of,
     fits_pattern,
+    labels_in,
     parse_spec,
     plain_name,
 )
@@ -80,6 +80,7 @@ class Wanted:
         from deepseek_jupyter.context.frames import may_be_made_of
 
         own, found = _columns_of(self.value), set[str]()
+        own = sorted(labels_in(self.value)) if isinstance(self.value, str) else own
         for name, value in self.names.items() if own else ():
             if fits_pattern(name, pattern) and value is not self.value:
                 names = {plain_name(c) for c in own} & {plain_name(c) for c in _columns_of(value)}
@@ -144,14 +145,11 @@ class Gathered:
     def _part(self, a: Attachment) -> str:
         if a.name in self.known:
             return f"`{a.name}` is as it was above."
-        changed = a.name in self.changed
-        since = ", changed since it was shown above" if changed else ""
-        said = f"`{a.name}` is a {a.source}{since}.\n" if a.source else ""
+        changed = "changed since it was shown above" if a.name in self.changed else ""
         if a.unit and changed:
-            said = (
-                f"`{a.name}`, {'other parts' if a.cut else 'changed since it was shown above'}:\n"
-            )
-        return said + a.text  # no copy of a long text
+            return f"`{a.name}`, {'other parts' if a.cut else changed}:\n{a.text}"
+        since = f", {changed}" if changed else ""
+        return f"`{a.name}` is a {a.source}{since}.\n{a.text}" if a.source else a.text
 
     @property
     def images(self) -> tuple[str, ...]:
@@ -222,8 +220,6 @@ def wanted(items: Iterable[Any], names: Mapping[str, Any]) -> Iterator[Wanted]:
     A text is ``EXPR[:POLICY]``; a mapping has names and objects; a pair an object and its policy;
     anything else is an object, called as the notebook calls it.
     """
-    if isinstance(items, Mapping):
-        items = (items,)
     for number, item in enumerate(items, 1):
         if isinstance(item, Wanted):
             yield item
@@ -277,10 +273,9 @@ def named_value(expression: str, names: Mapping[str, Any], flag: str = "--attach
     try:
         return eval(expression, dict(names))
     except NameError as error:
-        close = difflib.get_close_matches(str(error.name), names, n=1)
-        meant = f"Did you mean {close[0]}?" if close else "Run the cell that defines it."
         raise ParameterError(
-            f"{flag} {expression}: there is no {error.name!r} in this notebook.", meant
+            f"{flag} {expression}: there is no {error.name!r} in this notebook.",
+            did_you_mean(str(error.name), names) or "Run the cell that defines it.",
         ) from None
     except Exception as error:
         raise ParameterError(
@@ -436,7 +431,8 @@ def kept_from_texts(session: Session, name: str, value: Any, names: Mapping[str,
     if not isinstance(value, str | int | float):
         return below or bool(policy.columns or policy.limits or any(r.forbid for r in files))
     kind = "text" if isinstance(value, str) else "number"
-    return level < SAMPLE or any(kind in rules.forbid for rules in files)
+    told = policy.told(value) if isinstance(value, str) else level
+    return min(level, told) < SAMPLE or any(kind in rules.forbid for rules in files)
 
 
 def _cards(path: Iterable[Turn]) -> set[tuple[str, str, str]]:
@@ -475,7 +471,8 @@ def held_back(turn: Turn, files: Iterable[DataRules]) -> bool:
         shown = [(now.level(c["name"]), Level.parse(c["level"])) for c in detail.get("columns", ())]
         if not shown:
             limits = [Level.parse(level) for level in _WHOLE.findall(then)]
-            shown = [(now.whole, min([policy.whole, *limits]))]
+            told = now.told(turn.sent)  # of a text, by the names in it
+            shown = [(min(now.whole, told), min([policy.whole, *limits]))]
         if any(may < did for may, did in shown):
             return True
     return False

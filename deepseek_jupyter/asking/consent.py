@@ -50,10 +50,6 @@ DECISIONS: dict[ConsentAnswer, Decision] = {
     "nobody": "nobody to ask",
     "gone": "nobody to ask",
 }
-_TYPED: dict[str, ConsentAnswer] = {
-    **dict.fromkeys(("y", "yes"), "yes"),
-    **dict.fromkeys(("a", "always"), "always"),
-}
 _TICK = 0.1  # seconds
 
 
@@ -130,11 +126,18 @@ def by_input(name: str, text: str, result: bool = False) -> ConsentAnswer:
     what = f"{visible(name)}, {count} {'line' if count == 1 else 'lines'}"
     verb, says = ("Send the result of", "Result of") if result else ("Run", "The model asks to run")
     print(f"{_said(f'{says} {what}:')}\n\n{code}\n", flush=True)
+    return typed(f"{verb} {what}? [y]es, [n]o, [a]lways in this conversation: ", always=True)
+
+
+def typed(question: str, *, always: bool = False) -> ConsentAnswer:
+    """What the user types to a question that takes y or n, or a for `always`; only a yes is one."""
     try:
-        typed = input(_said(f"{verb} {what}? [y]es, [n]o, [a]lways in this conversation: "))
+        answer = input(_said(question)).strip().lower()
     except (EOFError, NotImplementedError):
         return "nobody"
-    return _TYPED.get(typed.strip().lower(), "no")
+    if always and answer in ("a", "always"):
+        return "always"
+    return "yes" if answer in ("y", "yes") else "no"
 
 
 def _said(text: str) -> str:

@@ -17,7 +17,7 @@ from deepseek_jupyter.sanitizer.listing import visible
 from deepseek_jupyter.session.session import Session
 from deepseek_jupyter.transport.engine import Stop
 
-from .consent import ConsentRequest
+from .consent import ConsentRequest, typed
 from .prepare import Placed, place
 
 _CALL = "file"
@@ -26,18 +26,22 @@ _WIDTH = 80  # characters of each
 
 
 def ask_of_file(session: Session, placed: Placed, on: Surface) -> Placed:
-    """`placed`, or placed again where the user goes on with the file's turns."""
-    if not is_to_be_asked(session, placed, on):
-        return placed
-    if not _by_card(on):
-        return _settled(session, placed, _typed(session))
-    with _card(session, placed) as (request, stop):
-        return _settled(session, placed, request.meet(stop))
+    """`placed`, or placed again where the user goes on with the file's turns.
+
+    The user is to be asked: see `is_to_be_asked`.
+    """
+    if _by_card(on):
+        with _card(session, placed) as (request, stop):
+            answer = request.meet(stop)
+    else:
+        tell(_text(session))
+        answer = typed("Go on with them? [y]es, [n]o, start without: ")
+    return _settled(session, placed, answer)
 
 
 async def aask_of_file(session: Session, placed: Placed, on: Surface) -> Placed:
     """`ask_of_file` on the caller's loop."""
-    if not is_to_be_asked(session, placed, on) or not _by_card(on):
+    if not _by_card(on):
         return ask_of_file(session, placed, on)
     with _card(session, placed) as (request, stop):
         answer = await request.ameet(stop)
@@ -64,15 +68,6 @@ def _card(session: Session, placed: Placed) -> Iterator[tuple[ConsentRequest, St
         yield ConsentRequest(turn.id, _CALL, "", text, on_card=True), stop
     finally:
         card.close(text.partition("\n")[0].replace(":", "."))
-
-
-def _typed(session: Session) -> ConsentAnswer:
-    tell(_text(session))
-    try:
-        said = input("Go on with them? [y]es, [n]o, start without: ")
-    except (EOFError, NotImplementedError):
-        return "nobody"
-    return "yes" if said.strip().lower() in ("y", "yes") else "no"
 
 
 def _settled(session: Session, placed: Placed, answer: ConsentAnswer) -> Placed:

@@ -118,16 +118,10 @@ def cells_of(cells: object, cell_id: str | None) -> Document | None:
     """The code cells of a notebook's JSON, which is not trusted to be one; None for nonsense."""
     if not isinstance(cells, list):
         return None
-    wanted = (cell_id or "").partition("#")[0]
-    found: list[Cell] = []
-    here: int | None = None
-    for cell in cells:
-        if not isinstance(cell, Mapping) or cell.get("cell_type") != "code":
-            continue
-        if wanted and cell.get("id") == wanted:
-            here = len(found)
-        found.append(_cell(cell))
-    return Document(tuple(found), len(found) if here is None else here)
+    code = [c for c in cells if isinstance(c, Mapping) and c.get("cell_type") == "code"]
+    wanted = cell_id.partition("#")[0] if cell_id else None
+    here = (at for at, cell in enumerate(code) if wanted and cell.get("id") == wanted)
+    return Document(tuple(map(_cell, code)), next(here, len(code)))
 
 
 def _cell(cell: Mapping[str, Any]) -> Cell:

@@ -18,7 +18,7 @@ from deepseek_jupyter.conversation.conversation import messages_of
 from deepseek_jupyter.conversation.turn import Turn
 from deepseek_jupyter.display.render import money
 from deepseek_jupyter.display.report import Drawing, Report, for_reader
-from deepseek_jupyter.errors import ParameterError
+from deepseek_jupyter.errors import ParameterError, counted
 from deepseek_jupyter.privacy.redaction import PSEUDONYM, Redactor
 from deepseek_jupyter.protocol.messages import Message, legal, system
 from deepseek_jupyter.protocol.request import join_url, wire_messages
@@ -276,7 +276,7 @@ def _summary(turn: Turn, price: Price | None = None, cached: int = 0) -> str:
         columns = details["columns"]
         leaving = [c["name"] for c in columns if "values" in c["leaves"]]
         count = details["rows"] * len(leaving)
-        which = f"{count:,} value{'' if count == 1 else 's'}" if count else "frequent values"
+        which = counted(count, "value") if count else "frequent values"
         said += [f"{which} of {_names(leaving)} leave"] if leaving else []
         kept = [c["name"] for c in columns if c["leaves"] == "nothing"]
         said += [f"{_names(kept)} {'stays' if len(kept) == 1 else 'stay'}"] if kept else []
@@ -301,7 +301,7 @@ def _data(turn: Turn) -> list[Report]:
             continue
         rows = [(c["name"], c["level"], c["leaves"]) for c in details["columns"]]
         count = details["rows"]
-        remark = f"Values of {count:,} row{'' if count == 1 else 's'} leave." if rows else ""
+        remark = f"Values of {counted(count, 'row')} leave." if rows else ""
         title = f"{record['name']}: {record['kind']}, policy {record['policy']}"
         reports.append(
             Report(title, rows, ("column", "level", "leaves") if rows else (), remark, 1)

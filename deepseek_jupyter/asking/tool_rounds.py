@@ -20,7 +20,7 @@ from deepseek_jupyter.display.pages import ConsentAnswer
 from deepseek_jupyter.display.transcript import Transcript
 from deepseek_jupyter.errors import SchemaMismatchError, shortened
 from deepseek_jupyter.protocol.deltas import Completion, WebPage
-from deepseek_jupyter.protocol.messages import Message, ToolCall, tool, user
+from deepseek_jupyter.protocol.messages import Message, ToolCall, signed, tool, user
 from deepseek_jupyter.protocol.request import Built, ChatRequest
 from deepseek_jupyter.protocol.responses import WEB_SEARCH
 from deepseek_jupyter.protocol.usage import Usage
@@ -104,6 +104,7 @@ class _Round:
             self.completion.reasoning,
             tuple((c.id, self.decisions[c.id]) for c in calls if c.id in self.decisions),
             tuple((c.id, self.facts[c.id]) for c in calls if c.id in self.facts),
+            signed(self.completion.reasoning_details),
         )
 
     @property
@@ -360,17 +361,15 @@ class ToolRounds:
         if parameters.get("tool_choice") not in (None, "auto", "none"):
             parameters["tool_choice"] = "auto"  # once called, it need not be called for ever
         if self._over_limit:
-            parameters = self._without_calls(parameters)
+            dialect = self._prepared.provider.dialect
+            if "tool_choice" in dialect.rows and dialect.tool_choice_none:
+                parameters["tool_choice"] = "none"
+            else:
+                parameters.pop("tools", None)
             limit = min(len(self._rounds), self._session.config.tool_steps)
             self._transcript.notices.append(f"The model was stopped after {limit} rounds of calls.")
         messages = (*self._request.messages, *done.messages())
         return replace(self._request, messages=messages, parameters=parameters)
-
-    def _without_calls(self, parameters: dict[str, Any]) -> dict[str, Any]:
-        dialect = self._prepared.provider.dialect
-        if "tool_choice" in dialect.rows and dialect.tool_choice_none:
-            return {**parameters, "tool_choice": "none"}
-        return {name: value for name, value in parameters.items() if name != "tools"}
 
     # Answers of a shape
 

@@ -56,7 +56,7 @@ class Failure:
                 said.append(f"Of the message of {_kind(one)} the model reads {part}.")
             found = cls(
                 _kind(one),
-                _shortened(message),
+                _both_ends(message),
                 tuple(_frames(one, cell_of)),
                 tuple(dict.fromkeys(_missing(one))),
                 found,
@@ -162,7 +162,7 @@ def _missing(error: BaseException) -> Iterator[str]:
         yield single or double
 
 
-def _shortened(message: str) -> str:
+def _both_ends(message: str) -> str:
     if len(message) <= _MESSAGE:
         return message
     half = _MESSAGE // 2

@@ -21,6 +21,8 @@ from importlib.resources import files
 from itertools import islice
 from string import Template
 
+from deepseek_jupyter.sanitizer.text import fenced
+
 from .effects import EVERYTHING, effects, parsed
 from .executed import Executed
 
@@ -292,24 +294,17 @@ def cells_text(
     for item in chosen:
         why = f" (for {', '.join(item.names)})" if item.names else ""
         part = "" if item.whole else ", an excerpt that must not be rewritten"
-        parts.append(f"{item.run.name}{why}{part}:\n{fenced(item.text)}")
+        parts.append(f"{item.run.name}{why}{part}:\n{fenced(item.text.rstrip(), 'python')}")
     parts += [
         f"{item.run.name} (for {', '.join(item.names)}) is too long to show." for item in left_out
     ]
     what = "The cell that failed" if cell.failed else "The cell"
-    parts.append(f"{what}, {cell.name}:\n{fenced(cell.source)}")
+    parts.append(f"{what}, {cell.name}:\n{fenced(cell.source.rstrip(), 'python')}")
     return "\n\n".join(parts)
 
 
 def notes_text(notes: Sequence[str]) -> str:
     return "\n".join(["Note:", *(f"- {note}" for note in notes)]) if notes else ""
-
-
-def fenced(text: str) -> str:
-    """Python in a fence that is longer than any in it."""
-    longest = max((len(run) for run in re.findall(r"`{3,}", text)), default=2)
-    fence = "`" * (longest + 1)
-    return f"{fence}python\n{text.rstrip()}\n{fence}"
 
 
 def alike(word: str, known: Iterable[str]) -> list[str]:

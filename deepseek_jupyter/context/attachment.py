@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from typing import Any, TypeVar
 
+from deepseek_jupyter.errors import counted
 from deepseek_jupyter.privacy.levels import NONE, Policy
 from deepseek_jupyter.privacy.redaction import Redactor
 from deepseek_jupyter.privacy.withheld import NOTHING_RELEASED, Released, WithheldValues
@@ -202,16 +203,11 @@ def fitting(make: Callable[[T], str], ladder: Sequence[T], tokens: int) -> tuple
     return text, step
 
 
-def shortened(text: str, most: int) -> str:
+def excerpt(text: str, most: int) -> str:
     """`text` in at most `most` characters, and a count of the others."""
     if len(text) <= most:
         return text
     return f"{text[:most]}… ({counted(len(text) - most, 'more character')})"
-
-
-def counted(count: int, noun: str) -> str:
-    """1 line, 2 lines."""
-    return f"{count:,} {noun}{'' if count == 1 else 's'}"
 
 
 def settled(text: str) -> str:

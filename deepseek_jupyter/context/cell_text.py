@@ -11,12 +11,12 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from deepseek_jupyter.errors import ParameterError
+from deepseek_jupyter.errors import ParameterError, counted
 from deepseek_jupyter.privacy.levels import SAMPLE, Policy
 from deepseek_jupyter.privacy.redaction import Redactor
 from deepseek_jupyter.protocol.tokens import estimate_tokens
 
-from .attachment import Attachment, counted, digest, made, shortened
+from .attachment import Attachment, digest, excerpt, made
 
 BUDGET = 2_000  # tokens of all cells together
 _OUTPUT = 400  # characters of one cell's outputs
@@ -127,7 +127,7 @@ def _drawn(cell: Cell, mask: Callable[[str], str]) -> tuple[str, bool]:
     parts = [f"In{number}:\n{mask(_code(cell))}"]
     output = mask(plain_text(cell.output)).strip()
     if output:
-        parts.append(f"Out{number}:\n{shortened(output, _OUTPUT)}")
+        parts.append(f"Out{number}:\n{excerpt(output, _OUTPUT)}")
     return "\n".join(parts), len(output) <= _OUTPUT
 
 

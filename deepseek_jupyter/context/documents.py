@@ -20,9 +20,8 @@ from functools import lru_cache
 from importlib.util import find_spec
 from pathlib import Path
 
-from deepseek_jupyter.errors import ParameterError
+from deepseek_jupyter.errors import ParameterError, counted
 
-from .attachment import counted
 from .document_worker import READERS
 
 LARGEST = 50_000_000  # bytes of a file

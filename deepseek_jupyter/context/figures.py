@@ -16,10 +16,11 @@ import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
+from deepseek_jupyter.errors import counted
 from deepseek_jupyter.privacy.levels import SAMPLE, STATS, Level, Policy
 from deepseek_jupyter.privacy.redaction import Redactor
 
-from .attachment import Attachment, counted, digest, made, type_name
+from .attachment import Attachment, digest, made, type_name
 from .images import data_url
 
 _SIDE = 1_600  # pixels of the longer side

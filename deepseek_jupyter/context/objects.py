@@ -12,11 +12,11 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from deepseek_jupyter.errors import ParameterError
+from deepseek_jupyter.errors import ParameterError, counted
 from deepseek_jupyter.privacy.levels import SAMPLE, Policy
 from deepseek_jupyter.privacy.redaction import Redactor
 
-from .attachment import Attachment, counted, digest, made, settled, shortened, type_name
+from .attachment import Attachment, digest, excerpt, made, settled, type_name
 from .images import encoded, opened
 from .images import fits as is_image
 
@@ -52,7 +52,7 @@ def attach(name: str, value: Any, policy: Policy, redactor: Redactor) -> Attachm
         said, cut = _attributes(value)
     if len(about) > _ABOUT:
         cut = cut or f"{_ABOUT} of {counted(len(about), 'character')} of its description"
-    body = "\n".join(filter(None, (shortened(about, _ABOUT), said)))
+    body = "\n".join(filter(None, (excerpt(about, _ABOUT), said)))
     return made(name, "object", kind, body, policy, redactor, hash=hash, cut=cut)
 
 

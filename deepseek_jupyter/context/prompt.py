@@ -10,7 +10,6 @@ pasted Jinja template, workflow file or decorator is no request of ours.
 
 from __future__ import annotations
 
-import difflib
 import re
 from bisect import bisect_right
 from collections.abc import Callable, Iterator, Mapping
@@ -18,7 +17,7 @@ from dataclasses import dataclass
 from types import CodeType
 from typing import Any
 
-from deepseek_jupyter.errors import TemplateError
+from deepseek_jupyter.errors import TemplateError, did_you_mean
 
 _OPEN = re.compile(r"\\?\{\{")
 _CLOSE = "}}"
@@ -113,9 +112,8 @@ def _value(code: CodeType, source: str, namespace: Mapping[str, Any], keep: Keep
 
 
 def _suggestion(name: str, namespace: Mapping[str, Any]) -> str:
-    close = difflib.get_close_matches(name, [n for n in namespace if not n.startswith("_")], n=1)
-    meant = f"Did you mean {close[0]}? " if close else "Run the cell that defines it. "
-    return f"{meant}For two literal braces write \\{{{{."
+    meant = did_you_mean(name, (n for n in namespace if not n.startswith("_")))
+    return f"{meant or 'Run the cell that defines it.'} For two literal braces write \\{{{{."
 
 
 @dataclass(frozen=True, slots=True)

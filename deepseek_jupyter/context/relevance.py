@@ -15,9 +15,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import pairwise
 
+from deepseek_jupyter.errors import counted
 from deepseek_jupyter.protocol.tokens import estimate_tokens
 
-from .attachment import Attachment, counted, cut, digest
+from .attachment import Attachment, cut, digest
 from .documents import number_at
 
 _PIECE = 1_200  # characters

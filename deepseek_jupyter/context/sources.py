@@ -15,10 +15,11 @@ from collections.abc import Iterator
 from contextlib import suppress
 from typing import Any
 
+from deepseek_jupyter.errors import counted
 from deepseek_jupyter.privacy.levels import SAMPLE, Policy
 from deepseek_jupyter.privacy.redaction import Redactor
 
-from .attachment import Attachment, counted, digest, fitting, made, settled
+from .attachment import Attachment, digest, fitting, made, settled
 
 _SOURCES = (type, types.ModuleType, functools.partial, property, staticmethod, classmethod)
 

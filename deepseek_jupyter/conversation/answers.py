@@ -13,9 +13,9 @@ from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
 
-from deepseek_jupyter.protocol.usage import Usage
+from deepseek_jupyter.protocol.usage import BUCKETS, Usage
 
-from .totals import COUNTS, Total
+from .totals import Total
 
 _OVERHEAD = 300  # bytes of a row next to its texts
 
@@ -52,12 +52,12 @@ def put_answers(
     """Write answers that have arrived in a notebook, today."""
     today = date.today().isoformat()
     connection.executemany(
-        f"INSERT INTO answers(key, whole, notebook, day, model, currency, {', '.join(COUNTS)}, "
-        "cost, body) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        "INSERT INTO answers(key, whole, notebook, day, model, currency, asked, "
+        f"{', '.join(BUCKETS)}, cost, body) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         [
             (
                 *(a.key, a.whole, notebook, today, a.model, a.currency, 1),
-                *(getattr(a.usage, name) for name in COUNTS[1:]),
+                *(getattr(a.usage, name) for name in BUCKETS),
                 format(a.cost or Decimal(), "f"),
                 json.dumps([a.text, a.reasoning, a.finish, *a.times], ensure_ascii=False),
             )
@@ -70,13 +70,13 @@ def answers_of(connection: sqlite3.Connection, keys: Sequence[str]) -> Mapping[s
     """The whole answers to the requests with these keys, the newest of each."""
     found = {}
     rows = connection.execute(
-        f"SELECT key, body, model, currency, cost, {', '.join(COUNTS[1:])} FROM answers "
+        f"SELECT key, body, model, currency, cost, {', '.join(BUCKETS)} FROM answers "
         "WHERE whole AND key IN (SELECT value FROM json_each(?)) ORDER BY rowid",
         (json.dumps(keys),),
     )
-    for key, body, model, currency, cost, prompt, hit, completion, reasoning in rows:
+    for key, body, model, currency, cost, *counts in rows:
         text, thinking, finish, *times = [*json.loads(body), "", 0.0, 0.0][:5]
-        usage = Usage(prompt, completion, hit, reasoning)
+        usage = Usage(**dict(zip(BUCKETS, counts, strict=True)))
         paid = Decimal(cost) if currency else None
         found[key] = KeptAnswer(
             key, text, thinking, model, usage, paid, currency, True, finish, tuple(times)

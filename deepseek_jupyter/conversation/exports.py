@@ -21,17 +21,16 @@ from deepseek_jupyter.protocol.dialect import Dialect
 from deepseek_jupyter.protocol.messages import Message, legal, system
 from deepseek_jupyter.protocol.output import TURN_MIME, output_of, packed
 from deepseek_jupyter.protocol.request import wire_messages
+from deepseek_jupyter.protocol.usage import BUCKETS
 from deepseek_jupyter.sanitizer.sanitizer import sanitize
-from deepseek_jupyter.sanitizer.text import mark_text, plain
+from deepseek_jupyter.sanitizer.text import fenced, mark_text, plain
 
 from .conversation import Conversation
 from .records import dump
 from .restore import METADATA, restore
-from .turn import ENDED_EARLY, SCHEMA, Turn, longest_ticks
+from .turn import ENDED_EARLY, SCHEMA, Turn
 
 ENDINGS = (".md", ".html", ".json", ".ipynb", ".jsonl")
-
-_COUNTS = ("prompt_tokens", "cache_hit_tokens", "completion_tokens", "reasoning_tokens")
 
 _CELL_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")  # nbformat 4.5
 
@@ -47,7 +46,7 @@ def write_export(
     if audit:
         text = to_lines(map(audited, all_turns(conversation)))
     else:
-        text = _with_cells(export_text(conversation, path.suffix), path.suffix, cells)
+        text = export_text(conversation, path.suffix, cells)
     write_new(path, text.encode(), ConversationError)
 
 
@@ -66,21 +65,21 @@ def write_new(path: Path, data: bytes, error: type[DeepSeekError]) -> None:
         ) from why
 
 
-def export_text(conversation: Conversation, ending: str) -> str:
+def export_text(conversation: Conversation, ending: str, cells: Sequence[str] = ()) -> str:
     """The file's text. Raises `ConversationError` for an ending that is none of `ENDINGS`."""
-    forms: dict[str, Callable[[Conversation], str]] = {
-        ".md": to_markdown,
-        ".html": to_html,
-        ".json": to_json,
-        ".ipynb": lambda found: json.dumps(to_notebook(found), indent=1),
-        ".jsonl": lambda found: to_lines(training(found)),
+    forms: dict[str, Callable[[], str]] = {
+        ".md": lambda: to_markdown(conversation, cells),
+        ".html": lambda: to_html(conversation, cells),
+        ".json": lambda: to_json(conversation),
+        ".ipynb": lambda: json.dumps(to_notebook(conversation), indent=1),
+        ".jsonl": lambda: to_lines(training(conversation)),
     }
     if ending not in forms:
         raise ConversationError(
             f"There is no form for {ending or 'a name without an ending'!r}.",
             f"The file's name ends in {', '.join(ENDINGS)}.",
         )
-    return forms[ending](conversation)
+    return forms[ending]()
 
 
 def conversation_of_file(path: Path) -> Conversation:
@@ -173,7 +172,7 @@ def _row(turn: Turn) -> dict[str, Any]:
         "reasoning": seen.reasoning,
         "answer": seen.answer,
         "finish_reason": turn.finish_reason,
-        **{name: getattr(usage, name, None) for name in _COUNTS},
+        **{name: getattr(usage, name, None) for name in BUCKETS},
         "cost": float(cost["amount"]) if cost else None,
         "currency": cost["currency"] if cost else None,
         "seconds": turn.timing.get("total"),
@@ -190,19 +189,26 @@ def all_turns(conversation: Conversation) -> list[Turn]:
     return sorted(turns, key=lambda turn: turn.created)
 
 
-def to_markdown(turns: Iterable[Turn]) -> str:
-    """Prompts and answers of a path."""
+def to_markdown(turns: Iterable[Turn], cells: Sequence[str] = ()) -> str:
+    """Prompts and answers of a path, and what is said of the notebook's `cells`."""
     parts = ["# Conversation"]
     for number, turn in enumerate(turns, 1):
-        parts += [f"## {number}", _fenced(turn.masked().prompt), sanitize(turn.cited).markdown]
+        prompt = fenced(turn.masked().prompt, "text")
+        parts += [f"## {number}", prompt, sanitize(turn.cited).markdown]
         parts.append(f"*{mark_text(plain(' · '.join(_facts(turn))))}*")
+    if cells:
+        parts += ["## Cells", "\n".join(f"- {mark_text(plain(line))}" for line in cells)]
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
-def to_html(turns: Iterable[Turn]) -> str:
-    """A page of its own that loads nothing."""
+def to_html(turns: Iterable[Turn], cells: Sequence[str] = ()) -> str:
+    """A page of its own that loads nothing; see `to_markdown`."""
     page = Template(Path(__file__).with_name("export.html").read_text("utf-8"))
-    return page.substitute(body="\n".join(part for turn in turns for part in _section(turn)))
+    parts = [part for turn in turns for part in _section(turn)]
+    if cells:
+        items = "".join(f"<li>{escape(line)}</li>" for line in cells)
+        parts.append(f"<h2>Cells</h2>\n<ul>{items}</ul>")
+    return page.substitute(body="\n".join(parts))
 
 
 def to_notebook(conversation: Conversation) -> dict[str, Any]:
@@ -231,17 +237,6 @@ def to_notebook(conversation: Conversation) -> dict[str, Any]:
             *(_cell(turn, taken) for turn in way),
         ],
     }
-
-
-def _with_cells(text: str, ending: str, cells: Sequence[str]) -> str:
-    """The text of a form for people, and what is to be said of the notebook's cells."""
-    if cells and ending == ".md":
-        return "\n".join(
-            [text, "## Cells\n", *(f"- {mark_text(plain(line))}" for line in cells), ""]
-        )
-    items = "".join(f"<li>{escape(line)}</li>" for line in cells)
-    end = f"<h2>Cells</h2>\n<ul>{items}</ul>\n</body>"
-    return text.replace("</body>", end) if cells and ending == ".html" else text
 
 
 def _branches(conversation: Conversation) -> dict[str, Any]:
@@ -292,9 +287,3 @@ def _facts(turn: Turn) -> list[str]:
     if turn.cost is not None:
         facts.append(f"{turn.cost['amount']} {turn.cost['currency']}")
     return [fact for fact in facts if fact]
-
-
-def _fenced(text: str) -> str:
-    """A code block around `text`, whatever fences it holds itself."""
-    fence = "`" * max(3, longest_ticks(text) + 1)
-    return f"{fence}text\n{text}\n{fence}"

@@ -155,12 +155,6 @@ class Journal:
         """
         return self._database.read(lambda c: _turns_of(c, ids, masked), {})
 
-    def turns(self, conversation: str) -> list[Turn]:
-        """The turns of a conversation in the order in which they were asked; see `nodes`."""
-        ids = [node.id for node in self.nodes(conversation)]
-        found = self.turns_of(ids)
-        return [found[id] for id in ids if id in found]
-
     def nodes(self, conversation: str) -> list[Node]:
         """The tree of a conversation in the order in which its turns were asked, without texts.
 

@@ -20,7 +20,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from deepseek_jupyter.errors import ReplayError
+from deepseek_jupyter.errors import ReplayError, counted
 from deepseek_jupyter.protocol.usage import Usage
 
 from .answers import KeptAnswer
@@ -37,6 +37,7 @@ _KEPT = (
     *("request_hash", "cell_id", "created", "provider", "model", "served_model", "answer"),
     *("reasoning", "steps", "tool_calls", "usage", "timing", "finish_reason", "format", "tokens"),
 )
+_TIMES = ("first_token", "total")  # of an answer in a job
 _OURS = {"schema": SCHEMA, "id": "packed", "conversation": "packed", "status": "done"}
 
 
@@ -51,14 +52,17 @@ class Recording:
 
     def row(self, key: str) -> KeptAnswer | None:
         """The answer to the request of a job."""
-        turn = self.turns.get(key)
+        turn = self.turns.get(_id(key))
         if turn is None:
             return None
-        return KeptAnswer(key, turn.answer, turn.reasoning or "", turn.model, turn.usage or Usage())
+        first, took = (turn.timing.get(name) or 0.0 for name in _TIMES)
+        answer, finish = turn.answer, turn.finish_reason or ""
+        said = KeptAnswer(key, answer, turn.reasoning or "", turn.model, turn.usage or Usage())
+        return replace(said, finish=finish, times=(first, took))
 
     def __str__(self) -> str:
         models = sorted({turn.served_model or turn.model for turn in self.turns.values()})
-        many = f"{len(self.turns):,} answer{'' if len(self.turns) == 1 else 's'}"
+        many = counted(len(self.turns), "answer")
         return f"{many} of {', '.join(models)}, recorded {self.made[:10]}"
 
 
@@ -72,7 +76,10 @@ def write_recording(
     kept = {t.request_hash: t for t in turns if t.request_hash and t.status == "done"}
     for row in rows:
         said = Turn("row", "rows", "", answer=row.text, reasoning=row.reasoning, model=row.model)
-        kept[row.key] = replace(said, request_hash=row.key, usage=row.usage)
+        said = replace(said, timing=dict(zip(_TIMES, row.times, strict=True)))
+        end = row.finish or None
+        key = _id(row.key)
+        kept[key] = replace(said, request_hash=key, usage=row.usage, finish_reason=end)
     if not kept:
         raise ReplayError("There is no answer to pack.", "Ask first; what is kept is packed.")
     lines = [{"dsrec": VERSION, "made": now()}, *(_line(turn, prompts) for turn in kept.values())]
@@ -122,6 +129,11 @@ def _read(path: Path, packed: bytes) -> Recording:
     return Recording(path, hashlib.sha256(packed).hexdigest(), made[:10], turns)
 
 
+def _id(key: str) -> str:
+    """A job's key in the form of an id: a suite's has blanks in it."""
+    return key.replace(" ", ":")
+
+
 def _refused(path: Path, why: str) -> ReplayError:
     return ReplayError(f"{path} is not taken as a recording: {why}.", "%deepseek pack writes them.")
 
@@ -131,7 +143,8 @@ def _line(turn: Turn, prompts: bool) -> dict[str, Any]:
     line = {name: written[name] for name in (*_KEPT, *(["prompt"] if prompts else []))}
     line["answer"] = turn.answer  # without what was found of its quotes
     line["created"] = turn.recorded or turn.created
-    return {name: value for name, value in {**line, "rhythm": turn.rhythm}.items() if value}
+    line["rhythm"] = turn.rhythm
+    return {name: value for name, value in line.items() if value or name == "answer"}
 
 
 def _turn(line: Mapping[str, Any]) -> Turn | None:

@@ -14,8 +14,8 @@ from decimal import Decimal
 from functools import partial
 from typing import Any, TypeVar
 
-from deepseek_jupyter.protocol.messages import ToolCall
-from deepseek_jupyter.protocol.usage import Usage
+from deepseek_jupyter.protocol.messages import ToolCall, signed
+from deepseek_jupyter.protocol.usage import BUCKETS, Usage
 
 from .turn import SCHEMA, Step, Turn
 
@@ -169,6 +169,19 @@ def _step(value: object) -> Step | None:
     return Step(calls, tuple(results), said, reasoning, tuple(decisions), tuple(facts))
 
 
+def read_details(value: object) -> tuple[dict[str, Any], ...]:
+    """What thinking came with (`Turn.reasoning_details`), as the journal keeps it."""
+    return _each(_detail, value)
+
+
+def _detail(value: object) -> dict[str, Any] | None:
+    found = _object(value) or {}
+    texts = [text for name, text in found.items() if name != "size"]
+    size = found.get("size")
+    sound = type(size) is int and size >= 0 and all(isinstance(text, str) for text in texts)
+    return found if isinstance(found.get("type"), str) and (sound or not signed([found])) else None
+
+
 def _facts(entry: Mapping[str, Any]) -> dict[str, Any]:
     found: dict[str, Any] = _seconds(entry, ("seconds",))
     if type(entry.get("rows")) is int:
@@ -184,8 +197,7 @@ def _count(value: object) -> int:
 def _usage(value: object) -> Usage | None:
     if not isinstance(value, Mapping):
         return None
-    names = ("prompt_tokens", "completion_tokens", "cache_hit_tokens", "reasoning_tokens")
-    counts: dict[str, Any] = {name: _count(value.get(name)) for name in names}
+    counts: dict[str, Any] = {name: _count(value.get(name)) for name in BUCKETS}
     return Usage(**counts, estimated=value.get("estimated") is True)
 
 

@@ -23,7 +23,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import astuple, dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
-from deepseek_jupyter.errors import one_line
+from deepseek_jupyter.errors import counted, one_line
 from deepseek_jupyter.protocol.output import records_of
 
 from .conversation import MAIN, Conversation
@@ -137,7 +137,7 @@ def _opened_last(rows: list[ConversationRow]) -> ConversationRow:
 def _notice(conversation: Conversation, identity: Identity, foreign: int) -> str:
     said = []
     if count := len(conversation.way()):
-        turns = f"{count} turn{'' if count == 1 else 's'}"
+        turns = counted(count, "turn")
         if identity.kind == "copied":
             said.append(f"This notebook is a copy; it goes on from what it carries ({turns}).")
         else:

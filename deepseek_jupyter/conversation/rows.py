@@ -14,10 +14,12 @@ from datetime import datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from .records import dump, read_record
+from deepseek_jupyter.protocol.usage import BUCKETS
+
+from .records import dump, read_details, read_record
 from .search import indexed_text
 from .tree import node_of
-from .turn import Turn, now
+from .turn import Step, Turn, now
 
 if TYPE_CHECKING:
     import sqlite3
@@ -142,7 +144,8 @@ def turn_of(body: str) -> Turn | None:
         usage=usage,
         # The record says "" for both; on the wire an empty chain of thought is not none.
         reasoning=turn.reasoning or ("" if stored.get("reasoned") else None),
-        reasoning_details=tuple(stored.get("reasoning_details", ())),
+        reasoning_details=read_details(stored.get("reasoning_details")),
+        steps=_signed(turn.steps, stored.get("step_details")),
         from_file=stored.get("from_file", False),
         images=tuple(stored.get("images", ())),
         pseudonyms=stored.get("pseudonyms", {}),
@@ -152,11 +155,22 @@ def turn_of(body: str) -> Turn | None:
     )
 
 
+def _signed(steps: tuple[Step, ...], details: object) -> tuple[Step, ...]:
+    """The steps with the signatures of their thinking, where each has its own."""
+    if not isinstance(details, list) or len(details) != len(steps):
+        return steps
+    pairs = zip(steps, map(read_details, details), strict=True)
+    return tuple(replace(step, reasoning_details=found) for step, found in pairs)
+
+
 def _body(turn: Turn) -> str:
     usage = turn.usage
     optional = {
         "reasoned": turn.reasoning is not None,
         "reasoning_details": turn.reasoning_details,
+        "step_details": details
+        if any(details := [s.reasoning_details for s in turn.steps])
+        else (),
         "images": turn.images,
         "pseudonyms": dict(turn.pseudonyms),
         "sending": dict(turn.sending),
@@ -174,7 +188,6 @@ _OF_TURN = (
     *("provider", "model", "served_model", "request_hash", "history", "from_file"),
 )
 _OF_NODE = ("prompt_hash", "answered", "tokens", "thinking")
-_OF_USAGE = ("prompt_tokens", "cache_hit_tokens", "completion_tokens", "reasoning_tokens")
 
 
 def _columns(turn: Turn) -> dict[str, Any]:
@@ -182,7 +195,7 @@ def _columns(turn: Turn) -> dict[str, Any]:
     return {
         **{name: getattr(turn, name) for name in _OF_TURN},
         **{name: getattr(node, name) for name in _OF_NODE},
-        **{name: getattr(turn.usage, name, None) for name in _OF_USAGE},
+        **{name: getattr(turn.usage, name, None) for name in BUCKETS},
         "day": _local_day(turn.created),
         "cost": cost.get("amount"),
         "currency": cost.get("currency"),

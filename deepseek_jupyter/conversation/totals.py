@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Literal
 
-from deepseek_jupyter.protocol.usage import Usage
+from deepseek_jupyter.protocol.usage import BUCKETS, Usage
 
 from .turn import Turn
 
@@ -29,8 +29,10 @@ _KEYS = {
 }
 
 _OUTSIDE_KEYS = {"notebook": "notebook", "conversation": "''", "day": "day", "model": "model"}
-COUNTS = ("asked", "prompt_tokens", "cache_hit_tokens", "completion_tokens", "reasoning_tokens")
-_COLUMNS = ", ".join(("notebook", "day", "model", "currency", *COUNTS, "cost"))
+_COUNTS = ("asked", *BUCKETS)
+_COLUMNS = ", ".join(("notebook", "day", "model", "currency", *_COUNTS, "cost"))
+_SUMS = ", ".join(f"sum(coalesce({name}, 0))" for name in BUCKETS)
+_MONEY = "currency, decimal_sum(cost)"
 
 # Every turn that leads to a tip; one that two branches share counts for both.
 _BRANCHES = """
@@ -78,8 +80,7 @@ def turn_totals(
         head, join = _BRANCHES, "JOIN way ON way.id = t.id"
     _decimal_sum(connection)
     rows = connection.execute(
-        f"{head} SELECT {key}, count(*), total(prompt_tokens), total(cache_hit_tokens), "
-        "total(completion_tokens), total(reasoning_tokens), currency, decimal_sum(cost) "
+        f"{head} SELECT {key}, count(*), {_SUMS}, {_MONEY} "
         f"FROM turns t LEFT JOIN conversations c ON c.id = t.conversation {join} "
         "WHERE NOT from_file AND (:every OR t.conversation = :conversation) "
         "AND (:notebook IS NULL OR c.notebook = :notebook) "
@@ -96,8 +97,8 @@ def turn_totals(
 def add_ghosts(connection: sqlite3.Connection, notebook: str, day: str, spent: Total) -> None:
     """Add what ghost texts of one model cost on a day; `spent.key` is provider and model."""
     test = "notebook = ? AND day = ? AND model = ? AND currency = ?"
-    more = ", ".join(f"{name} = {name} + excluded.{name}" for name in COUNTS)
-    counts = (spent.turns, *(getattr(spent.usage, name) for name in COUNTS[1:]))
+    more = ", ".join(f"{name} = {name} + excluded.{name}" for name in _COUNTS)
+    counts = (spent.turns, *(getattr(spent.usage, name) for name in BUCKETS))
     for currency, amount in spent.cost.items() or [("", Decimal())]:
         key = (notebook, day, spent.key, currency)
         before = connection.execute(f"SELECT cost FROM ghost_texts WHERE {test}", key).fetchone()
@@ -108,7 +109,7 @@ def add_ghosts(connection: sqlite3.Connection, notebook: str, day: str, spent: T
             "cost = excluded.cost",
             (*key, *counts, format(total, "f")),
         )
-        counts = (0,) * len(COUNTS)  # counted once, however many currencies there are
+        counts = (0,) * len(_COUNTS)  # counted once, however many currencies there are
 
 
 def outside_totals(
@@ -123,8 +124,7 @@ def outside_totals(
         return []
     _decimal_sum(connection)
     rows = connection.execute(
-        f"SELECT {_OUTSIDE_KEYS[by]}, sum(asked), sum(prompt_tokens), sum(cache_hit_tokens), "
-        "sum(completion_tokens), sum(reasoning_tokens), currency, decimal_sum(cost) "
+        f"SELECT {_OUTSIDE_KEYS[by]}, sum(asked), {_SUMS}, {_MONEY} "
         f"FROM {table} WHERE :notebook IS NULL OR notebook = :notebook "
         "GROUP BY 1, currency ORDER BY min(day)",
         {"notebook": notebook},
@@ -140,11 +140,11 @@ def _decimal_sum(connection: sqlite3.Connection) -> None:
 def _added_up(rows: Iterable[tuple[Any, ...]]) -> list[Total]:
     """One `Total` a key, of rows that may be several a key: a currency each.
 
-    A row is key, `COUNTS`, currency and amount.
+    A row is key, count, `BUCKETS`, currency and amount.
     """
     totals = []
-    for key, turns, prompt, hit, completion, reasoning, currency, amount in rows:
-        usage = Usage(int(prompt), int(completion), int(hit), int(reasoning))
+    for key, turns, *counts, currency, amount in rows:
+        usage = Usage(**dict(zip(BUCKETS, counts, strict=True)))
         cost = {currency: Decimal(amount)} if currency and amount else {}
         totals.append(Total(str(key), turns, usage, cost))
     return by_key(totals)

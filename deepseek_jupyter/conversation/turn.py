@@ -16,8 +16,9 @@ from typing import Any
 from uuid import UUID
 
 from deepseek_jupyter.privacy.redaction import Redactor, restore, restore_shown
-from deepseek_jupyter.protocol.messages import SIGNED, Message, ToolCall, assistant, tool, user
+from deepseek_jupyter.protocol.messages import Message, ToolCall, assistant, signed, tool, user
 from deepseek_jupyter.protocol.usage import Usage
+from deepseek_jupyter.sanitizer.text import longest_ticks
 
 from .outline import outline
 
@@ -45,7 +46,8 @@ class Step:
     `answer` and `reasoning` are what the model said with its calls; `results` are pairs of a call's
     id and the text that went back; `decisions` are pairs of a call's id and what was decided about
     it (docs/tools.md), `facts` of a call's id and what the record says of its run: ``seconds``,
-    ``failed``, and of a table ``rows``, and ``more`` where those are not all.
+    ``failed``, and of a table ``rows``, and ``more`` where those are not all. `reasoning_details`
+    are the signatures of `reasoning`, without its text; they stay out of the record.
     """
 
     tool_calls: tuple[ToolCall, ...]
@@ -54,12 +56,14 @@ class Step:
     reasoning: str | None = None
     decisions: tuple[tuple[str, str], ...] = ()
     facts: tuple[tuple[str, Mapping[str, Any]], ...] = ()
+    reasoning_details: tuple[dict[str, Any], ...] = ()
 
     def messages(self) -> list[Message]:
         """The assistant message with the calls, and a tool message for each result."""
         if self.by_server:
             return []
         called = assistant(self.answer, reasoning=self.reasoning, tool_calls=self.tool_calls)
+        called = replace(called, reasoning_details=self.reasoning_details)
         return [called, *(tool(text, id) for id, text in self.results)]
 
     @property
@@ -96,7 +100,7 @@ class Turn:
     record. `history` says whether the turn belongs to the conversation's memory. `request_hash` is
     the hash of everything that was asked, by which a pinned answer is found again. `from_file`
     marks a turn that was read from a notebook and not asked here (see `restore`).
-    `reasoning_details` are what OpenRouter wants back unmodified. `images` went with `sent`.
+    `reasoning_details` are what a host wants back unmodified. `images` went with `sent`.
     `steps` came before the answer; `tool_calls` are those left open at its end. `replayed` says
     that the answer is that of an earlier turn, asked at the moment `recorded`, and nothing was
     sent. `policy` names the rules of a policy file that held for it. `offer` is what its card has a
@@ -159,9 +163,8 @@ class Turn:
         said = [user(self.sent or self.prompt, self.images)]
         said += [message for step in self.steps for message in step.messages()]
         if self.answer:
-            signed = tuple(d for d in self.reasoning_details if d.get("type") in SIGNED)
             own = assistant(self.answer, reasoning=self.reasoning)
-            said.append(replace(own, reasoning_details=signed))
+            said.append(replace(own, reasoning_details=signed(self.reasoning_details)))
         return said
 
     @property
@@ -268,11 +271,6 @@ def _literal(text: str) -> str:
     longest = longest_ticks(text)
     fence = "`" * (longest + 1)
     return f"{fence} {text} {fence}" if longest else f"`{text}`"
-
-
-def longest_ticks(text: str) -> int:
-    """How many backticks stand in a row in `text`."""
-    return max(map(len, re.findall("`+", text)), default=0)
 
 
 def now() -> str:

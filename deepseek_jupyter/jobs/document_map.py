@@ -20,10 +20,10 @@ from deepseek_jupyter.asking.long_texts import map_plan, pace, time_for, tokens_
 from deepseek_jupyter.asking.prepare import place, prepare
 from deepseek_jupyter.asking.preview import Preview
 from deepseek_jupyter.asking.question import Question
-from deepseek_jupyter.context.attachment import counted
 from deepseek_jupyter.context.relevance import shares
 from deepseek_jupyter.display.render import money
 from deepseek_jupyter.display.report import Report
+from deepseek_jupyter.errors import counted
 from deepseek_jupyter.privacy.redaction import restore
 from deepseek_jupyter.protocol.tokens import count_body, count_tokens, most_tokens
 from deepseek_jupyter.protocol.usage import Usage, plus

@@ -105,8 +105,9 @@ def holm(ps: Sequence[float]) -> list[float]:
 
 
 def smallest_visible(count: int, spread: float = USUAL) -> float:
-    """The difference that `count` cases show in four of five tries, where the mean squared
-    difference of a case is `spread`: of right and wrong, the share of cases that differ.
+    """The difference that `count` cases show in four of five tries by the usual formula, where the
+    mean squared difference of a case is `spread`: of right and wrong, the share of cases that
+    differ. McNemar's exact test shows it in 77 to 79 of 100.
     """
     return (_Z + NormalDist().inv_cdf(POWER)) * sqrt(spread / max(count, 1))
 

@@ -1,15 +1,16 @@
 """The verbs on frames: `map`, and on top of it `classify`, `extract`, `translate` and `filter`,
-each a prompt file in ``prompts`` and a schema.
+each a prompt file in ``prompts`` and a schema; `ajob` awaits any job.
 
 `map` and `filter` are called as Python's own, so a star import leaves them out.
 """
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cache, partial
 from importlib.resources import files
-from typing import Any, Literal
+from typing import Any, Literal, ParamSpec, TypeVar, cast
 
 from deepseek_jupyter.asking.question import NAMED_PARAMETERS, Question
 from deepseek_jupyter.display.frontend import user_namespace
@@ -19,6 +20,11 @@ from deepseek_jupyter.session.session import get_session
 from . import row_map as rows_of
 from .row_map import Job, row_map
 from .row_task import MapOptions, RowTask
+
+_TICK, _UNWIND = 0.1, 2.0  # seconds
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 _QUESTION = {"model", "provider", "system", "think", "effort", "replay", "dry_run"}
 
@@ -54,7 +60,12 @@ def map(
     """
     given = MapOptions(to, into, rows, budget, also, truth, concurrency, max_errors, show, where)
     task = RowTask(get_session(), frame, question_of(prompt, options), given, user_namespace())
-    if given.in_kernel:
+    return answered(task)
+
+
+def answered(task: RowTask) -> Any:
+    """The rows of a task with their answers, asked where its options say."""
+    if task.options.in_kernel:
         return row_map(task)
     from .cluster import ClusterJob
 
@@ -90,10 +101,10 @@ def filter(frame: Any, prompt: str, *, into: str = "holds", **options: Any) -> A
 
     A trial comes back with the column `into`, so that its rows can be looked at. See `map`.
     """
-    answered = map(frame, prompt_of("filter", condition=prompt), to=bool, into=into, **options)
+    found = map(frame, prompt_of("filter", condition=prompt), to=bool, into=into, **options)
     job = rows_of.last_job
     if options.get("rows") != "all" or job is None:
-        return answered
+        return found
     return job.picked([at for at, (holds,) in sorted(job.values.items()) if holds])
 
 
@@ -117,6 +128,42 @@ def _batch(frames: Any, **options: Any) -> Any:
 def job() -> Job | None:
     """The newest job, whole or not; None before the first."""
     return rows_of.last_job
+
+
+async def ajob(job: Callable[P, T], *args: P.args, **options: P.kwargs) -> T:
+    """A job for code with an event loop of its own: `map` and its verbs, `suite`, `compare`, their
+    ``run`` and ``retry``; what it returns or raises is the job's.
+
+    It runs on a thread, a scorer of the user's too, and the loop goes on meanwhile. Cancelling the
+    task stops the job; what was answered is kept, as after Ctrl-C.
+
+    >>> found = await ds.ajob(ds.suite, cases, variants, rows="all")  # doctest: +SKIP
+    """
+    from deepseek_jupyter.transport.engine import Stop, stops_all
+
+    stop = Stop()
+
+    def run() -> tuple[T | None, BaseException | None]:
+        stops_all.set(stop)
+        try:
+            return job(*args, **options), None
+        except BaseException as error:  # an interrupt in a future would end the caller's loop
+            return None, error
+
+    work = asyncio.ensure_future(asyncio.to_thread(run))
+    try:
+        while not work.done():  # a signal alone does not wake the loop, see asking.ask
+            await asyncio.wait((work,), timeout=_TICK)
+    except asyncio.CancelledError:
+        stop()
+        await asyncio.wait((work,), timeout=_UNWIND)
+        raise
+    found, error = work.result()
+    if isinstance(error, KeyboardInterrupt):
+        raise asyncio.CancelledError from error
+    if error is not None:
+        raise error
+    return cast("T", found)
 
 
 def question_of(prompt: str, options: Mapping[str, Any]) -> Question:

@@ -6,11 +6,10 @@ Before adding syntax here, add a flag to ``flags.json``.
 from __future__ import annotations
 
 import argparse
-import difflib
 import json
 import re
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from functools import cache
 from pathlib import Path
@@ -20,7 +19,7 @@ from IPython.core.error import UsageError
 
 from deepseek_jupyter.asking.question import FITS, FORMATS, NAMED_PARAMETERS, Question
 from deepseek_jupyter.config import APPROVALS, EFFORTS, ON_ERROR, REPLAYS
-from deepseek_jupyter.errors import ParameterError
+from deepseek_jupyter.errors import ParameterError, did_you_mean
 from deepseek_jupyter.protocol.parameters import SYNONYMS, parse_value
 
 
@@ -36,6 +35,7 @@ class Command:
     map: str | None = None
     into: str = "answer"
     rows: int | str = 5
+    where: str = "kernel"
     compare: str | None = None
     times: int = 1
 
@@ -49,8 +49,8 @@ class _Parser(argparse.ArgumentParser):
             raise UsageError("%deepseek help lists the flags.")
         if unknown:
             flags = [flag for action in self._actions for flag in action.option_strings]
-            hint = suggestion(unknown[1], flags) or " %deepseek help lists the flags."
-            raise UsageError(f"There is no flag {unknown[1]}.{hint}")
+            hint = did_you_mean(unknown[1], flags) or "%deepseek help lists the flags."
+            raise UsageError(f"There is no flag {unknown[1]}. {hint}")
         raise UsageError(message[:1].upper() + message[1:].rstrip(".") + ".")
 
 
@@ -178,9 +178,3 @@ def _spans(line: str) -> list[tuple[str, int]]:
             word = match[0]
         found.append((word, match.start()))
     return found
-
-
-def suggestion(word: str, known: Sequence[str]) -> str:
-    """A sentence that names the nearest known word, "" when none is near."""
-    close = difflib.get_close_matches(word, known, n=1)
-    return f" Did you mean {close[0]}?" if close else ""

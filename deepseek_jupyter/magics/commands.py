@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import getpass
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from functools import partial
 from inspect import signature
@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from IPython.core.error import UsageError
 
 from deepseek_jupyter.api import get_session
+from deepseek_jupyter.asking.consent import typed
 from deepseek_jupyter.asking.notebook_cells import raw_cells
 from deepseek_jupyter.asking.preview import Preview, drawn, preview
 from deepseek_jupyter.asking.preview import sent as preview_sent
@@ -21,18 +22,16 @@ from deepseek_jupyter.config import DeepSeek
 from deepseek_jupyter.conversation.exports import ENDINGS, all_turns, write_export
 from deepseek_jupyter.conversation.outline import steps
 from deepseek_jupyter.display.report import Changes, Drawing, Folds, Report, tell
-from deepseek_jupyter.errors import CellError
+from deepseek_jupyter.errors import CellError, counted, did_you_mean
 from deepseek_jupyter.protocol.parameters import STANDARD, parse_value
 from deepseek_jupyter.session.accounts import WAYS, usage
 from deepseek_jupyter.words import said
 
 from . import reports
-from .arguments import flag_help, parse_line, split, suggestion
+from .arguments import flag_help, parse_line, split
 from .origins import origins
-from .reports import turns_in_words
 
 if TYPE_CHECKING:
-    from deepseek_jupyter.conversation.recording import Recording
     from deepseek_jupyter.fixing.fix import Proposal
     from deepseek_jupyter.session.session import Session
 
@@ -98,9 +97,13 @@ def run(line: str, cell_id: Callable[[], str | None] = lambda: None) -> Any:
         return reports.status(get_session())
     name = words[0]
     if name not in COMMANDS:
-        close = suggestion(name, list(COMMANDS)) or " %deepseek help lists the commands."
-        raise UsageError(f"There is no command {name!r}.{close}")
+        hint = did_you_mean(name, COMMANDS) or "%deepseek help lists the commands."
+        raise UsageError(f"There is no command {name!r}. {hint}")
     return COMMANDS[name].run(name, words[1:])
+
+
+def _refused(what: str, word: str, known: Iterable[str]) -> UsageError:
+    return UsageError(f"{what} {did_you_mean(word, known)}".rstrip())
 
 
 # The session's
@@ -123,7 +126,7 @@ _command("[PROVIDER]", "what is left on the account")(reports.balance)
 @_command(f"[{'|'.join(WAYS)}]", "tokens and cost, of this session without one")
 def _usage(session: Session, by: str | None = None) -> Report:
     if by is not None and by not in WAYS:
-        raise UsageError(f"usage takes {', '.join(WAYS)}.{suggestion(by, WAYS)}")
+        raise _refused(f"usage takes {', '.join(WAYS)}.", by, WAYS)
     return usage(session, by)  # type: ignore[arg-type]
 
 
@@ -145,10 +148,11 @@ def _config(session: Session, *items: str) -> Report | None:
                 raise UsageError("nested can only be switched on; restarting switches it off.")
             enable_nested()
         elif not equals or name not in config.items():
-            close = suggestion(name, [*config.items(), "nested"])
+            hint = did_you_mean(name, [*config.items(), "nested"])
             if name in STANDARD:
-                close = " It is a parameter: %config DeepSeek.parameters sets it."
-            raise UsageError(f"Settings are written name=value; there is no {name!r}.{close}")
+                hint = "It is a parameter: %config DeepSeek.parameters sets it."
+            what = f"Settings are written name=value; there is no {name!r}. {hint}"
+            raise UsageError(what.rstrip())
         else:
             _set(config, name, text)
     return None
@@ -179,8 +183,8 @@ def _login(session: Session, name: str = "", *, forget: bool = False) -> Report:
 
     if name.startswith(("sk-", "sk_")):
         raise UsageError("Never type a key into a cell: %deepseek login asks for it, hidden.")
-    name = name or session.config.provider or "deepseek"
     profile = session.endpoints.profile(name)
+    name = profile.name
     if forget:
         found = forget_key(profile)
         return Report(f"The key for {name} is {'gone' if found else 'not stored'}.")
@@ -198,8 +202,7 @@ def _login(session: Session, name: str = "", *, forget: bool = False) -> Report:
 @_command("install|status|remove [MODEL]", "the embedded model")
 def _local(session: Session, verb: str = "status", model: str | None = None) -> Report:
     if verb not in reports.LOCAL_VERBS:
-        close = suggestion(verb, reports.LOCAL_VERBS)
-        raise UsageError(f"local takes install, status or remove.{close}")
+        raise _refused("local takes install, status or remove.", verb, reports.LOCAL_VERBS)
     return reports.local_model(verb, model)
 
 
@@ -207,7 +210,7 @@ def _local(session: Session, verb: str = "status", model: str | None = None) -> 
 def _reset(session: Session) -> Report:
     turns = len(session.conversation.way())
     session.conversation.reset()
-    return Report(f"A new conversation begins; the last one had {turns_in_words(turns)}.")
+    return Report(f"A new conversation begins; the last one had {counted(turns, 'turn')}.")
 
 
 @_command("[--forget]", "check this installation and say what to fix")
@@ -267,7 +270,7 @@ def _undo(session: Session, count: str = "1") -> Report:
     left = session.conversation.undo(int(count))
     if not left:
         raise UsageError("There is no turn to take back.")
-    return Report(f"{turns_in_words(len(left))} taken back; %deepseek tree still shows them.")
+    return Report(f"{counted(len(left), 'turn')} taken back; %deepseek tree still shows them.")
 
 
 @_command("TURN NAME", "begin a branch at a turn")
@@ -329,22 +332,14 @@ def _unpack(session: Session, file: str) -> Report:
     path = Path(file).expanduser()
     found = read_recording(path)
     if not session.recordings.is_trusted(found):
-        if not _says_yes(found):
+        tell(f"{path} was not made here: {found}. What it says becomes part of the conversation.")
+        if typed("Use it? [y]es, [n]o: ") != "yes":
             return Report(f"{path} is not used.")
         session.recordings.trust(found)
     config = session.config
     config.recordings = [*config.recordings, str(path)]
     config.replay = "auto" if config.replay == "never" else config.replay
     return Report(f"{path} answers now: {found}.")
-
-
-def _says_yes(found: Recording) -> bool:
-    """Whether the user takes answers that may be anyone's as the model's."""
-    tell(f"{found.path} was not made here: {found}. What it says becomes part of the conversation.")
-    try:
-        return input(said("Use it? [y]es, [n]o: ")).strip().lower() in ("y", "yes")
-    except (EOFError, NotImplementedError):
-        return False
 
 
 @_command("", "which cells have a kept answer, and why others have none")
@@ -358,15 +353,15 @@ def _rehearse(session: Session) -> Report:
 def _trust(session: Session, what: str | None = None) -> Report:
     """Take along the file's turns that are not from here; `journal`: what the file lacks."""
     if what not in (None, "journal"):
-        raise UsageError(f"trust takes journal or nothing.{suggestion(str(what), ['journal'])}")
+        raise _refused("trust takes journal or nothing.", str(what), ["journal"])
     count = session.memory.trust_journal() if what else session.memory.trust()
     if not count:
         return Report("There is nothing to take along.")
-    return Report(f"{turns_in_words(count)} taken along; the next question sends this branch.")
+    return Report(f"{counted(count, 'turn')} taken along; the next question sends this branch.")
 
 
 def _where(session: Session) -> Report:
-    turns = turns_in_words(len(session.conversation.way()))
+    turns = counted(len(session.conversation.way()), "turn")
     return Report(f"On branch {session.conversation.active}, {turns}.")
 
 

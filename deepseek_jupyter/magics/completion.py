@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from IPython.core.completer import CompletionContext, SimpleMatcherResult
 
     from deepseek_jupyter.session.session import Session
-    from deepseek_jupyter.transport.providers import Provider
 
 _CELL = re.compile(r"\s*%%(?:ds|deepseek)(?![\w.])")
 _LINE = re.compile(r"\s*(?:[\w.]+\s*=\s*)?%(ds|deepseek)\s")
@@ -120,7 +119,7 @@ def _values(action: Action, value: str, words: Sequence[str]) -> Offers:
 
 def _parameter(value: str, provider: str) -> Offers:
     name, equals, chosen = value.partition("=")
-    rows = _profile(provider).dialect.rows
+    rows = _session().endpoints.profile(provider).dialect.rows
     if not equals:
         return _starting(name, _of("parameter", (f"{row}=" for row in rows)))
     words: Sequence[str] = rows[name].choices if name in rows else ()
@@ -172,28 +171,23 @@ def _functions() -> list[str]:
 
 
 def _providers() -> list[str]:
-    from deepseek_jupyter.transport.providers import PROVIDERS
-
-    return list(dict.fromkeys([*PROVIDERS, *_session().config.providers]))
-
-
-def _profile(name: str) -> Provider:
-    return _session().endpoints.profile(name or _session().config.provider or "deepseek")
+    return _session().endpoints.names
 
 
 def _models(value: str, provider: str) -> Iterator[tuple[str, str]]:
     """Ids of the provider in use, and ``provider:id`` of the others."""
     prefix, colon, _ = value.partition(":")
     if colon and prefix in _providers():
-        yield from _of("model", (f"{prefix}:{name}" for name in _ids(_profile(prefix))))
+        yield from _of("model", (f"{prefix}:{name}" for name in _ids(prefix)))
         return
-    yield from _of("model", _ids(_profile(provider)))
+    yield from _of("model", _ids(provider))
     if not provider:
         yield from _of("provider", (f"{name}:" for name in _providers()))
 
 
-def _ids(provider: Provider) -> list[str]:
-    """The model ids that the profile names, its default first."""
+def _ids(name: str) -> list[str]:
+    """The model ids that a provider's profile names, its default first."""
+    provider = _session().endpoints.profile(name)
     if provider.name == "local":
         from deepseek_jupyter.local import MODELS
 

@@ -180,15 +180,16 @@ def _mapped(command: Command, names: Mapping[str, Any]) -> Any:
     from deepseek_jupyter.api import get_session
     from deepseek_jupyter.asking.ask import schema_value
     from deepseek_jupyter.asking.attachments import named_value
-    from deepseek_jupyter.jobs.row_map import row_map
     from deepseek_jupyter.jobs.row_task import MapOptions, RowTask
+    from deepseek_jupyter.jobs.verbs import answered
 
     question, session = command.question, get_session()
     to = str if question.schema is None else schema_value(question.schema, names)
     quiet = command.quiet or session.config.quiet
-    options = MapOptions(to, command.into, command.rows, question.budget, show=not quiet)
+    given = (to, command.into, command.rows, question.budget)
+    options = MapOptions(*given, show=not quiet, where=command.where)
     frame = named_value(str(command.map), names, "--map")
-    return row_map(RowTask(session, frame, question, options, names))
+    return answered(RowTask(session, frame, question, options, names))
 
 
 def _place(session: Session, command: Command, reply: Reply) -> None:
@@ -257,12 +258,9 @@ def _ended(result: Any) -> None:
         failed=error is not None,
         at=time.time(),
     )
-    log.add(run, error if _of_the_code(error) else None)
-
-
-def _of_the_code(error: BaseException | None) -> bool:
-    """Whether the user's code raised it: a stop and our own refusals do not count."""
-    return isinstance(error, Exception) and not isinstance(error, DeepSeekError | UsageError)
+    # A stop and our own refusals are not errors of the user's code.
+    ours = not isinstance(error, Exception) or isinstance(error, DeepSeekError | UsageError)
+    log.add(run, None if ours else error)
 
 
 def register(ipython: Any) -> None:

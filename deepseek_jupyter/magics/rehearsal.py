@@ -39,7 +39,8 @@ if TYPE_CHECKING:
 
 _CELL = re.compile(r"\s*%%(?:ds|deepseek)\b[ \t]*(.*)\n?([\s\S]*)")
 _LINE = re.compile(r"^\s*(?:[\w.]+\s*=\s*)?%ds\s+(.+)$", re.MULTILINE)
-_PYTHON = re.compile(r"\bds\.(?:ask|aask|stream|map|filter|classify|extract|translate|compare)\(")
+_VERBS = "ask|aask|stream|map|filter|classify|extract|translate|compare|suite|ajob"
+_PYTHON = re.compile(rf"\bds\.(?:{_VERBS})\(")
 _UNSEEN = "not looked at; deepseek-jupyter replay runs it"
 _SECONDS = 600  # that one cell may take
 

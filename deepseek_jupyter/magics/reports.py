@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from deepseek_jupyter._version import __version__
 from deepseek_jupyter.display.report import Report
-from deepseek_jupyter.errors import DeepSeekError, LocalModelError, MissingKeyError
+from deepseek_jupyter.errors import DeepSeekError, LocalModelError, MissingKeyError, counted
 from deepseek_jupyter.privacy.rules import file_in_words
 from deepseek_jupyter.session.accounts import in_words, session_totals
 
@@ -24,7 +24,7 @@ def status(session: Session) -> Report:
     """Where questions go, what is remembered, what was spent."""
     rows = [("version", __version__), *_endpoint(session)]
     rows += _policy(session)
-    rows.append(("conversation", turns_in_words(len(session.conversation.way()))))
+    rows.append(("conversation", counted(len(session.conversation.way()), "turn")))
     spent = in_words(session_totals(session))
     rows.append(("spent", f"{len(session.spent)} answers" + (f", {spent}" if spent else "")))
     if session.last:
@@ -52,11 +52,6 @@ def _endpoint(session: Session) -> list[tuple[str, str]]:
     if session.config.fallback:
         rows.append(("fallback", ", ".join(session.config.fallback)))
     return rows
-
-
-def turns_in_words(count: int) -> str:
-    """1 turn, 2 turns."""
-    return f"{count} turn{'s' if count != 1 else ''}"
 
 
 def models(session: Session, name: str | None = None) -> Report:
@@ -94,12 +89,10 @@ def _balance_row(info: Mapping[str, Any]) -> tuple[str, ...]:
 def providers(session: Session) -> Report:
     """Every profile: where it is, where its key comes from, its default model."""
     from deepseek_jupyter.transport.keys import find_key
-    from deepseek_jupyter.transport.providers import PROVIDERS, provider_named
 
-    own = session.config.providers
     rows = []
-    for name in dict.fromkeys([*PROVIDERS, *own]):
-        provider = provider_named(name, own)
+    for name in session.endpoints.names:
+        provider = session.endpoints.profile(name)
         try:
             key = find_key(provider)
             source = key.source if key else "needs none"
@@ -120,7 +113,7 @@ def parameters(session: Session, name: str | None = None) -> Report:
     """What ``--param`` takes at a provider: range, default, meaning, and when it has no effect."""
     from deepseek_jupyter.protocol.parameters import MEANINGS
 
-    provider = session.endpoints.profile(name or session.config.provider or "deepseek")
+    provider = session.endpoints.profile(name)
     dialect, rows = provider.dialect, []
     ignored = dialect.ignored_when_thinking, dialect.ignored_when_not_thinking
     without_effect = (dialect.ignored, *ignored)

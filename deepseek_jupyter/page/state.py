@@ -174,7 +174,8 @@ def status(session: Session, request: Request | None = None) -> dict[str, Any]:
     """
     asked = bool(session.spent)
     total = sum(notebook_totals(session), Total("")) if asked else Total("")
-    ghosts = notebook_ghosts(session) if asked or session.ghosts.spent else Total("")
+    paid = notebook_ghosts(session) if asked or session.ghosts.spent else []
+    ghosts = sum(paid, Total(""))
     usage = total.usage
     return {
         "notebook": session.conversation.notebook if asked else None,

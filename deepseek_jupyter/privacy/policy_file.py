@@ -9,7 +9,6 @@ A file with an unknown key is refused: a rule that is misspelt protects nothing.
 
 from __future__ import annotations
 
-import difflib
 import os
 import re
 import stat
@@ -20,7 +19,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from deepseek_jupyter.errors import PolicyError, one_line
+from deepseek_jupyter.errors import PolicyError, did_you_mean, one_line
 
 from .detectors import DETECTORS
 
@@ -388,8 +387,7 @@ _TEACHING: dict[str, Check] = {
 
 
 def _meant(name: str, known: Mapping[str, Any]) -> str:
-    close = difflib.get_close_matches(name, known, n=1)
-    return f" Did you mean {close[0]}?" if close else f" There are {', '.join(known)}."
+    return f" {did_you_mean(name, known) or 'There are ' + ', '.join(known) + '.'}"
 
 
 def _wrong(path: str, line: int, what: str) -> PolicyError:

@@ -9,14 +9,13 @@ What it does give: no one breaks it by accident, and everyone sees which rules h
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from fnmatch import fnmatchcase
 from typing import Any
 
-from deepseek_jupyter.errors import ParameterError, PolicyError
+from deepseek_jupyter.errors import ParameterError, PolicyError, did_you_mean
 
 from .levels import FULL, Level, Policy, fits_pattern, plain_name, speaks_of
 from .policy_file import DataRules, PolicyFile, PolicyFiles, TeachingRules
@@ -314,11 +313,10 @@ def check_columns(frame: str, known: Sequence[str], names: Iterable[str]) -> Non
     """Raise `ParameterError` for a name that `frame` lacks: a misspelt rule protects nothing."""
     for name in names:
         if not any(speaks_of(name, label) for label in known):
-            close = difflib.get_close_matches(name, known, n=1)
             has = f"It has {', '.join(known[:12])}." if known else "It has no columns or keys."
             raise ParameterError(
                 f"{frame} has no column {name!r}, so a rule for it keeps nothing back.",
-                f"Did you mean {close[0]!r}?" if close else has,
+                did_you_mean(name, known) or has,
             )
 
 

@@ -13,7 +13,7 @@ from __future__ import annotations
 import json
 import re
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
@@ -21,6 +21,11 @@ Role = Literal["system", "user", "assistant", "tool"]
 
 # Kinds of `reasoning_details` that hold no text: what other wires than chat want back beside it.
 SIGNED = frozenset(("thinking", "redacted_thinking", "reasoning"))
+
+
+def signed(details: Iterable[Mapping[str, Any]]) -> tuple[dict[str, Any], ...]:
+    """Those of `details` that later turns may send back: they hold no text beside the turn's."""
+    return tuple(dict(d) for d in details if str(d.get("type")) in SIGNED)
 
 
 @dataclass(frozen=True, slots=True)

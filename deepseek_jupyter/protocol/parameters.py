@@ -8,7 +8,6 @@ provider's own page for its additions.
 
 from __future__ import annotations
 
-import difflib
 import json
 import re
 from collections.abc import Callable, Iterable, Mapping
@@ -18,7 +17,7 @@ from numbers import Real
 from pathlib import Path
 from typing import Any
 
-from deepseek_jupyter.errors import ParameterError, shortened
+from deepseek_jupyter.errors import ParameterError, did_you_mean, shortened
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,9 +210,6 @@ def _suggestion(name: str, rows: Iterable[str]) -> str:
     if takers := [taker for taker, taken in TAKEN.items() if name in taken.split()]:
         return f"It is taken by {', '.join(takers)}: -p asks one of them."
     names = sorted(rows)
-    close = difflib.get_close_matches(name, names, n=1)
-    if close:
-        return f"Did you mean {close[0]}?"
-    return (
+    return did_you_mean(name, names) or (
         f"It takes {', '.join(names)}. %config DeepSeek.extra_body passes any other field as it is."
     )

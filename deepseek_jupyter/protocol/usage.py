@@ -13,6 +13,9 @@ from datetime import UTC, datetime, time
 from decimal import Context, Decimal, InvalidOperation, localcontext
 from typing import Any
 
+# What is counted of each request, as fields of `Usage`.
+BUCKETS = ("prompt_tokens", "cache_hit_tokens", "completion_tokens", "reasoning_tokens")
+
 _MOST = 10**15  # of tokens or money: more is a mistake
 _OURS = Context(prec=28)  # the user's own context may have two digits, or raise where ours rounds
 
@@ -49,12 +52,9 @@ class Usage:
     def __add__(self, other: Usage) -> Usage:
         known = [cost for cost in (self.cost, other.cost) if cost is not None]
         return Usage(
-            self.prompt_tokens + other.prompt_tokens,
-            self.completion_tokens + other.completion_tokens,
-            self.cache_hit_tokens + other.cache_hit_tokens,
-            self.reasoning_tokens + other.reasoning_tokens,
-            plus(*known) if known else None,
-            self.estimated or other.estimated,
+            **{name: getattr(self, name) + getattr(other, name) for name in BUCKETS},
+            cost=plus(*known) if known else None,
+            estimated=self.estimated or other.estimated,
         )
 
     def to_json(self) -> dict[str, int]:

@@ -90,6 +90,17 @@ def clean(text: str) -> str:
     return _ODD.sub(_seen, text) if _ODD.search(text) else text
 
 
+def fenced(text: str, language: str) -> str:
+    """`text` as a block of code in Markdown, in a fence that is longer than any in it."""
+    fence = "`" * max(3, longest_ticks(text) + 1)
+    return f"{fence}{language}\n{text}\n{fence}"
+
+
+def longest_ticks(text: str) -> int:
+    """How many backticks stand in a row in `text`, at most."""
+    return max(map(len, re.findall("`+", text)), default=0)
+
+
 def plain(text: str) -> str:
     r"""`text` for a terminal: no escape sequences, no controls but ``\n`` and ``\t``.
 

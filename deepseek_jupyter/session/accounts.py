@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, get_args
 from deepseek_jupyter.conversation.totals import By, Total, by_key
 from deepseek_jupyter.display.render import money
 from deepseek_jupyter.display.report import Report
-from deepseek_jupyter.errors import shortened
+from deepseek_jupyter.errors import one_line
 
 from .session import Session
 
@@ -61,21 +61,21 @@ def _as(kind: str, totals: Iterable[Total]) -> Iterator[Total]:
         yield replace(total, key=f"{total.key} ({kind})" if total.key else kind)
 
 
-def notebook_ghosts(session: Session, provider: str = "") -> Total:
+def notebook_ghosts(session: Session) -> list[Total]:
     """What the notebook's ghost texts have cost so far, in all kernels; an estimate."""
-    conversation, paid = session.conversation, list(session.ghosts.spent.values())
-    if conversation.journal is not None and conversation.notebook is not None:
-        session.ghosts.flush()
-        paid = conversation.journal.ghosts("model", notebook=conversation.notebook)
-    return sum(_at(provider, paid), Total(""))
+    conversation = session.conversation
+    if conversation.journal is None or conversation.notebook is None:
+        return list(session.ghosts.spent.values())
+    session.ghosts.flush()
+    return conversation.journal.ghosts("model", notebook=conversation.notebook)
 
 
-def _jobs(session: Session, provider: str = "") -> Total:
+def _jobs(session: Session) -> list[Total]:
     """What the answers of the notebook's jobs have cost so far, in all kernels."""
-    conversation, paid = session.conversation, list(session.jobs.values())
-    if conversation.journal is not None and conversation.notebook is not None:
-        paid = conversation.journal.answer_totals("model", notebook=conversation.notebook)
-    return sum(_at(provider, paid), Total(""))
+    conversation = session.conversation
+    if conversation.journal is None or conversation.notebook is None:
+        return list(session.jobs.values())
+    return conversation.journal.answer_totals("model", notebook=conversation.notebook)
 
 
 def notebook_cost(session: Session, currency: str, provider: str = "", own: str = "") -> Decimal:
@@ -83,22 +83,18 @@ def notebook_cost(session: Session, currency: str, provider: str = "", own: str 
     what answers under way may cost, without the turn `own`; at `provider`, or at all.
     """
     held = [total for turn, total in [*session.held.items()] if turn != own]
-    total = sum(_at(provider, held), _everything(session, provider))
-    return total.cost.get(currency, Decimal())
+    at = f"{provider}:" if provider else ""
+    spent = (total for total in (*_everything(session), *held) if total.key.startswith(at))
+    return sum(spent, Total("")).cost.get(currency, Decimal())
 
 
-def _everything(session: Session, provider: str = "") -> Total:
-    others = notebook_ghosts(session, provider) + _jobs(session, provider)
-    return sum(_at(provider, notebook_totals(session)), others)
-
-
-def _at(provider: str, totals: Iterable[Total]) -> Iterator[Total]:
-    return (total for total in totals if total.key.startswith(f"{provider}:" if provider else ""))
+def _everything(session: Session) -> list[Total]:
+    return [*notebook_totals(session), *notebook_ghosts(session), *_jobs(session)]
 
 
 def notebook_tokens(session: Session) -> int:
     """The tokens that the notebook has used so far, ghost text and jobs too."""
-    used = _everything(session).usage
+    used = sum(_everything(session), Total("")).usage
     return used.prompt_tokens + used.completion_tokens
 
 
@@ -121,7 +117,7 @@ def _named(totals: list[Total], by: By, journal: Journal) -> list[Total]:
     """The totals, under names that a person knows in place of ids."""
     if by == "turn":
         turns = journal.turns_of([total.key for total in totals])
-        heads = {id: shortened(" ".join(turn.prompt.split()), 40) for id, turn in turns.items()}
+        heads = {id: one_line(turn.prompt, 40) for id, turn in turns.items()}
         name = {id: f"{id[-6:]}  {head}" for id, head in heads.items()}
     elif by == "notebook":
         rows = {total.key: journal.notebook(total.key) for total in totals}

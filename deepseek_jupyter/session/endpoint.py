@@ -93,8 +93,13 @@ class Endpoints:
         told = f"DeepSeek.parameters has {', '.join(foreign)}, which {provider.name} does not take."
         return {**kept, **own}, told if foreign else ""
 
+    @property
+    def names(self) -> list[str]:
+        """All providers, those of the settings last."""
+        return list(dict.fromkeys((*PROVIDERS, *self.config.providers)))
+
     def _exists(self, name: str) -> bool:
-        return name in PROVIDERS or name in self.config.providers
+        return name in self.names
 
     def _default(self) -> str:
         addressed = self.config.base_url or os.environ.get("DEEPSEEK_BASE_URL", "")
@@ -113,8 +118,7 @@ class Endpoints:
 
     def keyless(self, name: str | None = None) -> tuple[Provider, Secret]:
         """The profile that `provider` would need a key for, without one."""
-        meant = name or self.named(None, self.config.model)[0] or self.config.provider
-        provider = self.profile(meant or "deepseek")
+        provider = self.profile(name or self.named(None, self.config.model)[0])
         if provider.name == "local":
             from deepseek_jupyter import local
 
@@ -122,8 +126,9 @@ class Endpoints:
             return provider.derive(default_model=model), Secret("")
         return self._addressed(provider), Secret("")
 
-    def profile(self, name: str) -> Provider:
-        """The profile called `name`, as the settings change it."""
+    def profile(self, name: str | None = None) -> Provider:
+        """The profile called `name`, or that of the settings, as the settings change it."""
+        name = name or self.config.provider or "deepseek"
         return provider_named(name, self.config.providers)
 
     def _spelt(self, name: str) -> str:
@@ -148,7 +153,7 @@ class Endpoints:
 
         if standard.name != "local" and (embedded := local.status()).ready:
             yield from (f"local:{model.id}" for model in embedded.models)
-        for name in dict.fromkeys((*PROVIDERS, *self.config.providers)):
+        for name in self.names:
             if name == "local" or (name in KEYLESS and name not in self.config.providers):
                 continue
             with suppress(DeepSeekError):  # any id can be typed; one that lists none is no trouble

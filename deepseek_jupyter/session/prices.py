@@ -11,12 +11,9 @@ from deepseek_jupyter.display.render import money
 from deepseek_jupyter.display.report import Report
 from deepseek_jupyter.errors import ParameterError
 from deepseek_jupyter.protocol.model_facts import MODELS
-from deepseek_jupyter.protocol.usage import PricePeriod, Usage, period_at, plus
-from deepseek_jupyter.transport.providers import PROVIDERS
+from deepseek_jupyter.protocol.usage import BUCKETS, PricePeriod, Usage, period_at, plus
 
 from .session import Session
-
-_COUNTS = ("prompt_tokens", "completion_tokens", "cache_hit_tokens", "reasoning_tokens")
 
 
 def price_list(session: Session) -> Report:
@@ -43,7 +40,7 @@ def price_list(session: Session) -> Report:
 
 
 def _models(session: Session) -> Iterator[tuple[str, str]]:
-    names = list(dict.fromkeys([*PROVIDERS, *session.config.providers]))
+    names = session.endpoints.names
     for name, own in session.config.prices.items():
         if isinstance(own, Mapping):
             yield from ((name, model) for model in own)
@@ -99,7 +96,7 @@ def what_if(session: Session, asked: Iterable[Mapping[str, Any]], models: Sequen
 
 
 def _usage(row: Mapping[str, Any]) -> Usage:
-    found = {name: row.get(name) for name in _COUNTS}
+    found = {name: row.get(name) for name in BUCKETS}
     # A frame may have NaN, which does not equal itself, where there is nothing.
     known: dict[str, Any] = {n: int(v) for n, v in found.items() if v and v == v}
     return Usage(**known)

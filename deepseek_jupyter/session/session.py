@@ -56,10 +56,6 @@ class GhostCosts:
         self.spent[paid.key] = self.spent.get(paid.key, Total(paid.key)) + paid
         self._writer.submit(write, paid)
 
-    def total(self) -> Total:
-        """All of it."""
-        return sum(self.spent.values(), Total(""))
-
     def flush(self) -> None:
         """Wait until all of it is written. Not for the engine's thread."""
         here = threading.current_thread().name

@@ -19,7 +19,9 @@ import sys
 import threading
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine, Generator
 from concurrent.futures import CancelledError, Future
+from contextvars import ContextVar
 from typing import Any, Generic, TypeVar
+from weakref import WeakSet
 
 from deepseek_jupyter.errors import DeepSeekError, Interrupted
 
@@ -86,8 +88,8 @@ class Engine:
         items: queue.SimpleQueue[list[T] | None] = queue.SimpleQueue()
         job = _Job(self.loop, _pump(source, items.put))
         job.result.add_done_callback(lambda _: items.put(None))
-        if stop is not None:
-            stop.bind(job)
+        for ends in filter(None, (stop, stops_all.get())):
+            ends.bind(job)
         try:
             while True:
                 try:
@@ -135,25 +137,29 @@ class Engine:
 
 
 class Stop:
-    """Ends a drain from any thread, without waiting for it, also one that has yet to begin.
+    """Ends drains from any thread, without waiting for them, also those that have yet to begin.
 
     Call it to stop; `asked` says whether it was called.
     """
 
     def __init__(self) -> None:
         self.asked = False
-        self._job: _Job[Any] | None = None
+        self._jobs: WeakSet[_Job[Any]] = WeakSet()
 
     def bind(self, job: _Job[Any]) -> None:
-        """Say what a stop ends."""
-        self._job = job
+        """Say what else a stop ends."""
+        self._jobs.add(job)
         if self.asked:
             job.abandon()
 
     def __call__(self) -> None:
         self.asked = True
-        if self._job is not None:
-            self._job.abandon()
+        for job in list(self._jobs):
+            job.abandon()
+
+
+# What ends every drain of this context, beside the drain's own.
+stops_all: ContextVar[Stop | None] = ContextVar("stops_all", default=None)
 
 
 class _Job(Generic[T]):

@@ -45,7 +45,7 @@ def message(server, at=-1, which=-1):
 def test_a_rule_for_a_column_that_is_not_there_stops_the_question(session, server, names):
     with pytest.raises(ParameterError, match="no column 'emial'") as told:
         ask("?", attach=["df:emial=none"])
-    assert told.value.hint == "Did you mean 'email'?"
+    assert told.value.hint == "Did you mean email?"
     assert server.requests == []
     session.config.data_policy = "sample,nowhere=none"  # said of every frame there will be
     server.queue(answer("Fine."))

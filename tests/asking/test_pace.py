@@ -243,7 +243,7 @@ def test_without_its_rhythm_it_comes_at_once(session, server):
     session.config.replay = "auto"
     ask(session, Q, Nowhere())
     journal = session.conversation.journal
-    assert unpacked(journal.turns(session.conversation.id)[0].rhythm)
+    assert unpacked(journal.turn(session.conversation.tip).rhythm)
     watch = Watch()
     forged = Question("Tell me.", cell_id="c1", pace="1")
     (turn,) = session.conversation.turns()

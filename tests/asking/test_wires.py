@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 import threading
+from contextlib import closing
 
 import pytest
 
 import deepseek_jupyter as ds
 from deepseek_jupyter import errors
+from deepseek_jupyter.conversation.journal import default_path
+from deepseek_jupyter.session import session as sessions
+from deepseek_jupyter.session.session import Session
 from tests.support.asking import KEY
 from tests.support.scripted import Reply, send, wait_for
-from tests.support.wires import named, reply, responses_events, search, whole_reply
+from tests.support.wires import bytes_of, named, reply, responses_events, search, whole_reply
 from tests.support.wording import tool_call
 
 WIRES = ("chat", "responses", "messages")
@@ -51,6 +56,43 @@ class TestOnEachWire:
         assert ds.ask("Add.", tools=[add]).text == "Five."
         assert [text for _, text in ds.last.steps[0].results] == ["2", "3"]
         assert "Hm." in server.requests[-1].raw.decode()
+
+    @pytest.mark.parametrize("restarted", [False, True])
+    def test_thinking_of_every_round_goes_back_as_it_came(
+        self, wire, session, server, notebook, monkeypatch, restarted
+    ):
+        rounds = [("Hm.", "sig-1"), ("Ha.", "sig-2"), ("So.", "sig-3")]
+        calls = [[tool_call(f"c{n}", "add", '{"a": 1, "b": 1}')] for n in range(2)]
+        answers = [("", calls[0], "tool_calls"), ("", calls[1], "tool_calls"), ("Two.", (), "stop")]
+        for (text, made, finish), (thought, mark) in zip(answers, rounds, strict=True):
+            said = bytes_of(wire, text, thought, made, finish=finish)
+            for name in (b"c2lnbmVk", b"rs_1"):
+                said = said.replace(name, mark.encode())
+            server.queue(Reply(send(said)))
+        found = ds.ask("Add.", tools=[add])
+        assert "sig-" not in json.dumps(found.bundle())
+        if restarted:
+            monkeypatch.setattr(sessions, "_session", Session(session.config))
+        server.queue(reply(wire, "Yes."))
+        ds.ask("Sure?")
+        sent = server.requests[-1].json
+        if wire == "chat":
+            said = [m for m in sent["messages"] if m["role"] == "assistant"]
+            back = [
+                (m["reasoning_content"], mark) for m, (_, mark) in zip(said, rounds, strict=True)
+            ]
+        elif wire == "messages":
+            said = [b for m in sent["messages"] for b in m["content"] if isinstance(b, dict)]
+            back = [(b["thinking"], b["signature"]) for b in said if b["type"] == "thinking"]
+        else:
+            said = [i for i in sent["input"] if i.get("type") == "reasoning"]
+            back = [(i["content"][0]["text"], i["id"]) for i in said]
+        assert back == rounds
+        with closing(sqlite3.connect(default_path())) as journal:
+            (body,) = journal.execute(
+                "SELECT body FROM bodies JOIN turns USING (key) WHERE id = ?", (found.turn.id,)
+            ).fetchone()
+        assert [body.count(mark) for _, mark in rounds] == ([0] if wire == "chat" else [1]) * 3
 
     def test_a_conversation_may_change_its_wire(self, session, server):
         for at, name in enumerate(WIRES):

@@ -234,6 +234,21 @@ def test_the_sliders_of_the_next_tokens_ask_nothing(book, server):
     assert len(server.requests) == 1
 
 
+def test_thinking_is_looked_at_and_not_gone_on_from(book, server):
+    asked(book, server, sentence(), thinking=sentence(12))
+    fold = book.card.locator(".jp-DeepSeek-token-fold")
+    fold.locator("summary").click()
+    menu = book.card.locator(".jp-DeepSeek-token-menu")
+    book.card.locator("[data-list='1'] [data-at='3']").focus()
+    menu.get_by_text("Only tokens of the answer can be gone on from.").wait_for()
+    assert menu.locator("button").count() == 0
+    picture(book, "thinking-tokens")
+    token(book, 6).focus()
+    menu.locator("button").first.wait_for()
+    assert "Only tokens" not in menu.inner_text()
+    assert len(server.requests) == 1
+
+
 def test_axe_finds_nothing_serious_and_it_can_be_looked_at(book, server):
     page = book.page
     asked(book, server, sentence(), thinking=sentence(12))

@@ -6,7 +6,8 @@ import pytest
 
 from deepseek_jupyter.cells.edits import diff, read_edits
 from deepseek_jupyter.cells.executed import Executed
-from deepseek_jupyter.cells.lineage import fenced, prompt
+from deepseek_jupyter.cells.lineage import prompt
+from deepseek_jupyter.sanitizer.text import fenced
 
 CELLS = {n: Executed(n, f"x = {n}") for n in (1, 2, 3)}
 
@@ -65,7 +66,7 @@ def test_nothing_in_a_difference_is_hidden(hidden):
 
 
 def test_a_fence_is_longer_than_those_in_the_cell():
-    text = fenced('"""\n```\ncode\n````\n"""')
+    text = fenced('"""\n```\ncode\n````\n"""', "python")
     assert text.startswith("`````python\n")
     assert text.endswith("\n`````")
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import os
+import sqlite3
 import stat
 import threading
+from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -14,7 +17,7 @@ import pytest
 from deepseek_jupyter.conversation.journal import Journal, default_path
 from deepseek_jupyter.protocol.usage import Usage
 
-from .turns import a_full_turn, a_turn
+from .turns import a_full_turn, a_turn, kept_turns
 
 
 def test_a_turn_is_read_back_as_it_was_written(journal, path):
@@ -22,6 +25,29 @@ def test_a_turn_is_read_back_as_it_was_written(journal, path):
     journal.finish(turn)
     journal.close()
     assert Journal.open(path).turn(turn.id) == turn
+
+
+@pytest.mark.parametrize(
+    "forged",
+    [
+        *("x", {}, [], [{}], [[], [{"type": "thinking"}]], [[], [7, None, {"type": ["thinking"]}]]),
+        *([[], [{"type": "thinking", "size": size, "signature": "s"}]] for size in (-1, 1.5, "3")),
+        [[], [{"type": "thinking", "size": 3, "signature": {"role": "system"}}]],
+        [[], [{"type": "reasoning", "size": 3, "id": "r" * 300_000}]],
+    ],
+)
+def test_forged_signatures_are_left_out(journal, path, forged):
+    turn = a_full_turn()
+    journal.finish(turn)
+    journal.close()
+    with closing(sqlite3.connect(path)) as file, file:
+        (text,) = file.execute("SELECT body FROM bodies").fetchone()
+        body = {**json.loads(text), "step_details": forged, "reasoning_details": forged}
+        file.execute("UPDATE bodies SET body = ?", (json.dumps(body),))
+    found = Journal.open(path).turn(turn.id)
+    assert found.reasoning_details == ()
+    assert [step.reasoning_details for step in found.steps] == [(), ()]
+    assert found.messages()
 
 
 def test_the_hosts_own_cost_and_an_absent_chain_of_thought_are_kept(journal):
@@ -43,7 +69,7 @@ def test_a_turn_that_ends_is_one_turn(journal):
     turn = a_turn()
     for write in (journal.write_running, journal.write_running, journal.finish, journal.finish):
         write(turn)
-    assert journal.turns("c") == [turn]
+    assert kept_turns(journal) == [turn]
     assert [hit.turn for hit in journal.search("answer")] == [turn.id]
 
 
@@ -51,7 +77,7 @@ def test_what_does_not_belong_to_the_memory_is_kept_but_not_in_the_tree(journal)
     forgotten, empty, kept = a_turn(history=False), a_turn(answer=""), a_turn()
     for turn in (forgotten, empty, kept):
         journal.finish(turn)
-    assert journal.turns("c") == [kept]
+    assert kept_turns(journal) == [kept]
     assert journal.turn(forgotten.id) == forgotten
     assert sum(total.turns for total in journal.totals()) == 3
 
@@ -84,7 +110,7 @@ def test_threads_share_it(journal):
         thread.start()
     for thread in threads:
         thread.join()
-    assert len(journal.turns("threads")) == 80
+    assert len(kept_turns(journal, "threads")) == 80
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
@@ -103,7 +129,7 @@ def test_a_fork_has_a_connection_of_its_own(journal):
     journal.finish(after)
     _, status = os.waitpid(child, 0)
     assert os.waitstatus_to_exitcode(status) == 0
-    assert {turn.id for turn in journal.turns("c")} == {before.id, in_child.id, after.id}
+    assert {turn.id for turn in kept_turns(journal)} == {before.id, in_child.id, after.id}
 
 
 # Searching
@@ -204,7 +230,7 @@ def test_what_is_too_old_goes_and_cannot_be_read_from_the_file(journal, path):
     journal.set_tip("c", "main", new.id)
     pruned = journal.prune(keep_days=30)
     assert pruned.turns == 1
-    assert journal.turns("c") == [new]
+    assert kept_turns(journal) == [new]
     assert journal.branches("c") == {"main": new.id}
     assert journal.search("secretword") == []
     journal.close()
@@ -219,7 +245,7 @@ def test_a_limit_of_bytes_lets_the_oldest_go(journal):
     half = journal.size() // 2
     pruned = journal.prune(max_bytes=half)
     assert pruned.after <= half * 1.1
-    kept = journal.turns("c")
+    kept = kept_turns(journal)
     assert kept == turns[-len(kept) :]
     assert 20 <= len(kept) <= 40
 

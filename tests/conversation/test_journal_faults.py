@@ -22,7 +22,7 @@ from deepseek_jupyter.protocol.usage import Usage
 from tests.conftest import ROOT
 
 from .faults import full_disk, locked, no_directory, small_disk
-from .turns import a_turn, ask, prompts
+from .turns import a_turn, ask, kept_turns, prompts
 
 HOST = socket.gethostname()
 
@@ -113,7 +113,7 @@ def test_of_several_kernels_that_find_the_damage_one_sets_it_aside(path):
         thread.join()
     assert len(aside(path)) == 1
     assert [journal.trouble for journal in journals if journal.in_memory] == []
-    assert len(Journal.open(path).turns("c")) == 6
+    assert len(kept_turns(Journal.open(path))) == 6
 
 
 def test_a_journal_that_was_moved_away_is_begun_again(journal, path):
@@ -122,7 +122,7 @@ def test_a_journal_that_was_moved_away_is_begun_again(journal, path):
     turn = a_turn("After")
     journal.write_running(turn)
     journal.finish(turn)
-    assert Journal.open(path).turns("c") == [turn]
+    assert kept_turns(Journal.open(path)) == [turn]
 
 
 def damage_index(path) -> None:
@@ -139,7 +139,7 @@ def test_a_damaged_search_index_is_built_again(journal, path):
     journal.close()
     damage_index(path)
     assert len(journal.search("searched", limit=50)) == 30
-    assert journal.turns("c") == turns
+    assert kept_turns(journal) == turns
     assert aside(path) == []
 
 
@@ -242,7 +242,7 @@ def test_what_waits_when_the_kernel_ends_is_tried_once_more(tmp_path):
     )
     with small_disk(place, "size=1m"):
         subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True)
-        assert len(Journal.open(path).turns("c")) == 20
+        assert len(kept_turns(Journal.open(path))) == 20
 
 
 def test_what_waits_is_bounded_and_the_newest_stays(path, monkeypatch):
@@ -252,7 +252,7 @@ def test_what_waits_is_bounded_and_the_newest_stays(path, monkeypatch):
         for n in range(9):
             journal.finish(a_turn(f"{n}"))
     journal.close()
-    assert [turn.prompt for turn in Journal.open(path).turns("c")] == ["4", "5", "6", "7", "8"]
+    assert [turn.prompt for turn in kept_turns(Journal.open(path))] == ["4", "5", "6", "7", "8"]
 
 
 def test_what_was_spent_and_is_not_written_is_known(path):
@@ -276,7 +276,7 @@ def test_a_turn_that_cannot_be_stored_does_not_keep_others_from_it(journal, path
     one_sentence(journal.trouble, "refused a turn", "in memory")
     goes_on(journal)
     assert not journal.in_memory
-    assert [turn.prompt for turn in journal.turns("c")] == []
+    assert [turn.prompt for turn in kept_turns(journal)] == []
 
 
 def test_a_transaction_that_cannot_be_ended_is_thrown_away(journal, monkeypatch):
@@ -325,7 +325,7 @@ def test_a_damaged_file_gets_what_waited_too(path):
     assert not journal.in_memory
     (kept,) = aside(path)
     one_sentence(journal.trouble, str(kept))
-    assert [t.prompt for t in Journal.open(path).turns("c")] == ["In memory"]
+    assert [t.prompt for t in kept_turns(Journal.open(path))] == ["In memory"]
 
 
 def test_so_does_one_with_a_damaged_search_index(journal, path):
@@ -338,7 +338,7 @@ def test_so_does_one_with_a_damaged_search_index(journal, path):
     goes_on(again)
     assert not again.in_memory
     assert aside(path) == []
-    assert [t.prompt for t in Journal.open(path).turns("c")] == ["Before", "In memory"]
+    assert [t.prompt for t in kept_turns(Journal.open(path))] == ["Before", "In memory"]
 
 
 LIMITED = """

@@ -9,7 +9,7 @@ import pytest
 from deepseek_jupyter.conversation.conversation import Conversation
 from deepseek_jupyter.conversation.journal import Journal
 
-from .turns import a_turn
+from .turns import a_turn, kept_turns
 
 
 @pytest.fixture
@@ -97,7 +97,7 @@ def test_what_is_carried_over_is_so_in_the_journal_and_in_its_record(talk, journ
         assert all(n.parent is None or order.index(n.parent) < order.index(n.id)
                    for n in conversation.nodes())  # fmt: skip
     assert [hit.turn for hit in journal.search("three")] == [talk.tip]
-    assert len(journal.turns(talk.id)) == 4
+    assert len(kept_turns(journal, talk.id)) == 4
 
 
 def test_a_side_branch_goes_along(talk):

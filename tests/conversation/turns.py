@@ -14,7 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from deepseek_jupyter.conversation.conversation import Conversation
-from deepseek_jupyter.conversation.turn import Turn, new_id, now
+from deepseek_jupyter.conversation.journal import Journal
+from deepseek_jupyter.conversation.turn import Step, Turn, new_id, now
+from deepseek_jupyter.protocol.messages import ToolCall
 from deepseek_jupyter.protocol.usage import Usage
 
 UNTIMED = {"first_token": None, "thinking": None, "total": None}
@@ -38,6 +40,11 @@ def a_turn(prompt: str = "Hello?", **fields: Any) -> Turn:
     return Turn(prompt=prompt, **{**given, **fields})
 
 
+def kept_turns(journal: Journal, conversation: str = "c") -> list[Turn]:
+    """The turns that `journal` has of a conversation, in the order in which they were asked."""
+    return Conversation.load(journal, conversation).turns()
+
+
 def a_full_turn() -> Turn:
     """One with something in every field."""
     return a_turn(
@@ -55,6 +62,15 @@ def a_full_turn() -> Turn:
         notices=("One.", "Two."),
         error={"type": "TruncatedError", "message": "It broke off.", "hint": "Go on."},
         reasoning_details=({"type": "reasoning.text", "text": "x"},),
+        steps=(
+            Step((ToolCall("c1", "f", "{}"),), (("c1", "1"),), "", "Hm.", (("c1", "yes"),)),
+            Step(
+                (ToolCall("c2", "f", "{}"),),
+                (("c2", "2"),),
+                reasoning="So.",
+                reasoning_details=({"type": "thinking", "size": 3, "signature": "s"},),
+            ),
+        ),
         branch={"index": 2, "count": 3},
         request_hash="deadbeef",
     )

@@ -21,6 +21,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
+from IPython.core.error import UsageError
 
 import deepseek_jupyter as ds
 from deepseek_jupyter.errors import (
@@ -130,6 +131,19 @@ class TestFrame:
         assert far.compute()["answer"].iloc[1] == "by a1@example.org w1 Quentina Marsh1"
         assert there(rows, prompt).job.asked == 0
         assert server.accepted == asked  # no plan asks when it is computed
+
+    def test_a_cells_map_is_asked_there_too(self, serve, shell, tmp_path):
+        server = serve()
+        shell.user_ns["rows"] = stored(frame(8), tmp_path)
+        line = "--map rows --where {} --into topic --rows all --budget none --quiet -o {}"
+        for where, name in (("cluster", "far"), ("kernel", "near")):
+            shell.run_cell_magic("ds", line.format(where, name), PROMPT)
+        far, near = shell.user_ns["far"], shell.user_ns["near"]
+        assert (server.accepted, type(far.job).__name__) == (8, "ClusterJob")
+        assert type(near.job).__name__ == "Job"
+        assert far.compute()["topic"].tolist() == near.compute()["topic"].tolist()
+        with pytest.raises(UsageError, match="where"):
+            shell.run_cell_magic("ds", line.format("moon", "x"), PROMPT)
 
     def test_types_trial_and_errors(self, serve, tmp_path):
         server = serve(as_json)

@@ -7,6 +7,7 @@ import ast
 import pytest
 
 from deepseek_jupyter.config import DeepSeek
+from deepseek_jupyter.conversation.totals import Total
 from deepseek_jupyter.session.session import Session
 from tests.support.ghosts import Page
 
@@ -27,7 +28,7 @@ def test_it_writes_code_between_two_pieces(home):
     assert "radius" in text
     first = text.strip().split("\n")[0]
     ast.parse(f"def f(radius):\n    {first}")
-    total = session.ghosts.total()
+    total = sum(session.ghosts.spent.values(), Total(""))
     assert total.turns == 1
     assert total.usage.prompt_tokens > 20
     assert total.usage.completion_tokens > 3
@@ -39,7 +40,7 @@ def test_the_prefix_is_kept_between_two(home):
     for id, typed in (("g1", "x = area("), ("g2", "x = area(2) + ")):
         page.complete(id, prefix=ABOVE * 4 + typed, max_tokens=8)
         page.until(lambda message, id=id: message["id"] == id and message.get("done"), 60)
-    usage = session.ghosts.total().usage
+    usage = sum(session.ghosts.spent.values(), Total("")).usage
     assert usage.cache_hit_tokens > usage.prompt_tokens / 3
 
 

@@ -80,6 +80,7 @@ FLAGS: dict[str, dict[str, object]] = {
     "--quiet": {"quiet": True},
     "--compare a,b --times 5": {"compare": "a,b", "times": 5},
     "--map df --into topic": {"map": "df", "into": "topic"},
+    "--map df --where cluster": {"map": "df", "where": "cluster"},
     "--map df --rows all --budget none": {"map": "df", "rows": "all", "budget": 0.0},
 }
 
@@ -97,7 +98,8 @@ def test_no_flag_is_forgotten_here():
 
 # What a flag is called in Python, where that is not its own long name. The rest is for cells.
 IN_PYTHON = {"param": "parameters"}
-ONLY_IN_CELLS = {"out", "code", "run", "quiet", "map", "into", "rows", "compare", "times"}
+ONLY_IN_CELLS = {"out", "code", "run", "quiet", "map", "into", "rows", "where"}
+ONLY_IN_CELLS |= {"compare", "times"}
 
 
 @pytest.mark.parametrize("function", [ds.ask, ds.aask, ds.stream])

@@ -7,6 +7,7 @@ import json
 import re
 from pathlib import Path
 
+import nbformat
 import pandas as pd
 import pytest
 
@@ -14,6 +15,7 @@ import deepseek_jupyter as ds
 from deepseek_jupyter import config
 from deepseek_jupyter.api import get_session
 from deepseek_jupyter.conversation.recording import read_recording
+from deepseek_jupyter.magics.rehearsal import play
 from deepseek_jupyter.session import session as sessions
 from tests.support.scripted import answer, whole
 
@@ -252,6 +254,69 @@ def test_rows_are_packed_and_answered_without_asking(shell, run, server, tmp_pat
     run(cell)
     assert shell.user_ns["labels"].answer.tolist() == ["price", "quality of c@d.org"]
     assert len(server.requests) == 2
+
+
+SUITE = """\
+import deepseek_jupyter as ds
+cases = [dict(prompt=f"say {n}", expected=n) for n in range(6)]
+variants = "deepseek-flash?think=off&name=new, deepseek-v4-pro?think=off&name=old"
+suite = ds.suite(cases, variants, rows="all", budget="none", repeats=2, show=False)
+print(*suite.lines, [one.counts for one in suite.summaries], suite.summaries[0].total)"""
+COMPARED = """\
+found = ds.compare("Which colour?", ["deepseek-flash", "deepseek-v4-pro"], show=False)
+print([reply.text for reply in found.values()])"""
+
+
+@pytest.fixture
+def suite_notebook(shell, run, server, tmp_path, monkeypatch):
+    """A notebook with a suite and a comparison, asked and packed; what its cells printed."""
+
+    def reply(request):
+        said, model = request.json["messages"][-1]["content"], request.json["model"]
+        if not said.startswith("say"):
+            return answer(f"{model} blue")
+        number = int(said[4:])
+        if number > 3:  # nothing, and an answer that was cut
+            return answer("" if number == 4 else "5", finish="stop" if number == 4 else "length")
+        return answer(str(number) if number % 2 or model.endswith("pro") else "no idea")
+
+    server.fallback = reply
+    book = tmp_path / "suite.ipynb"
+    made = nbformat.v4.new_notebook()
+    made.cells = [nbformat.v4.new_code_cell(code) for code in (SUITE, COMPARED)]
+    nbformat.write(made, book)
+    monkeypatch.setenv("JPY_SESSION_NAME", str(book))
+    printed = [run(SUITE), run(COMPARED)]
+    assert "'no answer': 4" in printed[0]
+    assert "'pass': 8" in printed[0]
+    assert len(server.requests) == 6 * 2 * 2 + 2
+    assert "26 answers" in run(f"%deepseek pack {tmp_path / 'suite.dsrec'}")
+    return book, printed
+
+
+def test_a_suite_and_a_comparison_are_unpacked_elsewhere(
+    suite_notebook, shell, run, server, tmp_path, monkeypatch
+):
+    _, printed = suite_notebook
+    server.__exit__()
+    monkeypatch.delenv("DEEPSEEK_API_KEY")
+    monkeypatch.setenv("DEEPSEEK_JUPYTER_HOME", str(tmp_path / "elsewhere"))
+    begin(monkeypatch)
+    says(monkeypatch, "y")
+    run(f"%deepseek unpack {tmp_path / 'suite.dsrec'}")
+    assert [run(SUITE), run(COMPARED)] == printed
+    assert shell.user_ns["suite"].asked == 0
+    assert all(reply.turn.replayed for reply in shell.user_ns["found"].values())
+    assert len(server.requests) == 26
+
+
+def test_a_notebook_with_a_suite_is_replayed_and_asks_nothing(suite_notebook, server, tmp_path):
+    book, printed = suite_notebook
+    content, problems = play(book, read_recording(tmp_path / "suite.dsrec"))
+    assert problems == []
+    shown = ["".join(out["text"] for out in cell.outputs) for cell in content.cells]
+    assert shown == printed
+    assert len(server.requests) == 26
 
 
 def test_a_recording_that_is_gone_or_hostile_stops_the_question_with_its_name(run, tmp_path):

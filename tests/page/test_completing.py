@@ -7,6 +7,7 @@ import time
 
 import pytest
 
+from deepseek_jupyter.conversation.totals import Total
 from deepseek_jupyter.display.pages import Request
 from deepseek_jupyter.page.inline_completion import complete
 from deepseek_jupyter.page.state import status
@@ -123,7 +124,7 @@ def test_it_may_come_from_another_provider_than_the_answers(page, server, sessio
 
 
 def session_total(page):
-    return page.session.ghosts.total()
+    return sum(page.session.ghosts.spent.values(), Total(""))
 
 
 def test_it_is_paid_apart_from_the_conversation(page, server, session):

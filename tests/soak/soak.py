@@ -21,6 +21,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT)] if str(ROOT) not in sys.path else []
 
+from deepseek_jupyter.conversation.conversation import Conversation  # noqa: E402
 from deepseek_jupyter.conversation.journal import Journal  # noqa: E402
 from tests.soak.book import Book, compare, run_together  # noqa: E402
 from tests.soak.disk import Disk  # noqa: E402
@@ -79,7 +80,7 @@ def _audit(books: list[Book], path: Path) -> None:
     journal = Journal.open(path)
     kept: dict[str, list[str]] = {}
     for row in journal.conversations():
-        for turn in journal.turns(row.id):
+        for turn in Conversation.load(journal, row.id).turns():
             kept.setdefault(turn.prompt.split()[0], []).append(turn.answer)
     for book in books:
         if journal.trouble:

@@ -226,8 +226,11 @@ export class TokenView {
       }
       return row;
     });
-    const more = token.others.length ? '' : this._trans.__('No alternatives were asked for.');
-    this._menu.replaceChildren(...rows, ...(more ? [make('p', 'token-none', more)] : []));
+    const notes = [
+      token.others.length ? '' : this._trans.__('No alternatives were asked for.'),
+      which ? this._trans.__('Only tokens of the answer can be gone on from.') : ''
+    ].filter(Boolean);
+    this._menu.replaceChildren(...rows, ...notes.map(note => make('p', 'token-none', note)));
     this._menu.hidden = false;
     const [own, around] = [node.getClientRects()[0] ?? node.getBoundingClientRect(), this.node.getBoundingClientRect()];
     const widest = Math.max(0, around.width - this._menu.offsetWidth);

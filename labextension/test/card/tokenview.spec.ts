@@ -1,6 +1,8 @@
 import { readFileSync } from 'node:fs';
+import { nullTranslator } from '@jupyterlab/translation';
 import { describe, expect, it } from 'vitest';
-import { percent, reweighted, unpack, visible } from '../../src/card/tokenview';
+import { percent, reweighted, TokenView, unpack, visible } from '../../src/card/tokenview';
+import { readRecord } from '../../src/kernel/record';
 
 // What the kernel packed, and its own shares (tests/protocol/test_logprobs.py holds it to the file).
 const FILE = new URL('../../../tests/data/tokens.json', `file://${__dirname}/`);
@@ -41,5 +43,23 @@ describe('tokens of a record', () => {
   it('show what has no ink', () => {
     expect(visible(' a\tb\n')).toBe('␣a⇥b⏎');
     expect([0, 0.0005, 0.0123, 0.5].map(percent)).toEqual(['0 %', '<0.1 %', '1.2 %', '50 %']);
+  });
+
+  it('offer another token of the answer, and say that there is none of the thinking', async () => {
+    const view = new TokenView(nullTranslator.load(''), () => undefined, () => undefined);
+    view.toggle.click();
+    view.toggle.hidden = false;
+    await view.update(readRecord({ schema: 1, id: 'x', tokens: { says: 'Sure.', packed: SAID.packed } }));
+    const menu = (list: number) => {
+      view.node
+        .querySelector(`[data-list="${list}"] [data-at="0"]`)!
+        .dispatchEvent(new Event('mouseover', { bubbles: true }));
+      const shown = view.node.querySelector('.jp-DeepSeek-token-menu')!;
+      return [shown.querySelectorAll('button').length > 0, shown.textContent!.includes('Only tokens of the answer')];
+    };
+    expect([menu(0), menu(1)]).toEqual([
+      [true, false],
+      [false, true]
+    ]);
   });
 });
