@@ -20,14 +20,18 @@ unexport PYTHONDONTWRITEBYTECODE
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 # On twice as many processes as there are cores: tests wait for half of their time.
 EACH := -n $(shell $(PYTHON) -c "import os; print(min(8, 2 * (os.cpu_count() or 2)))") --dist worksteal
-FAST := $(EACH) -m "not (browser or local_model or soak or slow or kernel)"
+# Their journals, thousands, are synced: in memory, where a gigabyte is free, they wait for no disk.
+MEMORY := $(shell test "$$(df --output=avail /dev/shm 2>/dev/null | tail -1)" -gt 1000000 2>/dev/null \
+	&& echo "TMPDIR=/dev/shm")
+FAST := $(EACH) --ignore tests/browser --ignore tests/kernel \
+	-m "not (browser or local_model or soak or slow or kernel)"
 # Browser, model, cluster, kernels. One process for the model, the others file by file: a file
 # shares its servers, pages and kernel.
 SLOW := -n 2 --dist loadfile -m "(browser or local_model or soak or slow or kernel) and not undisturbed"
 # What fails beside others is run once more with nothing beside it, and named: a page that shares its
 # cores can be late, a fault fails twice.
-judged = $(BIN)/pytest $(1) || { echo "Failed beside others; now each alone:"; \
-	$(BIN)/pytest $(1) -n 0 --last-failed --last-failed-no-failures none --maxfail 5 -rA; }
+judged = $(2) $(BIN)/pytest $(1) || { echo "Failed beside others; now each alone:"; \
+	$(2) $(BIN)/pytest $(1) -n 0 --last-failed --last-failed-no-failures none --maxfail 5 -rA; }
 LAB := labextension
 LAB_SOURCES := $(shell find $(LAB)/src $(LAB)/style $(LAB)/locale -type f 2>/dev/null) \
 	$(LAB)/package.json $(LAB)/tsconfig.json $(LAB)/widget.mjs $(wildcard deepseek_jupyter/sanitizer/*.json)
@@ -40,12 +44,12 @@ run: .make/venv .make/model
 
 test: .make/venv .make/model .make/chromium
 	$(MAKE) --output-sync -j 2 check test-labextension
-	$(call judged,$(FAST))
+	$(call judged,$(FAST),$(MEMORY))
 	$(call judged,$(SLOW))
 	$(call judged,-m undisturbed)
 
 test-fast: .make/venv
-	$(BIN)/pytest $(FAST)
+	$(MEMORY) $(BIN)/pytest $(FAST)
 
 test-labextension: .make/node
 	npm --prefix $(LAB) test

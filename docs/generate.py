@@ -25,6 +25,10 @@ sys.path.insert(0, str(ROOT))
 from tests.test_layering import LADDER, LEAVES  # noqa: E402
 
 _MADE = "<!-- Made by docs/generate.py; change the code, then run `make docs`. -->"
+NEWEST = {
+    "job": "The newest `Job` over rows in this kernel, or None.",
+    "last": "The newest `Reply` of this kernel, or None.",
+}
 
 
 def pages() -> dict[Path, str]:
@@ -119,8 +123,8 @@ def python_page() -> str:
 
 
 def _described(package: object, name: str) -> list[str]:
-    if name == "last":
-        return ["The newest `Reply` of this kernel, or None."]
+    if name in NEWEST:  # None as yet, whose documentation is not theirs
+        return [NEWEST[name]]
     value = getattr(package, name)
     lines = (inspect.getdoc(value) or "").splitlines()
     if inspect.isclass(value) and not issubclass(value, BaseException):

@@ -6,6 +6,7 @@ Fixtures: `server` (a scripted server, see tests/support/scripted.py), `environm
 
 from __future__ import annotations
 
+import atexit
 import gc
 import itertools
 import os
@@ -27,12 +28,29 @@ from tests.support.guard import network_guard  # noqa: E402
 from tests.support.scripted import Server  # noqa: E402
 
 GUARD = Path(network_guard.__file__).parent
-ROOT = Path(__file__).parents[1]
+HERE = Path(__file__).parent
+ROOT = HERE.parent
+MARKS = {"local_model", "browser", "kernel", "soak", "slow", "undisturbed"}
 
 fuzzing.load_profile()
 
 # Set in the environment of the person who runs the tests, and meant for the tests.
 _KEPT = {"DEEPSEEK_RECORDINGS"}
+
+# Of one test of a file, where it is far from what others of its folder take.
+_SECONDS = {
+    "long": 60,
+    "tests/browser/test_attacks.py": 10,
+    "tests/browser/test_commands.py": 3,
+    "tests/browser/test_first_hour.py": 60,
+    "tests/browser/test_ghost.py": 3,
+    "tests/browser/test_live.py": 10,
+    "tests/browser/test_panel_size.py": 12,
+    "tests/browser/test_panel_widget.py": 15,
+    "tests/browser/test_reload.py": 12,
+    "tests/browser/test_suite_card.py": 12,
+    "tests/jobs/test_cluster.py": 4,
+}
 
 _numbers = itertools.count()
 
@@ -48,13 +66,31 @@ def pytest_configure() -> None:
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+def _words(path: Path) -> set[str]:
+    """Marks that tests of this file may have: its own, and those that its folder gives."""
+    files = [path] if path.parent == HERE else [path, path.with_name("conftest.py")]
+    text = "".join(file.read_text("utf-8") for file in files if file.exists())
+    return MARKS & set(re.findall(r"\bmark\.(\w+)", text))
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Files in which no test can have the marks that `-m` asks for: most, beside the fast tests."""
+    wanted = config.option.markexpr
+    named = set(re.findall(r"\w+", wanted)) - {"and", "or", "not"}
+    if not collection_path.name.startswith("test_") or not named or not named <= MARKS:
+        return None
+    may = _words(collection_path)
+    sets = (s for n in range(len(may) + 1) for s in itertools.combinations(may, n))
+    return None if any(eval(wanted, {m: m in s for m in named}) for s in sets) else True
+
+
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
     """`--dist loadfile`, with all that needs the model as one file: two would share the cores.
 
-    The soak's minute is in it too: this file has most tests and comes first, so that no process
-    waits for it at the end. (`loadgroup` would be the mark for it, but does nothing under
-    pytest 9.2 with xdist 3.8.)
+    The soak's minute is in it too. The longest files come first, so that at the end no process
+    waits for the other. (`loadgroup` would be the mark for it, but does nothing under pytest 9.2
+    with xdist 3.8.)
     """
     if config.getvalue("dist") != "loadfile":
         return None
@@ -65,7 +101,23 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
             long = nodeid.startswith(("tests/local/", "tests/test_notebooks.py", "tests/soak/"))
             return "long" if long else super()._split_scope(nodeid)
 
+        def _assign_work_unit(self, node: Any) -> None:
+            longest = max(self.workqueue, key=self._seconds)
+            self.workqueue.move_to_end(longest, last=False)
+            super()._assign_work_unit(node)
+
+        def _seconds(self, scope: str) -> float:
+            each = _SECONDS.get(scope, 6 if scope.startswith("tests/browser/") else 1)
+            return each * len(self.workqueue[scope])
+
     return OneModel(config, log)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for path, ours in itertools.groupby(items, lambda item: item.path):
+        marks = {mark.name for item in ours for mark in item.iter_markers()} & MARKS
+        if unseen := marks - _words(path):
+            raise pytest.UsageError(f"{path} has marks that it does not name: {unseen}")
 
 
 def pytest_collection_finish() -> None:
@@ -77,7 +129,9 @@ def pytest_collection_finish() -> None:
 
 
 def pytest_unconfigure() -> None:
-    gc.unfreeze()  # what is frozen is not taken down at the end, and some libraries count
+    gc.collect()
+    gc.freeze()  # pytest goes on to collect five times more
+    atexit.register(gc.unfreeze)  # what is frozen is not taken down, and some libraries count
 
 
 @pytest.fixture

@@ -28,7 +28,7 @@ from typing import Any
 from weakref import WeakKeyDictionary, WeakValueDictionary
 
 from deepseek_jupyter.context.prompt import fill
-from deepseek_jupyter.display.surfaces import NOWHERE, Surface, preparing, surface
+from deepseek_jupyter.display.surfaces import NOWHERE, FromThread, Surface, preparing, surface
 from deepseek_jupyter.errors import Interrupted, ParameterError, SchemaError
 from deepseek_jupyter.protocol.deltas import Delta, Event, Notice, Retry
 from deepseek_jupyter.session.session import Session, get_session
@@ -263,11 +263,15 @@ def _run(session: Session, question: Question, on: Surface, ended: Ended) -> Run
 
 
 async def _arun(session: Session, question: Question, on: Surface, ended: Ended) -> Run | Replay:
-    """`_run` on another thread, which shows nothing."""
-    ready = await asyncio.to_thread(_ready, session, question, on, NOWHERE)
-    if isinstance(ready, Placed):
-        placed = await aask_of_file(session, ready, on)
-        ready = await asyncio.to_thread(prepare_all, session, placed)
+    """`_run` on another thread, which has this one show what it waits for."""
+    waits = FromThread(on)
+    try:
+        ready = await asyncio.to_thread(_ready, session, question, on, waits)
+        if isinstance(ready, Placed):
+            placed = await aask_of_file(session, ready, on)
+            ready = await asyncio.to_thread(prepare_all, session, placed, waits)
+    finally:
+        waits.on = NOWHERE  # a thread that outlives this shows nothing more
     return ready if isinstance(ready, Replay) else Run(session, ready, on, ended, sync=False)
 
 

@@ -37,6 +37,7 @@ from deepseek_jupyter.privacy.levels import (
     Policy,
     asked_of,
     fits_pattern,
+    labels_in,
     parse_spec,
     plain_name,
 )
@@ -79,6 +80,7 @@ class Wanted:
         from deepseek_jupyter.context.frames import may_be_made_of
 
         own, found = _columns_of(self.value), set[str]()
+        own = sorted(labels_in(self.value)) if isinstance(self.value, str) else own
         for name, value in self.names.items() if own else ():
             if fits_pattern(name, pattern) and value is not self.value:
                 names = {plain_name(c) for c in own} & {plain_name(c) for c in _columns_of(value)}
@@ -429,7 +431,8 @@ def kept_from_texts(session: Session, name: str, value: Any, names: Mapping[str,
     if not isinstance(value, str | int | float):
         return below or bool(policy.columns or policy.limits or any(r.forbid for r in files))
     kind = "text" if isinstance(value, str) else "number"
-    return level < SAMPLE or any(kind in rules.forbid for rules in files)
+    told = policy.told(value) if isinstance(value, str) else level
+    return min(level, told) < SAMPLE or any(kind in rules.forbid for rules in files)
 
 
 def _cards(path: Iterable[Turn]) -> set[tuple[str, str, str]]:
@@ -468,7 +471,8 @@ def held_back(turn: Turn, files: Iterable[DataRules]) -> bool:
         shown = [(now.level(c["name"]), Level.parse(c["level"])) for c in detail.get("columns", ())]
         if not shown:
             limits = [Level.parse(level) for level in _WHOLE.findall(then)]
-            shown = [(now.whole, min([policy.whole, *limits]))]
+            told = now.told(turn.sent)  # of a text, by the names in it
+            shown = [(min(now.whole, told), min([policy.whole, *limits]))]
         if any(may < did for may, did in shown):
             return True
     return False

@@ -11,7 +11,7 @@ import sys
 from dataclasses import replace
 from typing import Any
 
-from deepseek_jupyter.privacy.levels import NONE, SAMPLE, STATS, Level, Policy
+from deepseek_jupyter.privacy.levels import FULL, NONE, SAMPLE, STATS, Level, Policy
 from deepseek_jupyter.privacy.redaction import Redactor
 from deepseek_jupyter.privacy.withheld import Released
 
@@ -127,7 +127,8 @@ def _fields(
     """
     lines, shown = [], {}
     for number, name in enumerate(array.dtype.names, 1):
-        level, part = policy.level(name), array[name]
+        part = array[name]
+        level = min(policy.level(name), *map(policy.ruled, _names_in(part.dtype)), FULL)
         if level == NONE:
             hard[name] = "column"
         if level < SAMPLE:
@@ -139,6 +140,12 @@ def _fields(
         said = "; ".join([str(part.dtype), *figures])
         lines.append(f"- {name}: {said}" if level > NONE else f"- <field-{number}>: withheld")
     return lines, array[list(shown)] if shown else None, min(shown.values(), default=NONE)
+
+
+def _names_in(dtype: Any) -> list[str]:
+    """The names of the fields within a field."""
+    names = dtype.names or ()
+    return [*names, *(inner for name in names for inner in _names_in(dtype[name]))]
 
 
 def _texts(array: Any) -> dict[str, str]:
@@ -161,7 +168,7 @@ def _figures(numpy: Any, array: Any) -> list[str]:
         return ["empty"]
     of = "" if array.size <= _MOST else " (of evenly spaced elements)"
     some = _thinned(array)
-    hidden = int(numpy.ma.count_masked(some))
+    hidden = 0 if some.dtype.names else int(numpy.ma.count_masked(some))
     if numpy.ma.isMaskedArray(some):
         some = some.compressed()
     kind = some.dtype.kind

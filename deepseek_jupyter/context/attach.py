@@ -9,6 +9,7 @@ else it is.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from deepseek_jupyter.errors import ParameterError
@@ -40,8 +41,17 @@ def attach(name: str, value: Any, policy: Policy, redactor: Redactor) -> Attachm
 
     Raises `ParameterError` for what cannot be sent: a binary file, a picture that cannot be read.
     """
-    attachment: Attachment = kind_of(value).attach(name, value, policy, redactor)
-    return attachment
+    kind = kind_of(value)
+    attachment: Attachment = kind.attach(name, value, policy, redactor)
+    if kind not in (containers, objects, arrays):
+        return attachment
+    # A rule for a name holds for texts that show it as a key or heading, too.
+    told = policy.told(attachment.text.partition("\n")[2], attachment.labels)
+    if told >= policy.whole:
+        return attachment
+    attachment = kind.attach(name, value, policy.tightened([("*", told)]), redactor)
+    notice = f"`{name}` goes at {told}: the strictest level of what it is made of."
+    return replace(attachment, notices=(*attachment.notices, notice))
 
 
 def fingerprint(value: Any) -> str:

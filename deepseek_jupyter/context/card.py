@@ -225,14 +225,14 @@ class Facts:
         said = (*self.parts, *self.spread, *self.more, *shares, self.others)
         return {number for text in said for number in _LONG_NUMBER.findall(text)}
 
-    def described(self, passed: Pass) -> list[str]:
+    def described(self, passed: Pass, value: Pass) -> list[str]:
         """The descriptions by detail, shortest first: type; missing and range; all.
 
-        `passed` is what every text made of values goes through.
+        `passed` is what every text made of values goes through, `value` each value.
         """
         kind = passed(self.type)
         spread, more = [passed(part) for part in self.spread], [passed(part) for part in self.more]
-        said = [f"{_value(text, passed)} {share}" for text, share in self.top]
+        said = [f"{_value(text, value)} {share}" for text, share in self.top]
         top = ", ".join(filter(None, [*said, self.others]))
         missing, *distinct = self.parts or ("",)
         short = "; ".join(filter(None, [kind, missing, *spread]))

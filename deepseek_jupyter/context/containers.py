@@ -7,18 +7,29 @@ frame, an array, a model) is named and not unfolded.
 
 from __future__ import annotations
 
+import collections
 import dataclasses
 import datetime
 import decimal
 import enum
 import fractions
 import re
+import types
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from deepseek_jupyter.errors import counted
-from deepseek_jupyter.privacy.levels import FULL, NONE, SAMPLE, STATS, WHOLE, Level, Policy
+from deepseek_jupyter.privacy.levels import (
+    FULL,
+    NONE,
+    SAMPLE,
+    STATS,
+    WHOLE,
+    Level,
+    Policy,
+    label_of,
+)
 from deepseek_jupyter.privacy.redaction import Redactor
 from deepseek_jupyter.privacy.withheld import Released
 
@@ -29,7 +40,7 @@ SCALARS = (
     *(datetime.date, datetime.time, datetime.timedelta, datetime.tzinfo),
     *(decimal.Decimal, fractions.Fraction, uuid.UUID, enum.Enum, range),
 )
-SEQUENCES = (list, tuple, set, frozenset)
+SEQUENCES = (list, tuple, set, frozenset, collections.deque)
 _WIDE = 88
 _SHORT = 12
 _DEEPEST = 8
@@ -131,8 +142,8 @@ def _kept_back(
         fields = fields_of(item) if depth < _DEEPEST else None
         if fields is not None:
             for key, inner in fields.items():
-                own = min(level, policy.level(str(key)))
-                keys[str(key)] = None
+                own = min(level, policy.level(label_of(key)))
+                keys[label_of(key)] = None
                 names |= {str(key)} if own > NONE else set()
                 todo.append((inner, own, _word(str(key)) if level >= SAMPLE else label, depth + 1))
         elif isinstance(item, SEQUENCES) and depth < _DEEPEST:
@@ -193,7 +204,7 @@ class Outline:
                 drawn.append(f"… {counted(len(fields) - place, 'more key')}")
                 self._leave(place, counted(len(fields), "key"), depth)
                 break
-            own = min(level, self.policy.level(str(key)))
+            own = min(level, self.policy.level(label_of(key)))
             if own == NONE:
                 drawn.append(f"<key-{place + 1}>")
                 continue
@@ -254,11 +265,15 @@ def in_words(value: Any) -> str:
 
 
 def fields_of(value: Any) -> Mapping[Any, Any] | None:
-    """The named fields of a mapping, dataclass, named tuple or pydantic model; None for others."""
+    """The named fields of a mapping, dataclass, namespace, named tuple or pydantic model; None for
+    others.
+    """
     if isinstance(value, type):
         return None
     if isinstance(value, Mapping):
         return value
+    if isinstance(value, types.SimpleNamespace) or type(value).__module__ == "argparse":
+        return dict(vars(value))
     if dataclasses.is_dataclass(value):
         names = [field.name for field in dataclasses.fields(value)]
     elif isinstance(value, tuple) and hasattr(value, "_fields"):

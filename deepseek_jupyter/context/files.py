@@ -12,7 +12,7 @@ from pathlib import Path, PurePath
 from typing import Any
 
 from deepseek_jupyter.errors import ParameterError, counted
-from deepseek_jupyter.privacy.levels import SAMPLE, Policy
+from deepseek_jupyter.privacy.levels import SAMPLE, Policy, labels_in
 from deepseek_jupyter.privacy.redaction import Redactor
 
 from . import documents
@@ -31,14 +31,6 @@ _SECRET = (
     *(".env", ".env.*", "*.pem", "*.key", "*.pfx", "*.p12", "*.kdbx", "id_rsa*", "id_ed25519*"),
     *("id_ecdsa*", ".netrc", ".pgpass", ".git-credentials", "credentials", "credentials.json"),
 )
-# Keys of JSON, Python, YAML and INI; tags and attributes.
-_KEYS = re.compile(
-    r"""["']([^"'\n]{1,100})["']\s*[:=]|^[ \t-]*([^\s:="'<][^:="'\n<]{0,100}?)\s*[:=]"""
-    r"""|<([\w:-]{1,100})|\s([\w:-]{1,100})=["']""",
-    re.MULTILINE,
-)
-_CELLS = re.compile(r"[,;|\t]")
-
 _WRITTEN = re.compile(r"(?:\.{1,2}|~)?/\S|[A-Za-z]:[\\/]\S|~/")
 
 
@@ -109,10 +101,7 @@ def _refuse_by_labels(path: Path, text: str, policy: Policy) -> None:
     """A rule for a column or a key cannot be held in a text that has it."""
     if not policy.columns and not policy.limits:
         return
-    labels = {label for found in _KEYS.findall(text) for label in found}
-    lines = filter(None, map(str.strip, text.split("\n", 100)[:100]))
-    labels.update(cell.strip(" \"'#") for line in lines for cell in _CELLS.split(line))
-    kept = sorted(label for label in labels if label and policy.ruled(label) < SAMPLE)
+    kept = sorted(filter(lambda n: n and policy.ruled(n) < SAMPLE, labels_in(text)))
     if kept:
         raise ParameterError(
             f"{path} has {kept[0]!r}, which a rule keeps here; in a text no rule can hold.",

@@ -34,6 +34,7 @@ _MOST_TEXTS = 200_000  # distinct texts of a column that are withheld
 _MOST_NUMBERS = 50_000
 _SMALL = 200_000  # cells of a frame that is read for each question
 _MOST_NAMES = 1_000  # values that are compared with the names of rules
+_RECORD = ("{", "[", "<", "(")  # what begins a text that holds names and values
 _NAMING = ("text", "category", "mixed", "object")
 _SOFT = (False, True)
 
@@ -53,6 +54,7 @@ def attach(name: str, value: Any, policy: Policy, redactor: Redactor) -> Attachm
     # What all values of a column are, by its name or one within it: see `column_kind`.
     named = ((c.name, *names) for c, names in zip(table.columns, inner, strict=True))
     veils = [next(filter(None, map(column_kind, names)), None) for names in named]
+    veils = [None if c.type == "bool" else v for c, v in zip(table.columns, veils, strict=True)]
     withheld = [redactor.withhold(_withheld(table, levels, soft=soft), soft=soft) for soft in _SOFT]
     every = [
         facts(column, table, level, veiled=veil is not None)
@@ -212,15 +214,28 @@ def levels_of(table: Table, value: Any, policy: Policy) -> list[Level]:
     if any(policy.ruled(name) < SAMPLE for name in _axis_names(value)):
         return [policy.level(c.name) if c.index else NONE for c in table.columns]
     told = [_told_in(column, policy) for column in table.columns]
+    ruled = bool(policy.columns) or any(pattern != "*" for pattern, _ in policy.limits)
     return [
         min(
             policy.level(column.name),
             *map(policy.ruled, _names_within(column)),
+            *map(policy.told, _records(column) if ruled else ()),
             *(level for other, level in enumerate(told) if other != at),
             FULL,
         )
         for at, column in enumerate(table.columns)
     ]
+
+
+def _records(column: Column) -> list[str]:
+    """Texts of a column, or within its values, that look like records of their own: JSON, XML; and
+    names beside their values, as in a map.
+    """
+    if not column.type.startswith((*_NAMING, "list", "struct")):
+        return []
+    nested = not column.type.startswith(("text", "category"))
+    texts = {leaf for value in column.values for leaf in leaves(value) if isinstance(leaf, str)}
+    return sorted(t for t in texts if nested or t.lstrip()[:1] in _RECORD)[:_MOST_NAMES]
 
 
 def _told_in(column: Column, policy: Policy) -> Level:
@@ -244,15 +259,16 @@ class _RedactedColumn:
             self.name = redactor.pseudonym("column", column.name)
             self.described = Described(self.name, "withheld", ["withheld"] * 3)
             return
-        self.name = _clear(redactor.redact(column.name))
-        details = told.described(redactor.redact)
+        short = len(column.name) < 2
+        self.name = _clear((redactor.redact if short else redactor.redact_value)(column.name))
+        details = told.described(redactor.redact, redactor.redact_value)
         label = f"{self.name} (index)" if column.index else self.name
         self.described = Described(label, details[0], details)
 
     def cell(self, at: int) -> str:
         text = shown(self.column.values[at])
         if not text or self.veil is None:
-            return self._redactor.redact(text)
+            return self._redactor.redact_value(text)
         return self._redactor.pseudonym(self.veil, text)
 
     def length(self, at: int) -> int:

@@ -13,8 +13,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from deepseek_jupyter.errors import ParameterError
+from deepseek_jupyter.privacy.levels import label_of
 
-from .table import columns_of, is_dask, is_frame, is_lazy, label_of, plain
+from .table import columns_of, is_dask, is_frame, is_lazy, plain
 
 AT_ONCE = 1_000  # rows
 

@@ -24,6 +24,7 @@ from itertools import pairwise
 from typing import Any
 
 from deepseek_jupyter.errors import ParameterError
+from deepseek_jupyter.privacy.levels import label_of
 
 HEAD = 1_000  # rows of a lazy frame
 _PARTITIONS = 16  # of a Dask frame, at most
@@ -104,7 +105,7 @@ def is_frame(value: Any) -> bool:
         return isinstance(value, nw.DataFrame | nw.LazyFrame | nw.Series)
     if nw.dependencies.is_pandas_like_dataframe(value) or nw.dependencies.is_pyarrow_table(value):
         return True  # narwhals itself refuses them when names repeat
-    if nw.dependencies.is_pandas_index(value) or _is_batch(value):
+    if nw.dependencies.is_pandas_index(value) or _of_arrow(value) is not value:
         return True
     wrapped = nw.from_native(value, pass_through=True, allow_series=True)
     return isinstance(wrapped, nw.DataFrame | nw.LazyFrame | nw.Series)
@@ -116,9 +117,8 @@ def read(value: Any) -> Table:
 
     kind = _kind(value)
     native = value.to_native() if type(value).__module__.startswith("narwhals") else value
-    if _is_batch(native):
-        native = sys.modules["pyarrow"].Table.from_batches([native])
-    elif nw.dependencies.is_pandas_index(native):
+    native = _of_arrow(native)
+    if nw.dependencies.is_pandas_index(native):
         native = native.to_frame(index=False)
     lazy = is_lazy(native)
     try:
@@ -146,8 +146,13 @@ def _kind(value: Any) -> str:
     return f"{names.get(module, module)} {names.get(type(value).__name__, type(value).__name__)}"
 
 
-def _is_batch(value: Any) -> bool:
-    return type(value).__name__ == "RecordBatch" and type(value).__module__.startswith("pyarrow")
+def _of_arrow(value: Any) -> Any:
+    """What narwhals reads, for what it does not read of pyarrow."""
+    arrow = sys.modules.get("pyarrow")
+    if arrow is not None and isinstance(value, arrow.RecordBatch):
+        return arrow.Table.from_batches([value])
+    array = arrow is not None and isinstance(value, arrow.Array)
+    return arrow.chunked_array([value]) if arrow is not None and array else value
 
 
 def columns_of(native: Any) -> Iterator[tuple[str, Any, bool]]:
@@ -184,10 +189,6 @@ def _pandas(native: Any, is_series: bool) -> Iterator[tuple[str, Any, bool]]:
         return
     for at, name in enumerate(native.columns):
         yield label_of(name), nw.from_native(native.iloc[:, at], series_only=True), False
-
-
-def label_of(name: Any) -> str:
-    return " / ".join(map(str, name)) if isinstance(name, tuple) else str(name)
 
 
 @lru_cache(maxsize=4)
@@ -276,7 +277,8 @@ def is_lazy(native: Any) -> bool:
         return True
     if nw.dependencies.is_pandas_like_dataframe(native) or nw.dependencies.is_pyarrow_table(native):
         return False
-    return isinstance(nw.from_native(native, allow_series=True), nw.LazyFrame)
+    wrapped: Any = nw.from_native(native, allow_series=True, pass_through=True)
+    return isinstance(wrapped, nw.LazyFrame)
 
 
 def head(native: Any) -> tuple[Any, bool]:
@@ -367,6 +369,8 @@ def plain(value: Any, depth: int = 0) -> Any:
         return value.to_pytimedelta()
     if name in ("Period", "Interval", "UUID") or name.endswith("Path"):
         return str(value)
+    if name == "Series" and hasattr(value, "to_dict"):  # its name and labels are keys
+        return plain({value.name or "": value.to_dict()}, depth)
     if name == "ndarray" or name == "Series":
         return plain(value[:_ITEMS].tolist() if name == "ndarray" else value.to_list(), depth)
     if hasattr(value, "as_py"):  # pyarrow scalars
@@ -392,6 +396,8 @@ def _of_numpy(value: Any, kind: type, depth: int) -> Any:
 def _container(value: Any, depth: int) -> Any:
     if depth >= _DEPTH:
         return Opaque("…")
+    if isinstance(value, tuple) and hasattr(value, "_asdict"):
+        value = value._asdict()
     if isinstance(value, dict):
         items = list(value.items())[:_ITEMS]
         found = {str(plain(k, depth + 1)): plain(v, depth + 1) for k, v in items}

@@ -189,11 +189,11 @@ class Journal:
 
     def answered(self, notebook: str) -> list[Turn]:
         """The whole answers in a notebook's conversations, those taken along too, oldest first."""
-        ours = "(SELECT id FROM conversations WHERE notebook = ?1)"
+        ours = "(SELECT id FROM conversations WHERE notebook = ?)"
         return self._read_turns(
             "t.status = 'done' AND t.request_hash NOTNULL AND (t.conversation IN "
             f"{ours} OR t.id IN (SELECT turn FROM taken WHERE conversation IN {ours}))",
-            notebook,
+            *(notebook, notebook),
         )
 
     def search(self, query: str, limit: int = 20, conversation: str | None = None) -> list[Hit]:
@@ -380,11 +380,11 @@ class Journal:
 
         return self._database.read(run, [])
 
-    def _read_turns(self, test: str, value: object) -> list[Turn]:
+    def _read_turns(self, test: str, *values: object) -> list[Turn]:
         rows = self._rows(
             "SELECT body FROM turns t JOIN bodies USING (key) WHERE t.owner IS NULL "
             f"AND {test} ORDER BY t.key",
-            (value,),
+            values,
         )
         return [turn for (body,) in rows if (turn := turn_of(body)) is not None]
 

@@ -12,6 +12,7 @@ that runs at that moment.
 
 from __future__ import annotations
 
+import asyncio
 import shutil
 import sys
 import threading
@@ -102,6 +103,17 @@ class Nowhere(Surface):
 
 
 NOWHERE = Nowhere()
+
+
+class FromThread(Nowhere):
+    """For a thread that settles a question: what it waits for is shown `on` the caller's loop."""
+
+    def __init__(self, on: Surface) -> None:
+        self.on = on
+        self._loop = asyncio.get_running_loop()
+
+    def wait(self, waiting: Mapping[str, Any]) -> None:
+        self._loop.call_soon_threadsafe(lambda: self.on.wait(waiting))
 
 
 class Once(Surface):

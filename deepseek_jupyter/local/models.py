@@ -22,6 +22,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from glob import glob  # unlike pathlib's it finds nothing where nothing can be read
 from pathlib import Path
 from typing import IO, Any
 
@@ -100,7 +101,7 @@ def _seal_path(model_id: str) -> Path:
 
 def installed() -> tuple[str, ...]:
     """Ids of the models on disk: the default first, then the table's, then the user's own."""
-    found = {path.stem for path in models_directory().glob("*.gguf")}
+    found = {Path(name).stem for name in glob("*.gguf", root_dir=models_directory())}
     known = [model_id for model_id in (DEFAULT_MODEL, *MODELS) if model_id in found]
     return tuple(dict.fromkeys([*known, *sorted(found)]))
 

@@ -29,6 +29,7 @@ import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass, field
+from glob import glob
 from pathlib import Path
 from typing import Any
 
@@ -199,7 +200,7 @@ def stop_server(model_id: str | None = None) -> bool:
     """
     pattern = f"{model_id}.json" if model_id else "*.json"
     stopped = False
-    for state_path in run_directory().glob(pattern):
+    for state_path in map(run_directory().joinpath, glob(pattern, root_dir=run_directory())):
         with _alone(state_path):
             if found := reach(state_path):
                 lease = found[1]

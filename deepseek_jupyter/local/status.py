@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from glob import glob
 from pathlib import Path
 
 from .models import forget, installed, model_path, models_directory, problem, sealed
@@ -44,15 +45,11 @@ class LocalStatus:
 
 def status() -> LocalStatus:
     """Look at the disk and at the servers; starts nothing and hashes nothing."""
-    models = [(id, model_path(id)) for id in installed()]
-    return LocalStatus(
-        tuple(
-            InstalledModel(id, path, path.stat().st_size, sealed(id) == "verified")
-            for id, path in models
-        ),
-        _servers(),
-        " ".join(problem() or ()),
-    )
+    models = [
+        InstalledModel(id, path := model_path(id), path.stat().st_size, sealed(id) == "verified")
+        for id in installed()
+    ]
+    return LocalStatus(tuple(models), _servers(), " ".join(problem() or ()))
 
 
 def remove(model_id: str | None = None) -> int:
@@ -60,9 +57,9 @@ def remove(model_id: str | None = None) -> int:
 
     What a broken-off install left goes too. A file that the user named stays where it was.
     """
-    partials = models_directory().glob("*.gguf.partial")
+    partials = glob("*.gguf.partial", root_dir=models_directory())
     freed = 0
-    for found in {*installed(), *(path.name.removesuffix(".gguf.partial") for path in partials)}:
+    for found in {*installed(), *(name.removesuffix(".gguf.partial") for name in partials)}:
         if model_id in (None, found):
             stop_server(found)
             freed += forget(found)
@@ -71,8 +68,8 @@ def remove(model_id: str | None = None) -> int:
 
 def _servers() -> tuple[RunningServer, ...]:
     found = []
-    for path in sorted(run_directory().glob("*.json")):
-        if reached := reach(path):
+    for name in sorted(glob("*.json", root_dir=run_directory())):
+        if reached := reach(run_directory() / name):
             server, lease = reached
             found.append(RunningServer(server.model, server.pid, float(lease.say("idle") or 0)))
             lease.close()

@@ -61,7 +61,7 @@ def _directory(session: Session) -> Iterator[Finding]:
     path = home()
     if path == NOWHERE:
         yield _BAD, "state", "This user has no home directory; set DEEPSEEK_JUPYTER_HOME."
-    elif os.access(next(p for p in (path, *path.parents) if p.exists()), os.W_OK):
+    elif os.access(f"{next(filter(os.path.exists, (path, *path.parents)))}/", os.W_OK):
         yield _GOOD, "state", str(path)
     else:
         yield _BAD, "state", f"{path} cannot be written; set DEEPSEEK_JUPYTER_HOME."

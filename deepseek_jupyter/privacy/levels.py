@@ -18,7 +18,9 @@ import re
 import unicodedata
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from enum import Enum
 from fnmatch import fnmatchcase
+from typing import Any
 
 from deepseek_jupyter.errors import ParameterError
 
@@ -29,6 +31,13 @@ _ROWS = 5  # of ``sample`` without a number
 _NAMES = ("none", "schema", "stats", "sample", "full")
 _LEVEL = re.compile(r"(none|schema|stats|sample|full)(?:\(\s*(\d+)\s*\))?", re.IGNORECASE)
 _LIMIT = re.compile(r"<=[^=\"']*$")
+# Keys of JSON, Python, YAML and INI, and values in quotes; tags, attributes and cells of HTML.
+_KEYS = re.compile(
+    r"""["']([^"'\n]{1,100})["']\s*[:=,)\]]|^[ \t-]*([^\s:="'<][^:="'\n<]{0,100}?)\s*[:=]"""
+    r"""|<([\w:-]{1,100})|[\s(,{]([\w:-]{1,100})\s*=|>\s*([^<>\n]{1,100}?)\s*</""",
+    re.MULTILINE,
+)
+_CELLS = re.compile(r"[,;|&\t]|\s{2,}|\\\\")
 _HELP = "Levels are none, schema, stats, sample, sample(5) and full: df:stats,price=full,name=none."
 
 
@@ -86,6 +95,12 @@ class Policy:
             if pattern != but and (speaks_of(pattern, column) or _fits(pattern, column)):
                 yield level
 
+    def told(self, text: str, but: Iterable[str] = ()) -> Level:
+        """The strictest level of the names that a text has as labels."""
+        if not self.columns and all(pattern == "*" for pattern, _ in self.limits):
+            return FULL
+        return min(map(self.ruled, labels_in(text) - {*but, ""}), default=FULL)
+
     @property
     def whole(self) -> Level:
         """What of a value without columns may leave."""
@@ -107,17 +122,38 @@ class Policy:
 
 
 def speaks_of(name: str, column: str) -> bool:
-    """Whether a rule for `name` is one for `column`, or for a level of its label."""
+    """Whether a rule for `name` is one for `column`, or for a level of its label (a / b, a.b)."""
     return plain_name(name) in _labels(column)
 
 
 def plain_name(name: str) -> str:
-    """A name without blanks around it, without case, in one Unicode form."""
-    return unicodedata.normalize("NFC", name).strip().casefold()
+    """A name without blanks around it, without case, in one Unicode form, without what cannot be
+    seen.
+    """
+    if name.isascii():
+        return name.strip().casefold()
+    seen = "".join(char for char in name if unicodedata.category(char) != "Cf")
+    return unicodedata.normalize("NFKC", seen.casefold()).strip()
+
+
+def label_of(name: Any) -> str:
+    """A column's or key's name as a text; the levels of one that is a tuple."""
+    if isinstance(name, Enum):
+        name = (name.name, name.value)
+    if isinstance(name, bytes):
+        return name.decode("utf-8", "replace")
+    return " / ".join(map(label_of, name)) if isinstance(name, tuple) else str(name)
+
+
+def labels_in(text: str) -> set[str]:
+    """What may be a key, a heading or a value of its own in a text."""
+    labels = {label for found in _KEYS.findall(text) for label in found}
+    lines = filter(None, map(str.strip, text.split("\n", 100)[:100]))
+    return labels | {cell.strip(" \"'#*_()[]{}") for line in lines for cell in _CELLS.split(line)}
 
 
 def _labels(column: str) -> set[str]:
-    return {plain_name(column), *map(plain_name, column.split(" / "))}
+    return {plain_name(column), *map(plain_name, re.split(r" / |\.", column))}
 
 
 def fits_pattern(name: str, pattern: str) -> bool:

@@ -112,6 +112,14 @@ class Redactor:
         """`text` as it may leave. A text that has passed before passes unchanged."""
         return self.redacted(text).text if text else ""
 
+    def redact_value(self, text: str) -> str:
+        """`redact` for a text that is a cell or a label: values that are too short to be found in
+        other texts are recognised too.
+        """
+        kept = (i.values[text] for i in self.withheld if i.keeps(text, self.released))
+        label = next(kept, None)
+        return self.pseudonym(label, text) if label else self.redact(text)
+
     def redacted(self, text: str) -> Redacted:
         """`text` as it may leave, with counts of what was replaced by kind."""
         known = [m.span() for m in PSEUDONYM.finditer(text) if m[0] in self._originals]

@@ -24,7 +24,7 @@ import json
 import re
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from itertools import accumulate
+from itertools import accumulate, pairwise
 from pathlib import Path
 from typing import NamedTuple
 
@@ -110,7 +110,10 @@ class _Forms:
             _SHORT, (f for f in texts if _SHORT <= len(f) < _LONG and not f.isalpha())
         )
         # Their pieces of twelve characters; where each is follows from its place in all of them.
-        self._cut = [form for form in texts if len(form) > _GRAM]
+        # The pieces of one that begins the next are among those of the next.
+        groups = self.longs.groups.values()
+        pairs = (pair for group in groups for pair in pairwise([*group, ""]))
+        self._cut = [form for form, after in pairs if not after.startswith(form)]
         pieces = "".join([form.ljust(-(-len(form) // _GRAM) * _GRAM, "\0") for form in self._cut])
         places = range(0, len(pieces), _GRAM)
         self.grams = dict(zip((pieces[at : at + _GRAM] for at in places), places, strict=True))
@@ -151,6 +154,11 @@ class WithheldValues:
     def holds(self, other: WithheldValues) -> bool:
         """Whether it withholds all that `other` does, in the same manner."""
         return self.soft == other.soft and other.values.items() <= self.values.items()
+
+    def keeps(self, text: str, released: Released) -> bool:
+        """Whether a text that is a value of its own is withheld."""
+        shown = self.soft and (text in released.texts or text in released.names)
+        return text in self.values and not shown
 
     def find(self, text: str, released: Released | None = None) -> list[Match]:
         """Where withheld texts are in `text`, in order; those that overlap are one.
@@ -214,7 +222,8 @@ class _Search:
             whole = _NUMBER.match(text, start, start + _LONGEST_NUMBER)
             ends = [m.start() for m in _NUMBER_ENDS.finditer(whole[0])] if whole else []
             for end in [whole.end(), *(start + e for e in reversed(ends))] if whole else ():
-                label = self._forms.labels.get(text[start:end])
+                written, labels = text[start:end], self._forms.labels
+                label = labels.get(written) or labels.get(_unpadded(written))
                 if label and not text[end : end + 1].isdigit() and not _decimals(text, end):
                     yield Match(start, end, label)
                     return
@@ -260,17 +269,25 @@ class Released:
         """Whether a released text surrounds `match`; for a mere piece of a value, whether it
         is a piece of a released text too.
         """
-        found = text[match.start : match.end]
-        if found in self.texts:
+        start, end = match.start, match.end
+        found, piece = text[start:end], not whole(text[start:end])
+        if found in self.texts or _unpadded(found) in self.texts:
             return True
-        if found in self.names and _is_word(text, match.start, match.end):
+        if found in self.names and _is_word(text, start, end):
             return True
         self._together = self._together or "\0".join(self.texts)
-        if not whole(found) and found in self._together:
+        if piece and found in self._together:
             return True
         spans = self._found(text)
-        at = bisect_right(spans, (match.start, len(text))) - 1
-        return at >= 0 and spans[at][0] <= match.start and match.end <= spans[at][1]
+        at = bisect_right(spans, (start, len(text))) - 1
+        if at >= 0 and spans[at][0] <= start and end <= spans[at][1]:
+            return True
+        # Beside the names in it a piece has to be long enough to be one.
+        within = spans[bisect_left(spans, (start, 0)) : bisect_right(spans, (end, 0))]
+        names = [(a, b) for a, b in within if b <= end and text[a:b] in self.names]
+        begins, ends = [start, *(b for _, b in names)], [*(a for a, _ in names), end]
+        rest = (b - a for a, b in zip(begins, ends, strict=True))
+        return piece and bool(names) and max(rest) < _GRAM
 
     def _found(self, text: str) -> list[tuple[int, int]]:
         """Where they are in `text`, the longest of those that begin at a place."""
@@ -343,6 +360,12 @@ def _is_word(text: str, start: int, end: int) -> bool:
     before = text[start - 1] if start else " "
     after = text[end] if end < len(text) else " "
     return not (before.isalnum() or after.isalnum())
+
+
+def _unpadded(number: str) -> str:
+    """A number without the zeros that displays put behind it, as in a column of 1.25 and 1.50."""
+    padded = "." in number and number[-1] == "0" and _NUMBER.fullmatch(number)
+    return number.rstrip("0").rstrip(".") if padded and "e" not in number.lower() else number
 
 
 def _decimals(text: str, end: int) -> bool:

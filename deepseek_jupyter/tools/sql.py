@@ -71,13 +71,13 @@ class Masker:
         if self._redactor is None:
             return array
         veil = column_kind(name)
-        if veil is not None:
+        if veil is not None and str(array.type) != "bool":
             return self.veiled(veil, array)
         if _family(array.type) != "text":
             return None if self._alters(array) else array
         coded, texts = _coded(array)
         self._left -= sum(map(len, texts))
-        changed = _changed(texts, self._redactor.redact) if self._left >= 0 else {}
+        changed = _changed(texts, self._redactor.redact_value) if self._left >= 0 else {}
         return _replaced(coded, changed) if changed else array
 
     def _alters(self, array: Any) -> bool:
@@ -259,7 +259,8 @@ def _table(name: str, frame: Any, policy: Policy, redactor: Redactor | None, uni
 
 def _personal(column: Column, detectors: Iterable[str]) -> bool:
     """Whether all of a column gets pseudonyms: by its name, or for numbers of cards."""
-    return column_kind(column.name) is not None or _like_cards(column.values, detectors)
+    named = column_kind(column.name) is not None and column.type != "bool"
+    return named or _like_cards(column.values, detectors)
 
 
 def _like_cards(values: Iterable[Any], detectors: Iterable[str]) -> bool:

@@ -66,7 +66,7 @@ class GatedFrame:
 @dataclass(frozen=True, slots=True)
 class _Owner:
     """A protected frame among the sources: its id of a row, and of a unit where units are counted.
-    `optional`: some rows are of another part of a UNION ALL, and have none of its values.
+    `optional`: it is of one part of a UNION ALL, and rows of the others have none of its values.
     """
 
     name: str
@@ -119,6 +119,8 @@ class Gate:
     selects: int = 0
     values: int = 0
     conditions: int = 0  # within how many subqueries of conditions, which no result shows
+    figures: int = 0  # how many were met, told or not
+    shares: set[str] = field(default_factory=set)  # frames of which shares of all are told
 
     def query(self, node: Any, ctes: _Ctes, alike: bool = False, titled: bool = False) -> _Relation:
         """`node` as it will run. `alike`: equal rows count as one, as in UNION. `titled`: its
@@ -148,13 +150,18 @@ class Gate:
         Figures of two sets of groups in one statement could differ by one row, or by a group that
         is left out.
         """
+        self.figures += 1
         if not self.conditions:
             self.read.setdefault(frame, set()).add(rows)
-            if len(self.read[frame]) > 1:
-                refuse(
-                    f"Figures of different rows of {frame} are in one statement.",
-                    "Put the conditions into FILTER (WHERE …) in one SELECT, or ask twice.",
-                )
+            self.check_told(frame)
+
+    def check_told(self, frame: str) -> None:
+        """Refuse what would tell of the rows between two sets."""
+        if len(self.read.get(frame, ())) + (frame in self.shares) > 1:
+            refuse(
+                f"Figures of different rows of {frame} are in one statement.",
+                "Put the conditions into FILTER (WHERE …) in one SELECT, or ask twice.",
+            )
 
     def _operation(self, node: Any, ctes: _Ctes, titled: bool) -> _Relation:
         parts = args(node, "this", "expression", "distinct", "with", "order", "limit", "offset")
@@ -189,18 +196,17 @@ class Gate:
 
     def _united(self, node: Any, parts: tuple[_Relation, _Relation]) -> tuple[_Owner, ...]:
         """The owners of the rows of both parts of a UNION ALL."""
-        names = [[owner.name for owner in part.owners] for part in parts]
+        names = [owner.name for part in parts for owner in part.owners]
         mixed = any(value.sets for part in parts for _, value in part.columns)
-        if kind(node) != "Union" or mixed or any(len(set(n)) < len(n) for n in names):
+        if kind(node) != "Union" or mixed or len({*names}) < len(names):
+            # Of two parts of one frame, one row of one could outweigh all those of the other.
             refuse(
-                "A set operation mixes rows with aggregates, or with a frame joined to itself.",
-                "Unite rows of frames by UNION ALL, or aggregate in each part.",
+                "A set operation mixes rows with aggregates, or rows of one frame.",
+                "Unite rows of different frames by UNION ALL, or aggregate in each part.",
             )
-        units = {owner.name: owner.units for part in parts for owner in part.owners}
-        always = [{o.name for o in part.owners if not o.optional} for part in parts]
+        owners = (owner for part in parts for owner in part.owners)
         return tuple(
-            _Owner(name, "u", f"r{n}", f"u{n}", counted, name not in always[0] & always[1])
-            for n, (name, counted) in enumerate(units.items())
+            _Owner(o.name, "u", f"r{n}", f"u{n}", o.units, True) for n, o in enumerate(owners)
         )
 
 
@@ -656,11 +662,11 @@ class _Select:
 
     def _arithmetic(self, node: Any, place: str) -> Value:
         parts = args(node, "this", "expression", "typed", "safe")
-        left, divisor = self.value(parts["this"], place), tree.unwrapped(parts["expression"])
-        if kind(node) == "Div" and place == GROUP and kind(divisor) == "Subquery":
-            right = self._subquery(divisor, ROW)  # shown in a ratio alone
+        one, divisor = parts["this"], tree.unwrapped(parts["expression"])
+        if kind(node) == "Div" and place == GROUP and self._is_share(one, divisor):
+            left, right = self._share(one, divisor)
         else:
-            right = self.value(divisor, place)
+            left, right = self.value(one, place), self.value(divisor, place)
         left, right = taken(left, "number"), taken(right, "number")
         sign, made = tree.ARITHMETIC[kind(node)], Value("", "number").of(left, right)
         made = replace(made, pure=sign in "*/" and all(v.pure or v.constant for v in (left, right)))
@@ -683,6 +689,31 @@ class _Select:
             one, other = self._double(left), self._double(right)
         sql = f"floor({one} / {other})" if sign == "//" else f"({one} {sign} {other})"
         return replace(made, sql=sql)
+
+    def _is_share(self, node: Any, divisor: Any) -> bool:
+        """Whether a figure is divided by that of other rows; of two different ones the scale of one
+        may be known.
+        """
+        items: Any = divisor.this.args.get("expressions") if kind(divisor) == "Subquery" else None
+        node = tree.unwrapped(node)
+        while kind(node) == "Mul" and "Literal" in map(kind, (node.this, node.expression)):
+            node = tree.unwrapped(node.expression if kind(node.this) == "Literal" else node.this)
+        return bool(items) and node == tree.unwrapped(items[0].unalias())
+
+    def _share(self, node: Any, divisor: Any) -> tuple[Value, Value]:
+        """A figure and that of other rows which divides it: no other figures are told beside such
+        shares, for the difference of both could be that of a row.
+        """
+        self.gate.conditions += 1
+        before = self.gate.figures
+        both = self.value(node, GROUP), self._subquery(divisor, ROW)
+        self.gate.conditions -= 1
+        if self.gate.figures > before:
+            names = {owner.name for owner in self.owners}
+            self.gate.shares |= names
+            for name in names:
+                self.gate.check_told(name)
+        return both
 
     def _comparison(self, node: Any, place: str) -> Value:
         parts = args(node, "this", "expression")

@@ -2,7 +2,8 @@ import { Token } from '@lumino/coreutils';
 import type { JSONObject } from '@lumino/coreutils';
 import type { ISignal } from '@lumino/signaling';
 import type { Kernel } from '@jupyterlab/services';
-import type { Consent, ISeam } from './kernel/record';
+import type { ISeam } from './kernel/record';
+import type { TurnMessage } from './kernel/requests';
 import type { ITranscript } from './kernel/transcript';
 
 /** A kernel's message about anything but the text of a turn; its receivers check what it holds. */
@@ -47,22 +48,8 @@ export interface ICommHub {
    */
   connect(kernel: Kernel.IKernelConnection, sure?: boolean): void;
 
-  /** Ask for all of a turn that runs; false if no comm is open. */
-  resync(id: string, kernel: Kernel.IKernelConnection): boolean;
-
-  /** Ask to stop a turn; false if no comm is open. */
-  stop(id: string, kernel: Kernel.IKernelConnection): boolean;
-
-  /** Ask for the rest of a kept answer at once; false if no comm is open. */
-  skip(id: string, kernel: Kernel.IKernelConnection): boolean;
-
-  /** Answer a tool call that waits for consent; false if no comm is open. */
-  answerToolCall(
-    id: string,
-    call: string,
-    consent: Consent,
-    kernel: Kernel.IKernelConnection
-  ): boolean;
+  /** Say something of a turn that has no answer; false if no comm is open. */
+  tell(kernel: Kernel.IKernelConnection, message: TurnMessage): boolean;
 
   /** Whether a kernel said of the turn with this id that it came with the notebook's file. */
   isForeign(id: string, kernel: Kernel.IKernelConnection): boolean;

@@ -26,3 +26,14 @@ export function wordsIn(translator: ITranslator | null): TranslationBundle {
     );
   return Object.fromEntries(FORMS.map(form => [form, say(form)])) as unknown as TranslationBundle;
 }
+
+/** Put the titles and descriptions of a schema of ours into the page's language. */
+export function toWords(schema: unknown, trans: TranslationBundle): void {
+  for (const [key, value] of Object.entries(schema ?? {})) {
+    if (typeof value === 'object') {
+      toWords(value, trans);
+    } else if (typeof value === 'string' && (key === 'title' || key === 'description')) {
+      (schema as Record<string, unknown>)[key] = trans.__(value);
+    }
+  }
+}

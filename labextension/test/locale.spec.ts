@@ -3,11 +3,24 @@ import { Gettext } from '@jupyterlab/translation/lib/gettext';
 import { describe, expect, it } from 'vitest';
 
 const SOURCE = new URL('../src/', `file://${__dirname}/`);
+const SCHEMA = new URL('../schema/', `file://${__dirname}/`);
 const LOCALE = new URL('../locale/', `file://${__dirname}/`);
+
+/** Titles and descriptions of our settings. */
+function settingTexts(): string[] {
+  const found: string[] = [];
+  for (const name of readdirSync(SCHEMA)) {
+    JSON.parse(readFileSync(new URL(name, SCHEMA), 'utf8'), (key, value) => {
+      typeof value === 'string' && /^(title|description)$/.test(key) && found.push(value);
+      return value;
+    });
+  }
+  return found;
+}
 
 /** Every string that the source hands to the translator. */
 function strings(): Set<string> {
-  const found = new Set<string>();
+  const found = new Set<string>(settingTexts());
   const files = (readdirSync(SOURCE, { recursive: true }) as string[]).filter(name =>
     name.endsWith('.ts')
   );

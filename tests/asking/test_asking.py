@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
+import threading
 from decimal import Decimal
 
 import pytest
 
 import deepseek_jupyter as ds
+from deepseek_jupyter.asking.ask import aask
 from deepseek_jupyter.asking.ask import ask as ask_model
 from deepseek_jupyter.asking.attachments import Wanted
 from deepseek_jupyter.asking.question import Question
@@ -36,8 +39,10 @@ class Watching(Nowhere):
     def __init__(self, waits: list) -> None:
         self.waits = waits
         self.refused: BaseException | None = None
+        self.threads: set[int] = set()
 
     def wait(self, waiting):
+        self.threads.add(threading.get_ident())
         self.waits.append(waiting)
 
     def refresh(self, transcript, fresh, now):
@@ -196,7 +201,8 @@ class Rows:
 
 
 class TestBeforeItIsSent:
-    def test_what_takes_a_while_is_named(self, session, server, monkeypatch):
+    @pytest.mark.parametrize("awaited", [False, True], ids=["ask", "aask"])
+    def test_what_takes_a_while_is_named(self, session, server, monkeypatch, awaited):
         from deepseek_jupyter import local
 
         def started(model, starting):
@@ -205,8 +211,11 @@ class TestBeforeItIsSent:
 
         monkeypatch.setattr(local, "ensure_server", started)
         on = Watching([])
+        question = Question("Q", provider="local", attach=(Wanted("big", Rows()),))
+        asked = (lambda *how: asyncio.run(aask(*how))) if awaited else ask_model
         with pytest.raises(ParameterError) as refused:
-            ask_model(session, Question("Q", provider="local", attach=(Wanted("big", Rows()),)), on)
+            asked(session, question, on)
+        assert on.threads <= {threading.get_ident()}
         assert on.waits == [
             {"reason": "read", "name": "big", "rows": 10_000_000},
             {"reason": "start", "name": "small-model"},

@@ -68,3 +68,18 @@ def test_words_that_are_withheld_by_now_are_masked(session, server):
     ask("Look.", attach="df:full,customer=none")
     ask("And?")
     assert "Quux7" not in "".join(sent(server))
+
+
+@pytest.mark.parametrize("made", ["df.to_string()", "df.to_json()", "df.to_html()", "str(df)"])
+def test_a_text_of_a_frame_stays_here_once_a_rule_names_its_column(
+    session, server, names, tmp_path, monkeypatch, made
+):
+    names["df"] = pd.DataFrame({"dx": ["HIV", "flu"], "n": [1, 2]})
+    server.queue(answer("One."), answer("Two."))
+    ask("What is in it?", attach=f"{made}:full")
+    assert "HIV" in sent(server)[0]
+    file = tmp_path / "policy.toml"
+    file.write_text('[data.columns]\ndx = "none"\n')
+    monkeypatch.setenv("DEEPSEEK_POLICY", str(file))
+    ask("And now?")
+    assert "HIV" not in "".join(sent(server))

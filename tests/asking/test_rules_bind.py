@@ -2,8 +2,17 @@
 
 from __future__ import annotations
 
+import argparse
+import collections
+import enum
+import json
+import types
+from typing import NamedTuple
+
+import numpy as np
 import pandas as pd
 import polars as pl
+import pyarrow as pa
 import pytest
 
 from deepseek_jupyter.api import ask
@@ -210,3 +219,73 @@ def test_a_text_file_with_a_ruled_column_is_refused(session, names, policy, tmp_
             sent(session, names, attach=[f"./{file}"])
     policy('[data.columns]\nother = "none"')
     assert "QQ-17" in sent(session, names, attach=[f"./{file}"])
+
+
+class Field(enum.Enum):
+    first = "dxcode"
+
+
+class Visit(NamedTuple):
+    dxcode: str
+    n: int = 1
+
+
+FIELDS = [("dxcode", "U9"), ("n", int)]
+KEYED = {
+    "bytes": lambda: pd.DataFrame({b"dxcode": ["QQ-17"]}),
+    "what is not seen": lambda: pd.DataFrame({"d\u00adxcode\u200b": ["QQ-17"]}),
+    "wide letters": lambda: pd.DataFrame({"\uff44xcode": ["QQ-17"]}),
+    "flattened": lambda: pd.json_normalize([{"visit": {"dxcode": "QQ-17"}}]),
+    "an index": lambda: pd.Index(["QQ-17"], name="dxcode"),
+    "a batch": lambda: pa.record_batch({"dxcode": ["QQ-17"]}),
+    "an array of structs": lambda: pa.array([{"dxcode": "QQ-17"}]),
+    "a map": lambda: pa.table({"x": pa.array([[("dxcode", "QQ-17")]], pa.map_("str", "str"))}),
+    "JSON in a column": lambda: pd.DataFrame({"x": [json.dumps({"dxcode": "QQ-17"})]}),
+    "series in a column": lambda: pd.DataFrame({"x": [pd.Series(["QQ-17"], name="dxcode")]}),
+    "named tuples in a column": lambda: pd.DataFrame({"x": [Visit("QQ-17"), Visit("QQ-18")]}),
+    "records in records": lambda: np.array([(("QQ-17", 1), 2)], [("x", FIELDS), ("n", int)]),
+    "a key of parts": lambda: {("dxcode", "x"): "QQ-17"},
+    "a key of an enumeration": lambda: {Field.first: "QQ-17"},
+    "a namespace": lambda: types.SimpleNamespace(dxcode="QQ-17"),
+    "arguments": lambda: argparse.Namespace(dxcode="QQ-17"),
+    "a queue": lambda: collections.deque([{"dxcode": "QQ-17"}]),
+    "pairs": lambda: [("dxcode", "QQ-17"), ("n", 1)],
+    "lines under a heading": lambda: [["n", "dxcode"], [1, "QQ-17"]],
+    "columns and rows": lambda: {"columns": ["dxcode"], "data": [["QQ-17"]]},
+    "texts of JSON": lambda: [json.dumps({"dxcode": "QQ-17"})],
+    "a text of JSON": lambda: json.dumps([{"dxcode": "QQ-17"}]),
+    "a text of lines": lambda: "n,dxcode\n1,QQ-17\n",
+    "a printed frame": lambda: pd.DataFrame({"dxcode": ["QQ-17"], "n": [1]}).to_string(),
+    "a page": lambda: pd.DataFrame({"dxcode": ["QQ-17"]}).to_html(),
+    "an error": lambda: KeyError({"dxcode": "QQ-17"}),
+}
+
+
+@pytest.mark.parametrize("form", ["attach", "fill"])
+@pytest.mark.parametrize("what", KEYED)
+def test_a_rule_holds_for_a_name_in_any_container(session, names, policy, what, form):
+    names.clear()
+    names["v"] = KEYED[what]()
+    asked = {"attach": ["v:full"]} if form == "attach" else {"prompt": "see {{ v }}"}
+    if what not in ("series in a column", "named tuples in a column", "records in records"):
+        assert "QQ-17" in sent(session, names, **asked)
+    policy('[data.columns]\n"dxcode" = "none"\n')
+    assert "QQ-17" not in sent(session, names, **asked)
+
+
+MADE = ["df.T", "df.dx.to_frame('x')", "df.stack()", "pd.get_dummies(df.dx)", "str(df)"]
+
+
+@pytest.mark.parametrize("way", MADE)
+@pytest.mark.parametrize("rule", ['df = "none"', 'df = {columns = {customer = "none", dx="none"}}'])
+def test_short_values_of_a_frame_are_recognised_as_cells_and_labels(
+    session, names, policy, way, rule
+):
+    names["df"]["dx"] = ["HIV", "flu"]
+    made = eval(way, {**names, "pd": pd})
+    names |= {"made": made, "plain": pd.DataFrame({"HIVE": ["fluid"]})}
+    policy(f"[data.frames]\n{rule}\n")
+    said = sent(session, names, "@made and @plain")
+    assert not [secret for secret in ("Alice", "HIV,", "HIV:", "flu,", "flu:") if secret in said]
+    assert "HIVE" in said
+    assert "fluid" in said

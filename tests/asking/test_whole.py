@@ -63,7 +63,9 @@ class Repr:
 
 def function(count: int):
     space: dict = {}
-    exec(f"def made():\n    '''{' '.join(marks(count))}'''", space)  # no source: its documentation
+    code = f"def made():\n    '''{' '.join(marks(count))}'''"
+    # Without a source: its documentation. ("<string>" is that of `python -c`, since Python 3.13.)
+    exec(compile(code, "<made>", "exec"), space)
     return space["made"]
 
 

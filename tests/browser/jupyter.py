@@ -26,7 +26,9 @@ class Server:
         self.folder = folder
         self.work = folder / "work"
         self.work.mkdir(parents=True)
-        self.environment = environment(folder, extension=extension)
+        # Another interpreter has the extension of the wheel that is installed there.
+        linked = extension and python == sys.executable
+        self.environment = environment(folder, extension=extension, linked=linked)
         self.pages: list[Any] = []  # loaded, and not in use
         self.port = 0
         app = {"lab": "LabApp", "notebook": "JupyterNotebookApp"}[kind]
@@ -80,7 +82,7 @@ class Server:
         raise RuntimeError(f"The {self.kind} server did not start:\n{log[-3000:]}")
 
 
-def environment(folder: Path, *, extension: bool = True) -> dict[str, str]:
+def environment(folder: Path, *, extension: bool, linked: bool) -> dict[str, str]:
     """An environment in which Jupyter reads and writes below a folder only."""
     config = folder / "config"
     labconfig = config / "labconfig"
@@ -93,7 +95,7 @@ def environment(folder: Path, *, extension: bool = True) -> dict[str, str]:
     path = folder / "path"
     extensions = path / "labextensions"
     extensions.mkdir(parents=True)
-    if extension:
+    if linked:
         (extensions / NAME).symlink_to(BUILT)
     return {
         **{key: value for key, value in os.environ.items() if not key.startswith("JUPYTER")},

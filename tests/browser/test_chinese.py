@@ -11,6 +11,7 @@ from tests.support.scripted import answer, error
 
 from .jupyter import Server
 from .notebook import Notebook
+from .pages import until
 from .panel import Panel
 from .test_accessible import serious
 from .test_live import KEY, stream
@@ -94,6 +95,22 @@ def test_all_cells_and_all_of_us_are_there_in_chinese(chinese, asking_endpoint, 
     assert [found for root in roots for found in serious(page, root)] == []
     ARTEFACTS.mkdir(exist_ok=True)
     page.screenshot(path=ARTEFACTS / "chinese.png")
+
+
+def test_the_settings_are_chinese(chinese, asking_endpoint, page):
+    book = asked(chinese, asking_endpoint, page, 0)
+    page.evaluate("() => jupyterapp.commands.execute('settingeditor:open', {query: 'DeepSeek'})")
+    page.locator(".jp-PluginList-entry").first.wait_for()
+    listed = page.locator(".jp-PluginList-entry", has_text=re.compile("^DeepSeek"))
+    until(page, lambda: listed.count() == 2)
+    listed.filter(has_text="幽灵文本").click()
+    form = page.locator(".jp-SettingsPanel")
+    form.get_by_text("建议代码", exact=True).first.wait_for()
+    texts = [*listed.all_inner_texts(), form.inner_text()]
+    ARTEFACTS.mkdir(exist_ok=True)
+    page.screenshot(path=ARTEFACTS / "chinese-settings.png")
+    assert [english_in(text) for text in texts] == [[]] * len(texts)
+    assert book.own_errors == []
 
 
 def test_a_broken_catalogue_leaves_english_and_the_notebook(chinese, asking_endpoint, page):

@@ -9,14 +9,28 @@ from .test_panel import endpoint, lab, notebook, run  # noqa: F401
 
 ANSWER = 'It says "the harbour stays open", and "nobody was against it".'
 LINE = "Line 2: the harbour stays open."
+CELLS = (f"talk = 'Line 1.\\n{LINE}\\nLine 3.'", "%%ds -a talk --cite\nIs it open?")
+
+
+def mark_shows_its_line(page, root) -> None:
+    """By hovering, by mouse and by keyboard."""
+    mark = root.get_by_role("button", name="[talk:2]")
+    mark.wait_for()
+    assert mark.get_attribute("title") == LINE
+    assert root.locator(".jp-DeepSeek-cite.jp-mod-missing").inner_text() == "[not found]"
+    shown = root.get_by_role("note", name="What stands at talk:2")
+    mark.click()
+    shown.wait_for()
+    assert shown.inner_text() == LINE
+    assert root.get_by_text(LINE).count() == 1  # and not in a list below the answer, too
+    page.keyboard.press("Escape")
+    shown.wait_for(state="detached")
+    page.keyboard.press("Enter")
+    shown.wait_for()
 
 
 def test_a_mark_shows_the_lines_at_its_place(lab, notebook, endpoint):  # noqa: F811
-    book = notebook(
-        lab,
-        f"talk = 'Line 1.\\n{LINE}\\nLine 3.'",
-        "%%ds -a talk --cite\nIs it open?",
-    )
+    book = notebook(lab, *CELLS)
     run(book, 0)
     run(book, 1)
     endpoint.queue(stream(ANSWER, gap=0.0))
@@ -25,18 +39,7 @@ def test_a_mark_shows_the_lines_at_its_place(lab, notebook, endpoint):  # noqa: 
     panel = Panel.open(book)
     panel.until("Is it open?", "It says")
     for root in (card, panel.node):
-        mark = root.get_by_role("button", name="[talk:2]")
-        mark.wait_for()
-        assert mark.get_attribute("title") == LINE
-        assert root.locator(".jp-DeepSeek-cite.jp-mod-missing").inner_text() == "[not found]"
-        shown = root.get_by_role("note", name="What stands at talk:2")
-        mark.click()
-        shown.wait_for()
-        assert shown.inner_text() == LINE
-        book.page.keyboard.press("Escape")
-        shown.wait_for(state="detached")
-        book.page.keyboard.press("Enter")
-        shown.wait_for()
+        mark_shows_its_line(book.page, root)
     assert serious(book.page, ".jp-OutputArea .jp-DeepSeek-card") == []
     assert serious(book.page, ".jp-DeepSeek-panel") == []
 

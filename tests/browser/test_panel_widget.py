@@ -14,7 +14,10 @@ from tests.support.wording import DONE, USAGE, chunk, event
 from .jupyter import Server
 from .pages import at_rest
 from .panel import Panel
+from .test_accessible import serious
+from .test_citations import ANSWER, CELLS, mark_shows_its_line
 from .test_live import KEY, stream
+from .test_look import ARTEFACTS
 from .test_panel import endpoint, notebook, restart, run, sent  # noqa: F401
 
 SHOW = "import deepseek_jupyter as ds\nds.panel(height=560)"
@@ -118,3 +121,22 @@ def test_the_widget_alone_is_the_whole_panel(bare, endpoint, notebook):  # noqa:
     run(book, 0)
     run(book, 1)
     panel.until_prompts(*everything)
+
+
+def test_marks_of_quotes_in_the_widget(bare, endpoint, notebook):  # noqa: F811
+    book = notebook(bare, SHOW, *CELLS)
+    endpoint.queue(stream(ANSWER, gap=0.0))
+    for number in range(4):
+        run(book, number)
+    panel = Panel(book, ".jp-DeepSeek-widget")
+    panel.until("Is it open?", "It says")
+    mark_shows_its_line(book.page, panel.node)
+    ARTEFACTS.mkdir(exist_ok=True)
+    for theme in ("JupyterLab Dark", "JupyterLab Light"):
+        book.page.evaluate(
+            "theme => jupyterapp.commands.execute('apputils:change-theme', {theme})", theme
+        )
+        at_rest(book.page)
+        name = f"citations-widget-{theme.split()[1].lower()}.png"
+        panel.node.screenshot(path=ARTEFACTS / name)
+        assert serious(book.page, ".jp-DeepSeek-widget") == []

@@ -100,7 +100,7 @@ def test_side_bar_and_widget_agree_over_each_turn_and_where_it_failed(
     widget.ask("Again?")
     agree("4 turns", "Name a colour.", "And this one?", "Again?")
     pick = side.node.locator(".jp-DeepSeek-panel-quick select")
-    expect(pick.locator("option:checked")).to_have_text("the default (deepseek-flash)")
+    expect(pick.locator("option:checked")).to_have_text("deepseek-flash")
     server.queue(plain({"data": [{"id": "deepseek-flash"}, {"id": "deepseek-other"}]}))
     pick.focus()
     pick.select_option("deepseek-other")

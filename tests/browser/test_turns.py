@@ -192,3 +192,29 @@ def test_a_failed_question_of_the_panel_has_its_buttons(open_book, asking_endpoi
     turn.get_by_role("button", name="Try again").click()
     panel.until("One", "Now.")
     assert panel.prompts == ["One"]
+
+
+ROWS = """import deepseek_jupyter as ds, pathlib, time
+class Rows:
+    shape = (10_000_000, 1)
+
+    def __repr__(self):
+        while not pathlib.Path({path!r}).exists():
+            time.sleep(0.05)
+        return "Rows"
+
+big = Rows()"""
+
+
+def test_an_awaited_question_says_what_it_waits_for(open_book, asking_endpoint, tmp_path):
+    read = tmp_path / "read"
+    book = open_book(ROWS.format(path=str(read)), "reply = await ds.aask('How many?', attach=big)")
+    run(book, 1)
+    asking_endpoint.queue(answer("Many."))
+    book.run(2)
+    book.card.get_by_text(re.compile(r"Reading big \(10,000,000 rows\)… 3 s")).first.wait_for()
+    assert asking_endpoint.requests == []
+    picture(book, "awaited")
+    read.touch()
+    book.until_done()
+    assert "Many." in book.card.inner_text()

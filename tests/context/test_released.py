@@ -124,6 +124,16 @@ def test_a_released_text_within_a_longer_withheld_one_does_not_save_it():
     )
 
 
+def test_a_name_is_released_where_it_is_a_piece_of_a_value_with_what_is_around_it():
+    redactor = Redactor()
+    titles = ["Some Musical Documentary in 3 Acts", "rs10506151: the note", "x"]
+    table = {"Documentary": [1, 2, 3], "rs10506151": ["a", "b", "c"], "title": titles}
+    shown = card(pandas(table), "stats", redactor)
+    for text in (shown.text, "sum df['Documentary'] by Documentary and rs10506151: now."):
+        assert redactor.redact(f"so:\n{text}") == f"so:\n{text}"
+    assert redactor.redact("Some Musical Documentary") == "<value-1>"
+
+
 def test_what_one_request_releases_another_does_not():
     redactor = Redactor()
     redactor.withhold({"Rome": "value"}, soft=True)
@@ -162,3 +172,26 @@ def test_the_index_finds_what_a_look_at_every_value_finds(seed):
         while at >= 0:
             assert covered.issuperset(range(at, at + len(value)))
             at = text.find(value, at + 1)
+
+
+@pytest.mark.parametrize("library", [pandas, polars])
+def test_a_card_of_common_words_shows_its_types_and_its_truth_values(library):
+    """Words of cards are values of a column here, and a name of telephones is of a truth value."""
+    words = {"type": ["int", "text", "bool"], "value": [1, 2, 3], "mobile": [True, False, True]}
+    for level in ("stats", "schema", "sample", "full"):
+        shown = card(library(words), level).text
+        assert "<" not in shown
+        assert "- value: int" in shown
+        assert "- mobile: bool" in shown
+
+
+def test_numbers_are_found_with_the_zeros_of_a_display():
+    frame = pandas({"pay": [48210.5, 51000.25, 73000.0], "n": [12345, 23456, 34567]})
+    redactor = Redactor()
+    card(frame, "none", redactor)
+    said = redactor.redact(f"{frame.astype(float)}\n48210.500, 73000.00; 48210.55 148210.50")
+    assert not [text for text in ("48210.5\n", "51000", "73000", "12345") if text in said]
+    assert said.endswith("; 48210.55 148210.50")
+    redactor = Redactor()
+    card(frame, "stats", redactor)
+    assert redactor.redact("least 48210.50, greatest 73000.0") == "least 48210.50, greatest 73000.0"

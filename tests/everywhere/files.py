@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -30,11 +31,25 @@ PURE = (
     *("markdown-it-py", "mdurl", "narwhals", "nest-asyncio2", "platformdirs"),
     *("annotated-types", "typing-inspection", "typing-extensions"),
 )
-PROMPTS = {
-    "plain": '%%ds\nWhy isn\'t it "so"?\n\nSee ```x```.',
-    "a cell's mark": "%%ds\nExplain:\n# %% not a cell\nx = 1",
-    "an odd quote": "%%ds\nWhat does ''' do?",
-}
+PROMPTS = [
+    '%%ds\nWhy isn\'t it "so"?\n\nSee ```x```.',
+    "%%ds\nExplain:\n# %% not a cell\nx = 1",
+    "%%ds\nWhat does ''' do?",
+]
+LINES = (
+    *("", "```", "````", "~~~", "+++", "---", ":::{note}", "# %%", "# +", "'''", '"""', "$$"),
+    *("%%ds --think", "%matplotlib inline", "!ls", "```{code-cell} ipython3", ":tags: [x]"),
+    *(
+        "key: value",
+        "    indented",
+        "- a",
+        "<!-- x -->",
+        "{{ x }}",
+        "\\",
+        "[1]: http://x",
+        "为什么？",
+    ),
+)
 
 
 @pytest.fixture
@@ -116,14 +131,21 @@ def test_nbstripout_leaves_nothing_of_ours(asked):
     assert "vnd.deepseek" not in done.read_text()
 
 
-@pytest.mark.parametrize("form", ["md:myst", "py:percent"])
-@pytest.mark.parametrize("kind", PROMPTS)
-def test_jupytext_gives_each_prompt_back(tmp_path, kind, form):
+def jumbled(seed: int) -> str:
+    """A prompt of lines that mean something to one notation or another."""
+    dice = random.Random(seed)
+    return "\n".join(["%%ds", *dice.choices(LINES, k=dice.randint(0, 8)), "The end."])
+
+
+@pytest.mark.parametrize(
+    ("form", "prompts"),
+    [("md:myst", [*PROMPTS, *map(jumbled, range(300))]), ("py:percent", PROMPTS[:1])],
+    ids=["md:myst", "py:percent"],
+)
+def test_jupytext_gives_each_prompt_back(tmp_path, form, prompts):
     """As docs/where.md says: MyST Markdown for any prompt; scripts for those without marks."""
-    if form == "py:percent" and kind != "plain":
-        pytest.skip("a cell's mark cuts a script; docs/where.md says so")
     book = nbformat.v4.new_notebook()
-    book.cells = [nbformat.v4.new_code_cell(source) for source in (PROMPTS[kind], "x = 2")]
+    book.cells = [nbformat.v4.new_code_cell(source) for source in (*prompts, "x = 2")]
     path = tmp_path / "book.ipynb"
     nbformat.write(book, path)
     jupytext = venv("files", *TOOLS).parent / "jupytext"
@@ -131,29 +153,52 @@ def test_jupytext_gives_each_prompt_back(tmp_path, kind, form):
     run(jupytext, "--to", form, path, "-o", tmp_path / f"text.{suffix}")
     run(jupytext, "--to", "ipynb", tmp_path / f"text.{suffix}", "-o", tmp_path / "back.ipynb")
     back = nbformat.read(tmp_path / "back.ipynb", as_version=4)
-    assert [cell.source for cell in back.cells] == [PROMPTS[kind], "x = 2"]
+    assert [cell.source for cell in back.cells] == [*prompts, "x = 2"]
+
+
+SETTINGS = {  # the lines of docs/where.md
+    "suppress_warnings": ["mystnb.unknown_mime_type"],
+    "nb_render_markdown_format": "myst",
+    "myst_enable_extensions": ["dollarmath"],
+}
+
+
+def published(asked, name: str) -> Path:
+    """A folder with the answered notebook, under a title."""
+    book = nbformat.read(executed(asked), as_version=4)
+    book.cells.insert(0, nbformat.v4.new_markdown_cell("# Title"))
+    site = asked[0].with_name("site")
+    site.mkdir()
+    nbformat.write(book, site / name)
+    return site
+
+
+def look(page: Path) -> None:
+    """Two answers, their formulas set."""
+    shown = page.read_text()
+    assert "sum" in shown
+    assert shown.count('<span class="math notranslate nohighlight">\\(\\hat{p} = k/n\\)') == 2
 
 
 def test_myst_nb_builds_with_warnings_as_errors(asked):
-    """With the lines of docs/where.md."""
-    done = executed(asked)
-    site = done.parent / "site"
-    site.mkdir()
-    (site / "conf.py").write_text(
-        'extensions = ["myst_nb"]\nnb_execution_mode = "off"\n'
-        'suppress_warnings = ["mystnb.unknown_mime_type"]\n'
-        'nb_render_markdown_format = "myst"\n'
-        'myst_enable_extensions = ["dollarmath"]\n'
-    )
-    book = nbformat.read(done, as_version=4)
-    book.cells.insert(0, nbformat.v4.new_markdown_cell("# Title"))
-    nbformat.write(book, site / "index.ipynb")
+    site = published(asked, "index.ipynb")
+    settings = {"extensions": ["myst_nb"], "nb_execution_mode": "off", **SETTINGS}
+    (site / "conf.py").write_text("".join(f"{n} = {v!r}\n" for n, v in settings.items()))
     python = venv("site", "myst-nb", "sphinx", "ipykernel")
     run(python, "-m", "sphinx", "-W", "--keep-going", "-q", site, site / "built")
-    page = (site / "built" / "index.html").read_text()
-    assert "sum" in page
-    assert page.count('<span class="math notranslate nohighlight">\\(\\hat{p} = k/n\\)') == 2
+    look(site / "built" / "index.html")
     print(versions(python, "myst-nb", "sphinx"))
+
+
+def test_jupyter_book_builds_with_warnings_as_errors(asked):
+    site = published(asked, "asked.ipynb")
+    config = {"execute": {"execute_notebooks": "off"}, "sphinx": {"config": SETTINGS}}
+    (site / "_config.yml").write_text(json.dumps(config))
+    (site / "_toc.yml").write_text(json.dumps({"format": "jb-book", "root": "asked"}))
+    python = venv("book", "jupyter-book<2", "ipykernel")
+    run(python.parent / "jupyter-book", "build", "-W", "--keep-going", site)
+    look(site / "_build" / "html" / "asked.html")
+    print(versions(python, "jupyter-book", "myst-nb"))
 
 
 def test_marimo_shows_a_reply_and_the_panel(tmp_path):

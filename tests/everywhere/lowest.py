@@ -26,21 +26,3 @@ def test_the_lower_bounds_hold():
     chosen = ["-m", "not browser and not local_model and not soak", "-p", "no:cacheprovider"]
     tests = [f"tests/{name}" for name in TESTED]
     print(run(python, "-m", "pytest", "-q", *chosen, *leave, *tests, cwd=tree)[-2000:])
-
-
-def test_pip_is_content_with_what_is_installed():
-    python = venv("plain", "pip")
-    print(run(python, "-m", "pip", "check"))
-    dry = "import deepseek_jupyter as ds; print(ds.ask('What?', dry_run=True))"
-    assert "Nothing was sent" in run(
-        python, "-c", dry, cwd=FOLDER, env={"DEEPSEEK_API_KEY": "none"}
-    )
-    lines = run(python, "-m", "pip", "show", "-f", "deepseek-jupyter").splitlines()
-    assert len([line for line in lines if line.strip().endswith("static/style.js")]) == 1
-    package = ROOT / "deepseek_jupyter"
-    tables = [path for path in package.rglob("*.json") if "labextension" not in path.parts]
-    assert tables
-    files = {line.strip() for line in lines}
-    assert {str(path.relative_to(ROOT)) for path in tables} <= files
-    for path in (ROOT / "labextension" / "locale").rglob("*.json"):
-        assert f"deepseek_jupyter/locale/{path.relative_to(ROOT / 'labextension/locale')}" in files

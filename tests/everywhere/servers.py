@@ -15,6 +15,7 @@ from typing import Any
 import nbformat
 import pytest
 
+from tests.browser.asking import ghost_settings
 from tests.browser.chromium import ARGS, find_chromium
 from tests.browser.jupyter import Server
 from tests.browser.notebook import CARD, Notebook
@@ -24,6 +25,7 @@ from tests.support.asking import KEY
 from tests.support.kernels import record_in
 from tests.support.scripted import Server as Scripted
 from tests.support.scripted import answer
+from tests.support.wording_fim import fim
 
 from .venvs import venv, versions
 
@@ -71,19 +73,12 @@ def served(kind: str, folder: Path) -> Iterator[tuple[Server, Scripted]]:
         patch.delenv("PYTHONPATH", raising=False)
         app = "notebook" if kind == "notebook" else "lab"
         server = Server(app, folder / "jupyter", python=str(python))
-        print(versions(python, "jupyter_server", "jupyterlab", "ipykernel", "ipython"))
+        own = [package.partition("=")[0].rstrip(">") for package in PAGES[kind]]
+        print(versions(python, *own, "jupyter_server", "ipykernel", "ipython"))
         try:
             yield server, endpoint
         finally:
             server.stop()
-
-
-class Open(Notebook):
-    """Requests of the servers' own extensions are let through, as long as they stay here."""
-
-    def _guard(self, route: Any) -> None:
-        local = route.request.url.startswith((self.server.url, "data:", "blob:"))
-        route.continue_() if local else route.abort()
 
 
 def outputs(book: Notebook, index: int) -> list[dict[str, Any]]:
@@ -112,7 +107,7 @@ def ends(book: Notebook, index: int) -> None:
 def opened(chromium: Any, server: Server, **options: Any) -> Notebook:
     page = chromium.new_context(viewport=SIZE).new_page()
     page.set_default_timeout(90_000)
-    book = Open(server, page, CELLS, load=False, **options)
+    book = Notebook(server, page, CELLS, load=False, **options)
     page.on("console", lambda m: book.console.append(m.text) if m.type == "warning" else None)
     return book
 
@@ -178,6 +173,23 @@ def test_a_second_page_sees_the_end_and_so_does_one_loaded_again(kind, chromium,
         assert [(r["status"], r["answer"]) for r in kept] == [("done", TEXT)]
         for page in (book.page, other):
             assert page.locator(CARD).count() == 1
+
+
+@pytest.mark.parametrize("kind", ["lab42", "lab44", "prerelease", "notebook"])
+def test_a_key_takes_ghost_text(kind, chromium, tmp_path):
+    """Tab; in JupyterLab 4.2, where it opens the completer, Alt End (docs/lab.md)."""
+    with served(kind, tmp_path) as (server, endpoint):
+        ghost_settings(server, enabled=True, delay=150)
+        endpoint.fallback = fim("2) + 3")
+        book = opened(chromium, server)
+        book.run(0)
+        book.until_done()
+        book.page.evaluate("() => jupyterapp.commands.execute('notebook:insert-cell-below')")
+        book.page.locator(".jp-Notebook .jp-CodeCell .cm-content").nth(1).click()
+        book.page.keyboard.type("total = add(1, ", delay=10)
+        book.page.locator(".jp-GhostText", has_text="2) + 3").wait_for()
+        book.page.keyboard.press("Alt+End" if kind == "lab42" else "Tab")
+        until(book.page, lambda: book.sources()[1] == "total = add(1, 2) + 3")
 
 
 def test_voila_shows_an_answer_and_a_panel_that_asks(chromium, tmp_path):

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import atexit
 import functools
 import os
+import shutil
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
@@ -42,11 +45,10 @@ def uv() -> Path:
 
 @functools.cache
 def wheel() -> Path:
-    """Built from this tree, with the front end that `make` has built."""
+    """Built from this tree, with the front end that `make` has built; until this process ends."""
     builder = uv().parent / "python"
-    folder = FOLDER / "wheel"
-    for old in folder.glob("*.whl"):
-        old.unlink()
+    folder = Path(tempfile.mkdtemp())
+    atexit.register(shutil.rmtree, folder)
     skip = {"SKIP_JUPYTER_BUILDER": "1"}
     run(builder, "-m", "build", "--wheel", "--no-isolation", "-o", folder, ROOT, env=skip)
     (built,) = folder.glob("*.whl")

@@ -13,13 +13,10 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any, Literal
 
-import dask.dataframe as dd
 import numpy as np
 import pandas as pd
 import psutil
 import pyarrow as pa
-import pyarrow.compute as pc
-import pyarrow.parquet as pq
 import pytest
 from IPython.core.error import UsageError
 
@@ -40,8 +37,12 @@ from deepseek_jupyter.transport.providers import PROVIDERS
 from tests.conftest import GUARD, ROOT
 from tests.jobs.test_row_map import PROMPT, as_json, everything, frame
 from tests.support.asking import KEY as KERNELS_KEY
+from tests.support.later import Later
 
-distributed = pytest.importorskip("distributed")
+dd = Later("dask.dataframe")
+distributed = Later("distributed")
+pc = Later("pyarrow.compute")
+pq = Later("pyarrow.parquet")
 pytestmark = pytest.mark.slow
 
 KEY = "sk-THE0KEY0OF0THE0WORKERS0ALONE"  # the kernel's is another

@@ -8,13 +8,15 @@ from collections.abc import Callable
 from functools import cache
 
 import numpy as np
-import paired_eval
 import pytest
-from scipy import stats
 
 from deepseek_jupyter.jobs import paired
 from deepseek_jupyter.jobs.attempt import Attempt, pairs_of
 from tests.support.fuzzing import FUZZING
+from tests.support.later import Later
+
+paired_eval = Later("paired_eval")
+stats = Later("scipy.stats")
 
 TIMES = 2_000
 

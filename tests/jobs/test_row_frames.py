@@ -4,9 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import dask.dataframe as dd
-import duckdb
-import ibis
 import narwhals as nw
 import pandas as pd
 import polars as pl
@@ -17,6 +14,11 @@ from hypothesis import strategies as st
 
 from deepseek_jupyter.context.row_frame import NewColumn, RowFrame
 from tests.jobs.test_row_map import everything
+from tests.support.later import Later
+
+dd = Later("dask.dataframe")
+duckdb = Later("duckdb")
+ibis = Later("ibis")
 
 ROWS = {"text": ["a", "b", None, "a"], "n": [1, 2, 3, 4]}
 

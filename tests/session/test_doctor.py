@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from types import SimpleNamespace
 
 import pytest
@@ -84,3 +85,10 @@ def test_a_page_without_the_extension_is_told_and_one_with_it_too(found, monkeyp
         for close in closing:
             close({})
         pages.unregister(manager)
+
+
+def test_a_state_directory_below_what_is_none_is_to_be_fixed(found, monkeypatch):
+    blocked = f"{os.devnull}/state"
+    monkeypatch.setenv("DEEPSEEK_JUPYTER_HOME", blocked)
+    told = f"{blocked} cannot be written; set DEEPSEEK_JUPYTER_HOME."
+    assert found()["state"] == ("FIX", told)

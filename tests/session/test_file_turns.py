@@ -131,7 +131,8 @@ class _Page:
     def on_close(self, _: object) -> None: ...
 
 
-def test_pages_are_told_which_turns_came_with_the_file(notebook: Path):
+def test_pages_are_told_which_turns_came_with_the_file(notebook: Path, monkeypatch):
+    monkeypatch.setattr(pages, "_unheard", [])  # turns of other tests, which a new page hears of
     save(notebook, FORGED)
     early, late = _Page(), _Page()
     pages._opened(early, None)

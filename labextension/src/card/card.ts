@@ -36,6 +36,7 @@ import { SiblingSwitch } from './siblings';
 import { TurnParts } from './turn';
 import { announcement } from './wording';
 import type { Consent, ITurnRecord } from '../kernel/record';
+import type { TurnMessage } from '../kernel/requests';
 import type { ITranscript } from '../kernel/transcript';
 import type { ICommHub, ICommMessage } from '../tokens';
 import type { IHostCell } from './hostcell';
@@ -246,7 +247,7 @@ export class Card extends Widget implements IRenderMime.IRenderer {
     }
     this._asked = Date.now();
     hub.connect(kernel);
-    known || hub.resync(id, kernel);
+    known || hub.tell(kernel, { type: 'resync', id });
     hub.request(kernel, 'ended', { id }).then(
       answer => {
         const bundle = maybeObject(answer['bundle']) as JSONObject | null;
@@ -331,8 +332,12 @@ export class Card extends Widget implements IRenderMime.IRenderer {
   }
 
   private _skip(): void {
+    this._send({ type: 'skip', id: this._record.id });
+  }
+
+  private _send(message: TurnMessage): void {
     const kernel = kernelOf(this._hostCell());
-    kernel && this._options.hub?.skip(this._record.id, kernel);
+    kernel && this._options.hub?.tell(kernel, message);
   }
 
   private _onKey(event: KeyboardEvent): void {
@@ -345,10 +350,7 @@ export class Card extends Widget implements IRenderMime.IRenderer {
   }
 
   private _answerToolCall(call: string, consent: Consent): void {
-    const kernel = kernelOf(this._hostCell());
-    if (kernel) {
-      this._options.hub?.answerToolCall(this._record.id, call, consent, kernel);
-    }
+    this._send({ type: consent, id: this._record.id, call });
   }
 
   private _hostCell(): IHostCell | null {

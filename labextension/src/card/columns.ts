@@ -53,7 +53,7 @@ export class Columns {
       node.parentNode === slot || slot.replaceChildren(node);
       say(heading, name);
       say(tab, name);
-      say(figures, live ? '' : this._figures(record));
+      say(figures, live ? '' : this._figures(record, name));
       use.setAttribute('aria-pressed', String(record.id === chosen));
       use.hidden = live || !record.answer;
       use.disabled = !able;
@@ -86,10 +86,11 @@ export class Columns {
     return { node, tab, ...parts, ...more, compared: '' };
   }
 
-  private _figures({ footer, timing }: ITurnRecord): string {
+  private _figures({ footer, timing }: ITurnRecord, name: string): string {
     const first = timing.first_token;
     const waited = first === null ? '' : this._trans.__('First token after %1', duration(first, this._trans));
-    return [...said(footer).split(' · '), waited].filter(Boolean).join('\n');
+    const parts = said(footer).split(' · ').filter(part => part !== name); // which is over it
+    return [...parts, waited].filter(Boolean).join('\n');
   }
 
   private get _running(): IColumn | undefined {

@@ -134,7 +134,7 @@ export async function stop(
   if (!kernel) {
     return;
   }
-  if (hub?.stop(id, kernel)) {
+  if (hub?.tell(kernel, { type: 'stop', id })) {
     await new Promise(resolve => setTimeout(resolve, PATIENCE));
   }
   if (isRunning() && (isExecuting(host) || kernel.status === 'busy')) {

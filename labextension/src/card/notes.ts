@@ -104,8 +104,9 @@ export class Notes {
     }
     const ended = CUT.includes(record.status) || CUT.includes(record.finish_reason);
     this._error.update(error, ended && record.answer !== '' && this._isNewest, record.offer);
-    const running = isRunning(record.status);
-    say(this._price, running ? '' : price(record, this._trans) || (footer && this._trans.__('Details')));
+    // Of a failure that cost nothing the error says all.
+    const quiet = isRunning(record.status) || (error !== null && !record.cost);
+    say(this._price, quiet ? '' : price(record, this._trans) || (footer && this._trans.__('Details')));
     say(this._all, [footer, ...details].filter(Boolean).join('\n'));
     this._footer.title = footer;
     this._footer.hidden = this._price.hidden;

@@ -164,7 +164,9 @@ export class Tools {
     } else if (call.result !== null) {
       const { rows, rest } = call.rows === null ? { rows: [], rest: call.result } : tableIn(call.result);
       rows.length && fold.append(tableOf(rows, this._trans));
-      rest.trim() && fold.appendChild(make('pre', 'tool-text', rest.trim()));
+      // How many rows came is in the folded line.
+      const others = rows.length ? rest.trim().replace(/^\([\d,]+ rows?\)\s*/, '') : rest.trim();
+      others && fold.appendChild(make('pre', 'tool-text', others));
     }
     return { fold, count };
   }

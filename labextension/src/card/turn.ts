@@ -85,7 +85,7 @@ export class TurnParts {
     card.classList.toggle('jp-mod-tokens', this.tokens.on);
     card.classList.toggle('jp-mod-noCode', record.policy.includes('no_code'));
     const finished = !(live && isRunning(record.status));
-    return Promise.all([tokens, this._thinking.update(record, live), this._answer.set(answer, finished)]);
+    return Promise.all([tokens, this._thinking.update(record, live), this._answer.set(withoutLines(answer, record.cites), finished)]);
   }
 
   dispose(): void {
@@ -127,11 +127,20 @@ export function addCitations(
     texts.push(walker.currentNode as Text);
   }
   for (const text of texts) {
-    // The list below the answer is for places without buttons; there the lines follow their mark.
+    // A list of the lines is for places without buttons; there they follow their mark.
     if (!text.parentElement?.closest(APART) && text.nextSibling?.nodeName !== 'CODE') {
       split(text, lines, trans);
     }
   }
+}
+
+/** An answer without the list of lines below it, which its marks show. */
+export function withoutLines(answer: string, cites: readonly ICite[]): string {
+  const at = cites.length ? answer.lastIndexOf('\n\n---\n\n') : -1;
+  const below = answer.slice(at).trim().split('\n').slice(2);
+  const found = cites.filter(({ lines }) => lines);
+  const isList = below.length === found.length && below.every(line => line.startsWith('- ['));
+  return at >= 0 && found.length && isList ? answer.slice(0, at) : answer;
 }
 
 /** Put the marks of a text into elements of their own. */

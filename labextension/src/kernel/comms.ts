@@ -17,7 +17,8 @@ import { isRunning, readSeam } from './record';
 import { readAnswer } from './requests';
 import { Transcripts } from './transcript';
 import type { ICommHub, ICommMessage } from '../tokens';
-import type { Consent, ISeam } from './record';
+import type { ISeam } from './record';
+import type { TurnMessage } from './requests';
 import type { ISource, ITranscript } from './transcript';
 
 const DATA = 'deepseek.data';
@@ -97,25 +98,8 @@ export class CommHub implements ICommHub {
     link.open(sure);
   }
 
-  resync(id: string, kernel: Kernel.IKernelConnection): boolean {
-    return this._links.get(kernel)?.resync(id) ?? false;
-  }
-
-  stop(id: string, kernel: Kernel.IKernelConnection): boolean {
-    return this._links.get(kernel)?.send({ type: 'stop', id }) ?? false;
-  }
-
-  skip(id: string, kernel: Kernel.IKernelConnection): boolean {
-    return this._links.get(kernel)?.send({ type: 'skip', id }) ?? false;
-  }
-
-  answerToolCall(
-    id: string,
-    call: string,
-    consent: Consent,
-    kernel: Kernel.IKernelConnection
-  ): boolean {
-    return this._links.get(kernel)?.send({ type: consent, id, call }) ?? false;
+  tell(kernel: Kernel.IKernelConnection, message: TurnMessage): boolean {
+    return this._links.get(kernel)?.send(message) ?? false;
   }
 
   isForeign(id: string, kernel: Kernel.IKernelConnection): boolean {
@@ -227,11 +211,6 @@ export class KernelComms implements ISource {
 
   get isGone(): boolean {
     return this.kernel.isDisposed;
-  }
-
-  /** Ask for all of a turn that runs. */
-  resync(id: string): boolean {
-    return this.send({ type: 'resync', id });
   }
 
   /** Send a message that has no answer; false if no comm is open. */
@@ -415,7 +394,7 @@ export class KernelComms implements ISource {
       this._wasLost = this._data !== null;
     } else if (this._wasLost) {
       this._wasLost = false;
-      this.latest && this.resync(this.latest);
+      this.latest && this.send({ type: 'resync', id: this.latest });
       this._changed();
     }
   }

@@ -3,6 +3,12 @@ import type { JSONObject } from '@lumino/coreutils';
 import { said } from '../said';
 import { joined, list, maybeObject, object, text } from './json';
 import { METADATA } from './record';
+import type { Consent } from './record';
+
+/** What a page says of a turn or a job, which has no answer: stop it, show the rest, send all of it, run its tool. */
+export type TurnMessage =
+  | { readonly type: 'stop' | 'skip' | 'resync'; readonly id: string }
+  | { readonly type: Consent; readonly id: string; readonly call: string };
 
 /** An answer: a result or an error. */
 export interface IAnswer {

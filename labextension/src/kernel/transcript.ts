@@ -17,6 +17,7 @@ import {
   readWaiting
 } from './record';
 import type { IConsentRequest, IToolCall, ITurnRecord, IWaiting, Status } from './record';
+import type { TurnMessage } from './requests';
 
 /** A turn as the page knows it. */
 export interface ITranscript {
@@ -204,8 +205,8 @@ const KEPT = 64;
 
 /** Where messages come from. */
 export interface ISource {
-  /** Ask for all of a turn that runs. */
-  resync(id: string): void;
+  /** Say something of a turn that has no answer. */
+  send(message: TurnMessage): void;
   /** Whether nothing will come from it any more. */
   readonly isGone: boolean;
 }
@@ -245,7 +246,7 @@ export class Transcripts {
       return;
     }
     this._asking.add(id);
-    source.resync(id);
+    source.send({ type: 'resync', id });
     setTimeout(() => {
       this._asking.delete(id);
       if (this._transcripts.get(id)?.behind && !source.isGone) {

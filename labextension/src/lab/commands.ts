@@ -1,17 +1,22 @@
 /**
- * The commands of the menu, the palette and the cell toolbar.
+ * The commands of the menu, the palette and the cell toolbar, and the button under the error of a cell.
  *
  * Each writes a cell that stays in the notebook: what was asked can be read, changed and run again, and
  * nothing runs that is not seen. For that it has to know what ran in the kernel that is there now.
  */
 import { NotebookActions } from '@jupyterlab/notebook';
 import { LabIcon, MenuSvg } from '@jupyterlab/ui-components';
+import { PanelLayout, Widget } from '@lumino/widgets';
 import type { JupyterFrontEnd } from '@jupyterlab/application';
 import type { Cell, CodeCell } from '@jupyterlab/cells';
 import type { IError, IOutput } from '@jupyterlab/nbformat';
 import type { INotebookTracker, NotebookPanel } from '@jupyterlab/notebook';
+import type { IRenderMimeRegistry } from '@jupyterlab/rendermime';
+import type { IRenderMime } from '@jupyterlab/rendermime-interfaces';
 import type { ITranslator, TranslationBundle } from '@jupyterlab/translation';
-import { isExecuting, stop } from '../card/hostcell';
+import type { Message } from '@lumino/messaging';
+import { make } from '../card/dom';
+import { findHostCell, isExecuting, stop } from '../card/hostcell';
 import { joined } from '../kernel/json';
 import { Jobs } from './statusbar';
 import { wordsIn } from '../words';
@@ -153,7 +158,7 @@ export class Commands {
     const running = () => (kernel && hub?.runningTurn(kernel)) || '';
     const id = running();
     const job = this._jobs?.of(kernel);
-    const stopsJob = !!job && !!hub?.stop(job.id, kernel!);
+    const stopsJob = !!job && !!hub?.tell(kernel!, { type: 'stop', id: job.id });
     if (stopsJob && !id) {
       return; // its rows are no turns; what is on its way still comes
     }
@@ -232,6 +237,75 @@ export class Commands {
   private _trans: TranslationBundle;
   private _state: CellState;
   private _jobs: Jobs | null;
+}
+
+/** The whole error of a cell; Lab draws it by the traceback, of the type after this one. */
+export const ERROR_TYPE = 'application/vnd.jupyter.error';
+const TRACEBACK_TYPE = 'application/vnd.jupyter.stderr';
+
+/** Errors that no change to the code would fix. */
+const NOT_THE_CODE = /^(?:UsageError|Interrupted|KeyboardInterrupt|SystemExit)$/;
+
+/** Cells of ours: their errors say themselves what to do. */
+const OUR_MAGIC = /^\s*%%?(?:deepseek|ds)\b/;
+
+/** What the button needs. */
+export interface IFixOptions {
+  readonly rendermime: IRenderMimeRegistry;
+  readonly rendererOptions: IRenderMime.IRendererOptions;
+  readonly commands: JupyterFrontEnd['commands'];
+  readonly tracker: INotebookTracker;
+  readonly trans: TranslationBundle;
+  readonly isShown: () => boolean;
+}
+
+/** An error with a button, drawn by Lab's own renderer; where the host has no notebook around it, there is no button. */
+export class ErrorWithButton extends Widget implements IRenderMime.IRenderer {
+  constructor(private _options: IFixOptions) {
+    super();
+    const { rendermime, trans } = _options;
+    this._error = rendermime.createRenderer(TRACEBACK_TYPE);
+    this.layout = new PanelLayout();
+    (this.layout as PanelLayout).addWidget(this._error);
+    this.addClass('jp-DeepSeek-error-output');
+    this._button.append(
+      deepSeekIcon.element({ tag: 'span', elementSize: 'normal' }),
+      trans.__('Fix with DeepSeek')
+    );
+    this._button.addEventListener('click', () => this._fix());
+    this._button.hidden = true;
+  }
+
+  async renderModel(model: IRenderMime.IMimeModel): Promise<void> {
+    await this._error.renderModel(model);
+    const error = model.data[ERROR_TYPE] as { ename?: unknown } | undefined;
+    this._name = String(error?.ename ?? '');
+    this._show();
+  }
+
+  protected override onAfterAttach(message: Message): void {
+    super.onAfterAttach(message);
+    this.node.appendChild(this._button);
+    this._show();
+  }
+
+  private _show(): void {
+    const host = this.isAttached ? findHostCell(this._options.tracker, this.node) : null;
+    const source = host?.cell.model.sharedModel.source ?? '';
+    const fixable = !NOT_THE_CODE.test(this._name) && !OUR_MAGIC.test(source);
+    this._button.hidden = !host || !fixable || !this._options.isShown();
+  }
+
+  private _fix(): void {
+    const host = findHostCell(this._options.tracker, this.node);
+    if (host) {
+      void this._options.commands.execute(COMMANDS.fix, { cell: host.cell.model.id });
+    }
+  }
+
+  private _error: IRenderMime.IRenderer;
+  private _button = make('button', 'fix');
+  private _name = '';
 }
 
 /** Cells that ask. */

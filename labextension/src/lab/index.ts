@@ -16,7 +16,7 @@ import type { JupyterFrontEnd, JupyterFrontEndPlugin } from '@jupyterlab/applica
 import type { ISignal } from '@lumino/signaling';
 import type { Widget } from '@lumino/widgets';
 import { ICommHub } from '../tokens';
-import { wordsIn } from '../words';
+import { toWords, wordsIn } from '../words';
 import type { IInlineCompletionSettings } from './inlinecompletion';
 
 const CATEGORY = 'DeepSeek';
@@ -108,7 +108,7 @@ const fixButton: JupyterFrontEndPlugin<void> = {
     registry: ISettingRegistry | null,
     translator: ITranslator | null
   ) => {
-    const { ERROR_TYPE, ErrorWithButton } = await import(/* webpackChunkName: 'lab' */ './fixbutton');
+    const { ERROR_TYPE, ErrorWithButton } = await import(/* webpackChunkName: 'lab' */ './commands');
     const trans = wordsIn(translator);
     let isShown = true;
     rendermime.addFactory(
@@ -233,6 +233,28 @@ const identity: JupyterFrontEndPlugin<void> = {
   }
 };
 
+const schemaTexts: JupyterFrontEndPlugin<void> = {
+  id: 'deepseek-jupyter:schema-texts',
+  description: 'Shows our settings in the page’s language.',
+  autoStart: true,
+  requires: [ISettingRegistry, ITranslator],
+  activate: (_app: JupyterFrontEnd, registry: ISettingRegistry, translator: ITranslator) => {
+    // Lab's server looks for the words of schemas in language packs only, where extensions have none.
+    const trans = wordsIn(translator);
+    const translate = (id: string) => toWords(registry.plugins[id]?.schema, trans);
+    registry.pluginChanged.connect((_, id) => {
+      id.startsWith('deepseek-jupyter:') && translate(id); // it was saved and fetched again
+    });
+    for (const name of ['commands', 'fix-button', 'ghost-text', 'sidebar']) {
+      const id = `deepseek-jupyter:${name}`;
+      registry.load(id).then(
+        () => translate(id),
+        () => undefined // its plugin is disabled
+      );
+    }
+  }
+};
+
 const launcher: JupyterFrontEndPlugin<void> = {
   id: 'deepseek-jupyter:launcher',
   description: 'Starts a notebook that is ready to ask.',
@@ -267,4 +289,7 @@ const launcher: JupyterFrontEndPlugin<void> = {
   }
 };
 
-export const labPlugins = [commands, cellLanguage, edits, fixButton, ghostText, status, identity, launcher, documents];
+export const labPlugins = [
+  ...[commands, cellLanguage, edits, fixButton, ghostText, status, identity, launcher, documents],
+  schemaTexts
+];

@@ -5,6 +5,7 @@ import type { INotebookTracker } from '@jupyterlab/notebook';
 import type { Kernel } from '@jupyterlab/services';
 import type { TranslationBundle } from '@jupyterlab/translation';
 import type { ISignal } from '@lumino/signaling';
+import { make } from '../card/dom';
 import { JobBar, readJob } from '../card/parts';
 import { number, object, text } from '../kernel/json';
 import type { IJob } from '../card/parts';
@@ -91,17 +92,47 @@ export function statusTooltip(status: INotebookStatus | null, trans: Translation
   return lines.join('\n');
 }
 
+/** An item about the notebook in front. */
+abstract class FrontItem extends Widget {
+  constructor(private _tracker: INotebookTracker, node: HTMLElement = document.createElement('div')) {
+    super({ node });
+    _tracker.currentChanged.connect(this.refresh, this);
+    _tracker.widgetAdded.connect((_, panel) => {
+      panel.sessionContext.kernelChanged.connect(this.refresh, this);
+    });
+  }
+
+  /** Whether there is anything to show. */
+  abstract get isActive(): boolean;
+
+  /** A signal emitted when that may have changed. */
+  get activeChanged(): ISignal<this, void> {
+    return this._activeChanged;
+  }
+
+  protected get kernel(): Kernel.IKernelConnection | null {
+    return this._tracker.currentWidget?.sessionContext.session?.kernel ?? null;
+  }
+
+  protected refresh(): void {
+    this.draw();
+    this._activeChanged.emit();
+  }
+
+  protected abstract draw(): void;
+
+  private _activeChanged = new Signal<this, void>(this);
+}
+
 /** Shows the status of the notebook in front. */
-export class StatusItem extends Widget {
+export class StatusItem extends FrontItem {
   constructor(
     hub: ICommHub,
-    private _tracker: INotebookTracker,
+    tracker: INotebookTracker,
     private _trans: TranslationBundle,
     onClick: () => void
   ) {
-    super({ node: document.createElement('button') });
-    this.addClass('jp-DeepSeek-status-item');
-    (this.node as HTMLButtonElement).type = 'button';
+    super(tracker, make('button', 'status-item'));
     this.node.addEventListener('click', onClick);
     hub.messageReceived.connect((_, { kernel, message }) => {
       if (isNotebookStatus(message)) {
@@ -117,41 +148,28 @@ export class StatusItem extends Widget {
         );
       }
     });
-    _tracker.currentChanged.connect(this._show, this);
-    _tracker.widgetAdded.connect((_, panel) => {
-      panel.sessionContext.kernelChanged.connect(this._show, this);
-    });
-    this._show();
+    this.refresh();
   }
 
-  /** Whether there is anything to show. */
   get isActive(): boolean {
     return this.node.textContent !== '';
   }
 
-  /** A signal emitted when that may have changed. */
-  get activeChanged(): ISignal<this, void> {
-    return this._activeChanged;
+  protected draw(): void {
+    const status = this._statuses.get(this.kernel?.id ?? '') ?? null;
+    this.node.textContent = statusLabel(status, this._trans);
+    this.node.title = statusTooltip(status, this._trans);
   }
 
   private _take(kernel: Kernel.IKernelConnection, json: unknown): void {
     const status = readNotebookStatus(json);
     if (status) {
       this._statuses.set(kernel.id, status);
-      this._show();
+      this.refresh();
     }
   }
 
-  private _show(): void {
-    const kernel = this._tracker.currentWidget?.sessionContext.session?.kernel;
-    const status = (kernel && this._statuses.get(kernel.id)) ?? null;
-    this.node.textContent = statusLabel(status, this._trans);
-    this.node.title = statusTooltip(status, this._trans);
-    this._activeChanged.emit();
-  }
-
   private _statuses = new Map<string, INotebookStatus>();
-  private _activeChanged = new Signal<this, void>(this);
 }
 
 /** The jobs that kernels run. */
@@ -190,43 +208,27 @@ export class Jobs {
 }
 
 /** Shows the progress of the job of the notebook in front, and stops it. */
-export class JobItem extends Widget {
-  constructor(hub: ICommHub, private _tracker: INotebookTracker, trans: TranslationBundle) {
-    super();
-    this._jobs = new Jobs(hub, _tracker);
+export class JobItem extends FrontItem {
+  constructor(hub: ICommHub, tracker: INotebookTracker, trans: TranslationBundle) {
+    super(tracker);
+    this._jobs = new Jobs(hub, tracker);
     this._bar = new JobBar(id => {
-      const kernel = this._kernel;
-      kernel && hub.stop(id, kernel);
+      const kernel = this.kernel;
+      kernel && hub.tell(kernel, { type: 'stop', id });
     }, trans);
     this.node.append(this._bar.node);
-    this._jobs.changed.connect(this._show, this);
-    _tracker.currentChanged.connect(this._show, this);
-    _tracker.widgetAdded.connect((_, panel) => {
-      panel.sessionContext.kernelChanged.connect(this._show, this);
-    });
-    this._show();
+    this._jobs.changed.connect(this.refresh, this);
+    this.refresh();
   }
 
-  /** Whether there is a job. */
   get isActive(): boolean {
     return !this._bar.node.hidden;
   }
 
-  /** A signal emitted when that may have changed. */
-  get activeChanged(): ISignal<this, void> {
-    return this._activeChanged;
-  }
-
-  private get _kernel(): Kernel.IKernelConnection | null {
-    return this._tracker.currentWidget?.sessionContext.session?.kernel ?? null;
-  }
-
-  private _show(): void {
-    this._bar.show(this._jobs.of(this._kernel));
-    this._activeChanged.emit();
+  protected draw(): void {
+    this._bar.show(this._jobs.of(this.kernel));
   }
 
   private _bar: JobBar;
   private _jobs: Jobs;
-  private _activeChanged = new Signal<this, void>(this);
 }

@@ -7,7 +7,8 @@ import { number, object } from '../kernel/json';
 import { isRunning } from '../kernel/record';
 import { readNames } from './composer';
 import { ASKED, fromFile, NOTHING, opened, reduce, withAsked, withoutAsked, withRecords } from './state';
-import type { Consent, ITurnRecord } from '../kernel/record';
+import type { ITurnRecord } from '../kernel/record';
+import type { TurnMessage } from '../kernel/requests';
 import type { ITranscript } from '../kernel/transcript';
 import type { IName } from './composer';
 import type { IState } from './state';
@@ -52,14 +53,8 @@ export abstract class Link {
   /** Send a request to the kernel, and wait for its answer. */
   abstract request(type: string, body?: JSONObject): Promise<JSONObject>;
 
-  /** Ask the kernel to stop a turn. */
-  abstract stop(id: string): void;
-
-  /** Answer a tool call that waits for consent. */
-  abstract answerToolCall(id: string, call: string, consent: Consent): void;
-
-  /** Ask for all of a turn that runs. */
-  abstract resync(id: string): void;
+  /** Say something of a turn that has no answer. */
+  abstract send(message: TurnMessage): void;
 
   /** Load deepseek_jupyter into the kernel; false where it cannot be. */
   abstract load(): Promise<boolean>;
@@ -186,7 +181,7 @@ export class PanelModel {
       const json = await this._link.request('conversation');
       this._set(opened(this._state, json));
       const missing = this._state.running.filter(id => !this._link.transcript(id));
-      missing.forEach(id => this._link.resync(id));
+      missing.forEach(id => this._link.send({ type: 'resync', id }));
       this._view.used(meter(await this._link.request('usage'), this._trans));
     } catch (error) {
       if (this._link.presence === 'live') {
@@ -243,7 +238,7 @@ export function meter(json: unknown, trans: TranslationBundle): string {
   return [
     trans._n('%1 turn', '%1 turns', turns),
     trans.__('%1 tokens', short(prompt + count('out'))),
-    prompt ? trans.__('%1 % cached', cached) : '',
+    prompt ? trans.__('%1% cached', cached) : '',
     ...costs.map(([currency, amount]) => `~${money(Number(amount), currency)}`)
   ]
     .filter(Boolean)

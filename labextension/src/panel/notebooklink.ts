@@ -9,7 +9,8 @@ import { Link } from './model';
 import { savedTurns } from './state';
 import { wordsIn } from '../words';
 import type { IHostCell } from '../card/hostcell';
-import type { Consent, ITurnRecord } from '../kernel/record';
+import type { ITurnRecord } from '../kernel/record';
+import type { TurnMessage } from '../kernel/requests';
 import type { ITranscript } from '../kernel/transcript';
 import type { ICommHub, ICommMessage } from '../tokens';
 import type { ICodeTarget, Presence } from './model';
@@ -73,16 +74,8 @@ export class NotebookLink extends Link {
     return this._hub.request(kernel, type, body);
   }
 
-  stop(id: string): void {
-    this._kernel && this._hub.stop(id, this._kernel);
-  }
-
-  answerToolCall(id: string, call: string, consent: Consent): void {
-    this._kernel && this._hub.answerToolCall(id, call, consent, this._kernel);
-  }
-
-  resync(id: string): void {
-    this._kernel && this._hub.resync(id, this._kernel);
+  send(message: TurnMessage): void {
+    this._kernel && this._hub.tell(this._kernel, message);
   }
 
   async load(): Promise<boolean> {

@@ -45,7 +45,7 @@ export class SettingsForm {
     for (const input of [this._temperature, this._tokens]) {
       input.placeholder = trans.__('the default');
     }
-    this._tools.placeholder = trans.__('none; run_python, sql or your functions');
+    this._tools.placeholder = trans.__('e.g. sql, run_python');
     this._tools.spellcheck = false;
     this._tools.addEventListener('change', () => {
       this._set({ tools: this._tools.value.split(/[\s,]+/).filter(Boolean) });
@@ -236,12 +236,11 @@ export class QuickSettings {
 
   private _fill(chosen: string): void {
     const ids = new Set([...this._models, chosen].filter(id => id && id !== this._default));
-    const meant = this._default
-      ? this._trans.__('the default (%1)', this._default)
-      : this._trans.__('Default model');
-    const standard = new Option(meant, '');
+    const other = ids.has(chosen) ? chosen : '';
+    const named = other ? this._trans.__('the default (%1)', this._default) : this._default;
+    const standard = new Option(this._default ? named : this._trans.__('Default model'), '');
     this._model.replaceChildren(standard, ...[...ids].map(id => new Option(id, id)));
-    this._model.value = ids.has(chosen) ? chosen : '';
+    this._model.value = other;
   }
 
   private _model = make('select', 'panel-pick');

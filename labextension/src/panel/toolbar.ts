@@ -134,25 +134,18 @@ export function tree(
   trans: TranslationBundle
 ): HTMLElement {
   const rows = layOut(json);
-  const node = make('ul', 'panel-rows');
-  node.setAttribute('aria-label', trans.__('Tree of the conversation'));
-  for (const row of rows) {
-    const button = item(node, row.head || '…', () => go(row.id));
+  const none = trans.__('No turn yet.');
+  return choices(trans.__('Tree of the conversation'), rows, none, row => {
+    const moment = row.created ? snippet(new Date(row.created).toLocaleString()) : '';
+    const names = row.branches.map(name => make('span', 'chip-note', name));
+    const button = item(row.head || '…', () => go(row.id), row.onWay, moment, ...names);
     button.style.paddingInlineStart = `${8 + Math.min(row.depth, 12) * 14}px`;
-    button.classList.toggle('jp-mod-current', row.onWay);
-    if (row.created) {
-      button.append(make('span', 'panel-snippet', new Date(row.created).toLocaleString()));
-    }
-    row.branches.forEach(name => button.append(make('span', 'chip-note', name)));
-    if (row.onWay) {
-      button.setAttribute('aria-current', 'true');
-    }
     if (row.isTip) {
       // Once it is in the page: a long tree opens at the present turn, not at its beginning.
       requestAnimationFrame(() => button.scrollIntoView({ block: 'center' }));
     }
-  }
-  return rows.length ? node : empty(trans.__('No turn yet.'));
+    return button;
+  });
 }
 
 /** What a search found, as a list of buttons. */
@@ -162,17 +155,13 @@ export function hits(
   trans: TranslationBundle
 ): HTMLElement {
   const found = list(object(json)['hits']).map(object);
-  const node = make('ul', 'panel-rows');
-  node.setAttribute('aria-label', trans.__('Found'));
-  for (const hit of found) {
-    const button = item(node, String(hit['head'] ?? ''), () => go(String(hit['turn'])));
-    const piece = make('span', 'panel-snippet');
+  return choices(trans.__('Found'), found, trans.__('Nothing was found.'), hit => {
+    const piece = snippet();
     for (const [text, marked] of list(hit['pieces']) as [unknown, unknown][]) {
       piece.append(marked === true ? make('mark', 'panel-mark', String(text)) : String(text));
     }
-    button.append(piece);
-  }
-  return found.length ? node : empty(trans.__('Nothing was found.'));
+    return item(String(hit['head'] ?? ''), () => go(String(hit['turn'])), false, piece);
+  });
 }
 
 /** The notebook's conversations, as a list of buttons. */
@@ -182,33 +171,56 @@ export function conversations(
   trans: TranslationBundle
 ): HTMLElement {
   const raw = object(json);
-  const node = make('ul', 'panel-rows');
-  node.setAttribute('aria-label', trans.__('Conversations of this notebook'));
-  for (const row of list(raw['conversations']).map(object)) {
+  const rows = list(raw['conversations']).map(object);
+  const none = trans.__('No turn yet.');
+  return choices(trans.__('Conversations of this notebook'), rows, none, row => {
     const title = String(row['title'] || trans.__('New conversation'));
-    const button = item(node, title, () => open(String(row['id'])));
     const turns = typeof row['turns'] === 'number' ? row['turns'] : 0;
     const moment = row['newest'] ? new Date(String(row['newest'])).toLocaleString() : '';
     const facts = [trans._n('%1 turn', '%1 turns', turns), moment].filter(Boolean).join(' · ');
-    button.append(make('span', 'panel-snippet', facts));
-    if (row['id'] === raw['current']) {
-      button.classList.add('jp-mod-current');
-      button.setAttribute('aria-current', 'true');
-    }
+    return item(title, () => open(String(row['id'])), row['id'] === raw['current'], snippet(facts));
+  });
+}
+
+/** A list of buttons, one a row; or what is said where there is no row. */
+function choices<T>(
+  label: string,
+  rows: readonly T[],
+  none: string,
+  of: (row: T) => HTMLButtonElement
+): HTMLElement {
+  if (!rows.length) {
+    return make('p', 'panel-empty', none);
   }
+  const node = make('ul', 'panel-rows');
+  node.setAttribute('aria-label', label);
+  node.append(
+    ...rows.map(row => {
+      const line = document.createElement('li');
+      line.append(of(row));
+      return line;
+    })
+  );
   return node;
 }
 
-function item(list: HTMLElement, text: string, onClick: () => void): HTMLButtonElement {
+function item(
+  text: string,
+  onClick: () => void,
+  current: boolean,
+  ...more: (Node | string)[]
+): HTMLButtonElement {
   const button = textButton('panel-item', text, onClick);
-  const row = document.createElement('li');
-  row.append(button);
-  list.append(row);
+  button.append(...more);
+  if (current) {
+    button.classList.add('jp-mod-current');
+    button.setAttribute('aria-current', 'true');
+  }
   return button;
 }
 
-function empty(text: string): HTMLElement {
-  return make('p', 'panel-empty', text);
+function snippet(text = ''): HTMLElement {
+  return make('span', 'panel-snippet', text);
 }
 
 interface IReport {

@@ -57,7 +57,7 @@ export class PanelView {
       inView: ids => void this._model.read(ids),
       announce: words => say(this._status, words)
     });
-    this._job = new JobBar(id => this._link.stop(id), trans);
+    this._job = new JobBar(id => this._stop(id), trans);
     _link.messageReceived.connect((_, message) => {
       const job = readJob(message);
       job && this._job.show(job);
@@ -238,8 +238,12 @@ export class PanelView {
     const id = this._model.running.pop();
     this._stopsAsked = id === ASKED; // as soon as the kernel has a turn to stop
     if (id) {
-      this._link.stop(id);
+      this._stop(id);
     }
+  }
+
+  private _stop(id: string): void {
+    this._link.send({ type: 'stop', id });
   }
 
   private async _checkout(id: string): Promise<void> {
@@ -338,17 +342,17 @@ export class PanelView {
   private readonly _actions = {
     edit: (record: ITurnRecord) => this._edit(record),
     regenerate: (record: ITurnRecord) => void this._request('regenerate', { turn: record.id }),
-    stop: (record: ITurnRecord) => this._link.stop(record.id),
+    stop: (record: ITurnRecord) => this._stop(record.id),
     again: (record: ITurnRecord, fresh: boolean) => void this._again(record, fresh),
     goOn: () => this._request('ask', { prompt: '', go_on: true }),
     answerToolCall: (record: ITurnRecord, call: string, consent: Consent) =>
-      this._link.answerToolCall(record.id, call, consent),
+      this._link.send({ type: consent, id: record.id, call }),
     branch: (turn: string, at: number, choice: number) =>
       void this._request('branch', { turn, at, choice }),
     show: (last: string) => void this._checkout(last),
     carryOver: (turn: string) => void this._request('carry_over', { turn }),
     use: (id: string) => this._request('use', { id }),
-    stopTurn: (id: string) => this._link.stop(id),
+    stopTurn: (id: string) => this._stop(id),
     step: (turn: string, step: number) => void this._request('switch', { turn, step }),
     link: () => this._link,
     get code() {

@@ -4,7 +4,6 @@ import type { TranslationBundle } from '@jupyterlab/translation';
 import { readAnswer } from '../kernel/requests';
 import { Transcripts } from '../kernel/transcript';
 import { Link } from '../panel/model';
-import type { Consent } from '../kernel/record';
 import type { ITranscript } from '../kernel/transcript';
 import type { Presence } from '../panel/model';
 
@@ -64,20 +63,8 @@ export class WidgetLink extends Link {
     const request = `${this._name}-${++this._requests}`;
     return new Promise((resolve, reject) => {
       this._pending.set(request, { type, resolve, reject });
-      this._send({ ...body, type, request });
+      this.send({ ...body, type, request });
     });
-  }
-
-  stop(id: string): void {
-    this._send({ type: 'stop', id });
-  }
-
-  answerToolCall(id: string, call: string, consent: Consent): void {
-    this._send({ type: consent, id, call });
-  }
-
-  resync(id: string): void {
-    this._send({ type: 'resync', id });
   }
 
   /** The kernel that made the widget has loaded us; there is no other. */
@@ -98,7 +85,7 @@ export class WidgetLink extends Link {
     super.dispose();
   }
 
-  private _send(content: JSONObject): void {
+  send(content: JSONObject): void {
     if (this._gone) {
       return;
     }

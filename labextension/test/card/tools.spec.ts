@@ -35,7 +35,7 @@ describe('the folded line of a call', () => {
     expect(node.querySelector('.jp-DeepSeek-listing')!.textContent).toBe('SELECT 1');
     expect([...node.querySelectorAll('td')].map(cell => cell.textContent)).toEqual(['<img src=x>', '2']);
     expect(node.querySelector('img')).toBeNull();
-    expect(node.textContent).toContain('(1 row)');
+    expect(node.textContent!.match(/1 row/g)).toHaveLength(1); // in the folded line
   });
 
   it('keeps the time that an output has apart', () => {

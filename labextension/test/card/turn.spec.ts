@@ -1,6 +1,6 @@
 import { nullTranslator } from '@jupyterlab/translation';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { addCitations } from '../../src/card/turn';
+import { addCitations, withoutLines } from '../../src/card/turn';
 import { readRecord } from '../../src/kernel/record';
 
 const TRANS = nullTranslator.load('deepseek_jupyter');
@@ -52,5 +52,17 @@ describe('addCitations', () => {
     drawn('<p>It "is" [talk.txt:2].</p>');
     addCitations(host, cites, TRANS);
     expect(host.querySelectorAll('button').length).toBe(1);
+  });
+});
+
+describe('withoutLines', () => {
+  const list = '- [talk.txt:2] `Line 2`\n- [a (1).txt:3 ≈] `Three`';
+
+  it('takes the list of lines away, and nothing else', () => {
+    expect(withoutLines(`It is.\n\n---\n\n${list}`, cites)).toBe('It is.');
+    for (const answer of ['It is.', `It is.\n\n---\n\n- [talk.txt:2] one`, `It is.\n\n---\n\n${list}\n\nAnd so on.`]) {
+      expect(withoutLines(answer, cites)).toBe(answer);
+    }
+    expect(withoutLines(`It is.\n\n---\n\n${list}`, [])).toContain(list);
   });
 });

@@ -107,7 +107,7 @@ describe('CommHub', () => {
 
   it('leaves a kernel that refused alone for a moment', () => {
     kernel.comm('deepseek.data').onClose({});
-    expect(hub.stop('t', connection)).toBe(false);
+    expect(hub.tell(connection, { type: 'stop', id: 't' })).toBe(false);
     hub.connect(connection);
     expect(kernel.comms).toHaveLength(2);
     vi.advanceTimersByTime(1100);
@@ -139,10 +139,10 @@ describe('CommHub', () => {
 
   it('opens them again after a restart', () => {
     kernel.statusChanged.emit('restarting');
-    expect(hub.stop('t', connection)).toBe(false);
+    expect(hub.tell(connection, { type: 'stop', id: 't' })).toBe(false);
     kernel.statusChanged.emit('idle');
     expect(kernel.comms).toHaveLength(4);
-    expect(hub.stop('t', connection)).toBe(true);
+    expect(hub.tell(connection, { type: 'stop', id: 't' })).toBe(true);
     expect(kernel.comm('deepseek.control').sent).toEqual([{ type: 'stop', id: 't' }]);
   });
 
@@ -220,7 +220,7 @@ describe('CommHub', () => {
     });
 
     it('waits for them however long they take: without one it would be deaf behind a cell', async () => {
-      hub.resync('t', busy as unknown as Kernel.IKernelConnection);
+      hub.tell(busy as unknown as Kernel.IKernelConnection, { type: 'resync', id: 't' });
       await vi.advanceTimersByTimeAsync(5000);
       expect(opened()).toEqual([0, 0]);
       start();
@@ -232,7 +232,7 @@ describe('CommHub', () => {
     it('sends nothing on a comm that the kernel has yet to open', async () => {
       let open: (count: number) => void = () => undefined;
       busy.comm('deepseek.control').open = () => ({ done: new Promise(resolve => (open = resolve)) });
-      hub.resync('t', busy as unknown as Kernel.IKernelConnection);
+      hub.tell(busy as unknown as Kernel.IKernelConnection, { type: 'resync', id: 't' });
       start();
       await vi.advanceTimersByTimeAsync(100);
       expect(busy.comm('deepseek.control').sent).toEqual([]);

@@ -87,7 +87,7 @@ describe('the link of a widget', () => {
 
   it('sends and hears nothing once its view is gone', () => {
     link.dispose();
-    link.stop('t');
+    link.send({ type: 'stop', id: 't' });
     model.say({ type: 'delta', id: 't', seq: 0, answer: 'x' });
     expect(model.sent).toEqual([]);
     expect(link.transcript('t')).toBeNull();
