@@ -88,8 +88,8 @@ class _Asker:
 
     def __init__(self, orders: Orders) -> None:
         from deepseek_jupyter.transport.client import Client, Timeouts
-        from deepseek_jupyter.transport.failures import RetryPolicy
         from deepseek_jupyter.transport.keys import needed_key
+        from deepseek_jupyter.transport.retry import RetryPolicy
 
         self._provider = orders.prompts.prepared.provider
         self._key = needed_key(self._provider)

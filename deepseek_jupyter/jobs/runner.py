@@ -129,7 +129,7 @@ class Runner:
         `keep_cut` an answer that is empty or was cut is an answer too.
         """
         from deepseek_jupyter.transport.client import Client, Timeouts
-        from deepseek_jupyter.transport.failures import RetryPolicy
+        from deepseek_jupyter.transport.retry import RetryPolicy
 
         config = session.config
         waits = (config.connect_timeout, config.first_timeout, config.idle_timeout)

@@ -147,7 +147,7 @@ class InlineCompletion:
     def client(self) -> Client:
         """A client of its own: no second tries, and no place taken from a question."""
         from deepseek_jupyter.transport.client import Client, Timeouts
-        from deepseek_jupyter.transport.failures import RetryPolicy
+        from deepseek_jupyter.transport.retry import RetryPolicy
 
         timeouts = Timeouts(connect=5.0, first=30.0, idle=10.0, write=10.0)
         return Client(timeouts, RetryPolicy(attempts=1), concurrency=4)

@@ -206,7 +206,7 @@ class Endpoints:
     def client(self) -> Client:
         """The HTTP client for the present settings."""
         from deepseek_jupyter.transport.client import Client, Timeouts
-        from deepseek_jupyter.transport.failures import RetryPolicy
+        from deepseek_jupyter.transport.retry import RetryPolicy
 
         c = self.config
         waits = (c.connect_timeout, c.first_timeout, c.idle_timeout)

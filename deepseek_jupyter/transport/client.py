@@ -35,10 +35,11 @@ from deepseek_jupyter.protocol.wire import WIRES
 
 from .addresses import parts
 from .exchange import Exchange
-from .failures import RetryPolicy, concurrency_limit, request_id
+from .failures import concurrency_limit, request_id
 from .keys import Secret, on_this_machine, scrub, travels_in_clear
 from .learned import remember
 from .providers import Provider
+from .retry import RetryPolicy
 
 _SHARD = 4  # requests of one connection pool
 _ONE_STRAIN = 0.5  # seconds within which refusals count as one

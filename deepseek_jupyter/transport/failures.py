@@ -15,16 +15,15 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import unquote
 
 from deepseek_jupyter import errors
-from deepseek_jupyter.errors import APIError, DeepSeekError, shortened
+from deepseek_jupyter.errors import APIError, shortened
 
 from .addresses import address_hint, parts
+from .retry import retry_after
 
 _MAX_SHOWN = 400  # characters of a server's own words
 
@@ -52,7 +51,6 @@ _BY_STATUS: Mapping[int, tuple[type[APIError], str]] = {
 _STATUSES = frozenset(map(str, range(400, 600)))
 _TITLE = re.compile(r"<title[^>]*>\s*(.{1,120}?)\s*</title>", re.IGNORECASE | re.DOTALL)
 _LIMIT = re.compile(r"limit of (\d+)", re.IGNORECASE)
-_RETRIED = frozenset({408, 429, 500, 502, 503, 504, 524, 529})
 _PROSE = re.compile(r"<[^<>]*>|\s+")
 # Escape sequences and other controls: an error is also shown in terminals, which obey them.
 _CONTROL = re.compile(r"\x1b(?:\[[0-9;?]*[ -/]*[@-~]|.)|[\x00-\x08\x0e-\x1f\x7f-\x9f]")
@@ -212,58 +210,3 @@ def _hint(refusal: Refusal, kind: type[APIError]) -> str:
     if kind is errors.EndpointError:
         return refusal.redact(address_hint(refusal.url, refusal.headers.get("location", "")))
     return ""
-
-
-# Which failures are tried again, and after how long; the client sleeps. Each wait is twice the last
-# one and up to half as long again, so that many kernels do not come back in step, and none comes
-# back at once. Nothing is ever tried again after output was seen or a tool ran.
-
-
-@dataclass(frozen=True, slots=True)
-class RetryPolicy:
-    """`attempts` in all; the n-th wait is at least `base` * 2**(n-1) seconds, and at most `cap`.
-
-    A server's own Retry-After is honoured up to `patience` seconds; a longer one ends the tries.
-    """
-
-    attempts: int = 5
-    base: float = 1.0
-    cap: float = 20.0
-    patience: float = 60.0
-
-    def delay(
-        self, error: DeepSeekError, attempt: int, draw: float, asked: float | None = None
-    ) -> float | None:
-        """Seconds to wait after the failure of try number `attempt` (from 1); None to give up.
-
-        `draw` is a random number in [0, 1); `asked` is the server's Retry-After.
-        """
-        if attempt >= self.attempts or not retryable(error):
-            return None
-        if asked is not None:
-            return asked if asked <= self.patience else None
-        return min(self.cap, self.base * 2.0 ** (attempt - 1) * (1 + draw / 2))
-
-
-def retryable(error: DeepSeekError) -> bool:
-    """Whether the same request may succeed a moment later."""
-    if isinstance(error, errors.OverloadedError | errors.UnreachableError | errors.RateLimitError):
-        return True
-    # None: said with HTTP 200
-    return isinstance(error, errors.ServerError) and error.status in (None, *_RETRIED)
-
-
-def retry_after(headers: Mapping[str, str], now: datetime | None = None) -> float | None:
-    """Seconds that a Retry-After header asks for: a number or an HTTP date."""
-    value = headers.get("retry-after", "").strip()
-    if not value:
-        return None
-    with suppress(ValueError):
-        return max(0.0, float(value))
-    try:
-        moment = parsedate_to_datetime(value)
-    except (ValueError, OverflowError):
-        return None
-    if moment.tzinfo is None:  # a date without zone means UTC
-        moment = moment.replace(tzinfo=UTC)
-    return max(0.0, (moment - (now or datetime.now(UTC))).total_seconds())

@@ -24,9 +24,9 @@ from deepseek_jupyter.session.session import Session
 from deepseek_jupyter.transport.client import Client, Timeouts
 from deepseek_jupyter.transport.engine import engine
 from deepseek_jupyter.transport.exchange import Exchange
-from deepseek_jupyter.transport.failures import RetryPolicy
 from deepseek_jupyter.transport.keys import Secret
 from deepseek_jupyter.transport.providers import PROVIDERS, Provider
+from deepseek_jupyter.transport.retry import RetryPolicy
 
 KEY = "sk-THE0KEY0MUST0NOT0SHOW0ANYWHERE"  # looked for in everything that can be seen
 

@@ -85,7 +85,7 @@ def test_a_stop_while_waiting_is_as_quick(server, client, reply):
 
 
 def test_a_stop_while_waiting_for_another_try(server):
-    from deepseek_jupyter.transport.failures import RetryPolicy
+    from deepseek_jupyter.transport.retry import RetryPolicy
 
     server.queue(error(429, "Later.", headers={"retry-after": "30"}))
     client = Client(PATIENT, RetryPolicy(attempts=2))

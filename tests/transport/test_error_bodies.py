@@ -12,7 +12,8 @@ import json
 import pytest
 
 from deepseek_jupyter import errors
-from deepseek_jupyter.transport.failures import Refusal, api_error, retryable
+from deepseek_jupyter.transport.failures import Refusal, api_error
+from deepseek_jupyter.transport.retry import retryable
 from tests.support.asking import ask, exchange_with, provider_at
 from tests.support.scripted import plain, sse
 

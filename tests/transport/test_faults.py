@@ -16,8 +16,8 @@ from deepseek_jupyter import errors
 from deepseek_jupyter.protocol.messages import ToolCall, assistant, tool, user
 from deepseek_jupyter.transport.client import Client, Timeouts
 from deepseek_jupyter.transport.engine import engine
-from deepseek_jupyter.transport.failures import RetryPolicy
 from deepseek_jupyter.transport.providers import PROVIDERS
+from deepseek_jupyter.transport.retry import RetryPolicy
 from tests.support import wording
 from tests.support.asking import (
     HASTY,

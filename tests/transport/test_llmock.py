@@ -7,8 +7,8 @@ import pytest
 from deepseek_jupyter import errors
 from deepseek_jupyter.transport.client import Client, Timeouts
 from deepseek_jupyter.transport.engine import engine
-from deepseek_jupyter.transport.failures import RetryPolicy
 from deepseek_jupyter.transport.providers import PROVIDERS
+from deepseek_jupyter.transport.retry import RetryPolicy
 from tests.support.asking import HASTY, Outcome, ask, exchange_with
 
 pytest.importorskip("llmock", reason="needs llmock")

@@ -12,9 +12,9 @@ from deepseek_jupyter import errors
 from deepseek_jupyter.protocol.usage import Price
 from deepseek_jupyter.transport.client import Client, Timeouts
 from deepseek_jupyter.transport.engine import engine
-from deepseek_jupyter.transport.failures import RetryPolicy
 from deepseek_jupyter.transport.keys import find_key
 from deepseek_jupyter.transport.providers import PROVIDERS, own_price, provider_named
+from deepseek_jupyter.transport.retry import RetryPolicy
 from tests.support.asking import KEY, PATIENT, ask, exchange_with, provider_at
 from tests.support.scripted import Reply, answer, error, plain, stall
 

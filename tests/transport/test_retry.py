@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from deepseek_jupyter import errors
-from deepseek_jupyter.transport.failures import RetryPolicy, retry_after, retryable
+from deepseek_jupyter.transport.retry import RetryPolicy, retry_after, retryable
 
 POLICY = RetryPolicy()
 BUSY = errors.OverloadedError("busy", status=503)
