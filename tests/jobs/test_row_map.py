@@ -31,7 +31,7 @@ from deepseek_jupyter.errors import (
     TemplateError,
 )
 from deepseek_jupyter.session.session import get_session
-from deepseek_jupyter.transport import failures
+from deepseek_jupyter.transport import retry
 from tests.jobs.conftest import begin
 from tests.support.counting import last_words
 from tests.support.fuzzing import rounds
@@ -311,8 +311,8 @@ class TestMoney:
 
     def test_the_cap_is_never_passed(self, serve, monkeypatch):
         """Jobs with caps, sizes, widths and failures drawn at random."""
-        quick = partial(failures.RetryPolicy, base=0.001)
-        monkeypatch.setattr(failures, "RetryPolicy", quick)
+        quick = partial(retry.RetryPolicy, base=0.001)
+        monkeypatch.setattr(retry, "RetryPolicy", quick)
         draw = random.Random(7)
         server = serve(as_json)
         server.fail = lambda body, number: draw.choice((0, 0, 0, 0, 503, 500))
