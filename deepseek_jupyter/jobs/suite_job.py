@@ -241,6 +241,7 @@ class SuiteJob:
         heads = ("variant", "left to ask", "tokens in", "tokens out, each", "price")
         remark = f"rows='all' asks the rest in about {time}"
         remark += f", for {allowed} at most." if caps else "."
+        remark = remark if left else "Nothing is left to ask; rows='all' gives all cases."
         return Report("All cases", rows, heads, remark, quoted=1)
 
     def _check_currencies(self) -> None:

@@ -242,7 +242,10 @@ class TestMoney:
         assert server.accepted == 10
         assert "A trial of 5 of 50 cases" in str(trial)
         assert [row[1] for row in trial.estimate.rows] == ["45", "45"]
+        assert "rows='all' asks the rest" in trial.estimate.remark
         assert trial.run(show=False).asked == 90
+        few = ds.suite(numbers(5), TWO, max_tokens=20, show=False)
+        assert few.estimate.remark == "Nothing is left to ask; rows='all' gives all cases."
 
     def test_the_cap_is_never_passed(self, serve):
         server = serve(knowing(old=0.9, new=0.7))
