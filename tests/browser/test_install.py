@@ -13,7 +13,7 @@ from .jupyter import BUILT, NAME, ROOT, environment
 def test_jupyterlab_lists_it_as_enabled(tmp_path):
     done = subprocess.run(
         [sys.executable, "-m", "jupyterlab.labextensions", "list"],
-        env=environment(tmp_path),
+        env=environment(tmp_path, extension=True, linked=True),
         capture_output=True,
         text=True,
         timeout=60,
@@ -27,7 +27,7 @@ def test_jupyterlab_lists_it_as_enabled(tmp_path):
 
 def test_the_static_folder_is_small():
     files = list((BUILT / "static").rglob("*.js"))
-    chinese = [file for file in files if "会发送 {0} 行的值" in file.read_text()]
+    chinese = [file for file in files if "将按各提供商的配置提问" in file.read_text()]
     assert len(chinese) == 1, "the kernel's texts in Chinese, which only a Chinese page loads"
     assert sum(file.stat().st_size for file in files if file not in chinese) < 250_000
     assert chinese[0].stat().st_size < 130_000

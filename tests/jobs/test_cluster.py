@@ -202,7 +202,7 @@ class TestRefused:
     def test_a_client_is_needed(self, serve, tmp_path, monkeypatch):
         serve()
         none = ValueError("No clients found")
-        monkeypatch.setattr(distributed, "default_client", lambda: (_ for _ in ()).throw(none))
+        monkeypatch.setattr("distributed.default_client", lambda: (_ for _ in ()).throw(none))
         with pytest.raises(ConfigurationError, match="no client"):
             there(stored(frame(8), tmp_path))
 
