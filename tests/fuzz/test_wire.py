@@ -26,8 +26,9 @@ bodies = st.lists(st.sampled_from(LINES), max_size=40).map(b"".join)
 
 
 def by_the_standard(body: bytes) -> list[str]:
-    """The standard's algorithm, written out slowly, on the whole body; data of events alone."""
-    body = body.removeprefix(b"\xef\xbb\xbf")
+    """The standard's algorithm, written out slowly, on the whole body; data of events alone. The
+    mark that may stand before a body is taken off by the client.
+    """
     lines, line, at = [], b"", 0
     while at < len(body):
         byte = body[at : at + 1]
