@@ -214,7 +214,7 @@ def _record(answer: str, reasoning: str, transcript: Any) -> dict[str, Any]:
         format="md",
         answer=answer,
         reasoning=reasoning or None,
-        timing=transcript.timing.to_json(),
+        timing=transcript.timing,
         status=transcript.status,
     )
     record = turn.record

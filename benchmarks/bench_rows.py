@@ -97,7 +97,7 @@ def rows() -> list[Row]:
     adapted, fixed = zip(
         *(_run("limit", ROWS, LIMIT, limit=LIMIT) for _ in range(RUNS)), strict=True
     )
-    memory = [_run("alone", MANY, 256, latency=0.0)[0][2] for _ in range(RUNS)]
+    ((*_, memory, _),) = _run("alone", MANY, 256, latency=0.0)
     suites = [_run("suite", 600, WIDTH, latency=0.5)[0][0] for _ in range(RUNS)]
     pairs = list(zip(ours, plain, strict=True))
     shares = [f[0] / a[0] for a, f in zip(adapted, fixed, strict=True)]
@@ -117,7 +117,7 @@ def rows() -> list[Row]:
             "x",
             1.7,
         ),
-        Row("100,000 rows: memory beyond the frame that comes back", memory, "MB", 60.0),
+        Row("100,000 rows: memory beyond the frame that comes back", [memory], "MB", 60.0),
         Row("interrupt to idle", _stops(), "s", 0.3),
         _beside_ondine(),
     ]

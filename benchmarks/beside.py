@@ -103,4 +103,6 @@ def _why_ahead(what: str, peer: Peer) -> str:
         return "does not stream: one plain reply, shown at the end"
     if peer.name == "llm" and "published" in what:
         return "plain text, not rendered"
+    if peer.name == "chatlas" and what.startswith("first words"):
+        return "no card around its first words; by the end its page is seconds behind"
     return ""

@@ -114,7 +114,7 @@ def test_attacks_split_across_deltas_do_no_harm(open_notebook):
         *(
             "import json\n"
             f"for attack in json.load(open('attacks.json'))[{start}:{start + some}]:\n"
-            "    stream_script.play(attack['text'], attack['text'][:300], deltas=9, rate=300)"
+            "    stream_script.play(attack['text'], attack['text'][:300], deltas=9, rate=1000)"
             for start in starts
         )
     )

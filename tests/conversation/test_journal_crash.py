@@ -25,6 +25,7 @@ WHOLE = PIECE * 8
 
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="no kill -9 here")
 @pytest.mark.timeout(60 + 2 * KILLS)
+@pytest.mark.slow
 def test_a_killed_kernel_loses_nothing_that_was_finished_and_at_most_the_last_checkpoint(
     writer, path
 ):

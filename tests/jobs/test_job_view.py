@@ -20,6 +20,7 @@ from deepseek_jupyter.protocol.usage import Price, PricePeriod
 from tests.jobs.test_row_map import PROMPT, Topic, as_json, everything, frame
 
 
+@pytest.mark.slow
 def test_few_updates_of_one_size(serve, shell):
     serve(latency=0.02)
     began = time.monotonic()

@@ -123,6 +123,7 @@ def test_the_limit_of_a_server_is_found_and_used(limit, named, latency):
 
 
 @pytest.mark.parametrize("named", [True, False], ids=["named", "not named"])
+@pytest.mark.slow
 def test_a_limit_of_39_is_found_and_kept(serve, named):
     """Counted by a real server. The throughput, which depends on what else the machine does, is
     held above, and measured by the benchmark `rows` beside a job that is given the number.
@@ -137,6 +138,7 @@ def test_a_limit_of_39_is_found_and_kept(serve, named):
     assert ds.job.runner.limit.now >= 30
 
 
+@pytest.mark.slow
 def test_a_width_far_above_the_limit_ends_well(serve):
     server = serve(latency=0.05, limit=8, says_limit=False)
     answered = everything(frame(200), concurrency=64)
@@ -144,6 +146,7 @@ def test_a_width_far_above_the_limit_ends_well(serve):
     assert server.accepted == 200
 
 
+@pytest.mark.slow
 def test_when_the_limit_grows_others_take_the_places_of_those_that_went(serve):
     def limited(body, number):
         if number == 60:

@@ -92,6 +92,7 @@ class TestOnce:
         assert starts[:2] == [0, 0]
         assert server.peak > 1
 
+    @pytest.mark.slow
     def test_a_lost_kernel_loses_what_was_in_flight(self, serve, monkeypatch, child_environment):
         server = serve(latency=0.03)
         code = (
@@ -309,6 +310,7 @@ class TestMoney:
         everything(frame(3), budget=1.0, max_tokens=20)
         assert server.last["max_tokens"] == 20
 
+    @pytest.mark.slow
     def test_the_cap_is_never_passed(self, serve, monkeypatch):
         """Jobs with caps, sizes, widths and failures drawn at random."""
         quick = partial(retry.RetryPolicy, base=0.001)

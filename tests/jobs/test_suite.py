@@ -58,6 +58,7 @@ def score(suite, name):
 
 
 class TestScores:
+    @pytest.mark.slow
     def test_known_accuracies_come_out_and_the_better_one_is_named(self, serve):
         server = serve(knowing(old=0.9, new=0.7, pro=0.9))
         suite = whole(numbers(200), THREE)
@@ -333,6 +334,7 @@ class TestAsking:
         assert server.accepted == 4
         assert {one.case for one in suite.attempts} == {0, 2}
 
+    @pytest.mark.slow
     def test_a_lost_kernel_pays_no_case_twice(self, serve, child_environment):
         server = serve(knowing(old=0.9, new=0.7), latency=0.03)
         code = (

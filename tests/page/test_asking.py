@@ -139,6 +139,7 @@ def test_what_fails_is_told_and_the_panel_goes_on(page, server):
     assert prompts(page) == ["Hello again?"]
 
 
+@pytest.mark.slow
 def test_a_turn_of_the_panel_survives_a_kernel_that_is_killed(base_environment, server, tmp_path):
     import os
     import signal

@@ -79,6 +79,7 @@ def test_a_turn_ends_in_its_own_conversation(page, server, running, back):
     assert prompts(page) == ["Say a word.", LONG]
 
 
+@pytest.mark.slow
 def test_the_conversation_that_was_opened_last_comes_back(base_environment, server, tmp_path):
     environment = {**base_environment, "JPY_SESSION_NAME": str(tmp_path / "n.ipynb")}
     environment["DEEPSEEK_JUPYTER_HOME"] = str(tmp_path / "state")

@@ -181,6 +181,7 @@ def test_it_ends_with_the_one_who_asked(sandbox):
     sandbox.close()
 
 
+@pytest.mark.slow
 def test_an_interrupt_ends_the_query_and_the_process():
     box = Sandbox({"df": FRAME}, Limits(seconds=3))
     box.query("SELECT 1")

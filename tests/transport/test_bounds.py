@@ -102,6 +102,7 @@ BOMBS: dict[str, Callable[[], Reply]] = {
 }
 
 
+@pytest.mark.slow
 def test_what_grows_on_arrival_is_cut(server):
     found = in_a_child(server, [make() for make in BOMBS.values()])
     for name, told in zip(BOMBS, found, strict=True):

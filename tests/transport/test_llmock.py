@@ -39,6 +39,7 @@ def test_an_answer(witness, stream):
     witness.assert_resilient(strict=True)
 
 
+@pytest.mark.slow
 def test_retry_after_is_honoured(witness):
     witness.rate_limit(times=2, retry_after=0.3)
     outcome = asked(witness)
@@ -47,6 +48,7 @@ def test_retry_after_is_honoured(witness):
     witness.assert_resilient()
 
 
+@pytest.mark.slow
 def test_an_outage_ends_in_one_error_after_a_few_tries(witness):
     witness.outage()
     assert isinstance(asked(witness).error, errors.OverloadedError)
