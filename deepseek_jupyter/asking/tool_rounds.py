@@ -131,7 +131,8 @@ class ToolRounds:
         self._on_card = on_card
         self._request = prepared.request
         self._rounds: list[_Round] = []
-        self._again = 0  # rounds that only repeated earlier calls
+        self._read: set[tuple[str, str]] = set()  # calls that ran and can only read
+        self._again = 0  # rounds that only repeated such calls
         self._records: list[list[dict[str, Any]]] = []  # of the rounds, as they were shown last
         self._searched: list[Step] = []  # on the way to the answer
         self._usage: Usage | None = None  # of the completions that are dealt with
@@ -212,15 +213,7 @@ class ToolRounds:
 
     def _repeats(self, planned: Planned) -> bool:
         """Whether a call that can only read what the user has handed over ran before."""
-        call, tool = planned.call, planned.tool
-        before = (
-            (one.call.name, one.call.arguments)
-            for done in self._rounds[:-1]
-            for one in done.planned
-            if one.call.id in done.facts
-        )
-        reads = tool is not None and tool.consent == "never needed"
-        return reads and (call.name, call.arguments) in before
+        return (planned.call.name, planned.call.arguments) in self._read
 
     def _round(self, completion: Completion) -> Generator[Need, Any, ChatRequest]:
         """Decide on the calls of `completion`, then run those that may."""
@@ -250,6 +243,8 @@ class ToolRounds:
         for one, outcome in zip(planned, outcomes, strict=True):
             assert one.tool is not None
             current.facts[one.call.id] = outcome.facts(one.tool)
+            if one.tool.consent == "never needed":
+                self._read.add((one.call.name, one.call.arguments))
             yield from self._leave(current, one, *self._words(one, outcome))
 
     def _leave(self, current: _Round, planned: Planned, text: str, cut: str) -> Flow:
@@ -280,10 +275,10 @@ class ToolRounds:
         from deepseek_jupyter.tools.loop import DENIED
 
         call, session = planned.call, self._session
-        limit = _AGAIN if self._repeats(planned) else ""
-        if len(self._rounds) > session.config.tool_steps:
-            limit = _LIMIT.format(session.config.tool_steps)
-        if problem := planned.problem or limit:
+        problem = planned.problem or (_AGAIN if self._repeats(planned) else "")
+        if not problem and self._over_limit:
+            problem = _LIMIT.format(session.config.tool_steps)
+        if problem:
             yield from self._conclude(current, call, problem, "not run")
             return False
         assert planned.tool is not None

@@ -194,9 +194,9 @@ def _partial(a: Attachment, cuts: Sequence[int], chosen: Sequence[int]) -> Attac
         line += piece.count("\n") + 1
     text = "\n".join(pieces) + "\n[…]"
     kept = sum(end - begin for begin, end in ranges)
-    share = f"the most relevant {counted(len(ranges), 'part')}, {kept / len(a.text):.0%} of it"
-    if [*chosen] == [0]:
-        share = "the beginning"
+    share = "the beginning"
+    if [*chosen] != [0]:
+        share = f"the most relevant {counted(len(ranges), 'part')}, {kept / len(a.text):.0%} of it"
     return replace(
         a,
         text=text,

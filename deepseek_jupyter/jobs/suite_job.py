@@ -239,9 +239,10 @@ class SuiteJob:
         time = seconds(len(left) * each / runner.limit.now)
         allowed = " and ".join(money(cap, name) for name, cap in caps.items())
         heads = ("variant", "left to ask", "tokens in", "tokens out, each", "price")
-        remark = f"rows='all' asks the rest in about {time}"
-        remark += f", for {allowed} at most." if caps else "."
-        remark = remark if left else "Nothing is left to ask; rows='all' gives all cases."
+        remark = "Nothing is left to ask; rows='all' gives all cases."
+        if left:
+            remark = f"rows='all' asks the rest in about {time}"
+            remark += f", for {allowed} at most." if caps else "."
         return Report("All cases", rows, heads, remark, quoted=1)
 
     def _check_currencies(self) -> None:

@@ -61,6 +61,7 @@ def _directory(session: Session) -> Iterator[Finding]:
     path = home()
     if path == NOWHERE:
         yield _BAD, "state", "This user has no home directory; set DEEPSEEK_JUPYTER_HOME."
+    # Of a file that stands in the way the path with a slash is no place to write to.
     elif os.access(f"{next(filter(os.path.exists, (path, *path.parents)))}/", os.W_OK):
         yield _GOOD, "state", str(path)
     else:
