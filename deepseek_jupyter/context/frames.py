@@ -33,7 +33,6 @@ _NAME = 60  # characters of a name
 _MOST_TEXTS = 200_000  # distinct texts of a column that are withheld
 _MOST_NUMBERS = 50_000
 _SMALL = 200_000  # cells of a frame that is read for each question
-_MOST_NAMES = 1_000  # values that are compared with the names of rules
 _RECORD = ("{", "[", "<", "(")  # what begins a text that holds names and values
 _NAMING = ("text", "category", "mixed", "object")
 _SOFT = (False, True)
@@ -214,12 +213,11 @@ def levels_of(table: Table, value: Any, policy: Policy) -> list[Level]:
     if any(policy.ruled(name) < SAMPLE for name in _axis_names(value)):
         return [policy.level(c.name) if c.index else NONE for c in table.columns]
     told = [_told_in(column, policy) for column in table.columns]
-    ruled = bool(policy.columns) or any(pattern != "*" for pattern, _ in policy.limits)
     return [
         min(
             policy.level(column.name),
             *map(policy.ruled, _names_within(column)),
-            *map(policy.told, _records(column) if ruled else ()),
+            *map(policy.told, _records(column) if policy.names_columns else ()),
             *(level for other, level in enumerate(told) if other != at),
             FULL,
         )
@@ -235,16 +233,15 @@ def _records(column: Column) -> list[str]:
         return []
     nested = not column.type.startswith(("text", "category"))
     texts = {leaf for value in column.values for leaf in leaves(value) if isinstance(leaf, str)}
-    return sorted(t for t in texts if nested or t.lstrip()[:1] in _RECORD)[:_MOST_NAMES]
+    return [t for t in texts if nested or t.lstrip()[:1] in _RECORD]
 
 
 def _told_in(column: Column, policy: Policy) -> Level:
     """The level of the names with a rule that are values of a column."""
-    if not policy.columns and all(pattern == "*" for pattern, _ in policy.limits):
+    if not policy.names_columns or not column.type.startswith(_NAMING):
         return FULL
     found = {value for value in column.values if isinstance(value, str) and len(value) <= _NAME}
-    names = sorted(found)[:_MOST_NAMES] if column.type.startswith(_NAMING) else []
-    return min((level for level in map(policy.ruled, names) if level < SAMPLE), default=FULL)
+    return min((level for level in map(policy.ruled, found) if level < SAMPLE), default=FULL)
 
 
 class _RedactedColumn:

@@ -20,6 +20,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from enum import Enum
 from fnmatch import fnmatchcase
+from functools import lru_cache
 from typing import Any
 
 from deepseek_jupyter.errors import ParameterError
@@ -97,9 +98,13 @@ class Policy:
 
     def told(self, text: str, but: Iterable[str] = ()) -> Level:
         """The strictest level of the names that a text has as labels."""
-        if not self.columns and all(pattern == "*" for pattern, _ in self.limits):
-            return FULL
-        return min(map(self.ruled, labels_in(text) - {*but, ""}), default=FULL)
+        labels = labels_in(text) - {*but, ""} if self.names_columns else ()
+        return min(map(self.ruled, labels), default=FULL)
+
+    @property
+    def names_columns(self) -> bool:
+        """Whether any rule is for some columns alone."""
+        return bool(self.columns) or any(pattern != "*" for pattern, _ in self.limits)
 
     @property
     def whole(self) -> Level:
@@ -126,6 +131,7 @@ def speaks_of(name: str, column: str) -> bool:
     return plain_name(name) in _labels(column)
 
 
+@lru_cache(maxsize=4096)  # of the rules; the names in a frame are asked for once each
 def plain_name(name: str) -> str:
     """A name without blanks around it, without case, in one Unicode form, without what cannot be
     seen.
@@ -152,6 +158,7 @@ def labels_in(text: str) -> set[str]:
     return labels | {cell.strip(" \"'#*_()[]{}") for line in lines for cell in _CELLS.split(line)}
 
 
+@lru_cache(maxsize=16)  # each rule asks for those of one column
 def _labels(column: str) -> set[str]:
     return {plain_name(column), *map(plain_name, re.split(r" / |\.", column))}
 

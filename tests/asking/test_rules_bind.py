@@ -20,6 +20,8 @@ from deepseek_jupyter.asking.ask import resolve
 from deepseek_jupyter.asking.preview import preview
 from deepseek_jupyter.asking.question import Question
 from deepseek_jupyter.context.attach import attach
+from deepseek_jupyter.context.frames import levels_of
+from deepseek_jupyter.context.table import read
 from deepseek_jupyter.errors import ParameterError, PolicyError
 from deepseek_jupyter.privacy.levels import NONE, Policy, parse_spec
 from deepseek_jupyter.privacy.redaction import Redactor
@@ -289,3 +291,13 @@ def test_short_values_of_a_frame_are_recognised_as_cells_and_labels(
     assert not [secret for secret in ("Alice", "HIV,", "HIV:", "flu,", "flu:") if secret in said]
     assert "HIVE" in said
     assert "fluid" in said
+
+
+def test_a_name_in_the_last_of_many_values_counts():
+    policy = Policy(columns={"dxcode": NONE})
+    texts = [json.dumps({"a": n}) for n in range(2_000)]
+    records = pd.DataFrame({"x": [*texts, json.dumps({"z": 1, "dxcode": "QQ-17"})]})
+    assert levels_of(read(records), records, policy) == [NONE]
+    names = [*(f"a{n}" for n in range(2_000)), "dxcode"]
+    melted = pd.DataFrame({"variable": names, "value": range(2_001)})
+    assert levels_of(read(melted), melted, policy)[1] == NONE
