@@ -130,7 +130,6 @@ class Sandbox:
             "memory": self.limits.memory + 2 * size,  # texts take more in DuckDB than in Arrow
             "threads": self.limits.threads,
             "zone": self._zone,
-            "numpy": int(pa.__version__.partition(".")[0]) < 18,  # later Arrows can do without
         }
         self._process = process = subprocess.Popen(
             # -I: neither the user's variables nor the working directory have a say in it.

@@ -95,11 +95,6 @@ def main() -> None:
     settings = json.loads(source.readline())
     sys.path[:] = settings["path"]
     try:
-        if not settings["numpy"]:
-            sys.modules["numpy"] = None  # type: ignore[assignment]  # half of the time to import
-            import pyarrow  # noqa: F401
-
-            del sys.modules["numpy"]
         connection = open_locked(settings, source)
     except Exception as error:
         _answer(sink, {"ready": False, "message": f"{type(error).__name__}: {error}"})
