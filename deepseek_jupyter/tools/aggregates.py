@@ -98,7 +98,8 @@ def _used(statement: Any, known: Mapping[str, GatedFrame]) -> list[GatedFrame]:
             found[name] = known[name]
         elif name not in own:
             names = ", ".join(frame.name for frame in known.values()) or "none"
-            refuse(f"There is no table {node.name or 'like this'} here.", f"There are: {names}.")
+            what = tree.written(node)[:60] if plain or node.name else "like this"
+            refuse(f"There is no table {what} here.", f"There are: {names}.")
     return list(found.values())
 
 

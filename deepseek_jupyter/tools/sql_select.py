@@ -6,6 +6,7 @@ different rows (or units) of each owner, so that no join, unnest or UNION ALL mu
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from itertools import product
@@ -21,6 +22,10 @@ LEAST = 5  # rows of a group, unless a setting says otherwise
 _CONDITIONS = 4  # in one SELECT: each doubles the parts that are counted
 _SELECTS = 100  # in one statement, after WITH is written out
 _VALUES = 20_000  # expressions in one statement, likewise
+# Powers of ten in the numbers of an aggregate's argument, of one column and of several, and the
+# largest value of one of several: ``(x + 1e22) - 1e22`` rounds all away but the largest row.
+_DECADES = (10, 3.5)
+_LARGEST = "4e12"
 _SELECT_PARTS = (
     *("expressions", "from", "joins", "where", "group", "having", "distinct", "order", "limit"),
     *("offset", "with", "sample"),
@@ -88,6 +93,7 @@ class _Source:
     joined: bool = False
     frame: GatedFrame | None = None
     alias: str = ""
+    same: set[str] = field(default_factory=set)  # fields that USING makes one with the left one's
 
 
 @dataclass(slots=True)
@@ -160,7 +166,8 @@ class Gate:
         if len(self.read.get(frame, ())) + (frame in self.shares) > 1:
             refuse(
                 f"Figures of different rows of {frame} are in one statement.",
-                "Put the conditions into FILTER (WHERE …) in one SELECT, or ask twice.",
+                "Put the conditions into FILTER (WHERE …) in one SELECT, take a total from the "
+                "groups' own sums (WITH g AS …), or ask twice.",
             )
 
     def _operation(self, node: Any, ctes: _Ctes, titled: bool) -> _Relation:
@@ -239,6 +246,7 @@ class _Select:
         self.keys: dict[str, Value] = {}
         self.conditions: dict[str, None] = {}
         self.factors: dict[str, None] = {}  # columns and sums that are multiplied with others
+        self.decades, self.numbers = 0.0, set[str]()  # numbers and columns of them in an argument
         self.sample = tree.sampled(self.parts["sample"]) if "sample" in self.parts else ""
         self.from_sql = self._from()
         self.joined = len(self.sources) > 1 or any(source.joined for source in self.sources)
@@ -293,7 +301,8 @@ class _Select:
         if self.owners and not all(source.rows for source in self.sources):
             refuse(
                 "A SELECT reads frames or results of aggregates, not both at once.",
-                "Compare with (SELECT avg(x) FROM …), or aggregate both and join the results.",
+                "Join the frames, then aggregate: sum(a.x) / count(DISTINCT a.key); or compare "
+                "with (SELECT avg(x) FROM …).",
             )
         if self.joined and self.gate.sampled:
             refuse("A sample is of one frame.", "Leave the sample out, or the join.")
@@ -301,7 +310,7 @@ class _Select:
 
     def _using(self, name: str, source: _Source) -> str:
         left, right = _field(name, "", self.sources[:-1]), _field(name, "", [source])
-        del source.fields[name.casefold()]  # the left one is both
+        source.same.add(name.casefold())
         return self._compared("=", left, right).sql
 
     def _source(self, node: Any) -> _Source:
@@ -366,7 +375,12 @@ class _Select:
             chosen = [source for source in self.sources if name in ("", source.alias)]
             if not chosen:
                 refuse(f"There is no table {name or 'to read'} here.", "Use FROM a frame.")
-            return [item for source in chosen for item in source.fields.items()]
+            return [
+                (title, value)
+                for source in chosen
+                for title, value in source.fields.items()
+                if name or title not in source.same
+            ]
         if kind(node) == "Alias":
             args(node, "this", "alias")
             return [(node.alias, node.this)]
@@ -513,6 +527,7 @@ class _Select:
         if name == "count_if":
             more = self._condition(nodes.pop(), ROW).sql
             name, condition = "count", f"({condition} AND {more})" if condition else more
+        self.decades, self.numbers = 0.0, set()
         values = [self.value(part, ARGUMENT if self.owners else ROW) for part in nodes]
         self._check_types(name, values)
         type_ = values[0].type if name in tree.CELLS or name[:5] == "bool_" else "number"
@@ -537,7 +552,10 @@ class _Select:
         for value in values if name != "count" else ():
             tree.open_(value)
             if value.type not in fits:
-                refuse(f"{name} does not read a {value.type}.", "Write count(DISTINCT x).")
+                refuse(
+                    f"{name} does not read a {value.type}.",
+                    "Write count(DISTINCT x), or GROUP BY x ORDER BY count(*) DESC.",
+                )
             if name not in tree.SUMS and self.owners and not value.plain:
                 refuse(f"{name} reads a column as it is.", f"Write {name}(x) FILTER (WHERE …).")
 
@@ -557,6 +575,15 @@ class _Select:
         present = [f"{v.sql} IS NOT NULL" for v in values if v.reads or v.tests]
         picked = " AND ".join([*given, *present])
         guards = [self._enough(pick) for pick in (picked, *inner)]
+        several = len(seen.reads) > 1
+        if self.decades > _DECADES[several]:
+            refuse(
+                "An aggregate's numbers are so large or small that they round values away.",
+                "Use them on the result: sum(x) * 1e9.",
+            )
+        if several and name in tree.SUMS and self.numbers:
+            sizes = [f"max(abs(CAST({read} AS DOUBLE)))" for read in sorted(self.numbers)]
+            guards.append(f"greatest({', '.join(sizes)}) < {_LARGEST}")
         if self.joined and name not in ("count", "min", "max", "bool_and", "bool_or"):
             guards += [
                 f"(SELECT count({owner.row}) = count(DISTINCT {owner.row}){self.from_sql}"
@@ -565,11 +592,11 @@ class _Select:
                 if owner.table in seen.tables
             ]
         spread = name not in tree.SUMS and name not in tree.CELLS and name != "count"
-        if tests or len(seen.reads) > 1:
+        if tests or several:
             empty = [f"({read} IS NOT NULL)" for read, nulls in sorted(seen.reads) if nulls]
             self.conditions.update(dict.fromkeys([*tests, *empty]))
             guards.append(tree.MARK)
-        if len(seen.reads) > 1 and (seen.factors or spread):
+        if several and (seen.factors or spread):
             if any(owner.units for owner in self.owners):
                 refuse(
                     "Where units are counted, an aggregate reads one column.",
@@ -611,7 +638,7 @@ class _Select:
         if place == ARGUMENT and kind(node) not in _IN_ARGUMENTS:
             refuse(
                 f"An aggregate reads columns and arithmetic, and no {kind(node)}.",
-                "Write count(*) FILTER (WHERE …), or sum(x) FILTER (WHERE …).",
+                "Write avg(CASE WHEN … THEN 1 ELSE 0 END), or sum(x) FILTER (WHERE …).",
             )
         return handler(self, node, place)
 
@@ -644,6 +671,8 @@ class _Select:
                 f"{node.name} is computed, and an aggregate reads columns as they are.",
                 "Write the arithmetic inside the aggregate: sum(price * quantity).",
             )
+        if place == ARGUMENT and found.type == "number":
+            self.numbers.add(found.sql)
         return found
 
     def _constant(self, node: Any, place: str) -> Value:
@@ -653,7 +682,10 @@ class _Select:
             return Value("TRUE" if node.this else "FALSE", "bool")
         text = str(node.this)
         if not node.is_string:
-            return Value(tree.number(text), "number")
+            sql = tree.number(text)
+            if place == ARGUMENT:
+                self.decades += abs(math.log10(float(sql) or 1))
+            return Value(sql, "number")
         return Value("'" + text.replace("'", "''") + "'", "text", literal=text)
 
     def _double(self, value: Value) -> str:
@@ -802,7 +834,8 @@ class _Select:
         if found.owners or len(found.columns) != 1:
             refuse(
                 "A subquery that is used as a value must be one aggregate.",
-                "Write (SELECT avg(x) FROM …).",
+                "Write (SELECT avg(x) FROM …); for rows that another frame has too, join the "
+                "frames and write count(DISTINCT a.key).",
             )
         value = found.columns[0][1]
         return replace(value, sql=f"({found.sql})", plain=False, reads=frozenset())
@@ -819,7 +852,7 @@ class _Select:
         if name not in tree.SCALARS:
             return self._aggregate(node, place)
         values = [self.value(part, place) for part in node.expressions]
-        if place == ARGUMENT:
+        if place == ARGUMENT and name != "epoch":
             return _filled(name, values)
         return self._applied(name, tree.SCALARS[name], values)
 
@@ -895,7 +928,7 @@ def _filled(name: str, values: list[Value]) -> Value:
     if name not in ("coalesce", "ifnull") or len(values) != 2 or values[1].reads:
         refuse(
             f"{name} cannot be in an aggregate.",
-            "An aggregate reads columns and arithmetic; use the function on its result.",
+            "Use the function on its result; for spans of time write avg(epoch(b) - epoch(a)).",
         )
     tree.open_(values[0])
     made = Value(f"coalesce({values[0].sql}, {values[1].sql})", tree.shared(values)).of(*values)
@@ -944,7 +977,11 @@ def _derived(found: _Relation, alias: str) -> _Source:
 
 def _field(name: str, table: str, sources: Iterable[_Source]) -> Value:
     fits = [source for source in sources if table.casefold() in ("", source.alias)]
-    found = [s.fields[name.casefold()] for s in fits if name.casefold() in s.fields]
+    found = [
+        source.fields[name.casefold()]
+        for source in fits
+        if name.casefold() in source.fields and (table or name.casefold() not in source.same)
+    ]
     if len(found) > 1:
         refuse(f"{name} is in more than one table.", f"Write a.{name} with the table's name.")
     if not found:

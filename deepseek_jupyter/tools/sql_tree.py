@@ -272,7 +272,8 @@ def taken(value: Value, type_: str) -> Value:
     """`value`, which has to be of one type."""
     open_(value)
     if value.type not in (type_, "null"):
-        refuse(f"A {value.type} is used as a {type_}.", "Compare or convert it.")
+        spans = "Compare or convert it; a span of time is date_diff('day', a, b)."
+        refuse(f"A {value.type} is used as a {type_}.", spans)
     return value
 
 
