@@ -88,7 +88,10 @@ def written_call(text: str, names: Collection[str]) -> str:
     Small models write ``{"name": "sql", "arguments": {…}}`` into their answer. That is text and
     never runs, and the user should know it.
     """
-    return next((name for value in values_in(text) if (name := _called(value, names))), "")
+    try:
+        return next((name for value in values_in(text) if (name := _called(value, names))), "")
+    except RecursionError:  # what is nested that deeply is no call
+        return ""
 
 
 def _called(value: Any, names: Collection[str]) -> str:
@@ -127,14 +130,14 @@ def _planned(call: ToolCall, tools: Mapping[str, Tool], restore: Callable[[str],
         return Planned(call, problem=f"There is no function {call.name!r}; there is: {known}.")
     try:
         arguments = read_arguments(call.arguments) if call.arguments.strip() else {}
+        arguments = arguments if tool.masked else restored(arguments, restore)
     except (ValueError, RecursionError) as error:
-        return Planned(call, tool, problem=f"The arguments are not JSON: {error}.")
+        why = error if isinstance(error, ValueError) else "they are nested too deeply"
+        return Planned(call, tool, problem=f"The arguments are not JSON: {why}.")
     if arguments is None:
         arguments = {}
     if not isinstance(arguments, dict):
         return Planned(call, tool, problem="The arguments must be one JSON object.")
-    if not tool.masked:
-        arguments = restored(arguments, restore)
     try:
         keywords = tool.check(arguments) if tool.check else arguments
     except ToolArgumentsError as error:
