@@ -64,6 +64,20 @@ def test_a_file_that_is_no_journal_is_set_aside(path, content):
     assert Journal.open(path).trouble == ""
 
 
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no pipes with names")
+@pytest.mark.parametrize(
+    "make", [getattr(os, "mkfifo", None), lambda path: path.symlink_to("/dev/zero"), Path.mkdir]
+)
+def test_what_is_no_file_is_not_waited_for(path, make):
+    path.parent.mkdir()
+    make(path)
+    journal = Journal.open(path)
+    conversation = Conversation(journal)
+    ask(conversation, "In memory")
+    assert prompts(conversation) == ["In memory"]
+    one_sentence(journal.trouble, "in memory")
+
+
 def damage(path) -> bytes:
     """A journal of some turns, its pages overwritten in the middle."""
     journal = Journal.open(path)
