@@ -10,8 +10,7 @@
 * rows           turns, branches and what is read of notebooks as rows
 * totals         tokens and money, summed
 * maintenance    turns that a kill left unfinished, pruning, the search index
-* database       the file, and what to do when it fails
-* migrations     its schema, as the steps that made it, in schema/
+* database       the file, its schema (steps in schema/), and what to do when it fails
 * restore        which notebook this is, and its conversation from journal or outputs
 * exports        a conversation as a file
 """

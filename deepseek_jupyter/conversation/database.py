@@ -28,12 +28,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TypeVar
 
-from .migrations import migrate
-
 Connection = sqlite3.Connection
 Change = Callable[[Connection], object]
 T = TypeVar("T")
 
+STEPS = ("001-first",)  # of the schema: files in schema/, in the order in which they run
 _PATIENCE = 10.0  # seconds to wait for another kernel's write
 _SHORT_PATIENCE = 0.05  # while changes are waiting: each new one tries again
 _ATTEMPTS = 5  # at a file that other kernels are replacing too
@@ -295,6 +294,37 @@ def _open(path: Path, patience: float) -> Connection:
         connection.close()
         raise
     return connection
+
+
+def migrate(connection: Connection) -> None:
+    """Run the steps of the schema that the database lacks, each in a transaction of its own.
+
+    Two processes may do this at once: the one that waits for the lock looks again before it acts.
+    A published step is never edited, and a new one only adds, so that an older version of this
+    package can go on using the journal. (The idea is that of simonw/llm.)
+    """
+    applied = _applied(connection)
+    for step in STEPS:
+        if step in applied:
+            continue
+        connection.execute("BEGIN IMMEDIATE")
+        connection.execute(
+            "CREATE TABLE IF NOT EXISTS migrations "
+            "(name TEXT PRIMARY KEY, applied TEXT DEFAULT CURRENT_TIMESTAMP)"
+        )
+        if step not in _applied(connection):
+            file = Path(__file__).with_name("schema") / f"{step}.sql"
+            for statement in file.read_text("utf-8").split(";\n"):
+                connection.execute(statement)
+            connection.execute("INSERT INTO migrations(name) VALUES (?)", (step,))
+        connection.execute("COMMIT")
+
+
+def _applied(connection: Connection) -> set[str]:
+    exists = "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'migrations'"
+    if connection.execute(exists).fetchone() is None:
+        return set()
+    return {name for (name,) in connection.execute("SELECT name FROM migrations")}
 
 
 def _open_unwritable(path: Path) -> Connection:

@@ -25,7 +25,6 @@ from . import sql_tree as tree
 from .sql_select import LEAST, Gate, GatedFrame
 from .sql_tree import AGGREGATES, SCALARS, WINDOWS, function, kind, makes_one_of_many, refuse
 
-_LONGEST = 200_000  # characters of what runs
 _FLOOR = 2  # rows of a group; no setting goes below it
 
 
@@ -72,8 +71,6 @@ def check(
             "The result has rows of the data beside aggregates.",
             "Ask in two statements: the aggregate first, then write its value into the other.",
         )
-    if len(found.sql) > _LONGEST:
-        refuse("The query becomes too long.", "Repeat fewer subqueries and conditions.")
     rows = " and ".join(f"all {frame.size} of {frame.name}" for frame in used)
     notes = [f"Computed over {rows}; groups of fewer than {gate.least} are left out."]
     if gate.joined:
