@@ -60,8 +60,7 @@ def check(
         return Query(tree.written(statement), "full")
     if not any(map(makes_one_of_many, statement.walk())):
         return _of_samples(statement, used)
-    sampled = any(kind(node) == "TableSample" for node in statement.walk())
-    gate = Gate(known, max(_FLOOR, least), restore, sampled)
+    gate = Gate(known, max(_FLOOR, least), restore)
     try:
         found = gate.query(statement, {}, titled=True)
     except RecursionError:

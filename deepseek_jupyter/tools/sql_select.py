@@ -1,7 +1,7 @@
 """The SELECTs of a model's statement over protected frames, as they will run.
 
 A query in FROM is either rows of frames, with their owners, or a result. What is counted are the
-different rows (or units) of each owner, so that no join, unnest or UNION ALL multiplies them.
+different rows (or units) of each owner, so that no join or UNION ALL multiplies them.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _DECADES = (10, 3.5)
 _LARGEST = "4e12"
 _SELECT_PARTS = (
     *("expressions", "from", "joins", "where", "group", "having", "distinct", "order", "limit"),
-    *("offset", "with", "sample"),
+    *("offset", "with"),
 )
 
 Type = Literal["number", "text", "time", "bool"]
@@ -119,7 +119,6 @@ class Gate:
     frames: Mapping[str, GatedFrame]
     least: int
     restore: Callable[[str], str]
-    sampled: bool = False  # somewhere in it a sample is drawn, anew each time
     joined: bool = False
     read: dict[str, set[str]] = field(default_factory=dict)  # by frame, the rows behind figures
     selects: int = 0
@@ -247,7 +246,6 @@ class _Select:
         self.conditions: dict[str, None] = {}
         self.factors: dict[str, None] = {}  # columns and sums that are multiplied with others
         self.decades, self.numbers = 0.0, set[str]()  # numbers and columns of them in an argument
-        self.sample = tree.sampled(self.parts["sample"]) if "sample" in self.parts else ""
         self.from_sql = self._from()
         self.joined = len(self.sources) > 1 or any(source.joined for source in self.sources)
         self._check_sources()
@@ -257,8 +255,7 @@ class _Select:
         if "where" in self.parts:
             tests = [self._joining(part) for part in tree.conjuncts(self.parts["where"].this)]
             self.where = f" WHERE {' AND '.join(tests)}"
-        drawn = f" {gate.selects}" if gate.sampled else ""
-        self.rows = f"{self.from_sql}{self.where}{drawn}"  # which its aggregates are of
+        self.rows = f"{self.from_sql}{self.where}"  # which its aggregates are of
         self.set = f"{self.rows} {node!r}"
         if "distinct" in self.parts:
             args(self.parts["distinct"])
@@ -304,8 +301,6 @@ class _Select:
                 "Join the frames, then aggregate: sum(a.x) / count(DISTINCT a.key); or compare "
                 "with (SELECT avg(x) FROM …).",
             )
-        if self.joined and self.gate.sampled:
-            refuse("A sample is of one frame.", "Leave the sample out, or the join.")
         self.gate.joined |= bool(self.owners) and self.joined
 
     def _using(self, name: str, source: _Source) -> str:
@@ -318,8 +313,6 @@ class _Select:
         table = kind(node) == "Table" and kind(node.this) == "Identifier"
         if kind(node) == "Subquery":
             source = _derived(self.gate.query(node, self.ctes), alias)
-        elif kind(node) == "Unnest":
-            source = self._written_out(node, alias)
         elif kind(node) != "Table":
             refuse_node(node)
         elif table and name in self.ctes:
@@ -328,29 +321,12 @@ class _Select:
             source = _of_frame(self.gate.frames[name], alias)
         else:
             refuse(f"There is no table {node.name or 'like this'} here.", "Use FROM a frame.")
-        more = {"Subquery": ["with"], "Unnest": ["expressions"]}.get(kind(node), ["sample"])
-        held = args(node, "this", "alias", *more)
-        if "sample" in held:
-            self.sample = tree.sampled(held["sample"])
+        held = args(node, "this", "alias", *(["with"] if kind(node) == "Subquery" else []))
         if "alias" in held:
-            args(held["alias"], "this", *(["columns"] if kind(node) == "Unnest" else []))
+            args(held["alias"], "this")
         source.alias = (node.alias or node.name).casefold()
         self.sources.append(source)
         return source
-
-    def _written_out(self, node: Any, alias: str) -> _Source:
-        """``unnest([1, 2]) AS u(k)``: values of the query's own."""
-        lists, named = list(node.expressions), node.args.get("alias")
-        names = list(named.columns) if named else []
-        if [kind(one) for one in lists] != ["Array"] or len(names) != 1:
-            refuse_node(node)
-        values = [self.value(part, ROW) for part in lists[0].expressions]
-        if not values or not all(value.constant for value in values):
-            refuse_node(node)
-        sql = f"(SELECT unnest([{', '.join(value.sql for value in values)}]) AS c1) AS {alias}"
-        reads = frozenset({(f"{alias}.c1", True)})
-        made = Value(f"{alias}.c1", tree.shared(values), reads=reads, tables=frozenset({alias}))
-        return _Source(sql, {names[0].name.casefold(): made}, rows=True)
 
     def _joining(self, node: Any) -> str:
         """A condition on the rows of all sources. In a join of protected rows it reads one table,
@@ -443,12 +419,12 @@ class _Select:
                 items += [f"{owner.row} AS r{n}", f"{owner.unit} AS u{n}"]
         distinct = "DISTINCT " if "distinct" in self.parts else ""
         body = f"SELECT {distinct}{', '.join(items)}{self.from_sql}{self.where}{keys}{tail}"
-        body += f"{self.sample}{order}{tree.limited(self.parts)}"
+        body += f"{order}{tree.limited(self.parts)}"
         sql = body.replace(tree.MARK, self._split())
         if self.grouped and self.owners and self.joined:  # its groups may share rows
             more = frozenset({f"joined {self.set}"})
             values = [replace(v, sets=v.sets | more) if v.sets else v for v in values]
-        left_out = self._left_out(keys) if keys and self.owners and not self.gate.sampled else ""
+        left_out = self._left_out(keys) if keys and self.owners else ""
         columns = list(zip(titles, values, strict=True))
         owners = () if self.grouped else self.owners
         return _Relation(sql, columns, owners, self.joined, left_out)
@@ -612,7 +588,7 @@ class _Select:
         """Refuses a cell's own value but where the card tells it: of the whole frame."""
         whole = len(self.sources) == 1 and self.sources[0].frame is not None and not self.keys
         told = name in ("min", "max") or (name != "mode" and fraction in (0.25, 0.5, 0.75))
-        if not (whole and told) or self.where or condition or self.gate.sampled:
+        if not (whole and told) or self.where or condition:
             refuse(
                 f"{name} is a cell's own value, and those of this column may not leave.",
                 "Write avg or stddev; min, max and quartiles are told of the whole frame alone.",

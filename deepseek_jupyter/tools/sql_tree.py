@@ -183,16 +183,6 @@ def fraction(nodes: list[Any]) -> float:
     return float(number(str(last.this)))
 
 
-def sampled(node: Any) -> str:
-    """A sample of so many rows, or so many of a hundred."""
-    held = args(node, "method", "size", "percent", "seed")
-    size: Any = held.get("size") or held.get("percent")
-    if kind(size) != "Literal":
-        refuse("A sample takes a number.", _HINTS["sample"])
-    amount, unit = number(str(size.this)), "ROWS" if "size" in held else "PERCENT"
-    return f" USING SAMPLE {amount} {unit}"
-
-
 def limited(parts: Mapping[str, Any]) -> str:
     """LIMIT and OFFSET among the `parts` of a query."""
     text = ""
