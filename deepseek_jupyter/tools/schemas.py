@@ -416,8 +416,8 @@ def _value(schema: Any, references: References, depth: int) -> Any:
     if kind == "object" or "properties" in schema:
         more = schema.get("additionalProperties")
         named = schema.get("properties") or ({"key": more} if isinstance(more, Mapping) else {})
-        shown = schema.get("required", ()) if ending else named
-        return {name: _value(named[name], references, within) for name in named if name in shown}
+        wanted = schema.get("required", ()) if ending else named
+        return {name: _value(named[name], references, within) for name in named if name in wanted}
     if "prefixItems" in schema:
         return [_value(part, references, within) for part in schema["prefixItems"]]
     if kind == "array":
