@@ -124,8 +124,7 @@ class Gate:
     selects: int = 0
     values: int = 0
     conditions: int = 0  # within how many subqueries of conditions, which no result shows
-    figures: int = 0  # how many were met, told or not
-    shares: set[str] = field(default_factory=set)  # frames of which shares of all are told
+    met: list[str] = field(default_factory=list)  # the rows behind each figure, told or not
 
     def query(self, node: Any, ctes: _Ctes, alike: bool = False, titled: bool = False) -> _Relation:
         """`node` as it will run. `alike`: equal rows count as one, as in UNION. `titled`: its
@@ -148,21 +147,19 @@ class Gate:
             refuse_node(node)
         return self._operation(node, ctes, titled)
 
-    def tell(self, frame: str, rows: str) -> None:
-        """Note that figures of these groups of rows are told. Those that are in conditions alone,
-        or divide others, are not.
-
-        Figures of two sets of groups in one statement could differ by one row, or by a group that
-        is left out.
-        """
-        self.figures += 1
+    def meet(self, frame: str, rows: str) -> None:
+        """Note figures of these groups of rows; they are told where they are not in a condition."""
+        self.met.append(rows)
         if not self.conditions:
-            self.read.setdefault(frame, set()).add(rows)
-            self.check_told(frame)
+            self.tell(frame, rows)
 
-    def check_told(self, frame: str) -> None:
-        """Refuse what would tell of the rows between two sets."""
-        if len(self.read.get(frame, ())) + (frame in self.shares) > 1:
+    def tell(self, frame: str, rows: str) -> None:
+        """Refuse figures of two sets of groups in one statement: they could differ by one row, or
+        by a group that is left out.
+        """
+        told = self.read.setdefault(frame, set())
+        told.add(rows)
+        if len(told) > 1:
             refuse(
                 f"Figures of different rows of {frame} are in one statement.",
                 "Put the conditions into FILTER (WHERE …) in one SELECT, take a total from the "
@@ -545,7 +542,7 @@ class _Select:
         if name in tree.CELLS and not seen.out:
             self._as_card(name, condition, fraction)
         for owner in self.owners if name != "count" else ():
-            self.gate.tell(owner.name, f"{self.rows} {list(self.keys)}")
+            self.gate.meet(owner.name, f"{self.rows} {list(self.keys)}")
         given = [condition] if condition else []
         tests, inner = [*given, *sorted(seen.tests)], sorted(seen.tests)
         present = [f"{v.sql} IS NOT NULL" for v in values if v.reads or v.tests]
@@ -709,18 +706,16 @@ class _Select:
         return bool(items) and node == tree.unwrapped(items[0].unalias())
 
     def _share(self, node: Any, divisor: Any) -> tuple[Value, Value]:
-        """A figure and that of other rows which divides it: no other figures are told beside such
-        shares, for the difference of both could be that of a row.
+        """A figure and that of other rows which divides it: what is told beside it are shares of
+        the same rows in the same others, for a difference could be that of a row.
         """
         self.gate.conditions += 1
-        before = self.gate.figures
+        before = len(self.gate.met)
         both = self.value(node, GROUP), self._subquery(divisor, ROW)
         self.gate.conditions -= 1
-        if self.gate.figures > before:
-            names = {owner.name for owner in self.owners}
-            self.gate.shares |= names
-            for name in names:
-                self.gate.check_told(name)
+        rows = sorted({*self.gate.met[before:]})
+        for owner in self.owners if rows else ():
+            self.gate.tell(owner.name, f"shares of {rows}")
         return both
 
     def _comparison(self, node: Any, place: str) -> Value:

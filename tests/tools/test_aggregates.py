@@ -797,6 +797,10 @@ class TestDifferences:
             "SELECT count(*) / (SELECT sum(x) FROM df WHERE h <> 1), sum(x) FROM df",
             "SELECT 1.0 / (SELECT sum(x) FROM df WHERE h <> 1), sum(x) FROM df",
             "SELECT sum(x) / (SELECT avg(0 * x + 1) FROM df WHERE h <> 1) FROM df",
+            "SELECT sum(x) / (SELECT sum(x) FROM df), sum(x) / (SELECT sum(x) FROM df WHERE h <> 1)"
+            " FROM df",
+            "SELECT sum(x) / (SELECT sum(x) FROM df) FROM df WHERE g = 'a' UNION ALL "
+            "SELECT sum(x) / (SELECT sum(x) FROM df) FROM df WHERE g = 'a' AND h <> 1",
         ],
     )
     def test_figures_of_different_rows_do_not_stand_in_one_statement(self, text):
@@ -810,6 +814,8 @@ class TestDifferences:
             "(SELECT g FROM df WHERE h = 1 GROUP BY g HAVING avg(y) > 5)",
             "SELECT g, sum(x), count(*) / (SELECT count(*) FROM df) FROM df WHERE h = 1 GROUP BY g",
             "SELECT g, sum(x) / (SELECT sum(x) FROM df) FROM df GROUP BY g",
+            "SELECT g, 100 * sum(x) / (SELECT sum(x) FROM df) AS a, round(avg(y) / (SELECT avg(y) "
+            "FROM df), 2) AS b, count(*) FROM df GROUP BY g ORDER BY a",
             "SELECT avg(a.x) FROM df a JOIN df b ON a.name = b.name AND a.x + 1 > 3",
         ):
             check(text, [frame("sample")])
