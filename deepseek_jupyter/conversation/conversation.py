@@ -28,9 +28,8 @@ from deepseek_jupyter.errors import ConversationError
 from deepseek_jupyter.protocol.messages import Message, system
 from deepseek_jupyter.protocol.tokens import estimate_messages
 
-from .drawing import differences, tree_lines
 from .search import Hit, search_turns
-from .tree import SHORTEST_REFERENCE, Node, Tree, checked_name, node_of
+from .tree import SHORTEST_REFERENCE, Node, Tree, checked_name, differences, node_of, tree_lines
 from .turn import Turn, new_id
 
 if TYPE_CHECKING:

@@ -26,9 +26,8 @@ from deepseek_jupyter.sanitizer.sanitizer import sanitize
 from deepseek_jupyter.sanitizer.text import fenced, mark_text, plain
 
 from .conversation import Conversation
-from .records import dump
 from .restore import METADATA, restore
-from .turn import ENDED_EARLY, SCHEMA, Turn
+from .turn import ENDED_EARLY, SCHEMA, Turn, dump
 
 ENDINGS = (".md", ".html", ".json", ".ipynb", ".jsonl")
 

@@ -26,13 +26,15 @@ from typing import Any
 from deepseek_jupyter.home import NOWHERE, home
 
 from . import maintenance
-from .answers import KeptAnswer, answers_of, delete_answers, put_answers
-from .database import Change, Database
-from .group_commit import GroupCommit
+from .database import Change, Database, GroupCommit
 from .rows import (
     LATEST,
     ConversationRow,
+    KeptAnswer,
     NotebookRow,
+    answers_of,
+    delete_answers,
+    put_answers,
     put_tip,
     put_turn,
     remove_turn,

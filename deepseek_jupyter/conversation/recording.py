@@ -23,10 +23,9 @@ from typing import Any
 from deepseek_jupyter.errors import ReplayError, counted
 from deepseek_jupyter.protocol.usage import Usage
 
-from .answers import KeptAnswer
 from .exports import write_new
-from .records import dump, read_record
-from .turn import SCHEMA, Turn, now
+from .rows import KeptAnswer
+from .turn import SCHEMA, Turn, dump, now, read_record
 
 VERSION = 1
 LARGEST = 50_000_000  # bytes, unpacked

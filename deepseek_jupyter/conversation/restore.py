@@ -27,9 +27,8 @@ from deepseek_jupyter.errors import counted, one_line
 from deepseek_jupyter.protocol.output import records_of
 
 from .conversation import MAIN, Conversation
-from .records import dump, mapping, read_record, sound_id
 from .tree import is_branch_name
-from .turn import Turn, new_id
+from .turn import Turn, dump, mapping, new_id, read_record, sound_id
 
 if TYPE_CHECKING:
     from .journal import Journal

@@ -25,7 +25,7 @@ from uuid import uuid4
 from deepseek_jupyter import errors
 from deepseek_jupyter.context.row_frame import NewColumn, RowFrame, pandas_series
 from deepseek_jupyter.context.table import is_dask
-from deepseek_jupyter.conversation.answers import KeptAnswer
+from deepseek_jupyter.conversation.rows import KeptAnswer
 from deepseek_jupyter.errors import ConfigurationError, DeepSeekError, ParameterError
 from deepseek_jupyter.privacy.levels import label_of
 

@@ -30,7 +30,7 @@ from .trial import Census, advice, census_of, drawn, estimate, leaving, lengths_
 
 if TYPE_CHECKING:
     from deepseek_jupyter.context.row_frame import RowFrame
-    from deepseek_jupyter.conversation.answers import KeptAnswer
+    from deepseek_jupyter.conversation.rows import KeptAnswer
 
 _ERROR, _SHOWN = 300, 10  # characters of an error; errors in the table
 _MOST_LABELS = 20  # of the table of truths and answers

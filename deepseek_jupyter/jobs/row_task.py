@@ -29,7 +29,7 @@ from .template import RowTemplate, template_of, text_of
 if TYPE_CHECKING:
     from deepseek_jupyter.asking.prepare import Prepared
     from deepseek_jupyter.asking.question import Question
-    from deepseek_jupyter.conversation.answers import KeptAnswer
+    from deepseek_jupyter.conversation.rows import KeptAnswer
     from deepseek_jupyter.protocol.usage import Price
     from deepseek_jupyter.session.session import Session
 

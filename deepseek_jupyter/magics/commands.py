@@ -20,7 +20,7 @@ from deepseek_jupyter.asking.preview import sent as preview_sent
 from deepseek_jupyter.asking.reply import Reply
 from deepseek_jupyter.config import DeepSeek
 from deepseek_jupyter.conversation.exports import ENDINGS, all_turns, write_export
-from deepseek_jupyter.conversation.outline import steps
+from deepseek_jupyter.conversation.turn import steps
 from deepseek_jupyter.display.report import Changes, Drawing, Folds, Report, tell
 from deepseek_jupyter.errors import CellError, counted, did_you_mean
 from deepseek_jupyter.protocol.parameters import STANDARD, parse_value

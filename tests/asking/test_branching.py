@@ -10,7 +10,7 @@ import deepseek_jupyter as ds
 from deepseek_jupyter.asking.ask import ask
 from deepseek_jupyter.asking.next_tokens import branching
 from deepseek_jupyter.conversation.journal import Journal
-from deepseek_jupyter.conversation.records import read_record
+from deepseek_jupyter.conversation.turn import read_record
 from deepseek_jupyter.errors import ParameterError
 from deepseek_jupyter.protocol.logprobs import joined, tokens_of
 from deepseek_jupyter.protocol.output import TURN_MIME, packed, unpacked

@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 
 import deepseek_jupyter as ds
-from deepseek_jupyter.conversation.records import read_record
+from deepseek_jupyter.conversation.turn import read_record
 from deepseek_jupyter.errors import ConfigurationError, ParameterError, PolicyError, ToolError
 from deepseek_jupyter.protocol.output import TURN_MIME, unpacked
 from deepseek_jupyter.protocol.wire import WIRES
