@@ -115,7 +115,7 @@ _command("[PROVIDER]", "what --param takes there: range, default, meaning")(repo
 
 @_command("", "what models cost, per million tokens, and whether it is peak time")
 def _price(session: Session) -> Report:
-    from deepseek_jupyter.session.prices import price_list
+    from deepseek_jupyter.session.accounts import price_list
 
     return price_list(session)
 

@@ -20,7 +20,7 @@ from deepseek_jupyter.magics.commands import run
 from deepseek_jupyter.protocol.snippets import snippet
 from deepseek_jupyter.protocol.tokens import count_with
 from deepseek_jupyter.protocol.wire import WIRES
-from deepseek_jupyter.session.prices import price_list
+from deepseek_jupyter.session.accounts import price_list
 from tests.support.asking import KEY
 from tests.support.scripted import answer
 
