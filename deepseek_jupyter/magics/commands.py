@@ -415,7 +415,7 @@ def _target(kind: str, words: str) -> tuple[str, str]:
     first, _, rest = words.partition(" ")
     if kind == "fix" or not first:
         return "", words
-    from deepseek_jupyter.fixing.cell_runs import find
+    from deepseek_jupyter.fixing.fix import find
 
     try:
         find(first)
