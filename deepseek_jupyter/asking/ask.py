@@ -35,8 +35,8 @@ from deepseek_jupyter.session.session import Session, get_session
 from deepseek_jupyter.transport.engine import engine
 
 from .attachments import Wanted, kept_from_texts, resolved
+from .consent import aask_of_file, ask_of_file, is_to_be_asked
 from .fallback import TURNED_AWAY, prepare_all
-from .file_turns import aask_of_file, ask_of_file, is_to_be_asked
 from .prepare import Placed, Prepared, place
 from .question import Question
 from .replay import Replay, kept_answer
