@@ -214,7 +214,9 @@ class ContextLengthError(BadRequestError):
     """The messages and max_tokens together exceed the model's context window."""
 
     headline = "Question and conversation are too long for the model."
-    hint_default = "Shorten the prompt, start afresh with %deepseek reset, or lower --max-tokens."
+    hint_default = (
+        "Shorten the prompt, start a new conversation with %deepseek reset, or lower --max-tokens."
+    )
 
 
 class ContentRiskError(BadRequestError):

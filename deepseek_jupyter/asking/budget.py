@@ -162,7 +162,7 @@ def _priced(price: Price | None, provider: Provider, model: str, budget: str) ->
     if price is None and not provider.free:
         raise ConfigurationError(
             f"No price of {model} at {provider.name} is known, so {budget} cannot be held.",
-            f"Tell it: %config DeepSeek.prices = {{'{provider.name}': {{'{model}': "
+            f"Set it: %config DeepSeek.prices = {{'{provider.name}': {{'{model}': "
             "[hit, miss, output, 'USD']}}, per million tokens; or ask with the budget 0.",
         )
     return price is not None

@@ -51,7 +51,7 @@ def prepare_all(session: Session, placed: Placed, on: Surface = NOWHERE) -> Prep
         try:
             other = prepare(session, replace(placed, question=question), on)
         except _UNFIT as error:
-            notices.append(f"The fallback {name} is passed over: {error.what}")
+            notices.append(f"The fallback {name} is skipped: {error.what}")
             continue
         if where(other) not in map(where, (first, *others)):
             others.append(other)

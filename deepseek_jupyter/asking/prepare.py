@@ -400,7 +400,7 @@ class _Preparation:
                 model_id(dialect, self.model, think, effort)
                 thinking_fields(dialect, self.model, think, effort)
             except ParameterError as error:
-                self.told.append(f"The settings of thinking do not count here: {error.what}")
+                self.told.append(f"The thinking settings do not apply here: {error.what}")
                 return None, None
         return think, effort
 
@@ -462,7 +462,7 @@ class _Preparation:
         if begins := self.question.begins:
             if not prefix:
                 raise ParameterError(
-                    f"{self.provider.title} cannot go on from the beginning of an answer.",
+                    f"{self.provider.title} cannot continue an answer whose beginning is given.",
                     "-p deepseek and -p local can, and vLLM, SGLang, llama.cpp and OpenRouter.",
                 )
             of = begins.of and replace(begins.of, answer=begins.text, reasoning=None)

@@ -162,7 +162,9 @@ def drawn(id: str = "") -> Question:
     """The question of a dry run, the newest without an `id`; asked, it sends what that showed."""
     question = _drawn.get(id or next(reversed(_drawn), ""))
     if question is None:
-        raise ParameterError("This kernel has not drawn that, or others since.", "Draw it again.")
+        raise ParameterError(
+            "This kernel did not make that drawing, or has made others since.", "Draw it again."
+        )
     return question
 
 

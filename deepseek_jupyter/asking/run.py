@@ -450,7 +450,7 @@ def _emptiness(completion: Completion) -> EmptyAnswerError | None:
         )
     if completion.answer and completion.finish_reason == "length":
         return EmptyAnswerError(
-            "The model sent blanks up to the token limit.",
+            "The model sent only whitespace up to the token limit.",
             "Show the JSON that is wanted in the prompt, or ask without -f json.",
         )
     return EmptyAnswerError("The model returned no answer.")

@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 _LIMIT = "not run: the limit of {} rounds of calls is reached. Answer with what you have."
 _AGAIN = "not run: this call was made before, and its result is above. Answer with what you have."
 
-_HOLDS_ROWS = "This result holds rows of your data. May it be sent, as it is here?\n\n"
+_HOLDS_ROWS = "This result contains rows of your data. May it be sent, as it is here?\n\n"
 _KEPT = "kept here: the result holds rows of {}, and the user did not agree to sending them."
 
 

@@ -136,7 +136,8 @@ def refuse_address(spec: str) -> None:
     """Raise `ParameterError` for a URL."""
     if _URL.match(spec):
         raise ParameterError(
-            f"{spec} is an address; nothing is fetched.", "Download it first, and attach the file."
+            f"{spec} is a web address; files are not downloaded.",
+            "Download it first, and attach the file.",
         )
 
 

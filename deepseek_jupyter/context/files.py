@@ -87,12 +87,12 @@ def _refuse_by_name(path: Path) -> None:
     low = path.name.lower()
     if any(fnmatchcase(low, pattern) for pattern in _SECRET):
         raise ParameterError(
-            f"{path} holds secrets by its name and is not sent.",
+            f"{path} is named like a file of secrets and is not sent.",
             "Copy what the question needs into a file of another name.",
         )
     if reader := _TABLES.get(path.suffix.lower()):
         raise ParameterError(
-            f"{path} is a table; as a text it would pass by the rules for columns.",
+            f"{path} is a table; as plain text it would bypass the rules for columns.",
             f'Attach it as a frame: df = {reader}("{path.name}"), then @df.',
         )
 
@@ -104,7 +104,8 @@ def _refuse_by_labels(path: Path, text: str, policy: Policy) -> None:
     kept = sorted(filter(lambda n: n and policy.ruled(n) < SAMPLE, labels_in(text)))
     if kept:
         raise ParameterError(
-            f"{path} has {kept[0]!r}, which a rule keeps here; in a text no rule can hold.",
+            f"{path} has {kept[0]!r}, which a rule withholds; in plain text that rule "
+            "cannot be applied.",
             "Read it in Python, and attach the object that holds its values.",
         )
 

@@ -80,7 +80,10 @@ def write_recording(
         key = _id(row.key)
         kept[key] = replace(said, request_hash=key, usage=row.usage, finish_reason=end)
     if not kept:
-        raise ReplayError("There is no answer to pack.", "Ask first; what is kept is packed.")
+        raise ReplayError(
+            "There is no answer to pack.",
+            "Ask something first: pack writes the answers that are kept.",
+        )
     lines = [{"dsrec": VERSION, "made": now()}, *(_line(turn, prompts) for turn in kept.values())]
     packed = gzip.compress("\n".join(map(dump, lines)).encode(), mtime=0)
     found = _read(path, packed)

@@ -175,7 +175,9 @@ class Tree:
         long_enough = len(reference) >= SHORTEST_REFERENCE
         found = [id for id in list(self.nodes) if long_enough and id.endswith(reference)]
         if not found:
-            raise ConversationError(f"No branch is called {reference!r}, and no turn ends so.")
+            raise ConversationError(
+                f"No branch is called {reference!r}, and no turn's id ends in it."
+            )
         if len(found) > 1:
             raise ConversationError(
                 f"{len(found)} turns end in {reference!r}; give more of the id."

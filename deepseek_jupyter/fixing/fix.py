@@ -289,7 +289,9 @@ def _read(session: Session, kind: str, material: Material, reply: Reply) -> Prop
     if kind not in _EDITING:
         return Proposal(kind, reply)
     if reply.cut:
-        return Proposal(kind, reply, notes=("The answer was cut; half a change is not offered.",))
+        return Proposal(
+            kind, reply, notes=("The answer was cut, and an incomplete change is not offered.",)
+        )
     restore = session.redactor.restore
     blocks = [(b.info, restore(b.text)) for b in reply.code_blocks if b.is_python]
     edits, notes = read_edits(blocks, material.cells, material.cell.count)

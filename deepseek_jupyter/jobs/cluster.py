@@ -49,7 +49,7 @@ _WATCH, _PATIENCE = 0.5, 60.0  # seconds between looks at the workers; to wait f
 _ROWS = 32  # bits of a place that are the row's, below its partition's
 
 _NO_WORKERS = ("The cluster has no workers.", "Start some, or leave where= out.")
-_LOST = "A worker was lost, and nobody knows whether its requests were answered."
+_LOST = "A worker was lost; whether its requests were answered is not known."
 
 Table = dict[str, tuple[KeptAnswer | None, str | None]]
 
@@ -504,7 +504,7 @@ def _client(where: Any) -> Any:
         return where
     if where != "cluster":
         raise ParameterError(
-            f"where={where!r} is no place to ask from.",
+            f"where={where!r} is not a place to ask from.",
             "where is 'kernel', 'cluster' or a client of Dask's.",
         )
     try:

@@ -238,12 +238,12 @@ class RowTask:
             return cap
         if self.price is None:
             raise ConfigurationError(
-                f"No price of {self.prepared.request.model} is known: no budget can be held.",
-                "Tell it with %config DeepSeek.prices, or give budget='none'.",
+                f"No price of {self.prepared.request.model} is known, so no budget can be checked.",
+                "Set it with %config DeepSeek.prices, or give budget='none'.",
             )
         if not self.prepared.built.body.get("max_tokens"):
             raise ConfigurationError(
-                "With a budget the length of an answer must be known, and this one may be of any.",
+                "A budget needs a limit for the length of an answer, and this one has none.",
                 "Give max_tokens=200, or a type that has an end: to=Literal[...], bool, int.",
             )
         return cap.bound(Decimal(str(budget)))

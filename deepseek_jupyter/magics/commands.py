@@ -254,7 +254,7 @@ def _show(
         thoughts = [*(step.reasoning for step in seen.steps), seen.reasoning]
         if found := [step for text in thoughts if text for step in steps(text)]:
             return Folds(found)
-        raise UsageError("The model did not think aloud in this turn.")
+        raise UsageError("This turn has no thinking to show.")
     if sent or as_:
         if not turn.sent:
             raise UsageError("This turn was read from a file; nothing was sent for it from here.")
@@ -356,7 +356,7 @@ def _trust(session: Session, what: str | None = None) -> Report:
         raise _refused("trust takes journal or nothing.", str(what), ["journal"])
     count = session.memory.trust_journal() if what else session.memory.trust()
     if not count:
-        return Report("There is nothing to take along.")
+        return Report("No turns are waiting to be used.")
     return Report(f"{counted(count, 'turn')} taken along; the next question sends this branch.")
 
 

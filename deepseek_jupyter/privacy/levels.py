@@ -196,7 +196,7 @@ def parse_spec(spec: str, base: Policy | None = None) -> tuple[str, Policy]:
         elif name == "budget" and value.strip().isdigit():
             if int(value) < _LEAST_BUDGET:
                 raise ParameterError(
-                    f"A card of {int(value)} tokens holds nothing.",
+                    f"{int(value)} tokens are too few for a card.",
                     f"The least budget is {_LEAST_BUDGET}.",
                 )
             policy = replace(policy, budget=int(value))

@@ -224,7 +224,9 @@ def what_if(session: Session, asked: Iterable[Mapping[str, Any]], models: Sequen
     """The tokens of `asked`, rows of `turns()`, at the prices of `models` (``provider:id``)."""
     counted = [row for row in asked if _usage(row).total_tokens]
     if not counted:
-        raise ParameterError("There are no answers with tokens to reckon with.", "Ask something.")
+        raise ParameterError(
+            "No answer here has token counts to compute a price from.", "Ask something."
+        )
     usage = sum((_usage(row) for row in counted), Usage())
     paid: dict[str, list[Decimal]] = {}
     for row in counted:

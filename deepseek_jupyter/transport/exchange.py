@@ -165,7 +165,7 @@ class Exchange:
         """Raise if what came, now that the stream has ended, is no whole answer; else keep it."""
         completion, decoder = self.completion, self.decoder
         if decoder.oversized:
-            raise errors.InvalidResponseError(f"{self.url} sent more than an answer can be.")
+            raise errors.InvalidResponseError(f"{self.url} sent more than fits into an answer.")
         if completion.fault:
             raise self.error(200, {}, completion.fault.whole or completion.fault.message)
         if decoder.runaway:
@@ -174,9 +174,11 @@ class Exchange:
         if self._whole is None and not decoder.events:
             if decoder.sse.junk or decoder.unparsable:
                 raise errors.InvalidResponseError(
-                    f"{self.url} answered with something else than events."
+                    f"{self.url} answered with something other than events."
                 )
-            raise self.said(errors.OverloadedError, "The server ended the reply without a word.")
+            raise self.said(
+                errors.OverloadedError, "The server ended the reply without sending anything."
+            )
         if not completion.ended:
             what = "The answer broke off: the stream ended without its end mark."
             raise errors.TruncatedError(what) if self.has_output else errors.UnreachableError(what)
@@ -229,7 +231,7 @@ class Exchange:
             pass
         if looks_like_html(text):
             raise self.said(errors.EndpointError, "The server answered with a web page, not JSON.")
-        raise errors.InvalidResponseError(f"{self.url} answered with something else than JSON.")
+        raise errors.InvalidResponseError(f"{self.url} answered with something other than JSON.")
 
     def error(self, status: int, headers: Any, body: str) -> APIError:
         """The error for a refusal, with this exchange's particulars and no key in it."""

@@ -128,7 +128,7 @@ def test_half_a_change_is_not_offered(run, shell, server, broken):
         sse(chunk({"content": "```python In[2]\nLIMIT = 3\nif LIM"}), chunk({}, finish="length"))
     )
     told = run("%deepseek fix")
-    assert "The answer was cut; half a change is not offered." in told
+    assert "The answer was cut, and an incomplete change is not offered." in told
     assert fixes.newest(api.get_session()).edits == ()
 
 
