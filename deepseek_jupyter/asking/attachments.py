@@ -417,8 +417,8 @@ def _tightenings(item: Wanted, files: Iterable[DataRules]) -> Iterator[str]:
         known = any(fits_pattern(name, frame) for name in item.known_as)
         if not known and (shared := item.shared(frame)):
             yield (
-                f"The rule for {frame} also applies to {', '.join(shared)} of `{item.name}`, which may "
-                "be made from it."
+                f"The rule for {frame} also applies to {', '.join(shared)} of `{item.name}`, which "
+                "may be made from it."
             )
 
 
