@@ -1,8 +1,8 @@
 """The one directory that holds everything this package keeps on disk.
 
 ``DEEPSEEK_JUPYTER_HOME`` names it; without it the platform's own place for user data is used
-(platformdirs: ``~/.local/share/deepseek-jupyter`` on Linux). Keys, the embedded model, the
-server's socket file and the conversations' journal all lie below it.
+(platformdirs: ``~/.local/share/deepseek-jupyter`` on Linux). Keys, the embedded model, the server's
+socket file and the journal of conversations are below it.
 """
 
 from __future__ import annotations

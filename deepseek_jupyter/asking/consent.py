@@ -140,7 +140,7 @@ def by_input(name: str, text: str, result: bool = False) -> ConsentAnswer:
 
 
 def typed(question: str, *, always: bool = False) -> ConsentAnswer:
-    """What the user types to a question that takes y or n, or a for `always`; only a yes is one."""
+    """What the user answers to a question that takes y, n, or a for `always`; no by default."""
     try:
         answer = input(_said(question)).strip().lower()
     except (EOFError, NotImplementedError):
@@ -183,7 +183,7 @@ async def aask_of_file(session: Session, placed: Placed, on: Surface) -> Placed:
 
 
 def is_to_be_asked(session: Session, placed: Placed, on: Surface) -> bool:
-    """Whether the user is to say what becomes of the file's turns."""
+    """Whether the user has to decide about the file's turns."""
     memory = session.memory
     here = placed.turn.history and placed.conversation is memory.conversation
     return memory.undecided and here and on.visible and (_asks_by_card(on) or can_type())

@@ -302,7 +302,7 @@ class ToolRounds:
     def _consent(
         self, current: _Round, call: ToolCall, text: str, key: tuple[str, str], result: bool = False
     ) -> Generator[Need, Any, ConsentAnswer]:
-        """The user's word; `key` is what an "always" allows."""
+        """The user's decision; `key` is what an "always" allows."""
         text, turn = visible(text), self._prepared.turn.id
         current.decisions[call.id] = "asking"
         kind = {"kind": "result"} if result else {}

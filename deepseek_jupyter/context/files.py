@@ -41,7 +41,7 @@ def fits(value: Any) -> bool:
 def path_meant(expression: str) -> Path | None:
     """The path that ``--attach`` or ``@"…"`` means by `expression`, None for Python.
 
-    Meant is what begins with ``./``, ``../``, ``/`` or ``~/``, and a quoted text that names a file.
+    A path begins with ``./``, ``../``, ``/`` or ``~/``, or is a quoted text that names a file.
     """
     text = expression.strip()
     quoted = len(text) > 1 and text[0] in "\"'" and text[-1] == text[0]
@@ -54,7 +54,7 @@ def path_meant(expression: str) -> Path | None:
 
 
 def attach(name: str, value: Any, policy: Policy, redactor: Redactor) -> Attachment:
-    """The text of a file, or its picture. Raises `ParameterError` with the reason and a way."""
+    """The text of a file, or its picture. Raises `ParameterError` with the reason and a remedy."""
     path = Path(value)
     _refuse_by_name(path)
     if path.is_symlink():
@@ -98,7 +98,7 @@ def _refuse_by_name(path: Path) -> None:
 
 
 def _refuse_by_labels(path: Path, text: str, policy: Policy) -> None:
-    """A rule for a column or a key cannot be held in a text that has it."""
+    """Raise `ParameterError` for a text with a column or key that has a rule, which cannot apply."""
     if not policy.columns and not policy.limits:
         return
     kept = sorted(filter(lambda n: n and policy.ruled(n) < SAMPLE, labels_in(text)))

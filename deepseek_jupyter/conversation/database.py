@@ -324,7 +324,7 @@ def _open_unwritable(path: Path) -> Connection:
 
 
 def _make_private(path: Path) -> None:
-    """See that the file is there, for its owner alone; its -wal and -shm take after it.
+    """Make sure that the file exists, for its owner alone; its -wal and -shm get the same mode.
 
     SQLite would make it readable for all. An existing file is not opened here: closing it would
     drop the locks that another connection of this process holds on it

@@ -6,7 +6,7 @@ in it only where that was wanted, and everything as the model read and wrote it:
 without their originals. Keys and headers are in no turn.
 
 Reading one is reading a stranger's file: sizes are bounded before anything is unpacked, answers
-pass `records.read_record`, and one line that makes no sense refuses the whole file.
+pass `read_record`, and one line that makes no sense refuses the whole file.
 """
 
 from __future__ import annotations

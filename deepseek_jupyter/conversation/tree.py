@@ -81,7 +81,7 @@ def _undercounted(text: str, counted: int) -> int:
 
 
 def prompt_hash(prompt: str) -> str:
-    """By which a prompt without a cell is known again; blanks at its ends do not count."""
+    """The hash that identifies a prompt without a cell; blanks at its ends do not count."""
     return hashlib.sha256(prompt.strip().encode("utf-8", "replace")).hexdigest()[:16]
 
 

@@ -1,4 +1,4 @@
-"""The rows of a Dask frame, asked where they lie: by the workers of a cluster.
+"""The rows of a Dask frame, asked where they are: by the workers of a cluster.
 
 The kernel has the job: what is answered, how many run at once, the cap, the errors. A worker makes
 the requests of its rows, masks them, tells their hashes, and sends up to 16 at a time when it is
@@ -129,7 +129,7 @@ _ended: set[str] = set()
 
 
 def greet(provider: Provider) -> str:
-    """What tells this process from others. Raises `MissingKeyError` where it has no key."""
+    """What identifies this process. Raises `MissingKeyError` where it has no key."""
     from deepseek_jupyter.transport.keys import needed_key
 
     needed_key(provider)
@@ -307,7 +307,7 @@ class Cluster:
         self.alive = {at: process for at, process in {**self.alive, **met}.items() if at in there}
 
     def given(self, value: Any) -> Any:
-        """`value` on every worker. What the scheduler has no business with goes past it."""
+        """`value` on every worker. What the scheduler must not see bypasses it."""
         prompts = self._orders.prompts
         masks, provider = prompts.masks, prompts.prepared.provider
         private = masks.redactor.withheld or masks.taken or provider.headers

@@ -52,7 +52,7 @@ class Accuracy:
 
     @property
     def interval(self) -> tuple[float, float]:
-        """In which the share of all such rows lies (Wilson)."""
+        """The interval of the share among all such rows (Wilson)."""
         return wilson(self.rows - len(self._wrong), self.rows)
 
     @property

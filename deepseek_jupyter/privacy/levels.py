@@ -133,9 +133,7 @@ def speaks_of(name: str, column: str) -> bool:
 
 @lru_cache(maxsize=4096)  # of the rules; the names in a frame are asked for once each
 def plain_name(name: str) -> str:
-    """A name without blanks around it, without case, in one Unicode form, without what cannot be
-    seen.
-    """
+    """A name without blanks around it, case and invisible characters, in one Unicode form."""
     if name.isascii():
         return name.strip().casefold()
     seen = "".join(char for char in name if unicodedata.category(char) != "Cf")

@@ -74,7 +74,7 @@ class Shape:
 def shape_of(wanted: object) -> Shape:
     """The shape that `wanted` says; ``[T]`` is short for ``list[T]``.
 
-    Raises `SchemaError` for what is no type and no schema.
+    Raises `SchemaError` for anything but a type or a schema.
     """
     if isinstance(wanted, Shape):
         return wanted

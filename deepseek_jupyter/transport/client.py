@@ -428,7 +428,7 @@ def _proxy_fault(error: Exception) -> str:
 async def _read_reply(
     exchange: Exchange, response: httpx.Response, timer: asyncio.Timeout, timeouts: Timeouts
 ) -> AsyncIterator[list[Event]]:
-    """Read a stream or JSON; which it is, the first bytes show: content types lie at times.
+    """Read a stream or JSON; the first bytes show which, because content types can be wrong.
 
     Each item is what one read brought. A reply that waits its turn may begin with blank lines;
     they only show that it lives.

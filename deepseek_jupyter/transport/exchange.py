@@ -1,7 +1,7 @@
 """One question and its answer, and the verdict on what came.
 
-What a server says leaves by three ways alone: `received` for what is streamed, `completion` for
-what has arrived, `clean` for an error. A server may repeat the key, on purpose or not, anywhere.
+What a server says leaves only in three ways: `received` for what is streamed, `completion` for what
+has arrived, `clean` for an error. A server may repeat the key, on purpose or not, anywhere.
 """
 
 from __future__ import annotations
@@ -139,7 +139,7 @@ class Exchange:
         return error
 
     def unreadable(self, bug: Exception) -> DeepSeekError:
-        """The error for a reply that our own code fell over. Where it fell is said in words."""
+        """The error for a reply on which our own code failed, with the place in words."""
         at = bug.__traceback__
         while at is not None and at.tb_next is not None:
             at = at.tb_next

@@ -1,4 +1,4 @@
-"""What hosts taught: refusals that a change of the request cured, and what ``/models`` told.
+"""What hosts taught: refusals that a change of the request cured, and what ``/models`` reported.
 
 Kept for a week per base URL, model and version of this package in ``hosts.json`` of the state
 directory, so that one odd 400 cripples no host for good, and a cure is not paid for each time.

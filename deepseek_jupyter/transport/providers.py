@@ -37,13 +37,13 @@ class Provider:
     """One endpoint's profile: an address and a dialect. It keeps no state.
 
     `key_variables` are read in order; an empty tuple means that the host asks for no key.
-    `default_model` "" means: ask the host which model it serves.
-    `balance_path` and `beta_path` are None where the host has no such thing. `context_tokens` and
-    `vision`, patterns (`fnmatch`) of the ids that see images, are for what `MODELS` does not know
-    or knows otherwise, and so is `told`: what the host said of its models. `wires` are those that
-    it speaks beside chat, each with its own base URL, "" for `base_url`; `wire` is the one that is
-    used. `web_search`: its server searches the web, on the wire `responses`. `fim` is the wire of
-    its fill-in-the-middle, "" where it has none.
+    `default_model` "" means: ask the host which model it serves. `balance_path` and `beta_path` are
+    None where the host has no such thing. `context_tokens` and `vision`, patterns (`fnmatch`) of
+    the ids that see images, are for what `MODELS` does not know or knows otherwise, and so is
+    `told`, what the host reported of its models. `wires` are those that it speaks beside chat, each
+    with its own base URL, "" for `base_url`; `wire` is the one that is used. `web_search`: its
+    server searches the web, on the wire `responses`. `fim` is the wire of its fill-in-the-middle,
+    "" where it has none.
     """
 
     name: str
