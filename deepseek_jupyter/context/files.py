@@ -98,7 +98,7 @@ def _refuse_by_name(path: Path) -> None:
 
 
 def _refuse_by_labels(path: Path, text: str, policy: Policy) -> None:
-    """Raise `ParameterError` for a text with a column or key that has a rule, which cannot apply."""
+    """Raise `ParameterError` for a text with a column or key that has a rule: it cannot hold."""
     if not policy.columns and not policy.limits:
         return
     kept = sorted(filter(lambda n: n and policy.ruled(n) < SAMPLE, labels_in(text)))
