@@ -148,7 +148,7 @@ def test_it_is_refused_where_the_host_has_no_prefix_completion(
         monkeypatch.setenv(name, "k")
     session.config.providers = {provider: {"base_url": server.base_url(provider)}}
     first = asked(session, server, provider=provider, model="m")
-    with pytest.raises(ParameterError, match="cannot go on from the beginning"):
+    with pytest.raises(ParameterError, match="cannot continue an answer"):
         ask(session, branching(first.turn, 2, 0))
     assert len(server.requests) == 1
     assert session.conversation.tip == first.turn.id

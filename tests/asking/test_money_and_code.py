@@ -152,5 +152,5 @@ def test_what_answers_would_cost_elsewhere(asked, session, form):
 
 
 def test_without_answers_there_is_nothing_to_reckon(session):
-    with pytest.raises(ParameterError, match="no answers with tokens"):
+    with pytest.raises(ParameterError, match="No answer here has token counts"):
         ds.what_if(models=["deepseek-flash"])

@@ -433,7 +433,7 @@ def test_wire_tools_stay_the_caller_s_own(session, server):
     [
         (["nobody"], "no function 'nobody'"),
         ([weather, weather], "Two tools"),
-        ([3], "no function"),
+        ([3], "not a function"),
         ([lambda x: x], "lambda"),
     ],
 )
