@@ -31,7 +31,7 @@ from deepseek_jupyter.display.frontend import can_type, reads_plain_text
 from deepseek_jupyter.display.pages import ConsentAnswer, pages
 from deepseek_jupyter.display.report import tell
 from deepseek_jupyter.display.surfaces import Asking, Card, Surface
-from deepseek_jupyter.errors import one_line
+from deepseek_jupyter.errors import counted, one_line
 from deepseek_jupyter.sanitizer.listing import framed, visible
 from deepseek_jupyter.session.session import Session
 from deepseek_jupyter.transport.engine import Stop
@@ -133,7 +133,7 @@ def by_input(name: str, text: str, result: bool = False) -> ConsentAnswer:
     if not can_type():
         return "nobody"
     code, count = framed(text, shutil.get_terminal_size().columns)
-    what = f"{visible(name)}, {count} {'line' if count == 1 else 'lines'}"
+    what = f"{visible(name)}, {counted(count, 'line')}"
     verb, says = ("Send the result of", "Result of") if result else ("Run", "The model asks to run")
     print(f"{_said(f'{says} {what}:')}\n\n{code}\n", flush=True)
     return typed(f"{verb} {what}? [y]es, [n]o, [a]lways in this conversation: ", always=True)
@@ -216,8 +216,9 @@ def _placed_again(session: Session, placed: Placed, answer: ConsentAnswer) -> Pl
 def _file_text(session: Session) -> str:
     """How many they are, and the newest of their prompts, in characters that hide nothing."""
     turns = session.memory.foreign
-    many = "1 turn" if len(turns) == 1 else f"{len(turns)} turns"
     newest = sorted(turns, key=lambda turn: turn.created)[-_PROMPTS:]
     lines = [f"  {one_line(visible(turn.prompt), _WIDTH)}" for turn in newest]
     left_out = [f"  … {len(turns) - _PROMPTS} earlier"] if len(turns) > _PROMPTS else []
-    return "\n".join([f"{many} came with this notebook's file:", *left_out, *lines])
+    return "\n".join(
+        [f"{counted(len(turns), 'turn')} came with this notebook's file:", *left_out, *lines]
+    )
