@@ -87,7 +87,7 @@ def tool_of(function: Callable[..., Any] | Tool) -> Tool:
     if isinstance(function, Tool):
         return function
     if not callable(function):
-        raise ToolError(f"{function!r} is no function.", "Pass functions, or names of tools.")
+        raise ToolError(f"{function!r} is not a function.", "Pass functions, or names of tools.")
     name = _name(function)
     parameters = _parameters(function, name)
     summary, told = _documented(function)
@@ -206,7 +206,7 @@ def _hints(function: Callable[..., Any]) -> dict[str, Any]:
     except (NameError, TypeError) as error:
         name = getattr(inner, "__name__", "the function")
         raise ToolError(
-            f"The hints of {name} cannot be read: {error}.", "Import what they name."
+            f"The type hints of {name} cannot be read: {error}.", "Import what they name."
         ) from error
 
 
