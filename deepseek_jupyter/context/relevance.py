@@ -26,7 +26,7 @@ _K1, _B = 1.2, 0.75
 _MARK = 8  # tokens of the line that says where a part stands
 _ENDS = ("\n\n", "\n", ". ", "。", " ")
 _WORD = re.compile(r"[^\W_]+")
-_CHINESE = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]+")
+CHINESE = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]+")
 _COMMON = re.compile(
     "a(bout|ll|lso|nd?|ny|re|s|t)?|be(en)?|but|by|can|d(id|o|oes)|for|from|ha(d|s|ve)|he|her|his|how|"
     "[iu]|if|in|into|it|its|is|list|me|more|my|not?|o[fnr]|our|she|so|some|such|summar(ize|y)|tell|"
@@ -97,7 +97,7 @@ def terms(question: str) -> list[str]:
     """What is looked for: words but common ones, without endings; of Chinese, pairs of signs."""
     found = dict[str, None]()
     for word in _WORD.findall(question.lower()):
-        if run := _CHINESE.search(word):
+        if run := CHINESE.search(word):
             pairs = zip(run[0], run[0][1:], strict=False)
             found |= dict.fromkeys(map("".join, pairs))
         elif not _COMMON.fullmatch(word) and (len(word) > 1 or word.isdigit()):
@@ -155,7 +155,7 @@ def _lower(text: str) -> str:
 def _counts(text: str, word: str, cuts: Sequence[int]) -> Counter[int]:
     """How often words that begin with `word` are in each piece of `text`."""
     found: Counter[int] = Counter()
-    inside, at, step = bool(_CHINESE.match(word)), text.find(word), len(word)
+    inside, at, step = bool(CHINESE.match(word)), text.find(word), len(word)
     while at >= 0:
         if inside or not at or not text[at - 1].isalnum():
             found[bisect_right(cuts, at) - 1] += 1
