@@ -164,11 +164,8 @@ class _Haystack:
 
     def find(self, pieces: Sequence[str], nearly: bool) -> tuple[int, int] | None:
         """Where `pieces` stand, in order and close together."""
-        if nearly:
-            firsts = filter(None, [self._near(pieces[0])])
-        else:
-            firsts = self._exact(_plain(pieces[0]), 0, None)
-        for first in firsts:
+        exact = self._exact(_plain(pieces[0]), 0, None)
+        for first in filter(None, [self._near(pieces[0])]) if nearly else exact:
             spans = [first]
             for piece in pieces[1:]:
                 end = spans[-1][1]
