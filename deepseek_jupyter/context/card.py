@@ -84,8 +84,10 @@ class _Plan:
 def fit(head: str, columns: Sequence[Described], rows: Rows, budget: int) -> Fitted:
     """The longest card that `budget` tokens hold. `head` alone is always in it."""
     draft = _Draft(head, columns, rows)
-    every = len(columns)
-    for plan in _plans(len(rows.places)):
+    every, few, one = len(columns), min(len(rows.places), 3), min(len(rows.places), 1)
+    steps = [(2, len(rows.places), _WIDTH), (2, few, _WIDTH), (2, few, 24), (2, one, 24)]
+    steps += [(2, one, 12), (2, 0, 0), (1, 0, 0), (0, 0, 0)]
+    for plan in (_Plan(*step) for step in dict.fromkeys(steps)):
         if within(draft.text(plan, every), budget):
             return draft.enriched(plan, every, budget)
     least = _Plan(0, 0, 0)
@@ -129,14 +131,6 @@ class _Draft:
             yield f"{plan.width} characters of each cell"
         if plan.detail < 2:
             yield "the shorter facts of its columns"
-
-
-def _plans(rows: int) -> list[_Plan]:
-    """From the most to the least; a step that would repeat the one before is left out."""
-    few, one = min(rows, 3), min(rows, 1)
-    steps = [(2, rows, _WIDTH), (2, few, _WIDTH), (2, few, 24), (2, one, 24), (2, one, 12)]
-    steps += [(2, 0, 0), (1, 0, 0), (0, 0, 0)]
-    return [_Plan(*step) for step in dict.fromkeys(steps)]
 
 
 def _most(highest: int, build: Callable[[int], str], budget: int) -> int:

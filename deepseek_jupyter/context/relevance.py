@@ -38,12 +38,11 @@ _COMMON = re.compile(
 def heads(documents: Sequence[Attachment], tokens: int) -> list[Attachment]:
     """The beginnings, each in proportion to its length."""
     every = max(1, sum(a.tokens for a in documents))
-    return [_headed(a, max(50, tokens * a.tokens // every)) for a in documents]
-
-
-def _headed(a: Attachment, tokens: int) -> Attachment:
-    text, share = cut(a.text, tokens)
-    return replace(a, text=text, cut=share, tokens=estimate_tokens(text), hash=digest(a.hash, text))
+    cuts = [cut(a.text, max(50, tokens * a.tokens // every)) for a in documents]
+    return [
+        replace(a, text=text, cut=share, tokens=estimate_tokens(text), hash=digest(a.hash, text))
+        for a, (text, share) in zip(documents, cuts, strict=True)
+    ]
 
 
 def parts(documents: Sequence[Attachment], question: str, tokens: int) -> list[Attachment]:
