@@ -195,7 +195,8 @@ def _partial(a: Attachment, cuts: Sequence[int], chosen: Sequence[int]) -> Attac
     kept = sum(end - begin for begin, end in ranges)
     share = "the beginning"
     if [*chosen] != [0]:
-        share = f"the most relevant {counted(len(ranges), 'part')}, {kept / len(a.text):.0%} of it"
+        of_it = f"{kept / len(a.text):.0%}" if 100 * kept >= len(a.text) else "under 1%"
+        share = f"the most relevant {counted(len(ranges), 'part')}, {of_it} of it"
     return replace(
         a,
         text=text,
