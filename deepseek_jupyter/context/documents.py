@@ -59,16 +59,11 @@ def number_at(unit: str, positions: Sequence[Sequence[int]], line: int) -> int |
     return number + line - first if unit in ("line", "paragraph") else number
 
 
-def structured(path: Path) -> bool:
-    """Whether the format needs a reader of its own."""
-    return path.suffix.lower() in READERS
-
-
 def read(path: Path, raw: bytes) -> FileText:
     """The text of a file with these bytes. Raises `ParameterError` with the reason and a remedy."""
     if not raw.strip():
         raise ParameterError(f"{path} is empty.", "Check that it is the file that is meant.")
-    return _structured(path, raw) if structured(path) else _plain(path, raw)
+    return (_structured if path.suffix.lower() in READERS else _plain)(path, raw)
 
 
 def _plain(path: Path, raw: bytes) -> FileText:

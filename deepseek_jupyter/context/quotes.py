@@ -14,7 +14,6 @@ from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
-from functools import cached_property
 from itertools import accumulate, pairwise
 
 from .documents import number_at
@@ -85,7 +84,7 @@ def quotes(answer: str) -> Iterator[tuple[int, str]]:
     blank = CODE.sub(lambda code: " " * len(code[0]), answer)
     for match in _QUOTED.finditer(blank):
         quote = next(group for group in match.groups() if group is not None)
-        quote = re.sub(r"\n[ \t]*>", "\n", quote) if match["f"] else quote
+        quote = re.sub(r"\n[ \t]*>", "\n", quote) if match["h"] else quote
         words = len(re.findall(r"\w+", quote))
         if words > 1 or re.search(r"\d|[\u3400-\u9fff]{3}", quote):
             yield match.end(), quote
@@ -160,7 +159,11 @@ class _Haystack:
         self.source = source
         # A quote may go on over the end of a page.
         self.text = _HEADING.sub(lambda line: " " * len(line[0]), source.text)
-        self.plain = _plain(self.text)
+        spans = [(_plain(span), len(span)) for span in _SPAN.findall(self.text)]
+        self.plain = "".join(plain for plain, _ in spans)
+        # Where spans of a few hundred letters end, in the plain text and in the text.
+        sizes = ((len(plain), size) for plain, size in spans)
+        self._ends = [*accumulate(sizes, lambda a, b: (a[0] + b[0], a[1] + b[1]))]
 
     def find(self, pieces: Sequence[str], nearly: bool) -> tuple[int, int] | None:
         """Where `pieces` stand, in order and close together."""
@@ -251,9 +254,3 @@ class _Haystack:
         span = self.text[begin : self._ends[at][1]]
         found = bisect_right(range(len(span)), place - done, key=lambda n: len(_plain(span[:n])))
         return begin + found - 1
-
-    @cached_property
-    def _ends(self) -> list[tuple[int, int]]:
-        """Where spans of a few hundred letters end, in the plain text and in the text."""
-        spans = [(len(_plain(span[0])), len(span[0])) for span in _SPAN.finditer(self.text)]
-        return list(accumulate(spans, lambda a, b: (a[0] + b[0], a[1] + b[1])))
