@@ -100,11 +100,13 @@ def notice(citations: Sequence[QuotePlace]) -> str:
     return count if missing else ""
 
 
-def _placed(end: int, quote: str, haystacks: Iterable[_Haystack]) -> QuotePlace:
+def _placed(end: int, quote: str, haystacks: Sequence[_Haystack]) -> QuotePlace:
+    ways = [([quote], False)]  # brackets and dots may be the source's own
     pieces = [piece for piece in _GAP.split(quote) if _plain(piece)]
-    looked = [] if any(map(_NEGATION.search, _GAP.findall(quote))) else list(haystacks)
-    for nearly in (False, True) if pieces else ():
-        for haystack in looked:
+    if pieces and not any(map(_NEGATION.search, _GAP.findall(quote))):
+        ways += [(pieces, False), (pieces, True)]
+    for pieces, nearly in ways if _plain(quote) else ():
+        for haystack in haystacks:
             if (span := haystack.find(pieces, nearly)) is not None:
                 mark, lines = haystack.said(*span)
                 near = " ≈" if nearly else ""

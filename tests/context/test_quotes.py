@@ -75,7 +75,8 @@ def test_quotes_in_all_marks_and_as_blocks():
         "[meeting.txt:6]",
         "[meeting.txt:1-2]",
     ]
-    figures = QuoteSource("a.txt", "of pears\n5 apples and 3 plums")
+    figures = QuoteSource("a.txt", "of pears\n5 apples and 3 plums shall [not] rot")
+    assert marks('"shall [not] rot" "pears [not] apples"', figures) == ["[a.txt]", "[not found]"]
     assert marks("> of pears\n> 5 apples", figures) == ["[a.txt]"]
     assert not list(quotes('`"met on Tuesday"` and\n```\n"x y z"\n```\nand 5" and 6" and "one"'))
 
