@@ -222,8 +222,6 @@ def main() -> None:
         answer: dict[str, Any] = {"unit": unit, "parts": parts, "remark": remark}
     except Unreadable as refused:
         answer = {"error": str(refused), "way": _OWN_WAYS.get(str(refused), WAY)}
-    except ImportError as error:
-        answer = {"error": f"takes {error.name} to read", "way": "Install it."}
     except (MemoryError, RecursionError):
         answer = {"error": "takes too much memory to read", "way": WAY}
     sys.stdout.buffer.write(json.dumps(answer).encode())
