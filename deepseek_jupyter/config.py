@@ -185,7 +185,6 @@ class DeepSeek(Configurable):
         words.choose(change["new"])
 
     def items(self) -> dict[str, Any]:
-        """Every setting and its value."""
         return {name: getattr(self, name) for name in sorted(self.trait_names(config=True))}
 
 

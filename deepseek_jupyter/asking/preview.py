@@ -226,7 +226,6 @@ def _as_sent(session: Session, turn: Turn, earlier: Turn) -> list[Message]:
 
 
 def _shortened(turn: Turn) -> list[Report]:
-    """Which attachments leave only in part."""
     sentences = turn.sending.get("shortened", ())
     return [Report("Not all of it leaves", remark="\n".join(sentences))] if sentences else []
 

@@ -188,7 +188,6 @@ class _Attached:
         }
 
     def sql(self) -> Tool:
-        """The `sql` tool over the frames."""
         from deepseek_jupyter.tools.arrow import frame_like
         from deepseek_jupyter.tools.sandbox import Limits
         from deepseek_jupyter.tools.sql import sql_tool

@@ -141,7 +141,6 @@ def plain_text(text: str) -> str:
 
 
 def fits(value: Any) -> bool:
-    """Whether it is a cell."""
     return isinstance(value, Cell)
 
 

@@ -76,7 +76,6 @@ def attach(name: str, value: Any, policy: Policy, redactor: Redactor) -> Attachm
 
 
 def fingerprint(value: Any) -> str:
-    """Of the file's bytes."""
     try:
         return digest(Path(value).read_bytes())
     except OSError:

@@ -310,7 +310,6 @@ def _most_rows(level: Level) -> int | None:
 
 
 def _rows(table: Table, columns: list[_RedactedColumn], chosen: Sequence[int]) -> Rows:
-    """The `chosen` rows, redacted."""
     open_columns = [column for column in columns if column.level >= SAMPLE]
     allowed = [_most_rows(column.level) for column in open_columns]
     if not chosen:

@@ -115,7 +115,6 @@ def to_json(conversation: Conversation) -> str:
 
 
 def to_lines(values: Iterable[Mapping[str, Any]]) -> str:
-    """Lines of JSON."""
     return "".join(f"{dump(value)}\n" for value in values)
 
 

@@ -40,7 +40,6 @@ class Node(NamedTuple):
 
 
 def node_of(turn: Turn) -> Node:
-    """The node of a turn."""
     tokens, thinking = _tokens(turn)
     return Node(
         turn.id,

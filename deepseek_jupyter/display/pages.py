@@ -178,7 +178,6 @@ class Pages:
             self._expected.pop((turn_id, call), None)
 
     def send(self, message: Mapping[str, Any]) -> None:
-        """Send to every page and panel."""
         with self._lock:
             listening = [*(comm.send for comm in self._data.values()), *self._panels.values()]
         for tell in listening:

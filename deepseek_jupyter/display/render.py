@@ -151,7 +151,6 @@ def compared_bundle(id: str, turns: Mapping[str, Mapping[str, Any]], remark: str
 
 
 def growing_columns(names: Sequence[str], cards: Sequence[str]) -> str:
-    """Growing cards side by side."""
     inner = "".join(
         f'<div style="flex:1 1 16em;min-width:0"><b>{inert(name)}</b>{card}</div>'
         for name, card in zip(names, cards, strict=True)

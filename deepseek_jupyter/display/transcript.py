@@ -220,7 +220,6 @@ class Throttle:
     _length: int = field(default=0, init=False)
 
     def due(self, now: float) -> bool:
-        """Whether the next update may go out."""
         return now - self._last >= self.interval
 
     @property

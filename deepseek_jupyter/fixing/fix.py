@@ -103,7 +103,6 @@ class Proposal:
 
     @property
     def id(self) -> str:
-        """The id of the turn."""
         return self.reply.turn.id
 
     def changes(self) -> Changes:
@@ -217,7 +216,6 @@ def revert(session: Session, turn: str | None = None) -> Proposal:
 
 
 def newest(session: Session) -> Proposal | None:
-    """The proposal that came last."""
     return next(reversed(_offered.get(session, {}).values()), None)
 
 

@@ -232,7 +232,6 @@ def register(ipython: Any) -> None:
 
 
 def unregister(ipython: Any) -> None:
-    """Complete it no more."""
     ipython.Completer.custom_matchers[:] = [
         m for m in ipython.Completer.custom_matchers if m.__name__ != "deepseek_jupyter"
     ]

@@ -280,7 +280,6 @@ def register(ipython: Any) -> None:
 
 
 def unregister(ipython: Any) -> None:
-    """Take everything back that `register` did."""
     for kind in ("line", "cell"):
         for name in ("deepseek", "ds"):
             ipython.magics_manager.magics[kind].pop(name, None)

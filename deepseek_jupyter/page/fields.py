@@ -15,7 +15,6 @@ Body = Mapping[str, Any]
 
 
 def text(body: Body, name: str, longest: int = _LONGEST_PROMPT) -> str:
-    """A string that must be there."""
     value = body.get(name)
     if not isinstance(value, str) or len(value) > longest:
         raise ParameterError(f"The request's {name} is no text of at most {longest:,} characters.")
@@ -23,7 +22,6 @@ def text(body: Body, name: str, longest: int = _LONGEST_PROMPT) -> str:
 
 
 def turn_id(body: Body, name: str) -> str:
-    """An id."""
     found = sound_id(body.get(name))
     if found is None:
         raise ParameterError(f"The request's {name} is no id.")

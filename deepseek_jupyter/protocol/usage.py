@@ -127,7 +127,6 @@ class Price:
         return _OURS.multiply(Decimal(str(amount)), Decimal(1_000_000))
 
     def cost(self, usage: Usage) -> Cost:
-        """What `usage` costs at this price."""
         with localcontext(_OURS):
             amount = (
                 usage.cache_hit_tokens * self.hit

@@ -141,7 +141,6 @@ class Endpoints:
         return provider_name(name, self.config.providers)
 
     def choose(self, name: str) -> None:
-        """Make `name` the provider of this kernel."""
         self.config.provider = self.profile(name).name
 
     def model(self, named: str | None, provider: Provider, key: Secret) -> str:
@@ -204,7 +203,6 @@ class Endpoints:
 
     @property
     def client(self) -> Client:
-        """The HTTP client for the present settings."""
         from deepseek_jupyter.transport.client import Client, Timeouts
         from deepseek_jupyter.transport.retry import RetryPolicy
 

@@ -451,14 +451,12 @@ class SqlTool:
         return "\n".join([*(f"-- {note}" for note in (*copied, *notes)), query])
 
     def close(self) -> None:
-        """End the processes that hold the tables."""
         for sandbox in self._sandboxes.values():
             sandbox.close()
         self._sandboxes.clear()
 
     @property
     def description(self) -> str:
-        """What the model reads about the tables."""
         lines = [_DESCRIPTION, "", *(_line(table) for table in self.tables)]
         if not all(table.free for table in self.tables):
             lines.insert(1, _RULES.format(self.least))

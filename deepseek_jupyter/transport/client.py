@@ -228,7 +228,6 @@ class Client:
             self._shards.append(self._shard(_way(url)))
 
     async def close(self) -> None:
-        """Close every connection."""
         shards, self._shards = self._shards, []
         for shard in shards:
             await shard.http.aclose()
@@ -352,7 +351,6 @@ class Client:
             shard.busy -= 1
 
     def _shard(self, way: Way) -> _Shard:
-        """A new pool."""
         here, in_clear = way
         file, folder = os.environ.get("SSL_CERT_FILE"), os.environ.get("SSL_CERT_DIR")
         connect, write = self.timeouts.connect, self.timeouts.write

@@ -237,5 +237,4 @@ _ENGINE = Engine()
 
 
 def engine() -> Engine:
-    """The engine of this process."""
     return _ENGINE
