@@ -56,8 +56,8 @@ class NextTokens:
         return Report(title, listed, ("token", "p"), quoted=-1)
 
     def _repr_mimebundle_(self, **_: Any) -> dict[str, Any]:
-        told = {"text": self.text, "model": self.model, "tokens": [*map(list, self.tokens)]}
-        return {NEXT_MIME: told, "text/html": self._report().html(), "text/plain": repr(self)}
+        found = {"text": self.text, "model": self.model, "tokens": [*map(list, self.tokens)]}
+        return {NEXT_MIME: found, "text/html": self._report().html(), "text/plain": repr(self)}
 
 
 def next_tokens(session: Session, text: str, n: int, **options: Any) -> NextTokens:
@@ -109,9 +109,11 @@ def branching(turn: Turn, at: int, choice: int) -> Question:
         raise ParameterError(
             "This token ends within a character, which cannot be sent.", "Choose one after it."
         ) from None
-    told = [f"{visible(raw)} ({percent(chance(logprob))})" for raw, logprob in (new, own)]
+    shown = [f"{visible(raw)} ({percent(chance(logprob))})" for raw, logprob in (new, own)]
     chosen = Token((new, *(pair for pair in (own, *others) if pair != new)), chosen=True)
-    said = f"You chose {told[0]}." if new == own else f"You chose {told[0]} in place of {told[1]}."
+    said = (
+        f"You chose {shown[0]}." if new == own else f"You chose {shown[0]} in place of {shown[1]}."
+    )
     parameters = {name: v for name, v in turn.parameters.items() if name not in _THINKING}
     return Question(
         turn.prompt,

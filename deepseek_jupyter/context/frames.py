@@ -217,7 +217,7 @@ def levels_of(table: Table, value: Any, policy: Policy) -> list[Level]:
         min(
             policy.level(column.name),
             *map(policy.ruled, _names_within(column)),
-            *map(policy.told, _records(column) if policy.names_columns else ()),
+            *map(policy.level_of_text, _records(column) if policy.names_columns else ()),
             *(level for other, level in enumerate(told) if other != at),
             FULL,
         )

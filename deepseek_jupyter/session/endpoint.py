@@ -96,8 +96,10 @@ class Endpoints:
         foreign = [n for n in flat if n not in provider.dialect.rows and n in elsewhere]
         kept = {n: v for n, v in flat.items() if n not in foreign}
         own = given[provider.name] if provider.name in tables else {}
-        told = f"DeepSeek.parameters has {', '.join(foreign)}, which {provider.name} does not take."
-        return {**kept, **own}, told if foreign else ""
+        notice = (
+            f"DeepSeek.parameters has {', '.join(foreign)}, which {provider.name} does not take."
+        )
+        return {**kept, **own}, notice if foreign else ""
 
     @property
     def names(self) -> list[str]:
