@@ -98,7 +98,6 @@ class Wanted:
 
 
 def _names_in(expression: str) -> list[str]:
-    """The variables that an expression speaks of."""
     try:
         tree = ast.parse(expression.strip(), mode="eval")
     except (SyntaxError, ValueError, RecursionError, MemoryError):
@@ -234,7 +233,6 @@ def wanted(items: Iterable[Any], names: Mapping[str, Any]) -> Iterator[Wanted]:
 
 
 def name_of(value: Any, names: Mapping[str, Any], number: int) -> str:
-    """How the notebook calls `value`."""
     for name, other in names.items():
         if other is value and not name.startswith("_"):
             return name
@@ -487,12 +485,10 @@ class DataCard:
 
     @property
     def text(self) -> str:
-        """What leaves."""
         return self.attachment.text
 
     @property
     def tokens(self) -> int:
-        """Tokens of the text, estimated."""
         return self.attachment.tokens
 
     def __str__(self) -> str:

@@ -85,13 +85,11 @@ class Placed:
 
     @property
     def tokens(self) -> int:
-        """Tokens of `message`, estimated."""
         texts = (self.cells.text(), self.question.message)
         return sum(map(estimate_tokens, texts)) + sum(a.tokens for a in self.gathered.attachments)
 
     @property
     def images(self) -> tuple[str, ...]:
-        """The pictures of all attachments."""
         return tuple(url for a in self.gathered.attachments for url in a.images)
 
     def for_model(self, model: str, *, sees: bool) -> Placed:

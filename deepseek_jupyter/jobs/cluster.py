@@ -172,7 +172,6 @@ def ask(part: Any, orders: Orders, process: str, rows: Mapping[int, str]) -> lis
 
 
 def end(job: str) -> None:
-    """The job is over: close its connections."""
     from deepseek_jupyter.transport.engine import Stop, engine
 
     _ended.add(job)
@@ -589,7 +588,6 @@ class ClusterJob(Job):
 
     @classmethod
     def longest(cls, task: RowTask) -> JobRequest | None:
-        """The request of the longest row."""
         (places, _), cluster = cls.drawn(task, 1), Cluster(task)
         for place in places:
             part = cluster.partition(place >> _ROWS, next(iter(cluster.alive)))
@@ -606,7 +604,6 @@ class ClusterJob(Job):
 
     @property
     def rows(self) -> int:
-        """How many rows it is about."""
         return self._count
 
     @property

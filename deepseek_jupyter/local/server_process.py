@@ -67,7 +67,6 @@ class Leases(socketserver.ThreadingTCPServer):
         return time.monotonic() - self._touched
 
     def touch(self) -> None:
-        """Something was asked just now."""
         self._touched = time.monotonic()
 
 

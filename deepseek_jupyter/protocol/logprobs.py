@@ -76,7 +76,6 @@ def chance(logprob: float) -> float:
 
 
 def joined(tokens: Iterable[Token]) -> str:
-    """The text that the tokens are."""
     return b"".join(token.raw for token in tokens).decode("utf-8", "replace")
 
 

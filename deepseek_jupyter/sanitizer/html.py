@@ -84,7 +84,6 @@ def _image_label(token: Token) -> str:
 
 
 def flat_text(children: Sequence[Token]) -> str:
-    """The characters of inline tokens."""
     parts = []
     for token in children:
         if token.type == "image":
@@ -155,7 +154,6 @@ def _true_host(url: str, label: str) -> str:
 
 
 def html_of(tokens: Sequence[Token]) -> str:
-    """The rendering of one block's tokens."""
     out: list[str] = []
     for token in tokens:
         kind = token.type

@@ -53,7 +53,6 @@ def plain_array(array: Any) -> Any:
 
 
 def _texts(series: Any) -> Any:
-    """Mixed objects as a card writes them."""
     import pyarrow as pa
 
     from deepseek_jupyter.context.table import plain, shown
