@@ -96,7 +96,7 @@ class DeepSeekMagics(Magics):
         return self._ask(command, local_ns)
 
     def _ask(self, command: Command, local_ns: Mapping[str, Any] | None) -> Any:
-        # Late, for loading the extension must cost nothing; and the card comes before the rest.
+        # Late: loading the extension must cost nothing; and the card comes before the rest.
         from deepseek_jupyter.display.surfaces import preparing, surface
 
         names = {**self.shell.user_ns, **(local_ns or {})}

@@ -17,7 +17,7 @@ from deepseek_jupyter.session.accounts import in_words, session_totals
 if TYPE_CHECKING:
     from deepseek_jupyter.session.session import Session
 
-_ROOMY = 6 << 30  # bytes of memory beside which the 2.1 GB of the larger embedded model are little
+_ROOMY = 6 << 30  # bytes of memory with room for the 2.1 GB of the larger embedded model
 
 
 def status(session: Session) -> Report:

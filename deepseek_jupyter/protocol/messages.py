@@ -19,7 +19,7 @@ from typing import Any, Literal
 
 Role = Literal["system", "user", "assistant", "tool"]
 
-# Kinds of `reasoning_details` that hold no text: what other wires than chat want back beside it.
+# Kinds of `reasoning_details` that hold no text: what other wires than chat want back in addition.
 SIGNED = frozenset(("thinking", "redacted_thinking", "reasoning"))
 
 

@@ -54,7 +54,7 @@ _MAX_BLANKS = 64  # after that many at the start no tag will come
 
 _EMPTY_FIRST = re.compile(r"\A(?:\s*\{\s*\})+(?=\s*\{)")
 # The end of a chain of thought whose beginning the template has put into the prompt: on a line's
-# end, for an answer may well speak of the tag.
+# end, because an answer may well speak of the tag.
 _UNOPENED = re.compile(r"\s*</think>[ \t]*(?:\n\s*|\Z)")
 
 # Fields of a chunk under the names of `Completion.facts`.

@@ -50,7 +50,7 @@ _SCHEME = re.compile(r"\A(?:https?://|mailto:)?")
 
 
 def code_open(info: str) -> str:
-    """The start of a code block; apart, for a long block grows line by line."""
+    """The start of a code block; apart, because a long block grows line by line."""
     name = language(info)
     return f'<pre><code class="language-{name}">' if name else "<pre><code>"
 

@@ -409,7 +409,7 @@ class SqlTool:
         self._limits = limits
         self._rows = rows
         self._sandboxes: dict[str, Sandbox] = {}
-        self._opening = threading.Lock()  # the calls of one round run beside each other
+        self._opening = threading.Lock()  # the calls of one round run side by side
 
     def __call__(self, query: str) -> QueryResult:
         """The result of `query`. Raises the errors of `check`, `Sandbox.query` and `fill`."""

@@ -218,7 +218,7 @@ class Value:
     `out`: what it holds may leave, so it may be taken apart. `bare`: it may only be compared,
     grouped by and counted. `label`: shown, it becomes a pseudonym. `plain`: a column of a frame as
     it is, which an aggregate may read. `sets` are the sets of rows behind its aggregates: of two
-    sets there are ratios and nothing else, for their difference can be one row.
+    sets there are ratios and nothing else: their difference can be one row.
     """
 
     sql: str
