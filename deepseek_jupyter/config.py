@@ -104,7 +104,7 @@ class DeepSeek(Configurable):
     pace = Unicode(
         "0",
         help="How fast a kept answer is shown: 1 as it came, 4 four times as fast, 0 at once, "
-        "think=8 for thinking; silences over 2 s are cut, but for real.",
+        "think=8 for thinking; silences over 2 s are cut, except with real.",
     )
     recordings = List(
         Unicode(), help="Recordings (.dsrec, %deepseek pack) that answer questions, as replay says."

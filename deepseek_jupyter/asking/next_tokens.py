@@ -77,7 +77,8 @@ def next_tokens(session: Session, text: str, n: int, **options: Any) -> NextToke
     found = rows((reply.logprobs or {}).get("content"))
     if not found:
         raise ParameterError(
-            f"{reply.model} came without probabilities.", "Ask with -p deepseek or -p local."
+            f"{reply.model} returned no probabilities of tokens.",
+            "Ask with -p deepseek or -p local.",
         )
     every = {found[0]["token"]: found[0]["p"], **found[0]["alternatives"]}
     listed = sorted(every.items(), key=lambda pair: -pair[1])
