@@ -103,7 +103,9 @@ def branching(turn: Turn, at: int, choice: int) -> Question:
             "Ask without tools and schema.",
         )
     if _END.fullmatch(new[0]):
-        raise ParameterError("With this token the answer ends; nothing can follow it.")
+        raise ParameterError(
+            "With this token the answer ends; nothing can follow it.", "Choose another token."
+        )
     try:
         text = (before + new[0]).decode()
     except UnicodeDecodeError:

@@ -158,7 +158,6 @@ def attach(name: str, value: Any, policy: Policy, redactor: Redactor) -> Attachm
 
 
 def fingerprint(value: Any) -> str:
-    """Of source and outputs."""
     return digest(value.source, value.output, *value.images)
 
 

@@ -90,7 +90,6 @@ class RowFrame:
         return self._back(made)
 
     def picked(self, places: Sequence[int]) -> Any:
-        """Rows of an eager frame."""
         return self._back(self._taken(self._eager, places))
 
     def _back(self, native: Any) -> Any:

@@ -126,7 +126,6 @@ class Transcript:
         return {name: None if t is None else round(t, 3) for name, t in times.items()}
 
     def elapsed(self, now: float) -> float:
-        """Seconds since the question was sent."""
         return now - self._began
 
     def _enter(self, status: str, now: float) -> None:

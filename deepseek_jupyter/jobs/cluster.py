@@ -473,9 +473,11 @@ class Cluster:
             self._hand_out()
 
     def _fail(self, error: Exception) -> None:
-        """Nothing more can be sent."""
         if not isinstance(error, DeepSeekError):
-            error = ConfigurationError(f"The cluster cannot be reached: {type(error).__name__}.")
+            error = ConfigurationError(
+                f"The cluster cannot be reached: {type(error).__name__}.",
+                "Check that its scheduler runs, and the client's address.",
+            )
         every = [*self._waiting, *(pair for chunk in self._chunks for pair in chunk.requests)]
         for _, came in every:
             if not came.done():

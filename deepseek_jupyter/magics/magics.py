@@ -164,7 +164,6 @@ for _method in (DeepSeekMagics.deepseek, DeepSeekMagics.ds):
 
 
 def _compared(command: Command, names: dict[str, Any], *, show: bool | None) -> Any:
-    """The answers of ``--compare`` and ``--times``."""
     from deepseek_jupyter.api import get_session
     from deepseek_jupyter.asking.ask import resolve
     from deepseek_jupyter.display.columns import Columns
@@ -298,5 +297,4 @@ def unregister(ipython: Any) -> None:
 
 
 def _comm_manager(ipython: Any) -> Any:
-    """The kernel's comms; None in a terminal."""
     return getattr(getattr(ipython, "kernel", None), "comm_manager", None)

@@ -80,7 +80,6 @@ def _copy(session: Session) -> Session:
 
 
 def _commands(source: str, cell_id: str | None) -> Iterator[Command]:
-    """What a cell asks by a magic."""
     if match := _CELL.match(source):
         yield parse_cell(match[1], match[2], cell_id)
         return

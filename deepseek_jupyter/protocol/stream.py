@@ -141,7 +141,6 @@ class CompletionStream:
 
     @property
     def completion(self) -> Completion:
-        """Everything so far."""
         return Completion(
             answer=joined("".join(self._answer)),
             reasoning=None if self._reasoning is None else joined("".join(self._reasoning)),
@@ -160,7 +159,6 @@ class CompletionStream:
         )
 
     def feed(self, chunk: bytes) -> list[Delta]:
-        """The deltas in `chunk`."""
         return self._decode(self.sse.feed(chunk))
 
     def close(self) -> list[Delta]:
@@ -211,7 +209,6 @@ class CompletionStream:
         return body if body.get("choices") else None
 
     def take(self, chunk: Mapping[str, Any]) -> list[Delta]:
-        """The deltas in one decoded chunk."""
         deltas: list[Delta] = []
         self._take(chunk, deltas)
         return deltas
@@ -438,7 +435,6 @@ class ThinkSplitter:
         return self._state == "answer" and not self._held
 
     def feed(self, text: str) -> Iterator[TextDelta | ReasoningDelta]:
-        """The deltas that `text` makes certain."""
         self._held += text
         if self._state == "start":
             self._begin()

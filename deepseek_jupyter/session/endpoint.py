@@ -199,7 +199,9 @@ class Endpoints:
     def balance(self, provider: Provider, key: Secret) -> Mapping[str, Any]:
         """The account's balance as DeepSeek words it; amounts are decimal strings."""
         if provider.balance_path is None:
-            raise ConfigurationError(f"{provider.title} lists no balance.")
+            raise ConfigurationError(
+                f"{provider.title} lists no balance.", "The provider's own page shows it."
+            )
         found = engine().run(self.client.get(provider, provider.balance_path, key))
         return cast("Mapping[str, Any]", found)
 

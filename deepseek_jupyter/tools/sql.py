@@ -200,7 +200,6 @@ class SqlTable:
 
     @property
     def free(self) -> bool:
-        """Whether all of it may leave."""
         return all(column.rows is None for column in self.columns)
 
     def within(self, scope: str) -> tuple[SqlColumn, ...]:
