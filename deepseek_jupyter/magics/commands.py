@@ -270,7 +270,7 @@ def _undo(session: Session, count: str = "1") -> Report:
     left = session.conversation.undo(int(count))
     if not left:
         raise UsageError("There is no turn to take back.")
-    return Report(f"{counted(len(left), 'turn')} taken back; %deepseek tree still shows them.")
+    return Report(f"{counted(len(left), 'turn')} taken back; still in %deepseek tree.")
 
 
 @_command("TURN NAME", "begin a branch at a turn")

@@ -26,7 +26,7 @@ def status(session: Session) -> Report:
     rows += _policy(session)
     rows.append(("conversation", counted(len(session.conversation.way()), "turn")))
     spent = in_words(session_totals(session))
-    rows.append(("spent", f"{len(session.spent)} answers" + (f", {spent}" if spent else "")))
+    rows.append(("spent", counted(len(session.spent), "answer") + (f", {spent}" if spent else "")))
     if session.last:
         rows.append(("last answer", session.last.footer))
     return Report("deepseek_jupyter", rows, remark="%deepseek help lists the commands.")
