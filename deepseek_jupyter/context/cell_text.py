@@ -75,7 +75,7 @@ def check_choice(choice: str) -> str:
     """`choice` as `choose` takes it. Raises `ParameterError`."""
     if choice in ("above", "all", "none") or (choice.isdecimal() and int(choice) > 0):
         return choice
-    raise ParameterError(f"--cells {choice} is none of {CHOICES}.", "Write --cells above.")
+    raise ParameterError(f"--cells takes {CHOICES}, not {choice}.", "Write --cells above.")
 
 
 def choose(
