@@ -115,7 +115,7 @@ def test_links_are_followed_and_told_but_never_to_secrets(tmp_path):
     (tmp_path / "innocent.txt").symlink_to(tmp_path / ".env")
     (tmp_path / "round.txt").symlink_to(tmp_path / "round.txt")
     assert "is a link; what is read is" in attached(tmp_path / "link.txt").notices[0]
-    with pytest.raises(ParameterError, match="holds secrets"):
+    with pytest.raises(ParameterError, match="file of secrets"):
         attached(tmp_path / "innocent.txt")
     with pytest.raises(ParameterError, match=r"round\.txt"):
         attached(tmp_path / "round.txt")
