@@ -149,7 +149,6 @@ class Tree:
         return nodes[::-1]
 
     def parent_for(self, tip: str | None, cell_id: str | None, prompt: str | None) -> str | None:
-        """See `Conversation.parent_for`."""
         wanted = prompt_hash(prompt) if cell_id is None and prompt is not None else None
         if cell_id is None and wanted is None:
             return tip

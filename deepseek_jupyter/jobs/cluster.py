@@ -365,7 +365,6 @@ class Cluster:
         return self._looking.result()
 
     def surveys(self, draws: int) -> list[tuple[Census, dict[int, int]]]:
-        """Of each partition: see `survey`."""
         from dask.delayed import delayed
 
         most = EXACT // self.frame.npartitions + 1

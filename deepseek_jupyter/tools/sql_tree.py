@@ -169,7 +169,6 @@ def date(text: str) -> str:
 
 
 def unit(name: str) -> str:
-    """A part of a date."""
     if name.lower() not in _WORDS["units"]:
         refuse(f"{name} is no part of a date here.", f"There are: {', '.join(_WORDS['units'])}.")
     return name.lower()
