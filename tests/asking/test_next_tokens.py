@@ -52,7 +52,7 @@ def test_it_is_refused_where_the_host_cannot(session, server, monkeypatch):
     with pytest.raises(ParameterError, match="cannot continue an answer"):
         ds.next_tokens("The", provider="ollama", model="m")
     server.queue(answer(" Paris"))
-    with pytest.raises(ParameterError, match="without probabilities"):
+    with pytest.raises(ParameterError, match="no probabilities of tokens"):
         ds.next_tokens("The")
     server.queue(answer("Paris"))
     told = ds.ask("The capital?", show=False, top_logprobs=5).record["notices"]
