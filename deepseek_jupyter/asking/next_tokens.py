@@ -62,6 +62,10 @@ class NextTokens:
 
 def next_tokens(session: Session, text: str, n: int, **options: Any) -> NextTokens:
     """Ask for one token after `text`. Raises `ParameterError` where no host reports `n`."""
+    if not isinstance(text, str) or not text.strip():
+        raise ParameterError("There is no text to go on from.", "Pass the beginning of one.")
+    if not 1 <= n <= 20:
+        raise ParameterError("n is a number from 1 to 20.")
     question = Question(
         _WISH,
         parameters={"max_tokens": 1, "top_logprobs": n},
