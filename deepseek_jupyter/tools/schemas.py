@@ -340,7 +340,6 @@ def repair_request(error: SchemaMismatchError) -> str:
 
 
 def pretty(value: Any) -> str:
-    """JSON for people."""
     return json.dumps(value, ensure_ascii=False, indent=2)
 
 
