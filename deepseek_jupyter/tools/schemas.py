@@ -44,7 +44,18 @@ _FENCED = re.compile(r"```[\w+-]*\n(.*?)\n?```", re.DOTALL)
 _LOOKED_AT = 200  # brackets at which a value may begin
 _SAYING = ("type", "properties", "items", "enum", "const", "$ref", "anyOf", "oneOf", "allOf")
 _DEEPEST = 12  # a recursive type ends well before
-_BY_KIND: Mapping[str, Any] = {"string": "text", "boolean": True, "integer": 1, "number": 1.5}
+_BY_FORMAT = {
+    "date": "2024-05-31",
+    "date-time": "2024-05-31T12:00:00Z",
+    "time": "12:00:00",
+    "duration": "PT1H",
+    "email": "name@example.org",
+    "uuid": "00000000-0000-4000-8000-000000000000",
+    "uri": "https://example.org",
+    "ipv4": "192.0.2.1",
+    "ipv6": "2001:db8::1",
+}
+_BY_KIND: Mapping[str, Any] = {"string": "text", "boolean": True, "null": None}
 
 
 @dataclass(frozen=True, slots=True)
@@ -395,32 +406,93 @@ def json_in(text: str) -> Any:
 
 
 def example(schema: Mapping[str, Any]) -> Any:
-    """A value in the form of `schema`; limits, formats and patterns may not hold for it."""
+    """A value in the form of `schema`; patterns and the like may not hold for it."""
     return _value(schema, References(schema), 0)
 
 
 def _value(schema: Any, references: References, depth: int) -> Any:
-    schema = references.resolve(schema) if depth <= _DEEPEST else None
+    if not isinstance(schema, Mapping) or depth > _DEEPEST:
+        return None
+    schema = references.resolve(schema)
     if not isinstance(schema, Mapping):
         return None
-    within, ending = depth + 1, depth > _DEEPEST // 3  # where a recursive type should end
-    if values := schema.get("examples") or schema.get("enum"):
-        return values[0]
+    if "allOf" in schema:
+        return _value(_joined(schema, references), references, depth + 1)
+    if schema.get("examples"):
+        return schema["examples"][0]
     if "const" in schema:
         return schema["const"]
-    if alternatives := schema.get("anyOf") or schema.get("oneOf") or schema.get("allOf"):
-        null = {"type": "null"}
-        shown = [one for one in alternatives if (one == null) == (ending and null in alternatives)]
-        return _value((shown or alternatives)[0], references, within)
-    kinds = schema.get("type")
-    kind = next((k for k in kinds if k != "null"), "null") if isinstance(kinds, list) else kinds
+    if schema.get("enum"):
+        return schema["enum"][0]
+    alternatives = schema.get("anyOf") or schema.get("oneOf")
+    if alternatives:
+        return _value(_alternative(alternatives, depth), references, depth + 1)
+    kind = schema.get("type")
+    if isinstance(kind, list):
+        kind = next((k for k in kind if k != "null"), "null")
+    return _of_kind(kind, schema, references, depth)
+
+
+def _joined(schema: Mapping[str, Any], references: References) -> dict[str, Any]:
+    """`schema` and the parts of its allOf as one; where they contradict, the last counts."""
+    joined = {word: value for word, value in schema.items() if word != "allOf"}
+    for part in map(references.resolve, schema["allOf"]):
+        if isinstance(part, Mapping):
+            properties = {**joined.get("properties", {}), **part.get("properties", {})}
+            required = [*joined.get("required", ()), *part.get("required", ())]
+            both = {"properties": properties, "required": required}
+            joined |= {**part, **{word: value for word, value in both.items() if value}}
+    return joined
+
+
+def _alternative(alternatives: list[Any], depth: int) -> Any:
+    """The one to show: null only where a recursive type must end."""
+    null = {"type": "null"}
+    if depth >= _DEEPEST // 3 and null in alternatives:
+        return null
+    return next((one for one in alternatives if one != null), null)
+
+
+def _of_kind(kind: object, schema: Mapping[str, Any], references: References, depth: int) -> Any:
     if kind == "object" or "properties" in schema:
-        more = schema.get("additionalProperties")
-        named = schema.get("properties") or ({"key": more} if isinstance(more, Mapping) else {})
-        wanted = schema.get("required", ()) if ending else named
-        return {name: _value(named[name], references, within) for name in named if name in wanted}
-    if "prefixItems" in schema:
-        return [_value(part, references, within) for part in schema["prefixItems"]]
-    if kind == "array":
-        return [] if ending else [_value(schema.get("items"), references, within)]
+        return _object(schema, references, depth)
+    if kind == "array" or "prefixItems" in schema:
+        if "prefixItems" in schema:
+            return [_value(part, references, depth + 1) for part in schema["prefixItems"]]
+        least = schema.get("minItems", 0)
+        if depth > _DEEPEST // 3 and not least:
+            return []
+        return [_value(schema.get("items"), references, depth + 1)] * max(1, least)
+    if kind in ("integer", "number"):
+        return _number(schema)
+    if kind == "string":
+        text = _BY_FORMAT.get(str(schema.get("format")), str(_BY_KIND["string"]))
+        return text.ljust(schema.get("minLength", 0), "x")[: schema.get("maxLength")]
     return _BY_KIND.get(str(kind))
+
+
+def _object(schema: Mapping[str, Any], references: References, depth: int) -> dict[str, Any]:
+    properties = schema.get("properties") or {}
+    if not properties and isinstance(schema.get("additionalProperties"), Mapping):
+        if depth > _DEEPEST // 3:
+            return {}
+        key = _value(schema.get("propertyNames", {"const": "key"}), references, depth + 1)
+        return {str(key): _value(schema["additionalProperties"], references, depth + 1)}
+    required = set(schema.get("required") or ()) if depth > _DEEPEST // 3 else properties.keys()
+    return {
+        name: _value(part, references, depth + 1)
+        for name, part in properties.items()
+        if name in required
+    }
+
+
+def _number(schema: Mapping[str, Any]) -> Any:
+    low = schema.get("minimum", schema.get("exclusiveMinimum"))
+    high = schema.get("maximum", schema.get("exclusiveMaximum"))
+    step = schema.get("multipleOf") or 1
+    if low is not None:
+        number = low if "minimum" in schema else low + step
+        number = -(-number // step) * step if step != 1 else number
+    else:
+        number = high if "maximum" in schema else (high - step if high is not None else 1)
+    return int(number) if schema.get("type") == "integer" else number
