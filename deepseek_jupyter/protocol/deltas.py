@@ -4,8 +4,9 @@ A chunk is the JSON of one ``chat.completion.chunk`` event. The variants read he
 over recorded streams of DeepSeek (2025 and 2026), Azure, OpenRouter, llama.cpp and others:
 
 * ``content`` and ``reasoning_content`` may be null, "" or absent; only absence of text counts;
-* thinking arrives as ``reasoning_content``, ``reasoning`` or ``reasoning_details[].text``, by
-  some hosts as two of them with the same text: the first that holds text is taken;
+* thinking arrives as ``reasoning_content``, ``reasoning``, ``thinking``, ``reasoning_text``,
+  ``reasoning_details[].text`` or ``thinking_blocks[].thinking``, by some hosts as two of them with
+  the same text: the first that holds text is taken;
 * usage may ride on any chunk, with or without choices.
 
 JSON may write a character beyond U+FFFF (an emoji) as two escapes, ``\\ud83d\\ude00``, and a relay
@@ -133,13 +134,15 @@ def reasoning_text(delta: Mapping[str, Any]) -> str | None:
 
     None when the host speaks of none; "" when it names the field without text.
     """
-    fields = (delta.get(name) for name in ("reasoning_content", "reasoning"))
+    names = ("reasoning_content", "reasoning", "thinking", "reasoning_text")
+    fields = (delta.get(name) for name in names)
     said = [text for text in fields if isinstance(text, str)]
     named = next(filter(None, said), "" if said else None)
-    details = delta.get("reasoning_details")
+    details = delta.get("reasoning_details") or delta.get("thinking_blocks")
     if named or not isinstance(details, list):
         return named
-    texts = (d.get("text") or d.get("summary") for d in details if isinstance(d, Mapping))
+    kinds = ("text", "summary", "thinking")
+    texts = (d.get(kind) for d in details if isinstance(d, Mapping) for kind in kinds)
     return "".join(t for t in texts if isinstance(t, str)) or named
 
 
@@ -171,7 +174,7 @@ def decode_delta(delta: Mapping[str, Any]) -> Iterator[Delta]:
         yield TextDelta(delta["refusal"])
     calls = delta.get("tool_calls") or ()
     for call in [calls] if isinstance(calls, Mapping) else calls:
-        function = call.get("function") or {}
+        function = call.get("function") or call
         arguments = function.get("arguments")
         yield ToolCallDelta(
             call.get("index"),

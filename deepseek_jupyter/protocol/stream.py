@@ -225,15 +225,20 @@ class CompletionStream:
         if self._model is None or self._id is None:
             self._model = word(chunk.get("model")) or self._model
             self._id = word(chunk.get("id")) or self._id
-        if isinstance(usage := chunk.get("usage"), Mapping) and usage:
-            self._usage = Usage.from_wire(usage, chunk.get("timings"))
-            deltas.append(self._usage)
-        if error := error_of(chunk):
-            self._fault = _fault(error, self.redact)
-            deltas.append(self._fault)
+        self._take_end(chunk, error_of(chunk), deltas)
         for choice in chunk.get("choices") or ():
             if not choice.get("index"):  # other candidates (n > 1) are not part of this answer
                 self._take_choice(choice, deltas)
+                self._take_end(choice, choice.get("error"), deltas)
+
+    def _take_end(self, said: Mapping[str, Any], error: object, deltas: list[Delta]) -> None:
+        """Usage and error, which some hosts put into the choice."""
+        if isinstance(usage := said.get("usage"), Mapping) and usage:
+            self._usage = Usage.from_wire(usage, said.get("timings"))
+            deltas.append(self._usage)
+        if error:
+            self._fault = _fault(error, self.redact)
+            deltas.append(self._fault)
 
     def _decode(self, events: Iterable[str]) -> list[Delta]:
         deltas: list[Delta] = []
@@ -257,7 +262,10 @@ class CompletionStream:
             try:
                 self._take(loads(data), brought)
             except _MALFORMED:
-                self.unparsable += 1
+                if "\n" in data and not brought:  # events without the blank line between them
+                    deltas += self._decode(data.split("\n"))
+                else:
+                    self.unparsable += 1
             else:
                 if self._splitter is None:  # until then text may not be what it seems
                     template.learn(data, brought)
@@ -283,7 +291,8 @@ class CompletionStream:
         if native := word(choice.get("native_finish_reason")):
             self._facts.setdefault("native_finish_reason", native)
         reason = word(choice.get("finish_reason"))
-        if reason and self._finish is None:  # some hosts repeat the finish chunk
+        # Some hosts repeat the finish chunk, some write null as a word.
+        if reason and self._finish is None and reason not in ("null", "None"):
             self._finish = reason
             deltas.append(Finish(reason))
 
@@ -340,7 +349,9 @@ class CompletionStream:
         if delta.id and not known.id:
             known.id = delta.id
             self._call_of.setdefault(delta.id, known)
-        known.name = known.name or delta.name or ""
+        if delta.name and not known.arguments:  # in pieces, or whole again and again
+            whole = delta.name.startswith(known.name)
+            known.name = delta.name if whole else known.name + delta.name
         if delta.arguments:
             known.arguments.append(delta.arguments)
             self._size += len(delta.arguments)
@@ -349,8 +360,9 @@ class CompletionStream:
         """The call that `delta` goes on with; None for another one.
 
         No field alone says which: hosts number every parallel call 0, give all of them one id, or
-        give neither. An index goes first, then an id, then the newest. Another id at the same index
-        begins a call, and so does a name after arguments that are complete.
+        give neither, or each piece an id of its own. An index goes first, then an id, then the
+        newest. Another id at the same index begins a call where a name comes with it, and so does a
+        name after arguments that are complete.
         """
         at = self._call_at.get(delta.index) if delta.index is not None else None
         if at is not None:
@@ -364,7 +376,7 @@ class CompletionStream:
             known = self._calls[-1]
         else:
             return None
-        if delta.id and known.id and delta.id != known.id:
+        if delta.id and known.id and delta.id != known.id and delta.name:
             return None
         if delta.name and known.name and not delta.id and known.complete:
             return None
@@ -414,7 +426,8 @@ def error_of(chunk: Mapping[str, Any]) -> object:
     if chunk.get("error") or chunk.get("choices"):
         return chunk.get("error")
     named = "error" in (chunk.get("object"), chunk.get("type")) or chunk.get("detail")
-    failed = chunk.get("success") is False or ("code" in chunk and chunk.get("message"))
+    coded = "code" in chunk and (chunk.get("message") or chunk.get("msg"))
+    failed = chunk.get("success") is False or coded or chunk.get("error_msg")
     return chunk if named or failed else None
 
 

@@ -74,14 +74,15 @@ class Usage:
         """Read a ``usage`` object of any host; unknown fields are ignored, missing ones are 0.
 
         Cached tokens are taken from the first of the names in use: DeepSeek's
-        ``prompt_cache_hit_tokens``, OpenAI's ``prompt_tokens_details.cached_tokens``,
-        ``cache_read_input_tokens``, llama.cpp's ``timings.cache_n``.
+        ``prompt_cache_hit_tokens``, OpenAI's ``prompt_tokens_details.cached_tokens``, Moonshot's
+        ``cached_tokens``, ``cache_read_input_tokens``, llama.cpp's ``timings.cache_n``.
         """
         prompt_details = _mapping(wire.get("prompt_tokens_details"))
         hit = _first_int(
             wire.get("prompt_cache_hit_tokens"),
             prompt_details.get("prompt_cache_hit_tokens"),
             prompt_details.get("cached_tokens"),
+            wire.get("cached_tokens"),
             wire.get("cache_read_input_tokens"),
             _mapping(timings).get("cache_n"),
         )
@@ -90,7 +91,7 @@ class Usage:
             prompt_tokens=_first_int(wire.get("prompt_tokens"), wire.get("input_tokens")),
             completion_tokens=_first_int(wire.get("completion_tokens"), wire.get("output_tokens")),
             cache_hit_tokens=hit,
-            reasoning_tokens=_first_int(reasoning),
+            reasoning_tokens=_first_int(reasoning, wire.get("reasoning_tokens")),
             cost=_number(wire.get("cost")),
         )
 

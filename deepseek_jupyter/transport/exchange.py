@@ -212,14 +212,16 @@ class Exchange:
     def take_json(self, status: int, headers: Any, text: str) -> None:
         """Keep the answer in `text`. Raises the error that fits where there is none."""
         parsed = self._parsed(text)
-        if isinstance(parsed, dict):
-            if error_of(parsed) and not parsed.get("choices"):
-                raise self.error(status, headers, text)
+        refused = isinstance(parsed, dict) and not parsed.get("choices") and error_of(parsed)
+        if isinstance(parsed, dict) and not refused:
             whole = WIRES[self.provider.wire].parse(parsed, self.dialect)
             self._whole = self._filter.whole(whole)
         if self._whole is None:
+            error = self.error(status, headers, text)
+            if refused or type(error) is not errors.ServerError:
+                raise error
             raise errors.InvalidResponseError(
-                f"{self.url} answered with JSON that holds no choices."
+                f"{self.url} answered with JSON that holds no choices: {error.what}"
             )
 
     def _parsed(self, text: str) -> object:
