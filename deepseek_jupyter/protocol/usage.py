@@ -78,7 +78,7 @@ class Usage:
         ``cached_tokens``, ``cache_read_input_tokens``, llama.cpp's ``timings.cache_n``.
         """
         prompt_details = _mapping(wire.get("prompt_tokens_details"))
-        hit = _first_int(
+        hit = first_int(
             wire.get("prompt_cache_hit_tokens"),
             prompt_details.get("prompt_cache_hit_tokens"),
             prompt_details.get("cached_tokens"),
@@ -88,10 +88,10 @@ class Usage:
         )
         reasoning = _mapping(wire.get("completion_tokens_details")).get("reasoning_tokens")
         return cls(
-            prompt_tokens=_first_int(wire.get("prompt_tokens"), wire.get("input_tokens")),
-            completion_tokens=_first_int(wire.get("completion_tokens"), wire.get("output_tokens")),
+            prompt_tokens=first_int(wire.get("prompt_tokens"), wire.get("input_tokens")),
+            completion_tokens=first_int(wire.get("completion_tokens"), wire.get("output_tokens")),
             cache_hit_tokens=hit,
-            reasoning_tokens=_first_int(reasoning, wire.get("reasoning_tokens")),
+            reasoning_tokens=first_int(reasoning, wire.get("reasoning_tokens")),
             cost=_number(wire.get("cost")),
         )
 
@@ -193,5 +193,6 @@ def _number(value: object) -> Decimal | None:
     return number if number.is_finite() and 0 <= number < _MOST else None
 
 
-def _first_int(*values: object) -> int:
+def first_int(*values: object) -> int:
+    """The first of a server's counts that is one, 0 without any."""
     return next((int(n) for n in map(_number, values) if n is not None), 0)
