@@ -274,6 +274,7 @@ class Client:
                 if response.status_code != 200:
                     raise await _refusal(exchange, response)
                 yield response, timer
+            del response.stream  # it refers to the response: only a collector would free the two
 
     @contextlib.asynccontextmanager
     async def _mapped(self, exchange: Exchange, first: float) -> AsyncIterator[None]:
