@@ -359,15 +359,14 @@ def _ticking(run: Run) -> Iterator[None]:
     And for Stop: ipykernel (7.4) cancels an awaiting cell from a signal handler that does not wake
     the loop, so that without other events the cell would go on until the server says something.
     """
-    loop = asyncio.get_running_loop()
-
-    def tick() -> None:
-        nonlocal timer
-        timer = loop.call_later(_TICK, tick)
-        run.take(None)
-
-    timer = loop.call_later(_TICK, tick)
+    timer = list[asyncio.TimerHandle]()
+    _tick(run, timer)
     try:
         yield
     finally:
-        timer.cancel()
+        timer[0].cancel()
+
+
+def _tick(run: Run, timer: list[asyncio.TimerHandle]) -> None:
+    timer[:] = [asyncio.get_running_loop().call_later(_TICK, _tick, run, timer)]
+    run.take(None)

@@ -12,7 +12,10 @@ import time
 import pytest
 
 import deepseek_jupyter as ds
+from deepseek_jupyter.asking.ask import aask
+from deepseek_jupyter.asking.question import Question
 from deepseek_jupyter.conversation.journal import Journal
+from deepseek_jupyter.display.surfaces import Nowhere
 from deepseek_jupyter.protocol.deltas import TextDelta
 from tests.support.scripted import Reply, answer, chunk, deltas, event, pause, send, stall
 
