@@ -185,9 +185,8 @@ def settle(session: Session, request: Request) -> None:
     """Look up what a ghost text needs; what forbids one is said when one is asked for."""
     completion = completion_of(session)
     with suppress(DeepSeekError):
-        host = completion.settled()
-        completion.client.warm(host.provider.base_url)
-        _ = session.redactor
+        completion.settled()
+        _ = completion.client, session.redactor
 
 
 def complete(session: Session, request: Request) -> None:

@@ -208,14 +208,6 @@ class Client:
         except Exception as bug:
             raise exchange.unreadable(bug) from None
 
-    def warm(self, url: str) -> None:
-        """Build a connection pool, which takes a tenth of a second, before `url` is asked.
-
-        From any thread. Nothing is connected.
-        """
-        if not self._idle:
-            self._idle[_way(url)] = [self._pool(_way(url))]
-
     async def close(self) -> None:
         """Close every connection that serves no request."""
         idle, self._idle = self._idle, {}
