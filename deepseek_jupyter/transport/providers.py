@@ -34,35 +34,28 @@ from .addresses import base_of, wire_of
 
 @dataclass(frozen=True, slots=True)
 class Provider:
-    """One endpoint's profile: an address and a dialect. It keeps no state.
-
-    `key_variables` are read in order; an empty tuple means that the host asks for no key.
-    `default_model` "" means: ask the host which model it serves.
-    `balance_path` and `beta_path` are None where the host has no such thing. `context_tokens` and
-    `vision`, patterns (`fnmatch`) of the ids that see images, are for what `MODELS` does not know
-    or knows otherwise, and so is `told`: what the host said of its models. `wires` are those that
-    it speaks beside chat, each with its own base URL, "" for `base_url`; `wire` is the one that is
-    used. `web_search`: its server searches the web, on the wire `responses`. `fim` is the wire of
-    its fill-in-the-middle, "" where it has none.
-    """
+    """One endpoint's profile: an address and a dialect. It keeps no state."""
 
     name: str
     title: str
     base_url: str
     source: str
     dialect: Dialect
-    key_variables: tuple[str, ...] = ()
-    default_model: str = ""
-    beta_path: str | None = None
+    key_variables: tuple[str, ...] = ()  # read in order; () where the host asks for no key
+    default_model: str = ""  # "": ask the host which model it serves
+    beta_path: str | None = None  # None where the host has no such thing, as `balance_path`
     models_path: str = "models"
     balance_path: str | None = None
+    # For what `MODELS` does not know or knows otherwise; `vision`: patterns (`fnmatch`) of the ids
+    # that see images; `told`: what the host said of its models.
     context_tokens: int | None = None
     vision: tuple[str, ...] = ()
     told: Mapping[str, ModelFacts] = field(default_factory=lambda: MappingProxyType({}))
-    wire: str = "chat"
+    wire: str = "chat"  # the one that is used
+    # Those that it speaks beside chat, each with its own base URL, "" for `base_url`.
     wires: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
-    fim: str = ""
-    web_search: bool = False
+    fim: str = ""  # the wire of its fill-in-the-middle, "" where it has none
+    web_search: bool = False  # its server searches the web, on the wire `responses`
     headers: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
 
     @property
