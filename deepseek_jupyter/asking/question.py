@@ -41,17 +41,12 @@ _CONTINUE = "Go on exactly where you stopped."
 
 @dataclass(frozen=True, slots=True)
 class Beginning:
-    """What an answer begins with, for the model to go on from (prefix completion).
+    """What an answer begins with, for the model to go on from (prefix completion)."""
 
-    `text` is as it goes out. A beginning that is cut from the answer of the turn `of` is a question
-    of that turn's message; `tokens` are its tokens in the API's form, `said` is what the user reads
-    of the cut.
-    """
-
-    text: str
-    of: Turn | None = None
-    tokens: tuple[dict[str, Any], ...] = ()
-    said: str = ""
+    text: str  # as it goes out
+    of: Turn | None = None  # the turn from whose answer it is cut, and whose message goes out again
+    tokens: tuple[dict[str, Any], ...] = ()  # of the text, in the API's form
+    said: str = ""  # what the user reads of the cut
 
 
 @dataclass(frozen=True, slots=True)

@@ -83,7 +83,7 @@ class InlineCompletion:
             asked, host = await asyncio.to_thread(self.prepared, asked)
             exchange = Exchange(asked, host.provider, host.key)
             revealer = Restorer(self.session.redactor.known, in_links=True)
-            async with aclosing(self.client.stream(exchange)) as batches:  # type: ignore[type-var]
+            async with aclosing(self.client.stream(exchange)) as batches:
                 async for batch in batches:
                     text = "".join(event.text for event in batch if isinstance(event, TextDelta))
                     if text := revealer.feed(text):

@@ -198,28 +198,23 @@ def _parts(content: object) -> Iterator[TextDelta | ReasoningDelta]:
 
 @dataclass(frozen=True, slots=True)
 class Completion:
-    """What a model returned, whole or so far.
-
-    `reasoning` is None when the model did not think, "" when it thought nothing aloud.
-    `finish_reason` is the server's word, or None where it gave none. `ended` says that the
-    server ended the stream properly. `fault` is an error object met in the stream. `facts` are what
-    only audits ask for: ``fingerprint`` (which configuration answered), ``created``,
-    ``native_finish_reason`` (what the host behind a gateway said).
-    """
+    """What a model returned, whole or so far."""
 
     answer: str = ""
-    reasoning: str | None = None
+    reasoning: str | None = None  # None when it did not think, "" when it thought nothing aloud
     tool_calls: tuple[ToolCall, ...] = ()
-    finish_reason: str | None = None
+    finish_reason: str | None = None  # the server's word
     usage: Usage | None = None
     model: str | None = None
     id: str | None = None
     logprobs: dict[str, list[dict[str, Any]]] | None = None
     reasoning_details: tuple[dict[str, Any], ...] = ()
-    ended: bool = False
-    fault: Fault | None = None
+    ended: bool = False  # properly, by the server
+    fault: Fault | None = None  # met in the stream
     searches: tuple[Search, ...] = ()
     citations: tuple[WebPage, ...] = ()
+    # For audits: ``fingerprint`` (which configuration answered), ``created``,
+    # ``native_finish_reason`` (what the host behind a gateway said).
     facts: Mapping[str, str] = field(default_factory=dict)
 
     @property

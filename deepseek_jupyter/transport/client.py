@@ -54,17 +54,13 @@ _LAST_BYTES = 0.1  # seconds for what may follow [DONE]
 
 @dataclass(frozen=True, slots=True)
 class Timeouts:
-    """Seconds. DeepSeek may keep a request queued for ten minutes, hence `first`.
-
-    `idle` counts from the last byte of any kind: comments say that the server lives. There is no
-    limit on the whole. `listing` is for what is not an answer: models, the balance.
-    """
+    """Seconds. There is no limit on the whole."""
 
     connect: float = 10.0
-    first: float = 660.0
-    idle: float = 300.0
+    first: float = 660.0  # DeepSeek may keep a request queued for ten minutes
+    idle: float = 300.0  # from the last byte of any kind: comments say that the server lives
     write: float = 60.0
-    listing: float = 30.0
+    listing: float = 30.0  # for what is not an answer: models, the balance
 
 
 class Limiter:
@@ -160,7 +156,7 @@ class Client:
         self._idle: dict[Way, list[httpx.AsyncClient]] = {}
         self._loop: asyncio.AbstractEventLoop | None = None
 
-    async def stream(self, exchange: Exchange) -> AsyncIterator[list[Event]]:
+    async def stream(self, exchange: Exchange) -> AsyncGenerator[list[Event]]:
         """Post the request and pass on what each read brings, until the answer is whole.
 
         Raises one of the package's errors; `exchange.completion` then holds what had arrived.
