@@ -32,11 +32,9 @@ def ask_of_file(session: Session, placed: Placed, on: Surface) -> Placed:
     """
     if _by_card(on):
         with _card(session, placed) as (request, stop):
-            answer = request.meet(stop)
-    else:
-        tell(_text(session))
-        answer = typed("Go on with them? [y]es, [n]o, start without: ")
-    return _settled(session, placed, answer)
+            return _settled(session, placed, request.meet(stop))
+    tell(_text(session))
+    return _settled(session, placed, typed("Go on with them? [y]es, [n]o, start without: "))
 
 
 async def aask_of_file(session: Session, placed: Placed, on: Surface) -> Placed:
@@ -44,8 +42,7 @@ async def aask_of_file(session: Session, placed: Placed, on: Surface) -> Placed:
     if not _by_card(on):
         return ask_of_file(session, placed, on)
     with _card(session, placed) as (request, stop):
-        answer = await request.ameet(stop)
-    return _settled(session, placed, answer)
+        return _settled(session, placed, await request.ameet(stop))
 
 
 def is_to_be_asked(session: Session, placed: Placed, on: Surface) -> bool:

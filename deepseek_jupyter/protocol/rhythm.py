@@ -18,6 +18,7 @@ from deepseek_jupyter.errors import ParameterError
 from .deltas import Event, ReasoningDelta, TextDelta
 
 THINKING, ANSWER, CALLS = "tac"  # what a mark is of; after CALLS another round begins
+_KINDS = {ReasoningDelta: THINKING, TextDelta: ANSWER}
 
 _STEP = 0.01  # seconds
 _SILENCE = 2.0  # seconds; longer ones are cut
@@ -45,13 +46,9 @@ class Rhythm:
         """Text that came at one moment."""
         at, marks = now - self._began, self._marks
         for event in events:
-            if isinstance(event, TextDelta):
-                kind = ANSWER
-            elif isinstance(event, ReasoningDelta):
-                kind = THINKING
-            else:
+            if not isinstance(event, TextDelta | ReasoningDelta):
                 continue
-            length = len(event.text)
+            kind, length = _KINDS[type(event)], len(event.text)
             if marks and marks[-1][:2] == (at, kind):
                 marks[-1] = (at, kind, marks[-1][2] + length)
             elif length:

@@ -28,8 +28,6 @@ from .retry import retry_after
 _MAX_SHOWN = 400  # characters of a server's own words
 
 _COMET_ID = re.compile(r"request id: ?([0-9A-Za-z-]{8,})", re.IGNORECASE)
-
-
 _TABLE: Any = json.loads(Path(__file__).with_name("failures.json").read_text("utf-8"))
 # Class, the codes (folded) and the words that mean it, `unless` other words stand there, and
 # whether they mean it whatever the status is.

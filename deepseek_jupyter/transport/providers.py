@@ -207,7 +207,7 @@ def provider_named(name: str, own: Mapping[str, Mapping[str, Any]] | None = None
         if like not in PROVIDERS:
             raise ConfigurationError(
                 f"Provider {name!r} is to be like {like!r}, which is unknown.",
-                f"Known are {_listed(PROVIDERS)}.",
+                f"Known are {', '.join(PROVIDERS)}.",
             )
         if like in KEYLESS and name != like:  # nor does it get the other's key
             changes.setdefault("key_variables", ())
@@ -215,7 +215,8 @@ def provider_named(name: str, own: Mapping[str, Mapping[str, Any]] | None = None
         return PROVIDERS[like].derive(name=name, title=title, **changes)
     if name not in PROVIDERS:
         raise ConfigurationError(
-            f"There is no provider {name!r}.", f"Known are {_listed([*PROVIDERS, *own])}."
+            f"There is no provider {name!r}.",
+            f"Known are {', '.join(dict.fromkeys((*PROVIDERS, *own)))}.",
         )
     return PROVIDERS[name]
 
@@ -247,7 +248,3 @@ def own_price(prices: Mapping[str, Any], provider: str, model: str) -> Price | N
             f"DeepSeek.prices has {row!r} for {model}, which is no price.",
             "Write [hit, miss, output, 'USD'], per million tokens.",
         ) from None
-
-
-def _listed(names: Iterable[str]) -> str:
-    return ", ".join(dict.fromkeys(names))
