@@ -34,8 +34,8 @@ from deepseek_jupyter.session.session import Session, get_session
 from deepseek_jupyter.transport.engine import engine
 
 from .attachments import Wanted, kept_from_texts, resolved
+from .consent import aask_of_file, ask_of_file, is_to_be_asked
 from .fallback import TURNED_AWAY, prepare_all
-from .file_turns import aask_of_file, ask_of_file, is_to_be_asked
 from .prepare import Placed, Prepared, place
 from .question import Question
 from .replay import Replay, kept_answer
@@ -50,7 +50,7 @@ Ended = Callable[[Reply], None]
 
 
 def _ignored(reply: Reply) -> None:
-    """Nobody waits for it."""
+    """For callers that do not want the reply."""
 
 
 # The front door
@@ -264,7 +264,7 @@ async def _arun(session: Session, question: Question, on: Surface, ended: Ended)
 def _events(
     session: Session, run: Run | Replay, ended: Ended, tick: float = _TICK
 ) -> Generator[Sequence[Event]]:
-    """What is shown of an answer, after nothing, when it has begun."""
+    """The events of an answer as they are shown; an empty list first, once it has begun."""
     try:
         with run:
             yield ()

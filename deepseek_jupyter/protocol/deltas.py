@@ -92,7 +92,7 @@ class Retry:
 
 
 class Detail(str):
-    """A sentence of which nothing follows for the user: it is kept, and shown on demand."""
+    """A notice that asks nothing of the user: it is kept, and shown on demand."""
 
 
 @dataclass(slots=True, frozen=True)
@@ -201,7 +201,7 @@ class Completion:
     """What a model returned, whole or so far."""
 
     answer: str = ""
-    reasoning: str | None = None  # None when it did not think, "" when it thought nothing aloud
+    reasoning: str | None = None  # None when it did not think, "" when its thinking was empty
     tool_calls: tuple[ToolCall, ...] = ()
     finish_reason: str | None = None  # the server's word
     usage: Usage | None = None

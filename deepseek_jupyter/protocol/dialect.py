@@ -82,7 +82,7 @@ class Dialect:
     thinks_by_default: bool = False  # the model thinks where nothing is sent
     forced_tool_choice_with_thinking: bool = True  # a request may force a call on a thinking model
     tool_choice_none: bool = True  # with it the model sees no tools; llama.cpp shows them
-    refused: tuple[str, ...] = ()  # what the host refuses all the same; left out, and told
+    refused: tuple[str, ...] = ()  # what the host refuses nevertheless; left out, with a notice
     blank_content: str = ""  # what an assistant message without text is sent as
     # Parameters that the mode accepts without effect, each with a sentence that says so.
     ignored_when_thinking: Mapping[str, str] = field(default_factory=dict)

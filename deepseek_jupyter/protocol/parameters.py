@@ -22,16 +22,12 @@ from deepseek_jupyter.errors import ParameterError, did_you_mean, shortened
 
 @dataclass(frozen=True, slots=True)
 class Parameter:
-    """One row: a kind, and the range or choices within it.
+    """One row: a kind, and the range or choices within it."""
 
-    `kind` is ``float``, ``int``, ``bool``, ``str``, ``object``, ``array``, ``stop``, ``choice``
-    (a tool_choice: word or object). `open_low` excludes the lower bound itself.
-    """
-
-    kind: str
+    kind: str  # of `_KINDS`
     low: float | None = None
     high: float | None = None
-    open_low: bool = False
+    open_low: bool = False  # `low` itself is excluded
     choices: tuple[str, ...] = ()
     pattern: str = ""
 
@@ -97,7 +93,7 @@ DRAWING = frozenset(_TABLE["drawing"].split())
 # Names that have a flag of their own, or are built from the rest.
 _ELSEWHERE = {
     "stream": "Use --stream or --no-stream; in Python stream=False.",
-    "stream_options": "It is set by itself; %config DeepSeek.extra_body overrides it.",
+    "stream_options": "It is set automatically; %config DeepSeek.extra_body overrides it.",
     "model": "Use -m; in Python model=.",
     "messages": "The messages are the conversation: --system, --history and the prompt make them.",
 }

@@ -163,7 +163,8 @@ def _check(changes: Mapping[str, Any], kind: type[Provider] | type[Dialect]) -> 
     for name, value in changes.items():
         if name not in names:
             raise ConfigurationError(
-                f"A provider has no field {name!r}.", "It has " + ", ".join(sorted(names)) + "."
+                f"DeepSeek.providers has no field {name!r}.",
+                "It has " + ", ".join(sorted(names)) + ".",
             )
         if name in _WORDS and value not in _WORDS[name]:
             raise ConfigurationError(
@@ -206,7 +207,7 @@ def provider_named(name: str, own: Mapping[str, Mapping[str, Any]] | None = None
         like = str(changes.pop("like", name if name in PROVIDERS else "vllm"))
         if like not in PROVIDERS:
             raise ConfigurationError(
-                f"Provider {name!r} is to be like {like!r}, which is unknown.",
+                f"Provider {name!r} is to be like {like!r}, which does not exist.",
                 f"Known are {', '.join(PROVIDERS)}.",
             )
         if like in KEYLESS and name != like:  # nor does it get the other's key
@@ -245,6 +246,6 @@ def own_price(prices: Mapping[str, Any], provider: str, model: str) -> Price | N
         return Price.of(str(hit), str(miss), str(output), *currency)
     except (TypeError, ValueError, ArithmeticError):
         raise ConfigurationError(
-            f"DeepSeek.prices has {row!r} for {model}, which is no price.",
+            f"DeepSeek.prices has {row!r} for {model}, which is not a price.",
             "Write [hit, miss, output, 'USD'], per million tokens.",
         ) from None
