@@ -66,7 +66,7 @@ class Logprobs:
 
 @dataclass(slots=True, frozen=True)
 class Finish:
-    """Why the model stopped, verbatim."""
+    """Why the model stopped, in the API's word where there is one."""
 
     reason: str
 

@@ -60,6 +60,12 @@ _UNOPENED = re.compile(r"\s*</think>[ \t]*(?:\n\s*|\Z)")
 # Fields of a chunk under the names of `Completion.facts`.
 _FACTS = {"system_fingerprint": "fingerprint", "created": "created"}
 
+# Other makers' words for an answer that was cut, which gateways pass on.
+_ENDS = {
+    **dict.fromkeys(("max_tokens", "max_output_tokens", "model_length", "max_length"), "length"),
+    **dict.fromkeys(("sensitive", "safety"), "content_filter"),
+}
+
 _NOT_PLAIN = re.compile(r'["\\\x00-\x1f]')
 
 
@@ -288,13 +294,14 @@ class CompletionStream:
         logprobs = choice.get("logprobs")
         if logprobs:
             self._take_logprobs(logprobs, deltas)
-        if native := word(choice.get("native_finish_reason")):
-            self._facts.setdefault("native_finish_reason", native)
         reason = word(choice.get("finish_reason"))
+        meant = _ENDS.get(reason.lower(), reason)
+        if native := word(choice.get("native_finish_reason")) or (reason != meant and reason):
+            self._facts.setdefault("native_finish_reason", native)
         # Some hosts repeat the finish chunk, some write null as a word.
         if reason and self._finish is None and reason not in ("null", "None"):
-            self._finish = reason
-            deltas.append(Finish(reason))
+            self._finish = meant
+            deltas.append(Finish(meant))
 
     def _keep(self, new: Iterable[Delta], deltas: list[Delta]) -> None:
         for delta in new:

@@ -28,16 +28,14 @@ def plus(*amounts: Decimal) -> Decimal:
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """Tokens of one request. `cost` is the host's own figure where it sends one, in USD;
-    `estimated` says that the host gave no figures.
-    """
+    """Tokens of one request."""
 
     prompt_tokens: int = 0
     completion_tokens: int = 0
     cache_hit_tokens: int = 0
     reasoning_tokens: int = 0
-    cost: Decimal | None = None
-    estimated: bool = False
+    cost: Decimal | None = None  # the host's own figure where it sends one, in USD
+    estimated: bool = False  # the host gave no figures
 
     @property
     def cache_miss_tokens(self) -> int:
@@ -140,17 +138,13 @@ class Price:
 
 @dataclass(frozen=True, slots=True)
 class PricePeriod:
-    """A model's price from a moment on, `peak_factor` times as high inside the peak windows.
-
-    `peak` holds (begin, end) pairs of UTC times; `peak_weekdays_only` leaves Saturday and Sunday
-    out. Public holidays are not known here, so an estimate on such a day may be too high.
-    """
+    """A model's price from a moment on, `peak_factor` times as high inside the peak windows."""
 
     since: datetime
     price: Price
-    peak: tuple[tuple[time, time], ...] = ()
+    peak: tuple[tuple[time, time], ...] = ()  # (begin, end), UTC
     peak_factor: int = 2
-    peak_weekdays_only: bool = False
+    peak_weekdays_only: bool = False  # on a public holiday an estimate may be too high
 
     def at(self, when: datetime) -> Price:
         """The price at the UTC moment `when`."""

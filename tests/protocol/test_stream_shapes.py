@@ -330,6 +330,15 @@ def test_null_as_a_word_ends_nothing(null):
     assert said.finish_reason == "length"
 
 
+@pytest.mark.parametrize(
+    ("word", "meant"),
+    [("MAX_TOKENS", "length"), ("model_length", "length"), ("sensitive", "content_filter")],
+)
+def test_a_cut_in_another_makers_word(word, meant):
+    said = read(stream_of(chunk({"content": "Hi"}), chunk({}, word)))
+    assert (said.finish_reason, said.facts["native_finish_reason"]) == (meant, word)
+
+
 def test_events_without_a_blank_line_between_them():
     lines = [f"data: {json.dumps(chunk({'content': c}))}\n" for c in "Hi"]
     for size in (0, 1):
