@@ -211,9 +211,8 @@ class CompletionStream:
 
     @staticmethod
     def _chunk(body: Mapping[str, Any]) -> Mapping[str, Any] | None:
-        """A reply in one piece as one chunk. A relay may wrap it: ``{"data": {...}}``."""
-        inner = body.get("data")
-        body = inner if "choices" not in body and isinstance(inner, Mapping) else body
+        """A reply in one piece as one chunk."""
+        body = _unwrapped(body)
         return body if body.get("choices") else None
 
     def take(self, chunk: Mapping[str, Any]) -> list[Delta]:
@@ -224,6 +223,7 @@ class CompletionStream:
 
     def _take(self, chunk: Mapping[str, Any], deltas: list[Delta]) -> None:
         """Add to `deltas` as it goes: what precedes a malformed value has arrived."""
+        chunk = _unwrapped(chunk)
         if len(self._facts) < len(_FACTS):
             for field, name in _FACTS.items():
                 if said := word(chunk.get(field)):
@@ -425,15 +425,22 @@ def _fault(error: object, redact: Callable[[str], str]) -> Fault:
     return Fault(redact(str(error)), "")
 
 
+def _unwrapped(body: Mapping[str, Any]) -> Mapping[str, Any]:
+    """What a relay may have wrapped: ``{"code": 0, "data": {...}}``."""
+    inner = body.get("data")
+    return inner if isinstance(inner, Mapping) and inner.get("choices") else body
+
+
 def error_of(chunk: Mapping[str, Any]) -> object:
     """The error that a chunk, or a reply with HTTP 200, is in place of an answer; None for none.
 
     SiliconFlow and vLLM have no ``error`` key, Anthropic's form has a type.
     """
-    if chunk.get("error") or chunk.get("choices"):
+    if chunk.get("error") or _unwrapped(chunk).get("choices"):
         return chunk.get("error")
     named = "error" in (chunk.get("object"), chunk.get("type")) or chunk.get("detail")
-    coded = "code" in chunk and (chunk.get("message") or chunk.get("msg"))
+    words = chunk.get("message") or chunk.get("msg")
+    coded = words and chunk.get("code", 0) not in (0, 200, "0", "200")
     failed = chunk.get("success") is False or coded or chunk.get("error_msg")
     return chunk if named or failed else None
 

@@ -11,7 +11,7 @@ import pytest
 
 from deepseek_jupyter.protocol.deltas import Fault, ReasoningDelta, TextDelta
 from deepseek_jupyter.protocol.messages import read_arguments
-from deepseek_jupyter.protocol.stream import CompletionStream, parse_json
+from deepseek_jupyter.protocol.stream import CompletionStream, error_of, parse_json
 from deepseek_jupyter.protocol.usage import Usage
 
 
@@ -337,6 +337,14 @@ def test_null_as_a_word_ends_nothing(null):
 def test_a_cut_in_another_makers_word(word, meant):
     said = read(stream_of(chunk({"content": "Hi"}), chunk({}, word)))
     assert (said.finish_reason, said.facts["native_finish_reason"]) == (meant, word)
+
+
+def test_what_a_relay_wraps():
+    wrapped = [{"code": 0, "msg": "ok", "data": chunk({"content": c})} for c in "Hi"]
+    said = read(stream_of(*wrapped, chunk({}, "stop")))
+    assert (said.answer, said.fault) == ("Hi", None)
+    assert error_of(wrapped[0]) is None
+    assert CompletionStream.whole(wrapped[0]).answer == "H"
 
 
 def test_events_without_a_blank_line_between_them():
