@@ -84,7 +84,10 @@ def variants_of(given: object, names: Mapping[str, Any], least: int = 2) -> tupl
     found = tuple(Variant.of(one, names) for one in (given if several else (given,)))  # type: ignore[attr-defined]
     called = [variant.name for variant in found]
     if twice := next((name for name in called if called.count(name) > 1), None):
-        raise ParameterError(f"The variant {twice} is there twice.", "repeats= asks one again.")
+        raise ParameterError(
+            f"The variant {twice} is there twice.",
+            "repeats= in a suite, times= in a comparison asks one again.",
+        )
     if len(found) < least:
         raise ParameterError(f"{len(found)} variants are too few to compare.", _FORM)
     return found

@@ -208,7 +208,6 @@ class Client:
             await pool.aclose()
 
     async def _attempt(self, exchange: Exchange) -> AsyncIterator[list[Event]]:
-        """Post once and read to the end."""
         built = exchange.begin()
         notices = list(built.notices)
         if exchange.key and travels_in_clear(exchange.url):
@@ -449,7 +448,6 @@ async def _read_events(
 
 
 async def _joined(head: bytearray, rest: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
-    """`head`, then `rest`."""
     yield bytes(head)
     async for chunk in rest:
         yield chunk
