@@ -113,14 +113,12 @@ class WebPage:
 
 @dataclass(slots=True, frozen=True)
 class Search:
-    """A search of the web that the server runs, or a page it opens, as far as it is: `query` is
-    what it looks for, `url` the page, `pages` what it found.
-    """
+    """A search of the web that the server runs, or a page it opens, as far as it is."""
 
     id: str
-    query: str = ""
-    url: str = ""
-    pages: tuple[WebPage, ...] = ()
+    query: str = ""  # what it looks for
+    url: str = ""  # the page
+    pages: tuple[WebPage, ...] = ()  # what it found
     status: str = ""
 
 

@@ -82,13 +82,11 @@ def unpacked(packed: str) -> list[Mark]:
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """How many times faster than it came `text` is played, and `thinking`; 0 is at once. With
-    `real` no silence is cut.
-    """
+    """How many times faster than they came text and thinking are played; 0 is at once."""
 
     text: float = 1.0
     thinking: float = 1.0
-    real: bool = False
+    real: bool = False  # no silence is cut
 
     @classmethod
     def parse(cls, said: str | float) -> Pace:
