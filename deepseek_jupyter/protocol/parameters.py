@@ -22,16 +22,12 @@ from deepseek_jupyter.errors import ParameterError, did_you_mean, shortened
 
 @dataclass(frozen=True, slots=True)
 class Parameter:
-    """One row: a kind, and the range or choices within it.
+    """One row: a kind, and the range or choices within it."""
 
-    `kind` is ``float``, ``int``, ``bool``, ``str``, ``object``, ``array``, ``stop``, ``choice``
-    (a tool_choice: word or object). `open_low` excludes the lower bound itself.
-    """
-
-    kind: str
+    kind: str  # of `_KINDS`
     low: float | None = None
     high: float | None = None
-    open_low: bool = False
+    open_low: bool = False  # `low` itself is excluded
     choices: tuple[str, ...] = ()
     pattern: str = ""
 

@@ -18,6 +18,7 @@ from deepseek_jupyter.errors import ParameterError
 from .deltas import Event, ReasoningDelta, TextDelta
 
 THINKING, ANSWER, CALLS = "tac"  # what a mark is of; after CALLS another round begins
+_KINDS = {ReasoningDelta: THINKING, TextDelta: ANSWER}
 
 _STEP = 0.01  # seconds
 _SILENCE = 2.0  # seconds; longer ones are cut
@@ -44,13 +45,9 @@ class Rhythm:
     def take(self, events: Iterable[Event], now: float) -> None:
         at, marks = now - self._began, self._marks
         for event in events:
-            if isinstance(event, TextDelta):
-                kind = ANSWER
-            elif isinstance(event, ReasoningDelta):
-                kind = THINKING
-            else:
+            if not isinstance(event, TextDelta | ReasoningDelta):
                 continue
-            length = len(event.text)
+            kind, length = _KINDS[type(event)], len(event.text)
             if marks and marks[-1][:2] == (at, kind):
                 marks[-1] = (at, kind, marks[-1][2] + length)
             elif length:
@@ -85,13 +82,11 @@ def unpacked(packed: str) -> list[Mark]:
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """How many times faster than it came `text` is played, and `thinking`; 0 is at once. With
-    `real` no silence is cut.
-    """
+    """How many times faster than they came text and thinking are played; 0 is at once."""
 
     text: float = 1.0
     thinking: float = 1.0
-    real: bool = False
+    real: bool = False  # no silence is cut
 
     @classmethod
     def parse(cls, said: str | float) -> Pace:

@@ -37,7 +37,6 @@ class Endpoints:
         self._client: Client | None = None
         self._settings: tuple[float, ...] = ()
         self._served: dict[str, str] = {}
-        self._moved: tuple[Provider, str, Provider] | None = None  # at a base URL that is set
 
     def provider(
         self, name: str | None = None, starting: Callable[[str], None] = lambda model: None
@@ -67,12 +66,7 @@ class Endpoints:
         url = self.config.base_url if chosen == (settled or "deepseek") else ""
         if not url and (chosen == "deepseek" or (chosen == settled and chosen in KEYLESS)):
             url = os.environ.get("DEEPSEEK_BASE_URL", "")
-        if not url:
-            return provider
-        moved = self._moved
-        if moved is None or moved[0] is not provider or moved[1] != url:
-            moved = self._moved = provider, url, provider.derive(base_url=url)
-        return moved[2]
+        return provider.derive(base_url=url) if url else provider
 
     def named(self, provider: str | None, model: str | None) -> tuple[str | None, str | None]:
         """`provider` and `model`, which may be ``provider:id``; other ids hold colons too."""

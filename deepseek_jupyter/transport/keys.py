@@ -198,7 +198,7 @@ class KeyFilter:
 
         For a filter that is between texts.
         """
-        if not self._key:
+        if not self._key or value is None or isinstance(value, int | float):
             return value
         if isinstance(value, str):
             return value if self.passes(value) else self.feed(value) + self.close()
