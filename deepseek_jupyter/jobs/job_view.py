@@ -121,7 +121,7 @@ class JobView:
         runner, tally = self._runner, self._runner.tally
         rate = tally.done / max(time.monotonic() - self._began, 0.001)
         parts = [f"{tally.done:,} of {self._rows:,} {self._noun}", f"{rate:,.1f} {self._noun}/s"]
-        if 0 < tally.done < self._rows:
+        if tally.in_flight and 0 < tally.done < self._rows:
             parts.append(f"{seconds((self._rows - tally.done) / rate)} left")
         for cap, currency in runner.caps:
             most = f" of {money(cap.most, currency)}" if cap.most and cap.most > 0 else ""

@@ -44,8 +44,10 @@ def wilson(right: float, count: int) -> Interval:
 
 
 def score_interval(scores: Sequence[float]) -> Interval:
-    """In which the mean lies: Wilson's where cases are right or wrong, else by bootstrap."""
-    if set(scores) <= {0.0, 1.0}:
+    """In which the mean lies: Wilson's where cases are right or wrong, else by bootstrap, which
+    has nothing to draw from where all are equal.
+    """
+    if set(scores) <= {0.0, 1.0} or len({*scores}) == 1:
         return wilson(sum(scores), len(scores))
     return bootstrap(scores)
 

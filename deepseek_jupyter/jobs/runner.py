@@ -90,7 +90,7 @@ class Result:
 
 @dataclass(slots=True)
 class Tally:
-    """What a job has done so far; `seconds` are those of all answers, `out` tokens of the last."""
+    """What a job has done so far; `recent` are tokens and seconds of answers, kept ones too."""
 
     done: int = 0
     asked: int = 0
@@ -98,9 +98,18 @@ class Tally:
     sent: int = 0
     in_flight: int = 0
     usage: Usage = field(default_factory=Usage)
-    seconds: float = 0.0
-    out: deque[int] = field(default_factory=lambda: deque(maxlen=1_000))
+    recent: deque[tuple[int, float]] = field(default_factory=lambda: deque(maxlen=1_000))
     last_errors: deque[str] = field(default_factory=lambda: deque(maxlen=3))
+
+    @property
+    def out(self) -> list[int]:
+        """The tokens of recent answers, the fewest first; [0] before the first."""
+        return sorted(tokens for tokens, _ in self.recent) or [0]
+
+    @property
+    def each(self) -> float:
+        """The seconds of an answer."""
+        return sum(took for _, took in self.recent) / max(1, len(self.recent))
 
 
 Read = Callable[[JobRequest, KeptAnswer], Any]
@@ -231,6 +240,7 @@ class Runner:
         if kept is not None:
             with suppress(errors.InvalidResponseError):  # the type has changed since
                 self._remember(request, kept, self._read(request, kept), asked=False)
+                self.tally.recent.append((kept.usage.completion_tokens, kept.times[1]))
                 return True
         if self._replay == "always":
             self._fail(request, errors.ReplayError("This row has no kept answer."))
@@ -268,7 +278,8 @@ class Runner:
             if cap.reserve(request.worst):
                 return True
             if not cap.reserved:
-                self._stop(cap.reason)
+                price = self.price(lane=request.lane)
+                self._stop(cap.reason(request.worst, price.currency if price else "USD"))
                 break
             self._settled.clear()
             await self._settled.wait()
@@ -287,6 +298,7 @@ class Runner:
             if isinstance(error, errors.RateLimitError) and request.refusals < _MOST_REFUSALS:
                 request.refusals += 1
                 wait = min(2.0, 0.05 * 2**request.refusals) * random.uniform(0.5, 1)
+                wait = max(wait, min(error.retry_after or 0.0, self._retry.patience))
             elif wait is None:
                 self._fail(request, error)
                 return
@@ -331,7 +343,6 @@ class Runner:
         self.limit.relax()
         self._dialects[request.lane] = exchange.dialect
         request.took = _now() - began
-        tally.seconds += request.took
         await self._take(request, exchange)
         return None
 
@@ -400,10 +411,13 @@ class Runner:
         if not self.stopped or self.error is not None:
             return self.error
         if any(cap.most == NOTHING for _, cap in self.lanes):
+            hint = "Run it with rows=5 first, or give budget=0.50; budget='none' goes without."
+            if not self.caps:
+                hint = "No price is known, so no cap can be held; budget='none' goes without."
             return errors.ConfigurationError(
                 f"{rows - done:,} rows are to be asked, and there is neither a budget nor a trial "
                 "of this task to take a cap from.",
-                "Run it with rows=5 first, or give budget=0.50; budget='none' goes without.",
+                hint,
             )
         counts = f"{done:,} of {rows:,} rows"
         return errors.JobStoppedError(f"Stopped after {counts}: {self.stopped}")
@@ -418,6 +432,8 @@ class Runner:
         """Settle a request that was billed, or may have been, and keep what came of it."""
         completion, prepared = exchange.completion, self.lanes[request.lane][0]
         usage, model = completion.usage, completion.model or prepared.request.model
+        if usage is not None and not usage.total_tokens and usage.cost is None:
+            usage = None  # figures that are none
         price = self.price(model, request.lane)
         cost = None if price is None else request.worst
         if usage is not None and (usage.cost is not None or price is not None):
@@ -427,8 +443,8 @@ class Runner:
         used = replace(usage or Usage(), cost=None)
         self._settle(request, cost or Decimal(), used.total_tokens)
         self.tally.usage = self.tally.usage + used
-        if whole:
-            self.tally.out.append(used.completion_tokens)
+        if usage is not None:
+            self.tally.recent.append((used.completion_tokens, request.took))
         currency = price.currency if price is not None else "USD" if cost is not None else ""
         key, name = request.key, f"{prepared.provider.name}:{model}"
         texts, end = (_text_of(completion), completion.reasoning or ""), completion.finish_reason

@@ -235,14 +235,19 @@ class SuiteJob:
         }
         kept_caps = {(self.key, name): cap for name, cap in caps.items()}
         trial_caps.setdefault(self._session, {}).update(kept_caps)
-        each = runner.tally.seconds / max(1, len(runner.tally.out))
-        time = seconds(len(left) * each / runner.limit.now)
+        time = seconds(len(left) * runner.tally.each / runner.limit.now)
+        unknown = next((said[0] for said in rows if said[-1] == "not known"), "")
         allowed = " and ".join(money(cap, name) for name, cap in caps.items())
         heads = ("variant", "left to ask", "tokens in", "tokens out, each", "price")
         remark = "Nothing is left to ask; rows='all' gives all cases."
         if left:
-            remark = f"rows='all' asks the rest in about {time}"
-            remark += f", for {allowed} at most." if caps else "."
+            remark = f"rows='all' asks the rest in about {time}, for {allowed} at most."
+            if unknown:
+                remark = (
+                    f"budget='none' asks the rest in about {time}: no price of {unknown} is known."
+                )
+            elif not caps:
+                remark = f"rows='all' asks the rest in about {time}."
         return Report("All cases", rows, heads, remark, quoted=1)
 
     def _check_currencies(self) -> None:

@@ -58,6 +58,7 @@ def map(
     >>> import deepseek_jupyter as ds
     >>> ds.map(reviews, "What is praised? {{ text }}", into="praised")  # doctest: +SKIP
     """
+    also = (also,) if isinstance(also, str) else tuple(also)
     given = MapOptions(to, into, rows, budget, also, truth, concurrency, max_errors, show, where)
     task = RowTask(get_session(), frame, question_of(prompt, options), given, user_namespace())
     return answered(task)
