@@ -47,6 +47,9 @@ class Comparison(dict[str, Reply]):
         super().__init__(answers)
         self._session = session
 
+    def __missing__(self, name: str) -> Reply:
+        raise ParameterError(f"There is no variant {name}.", f"Here: {', '.join(self)}.")
+
     def use(self, name: str) -> Reply:
         """Go on with this answer: the next question follows it, the others stay its siblings."""
         self._session.conversation.checkout(self[name].turn.id)
@@ -100,8 +103,8 @@ def compared(
     wanted = [Variant("")] if variants is None else variants_of(variants, names, least=1)
     if not 2 <= len(wanted) * times <= _MOST:
         raise ParameterError(
-            f"{len(wanted) * times} answers cannot be shown side by side.",
-            f"Compare 2 to {_MOST}: name variants, or ask one --times 5.",
+            f"From 2 to {_MOST} answers are shown side by side, not {len(wanted) * times}.",
+            "Name more variants or fewer, or ask one --times 5.",
         )
     if question.go_on:
         raise ParameterError("An answer cannot be continued by several.", "Leave --continue out.")

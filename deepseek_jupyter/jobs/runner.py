@@ -2,6 +2,7 @@
 
 * Requests with one key are asked once. What the journal keeps is not asked again.
 * The first request is sent alone: what all have in common is in the provider's cache afterwards.
+  Then 20, after which too many errors stop the job.
 * As many are asked at once as the limit allows, from one bounded queue: constant memory.
 * The worst case of a request is reserved before it leaves. One whose fate is not known (the
   connection broke, it was stopped) stays charged as reserved.
@@ -21,6 +22,7 @@ from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from functools import partial
 from itertools import islice
+from math import inf
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
@@ -249,15 +251,20 @@ class Runner:
     # Asking
 
     async def _enter(self, key: str) -> None:
-        """Wait for a place: as many as the limit says, one in any case, and one until the first
-        request is answered.
+        """Wait for a place: as many as the limit says, one in any case; one until the first request
+        is answered, and few until the share of errors says something.
         """
         limit = self.limit
-        while self._inside and (limit.inside >= limit.now or not self.tally.asked):
+        while self._inside and (limit.inside >= limit.now or len(self._inside) >= self._room):
             self._left.clear()
             await self._left.wait()
         self._inside.add(key)
         limit.inside += 1
+
+    @property
+    def _room(self) -> float:
+        asked = self.tally.asked
+        return inf if asked >= _FEWEST else _FEWEST if asked else 1
 
     def _leave(self, key: str, _: object = None) -> None:
         if key in self._inside:

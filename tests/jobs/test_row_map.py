@@ -249,6 +249,10 @@ class TestTrouble:
             everything(frame(500), concurrency=4)
         assert server.number < 60
         assert len(stopped.value.job.frame) == 500
+        server.fail, before = lambda body, number: 400, server.number
+        with pytest.raises(JobStoppedError):
+            everything(frame(500), "Others: {{ text }}", concurrency=200)
+        assert server.number - before <= 40
 
     def test_an_account_without_money_stops_it_at_once(self, serve):
         server = serve()
