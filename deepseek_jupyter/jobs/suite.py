@@ -66,8 +66,7 @@ def suite(
     """
     if "n" in options or repeats < 1:
         raise ParameterError(
-            "A request has one answer, and each case is asked once or more.",
-            "Leave n= out; repeats=3 asks each case three times.",
+            "n= is not taken, and repeats= is 1 or more.", "repeats=3 asks each case three times."
         )
     names, scorer = user_namespace(), scorer_of(score)
     frame = cases if is_frame(cases) else frame_of(suite_files.records(cases))
