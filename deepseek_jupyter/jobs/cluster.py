@@ -535,13 +535,13 @@ class ClusterRunner(Runner):
         self.cluster, self.problems = cluster, dict[str, str]()
         cluster.limit = lambda: self.limit.now
 
-    async def results(self) -> AsyncGenerator[list[Any]]:
-        """The results as they come, in any order."""
+    async def running(self) -> AsyncGenerator[list[None]]:
+        """Ask, to the end."""
         watching = asyncio.create_task(self.cluster.watch())
         try:
-            async with aclosing(super().results()) as batches:
-                async for batch in batches:
-                    yield batch
+            async with aclosing(super().running()) as several:
+                async for news in several:
+                    yield news
         finally:
             watching.cancel()
             await self.cluster.close()

@@ -97,7 +97,7 @@ class Tally:
     done: int = 0
     asked: int = 0
     failed: int = 0
-    sent: int = 0
+    again: int = 0
     in_flight: int = 0
     usage: Usage = field(default_factory=Usage)
     recent: deque[tuple[int, float]] = field(default_factory=lambda: deque(maxlen=1_000))
@@ -118,7 +118,9 @@ Read = Callable[[JobRequest, KeptAnswer], Any]
 
 
 class Runner:
-    """One job. `results` is for `Engine.drain`; after it `stopped` says why it ended early."""
+    """One job. `running` is for `Engine.drain`: it yields whenever there are new results in
+    `arrived`; after it `stopped` says why the job ended early.
+    """
 
     def __init__(
         self,
@@ -155,7 +157,8 @@ class Runner:
         self.cap, self.tally, self.stopped = cap, Tally(), ""
         self.error: DeepSeekError | None = None
         self.limit = _limit_of(session, [one for one, _ in self.lanes], concurrency)
-        self._results: asyncio.Queue[list[Result] | None] = asyncio.Queue()
+        self.arrived = deque[Result]()
+        self._news: asyncio.Queue[list[None] | None] = asyncio.Queue()
         self._ready: asyncio.Queue[JobRequest | None] = asyncio.Queue(_AHEAD)
         self._same: dict[str, list[JobRequest]] = {}  # by key, behind one that is on its way
         self._known: dict[str, Result] = {}
@@ -169,13 +172,13 @@ class Runner:
         self._journal, self._notebook = conversation.journal, conversation.notebook or ""
         self._memory = _in_memory.setdefault(session, {})
 
-    async def results(self) -> AsyncGenerator[list[Result]]:
-        """The results as they come, in any order."""
+    async def running(self) -> AsyncGenerator[list[None]]:
+        """Ask, to the end."""
         main = asyncio.create_task(self._run())
-        main.add_done_callback(lambda _: self._results.put_nowait(None))
+        main.add_done_callback(lambda _: self._news.put_nowait(None))
         try:
-            while (batch := await self._results.get()) is not None:
-                yield batch
+            while (news := await self._news.get()) is not None:
+                yield news
             await main
         finally:
             main.cancel()
@@ -311,6 +314,7 @@ class Runner:
                 return
             else:
                 attempt += 1
+            self.tally.again += 1
             await asyncio.sleep(wait)
             if self.limit.inside > self.limit.now:
                 self._leave(request.key)
@@ -327,7 +331,7 @@ class Runner:
             provider, built = replace(provider, dialect=dialect), None
         assert request.request is not None
         exchange = Exchange(request.request, provider, prepared.key, built)
-        tally.in_flight, tally.sent = tally.in_flight + 1, tally.sent + 1
+        tally.in_flight += 1
         try:
             await self.send(request, exchange)
         except DeepSeekError as error:
@@ -388,15 +392,15 @@ class Runner:
 
     def _give(self, request: JobRequest, result: Result, *, asked: bool = True) -> None:
         """Give the result of a request to it and to all that are equal to it."""
-        given = []
-        for one in (request, *self._same.pop(request.key, ())):
+        every = (request, *self._same.pop(request.key, ()))
+        for one in every:
             value = result.value
             if one.known and result.answer is not None and one.place != result.place:
                 value = self._read(one, result.answer)  # with the originals of its own
-            given.append(Result(one.place, result.answer, value, result.error))
-        self.tally.done += len(given)
+            self.arrived.append(Result(one.place, result.answer, value, result.error))
+        self.tally.done += len(every)
         self.tally.asked += asked
-        self._results.put_nowait(given)
+        self._news.put_nowait([])
 
     def _fail(self, request: JobRequest, error: DeepSeekError) -> None:
         tally, said = self.tally, str(error).partition("\n")[0]

@@ -292,6 +292,7 @@ class TestTrouble:
             everything(frame(3_000), concurrency=16)
         done = server.answered
         assert 0 < done < 3_000
+        assert len(ds.job.values) == ds.job.asked  # also of those that the display had not reached
         began = time.monotonic()
         everything(frame(done // 2))
         assert len(server.bodies) == server.accepted  # nothing of those is asked again
