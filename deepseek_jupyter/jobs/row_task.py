@@ -35,7 +35,7 @@ from .template import RowTemplate, is_text, template_of, text_of
 if TYPE_CHECKING:
     from deepseek_jupyter.asking.prepare import Prepared
     from deepseek_jupyter.asking.question import Question
-    from deepseek_jupyter.conversation.answers import KeptAnswer
+    from deepseek_jupyter.conversation.rows import KeptAnswer
     from deepseek_jupyter.protocol.usage import Price
     from deepseek_jupyter.session.session import Session
 
@@ -203,11 +203,11 @@ class RowTask:
             )
         rows, width, truth = options.rows, options.concurrency, options.truth
         if rows != "all" and not (isinstance(rows, int) and rows > 0):
-            raise ParameterError(f"rows={rows!r} is no number of rows.", "Give 5, or 'all'.")
+            raise ParameterError(f"rows={rows!r} is not a number of rows.", "Give 5, or 'all'.")
         if width is not None and not (isinstance(width, int) and width > 0):
-            raise ParameterError(f"concurrency={width!r} is no number of requests.", "Give 8.")
+            raise ParameterError(f"concurrency={width!r} is not a number of requests.", "Give 8.")
         if truth is not None and (truth not in labels or self.source.lazy):
-            raise ParameterError(f"truth={truth!r} is no column of an eager frame.")
+            raise ParameterError(f"truth={truth!r} is not a column of an eager frame.")
 
     def requests(self, places: Iterable[int] | None = None) -> Iterator[JobRequest]:
         """The requests of the rows at `places` (None: of all) that have a value in each column."""
@@ -245,7 +245,7 @@ class RowTask:
         provider, given = self.prepared.provider, budget not in (None, "none", 0)
         if given and not (isinstance(budget, int | float | Decimal) and budget > 0):
             raise ParameterError(
-                f"budget={budget!r} is no sum of money.", "Give 0.50, or 'none' to go without."
+                f"budget={budget!r} is not a sum of money.", "Give 0.50, or 'none' to go without."
             )
         left, tokens = left_to_spend(self.session, provider, self.prepared.teaching, self.price)
         cap = Cap(left, tokens)
@@ -256,12 +256,12 @@ class RowTask:
             return cap
         if self.price is None:
             raise ConfigurationError(
-                f"No price of {self.prepared.request.model} is known: no budget can be held.",
-                "Tell it with %config DeepSeek.prices, or give budget='none'.",
+                f"No price of {self.prepared.request.model} is known, so no budget can be checked.",
+                "Set it with %config DeepSeek.prices, or give budget='none'.",
             )
         if not self.prepared.built.body.get("max_tokens"):
             raise ConfigurationError(
-                "With a budget the length of an answer must be known, and this one may be of any.",
+                "A budget needs a limit for the length of an answer, and this one has none.",
                 "Give max_tokens=200, or a type that has an end: to=Literal[...], bool, int.",
             )
         return cap.bound(Decimal(str(budget)))

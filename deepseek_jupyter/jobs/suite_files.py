@@ -68,7 +68,7 @@ def read(path: str | Path, make: Callable[..., T]) -> T:
         return make(**content)
     except (OSError, ValueError, LookupError, TypeError, AttributeError, ArithmeticError) as error:
         why = f"{type(error).__name__}: {error}"
-        raise ParameterError(f"{path} is no saved suite ({why}).") from error
+        raise ParameterError(f"{path} is not a saved suite ({why}).") from error
 
 
 def inspect_log(name: str, variant: str, cases: Cases, attempts: Sequence[Attempt]) -> Log:

@@ -270,7 +270,7 @@ def judged(
     ask: Callable[[list[dict[str, str]]], Mapping[int, Any]],
 ) -> tuple[list[Attempt], int, int]:
     """The attempts with what a judge says of each; how many pairs have a verdict, and in how many
-    of them the two orders contradict each other: those are ties, for the order decided. Nothing
+    of them the two orders contradict each other: those are ties, because the order decided. Nothing
     says whose answers they are. Equal answers are a tie unasked.
 
     `sent` is each case's question and `raw` each attempt's answer, as they went over the wire: what

@@ -171,7 +171,7 @@ class TestFrames:
             (PROMPT, {"truth": "nothing"}, "truth"),
             (PROMPT, {"also": "nothing"}, "also"),
             (PROMPT, {"concurrency": 0}, "concurrency"),
-            (PROMPT, {"budget": -1, "max_tokens": 9}, "no sum"),
+            (PROMPT, {"budget": -1, "max_tokens": 9}, "sum of money"),
             ("{{ text.upper() }}", {}, "stands alone"),
             (PROMPT, {"attach": [1]}, "attach"),
         ],
