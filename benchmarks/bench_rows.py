@@ -157,7 +157,7 @@ def _script(environment: dict[str, str], python: Path, code: str, *words: object
     """What the script prints last, as JSON."""
     done = subprocess.run(
         [python, "-c", code, *map(str, words)],
-        env=environment, text=True, stdout=subprocess.PIPE, check=True,
+        env=environment, cwd=environment["HOME"], text=True, stdout=subprocess.PIPE, check=True,
     )  # fmt: skip
     return json.loads(done.stdout.splitlines()[-1])
 

@@ -63,7 +63,7 @@ def verdict(pair: Pair, costs: Mapping[str, Mapping[str, Decimal]]) -> str:
     if pair.floor >= LEVEL:
         return f"{head} They differ in {differ} of {n} cases; so few cannot show p below 0.05."
     show = f"With {n} cases only differences above {points(pair.visible)} points would show."
-    seen = f"Seen are {x} points ({low} to {high}), {p}."
+    seen = f"The scores differ by {x} points ({low} to {high}), {p}."
     if not pair.difference:
         return f"{head} {show} {seen}"
     needed = f"{pair.cases * (pair.visible / pair.difference) ** 2:,.0f}"
