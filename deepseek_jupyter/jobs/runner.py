@@ -302,13 +302,13 @@ class Runner:
             error = await self._try(request)
             if error is None:
                 return
-            wait = self._retry.delay(
-                error, attempt, random.random(), getattr(error, "retry_after", None)
-            )
-            if isinstance(error, errors.RateLimitError) and request.refusals < _MOST_REFUSALS:
+            told = getattr(error, "retry_after", None)
+            wait = self._retry.delay(error, attempt, random.random(), told)
+            limited = isinstance(error, errors.RateLimitError) and request.refusals < _MOST_REFUSALS
+            if limited and (told or 0) <= self._retry.patience:
                 request.refusals += 1
                 wait = min(2.0, 0.05 * 2**request.refusals) * random.uniform(0.5, 1)
-                wait = max(wait, min(error.retry_after or 0.0, self._retry.patience))
+                wait = max(wait, told or 0)
             elif wait is None:
                 self._fail(request, error)
                 return

@@ -30,6 +30,7 @@ from .row_task import MapOptions, RowTask, trial_caps
 from .runner import JobRequest, Result, Runner
 from .scorers import Scorer
 from .template import text_of
+from .trial import cap_of
 from .variant import Variant, check_different
 from .verbs import prompt_of
 
@@ -233,10 +234,7 @@ class SuiteJob:
                 most = max((one.worst for one in own), default=Decimal())
                 worst[currency] = max(worst.get(currency, most), most)
             rows.append((variant.name, f"{len(own):,}", f"{read:,}", f"{median(out):,.0f}", said))
-        caps = {
-            name: Decimal(f"{2 * cost + 16 * worst[name]:.1e}") + Decimal("0.0001")
-            for name, cost in likely.items()
-        }
+        caps = {name: cap_of(cost, worst[name]) for name, cost in likely.items()}
         kept_caps = {(self.key, name): cap for name, cap in caps.items()}
         trial_caps.setdefault(self._session, {}).update(kept_caps)
         time = seconds(len(left) * runner.tally.each / runner.limit.now)

@@ -101,12 +101,18 @@ def estimate(task: RowTask, runner: Runner, census: Census) -> tuple[Report, Dec
     if task.price is not None and longest:
         likely = task.price.cost(Usage(tokens_in, left * high)).amount
         worst = task.price.cost(Usage(8 * max(measured.values(), default=0), int(longest))).amount
-        # Twice what is likely, and the worst case of what is in flight; no more digits than known.
-        most = Decimal(f"{2 * likely + 16 * worst:.1e}") + Decimal("0.0001")
+        most = cap_of(likely, worst)
     said = (
         _advice(task, high, most) if left else "Nothing is left to ask; rows='all' gives all rows."
     )
     return Report("All rows", lines, (), said), most
+
+
+def cap_of(likely: Decimal, worst: Decimal) -> Decimal:
+    """A cap: twice what is likely, and the worst case of what is in flight; no more digits than
+    are known.
+    """
+    return Decimal(f"{2 * likely + 16 * worst:.1e}") + Decimal("0.0001")
 
 
 def _prices(task: RowTask, runner: Runner, tokens_in: int, out: Sequence[int]) -> Lines:

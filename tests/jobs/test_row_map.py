@@ -274,6 +274,8 @@ class TestTrouble:
         server.fail = lambda body, number: moments.append(time.monotonic()) or 429 * (number == 1)
         everything(frame(1))
         assert moments[1] - moments[0] >= 0.4
+        server.retry_after, server.fail = 3_600.0, lambda body, number: 429
+        assert everything(frame(1), "Again: {{ text }}", max_errors=1)["answer"].isna().all()
 
     def test_rows_that_cannot_be_read_end_the_job(self, serve):
         class Timestamp:
