@@ -131,7 +131,11 @@ def _replay(options: argparse.Namespace) -> tuple[str, int]:
         )
     content, problems = play(options.notebook, found)
     if options.out:
-        options.out.write_text(json.dumps(content, ensure_ascii=False, indent=1), "utf-8")
+        try:
+            options.out.write_text(json.dumps(content, ensure_ascii=False, indent=1), "utf-8")
+        except OSError as why:
+            said = f"{options.out} cannot be written: {why.strerror}."
+            raise ReplayError(said, "Name a file in another folder.") from None
     told = f"{options.notebook} ran from {options.pack} ({found}); nothing was sent."
     return "\n".join(problems or [told]), 1 if problems else 0
 

@@ -242,8 +242,8 @@ def name_of(value: Any, names: Mapping[str, Any], number: int) -> str:
 
 
 def _of_spec(spec: str, names: Mapping[str, Any]) -> Iterator[Wanted]:
-    whole = path_meant(spec)
-    if whole is not None and os.path.exists(whole):  # a colon may be a part of a path
+    whole = path_meant(spec) or (Path(spec) if ":" in spec else None)
+    if whole is not None and os.path.isfile(whole):  # a colon may be a part of a path
         yield _file(spec.strip("\"'"), whole)
         return
     refuse_address(spec)

@@ -98,10 +98,6 @@ def _matplotlib_picture(figure: Any) -> tuple[str, str]:
     return data_url(buffer.getvalue(), "png"), ""
 
 
-def _plotly_picture(figure: Any) -> tuple[str, str]:
-    return _by_helper("plotly", "kaleido", "kaleido", lambda: figure.to_image(format="png"))
-
-
 def _altair_picture(chart: Any) -> tuple[str, str]:
     def draw() -> bytes:
         buffer = io.BytesIO()
@@ -267,6 +263,6 @@ def _some(items: Sequence[str], indent: str = "  ") -> list[str]:
 _WORDS = {"matplotlib": matplotlib, "plotly": plotly, "altair": altair}
 _PICTURES = {
     "matplotlib": _matplotlib_picture,
-    "plotly": _plotly_picture,
+    "plotly": lambda f: _by_helper("plotly", "kaleido", "kaleido", lambda: f.to_image("png")),
     "altair": _altair_picture,
 }

@@ -95,18 +95,18 @@ class Pace:
     real: bool = False
 
     @classmethod
-    def parse(cls, said: str) -> Pace:
+    def parse(cls, said: str | float) -> Pace:
         """The pace of ``1``, ``4``, ``0``, ``real``, ``think=8`` or ``2,think=8``.
 
         Raises `ParameterError`.
         """
-        found = [_PACE.fullmatch(part.strip()) for part in said.split(",")]
+        found = [_PACE.fullmatch(part.strip()) for part in str(said).split(",")]
         if None in found:
             raise ParameterError(
                 f"pace cannot be {said!r}.",
                 "Use 1 as it came, 4 four times as fast, 0 at once, think=8, real, or 2,think=8.",
             )
-        speeds = {match["of"]: float(match["speed"] or 1) for match in found if match}
+        speeds = {m["of"]: float(m["speed"]) for m in found if m and m["speed"]}
         text = speeds.get(None, 1.0)
         return cls(text, speeds.get("think", text), any(m and m["real"] for m in found))
 
