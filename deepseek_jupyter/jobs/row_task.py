@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from functools import partial
+from numbers import Integral, Real
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
@@ -202,9 +203,9 @@ class RowTask:
                 "Give the answers another name with into=, or drop that column first.",
             )
         rows, width, truth = options.rows, options.concurrency, options.truth
-        if rows != "all" and not (isinstance(rows, int) and rows > 0):
+        if rows != "all" and not _positive(rows, Integral):
             raise ParameterError(f"rows={rows!r} is not a number of rows.", "Give 5, or 'all'.")
-        if width is not None and not (isinstance(width, int) and width > 0):
+        if width is not None and not _positive(width, Integral):
             raise ParameterError(f"concurrency={width!r} is not a number of requests.", "Give 8.")
         if truth is not None and (truth not in labels or self.source.lazy):
             raise ParameterError(f"truth={truth!r} is not a column of an eager frame.")
@@ -243,7 +244,7 @@ class RowTask:
         Raises `ConfigurationError` where a budget cannot be held.
         """
         provider, given = self.prepared.provider, budget not in (None, "none", 0)
-        if given and not (isinstance(budget, int | float | Decimal) and budget > 0):
+        if given and not _positive(budget, Real, Decimal):
             raise ParameterError(
                 f"budget={budget!r} is not a sum of money.", "Give 0.50, or 'none' to go without."
             )
@@ -265,3 +266,7 @@ class RowTask:
                 "Give max_tokens=200, or a type that has an end: to=Literal[...], bool, int.",
             )
         return cap.bound(Decimal(str(budget)))
+
+
+def _positive(value: Any, *kinds: type) -> bool:
+    return isinstance(value, kinds) and value > 0

@@ -310,6 +310,11 @@ class TestMoney:
         assert server.accepted == 50
         assert answered["answer"].tolist() == ["price"] * 200
 
+    def test_numbers_of_numpy_are_numbers(self, serve):
+        serve(as_json)
+        found = ds.map(frame(9), PROMPT, to=Topic, rows=np.int64(3), budget=np.int64(1), show=False)
+        assert len(found) == 3
+
     def test_the_longest_row_is_in_the_trial(self, serve):
         serve()
         rows = frame(50)
