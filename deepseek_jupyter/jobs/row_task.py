@@ -269,4 +269,4 @@ class RowTask:
 
 
 def _positive(value: Any, *kinds: type) -> bool:
-    return isinstance(value, kinds) and value > 0
+    return isinstance(value, kinds) and bool(value > 0)  # type: ignore[operator]
