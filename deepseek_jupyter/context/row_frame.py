@@ -118,7 +118,12 @@ class RowFrame:
             found = answered[new].reset_index(drop=True)
             meta = _looked_up(native._meta, names, known, found, how)
             return native.map_partitions(_looked_up, names, known, found, how, meta=meta)
-        once: Any = nw.from_native(answered).unique(subset=on, maintain_order=True)
+        if hasattr(answered, "take"):  # pyarrow has no keys of lists and structs
+            rows = zip(*(answered[name].to_pylist() for name in on), strict=True)
+            first = {_key(row): at for at, row in reversed([*enumerate(rows)])}
+            once: Any = nw.from_native(answered.take(sorted(first.values())))
+        else:
+            once = nw.from_native(answered).unique(subset=on, maintain_order=True)
         once = once.select(*on, *new)
         if type(native).__module__.startswith("polars"):
             return native.join(once.to_native().lazy(), on=on, how=how, maintain_order="left")

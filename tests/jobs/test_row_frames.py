@@ -70,6 +70,20 @@ def test_a_trial_of_a_lazy_frame_has_the_rows_of_its_values(serve, kind):
     assert {row["answer"] for row in as_rows(answered)} <= {"a", "b"}
 
 
+@pytest.mark.parametrize("kind", ["lazy polars", "duckdb", "ibis"])
+def test_lists_and_structs_of_a_lazy_frame_are_values_too(serve, kind):
+    server = serve()
+    told = {"li": [[1, 2], [3], [1, 2]], "st": [{"x": 1}, {"x": 2}, {"x": 1}], "n": [1, 2, 3]}
+    rows = {
+        "lazy polars": lambda: pl.LazyFrame(told),
+        "duckdb": lambda: duckdb.connect().from_arrow(pa.table(told)),
+        "ibis": lambda: ibis.memtable(pa.table(told)),
+    }[kind]()
+    answered = everything(rows, "Repeat: {{ li }} {{ st }}")
+    assert [row["answer"] for row in as_rows(answered)] == ["1}", "2}", "1}"]
+    assert server.accepted == 2
+
+
 def test_dask_keeps_its_index_and_partitions(serve):
     serve()
     answered = everything(dask_frame(), "Repeat: {{ text }}")
