@@ -23,11 +23,10 @@ from urllib.parse import urlsplit
 from uuid import uuid4
 
 from deepseek_jupyter import errors
-from deepseek_jupyter.context.row_frame import NewColumn, RowFrame, pandas_series
+from deepseek_jupyter.context.row_frame import NewColumn, RowFrame, dask_names, pandas_series
 from deepseek_jupyter.context.table import is_dask
 from deepseek_jupyter.conversation.rows import KeptAnswer
 from deepseek_jupyter.errors import ConfigurationError, DeepSeekError, ParameterError
-from deepseek_jupyter.privacy.levels import label_of
 
 from .row_map import Job, further
 from .row_task import ALSO, RowPrompts, RowTask
@@ -269,9 +268,7 @@ class Cluster:
             )
         waits = (config.connect_timeout, config.first_timeout, config.idle_timeout)
         self._orders = Orders(uuid4().hex, task.prompts.portable(), task.form, waits)
-        named = task.template.named
-        labels = [next(c for c in native.columns if label_of(c) == n) for n in named]
-        self.frame, self._columns = native, native[labels]
+        self.frame, self._columns = native, native[dask_names(native, task.template.named)]
         self.alive: dict[str, str] = {}  # processes by worker
         self.limit: Callable[[], int] = lambda: 1
         self._waiting: list[tuple[_FarRequest, asyncio.Future[Sent]]] = []

@@ -58,7 +58,7 @@ class Accuracy:
     @property
     def wrong(self) -> Any:
         """The rows whose answer is another than the truth."""
-        return self._source.picked(self._wrong)
+        return self._source.answered([], self._wrong)
 
     @property
     def confusion(self) -> Report:
@@ -157,8 +157,8 @@ class Job:
         return run(self._task, self._places, type(self))
 
     def picked(self, places: Sequence[int]) -> Any:
-        """Rows of an eager frame, by place."""
-        return self._task.source.picked(places)
+        """Rows by place; of a lazy frame, those that have their values."""
+        return self._task.source.answered([], places)
 
     @property
     def report(self) -> Report:

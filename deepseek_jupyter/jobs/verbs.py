@@ -98,7 +98,7 @@ def translate(
 
 
 def filter(frame: Any, prompt: str, *, into: str = "holds", **options: Any) -> Any:
-    """The rows of an eager frame for which a sentence holds: ``"{{ text }} is a complaint"``.
+    """The rows of a frame for which a sentence holds: ``"{{ text }} is a complaint"``.
 
     A trial comes back with the column `into`, so that its rows can be looked at. See `map`.
     """
