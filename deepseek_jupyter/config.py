@@ -105,7 +105,7 @@ class DeepSeek(Configurable):
         [Unicode(), Float()],
         default_value="0",
         help="How fast a kept answer is shown: 1 as it came, 4 four times as fast, 0 at once, "
-        "think=8 for thinking; silences over 2 s are cut, but for real.",
+        "think=8 for thinking; silences over 2 s are cut, except with real.",
     )
     recordings = List(
         Unicode(), help="Recordings (.dsrec, %deepseek pack) that answer questions, as replay says."
@@ -186,7 +186,6 @@ class DeepSeek(Configurable):
         words.choose(change["new"])
 
     def items(self) -> dict[str, Any]:
-        """Every setting and its value."""
         return {name: getattr(self, name) for name in sorted(self.trait_names(config=True))}
 
 

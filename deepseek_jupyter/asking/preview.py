@@ -226,7 +226,6 @@ def _as_sent(session: Session, turn: Turn, earlier: Turn) -> list[Message]:
 
 
 def _shortened(turn: Turn) -> list[Report]:
-    """Which attachments leave only in part."""
     sentences = turn.sending.get("shortened", ())
     return [Report("Not all of it leaves", remark="\n".join(sentences))] if sentences else []
 
@@ -317,7 +316,7 @@ def _masked(messages: Sequence[Message]) -> list[Report]:
     found = Counter((m[0], m[1]) for text in texts for m in PSEUDONYM.finditer(text))
     other = "a value that the data policy withholds"
     rows = [(name, f"{n:,}", _WHY.get(kind, other)) for (name, kind), n in sorted(found.items())]
-    heads = ("instead", "times", "of")
+    heads = ("pseudonym", "times", "replaces")
     return [Report("Masked", rows, heads)] if rows else [Report("Nothing was masked.")]
 
 

@@ -172,8 +172,8 @@ def fitting(options: Mapping[str, Any]) -> dict[str, Any]:
             continue
         fits = any(isinstance(value, types) for types, _ in kinds)
         if not fits or value != value or (isinstance(value, bool) and "bool" not in words):
-            told = " or ".join(said for _, said in kinds)
-            raise ParameterError(f"{name} cannot be {shortened(repr(value), 60)}: it is {told}.")
+            allowed = " or ".join(said for _, said in kinds)
+            raise ParameterError(f"{name} cannot be {shortened(repr(value), 60)}: it is {allowed}.")
     return found
 
 

@@ -327,7 +327,6 @@ def _bracketed(begin: str, drawn: list[str], end: str, depth: int) -> str:
 
 
 def _packed(drawn: list[str], indent: str) -> list[str]:
-    """Several short items a line."""
     rows = [indent]
     for item in drawn:
         if len(rows[-1]) + len(item) > _WIDE:

@@ -131,7 +131,6 @@ def _parsed(suffix: str, raw: bytes) -> str:
 
 
 def refuse_address(spec: str) -> None:
-    """Raise `ParameterError` for a URL."""
     if _URL.match(spec):
         raise ParameterError(
             f"{spec} is a web address; files are not downloaded.",

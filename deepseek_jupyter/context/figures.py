@@ -49,7 +49,6 @@ def attach(name: str, value: Any, policy: Policy, redactor: Redactor) -> Attachm
 
 
 def fingerprint(value: Any) -> str:
-    """Of all that it shows."""
     return _hash(_library(value), _whole(value))
 
 

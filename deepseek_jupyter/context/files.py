@@ -48,7 +48,7 @@ def path_meant(expression: str) -> Path | None:
     quoted = len(text) > 1 and text[0] in "\"'" and text[-1] == text[0]
     if quoted:
         text = text[1:-1]
-    # os.path, for `pathlib` raises over an unknown user and over a text too long for a name.
+    # os.path: `pathlib` raises over an unknown user and over a text too long for a name.
     path = os.path.expanduser(text)
     meant = _WRITTEN.match(text) or (quoted and os.path.isfile(path))
     return Path(path) if meant else None
@@ -77,7 +77,6 @@ def attach(name: str, value: Any, policy: Policy, redactor: Redactor) -> Attachm
 
 
 def fingerprint(value: Any) -> str:
-    """Of the file's bytes."""
     try:
         return digest(Path(value).read_bytes())
     except OSError:

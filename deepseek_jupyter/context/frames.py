@@ -217,7 +217,7 @@ def levels_of(table: Table, value: Any, policy: Policy) -> list[Level]:
         min(
             policy.level(column.name),
             *map(policy.ruled, _names_within(column)),
-            *map(policy.told, _records(column) if policy.names_columns else ()),
+            *map(policy.level_of_text, _records(column) if policy.names_columns else ()),
             *(level for other, level in enumerate(told) if other != at),
             FULL,
         )
@@ -310,7 +310,6 @@ def _most_rows(level: Level) -> int | None:
 
 
 def _rows(table: Table, columns: list[_RedactedColumn], chosen: Sequence[int]) -> Rows:
-    """The `chosen` rows, redacted."""
     open_columns = [column for column in columns if column.level >= SAMPLE]
     allowed = [_most_rows(column.level) for column in open_columns]
     if not chosen:

@@ -23,7 +23,7 @@ from .documents import number_at
 
 _PIECE = 1_200  # characters
 _K1, _B = 1.2, 0.75
-_MARK = 8  # tokens of the line that says where a part stands
+_MARK = 8  # tokens of the line that says where a part is from
 _ENDS = ("\n\n", "\n", ". ", "。", " ")
 _WORD = re.compile(r"[^\W_]+")
 CHINESE = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]+")

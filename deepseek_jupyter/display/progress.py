@@ -46,6 +46,5 @@ class Progress:
             print(shown, file=sys.stderr)
 
     def close(self) -> None:
-        """End the line in a terminal."""
         if self._begun and not has_frontend():
             print(file=sys.stderr)

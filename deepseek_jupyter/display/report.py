@@ -43,7 +43,6 @@ class _Shown:
         return plain(self._text())
 
     def said(self) -> _Shown:
-        """It in the user's language."""
         return self
 
     def _repr_pretty_(self, printer: Any, cycle: bool) -> None:

@@ -171,7 +171,6 @@ def ask(part: Any, orders: Orders, process: str, rows: Mapping[int, str]) -> lis
 
 
 def end(job: str) -> None:
-    """The job is over: close its connections."""
     from deepseek_jupyter.transport.engine import Stop, engine
 
     _ended.add(job)
@@ -363,7 +362,6 @@ class Cluster:
         return self._looking.result()
 
     def surveys(self, draws: int) -> list[tuple[Census, dict[int, int]]]:
-        """Of each partition: see `survey`."""
         from dask.delayed import delayed
 
         most = EXACT // self.frame.npartitions + 1
@@ -471,9 +469,11 @@ class Cluster:
             self._hand_out()
 
     def _fail(self, error: Exception) -> None:
-        """Nothing more can be sent."""
         if not isinstance(error, DeepSeekError):
-            error = ConfigurationError(f"The cluster cannot be reached: {type(error).__name__}.")
+            error = ConfigurationError(
+                f"The cluster cannot be reached: {type(error).__name__}.",
+                "Check that its scheduler runs, and the client's address.",
+            )
         every = [*self._waiting, *(pair for chunk in self._chunks for pair in chunk.requests)]
         for _, came in every:
             if not came.done():
@@ -586,7 +586,6 @@ class ClusterJob(Job):
 
     @classmethod
     def longest(cls, task: RowTask) -> JobRequest | None:
-        """The request of the longest row."""
         (places, _), cluster = cls.drawn(task, 1), Cluster(task)
         for place in places:
             part = cluster.partition(place >> _ROWS, next(iter(cluster.alive)))
@@ -603,7 +602,6 @@ class ClusterJob(Job):
 
     @property
     def rows(self) -> int:
-        """How many rows it is about."""
         return self._count
 
     @property

@@ -27,7 +27,7 @@ from deepseek_jupyter.display.frontend import current_cell
 from deepseek_jupyter.display.render import money, seconds
 from deepseek_jupyter.display.report import Report
 from deepseek_jupyter.display.surfaces import preparing
-from deepseek_jupyter.errors import ConfigurationError, ParameterError
+from deepseek_jupyter.errors import ConfigurationError, ParameterError, counted
 
 from .variant import Variant, check_different, variants_of
 
@@ -103,8 +103,8 @@ def compared(
     wanted = [Variant("")] if variants is None else variants_of(variants, names, least=1)
     if not 2 <= len(wanted) * times <= _MOST:
         raise ParameterError(
-            f"From 2 to {_MOST} answers are shown side by side, not {len(wanted) * times}.",
-            "Name more variants or fewer, or ask one --times 5.",
+            f"{counted(len(wanted) * times, 'answer')} cannot be shown side by side.",
+            f"Compare 2 to {_MOST}: name variants, or ask one --times 5.",
         )
     if question.go_on:
         raise ParameterError("An answer cannot be continued by several.", "Leave --continue out.")

@@ -70,7 +70,7 @@ class Variant:
         return replace(question, **given, parameters={**question.parameters, **self.parameters})
 
 
-_AGAIN = "Leave one out; times= (repeats= of a suite) asks one several times."
+_AGAIN = "repeats= in a suite, times= in a comparison asks one again."
 _FORM = 'Write "model", "provider:model" or "model?think=off&t=0", or a dict of these.'
 
 

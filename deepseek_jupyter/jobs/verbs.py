@@ -77,7 +77,7 @@ def classify(
     frame: Any, column: str, labels: Sequence[str], *, into: str = "label", **options: Any
 ) -> Any:
     """The label of `labels` that fits each text of `column` best; see `map` for the options."""
-    if not labels or not all(isinstance(label, str) for label in labels):
+    if isinstance(labels, str) or not labels or not all(isinstance(one, str) for one in labels):
         raise ParameterError("classify takes the labels as texts.", "['price', 'quality', 'other']")
     said = ", ".join(labels)
     options = {"to": Literal[tuple(labels)], "into": into, **options}

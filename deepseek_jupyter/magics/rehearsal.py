@@ -82,7 +82,6 @@ def _copy(session: Session) -> Session:
 
 
 def _commands(source: str, cell_id: str | None) -> Iterator[Command]:
-    """What a cell asks by a magic."""
     if match := _CELL.match(source):
         command = parse_cell(match[1], match[2], cell_id)
         yield replace(command, question=replace(command.question, by_prompt=True))

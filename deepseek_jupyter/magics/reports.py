@@ -16,8 +16,7 @@ from deepseek_jupyter.session.accounts import in_words, session_totals
 if TYPE_CHECKING:
     from deepseek_jupyter.session.session import Session
 
-
-_ROOMY = 6 << 30  # bytes of memory beside which the 2.1 GB of the larger embedded model are little
+_ROOMY = 6 << 30  # bytes of memory with room for the 2.1 GB of the larger embedded model
 
 
 def status(session: Session) -> Report:
@@ -26,7 +25,7 @@ def status(session: Session) -> Report:
     rows += _policy(session)
     rows.append(("conversation", counted(len(session.conversation.way()), "turn")))
     spent = in_words(session_totals(session))
-    rows.append(("spent", f"{len(session.spent)} answers" + (f", {spent}" if spent else "")))
+    rows.append(("spent", counted(len(session.spent), "answer") + (f", {spent}" if spent else "")))
     if session.last:
         rows.append(("last answer", session.last.footer))
     return Report("deepseek_jupyter", rows, remark="%deepseek help lists the commands.")

@@ -146,7 +146,7 @@ def _ibans(text: str) -> Iterator[tuple[int, int]]:
             yield match.span()
 
 
-_NUMBERS = r"[\d(+][\d ()./-]{8,}"  # in which cards and telephones stand, whole
+_NUMBERS = r"[\d(+][\d ()./-]{8,}"  # which cards and telephone numbers are in, whole
 _IN_TEXT, _IN_ASCII = re.compile(_NUMBERS), re.compile(_NUMBERS, re.ASCII)
 
 

@@ -48,7 +48,6 @@ class PolicyFiles:
 
     @property
     def paths(self) -> tuple[str, ...]:
-        """The paths of the files."""
         return tuple(file.path for file in self.files)
 
     @property

@@ -19,7 +19,7 @@ from typing import Any, Literal
 
 Role = Literal["system", "user", "assistant", "tool"]
 
-# Kinds of `reasoning_details` that hold no text: what other wires than chat want back beside it.
+# Kinds of `reasoning_details` that hold no text: what other wires than chat want back in addition.
 SIGNED = frozenset(("thinking", "redacted_thinking", "reasoning"))
 
 
@@ -63,24 +63,20 @@ class Message:
 
 
 def system(content: str) -> Message:
-    """A system message."""
     return Message("system", content)
 
 
 def user(content: str, images: Iterable[str] = ()) -> Message:
-    """A user message."""
     return Message("user", content, images=tuple(images))
 
 
 def assistant(
     content: str, *, reasoning: str | None = None, tool_calls: Iterable[ToolCall] = ()
 ) -> Message:
-    """An assistant message."""
     return Message("assistant", content, reasoning, tuple(tool_calls))
 
 
 def tool(content: str, tool_call_id: str) -> Message:
-    """The result of one tool call."""
     return Message("tool", content, tool_call_id=tool_call_id)
 
 

@@ -82,7 +82,7 @@ _BIAS = Parameter("float", -100, 100)
 # `rows`, each with the default where one is documented (`default`), and what it does (`says`); and
 # the names that each profile takes, as its pages document them (`taken`).
 _TABLE: Any = json.loads(Path(__file__).with_name("parameters.json").read_text("utf-8"))
-# What a reader is told of each: the default, and what it does.
+# The help on each: the default, and what it does.
 MEANINGS: Mapping[str, tuple[str, str]] = {
     name: (row.pop("default", ""), row.pop("says")) for name, row in _TABLE["rows"].items()
 }

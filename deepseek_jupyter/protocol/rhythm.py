@@ -42,7 +42,6 @@ class Rhythm:
         self._marks: list[tuple[float, str, int]] = []  # a `Mark` each, made often
 
     def take(self, events: Iterable[Event], now: float) -> None:
-        """Text that came at one moment."""
         at, marks = now - self._began, self._marks
         for event in events:
             if isinstance(event, TextDelta):

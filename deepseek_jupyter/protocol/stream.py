@@ -54,7 +54,7 @@ _MAX_BLANKS = 64  # after that many at the start no tag will come
 
 _EMPTY_FIRST = re.compile(r"\A(?:\s*\{\s*\})+(?=\s*\{)")
 # The end of a chain of thought whose beginning the template has put into the prompt: on a line's
-# end, for an answer may well speak of the tag.
+# end, because an answer may well speak of the tag.
 _UNOPENED = re.compile(r"\s*</think>[ \t]*(?:\n\s*|\Z)")
 
 # Fields of a chunk under the names of `Completion.facts`.
@@ -141,7 +141,6 @@ class CompletionStream:
 
     @property
     def completion(self) -> Completion:
-        """Everything so far."""
         return Completion(
             answer=joined("".join(self._answer)),
             reasoning=None if self._reasoning is None else joined("".join(self._reasoning)),
@@ -160,7 +159,6 @@ class CompletionStream:
         )
 
     def feed(self, chunk: bytes) -> list[Delta]:
-        """The deltas in `chunk`."""
         return self._decode(self.sse.feed(chunk))
 
     def close(self) -> list[Delta]:
@@ -211,7 +209,6 @@ class CompletionStream:
         return body if body.get("choices") else None
 
     def take(self, chunk: Mapping[str, Any]) -> list[Delta]:
-        """The deltas in one decoded chunk."""
         deltas: list[Delta] = []
         self._take(chunk, deltas)
         return deltas
@@ -438,7 +435,6 @@ class ThinkSplitter:
         return self._state == "answer" and not self._held
 
     def feed(self, text: str) -> Iterator[TextDelta | ReasoningDelta]:
-        """The deltas that `text` makes certain."""
         self._held += text
         if self._state == "start":
             self._begin()

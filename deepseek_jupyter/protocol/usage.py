@@ -58,7 +58,6 @@ class Usage:
         )
 
     def to_json(self) -> dict[str, int]:
-        """The record's form, every bucket spelled out."""
         return {
             "prompt_tokens": self.prompt_tokens,
             "completion_tokens": self.completion_tokens,
@@ -118,7 +117,6 @@ class Price:
 
     @classmethod
     def of(cls, hit: str, miss: str, output: str, currency: str = "USD") -> Price:
-        """From decimal strings."""
         return cls(Decimal(hit), Decimal(miss), Decimal(output), currency)
 
     @staticmethod
@@ -127,7 +125,6 @@ class Price:
         return _OURS.multiply(Decimal(str(amount)), Decimal(1_000_000))
 
     def cost(self, usage: Usage) -> Cost:
-        """What `usage` costs at this price."""
         with localcontext(_OURS):
             amount = (
                 usage.cache_hit_tokens * self.hit

@@ -36,7 +36,6 @@ class Wire:
     takes: frozenset[str] | None = None
 
     def stream(self, dialect: Dialect) -> CompletionStream:
-        """A decoder for one streamed reply."""
         return self.decoder(think_implied=dialect.think_implied)
 
     def parse(self, body: Mapping[str, Any], dialect: Dialect) -> Completion | None:

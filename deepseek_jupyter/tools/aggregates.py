@@ -86,7 +86,6 @@ def check(
 
 
 def _used(statement: Any, known: Mapping[str, GatedFrame]) -> list[GatedFrame]:
-    """The frames that `statement` reads."""
     own = {node.alias.casefold() for node in statement.walk() if kind(node) == "CTE"}
     found: dict[str, GatedFrame] = {}
     for node in statement.walk():

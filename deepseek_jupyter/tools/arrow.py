@@ -54,7 +54,6 @@ def plain_array(array: Any) -> Any:
 
 
 def _texts(series: Any) -> Any:
-    """Mixed objects as a card writes them."""
     import pyarrow as pa
 
     from deepseek_jupyter.context.table import plain, shown
@@ -101,8 +100,10 @@ def frame_of(value: Any, backend: str | None = None) -> Any:
     installed = [name for name in BACKENDS if find_spec(name)]
     chosen: Any = backend or next(iter(installed), None)
     if chosen not in installed:
-        wanted = f"{backend} is" if backend else "None of pandas, polars and pyarrow is"
-        raise ConfigurationError(f"{wanted} not installed.", "Install one of them.")
+        raise ConfigurationError(
+            f"{backend or 'A library for frames'} is not installed.",
+            "pandas, polars and pyarrow make frames: install one, or name an installed one.",
+        )
     rows = records_of(value)
     names = list(dict.fromkeys(name for row in rows for name in row))
     columns = {name: [row.get(name) for row in rows] for name in names}

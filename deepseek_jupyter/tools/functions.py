@@ -68,7 +68,6 @@ class Tool:
     facts: Callable[[Any], Mapping[str, Any]] | None = None
 
     def to_wire(self) -> dict[str, Any]:
-        """The item of the request's ``tools``."""
         described = {"name": self.name, "description": self.description}
         parameters = dict(self.parameters_schema)
         return {"type": "function", "function": {**described, "parameters": parameters}}

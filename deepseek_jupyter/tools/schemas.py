@@ -351,7 +351,6 @@ def repair_request(error: SchemaMismatchError) -> str:
 
 
 def pretty(value: Any) -> str:
-    """JSON for people."""
     return json.dumps(value, ensure_ascii=False, indent=2)
 
 
@@ -490,7 +489,6 @@ def _object(schema: Mapping[str, Any], references: References, depth: int) -> di
 
 
 def _number(schema: Mapping[str, Any]) -> Any:
-    """A number within the bounds."""
     low = schema.get("minimum", schema.get("exclusiveMinimum"))
     high = schema.get("maximum", schema.get("exclusiveMaximum"))
     step = schema.get("multipleOf") or 1

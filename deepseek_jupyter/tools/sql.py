@@ -200,7 +200,6 @@ class SqlTable:
 
     @property
     def free(self) -> bool:
-        """Whether all of it may leave."""
         return all(column.rows is None for column in self.columns)
 
     def within(self, scope: str) -> tuple[SqlColumn, ...]:
@@ -409,7 +408,7 @@ class SqlTool:
         self._limits = limits
         self._rows = rows
         self._sandboxes: dict[str, Sandbox] = {}
-        self._opening = threading.Lock()  # the calls of one round run beside each other
+        self._opening = threading.Lock()  # the calls of one round run side by side
 
     def __call__(self, query: str) -> QueryResult:
         """The result of `query`. Raises the errors of `check`, `Sandbox.query` and `fill`."""
@@ -451,14 +450,12 @@ class SqlTool:
         return "\n".join([*(f"-- {note}" for note in (*copied, *notes)), query])
 
     def close(self) -> None:
-        """End the processes that hold the tables."""
         for sandbox in self._sandboxes.values():
             sandbox.close()
         self._sandboxes.clear()
 
     @property
     def description(self) -> str:
-        """What the model reads about the tables."""
         lines = [_DESCRIPTION, "", *(_line(table) for table in self.tables)]
         if not all(table.free for table in self.tables):
             lines.insert(1, _RULES.format(self.least))

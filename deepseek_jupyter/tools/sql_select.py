@@ -113,14 +113,14 @@ class Gate:
     frames: Mapping[str, GatedFrame]
     least: int
     restore: Callable[[str], str]
-    sampled: bool = False  # somewhere in it a sample is drawn, anew each time
+    sampled: bool = False  # somewhere in it a sample is drawn, another each time
     joined: bool = False
     read: dict[str, set[str]] = field(default_factory=dict)  # by frame, the rows behind figures
     selects: int = 0
     values: int = 0
     conditions: int = 0  # within how many subqueries of conditions, which no result shows
-    figures: int = 0  # how many were met, told or not
-    shares: set[str] = field(default_factory=set)  # frames of which shares of all are told
+    figures: int = 0  # how many were met, shown or not
+    shares: set[str] = field(default_factory=set)  # frames of which shares of all are shown
 
     def query(self, node: Any, ctes: _Ctes, alike: bool = False, titled: bool = False) -> _Relation:
         """`node` as it will run. `alike`: equal rows count as one, as in UNION. `titled`: its

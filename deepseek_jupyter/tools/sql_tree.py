@@ -169,7 +169,6 @@ def date(text: str) -> str:
 
 
 def unit(name: str) -> str:
-    """A part of a date."""
     if name.lower() not in _WORDS["units"]:
         refuse(f"{name} is no part of a date here.", f"There are: {', '.join(_WORDS['units'])}.")
     return name.lower()
@@ -218,7 +217,7 @@ class Value:
     `out`: what it holds may leave, so it may be taken apart. `bare`: it may only be compared,
     grouped by and counted. `label`: shown, it becomes a pseudonym. `plain`: a column of a frame as
     it is, which an aggregate may read. `sets` are the sets of rows behind its aggregates: of two
-    sets there are ratios and nothing else, for their difference can be one row.
+    sets there are ratios and nothing else: their difference can be one row.
     """
 
     sql: str

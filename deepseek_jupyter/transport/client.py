@@ -228,13 +228,11 @@ class Client:
             self._shards.append(self._shard(_way(url)))
 
     async def close(self) -> None:
-        """Close every connection."""
         shards, self._shards = self._shards, []
         for shard in shards:
             await shard.http.aclose()
 
     async def _attempt(self, exchange: Exchange) -> AsyncIterator[list[Event]]:
-        """Post once and read to the end."""
         built = exchange.begin()
         notices = list(built.notices)
         if exchange.key and travels_in_clear(exchange.url):
@@ -352,7 +350,6 @@ class Client:
             shard.busy -= 1
 
     def _shard(self, way: Way) -> _Shard:
-        """A new pool."""
         here, in_clear = way
         file, folder = os.environ.get("SSL_CERT_FILE"), os.environ.get("SSL_CERT_DIR")
         connect, write = self.timeouts.connect, self.timeouts.write
@@ -480,7 +477,6 @@ async def _read_events(
 
 
 async def _joined(head: bytearray, rest: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
-    """`head`, then `rest`."""
     yield bytes(head)
     async for chunk in rest:
         yield chunk

@@ -159,7 +159,7 @@ class Stop:
             job.abandon()
 
 
-# What ends every drain of this context, beside the drain's own.
+# What ends every drain of this context, in addition to the drain's own.
 stops_all: ContextVar[Stop | None] = ContextVar("stops_all", default=None)
 
 
@@ -237,5 +237,4 @@ _ENGINE = Engine()
 
 
 def engine() -> Engine:
-    """The engine of this process."""
     return _ENGINE

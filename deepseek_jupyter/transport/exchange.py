@@ -90,7 +90,6 @@ class Exchange:
 
     @property
     def completion(self) -> Completion:
-        """What has arrived."""
         if self._whole is not None:
             return self._whole
         arrived = self.decoder.completion

@@ -479,6 +479,8 @@ class TestWays:
         assert (
             ds.classify(rows, "text", ["price", "x"], show=False)["label"].tolist() == ["price"] * 4
         )
+        with pytest.raises(ParameterError, match="labels as texts"):
+            ds.classify(rows, "text", "price")
         server.answer = lambda body: json.dumps({"score": 2})
 
         @dataclass

@@ -41,7 +41,7 @@ def test_status_tells_where_what_and_whose_key(run, server):
     run("%ds Hello?")
     told = run("%deepseek")
     assert "1 turn" in told
-    assert "1 answers, ~$" in told
+    assert "1 answer, ~$" in told
     assert server.requests[0].path.endswith("/chat/completions")
     assert len(server.requests) == 1, "the status asks nobody"
 
