@@ -76,7 +76,7 @@ def find(notebook: str | None, environ: Mapping[str, str]) -> list[Path]:
     machine (a remote kernel), the search begins at the working directory.
     """
     named = environ.get(VARIABLE)
-    first = [Path(named).expanduser()] if named else []
+    first = [Path(os.path.expanduser(named))] if named else []
     folder = Path(notebook).parent if notebook else _working_directory()
     if not folder.is_absolute() or not folder.is_dir():
         folder = _working_directory()

@@ -182,16 +182,6 @@ def fraction(nodes: list[Any]) -> float:
     return float(number(str(last.this)))
 
 
-def sampled(node: Any) -> str:
-    """A sample of so many rows, or so many of a hundred."""
-    held = args(node, "method", "size", "percent", "seed")
-    size: Any = held.get("size") or held.get("percent")
-    if kind(size) != "Literal":
-        refuse("A sample takes a number.", _HINTS["sample"])
-    amount, unit = number(str(size.this)), "ROWS" if "size" in held else "PERCENT"
-    return f" USING SAMPLE {amount} {unit}"
-
-
 def limited(parts: Mapping[str, Any]) -> str:
     """LIMIT and OFFSET among the `parts` of a query."""
     text = ""
@@ -271,7 +261,8 @@ def taken(value: Value, type_: str) -> Value:
     """`value`, which has to be of one type."""
     open_(value)
     if value.type not in (type_, "null"):
-        refuse(f"A {value.type} is used as a {type_}.", "Compare or convert it.")
+        spans = "Compare or convert it; a span of time is date_diff('day', a, b)."
+        refuse(f"A {value.type} is used as a {type_}.", spans)
     return value
 
 
