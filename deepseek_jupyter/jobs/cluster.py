@@ -23,11 +23,10 @@ from urllib.parse import urlsplit
 from uuid import uuid4
 
 from deepseek_jupyter import errors
-from deepseek_jupyter.context.row_frame import NewColumn, RowFrame, pandas_series
+from deepseek_jupyter.context.row_frame import NewColumn, RowFrame, dask_names, pandas_series
 from deepseek_jupyter.context.table import is_dask
 from deepseek_jupyter.conversation.rows import KeptAnswer
 from deepseek_jupyter.errors import ConfigurationError, DeepSeekError, ParameterError
-from deepseek_jupyter.privacy.levels import label_of
 
 from .row_map import Job, further
 from .row_task import ALSO, RowPrompts, RowTask
@@ -268,9 +267,7 @@ class Cluster:
             )
         waits = (config.connect_timeout, config.first_timeout, config.idle_timeout)
         self._orders = Orders(uuid4().hex, task.prompts.portable(), task.form, waits)
-        named = task.template.named
-        labels = [next(c for c in native.columns if label_of(c) == n) for n in named]
-        self.frame, self._columns = native, native[labels]
+        self.frame, self._columns = native, native[dask_names(native, task.template.named)]
         self.alive: dict[str, str] = {}  # processes by worker
         self.limit: Callable[[], int] = lambda: 1
         self._waiting: list[tuple[_FarRequest, asyncio.Future[Sent]]] = []
@@ -535,13 +532,13 @@ class ClusterRunner(Runner):
         self.cluster, self.problems = cluster, dict[str, str]()
         cluster.limit = lambda: self.limit.now
 
-    async def results(self) -> AsyncGenerator[list[Any]]:
-        """The results as they come, in any order."""
+    async def running(self) -> AsyncGenerator[list[None]]:
+        """Ask, to the end."""
         watching = asyncio.create_task(self.cluster.watch())
         try:
-            async with aclosing(super().results()) as batches:
-                async for batch in batches:
-                    yield batch
+            async with aclosing(super().running()) as several:
+                async for news in several:
+                    yield news
         finally:
             watching.cancel()
             await self.cluster.close()

@@ -47,6 +47,9 @@ class Comparison(dict[str, Reply]):
         super().__init__(answers)
         self._session = session
 
+    def __missing__(self, name: str) -> Reply:
+        raise ParameterError(f"There is no variant {name}.", f"Here: {', '.join(self)}.")
+
     def use(self, name: str) -> Reply:
         """Go on with this answer: the next question follows it, the others stay its siblings."""
         self._session.conversation.checkout(self[name].turn.id)

@@ -58,6 +58,7 @@ def map(
     >>> import deepseek_jupyter as ds
     >>> ds.map(reviews, "What is praised? {{ text }}", into="praised")  # doctest: +SKIP
     """
+    also = (also,) if isinstance(also, str) else tuple(also)
     given = MapOptions(to, into, rows, budget, also, truth, concurrency, max_errors, show, where)
     task = RowTask(get_session(), frame, question_of(prompt, options), given, user_namespace())
     return answered(task)
@@ -97,7 +98,7 @@ def translate(
 
 
 def filter(frame: Any, prompt: str, *, into: str = "holds", **options: Any) -> Any:
-    """The rows of an eager frame for which a sentence holds: ``"{{ text }} is a complaint"``.
+    """The rows of a frame for which a sentence holds: ``"{{ text }} is a complaint"``.
 
     A trial comes back with the column `into`, so that its rows can be looked at. See `map`.
     """
