@@ -237,10 +237,10 @@ def run(
         job.compare(options.truth)
     reports = [job.report, *job.failures()]
     if census is not None and not runner.stopped:
-        lines, most = estimate(task, runner, census())
+        lines, most, left = estimate(task, runner, census())
         if most is not None:
             trial_caps.setdefault(task.session, {})[task.key, task.currency] = most
-        reports.append(Report("All rows", lines, (), advice(task, runner, most)))
+        reports.append(Report("All rows", lines, (), advice(task, runner, most, left)))
     view.close(*reports)
     if (stopped := runner.stop_error(len(job.values), job.rows)) is not None:
         if isinstance(stopped, errors.JobStoppedError):

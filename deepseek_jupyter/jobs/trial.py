@@ -73,8 +73,10 @@ def census_of(
     return Census(count, len(first), missing, len(places), measured)
 
 
-def estimate(task: RowTask, runner: Runner, census: Census) -> tuple[Lines, Decimal | None]:
-    """What all rows would take, in words, and the cap for them; None where none can be held."""
+def estimate(task: RowTask, runner: Runner, census: Census) -> tuple[Lines, Decimal | None, int]:
+    """What all rows would take, in words; the cap for them, None where none can be held; and how
+    many are left to ask.
+    """
     measured, kept = census.measured, runner.kept(list(census.measured))
     sizes = [tokens for key, tokens in measured.items() if key not in kept]
     share = max(1.0, census.different / max(1, census.sampled))
@@ -93,11 +95,11 @@ def estimate(task: RowTask, runner: Runner, census: Census) -> tuple[Lines, Deci
     ]
     longest = task.prepared.built.body.get("max_tokens")
     if task.price is None or not longest:
-        return lines, None
+        return lines, None, left
     likely = task.price.cost(Usage(tokens_in, left * high)).amount
     worst = task.price.cost(Usage(8 * max(measured.values(), default=0), int(longest))).amount
     # Twice what is likely, and the worst case of what is in flight; no more digits than it knows.
-    return lines, Decimal(f"{2 * likely + 16 * worst:.1e}") + Decimal("0.0001")
+    return lines, Decimal(f"{2 * likely + 16 * worst:.1e}") + Decimal("0.0001"), left
 
 
 def _prices(task: RowTask, runner: Runner, tokens_in: int, out: Sequence[int]) -> Lines:
@@ -143,8 +145,10 @@ def leaving(task: RowTask) -> Lines:
     return [*lines, ("masked", found)] if found else lines
 
 
-def advice(task: RowTask, runner: Runner, cap: Decimal | None) -> str:
-    """How to go on after a trial."""
+def advice(task: RowTask, runner: Runner, cap: Decimal | None, left: int) -> str:
+    """How to go on after a trial that left so many rows to ask."""
+    if not left:
+        return "Nothing is left to ask; rows='all' gives all rows."
     if cap is not None and task.price is not None:
         most = money(cap, task.price.currency)
         return f"rows='all' asks the rest, for {most} at most; budget= sets another cap."

@@ -182,6 +182,7 @@ export interface ITurnActions {
   /** Ask the question of a turn again, in a new conversation if so. */
   again(record: ITurnRecord, fresh: boolean): void;
   goOn(): unknown;
+  settings(): unknown;
   answerToolCall(record: ITurnRecord, call: string, consent: Consent): void;
   /** Go on from an alternative of a token. */
   branch(id: string, at: number, choice: number): void;
@@ -230,7 +231,8 @@ export class TurnView implements IItem {
       remedies: {
         again: () => at(record => _actions.again(record, false)),
         goOn: () => _actions.goOn(),
-        fresh: () => at(record => _actions.again(record, true))
+        fresh: () => at(record => _actions.again(record, true)),
+        settings: () => _actions.settings()
       },
       seam: {
         show: last => _actions.show(last),
