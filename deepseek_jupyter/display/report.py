@@ -97,9 +97,9 @@ class Report(_Shown):
         """As a page shows it; with `fold` the title is the line of a closed fold."""
         shown, numbers = self.said(), self._numbers()
         title = inert(shown.title)
-        parts = [f"<p><b>{title}</b></p>"] if title and not fold else []
+        parts = [f'<p style="margin:.6em 0 .2em"><b>{title}</b></p>'] if title and not fold else []
         if self.rows:
-            parts.append('<table style="margin:0">')
+            parts.append('<table style="margin:0 0 .4em">')
             if self.heads:
                 parts.append(_row(shown.heads, "th", numbers))
             parts += [_row(row, "td", numbers) for row in shown.rows]
