@@ -25,12 +25,10 @@ _SCOPES = {
     **dict.fromkeys(("turn", "branch"), "This conversation"),
     "conversation": "This notebook",
 }
-_BAR = 12  # characters of the longest bar
-_EIGHTHS = " ▏▎▍▌▋▊▉"
 
 
 def usage(session: Session, by: By | None = None) -> Report:
-    """Tokens and cost, a row a `by` and a bar for its share; without `by` of this session."""
+    """Tokens and cost, a row a `by`; without `by` of this session."""
     if by is None:
         paid = sorted(session.ghosts.spent.values(), key=lambda total: total.key)
         rows = _as("rows", session.jobs.values())
@@ -131,11 +129,6 @@ def _named(totals: list[Total], by: By, journal: Journal) -> list[Total]:
 def _report(title: str, by: str, totals: list[Total]) -> Report:
     heads = [by, "answers", "new", "cached", "thinking", "out", "cost (estimate)"]
     rows = [_row(total) for total in totals]
-    if len(rows) > 1:  # of a single one the share says nothing
-        weights = _weights(totals)
-        heads.append("share")
-        bars = (_bar(weight, max(weights)) for weight in weights)
-        rows = [(*row, bar) for row, bar in zip(rows, bars, strict=True)]
     spent = in_words(totals)
     cached = sum(totals, Total("")).usage
     remark = f"In all {spent}." if spent else ""
@@ -143,18 +136,6 @@ def _report(title: str, by: str, totals: list[Total]) -> Report:
         share = cached.cache_hit_tokens / cached.prompt_tokens
         remark = f"{remark} {share:.0%} of the prompt tokens came from the cache.".strip()
     return Report(title, rows, heads if rows else (), remark)
-
-
-def _weights(totals: list[Total]) -> list[Decimal]:
-    """What the bars show: money where there is one currency, else tokens."""
-    if len({currency for total in totals for currency in total.cost}) == 1:
-        return [sum(total.cost.values(), Decimal()) for total in totals]
-    return [Decimal(t.usage.prompt_tokens + t.usage.completion_tokens) for t in totals]
-
-
-def _bar(weight: Decimal, most: Decimal) -> str:
-    eighths = int(weight / most * _BAR * 8) if most else 0
-    return ("█" * (eighths // 8) + _EIGHTHS[eighths % 8]).rstrip()
 
 
 def _row(total: Total) -> tuple[str, ...]:

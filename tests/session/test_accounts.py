@@ -62,12 +62,6 @@ def test_a_day_is_the_users_own(two_turns):
     assert column(usage(two_turns, "day"), "day") == [datetime.date.today().isoformat()]
 
 
-def test_the_longest_bar_is_the_largest_share(two_turns):
-    report = usage(two_turns, "branch")
-    bars = dict(zip(column(report, "branch"), column(report, "share"), strict=True))
-    assert len(bars["other"]) == 2 * len(bars["main"])
-
-
 def test_a_notebook_that_may_cost_too_much_is_refused_before_sending(two_turns, server):
     two_turns.config.notebook_budget = 2.05
     assert notebook_cost(two_turns, "USD") == 2
