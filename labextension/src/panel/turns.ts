@@ -47,6 +47,7 @@ export class TurnList {
     );
     const { node } = this._list;
     node.tabIndex = 0;
+    node.setAttribute('role', 'group');
     node.setAttribute('aria-label', trans.__('Conversation'));
     _options.link.transcriptChanged.connect(this._onTranscript, this);
     this._clock = window.setInterval(() => _options.state().running.forEach(id => this._show(id)), 1000);
