@@ -81,13 +81,15 @@ def estimate(task: RowTask, runner: Runner, census: Census) -> tuple[Lines, Deci
     sizes = [tokens for key, tokens in measured.items() if key not in kept]
     share = max(1.0, census.different / max(1, census.sampled))
     left, tokens_in = round(len(sizes) * share), round(sum(sizes) * share)
+    rows = f"{census.rows:,}, {census.different:,} different"
+    lines = [("rows", f"{rows}, {census.missing:,} without a value, which are not sent")]
+    if not left:
+        return lines, None, left
     out = sorted(runner.tally.out) or [0]
     low, high = (out[round((len(out) - 1) * part)] for part in (0.05, 0.95))
-    about = "≈ " if share > 1 else ""
-    rows, tally = f"{census.rows:,}, {census.different:,} different", runner.tally
+    about, tally = "≈ " if share > 1 else "", runner.tally
     passed = left * tally.seconds / len(out) / runner.limit.now
-    lines = [
-        ("rows", f"{rows}, {census.missing:,} without a value, which are not sent"),
+    lines += [
         ("left to ask", f"{about}{left:,}, {about}{tokens_in:,} tokens in"),
         ("tokens out, each", f"{median(out):,.0f} (90 % range {low:,} to {high:,})"),
         *_prices(task, runner, tokens_in, (left * round(median(out)), left * high)),
