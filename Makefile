@@ -28,6 +28,8 @@ FAST := $(EACH) --ignore tests/browser --ignore tests/kernel \
 # Browser, model, cluster, kernels. One process for the model, the others file by file: a file
 # shares its servers, pages and kernel.
 SLOW := -n 2 --dist loadfile -m "(browser or local_model or soak or slow or kernel) and not undisturbed"
+# Two files of streams in the page, which wait for most of their time, and nothing else.
+TIMED := -n 2 --dist loadfile -m undisturbed
 # What fails beside others is run once more with nothing beside it, and named: a page that shares its
 # cores can be late, a fault fails twice.
 judged = $(2) $(BIN)/pytest $(1) || { echo "Failed beside others; now each alone:"; \
@@ -46,7 +48,7 @@ test: .make/venv .make/model .make/chromium
 	$(MAKE) --output-sync -j 2 check test-labextension
 	$(call judged,$(FAST),$(MEMORY))
 	$(call judged,$(SLOW))
-	$(call judged,-m undisturbed)
+	$(call judged,$(TIMED))
 
 test-fast: .make/venv
 	$(MEMORY) $(BIN)/pytest $(FAST)

@@ -276,7 +276,7 @@ def what_if(asked: Any = None, *, models: Sequence[str]) -> Report:
     """
     from .conversation.conversation import Conversation
     from .conversation.exports import all_turns, rows
-    from .session.prices import what_if as reckoned
+    from .session.accounts import what_if as reckoned
 
     found = get_session().conversation if asked is None else asked
     if isinstance(found, Conversation):

@@ -1,10 +1,10 @@
 """Every exception this package raises on purpose, one class per cause.
 
 The four families below `DeepSeekError`: `ConfigurationError` (this side, before anything was sent),
-`TransportError` (the network), `APIError` (the server answered no), and `ResponseError` (an answer
+`TransportError` (the network), `APIError` (the server refused), and `ResponseError` (an answer
 came, but cannot be used); each class says its cause, and what to do.
 
-The functions above the tree word messages.
+The functions before the tree help to word messages.
 
 Interruption by the user is not in the tree: `Interrupted` is a `KeyboardInterrupt`, so that
 code which catches errors does not swallow a stop.
@@ -131,7 +131,7 @@ class PolicyError(ConfigurationError):
 
 
 class SchemaError(ConfigurationError):
-    """What was given as a schema is none, or asks for what no provider can promise."""
+    """What was given as a schema is not one, or asks for what no provider can guarantee."""
 
     hint_default = "Change the type or the schema, or ask without --schema."
 
@@ -214,7 +214,9 @@ class ContextLengthError(BadRequestError):
     """The messages and max_tokens together exceed the model's context window."""
 
     headline = "Question and conversation are too long for the model."
-    hint_default = "Shorten the prompt, start afresh with %deepseek reset, or lower --max-tokens."
+    hint_default = (
+        "Shorten the prompt, start a new conversation with %deepseek reset, or lower --max-tokens."
+    )
 
 
 class ContentRiskError(BadRequestError):

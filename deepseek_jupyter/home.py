@@ -1,8 +1,8 @@
 """The one directory that holds everything this package keeps on disk.
 
 ``DEEPSEEK_JUPYTER_HOME`` names it; without it the platform's own place for user data is used
-(platformdirs: ``~/.local/share/deepseek-jupyter`` on Linux). Keys, the embedded model, the
-server's socket file and the conversations' journal all lie below it.
+(platformdirs: ``~/.local/share/deepseek-jupyter`` on Linux). Keys, the embedded model, the server's
+socket file and the journal of conversations are below it.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from pathlib import Path
 
 from .errors import ConfigurationError
 
-# Where state lies of a user without a home directory: nothing can be made or read there.
+# The state directory of a user without a home directory: nothing can be made or read there.
 NOWHERE = Path(os.devnull) / "deepseek-jupyter"
 
 
@@ -47,14 +47,23 @@ def private_directory(*parts: str) -> Path:
     return path
 
 
+def replace_file(path: Path, text: str) -> None:
+    """Put a new file with `text`, for its owner alone, in the place of `path`."""
+    partial = path.with_name(f".{path.name}-{os.urandom(8).hex()}")
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0)
+    with open(os.open(partial, flags, 0o600), "w", encoding="utf-8") as file:
+        file.write(text)
+    partial.replace(path)
+
+
 def _close_to_others(path: Path) -> None:
     if os.name != "posix":
-        return  # Windows has no such modes; user data lies in the user's own profile
+        return  # Windows has no such modes; user data is in the user's own profile
     found = path.stat()
     mode = stat.S_IMODE(found.st_mode)
     if not mode & 0o077:
         return
-    # The user's home directory and those it lies in are not this package's to change.
+    # The user's home directory and those above it are not this package's to change.
     above = Path(os.path.expanduser("~")).resolve().is_relative_to(path.resolve())
     shared = above or mode & stat.S_ISVTX
     if found.st_uid == os.getuid() and not shared:

@@ -10,10 +10,9 @@
 * budget          what is refused because it is too long or may cost too much
 * prompt_cache    what the provider's cache can find again, and what broke it
 * fallback        where a question goes on to when its host turns it away
-* file_turns      turns that came with the notebook's file: does the user go on with them?
 * run             one question on its way, from the first byte to the reply
 * tool_rounds     calls of the model's, answers that have to fit a schema
-* consent         who decides whether a call runs
+* consent         what the user decides: whether a call runs, whether turns of a file are used
 * replay          the kept answer to a question that was asked before
 * reply           `Reply`
 * preview         what would be sent, or was

@@ -35,8 +35,8 @@ from deepseek_jupyter.session.session import Session, get_session
 from deepseek_jupyter.transport.engine import engine
 
 from .attachments import Wanted, kept_from_texts, resolved
+from .consent import aask_of_file, ask_of_file, is_to_be_asked
 from .fallback import TURNED_AWAY, prepare_all
-from .file_turns import aask_of_file, ask_of_file, is_to_be_asked
 from .prepare import Placed, Prepared, place
 from .question import Question
 from .replay import Replay, kept_answer
@@ -54,7 +54,7 @@ _places = WeakValueDictionary[tuple[object, ...], asyncio.Semaphore]()
 
 
 def _ignored(reply: Reply) -> None:
-    """Nobody waits for it."""
+    """For callers that do not want the reply."""
 
 
 # The front door
@@ -161,8 +161,8 @@ def ask(
 async def aask(session: Session, question: Question, on: Surface | None = None) -> Reply:
     """`ask` for code with a loop of its own; cancelling it stops the answer.
 
-    Of thousands at once only some are prepared and wait for their first word, two to a place: all
-    of them would be work for the garbage collector, a fifth of their time.
+    Of thousands at once, at most twice as many as may run are prepared: keeping all of them would
+    cost a fifth of the time in garbage collection.
     """
     on = on or surface(None)
     on.raises = _raises(session, question)
@@ -278,7 +278,7 @@ async def _arun(session: Session, question: Question, on: Surface, ended: Ended)
 def _events(
     session: Session, run: Run | Replay, ended: Ended, tick: float = _TICK
 ) -> Generator[Sequence[Event]]:
-    """What is shown of an answer, after nothing, when it has begun."""
+    """The events of an answer as they are shown; an empty list first, once it has begun."""
     try:
         with run:
             yield ()

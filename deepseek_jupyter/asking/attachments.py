@@ -74,8 +74,8 @@ class Wanted:
         return [self.name, *_names_in(self.name), *same]
 
     def shared(self, pattern: str) -> list[str]:
-        """Which of its columns a frame has whose name in the notebook fits `pattern`: those of
-        the same name, where any of their values is in both, or that cannot be told.
+        """Its columns that it shares with a frame of the notebook whose name fits `pattern`:
+        columns of one name that have a value in common, or of which this cannot be determined.
         """
         from deepseek_jupyter.context.frames import may_be_made_of
 
@@ -90,7 +90,7 @@ class Wanted:
 
     @property
     def columns_behind(self) -> set[str]:
-        """Columns of the frames in the expression, where it is no frame that shows its own."""
+        """The columns of the frames in its expression; empty where it is a frame itself."""
         if _columns_of(self.value):
             return set()
         behind = (self.names.get(name) for name in _names_in(self.name))
@@ -153,7 +153,7 @@ class Gathered:
 
     @property
     def images(self) -> tuple[str, ...]:
-        """Of all attachments that are not known."""
+        """The pictures of the attachments that the history does not have."""
         return tuple(url for a in self.attachments if a.name not in self.known for url in a.images)
 
     @property
@@ -188,7 +188,7 @@ class Gathered:
         return [f"Of `{'`, `'.join(names)}` the model reads {cut}." for cut, names in cuts.items()]
 
     def behind(self, path: Iterable[Turn]) -> Gathered:
-        """These attachments behind the turns of `path`: cards in those turns are known."""
+        """These attachments in a message after the turns of `path`, whose cards count as known."""
         cards = _cards(path)
         known = {a.name for a in self.attachments if a.hash and (a.name, a.hash, a.policy) in cards}
         hashes = {(name, hash) for name, hash, _ in cards}
@@ -269,7 +269,7 @@ def _file(name: str, path: Path, rules: str = "") -> Wanted:
 
 
 def named_value(expression: str, names: Mapping[str, Any], flag: str = "--attach") -> Any:
-    """What an expression of the user's, given to `flag`, means. Raises `ParameterError`."""
+    """The value of the expression that the user gave to `flag`. Raises `ParameterError`."""
     try:
         return eval(expression, dict(names))
     except NameError as error:
@@ -285,7 +285,7 @@ def named_value(expression: str, names: Mapping[str, Any], flag: str = "--attach
 
 
 def _mentioned(prompt: str, names: Mapping[str, Any]) -> tuple[str, list[Wanted]]:
-    """The prompt with the names of what it mentions, and what that is."""
+    """The prompt with a name for each mention, and the objects mentioned."""
     pieces: list[str] = []
     found: list[Wanted] = []
     at = 0
@@ -376,7 +376,7 @@ def protecting(session: Session) -> Redactor:
 
 
 def _holds(session: Session, card: tuple[str, str, str], files: Sequence[DataRules]) -> bool:
-    """Whether a card of the history would go under its policy today too."""
+    """Whether the policy of today would still let a card of the history leave."""
     if not files:
         return True
     (name, _, policy), names = card, user_namespace()
@@ -389,8 +389,9 @@ def _holds(session: Session, card: tuple[str, str, str], files: Sequence[DataRul
 
 
 def _ruled(redactor: Redactor, files: Sequence[DataRules]) -> Iterator[Held]:
-    """What rules of files keep of the notebook's frames, attached or not, where they name a frame
-    or a column or let no figures leave: what is made of a frame is recognised by its values.
+    """What the files' rules withhold of the notebook's frames, attached or not: rules that name a
+    frame or a column, or let no figures leave. What is made of a frame is recognised by these
+    values.
     """
     from deepseek_jupyter.context.frames import withhold
 
@@ -407,7 +408,7 @@ def _ruled(redactor: Redactor, files: Sequence[DataRules]) -> Iterator[Held]:
 
 
 def _tightenings(item: Wanted, files: Iterable[DataRules]) -> Iterator[str]:
-    """What the user reads where rules hold because of what an object seems to be made of."""
+    """Notices for the user where a rule applies because of what an object seems to be made of."""
     if behind := item.columns_behind:
         policy = tightened(Policy(FULL), item.known_as, files, item.shared)
         strictest = min(policy.ruled(column) for column in behind)
@@ -417,13 +418,13 @@ def _tightenings(item: Wanted, files: Iterable[DataRules]) -> Iterator[str]:
         known = any(fits_pattern(name, frame) for name in item.known_as)
         if not known and (shared := item.shared(frame)):
             yield (
-                f"The rule for {frame} holds for {', '.join(shared)} of `{item.name}`, which may "
-                "be made from it."
+                f"The rule for {frame} also applies to {', '.join(shared)} of `{item.name}`, which "
+                "may be made from it."
             )
 
 
 def kept_from_texts(session: Session, name: str, value: Any, names: Mapping[str, Any]) -> bool:
-    """Whether a rule, of the settings or a file, is to look into a value that goes into a text."""
+    """Whether a rule of the settings or a file limits what of a value may go into a text."""
     files = session.policy_files().data
     policy = policy_of(session, Wanted(name, value, names=names), files)
     level, asked = policy.whole, Policy().default
@@ -460,7 +461,7 @@ def policy_of(session: Session, item: Wanted, files: Iterable[DataRules]) -> Pol
 
 
 def held_back(turn: Turn, files: Iterable[DataRules]) -> bool:
-    """Whether files now let less leave than a card that `turn` has sent shows."""
+    """Whether the files now allow less than a card that `turn` has sent shows."""
     details = turn.sending.get("attachments", ())
     pairs: Iterable[tuple[Mapping[str, Any], Mapping[str, Any]]]
     pairs = zip_longest(turn.attachments, details, fillvalue={})
@@ -491,7 +492,7 @@ class DataCard:
 
     @property
     def tokens(self) -> int:
-        """Of the text, about."""
+        """Tokens of the text, estimated."""
         return self.attachment.tokens
 
     def __str__(self) -> str:

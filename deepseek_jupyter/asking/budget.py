@@ -48,7 +48,7 @@ def check_context(built: Built, provider: Provider) -> Built:
     """Raise `ContextLengthError` when what is sent, and what the answer needs (`max_tokens`, or a
     little), cannot fit.
 
-    Returns `built`, with a notice where nobody knows what the model takes.
+    Returns `built`, with a notice where the model's context is not known.
     """
     model = built.body["model"]
     limit = provider.facts(model).context
@@ -119,8 +119,8 @@ def check_spending(
 ) -> None:
     """Raise `ConfigurationError` or `PolicyError` where a budget may be exceeded.
 
-    The worst case is meant: nothing cached, and as long an answer as the request allows. `budget`
-    is the question's own, 0 for none; `earlier` what its earlier rounds used, which no account has
+    The worst case counts: nothing cached, and as long an answer as the request allows. `budget` is
+    the question's own, 0 for none; `earlier` what its earlier rounds used, which no account has
     yet. With `turn`, the id of a turn that is about to be asked, the worst case counts for every
     other question of this kernel until it is taken out of `session.held`.
     """
@@ -144,7 +144,7 @@ def check_spending(
 def left_to_spend(
     session: Session, provider: Provider, teaching: Teaching, price: Price | None
 ) -> tuple[Decimal | None, int | None]:
-    """What budgets leave, in the currency of `price` and in tokens; None for any amount."""
+    """What budgets leave, in the currency of `price` and in tokens; None where none limits it."""
     left, tokens, setting = list[Decimal](), list[int](), session.config.notebook_budget
     if price is not None and (cap := budget_at(session, setting, provider)):
         at = provider.name if isinstance(setting, Mapping) else ""
@@ -158,11 +158,11 @@ def left_to_spend(
 
 
 def _priced(price: Price | None, provider: Provider, model: str, budget: str) -> TypeGuard[Price]:
-    """Whether a budget is to be held. Raises `ConfigurationError` where it cannot be."""
+    """Whether there is a budget to check. Raises `ConfigurationError` where it cannot be."""
     if price is None and not provider.free:
         raise ConfigurationError(
-            f"No price of {model} at {provider.name} is known, so {budget} cannot be held.",
-            f"Tell it: %config DeepSeek.prices = {{'{provider.name}': {{'{model}': "
+            f"No price of {model} at {provider.name} is known, so {budget} cannot be checked.",
+            f"Set it: %config DeepSeek.prices = {{'{provider.name}': {{'{model}': "
             "[hit, miss, output, 'USD']}}, per million tokens; or ask with the budget 0.",
         )
     return price is not None

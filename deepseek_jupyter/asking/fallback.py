@@ -32,8 +32,8 @@ _UNFIT = (PolicyError, MissingKeyError, ParameterError, ContextLengthError)
 def prepare_all(session: Session, placed: Placed, on: Surface = NOWHERE) -> Prepared:
     """`prepare`, with the places that the question may go on to.
 
-    One that may not have the question is passed over, with a notice. One that may cost more than a
-    budget is refused with the question: the dearest counts.
+    A place that may not have the question is skipped, with a notice. Where the most expensive place
+    may exceed a budget, the question is refused.
     """
     first = prepare(session, placed, on)
     if not session.config.fallback:
@@ -51,7 +51,7 @@ def prepare_all(session: Session, placed: Placed, on: Surface = NOWHERE) -> Prep
         try:
             other = prepare(session, replace(placed, question=question), on)
         except _UNFIT as error:
-            notices.append(f"The fallback {name} is passed over: {error.what}")
+            notices.append(f"The fallback {name} is skipped: {error.what}")
             continue
         if where(other) not in map(where, (first, *others)):
             others.append(other)

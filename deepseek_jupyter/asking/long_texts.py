@@ -31,7 +31,7 @@ _SPEED, _READING = 40, 100  # tokens a second, before any answer came; tokens re
 
 
 def room_for(context: int, taken: int, parameters: Mapping[str, Any]) -> int:
-    """Tokens that documents may take beside `taken` others and the answer."""
+    """Tokens left for documents, next to `taken` others and the answer."""
     answer = int(parameters.get("max_tokens") or 0) or least_answer(context)
     return max(0, int((context - answer - taken) * _SPARE))
 
@@ -69,7 +69,9 @@ class MapPlan:
 
 
 def map_plan(tokens: int, context: int, taken: int, parameters: Mapping[str, Any]) -> MapPlan:
-    """The plan for `tokens` beside `taken` others. Raises `ContextLengthError` for too many."""
+    """The plan for documents of `tokens`, next to `taken` others in each request. Raises
+    `ContextLengthError` for too many.
+    """
     room = room_for(context, taken, parameters)
     for size in (min(room, context // _PARTS), room):
         count = -(-tokens // max(1, size * 9 // 10))  # a share is not filled to its end
@@ -140,7 +142,7 @@ def choices(
 
 
 def detail(a: Attachment, sent: str) -> dict[str, Any]:
-    """Where a document stands in the message that is `sent`, for its turn to keep."""
+    """Where in the message `sent` a document is, for its turn to keep."""
     at = sent.find(a.text) if a.unit else -1
     if at < 0:
         return {}

@@ -61,7 +61,7 @@ class NextTokens:
 
 
 def next_tokens(session: Session, text: str, n: int, **options: Any) -> NextTokens:
-    """Ask for one token after `text`. Raises `ParameterError` where the host does not say `n`."""
+    """Ask for one token after `text`. Raises `ParameterError` where no host reports `n`."""
     question = Question(
         _WISH,
         parameters={"max_tokens": 1, "top_logprobs": n},

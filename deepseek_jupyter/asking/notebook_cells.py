@@ -1,4 +1,4 @@
-"""The notebook's cells, from the best source that there is.
+"""The notebook's cells, from the best available source.
 
 1. A page with the extension: the document as it is at this moment.
 2. The notebook's file, where the running cell is in it: the document as it was saved last.
@@ -115,7 +115,7 @@ def _saved_cells() -> object:
 
 
 def cells_of(cells: object, cell_id: str | None) -> Document | None:
-    """The code cells of a notebook's JSON, which is not trusted to be one; None for nonsense."""
+    """The code cells of a notebook's JSON, which may be malformed; None if it is not a notebook."""
     if not isinstance(cells, list):
         return None
     code = [c for c in cells if isinstance(c, Mapping) and c.get("cell_type") == "code"]

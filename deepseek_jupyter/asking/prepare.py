@@ -1,8 +1,8 @@
-"""From a `Question` to everything that a request needs, refused here or fit to be sent.
+"""From a `Question` to everything that a request needs: either refused here, or ready to be sent.
 
 `place` finds where the question belongs and reads what it says, under the policy files, which are
 read once; `prepare` settles provider, key, model, the turn's message and the request, in this
-order, so that the cheapest refusal comes first. Nothing is changed before the last of them is past.
+order, so that the cheapest refusal comes first. Nothing changes before all of them have passed.
 
 Below them is what they use: the place, the history, the request, and what is said of it.
 """
@@ -85,13 +85,13 @@ class Placed:
 
     @property
     def tokens(self) -> int:
-        """Of `message`, about."""
+        """Tokens of `message`, estimated."""
         texts = (self.cells.text(), self.question.message)
         return sum(map(estimate_tokens, texts)) + sum(a.tokens for a in self.gathered.attachments)
 
     @property
     def images(self) -> tuple[str, ...]:
-        """Of all attachments."""
+        """The pictures of all attachments."""
         return tuple(url for a in self.gathered.attachments for url in a.images)
 
     def for_model(self, model: str, *, sees: bool) -> Placed:
@@ -238,7 +238,7 @@ def host(provider: Provider) -> str:
 
 
 def _changed(drawn: tuple[str, bytes], to: str, payload: bytes) -> str:
-    """What is not as a dry run showed it; "" where every byte is."""
+    """What differs from what a dry run showed; "" where no byte does."""
     if drawn == (to, payload):
         return ""
     before, after = json.loads(drawn[1]), json.loads(payload)
@@ -272,7 +272,7 @@ def _last(session: Session, conversation: Conversation) -> Turn | None:
 
 
 class _Preparation:
-    """What the steps of `prepare` settle, each by what those before it have."""
+    """What the steps of `prepare` settle, each from the results of those before it."""
 
     def __init__(self, session: Session, placed: Placed, on: Surface) -> None:
         self.session, self.config = session, session.config
@@ -400,7 +400,7 @@ class _Preparation:
                 model_id(dialect, self.model, think, effort)
                 thinking_fields(dialect, self.model, think, effort)
             except ParameterError as error:
-                self.told.append(f"The settings of thinking do not count here: {error.what}")
+                self.told.append(f"The thinking settings do not apply here: {error.what}")
                 return None, None
         return think, effort
 
@@ -434,7 +434,7 @@ class _Preparation:
 
     def _said(self, turn: Turn) -> list[Message]:
         """What an earlier turn says to the model now: its texts under today's policies. A card that
-        shows what a policy file keeps back by now stays here, with all that went with it.
+        shows more than a policy file allows today is left out, with all that was sent with it.
         """
         if turn.sent and held_back(turn, self.files.data):
             turn = replace(turn, sent=turn.prompt, images=())
@@ -462,7 +462,7 @@ class _Preparation:
         if begins := self.question.begins:
             if not prefix:
                 raise ParameterError(
-                    f"{self.provider.title} cannot go on from the beginning of an answer.",
+                    f"{self.provider.title} cannot continue an answer whose beginning is given.",
                     "-p deepseek and -p local can, and vLLM, SGLang, llama.cpp and OpenRouter.",
                 )
             of = begins.of and replace(begins.of, answer=begins.text, reasoning=None)
@@ -550,7 +550,7 @@ class _Preparation:
         window: Window,
         texts: Sequence[tuple[str, str]],
     ) -> Turn:
-        """`turn` with what is to be known of its request; `texts` are its message's parts."""
+        """`turn` with the facts about its request; `texts` are its message's parts."""
         shortened = list(turn.sending["shortened"])
         if count := window.dropped:
             what = "The oldest turn is" if count == 1 else f"The {count} oldest turns are"

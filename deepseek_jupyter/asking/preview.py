@@ -86,7 +86,7 @@ class Preview:
 
     @property
     def messages(self) -> list[dict[str, Any]]:
-        """As the body has them."""
+        """The messages as they are in the body."""
         return list(self.body["messages"])
 
     def __str__(self) -> str:
@@ -164,10 +164,12 @@ def gauge(session: Session, question: Question) -> str:
 
 
 def drawn(id: str = "") -> Question:
-    """The question of a dry run, the newest without an `id`; asked, it sends what that showed."""
+    """The question of the dry run `id` (the newest without one): it sends what was shown."""
     question = _drawn.get(id or next(reversed(_drawn), ""))
     if question is None:
-        raise ParameterError("This kernel has not drawn that, or others since.", "Draw it again.")
+        raise ParameterError(
+            "This kernel did not make that drawing, or has made others since.", "Draw it again."
+        )
     return question
 
 
@@ -227,7 +229,7 @@ def _as_sent(session: Session, turn: Turn, earlier: Turn) -> list[Message]:
 
 
 def _shortened(turn: Turn) -> list[Report]:
-    """What leaves only in part."""
+    """Which attachments leave only in part."""
     sentences = turn.sending.get("shortened", ())
     return [Report("Not all of it leaves", remark="\n".join(sentences))] if sentences else []
 

@@ -29,13 +29,13 @@ class Prefix:
     dropped: int = 0
 
     def text_of(self, *, system: bool) -> str:
-        """The first text of the system prompt, or behind it; "" without one."""
+        """The text of the system prompt, or of the first message after it; "" without one."""
         found = (m.content for m in self.messages if (m.role == "system") is system)
         return next(found, "")
 
 
 def in_cache(before: object, now: Prefix) -> int:
-    """Tokens of `now` that the request `before` begins with too, about: a cache may have them."""
+    """Estimated tokens at the beginning of `now` with which `before` began too."""
     if not isinstance(before, Prefix) or before.tools != now.tools:
         return 0
     if (before.provider, before.model) != (now.provider, now.model):

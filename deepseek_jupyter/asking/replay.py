@@ -176,7 +176,7 @@ class Replay:
             raise Interrupted(reply=self.reply) from None
 
     def _broken_off(self) -> Turn:
-        """What was seen of it; no part of the conversation, where the answer is whole."""
+        """The turn with what was seen; outside the conversation, which has the whole answer."""
         thinking = "".join(d.text for d in self._said if isinstance(d, ReasoningDelta))
         answer = "".join(d.text for d in self._said if isinstance(d, TextDelta))
         turn, rounds = self.reply.turn, self._transcript.rounds

@@ -35,7 +35,7 @@ _CUT = frozenset(
 
 
 def record_of(turn: Turn) -> dict[str, Any]:
-    """The record of a turn with what its card shows besides: the footer, and where quotes stand."""
+    """The record of a turn with what else its card shows: the footer, and the places of quotes."""
     record = turn.record
     record["footer"] = footer(record)
     return {**record, "cites": turn.cites} if turn.cites else record
@@ -66,7 +66,7 @@ class Reply:
 
     @property
     def text(self) -> str:
-        """The answer as shown: pseudonyms have their originals again, but in targets of links."""
+        """The answer as shown: with the originals of pseudonyms, except in targets of links."""
         return self._seen.answer
 
     @property
@@ -249,9 +249,10 @@ class Reply:
         return final_bundle({**self.record, "notices": notices}, seen=seen)
 
     def changed(self) -> list[str]:
-        """A sentence for each attached object that is another now than when it was asked about.
+        """A sentence for each attached object that has changed since it was asked about.
 
-        Known by its name in the notebook; what is gone or was an expression is not looked at.
+        Objects are found by name in the notebook; those that are gone, and expressions, are
+        skipped.
         """
         if not self.turn.attachments:
             return []

@@ -71,7 +71,7 @@ class Run:
         *,
         sync: bool = True,
     ) -> None:
-        """Without `sync` the caller sees to it that the disk has the turn: `Memory.group_sync`."""
+        """Without `sync` the caller waits for the disk itself, by `Memory.group_sync`."""
         self.stop = Stop()
         self.reply: Reply | None = None
         self._unsaved = 0.0  # when the first came of what the journal does not have
@@ -220,7 +220,7 @@ class Run:
         self._surface.refresh(self._transcript, self._transcript.take_fresh(), now)
 
     def _in_answer(self, batch: list[Event]) -> list[Event]:
-        """What a function's call or a beginning has of the answer, as the answer's text."""
+        """`batch` with the answer's text where it comes as arguments or after a beginning."""
         asked = self._prepared.asked
         if self._unsaid and any(isinstance(event, TextDelta) for event in batch):
             batch, self._unsaid = [TextDelta(self._unsaid), *batch], ""
@@ -244,8 +244,8 @@ class Run:
         return problem is not None
 
     def _finish(self, problem: DeepSeekError | None, stopped: bool) -> None:
-        """Make the reply, keep it and show it, to the end: without the last word the output would
-        say for ever that the answer is on its way. An interrupt meanwhile waits.
+        """Make the reply, keep it and show it, to the end: otherwise the output would show for ever
+        that the answer is coming. An interrupt meanwhile waits.
         """
         with interrupts_held() as came:
             try:
@@ -440,7 +440,7 @@ _ENDINGS = {
 
 
 def _emptiness(completion: Completion) -> EmptyAnswerError | None:
-    """The error for an answer without words; a limit met while thinking is only told."""
+    """The error for an answer without text; reaching the limit while thinking is only a notice."""
     if not completion.empty or (completion.reasoning and completion.finish_reason == "length"):
         return None
     if completion.reasoning:
@@ -450,7 +450,7 @@ def _emptiness(completion: Completion) -> EmptyAnswerError | None:
         )
     if completion.answer and completion.finish_reason == "length":
         return EmptyAnswerError(
-            "The model sent blanks up to the token limit.",
+            "The model sent only whitespace up to the token limit.",
             "Show the JSON that is wanted in the prompt, or ask without -f json.",
         )
     return EmptyAnswerError("The model returned no answer.")

@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 _LIMIT = "not run: the limit of {} rounds of calls is reached. Answer with what you have."
 _AGAIN = "not run: this call was made before, and its result is above. Answer with what you have."
 
-_HOLDS_ROWS = "This result holds rows of your data. May it be sent, as it is here?\n\n"
+_HOLDS_ROWS = "This result contains rows of your data. May it be sent, as it is here?\n\n"
 _KEPT = "kept here: the result holds rows of {}, and the user did not agree to sending them."
 
 
@@ -302,7 +302,7 @@ class ToolRounds:
     def _consent(
         self, current: _Round, call: ToolCall, text: str, key: tuple[str, str], result: bool = False
     ) -> Generator[Need, Any, ConsentAnswer]:
-        """The user's word; `key` is what an "always" allows."""
+        """The user's decision; `key` is what an "always" allows."""
         text, turn = visible(text), self._prepared.turn.id
         current.decisions[call.id] = "asking"
         kind = {"kind": "result"} if result else {}

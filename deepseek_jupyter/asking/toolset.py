@@ -66,8 +66,8 @@ def tools_of(
 
 
 def offers_tools(provider: Provider, model: str) -> bool:
-    """Whether `model` is known to call tools; of what a server of the user's own runs, or of other
-    makers' models, nobody knows, and a host that cannot refuses the whole question.
+    """Whether `model` is known to call tools. Of models on the user's own servers, and of other
+    makers, it is not known, and a host that cannot refuses the whole question.
     """
     if provider.name == "local":
         from deepseek_jupyter.local import MODELS
@@ -83,7 +83,7 @@ def offers_tools(provider: Provider, model: str) -> bool:
 
 
 def _may_offer(session: Session, question: Question) -> bool:
-    """Not where an answer of a form is wanted, or code is to be changed or continued."""
+    """Whether `sql` may be offered unasked: not with a schema, nor to change code or continue."""
     own = "tools" in {**session.config.parameters, **question.parameters}
     formed = question.schema is not None or question.format == "json"
     return session.config.offer_sql and not (own or formed or question.material or question.go_on)
@@ -139,7 +139,7 @@ def function_named(name: str, names: Mapping[str, Any]) -> Callable[..., Any]:
 
 
 def keep(value: Any) -> str:
-    """Keep a large result in the notebook; the name under which it is, "" outside IPython."""
+    """Store a large result in the notebook; returns its name, "" outside IPython."""
     names = user_namespace()
     if "get_ipython" not in names:
         return ""

@@ -67,7 +67,7 @@ def read_edits(
         if source.strip() and source.rstrip() != cells[count].source.rstrip()
     ]
     notes += [
-        f"The new source of {edit.run.name} is no valid Python; look at it before you accept."
+        f"The new source of {edit.run.name} is not valid Python; look at it before you accept."
         for edit in edits
         if parsed(edit.after) is None
     ]

@@ -192,7 +192,7 @@ def stale_notes(
     notebook: Mapping[str, NotebookCell] | None = None,
     saved: float = 0.0,
 ) -> list[str]:
-    """One sentence for each definition that the page does not show as it took effect.
+    """One sentence for each definition whose cell on the page differs from the code that ran.
 
     `notebook` has the cells by id as they were `saved` (seconds since the epoch); what it says of
     runs that are newer proves nothing. Without it only the runs speak.

@@ -12,7 +12,7 @@
 * `files`: texts and pictures by their path; `documents` reads them, those with a structure in the
   process of `document_worker`.
 * `relevance`: the parts of documents that a question is about.
-* `quotes`: where a quote of an answer stands in what was sent.
+* `quotes`: where a quote of an answer is found in what was sent.
 * `cell_text`: cells of the notebook.
 * `sources`: functions and classes by their source, modules by their names.
 * `containers`: dicts, lists, texts, numbers.

@@ -31,7 +31,7 @@ def kind_of(value: Any) -> Any:
 
 
 def leaves_whole(value: Any) -> bool:
-    """Whether it is a text, or consists of texts: it is cut for no card's budget."""
+    """Whether it is a text, or consists of texts, which no card's budget shortens."""
     kind = kind_of(value)
     return bool(getattr(kind, "leaves_whole", lambda _: kind in (files, cell_text))(value))
 

@@ -145,7 +145,8 @@ def type_name(value: Any) -> str:
 
 def cut(text: str, tokens: int, more: str = "") -> tuple[str, str]:
     """`text`, or its beginning and how much is left out, in at most `tokens`; and how much of it
-    that is in words (``66 of 1,200 lines``), "" for all. `more` follows `text` and is left out.
+    that is in words (``66 of 1,200 lines``), "" for all. `more` is text after it that is left out
+    in any case.
     """
     if not more and estimate_tokens(text) <= tokens:
         return text, ""

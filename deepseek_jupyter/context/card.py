@@ -302,7 +302,7 @@ def _range(column: Column) -> list[str]:
 
 
 def _figures(column: Column, present: Sequence[Any]) -> list[Any]:
-    """The values of rows, and between them, that `_range` and `_quartiles` tell."""
+    """The values of rows, and between them, that `_range` and `_quartiles` show."""
     figures = [column.low, column.high]
     if len(present) >= 4:
         figures += [_quantile(present, q) for q in (1, 2, 3)] * (column.type in _MEASURED)

@@ -132,7 +132,7 @@ def _drawn(cell: Cell, mask: Callable[[str], str]) -> tuple[str, bool]:
 
 
 def plain_text(text: str) -> str:
-    """`text` as a terminal would show it in the end: no colours, progress bars at their last."""
+    """`text` as a terminal would finally show it: no colours, progress bars in their last state."""
     lines = (line.rstrip("\r").rpartition("\r")[2] for line in _ANSI.sub("", text).split("\n"))
     return "\n".join(lines)
 

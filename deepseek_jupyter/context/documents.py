@@ -1,4 +1,4 @@
-"""`FileText`: what a file says, with where each of its lines stands; and how files are named.
+"""`FileText`: the text of a file with the place of each of its lines; and how files are named.
 
 Plain texts are read here, files with a structure in a process of their own (`document_worker`),
 which has limits of memory and time. Nothing is fetched: an address is refused.
@@ -60,12 +60,12 @@ def number_at(unit: str, positions: Sequence[Sequence[int]], line: int) -> int |
 
 
 def structured(path: Path) -> bool:
-    """Whether it takes a reader."""
+    """Whether the format needs a reader of its own."""
     return path.suffix.lower() in READERS
 
 
 def read(path: Path, raw: bytes) -> FileText:
-    """What the file of these bytes says. Raises `ParameterError` with the reason and a way."""
+    """The text of a file with these bytes. Raises `ParameterError` with the reason and a remedy."""
     if not raw.strip():
         raise ParameterError(f"{path} is empty.", "Check that it is the file that is meant.")
     return _structured(path, raw) if structured(path) else _plain(path, raw)
@@ -136,7 +136,8 @@ def refuse_address(spec: str) -> None:
     """Raise `ParameterError` for a URL."""
     if _URL.match(spec):
         raise ParameterError(
-            f"{spec} is an address; nothing is fetched.", "Download it first, and attach the file."
+            f"{spec} is a web address; files are not downloaded.",
+            "Download it first, and attach the file.",
         )
 
 

@@ -41,7 +41,7 @@ def fits(value: Any) -> bool:
 def path_meant(expression: str) -> Path | None:
     """The path that ``--attach`` or ``@"…"`` means by `expression`, None for Python.
 
-    Meant is what begins with ``./``, ``../``, ``/`` or ``~/``, and a quoted text that names a file.
+    A path begins with ``./``, ``../``, ``/`` or ``~/``, or is a quoted text that names a file.
     """
     text = expression.strip()
     quoted = len(text) > 1 and text[0] in "\"'" and text[-1] == text[0]
@@ -54,7 +54,7 @@ def path_meant(expression: str) -> Path | None:
 
 
 def attach(name: str, value: Any, policy: Policy, redactor: Redactor) -> Attachment:
-    """The text of a file, or its picture. Raises `ParameterError` with the reason and a way."""
+    """The text of a file, or its picture. Raises `ParameterError` with the reason and a remedy."""
     path = Path(value)
     _refuse_by_name(path)
     if path.is_symlink():
@@ -87,24 +87,25 @@ def _refuse_by_name(path: Path) -> None:
     low = path.name.lower()
     if any(fnmatchcase(low, pattern) for pattern in _SECRET):
         raise ParameterError(
-            f"{path} holds secrets by its name and is not sent.",
+            f"{path} is named like a file of secrets and is not sent.",
             "Copy what the question needs into a file of another name.",
         )
     if reader := _TABLES.get(path.suffix.lower()):
         raise ParameterError(
-            f"{path} is a table; as a text it would pass by the rules for columns.",
+            f"{path} is a table; as plain text it would bypass the rules for columns.",
             f'Attach it as a frame: df = {reader}("{path.name}"), then @df.',
         )
 
 
 def _refuse_by_labels(path: Path, text: str, policy: Policy) -> None:
-    """A rule for a column or a key cannot be held in a text that has it."""
+    """Raise `ParameterError` for a text with a column or key that has a rule: it cannot hold."""
     if not policy.columns and not policy.limits:
         return
     kept = sorted(filter(lambda n: n and policy.ruled(n) < SAMPLE, labels_in(text)))
     if kept:
         raise ParameterError(
-            f"{path} has {kept[0]!r}, which a rule keeps here; in a text no rule can hold.",
+            f"{path} has {kept[0]!r}, which a rule withholds; in plain text that rule "
+            "cannot be applied.",
             "Read it in Python, and attach the object that holds its values.",
         )
 

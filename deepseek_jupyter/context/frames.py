@@ -144,7 +144,7 @@ def withhold(value: Any, policy: Policy, redactor: Redactor) -> tuple[WithheldVa
 
 
 def may_be_made_of(value: Any, other: Any, names: Iterable[str]) -> bool:
-    """Whether any value of columns with these names is in both frames, or that cannot be told."""
+    """Whether the frames have a value of these columns in common, or it cannot be determined."""
 
     def ask() -> bool:
         mine, theirs = _values_by_name(value), _values_by_name(other)

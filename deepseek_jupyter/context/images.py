@@ -159,10 +159,11 @@ def check_images(urls: Iterable[str]) -> None:
     if count > _COUNT:
         raise ParameterError(
             f"The conversation holds {count:,} images; a request takes {_COUNT}.",
-            "Begin afresh with --new, or ask with --no-history.",
+            "Start a new conversation with --new, or ask with --no-history.",
         )
     if size > _BYTES:
         raise ParameterError(
             f"The images take {size / 2**20:.0f} MiB; a request takes {_BYTES // 2**20}.",
-            "Attach fewer or smaller ones, begin afresh with --new, or ask with --no-history.",
+            "Attach fewer or smaller ones, start a new conversation with --new, or ask with "
+            "--no-history.",
         )

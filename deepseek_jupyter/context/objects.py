@@ -1,4 +1,4 @@
-"""Any other object: what it says of itself, else what its library says. The last of the kinds.
+"""Any other object: its own description, else what its library says. The last of the kinds.
 
 An object describes itself by the method ``_deepseek_context_(self)``: it returns a text, or a dict
 with ``text`` and ``images``: a list of PNG or JPEG bytes, PIL images, or ``data:`` and https URLs.
@@ -31,7 +31,7 @@ def fits(value: Any) -> bool:
 
 
 def leaves_whole(value: Any) -> bool:
-    """Whether it says itself what of it matters."""
+    """Whether it describes itself."""
     return offers(value)
 
 

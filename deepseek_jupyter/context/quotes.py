@@ -1,9 +1,9 @@
-"""Where what an answer quotes stands in the documents that were sent, and the marks for it. Pure.
+"""Where the quotes of an answer are found in the documents that were sent, and their marks. Pure.
 
 The model quotes and says nothing of places; a quote is looked for here, letter by letter. Letters,
 digits and the signs of numbers count; case, blanks, line ends and other punctuation do not. A quote
 that differs in up to one letter of twenty, and in no digit, is marked as near; a quote with an
-ellipsis is found where its pieces stand in order, close together. Anything else was not found.
+ellipsis is found where its pieces occur in order, close together. Anything else was not found.
 """
 
 from __future__ import annotations
@@ -86,7 +86,7 @@ def quotes(answer: str) -> Iterator[tuple[int, str]]:
 
 
 def notice(citations: Sequence[QuotePlace]) -> str:
-    """How the quotes fared, "" where all were found."""
+    """How many quotes were not found, in words; "" where all were."""
     missing = sum(citation.found == "no" for citation in citations)
     if not citations:
         return "The answer quotes nothing, so that nothing in it could be checked (--cite)."

@@ -164,7 +164,7 @@ def _counts(text: str, word: str, cuts: Sequence[int]) -> Counter[int]:
 
 
 def _partial(a: Attachment, cuts: Sequence[int], chosen: Sequence[int]) -> Attachment:
-    """The chosen pieces, neighbours as one; a line before each says where it stands."""
+    """The chosen pieces, neighbours joined; a line before each says where it is from."""
     if len(chosen) == len(cuts) - 1:
         return a
     ranges: list[list[int]] = []

@@ -39,7 +39,7 @@ class RowFrame:
         kinds = ("collect_schema", "column_names", "columns")
         if not is_frame(frame) or not any(hasattr(self.native, name) for name in kinds):
             raise ParameterError(
-                f"A {type(frame).__name__} is no frame with columns.",
+                f"A {type(frame).__name__} is not a frame with columns.",
                 "Give a frame of pandas, polars, pyarrow, DuckDB, Dask, Ibis or PySpark.",
             )
         self.lazy = is_lazy(self.native)

@@ -31,7 +31,7 @@ def fits(value: Any) -> bool:
 
 
 def leaves_whole(value: Any) -> bool:
-    """Whether it is one thing's source, and no list of names."""
+    """Whether it is the source of one thing, not a list of names."""
     return not isinstance(value, types.ModuleType)
 
 

@@ -28,9 +28,8 @@ from deepseek_jupyter.errors import ConversationError
 from deepseek_jupyter.protocol.messages import Message, system
 from deepseek_jupyter.protocol.tokens import estimate_messages
 
-from .drawing import differences, tree_lines
 from .search import Hit, search_turns
-from .tree import SHORTEST_REFERENCE, Node, Tree, checked_name, node_of
+from .tree import SHORTEST_REFERENCE, Node, Tree, checked_name, differences, node_of, tree_lines
 from .turn import Turn, new_id
 
 if TYPE_CHECKING:
@@ -53,7 +52,7 @@ class Conversation:
     def __init__(
         self, journal: Journal | None = None, notebook: str | None = None, id: str | None = None
     ) -> None:
-        """An empty one. Nothing is written before its first turn."""
+        """An empty conversation. Nothing is written before its first turn."""
         self.journal = journal
         self._tree = Tree()
         self._turns: dict[str, Turn] = {}  # without a journal all of them
@@ -89,7 +88,7 @@ class Conversation:
         journal: Journal | None = None,
         notebook: str | None = None,
     ) -> Conversation:
-        """One made of turns that were read elsewhere, parents first.
+        """A conversation of turns that were read elsewhere, parents first.
 
         The journal learns of them when the conversation goes on.
         """
@@ -121,11 +120,11 @@ class Conversation:
         return self._read(self._tree.nodes)
 
     def turns_of(self, ids: Iterable[str]) -> list[Turn]:
-        """Those with these ids, in this order; what is not there is left out."""
+        """The turns with these ids, in this order; unknown ids are left out."""
         return self._read([id for id in ids if id in self])
 
     def aside(self) -> list[Turn]:
-        """Turns asked here that are no part of the tree: asked without the history, or failed."""
+        """Turns asked here that are not part of the tree: asked without the history, or failed."""
         kept = self.journal.aside(self.id) if self.journal is not None else []
         return [*kept, *self._aside.values()]
 
@@ -279,14 +278,14 @@ class Conversation:
                 self.journal.finish(turn)
 
     def keep_aside(self, turn: Turn) -> None:
-        """Keep a finished turn that is no part of the tree."""
+        """Keep a finished turn that is not part of the tree."""
         if self.journal is not None:
             self.journal.finish(turn)
         elif turn.conversation == self.id:
             self._aside[turn.id] = turn
 
     def put_on_branch(self, id: str, branch: str | None = None) -> None:
-        """See that the turn `id` is on `branch` (None: the active one); its tip moves if not."""
+        """Move the tip of `branch` (None: the active one) to the turn `id` unless it is on it."""
         name = checked_name(branch or self.active)
         if all(node.id != id for node in self._tree.way(self.branches.get(name))):
             active = self.active
@@ -319,11 +318,11 @@ class Conversation:
         return left
 
     def seams(self) -> dict[str, tuple[str, ...]]:
-        """See `Tree.seams`; of the active branch."""
+        """By turns of the active branch: those, out of sight, that followed an earlier answer."""
         return self._tree.seams(self.tip)
 
     def carry_over(self, id: str) -> None:
-        """The turns that the seam at `id` speaks of follow the tip, and all that followed them."""
+        """Make the turns of the seam at `id` follow the tip, and all that followed them."""
         with self._lock:
             left = self.seams().get(id, ())
             parents = dict(zip(left, (self.tip, *left), strict=False))

@@ -12,10 +12,15 @@ WAL, so that readers never wait; every write begins IMMEDIATE, so that it waits 
 busy handler and cannot be refused in the middle (sqlite.org/wal.html, sqlite.org/rescode.html).
 A connection must not be used across a fork (sqlite.org/howtocorrupt.html, 2.6): a child process
 opens its own, and the parent's is never closed there.
+
+The schema is the steps that made it, the files in ``schema/``, named by the steps' ids. (The idea
+is that of simonw/llm's ``migrations.py``.) Published steps are never edited: a change is a new
+step, and it only adds, so that an older version of this package can go on using the file.
 """
 
 from __future__ import annotations
 
+import asyncio
 import atexit
 import os
 import sqlite3
@@ -27,8 +32,6 @@ from contextlib import closing, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TypeVar
-
-from .migrations import migrate
 
 Connection = sqlite3.Connection
 Change = Callable[[Connection], object]
@@ -321,7 +324,7 @@ def _open_unwritable(path: Path) -> Connection:
 
 
 def _make_private(path: Path) -> None:
-    """See that the file is there, for its owner alone; its -wal and -shm take after it.
+    """Make sure that the file exists, for its owner alone; its -wal and -shm get the same mode.
 
     SQLite would make it readable for all. An existing file is not opened here: closing it would
     drop the locks that another connection of this process holds on it
@@ -376,3 +379,62 @@ def _set_aside(path: Path, damaged: tuple[int, int] | None) -> Path | None:
             with suppress(FileNotFoundError):  # the last to close a journal removes its log
                 part.rename(f"{aside}{suffix}")
         return aside
+
+
+_GATHERED = 0.004  # seconds in which others may join
+
+
+class GroupCommit:
+    """Runs `work` in a thread, once for all who call at one moment; each waits for its end."""
+
+    def __init__(self, work: Callable[[], object]) -> None:
+        self._work = work
+        self._next: asyncio.Task[None] | None = None
+
+    async def __call__(self) -> None:
+        """Wait for a run that begins after this call."""
+        loop = asyncio.get_running_loop()
+        if self._next is None or self._next.get_loop() is not loop:
+            self._next = loop.create_task(self._run())
+        await asyncio.shield(self._next)
+
+    async def _run(self) -> None:
+        await asyncio.sleep(_GATHERED)
+        self._next = None
+        await asyncio.to_thread(self._work)
+
+
+STEPS = ("001-first",)  # of the schema, in the order in which they run
+
+
+def migrate(connection: sqlite3.Connection) -> None:
+    """Run the steps that the database lacks, each in a transaction of its own.
+
+    Two processes may do this at once: the one that waits for the lock looks again before it acts.
+    After an error the connection is of no more use.
+    """
+    applied = _applied(connection)
+    for step in STEPS:
+        if step not in applied:
+            _apply(connection, step)
+
+
+def _applied(connection: sqlite3.Connection) -> set[str]:
+    exists = "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'migrations'"
+    if connection.execute(exists).fetchone() is None:
+        return set()
+    return {name for (name,) in connection.execute("SELECT name FROM migrations")}
+
+
+def _apply(connection: sqlite3.Connection, step: str) -> None:
+    connection.execute("BEGIN IMMEDIATE")
+    connection.execute(
+        "CREATE TABLE IF NOT EXISTS migrations "
+        "(name TEXT PRIMARY KEY, applied TEXT DEFAULT CURRENT_TIMESTAMP)"
+    )
+    if step not in _applied(connection):
+        file = Path(__file__).with_name("schema") / f"{step}.sql"
+        for statement in file.read_text("utf-8").split(";\n"):
+            connection.execute(statement)
+        connection.execute("INSERT INTO migrations(name) VALUES (?)", (step,))
+    connection.execute("COMMIT")

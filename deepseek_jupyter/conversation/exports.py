@@ -1,9 +1,8 @@
 """A conversation as a file whose ending says the form: .md, .html, .json, .ipynb, .jsonl; as rows.
 
-Model text is sanitized, as for the screen. Cards of attached data stay behind: a file carries
-what the user wrote and the model answered, not what was looked up; with the pseudonyms that went
-out in place of what was kept, for a file is sent to others. Lines of JSON are for programs
-and hold what was sent, word for word: training data without the cards would teach to make them up.
+Model text is sanitized, as for the screen. Cards of attached data are left out, and pseudonyms
+stay, because files are sent to others. Lines of JSON are for programs and contain what was sent,
+word for word: training data without the cards would teach a model to invent them.
 """
 
 from __future__ import annotations
@@ -26,9 +25,8 @@ from deepseek_jupyter.sanitizer.sanitizer import sanitize
 from deepseek_jupyter.sanitizer.text import fenced, mark_text, plain
 
 from .conversation import Conversation
-from .records import dump
 from .restore import METADATA, restore
-from .turn import ENDED_EARLY, SCHEMA, Turn
+from .turn import ENDED_EARLY, SCHEMA, Turn, dump
 
 ENDINGS = (".md", ".html", ".json", ".ipynb", ".jsonl")
 
@@ -214,7 +212,7 @@ def to_html(turns: Iterable[Turn], cells: Sequence[str] = ()) -> str:
 def to_notebook(conversation: Conversation) -> dict[str, Any]:
     """A notebook (nbformat 4.5) of the active branch, one cell a turn, with its outputs.
 
-    The other branches lie in its metadata, so that the whole tree can be rebuilt from it.
+    The other branches are in its metadata, so that the whole tree can be rebuilt from it.
     """
     way = list(conversation)
     shown = {turn.id for turn in way}

@@ -26,13 +26,15 @@ from typing import Any
 from deepseek_jupyter.home import NOWHERE, home
 
 from . import maintenance
-from .answers import KeptAnswer, answers_of, delete_answers, put_answers
-from .database import Change, Database
-from .group_commit import GroupCommit
+from .database import Change, Database, GroupCommit
 from .rows import (
     LATEST,
     ConversationRow,
+    KeptAnswer,
     NotebookRow,
+    answers_of,
+    delete_answers,
+    put_answers,
     put_tip,
     put_turn,
     remove_turn,
@@ -53,7 +55,7 @@ _IN = "(t.conversation = :id OR t.id IN (SELECT turn FROM taken WHERE taken.conv
 
 
 def default_path() -> Path:
-    """Where the journal lies: ``journal.sqlite3`` in the state directory."""
+    """The journal's place: ``journal.sqlite3`` in the state directory."""
     return home() / "journal.sqlite3"
 
 
@@ -252,7 +254,7 @@ class Journal:
         )
 
     def was_told(self, notebook: str, what: str) -> bool:
-        """Whether `set_told` has said so."""
+        """Whether `set_told` was called for this."""
         found = self._rows("SELECT 1 FROM told WHERE notebook = ? AND what = ?", (notebook, what))
         return bool(found)
 

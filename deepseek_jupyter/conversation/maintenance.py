@@ -161,7 +161,7 @@ def _named(pid: int) -> str:
 
 
 def alive(owner: str, silent: float) -> bool:
-    """Whether the process `owner`, not heard of for `silent` seconds, may still be writing."""
+    """Whether the process `owner`, silent for `silent` seconds, may still be writing."""
     host, pid, token = [*owner.rsplit(":", 2), "", ""][:3]
     if owner == this_process():
         return True

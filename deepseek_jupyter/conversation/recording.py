@@ -6,7 +6,7 @@ in it only where that was wanted, and everything as the model read and wrote it:
 without their originals. Keys and headers are in no turn.
 
 Reading one is reading a stranger's file: sizes are bounded before anything is unpacked, answers
-pass `records.read_record`, and one line that makes no sense refuses the whole file.
+pass `read_record`, and one line that makes no sense refuses the whole file.
 """
 
 from __future__ import annotations
@@ -23,10 +23,9 @@ from typing import Any
 from deepseek_jupyter.errors import ReplayError, counted
 from deepseek_jupyter.protocol.usage import Usage
 
-from .answers import KeptAnswer
 from .exports import write_new
-from .records import dump, read_record
-from .turn import SCHEMA, Turn, now
+from .rows import KeptAnswer
+from .turn import SCHEMA, Turn, dump, now, read_record
 
 VERSION = 1
 LARGEST = 50_000_000  # bytes, unpacked
@@ -81,7 +80,10 @@ def write_recording(
         key = _id(row.key)
         kept[key] = replace(said, request_hash=key, usage=row.usage, finish_reason=end)
     if not kept:
-        raise ReplayError("There is no answer to pack.", "Ask first; what is kept is packed.")
+        raise ReplayError(
+            "There is no answer to pack.",
+            "Ask something first: pack writes the answers that are kept.",
+        )
     lines = [{"dsrec": VERSION, "made": now()}, *(_line(turn, prompts) for turn in kept.values())]
     packed = gzip.compress("\n".join(map(dump, lines)).encode(), mtime=0)
     found = _read(path, packed)

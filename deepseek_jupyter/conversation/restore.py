@@ -1,16 +1,16 @@
 """The conversation of the running notebook: from the journal, and from what its file carries.
 
-A file grants nothing: its ids are names, and anybody may have written them. A turn of the file is
-*own* where the journal has it with the same id, parent and messages, and all that it follows is
-own; the journal's turn is used then, with its cards. Every other turn is *foreign*: it is no part
-of the conversation until the user takes it along (`Memory.trust`).
+A file proves nothing: anyone may have written its ids. A turn of the file is *own* where the
+journal has it with the same id, parent and messages, and all that it follows is own; the journal's
+turn is used then, with its cards. Every other turn is *foreign*: it is not part of the conversation
+until the user takes it along (`Memory.trust`).
 
 At the path where the journal last saw it, and without a foreign turn, a notebook has its whole
 conversation back. Any other file begins with the own turns that it carries. What only the journal
 holds of it is offered, and never goes along by itself.
 
-Sizes and types of what a file says are checked (`records.read_record`), what is malformed is
-ignored, and no input makes this raise.
+Sizes and types of what a file says are checked (`read_record`), what is malformed is ignored, and
+no input makes this raise.
 """
 
 from __future__ import annotations
@@ -27,9 +27,8 @@ from deepseek_jupyter.errors import counted, one_line
 from deepseek_jupyter.protocol.output import records_of
 
 from .conversation import MAIN, Conversation
-from .records import dump, mapping, read_record, sound_id
 from .tree import is_branch_name
-from .turn import Turn, new_id
+from .turn import Turn, dump, mapping, new_id, read_record, sound_id
 
 if TYPE_CHECKING:
     from .journal import Journal

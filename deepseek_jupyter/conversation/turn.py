@@ -1,26 +1,30 @@
 """The turn: one question with all that answers it. A pure value, stored as written.
 
-`record` is its JSON form, described in docs/record.md; the TypeScript twin is `ITurnRecord` in
-``labextension/src/kernel/record.ts``.
+`Turn.record` is its JSON form, described in docs/record.md; the TypeScript twin is `ITurnRecord` in
+``labextension/src/kernel/record.ts``. `read_record` reads one back, for the journal's rows and for
+notebooks of strangers alike. A record may have been forged: every type and size is checked, what is
+malformed is left out, and nothing is raised. What identifies a turn and what it says must be sound,
+or there is no turn; every other field falls back to its default.
 """
 
 from __future__ import annotations
 
+import json
 import re
 import secrets
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
 from datetime import UTC, datetime
-from typing import Any
+from decimal import Decimal
+from functools import partial
+from typing import Any, TypeVar
 from uuid import UUID
 
 from deepseek_jupyter.privacy.redaction import Redactor, restore, restore_shown
 from deepseek_jupyter.protocol.messages import Message, ToolCall, assistant, signed, tool, user
-from deepseek_jupyter.protocol.usage import Usage
+from deepseek_jupyter.protocol.usage import BUCKETS, Usage
 from deepseek_jupyter.sanitizer.text import longest_ticks
-
-from .outline import outline
 
 SCHEMA = 1
 
@@ -279,3 +283,279 @@ def _literal(text: str) -> str:
 def now() -> str:
     """The present moment as records write it."""
     return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+_TURN_OF_THOUGHT = re.compile(
+    r"\s*(?:[#*>]|\d+[.)] |(?:but |so |and )?(?:wait|hmm|actually|alternatively|however|now|next|so"
+    r"|therefore|let me|let's|first|second|then|finally|ok|okay|step)\b"
+    r"|等等|不对|但|不过|首先|其次|然后|接下来|所以|因此|最后|另外|让我|好)",
+    re.IGNORECASE,
+)
+_SHORT, _LONG = 60, 500  # characters of a step that such a word ends, and any paragraph
+_FEWEST = 3  # steps of an outline
+
+
+def outline(thinking: str) -> list[int]:
+    """The steps of a chain of thought, found by its paragraphs: the numbers of the lines, from 0,
+    with which they begin; none where there are few.
+    """
+    starts, size, apart, fenced = list[int](), 0, True, False
+    for number, line in enumerate(thinking.split("\n")):
+        if not line.strip():
+            apart = True
+            continue
+        turns = size >= _LONG or (size >= _SHORT and _TURN_OF_THOUGHT.match(line))
+        if not starts or (apart and turns and not fenced):
+            starts.append(number)
+            size = 0
+        fenced ^= line.lstrip().startswith("```")
+        size, apart = size + len(line), False
+    return starts if len(starts) >= _FEWEST else []
+
+
+def steps(thinking: str) -> list[str]:
+    """The steps as texts; all in one where `outline` finds none."""
+    lines = thinking.split("\n")
+    starts = outline(thinking) or [0]
+    ends = [*starts[1:], len(lines)]
+    found = ("\n".join(lines[a:b]).strip() for a, b in zip(starts, ends, strict=True))
+    return list(filter(None, found))
+
+
+T = TypeVar("T")
+
+STATUSES = frozenset(
+    {"waiting", "thinking", "answering", "done", "interrupted", "truncated", "error"}
+)
+
+# What was asked of thinking, and what the reply said of itself.
+AUDITED = frozenset(
+    {"think", "effort", "id", "request_id", "fingerprint", "created", "native_finish_reason"}
+)
+
+# Characters. The largest context in use is a million tokens, about 4 million characters.
+LONGEST_TEXT = 8_000_000
+_LONGEST_NAME = 500
+_LONGEST_OBJECT = 256_000  # of JSON
+_MOST_ITEMS = 1_000
+
+_ID = re.compile(r"[A-Za-z0-9_.:-]{1,128}")
+_MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,9})?(?:Z|[+-]\d\d:\d\d)")
+_AMOUNT = re.compile(r"\d{1,12}(?:\.\d{1,18})?")
+_CURRENCY = re.compile(r"[A-Z]{3}")
+_LARGEST = 2**53
+
+
+def read_record(record: object) -> Turn | None:
+    """The turn that `record` says, or None where it says none. `sent` and the like stay empty."""
+    if not isinstance(record, Mapping) or not 1 <= _count(record.get("schema")) <= SCHEMA:
+        return None
+    prompt, answer = _text(record.get("prompt")), _text(record.get("answer"))
+    id, conversation = sound_id(record.get("id")), sound_id(record.get("conversation"))
+    parent = sound_id(record.get("parent"))
+    if prompt is None or answer is None or id is None or conversation is None:
+        return None
+    if parent == id or (parent is None and record.get("parent") is not None):
+        return None
+    return Turn(
+        id=id,
+        conversation=conversation,
+        prompt=prompt,
+        parent=parent,
+        cell_id=_name(record.get("cell_id")) or None,
+        created=_matching(_MOMENT, record.get("created")) or "",
+        status=status if (status := _name(record.get("status"))) in STATUSES else "done",
+        provider=_name(record.get("provider")) or "",
+        model=_name(record.get("model")) or "",
+        served_model=_name(record.get("served_model")),
+        parameters=_object(record.get("parameters")) or {},
+        attachments=_each(_object, record.get("attachments")),
+        reasoning=_text(record.get("reasoning")) or None,
+        answer=answer,
+        tool_calls=_each(_call, record.get("tool_calls")),
+        usage=_usage(record.get("usage")),
+        cost=_cost(record.get("cost")),
+        timing=_seconds(record.get("timing")),
+        finish_reason=_name(record.get("finish_reason")),
+        notices=_each(_sentence, record.get("notices")),
+        details=_each(_sentence, record.get("details")),
+        error=_error(record.get("error")),
+        history=record.get("history") is not False,
+        format=_name(record.get("format")) or "md",
+        branch=_branch(record.get("branch")),
+        compare=_compare(record.get("compare")),
+        request_hash=sound_id(record.get("request_hash")),
+        steps=_each(_step, record.get("steps")),
+        replayed=record.get("replayed") is True,
+        recorded=_matching(_MOMENT, record.get("recorded")) or "",
+        policy=_each(_name, record.get("policy")),
+        offer=_name(record.get("offer")) or "",
+        audit=_audit(record.get("audit")),
+        tokens=_tokens(record.get("tokens")),
+    )
+
+
+def dump(value: object) -> str:
+    """`value` as JSON that can be stored and read back, lone surrogates (escaped) included."""
+    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"), default=str)
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return json.dumps(value, separators=(",", ":"), default=str)
+    return text
+
+
+def sound_id(value: object) -> str | None:
+    """`value` where it can be an id of ours or a front end's, else None."""
+    return _matching(_ID, value)
+
+
+def _matching(pattern: re.Pattern[str], value: object) -> str | None:
+    return value if isinstance(value, str) and pattern.fullmatch(value) else None
+
+
+def _text(value: object, longest: int = LONGEST_TEXT) -> str | None:
+    return value if isinstance(value, str) and len(value) <= longest else None
+
+
+_name = partial(_text, longest=_LONGEST_NAME)
+_sentence = partial(_text, longest=10_000)
+
+
+def _list(value: object) -> list[Any]:
+    return value[:_MOST_ITEMS] if isinstance(value, list) else []
+
+
+def _each(read: Callable[[object], T | None], value: object) -> tuple[T, ...]:
+    """The entries of a list that can be read."""
+    return tuple(found for found in map(read, _list(value)) if found)
+
+
+def _object(value: object) -> dict[str, Any] | None:
+    """A JSON object of bearable size, as plain values."""
+    if not isinstance(value, dict):
+        return None
+    try:
+        text = json.dumps(value, allow_nan=False)
+    except (TypeError, ValueError, RecursionError):
+        return None
+    return json.loads(text) if len(text) <= _LONGEST_OBJECT else None
+
+
+def mapping(value: object) -> Mapping[str, Any]:
+    """`value`, or an empty one where it is no mapping."""
+    return value if isinstance(value, Mapping) else {}
+
+
+def _call(value: object) -> ToolCall | None:
+    given = mapping(value)
+    id, name = _name(given.get("id")), _name(given.get("name"))
+    arguments = _text(given.get("arguments"))
+    return ToolCall(id, name, arguments) if id and name and arguments is not None else None
+
+
+def _step(value: object) -> Step | None:
+    given = mapping(value)
+    calls = _each(_call, given.get("tool_calls"))
+    results, decisions, facts = [], [], []
+    for entry in map(mapping, _list(given.get("results"))):
+        id, text = _name(entry.get("id")), _text(entry.get("text"))
+        if id and text is not None:
+            results.append((id, text))
+        if id and (decision := _name(entry.get("decision"))):
+            decisions.append((id, decision))
+        if id and (found := _facts(entry)):
+            facts.append((id, found))
+    said, reasoning = _text(given.get("answer")) or "", _text(given.get("reasoning")) or None
+    if not calls:
+        return None
+    return Step(calls, tuple(results), said, reasoning, tuple(decisions), tuple(facts))
+
+
+def read_details(value: object) -> tuple[dict[str, Any], ...]:
+    """What thinking came with (`Turn.reasoning_details`), as the journal keeps it."""
+    return _each(_detail, value)
+
+
+def _detail(value: object) -> dict[str, Any] | None:
+    found = _object(value) or {}
+    texts = [text for name, text in found.items() if name != "size"]
+    size = found.get("size")
+    sound = type(size) is int and size >= 0 and all(isinstance(text, str) for text in texts)
+    return found if isinstance(found.get("type"), str) and (sound or not signed([found])) else None
+
+
+def _facts(entry: Mapping[str, Any]) -> dict[str, Any]:
+    found: dict[str, Any] = _seconds(entry, ("seconds",))
+    if type(entry.get("rows")) is int:
+        found["rows"] = _count(entry["rows"])
+    return found | {name: True for name in ("failed", "more") if entry.get(name) is True}
+
+
+def _count(value: object) -> int:
+    whole = isinstance(value, int) and not isinstance(value, bool)
+    return value if whole and 0 <= value < _LARGEST else 0  # type: ignore[operator, return-value]
+
+
+def _usage(value: object) -> Usage | None:
+    if not isinstance(value, Mapping):
+        return None
+    counts: dict[str, Any] = {name: _count(value.get(name)) for name in BUCKETS}
+    return Usage(**counts, estimated=value.get("estimated") is True)
+
+
+def _cost(value: object) -> dict[str, str] | None:
+    given = mapping(value)
+    amount = _matching(_AMOUNT, given.get("amount"))
+    currency = _matching(_CURRENCY, given.get("currency"))
+    if not amount or not currency:
+        return None
+    return {"amount": format(Decimal(amount), "f"), "currency": currency}
+
+
+def _seconds(
+    value: object, names: Sequence[str] = ("first_token", "thinking", "total")
+) -> dict[str, float | None]:
+    given, found = mapping(value), dict[str, float | None]()
+    for name in names:
+        if name in given:
+            seconds = given[name]
+            number = isinstance(seconds, int | float) and not isinstance(seconds, bool)
+            found[name] = seconds if number and 0 <= seconds < 1e9 else None
+    return found
+
+
+def _error(value: object) -> dict[str, str] | None:
+    if not isinstance(value, Mapping):
+        return None
+    said = {name: _sentence(value.get(name)) or "" for name in ("type", "message", "hint")}
+    details = _sentence(value.get("details"))
+    return {**said, "details": details} if details else said
+
+
+def _audit(value: object) -> dict[str, Any]:
+    return {
+        name: said
+        for name, said in mapping(value).items()
+        if name in AUDITED and (isinstance(said, bool) or _name(said))
+    }
+
+
+def _compare(value: object) -> dict[str, Any] | None:
+    given = mapping(value)
+    id, variant = sound_id(given.get("id")), _name(given.get("variant"))
+    turns = _each(sound_id, given.get("turns"))
+    sound = id and variant and turns
+    return {"id": id, "variant": variant, "turns": list(turns)} if sound else None
+
+
+def _tokens(value: object) -> dict[str, str] | None:
+    given = mapping(value)
+    packed = _text(given.get("packed"), _LONGEST_OBJECT)
+    return {"says": _sentence(given.get("says")) or "", "packed": packed} if packed else None
+
+
+def _branch(value: object) -> dict[str, int] | None:
+    given = mapping(value)
+    index, count = _count(given.get("index")), _count(given.get("count"))
+    return {"index": index, "count": count} if 1 <= index <= count else None

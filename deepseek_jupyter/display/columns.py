@@ -23,7 +23,7 @@ from .transcript import Throttle
 
 
 class Columns(Surface):
-    """The output: `columns` are the surfaces of its turns, `id` is its own. There is none where
+    """The output: `columns` are the surfaces of its turns, `id` is its own. Without an output where
     the surfaces are given.
     """
 

@@ -139,12 +139,12 @@ class Pages:
 
     @property
     def connected(self) -> bool:
-        """Whether any page with our extension listens."""
+        """Whether any page with our extension is connected."""
         return bool(self._data)
 
     @property
     def heard(self) -> bool:
-        """Whether a page listens, or a panel in a page without our extension."""
+        """Whether a page is connected, or a panel in a page without our extension."""
         return bool(self._data or self._panels)
 
     @property
@@ -228,7 +228,7 @@ class Pages:
             self._turns.pop(turn_id, None)
 
     def settle(self, record: Mapping[str, Any], bundle: Mapping[str, Any]) -> None:
-        """Send the last word on a turn, by a way that no page loaded again misses.
+        """Send a turn's final record in a way that also reaches pages that are loaded again.
 
         A page writes it to the notebook if its output does not have it yet; see `rank`.
         """

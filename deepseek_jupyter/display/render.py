@@ -117,9 +117,9 @@ def final_bundle(
     """The output that stays. `answer` is the sanitized answer where it is at hand.
 
     A notebook, where everyone shows Markdown, has one line of the answer as plain text. Thinking,
-    tokens, money and seconds are in the record; the Markdown repeats them only where it is what the
-    user has just `seen`, for they would be half of a file and of the differences between two runs.
-    An error that is `raised` is an output of its own: the Markdown does not repeat it.
+    tokens, money and seconds are in the record; the Markdown repeats them only where the user has
+    just `seen` it: they would be half of a file and of the differences between two runs. An error
+    that is `raised` is an output of its own: the Markdown does not repeat it.
     """
     given = record["answer"]
     answer = answer or rendered(lambda: sanitize(shaped(given, record["format"])), given)
@@ -160,7 +160,7 @@ def growing_columns(names: Sequence[str], cards: Sequence[str]) -> str:
 
 
 def rendered(render: Callable[[], Sanitized], text: str) -> Sanitized:
-    """What `render` makes of `text`; the plain text where it fails, for the answer was paid."""
+    """What `render` makes of `text`; the plain text where it fails: the answer was paid for."""
     try:
         return render()
     except Exception:  # a flaw of ours costs the looks, never an answer that was paid for

@@ -86,7 +86,7 @@ class Report(_Shown):
         return "\n".join([*lines, self.remark] if self.remark else lines)
 
     def _numbers(self) -> list[bool]:
-        """Which columns hold numbers, amounts or durations alone: those stand at the right."""
+        """Which columns hold only numbers, amounts or durations, and are right-aligned."""
         found = [all(map(_NUMBER.fullmatch, column)) for column in zip(*self.rows, strict=True)]
         return found or [False] * len(self.heads)
 

@@ -92,7 +92,7 @@ class Transcript:
     ) -> None:
         """The rounds of tool calls so far, in the record's form, the last one as far as it is.
 
-        `asking` is the call that waits for the user's word: ``{call, text}``.
+        `asking` is the call that waits for the user's decision: ``{call, text}``.
         """
         self.steps, self.asking = list(steps), asking
         self.steps_seen += 1
@@ -104,7 +104,7 @@ class Transcript:
         self.rounds += 1
 
     def pause(self, seconds: float) -> None:
-        """These were the user's, not the answer's."""
+        """Leave these seconds, in which the user decided, out of the answer's time."""
         self._began += seconds
 
     def end(self, status: str, now: float) -> None:

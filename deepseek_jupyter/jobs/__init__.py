@@ -1,4 +1,4 @@
-"""Many questions as one job: a frame's rows, and whatever else asks a lot.
+"""Many questions as one job: rows of frames, cases of suites, parts of documents, variants.
 
 runner       requests in, answers out: deduplicated, kept, within a cap, as many at once as may be
 limits       how many at once, and how much money

@@ -1,4 +1,4 @@
-"""The rows of a Dask frame, asked where they lie: by the workers of a cluster.
+"""The rows of a Dask frame, asked where they are: by the workers of a cluster.
 
 The kernel has the job: what is answered, how many run at once, the cap, the errors. A worker makes
 the requests of its rows, masks them, tells their hashes, and sends up to 16 at a time when it is
@@ -25,7 +25,7 @@ from uuid import uuid4
 from deepseek_jupyter import errors
 from deepseek_jupyter.context.row_frame import NewColumn, RowFrame, pandas_series
 from deepseek_jupyter.context.table import is_dask
-from deepseek_jupyter.conversation.answers import KeptAnswer
+from deepseek_jupyter.conversation.rows import KeptAnswer
 from deepseek_jupyter.errors import ConfigurationError, DeepSeekError, ParameterError
 from deepseek_jupyter.privacy.levels import label_of
 
@@ -49,7 +49,7 @@ _WATCH, _PATIENCE = 0.5, 60.0  # seconds between looks at the workers; to wait f
 _ROWS = 32  # bits of a place that are the row's, below its partition's
 
 _NO_WORKERS = ("The cluster has no workers.", "Start some, or leave where= out.")
-_LOST = "A worker was lost, and nobody knows whether its requests were answered."
+_LOST = "A worker was lost; whether its requests were answered is not known."
 
 Table = dict[str, tuple[KeptAnswer | None, str | None]]
 
@@ -129,7 +129,7 @@ _ended: set[str] = set()
 
 
 def greet(provider: Provider) -> str:
-    """What tells this process from others. Raises `MissingKeyError` where it has no key."""
+    """What identifies this process. Raises `MissingKeyError` where it has no key."""
     from deepseek_jupyter.transport.keys import needed_key
 
     needed_key(provider)
@@ -307,7 +307,7 @@ class Cluster:
         self.alive = {at: process for at, process in {**self.alive, **met}.items() if at in there}
 
     def given(self, value: Any) -> Any:
-        """`value` on every worker. What the scheduler has no business with goes past it."""
+        """`value` on every worker. What the scheduler must not see bypasses it."""
         prompts = self._orders.prompts
         masks, provider = prompts.masks, prompts.prepared.provider
         private = masks.redactor.withheld or masks.taken or provider.headers
@@ -504,7 +504,7 @@ def _client(where: Any) -> Any:
         return where
     if where != "cluster":
         raise ParameterError(
-            f"where={where!r} is no place to ask from.",
+            f"where={where!r} is not a place to ask from.",
             "where is 'kernel', 'cluster' or a client of Dask's.",
         )
     try:

@@ -1,7 +1,7 @@
 """One question to several variants at once: their answers are siblings, shown side by side.
 
-Everything is prepared, told apart and priced before the first request; budgets hold for the sum. No
-column is answered by a fallback, for it would not be the variant's.
+Everything is prepared, checked to be different and priced before the first request; budgets hold
+for the sum. No column is answered by a fallback, which would not be the variant's answer.
 """
 
 from __future__ import annotations

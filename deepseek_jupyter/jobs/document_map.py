@@ -35,7 +35,7 @@ from .verbs import prompt_of
 
 if TYPE_CHECKING:
     from deepseek_jupyter.asking.prepare import Placed, Prepared
-    from deepseek_jupyter.conversation.answers import KeptAnswer
+    from deepseek_jupyter.conversation.rows import KeptAnswer
     from deepseek_jupyter.session.session import Session
 
 _DOUBT = 1.3  # counts of long texts are estimates

@@ -1,7 +1,7 @@
 """A judge: a model that says which of two answers to one case is better.
 
 Each pair is asked in both orders, and nothing says whose answers they are. A verdict counts where
-both orders agree; else it is a tie, for then the order decided. Equal answers are a tie unasked.
+both orders agree; else it is a tie, because the order decided. Equal answers are a tie unasked.
 """
 
 from __future__ import annotations

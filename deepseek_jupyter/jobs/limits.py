@@ -27,7 +27,7 @@ class AdaptiveLimit:
         self._strained = -_ONE_STRAIN
 
     def refuse(self, at: float, named: int | None = None) -> None:
-        """A request was refused at the moment `at`; `named` is the limit that the server told."""
+        """A request was refused at the moment `at`; `named` is the limit that the server named."""
         if named is not None:
             if named > self.now:
                 return

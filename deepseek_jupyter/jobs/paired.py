@@ -35,7 +35,7 @@ def case_score(repeats: Iterable[float | None]) -> float | None:
 
 
 def wilson(right: float, count: int) -> Interval:
-    """In which a share lies, `right` of `count` (Wilson 1927, J. Am. Stat. Assoc. 22)."""
+    """The interval of a share, `right` of `count` (Wilson 1927, J. Am. Stat. Assoc. 22)."""
     n, z2 = max(count, 1), _Z * _Z
     share = right / n
     half = _Z * sqrt(share * (1 - share) / n + z2 / (4 * n * n))
@@ -44,7 +44,7 @@ def wilson(right: float, count: int) -> Interval:
 
 
 def score_interval(scores: Sequence[float]) -> Interval:
-    """In which the mean lies: Wilson's where cases are right or wrong, else by bootstrap."""
+    """The interval of the mean: Wilson's where cases are right or wrong, else by bootstrap."""
     if set(scores) <= {0.0, 1.0}:
         return wilson(sum(scores), len(scores))
     return bootstrap(scores)

@@ -30,7 +30,7 @@ from .trial import Census, advice, census_of, drawn, estimate, leaving, lengths_
 
 if TYPE_CHECKING:
     from deepseek_jupyter.context.row_frame import RowFrame
-    from deepseek_jupyter.conversation.answers import KeptAnswer
+    from deepseek_jupyter.conversation.rows import KeptAnswer
 
 _ERROR, _SHOWN = 300, 10  # characters of an error; errors in the table
 _MOST_LABELS = 20  # of the table of truths and answers
@@ -52,7 +52,7 @@ class Accuracy:
 
     @property
     def interval(self) -> tuple[float, float]:
-        """In which the share of all such rows lies (Wilson)."""
+        """The interval of the share among all such rows (Wilson)."""
         return wilson(self.rows - len(self._wrong), self.rows)
 
     @property

@@ -29,7 +29,7 @@ from .template import RowTemplate, template_of, text_of
 if TYPE_CHECKING:
     from deepseek_jupyter.asking.prepare import Prepared
     from deepseek_jupyter.asking.question import Question
-    from deepseek_jupyter.conversation.answers import KeptAnswer
+    from deepseek_jupyter.conversation.rows import KeptAnswer
     from deepseek_jupyter.protocol.usage import Price
     from deepseek_jupyter.session.session import Session
 
@@ -238,12 +238,12 @@ class RowTask:
             return cap
         if self.price is None:
             raise ConfigurationError(
-                f"No price of {self.prepared.request.model} is known: no budget can be held.",
-                "Tell it with %config DeepSeek.prices, or give budget='none'.",
+                f"No price of {self.prepared.request.model} is known, so no budget can be checked.",
+                "Set it with %config DeepSeek.prices, or give budget='none'.",
             )
         if not self.prepared.built.body.get("max_tokens"):
             raise ConfigurationError(
-                "With a budget the length of an answer must be known, and this one may be of any.",
+                "A budget needs a limit for the length of an answer, and this one has none.",
                 "Give max_tokens=200, or a type that has an end: to=Literal[...], bool, int.",
             )
         return cap.bound(Decimal(str(budget)))

@@ -25,8 +25,8 @@ from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
 from deepseek_jupyter import errors
-from deepseek_jupyter.conversation.answers import KeptAnswer
-from deepseek_jupyter.conversation.group_commit import GroupCommit
+from deepseek_jupyter.conversation.database import GroupCommit
+from deepseek_jupyter.conversation.rows import KeptAnswer
 from deepseek_jupyter.conversation.totals import Total
 from deepseek_jupyter.errors import DeepSeekError
 from deepseek_jupyter.protocol.usage import Price, Usage

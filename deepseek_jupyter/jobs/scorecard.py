@@ -67,7 +67,9 @@ def verdict(pair: Pair, costs: Mapping[str, Mapping[str, Decimal]]) -> str:
     if not pair.difference:
         return f"{head} {show} {seen}"
     needed = f"{pair.cases * (pair.visible / pair.difference) ** 2:,.0f}"
-    return " ".join([head, show, seen, f"About {needed} cases would show as much."])
+    return " ".join(
+        [head, show, seen, f"About {needed} cases would be needed to show such a difference."]
+    )
 
 
 def _dearer(costs: Mapping[str, Mapping[str, Decimal]], first: str, second: str) -> str:

@@ -16,7 +16,6 @@ from __future__ import annotations
 import hashlib
 import importlib.util
 import json
-import os
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -27,7 +26,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from deepseek_jupyter.errors import LocalModelError
-from deepseek_jupyter.home import home
+from deepseek_jupyter.home import home, replace_file
 
 DEFAULT_MODEL = "qwen2.5-coder-0.5b"
 
@@ -145,10 +144,7 @@ def seal(model_id: str, sha256: str) -> None:
     stat = model_path(model_id).stat()
     verified = model_id in MODELS and MODELS[model_id].sha256 == sha256
     note = {"size": stat.st_size, "mtime_ns": stat.st_mtime_ns, "verified": verified}
-    target = _seal_path(model_id)
-    partial = target.with_suffix(f".{os.getpid()}.tmp")
-    partial.write_text(json.dumps(note), encoding="utf-8")
-    os.replace(partial, target)
+    replace_file(_seal_path(model_id), json.dumps(note))
 
 
 def sealed(model_id: str) -> str:

@@ -216,7 +216,7 @@ def _alone(state_path: Path) -> AbstractContextManager[None]:
     """Hold the state file's lock. Raises LocalModelError when it cannot be had."""
     busy = LocalModelError(
         f"Another kernel has been starting the embedded model for {_READY:.0f} s.",
-        "Run the cell again; if it stays so, restart that kernel.",
+        "Run the cell again; if that does not help, restart that kernel.",
     )
     return locked(state_path.with_suffix(".lock"), _READY + 5, busy)
 

@@ -28,6 +28,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from deepseek_jupyter.home import replace_file
+
 _POLL = 0.2  # seconds between looks at the leases
 
 
@@ -161,10 +163,7 @@ def _watch_starter(gone: threading.Event) -> None:
 
 def _write_state(order: Order, url: str, port: int) -> None:
     state = {"url": url, "api_key": order.key, "model": order.model, "pid": os.getpid()}
-    partial = f"{order.state}.{os.getpid()}"
-    with open(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
-        json.dump({**state, "port": port}, file)
-    os.replace(partial, order.state)
+    replace_file(Path(order.state), json.dumps({**state, "port": port}))
 
 
 def _leave(order: Order) -> None:

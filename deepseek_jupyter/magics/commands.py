@@ -20,7 +20,7 @@ from deepseek_jupyter.asking.preview import sent as preview_sent
 from deepseek_jupyter.asking.reply import Reply
 from deepseek_jupyter.config import DeepSeek
 from deepseek_jupyter.conversation.exports import ENDINGS, all_turns, write_export
-from deepseek_jupyter.conversation.outline import steps
+from deepseek_jupyter.conversation.turn import steps
 from deepseek_jupyter.display.report import Changes, Drawing, Folds, Report, tell
 from deepseek_jupyter.errors import CellError, counted, did_you_mean
 from deepseek_jupyter.protocol.parameters import STANDARD, parse_value
@@ -115,7 +115,7 @@ _command("[PROVIDER]", "what --param takes there: range, default, meaning")(repo
 
 @_command("", "what models cost, per million tokens, and whether it is peak time")
 def _price(session: Session) -> Report:
-    from deepseek_jupyter.session.prices import price_list
+    from deepseek_jupyter.session.accounts import price_list
 
     return price_list(session)
 
@@ -254,7 +254,7 @@ def _show(
         thoughts = [*(step.reasoning for step in seen.steps), seen.reasoning]
         if found := [step for text in thoughts if text for step in steps(text)]:
             return Folds(found)
-        raise UsageError("The model did not think aloud in this turn.")
+        raise UsageError("This turn has no thinking to show.")
     if sent or as_:
         if not turn.sent:
             raise UsageError("This turn was read from a file; nothing was sent for it from here.")
@@ -356,7 +356,7 @@ def _trust(session: Session, what: str | None = None) -> Report:
         raise _refused("trust takes journal or nothing.", str(what), ["journal"])
     count = session.memory.trust_journal() if what else session.memory.trust()
     if not count:
-        return Report("There is nothing to take along.")
+        return Report("No turns are waiting to be used.")
     return Report(f"{counted(count, 'turn')} taken along; the next question sends this branch.")
 
 
@@ -415,7 +415,7 @@ def _target(kind: str, words: str) -> tuple[str, str]:
     first, _, rest = words.partition(" ")
     if kind == "fix" or not first:
         return "", words
-    from deepseek_jupyter.fixing.cell_runs import find
+    from deepseek_jupyter.fixing.fix import find
 
     try:
         find(first)

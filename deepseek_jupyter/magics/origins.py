@@ -1,7 +1,7 @@
 """Which of a notebook's cells came from a model: what a teacher sees of a notebook handed in.
 
-Known are cells that a model's code was put into (their metadata says so), and cells whose text is
-code of an answer, to the letter. What was retyped cannot be told from the user's own.
+Recognised are cells that a model's code was put into (their metadata says so), and cells whose text
+is code of an answer, to the letter. Retyped code looks like the user's own.
 """
 
 from __future__ import annotations

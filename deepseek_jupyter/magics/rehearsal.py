@@ -129,7 +129,7 @@ def play(notebook: Path, recording: Recording) -> tuple[Any, list[str]]:
         from nbclient.exceptions import DeadKernelError
     except ImportError:
         raise ConfigurationError(
-            "Running a notebook takes nbclient.", "Install it: pip install nbclient ipykernel."
+            "Running a notebook needs nbclient.", "Install it: pip install nbclient ipykernel."
         ) from None
     try:
         content = nbformat.read(notebook, as_version=4)  # type: ignore[no-untyped-call]

@@ -194,7 +194,7 @@ def larger_model(asked: str | None, memory: int) -> str:
     if asked or memory < _ROOMY or model.id in {m.id for m in local.status().models}:
         return ""
     return (
-        f"This machine's memory also holds {model.title}, which is right more often and calls "
+        f"This machine's memory also holds {model.title}, which is more often right and can call "
         f"tools: deepseek-jupyter local install {model.id} ({_megabytes(model.size)})."
     )
 

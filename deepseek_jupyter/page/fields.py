@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from deepseek_jupyter.conversation.records import sound_id
+from deepseek_jupyter.conversation.turn import sound_id
 from deepseek_jupyter.errors import ParameterError
 
 _LONGEST_PROMPT = 4_000_000  # characters

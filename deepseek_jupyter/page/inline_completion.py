@@ -113,7 +113,7 @@ class InlineCompletion:
         teaching = Teaching(session.policy_files())
         if teaching.marks:  # ghost text writes code, never thinks, and knows no system prompt
             raise PolicyError(
-                "The policy of this notebook leaves no place for ghost text.",
+                "The policy of this notebook allows no provider for ghost text.",
                 "%deepseek doctor names its file.",
             )
         teaching.check_provider(provider.name)

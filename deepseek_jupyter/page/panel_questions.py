@@ -130,7 +130,7 @@ def gauge(session: Session, request: Request) -> dict[str, Any]:
 def _turn(session: Session, request: Request) -> Turn:
     turn = session.conversation.turn(turn_id(request.body, "turn"))
     if turn is None:
-        raise ConversationError("This turn is no part of the conversation.")
+        raise ConversationError("This turn is not part of the conversation.")
     return turn
 
 

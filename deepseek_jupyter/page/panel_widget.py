@@ -46,9 +46,9 @@ class PanelWidget(anywidget.AnyWidget):
     def tell(self, message: Any) -> None:
         """Send a message to its page, from any thread.
 
-        It goes out as if in answer to the page's last request: ipykernel 7.4 serves a comm where
-        it was last sent from, and were that the thread of the cells, the panel would be deaf while
-        one runs.
+        It goes out as if in answer to the page's last request: ipykernel 7.4 serves a comm on the
+        thread that last sent on it; if that were the cells' thread, the panel could not be heard
+        while a cell runs.
         """
         if self._asking is None:
             self.send(message)

@@ -133,9 +133,7 @@ def speaks_of(name: str, column: str) -> bool:
 
 @lru_cache(maxsize=4096)  # of the rules; the names in a frame are asked for once each
 def plain_name(name: str) -> str:
-    """A name without blanks around it, without case, in one Unicode form, without what cannot be
-    seen.
-    """
+    """A name without blanks around it, case and invisible characters, in one Unicode form."""
     if name.isascii():
         return name.strip().casefold()
     seen = "".join(char for char in name if unicodedata.category(char) != "Cf")
@@ -196,7 +194,7 @@ def parse_spec(spec: str, base: Policy | None = None) -> tuple[str, Policy]:
         elif name == "budget" and value.strip().isdigit():
             if int(value) < _LEAST_BUDGET:
                 raise ParameterError(
-                    f"A card of {int(value)} tokens holds nothing.",
+                    f"{int(value)} tokens are too few for a card.",
                     f"The least budget is {_LEAST_BUDGET}.",
                 )
             policy = replace(policy, budget=int(value))

@@ -1,8 +1,8 @@
-"""``deepseek-policy.toml``: what a course, a team or a project allows, beside the notebooks.
+"""``deepseek-policy.toml``: what a course, a team or a project allows.
 
 Every file found from the notebook's folder upward applies, and so does the one that the variable
-``DEEPSEEK_POLICY`` names. A rule can only tighten: of two files the stricter word counts, whichever
-lies nearer. Files are read again for each question; one that cannot be read stops the question.
+``DEEPSEEK_POLICY`` names. A rule can only tighten: of two files the stricter rule counts, wherever
+they are. Files are read again for each question; one that cannot be read stops the question.
 
 A file with an unknown key is refused: a rule that is misspelt protects nothing.
 """
@@ -30,7 +30,7 @@ _LARGEST = 250_000  # bytes
 
 @dataclass(frozen=True, slots=True)
 class PolicyFile:
-    """One file's rules, and where it lies."""
+    """One file's rules, and its path."""
 
     path: str
     data: DataRules
@@ -48,7 +48,7 @@ class PolicyFiles:
 
     @property
     def paths(self) -> tuple[str, ...]:
-        """Where the files lie."""
+        """The paths of the files."""
         return tuple(file.path for file in self.files)
 
     @property

@@ -2,8 +2,8 @@
 
 Out: what detectors find and what a policy withholds becomes a pseudonym such as ``<email-1>``, the
 same for the same text as long as the conversation lasts. Back: pseudonyms in what the model wrote
-become the originals again, for the user's eyes. Secrets alone do not come back: a key has no
-business in an output. Pure.
+become the originals again, for the user's eyes. Only secrets do not come back: a key must not be in
+an output. Pure.
 """
 
 from __future__ import annotations

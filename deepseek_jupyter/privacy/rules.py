@@ -99,7 +99,7 @@ class Teaching:
             if file.teaching.thinking == "required":
                 if think is False or effort == "none":
                     raise PolicyError(
-                        f"{file.path} wants the model's thinking, and it is switched off.",
+                        f"{file.path} needs the model's thinking, and it is switched off.",
                         "Leave --no-think out; %config DeepSeek.think = 'auto'.",
                     )
                 think = True
@@ -115,13 +115,13 @@ class Teaching:
         for file in self.files.files:
             rules = file.teaching
             if rules.thinking == "required" and not thinks:
-                raise PolicyError(f"{file.path} wants the model's thinking.", "Leave it on.")
+                raise PolicyError(f"{file.path} needs the model's thinking.", "Leave it on.")
             for name in _tool_names(body):
                 if _forbids(rules, name):
                     raise PolicyError(f"{file.path} forbids the tool {name}.", _ASK)
         if words and not any(words in text for text in _system_texts(body)):
             raise PolicyError(
-                "The messages were replaced, and lack what the policy says.",
+                "The messages were replaced, and the policy's system prompt is not among them.",
                 "Leave messages out of extra_body.",
             )
 
@@ -168,7 +168,7 @@ class Teaching:
                 raise PolicyError(
                     f"{file.path} sets a budget in {money.currency}, and the price of this model "
                     "is not known in it.",
-                    "Use another model, or tell its price: %config DeepSeek.prices.",
+                    "Use another model, or set its price with %config DeepSeek.prices.",
                 )
             total = spent(money.currency)
             if total + most[0] > money.amount:

@@ -91,7 +91,7 @@ class Retry:
 
 
 class Detail(str):
-    """A sentence of which nothing follows for the user: it is kept, and shown on demand."""
+    """A notice that asks nothing of the user: it is kept, and shown on demand."""
 
 
 @dataclass(slots=True, frozen=True)
@@ -197,10 +197,10 @@ def _parts(content: object) -> Iterator[TextDelta | ReasoningDelta]:
 class Completion:
     """What a model returned, whole or so far.
 
-    `reasoning` is None when the model did not think, "" when it thought nothing aloud.
-    `finish_reason` is the server's word, or None where it gave none. `ended` says that the
-    server ended the stream properly. `fault` is an error object met in the stream. `facts` are what
-    only audits ask for: ``fingerprint`` (which configuration answered), ``created``,
+    `reasoning` is None when the model did not think, "" when its thinking was empty.
+    `finish_reason` is the server's word, or None where it gave none. `ended` says that the server
+    ended the stream properly. `fault` is an error object met in the stream. `facts` are what only
+    audits ask for: ``fingerprint`` (which configuration answered), ``created``,
     ``native_finish_reason`` (what the host behind a gateway said).
     """
 

@@ -79,7 +79,7 @@ class Dialect:
     `tool_choice_none` with it the model sees no tools; llama.cpp shows them all the same
     `thinks_by_default` the model thinks where nothing is sent
     `forced_tool_choice_with_thinking` a request may force a tool call on a thinking model
-    `refused`         parameters that the host refuses all the same; they are left out, and told
+    `refused`         parameters that the host refuses nevertheless; left out, with a notice
     `blank_content`   what an assistant message without text is sent as
     `ignored_when_thinking`, `ignored_when_not_thinking`, `ignored` parameters that the mode
                       accepts without effect, each with a sentence that says so

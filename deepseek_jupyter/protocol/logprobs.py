@@ -1,9 +1,9 @@
 """Tokens with their probabilities: read, joined, packed for a record, as rows, in words. Pure.
 
 The API says of each token ``{token, logprob, bytes, top_logprobs}``. Tokens are joined as bytes,
-for a character may be cut between two of them. Hosts and files may say anything: `tokens_of` takes
-what can be read, and `unpacked` stops at a size. docs/record.md has the packed form; its TypeScript
-twin is ``labextension/src/card/tokenview.ts``.
+because a character may be split between two of them. Hosts and files may say anything: `tokens_of`
+takes what can be read, and `unpacked` stops at a size. docs/record.md has the packed form; its
+TypeScript twin is ``labextension/src/card/tokenview.ts``.
 """
 
 from __future__ import annotations

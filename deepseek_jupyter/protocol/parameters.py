@@ -97,7 +97,7 @@ DRAWING = frozenset(_TABLE["drawing"].split())
 # Names that have a flag of their own, or are built from the rest.
 _ELSEWHERE = {
     "stream": "Use --stream or --no-stream; in Python stream=False.",
-    "stream_options": "It is set by itself; %config DeepSeek.extra_body overrides it.",
+    "stream_options": "It is set automatically; %config DeepSeek.extra_body overrides it.",
     "model": "Use -m; in Python model=.",
     "messages": "The messages are the conversation: --system, --history and the prompt make them.",
 }

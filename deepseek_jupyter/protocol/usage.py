@@ -123,7 +123,7 @@ class Price:
 
     @staticmethod
     def per_token(amount: object) -> Decimal:
-        """A price a token as one per million tokens. Raises `ArithmeticError` for what is none."""
+        """A price a token as one per million tokens. Raises `ArithmeticError` for no number."""
         return _OURS.multiply(Decimal(str(amount)), Decimal(1_000_000))
 
     def cost(self, usage: Usage) -> Cost:

@@ -1,6 +1,6 @@
 """`Endpoints`: from settings and environment to a provider, its key and a model id.
 
-Everything that asks a host for something else than an answer (its models, the balance) is here too.
+Everything else that a host is asked (its models, the balance) is here too.
 """
 
 from __future__ import annotations
@@ -184,7 +184,7 @@ class Endpoints:
         return str(chosen)
 
     def taught(self, provider: Provider, model: str) -> Provider:
-        """`provider` as its host wants to be asked for `model`, by what it taught this week."""
+        """`provider` with what its host taught about `model` this week."""
         return apply(provider, model)
 
     def models(self, provider: Provider, key: Secret) -> list[dict[str, Any]]:

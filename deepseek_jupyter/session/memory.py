@@ -193,7 +193,7 @@ class Memory:
 
 
 def _without(foreign: Iterable[Turn]) -> str:
-    """By which the journal knows that the user started without these turns."""
+    """The key under which the journal remembers that the user started without these turns."""
     ids = "\n".join(sorted(turn.id for turn in foreign))
     return f"without {hashlib.sha256(ids.encode()).hexdigest()}"
 

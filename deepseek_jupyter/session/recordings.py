@@ -18,9 +18,9 @@ from deepseek_jupyter.errors import ReplayError
 from .memory import Memory
 
 if TYPE_CHECKING:
-    from deepseek_jupyter.conversation.answers import KeptAnswer
     from deepseek_jupyter.conversation.journal import Journal
     from deepseek_jupyter.conversation.recording import Recording
+    from deepseek_jupyter.conversation.rows import KeptAnswer
 
 # The path of the one recording that may answer, whatever the notebook says; nothing is sent.
 ONLY = "DEEPSEEK_REPLAY_FROM"

@@ -129,7 +129,7 @@ class Session:
         return True
 
     def price(self, provider: Provider, *models: str | None) -> Price | None:
-        """The price of the first of `models` that anyone knows."""
+        """The price of the first of `models` whose price is known."""
         for model in filter(None, models):
             price = own_price(self.config.prices, provider.name, model) or provider.price(model)
             if price:

@@ -43,7 +43,7 @@ class Withholding:
         return redactor
 
     def for_history(self, conversation: Conversation, redactor: Redactor) -> Callable[[str], str]:
-        """`redactor.redact` that searches a text once as long as no policy has changed."""
+        """`redactor.redact`, remembered for each text until a policy changes."""
         released = (redactor.released.names, redactor.released.texts)
         state = (conversation.id, redactor.detectors, redactor.withheld, released)
         if self._passed[0] != state:
@@ -73,7 +73,7 @@ class Withholding:
         return [known[card] for card in cards if card in known]
 
     def hold(self, held: Iterable[Held]) -> None:
-        """Withhold what these do, and no more what their names withheld under other policies."""
+        """Withhold these, in place of what their names withheld under other policies."""
         for one in held:
             before = self._held.get(one.card[0])
             if before is not None and before.card[2] == one.card[2]:
@@ -88,7 +88,7 @@ class Withholding:
 def _together(
     before: Iterable[WithheldValues], now: Iterable[WithheldValues]
 ) -> tuple[WithheldValues, ...]:
-    """What an attachment withholds that has changed: its earlier values too."""
+    """What an attachment withholds that was attached before: its earlier values too."""
     found = {index.soft: index for index in before}
     for index in now:
         found[index.soft] = index | found[index.soft] if index.soft in found else index

@@ -101,7 +101,7 @@ def frame_of(value: Any, backend: str | None = None) -> Any:
     chosen: Any = backend or next(iter(installed), None)
     if chosen not in installed:
         wanted = f"{backend} is" if backend else "None of pandas, polars and pyarrow is"
-        raise ConfigurationError(f"{wanted} not installed.", "Install one for a frame.")
+        raise ConfigurationError(f"{wanted} not installed.", "Install one of them.")
     rows = records_of(value)
     names = list(dict.fromkeys(name for row in rows for name in row))
     columns = {name: [row.get(name) for row in rows] for name in names}
@@ -124,7 +124,7 @@ def records_of(value: Any) -> list[dict[str, Any]]:
         return [_record(item) for item in lists[0]]
     if isinstance(value, str | int | float | bool) or value is None:
         raise InvalidResponseError(
-            "The answer holds no records.", "Ask with --schema list[...] for a frame."
+            "The answer has no records.", "Ask with --schema list[...] for a frame."
         )
     return [record]
 

@@ -91,7 +91,7 @@ def tool_of(function: Callable[..., Any] | Tool) -> Tool:
     if isinstance(function, Tool):
         return function
     if not callable(function):
-        raise ToolError(f"{function!r} is no function.", "Pass functions, or names of tools.")
+        raise ToolError(f"{function!r} is not a function.", "Pass functions, or names of tools.")
     name = _name(function)
     parameters = _parameters(function, name)
     summary, told = _documented(function)
@@ -146,7 +146,7 @@ def _parameters(function: Callable[..., Any], name: str) -> list[inspect.Paramet
     for parameter in parameters:
         if star := _VARIADIC.get(parameter.kind):
             raise ToolError(
-                f"{name} takes {star}{parameter.name}, which a model cannot be told about.",
+                f"{name} takes {star}{parameter.name}, which cannot be described to a model.",
                 "Pass a function that names its parameters.",
             )
         if parameter.kind is inspect.Parameter.POSITIONAL_ONLY:
@@ -214,7 +214,7 @@ def _hints(function: Callable[..., Any]) -> dict[str, Any]:
     except (NameError, TypeError) as error:
         name = getattr(inner, "__name__", "the function")
         raise ToolError(
-            f"The hints of {name} cannot be read: {error}.", "Import what they name."
+            f"The type hints of {name} cannot be read: {error}.", "Import what they name."
         ) from error
 
 

@@ -165,7 +165,7 @@ class CallOutcome:
     seconds: float = 0.0
 
     def facts(self, tool: Tool) -> dict[str, Any]:
-        """What the turn's record says of the run, without what is no or none."""
+        """What the turn's record says of the run, without entries that are false or missing."""
         if self.error is not None:
             facts: Mapping[str, Any] = {"failed": True}
         elif tool.facts is not None:

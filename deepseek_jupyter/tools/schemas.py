@@ -74,7 +74,7 @@ class Shape:
 def shape_of(wanted: object) -> Shape:
     """The shape that `wanted` says; ``[T]`` is short for ``list[T]``.
 
-    Raises `SchemaError` for what is no type and no schema.
+    Raises `SchemaError` for anything but a type or a schema.
     """
     if isinstance(wanted, Shape):
         return wanted
@@ -95,7 +95,7 @@ def adapter_of(wanted: object) -> Any:
     try:
         return TypeAdapter(modern(wanted))
     except (PydanticUserError, TypeError, NameError) as error:
-        raise SchemaError(f"{_shown(wanted)} is no schema: {_first(error)}", _KINDS) from error
+        raise SchemaError(f"{_shown(wanted)} is not a schema: {_first(error)}", _KINDS) from error
 
 
 def schema_of(adapter: Any, wanted: object, *, empty: bool = False) -> dict[str, Any]:
@@ -110,7 +110,7 @@ def schema_of(adapter: Any, wanted: object, *, empty: bool = False) -> dict[str,
     except (PydanticUserError, ValueError, TypeError) as error:
         raise SchemaError(f"{_shown(wanted)} has no JSON form: {_first(error)}", _KINDS) from error
     if not empty and not schema.keys() - {"title", "description"}:
-        raise SchemaError(f"{_shown(wanted)} says nothing about the answer.", _KINDS)
+        raise SchemaError(f"{_shown(wanted)} does not describe an answer.", _KINDS)
     return schema
 
 
@@ -169,9 +169,9 @@ def _of_schema(schema: Mapping[str, Any]) -> Shape:
             f"The JSON schema is wrong at {where or 'its top'}: {error.message}"
         ) from error
     except (TypeError, ValueError) as error:
-        raise SchemaError(f"The JSON schema is no JSON: {error}") from error
+        raise SchemaError(f"The JSON schema is not JSON: {error}") from error
     if not any(word in plain for word in _SAYING):
-        raise SchemaError("The dict is no JSON schema: it has no type.", _KINDS)
+        raise SchemaError("The dict is not a JSON schema: it has no type.", _KINDS)
     validator = Draft202012Validator(plain)
 
     def validate(value: Any) -> Any:
@@ -180,7 +180,9 @@ def _of_schema(schema: Mapping[str, Any]) -> Shape:
         try:
             found = sorted(validator.iter_errors(value), key=lambda e: list(map(str, e.path)))
         except Unresolvable as error:
-            raise SchemaError(f"The JSON schema refers to what is not in it: {error}") from error
+            raise SchemaError(
+                f"The JSON schema refers to a definition that is not in it: {error}"
+            ) from error
         if found:
             raise _mismatch([(".".join(map(str, e.path)), e.message) for e in found])
         return value
@@ -198,7 +200,7 @@ def _mismatch(problems: list[tuple[str, str]]) -> SchemaMismatchError:
 def _refuse_values(wanted: object) -> None:
     """Things that pydantic would take, or refuse in words about its inside."""
     if wanted in (Any, object):
-        raise SchemaError(f"{_shown(wanted)} says nothing about the answer.", _KINDS)
+        raise SchemaError(f"{_shown(wanted)} does not describe an answer.", _KINDS)
     kinds = (type, types.UnionType, typing.TypeVar, typing.NewType)
     known = isinstance(wanted, kinds) or typing.get_origin(wanted) is not None or wanted is None
     if not known and type(wanted).__name__ not in ("TypeAliasType", "_AnnotatedAlias"):

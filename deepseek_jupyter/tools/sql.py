@@ -514,7 +514,7 @@ def sql_tool(
         )
     tables = sql_tables(frames, policies, redactor, units)
     if not tables:
-        what = "No column may be queried by the data policy." if frames else "No frame is attached."
+        what = "The data policy lets no column be queried." if frames else "No frame is attached."
         raise ToolError(f"The sql tool has no table. {what}", "Attach one: --attach df:full")
     tool = SqlTool(tables, redactor=redactor, keep=keep, limits=limits, rows=rows, least=least)
     return Tool(
@@ -613,7 +613,7 @@ def _listed(names: Iterable[str]) -> str:
 
 
 def _size(size: float | None) -> str:
-    return f", about {size / (1 << 30):.1f} GB" if size is not None else ": nobody knows how large"
+    return f", about {size / (1 << 30):.1f} GB" if size is not None else "; its size is not known"
 
 
 def _quoted(name: str) -> str:

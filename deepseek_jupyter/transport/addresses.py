@@ -66,7 +66,7 @@ def wrong_address(url: str) -> tuple[str, str] | None:
     except ValueError:  # of a port that is no number
         fine = False
     if not fine:
-        return f"{url!r} is no web address.", "%deepseek provider shows where it is set."
+        return f"{url!r} is not a web address.", "%deepseek provider shows where it is set."
     host = _host(url)
     api = _KNOWN.get(_PAGES.get(host, host), "")
     hint = f"The base URL for chat is {api}; {_SET_BY}."

@@ -139,7 +139,7 @@ class _Auth(httpx.Auth):
     def __init__(self, key: Secret, wire: str = "chat") -> None:
         if not (key.reveal().isascii() and key.reveal().isprintable()):
             raise errors.ConfigurationError(
-                "The API key holds characters that no key has, such as a line break.",
+                "The API key contains characters that cannot be in a key, such as a line break.",
                 "Store it again with %deepseek login, or correct the variable it comes from.",
             )
         self._key = key
@@ -152,7 +152,7 @@ class _Auth(httpx.Auth):
 
 
 Again = Notice | Retry  # what is said of another attempt
-_BLANKS = Notice(Detail("The model returned nothing but blanks; asked once more."))
+_BLANKS = Notice(Detail("The model returned only whitespace; asked once more."))
 
 
 class Client:
@@ -302,7 +302,8 @@ class Client:
             raise errors.TimedOutError(what) from None
         except (httpx.UnsupportedProtocol, httpx.InvalidURL) as error:
             raise errors.ConfigurationError(
-                f"{exchange.url!r} is no web address.", "%deepseek provider shows where it is set."
+                f"{exchange.url!r} is not a web address.",
+                "%deepseek provider shows where it is set.",
             ) from error
         except (httpx.ConnectError, httpx.ConnectTimeout, httpx.ProxyError) as error:
             raise errors.UnreachableError(f"{host} cannot be reached ({_why(error)}).") from error
@@ -427,7 +428,7 @@ def _proxy_fault(error: Exception) -> str:
 async def _read_reply(
     exchange: Exchange, response: httpx.Response, timer: asyncio.Timeout, timeouts: Timeouts
 ) -> AsyncIterator[list[Event]]:
-    """Read a stream or JSON; which it is, the first bytes show: content types lie at times.
+    """Read a stream or JSON; the first bytes show which, because content types can be wrong.
 
     Each item is what one read brought. A reply that waits its turn may begin with blank lines;
     they only show that it lives.
@@ -507,7 +508,7 @@ async def _read(
             body += piece
             if len(body) > LARGEST:
                 raise errors.InvalidResponseError(
-                    f"{exchange.url} sent more than an answer can be."
+                    f"{exchange.url} sent more than fits into an answer."
                 )
     return body.decode("utf-8", "replace")
 
@@ -523,7 +524,7 @@ async def _pieces(response: httpx.Response) -> AsyncGenerator[bytes]:
         return
     if packed not in ("gzip", "x-gzip"):
         raise errors.InvalidResponseError(
-            f"{response.url} packed its reply in a way not asked for."
+            f"{response.url} compressed its reply in a way that was not asked for."
         )
     unpack = zlib.decompressobj(zlib.MAX_WBITS | 16)
     async for chunk in response.aiter_raw():

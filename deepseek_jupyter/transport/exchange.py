@@ -1,7 +1,7 @@
 """One question and its answer, and the verdict on what came.
 
-What a server says leaves by three ways alone: `received` for what is streamed, `completion` for
-what has arrived, `clean` for an error. A server may repeat the key, on purpose or not, anywhere.
+What a server says leaves only in three ways: `received` for what is streamed, `completion` for what
+has arrived, `clean` for an error. A server may repeat the key, on purpose or not, anywhere.
 """
 
 from __future__ import annotations
@@ -139,7 +139,7 @@ class Exchange:
         return error
 
     def unreadable(self, bug: Exception) -> DeepSeekError:
-        """The error for a reply that our own code fell over. Where it fell is said in words."""
+        """The error for a reply on which our own code failed, with the place in words."""
         at = bug.__traceback__
         while at is not None and at.tb_next is not None:
             at = at.tb_next
@@ -165,7 +165,7 @@ class Exchange:
         """Raise if what came, now that the stream has ended, is no whole answer; else keep it."""
         completion, decoder = self.completion, self.decoder
         if decoder.oversized:
-            raise errors.InvalidResponseError(f"{self.url} sent more than an answer can be.")
+            raise errors.InvalidResponseError(f"{self.url} sent more than fits into an answer.")
         if completion.fault:
             raise self.error(200, {}, completion.fault.whole or completion.fault.message)
         if decoder.runaway:
@@ -174,9 +174,11 @@ class Exchange:
         if self._whole is None and not decoder.events:
             if decoder.sse.junk or decoder.unparsable:
                 raise errors.InvalidResponseError(
-                    f"{self.url} answered with something else than events."
+                    f"{self.url} answered with something other than events."
                 )
-            raise self.said(errors.OverloadedError, "The server ended the reply without a word.")
+            raise self.said(
+                errors.OverloadedError, "The server ended the reply without sending anything."
+            )
         if not completion.ended:
             what = "The answer broke off: the stream ended without its end mark."
             raise errors.TruncatedError(what) if self.has_output else errors.UnreachableError(what)
@@ -229,7 +231,7 @@ class Exchange:
             pass
         if looks_like_html(text):
             raise self.said(errors.EndpointError, "The server answered with a web page, not JSON.")
-        raise errors.InvalidResponseError(f"{self.url} answered with something else than JSON.")
+        raise errors.InvalidResponseError(f"{self.url} answered with something other than JSON.")
 
     def error(self, status: int, headers: Any, body: str) -> APIError:
         """The error for a refusal, with this exchange's particulars and no key in it."""

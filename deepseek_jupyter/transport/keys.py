@@ -19,7 +19,7 @@ from typing import Any
 from urllib.parse import unquote
 
 from deepseek_jupyter.errors import ConfigurationError, MissingKeyError
-from deepseek_jupyter.home import home, private_directory
+from deepseek_jupyter.home import home, private_directory, replace_file
 
 from .addresses import parts
 from .providers import KEYLESS, Provider
@@ -285,11 +285,8 @@ def _from_file(name: str) -> Secret | None:
 def _write(keys: dict[str, str]) -> None:
     """Replace the file by a new one, so that no other process has it open or has linked it."""
     try:
-        partial = private_directory() / f".keys-{os.urandom(8).hex()}"
-        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0)
-        with open(os.open(partial, flags, 0o600), "w", encoding="utf-8") as file:
-            json.dump(keys, file)
-        partial.replace(_file())
+        private_directory()
+        replace_file(_file(), json.dumps(keys))
     except OSError as error:
         raise ConfigurationError(
             f"The key cannot be kept in {home()}: {error.strerror or error}.",

@@ -1,4 +1,4 @@
-"""What hosts taught: refusals that a change of the request cured, and what ``/models`` told.
+"""What hosts taught: refusals that a change of the request cured, and what ``/models`` reported.
 
 Kept for a week per base URL, model and version of this package in ``hosts.json`` of the state
 directory, so that one odd 400 cripples no host for good, and a cure is not paid for each time.
@@ -7,7 +7,6 @@ directory, so that one odd 400 cripples no host for good, and a cure is not paid
 from __future__ import annotations
 
 import json
-import os
 import time
 from collections.abc import Mapping
 from contextlib import suppress
@@ -17,7 +16,7 @@ from typing import Any
 
 from deepseek_jupyter._version import __version__
 from deepseek_jupyter.errors import ConfigurationError
-from deepseek_jupyter.home import home, private_directory
+from deepseek_jupyter.home import home, private_directory, replace_file
 from deepseek_jupyter.protocol.dialect import Dialect
 from deepseek_jupyter.protocol.model_facts import ModelFacts, told_by_host
 
@@ -131,6 +130,5 @@ def _write(new: Mapping[str, dict[str, Any]]) -> None:
     rows = {**_read(), **{key: {**row, "when": now} for key, row in new.items()}}
     kept = sorted(rows.items(), key=lambda item: item[1]["when"])[-_MOST:]
     with suppress(OSError, ConfigurationError):
-        partial = private_directory() / f".hosts-{os.urandom(8).hex()}"
-        partial.write_text(json.dumps(dict(kept)), "utf-8")
-        partial.replace(_path())
+        private_directory()
+        replace_file(_path(), json.dumps(dict(kept)))

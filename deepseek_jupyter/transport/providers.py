@@ -37,13 +37,13 @@ class Provider:
     """One endpoint's profile: an address and a dialect. It keeps no state.
 
     `key_variables` are read in order; an empty tuple means that the host asks for no key.
-    `default_model` "" means: ask the host which model it serves.
-    `balance_path` and `beta_path` are None where the host has no such thing. `context_tokens` and
-    `vision`, patterns (`fnmatch`) of the ids that see images, are for what `MODELS` does not know
-    or knows otherwise, and so is `told`: what the host said of its models. `wires` are those that
-    it speaks beside chat, each with its own base URL, "" for `base_url`; `wire` is the one that is
-    used. `web_search`: its server searches the web, on the wire `responses`. `fim` is the wire of
-    its fill-in-the-middle, "" where it has none.
+    `default_model` "" means: ask the host which model it serves. `balance_path` and `beta_path` are
+    None where the host has no such thing. `context_tokens` and `vision`, patterns (`fnmatch`) of
+    the ids that see images, are for what `MODELS` does not know or knows otherwise, and so is
+    `told`, what the host reported of its models. `wires` are those that it speaks beside chat, each
+    with its own base URL, "" for `base_url`; `wire` is the one that is used. `web_search`: its
+    server searches the web, on the wire `responses`. `fim` is the wire of its fill-in-the-middle,
+    "" where it has none.
     """
 
     name: str
@@ -170,7 +170,8 @@ def _check(changes: Mapping[str, Any], kind: type[Provider] | type[Dialect]) -> 
     for name, value in changes.items():
         if name not in names:
             raise ConfigurationError(
-                f"A provider has no field {name!r}.", "It has " + ", ".join(sorted(names)) + "."
+                f"DeepSeek.providers has no field {name!r}.",
+                "It has " + ", ".join(sorted(names)) + ".",
             )
         if name in _WORDS and value not in _WORDS[name]:
             raise ConfigurationError(
@@ -213,7 +214,7 @@ def provider_named(name: str, own: Mapping[str, Mapping[str, Any]] | None = None
         like = str(changes.pop("like", name if name in PROVIDERS else "vllm"))
         if like not in PROVIDERS:
             raise ConfigurationError(
-                f"Provider {name!r} is to be like {like!r}, which is unknown.",
+                f"Provider {name!r} is to be like {like!r}, which does not exist.",
                 f"Known are {_listed(PROVIDERS)}.",
             )
         if like in KEYLESS and name != like:  # nor does it get the other's key
@@ -251,7 +252,7 @@ def own_price(prices: Mapping[str, Any], provider: str, model: str) -> Price | N
         return Price.of(str(hit), str(miss), str(output), *currency)
     except (TypeError, ValueError, ArithmeticError):
         raise ConfigurationError(
-            f"DeepSeek.prices has {row!r} for {model}, which is no price.",
+            f"DeepSeek.prices has {row!r} for {model}, which is not a price.",
             "Write [hit, miss, output, 'USD'], per million tokens.",
         ) from None
 

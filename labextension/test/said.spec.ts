@@ -27,7 +27,7 @@ describe('said', () => {
       id: 't1',
       status: 'error',
       notices: ['The provider’s own words.', 'The context is full.', 'The server is overloaded.'],
-      details: ['The model returned nothing but blanks; asked once more.'],
+      details: ['The model returned only whitespace; asked once more.'],
       error: { type: 'ServerError', message: 'The server failed.', hint: 'Try again in a moment, or choose another provider.' },
       footer: 'm-1 · 1,200 new + 3 out tokens · 0.4 s · failed'
     });

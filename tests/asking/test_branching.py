@@ -10,7 +10,7 @@ import deepseek_jupyter as ds
 from deepseek_jupyter.asking.ask import ask
 from deepseek_jupyter.asking.next_tokens import branching
 from deepseek_jupyter.conversation.journal import Journal
-from deepseek_jupyter.conversation.records import read_record
+from deepseek_jupyter.conversation.turn import read_record
 from deepseek_jupyter.errors import ParameterError
 from deepseek_jupyter.protocol.logprobs import joined, tokens_of
 from deepseek_jupyter.protocol.output import TURN_MIME, packed, unpacked
@@ -148,7 +148,7 @@ def test_it_is_refused_where_the_host_has_no_prefix_completion(
         monkeypatch.setenv(name, "k")
     session.config.providers = {provider: {"base_url": server.base_url(provider)}}
     first = asked(session, server, provider=provider, model="m")
-    with pytest.raises(ParameterError, match="cannot go on from the beginning"):
+    with pytest.raises(ParameterError, match="cannot continue an answer"):
         ask(session, branching(first.turn, 2, 0))
     assert len(server.requests) == 1
     assert session.conversation.tip == first.turn.id

@@ -132,7 +132,7 @@ def test_tables_go_as_frames_and_addresses_not_at_all(session, server, folder):
     server.queue(answer("B."))
     ask('Which city of @"./sales.csv" is dearest?', history=False)
     assert sent(server).endswith("Which city of `./sales.csv` is dearest?")
-    with pytest.raises(ParameterError, match="nothing is fetched"):
+    with pytest.raises(ParameterError, match="are not downloaded"):
         ask("?", attach="https://example.org/a.pdf")
     (folder / "bad.parquet").write_bytes(b"PAR1")
     with pytest.raises(ParameterError, match="cannot be read as a table"):

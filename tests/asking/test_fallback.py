@@ -109,7 +109,7 @@ def test_the_dry_run_shows_places_prices_and_who_is_passed_over(hosts, server):
     assert f"{COMET} 0.0004 USD {WCODE} 0.0055 CNY" in " ".join(told.split())
     assert "deepseek:deepseek-flash" not in told
     told = str(ask(dry_run=True, provider="wcode", top_k=3))
-    assert f"The fallback {COMET} is passed over: cometapi has no parameter 'top_k'" in told
+    assert f"The fallback {COMET} is skipped: cometapi has no parameter 'top_k'" in told
     assert not server.requests
 
 
@@ -126,7 +126,7 @@ def test_one_that_may_not_have_the_data_is_passed_over_where_there_is_some(hosts
     server.queue(error(503, "busy"), answer("From wcode."))
     reply = ask(attach=frame)
     assert reply.turn.provider == "wcode"
-    assert any(COMET in said and "passed over" in said for said in reply.turn.notices)
+    assert any(COMET in said and "skipped" in said for said in reply.turn.notices)
     assert "cometapi" not in paths(server)
     with pytest.raises(PolicyError, match="provider for data"):
         ask(provider="cometapi", attach=frame)

@@ -20,7 +20,7 @@ from deepseek_jupyter.magics.commands import run
 from deepseek_jupyter.protocol.snippets import snippet
 from deepseek_jupyter.protocol.tokens import count_with
 from deepseek_jupyter.protocol.wire import WIRES
-from deepseek_jupyter.session.prices import price_list
+from deepseek_jupyter.session.accounts import price_list
 from tests.support.asking import KEY
 from tests.support.scripted import answer
 
@@ -155,5 +155,5 @@ def test_what_answers_would_cost_elsewhere(asked, session, form):
 
 
 def test_without_answers_there_is_nothing_to_reckon(session):
-    with pytest.raises(ParameterError, match="no answers with tokens"):
+    with pytest.raises(ParameterError, match="No answer here has token counts"):
         ds.what_if(models=["deepseek-flash"])

@@ -49,7 +49,7 @@ def test_a_text_is_redacted_like_any_other(session, server):
 
 def test_it_is_refused_where_the_host_cannot(session, server, monkeypatch):
     session.config.providers = {"ollama": {"base_url": server.base_url("ollama")}}
-    with pytest.raises(ParameterError, match="cannot go on from the beginning"):
+    with pytest.raises(ParameterError, match="cannot continue an answer"):
         ds.next_tokens("The", provider="ollama", model="m")
     server.queue(answer(" Paris"))
     with pytest.raises(ParameterError, match="without probabilities"):

@@ -168,7 +168,7 @@ def test_what_shares_only_names_with_a_ruled_frame_leaves_and_what_shares_values
         said[name] = "Dora" in turn.sent, " ".join(turn.notices)
     assert said["strange"] == (True, "")
     for name, columns in (("mixed", "customer, pay"), ("lazy", "customer")):
-        told = f"The rule for df holds for {columns} of `{name}`, which may be made from it."
+        told = f"The rule for df also applies to {columns} of `{name}`, which may be made from it."
         assert said[name][0] is False
         assert told in said[name][1]
     policy('[data.columns]\ncustomer = "none"\n')
@@ -217,7 +217,7 @@ def test_a_text_file_with_a_ruled_column_is_refused(session, names, policy, tmp_
     assert "QQ-17" in sent(session, names, attach=[f"./{file}"])
     for rule in ('[data.columns]\nssn = "none"', '[data.columns]\n"s?n" = "stats"'):
         policy(rule)
-        with pytest.raises(ParameterError, match=r"in a text no rule can hold"):
+        with pytest.raises(ParameterError, match=r"that rule cannot be applied"):
             sent(session, names, attach=[f"./{file}"])
     policy('[data.columns]\nother = "none"')
     assert "QQ-17" in sent(session, names, attach=[f"./{file}"])

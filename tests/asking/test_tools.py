@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 
 import deepseek_jupyter as ds
-from deepseek_jupyter.conversation.records import read_record
+from deepseek_jupyter.conversation.turn import read_record
 from deepseek_jupyter.errors import ConfigurationError, ParameterError, PolicyError, ToolError
 from deepseek_jupyter.protocol.output import TURN_MIME, unpacked
 from deepseek_jupyter.protocol.wire import WIRES
@@ -433,7 +433,7 @@ def test_wire_tools_stay_the_caller_s_own(session, server):
     [
         (["nobody"], "no function 'nobody'"),
         ([weather, weather], "Two tools"),
-        ([3], "no function"),
+        ([3], "not a function"),
         ([lambda x: x], "lambda"),
     ],
 )

@@ -288,7 +288,7 @@ class TestTheWebSearch:
         session.config.fallback = ["vllm:m"]
         server.queue(Reply(send(*map(named, searched()))))
         notices = ds.ask("How do giraffes sleep?", web=True).record["notices"]
-        assert any("vllm:m is passed over" in notice for notice in notices)
+        assert any("vllm:m is skipped" in notice for notice in notices)
 
 
 def test_code_posts_to_the_address_of_the_wire(session, server):

@@ -13,9 +13,8 @@ from .measure import GROWING_CELLS, SMOOTH_CELLS, growth, smoothness
 from .pages import until
 from .watch import seen, watch
 
-pytestmark = pytest.mark.undisturbed
 
-
+@pytest.mark.undisturbed
 @pytest.mark.parametrize("kind", ["lab", "notebook"])
 def test_600_deltas_at_100_hz_arrive_without_flicker(open_notebook, kind):
     book = open_notebook(*SMOOTH_CELLS, kind=kind)
@@ -28,6 +27,7 @@ def test_600_deltas_at_100_hz_arrive_without_flicker(open_notebook, kind):
     assert book.own_errors == []
 
 
+@pytest.mark.undisturbed
 def test_the_cost_of_a_delta_does_not_grow_with_the_text(open_notebook):
     book = open_notebook(*GROWING_CELLS)
     book.run(1)

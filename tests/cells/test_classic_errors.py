@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from deepseek_jupyter.fixing.cell_runs import last_failure
-from deepseek_jupyter.fixing.fix import gather
+from deepseek_jupyter.fixing.fix import gather, last_failure
 
 from .notebook_errors import ERRORS
 

@@ -6,8 +6,8 @@ from decimal import Decimal
 
 import pytest
 
-from deepseek_jupyter.conversation.answers import KeptAnswer
 from deepseek_jupyter.conversation.journal import Journal
+from deepseek_jupyter.conversation.rows import KeptAnswer
 from deepseek_jupyter.protocol.usage import Usage
 
 

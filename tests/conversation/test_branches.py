@@ -74,7 +74,7 @@ def test_a_turn_is_named_by_four_characters_of_its_end_and_not_by_fewer(conversa
     conversation.add(a_turn(id="first-1234", conversation=conversation.id))
     assert conversation.find("1234") == "first-1234"
     for short in ("234", "34", "4"):
-        with pytest.raises(ConversationError, match="no turn ends so"):
+        with pytest.raises(ConversationError, match="no turn's id ends in it"):
             conversation.find(short)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from deepseek_jupyter.conversation.conversation import Conversation
-from deepseek_jupyter.conversation.drawing import differences
+from deepseek_jupyter.conversation.tree import differences
 
 from .turns import a_turn
 

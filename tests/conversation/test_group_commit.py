@@ -9,7 +9,7 @@ import threading
 import pytest
 
 import deepseek_jupyter as ds
-from deepseek_jupyter.conversation.group_commit import GroupCommit
+from deepseek_jupyter.conversation.database import GroupCommit
 from deepseek_jupyter.conversation.journal import Journal
 from tests.jobs.conftest import serve
 

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from deepseek_jupyter.conversation.conversation import Conversation
 from deepseek_jupyter.conversation.exports import to_json, to_notebook
-from deepseek_jupyter.conversation.records import read_record
 from deepseek_jupyter.conversation.restore import METADATA
+from deepseek_jupyter.conversation.turn import read_record
 from deepseek_jupyter.protocol.output import TURN_MIME
 from tests.support.rebuilt import rebuild, rebuild_records
 

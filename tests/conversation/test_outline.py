@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from deepseek_jupyter.conversation.outline import outline, steps
+from deepseek_jupyter.conversation.turn import outline, steps
 from deepseek_jupyter.display.report import Folds
 
 SENTENCE = "This is said at some length, so that a step of it is worth a line of its own."

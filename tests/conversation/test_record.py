@@ -10,9 +10,8 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from deepseek_jupyter.conversation.records import read_record
 from deepseek_jupyter.conversation.restore import records_in
-from deepseek_jupyter.conversation.turn import SCHEMA, Step, Turn, now
+from deepseek_jupyter.conversation.turn import SCHEMA, Step, Turn, now, read_record
 from deepseek_jupyter.display.render import final_bundle, footer
 from deepseek_jupyter.protocol.messages import ToolCall
 from deepseek_jupyter.protocol.output import TURN_MIME, output_of, unpacked

@@ -14,8 +14,8 @@ from dataclasses import replace
 
 import pytest
 
-from deepseek_jupyter.conversation.answers import KeptAnswer
 from deepseek_jupyter.conversation.recording import MOST, read_recording, write_recording
+from deepseek_jupyter.conversation.rows import KeptAnswer
 from deepseek_jupyter.conversation.turn import Step, Turn
 from deepseek_jupyter.errors import ReplayError
 from deepseek_jupyter.protocol.deltas import TextDelta

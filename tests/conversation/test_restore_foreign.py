@@ -18,9 +18,8 @@ from hypothesis import strategies as st
 
 from deepseek_jupyter.conversation.conversation import Conversation
 from deepseek_jupyter.conversation.journal import Journal
-from deepseek_jupyter.conversation.records import read_record
 from deepseek_jupyter.conversation.restore import METADATA, Restored, restore
-from deepseek_jupyter.conversation.turn import Step, Turn, new_id
+from deepseek_jupyter.conversation.turn import Step, Turn, new_id, read_record
 from deepseek_jupyter.protocol.messages import ToolCall
 from deepseek_jupyter.protocol.output import TURN_MIME
 from tests.support.fuzzing import examples

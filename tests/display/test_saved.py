@@ -8,8 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from deepseek_jupyter.conversation.records import read_record
-from deepseek_jupyter.conversation.turn import Turn
+from deepseek_jupyter.conversation.turn import Turn, read_record
 from deepseek_jupyter.display import render
 from deepseek_jupyter.protocol.output import TURN_MIME, packed, unpacked
 from tests.support.saving import bytes_of_answer

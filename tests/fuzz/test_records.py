@@ -14,8 +14,7 @@ from hypothesis import strategies as st
 
 from deepseek_jupyter.conversation.exports import to_json, to_notebook
 from deepseek_jupyter.conversation.recording import read_recording, write_recording
-from deepseek_jupyter.conversation.records import dump
-from deepseek_jupyter.conversation.turn import Turn
+from deepseek_jupyter.conversation.turn import Turn, dump
 from deepseek_jupyter.errors import ReplayError
 from deepseek_jupyter.protocol.rhythm import Pace, unpacked
 from tests.conversation.turns import a_full_turn, a_turn

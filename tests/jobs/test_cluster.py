@@ -186,7 +186,7 @@ class TestRefused:
         server, rows = serve(), stored(frame(8), tmp_path)
         with pytest.raises(ParameterError, match="takes a Dask frame"):
             there(frame(3))
-        with pytest.raises(ParameterError, match="no place to ask from"):
+        with pytest.raises(ParameterError, match="not a place to ask from"):
             everything(rows, where="moon")
         get_session().config.providers = {
             "elsewhere": {"base_url": "https://example.org", "key_variables": ["NOT_THERE"]}

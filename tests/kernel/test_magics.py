@@ -165,4 +165,4 @@ def test_what_a_dry_run_drew_is_asked_to_the_byte_or_refused(kernel, server):
         ran = kernel.run(f"%deepseek send {drawn}")
         assert refused in "".join(ran.error or ())
         assert [r.raw.decode() for r in server.requests[seen:]] == ([] if refused else [payload])
-    assert "has not drawn" in "".join(kernel.run("%deepseek send 0").error)
+    assert "did not make that drawing" in "".join(kernel.run("%deepseek send 0").error)

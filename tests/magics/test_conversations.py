@@ -92,7 +92,7 @@ def test_show_thinking_has_its_steps(run, server):
     folds = get_session().last.record["outline"]
     assert folds == [0, 4, 6]
     run("%ds 2 + 3?")
-    assert "did not think aloud" in run("%deepseek show --thinking")
+    assert "This turn has no thinking" in run("%deepseek show --thinking")
 
 
 @pytest.mark.parametrize("ending", ["md", "html", "json", "ipynb"])
@@ -144,8 +144,8 @@ def test_in_a_terminal_the_same_words_are_meant_anew(run, server):
 
 
 def test_trust_takes_along_what_the_file_shows(run, server, tmp_path, monkeypatch):
-    assert "nothing to take along" in run("%deepseek trust")
-    assert "nothing to take along" in run("%deepseek trust journal")
+    assert "No turns are waiting" in run("%deepseek trust")
+    assert "No turns are waiting" in run("%deepseek trust journal")
     turn = Turn("a", "theirs", "Their question", answer="Their answer", status="done")
     output = {"output_type": "display_data", "data": {TURN_MIME: turn.record}}
     notebook = tmp_path / "theirs.ipynb"

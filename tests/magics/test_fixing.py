@@ -128,7 +128,7 @@ def test_half_a_change_is_not_offered(run, shell, server, broken):
         sse(chunk({"content": "```python In[2]\nLIMIT = 3\nif LIM"}), chunk({}, finish="length"))
     )
     told = run("%deepseek fix")
-    assert "The answer was cut; half a change is not offered." in told
+    assert "The answer was cut, and an incomplete change is not offered." in told
     assert fixes.newest(api.get_session()).edits == ()
 
 
@@ -141,7 +141,7 @@ def test_half_an_answer_does_not_run(run, shell, server):
 def test_code_that_does_not_parse_is_told(run, server, broken):
     server.forget()
     server.queue(answer("```python In[2]\nLIMIT = = 3\n```"))
-    assert "The new source of In[2] is no valid Python" in run("%deepseek fix")
+    assert "The new source of In[2] is not valid Python" in run("%deepseek fix")
 
 
 def test_a_frame_on_the_failing_line_is_described_without_its_values(run, server):

@@ -187,7 +187,7 @@ def test_a_teaching_policy_leaves_no_place_for_it(page, server, tmp_path, monkey
     (tmp_path / "deepseek-policy.toml").write_text(f"[teaching]\n{rule}\n")
     monkeypatch.setenv("JPY_SESSION_NAME", str(tmp_path / "n.ipynb"))
     page.complete("g1")
-    assert "no place for ghost text" in page.done("g1")["error"]["message"]
+    assert "allows no provider for ghost text" in page.done("g1")["error"]["message"]
     assert server.requests == []
 
 

@@ -121,7 +121,7 @@ def test_thinking_that_does_not_fit_another_provider_breaks_no_cell(
         setattr(hosts.config, name, value)
     assert asked(provider="deepseek")[1]["model"] == "deepseek-flash"
     assert asked(provider=provider, model=model)[1]["model"] == model
-    told = any("do not count here" in said for said in hosts.last.turn.notices)
+    told = any("do not apply here" in said for said in hosts.last.turn.notices)
     assert told == ("think" not in setting or provider == "cometapi")
     with pytest.raises(ParameterError):
         asked(provider="cometapi", model="deepseek-v3.1-terminus", effort="max")

@@ -340,12 +340,13 @@ class Server:
         self.stopping = threading.Event()
         self._queue: deque[Reply] = deque()
         self._arrival = threading.Condition()
-        self._threads: list[threading.Thread] = []
+        self._serving: list[tuple[threading.Thread, socket.socket]] = []
         self._listener = socket.create_server(("127.0.0.1", 0), backlog=128)
         self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
 
     def __enter__(self) -> Server:
-        threading.Thread(target=self._accept, name="scripted", daemon=True).start()
+        self._accepting = threading.Thread(target=self._accept, name="scripted", daemon=True)
+        self._accepting.start()
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -353,7 +354,10 @@ class Server:
         with contextlib.suppress(OSError):
             self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
-        for thread in self._threads:
+        self._accepting.join(2)
+        for thread, sock in self._serving:
+            with contextlib.suppress(OSError):
+                sock.shutdown(socket.SHUT_RD)  # ends its waiting for a next request
             thread.join(2)
 
     def queue(self, *replies: Reply) -> None:
@@ -386,7 +390,7 @@ class Server:
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             thread = threading.Thread(target=self._serve, args=(sock,), daemon=True)
             thread.start()
-            self._threads.append(thread)  # once it can be joined
+            self._serving.append((thread, sock))  # once it can be joined
 
     def _serve(self, sock: socket.socket) -> None:
         connection = _Connection(sock, self)
@@ -432,9 +436,6 @@ class Server:
         """The next request, and what follows it; None when the client closes."""
         length, end = 0, -1
         while end < 0 or len(data) < end + 4 + length:
-            while not select.select([sock], [], [], 0.05)[0]:
-                if self.stopping.is_set():
-                    return None, b""
             more = sock.recv(65536)
             if not more:
                 return None, b""

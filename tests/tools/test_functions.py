@@ -231,7 +231,7 @@ def unknown(a: Missing): ...  # noqa: F821
         (frame, "frame cannot be described"),
         (unknown, "hints of unknown cannot be read"),
         (lambda a: a, "lambda"),
-        (3, "3 is no function"),
+        (3, "3 is not a function"),
         (dict, "signature of dict cannot be read"),
     ],
 )

@@ -134,7 +134,7 @@ class TestFrames:
     def test_a_frame_that_is_large_or_lazy_is_copied_only_after_a_yes(self, tool_of, monkeypatch):
         lazy = tool_of(df=(pl.LazyFrame({"a": range(5_000)}), "full"))
         assert lazy.consent == "ask"
-        assert "Copies all of df first: nobody knows how large" in lazy.shown({"query": "FROM df"})
+        assert "Copies all of df first; its size is not known" in lazy.shown({"query": "FROM df"})
         frame = pd.DataFrame({"a": range(5_000)})
         assert tool_of(df=(frame, "full")).consent == "never needed"
         monkeypatch.setattr(sql, "MOST", 1_000)
@@ -296,7 +296,7 @@ class TestPolicy:
 
     def test_nothing_to_query_is_an_error_that_says_what_to_do(self):
         frame = pl.DataFrame({"a": [1]})
-        with pytest.raises(ToolError, match=r"by the data policy.\nAttach one: --attach df:full"):
+        with pytest.raises(ToolError, match=r"no column be queried.\nAttach one: --attach df:full"):
             sql_tool({"df": frame}, {"df": parse_spec("df:schema")[1]})
         with pytest.raises(ToolError, match="No frame is attached"):
             sql_tool({}, {})
